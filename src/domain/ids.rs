@@ -1,0 +1,117 @@
+//! The one registry of identifiers: a prefix that names the kind, then 26 characters of Crockford's base32 of a UUIDv7.
+
+use std::{fmt, str::FromStr};
+
+use super::{
+    clock::Clock,
+    rng::Entropy,
+    time::{Malformed, serde_as_text},
+};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// Crockford's alphabet, lower case: no i, l, o, u.
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// 128 bits, ordered by time of making (RFC 9562, version 7).
+fn make(clock: &dyn Clock, entropy: &dyn Entropy) -> u128 {
+    let millis = u64::try_from(clock.now().micros().div_euclid(1000)).unwrap_or(0);
+    let mut random = [0u8; 10];
+    entropy.fill(&mut random);
+    uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid().as_u128()
+}
+
+fn write_base32(value: u128, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut text = [0u8; 26];
+    for (at, out) in text.iter_mut().enumerate() {
+        let shift = 125 - 5 * at;
+        *out = ALPHABET[usize::try_from((value >> shift) & 31).unwrap_or(0)];
+    }
+    f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+}
+
+fn read_base32(text: &str) -> Option<u128> {
+    let bytes = text.as_bytes();
+    // The first character carries three bits: more would overflow 128.
+    if bytes.len() != 26 || !matches!(bytes.first(), Some(b'0'..=b'7')) {
+        return None;
+    }
+    bytes.iter().try_fold(0u128, |value, byte| {
+        let digit = ALPHABET.iter().position(|letter| letter == byte)?;
+        Some((value << 5) | u128::try_from(digit).ok()?)
+    })
+}
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident = $prefix:literal;)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(u128);
+
+        impl $name {
+            /// What every identifier of this kind begins with.
+            pub const PREFIX: &'static str = $prefix;
+
+            /// A new identifier of the present instant.
+            pub fn new(clock: &dyn Clock, entropy: &dyn Entropy) -> Self {
+                Self(make(clock, entropy))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!($prefix, "_"))?;
+                write_base32(self.0, f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Malformed;
+
+            fn from_str(text: &str) -> Result<Self, Malformed> {
+                text.strip_prefix(concat!($prefix, "_"))
+                    .and_then(read_base32)
+                    .map(Self)
+                    .ok_or_else(|| Malformed(format!(concat!("{:?} is not an identifier like ", $prefix, "_06fz..."), text)))
+            }
+        }
+
+        serde_as_text!($name);
+    )+};
+}
+
+ids! {
+    /// A partner certification authority that issues banks' client certificates.
+    AuthorityId = "aut";
+    /// A certificate that this gateway's own authority issued.
+    CertificateId = "crt";
+    /// A registered client: a bank or a department.
+    ClientId = "cli";
+    /// A subject's consent to one bank.
+    ConsentId = "con";
+    /// One disclosure, also the id of its ledger entry.
+    DisclosureId = "dis";
+    /// One imported file.
+    ImportId = "imp";
+    /// A request and its answer (`x-fapi-interaction-id` carries a UUID instead where the client sent one).
+    InteractionId = "int";
+    /// A private key at rest.
+    KeyId = "key";
+    /// A ledger entry that is not a disclosure.
+    EntryId = "ent";
+    /// A grading run.
+    RunId = "run";
+    /// An access token (`jti`).
+    TokenId = "tok";
+}
+
+impl From<EntryId> for DisclosureId {
+    fn from(id: EntryId) -> Self {
+        Self(id.0)
+    }
+}

@@ -1,0 +1,19 @@
+//! The words of the trade: identifiers, money, months, grades, permissions, the clock and the failure type.
+//!
+//! Everything here is a value. Nothing here does input or output, and nothing here knows of SQL, HTTP or keys. Every
+//! other room imports this one; it imports none.
+
+pub mod clock;
+pub mod failure;
+pub mod grade;
+pub mod ids;
+pub mod money;
+pub mod permission;
+pub mod rng;
+pub mod time;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use failure::{Failure, FailureKind};
+pub use money::Fen;
+pub use rng::{Entropy, SeededEntropy, SystemEntropy};
+pub use time::{Day, HalfYear, Month, Timestamp};

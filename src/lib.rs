@@ -1,0 +1,26 @@
+//! The medical-insurance credit gateway. ARCHITECTURE.md tells the whole; the modules below are its rooms, lowest first.
+
+// Level 0: the words of the trade.
+pub mod domain;
+// Level 1: pure rules.
+pub mod identity;
+pub mod merkle;
+pub mod scoring;
+// Level 2: settings and storage.
+pub mod config;
+pub mod store;
+// Level 3: what must be durable.
+pub mod ledger;
+// Level 4: use-cases of one matter each.
+pub mod access;
+pub mod authority;
+pub mod consent;
+pub mod grading;
+pub mod importing;
+pub mod limits;
+pub mod synthetic;
+// Level 5: the one place that joins them for a bank.
+pub mod disclosure;
+// Level 6 and up: wiring, surfaces, commands.
+pub mod cli;
+pub mod http;

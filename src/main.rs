@@ -1,0 +1,3 @@
+//! The `medcredit` command.
+
+fn main() {}

@@ -1,0 +1,557 @@
+//! The dialect seam: pools, transactions, arguments and rows, and the few true differences of the two engines.
+//!
+//! What differs, and is hidden here: how a transaction begins (`BEGIN IMMEDIATE` takes SQLite's one write lock;
+//! PostgreSQL reads committed), how rows are made of one JSON parameter (`json_rows($1)` in a statement becomes
+//! `json_each` or `jsonb_array_elements`), and the locks per bank that only an engine with several writers needs.
+//!
+//! SQLite has two files. Writers of `core.db` do not attach `bulk.db`, because `BEGIN IMMEDIATE` would take the write
+//! lock of every attached file and a long import would stall the answers. Readers attach both.
+
+use std::{path::Path, str::FromStr, sync::Arc, time::Duration};
+
+use sqlx::{
+    AssertSqlSafe, ConnectOptions, Executor, FromRow, PgPool, Postgres, Sqlite, SqlitePool,
+    postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow},
+    sqlite::{
+        SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+    },
+};
+
+/// A failure of the database, told apart as far as callers act on it.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    /// A named constraint refused the change.
+    #[error("{operation}: constraint {constraint} refused the change")]
+    Constraint {
+        /// The transaction's name.
+        operation: &'static str,
+        /// The constraint (PostgreSQL) or the `table.column` list (SQLite).
+        constraint: String,
+    },
+    /// Another transaction was in the way; the same one may succeed when tried again.
+    #[error("{operation}: another transaction was in the way")]
+    Contention {
+        /// The transaction's name.
+        operation: &'static str,
+    },
+    /// A value read back is not what its column promises.
+    #[error("{operation}: {what}")]
+    Corrupt {
+        /// The transaction's name.
+        operation: &'static str,
+        /// What does not fit.
+        what: String,
+    },
+    /// The commit was sent and its outcome is unknown.
+    #[error("{operation}: the outcome of the commit is not known")]
+    CommitUnknown {
+        /// The transaction's name.
+        operation: &'static str,
+        /// The driver's error.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// Anything else.
+    #[error("{operation}")]
+    Engine {
+        /// The transaction's name.
+        operation: &'static str,
+        /// The driver's error.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The database cannot be used as configured.
+    #[error("{0}")]
+    Setup(String),
+}
+
+impl DbError {
+    fn of(operation: &'static str, source: sqlx::Error) -> Self {
+        if let sqlx::Error::Database(error) = &source {
+            // 40001 serialization, 40P01 deadlock, 55P03 lock timeout; 5 and 517 are SQLITE_BUSY and BUSY_SNAPSHOT.
+            if matches!(error.code().as_deref(), Some("40001" | "40P01" | "55P03" | "5" | "517" | "261")) {
+                return Self::Contention { operation };
+            }
+            if error.is_unique_violation() || error.is_foreign_key_violation() || error.is_check_violation() {
+                let constraint = error.constraint().map_or_else(|| error.message().to_owned(), str::to_owned);
+                return Self::Constraint { operation, constraint };
+            }
+        }
+        Self::Engine { operation, source }
+    }
+
+    /// Whether the same transaction may succeed when tried again.
+    pub const fn is_contention(&self) -> bool {
+        matches!(self, Self::Contention { .. })
+    }
+
+    /// Whether a uniqueness or reference rule refused the change.
+    pub const fn is_constraint(&self) -> bool {
+        matches!(self, Self::Constraint { .. })
+    }
+
+    /// A value read back that is not what its column promises.
+    pub fn corrupt(operation: &'static str, what: impl Into<String>) -> Self {
+        Self::Corrupt { operation, what: what.into() }
+    }
+}
+
+impl From<DbError> for crate::domain::Failure {
+    fn from(error: DbError) -> Self {
+        let mut context = error.to_string();
+        let mut source = std::error::Error::source(&error);
+        while let Some(cause) = source {
+            context = format!("{context}: {cause}");
+            source = cause.source();
+        }
+        Self::unavailable("store_unavailable", context)
+    }
+}
+
+/// Which engine a store runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// Embedded, one node.
+    Sqlite,
+    /// For replicas and for size.
+    Postgres,
+}
+
+/// A value bound to a statement.
+#[derive(Debug, Clone)]
+pub enum Arg {
+    /// TEXT.
+    Text(String),
+    /// TEXT or null.
+    TextOpt(Option<String>),
+    /// BIGINT.
+    Int(i64),
+    /// BIGINT or null.
+    IntOpt(Option<i64>),
+    /// BLOB or BYTEA.
+    Bytes(Vec<u8>),
+    /// BLOB or BYTEA or null.
+    BytesOpt(Option<Vec<u8>>),
+}
+
+macro_rules! arg_from {
+    ($($from:ty => $variant:ident($convert:expr)),+ $(,)?) => {$(
+        impl From<$from> for Arg {
+            fn from(value: $from) -> Self {
+                Self::$variant(($convert)(value))
+            }
+        }
+    )+};
+}
+arg_from! {
+    &str => Text(str::to_owned),
+    String => Text(|text| text),
+    &String => Text(String::clone),
+    Option<String> => TextOpt(|text| text),
+    Option<&str> => TextOpt(|text: Option<&str>| text.map(str::to_owned)),
+    i64 => Int(|number| number),
+    i32 => Int(i64::from),
+    u32 => Int(i64::from),
+    bool => Int(i64::from),
+    Option<i64> => IntOpt(|number| number),
+    &[u8] => Bytes(<[u8]>::to_vec),
+    Vec<u8> => Bytes(|bytes| bytes),
+    [u8; 32] => Bytes(|bytes: [u8; 32]| bytes.to_vec()),
+    Option<Vec<u8>> => BytesOpt(|bytes| bytes),
+    crate::domain::Timestamp => Int(crate::domain::Timestamp::micros),
+    Option<crate::domain::Timestamp> => IntOpt(|at: Option<crate::domain::Timestamp>| at.map(crate::domain::Timestamp::micros)),
+}
+
+/// The arguments of a statement, each converted into an [`Arg`].
+macro_rules! args {
+    ($($value:expr),* $(,)?) => { vec![$($crate::store::Arg::from($value)),*] };
+}
+pub(crate) use args;
+
+/// A struct whose fields are the columns of a result, read by name on both engines.
+macro_rules! record {
+    ($(#[$meta:meta])* $vis:vis struct $name:ident { $($(#[$fmeta:meta])* $fvis:vis $field:ident: $ty:ty),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone)]
+        $vis struct $name { $($(#[$fmeta])* $fvis $field: $ty),+ }
+
+        impl<'r> sqlx::FromRow<'r, sqlx::sqlite::SqliteRow> for $name {
+            fn from_row(row: &'r sqlx::sqlite::SqliteRow) -> Result<Self, sqlx::Error> {
+                use sqlx::Row;
+                Ok(Self { $($field: row.try_get(stringify!($field))?),+ })
+            }
+        }
+
+        impl<'r> sqlx::FromRow<'r, sqlx::postgres::PgRow> for $name {
+            fn from_row(row: &'r sqlx::postgres::PgRow) -> Result<Self, sqlx::Error> {
+                use sqlx::Row;
+                Ok(Self { $($field: row.try_get(stringify!($field))?),+ })
+            }
+        }
+    };
+}
+pub(crate) use record;
+
+/// A row type both engines can fill.
+pub trait Record: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
+
+impl<T> Record for T where T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
+
+fn sqlite_args(args: Vec<Arg>) -> Result<SqliteArguments, sqlx::error::BoxDynError> {
+    use sqlx::Arguments;
+    let mut out = SqliteArguments::default();
+    for arg in args {
+        match arg {
+            Arg::Text(value) => out.add(value)?,
+            Arg::TextOpt(value) => out.add(value)?,
+            Arg::Int(value) => out.add(value)?,
+            Arg::IntOpt(value) => out.add(value)?,
+            Arg::Bytes(value) => out.add(value)?,
+            Arg::BytesOpt(value) => out.add(value)?,
+        }
+    }
+    Ok(out)
+}
+
+fn pg_args(args: Vec<Arg>) -> Result<PgArguments, sqlx::error::BoxDynError> {
+    use sqlx::Arguments;
+    let mut out = PgArguments::default();
+    for arg in args {
+        match arg {
+            Arg::Text(value) => out.add(value)?,
+            Arg::TextOpt(value) => out.add(value)?,
+            Arg::Int(value) => out.add(value)?,
+            Arg::IntOpt(value) => out.add(value)?,
+            Arg::Bytes(value) => out.add(value)?,
+            Arg::BytesOpt(value) => out.add(value)?,
+        }
+    }
+    Ok(out)
+}
+
+/// What a statement says on one engine: `json_rows($1)` is a set of rows with a JSON column `value`.
+fn in_dialect(engine: Engine, sql: &'static str) -> AssertSqlSafe<String> {
+    AssertSqlSafe(match engine {
+        Engine::Sqlite => sql.replace("json_rows(", "json_each("),
+        Engine::Postgres => sql.replace("json_rows($1)", "jsonb_array_elements($1::jsonb) AS rows(value)"),
+    })
+}
+
+macro_rules! fetch_on {
+    ($sql:expr, $args:expr, $record:ty, $db:ty, $executor:expr, $how:ident, $bind:ident, $engine:expr) => {{
+        let args = $bind($args).map_err(sqlx::Error::Encode);
+        match args {
+            Err(error) => Err(error),
+            Ok(args) if $sql.contains("json_rows(") => {
+                sqlx::query_as_with::<$db, $record, _>(in_dialect($engine, $sql), args).$how($executor).await
+            }
+            Ok(args) => sqlx::query_as_with::<$db, $record, _>($sql, args).$how($executor).await,
+        }
+    }};
+}
+
+macro_rules! execute_on {
+    ($sql:expr, $args:expr, $db:ty, $executor:expr, $bind:ident, $engine:expr) => {{
+        match $bind($args).map_err(sqlx::Error::Encode) {
+            Err(error) => Err(error),
+            Ok(args) if $sql.contains("json_rows(") => sqlx::query_with::<$db, _>(in_dialect($engine, $sql), args)
+                .execute($executor)
+                .await
+                .map(|done| done.rows_affected()),
+            Ok(args) => {
+                sqlx::query_with::<$db, _>($sql, args).execute($executor).await.map(|done| done.rows_affected())
+            }
+        }
+    }};
+}
+
+#[derive(Debug)]
+enum Pools {
+    Sqlite {
+        /// The one writer of `core.db`.
+        core: SqlitePool,
+        /// The one writer of `bulk.db`.
+        bulk: SqlitePool,
+        /// Readers of both, which cannot write.
+        read: SqlitePool,
+    },
+    Postgres(PgPool),
+}
+
+/// A store: cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Db(Arc<Pools>);
+
+/// How long a writer waits for SQLite's lock, and a statement for a PostgreSQL lock.
+const LOCK_WAIT: Duration = Duration::from_secs(5);
+
+impl Db {
+    /// Opens, and where needed creates, the two files in a directory.
+    pub async fn open_sqlite(directory: &Path) -> Result<Self, DbError> {
+        let setup = |error: sqlx::Error| DbError::Setup(format!("SQLite in {}: {error}", directory.display()));
+        std::fs::create_dir_all(directory)
+            .map_err(|error| DbError::Setup(format!("{}: {error}", directory.display())))?;
+        let core_path = directory.join("core.db");
+        let bulk_path = directory.join("bulk.db");
+        let options = |path: &Path| {
+            SqliteConnectOptions::new()
+                .filename(path)
+                .create_if_missing(true)
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Full)
+                .foreign_keys(true)
+                .busy_timeout(LOCK_WAIT)
+                .statement_cache_capacity(256)
+                .disable_statement_logging()
+        };
+        let core =
+            SqlitePoolOptions::new().max_connections(1).connect_with(options(&core_path)).await.map_err(setup)?;
+        // Creating the file first lets the attaching writer and readers find it in WAL mode.
+        SqlitePoolOptions::new()
+            .max_connections(1)
+            .connect_with(options(&bulk_path))
+            .await
+            .map_err(setup)?
+            .close()
+            .await;
+        let attach = {
+            // A path cannot be bound before the connection exists; quotes are doubled as SQL wants.
+            let quoted = bulk_path.display().to_string().replace('\'', "''");
+            format!("ATTACH DATABASE '{quoted}' AS bulk; PRAGMA bulk.synchronous=FULL;")
+        };
+        let attaching = |options: SqliteConnectOptions, max: u32| {
+            let attach = attach.clone();
+            SqlitePoolOptions::new()
+                .max_connections(max)
+                .after_connect(move |connection, _| {
+                    let attach = attach.clone();
+                    Box::pin(async move { connection.execute(AssertSqlSafe(attach)).await.map(|_| ()) })
+                })
+                .connect_with(options)
+        };
+        let memory = SqliteConnectOptions::from_str("sqlite::memory:")
+            .map_err(setup)?
+            .foreign_keys(true)
+            .busy_timeout(LOCK_WAIT)
+            .disable_statement_logging();
+        let bulk = attaching(memory, 1).await.map_err(setup)?;
+        let read = attaching(options(&core_path).create_if_missing(false).pragma("query_only", "ON"), 8)
+            .await
+            .map_err(setup)?;
+        Ok(Self(Arc::new(Pools::Sqlite { core, bulk, read })))
+    }
+
+    /// Connects to a PostgreSQL database.
+    pub async fn open_postgres(url: &str, max_connections: u32) -> Result<Self, DbError> {
+        // The URL may carry a password, so it is not repeated.
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|_| {
+                DbError::Setup("the PostgreSQL URL is not of the form postgres://user@host:port/database".into())
+            })?
+            .options([("lock_timeout", "5s"), ("search_path", "core")])
+            .disable_statement_logging();
+        let pool = PgPoolOptions::new()
+            .max_connections(max_connections)
+            .acquire_timeout(LOCK_WAIT)
+            .connect_with(options)
+            .await
+            .map_err(|error| DbError::Setup(format!("PostgreSQL: {error}")))?;
+        Ok(Self(Arc::new(Pools::Postgres(pool))))
+    }
+
+    /// Which engine this is.
+    pub fn engine(&self) -> Engine {
+        match &*self.0 {
+            Pools::Sqlite { .. } => Engine::Sqlite,
+            Pools::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// Begins a transaction that may change core tables. Named, so that its failures and retries can be told apart.
+    pub async fn begin(&self, operation: &'static str) -> Result<Tx, DbError> {
+        let begun = match &*self.0 {
+            Pools::Sqlite { core, .. } => core.begin_with("BEGIN IMMEDIATE").await.map(Begun::Sqlite),
+            Pools::Postgres(pool) => pool.begin().await.map(Begun::Postgres),
+        };
+        begun.map(|begun| Tx { begun, operation }).map_err(|error| DbError::of(operation, error))
+    }
+
+    /// Begins a transaction that may change bulk tables (named `bulk.…`) and no others.
+    pub async fn begin_bulk(&self, operation: &'static str) -> Result<Tx, DbError> {
+        let begun = match &*self.0 {
+            Pools::Sqlite { bulk, .. } => bulk.begin_with("BEGIN IMMEDIATE").await.map(Begun::Sqlite),
+            Pools::Postgres(pool) => pool.begin().await.map(Begun::Postgres),
+        };
+        begun.map(|begun| Tx { begun, operation }).map_err(|error| DbError::of(operation, error))
+    }
+
+    /// Statements that only read, each on its own, over core and bulk tables.
+    pub fn read(&self, operation: &'static str) -> Read<'_> {
+        Read { pools: &self.0, operation }
+    }
+
+    /// Runs a script of several statements without arguments: migrations only.
+    pub(super) async fn script(&self, sql: &'static str) -> Result<(), DbError> {
+        let done = match &*self.0 {
+            Pools::Sqlite { core, .. } => core.execute(sqlx::raw_sql(sql)).await.map(|_| ()),
+            Pools::Postgres(pool) => pool.execute(sqlx::raw_sql(sql)).await.map(|_| ()),
+        };
+        done.map_err(|error| DbError::of("migrate", error))
+    }
+
+    /// Closes every connection, so that the files are whole on return.
+    pub async fn close(&self) {
+        match &*self.0 {
+            Pools::Sqlite { core, bulk, read } => {
+                read.close().await;
+                bulk.close().await;
+                core.close().await;
+            }
+            Pools::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+/// Statements that only read, outside a transaction.
+#[derive(Debug)]
+pub struct Read<'a> {
+    pools: &'a Pools,
+    operation: &'static str,
+}
+
+impl Read<'_> {
+    /// Every row.
+    pub async fn fetch_all<R: Record>(&self, sql: &'static str, args: Vec<Arg>) -> Result<Vec<R>, DbError> {
+        match self.pools {
+            Pools::Sqlite { read, .. } => fetch_on!(sql, args, R, Sqlite, read, fetch_all, sqlite_args, Engine::Sqlite),
+            Pools::Postgres(pool) => fetch_on!(sql, args, R, Postgres, pool, fetch_all, pg_args, Engine::Postgres),
+        }
+        .map_err(|error| DbError::of(self.operation, error))
+    }
+
+    /// The row, if there is one.
+    pub async fn fetch_optional<R: Record>(&self, sql: &'static str, args: Vec<Arg>) -> Result<Option<R>, DbError> {
+        match self.pools {
+            Pools::Sqlite { read, .. } => {
+                fetch_on!(sql, args, R, Sqlite, read, fetch_optional, sqlite_args, Engine::Sqlite)
+            }
+            Pools::Postgres(pool) => fetch_on!(sql, args, R, Postgres, pool, fetch_optional, pg_args, Engine::Postgres),
+        }
+        .map_err(|error| DbError::of(self.operation, error))
+    }
+
+    /// The row; an error if there is none.
+    pub async fn fetch_one<R: Record>(&self, sql: &'static str, args: Vec<Arg>) -> Result<R, DbError> {
+        self.fetch_optional(sql, args)
+            .await?
+            .ok_or(DbError::Engine { operation: self.operation, source: sqlx::Error::RowNotFound })
+    }
+}
+
+#[derive(Debug)]
+enum Begun {
+    Sqlite(sqlx::Transaction<'static, Sqlite>),
+    Postgres(sqlx::Transaction<'static, Postgres>),
+}
+
+/// A named transaction. Dropped without [`Tx::commit`], it is rolled back.
+#[derive(Debug)]
+pub struct Tx {
+    begun: Begun,
+    operation: &'static str,
+}
+
+impl Tx {
+    /// The name it was begun with.
+    pub const fn operation(&self) -> &'static str {
+        self.operation
+    }
+
+    /// Which engine it runs on.
+    pub const fn engine(&self) -> Engine {
+        match self.begun {
+            Begun::Sqlite(_) => Engine::Sqlite,
+            Begun::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// Runs a statement and tells how many rows it changed.
+    pub async fn execute(&mut self, sql: &'static str, args: Vec<Arg>) -> Result<u64, DbError> {
+        match &mut self.begun {
+            Begun::Sqlite(tx) => execute_on!(sql, args, Sqlite, &mut **tx, sqlite_args, Engine::Sqlite),
+            Begun::Postgres(tx) => execute_on!(sql, args, Postgres, &mut **tx, pg_args, Engine::Postgres),
+        }
+        .map_err(|error| DbError::of(self.operation, error))
+    }
+
+    /// Every row.
+    pub async fn fetch_all<R: Record>(&mut self, sql: &'static str, args: Vec<Arg>) -> Result<Vec<R>, DbError> {
+        match &mut self.begun {
+            Begun::Sqlite(tx) => fetch_on!(sql, args, R, Sqlite, &mut **tx, fetch_all, sqlite_args, Engine::Sqlite),
+            Begun::Postgres(tx) => fetch_on!(sql, args, R, Postgres, &mut **tx, fetch_all, pg_args, Engine::Postgres),
+        }
+        .map_err(|error| DbError::of(self.operation, error))
+    }
+
+    /// The row, if there is one.
+    pub async fn fetch_optional<R: Record>(&mut self, sql: &'static str, args: Vec<Arg>) -> Result<Option<R>, DbError> {
+        match &mut self.begun {
+            Begun::Sqlite(tx) => {
+                fetch_on!(sql, args, R, Sqlite, &mut **tx, fetch_optional, sqlite_args, Engine::Sqlite)
+            }
+            Begun::Postgres(tx) => {
+                fetch_on!(sql, args, R, Postgres, &mut **tx, fetch_optional, pg_args, Engine::Postgres)
+            }
+        }
+        .map_err(|error| DbError::of(self.operation, error))
+    }
+
+    /// The row; an error if there is none.
+    pub async fn fetch_one<R: Record>(&mut self, sql: &'static str, args: Vec<Arg>) -> Result<R, DbError> {
+        let operation = self.operation;
+        self.fetch_optional(sql, args).await?.ok_or(DbError::Engine { operation, source: sqlx::Error::RowNotFound })
+    }
+
+    /// Takes the locks under which a bank's answers are appended: many may hold them at once, a narrowing waits for all.
+    ///
+    /// SQLite's one writer already stands for them. On PostgreSQL they are advisory, taken in sorted order so that two
+    /// batches cannot wait for each other, and they end with the transaction.
+    pub async fn lock_banks_shared(&mut self, banks: &[String]) -> Result<(), DbError> {
+        self.lock_banks(banks, "SELECT pg_advisory_xact_lock_shared(hashtextextended(k, 0)) FROM (SELECT value #>> '{}' AS k FROM json_rows($1) ORDER BY 1) s").await
+    }
+
+    /// Takes the same locks alone: for every change that narrows or ends what a bank may read (I2).
+    pub async fn lock_banks_exclusive(&mut self, banks: &[String]) -> Result<(), DbError> {
+        self.lock_banks(banks, "SELECT pg_advisory_xact_lock(hashtextextended(k, 0)) FROM (SELECT value #>> '{}' AS k FROM json_rows($1) ORDER BY 1) s").await
+    }
+
+    async fn lock_banks(&mut self, banks: &[String], sql: &'static str) -> Result<(), DbError> {
+        if self.engine() == Engine::Sqlite || banks.is_empty() {
+            return Ok(());
+        }
+        let keys = serde_json::to_string(banks).unwrap_or_default();
+        self.execute(sql, vec![Arg::Text(keys)]).await.map(|_| ())
+    }
+
+    /// Runs a script of several statements without arguments: migrations only.
+    pub(super) async fn script(&mut self, sql: &'static str) -> Result<(), DbError> {
+        match &mut self.begun {
+            Begun::Sqlite(tx) => (&mut **tx).execute(sqlx::raw_sql(sql)).await.map(|_| ()),
+            Begun::Postgres(tx) => (&mut **tx).execute(sqlx::raw_sql(sql)).await.map(|_| ()),
+        }
+        .map_err(|error| DbError::of(self.operation, error))
+    }
+
+    /// Makes the changes durable. On return of `Ok` they are synced; on [`DbError::CommitUnknown`] nobody knows.
+    pub async fn commit(self) -> Result<(), DbError> {
+        let operation = self.operation;
+        match self.begun {
+            Begun::Sqlite(tx) => tx.commit().await,
+            Begun::Postgres(tx) => tx.commit().await,
+        }
+        .map_err(|source| match DbError::of(operation, source) {
+            DbError::Engine { operation, source } => DbError::CommitUnknown { operation, source },
+            refused => refused,
+        })
+    }
+}

@@ -1,0 +1,11 @@
+//! Every SQL statement of the gateway, one file per group of tables, over one seam for both engines.
+//!
+//! Invariants: statements are written once, in the dialect SQLite and PostgreSQL share; whoever calls owns the
+//! transaction's edges; nothing here decides, it reads and writes what it is told. `db.rs` is the only file that says
+//! Sqlite or Postgres, and this room is the only one that mentions sqlx.
+
+mod db;
+pub mod migrations;
+
+pub use db::{Arg, Db, DbError, Engine, Read, Record, Tx};
+pub(crate) use db::{args, record};

@@ -1,0 +1,2 @@
+//! Tests that need programs which are not Rust.
+fn main() {}
