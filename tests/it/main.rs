@@ -1,2 +1,6 @@
 //! Tests through the front door: one binary, one module per matter.
-fn main() {}
+#![expect(unreachable_pub, reason = "a test binary exports nothing; `pub` here says what other modules may use")]
+
+mod support;
+
+mod storage;

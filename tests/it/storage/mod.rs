@@ -1,0 +1,3 @@
+//! The dialect seam and the schema, on both engines.
+
+mod seam;

@@ -1,0 +1,184 @@
+//! A private PostgreSQL cluster, started once per test process and gone with it.
+//!
+//! It listens on a Unix socket in a directory only its user can enter, and on no port, so nothing else on the machine
+//! can reach it or be in its way. A shell watches over it through a pipe: when this process ends, however it ends, the
+//! pipe closes, the shell stops the server and removes the directory.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    os::unix::{
+        fs::{MetadataExt, PermissionsExt},
+        process::CommandExt,
+    },
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use medcredit::{
+    domain::SystemClock,
+    store::{Db, migrations},
+};
+
+/// The settings keep the promises that `serve` insists on: nothing here turns syncing off.
+const WATCH: &str = r#"
+bin=$1; dir=$2
+umask 077
+"$bin/initdb" -D "$dir/data" -U medcredit -A trust -E UTF8 --no-locale --no-sync </dev/null >"$dir/initdb.log" 2>&1 ||
+    { cat "$dir/initdb.log"; rm -rf "$dir"; exit 1; }
+cat >>"$dir/data/postgresql.conf" <<SETTINGS
+listen_addresses = ''
+unix_socket_directories = '$dir'
+max_connections = 300
+shared_buffers = 64MB
+max_wal_size = 2GB
+checkpoint_timeout = 30min
+autovacuum = off
+timezone = 'UTC'
+log_timezone = 'UTC'
+SETTINGS
+"$bin/pg_ctl" -D "$dir/data" -w -t 60 -l "$dir/server.log" start </dev/null >/dev/null 2>&1 ||
+    { cat "$dir/server.log"; rm -rf "$dir"; exit 1; }
+echo ready
+cat >/dev/null
+"$bin/pg_ctl" -D "$dir/data" -m immediate stop </dev/null >/dev/null 2>&1
+rm -rf "$dir"
+"#;
+
+/// The name of the migrated database that every test's own is copied from.
+const TEMPLATE: &str = "pattern";
+
+/// A running cluster.
+#[derive(Debug)]
+pub struct Cluster {
+    directory: PathBuf,
+    databases: AtomicU32,
+    // Its standard input is the pipe the watchdog waits on.
+    _watchdog: Child,
+}
+
+/// The cluster of this process, started when first asked for.
+pub fn cluster() -> &'static Cluster {
+    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+    CLUSTER.get_or_init(Cluster::start)
+}
+
+impl Cluster {
+    fn start() -> Self {
+        let binaries = binaries();
+        let directory =
+            tempfile::Builder::new().prefix("medcredit-pg-").tempdir().expect("a temporary directory").keep();
+        let mut command = Command::new("sh");
+        command.args(["-c", WATCH, "watch"]).arg(&binaries).arg(&directory).current_dir(&directory);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        // A group of its own: an interrupt typed at the terminal must not reach the server before its watchdog acts.
+        command.process_group(0);
+        let owner = std::fs::metadata(&directory).expect("the directory exists").uid();
+        if owner == 0 {
+            // PostgreSQL refuses to run as root.
+            let (user, group) = unprivileged();
+            std::os::unix::fs::chown(&directory, Some(user), Some(group)).expect("root may give a directory away");
+            command.uid(user).gid(group);
+        }
+        std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o700)).expect("permissions are set");
+        let mut watchdog = command.spawn().expect("sh starts");
+        let mut said = BufReader::new(watchdog.stdout.take().expect("stdout is piped"));
+        let mut line = String::new();
+        said.read_line(&mut line).expect("the watchdog speaks");
+        if line != "ready\n" {
+            let mut rest = String::new();
+            said.read_to_string(&mut rest).expect("the watchdog speaks");
+            panic!("the private PostgreSQL cluster did not start:\n{line}{rest}");
+        }
+        let cluster = Self { directory, databases: AtomicU32::new(0), _watchdog: watchdog };
+        cluster.make_template();
+        cluster
+    }
+
+    /// On a thread of its own, because whoever asks first may be inside a runtime already.
+    fn make_template(&self) {
+        std::thread::scope(|scope| {
+            scope
+                .spawn(|| {
+                    super::block_on(async {
+                        self.execute(format!("CREATE DATABASE {TEMPLATE}")).await;
+                        let db = Db::open_postgres(&self.url(TEMPLATE), 1).await.expect("the template opens");
+                        migrations::migrate(&db, &SystemClock).await.expect("the template migrates");
+                        db.close().await;
+                    });
+                })
+                .join()
+                .expect("the template is made");
+        });
+    }
+
+    async fn execute(&self, sql: String) {
+        use sqlx::{ConnectOptions, Connection, Executor};
+        let options: sqlx::postgres::PgConnectOptions = self.url("postgres").parse().expect("our own URL");
+        let mut connection = options.connect().await.expect("the cluster answers");
+        connection.execute(sqlx::AssertSqlSafe(sql)).await.expect("the statement runs");
+        connection.close().await.expect("the connection closes");
+    }
+
+    /// The URL of a database, for the role that owns everything.
+    pub fn url(&self, database: &str) -> String {
+        self.url_as("medcredit", database)
+    }
+
+    /// The URL of a database, for a role.
+    pub fn url_as(&self, role: &str, database: &str) -> String {
+        let socket = self.directory.display().to_string().replace('/', "%2F");
+        format!("postgres://{role}@localhost/{database}?host={socket}")
+    }
+
+    /// A new database with the whole schema; its name.
+    pub async fn migrated_database(&self) -> String {
+        let name = self.next_name();
+        self.execute(format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE}")).await;
+        name
+    }
+
+    /// A new database with nothing in it; its name.
+    pub async fn empty_database(&self) -> String {
+        let name = self.next_name();
+        self.execute(format!("CREATE DATABASE {name}")).await;
+        name
+    }
+
+    fn next_name(&self) -> String {
+        format!("test_{}", self.databases.fetch_add(1, Ordering::SeqCst))
+    }
+}
+
+/// Where `initdb` and `pg_ctl` are: in PATH, or where Debian puts them (the newest version).
+fn binaries() -> PathBuf {
+    let complete = |directory: &Path| directory.join("initdb").exists() && directory.join("pg_ctl").exists();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    if let Some(found) = std::env::split_paths(&path).find(|directory| complete(directory)) {
+        return found;
+    }
+    let version = |path: &Path| -> u32 {
+        let name = path.parent().and_then(Path::file_name).and_then(std::ffi::OsStr::to_str);
+        name.and_then(|name| name.parse().ok()).unwrap_or(0)
+    };
+    let installed = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    installed
+        .map(|version| version.path().join("bin"))
+        .filter(|directory| complete(directory))
+        .max_by_key(|directory| version(directory))
+        .expect("initdb and pg_ctl are needed and were not found: install the Debian package `postgresql`")
+}
+
+/// The user and group the server runs as when the tests run as root.
+fn unprivileged() -> (u32, u32) {
+    let users = std::fs::read_to_string("/etc/passwd").expect("/etc/passwd is readable");
+    let ids = |name: &str| {
+        let line = users.lines().find(|line| line.split(':').next() == Some(name))?;
+        let mut fields = line.split(':').skip(2);
+        Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+    };
+    ids("postgres").or_else(|| ids("nobody")).expect("a user `postgres` or `nobody` exists")
+}
