@@ -4,8 +4,10 @@
 //! transaction's edges; nothing here decides, it reads and writes what it is told. `db.rs` is the only file that says
 //! Sqlite or Postgres, and this room is the only one that mentions sqlx.
 
+pub mod crypter;
 mod db;
 pub mod migrations;
 
+pub use crypter::{Crypter, CrypterError, Place};
 pub use db::{Arg, Db, DbError, Engine, Read, Record, Tx};
 pub(crate) use db::{args, record};

@@ -1,0 +1,455 @@
+//! The one boundary behind which signature algorithms live: named suites, parsed keys, JSON Web Keys.
+//!
+//! Nothing else in the gateway knows an algorithm, so that another suite (SM2 with SM3, a post-quantum one) is added
+//! here and nowhere else. A key is good for its one suite (RFC 8725 section 3.1): who verifies never takes the
+//! algorithm from the message.
+
+use std::{fmt, str::FromStr, sync::Arc};
+
+use aws_lc_rs::{
+    digest,
+    rand::SystemRandom,
+    signature::{
+        ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ED25519, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
+        ParsedPublicKey,
+    },
+};
+use data_encoding::BASE64URL_NOPAD;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::domain::time::{Malformed, serde_as_text};
+use serde::{Deserializer, Serializer, de};
+
+/// SubjectPublicKeyInfo of an uncompressed P-256 point, up to the point's 0x04.
+const P256_SPKI: [u8; 27] = [
+    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce,
+    0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04,
+];
+/// SubjectPublicKeyInfo of an Ed25519 key (RFC 8410), up to the key.
+const ED25519_SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+
+/// A named way of signing: curve, digest and the signature's form together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Suite {
+    /// ECDSA on P-256 with SHA-256, signatures of 64 bytes, r then s (RFC 7518 section 3.4).
+    Es256,
+    /// Ed25519 (RFC 8032), signatures of 64 bytes.
+    Ed25519,
+}
+
+impl Suite {
+    /// The name in JOSE headers and JSON Web Keys (RFC 9864 for Ed25519), also the name at rest.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Es256 => "ES256",
+            Self::Ed25519 => "Ed25519",
+        }
+    }
+
+    /// The name in RFC 9421's registry of HTTP signature algorithms.
+    pub const fn http_name(self) -> &'static str {
+        match self {
+            Self::Es256 => "ecdsa-p256-sha256",
+            Self::Ed25519 => "ed25519",
+        }
+    }
+}
+
+impl fmt::Display for Suite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Suite {
+    type Err = Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        match text {
+            "ES256" => Ok(Self::Es256),
+            "Ed25519" => Ok(Self::Ed25519),
+            _ => Err(Malformed(format!("{text:?} is not a signature suite: ES256 or Ed25519"))),
+        }
+    }
+}
+
+serde_as_text!(Suite);
+
+/// Why a key or a signature was refused.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum SuiteError {
+    /// The key's bytes are not a key of the suite.
+    #[error("this is not a {0} key")]
+    BadKey(Suite),
+    /// The JSON Web Key is not a public key of a suite we know.
+    #[error("this JSON Web Key is not a public signature key of a known suite: {0}")]
+    BadJwk(&'static str),
+    /// The signature does not fit the message and the key.
+    #[error("the signature does not fit")]
+    BadSignature,
+    /// The cryptographic provider failed.
+    #[error("the cryptographic provider failed")]
+    Provider,
+}
+
+/// Signs. The private key never leaves it, so that it may as well live in a hardware module.
+pub trait Signer: fmt::Debug + Send + Sync {
+    /// The public key that verifies what this signs.
+    fn public_key(&self) -> &PublicKey;
+
+    /// Signs a message.
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SuiteError>;
+
+    /// The key's name in headers and key sets: its RFC 7638 thumbprint.
+    fn key_id(&self) -> &str {
+        self.public_key().key_id()
+    }
+
+    /// The suite it signs with.
+    fn suite(&self) -> Suite {
+        self.public_key().suite()
+    }
+
+    /// The public key as SubjectPublicKeyInfo, DER.
+    fn public_key_der(&self) -> &[u8] {
+        self.public_key().der()
+    }
+}
+
+/// The signer rooms hold and hand on.
+pub type SharedSigner = Arc<dyn Signer>;
+
+/// Verifies. Apart from [`PublicKey`] so that another suite's keys may live elsewhere.
+pub trait Verifier: fmt::Debug + Send + Sync {
+    /// Accepts a signature over a message, or says that it does not fit.
+    fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SuiteError>;
+}
+
+/// A public key of a suite, parsed once.
+#[derive(Clone)]
+pub struct PublicKey {
+    suite: Suite,
+    der: Vec<u8>,
+    key_id: String,
+    parsed: ParsedPublicKey,
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PublicKey").field("suite", &self.suite).field("key_id", &self.key_id).finish_non_exhaustive()
+    }
+}
+
+impl PartialEq for PublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.suite == other.suite && self.der == other.der
+    }
+}
+
+impl Eq for PublicKey {}
+
+impl PublicKey {
+    /// From SubjectPublicKeyInfo, DER. Only the one canonical encoding of each suite is taken.
+    pub fn from_der(suite: Suite, der: &[u8]) -> Result<Self, SuiteError> {
+        let bad = || SuiteError::BadKey(suite);
+        let (prefix, length): (&[u8], usize) = match suite {
+            Suite::Es256 => (&P256_SPKI, 64),
+            Suite::Ed25519 => (&ED25519_SPKI, 32),
+        };
+        let raw = der.strip_prefix(prefix).filter(|raw| raw.len() == length).ok_or_else(bad)?;
+        let parsed = match suite {
+            // The provider checks that the point is on the curve; it wants the 0x04 as well.
+            Suite::Es256 => ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, der.get(prefix.len() - 1..).unwrap_or(raw)),
+            Suite::Ed25519 => ParsedPublicKey::new(&ED25519, raw),
+        }
+        .map_err(|_| bad())?;
+        let mut key = Self { suite, der: der.to_vec(), key_id: String::new(), parsed };
+        key.key_id = key.jwk().thumbprint();
+        Ok(key)
+    }
+
+    /// From SubjectPublicKeyInfo of whichever suite it fits.
+    pub fn from_any_der(der: &[u8]) -> Result<Self, SuiteError> {
+        Self::from_der(Suite::Es256, der).or_else(|_| Self::from_der(Suite::Ed25519, der))
+    }
+
+    /// The suite this key is good for.
+    pub const fn suite(&self) -> Suite {
+        self.suite
+    }
+
+    /// SubjectPublicKeyInfo, DER.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// The key's coordinates or bytes, without any wrapping: 64 bytes (x, y) or 32.
+    pub fn raw(&self) -> &[u8] {
+        let prefix = match self.suite {
+            Suite::Es256 => P256_SPKI.len(),
+            Suite::Ed25519 => ED25519_SPKI.len(),
+        };
+        self.der.get(prefix..).unwrap_or_default()
+    }
+
+    /// The key's name: its RFC 7638 thumbprint.
+    pub fn key_id(&self) -> &str {
+        &self.key_id
+    }
+
+    /// The key as a JSON Web Key.
+    pub fn jwk(&self) -> Jwk {
+        let (x, y) = match self.suite {
+            Suite::Es256 => {
+                let (x, y) = self.raw().split_at(self.raw().len() / 2);
+                (x, Some(BASE64URL_NOPAD.encode(y)))
+            }
+            Suite::Ed25519 => (self.raw(), None),
+        };
+        let (kty, crv) = match self.suite {
+            Suite::Es256 => ("EC", "P-256"),
+            Suite::Ed25519 => ("OKP", "Ed25519"),
+        };
+        Jwk {
+            kty: kty.into(),
+            crv: Some(crv.into()),
+            x: Some(BASE64URL_NOPAD.encode(x)),
+            y,
+            kid: Some(self.key_id.clone()),
+            alg: Some(self.suite.name().into()),
+            usage: Some("sig".into()),
+        }
+    }
+}
+
+impl Verifier for PublicKey {
+    fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SuiteError> {
+        self.parsed.verify_sig(message, signature).map_err(|_| SuiteError::BadSignature)
+    }
+}
+
+/// Verifies one signature with a key that is not kept.
+pub fn verify(suite: Suite, public_key_der: &[u8], message: &[u8], signature: &[u8]) -> Result<(), SuiteError> {
+    PublicKey::from_der(suite, public_key_der)?.verify(message, signature)
+}
+
+/// A public JSON Web Key (RFC 7517), the members we publish and read. It has no member for a private part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Jwk {
+    /// Key type: `EC` or `OKP`.
+    pub kty: String,
+    /// Curve.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crv: Option<String>,
+    /// X coordinate, or the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub x: Option<String>,
+    /// Y coordinate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub y: Option<String>,
+    /// Name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kid: Option<String>,
+    /// Algorithm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alg: Option<String>,
+    /// Use: `sig`.
+    #[serde(default, rename = "use", skip_serializing_if = "Option::is_none")]
+    pub usage: Option<String>,
+}
+
+impl Jwk {
+    /// The RFC 7638 thumbprint: SHA-256 over the required members in the order of their names, base64url.
+    pub fn thumbprint(&self) -> String {
+        let member = |name: &str, value: &Option<String>| {
+            value.as_deref().map(|text| format!(",\"{name}\":\"{text}\"")).unwrap_or_default()
+        };
+        // The members' values are names and base64url, which need no escaping in JSON.
+        let canonical = format!(
+            "{{{},\"kty\":\"{}\"{}{}}}",
+            member("crv", &self.crv).trim_start_matches(','),
+            self.kty,
+            member("x", &self.x),
+            member("y", &self.y)
+        );
+        BASE64URL_NOPAD.encode(digest::digest(&digest::SHA256, canonical.as_bytes()).as_ref())
+    }
+
+    /// The key itself, if it is a signature key of a suite we know and its members agree.
+    pub fn public_key(&self) -> Result<PublicKey, SuiteError> {
+        let suite = match (self.kty.as_str(), self.crv.as_deref()) {
+            ("EC", Some("P-256")) => Suite::Es256,
+            ("OKP", Some("Ed25519")) => Suite::Ed25519,
+            _ => return Err(SuiteError::BadJwk("kty and crv")),
+        };
+        // EdDSA is the older name of the same algorithm on this curve (RFC 9864).
+        let known = |alg: &str| alg == suite.name() || (suite == Suite::Ed25519 && alg == "EdDSA");
+        if !self.alg.as_deref().is_none_or(known) {
+            return Err(SuiteError::BadJwk("alg"));
+        }
+        if !self.usage.as_deref().is_none_or(|usage| usage == "sig") {
+            return Err(SuiteError::BadJwk("use"));
+        }
+        let bytes = |value: &Option<String>, name| {
+            let text = value.as_deref().ok_or(SuiteError::BadJwk(name))?;
+            let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| SuiteError::BadJwk(name))?;
+            if bytes.len() == 32 { Ok(bytes) } else { Err(SuiteError::BadJwk(name)) }
+        };
+        let der = match suite {
+            Suite::Es256 => [&P256_SPKI, bytes(&self.x, "x")?.as_slice(), bytes(&self.y, "y")?.as_slice()].concat(),
+            Suite::Ed25519 => [&ED25519_SPKI, bytes(&self.x, "x")?.as_slice()].concat(),
+        };
+        PublicKey::from_der(suite, &der)
+    }
+}
+
+enum Private {
+    Es256(EcdsaKeyPair),
+    Ed25519(Ed25519KeyPair),
+}
+
+/// A key pair in memory, parsed once.
+pub struct KeyPair {
+    public: PublicKey,
+    private: Private,
+}
+
+impl fmt::Debug for KeyPair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyPair").field("public", &self.public).finish_non_exhaustive()
+    }
+}
+
+impl KeyPair {
+    /// Makes a new private key, as PKCS#8.
+    ///
+    /// From the provider's own generator and not the injected one: a key that a seed decides is no key.
+    pub fn generate(suite: Suite) -> Result<Zeroizing<Vec<u8>>, SuiteError> {
+        let random = SystemRandom::new();
+        let document = match suite {
+            Suite::Es256 => EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random),
+            Suite::Ed25519 => Ed25519KeyPair::generate_pkcs8v1(&random),
+        }
+        .map_err(|_| SuiteError::Provider)?;
+        Ok(Zeroizing::new(document.as_ref().to_vec()))
+    }
+
+    /// Reads a private key from PKCS#8.
+    pub fn from_pkcs8(suite: Suite, pkcs8: &[u8]) -> Result<Self, SuiteError> {
+        let bad = || SuiteError::BadKey(suite);
+        let (private, der) = match suite {
+            Suite::Es256 => {
+                let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8).map_err(|_| bad())?;
+                let point = pair.public_key().as_ref().strip_prefix(&[4]).ok_or_else(bad)?;
+                let der = [&P256_SPKI, point].concat();
+                (Private::Es256(pair), der)
+            }
+            Suite::Ed25519 => {
+                let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8).map_err(|_| bad())?;
+                let der = [&ED25519_SPKI, pair.public_key().as_ref()].concat();
+                (Private::Ed25519(pair), der)
+            }
+        };
+        Ok(Self { public: PublicKey::from_der(suite, &der)?, private })
+    }
+}
+
+impl Signer for KeyPair {
+    fn public_key(&self) -> &PublicKey {
+        &self.public
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SuiteError> {
+        match &self.private {
+            Private::Es256(pair) => pair.sign(&SystemRandom::new(), message),
+            Private::Ed25519(pair) => pair.try_sign(message),
+        }
+        .map(|signature| signature.as_ref().to_vec())
+        .map_err(|_| SuiteError::Provider)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair(suite: Suite) -> KeyPair {
+        KeyPair::from_pkcs8(suite, &KeyPair::generate(suite).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_signature_verifies_with_its_key_and_no_other() {
+        for suite in [Suite::Es256, Suite::Ed25519] {
+            let (ours, other) = (pair(suite), pair(suite));
+            let signature = ours.sign(b"message").unwrap();
+            assert_eq!(signature.len(), 64, "{suite} signatures have a fixed length");
+            verify(suite, ours.public_key_der(), b"message", &signature).unwrap();
+            assert!(ours.public_key().verify(b"massage", &signature).is_err());
+            assert!(ours.public_key().verify(b"message", &signature[..63]).is_err());
+            assert!(other.public_key().verify(b"message", &signature).is_err());
+        }
+    }
+
+    #[test]
+    fn a_key_is_good_for_its_own_suite_only() {
+        let (es256, ed25519) = (pair(Suite::Es256), pair(Suite::Ed25519));
+        assert_eq!(
+            PublicKey::from_der(Suite::Ed25519, es256.public_key_der()).unwrap_err(),
+            SuiteError::BadKey(Suite::Ed25519)
+        );
+        assert_eq!(
+            PublicKey::from_der(Suite::Es256, ed25519.public_key_der()).unwrap_err(),
+            SuiteError::BadKey(Suite::Es256)
+        );
+        for key in [&es256, &ed25519] {
+            assert_eq!(PublicKey::from_any_der(key.public_key_der()).unwrap(), *key.public_key());
+        }
+        assert!(KeyPair::from_pkcs8(Suite::Ed25519, &KeyPair::generate(Suite::Es256).unwrap()).is_err());
+    }
+
+    #[test]
+    fn a_point_that_is_not_on_the_curve_is_no_key() {
+        let der = [P256_SPKI.as_slice(), &[7; 64]].concat();
+        assert_eq!(PublicKey::from_der(Suite::Es256, &der).unwrap_err(), SuiteError::BadKey(Suite::Es256));
+    }
+
+    #[test]
+    fn a_jwk_returns_the_key_and_its_members_must_agree() {
+        for suite in [Suite::Es256, Suite::Ed25519] {
+            let key = pair(suite);
+            let jwk = key.public_key().jwk();
+            assert_eq!(jwk.public_key().unwrap(), *key.public_key());
+            assert_eq!(jwk.kid.as_deref(), Some(key.key_id()));
+            assert_eq!(jwk.thumbprint(), key.key_id());
+            let wrong = [
+                Jwk { alg: Some("HS256".into()), ..jwk.clone() },
+                Jwk { usage: Some("enc".into()), ..jwk.clone() },
+                Jwk { crv: Some("P-384".into()), ..jwk.clone() },
+                Jwk { x: None, ..jwk.clone() },
+                Jwk { x: Some("AQ".into()), ..jwk.clone() },
+            ];
+            for jwk in wrong {
+                assert!(jwk.public_key().is_err(), "{jwk:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_thumbprint_is_the_one_of_rfc_8037() {
+        // RFC 8037 appendix A.3.
+        let jwk: Jwk =
+            serde_json::from_str(r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#)
+                .unwrap();
+        assert_eq!(jwk.thumbprint(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+        assert_eq!(jwk.public_key().unwrap().key_id(), jwk.thumbprint());
+    }
+
+    #[test]
+    fn debug_shows_no_private_key() {
+        let pkcs8 = KeyPair::generate(Suite::Ed25519).unwrap();
+        let shown = format!("{:?}", KeyPair::from_pkcs8(Suite::Ed25519, &pkcs8).unwrap());
+        assert!(shown.contains("key_id"));
+        assert!(!shown.contains("private"));
+    }
+}

@@ -1,0 +1,344 @@
+//! Secrets at rest, bound to their place: a sealed value moved to another row, column or table does not open.
+//!
+//! AES-256-GCM under a list of keys: the first seals, all open, and each sealed value names its key, so that a key is
+//! changed by putting a new one first. From each master key two others are derived (HKDF-SHA-256): one seals, one makes
+//! keyed hashes for values that are only ever compared (account numbers). The master key itself is not used and not kept.
+
+use std::fmt;
+
+use aws_lc_rs::{
+    aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey},
+    hkdf, hmac,
+};
+use data_encoding::BASE64;
+use zeroize::Zeroizing;
+
+/// The layout of sealed values; moves when any of the lengths or derivations below does.
+const FORMAT: u8 = 1;
+const KEY_BYTES: usize = 32;
+const KEY_ID_BYTES: usize = 8;
+const NONCE_BYTES: usize = 12;
+const TAG_BYTES: usize = 16;
+/// Format, key id and nonce stand before the ciphertext.
+const HEADER_BYTES: usize = 1 + KEY_ID_BYTES + NONCE_BYTES;
+
+/// Why a value could not be sealed or opened.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum CrypterError {
+    /// No key was given.
+    #[error("no key-encryption key is given: one base64 key of 32 bytes is needed")]
+    NoKey,
+    /// A key is not 32 bytes in base64. The text is not repeated: it may be most of a key.
+    #[error("key-encryption key number {0} is not 32 bytes in base64")]
+    BadKey(usize),
+    /// The same key was given twice.
+    #[error("key-encryption key number {0} is the same as an earlier one")]
+    DuplicateKey(usize),
+    /// The value is too short, or of a layout this build does not know.
+    #[error("a sealed value of {table}.{column} is cut short or of an unknown layout")]
+    Malformed {
+        /// Where it was read.
+        table: &'static str,
+        /// Where it was read.
+        column: &'static str,
+    },
+    /// The key that sealed it is not in the list.
+    #[error("a sealed value of {table}.{column} names a key-encryption key that is not in the list")]
+    UnknownKey {
+        /// Where it was read.
+        table: &'static str,
+        /// Where it was read.
+        column: &'static str,
+    },
+    /// It was changed, or sealed for another place.
+    #[error("a sealed value of {table}.{column} was changed or moved from another place")]
+    Refused {
+        /// Where it was read.
+        table: &'static str,
+        /// Where it was read.
+        column: &'static str,
+    },
+    /// The cryptographic provider failed.
+    #[error("the cryptographic provider failed")]
+    Provider,
+}
+
+/// Where a sealed value stands. It is authenticated with the value.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// The table, or the kind of file.
+    pub table: &'static str,
+    /// What identifies the row, or the file.
+    pub row: &'a str,
+    /// The column, with the purpose where one column holds several kinds of secret.
+    pub column: &'static str,
+}
+
+impl Place<'_> {
+    /// Each part with its length before it, so that no two places have the same bytes.
+    fn associated_data(&self, header: &[u8]) -> Vec<u8> {
+        let mut data = Vec::with_capacity(header.len() + self.table.len() + self.row.len() + self.column.len() + 24);
+        data.extend_from_slice(header);
+        for part in [self.table, self.row, self.column] {
+            push_part(&mut data, part.as_bytes());
+        }
+        data
+    }
+
+    const fn malformed(&self) -> CrypterError {
+        CrypterError::Malformed { table: self.table, column: self.column }
+    }
+}
+
+fn push_part(out: &mut Vec<u8>, part: &[u8]) {
+    out.extend_from_slice(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+    out.extend_from_slice(part);
+}
+
+struct DerivedKey {
+    id: [u8; KEY_ID_BYTES],
+    sealing: RandomizedNonceKey,
+    blinding: hkdf::Prk,
+}
+
+/// The output length of a derivation.
+struct Length(usize);
+
+impl hkdf::KeyType for Length {
+    fn len(&self) -> usize {
+        self.0
+    }
+}
+
+fn derive(from: &hkdf::Prk, info: &[u8], out: &mut [u8]) -> Result<(), CrypterError> {
+    from.expand(&[info], Length(out.len())).and_then(|okm| okm.fill(out)).map_err(|_| CrypterError::Provider)
+}
+
+impl DerivedKey {
+    fn from_master(master: &[u8]) -> Result<Self, CrypterError> {
+        let root = hkdf::Salt::new(hkdf::HKDF_SHA256, b"medcredit/crypter/1").extract(master);
+        let mut id = [0; KEY_ID_BYTES];
+        derive(&root, b"key id", &mut id)?;
+        let mut sealing = Zeroizing::new([0; KEY_BYTES]);
+        derive(&root, b"sealing", sealing.as_mut())?;
+        let mut blinding = Zeroizing::new([0; KEY_BYTES]);
+        derive(&root, b"blinding", blinding.as_mut())?;
+        Ok(Self {
+            id,
+            sealing: RandomizedNonceKey::new(&AES_256_GCM, sealing.as_ref()).map_err(|_| CrypterError::Provider)?,
+            blinding: hkdf::Prk::new_less_safe(hkdf::HKDF_SHA256, blinding.as_ref()),
+        })
+    }
+
+    fn blind(&self, purpose: &'static str, value: &[u8]) -> Result<[u8; 32], CrypterError> {
+        let mut key = Zeroizing::new([0; KEY_BYTES]);
+        derive(&self.blinding, purpose.as_bytes(), key.as_mut())?;
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key.as_ref()), value);
+        <[u8; 32]>::try_from(tag.as_ref()).map_err(|_| CrypterError::Provider)
+    }
+}
+
+/// Seals and opens secrets, and makes keyed hashes.
+pub struct Crypter {
+    /// Never empty; the first seals.
+    keys: Vec<DerivedKey>,
+}
+
+impl fmt::Debug for Crypter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Crypter").field("keys", &self.keys.len()).finish_non_exhaustive()
+    }
+}
+
+impl Crypter {
+    /// From base64 keys of 32 bytes, the sealing one first.
+    pub fn new<T: AsRef<str>>(keys: &[T]) -> Result<Self, CrypterError> {
+        let mut derived: Vec<DerivedKey> = Vec::with_capacity(keys.len());
+        for (at, text) in keys.iter().enumerate() {
+            let number = at + 1;
+            let bytes = BASE64.decode(text.as_ref().trim().as_bytes()).map(Zeroizing::new);
+            let master = bytes.ok().filter(|bytes| bytes.len() == KEY_BYTES).ok_or(CrypterError::BadKey(number))?;
+            let key = DerivedKey::from_master(&master)?;
+            if derived.iter().any(|other| other.id == key.id) {
+                return Err(CrypterError::DuplicateKey(number));
+            }
+            derived.push(key);
+        }
+        if derived.is_empty() { Err(CrypterError::NoKey) } else { Ok(Self { keys: derived }) }
+    }
+
+    /// From the text of a key file: one key a line, the sealing one first; `#` begins a comment.
+    pub fn from_key_file(text: &str) -> Result<Self, CrypterError> {
+        let lines: Vec<&str> = text
+            .lines()
+            .map(|line| line.split('#').next().unwrap_or_default().trim())
+            .filter(|l| !l.is_empty())
+            .collect();
+        Self::new(&lines)
+    }
+
+    /// A new key in the form [`Self::new`] reads.
+    ///
+    /// From the provider's own generator and not the injected one: a key that a seed decides is no key.
+    pub fn generate_key() -> Result<Zeroizing<String>, CrypterError> {
+        let mut bytes = Zeroizing::new([0; KEY_BYTES]);
+        aws_lc_rs::rand::fill(bytes.as_mut()).map_err(|_| CrypterError::Provider)?;
+        Ok(Zeroizing::new(BASE64.encode(bytes.as_ref())))
+    }
+
+    /// Seals a value for its place.
+    ///
+    /// The nonce comes from the provider's own generator and not the injected one: a repeated nonce breaks GCM. Random
+    /// nonces are good for 2^32 values under one key, far more than a gateway ever seals.
+    pub fn seal(&self, place: Place<'_>, plaintext: &[u8]) -> Result<Vec<u8>, CrypterError> {
+        let key = self.keys.first().ok_or(CrypterError::NoKey)?;
+        let named = header(key.id);
+        let mut body = Vec::with_capacity(plaintext.len() + TAG_BYTES);
+        body.extend_from_slice(plaintext);
+        let nonce = key
+            .sealing
+            .seal_in_place_append_tag(Aad::from(place.associated_data(&named)), &mut body)
+            .map_err(|_| CrypterError::Provider)?;
+        let mut sealed = Vec::with_capacity(HEADER_BYTES + body.len());
+        sealed.extend_from_slice(&named);
+        sealed.extend_from_slice(nonce.as_ref());
+        sealed.extend_from_slice(&body);
+        Ok(sealed)
+    }
+
+    /// Opens a value that was sealed for this place.
+    pub fn open(&self, place: Place<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, CrypterError> {
+        let malformed = || place.malformed();
+        let (named, rest) = sealed.split_at_checked(1 + KEY_ID_BYTES).ok_or_else(malformed)?;
+        let (nonce, body) = rest.split_at_checked(NONCE_BYTES).ok_or_else(malformed)?;
+        if named.first() != Some(&FORMAT) || body.len() < TAG_BYTES {
+            return Err(malformed());
+        }
+        let key = self
+            .keys
+            .iter()
+            .find(|key| header(key.id) == *named)
+            .ok_or(CrypterError::UnknownKey { table: place.table, column: place.column })?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| malformed())?;
+        let mut buffer = Zeroizing::new(body.to_vec());
+        let length = key
+            .sealing
+            .open_in_place(nonce, Aad::from(place.associated_data(named)), &mut buffer)
+            .map_err(|_| CrypterError::Refused { table: place.table, column: place.column })?
+            .len();
+        buffer.truncate(length);
+        Ok(buffer)
+    }
+
+    /// Whether a value was sealed under a key that is no longer the first: it should be sealed again.
+    pub fn is_outdated(&self, sealed: &[u8]) -> bool {
+        self.keys.first().is_some_and(|key| !sealed.starts_with(&header(key.id)))
+    }
+
+    /// The keyed hash under which a value is stored that is only ever compared. `purpose` keeps two uses of the same
+    /// value apart, so that one table's hashes cannot be looked up in another.
+    pub fn blind(&self, purpose: &'static str, value: &[u8]) -> Result<[u8; 32], CrypterError> {
+        self.keys.first().ok_or(CrypterError::NoKey)?.blind(purpose, value)
+    }
+
+    /// The keyed hashes under which a value may have been stored, the present key's first: search for any of them.
+    pub fn blinds(&self, purpose: &'static str, value: &[u8]) -> Result<Vec<[u8; 32]>, CrypterError> {
+        self.keys.iter().map(|key| key.blind(purpose, value)).collect()
+    }
+}
+
+fn header(id: [u8; KEY_ID_BYTES]) -> [u8; 1 + KEY_ID_BYTES] {
+    let mut named = [FORMAT; 1 + KEY_ID_BYTES];
+    named[1..].copy_from_slice(&id);
+    named
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLACE: Place<'static> = Place { table: "keys", row: "key_1", column: "sealed_private" };
+
+    fn key(fill: u8) -> String {
+        BASE64.encode(&[fill; 32])
+    }
+
+    fn crypter(keys: &[u8]) -> Crypter {
+        Crypter::new(&keys.iter().map(|fill| key(*fill)).collect::<Vec<_>>()).unwrap()
+    }
+
+    #[test]
+    fn what_was_sealed_opens_at_its_place() {
+        let crypter = crypter(&[1]);
+        let sealed = crypter.seal(PLACE, b"secret").unwrap();
+        assert_eq!(crypter.open(PLACE, &sealed).unwrap().as_slice(), b"secret");
+        assert_ne!(sealed, crypter.seal(PLACE, b"secret").unwrap(), "each sealing has a nonce of its own");
+    }
+
+    #[test]
+    fn a_value_moved_to_another_row_column_or_table_does_not_open() {
+        let crypter = crypter(&[1]);
+        let sealed = crypter.seal(PLACE, b"secret").unwrap();
+        let elsewhere = [
+            Place { row: "key_2", ..PLACE },
+            Place { column: "other", ..PLACE },
+            Place { table: "subjects", ..PLACE },
+            // The same characters divided otherwise.
+            Place { table: "key", row: "skey_1", ..PLACE },
+            Place { row: "key_1s", column: "ealed_private", ..PLACE },
+        ];
+        for place in elsewhere {
+            let refused = CrypterError::Refused { table: place.table, column: place.column };
+            assert_eq!(crypter.open(place, &sealed).unwrap_err(), refused, "{place:?}");
+        }
+    }
+
+    #[test]
+    fn the_first_key_seals_and_all_open() {
+        let sealed = crypter(&[1]).seal(PLACE, b"secret").unwrap();
+        let rotated = crypter(&[2, 1]);
+        assert_eq!(rotated.open(PLACE, &sealed).unwrap().as_slice(), b"secret");
+        assert!(rotated.is_outdated(&sealed));
+        let again = rotated.seal(PLACE, b"secret").unwrap();
+        assert!(!rotated.is_outdated(&again));
+        let unknown = CrypterError::UnknownKey { table: "keys", column: "sealed_private" };
+        assert_eq!(crypter(&[1]).open(PLACE, &again).unwrap_err(), unknown);
+    }
+
+    #[test]
+    fn a_changed_or_cut_value_does_not_open() {
+        let crypter = crypter(&[1]);
+        let sealed = crypter.seal(PLACE, b"secret").unwrap();
+        for length in 0..sealed.len() {
+            assert!(crypter.open(PLACE, &sealed[..length]).is_err(), "cut to {length}");
+        }
+        for at in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[at] ^= 1;
+            assert!(crypter.open(PLACE, &changed).is_err(), "byte {at} changed");
+        }
+    }
+
+    #[test]
+    fn bad_key_lists_are_refused_without_repeating_them() {
+        assert_eq!(Crypter::new::<&str>(&[]).unwrap_err(), CrypterError::NoKey);
+        assert_eq!(Crypter::from_key_file("# only a comment\n\n").unwrap_err(), CrypterError::NoKey);
+        assert_eq!(Crypter::new(&[key(1), "c2hvcnQ=".into()]).unwrap_err(), CrypterError::BadKey(2));
+        assert_eq!(Crypter::new(&[key(1), key(1)]).unwrap_err(), CrypterError::DuplicateKey(2));
+        let made = Crypter::generate_key().unwrap();
+        let crypter = Crypter::from_key_file(&format!("{} # made today\n{}\n", *made, key(1))).unwrap();
+        assert!(!format!("{crypter:?}").contains(&made[..8]));
+    }
+
+    #[test]
+    fn keyed_hashes_differ_by_value_purpose_and_key() {
+        let old = crypter(&[1]);
+        let hash = old.blind("account number", b"6222").unwrap();
+        assert_eq!(hash, old.blind("account number", b"6222").unwrap());
+        assert_ne!(hash, old.blind("account number", b"6223").unwrap());
+        assert_ne!(hash, old.blind("resident id", b"6222").unwrap());
+        let rotated = crypter(&[2, 1]);
+        assert_ne!(hash, rotated.blind("account number", b"6222").unwrap());
+        assert!(rotated.blinds("account number", b"6222").unwrap().contains(&hash));
+    }
+}
