@@ -4,16 +4,24 @@
 //! other room imports this one; it imports none.
 
 pub mod clock;
+pub mod codes;
 pub mod failure;
 pub mod grade;
 pub mod ids;
 pub mod money;
 pub mod permission;
+pub mod region;
+pub mod resident_id;
 pub mod rng;
 pub mod time;
+pub mod uscc;
 
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use codes::{Kind, Kinds, NationalCode};
 pub use failure::{Failure, FailureKind};
 pub use money::Fen;
+pub use region::Region;
+pub use resident_id::ResidentId;
 pub use rng::{Entropy, SeededEntropy, SystemEntropy};
 pub use time::{Day, HalfYear, Month, Timestamp};
+pub use uscc::Uscc;

@@ -47,3 +47,42 @@ impl fmt::Display for MilliPoints {
         write!(f, "{sign}{}.{:03}", points / 1000, points % 1000)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn amounts_and_points_print_with_their_decimals_and_sign() {
+        assert_eq!(Fen(123_456).to_string(), "1234.56");
+        assert_eq!(Fen(-5).to_string(), "-0.05");
+        assert_eq!(Fen(i64::MIN).to_string(), "-92233720368547758.08");
+        assert_eq!(MilliPoints(849_990).to_string(), "849.990");
+        assert_eq!(MilliPoints(-1).to_string(), "-0.001");
+    }
+
+    #[test]
+    fn the_edge_of_64_bits_is_told_by_the_checked_sum_and_held_by_the_plain_one() {
+        assert_eq!(Fen(i64::MAX).checked_add(Fen(1)), None);
+        assert_eq!(Fen(i64::MAX) + Fen(1), Fen(i64::MAX));
+        assert_eq!(serde_json::to_string(&Fen(-7)).unwrap(), "-7");
+    }
+
+    proptest! {
+        #[test]
+        fn a_printed_amount_keeps_every_fen(fen in any::<i64>()) {
+            let digits = Fen(fen).to_string().replace('.', "");
+            prop_assert_eq!(digits.parse::<i64>().unwrap(), fen);
+        }
+
+        #[test]
+        fn sums_agree_where_they_exist(one in any::<i64>(), other in any::<i64>()) {
+            if let Some(sum) = Fen(one).checked_add(Fen(other)) {
+                prop_assert_eq!(sum, Fen(one) + Fen(other));
+                prop_assert_eq!(sum, Fen(other) + Fen(one));
+            }
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! 行政区划: six digits, and the local table that names them with the days they were in use.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use super::time::{Day, Malformed, serde_as_text};
+
+/// Six digits of a region. Any six are accepted: issuing regions go, and a neighbour's are not in our table.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Region([u8; 6]);
+
+impl Region {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        // Infallible: only ASCII digits were let in.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// The city it belongs to, `XXYY00`.
+    #[must_use]
+    pub const fn city(mut self) -> Self {
+        self.0[4] = b'0';
+        self.0[5] = b'0';
+        self
+    }
+
+    /// The province it belongs to, `XX0000`.
+    #[must_use]
+    pub const fn province(self) -> Self {
+        let mut province = self.city();
+        province.0[2] = b'0';
+        province.0[3] = b'0';
+        province
+    }
+}
+
+impl FromStr for Region {
+    type Err = Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        let bad = || Malformed(format!("{text:?} is not a region of six digits like 330302"));
+        let digits: [u8; 6] = text.as_bytes().try_into().map_err(|_| bad())?;
+        if digits.iter().all(u8::is_ascii_digit) { Ok(Self(digits)) } else { Err(bad()) }
+    }
+}
+
+impl fmt::Display for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+serde_as_text!(Region);
+
+/// A line of the local table.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NamedRegion {
+    /// The six digits.
+    pub code: Region,
+    /// 名称.
+    pub name: String,
+    /// The first day of use; always, where absent.
+    pub valid_from: Option<Day>,
+    /// The last day of use; still, where absent.
+    pub valid_to: Option<Day>,
+}
+
+impl NamedRegion {
+    /// Whether it was in use on a day.
+    pub fn in_use(&self, on: Day) -> bool {
+        self.valid_from.is_none_or(|from| from <= on) && self.valid_to.is_none_or(|to| on <= to)
+    }
+}
+
+/// The local table, read from its TOML text.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegionTable {
+    #[serde(rename = "region")]
+    regions: Vec<NamedRegion>,
+}
+
+impl RegionTable {
+    /// Reads `config/regions.toml`; refuses a code with two lines in use at once.
+    pub fn from_toml(text: &str) -> Result<Self, Malformed> {
+        let table: Self = toml::from_str(text).map_err(|error| Malformed(format!("regions: {error}")))?;
+        for (at, one) in table.regions.iter().enumerate() {
+            let overlaps = |other: &NamedRegion| {
+                one.valid_from.zip(other.valid_to).is_none_or(|(from, to)| from <= to)
+                    && other.valid_from.zip(one.valid_to).is_none_or(|(from, to)| from <= to)
+            };
+            if table.regions.iter().skip(at + 1).any(|other| other.code == one.code && overlaps(other)) {
+                return Err(Malformed(format!("regions: {} is named twice for the same days", one.code)));
+            }
+        }
+        Ok(table)
+    }
+
+    /// The table compiled in: a city like Wenzhou.
+    pub fn built_in() -> Result<Self, Malformed> {
+        Self::from_toml(include_str!("../../config/regions.toml"))
+    }
+
+    /// The line of a code that was in use on a day.
+    pub fn find(&self, code: Region, on: Day) -> Option<&NamedRegion> {
+        self.regions.iter().find(|region| region.code == code && region.in_use(on))
+    }
+
+    /// Every line in use on a day, in the order of the table.
+    pub fn in_use(&self, on: Day) -> impl Iterator<Item = &NamedRegion> {
+        self.regions.iter().filter(move |region| region.in_use(on))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn day(text: &str) -> Day {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_built_in_table_has_the_citys_twelve_regions_of_today() {
+        let table = RegionTable::built_in().unwrap();
+        let counties: Vec<_> = table
+            .in_use(day("2026-03-31"))
+            .filter(|region| !matches!(region.code.as_str(), "330300" | "330399"))
+            .map(|region| region.code.as_str())
+            .collect();
+        assert_eq!(
+            counties,
+            [
+                "330302", "330303", "330304", "330305", "330324", "330326", "330327", "330328", "330329", "330381",
+                "330382", "330383"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_region_that_has_gone_is_found_in_its_days_only() {
+        let table = RegionTable::built_in().unwrap();
+        let old: Region = "330322".parse().unwrap();
+        assert_eq!(table.find(old, day("2014-01-01")).map(|region| region.name.as_str()), Some("洞头县"));
+        assert_eq!(table.find(old, day("2026-01-01")), None);
+        let new: Region = "330383".parse().unwrap();
+        assert!(table.find(new, day("2019-01-01")).is_none());
+        assert!(table.find(new, day("2020-01-01")).is_some());
+    }
+
+    #[test]
+    fn a_code_named_twice_for_the_same_days_is_refused() {
+        let twice = "[[region]]\ncode = \"330302\"\nname = \"a\"\n[[region]]\ncode = \"330302\"\nname = \"b\"\n";
+        assert!(RegionTable::from_toml(twice).unwrap_err().to_string().contains("330302"));
+        let apart = "[[region]]\ncode = \"330302\"\nname = \"a\"\nvalid_to = \"2020-01-01\"\n\
+                     [[region]]\ncode = \"330302\"\nname = \"b\"\nvalid_from = \"2020-01-02\"\n";
+        assert!(RegionTable::from_toml(apart).is_ok());
+        assert!(RegionTable::from_toml("[[region]]\ncode = \"3303\"\nname = \"a\"\n").is_err());
+    }
+
+    #[test]
+    fn a_region_knows_its_city_and_province() {
+        let region: Region = "330381".parse().unwrap();
+        assert_eq!((region.city().as_str(), region.province().as_str()), ("330300", "330000"));
+    }
+
+    proptest! {
+        #[test]
+        fn six_digits_and_nothing_else_are_a_region(text in "[0-9]{0,8}|\\PC{0,8}") {
+            let expected = text.len() == 6 && text.bytes().all(|byte| byte.is_ascii_digit());
+            let read = text.parse::<Region>();
+            prop_assert_eq!(read.is_ok(), expected);
+            if let Ok(region) = read {
+                prop_assert_eq!(region.to_string(), text);
+            }
+        }
+    }
+}
