@@ -1,0 +1,53 @@
+//! What is wrong with a configuration, all of it at once, each with its place.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+/// One thing wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The line of the operator's file; absent when the file does not mention the key.
+    pub line: Option<usize>,
+    /// The key, from the top: `store.max_connections`. Empty when it is about the whole file.
+    pub key: String,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+/// A configuration that cannot be used. The process ends with code 64.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct ConfigError {
+    /// The operator's file.
+    pub file: PathBuf,
+    /// Everything found.
+    pub problems: Vec<Problem>,
+}
+
+impl ConfigError {
+    /// One problem, found outside the sections' own checks.
+    pub fn one(file: &Path, line: Option<usize>, key: &str, message: impl Into<String>) -> Self {
+        let problem = Problem { line, key: key.to_owned(), message: message.into() };
+        Self { file: file.to_owned(), problems: vec![problem] }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, problem) in self.problems.iter().enumerate() {
+            if at > 0 {
+                writeln!(f)?;
+            }
+            write!(f, "{}", self.file.display())?;
+            if let Some(line) = problem.line {
+                write!(f, ":{line}")?;
+            }
+            if !problem.key.is_empty() {
+                write!(f, ": {}", problem.key)?;
+            }
+            write!(f, ": {}", problem.message)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,37 @@
+//! `[gateway]`: who we are to banks.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Report, Section};
+
+/// Who we are to banks.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gateway {
+    /// The origin banks address; signatures of answers cover it.
+    pub public_origin: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issuer: Option<String>,
+}
+
+impl Gateway {
+    /// The issuer of access tokens.
+    pub fn issuer(&self) -> &str {
+        self.issuer.as_deref().unwrap_or(&self.public_origin)
+    }
+}
+
+impl Section for Gateway {
+    fn check(&self, report: &mut Report<'_>) {
+        for (key, value) in [("public_origin", Some(&self.public_origin)), ("issuer", self.issuer.as_ref())] {
+            let Some(value) = value else { continue };
+            let uri = value.parse::<http::Uri>();
+            let https = uri.as_ref().is_ok_and(|uri| uri.scheme_str() == Some("https") && uri.host().is_some());
+            report.require(https, key, "must be an https URL, as in https://credit.example.gov.cn:8443");
+            report.require(!value.ends_with('/'), key, "must not end in a slash: paths are put behind it");
+        }
+        let origin = self.public_origin.parse::<http::Uri>();
+        let bare = origin.as_ref().is_ok_and(|uri| uri.path() == "/" && uri.query().is_none());
+        report.require(bare, "public_origin", "must be an origin: scheme, host and port only");
+    }
+}
