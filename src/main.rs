@@ -1,3 +1,7 @@
 //! The `medcredit` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    medcredit::cli::main(std::env::args_os())
+}

@@ -1,1 +1,124 @@
-//! (room to be filled)
+//! The command line: one file a command, each with its arguments (`clap::Args`) and an asynchronous `run`.
+//!
+//! A command is a thin caller of a use-case: it reads arguments and configuration, calls, and writes what an operator
+//! wants to know to the [`Context`]'s streams. Exit codes are a promise to scripts: 0 done, 1 the work failed, 2 wrong
+//! usage, 64 bad configuration.
+//!
+//! To add a command: its file, a `mod` line, a variant of [`Command`] and an arm of `Command::run`.
+
+mod config;
+mod context;
+mod migrate;
+
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand, error::ErrorKind};
+
+use crate::config::ConfigError;
+
+pub use context::{Context, OrFail, Stream, Usage};
+
+/// The work was done.
+pub const DONE: u8 = 0;
+/// The work failed.
+pub const FAILED: u8 = 1;
+/// The command was called wrongly.
+pub const WRONG_USAGE: u8 = 2;
+/// The configuration cannot be used.
+pub const BAD_CONFIGURATION: u8 = 64;
+
+/// The medical-insurance credit gateway: consented grades and settlement summaries for banks, each answer signed and recorded.
+#[derive(Debug, Parser)]
+#[command(name = "medcredit", version, subcommand_required = true, arg_required_else_help = true)]
+struct Cli {
+    /// The configuration file [environment: MEDCREDIT_CONFIG]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What can be done, in the order an operator meets it.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Bring the database to this build's schema
+    Migrate(migrate::Migrate),
+    /// Check or print the configuration
+    Config(config::ConfigCommand),
+}
+
+impl Command {
+    async fn run(self, ctx: &Context) -> anyhow::Result<()> {
+        match self {
+            Self::Migrate(args) => migrate::run(args, ctx).await,
+            Self::Config(args) => config::run(args, ctx).await,
+        }
+    }
+}
+
+/// Runs the process: the system's clock, randomness and streams.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    // Libraries that ask for the process's provider must find ours. A second installation is refused and changes nothing.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let ctx = Context::system();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    ExitCode::from(match runtime {
+        Ok(runtime) => runtime.block_on(run(args, ctx)),
+        Err(error) => complain(&ctx, &anyhow::Error::new(error).context("the asynchronous runtime did not start")),
+    })
+}
+
+/// Runs one command line in a context and returns its exit code.
+pub async fn run(args: impl IntoIterator<Item = OsString>, mut ctx: Context) -> u8 {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => return explain(&ctx, &error),
+    };
+    if cli.config.is_some() {
+        ctx.config_file = cli.config;
+    }
+    match cli.command.run(&ctx).await {
+        Ok(()) => DONE,
+        Err(error) => complain(&ctx, &error),
+    }
+}
+
+/// Help and version are answers; everything else clap says is a complaint.
+fn explain(ctx: &Context, error: &clap::Error) -> u8 {
+    let (mut stream, code) = match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => (ctx.out(), DONE),
+        _ => (ctx.err(), WRONG_USAGE),
+    };
+    // Nobody is left to be told when the stream itself is closed.
+    let _ = std::io::Write::write_fmt(&mut stream, format_args!("{}", error.render()));
+    code
+}
+
+/// Says what went wrong, with its causes, and chooses the exit code.
+fn complain(ctx: &Context, error: &anyhow::Error) -> u8 {
+    let broken_pipe = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+    };
+    if error.chain().any(broken_pipe) {
+        // Whoever read the output, such as `head`, has seen enough.
+        return DONE;
+    }
+    let mut text = format!("medcredit: {error}\n");
+    let mut said = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        // Some libraries repeat their cause in their own text.
+        if !said.ends_with(&cause) {
+            text.push_str(&format!("  because: {cause}\n"));
+        }
+        said = cause;
+    }
+    let _ = std::io::Write::write_all(&mut ctx.err(), text.as_bytes());
+    if error.chain().any(|cause| cause.is::<ConfigError>()) {
+        BAD_CONFIGURATION
+    } else if error.chain().any(|cause| cause.is::<Usage>()) {
+        WRONG_USAGE
+    } else {
+        FAILED
+    }
+}

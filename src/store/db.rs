@@ -533,8 +533,9 @@ impl Tx {
         self.execute(sql, vec![Arg::Text(keys)]).await.map(|_| ())
     }
 
-    /// Runs a script of several statements without arguments: migrations only.
-    pub(super) async fn script(&mut self, sql: &'static str) -> Result<(), DbError> {
+    /// Runs a script of several statements without arguments: migrations and grants only.
+    pub(super) async fn script(&mut self, sql: impl Into<String>) -> Result<(), DbError> {
+        let sql = AssertSqlSafe(sql.into());
         match &mut self.begun {
             Begun::Sqlite(tx) => (&mut **tx).execute(sqlx::raw_sql(sql)).await.map(|_| ()),
             Begun::Postgres(tx) => (&mut **tx).execute(sqlx::raw_sql(sql)).await.map(|_| ()),

@@ -6,6 +6,7 @@
 
 pub mod crypter;
 mod db;
+pub mod grants;
 pub mod migrations;
 
 pub use crypter::{Crypter, CrypterError, Place};

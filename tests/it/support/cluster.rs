@@ -148,6 +148,14 @@ impl Cluster {
         name
     }
 
+    /// Makes a role that may connect, unless it is there: roles belong to the whole cluster.
+    pub async fn create_role(&self, role: &str) {
+        self.execute(format!(
+            "DO $$ BEGIN CREATE ROLE {role} LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
+        ))
+        .await;
+    }
+
     fn next_name(&self) -> String {
         format!("test_{}", self.databases.fetch_add(1, Ordering::SeqCst))
     }

@@ -4,6 +4,7 @@
 //! `name::postgres`.
 
 pub mod cluster;
+pub mod command;
 pub mod store;
 
 pub use store::TestStore;

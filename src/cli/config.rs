@@ -1,0 +1,40 @@
+//! `medcredit config check|print`.
+
+use std::{io::Write, path::Path};
+
+use super::Context;
+use crate::config::Config;
+
+/// Check or print the configuration.
+#[derive(Debug, clap::Args)]
+pub(super) struct ConfigCommand {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// Say what is wrong with the configuration file, all of it at once
+    Check,
+    /// Print the configuration in effect; without --config, the documented defaults
+    Print,
+}
+
+/// Runs the command.
+pub(super) async fn run(args: ConfigCommand, ctx: &Context) -> anyhow::Result<()> {
+    match args.verb {
+        Verb::Check => {
+            ctx.config()?;
+            writeln!(ctx.out(), "The configuration can be used. `medcredit doctor` looks at what it points to.")?;
+        }
+        Verb::Print => match &ctx.config_file {
+            // What is printed holds no secret: sections hold only the paths of files that do.
+            Some(file) => write!(ctx.out(), "{}", Config::load(file)?.to_toml()?)?,
+            None => {
+                Config::defaults(Path::new("."))?;
+                write!(ctx.out(), "{}", crate::config::DEFAULTS)?;
+            }
+        },
+    }
+    Ok(())
+}

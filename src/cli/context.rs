@@ -1,0 +1,151 @@
+//! What a command works with: configuration, clock, randomness and streams, each replaceable by a test.
+
+use std::{
+    fmt,
+    io::{self, IsTerminal, Write},
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use anyhow::Context as _;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::{
+    config::{Config, StoreEngine},
+    domain::{Failure, SystemClock, SystemEntropy, clock::SharedClock, rng::SharedEntropy},
+    store::{Db, migrations},
+};
+
+/// A stream that commands write to. Cheap to clone; clones write to the same place.
+#[derive(Clone)]
+pub struct Stream(Arc<Mutex<dyn Write + Send>>);
+
+impl Stream {
+    /// A stream that writes to `sink`.
+    pub fn new(sink: impl Write + Send + 'static) -> Self {
+        Self(Arc::new(Mutex::new(sink)))
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).flush()
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stream")
+    }
+}
+
+/// The command was called wrongly, in a way its arguments' shape does not show. Ends with code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(pub String);
+
+/// A use-case's failure, told to an operator: here the private half may be read too.
+#[derive(Debug, thiserror::Error)]
+#[error("{} ({})", .0.context.as_deref().unwrap_or(&.0.public), .0.code)]
+struct Failed(Failure);
+
+/// Turns a use-case's failure into the command's.
+pub trait OrFail<T> {
+    /// The value, or an error with the failure's text and code.
+    fn or_fail(self) -> anyhow::Result<T>;
+}
+
+impl<T> OrFail<T> for Result<T, Failure> {
+    fn or_fail(self) -> anyhow::Result<T> {
+        self.map_err(|failure| anyhow::Error::new(Failed(failure)))
+    }
+}
+
+/// What a command works with.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// `--config`, or the environment's `MEDCREDIT_CONFIG`.
+    pub config_file: Option<PathBuf>,
+    /// Where the time comes from.
+    pub clock: SharedClock,
+    /// Where randomness comes from.
+    pub entropy: SharedEntropy,
+    /// Whether a person watches: progress is shown.
+    pub terminal: bool,
+    out: Stream,
+    err: Stream,
+}
+
+impl Context {
+    /// The process's own.
+    pub fn system() -> Self {
+        Self {
+            config_file: std::env::var_os("MEDCREDIT_CONFIG").map(PathBuf::from),
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+            terminal: io::stderr().is_terminal(),
+            out: Stream::new(io::stdout()),
+            err: Stream::new(io::stderr()),
+        }
+    }
+
+    /// One with streams, clock and randomness of the caller's, and nobody watching.
+    pub fn new(clock: SharedClock, entropy: SharedEntropy, out: Stream, err: Stream) -> Self {
+        Self { config_file: None, clock, entropy, terminal: false, out, err }
+    }
+
+    /// Where results go: `writeln!(ctx.out(), "...")?`.
+    pub fn out(&self) -> Stream {
+        self.out.clone()
+    }
+
+    /// Where complaints and notices go.
+    pub fn err(&self) -> Stream {
+        self.err.clone()
+    }
+
+    /// The configuration the command was given.
+    pub fn config(&self) -> anyhow::Result<Config> {
+        let file = self.config_file.as_deref().ok_or_else(|| {
+            Usage("this command needs a configuration: --config FILE, or MEDCREDIT_CONFIG in the environment".into())
+        })?;
+        Ok(Config::load(file)?)
+    }
+
+    /// The configured database, refused unless its schema is exactly this build's.
+    pub async fn store(&self, config: &Config) -> anyhow::Result<Db> {
+        let db = open_store(config).await?;
+        migrations::check(&db).await?;
+        Ok(db)
+    }
+
+    /// A bar for long work, drawn only while a person watches. Without a total it spins.
+    pub fn progress(&self, total: Option<u64>, what: &'static str) -> ProgressBar {
+        let target = if self.terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(total, target);
+        let shape = match total {
+            Some(_) => "{msg} {wide_bar} {pos}/{len} {eta}",
+            None => "{msg} {spinner} {pos} {elapsed}",
+        };
+        // The shapes above are constants that parse; were one not to, the default is as good.
+        let style = ProgressStyle::with_template(shape).unwrap_or_else(|_| ProgressStyle::default_bar());
+        bar.with_style(style).with_message(what)
+    }
+}
+
+/// Opens the configured database as it is, without looking at its schema.
+pub(super) async fn open_store(config: &Config) -> anyhow::Result<Db> {
+    match config.store.engine {
+        StoreEngine::Sqlite => Ok(Db::open_sqlite(&config.store.directory).await?),
+        StoreEngine::Postgres => {
+            let url = config.store.url()?;
+            Db::open_postgres(url.expose(), config.store.max_connections)
+                .await
+                .context("the database cannot be reached")
+        }
+    }
+}

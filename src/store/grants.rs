@@ -1,0 +1,75 @@
+//! What the role that `serve` connects as may do on PostgreSQL: the rights of each table, in one list.
+//!
+//! The role that migrates owns the tables. The role that serves cannot change or remove what the ledger holds, even if
+//! the process is taken over: it has no such right, and the triggers would refuse it too.
+
+use super::db::{Db, DbError, Engine};
+
+/// Rows come and are never changed.
+const APPEND: &str = "SELECT, INSERT";
+/// Rows come and, whole batches at a time, go.
+const BATCH: &str = "SELECT, INSERT, DELETE";
+/// Rows that state what is true now.
+const STATE: &str = "SELECT, INSERT, UPDATE";
+/// Rows that state what is true now and end.
+const PASSING: &str = "SELECT, INSERT, UPDATE, DELETE";
+
+/// Every table with the rights of the serving role.
+pub const RIGHTS: &[(&str, &str)] = &[
+    ("core.schema_migrations", "SELECT"),
+    ("core.settings", STATE),
+    ("core.change_counter", "SELECT, UPDATE"),
+    ("core.publication", "SELECT, UPDATE"),
+    ("core.authorities", STATE),
+    ("core.certificates", STATE),
+    ("core.refused_certificates", STATE),
+    ("core.keys", STATE),
+    ("core.clients", STATE),
+    ("core.revoked_tokens", PASSING),
+    ("core.used_assertions", PASSING),
+    ("core.imports", STATE),
+    ("core.subjects", STATE),
+    ("core.models", APPEND),
+    ("core.runs", STATE),
+    ("core.assessments", APPEND),
+    ("core.consents", STATE),
+    ("core.consent_codes", BATCH),
+    ("core.consent_events", APPEND),
+    ("core.consent_use", STATE),
+    ("core.ledger_entries", APPEND),
+    ("core.ledger_openings", APPEND),
+    ("core.ledger_unsealed", BATCH),
+    ("core.ledger_leaves", APPEND),
+    ("core.ledger_tiles", APPEND),
+    ("core.ledger_checkpoints", APPEND),
+    ("bulk.settlements", BATCH),
+    ("bulk.records", BATCH),
+    ("bulk.adverse", BATCH),
+    ("bulk.affiliations", BATCH),
+    ("bulk.accounts", BATCH),
+    ("bulk.staged_subjects", BATCH),
+    ("bulk.results", BATCH),
+];
+
+/// Gives an existing role exactly the rights of [`RIGHTS`], taking away what it had beyond them.
+pub async fn grant(db: &Db, role: &str) -> Result<(), DbError> {
+    if db.engine() == Engine::Sqlite {
+        return Err(DbError::Setup("roles are PostgreSQL's".into()));
+    }
+    // A name in a GRANT cannot be bound, so it is held to letters that need no quoting.
+    let plain = role.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+    if !plain || role.is_empty() || role.len() > 63 || role.starts_with(|first: char| first.is_ascii_digit()) {
+        return Err(DbError::Setup(format!("{role:?} is not a role's name of lower-case letters, digits and _")));
+    }
+    let mut script = format!(
+        "REVOKE ALL ON ALL TABLES IN SCHEMA core, bulk FROM \"{role}\";\n\
+         REVOKE ALL ON SCHEMA core, bulk FROM \"{role}\";\n\
+         GRANT USAGE ON SCHEMA core, bulk TO \"{role}\";\n"
+    );
+    for (table, rights) in RIGHTS {
+        script.push_str(&format!("GRANT {rights} ON {table} TO \"{role}\";\n"));
+    }
+    let mut tx = db.begin("grants").await?;
+    tx.script(script).await?;
+    tx.commit().await
+}

@@ -1,0 +1,61 @@
+//! Runs a command line as the binary does, in this process, with its streams caught.
+
+use std::{
+    io::{self, Write},
+    sync::{Arc, Mutex},
+};
+
+use medcredit::{
+    cli::{self, Context, Stream},
+    domain::{ManualClock, SeededEntropy},
+};
+
+use super::store::START;
+
+/// What a command line came to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The exit code.
+    pub code: u8,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+impl Outcome {
+    /// The output of a command that is meant to succeed.
+    pub fn done(self) -> String {
+        assert_eq!(self.code, cli::DONE, "{}", self.err);
+        self.out
+    }
+}
+
+#[derive(Clone, Default)]
+struct Caught(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Caught {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Caught {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+/// Runs `medcredit ARGS...` at [`START`], with randomness that repeats.
+pub async fn medcredit(args: &[&str]) -> Outcome {
+    let (out, err) = (Caught::default(), Caught::default());
+    let clock = ManualClock::new(START.parse().unwrap());
+    let ctx = Context::new(clock, SeededEntropy::new(2), Stream::new(out.clone()), Stream::new(err.clone()));
+    let line = std::iter::once("medcredit").chain(args.iter().copied()).map(Into::into);
+    let code = cli::run(line, ctx).await;
+    Outcome { code, out: out.text(), err: err.text() }
+}
