@@ -1,0 +1,83 @@
+//! Checkpoints (C2SP tlog-checkpoint): a log's size and root under its origin, as the text of a signed note.
+
+use data_encoding::BASE64;
+
+use super::{
+    Hash,
+    note::{Note, NoteError, NoteSigner, VerifierKey},
+    tile::decimal,
+};
+
+/// What a log says its tree is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Which log: `<host>/ledger/<epoch>`.
+    pub origin: String,
+    /// How many leaves.
+    pub size: u64,
+    /// The root over them.
+    pub root: Hash,
+}
+
+impl Checkpoint {
+    /// The text that is signed.
+    pub fn text(&self) -> String {
+        format!("{}\n{}\n{}\n", self.origin, self.size, BASE64.encode(&self.root))
+    }
+
+    /// Signs it, under the origin as the key's name.
+    pub fn sign(&self, signer: &dyn NoteSigner) -> Result<String, NoteError> {
+        if signer.key().name() != self.origin {
+            return Err(NoteError::KeyName(signer.key().name().into()));
+        }
+        Note::sign(&self.text(), signer)
+    }
+
+    /// Reads a checkpoint from a note that one of the known keys signed under the checkpoint's own origin.
+    pub fn open(note: &str, known: &[VerifierKey]) -> Result<Self, NoteError> {
+        let note = Note::parse(note)?;
+        let checkpoint = Self::parse(note.unverified_text())?;
+        let own: Vec<_> = known.iter().filter(|key| key.name() == checkpoint.origin).cloned().collect();
+        note.verify(&own)?;
+        Ok(checkpoint)
+    }
+
+    /// Reads the text. Extension lines are refused: this log writes none.
+    fn parse(text: &str) -> Result<Self, NoteError> {
+        let form = || NoteError::Form("its text is not a checkpoint of three lines");
+        let mut lines = text.strip_suffix('\n').ok_or_else(form)?.split('\n');
+        let (Some(origin), Some(size), Some(root), None) = (lines.next(), lines.next(), lines.next(), lines.next())
+        else {
+            return Err(form());
+        };
+        let root = BASE64.decode(root.as_bytes()).ok().and_then(|root| Hash::try_from(root).ok());
+        match (origin.is_empty(), decimal(size), root) {
+            (false, Some(size), Some(root)) => Ok(Self { origin: origin.into(), size, root }),
+            _ => Err(form()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_text_has_one_form() {
+        let checkpoint = Checkpoint { origin: "gateway.example/ledger/1".into(), size: 20_852_163, root: [9; 32] };
+        let text = checkpoint.text();
+        assert_eq!(Checkpoint::parse(&text).unwrap(), checkpoint);
+        for wrong in [
+            text.replace("20852163", "020852163"),
+            text.replace("20852163", "+20852163"),
+            text.replace("20852163", "20852163 "),
+            text.replace("20852163", "99999999999999999999"),
+            text.replace('=', ""),
+            format!("{text}extension\n"),
+            text.replace("gateway.example/ledger/1", ""),
+            text.trim_end().to_owned(),
+        ] {
+            assert!(Checkpoint::parse(&wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Inclusion and consistency proofs (RFC 6962 sections 2.1.1 and 2.1.2): what they are made of, and how they verify.
+//!
+//! Making and verifying share no code on purpose: making follows the recursion of RFC 6962, verifying the loops of
+//! RFC 9162 sections 2.1.3.2 and 2.1.4.2.
+
+use super::{Hash, empty_root, node_hash, split_point};
+
+/// A complete subtree: it spans the leaves from `index << level` up to `(index + 1) << level`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Node {
+    /// 0 for leaves.
+    pub level: u8,
+    /// From the left, from 0.
+    pub index: u64,
+}
+
+/// Neighbouring leaves whose hash is one element of a proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    start: u64,
+    end: u64,
+}
+
+impl Span {
+    /// The whole tree of `size` leaves, whose hash is the root.
+    pub const fn tree(size: u64) -> Self {
+        Self { start: 0, end: size }
+    }
+
+    /// The complete subtrees the span consists of, left to right, largest first.
+    pub fn nodes(self) -> Vec<Node> {
+        let mut nodes = Vec::new();
+        let mut start = self.start;
+        while start < self.end {
+            let fitting = (self.end - start).ilog2();
+            let level = fitting.min(start.trailing_zeros());
+            nodes.push(Node { level: u8::try_from(level).unwrap_or(0), index: start >> level });
+            start += 1 << level;
+        }
+        nodes
+    }
+
+    /// The hash over the span: its smaller subtrees, at the right, are joined first.
+    pub fn hash(self, node: &dyn Fn(Node) -> Option<Hash>) -> Option<Hash> {
+        let mut right: Option<Hash> = None;
+        for part in self.nodes().into_iter().rev() {
+            let left = node(part)?;
+            right = Some(right.map_or(left, |right| node_hash(&left, &right)));
+        }
+        right
+    }
+}
+
+/// Why a proof does not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ProofError {
+    /// The sizes or the index contradict each other.
+    #[error("the sizes contradict each other")]
+    Sizes,
+    /// The proof has too few or too many hashes.
+    #[error("the proof has the wrong length")]
+    Length,
+    /// The hashes do not lead to the root.
+    #[error("the proof does not lead to the root")]
+    Root,
+}
+
+/// What an inclusion proof lists for a leaf in a tree of `size`, from the leaf's sibling upwards.
+pub fn inclusion_spans(index: u64, size: u64) -> Result<Vec<Span>, ProofError> {
+    if index >= size {
+        return Err(ProofError::Sizes);
+    }
+    let (mut start, mut end) = (0, size);
+    let mut spans = Vec::new();
+    while end - start > 1 {
+        let middle = start + split_point(end - start);
+        if index < middle {
+            spans.push(Span { start: middle, end });
+            end = middle;
+        } else {
+            spans.push(Span { start, end: middle });
+            start = middle;
+        }
+    }
+    spans.reverse();
+    Ok(spans)
+}
+
+/// What a consistency proof between two sizes lists. Empty when they are equal or the older tree is.
+pub fn consistency_spans(old: u64, new: u64) -> Result<Vec<Span>, ProofError> {
+    if old > new {
+        return Err(ProofError::Sizes);
+    }
+    if old == 0 {
+        return Ok(Vec::new());
+    }
+    let (mut start, mut end) = (0, new);
+    let mut spans = Vec::new();
+    // The subtree in question begins the old tree only while nothing to its left was split off.
+    while old < end {
+        let middle = start + split_point(end - start);
+        if old <= middle {
+            spans.push(Span { start: middle, end });
+            end = middle;
+        } else {
+            spans.push(Span { start, end: middle });
+            start = middle;
+        }
+    }
+    if start > 0 {
+        spans.push(Span { start, end });
+    }
+    spans.reverse();
+    Ok(spans)
+}
+
+/// Verifies that a leaf hash stands at `index` in the tree of `size` with this root (RFC 9162 section 2.1.3.2).
+pub fn verify_inclusion(leaf: &Hash, index: u64, size: u64, path: &[Hash], root: &Hash) -> Result<(), ProofError> {
+    if index >= size {
+        return Err(ProofError::Sizes);
+    }
+    let (mut at, mut last) = (index, size - 1);
+    let mut hash = *leaf;
+    for sibling in path {
+        if last == 0 {
+            return Err(ProofError::Length);
+        }
+        if at & 1 == 1 || at == last {
+            hash = node_hash(sibling, &hash);
+            while at & 1 == 0 && at != 0 {
+                at >>= 1;
+                last >>= 1;
+            }
+        } else {
+            hash = node_hash(&hash, sibling);
+        }
+        at >>= 1;
+        last >>= 1;
+    }
+    if last != 0 {
+        return Err(ProofError::Length);
+    }
+    if hash == *root { Ok(()) } else { Err(ProofError::Root) }
+}
+
+/// Verifies that the tree of `new` leaves begins with the tree of `old` leaves (RFC 9162 section 2.1.4.2).
+pub fn verify_consistency(
+    (old, old_root): (u64, &Hash),
+    (new, new_root): (u64, &Hash),
+    path: &[Hash],
+) -> Result<(), ProofError> {
+    if old > new {
+        return Err(ProofError::Sizes);
+    }
+    if old == new || old == 0 {
+        // A tree is consistent with itself, and with the empty one, whose root is known.
+        let expected = if old == new { *new_root } else { empty_root() };
+        return match (path.is_empty(), *old_root == expected) {
+            (false, _) => Err(ProofError::Length),
+            (true, false) => Err(ProofError::Root),
+            (true, true) => Ok(()),
+        };
+    }
+    let mut rest = path.iter();
+    // An old tree that is a complete subtree is not listed: its root is the given one.
+    let first = if old.is_power_of_two() { *old_root } else { *rest.next().ok_or(ProofError::Length)? };
+    let (mut at, mut last) = (old - 1, new - 1);
+    while at & 1 == 1 {
+        at >>= 1;
+        last >>= 1;
+    }
+    let (mut from_old, mut from_new) = (first, first);
+    for sibling in rest {
+        if last == 0 {
+            return Err(ProofError::Length);
+        }
+        if at & 1 == 1 || at == last {
+            from_old = node_hash(sibling, &from_old);
+            from_new = node_hash(sibling, &from_new);
+            while at & 1 == 0 && at != 0 {
+                at >>= 1;
+                last >>= 1;
+            }
+        } else {
+            from_new = node_hash(&from_new, sibling);
+        }
+        at >>= 1;
+        last >>= 1;
+    }
+    if last != 0 {
+        return Err(ProofError::Length);
+    }
+    if from_old == *old_root && from_new == *new_root { Ok(()) } else { Err(ProofError::Root) }
+}
