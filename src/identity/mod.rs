@@ -2,6 +2,15 @@
 //!
 //! Pure: no storage, no configuration, no network. Time is a parameter.
 
+pub mod certificate;
+mod handshake;
+mod name;
+pub mod revocation;
 pub mod suite;
+pub mod tls;
+pub mod trust;
 
+pub use certificate::{CertificateFacts, ClientIdentity, IdentityError};
+pub use revocation::RevocationList;
 pub use suite::{Jwk, KeyPair, PublicKey, SharedSigner, Signer, Suite, SuiteError, Verifier};
+pub use trust::{Anchor, PartnerTrust};

@@ -285,10 +285,10 @@ impl Jwk {
         };
         // EdDSA is the older name of the same algorithm on this curve (RFC 9864).
         let known = |alg: &str| alg == suite.name() || (suite == Suite::Ed25519 && alg == "EdDSA");
-        if !self.alg.as_deref().is_none_or(known) {
+        if self.alg.as_deref().is_some_and(|alg| !known(alg)) {
             return Err(SuiteError::BadJwk("alg"));
         }
-        if !self.usage.as_deref().is_none_or(|usage| usage == "sig") {
+        if self.usage.as_deref().is_some_and(|usage| usage != "sig") {
             return Err(SuiteError::BadJwk("use"));
         }
         let bytes = |value: &Option<String>, name| {

@@ -5,6 +5,7 @@
 
 pub mod cluster;
 pub mod command;
+pub mod pki;
 pub mod store;
 
 pub use store::TestStore;

@@ -1,0 +1,336 @@
+//! A bank's certificate becomes its identity, and nothing else does.
+//!
+//! [`ClientIdentity`] is made only of a finished handshake: the connection itself is the argument, so that no header and
+//! no stored value can stand in for one (T5, T6). It names the authority that proved it cryptographically, because two
+//! authorities may bear one name and either may issue any subject.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
+use rustls::pki_types::CertificateDer;
+use x509_parser::{
+    prelude::{FromDer as _, X509Certificate},
+    public_key::PublicKey,
+    x509::SubjectPublicKeyInfo,
+};
+
+use super::{
+    name,
+    trust::{PartnerTrust, Proof},
+};
+use crate::domain::{Timestamp, ids::AuthorityId};
+
+/// The least bits of an RSA modulus (FAPI 2.0 section 5.4.1).
+const MINIMUM_RSA_BITS: usize = 2048;
+/// The least bits of an elliptic curve's field (FAPI 2.0 section 5.4.1).
+const MINIMUM_EC_BITS: usize = 224;
+/// Ed25519 (RFC 8410), strong enough by construction.
+const ED25519: &str = "1.3.101.112";
+
+/// Why a certificate is no identity here. The reason is a metric's label; the texts name nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum IdentityError {
+    /// The handshake is not finished.
+    #[error("the handshake is not finished")]
+    Unfinished,
+    /// No certificate was presented.
+    #[error("no client certificate was presented")]
+    NoCertificate,
+    /// A certificate cannot be read.
+    #[error("a certificate cannot be read")]
+    Malformed,
+    /// The certificate names no subject.
+    #[error("the certificate names no subject")]
+    NoSubject,
+    /// No trusted authority issued it.
+    #[error("no trusted authority issued the certificate")]
+    UnknownAuthority,
+    /// A certificate or its authority has expired.
+    #[error("a certificate of the chain has expired")]
+    Expired,
+    /// A certificate is not valid yet.
+    #[error("a certificate of the chain is not valid yet")]
+    NotYetValid,
+    /// The certificate is not for client authentication.
+    #[error("the certificate is not for client authentication")]
+    WrongPurpose,
+    /// Its authority, or an intermediate's, has revoked it.
+    #[error("a certificate of the chain is revoked")]
+    Revoked,
+    /// An operator refuses it here.
+    #[error("a certificate of the chain is refused here")]
+    RefusedHere,
+    /// No revocation list covers it: unknown is refused (T3).
+    #[error("no revocation list covers the certificate")]
+    RevocationUnknown,
+    /// The revocation list is past its time: stale is refused (T3).
+    #[error("the authority's revocation list is stale")]
+    RevocationStale,
+    /// The key or the signature algorithm is too weak (T9).
+    #[error("a key or a signature of the chain is too weak")]
+    Weak,
+    /// The chain does not hold together in another way.
+    #[error("the chain does not hold together")]
+    BadChain,
+}
+
+impl IdentityError {
+    /// The reason in one word, for metrics and logs.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Unfinished => "unfinished",
+            Self::NoCertificate => "no_certificate",
+            Self::Malformed => "malformed",
+            Self::NoSubject => "no_subject",
+            Self::UnknownAuthority => "unknown_authority",
+            Self::Expired => "expired",
+            Self::NotYetValid => "not_yet_valid",
+            Self::WrongPurpose => "wrong_purpose",
+            Self::Revoked => "revoked",
+            Self::RefusedHere => "refused_here",
+            Self::RevocationUnknown => "revocation_unknown",
+            Self::RevocationStale => "revocation_stale",
+            Self::Weak => "weak",
+            Self::BadChain => "bad_chain",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Strength {
+    Enough,
+    Weak,
+}
+
+/// What a certificate says, read but not believed: nothing here proves who issued it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateFacts {
+    /// Subject, RFC 4514.
+    pub subject: String,
+    /// Issuer, RFC 4514.
+    pub issuer: String,
+    /// Serial number, lower-case hex without leading zeros.
+    pub serial: String,
+    /// SHA-256 of the DER, base64url: `x5t#S256` of RFC 8705.
+    pub thumbprint: String,
+    /// First instant of validity.
+    pub not_before: Timestamp,
+    /// Last instant of validity.
+    pub not_after: Timestamp,
+    /// Whether it may issue certificates.
+    pub is_authority: bool,
+    /// Whether its purposes name client authentication; a certificate without purposes is good for none here.
+    pub client_authentication: bool,
+    /// Whether its purposes name server authentication.
+    pub server_authentication: bool,
+    /// SubjectPublicKeyInfo, DER.
+    pub public_key_der: Vec<u8>,
+    strength: Strength,
+}
+
+impl CertificateFacts {
+    /// Reads a certificate.
+    pub fn read(der: &[u8]) -> Result<Self, IdentityError> {
+        let (rest, certificate) = X509Certificate::from_der(der).map_err(|_| IdentityError::Malformed)?;
+        if !rest.is_empty() {
+            return Err(IdentityError::Malformed);
+        }
+        let malformed = |_| IdentityError::Malformed;
+        let purposes = certificate.extended_key_usage().map_err(malformed)?.map(|extension| extension.value);
+        let name_text = |name| name::text(name).ok_or(IdentityError::Malformed);
+        Ok(Self {
+            subject: name_text(certificate.subject())?,
+            issuer: name_text(certificate.issuer())?,
+            serial: serial_text(certificate.raw_serial()),
+            thumbprint: thumbprint(der),
+            not_before: Timestamp::from_seconds(certificate.validity().not_before.timestamp()),
+            not_after: Timestamp::from_seconds(certificate.validity().not_after.timestamp()),
+            is_authority: certificate.is_ca(),
+            client_authentication: purposes.is_some_and(|purposes| purposes.client_auth),
+            server_authentication: purposes.is_some_and(|purposes| purposes.server_auth),
+            public_key_der: certificate.public_key().raw.to_vec(),
+            strength: strength(certificate.public_key()),
+        })
+    }
+
+    /// Refuses a key below the least strength (T9).
+    pub const fn check_strength(&self) -> Result<(), IdentityError> {
+        match self.strength {
+            Strength::Enough => Ok(()),
+            Strength::Weak => Err(IdentityError::Weak),
+        }
+    }
+}
+
+/// SHA-256 of a certificate's DER, base64url: `x5t#S256` of RFC 8705.
+pub fn thumbprint(der: &[u8]) -> String {
+    BASE64URL_NOPAD.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, der).as_ref())
+}
+
+/// A serial number as lower-case hex without leading zeros.
+pub fn serial_text(serial: &[u8]) -> String {
+    let hex = HEXLOWER.encode(serial);
+    let trimmed = hex.trim_start_matches('0');
+    if trimmed.is_empty() { "0".into() } else { trimmed.into() }
+}
+
+fn strength(key: &SubjectPublicKeyInfo<'_>) -> Strength {
+    let strong = match key.parsed() {
+        Ok(PublicKey::RSA(rsa)) => {
+            let modulus = rsa.modulus.iter().position(|byte| *byte != 0).and_then(|at| rsa.modulus.get(at..));
+            let bits = modulus
+                .map_or(0, |bytes| bytes.len() * 8 - bytes.first().map_or(0, |byte| byte.leading_zeros() as usize));
+            bits >= MINIMUM_RSA_BITS
+        }
+        Ok(PublicKey::EC(point)) => point.key_size() >= MINIMUM_EC_BITS,
+        Ok(PublicKey::Unknown(_)) => key.algorithm.algorithm.to_id_string() == ED25519,
+        _ => false,
+    };
+    if strong { Strength::Enough } else { Strength::Weak }
+}
+
+/// Who is at the other end of a connection: proved by a certificate, under one trusted authority.
+#[derive(Debug)]
+pub struct ClientIdentity {
+    authority: AuthorityId,
+    facts: CertificateFacts,
+    chain: Vec<CertificateDer<'static>>,
+    /// How long the last proof is good for, so that a request on an open connection seldom needs a new one.
+    proof: Mutex<Arc<Proof>>,
+}
+
+impl ClientIdentity {
+    /// The identity of the client of a finished handshake.
+    ///
+    /// The chain is verified here again, under the trust of this moment: the handshake may have ended under an older one,
+    /// and only this tells which authority proved it.
+    pub fn of(
+        connection: &rustls::ServerConnection,
+        trust: &PartnerTrust,
+        now: Timestamp,
+    ) -> Result<Self, IdentityError> {
+        if connection.is_handshaking() {
+            return Err(IdentityError::Unfinished);
+        }
+        let chain: Vec<CertificateDer<'static>> = connection
+            .peer_certificates()
+            .unwrap_or_default()
+            .iter()
+            .map(|certificate| certificate.clone().into_owned())
+            .collect();
+        let (leaf, _) = chain.split_first().ok_or(IdentityError::NoCertificate)?;
+        let facts = CertificateFacts::read(leaf)?;
+        let (authority, proof) = trust.prove(&chain, now)?;
+        Ok(Self { authority, facts, chain, proof: Mutex::new(Arc::new(proof)) })
+    }
+
+    /// The authority that proved it.
+    pub const fn authority(&self) -> &AuthorityId {
+        &self.authority
+    }
+
+    /// The subject, RFC 4514.
+    pub fn subject(&self) -> &str {
+        &self.facts.subject
+    }
+
+    /// SHA-256 of the certificate, base64url: `x5t#S256`.
+    pub fn thumbprint(&self) -> &str {
+        &self.facts.thumbprint
+    }
+
+    /// The serial number, lower-case hex.
+    pub fn serial(&self) -> &str {
+        &self.facts.serial
+    }
+
+    /// The last instant of the certificate's validity.
+    pub const fn not_after(&self) -> Timestamp {
+        self.facts.not_after
+    }
+
+    /// The certificate, DER.
+    pub fn certificate_der(&self) -> &[u8] {
+        self.chain.first().map_or(&[], |leaf| leaf.as_ref())
+    }
+
+    /// The certificate and the intermediates it came with.
+    pub fn chain(&self) -> &[CertificateDer<'static>] {
+        &self.chain
+    }
+
+    /// Proves the identity again under the trust of this moment (T4): revoked, removed, stale and expired all end it, on
+    /// a connection that is already open. Cheap while neither the trust nor the time has passed the last proof.
+    pub fn recheck(&self, trust: &PartnerTrust, now: Timestamp) -> Result<(), IdentityError> {
+        let last = Arc::clone(&self.proof.lock().unwrap_or_else(PoisonError::into_inner));
+        if last.holds(trust.generation(), now) {
+            return Ok(());
+        }
+        let proof = trust.prove_under(&self.authority, &self.chain, now)?;
+        *self.proof.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(proof);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{
+        CertificateParams, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, SubjectPublicKeyInfo,
+    };
+
+    use super::*;
+
+    /// One element of DER whose content is shorter than 64 KiB.
+    fn element(tag: u8, content: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(content.len()).unwrap().to_be_bytes();
+        [[tag, 0x82].as_slice(), &length, content].concat()
+    }
+
+    /// A certificate of an RSA key whose modulus has so many bits.
+    fn rsa_certificate(bits: usize) -> Vec<u8> {
+        let mut modulus = vec![0xff; bits.div_ceil(8)];
+        modulus[0] = 0xff >> (modulus.len() * 8 - bits);
+        modulus.insert(0, 0);
+        let key = element(0x30, &[element(0x02, &modulus), vec![0x02, 0x03, 0x01, 0x00, 0x01]].concat());
+        let algorithm = [0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];
+        let bit_string = element(0x03, &[&[0], key.as_slice()].concat());
+        let spki = element(0x30, &[algorithm.as_slice(), &bit_string].concat());
+        let issuer = rcgen::Issuer::new(CertificateParams::default(), rcgen::KeyPair::generate().unwrap());
+        let spki = SubjectPublicKeyInfo::from_der(&spki).unwrap();
+        CertificateParams::default().signed_by(&spki, &issuer).unwrap().der().to_vec()
+    }
+
+    #[test]
+    fn an_rsa_key_of_2048_bits_is_the_least() {
+        // T9.
+        for (bits, taken) in [(1024, false), (2040, false), (2047, false), (2048, true), (4096, true)] {
+            let facts = CertificateFacts::read(&rsa_certificate(bits)).unwrap();
+            assert_eq!(facts.check_strength().is_ok(), taken, "{bits} bits");
+        }
+    }
+
+    #[test]
+    fn the_curves_we_sign_with_are_strong_enough() {
+        for algorithm in [&PKCS_ECDSA_P256_SHA256, &PKCS_ECDSA_P384_SHA384, &PKCS_ED25519] {
+            let key = rcgen::KeyPair::generate_for(algorithm).unwrap();
+            let certificate = CertificateParams::default().self_signed(&key).unwrap();
+            CertificateFacts::read(certificate.der()).unwrap().check_strength().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_cut_or_prolonged_certificate_is_malformed() {
+        let whole = rsa_certificate(2048);
+        let longer = [whole.as_slice(), &[0]].concat();
+        for der in [&whole[..whole.len() - 1], &longer, &[]] {
+            assert_eq!(CertificateFacts::read(der).unwrap_err(), IdentityError::Malformed);
+        }
+    }
+
+    #[test]
+    fn serial_numbers_have_one_text() {
+        assert_eq!(serial_text(&[0x00, 0xab, 0x01]), "ab01");
+        assert_eq!(serial_text(&[0x0b]), "b");
+        assert_eq!(serial_text(&[0x00]), "0");
+    }
+}

@@ -1,0 +1,3 @@
+//! The partner listener: who gets in, who stays in, and what a hostile client may cost.
+
+mod identity;
