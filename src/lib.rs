@@ -6,9 +6,10 @@ pub mod domain;
 pub mod identity;
 pub mod merkle;
 pub mod scoring;
-// Level 2: settings and storage.
+// Level 2: settings, storage, and what the operator sees.
 pub mod config;
 pub mod store;
+pub mod telemetry;
 // Level 3: what must be durable.
 pub mod ledger;
 // Level 4: use-cases of one matter each.

@@ -6,4 +6,6 @@ mod support;
 mod cli;
 mod config;
 mod listener;
+mod logs;
 mod storage;
+mod telemetry;

@@ -6,12 +6,14 @@
 pub mod cluster;
 pub mod command;
 pub mod pki;
+pub mod logs;
 pub mod store;
 
 pub use store::TestStore;
 
 /// Runs an asynchronous body to its end on a runtime of its own.
 pub fn block_on<F: Future>(body: F) -> F::Output {
+    logs::watch();
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

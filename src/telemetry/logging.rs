@@ -1,0 +1,270 @@
+//! The log: one line an event, its fields and those of the spans around it, each treated as `fields.rs` says.
+
+use std::{
+    fmt::{self, Debug, Write as _},
+    io::Write,
+    sync::{Mutex, PoisonError},
+};
+
+use serde_json::Value;
+use tracing::{
+    Event, Level, Metadata, Subscriber,
+    field::{Field, Visit},
+    span,
+};
+use tracing_subscriber::{
+    EnvFilter, Layer,
+    layer::{Context, SubscriberExt},
+    registry::LookupSpan,
+};
+
+use super::{
+    fields::{Treatment, treatment},
+    scrub::scrub,
+};
+use crate::domain::clock::SharedClock;
+
+/// How a line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// One JSON object.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone)]
+pub struct LogSettings {
+    /// How a line looks.
+    pub format: Format,
+    /// What is worth a line, per module, in [`EnvFilter`]'s words.
+    pub filter: String,
+}
+
+/// Starts the process's log on a stream. The first one stays: a second call changes nothing and returns `false`.
+pub fn init(settings: &LogSettings, clock: SharedClock, sink: impl Write + Send + 'static) -> bool {
+    // Configuration has been checked; a filter that cannot be read shows everything that matters.
+    let filter = settings.filter.parse::<EnvFilter>().unwrap_or_else(|_| EnvFilter::new("info"));
+    let layer = LogLayer::new(settings.format, clock, sink).with_filter(filter);
+    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer)).is_ok()
+}
+
+/// Writes the log.
+pub struct LogLayer<W> {
+    format: Format,
+    clock: SharedClock,
+    sink: Mutex<W>,
+}
+
+impl<W> Debug for LogLayer<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogLayer").field("format", &self.format).finish_non_exhaustive()
+    }
+}
+
+impl<W: Write + Send + 'static> LogLayer<W> {
+    /// A log of a format on a stream.
+    pub fn new(format: Format, clock: SharedClock, sink: W) -> Self {
+        Self { format, clock, sink: Mutex::new(sink) }
+    }
+
+    fn line(&self, metadata: &Metadata<'_>, fields: &[(&'static str, Value)]) -> String {
+        let message = fields.iter().find(|(name, _)| *name == "message");
+        let message = message.and_then(|(_, value)| value.as_str()).unwrap_or_default();
+        let others = fields.iter().filter(|(name, _)| *name != "message");
+        let (at, level, target) = (self.clock.now(), metadata.level(), metadata.target());
+        let mut line = String::new();
+        // Writing to a String cannot fail.
+        let _ = match self.format {
+            Format::Json => write!(
+                line,
+                r#"{{"at":"{at}","level":"{level}","target":{},"message":{}"#,
+                Value::from(target),
+                Value::from(message)
+            ),
+            Format::Text => write!(line, "{at} {level:5} {target}: {message}"),
+        };
+        for (name, value) in others {
+            let _ = match self.format {
+                Format::Json => write!(line, ",{}:{value}", Value::from(*name)),
+                Format::Text => write!(line, " {name}={value}"),
+            };
+        }
+        line.push_str(if self.format == Format::Json { "}\n" } else { "\n" });
+        line
+    }
+}
+
+/// Whether a line of this origin may be written at all: libraries below `info` print headers and addresses.
+fn may_speak(metadata: &Metadata<'_>) -> bool {
+    let ours = metadata.target() == "medcredit" || metadata.target().starts_with("medcredit::");
+    ours || *metadata.level() <= Level::INFO
+}
+
+impl<S, W> Layer<S> for LogLayer<W>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: Write + Send + 'static,
+{
+    fn on_new_span(&self, attributes: &span::Attributes<'_>, id: &span::Id, ctx: Context<'_, S>) {
+        if let Some(span) = ctx.span(id).filter(|span| may_speak(span.metadata())) {
+            let mut fields = Fields::default();
+            attributes.record(&mut fields);
+            span.extensions_mut().insert(fields);
+        }
+    }
+
+    fn on_record(&self, id: &span::Id, values: &span::Record<'_>, ctx: Context<'_, S>) {
+        if let Some(span) = ctx.span(id)
+            && let Some(fields) = span.extensions_mut().get_mut::<Fields>()
+        {
+            values.record(fields);
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, ctx: Context<'_, S>) {
+        if !may_speak(event.metadata()) {
+            return;
+        }
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        for span in ctx.event_scope(event).into_iter().flat_map(tracing_subscriber::registry::Scope::from_root) {
+            if let Some(around) = span.extensions().get::<Fields>() {
+                fields.0.extend(around.0.iter().cloned());
+            }
+        }
+        let line = self.line(event.metadata(), &fields.0);
+        let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
+        // A log that cannot be written must not stop the gateway: what must not be lost is in the ledger.
+        let _ = sink.write_all(line.as_bytes()).and_then(|()| sink.flush());
+    }
+}
+
+/// Fields in the order they came, treated on the way in, so that nothing untreated is ever held.
+#[derive(Debug, Default)]
+struct Fields(Vec<(&'static str, Value)>);
+
+impl Fields {
+    fn take(&mut self, field: &Field, value: impl FnOnce() -> Value) {
+        let value = match treatment(field.name()) {
+            Treatment::Write => value(),
+            Treatment::Scrub => match value() {
+                Value::String(text) => Value::from(scrub(&text)),
+                other => other,
+            },
+            Treatment::Withhold => Value::from("[withheld]"),
+        };
+        match self.0.iter_mut().find(|(name, _)| *name == field.name()) {
+            Some((_, old)) => *old = value,
+            None => self.0.push((field.name(), value)),
+        }
+    }
+}
+
+impl Visit for Fields {
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.take(field, || value.into());
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.take(field, || value.into());
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.take(field, || value.into());
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.take(field, || value.into());
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.take(field, || value.into());
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
+        self.take(field, || {
+            let mut text = value.to_string();
+            let mut source = value.source();
+            while let Some(cause) = source {
+                let _ = write!(text, ": {cause}");
+                source = cause.source();
+            }
+            text.into()
+        });
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.take(field, || format!("{value:?}").into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::domain::ManualClock;
+
+    #[derive(Clone, Default)]
+    struct Caught(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Caught {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(format: Format, speak: impl FnOnce()) -> String {
+        let caught = Caught::default();
+        let clock = ManualClock::new("2026-04-01T01:00:00Z".parse().unwrap());
+        let layer = LogLayer::new(format, clock, caught.clone());
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), speak);
+        String::from_utf8(caught.0.lock().unwrap().clone()).unwrap()
+    }
+
+    #[test]
+    fn a_line_carries_the_fields_of_the_spans_around_it() {
+        let line = logged(Format::Json, || {
+            let _span =
+                tracing::info_span!("request", interaction.id = "int_1", client.id = tracing::field::Empty).entered();
+            tracing::Span::current().record("client.id", "cli_1");
+            tracing::info!(http.status = 200, "answered");
+        });
+        let read: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(
+            read,
+            serde_json::json!({
+                "at": "2026-04-01T01:00:00Z", "level": "INFO", "target": "medcredit::telemetry::logging::tests",
+                "message": "answered", "http.status": 200, "interaction.id": "int_1", "client.id": "cli_1",
+            })
+        );
+    }
+
+    #[test]
+    fn a_field_nobody_vouched_for_is_withheld() {
+        let line = logged(Format::Text, || tracing::warn!(subject.name = "温州某某医院", count = 3, "seen"));
+        assert!(line.ends_with("seen subject.name=\"[withheld]\" count=3\n"), "{line}");
+    }
+
+    #[test]
+    fn texts_are_scrubbed() {
+        let line = logged(Format::Text, || tracing::error!(error = "no 91330302MA2AXXXX1K", "about H33030200012"));
+        assert!(line.ends_with("about [redacted] error=\"no [redacted]\"\n"), "{line}");
+    }
+
+    #[test]
+    fn libraries_are_silent_below_info() {
+        let lines = logged(Format::Text, || {
+            tracing::debug!(target: "h2::codec", "authorization: secret");
+            tracing::info!(target: "h2::codec", "connected");
+            tracing::trace!("ours");
+        });
+        assert!(!lines.contains("secret") && lines.contains("connected") && lines.contains("ours"), "{lines}");
+    }
+}

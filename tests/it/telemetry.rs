@@ -1,0 +1,68 @@
+//! The telemetry listener, as a monitoring system calls it.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use medcredit::telemetry::{Health, Telemetry, install_metrics, serve};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
+};
+
+use crate::support::block_on;
+
+/// The status and body of an answer.
+async fn get(address: std::net::SocketAddr, request: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(format!("{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+}
+
+#[test]
+fn a_monitoring_system_reads_metrics_and_health() {
+    block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (health, metrics) = (Health::new(), install_metrics());
+        let well = Arc::new(AtomicBool::new(true));
+        let state = Arc::clone(&well);
+        health.require("changes", move || match state.load(Ordering::SeqCst) {
+            true => Ok(()),
+            false => Err("no news for 1.2 s".into()),
+        });
+        let (stop, stopped) = oneshot::channel::<()>();
+        let telemetry = Telemetry { metrics, health: health.clone() };
+        let served = tokio::spawn(serve(listener, telemetry, async move { drop(stopped.await) }));
+
+        metrics::counter!("medcredit_test_events_total", "code" => "x").increment(3);
+        metrics::histogram!("medcredit_test_seconds").record(0.004);
+        let (status, body) = get(address, "GET /metrics").await;
+        assert_eq!(status, 200);
+        assert!(body.contains("medcredit_build_info{version="), "{body}");
+        assert!(body.contains(r#"medcredit_test_events_total{code="x"} 3"#), "{body}");
+        assert!(body.contains(r#"medcredit_test_seconds_bucket{le="0.005"} 1"#), "{body}");
+
+        assert_eq!(get(address, "GET /healthz").await, (200, "ok\n".into()));
+        assert_eq!(get(address, "GET /readyz").await, (200, r#"{"ready":true,"checks":{"changes":"ok"}}"#.into()));
+        well.store(false, Ordering::SeqCst);
+        let (status, body) = get(address, "GET /readyz").await;
+        assert_eq!((status, body.as_str()), (503, r#"{"ready":false,"checks":{"changes":"no news for 1.2 s"}}"#));
+        well.store(true, Ordering::SeqCst);
+        health.drain();
+        let (status, body) = get(address, "GET /readyz").await;
+        assert!(status == 503 && body.contains("shutting down"), "a draining process takes nothing new: {body}");
+        assert_eq!(get(address, "GET /healthz").await.0, 200, "but it lives");
+
+        assert_eq!(get(address, "GET /secrets").await.0, 404);
+        assert_eq!(get(address, "POST /metrics").await.0, 405);
+        stop.send(()).unwrap();
+        served.await.unwrap();
+        assert!(TcpStream::connect(address).await.is_err(), "the port is free again");
+    });
+}
