@@ -5,8 +5,8 @@
 
 pub mod cluster;
 pub mod command;
-pub mod pki;
 pub mod logs;
+pub mod pki;
 pub mod store;
 
 pub use store::TestStore;
