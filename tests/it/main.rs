@@ -7,5 +7,6 @@ mod cli;
 mod config;
 mod listener;
 mod logs;
+mod scoring;
 mod storage;
 mod telemetry;

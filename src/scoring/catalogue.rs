@@ -1,0 +1,247 @@
+//! The information catalogue of a kind of subject (信息目录): who provides what, how often, for how long it is valid, who
+//! may see it; and the measures that hang on its categories.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    number::Decimal,
+    source::{Faults, Refused, Step, read},
+};
+
+/// How the facts of a half-year become one number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MeasureForm {
+    /// Added up: visits, amounts.
+    Flow,
+    /// The latest counts: beds, scores.
+    Stock,
+    /// Each fact is one event; no fact means that none happened.
+    Event,
+}
+
+/// How often a category is reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UpdateFrequency {
+    /// Once a month.
+    Month,
+    /// Once a quarter.
+    Quarter,
+    /// Once in a half-year (每半年).
+    HalfYear,
+    /// Once a year.
+    Year,
+}
+
+/// Who may see facts of a category (公开属性).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Publicity {
+    /// 公开: anyone.
+    Public,
+    /// 政务共享: departments.
+    Shared,
+    /// 查询: whom the subject allows.
+    Query,
+    /// Stays inside the bureau.
+    Internal,
+}
+
+/// A category of the catalogue.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Category {
+    /// Its number in the published table.
+    pub no: u16,
+    /// 信息类别名称.
+    pub name_zh: String,
+    /// 数据来源.
+    pub provider_zh: String,
+    /// 数据范围.
+    pub region_zh: String,
+    /// 更新频率.
+    pub update_frequency: UpdateFrequency,
+    /// 有效期, in months from the day of the fact.
+    pub validity_months: u16,
+    /// 公开属性.
+    pub publicity: Publicity,
+}
+
+/// What one line of `records.csv` reports.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Measure {
+    /// Its name in files and models, in snake_case.
+    pub id: String,
+    /// Its name to people.
+    pub name_zh: String,
+    /// What it is counted in; empty for a bare number.
+    pub unit: String,
+    /// How the facts of a half-year become one number.
+    pub form: MeasureForm,
+    /// The category it belongs to.
+    pub category: u16,
+    /// The least value a fact may have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub least: Option<Decimal>,
+    /// The greatest value a fact may have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most: Option<Decimal>,
+}
+
+impl Measure {
+    /// Whether a fact may have this value.
+    pub fn admits(&self, value: Decimal) -> bool {
+        self.least.is_none_or(|least| value >= least) && self.most.is_none_or(|most| value <= most)
+    }
+}
+
+/// Which fields of a file were published, and by whom.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublishedFields {
+    /// The fields.
+    pub fields: Vec<String>,
+    /// Where they were published.
+    pub source: String,
+}
+
+/// Which fields of a file are our own choice, and why.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DefaultFields {
+    /// The fields.
+    pub fields: Vec<String>,
+    /// Why they are as they are.
+    pub reason: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CatalogueFile {
+    kind: String,
+    name_zh: String,
+    published: Option<PublishedFields>,
+    default: Option<DefaultFields>,
+    category: Vec<Category>,
+    measure: Vec<Measure>,
+}
+
+/// A catalogue that has been checked.
+#[derive(Debug, Clone)]
+pub struct Catalogue {
+    kind: String,
+    name_zh: String,
+    published: Option<PublishedFields>,
+    default: Option<DefaultFields>,
+    categories: Vec<Category>,
+    measures: Vec<Measure>,
+    places: BTreeMap<String, usize>,
+}
+
+impl Catalogue {
+    /// Reads and checks a catalogue; `file` names it in what is refused.
+    pub fn parse(file: &str, text: &str) -> Result<Self, Refused> {
+        let raw: CatalogueFile = read(file, text)?;
+        let mut faults = Faults::new(file, text);
+        check(&raw, &mut faults);
+        faults.finish()?;
+        let places = raw.measure.iter().enumerate().map(|(at, measure)| (measure.id.clone(), at)).collect();
+        Ok(Self {
+            kind: raw.kind,
+            name_zh: raw.name_zh,
+            published: raw.published,
+            default: raw.default,
+            categories: raw.category,
+            measures: raw.measure,
+            places,
+        })
+    }
+
+    /// The kind of subject it is about.
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// Its name to people.
+    pub fn name_zh(&self) -> &str {
+        &self.name_zh
+    }
+
+    /// What was published of it, and where.
+    pub const fn published(&self) -> Option<&PublishedFields> {
+        self.published.as_ref()
+    }
+
+    /// What is our own choice in it, and why.
+    pub const fn default_fields(&self) -> Option<&DefaultFields> {
+        self.default.as_ref()
+    }
+
+    /// Its categories, by number.
+    pub fn categories(&self) -> &[Category] {
+        &self.categories
+    }
+
+    /// Its measures, in the file's order.
+    pub fn measures(&self) -> &[Measure] {
+        &self.measures
+    }
+
+    /// A measure by its id.
+    pub fn measure(&self, id: &str) -> Option<&Measure> {
+        self.measures.get(self.place(id)?)
+    }
+
+    /// A measure's place in [`Catalogue::measures`].
+    pub fn place(&self, id: &str) -> Option<usize> {
+        self.places.get(id).copied()
+    }
+
+    /// A category by its number.
+    pub fn category(&self, no: u16) -> Option<&Category> {
+        self.categories.iter().find(|category| category.no == no)
+    }
+}
+
+/// Whether a text can be an id of a measure or grade: `snake_case`, ASCII.
+pub(super) fn is_snake_case(text: &str) -> bool {
+    text.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase())
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+}
+
+fn check(raw: &CatalogueFile, faults: &mut Faults<'_>) {
+    use Step::{At, Key};
+    faults.require(is_snake_case(&raw.kind), &[Key("kind")], || "the kind must be snake_case".into());
+    faults.require(raw.published.is_some() || raw.default.is_some(), &[], || {
+        "say where the fields come from: [published] with a source, or [default] with a reason".into()
+    });
+    if let Some(published) = &raw.published {
+        faults.require(!published.source.trim().is_empty(), &[Key("published")], || "name the source".into());
+    }
+    if let Some(default) = &raw.default {
+        faults.require(!default.reason.trim().is_empty(), &[Key("default")], || "give the reason".into());
+    }
+    let mut numbers = BTreeSet::new();
+    for (at, category) in raw.category.iter().enumerate() {
+        let place = [Key("category"), At(at)];
+        faults.require(numbers.insert(category.no), &place, || format!("category {} stands here twice", category.no));
+        faults.require(!category.name_zh.trim().is_empty(), &place, || "the category has no name".into());
+    }
+    let mut ids = BTreeSet::new();
+    for (at, measure) in raw.measure.iter().enumerate() {
+        let place = [Key("measure"), At(at)];
+        let id = &measure.id;
+        faults.require(is_snake_case(id), &place, || format!("{id:?} is not snake_case"));
+        faults.require(ids.insert(id), &place, || format!("the measure {id} stands here twice"));
+        faults.require(numbers.contains(&measure.category), &place, || {
+            format!("the measure {id} belongs to category {}, which is not in the catalogue", measure.category)
+        });
+        if let (Some(least), Some(most)) = (measure.least, measure.most) {
+            faults.require(least <= most, &place, || format!("the measure {id} admits no value: {least} to {most}"));
+        }
+    }
+}

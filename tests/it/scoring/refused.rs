@@ -1,0 +1,153 @@
+//! A model or catalogue that cannot be right is refused, by file and line, with everything that is wrong in it.
+
+use medcredit::scoring::{Catalogue, Model, shipped};
+
+use super::catalogue;
+
+/// The shipped model with one text replaced by another; returns what is said of it.
+fn refused(from: &str, to: &str) -> String {
+    let text = shipped::MODELS[0].1;
+    assert!(text.contains(from), "the shipped model no longer says {from:?}");
+    match Model::parse("city.toml", &text.replacen(from, to, 1), &catalogue()) {
+        Ok(_) => panic!("accepted with {to:?}"),
+        Err(refused) => refused.to_string(),
+    }
+}
+
+/// The line of the shipped model on which a text stands.
+fn line_of(text: &str) -> usize {
+    let (before, _) = shipped::MODELS[0].1.split_once(text).unwrap();
+    before.matches('\n').count() + 1
+}
+
+#[test]
+fn weights_must_add_up_at_every_level() {
+    let indicator = refused("name_zh = \"信息完整性\"\nweight = 10", "name_zh = \"信息完整性\"\nweight = 11");
+    assert!(indicator.contains("基础信息 weighs 30, what stands beneath it adds up to 31"), "{indicator}");
+    let second = refused("name_zh = \"自律信息\"\nweight = 80", "name_zh = \"自律信息\"\nweight = 70");
+    assert!(second.contains("自律评价 weighs 110, what stands beneath it adds up to 100"), "{second}");
+    assert!(second.contains("自律信息 weighs 70, what stands beneath it adds up to 80"), "{second}");
+    let first = refused("name_zh = \"公共评价\"\nweight = 100", "name_zh = \"公共评价\"\nweight = 99");
+    assert!(first.contains("the first level adds up to 999, the model has 1000 points"), "{first}");
+}
+
+#[test]
+fn a_refusal_names_file_and_line() {
+    let said = refused("score.linear = { worst = \"5%\", best = 0 }", "score.linear = { worst = 0, best = 0 }");
+    // The indicator's own place: its header.
+    let header = line_of("no = 12\n") - 1;
+    assert_eq!(said, format!("city.toml:{header}: indicator 12: worst and best are the same value"));
+}
+
+#[test]
+fn what_is_not_even_a_model_names_its_line() {
+    let line = line_of("no = 7\n");
+    let unknown = refused("no = 7\n", "no = 7\ncolour = \"red\"\n");
+    assert!(unknown.starts_with("city.toml:"), "{unknown}");
+    assert!(unknown.contains("unknown field `colour`"), "{unknown}");
+    let float = refused("no = 7\nname_zh = \"财务管理\"\nweight = 20", "no = 7\nname_zh = \"财务管理\"\nweight = 20.0");
+    assert!(float.starts_with(&format!("city.toml:{}:", line + 2)), "{float}");
+    assert!(float.contains("points as text"), "{float}");
+}
+
+#[test]
+fn grades_must_be_ordered_and_cover_every_total() {
+    let equal = refused("ordinal = 2, from = 800", "ordinal = 2, from = 850");
+    assert!(equal.contains("the grade good begins at 850, not below the grade before it"), "{equal}");
+    let open = refused("ordinal = 3, from = 750", "ordinal = 3");
+    assert!(open.contains("the grade medium needs a `from`"), "{open}");
+    let gap = refused("name_zh = \"差\", ordinal = 5", "name_zh = \"差\", ordinal = 5, from = 300");
+    assert!(gap.contains("the worst grade, bad, must have no `from`"), "{gap}");
+    let order = refused("ordinal = 4, from = 700", "ordinal = 3, from = 700");
+    assert!(order.contains("the grade poor stands in place 4, its ordinal is 3"), "{order}");
+    let outside = refused("ordinal = 1, from = 850", "ordinal = 1, from = 1001");
+    assert!(outside.contains("begins at 1001, outside the model's 1000 points"), "{outside}");
+}
+
+#[test]
+fn measures_must_be_in_the_catalogue_and_of_the_right_form() {
+    let unknown = refused("value.measure = \"trauma_score\"", "value.measure = \"trauma\"");
+    assert!(
+        unknown.contains("indicator 16: the measure \"trauma\" is not in the catalogue of medical_institution"),
+        "{unknown}"
+    );
+    let event = refused("value.measure = \"trauma_score\"", "value.measure = \"health_penalty\"");
+    assert!(event.contains("health_penalty is an event: count it"), "{event}");
+    let count = refused("measures = [\"market_penalty\"]", "measures = [\"visits\"]");
+    assert!(count.contains("visits is not an event and cannot be counted"), "{count}");
+    let back = refused("periods_back = [1, 4]", "periods_back = [4, 1]");
+    assert!(back.contains("periods_back goes from the nearest to the farthest"), "{back}");
+}
+
+#[test]
+fn rules_must_reach_their_weight_and_no_further() {
+    let beyond = refused("{ below = \"5%\", points = 30 }", "{ below = \"5%\", points = 31 }");
+    assert!(beyond.contains("indicator 21: a band gives 31 points of 30"), "{beyond}");
+    assert!(beyond.contains("indicator 21: no band gives the whole 30 points"), "{beyond}");
+    let order = refused("{ below = \"10%\", points = 26 }", "{ below = \"4%\", points = 26 }");
+    assert!(order.contains("the band below 0.04 does not come after the one before it"), "{order}");
+    let events =
+        refused("score.per_event = { start = 60, each = -20 }", "score.per_event = { start = 50, each = -20 }");
+    assert!(events.contains("50 points and -20 for each event do not lead to or from 60"), "{events}");
+}
+
+#[test]
+fn missing_data_must_have_a_policy() {
+    let none = refused("missing = { points = 18 }\n", "");
+    assert!(none.contains("missing field `missing`"), "{none}");
+    let happened = refused("missing = { points = 18 }", "missing = \"none_happened\"");
+    assert!(happened.contains("only for a count of events"), "{happened}");
+    let count = refused("missing = \"none_happened\"", "missing = \"zero\"");
+    assert!(count.contains("a count has no missing data"), "{count}");
+    let more = refused("missing = { points = 18 }", "missing = { points = 180 }");
+    assert!(more.contains("`missing` gives 180 points of 30"), "{more}");
+}
+
+#[test]
+fn every_choice_must_be_accounted_for() {
+    let reason = refused("reason = \"Each penalty by the market regulator takes half.\"", "");
+    assert!(reason.contains("the rule of indicator 32 is our own choice: give the reason"), "{reason}");
+    let source = refused(
+        "basis = \"default\"\nreason = \"Each penalty by the market regulator takes half.\"",
+        "basis = \"published\"",
+    );
+    assert!(source.contains("the rule of indicator 32 is said to be published: name the source"), "{source}");
+    let basis =
+        refused("basis = \"default\"\nreason = \"Each penalty by the market", "reason = \"Each penalty by the market");
+    assert!(basis.contains("missing field `basis`"), "{basis}");
+}
+
+#[test]
+fn everything_wrong_is_told_at_once_in_the_files_order() {
+    let text = shipped::MODELS[0].1.replacen("missing = { points = 30 }", "missing = { points = 300 }", 1).replacen(
+        "kind = \"medical_institution\"",
+        "kind = \"pharmacy\"",
+        1,
+    );
+    let said = Model::parse("city.toml", &text, &catalogue()).unwrap_err();
+    assert_eq!(said.faults.len(), 2, "{said}");
+    assert!(said.faults[0].message.contains("the model rates pharmacy"), "{said}");
+    assert!(said.faults.is_sorted_by_key(|fault| fault.line), "{said}");
+}
+
+#[test]
+fn a_catalogue_is_refused_by_line_too() {
+    let text = shipped::CATALOGUES[0].1;
+    let twice = text.replacen("id = \"senior_nurses\"", "id = \"senior_physicians\"", 1);
+    let said = Catalogue::parse("catalogue.toml", &twice).unwrap_err().to_string();
+    assert!(said.contains("the measure senior_physicians stands here twice"), "{said}");
+    let nowhere = text.replacen("form = \"stock\"\ncategory = 1\n", "form = \"stock\"\ncategory = 99\n", 1);
+    let said = Catalogue::parse("catalogue.toml", &nowhere).unwrap_err().to_string();
+    assert!(said.contains("belongs to category 99, which is not in the catalogue"), "{said}");
+    let nothing = text.replacen("least = 0\nmost = 100\n", "least = 100\nmost = 0\n", 1);
+    let said = Catalogue::parse("catalogue.toml", &nothing).unwrap_err().to_string();
+    assert!(said.contains("admits no value: 100 to 0"), "{said}");
+}
+
+#[test]
+fn a_kept_model_reads_back_as_itself() {
+    let model = super::institution();
+    let again = Model::from_json("kept", &model.canonical(), &catalogue()).unwrap();
+    assert_eq!(again.file(), model.file());
+    assert_eq!(again.canonical(), model.canonical());
+}
