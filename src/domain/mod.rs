@@ -13,6 +13,7 @@ pub mod permission;
 pub mod region;
 pub mod resident_id;
 pub mod rng;
+pub mod settlement;
 pub mod time;
 pub mod uscc;
 

@@ -8,6 +8,7 @@ pub mod crypter;
 mod db;
 pub mod grants;
 pub mod migrations;
+pub mod settlements;
 
 pub use crypter::{Crypter, CrypterError, Place};
 pub use db::{Arg, Db, DbError, Engine, Read, Record, Tx};

@@ -1,0 +1,124 @@
+//! Monthly settlements as they are read: every version is kept, the accepted import with the highest number is the
+//! present one.
+
+use super::{DbError, Read, args, record};
+use crate::domain::{
+    Fen, Month,
+    settlement::{Insurance, Settlement, SettlementStatus},
+};
+
+record! {
+    struct VersionRow {
+        subject_code: String,
+        month: String,
+        insurance: String,
+        import_seq: i64,
+        visits: i64,
+        persons: i64,
+        billed_fen: i64,
+        claimed_fen: i64,
+        settled_fen: i64,
+        paid_fen: i64,
+        retained_fen: i64,
+        disallowed_fen: i64,
+        deducted_fen: i64,
+        prepaid_fen: i64,
+        offset_fen: i64,
+        payable_fen: i64,
+        status: String,
+        as_of: String,
+    }
+}
+
+/// A month of a subject as one import brought it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettlementRow {
+    /// The national code of the subject.
+    pub subject_code: String,
+    /// The figures.
+    pub settlement: Settlement,
+    /// Which version of the month this is, from 1.
+    pub version: i64,
+    /// The import that brought it.
+    pub import_seq: i64,
+}
+
+const LIST_VERSIONS: &str = "/* settlements::list_versions */
+    SELECT s.subject_code, s.month, s.insurance, s.import_seq, s.visits, s.persons, s.billed_fen, s.claimed_fen,
+           s.settled_fen, s.paid_fen, s.retained_fen, s.disallowed_fen, s.deducted_fen, s.prepaid_fen, s.offset_fen,
+           s.payable_fen, s.status, s.as_of
+    FROM json_rows($1)
+    JOIN bulk.settlements s ON s.subject_code = value->>'code' AND s.month >= $2 AND s.month <= $3
+    JOIN imports i ON i.seq = s.import_seq AND i.state = 'accepted'
+    ORDER BY s.subject_code, s.month, s.insurance, s.import_seq";
+
+/// Every version of the months of some subjects, ordered by subject, month, insurance and version.
+pub async fn list_versions(
+    read: &Read<'_>,
+    codes: &[String],
+    from: Month,
+    to: Month,
+) -> Result<Vec<SettlementRow>, DbError> {
+    let mut wanted: Vec<&String> = codes.iter().collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let wanted: Vec<_> = wanted.into_iter().map(|code| serde_json::json!({ "code": code })).collect();
+    let wanted = serde_json::Value::Array(wanted).to_string();
+    let rows: Vec<VersionRow> = read.fetch_all(LIST_VERSIONS, args![wanted, from.to_string(), to.to_string()]).await?;
+    let mut listed: Vec<SettlementRow> = Vec::with_capacity(rows.len());
+    for row in rows {
+        let mut row = SettlementRow::try_from(row)?;
+        if let Some(last) = listed.last().filter(|last| last.same_month(&row)) {
+            row.version = last.version + 1;
+        }
+        listed.push(row);
+    }
+    Ok(listed)
+}
+
+/// The present version of each month of some subjects; its number tells how many there are.
+pub async fn list(read: &Read<'_>, codes: &[String], from: Month, to: Month) -> Result<Vec<SettlementRow>, DbError> {
+    let mut present: Vec<SettlementRow> = Vec::new();
+    for row in list_versions(read, codes, from, to).await? {
+        match present.last_mut() {
+            Some(last) if last.same_month(&row) => *last = row,
+            _ => present.push(row),
+        }
+    }
+    Ok(present)
+}
+
+impl SettlementRow {
+    fn same_month(&self, other: &Self) -> bool {
+        self.subject_code == other.subject_code
+            && self.settlement.month == other.settlement.month
+            && self.settlement.insurance == other.settlement.insurance
+    }
+}
+
+impl TryFrom<VersionRow> for SettlementRow {
+    type Error = DbError;
+
+    fn try_from(row: VersionRow) -> Result<Self, DbError> {
+        let corrupt = |error: crate::domain::time::Malformed| DbError::corrupt("settlements::list", error.0);
+        let settlement = Settlement {
+            month: row.month.parse().map_err(corrupt)?,
+            insurance: row.insurance.parse::<Insurance>().map_err(corrupt)?,
+            visits: row.visits,
+            persons: row.persons,
+            billed: Fen(row.billed_fen),
+            claimed: Fen(row.claimed_fen),
+            settled: Fen(row.settled_fen),
+            paid: Fen(row.paid_fen),
+            retained: Fen(row.retained_fen),
+            disallowed: Fen(row.disallowed_fen),
+            deducted: Fen(row.deducted_fen),
+            prepaid: Fen(row.prepaid_fen),
+            offset: Fen(row.offset_fen),
+            payable: Fen(row.payable_fen),
+            status: row.status.parse::<SettlementStatus>().map_err(corrupt)?,
+            as_of: row.as_of.parse().map_err(corrupt)?,
+        };
+        Ok(Self { subject_code: row.subject_code, settlement, version: 1, import_seq: row.import_seq })
+    }
+}
