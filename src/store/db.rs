@@ -2,12 +2,17 @@
 //!
 //! What differs, and is hidden here: how a transaction begins (`BEGIN IMMEDIATE` takes SQLite's one write lock;
 //! PostgreSQL reads committed), how rows are made of one JSON parameter (`json_rows($1)` in a statement becomes
-//! `json_each` or `jsonb_array_elements`), and the locks per bank that only an engine with several writers needs.
+//! `jsonb_each` or `jsonb_array_elements`), and the locks per bank that only an engine with several writers needs.
 //!
 //! SQLite has two files. Writers of `core.db` do not attach `bulk.db`, because `BEGIN IMMEDIATE` would take the write
 //! lock of every attached file and a long import would stall the answers. Readers attach both.
 
-use std::{path::Path, str::FromStr, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    str::FromStr,
+    sync::Arc,
+    time::Duration,
+};
 
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Executor, FromRow, PgPool, Postgres, Sqlite, SqlitePool,
@@ -232,7 +237,8 @@ fn pg_args(args: Vec<Arg>) -> Result<PgArguments, sqlx::error::BoxDynError> {
 /// What a statement says on one engine: `json_rows($1)` is a set of rows with a JSON column `value`.
 fn in_dialect(engine: Engine, sql: &'static str) -> AssertSqlSafe<String> {
     AssertSqlSafe(match engine {
-        Engine::Sqlite => sql.replace("json_rows(", "json_each("),
+        // Not `json_each`: that would turn each row back into text, to be parsed again for every field read of it.
+        Engine::Sqlite => sql.replace("json_rows(", "jsonb_each("),
         Engine::Postgres => sql.replace("json_rows($1)", "jsonb_array_elements($1::jsonb) AS rows(value)"),
     })
 }
@@ -274,6 +280,8 @@ enum Pools {
         bulk: SqlitePool,
         /// Readers of both, which cannot write.
         read: SqlitePool,
+        /// Where the files are.
+        directory: PathBuf,
     },
     Postgres(PgPool),
 }
@@ -338,7 +346,7 @@ impl Db {
         let read = attaching(options(&core_path).create_if_missing(false).pragma("query_only", "ON"), 8)
             .await
             .map_err(setup)?;
-        Ok(Self(Arc::new(Pools::Sqlite { core, bulk, read })))
+        Ok(Self(Arc::new(Pools::Sqlite { core, bulk, read, directory: directory.to_owned() })))
     }
 
     /// Connects to a PostgreSQL database.
@@ -364,6 +372,14 @@ impl Db {
         match &*self.0 {
             Pools::Sqlite { .. } => Engine::Sqlite,
             Pools::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// Where SQLite's files are; nowhere on PostgreSQL.
+    pub(super) fn directory(&self) -> Option<&Path> {
+        match &*self.0 {
+            Pools::Sqlite { directory, .. } => Some(directory),
+            Pools::Postgres(_) => None,
         }
     }
 
@@ -402,7 +418,7 @@ impl Db {
     /// Closes every connection, so that the files are whole on return.
     pub async fn close(&self) {
         match &*self.0 {
-            Pools::Sqlite { core, bulk, read } => {
+            Pools::Sqlite { core, bulk, read, .. } => {
                 read.close().await;
                 bulk.close().await;
                 core.close().await;

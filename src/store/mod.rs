@@ -6,6 +6,7 @@
 
 pub mod crypter;
 mod db;
+mod exclusive;
 pub mod grants;
 pub mod migrations;
 pub mod settlements;
@@ -13,3 +14,4 @@ pub mod settlements;
 pub use crypter::{Crypter, CrypterError, Place};
 pub use db::{Arg, Db, DbError, Engine, Read, Record, Tx};
 pub(crate) use db::{args, record};
+pub use exclusive::Exclusive;

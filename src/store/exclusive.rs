@@ -1,0 +1,45 @@
+//! Work of which a store admits one at a time, whichever process does it, such as an import.
+//!
+//! The lock ends with its holder, however that ends: on SQLite it is the operating system's lock on a file beside the
+//! store's, on PostgreSQL an advisory lock of a transaction that does nothing else. So whoever holds it knows that
+//! remains of earlier work belong to nobody any more.
+
+use std::{fs::File, path::PathBuf};
+
+use super::{Db, DbError, Tx, args, record};
+
+record! {
+    struct LockedRow {
+        locked: bool,
+    }
+}
+
+const TRY_LOCK: &str =
+    "/* exclusive::try_lock */ SELECT pg_try_advisory_xact_lock(hashtextextended('medcredit:' || $1, 0)) AS locked";
+
+/// The right to do one kind of work alone. Dropped, it is free for others.
+#[derive(Debug)]
+pub struct Exclusive {
+    // Held for what their drop does.
+    _file: Option<File>,
+    _tx: Option<Tx>,
+}
+
+impl Exclusive {
+    /// Takes the lock of a name, or tells that another holds it.
+    pub async fn try_take(db: &Db, name: &'static str) -> Result<Option<Self>, DbError> {
+        let Some(directory) = db.directory() else {
+            let mut tx = db.begin("exclusive").await?;
+            let row: LockedRow = tx.fetch_one(TRY_LOCK, args![name]).await?;
+            return Ok(row.locked.then_some(Self { _file: None, _tx: Some(tx) }));
+        };
+        let path: PathBuf = directory.join(format!("{name}.lock"));
+        let failed = |error: std::io::Error| DbError::Setup(format!("{}: {error}", path.display()));
+        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self { _file: Some(file), _tx: None })),
+            Err(std::fs::TryLockError::WouldBlock) => Ok(None),
+            Err(std::fs::TryLockError::Error(error)) => Err(failed(error)),
+        }
+    }
+}
