@@ -337,12 +337,13 @@ impl Db {
                 })
                 .connect_with(options)
         };
-        let memory = SqliteConnectOptions::from_str("sqlite::memory:")
-            .map_err(setup)?
+        // The bulk writer's own database is a nameless temporary one. Not `:memory:`: attached files inherit that.
+        let nameless = SqliteConnectOptions::new()
+            .filename("")
             .foreign_keys(true)
             .busy_timeout(LOCK_WAIT)
             .disable_statement_logging();
-        let bulk = attaching(memory, 1).await.map_err(setup)?;
+        let bulk = attaching(nameless, 1).await.map_err(setup)?;
         let read = attaching(options(&core_path).create_if_missing(false).pragma("query_only", "ON"), 8)
             .await
             .map_err(setup)?;

@@ -1,8 +1,11 @@
 //! What `store/db.rs` promises, said once and held on both engines.
 
-use medcredit::store::{Arg, Engine};
+use medcredit::{
+    domain::Timestamp,
+    store::{Arg, Db, DbError, Engine},
+};
 
-use crate::support::both_engines;
+use crate::support::{TestStore, both_engines};
 
 const KEEP: &str = "/* test::keep */ INSERT INTO settings (name, value) VALUES ($1, $2)";
 const VALUE: &str = "/* test::value */ SELECT value FROM settings WHERE name = $1";
@@ -11,14 +14,25 @@ fn texts(values: &[&str]) -> Vec<Arg> {
     values.iter().map(|value| Arg::from(*value)).collect()
 }
 
+async fn keep(db: &Db, name: &str, value: &str) -> Result<(), DbError> {
+    let mut tx = db.begin("test").await?;
+    tx.execute(KEEP, texts(&[name, value])).await?;
+    tx.commit().await
+}
+
+async fn value(db: &Db, name: &str) -> Option<String> {
+    let row: Option<(String,)> = db.read("test").fetch_optional(VALUE, texts(&[name])).await.unwrap();
+    row.map(|(value,)| value)
+}
+
 both_engines! {
     async fn what_is_committed_is_read_back(store: TestStore) {
         let mut tx = store.db.begin("test").await.unwrap();
         assert_eq!(tx.operation(), "test");
         assert_eq!(tx.execute(KEEP, texts(&["a", "1"])).await.unwrap(), 1);
         tx.commit().await.unwrap();
-        let (value,): (String,) = store.db.read("test").fetch_one(VALUE, texts(&["a"])).await.unwrap();
-        assert_eq!(value, "1");
+        assert_eq!(value(&store.db, "a").await.as_deref(), Some("1"));
+        assert_eq!(value(&store.reopen().await, "a").await.as_deref(), Some("1"), "another process sees it too");
     }
 
     async fn a_transaction_that_is_dropped_leaves_nothing(store: TestStore) {
@@ -29,6 +43,166 @@ both_engines! {
         let found: Option<(String,)> = next.fetch_optional(VALUE, texts(&["a"])).await.unwrap();
         assert_eq!(found, None);
         assert_eq!(next.engine(), store.db.engine());
-        assert!(matches!(next.engine(), Engine::Sqlite | Engine::Postgres));
     }
+
+    async fn every_kind_of_argument_arrives_as_it_was(store: TestStore) {
+        let at: Timestamp = "2026-04-01T01:00:00.123456Z".parse().unwrap();
+        let args = vec![
+            Arg::from("文字 'quoted' \u{1F3E5}"),
+            Arg::from(i64::MIN),
+            Arg::from(&[0u8, 255, 10][..]),
+            Arg::from(true),
+            Arg::from(at),
+        ];
+        let sql = "SELECT CAST($1 AS TEXT), CAST($2 AS BIGINT), $3 AS b, CAST($4 AS BIGINT), CAST($5 AS BIGINT)";
+        let row: (String, i64, Vec<u8>, i64, i64) = store.db.read("test").fetch_one(sql, args).await.unwrap();
+        assert_eq!(row, ("文字 'quoted' \u{1F3E5}".into(), i64::MIN, vec![0, 255, 10], 1, at.micros()));
+    }
+
+    async fn nulls_are_told_from_empty_values(store: TestStore) {
+        let keys = "INSERT INTO authorities (id, name, kind, certificate, crl_file, crl, crl_number, crl_this_update_at, added_at) VALUES ($1, $1, 'partner', $2, $3, $4, 0, $5, 1)";
+        let mut tx = store.db.begin("test").await.unwrap();
+        let full = vec![Arg::from("full"), Arg::from(&b""[..]), Some("").into(), Arg::from(Some(vec![])), Some(0i64).into()];
+        tx.execute(keys, full).await.unwrap();
+        let bare = vec![Arg::from("bare"), Arg::from(vec![1u8]), Arg::from(None::<String>), Arg::from(None::<Vec<u8>>), Arg::from(None::<Timestamp>)];
+        tx.execute(keys, bare).await.unwrap();
+        tx.commit().await.unwrap();
+        type Row = (Vec<u8>, Option<String>, Option<Vec<u8>>, Option<i64>);
+        let sql = "SELECT certificate, crl_file, crl, crl_this_update_at FROM authorities ORDER BY id DESC";
+        let rows: Vec<Row> = store.db.read("test").fetch_all(sql, vec![]).await.unwrap();
+        assert_eq!(rows, [(vec![], Some(String::new()), Some(vec![]), Some(0)), (vec![1], None, None, None)]);
+    }
+
+    async fn a_batch_comes_as_one_json_parameter(store: TestStore) {
+        let batch = serde_json::json!([
+            { "id": "ent_1", "n": 1, "h": "00ff", "note": null },
+            { "id": "ent_2", "n": i64::MAX, "h": "", "note": "经办" },
+        ]);
+        let mut tx = store.db.begin("test").await.unwrap();
+        let sql = "INSERT INTO ledger_entries (id, type, body, leaf_hash, committed_at) SELECT value->>'id', 'test', COALESCE(value->>'note', 'none'), unhex(value->>'h'), CAST(value->>'n' AS BIGINT) FROM json_rows($1)";
+        assert_eq!(tx.execute(sql, vec![Arg::from(batch.to_string())]).await.unwrap(), 2);
+        let rows: Vec<(String, String, Vec<u8>, i64)> =
+            tx.fetch_all("SELECT id, body, leaf_hash, committed_at FROM ledger_entries ORDER BY id", vec![]).await.unwrap();
+        assert_eq!(rows[0], ("ent_1".into(), "none".into(), vec![0, 255], 1));
+        assert_eq!(rows[1], ("ent_2".into(), "经办".into(), vec![], i64::MAX));
+        let none: Vec<(String,)> =
+            tx.fetch_all("SELECT value->>'id' FROM json_rows($1)", texts(&["[]"])).await.unwrap();
+        assert!(none.is_empty());
+    }
+
+    async fn a_refused_change_names_its_constraint(store: TestStore) {
+        keep(&store.db, "a", "1").await.unwrap();
+        let twice = keep(&store.db, "a", "2").await.unwrap_err();
+        assert!(twice.is_constraint() && !twice.is_contention(), "{twice:?}");
+        assert!(matches!(&twice, DbError::Constraint { operation: "test", constraint } if constraint.contains("settings")), "{twice}");
+        let mut tx = store.db.begin("test").await.unwrap();
+        let orphan = "INSERT INTO revoked_tokens (token_id, client_id, expires_at, revoked_at) VALUES ('t', 'nobody', 1, 1)";
+        assert!(tx.execute(orphan, vec![]).await.unwrap_err().is_constraint(), "references are kept");
+        drop(tx);
+        let mut tx = store.db.begin("test").await.unwrap();
+        let second = tx.execute("INSERT INTO change_counter (id, number) VALUES (2, 1)", vec![]).await.unwrap_err();
+        assert!(second.is_constraint(), "checks are kept: {second:?}");
+        drop(tx);
+        assert_eq!(value(&store.db, "a").await.as_deref(), Some("1"));
+    }
+
+    async fn one_row_asked_for_and_none_there_is_an_error(store: TestStore) {
+        let none: Result<(String,), _> = store.db.read("test").fetch_one(VALUE, texts(&["a"])).await;
+        assert!(matches!(none, Err(DbError::Engine { operation: "test", .. })));
+    }
+
+    async fn a_transaction_in_the_way_is_worth_another_try(store: TestStore) {
+        // Two processes, each holding what the other wants.
+        let other = store.reopen().await;
+        keep(&store.db, "a", "1").await.unwrap();
+        keep(&store.db, "b", "1").await.unwrap();
+        const SET: &str = "UPDATE settings SET value = $2 WHERE name = $1";
+        let mut first = store.db.begin("first").await.unwrap();
+        first.execute(SET, texts(&["a", "first"])).await.unwrap();
+        let second = tokio::spawn(async move {
+            let mut second = other.begin("second").await?;
+            second.execute(SET, texts(&["b", "second"])).await?;
+            second.execute(SET, texts(&["a", "second"])).await?;
+            second.commit().await
+        });
+        let lost = match store.db.engine() {
+            // The whole file has one writer, so the second cannot begin.
+            Engine::Sqlite => second.await.unwrap(),
+            // The second waits for `a`; once the first wants `b`, one of them is chosen to fail.
+            Engine::Postgres => {
+                let mine = loop {
+                    let waiting: (i64,) = store.db.read("test").fetch_one("SELECT COUNT(*) FROM pg_locks l JOIN pg_database d ON true WHERE NOT l.granted AND d.datname = current_database() AND (l.database = d.oid OR l.database IS NULL)", vec![]).await.unwrap();
+                    if waiting.0 > 0 {
+                        break first.execute(SET, texts(&["b", "first"])).await;
+                    }
+                };
+                match mine {
+                    Ok(_) => {
+                        first.commit().await.unwrap();
+                        second.await.unwrap()
+                    }
+                    Err(error) => Err(error),
+                }
+            }
+        };
+        let error = lost.unwrap_err();
+        assert!(error.is_contention(), "{error:?}");
+    }
+
+    async fn an_open_bulk_transaction_stalls_no_change(store: TestStore) {
+        const RECORD: &str = "INSERT INTO bulk.records (subject_code, measure, occurred_on, import_seq, line, value_e4, source, reference) VALUES ('H1', 'm', '2026-03-01', 1, $1, 0, 's', 'r')";
+        let mut bulk = store.db.begin_bulk("import").await.unwrap();
+        bulk.execute(RECORD, vec![Arg::from(1i64)]).await.unwrap();
+        keep(&store.db, "a", "1").await.unwrap();
+        assert_eq!(value(&store.db, "a").await.as_deref(), Some("1"));
+        bulk.execute(RECORD, vec![Arg::from(2i64)]).await.unwrap();
+        bulk.commit().await.unwrap();
+        let (both,): (i64,) = store.db.read("test").fetch_one("SELECT COUNT(*) FROM bulk.records JOIN settings ON settings.name = 'a'", vec![]).await.unwrap();
+        assert_eq!(both, 2, "reads see both");
+    }
+
+    async fn locks_of_banks_are_shared_by_answers_and_alone_for_a_narrowing(store: TestStore) {
+        let banks = ["cli_b".to_owned(), "cli_a".to_owned()];
+        if store.db.engine() == Engine::Postgres {
+            let mut one = store.db.begin("answers").await.unwrap();
+            one.lock_banks_shared(&banks).await.unwrap();
+            let mut two = store.db.begin("answers").await.unwrap();
+            two.lock_banks_shared(&banks[..1]).await.unwrap();
+            one.commit().await.unwrap();
+            two.commit().await.unwrap();
+        }
+        let mut narrowing = store.db.begin("revoke").await.unwrap();
+        narrowing.lock_banks_exclusive(&banks).await.unwrap();
+        narrowing.commit().await.unwrap();
+    }
+}
+
+/// The reading connections refuse to write, so that a statement in the wrong place cannot change anything unseen.
+#[test]
+fn sqlites_readers_cannot_write() {
+    crate::support::block_on(async {
+        let store = TestStore::sqlite().await;
+        let sql = "INSERT INTO settings (name, value) VALUES ('a', '1') RETURNING value";
+        let refused: Result<Vec<(String,)>, _> = store.db.read("test").fetch_all(sql, vec![]).await;
+        assert!(matches!(refused, Err(DbError::Engine { .. })), "{refused:?}");
+        assert_eq!(value(&store.db, "a").await, None);
+    });
+}
+
+#[test]
+fn sqlite_syncs_every_commit_and_keeps_no_memory_statistics() {
+    crate::support::block_on(async {
+        let store = TestStore::sqlite().await;
+        let mut core = store.db.begin("test").await.unwrap();
+        let core_settings = "SELECT (SELECT synchronous FROM pragma_synchronous), (SELECT journal_mode FROM pragma_journal_mode), (SELECT foreign_keys FROM pragma_foreign_keys)";
+        let found: (i64, String, i64) = core.fetch_one(core_settings, vec![]).await.unwrap();
+        assert_eq!(found, (2, "wal".into(), 1), "FULL, WAL and references");
+        let options: Vec<(String,)> =
+            core.fetch_all("SELECT compile_options FROM pragma_compile_options", vec![]).await.unwrap();
+        assert!(options.iter().any(|(option,)| option == "DEFAULT_MEMSTATUS=0"), "{options:?}");
+        let mut bulk = store.db.begin_bulk("test").await.unwrap();
+        let bulk_settings = "SELECT (SELECT synchronous FROM pragma_synchronous WHERE schema = 'bulk'), (SELECT journal_mode FROM pragma_journal_mode WHERE schema = 'bulk')";
+        let found: (i64, String) = bulk.fetch_one(bulk_settings, vec![]).await.unwrap();
+        assert_eq!(found, (2, "wal".into()));
+    });
 }
