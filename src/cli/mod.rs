@@ -8,7 +8,9 @@
 
 mod config;
 mod context;
+mod doctor;
 mod migrate;
+mod serve;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
@@ -41,17 +43,23 @@ struct Cli {
 /// What can be done, in the order an operator meets it.
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the gateway
+    Serve(serve::Serve),
     /// Bring the database to this build's schema
     Migrate(migrate::Migrate),
     /// Check or print the configuration
     Config(config::ConfigCommand),
+    /// Look at configuration, files, database and clock, and say what to mend
+    Doctor(doctor::Doctor),
 }
 
 impl Command {
     async fn run(self, ctx: &Context) -> anyhow::Result<()> {
         match self {
+            Self::Serve(args) => serve::run(args, ctx).await,
             Self::Migrate(args) => migrate::run(args, ctx).await,
             Self::Config(args) => config::run(args, ctx).await,
+            Self::Doctor(args) => doctor::run(args, ctx).await,
         }
     }
 }

@@ -8,6 +8,7 @@
 //! lock of every attached file and a long import would stall the answers. Readers attach both.
 
 use std::{
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     str::FromStr,
     sync::Arc,
@@ -72,6 +73,10 @@ pub enum DbError {
 
 impl DbError {
     fn of(operation: &'static str, source: sqlx::Error) -> Self {
+        // Whoever holds the connections holds them for a transaction.
+        if matches!(source, sqlx::Error::PoolTimedOut) {
+            return Self::Contention { operation };
+        }
         if let sqlx::Error::Database(error) = &source {
             // 40001 serialization, 40P01 deadlock, 55P03 lock timeout; 5 and 517 are SQLITE_BUSY and BUSY_SNAPSHOT.
             if matches!(error.code().as_deref(), Some("40001" | "40P01" | "55P03" | "5" | "517" | "261")) {
@@ -297,7 +302,11 @@ impl Db {
     /// Opens, and where needed creates, the two files in a directory.
     pub async fn open_sqlite(directory: &Path) -> Result<Self, DbError> {
         let setup = |error: sqlx::Error| DbError::Setup(format!("SQLite in {}: {error}", directory.display()));
-        std::fs::create_dir_all(directory)
+        // Private from the start: whoever can write here can put another database in this one's place.
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory)
             .map_err(|error| DbError::Setup(format!("{}: {error}", directory.display())))?;
         let core_path = directory.join("core.db");
         let bulk_path = directory.join("bulk.db");
@@ -312,8 +321,12 @@ impl Db {
                 .statement_cache_capacity(256)
                 .disable_statement_logging()
         };
-        let core =
-            SqlitePoolOptions::new().max_connections(1).connect_with(options(&core_path)).await.map_err(setup)?;
+        let core = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(LOCK_WAIT)
+            .connect_with(options(&core_path))
+            .await
+            .map_err(setup)?;
         // Creating the file first lets the attaching writer and readers find it in WAL mode.
         SqlitePoolOptions::new()
             .max_connections(1)
@@ -331,6 +344,7 @@ impl Db {
             let attach = attach.clone();
             SqlitePoolOptions::new()
                 .max_connections(max)
+                .acquire_timeout(LOCK_WAIT)
                 .after_connect(move |connection, _| {
                     let attach = attach.clone();
                     Box::pin(async move { connection.execute(AssertSqlSafe(attach)).await.map(|_| ()) })

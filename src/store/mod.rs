@@ -6,6 +6,7 @@
 
 pub mod crypter;
 mod db;
+pub mod durability;
 mod exclusive;
 pub mod grants;
 pub mod migrations;

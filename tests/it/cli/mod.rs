@@ -1,7 +1,9 @@
 //! The command line: what commands say and the exit codes scripts rely on.
 
 mod config;
+mod doctor;
 mod migrate;
+mod serve;
 
 use medcredit::cli;
 

@@ -156,6 +156,11 @@ impl Cluster {
         .await;
     }
 
+    /// Sets a parameter for every session that a database will have.
+    pub async fn set_for_database(&self, database: &str, parameter: &str, value: &str) {
+        self.execute(format!("ALTER DATABASE {database} SET {parameter} = '{value}'")).await;
+    }
+
     fn next_name(&self) -> String {
         format!("test_{}", self.databases.fetch_add(1, Ordering::SeqCst))
     }

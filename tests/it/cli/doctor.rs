@@ -1,0 +1,160 @@
+//! `medcredit doctor`: an operator asks what to mend.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+use medcredit::{
+    cli,
+    store::{Arg, Db},
+};
+
+use crate::support::{block_on, cluster::cluster, command::medcredit};
+
+struct Site {
+    directory: tempfile::TempDir,
+    config: String,
+}
+
+impl Site {
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+}
+
+fn chmod(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn secret(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    chmod(path, 0o600);
+}
+
+/// A directory as an operator should have it.
+async fn site(config: &str) -> Site {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("gateway.toml");
+    fs::write(&path, config).unwrap();
+    fs::create_dir(directory.path().join("secrets")).unwrap();
+    let key = data_encoding::BASE64.encode(&[7; 32]);
+    secret(&directory.path().join("secrets/key-encryption-keys"), &format!("{key}\n"));
+    Site { config: path.to_str().unwrap().to_owned(), directory }
+}
+
+async fn sqlite_site() -> Site {
+    let site = site("").await;
+    medcredit(&["migrate", "--config", &site.config]).await.done();
+    site
+}
+
+async fn postgres_site(extra: &str) -> Site {
+    let site = site("[store]\nengine = 'postgres'\nurl_file = 'url'\n").await;
+    let database = cluster().migrated_database().await;
+    secret(&site.path("url"), &format!("{}{extra}\n", cluster().url(&database)));
+    site
+}
+
+async fn bad(site: &Site) -> String {
+    let outcome = medcredit(&["doctor", "--config", &site.config]).await;
+    assert_eq!(outcome.code, cli::FAILED, "{}", outcome.out);
+    outcome.out
+}
+
+#[test]
+fn a_sound_gateway_passes_on_both_engines() {
+    block_on(async {
+        for site in [sqlite_site().await, postgres_site("").await] {
+            // The private cluster's clock is the real one and the command's stands still, so only SQLite's can be sound.
+            let outcome = medcredit(&["doctor", "--config", &site.config]).await;
+            let rest: Vec<_> = outcome.out.lines().filter(|line| !line.contains("clock:")).collect();
+            assert!(rest.iter().all(|line| line.starts_with("ok")), "{}", outcome.out);
+            assert!(outcome.out.contains("durability: every commit is synced"), "{}", outcome.out);
+        }
+    });
+}
+
+#[test]
+fn secrets_that_others_can_read_are_bad() {
+    block_on(async {
+        let site = sqlite_site().await;
+        chmod(&site.path("secrets/key-encryption-keys"), 0o640);
+        let said = bad(&site).await;
+        assert!(said.contains("BAD") && said.contains("has mode 640") && said.contains("chmod 600"), "{said}");
+    });
+}
+
+#[test]
+fn a_missing_or_malformed_key_file_is_bad() {
+    block_on(async {
+        let site = sqlite_site().await;
+        secret(&site.path("secrets/key-encryption-keys"), "bm90IDMyIGJ5dGVz\n");
+        let said = bad(&site).await;
+        assert!(said.contains("is not the Base64 of 32 bytes") && !said.contains("bm90"), "{said}");
+        fs::remove_file(site.path("secrets/key-encryption-keys")).unwrap();
+        assert!(bad(&site).await.contains("cannot be read"));
+    });
+}
+
+#[test]
+fn a_data_directory_open_to_others_is_told() {
+    block_on(async {
+        let site = sqlite_site().await;
+        chmod(&site.path("data"), 0o755);
+        let said = medcredit(&["doctor", "--config", &site.config]).await.done();
+        assert!(said.contains("warning data directory"), "{said}");
+        chmod(&site.path("data"), 0o777);
+        assert!(bad(&site).await.contains("others can write in it"));
+    });
+}
+
+#[test]
+fn a_database_that_is_not_there_is_not_made() {
+    block_on(async {
+        let site = site("").await;
+        assert!(bad(&site).await.contains("run `medcredit migrate`"));
+        assert!(!site.path("data").exists(), "an examination changes nothing");
+    });
+}
+
+/// I1: with any of these an answer could leave before its record is on the disk.
+#[test]
+fn a_database_that_does_not_sync_is_bad() {
+    block_on(async {
+        for setting in ["off", "local", "remote_write"] {
+            let site = postgres_site("").await;
+            let url = fs::read_to_string(site.path("url")).unwrap();
+            let db = Db::open_postgres(url.trim(), 1).await.unwrap();
+            let name: (String,) = db.read("test").fetch_one("SELECT current_database()::text", vec![]).await.unwrap();
+            cluster().set_for_database(&name.0, "synchronous_commit", setting).await;
+            db.close().await;
+            let said = bad(&site).await;
+            assert!(said.contains(&format!("durability: synchronous_commit is {setting}; it must be on")), "{said}");
+        }
+    });
+}
+
+#[test]
+fn a_clock_behind_the_ledger_is_bad() {
+    block_on(async {
+        let site = sqlite_site().await;
+        let db = Db::open_sqlite(&site.path("data")).await.unwrap();
+        let mut tx = db.begin("test").await.unwrap();
+        let far = 4_000_000_000_000_000_i64;
+        let sql = "INSERT INTO ledger_checkpoints (tree_size, root, note, sealed_at) VALUES (1, $1, 'n', $2)";
+        tx.execute(sql, vec![Arg::from([0; 32]), Arg::from(far)]).await.unwrap();
+        tx.commit().await.unwrap();
+        db.close().await;
+        assert!(bad(&site).await.contains("but the ledger was sealed at 2096-"));
+    });
+}
+
+#[test]
+fn a_clock_apart_from_the_database_servers_is_bad() {
+    block_on(async {
+        let site = postgres_site("").await;
+        assert!(bad(&site).await.contains("the database server's shows"));
+    });
+}
