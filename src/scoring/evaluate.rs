@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     measures::{Evidence, Lack, Measures},
-    model::Model,
-    number::Points,
+    model::{Indicator, Model},
+    number::{Decimal, Fraction, Points},
     rule::earn,
 };
 use crate::domain::money::MilliPoints;
@@ -56,7 +56,7 @@ pub fn evaluate(model: &Model, measures: &Measures) -> Assessment {
             Finding {
                 no: placed.indicator.no,
                 value: value.ok().map(|value| value.to_string()),
-                shown: value.ok().map(super::number::Fraction::to_decimal_text),
+                shown: value.ok().map(Fraction::to_decimal_text),
                 missing: value.err(),
                 rule: earned.fired,
                 points: earned.points.milli(),
@@ -77,4 +77,9 @@ pub fn total(model: &Model, measures: &Measures) -> MilliPoints {
             .map(|(placed, rule)| earn(placed.indicator, rule.measure(measures)).points.0)
             .fold(0, i64::saturating_add),
     )
+}
+
+/// What one indicator would earn for a value, whatever its own rule measures.
+pub fn points_of_value(indicator: &Indicator, value: Decimal) -> MilliPoints {
+    earn(indicator, Ok(Fraction::of(value))).points.milli()
 }

@@ -1,1 +1,2 @@
 //! (room to be filled)
+pub mod records;

@@ -1,0 +1,112 @@
+//! Facts as lines of a file: figures of a half-year are reported month by month, and in smaller pieces where more lines
+//! are wanted. Pieces add up to the figure exactly, so that the score does not change.
+
+use super::{Plan, RecordRow, SubjectSeed};
+use crate::{
+    domain::HalfYear,
+    scoring::{Decimal, Fact, MeasureForm},
+};
+
+/// Measures that are reported by month.
+const MONTHLY: [&str; 6] =
+    ["visits", "fund_used", "medical_revenue", "claimed_amount", "audit_rejected_visits", "audit_rejected_amount"];
+
+/// Months in a half-year.
+const MONTHS: i64 = 6;
+
+/// Writes facts as rows.
+pub(super) struct Splitter<'a> {
+    plan: &'a Plan<'a>,
+    /// Which measures, by place, are reported by month.
+    monthly: Vec<bool>,
+    /// How many rows each month's figure is to have beyond its first.
+    more: i64,
+    /// How many of the months' figures have one beyond that.
+    one_more: i64,
+    /// How many months' figures were written.
+    written: i64,
+}
+
+impl<'a> Splitter<'a> {
+    /// A splitter that spreads `extra` rows evenly over all figures.
+    pub(super) fn new(plan: &'a Plan<'a>, extra: u64) -> Self {
+        let measures = plan.catalogue.measures().iter();
+        let monthly: Vec<bool> = measures
+            .map(|measure| measure.form == MeasureForm::Flow && MONTHLY.contains(&measure.id.as_str()))
+            .collect();
+        let measures = monthly.iter().filter(|monthly| **monthly).count();
+        let figures = int(plan.subjects.len() * plan.periods.len() * measures).saturating_mul(MONTHS).max(1);
+        let extra = i64::try_from(extra).unwrap_or(i64::MAX);
+        Self { plan, monthly, more: extra / figures, one_more: extra % figures, written: 0 }
+    }
+
+    /// Writes what was drawn for a subject and tells how many rows it came to.
+    pub(super) fn emit<E>(
+        &mut self,
+        subject: &SubjectSeed,
+        period: HalfYear,
+        facts: &[Fact],
+        sink: &mut dyn FnMut(RecordRow<'_>) -> Result<(), E>,
+    ) -> Result<u64, E> {
+        let mut rows = 0;
+        for fact in facts {
+            let Some(measure) = self.plan.catalogue.measures().get(fact.measure) else { continue };
+            let row = RecordRow {
+                period,
+                subject_code: &subject.code,
+                measure: &measure.id,
+                value: fact.value,
+                occurred_on: fact.occurred_on,
+                source: &fact.source,
+                reference: &fact.reference,
+            };
+            if self.monthly.get(fact.measure) == Some(&true) {
+                // Visits are whole; amounts have two decimals.
+                let unit = if measure.unit == "元" { Decimal::ONE / 100 } else { Decimal::ONE };
+                rows += self.months(row, unit, sink)?;
+            } else {
+                sink(row)?;
+                rows += 1;
+            }
+        }
+        Ok(rows)
+    }
+
+    fn months<E>(
+        &mut self,
+        row: RecordRow<'_>,
+        unit: i64,
+        sink: &mut dyn FnMut(RecordRow<'_>) -> Result<(), E>,
+    ) -> Result<u64, E> {
+        let mut rows = 0;
+        for nth in 0..MONTHS {
+            let month = row.period.first_month().plus(i32::try_from(nth).unwrap_or(0));
+            let whole = share(row.value.0 / unit, nth, MONTHS);
+            let pieces = 1 + self.more + i64::from(self.written < self.one_more);
+            self.written += 1;
+            let days = month.last_day().days_since(month.first_day()) + 1;
+            for piece in 0..pieces {
+                // Without pieces the figure is as of the month's end; pieces spread over its days.
+                let before = if pieces == 1 { 0 } else { (pieces - 1 - piece) * days / pieces };
+                let reference = format!("{}-{month}-{}", row.reference, piece + 1);
+                sink(RecordRow {
+                    value: Decimal(share(whole, piece, pieces) * unit),
+                    occurred_on: month.last_day().plus_days(-before),
+                    reference: &reference,
+                    ..row
+                })?;
+                rows += 1;
+            }
+        }
+        Ok(rows)
+    }
+}
+
+/// The `nth` of so many nearly equal parts of a whole; all of them add up to it.
+fn share(whole: i64, nth: i64, of: i64) -> i64 {
+    whole / of + i64::from(nth < whole % of)
+}
+
+fn int(value: usize) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}

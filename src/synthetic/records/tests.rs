@@ -1,0 +1,173 @@
+use std::{collections::BTreeMap, convert::Infallible};
+
+use super::*;
+use crate::scoring::{evaluate, shipped};
+
+fn shipped_model() -> (Catalogue, Model) {
+    let (name, text) = shipped::CATALOGUES[0];
+    let catalogue = Catalogue::parse(name, text).unwrap();
+    let (name, text) = shipped::MODELS[0];
+    let model = Model::parse(name, text, &catalogue).unwrap();
+    (catalogue, model)
+}
+
+/// Institutions in the proportions of a city: 14 tertiary, 60 secondary, 220 primary of 2,000.
+fn city(count: usize) -> Vec<SubjectSeed> {
+    (0..count)
+        .map(|nth| {
+            let size = match nth * 2000 / count {
+                0..14 => Size::Tertiary,
+                14..74 => Size::Secondary,
+                74..294 => Size::Primary,
+                _ => Size::Clinic,
+            };
+            let signed =
+                Day::new(2008 + i32::try_from(nth % 15).unwrap(), 1 + u8::try_from(nth % 12).unwrap(), 15).unwrap();
+            SubjectSeed {
+                code: format!("H3303{:02}{nth:05}", nth % 12),
+                size,
+                agreement_signed_on: signed,
+                rated: true,
+            }
+        })
+        .collect()
+}
+
+type Line = (String, String, i64, Day, String);
+
+fn lines(plan: &Plan<'_>) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let rows = records::<Infallible>(plan, |row| {
+        let key = (row.subject_code.to_owned(), row.measure.to_owned());
+        lines.push((key.0, key.1, row.value.0, row.occurred_on, row.reference.to_owned()));
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(rows, lines.len() as u64);
+    lines
+}
+
+/// The assessment of every subject in a half-year, from the rows alone.
+fn assess(plan: &Plan<'_>, lines: &[Line], period: HalfYear) -> BTreeMap<String, (i64, String)> {
+    let mut facts: BTreeMap<&str, Vec<Fact>> = BTreeMap::new();
+    for (code, measure, value, occurred_on, reference) in lines {
+        facts.entry(code).or_default().push(Fact {
+            measure: plan.catalogue.place(measure).unwrap(),
+            occurred_on: *occurred_on,
+            value: Decimal(*value),
+            source: String::new(),
+            reference: reference.clone(),
+            import_seq: 1,
+        });
+    }
+    plan.subjects
+        .iter()
+        .map(|subject| {
+            let facts = facts.remove(subject.code.as_str()).unwrap();
+            let signed = Some(subject.agreement_signed_on);
+            let measures = Measures::collect(plan.catalogue, period, plan.model.lookback(), signed, facts).unwrap();
+            let assessment = evaluate(plan.model, &measures);
+            (subject.code.clone(), (assessment.points.0, assessment.grade))
+        })
+        .collect()
+}
+
+fn counts(assessed: &BTreeMap<String, (i64, String)>) -> [usize; 5] {
+    ["excellent", "good", "medium", "poor", "bad"]
+        .map(|code| assessed.values().filter(|(_, grade)| grade == code).count())
+}
+
+fn periods() -> [HalfYear; 2] {
+    ["2025-H2".parse().unwrap(), "2026-H1".parse().unwrap()]
+}
+
+#[test]
+fn two_thousand_institutions_come_to_the_published_distribution_and_movement() {
+    let (catalogue, model) = shipped_model();
+    let (subjects, periods) = (city(2000), periods());
+    let plan =
+        Plan { model: &model, catalogue: &catalogue, subjects: &subjects, periods: &periods, seed: 2, rows: None };
+    let lines = lines(&plan);
+    let (before, after) = (assess(&plan, &lines, periods[0]), assess(&plan, &lines, periods[1]));
+    assert_eq!(counts(&after), [203, 1249, 468, 80, 0]);
+    let ordinal = |grade: &str| model.scheme().grade(grade).unwrap().ordinal;
+    let moved = |test: fn(i64, i64) -> bool| {
+        after.iter().filter(|(code, (_, grade))| test(ordinal(&before[*code].1), ordinal(grade))).count()
+    };
+    assert_eq!((moved(|before, after| after < before), moved(|before, after| after > before)), (488, 200));
+    for bound in [850_000, 800_000, 750_000, 700_000, 849_999, 799_999, 749_999] {
+        assert!(after.values().any(|(points, _)| *points == bound), "nobody stands on {bound}");
+    }
+}
+
+#[test]
+fn a_small_city_comes_to_the_same_shares_by_largest_remainder() {
+    let (catalogue, model) = shipped_model();
+    let (mut subjects, periods) = (city(101), periods());
+    subjects[50].rated = false;
+    let plan =
+        Plan { model: &model, catalogue: &catalogue, subjects: &subjects, periods: &periods, seed: 9, rows: None };
+    let mut assessed = assess(&plan, &lines(&plan), periods[1]);
+    assessed.remove(&subjects[50].code);
+    assert_eq!(counts(&assessed), [10, 63, 23, 4, 0]);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_rows_in_any_listing_and_another_seed_others() {
+    let (catalogue, model) = shipped_model();
+    let (subjects, periods) = (city(60), periods());
+    let plan =
+        Plan { model: &model, catalogue: &catalogue, subjects: &subjects, periods: &periods, seed: 5, rows: None };
+    let one = lines(&plan);
+    assert_eq!(one, lines(&plan));
+    let reversed: Vec<SubjectSeed> = subjects.iter().rev().cloned().collect();
+    let sorted = |mut lines: Vec<Line>| {
+        lines.sort();
+        lines
+    };
+    assert_eq!(sorted(one.clone()), sorted(lines(&Plan { subjects: &reversed, ..plan })));
+    assert_ne!(one, lines(&Plan { seed: 6, ..plan }));
+}
+
+#[test]
+fn as_many_rows_as_wanted_come_to_the_same_grades() {
+    let (catalogue, model) = shipped_model();
+    let (subjects, periods) = (city(40), periods());
+    let plan =
+        Plan { model: &model, catalogue: &catalogue, subjects: &subjects, periods: &periods, seed: 5, rows: None };
+    let few = lines(&plan);
+    let many = lines(&Plan { rows: Some(20_011), ..plan });
+    assert_eq!(many.len(), 20_011);
+    assert!(few.len() < 10_000, "{}", few.len());
+    for period in periods {
+        assert_eq!(assess(&plan, &few, period), assess(&plan, &many, period));
+    }
+    assert_eq!(lines(&Plan { rows: Some(1), ..plan }).len(), few.len(), "fewer than the least is not possible");
+}
+
+#[test]
+fn every_row_is_one_the_catalogue_admits() {
+    let (catalogue, model) = shipped_model();
+    let (subjects, periods) = (city(200), periods());
+    let plan =
+        Plan { model: &model, catalogue: &catalogue, subjects: &subjects, periods: &periods, seed: 3, rows: None };
+    let mut seen = std::collections::BTreeSet::new();
+    for (code, measure, value, on, reference) in lines(&plan) {
+        let measure = catalogue.measure(&measure).unwrap();
+        assert!(measure.admits(Decimal(value)), "{code} {} {value}", measure.id);
+        assert!(on <= periods[1].last_month().last_day());
+        assert!(seen.insert((code, measure.id.clone(), on, reference)), "a reference names one fact");
+    }
+}
+
+#[test]
+fn every_measure_of_the_catalogue_is_reported_by_somebody() {
+    let (catalogue, model) = shipped_model();
+    let (subjects, periods) = (city(2000), periods());
+    let plan =
+        Plan { model: &model, catalogue: &catalogue, subjects: &subjects, periods: &periods, seed: 1, rows: None };
+    let lines = lines(&plan);
+    for measure in catalogue.measures() {
+        assert!(lines.iter().any(|line| line.1 == measure.id), "nobody reports {}", measure.id);
+    }
+}
