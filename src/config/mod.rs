@@ -6,26 +6,32 @@
 //!
 //! Secrets are never values of the configuration: sections hold paths (`*_file`) and read a [`Secret`] when it is used.
 
+mod consent;
 mod error;
 mod gateway;
+mod limits;
 mod log;
 mod overlay;
 mod secret;
 mod secrets;
 mod store;
 mod telemetry;
+mod tokens;
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use consent::Consent;
 pub use error::{ConfigError, Problem};
 pub use gateway::Gateway;
+pub use limits::{Limits, Quota};
 pub use log::{Log, LogFormat};
 pub use secret::Secret;
 pub use secrets::{KeyEncryptionKey, Secrets};
 pub use store::{Store, StoreEngine};
 pub use telemetry::Telemetry;
+pub use tokens::Tokens;
 
 use overlay::Document;
 
@@ -102,6 +108,12 @@ sections! {
     log: Log,
     /// Metrics and health.
     telemetry: Telemetry,
+    /// Access tokens.
+    tokens: Tokens,
+    /// How much a bank may ask.
+    limits: Limits,
+    /// The bounds every consent keeps to.
+    consent: Consent,
 }
 
 impl Config {

@@ -41,6 +41,7 @@ macro_rules! words {
         }
     };
 }
+pub(crate) use words;
 
 words! {
     /// A data cluster that a consent allows (PIPL art. 23: ticked one by one).

@@ -2,12 +2,16 @@
 //!
 //! Pure: no storage, no configuration, no network. Time is a parameter.
 
+pub mod assertion;
 pub mod certificate;
 mod handshake;
+pub mod keyset;
 mod name;
 pub mod revocation;
+pub mod signature;
 pub mod suite;
 pub mod tls;
+pub mod token;
 pub mod trust;
 
 pub use certificate::{CertificateFacts, ClientIdentity, IdentityError};

@@ -1,1 +1,255 @@
-//! (room to be filled)
+//! Named limits over governor, keyed by client: `burst`, `sustained`, and failures of authentication by certificate.
+//!
+//! Counters are of this process alone and a restart forgives: they protect the gateway, not the data. What must be exact
+//! on any number of gateways (a consent's fetches and its budget of a day) is counted in the append instead. Quotas
+//! follow GCRA: a full quota at once, then its share of the window at a time.
+
+mod fields;
+
+use std::{
+    collections::HashMap,
+    num::NonZeroU32,
+    sync::{
+        RwLock,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use governor::{
+    Quota, RateLimiter, clock::Clock as GovernorClock, middleware::StateInformationMiddleware,
+    state::keyed::DashMapStateStore,
+};
+
+pub use fields::{PolicyUse, render};
+
+use crate::domain::{Failure, FailureKind, clock::SharedClock};
+
+/// A named quota: so many in a window.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Policy {
+    /// Its name, as in `RateLimit-Policy`.
+    pub name: String,
+    /// How many.
+    pub quota: NonZeroU32,
+    /// In how many seconds.
+    pub window_seconds: NonZeroU32,
+}
+
+impl Policy {
+    fn quota(&self) -> Quota {
+        let window = Duration::from_secs(u64::from(self.window_seconds.get()));
+        let each = window / self.quota.get();
+        // A window of at least a second over at most 2^32 is never zero; the fallback keeps the function total.
+        Quota::with_period(each).unwrap_or_else(|| Quota::per_second(NonZeroU32::MIN)).allow_burst(self.quota)
+    }
+}
+
+/// The injected clock as governor reads it: never backwards, so that a corrected clock does not lock anybody out.
+#[derive(Debug)]
+struct LimitClock {
+    clock: SharedClock,
+    latest: AtomicI64,
+}
+
+#[derive(Debug, Clone)]
+struct SharedLimitClock(std::sync::Arc<LimitClock>);
+
+impl GovernorClock for SharedLimitClock {
+    type Instant = Duration;
+
+    fn now(&self) -> Duration {
+        let now = self.0.clock.now().micros();
+        let latest = self.0.latest.fetch_max(now, Ordering::SeqCst).max(now);
+        Duration::from_micros(u64::try_from(latest).unwrap_or(0))
+    }
+}
+
+type Keyed = RateLimiter<String, DashMapStateStore<String>, SharedLimitClock, StateInformationMiddleware>;
+
+/// The limits of a process.
+#[derive(Debug)]
+pub struct Limits {
+    clock: SharedLimitClock,
+    /// Checked on every request, in this order.
+    policies: Vec<Policy>,
+    auth_failures: Policy,
+    limiters: RwLock<HashMap<Policy, std::sync::Arc<Keyed>>>,
+    /// Certificates that failed too often, until when.
+    paused: RwLock<HashMap<String, Duration>>,
+}
+
+/// A bank's own quota of a policy, where it has one.
+pub type Overrides = std::collections::BTreeMap<String, u32>;
+
+impl Limits {
+    /// Limits with these policies for requests, and one for failures of authentication.
+    pub fn new(clock: SharedClock, policies: Vec<Policy>, auth_failures: Policy) -> Self {
+        let clock = SharedLimitClock(std::sync::Arc::new(LimitClock { clock, latest: AtomicI64::new(0) }));
+        Self { clock, policies, auth_failures, limiters: RwLock::default(), paused: RwLock::default() }
+    }
+
+    fn limiter(&self, policy: &Policy) -> std::sync::Arc<Keyed> {
+        if let Some(limiter) = self.limiters.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(policy) {
+            return limiter.clone();
+        }
+        let mut limiters = self.limiters.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        limiters
+            .entry(policy.clone())
+            .or_insert_with(|| {
+                let limiter: Keyed = RateLimiter::new(policy.quota(), DashMapStateStore::default(), self.clock.clone());
+                std::sync::Arc::new(limiter)
+            })
+            .clone()
+    }
+
+    fn own(&self, policy: &Policy, overrides: &Overrides) -> Policy {
+        match overrides.get(&policy.name).copied().and_then(NonZeroU32::new) {
+            Some(quota) => Policy { quota, ..policy.clone() },
+            None => policy.clone(),
+        }
+    }
+
+    /// The policies that apply to a client with these overrides.
+    pub fn policies(&self, overrides: &Overrides) -> Vec<Policy> {
+        self.policies.iter().map(|policy| self.own(policy, overrides)).collect()
+    }
+
+    /// Counts a request of a client. Every policy is asked, so that the fields tell the whole; the request is admitted
+    /// when all admit it.
+    pub fn admit(&self, client: &str, overrides: &Overrides) -> (Vec<PolicyUse>, Result<(), Failure>) {
+        let mut uses = Vec::with_capacity(self.policies.len());
+        let mut violated = Vec::new();
+        let mut wait = Duration::ZERO;
+        for policy in self.policies(overrides) {
+            match self.limiter(&policy).check_key(&client.to_owned()) {
+                Ok(state) => {
+                    let remaining = state.remaining_burst_capacity();
+                    uses.push(PolicyUse::admitted(policy, remaining));
+                }
+                Err(until) => {
+                    let needed = until.wait_time_from(self.clock.now());
+                    wait = wait.max(needed);
+                    violated.push(policy.name.clone());
+                    uses.push(PolicyUse { policy, remaining: 0, seconds: fields::ceiling(needed) });
+                }
+            }
+        }
+        let outcome = if violated.is_empty() {
+            Ok(())
+        } else {
+            metrics::counter!("medcredit_limited_total").increment(1);
+            Err(Failure::new(
+                FailureKind::Limited { retry_after: wait, policies: violated },
+                "rate_limited",
+                "Too many requests. Retry-After says when to go on.",
+            ))
+        };
+        (uses, outcome)
+    }
+
+    /// Notes a failure of authentication by this certificate; too many in the window pause it.
+    pub fn note_failure(&self, thumbprint: &str) {
+        if let Err(until) = self.limiter(&self.auth_failures).check_key(&thumbprint.to_owned()) {
+            let end = self.clock.now() + until.wait_time_from(self.clock.now());
+            self.paused.write().unwrap_or_else(std::sync::PoisonError::into_inner).insert(thumbprint.to_owned(), end);
+        }
+    }
+
+    /// Refuses a certificate that failed too often, until its pause is over.
+    pub fn may_authenticate(&self, thumbprint: &str) -> Result<(), Failure> {
+        let now = self.clock.now();
+        let end = self.paused.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(thumbprint).copied();
+        match end {
+            Some(end) if end > now => Err(Failure::new(
+                FailureKind::Limited {
+                    retry_after: end.saturating_sub(now),
+                    policies: vec![self.auth_failures.name.clone()],
+                },
+                "authentication_paused",
+                "Authentication failed too often over this certificate. Retry-After says when to go on.",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Forgets keys whose quota is whole again, so that memory does not grow.
+    pub fn tidy(&self) {
+        for limiter in self.limiters.read().unwrap_or_else(std::sync::PoisonError::into_inner).values() {
+            limiter.retain_recent();
+        }
+        let now = self.clock.now();
+        self.paused.write().unwrap_or_else(std::sync::PoisonError::into_inner).retain(|_, end| *end > now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{num::NonZeroU32, time::Duration};
+
+    use super::{Limits, Overrides, Policy};
+    use crate::domain::{FailureKind, ManualClock, Timestamp};
+
+    fn policy(name: &str, quota: u32, window: u32) -> Policy {
+        Policy {
+            name: name.into(),
+            quota: NonZeroU32::new(quota).unwrap(),
+            window_seconds: NonZeroU32::new(window).unwrap(),
+        }
+    }
+
+    fn limits() -> (std::sync::Arc<ManualClock>, Limits) {
+        let clock = ManualClock::new(Timestamp::from_seconds(1_800_000_000));
+        let limits = Limits::new(
+            clock.clone(),
+            vec![policy("burst", 10, 10), policy("sustained", 15, 60)],
+            policy("auth", 3, 60),
+        );
+        (clock, limits)
+    }
+
+    #[test]
+    fn exactly_the_quota_is_admitted_and_time_brings_it_back() {
+        let (clock, limits) = limits();
+        let none = Overrides::new();
+        let admitted = (0..100).filter(|_| limits.admit("a", &none).1.is_ok()).count();
+        assert_eq!(admitted, 10);
+        clock.advance(Duration::from_secs(1));
+        // The burst has one again; the sustained quota counted every attempt, refused ones too.
+        let (uses, outcome) = limits.admit("a", &none);
+        assert_eq!(uses.len(), 2);
+        let FailureKind::Limited { retry_after, policies } = outcome.unwrap_err().kind else { panic!("not limited") };
+        assert_eq!(policies, ["sustained"]);
+        assert!(retry_after > Duration::ZERO);
+        assert!(limits.admit("b", &none).1.is_ok(), "another client has its own");
+    }
+
+    #[test]
+    fn a_clock_set_back_locks_nobody_out() {
+        let (clock, limits) = limits();
+        assert!(limits.admit("a", &Overrides::new()).1.is_ok());
+        clock.set(Timestamp::from_seconds(1_700_000_000));
+        assert!(limits.admit("a", &Overrides::new()).1.is_ok());
+    }
+
+    #[test]
+    fn a_banks_own_quota_takes_the_place_of_the_default() {
+        let (_, limits) = limits();
+        let own = Overrides::from([("burst".to_owned(), 2)]);
+        assert_eq!((0..100).filter(|_| limits.admit("a", &own).1.is_ok()).count(), 2);
+    }
+
+    #[test]
+    fn repeated_failures_pause_a_certificate_for_a_while() {
+        let (clock, limits) = limits();
+        for _ in 0..3 {
+            limits.note_failure("x");
+            assert!(limits.may_authenticate("x").is_ok());
+        }
+        limits.note_failure("x");
+        assert!(limits.may_authenticate("x").is_err());
+        assert!(limits.may_authenticate("y").is_ok());
+        clock.advance(Duration::from_secs(21));
+        assert!(limits.may_authenticate("x").is_ok());
+    }
+}

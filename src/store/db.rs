@@ -183,7 +183,7 @@ macro_rules! record {
     ($(#[$meta:meta])* $vis:vis struct $name:ident { $($(#[$fmeta:meta])* $fvis:vis $field:ident: $ty:ty),+ $(,)? }) => {
         $(#[$meta])*
         #[derive(Debug, Clone)]
-        $vis struct $name { $($(#[$fmeta])* $fvis $field: $ty),+ }
+        $vis struct $name { $($(#[$fmeta])* #[doc = concat!("The column `", stringify!($field), "`.")] $fvis $field: $ty),+ }
 
         impl<'r> sqlx::FromRow<'r, sqlx::sqlite::SqliteRow> for $name {
             fn from_row(row: &'r sqlx::sqlite::SqliteRow) -> Result<Self, sqlx::Error> {

@@ -4,6 +4,9 @@
 //! transaction's edges; nothing here decides, it reads and writes what it is told. `db.rs` is the only file that says
 //! Sqlite or Postgres, and this room is the only one that mentions sqlx.
 
+pub mod changes;
+pub mod clients;
+pub mod consents;
 pub mod crypter;
 mod db;
 pub mod durability;
@@ -11,6 +14,7 @@ mod exclusive;
 pub mod grants;
 pub mod migrations;
 pub mod settlements;
+pub mod tokens;
 
 pub use crypter::{Crypter, CrypterError, Place};
 pub use db::{Arg, Db, DbError, Engine, Read, Record, Tx};

@@ -1,0 +1,40 @@
+//! `[consent]`: the bounds every consent keeps to.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Report, Section};
+
+/// The bounds every consent keeps to.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Consent {
+    /// How long a request waits to be granted.
+    pub request_days: i64,
+    /// Validity when the request names none.
+    pub default_validity_days: i64,
+    /// The longest validity.
+    pub max_validity_days: i64,
+    /// Months of data when the request names none.
+    pub default_data_months: i32,
+    /// The longest window of data.
+    pub max_data_months: i32,
+    /// Requests of one bank that may wait at once, where its registration says nothing else.
+    pub max_pending: i64,
+}
+
+impl Section for Consent {
+    fn check(&self, report: &mut Report<'_>) {
+        report.require((1..=365).contains(&self.request_days), "request_days", "must be between 1 and 365");
+        report.require(
+            (1..=1096).contains(&self.max_validity_days),
+            "max_validity_days",
+            "must be between 1 and 1096 (three years)",
+        );
+        let default = (1..=self.max_validity_days).contains(&self.default_validity_days);
+        report.require(default, "default_validity_days", "must be between 1 and max_validity_days");
+        report.require((1..=120).contains(&self.max_data_months), "max_data_months", "must be between 1 and 120");
+        let months = (1..=self.max_data_months).contains(&self.default_data_months);
+        report.require(months, "default_data_months", "must be between 1 and max_data_months");
+        report.require(self.max_pending >= 1, "max_pending", "must be at least 1");
+    }
+}

@@ -1,0 +1,205 @@
+//! A client's own keys and the assertions it signs with them (`private_key_jwt`, RFC 7523, FAPI 2.0 section 5.3.2.1).
+
+use jsonwebtoken::{
+    Algorithm, DecodingKey,
+    jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, PublicKeyUse},
+};
+use serde::Deserialize;
+
+use super::token::{TokenRefusal, check_times, signature_only};
+use crate::domain::{Timestamp, ids::ClientId};
+
+/// An assertion may not be good for longer than this: it bounds how long its `jti` must be remembered.
+pub const MAX_LIFETIME_SECONDS: i64 = 600;
+
+/// Why a key set is refused at registration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("key {position}: {reason}")]
+pub struct KeyRefusal {
+    /// Which key of the set, counted from 1.
+    pub position: usize,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// A client's registered public keys.
+#[derive(Clone, Default)]
+pub struct ClientKeys(Vec<(Option<String>, Algorithm, DecodingKey)>);
+
+impl std::fmt::Debug for ClientKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(kid, algorithm, _)| (kid, algorithm))).finish()
+    }
+}
+
+impl ClientKeys {
+    /// Reads a JSON Web Key Set, refusing what must not be used: symmetric, weak (T9) or remote keys, and duplicate
+    /// identifiers (K11).
+    pub fn parse(jwks: &str) -> Result<Self, KeyRefusal> {
+        #[derive(Deserialize)]
+        struct Set {
+            keys: Vec<serde_json::Value>,
+        }
+        let set: Set = serde_json::from_str(jwks)
+            .map_err(|error| KeyRefusal { position: 0, reason: format!("not a JSON Web Key Set: {error}") })?;
+        if set.keys.is_empty() {
+            return Err(KeyRefusal { position: 0, reason: "the set is empty".into() });
+        }
+        let mut keys: Vec<(Option<String>, Algorithm, DecodingKey)> = Vec::with_capacity(set.keys.len());
+        for (at, value) in set.keys.into_iter().enumerate() {
+            let refuse = |reason: String| KeyRefusal { position: at + 1, reason };
+            let key = accept(value).map_err(refuse)?;
+            if key.0.is_some() && keys.iter().any(|(kid, ..)| *kid == key.0) {
+                return Err(KeyRefusal { position: at + 1, reason: "its kid stands twice in the set".into() });
+            }
+            keys.push(key);
+        }
+        Ok(Self(keys))
+    }
+
+    fn candidates(&self, kid: Option<&str>, algorithm: Algorithm) -> impl Iterator<Item = &DecodingKey> {
+        // A verifier that meets one kid twice also goes by type and algorithm (K11).
+        self.0
+            .iter()
+            .filter(move |(known, alg, _)| *alg == algorithm && (kid.is_none() || known.as_deref() == kid))
+            .map(|(.., key)| key)
+    }
+}
+
+fn accept(value: serde_json::Value) -> Result<(Option<String>, Algorithm, DecodingKey), String> {
+    for forbidden in ["x5u", "jku", "d", "k", "p", "q"] {
+        if value.get(forbidden).is_some() {
+            return Err(format!("a registered public key carries no {forbidden:?}"));
+        }
+    }
+    let jwk: Jwk = serde_json::from_value(value).map_err(|error| format!("not a JSON Web Key: {error}"))?;
+    if !matches!(jwk.common.public_key_use, None | Some(PublicKeyUse::Signature)) {
+        return Err("its use is not sig".into());
+    }
+    let algorithm = match &jwk.algorithm {
+        AlgorithmParameters::EllipticCurve(ec) if ec.curve == EllipticCurve::P256 => Algorithm::ES256,
+        AlgorithmParameters::OctetKeyPair(okp) if okp.curve == EllipticCurve::Ed25519 => Algorithm::EdDSA,
+        AlgorithmParameters::RSA(rsa) => {
+            let modulus = data_encoding::BASE64URL_NOPAD
+                .decode(rsa.n.as_bytes())
+                .map_err(|_| "its modulus is not base64url".to_owned())?;
+            let bits = modulus.iter().skip_while(|byte| **byte == 0).count() * 8;
+            if bits < 2048 {
+                return Err(format!("its RSA modulus has {bits} bits; at least 2048 are needed"));
+            }
+            Algorithm::PS256
+        }
+        _ => return Err("only ES256 (P-256), PS256 (RSA) and EdDSA (Ed25519) keys are accepted".into()),
+    };
+    let declared = jwk.common.key_algorithm;
+    let agrees = matches!(
+        (declared, algorithm),
+        (None, _)
+            | (Some(KeyAlgorithm::ES256), Algorithm::ES256)
+            | (Some(KeyAlgorithm::PS256), Algorithm::PS256)
+            | (Some(KeyAlgorithm::EdDSA), Algorithm::EdDSA)
+    );
+    if !agrees {
+        return Err("its alg is not ES256, PS256 or EdDSA, or does not fit its type".into());
+    }
+    let key = DecodingKey::from_jwk(&jwk).map_err(|error| error.to_string())?;
+    Ok((jwk.common.key_id, algorithm, key))
+}
+
+/// `aud` as FAPI wants it: a string, or an array with the right member.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Many(Vec<String>),
+}
+
+#[derive(Debug, Deserialize)]
+struct AssertionClaims {
+    iss: String,
+    sub: String,
+    aud: Audience,
+    exp: i64,
+    #[serde(default)]
+    iat: Option<i64>,
+    #[serde(default)]
+    nbf: Option<i64>,
+    jti: String,
+}
+
+/// What a verified assertion says that is still to be checked: its identifier must be new.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assertion {
+    /// The identifier, to be used once.
+    pub jti: String,
+    /// Until when it must be remembered.
+    pub expires_at: Timestamp,
+}
+
+/// Whose assertion this claims to be, before anything is verified.
+pub fn unverified_subject(unverified_assertion: &str) -> Option<ClientId> {
+    #[derive(Deserialize)]
+    struct Subject {
+        sub: String,
+    }
+    let claims: Subject = jsonwebtoken::dangerous::insecure_decode_claims(unverified_assertion).ok()?;
+    claims.sub.parse().ok()
+}
+
+/// Checks an assertion's signature, parties and time. The caller then uses up its `jti`.
+pub fn verify_assertion(
+    unverified_assertion: &str,
+    client: &ClientId,
+    keys: &ClientKeys,
+    audiences: &[&str],
+    now: Timestamp,
+) -> Result<Assertion, TokenRefusal> {
+    let unverified_header = jsonwebtoken::decode_header(unverified_assertion).map_err(|_| TokenRefusal::Malformed)?;
+    if unverified_header.crit.is_some()
+        || unverified_header.jku.is_some()
+        || unverified_header.x5u.is_some()
+        || unverified_header.jwk.is_some()
+    {
+        return Err(TokenRefusal::Header);
+    }
+    let algorithm = unverified_header.alg;
+    if !matches!(algorithm, Algorithm::ES256 | Algorithm::PS256 | Algorithm::EdDSA) {
+        return Err(TokenRefusal::UnknownKey);
+    }
+    let mut refusal = TokenRefusal::UnknownKey;
+    for key in keys.candidates(unverified_header.kid.as_deref(), algorithm) {
+        match jsonwebtoken::decode::<AssertionClaims>(unverified_assertion, key, &signature_only(algorithm)) {
+            Ok(token) => return check_claims(token.claims, client, audiences, now),
+            Err(error) if matches!(error.kind(), jsonwebtoken::errors::ErrorKind::InvalidSignature) => {
+                refusal = TokenRefusal::Signature;
+            }
+            Err(_) => refusal = TokenRefusal::Malformed,
+        }
+    }
+    Err(refusal)
+}
+
+fn check_claims(
+    claims: AssertionClaims,
+    client: &ClientId,
+    audiences: &[&str],
+    now: Timestamp,
+) -> Result<Assertion, TokenRefusal> {
+    let client = client.to_string();
+    if claims.iss != client || claims.sub != client {
+        return Err(TokenRefusal::Issuer);
+    }
+    let fits = |audience: &String| audiences.contains(&audience.as_str());
+    let for_us = match &claims.aud {
+        Audience::One(audience) => fits(audience),
+        Audience::Many(all) => all.iter().any(fits),
+    };
+    if !for_us {
+        return Err(TokenRefusal::Audience);
+    }
+    check_times(claims.iat.unwrap_or(0), claims.nbf, claims.exp, now)?;
+    if claims.jti.is_empty() || claims.jti.len() > 256 || claims.exp > now.seconds() + MAX_LIFETIME_SECONDS {
+        return Err(TokenRefusal::Malformed);
+    }
+    Ok(Assertion { jti: claims.jti, expires_at: Timestamp::from_seconds(claims.exp) })
+}

@@ -1,0 +1,150 @@
+//! The signature of an answer: RFC 9421 over what FAPI 2.0's HTTP signatures draft asks for, plus the receipt.
+//!
+//! The covered components, in this order: `@status`, `content-digest`, `x-fapi-interaction-id`, `medcredit-disclosure`,
+//! and of the request `@method`, `@target-uri` and, where it had a body, `content-digest`. A bank that keeps the answer
+//! keeps evidence of what it asked and what it was told.
+
+use data_encoding::BASE64;
+
+use super::suite::{Signer, Suite};
+use crate::domain::Timestamp;
+
+/// The label of our signature in `Signature` and `Signature-Input`.
+pub const LABEL: &str = "medcredit";
+
+/// The tag a FAPI client looks for.
+pub const RESPONSE_TAG: &str = "fapi-2-response";
+
+/// The receipt's header, part of what is signed.
+pub const DISCLOSURE_HEADER: &str = "medcredit-disclosure";
+
+/// `Content-Digest` of a body (RFC 9530), SHA-256.
+pub fn content_digest(body: &[u8]) -> String {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, body);
+    format!("sha-256=:{}:", BASE64.encode(digest.as_ref()))
+}
+
+/// What an answer's signature covers.
+#[derive(Debug, Clone, Copy)]
+pub struct Covered<'a> {
+    /// The status code.
+    pub status: u16,
+    /// The answer's `Content-Digest`.
+    pub content_digest: &'a str,
+    /// The answer's `x-fapi-interaction-id`.
+    pub interaction_id: &'a str,
+    /// The answer's `Medcredit-Disclosure`, as sent.
+    pub disclosure: &'a str,
+    /// The request's method.
+    pub method: &'a str,
+    /// The request's target under the gateway's public origin.
+    pub target_uri: &'a str,
+    /// The request's `Content-Digest`, where it had a body.
+    pub request_digest: Option<&'a str>,
+}
+
+/// The two header values of a signed answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignatureFields {
+    /// `Signature-Input`.
+    pub input: String,
+    /// `Signature`.
+    pub signature: String,
+}
+
+/// The signature parameters: the covered components and when, by what key and for what they were signed.
+fn parameters(covered: &Covered<'_>, key_id: &str, suite: Suite, at: Timestamp) -> String {
+    let request_digest = if covered.request_digest.is_some() { r#" "content-digest";req"# } else { "" };
+    format!(
+        concat!(
+            r#"("@status" "content-digest" "x-fapi-interaction-id" "medcredit-disclosure" "@method";req "@target-uri";req{})"#,
+            r#";created={};keyid="{}";alg="{}";tag="{}""#
+        ),
+        request_digest,
+        at.seconds(),
+        key_id,
+        suite.http_name(),
+        RESPONSE_TAG,
+    )
+}
+
+/// The signature base (RFC 9421 section 2.5): one line a component, the parameters last, no newline at the end.
+fn base(covered: &Covered<'_>, parameters: &str) -> String {
+    let mut base = format!(
+        concat!(
+            "\"@status\": {}\n\"content-digest\": {}\n\"x-fapi-interaction-id\": {}\n\"medcredit-disclosure\": {}\n",
+            "\"@method\";req: {}\n\"@target-uri\";req: {}\n"
+        ),
+        covered.status,
+        covered.content_digest,
+        covered.interaction_id,
+        covered.disclosure,
+        covered.method,
+        covered.target_uri,
+    );
+    if let Some(digest) = covered.request_digest {
+        base.push_str("\"content-digest\";req: ");
+        base.push_str(digest);
+        base.push('\n');
+    }
+    base.push_str("\"@signature-params\": ");
+    base.push_str(parameters);
+    base
+}
+
+/// Signs an answer.
+pub fn sign(
+    covered: &Covered<'_>,
+    signer: &dyn Signer,
+    at: Timestamp,
+) -> Result<SignatureFields, super::suite::SuiteError> {
+    let parameters = parameters(covered, signer.key_id(), signer.suite(), at);
+    let signature = signer.sign(base(covered, &parameters).as_bytes())?;
+    Ok(SignatureFields {
+        input: format!("{LABEL}={parameters}"),
+        signature: format!("{LABEL}=:{}:", BASE64.encode(&signature)),
+    })
+}
+
+/// Why an answer's signature is not accepted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SignatureRefusal {
+    /// The fields do not carry one signature of ours over exactly the components an answer must cover.
+    #[error("the answer carries no signature labelled {LABEL} over the components that must be covered")]
+    Uncovered,
+    /// The signature does not verify: the answer, or what it answers, is not what was signed.
+    #[error("the signature does not verify: the answer or its request is not what was signed")]
+    Mismatch,
+}
+
+/// Checks an answer's signature against a public key, as a bank does.
+pub fn verify(
+    covered: &Covered<'_>,
+    fields: &SignatureFields,
+    key_id: &str,
+    suite: Suite,
+    public_key: &[u8],
+) -> Result<Timestamp, SignatureRefusal> {
+    let parameters =
+        fields.input.strip_prefix(LABEL).and_then(|rest| rest.strip_prefix('=')).ok_or(SignatureRefusal::Uncovered)?;
+    let created = parameters
+        .split(";created=")
+        .nth(1)
+        .and_then(|rest| rest.split(';').next())
+        .and_then(|text| text.parse().ok())
+        .ok_or(SignatureRefusal::Uncovered)?;
+    let at = Timestamp::from_seconds(created);
+    if parameters != self::parameters(covered, key_id, suite, at) {
+        return Err(SignatureRefusal::Uncovered);
+    }
+    let signature = fields
+        .signature
+        .strip_prefix(LABEL)
+        .and_then(|rest| rest.strip_prefix("=:"))
+        .and_then(|rest| rest.strip_suffix(':'))
+        .and_then(|text| BASE64.decode(text.as_bytes()).ok())
+        .ok_or(SignatureRefusal::Uncovered)?;
+    super::suite::verify(suite, public_key, base(covered, parameters).as_bytes(), &signature)
+        .map_err(|_| SignatureRefusal::Mismatch)?;
+    Ok(at)
+}

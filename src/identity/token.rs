@@ -1,0 +1,233 @@
+//! Access tokens: certificate-bound JWTs (RFC 9068, RFC 8705), signed by a [`Signer`] and read back with typed claims.
+//!
+//! jsonwebtoken checks the signature and nothing else here: it reads the system's clock, so its time checks are off and
+//! the claims are checked against the injected one.
+
+use std::collections::HashMap;
+
+use data_encoding::BASE64URL_NOPAD;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, jwk::Jwk};
+use serde::{Deserialize, Serialize};
+
+use super::suite::{PublicKey, Signer, Suite};
+use crate::domain::{Timestamp, ids::ClientId, ids::ConsentId, ids::TokenId};
+
+/// The media type of an access token (RFC 9068 section 2.1).
+pub const ACCESS_TOKEN_TYPE: &str = "at+jwt";
+
+/// The one `authorization_details` type this server knows (RFC 9396).
+pub const CONSENT_DETAIL_TYPE: &str = "medcredit_consent";
+
+/// How far ahead of ours another server's clock may be. A security invariant (K4): 10 s must be accepted and more than
+/// 60 s refused; a larger value lets a stolen assertion live longer.
+pub const SKEW_SECONDS: i64 = 10;
+
+/// The certificate a token is bound to (RFC 8705 section 3.1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmation {
+    /// base64url of the SHA-256 of the certificate's DER.
+    #[serde(rename = "x5t#S256")]
+    pub x5t_s256: String,
+}
+
+/// A consent a token is limited to, with the version it had at issue: an amendment ends the token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsentDetail {
+    /// Always [`CONSENT_DETAIL_TYPE`].
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The consent.
+    pub identifier: ConsentId,
+    /// Its version when the token was issued.
+    pub version: i64,
+}
+
+/// The claims of an access token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessClaims {
+    /// Who issued it.
+    pub iss: String,
+    /// What it is for.
+    pub aud: String,
+    /// The client, there being no end user.
+    pub sub: String,
+    /// The client.
+    pub client_id: ClientId,
+    /// Issued at, in seconds.
+    pub iat: i64,
+    /// Not before, in seconds, where set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nbf: Option<i64>,
+    /// Expires, in seconds.
+    pub exp: i64,
+    /// The token's identifier.
+    pub jti: TokenId,
+    /// Scopes, separated by spaces.
+    pub scope: String,
+    /// The certificate it is bound to.
+    pub cnf: Confirmation,
+    /// The consents it is limited to, where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorization_details: Option<Vec<ConsentDetail>>,
+}
+
+/// Why a token is refused. The caller is told `invalid_token`; the reason is for the log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TokenRefusal {
+    /// Not a JWT, or claims of the wrong type.
+    #[error("the token is not a well-formed access token")]
+    Malformed,
+    /// `typ` is not `at+jwt`.
+    #[error("the token's type is not at+jwt")]
+    WrongType,
+    /// `crit` names something (none is understood), or a key is referenced from outside.
+    #[error("the token's header carries parameters that are not understood")]
+    Header,
+    /// No published key has this `kid`, or it is of another algorithm.
+    #[error("no published key verifies the token")]
+    UnknownKey,
+    /// The signature does not verify.
+    #[error("the token's signature does not verify")]
+    Signature,
+    /// Another issuer's.
+    #[error("the token is of another issuer")]
+    Issuer,
+    /// For another audience.
+    #[error("the token is for another audience")]
+    Audience,
+    /// Over.
+    #[error("the token has expired")]
+    Expired,
+    /// From too far in the future.
+    #[error("the token is not valid yet")]
+    NotYetValid,
+}
+
+/// A failure to make a token.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenSignError {
+    /// The claims do not serialise.
+    #[error("the claims do not serialise")]
+    Claims(#[source] serde_json::Error),
+    /// The key does not sign.
+    #[error("the token-signing key failed: {0}")]
+    Key(String),
+}
+
+/// Signs the claims as a compact JWS.
+pub fn sign_jwt<C: Serialize>(typ: &str, claims: &C, signer: &dyn Signer) -> Result<String, TokenSignError> {
+    #[derive(Serialize)]
+    struct Header<'a> {
+        typ: &'a str,
+        alg: &'a str,
+        kid: &'a str,
+    }
+    let header = Header { typ, alg: signer.suite().name(), kid: signer.key_id() };
+    let header = serde_json::to_vec(&header).map_err(TokenSignError::Claims)?;
+    let claims = serde_json::to_vec(claims).map_err(TokenSignError::Claims)?;
+    let mut token = format!("{}.{}", BASE64URL_NOPAD.encode(&header), BASE64URL_NOPAD.encode(&claims));
+    let signature = signer.sign(token.as_bytes()).map_err(|error| TokenSignError::Key(error.to_string()))?;
+    token.push('.');
+    token.push_str(&BASE64URL_NOPAD.encode(&signature));
+    Ok(token)
+}
+
+/// The public keys that verify our own tokens, parsed once.
+#[derive(Clone, Default)]
+pub struct VerificationKeys(HashMap<String, (Algorithm, DecodingKey)>);
+
+impl std::fmt::Debug for VerificationKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+impl VerificationKeys {
+    /// From the published token-signing keys. Tokens are signed with ES256 alone (K5), so that a key of another suite
+    /// verifies none.
+    pub fn new<'a>(keys: impl IntoIterator<Item = &'a PublicKey>) -> Self {
+        let keys = keys.into_iter().filter(|key| key.suite() == Suite::Es256).filter_map(|key| {
+            let jwk: Jwk = serde_json::to_value(key.jwk()).ok().and_then(|value| serde_json::from_value(value).ok())?;
+            Some((key.key_id().to_owned(), (Algorithm::ES256, DecodingKey::from_jwk(&jwk).ok()?)))
+        });
+        Self(keys.collect())
+    }
+
+    /// Whether the key with this id may still verify.
+    pub fn contains(&self, kid: &str) -> bool {
+        self.0.contains_key(kid)
+    }
+}
+
+/// Whom a token must be from and for.
+#[derive(Debug, Clone)]
+pub struct Expected {
+    /// Our issuer.
+    pub issuer: String,
+    /// Our audience.
+    pub audience: String,
+}
+
+/// A validation that leaves time and names to us and pins the algorithm.
+pub(super) fn signature_only(algorithm: Algorithm) -> Validation {
+    let mut validation = Validation::new(algorithm);
+    validation.validate_exp = false;
+    validation.validate_nbf = false;
+    validation.validate_aud = false;
+    validation.required_spec_claims.clear();
+    validation
+}
+
+/// Checks a token's signature, type, issuer, audience and time, and returns its claims with the key's id.
+pub fn verify_access_token(
+    unverified_token: &str,
+    keys: &VerificationKeys,
+    expected: &Expected,
+    now: Timestamp,
+) -> Result<(AccessClaims, String), TokenRefusal> {
+    let unverified_header = jsonwebtoken::decode_header(unverified_token).map_err(|_| TokenRefusal::Malformed)?;
+    if unverified_header.crit.is_some()
+        || unverified_header.jku.is_some()
+        || unverified_header.x5u.is_some()
+        || unverified_header.jwk.is_some()
+    {
+        return Err(TokenRefusal::Header);
+    }
+    // RFC 9068 section 4: at+jwt, or the same with its media-type prefix.
+    let typ = unverified_header.typ.as_deref().unwrap_or_default().to_ascii_lowercase();
+    if typ != ACCESS_TOKEN_TYPE && typ != "application/at+jwt" {
+        return Err(TokenRefusal::WrongType);
+    }
+    let kid = unverified_header.kid.ok_or(TokenRefusal::UnknownKey)?;
+    let (algorithm, key) = keys.0.get(&kid).ok_or(TokenRefusal::UnknownKey)?;
+    if *algorithm != unverified_header.alg {
+        return Err(TokenRefusal::UnknownKey);
+    }
+    let claims = jsonwebtoken::decode::<AccessClaims>(unverified_token, key, &signature_only(*algorithm))
+        .map_err(|error| match error.kind() {
+            jsonwebtoken::errors::ErrorKind::InvalidSignature => TokenRefusal::Signature,
+            _ => TokenRefusal::Malformed,
+        })?
+        .claims;
+    if claims.iss != expected.issuer {
+        return Err(TokenRefusal::Issuer);
+    }
+    if claims.aud != expected.audience {
+        return Err(TokenRefusal::Audience);
+    }
+    check_times(claims.iat, claims.nbf, claims.exp, now)?;
+    Ok((claims, kid))
+}
+
+/// Checks issue, start and end against the clock, with the skew K4 asks for and none at the end.
+pub(super) fn check_times(iat: i64, nbf: Option<i64>, exp: i64, now: Timestamp) -> Result<(), TokenRefusal> {
+    let now = now.seconds();
+    if exp <= now {
+        return Err(TokenRefusal::Expired);
+    }
+    let latest = now.saturating_add(SKEW_SECONDS);
+    if iat > latest || nbf.is_some_and(|nbf| nbf > latest) {
+        return Err(TokenRefusal::NotYetValid);
+    }
+    Ok(())
+}

@@ -1,0 +1,70 @@
+//! Clients: banks and departments, with the certificate identity they are registered under.
+
+use super::{Db, DbError, Tx, args, record};
+use crate::domain::Timestamp;
+
+record! {
+    /// A registered client.
+    pub struct ClientRow {
+        pub id: String,
+        pub name: String,
+        pub kind: String,
+        pub authority_id: String,
+        pub subject: String,
+        pub auth_methods: String,
+        pub jwks: Option<String>,
+        pub scopes: String,
+        pub limits: String,
+        pub max_pending: i64,
+        pub epoch: i64,
+        pub state: String,
+        pub registered_at: i64,
+        pub state_changed_at: i64,
+    }
+}
+
+const LIST: &str = "/* clients::list */
+    SELECT id, name, kind, authority_id, subject, auth_methods, jwks, scopes, limits, max_pending, epoch, state, registered_at, state_changed_at
+    FROM clients ORDER BY name";
+const INSERT: &str = "/* clients::insert */
+    INSERT INTO clients (id, name, kind, authority_id, subject, auth_methods, jwks, scopes, limits, max_pending, epoch, state, registered_at, state_changed_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+const SET_STATE: &str = "/* clients::set_state */
+    UPDATE clients SET state = $2, state_changed_at = $3, epoch = epoch + 1 WHERE id = $1 AND state <> $2 AND state <> 'closed'";
+const RAISE_EPOCH: &str = "/* clients::raise_epoch */ UPDATE clients SET epoch = epoch + 1 WHERE id = $1";
+
+/// Every client, by name.
+pub async fn list(db: &Db) -> Result<Vec<ClientRow>, DbError> {
+    db.read("clients::list").fetch_all(LIST, args![]).await
+}
+
+/// Registers a client; refused where its name, or its authority and subject, are taken.
+pub async fn insert(tx: &mut Tx, row: &ClientRow) -> Result<(), DbError> {
+    let args = args![
+        &row.id,
+        &row.name,
+        &row.kind,
+        &row.authority_id,
+        &row.subject,
+        &row.auth_methods,
+        row.jwks.clone(),
+        &row.scopes,
+        &row.limits,
+        row.max_pending,
+        row.epoch,
+        &row.state,
+        row.registered_at,
+        row.state_changed_at,
+    ];
+    tx.execute(INSERT, args).await.map(|_| ())
+}
+
+/// Moves a client to another state and raises its epoch; `false` where it is unknown, closed or already there.
+pub async fn set_state(tx: &mut Tx, id: &str, state: &str, at: Timestamp) -> Result<bool, DbError> {
+    tx.execute(SET_STATE, args![id, state, at]).await.map(|changed| changed == 1)
+}
+
+/// Makes every answer that is under way for this client be looked at again.
+pub async fn raise_epoch(tx: &mut Tx, id: &str) -> Result<(), DbError> {
+    tx.execute(RAISE_EPOCH, args![id]).await.map(|_| ())
+}
