@@ -7,7 +7,7 @@ use std::{
 };
 
 /// The rooms and their levels, lowest first.
-const LEVELS: &[(&str, u8)] = &[
+pub const LEVELS: &[(&str, u8)] = &[
     ("domain", 0),
     ("identity", 1),
     ("merkle", 1),

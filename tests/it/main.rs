@@ -8,6 +8,7 @@ mod cli;
 mod config;
 mod listener;
 mod logs;
+mod readme;
 mod scoring;
 mod storage;
 mod telemetry;
