@@ -281,6 +281,7 @@ CREATE TABLE ledger_tiles (
     level      BIGINT NOT NULL,
     tile_index BIGINT NOT NULL,
     hashes     BYTEA   NOT NULL,
+    root       BYTEA   NOT NULL,                    -- of the subtree it spans: its hash in the tile above
     CONSTRAINT ledger_tiles_pkey PRIMARY KEY (level, tile_index)
 );
 

@@ -278,6 +278,7 @@ CREATE TABLE ledger_tiles (
     level      BIGINT NOT NULL,
     tile_index BIGINT NOT NULL,
     hashes     BLOB   NOT NULL,
+    root       BLOB   NOT NULL,                    -- of the subtree it spans: its hash in the tile above
     CONSTRAINT ledger_tiles_pkey PRIMARY KEY (level, tile_index)
 );
 

@@ -3,6 +3,7 @@
 //! Everything here is a value. Nothing here does input or output, and nothing here knows of SQL, HTTP or keys. Every
 //! other room imports this one; it imports none.
 
+pub mod canonical;
 pub mod clock;
 pub mod codes;
 pub mod failure;

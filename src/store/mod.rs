@@ -12,6 +12,7 @@ mod db;
 pub mod durability;
 mod exclusive;
 pub mod grants;
+pub mod ledger;
 pub mod migrations;
 pub mod settlements;
 pub mod tokens;

@@ -6,6 +6,7 @@ mod support;
 mod architecture;
 mod cli;
 mod config;
+mod ledger;
 mod listener;
 mod logs;
 mod readme;

@@ -1,0 +1,130 @@
+//! Canonical JSON (RFC 8785): one text for one value, so that it can be hashed.
+
+use serde_json::Value;
+
+use super::time::Malformed;
+
+/// Numbers beyond this lose digits in readers that hold them as doubles, so RFC 8785 cannot write them.
+const LARGEST_INTEGER: u64 = (1 << 53) - 1;
+
+/// The canonical text of a value. Numbers that are not whole, or too large to survive every reader, are refused.
+pub fn canonical(value: &Value) -> Result<String, Malformed> {
+    let mut out = String::new();
+    write(value, &mut out)?;
+    Ok(out)
+}
+
+/// The canonical text of a string.
+pub fn canonical_string(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    write_string(text, &mut out);
+    out
+}
+
+fn write(value: &Value, out: &mut String) -> Result<(), Malformed> {
+    match value {
+        Value::Null => out.push_str("null"),
+        Value::Bool(true) => out.push_str("true"),
+        Value::Bool(false) => out.push_str("false"),
+        Value::Number(number) => {
+            let whole = number.as_u64().or_else(|| number.as_i64().map(i64::unsigned_abs));
+            if !whole.is_some_and(|size| size <= LARGEST_INTEGER) {
+                return Err(Malformed(format!(
+                    "{number} cannot be written as canonical JSON here: not a whole number of at most 53 bits"
+                )));
+            }
+            out.push_str(&number.to_string());
+        }
+        Value::String(text) => write_string(text, out),
+        Value::Array(items) => {
+            out.push('[');
+            for (at, item) in items.iter().enumerate() {
+                if at > 0 {
+                    out.push(',');
+                }
+                write(item, out)?;
+            }
+            out.push(']');
+        }
+        Value::Object(members) => {
+            let mut sorted: Vec<_> = members.iter().collect();
+            // RFC 8785 section 3.2.3: by UTF-16 code units, which is not the order of bytes beyond the basic plane.
+            sorted.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
+            out.push('{');
+            for (at, (name, member)) in sorted.into_iter().enumerate() {
+                if at > 0 {
+                    out.push(',');
+                }
+                write_string(name, out);
+                out.push(':');
+                write(member, out)?;
+            }
+            out.push('}');
+        }
+    }
+    Ok(())
+}
+
+/// RFC 8785 section 3.2.2.2: the two-character escapes where JSON has them, `\u00xx` for other control characters, and
+/// everything else as it is.
+fn write_string(text: &str, out: &mut String) {
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\u{8}' => out.push_str("\\b"),
+            '\t' => out.push_str("\\t"),
+            '\n' => out.push_str("\\n"),
+            '\u{c}' => out.push_str("\\f"),
+            '\r' => out.push_str("\\r"),
+            c if c < ' ' => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    #[test]
+    fn members_and_strings_are_written_as_the_rfc_tells() {
+        // The strings and the order of members of RFC 8785 sections 3.2.2 and 3.2.3.
+        let value: Value = serde_json::from_str(
+            r#"{"string": "\u20ac$\u000F\u000aA'\u0042\u0022\u005c\\\"\/", "literals": [null, true, false]}"#,
+        )
+        .unwrap();
+        assert_eq!(canonical(&value).unwrap(), r#"{"literals":[null,true,false],"string":"€$\u000f\nA'B\"\\\\\"/"}"#);
+        let value: Value = serde_json::from_str(
+            r#"{"\u20ac":"Euro Sign","\r":"Carriage Return","\ufb33":"Hebrew Letter Dalet With Dagesh","1":"One","\ud83d\ude00":"Emoji: Grinning Face","\u0080":"Control","\u00f6":"Latin Small Letter O With Diaeresis"}"#,
+        )
+        .unwrap();
+        let text = canonical(&value).unwrap();
+        let order =
+            ["Carriage", "One", "Control", "Latin", "Euro", "Emoji", "Hebrew"].map(|word| text.find(word).unwrap());
+        assert!(order.is_sorted(), "{text}");
+    }
+
+    #[test]
+    fn numbers_that_readers_could_change_are_refused() {
+        assert_eq!(canonical(&json!([0, -7, 9_007_199_254_740_991_i64])).unwrap(), "[0,-7,9007199254740991]");
+        for number in [json!(9_007_199_254_740_992_i64), json!(-9_007_199_254_740_992_i64), json!(1.5), json!(1.0)] {
+            assert!(canonical(&number).is_err(), "{number}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_canonical_text_reads_as_the_same_value_and_is_its_own_canonical_text(text in ".*", number in -1_000_000i64..1_000_000) {
+            let value = json!({ text.clone(): [number, text.clone()], "a": { "b": text } });
+            let once = canonical(&value).unwrap();
+            let again: Value = serde_json::from_str(&once).unwrap();
+            prop_assert_eq!(&again, &value);
+            prop_assert_eq!(canonical(&again).unwrap(), once);
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! Entries and their openings: made here, read here, and refused here when they are not exactly of their form.
+//!
+//! docs/LEDGER.md sections 1 to 3 fix the format. It is for ever: a new version may be added, this one never changes.
+
+use std::{collections::BTreeMap, fmt, str::FromStr};
+
+use aws_lc_rs::digest;
+use data_encoding::BASE64URL_NOPAD;
+use serde_json::{Map, Value};
+use time::{format_description::BorrowedFormatItem, macros::format_description};
+
+use crate::{
+    domain::{
+        Entropy, Timestamp,
+        canonical::{canonical, canonical_string},
+        time::Malformed,
+    },
+    merkle::{Hash, leaf_hash},
+};
+
+/// The version of everything here.
+const VERSION: u64 = 1;
+/// Keeps a commitment's input apart from everything else that is hashed.
+const TAG: &[u8] = b"medcredit-commitment-v1\0";
+/// 128 bits: enough that no value can be found by trying.
+const SALT_BYTES: usize = 16;
+const AT: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
+
+/// What an entry records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EntryType {
+    /// Data left for a bank.
+    Disclosure,
+    /// A consent changed.
+    Consent,
+    /// Somebody decided on another's request.
+    Approval,
+    /// An operator acted.
+    Operator,
+    /// Openings were erased.
+    Erasure,
+}
+
+impl EntryType {
+    /// Every type.
+    pub const ALL: [Self; 5] = [Self::Disclosure, Self::Consent, Self::Approval, Self::Operator, Self::Erasure];
+
+    /// The word in entries and tables.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Disclosure => "disclosure",
+            Self::Consent => "consent",
+            Self::Approval => "approval",
+            Self::Operator => "operator",
+            Self::Erasure => "erasure",
+        }
+    }
+
+    /// The members of `facts`, sorted.
+    const fn facts(self) -> &'static [&'static str] {
+        match self {
+            Self::Disclosure => &[],
+            Self::Consent => &["event"],
+            Self::Approval => &["action", "decision"],
+            Self::Operator => &["action"],
+            Self::Erasure => &["entries", "ground"],
+        }
+    }
+
+    /// The members of `commitments`, sorted.
+    const fn commitments(self) -> &'static [&'static str] {
+        match self {
+            Self::Disclosure => &[
+                "client",
+                "codes",
+                "consent",
+                "consent_version",
+                "content_digest",
+                "interaction",
+                "period",
+                "publication",
+                "purpose",
+                "uscc",
+                "what",
+            ],
+            Self::Consent => &[
+                "actor",
+                "changes",
+                "channel",
+                "client",
+                "codes",
+                "consent",
+                "consent_version",
+                "evidence",
+                "reason",
+                "uscc",
+            ],
+            Self::Approval => &["actor", "detail", "reason", "request", "target"],
+            Self::Operator => &["actor", "detail", "reason", "target"],
+            Self::Erasure => &["actor", "reason"],
+        }
+    }
+}
+
+impl fmt::Display for EntryType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for EntryType {
+    type Err = Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+            .ok_or_else(|| Malformed(format!("{text:?} is not a type of entry")))
+    }
+}
+
+/// A ledger entry as it is stored and hashed. It says nothing about anybody without its [`Opening`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Unique in the log: `dis_...` or `ent_...`.
+    pub id: String,
+    /// What it records.
+    pub kind: EntryType,
+    /// When it happened.
+    pub at: Timestamp,
+    /// The canonical JSON.
+    pub body: String,
+    /// The leaf hash of the canonical JSON.
+    pub leaf: Hash,
+}
+
+/// What an entry's commitments hide: the values and their salts. May be erased.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opening {
+    /// The bank it concerns, by which its disclosures are found.
+    pub client_id: Option<String>,
+    /// The consent it concerns.
+    pub consent_id: Option<String>,
+    /// The canonical JSON: values and salts.
+    pub body: String,
+}
+
+/// Values by name, in the order of their names.
+pub(super) type Values = BTreeMap<&'static str, Value>;
+
+/// Makes an entry and its opening. `facts` are in the clear, `values` are committed to.
+pub(super) fn make(
+    kind: EntryType,
+    id: String,
+    at: Timestamp,
+    (facts, values): (Values, Values),
+    entropy: &dyn Entropy,
+) -> Result<(Entry, Opening), Malformed> {
+    let mut salts = vec![[0u8; SALT_BYTES]; values.len()];
+    entropy.fill(salts.as_flattened_mut());
+    let (mut commitments, mut fields) = (String::new(), String::new());
+    for ((name, value), salt) in values.iter().zip(&salts) {
+        let text = canonical(value)?;
+        let comma = if commitments.is_empty() { "" } else { "," };
+        // Names are words and base64url needs no escaping: both may be written as they are.
+        let committed = BASE64URL_NOPAD.encode(&commitment(name, salt, &text));
+        commitments.push_str(&format!("{comma}\"{name}\":\"{committed}\""));
+        let salt = BASE64URL_NOPAD.encode(salt);
+        fields.push_str(&format!("{comma}\"{name}\":{{\"salt\":\"{salt}\",\"value\":{text}}}"));
+    }
+    let facts = canonical(&facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Value>())?;
+    let body = format!(
+        "{{\"at\":\"{}\",\"commitments\":{{{commitments}}},\"facts\":{facts},\"id\":{},\"type\":\"{kind}\",\"v\":{VERSION}}}",
+        entry_time(at)?,
+        canonical_string(&id)
+    );
+    let text_of = |name: &str| values.get(name).and_then(Value::as_str).map(str::to_owned);
+    let (client_id, consent_id) = match kind {
+        EntryType::Disclosure | EntryType::Consent => (text_of("client"), text_of("consent")),
+        EntryType::Approval | EntryType::Operator | EntryType::Erasure => (None, None),
+    };
+    let opening = Opening { client_id, consent_id, body: format!("{{\"fields\":{{{fields}}},\"v\":{VERSION}}}") };
+    let leaf = leaf_hash(body.as_bytes());
+    Ok((Entry { id, kind, at, body, leaf }, opening))
+}
+
+fn entry_time(at: Timestamp) -> Result<String, Malformed> {
+    at.to_utc().format(AT).map_err(|_| Malformed(format!("{} is not a time that can be written", at.micros())))
+}
+
+/// The commitment to a value, given as canonical JSON, under its name and salt.
+///
+/// The tag and the salt have fixed lengths and the name is preceded by its own, so no two inputs are the same.
+pub fn commitment(name: &str, salt: &[u8; SALT_BYTES], value: &str) -> Hash {
+    let mut context = digest::Context::new(&digest::SHA256);
+    context.update(TAG);
+    // Names are ours and short; a longer one could not be told apart, so it commits to nothing that verifies.
+    context.update(&[u8::try_from(name.len()).unwrap_or(0)]);
+    context.update(name.as_bytes());
+    context.update(salt);
+    context.update(value.as_bytes());
+    let mut out = [0; 32];
+    out.copy_from_slice(context.finish().as_ref());
+    out
+}
+
+/// Why an entry or an opening is not what it should be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EntryFault {
+    /// The text is not canonical JSON.
+    #[error("its text is not canonical JSON")]
+    NotCanonical,
+    /// A member is missing, of the wrong form, or not of this version.
+    #[error("its member {0} is not as version 1 has it")]
+    Member(String),
+    /// The opening does not fit the commitment.
+    #[error("the opening of {0} does not fit its commitment")]
+    Commitment(String),
+}
+
+/// An entry read back and found to be of its form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadEntry {
+    /// The id it carries.
+    pub id: String,
+    /// What it records.
+    pub kind: EntryType,
+    /// When it happened.
+    pub at: Timestamp,
+    /// The values in the clear.
+    pub facts: Map<String, Value>,
+    /// The commitments.
+    pub commitments: BTreeMap<String, Hash>,
+}
+
+impl ReadEntry {
+    /// Reads the text of an entry, refusing everything that version 1 would not have written.
+    pub fn parse(body: &str) -> Result<Self, EntryFault> {
+        let member = |name: &str| EntryFault::Member(name.to_owned());
+        let mut members = canonical_object(body)?;
+        if members.remove("v") != Some(VERSION.into()) {
+            return Err(member("v"));
+        }
+        let mut text = |name: &str| match members.remove(name) {
+            Some(Value::String(text)) => Ok(text),
+            _ => Err(member(name)),
+        };
+        let kind: EntryType = text("type")?.parse().map_err(|_| member("type"))?;
+        let id = text("id")?;
+        let written = text("at")?;
+        let at: Timestamp = written.parse().map_err(|_| member("at"))?;
+        if entry_time(at).ok().as_ref() != Some(&written) {
+            return Err(member("at"));
+        }
+        let Some(Value::Object(facts)) = members.remove("facts") else { return Err(member("facts")) };
+        if !facts.keys().map(String::as_str).eq(kind.facts().iter().copied()) || !facts_fit(kind, &facts) {
+            return Err(member("facts"));
+        }
+        let Some(Value::Object(committed)) = members.remove("commitments") else { return Err(member("commitments")) };
+        if !committed.keys().map(String::as_str).eq(kind.commitments().iter().copied()) {
+            return Err(member("commitments"));
+        }
+        let commitments = committed
+            .into_iter()
+            .map(|(name, value)| {
+                let bytes = value.as_str().and_then(|text| BASE64URL_NOPAD.decode(text.as_bytes()).ok());
+                let hash = bytes.and_then(|bytes| Hash::try_from(bytes).ok()).ok_or_else(|| member("commitments"))?;
+                Ok((name, hash))
+            })
+            .collect::<Result<_, EntryFault>>()?;
+        match members.keys().next() {
+            Some(unknown) => Err(EntryFault::Member(unknown.clone())),
+            None => Ok(Self { id, kind, at, facts, commitments }),
+        }
+    }
+
+    /// The ids whose openings this entry says were erased.
+    pub fn erased(&self) -> impl Iterator<Item = &str> {
+        self.facts.get("entries").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+    }
+
+    /// Checks every field of an opening against its commitment, and returns the values.
+    pub fn open(&self, opening: &str) -> Result<BTreeMap<String, Value>, EntryFault> {
+        let member = |name: &str| EntryFault::Member(name.to_owned());
+        let mut members = canonical_object(opening)?;
+        if members.remove("v") != Some(VERSION.into()) {
+            return Err(member("v"));
+        }
+        let Some(Value::Object(fields)) = members.remove("fields") else { return Err(member("fields")) };
+        if !members.is_empty() || !fields.keys().eq(self.commitments.keys()) {
+            return Err(member("fields"));
+        }
+        let mut values = BTreeMap::new();
+        for ((name, field), expected) in fields.into_iter().zip(self.commitments.values()) {
+            let Value::Object(mut field) = field else { return Err(EntryFault::Member(name)) };
+            let salt = match field.remove("salt") {
+                Some(Value::String(salt)) => BASE64URL_NOPAD.decode(salt.as_bytes()).ok(),
+                _ => None,
+            };
+            let salt = salt.and_then(|salt| <[u8; SALT_BYTES]>::try_from(salt).ok());
+            let (Some(salt), Some(value), true) = (salt, field.remove("value"), field.is_empty()) else {
+                return Err(EntryFault::Member(name));
+            };
+            let text = canonical(&value).map_err(|_| EntryFault::NotCanonical)?;
+            if commitment(&name, &salt, &text) != *expected {
+                return Err(EntryFault::Commitment(name));
+            }
+            values.insert(name, value);
+        }
+        Ok(values)
+    }
+}
+
+/// An object whose text is canonical, with its members in the order of their names.
+fn canonical_object(text: &str) -> Result<Map<String, Value>, EntryFault> {
+    let value: Value = serde_json::from_str(text).map_err(|_| EntryFault::NotCanonical)?;
+    // A text with a member twice, other spacing or other escapes is not its own canonical text.
+    match (canonical(&value).as_deref() == Ok(text), value) {
+        (true, Value::Object(members)) => Ok(members),
+        _ => Err(EntryFault::NotCanonical),
+    }
+}
+
+fn facts_fit(kind: EntryType, facts: &Map<String, Value>) -> bool {
+    let word = |name: &str| {
+        facts.get(name).and_then(Value::as_str).is_some_and(|word| {
+            !word.is_empty()
+                && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+        })
+    };
+    match kind {
+        EntryType::Disclosure => true,
+        EntryType::Consent => word("event"),
+        EntryType::Approval => word("action") && word("decision"),
+        EntryType::Operator => word("action"),
+        EntryType::Erasure => {
+            let ids = facts.get("entries").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+            let texts: Vec<_> = ids.iter().filter_map(Value::as_str).collect();
+            word("ground")
+                && (1..=1000).contains(&ids.len())
+                && texts.len() == ids.len()
+                && texts.is_sorted_by(|a, b| a < b)
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The checkpoint outside the database: what makes a cut-off tail visible.
+//!
+//! It is replaced by compare-and-swap under a lock on a file beside it, so that several gateways of one machine may share
+//! it, and in the order that leaves either the old or the new one whole whenever the power fails:
+//! open(new, O_CREAT|O_TRUNC), write, fsync(new), rename(new, old), fsync(directory). What remains is a disk that answers
+//! fsync without having written.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use super::faults::{Faults, Step};
+use crate::store::DbError;
+
+/// Why the checkpoint outside could not be read or replaced.
+#[derive(Debug, thiserror::Error)]
+pub enum OutsideError {
+    /// The file system refused.
+    #[error("the checkpoint file {path}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What it said.
+        #[source]
+        source: io::Error,
+    },
+    /// A test broke it.
+    #[error("the checkpoint file")]
+    Interrupted(#[source] DbError),
+}
+
+/// The file that holds the newest checkpoint.
+#[derive(Debug, Clone)]
+pub struct OutsideFile {
+    path: PathBuf,
+}
+
+impl OutsideFile {
+    /// The file at `path`, which need not exist yet.
+    pub const fn new(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn beside(&self, extension: &str) -> PathBuf {
+        let mut name = self.path.clone().into_os_string();
+        name.push(extension);
+        name.into()
+    }
+
+    /// The note it holds; `None` when there is no file.
+    pub async fn read(&self) -> Result<Option<String>, OutsideError> {
+        let path = self.path.clone();
+        self.blocking(move || match std::fs::read_to_string(path) {
+            Ok(note) => Ok(Some(note)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        })
+        .await
+    }
+
+    /// Replaces `expected` by `note`; `false` when something else is there.
+    pub(super) async fn replace(
+        &self,
+        expected: Option<&str>,
+        note: &str,
+        faults: &Faults,
+    ) -> Result<bool, OutsideError> {
+        let (path, new, lock) = (self.path.clone(), self.beside(".new"), self.beside(".lock"));
+        let (expected, note) = (expected.map(str::to_owned), note.to_owned());
+        let (target, source) = (path.clone(), new.clone());
+        // A crash while the new file is written leaves the old one in its place and a rest that the next one overwrites.
+        let locked = self.blocking(move || write_beside(&path, &new, &lock, expected.as_deref(), &note)).await?;
+        let Some(lock) = locked else { return Ok(false) };
+        faults.at(Step::OutsideRename).await.map_err(OutsideError::Interrupted)?;
+        let renamed = target.clone();
+        self.blocking(move || std::fs::rename(source, renamed)).await?;
+        // A crash here may bring the old name back: an older checkpoint, which the next start brings forward.
+        faults.at(Step::OutsideSync).await.map_err(OutsideError::Interrupted)?;
+        self.blocking(move || File::open(directory_of(&target))?.sync_all()).await?;
+        drop(lock);
+        Ok(true)
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> Result<T, OutsideError> {
+        let done = tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(io::Error::other(error)));
+        done.map_err(|source| OutsideError::Io { path: self.path.clone(), source })
+    }
+}
+
+fn directory_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// Takes the lock and writes the new file; `None` when the present one is not the expected one.
+fn write_beside(path: &Path, new: &Path, lock: &Path, expected: Option<&str>, note: &str) -> io::Result<Option<File>> {
+    std::fs::create_dir_all(directory_of(path))?;
+    let lock = OpenOptions::new().create(true).truncate(false).write(true).open(lock)?;
+    lock.lock()?;
+    let present = match std::fs::read_to_string(path) {
+        Ok(present) => Some(present),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    if present.as_deref() != expected {
+        return Ok(None);
+    }
+    let mut file = OpenOptions::new().create(true).truncate(true).write(true).open(new)?;
+    file.write_all(note.as_bytes())?;
+    file.sync_all()?;
+    Ok(Some(lock))
+}

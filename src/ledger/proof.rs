@@ -1,0 +1,145 @@
+//! Proofs from the tables, and their verification without them.
+
+use std::collections::BTreeMap;
+
+use data_encoding::BASE64;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{
+    LedgerError,
+    entry::{EntryFault, ReadEntry},
+    tiles,
+};
+use crate::{
+    domain::canonical::canonical,
+    merkle::{
+        Checkpoint, Hash, NoteError, ProofError, VerifierKey, consistency_spans, inclusion_spans, leaf_hash,
+        verify_inclusion,
+    },
+    store::{Db, ledger::seal as table},
+};
+
+/// What proves that an entry is in the log (docs/LEDGER.md section 7).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Proof {
+    /// The entry's id.
+    pub id: String,
+    /// The log's origin.
+    pub log: String,
+    /// The entry's canonical JSON, as one string: its bytes are what is hashed.
+    pub entry: String,
+    /// The values and salts behind the entry's commitments; null once erased.
+    pub opening: Option<Value>,
+    /// The leaf hash, base64.
+    pub leaf: String,
+    /// The leaf's place, from 0.
+    pub leaf_index: u64,
+    /// The number of leaves under the checkpoint.
+    pub tree_size: u64,
+    /// The RFC 6962 audit path, from the leaf's sibling upwards, base64.
+    pub inclusion: Vec<String>,
+    /// The signed checkpoint, a C2SP note.
+    pub checkpoint: String,
+}
+
+/// An entry that was looked for and is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// It is durable and not yet under a checkpoint.
+    Waiting,
+    /// It is under a checkpoint.
+    Sealed(Box<Proof>),
+}
+
+/// Finds an entry and proves it. With a client, only what concerns that client is there.
+pub async fn prove(db: &Db, id: &str, client: Option<&str>) -> Result<Option<Found>, LedgerError> {
+    let Some(row) = table::placed(db, id).await? else { return Ok(None) };
+    if client.is_some() && row.client_id.as_deref() != client {
+        return Ok(None);
+    }
+    let Some(index) = row.leaf_index else { return Ok(Some(Found::Waiting)) };
+    let wrong = |what: &str| LedgerError::Tampered(format!("{what} of {id}"));
+    // Read after the leaf: leaf and checkpoint were committed together, so this one covers it.
+    let latest = table::latest_checkpoint(db).await?.ok_or_else(|| wrong("the checkpoint"))?;
+    let (index, size) = match (u64::try_from(index), u64::try_from(latest.tree_size)) {
+        (Ok(index), Ok(size)) => (index, size),
+        _ => return Err(wrong("the place")),
+    };
+    let spans = inclusion_spans(index, size).map_err(|_| wrong("the checkpoint"))?;
+    let path = tiles::nodes(db, size, &spans).await?.hashes(&spans).ok_or_else(|| wrong("the tiles"))?;
+    let leaf = leaf_hash(row.body.as_bytes());
+    // What does not verify here must not be sent to a bank as a proof.
+    let root = tiles::hash(&latest.root, "a root")?;
+    verify_inclusion(&leaf, index, size, &path, &root).map_err(|_| wrong("the entry, the tiles or the checkpoint"))?;
+    let opening = row.opening.map(|text| serde_json::from_str(&text)).transpose();
+    Ok(Some(Found::Sealed(Box::new(Proof {
+        id: id.to_owned(),
+        log: latest.note.lines().next().unwrap_or_default().to_owned(),
+        entry: row.body,
+        opening: opening.map_err(|_| wrong("the opening"))?,
+        leaf: BASE64.encode(&leaf),
+        leaf_index: index,
+        tree_size: size,
+        inclusion: path.iter().map(|hash| BASE64.encode(hash)).collect(),
+        checkpoint: latest.note,
+    }))))
+}
+
+/// The newest checkpoint's note.
+pub async fn checkpoint(db: &Db) -> Result<Option<String>, LedgerError> {
+    Ok(table::latest_checkpoint(db).await?.map(|row| row.note))
+}
+
+/// The consistency proof between two sizes of the tree. An error when the tables do not reach so far.
+pub async fn consistency(db: &Db, old: u64, new: u64) -> Result<Vec<Hash>, LedgerError> {
+    let wrong = || LedgerError::Tampered(format!("the tiles between the trees of {old} and {new} leaves"));
+    let spans = consistency_spans(old, new).map_err(|_| wrong())?;
+    tiles::nodes(db, new, &spans).await?.hashes(&spans).ok_or_else(wrong)
+}
+
+/// Why a proof proves nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum ProofFault {
+    /// The entry, or its opening, is not of its form, or they do not fit.
+    #[error("the entry: {0}")]
+    Entry(#[from] EntryFault),
+    /// A member contradicts another.
+    #[error("{0} contradicts the entry or the checkpoint")]
+    Member(&'static str),
+    /// The checkpoint is not signed by a known key of the log.
+    #[error("the checkpoint: {0}")]
+    Checkpoint(#[from] NoteError),
+    /// The path does not lead from the leaf to the checkpoint.
+    #[error("the path: {0}")]
+    Path(#[from] ProofError),
+}
+
+/// Verifies a proof with nothing but itself and the log's keys. Returns the entry and, unless erased, its opened values.
+pub fn check_proof(
+    proof: &Proof,
+    keys: &[VerifierKey],
+) -> Result<(ReadEntry, Option<BTreeMap<String, Value>>), ProofFault> {
+    let entry = ReadEntry::parse(&proof.entry)?;
+    if entry.id != proof.id {
+        return Err(ProofFault::Member("id"));
+    }
+    let values = match &proof.opening {
+        None => None,
+        Some(opening) => Some(entry.open(&canonical(opening).map_err(|_| EntryFault::NotCanonical)?)?),
+    };
+    let leaf = leaf_hash(proof.entry.as_bytes());
+    if BASE64.encode(&leaf) != proof.leaf {
+        return Err(ProofFault::Member("leaf"));
+    }
+    let own: Vec<_> = keys.iter().filter(|key| key.name() == proof.log).cloned().collect();
+    let checkpoint = Checkpoint::open(&proof.checkpoint, &own)?;
+    if checkpoint.size != proof.tree_size {
+        return Err(ProofFault::Member("tree_size"));
+    }
+    let hash = |text: &String| BASE64.decode(text.as_bytes()).ok().and_then(|bytes| Hash::try_from(bytes).ok());
+    let path: Option<Vec<_>> = proof.inclusion.iter().map(hash).collect();
+    let path = path.ok_or(ProofFault::Member("inclusion"))?;
+    verify_inclusion(&leaf, proof.leaf_index, proof.tree_size, &path, &checkpoint.root)?;
+    Ok((entry, values))
+}

@@ -1,0 +1,249 @@
+//! Recording answers: many wait at once, one transaction makes them durable, and only then is any of them released.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use tokio::{
+    sync::{Mutex, mpsc, oneshot, watch},
+    task::JoinHandle,
+};
+
+use super::{
+    batch::{self, Batcher, Waiting},
+    entry::{Entry, Opening},
+    faults::Faults,
+};
+use crate::{
+    domain::{
+        Day, Timestamp,
+        clock::SharedClock,
+        ids::{ClientId, ConsentId},
+    },
+    store::Db,
+};
+
+/// What an answer rests on, as it was when the answer was rendered. Compared again in the append (I2).
+#[derive(Debug, Clone)]
+pub struct Heads {
+    /// The bank.
+    pub client_id: ClientId,
+    /// The bank's epoch, raised when it is suspended or a certificate or token of it is revoked.
+    pub client_epoch: i64,
+    /// The consent.
+    pub consent_id: ConsentId,
+    /// The consent's version.
+    pub consent_version: i64,
+    /// The subjects answered about, with their versions.
+    pub subjects: Vec<(String, i64)>,
+    /// The number of the published grades in force.
+    pub publication: i64,
+    /// The consent must be active and unexpired at this time, and at the time of the commit.
+    pub now: Timestamp,
+}
+
+/// How often a consent may be used. Counted in the append, exactly, on any number of gateways.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget {
+    /// Answers altogether.
+    pub max_fetches: Option<i64>,
+    /// Answers a day.
+    pub per_day: Option<i64>,
+    /// The city's day on which this one counts.
+    pub day: Day,
+}
+
+/// The exact bytes of an answer, already digested and signed.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The header fields.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// An answer that waits to be recorded.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// What it rests on.
+    pub heads: Heads,
+    /// What it uses up.
+    pub budget: Budget,
+    /// Its entry.
+    pub entry: Entry,
+    /// The entry's opening.
+    pub opening: Opening,
+    /// Itself.
+    pub answer: Answer,
+}
+
+/// An answer whose record is durable. Nothing else can be released to a bank, and nothing else makes one of these.
+#[derive(Debug)]
+pub struct Disclosed {
+    id: String,
+    answer: Answer,
+}
+
+impl Disclosed {
+    /// Private to this room: whoever calls this has seen the commit succeed.
+    pub(super) const fn after_commit(id: String, answer: Answer) -> Self {
+        Self { id, answer }
+    }
+
+    /// The disclosure's id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The answer, to be released.
+    pub fn into_answer(self) -> Answer {
+        self.answer
+    }
+}
+
+/// Why an answer may not be released.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    /// What it rests on has moved. It may be rendered again, once.
+    #[error("the consent, the bank, a subject or the published grades changed while the answer was made")]
+    Stale,
+    /// The consent has been used as often as it may be.
+    #[error("the consent is used up")]
+    TotalUsedUp,
+    /// The consent has been used as often as it may be on one day.
+    #[error("the consent is used up for the day")]
+    DayUsedUp,
+    /// The record failed, or nobody knows whether it did: there is no answer (I1).
+    #[error("the disclosure could not be recorded: {0}")]
+    Unavailable(String),
+}
+
+/// How a recorder gathers and how much it lets wait.
+#[derive(Debug, Clone)]
+pub struct RecorderOptions {
+    /// How long a batch waits for the companions that the last one had. A lone answer never waits.
+    pub linger: Duration,
+    /// The most answers in one transaction.
+    pub max_batch: usize,
+    /// The most answers that wait; more are refused.
+    pub queue: usize,
+    /// Where a test breaks it.
+    pub faults: Faults,
+}
+
+impl Default for RecorderOptions {
+    fn default() -> Self {
+        Self { linger: Duration::from_millis(1), max_batch: 512, queue: 4096, faults: Faults::default() }
+    }
+}
+
+/// Makes answers durable, many at a time. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Recorder {
+    queue: mpsc::Sender<Waiting>,
+    closing: Arc<watch::Sender<bool>>,
+    task: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+impl Recorder {
+    /// Starts the task that commits. It ends with [`Recorder::shutdown`], or when the last handle is dropped.
+    pub fn start(db: Db, clock: SharedClock, options: RecorderOptions) -> Self {
+        let (queue, waiting) = mpsc::channel(options.queue.max(1));
+        let (closing, closed) = watch::channel(false);
+        let batcher = Batcher { db, clock, faults: options.faults };
+        let gather = Gather { linger: options.linger, max: options.max_batch.max(1), usual: 1 };
+        let task = tokio::spawn(run(waiting, closed, gather, batcher));
+        Self { queue, closing: Arc::new(closing), task: Arc::new(Mutex::new(Some(task))) }
+    }
+
+    /// Waits until the answer's record is durable and hands the answer back for release.
+    ///
+    /// A caller that stops waiting loses the answer and not the record: over-recording is safe, under-recording is not.
+    pub async fn record(&self, draft: Draft) -> Result<Disclosed, RecordError> {
+        let (reply, decided) = oneshot::channel();
+        // Everything that needs no transaction is made here, on the caller's own task.
+        let waiting = batch::prepare(draft, reply);
+        self.queue.try_send(waiting).map_err(|error| {
+            metrics::counter!("medcredit_ledger_refused_total", "reason" => "queue").increment(1);
+            RecordError::Unavailable(match error {
+                mpsc::error::TrySendError::Full(_) => "too many answers wait to be recorded".into(),
+                mpsc::error::TrySendError::Closed(_) => "the recorder is shutting down".into(),
+            })
+        })?;
+        metrics::gauge!("medcredit_ledger_queue").set(self.depth());
+        decided.await.unwrap_or_else(|_| Err(RecordError::Unavailable("the recorder stopped".into())))
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a queue of 2^53 answers is not reached")]
+    fn depth(&self) -> f64 {
+        (self.queue.max_capacity() - self.queue.capacity()) as f64
+    }
+
+    /// Takes no more answers, commits those that wait, and returns when that is done.
+    pub async fn shutdown(&self) {
+        self.closing.send_replace(true);
+        if let Some(task) = self.task.lock().await.take() {
+            // A task that panicked has dropped its answers' channels: their callers know.
+            let _ = task.await;
+        }
+    }
+}
+
+/// How the next batch is gathered.
+struct Gather {
+    linger: Duration,
+    max: usize,
+    /// How many the last batch had: as many are expected again.
+    usual: usize,
+}
+
+async fn run(
+    mut queue: mpsc::Receiver<Waiting>,
+    mut closed: watch::Receiver<bool>,
+    mut gather: Gather,
+    batcher: Batcher,
+) {
+    loop {
+        let first = tokio::select! {
+            biased;
+            // Also when the last handle is gone. What waits is still received.
+            _ = closed.wait_for(|closing| *closing), if !queue.is_closed() => {
+                queue.close();
+                continue;
+            }
+            first = queue.recv() => first,
+        };
+        let Some(first) = first else { return };
+        let batch = gather.from(first, &mut queue).await;
+        batcher.commit(batch).await;
+    }
+}
+
+impl Gather {
+    /// Takes all that wait; and, while answers come in company, waits a little for as many as came the last time.
+    ///
+    /// Whoever is answered tends to ask again at once: without the wait every second batch would be nearly empty.
+    async fn from(&mut self, first: Waiting, queue: &mut mpsc::Receiver<Waiting>) -> Vec<Waiting> {
+        let mut batch = Vec::with_capacity(self.usual.min(self.max));
+        batch.push(first);
+        while batch.len() < self.max
+            && let Ok(next) = queue.try_recv()
+        {
+            batch.push(next);
+        }
+        let expected = self.usual.min(self.max);
+        if batch.len() < expected {
+            let fill = async {
+                while batch.len() < expected
+                    && let Some(next) = queue.recv().await
+                {
+                    batch.push(next);
+                }
+            };
+            // Running out of time is the ordinary end.
+            let _ = tokio::time::timeout(self.linger, fill).await;
+        }
+        self.usual = batch.len();
+        batch
+    }
+}

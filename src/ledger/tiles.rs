@@ -1,0 +1,72 @@
+//! Tiles from the tables: full ones as they are stored, partial ones from the hashes below them.
+
+use crate::{
+    merkle::{Edge, Hash, Span, TILE_WIDTH, TileId, TileNodes},
+    store::{Db, DbError, ledger::seal},
+};
+
+use super::LedgerError;
+
+fn number(value: u64) -> Result<i64, LedgerError> {
+    i64::try_from(value).map_err(|_| LedgerError::Tampered(format!("{value} is no place in the tree")))
+}
+
+fn hashes(rows: Vec<Vec<u8>>) -> Option<Vec<Hash>> {
+    rows.into_iter().map(|row| Hash::try_from(row).ok()).collect()
+}
+
+/// The hashes of a tile, as wide as asked, or an error that names it.
+async fn read_tile(db: &Db, id: TileId, width: u16) -> Result<Vec<Hash>, LedgerError> {
+    let missing = || LedgerError::Tampered(format!("{} is missing or has the wrong length", id.path(width)));
+    let (level, index) = (i64::from(id.level), number(id.index)?);
+    let read = if usize::from(width) == TILE_WIDTH {
+        let bytes = seal::tile(db, level, index).await?.ok_or_else(missing)?;
+        let (hashes, rest) = bytes.as_chunks::<32>();
+        rest.is_empty().then(|| hashes.to_vec())
+    } else {
+        let from = index.checked_mul(256).ok_or_else(missing)?;
+        let to = from.checked_add(i64::from(width)).ok_or_else(missing)?;
+        hashes(match id.level {
+            0 => seal::leaf_hashes(db, from, to).await?,
+            _ => seal::tile_roots(db, level - 1, from, to).await?,
+        })
+    };
+    read.filter(|hashes| hashes.len() == usize::from(width)).ok_or_else(missing)
+}
+
+/// The tiles that spans of a tree of `size` are made from.
+pub(super) async fn nodes(db: &Db, size: u64, spans: &[Span]) -> Result<TileNodes, LedgerError> {
+    let mut nodes = TileNodes::default();
+    for id in TileNodes::needed(spans) {
+        nodes.insert(id, read_tile(db, id, id.width(size)).await?);
+    }
+    Ok(nodes)
+}
+
+/// The right edge of the tree of `size`.
+pub(super) async fn edge(db: &Db, size: u64) -> Result<Edge, LedgerError> {
+    let mut levels: Vec<Vec<Hash>> = Vec::new();
+    for (id, width) in TileId::partials(size) {
+        levels.resize(usize::from(id.level), Vec::new());
+        levels.push(read_tile(db, id, width).await?);
+    }
+    Edge::from_tiles(size, levels).ok_or_else(|| LedgerError::Tampered(format!("the right edge of size {size}")))
+}
+
+/// A tile as it is published: the bytes of as many hashes as its path asks for; `None` when no checkpoint covers them.
+pub async fn published_tile(db: &Db, id: TileId, width: u16) -> Result<Option<Vec<u8>>, LedgerError> {
+    let size = match seal::latest_checkpoint(db).await? {
+        Some(latest) => u64::try_from(latest.tree_size).unwrap_or(0),
+        None => 0,
+    };
+    if width == 0 || width > id.width(size) {
+        return Ok(None);
+    }
+    Ok(Some(read_tile(db, id, width).await?.concat()))
+}
+
+/// A hash that was stored as bytes.
+pub(super) fn hash(bytes: &[u8], what: &str) -> Result<Hash, LedgerError> {
+    Hash::try_from(bytes)
+        .map_err(|_| LedgerError::Store(DbError::corrupt("ledger", format!("{what} has not 32 bytes"))))
+}

@@ -1,0 +1,191 @@
+//! The tree: leaves without gaps, tiles, and every checkpoint's root and signature.
+
+use std::collections::VecDeque;
+
+use super::{PAGE, Report, Subject};
+use crate::{
+    identity::PublicKey,
+    ledger::{LedgerError, keys::open_checkpoint},
+    merkle::{Checkpoint, Edge, FullTile, Hash, TILE_WIDTH},
+    store::{
+        Db,
+        ledger::{audit, seal::CheckpointRow},
+    },
+};
+
+/// The tree as it is built again.
+#[derive(Debug)]
+pub(super) struct Tree<'a> {
+    db: &'a Db,
+    origin: &'a str,
+    keys: &'a [PublicKey],
+    leaves: u64,
+    outside: Option<Checkpoint>,
+    edge: Edge,
+    /// The stored tile of the leaves in hand, where it is a full one.
+    tile: Option<Vec<Hash>>,
+    checkpoints: VecDeque<CheckpointRow>,
+    /// The largest checkpoint read.
+    after: i64,
+    /// The last size at which a root fitted.
+    fitted: u64,
+    /// Something is missing, so that no root after it can be computed.
+    broken: bool,
+    /// A root did not fit: those after it do not either, which says nothing new.
+    misfit: bool,
+}
+
+impl<'a> Tree<'a> {
+    pub(super) fn new(subject: &Subject<'a>, leaves: u64, outside: Option<Checkpoint>) -> Self {
+        Self {
+            db: subject.db,
+            origin: subject.origin,
+            keys: subject.keys,
+            leaves,
+            outside,
+            edge: Edge::default(),
+            tile: None,
+            checkpoints: VecDeque::new(),
+            after: 0,
+            fitted: 0,
+            broken: false,
+            misfit: false,
+        }
+    }
+
+    /// Adds a leaf. `computed` is the hash of its entry's text.
+    pub(super) async fn leaf(
+        &mut self,
+        row: &audit::LeafRow,
+        computed: Option<Hash>,
+        report: &mut Report,
+    ) -> Result<(), LedgerError> {
+        let expected = self.edge.size();
+        if u64::try_from(row.leaf_index) != Ok(expected) {
+            if !self.broken {
+                report.wrong(format!("leaf {expected}"), "it was removed");
+            }
+            self.broken = true;
+        }
+        if self.broken {
+            return Ok(());
+        }
+        let place = format!("entry {} (leaf {})", row.entry_id, row.leaf_index);
+        let offset = usize::try_from(expected).unwrap_or(0) % TILE_WIDTH;
+        if offset == 0 {
+            self.tile = self.stored_leaves(expected / 256).await?;
+        }
+        // What the tile says was sealed is taken, so that a change to one entry is told once and the roots after it can
+        // still be compared. An entry that differs from it is told here.
+        let sealed = self.tile.as_ref().and_then(|tile| tile.get(offset)).copied();
+        let beside = row.leaf_hash.as_deref().and_then(|bytes| Hash::try_from(bytes).ok());
+        if computed.is_some() && sealed.is_some() && computed != sealed {
+            report.wrong(&place, "its text does not hash to the leaf in its tile: one of them was changed");
+        }
+        let Some(leaf) = sealed.or(beside).or(computed) else {
+            self.broken = true;
+            return Ok(());
+        };
+        report.leaves += 1;
+        for tile in self.edge.push(leaf) {
+            self.tile(&tile, report).await?;
+        }
+        self.roots(report).await
+    }
+
+    async fn stored_leaves(&self, index: u64) -> Result<Option<Vec<Hash>>, LedgerError> {
+        if (index + 1).saturating_mul(256) > self.leaves {
+            return Ok(None);
+        }
+        let row = audit::tile(self.db, 0, i64::try_from(index).unwrap_or(i64::MAX)).await?;
+        Ok(row.and_then(|row| {
+            let (hashes, rest) = row.hashes.as_chunks::<32>();
+            (rest.is_empty() && hashes.len() == TILE_WIDTH).then(|| hashes.to_vec())
+        }))
+    }
+
+    async fn tile(&self, tile: &FullTile, report: &mut Report) -> Result<(), LedgerError> {
+        let index = i64::try_from(tile.id.index).unwrap_or(i64::MAX);
+        match audit::tile(self.db, i64::from(tile.id.level), index).await? {
+            None => report.wrong(tile.id.to_string(), "it was removed"),
+            Some(row) if row.hashes == tile.hashes.as_flattened() && row.root == tile.root => report.tiles += 1,
+            Some(_) => report.wrong(tile.id.to_string(), "it was changed"),
+        }
+        Ok(())
+    }
+
+    /// Compares the root with every checkpoint of this size.
+    async fn roots(&mut self, report: &mut Report) -> Result<(), LedgerError> {
+        let size = self.edge.size();
+        if self.checkpoints.is_empty() {
+            self.checkpoints = audit::checkpoints(self.db, self.after, PAGE).await?.into();
+            self.after = self.checkpoints.back().map_or(i64::MAX, |row| row.tree_size);
+        }
+        let due = |row: &CheckpointRow| u64::try_from(row.tree_size).is_ok_and(|at| at <= size);
+        while let Some(row) = self.checkpoints.pop_front_if(|row| due(row)) {
+            self.checkpoint(&row, report);
+        }
+        if let Some(outside) = self.outside.take_if(|outside| outside.size == size)
+            && outside.root != self.edge.root()
+        {
+            report.wrong(
+                "checkpoint file",
+                format!("the first {size} leaves are not those of the checkpoint outside: history was rewritten"),
+            );
+        }
+        Ok(())
+    }
+
+    fn checkpoint(&mut self, row: &CheckpointRow, report: &mut Report) {
+        let place = format!("checkpoint {}", row.tree_size);
+        let checkpoint = match open_checkpoint(&row.note, self.origin, self.keys) {
+            Ok(checkpoint) => checkpoint,
+            Err(error) => return report.wrong(place, error.to_string()),
+        };
+        if u64::try_from(row.tree_size) != Ok(checkpoint.size) || row.root != checkpoint.root {
+            return report.wrong(place, "its row says something else than the note that was signed");
+        }
+        if checkpoint.root == self.edge.root() {
+            self.fitted = checkpoint.size;
+            report.checkpoints += 1;
+        } else if !self.misfit {
+            self.misfit = true;
+            let from = self.fitted;
+            report.wrong(
+                place,
+                format!(
+                    "its root is not that of the leaves: one from {from} to {} was changed, removed or exchanged",
+                    checkpoint.size - 1
+                ),
+            );
+        } else {
+            report.wrong(place, "its root does not fit either");
+        }
+    }
+
+    /// Says what is left over when the leaves have ended.
+    pub(super) async fn finish(mut self, stored_tiles: u64, report: &mut Report) -> Result<(), LedgerError> {
+        let full = |level: u32| self.leaves.checked_shr(8 * (level + 1)).unwrap_or(0);
+        let expected: u64 = (0..8).map(full).sum();
+        if stored_tiles > expected {
+            report.wrong("tiles", format!("there are {stored_tiles}, and {expected} belong to the tree"));
+        }
+        if self.broken {
+            report.wrong("checkpoints", format!("those after {} cannot be verified: leaves are missing", self.fitted));
+            return Ok(());
+        }
+        if self.checkpoints.is_empty() {
+            self.checkpoints = audit::checkpoints(self.db, self.after, 1).await?.into();
+        }
+        let ends = self.edge.size();
+        // One that was signed while this was running covers leaves that were not looked at.
+        let added = u64::try_from(audit::extent(self.db).await?.leaves).unwrap_or(0);
+        for row in self.checkpoints.iter().filter(|row| u64::try_from(row.tree_size).is_ok_and(|size| size > added)) {
+            report.wrong(
+                format!("checkpoint {}", row.tree_size),
+                format!("it covers more than the {ends} leaves there are: the tail was cut off"),
+            );
+        }
+        Ok(())
+    }
+}

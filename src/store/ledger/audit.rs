@@ -1,0 +1,114 @@
+//! Everything the ledger holds, page by page, for whoever verifies it from nothing.
+
+use crate::store::{Db, DbError, args, record};
+
+use super::seal::CheckpointRow;
+
+record! {
+    /// A leaf with what it stands for, as far as that is there.
+    pub struct LeafRow {
+        /// Its place.
+        pub leaf_index: i64,
+        /// The entry it stands for.
+        pub entry_id: String,
+        /// The entry's type; none when the entry is missing.
+        pub kind: Option<String>,
+        /// The entry's canonical JSON.
+        pub body: Option<String>,
+        /// The leaf hash beside it.
+        pub leaf_hash: Option<Vec<u8>>,
+        /// The opening's canonical JSON; none once erased.
+        pub opening: Option<String>,
+        /// The bank beside the opening.
+        pub client_id: Option<String>,
+        /// The consent beside the opening.
+        pub consent_id: Option<String>,
+    }
+}
+
+record! {
+    /// How far the tables say the tree reaches, as of one instant.
+    pub struct ExtentRow {
+        /// Leaves, counted.
+        pub leaves: i64,
+        /// Full tiles, counted.
+        pub tiles: i64,
+        /// The largest checkpoint's size.
+        pub sealed: i64,
+    }
+}
+
+record! {
+    struct TextRow {
+        id: String,
+    }
+}
+
+record! {
+    /// A full tile as it is stored.
+    pub struct TileRow {
+        /// Its hashes.
+        pub hashes: Vec<u8>,
+        /// The root beside them.
+        pub root: Vec<u8>,
+    }
+}
+
+const EXTENT: &str = "/* ledger::extent */ SELECT \
+    (SELECT CAST(count(*) AS BIGINT) FROM ledger_leaves) AS leaves, \
+    (SELECT CAST(count(*) AS BIGINT) FROM ledger_tiles) AS tiles, \
+    (SELECT COALESCE(MAX(tree_size), 0) FROM ledger_checkpoints) AS sealed";
+
+/// How far the tree reaches.
+pub async fn extent(db: &Db) -> Result<ExtentRow, DbError> {
+    db.read("ledger.extent").fetch_one(EXTENT, args![]).await
+}
+
+const LEAVES: &str = "/* ledger::leaves */ \
+    SELECT l.leaf_index, l.entry_id, e.type AS kind, e.body, e.leaf_hash, o.body AS opening, o.client_id, o.consent_id \
+    FROM ledger_leaves l LEFT JOIN ledger_entries e ON e.id = l.entry_id \
+    LEFT JOIN ledger_openings o ON o.entry_id = l.entry_id WHERE l.leaf_index >= $1 ORDER BY l.leaf_index LIMIT $2";
+
+/// A page of leaves.
+pub async fn leaves(db: &Db, from: i64, limit: i64) -> Result<Vec<LeafRow>, DbError> {
+    db.read("ledger.leaves").fetch_all(LEAVES, args![from, limit]).await
+}
+
+const OUTSIDE_TREE: &str = "/* ledger::outside_tree */ \
+    SELECT CAST(CASE WHEN u.entry_id IS NULL THEN -1 ELSE 0 END AS BIGINT) AS leaf_index, e.id AS entry_id, e.type AS kind, e.body, \
+    e.leaf_hash, o.body AS opening, o.client_id, o.consent_id FROM ledger_entries e \
+    LEFT JOIN ledger_leaves l ON l.entry_id = e.id LEFT JOIN ledger_unsealed u ON u.entry_id = e.id \
+    LEFT JOIN ledger_openings o ON o.entry_id = e.id WHERE l.leaf_index IS NULL AND e.id > $1 ORDER BY e.id LIMIT $2";
+
+/// A page of entries that no leaf stands for, after an id; `leaf_index` is 0 for one that waits for the sealer and -1 for
+/// one that does not, which no gateway leaves behind.
+pub async fn outside_tree(db: &Db, after: &str, limit: i64) -> Result<Vec<LeafRow>, DbError> {
+    db.read("ledger.outside_tree").fetch_all(OUTSIDE_TREE, args![after, limit]).await
+}
+
+const STRAY: &str = "/* ledger::stray */ \
+    SELECT 'opening ' || o.entry_id AS id FROM ledger_openings o LEFT JOIN ledger_entries e ON e.id = o.entry_id WHERE e.id IS NULL \
+    UNION ALL SELECT 'queued ' || u.entry_id AS id FROM ledger_unsealed u LEFT JOIN ledger_entries e ON e.id = u.entry_id \
+        LEFT JOIN ledger_leaves l ON l.entry_id = u.entry_id WHERE e.id IS NULL OR l.entry_id IS NOT NULL \
+    ORDER BY 1 LIMIT 100";
+
+/// Openings and queued rows that belong to no entry, or to one that is in the tree already; the first hundred.
+pub async fn stray(db: &Db) -> Result<Vec<String>, DbError> {
+    let rows: Vec<TextRow> = db.read("ledger.stray").fetch_all(STRAY, args![]).await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
+const CHECKPOINTS: &str = "/* ledger::checkpoints */ \
+    SELECT tree_size, root, note FROM ledger_checkpoints WHERE tree_size > $1 ORDER BY tree_size LIMIT $2";
+
+/// A page of checkpoints, after a size.
+pub async fn checkpoints(db: &Db, after: i64, limit: i64) -> Result<Vec<CheckpointRow>, DbError> {
+    db.read("ledger.checkpoints").fetch_all(CHECKPOINTS, args![after, limit]).await
+}
+
+const TILE: &str = "/* ledger::tile_row */ SELECT hashes, root FROM ledger_tiles WHERE level = $1 AND tile_index = $2";
+
+/// A full tile as it is stored.
+pub async fn tile(db: &Db, level: i64, index: i64) -> Result<Option<TileRow>, DbError> {
+    db.read("ledger.tile_row").fetch_optional(TILE, args![level, index]).await
+}

@@ -1,0 +1,155 @@
+//! The tree's tables: what waits, the leaves in their order, full tiles, checkpoints.
+
+use crate::{
+    domain::Timestamp,
+    store::{Db, DbError, Tx, args, record},
+};
+
+record! {
+    /// A committed entry that is not in the tree yet.
+    pub struct UnsealedRow {
+        /// The entry.
+        pub id: String,
+        /// Its canonical JSON.
+        pub body: String,
+        /// The leaf hash it was appended with.
+        pub leaf_hash: Vec<u8>,
+    }
+}
+
+record! {
+    /// A checkpoint as it was signed.
+    pub struct CheckpointRow {
+        /// How many leaves.
+        pub tree_size: i64,
+        /// The root over them.
+        pub root: Vec<u8>,
+        /// The signed note.
+        pub note: String,
+    }
+}
+
+record! {
+    /// How much waits for the sealer.
+    pub struct BacklogRow {
+        /// How many entries.
+        pub waiting: i64,
+        /// When the oldest was committed.
+        pub oldest_at: Option<i64>,
+    }
+}
+
+record! {
+    struct BytesRow {
+        hashes: Vec<u8>,
+    }
+}
+
+record! {
+    /// An entry's place in the tree, with its texts.
+    pub struct PlacedRow {
+        /// The entry's canonical JSON.
+        pub body: String,
+        /// Its leaf in the tree; none until it is sealed.
+        pub leaf_index: Option<i64>,
+        /// The opening's canonical JSON; none once erased.
+        pub opening: Option<String>,
+        /// The bank it concerns.
+        pub client_id: Option<String>,
+    }
+}
+
+const UNSEALED: &str = "/* ledger::unsealed */ \
+    SELECT e.id, e.body, e.leaf_hash FROM ledger_unsealed u JOIN ledger_entries e ON e.id = u.entry_id \
+    ORDER BY u.entry_id LIMIT $1";
+
+/// Entries that wait to be sealed, about in the order they were made.
+pub async fn unsealed(db: &Db, limit: i64) -> Result<Vec<UnsealedRow>, DbError> {
+    db.read("ledger.unsealed").fetch_all(UNSEALED, args![limit]).await
+}
+
+const BACKLOG: &str = "/* ledger::backlog */ \
+    SELECT CAST(count(*) AS BIGINT) AS waiting, MIN(e.committed_at) AS oldest_at \
+    FROM ledger_unsealed u JOIN ledger_entries e ON e.id = u.entry_id";
+
+/// How much waits to be sealed.
+pub async fn backlog(db: &Db) -> Result<BacklogRow, DbError> {
+    db.read("ledger.backlog").fetch_one(BACKLOG, args![]).await
+}
+
+const INSERT_LEAVES: &str = "/* ledger::insert_leaves */ \
+    INSERT INTO ledger_leaves (leaf_index, entry_id) SELECT CAST(value->>'i' AS BIGINT), value->>'id' FROM json_rows($1)";
+
+/// Adds leaves; rows `{i, id}`. The primary key refuses a second sealer.
+pub async fn insert_leaves(tx: &mut Tx, rows: String) -> Result<u64, DbError> {
+    tx.execute(INSERT_LEAVES, args![rows]).await
+}
+
+const INSERT_TILES: &str = "/* ledger::insert_tiles */ \
+    INSERT INTO ledger_tiles (level, tile_index, hashes, root) \
+    SELECT CAST(value->>'l' AS BIGINT), CAST(value->>'i' AS BIGINT), unhex(value->>'h'), unhex(value->>'r') FROM json_rows($1)";
+
+/// Adds full tiles; rows `{l, i, h, r}`.
+pub async fn insert_tiles(tx: &mut Tx, rows: String) -> Result<u64, DbError> {
+    tx.execute(INSERT_TILES, args![rows]).await
+}
+
+const INSERT_CHECKPOINT: &str = "/* ledger::insert_checkpoint */ \
+    INSERT INTO ledger_checkpoints (tree_size, root, note, sealed_at) VALUES ($1, $2, $3, $4)";
+
+/// Adds a checkpoint.
+pub async fn insert_checkpoint(tx: &mut Tx, row: CheckpointRow, at: Timestamp) -> Result<(), DbError> {
+    tx.execute(INSERT_CHECKPOINT, args![row.tree_size, row.root, row.note, at]).await.map(|_| ())
+}
+
+const DELETE_UNSEALED: &str = "/* ledger::delete_unsealed */ \
+    DELETE FROM ledger_unsealed WHERE entry_id IN (SELECT value->>'id' FROM json_rows($1))";
+
+/// Takes entries from the queue; rows `{id}`. Tells how many were still there.
+pub async fn delete_unsealed(tx: &mut Tx, rows: String) -> Result<u64, DbError> {
+    tx.execute(DELETE_UNSEALED, args![rows]).await
+}
+
+const LATEST: &str = "/* ledger::latest_checkpoint */ \
+    SELECT tree_size, root, note FROM ledger_checkpoints ORDER BY tree_size DESC LIMIT 1";
+
+/// The checkpoint of the largest tree.
+pub async fn latest_checkpoint(db: &Db) -> Result<Option<CheckpointRow>, DbError> {
+    db.read("ledger.latest_checkpoint").fetch_optional(LATEST, args![]).await
+}
+
+const TILE: &str = "/* ledger::tile */ SELECT hashes FROM ledger_tiles WHERE level = $1 AND tile_index = $2";
+
+/// The hashes of a full tile.
+pub async fn tile(db: &Db, level: i64, index: i64) -> Result<Option<Vec<u8>>, DbError> {
+    let row: Option<BytesRow> = db.read("ledger.tile").fetch_optional(TILE, args![level, index]).await?;
+    Ok(row.map(|row| row.hashes))
+}
+
+const TILE_ROOTS: &str = "/* ledger::tile_roots */ \
+    SELECT root AS hashes FROM ledger_tiles WHERE level = $1 AND tile_index >= $2 AND tile_index < $3 ORDER BY tile_index";
+
+/// The roots of neighbouring full tiles: hashes of the level above.
+pub async fn tile_roots(db: &Db, level: i64, from: i64, to: i64) -> Result<Vec<Vec<u8>>, DbError> {
+    let rows: Vec<BytesRow> = db.read("ledger.tile_roots").fetch_all(TILE_ROOTS, args![level, from, to]).await?;
+    Ok(rows.into_iter().map(|row| row.hashes).collect())
+}
+
+const LEAF_HASHES: &str = "/* ledger::leaf_hashes */ \
+    SELECT e.leaf_hash AS hashes FROM ledger_leaves l JOIN ledger_entries e ON e.id = l.entry_id \
+    WHERE l.leaf_index >= $1 AND l.leaf_index < $2 ORDER BY l.leaf_index";
+
+/// The hashes of neighbouring leaves.
+pub async fn leaf_hashes(db: &Db, from: i64, to: i64) -> Result<Vec<Vec<u8>>, DbError> {
+    let rows: Vec<BytesRow> = db.read("ledger.leaf_hashes").fetch_all(LEAF_HASHES, args![from, to]).await?;
+    Ok(rows.into_iter().map(|row| row.hashes).collect())
+}
+
+const PLACED: &str = "/* ledger::placed */ \
+    SELECT e.body, l.leaf_index, o.body AS opening, o.client_id FROM ledger_entries e \
+    LEFT JOIN ledger_leaves l ON l.entry_id = e.id LEFT JOIN ledger_openings o ON o.entry_id = e.id WHERE e.id = $1";
+
+/// An entry with its place in the tree.
+pub async fn placed(db: &Db, id: &str) -> Result<Option<PlacedRow>, DbError> {
+    db.read("ledger.placed").fetch_optional(PLACED, args![id]).await
+}

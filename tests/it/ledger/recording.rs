@@ -1,0 +1,241 @@
+//! Group commit, and refusals of what has moved.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use medcredit::{
+    ledger::{Draft, Faults, RecordError, Recorder, RecorderOptions, Step, append},
+    store::Arg,
+};
+
+use super::world::{World, run};
+use crate::support::{TestStore, both_engines};
+
+async fn all_at_once(recorder: &Recorder, drafts: Vec<Draft>) -> Vec<Result<String, RecordError>> {
+    let waiting: Vec<_> = drafts
+        .into_iter()
+        .map(|draft| {
+            let recorder = recorder.clone();
+            tokio::spawn(async move { recorder.record(draft).await.map(|disclosed| disclosed.id().to_owned()) })
+        })
+        .collect();
+    let mut outcomes = Vec::new();
+    for outcome in waiting {
+        outcomes.push(outcome.await.unwrap());
+    }
+    outcomes
+}
+
+both_engines! {
+    /// A bank reads once: the answer comes back whole, and its record stands in the tables (I1).
+    async fn an_answer_is_released_with_its_record(store: TestStore) {
+        let world = World::new(store).await;
+        let recorder = world.recorder();
+        let draft = world.draft();
+        let (id, entry) = (draft.entry.id.clone(), draft.entry.clone());
+        let disclosed = recorder.record(draft).await.unwrap();
+        assert_eq!(disclosed.id(), id);
+        assert_eq!(&disclosed.into_answer().body[..], b"{\"grade\":\"A\"}");
+        let row: (String, String, Vec<u8>) = world.store.db.read("test")
+            .fetch_one("SELECT type, body, leaf_hash FROM ledger_entries WHERE id = $1", vec![id.clone().into()]).await.unwrap();
+        assert_eq!(row, ("disclosure".into(), entry.body, entry.leaf.to_vec()));
+        let row: (String, String) = world.store.db.read("test")
+            .fetch_one("SELECT client_id, consent_id FROM ledger_openings WHERE entry_id = $1", vec![id.into()]).await.unwrap();
+        assert_eq!(row, (world.bank.to_string(), world.consent.to_string()));
+        assert_eq!(world.count("SELECT CAST(count(*) AS BIGINT) FROM ledger_unsealed").await, 1);
+        recorder.shutdown().await;
+    }
+
+    /// A bank whose answer rests on something that moved is refused, whatever it is (I2).
+    async fn a_head_of_any_sort_that_moved_refuses_the_answer(store: TestStore) {
+        let world = World::new(store).await;
+        let recorder = world.recorder();
+        let stale: Vec<(&str, fn(&mut Draft))> = vec![
+            ("another epoch of the bank", |draft| draft.heads.client_epoch = 2),
+            ("another version of the consent", |draft| draft.heads.consent_version = 1),
+            ("another version of a subject", |draft| draft.heads.subjects[0].1 = 4),
+            ("a subject that is not there", |draft| draft.heads.subjects.push(("H33030199999".into(), 1))),
+            ("another publication", |draft| draft.heads.publication = 2),
+            ("a consent that had expired when the answer was made", |draft| {
+                draft.heads.now = draft.heads.now.plus(Duration::from_secs(86_400 * 400));
+            }),
+        ];
+        for (what, change) in stale {
+            let mut draft = world.draft();
+            change(&mut draft);
+            assert_eq!(recorder.record(draft).await.unwrap_err(), RecordError::Stale, "{what}");
+        }
+        let (other, _) = world.new_bank();
+        world.add_bank(other).await;
+        assert_eq!(recorder.record(world.draft_of(other, world.consent)).await.unwrap_err(), RecordError::Stale, "another's consent");
+        for (what, sql, back) in [
+            ("a suspended bank", "UPDATE clients SET state = 'suspended'", "UPDATE clients SET state = 'active'"),
+            ("a suspended consent", "UPDATE consents SET state = 'suspended'", "UPDATE consents SET state = 'active'"),
+        ] {
+            world.change(sql, vec![]).await;
+            assert_eq!(recorder.record(world.draft()).await.unwrap_err(), RecordError::Stale, "{what}");
+            world.change(back, vec![]).await;
+        }
+        assert_eq!(world.entries().await, 0);
+        recorder.record(world.draft()).await.unwrap();
+        let last_moment = world.draft();
+        world.store.clock.advance(Duration::from_secs(86_400 * 400));
+        assert_eq!(recorder.record(last_moment).await.unwrap_err(), RecordError::Stale, "expired while it waited");
+        assert_eq!(world.entries().await, 1);
+    }
+
+    /// Banks' answers that share a batch with stale ones are recorded all the same.
+    async fn a_refused_answer_does_not_fail_its_neighbours(store: TestStore) {
+        let world = World::new(store).await;
+        let recorder = world.recorder();
+        let drafts: Vec<_> = (0..60).map(|at| {
+            let mut draft = world.draft();
+            match at % 6 {
+                0 => draft.heads.consent_version = 1,
+                1 => draft.entry.leaf = [0; 32],
+                _ => {}
+            }
+            draft
+        }).collect();
+        for (at, outcome) in all_at_once(&recorder, drafts).await.into_iter().enumerate() {
+            match at % 6 {
+                0 => assert_eq!(outcome.unwrap_err(), RecordError::Stale),
+                1 => assert!(matches!(outcome.unwrap_err(), RecordError::Unavailable(_))),
+                _ => drop(outcome.unwrap()),
+            }
+        }
+        assert_eq!(world.entries().await, 40);
+    }
+
+    /// A disclosure that is recorded twice by mistake is recorded once, and its neighbours are.
+    async fn an_id_is_recorded_once(store: TestStore) {
+        let world = World::new(store).await;
+        let recorder = world.recorder();
+        let twice = world.draft();
+        let mut drafts: Vec<_> = (0..10).map(|_| world.draft()).collect();
+        drafts.insert(5, twice.clone());
+        drafts.insert(8, twice.clone());
+        let outcomes = all_at_once(&recorder, drafts).await;
+        assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 11);
+        // And again when the first is long committed: only the one at fault fails.
+        let again = all_at_once(&recorder, vec![world.draft(), twice, world.draft()]).await;
+        assert!(again[0].is_ok() && matches!(again[1], Err(RecordError::Unavailable(_))) && again[2].is_ok());
+        assert_eq!(world.entries().await, 13);
+    }
+
+    /// 64 banks that ask again and again share commits: at least ten answers for each.
+    async fn sixty_four_waiting_answers_share_commits(store: TestStore) {
+        let world = Arc::new(World::new(store).await);
+        let commits = Arc::new(AtomicUsize::new(0));
+        let counted = commits.clone();
+        let faults = Faults::new(move |step| {
+            let commits = counted.clone();
+            async move {
+                if step == Step::Commit {
+                    commits.fetch_add(1, Ordering::SeqCst);
+                    // A disk that takes two milliseconds to sync.
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+                Ok(())
+            }
+        });
+        let recorder = world.recorder_with(world.store.db.clone(), faults);
+        let banks: Vec<_> = (0..64).map(|_| {
+            let (recorder, world) = (recorder.clone(), world.clone());
+            tokio::spawn(async move {
+                for _ in 0..20 {
+                    recorder.record(world.draft()).await.unwrap();
+                }
+            })
+        }).collect();
+        for bank in banks {
+            bank.await.unwrap();
+        }
+        let (answers, commits) = (64 * 20, commits.load(Ordering::SeqCst));
+        assert_eq!(world.entries().await, answers);
+        let commits = i64::try_from(commits).unwrap();
+        assert!(commits * 10 <= answers, "{commits} commits for {answers} answers");
+    }
+
+    /// A bank alone does not wait for company, and a full queue refuses at once.
+    async fn a_full_queue_refuses_and_nothing_is_lost_on_shutdown(store: TestStore) {
+        let world = World::new(store).await;
+        let gate = Arc::new(tokio::sync::Semaphore::new(0));
+        let held = gate.clone();
+        let faults = Faults::new(move |step| {
+            let gate = held.clone();
+            async move {
+                if step == Step::Begin {
+                    gate.acquire().await.unwrap().forget();
+                }
+                Ok(())
+            }
+        });
+        let options = RecorderOptions { queue: 3, faults, ..RecorderOptions::default() };
+        let recorder = Recorder::start(world.store.db.clone(), world.store.clock.clone(), options);
+        let mut waiting = Vec::new();
+        let mut refused = 0;
+        // One is in the batch that waits at the gate, three fill the queue.
+        for _ in 0..12 {
+            let (recorder, draft) = (recorder.clone(), world.draft());
+            let task = tokio::spawn(async move { recorder.record(draft).await.map(|_| ()) });
+            tokio::task::yield_now().await;
+            waiting.push(task);
+        }
+        gate.add_permits(100);
+        for task in waiting {
+            match task.await.unwrap() {
+                Ok(()) => {}
+                Err(RecordError::Unavailable(why)) => {
+                    assert!(why.contains("too many"), "{why}");
+                    refused += 1;
+                }
+                Err(other) => panic!("{other}"),
+            }
+        }
+        assert!(refused > 0);
+        let before = world.entries().await;
+        assert_eq!(before, 12 - refused);
+        let (last, again) = (world.draft(), recorder.clone());
+        let task = tokio::spawn(async move { again.record(last).await.map(|_| ()) });
+        tokio::task::yield_now().await;
+        recorder.shutdown().await;
+        let late = recorder.record(world.draft()).await;
+        assert!(matches!(late, Err(RecordError::Unavailable(_))));
+        let released = task.await.unwrap().is_ok();
+        assert_eq!(world.entries().await, before + i64::from(released));
+    }
+
+    /// An operator's entry is durable exactly when the change it belongs to is.
+    async fn an_entry_of_a_change_lives_and_dies_with_it(store: TestStore) {
+        let world = World::new(store).await;
+        let facts = |target: &str| medcredit::ledger::OperatorFacts {
+            id: medcredit::domain::ids::EntryId::new(&*world.store.clock, world.entropy()),
+            at: world.now(),
+            action: "client_suspended",
+            actor: "operator:lin".into(),
+            detail: serde_json::json!({}),
+            reason: Some("证书遗失".into()),
+            target: Some(target.into()),
+        };
+        let (entry, opening) = facts("cli_1").into_entry(world.entropy()).unwrap();
+        let mut tx = world.store.db.begin("test").await.unwrap();
+        append(&mut tx, &entry, Some(&opening)).await.unwrap();
+        drop(tx);
+        assert_eq!(world.entries().await, 0);
+        let mut tx = world.store.db.begin("test").await.unwrap();
+        run(&mut tx, "UPDATE clients SET epoch = epoch + 1 WHERE id = $1", vec![Arg::from(world.bank.to_string())]).await;
+        append(&mut tx, &entry, Some(&opening)).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(world.entries().await, 1);
+        let mut forged = entry.clone();
+        forged.body = forged.body.replace("client_suspended", "client_resumed");
+        let mut tx = world.store.db.begin("test").await.unwrap();
+        assert!(append(&mut tx, &forged, None).await.is_err());
+    }
+}

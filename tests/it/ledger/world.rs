@@ -1,0 +1,258 @@
+//! A bank with a consent over a hospital, and everything a test of the ledger drives.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use medcredit::{
+    domain::{
+        Clock, Day, Entropy, Month, SeededEntropy, Timestamp,
+        ids::{ClientId, ConsentId, DisclosureId},
+        permission::{Permission, Purpose},
+    },
+    identity::{KeyPair, PublicKey, SharedSigner, Suite},
+    ledger::{
+        Answer, Budget, DisclosureFacts, Draft, Faults, FixedKeys, Heads, OutsideFile, Recorder, RecorderOptions,
+        Sealer, SealerOptions, Step,
+        verify::{Report, Subject, verify},
+    },
+    merkle::VerifierKey,
+    store::{Arg, Db, DbError, Tx},
+};
+
+use crate::support::TestStore;
+
+/// The log of every test.
+pub const ORIGIN: &str = "gateway.example/ledger/1";
+/// The hospital.
+pub const HOSPITAL: &str = "H33030100001";
+
+/// A bank with a consent over a hospital.
+pub struct World {
+    pub store: TestStore,
+    pub bank: ClientId,
+    pub consent: ConsentId,
+    pub signer: SharedSigner,
+    pub directory: tempfile::TempDir,
+    entropy: Arc<SeededEntropy>,
+}
+
+/// The second bank's name must differ from the first's.
+static BANKS: AtomicUsize = AtomicUsize::new(0);
+
+impl World {
+    pub async fn new(store: TestStore) -> Self {
+        let entropy = SeededEntropy::new(7);
+        let pkcs8 = KeyPair::generate(Suite::Ed25519).unwrap();
+        let signer: SharedSigner = Arc::new(KeyPair::from_pkcs8(Suite::Ed25519, &pkcs8).unwrap());
+        let mut tx = store.db.begin("test").await.unwrap();
+        run(&mut tx, "INSERT INTO authorities (id, name, kind, certificate, crl_number, added_at) VALUES ('aut_1', 'CA', 'partner', $1, 0, 0)", vec![Arg::Bytes(vec![0])]).await;
+        run(&mut tx, "INSERT INTO subjects (code, kind, uscc, name, region, agreement_status, licence_status, under_objection, version, import_seq, updated_at) VALUES ($1, 'hospital', '12330300470500001J', 'First Hospital', '330302', 'active', 'active', 0, 5, 1, 0)", vec![HOSPITAL.into()]).await;
+        tx.commit().await.unwrap();
+        let (bank, consent) = (ClientId::new(&*store.clock, &*entropy), ConsentId::new(&*store.clock, &*entropy));
+        let directory = tempfile::tempdir().unwrap();
+        let world = Self { store, bank, consent, signer, directory, entropy };
+        world.add_bank(bank).await;
+        world.add_consent(bank, consent).await;
+        world
+    }
+
+    pub async fn add_bank(&self, id: ClientId) {
+        let name = format!("Bank {}", BANKS.fetch_add(1, Ordering::SeqCst));
+        self.change(
+            "INSERT INTO clients (id, name, kind, authority_id, subject, auth_methods, scopes, limits, max_pending, epoch, state, registered_at, state_changed_at) VALUES ($1, $2, 'bank', 'aut_1', $2, '[]', '[]', '{}', 10, 3, 'active', 0, 0)",
+            vec![id.to_string().into(), name.into()],
+        )
+        .await;
+    }
+
+    pub async fn add_consent(&self, bank: ClientId, id: ConsentId) {
+        let expires = self.store.clock.now().plus(std::time::Duration::from_secs(86_400 * 400));
+        self.change(
+            "INSERT INTO consents (id, version, client_id, uscc, state, permissions, purposes, product, data_from, data_to, requested_at, request_expires_at, granted_at, expires_at) VALUES ($1, 2, $2, '12330300470500001J', 'active', '[]', '[]', 'loan', '2026-01', '2026-12', 0, 0, 0, $3)",
+            vec![id.to_string().into(), bank.to_string().into(), expires.into()],
+        )
+        .await;
+    }
+
+    pub fn new_bank(&self) -> (ClientId, ConsentId) {
+        (ClientId::new(&*self.store.clock, &*self.entropy), ConsentId::new(&*self.store.clock, &*self.entropy))
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.store.clock.now()
+    }
+
+    pub fn today(&self) -> Day {
+        self.now().day()
+    }
+
+    pub fn entropy(&self) -> &dyn Entropy {
+        &*self.entropy
+    }
+
+    /// Runs one change in a transaction of its own.
+    pub async fn change(&self, sql: &'static str, args: Vec<Arg>) {
+        let mut tx = self.store.db.begin("test").await.unwrap();
+        run(&mut tx, sql, args).await;
+        tx.commit().await.unwrap();
+    }
+
+    /// An answer of this bank under this consent.
+    pub fn draft(&self) -> Draft {
+        self.draft_of(self.bank, self.consent)
+    }
+
+    pub fn draft_of(&self, bank: ClientId, consent: ConsentId) -> Draft {
+        let facts = DisclosureFacts {
+            id: DisclosureId::new(&*self.store.clock, &*self.entropy),
+            at: self.now(),
+            client_id: bank,
+            consent_id: consent,
+            consent_version: 2,
+            uscc: Some("12330300470500001J".into()),
+            codes: vec![HOSPITAL.into()],
+            purpose: Purpose::PreLoanReview,
+            what: vec![Permission::Settlements, Permission::Grade],
+            period: Some((Month::new(2026, 1).unwrap(), Month::new(2026, 3).unwrap())),
+            publication: 1,
+            content_digest: "sha-256=:ON66ObEKn7BjzZqNrkOxySlAKdjtmQnUGJ58xl1Ehhc=:".into(),
+            interaction: "3b1f7c52-6a0e-4c1d-9c57-1f2f6a5d8e90".into(),
+        };
+        let (entry, opening) = facts.into_entry(&*self.entropy).unwrap();
+        Draft {
+            heads: Heads {
+                client_id: bank,
+                client_epoch: 3,
+                consent_id: consent,
+                consent_version: 2,
+                subjects: vec![(HOSPITAL.into(), 5)],
+                publication: 1,
+                now: self.now(),
+            },
+            budget: Budget { max_fetches: None, per_day: None, day: self.today() },
+            entry,
+            opening,
+            answer: Answer { headers: HeaderMap::new(), body: Bytes::from_static(b"{\"grade\":\"A\"}") },
+        }
+    }
+
+    pub fn recorder(&self) -> Recorder {
+        self.recorder_with(self.store.db.clone(), Faults::default())
+    }
+
+    pub fn recorder_with(&self, db: Db, faults: Faults) -> Recorder {
+        Recorder::start(db, self.store.clock.clone(), RecorderOptions { faults, ..RecorderOptions::default() })
+    }
+
+    /// Records some answers, one after the other, each in a transaction of its own.
+    pub async fn record(&self, count: usize) -> Vec<String> {
+        let recorder = self.recorder();
+        let mut ids = Vec::new();
+        for _ in 0..count {
+            ids.push(recorder.record(self.draft()).await.unwrap().id().to_owned());
+        }
+        recorder.shutdown().await;
+        ids
+    }
+
+    /// Records many answers at once.
+    pub async fn record_many(&self, count: usize) -> Vec<String> {
+        let recorder = self.recorder();
+        let waiting: Vec<_> = (0..count)
+            .map(|_| self.draft())
+            .map(|draft| {
+                let recorder = recorder.clone();
+                tokio::spawn(async move { recorder.record(draft).await.unwrap().id().to_owned() })
+            })
+            .collect();
+        let mut ids = Vec::new();
+        for id in waiting {
+            ids.push(id.await.unwrap());
+        }
+        recorder.shutdown().await;
+        ids
+    }
+
+    pub fn outside(&self) -> OutsideFile {
+        OutsideFile::new(self.directory.path().join("checkpoint"))
+    }
+
+    pub fn sealer(&self) -> Sealer {
+        self.sealer_with(self.store.db.clone(), Faults::default())
+    }
+
+    pub fn sealer_with(&self, db: Db, faults: Faults) -> Sealer {
+        self.sealer_of(db, faults, ORIGIN)
+    }
+
+    pub fn sealer_of(&self, db: Db, faults: Faults, origin: &str) -> Sealer {
+        let keys = Arc::new(FixedKeys::new(self.signer.clone(), Vec::new()));
+        let options = SealerOptions {
+            origin: origin.into(),
+            outside: Some(self.outside().path().to_owned()),
+            interval: std::time::Duration::from_millis(1),
+            faults,
+        };
+        Sealer::new(db, self.store.clock.clone(), keys, options)
+    }
+
+    pub fn keys(&self) -> Vec<PublicKey> {
+        vec![self.signer.public_key().clone()]
+    }
+
+    pub fn verifier_key(&self) -> VerifierKey {
+        VerifierKey::new(ORIGIN, self.signer.public_key().raw().try_into().unwrap()).unwrap()
+    }
+
+    /// Verifies the ledger against the file outside.
+    pub async fn verify(&self) -> Report {
+        self.verify_against(Some(&self.outside())).await
+    }
+
+    pub async fn verify_against(&self, outside: Option<&OutsideFile>) -> Report {
+        let subject = Subject { db: &self.store.db, origin: ORIGIN, keys: &self.keys(), outside };
+        verify(subject, &|_, _| {}).await.unwrap()
+    }
+
+    /// Counts rows.
+    pub async fn count(&self, sql: &'static str) -> i64 {
+        count(&self.store.db, sql).await
+    }
+
+    pub async fn entries(&self) -> i64 {
+        self.count("SELECT CAST(count(*) AS BIGINT) FROM ledger_entries").await
+    }
+}
+
+pub async fn run(tx: &mut Tx, sql: &'static str, args: Vec<Arg>) {
+    tx.execute(sql, args).await.unwrap();
+}
+
+pub async fn count(db: &Db, sql: &'static str) -> i64 {
+    let (count,): (i64,) = db.read("test").fetch_one(sql, vec![]).await.unwrap();
+    count
+}
+
+/// Fails at one step, the first `times` times it is reached.
+pub fn fail_at(step: Step, times: usize, error: fn() -> DbError) -> Faults {
+    let left = Arc::new(AtomicUsize::new(times));
+    Faults::new(move |at| {
+        let hit =
+            at == step && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+        async move { if hit { Err(error()) } else { Ok(()) } }
+    })
+}
+
+/// An error that says nothing about what was written.
+pub fn broken() -> DbError {
+    DbError::Setup("the test pulled the plug".into())
+}
+
+/// An error after which the same transaction may succeed.
+pub const fn contention() -> DbError {
+    DbError::Contention { operation: "test" }
+}
