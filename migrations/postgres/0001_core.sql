@@ -76,6 +76,9 @@ CREATE TABLE keys (
     revoked_at     BIGINT                          -- no longer good for anything
 );
 
+-- One key of a purpose signs at a time.
+CREATE UNIQUE INDEX keys_active_key ON keys (purpose) WHERE state = 'active';
+
 -- Banks and departments.
 CREATE TABLE clients (
     id                TEXT   NOT NULL CONSTRAINT clients_pkey PRIMARY KEY,

@@ -6,12 +6,14 @@
 //!
 //! Secrets are never values of the configuration: sections hold paths (`*_file`) and read a [`Secret`] when it is used.
 
+mod authority;
 mod consent;
 mod error;
 mod gateway;
 mod limits;
 mod log;
 mod overlay;
+mod partner;
 mod secret;
 mod secrets;
 mod store;
@@ -22,11 +24,13 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use authority::Authority;
 pub use consent::Consent;
 pub use error::{ConfigError, Problem};
 pub use gateway::Gateway;
 pub use limits::{Limits, Quota};
 pub use log::{Log, LogFormat};
+pub use partner::Partner;
 pub use secret::Secret;
 pub use secrets::{KeyEncryptionKey, Secrets};
 pub use store::{Store, StoreEngine};
@@ -104,6 +108,10 @@ sections! {
     store: Store,
     /// Keys that protect keys.
     secrets: Secrets,
+    /// Our own certification authority.
+    authority: Authority,
+    /// The listener banks call.
+    partner: Partner,
     /// What is logged.
     log: Log,
     /// Metrics and health.

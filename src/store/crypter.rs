@@ -115,7 +115,7 @@ fn derive(from: &hkdf::Prk, info: &[u8], out: &mut [u8]) -> Result<(), CrypterEr
 }
 
 impl DerivedKey {
-    fn from_master(master: &[u8]) -> Result<Self, CrypterError> {
+    fn from_master(master: &[u8; KEY_BYTES]) -> Result<Self, CrypterError> {
         let root = hkdf::Salt::new(hkdf::HKDF_SHA256, b"medcredit/crypter/1").extract(master);
         let mut id = [0; KEY_ID_BYTES];
         derive(&root, b"key id", &mut id)?;
@@ -151,20 +151,28 @@ impl fmt::Debug for Crypter {
 }
 
 impl Crypter {
-    /// From base64 keys of 32 bytes, the sealing one first.
-    pub fn new<T: AsRef<str>>(keys: &[T]) -> Result<Self, CrypterError> {
-        let mut derived: Vec<DerivedKey> = Vec::with_capacity(keys.len());
-        for (at, text) in keys.iter().enumerate() {
-            let number = at + 1;
-            let bytes = BASE64.decode(text.as_ref().trim().as_bytes()).map(Zeroizing::new);
-            let master = bytes.ok().filter(|bytes| bytes.len() == KEY_BYTES).ok_or(CrypterError::BadKey(number))?;
-            let key = DerivedKey::from_master(&master)?;
+    /// From keys of 32 bytes, the sealing one first.
+    pub fn from_bytes<'a>(keys: impl IntoIterator<Item = &'a [u8; 32]>) -> Result<Self, CrypterError> {
+        let mut derived: Vec<DerivedKey> = Vec::new();
+        for (at, master) in keys.into_iter().enumerate() {
+            let key = DerivedKey::from_master(master)?;
             if derived.iter().any(|other| other.id == key.id) {
-                return Err(CrypterError::DuplicateKey(number));
+                return Err(CrypterError::DuplicateKey(at + 1));
             }
             derived.push(key);
         }
         if derived.is_empty() { Err(CrypterError::NoKey) } else { Ok(Self { keys: derived }) }
+    }
+
+    /// From base64 keys of 32 bytes, the sealing one first.
+    pub fn new<T: AsRef<str>>(keys: &[T]) -> Result<Self, CrypterError> {
+        let mut masters: Vec<Zeroizing<[u8; KEY_BYTES]>> = Vec::with_capacity(keys.len());
+        for (at, text) in keys.iter().enumerate() {
+            let bytes = BASE64.decode(text.as_ref().trim().as_bytes()).map(Zeroizing::new);
+            let master = bytes.ok().and_then(|bytes| bytes.as_slice().try_into().ok());
+            masters.push(Zeroizing::new(master.ok_or(CrypterError::BadKey(at + 1))?));
+        }
+        Self::from_bytes(masters.iter().map(|master| &**master))
     }
 
     /// From the text of a key file: one key a line, the sealing one first; `#` begins a comment.

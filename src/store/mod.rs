@@ -4,6 +4,8 @@
 //! transaction's edges; nothing here decides, it reads and writes what it is told. `db.rs` is the only file that says
 //! Sqlite or Postgres, and this room is the only one that mentions sqlx.
 
+pub mod authorities;
+pub mod certificates;
 pub mod changes;
 pub mod clients;
 pub mod consents;
@@ -12,6 +14,7 @@ mod db;
 pub mod durability;
 mod exclusive;
 pub mod grants;
+pub mod keys;
 pub mod ledger;
 pub mod migrations;
 pub mod settlements;

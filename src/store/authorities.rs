@@ -1,0 +1,198 @@
+//! Authorities whose client certificates are accepted, what they revoke, and what an operator refuses on top of that.
+
+use super::{Db, DbError, Tx, args, record};
+use crate::domain::Timestamp;
+
+record! {
+    /// An authority, our own or a partner's.
+    pub struct AuthorityRow {
+        /// `aut_…`.
+        pub id: String,
+        /// Its name among operators.
+        pub name: String,
+        /// own | partner.
+        pub kind: String,
+        /// DER.
+        pub certificate: Vec<u8>,
+        /// Partner: the watched file.
+        pub crl_file: Option<String>,
+        /// Own: the current list, DER.
+        pub crl: Option<Vec<u8>>,
+        /// Own: the number of the current list.
+        pub crl_number: i64,
+        /// Own: when the current list was issued.
+        pub crl_this_update_at: Option<i64>,
+        /// Own: when the current list is stale.
+        pub crl_next_update_at: Option<i64>,
+        /// When it was trusted first.
+        pub added_at: i64,
+        /// Since when it is trusted no more.
+        pub removed_at: Option<i64>,
+    }
+}
+
+record! {
+    /// A certificate refused here.
+    pub struct RefusedRow {
+        /// base64url SHA-256 of the DER.
+        pub thumbprint: String,
+        /// Why, in the operator's words.
+        pub reason: String,
+        /// Since when.
+        pub refused_at: i64,
+    }
+}
+
+record! {
+    struct IdRow {
+        id: String,
+    }
+}
+
+const LIST: &str = "/* authorities::list */
+    SELECT id, name, kind, certificate, crl_file, crl, crl_number, crl_this_update_at, crl_next_update_at, added_at, removed_at
+    FROM authorities ORDER BY added_at, id";
+const FIND: &str = "/* authorities::find */
+    SELECT id, name, kind, certificate, crl_file, crl, crl_number, crl_this_update_at, crl_next_update_at, added_at, removed_at
+    FROM authorities WHERE name = $1";
+const FIND_OWN: &str = "/* authorities::find_own */
+    SELECT id, name, kind, certificate, crl_file, crl, crl_number, crl_this_update_at, crl_next_update_at, added_at, removed_at
+    FROM authorities WHERE kind = 'own' AND removed_at IS NULL";
+// A change of nothing: it takes the row's lock, and the next statement sees what was committed before.
+const LOCK_OWN: &str = "/* authorities::lock_own */
+    UPDATE authorities SET kind = kind WHERE kind = 'own' AND removed_at IS NULL";
+const INSERT: &str = "/* authorities::insert */
+    INSERT INTO authorities (id, name, kind, certificate, crl_file, crl, crl_number, crl_this_update_at, crl_next_update_at, added_at, removed_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, NULL)";
+const SET_LIST: &str = "/* authorities::set_list */
+    UPDATE authorities SET crl = $2, crl_number = $3, crl_this_update_at = $4, crl_next_update_at = $5
+    WHERE id = $1 AND crl_number < $3";
+const SET_FILE: &str = "/* authorities::set_file */
+    UPDATE authorities SET crl_file = $2, removed_at = NULL WHERE id = $1";
+const REMOVE: &str = "/* authorities::remove */
+    UPDATE authorities SET removed_at = $2 WHERE id = $1 AND removed_at IS NULL";
+const REFUSE: &str = "/* authorities::refuse */
+    INSERT INTO refused_certificates (thumbprint, reason, refused_at) VALUES ($1, $2, $3)
+    ON CONFLICT (thumbprint) DO NOTHING";
+const LIST_REFUSED: &str = "/* authorities::list_refused */
+    SELECT thumbprint, reason, refused_at FROM refused_certificates ORDER BY refused_at, thumbprint";
+const CLIENTS_OF_IDENTITY: &str = "/* authorities::clients_of_identity */
+    SELECT id FROM clients WHERE authority_id = $1 AND subject = $2";
+const CLIENTS_OF_AUTHORITY: &str = "/* authorities::clients_of_authority */
+    SELECT id FROM clients WHERE authority_id = $1 ORDER BY id";
+const ALL_CLIENTS: &str = "/* authorities::all_clients */ SELECT id FROM clients ORDER BY id";
+const RAISE_EPOCH: &str = "/* authorities::raise_epochs */ UPDATE clients SET epoch = epoch + 1 WHERE id = $1";
+
+/// Every authority there ever was, in the order they were trusted.
+pub async fn list(db: &Db) -> Result<Vec<AuthorityRow>, DbError> {
+    db.read("authorities::list").fetch_all(LIST, args![]).await
+}
+
+/// Every authority there ever was, inside a transaction that is going to add one.
+pub async fn list_in(tx: &mut Tx) -> Result<Vec<AuthorityRow>, DbError> {
+    tx.fetch_all(LIST, args![]).await
+}
+
+/// The authority of a name, trusted or no more.
+pub async fn find_in(tx: &mut Tx, name: &str) -> Result<Option<AuthorityRow>, DbError> {
+    tx.fetch_optional(FIND, args![name]).await
+}
+
+/// Our own authority.
+pub async fn find_own(db: &Db) -> Result<Option<AuthorityRow>, DbError> {
+    db.read("authorities::find_own").fetch_optional(FIND_OWN, args![]).await
+}
+
+/// Our own authority, locked until the transaction ends, so that its lists follow one another.
+pub async fn lock_own(tx: &mut Tx) -> Result<Option<AuthorityRow>, DbError> {
+    tx.execute(LOCK_OWN, args![]).await?;
+    find_own_in(tx).await
+}
+
+/// Our own authority, inside a transaction.
+pub async fn find_own_in(tx: &mut Tx) -> Result<Option<AuthorityRow>, DbError> {
+    tx.fetch_optional(FIND_OWN, args![]).await
+}
+
+/// Trusts an authority; refused where its name is taken.
+pub async fn insert(tx: &mut Tx, row: &AuthorityRow) -> Result<(), DbError> {
+    let args = args![
+        &row.id,
+        &row.name,
+        &row.kind,
+        row.certificate.clone(),
+        row.crl_file.clone(),
+        row.crl.clone(),
+        row.crl_number,
+        row.crl_this_update_at,
+        row.crl_next_update_at,
+        row.added_at,
+    ];
+    tx.execute(INSERT, args).await.map(|_| ())
+}
+
+/// A revocation list of our own, as it is kept.
+#[derive(Debug, Clone)]
+pub struct OwnList {
+    /// DER.
+    pub der: Vec<u8>,
+    /// Its number: every list has a higher one than the list before.
+    pub number: i64,
+    /// When it was issued.
+    pub this_update: Timestamp,
+    /// When it is stale.
+    pub next_update: Timestamp,
+}
+
+/// Replaces our own list by a later one. `false` where a later one is there already.
+pub async fn set_list(tx: &mut Tx, id: &str, list: &OwnList) -> Result<bool, DbError> {
+    let args = args![id, list.der.clone(), list.number, list.this_update, list.next_update];
+    tx.execute(SET_LIST, args).await.map(|changed| changed == 1)
+}
+
+/// Names the file a partner's lists come in, and trusts the authority again if it was trusted no more.
+pub async fn set_file(tx: &mut Tx, id: &str, file: &str) -> Result<(), DbError> {
+    tx.execute(SET_FILE, args![id, file]).await.map(|_| ())
+}
+
+/// Trusts an authority no more. `false` where that was so before.
+pub async fn remove(tx: &mut Tx, id: &str, at: Timestamp) -> Result<bool, DbError> {
+    tx.execute(REMOVE, args![id, at]).await.map(|changed| changed == 1)
+}
+
+/// Refuses a certificate. `false` where it was refused before.
+pub async fn refuse(tx: &mut Tx, thumbprint: &str, reason: &str, at: Timestamp) -> Result<bool, DbError> {
+    tx.execute(REFUSE, args![thumbprint, reason, at]).await.map(|changed| changed == 1)
+}
+
+/// Every certificate refused here.
+pub async fn list_refused(db: &Db) -> Result<Vec<RefusedRow>, DbError> {
+    db.read("authorities::list_refused").fetch_all(LIST_REFUSED, args![]).await
+}
+
+/// Whose answers a change of certificates concerns.
+#[derive(Debug, Clone, Copy)]
+pub enum Concerned<'a> {
+    /// The client registered under an authority and a subject.
+    Identity(&'a str, &'a str),
+    /// Every client of an authority.
+    Authority(&'a str),
+    /// Everybody, where it cannot be known.
+    All,
+}
+
+/// Makes every answer that is under way for the clients concerned be looked at again, and waits for those that are
+/// being appended (I2). Returns how many clients there are.
+pub async fn end_answers_of(tx: &mut Tx, concerned: Concerned<'_>) -> Result<usize, DbError> {
+    let rows: Vec<IdRow> = match concerned {
+        Concerned::Identity(authority, subject) => tx.fetch_all(CLIENTS_OF_IDENTITY, args![authority, subject]).await?,
+        Concerned::Authority(authority) => tx.fetch_all(CLIENTS_OF_AUTHORITY, args![authority]).await?,
+        Concerned::All => tx.fetch_all(ALL_CLIENTS, args![]).await?,
+    };
+    let ids: Vec<String> = rows.into_iter().map(|row| row.id).collect();
+    tx.lock_banks_exclusive(&ids).await?;
+    for id in &ids {
+        tx.execute(RAISE_EPOCH, args![id]).await?;
+    }
+    Ok(ids.len())
+}

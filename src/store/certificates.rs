@@ -1,0 +1,98 @@
+//! Certificates our own authority issued.
+
+use super::{Db, DbError, Tx, args, record};
+use crate::domain::Timestamp;
+
+record! {
+    /// A certificate we issued.
+    pub struct CertificateRow {
+        /// `crt_…`.
+        pub id: String,
+        /// The authority that signed it.
+        pub authority_id: String,
+        /// Lower-case hex, no leading zeros.
+        pub serial: String,
+        /// base64url SHA-256 of the DER.
+        pub thumbprint: String,
+        /// server | bank-client.
+        pub profile: String,
+        /// RFC 4514.
+        pub subject: String,
+        /// DER.
+        pub certificate: Vec<u8>,
+        /// First instant of validity.
+        pub not_before_at: i64,
+        /// Last instant of validity.
+        pub not_after_at: i64,
+        /// When it was issued.
+        pub issued_at: i64,
+        /// When it was revoked.
+        pub revoked_at: Option<i64>,
+        /// Why it was revoked: a reason's name of RFC 5280.
+        pub revocation_reason: Option<String>,
+    }
+}
+
+record! {
+    /// A certificate on a revocation list.
+    pub struct RevokedRow {
+        /// Lower-case hex.
+        pub serial: String,
+        /// When it was revoked.
+        pub revoked_at: i64,
+        /// Why: a reason's name of RFC 5280.
+        pub revocation_reason: String,
+    }
+}
+
+const INSERT: &str = "/* certificates::insert */
+    INSERT INTO certificates (id, authority_id, serial, thumbprint, profile, subject, certificate, not_before_at, not_after_at, issued_at, revoked_at, revocation_reason)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, NULL, NULL)";
+const LIST: &str = "/* certificates::list */
+    SELECT id, authority_id, serial, thumbprint, profile, subject, certificate, not_before_at, not_after_at, issued_at, revoked_at, revocation_reason
+    FROM certificates ORDER BY issued_at, id";
+const FIND: &str = "/* certificates::find */
+    SELECT id, authority_id, serial, thumbprint, profile, subject, certificate, not_before_at, not_after_at, issued_at, revoked_at, revocation_reason
+    FROM certificates WHERE id = $1 OR serial = $1 OR thumbprint = $1";
+const REVOKE: &str = "/* certificates::revoke */
+    UPDATE certificates SET revoked_at = $2, revocation_reason = $3 WHERE id = $1 AND revoked_at IS NULL";
+const LIST_REVOKED: &str = "/* certificates::list_revoked */
+    SELECT serial, revoked_at, revocation_reason FROM certificates
+    WHERE authority_id = $1 AND revoked_at IS NOT NULL AND not_after_at >= $2 ORDER BY revoked_at, serial";
+
+/// Notes a certificate that was issued.
+pub async fn insert(tx: &mut Tx, row: &CertificateRow) -> Result<(), DbError> {
+    let args = args![
+        &row.id,
+        &row.authority_id,
+        &row.serial,
+        &row.thumbprint,
+        &row.profile,
+        &row.subject,
+        row.certificate.clone(),
+        row.not_before_at,
+        row.not_after_at,
+        row.issued_at,
+    ];
+    tx.execute(INSERT, args).await.map(|_| ())
+}
+
+/// Every certificate we issued, the oldest first.
+pub async fn list(db: &Db) -> Result<Vec<CertificateRow>, DbError> {
+    db.read("certificates::list").fetch_all(LIST, args![]).await
+}
+
+/// The certificates an operator may mean by an id, a serial number or a thumbprint.
+pub async fn find_in(tx: &mut Tx, name: &str) -> Result<Vec<CertificateRow>, DbError> {
+    tx.fetch_all(FIND, args![name]).await
+}
+
+/// Revokes a certificate. `false` where it was revoked before.
+pub async fn revoke(tx: &mut Tx, id: &str, reason: &str, at: Timestamp) -> Result<bool, DbError> {
+    tx.execute(REVOKE, args![id, at, reason]).await.map(|changed| changed == 1)
+}
+
+/// What a revocation list has to name: revoked, and not expired before `expired_before`.
+pub async fn list_revoked(tx: &mut Tx, authority: &str, expired_before: Timestamp) -> Result<Vec<RevokedRow>, DbError> {
+    tx.fetch_all(LIST_REVOKED, args![authority, expired_before]).await
+}
