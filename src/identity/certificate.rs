@@ -174,6 +174,15 @@ pub fn serial_text(serial: &[u8]) -> String {
     if trimmed.is_empty() { "0".into() } else { trimmed.into() }
 }
 
+/// Whether a certificate bears the signature of another one's key.
+pub fn is_signed_by(child: &[u8], parent: &[u8]) -> bool {
+    let parsed = X509Certificate::from_der(child).ok().zip(X509Certificate::from_der(parent).ok());
+    parsed.is_some_and(|((_, child), (_, parent))| {
+        child.issuer().as_raw() == parent.subject().as_raw()
+            && child.verify_signature(Some(parent.public_key())).is_ok()
+    })
+}
+
 fn strength(key: &SubjectPublicKeyInfo<'_>) -> Strength {
     let strong = match key.parsed() {
         Ok(PublicKey::RSA(rsa)) => {

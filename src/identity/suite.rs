@@ -229,6 +229,26 @@ impl Verifier for PublicKey {
     }
 }
 
+/// A signature of a suite in the form X.509 wants: for ECDSA the DER of r and s (RFC 3279 section 2.2.3).
+pub fn x509_form(suite: Suite, signature: &[u8]) -> Vec<u8> {
+    match suite {
+        Suite::Ed25519 => signature.to_vec(),
+        Suite::Es256 => {
+            let (r, s) = signature.split_at(signature.len() / 2);
+            let numbers = [der_integer(r), der_integer(s)].concat();
+            // Two numbers of 32 bytes at most: the length stays below 128, one byte.
+            [&[0x30, u8::try_from(numbers.len()).unwrap_or_default()], numbers.as_slice()].concat()
+        }
+    }
+}
+
+fn der_integer(number: &[u8]) -> Vec<u8> {
+    let first = number.iter().position(|byte| *byte != 0).unwrap_or(number.len().saturating_sub(1));
+    let digits = number.get(first..).unwrap_or_default();
+    let sign: &[u8] = if digits.first().is_some_and(|byte| *byte >= 0x80) { &[0] } else { &[] };
+    [&[0x02, u8::try_from(sign.len() + digits.len()).unwrap_or_default()], sign, digits].concat()
+}
+
 /// Verifies one signature with a key that is not kept.
 pub fn verify(suite: Suite, public_key_der: &[u8], message: &[u8], signature: &[u8]) -> Result<(), SuiteError> {
     PublicKey::from_der(suite, public_key_der)?.verify(message, signature)
@@ -443,6 +463,18 @@ mod tests {
                 .unwrap();
         assert_eq!(jwk.thumbprint(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
         assert_eq!(jwk.public_key().unwrap().key_id(), jwk.thumbprint());
+    }
+
+    #[test]
+    fn the_x509_form_is_minimal_der() {
+        let mut signature = [0; 64];
+        signature[31] = 0x7f;
+        signature[32] = 0x80;
+        let der = x509_form(Suite::Es256, &signature);
+        assert_eq!(der[..7], [0x30, 0x26, 0x02, 0x01, 0x7f, 0x02, 0x21]);
+        assert_eq!(der[7..9], [0x00, 0x80]);
+        assert_eq!(der.len(), 2 + 0x26);
+        assert_eq!(x509_form(Suite::Es256, &[0; 64]), [0x30, 0x06, 0x02, 0x01, 0x00, 0x02, 0x01, 0x00]);
     }
 
     #[test]

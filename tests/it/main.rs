@@ -4,6 +4,7 @@
 mod support;
 
 mod architecture;
+mod authority;
 mod cli;
 mod config;
 mod ledger;

@@ -17,10 +17,10 @@ use rustls::{
     sign::CertifiedKey,
 };
 
-/// When the tests' certificates are made, unless the test says otherwise: 2026-03-01T00:00:00Z.
-pub const NOW: Timestamp = Timestamp::from_seconds(1_772_323_200);
+/// When the tests' certificates are made, unless the test says otherwise: [`super::store::START`].
+pub const NOW: Timestamp = Timestamp::from_seconds(1_775_005_200);
 /// A day.
-pub const DAY: Duration = Duration::from_secs(86_400);
+pub const DAY: Duration = Duration::from_hours(24);
 
 /// An authority with its key.
 #[derive(Debug)]
@@ -44,8 +44,6 @@ pub struct TestCertificate {
     pub chain: Vec<CertificateDer<'static>>,
     /// PKCS#8.
     pub key: Vec<u8>,
-    /// The serial number in the certificate.
-    pub serial: u64,
 }
 
 /// What a certificate is to say.
@@ -144,7 +142,7 @@ impl TestCa {
         let key = KeyPair::generate().unwrap();
         let mut chain = vec![parameters.signed_by(&key, &self.issuer).unwrap().der().clone()];
         chain.extend(self.intermediates.iter().cloned());
-        TestCertificate { chain, key: key.serialize_der(), serial: wanted.serial }
+        TestCertificate { chain, key: key.serialize_der() }
     }
 
     /// Issues a bank's certificate.

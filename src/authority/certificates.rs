@@ -1,0 +1,228 @@
+//! Issuing, revoking and refusing certificates.
+
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER_PERMISSIVE};
+use rcgen::{CertificateSigningRequestParams, SubjectPublicKeyInfo};
+use rustls::pki_types::CertificateSigningRequestDer;
+use zeroize::Zeroizing;
+
+use super::{AuthorityError, Custody, Particulars, Profile, ProfileName, own};
+use crate::{
+    domain::{Timestamp, ids::CertificateId},
+    identity::{CertificateFacts, KeyPair, Signer as _, Suite},
+    store::{
+        authorities::{self, Concerned},
+        certificates::{self, CertificateRow},
+        changes,
+    },
+};
+
+/// What a certificate is asked for.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// The profile: server or bank-client.
+    pub profile: ProfileName,
+    /// What fills it in. The subject is ours to decide, a request's own is not looked at.
+    pub particulars: &'a Particulars,
+    /// A PKCS#10 request, DER, whose key is certified; without one a new key is made.
+    pub signing_request: Option<&'a [u8]>,
+}
+
+/// A certificate that was issued.
+#[derive(Debug)]
+pub struct Issued {
+    /// Its id.
+    pub id: CertificateId,
+    /// What it says.
+    pub facts: CertificateFacts,
+    /// DER.
+    pub certificate: Vec<u8>,
+    /// The new key, PKCS#8, where one was made. It is kept nowhere else.
+    pub private_key: Option<Zeroizing<Vec<u8>>>,
+}
+
+/// Issues a certificate of our own authority.
+pub async fn issue(custody: &Custody, request: &Request<'_>) -> Result<Issued, AuthorityError> {
+    if request.profile == ProfileName::Ca {
+        return Err(AuthorityError::Invalid("an authority is made by `medcredit certs init`".into()));
+    }
+    let now = custody.clock.now();
+    let profile = Profile::read(custody.profiles.as_deref(), request.profile)?;
+    let mut tx = custody.db.begin("authority::issue").await.map_err(AuthorityError::Store)?;
+    let own = authorities::find_own_in(&mut tx).await.map_err(AuthorityError::Store)?;
+    let own =
+        own.ok_or_else(|| AuthorityError::Unknown("authority of our own: `medcredit certs init` makes one".into()))?;
+    let authority = CertificateFacts::read(&own.certificate)
+        .map_err(|error| AuthorityError::Certificate(own.name.clone(), error))?;
+    if authority.not_after <= now {
+        return Err(AuthorityError::Conflict(format!("our authority ended at {}", authority.not_after)));
+    }
+    let parameters = profile.parameters(request.particulars, now, Some(authority.not_after), &*custody.entropy)?;
+    let key = own::open_key(&mut tx, custody).await?;
+    let issuer = own::issuer(&own, &key)?;
+    let making = |error| AuthorityError::Making("the certificate", error);
+    let (certificate, private_key) = if let Some(der) = request.signing_request {
+        // Reading it verifies its signature: whoever asks holds the key.
+        let asked = CertificateSigningRequestParams::from_der(&CertificateSigningRequestDer::from(der))
+            .map_err(|error| AuthorityError::Invalid(format!("the certificate request cannot be used: {error}")))?;
+        (parameters.signed_by(&asked.public_key, &issuer).map_err(making)?, None)
+    } else {
+        let (public, private) = new_key()?;
+        (parameters.signed_by(&public, &issuer).map_err(making)?, Some(private))
+    };
+    let name = request.profile.name();
+    let unusable = |error| AuthorityError::Certificate(name.to_owned(), error);
+    let facts = CertificateFacts::read(certificate.der()).map_err(unusable)?;
+    facts.check_strength().map_err(unusable)?;
+    let id = CertificateId::new(&*custody.clock, &*custody.entropy);
+    let row = CertificateRow {
+        id: id.to_string(),
+        authority_id: own.id.clone(),
+        serial: facts.serial.clone(),
+        thumbprint: facts.thumbprint.clone(),
+        profile: name.into(),
+        subject: facts.subject.clone(),
+        certificate: certificate.der().to_vec(),
+        not_before_at: facts.not_before.micros(),
+        not_after_at: facts.not_after.micros(),
+        issued_at: now.micros(),
+        revoked_at: None,
+        revocation_reason: None,
+    };
+    certificates::insert(&mut tx, &row).await.map_err(AuthorityError::Store)?;
+    tx.commit().await.map_err(AuthorityError::Store)?;
+    tracing::info!(certificate.id = %id, kind = name, "a certificate was issued");
+    Ok(Issued { id, facts, certificate: row.certificate, private_key })
+}
+
+fn new_key() -> Result<(SubjectPublicKeyInfo, Zeroizing<Vec<u8>>), AuthorityError> {
+    let provider = |error: crate::identity::SuiteError| AuthorityError::Invalid(error.to_string());
+    let private = KeyPair::generate(Suite::Es256).map_err(provider)?;
+    let pair = KeyPair::from_pkcs8(Suite::Es256, &private).map_err(provider)?;
+    let public = SubjectPublicKeyInfo::from_der(pair.public_key_der())
+        .map_err(|error| AuthorityError::Making("the new key's certificate", error))?;
+    Ok((public, private))
+}
+
+/// A certificate that was revoked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revoked {
+    /// Its id.
+    pub id: String,
+    /// Its subject, RFC 4514.
+    pub subject: String,
+    /// How many registered clients it concerned.
+    pub clients: usize,
+}
+
+/// Revokes a certificate of ours, named by id, serial number or thumbprint. The list is signed anew and the answers
+/// under way are ended in the same transaction.
+pub async fn revoke(custody: &Custody, name: &str, reason: &str) -> Result<Revoked, AuthorityError> {
+    if !own::REASONS.iter().any(|(known, _)| *known == reason) {
+        let known: Vec<&str> = own::REASONS.iter().map(|(known, _)| *known).collect();
+        return Err(AuthorityError::Invalid(format!("{reason:?} is not a reason: {}", known.join(", "))));
+    }
+    let mut tx = custody.db.begin("authority::revoke").await.map_err(AuthorityError::Store)?;
+    let own = authorities::lock_own(&mut tx).await.map_err(AuthorityError::Store)?;
+    let own = own.ok_or_else(|| AuthorityError::Unknown("authority of our own".into()))?;
+    let mut found = certificates::find_in(&mut tx, name).await.map_err(AuthorityError::Store)?;
+    let row = match found.len() {
+        1 => found.remove(0),
+        0 => return Err(AuthorityError::Unknown(format!("certificate {name}"))),
+        _ => return Err(AuthorityError::Conflict(format!("{name} names more than one certificate"))),
+    };
+    let revoked = certificates::revoke(&mut tx, &row.id, reason, custody.clock.now()).await;
+    if !revoked.map_err(AuthorityError::Store)? {
+        return Err(AuthorityError::Conflict(format!("certificate {} is revoked already", row.id)));
+    }
+    own::publish_list(&mut tx, custody, &own).await?;
+    let concerned = Concerned::Identity(&row.authority_id, &row.subject);
+    let clients = authorities::end_answers_of(&mut tx, concerned).await.map_err(AuthorityError::Store)?;
+    changes::raise(&mut tx).await.map_err(AuthorityError::Store)?;
+    tx.commit().await.map_err(AuthorityError::Store)?;
+    tracing::warn!(certificate.id = %row.id, reason, "a certificate was revoked");
+    Ok(Revoked { id: row.id, subject: row.subject, clients })
+}
+
+/// Refuses a certificate whatever its authority says, leaf or intermediate, by its SHA-256 thumbprint: base64url, or hex
+/// with or without colons. Whom an unknown certificate concerns cannot be known, so it ends everybody's answers under
+/// way; they are looked at again and given to all others.
+pub async fn refuse(custody: &Custody, thumbprint: &str, reason: &str) -> Result<String, AuthorityError> {
+    let thumbprint = canonical_thumbprint(thumbprint)?;
+    let mut tx = custody.db.begin("authority::refuse").await.map_err(AuthorityError::Store)?;
+    let fresh = authorities::refuse(&mut tx, &thumbprint, reason, custody.clock.now()).await;
+    if !fresh.map_err(AuthorityError::Store)? {
+        return Err(AuthorityError::Conflict(format!("certificate {thumbprint} is refused already")));
+    }
+    let ours = certificates::find_in(&mut tx, &thumbprint).await.map_err(AuthorityError::Store)?;
+    let concerned = match ours.first() {
+        Some(row) => Concerned::Identity(&row.authority_id, &row.subject),
+        None => Concerned::All,
+    };
+    authorities::end_answers_of(&mut tx, concerned).await.map_err(AuthorityError::Store)?;
+    changes::raise(&mut tx).await.map_err(AuthorityError::Store)?;
+    tx.commit().await.map_err(AuthorityError::Store)?;
+    tracing::warn!(certificate.thumbprint = %thumbprint, "a certificate is refused from now on");
+    Ok(thumbprint)
+}
+
+fn canonical_thumbprint(text: &str) -> Result<String, AuthorityError> {
+    let plain: String = text.trim().chars().filter(|letter| *letter != ':').collect();
+    let bytes = match plain.len() {
+        64 => HEXLOWER_PERMISSIVE.decode(plain.as_bytes()).ok(),
+        43 => BASE64URL_NOPAD.decode(plain.as_bytes()).ok(),
+        _ => None,
+    };
+    let bytes = bytes.ok_or_else(|| {
+        AuthorityError::Invalid(format!("{text:?} is not a SHA-256 thumbprint: 64 hex digits or 43 of base64url"))
+    })?;
+    Ok(BASE64URL_NOPAD.encode(&bytes))
+}
+
+/// A certificate of ours, for an operator's eyes.
+#[derive(Debug, Clone)]
+pub struct CertificateRecord {
+    /// Its id.
+    pub id: String,
+    /// Its profile.
+    pub profile: String,
+    /// Its subject, RFC 4514.
+    pub subject: String,
+    /// Its serial number, hex.
+    pub serial: String,
+    /// Its thumbprint, base64url.
+    pub thumbprint: String,
+    /// Its last instant.
+    pub not_after: Timestamp,
+    /// When it was revoked, and why.
+    pub revoked: Option<(Timestamp, String)>,
+}
+
+/// Every certificate we issued, the oldest first.
+pub async fn list(custody: &Custody) -> Result<Vec<CertificateRecord>, AuthorityError> {
+    let rows = certificates::list(&custody.db).await.map_err(AuthorityError::Store)?;
+    let record = |row: CertificateRow| CertificateRecord {
+        id: row.id,
+        profile: row.profile,
+        subject: row.subject,
+        serial: row.serial,
+        thumbprint: row.thumbprint,
+        not_after: Timestamp::from_micros(row.not_after_at),
+        revoked: row.revoked_at.map(Timestamp::from_micros).zip(row.revocation_reason),
+    };
+    Ok(rows.into_iter().map(record).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thumbprint_is_read_in_each_of_its_forms() {
+        let hex = "2E:7D:2C:03:A9:50:7A:E2:65:EC:F5:B5:35:68:85:A5:33:93:A2:02:9D:24:13:94:99:72:65:A1:A2:5A:EF:C6";
+        let text = canonical_thumbprint(hex).unwrap();
+        assert_eq!(canonical_thumbprint(&hex.replace(':', "").to_lowercase()).unwrap(), text);
+        assert_eq!(canonical_thumbprint(&text).unwrap(), text);
+        assert!(canonical_thumbprint("abc").is_err());
+        assert!(canonical_thumbprint(&"g".repeat(64)).is_err());
+    }
+}

@@ -1,0 +1,130 @@
+//! Making, rotating and revoking private keys. They are made here, sealed at once, and opened only to sign.
+
+use zeroize::Zeroizing;
+
+use super::{AuthorityError, Custody, Purpose};
+use crate::{
+    domain::ids::KeyId,
+    identity::{KeyPair, Signer as _},
+    store::{
+        Tx, changes,
+        keys::{self, KeyRow},
+    },
+};
+
+/// A key that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MadeKey {
+    /// Its id at rest.
+    pub id: KeyId,
+    /// Its name in headers and key sets.
+    pub kid: String,
+    /// What it is for.
+    pub purpose: Purpose,
+}
+
+/// Makes the keys a running gateway signs with, where they are missing. Returns those that were made.
+pub async fn create_missing(custody: &Custody) -> Result<Vec<MadeKey>, AuthorityError> {
+    let mut tx = custody.db.begin("authority::create_missing_keys").await.map_err(AuthorityError::Store)?;
+    let mut made = Vec::new();
+    for purpose in Purpose::SIGNING {
+        if keys::find_active_in(&mut tx, purpose.name()).await.map_err(AuthorityError::Store)?.is_none() {
+            made.push(create_in(&mut tx, custody, purpose).await?);
+        }
+    }
+    if !made.is_empty() {
+        changes::raise(&mut tx).await.map_err(AuthorityError::Store)?;
+    }
+    tx.commit().await.map_err(AuthorityError::Store)?;
+    Ok(made)
+}
+
+/// Makes a new key of a purpose; the one before it signs no more and stays published, so that what it signed is still
+/// verified. The authority's key is bound to its certificate and is not rotated here.
+pub async fn rotate(custody: &Custody, purpose: Purpose) -> Result<MadeKey, AuthorityError> {
+    if purpose == Purpose::Authority {
+        return Err(AuthorityError::Invalid(
+            "the authority's key is bound to its certificate: a new authority is made by `medcredit certs init`".into(),
+        ));
+    }
+    let mut tx = custody.db.begin("authority::rotate_key").await.map_err(AuthorityError::Store)?;
+    keys::retire(&mut tx, purpose.name(), custody.clock.now()).await.map_err(AuthorityError::Store)?;
+    let made = create_in(&mut tx, custody, purpose).await?;
+    changes::raise(&mut tx).await.map_err(AuthorityError::Store)?;
+    tx.commit().await.map_err(AuthorityError::Store)?;
+    tracing::info!(key.id = %made.id, key.purpose = %purpose, "a key was rotated");
+    Ok(made)
+}
+
+/// Makes a key good for nothing: it is published no more and what it signed is refused. An active key is replaced at
+/// once, because a gateway without one answers nobody.
+pub async fn revoke(custody: &Custody, id: KeyId) -> Result<Option<MadeKey>, AuthorityError> {
+    let mut tx = custody.db.begin("authority::revoke_key").await.map_err(AuthorityError::Store)?;
+    let rows = keys::list_in(&mut tx).await.map_err(AuthorityError::Store)?;
+    let name = id.to_string();
+    let row =
+        rows.into_iter().find(|row| row.id == name).ok_or_else(|| AuthorityError::Unknown(format!("key {id}")))?;
+    let purpose = purpose_of(&row)?;
+    if purpose == Purpose::Authority {
+        return Err(AuthorityError::Invalid("the authority's key ends with its authority".into()));
+    }
+    if !keys::revoke(&mut tx, &name, custody.clock.now()).await.map_err(AuthorityError::Store)? {
+        return Err(AuthorityError::Conflict(format!("key {id} is revoked already")));
+    }
+    let made = if row.state == "active" { Some(create_in(&mut tx, custody, purpose).await?) } else { None };
+    changes::raise(&mut tx).await.map_err(AuthorityError::Store)?;
+    tx.commit().await.map_err(AuthorityError::Store)?;
+    tracing::warn!(key.id = %id, key.purpose = %purpose, "a key was revoked");
+    Ok(made)
+}
+
+/// Seals every private key anew that an older key-encryption key sealed. Returns how many there were.
+pub async fn reseal(custody: &Custody) -> Result<usize, AuthorityError> {
+    let mut tx = custody.db.begin("authority::reseal_keys").await.map_err(AuthorityError::Store)?;
+    let mut resealed = 0;
+    for row in keys::list_in(&mut tx).await.map_err(AuthorityError::Store)? {
+        if custody.crypter.is_outdated(&row.sealed_private) {
+            let place = purpose_of(&row)?.place(&row.id);
+            let opened = custody.crypter.open(place, &row.sealed_private).map_err(AuthorityError::Crypter)?;
+            let sealed = custody.crypter.seal(place, &opened).map_err(AuthorityError::Crypter)?;
+            keys::reseal(&mut tx, &row.id, &sealed).await.map_err(AuthorityError::Store)?;
+            resealed += 1;
+        }
+    }
+    tx.commit().await.map_err(AuthorityError::Store)?;
+    Ok(resealed)
+}
+
+/// Makes a key inside the caller's transaction.
+pub(super) async fn create_in(tx: &mut Tx, custody: &Custody, purpose: Purpose) -> Result<MadeKey, AuthorityError> {
+    let key = |error| AuthorityError::Key(purpose, error);
+    let private = KeyPair::generate(purpose.suite()).map_err(key)?;
+    let pair = KeyPair::from_pkcs8(purpose.suite(), &private).map_err(key)?;
+    let id = KeyId::new(&*custody.clock, &*custody.entropy);
+    let name = id.to_string();
+    let row = KeyRow {
+        sealed_private: custody.crypter.seal(purpose.place(&name), &private).map_err(AuthorityError::Crypter)?,
+        id: name,
+        purpose: purpose.name().into(),
+        suite: purpose.suite().name().into(),
+        public_key: pair.public_key_der().to_vec(),
+        state: "active".into(),
+        created_at: custody.clock.now().micros(),
+        retired_at: None,
+        revoked_at: None,
+    };
+    match keys::insert(tx, &row).await {
+        Err(error) if error.is_constraint() => Err(AuthorityError::KeyExists(purpose)),
+        Err(error) => Err(AuthorityError::Store(error)),
+        Ok(()) => Ok(MadeKey { id, kid: pair.key_id().to_owned(), purpose }),
+    }
+}
+
+/// Opens a private key, PKCS#8.
+pub(super) fn open(custody: &Custody, row: &KeyRow) -> Result<Zeroizing<Vec<u8>>, AuthorityError> {
+    custody.crypter.open(purpose_of(row)?.place(&row.id), &row.sealed_private).map_err(AuthorityError::Crypter)
+}
+
+pub(super) fn purpose_of(row: &KeyRow) -> Result<Purpose, AuthorityError> {
+    row.purpose.parse().map_err(|error| AuthorityError::Corrupt(format!("key {}: {error}", row.id)))
+}

@@ -1,0 +1,45 @@
+//! Revocation lists of partners, from the files they come in.
+
+use std::path::Path;
+
+use rustls::pki_types::CertificateDer;
+
+use super::files;
+use crate::{domain::Timestamp, identity::RevocationList};
+
+/// Reads the lists of a file, PEM with one or more or DER with one: the authority's own, and its intermediates'. Each is
+/// judged as far as it can be; one bad list spoils the file, because the file was written as a whole.
+pub(super) fn read(path: &Path, authority: &CertificateDer<'_>, now: Timestamp) -> Result<Vec<RevocationList>, String> {
+    let items = files::read_items(files::REVOCATION_LIST, path).map_err(|error| {
+        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+        format!("{error}{cause}")
+    })?;
+    let mut lists: Vec<RevocationList> = Vec::new();
+    for item in items {
+        let list = RevocationList::read(&item)?;
+        list.check(authority, now)?;
+        if lists.iter().any(|other| other.same_issuer(&list)) {
+            return Err("two lists of the file are of one issuer".into());
+        }
+        lists.push(list);
+    }
+    if lists.iter().any(|list| list.is_of(authority)) {
+        Ok(lists)
+    } else {
+        Err("no list of the file is of the authority itself".into())
+    }
+}
+
+/// Refuses lists older than those in use: whoever can put back an old file could undo a revocation.
+pub(super) fn check_not_older(present: &[RevocationList], new: &[RevocationList]) -> Result<(), String> {
+    for list in present {
+        match new.iter().find(|other| other.same_issuer(list)) {
+            Some(other) if other.this_update < list.this_update => {
+                return Err(format!("it was issued at {}, before the one in use", other.this_update));
+            }
+            Some(_) => {}
+            None => return Err("a list in use has no successor in it".into()),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,219 @@
+//! Our own authority: its making, its signature, its revocation lists.
+
+use rcgen::{
+    CertificateRevocationListParams, Issuer, KeyIdMethod, PKCS_ECDSA_P256_SHA256, PKCS_ED25519, PublicKeyData,
+    RevocationReason, RevokedCertParams, SerialNumber, SigningKey,
+};
+use rustls::pki_types::CertificateDer;
+
+use super::{AuthorityError, Custody, Particulars, Profile, ProfileName, Purpose, keys};
+use crate::{
+    domain::{Timestamp, ids::AuthorityId},
+    identity::{CertificateFacts, KeyPair, Signer as _, Suite, suite},
+    store::{
+        Tx,
+        authorities::{self, AuthorityRow, OwnList},
+        certificates::{self, RevokedRow},
+        changes, keys as key_rows,
+    },
+};
+
+/// The reasons a certificate is revoked for, by their names in RFC 5280 section 5.3.1.
+pub const REASONS: [(&str, RevocationReason); 6] = [
+    ("unspecified", RevocationReason::Unspecified),
+    ("keyCompromise", RevocationReason::KeyCompromise),
+    ("affiliationChanged", RevocationReason::AffiliationChanged),
+    ("superseded", RevocationReason::Superseded),
+    ("cessationOfOperation", RevocationReason::CessationOfOperation),
+    ("privilegeWithdrawn", RevocationReason::PrivilegeWithdrawn),
+];
+
+/// An authority that was made.
+#[derive(Debug, Clone)]
+pub struct MadeAuthority {
+    /// Its id.
+    pub id: AuthorityId,
+    /// What its certificate says.
+    pub facts: CertificateFacts,
+    /// Its certificate, DER.
+    pub certificate: Vec<u8>,
+}
+
+/// Makes our own authority: key, self-signed certificate and a first, empty list, in one transaction.
+pub async fn init(custody: &Custody, name: &str, particulars: &Particulars) -> Result<MadeAuthority, AuthorityError> {
+    let now = custody.clock.now();
+    let profile = Profile::read(custody.profiles.as_deref(), ProfileName::Ca)?;
+    let mut tx = custody.db.begin("authority::init").await.map_err(AuthorityError::Store)?;
+    if let Some(own) = authorities::find_own_in(&mut tx).await.map_err(AuthorityError::Store)? {
+        return Err(AuthorityError::Conflict(format!("there is an authority of our own already: {}", own.name)));
+    }
+    keys::create_in(&mut tx, custody, Purpose::Authority).await?;
+    let key = open_key(&mut tx, custody).await?;
+    let parameters = profile.parameters(particulars, now, None, &*custody.entropy)?;
+    let certificate =
+        parameters.self_signed(&key).map_err(|error| AuthorityError::Making("the authority's certificate", error))?;
+    let facts = CertificateFacts::read(certificate.der())
+        .map_err(|error| AuthorityError::Certificate(name.to_owned(), error))?;
+    let id = AuthorityId::new(&*custody.clock, &*custody.entropy);
+    let mut row = AuthorityRow {
+        id: id.to_string(),
+        name: name.to_owned(),
+        kind: "own".into(),
+        certificate: certificate.der().to_vec(),
+        crl_file: None,
+        crl: None,
+        crl_number: 1,
+        crl_this_update_at: None,
+        crl_next_update_at: None,
+        added_at: now.micros(),
+        removed_at: None,
+    };
+    let list = sign_list(custody, &row, &key, &[], now)?;
+    row.crl = Some(list.der);
+    row.crl_number = list.number;
+    row.crl_this_update_at = Some(list.this_update.micros());
+    row.crl_next_update_at = Some(list.next_update.micros());
+    match authorities::insert(&mut tx, &row).await {
+        Err(error) if error.is_constraint() => {
+            return Err(AuthorityError::Conflict(format!("the name {name} is taken")));
+        }
+        other => other.map_err(AuthorityError::Store)?,
+    }
+    changes::raise(&mut tx).await.map_err(AuthorityError::Store)?;
+    tx.commit().await.map_err(AuthorityError::Store)?;
+    tracing::info!(authority.id = %id, "an authority of our own was made");
+    Ok(MadeAuthority { id, facts, certificate: row.certificate })
+}
+
+/// Signs our list anew once half its life is over. Returns whether it did.
+pub async fn renew_list(custody: &Custody) -> Result<bool, AuthorityError> {
+    let now = custody.clock.now();
+    let due = |row: &AuthorityRow| match row.crl_this_update_at.zip(row.crl_next_update_at) {
+        Some((from, until)) => now.micros() >= from + (until - from) / 2,
+        None => true,
+    };
+    let seen = authorities::find_own(&custody.db).await.map_err(AuthorityError::Store)?;
+    if !seen.as_ref().is_some_and(due) {
+        return Ok(false);
+    }
+    let mut tx = custody.db.begin("authority::renew_list").await.map_err(AuthorityError::Store)?;
+    let Some(own) = authorities::lock_own(&mut tx).await.map_err(AuthorityError::Store)?.filter(due) else {
+        // Another gateway was faster.
+        return Ok(false);
+    };
+    publish_list(&mut tx, custody, &own).await?;
+    changes::raise(&mut tx).await.map_err(AuthorityError::Store)?;
+    tx.commit().await.map_err(AuthorityError::Store)?;
+    tracing::info!(authority.id = %own.id, "our revocation list was signed anew");
+    Ok(true)
+}
+
+/// Signs a list of everything revoked, inside the transaction that locked our authority.
+pub(super) async fn publish_list(tx: &mut Tx, custody: &Custody, own: &AuthorityRow) -> Result<(), AuthorityError> {
+    let now = custody.clock.now();
+    let revoked = certificates::list_revoked(tx, &own.id, now).await.map_err(AuthorityError::Store)?;
+    let key = open_key(tx, custody).await?;
+    let list = sign_list(custody, own, &key, &revoked, now)?;
+    if authorities::set_list(tx, &own.id, &list).await.map_err(AuthorityError::Store)? {
+        Ok(())
+    } else {
+        Err(AuthorityError::Conflict("a later revocation list is there already".into()))
+    }
+}
+
+fn sign_list(
+    custody: &Custody,
+    own: &AuthorityRow,
+    key: &IssuingKey,
+    revoked: &[RevokedRow],
+    now: Timestamp,
+) -> Result<OwnList, AuthorityError> {
+    let number = own.crl_number + 1;
+    let next_update = now.plus(custody.list_life);
+    let parameters = CertificateRevocationListParams {
+        this_update: now.to_utc(),
+        next_update: next_update.to_utc(),
+        crl_number: SerialNumber::from(u64::try_from(number).unwrap_or_default()),
+        issuing_distribution_point: None,
+        revoked_certs: revoked.iter().map(entry).collect::<Result<_, _>>()?,
+        key_identifier_method: KeyIdMethod::Sha256,
+    };
+    let signed = parameters
+        .signed_by(&issuer(own, key)?)
+        .map_err(|error| AuthorityError::Making("the revocation list", error))?;
+    // The list's own times have whole seconds.
+    let whole = |at: Timestamp| Timestamp::from_seconds(at.seconds());
+    Ok(OwnList { der: signed.der().to_vec(), number, this_update: whole(now), next_update: whole(next_update) })
+}
+
+fn entry(row: &RevokedRow) -> Result<RevokedCertParams, AuthorityError> {
+    let corrupt = || AuthorityError::Corrupt(format!("the revoked certificate {} cannot be listed", row.serial));
+    let even = if row.serial.len().is_multiple_of(2) { row.serial.clone() } else { format!("0{}", row.serial) };
+    let serial = data_encoding::HEXLOWER.decode(even.as_bytes()).map_err(|_| corrupt())?;
+    let (_, reason) = REASONS.into_iter().find(|(name, _)| *name == row.revocation_reason).ok_or_else(corrupt)?;
+    Ok(RevokedCertParams {
+        serial_number: SerialNumber::from_slice(&serial),
+        revocation_time: Timestamp::from_micros(row.revoked_at).to_utc(),
+        // RFC 5280 section 5.3.1: unspecified is said by saying nothing.
+        reason_code: (reason != RevocationReason::Unspecified).then_some(reason),
+        invalidity_date: None,
+    })
+}
+
+/// Our authority as the one who signs.
+pub(super) fn issuer<'a>(
+    own: &AuthorityRow,
+    key: &'a IssuingKey,
+) -> Result<Issuer<'static, &'a IssuingKey>, AuthorityError> {
+    Issuer::from_ca_cert_der(&CertificateDer::from(own.certificate.as_slice()), key)
+        .map_err(|error| AuthorityError::Making("a signature of our authority", error))
+}
+
+/// Opens the authority's key for the moment of a signature.
+pub(super) async fn open_key(tx: &mut Tx, custody: &Custody) -> Result<IssuingKey, AuthorityError> {
+    let purpose = Purpose::Authority;
+    let row = key_rows::find_active_in(tx, purpose.name()).await.map_err(AuthorityError::Store)?;
+    let row = row.ok_or(AuthorityError::NoKey(purpose))?;
+    let pair = KeyPair::from_pkcs8(purpose.suite(), &keys::open(custody, &row)?)
+        .map_err(|error| AuthorityError::Key(purpose, error))?;
+    Ok(IssuingKey::new(pair))
+}
+
+/// A signer in the shape the certificate library asks for: it never sees the private key.
+#[derive(Debug)]
+pub(super) struct IssuingKey {
+    pair: KeyPair,
+    /// As it stands in a SubjectPublicKeyInfo's bit string.
+    point: Vec<u8>,
+}
+
+impl IssuingKey {
+    fn new(pair: KeyPair) -> Self {
+        let raw = pair.public_key().raw();
+        let point = match pair.suite() {
+            Suite::Es256 => [&[4], raw].concat(),
+            Suite::Ed25519 => raw.to_vec(),
+        };
+        Self { pair, point }
+    }
+}
+
+impl PublicKeyData for IssuingKey {
+    fn der_bytes(&self) -> &[u8] {
+        &self.point
+    }
+
+    fn algorithm(&self) -> &'static rcgen::SignatureAlgorithm {
+        match self.pair.suite() {
+            Suite::Es256 => &PKCS_ECDSA_P256_SHA256,
+            Suite::Ed25519 => &PKCS_ED25519,
+        }
+    }
+}
+
+impl SigningKey for IssuingKey {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
+        let signature = self.pair.sign(message).map_err(|_| rcgen::Error::RemoteKeyError)?;
+        Ok(suite::x509_form(self.pair.suite(), &signature))
+    }
+}

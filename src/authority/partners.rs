@@ -1,0 +1,188 @@
+//! Partners' authorities: trusting them, with the file their revocation lists come in, and trusting them no more.
+
+use std::{collections::HashSet, path::Path};
+
+use rustls::pki_types::CertificateDer;
+
+use super::{AuthorityError, Custody, lists};
+use crate::{
+    domain::{Timestamp, ids::AuthorityId},
+    identity::{Anchor, CertificateFacts, PartnerTrust, RevocationList, certificate::is_signed_by},
+    store::{
+        authorities::{self, AuthorityRow, Concerned},
+        changes,
+    },
+};
+
+/// An authority, for an operator's eyes.
+#[derive(Debug, Clone)]
+pub struct AuthorityRecord {
+    /// Its id.
+    pub id: AuthorityId,
+    /// Its name.
+    pub name: String,
+    /// own | partner.
+    pub kind: String,
+    /// What its certificate says.
+    pub facts: CertificateFacts,
+    /// The certificate, DER.
+    pub certificate: Vec<u8>,
+    /// Partner: the watched file.
+    pub crl_file: Option<String>,
+    /// Own: the current list, DER.
+    pub crl: Option<Vec<u8>>,
+    /// Since when it is trusted no more.
+    pub removed_at: Option<Timestamp>,
+}
+
+/// Every authority there ever was, in the order they were trusted.
+pub async fn list(custody: &Custody) -> Result<Vec<AuthorityRecord>, AuthorityError> {
+    let rows = authorities::list(&custody.db).await.map_err(AuthorityError::Store)?;
+    rows.into_iter().map(record).collect()
+}
+
+pub(super) fn record(row: AuthorityRow) -> Result<AuthorityRecord, AuthorityError> {
+    let id = row.id.parse().map_err(|error| AuthorityError::Corrupt(format!("authority {}: {error}", row.id)))?;
+    let facts = CertificateFacts::read(&row.certificate)
+        .map_err(|error| AuthorityError::Certificate(row.name.clone(), error))?;
+    Ok(AuthorityRecord {
+        id,
+        name: row.name,
+        kind: row.kind,
+        facts,
+        certificate: row.certificate,
+        crl_file: row.crl_file,
+        crl: row.crl,
+        removed_at: row.removed_at.map(Timestamp::from_micros),
+    })
+}
+
+/// Trusts a partner's authority, or names a new file for the lists of one that is trusted. The certificate and the file
+/// must be good now: what is refused later only keeps the old.
+pub async fn trust(
+    custody: &Custody,
+    name: &str,
+    certificate: &[u8],
+    crl_file: &Path,
+) -> Result<AuthorityId, AuthorityError> {
+    let now = custody.clock.now();
+    let crl_file = std::path::absolute(crl_file).map_err(|source| AuthorityError::File {
+        path: crl_file.to_owned(),
+        verb: "read",
+        source,
+    })?;
+    let path = crl_file.to_str().ok_or_else(|| AuthorityError::Invalid("the path of the list is not text".into()))?;
+    check_certificate(name, certificate, now)?;
+    let lists = check_lists(&crl_file, certificate, now)?;
+    let mut tx = custody.db.begin("authority::trust").await.map_err(AuthorityError::Store)?;
+    let known = authorities::list_in(&mut tx).await.map_err(AuthorityError::Store)?;
+    let id = match known.iter().find(|row| row.name == name) {
+        Some(row) if row.certificate == certificate && row.kind == "partner" => {
+            let others = known.iter().filter(|other| other.id != row.id && other.removed_at.is_none());
+            check_apart(certificate, others)?;
+            authorities::set_file(&mut tx, &row.id, path).await.map_err(AuthorityError::Store)?;
+            row.id.parse().map_err(|error| AuthorityError::Corrupt(format!("authority {}: {error}", row.id)))?
+        }
+        Some(_) => {
+            return Err(AuthorityError::Conflict(format!(
+                "the name {name} belongs to an authority with another certificate"
+            )));
+        }
+        None => {
+            check_apart(certificate, known.iter().filter(|other| other.removed_at.is_none()))?;
+            let id = AuthorityId::new(&*custody.clock, &*custody.entropy);
+            let row = AuthorityRow {
+                id: id.to_string(),
+                name: name.to_owned(),
+                kind: "partner".into(),
+                certificate: certificate.to_vec(),
+                crl_file: Some(path.to_owned()),
+                crl: None,
+                crl_number: 0,
+                crl_this_update_at: None,
+                crl_next_update_at: None,
+                added_at: now.micros(),
+                removed_at: None,
+            };
+            authorities::insert(&mut tx, &row).await.map_err(AuthorityError::Store)?;
+            id
+        }
+    };
+    // What the library would refuse later it refuses now.
+    let anchor = Anchor { id, name: name.to_owned(), certificate: owned(certificate), lists };
+    PartnerTrust::new(0, vec![anchor], HashSet::new()).map_err(|error| AuthorityError::Invalid(error.to_string()))?;
+    changes::raise(&mut tx).await.map_err(AuthorityError::Store)?;
+    tx.commit().await.map_err(AuthorityError::Store)?;
+    tracing::info!(authority.id = %id, "a partner's authority is trusted");
+    Ok(id)
+}
+
+/// Trusts a partner's authority no more. Returns how many registered clients that concerns.
+pub async fn distrust(custody: &Custody, name: &str) -> Result<usize, AuthorityError> {
+    let mut tx = custody.db.begin("authority::distrust").await.map_err(AuthorityError::Store)?;
+    let row = authorities::find_in(&mut tx, name).await.map_err(AuthorityError::Store)?;
+    let row = row.ok_or_else(|| AuthorityError::Unknown(format!("authority {name}")))?;
+    if row.kind == "own" {
+        return Err(AuthorityError::Invalid("our own authority cannot be removed while it issues".into()));
+    }
+    if !authorities::remove(&mut tx, &row.id, custody.clock.now()).await.map_err(AuthorityError::Store)? {
+        return Err(AuthorityError::Conflict(format!("authority {name} is trusted no more already")));
+    }
+    let concerned = Concerned::Authority(&row.id);
+    let clients = authorities::end_answers_of(&mut tx, concerned).await.map_err(AuthorityError::Store)?;
+    changes::raise(&mut tx).await.map_err(AuthorityError::Store)?;
+    tx.commit().await.map_err(AuthorityError::Store)?;
+    tracing::warn!(authority.id = %row.id, "a partner's authority is trusted no more");
+    Ok(clients)
+}
+
+fn owned(der: &[u8]) -> CertificateDer<'static> {
+    CertificateDer::from(der.to_vec())
+}
+
+fn check_certificate(name: &str, der: &[u8], now: Timestamp) -> Result<(), AuthorityError> {
+    let unusable = |error| AuthorityError::Certificate(name.to_owned(), error);
+    let facts = CertificateFacts::read(der).map_err(unusable)?;
+    facts.check_strength().map_err(unusable)?;
+    if !facts.is_authority {
+        return Err(AuthorityError::Invalid("the certificate is not an authority's".into()));
+    }
+    if now < facts.not_before || facts.not_after < now {
+        return Err(AuthorityError::Invalid(format!(
+            "the certificate is valid from {} until {}",
+            facts.not_before, facts.not_after
+        )));
+    }
+    Ok(())
+}
+
+fn check_lists(file: &Path, certificate: &[u8], now: Timestamp) -> Result<Vec<RevocationList>, AuthorityError> {
+    let invalid = |why: String| AuthorityError::Invalid(format!("{}: {why}", file.display()));
+    let lists = lists::read(file, &owned(certificate), now).map_err(invalid)?;
+    match lists.iter().find(|list| list.is_stale(now)) {
+        Some(stale) => Err(invalid(format!("a list is stale since {}", stale.next_update))),
+        None => Ok(lists),
+    }
+}
+
+/// No certificate may be provable under two authorities: whose it is must not hang on the order they were trusted in.
+fn check_apart<'a>(certificate: &[u8], others: impl Iterator<Item = &'a AuthorityRow>) -> Result<(), AuthorityError> {
+    let unusable = |name: &str| {
+        let name = name.to_owned();
+        move |error| AuthorityError::Certificate(name, error)
+    };
+    let key = CertificateFacts::read(certificate).map_err(unusable("the new authority"))?.public_key_der;
+    for other in others {
+        let facts = CertificateFacts::read(&other.certificate).map_err(unusable(&other.name))?;
+        if facts.public_key_der == key {
+            return Err(AuthorityError::Conflict(format!("authority {} has the same key", other.name)));
+        }
+        if is_signed_by(certificate, &other.certificate) || is_signed_by(&other.certificate, certificate) {
+            return Err(AuthorityError::Conflict(format!(
+                "this authority and {} are one above the other: trust one of them, or a certificate would have two owners",
+                other.name
+            )));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,306 @@
+//! Certificate profiles: what our authority's certificates say, as data in `certs/`.
+
+use std::{collections::BTreeMap, path::Path, time::Duration};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue, ExtendedKeyUsagePurpose, IsCa,
+    KeyUsagePurpose, SerialNumber, string::PrintableString,
+};
+use serde::Deserialize;
+
+use super::AuthorityError;
+use crate::domain::{Entropy, Timestamp};
+
+/// How much earlier than its issue a certificate begins: the bank's clock may be behind ours.
+const BACKDATED: Duration = Duration::from_mins(5);
+/// Octets of a serial number; RFC 5280 section 4.1.2.2 allows 20, 16 random ones are more than anybody can guess.
+const SERIAL_OCTETS: usize = 16;
+
+/// The profiles there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProfileName {
+    /// Our own authority.
+    Ca,
+    /// The gateway's server certificate.
+    Server,
+    /// A bank's client certificate.
+    BankClient,
+}
+
+impl ProfileName {
+    /// Its name on the command line and at rest, and that of its file.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ca => "ca",
+            Self::Server => "server",
+            Self::BankClient => "bank-client",
+        }
+    }
+
+    const fn compiled_in(self) -> &'static str {
+        match self {
+            Self::Ca => include_str!("../../certs/ca.toml"),
+            Self::Server => include_str!("../../certs/server.toml"),
+            Self::BankClient => include_str!("../../certs/bank-client.toml"),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum KeyUsage {
+    DigitalSignature,
+    KeyCertSign,
+    CrlSign,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ExtendedKeyUsage {
+    ServerAuth,
+    ClientAuth,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+enum Attribute {
+    C,
+    ST,
+    L,
+    O,
+    OU,
+    CN,
+}
+
+/// What a certificate says.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    subject: Vec<(Attribute, String)>,
+    validity_days: u32,
+    key_usage: Vec<KeyUsage>,
+    #[serde(default)]
+    extended_key_usage: Vec<ExtendedKeyUsage>,
+    #[serde(default)]
+    needs_host: bool,
+    path_length: Option<u8>,
+}
+
+/// What fills a profile in.
+#[derive(Debug, Clone, Default)]
+pub struct Particulars {
+    /// The values of the subject's places, such as `{name}`.
+    pub values: BTreeMap<String, String>,
+    /// The host names and addresses of a server.
+    pub hosts: Vec<String>,
+}
+
+impl Profile {
+    /// Reads a profile from a directory of the operator's, or the one compiled in.
+    pub fn read(directory: Option<&Path>, name: ProfileName) -> Result<Self, AuthorityError> {
+        let text = match directory {
+            None => name.compiled_in().to_owned(),
+            Some(directory) => {
+                let path = directory.join(format!("{}.toml", name.name()));
+                std::fs::read_to_string(&path).map_err(|source| AuthorityError::File { path, verb: "read", source })?
+            }
+        };
+        let profile: Self = toml::from_str(&text)
+            .map_err(|error| AuthorityError::Invalid(format!("profile {}: {error}", name.name())))?;
+        profile.check(name)?;
+        Ok(profile)
+    }
+
+    fn check(&self, name: ProfileName) -> Result<(), AuthorityError> {
+        let wrong = |what: &str| Err(AuthorityError::Invalid(format!("profile {}: {what}", name.name())));
+        if self.subject.is_empty() {
+            return wrong("a certificate needs a subject");
+        }
+        if !(1..=7300).contains(&self.validity_days) {
+            return wrong("validity_days must be 1 to 7300");
+        }
+        let uses = |usage| self.key_usage.contains(&usage);
+        let serves = |usage| self.extended_key_usage.contains(&usage);
+        match name {
+            ProfileName::Ca if !uses(KeyUsage::KeyCertSign) || !uses(KeyUsage::CrlSign) => {
+                wrong("an authority needs key_cert_sign and crl_sign")
+            }
+            ProfileName::Server | ProfileName::BankClient if uses(KeyUsage::KeyCertSign) => {
+                wrong("only an authority may sign certificates")
+            }
+            ProfileName::Server if !serves(ExtendedKeyUsage::ServerAuth) => wrong("a server needs server_auth"),
+            ProfileName::BankClient if !serves(ExtendedKeyUsage::ClientAuth) => wrong("a bank needs client_auth"),
+            _ => Ok(()),
+        }
+    }
+
+    /// What a certificate of this profile says, issued at `now` and not outliving its issuer.
+    pub(super) fn parameters(
+        &self,
+        particulars: &Particulars,
+        now: Timestamp,
+        no_later_than: Option<Timestamp>,
+        entropy: &dyn Entropy,
+    ) -> Result<CertificateParams, AuthorityError> {
+        if self.needs_host && particulars.hosts.is_empty() {
+            return Err(AuthorityError::Invalid("a server's certificate needs at least one host".into()));
+        }
+        if !self.needs_host && !particulars.hosts.is_empty() {
+            return Err(AuthorityError::Invalid("this profile's certificates name no host".into()));
+        }
+        let mut parameters = CertificateParams::new(particulars.hosts.clone())
+            .map_err(|error| AuthorityError::Making("the list of hosts", error))?;
+        parameters.distinguished_name = self.subject(&particulars.values)?;
+        let validity = Duration::from_hours(24 * u64::from(self.validity_days));
+        let not_after = now.plus(validity);
+        parameters.not_before = now.minus(BACKDATED).to_utc();
+        parameters.not_after = no_later_than.map_or(not_after, |end| end.min(not_after)).to_utc();
+        parameters.key_usages = self
+            .key_usage
+            .iter()
+            .map(|usage| match usage {
+                KeyUsage::DigitalSignature => KeyUsagePurpose::DigitalSignature,
+                KeyUsage::KeyCertSign => KeyUsagePurpose::KeyCertSign,
+                KeyUsage::CrlSign => KeyUsagePurpose::CrlSign,
+            })
+            .collect();
+        parameters.extended_key_usages = self
+            .extended_key_usage
+            .iter()
+            .map(|usage| match usage {
+                ExtendedKeyUsage::ServerAuth => ExtendedKeyUsagePurpose::ServerAuth,
+                ExtendedKeyUsage::ClientAuth => ExtendedKeyUsagePurpose::ClientAuth,
+            })
+            .collect();
+        parameters.is_ca = match (self.key_usage.contains(&KeyUsage::KeyCertSign), self.path_length) {
+            (false, _) => IsCa::ExplicitNoCa,
+            (true, Some(length)) => IsCa::Ca(BasicConstraints::Constrained(length)),
+            (true, None) => IsCa::Ca(BasicConstraints::Unconstrained),
+        };
+        parameters.serial_number = Some(serial_number(entropy));
+        parameters.use_authority_key_identifier_extension = true;
+        Ok(parameters)
+    }
+
+    fn subject(&self, values: &BTreeMap<String, String>) -> Result<DistinguishedName, AuthorityError> {
+        let mut subject = DistinguishedName::new();
+        for (attribute, template) in &self.subject {
+            let value = fill(template, values)?;
+            let (kind, value) = match attribute {
+                // RFC 5280 appendix A: countryName is two printable letters.
+                Attribute::C => {
+                    let printable = PrintableString::try_from(value.as_str()).ok().filter(|_| value.len() == 2);
+                    let bad = || AuthorityError::Invalid(format!("{value:?} is not a country of two letters"));
+                    (DnType::CountryName, DnValue::PrintableString(printable.ok_or_else(bad)?))
+                }
+                Attribute::ST => (DnType::StateOrProvinceName, DnValue::Utf8String(value)),
+                Attribute::L => (DnType::LocalityName, DnValue::Utf8String(value)),
+                Attribute::O => (DnType::OrganizationName, DnValue::Utf8String(value)),
+                Attribute::OU => (DnType::OrganizationalUnitName, DnValue::Utf8String(value)),
+                Attribute::CN => (DnType::CommonName, DnValue::Utf8String(value)),
+            };
+            subject.push(kind, value);
+        }
+        Ok(subject)
+    }
+}
+
+/// Fills the places of a template, such as `{name}`.
+fn fill(template: &str, values: &BTreeMap<String, String>) -> Result<String, AuthorityError> {
+    let invalid = |what: String| Err(AuthorityError::Invalid(what));
+    let mut text = String::new();
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        let Some((place, after)) = after.split_once('}') else {
+            return invalid(format!("{template:?} opens a place and does not close it"));
+        };
+        text.push_str(before);
+        match values.get(place) {
+            Some(value) => text.push_str(value),
+            None => return invalid(format!("the profile's subject wants a value for {{{place}}}: --set {place}=...")),
+        }
+        rest = after;
+    }
+    text.push_str(rest);
+    // RFC 5280 appendix A bounds names at 64 characters.
+    if text.trim().is_empty() || text.chars().count() > 64 || text.chars().any(char::is_control) {
+        return invalid(format!(
+            "{text:?} cannot stand in a subject: 1 to 64 characters, none of them control characters"
+        ));
+    }
+    Ok(text)
+}
+
+/// A random serial number: positive, and of full length.
+fn serial_number(entropy: &dyn Entropy) -> SerialNumber {
+    let mut octets = [0; SERIAL_OCTETS];
+    entropy.fill(&mut octets);
+    // The first bit is the sign; setting the second keeps the number from beginning with zeros.
+    octets[0] = (octets[0] & 0x7f) | 0x40;
+    SerialNumber::from_slice(&octets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::SeededEntropy;
+
+    fn particulars(values: &[(&str, &str)], hosts: &[&str]) -> Particulars {
+        Particulars {
+            values: values.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+            hosts: hosts.iter().map(|host| (*host).into()).collect(),
+        }
+    }
+
+    fn issue(name: ProfileName, particulars: &Particulars) -> Result<CertificateParams, AuthorityError> {
+        let profile = Profile::read(None, name).unwrap();
+        profile.parameters(particulars, Timestamp::from_seconds(1_772_323_200), None, &*SeededEntropy::new(1))
+    }
+
+    #[test]
+    fn the_compiled_in_profiles_are_good() {
+        issue(ProfileName::Ca, &particulars(&[("organization", "示范医保局"), ("name", "issuing")], &[])).unwrap();
+        issue(ProfileName::Server, &particulars(&[("organization", "示范医保局"), ("name", "g")], &["localhost"]))
+            .unwrap();
+        issue(ProfileName::BankClient, &particulars(&[("organization", "示范银行"), ("name", "a")], &[])).unwrap();
+    }
+
+    #[test]
+    fn a_missing_value_is_named() {
+        let error = issue(ProfileName::BankClient, &particulars(&[("organization", "示范银行")], &[])).unwrap_err();
+        assert!(error.to_string().contains("{name}"), "{error}");
+    }
+
+    #[test]
+    fn a_value_cannot_be_empty_long_or_break_lines() {
+        for bad in ["", " ", "a\nb", &"长".repeat(65)] {
+            let values = particulars(&[("organization", "示范银行"), ("name", bad)], &[]);
+            assert!(issue(ProfileName::BankClient, &values).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_server_needs_a_host_and_a_bank_has_none() {
+        let values = &[("organization", "示范"), ("name", "x")];
+        assert!(issue(ProfileName::Server, &particulars(values, &[])).is_err());
+        assert!(issue(ProfileName::BankClient, &particulars(values, &["localhost"])).is_err());
+    }
+
+    #[test]
+    fn serial_numbers_are_positive_and_of_full_length() {
+        let entropy = SeededEntropy::new(7);
+        for _ in 0..64 {
+            let serial = serial_number(&*entropy).to_bytes();
+            assert_eq!(serial.len(), SERIAL_OCTETS);
+            assert!((0x40..0x80).contains(&serial[0]));
+        }
+    }
+
+    #[test]
+    fn a_profile_that_breaks_its_role_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let bad = "subject = [[\"CN\", \"{name}\"]]\nvalidity_days = 10\nkey_usage = [\"key_cert_sign\"]\nextended_key_usage = [\"client_auth\"]\n";
+        std::fs::write(directory.path().join("bank-client.toml"), bad).unwrap();
+        let error = Profile::read(Some(directory.path()), ProfileName::BankClient).unwrap_err();
+        assert!(error.to_string().contains("only an authority"), "{error}");
+    }
+}

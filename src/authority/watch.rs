@@ -1,0 +1,81 @@
+//! What operators are told of lists and certificates: metrics for every one, a line in the log when someone must act.
+
+use std::collections::HashMap;
+
+use super::{AuthorityError, live::chain};
+use crate::{
+    domain::{Timestamp, ids::AuthorityId},
+    identity::revocation::ListLife,
+};
+
+/// Somebody must act when less than this is left of a list's life.
+const ALERT_PERMILLE: i64 = 250;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Nothing,
+    RunsOut,
+    Stale,
+}
+
+/// What was told already, so that the same is not told at every poll.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    told: HashMap<AuthorityId, Told>,
+}
+
+impl Watch {
+    /// Publishes how much of each list's life is left, and says so once when it is little, and once when it is over.
+    pub(super) fn lists(&mut self, lives: &[ListLife], now: Timestamp) {
+        for life in lives {
+            let left = life.left_permille(now);
+            let ratio = f64::from(i32::try_from(left).unwrap_or(0)) / 1000.0;
+            metrics::gauge!("medcredit_crl_life_left_ratio", "authority" => life.name.clone()).set(ratio);
+            let stale = if left == 0 { 1.0 } else { 0.0 };
+            metrics::gauge!("medcredit_crl_stale", "authority" => life.name.clone()).set(stale);
+            let tell = match left {
+                0 => Told::Stale,
+                little if little <= ALERT_PERMILLE => Told::RunsOut,
+                _ => Told::Nothing,
+            };
+            if self.told.insert(life.authority, tell) == Some(tell) {
+                continue;
+            }
+            match tell {
+                Told::Nothing => {}
+                Told::RunsOut => tracing::warn!(
+                    authority.id = %life.authority,
+                    left_permille = left,
+                    "a revocation list runs out: its authority's banks are refused when it does"
+                ),
+                Told::Stale => tracing::error!(
+                    authority.id = %life.authority,
+                    "an authority has no current revocation list: its banks are refused"
+                ),
+            }
+        }
+    }
+}
+
+/// A list was taken up.
+pub(super) fn list_accepted(name: &str) {
+    metrics::gauge!("medcredit_crl_rejected", "authority" => name.to_owned()).set(0.0);
+}
+
+/// A list was refused and the one before it, if any, stays in use.
+pub(super) fn list_rejected(authority: AuthorityId, name: &str, why: &str) {
+    metrics::gauge!("medcredit_crl_rejected", "authority" => name.to_owned()).set(1.0);
+    tracing::error!(authority.id = %authority, error = why, "a revocation list cannot be used; the one before it stays");
+}
+
+/// A server certificate was taken up.
+pub(super) fn server_accepted() {
+    metrics::gauge!("medcredit_server_certificate_rejected").set(0.0);
+    tracing::info!("a new server certificate is in use");
+}
+
+/// A server certificate was refused and the one before it stays in use.
+pub(super) fn server_rejected(error: &AuthorityError) {
+    metrics::gauge!("medcredit_server_certificate_rejected").set(1.0);
+    tracing::error!(error = %chain(error), "the new server certificate cannot be used; the one before it stays");
+}

@@ -1,0 +1,92 @@
+//! Keys and certificates: made, sealed, issued, revoked, and taken up by a running gateway.
+
+mod certificates;
+mod keys;
+mod live;
+mod partners;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use medcredit::{
+    authority::{Custody, Particulars, ProfileName, certificates as issuing, own},
+    store::{Arg, Crypter},
+};
+
+use crate::support::{TestStore, pki::TestCertificate};
+
+/// Custody over a test's store, under one key-encryption key.
+fn custody(store: &TestStore) -> Custody {
+    custody_under(store, &[[1; 32]])
+}
+
+fn custody_under(store: &TestStore, keys: &[[u8; 32]]) -> Custody {
+    Custody {
+        db: store.db.clone(),
+        crypter: Arc::new(Crypter::from_bytes(keys).unwrap()),
+        clock: store.clock.clone(),
+        entropy: store.entropy.clone(),
+        profiles: None,
+        list_life: Duration::from_hours(24),
+    }
+}
+
+fn particulars(name: &str, hosts: &[&str]) -> Particulars {
+    Particulars {
+        values: BTreeMap::from([("organization".into(), "示范".into()), ("name".into(), name.into())]),
+        hosts: hosts.iter().map(|host| (*host).into()).collect(),
+    }
+}
+
+async fn init(custody: &Custody) -> own::MadeAuthority {
+    own::init(custody, "own", &particulars("示范 issuing CA", &[])).await.unwrap()
+}
+
+async fn issue(custody: &Custody, profile: ProfileName, name: &str) -> issuing::Issued {
+    let hosts: &[&str] = if profile == ProfileName::Server { &["localhost"] } else { &[] };
+    let request = issuing::Request { profile, particulars: &particulars(name, hosts), signing_request: None };
+    issuing::issue(custody, &request).await.unwrap()
+}
+
+fn shown(issued: &issuing::Issued) -> TestCertificate {
+    TestCertificate {
+        chain: vec![issued.certificate.clone().into()],
+        key: issued.private_key.as_ref().unwrap().to_vec(),
+    }
+}
+
+/// Registers a bank under an identity, and returns a function's worth of its epoch.
+async fn register(store: &TestStore, id: &str, authority: &str, subject: &str) {
+    let mut tx = store.db.begin("test").await.unwrap();
+    let text = |value: &str| Arg::Text(value.into());
+    tx.execute(
+        "INSERT INTO clients (id, name, kind, authority_id, subject, auth_methods, jwks, scopes, limits, max_pending, epoch, state, registered_at, state_changed_at)
+         VALUES ($1, $2, 'bank', $3, $4, '[]', NULL, '[]', '{}', 10, 1, 'active', 0, 0)",
+        vec![text(id), text(id), text(authority), text(subject)],
+    )
+    .await
+    .unwrap();
+    tx.commit().await.unwrap();
+}
+
+struct Number(i64);
+
+impl<'r> sqlx::FromRow<'r, sqlx::sqlite::SqliteRow> for Number {
+    fn from_row(row: &'r sqlx::sqlite::SqliteRow) -> Result<Self, sqlx::Error> {
+        sqlx::Row::try_get(row, 0).map(Self)
+    }
+}
+
+impl<'r> sqlx::FromRow<'r, sqlx::postgres::PgRow> for Number {
+    fn from_row(row: &'r sqlx::postgres::PgRow) -> Result<Self, sqlx::Error> {
+        sqlx::Row::try_get(row, 0).map(Self)
+    }
+}
+
+async fn epoch(store: &TestStore, id: &str) -> i64 {
+    let sql = "SELECT epoch FROM clients WHERE id = $1";
+    store.db.read("test").fetch_one::<Number>(sql, vec![Arg::Text(id.into())]).await.unwrap().0
+}
+
+async fn change(store: &TestStore) -> i64 {
+    medcredit::store::changes::current(&store.db).await.unwrap()
+}
