@@ -1,6 +1,6 @@
 //! `medcredit config check|print`.
 
-use std::{io::Write, path::Path};
+use std::io::Write;
 
 use super::Context;
 use crate::config::Config;
@@ -21,20 +21,20 @@ enum Verb {
 }
 
 /// Runs the command.
-pub(super) async fn run(args: ConfigCommand, ctx: &Context) -> anyhow::Result<()> {
+pub(super) fn run(args: &ConfigCommand, ctx: &Context) -> anyhow::Result<()> {
     match args.verb {
         Verb::Check => {
             ctx.config()?;
             writeln!(ctx.out(), "The configuration can be used. `medcredit doctor` looks at what it points to.")?;
         }
-        Verb::Print => match &ctx.config_file {
-            // What is printed holds no secret: sections hold only the paths of files that do.
-            Some(file) => write!(ctx.out(), "{}", Config::load(file)?.to_toml()?)?,
-            None => {
-                Config::defaults(Path::new("."))?;
-                write!(ctx.out(), "{}", crate::config::DEFAULTS)?;
-            }
-        },
+        Verb::Print => {
+            let text = match &ctx.config_file {
+                // It holds no secret: sections hold only the paths of files that do.
+                Some(file) => Config::load(file)?.to_toml()?,
+                None => crate::config::DEFAULTS.to_owned(),
+            };
+            write!(ctx.out(), "{text}")?;
+        }
     }
     Ok(())
 }

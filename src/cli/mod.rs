@@ -58,7 +58,7 @@ impl Command {
         match self {
             Self::Serve(args) => serve::run(args, ctx).await,
             Self::Migrate(args) => migrate::run(args, ctx).await,
-            Self::Config(args) => config::run(args, ctx).await,
+            Self::Config(args) => config::run(&args, ctx),
             Self::Doctor(args) => doctor::run(args, ctx).await,
         }
     }
@@ -111,20 +111,21 @@ fn complain(ctx: &Context, error: &anyhow::Error) -> u8 {
         // Whoever read the output, such as `head`, has seen enough.
         return DONE;
     }
-    let mut text = format!("medcredit: {error}\n");
+    let mut lines = vec![format!("medcredit: {error}")];
     let mut said = error.to_string();
     for cause in error.chain().skip(1) {
         let cause = cause.to_string();
         // Some libraries repeat their cause in their own text.
         if !said.ends_with(&cause) {
-            text.push_str(&format!("  because: {cause}\n"));
+            lines.push(format!("  because: {cause}"));
         }
         said = cause;
     }
-    let _ = std::io::Write::write_all(&mut ctx.err(), text.as_bytes());
-    if error.chain().any(|cause| cause.is::<ConfigError>()) {
+    lines.push(String::new());
+    let _ = std::io::Write::write_all(&mut ctx.err(), lines.join("\n").as_bytes());
+    if error.chain().any(<dyn std::error::Error>::is::<ConfigError>) {
         BAD_CONFIGURATION
-    } else if error.chain().any(|cause| cause.is::<Usage>()) {
+    } else if error.chain().any(<dyn std::error::Error>::is::<Usage>) {
         WRONG_USAGE
     } else {
         FAILED

@@ -131,7 +131,7 @@ fn resolve(value: &mut DeValue<'_>, path: bool, directory: &Path) {
         DeValue::Table(below) => resolve_paths(below, directory),
         DeValue::Array(items) => items.iter_mut().for_each(|item| resolve(item.get_mut(), path, directory)),
         DeValue::String(text) if path => {
-            *text = Cow::Owned(directory.join(text.as_ref()).to_string_lossy().into_owned())
+            *text = Cow::Owned(directory.join(text.as_ref()).to_string_lossy().into_owned());
         }
         _ => {}
     }

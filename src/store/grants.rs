@@ -61,15 +61,13 @@ pub async fn grant(db: &Db, role: &str) -> Result<(), DbError> {
     if !plain || role.is_empty() || role.len() > 63 || role.starts_with(|first: char| first.is_ascii_digit()) {
         return Err(DbError::Setup(format!("{role:?} is not a role's name of lower-case letters, digits and _")));
     }
-    let mut script = format!(
-        "REVOKE ALL ON ALL TABLES IN SCHEMA core, bulk FROM \"{role}\";\n\
-         REVOKE ALL ON SCHEMA core, bulk FROM \"{role}\";\n\
-         GRANT USAGE ON SCHEMA core, bulk TO \"{role}\";\n"
-    );
-    for (table, rights) in RIGHTS {
-        script.push_str(&format!("GRANT {rights} ON {table} TO \"{role}\";\n"));
-    }
+    let mut lines = vec![
+        format!("REVOKE ALL ON ALL TABLES IN SCHEMA core, bulk FROM \"{role}\";"),
+        format!("REVOKE ALL ON SCHEMA core, bulk FROM \"{role}\";"),
+        format!("GRANT USAGE ON SCHEMA core, bulk TO \"{role}\";"),
+    ];
+    lines.extend(RIGHTS.iter().map(|(table, rights)| format!("GRANT {rights} ON {table} TO \"{role}\";")));
     let mut tx = db.begin("grants").await?;
-    tx.script(script).await?;
+    tx.script(lines.join("\n")).await?;
     tx.commit().await
 }
