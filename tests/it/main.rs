@@ -1,4 +1,5 @@
 //! Tests through the front door: one binary, one module per matter.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 #![expect(unreachable_pub, reason = "a test binary exports nothing; `pub` here says what other modules may use")]
 
 mod support;

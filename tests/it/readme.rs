@@ -55,10 +55,9 @@ fn no_link_to_a_file_is_broken() {
     for name in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"] {
         for word in read(name).split(|c: char| c.is_whitespace() || "(),:;`".contains(c)) {
             let word = word.trim_end_matches('.');
-            let local = word.ends_with(".md")
-                || word.starts_with("docs/")
-                || word.starts_with("src/")
-                || word.starts_with("tests/");
+            let folders = ["docs/", "src/", "tests/", "config/", "migrations/"];
+            let page = Path::new(word).extension().is_some_and(|end| end == "md");
+            let local = page || folders.iter().any(|folder| word.starts_with(folder));
             if local && !word.contains('*') {
                 assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(word).exists(), "{name} mentions {word}");
             }

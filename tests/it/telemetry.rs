@@ -32,9 +32,8 @@ fn a_monitoring_system_reads_metrics_and_health() {
         let (health, metrics) = (Health::new(), install_metrics());
         let well = Arc::new(AtomicBool::new(true));
         let state = Arc::clone(&well);
-        health.require("changes", move || match state.load(Ordering::SeqCst) {
-            true => Ok(()),
-            false => Err("no news for 1.2 s".into()),
+        health.require("changes", move || {
+            state.load(Ordering::SeqCst).then_some(()).ok_or_else(|| "no news for 1.2 s".into())
         });
         let (stop, stopped) = oneshot::channel::<()>();
         let telemetry = Telemetry { metrics, health: health.clone() };

@@ -34,7 +34,7 @@ fn secret(path: &Path, text: &str) {
 }
 
 /// A directory as an operator should have it.
-async fn site(config: &str) -> Site {
+fn site(config: &str) -> Site {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("gateway.toml");
     fs::write(&path, config).unwrap();
@@ -45,15 +45,15 @@ async fn site(config: &str) -> Site {
 }
 
 async fn sqlite_site() -> Site {
-    let site = site("").await;
+    let site = site("");
     medcredit(&["migrate", "--config", &site.config]).await.done();
     site
 }
 
-async fn postgres_site(extra: &str) -> Site {
-    let site = site("[store]\nengine = 'postgres'\nurl_file = 'url'\n").await;
+async fn postgres_site() -> Site {
+    let site = site("[store]\nengine = 'postgres'\nurl_file = 'url'\n");
     let database = cluster().migrated_database().await;
-    secret(&site.path("url"), &format!("{}{extra}\n", cluster().url(&database)));
+    secret(&site.path("url"), &format!("{}\n", cluster().url(&database)));
     site
 }
 
@@ -66,7 +66,7 @@ async fn bad(site: &Site) -> String {
 #[test]
 fn a_sound_gateway_passes_on_both_engines() {
     block_on(async {
-        for site in [sqlite_site().await, postgres_site("").await] {
+        for site in [sqlite_site().await, postgres_site().await] {
             // The private cluster's clock is the real one and the command's stands still, so only SQLite's can be sound.
             let outcome = medcredit(&["doctor", "--config", &site.config]).await;
             let rest: Vec<_> = outcome.out.lines().filter(|line| !line.contains("clock:")).collect();
@@ -113,7 +113,7 @@ fn a_data_directory_open_to_others_is_told() {
 #[test]
 fn a_database_that_is_not_there_is_not_made() {
     block_on(async {
-        let site = site("").await;
+        let site = site("");
         assert!(bad(&site).await.contains("run `medcredit migrate`"));
         assert!(!site.path("data").exists(), "an examination changes nothing");
     });
@@ -124,7 +124,7 @@ fn a_database_that_is_not_there_is_not_made() {
 fn a_database_that_does_not_sync_is_bad() {
     block_on(async {
         for setting in ["off", "local", "remote_write"] {
-            let site = postgres_site("").await;
+            let site = postgres_site().await;
             let url = fs::read_to_string(site.path("url")).unwrap();
             let db = Db::open_postgres(url.trim(), 1).await.unwrap();
             let name: (String,) = db.read("test").fetch_one("SELECT current_database()::text", vec![]).await.unwrap();
@@ -154,7 +154,7 @@ fn a_clock_behind_the_ledger_is_bad() {
 #[test]
 fn a_clock_apart_from_the_database_servers_is_bad() {
     block_on(async {
-        let site = postgres_site("").await;
+        let site = postgres_site().await;
         assert!(bad(&site).await.contains("the database server's shows"));
     });
 }

@@ -58,6 +58,10 @@ const POSTGRES_REFERENCES: &str = "
     FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid JOIN pg_class r ON r.oid = c.confrelid
     JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = c.conkey[1] WHERE c.contype = 'f'";
 
+type Columns = (String, String, String, i64);
+type Unique = (String, String);
+type Reference = (String, String, String);
+
 async fn set<T: Ord + medcredit::store::Record>(db: &Db, sqlite: &'static str, postgres: &'static str) -> BTreeSet<T> {
     let sql = match db.engine() {
         Engine::Sqlite => sqlite,
@@ -70,18 +74,15 @@ async fn set<T: Ord + medcredit::store::Record>(db: &Db, sqlite: &'static str, p
 fn the_schemas_of_both_engines_are_equivalent() {
     block_on(async {
         let (a, b) = (TestStore::sqlite().await.db, TestStore::postgres().await.db);
-        type Columns = (String, String, String, i64);
         let (left, right) = (
             set::<Columns>(&a, SQLITE_COLUMNS, POSTGRES_COLUMNS).await,
             set(&b, SQLITE_COLUMNS, POSTGRES_COLUMNS).await,
         );
         assert_eq!(left.symmetric_difference(&right).collect::<Vec<_>>(), Vec::<&Columns>::new());
         assert!(left.len() > 100, "the catalogues were read");
-        type Unique = (String, String);
         let (left, right) =
             (set::<Unique>(&a, SQLITE_UNIQUE, POSTGRES_UNIQUE).await, set(&b, SQLITE_UNIQUE, POSTGRES_UNIQUE).await);
         assert_eq!(left.symmetric_difference(&right).collect::<Vec<_>>(), Vec::<&Unique>::new());
-        type Reference = (String, String, String);
         let (left, right) = (
             set::<Reference>(&a, SQLITE_REFERENCES, POSTGRES_REFERENCES).await,
             set(&b, SQLITE_REFERENCES, POSTGRES_REFERENCES).await,
@@ -118,7 +119,7 @@ both_engines! {
     async fn the_ledger_refuses_to_be_rewritten(store: TestStore) {
         let rows = [
             "INSERT INTO ledger_entries (id, type, body, leaf_hash, committed_at) VALUES ('ent_1', 't', '{}', $1, 1)",
-            "INSERT INTO ledger_tiles (level, tile_index, hashes) VALUES (0, 0, $1)",
+            "INSERT INTO ledger_tiles (level, tile_index, hashes, root) VALUES (0, 0, $1, $1)",
             "INSERT INTO ledger_checkpoints (tree_size, root, note, sealed_at) VALUES (1, $1, 'n', 1)",
         ];
         let mut tx = store.db.begin("test").await.unwrap();

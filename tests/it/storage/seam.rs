@@ -8,7 +8,11 @@ use medcredit::{
 use crate::support::{TestStore, both_engines};
 
 const KEEP: &str = "/* test::keep */ INSERT INTO settings (name, value) VALUES ($1, $2)";
+const SET: &str = "/* test::set */ UPDATE settings SET value = $2 WHERE name = $1";
 const VALUE: &str = "/* test::value */ SELECT value FROM settings WHERE name = $1";
+
+/// A row with each kind of column that may be null.
+type Nullable = (Vec<u8>, Option<String>, Option<Vec<u8>>, Option<i64>);
 
 fn texts(values: &[&str]) -> Vec<Arg> {
     values.iter().map(|value| Arg::from(*value)).collect()
@@ -67,9 +71,8 @@ both_engines! {
         let bare = vec![Arg::from("bare"), Arg::from(vec![1u8]), Arg::from(None::<String>), Arg::from(None::<Vec<u8>>), Arg::from(None::<Timestamp>)];
         tx.execute(keys, bare).await.unwrap();
         tx.commit().await.unwrap();
-        type Row = (Vec<u8>, Option<String>, Option<Vec<u8>>, Option<i64>);
         let sql = "SELECT certificate, crl_file, crl, crl_this_update_at FROM authorities ORDER BY id DESC";
-        let rows: Vec<Row> = store.db.read("test").fetch_all(sql, vec![]).await.unwrap();
+        let rows: Vec<Nullable> = store.db.read("test").fetch_all(sql, vec![]).await.unwrap();
         assert_eq!(rows, [(vec![], Some(String::new()), Some(vec![]), Some(0)), (vec![1], None, None, None)]);
     }
 
@@ -116,7 +119,6 @@ both_engines! {
         let other = store.reopen().await;
         keep(&store.db, "a", "1").await.unwrap();
         keep(&store.db, "b", "1").await.unwrap();
-        const SET: &str = "UPDATE settings SET value = $2 WHERE name = $1";
         let mut first = store.db.begin("first").await.unwrap();
         first.execute(SET, texts(&["a", "first"])).await.unwrap();
         let second = tokio::spawn(async move {

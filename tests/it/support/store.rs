@@ -66,9 +66,4 @@ impl TestStore {
         }
         .expect("the store opens again")
     }
-
-    /// Where the store is, for tests of commands and of files.
-    pub const fn place(&self) -> &Place {
-        &self.place
-    }
 }
