@@ -1,1 +1,57 @@
-//! (room to be filled)
+//! Grading: a round of a kind of subject by half-year, from a trial that nobody outside sees to the grades banks read.
+//!
+//! What holds here: a run reads one set of accepted imports and says by digests what it read, by which model, and what
+//! came of it (I5); its results are seen by nobody outside until [`Rounds::publish`] puts them in force, in one
+//! transaction with the end of the round before. [`current`] tells the five answers that a grade question can have
+//! apart, from one statement, so that a reader sees the old round or the new one and never a mixture.
+//!
+//! Not known here: who asks, and whether they may.
+
+mod canonical;
+mod current;
+mod eligibility;
+mod error;
+mod explain;
+mod library;
+mod publish;
+mod report;
+mod run;
+
+use crate::{
+    domain::{clock::SharedClock, rng::SharedEntropy},
+    store::Db,
+};
+
+pub use current::{CurrentAssessment, GoodStanding, GradeWord, Grades, current, in_good_standing};
+pub use error::GradingError;
+pub use explain::Explained;
+pub use library::{InForce, Library, LibraryError};
+pub use publish::Published;
+pub use report::{GradeCount, Report};
+pub use run::RunDone;
+
+/// Rounds over a store.
+#[derive(Debug, Clone)]
+pub struct Rounds {
+    db: Db,
+    clock: SharedClock,
+    entropy: SharedEntropy,
+}
+
+impl Rounds {
+    /// Rounds over a store, timed by a clock, with ids from a source of randomness.
+    pub const fn new(db: Db, clock: SharedClock, entropy: SharedEntropy) -> Self {
+        Self { db, clock, entropy }
+    }
+}
+
+/// A run's results that nobody outside sees.
+const TRIAL: &str = "trial";
+/// A run whose results subjects may object to before they count (预评定).
+const PREASSESSMENT: &str = "preassessment";
+/// A run in force: a round.
+const PUBLISHED: &str = "published";
+/// The status of a rated subject.
+const GRADED: &str = "graded";
+/// The status of a subject that takes no part.
+const NOT_RATED: &str = "not_rated";

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::{
     evaluate::{Assessment, Finding},
-    model::{Indicator, Missing, Model, ScoreForm, SubjectDay, ValueForm},
+    model::{Indicator, Missing, Model, ModelFile, ScoreForm, SubjectDay, ValueForm},
 };
 
 /// An indicator's rule in one line: what is measured, how it earns points, what happens without data.
@@ -100,16 +100,16 @@ pub fn describe_model(model: &Model) -> String {
 }
 
 /// An assessment told indicator by indicator, with subtotals by level.
-pub fn describe_assessment(model: &Model, assessment: &Assessment) -> String {
+pub fn describe_assessment(model: &ModelFile, assessment: &Assessment) -> String {
     let mut out = String::new();
-    let grade = model.scheme().grade(&assessment.grade);
+    let grade = model.scheme.grade(&assessment.grade);
     let word = grade.map_or("", |grade| grade.name_zh.as_str());
-    let _ = writeln!(out, "{} points of {}: {} {word}", assessment.points, model.file().total, assessment.grade);
+    let _ = writeln!(out, "{} points of {}: {} {word}", assessment.points, model.total, assessment.grade);
     let points_of = |test: &dyn Fn(u16) -> bool| {
         let sum = assessment.findings.iter().filter(|finding| test(finding.no)).map(|finding| finding.points.0).sum();
         crate::domain::money::MilliPoints(sum)
     };
-    for level1 in &model.file().level1 {
+    for level1 in &model.level1 {
         let in_level1 =
             |no| level1.level2.iter().flat_map(|level2| &level2.indicator).any(|indicator| indicator.no == no);
         let _ = writeln!(out, "{} {} of {}", level1.name_zh, points_of(&in_level1), level1.weight);

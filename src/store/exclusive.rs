@@ -20,9 +20,9 @@ const TRY_LOCK: &str =
 /// The right to do one kind of work alone. Dropped, it is free for others.
 #[derive(Debug)]
 pub struct Exclusive {
-    // Held for what their drop does.
+    // Both are held for what their drop does.
     _file: Option<File>,
-    _tx: Option<Tx>,
+    tx: Option<Tx>,
 }
 
 impl Exclusive {
@@ -31,15 +31,23 @@ impl Exclusive {
         let Some(directory) = db.directory() else {
             let mut tx = db.begin("exclusive").await?;
             let row: LockedRow = tx.fetch_one(TRY_LOCK, args![name]).await?;
-            return Ok(row.locked.then_some(Self { _file: None, _tx: Some(tx) }));
+            return Ok(row.locked.then_some(Self { _file: None, tx: Some(tx) }));
         };
         let path: PathBuf = directory.join(format!("{name}.lock"));
         let failed = |error: std::io::Error| DbError::Setup(format!("{}: {error}", path.display()));
         let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Self { _file: Some(file), _tx: None })),
+            Ok(()) => Ok(Some(Self { _file: Some(file), tx: None })),
             Err(std::fs::TryLockError::WouldBlock) => Ok(None),
             Err(std::fs::TryLockError::Error(error)) => Err(failed(error)),
+        }
+    }
+
+    /// Gives the lock up, and returns when it is free. A drop frees it too, on PostgreSQL only some time after.
+    pub async fn release(self) -> Result<(), DbError> {
+        match self.tx {
+            Some(tx) => tx.commit().await,
+            None => Ok(()),
         }
     }
 }

@@ -17,6 +17,8 @@ pub mod grants;
 pub mod keys;
 pub mod ledger;
 pub mod migrations;
+pub mod records_read;
+pub mod runs;
 pub mod settlements;
 pub mod tokens;
 

@@ -8,6 +8,7 @@ mod architecture;
 mod authority;
 mod cli;
 mod config;
+mod grading;
 mod ledger;
 mod listener;
 mod logs;

@@ -78,11 +78,11 @@ fn assessments_read_as_they_did() {
             "{}: {}\n{}",
             input.display(),
             case.about,
-            describe_assessment(&model, &assessment)
+            describe_assessment(model.file(), &assessment)
         );
         let mut told = String::new();
         writeln!(told, "{}\n{} of {}", case.about, case.period, model.id()).unwrap();
-        told.push_str(&describe_assessment(&model, &assessment));
+        told.push_str(&describe_assessment(model.file(), &assessment));
         let golden = input.with_extension("txt");
         if write {
             std::fs::write(&golden, &told).unwrap();

@@ -1,0 +1,111 @@
+//! Digests of what a run read, by which model, and what came of it: the same for the same content, in whatever order it
+//! came and on whatever engine it lay (I5).
+
+use std::collections::BTreeMap;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use data_encoding::HEXLOWER;
+
+use super::eligibility::Standing;
+use crate::{
+    scoring::{Catalogue, Measures},
+    store::runs::ResultRow,
+};
+
+/// A digest of a list of fields, each with its length before it, so that no two lists look alike.
+struct Fields(Context);
+
+impl Fields {
+    fn new(matter: &str) -> Self {
+        let mut fields = Self(Context::new(&SHA256));
+        fields.text(matter);
+        fields
+    }
+
+    fn text(&mut self, text: &str) {
+        self.0.update(&u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes());
+        self.0.update(text.as_bytes());
+    }
+
+    /// Absent and empty are different.
+    fn optional(&mut self, text: Option<&str>) {
+        self.text(if text.is_some() { "+" } else { "-" });
+        self.text(text.unwrap_or_default());
+    }
+
+    fn hex(self) -> String {
+        HEXLOWER.encode(self.0.finish().as_ref())
+    }
+}
+
+/// Digests by subject, from which one over all of them is made in the order of codes.
+#[derive(Debug, Default)]
+pub(super) struct BySubject(BTreeMap<String, String>);
+
+impl BySubject {
+    pub(super) fn add(&mut self, subject: &str, digest: String) {
+        self.0.insert(subject.to_owned(), digest);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The digest over all subjects.
+    pub(super) fn all(&self, matter: &str) -> String {
+        let mut fields = Fields::new(matter);
+        for (subject, digest) in &self.0 {
+            fields.text(subject);
+            fields.text(digest);
+        }
+        fields.hex()
+    }
+}
+
+/// The digest of a model's canonical form.
+pub(super) fn model(canonical: &str) -> String {
+    let mut context = Context::new(&SHA256);
+    context.update(canonical.as_bytes());
+    HEXLOWER.encode(context.finish().as_ref())
+}
+
+/// The digest of what was read of one subject: its file, and its facts if it takes part. Neither the import that brought
+/// a fact nor its line is in it.
+pub(super) fn input(standing: &Standing, measures: Option<&Measures>, catalogue: &Catalogue) -> String {
+    let mut fields = Fields::new("medcredit input 1");
+    let (agreement, licence) = standing.words();
+    fields.text(&standing.code);
+    fields.optional(standing.agreement_signed_on.map(|day| day.to_string()).as_deref());
+    fields.text(agreement);
+    fields.text(licence);
+    if let Some(measures) = measures {
+        let id = |place: usize| catalogue.measures().get(place).map_or("", |measure| measure.id.as_str());
+        let mut facts: Vec<_> = measures
+            .facts()
+            .iter()
+            .map(|fact| (id(fact.measure), fact.occurred_on, &fact.source, &fact.reference, fact.value))
+            .collect();
+        // By the measure's name, not by its place in the catalogue, which may be put in another order.
+        facts.sort();
+        for (measure, day, source, reference, value) in facts {
+            fields.text(measure);
+            fields.text(&day.to_string());
+            fields.text(source);
+            fields.text(reference);
+            fields.text(&value.to_string());
+        }
+    }
+    fields.hex()
+}
+
+/// The digest of what came of one subject.
+pub(super) fn outcome(result: &ResultRow) -> String {
+    let mut fields = Fields::new("medcredit outcome 1");
+    fields.text(&result.subject_code);
+    fields.text(&result.status);
+    fields.optional(result.reason.as_deref());
+    fields.optional(result.grade.as_deref());
+    fields.optional(result.points.map(|points| points.to_string()).as_deref());
+    fields.text(&result.explanation);
+    fields.hex()
+}

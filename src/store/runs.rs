@@ -1,0 +1,358 @@
+//! Grading runs: their models, working results, published assessments, and what banks are told of them.
+
+use super::{DbError, Read, Tx, args, record};
+use crate::domain::Timestamp;
+
+record! {
+    /// A run as it is kept.
+    pub struct RunRow {
+        /// Its id.
+        pub id: String,
+        /// The model's id.
+        pub model_id: String,
+        /// The model as it was.
+        pub model_digest: String,
+        /// The scheme's id.
+        pub scheme: String,
+        /// The kind of subject.
+        pub kind: String,
+        /// The half-year.
+        pub period: String,
+        /// trial, preassessment, published or superseded.
+        pub state: String,
+        /// Over everything that was read.
+        pub input_digest: String,
+        /// Over everything that came of it.
+        pub outcome_digest: String,
+        /// How many subjects it covers.
+        pub subject_count: i64,
+        /// When it was made.
+        pub created_at: i64,
+        /// When it was published.
+        pub published_at: Option<i64>,
+        /// The last day on which a grade of the round is good.
+        pub valid_until_on: Option<String>,
+    }
+}
+
+record! {
+    /// What a run found for a subject.
+    pub struct ResultRow {
+        /// The subject.
+        pub subject_code: String,
+        /// graded or not_rated.
+        pub status: String,
+        /// Why it was not rated.
+        pub reason: Option<String>,
+        /// The grade's code.
+        pub grade: Option<String>,
+        /// The total, in thousandths.
+        pub points: Option<i64>,
+        /// How it came about, as JSON.
+        pub explanation: String,
+    }
+}
+
+record! {
+    /// How many subjects of a run came to the same.
+    pub struct CountRow {
+        /// graded or not_rated.
+        pub status: String,
+        /// Why they were not rated.
+        pub reason: Option<String>,
+        /// The grade's code.
+        pub grade: Option<String>,
+        /// How many.
+        pub number: i64,
+    }
+}
+
+record! {
+    /// What is published of a subject, or that nothing is; one row for each scheme with a round.
+    pub struct CurrentRow {
+        /// The publication number at the moment of reading.
+        pub publication: i64,
+        /// The subject.
+        pub subject_code: String,
+        /// Its kind.
+        pub kind: String,
+        /// Its name.
+        pub name: String,
+        /// Its USCC.
+        pub uscc: Option<String>,
+        /// The version of its file.
+        pub subject_version: i64,
+        /// Whether an objection is open.
+        pub under_objection: i64,
+        /// The round, where one of its kind is published and covers it.
+        pub run_id: Option<String>,
+        /// The round's model.
+        pub model_id: Option<String>,
+        /// The same as it was.
+        pub model_digest: Option<String>,
+        /// The round's half-year.
+        pub period: Option<String>,
+        /// The round's last day.
+        pub valid_until_on: Option<String>,
+        /// The version of the assessment.
+        pub assessment_version: Option<i64>,
+        /// graded or not_rated.
+        pub status: Option<String>,
+        /// Why it was not rated.
+        pub reason: Option<String>,
+        /// The grade's code.
+        pub grade: Option<String>,
+        /// The total, in thousandths.
+        pub points: Option<i64>,
+        /// When the assessment was made.
+        pub made_at: Option<i64>,
+    }
+}
+
+record! {
+    /// What of a subject's file decides whether it is rated.
+    pub struct SubjectRow {
+        /// The subject.
+        pub code: String,
+        /// When its agreement was signed.
+        pub agreement_signed_on: Option<String>,
+        /// active, ended_by_subject, ended_by_bureau or suspended.
+        pub agreement_status: String,
+        /// active, suspended or revoked.
+        pub licence_status: String,
+    }
+}
+
+record! { struct BodyRow { body: String } }
+record! { struct IdRow { id: String } }
+record! { struct NumberRow { number: i64 } }
+
+const KEEP_MODEL: &str = "/* runs::keep_model */
+    INSERT INTO models (digest, model_id, body, seen_at) VALUES ($1, $2, $3, $4) ON CONFLICT (digest) DO NOTHING";
+
+/// Keeps a model as it is, once.
+pub async fn keep_model(tx: &mut Tx, digest: &str, model_id: &str, body: &str, now: Timestamp) -> Result<(), DbError> {
+    tx.execute(KEEP_MODEL, args![digest, model_id, body, now]).await.map(|_| ())
+}
+
+const MODEL_BODY: &str = "/* runs::model_body */ SELECT body FROM models WHERE digest = $1";
+
+/// A model as it was, by its digest.
+pub async fn model_body(read: &Read<'_>, digest: &str) -> Result<Option<String>, DbError> {
+    let row: Option<BodyRow> = read.fetch_optional(MODEL_BODY, args![digest]).await?;
+    Ok(row.map(|row| row.body))
+}
+
+const INSERT: &str = "/* runs::insert */
+    INSERT INTO runs (id, model_id, model_digest, scheme, kind, period, state, input_digest, outcome_digest,
+                      subject_count, created_at, published_at, valid_until_on)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+
+/// Adds a run. From here on its results can be seen.
+pub async fn insert(tx: &mut Tx, run: &RunRow) -> Result<(), DbError> {
+    let args = args![
+        &run.id,
+        &run.model_id,
+        &run.model_digest,
+        &run.scheme,
+        &run.kind,
+        &run.period,
+        &run.state,
+        &run.input_digest,
+        &run.outcome_digest,
+        run.subject_count,
+        run.created_at,
+        run.published_at,
+        run.valid_until_on.as_deref(),
+    ];
+    tx.execute(INSERT, args).await.map(|_| ())
+}
+
+const FIND: &str = "/* runs::find */
+    SELECT id, model_id, model_digest, scheme, kind, period, state, input_digest, outcome_digest, subject_count,
+           created_at, published_at, valid_until_on
+    FROM runs WHERE id = $1";
+
+/// A run by its id.
+pub async fn find(read: &Read<'_>, id: &str) -> Result<Option<RunRow>, DbError> {
+    read.fetch_optional(FIND, args![id]).await
+}
+
+/// A run by its id, as it is inside a transaction.
+pub async fn find_in(tx: &mut Tx, id: &str) -> Result<Option<RunRow>, DbError> {
+    tx.fetch_optional(FIND, args![id]).await
+}
+
+const LIST: &str = "/* runs::list */
+    SELECT id, model_id, model_digest, scheme, kind, period, state, input_digest, outcome_digest, subject_count,
+           created_at, published_at, valid_until_on
+    FROM runs ORDER BY created_at DESC, id DESC";
+
+/// Every run, latest first.
+pub async fn list(read: &Read<'_>) -> Result<Vec<RunRow>, DbError> {
+    read.fetch_all(LIST, args![]).await
+}
+
+const PUBLISHED: &str = "/* runs::published */
+    SELECT id, model_id, model_digest, scheme, kind, period, state, input_digest, outcome_digest, subject_count,
+           created_at, published_at, valid_until_on
+    FROM runs WHERE kind = $1 AND scheme = $2 AND state = 'published'";
+
+/// The round of a kind and scheme that is in force.
+pub async fn published(tx: &mut Tx, kind: &str, scheme: &str) -> Result<Option<RunRow>, DbError> {
+    tx.fetch_optional(PUBLISHED, args![kind, scheme]).await
+}
+
+const SUPERSEDE: &str = "/* runs::supersede */ UPDATE runs SET state = 'superseded' WHERE kind = $1 AND scheme = $2 AND state = 'published'";
+
+/// Takes the round in force out of force.
+pub async fn supersede(tx: &mut Tx, kind: &str, scheme: &str) -> Result<u64, DbError> {
+    tx.execute(SUPERSEDE, args![kind, scheme]).await
+}
+
+const PUBLISH: &str = "/* runs::publish */
+    UPDATE runs SET state = 'published', published_at = $2, valid_until_on = $3
+    WHERE id = $1 AND state IN ('trial', 'preassessment')";
+
+/// Puts a run in force; tells whether it could still be.
+pub async fn publish(tx: &mut Tx, id: &str, now: Timestamp, valid_until: &str) -> Result<bool, DbError> {
+    Ok(tx.execute(PUBLISH, args![id, now, valid_until]).await? == 1)
+}
+
+const RAISE_PUBLICATION: &str =
+    "/* runs::raise_publication */ UPDATE publication SET number = number + 1 WHERE id = 1 RETURNING number";
+const RAISE_CHANGES: &str =
+    "/* runs::raise_changes */ UPDATE change_counter SET number = number + 1 WHERE id = 1 RETURNING number";
+
+/// Raises the numbers that appends compare and other processes watch; returns the publication's.
+pub async fn raise_publication(tx: &mut Tx) -> Result<i64, DbError> {
+    let publication: NumberRow = tx.fetch_one(RAISE_PUBLICATION, args![]).await?;
+    let _: NumberRow = tx.fetch_one(RAISE_CHANGES, args![]).await?;
+    Ok(publication.number)
+}
+
+const BANKS: &str = "/* runs::banks */ SELECT id FROM clients";
+
+/// Every client whose answers may rest on grades.
+pub async fn banks(tx: &mut Tx) -> Result<Vec<String>, DbError> {
+    let rows: Vec<IdRow> = tx.fetch_all(BANKS, args![]).await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
+const INSERT_ASSESSMENTS: &str = "/* runs::insert_assessments */
+    INSERT INTO assessments (run_id, subject_code, version, status, reason, grade, points, made_at)
+    SELECT CAST($2 AS TEXT), value->>'code', 1, value->>'status', value->>'reason', value->>'grade',
+           CAST(value->>'points' AS BIGINT), CAST($3 AS BIGINT)
+    FROM json_rows($1)";
+
+/// Adds the first version of assessments of a run. They are seen once the run is published.
+pub async fn insert_assessments(
+    tx: &mut Tx,
+    run_id: &str,
+    results: &[ResultRow],
+    now: Timestamp,
+) -> Result<u64, DbError> {
+    let rows = results.iter().map(|row| {
+        serde_json::json!({ "code": row.subject_code, "status": row.status, "reason": row.reason, "grade": row.grade,
+                            "points": row.points })
+    });
+    let rows = serde_json::Value::Array(rows.collect()).to_string();
+    tx.execute(INSERT_ASSESSMENTS, args![rows, run_id, now]).await
+}
+
+const INSERT_RESULTS: &str = "/* runs::insert_results */
+    INSERT INTO bulk.results (run_id, subject_code, status, reason, grade, points, explanation)
+    SELECT CAST($2 AS TEXT), value->>'code', value->>'status', value->>'reason', value->>'grade',
+           CAST(value->>'points' AS BIGINT), value->>'explanation'
+    FROM json_rows($1)";
+
+/// Adds working results of a run, in a bulk transaction.
+pub async fn insert_results(tx: &mut Tx, run_id: &str, results: &[ResultRow]) -> Result<u64, DbError> {
+    let rows = results.iter().map(|row| {
+        serde_json::json!({ "code": row.subject_code, "status": row.status, "reason": row.reason, "grade": row.grade,
+                            "points": row.points, "explanation": row.explanation })
+    });
+    let rows = serde_json::Value::Array(rows.collect()).to_string();
+    tx.execute(INSERT_RESULTS, args![rows, run_id]).await
+}
+
+const RESULTS_PAGE: &str = "/* runs::results_page */
+    SELECT subject_code, status, reason, grade, points, explanation FROM bulk.results
+    WHERE run_id = $1 AND subject_code > $2 ORDER BY subject_code LIMIT $3";
+
+/// Results of a run after a subject, in the engine's order of codes.
+pub async fn results_page(read: &Read<'_>, run_id: &str, after: &str, limit: i64) -> Result<Vec<ResultRow>, DbError> {
+    read.fetch_all(RESULTS_PAGE, args![run_id, after, limit]).await
+}
+
+const RESULT: &str = "/* runs::result */
+    SELECT subject_code, status, reason, grade, points, explanation FROM bulk.results
+    WHERE run_id = $1 AND subject_code = $2";
+
+/// What a run found for a subject.
+pub async fn result(read: &Read<'_>, run_id: &str, subject: &str) -> Result<Option<ResultRow>, DbError> {
+    read.fetch_optional(RESULT, args![run_id, subject]).await
+}
+
+const COUNTS: &str = "/* runs::counts */
+    SELECT status, reason, grade, COUNT(*) AS number FROM bulk.results WHERE run_id = $1
+    GROUP BY status, reason, grade";
+
+/// How many subjects of a run came to what.
+pub async fn counts(read: &Read<'_>, run_id: &str) -> Result<Vec<CountRow>, DbError> {
+    read.fetch_all(COUNTS, args![run_id]).await
+}
+
+const ORPHANS: &str = "/* runs::orphans */
+    SELECT DISTINCT b.run_id AS id FROM bulk.results b WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.id = b.run_id)";
+
+/// Ids of results whose run was never finished.
+pub async fn orphans(read: &Read<'_>) -> Result<Vec<String>, DbError> {
+    let rows: Vec<IdRow> = read.fetch_all(ORPHANS, args![]).await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
+const DISCARD: &str = "/* runs::discard_results */ DELETE FROM bulk.results WHERE run_id = $1";
+
+/// Removes the results of a run that was never finished, in a bulk transaction.
+pub async fn discard_results(tx: &mut Tx, run_id: &str) -> Result<u64, DbError> {
+    tx.execute(DISCARD, args![run_id]).await
+}
+
+const SUBJECTS: &str = "/* runs::subjects */
+    SELECT code, agreement_signed_on, agreement_status, licence_status FROM subjects WHERE kind = $1";
+
+/// Every subject of a kind, in no order that can be relied on.
+pub async fn subjects(read: &Read<'_>, kind: &str) -> Result<Vec<SubjectRow>, DbError> {
+    read.fetch_all(SUBJECTS, args![kind]).await
+}
+
+// One statement, so that number and assessments are of one moment: a reader sees the old round or the new one.
+const CURRENT: &str = "/* runs::current */
+    SELECT p.number AS publication, s.code AS subject_code, s.kind, s.name, s.uscc, s.version AS subject_version,
+           s.under_objection, r.id AS run_id, r.model_id, r.model_digest, r.period, r.valid_until_on,
+           a.version AS assessment_version, a.status, a.reason, a.grade, a.points, a.made_at
+    FROM json_rows($1)
+    JOIN publication p ON p.id = 1
+    JOIN subjects s ON s.code = value->>'code'
+    LEFT JOIN (runs r JOIN assessments a ON a.run_id = r.id)
+         ON r.state = 'published' AND r.kind = s.kind AND a.subject_code = s.code
+        AND a.version = (SELECT MAX(b.version) FROM assessments b WHERE b.run_id = r.id AND b.subject_code = s.code)
+    ORDER BY s.code, r.published_at DESC, r.id";
+
+/// What is published of some subjects. Codes that are no subject's are left out.
+pub async fn current(read: &Read<'_>, codes: &[String]) -> Result<Vec<CurrentRow>, DbError> {
+    let mut wanted: Vec<&String> = codes.iter().collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let wanted: Vec<_> = wanted.into_iter().map(|code| serde_json::json!({ "code": code })).collect();
+    read.fetch_all(CURRENT, args![serde_json::Value::Array(wanted).to_string()]).await
+}
+
+const PUBLICATION: &str = "/* runs::publication */ SELECT number FROM publication WHERE id = 1";
+
+/// The number that every publication or correction raises.
+pub async fn publication(read: &Read<'_>) -> Result<i64, DbError> {
+    let row: NumberRow = read.fetch_one(PUBLICATION, args![]).await?;
+    Ok(row.number)
+}

@@ -1,0 +1,219 @@
+//! Rounds: from accepted records to what a bank is told, on both engines.
+
+mod digests;
+mod distribution;
+mod refusals;
+mod rounds;
+mod standing;
+
+use std::collections::BTreeMap;
+
+use medcredit::{
+    domain::{Day, HalfYear},
+    grading::{CurrentAssessment, Library, Published, Report, Rounds, RunDone, current},
+    store::{Arg, Db},
+    synthetic::records::{Plan, Size, SubjectSeed, records},
+};
+
+use crate::support::TestStore;
+
+/// The half-years that are over when tests begin.
+pub fn periods() -> [HalfYear; 2] {
+    ["2025-H1".parse().unwrap(), "2025-H2".parse().unwrap()]
+}
+
+/// A bureau with a store: what it has and what it does with it.
+pub struct Bureau {
+    pub store: TestStore,
+    pub library: Library,
+    pub rounds: Rounds,
+}
+
+/// A subject's file as an import leaves it.
+#[derive(Clone)]
+pub struct File {
+    pub code: String,
+    pub signed: Option<&'static str>,
+    pub agreement: &'static str,
+    pub licence: &'static str,
+}
+
+impl File {
+    /// A file with nothing unusual in it.
+    pub fn usual(code: &str) -> Self {
+        Self { code: code.to_owned(), signed: Some("2016-05-04"), agreement: "active", licence: "active" }
+    }
+}
+
+/// One line of records.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Line {
+    pub code: String,
+    pub measure: String,
+    pub value_e4: i64,
+    pub on: String,
+    pub source: String,
+    pub reference: String,
+}
+
+/// A line whose value is in whole units.
+pub fn line(code: &str, measure: &str, value: i64, on: &str) -> Line {
+    Line {
+        code: code.into(),
+        measure: measure.into(),
+        value_e4: value * 10_000,
+        on: on.into(),
+        source: "医保局".into(),
+        reference: format!("{measure}-{on}"),
+    }
+}
+
+impl Bureau {
+    pub fn with(store: TestStore) -> Self {
+        let rounds = Rounds::new(store.db.clone(), store.clock.clone(), store.entropy.clone());
+        Self { store, library: Library::shipped().unwrap(), rounds }
+    }
+
+    pub fn db(&self) -> &Db {
+        &self.store.db
+    }
+
+    /// Accepts subjects' files.
+    pub async fn accept_files(&self, files: &[File]) {
+        let rows: Vec<_> = files
+            .iter()
+            .map(|file| {
+                serde_json::json!({ "code": file.code, "signed": file.signed, "agreement": file.agreement,
+                                    "licence": file.licence })
+            })
+            .collect();
+        let mut tx = self.db().begin("test").await.unwrap();
+        tx.execute(
+            "INSERT INTO subjects (code, kind, name, region, agreement_signed_on, agreement_status, licence_status,
+                                   under_objection, version, import_seq, updated_at)
+             SELECT value->>'code', 'medical_institution', 'synthetic', '330302', value->>'signed', value->>'agreement',
+                    value->>'licence', 0, 1, 1, 1 FROM json_rows($1)",
+            vec![Arg::Text(serde_json::Value::Array(rows).to_string())],
+        )
+        .await
+        .unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// Stages records under an import, and accepts it or not.
+    pub async fn import(&self, seq: i64, lines: &[Line], accepted: bool) {
+        for (nth, page) in lines.chunks(20_000).enumerate() {
+            let rows: Vec<_> = page
+                .iter()
+                .enumerate()
+                .map(|(at, line)| {
+                    serde_json::json!({ "c": line.code, "m": line.measure, "v": line.value_e4, "o": line.on,
+                                        "s": line.source, "r": line.reference, "l": nth * 20_000 + at + 2 })
+                })
+                .collect();
+            let mut tx = self.db().begin_bulk("test").await.unwrap();
+            tx.execute(
+                "INSERT INTO bulk.records (subject_code, measure, occurred_on, import_seq, line, value_e4, source, reference)
+                 SELECT value->>'c', value->>'m', value->>'o', CAST($2 AS BIGINT), CAST(value->>'l' AS BIGINT),
+                        CAST(value->>'v' AS BIGINT), value->>'s', value->>'r' FROM json_rows($1)",
+                vec![Arg::Text(serde_json::Value::Array(rows).to_string()), Arg::Int(seq)],
+            )
+            .await
+            .unwrap();
+            tx.commit().await.unwrap();
+        }
+        let mut tx = self.db().begin("test").await.unwrap();
+        tx.execute(
+            "INSERT INTO imports (seq, id, template, file_name, sha256, row_count, accepted, rejected, state, started_at)
+             VALUES ($1, $2, 'records', 'records.csv', $2, 1, 1, 0, $3, 1)",
+            vec![
+                Arg::Int(seq),
+                Arg::Text(format!("imp_{seq}")),
+                Arg::Text(if accepted { "accepted" } else { "staging" }.into()),
+            ],
+        )
+        .await
+        .unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// Changes a subject's file.
+    pub async fn set(&self, code: &str, sql: &'static str) {
+        let mut tx = self.db().begin("test").await.unwrap();
+        assert_eq!(tx.execute(sql, vec![Arg::Text(code.into())]).await.unwrap(), 1);
+        tx.commit().await.unwrap();
+    }
+
+    pub async fn run(&self, period: HalfYear) -> RunDone {
+        let model = self.library.get("wenzhou-institution").unwrap();
+        self.rounds.run(model, period, &|_, _| ()).await.unwrap()
+    }
+
+    pub async fn publish(&self, run: &RunDone) -> Published {
+        self.rounds.publish(&run.id.to_string(), 1).await.unwrap()
+    }
+
+    pub async fn report(&self, run: &RunDone) -> Report {
+        self.rounds.report(&run.id.to_string()).await.unwrap()
+    }
+
+    /// What a bank would be told of one subject on a day.
+    pub async fn told(&self, code: &str, today: &str) -> CurrentAssessment {
+        let today: Day = today.parse().unwrap();
+        let (_, mut told) = current(self.db(), &[code.to_owned()], today).await.unwrap();
+        assert_eq!(told.len(), 1, "{code} is not known");
+        told.remove(0)
+    }
+}
+
+/// The files and records of a synthetic city of institutions, with the proportions of sizes of a real one.
+pub fn city(count: usize, seed: u64) -> (Vec<File>, Vec<Line>) {
+    let seeds: Vec<SubjectSeed> = (0..count)
+        .map(|nth| SubjectSeed {
+            code: format!("H330302{nth:05}"),
+            size: match nth * 2000 / count {
+                0..14 => Size::Tertiary,
+                14..74 => Size::Secondary,
+                74..294 => Size::Primary,
+                _ => Size::Clinic,
+            },
+            agreement_signed_on: "2016-05-04".parse().unwrap(),
+            rated: true,
+        })
+        .collect();
+    let library = Library::shipped().unwrap();
+    let in_force = library.get("wenzhou-institution").unwrap();
+    let plan = Plan {
+        model: in_force.model,
+        catalogue: in_force.catalogue,
+        subjects: &seeds,
+        periods: &periods(),
+        seed,
+        rows: None,
+    };
+    let mut lines = Vec::new();
+    records::<std::convert::Infallible>(&plan, |row| {
+        lines.push(Line {
+            code: row.subject_code.into(),
+            measure: row.measure.into(),
+            value_e4: row.value.0,
+            on: row.occurred_on.to_string(),
+            source: row.source.into(),
+            reference: row.reference.into(),
+        });
+        Ok(())
+    })
+    .unwrap();
+    (seeds.iter().map(|seed| File::usual(&seed.code)).collect(), lines)
+}
+
+/// The counts of a report by grade, in the scheme's order.
+pub fn counts(report: &Report) -> Vec<i64> {
+    report.grades.iter().map(|grade| grade.count).collect()
+}
+
+/// The grade of each subject that a bank would be told on a day.
+pub async fn grades(bureau: &Bureau, codes: &[String], today: &str) -> BTreeMap<String, String> {
+    let (_, told) = current(bureau.db(), codes, today.parse().unwrap()).await.unwrap();
+    told.into_iter().map(|told| (told.subject_code, told.grade.map(|grade| grade.code).unwrap_or_default())).collect()
+}
