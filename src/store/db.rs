@@ -73,6 +73,17 @@ pub enum DbError {
 
 impl DbError {
     fn of(operation: &'static str, source: sqlx::Error) -> Self {
+        let error = Self::sort(operation, source);
+        let kind = match &error {
+            Self::Contention { .. } => "contention",
+            Self::Constraint { .. } => "constraint",
+            _ => "engine",
+        };
+        metrics::counter!("medcredit_store_errors_total", "operation" => operation, "kind" => kind).increment(1);
+        error
+    }
+
+    fn sort(operation: &'static str, source: sqlx::Error) -> Self {
         // Whoever holds the connections holds them for a transaction.
         if matches!(source, sqlx::Error::PoolTimedOut) {
             return Self::Contention { operation };
@@ -584,6 +595,8 @@ impl Tx {
         .map_err(|source| match DbError::of(operation, source) {
             DbError::Engine { operation, source } => DbError::CommitUnknown { operation, source },
             refused => refused,
-        })
+        })?;
+        metrics::counter!("medcredit_store_commits_total", "operation" => operation).increment(1);
+        Ok(())
     }
 }

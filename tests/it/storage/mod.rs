@@ -1,4 +1,5 @@
 //! The dialect seam and the schema, on both engines.
 
+mod cluster;
 mod migrations;
 mod seam;

@@ -123,6 +123,11 @@ impl Cluster {
         connection.close().await.expect("the connection closes");
     }
 
+    /// Where it lives while it lives.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// The URL of a database, for the role that owns everything.
     pub fn url(&self, database: &str) -> String {
         self.url_as("medcredit", database)
