@@ -279,7 +279,7 @@ fn give_up(batch: Vec<Waiting>, broken: &Broken) {
     if let Some(cause) = std::error::Error::source(error) {
         why = format!("{why}: {cause}");
     }
-    tracing::error!(entries = batch.len(), error = %why, "disclosures could not be recorded: they are not released");
+    tracing::error!(count = batch.len(), error = %why, "disclosures could not be recorded: they are not released");
     for waiting in batch {
         refuse(waiting, &why);
     }

@@ -150,8 +150,11 @@ impl Sealer {
                 Ok(None) => return,
                 Err(error) => {
                     metrics::counter!("medcredit_ledger_seal_failures_total").increment(1);
-                    let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-                    tracing::error!(%error, cause, "the ledger was not sealed");
+                    let mut why = error.to_string();
+                    if let Some(cause) = std::error::Error::source(&error) {
+                        why = format!("{why}: {cause}");
+                    }
+                    tracing::error!(error = %why, "the ledger was not sealed");
                     return;
                 }
             }

@@ -31,11 +31,13 @@ pub const ORIGIN: &str = "gateway.example/ledger/1";
 pub const HOSPITAL: &str = "H33030100001";
 
 /// A bank with a consent over a hospital.
+#[derive(Debug)]
 pub struct World {
     pub store: TestStore,
     pub bank: ClientId,
     pub consent: ConsentId,
     pub signer: SharedSigner,
+    pub pkcs8: Vec<u8>,
     pub directory: tempfile::TempDir,
     entropy: Arc<SeededEntropy>,
 }
@@ -54,7 +56,7 @@ impl World {
         tx.commit().await.unwrap();
         let (bank, consent) = (ClientId::new(&*store.clock, &*entropy), ConsentId::new(&*store.clock, &*entropy));
         let directory = tempfile::tempdir().unwrap();
-        let world = Self { store, bank, consent, signer, directory, entropy };
+        let world = Self { store, bank, consent, signer, pkcs8: pkcs8.to_vec(), directory, entropy };
         world.add_bank(bank).await;
         world.add_consent(bank, consent).await;
         world
@@ -107,37 +109,7 @@ impl World {
     }
 
     pub fn draft_of(&self, bank: ClientId, consent: ConsentId) -> Draft {
-        let facts = DisclosureFacts {
-            id: DisclosureId::new(&*self.store.clock, &*self.entropy),
-            at: self.now(),
-            client_id: bank,
-            consent_id: consent,
-            consent_version: 2,
-            uscc: Some("12330300470500001J".into()),
-            codes: vec![HOSPITAL.into()],
-            purpose: Purpose::PreLoanReview,
-            what: vec![Permission::Settlements, Permission::Grade],
-            period: Some((Month::new(2026, 1).unwrap(), Month::new(2026, 3).unwrap())),
-            publication: 1,
-            content_digest: "sha-256=:ON66ObEKn7BjzZqNrkOxySlAKdjtmQnUGJ58xl1Ehhc=:".into(),
-            interaction: "3b1f7c52-6a0e-4c1d-9c57-1f2f6a5d8e90".into(),
-        };
-        let (entry, opening) = facts.into_entry(&*self.entropy).unwrap();
-        Draft {
-            heads: Heads {
-                client_id: bank,
-                client_epoch: 3,
-                consent_id: consent,
-                consent_version: 2,
-                subjects: vec![(HOSPITAL.into(), 5)],
-                publication: 1,
-                now: self.now(),
-            },
-            budget: Budget { max_fetches: None, per_day: None, day: self.today() },
-            entry,
-            opening,
-            answer: Answer { headers: HeaderMap::new(), body: Bytes::from_static(b"{\"grade\":\"A\"}") },
-        }
+        draft(&*self.store.clock, &*self.entropy, bank, consent)
     }
 
     pub fn recorder(&self) -> Recorder {
@@ -225,6 +197,42 @@ impl World {
 
     pub async fn entries(&self) -> i64 {
         self.count("SELECT CAST(count(*) AS BIGINT) FROM ledger_entries").await
+    }
+}
+
+/// An answer about the hospital.
+pub fn draft(clock: &dyn Clock, entropy: &dyn Entropy, bank: ClientId, consent: ConsentId) -> Draft {
+    let now = clock.now();
+    let facts = DisclosureFacts {
+        id: DisclosureId::new(clock, entropy),
+        at: now,
+        client_id: bank,
+        consent_id: consent,
+        consent_version: 2,
+        uscc: Some("12330300470500001J".into()),
+        codes: vec![HOSPITAL.into()],
+        purpose: Purpose::PreLoanReview,
+        what: vec![Permission::Settlements, Permission::Grade],
+        period: Some((Month::new(2026, 1).unwrap(), Month::new(2026, 3).unwrap())),
+        publication: 1,
+        content_digest: "sha-256=:ON66ObEKn7BjzZqNrkOxySlAKdjtmQnUGJ58xl1Ehhc=:".into(),
+        interaction: "3b1f7c52-6a0e-4c1d-9c57-1f2f6a5d8e90".into(),
+    };
+    let (entry, opening) = facts.into_entry(entropy).unwrap();
+    Draft {
+        heads: Heads {
+            client_id: bank,
+            client_epoch: 3,
+            consent_id: consent,
+            consent_version: 2,
+            subjects: vec![(HOSPITAL.into(), 5)],
+            publication: 1,
+            now,
+        },
+        budget: Budget { max_fetches: None, per_day: None, day: now.day() },
+        entry,
+        opening,
+        answer: Answer { headers: HeaderMap::new(), body: Bytes::from_static(b"{\"grade\":\"A\"}") },
     }
 }
 
