@@ -66,4 +66,9 @@ impl TestStore {
         }
         .expect("the store opens again")
     }
+
+    /// Where the store is, for whoever goes around the seam.
+    pub const fn place(&self) -> &Place {
+        &self.place
+    }
 }
