@@ -4,7 +4,7 @@
 //! wants to know to the [`Context`]'s streams. Exit codes are a promise to scripts: 0 done, 1 the work failed, 2 wrong
 //! usage, 64 bad configuration.
 //!
-//! To add a command: its file, a `mod` line, a variant of [`Command`] and an arm of `Command::run`.
+//! To add a command: its file, a `mod` line, a variant of `Command` and an arm of `Command::run`.
 
 mod config;
 mod context;

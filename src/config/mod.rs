@@ -2,7 +2,7 @@
 //!
 //! `config/gateway.toml` is documentation and default at once: it is compiled in, and the operator's file is laid over it.
 //! Unknown keys and values out of range are errors that name file, line and key. To add a section: a block in
-//! `config/gateway.toml`, a file here with its struct and [`Section`], and a line in [`sections!`].
+//! `config/gateway.toml`, a file here with its struct and [`Section`], and a line in `sections!`.
 //!
 //! Secrets are never values of the configuration: sections hold paths (`*_file`) and read a [`Secret`] when it is used.
 

@@ -5,7 +5,7 @@ use medcredit::{
     store::{Arg, Db, DbError, grants::RIGHTS, migrations},
 };
 
-use crate::support::{block_on, cluster::cluster, command::medcredit};
+use crate::support::{block_on, cluster::cluster, command::medcredit, logs::never_logged};
 
 fn config(text: &str) -> (tempfile::TempDir, String) {
     let directory = tempfile::tempdir().unwrap();
@@ -46,11 +46,13 @@ fn an_operator_migrates_an_empty_postgresql_database() {
 
 #[test]
 fn a_database_that_does_not_answer_is_told_without_its_password() {
-    let (_directory, path) = postgres_config("postgres://medcredit:hunter2@localhost/none?host=%2Fnowhere");
+    let password = never_logged("correct-horse-battery");
+    let url = format!("postgres://medcredit:{password}@localhost/none?host=%2Fnowhere");
+    let (_directory, path) = postgres_config(&url);
     let outcome = block_on(medcredit(&["migrate", "--config", &path]));
     assert_eq!(outcome.code, cli::FAILED);
     assert!(outcome.err.contains("the database cannot be reached"), "{}", outcome.err);
-    assert!(!outcome.err.contains("hunter2"), "{}", outcome.err);
+    assert!(!outcome.err.contains(password), "{}", outcome.err);
 }
 
 #[test]
