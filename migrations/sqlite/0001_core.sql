@@ -121,7 +121,7 @@ CREATE TABLE imports (
     row_count   BIGINT NOT NULL,
     accepted    BIGINT NOT NULL,
     rejected    BIGINT NOT NULL,
-    state       TEXT   NOT NULL,                   -- staging | accepted | discarded
+    state       TEXT   NOT NULL,                   -- staging | accepted | discarding | discarded
     started_at  BIGINT NOT NULL,
     accepted_at BIGINT
 );

@@ -6,21 +6,16 @@
 
 use std::{fs::File, path::PathBuf};
 
-use super::{Db, DbError, Tx, args, record};
+use super::{Db, DbError, Tx, args};
 
-record! {
-    struct LockedRow {
-        locked: bool,
-    }
-}
-
-const TRY_LOCK: &str =
-    "/* exclusive::try_lock */ SELECT pg_try_advisory_xact_lock(hashtextextended('medcredit:' || $1, 0)) AS locked";
+/// A little patience on PostgreSQL: a dropped transaction ends when its connection is next looked after.
+const SHORT_WAIT: &str = "/* exclusive::short_wait */ SET LOCAL lock_timeout = '500ms'";
+const LOCK: &str = "/* exclusive::lock */ SELECT pg_advisory_xact_lock(hashtextextended('medcredit:' || $1, 0))";
 
 /// The right to do one kind of work alone. Dropped, it is free for others.
 #[derive(Debug)]
 pub struct Exclusive {
-    // Both are held for what their drop does.
+    // Closing it unlocks it.
     _file: Option<File>,
     tx: Option<Tx>,
 }
@@ -30,8 +25,12 @@ impl Exclusive {
     pub async fn try_take(db: &Db, name: &'static str) -> Result<Option<Self>, DbError> {
         let Some(directory) = db.directory() else {
             let mut tx = db.begin("exclusive").await?;
-            let row: LockedRow = tx.fetch_one(TRY_LOCK, args![name]).await?;
-            return Ok(row.locked.then_some(Self { _file: None, tx: Some(tx) }));
+            tx.execute(SHORT_WAIT, args![]).await?;
+            return match tx.execute(LOCK, args![name]).await {
+                Ok(_) => Ok(Some(Self { _file: None, tx: Some(tx) })),
+                Err(error) if error.is_contention() => Ok(None),
+                Err(error) => Err(error),
+            };
         };
         let path: PathBuf = directory.join(format!("{name}.lock"));
         let failed = |error: std::io::Error| DbError::Setup(format!("{}: {error}", path.display()));

@@ -14,12 +14,15 @@ mod db;
 pub mod durability;
 mod exclusive;
 pub mod grants;
+pub mod imports;
 pub mod keys;
 pub mod ledger;
 pub mod migrations;
 pub mod records_read;
 pub mod runs;
 pub mod settlements;
+pub mod staging;
+pub mod subjects;
 pub mod tokens;
 
 pub use crypter::{Crypter, CrypterError, Place};

@@ -9,6 +9,7 @@ mod authority;
 mod cli;
 mod config;
 mod grading;
+mod importing;
 mod ledger;
 mod listener;
 mod logs;

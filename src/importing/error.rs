@@ -1,0 +1,89 @@
+//! Why a file as a whole could not be imported. A bad row is a finding, not an error.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use crate::store::{CrypterError, DbError};
+
+/// Why a file as a whole could not be imported. Nothing of it counts.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// Another import is running in this store.
+    #[error("another import is running in this store: wait for it to end")]
+    Busy,
+    /// The file cannot be read.
+    #[error("{path} cannot be read")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The file has no header.
+    #[error("the file is empty: its first line must name the columns")]
+    EmptyFile,
+    /// The header is not UTF-8.
+    #[error("the header is not UTF-8: save the file as UTF-8")]
+    HeaderNotUtf8,
+    /// The header does not fit the template.
+    #[error("the header does not fit the template {template}: {}", .faults.join("; "))]
+    Header {
+        /// The template.
+        template: &'static str,
+        /// Each missing, unknown or repeated column.
+        faults: Vec<String>,
+    },
+    /// A row has no end: most likely a quote is not closed.
+    #[error("the row that begins on line {line} is longer than 1 MiB: is a quote not closed?")]
+    RowTooLong {
+        /// Where it begins.
+        line: u64,
+    },
+    /// The CSV reader failed.
+    #[error("the file could not be read to its end")]
+    Csv(#[source] csv::Error),
+    /// The file is no longer the one whose digest was taken.
+    #[error("the file changed while it was read; nothing of it was taken")]
+    Changed,
+    /// The report cannot be written.
+    #[error("the report {path} cannot be written")]
+    Rejects {
+        /// The report.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The store failed.
+    #[error("the store could not {what}")]
+    Store {
+        /// What it was asked to do.
+        what: &'static str,
+        /// Why it did not.
+        #[source]
+        source: DbError,
+    },
+    /// A personal part could not be sealed.
+    #[error("a personal part could not be sealed")]
+    Crypter(#[source] CrypterError),
+    /// A staged row could not be written or read as JSON.
+    #[error("a staged row is not the JSON it should be")]
+    Json(#[source] serde_json::Error),
+    /// The thread that reads the file ended without saying so.
+    #[error("the file's reader stopped unexpectedly")]
+    ReaderGone,
+}
+
+impl ImportError {
+    pub(super) fn read(path: &Path, source: io::Error) -> Self {
+        Self::Read { path: path.to_owned(), source }
+    }
+
+    /// For `map_err`: what the store was asked to do.
+    pub(super) fn store(what: &'static str) -> impl FnOnce(DbError) -> Self {
+        move |source| Self::Store { what, source }
+    }
+}

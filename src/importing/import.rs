@@ -1,0 +1,408 @@
+//! One file from its digest to its acceptance.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    path::{Path, PathBuf},
+};
+
+use tokio::sync::mpsc;
+
+use super::{
+    ImportError, Importer, Options, Outcome, Progress, Report, Rules, SubjectChanges, Template,
+    batch::{Batch, CheckedRow, Message, Reading, read_file},
+    findings::{Code, Finding, FindingsReport, Severity},
+    source::digest_of,
+};
+use crate::{
+    domain::ids::ImportId,
+    store::{
+        Exclusive,
+        imports::{self, ImportCounts, NewImport},
+        staging::Staging,
+        subjects,
+    },
+};
+
+/// Batches on their way from the reader to the writer. With the one being read and the one being written they bound the
+/// memory of an import.
+const BATCHES_WAITING: usize = 2;
+
+/// How many codes are remembered as known or unknown before they are asked for anew.
+const CODES_REMEMBERED: usize = 200_000;
+
+impl Importer {
+    /// Imports a file. Errors leave nothing behind; dropping the future, or killing the process, leaves rows that nobody
+    /// sees and that the next import removes.
+    pub async fn import(
+        &self,
+        template: Template,
+        path: &Path,
+        options: &Options,
+        progress: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<Report, ImportError> {
+        let exclusive = Exclusive::try_take(&self.db, "imports").await.map_err(ImportError::store("lock imports"))?;
+        let exclusive = exclusive.ok_or(ImportError::Busy)?;
+        let report = self.import_alone(template, path, options, progress).await;
+        // What counts was decided before this; a lock that cannot be given back is lost, and so free.
+        let _ = exclusive.release().await;
+        report
+    }
+
+    async fn import_alone(
+        &self,
+        template: Template,
+        path: &Path,
+        options: &Options,
+        progress: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<Report, ImportError> {
+        let removed = if options.check_only { 0 } else { self.remove_remains().await? };
+        let digested = path.to_owned();
+        let digest = tokio::task::spawn_blocking(move || digest_of(&digested));
+        let (sha256, total_bytes) = digest.await.map_err(|_| ImportError::ReaderGone)??;
+        let mut report = Report::begun(template, path, sha256);
+        report.removed = removed;
+        let read = self.db.read("imports::find_accepted");
+        let earlier = imports::find_accepted(&read, template.as_str(), &report.sha256).await;
+        if let Some(earlier) = earlier.map_err(ImportError::store("look for the same file"))? {
+            report.recognise(&earlier);
+            return Ok(report);
+        }
+        let (to, mut from) = mpsc::channel(BATCHES_WAITING);
+        let reading = Reading {
+            template,
+            path: path.to_owned(),
+            rules: Rules {
+                references: self.references.clone(),
+                crypter: self.crypter.clone(),
+                accept_uscc_mismatch: options.accept_uscc_mismatch,
+            },
+            today: self.clock.now().day(),
+            chunk_rows: options.chunk_rows,
+        };
+        tokio::task::spawn_blocking(move || read_file(reading, &to));
+        match from.recv().await {
+            Some(Message::Ready) => {}
+            Some(Message::Failed(error)) => return Err(error),
+            _ => return Err(ImportError::ReaderGone),
+        }
+        let rejects = options.rejects.clone().unwrap_or_else(|| beside(path));
+        let seq = if options.check_only { None } else { Some(self.begin(&report).await?) };
+        let mut stager = Stager {
+            importer: self,
+            staging: template.staging(),
+            seq,
+            findings: FindingsReport::new(rejects),
+            known: HashMap::new(),
+            report,
+            total_bytes,
+        };
+        let staged = stager.stage_all(&mut from, progress).await;
+        let outcome = match (&staged, seq) {
+            (Ok(()), Some(seq)) => stager.conclude(seq).await,
+            _ => staged,
+        };
+        match outcome {
+            Ok(()) => stager.finish(),
+            Err(error) => {
+                // The remains are unseen either way; when they cannot be removed now, the next import does it.
+                if let Some(seq) = seq {
+                    let _ = self.remove(template.staging(), seq).await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn begin(&self, report: &Report) -> Result<i64, ImportError> {
+        let failed = || ImportError::store("begin the import");
+        let id = ImportId::new(&*self.clock, &*self.entropy).to_string();
+        let import = NewImport {
+            id: &id,
+            template: report.template.as_str(),
+            file_name: &report.file_name,
+            sha256: &report.sha256,
+        };
+        let mut tx = self.db.begin("imports::begin").await.map_err(failed())?;
+        let seq = imports::begin(&mut tx, import, self.clock.now()).await.map_err(failed())?;
+        tx.commit().await.map_err(failed())?;
+        Ok(seq)
+    }
+
+    /// Removes what killed imports left. Whoever holds the lock knows that nobody is staging.
+    async fn remove_remains(&self) -> Result<u64, ImportError> {
+        let read = self.db.read("imports::list");
+        let failed = || ImportError::store("look for killed imports");
+        let mut left = imports::list(&read, "staging").await.map_err(failed())?;
+        left.extend(imports::list(&read, "discarding").await.map_err(failed())?);
+        let mut removed = 0;
+        for import in left {
+            // A template this build does not know cannot have been staged by it.
+            let Ok(template) = import.template.parse::<Template>() else { continue };
+            self.remove(template.staging(), import.seq).await?;
+            removed += 1;
+        }
+        Ok(removed)
+    }
+
+    /// Removes what an import staged. It can no longer be accepted once it is marked, so its rows may go; a crash before
+    /// the second mark has the next import remove the rest.
+    pub(super) async fn remove(&self, staging: Staging, seq: i64) -> Result<(), ImportError> {
+        let failed = || ImportError::store("remove an import that does not count");
+        let mut tx = self.db.begin("imports::remove").await.map_err(failed())?;
+        imports::discard(&mut tx, seq).await.map_err(failed())?;
+        tx.commit().await.map_err(failed())?;
+        let mut bulk = self.db.begin_bulk("imports::remove").await.map_err(failed())?;
+        staging.purge(&mut bulk, seq).await.map_err(failed())?;
+        bulk.commit().await.map_err(failed())?;
+        let mut tx = self.db.begin("imports::removed").await.map_err(failed())?;
+        imports::discarded(&mut tx, seq).await.map_err(failed())?;
+        tx.commit().await.map_err(failed())
+    }
+}
+
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".rejects.csv");
+    path.with_file_name(name)
+}
+
+impl Report {
+    fn begun(template: Template, path: &Path, sha256: String) -> Self {
+        let file_name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Self {
+            template,
+            file_name,
+            sha256,
+            outcome: Outcome::Checked,
+            import_seq: None,
+            rows: 0,
+            accepted: 0,
+            rejected: 0,
+            warnings: 0,
+            findings: BTreeMap::new(),
+            subjects: SubjectChanges::default(),
+            chunks: 0,
+            removed: 0,
+            rejects: None,
+        }
+    }
+
+    fn recognise(&mut self, earlier: &imports::ImportRow) {
+        let count = |number: i64| u64::try_from(number).unwrap_or(0);
+        self.outcome = Outcome::Recognised;
+        self.import_seq = Some(earlier.seq);
+        self.rows = count(earlier.row_count);
+        self.accepted = count(earlier.accepted);
+        self.rejected = count(earlier.rejected);
+    }
+}
+
+/// The writing half of one import.
+pub(super) struct Stager<'a> {
+    pub(super) importer: &'a Importer,
+    staging: Staging,
+    /// Absent when the file is only checked.
+    seq: Option<i64>,
+    findings: FindingsReport,
+    known: HashMap<Box<str>, bool>,
+    pub(super) report: Report,
+    total_bytes: u64,
+}
+
+impl Stager<'_> {
+    async fn stage_all(
+        &mut self,
+        from: &mut mpsc::Receiver<Message>,
+        progress: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<(), ImportError> {
+        loop {
+            match from.recv().await {
+                Some(Message::Batch(batch)) => {
+                    let bytes = batch.bytes;
+                    self.stage(batch).await?;
+                    progress(Progress {
+                        bytes,
+                        total_bytes: self.total_bytes,
+                        rows: self.report.rows,
+                        rejected: self.report.rejected,
+                        chunks: self.report.chunks,
+                    });
+                }
+                Some(Message::End { sha256 }) if sha256 == self.report.sha256 => return Ok(()),
+                Some(Message::End { .. }) => return Err(ImportError::Changed),
+                Some(Message::Failed(error)) => return Err(error),
+                Some(Message::Ready) | None => return Err(ImportError::ReaderGone),
+            }
+        }
+    }
+
+    async fn stage(&mut self, batch: Batch) -> Result<(), ImportError> {
+        let Batch { text, mut rows, mut findings, read, .. } = batch;
+        self.learn(&rows, |code| text.slice(code)).await?;
+        let columns = self.report.template.columns();
+        rows.retain(|row| {
+            let unknown =
+                row.codes.iter().flatten().find(|(_, code)| self.known.get(text.slice(code.clone())) == Some(&false));
+            let Some((column, code)) = unknown else { return true };
+            findings.push(Finding {
+                line: row.line,
+                column: columns.get(*column).copied().unwrap_or_default(),
+                code: Code::SubjectUnknown,
+                severity: Severity::Reject,
+                message: format!("{} has not been imported as a subject", text.slice(code.clone())),
+            });
+            false
+        });
+        if let Some(seq) = self.seq {
+            let json: Vec<&str> = rows.iter().map(|row| text.slice(row.json.clone())).collect();
+            let repeated = self.write(seq, &json).await?;
+            rows.retain(|row| {
+                let again = repeated.contains(&row.line);
+                if again {
+                    findings.push(duplicate(row));
+                }
+                !again
+            });
+        }
+        self.report.rows += read;
+        self.report.accepted += u64::try_from(rows.len()).unwrap_or(u64::MAX);
+        self.report.rejected = self.report.rows - self.report.accepted;
+        findings.sort_by_key(|finding| (finding.line, finding.column));
+        for finding in &findings {
+            self.note(finding)?;
+        }
+        Ok(())
+    }
+
+    /// Adds a finding to the report and to the counts.
+    pub(super) fn note(&mut self, finding: &Finding) -> Result<(), ImportError> {
+        *self.report.findings.entry(finding.code.as_str()).or_default() += 1;
+        if finding.severity == Severity::Warning {
+            self.report.warnings += 1;
+        }
+        let path = self.findings.path().to_owned();
+        self.findings.add(finding).map_err(|source| ImportError::Rejects { path, source })
+    }
+
+    /// Finds out which codes of a batch are known subjects, as far as that is not remembered.
+    async fn learn<'t>(
+        &mut self,
+        rows: &'t [CheckedRow],
+        text: impl Fn(std::ops::Range<usize>) -> &'t str,
+    ) -> Result<(), ImportError> {
+        if self.known.len() > CODES_REMEMBERED {
+            self.known.clear();
+        }
+        let codes = rows.iter().flat_map(|row| row.codes.iter().flatten()).map(|(_, code)| text(code.clone()));
+        let asked: HashSet<&str> = codes.filter(|code| !self.known.contains_key(*code)).collect();
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let asked: Vec<&str> = asked.into_iter().collect();
+        let found = subjects::known(&self.importer.db.read("subjects::known"), &asked).await;
+        let found = found.map_err(ImportError::store("look for subjects"))?;
+        self.known.extend(asked.into_iter().map(|code| (code.into(), false)));
+        self.known.extend(found.into_iter().map(|code| (code.into(), true)));
+        Ok(())
+    }
+
+    /// Writes rows in one statement and one transaction. Returns the lines whose key the file had before; in the usual
+    /// case, that there are none, the count of rows written says so and nothing more is asked.
+    async fn write(&mut self, seq: i64, rows: &[&str]) -> Result<HashSet<u64>, ImportError> {
+        let failed = || ImportError::store("stage rows");
+        let mut repeated = HashSet::new();
+        if rows.is_empty() {
+            return Ok(repeated);
+        }
+        let mut tx = self.importer.db.begin_bulk("imports::stage").await.map_err(failed())?;
+        let written = self.staging.insert(&mut tx, seq, array(rows)).await.map_err(failed())?;
+        if written == u64::try_from(rows.len()).unwrap_or(u64::MAX) {
+            tx.commit().await.map_err(failed())?;
+        } else {
+            drop(tx);
+            let mut tx = self.importer.db.begin_bulk("imports::stage_again").await.map_err(failed())?;
+            let taken = self.staging.taken(&mut tx, seq, &array(rows)).await.map_err(failed())?;
+            let taken: HashSet<u64> = taken.into_iter().filter_map(|line| u64::try_from(line).ok()).collect();
+            let (fresh, again) = apart(rows, self.staging.key_places(), &taken)?;
+            repeated = again;
+            if !fresh.is_empty() {
+                self.staging.insert(&mut tx, seq, array(&fresh)).await.map_err(failed())?;
+            }
+            tx.commit().await.map_err(failed())?;
+        }
+        self.report.chunks += 1;
+        Ok(repeated)
+    }
+
+    /// Ends an import whose rows are all staged.
+    async fn conclude(&mut self, seq: i64) -> Result<(), ImportError> {
+        if self.report.accepted == 0 && self.report.rejected > 0 {
+            self.report.outcome = Outcome::NothingTaken;
+            return self.importer.remove(self.staging, seq).await;
+        }
+        self.accept(seq).await?;
+        self.report.outcome = Outcome::Accepted;
+        self.report.import_seq = Some(seq);
+        Ok(())
+    }
+
+    /// How many rows there were, for the import's own row.
+    pub(super) fn counts(&self) -> ImportCounts {
+        let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        ImportCounts {
+            rows: count(self.report.rows),
+            accepted: count(self.report.accepted),
+            rejected: count(self.report.rejected),
+        }
+    }
+
+    fn finish(self) -> Result<Report, ImportError> {
+        let path = self.findings.path().to_owned();
+        let mut report = self.report;
+        report.rejects = self.findings.finish().map_err(|source| ImportError::Rejects { path, source })?;
+        Ok(report)
+    }
+}
+
+fn array(rows: &[&str]) -> String {
+    let mut text = String::with_capacity(rows.iter().map(|row| row.len() + 1).sum::<usize>() + 2);
+    text.push('[');
+    for (at, row) in rows.iter().enumerate() {
+        if at > 0 {
+            text.push(',');
+        }
+        text.push_str(row);
+    }
+    text.push(']');
+    text
+}
+
+/// Parts rows whose key is new from those that repeat one: staged before, or further up in the batch.
+fn apart<'r>(
+    rows: &[&'r str],
+    key_places: &[usize],
+    taken: &HashSet<u64>,
+) -> Result<(Vec<&'r str>, HashSet<u64>), ImportError> {
+    let (mut fresh, mut again, mut keys) = (Vec::with_capacity(rows.len()), HashSet::new(), HashSet::new());
+    for row in rows {
+        let values: Vec<serde_json::Value> = serde_json::from_str(row).map_err(ImportError::Json)?;
+        let line = values.first().and_then(serde_json::Value::as_u64).unwrap_or(0);
+        let key: Vec<String> = key_places.iter().filter_map(|at| values.get(*at)).map(ToString::to_string).collect();
+        if taken.contains(&line) || (!key.is_empty() && !keys.insert(key)) {
+            again.insert(line);
+        } else {
+            fresh.push(*row);
+        }
+    }
+    Ok((fresh, again))
+}
+
+fn duplicate(row: &CheckedRow) -> Finding {
+    Finding {
+        line: row.line,
+        column: "",
+        code: Code::DuplicateRow,
+        severity: Severity::Reject,
+        message: "the file has a row with the same key already".into(),
+    }
+}

@@ -1,0 +1,227 @@
+//! One row being checked: typed reading of its fields, and the JSON it becomes.
+
+use std::{fmt::Write, ops::Range, str::FromStr};
+
+use super::findings::{Code, Finding, Severity};
+use crate::domain::{Day, Month, time::Malformed};
+
+/// Amounts beyond ten trillion yuan are mistakes; below it, sums over a city cannot leave 64 bits.
+const MAX_FEN: i64 = 1_000_000_000_000_000;
+
+/// A row of the file. Every reader below returns `None` once it has noted what is wrong, so a checker reads all its
+/// fields before it gives up, and the report names every fault of the row.
+pub(super) struct Row<'a> {
+    pub(super) line: u64,
+    pub(super) record: &'a csv::StringRecord,
+    /// Where each column of the template stands in the file.
+    pub(super) places: &'a [usize],
+    pub(super) columns: &'static [&'static str],
+    pub(super) findings: &'a mut Vec<Finding>,
+    /// The city's day on which the file is imported.
+    pub(super) today: Day,
+}
+
+impl<'a> Row<'a> {
+    fn note(&mut self, column: usize, code: Code, severity: Severity, message: String) {
+        let column = self.columns.get(column).copied().unwrap_or_default();
+        self.findings.push(Finding { line: self.line, column, code, severity, message });
+    }
+
+    /// Notes why the row is not taken. Returns `None`, for the caller to return.
+    pub(super) fn reject<T>(&mut self, column: usize, code: Code, message: impl Into<String>) -> Option<T> {
+        self.note(column, code, Severity::Reject, message.into());
+        None
+    }
+
+    /// Notes something strange about a row that is taken.
+    pub(super) fn warn(&mut self, column: usize, code: Code, message: impl Into<String>) {
+        self.note(column, code, Severity::Warning, message.into());
+    }
+
+    /// The field as it stands.
+    pub(super) fn raw(&self, column: usize) -> &'a str {
+        self.places.get(column).and_then(|place| self.record.get(*place)).unwrap_or_default()
+    }
+
+    /// A field that must be filled.
+    pub(super) fn required(&mut self, column: usize) -> Option<&'a str> {
+        match self.raw(column) {
+            "" => self.reject(column, Code::Empty, "must be filled"),
+            text => Some(text),
+        }
+    }
+
+    /// A text of at most `most` characters, empty or not.
+    pub(super) fn text(&mut self, column: usize, most: usize) -> Option<&'a str> {
+        let text = self.raw(column);
+        if text.chars().any(char::is_control) {
+            return self.reject(column, Code::ControlCharacter, "contains a line break or another control character");
+        }
+        // Bytes first: counting characters is for the few that are long.
+        if text.len() > most && text.chars().count() > most {
+            return self.reject(column, Code::TooLong, format!("is longer than {most} characters"));
+        }
+        Some(text)
+    }
+
+    /// A text that must be filled.
+    pub(super) fn required_text(&mut self, column: usize, most: usize) -> Option<&'a str> {
+        self.required(column)?;
+        self.text(column, most)
+    }
+
+    /// A word of a closed list.
+    pub(super) fn word<T: FromStr<Err = Malformed>>(&mut self, column: usize) -> Option<T> {
+        let text = self.required(column)?;
+        text.parse().map_or_else(|error: Malformed| self.reject(column, Code::WordUnknown, error.0), Some)
+    }
+
+    /// One of some words, given back as the constant.
+    pub(super) fn one_of(&mut self, column: usize, words: &[&'static str]) -> Option<&'static str> {
+        let text = self.required(column)?;
+        words
+            .iter()
+            .find(|word| **word == text)
+            .copied()
+            .or_else(|| self.reject(column, Code::WordUnknown, format!("{text:?} is not one of {}", words.join(", "))))
+    }
+
+    /// A day.
+    pub(super) fn day(&mut self, column: usize) -> Option<Day> {
+        let text = self.required(column)?;
+        text.parse().map_or_else(|error: Malformed| self.reject(column, Code::DateMalformed, error.0), Some)
+    }
+
+    /// A day, or none. The outer option is `None` when it is malformed.
+    #[expect(clippy::option_option, reason = "wrong, absent and present are three things")]
+    pub(super) fn optional_day(&mut self, column: usize) -> Option<Option<Day>> {
+        if self.raw(column).is_empty() { Some(None) } else { self.day(column).map(Some) }
+    }
+
+    /// A day that has come.
+    pub(super) fn past_day(&mut self, column: usize) -> Option<Day> {
+        let day = self.day(column)?;
+        self.must_have_come(column, day)
+    }
+
+    /// Refuses a day in the future.
+    pub(super) fn must_have_come(&mut self, column: usize, day: Day) -> Option<Day> {
+        if day > self.today {
+            return self.reject(column, Code::DateInFuture, format!("{day} lies in the future"));
+        }
+        Some(day)
+    }
+
+    /// A month that has begun.
+    pub(super) fn past_month(&mut self, column: usize) -> Option<Month> {
+        let text = self.required(column)?;
+        let month: Month =
+            text.parse().map_or_else(|error: Malformed| self.reject(column, Code::MonthMalformed, error.0), Some)?;
+        if month > self.today.month() {
+            return self.reject(column, Code::MonthInFuture, format!("{month} lies in the future"));
+        }
+        Some(month)
+    }
+
+    /// An amount in fen; it may be negative.
+    pub(super) fn amount(&mut self, column: usize) -> Option<i64> {
+        let text = self.required(column)?;
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            let message = "is not a whole number of fen: 123.45 yuan is 12345";
+            return self.reject(column, Code::AmountMalformed, message);
+        }
+        match text.parse::<i64>() {
+            Ok(amount) if amount.abs() <= MAX_FEN => Some(amount),
+            _ => self.reject(column, Code::AmountTooLarge, "is beyond ten trillion yuan"),
+        }
+    }
+
+    /// A count, zero or more.
+    pub(super) fn count(&mut self, column: usize) -> Option<i64> {
+        let text = self.required(column)?;
+        let plain = text.bytes().all(|byte| byte.is_ascii_digit());
+        match text.parse::<i64>() {
+            Ok(count) if plain && count <= MAX_FEN => Some(count),
+            _ => self.reject(column, Code::CountMalformed, "is not a whole number, zero or more"),
+        }
+    }
+}
+
+/// Rows as one growing JSON array of arrays.
+#[derive(Debug, Default)]
+pub(super) struct RowText {
+    text: String,
+}
+
+impl RowText {
+    /// Begins a row with its line. [`RowText::end`] or [`RowText::forget`] must follow.
+    pub(super) fn begin(&mut self, line: u64) -> usize {
+        let start = self.text.len();
+        self.text.push(if start == 0 { '[' } else { ',' });
+        self.text.push('[');
+        self.number(i64::try_from(line).unwrap_or(i64::MAX), false);
+        start
+    }
+
+    /// Ends a row and tells where its JSON stands.
+    pub(super) fn end(&mut self, start: usize) -> Range<usize> {
+        self.text.push(']');
+        start + 1..self.text.len()
+    }
+
+    /// Takes back a row that was begun.
+    pub(super) fn forget(&mut self, start: usize) {
+        self.text.truncate(start);
+    }
+
+    fn number(&mut self, number: i64, comma: bool) {
+        if comma {
+            self.text.push(',');
+        }
+        // Writing into a String cannot fail.
+        let _ = write!(self.text, "{number}");
+    }
+
+    /// Adds a number.
+    pub(super) fn push_number(&mut self, number: i64) {
+        self.number(number, true);
+    }
+
+    /// Adds what prints without quotes or backslashes: codes, words, days.
+    pub(super) fn push_plain(&mut self, value: impl std::fmt::Display) -> Range<usize> {
+        self.text.push_str(",\"");
+        let start = self.text.len();
+        let _ = write!(self.text, "{value}");
+        let end = self.text.len();
+        self.text.push('"');
+        start..end
+    }
+
+    /// Adds the same, or null.
+    pub(super) fn push_plain_or_null(&mut self, value: Option<impl std::fmt::Display>) {
+        match value {
+            Some(value) => {
+                self.push_plain(value);
+            }
+            None => self.text.push_str(",null"),
+        }
+    }
+
+    /// Adds any text.
+    pub(super) fn push_text(&mut self, text: &str) {
+        self.text.push(',');
+        if text.bytes().any(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
+            self.text.push_str(&serde_json::Value::from(text).to_string());
+        } else {
+            self.text.push('"');
+            self.text.push_str(text);
+            self.text.push('"');
+        }
+    }
+
+    /// The JSON of a row or code.
+    pub(super) fn slice(&self, range: Range<usize>) -> &str {
+        self.text.get(range).unwrap_or_default()
+    }
+}

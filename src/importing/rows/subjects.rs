@@ -1,0 +1,202 @@
+//! `subjects.csv`: graded subjects. Personal parts are sealed before they leave this file's hands.
+
+use std::collections::HashSet;
+
+use data_encoding::HEXLOWER;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::{Codes, ImportError, Row, RowText, Rules, columns};
+use crate::{
+    domain::{
+        Region, ResidentId, Uscc,
+        codes::{Kind, KindError, Person},
+        time::Malformed,
+        uscc::UsccError,
+    },
+    importing::{findings::Code, identity_place},
+};
+
+columns! {
+    KIND = "kind",
+    CODE = "code",
+    USCC = "uscc",
+    NAME = "name",
+    REGION = "region",
+    LEVEL = "level",
+    PARENT_CODE = "parent_code",
+    ID_TYPE = "id_type",
+    ID_NUMBER = "id_number",
+    LEGAL_REPRESENTATIVE = "legal_representative",
+    AGREEMENT_SIGNED_ON = "agreement_signed_on",
+    AGREEMENT_STATUS = "agreement_status",
+    LICENCE_STATUS = "licence_status",
+}
+
+/// 身份证, the resident identity card, in the national table of certificates (`psn_cert_type`).
+const RESIDENT_ID_CARD: &str = "01";
+
+/// A subject as it waits for acceptance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::importing) struct StagedSubject {
+    pub(in crate::importing) code: String,
+    pub(in crate::importing) kind: String,
+    pub(in crate::importing) uscc: Option<String>,
+    pub(in crate::importing) name: String,
+    pub(in crate::importing) region: String,
+    pub(in crate::importing) level: Option<String>,
+    pub(in crate::importing) parent_code: Option<String>,
+    /// Sealed, hex.
+    pub(in crate::importing) identity: Option<String>,
+    pub(in crate::importing) agreement_signed_on: Option<String>,
+    pub(in crate::importing) agreement_status: String,
+    pub(in crate::importing) licence_status: String,
+}
+
+/// What is sealed of a subject.
+#[derive(Serialize)]
+struct Identity<'a> {
+    id_type: Option<&'a str>,
+    id_number: Option<&'a str>,
+    legal_representative: Option<&'a str>,
+}
+
+/// `seen` holds the codes of the file so far: subjects are as many as a city has, so they fit.
+pub(super) fn check(
+    row: &mut Row<'_>,
+    rules: &Rules,
+    seen: &mut HashSet<Box<str>>,
+    out: &mut RowText,
+) -> Result<Option<Codes>, ImportError> {
+    let described = describe(row, rules);
+    let identity = identity(row);
+    let (Some(mut subject), Some(identity)) = (described, identity) else { return Ok(None) };
+    if !seen.insert(subject.code.as_str().into()) {
+        let message = format!("the file has {} already", subject.code);
+        return Ok(row.reject(CODE, Code::DuplicateRow, message));
+    }
+    if identity.id_type.is_some() || identity.legal_representative.is_some() {
+        let plain = Zeroizing::new(serde_json::to_vec(&identity).map_err(ImportError::Json)?);
+        let sealed = rules.crypter.seal(identity_place(&subject.code), &plain).map_err(ImportError::Crypter)?;
+        subject.identity = Some(HEXLOWER.encode(&sealed));
+    }
+    out.push_text(&serde_json::to_string(&subject).map_err(ImportError::Json)?);
+    Ok(Some([None, None]))
+}
+
+fn describe(row: &mut Row<'_>, rules: &Rules) -> Option<StagedSubject> {
+    let kind = kind(row, rules);
+    let code = row.raw(CODE);
+    let name = row.required_text(NAME, 100);
+    let region = region(row, rules);
+    let level = row.text(LEVEL, 20);
+    let signed = row.optional_day(AGREEMENT_SIGNED_ON);
+    let signed = match signed {
+        Some(Some(day)) => row.must_have_come(AGREEMENT_SIGNED_ON, day).map(Some),
+        other => other,
+    };
+    let agreement = row.one_of(AGREEMENT_STATUS, &["active", "ended_by_subject", "ended_by_bureau", "suspended"]);
+    let licence = row.one_of(LICENCE_STATUS, &["active", "suspended", "revoked"]);
+    let kind = kind?;
+    let uscc = uscc(row, kind, rules);
+    let parent = parent(row, kind, rules);
+    Some(StagedSubject {
+        code: code.to_owned(),
+        kind: kind.id.clone(),
+        uscc: uscc?.map(|uscc| uscc.to_string()),
+        name: name?.to_owned(),
+        region: region?.to_string(),
+        level: filled(level?),
+        parent_code: parent?,
+        identity: None,
+        agreement_signed_on: signed?.map(|day| day.to_string()),
+        agreement_status: agreement?.to_owned(),
+        licence_status: licence?.to_owned(),
+    })
+}
+
+fn filled(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn kind<'r>(row: &mut Row<'_>, rules: &'r Rules) -> Option<&'r Kind> {
+    let (kind, code) = (row.required(KIND), row.required(CODE));
+    let (kind, code) = (kind?, code?);
+    match rules.kinds.check(kind, code) {
+        Ok(kind) => Some(kind),
+        Err(error @ KindError::Pattern { .. }) => row.reject(CODE, Code::CodeMalformed, error.to_string()),
+        Err(error) => row.reject(KIND, Code::KindUnknown, error.to_string()),
+    }
+}
+
+fn region(row: &mut Row<'_>, rules: &Rules) -> Option<Region> {
+    let text = row.required(REGION)?;
+    let region: Region =
+        text.parse().map_or_else(|error: Malformed| row.reject(REGION, Code::RegionMalformed, error.0), Some)?;
+    if rules.regions.find(region, row.today).is_none() {
+        row.warn(REGION, Code::RegionUnknown, format!("{region} is not a region of the local table today"));
+    }
+    Some(region)
+}
+
+/// A legal person must have one; a natural person has none.
+#[expect(clippy::option_option, reason = "wrong, absent and present are three things")]
+fn uscc(row: &mut Row<'_>, kind: &Kind, rules: &Rules) -> Option<Option<Uscc>> {
+    let text = match kind.person {
+        Person::Natural if row.raw(USCC).is_empty() => return Some(None),
+        _ => row.required(USCC)?,
+    };
+    let uscc = Uscc::parse(text)
+        .map_or_else(|error: UsccError| row.reject(USCC, Code::UsccInvalid, error.to_string()), Some)?;
+    if uscc.as_str() != text {
+        row.warn(USCC, Code::UsccLowerCase, format!("was written in lower case; it is kept as {uscc}"));
+    }
+    let mismatches: Vec<_> = uscc.mismatches().iter().map(ToString::to_string).collect();
+    if !mismatches.is_empty() {
+        let message = mismatches.join("; ");
+        if !rules.accept_uscc_mismatch {
+            let advice = "; an operator who has looked at the licence may accept it";
+            return row.reject(USCC, Code::UsccCheckMismatch, message + advice);
+        }
+        row.warn(USCC, Code::UsccCheckMismatch, message + "; accepted by the operator");
+    }
+    Some(Some(uscc))
+}
+
+#[expect(clippy::option_option, reason = "wrong, absent and present are three things")]
+fn parent(row: &mut Row<'_>, kind: &Kind, rules: &Rules) -> Option<Option<String>> {
+    let text = row.raw(PARENT_CODE);
+    if text.is_empty() {
+        return Some(None);
+    }
+    match rules.kinds.check(&kind.id, text) {
+        Ok(_) => Some(Some(text.to_owned())),
+        Err(error) => row.reject(PARENT_CODE, Code::CodeMalformed, error.to_string()),
+    }
+}
+
+fn identity<'a>(row: &mut Row<'a>) -> Option<Identity<'a>> {
+    let id_type = row.raw(ID_TYPE);
+    let number = row.text(ID_NUMBER, 30);
+    let representative = row.text(LEGAL_REPRESENTATIVE, 50);
+    let two_digits = id_type.len() == 2 && id_type.bytes().all(|byte| byte.is_ascii_digit());
+    if !(two_digits || id_type.is_empty()) {
+        return row.reject(ID_TYPE, Code::IdTypeMalformed, "is not two digits of the national table, such as 01");
+    }
+    let (number, representative) = (number?, representative?);
+    match (id_type, number) {
+        ("", "") => {}
+        ("", _) => {
+            return row.reject(ID_TYPE, Code::IdTypeMalformed, "must say what kind of certificate the number is of");
+        }
+        (_, "") => return row.reject(ID_NUMBER, Code::Empty, "must be filled when a type is given"),
+        (RESIDENT_ID_CARD, number) => {
+            if let Err(error) = ResidentId::parse(number, row.today) {
+                return row.reject(ID_NUMBER, Code::IdNumberInvalid, error.to_string());
+            }
+        }
+        _ => {}
+    }
+    let given = |text: &'a str| (!text.is_empty()).then_some(text);
+    Some(Identity { id_type: given(id_type), id_number: given(number), legal_representative: given(representative) })
+}

@@ -1,0 +1,148 @@
+//! Rows of an import before it is accepted: written to bulk tables under the import's number, seen by nobody yet.
+//!
+//! A batch is one JSON array of arrays. The first element of each row is its line in the file; the others stand in the
+//! order of the statements below, codes first.
+
+use super::{DbError, Tx, args, record};
+
+record! {
+    struct LineRow {
+        line: i64,
+    }
+}
+
+/// Where rows of a template are staged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Staging {
+    /// `bulk.staged_subjects`; moved to `subjects` on acceptance. Rows: line, body.
+    Subjects,
+    /// `bulk.affiliations`. Rows: line, person, institution, main, from, to.
+    Affiliations,
+    /// `bulk.records`. Rows: line, subject, measure, day, ten-thousandths, source, reference.
+    Records,
+    /// `bulk.adverse`. Rows: line, subject, reference, source, tier, decided, publish from, repair from, ends, status.
+    Adverse,
+    /// `bulk.settlements`. Rows: line, subject, month, insurance, visits, persons, ten amounts, status, as of.
+    Settlements,
+    /// `bulk.accounts`. Rows: line, subject, bank, hash, from.
+    Accounts,
+}
+
+const INSERT_SUBJECTS: &str = "/* staging::insert_subjects */
+    INSERT INTO bulk.staged_subjects (import_seq, line, body)
+    SELECT CAST($2 AS BIGINT), CAST(value->>0 AS BIGINT), value->>1 FROM json_rows($1)
+    WHERE true ON CONFLICT DO NOTHING";
+const INSERT_AFFILIATIONS: &str = "/* staging::insert_affiliations */
+    INSERT INTO bulk.affiliations (person_code, institution_code, import_seq, main, from_on, to_on)
+    SELECT value->>1, value->>2, CAST($2 AS BIGINT), CAST(value->>3 AS BIGINT), value->>4, value->>5
+    FROM json_rows($1) WHERE true ON CONFLICT DO NOTHING";
+const INSERT_RECORDS: &str = "/* staging::insert_records */
+    INSERT INTO bulk.records (subject_code, measure, occurred_on, import_seq, line, value_e4, source, reference)
+    SELECT value->>1, value->>2, value->>3, CAST($2 AS BIGINT), CAST(value->>0 AS BIGINT), CAST(value->>4 AS BIGINT),
+           value->>5, value->>6
+    FROM json_rows($1) WHERE true ON CONFLICT DO NOTHING";
+const INSERT_ADVERSE: &str = "/* staging::insert_adverse */
+    INSERT INTO bulk.adverse (subject_code, reference, import_seq, source, tier, decided_on, publish_from_on,
+                              earliest_repair_on, latest_end_on, status)
+    SELECT value->>1, value->>2, CAST($2 AS BIGINT), value->>3, value->>4, value->>5, value->>6, value->>7, value->>8,
+           value->>9
+    FROM json_rows($1) WHERE true ON CONFLICT DO NOTHING";
+const INSERT_SETTLEMENTS: &str = "/* staging::insert_settlements */
+    INSERT INTO bulk.settlements (subject_code, month, insurance, import_seq, visits, persons, billed_fen, claimed_fen,
+                                  settled_fen, paid_fen, retained_fen, disallowed_fen, deducted_fen, prepaid_fen,
+                                  offset_fen, payable_fen, status, as_of)
+    SELECT value->>1, value->>2, value->>3, CAST($2 AS BIGINT), CAST(value->>4 AS BIGINT), CAST(value->>5 AS BIGINT),
+           CAST(value->>6 AS BIGINT), CAST(value->>7 AS BIGINT), CAST(value->>8 AS BIGINT), CAST(value->>9 AS BIGINT),
+           CAST(value->>10 AS BIGINT), CAST(value->>11 AS BIGINT), CAST(value->>12 AS BIGINT),
+           CAST(value->>13 AS BIGINT), CAST(value->>14 AS BIGINT), CAST(value->>15 AS BIGINT), value->>16, value->>17
+    FROM json_rows($1) WHERE true ON CONFLICT DO NOTHING";
+const INSERT_ACCOUNTS: &str = "/* staging::insert_accounts */
+    INSERT INTO bulk.accounts (subject_code, bank_code, account_hash, valid_from_on, import_seq)
+    SELECT value->>1, value->>2, unhex(value->>3), value->>4, CAST($2 AS BIGINT)
+    FROM json_rows($1) WHERE true ON CONFLICT DO NOTHING";
+
+const TAKEN_SUBJECTS: &str = "/* staging::taken_subjects */
+    SELECT CAST(value->>0 AS BIGINT) AS line FROM json_rows($1)
+    JOIN bulk.staged_subjects s ON s.import_seq = $2 AND s.line = CAST(value->>0 AS BIGINT)";
+const TAKEN_AFFILIATIONS: &str = "/* staging::taken_affiliations */
+    SELECT CAST(value->>0 AS BIGINT) AS line FROM json_rows($1)
+    JOIN bulk.affiliations a ON a.person_code = value->>1 AND a.institution_code = value->>2 AND a.import_seq = $2
+        AND a.from_on = value->>4";
+const TAKEN_RECORDS: &str = "/* staging::taken_records */
+    SELECT CAST(value->>0 AS BIGINT) AS line FROM json_rows($1)
+    JOIN bulk.records r ON r.subject_code = value->>1 AND r.measure = value->>2 AND r.occurred_on = value->>3
+        AND r.import_seq = $2 AND r.line = CAST(value->>0 AS BIGINT)";
+const TAKEN_ADVERSE: &str = "/* staging::taken_adverse */
+    SELECT CAST(value->>0 AS BIGINT) AS line FROM json_rows($1)
+    JOIN bulk.adverse a ON a.subject_code = value->>1 AND a.reference = value->>2 AND a.import_seq = $2";
+const TAKEN_SETTLEMENTS: &str = "/* staging::taken_settlements */
+    SELECT CAST(value->>0 AS BIGINT) AS line FROM json_rows($1)
+    JOIN bulk.settlements s ON s.subject_code = value->>1 AND s.month = value->>2 AND s.insurance = value->>3
+        AND s.import_seq = $2";
+const TAKEN_ACCOUNTS: &str = "/* staging::taken_accounts */
+    SELECT CAST(value->>0 AS BIGINT) AS line FROM json_rows($1)
+    JOIN bulk.accounts a ON a.subject_code = value->>1 AND a.valid_from_on = value->>4 AND a.import_seq = $2";
+
+const PURGE_SUBJECTS: &str = "/* staging::purge_subjects */ DELETE FROM bulk.staged_subjects WHERE import_seq = $1";
+const PURGE_AFFILIATIONS: &str =
+    "/* staging::purge_affiliations */ DELETE FROM bulk.affiliations WHERE import_seq = $1";
+const PURGE_RECORDS: &str = "/* staging::purge_records */ DELETE FROM bulk.records WHERE import_seq = $1";
+const PURGE_ADVERSE: &str = "/* staging::purge_adverse */ DELETE FROM bulk.adverse WHERE import_seq = $1";
+const PURGE_SETTLEMENTS: &str = "/* staging::purge_settlements */ DELETE FROM bulk.settlements WHERE import_seq = $1";
+const PURGE_ACCOUNTS: &str = "/* staging::purge_accounts */ DELETE FROM bulk.accounts WHERE import_seq = $1";
+
+impl Staging {
+    const fn insert_statement(self) -> &'static str {
+        match self {
+            Self::Subjects => INSERT_SUBJECTS,
+            Self::Affiliations => INSERT_AFFILIATIONS,
+            Self::Records => INSERT_RECORDS,
+            Self::Adverse => INSERT_ADVERSE,
+            Self::Settlements => INSERT_SETTLEMENTS,
+            Self::Accounts => INSERT_ACCOUNTS,
+        }
+    }
+
+    /// Writes a batch and tells how many of its rows were new. Rows whose key the import has already are left out.
+    pub async fn insert(self, tx: &mut Tx, import_seq: i64, rows: String) -> Result<u64, DbError> {
+        tx.execute(self.insert_statement(), args![rows, import_seq]).await
+    }
+
+    /// The lines of a batch whose keys earlier batches of the same import have brought already.
+    pub async fn taken(self, tx: &mut Tx, import_seq: i64, rows: &str) -> Result<Vec<i64>, DbError> {
+        let statement = match self {
+            Self::Subjects => TAKEN_SUBJECTS,
+            Self::Affiliations => TAKEN_AFFILIATIONS,
+            Self::Records => TAKEN_RECORDS,
+            Self::Adverse => TAKEN_ADVERSE,
+            Self::Settlements => TAKEN_SETTLEMENTS,
+            Self::Accounts => TAKEN_ACCOUNTS,
+        };
+        let lines: Vec<LineRow> = tx.fetch_all(statement, args![rows, import_seq]).await?;
+        Ok(lines.into_iter().map(|row| row.line).collect())
+    }
+
+    /// Places in a row, after the line, that make its key within one import; empty where every line is a row of its own.
+    pub const fn key_places(self) -> &'static [usize] {
+        match self {
+            Self::Subjects | Self::Records => &[],
+            Self::Affiliations => &[1, 2, 4],
+            Self::Adverse => &[1, 2],
+            Self::Settlements => &[1, 2, 3],
+            Self::Accounts => &[1, 4],
+        }
+    }
+
+    /// Removes what an import staged.
+    pub async fn purge(self, tx: &mut Tx, import_seq: i64) -> Result<u64, DbError> {
+        let statement = match self {
+            Self::Subjects => PURGE_SUBJECTS,
+            Self::Affiliations => PURGE_AFFILIATIONS,
+            Self::Records => PURGE_RECORDS,
+            Self::Adverse => PURGE_ADVERSE,
+            Self::Settlements => PURGE_SETTLEMENTS,
+            Self::Accounts => PURGE_ACCOUNTS,
+        };
+        tx.execute(statement, args![import_seq]).await
+    }
+}

@@ -1,0 +1,127 @@
+//! Graded subjects as the bureau's files describe them.
+
+use super::{DbError, Read, Tx, args, record};
+use crate::domain::Timestamp;
+
+record! {
+    /// A subject.
+    pub struct SubjectRow {
+        /// Its national code.
+        pub code: String,
+        /// Its kind.
+        pub kind: String,
+        /// Its unified social credit code; absent for natural persons.
+        pub uscc: Option<String>,
+        /// Its name.
+        pub name: String,
+        /// Its region.
+        pub region: String,
+        /// Its level, such as 三级.
+        pub level: Option<String>,
+        /// The code of the chain's head.
+        pub parent_code: Option<String>,
+        /// Id type and number and the legal representative, sealed.
+        pub sealed_identity: Option<Vec<u8>>,
+        /// When the service agreement was signed.
+        pub agreement_signed_on: Option<String>,
+        /// active, ended_by_subject, ended_by_bureau or suspended.
+        pub agreement_status: String,
+        /// active, suspended or revoked.
+        pub licence_status: String,
+        /// Whether an objection is open: 0 or 1.
+        pub under_objection: i64,
+        /// Raised by every change of the row.
+        pub version: i64,
+        /// The import that brought the present values.
+        pub import_seq: i64,
+    }
+}
+record! {
+    struct CodeRow {
+        code: String,
+    }
+}
+record! {
+    /// A staged subject.
+    pub struct StagedRow {
+        /// Its line in the file.
+        pub line: i64,
+        /// Its values, JSON.
+        pub body: String,
+    }
+}
+
+macro_rules! select {
+    ($name:literal, $rest:literal) => {
+        concat!(
+            "/* subjects::",
+            $name,
+            " */ SELECT s.code, s.kind, s.uscc, s.name, s.region, s.level, s.parent_code, s.sealed_identity,
+             s.agreement_signed_on, s.agreement_status, s.licence_status, s.under_objection, s.version, s.import_seq ",
+            $rest
+        )
+    };
+}
+
+const FIND: &str = select!("find", "FROM subjects s WHERE s.code = $1");
+const LIST: &str = select!("list", "FROM json_rows($1) JOIN subjects s ON s.code = value->>'c' ORDER BY s.code");
+const LIST_OF_USCC: &str = select!("list_of_uscc", "FROM subjects s WHERE s.uscc = $1 ORDER BY s.code");
+const KNOWN: &str = "/* subjects::known */
+    SELECT s.code FROM json_rows($1) JOIN subjects s ON s.code = value->>'c'";
+const LIST_STAGED: &str = "/* subjects::list_staged */
+    SELECT line, body FROM bulk.staged_subjects WHERE import_seq = $1 AND line > $2 ORDER BY line LIMIT $3";
+const UPSERT: &str = "/* subjects::upsert */
+    INSERT INTO subjects (code, kind, uscc, name, region, level, parent_code, sealed_identity, agreement_signed_on,
+                          agreement_status, licence_status, under_objection, version, import_seq, updated_at)
+    SELECT value->>'code', value->>'kind', value->>'uscc', value->>'name', value->>'region', value->>'level',
+           value->>'parent_code', unhex(value->>'identity'), value->>'agreement_signed_on',
+           value->>'agreement_status', value->>'licence_status', 0, 1, CAST($2 AS BIGINT), CAST($3 AS BIGINT)
+    FROM json_rows($1) WHERE true
+    ON CONFLICT (code) DO UPDATE SET
+        kind = excluded.kind, uscc = excluded.uscc, name = excluded.name, region = excluded.region,
+        level = excluded.level, parent_code = excluded.parent_code, sealed_identity = excluded.sealed_identity,
+        agreement_signed_on = excluded.agreement_signed_on, agreement_status = excluded.agreement_status,
+        licence_status = excluded.licence_status, version = subjects.version + 1, import_seq = excluded.import_seq,
+        updated_at = excluded.updated_at";
+
+fn batch_of<S: AsRef<str>>(codes: &[S]) -> String {
+    let rows: Vec<_> = codes.iter().map(|code| serde_json::json!({ "c": code.as_ref() })).collect();
+    serde_json::Value::Array(rows).to_string()
+}
+
+/// A subject by its national code.
+pub async fn find(read: &Read<'_>, code: &str) -> Result<Option<SubjectRow>, DbError> {
+    read.fetch_optional(FIND, args![code]).await
+}
+
+/// Those of some codes that exist, ordered by code.
+pub async fn list<S: AsRef<str>>(read: &Read<'_>, codes: &[S]) -> Result<Vec<SubjectRow>, DbError> {
+    read.fetch_all(LIST, args![batch_of(codes)]).await
+}
+
+/// Every subject of a legal entity, ordered by code: one USCC owns many codes.
+pub async fn list_of_uscc(read: &Read<'_>, uscc: &str) -> Result<Vec<SubjectRow>, DbError> {
+    read.fetch_all(LIST_OF_USCC, args![uscc]).await
+}
+
+/// Those of some codes that are known.
+pub async fn known<S: AsRef<str>>(read: &Read<'_>, codes: &[S]) -> Result<Vec<String>, DbError> {
+    let rows: Vec<CodeRow> = read.fetch_all(KNOWN, args![batch_of(codes)]).await?;
+    Ok(rows.into_iter().map(|row| row.code).collect())
+}
+
+/// A page of what an import staged, after a line.
+pub async fn list_staged(
+    read: &Read<'_>,
+    import_seq: i64,
+    after_line: i64,
+    limit: i64,
+) -> Result<Vec<StagedRow>, DbError> {
+    read.fetch_all(LIST_STAGED, args![import_seq, after_line, limit]).await
+}
+
+/// Writes subjects (a JSON array of objects, see [`SubjectRow`]; `identity` is sealed, hex). A row that was there
+/// already gets the next version; whether an objection is open stays as it is.
+pub async fn upsert(tx: &mut Tx, rows: String, import_seq: i64, now: Timestamp) -> Result<u64, DbError> {
+    tx.execute(UPSERT, args![rows, import_seq, now]).await
+}

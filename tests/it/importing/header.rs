@@ -1,0 +1,77 @@
+//! A header that does not fit stops the file before a row is read, naming each column at fault.
+
+use medcredit::{
+    importing::{ImportError, Template},
+    store::imports,
+};
+
+use super::{Desk, RECORDS, SUBJECTS};
+use crate::support::{TestStore, block_on};
+
+async fn refused(desk: &Desk, template: Template, bytes: impl AsRef<[u8]>) -> String {
+    let error = desk.try_import(template, bytes).await.unwrap_err();
+    let read = desk.store.db.read("test");
+    assert!(imports::list(&read, "staging").await.unwrap().is_empty(), "nothing was begun");
+    error.to_string()
+}
+
+#[test]
+fn missing_unknown_and_repeated_columns_are_all_named() {
+    block_on(async {
+        let desk = Desk::new(TestStore::sqlite().await);
+        let header = RECORDS.replace("measure", "Measure").replace("source", "value");
+        let said = refused(&desk, Template::Records, header).await;
+        for fault in [
+            "does not fit the template records",
+            "column measure is missing",
+            "column source is missing",
+            "column value stands there more than once",
+            "column \"Measure\" is not known",
+        ] {
+            assert!(said.contains(fault), "{fault} in {said}");
+        }
+    });
+}
+
+#[test]
+fn an_empty_file_and_a_header_in_another_encoding_are_refused() {
+    block_on(async {
+        let desk = Desk::new(TestStore::sqlite().await);
+        for empty in ["", "\n\n", "\u{feff}"] {
+            assert!(refused(&desk, Template::Subjects, empty).await.contains("its first line must name the columns"));
+        }
+        let said = refused(&desk, Template::Subjects, b"kind,\xc3\xfb\xb3\xc6\n").await;
+        assert!(said.contains("not UTF-8"), "{said}");
+        let said = refused(&desk, Template::Subjects, "H33030200090,x\n").await;
+        assert!(said.contains("column kind is missing"), "{said}");
+    });
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    block_on(async {
+        let desk = Desk::new(TestStore::sqlite().await);
+        let path = desk.directory.path().join("nowhere.csv");
+        let error = desk.import_file(Template::Subjects, &path).await.unwrap_err();
+        assert!(matches!(&error, ImportError::Read { path, .. } if path.ends_with("nowhere.csv")), "{error}");
+    });
+}
+
+#[test]
+fn columns_may_stand_in_any_order() {
+    block_on(async {
+        let desk = Desk::with_subjects(TestStore::sqlite().await).await;
+        let text = "reference,source,value,measure,occurred_on,subject_code\n温医保〔2026〕7号,医保局,2,insurance_commendation,2026-01-05,H33030200090\n";
+        let report = desk.import(Template::Records, text).await;
+        assert_eq!((report.accepted, report.rejected), (1, 0), "{:?}", desk.findings(&report));
+    });
+}
+
+#[test]
+fn a_header_alone_is_a_file_without_rows() {
+    block_on(async {
+        let desk = Desk::new(TestStore::sqlite().await);
+        let report = desk.import(Template::Subjects, SUBJECTS).await;
+        assert_eq!((report.rows, report.accepted, report.chunks), (0, 0, 0));
+    });
+}

@@ -1,0 +1,60 @@
+//! Personal parts are sealed and account numbers hashed before they reach the store (I8).
+
+use medcredit::{
+    importing::{ACCOUNT_NUMBER, Template, identity_place},
+    store::{CrypterError, Db, migrations},
+};
+
+use super::{ACCOUNTS, Desk, SUBJECTS, THREE};
+use crate::support::{TestStore, block_on, both_engines, logs::never_logged};
+
+both_engines! {
+    /// An administrator with the key opens an identity; moved to another row it does not open.
+    async fn an_identity_opens_at_its_row_only(store: TestStore) {
+        never_logged("330302198001010019");
+        let desk = Desk::with_subjects(store).await;
+        let sealed = desk.subject("H33030200090").await.unwrap().sealed_identity.unwrap();
+        let plain = desk.crypter.open(identity_place("H33030200090"), &sealed).unwrap();
+        let identity: serde_json::Value = serde_json::from_slice(&plain).unwrap();
+        assert_eq!(
+            identity,
+            serde_json::json!({ "id_type": "01", "id_number": "330302198001010019", "legal_representative": "合成甲" })
+        );
+        let moved = desk.crypter.open(identity_place("P33030400017"), &sealed).unwrap_err();
+        assert!(matches!(moved, CrypterError::Refused { .. }));
+        assert!(desk.subject("P33030400017").await.unwrap().sealed_identity.is_none());
+    }
+}
+
+/// A thief with the files of the store, but not the key.
+#[test]
+fn neither_numbers_nor_representatives_stand_in_the_files() {
+    block_on(async {
+        never_logged("6222021203000000017");
+        let desk = Desk::new(TestStore::sqlite().await);
+        let files = tempfile::tempdir().unwrap();
+        let db = Db::open_sqlite(files.path()).await.unwrap();
+        migrations::migrate(&db, &*desk.store.clock).await.unwrap();
+        let account = "H33030200090,10210000000012,6222021203000000017,2025-01-01\n";
+        for (template, text) in
+            [(Template::Subjects, format!("{SUBJECTS}{THREE}")), (Template::Accounts, format!("{ACCOUNTS}{account}"))]
+        {
+            let path = desk.write("file.csv", text);
+            let importer = desk.importer_into(db.clone());
+            let report = importer.import(template, &path, &desk.options, &mut |_| {}).await.unwrap();
+            assert_eq!(report.rejected, 0);
+        }
+        let hash = desk.crypter.blind(ACCOUNT_NUMBER, b"6222021203000000017").unwrap();
+        db.close().await;
+        let mut all = Vec::new();
+        for entry in std::fs::read_dir(files.path()).unwrap() {
+            all.extend(std::fs::read(entry.unwrap().path()).unwrap());
+        }
+        let holds = |bytes: &[u8]| all.windows(bytes.len()).any(|window| window == bytes);
+        for secret in ["330302198001010019", "33030319660704005X", "6222021203000000017", "合成甲"] {
+            assert!(!holds(secret.as_bytes()), "{secret} stands in the store's files");
+        }
+        assert!(holds(&hash), "what is kept of the account number is its keyed hash");
+        assert!(holds("合成诊所".as_bytes()), "the search finds what is there");
+    });
+}

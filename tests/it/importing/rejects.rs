@@ -1,0 +1,196 @@
+//! Every code of the reject report, each from a row that deserves it.
+
+use std::collections::BTreeSet;
+
+use medcredit::importing::{Code, Template};
+
+use super::{ACCOUNTS, ADVERSE, AFFILIATIONS, Desk, RECORDS, SETTLEMENTS, SUBJECTS, THREE, month};
+use crate::support::{TestStore, block_on};
+
+/// A good row of each template that cases are made from, over the three subjects.
+const CLINIC: &str = "medical_institution,H33030200091,91330302MA2AB3C47J,合成诊所,330302,一级,,01,330302198001010019,合成甲,2019-05-01,active,active\n";
+const FACT: &str = "H33030200090,insurance_commendation,1,2026-01-05,医保局,温医保〔2026〕7号\n";
+const PENALTY: &str =
+    "H33030200090,温医保罚〔2025〕7号,医保局,general,2025-06-01,2025-06-05,2025-09-05,2026-06-05,effective\n";
+const PLACE: &str = "D330302000123,H33030200090,1,2024-01-01,2025-01-01\n";
+const ACCOUNT: &str = "H33030200090,10210000000012,6222021203000000017,2025-01-01\n";
+
+/// template, what of the good row becomes what, and what is reported: `column code`.
+const CASES: &[(Template, &str, &str, &[&str])] = &[
+    (Template::Subjects, "medical_institution", "hospital", &["kind kind_unknown"]),
+    (Template::Subjects, "medical_institution", "employer", &["kind kind_unknown"]),
+    (Template::Subjects, "medical_institution", "pharmacy", &["code code_malformed"]),
+    (Template::Subjects, "H33030200091", "", &["code empty"]),
+    (Template::Subjects, "91330302MA2AB3C47J", "", &["uscc empty"]),
+    (Template::Subjects, "91330302MA2AB3C47J", "91330302MA2AB3C47", &["uscc uscc_invalid"]),
+    (Template::Subjects, "91330302MA2AB3C47J", "9133030\u{ff12}MA2AB3C47J", &["uscc uscc_invalid"]),
+    (Template::Subjects, "91330302MA2AB3C47J", "91330302MA2AB3C47K", &["uscc uscc_check_mismatch"]),
+    (Template::Subjects, "91330302MA2AB3C47J", "91330302ma2ab3c47j", &["uscc uscc_lower_case"]),
+    (Template::Subjects, "合成诊所", "", &["name empty"]),
+    (Template::Subjects, "合成诊所", "\"合成\n诊所\"", &["name control_character"]),
+    (Template::Subjects, ",330302,", ",33030,", &["region region_malformed"]),
+    (Template::Subjects, ",330302,", ",330322,", &["region region_unknown"]),
+    (Template::Subjects, ",一级,,", ",一级一级一级一级一级一级一级一级一级一级一,,", &["level too_long"]),
+    (Template::Subjects, ",一级,,", ",一级,P33030200017,", &["parent_code code_malformed"]),
+    (Template::Subjects, "330302198001010019", "330302198001010018", &["id_number id_number_invalid"]),
+    (Template::Subjects, "330302198001010019", "330302800101001", &["id_number id_number_invalid"]),
+    (Template::Subjects, "330302198001010019", "330302198102290015", &["id_number id_number_invalid"]),
+    (Template::Subjects, "330302198001010019", "", &["id_number empty"]),
+    (Template::Subjects, ",01,", ",,", &["id_type id_type_malformed"]),
+    (Template::Subjects, ",01,", ",身份证,", &["id_type id_type_malformed"]),
+    (Template::Subjects, "2019-05-01", "2019-5-1", &["agreement_signed_on date_malformed"]),
+    (Template::Subjects, "2019-05-01", "2026-04-02", &["agreement_signed_on date_in_future"]),
+    (Template::Subjects, "active,active", "有效,active", &["agreement_status word_unknown"]),
+    (Template::Subjects, "active,active", "active,", &["licence_status empty"]),
+    (Template::Subjects, "active,active", "active,active,", &[" column_count"]),
+    (Template::Records, "H33030200090", "H33030299999", &["subject_code subject_unknown"]),
+    (Template::Records, "H33030200090", "H3303020009", &["subject_code code_malformed"]),
+    (Template::Records, "insurance_commendation", "insurance_commendations", &["measure measure_unknown"]),
+    (Template::Records, "H33030200090", "P33030400017", &["measure measure_unknown"]),
+    (Template::Records, ",1,", ",1.00001,", &["value value_malformed"]),
+    (Template::Records, ",1,", ",5%,", &["value value_malformed"]),
+    (Template::Records, ",1,", ",-1,", &["value value_out_of_range"]),
+    (Template::Records, "2026-01-05", "2026-02-29", &["occurred_on date_malformed"]),
+    (Template::Records, "2026-01-05", "2026-04-02", &["occurred_on date_in_future"]),
+    (Template::Records, "医保局", "", &["source empty"]),
+    (Template::Adverse, "general", "medium", &["tier word_unknown"]),
+    (Template::Adverse, "effective", "gone", &["status word_unknown"]),
+    (Template::Adverse, "2025-06-05", "2025-05-31", &["publish_from_on date_order"]),
+    (Template::Adverse, "2026-06-05", "2025-09-04", &["latest_end_on date_order"]),
+    (Template::Adverse, "温医保罚〔2025〕7号", "", &["reference empty"]),
+    (Template::Affiliations, "2025-01-01", "2023-12-31", &["to_on date_order"]),
+    (Template::Affiliations, ",1,", ",yes,", &["main word_unknown"]),
+    (
+        Template::Affiliations,
+        "D330302000123,H33030200090",
+        "H33030200090,D330302000123",
+        &["institution_code code_malformed", "person_code code_malformed"],
+    ),
+    (Template::Affiliations, "D330302000123", "D330302000124", &["person_code subject_unknown"]),
+    (Template::Affiliations, "H33030200090", "H33030200099", &["institution_code subject_unknown"]),
+    (Template::Accounts, "10210000000012", "102", &["bank_code bank_code_malformed"]),
+    (Template::Accounts, "6222021203000000017", "6222 0212 0300 0000 017", &["account_number account_malformed"]),
+    (Template::Settlements, "2026-01", "2026-13", &["month month_malformed"]),
+    (Template::Settlements, "2026-01", "2026-05", &["month month_in_future"]),
+    (Template::Settlements, "employee", "城镇", &["insurance word_unknown"]),
+    (Template::Settlements, ",120,90,", ",-1,90,", &["visits count_malformed"]),
+    (Template::Settlements, ",120,90,", ",120,+9,", &["persons count_malformed"]),
+    (Template::Settlements, "100000,100000,100000,", "1000.00,100000,100000,", &["billed_fen amount_malformed"]),
+    (Template::Settlements, "100000,100000,100000,", "100000,1e5,100000,", &["claimed_fen amount_malformed"]),
+    (
+        Template::Settlements,
+        "100000,100000,100000,",
+        "100000,9999999999999999999,100000,",
+        &["claimed_fen amount_too_large"],
+    ),
+    (Template::Settlements, "100000,100000,100000,", "100000,100000,100001,", &["paid_fen identity_gap"]),
+    (Template::Settlements, "final", "settled", &["status word_unknown"]),
+    (Template::Settlements, "2026-03-25", "2025-12-31", &["as_of date_order"]),
+    (Template::Settlements, "2026-03-25", "2026-04-02", &["as_of date_in_future"]),
+    (
+        Template::Settlements,
+        ",employee,120,90,",
+        ",,x,y,",
+        &["insurance empty", "persons count_malformed", "visits count_malformed"],
+    ),
+];
+
+fn good(template: Template) -> (&'static str, String) {
+    match template {
+        Template::Subjects => (SUBJECTS, CLINIC.into()),
+        Template::Records => (RECORDS, FACT.into()),
+        Template::Adverse => (ADVERSE, PENALTY.into()),
+        Template::Affiliations => (AFFILIATIONS, PLACE.into()),
+        Template::Accounts => (ACCOUNTS, ACCOUNT.into()),
+        Template::Settlements => (SETTLEMENTS, month("H33030200090", "2026-01", 100_000, "final")),
+    }
+}
+
+#[test]
+fn every_fault_is_named_by_line_column_and_code() {
+    block_on(async {
+        let mut desk = Desk::with_subjects(TestStore::sqlite().await).await;
+        desk.options.check_only = true;
+        let mut seen = BTreeSet::new();
+        for (template, from, to, expected) in CASES {
+            let (header, row) = good(*template);
+            assert!(row.contains(from), "{template}: {from} is part of the good row");
+            let report = desk.import(*template, format!("{header}{}", row.replacen(from, to, 1))).await;
+            let found: Vec<_> = desk.rows_of(&report).iter().map(|row| format!("{} {}", &row[1], &row[2])).collect();
+            assert_eq!(found, *expected, "{template}: {from} -> {to}");
+            assert!(desk.rows_of(&report).iter().all(|row| &row[0] == "2"));
+            let warned = desk.rows_of(&report).iter().all(|row| &row[4] == "warning");
+            assert_eq!(report.accepted, u64::from(warned), "{template}: {from} -> {to}");
+            seen.extend(desk.rows_of(&report).iter().map(|row| row[2].to_owned()));
+        }
+        // These need more than one changed field; their tests stand in `bytes`, `subjects` and below.
+        seen.extend(["not_utf8", "uscc_changed", "duplicate_row"].map(str::to_owned));
+        let all: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str().to_owned()).collect();
+        assert_eq!(all.difference(&seen).collect::<Vec<_>>(), Vec::<&String>::new());
+    });
+}
+
+#[test]
+fn the_good_rows_are_good() {
+    block_on(async {
+        let desk = Desk::with_subjects(TestStore::sqlite().await).await;
+        for template in Template::ALL {
+            let (header, row) = good(template);
+            let report = desk.import(template, format!("{header}{row}")).await;
+            assert_eq!((report.accepted, report.rejects), (1, None), "{template}");
+        }
+    });
+}
+
+crate::support::both_engines! {
+    /// A clerk's file has rows twice: next to each other, far apart, and in a later statement.
+    async fn a_row_whose_key_the_file_had_is_refused_wherever_it_stands(store: TestStore) {
+        let mut desk = Desk::with_subjects(store).await;
+        desk.options.chunk_rows = 3;
+        for template in [Template::Settlements, Template::Adverse, Template::Affiliations, Template::Accounts] {
+            let (header, row) = good(template);
+            let other = row.replacen("H33030200090", "P33030400017", 1);
+            let rows = format!("{row}{row}{other}{other}{row}");
+            let report = desk.import(template, format!("{header}{rows}")).await;
+            assert_eq!(
+                desk.findings(&report),
+                ["3  duplicate_row reject", "5  duplicate_row reject", "6  duplicate_row reject"],
+                "{template}"
+            );
+            assert_eq!((report.rows, report.accepted, report.rejected), (5, 2, 3), "{template}");
+        }
+        // Two facts of one day are two facts.
+        let report = desk.import(Template::Records, format!("{RECORDS}{FACT}{FACT}")).await;
+        assert_eq!(report.accepted, 2);
+        let report = desk.import(Template::Subjects, format!("{SUBJECTS}{CLINIC}{THREE}{CLINIC}")).await;
+        assert_eq!(desk.findings(&report), ["6 code duplicate_row reject"]);
+    }
+}
+
+/// The clerk's own file may hold what a spreadsheet would run.
+#[test]
+fn a_report_repeats_no_formula_and_no_personal_number() {
+    block_on(async {
+        let desk = Desk::with_subjects(TestStore::sqlite().await).await;
+        let row = CLINIC.replace("330302198001010019", "330302198001010018").replacen("active", "=1+1", 1);
+        let report = desk.import(Template::Subjects, format!("{SUBJECTS}{row}")).await;
+        let text = std::fs::read_to_string(report.rejects.unwrap()).unwrap();
+        assert!(!text.contains("330302198001010018"), "{text}");
+        assert!(!text.contains(",=") && !text.contains(",\"="), "{text}");
+    });
+}
+
+#[test]
+fn the_report_stands_beside_the_file_or_where_it_is_wanted() {
+    block_on(async {
+        let mut desk = Desk::with_subjects(TestStore::sqlite().await).await;
+        let text = format!("{RECORDS}{}", FACT.replace("2026-01-05", "yesterday"));
+        let report = desk.import(Template::Records, &text).await;
+        assert_eq!(report.rejects, Some(desk.directory.path().join("records.csv.rejects.csv")));
+        let elsewhere = desk.directory.path().join("to the clerk.csv");
+        desk.options.rejects = Some(elsewhere.clone());
+        let report = desk.import(Template::Records, &text).await;
+        assert_eq!(report.rejects, Some(elsewhere));
+        assert_eq!(report.findings.into_iter().collect::<Vec<_>>(), [("date_malformed", 1)]);
+    });
+}
