@@ -1,1 +1,82 @@
-//! (room to be filled)
+//! Clients and what they may use: registration, suspension, tokens, and the proof of who is calling.
+//!
+//! Invariants: [`Caller`] is made here alone, from a handshaken connection's identity and a token bound to its
+//! certificate; a client is found by its authority **and** its subject, so that no authority can issue another's bank;
+//! the state of client, certificate, token and key is looked at on every request, from a snapshot that is never older
+//! than a second (I3). This room knows nothing of HTTP, and of consents only whether a token's still stand.
+
+mod assertion;
+mod caller;
+mod client;
+mod directory;
+mod issue;
+mod manage;
+
+use std::sync::Arc;
+
+pub use caller::Caller;
+pub use client::{AuthMethod, Client, ClientKind, ClientState, LimitOverrides, NewClient};
+pub use directory::Directory;
+pub use issue::{Introspection, IssuedToken, TokenRequest};
+pub use manage::{list, register, resume, suspend};
+
+use crate::{
+    domain::{clock::SharedClock, rng::SharedEntropy},
+    identity::{keyset::LiveKeys, token::Expected},
+    store::Db,
+};
+
+/// What tokens are made with.
+#[derive(Debug, Clone)]
+pub struct TokenPolicy {
+    /// Issuer and audience.
+    pub expected: Expected,
+    /// The token endpoint's URL: an assertion may be addressed to it (K3).
+    pub token_endpoint: String,
+    /// How long a token is good, in seconds (K6: two to ten minutes).
+    pub lifetime_seconds: i64,
+}
+
+/// The room: authenticates callers, issues and ends tokens.
+#[derive(Debug, Clone)]
+pub struct Access(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    db: Db,
+    clock: SharedClock,
+    entropy: SharedEntropy,
+    keys: LiveKeys,
+    policy: TokenPolicy,
+    directory: directory::Live,
+    tokens: caller::TokenCache,
+}
+
+impl Access {
+    /// Opens the room and reads the directory for the first time.
+    pub async fn open(
+        db: Db,
+        clock: SharedClock,
+        entropy: SharedEntropy,
+        keys: LiveKeys,
+        policy: TokenPolicy,
+    ) -> Result<Self, crate::store::DbError> {
+        let directory = directory::Live::open(&db, &*clock).await?;
+        Ok(Self(Arc::new(Inner { db, clock, entropy, keys, policy, directory, tokens: caller::TokenCache::default() })))
+    }
+
+    /// Reads the directory again. Call it when the change number has moved, and after one's own changes.
+    pub async fn reload(&self) -> Result<(), crate::store::DbError> {
+        self.0.directory.reload(&self.0.db, &*self.0.clock).await
+    }
+
+    /// Reads the directory again if the change number has moved; tells whether it had.
+    pub async fn catch_up(&self) -> Result<bool, crate::store::DbError> {
+        self.0.directory.catch_up(&self.0.db, &*self.0.clock).await
+    }
+
+    /// The directory as it is known now.
+    pub fn directory(&self) -> Arc<Directory> {
+        self.0.directory.snapshot()
+    }
+}

@@ -1,1 +1,102 @@
-//! (room to be filled)
+//! Consents: requested by a bank, granted by whom it concerns, narrowed and ended by either side.
+//!
+//! Invariants: [`ConsentPermit`] is made here alone; every transition is one transaction with its event and its ledger
+//! entry (C2); a transition that narrows takes the bank's lock alone first, so that the order of commits decides (I2);
+//! expiry is judged when a consent is read, never by a sweeper (C3); terminal states do not change (C1). This room
+//! knows nothing of HTTP, of grades or of what is disclosed.
+
+mod grant;
+mod model;
+mod permit;
+mod request;
+mod transition;
+
+pub use grant::{Amendment, Grant};
+pub use model::{Consent, ConsentEvent, ConsentState};
+pub use permit::{Ask, ConsentPermit};
+pub use request::NewConsent;
+pub use transition::Actor;
+
+use crate::{
+    domain::{Failure, clock::SharedClock, codes::Kinds, ids::ClientId, rng::SharedEntropy},
+    store::{Db, consents},
+};
+use std::sync::Arc;
+
+/// The bounds every consent keeps to.
+#[derive(Debug, Clone, Copy)]
+pub struct ConsentPolicy {
+    /// How long a request waits to be granted, in days.
+    pub request_days: i64,
+    /// Validity when the request names none, in days (pre-loan: 30 to 90).
+    pub default_validity_days: i64,
+    /// The longest validity, in days (three years).
+    pub max_validity_days: i64,
+    /// Months of data when the request names none.
+    pub default_data_months: i32,
+    /// The longest window of data, in months.
+    pub max_data_months: i32,
+}
+
+/// The room.
+#[derive(Debug, Clone)]
+pub struct Consents {
+    db: Db,
+    clock: SharedClock,
+    entropy: SharedEntropy,
+    kinds: Arc<Kinds>,
+    policy: ConsentPolicy,
+}
+
+/// What an unknown, a foreign and a malformed id are all answered (C7).
+pub(crate) fn not_found() -> Failure {
+    Failure::not_found("consent_not_found", "There is no consent with this id.")
+}
+
+impl Consents {
+    /// Opens the room.
+    pub fn open(db: Db, clock: SharedClock, entropy: SharedEntropy, kinds: Arc<Kinds>, policy: ConsentPolicy) -> Self {
+        Self { db, clock, entropy, kinds, policy }
+    }
+
+    /// A consent of this client.
+    pub async fn get(&self, client: ClientId, id: &str) -> Result<Consent, Failure> {
+        let consent = self.get_any(id).await?;
+        if consent.client == client { Ok(consent) } else { Err(not_found()) }
+    }
+
+    /// A consent, whoever it was given to: for operators.
+    pub async fn get_any(&self, id: &str) -> Result<Consent, Failure> {
+        // A malformed id is looked up too, so that it takes the same time as an unknown one.
+        let row = consents::find(&self.db, id).await?.ok_or_else(not_found)?;
+        let codes = consents::codes(&self.db, id).await?;
+        Ok(Consent::from_row(row, codes)?)
+    }
+
+    /// A page of this client's consents, oldest first.
+    pub async fn list(&self, client: ClientId, after: Option<&str>, limit: i64) -> Result<Vec<Consent>, Failure> {
+        let rows = consents::list_of_client(&self.db, &client.to_string(), after.unwrap_or_default(), limit).await?;
+        self.with_codes(rows).await
+    }
+
+    /// A page of every client's consents, oldest first: for operators.
+    pub async fn list_any(&self, after: Option<&str>, limit: i64) -> Result<Vec<Consent>, Failure> {
+        let rows = consents::list_all(&self.db, after.unwrap_or_default(), limit).await?;
+        self.with_codes(rows).await
+    }
+
+    async fn with_codes(&self, rows: Vec<consents::ConsentRow>) -> Result<Vec<Consent>, Failure> {
+        let mut out = Vec::with_capacity(rows.len());
+        for row in rows {
+            let codes = consents::codes(&self.db, &row.id).await?;
+            out.push(Consent::from_row(row, codes)?);
+        }
+        Ok(out)
+    }
+
+    /// Fetches used in all and on a day.
+    pub async fn used(&self, consent: &Consent, day: crate::domain::Day) -> Result<(i64, i64), Failure> {
+        let used = consents::find_use(&self.db, &consent.id.to_string()).await?;
+        Ok(used.map_or((0, 0), |row| (row.used, if row.day == day.to_string() { row.used_today } else { 0 })))
+    }
+}

@@ -148,3 +148,64 @@ pub fn verify(
         .map_err(|_| SignatureRefusal::Mismatch)?;
     Ok(at)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::KeyPair;
+
+    fn covered() -> Covered<'static> {
+        Covered {
+            status: 200,
+            content_digest: "sha-256=:RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=:",
+            interaction_id: "3b1f7c52-6a0e-4c1d-9c57-1f2f6a5d8e90",
+            disclosure: r#"id="dis_1", leaf=:AA==:, log="gateway.test/ledger/1", by=@1780000002"#,
+            method: "GET",
+            target_uri: "https://gateway.test/v1/consents/con_1/grade?purpose=loan_approval",
+            request_digest: None,
+        }
+    }
+
+    #[test]
+    fn the_base_is_rfc_9421s_line_for_line() {
+        let parameters = parameters(&covered(), "k1", Suite::Es256, Timestamp::from_seconds(1_780_000_000));
+        let expected = concat!(
+            "\"@status\": 200\n",
+            "\"content-digest\": sha-256=:RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=:\n",
+            "\"x-fapi-interaction-id\": 3b1f7c52-6a0e-4c1d-9c57-1f2f6a5d8e90\n",
+            "\"medcredit-disclosure\": id=\"dis_1\", leaf=:AA==:, log=\"gateway.test/ledger/1\", by=@1780000002\n",
+            "\"@method\";req: GET\n",
+            "\"@target-uri\";req: https://gateway.test/v1/consents/con_1/grade?purpose=loan_approval\n",
+            "\"@signature-params\": (\"@status\" \"content-digest\" \"x-fapi-interaction-id\" \"medcredit-disclosure\" ",
+            "\"@method\";req \"@target-uri\";req);created=1780000000;keyid=\"k1\";alg=\"ecdsa-p256-sha256\";tag=\"fapi-2-response\"",
+        );
+        assert_eq!(base(&covered(), &parameters), expected);
+    }
+
+    #[test]
+    fn every_covered_value_matters() {
+        let pair = KeyPair::from_pkcs8(Suite::Es256, &KeyPair::generate(Suite::Es256).unwrap()).unwrap();
+        let at = Timestamp::from_seconds(1_780_000_000);
+        let fields = sign(&covered(), &pair, at).unwrap();
+        let check =
+            |covered: &Covered<'_>| verify(covered, &fields, pair.key_id(), Suite::Es256, pair.public_key_der());
+        assert_eq!(check(&covered()), Ok(at));
+        for changed in [
+            Covered { status: 201, ..covered() },
+            Covered { content_digest: "sha-256=:AAAA:", ..covered() },
+            Covered { interaction_id: "00000000-0000-4000-8000-000000000000", ..covered() },
+            Covered { disclosure: "id=\"dis_2\"", ..covered() },
+            Covered { method: "POST", ..covered() },
+            Covered { target_uri: "https://gateway.test/v1/consents/con_2/grade", ..covered() },
+        ] {
+            assert_eq!(check(&changed), Err(SignatureRefusal::Mismatch));
+        }
+        let with_body = Covered { request_digest: Some("sha-256=:AAAA:"), ..covered() };
+        assert_eq!(check(&with_body), Err(SignatureRefusal::Uncovered));
+    }
+
+    #[test]
+    fn a_digest_is_rfc_9530s() {
+        assert_eq!(content_digest(br#"{"hello": "world"}"#), "sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:");
+    }
+}

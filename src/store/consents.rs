@@ -75,6 +75,14 @@ record! {
 }
 
 record! {
+    /// Which entity a subject belongs to.
+    pub struct OwnerRow {
+        pub code: String,
+        pub uscc: Option<String>,
+    }
+}
+
+record! {
     /// What a token that is limited to consents must find unchanged.
     pub struct StandingRow {
         pub id: String,
@@ -104,6 +112,8 @@ const CODES: &str =
     "/* consents::codes */ SELECT subject_code FROM consent_codes WHERE consent_id = $1 ORDER BY subject_code";
 const STANDINGS: &str = "/* consents::standings */
     SELECT id, version, client_id, state, expires_at FROM consents WHERE id IN (SELECT value->>'id' FROM json_rows($1))";
+const OWNERS: &str =
+    "/* consents::owners */ SELECT code, uscc FROM subjects WHERE code IN (SELECT value->>'code' FROM json_rows($1))";
 const COUNT_PENDING: &str = "/* consents::count_pending */
     SELECT count(*) AS number FROM consents WHERE client_id = $1 AND state = 'pending' AND request_expires_at > $2";
 const DUE: &str = "/* consents::due */
@@ -161,6 +171,12 @@ pub async fn codes_in(tx: &mut Tx, id: &str) -> Result<Vec<String>, DbError> {
 pub async fn standings(db: &Db, ids: &[String]) -> Result<Vec<StandingRow>, DbError> {
     let rows: Vec<_> = ids.iter().map(|id| serde_json::json!({ "id": id })).collect();
     db.read("consents::standings").fetch_all(STANDINGS, args![serde_json::Value::from(rows).to_string()]).await
+}
+
+/// The entities some subjects belong to; codes that are no subject's are left out.
+pub async fn owners(db: &Db, codes: &[String]) -> Result<Vec<OwnerRow>, DbError> {
+    let rows: Vec<_> = codes.iter().map(|code| serde_json::json!({ "code": code })).collect();
+    db.read("consents::owners").fetch_all(OWNERS, args![serde_json::Value::from(rows).to_string()]).await
 }
 
 /// How many requests of a client wait to be granted.

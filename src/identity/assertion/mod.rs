@@ -6,8 +6,8 @@ use jsonwebtoken::{
 };
 use serde::Deserialize;
 
-use super::token::{TokenRefusal, check_times, signature_only};
 use crate::domain::{Timestamp, ids::ClientId};
+use crate::identity::token::{TokenRefusal, check_times, signature_only};
 
 /// An assertion may not be good for longer than this: it bounds how long its `jti` must be remembered.
 pub const MAX_LIFETIME_SECONDS: i64 = 600;
@@ -203,3 +203,6 @@ fn check_claims(
     }
     Ok(Assertion { jti: claims.jti, expires_at: Timestamp::from_seconds(claims.exp) })
 }
+
+#[cfg(test)]
+mod tests;

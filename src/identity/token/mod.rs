@@ -9,8 +9,8 @@ use data_encoding::BASE64URL_NOPAD;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, jwk::Jwk};
 use serde::{Deserialize, Serialize};
 
-use super::suite::{PublicKey, Signer, Suite};
 use crate::domain::{Timestamp, ids::ClientId, ids::ConsentId, ids::TokenId};
+use crate::identity::suite::{PublicKey, Signer, Suite};
 
 /// The media type of an access token (RFC 9068 section 2.1).
 pub const ACCESS_TOKEN_TYPE: &str = "at+jwt";
@@ -169,7 +169,7 @@ pub struct Expected {
 }
 
 /// A validation that leaves time and names to us and pins the algorithm.
-pub(super) fn signature_only(algorithm: Algorithm) -> Validation {
+pub(in crate::identity) fn signature_only(algorithm: Algorithm) -> Validation {
     let mut validation = Validation::new(algorithm);
     validation.validate_exp = false;
     validation.validate_nbf = false;
@@ -220,7 +220,12 @@ pub fn verify_access_token(
 }
 
 /// Checks issue, start and end against the clock, with the skew K4 asks for and none at the end.
-pub(super) fn check_times(iat: i64, nbf: Option<i64>, exp: i64, now: Timestamp) -> Result<(), TokenRefusal> {
+pub(in crate::identity) fn check_times(
+    iat: i64,
+    nbf: Option<i64>,
+    exp: i64,
+    now: Timestamp,
+) -> Result<(), TokenRefusal> {
     let now = now.seconds();
     if exp <= now {
         return Err(TokenRefusal::Expired);
@@ -231,3 +236,6 @@ pub(super) fn check_times(iat: i64, nbf: Option<i64>, exp: i64, now: Timestamp) 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

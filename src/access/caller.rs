@@ -1,0 +1,222 @@
+//! Who is calling, proved: a certificate the connection proved, and a token bound to it.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, RwLock},
+};
+
+use super::{Access, client::Client};
+use crate::{
+    domain::{Failure, FailureKind, Timestamp, ids::ClientId, permission::Scope},
+    identity::{
+        certificate::ClientIdentity,
+        token::{AccessClaims, ConsentDetail, verify_access_token},
+    },
+    store::consents,
+};
+
+/// A verified token, kept by the hash of its text until it expires.
+#[derive(Debug)]
+pub(super) struct VerifiedToken {
+    pub(super) claims: AccessClaims,
+    kid: String,
+    scopes: Vec<Scope>,
+}
+
+/// An authenticated client with a token for this very connection. Made here alone.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    client: Arc<Client>,
+    token: Arc<VerifiedToken>,
+    thumbprint: String,
+}
+
+impl Caller {
+    /// Who it is.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Its identifier.
+    pub fn id(&self) -> ClientId {
+        self.client.id
+    }
+
+    /// The certificate on the connection.
+    pub fn thumbprint(&self) -> &str {
+        &self.thumbprint
+    }
+
+    /// What the token may be used for.
+    pub fn scopes(&self) -> &[Scope] {
+        &self.token.scopes
+    }
+
+    /// When the token expires.
+    pub fn token_expires_at(&self) -> Timestamp {
+        Timestamp::from_seconds(self.token.claims.exp)
+    }
+
+    /// The consents the token is limited to, where it is.
+    pub fn consents(&self) -> Option<&[ConsentDetail]> {
+        self.token.claims.authorization_details.as_deref()
+    }
+
+    /// Refuses a token that was not issued for this scope (K16).
+    pub fn require(&self, scope: Scope) -> Result<(), Failure> {
+        if self.token.scopes.contains(&scope) {
+            return Ok(());
+        }
+        Err(Failure::forbidden("insufficient_scope", format!("This needs a token with the scope {scope}.")))
+    }
+}
+
+/// The most tokens remembered; beyond it the expired and then all are forgotten, which costs a signature check each.
+const CACHE_LIMIT: usize = 10_000;
+
+/// Verified tokens by SHA-256 of their text. Only the signature and the claims are remembered, never a decision.
+#[derive(Debug, Default)]
+pub(super) struct TokenCache(RwLock<HashMap<[u8; 32], Arc<VerifiedToken>>>);
+
+impl TokenCache {
+    fn get(&self, hash: &[u8; 32]) -> Option<Arc<VerifiedToken>> {
+        self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(hash).cloned()
+    }
+
+    fn put(&self, hash: [u8; 32], token: Arc<VerifiedToken>, now: Timestamp) {
+        let mut cache = self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if cache.len() >= CACHE_LIMIT {
+            cache.retain(|_, token| token.claims.exp > now.seconds());
+            if cache.len() >= CACHE_LIMIT {
+                cache.clear();
+            }
+        }
+        cache.insert(hash, token);
+    }
+}
+
+/// The one thing a refused token is told; why is for the log.
+pub(super) fn invalid_token(context: impl Into<String>) -> Failure {
+    Failure::new(
+        FailureKind::Unauthenticated,
+        "invalid_token",
+        "The access token is not valid for this connection. Get a new one from the token endpoint over the same certificate.",
+    )
+    .because(context)
+}
+
+impl Access {
+    /// Proves who is calling: the connection's certificate belongs to an active client, and the token was issued to that
+    /// client, for that certificate, and has not ended (K2, K7, K8, T5).
+    pub async fn authenticate(&self, identity: &ClientIdentity, unverified_token: &str) -> Result<Caller, Failure> {
+        let now = self.0.clock.now();
+        let directory = self.0.directory.fresh(now)?;
+        let client = directory
+            .by_identity(identity.authority(), identity.subject())
+            .filter(|client| client.is_active())
+            .ok_or_else(|| invalid_token("the certificate belongs to no active client"))?;
+        let token = self.verified(unverified_token, now)?;
+        let claims = &token.claims;
+        if claims.client_id != client.id {
+            return Err(invalid_token("the token was issued to another client"));
+        }
+        if claims.cnf.x5t_s256 != identity.thumbprint() {
+            return Err(invalid_token("the token is bound to another certificate"));
+        }
+        if directory.is_revoked(&claims.jti) {
+            return Err(invalid_token("the token was revoked"));
+        }
+        if let Some(details) = &claims.authorization_details {
+            self.require_standing(client.id, details, now).await?;
+        }
+        Ok(Caller { client: client.clone(), token, thumbprint: identity.thumbprint().to_owned() })
+    }
+
+    /// The same caller looked at again, after something changed while it was being answered.
+    pub async fn refresh(&self, caller: &Caller) -> Result<Caller, Failure> {
+        self.reload().await?;
+        let now = self.0.clock.now();
+        let directory = self.0.directory.fresh(now)?;
+        let client = directory
+            .client(&caller.client.id)
+            .filter(|client| client.is_active())
+            .ok_or_else(|| invalid_token("the client was suspended while it was answered"))?;
+        let claims = &caller.token.claims;
+        if directory.is_revoked(&claims.jti) || claims.exp <= now.seconds() {
+            return Err(invalid_token("the token ended while it was answered"));
+        }
+        if let Some(details) = &claims.authorization_details {
+            self.require_standing(client.id, details, now).await?;
+        }
+        Ok(Caller { client: client.clone(), ..caller.clone() })
+    }
+
+    /// The active client this certificate belongs to, without a token.
+    pub fn client_of(&self, identity: &ClientIdentity) -> Result<Arc<Client>, Failure> {
+        let directory = self.0.directory.fresh(self.0.clock.now())?;
+        directory
+            .by_identity(identity.authority(), identity.subject())
+            .filter(|client| client.is_active())
+            .cloned()
+            .ok_or_else(|| {
+                Failure::new(
+                    FailureKind::Unauthenticated,
+                    "invalid_client",
+                    "The certificate on this connection belongs to no active client.",
+                )
+            })
+    }
+
+    /// Signature and claims, from memory where they were checked before; time and key again in any case.
+    pub(super) fn verified(&self, unverified_token: &str, now: Timestamp) -> Result<Arc<VerifiedToken>, Failure> {
+        let hash = sha256(unverified_token.as_bytes());
+        let keys = self.0.keys.load();
+        if let Some(token) = self.0.tokens.get(&hash) {
+            if token.claims.exp <= now.seconds() {
+                return Err(invalid_token("the token has expired"));
+            }
+            if !keys.verification.contains(&token.kid) {
+                return Err(invalid_token("the key that signed the token was withdrawn"));
+            }
+            return Ok(token);
+        }
+        let (claims, kid) = verify_access_token(unverified_token, &keys.verification, &self.0.policy.expected, now)
+            .map_err(|refusal| invalid_token(refusal.to_string()))?;
+        let scopes = claims.scope.split(' ').filter_map(|scope| scope.parse().ok()).collect();
+        let token = Arc::new(VerifiedToken { claims, kid, scopes });
+        self.0.tokens.put(hash, token.clone(), now);
+        Ok(token)
+    }
+
+    /// A token limited to consents dies with any of them (K8, K14, C5): each must be active and as it was at issue.
+    pub(super) async fn require_standing(
+        &self,
+        client: ClientId,
+        details: &[ConsentDetail],
+        now: Timestamp,
+    ) -> Result<(), Failure> {
+        let ids: Vec<String> = details.iter().map(|detail| detail.identifier.to_string()).collect();
+        let rows = consents::standings(&self.0.db, &ids).await?;
+        let client = client.to_string();
+        let stands = |detail: &ConsentDetail| {
+            let id = detail.identifier.to_string();
+            rows.iter().any(|row| {
+                row.id == id
+                    && row.version == detail.version
+                    && row.client_id == client
+                    && row.state == "active"
+                    && row.expires_at.is_some_and(|at| at > now.micros())
+            })
+        };
+        if details.iter().all(stands) {
+            return Ok(());
+        }
+        Err(invalid_token("a consent the token is limited to has changed or ended"))
+    }
+}
+
+pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut out = [0; 32];
+    out.copy_from_slice(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref());
+    out
+}

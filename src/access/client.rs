@@ -1,0 +1,135 @@
+//! A client as registered.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    domain::{
+        ids::{AuthorityId, ClientId},
+        permission::{Scope, words},
+        time::Malformed,
+    },
+    identity::assertion::ClientKeys,
+    store::clients::ClientRow,
+};
+use std::{fmt, str::FromStr};
+
+words! {
+    /// What a client is.
+    ClientKind: "kind of client" {
+        /// A partner bank.
+        Bank = "bank",
+        /// A department whose systems deliver records.
+        Department = "department",
+    }
+}
+
+words! {
+    /// Whether a client may do anything.
+    ClientState: "state of a client" {
+        /// In good order.
+        Active = "active",
+        /// Stopped by an operator, until resumed.
+        Suspended = "suspended",
+        /// Gone for good.
+        Closed = "closed",
+    }
+}
+
+words! {
+    /// How a client authenticates at the token endpoint, beside its certificate on the connection.
+    AuthMethod: "authentication method" {
+        /// The certificate itself (RFC 8705 section 2.1).
+        TlsClientAuth = "tls_client_auth",
+        /// A signed assertion (RFC 7523).
+        PrivateKeyJwt = "private_key_jwt",
+    }
+}
+
+/// A bank's own values of named limits; what is absent has the configured default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LimitOverrides(pub BTreeMap<String, u32>);
+
+/// A registered client.
+#[derive(Debug, Clone)]
+pub struct Client {
+    /// Its identifier, made by us: it cannot be chosen to look like a subject's (K9).
+    pub id: ClientId,
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: ClientKind,
+    /// The authority that issues its certificates.
+    pub authority: AuthorityId,
+    /// The subject its certificates carry (RFC 4514).
+    pub subject: String,
+    /// How it may authenticate.
+    pub auth_methods: Vec<AuthMethod>,
+    /// Its own keys, where it signs assertions.
+    pub keys: ClientKeys,
+    /// The most a token of it can be used for.
+    pub scopes: Vec<Scope>,
+    /// Its own limits.
+    pub limits: LimitOverrides,
+    /// How many of its consent requests may be pending at once.
+    pub max_pending: i64,
+    /// Raised when it is suspended, or its certificate or a token revoked.
+    pub epoch: i64,
+    /// Whether it may do anything.
+    pub state: ClientState,
+}
+
+impl Client {
+    /// Whether it may do anything.
+    pub fn is_active(&self) -> bool {
+        self.state == ClientState::Active
+    }
+
+    pub(super) fn from_row(row: ClientRow) -> Result<Self, Malformed> {
+        let json = |what: &str, error: serde_json::Error| Malformed(format!("client {}: {what}: {error}", row.id));
+        Ok(Self {
+            id: row.id.parse()?,
+            name: row.name.clone(),
+            kind: row.kind.parse()?,
+            authority: row.authority_id.parse()?,
+            subject: row.subject.clone(),
+            auth_methods: serde_json::from_str(&row.auth_methods).map_err(|error| json("auth_methods", error))?,
+            keys: match &row.jwks {
+                Some(jwks) => {
+                    ClientKeys::parse(jwks).map_err(|error| Malformed(format!("client {}: jwks: {error}", row.id)))?
+                }
+                None => ClientKeys::default(),
+            },
+            scopes: serde_json::from_str(&row.scopes).map_err(|error| json("scopes", error))?,
+            limits: serde_json::from_str(&row.limits).map_err(|error| json("limits", error))?,
+            max_pending: row.max_pending,
+            epoch: row.epoch,
+            state: row.state.parse()?,
+        })
+    }
+}
+
+/// What an operator says to register a client.
+#[derive(Debug, Clone)]
+pub struct NewClient {
+    /// Its name, unique.
+    pub name: String,
+    /// What it is.
+    pub kind: ClientKind,
+    /// The authority that issues its certificates.
+    pub authority: AuthorityId,
+    /// The subject its certificates carry (RFC 4514).
+    pub subject: String,
+    /// How it may authenticate.
+    pub auth_methods: Vec<AuthMethod>,
+    /// Its JSON Web Key Set, where it signs assertions.
+    pub jwks: Option<String>,
+    /// The most a token of it can be used for.
+    pub scopes: Vec<Scope>,
+    /// Its own limits.
+    pub limits: LimitOverrides,
+    /// How many of its consent requests may be pending at once.
+    pub max_pending: i64,
+}

@@ -1,0 +1,265 @@
+//! Tokens: issued, looked into, ended.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Access, client::Client};
+use crate::{
+    domain::{
+        Failure, Timestamp,
+        ids::{ConsentId, TokenId},
+        permission::Scope,
+    },
+    identity::{
+        certificate::ClientIdentity,
+        token::{ACCESS_TOKEN_TYPE, AccessClaims, CONSENT_DETAIL_TYPE, Confirmation, ConsentDetail, sign_jwt},
+    },
+    store::{changes, clients, consents, tokens},
+};
+
+/// The most consents one token may be limited to.
+const MAX_DETAILS: usize = 50;
+
+/// What a token request says, before any of it is believed.
+#[derive(Debug, Clone, Default)]
+pub struct TokenRequest {
+    /// `grant_type`.
+    pub grant_type: Option<String>,
+    /// `scope`.
+    pub scope: Option<String>,
+    /// `client_id`.
+    pub client_id: Option<String>,
+    /// Whether a shared secret was sent, in the body or by Basic authentication.
+    pub client_secret: bool,
+    /// `client_assertion_type`.
+    pub client_assertion_type: Option<String>,
+    /// `client_assertion`.
+    pub client_assertion: Option<String>,
+    /// `authorization_details` (RFC 9396), JSON.
+    pub authorization_details: Option<String>,
+}
+
+/// A token on its way out.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct IssuedToken {
+    /// The token, a JWT bound to the connection's certificate.
+    pub access_token: String,
+    /// Always `Bearer`: the binding is in the token (RFC 8705).
+    #[schema(example = "Bearer")]
+    pub token_type: &'static str,
+    /// How long it is good, in seconds.
+    #[schema(example = 300)]
+    pub expires_in: i64,
+    /// What it may be used for.
+    #[schema(example = "grade:read settlements:read")]
+    pub scope: String,
+    /// The consents it is limited to, where it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<Object>>)]
+    pub authorization_details: Option<Vec<ConsentDetail>>,
+}
+
+/// What is said of a token to the client it belongs to (RFC 7662); of any other nothing but `active: false`.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+#[serde(untagged)]
+pub enum Introspection {
+    /// It is good.
+    Active {
+        /// Always true.
+        active: bool,
+        /// What it may be used for.
+        scope: String,
+        /// The client.
+        client_id: String,
+        /// Always `Bearer`.
+        token_type: &'static str,
+        /// Expires, in seconds since the epoch.
+        exp: i64,
+        /// Issued at.
+        iat: i64,
+        /// The client.
+        sub: String,
+        /// The audience.
+        aud: String,
+        /// The issuer.
+        iss: String,
+        /// The token's identifier.
+        jti: String,
+        /// The certificate it is bound to.
+        #[schema(value_type = Object)]
+        cnf: Confirmation,
+        /// The consents it is limited to.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<Vec<Object>>)]
+        authorization_details: Option<Vec<ConsentDetail>>,
+    },
+    /// It is not good, not known, or not the caller's.
+    Inactive {
+        /// Always false.
+        active: bool,
+    },
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RequestedDetail {
+    #[serde(rename = "type")]
+    kind: String,
+    identifier: String,
+}
+
+impl Access {
+    /// Issues a token bound to the connection's certificate (RFC 6749 section 4.4, RFC 8705).
+    pub async fn issue(&self, identity: &ClientIdentity, request: &TokenRequest) -> Result<IssuedToken, Failure> {
+        let now = self.0.clock.now();
+        match request.grant_type.as_deref() {
+            Some("client_credentials") => {}
+            Some(_) => return Err(Failure::forbidden("unsupported_grant_type", "Only client_credentials is offered.")),
+            None => {
+                return Err(Failure::invalid(
+                    "grant_type",
+                    "invalid_request",
+                    "grant_type is missing; it is client_credentials.",
+                ));
+            }
+        }
+        let client = self.authenticate_client(identity, request, now).await?;
+        let scopes = grantable(&client, request.scope.as_deref())?;
+        let details = match &request.authorization_details {
+            Some(text) => Some(self.details(&client, text, now).await?),
+            None => None,
+        };
+        let scope = scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" ");
+        let lifetime = self.0.policy.lifetime_seconds;
+        let claims = AccessClaims {
+            iss: self.0.policy.expected.issuer.clone(),
+            aud: self.0.policy.expected.audience.clone(),
+            sub: client.id.to_string(),
+            client_id: client.id,
+            iat: now.seconds(),
+            nbf: None,
+            exp: now.seconds() + lifetime,
+            jti: TokenId::new(&*self.0.clock, &*self.0.entropy),
+            scope: scope.clone(),
+            cnf: Confirmation { x5t_s256: identity.thumbprint().to_owned() },
+            authorization_details: details.clone(),
+        };
+        let keys = self.0.keys.load();
+        let access_token = sign_jwt(ACCESS_TOKEN_TYPE, &claims, &*keys.token)
+            .map_err(|error| Failure::internal(format!("signing a token: {error}")))?;
+        tracing::info!(client.id = %client.id, token.id = %claims.jti, scope = %scope, "issued an access token");
+        Ok(IssuedToken {
+            access_token,
+            token_type: "Bearer",
+            expires_in: lifetime,
+            scope,
+            authorization_details: details,
+        })
+    }
+
+    async fn details(&self, client: &Client, text: &str, now: Timestamp) -> Result<Vec<ConsentDetail>, Failure> {
+        let refuse = |public: String| Failure::forbidden("invalid_authorization_details", public);
+        let requested: Vec<RequestedDetail> = serde_json::from_str(text)
+            .map_err(|error| refuse(format!("authorization_details is not as RFC 9396 wants it: {error}.")))?;
+        if requested.is_empty() || requested.len() > MAX_DETAILS {
+            return Err(refuse(format!("authorization_details names between 1 and {MAX_DETAILS} consents.")));
+        }
+        if let Some(other) = requested.iter().find(|detail| detail.kind != CONSENT_DETAIL_TYPE) {
+            return Err(refuse(format!("The type {:?} is not known; it is {CONSENT_DETAIL_TYPE}.", other.kind)));
+        }
+        let ids: Vec<String> = requested.iter().map(|detail| detail.identifier.clone()).collect();
+        let rows = consents::standings(&self.0.db, &ids).await?;
+        let own = client.id.to_string();
+        requested
+            .iter()
+            .enumerate()
+            .map(|(at, detail)| {
+                let row = rows.iter().find(|row| {
+                    row.id == detail.identifier
+                        && row.client_id == own
+                        && row.state == "active"
+                        && row.expires_at.is_some_and(|end| end > now.micros())
+                });
+                let identifier: Option<ConsentId> = detail.identifier.parse().ok();
+                match (row, identifier) {
+                    (Some(row), Some(identifier)) => {
+                        Ok(ConsentDetail { kind: CONSENT_DETAIL_TYPE.into(), identifier, version: row.version })
+                    }
+                    // Unknown, foreign and not active look the same here.
+                    _ => Err(refuse(format!(
+                        "authorization_details[{at}].identifier is no active consent of this client."
+                    ))),
+                }
+            })
+            .collect()
+    }
+
+    /// What the token is good for, to its own client.
+    pub async fn introspect(&self, client: &Client, unverified_token: &str) -> Result<Introspection, Failure> {
+        let now = self.0.clock.now();
+        let inactive = Introspection::Inactive { active: false };
+        let Ok(token) = self.verified(unverified_token, now) else { return Ok(inactive) };
+        let claims = token.claims.clone();
+        if claims.client_id != client.id || self.0.directory.fresh(now)?.is_revoked(&claims.jti) {
+            return Ok(inactive);
+        }
+        if let Some(details) = &claims.authorization_details {
+            match self.require_standing(client.id, details, now).await {
+                Ok(()) => {}
+                Err(failure) if failure.retryable() => return Err(failure),
+                Err(_) => return Ok(inactive),
+            }
+        }
+        Ok(Introspection::Active {
+            active: true,
+            scope: claims.scope,
+            client_id: claims.client_id.to_string(),
+            token_type: "Bearer",
+            exp: claims.exp,
+            iat: claims.iat,
+            sub: claims.sub,
+            aud: claims.aud,
+            iss: claims.iss,
+            jti: claims.jti.to_string(),
+            cnf: claims.cnf,
+            authorization_details: claims.authorization_details,
+        })
+    }
+
+    /// Ends a token of this client. One that is unknown, foreign or over is no error (RFC 7009 section 2.2).
+    pub async fn revoke(&self, client: &Client, unverified_token: &str) -> Result<(), Failure> {
+        let now = self.0.clock.now();
+        let Ok(token) = self.verified(unverified_token, now) else { return Ok(()) };
+        let claims = &token.claims;
+        if claims.client_id != client.id {
+            return Ok(());
+        }
+        let id = client.id.to_string();
+        let mut tx = self.0.db.begin("access::revoke_token").await?;
+        // What is under way under this token is committed before, or looked at again (I2, I3).
+        tx.lock_banks_exclusive(std::slice::from_ref(&id)).await?;
+        if tokens::revoke(&mut tx, &claims.jti.to_string(), &id, Timestamp::from_seconds(claims.exp), now).await? {
+            clients::raise_epoch(&mut tx, &id).await?;
+            changes::raise(&mut tx).await?;
+        }
+        tx.commit().await?;
+        self.reload().await?;
+        tracing::info!(client.id = %client.id, token.id = %claims.jti, "revoked an access token");
+        Ok(())
+    }
+}
+
+/// The scopes a request may have: those asked for, all of which must be registered; all registered where none is named
+/// (K10).
+fn grantable(client: &Client, requested: Option<&str>) -> Result<Vec<Scope>, Failure> {
+    let Some(text) = requested.filter(|text| !text.trim().is_empty()) else { return Ok(client.scopes.clone()) };
+    let mut scopes = Vec::new();
+    for word in text.split_ascii_whitespace() {
+        let scope = word.parse::<Scope>().ok().filter(|scope| client.scopes.contains(scope)).ok_or_else(|| {
+            Failure::forbidden("invalid_scope", format!("The scope {word:?} is not registered for this client."))
+        })?;
+        if !scopes.contains(&scope) {
+            scopes.push(scope);
+        }
+    }
+    Ok(scopes)
+}

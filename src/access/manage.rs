@@ -1,0 +1,150 @@
+//! What operators do with clients.
+
+use super::client::{Client, NewClient};
+use crate::{
+    domain::{
+        Clock, Entropy, Failure, FailureKind,
+        ids::{ClientId, EntryId},
+    },
+    identity::assertion::ClientKeys,
+    ledger::{self, OperatorFacts},
+    store::{
+        Db, Tx, changes,
+        clients::{self, ClientRow},
+    },
+};
+
+/// Every client, by name.
+pub async fn list(db: &Db) -> Result<Vec<Client>, Failure> {
+    let corrupt = |error: crate::domain::time::Malformed| Failure::internal(error.0);
+    clients::list(db).await?.into_iter().map(|row| Client::from_row(row).map_err(corrupt)).collect()
+}
+
+/// Registers a client. Its certificate's authority and subject together are its identity.
+pub async fn register(
+    db: &Db,
+    clock: &dyn Clock,
+    entropy: &dyn Entropy,
+    operator: &str,
+    new: &NewClient,
+) -> Result<ClientId, Failure> {
+    let invalid = |field: &str, public: String| Failure::invalid(field, "invalid_request", public);
+    if new.name.trim().is_empty() || new.name.chars().count() > 100 {
+        return Err(invalid("name", "A name of 1 to 100 characters is needed.".into()));
+    }
+    if new.auth_methods.is_empty() || new.scopes.is_empty() {
+        return Err(invalid("auth_methods", "At least one authentication method and one scope are needed.".into()));
+    }
+    let signs = new.auth_methods.contains(&super::AuthMethod::PrivateKeyJwt);
+    match &new.jwks {
+        Some(jwks) => ClientKeys::parse(jwks).map(|_| ()).map_err(|error| invalid("jwks", error.to_string()))?,
+        None if signs => return Err(invalid("jwks", "private_key_jwt needs the client's JSON Web Key Set.".into())),
+        None => {}
+    }
+    let id = ClientId::new(clock, entropy);
+    let now = clock.now().micros();
+    let row = ClientRow {
+        id: id.to_string(),
+        name: new.name.trim().to_owned(),
+        kind: new.kind.as_str().into(),
+        authority_id: new.authority.to_string(),
+        subject: new.subject.clone(),
+        auth_methods: serde_json::json!(new.auth_methods).to_string(),
+        jwks: new.jwks.clone(),
+        scopes: serde_json::json!(new.scopes).to_string(),
+        limits: serde_json::json!(new.limits).to_string(),
+        max_pending: new.max_pending,
+        epoch: 1,
+        state: "active".into(),
+        registered_at: now,
+        state_changed_at: now,
+    };
+    let mut tx = db.begin("access::register").await?;
+    clients::insert(&mut tx, &row).await.map_err(|error| {
+        if error.is_constraint() {
+            Failure::new(
+                FailureKind::Conflict,
+                "client_exists",
+                "A client of this name, or with this authority and subject, is registered already; or the authority is unknown.",
+            )
+            .because(error.to_string())
+        } else {
+            error.into()
+        }
+    })?;
+    let detail = serde_json::json!({ "name": row.name, "authority": row.authority_id, "subject": row.subject, "scopes": new.scopes });
+    record(&mut tx, clock, entropy, Act { operator, action: "client_registered", client: &id, reason: None, detail })
+        .await?;
+    changes::raise(&mut tx).await?;
+    tx.commit().await?;
+    Ok(id)
+}
+
+/// Stops a client: its next request is refused, on open connections too (I3).
+pub async fn suspend(
+    db: &Db,
+    clock: &dyn Clock,
+    entropy: &dyn Entropy,
+    act: (&str, Option<&str>),
+    id: &ClientId,
+) -> Result<(), Failure> {
+    set_state(db, clock, entropy, act, (id, "suspended", "client_suspended")).await
+}
+
+/// Lets a stopped client go on.
+pub async fn resume(
+    db: &Db,
+    clock: &dyn Clock,
+    entropy: &dyn Entropy,
+    act: (&str, Option<&str>),
+    id: &ClientId,
+) -> Result<(), Failure> {
+    set_state(db, clock, entropy, act, (id, "active", "client_resumed")).await
+}
+
+async fn set_state(
+    db: &Db,
+    clock: &dyn Clock,
+    entropy: &dyn Entropy,
+    (operator, reason): (&str, Option<&str>),
+    (id, state, action): (&ClientId, &str, &'static str),
+) -> Result<(), Failure> {
+    let mut tx = db.begin("access::set_state").await?;
+    tx.lock_banks_exclusive(&[id.to_string()]).await?;
+    if !clients::set_state(&mut tx, &id.to_string(), state, clock.now()).await? {
+        return Err(Failure::new(
+            FailureKind::Conflict,
+            "client_state_conflict",
+            format!("{id} is unknown, closed, or {state} already."),
+        ));
+    }
+    let detail = serde_json::json!({});
+    record(&mut tx, clock, entropy, Act { operator, action, client: id, reason, detail }).await?;
+    changes::raise(&mut tx).await?;
+    Ok(tx.commit().await?)
+}
+
+struct Act<'a> {
+    operator: &'a str,
+    action: &'static str,
+    client: &'a ClientId,
+    reason: Option<&'a str>,
+    detail: serde_json::Value,
+}
+
+/// An operator's act is an entry of the ledger, in the transaction of the act itself.
+async fn record(tx: &mut Tx, clock: &dyn Clock, entropy: &dyn Entropy, act: Act<'_>) -> Result<(), Failure> {
+    let facts = OperatorFacts {
+        id: EntryId::new(clock, entropy),
+        at: clock.now(),
+        action: act.action,
+        actor: format!("operator:{}", act.operator),
+        detail: act.detail,
+        reason: act.reason.map(str::to_owned),
+        target: Some(act.client.to_string()),
+    };
+    let (entry, opening) = facts.into_entry(entropy).map_err(|error| Failure::internal(error.to_string()))?;
+    ledger::append(tx, &entry, Some(&opening))
+        .await
+        .map_err(|error| Failure::unavailable("ledger_unavailable", error.to_string()))
+}

@@ -1,0 +1,214 @@
+//! Granting, and everything that happens to a consent afterwards.
+
+use super::{Actor, Consent, ConsentEvent, Consents, transition::Step};
+use crate::{
+    domain::{Failure, FailureKind, Month, Timestamp, ids::ClientId, permission::Permission, permission::Purpose},
+    store::consents,
+};
+
+/// What is written down when a consent is signed.
+#[derive(Debug, Clone)]
+pub struct Grant {
+    /// SHA-256 of the signed text, hex.
+    pub text_sha256: String,
+    /// Which version of the text was signed.
+    pub text_version: String,
+    /// Who signed: `legal_representative` or `authorised_agent`.
+    pub signer: String,
+    /// An earlier end than the one asked for.
+    pub expires_at: Option<Timestamp>,
+    /// An older consent of the same bank and entity that this one replaces.
+    pub replaces: Option<String>,
+}
+
+/// What an amendment changes; what is absent stays.
+#[derive(Debug, Clone, Default)]
+pub struct Amendment {
+    /// What may be read.
+    pub permissions: Option<Vec<Permission>>,
+    /// What for.
+    pub purposes: Option<Vec<Purpose>>,
+    /// First and last month of data.
+    pub data: Option<(Month, Month)>,
+    /// The most fetches in all.
+    pub max_fetches: Option<i64>,
+    /// The most fetches in a day.
+    pub daily_budget: Option<i64>,
+    /// End of validity.
+    pub expires_at: Option<Timestamp>,
+    /// SHA-256 of the text that was signed for it, hex.
+    pub text_sha256: Option<String>,
+}
+
+fn unprocessable(code: &'static str, public: impl Into<String>) -> Failure {
+    Failure::new(FailureKind::Unprocessable, code, public)
+}
+
+fn check_digest(text: &str) -> Result<(), Failure> {
+    if text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+        return Ok(());
+    }
+    Err(Failure::invalid("text_sha256", "invalid_request", "The signed text's SHA-256 is 64 lower-case hex digits."))
+}
+
+impl Consents {
+    /// Puts a consent in force, with the evidence that it was signed.
+    pub async fn grant(&self, id: &str, grant: &Grant, actor: &Actor) -> Result<Consent, Failure> {
+        check_digest(&grant.text_sha256)?;
+        if !matches!(grant.signer.as_str(), "legal_representative" | "authorised_agent") {
+            return Err(Failure::invalid(
+                "signer",
+                "invalid_request",
+                "The signer is legal_representative or authorised_agent.",
+            ));
+        }
+        let consent = self.get_any(id).await?;
+        self.check_subjects(&consent).await?;
+        let now = self.clock.now();
+        let longest = now
+            .plus(std::time::Duration::from_secs(86_400 * u64::try_from(self.policy.max_validity_days).unwrap_or(0)));
+        let asked_for = now.plus(consent.expires_at.since(consent.requested_at));
+        let expires_at = grant.expires_at.unwrap_or(asked_for).min(longest);
+        if expires_at <= now {
+            return Err(Failure::invalid("expires_at", "invalid_request", "The end of validity is in the past."));
+        }
+        let signed = Actor { evidence_sha256: Some(grant.text_sha256.clone()), ..actor.clone() };
+        let replaced = actor.clone().because(Some(format!("replaced by {id}")));
+        let sign = |row: &mut consents::ConsentRow| {
+            row.text_sha256 = Some(grant.text_sha256.clone());
+            row.text_version = Some(grant.text_version.clone());
+            row.signer = Some(grant.signer.clone());
+            row.channel = Some(actor.channel.clone());
+            row.granted_at = Some(now.micros());
+            row.expires_at = Some(expires_at.micros());
+        };
+        let mut steps = vec![Step { id, owner: None, event: ConsentEvent::Granted, actor: &signed, change: &sign }];
+        if let Some(old) = &grant.replaces {
+            let former = self.get_any(old).await?;
+            if former.client != consent.client || former.uscc != consent.uscc {
+                return Err(unprocessable(
+                    "consent_not_replaceable",
+                    "The consent to replace is of another bank or another entity.",
+                ));
+            }
+            steps.push(Step {
+                id: old,
+                owner: None,
+                event: ConsentEvent::Superseded,
+                actor: &replaced,
+                change: &|_| {},
+            });
+        }
+        self.transition(&steps)
+            .await?
+            .into_iter()
+            .next()
+            .ok_or_else(|| Failure::internal("a grant returned no consent"))
+    }
+
+    /// Every covered code must exist and belong to the entity.
+    async fn check_subjects(&self, consent: &Consent) -> Result<(), Failure> {
+        let known = consents::owners(&self.db, &consent.codes).await?;
+        for code in &consent.codes {
+            match known.iter().find(|row| row.code == *code) {
+                None => {
+                    return Err(unprocessable("subject_unknown", format!("There is no subject with the code {code}.")));
+                }
+                Some(row) if row.uscc.as_deref() != Some(&consent.uscc) => {
+                    return Err(unprocessable(
+                        "subject_of_other_entity",
+                        format!("{code} does not belong to {}.", consent.uscc),
+                    ));
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses a request.
+    pub async fn reject(&self, id: &str, actor: &Actor) -> Result<Consent, Failure> {
+        self.transition_one(Step { id, owner: None, event: ConsentEvent::Rejected, actor, change: &|_| {} }).await
+    }
+
+    /// Stops a consent for the moment.
+    pub async fn suspend(&self, id: &str, actor: &Actor) -> Result<Consent, Failure> {
+        self.transition_one(Step { id, owner: None, event: ConsentEvent::Suspended, actor, change: &|_| {} }).await
+    }
+
+    /// Lets a stopped consent go on.
+    pub async fn resume(&self, id: &str, actor: &Actor) -> Result<Consent, Failure> {
+        self.transition_one(Step { id, owner: None, event: ConsentEvent::Resumed, actor, change: &|_| {} }).await
+    }
+
+    /// Ends a consent; `owner` is the bank when it is the bank that does so.
+    pub async fn revoke(&self, id: &str, owner: Option<ClientId>, actor: &Actor) -> Result<Consent, Failure> {
+        self.transition_one(Step { id, owner, event: ConsentEvent::Revoked, actor, change: &|_| {} }).await
+    }
+
+    /// Changes what a consent allows. Tokens limited to it end with the change, and only with it (C5).
+    pub async fn amend(&self, id: &str, amendment: &Amendment, actor: &Actor) -> Result<Consent, Failure> {
+        let now = self.clock.now();
+        if let Some(digest) = &amendment.text_sha256 {
+            check_digest(digest)?;
+        }
+        if amendment.expires_at.is_some_and(|at| at <= now) {
+            return Err(Failure::invalid(
+                "expires_at",
+                "invalid_request",
+                "The end of validity is in the past; revoke the consent instead.",
+            ));
+        }
+        if amendment.permissions.as_ref().is_some_and(Vec::is_empty)
+            || amendment.purposes.as_ref().is_some_and(Vec::is_empty)
+        {
+            return Err(Failure::invalid(
+                "permissions",
+                "invalid_request",
+                "At least one permission and one purpose are needed.",
+            ));
+        }
+        let signed = Actor { evidence_sha256: amendment.text_sha256.clone(), ..actor.clone() };
+        let change = |row: &mut consents::ConsentRow| {
+            if let Some(permissions) = &amendment.permissions {
+                row.permissions = serde_json::json!(permissions).to_string();
+            }
+            if let Some(purposes) = &amendment.purposes {
+                row.purposes = serde_json::json!(purposes).to_string();
+            }
+            if let Some((from, to)) = amendment.data {
+                row.data_from = from.to_string();
+                row.data_to = to.to_string();
+            }
+            row.max_fetches = amendment.max_fetches.or(row.max_fetches);
+            row.daily_budget = amendment.daily_budget.or(row.daily_budget);
+            row.expires_at = amendment.expires_at.map(Timestamp::micros).or(row.expires_at);
+            row.text_sha256 = amendment.text_sha256.clone().or_else(|| row.text_sha256.clone());
+        };
+        self.transition_one(Step { id, owner: None, event: ConsentEvent::Amended, actor: &signed, change: &change })
+            .await
+    }
+
+    /// Writes down the ends that time has brought. Nothing depends on it being done in time (C3): it keeps the history
+    /// and the ledger complete.
+    pub async fn record_expiries(&self) -> Result<usize, Failure> {
+        let due = consents::due(&self.db, self.clock.now()).await?;
+        for id in &due {
+            match self
+                .transition_one(Step {
+                    id,
+                    owner: None,
+                    event: ConsentEvent::Expired,
+                    actor: &Actor::clock(),
+                    change: &|_| {},
+                })
+                .await
+            {
+                // Another gateway wrote it first.
+                Ok(_) | Err(Failure { kind: FailureKind::Conflict, .. }) => {}
+                Err(failure) => return Err(failure),
+            }
+        }
+        Ok(due.len())
+    }
+}

@@ -1,0 +1,142 @@
+//! The permit: a consent found to allow this very reading.
+
+use super::{Consent, ConsentState, Consents, not_found};
+use crate::{
+    domain::{
+        Failure, Month, Timestamp,
+        ids::{ClientId, ConsentId},
+        permission::{Permission, Purpose},
+    },
+    identity::token::ConsentDetail,
+};
+
+/// What a bank wants to read under a consent.
+#[derive(Debug, Clone, Copy)]
+pub struct Ask<'a> {
+    /// The consent in the path, as written there.
+    pub unverified_consent: &'a str,
+    /// What is to be read.
+    pub permission: Permission,
+    /// What for; may be left out where the consent has one purpose.
+    pub purpose: Option<&'a str>,
+    /// The months to be read, where there are any; an end that is not named is the consent's.
+    pub months: Option<(Option<Month>, Option<Month>)>,
+    /// The consents the caller's token is limited to, where it is.
+    pub limited_to: Option<&'a [ConsentDetail]>,
+}
+
+/// A consent that allows one reading by one caller at one moment. Made here alone; the append looks again.
+#[derive(Debug, Clone)]
+pub struct ConsentPermit {
+    consent: Consent,
+    permission: Permission,
+    purpose: Purpose,
+    months: Option<(Month, Month)>,
+    at: Timestamp,
+}
+
+impl ConsentPermit {
+    /// The consent.
+    pub const fn consent(&self) -> &Consent {
+        &self.consent
+    }
+
+    /// Its identifier.
+    pub const fn id(&self) -> ConsentId {
+        self.consent.id
+    }
+
+    /// What may be read.
+    pub const fn permission(&self) -> Permission {
+        self.permission
+    }
+
+    /// What for.
+    pub const fn purpose(&self) -> Purpose {
+        self.purpose
+    }
+
+    /// The months that may be read.
+    pub const fn months(&self) -> Option<(Month, Month)> {
+        self.months
+    }
+
+    /// When it was given.
+    pub const fn at(&self) -> Timestamp {
+        self.at
+    }
+}
+
+impl Consents {
+    /// Looks whether a consent allows a reading. Unknown, foreign and malformed ids are told apart by nothing (C7).
+    pub async fn permit(&self, client: ClientId, ask: Ask<'_>) -> Result<ConsentPermit, Failure> {
+        let consent = self.get(client, ask.unverified_consent).await.map_err(|failure| match failure {
+            failure if failure.retryable() => failure,
+            _ => not_found(),
+        })?;
+        let now = self.clock.now();
+        if ask.limited_to.is_some_and(|details| details.iter().all(|detail| detail.identifier != consent.id)) {
+            return Err(Failure::forbidden(
+                "consent_not_in_token",
+                "The token is limited to other consents; get one for this consent.",
+            ));
+        }
+        let state = consent.state_at(now);
+        if state != ConsentState::Active {
+            return Err(Failure::forbidden("consent_not_active", format!("The consent is {state}.")));
+        }
+        if !consent.permissions.contains(&ask.permission) {
+            return Err(Failure::forbidden(
+                "permission_not_granted",
+                format!("The consent does not allow to read {}.", ask.permission),
+            ));
+        }
+        let purpose = purpose(&consent, ask.purpose)?;
+        let months = match ask.months {
+            Some(ends) => Some(months(&consent, ends)?),
+            None => None,
+        };
+        Ok(ConsentPermit { permission: ask.permission, purpose, months, at: now, consent })
+    }
+}
+
+/// The purpose of a reading: the one named, or the consent's only one.
+fn purpose(consent: &Consent, named: Option<&str>) -> Result<Purpose, Failure> {
+    match (named, consent.purposes.as_slice()) {
+        (None, [only]) => Ok(*only),
+        (None, _) => Err(Failure::invalid(
+            "purpose",
+            "purpose_required",
+            "The consent has several purposes: name the one of this reading.",
+        )),
+        (Some(text), purposes) => {
+            let purpose: Purpose = text.parse().map_err(|error: crate::domain::time::Malformed| {
+                Failure::invalid("purpose", "invalid_request", error.0)
+            })?;
+            if purposes.contains(&purpose) {
+                Ok(purpose)
+            } else {
+                Err(Failure::forbidden("purpose_not_granted", format!("The consent is not for {purpose}.")))
+            }
+        }
+    }
+}
+
+/// The months of a reading, all of them within the consent's period.
+fn months(consent: &Consent, (from, to): (Option<Month>, Option<Month>)) -> Result<(Month, Month), Failure> {
+    let (from, to) = (from.unwrap_or(consent.data_from), to.unwrap_or(consent.data_to));
+    if from > to {
+        return Err(Failure::invalid(
+            "from",
+            "invalid_request",
+            format!("The first month, {from}, is after the last, {to}."),
+        ));
+    }
+    if from < consent.data_from || to > consent.data_to {
+        return Err(Failure::forbidden(
+            "period_outside_consent",
+            format!("The consent covers the months {} to {}.", consent.data_from, consent.data_to),
+        ));
+    }
+    Ok((from, to))
+}

@@ -1,0 +1,227 @@
+//! One transition of a consent: state, event and ledger entry in one transaction.
+
+use serde_json::{Value, json};
+
+use super::{Consent, ConsentEvent, ConsentState, Consents, not_found};
+use crate::{
+    domain::{
+        Failure, FailureKind, Timestamp,
+        ids::{ClientId, EntryId},
+    },
+    ledger::{self, ConsentFacts},
+    store::{DbError, Tx, changes, consents},
+};
+
+/// Times a transition is tried again when another transaction is in the way.
+const ATTEMPTS: usize = 5;
+
+/// Who makes a transition, by what channel, on what ground.
+#[derive(Debug, Clone)]
+pub struct Actor {
+    /// `bank:cli_…`, `operator:…`, `subject:…` or `system`.
+    pub name: String,
+    /// `api`, `command_line`, `console`, `portal`, `counter` or `clock`.
+    pub channel: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// SHA-256 of the evidence, hex.
+    pub evidence_sha256: Option<String>,
+}
+
+impl Actor {
+    /// A bank over its API.
+    pub fn bank(client: ClientId) -> Self {
+        Self { name: format!("bank:{client}"), channel: "api".into(), reason: None, evidence_sha256: None }
+    }
+
+    /// An operator at the command line.
+    pub fn operator(name: &str) -> Self {
+        Self { name: format!("operator:{name}"), channel: "command_line".into(), reason: None, evidence_sha256: None }
+    }
+
+    /// Time itself.
+    pub fn clock() -> Self {
+        Self { name: "system".into(), channel: "clock".into(), reason: None, evidence_sha256: None }
+    }
+
+    /// The same with a reason.
+    #[must_use]
+    pub fn because(mut self, reason: Option<String>) -> Self {
+        self.reason = reason;
+        self
+    }
+}
+
+/// The refusal of an event that the table of C1 does not allow.
+fn impossible(consent: &Consent, event: ConsentEvent, now: Timestamp) -> Failure {
+    Failure::new(
+        FailureKind::Conflict,
+        "consent_state_conflict",
+        format!("A consent that is {} cannot be {event}.", consent.state_at(now)),
+    )
+}
+
+/// One event to happen to one consent.
+pub(super) struct Step<'a> {
+    pub(super) id: &'a str,
+    /// The bank it must belong to, when it is the bank that acts.
+    pub(super) owner: Option<ClientId>,
+    pub(super) event: ConsentEvent,
+    pub(super) actor: &'a Actor,
+    /// Edits the row; state, version and end are set by the transition.
+    pub(super) change: &'a (dyn Fn(&mut consents::ConsentRow) + Sync),
+}
+
+impl Consents {
+    /// Makes transitions, all of one bank, in one transaction. Tried again, bounded, when another one is in the way.
+    pub(super) async fn transition(&self, steps: &[Step<'_>]) -> Result<Vec<Consent>, Failure> {
+        let mut attempt = 1;
+        loop {
+            match self.try_transition(steps).await {
+                Err(Attempt::Db(error)) if error.is_contention() && attempt < ATTEMPTS => attempt += 1,
+                Err(Attempt::Db(error)) => return Err(error.into()),
+                Err(Attempt::Refused(failure)) => return Err(failure),
+                Ok(consents) => {
+                    for consent in &consents {
+                        tracing::info!(consent.id = %consent.id, consent.state = %consent.state, consent.version = consent.version, "a consent changed");
+                    }
+                    return Ok(consents);
+                }
+            }
+        }
+    }
+
+    /// One event of one consent.
+    pub(super) async fn transition_one(&self, step: Step<'_>) -> Result<Consent, Failure> {
+        self.transition(&[step]).await?.pop().ok_or_else(|| Failure::internal("a transition returned no consent"))
+    }
+
+    async fn try_transition(&self, steps: &[Step<'_>]) -> Result<Vec<Consent>, Attempt> {
+        let mut tx = self.db.begin("consent::transition").await?;
+        let mut done = Vec::with_capacity(steps.len());
+        for step in steps {
+            done.push(self.apply(&mut tx, step).await?);
+        }
+        changes::raise(&mut tx).await?;
+        tx.commit().await?;
+        Ok(done)
+    }
+
+    async fn apply(&self, tx: &mut Tx, step: &Step<'_>) -> Result<Consent, Attempt> {
+        let row = consents::find_in(tx, step.id).await?.ok_or_else(not_found)?;
+        // Answers under way for this bank are committed before this transition, or see it (I2). The row is read again
+        // under the lock: on PostgreSQL another transition may have come between.
+        tx.lock_banks_exclusive(std::slice::from_ref(&row.client_id)).await?;
+        let row = consents::find_in(tx, step.id).await?.ok_or_else(not_found)?;
+        let codes = consents::codes_in(tx, step.id).await?;
+        let before = Consent::from_row(row, codes)?;
+        if step.owner.is_some_and(|owner| owner != before.client) {
+            return Err(not_found().into());
+        }
+        let now = self.clock.now();
+        let judged = if step.event == ConsentEvent::Expired { before.state } else { before.state_at(now) };
+        let state = judged.after(step.event).ok_or_else(|| impossible(&before, step.event, now))?;
+        if step.event == ConsentEvent::Expired && before.state_at(now) != ConsentState::Expired {
+            return Err(impossible(&before, step.event, now).into());
+        }
+        let mut row = before.row.clone();
+        (step.change)(&mut row);
+        row.version += 1;
+        row.state = state.as_str().into();
+        row.status_reason.clone_from(&step.actor.reason);
+        row.ended_at = state.is_terminal().then_some(now.micros());
+        if !consents::update(tx, &row, before.version).await? {
+            return Err(DbError::Contention { operation: "consent::transition" }.into());
+        }
+        let differences = differences(&before.row, &row);
+        let after = Consent::from_row(row, before.codes)?;
+        self.write_event(tx, &after, step.event, step.actor, &differences).await?;
+        Ok(after)
+    }
+
+    /// Writes the event and its ledger entry, in the transaction of the change itself (C2).
+    pub(super) async fn write_event(
+        &self,
+        tx: &mut Tx,
+        consent: &Consent,
+        event: ConsentEvent,
+        actor: &Actor,
+        changes: &Value,
+    ) -> Result<(), Failure> {
+        let now = self.clock.now();
+        consents::insert_event(
+            tx,
+            &consents::EventRow {
+                consent_id: consent.id.to_string(),
+                version: consent.version,
+                event: event.as_str().into(),
+                actor: actor.name.clone(),
+                channel: actor.channel.clone(),
+                reason: actor.reason.clone(),
+                evidence_sha256: actor.evidence_sha256.clone(),
+                changes: changes.to_string(),
+                at: now.micros(),
+            },
+        )
+        .await?;
+        let facts = ConsentFacts {
+            id: EntryId::new(&*self.clock, &*self.entropy),
+            at: now,
+            event: event.as_str(),
+            actor: actor.name.clone(),
+            changes: changes.clone(),
+            channel: actor.channel.clone(),
+            client_id: consent.client,
+            codes: consent.codes.clone(),
+            consent_id: consent.id,
+            consent_version: consent.version,
+            evidence: actor.evidence_sha256.clone(),
+            reason: actor.reason.clone(),
+            uscc: consent.uscc.clone(),
+        };
+        let (entry, opening) =
+            facts.into_entry(&*self.entropy).map_err(|error| Failure::internal(error.to_string()))?;
+        ledger::append(tx, &entry, Some(&opening))
+            .await
+            .map_err(|error| Failure::unavailable("ledger_unavailable", error.to_string()))
+    }
+}
+
+/// Why one attempt did not succeed.
+enum Attempt {
+    Db(DbError),
+    Refused(Failure),
+}
+
+impl From<DbError> for Attempt {
+    fn from(error: DbError) -> Self {
+        Self::Db(error)
+    }
+}
+
+impl From<Failure> for Attempt {
+    fn from(failure: Failure) -> Self {
+        Self::Refused(failure)
+    }
+}
+
+/// Changed values, before and after, for the history.
+fn differences(before: &consents::ConsentRow, after: &consents::ConsentRow) -> Value {
+    let mut out = serde_json::Map::new();
+    let mut note = |name: &str, old: Value, new: Value| {
+        if old != new {
+            out.insert(name.into(), json!([old, new]));
+        }
+    };
+    note("state", json!(before.state), json!(after.state));
+    note("permissions", json!(before.permissions), json!(after.permissions));
+    note("purposes", json!(before.purposes), json!(after.purposes));
+    note("data_from", json!(before.data_from), json!(after.data_from));
+    note("data_to", json!(before.data_to), json!(after.data_to));
+    note("max_fetches", json!(before.max_fetches), json!(after.max_fetches));
+    note("daily_budget", json!(before.daily_budget), json!(after.daily_budget));
+    note("expires_at", json!(before.expires_at), json!(after.expires_at));
+    note("text_sha256", json!(before.text_sha256), json!(after.text_sha256));
+    note("text_version", json!(before.text_version), json!(after.text_version));
+    Value::Object(out)
+}
