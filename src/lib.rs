@@ -23,5 +23,6 @@ pub mod synthetic;
 // Level 5: the one place that joins them for a bank.
 pub mod disclosure;
 // Level 6 and up: wiring, surfaces, commands.
+pub mod app;
 pub mod cli;
 pub mod http;

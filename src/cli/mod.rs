@@ -6,10 +6,13 @@
 //!
 //! To add a command: its file, a `mod` line, a variant of `Command` and an arm of `Command::run`.
 
+mod client;
 mod config;
+mod consent;
 mod context;
 mod doctor;
 mod migrate;
+mod openapi;
 mod serve;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
@@ -49,6 +52,12 @@ enum Command {
     Migrate(migrate::Migrate),
     /// Check or print the configuration
     Config(config::ConfigCommand),
+    /// Register, list, suspend and resume banks and departments
+    Client(client::ClientCommand),
+    /// List, show, grant, amend, suspend and revoke consents
+    Consent(consent::ConsentCommand),
+    /// Print or check the partner API's OpenAPI document
+    Openapi(openapi::OpenApi),
     /// Look at configuration, files, database and clock, and say what to mend
     Doctor(doctor::Doctor),
 }
@@ -59,6 +68,9 @@ impl Command {
             Self::Serve(args) => serve::run(args, ctx).await,
             Self::Migrate(args) => migrate::run(args, ctx).await,
             Self::Config(args) => config::run(&args, ctx),
+            Self::Client(args) => client::run(args, ctx).await,
+            Self::Consent(args) => consent::run(args, ctx).await,
+            Self::Openapi(args) => openapi::run(args, ctx).await,
             Self::Doctor(args) => doctor::run(args, ctx).await,
         }
     }

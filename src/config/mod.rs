@@ -8,8 +8,11 @@
 
 mod authority;
 mod consent;
+mod disclosure;
 mod error;
 mod gateway;
+mod grading;
+mod ledger;
 mod limits;
 mod log;
 mod overlay;
@@ -26,8 +29,11 @@ use serde::{Deserialize, Serialize};
 
 pub use authority::Authority;
 pub use consent::Consent;
+pub use disclosure::Disclosure;
 pub use error::{ConfigError, Problem};
 pub use gateway::Gateway;
+pub use grading::Grading;
+pub use ledger::Ledger;
 pub use limits::{Limits, Quota};
 pub use log::{Log, LogFormat};
 pub use partner::Partner;
@@ -122,6 +128,12 @@ sections! {
     limits: Limits,
     /// The bounds every consent keeps to.
     consent: Consent,
+    /// What data answers keep to.
+    disclosure: Disclosure,
+    /// How answers are recorded and the log is sealed.
+    ledger: Ledger,
+    /// Catalogues, models and rounds.
+    grading: Grading,
 }
 
 impl Config {

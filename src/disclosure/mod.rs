@@ -1,1 +1,250 @@
-//! (room to be filled)
+//! What banks call for data: the one place that joins consent, grading, settlement and ledger.
+//!
+//! docs/DISCLOSURE-CYCLE.md tells the cycle; the numbers here are its numbers. Steps 1 and 2, caller and limits, are done
+//! where the request comes in. Nothing leaves this room but a [`Disclosed`], which only the ledger makes, after the sync.
+
+mod grade;
+mod render;
+mod settlements;
+
+use std::sync::Arc;
+
+pub use grade::{CodeGrade, GradeAnswer, GradeTotal, GradeView};
+pub use settlements::{Amounts, CodeSettlements, SettlementMonth, SettlementTotal, SettlementsAnswer};
+
+use crate::{
+    access::{Access, Caller},
+    consent::{Ask, ConsentPermit, Consents},
+    domain::{
+        Failure, FailureKind, Month, Timestamp, clock::SharedClock, ids::DisclosureId, permission::Permission,
+        rng::SharedEntropy,
+    },
+    grading::{GoodStanding, Grades},
+    identity::keyset::LiveKeys,
+    ledger::{Budget, Disclosed, DisclosureFacts, Draft, Heads, Receipt, RecordError, Recorder},
+    store::Db,
+};
+use render::Rendered;
+
+/// The notice every data answer carries.
+pub const NOTICE: &str = "政务信息,供参考。仅限本次授权目的使用,不得向第三方提供。(Government information, for reference. For the consented purpose only; onward supply is prohibited.)";
+
+/// What data answers keep to.
+#[derive(Debug, Clone)]
+pub struct DisclosurePolicy {
+    /// Settlement rows of fewer visits are suppressed.
+    pub min_visits: i64,
+    /// Grades, by scheme, that are good standing: settlements are given for no others.
+    pub good_standing: GoodStanding,
+    /// The log's origin, as receipts name it.
+    pub log: String,
+    /// Receipts promise sealing within this time.
+    pub sealed_within: std::time::Duration,
+}
+
+/// The room.
+#[derive(Debug, Clone)]
+pub struct Disclosures(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    db: Db,
+    clock: SharedClock,
+    entropy: SharedEntropy,
+    access: Access,
+    consents: Consents,
+    grades: Grades,
+    keys: LiveKeys,
+    recorder: Recorder,
+    policy: DisclosurePolicy,
+}
+
+/// What a request for data says of itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The consent in the path.
+    pub unverified_consent: &'a str,
+    /// The purpose, where named.
+    pub purpose: Option<&'a str>,
+    /// The method.
+    pub method: &'a str,
+    /// The target under the public origin.
+    pub target_uri: &'a str,
+    /// The request's id.
+    pub interaction_id: &'a str,
+}
+
+/// What is to be read.
+#[derive(Debug, Clone, Copy)]
+enum Reading {
+    Grade,
+    Settlements { from: Option<Month>, to: Option<Month> },
+}
+
+/// What was read, with the heads it rests on.
+struct Content {
+    /// The body, without what only the rendering knows.
+    body: Body,
+    subjects: Vec<(String, i64)>,
+    publication: i64,
+    period: Option<(Month, Month)>,
+}
+
+enum Body {
+    Grade(GradeAnswer),
+    Settlements(SettlementsAnswer),
+}
+
+impl Disclosures {
+    /// Opens the room.
+    pub fn open(
+        db: Db,
+        (clock, entropy): (SharedClock, SharedEntropy),
+        (access, consents): (Access, Consents),
+        keys: LiveKeys,
+        recorder: Recorder,
+        policy: DisclosurePolicy,
+    ) -> Self {
+        let grades = Grades::new(db.clone());
+        Self(Arc::new(Inner { db, clock, entropy, access, consents, grades, keys, recorder, policy }))
+    }
+
+    /// The grade of every covered code.
+    pub async fn grade(&self, caller: &Caller, asked: Asked<'_>) -> Result<Disclosed, Failure> {
+        self.disclose(caller, asked, Reading::Grade).await
+    }
+
+    /// The settlement months of the covered codes in good standing.
+    pub async fn settlements(
+        &self,
+        caller: &Caller,
+        asked: Asked<'_>,
+        (from, to): (Option<Month>, Option<Month>),
+    ) -> Result<Disclosed, Failure> {
+        self.disclose(caller, asked, Reading::Settlements { from, to }).await
+    }
+
+    /// Steps 3 to 8. When a head has moved between reading and append, the whole is done once more; after that the
+    /// request is not answered.
+    async fn disclose(&self, caller: &Caller, asked: Asked<'_>, reading: Reading) -> Result<Disclosed, Failure> {
+        match self.attempt(caller, asked, reading).await? {
+            Ok(disclosed) => Ok(disclosed),
+            Err(RecordError::Stale) => {
+                let caller = self.0.access.refresh(caller).await?;
+                self.attempt(&caller, asked, reading).await?.map_err(refused)
+            }
+            Err(error) => Err(refused(error)),
+        }
+    }
+
+    async fn attempt(
+        &self,
+        caller: &Caller,
+        asked: Asked<'_>,
+        reading: Reading,
+    ) -> Result<Result<Disclosed, RecordError>, Failure> {
+        // 3. Permit: the consent in the path allows this reading, by this caller, now.
+        let permit = self.permit(caller, asked, reading).await?;
+        // 4. Read, with the versions of what was read.
+        let content = match reading {
+            Reading::Grade => self.read_grade(&permit).await?,
+            Reading::Settlements { .. } => self.read_settlements(&permit).await?,
+        };
+        // 5. Render the exact bytes; fix id and time; digest; sign. A signature whose append fails is thrown away.
+        let id = DisclosureId::new(&*self.0.clock, &*self.0.entropy);
+        let at = self.0.clock.now();
+        let draft = self.draft(caller, asked, &permit, content, (id, at))?;
+        // 6. Append with the answers that wait, 7. commit with full sync, 8. release: the ledger's own.
+        Ok(self.0.recorder.record(draft).await)
+    }
+
+    async fn permit(&self, caller: &Caller, asked: Asked<'_>, reading: Reading) -> Result<ConsentPermit, Failure> {
+        let (permission, months) = match reading {
+            Reading::Grade => (Permission::Grade, None),
+            Reading::Settlements { from, to } => (Permission::Settlements, Some((from, to))),
+        };
+        let ask = Ask {
+            unverified_consent: asked.unverified_consent,
+            permission,
+            purpose: asked.purpose,
+            months,
+            limited_to: caller.consents(),
+        };
+        self.0.consents.permit(caller.id(), ask).await
+    }
+
+    fn draft(
+        &self,
+        caller: &Caller,
+        asked: Asked<'_>,
+        permit: &ConsentPermit,
+        content: Content,
+        (id, at): (DisclosureId, Timestamp),
+    ) -> Result<Draft, Failure> {
+        let consent = permit.consent();
+        let rendered = Rendered::of(&content.body, id, at)?;
+        let facts = DisclosureFacts {
+            id,
+            at,
+            client_id: caller.id(),
+            consent_id: consent.id,
+            consent_version: consent.version,
+            uscc: Some(consent.uscc.clone()),
+            codes: content.subjects.iter().map(|(code, _)| code.clone()).collect(),
+            purpose: permit.purpose(),
+            what: vec![permit.permission()],
+            period: content.period,
+            publication: content.publication,
+            content_digest: rendered.digest.clone(),
+            interaction: asked.interaction_id.to_owned(),
+        };
+        let (entry, opening) =
+            facts.into_entry(&*self.0.entropy).map_err(|error| Failure::internal(error.to_string()))?;
+        let receipt = Receipt {
+            id: entry.id.clone(),
+            leaf: entry.leaf,
+            log: self.0.policy.log.clone(),
+            by: at.plus(self.0.policy.sealed_within),
+        };
+        let receipt = receipt.to_header().map_err(|error| Failure::internal(error.0))?;
+        let keys = self.0.keys.load();
+        let answer = rendered.sign(asked, receipt, &*keys.answer, at)?;
+        let heads = Heads {
+            client_id: caller.id(),
+            client_epoch: caller.client().epoch,
+            consent_id: consent.id,
+            consent_version: consent.version,
+            subjects: content.subjects,
+            publication: content.publication,
+            now: at,
+        };
+        let budget = Budget { max_fetches: consent.max_fetches, per_day: consent.daily_budget, day: at.day() };
+        Ok(Draft { heads, budget, entry, opening, answer })
+    }
+}
+
+/// What a caller is told of an append that did not happen.
+fn refused(error: RecordError) -> Failure {
+    let limited = |code, public: &str, retry_after, policy: &str| {
+        Failure::new(FailureKind::Limited { retry_after, policies: vec![policy.to_owned()] }, code, public)
+    };
+    let day = std::time::Duration::from_secs(86_400);
+    match error {
+        RecordError::Stale => {
+            Failure::unavailable("state_moving", "what the answer rests on changed twice while it was made")
+        }
+        RecordError::TotalUsedUp => limited(
+            "consent_used_up",
+            "All fetches this consent allows have been made. A new consent is needed.",
+            day,
+            "consent-total",
+        ),
+        RecordError::DayUsedUp => limited(
+            "consent_daily_budget_used_up",
+            "The fetches this consent allows in a day have been made.",
+            day,
+            "consent-day",
+        ),
+        RecordError::Unavailable(error) => Failure::unavailable("ledger_unavailable", error),
+    }
+}

@@ -1,0 +1,304 @@
+//! The wiring: configuration, store, clock, randomness and rooms, made once. Tests build the same.
+
+use std::{sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use tokio::{sync::watch, task::JoinSet};
+
+use crate::{
+    access::{Access, TokenPolicy},
+    authority::{self, AuthorityError, Custody, Keyring, Purpose, Reloader, server::ServerFiles},
+    config::{Config, Quota},
+    consent::{ConsentPolicy, Consents},
+    disclosure::{DisclosurePolicy, Disclosures},
+    domain::{Failure, clock::SharedClock, codes::Kinds, rng::SharedEntropy, time::Malformed},
+    grading::{GoodStanding, Library, LibraryError},
+    identity::{
+        PublicKey, SharedSigner,
+        keyset::{KeySet, LiveKeys, PublishedKey},
+        token::{Expected, VerificationKeys},
+    },
+    ledger::{Faults, LogKeys, Recorder, RecorderOptions, Sealer, SealerOptions},
+    limits::{Limits, Policy},
+    store::{Db, DbError, tokens},
+};
+
+/// How often a gateway asks for changes: four times in the second it may be behind (I3).
+const POLL: Duration = Duration::from_millis(250);
+/// How often it tidies up after time.
+const TIDY: Duration = Duration::from_secs(30);
+
+/// The gateway could not be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// Keys or certificates.
+    #[error("keys and certificates")]
+    Authority(#[source] AuthorityError),
+    /// The store.
+    #[error("the database")]
+    Store(#[source] DbError),
+    /// Kinds or models.
+    #[error("{0}")]
+    Data(#[source] Malformed),
+    /// Models.
+    #[error("the models")]
+    Models(#[source] LibraryError),
+}
+
+/// The gateway's rooms.
+#[derive(Debug)]
+pub struct App {
+    /// The configuration in effect.
+    pub config: Config,
+    /// The store.
+    pub db: Db,
+    /// The time.
+    pub clock: SharedClock,
+    /// Randomness.
+    pub entropy: SharedEntropy,
+    /// The keys in force.
+    pub keys: LiveKeys,
+    /// Who may call.
+    pub access: Access,
+    /// Consents.
+    pub consents: Consents,
+    /// What banks are told.
+    pub disclosures: Disclosures,
+    /// Named limits.
+    pub limits: Limits,
+    /// The models and catalogues in force.
+    pub library: Library,
+    /// Live TLS material.
+    pub reloader: Arc<Reloader>,
+    /// Makes answers durable.
+    pub recorder: Recorder,
+    /// Seals the ledger.
+    pub sealer: Arc<Sealer>,
+    custody: Custody,
+}
+
+/// The consent room's bounds, as configured.
+pub fn consent_policy(config: &Config) -> ConsentPolicy {
+    let section = &config.consent;
+    ConsentPolicy {
+        request_days: section.request_days,
+        default_validity_days: section.default_validity_days,
+        max_validity_days: section.max_validity_days,
+        default_data_months: section.default_data_months,
+        max_data_months: section.max_data_months,
+    }
+}
+
+fn policy(name: &str, quota: Quota) -> Policy {
+    Policy { name: name.to_owned(), quota: quota.quota, window_seconds: quota.window_seconds }
+}
+
+/// The keys in force, from the keyring.
+fn key_set(keyring: &Keyring) -> Result<KeySet, AuthorityError> {
+    let signing = [Purpose::TokenSigning, Purpose::AnswerSigning, Purpose::LedgerSigning];
+    let published = |purpose| keyring.published(purpose).map(|published| published.public_key.clone());
+    Ok(KeySet {
+        token: keyring.signer(Purpose::TokenSigning)?,
+        answer: keyring.signer(Purpose::AnswerSigning)?,
+        ledger: keyring.signer(Purpose::LedgerSigning)?,
+        published: signing
+            .into_iter()
+            .flat_map(|purpose| published(purpose).map(move |key| PublishedKey { purpose: purpose.to_string(), key }))
+            .collect(),
+        verification: VerificationKeys::new(published(Purpose::TokenSigning).collect::<Vec<_>>().iter()),
+    })
+}
+
+/// The ledger's keys, from the keys in force.
+#[derive(Debug)]
+struct CheckpointKeys(LiveKeys);
+
+impl LogKeys for CheckpointKeys {
+    fn signer(&self) -> Option<SharedSigner> {
+        Some(self.0.load().ledger.clone())
+    }
+
+    fn known(&self) -> Vec<PublicKey> {
+        let ledger = Purpose::LedgerSigning.to_string();
+        let keys = self.0.load();
+        keys.published
+            .iter()
+            .filter(|published| published.purpose == ledger)
+            .map(|published| published.key.clone())
+            .collect()
+    }
+}
+
+impl App {
+    /// Puts the rooms together over a store whose schema is this build's.
+    pub async fn open(
+        config: Config,
+        db: Db,
+        clock: SharedClock,
+        entropy: SharedEntropy,
+    ) -> Result<Arc<Self>, AppError> {
+        let crypter = Arc::new(authority::crypter(&config.secrets).map_err(AppError::Authority)?);
+        let custody = Custody::new(db.clone(), crypter, clock.clone(), entropy.clone(), &config.authority);
+        let files =
+            ServerFiles { certificate: config.partner.certificate_file.clone(), key: config.partner.key_file.clone() };
+        let reloader = Reloader::start(custody.clone(), files).await.map_err(AppError::Authority)?;
+        let keyring = Keyring::load(&custody).await.map_err(AppError::Authority)?;
+        let keys: LiveKeys = Arc::new(ArcSwap::from_pointee(key_set(&keyring).map_err(AppError::Authority)?));
+        let issuer = config.gateway.issuer().to_owned();
+        let tokens = TokenPolicy {
+            expected: Expected { issuer, audience: config.gateway.public_origin.clone() },
+            token_endpoint: format!("{}/oauth2/token", config.gateway.public_origin),
+            lifetime_seconds: config.tokens.lifetime_seconds,
+        };
+        let access = Access::open(db.clone(), clock.clone(), entropy.clone(), keys.clone(), tokens)
+            .await
+            .map_err(AppError::Store)?;
+        let kinds = Arc::new(Kinds::built_in().map_err(AppError::Data)?);
+        let consents = Consents::open(db.clone(), clock.clone(), entropy.clone(), kinds, consent_policy(&config));
+        let recorder = Recorder::start(db.clone(), clock.clone(), recorder_options(&config));
+        let sealer =
+            Sealer::new(db.clone(), clock.clone(), Arc::new(CheckpointKeys(keys.clone())), sealer_options(&config));
+        let disclosures = Disclosures::open(
+            db.clone(),
+            (clock.clone(), entropy.clone()),
+            (access.clone(), consents.clone()),
+            keys.clone(),
+            recorder.clone(),
+            disclosure_policy(&config),
+        );
+        let limits = Limits::new(
+            clock.clone(),
+            vec![policy("burst", config.limits.burst), policy("sustained", config.limits.sustained)],
+            policy("authentication-failures", config.limits.authentication_failures),
+        );
+        let library = Library::load(&config.grading.catalogues_directory, &config.grading.models_directory)
+            .map_err(AppError::Models)?;
+        Ok(Arc::new(Self {
+            db,
+            clock,
+            entropy,
+            keys,
+            access,
+            consents,
+            disclosures,
+            limits,
+            library,
+            reloader: Arc::new(reloader),
+            recorder,
+            sealer: Arc::new(sealer),
+            custody,
+            config,
+        }))
+    }
+
+    /// Learns of what other processes changed. While this fails for a second, nobody is answered (I3).
+    pub async fn catch_up(&self) -> Result<(), Failure> {
+        if self.access.catch_up().await? {
+            let keyring = Keyring::load(&self.custody).await.map_err(|error| Failure::internal(error.to_string()))?;
+            let keys = key_set(&keyring).map_err(|error| Failure::internal(error.to_string()))?;
+            self.keys.store(Arc::new(keys));
+        }
+        self.reloader
+            .refresh()
+            .await
+            .map(|_| ())
+            .map_err(|error| Failure::unavailable("state_unknown", error.to_string()))
+    }
+
+    /// What time alone brings: expiries written down, harmless rows and whole quotas forgotten.
+    pub async fn tidy(&self) -> Result<(), Failure> {
+        self.limits.tidy();
+        let ended = self.consents.record_expiries().await?;
+        let mut tx = self.db.begin("app::tidy").await?;
+        let forgotten = tokens::forget_expired(&mut tx, self.clock.now()).await?;
+        tx.commit().await?;
+        if ended > 0 || forgotten > 0 {
+            tracing::info!(count = ended, rows = forgotten, "tidied up after time");
+        }
+        Ok(())
+    }
+
+    /// Starts what runs beside the listeners, until `stopping` turns true.
+    pub fn start_background(self: &Arc<Self>, stopping: &watch::Receiver<bool>) -> JoinSet<()> {
+        let until = |mut stopping: watch::Receiver<bool>| async move {
+            // An error means the sender is gone, and with it the gateway.
+            let _ = stopping.wait_for(|stop| *stop).await;
+        };
+        let mut tasks = JoinSet::new();
+        let app = self.clone();
+        tasks.spawn(every(POLL, stopping.clone(), move || {
+            let app = app.clone();
+            async move {
+                if let Err(failure) = app.catch_up().await {
+                    tracing::warn!(
+                        code = failure.code,
+                        reason = failure.context.as_deref().unwrap_or("-"),
+                        "changes could not be read"
+                    );
+                }
+            }
+        }));
+        let app = self.clone();
+        tasks.spawn(every(TIDY, stopping.clone(), move || {
+            let app = app.clone();
+            async move {
+                if let Err(failure) = app.tidy().await {
+                    tracing::warn!(
+                        code = failure.code,
+                        reason = failure.context.as_deref().unwrap_or("-"),
+                        "could not tidy up"
+                    );
+                }
+            }
+        }));
+        let (reloader, stop) = (self.reloader.clone(), until(stopping.clone()));
+        tasks.spawn(async move { reloader.run(stop).await });
+        let (sealer, stop) = (self.sealer.clone(), until(stopping.clone()));
+        tasks.spawn(async move { sealer.run(stop).await });
+        tasks
+    }
+}
+
+async fn every<F, Fut>(period: Duration, mut stopping: watch::Receiver<bool>, work: F)
+where
+    F: Fn() -> Fut + Send,
+    Fut: Future<Output = ()> + Send,
+{
+    let mut ticks = tokio::time::interval(period);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            _ = stopping.wait_for(|stop| *stop) => return,
+        }
+        work().await;
+    }
+}
+
+fn disclosure_policy(config: &Config) -> DisclosurePolicy {
+    DisclosurePolicy {
+        min_visits: config.disclosure.min_visits,
+        good_standing: GoodStanding(config.disclosure.good_standing.clone()),
+        log: config.ledger.origin(&config.gateway.public_origin),
+        sealed_within: config.ledger.sealed_within(),
+    }
+}
+
+fn recorder_options(config: &Config) -> RecorderOptions {
+    let section = &config.ledger;
+    RecorderOptions {
+        linger: section.linger(),
+        max_batch: section.max_batch,
+        queue: section.queue,
+        ..RecorderOptions::default()
+    }
+}
+
+fn sealer_options(config: &Config) -> SealerOptions {
+    SealerOptions {
+        origin: config.ledger.origin(&config.gateway.public_origin),
+        outside: Some(config.ledger.checkpoint_file.clone()),
+        interval: config.ledger.seal_interval(),
+        faults: Faults::default(),
+    }
+}

@@ -1,0 +1,165 @@
+//! `medcredit client`: banks and departments as clients.
+
+use std::{io::Write, path::PathBuf};
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+
+use super::{Context, OrFail, Usage};
+use crate::{
+    access::{self, AuthMethod, ClientKind, LimitOverrides, NewClient},
+    authority::files,
+    domain::permission::Scope,
+    identity::CertificateFacts,
+    store::authorities,
+};
+
+/// Banks and departments as clients.
+#[derive(Debug, Args)]
+pub(super) struct ClientCommand {
+    /// Who does this, as the ledger will name them
+    #[arg(long, global = true, default_value = "command-line", value_name = "NAME")]
+    operator: String,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Register a client under its authority and its certificate's subject
+    Register(Box<Register>),
+    /// List clients
+    List,
+    /// Stop a client: its next request is refused, on open connections too
+    Suspend(Change),
+    /// Let a stopped client go on
+    Resume(Change),
+}
+
+#[derive(Debug, Args)]
+struct Register {
+    /// Its name, unique
+    #[arg(long)]
+    name: String,
+    /// bank or department
+    #[arg(long, default_value = "bank")]
+    kind: ClientKind,
+    /// The authority that issues its certificates, as in `certs list`
+    #[arg(long)]
+    authority: String,
+    /// A certificate of it: its subject is registered
+    #[arg(long, value_name = "FILE", required_unless_present = "subject", conflicts_with = "subject")]
+    certificate: Option<PathBuf>,
+    /// The subject its certificates carry (RFC 4514)
+    #[arg(long)]
+    subject: Option<String>,
+    /// How it may authenticate; may be given twice [tls_client_auth, private_key_jwt]
+    #[arg(long = "auth-method", default_value = "tls_client_auth")]
+    auth_methods: Vec<AuthMethod>,
+    /// Its JSON Web Key Set, for private_key_jwt
+    #[arg(long, value_name = "FILE")]
+    jwks: Option<PathBuf>,
+    /// A scope; may be given many times. Without it, all
+    #[arg(long = "scope")]
+    scopes: Vec<Scope>,
+    /// A quota of its own, as in burst=200; may be given many times
+    #[arg(long = "limit", value_name = "NAME=QUOTA")]
+    limits: Vec<String>,
+    /// Consent requests of it that may wait at once; without it, as configured
+    #[arg(long)]
+    max_pending: Option<i64>,
+}
+
+#[derive(Debug, Args)]
+struct Change {
+    /// The client, by id or name
+    client: String,
+    /// Why
+    #[arg(long)]
+    reason: Option<String>,
+}
+
+/// Runs the command.
+pub(super) async fn run(args: ClientCommand, ctx: &Context) -> anyhow::Result<()> {
+    let config = ctx.config()?;
+    let db = ctx.store(&config).await?;
+    match args.action {
+        Action::Register(new) => {
+            let authorities = authorities::list(&db).await?;
+            let authority =
+                authorities.iter().find(|row| row.removed_at.is_none() && row.name == new.authority).ok_or_else(
+                    || Usage(format!("no authority is named {:?}; `medcredit certs list` shows them", new.authority)),
+                )?;
+            let subject = match (&new.certificate, new.subject) {
+                (Some(file), _) => {
+                    let certificate = files::read_item("CERTIFICATE", file)?;
+                    CertificateFacts::read(&certificate).with_context(|| file.display().to_string())?.subject
+                }
+                (None, Some(subject)) => subject,
+                (None, None) => return Err(Usage("--certificate or --subject is needed".into()).into()),
+            };
+            let jwks = new
+                .jwks
+                .map(|file| std::fs::read_to_string(&file).with_context(|| file.display().to_string()))
+                .transpose()?;
+            let known = ["burst", "sustained"];
+            let mut limits = LimitOverrides::default();
+            for limit in &new.limits {
+                let (name, quota) =
+                    limit.split_once('=').ok_or_else(|| Usage(format!("--limit {limit:?}: NAME=QUOTA is wanted")))?;
+                let quota: std::num::NonZeroU32 =
+                    quota.parse().map_err(|_| Usage(format!("--limit {limit:?}: the quota is a number")))?;
+                if !known.contains(&name) {
+                    return Err(Usage(format!("--limit {limit:?}: the limits are {}", known.join(" and "))).into());
+                }
+                limits.0.insert(name.to_owned(), quota.get());
+            }
+            let new = NewClient {
+                name: new.name,
+                kind: new.kind,
+                authority: authority.id.parse()?,
+                subject,
+                auth_methods: new.auth_methods,
+                jwks,
+                scopes: if new.scopes.is_empty() { Scope::ALL.to_vec() } else { new.scopes },
+                limits,
+                max_pending: new.max_pending.unwrap_or(config.consent.max_pending),
+            };
+            let id = access::register(&db, &*ctx.clock, &*ctx.entropy, &args.operator, &new).await.or_fail()?;
+            writeln!(ctx.out(), "registered {id}: {} ({})", new.name, new.subject)?;
+        }
+        Action::List => {
+            for client in access::list(&db).await.or_fail()? {
+                writeln!(
+                    ctx.out(),
+                    "{}  {:9}  {:10}  {}  ({})",
+                    client.id,
+                    client.state,
+                    client.kind,
+                    client.name,
+                    client.subject
+                )?;
+            }
+        }
+        Action::Suspend(change) => {
+            let id = find(&db, &change.client).await?;
+            let act = (args.operator.as_str(), change.reason.as_deref());
+            access::suspend(&db, &*ctx.clock, &*ctx.entropy, act, &id).await.or_fail()?;
+            writeln!(ctx.out(), "suspended {id}")?;
+        }
+        Action::Resume(change) => {
+            let id = find(&db, &change.client).await?;
+            let act = (args.operator.as_str(), change.reason.as_deref());
+            access::resume(&db, &*ctx.clock, &*ctx.entropy, act, &id).await.or_fail()?;
+            writeln!(ctx.out(), "resumed {id}")?;
+        }
+    }
+    db.close().await;
+    Ok(())
+}
+
+async fn find(db: &crate::store::Db, named: &str) -> anyhow::Result<crate::domain::ids::ClientId> {
+    let clients = access::list(db).await.or_fail()?;
+    let found = clients.iter().find(|client| client.name == named || client.id.to_string() == named);
+    Ok(found.ok_or_else(|| Usage(format!("no client is {named:?}; `medcredit client list` shows them")))?.id)
+}

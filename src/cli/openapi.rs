@@ -1,0 +1,36 @@
+//! `medcredit openapi`: the partner API's document.
+
+use std::{io::Write, path::PathBuf};
+
+use anyhow::Context as _;
+
+use super::Context;
+use crate::http::openapi;
+
+/// Print the partner API's OpenAPI document, or compare the committed one with it.
+#[derive(Debug, clap::Args)]
+pub(super) struct OpenApi {
+    /// Compare with a file instead of printing; ends with code 1 where they differ
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "openapi/bank.v1.json")]
+    check: Option<PathBuf>,
+}
+
+/// Runs the command.
+#[expect(clippy::unused_async, reason = "every command has the same form")]
+pub(super) async fn run(args: OpenApi, ctx: &Context) -> anyhow::Result<()> {
+    let document = openapi::partner()?;
+    match args.check {
+        None => ctx.out().write_all(document.as_bytes())?,
+        Some(file) => {
+            let committed = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+            anyhow::ensure!(
+                committed == document,
+                "{} is not what the code says: run `medcredit openapi > {}` and review the difference",
+                file.display(),
+                file.display()
+            );
+            writeln!(ctx.out(), "{} is what the code says", file.display())?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,25 @@
+//! `[grading]`: catalogues, models and rounds.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Report, Section};
+
+/// Catalogues, models and rounds.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grading {
+    /// Catalogues of one's own.
+    pub catalogues_directory: PathBuf,
+    /// Models of one's own.
+    pub models_directory: PathBuf,
+    /// How long a grade stays good after the next round is due.
+    pub grace_months: u8,
+}
+
+impl Section for Grading {
+    fn check(&self, report: &mut Report<'_>) {
+        report.require(self.grace_months <= 12, "grace_months", "must be at most 12");
+    }
+}

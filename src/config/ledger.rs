@@ -1,0 +1,60 @@
+//! `[ledger]`: how answers are recorded and the log is sealed.
+
+use std::{path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Report, Section};
+
+/// How answers are recorded and the log is sealed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ledger {
+    /// Raised when a database is restored from a backup.
+    pub epoch: u32,
+    /// Where the newest checkpoint also goes, outside the database.
+    pub checkpoint_file: PathBuf,
+    seal_interval_ms: u64,
+    linger_ms: u64,
+    /// The most answers in one transaction.
+    pub max_batch: usize,
+    /// The most answers that wait to be recorded.
+    pub queue: usize,
+}
+
+impl Ledger {
+    /// The log's origin: the public host, and the epoch.
+    pub fn origin(&self, public_origin: &str) -> String {
+        let host = public_origin.strip_prefix("https://").unwrap_or(public_origin);
+        format!("{host}/ledger/{}", self.epoch)
+    }
+
+    /// How often the log is sealed.
+    pub fn seal_interval(&self) -> Duration {
+        Duration::from_millis(self.seal_interval_ms)
+    }
+
+    /// How long a batch waits for companions.
+    pub fn linger(&self) -> Duration {
+        Duration::from_millis(self.linger_ms)
+    }
+
+    /// What receipts promise: two intervals and some seconds, so that a restart does not break a promise.
+    pub fn sealed_within(&self) -> Duration {
+        self.seal_interval() * 2 + Duration::from_secs(60)
+    }
+}
+
+impl Section for Ledger {
+    fn check(&self, report: &mut Report<'_>) {
+        report.require(self.epoch >= 1, "epoch", "must be at least 1");
+        report.require(
+            (50..=60_000).contains(&self.seal_interval_ms),
+            "seal_interval_ms",
+            "must be between 50 and 60000",
+        );
+        report.require(self.linger_ms <= 20, "linger_ms", "must be at most 20");
+        report.require((1..=4096).contains(&self.max_batch), "max_batch", "must be between 1 and 4096");
+        report.require((1..=1_000_000).contains(&self.queue), "queue", "must be between 1 and 1000000");
+    }
+}

@@ -1,0 +1,88 @@
+//! Step 5: the exact bytes, their digest and their signature.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use serde::Serialize;
+
+use super::{Asked, Body};
+use crate::{
+    domain::{Failure, Timestamp, ids::DisclosureId},
+    identity::{
+        signature::{Covered, content_digest, sign},
+        suite::Signer,
+    },
+    ledger::{Answer, RECEIPT_HEADER},
+};
+
+const CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-digest");
+const SIGNATURE: HeaderName = HeaderName::from_static("signature");
+const SIGNATURE_INPUT: HeaderName = HeaderName::from_static("signature-input");
+
+/// Bytes with their digest.
+pub(super) struct Rendered {
+    body: Bytes,
+    /// `Content-Digest`.
+    pub(super) digest: String,
+}
+
+/// The head of every data answer: which disclosure this is.
+#[derive(Serialize)]
+struct Enveloped<'a, T> {
+    disclosure: DisclosureId,
+    disclosed_at: Timestamp,
+    #[serde(flatten)]
+    answer: &'a T,
+    notice: &'static str,
+    onward_supply: &'static str,
+}
+
+fn bytes<T: Serialize>(answer: &T, id: DisclosureId, at: Timestamp) -> Result<Vec<u8>, serde_json::Error> {
+    serde_json::to_vec(&Enveloped {
+        disclosure: id,
+        disclosed_at: at,
+        answer,
+        notice: super::NOTICE,
+        onward_supply: "prohibited",
+    })
+}
+
+impl Rendered {
+    pub(super) fn of(body: &Body, id: DisclosureId, at: Timestamp) -> Result<Self, Failure> {
+        let body = match body {
+            Body::Grade(answer) => bytes(answer, id, at),
+            Body::Settlements(answer) => bytes(answer, id, at),
+        }
+        .map_err(|error| Failure::internal(format!("an answer does not serialise: {error}")))?;
+        Ok(Self { digest: content_digest(&body), body: body.into() })
+    }
+
+    /// The answer as it will be sent, signed over its status, digest, receipt and request.
+    pub(super) fn sign(
+        self,
+        asked: Asked<'_>,
+        receipt: HeaderValue,
+        signer: &dyn Signer,
+        at: Timestamp,
+    ) -> Result<Answer, Failure> {
+        let unprintable = |_| Failure::internal("a header of an answer is not printable");
+        let covered = Covered {
+            status: 200,
+            content_digest: &self.digest,
+            interaction_id: asked.interaction_id,
+            disclosure: receipt.to_str().map_err(|_| Failure::internal("a receipt is not printable"))?,
+            method: asked.method,
+            target_uri: asked.target_uri,
+            request_digest: None,
+        };
+        let fields = sign(&covered, signer, at)
+            .map_err(|error| Failure::unavailable("signing_unavailable", error.to_string()))?;
+        let mut headers = HeaderMap::with_capacity(7);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(CONTENT_DIGEST, HeaderValue::try_from(self.digest).map_err(unprintable)?);
+        headers.insert(RECEIPT_HEADER, receipt);
+        headers.insert(SIGNATURE_INPUT, HeaderValue::try_from(fields.input).map_err(unprintable)?);
+        headers.insert(SIGNATURE, HeaderValue::try_from(fields.signature).map_err(unprintable)?);
+        Ok(Answer { headers, body: self.body })
+    }
+}

@@ -1,0 +1,248 @@
+//! Step 4 of `settlements`: the months of the codes in good standing, small cells suppressed.
+
+use serde::Serialize;
+
+use super::{Body, Content, Disclosures};
+use crate::{
+    consent::ConsentPermit,
+    domain::{
+        Day, Failure, Fen, Month,
+        permission::Purpose,
+        settlement::{Insurance, SettlementStatus},
+    },
+    grading::in_good_standing,
+    store::settlements::{self, SettlementRow},
+};
+
+/// Monthly settlement summaries (医保月度结算数据). Amounts are integer fen.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct SettlementsAnswer {
+    /// The consent.
+    #[schema(example = "con_06fzgv9a41wdkxs8q2e7mtb3rc")]
+    pub consent: String,
+    /// What the reading is for.
+    pub purpose: Purpose,
+    /// The legal entity.
+    #[schema(example = "91330302MA2AB3C47J")]
+    pub uscc: String,
+    /// First month asked for.
+    #[schema(value_type = String, example = "2026-01")]
+    pub from: Month,
+    /// Last month asked for.
+    #[schema(value_type = String, example = "2026-06")]
+    pub to: Month,
+    /// Each covered code, whether its data is available, and its months.
+    pub codes: Vec<CodeSettlements>,
+    /// Per month over the available codes and all insurances.
+    pub totals: Vec<SettlementTotal>,
+    /// Rows of fewer visits than this are suppressed.
+    #[schema(example = 10)]
+    pub suppressed_below_visits: i64,
+}
+
+/// One covered code.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct CodeSettlements {
+    /// The medical-insurance code.
+    #[schema(example = "H33030200090")]
+    pub code: String,
+    /// Whether data of it is given at this moment. No reason is told.
+    pub available: bool,
+    /// Its months, oldest first.
+    pub months: Vec<SettlementMonth>,
+}
+
+/// One month of one code and insurance.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct SettlementMonth {
+    /// The month.
+    #[schema(value_type = String, example = "2026-03")]
+    pub month: Month,
+    /// 险种: `employee` (职工) or `resident` (居民).
+    #[schema(value_type = String, example = "employee")]
+    pub insurance: Insurance,
+    /// Which version this is: a month may be revised, and every version is kept.
+    #[schema(example = 1)]
+    pub version: i64,
+    /// `provisional` (暂定) or `final` (已清算).
+    #[schema(value_type = String, example = "final")]
+    pub status: SettlementStatus,
+    /// The day the figures are of.
+    #[schema(value_type = String, example = "2026-04-25")]
+    pub as_of: Day,
+    /// Whether counts and amounts are withheld because the visits are few.
+    pub suppressed: bool,
+    /// Whether paid = settled - retained - disallowed - deducted + prepaid - offset; null where suppressed.
+    pub consistent: Option<bool>,
+    /// Counts and amounts; null where suppressed.
+    pub amounts: Option<Amounts>,
+}
+
+/// Counts, and amounts in fen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct Amounts {
+    /// 人次.
+    pub visits: i64,
+    /// 人数.
+    pub persons: i64,
+    /// 发生总费用.
+    #[schema(value_type = i64)]
+    pub billed_fen: Fen,
+    /// 申报.
+    #[schema(value_type = i64)]
+    pub claimed_fen: Fen,
+    /// 结算.
+    #[schema(value_type = i64)]
+    pub settled_fen: Fen,
+    /// 拨付.
+    #[schema(value_type = i64)]
+    pub paid_fen: Fen,
+    /// 预留考核保证金.
+    #[schema(value_type = i64)]
+    pub retained_fen: Fen,
+    /// 不予支付.
+    #[schema(value_type = i64)]
+    pub disallowed_fen: Fen,
+    /// 扣款.
+    #[schema(value_type = i64)]
+    pub deducted_fen: Fen,
+    /// 预拨付: paid ahead, not income of the month; count it apart.
+    #[schema(value_type = i64)]
+    pub prepaid_fen: Fen,
+    /// 冲抵 of earlier prepayments.
+    #[schema(value_type = i64)]
+    pub offset_fen: Fen,
+    /// 应付: due by the month's end; due less paid is the receivable (应付未付).
+    #[schema(value_type = i64)]
+    pub payable_fen: Fen,
+}
+
+/// One month over all available codes and insurances.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct SettlementTotal {
+    /// The month.
+    #[schema(value_type = String, example = "2026-03")]
+    pub month: Month,
+    /// Whether the total is withheld, because a suppressed row could be computed from it.
+    pub suppressed: bool,
+    /// Whether a row in it is not final.
+    pub provisional: bool,
+    /// Counts and amounts; null where suppressed. Persons are added up: one who comes twice counts twice.
+    pub amounts: Option<Amounts>,
+}
+
+impl Amounts {
+    fn of(row: &SettlementRow) -> Self {
+        let row = &row.settlement;
+        Self {
+            visits: row.visits,
+            persons: row.persons,
+            billed_fen: row.billed,
+            claimed_fen: row.claimed,
+            settled_fen: row.settled,
+            paid_fen: row.paid,
+            retained_fen: row.retained,
+            disallowed_fen: row.disallowed,
+            deducted_fen: row.deducted,
+            prepaid_fen: row.prepaid,
+            offset_fen: row.offset,
+            payable_fen: row.payable,
+        }
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self {
+            visits: self.visits.saturating_add(other.visits),
+            persons: self.persons.saturating_add(other.persons),
+            billed_fen: self.billed_fen + other.billed_fen,
+            claimed_fen: self.claimed_fen + other.claimed_fen,
+            settled_fen: self.settled_fen + other.settled_fen,
+            paid_fen: self.paid_fen + other.paid_fen,
+            retained_fen: self.retained_fen + other.retained_fen,
+            disallowed_fen: self.disallowed_fen + other.disallowed_fen,
+            deducted_fen: self.deducted_fen + other.deducted_fen,
+            prepaid_fen: self.prepaid_fen + other.prepaid_fen,
+            offset_fen: self.offset_fen + other.offset_fen,
+            payable_fen: self.payable_fen + other.payable_fen,
+        }
+    }
+}
+
+impl Disclosures {
+    pub(super) async fn read_settlements(&self, permit: &ConsentPermit) -> Result<Content, Failure> {
+        let consent = permit.consent();
+        let (from, to) = permit.months().unwrap_or((consent.data_from, consent.data_to));
+        let (publication, assessments) = self.0.grades.current(&consent.codes, permit.at().day()).await?;
+        // Standing is judged on each fetch: a later downgrade stops new data (domain 0.5), and nobody is told why.
+        let available: Vec<String> = assessments
+            .iter()
+            .filter(|assessment| in_good_standing(&self.0.policy.good_standing, assessment))
+            .map(|assessment| assessment.subject_code.clone())
+            .collect();
+        if available.is_empty() {
+            return Err(Failure::forbidden(
+                "settlements_not_available",
+                "Settlement data is not available under this consent at the moment.",
+            ));
+        }
+        let rows = settlements::list(&self.0.db.read("disclosure::settlements"), &available, from, to).await?;
+        let min_visits = self.0.policy.min_visits;
+        let codes = consent.codes.iter().map(|code| CodeSettlements {
+            code: code.clone(),
+            available: available.contains(code),
+            months: rows.iter().filter(|row| row.subject_code == *code).map(|row| month(row, min_visits)).collect(),
+        });
+        let answer = SettlementsAnswer {
+            consent: consent.id.to_string(),
+            purpose: permit.purpose(),
+            uscc: consent.uscc.clone(),
+            from,
+            to,
+            codes: codes.collect(),
+            totals: totals(&rows, min_visits),
+            suppressed_below_visits: min_visits,
+        };
+        Ok(Content {
+            body: Body::Settlements(answer),
+            subjects: assessments.iter().map(|of| (of.subject_code.clone(), of.subject_version)).collect(),
+            publication,
+            period: Some((from, to)),
+        })
+    }
+}
+
+fn month(row: &SettlementRow, min_visits: i64) -> SettlementMonth {
+    let suppressed = row.settlement.visits < min_visits;
+    SettlementMonth {
+        month: row.settlement.month,
+        insurance: row.settlement.insurance,
+        version: row.version,
+        status: row.settlement.status,
+        as_of: row.settlement.as_of,
+        suppressed,
+        consistent: (!suppressed).then(|| row.settlement.identity_gap() == Fen(0)),
+        amounts: (!suppressed).then(|| Amounts::of(row)),
+    }
+}
+
+/// A total that contains a suppressed row is suppressed with it: what is left after taking away the rows shown would be
+/// the row withheld.
+fn totals(rows: &[SettlementRow], min_visits: i64) -> Vec<SettlementTotal> {
+    let mut months: Vec<Month> = rows.iter().map(|row| row.settlement.month).collect();
+    months.sort_unstable();
+    months.dedup();
+    months
+        .into_iter()
+        .map(|month| {
+            let of_month = || rows.iter().filter(move |row| row.settlement.month == month);
+            let suppressed = of_month().any(|row| row.settlement.visits < min_visits);
+            let amounts = of_month().map(Amounts::of).fold(Amounts::default(), Amounts::plus);
+            SettlementTotal {
+                month,
+                suppressed,
+                provisional: of_month().any(|row| row.settlement.status != SettlementStatus::Final),
+                amounts: (!suppressed).then_some(amounts),
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,153 @@
+//! `GET /v1/consents/{id}/grade` and `/settlements`.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, Path};
+use http::request::Parts;
+use serde::{Deserialize, de::DeserializeOwned};
+
+use crate::{
+    app::App,
+    disclosure::{Asked, GradeAnswer, SettlementsAnswer},
+    domain::{Failure, Month},
+    http::{
+        extract::{Authorized, Needs, Query, scope},
+        interaction::InteractionId,
+        problem::{Problem, ProblemDocument},
+    },
+    ledger::Disclosed,
+};
+
+/// A proved caller asking for data under a consent: everything a data handler takes.
+#[derive(Debug)]
+pub struct DataCall<S> {
+    app: Arc<App>,
+    authorized: Authorized<S>,
+    unverified_consent: String,
+    interaction_id: Arc<str>,
+    target_uri: String,
+    parts: Parts,
+}
+
+impl<S: Needs> FromRequestParts<Arc<App>> for DataCall<S> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        let authorized = Authorized::<S>::from_request_parts(parts, app).await?;
+        // A path that does not decode names no consent: the same answer as for an unknown one (C7).
+        let path = Path::<String>::from_request_parts(parts, app).await;
+        let InteractionId(interaction_id) = InteractionId::from_request_parts(parts, app).await?;
+        let path_and_query = parts.uri.path_and_query().map_or("/", |text| text.as_str());
+        Ok(Self {
+            app: app.clone(),
+            authorized,
+            unverified_consent: path.map(|path| path.0).unwrap_or_default(),
+            interaction_id,
+            target_uri: format!("{}{path_and_query}", app.config.gateway.public_origin),
+            parts: parts.clone(),
+        })
+    }
+}
+
+impl<S> DataCall<S> {
+    async fn query<T: DeserializeOwned + Send>(&mut self) -> Result<T, Failure> {
+        let query = Query::<T>::from_request_parts(&mut self.parts, &self.app).await;
+        query.map(|query| query.0).map_err(|problem| problem.failure().clone())
+    }
+
+    fn asked<'a>(&'a self, purpose: Option<&'a str>) -> Asked<'a> {
+        Asked {
+            unverified_consent: &self.unverified_consent,
+            purpose,
+            method: "GET",
+            target_uri: &self.target_uri,
+            interaction_id: &self.interaction_id,
+        }
+    }
+}
+
+/// What `grade` may be asked with.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct GradeQuery {
+    /// What the reading is for: `pre_loan_review`, `loan_approval` or `post_loan_management`. May be left out where the
+    /// consent has one purpose.
+    #[param(example = "pre_loan_review")]
+    purpose: Option<String>,
+}
+
+/// Read the grade of every code the consent covers.
+///
+/// A code is graded, not rated (with the reason), not evaluated yet, expired, or under objection. The answer is signed,
+/// recorded in the ledger before it is sent, and never stored.
+#[utoipa::path(
+    get, path = "/v1/consents/{id}/grade", tag = "data",
+    params(("id" = String, Path, description = "The consent", example = "con_06fzgv9a41wdkxs8q2e7mtb3rc"), GradeQuery),
+    security(("access_token" = ["grade:read"])),
+    responses(
+        (status = 200, description = "Grades, signed and recorded", body = GradeAnswer, headers(
+            ("Content-Digest" = String, description = "RFC 9530, SHA-256 of the body"),
+            ("Medcredit-Disclosure" = String, description = "The receipt: the entry's id, its leaf in the log, and by when it is sealed"),
+            ("Signature" = String, description = "RFC 9421, over status, digest, receipt and request"),
+            ("Signature-Input" = String, description = "RFC 9421"),
+        )),
+        (status = 400, description = "The request is malformed", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 401, description = "The caller is not proved", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 403, description = "The consent or the token does not allow it", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 404, description = "No such consent of this bank", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 429, description = "Too often", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 503, description = "Not safely possible now", body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
+pub async fn grade(mut call: DataCall<scope::GradeRead>) -> Result<Disclosed, Failure> {
+    let query: GradeQuery = call.query().await?;
+    call.app.disclosures.grade(&call.authorized.caller, call.asked(query.purpose.as_deref())).await
+}
+
+/// What `settlements` may be asked with.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct SettlementsQuery {
+    /// First month, `YYYY-MM`. Without it, the consent's first.
+    #[param(value_type = Option<String>, example = "2026-01")]
+    from: Option<Month>,
+    /// Last month, `YYYY-MM`. Without it, the consent's last.
+    #[param(value_type = Option<String>, example = "2026-06")]
+    to: Option<Month>,
+    /// What the reading is for; see `grade`.
+    #[param(example = "pre_loan_review")]
+    purpose: Option<String>,
+}
+
+/// Read the monthly settlement summaries of the covered codes.
+///
+/// Integer fen. Each row has its version, as-of day and whether it is final; prepayments stand apart; rows of few visits
+/// are suppressed, and totals with them. Only for codes in good standing at this moment.
+#[utoipa::path(
+    get, path = "/v1/consents/{id}/settlements", tag = "data",
+    params(("id" = String, Path, description = "The consent", example = "con_06fzgv9a41wdkxs8q2e7mtb3rc"), SettlementsQuery),
+    security(("access_token" = ["settlements:read"])),
+    responses(
+        (status = 200, description = "Settlement months, signed and recorded", body = SettlementsAnswer, headers(
+            ("Content-Digest" = String, description = "RFC 9530, SHA-256 of the body"),
+            ("Medcredit-Disclosure" = String, description = "The receipt: the entry's id, its leaf in the log, and by when it is sealed"),
+            ("Signature" = String, description = "RFC 9421, over status, digest, receipt and request"),
+            ("Signature-Input" = String, description = "RFC 9421"),
+        )),
+        (status = 400, description = "The request is malformed", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 401, description = "The caller is not proved", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 403, description = "The consent or the token does not allow it, or no code is in good standing", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 404, description = "No such consent of this bank", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 429, description = "Too often", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 503, description = "Not safely possible now", body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
+pub async fn settlements(mut call: DataCall<scope::SettlementsRead>) -> Result<Disclosed, Failure> {
+    let query: SettlementsQuery = call.query().await?;
+    call.app
+        .disclosures
+        .settlements(&call.authorized.caller, call.asked(query.purpose.as_deref()), (query.from, query.to))
+        .await
+}

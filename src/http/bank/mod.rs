@@ -1,0 +1,53 @@
+//! What banks call: consents, data, proofs, and what they may know about the gateway.
+//!
+//! A route that gives subject data is made by [`data`], which takes only handlers whose success is a [`Disclosed`]: what
+//! has not been through the ledger cannot be returned.
+
+pub mod consents;
+pub mod data;
+pub mod proofs;
+pub mod schemes;
+pub mod whoami;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    response::{IntoResponse, Response},
+    routing::{MethodRouter, get},
+};
+use http::StatusCode;
+
+use super::{extract::Needs, problem::Problem};
+use crate::{app::App, domain::Failure, ledger::Disclosed};
+
+use data::DataCall;
+
+/// The routes.
+pub fn router() -> Router<Arc<App>> {
+    Router::new()
+        .route("/v1/whoami", get(whoami::whoami))
+        .route("/v1/schemes", get(schemes::schemes))
+        .route("/v1/consents", get(consents::list).post(consents::request))
+        .route("/v1/consents/{id}", get(consents::show).delete(consents::revoke))
+        .route("/v1/consents/{id}/grade", disclosing(data::grade))
+        .route("/v1/consents/{id}/settlements", disclosing(data::settlements))
+        .route("/v1/disclosures/{id}/proof", get(proofs::proof))
+        .route("/v1/ledger/checkpoint", get(proofs::checkpoint))
+}
+
+/// A data route: its handler can succeed with a [`Disclosed`] and with nothing else (I1).
+fn disclosing<S, F, Fut>(handler: F) -> MethodRouter<Arc<App>>
+where
+    S: Needs,
+    F: Fn(DataCall<S>) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<Disclosed, Failure>> + Send,
+{
+    get(move |call: DataCall<S>| async move { handler(call).await.map(release).map_err(Problem::from) })
+}
+
+/// The last step of the cycle: the bytes that were recorded, and no others.
+fn release(disclosed: Disclosed) -> Response {
+    let answer = disclosed.into_answer();
+    (StatusCode::OK, answer.headers, answer.body).into_response()
+}

@@ -1,0 +1,80 @@
+//! `GET /v1/disclosures/{id}/proof` and `GET /v1/ledger/checkpoint`.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Path, State},
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, StatusCode, header};
+
+use crate::{
+    app::App,
+    domain::{Failure, FailureKind},
+    http::{
+        extract::{Authorized, Connected, Reply, scope},
+        problem::{Problem, ProblemDocument},
+    },
+    ledger::{self, Found, Proof},
+};
+
+/// Prove that a disclosure is in the log.
+///
+/// Only for the bank it was made to. docs/LEDGER.md section 7 says how to verify the proof without the gateway.
+#[utoipa::path(
+    get, path = "/v1/disclosures/{id}/proof", tag = "proofs",
+    params(("id" = String, Path, description = "The disclosure, from the receipt", example = "dis_06fzgvc5pqyd2m8s4tbn0xke71")),
+    security(("access_token" = ["disclosures:read"])),
+    responses(
+        (status = 200, description = "Entry, opening, audit path and checkpoint", body = Proof),
+        (status = 401, description = "The caller is not proved", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 403, description = "The token lacks the scope", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 404, description = "No such disclosure to this bank", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 409, description = "Recorded, and not sealed yet: ask again in a second", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 429, description = "Too often", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 503, description = "Not safely possible now", body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
+pub async fn proof(
+    State(app): State<Arc<App>>,
+    authorized: Authorized<scope::DisclosuresRead>,
+    id: Result<Path<String>, axum::extract::rejection::PathRejection>,
+) -> Result<Reply<Proof>, Problem> {
+    let id = id.map(|path| path.0).unwrap_or_default();
+    let client = authorized.caller.id().to_string();
+    match ledger::prove(&app.db, &id, Some(&client)).await.map_err(Failure::from)? {
+        Some(Found::Sealed(proof)) => Ok(Reply(StatusCode::OK, *proof)),
+        Some(Found::Waiting) => {
+            let failure = Failure::new(
+                FailureKind::Conflict,
+                "disclosure_not_sealed",
+                "It is recorded and will be sealed within a second or so.",
+            );
+            Err(Problem::from(failure).with_header(header::RETRY_AFTER, HeaderValue::from_static("1")))
+        }
+        None => Err(Failure::not_found("disclosure_not_found", "There is no disclosure with this id.").into()),
+    }
+}
+
+/// The newest checkpoint of the log.
+///
+/// A signed note (C2SP). Keep one now and then: it is what later ones must be consistent with.
+#[utoipa::path(
+    get, path = "/v1/ledger/checkpoint", tag = "proofs",
+    responses(
+        (status = 200, description = "A signed note", body = String, content_type = "text/plain"),
+        (status = 401, description = "The certificate belongs to no active client", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 404, description = "Nothing has been sealed yet", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 429, description = "Too often", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 503, description = "Not safely possible now", body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
+pub async fn checkpoint(State(app): State<Arc<App>>, _connected: Connected) -> Result<Response, Problem> {
+    let note = ledger::checkpoint(&app.db).await.map_err(Failure::from)?;
+    let note = note.ok_or_else(|| Failure::not_found("checkpoint_not_found", "Nothing has been sealed yet."))?;
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=1")),
+    ];
+    Ok((headers, note).into_response())
+}

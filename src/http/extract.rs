@@ -1,0 +1,279 @@
+//! What handlers take: callers that are proved, and inputs whose errors are problems.
+
+use std::{marker::PhantomData, sync::Arc};
+
+use axum::{
+    extract::{FromRequest, FromRequestParts, OptionalFromRequestParts, Request},
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode, header, request::Parts};
+use serde::de::DeserializeOwned;
+
+use super::{
+    interaction::{InteractionId, Notes},
+    listener::ConnectionIdentity,
+    problem::Problem,
+};
+use crate::{
+    access::{Caller, Client},
+    app::App,
+    domain::{Failure, FailureKind, permission::Scope},
+};
+
+/// A scope in a handler's signature.
+pub trait Needs: Send + Sync + 'static {
+    /// The scope.
+    const SCOPE: Scope;
+}
+
+/// The scopes as types.
+pub mod scope {
+    use super::{Needs, Scope};
+
+    macro_rules! scopes {
+        ($($name:ident),+) => {$(
+            #[doc = concat!("A token with the scope `", stringify!($name), "`.")]
+            #[derive(Debug, Clone, Copy)]
+            pub struct $name;
+            impl Needs for $name {
+                const SCOPE: Scope = Scope::$name;
+            }
+        )+};
+    }
+    scopes!(ConsentsWrite, ConsentsRead, GradeRead, SettlementsRead, DisclosuresRead);
+}
+
+/// What the connection proved.
+#[derive(Debug, Clone)]
+pub struct Peer(pub Arc<ConnectionIdentity>);
+
+impl FromRequestParts<Arc<App>> for Peer {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, Problem> {
+        let peer = parts.extensions.get::<Arc<ConnectionIdentity>>().cloned();
+        peer.map(Self).ok_or_else(|| Failure::internal("a request came without the identity of its connection").into())
+    }
+}
+
+/// The active client whose certificate is on the connection; its request is counted.
+#[derive(Debug, Clone)]
+pub struct Connected {
+    /// The client.
+    pub client: Arc<Client>,
+    /// Its connection.
+    pub peer: Arc<ConnectionIdentity>,
+}
+
+impl FromRequestParts<Arc<App>> for Connected {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        let Peer(peer) = <Peer as FromRequestParts<Arc<App>>>::from_request_parts(parts, app).await?;
+        let thumbprint = peer.identity().thumbprint().to_owned();
+        app.limits.may_authenticate(&thumbprint)?;
+        let client = app.access.client_of(peer.identity()).inspect_err(|failure| {
+            if failure.kind == FailureKind::Unauthenticated {
+                app.limits.note_failure(&thumbprint);
+            }
+        })?;
+        count(app, parts, &client)?;
+        Ok(Self { client, peer })
+    }
+}
+
+fn count(app: &App, parts: &Parts, client: &Client) -> Result<(), Failure> {
+    let (uses, outcome) = app.limits.admit(&client.id.to_string(), &client.limits.0);
+    if let Some(notes) = parts.extensions.get::<Notes>() {
+        notes.client(client.id.to_string());
+        notes.limits(uses);
+    }
+    outcome
+}
+
+/// A caller whose token has the scope `S`, its request counted.
+#[derive(Debug, Clone)]
+pub struct Authorized<S> {
+    /// Who is calling.
+    pub caller: Caller,
+    scope: PhantomData<S>,
+}
+
+/// The token of a request: from the `Authorization` header and nowhere else (K15).
+fn bearer(parts: &Parts) -> Result<&str, Failure> {
+    let in_query = parts
+        .uri
+        .query()
+        .is_some_and(|query| query.split('&').any(|pair| pair.split('=').next() == Some("access_token")));
+    if in_query {
+        return Err(Failure::invalid(
+            "access_token",
+            "invalid_request",
+            "A token belongs in the Authorization header, never in the query.",
+        ));
+    }
+    let mut values = parts.headers.get_all(header::AUTHORIZATION).iter();
+    let missing = || {
+        Failure::new(
+            FailureKind::Unauthenticated,
+            "token_required",
+            "Send an access token: Authorization: Bearer <token>.",
+        )
+    };
+    let value = values.next().and_then(|value| value.to_str().ok()).ok_or_else(missing)?;
+    if values.next().is_some() {
+        return Err(Failure::invalid("authorization", "invalid_request", "More than one Authorization header."));
+    }
+    match value.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty() => Ok(token.trim()),
+        _ => Err(missing()),
+    }
+}
+
+/// RFC 6750 section 3, with the metadata of RFC 9728.
+fn challenge(app: &App, failure: Failure, scope: Option<Scope>) -> Problem {
+    let metadata = format!("{}/.well-known/oauth-protected-resource", app.config.gateway.public_origin);
+    let challenge = match (&failure.kind, failure.code) {
+        (FailureKind::Unauthenticated, "invalid_token") => {
+            format!("Bearer error=\"invalid_token\", resource_metadata=\"{metadata}\"")
+        }
+        (FailureKind::Unauthenticated, _) => format!("Bearer resource_metadata=\"{metadata}\""),
+        (FailureKind::Forbidden, "insufficient_scope") => {
+            let scope = scope.map_or("", Scope::as_str);
+            format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\", resource_metadata=\"{metadata}\"")
+        }
+        _ => return failure.into(),
+    };
+    match HeaderValue::from_str(&challenge) {
+        Ok(value) => Problem::from(failure).with_header(header::WWW_AUTHENTICATE, value),
+        Err(_) => failure.into(),
+    }
+}
+
+impl<S: Needs> FromRequestParts<Arc<App>> for Authorized<S> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        let Peer(peer) = <Peer as FromRequestParts<Arc<App>>>::from_request_parts(parts, app).await?;
+        let thumbprint = peer.identity().thumbprint();
+        app.limits.may_authenticate(thumbprint)?;
+        let authenticated = match bearer(parts) {
+            Ok(token) => app.access.authenticate(peer.identity(), token).await,
+            Err(failure) => Err(failure),
+        };
+        let caller = authenticated.map_err(|failure| {
+            if failure.kind == FailureKind::Unauthenticated {
+                app.limits.note_failure(thumbprint);
+            }
+            challenge(app, failure, None)
+        })?;
+        count(app, parts, caller.client())?;
+        caller.require(S::SCOPE).map_err(|failure| challenge(app, failure, Some(S::SCOPE)))?;
+        Ok(Self { caller, scope: PhantomData })
+    }
+}
+
+/// The request's id, for handlers.
+impl FromRequestParts<Arc<App>> for InteractionId {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, Problem> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| Failure::internal("a request came without its id").into())
+    }
+}
+
+/// The raw bearer token, where one was sent: for `whoami`, which tells what is wrong with it.
+#[derive(Debug, Clone)]
+pub struct UnverifiedToken(pub String);
+
+impl OptionalFromRequestParts<Arc<App>> for UnverifiedToken {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Option<Self>, Problem> {
+        match bearer(parts) {
+            Ok(token) => Ok(Some(Self(token.to_owned()))),
+            Err(failure) if failure.code == "token_required" => Ok(None),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+}
+
+/// A query string whose every parameter is known: an unknown or doubled one is named in the error.
+#[derive(Debug, Clone, Copy)]
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Arc<App>> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        axum::extract::Query::<T>::from_request_parts(parts, app).await.map(|query| Self(query.0)).map_err(
+            |rejection| {
+                let mut text = rejection.body_text();
+                if let Some(at) = text.rfind("query string: ") {
+                    text.drain(..at + "query string: ".len());
+                }
+                Failure::invalid("query", "invalid_request", format!("The query string: {text}.")).into()
+            },
+        )
+    }
+}
+
+/// A JSON body: its media type, its size and its shape checked, an error naming where.
+#[derive(Debug, Clone)]
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<App>> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
+        let media_type =
+            request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let essence = media_type.split(';').next().unwrap_or_default().trim();
+        if !essence.eq_ignore_ascii_case("application/json") {
+            return Err(Problem::transport(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                "The body is JSON: Content-Type: application/json.",
+            ));
+        }
+        let body = body(request, app).await?;
+        let value = serde_json::from_slice(&body).map_err(|error| {
+            let place = format!("line {}, column {}", error.line(), error.column());
+            Failure::invalid(place, "invalid_request", format!("The body: {error}."))
+        })?;
+        Ok(Self(value))
+    }
+}
+
+/// A whole body, within the limit the listener set.
+pub async fn body(request: Request, app: &Arc<App>) -> Result<Bytes, Problem> {
+    Bytes::from_request(request, app).await.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::transport(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body_too_large",
+            "The body is larger than the gateway takes.",
+        ),
+        StatusCode::REQUEST_TIMEOUT => {
+            Problem::transport(StatusCode::REQUEST_TIMEOUT, "body_too_slow", "The body did not arrive in time.")
+        }
+        _ => Failure::invalid("body", "invalid_request", "The body did not arrive whole.").into(),
+    })
+}
+
+/// JSON on its way out, where no subject's data is in it.
+#[derive(Debug, Clone)]
+pub struct Reply<T>(pub StatusCode, pub T);
+
+impl<T: serde::Serialize> IntoResponse for Reply<T> {
+    fn into_response(self) -> Response {
+        match serde_json::to_vec(&self.1) {
+            Ok(body) => {
+                (self.0, [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response()
+            }
+            Err(error) => {
+                Problem::from(Failure::internal(format!("an answer does not serialise: {error}"))).into_response()
+            }
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! The outermost layer: the request's id, what handlers learned of it, its one line in the log, and the last touch of a
+//! problem document.
+
+use std::sync::{Arc, Mutex};
+
+use axum::{
+    extract::{MatchedPath, Request, State},
+    middleware::Next,
+    response::Response,
+};
+use http::{HeaderName, HeaderValue, StatusCode};
+
+use super::problem::{LoggedOnly, Problem};
+use crate::{app::App, domain::FailureKind, limits::PolicyUse};
+
+/// `x-fapi-interaction-id`: echoed where it is a UUID, made otherwise; on every answer (H10).
+pub const INTERACTION_ID: HeaderName = HeaderName::from_static("x-fapi-interaction-id");
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+/// The request's id, in its extensions.
+#[derive(Debug, Clone)]
+pub struct InteractionId(pub Arc<str>);
+
+/// What handlers learned of a request, for its line in the log and the limit fields of its answer.
+#[derive(Debug, Clone, Default)]
+pub struct Notes(Arc<Mutex<Noted>>);
+
+#[derive(Debug, Default)]
+struct Noted {
+    client: Option<String>,
+    limits: Vec<PolicyUse>,
+}
+
+impl Notes {
+    fn with<T>(&self, read: impl FnOnce(&mut Noted) -> T) -> T {
+        read(&mut self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    /// Who is calling.
+    pub fn client(&self, id: String) {
+        self.with(|noted| noted.client = Some(id));
+    }
+
+    /// How the caller stands with its limits.
+    pub fn limits(&self, uses: Vec<PolicyUse>) {
+        self.with(|noted| noted.limits.extend(uses));
+    }
+}
+
+/// A UUID, lower case, as the client sent it or made from the gateway's randomness (version 4).
+fn interaction_id(app: &App, request: &Request) -> Arc<str> {
+    let sent = request.headers().get(&INTERACTION_ID).and_then(|value| value.to_str().ok());
+    let sent = sent.filter(|text| text.len() == 36).and_then(|text| uuid::Uuid::parse_str(text).ok());
+    let id = sent.unwrap_or_else(|| {
+        let mut random = [0; 16];
+        app.entropy.fill(&mut random);
+        uuid::Builder::from_random_bytes(random).into_uuid()
+    });
+    Arc::from(id.hyphenated().to_string())
+}
+
+/// Wraps every request of a listener.
+pub async fn accompany(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    let started = tokio::time::Instant::now();
+    let id = interaction_id(&app, &request);
+    let notes = Notes::default();
+    let method = request.method().clone();
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or_else(|| "unmatched".to_owned(), |path| path.as_str().to_owned());
+    request.extensions_mut().insert(InteractionId(id.clone()));
+    request.extensions_mut().insert(notes.clone());
+    let mut response = next.run(request).await;
+
+    let problem = response.extensions_mut().remove::<Problem>();
+    let logged = problem.clone().or_else(|| response.extensions_mut().remove::<LoggedOnly>().map(|logged| logged.0));
+    if let Some(problem) = problem {
+        // The document is made again with the request's id; the headers a handler added stay.
+        let mut finished = problem.render(Some(&id));
+        for (name, value) in response.headers() {
+            if !finished.headers().contains_key(name) && name != http::header::CONTENT_LENGTH {
+                finished.headers_mut().append(name.clone(), value.clone());
+            }
+        }
+        response = finished;
+    }
+    let (client, limits) = notes.with(|noted| (noted.client.take(), std::mem::take(&mut noted.limits)));
+    finish(&mut response, &id, &limits);
+    let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let line = Line {
+        method: method.as_str(),
+        route: &route,
+        status: response.status(),
+        id: &id,
+        client: client.as_deref(),
+        duration_ms,
+    };
+    line.write(logged.as_ref());
+    metrics::histogram!("medcredit_request_seconds", "route" => route.clone(), "status" => response.status().as_u16().to_string())
+        .record(started.elapsed().as_secs_f64());
+    response
+}
+
+fn finish(response: &mut Response, id: &str, limits: &[PolicyUse]) {
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(id) {
+        headers.insert(INTERACTION_ID, value);
+    }
+    if !limits.is_empty() {
+        let (policy, state) = crate::limits::render(limits);
+        if let (Ok(policy), Ok(state)) = (HeaderValue::from_str(&policy), HeaderValue::from_str(&state)) {
+            headers.insert(RATE_LIMIT_POLICY, policy);
+            headers.insert(RATE_LIMIT, state);
+        }
+    }
+    if !headers.contains_key(http::header::CACHE_CONTROL) {
+        headers.insert(http::header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    headers.insert(http::header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+}
+
+/// One request's line in the log. The route's pattern stands for the path: ids and codes in paths stay out (I8).
+struct Line<'a> {
+    method: &'a str,
+    route: &'a str,
+    status: StatusCode,
+    id: &'a str,
+    client: Option<&'a str>,
+    duration_ms: u64,
+}
+
+impl Line<'_> {
+    fn write(&self, problem: Option<&Problem>) {
+        let client = self.client.unwrap_or("-");
+        let code = problem.map_or("-", |problem| problem.failure().code);
+        let context = problem.and_then(|problem| problem.failure().context.as_deref()).unwrap_or("-");
+        let status = self.status.as_u16();
+        if problem.is_some_and(|problem| problem.failure().kind == FailureKind::Internal && status >= 500) {
+            tracing::error!(
+                http.method = self.method,
+                http.route = self.route,
+                http.status = status,
+                interaction.id = self.id,
+                client.id = client,
+                code = code,
+                reason = context,
+                duration_ms = self.duration_ms,
+                "a request failed inside"
+            );
+        } else if status >= 500 {
+            tracing::warn!(
+                http.method = self.method,
+                http.route = self.route,
+                http.status = status,
+                interaction.id = self.id,
+                client.id = client,
+                code = code,
+                reason = context,
+                duration_ms = self.duration_ms,
+                "a request was not answered"
+            );
+        } else {
+            tracing::info!(
+                http.method = self.method,
+                http.route = self.route,
+                http.status = status,
+                interaction.id = self.id,
+                client.id = client,
+                code = code,
+                reason = context,
+                duration_ms = self.duration_ms,
+                "answered a request"
+            );
+        }
+        if let Some(problem) = problem {
+            metrics::counter!("medcredit_problems_total", "code" => problem.failure().code).increment(1);
+        }
+    }
+}

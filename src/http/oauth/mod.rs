@@ -1,0 +1,67 @@
+//! The OAuth endpoints: token, revocation, introspection, and the documents that tell a client how to find them.
+//!
+//! Errors of these endpoints have RFC 6749's form; everything else about them is as everywhere.
+
+pub mod introspect;
+pub mod metadata;
+pub mod revoke;
+pub mod token;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{FromRequest, Request},
+    routing::{get, post},
+};
+use serde::Deserialize;
+
+use super::problem::OauthProblem;
+use crate::{app::App, domain::Failure};
+
+/// The routes.
+pub fn router() -> Router<Arc<App>> {
+    Router::new()
+        .route("/oauth2/token", post(token::token))
+        .route("/oauth2/revoke", post(revoke::revoke))
+        .route("/oauth2/introspect", post(introspect::introspect))
+        .route("/.well-known/oauth-authorization-server", get(metadata::authorization_server))
+        .route("/.well-known/oauth-protected-resource", get(metadata::protected_resource))
+        .route("/.well-known/jwks.json", get(metadata::jwks))
+}
+
+/// A form of RFC 6749: each parameter at most once, unknown ones ignored.
+#[derive(Debug)]
+pub struct Form<T>(T);
+
+impl<T: serde::de::DeserializeOwned> FromRequest<Arc<App>> for Form<T> {
+    type Rejection = OauthProblem;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, OauthProblem> {
+        axum::extract::Form::<T>::from_request(request, app).await.map(|form| Self(form.0)).map_err(|rejection| {
+            OauthProblem(Failure::invalid(
+                "body",
+                "invalid_request",
+                format!(
+                    "The body is a form (application/x-www-form-urlencoded), each parameter once: {}",
+                    rejection.body_text()
+                ),
+            ))
+        })
+    }
+}
+
+/// A token to be looked into or ended.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+pub struct TokenForm {
+    /// The token.
+    token: Option<String>,
+}
+
+impl TokenForm {
+    fn require(self) -> Result<String, OauthProblem> {
+        self.token.ok_or_else(|| {
+            OauthProblem(Failure::invalid("token", "invalid_request", "The parameter token is missing."))
+        })
+    }
+}

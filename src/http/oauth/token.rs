@@ -1,0 +1,90 @@
+//! `POST /oauth2/token`.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use http::{HeaderMap, StatusCode, header};
+use serde::Deserialize;
+
+use super::{Form, OauthProblem};
+use crate::{
+    access::{IssuedToken, TokenRequest},
+    app::App,
+    domain::FailureKind,
+    http::extract::{Peer, Reply},
+    http::interaction::Notes,
+    http::problem::OauthErrorDocument,
+};
+
+/// A token request (RFC 6749 section 4.4).
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+pub struct TokenForm {
+    /// Always `client_credentials`.
+    #[schema(example = "client_credentials")]
+    grant_type: Option<String>,
+    /// Scopes, separated by spaces; without it, all that are registered.
+    #[schema(example = "grade:read settlements:read")]
+    scope: Option<String>,
+    /// The client, where the library insists: it is known from the certificate.
+    client_id: Option<String>,
+    /// Refused: shared secrets are not accepted.
+    client_secret: Option<String>,
+    /// For `private_key_jwt`: `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`.
+    client_assertion_type: Option<String>,
+    /// For `private_key_jwt`: the signed assertion (RFC 7523).
+    client_assertion: Option<String>,
+    /// Consents to limit the token to (RFC 9396), as JSON: `[{"type":"medcredit_consent","identifier":"con_..."}]`.
+    authorization_details: Option<String>,
+}
+
+/// Get an access token.
+///
+/// Client credentials over the bank's certificate (RFC 8705), with a signed assertion besides where the bank is
+/// registered for `private_key_jwt`. The token is bound to the certificate, lasts minutes, and carries the scopes asked
+/// for, or all registered ones.
+#[utoipa::path(
+    post, path = "/oauth2/token", tag = "oauth",
+    request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "A token", body = IssuedToken),
+        (status = 400, description = "The request cannot be met", body = OauthErrorDocument),
+        (status = 401, description = "The client is not proved", body = OauthErrorDocument),
+        (status = 429, description = "Too many requests", body = OauthErrorDocument),
+        (status = 503, description = "Not safely possible now", body = OauthErrorDocument),
+    )
+)]
+pub async fn token(
+    State(app): State<Arc<App>>,
+    notes: axum::Extension<Notes>,
+    peer: Peer,
+    headers: HeaderMap,
+    Form(form): Form<TokenForm>,
+) -> Result<Reply<IssuedToken>, OauthProblem> {
+    let identity = peer.0.identity();
+    let thumbprint = identity.thumbprint();
+    app.limits.may_authenticate(thumbprint).map_err(OauthProblem)?;
+    if let Ok(client) = app.access.client_of(identity) {
+        let (uses, outcome) = app.limits.admit(&client.id.to_string(), &client.limits.0);
+        notes.client(client.id.to_string());
+        notes.limits(uses);
+        outcome.map_err(OauthProblem)?;
+    }
+    let request = TokenRequest {
+        grant_type: form.grant_type,
+        scope: form.scope,
+        client_id: form.client_id,
+        client_secret: form.client_secret.is_some() || headers.contains_key(header::AUTHORIZATION),
+        client_assertion_type: form.client_assertion_type,
+        client_assertion: form.client_assertion,
+        authorization_details: form.authorization_details,
+    };
+    match app.access.issue(identity, &request).await {
+        Ok(token) => Ok(Reply(StatusCode::OK, token)),
+        Err(failure) => {
+            if failure.kind == FailureKind::Unauthenticated {
+                app.limits.note_failure(thumbprint);
+            }
+            Err(OauthProblem(failure))
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! The OpenAPI document of the partner API, committed as `openapi/bank.v1.json` and compared by a test.
+
+use utoipa::{
+    Modify, OpenApi,
+    openapi::security::{ClientCredentials, Flow, OAuth2, Scopes, SecurityScheme},
+};
+
+use super::{bank, oauth};
+use crate::domain::permission::Scope;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Medcredit Gateway: partner API",
+        description = "What partner banks call, over TLS 1.3 with a client certificate. Every data answer is signed (RFC 9421) and recorded before it is sent. All examples are synthetic.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    paths(
+        oauth::token::token, oauth::revoke::revoke, oauth::introspect::introspect,
+        oauth::metadata::authorization_server, oauth::metadata::protected_resource, oauth::metadata::jwks,
+        bank::whoami::whoami, bank::schemes::schemes,
+        bank::consents::request, bank::consents::list, bank::consents::show, bank::consents::revoke,
+        bank::data::grade, bank::data::settlements,
+        bank::proofs::proof, bank::proofs::checkpoint,
+    ),
+    modifiers(&Security),
+    tags(
+        (name = "oauth", description = "Tokens"),
+        (name = "consents", description = "Consents"),
+        (name = "data", description = "Subject data under a consent"),
+        (name = "proofs", description = "The ledger"),
+        (name = "about", description = "The gateway itself"),
+    )
+)]
+struct Partner;
+
+struct Security;
+
+impl Modify for Security {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scopes =
+            Scopes::from_iter(Scope::ALL.iter().map(|scope| (scope.as_str().to_owned(), scope.as_str().to_owned())));
+        let flow = Flow::ClientCredentials(ClientCredentials::new("/oauth2/token", scopes));
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("access_token", SecurityScheme::OAuth2(OAuth2::new([flow])));
+    }
+}
+
+/// The document, as it is committed.
+pub fn partner() -> Result<String, serde_json::Error> {
+    Partner::openapi().to_pretty_json().map(|text| text + "\n")
+}
