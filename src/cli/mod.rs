@@ -12,14 +12,16 @@ mod consent;
 mod context;
 mod doctor;
 mod migrate;
+mod model;
 mod openapi;
+mod score;
 mod serve;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand, error::ErrorKind};
 
-use crate::config::ConfigError;
+use crate::{config::ConfigError, grading::LibraryError};
 
 pub use context::{Context, OrFail, Stream, Usage};
 
@@ -58,6 +60,10 @@ enum Command {
     Consent(consent::ConsentCommand),
     /// Print or check the partner API's OpenAPI document
     Openapi(openapi::OpenApi),
+    /// Check and show scoring models
+    Model(model::ModelCommand),
+    /// Make rounds of grades, publish and explain them
+    Score(score::Score),
     /// Look at configuration, files, database and clock, and say what to mend
     Doctor(doctor::Doctor),
 }
@@ -71,6 +77,8 @@ impl Command {
             Self::Client(args) => client::run(args, ctx).await,
             Self::Consent(args) => consent::run(args, ctx).await,
             Self::Openapi(args) => openapi::run(args, ctx).await,
+            Self::Model(args) => model::run(args, ctx),
+            Self::Score(args) => score::run(args, ctx).await,
             Self::Doctor(args) => doctor::run(args, ctx).await,
         }
     }
@@ -135,7 +143,9 @@ fn complain(ctx: &Context, error: &anyhow::Error) -> u8 {
     }
     lines.push(String::new());
     let _ = std::io::Write::write_all(&mut ctx.err(), lines.join("\n").as_bytes());
-    if error.chain().any(<dyn std::error::Error>::is::<ConfigError>) {
+    let is_configuration =
+        |cause: &(dyn std::error::Error + 'static)| cause.is::<ConfigError>() || cause.is::<LibraryError>();
+    if error.chain().any(is_configuration) {
         BAD_CONFIGURATION
     } else if error.chain().any(<dyn std::error::Error>::is::<Usage>) {
         WRONG_USAGE

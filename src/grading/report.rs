@@ -142,6 +142,13 @@ impl Rounds {
     }
 }
 
+impl Rounds {
+    /// Every run, latest first.
+    pub async fn list(&self) -> Result<Vec<RunRow>, GradingError> {
+        runs::list(&self.db.read("list_runs")).await.map_err(GradingError::during("listing the runs"))
+    }
+}
+
 /// A share as a percentage with two decimals, rounded half up.
 fn percent(count: i64, of: i64) -> String {
     let hundredths = if of > 0 { (count * 20_000 + of) / (2 * of) } else { 0 };

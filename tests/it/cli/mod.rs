@@ -3,6 +3,8 @@
 mod config;
 mod doctor;
 mod migrate;
+mod model;
+mod score;
 mod serve;
 
 use medcredit::cli;
