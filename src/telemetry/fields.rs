@@ -36,6 +36,7 @@ const AS_THEY_ARE: &[&str] = &[
     "key.purpose",
     "kind",
     "leaf.index",
+    "left_permille",
     "limit",
     "listener",
     "migration",
@@ -71,6 +72,11 @@ pub(super) enum Treatment {
     Write,
     Scrub,
     Withhold,
+}
+
+/// Whether a field of this name is written at all.
+pub fn is_vouched_for(name: &str) -> bool {
+    treatment(name) != Treatment::Withhold
 }
 
 /// What may be done with the field of a name.

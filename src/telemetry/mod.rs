@@ -12,6 +12,7 @@ mod logging;
 mod metrics;
 mod scrub;
 
+pub use fields::is_vouched_for;
 pub use health::Health;
 pub use listener::{Telemetry, serve};
 pub use logging::{Format, LogLayer, LogSettings, init};

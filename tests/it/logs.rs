@@ -2,6 +2,8 @@
 
 use std::{fs, path::Path};
 
+use medcredit::telemetry;
+
 use crate::support::logs::{Guard, guard, watch};
 
 #[test]
@@ -15,12 +17,53 @@ fn a_line_with_a_fixtures_name_is_noticed_whichever_comes_first() {
 }
 
 #[test]
+fn the_reader_of_calls_reads_what_rust_allows() {
+    let call =
+        r#"target: "x", client.id = %row.id, error = %chain(&error), reason, %cause, count = a(b, c), "a, \"b\", c""#;
+    assert_eq!(field_names(call), ["client.id", "error", "reason", "cause", "count"]);
+}
+
+#[test]
 fn what_the_gateway_logs_reaches_the_guard() {
     watch();
     tracing::info!(target: "medcredit::test", count = 7, subject.name = "某诊所", "a line for the guard");
     let guard = guard();
     let line = guard.logged().lines().find(|line| line.contains("a line for the guard")).unwrap();
     assert!(line.contains(r#""count":7"#) && line.contains(r#""subject.name":"[withheld]""#), "{line}");
+}
+
+/// The arguments of a call: what stands between commas that are in no parentheses and no text.
+fn arguments(call: &str) -> Vec<&str> {
+    let (mut depth, mut quoted, mut escaped, mut start) = (0, false, false, 0);
+    let mut found = Vec::new();
+    for (at, c) in call.char_indices() {
+        match c {
+            '"' if !escaped => quoted = !quoted,
+            '(' | '[' | '{' if !quoted => depth += 1,
+            ')' | ']' | '}' if !quoted => depth -= 1,
+            ',' if !quoted && depth == 0 => {
+                found.push(call[start..at].trim());
+                start = at + 1;
+            }
+            _ => {}
+        }
+        escaped = c == '\\' && !escaped;
+    }
+    found.push(call[start..].trim());
+    found
+}
+
+/// The names of the fields that a call records.
+fn field_names(call: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    for argument in arguments(call) {
+        let name = argument.split('=').next().unwrap().trim().trim_start_matches(['%', '?']);
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._".contains(c);
+        if !name.is_empty() && name.chars().all(plain) {
+            names.push(name.to_owned());
+        }
+    }
+    names
 }
 
 /// Each macro call of `tracing` in a file, from its name to its closing parenthesis.
@@ -47,12 +90,40 @@ fn rust_files(directory: &Path) -> Vec<std::path::PathBuf> {
         .collect()
 }
 
+/// The sources without their unit tests.
+fn production_code() -> Vec<(std::path::PathBuf, String)> {
+    let files = rust_files(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")));
+    files
+        .into_iter()
+        .map(|file| {
+            let text = fs::read_to_string(&file).unwrap();
+            (file, text.split("#[cfg(test)]").next().unwrap().to_owned())
+        })
+        .collect()
+}
+
+/// Otherwise a developer wonders why the log says `[withheld]`, or worse, vouches for a name without looking.
+#[test]
+fn every_field_that_is_logged_is_vouched_for() {
+    let mut seen = 0;
+    for (file, text) in production_code() {
+        for name in calls(&text).iter().flat_map(|call| field_names(call)) {
+            seen += 1;
+            let advice = "see src/telemetry/fields.rs before adding it there";
+            assert!(
+                telemetry::is_vouched_for(&name),
+                "{}: the field {name} would be withheld; {advice}",
+                file.display()
+            );
+        }
+    }
+    assert!(seen > 10, "the calls were read");
+}
+
 #[test]
 fn messages_of_the_log_are_constants() {
-    for file in rust_files(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))) {
-        let text = fs::read_to_string(&file).unwrap();
-        let production = text.split("#[cfg(test)]").next().unwrap();
-        for call in calls(production) {
+    for (file, text) in production_code() {
+        for call in calls(&text) {
             let message = call.rsplit('"').nth(1).unwrap_or_default();
             assert!(!message.contains('{'), "{}: a message with a value in it: {call}", file.display());
             // `Debug` shows what `Display` keeps to itself: PostgreSQL's errors carry the refused row.
