@@ -50,10 +50,10 @@ impl Said<'_> {
         let given = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.trim().is_empty());
         match self.basis {
             Basis::Published => {
-                faults.require(given(self.source), path, || format!("{what} is said to be published: name the source"))
+                faults.require(given(self.source), path, || format!("{what} is said to be published: name the source"));
             }
             Basis::Default => {
-                faults.require(given(self.reason), path, || format!("{what} is our own choice: give the reason"))
+                faults.require(given(self.reason), path, || format!("{what} is our own choice: give the reason"));
             }
         }
     }
@@ -80,10 +80,10 @@ fn check_scheme(model: &ModelFile, faults: &mut Faults<'_>) {
         let last = at + 1 == scheme.grade.len();
         match grade.from {
             None => {
-                faults.require(last, &place, || format!("the grade {code} needs a `from`: only the worst has none"))
+                faults.require(last, &place, || format!("the grade {code} needs a `from`: only the worst has none"));
             }
             Some(_) if last => {
-                faults.add(&place, format!("the worst grade, {code}, must have no `from`: it takes the rest"))
+                faults.add(&place, format!("the worst grade, {code}, must have no `from`: it takes the rest"));
             }
             Some(from) => {
                 faults.require(from.0 > 0 && from <= model.total, &place, || {
@@ -187,7 +187,9 @@ fn check_value(value: &ValueForm, catalogue: &Catalogue, wrong: &mut Vec<String>
     match value {
         ValueForm::Measure(id) => known(id, false),
         ValueForm::Ratio { numerator, denominator } => {
-            numerator.iter().chain(denominator).for_each(|id| known(id, false));
+            for id in numerator.iter().chain(denominator) {
+                known(id, false);
+            }
             if numerator.is_empty() || denominator.is_empty() {
                 wrong.push("a ratio needs measures on both sides".into());
             }
@@ -197,7 +199,9 @@ fn check_value(value: &ValueForm, catalogue: &Catalogue, wrong: &mut Vec<String>
             _ => wrong.push("only a measure or a ratio can grow".into()),
         },
         ValueForm::Count { measures, periods_back: [nearest, farthest] } => {
-            measures.iter().for_each(|id| known(id, true));
+            for id in measures {
+                known(id, true);
+            }
             if measures.is_empty() {
                 wrong.push("there is nothing to count".into());
             }
@@ -213,8 +217,9 @@ fn check_value(value: &ValueForm, catalogue: &Catalogue, wrong: &mut Vec<String>
 
 fn check_score(score: &ScoreForm, weight: Points, wrong: &mut Vec<String>) {
     match score {
+        ScoreForm::PassThrough { out_of } if out_of.0 <= 0 => wrong.push("a score is out of more than nothing".into()),
         ScoreForm::Linear { worst, best } if worst == best => wrong.push("worst and best are the same value".into()),
-        ScoreForm::Linear { .. } => {}
+        ScoreForm::Linear { .. } | ScoreForm::PassThrough { .. } => {}
         ScoreForm::Bands(bands) => check_bands(bands, weight, wrong),
         ScoreForm::PerEvent { start, each } => {
             let reaches = if each.0 < 0 { *start == weight } else { *start < weight };
@@ -222,8 +227,6 @@ fn check_score(score: &ScoreForm, weight: Points, wrong: &mut Vec<String>) {
                 wrong.push(format!("{start} points and {each} for each event do not lead to or from {weight}"));
             }
         }
-        ScoreForm::PassThrough { out_of } if out_of.0 <= 0 => wrong.push("a score is out of more than nothing".into()),
-        ScoreForm::PassThrough { .. } => {}
     }
 }
 

@@ -75,7 +75,9 @@ fn list_reads(value: &Value, back: u8, catalogue: &Catalogue, reads: &mut Vec<(S
     match value {
         Value::Measure(place) => read(*place, back),
         Value::Ratio { numerator, denominator } => {
-            numerator.iter().chain(denominator).for_each(|place| read(*place, back));
+            for place in numerator.iter().chain(denominator) {
+                read(*place, back);
+            }
         }
         Value::Growth(of) => {
             list_reads(of, back, catalogue, reads);
@@ -83,7 +85,9 @@ fn list_reads(value: &Value, back: u8, catalogue: &Catalogue, reads: &mut Vec<(S
         }
         Value::Count { measures, nearest, farthest } => {
             for back in *nearest..=*farthest {
-                measures.iter().for_each(|place| read(*place, back));
+                for place in measures {
+                    read(*place, back);
+                }
             }
         }
         Value::Age(_) => {}

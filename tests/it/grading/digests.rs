@@ -59,7 +59,9 @@ fn an_import_that_is_not_accepted_is_not_read() {
         let (files, _) = city(30, 3);
         bureau.accept_files(&files).await;
         let mut worse = lines.clone();
-        worse.iter_mut().for_each(|line| line.value_e4 /= 2);
+        for line in &mut worse {
+            line.value_e4 /= 2;
+        }
         bureau.import(2, &worse, false).await;
         bureau.import(1, &lines, true).await;
         let other = bureau.run(periods()[1]).await;

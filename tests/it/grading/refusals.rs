@@ -87,7 +87,9 @@ both_engines! {
         let bureau = Bureau::with(store);
         bureau.accept_files(&[File::usual(CODE), File::usual("H33030200002")]).await;
         let mut lines = vec![line(CODE, "fund_used", 1, "2025-12-30"), line(CODE, "fund_used", 1, "2025-12-31")];
-        lines.iter_mut().for_each(|line| line.value_e4 = i64::MAX / 2);
+        for line in &mut lines {
+            line.value_e4 = i64::MAX / 2;
+        }
         bureau.import(1, &lines, true).await;
         let model = bureau.library.get("wenzhou-institution").unwrap();
         let refused = bureau.rounds.run(model, periods()[1], &|_, _| ()).await.unwrap_err();

@@ -120,17 +120,16 @@ both_engines! {
             assert_eq!(answer.grade.is_some(), answer.status == GradeStatus::Graded);
             told.push(answer.reason);
         }
-        use NotRatedReason::*;
         let expected = [
-            Some(AgreementUnderOneYear),
+            Some(NotRatedReason::AgreementUnderOneYear),
             None,
-            Some(AgreementUnderOneYear),
-            Some(AgreementEndedBySubject),
-            Some(AgreementEndedByBureau),
-            Some(LicenceSuspended),
-            Some(LicenceSuspended),
+            Some(NotRatedReason::AgreementUnderOneYear),
+            Some(NotRatedReason::AgreementEndedBySubject),
+            Some(NotRatedReason::AgreementEndedByBureau),
+            Some(NotRatedReason::LicenceSuspended),
+            Some(NotRatedReason::LicenceSuspended),
             None,
-            Some(LicenceSuspended),
+            Some(NotRatedReason::LicenceSuspended),
         ];
         assert_eq!(told, expected);
         let report = bureau.report(&run).await;
@@ -199,7 +198,7 @@ both_engines! {
             bureau.publish(run).await;
         }
         done.store(true, std::sync::atomic::Ordering::SeqCst);
-        let seen = tokio::time::timeout(Duration::from_secs(60), reader).await.unwrap().unwrap();
+        let seen = tokio::time::timeout(Duration::from_mins(1), reader).await.unwrap().unwrap();
         let numbers: BTreeSet<_> = seen.iter().map(|(number, _)| *number).collect();
         assert_eq!(numbers.len(), seen.len(), "one number names one round");
         assert!(seen.iter().any(|(_, run)| *run == runs[3].id.to_string()));
