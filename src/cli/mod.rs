@@ -11,6 +11,7 @@ mod config;
 mod consent;
 mod context;
 mod doctor;
+mod ledger;
 mod migrate;
 mod model;
 mod openapi;
@@ -64,6 +65,8 @@ enum Command {
     Model(model::ModelCommand),
     /// Make rounds of grades, publish and explain them
     Score(score::Score),
+    /// Verify the ledger, prove an entry, show the newest checkpoint
+    Ledger(ledger::LedgerCommand),
     /// Look at configuration, files, database and clock, and say what to mend
     Doctor(doctor::Doctor),
 }
@@ -79,6 +82,7 @@ impl Command {
             Self::Openapi(args) => openapi::run(args, ctx).await,
             Self::Model(args) => model::run(args, ctx),
             Self::Score(args) => score::run(args, ctx).await,
+            Self::Ledger(args) => ledger::run(args, ctx).await,
             Self::Doctor(args) => doctor::run(args, ctx).await,
         }
     }

@@ -1,5 +1,7 @@
 //! Canonical JSON (RFC 8785): one text for one value, so that it can be hashed.
 
+use std::fmt::Write;
+
 use serde_json::Value;
 
 use super::time::Malformed;
@@ -10,7 +12,7 @@ const LARGEST_INTEGER: u64 = (1 << 53) - 1;
 /// The canonical text of a value. Numbers that are not whole, or too large to survive every reader, are refused.
 pub fn canonical(value: &Value) -> Result<String, Malformed> {
     let mut out = String::new();
-    write(value, &mut out)?;
+    write_value(value, &mut out)?;
     Ok(out)
 }
 
@@ -21,14 +23,14 @@ pub fn canonical_string(text: &str) -> String {
     out
 }
 
-fn write(value: &Value, out: &mut String) -> Result<(), Malformed> {
+fn write_value(value: &Value, out: &mut String) -> Result<(), Malformed> {
     match value {
         Value::Null => out.push_str("null"),
         Value::Bool(true) => out.push_str("true"),
         Value::Bool(false) => out.push_str("false"),
         Value::Number(number) => {
             let whole = number.as_u64().or_else(|| number.as_i64().map(i64::unsigned_abs));
-            if !whole.is_some_and(|size| size <= LARGEST_INTEGER) {
+            if whole.is_none_or(|size| size > LARGEST_INTEGER) {
                 return Err(Malformed(format!(
                     "{number} cannot be written as canonical JSON here: not a whole number of at most 53 bits"
                 )));
@@ -42,7 +44,7 @@ fn write(value: &Value, out: &mut String) -> Result<(), Malformed> {
                 if at > 0 {
                     out.push(',');
                 }
-                write(item, out)?;
+                write_value(item, out)?;
             }
             out.push(']');
         }
@@ -57,7 +59,7 @@ fn write(value: &Value, out: &mut String) -> Result<(), Malformed> {
                 }
                 write_string(name, out);
                 out.push(':');
-                write(member, out)?;
+                write_value(member, out)?;
             }
             out.push('}');
         }
@@ -78,7 +80,8 @@ fn write_string(text: &str, out: &mut String) {
             '\n' => out.push_str("\\n"),
             '\u{c}' => out.push_str("\\f"),
             '\r' => out.push_str("\\r"),
-            c if c < ' ' => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            // Writing to a String cannot fail.
+            c if c < ' ' => drop(write!(out, "\\u{:04x}", u32::from(c))),
             c => out.push(c),
         }
     }

@@ -8,7 +8,7 @@ use super::{
     facts::ErasureFacts,
 };
 use crate::{
-    domain::{Entropy, canonical::canonical_string},
+    domain::{Entropy, canonical::canonical_string, time::Malformed},
     merkle::leaf_hash,
     store::{Tx, ledger::append as table},
 };
@@ -50,15 +50,22 @@ pub async fn append(tx: &mut Tx, entry: &Entry, opening: Option<&Opening>) -> Re
     Ok(())
 }
 
-/// Erases openings and appends the entry that backs it, in the caller's transaction. Returns how many there were.
+/// Erases openings and appends the entry that backs it, in the caller's transaction: refused when one is not there.
 ///
 /// On PostgreSQL only the role that owns the tables may: the serving role cannot make an opening disappear.
-pub async fn erase(tx: &mut Tx, facts: ErasureFacts, entropy: &dyn Entropy) -> Result<u64, LedgerError> {
+pub async fn erase(tx: &mut Tx, facts: ErasureFacts, entropy: &dyn Entropy) -> Result<(), LedgerError> {
     let rows: Vec<_> = facts.entries.iter().map(|id| json!({ "id": id })).collect();
-    if !(1..=1000).contains(&rows.len()) {
-        return Err(LedgerError::Entry(crate::domain::time::Malformed("an erasure names 1 to 1000 entries".into())));
+    let count = rows.len();
+    if !(1..=1000).contains(&count) {
+        return Err(Malformed("an erasure names 1 to 1000 entries".into()).into());
     }
     let (entry, opening) = facts.into_entry(entropy)?;
     append(tx, &entry, Some(&opening)).await?;
-    Ok(table::delete_openings(tx, serde_json::Value::from(rows).to_string()).await?)
+    let erased = table::delete_openings(tx, serde_json::Value::from(rows).to_string()).await?;
+    // An erasure entry that names what it did not erase would be called tampering for ever after.
+    if u64::try_from(count) == Ok(erased) {
+        Ok(())
+    } else {
+        Err(Malformed(format!("of {count} openings to be erased {erased} are there")).into())
+    }
 }

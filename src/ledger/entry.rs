@@ -159,16 +159,16 @@ pub(super) fn make(
 ) -> Result<(Entry, Opening), Malformed> {
     let mut salts = vec![[0u8; SALT_BYTES]; values.len()];
     entropy.fill(salts.as_flattened_mut());
-    let (mut commitments, mut fields) = (String::new(), String::new());
+    let (mut commitments, mut fields) = (Vec::new(), Vec::new());
     for ((name, value), salt) in values.iter().zip(&salts) {
         let text = canonical(value)?;
-        let comma = if commitments.is_empty() { "" } else { "," };
         // Names are words and base64url needs no escaping: both may be written as they are.
         let committed = BASE64URL_NOPAD.encode(&commitment(name, salt, &text));
-        commitments.push_str(&format!("{comma}\"{name}\":\"{committed}\""));
+        commitments.push(format!("\"{name}\":\"{committed}\""));
         let salt = BASE64URL_NOPAD.encode(salt);
-        fields.push_str(&format!("{comma}\"{name}\":{{\"salt\":\"{salt}\",\"value\":{text}}}"));
+        fields.push(format!("\"{name}\":{{\"salt\":\"{salt}\",\"value\":{text}}}"));
     }
+    let (commitments, fields) = (commitments.join(","), fields.join(","));
     let facts = canonical(&facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Value>())?;
     let body = format!(
         "{{\"at\":\"{}\",\"commitments\":{{{commitments}}},\"facts\":{facts},\"id\":{},\"type\":\"{kind}\",\"v\":{VERSION}}}",

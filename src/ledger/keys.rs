@@ -46,15 +46,13 @@ impl LogKeys for FixedKeys {
     }
 }
 
-/// A public key under a log's origin.
-pub(super) fn verifier_key(origin: &str, key: &PublicKey) -> Result<VerifierKey, NoteError> {
-    let raw = (key.suite() == Suite::Ed25519).then(|| <[u8; 32]>::try_from(key.raw()).ok()).flatten();
-    VerifierKey::new(origin, raw.ok_or(NoteError::Key)?)
-}
+/// A key of the log: the 32 bytes of an Ed25519 public key.
+pub type LogKey = [u8; 32];
 
-/// Every Ed25519 key of a list, under a log's origin.
-pub(super) fn verifier_keys(origin: &str, keys: &[PublicKey]) -> Vec<VerifierKey> {
-    keys.iter().filter_map(|key| verifier_key(origin, key).ok()).collect()
+/// The keys of a list that can be a log's.
+pub fn log_keys(keys: &[PublicKey]) -> Vec<LogKey> {
+    let ed25519 = keys.iter().filter(|key| key.suite() == Suite::Ed25519);
+    ed25519.filter_map(|key| key.raw().try_into().ok()).collect()
 }
 
 /// The log's signer as notes want it.
@@ -66,7 +64,8 @@ pub(super) struct OriginSigner {
 
 impl OriginSigner {
     pub(super) fn new(origin: &str, signer: SharedSigner) -> Result<Self, NoteError> {
-        Ok(Self { key: verifier_key(origin, signer.public_key())?, signer })
+        let raw = log_keys(std::slice::from_ref(signer.public_key())).pop().ok_or(NoteError::Key)?;
+        Ok(Self { key: VerifierKey::new(origin, raw)?, signer })
     }
 }
 
@@ -82,13 +81,14 @@ impl NoteSigner for OriginSigner {
 }
 
 /// Opens a checkpoint of this log: of this epoch, or of an earlier one that a restore ended.
-pub(super) fn open_checkpoint(note: &str, origin: &str, keys: &[PublicKey]) -> Result<Checkpoint, NoteError> {
+pub(super) fn open_checkpoint(note: &str, origin: &str, keys: &[LogKey]) -> Result<Checkpoint, NoteError> {
     let parsed = Note::parse(note)?;
     let written = parsed.unverified_text().lines().next().unwrap_or_default();
     if !same_lineage(written, origin) {
         return Err(NoteError::Form("it is of another log"));
     }
-    Checkpoint::open(note, &verifier_keys(written, keys))
+    let keys: Vec<_> = keys.iter().map(|key| VerifierKey::new(written, *key)).collect::<Result<_, _>>()?;
+    Checkpoint::open(note, &keys)
 }
 
 /// Whether `former` is `origin`, or differs from it by a lower epoch only.

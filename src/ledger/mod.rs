@@ -26,7 +26,7 @@ pub use append::{append, erase};
 pub use entry::{Entry, EntryFault, EntryType, Opening, ReadEntry, commitment};
 pub use facts::{ApprovalFacts, ConsentFacts, DisclosureFacts, ErasureFacts, ErasureGround, OperatorFacts};
 pub use faults::{Faults, Step};
-pub use keys::{FixedKeys, LogKeys};
+pub use keys::{FixedKeys, LogKey, LogKeys, log_keys};
 pub use outside::{OutsideError, OutsideFile};
 pub use proof::{Found, Proof, ProofFault, check_proof, checkpoint, consistency, prove};
 pub use receipt::{RECEIPT_HEADER, Receipt};

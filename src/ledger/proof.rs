@@ -62,9 +62,8 @@ pub async fn prove(db: &Db, id: &str, client: Option<&str>) -> Result<Option<Fou
     let wrong = |what: &str| LedgerError::Tampered(format!("{what} of {id}"));
     // Read after the leaf: leaf and checkpoint were committed together, so this one covers it.
     let latest = table::latest_checkpoint(db).await?.ok_or_else(|| wrong("the checkpoint"))?;
-    let (index, size) = match (u64::try_from(index), u64::try_from(latest.tree_size)) {
-        (Ok(index), Ok(size)) => (index, size),
-        _ => return Err(wrong("the place")),
+    let (Ok(index), Ok(size)) = (u64::try_from(index), u64::try_from(latest.tree_size)) else {
+        return Err(wrong("the place"));
     };
     let spans = inclusion_spans(index, size).map_err(|_| wrong("the checkpoint"))?;
     let path = tiles::nodes(db, size, &spans).await?.hashes(&spans).ok_or_else(|| wrong("the tiles"))?;

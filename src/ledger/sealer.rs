@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 use super::{
     LedgerError,
     faults::{Faults, Step},
-    keys::{LogKeys, OriginSigner, open_checkpoint},
+    keys::{LogKeys, OriginSigner, log_keys, open_checkpoint},
     outside::{OutsideError, OutsideFile},
     proof, tiles,
 };
@@ -210,7 +210,7 @@ impl Sealer {
 
     async fn latest(&self) -> Result<Option<Signed>, SealError> {
         let Some(row) = table::latest_checkpoint(&self.db).await? else { return Ok(None) };
-        let checkpoint = open_checkpoint(&row.note, &self.options.origin, &self.keys.known())
+        let checkpoint = open_checkpoint(&row.note, &self.options.origin, &log_keys(&self.keys.known()))
             .map_err(|source| LedgerError::Checkpoint { size: row.tree_size, source })?;
         if u64::try_from(row.tree_size) != Ok(checkpoint.size) || row.root != checkpoint.root {
             return Err(LedgerError::Tampered(format!("the checkpoint of size {}", row.tree_size)).into());
@@ -308,7 +308,7 @@ impl Sealer {
     }
 
     fn open_outside(&self, file: &OutsideFile, note: &str) -> Result<Checkpoint, SealError> {
-        open_checkpoint(note, &self.options.origin, &self.keys.known())
+        open_checkpoint(note, &self.options.origin, &log_keys(&self.keys.known()))
             .map_err(|source| SealError::ForeignOutside { path: file.path().to_owned(), source })
     }
 

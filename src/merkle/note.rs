@@ -65,6 +65,11 @@ impl VerifierKey {
         &self.name
     }
 
+    /// The public key's 32 bytes.
+    pub const fn public(&self) -> &[u8; 32] {
+        &self.public
+    }
+
     /// The key id in hex.
     pub fn id(&self) -> String {
         HEXLOWER.encode(&self.id)

@@ -94,7 +94,7 @@ impl Entries {
                 // Erased since it was looked at.
                 Some(row) if row.opening.is_none() => report.erased += 1,
                 Some(_) => {
-                    report.wrong(format!("entry {id}"), "its opening is there although an entry says it was erased")
+                    report.wrong(format!("entry {id}"), "its opening is there although an entry says it was erased");
                 }
                 None => report.wrong(format!("entry {id}"), "an erasure names it and it is not there"),
             }
@@ -107,7 +107,7 @@ impl Entries {
         loop {
             let page = audit::outside_tree(db, &after, PAGE).await?;
             let Some(last) = page.last() else { return Ok(()) };
-            after = last.entry_id.clone();
+            after.clone_from(&last.entry_id);
             for row in page {
                 let place = format!("entry {} (not in the tree)", row.entry_id);
                 if row.leaf_index < 0 {

@@ -9,9 +9,12 @@ mod tree;
 
 use std::fmt;
 
-use super::{LedgerError, keys::open_checkpoint, outside::OutsideFile};
+use super::{
+    LedgerError,
+    keys::{LogKey, open_checkpoint},
+    outside::OutsideFile,
+};
 use crate::{
-    identity::PublicKey,
     merkle::Checkpoint,
     store::{Db, ledger::audit},
 };
@@ -32,7 +35,7 @@ pub struct Subject<'a> {
     /// The log: `<host>/ledger/<epoch>`.
     pub origin: &'a str,
     /// The keys that may have signed its checkpoints. Best not taken from the same database.
-    pub keys: &'a [PublicKey],
+    pub keys: &'a [LogKey],
     /// The file with the newest checkpoint.
     pub outside: Option<&'a OutsideFile>,
 }
@@ -125,7 +128,7 @@ impl fmt::Display for Report {
             Outside::Covers(size) => writeln!(f, "outside      the checkpoint outside covers {size} leaves")?,
             Outside::Unusable => writeln!(f, "outside      the checkpoint outside cannot be used")?,
             Outside::Absent => {
-                writeln!(f, "outside      NO CHECKPOINT FROM OUTSIDE: entries cut off at the end cannot be seen")?
+                writeln!(f, "outside      NO CHECKPOINT FROM OUTSIDE: entries cut off at the end cannot be seen")?;
             }
         }
         for problem in &self.problems {

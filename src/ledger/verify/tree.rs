@@ -4,8 +4,10 @@ use std::collections::VecDeque;
 
 use super::{PAGE, Report, Subject};
 use crate::{
-    identity::PublicKey,
-    ledger::{LedgerError, keys::open_checkpoint},
+    ledger::{
+        LedgerError,
+        keys::{LogKey, open_checkpoint},
+    },
     merkle::{Checkpoint, Edge, FullTile, Hash, TILE_WIDTH},
     store::{
         Db,
@@ -18,7 +20,7 @@ use crate::{
 pub(super) struct Tree<'a> {
     db: &'a Db,
     origin: &'a str,
-    keys: &'a [PublicKey],
+    keys: &'a [LogKey],
     leaves: u64,
     outside: Option<Checkpoint>,
     edge: Edge,

@@ -1,6 +1,7 @@
 //! The ledger: recorded before released, linearizable with revocation, and telling on whoever changes it.
 
 mod budgets;
+mod command;
 mod faults;
 mod proofs;
 mod recording;

@@ -63,8 +63,15 @@ both_engines! {
             reason: None,
         };
         let mut tx = world.store.db.begin("test").await.unwrap();
-        assert_eq!(erase(&mut tx, facts, world.entropy()).await.unwrap(), 1);
+        erase(&mut tx, facts.clone(), world.entropy()).await.unwrap();
         tx.commit().await.unwrap();
+        let mut tx = world.store.db.begin("test").await.unwrap();
+        let again = medcredit::ledger::ErasureFacts {
+            id: medcredit::domain::ids::EntryId::new(&*world.store.clock, world.entropy()),
+            ..facts
+        };
+        assert!(erase(&mut tx, again, world.entropy()).await.is_err(), "what is not there cannot be erased");
+        drop(tx);
         world.sealer().seal_once().await.unwrap();
         let Some(Found::Sealed(proof)) = prove(&world.store.db, &ids[2], None).await.unwrap() else { panic!("it is there") };
         assert!(check_proof(&proof, &[world.verifier_key()]).unwrap().1.is_none());

@@ -13,10 +13,10 @@ use medcredit::{
         ids::{ClientId, ConsentId, DisclosureId},
         permission::{Permission, Purpose},
     },
-    identity::{KeyPair, PublicKey, SharedSigner, Suite},
+    identity::{KeyPair, SharedSigner, Suite},
     ledger::{
-        Answer, Budget, DisclosureFacts, Draft, Faults, FixedKeys, Heads, OutsideFile, Recorder, RecorderOptions,
-        Sealer, SealerOptions, Step,
+        Answer, Budget, DisclosureFacts, Draft, Faults, FixedKeys, Heads, LogKey, OutsideFile, Recorder,
+        RecorderOptions, Sealer, SealerOptions, Step, log_keys,
         verify::{Report, Subject, verify},
     },
     merkle::VerifierKey,
@@ -172,8 +172,8 @@ impl World {
         Sealer::new(db, self.store.clock.clone(), keys, options)
     }
 
-    pub fn keys(&self) -> Vec<PublicKey> {
-        vec![self.signer.public_key().clone()]
+    pub fn keys(&self) -> Vec<LogKey> {
+        log_keys(&[self.signer.public_key().clone()])
     }
 
     pub fn verifier_key(&self) -> VerifierKey {
