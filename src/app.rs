@@ -105,6 +105,7 @@ fn key_set(keyring: &Keyring) -> Result<KeySet, AuthorityError> {
             .into_iter()
             .flat_map(|purpose| published(purpose).map(move |key| PublishedKey { purpose: purpose.to_string(), key }))
             .collect(),
+        log: keyring.log().to_vec(),
         verification: VerificationKeys::new(published(Purpose::TokenSigning).collect::<Vec<_>>().iter()),
     })
 }
@@ -119,13 +120,7 @@ impl LogKeys for CheckpointKeys {
     }
 
     fn known(&self) -> Vec<PublicKey> {
-        let ledger = Purpose::LedgerSigning.to_string();
-        let keys = self.0.load();
-        keys.published
-            .iter()
-            .filter(|published| published.purpose == ledger)
-            .map(|published| published.key.clone())
-            .collect()
+        self.0.load().log.clone()
     }
 }
 

@@ -41,6 +41,7 @@ pub struct KeyRecord {
 pub struct Keyring {
     signers: BTreeMap<Purpose, SharedSigner>,
     published: Vec<PublishedKey>,
+    log: Vec<PublicKey>,
 }
 
 impl Keyring {
@@ -48,9 +49,12 @@ impl Keyring {
     /// a certificate or a list is signed.
     pub async fn load(custody: &Custody) -> Result<Self, AuthorityError> {
         let mut signers: BTreeMap<Purpose, SharedSigner> = BTreeMap::new();
-        let mut published = Vec::new();
+        let (mut published, mut log) = (Vec::new(), Vec::new());
         for row in rows::list(&custody.db).await.map_err(AuthorityError::Store)? {
             let purpose = keys::purpose_of(&row)?;
+            if purpose == Purpose::LedgerSigning {
+                log.push(read(&row)?.key.public_key);
+            }
             if row.state == "revoked" || purpose == Purpose::Authority {
                 continue;
             }
@@ -59,7 +63,7 @@ impl Keyring {
             }
             published.push(read(&row)?.key);
         }
-        Ok(Self { signers, published })
+        Ok(Self { signers, published, log })
     }
 
     /// What signs for a purpose.
@@ -70,6 +74,12 @@ impl Keyring {
     /// Every public key of a purpose that still verifies, retired ones included, the oldest first.
     pub fn published(&self, purpose: Purpose) -> impl Iterator<Item = &PublishedKey> {
         self.published.iter().filter(move |key| key.purpose == purpose)
+    }
+
+    /// Every key that ever signed checkpoints, revoked ones too: the log goes on from what they signed, and the checkpoint
+    /// outside the database, not they, tells whether it is still the same log.
+    pub fn log(&self) -> &[PublicKey] {
+        &self.log
     }
 
     /// The same as a JSON Web Key Set's members.

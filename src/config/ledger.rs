@@ -10,6 +10,8 @@ use super::{Report, Section};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ledger {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<String>,
     /// Raised when a database is restored from a backup.
     pub epoch: u32,
     /// Where the newest checkpoint also goes, outside the database.
@@ -25,7 +27,8 @@ pub struct Ledger {
 impl Ledger {
     /// The log's origin: the public host, and the epoch.
     pub fn origin(&self, public_origin: &str) -> String {
-        let host = public_origin.strip_prefix("https://").unwrap_or(public_origin);
+        let host =
+            self.host.as_deref().unwrap_or_else(|| public_origin.strip_prefix("https://").unwrap_or(public_origin));
         format!("{host}/ledger/{}", self.epoch)
     }
 
@@ -47,6 +50,9 @@ impl Ledger {
 
 impl Section for Ledger {
     fn check(&self, report: &mut Report<'_>) {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '/');
+        let named = self.host.as_ref().is_none_or(|host| !host.is_empty() && host.chars().all(plain));
+        report.require(named, "host", "must be a name as in credit.example.gov.cn");
         report.require(self.epoch >= 1, "epoch", "must be at least 1");
         report.require(
             (50..=60_000).contains(&self.seal_interval_ms),

@@ -29,6 +29,8 @@ pub struct KeySet {
     pub ledger: SharedSigner,
     /// Every published key, retired ones included, revoked ones not.
     pub published: Vec<PublishedKey>,
+    /// Every key that ever signed checkpoints, revoked ones too: a log goes on from what they signed.
+    pub log: Vec<PublicKey>,
     /// Verifies our own tokens: made of the published token-signing keys.
     pub verification: VerificationKeys,
 }

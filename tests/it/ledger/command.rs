@@ -19,8 +19,8 @@ async fn configured(world: &World) -> String {
             "engine = 'postgres'\nurl_file = 'url'".into()
         }
     };
-    let text =
-        format!("[store]\n{store}\n[ledger]\norigin = '{}'\ncheckpoint_file = 'checkpoint'\n", super::world::ORIGIN);
+    let gateway = "[gateway]\npublic_origin = 'https://gateway.example'";
+    let text = format!("{gateway}\n[store]\n{store}\n[ledger]\ncheckpoint_file = 'checkpoint'\n");
     let file = world.directory.path().join("gateway.toml");
     std::fs::write(&file, text).unwrap();
     let id = KeyId::new(&*world.store.clock, world.entropy()).to_string();

@@ -134,6 +134,23 @@ both_engines! {
         assert!(world.sealer().seal_once().await.is_err(), "a gateway of the former epoch does not seal any more");
     }
 
+    /// An operator rotates the log's key: the tree goes on, and each checkpoint verifies with the key that signed it.
+    async fn a_rotated_key_signs_the_same_tree_on(store: TestStore) {
+        let mut world = World::new(store).await;
+        world.record_many(3).await;
+        world.sealer().seal_once().await.unwrap();
+        world.rotate();
+        // What is outside is still the former key's, which is enough while nothing is added.
+        assert!(world.sealer().seal_once().await.unwrap().is_none());
+        world.record_many(3).await;
+        world.sealer().seal_once().await.unwrap();
+        let report = world.verify().await;
+        assert!(report.sound() && report.checkpoints == 2, "{report}");
+        world.former.clear();
+        let report = world.verify().await;
+        assert!(report.to_string().contains("checkpoint 3: no signature by a known key"), "{report}");
+    }
+
     /// Somebody changes an entry in the second before it is sealed: it is not made genuine.
     async fn an_entry_changed_before_sealing_is_not_sealed(store: TestStore) {
         let world = World::new(store).await;

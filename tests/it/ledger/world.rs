@@ -13,7 +13,7 @@ use medcredit::{
         ids::{ClientId, ConsentId, DisclosureId},
         permission::{Permission, Purpose},
     },
-    identity::{KeyPair, SharedSigner, Suite},
+    identity::{KeyPair, PublicKey, SharedSigner, Suite},
     ledger::{
         Answer, Budget, DisclosureFacts, Draft, Faults, FixedKeys, Heads, LogKey, OutsideFile, Recorder,
         RecorderOptions, Sealer, SealerOptions, Step, log_keys,
@@ -38,6 +38,7 @@ pub struct World {
     pub consent: ConsentId,
     pub signer: SharedSigner,
     pub pkcs8: Vec<u8>,
+    pub former: Vec<PublicKey>,
     pub directory: tempfile::TempDir,
     entropy: Arc<SeededEntropy>,
 }
@@ -56,7 +57,8 @@ impl World {
         tx.commit().await.unwrap();
         let (bank, consent) = (ClientId::new(&*store.clock, &*entropy), ConsentId::new(&*store.clock, &*entropy));
         let directory = tempfile::tempdir().unwrap();
-        let world = Self { store, bank, consent, signer, pkcs8: pkcs8.to_vec(), directory, entropy };
+        let world =
+            Self { store, bank, consent, signer, pkcs8: pkcs8.to_vec(), former: Vec::new(), directory, entropy };
         world.add_bank(bank).await;
         world.add_consent(bank, consent).await;
         world
@@ -78,6 +80,13 @@ impl World {
             vec![id.to_string().into(), bank.to_string().into(), expires.into()],
         )
         .await;
+    }
+
+    /// Another key signs from now on; the former one still verifies.
+    pub fn rotate(&mut self) {
+        self.former.push(self.signer.public_key().clone());
+        self.signer =
+            Arc::new(KeyPair::from_pkcs8(Suite::Ed25519, &KeyPair::generate(Suite::Ed25519).unwrap()).unwrap());
     }
 
     pub fn new_bank(&self) -> (ClientId, ConsentId) {
@@ -162,7 +171,7 @@ impl World {
     }
 
     pub fn sealer_of(&self, db: Db, faults: Faults, origin: &str) -> Sealer {
-        let keys = Arc::new(FixedKeys::new(self.signer.clone(), Vec::new()));
+        let keys = Arc::new(FixedKeys::new(self.signer.clone(), self.former.clone()));
         let options = SealerOptions {
             origin: origin.into(),
             outside: Some(self.outside().path().to_owned()),
@@ -173,7 +182,7 @@ impl World {
     }
 
     pub fn keys(&self) -> Vec<LogKey> {
-        log_keys(&[self.signer.public_key().clone()])
+        log_keys(&[&self.former[..], &[self.signer.public_key().clone()]].concat())
     }
 
     pub fn verifier_key(&self) -> VerifierKey {
