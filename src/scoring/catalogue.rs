@@ -18,7 +18,7 @@ pub enum MeasureForm {
     Flow,
     /// The latest counts: beds, scores.
     Stock,
-    /// Each fact is one event; no fact means that none happened.
+    /// Each fact is one event, with the value 1; no fact means that none happened.
     Event,
 }
 
@@ -240,6 +240,12 @@ fn check(raw: &CatalogueFile, faults: &mut Faults<'_>) {
         faults.require(numbers.contains(&measure.category), &place, || {
             format!("the measure {id} belongs to category {}, which is not in the catalogue", measure.category)
         });
+        let one = Some(Decimal(Decimal::ONE));
+        faults.require(
+            measure.form != MeasureForm::Event || (measure.least == one && measure.most == one),
+            &place,
+            || format!("{id} is an event: each line is one, so its value can only be 1 (least = 1, most = 1)"),
+        );
         if let (Some(least), Some(most)) = (measure.least, measure.most) {
             faults.require(least <= most, &place, || format!("the measure {id} admits no value: {least} to {most}"));
         }

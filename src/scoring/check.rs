@@ -16,6 +16,9 @@ use super::{
 /// (浙江省公共信用信息管理条例 art. 16).
 const FARTHEST_BACK: u8 = 10;
 
+/// Months in a half-year.
+const MONTHS_IN_HALF_YEAR: u16 = 6;
+
 /// Notes everything that is wrong with a model.
 pub(super) fn check(model: &ModelFile, catalogue: &Catalogue, faults: &mut Faults<'_>) {
     let is_slug = |text: &str| {
@@ -205,6 +208,7 @@ fn check_value(value: &ValueForm, catalogue: &Catalogue, wrong: &mut Vec<String>
             if measures.is_empty() {
                 wrong.push("there is nothing to count".into());
             }
+            wrong.extend(measures.iter().filter_map(|id| outlived(id, *farthest, catalogue)));
             if nearest > farthest || *farthest > FARTHEST_BACK {
                 wrong.push(format!(
                     "periods_back goes from the nearest to the farthest, at most {FARTHEST_BACK}: not [{nearest}, {farthest}]"
@@ -213,6 +217,18 @@ fn check_value(value: &ValueForm, catalogue: &Catalogue, wrong: &mut Vec<String>
         }
         ValueForm::Age { .. } => {}
     }
+}
+
+/// A count must not look farther back than facts of the measure's category are valid.
+fn outlived(id: &str, farthest: u8, catalogue: &Catalogue) -> Option<String> {
+    let category = catalogue.category(catalogue.measure(id)?.category)?;
+    let looked = (u16::from(farthest) + 1) * MONTHS_IN_HALF_YEAR;
+    (looked > category.validity_months).then(|| {
+        format!(
+            "{id} is looked for over {looked} months, facts of {} are valid for {}",
+            category.name_zh, category.validity_months
+        )
+    })
 }
 
 fn check_score(score: &ScoreForm, weight: Points, wrong: &mut Vec<String>) {

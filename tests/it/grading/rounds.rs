@@ -219,3 +219,42 @@ both_engines! {
         assert_eq!((number(sql[0]).await, number(sql[1]).await), (before.0 + 1, before.1 + 1));
     }
 }
+
+/// I2: an answer that was being recorded when a round was published is finished first, and none after it rests on the
+/// round before. SQLite has one writer at a time; on PostgreSQL the banks' locks see to it.
+#[test]
+fn publication_waits_for_answers_under_way() {
+    use crate::support::block_on;
+    const WAITING: &str = "SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+                           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    block_on(async {
+        let bureau = bureau_of_one(TestStore::postgres().await).await;
+        let run = bureau.run(periods()[1]).await;
+        let mut tx = bureau.db().begin("test").await.unwrap();
+        for sql in [
+            "INSERT INTO authorities (id, name, kind, certificate, crl_number, added_at) VALUES ('aut_1', 'a', 'own', '', 1, 1)",
+            "INSERT INTO clients (id, name, kind, authority_id, subject, auth_methods, scopes, limits, max_pending, epoch,
+                                  state, registered_at, state_changed_at)
+             VALUES ('cli_1', 'bank', 'bank', 'aut_1', 'CN=bank', '[]', '[]', '{}', 1, 1, 'active', 1, 1)",
+        ] {
+            tx.execute(sql, vec![]).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+
+        let mut answer = bureau.db().begin("test").await.unwrap();
+        answer.lock_banks_shared(&["cli_1".to_owned()]).await.unwrap();
+        let (rounds, id) = (bureau.rounds.clone(), run.id.to_string());
+        let publishing = tokio::spawn(async move { rounds.publish(&id, 1).await });
+        let waiting = async {
+            while bureau.db().read("test").fetch_one::<(i64,)>(WAITING, vec![]).await.unwrap().0 == 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_mins(1), waiting).await.expect("publication waits for the answer");
+        assert!(!publishing.is_finished());
+        assert_eq!(bureau.told(GOOD, "2026-04-01").await.status, GradeStatus::NotEvaluated);
+        answer.commit().await.unwrap();
+        publishing.await.unwrap().unwrap();
+        assert_eq!(bureau.told(GOOD, "2026-04-01").await.status, GradeStatus::Graded);
+    });
+}

@@ -75,6 +75,9 @@ fn measures_must_be_in_the_catalogue_and_of_the_right_form() {
     assert!(event.contains("health_penalty is an event: count it"), "{event}");
     let count = refused("measures = [\"market_penalty\"]", "measures = [\"visits\"]");
     assert!(count.contains("visits is not an event and cannot be counted"), "{count}");
+    let old = refused("periods_back = [0, 3]", "periods_back = [0, 4]");
+    let told = "insurance_commendation is looked for over 30 months, facts of 医保表彰信息 are valid for 24";
+    assert!(old.contains(told), "{old}");
     let back = refused("periods_back = [1, 4]", "periods_back = [4, 1]");
     assert!(back.contains("periods_back goes from the nearest to the farthest"), "{back}");
 }
@@ -139,6 +142,9 @@ fn a_catalogue_is_refused_by_line_too() {
     let nowhere = text.replacen("form = \"stock\"\ncategory = 1\n", "form = \"stock\"\ncategory = 99\n", 1);
     let said = Catalogue::parse("catalogue.toml", &nowhere).unwrap_err().to_string();
     assert!(said.contains("belongs to category 99, which is not in the catalogue"), "{said}");
+    let several = text.replacen("least = 1\nmost = 1\n", "least = 0\nmost = 9\n", 1);
+    let said = Catalogue::parse("catalogue.toml", &several).unwrap_err().to_string();
+    assert!(said.contains("agreement_sanction is an event: each line is one"), "{said}");
     let nothing = text.replacen("least = 0\nmost = 100\n", "least = 100\nmost = 0\n", 1);
     let said = Catalogue::parse("catalogue.toml", &nothing).unwrap_err().to_string();
     assert!(said.contains("admits no value: 100 to 0"), "{said}");
