@@ -27,6 +27,8 @@ pub struct Partner {
     pub max_connections: u32,
     /// Connections at once whose handshake is not finished.
     pub max_handshakes: u32,
+    /// Connections at once of one address whose handshake is not finished.
+    pub max_handshakes_per_address: u32,
     /// Connections at once of one certificate.
     pub max_connections_per_certificate: u32,
     /// Requests at once on one HTTP/2 connection.
@@ -77,6 +79,7 @@ impl Section for Partner {
             ("drain_timeout_seconds", self.drain_timeout_seconds, 600),
             ("max_connections", self.max_connections, 100_000),
             ("max_handshakes", self.max_handshakes, 100_000),
+            ("max_handshakes_per_address", self.max_handshakes_per_address, 100_000),
             ("max_connections_per_certificate", self.max_connections_per_certificate, 10_000),
             ("max_concurrent_streams", self.max_concurrent_streams, 1000),
             ("max_body_bytes", self.max_body_bytes, 16_777_216),

@@ -47,6 +47,26 @@ pub(super) fn reason_of(error: &rustls::Error) -> IdentityError {
     }
 }
 
+/// Why a handshake failed, in one word for metrics and logs. What a client sent is never part of it.
+pub fn failure_reason(error: &rustls::Error) -> &'static str {
+    match error {
+        rustls::Error::InvalidCertificate(CertificateError::Other(rustls::OtherError(inner))) => {
+            inner.downcast_ref::<IdentityError>().copied().map_or("bad_chain", IdentityError::reason)
+        }
+        rustls::Error::InvalidCertificate(_) | rustls::Error::InvalidCertRevocationList(_) => reason_of(error).reason(),
+        rustls::Error::NoCertificatesPresented => IdentityError::NoCertificate.reason(),
+        rustls::Error::PeerIncompatible(_) | rustls::Error::NoApplicationProtocol => "incompatible",
+        rustls::Error::InvalidMessage(_) => "not_tls",
+        rustls::Error::AlertReceived(_) => "client_gave_up",
+        rustls::Error::PeerMisbehaved(_)
+        | rustls::Error::InappropriateMessage { .. }
+        | rustls::Error::InappropriateHandshakeMessage { .. }
+        | rustls::Error::DecryptError
+        | rustls::Error::PeerSentOversizedRecord => "misbehaved",
+        _ => "other",
+    }
+}
+
 /// Our refusal in the library's words, which decide the alert the client gets.
 fn alert_of(error: IdentityError) -> rustls::Error {
     match error {

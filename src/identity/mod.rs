@@ -15,6 +15,7 @@ pub mod token;
 pub mod trust;
 
 pub use certificate::{CertificateFacts, ClientIdentity, IdentityError};
+pub use handshake::failure_reason;
 pub use revocation::RevocationList;
 pub use suite::{Jwk, KeyPair, PublicKey, SharedSigner, Signer, Suite, SuiteError, Verifier};
 pub use trust::{Anchor, PartnerTrust};

@@ -1,3 +1,7 @@
 //! The partner listener: who gets in, who stays in, and what a hostile client may cost.
 
+mod door;
+mod handshake;
+mod hostile;
 mod identity;
+mod staying;

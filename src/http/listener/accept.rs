@@ -1,0 +1,176 @@
+//! The accept loop: caps first, then the handshake within its time, then the connection as a task of its own.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::Router;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Notify, watch},
+    task::JoinSet,
+};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+
+use super::{
+    ConnectionIdentity, PartnerListener,
+    activity::Activity,
+    caps::{Caps, Place, network_of},
+    connection,
+    request::Shared,
+};
+use crate::identity::{IdentityError, failure_reason};
+
+/// How long accepting rests when the system cannot give a connection (too many open files).
+const REST: Duration = Duration::from_millis(100);
+
+struct Bounds {
+    connections: Arc<Caps<()>>,
+    handshakes: Arc<Caps<()>>,
+    addresses: Arc<Caps<IpAddr>>,
+    certificates: Arc<Caps<String>>,
+}
+
+/// The places of a connection whose handshake is not finished.
+struct Places {
+    connection: Place<()>,
+    handshake: (Place<()>, Place<IpAddr>),
+}
+
+impl Bounds {
+    fn admit(&self, peer: SocketAddr) -> Result<Places, &'static str> {
+        let connection = self.connections.take(()).ok_or("too_many_connections")?;
+        let handshake = self.handshakes.take(()).ok_or("too_many_handshakes")?;
+        let address = self.addresses.take(network_of(peer.ip())).ok_or("too_many_handshakes_of_address")?;
+        Ok(Places { connection, handshake: (handshake, address) })
+    }
+}
+
+pub(super) async fn run(
+    listener: Arc<PartnerListener>,
+    socket: TcpListener,
+    service: Router,
+    shutdown: impl Future<Output = ()> + Send,
+) {
+    let settings = &listener.settings;
+    let bounds = Arc::new(Bounds {
+        connections: Caps::new(settings.max_connections),
+        handshakes: Caps::new(settings.max_handshakes),
+        addresses: Caps::new(settings.max_handshakes_per_address),
+        certificates: Caps::new(settings.max_connections_per_certificate),
+    });
+    let (stop, stopping) = watch::channel(false);
+    let mut tasks = JoinSet::new();
+    tokio::pin!(shutdown);
+    loop {
+        tokio::select! {
+            () = &mut shutdown => break,
+            Some(_) = tasks.join_next(), if !tasks.is_empty() => {}
+            accepted = socket.accept() => match accepted {
+                Ok((stream, peer)) => match bounds.admit(peer) {
+                    Ok(places) => {
+                        let (listener, bounds) = (Arc::clone(&listener), Arc::clone(&bounds));
+                        let (service, stopping) = (service.clone(), stopping.clone());
+                        tasks.spawn(async move {
+                            let caller = Caller { listener, bounds, peer };
+                            caller.serve(stream, places, service, stopping).await;
+                        });
+                    }
+                    Err(reason) => refused(reason, peer),
+                },
+                Err(error) => {
+                    tracing::warn!(listener = "partner", error = %error, "a connection could not be accepted");
+                    tokio::time::sleep(REST).await;
+                }
+            },
+        }
+    }
+    drop(socket);
+    // Only closed when every receiver is gone: then nothing is left to stop.
+    let _ = stop.send(true);
+    let drained = async { while tasks.join_next().await.is_some() {} };
+    if tokio::time::timeout(settings.drain_timeout, drained).await.is_err() {
+        tracing::warn!(listener = "partner", count = tasks.len(), "connections were cut at the end of the drain time");
+        tasks.shutdown().await;
+    }
+}
+
+/// Whoever connected.
+struct Caller {
+    listener: Arc<PartnerListener>,
+    bounds: Arc<Bounds>,
+    peer: SocketAddr,
+}
+
+impl Caller {
+    async fn serve(self, stream: TcpStream, places: Places, service: Router, mut stopping: watch::Receiver<bool>) {
+        let Places { connection: _connection, handshake } = places;
+        let accepted = tokio::select! {
+            accepted = self.handshake(stream) => accepted,
+            _ = stopping.wait_for(|stopping| *stopping) => return,
+        };
+        drop(handshake);
+        let (stream, identity) = match accepted {
+            Ok(accepted) => accepted,
+            Err(reason) => {
+                metrics::counter!("medcredit_partner_handshakes_total", "outcome" => reason).increment(1);
+                tracing::info!(listener = "partner", address = %self.peer, reason, "a handshake failed");
+                return;
+            }
+        };
+        metrics::counter!("medcredit_partner_handshakes_total", "outcome" => "accepted").increment(1);
+        let thumbprint = identity.identity().thumbprint().to_owned();
+        let Some(_certificate) = self.bounds.certificates.take(thumbprint) else {
+            return refused("too_many_connections_of_certificate", self.peer);
+        };
+        let open = metrics::gauge!("medcredit_partner_connections");
+        open.increment(1.0);
+        let _closing = Closing(open);
+        let shared = Arc::new(Shared {
+            listener: self.listener,
+            identity: Arc::new(identity),
+            activity: Activity::new(),
+            end: Notify::new(),
+        });
+        connection::serve(shared, stream, service, stopping).await;
+    }
+
+    async fn handshake(&self, stream: TcpStream) -> Result<(TlsStream<TcpStream>, ConnectionIdentity), &'static str> {
+        // Answers are small and whole: waiting for more to send would only delay them.
+        stream.set_nodelay(true).map_err(|_| "closed")?;
+        let acceptor = TlsAcceptor::from(Arc::clone(&self.listener.live.material().server));
+        let within = self.listener.settings.handshake_timeout;
+        let stream = match tokio::time::timeout(within, acceptor.accept(stream)).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => return Err(io_reason(&error)),
+            Err(_) => return Err("timeout"),
+        };
+        let (trust, now) = (Arc::clone(&self.listener.live.material().trust), self.listener.clock.now());
+        let identity = ConnectionIdentity::of(stream.get_ref().1, self.peer, &trust, now);
+        identity.map(|identity| (stream, identity)).map_err(IdentityError::reason)
+    }
+}
+
+/// Counts a connection as closed, however its task ends.
+struct Closing(metrics::Gauge);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
+}
+
+fn refused(reason: &'static str, peer: SocketAddr) {
+    metrics::counter!("medcredit_partner_refused_total", "reason" => reason).increment(1);
+    tracing::info!(listener = "partner", address = %peer, reason, "a connection was refused");
+}
+
+fn io_reason(error: &io::Error) -> &'static str {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(error) => failure_reason(error),
+        None => "closed",
+    }
+}

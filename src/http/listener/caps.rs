@@ -1,0 +1,88 @@
+//! How many there may be at once: counted by whatever they are counted by, given back when dropped.
+
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    net::{IpAddr, Ipv6Addr},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// Counts per key, each up to the same bound.
+#[derive(Debug)]
+pub(super) struct Caps<K: Eq + Hash + Clone> {
+    most: usize,
+    counts: Mutex<HashMap<K, usize>>,
+}
+
+/// One of the counted, given back when dropped.
+#[derive(Debug)]
+pub(super) struct Place<K: Eq + Hash + Clone> {
+    key: K,
+    of: Arc<Caps<K>>,
+}
+
+impl<K: Eq + Hash + Clone> Caps<K> {
+    pub(super) fn new(most: usize) -> Arc<Self> {
+        Arc::new(Self { most, counts: Mutex::new(HashMap::new()) })
+    }
+
+    /// A place, unless all of the key's are taken.
+    pub(super) fn take(self: &Arc<Self>, key: K) -> Option<Place<K>> {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(key.clone()).or_insert(0);
+        if *count >= self.most {
+            return None;
+        }
+        *count += 1;
+        drop(counts);
+        Some(Place { key, of: Arc::clone(self) })
+    }
+}
+
+impl<K: Eq + Hash + Clone> Drop for Place<K> {
+    fn drop(&mut self) {
+        let mut counts = self.of.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.key) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                counts.remove(&self.key);
+            }
+        }
+    }
+}
+
+/// What an address is counted under. One customer of an IPv6 network has a /64 at least.
+pub(super) fn network_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => IpAddr::V4(v4),
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_given_back_when_dropped() {
+        let caps = Caps::new(2);
+        let (first, _second) = (caps.take("a").unwrap(), caps.take("a").unwrap());
+        assert!(caps.take("a").is_none());
+        assert!(caps.take("b").is_some(), "another key has its own");
+        drop(first);
+        assert!(caps.take("a").is_some());
+        assert!(caps.counts.lock().unwrap().len() <= 2, "nothing is kept of keys without places");
+    }
+
+    #[test]
+    fn addresses_of_one_ipv6_network_count_as_one() {
+        let network = |text: &str| network_of(text.parse().unwrap());
+        assert_eq!(network("2001:db8:1:2:3::1"), network("2001:db8:1:2:ffff::2"));
+        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
+        assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
+        assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
+    }
+}

@@ -1,0 +1,68 @@
+//! What is known of a connection once its handshake is done.
+
+use std::net::SocketAddr;
+
+use rustls::ServerConnection;
+
+use crate::{
+    domain::Timestamp,
+    identity::{ClientIdentity, IdentityError, PartnerTrust},
+};
+
+/// What was agreed on in the handshake, for the client to compare with its own view.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Negotiated {
+    /// The version of TLS.
+    pub protocol: String,
+    /// The cipher suite.
+    pub cipher_suite: String,
+    /// The key exchange's group.
+    pub key_exchange: String,
+    /// The protocol above TLS: `h2` or `http/1.1`.
+    pub alpn: String,
+}
+
+/// A connection's client, address and TLS, in the extensions of each of its requests.
+#[derive(Debug)]
+pub struct ConnectionIdentity {
+    identity: ClientIdentity,
+    peer: SocketAddr,
+    negotiated: Negotiated,
+}
+
+impl ConnectionIdentity {
+    /// Of a finished handshake.
+    pub(super) fn of(
+        connection: &ServerConnection,
+        peer: SocketAddr,
+        trust: &PartnerTrust,
+        now: Timestamp,
+    ) -> Result<Self, IdentityError> {
+        let identity = ClientIdentity::of(connection, trust, now)?;
+        let version = connection.protocol_version().map_or_else(String::new, |version| format!("{version:?}"));
+        let suite = connection.negotiated_cipher_suite().map(|suite| suite.suite());
+        let group = connection.negotiated_key_exchange_group().map(rustls::crypto::SupportedKxGroup::name);
+        let negotiated = Negotiated {
+            protocol: version.replace('_', "."),
+            cipher_suite: suite.map_or_else(String::new, |suite| format!("{suite:?}")),
+            key_exchange: group.map_or_else(String::new, |group| format!("{group:?}")),
+            alpn: if connection.alpn_protocol() == Some(b"h2") { "h2" } else { "http/1.1" }.into(),
+        };
+        Ok(Self { identity, peer, negotiated })
+    }
+
+    /// The client its certificate proves.
+    pub const fn identity(&self) -> &ClientIdentity {
+        &self.identity
+    }
+
+    /// Where the connection comes from.
+    pub const fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// What was agreed on in the handshake.
+    pub const fn negotiated(&self) -> &Negotiated {
+        &self.negotiated
+    }
+}

@@ -1,0 +1,60 @@
+//! What a client may cost, as durations and counts.
+
+use std::time::Duration;
+
+use crate::config;
+
+/// Bounds of the listener. A test may choose shorter times than a configuration can say.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How long a handshake may take.
+    pub handshake_timeout: Duration,
+    /// How long a request's header may take, from its first byte.
+    pub header_timeout: Duration,
+    /// How long a request's body may take.
+    pub body_timeout: Duration,
+    /// How long a request may take until its answer begins.
+    pub request_timeout: Duration,
+    /// How long a connection may do nothing.
+    pub idle_timeout: Duration,
+    /// How long a connection may live.
+    pub max_connection_age: Duration,
+    /// How long requests may go on once their connection is to end.
+    pub drain_timeout: Duration,
+    /// Connections at once, handshakes included.
+    pub max_connections: usize,
+    /// Unfinished handshakes at once.
+    pub max_handshakes: usize,
+    /// Unfinished handshakes at once of one address (of one /64 network of IPv6).
+    pub max_handshakes_per_address: usize,
+    /// Connections at once of one certificate.
+    pub max_connections_per_certificate: usize,
+    /// Requests at once on one HTTP/2 connection.
+    pub max_concurrent_streams: u32,
+    /// Bytes of a request's header.
+    pub max_header_bytes: u32,
+    /// Bytes of a request's body.
+    pub max_body_bytes: usize,
+}
+
+impl From<&config::Partner> for Settings {
+    fn from(partner: &config::Partner) -> Self {
+        let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+        Self {
+            handshake_timeout: partner.handshake_timeout(),
+            header_timeout: partner.header_timeout(),
+            body_timeout: partner.body_timeout(),
+            request_timeout: partner.request_timeout(),
+            idle_timeout: partner.idle_timeout(),
+            max_connection_age: partner.max_connection_age(),
+            drain_timeout: partner.drain_timeout(),
+            max_connections: count(partner.max_connections),
+            max_handshakes: count(partner.max_handshakes),
+            max_handshakes_per_address: count(partner.max_handshakes_per_address),
+            max_connections_per_certificate: count(partner.max_connections_per_certificate),
+            max_concurrent_streams: partner.max_concurrent_streams,
+            max_header_bytes: partner.max_header_bytes,
+            max_body_bytes: count(partner.max_body_bytes),
+        }
+    }
+}
