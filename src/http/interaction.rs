@@ -8,7 +8,7 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::problem::{LoggedOnly, Problem};
 use crate::{app::App, domain::FailureKind, limits::PolicyUse};
@@ -49,8 +49,8 @@ impl Notes {
 }
 
 /// A UUID, lower case, as the client sent it or made from the gateway's randomness (version 4).
-fn interaction_id(app: &App, request: &Request) -> Arc<str> {
-    let sent = request.headers().get(&INTERACTION_ID).and_then(|value| value.to_str().ok());
+pub(super) fn interaction_id(app: &App, headers: &HeaderMap) -> Arc<str> {
+    let sent = headers.get(&INTERACTION_ID).and_then(|value| value.to_str().ok());
     let sent = sent.filter(|text| text.len() == 36).and_then(|text| uuid::Uuid::parse_str(text).ok());
     let id = sent.unwrap_or_else(|| {
         let mut random = [0; 16];
@@ -63,7 +63,7 @@ fn interaction_id(app: &App, request: &Request) -> Arc<str> {
 /// Wraps every request of a listener.
 pub async fn accompany(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let started = tokio::time::Instant::now();
-    let id = interaction_id(&app, &request);
+    let id = interaction_id(&app, request.headers());
     let notes = Notes::default();
     let method = request.method().clone();
     let route = request

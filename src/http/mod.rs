@@ -13,10 +13,15 @@ pub mod problem;
 
 use std::sync::Arc;
 
-use axum::{Router, middleware};
-use http::StatusCode;
+use axum::{Router, middleware, response::Response};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use tokio::net::TcpListener;
 
-use crate::app::App;
+use crate::{
+    app::App,
+    domain::{Failure, FailureKind},
+};
+use listener::{PartnerListener, Refusal, Settings};
 use problem::Problem;
 
 /// Everything the partner listener serves.
@@ -36,4 +41,37 @@ pub fn partner(app: Arc<App>) -> Router {
         })
         .layer(middleware::from_fn_with_state(app.clone(), interaction::accompany))
         .with_state(app)
+}
+
+/// Serves banks until `shutdown`, then lets what is under way finish.
+pub async fn serve_partner(app: Arc<App>, socket: TcpListener, shutdown: impl Future<Output = ()> + Send) {
+    let rendering = app.clone();
+    let partner_listener = PartnerListener {
+        settings: Settings::from(&app.config.partner),
+        live: app.reloader.live(),
+        clock: app.clock.clone(),
+        render: Arc::new(move |headers, refusal| render(&rendering, headers, refusal)),
+    };
+    partner_listener.serve(socket, partner(app), shutdown).await;
+}
+
+/// A refusal of the listener's own: the request reached nobody else, so its id is given here.
+fn render(app: &App, headers: &HeaderMap, refusal: Refusal) -> Response {
+    let id = interaction::interaction_id(app, headers);
+    let problem = match refusal {
+        Refusal::Identity(_) => Failure::new(FailureKind::Unauthenticated, refusal.code(), refusal.detail()).into(),
+        Refusal::OutOfDate | Refusal::TookTooLong => {
+            let mut failure = Failure::unavailable(refusal.code(), "the listener refused the request");
+            failure.public = refusal.detail().into();
+            failure.into()
+        }
+        Refusal::BodyTooLarge | Refusal::BodyTooSlow => {
+            Problem::transport(refusal.status(), refusal.code(), refusal.detail())
+        }
+    };
+    let mut response = problem.render(Some(&id));
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(interaction::INTERACTION_ID, value);
+    }
+    response
 }

@@ -32,7 +32,7 @@ pub use request::Refusal;
 pub use settings::Settings;
 
 /// How a refusal looks on the wire: the request's headers and the reason in, a whole response out.
-pub type Render = fn(&HeaderMap, Refusal) -> Response;
+pub type Render = Arc<dyn Fn(&HeaderMap, Refusal) -> Response + Send + Sync>;
 
 /// A listener that banks call.
 pub struct PartnerListener {

@@ -52,6 +52,14 @@ impl Refusal {
         }
     }
 
+    /// The reason in one word, for the log.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Identity(error) => error.reason(),
+            other => other.code(),
+        }
+    }
+
     /// A sentence the caller may read.
     pub const fn detail(self) -> &'static str {
         match self {
@@ -100,6 +108,9 @@ pub(super) async fn answer(
     let (mut parts, body) = answer.into_parts();
     if let Some(refusal) = refused {
         metrics::counter!("medcredit_partner_refused_total", "reason" => refusal.code()).increment(1);
+        let address = shared.identity.peer();
+        let (code, reason) = (refusal.code(), refusal.reason());
+        tracing::info!(listener = "partner", %address, code, reason, "a request was refused");
         // What is left of the request is not worth reading, or its sender not worth keeping.
         if refusal != Refusal::OutOfDate {
             if version <= Version::HTTP_11 {

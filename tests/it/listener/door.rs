@@ -122,7 +122,7 @@ fn router(seen: Arc<Seen>) -> Router {
         .route(
             "/headers",
             get(|headers: HeaderMap| async move {
-                let mut names: Vec<&str> = headers.keys().map(axum::http::HeaderName::as_str).collect();
+                let mut names: Vec<&str> = headers.keys().map(http::HeaderName::as_str).collect();
                 names.sort_unstable();
                 names.join(",")
             }),
@@ -165,7 +165,7 @@ impl Door {
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = socket.local_addr().unwrap();
         let seen = Arc::new(Seen::default());
-        let listener = PartnerListener { settings, live: live.clone(), clock: clock.clone(), render };
+        let listener = PartnerListener { settings, live: live.clone(), clock: clock.clone(), render: Arc::new(render) };
         let (stop, stopped) = oneshot::channel::<()>();
         let service = router(seen.clone());
         let task = tokio::spawn(listener.serve(socket, service, async {
