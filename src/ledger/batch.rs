@@ -1,6 +1,9 @@
 //! One batch of answers, one transaction. The comments tell what a crash at each step leaves.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    time::Duration,
+};
 
 use serde_json::json;
 use tokio::sync::oneshot;
@@ -18,6 +21,9 @@ use crate::{
 
 /// How often a batch that another transaction was in the way of is tried.
 const ATTEMPTS: u32 = 5;
+
+/// How long a transaction may take. Behind a database that hangs every answer would wait for ever.
+const LIMIT: Duration = Duration::from_secs(10);
 
 /// Where an answer's fate is told.
 type Reply = oneshot::Sender<Result<Disclosed, RecordError>>;
@@ -133,7 +139,9 @@ impl Batcher {
     async fn attempt(&self, batch: &[Waiting]) -> Result<Vec<Verdict>, Broken> {
         let mut attempt = 1;
         loop {
-            match self.transaction(batch).await {
+            // Cut off in the middle, its outcome is unknown: the answers are not released.
+            let unanswered = |_| Err(Broken::Failed(DbError::Setup("the database did not answer in time".into())));
+            match tokio::time::timeout(LIMIT, self.transaction(batch)).await.unwrap_or_else(unanswered) {
                 Err(Broken::Contention(_)) if attempt < ATTEMPTS => {
                     metrics::counter!("medcredit_ledger_retries_total").increment(1);
                     attempt += 1;

@@ -4,7 +4,11 @@
 //! of two that extend the same tree one fails, notices, and yields. Starting again after a crash is the ordinary path:
 //! every round begins from what the tables and the file outside say.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
 use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
@@ -96,6 +100,7 @@ pub struct Sealer {
     outside: Option<OutsideFile>,
     options: SealerOptions,
     state: Mutex<State>,
+    problem: RwLock<Option<String>>,
 }
 
 /// What a round remembers for the next. Only ever a shortcut: an error forgets it.
@@ -120,7 +125,7 @@ impl Sealer {
     /// A sealer of the log in `db`.
     pub fn new(db: Db, clock: SharedClock, keys: Arc<dyn LogKeys>, options: SealerOptions) -> Self {
         let outside = options.outside.clone().map(OutsideFile::new);
-        Self { db, clock, keys, outside, options, state: Mutex::default() }
+        Self { db, clock, keys, outside, options, state: Mutex::default(), problem: RwLock::default() }
     }
 
     /// Seals at every interval until `shutdown` is ready, and then once more.
@@ -142,12 +147,22 @@ impl Sealer {
         }
     }
 
+    /// Why the last round of [`Sealer::run`] sealed nothing, if it failed: while it lasts, receipts promise what may not
+    /// come true.
+    pub fn problem(&self) -> Option<String> {
+        self.problem.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn remember(&self, problem: Option<String>) {
+        *self.problem.write().unwrap_or_else(PoisonError::into_inner) = problem;
+    }
+
     /// Seals until nothing waits.
     async fn drain(&self) {
         loop {
             match self.seal_once().await {
                 Ok(Some(_)) => {}
-                Ok(None) => return,
+                Ok(None) => return self.remember(None),
                 Err(error) => {
                     metrics::counter!("medcredit_ledger_seal_failures_total").increment(1);
                     let mut why = error.to_string();
@@ -155,7 +170,7 @@ impl Sealer {
                         why = format!("{why}: {cause}");
                     }
                     tracing::error!(error = %why, "the ledger was not sealed");
-                    return;
+                    return self.remember(Some(why));
                 }
             }
         }

@@ -1,2 +1,3 @@
 //! Tests that need programs which are not Rust.
-fn main() {}
+
+mod ledger;

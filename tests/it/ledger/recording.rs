@@ -51,6 +51,14 @@ both_engines! {
         recorder.shutdown().await;
     }
 
+    /// Whoever logs a draft by mistake logs nothing of a subject or a bank's reading (I8).
+    async fn a_draft_that_is_printed_says_nothing(store: TestStore) {
+        let world = World::new(store).await;
+        let draft = world.draft();
+        let printed = format!("{:?} {:?}", draft.opening, draft.answer);
+        assert_eq!(printed, "Opening(withheld) Answer(13 bytes)");
+    }
+
     /// A bank whose answer rests on something that moved is refused, whatever it is (I2).
     async fn a_head_of_any_sort_that_moved_refuses_the_answer(store: TestStore) {
         let world = World::new(store).await;

@@ -63,10 +63,11 @@ both_engines! {
         let sealer = world.sealer();
         let running = tokio::spawn(async move {
             sealer.run(async { drop(stopped.await) }).await;
+            sealer.problem()
         });
         world.record_many(50).await;
         stop.send(()).unwrap();
-        running.await.unwrap();
+        assert_eq!(running.await.unwrap(), None);
         let report = world.verify().await;
         assert!(report.sound() && report.leaves == 50 && report.waiting == 0, "{report}");
     }
@@ -107,6 +108,9 @@ both_engines! {
             let refused = world.sealer().seal_once().await.unwrap_err();
             assert!(matches!(refused, SealError::ForeignOutside { .. }), "{refused}");
         }
+        let sealer = world.sealer();
+        sealer.run(std::future::ready(())).await;
+        assert!(sealer.problem().unwrap().contains("holds none of this log"));
         // The same log and key, with ten other leaves.
         let mut other = World::new(TestStore::sqlite().await).await;
         other.signer = world.signer.clone();

@@ -1,5 +1,10 @@
 //! Every change behind the ledger's back is found, and named (I7).
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use medcredit::{
     domain::ids::EntryId,
     ledger::{ErasureFacts, ErasureGround, OutsideFile, erase, verify::Outside},
@@ -12,6 +17,20 @@ use super::{
     world::{ORIGIN, World},
 };
 use crate::support::{TestStore, both_engines};
+
+async fn erase_one(world: &World, id: String) {
+    let mut tx = world.store.db.begin("test").await.unwrap();
+    let facts = ErasureFacts {
+        id: EntryId::new(&*world.store.clock, world.entropy()),
+        at: world.now(),
+        entries: vec![id],
+        ground: ErasureGround::RetentionEnded,
+        actor: "system".into(),
+        reason: None,
+    };
+    erase(&mut tx, facts, world.entropy()).await.unwrap();
+    tx.commit().await.unwrap();
+}
 
 /// A ledger of 600 leaves under three checkpoints, with two full tiles, an erasure, and one entry that waits.
 async fn grown(store: TestStore) -> World {
@@ -229,6 +248,35 @@ both_engines! {
         let blind = world.verify_against(None).await;
         assert!(blind.sound());
         assert!(blind.to_string().contains("NO CHECKPOINT FROM OUTSIDE"), "{blind}");
+    }
+
+    /// An auditor verifies while gateways record, seal and erase: an honest ledger is whole at every moment.
+    async fn a_ledger_that_is_being_written_is_whole(store: TestStore) {
+        let world = Arc::new(World::new(store).await);
+        let writing = Arc::new(AtomicBool::new(true));
+        let (writer, more) = (world.clone(), writing.clone());
+        let writer = tokio::spawn(async move {
+            let (recorder, sealer) = (writer.recorder(), writer.sealer());
+            let mut ids = Vec::new();
+            while more.load(Ordering::SeqCst) {
+                for _ in 0..5 {
+                    ids.push(recorder.record(writer.draft()).await.unwrap().id().to_owned());
+                }
+                erase_one(&writer, ids.swap_remove(ids.len() / 2)).await;
+                sealer.seal_once().await.unwrap();
+            }
+        });
+        let mut erased = 0;
+        for round in 0.. {
+            let report = world.verify().await;
+            assert!(report.sound(), "{report}");
+            erased = erased.max(report.erased);
+            if round >= 15 && erased > 10 {
+                break;
+            }
+        }
+        writing.store(false, Ordering::SeqCst);
+        writer.await.unwrap();
     }
 
     /// A database administrator changes, removes or exchanges anything: `verify` names it.
