@@ -300,7 +300,16 @@ impl Model {
         let mut faults = Faults::new(name, text);
         check(&file, catalogue, &mut faults);
         faults.finish()?;
-        let rules = indicators_of(&file).filter_map(|placed| Rule::of(placed.indicator, catalogue)).collect();
+        let rules: Option<Vec<Rule>> =
+            indicators_of(&file).map(|placed| Rule::of(placed.indicator, catalogue)).collect();
+        // The check has found every measure; were one to escape it, no rule may slip into another's place.
+        let rules = rules.ok_or_else(|| Refused {
+            file: name.to_owned(),
+            faults: vec![Fault {
+                line: None,
+                message: "a rule reads a measure that the catalogue does not have".into(),
+            }],
+        })?;
         Ok(Self { file, rules })
     }
 

@@ -92,10 +92,10 @@ impl<'a> Faults<'a> {
     fn offset_of(&self, path: &[Step]) -> Option<usize> {
         let Some((first, rest)) = path.split_first() else { return Some(0) };
         let Step::Key(name) = first else { return Some(0) };
-        let (_, mut value) = find(self.tree.as_ref()?.get_ref(), name)?;
+        let mut value = find(self.tree.as_ref()?.get_ref(), name)?;
         for step in rest {
             let next = match (step, value.get_ref()) {
-                (Step::Key(name), DeValue::Table(table)) => find(table, name).map(|(_, value)| value),
+                (Step::Key(name), DeValue::Table(table)) => find(table, name),
                 (Step::At(index), DeValue::Array(array)) => array.get(*index),
                 _ => None,
             };
@@ -108,11 +108,8 @@ impl<'a> Faults<'a> {
     }
 }
 
-fn find<'t, 'i>(
-    table: &'t DeTable<'i>,
-    name: &str,
-) -> Option<(&'t Spanned<std::borrow::Cow<'i, str>>, &'t Spanned<DeValue<'i>>)> {
-    table.iter().find(|(key, _)| key.get_ref() == name)
+fn find<'t, 'i>(table: &'t DeTable<'i>, name: &str) -> Option<&'t Spanned<DeValue<'i>>> {
+    table.iter().find(|(key, _)| key.get_ref() == name).map(|(_, value)| value)
 }
 
 fn line_at(text: &str, offset: usize) -> usize {

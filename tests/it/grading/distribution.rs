@@ -1,15 +1,20 @@
 //! A synthetic city of 2,000 institutions comes to the distribution that Wenzhou published, and moved as it did.
 
-use super::{Bureau, city, counts, grades, periods};
+use std::sync::LazyLock;
+
+use super::{Bureau, File, Line, city, counts, grades, periods};
 use crate::support::both_engines;
+
+/// Drawn once for both engines.
+static CITY: LazyLock<(Vec<File>, Vec<Line>)> = LazyLock::new(|| city(2000, 2));
 
 both_engines! {
     /// A bureau rates its whole city twice.
     async fn two_thousand_institutions_are_graded_as_published(store: TestStore) {
         let bureau = Bureau::with(store);
-        let (files, lines) = city(2000, 2);
-        bureau.accept_files(&files).await;
-        bureau.import(1, &lines, true).await;
+        let (files, lines) = &*CITY;
+        bureau.accept_files(files).await;
+        bureau.import(1, lines, true).await;
         let codes: Vec<String> = files.iter().map(|file| file.code.clone()).collect();
 
         let before = bureau.run(periods()[0]).await;
