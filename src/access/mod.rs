@@ -75,6 +75,11 @@ impl Access {
         self.0.directory.catch_up(&self.0.db, &*self.0.clock).await
     }
 
+    /// Whether the directory is known to be the newest.
+    pub fn is_current(&self) -> Result<(), crate::domain::Failure> {
+        self.0.directory.fresh(self.0.clock.now()).map(|_| ())
+    }
+
     /// The directory as it is known now.
     pub fn directory(&self) -> Arc<Directory> {
         self.0.directory.snapshot()

@@ -1,17 +1,20 @@
 //! `medcredit serve`: the gateway, until it is told to stop.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
     sync::watch,
+    task::JoinHandle,
 };
 
 use super::Context;
 use crate::{
+    app::App,
     config::{Config, LogFormat},
+    http::running::Running,
     store::durability,
     telemetry::{self, Format, Health, LogSettings, Telemetry},
 };
@@ -34,12 +37,48 @@ pub(super) fn start_log(config: &Config, ctx: &Context) {
 }
 
 /// Resolves when the process is told to stop (SIGTERM, or SIGINT from a terminal).
-async fn told_to_stop() -> std::io::Result<&'static str> {
+pub(super) async fn told_to_stop() -> std::io::Result<&'static str> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(tokio::select! {
         _ = terminate.recv() => "SIGTERM",
         _ = interrupt.recv() => "SIGINT",
     })
+}
+
+/// A gateway that serves, with its telemetry.
+#[derive(Debug)]
+pub(super) struct Serving {
+    running: Running,
+    health: Health,
+    monitored: JoinHandle<()>,
+    stop: watch::Sender<bool>,
+}
+
+impl Serving {
+    /// Serves banks on one socket and the operator's monitoring on another.
+    pub(super) fn start(app: Arc<App>, partner: TcpListener, telemetry: TcpListener) -> anyhow::Result<Self> {
+        let health = Health::new();
+        tracing::info!(listener = "telemetry", address = %telemetry.local_addr()?, "listening");
+        let (stop, mut stopping) = watch::channel(false);
+        let monitor = Telemetry { metrics: telemetry::install_metrics(), health: health.clone() };
+        let monitored = tokio::spawn(async move {
+            let until = async move {
+                // An error means the sender is gone, and with it the gateway.
+                let _ = stopping.wait_for(|stop| *stop).await;
+            };
+            telemetry::serve(telemetry, monitor, until).await;
+        });
+        let running = Running::start(app, partner, &health)?;
+        Ok(Self { running, health, monitored, stop })
+    }
+
+    /// Stops in order; telemetry goes last, so that the drain can be watched.
+    pub(super) async fn stop(self) {
+        self.health.drain();
+        self.running.stop().await;
+        self.stop.send_replace(true);
+        let _ = tokio::time::timeout(GRACE, self.monitored).await;
+    }
 }
 
 /// Runs the command.
@@ -56,26 +95,16 @@ pub(super) async fn run(_: Serve, ctx: &Context) -> anyhow::Result<()> {
     for warning in &durability.warned {
         tracing::warn!(reason = warning, "the database could lose what it commits");
     }
-
-    let health = Health::new();
-    let listener = TcpListener::bind(config.telemetry.listen)
-        .await
-        .with_context(|| format!("telemetry.listen: {} cannot be listened on", config.telemetry.listen))?;
-    tracing::info!(listener = "telemetry", address = %listener.local_addr()?, "listening");
-    let (stop, stopping) = watch::channel(false);
-    let telemetry = Telemetry { metrics: telemetry::install_metrics(), health: health.clone() };
-    let mut until = stopping.clone();
-    let monitored = tokio::spawn(telemetry::serve(listener, telemetry, async move {
-        // An error means the sender is gone, and with it the gateway.
-        let _ = until.wait_for(|stop| *stop).await;
-    }));
-
+    let listen = async |address, key| {
+        TcpListener::bind(address).await.with_context(|| format!("{key}: {address} cannot be listened on"))
+    };
+    let telemetry = listen(config.telemetry.listen, "telemetry.listen").await?;
+    let partner = listen(config.partner.listen, "partner.listen").await?;
+    let app = App::open(config, db.clone(), ctx.clock.clone(), ctx.entropy.clone()).await.context("the gateway")?;
+    let serving = Serving::start(app, partner, telemetry)?;
     let signal = told_to_stop().await?;
     tracing::info!(signal, "stopping: what has begun is finished, nothing new is taken");
-    health.drain();
-    // Telemetry goes last, so that the drain can be watched.
-    stop.send_replace(true);
-    let _ = tokio::time::timeout(GRACE, monitored).await;
+    serving.stop().await;
     db.close().await;
     tracing::info!("stopped");
     Ok(())

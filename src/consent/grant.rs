@@ -1,6 +1,9 @@
 //! Granting, and everything that happens to a consent afterwards.
 
-use super::{Actor, Consent, ConsentEvent, Consents, transition::Step};
+use super::{
+    Actor, Consent, ConsentEvent, Consents,
+    transition::{Step, impossible},
+};
 use crate::{
     domain::{Failure, FailureKind, Month, Timestamp, ids::ClientId, permission::Permission, permission::Purpose},
     store::consents,
@@ -63,8 +66,11 @@ impl Consents {
             ));
         }
         let consent = self.get_any(id).await?;
-        self.check_subjects(&consent).await?;
         let now = self.clock.now();
+        if consent.state_at(now).after(ConsentEvent::Granted).is_none() {
+            return Err(impossible(&consent, ConsentEvent::Granted, now));
+        }
+        self.check_subjects(&consent).await?;
         let longest = now
             .plus(std::time::Duration::from_secs(86_400 * u64::try_from(self.policy.max_validity_days).unwrap_or(0)));
         let asked_for = now.plus(consent.expires_at.since(consent.requested_at));

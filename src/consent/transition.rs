@@ -53,7 +53,7 @@ impl Actor {
 }
 
 /// The refusal of an event that the table of C1 does not allow.
-fn impossible(consent: &Consent, event: ConsentEvent, now: Timestamp) -> Failure {
+pub(super) fn impossible(consent: &Consent, event: ConsentEvent, now: Timestamp) -> Failure {
     Failure::new(
         FailureKind::Conflict,
         "consent_state_conflict",

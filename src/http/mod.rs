@@ -10,6 +10,7 @@ pub mod listener;
 pub mod oauth;
 pub mod openapi;
 pub mod problem;
+pub mod running;
 
 use std::sync::Arc;
 

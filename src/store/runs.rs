@@ -356,3 +356,24 @@ pub async fn publication(read: &Read<'_>) -> Result<i64, DbError> {
     let row: NumberRow = read.fetch_one(PUBLICATION, args![]).await?;
     Ok(row.number)
 }
+
+record! {
+    /// A subject with a good grade in force.
+    pub struct RatedRow {
+        pub code: String,
+        pub uscc: String,
+        pub name: String,
+    }
+}
+
+const BEST_RATED: &str = "/* runs::best_rated */
+    SELECT s.code, s.uscc, s.name FROM assessments a
+    JOIN runs r ON r.id = a.run_id AND r.state = 'published'
+    JOIN subjects s ON s.code = a.subject_code
+    WHERE a.grade IN ('excellent', 'good') AND s.uscc IS NOT NULL
+    ORDER BY CASE s.level WHEN '三级' THEN 0 WHEN '二级' THEN 1 ELSE 2 END, a.points DESC, s.code LIMIT $1";
+
+/// The largest subjects with a good grade in force, best first: for demonstrations.
+pub async fn best_rated(read: &Read<'_>, limit: i64) -> Result<Vec<RatedRow>, DbError> {
+    read.fetch_all(BEST_RATED, args![limit]).await
+}

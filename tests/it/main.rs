@@ -6,13 +6,16 @@ mod support;
 
 mod architecture;
 mod authority;
+mod bank;
 mod cli;
 mod config;
+mod consent;
 mod grading;
 mod importing;
 mod ledger;
 mod listener;
 mod logs;
+mod oauth;
 mod readme;
 mod scoring;
 mod storage;

@@ -3,6 +3,7 @@
 //! A test that touches a store is written once, inside [`both_engines!`], and runs as `name::sqlite` and
 //! `name::postgres`.
 
+pub mod app;
 pub mod cluster;
 pub mod command;
 pub mod logs;

@@ -1,0 +1,119 @@
+//! Transitions: every event in every state, each with its event row and its ledger entry (C1, C2).
+
+use medcredit::{
+    consent::{Actor, Amendment, Consent, ConsentEvent, ConsentState, Grant},
+    domain::Failure,
+    store::{consents, ledger::seal},
+};
+
+use crate::support::{
+    app::{Bank, TestApp, signed},
+    both_engines,
+};
+
+async fn in_state(app: &TestApp, bank: &Bank, state: ConsentState) -> Consent {
+    let operator = Actor::operator("tester");
+    let room = &app.app.consents;
+    let pending = app.pending(bank, |_| {}).await;
+    let id = pending.id.to_string();
+    if state == ConsentState::Rejected {
+        return room.reject(&id, &operator).await.unwrap();
+    }
+    if state == ConsentState::Pending {
+        return pending;
+    }
+    let active = room.grant(&id, &signed(), &operator).await.unwrap();
+    match state {
+        ConsentState::Suspended => room.suspend(&id, &operator).await.unwrap(),
+        ConsentState::Revoked => room.revoke(&id, None, &operator).await.unwrap(),
+        ConsentState::Superseded => {
+            let newer = app.pending(bank, |_| {}).await;
+            let grant = Grant { replaces: Some(id.clone()), ..signed() };
+            room.grant(&newer.id.to_string(), &grant, &operator).await.unwrap();
+            room.get_any(&id).await.unwrap()
+        }
+        ConsentState::Expired => {
+            app.sql("UPDATE consents SET expires_at = 1 WHERE id = $1", vec![id.as_str().into()]).await;
+            room.record_expiries().await.unwrap();
+            room.get_any(&id).await.unwrap()
+        }
+        _ => active,
+    }
+}
+
+async fn happen(app: &TestApp, id: &str, event: ConsentEvent) -> Result<Consent, Failure> {
+    let operator = Actor::operator("tester");
+    let room = &app.app.consents;
+    match event {
+        ConsentEvent::Granted => room.grant(id, &signed(), &operator).await,
+        ConsentEvent::Rejected => room.reject(id, &operator).await,
+        ConsentEvent::Suspended => room.suspend(id, &operator).await,
+        ConsentEvent::Resumed => room.resume(id, &operator).await,
+        ConsentEvent::Amended => {
+            room.amend(id, &Amendment { max_fetches: Some(9), ..Amendment::default() }, &operator).await
+        }
+        ConsentEvent::Revoked => room.revoke(id, None, &operator).await,
+        ConsentEvent::Requested | ConsentEvent::Expired | ConsentEvent::Superseded => panic!("not an operator's"),
+    }
+}
+
+both_engines! {
+    /// An operator tries everything in every state.
+    async fn the_table_is_kept_and_every_transition_is_written_down(store: TestStore) {
+        let app = TestApp::start(store).await;
+        let bank = app.bank_with("Bank A", |new| new.max_pending = 1000).await;
+        for state in ConsentState::ALL {
+            for event in [ConsentEvent::Granted, ConsentEvent::Rejected, ConsentEvent::Suspended, ConsentEvent::Resumed, ConsentEvent::Amended, ConsentEvent::Revoked] {
+                let before = in_state(&app, &bank, *state).await;
+                assert_eq!(before.state, *state);
+                let id = before.id.to_string();
+                let entries = seal::backlog(&app.store.db).await.unwrap().waiting;
+                let outcome = happen(&app, &id, event).await;
+                let written = seal::backlog(&app.store.db).await.unwrap().waiting - entries;
+                let events = consents::events(&app.store.db, &id).await.unwrap();
+                match state.after(event) {
+                    Some(next) => {
+                        let after = outcome.unwrap();
+                        assert_eq!(written, 1, "its ledger entry is of the same transaction");
+                        assert_eq!((after.state, after.version), (next, before.version + 1), "{state} {event}");
+                        let last = events.last().unwrap();
+                        assert_eq!((last.event.as_str(), last.version), (event.as_str(), after.version));
+                        assert_eq!(last.actor, "operator:tester");
+                        assert_eq!(after.ended_at.is_some(), next.is_terminal());
+                    }
+                    None => {
+                        let failure = outcome.unwrap_err();
+                        assert_eq!(failure.code, "consent_state_conflict", "{state} {event}");
+                        assert_eq!((events.last().unwrap().version, written), (before.version, 0), "nothing is written");
+                    }
+                }
+                let versions: Vec<i64> = events.iter().map(|event| event.version).collect();
+                assert_eq!(versions, (1..=i64::try_from(events.len()).unwrap()).collect::<Vec<_>>(), "no version is left out");
+            }
+        }
+    }
+
+    /// An operator who grants with bad evidence, or replaces a stranger's consent.
+    async fn a_grant_needs_its_evidence(store: TestStore) {
+        let app = TestApp::start(store).await;
+        let (bank, other) = (app.bank("Bank A").await, app.bank("Bank B").await);
+        let pending = app.pending(&bank, |_| {}).await;
+        let theirs = app.consent(&other, |_| {}).await;
+        let operator = Actor::operator("tester");
+        let grant = async |grant: Grant| app.app.consents.grant(&pending.id.to_string(), &grant, &operator).await;
+        assert_eq!(grant(Grant { text_sha256: "AB".repeat(32), ..signed() }).await.unwrap_err().code, "invalid_request");
+        assert_eq!(grant(Grant { signer: "somebody".into(), ..signed() }).await.unwrap_err().code, "invalid_request");
+        let past = medcredit::domain::Timestamp::from_seconds(1);
+        assert_eq!(grant(Grant { expires_at: Some(past), ..signed() }).await.unwrap_err().code, "invalid_request");
+        let stranger = Grant { replaces: Some(theirs.id.to_string()), ..signed() };
+        assert_eq!(grant(stranger).await.unwrap_err().code, "consent_not_replaceable");
+        assert_eq!(app.app.consents.get_any(&pending.id.to_string()).await.unwrap().state, ConsentState::Pending);
+        // Replacing: the new one comes into force and the old one ends in one transaction.
+        let old = app.consent(&bank, |_| {}).await;
+        let replaced = grant(Grant { replaces: Some(old.id.to_string()), ..signed() }).await.unwrap();
+        assert_eq!(replaced.state, ConsentState::Active);
+        assert_eq!(app.app.consents.get_any(&old.id.to_string()).await.unwrap().state, ConsentState::Superseded);
+        let reply = bank.get(&bank.token().await, &Bank::data(&old, "grade")).await;
+        assert_eq!(reply.refusal(), (403, "consent_not_active"));
+    }
+}

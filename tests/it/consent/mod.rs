@@ -1,0 +1,5 @@
+//! Consents over their life: asked for, granted, changed, ended, by banks and by operators.
+
+mod life;
+mod request;
+mod revocation;

@@ -1,0 +1,419 @@
+//! The real gateway on loopback, over real TLS, with a small city; time stands still until it is advanced.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use medcredit::{
+    access::{self, AuthMethod, ClientKind, LimitOverrides, NewClient},
+    app::App,
+    authority::{self, Custody, Particulars, ProfileName, certificates, files, keys, own, server},
+    config::Config,
+    consent::{Actor, Consent, Grant, NewConsent},
+    domain::{
+        Clock, ManualClock, Month,
+        ids::{AuthorityId, ClientId},
+        permission::{Permission, Purpose, Scope},
+    },
+    grading::{Library, Rounds},
+    http::running::Running,
+    identity::CertificateFacts,
+    importing::{Importer, Options, References, Template},
+    store::Arg,
+};
+use rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, PrivateKeyDer},
+};
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+use super::TestStore;
+
+/// A base64 key of 32 bytes, for tests only.
+const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+/// An entity with two institutions and a pharmacy.
+pub const ENTITY: &str = "91330302MA2AB3C47J";
+/// Its hospital, graded good.
+pub const HOSPITAL: &str = "H33030200001";
+/// Its clinic, graded excellent, with few visits in one month.
+pub const CLINIC: &str = "H33030200002";
+/// Its pharmacy, not evaluated yet.
+pub const PHARMACY: &str = "P33030200017";
+/// Another entity.
+pub const OTHER_ENTITY: &str = "52330304MJ8765K12B";
+/// Its institution, graded medium: not in good standing.
+pub const MEDIUM: &str = "H33030400003";
+/// Its newest institution: its agreement is younger than a year.
+pub const YOUNG: &str = "H33030400004";
+
+const SUBJECTS: &str = "kind,code,uscc,name,region,level,parent_code,id_type,id_number,legal_representative,agreement_signed_on,agreement_status,licence_status
+medical_institution,H33030200001,91330302MA2AB3C47J,合成鹿城医院,330302,二级,,01,330302198001010019,合成代表甲,2015-05-01,active,active
+medical_institution,H33030200002,91330302MA2AB3C47J,合成鹿城门诊,330302,一级,,01,330302198001010019,合成代表甲,2016-05-01,active,active
+pharmacy,P33030200017,91330302MA2AB3C47J,合成鹿城药店,330302,,,01,330302198001010019,合成代表甲,2018-05-01,active,active
+medical_institution,H33030400003,52330304MJ8765K12B,合成瓯海医院,330304,一级,,,,,2017-05-01,active,active
+medical_institution,H33030400004,52330304MJ8765K12B,合成瓯海诊所,330304,一级,,,,,2025-10-01,active,active
+";
+
+/// The gateway.
+#[derive(Debug)]
+pub struct TestApp {
+    /// Its store, clock and randomness.
+    pub store: TestStore,
+    /// Its rooms.
+    pub app: Arc<App>,
+    /// The authority that issues certificates.
+    pub authority: AuthorityId,
+    /// Where banks connect.
+    pub origin: String,
+    roots: RootCertStore,
+    directory: tempfile::TempDir,
+    custody: Custody,
+    running: Running,
+}
+
+/// A bank with its certificate.
+#[derive(Debug, Clone)]
+pub struct Bank {
+    /// Who it is.
+    pub id: ClientId,
+    /// The certificate's DER.
+    pub certificate: Vec<u8>,
+    /// Its private key, PKCS#8.
+    pub key: Vec<u8>,
+    /// Its connection.
+    pub http: reqwest::Client,
+    origin: String,
+}
+
+/// An answer.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// Status.
+    pub status: u16,
+    /// Header fields.
+    pub headers: BTreeMap<String, String>,
+    /// The body's bytes.
+    pub bytes: Vec<u8>,
+    /// The body as JSON, or null.
+    pub json: Value,
+}
+
+impl Reply {
+    /// The problem's or the OAuth error's code.
+    pub fn code(&self) -> &str {
+        self.json["code"].as_str().or_else(|| self.json["error"].as_str()).unwrap_or_default()
+    }
+
+    /// Status and code together, for a short assertion.
+    pub fn refusal(&self) -> (u16, &str) {
+        (self.status, self.code())
+    }
+
+    async fn of(response: reqwest::Response) -> Self {
+        let status = response.status().as_u16();
+        let headers = response
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+            .collect();
+        let bytes = response.bytes().await.unwrap().to_vec();
+        let json = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        Self { status, headers, bytes, json }
+    }
+}
+
+impl TestApp {
+    /// A gateway with the small city, and no bank yet.
+    pub async fn start(store: TestStore) -> Self {
+        Self::start_with(store, "").await
+    }
+
+    /// The same, with more configuration.
+    pub async fn start_with(store: TestStore, settings: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = format!("https://localhost:{}", socket.local_addr().unwrap().port());
+        std::fs::create_dir(directory.path().join("secrets")).unwrap();
+        std::fs::write(directory.path().join("secrets/key-encryption-keys"), KEY).unwrap();
+        let text = format!("[gateway]\npublic_origin = \"{origin}\"\n{settings}\n");
+        let config = Config::parse(&text, &directory.path().join("gateway.toml")).unwrap();
+        let crypter = Arc::new(authority::crypter(&config.secrets).unwrap());
+        let custody = Custody::new(
+            store.db.clone(),
+            crypter.clone(),
+            store.clock.clone(),
+            store.entropy.clone(),
+            &config.authority,
+        );
+        let ca = own::init(&custody, "test authority", &particulars("test authority")).await.unwrap();
+        keys::create_missing(&custody).await.unwrap();
+        let mut server = particulars("gateway");
+        server.hosts = vec!["localhost".into(), "127.0.0.1".into()];
+        let (issued, key) = issue(&custody, ProfileName::Server, &server).await;
+        std::fs::create_dir_all(config.partner.certificate_file.parent().unwrap()).unwrap();
+        std::fs::write(&config.partner.certificate_file, files::to_pem("CERTIFICATE", &issued).as_bytes()).unwrap();
+        let facts = CertificateFacts::read(&issued).unwrap();
+        std::fs::write(&config.partner.key_file, server::seal(&custody.crypter, &facts, &key).unwrap().as_bytes())
+            .unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from(ca.certificate)).unwrap();
+        city(&store, &directory, crypter).await;
+        let app = App::open(config, store.db.clone(), store.clock.clone(), store.entropy.clone()).await.unwrap();
+        let running = Running::listen(app.clone(), socket).unwrap();
+        Self { store, app, authority: ca.id, origin, roots, directory, custody, running }
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &ManualClock {
+        &self.store.clock
+    }
+
+    /// Where its files are.
+    pub fn directory(&self) -> &std::path::Path {
+        self.directory.path()
+    }
+
+    /// What keys and certificates are administered with.
+    pub const fn custody(&self) -> &Custody {
+        &self.custody
+    }
+
+    /// Lets time pass, and the gateway learn of what changed meanwhile.
+    pub async fn advance(&self, by: Duration) {
+        self.store.clock.advance(by);
+        // What the background does at half the list's life.
+        own::renew_list(&self.custody).await.unwrap();
+        self.app.catch_up().await.unwrap();
+    }
+
+    /// Issues a certificate without registering anybody.
+    pub async fn certificate(&self, name: &str) -> (Vec<u8>, Vec<u8>) {
+        issue(&self.custody, ProfileName::BankClient, &particulars(name)).await
+    }
+
+    /// A connection with a certificate.
+    pub fn connect(&self, certificate: &[u8], key: &[u8]) -> reqwest::Client {
+        let identity =
+            (vec![CertificateDer::from(certificate.to_vec())], PrivateKeyDer::try_from(key.to_vec()).unwrap());
+        let mut config =
+            medcredit::identity::tls::client_config(self.roots.clone(), Some(identity), self.store.clock.clone())
+                .unwrap();
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        reqwest::Client::builder()
+            .tls_backend_preconfigured(config)
+            .no_proxy()
+            .timeout(Duration::from_secs(30))
+            .build()
+            .unwrap()
+    }
+
+    /// A registered bank with every scope.
+    pub async fn bank(&self, name: &str) -> Bank {
+        self.bank_with(name, |_| {}).await
+    }
+
+    /// A registered bank, its registration changed.
+    pub async fn bank_with(&self, name: &str, change: impl FnOnce(&mut NewClient)) -> Bank {
+        let (certificate, key) = self.certificate(name).await;
+        let subject = CertificateFacts::read(&certificate).unwrap().subject;
+        let mut new = NewClient {
+            name: name.into(),
+            kind: ClientKind::Bank,
+            authority: self.authority,
+            subject,
+            auth_methods: vec![AuthMethod::TlsClientAuth],
+            jwks: None,
+            scopes: Scope::ALL.to_vec(),
+            limits: LimitOverrides::default(),
+            max_pending: 5,
+        };
+        change(&mut new);
+        let id =
+            access::register(&self.store.db, &*self.store.clock, &*self.store.entropy, "tester", &new).await.unwrap();
+        self.app.catch_up().await.unwrap();
+        Bank { id, http: self.connect(&certificate, &key), certificate, key, origin: self.origin.clone() }
+    }
+
+    /// What a bank asks for when a test does not say otherwise.
+    pub fn wish(&self) -> NewConsent {
+        NewConsent {
+            uscc: ENTITY.into(),
+            codes: vec![HOSPITAL.into(), CLINIC.into()],
+            permissions: vec![Permission::Grade, Permission::Settlements],
+            purposes: vec![Purpose::PreLoanReview],
+            product: "医保信用贷".into(),
+            reference: None,
+            data_from: Some("2025-01".parse::<Month>().unwrap()),
+            data_to: Some("2026-03".parse().unwrap()),
+            valid_for_days: Some(90),
+            max_fetches: None,
+            daily_budget: None,
+        }
+    }
+
+    /// A consent that waits.
+    pub async fn pending(&self, bank: &Bank, change: impl FnOnce(&mut NewConsent)) -> Consent {
+        let mut wish = self.wish();
+        change(&mut wish);
+        self.app.consents.request(bank.id, 1000, &wish).await.unwrap()
+    }
+
+    /// A consent in force.
+    pub async fn consent(&self, bank: &Bank, change: impl FnOnce(&mut NewConsent)) -> Consent {
+        let pending = self.pending(bank, change).await;
+        self.app.consents.grant(&pending.id.to_string(), &signed(), &Actor::operator("tester")).await.unwrap()
+    }
+
+    /// Changes rows as another process would not: for states that no use-case makes yet.
+    pub async fn sql(&self, statement: &'static str, args: Vec<Arg>) {
+        let mut tx = self.store.db.begin("test").await.unwrap();
+        tx.execute(statement, args).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// Stops the gateway as an operator would.
+    pub async fn stop(self) -> TestStore {
+        self.running.stop().await;
+        self.store
+    }
+}
+
+/// A grant's evidence.
+pub fn signed() -> Grant {
+    Grant {
+        text_sha256: "ab".repeat(32),
+        text_version: "1".into(),
+        signer: "legal_representative".into(),
+        expires_at: None,
+        replaces: None,
+    }
+}
+
+fn particulars(name: &str) -> Particulars {
+    let mut particulars = Particulars::default();
+    for place in ["name", "organization"] {
+        particulars.values.insert(place.into(), name.into());
+    }
+    particulars
+}
+
+async fn issue(custody: &Custody, profile: ProfileName, particulars: &Particulars) -> (Vec<u8>, Vec<u8>) {
+    let request = certificates::Request { profile, particulars, signing_request: None };
+    let issued = certificates::issue(custody, &request).await.unwrap();
+    (issued.certificate, issued.private_key.unwrap().to_vec())
+}
+
+/// Settlements of 2025-01 to 2026-02: identity holds, one month of the clinic has few visits, one month is provisional.
+fn settlements() -> String {
+    let mut csv = "subject_code,month,insurance,visits,persons,billed_fen,claimed_fen,settled_fen,paid_fen,retained_fen,disallowed_fen,deducted_fen,prepaid_fen,offset_fen,payable_fen,status,as_of\n".to_owned();
+    for code in [HOSPITAL, CLINIC, MEDIUM] {
+        for number in 0..14 {
+            let month: Month = Month::new(2025, 1).unwrap().plus(number);
+            let visits = if code == CLINIC && number == 3 { 7 } else { 100 + i64::from(number) };
+            let status = if number >= 13 { "provisional" } else { "final" };
+            for insurance in ["employee", "resident"] {
+                let paid = 1_000_000 - 20_000 - 3_000 - 1_000;
+                csv.push_str(&format!(
+                    "{code},{month},{insurance},{visits},{visits},2000000,1200000,1000000,{paid},20000,3000,1000,0,0,{paid},{status},{}\n",
+                    month.plus(1).last_day()
+                ));
+            }
+        }
+    }
+    csv
+}
+
+async fn city(store: &TestStore, directory: &tempfile::TempDir, crypter: Arc<medcredit::store::Crypter>) {
+    let library = Library::shipped().unwrap();
+    let references = References::built_in(library.catalogues().cloned()).unwrap();
+    let importer = Importer::new(store.db.clone(), store.clock.clone(), store.entropy.clone(), crypter, references);
+    for (template, name, text) in [
+        (Template::Subjects, "subjects.csv", SUBJECTS.to_owned()),
+        (Template::Settlements, "settlements.csv", settlements()),
+    ] {
+        let path = directory.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        let report = importer.import(template, &path, &Options::default(), &mut |_| {}).await.unwrap();
+        assert_eq!(report.rejected, 0, "{report:?}");
+    }
+    let rounds = Rounds::new(store.db.clone(), store.clock.clone(), store.entropy.clone());
+    let model = library.get("wenzhou-institution").unwrap();
+    let period = "2025-H2".parse().unwrap();
+    let run = rounds.run(model, period, &|_, _| {}).await.unwrap();
+    rounds.publish(&run.id.to_string(), 1).await.unwrap();
+    // Without records everybody is bad; the grades the tests speak of are written over it.
+    for (code, grade) in [(HOSPITAL, "good"), (CLINIC, "excellent"), (MEDIUM, "medium")] {
+        let mut tx = store.db.begin("test").await.unwrap();
+        let changed = tx
+            .execute(
+                "UPDATE assessments SET grade = $2 WHERE subject_code = $1 AND status = 'graded'",
+                vec![Arg::from(code), Arg::from(grade)],
+            )
+            .await
+            .unwrap();
+        assert_eq!(changed, 1, "{code}");
+        tx.commit().await.unwrap();
+    }
+}
+
+impl Bank {
+    /// Sends a request.
+    pub async fn send(&self, request: reqwest::RequestBuilder) -> Reply {
+        Reply::of(request.send().await.unwrap()).await
+    }
+
+    /// The URL of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.origin)
+    }
+
+    /// A form to an OAuth endpoint.
+    pub async fn form(&self, path: &str, fields: &[(&str, &str)]) -> Reply {
+        let encode = |text: &str| {
+            text.bytes()
+                .map(|byte| {
+                    if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+                        char::from(byte).to_string()
+                    } else {
+                        format!("%{byte:02X}")
+                    }
+                })
+                .collect::<String>()
+        };
+        let body: Vec<String> =
+            fields.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+        let request = self
+            .http
+            .post(self.url(path))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(body.join("&"));
+        self.send(request).await
+    }
+
+    /// A token with every scope.
+    pub async fn token(&self) -> String {
+        let reply = self.form("/oauth2/token", &[("grant_type", "client_credentials")]).await;
+        assert_eq!(reply.status, 200, "{:?}", reply.json);
+        reply.json["access_token"].as_str().unwrap().to_owned()
+    }
+
+    /// A GET with a token.
+    pub async fn get(&self, token: &str, path: &str) -> Reply {
+        self.send(self.http.get(self.url(path)).bearer_auth(token)).await
+    }
+
+    /// A POST of JSON with a token.
+    pub async fn post(&self, token: &str, path: &str, body: &Value) -> Reply {
+        self.send(self.http.post(self.url(path)).bearer_auth(token).json(body)).await
+    }
+
+    /// A DELETE with a token.
+    pub async fn delete(&self, token: &str, path: &str) -> Reply {
+        self.send(self.http.delete(self.url(path)).bearer_auth(token)).await
+    }
+
+    /// The path of a consent's data.
+    pub fn data(consent: &Consent, what: &str) -> String {
+        format!("/v1/consents/{}/{what}", consent.id)
+    }
+}
