@@ -11,6 +11,8 @@ mod config;
 mod consent;
 mod context;
 mod doctor;
+mod generate;
+mod import;
 mod ledger;
 mod migrate;
 mod model;
@@ -61,6 +63,10 @@ enum Command {
     Consent(consent::ConsentCommand),
     /// Print or check the partner API's OpenAPI document
     Openapi(openapi::OpenApi),
+    /// Make a synthetic city: files in the bureau's templates
+    Generate(generate::Generate),
+    /// Import the bureau's files
+    Import(import::Import),
     /// Check and show scoring models
     Model(model::ModelCommand),
     /// Make rounds of grades, publish and explain them
@@ -80,6 +86,8 @@ impl Command {
             Self::Client(args) => client::run(args, ctx).await,
             Self::Consent(args) => consent::run(args, ctx).await,
             Self::Openapi(args) => openapi::run(args, ctx).await,
+            Self::Generate(args) => generate::run(&args, ctx),
+            Self::Import(args) => import::run(args, ctx).await,
             Self::Model(args) => model::run(args, ctx),
             Self::Score(args) => score::run(args, ctx).await,
             Self::Ledger(args) => ledger::run(args, ctx).await,

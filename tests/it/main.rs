@@ -19,4 +19,5 @@ mod oauth;
 mod readme;
 mod scoring;
 mod storage;
+mod synthetic;
 mod telemetry;

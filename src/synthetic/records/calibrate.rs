@@ -3,10 +3,12 @@
 use super::{
     draw::{Draw, Drawn, History},
     measures_of,
-    stream::Stream,
     targets::Target,
 };
-use crate::scoring::{Decimal, Fact, Indicator, ScoreForm, ValueForm, points_of_value, total};
+use crate::{
+    scoring::{Decimal, Fact, Indicator, ScoreForm, ValueForm, points_of_value, total},
+    synthetic::stream::Stream,
+};
 
 /// How often figures are drawn anew before a target counts as out of reach.
 const ATTEMPTS: i64 = 60;
@@ -109,7 +111,9 @@ fn meet(target: Target, needed: i64, least: i64, knobs: &mut [Knob<'_>]) -> Resu
         if moved_by(knobs, middle) <= needed { under = middle } else { over = middle }
     }
     let left = needed - moved_by(knobs, under);
-    Ok(if target.exact && left > 0 { fine(knobs, left) } else { None })
+    // What is left of a target just above its grade's bound would otherwise drop it into the grade below.
+    let below = target.points.0 - left < target.least.0;
+    Ok(if left > 0 && (target.exact || below) { fine(knobs, left) } else { None })
 }
 
 /// One score set finer than the others.

@@ -1,9 +1,10 @@
 //! Plausible figures of an institution in a half-year, around a wanted total.
 
-use super::{Plan, Size, SubjectSeed, stream::Stream, targets::Target};
+use super::{Plan, Size, SubjectSeed, targets::Target};
 use crate::{
     domain::{Day, HalfYear},
     scoring::{Decimal, Fact},
+    synthetic::stream::Stream,
 };
 
 /// Ten thousand of ten thousand.

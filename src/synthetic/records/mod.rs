@@ -10,7 +10,6 @@
 mod calibrate;
 mod draw;
 mod emit;
-mod stream;
 mod targets;
 
 use crate::{
@@ -18,9 +17,9 @@ use crate::{
     scoring::{Catalogue, Decimal, Fact, Measures, Model},
 };
 
+use super::stream::Stream;
 use draw::{Draw, History, Traits};
 use emit::Splitter;
-use stream::Stream;
 use targets::Targets;
 
 /// How large an institution is.

@@ -5,13 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    Plan,
-    stream::{Stream, shuffle_key},
-};
+use super::Plan;
 use crate::{
     domain::HalfYear,
     scoring::{Points, Scheme},
+    synthetic::stream::{Stream, shuffle_key},
 };
 
 /// The published shares of the five grades, best first, in ten-thousandths (温州: 10.15 / 62.45 / 23.40 / 4.00 / 0).

@@ -2,7 +2,10 @@
 
 use std::{
     io::{self, Write},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use medcredit::{
@@ -50,11 +53,13 @@ impl Caught {
     }
 }
 
-/// Runs `medcredit ARGS...` at [`START`], with randomness that repeats.
+/// Runs `medcredit ARGS...` at [`START`]. Each run has randomness of its own, as processes have.
 pub async fn medcredit(args: &[&str]) -> Outcome {
+    static RUNS: AtomicU64 = AtomicU64::new(2);
     let (out, err) = (Caught::default(), Caught::default());
+    let entropy = SeededEntropy::new(RUNS.fetch_add(1, Ordering::SeqCst));
     let clock = ManualClock::new(START.parse().unwrap());
-    let ctx = Context::new(clock, SeededEntropy::new(2), Stream::new(out.clone()), Stream::new(err.clone()));
+    let ctx = Context::new(clock, entropy, Stream::new(out.clone()), Stream::new(err.clone()));
     let line = std::iter::once("medcredit").chain(args.iter().copied()).map(Into::into);
     let code = cli::run(line, ctx).await;
     Outcome { code, out: out.text(), err: err.text() }

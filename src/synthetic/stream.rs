@@ -5,29 +5,29 @@ use rand_chacha::ChaCha12Rng;
 
 /// Random numbers that depend on a seed and on words, and on nothing else.
 #[derive(Debug)]
-pub(super) struct Stream(ChaCha12Rng);
+pub(in crate::synthetic) struct Stream(ChaCha12Rng);
 
 impl Stream {
     /// The stream of a seed and some words.
-    pub(super) fn of(seed: u64, words: &[&str]) -> Self {
+    pub(in crate::synthetic) fn of(seed: u64, words: &[&str]) -> Self {
         Self(ChaCha12Rng::from_seed(digest(seed, words)))
     }
 
     /// A number from `low` to `high`, both included. The bias of the remainder is far below anything visible here, and
     /// the arithmetic is the same everywhere.
-    pub(super) fn between(&mut self, low: i64, high: i64) -> i64 {
+    pub(in crate::synthetic) fn between(&mut self, low: i64, high: i64) -> i64 {
         let span = u64::try_from(high.saturating_sub(low)).unwrap_or(0).saturating_add(1);
         low.saturating_add(i64::try_from(self.0.next_u64() % span).unwrap_or(0))
     }
 
     /// Whether something of so many chances in ten thousand happens.
-    pub(super) fn happens(&mut self, chances: i64) -> bool {
+    pub(in crate::synthetic) fn happens(&mut self, chances: i64) -> bool {
         self.between(0, 9_999) < chances
     }
 }
 
 /// A place in a shuffled order that does not depend on how the subjects are listed.
-pub(super) fn shuffle_key(seed: u64, words: &[&str]) -> [u8; 32] {
+pub(in crate::synthetic) fn shuffle_key(seed: u64, words: &[&str]) -> [u8; 32] {
     digest(seed, words)
 }
 

@@ -1,0 +1,350 @@
+//! Who is in the city: institutions by tier, pharmacies alone and in chains, each with codes that check.
+
+use std::collections::BTreeMap;
+
+use super::{
+    SyntheticError, names,
+    records::Size,
+    stream::{Stream, shuffle_key},
+};
+use crate::domain::{Day, Region, ResidentId, Uscc, region::RegionTable, time::Malformed};
+
+/// How a subject is settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tier {
+    /// 三级.
+    Tertiary,
+    /// 二级.
+    Secondary,
+    /// 一级, community and township.
+    Primary,
+    /// Clinics, village posts and others.
+    Clinic,
+    /// 零售药店.
+    Pharmacy,
+}
+
+impl Tier {
+    /// Every tier, in the order of the files.
+    pub const ALL: [Self; 5] = [Self::Tertiary, Self::Secondary, Self::Primary, Self::Clinic, Self::Pharmacy];
+
+    /// How many there are in a city like Wenzhou.
+    pub const fn count(self) -> usize {
+        match self {
+            Self::Tertiary => 14,
+            Self::Secondary => 60,
+            Self::Primary => 220,
+            Self::Clinic => 1_706,
+            Self::Pharmacy => 2_400,
+        }
+    }
+
+    const fn level(self) -> &'static str {
+        match self {
+            Self::Tertiary => "三级",
+            Self::Secondary => "二级",
+            Self::Primary => "一级",
+            Self::Clinic => "未定级",
+            Self::Pharmacy => "",
+        }
+    }
+
+    /// Its size as credit facts know it; pharmacies have no such facts yet.
+    pub(super) const fn size(self) -> Option<Size> {
+        match self {
+            Self::Tertiary => Some(Size::Tertiary),
+            Self::Secondary => Some(Size::Secondary),
+            Self::Primary => Some(Size::Primary),
+            Self::Clinic => Some(Size::Clinic),
+            Self::Pharmacy => None,
+        }
+    }
+
+    /// Of a hundred: public institutions (12), private non-profit ones (52), companies (91); sole traders (92) are the rest.
+    const fn sorts(self) -> [i64; 3] {
+        match self {
+            Self::Tertiary => [90, 10, 0],
+            Self::Secondary => [65, 20, 15],
+            Self::Primary => [100, 0, 0],
+            Self::Clinic => [0, 10, 30],
+            Self::Pharmacy => [0, 0, 35],
+        }
+    }
+}
+
+/// A subject of the city.
+#[derive(Debug, Clone)]
+pub(super) struct CitySubject {
+    /// How it is settled.
+    pub(super) tier: Tier,
+    /// Its national code.
+    pub(super) code: String,
+    /// The legal entity's code; one may own many subjects.
+    pub(super) uscc: Uscc,
+    /// Its name.
+    pub(super) name: String,
+    /// Where it is.
+    pub(super) region: Region,
+    /// The code of its chain's head.
+    pub(super) parent_code: Option<String>,
+    /// The legal representative's name and number.
+    pub(super) representative: (String, ResidentId),
+    /// The number of its settlement account.
+    pub(super) account: String,
+    /// When its agreement was signed.
+    pub(super) agreement_signed_on: Day,
+    /// active, ended_by_subject or ended_by_bureau.
+    pub(super) agreement_status: &'static str,
+    /// active or suspended.
+    pub(super) licence_status: &'static str,
+}
+
+impl CitySubject {
+    /// Its kind, as files name it.
+    pub(super) const fn kind(&self) -> &'static str {
+        match self.tier {
+            Tier::Pharmacy => "pharmacy",
+            _ => "medical_institution",
+        }
+    }
+
+    /// Its level, as files name it.
+    pub(super) const fn level(&self) -> &'static str {
+        self.tier.level()
+    }
+
+    /// Whether it takes part in rounds.
+    pub(super) fn rated(&self, from: Day) -> bool {
+        self.agreement_status == "active"
+            && self.licence_status == "active"
+            && self.agreement_signed_on.plus_days(366) <= from
+    }
+}
+
+/// How the city is made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CityPlan {
+    pub(super) seed: u64,
+    /// Size, in ten-thousandths of a city like Wenzhou.
+    pub(super) scale_e4: i64,
+    /// Institutions that take no part in rounds, for one of the five reasons each in turn.
+    pub(super) unrated: usize,
+    /// The first day of the data: rated subjects have had an agreement for more than a year by then.
+    pub(super) from: Day,
+    /// The day of the data.
+    pub(super) today: Day,
+}
+
+/// Shares of a hundred of the regions' subjects, in the order of the local table: 鹿城, 龙湾, 瓯海, 洞头, 永嘉, 平阳, 苍南,
+/// 文成, 泰顺, 瑞安, 乐清, 龙港.
+const REGION_SHARES: [i64; 12] = [20, 8, 11, 2, 9, 9, 8, 3, 3, 13, 11, 3];
+
+struct Maker {
+    plan: CityPlan,
+    regions: Vec<(Region, String)>,
+    /// How many codes of a letter each region has issued.
+    issued: BTreeMap<(char, Region), u32>,
+    /// How many legal entities there are.
+    entities: u32,
+    /// How many of a name there are.
+    named: BTreeMap<(Tier, Region), usize>,
+}
+
+/// Makes the city.
+pub(super) fn make(plan: CityPlan) -> Result<Vec<CitySubject>, SyntheticError> {
+    let table = RegionTable::built_in().map_err(SyntheticError::Table)?;
+    let counties = table.in_use(plan.today).filter(|region| region.code.city() != region.code);
+    let counties = counties.filter(|region| !region.code.as_str().ends_with("99"));
+    let regions = counties.map(|region| (region.code, region.name.clone())).collect();
+    let mut maker = Maker { plan, regions, issued: BTreeMap::new(), entities: 0, named: BTreeMap::new() };
+    let mut subjects = Vec::new();
+    for tier in Tier::ALL {
+        let count = scaled(tier.count(), plan.scale_e4);
+        if tier == Tier::Pharmacy {
+            maker.pharmacies(count, &mut subjects).map_err(SyntheticError::Table)?;
+        } else {
+            for _ in 0..count {
+                let subject = maker.institution(tier).map_err(SyntheticError::Table)?;
+                subjects.push(subject);
+            }
+        }
+    }
+    maker.share_village_posts(&mut subjects);
+    for nth in 0..plan.unrated {
+        let mut subject = maker.institution(Tier::Clinic).map_err(SyntheticError::Table)?;
+        match nth % 4 {
+            0 => subject.agreement_signed_on = plan.today.plus_days(-90),
+            1 => subject.agreement_status = "ended_by_subject",
+            2 => subject.agreement_status = "ended_by_bureau",
+            _ => subject.licence_status = "suspended",
+        }
+        subjects.push(subject);
+    }
+    Ok(subjects)
+}
+
+/// So many ten-thousandths, rounded, and at least one.
+pub(super) fn scaled(count: usize, scale_e4: i64) -> usize {
+    let scaled = (i64::try_from(count).unwrap_or(i64::MAX).saturating_mul(scale_e4) + 5_000) / 10_000;
+    usize::try_from(scaled).unwrap_or(0).max(1)
+}
+
+impl Maker {
+    fn region(&self, tier: Tier, stream: &mut Stream) -> Result<(Region, String), Malformed> {
+        // Half of the great hospitals are in the first region, the city's centre.
+        let mut at = if tier == Tier::Tertiary && stream.happens(5_000) { -1 } else { stream.between(0, 99) };
+        for (region, share) in self.regions.iter().zip(REGION_SHARES) {
+            at -= share;
+            if at < 0 {
+                return Ok(region.clone());
+            }
+        }
+        self.regions.last().cloned().ok_or_else(|| Malformed("the table of regions is empty".into()))
+    }
+
+    fn next_code(&mut self, letter: char, region: Region) -> String {
+        let issued = self.issued.entry((letter, region)).or_default();
+        *issued += 1;
+        format!("{letter}{region}{issued:05}")
+    }
+
+    /// A code of a legal entity. Its own part begins with Y, which no registry has issued, so that it is nobody's.
+    fn next_uscc(&mut self, sort: &str, region: Region) -> Result<Uscc, Malformed> {
+        self.entities += 1;
+        Uscc::complete(&format!("{sort}{region}Y{:07}", self.entities)).map_err(|error| Malformed(error.to_string()))
+    }
+
+    fn stream(&self, words: &[&str]) -> Stream {
+        Stream::of(self.plan.seed, words)
+    }
+
+    fn institution(&mut self, tier: Tier) -> Result<CitySubject, Malformed> {
+        let nth = self.entities.to_string();
+        let mut stream = self.stream(&["subject", &nth]);
+        let (region, place) = self.region(tier, &mut stream)?;
+        let draw = stream.between(0, 99);
+        let [public, non_profit, company] = tier.sorts();
+        let sort = match draw {
+            at if at < public => "12",
+            at if at < public + non_profit => "52",
+            at if at < public + non_profit + company => "91",
+            _ => "92",
+        };
+        let letter = if tier == Tier::Pharmacy { 'P' } else { 'H' };
+        let code = self.next_code(letter, region);
+        let uscc = self.next_uscc(sort, region)?;
+        let named = self.named.entry((tier, region)).or_default();
+        let at = *named;
+        *named += 1;
+        let name = match tier {
+            Tier::Tertiary | Tier::Secondary if sort == "12" => names::hospital(&place, at),
+            Tier::Tertiary | Tier::Secondary => names::name(&place, at, "医院"),
+            Tier::Primary if at.is_multiple_of(3) => names::name(&place, at, "社区卫生服务中心"),
+            Tier::Primary => names::name(&place, at, "镇卫生院"),
+            Tier::Clinic => names::name(&place, at, ["诊所", "门诊部", "口腔诊所", "中医诊所", "村卫生室"][at % 5]),
+            Tier::Pharmacy => names::name(&place, at, "药店"),
+        };
+        self.subject(tier, (code, uscc), name, region, &mut stream)
+    }
+
+    fn subject(
+        &self,
+        tier: Tier,
+        (code, uscc): (String, Uscc),
+        name: String,
+        region: Region,
+        stream: &mut Stream,
+    ) -> Result<CitySubject, Malformed> {
+        // Between a year and a half and fifteen years before the data begins.
+        let agreement_signed_on = self.plan.from.plus_days(-stream.between(550, 5_500));
+        let representative = representative(stream, self.plan.today)?;
+        // No bank's card begins with 99.
+        let account = format!("99{:017}", stream.between(0, 99_999_999_999_999_999));
+        Ok(CitySubject {
+            tier,
+            code,
+            uscc,
+            name,
+            region,
+            parent_code: None,
+            representative,
+            account,
+            agreement_signed_on,
+            agreement_status: "active",
+            licence_status: "active",
+        })
+    }
+
+    /// Sixty of a hundred in chains of 20 to 200 shops under one legal entity, the others alone.
+    fn pharmacies(&mut self, count: usize, subjects: &mut Vec<CitySubject>) -> Result<(), Malformed> {
+        let mut left = count * 60 / 100;
+        let alone = count - left;
+        let mut chains = self.stream(&["chains"]);
+        let mut nth = 0;
+        while left > 0 {
+            let wanted = usize::try_from(chains.between(20, 200)).unwrap_or(20).min(left);
+            // A chain too small to be one joins the last.
+            let shops = if left - wanted < 20 { left } else { wanted };
+            self.chain(nth, shops, subjects)?;
+            left -= shops;
+            nth += 1;
+        }
+        for _ in 0..alone {
+            let subject = self.institution(Tier::Pharmacy)?;
+            subjects.push(subject);
+        }
+        Ok(())
+    }
+
+    fn chain(&mut self, nth: usize, shops: usize, subjects: &mut Vec<CitySubject>) -> Result<(), Malformed> {
+        let mut stream = self.stream(&["chain", &nth.to_string()]);
+        let (home, _) = self.region(Tier::Pharmacy, &mut stream)?;
+        let uscc = self.next_uscc("91", home)?;
+        let brand = names::word(nth);
+        let mut head: Option<CitySubject> = None;
+        for shop in 0..shops {
+            let (region, place) = match shop {
+                0 => self.regions.iter().find(|(code, _)| *code == home).cloned().unwrap_or((home, String::new())),
+                _ => self.region(Tier::Pharmacy, &mut stream)?,
+            };
+            let code = self.next_code('P', region);
+            let name = format!("合成{brand}大药房连锁{place}{}店", shop + 1);
+            let mut subject = self.subject(Tier::Pharmacy, (code, uscc), name, region, &mut stream)?;
+            if let Some(head) = &head {
+                subject.parent_code = Some(head.code.clone());
+                subject.representative = head.representative.clone();
+                subject.account.clone_from(&head.account);
+            } else {
+                head = Some(subject.clone());
+            }
+            subjects.push(subject);
+        }
+        Ok(())
+    }
+
+    /// Village posts belong to the township hospital of their region: one legal entity, many H codes.
+    fn share_village_posts(&self, subjects: &mut [CitySubject]) {
+        let owners: Vec<CitySubject> = subjects.iter().filter(|one| one.tier == Tier::Primary).cloned().collect();
+        for post in subjects.iter_mut().filter(|one| one.name.contains("村卫生室")) {
+            let near = owners.iter().filter(|owner| owner.region == post.region);
+            // The owner that a shuffle of all of them puts nearest to the post.
+            let key = |owner: &&CitySubject| shuffle_key(self.plan.seed, &["post", &post.code, &owner.code]);
+            if let Some(owner) = near.min_by_key(key) {
+                post.uscc = owner.uscc;
+                post.parent_code = Some(owner.code.clone());
+                post.representative = owner.representative.clone();
+                post.account.clone_from(&owner.account);
+            }
+        }
+    }
+}
+
+/// A person of a region that does not exist, 339999, so that the number is nobody's.
+fn representative(stream: &mut Stream, today: Day) -> Result<(String, ResidentId), Malformed> {
+    let born = Day::new(1955, 1, 1)?.plus_days(stream.between(0, 15_000)).to_string().replace('-', "");
+    let sequence = stream.between(1, 999);
+    let name = format!("合成{}{sequence:03}", names::word(usize::try_from(sequence).unwrap_or(0)));
+    let short = born.get(2..).unwrap_or_default();
+    let number = ResidentId::from_fifteen_digits(&format!("339999{short}{sequence:03}"), today);
+    Ok((name, number.map_err(|error| Malformed(error.to_string()))?))
+}

@@ -1,0 +1,115 @@
+//! From `generate` to `import` on the command line, as an operator does it.
+
+use medcredit::cli;
+
+use super::{make, small};
+use crate::{
+    importing::{Desk, KEY},
+    support::{block_on, both_engines, command::medcredit},
+};
+
+both_engines! {
+    /// A clerk imports the whole city: not one row is refused, on either engine.
+    async fn every_generated_row_is_taken(store: TestStore) {
+        let desk = Desk::new(store);
+        let summary = make(&small(11), &desk.directory.path().join("city"));
+        let mut taken = std::collections::BTreeMap::new();
+        for file in &summary.files {
+            let name = file.file_name().unwrap().to_str().unwrap();
+            let template = name.split(['.', '-']).next().unwrap();
+            let report = desk.import_file(template.parse().unwrap(), file).await.unwrap();
+            assert_eq!((report.rejected, report.warnings), (0, 0), "{name}: {:?}", desk.findings(&report));
+            *taken.entry(template.to_owned()).or_insert(0) += report.accepted;
+        }
+        assert_eq!(taken["subjects"], summary.institutions + summary.pharmacies);
+        assert_eq!(taken["settlements"], summary.settlements);
+        assert_eq!((taken["records"], taken["adverse"]), (summary.records, summary.adverse));
+    }
+}
+
+/// An operator's directory with a configuration, a key and a migrated store.
+async fn place() -> (tempfile::TempDir, String) {
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("gateway.toml");
+    std::fs::write(&config, "").unwrap();
+    let secrets = directory.path().join("secrets");
+    std::fs::create_dir(&secrets).unwrap();
+    let keys = secrets.join("key-encryption-keys");
+    std::fs::write(&keys, format!("{KEY}\n")).unwrap();
+    std::fs::set_permissions(&keys, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let config = config.to_str().unwrap().to_owned();
+    medcredit(&["--config", &config, "migrate"]).await.done();
+    (directory, config)
+}
+
+#[test]
+fn an_operator_generates_a_city_and_imports_it() {
+    block_on(async {
+        let (directory, config) = place().await;
+        let city = directory.path().join("city").to_str().unwrap().to_owned();
+        let said = medcredit(&["generate", "--out", &city, "--scale", "0.005", "--months", "3"]).await.done();
+        assert!(said.contains("12 institutions, 12 pharmacies"), "{said}");
+        let import = async |args: &[&str]| {
+            let mut line = vec!["--config", &config, "import"];
+            line.extend_from_slice(args);
+            medcredit(&line).await
+        };
+        let subjects = format!("{city}/subjects.csv");
+        let said = import(&["subjects", &subjects]).await.done();
+        assert!(said.contains("subjects.csv: import 1 accepted: 24 rows, 24 taken, 0 rejected, 0 warnings"), "{said}");
+        assert!(said.contains("24 new, 0 changed, 0 as before"), "{said}");
+        let said = import(&["subjects", &subjects]).await.done();
+        assert!(said.contains("the same file is import 1 already; nothing was written"), "{said}");
+        // At the tests' clock, the morning of 2026-04-01, March is the last month that is over.
+        let files = ["2026-H1"].map(|half| format!("{city}/settlements-{half}.csv"));
+        let said = import(&["settlements", &files[0]]).await.done();
+        assert!(said.contains("import 2 accepted"), "{said}");
+        let said = import(&["settlements", "--check", &files[0]]).await.done();
+        assert!(said.contains("the same file is import 2 already"), "{said}");
+    });
+}
+
+#[test]
+fn an_operator_is_told_what_was_not_taken_and_where_to_look() {
+    block_on(async {
+        let (directory, config) = place().await;
+        let file = directory.path().join("settlements.csv");
+        let row = "H33030200090,2026-01,employee,1,1,1,1,1,1,0,0,0,0,0,1,final,2026-03-25\n";
+        std::fs::write(&file, format!("{}{row}", crate::importing::SETTLEMENTS)).unwrap();
+        let file = file.to_str().unwrap();
+        let outcome = medcredit(&["--config", &config, "import", "settlements", file]).await;
+        assert_eq!(outcome.code, cli::FAILED, "no row could be taken");
+        assert!(outcome.out.contains("1 subject_unknown") && outcome.out.contains(".rejects.csv"), "{}", outcome.out);
+        let outcome = medcredit(&["--config", &config, "import", "records", file]).await;
+        assert_eq!(outcome.code, cli::FAILED);
+        assert!(outcome.err.contains("column measure is missing"), "{}", outcome.err);
+        let outcome = medcredit(&["--config", &config, "import", "loans", file]).await;
+        assert_eq!(outcome.code, cli::WRONG_USAGE);
+        assert!(outcome.err.contains("subjects, affiliations, records"), "{}", outcome.err);
+        let outcome = medcredit(&["--config", &config, "import", "--rejects", "r", "records", file, file]).await;
+        assert_eq!(outcome.code, cli::WRONG_USAGE);
+    });
+}
+
+#[test]
+fn an_operator_asks_for_what_cannot_be_made() {
+    block_on(async {
+        let directory = tempfile::tempdir().unwrap();
+        let out = directory.path().to_str().unwrap();
+        for (args, said) in [
+            (["--scale", "0"], "--scale is a number"),
+            (["--scale", "big"], "--scale is a number"),
+            (["--model", "nobody"], "there is no model nobody"),
+            (["--from", "2025-H1"], "--to"),
+            (["--months", "0"], "0 is not in 1..=240"),
+        ] {
+            let mut line = vec!["generate", "--out", out];
+            line.extend_from_slice(&args);
+            let outcome = medcredit(&line).await;
+            assert_eq!(outcome.code, cli::WRONG_USAGE, "{args:?}");
+            assert!(outcome.err.contains(said), "{args:?}: {}", outcome.err);
+        }
+        let outcome = medcredit(&["generate", "--out", out, "--from", "2026-H1", "--to", "2026-H2"]).await;
+        assert!(outcome.err.contains("the last one that is is 2025-H2"), "{}", outcome.err);
+    });
+}
