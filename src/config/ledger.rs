@@ -44,7 +44,7 @@ impl Ledger {
 
     /// What receipts promise: two intervals and some seconds, so that a restart does not break a promise.
     pub fn sealed_within(&self) -> Duration {
-        self.seal_interval() * 2 + Duration::from_secs(60)
+        self.seal_interval() * 2 + Duration::from_mins(1)
     }
 }
 

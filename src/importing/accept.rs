@@ -12,7 +12,7 @@ use super::{
     rows::subjects::StagedSubject,
 };
 use crate::store::{
-    Crypter, DbError, changes, imports,
+    Crypter, DbError, changes, imports, runs,
     subjects::{self, SubjectRow},
 };
 
@@ -44,6 +44,12 @@ impl Stager<'_> {
         }
         imports::accept(&mut tx, seq, self.counts(), now).await?;
         changes::raise(&mut tx).await?;
+        if !pages.is_empty() {
+            // Answers under way are recorded before this, or rendered again with the subjects as they are now. Taken last,
+            // so that they wait for the commit only.
+            let banks = runs::banks(&mut tx).await?;
+            tx.lock_banks_exclusive(&banks).await?;
+        }
         tx.commit().await
     }
 
