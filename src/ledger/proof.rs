@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{
     LedgerError,
-    entry::{EntryFault, ReadEntry},
+    entry::{EntryFault, EntryType, ReadEntry},
     tiles,
 };
 use crate::{
@@ -52,10 +52,12 @@ pub enum Found {
     Sealed(Box<Proof>),
 }
 
-/// Finds an entry and proves it. With a client, only what concerns that client is there.
+/// Finds an entry and proves it. With a client, only that client's disclosures are there: what else concerns it, such as
+/// who ended a consent and why, is not for it to see.
 pub async fn prove(db: &Db, id: &str, client: Option<&str>) -> Result<Option<Found>, LedgerError> {
     let Some(row) = table::placed(db, id).await? else { return Ok(None) };
-    if client.is_some() && row.client_id.as_deref() != client {
+    let own = row.kind == EntryType::Disclosure.as_str() && row.client_id.as_deref() == client;
+    if client.is_some() && !own {
         return Ok(None);
     }
     let Some(index) = row.leaf_index else { return Ok(Some(Found::Waiting)) };

@@ -48,6 +48,8 @@ record! {
 record! {
     /// An entry's place in the tree, with its texts.
     pub struct PlacedRow {
+        /// The entry's type.
+        pub kind: String,
         /// The entry's canonical JSON.
         pub body: String,
         /// Its leaf in the tree; none until it is sealed.
@@ -146,7 +148,7 @@ pub async fn leaf_hashes(db: &Db, from: i64, to: i64) -> Result<Vec<Vec<u8>>, Db
 }
 
 const PLACED: &str = "/* ledger::placed */ \
-    SELECT e.body, l.leaf_index, o.body AS opening, o.client_id FROM ledger_entries e \
+    SELECT e.type AS kind, e.body, l.leaf_index, o.body AS opening, o.client_id FROM ledger_entries e \
     LEFT JOIN ledger_leaves l ON l.entry_id = e.id LEFT JOIN ledger_openings o ON o.entry_id = e.id WHERE e.id = $1";
 
 /// An entry with its place in the tree.

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use medcredit::ledger::{Budget, RecordError};
 
 use super::world::World;
-use crate::support::{TestStore, both_engines};
+use crate::support::both_engines;
 
 both_engines! {
     /// 64 requests of one bank at once on two gateways, with a consent for 20 fetches, 10 a day: exactly so many are answered.

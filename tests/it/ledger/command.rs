@@ -4,7 +4,7 @@ use medcredit::{cli, domain::ids::KeyId, ledger::Proof};
 
 use super::{vandal::vandalise, world::World};
 use crate::support::{
-    TestStore, both_engines,
+    both_engines,
     cluster::cluster,
     command::{Outcome, medcredit},
     store::Place,

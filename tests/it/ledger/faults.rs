@@ -11,7 +11,7 @@ use medcredit::{
 };
 
 use super::world::{ORIGIN, World, broken, contention, draft, fail_at};
-use crate::support::{TestStore, block_on, both_engines, cluster::cluster, store::Place, store::START};
+use crate::support::{block_on, both_engines, cluster::cluster, store::Place, store::START};
 
 /// Step, the error, how often, whether the answer is released, how many entries there are then.
 const RECORDING: &[(Step, fn() -> DbError, usize, bool, i64)] = &[

@@ -5,8 +5,8 @@ use medcredit::{
     merkle::{Checkpoint, TileId, verify_consistency},
 };
 
-use super::world::World;
-use crate::support::{TestStore, both_engines};
+use super::world::{HOSPITAL, World};
+use crate::support::both_engines;
 
 async fn proof_of(world: &World, id: &str) -> medcredit::ledger::Proof {
     match prove(&world.store.db, id, Some(&world.bank.to_string())).await.unwrap() {
@@ -48,6 +48,34 @@ both_engines! {
             assert_eq!(prove(&world.store.db, &ids[0], Some(&other.to_string())).await.unwrap(), None);
             assert_eq!(prove(&world.store.db, "dis_never", Some(&world.bank.to_string())).await.unwrap(), None);
         }
+    }
+
+    /// A bank asks for the entry of its consent's end, whose opening names an operator: it is not for the bank.
+    async fn an_entry_about_a_bank_is_not_the_banks(store: TestStore) {
+        let world = World::new(store).await;
+        let facts = medcredit::ledger::ConsentFacts {
+            id: medcredit::domain::ids::EntryId::new(&*world.store.clock, world.entropy()),
+            at: world.now(),
+            event: "revoked",
+            actor: "operator:lin".into(),
+            changes: serde_json::json!({ "state": ["active", "revoked"] }),
+            channel: "console".into(),
+            client_id: world.bank,
+            codes: vec![HOSPITAL.into()],
+            consent_id: world.consent,
+            consent_version: 3,
+            evidence: None,
+            reason: Some("a reason".into()),
+            uscc: "12330300470500001J".into(),
+        };
+        let (entry, opening) = facts.into_entry(world.entropy()).unwrap();
+        let mut tx = world.store.db.begin("test").await.unwrap();
+        medcredit::ledger::append(&mut tx, &entry, Some(&opening)).await.unwrap();
+        tx.commit().await.unwrap();
+        world.sealer().seal_once().await.unwrap();
+        assert_eq!(prove(&world.store.db, &entry.id, Some(&world.bank.to_string())).await.unwrap(), None);
+        assert!(matches!(prove(&world.store.db, &entry.id, None).await.unwrap(), Some(Found::Sealed(_))));
+        assert!(world.verify().await.sound());
     }
 
     /// An auditor proves an entry whose opening was erased: it stands, and says nothing about anybody.

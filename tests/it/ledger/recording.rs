@@ -14,7 +14,7 @@ use medcredit::{
 };
 
 use super::world::{World, run};
-use crate::support::{TestStore, both_engines};
+use crate::support::both_engines;
 
 async fn all_at_once(recorder: &Recorder, drafts: Vec<Draft>) -> Vec<Result<String, RecordError>> {
     let waiting: Vec<_> = drafts

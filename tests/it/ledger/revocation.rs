@@ -12,7 +12,7 @@ use medcredit::{
 };
 
 use super::world::{World, run};
-use crate::support::{TestStore, both_engines};
+use crate::support::both_engines;
 
 /// Ends a consent as any process may, and tells how many disclosures under it were committed before that.
 async fn revoke(db: &Db, bank: ClientId, consent: ConsentId) -> i64 {
