@@ -3,11 +3,23 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
+    path::Path,
     process::{Child, ChildStderr, Command, Stdio},
+    sync::Arc,
 };
 
-use crate::support::logs;
+use medcredit::{
+    authority::{self, Custody},
+    config::Config,
+    domain::{SystemClock, SystemEntropy},
+    store::{Db, migrations},
+};
+
+use crate::support::{
+    app::{KEY, furnish},
+    block_on, logs,
+};
 
 /// A running gateway; killed if its test fails.
 struct Gateway {
@@ -68,34 +80,73 @@ fn get(address: &str, path: &str) -> String {
     answer
 }
 
-fn site(config: &str) -> (tempfile::TempDir, String) {
+/// A configuration with free ports, and the file of key-encryption keys.
+fn site() -> (tempfile::TempDir, String) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("gateway.toml");
-    fs::write(&path, config).unwrap();
+    fs::write(&path, "[telemetry]\nlisten = '127.0.0.1:0'\n[partner]\nlisten = '127.0.0.1:0'\n").unwrap();
+    fs::create_dir(directory.path().join("secrets")).unwrap();
+    fs::write(directory.path().join("secrets/key-encryption-keys"), KEY).unwrap();
     let path = path.to_str().unwrap().to_owned();
+    (directory, path)
+}
+
+/// The same with a schema, keys and certificates of the present day.
+fn furnished_site() -> (tempfile::TempDir, String) {
+    let (directory, path) = site();
+    block_on(async {
+        let config = Config::load(Path::new(&path)).unwrap();
+        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
+        let db = Db::open_sqlite(&config.store.directory).await.unwrap();
+        migrations::migrate(&db, &*clock).await.unwrap();
+        let crypter = Arc::new(authority::crypter(&config.secrets).unwrap());
+        let custody = Custody::new(db.clone(), crypter, clock, entropy, &config.authority);
+        furnish(&custody, &config).await;
+        db.close().await;
+    });
     (directory, path)
 }
 
 #[test]
 fn an_operator_starts_watches_and_stops_a_gateway() {
-    let (_directory, config) = site("[telemetry]\nlisten = '127.0.0.1:0'\n");
-    let migrated =
-        Command::new(env!("CARGO_BIN_EXE_medcredit")).args(["migrate", "--config", &config]).output().unwrap();
-    assert!(migrated.status.success(), "{migrated:?}");
+    let (_directory, config) = furnished_site();
     let mut gateway = Gateway::start(&config);
     let address = gateway.address_of("telemetry");
-    assert!(get(&address, "/readyz").starts_with("HTTP/1.1 200"));
+    let partner = gateway.address_of("partner");
+    let ready = get(&address, "/readyz");
+    assert!(ready.starts_with("HTTP/1.1 200"), "{ready}");
+    assert!(ready.contains(r#""state":"ok""#) && ready.contains(r#""trust":"ok""#), "{ready}");
     assert!(get(&address, "/metrics").contains("medcredit_build_info"));
     gateway.tell("-TERM");
     let (code, log) = gateway.end();
     assert_eq!(code, Some(0), "{log}");
     assert!(log.contains(r#""message":"stopped""#), "{log}");
-    assert!(TcpStream::connect(&address).is_err());
+    assert!(TcpStream::connect(&address).is_err() && TcpStream::connect(&partner).is_err());
+}
+
+#[test]
+fn a_second_gateway_on_the_same_port_says_which_setting_is_in_the_way() {
+    let (_directory, config) = furnished_site();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let text = format!("[telemetry]\nlisten = '127.0.0.1:0'\n[partner]\nlisten = '{}'\n", taken.local_addr().unwrap());
+    fs::write(&config, text).unwrap();
+    let (code, log) = Gateway::start(&config).end();
+    assert_eq!(code, Some(1));
+    assert!(log.contains("partner.listen: 127.0.0.1:") && log.contains("cannot be listened on"), "{log}");
+}
+
+#[test]
+fn a_gateway_without_its_keys_does_not_start() {
+    let (directory, config) = furnished_site();
+    fs::remove_file(directory.path().join("secrets/key-encryption-keys")).unwrap();
+    let (code, log) = Gateway::start(&config).end();
+    assert_ne!(code, Some(0));
+    assert!(log.contains("key-encryption-keys: "), "{log}");
 }
 
 #[test]
 fn a_gateway_without_its_schema_does_not_start() {
-    let (_directory, config) = site("[telemetry]\nlisten = '127.0.0.1:0'\n");
+    let (_directory, config) = site();
     let (code, log) = Gateway::start(&config).end();
     assert_eq!(code, Some(1));
     assert!(log.contains("run `medcredit migrate` first"), "{log}");
