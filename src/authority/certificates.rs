@@ -3,9 +3,13 @@
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER_PERMISSIVE};
 use rcgen::{CertificateSigningRequestParams, SubjectPublicKeyInfo};
 use rustls::pki_types::CertificateSigningRequestDer;
+use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{AuthorityError, Custody, Particulars, Profile, ProfileName, own};
+use super::{
+    AuthorityError, Custody, Particulars, Profile, ProfileName, own,
+    record::{Act, record},
+};
 use crate::{
     domain::{Timestamp, ids::CertificateId},
     identity::{CertificateFacts, KeyPair, Signer as _, Suite},
@@ -89,6 +93,8 @@ pub async fn issue(custody: &Custody, request: &Request<'_>) -> Result<Issued, A
         revocation_reason: None,
     };
     certificates::insert(&mut tx, &row).await.map_err(AuthorityError::Store)?;
+    let detail = json!({ "profile": name, "serial": row.serial, "subject": row.subject, "thumbprint": row.thumbprint });
+    record(&mut tx, custody, Act { action: "certificate_issued", target: &row.id, reason: None, detail }).await?;
     tx.commit().await.map_err(AuthorityError::Store)?;
     tracing::info!(certificate.id = %id, kind = name, "a certificate was issued");
     Ok(Issued { id, facts, certificate: row.certificate, private_key })
@@ -135,6 +141,9 @@ pub async fn revoke(custody: &Custody, name: &str, reason: &str) -> Result<Revok
         return Err(AuthorityError::Conflict(format!("certificate {} is revoked already", row.id)));
     }
     own::publish_list(&mut tx, custody, &own).await?;
+    let detail = json!({ "serial": row.serial, "subject": row.subject });
+    let act = Act { action: "certificate_revoked", target: &row.id, reason: Some(reason), detail };
+    record(&mut tx, custody, act).await?;
     let concerned = Concerned::Identity(&row.authority_id, &row.subject);
     let clients = authorities::end_answers_of(&mut tx, concerned).await.map_err(AuthorityError::Store)?;
     changes::raise(&mut tx).await.map_err(AuthorityError::Store)?;
@@ -159,6 +168,9 @@ pub async fn refuse(custody: &Custody, thumbprint: &str, reason: &str) -> Result
         None => Concerned::All,
     };
     authorities::end_answers_of(&mut tx, concerned).await.map_err(AuthorityError::Store)?;
+    let detail = json!({});
+    let act = Act { action: "certificate_refused", target: &thumbprint, reason: Some(reason), detail };
+    record(&mut tx, custody, act).await?;
     changes::raise(&mut tx).await.map_err(AuthorityError::Store)?;
     tx.commit().await.map_err(AuthorityError::Store)?;
     tracing::warn!(certificate.thumbprint = %thumbprint, "a certificate is refused from now on");

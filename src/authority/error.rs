@@ -7,6 +7,7 @@ use crate::{
     config::ConfigError,
     domain::{Failure, FailureKind},
     identity::{IdentityError, SuiteError},
+    ledger::LedgerError,
     store::{CrypterError, DbError},
 };
 
@@ -16,6 +17,9 @@ pub enum AuthorityError {
     /// The database.
     #[error("the store failed")]
     Store(#[source] DbError),
+    /// The ledger did not take the entry of the act.
+    #[error("the act could not be recorded in the ledger")]
+    Ledger(#[source] LedgerError),
     /// A sealed secret, or the keys that seal.
     #[error("a sealed private key cannot be used")]
     Crypter(#[source] CrypterError),

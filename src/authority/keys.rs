@@ -1,8 +1,12 @@
 //! Making, rotating and revoking private keys. They are made here, sealed at once, and opened only to sign.
 
+use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{AuthorityError, Custody, Purpose};
+use super::{
+    AuthorityError, Custody, Purpose,
+    record::{Act, record},
+};
 use crate::{
     domain::ids::KeyId,
     identity::{KeyPair, Signer as _},
@@ -58,7 +62,7 @@ pub async fn rotate(custody: &Custody, purpose: Purpose) -> Result<MadeKey, Auth
 
 /// Makes a key good for nothing: it is published no more and what it signed is refused. An active key is replaced at
 /// once, because a gateway without one answers nobody.
-pub async fn revoke(custody: &Custody, id: KeyId) -> Result<Option<MadeKey>, AuthorityError> {
+pub async fn revoke(custody: &Custody, id: KeyId, reason: &str) -> Result<Option<MadeKey>, AuthorityError> {
     let mut tx = custody.db.begin("authority::revoke_key").await.map_err(AuthorityError::Store)?;
     let rows = keys::list_in(&mut tx).await.map_err(AuthorityError::Store)?;
     let name = id.to_string();
@@ -71,6 +75,8 @@ pub async fn revoke(custody: &Custody, id: KeyId) -> Result<Option<MadeKey>, Aut
     if !keys::revoke(&mut tx, &name, custody.clock.now()).await.map_err(AuthorityError::Store)? {
         return Err(AuthorityError::Conflict(format!("key {id} is revoked already")));
     }
+    let detail = json!({ "purpose": purpose.name(), "state": row.state });
+    record(&mut tx, custody, Act { action: "key_revoked", target: &name, reason: Some(reason), detail }).await?;
     let made = if row.state == "active" { Some(create_in(&mut tx, custody, purpose).await?) } else { None };
     changes::raise(&mut tx).await.map_err(AuthorityError::Store)?;
     tx.commit().await.map_err(AuthorityError::Store)?;
@@ -114,10 +120,13 @@ pub(super) async fn create_in(tx: &mut Tx, custody: &Custody, purpose: Purpose) 
         revoked_at: None,
     };
     match keys::insert(tx, &row).await {
-        Err(error) if error.is_constraint() => Err(AuthorityError::KeyExists(purpose)),
-        Err(error) => Err(AuthorityError::Store(error)),
-        Ok(()) => Ok(MadeKey { id, kid: pair.key_id().to_owned(), purpose }),
+        Err(error) if error.is_constraint() => return Err(AuthorityError::KeyExists(purpose)),
+        other => other.map_err(AuthorityError::Store)?,
     }
+    let kid = pair.key_id().to_owned();
+    let detail = json!({ "purpose": purpose.name(), "suite": purpose.suite().name(), "kid": kid });
+    record(tx, custody, Act { action: "key_made", target: &row.id, reason: None, detail }).await?;
+    Ok(MadeKey { id, kid, purpose })
 }
 
 /// Opens a private key, PKCS#8.

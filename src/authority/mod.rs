@@ -16,6 +16,7 @@ pub mod own;
 pub mod partners;
 pub mod profile;
 mod purpose;
+mod record;
 pub mod server;
 mod watch;
 
@@ -48,6 +49,8 @@ pub struct Custody {
     pub profiles: Option<PathBuf>,
     /// How long our own revocation lists are good for.
     pub list_life: Duration,
+    /// Who acts, as the ledger will name them.
+    pub operator: String,
 }
 
 impl Custody {
@@ -60,7 +63,14 @@ impl Custody {
         settings: &config::Authority,
     ) -> Self {
         let (profiles, list_life) = (settings.profiles_directory.clone(), settings.list_life());
-        Self { db, crypter, clock, entropy, profiles, list_life }
+        Self { db, crypter, clock, entropy, profiles, list_life, operator: "gateway".into() }
+    }
+
+    /// The same for an operator, whom the ledger will name.
+    #[must_use]
+    pub fn operated_by(mut self, operator: &str) -> Self {
+        operator.clone_into(&mut self.operator);
+        self
     }
 }
 

@@ -5,8 +5,12 @@ use rcgen::{
     RevocationReason, RevokedCertParams, SerialNumber, SigningKey,
 };
 use rustls::pki_types::CertificateDer;
+use serde_json::json;
 
-use super::{AuthorityError, Custody, Particulars, Profile, ProfileName, Purpose, keys};
+use super::{
+    AuthorityError, Custody, Particulars, Profile, ProfileName, Purpose, keys,
+    record::{Act, record},
+};
 use crate::{
     domain::{Timestamp, ids::AuthorityId},
     identity::{CertificateFacts, KeyPair, Signer as _, Suite, suite},
@@ -73,6 +77,8 @@ pub async fn init(custody: &Custody, name: &str, particulars: &Particulars) -> R
     row.crl_number = list.number;
     row.crl_this_update_at = Some(list.this_update.micros());
     row.crl_next_update_at = Some(list.next_update.micros());
+    let detail = json!({ "name": name, "subject": facts.subject, "thumbprint": facts.thumbprint });
+    record(&mut tx, custody, Act { action: "authority_made", target: &row.id, reason: None, detail }).await?;
     match authorities::insert(&mut tx, &row).await {
         Err(error) if error.is_constraint() => {
             return Err(AuthorityError::Conflict(format!("the name {name} is taken")));

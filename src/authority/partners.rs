@@ -3,13 +3,20 @@
 use std::{collections::HashSet, path::Path};
 
 use rustls::pki_types::CertificateDer;
+use serde_json::json;
 
-use super::{AuthorityError, Custody, lists};
+use super::{
+    AuthorityError, Custody, lists,
+    record::{Act, record},
+};
 use crate::{
     domain::{Timestamp, ids::AuthorityId},
-    identity::{Anchor, CertificateFacts, PartnerTrust, RevocationList, certificate::is_signed_by},
+    identity::{
+        Anchor, CertificateFacts, PartnerTrust, RevocationList,
+        certificate::{is_signed_by, thumbprint},
+    },
     store::{
-        authorities::{self, AuthorityRow, Concerned},
+        authorities::{self, AuthorityRow, Concerned, RefusedRow},
         changes,
     },
 };
@@ -38,10 +45,37 @@ pub struct AuthorityRecord {
 /// Every authority there ever was, in the order they were trusted.
 pub async fn list(custody: &Custody) -> Result<Vec<AuthorityRecord>, AuthorityError> {
     let rows = authorities::list(&custody.db).await.map_err(AuthorityError::Store)?;
-    rows.into_iter().map(record).collect()
+    rows.into_iter().map(authority_record).collect()
 }
 
-pub(super) fn record(row: AuthorityRow) -> Result<AuthorityRecord, AuthorityError> {
+/// A certificate refused here, for an operator's eyes.
+#[derive(Debug, Clone)]
+pub struct RefusedRecord {
+    /// SHA-256 of the certificate, base64url.
+    pub thumbprint: String,
+    /// Why, in the operator's words.
+    pub reason: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// Every certificate refused here.
+pub async fn list_refused(custody: &Custody) -> Result<Vec<RefusedRecord>, AuthorityError> {
+    let rows = authorities::list_refused(&custody.db).await.map_err(AuthorityError::Store)?;
+    let record = |row: RefusedRow| RefusedRecord {
+        thumbprint: row.thumbprint,
+        reason: row.reason,
+        since: Timestamp::from_micros(row.refused_at),
+    };
+    Ok(rows.into_iter().map(record).collect())
+}
+
+/// Reads a partner's list file as a running gateway would.
+pub fn read_lists(file: &Path, certificate: &[u8], now: Timestamp) -> Result<Vec<RevocationList>, String> {
+    lists::read(file, &owned(certificate), now)
+}
+
+fn authority_record(row: AuthorityRow) -> Result<AuthorityRecord, AuthorityError> {
     let id = row.id.parse().map_err(|error| AuthorityError::Corrupt(format!("authority {}: {error}", row.id)))?;
     let facts = CertificateFacts::read(&row.certificate)
         .map_err(|error| AuthorityError::Certificate(row.name.clone(), error))?;
@@ -111,6 +145,9 @@ pub async fn trust(
     // What the library would refuse later it refuses now.
     let anchor = Anchor { id, name: name.to_owned(), certificate: owned(certificate), lists };
     PartnerTrust::new(0, vec![anchor], HashSet::new()).map_err(|error| AuthorityError::Invalid(error.to_string()))?;
+    let detail = json!({ "name": name, "thumbprint": thumbprint(certificate) });
+    let target = id.to_string();
+    record(&mut tx, custody, Act { action: "authority_trusted", target: &target, reason: None, detail }).await?;
     changes::raise(&mut tx).await.map_err(AuthorityError::Store)?;
     tx.commit().await.map_err(AuthorityError::Store)?;
     tracing::info!(authority.id = %id, "a partner's authority is trusted");
@@ -118,7 +155,7 @@ pub async fn trust(
 }
 
 /// Trusts a partner's authority no more. Returns how many registered clients that concerns.
-pub async fn distrust(custody: &Custody, name: &str) -> Result<usize, AuthorityError> {
+pub async fn distrust(custody: &Custody, name: &str, reason: &str) -> Result<usize, AuthorityError> {
     let mut tx = custody.db.begin("authority::distrust").await.map_err(AuthorityError::Store)?;
     let row = authorities::find_in(&mut tx, name).await.map_err(AuthorityError::Store)?;
     let row = row.ok_or_else(|| AuthorityError::Unknown(format!("authority {name}")))?;
@@ -130,6 +167,9 @@ pub async fn distrust(custody: &Custody, name: &str) -> Result<usize, AuthorityE
     }
     let concerned = Concerned::Authority(&row.id);
     let clients = authorities::end_answers_of(&mut tx, concerned).await.map_err(AuthorityError::Store)?;
+    let detail = json!({ "name": name });
+    let act = Act { action: "authority_distrusted", target: &row.id, reason: Some(reason), detail };
+    record(&mut tx, custody, act).await?;
     changes::raise(&mut tx).await.map_err(AuthorityError::Store)?;
     tx.commit().await.map_err(AuthorityError::Store)?;
     tracing::warn!(authority.id = %row.id, "a partner's authority is trusted no more");

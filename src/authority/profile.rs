@@ -1,6 +1,6 @@
 //! Certificate profiles: what our authority's certificates say, as data in `certs/`.
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{collections::BTreeMap, path::Path, str::FromStr, time::Duration};
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue, ExtendedKeyUsagePurpose, IsCa,
@@ -9,7 +9,7 @@ use rcgen::{
 use serde::Deserialize;
 
 use super::AuthorityError;
-use crate::domain::{Entropy, Timestamp};
+use crate::domain::{Entropy, Timestamp, time::Malformed};
 
 /// How much earlier than its issue a certificate begins: the bank's clock may be behind ours.
 const BACKDATED: Duration = Duration::from_mins(5);
@@ -37,12 +37,23 @@ impl ProfileName {
         }
     }
 
+    const ALL: [Self; 3] = [Self::Ca, Self::Server, Self::BankClient];
+
     const fn compiled_in(self) -> &'static str {
         match self {
             Self::Ca => include_str!("../../certs/ca.toml"),
             Self::Server => include_str!("../../certs/server.toml"),
             Self::BankClient => include_str!("../../certs/bank-client.toml"),
         }
+    }
+}
+
+impl FromStr for ProfileName {
+    type Err = Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        let known = Self::ALL.into_iter().find(|profile| profile.name() == text);
+        known.ok_or_else(|| Malformed(format!("{text:?} is not a certificate profile: ca, server or bank-client")))
     }
 }
 

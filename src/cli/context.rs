@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::{
+    authority::{self, Custody},
     config::{Config, StoreEngine},
     domain::{Failure, SystemClock, SystemEntropy, clock::SharedClock, rng::SharedEntropy},
     store::{Db, migrations},
@@ -148,4 +149,13 @@ pub(super) async fn open_store(config: &Config) -> anyhow::Result<Db> {
                 .context("the database cannot be reached")
         }
     }
+}
+
+/// Keys and certificates as they are configured, for an operator.
+pub(super) async fn custody(ctx: &Context, operator: &str) -> anyhow::Result<Custody> {
+    let config = ctx.config()?;
+    let db = ctx.store(&config).await?;
+    let crypter = Arc::new(authority::crypter(&config.secrets)?);
+    let custody = Custody::new(db, crypter, ctx.clock.clone(), ctx.entropy.clone(), &config.authority);
+    Ok(custody.operated_by(operator))
 }

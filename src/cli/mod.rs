@@ -6,6 +6,7 @@
 //!
 //! To add a command: its file, a `mod` line, a variant of `Command` and an arm of `Command::run`.
 
+mod certs;
 mod client;
 mod config;
 mod consent;
@@ -13,6 +14,7 @@ mod context;
 mod doctor;
 mod generate;
 mod import;
+mod keys;
 mod ledger;
 mod migrate;
 mod model;
@@ -57,6 +59,10 @@ enum Command {
     Migrate(migrate::Migrate),
     /// Check or print the configuration
     Config(config::ConfigCommand),
+    /// Make authorities, issue, trust, revoke, refuse and list certificates
+    Certs(certs::CertsCommand),
+    /// Make, list, rotate and revoke the keys a gateway signs with
+    Keys(keys::KeysCommand),
     /// Register, list, suspend and resume banks and departments
     Client(client::ClientCommand),
     /// List, show, grant, amend, suspend and revoke consents
@@ -83,6 +89,8 @@ impl Command {
             Self::Serve(args) => serve::run(args, ctx).await,
             Self::Migrate(args) => migrate::run(args, ctx).await,
             Self::Config(args) => config::run(&args, ctx),
+            Self::Certs(args) => certs::run(args, ctx).await,
+            Self::Keys(args) => keys::run(args, ctx).await,
             Self::Client(args) => client::run(args, ctx).await,
             Self::Consent(args) => consent::run(args, ctx).await,
             Self::Openapi(args) => openapi::run(args, ctx).await,

@@ -10,7 +10,7 @@ use medcredit::{
 };
 use rustls::pki_types::CertificateDer;
 
-use super::{change, custody, epoch, init, issue, particulars, register};
+use super::{acts, change, custody, epoch, init, issue, particulars, register};
 use crate::support::{TestStore, both_engines};
 
 async fn own_list(store: &TestStore) -> (RevocationList, CertificateDer<'static>) {
@@ -99,6 +99,8 @@ both_engines! {
         assert_eq!(revoked.clients, 1);
         assert_eq!((epoch(&store, "cli_a").await, epoch(&store, "cli_b").await), (2, 1));
         assert!(change(&store).await > before);
+        // The authority and its key, two certificates, one revocation.
+        assert_eq!(acts(&store).await, 5, "each act is an entry of the ledger");
         let (list, certificate) = own_list(&store).await;
         list.check(&certificate, store.clock.now()).unwrap();
         assert_eq!(list.revoked, 1);
@@ -158,7 +160,7 @@ both_engines! {
         // An operator who mistakes a name.
         let custody = custody(&store);
         init(&custody).await;
-        assert!(matches!(partners::distrust(&custody, "own").await, Err(AuthorityError::Invalid(_))));
+        assert!(matches!(partners::distrust(&custody, "own", "test").await, Err(AuthorityError::Invalid(_))));
     }
 
     async fn a_server_key_opens_only_beside_its_own_certificate(store: TestStore) {

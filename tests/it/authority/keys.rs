@@ -49,11 +49,11 @@ both_engines! {
         let custody = custody(&store);
         let made = keys::create_missing(&custody).await.unwrap();
         let leaked = made.iter().find(|key| key.purpose == Purpose::TokenSigning).unwrap();
-        let replacement = keys::revoke(&custody, leaked.id).await.unwrap().unwrap();
+        let replacement = keys::revoke(&custody, leaked.id, "leaked").await.unwrap().unwrap();
         let keyring = Keyring::load(&custody).await.unwrap();
         let published: Vec<_> = keyring.published(Purpose::TokenSigning).map(|key| key.id).collect();
         assert_eq!(published, [replacement.id]);
-        assert!(matches!(keys::revoke(&custody, leaked.id).await, Err(AuthorityError::Conflict(_))));
+        assert!(matches!(keys::revoke(&custody, leaked.id, "leaked").await, Err(AuthorityError::Conflict(_))));
     }
 
     async fn a_private_key_opens_only_in_its_row_and_for_its_purpose(store: TestStore) {

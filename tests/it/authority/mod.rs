@@ -1,6 +1,7 @@
 //! Keys and certificates: made, sealed, issued, revoked, and taken up by a running gateway.
 
 mod certificates;
+mod command;
 mod keys;
 mod live;
 mod partners;
@@ -27,6 +28,7 @@ fn custody_under(store: &TestStore, keys: &[[u8; 32]]) -> Custody {
         entropy: store.entropy.clone(),
         profiles: None,
         list_life: Duration::from_hours(24),
+        operator: "lin".into(),
     }
 }
 
@@ -85,6 +87,12 @@ impl<'r> sqlx::FromRow<'r, sqlx::postgres::PgRow> for Number {
 async fn epoch(store: &TestStore, id: &str) -> i64 {
     let sql = "SELECT epoch FROM clients WHERE id = $1";
     store.db.read("test").fetch_one::<Number>(sql, vec![Arg::Text(id.into())]).await.unwrap().0
+}
+
+/// How many acts of operators the ledger holds.
+async fn acts(store: &TestStore) -> i64 {
+    let sql = "SELECT COUNT(*) FROM ledger_entries WHERE type = 'operator'";
+    store.db.read("test").fetch_one::<Number>(sql, vec![]).await.unwrap().0
 }
 
 async fn change(store: &TestStore) -> i64 {

@@ -85,7 +85,7 @@ both_engines! {
         is_invalid(partners::trust(&custody, "again", &root.certificate, &of_root).await, "same key");
         let below = partners::trust(&custody, "issuing", &issuing.certificate, &of_issuing).await;
         is_invalid(below, "one above the other");
-        partners::distrust(&custody, "root").await.unwrap();
+        partners::distrust(&custody, "root", "test").await.unwrap();
         partners::trust(&custody, "issuing", &issuing.certificate, &of_issuing).await.unwrap();
         is_invalid(partners::trust(&custody, "root", &root.certificate, &of_root).await, "one above the other");
         is_invalid(partners::trust(&custody, "issuing", &root.certificate, &of_root).await, "belongs to");
@@ -101,11 +101,11 @@ both_engines! {
         register(&store, "cli_a", &id, "CN=bank-a").await;
         register(&store, "cli_b", &id, "CN=bank-b").await;
         register(&store, "cli_c", &own, "CN=bank-a").await;
-        assert_eq!(partners::distrust(&custody, "partner").await.unwrap(), 2);
+        assert_eq!(partners::distrust(&custody, "partner", "test").await.unwrap(), 2);
         assert_eq!(epoch(&store, "cli_a").await, 2);
         assert_eq!(epoch(&store, "cli_b").await, 2);
         assert_eq!(epoch(&store, "cli_c").await, 1);
-        assert!(matches!(partners::distrust(&custody, "partner").await, Err(AuthorityError::Conflict(_))));
-        assert!(matches!(partners::distrust(&custody, "nobody").await, Err(AuthorityError::Unknown(_))));
+        assert!(matches!(partners::distrust(&custody, "partner", "test").await, Err(AuthorityError::Conflict(_))));
+        assert!(matches!(partners::distrust(&custody, "nobody", "test").await, Err(AuthorityError::Unknown(_))));
     }
 }
