@@ -104,7 +104,7 @@ both_engines! {
         assert_eq!(bank.get(&after, "/v1/consents").await.status, 200);
         let jwks = bank.send(bank.http.get(bank.url("/.well-known/jwks.json"))).await;
         assert_eq!(jwks.json["keys"].as_array().unwrap().len(), 4);
-        keys::revoke(app.custody(), former).await.unwrap();
+        keys::revoke(app.custody(), former, "leaked").await.unwrap();
         app.app.catch_up().await.unwrap();
         assert_eq!(bank.get(&before, "/v1/consents").await.refusal(), (401, "invalid_token"));
         assert_eq!(bank.get(&after, "/v1/consents").await.status, 200);
