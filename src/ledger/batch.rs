@@ -22,9 +22,6 @@ use crate::{
 /// How often a batch that another transaction was in the way of is tried.
 const ATTEMPTS: u32 = 5;
 
-/// How long a transaction may take. Behind a database that hangs every answer would wait for ever.
-const LIMIT: Duration = Duration::from_secs(10);
-
 /// Where an answer's fate is told.
 type Reply = oneshot::Sender<Result<Disclosed, RecordError>>;
 
@@ -106,6 +103,7 @@ impl Broken {
 pub(super) struct Batcher {
     pub(super) db: Db,
     pub(super) clock: SharedClock,
+    pub(super) limit: Duration,
     pub(super) faults: Faults,
 }
 
@@ -141,7 +139,7 @@ impl Batcher {
         loop {
             // Cut off in the middle, its outcome is unknown: the answers are not released.
             let unanswered = |_| Err(Broken::Failed(DbError::Setup("the database did not answer in time".into())));
-            match tokio::time::timeout(LIMIT, self.transaction(batch)).await.unwrap_or_else(unanswered) {
+            match tokio::time::timeout(self.limit, self.transaction(batch)).await.unwrap_or_else(unanswered) {
                 Err(Broken::Contention(_)) if attempt < ATTEMPTS => {
                     metrics::counter!("medcredit_ledger_retries_total").increment(1);
                     attempt += 1;

@@ -134,13 +134,21 @@ pub struct RecorderOptions {
     pub max_batch: usize,
     /// The most answers that wait; more are refused.
     pub queue: usize,
+    /// How long a transaction may take: behind a database that hangs, every answer would wait for ever.
+    pub limit: Duration,
     /// Where a test breaks it.
     pub faults: Faults,
 }
 
 impl Default for RecorderOptions {
     fn default() -> Self {
-        Self { linger: Duration::from_millis(1), max_batch: 512, queue: 4096, faults: Faults::default() }
+        Self {
+            linger: Duration::from_millis(1),
+            max_batch: 512,
+            queue: 4096,
+            limit: Duration::from_secs(10),
+            faults: Faults::default(),
+        }
     }
 }
 
@@ -157,7 +165,7 @@ impl Recorder {
     pub fn start(db: Db, clock: SharedClock, options: RecorderOptions) -> Self {
         let (queue, waiting) = mpsc::channel(options.queue.max(1));
         let (closing, closed) = watch::channel(false);
-        let batcher = Batcher { db, clock, faults: options.faults };
+        let batcher = Batcher { db, clock, limit: options.limit, faults: options.faults };
         let gather = Gather { linger: options.linger, max: options.max_batch.max(1), usual: 1 };
         let task = tokio::spawn(run(waiting, closed, gather, batcher));
         Self { queue, closing: Arc::new(closing), task: Arc::new(Mutex::new(Some(task))) }

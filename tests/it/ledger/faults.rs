@@ -1,7 +1,11 @@
 //! The fault table: each step of recording and sealing fails, fails though it was done, or kills the process. Each row
 //! says what the bank saw and what the ledger holds (I1).
 
-use std::process::Command;
+use std::{
+    process::Command,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use medcredit::{
     domain::{ManualClock, SeededEntropy},
@@ -114,7 +118,7 @@ fn a_process_that_is_killed() {
             let options = SealerOptions {
                 origin: ORIGIN.into(),
                 outside: std::env::var_os("MEDCREDIT_TEST_OUTSIDE").map(Into::into),
-                interval: std::time::Duration::from_secs(1),
+                interval: Duration::from_secs(1),
                 faults,
             };
             let keys = std::sync::Arc::new(FixedKeys::new(signer, Vec::new()));
@@ -144,6 +148,27 @@ both_engines! {
             recorder.shutdown().await;
         }
         recovers(&world, u64::try_from(expected).unwrap(), "recording").await;
+    }
+
+    /// The database hangs while a bank waits: it is told in time, and the next one is answered.
+    async fn a_database_that_hangs_holds_nobody_for_ever(store: TestStore) {
+        let world = World::new(store).await;
+        for step in [Step::Lock, Step::Insert, Step::Commit, Step::Committed] {
+            let hung = AtomicBool::new(false);
+            let faults = Faults::new(move |at| {
+                let hangs = at == step && !hung.swap(true, Ordering::SeqCst);
+                async move { if hangs { std::future::pending().await } else { Ok(()) } }
+            });
+            let options = RecorderOptions { faults, limit: Duration::from_millis(100), ..RecorderOptions::default() };
+            let recorder = Recorder::start(world.store.db.clone(), world.store.clock.clone(), options);
+            let outcome = recorder.record(world.draft()).await;
+            assert!(matches!(outcome, Err(RecordError::Unavailable(_))), "{step:?}");
+            drop(recorder);
+            // With a limit that a busy machine keeps to.
+            world.record(1).await;
+        }
+        assert_eq!(world.entries().await, 5, "one of them was committed before it hung");
+        recovers(&world, 5, "a database that hung").await;
     }
 
     /// The process is killed at a step while a bank waits: no answer, and a record only when it was committed.
