@@ -30,7 +30,7 @@ CREATE TABLE authorities (
     crl_file            TEXT,                      -- partner: the watched file
     crl                 BLOB,                      -- own: the current list, DER
     crl_number          BIGINT NOT NULL,
-    crl_this_update_at  BIGINT,
+    crl_this_update_at  BIGINT,                    -- partner: of the youngest list that was ever in use
     crl_next_update_at  BIGINT,
     added_at            BIGINT NOT NULL,
     removed_at          BIGINT                     -- null while trusted

@@ -30,6 +30,21 @@ pub(super) fn read(path: &Path, authority: &CertificateDer<'_>, now: Timestamp) 
     }
 }
 
+/// Refuses a file whose list of the authority itself is older than one that was ever in use, here or in another process:
+/// an intermediate's lists are compared with those in use only.
+pub(super) fn check_not_before(
+    lists: &[RevocationList],
+    authority: &CertificateDer<'_>,
+    youngest: Option<Timestamp>,
+) -> Result<(), String> {
+    match (lists.iter().find(|list| list.is_of(authority)), youngest) {
+        (Some(list), Some(youngest)) if list.this_update < youngest => {
+            Err(format!("it was issued at {}, before one that was in use already", list.this_update))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Refuses lists older than those in use: whoever can put back an old file could undo a revocation.
 pub(super) fn check_not_older(present: &[RevocationList], new: &[RevocationList]) -> Result<(), String> {
     for list in present {

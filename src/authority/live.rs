@@ -114,6 +114,7 @@ async fn stamp(path: &Path) -> Option<Stamp> {
 
 #[derive(Debug)]
 struct State {
+    files: ServerFiles,
     change: i64,
     generation: u64,
     /// Of every file that was looked at, taken before it was read.
@@ -127,7 +128,6 @@ struct State {
 #[derive(Debug)]
 pub struct Reloader {
     custody: Custody,
-    files: ServerFiles,
     live: Arc<Live>,
     state: Mutex<State>,
 }
@@ -143,10 +143,10 @@ impl Reloader {
         }
         let server = server::load(&files, &custody.crypter, now)?;
         let (lists, watch) = (HashMap::new(), Watch::default());
-        let mut state = State { change: 0, generation: 0, stamps, lists, server, watch };
+        let mut state = State { files, change: 0, generation: 0, stamps, lists, server, watch };
         let material = build(&custody, &mut state).await?;
         let live = Arc::new(Live::new(material, now));
-        Ok(Self { custody, files, live, state: Mutex::new(state) })
+        Ok(Self { custody, live, state: Mutex::new(state) })
     }
 
     /// The material in force.
@@ -165,7 +165,7 @@ impl Reloader {
             let present = stamp(&path).await;
             if present != seen {
                 changed = true;
-                server_changed |= path == self.files.certificate || path == self.files.key;
+                server_changed |= path == state.files.certificate || path == state.files.key;
             }
         }
         if server_changed {
@@ -176,16 +176,18 @@ impl Reloader {
             self.live.publish(material);
         }
         self.live.confirm(asked_at);
-        let lives = self.live.material().trust.lists();
-        state.watch.lists(&lives, asked_at);
+        let material = self.live.material();
+        state.watch.lists(&material.trust.lists(), asked_at);
+        state.watch.server(&material.certificate, asked_at);
         Ok(changed)
     }
 
     async fn reload_server(&self, state: &mut State) {
-        for path in [&self.files.certificate, &self.files.key] {
-            state.stamps.insert(path.clone(), stamp(path).await);
+        for path in [state.files.certificate.clone(), state.files.key.clone()] {
+            let now = stamp(&path).await;
+            state.stamps.insert(path, now);
         }
-        match server::load(&self.files, &self.custody.crypter, self.custody.clock.now()) {
+        match server::load(&state.files, &self.custody.crypter, self.custody.clock.now()) {
             Ok(server) => {
                 state.server = server;
                 watch::server_accepted();
@@ -239,7 +241,10 @@ async fn build(custody: &Custody, state: &mut State) -> Result<LiveMaterial, Aut
     // The number first: a change that comes between the reads is then read again, never missed.
     let change = changes::current(&custody.db).await.map_err(AuthorityError::Store)?;
     let mut anchors = Vec::new();
+    // A file nobody looks at any more must not look changed for ever.
+    let mut in_use = HashSet::from([state.files.certificate.clone(), state.files.key.clone()]);
     for authority in partners::list(custody).await?.into_iter().filter(|known| known.removed_at.is_none()) {
+        in_use.extend(authority.crl_file.as_ref().map(PathBuf::from));
         let lists = current_lists(custody, state, &authority).await;
         anchors.push(Anchor {
             id: authority.id,
@@ -249,6 +254,7 @@ async fn build(custody: &Custody, state: &mut State) -> Result<LiveMaterial, Aut
         });
     }
     state.lists.retain(|id, _| anchors.iter().any(|anchor| anchor.id == *id));
+    state.stamps.retain(|path, _| in_use.contains(path));
     let refused = authorities::list_refused(&custody.db).await.map_err(AuthorityError::Store)?;
     let refused: HashSet<String> = refused.into_iter().map(|row| row.thumbprint).collect();
     let generation = state.generation + 1;
@@ -278,15 +284,20 @@ async fn current_lists(custody: &Custody, state: &mut State, authority: &Authori
         (None, None) => Err("it has neither a list nor a file".to_owned()),
     };
     let judged = read.and_then(|new| {
-        lists::check_not_older(&present, &new)?;
         let (id, name) = (authority.id, authority.name.clone());
         let certificate = CertificateDer::from(authority.certificate.clone());
+        lists::check_not_older(&present, &new)?;
+        lists::check_not_before(&new, &certificate, authority.youngest_list)?;
         // The library's own opinion: what it refuses must not spoil the trust in the others.
         PartnerTrust::new(0, vec![Anchor { id, name, certificate, lists: new.clone() }], HashSet::new())
             .map_err(|error| error.to_string())?;
         Ok(new)
     });
-    match judged {
+    let noted = match &judged {
+        Ok(new) if authority.crl_file.is_some() => note(custody, authority, new).await,
+        _ => Ok(()),
+    };
+    match judged.and_then(|new| noted.map(|()| new)) {
         Ok(new) => {
             watch::list_accepted(&authority.name);
             state.lists.insert(authority.id, new.clone());
@@ -297,6 +308,22 @@ async fn current_lists(custody: &Custody, state: &mut State, authority: &Authori
             present
         }
     }
+}
+
+/// Remembers beyond this process how young the list is that is taken up.
+async fn note(custody: &Custody, authority: &AuthorityRecord, lists: &[RevocationList]) -> Result<(), String> {
+    let certificate = CertificateDer::from(authority.certificate.as_slice());
+    let youngest = lists.iter().find(|list| list.is_of(&certificate)).map(|list| list.this_update);
+    if youngest <= authority.youngest_list {
+        return Ok(());
+    }
+    let Some(youngest) = youngest else { return Ok(()) };
+    let noted = async {
+        let mut tx = custody.db.begin("authority::note_list").await?;
+        authorities::note_list(&mut tx, &authority.id.to_string(), youngest).await?;
+        tx.commit().await
+    };
+    noted.await.map_err(|error| chain(&error))
 }
 
 async fn read_file(file: PathBuf, authority: Vec<u8>, now: Timestamp) -> Result<Vec<RevocationList>, String> {

@@ -38,6 +38,8 @@ pub struct AuthorityRecord {
     pub crl_file: Option<String>,
     /// Own: the current list, DER.
     pub crl: Option<Vec<u8>>,
+    /// When the youngest list was issued that was ever in use.
+    pub youngest_list: Option<Timestamp>,
     /// Since when it is trusted no more.
     pub removed_at: Option<Timestamp>,
 }
@@ -87,6 +89,7 @@ fn authority_record(row: AuthorityRow) -> Result<AuthorityRecord, AuthorityError
         certificate: row.certificate,
         crl_file: row.crl_file,
         crl: row.crl,
+        youngest_list: row.crl_this_update_at.map(Timestamp::from_micros),
         removed_at: row.removed_at.map(Timestamp::from_micros),
     })
 }
@@ -114,6 +117,8 @@ pub async fn trust(
         Some(row) if row.certificate == certificate && row.kind == "partner" => {
             let others = known.iter().filter(|other| other.id != row.id && other.removed_at.is_none());
             check_apart(certificate, others)?;
+            let youngest = row.crl_this_update_at.map(Timestamp::from_micros);
+            lists::check_not_before(&lists, &owned(certificate), youngest).map_err(AuthorityError::Invalid)?;
             authorities::set_file(&mut tx, &row.id, path).await.map_err(AuthorityError::Store)?;
             row.id.parse().map_err(|error| AuthorityError::Corrupt(format!("authority {}: {error}", row.id)))?
         }

@@ -5,11 +5,16 @@ use std::collections::HashMap;
 use super::{AuthorityError, live::chain};
 use crate::{
     domain::{Timestamp, ids::AuthorityId},
-    identity::revocation::ListLife,
+    identity::{
+        CertificateFacts,
+        revocation::{ListLife, left_permille},
+    },
 };
 
 /// Somebody must act when less than this is left of a list's life.
 const ALERT_PERMILLE: i64 = 250;
+/// The same of the server certificate's, which lives a year or so: five weeks.
+const SERVER_ALERT_PERMILLE: i64 = 100;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Told {
@@ -22,15 +27,43 @@ enum Told {
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     told: HashMap<AuthorityId, Told>,
+    told_of_server: Option<(Vec<u8>, Told)>,
 }
 
 impl Watch {
+    /// Publishes how much of the server certificate's life is left, and says so once when it is little, and once when it
+    /// is over.
+    pub(super) fn server(&mut self, certificate: &[u8], now: Timestamp) {
+        let told = self.told_of_server.take().filter(|(seen, _)| seen == certificate).map(|(_, told)| told);
+        // Read once a poll; it was read before it was taken up.
+        let Ok(facts) = CertificateFacts::read(certificate) else { return };
+        let left = left_permille(facts.not_before, facts.not_after, now);
+        metrics::gauge!("medcredit_server_certificate_life_left_ratio").set(ratio(left));
+        let tell = match left {
+            0 => Told::Stale,
+            little if little <= SERVER_ALERT_PERMILLE => Told::RunsOut,
+            _ => Told::Nothing,
+        };
+        if told != Some(tell) {
+            match tell {
+                Told::Nothing => {}
+                Told::RunsOut => {
+                    tracing::warn!(
+                        left_permille = left,
+                        "the server certificate runs out: banks refuse it when it does"
+                    );
+                }
+                Told::Stale => tracing::error!("the server certificate has expired: banks refuse it"),
+            }
+        }
+        self.told_of_server = Some((certificate.to_vec(), tell));
+    }
+
     /// Publishes how much of each list's life is left, and says so once when it is little, and once when it is over.
     pub(super) fn lists(&mut self, lives: &[ListLife], now: Timestamp) {
         for life in lives {
             let left = life.left_permille(now);
-            let ratio = f64::from(i32::try_from(left).unwrap_or(0)) / 1000.0;
-            metrics::gauge!("medcredit_crl_life_left_ratio", "authority" => life.name.clone()).set(ratio);
+            metrics::gauge!("medcredit_crl_life_left_ratio", "authority" => life.name.clone()).set(ratio(left));
             let stale = if left == 0 { 1.0 } else { 0.0 };
             metrics::gauge!("medcredit_crl_stale", "authority" => life.name.clone()).set(stale);
             let tell = match left {
@@ -55,6 +88,10 @@ impl Watch {
             }
         }
     }
+}
+
+fn ratio(permille: i64) -> f64 {
+    f64::from(i32::try_from(permille).unwrap_or(0)) / 1000.0
 }
 
 /// A list was taken up.

@@ -97,9 +97,13 @@ pub struct ListLife {
 impl ListLife {
     /// The thousandths of its life that are left at `now`; nothing when it has no list or a stale one.
     pub fn left_permille(&self, now: Timestamp) -> i64 {
-        let Some((from, until)) = self.life else { return 0 };
-        let whole = until.micros().saturating_sub(from.micros()).max(1);
-        let left = until.micros().saturating_sub(now.micros()).clamp(0, whole);
-        i64::try_from(i128::from(left) * 1000 / i128::from(whole)).unwrap_or(0)
+        self.life.map_or(0, |(from, until)| left_permille(from, until, now))
     }
+}
+
+/// The thousandths of a life that are left at `now`.
+pub fn left_permille(from: Timestamp, until: Timestamp, now: Timestamp) -> i64 {
+    let whole = until.micros().saturating_sub(from.micros()).max(1);
+    let left = until.micros().saturating_sub(now.micros()).clamp(0, whole);
+    i64::try_from(i128::from(left) * 1000 / i128::from(whole)).unwrap_or(0)
 }

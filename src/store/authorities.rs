@@ -20,7 +20,7 @@ record! {
         pub crl: Option<Vec<u8>>,
         /// Own: the number of the current list.
         pub crl_number: i64,
-        /// Own: when the current list was issued.
+        /// Own: when the current list was issued. Partner: when the youngest list was issued that was ever in use.
         pub crl_this_update_at: Option<i64>,
         /// Own: when the current list is stale.
         pub crl_next_update_at: Option<i64>,
@@ -69,6 +69,9 @@ const SET_LIST: &str = "/* authorities::set_list */
     WHERE id = $1 AND crl_number < $3";
 const SET_FILE: &str = "/* authorities::set_file */
     UPDATE authorities SET crl_file = $2, removed_at = NULL WHERE id = $1";
+const NOTE_LIST: &str = "/* authorities::note_list */
+    UPDATE authorities SET crl_this_update_at = $2
+    WHERE id = $1 AND (crl_this_update_at IS NULL OR crl_this_update_at < $2)";
 const REMOVE: &str = "/* authorities::remove */
     UPDATE authorities SET removed_at = $2 WHERE id = $1 AND removed_at IS NULL";
 const REFUSE: &str = "/* authorities::refuse */
@@ -153,6 +156,11 @@ pub async fn set_list(tx: &mut Tx, id: &str, list: &OwnList) -> Result<bool, DbE
 /// Names the file a partner's lists come in, and trusts the authority again if it was trusted no more.
 pub async fn set_file(tx: &mut Tx, id: &str, file: &str) -> Result<(), DbError> {
     tx.execute(SET_FILE, args![id, file]).await.map(|_| ())
+}
+
+/// Notes when a partner's list in use was issued, so that no older one is taken up later, by this process or another.
+pub async fn note_list(tx: &mut Tx, id: &str, this_update: Timestamp) -> Result<(), DbError> {
+    tx.execute(NOTE_LIST, args![id, this_update]).await.map(|_| ())
 }
 
 /// Trusts an authority no more. `false` where that was so before.

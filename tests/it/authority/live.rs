@@ -1,9 +1,9 @@
 //! The material a running gateway holds: what it takes up, what it keeps, and when it stops trusting itself.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use medcredit::{
-    authority::{Custody, ProfileName, Reloader, certificates as issuing, files, partners, server},
+    authority::{AuthorityError, Custody, ProfileName, Reloader, certificates as issuing, files, partners, server},
     domain::Clock as _,
     identity::{IdentityError, RevocationList},
 };
@@ -140,6 +140,92 @@ both_engines! {
         place.put_list(&ca.list_of(NOW, NOW.plus(DAY * 9), &[]));
         reloader.refresh().await.unwrap();
         identify(reloader.live().material().trust.clone(), &revoked, NOW).unwrap();
+    }
+
+    async fn an_older_list_is_refused_after_a_restart_too(store: TestStore) {
+        // Whoever puts an old list back while the gateway is down, to undo a revocation.
+        let custody = custody(&store);
+        let place = Place::new(&custody).await;
+        let ca = TestCa::root("Partner");
+        let older = ca.list_of(NOW.minus(DAY), NOW.plus(DAY), &[]);
+        partners::trust(&custody, "partner", &ca.certificate, &place.put_list(&older)).await.unwrap();
+        place.start(&custody).await;
+        let path = place.put_list(&ca.list(&[7]));
+        place.start(&custody).await;
+        place.put_list(&older);
+        let reloader = place.start(&custody).await;
+        assert!(identify(reloader.live().material().trust.clone(), &ca.bank("bank-a", 7), NOW).is_err());
+        let again = partners::trust(&custody, "partner", &ca.certificate, &path).await;
+        assert!(matches!(again, Err(AuthorityError::Invalid(_))));
+        place.put_list(&ca.list(&[7]));
+        assert!(reloader.refresh().await.unwrap());
+        identify(reloader.live().material().trust.clone(), &ca.bank("bank-b", 8), NOW).unwrap();
+    }
+
+    async fn the_file_of_an_authority_that_is_gone_is_looked_at_no_more(store: TestStore) {
+        // A gateway whose partner left and whose file still changes.
+        let custody = custody(&store);
+        let place = Place::new(&custody).await;
+        let ca = TestCa::root("Partner");
+        partners::trust(&custody, "partner", &ca.certificate, &place.put_list(&ca.list(&[]))).await.unwrap();
+        let reloader = place.start(&custody).await;
+        partners::distrust(&custody, "partner", "merged").await.unwrap();
+        assert!(reloader.refresh().await.unwrap());
+        place.put_list(&ca.list(&[7]));
+        assert!(!reloader.refresh().await.unwrap());
+    }
+
+    async fn operators_see_how_much_of_a_lists_life_is_left(store: TestStore) {
+        // An operator's monitoring system, while a partner sends no new list.
+        let metrics = medcredit::telemetry::install_metrics();
+        let custody = custody(&store);
+        let place = Place::new(&custody).await;
+        let ca = TestCa::root("Watched");
+        let list = ca.list_of(NOW, NOW.plus(DAY * 4), &[]);
+        let name = format!("watched {}", ca.id);
+        partners::trust(&custody, &name, &ca.certificate, &place.put_list(&list)).await.unwrap();
+        let reloader = place.start(&custody).await;
+        let shows = |metric: &str, value: &str| {
+            let line = format!("{metric}{{authority=\"{name}\"}} {value}\n");
+            let text = metrics.render();
+            assert!(text.contains(&line), "{line} in {text}");
+        };
+        reloader.refresh().await.unwrap();
+        shows("medcredit_crl_life_left_ratio", "1");
+        shows("medcredit_crl_stale", "0");
+        store.clock.advance(DAY * 3);
+        reloader.refresh().await.unwrap();
+        shows("medcredit_crl_life_left_ratio", "0.25");
+        store.clock.advance(DAY);
+        reloader.refresh().await.unwrap();
+        shows("medcredit_crl_life_left_ratio", "0");
+        shows("medcredit_crl_stale", "1");
+        files::write_public(&place.path("partner.crl"), b"garbage").unwrap();
+        reloader.refresh().await.unwrap();
+        shows("medcredit_crl_rejected", "1");
+    }
+
+    async fn a_running_gateway_learns_by_itself(store: TestStore) {
+        // A bank that is revoked from another process while the gateway polls. That it learns within a second or answers
+        // nobody is the freshness of its material (I3).
+        let custody = custody(&store);
+        let place = Place::new(&custody).await;
+        let bank = issue(&custody, ProfileName::BankClient, "bank-a").await;
+        let reloader = Arc::new(place.start(&custody).await);
+        let live = reloader.live();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let running = tokio::spawn(reloader.run(async {
+            let _ = stopped.await;
+        }));
+        let elsewhere = Custody { db: store.reopen().await, ..custody.clone() };
+        issuing::revoke(&elsewhere, &bank.facts.serial, "keyCompromise").await.unwrap();
+        let revoked_at = tokio::time::Instant::now();
+        while identify(live.material().trust.clone(), &shown(&bank), store.clock.now()).is_ok() {
+            assert!(revoked_at.elapsed() < Duration::from_secs(30));
+            tokio::task::yield_now().await;
+        }
+        drop(stop);
+        running.await.unwrap();
     }
 
     async fn a_gateway_starts_without_a_partners_list_and_refuses_its_banks_only(store: TestStore) {

@@ -57,6 +57,7 @@ fn a_bank_gets_in_by_both_protocols_with_the_hybrid_exchange() {
 fn bad_certificates_are_refused_in_the_handshake() {
     // Everybody who should not get in (negative tests 1 to 9).
     block_on(async {
+        let metrics = medcredit::telemetry::install_metrics();
         let (ca, other) = (TestCa::root("Bank CA"), TestCa::root("Other CA"));
         let issuing = ca.intermediate("Issuing CA", 9);
         let good = |revoked: &[u64]| vec![ca.anchor(vec![ca.list(revoked)])];
@@ -98,6 +99,21 @@ fn bad_certificates_are_refused_in_the_handshake() {
             if !matches!(name, "wrong purpose" | "stale list" | "no list" | "no list of the intermediate") {
                 assert_eq!(told, expected, "{name}");
             }
+        }
+        // The operator is told each reason apart.
+        let counted = metrics.render();
+        for reason in [
+            "no_certificate",
+            "unknown_authority",
+            "expired",
+            "not_yet_valid",
+            "wrong_purpose",
+            "revoked",
+            "revocation_stale",
+            "revocation_unknown",
+        ] {
+            let line = format!("medcredit_partner_handshakes_total{{outcome=\"{reason}\"}}");
+            assert!(counted.contains(&line), "{line} in {counted}");
         }
     });
 }
