@@ -104,10 +104,10 @@ fn rooms() -> Vec<(String, PathBuf)> {
 }
 
 #[test]
-fn every_room_has_a_level() {
-    for (room, _) in rooms() {
-        assert!(level(&room).is_some(), "src/{room} is not in the table of levels");
-    }
+fn every_room_has_a_level_and_every_level_a_room() {
+    let there: BTreeSet<_> = rooms().into_iter().map(|(room, _)| room).collect();
+    let known: BTreeSet<_> = LEVELS.iter().map(|(room, _)| (*room).to_owned()).collect();
+    assert_eq!(there, known);
 }
 
 #[test]
