@@ -26,7 +26,7 @@ CREATE TABLE bulk.settlements (
     PRIMARY KEY (subject_code, month, insurance, import_seq)
 );
 
--- Credit facts, one a row.
+-- Credit facts, one a row. Source and reference tell facts of one day apart; the latest accepted import of one counts.
 CREATE TABLE bulk.records (
     subject_code TEXT   NOT NULL,
     measure      TEXT   NOT NULL,
@@ -36,7 +36,7 @@ CREATE TABLE bulk.records (
     value_e4     BIGINT NOT NULL,                  -- ten-thousandths
     source       TEXT   NOT NULL,
     reference    TEXT   NOT NULL,
-    PRIMARY KEY (subject_code, measure, occurred_on, import_seq, line)
+    PRIMARY KEY (subject_code, measure, occurred_on, import_seq, source, reference)
 );
 
 -- Adverse facts with their periods of publication (令第36号).

@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS bulk.settlements (
     PRIMARY KEY (subject_code, month, insurance, import_seq)
 ) WITHOUT ROWID;
 
--- Credit facts, one a row.
+-- Credit facts, one a row. Source and reference tell facts of one day apart; the latest accepted import of one counts.
 CREATE TABLE IF NOT EXISTS bulk.records (
     subject_code TEXT   NOT NULL,
     measure      TEXT   NOT NULL,
@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS bulk.records (
     value_e4     BIGINT NOT NULL,                  -- ten-thousandths
     source       TEXT   NOT NULL,
     reference    TEXT   NOT NULL,
-    PRIMARY KEY (subject_code, measure, occurred_on, import_seq, line)
+    PRIMARY KEY (subject_code, measure, occurred_on, import_seq, source, reference)
 ) WITHOUT ROWID;
 
 -- Adverse facts with their periods of publication (令第36号).

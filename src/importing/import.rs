@@ -12,6 +12,7 @@ use super::{
     batch::{Batch, CheckedRow, Message, Reading, read_file},
     findings::{Code, Finding, FindingsReport, Severity},
     source::digest_of,
+    write::Writer,
 };
 use crate::{
     domain::ids::ImportId,
@@ -90,6 +91,7 @@ impl Importer {
         let mut stager = Stager {
             importer: self,
             staging: template.staging(),
+            writer: Writer::new(template.staging()),
             seq,
             findings: FindingsReport::new(rejects),
             known: HashMap::new(),
@@ -104,6 +106,7 @@ impl Importer {
         match outcome {
             Ok(()) => stager.finish(),
             Err(error) => {
+                stager.writer.abandon();
                 // The remains are unseen either way; when they cannot be removed now, the next import does it.
                 if let Some(seq) = seq {
                     let _ = self.remove(template.staging(), seq).await;
@@ -201,6 +204,7 @@ impl Report {
 pub(super) struct Stager<'a> {
     pub(super) importer: &'a Importer,
     staging: Staging,
+    writer: Writer,
     /// Absent when the file is only checked.
     seq: Option<i64>,
     findings: FindingsReport,
@@ -255,7 +259,8 @@ impl Stager<'_> {
         });
         if let Some(seq) = self.seq {
             let json: Vec<&str> = rows.iter().map(|row| text.slice(row.json.clone())).collect();
-            let repeated = self.write(seq, &json).await?;
+            let repeated = self.writer.write(&self.importer.db, seq, &json).await?;
+            self.report.chunks += u64::from(!json.is_empty());
             rows.retain(|row| {
                 let again = repeated.contains(&row.line);
                 if again {
@@ -306,36 +311,9 @@ impl Stager<'_> {
         Ok(())
     }
 
-    /// Writes rows in one statement and one transaction. Returns the lines whose key the file had before; in the usual
-    /// case, that there are none, the count of rows written says so and nothing more is asked.
-    async fn write(&mut self, seq: i64, rows: &[&str]) -> Result<HashSet<u64>, ImportError> {
-        let failed = || ImportError::store("stage rows");
-        let mut repeated = HashSet::new();
-        if rows.is_empty() {
-            return Ok(repeated);
-        }
-        let mut tx = self.importer.db.begin_bulk("imports::stage").await.map_err(failed())?;
-        let written = self.staging.insert(&mut tx, seq, array(rows)).await.map_err(failed())?;
-        if written == u64::try_from(rows.len()).unwrap_or(u64::MAX) {
-            tx.commit().await.map_err(failed())?;
-        } else {
-            drop(tx);
-            let mut tx = self.importer.db.begin_bulk("imports::stage_again").await.map_err(failed())?;
-            let taken = self.staging.taken(&mut tx, seq, &array(rows)).await.map_err(failed())?;
-            let taken: HashSet<u64> = taken.into_iter().filter_map(|line| u64::try_from(line).ok()).collect();
-            let (fresh, again) = apart(rows, self.staging.key_places(), &taken)?;
-            repeated = again;
-            if !fresh.is_empty() {
-                self.staging.insert(&mut tx, seq, array(&fresh)).await.map_err(failed())?;
-            }
-            tx.commit().await.map_err(failed())?;
-        }
-        self.report.chunks += 1;
-        Ok(repeated)
-    }
-
     /// Ends an import whose rows are all staged.
     async fn conclude(&mut self, seq: i64) -> Result<(), ImportError> {
+        self.writer.flush().await?;
         if self.report.accepted == 0 && self.report.rejected > 0 {
             self.report.outcome = Outcome::NothingTaken;
             return self.importer.remove(self.staging, seq).await;
@@ -362,39 +340,6 @@ impl Stager<'_> {
         report.rejects = self.findings.finish().map_err(|source| ImportError::Rejects { path, source })?;
         Ok(report)
     }
-}
-
-fn array(rows: &[&str]) -> String {
-    let mut text = String::with_capacity(rows.iter().map(|row| row.len() + 1).sum::<usize>() + 2);
-    text.push('[');
-    for (at, row) in rows.iter().enumerate() {
-        if at > 0 {
-            text.push(',');
-        }
-        text.push_str(row);
-    }
-    text.push(']');
-    text
-}
-
-/// Parts rows whose key is new from those that repeat one: staged before, or further up in the batch.
-fn apart<'r>(
-    rows: &[&'r str],
-    key_places: &[usize],
-    taken: &HashSet<u64>,
-) -> Result<(Vec<&'r str>, HashSet<u64>), ImportError> {
-    let (mut fresh, mut again, mut keys) = (Vec::with_capacity(rows.len()), HashSet::new(), HashSet::new());
-    for row in rows {
-        let values: Vec<serde_json::Value> = serde_json::from_str(row).map_err(ImportError::Json)?;
-        let line = values.first().and_then(serde_json::Value::as_u64).unwrap_or(0);
-        let key: Vec<String> = key_places.iter().filter_map(|at| values.get(*at)).map(ToString::to_string).collect();
-        if taken.contains(&line) || (!key.is_empty() && !keys.insert(key)) {
-            again.insert(line);
-        } else {
-            fresh.push(*row);
-        }
-    }
-    Ok((fresh, again))
 }
 
 fn duplicate(row: &CheckedRow) -> Finding {

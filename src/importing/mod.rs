@@ -17,6 +17,7 @@ mod row;
 mod rows;
 mod source;
 mod template;
+mod write;
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
@@ -93,7 +94,7 @@ pub struct Options {
     pub accept_uscc_mismatch: bool,
     /// Checks and reports only; nothing is written to the store.
     pub check_only: bool,
-    /// Rows of one statement and one transaction, and what bounds the memory.
+    /// Rows of one statement, and what bounds the memory.
     pub chunk_rows: usize,
 }
 

@@ -71,7 +71,7 @@ const TAKEN_AFFILIATIONS: &str = "/* staging::taken_affiliations */
 const TAKEN_RECORDS: &str = "/* staging::taken_records */
     SELECT CAST(value->>0 AS BIGINT) AS line FROM json_rows($1)
     JOIN bulk.records r ON r.subject_code = value->>1 AND r.measure = value->>2 AND r.occurred_on = value->>3
-        AND r.import_seq = $2 AND r.line = CAST(value->>0 AS BIGINT)";
+        AND r.import_seq = $2 AND r.source = value->>5 AND r.reference = value->>6";
 const TAKEN_ADVERSE: &str = "/* staging::taken_adverse */
     SELECT CAST(value->>0 AS BIGINT) AS line FROM json_rows($1)
     JOIN bulk.adverse a ON a.subject_code = value->>1 AND a.reference = value->>2 AND a.import_seq = $2";
@@ -125,7 +125,8 @@ impl Staging {
     /// Places in a row, after the line, that make its key within one import; empty where every line is a row of its own.
     pub const fn key_places(self) -> &'static [usize] {
         match self {
-            Self::Subjects | Self::Records => &[],
+            Self::Subjects => &[],
+            Self::Records => &[1, 2, 3, 5, 6],
             Self::Affiliations => &[1, 2, 4],
             Self::Adverse => &[1, 2],
             Self::Settlements => &[1, 2, 3],

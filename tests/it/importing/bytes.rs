@@ -34,8 +34,9 @@ fn rows_are_named_by_the_line_they_begin_on() {
     block_on(async {
         let desk = Desk::with_subjects(TestStore::sqlite().await).await;
         let good = "H33030200090,insurance_commendation,1,2026-01-05,医保局,\"a\"\n";
+        let again = good.replace("\"a\"", "b");
         let rows = format!(
-            "{good}\n\nH33030200090,insurance_commendation,1,2026-01-05,\"two\nlines\",a\n{good}H33030200090,nothing,1,2026-01-05,医保局,a\n"
+            "{good}\n\nH33030200090,insurance_commendation,1,2026-01-05,\"two\nlines\",a\n{again}H33030200090,nothing,1,2026-01-05,医保局,a\n"
         );
         let report = desk.import(Template::Records, format!("{RECORDS}{rows}")).await;
         assert_eq!(desk.findings(&report), ["5 source control_character reject", "8 measure measure_unknown reject"]);

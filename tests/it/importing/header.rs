@@ -61,7 +61,7 @@ fn a_file_that_is_not_there_is_named() {
 fn columns_may_stand_in_any_order() {
     block_on(async {
         let desk = Desk::with_subjects(TestStore::sqlite().await).await;
-        let text = "reference,source,value,measure,occurred_on,subject_code\n温医保〔2026〕7号,医保局,2,insurance_commendation,2026-01-05,H33030200090\n";
+        let text = "reference,source,value,measure,occurred_on,subject_code\n温医保〔2026〕7号,医保局,1,insurance_commendation,2026-01-05,H33030200090\n";
         let report = desk.import(Template::Records, text).await;
         assert_eq!((report.accepted, report.rejected), (1, 0), "{:?}", desk.findings(&report));
     });

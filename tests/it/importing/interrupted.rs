@@ -42,11 +42,11 @@ async fn staged(desk: &Desk) -> usize {
     rows
 }
 
-/// Runs an import until its third statement, and kills it there.
+/// Runs an import until its seventh statement, in its second transaction, and kills it there.
 async fn kill_midway(desk: &Desk) {
     let path = desk.write("settlements.csv", year());
     let mut options = desk.options.clone();
-    options.chunk_rows = 2;
+    options.chunk_rows = 1;
     let importer = desk.importer();
     let midway = Arc::new(Notify::new());
     let reached = Arc::clone(&midway);
@@ -54,11 +54,11 @@ async fn kill_midway(desk: &Desk) {
         let mut chunks = 0;
         let mut progress = |_| {
             chunks += 1;
-            if chunks == 3 {
+            if chunks == 7 {
                 reached.notify_one();
             }
         };
-        // Paused forever once the third statement is through.
+        // Dropped once the seventh statement is through.
         let running = importer.import(Template::Settlements, &path, &options, &mut progress);
         tokio::select! {
             biased;

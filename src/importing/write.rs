@@ -1,0 +1,131 @@
+//! Staging rows: a statement for each batch, a transaction for several.
+//!
+//! A table is ordered by subject and a file often by month, so that every batch changes a row in nearly every page: several
+//! batches in one transaction write each page once. A crash loses what is not committed; the import is removed anyway.
+
+use std::collections::HashSet;
+
+use super::ImportError;
+use crate::store::{Db, Tx, staging::Staging};
+
+/// Batches of one transaction. Others who write bulk tables on SQLite wait for it, so it is a matter of a second.
+const BATCHES_OF_A_TRANSACTION: usize = 5;
+
+/// Writes the batches of one import.
+#[derive(Debug)]
+pub(super) struct Writer {
+    staging: Staging,
+    /// The open transaction.
+    tx: Option<Tx>,
+    /// The batches in it, to write them again should it have to be given up.
+    pending: Vec<String>,
+    /// Whether the file has repeated a key: from then on each batch is looked through first.
+    careful: bool,
+}
+
+impl Writer {
+    pub(super) const fn new(staging: Staging) -> Self {
+        Self { staging, tx: None, pending: Vec::new(), careful: false }
+    }
+
+    /// Writes rows and returns the lines whose key the file had before. In the usual case there are none: the count of
+    /// rows written says so, and nothing more is asked.
+    pub(super) async fn write(&mut self, db: &Db, seq: i64, rows: &[&str]) -> Result<HashSet<u64>, ImportError> {
+        if rows.is_empty() {
+            return Ok(HashSet::new());
+        }
+        if self.careful {
+            return self.write_carefully(db, seq, rows).await;
+        }
+        let mut tx = match self.tx.take() {
+            Some(tx) => tx,
+            None => begin(db).await?,
+        };
+        let batch = array(rows);
+        let written = self.staging.insert(&mut tx, seq, batch.clone()).await.map_err(failed())?;
+        if written == u64::try_from(rows.len()).unwrap_or(u64::MAX) {
+            self.tx = Some(tx);
+            self.pending.push(batch);
+            if self.pending.len() >= BATCHES_OF_A_TRANSACTION {
+                self.flush().await?;
+            }
+            return Ok(HashSet::new());
+        }
+        // Which rows were left out can only be asked before the statement: go back, and write what came before again.
+        drop(tx);
+        self.careful = true;
+        let mut tx = begin(db).await?;
+        for batch in self.pending.drain(..) {
+            self.staging.insert(&mut tx, seq, batch).await.map_err(failed())?;
+        }
+        tx.commit().await.map_err(failed())?;
+        self.write_carefully(db, seq, rows).await
+    }
+
+    async fn write_carefully(&self, db: &Db, seq: i64, rows: &[&str]) -> Result<HashSet<u64>, ImportError> {
+        let mut tx = begin(db).await?;
+        let taken = self.staging.taken(&mut tx, seq, &array(rows)).await.map_err(failed())?;
+        let taken: HashSet<u64> = taken.into_iter().filter_map(|line| u64::try_from(line).ok()).collect();
+        let (fresh, again) = apart(rows, self.staging.key_places(), &taken)?;
+        if !fresh.is_empty() {
+            self.staging.insert(&mut tx, seq, array(&fresh)).await.map_err(failed())?;
+        }
+        tx.commit().await.map_err(failed())?;
+        Ok(again)
+    }
+
+    /// Commits what is written.
+    pub(super) async fn flush(&mut self) -> Result<(), ImportError> {
+        self.pending.clear();
+        match self.tx.take() {
+            Some(tx) => tx.commit().await.map_err(failed()),
+            None => Ok(()),
+        }
+    }
+
+    /// Rolls back what is not committed.
+    pub(super) fn abandon(&mut self) {
+        self.tx = None;
+    }
+}
+
+fn failed() -> impl FnOnce(crate::store::DbError) -> ImportError {
+    ImportError::store("stage rows")
+}
+
+async fn begin(db: &Db) -> Result<Tx, ImportError> {
+    db.begin_bulk("imports::stage").await.map_err(failed())
+}
+
+fn array(rows: &[&str]) -> String {
+    let mut text = String::with_capacity(rows.iter().map(|row| row.len() + 1).sum::<usize>() + 2);
+    text.push('[');
+    for (at, row) in rows.iter().enumerate() {
+        if at > 0 {
+            text.push(',');
+        }
+        text.push_str(row);
+    }
+    text.push(']');
+    text
+}
+
+/// Parts rows whose key is new from those that repeat one: staged before, or further up in the batch.
+fn apart<'r>(
+    rows: &[&'r str],
+    key_places: &[usize],
+    taken: &HashSet<u64>,
+) -> Result<(Vec<&'r str>, HashSet<u64>), ImportError> {
+    let (mut fresh, mut again, mut keys) = (Vec::with_capacity(rows.len()), HashSet::new(), HashSet::new());
+    for row in rows {
+        let values: Vec<serde_json::Value> = serde_json::from_str(row).map_err(ImportError::Json)?;
+        let line = values.first().and_then(serde_json::Value::as_u64).unwrap_or(0);
+        let key: Vec<String> = key_places.iter().filter_map(|at| values.get(*at)).map(ToString::to_string).collect();
+        if taken.contains(&line) || (!key.is_empty() && !keys.insert(key)) {
+            again.insert(line);
+        } else {
+            fresh.push(*row);
+        }
+    }
+    Ok((fresh, again))
+}
