@@ -79,7 +79,7 @@ enum Command {
     Score(score::Score),
     /// Verify the ledger, prove an entry, show the newest checkpoint
     Ledger(ledger::LedgerCommand),
-    /// Look at configuration, files, database and clock, and say what to mend
+    /// Look at configuration, files, database, keys, certificates and clock, and say what to mend
     Doctor(doctor::Doctor),
 }
 

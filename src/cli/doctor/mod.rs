@@ -2,6 +2,7 @@
 //!
 //! To add a check: an `async fn(&Examination, &mut Report)` in a file here, and a line in [`examine`].
 
+mod authority;
 mod clock;
 mod database;
 mod files;
@@ -15,7 +16,7 @@ use crate::{
     store::Db,
 };
 
-/// Look at configuration, files, database and clock.
+/// Look at configuration, files, database, keys, certificates and clock.
 #[derive(Debug, clap::Args)]
 pub(super) struct Doctor {}
 
@@ -81,6 +82,7 @@ async fn examine(exam: &mut Examination, report: &mut Report) {
     report.good("configuration", "every value can be used");
     files::check(exam, report);
     database::check(exam, report).await;
+    authority::check(exam, report).await;
     clock::check(exam, report).await;
 }
 

@@ -47,13 +47,26 @@ fn site(config: &str) -> Site {
 async fn sqlite_site() -> Site {
     let site = site("");
     medcredit(&["migrate", "--config", &site.config]).await.done();
+    equip(&site).await;
     site
+}
+
+/// Gives a site its keys and certificates.
+async fn equip(site: &Site) {
+    let (certificate, key) = (site.path("certs/server.crt"), site.path("certs/server.key"));
+    let place = ["--set", "organization=示范医保局", "--set", "name=gateway"];
+    let files = ["--certificate-out", certificate.to_str().unwrap(), "--key-out", key.to_str().unwrap()];
+    let issue = [&["certs", "issue", "--profile", "server", "--host", "localhost"], &place[..], &files].concat();
+    for line in [&["keys", "init"][..], &[&["certs", "init"][..], &place].concat(), &issue] {
+        medcredit(&[&["--config", &site.config], line].concat()).await.done();
+    }
 }
 
 async fn postgres_site() -> Site {
     let site = site("[store]\nengine = 'postgres'\nurl_file = 'url'\n");
     let database = cluster().migrated_database().await;
     secret(&site.path("url"), &format!("{}\n", cluster().url(&database)));
+    equip(&site).await;
     site
 }
 
@@ -156,5 +169,27 @@ fn a_clock_apart_from_the_database_servers_is_bad() {
     block_on(async {
         let site = postgres_site().await;
         assert!(bad(&site).await.contains("the database server's shows"));
+    });
+}
+
+#[test]
+fn missing_keys_and_certificates_are_bad() {
+    block_on(async {
+        let site = site("");
+        medcredit(&["migrate", "--config", &site.config]).await.done();
+        let said = bad(&site).await;
+        assert!(said.contains("no answer_signing key: run `medcredit keys init`"), "{said}");
+        assert!(said.contains("server.crt"), "{said}");
+        assert!(said.contains("none is trusted"), "{said}");
+    });
+}
+
+#[test]
+fn a_server_certificate_that_does_not_fit_its_key_is_bad() {
+    block_on(async {
+        let (site, other) = (sqlite_site().await, sqlite_site().await);
+        fs::copy(other.path("certs/server.crt"), site.path("certs/server.crt")).unwrap();
+        let said = bad(&site).await;
+        assert!(said.contains("server certificate: "), "{said}");
     });
 }
