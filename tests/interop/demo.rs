@@ -1,0 +1,206 @@
+//! The demonstration as its users meet it: an empty directory, `curl`, and a verifier that is not ours.
+
+use std::{
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{Mutex, OnceLock},
+};
+
+use serde_json::Value;
+
+/// A demonstration that stays up until the tests end.
+struct Demonstration {
+    directory: tempfile::TempDir,
+    printed: String,
+    _child: Mutex<Child>,
+}
+
+impl Demonstration {
+    fn book(&self) -> Value {
+        let text = std::fs::read_to_string(self.directory.path().join("demo.json")).unwrap();
+        serde_json::from_str(&text).unwrap()
+    }
+}
+
+/// Two ports in a row that nobody has.
+fn free_ports() -> u16 {
+    loop {
+        let first = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = first.local_addr().unwrap().port();
+        if port < u16::MAX && TcpListener::bind(("127.0.0.1", port + 1)).is_ok() {
+            return port;
+        }
+    }
+}
+
+fn medcredit() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_medcredit"))
+}
+
+fn demonstration() -> &'static Demonstration {
+    static ONE: OnceLock<Demonstration> = OnceLock::new();
+    ONE.get_or_init(|| {
+        let directory = tempfile::tempdir().unwrap();
+        // The shell waits for its standard input to close, which it does however this process ends, and then stops it.
+        let mut child = Command::new("sh")
+            .args(["-c", r#"exec 3<&0; "$@" </dev/null & cat <&3 >/dev/null; kill $!; wait $!"#, "sh"])
+            .arg(env!("CARGO_BIN_EXE_medcredit"))
+            .args(["demo", "--scale", "0.02", "--port-base", &free_ports().to_string(), "--dir"])
+            .arg(directory.path())
+            .stdout(Stdio::piped())
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut printed = String::new();
+        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+            let line = line.unwrap();
+            printed.push_str(&line);
+            printed.push('\n');
+            if line.starts_with("Everything is listed in") {
+                return Demonstration { directory, printed, _child: Mutex::new(child) };
+            }
+        }
+        panic!("the demonstration ended early:\n{printed}");
+    })
+}
+
+fn bash(script: &str) -> String {
+    let output = Command::new("bash").args(["-euo", "pipefail", "-c", script]).output().expect("bash is installed");
+    assert!(output.status.success(), "{script}\n{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A person with only `curl` and demo.json.
+#[test]
+fn curl_and_the_book_are_enough_for_a_token_and_a_grade() {
+    let book = demonstration().book();
+    let text = |pointer: &str| book.pointer(pointer).unwrap().as_str().unwrap().to_owned();
+    let tls = format!(
+        "--silent --show-error --cacert '{}' --cert '{}' --key '{}'",
+        text("/ca"),
+        text("/banks/0/certificate"),
+        text("/banks/0/key")
+    );
+    let url = text("/partner_url");
+    let token: Value = serde_json::from_str(&bash(&format!("curl {tls} {url}/oauth2/token -d grant_type=client_credentials"))).unwrap();
+    let token = token["access_token"].as_str().unwrap();
+    let get = |path: &str| -> Value {
+        serde_json::from_str(&bash(&format!("curl {tls} -H 'Authorization: Bearer {token}' {url}{path}"))).unwrap()
+    };
+    let grade = get(&format!("/v1/consents/{}/grade", text("/consents/active")));
+    assert_eq!(grade["codes"][0]["status"], "graded", "{grade}");
+    assert_eq!(grade["codes"][0]["code"], book["subjects"][0]["code"]);
+    for (state, code) in [("pending", "consent_not_active"), ("expired", "consent_not_active"), ("revoked", "consent_not_active")] {
+        let refused = get(&format!("/v1/consents/{}/grade", text(&format!("/consents/{state}"))));
+        assert_eq!(refused["code"], code, "{state}: {refused}");
+        assert!(refused["detail"].as_str().unwrap().contains(state), "{refused}");
+    }
+}
+
+/// A person who pastes what was printed.
+#[test]
+fn the_printed_lines_work_when_pasted() {
+    let demonstration = demonstration();
+    let lines: Vec<&str> =
+        demonstration.printed.lines().filter(|line| line.starts_with("TOKEN=") || line.starts_with("curl ")).collect();
+    assert_eq!(lines.len(), 5, "{}", demonstration.printed);
+    let said = bash(&lines.join("\necho; echo ----\n"));
+    let parts: Vec<&str> = said.split("----").collect();
+    assert!(parts[1].contains(r#""status":"graded""#), "{said}");
+    assert!(parts[2].contains("200") && parts[2].contains("medcredit-disclosure: id=\"dis_"), "{said}");
+    assert!(parts[3].contains(r#""valid":true"#), "{said}");
+    assert!(parts[4].contains("medcredit_"), "{said}");
+    assert!(demonstration.printed.contains("the bank verifies its place against the signed checkpoint"));
+}
+
+/// A bank's security reviewer, with a library from PyPI.
+#[test]
+fn an_answer_is_verified_by_a_library_that_is_not_ours() {
+    let python = python_with(&["http-message-signatures==3.0.0", "requests==2.34.2"]);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/verify_answer.py");
+    let book = demonstration().directory.path().join("demo.json");
+    let output = Command::new(python).arg(script).arg(book).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("verified grade") && said.contains("verified settlements"), "{said}");
+}
+
+/// An administrator at the command line while the gateway runs: what is granted can be read, and a revocation bites on
+/// the next request (I2, I3).
+#[test]
+fn the_command_line_grants_and_revokes_under_the_running_gateway() {
+    let book = demonstration().book();
+    let config = book["config"].as_str().unwrap();
+    let run = |args: &[&str]| {
+        let output = medcredit().args(["--config", config]).args(args).output().unwrap();
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let text = |pointer: &str| book.pointer(pointer).unwrap().as_str().unwrap().to_owned();
+    let tls = format!(
+        "--silent --show-error --cacert '{}' --cert '{}' --key '{}'",
+        text("/ca"),
+        text("/banks/1/certificate"),
+        text("/banks/1/key")
+    );
+    let url = text("/partner_url");
+    let json = |script: &str| -> Value { serde_json::from_str(&bash(script)).unwrap() };
+    let token = json(&format!("curl {tls} {url}/oauth2/token -d grant_type=client_credentials"))["access_token"].clone();
+    let bearer = format!("-H 'Authorization: Bearer {}'", token.as_str().unwrap());
+    let wish = format!(
+        r#"{{"uscc":"{}","codes":["{}"],"permissions":["grade"],"purposes":["loan_approval"],"product":"test"}}"#,
+        text("/subjects/1/uscc"),
+        text("/subjects/1/code")
+    );
+    let asked = json(&format!("curl {tls} {bearer} -H 'Content-Type: application/json' -d '{wish}' {url}/v1/consents"));
+    let id = asked["id"].as_str().unwrap();
+    let read = format!("curl {tls} {bearer} {url}/v1/consents/{id}/grade");
+    assert_eq!(json(&read)["code"], "consent_not_active");
+    assert!(run(&["consent", "grant", id, "--text-sha256", &"ab".repeat(32)]).contains("active"));
+    assert_eq!(json(&read)["codes"][0]["status"], "graded");
+    assert!(run(&["consent", "revoke", id, "--reason", "a test"]).contains("revoked"));
+    assert_eq!(json(&read)["code"], "consent_not_active");
+    let history = run(&["consent", "show", id]);
+    assert!(history.contains("requested") && history.contains("granted") && history.contains("revoked"), "{history}");
+    assert!(run(&["client", "list"]).contains("active"));
+    run(&["ledger", "verify"]);
+}
+
+/// `--once` in an empty directory, and once more in the same.
+#[test]
+fn once_ends_by_itself_and_goes_on_from_where_it_was() {
+    let directory = tempfile::tempdir().unwrap();
+    for _ in 0..2 {
+        let output = medcredit()
+            .args(["demo", "--once", "--scale", "0.02", "--port-base", &free_ports().to_string(), "--dir"])
+            .arg(directory.path())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+        assert!(said.contains("The very next request: 403 consent_not_active"), "{said}");
+    }
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::fs::write(elsewhere.path().join("mine.txt"), "mine").unwrap();
+    let refused = medcredit().args(["demo", "--once", "--dir"]).arg(elsewhere.path()).output().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("neither empty nor a demonstration"));
+}
+
+/// A Python with some packages, made once under the target directory.
+fn python_with(packages: &[&str]) -> PathBuf {
+    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python");
+    let python = place.join("bin/python");
+    let mark = place.join("packages");
+    let wanted = packages.join("\n");
+    if std::fs::read_to_string(&mark).ok().as_deref() != Some(&wanted) {
+        let venv = Command::new("python3").args(["-m", "venv", "--clear"]).arg(&place).status();
+        assert!(venv.expect("python3 is installed (Debian package python3-venv)").success());
+        let pip = Command::new(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(packages).status();
+        assert!(pip.unwrap().success(), "pip could not install {packages:?}");
+        std::fs::write(&mark, wanted).unwrap();
+    }
+    python
+}
