@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The one assertion type (RFC 7523 section 2.2).
-pub const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+pub(super) const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 fn invalid_client(public: &str) -> Failure {
     Failure::new(FailureKind::Unauthenticated, "invalid_client", public)

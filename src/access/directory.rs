@@ -22,7 +22,7 @@ use crate::{
 
 /// A gateway that has not been able to learn of changes for this long answers nobody. A security invariant (I3): the
 /// watcher polls four times in it.
-pub const MAX_AGE: Duration = Duration::from_secs(1);
+pub(super) const MAX_AGE: Duration = Duration::from_secs(1);
 
 /// Clients and ended tokens at one moment.
 #[derive(Debug, Default)]

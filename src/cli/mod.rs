@@ -6,11 +6,13 @@
 //!
 //! To add a command: its file, a `mod` line, a variant of `Command` and an arm of `Command::run`.
 
+mod bank;
 mod certs;
 mod client;
 mod config;
 mod consent;
 mod context;
+mod demo;
 mod doctor;
 mod generate;
 mod import;
@@ -53,6 +55,8 @@ struct Cli {
 /// What can be done, in the order an operator meets it.
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make a demonstration in a directory, walk through a bank's day, and stay up
+    Demo(demo::Demo),
     /// Run the gateway
     Serve(serve::Serve),
     /// Bring the database to this build's schema
@@ -86,6 +90,7 @@ enum Command {
 impl Command {
     async fn run(self, ctx: &Context) -> anyhow::Result<()> {
         match self {
+            Self::Demo(args) => demo::run(args, ctx).await,
             Self::Serve(args) => serve::run(args, ctx).await,
             Self::Migrate(args) => migrate::run(args, ctx).await,
             Self::Config(args) => config::run(&args, ctx),

@@ -84,7 +84,9 @@ fn curl_and_the_book_are_enough_for_a_token_and_a_grade() {
         text("/banks/0/key")
     );
     let url = text("/partner_url");
-    let token: Value = serde_json::from_str(&bash(&format!("curl {tls} {url}/oauth2/token -d grant_type=client_credentials"))).unwrap();
+    let token: Value =
+        serde_json::from_str(&bash(&format!("curl {tls} {url}/oauth2/token -d grant_type=client_credentials")))
+            .unwrap();
     let token = token["access_token"].as_str().unwrap();
     let get = |path: &str| -> Value {
         serde_json::from_str(&bash(&format!("curl {tls} -H 'Authorization: Bearer {token}' {url}{path}"))).unwrap()
@@ -92,7 +94,9 @@ fn curl_and_the_book_are_enough_for_a_token_and_a_grade() {
     let grade = get(&format!("/v1/consents/{}/grade", text("/consents/active")));
     assert_eq!(grade["codes"][0]["status"], "graded", "{grade}");
     assert_eq!(grade["codes"][0]["code"], book["subjects"][0]["code"]);
-    for (state, code) in [("pending", "consent_not_active"), ("expired", "consent_not_active"), ("revoked", "consent_not_active")] {
+    for (state, code) in
+        [("pending", "consent_not_active"), ("expired", "consent_not_active"), ("revoked", "consent_not_active")]
+    {
         let refused = get(&format!("/v1/consents/{}/grade", text(&format!("/consents/{state}"))));
         assert_eq!(refused["code"], code, "{state}: {refused}");
         assert!(refused["detail"].as_str().unwrap().contains(state), "{refused}");
@@ -147,7 +151,8 @@ fn the_command_line_grants_and_revokes_under_the_running_gateway() {
     );
     let url = text("/partner_url");
     let json = |script: &str| -> Value { serde_json::from_str(&bash(script)).unwrap() };
-    let token = json(&format!("curl {tls} {url}/oauth2/token -d grant_type=client_credentials"))["access_token"].clone();
+    let token =
+        json(&format!("curl {tls} {url}/oauth2/token -d grant_type=client_credentials"))["access_token"].clone();
     let bearer = format!("-H 'Authorization: Bearer {}'", token.as_str().unwrap());
     let wish = format!(
         r#"{{"uscc":"{}","codes":["{}"],"permissions":["grade"],"purposes":["loan_approval"],"product":"test"}}"#,
@@ -198,7 +203,10 @@ fn python_with(packages: &[&str]) -> PathBuf {
     if std::fs::read_to_string(&mark).ok().as_deref() != Some(&wanted) {
         let venv = Command::new("python3").args(["-m", "venv", "--clear"]).arg(&place).status();
         assert!(venv.expect("python3 is installed (Debian package python3-venv)").success());
-        let pip = Command::new(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(packages).status();
+        let pip = Command::new(&python)
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+            .args(packages)
+            .status();
         assert!(pip.unwrap().success(), "pip could not install {packages:?}");
         std::fs::write(&mark, wanted).unwrap();
     }

@@ -9,7 +9,7 @@ use medcredit::{
     config::Config,
     consent::{Actor, Consent, Grant, NewConsent},
     domain::{
-        Clock, ManualClock, Month,
+        ManualClock, Month,
         ids::{AuthorityId, ClientId},
         permission::{Permission, Purpose, Scope},
     },

@@ -1,0 +1,126 @@
+//! The city: made, imported and graded, unless a round is in force.
+
+use std::{io::Write, path::Path, sync::Arc};
+
+use anyhow::Context as _;
+
+use super::place::Place;
+use crate::{
+    cli::Context,
+    config::Config,
+    domain::{HalfYear, Month},
+    grading::{Library, Rounds},
+    importing::{Importer, Options, References, Template},
+    store::{Crypter, Db, runs},
+    synthetic::{self, Request, Rules},
+};
+
+/// The model the demonstration grades by.
+const MODEL: &str = "wenzhou-institution";
+/// The city's seed: every demonstration has the same city.
+const SEED: u64 = 951;
+/// Months of settlements.
+const MONTHS: i32 = 24;
+
+/// A subject that the walk-through speaks of.
+#[derive(Debug, Clone)]
+pub(super) struct DemoSubject {
+    /// Its code.
+    pub(super) code: String,
+    /// Its legal entity.
+    pub(super) uscc: String,
+    /// Its name.
+    pub(super) name: String,
+}
+
+/// Makes, imports and grades the city where that is not done for the present half-year; returns subjects in good
+/// standing, best first.
+pub(super) async fn ensure_city(
+    place: &Place,
+    config: &Config,
+    ctx: &Context,
+    db: &Db,
+    crypter: Arc<Crypter>,
+    scale: &str,
+) -> anyhow::Result<Vec<DemoSubject>> {
+    let library = Library::load(&config.grading.catalogues_directory, &config.grading.models_directory)?;
+    let in_force = library.get(MODEL)?;
+    let today = ctx.clock.now().day();
+    let period = HalfYear::of(today.month()).plus(-1);
+    let rounds = Rounds::new(db.clone(), ctx.clock.clone(), ctx.entropy.clone());
+    let mut out = ctx.out();
+    let done = place.file(&format!("city/{period}/graded"));
+    if !done.exists() {
+        let folder = place.file(&format!("city/{period}"));
+        let request = request(scale, today.month(), period, today)?;
+        let bar = ctx.progress(None, "making the city");
+        let rules = Rules { model: in_force.model, catalogue: in_force.catalogue };
+        let made = tokio::task::block_in_place(|| {
+            synthetic::generate(&request, rules, &folder, &mut |_, done, _| bar.set_position(done))
+        })?;
+        bar.finish_and_clear();
+        writeln!(
+            out,
+            "  city         {} institutions, {} pharmacies, {} settlement rows, {} credit facts",
+            made.institutions, made.pharmacies, made.settlements, made.records
+        )?;
+        let references = References::built_in(library.catalogues().cloned())?;
+        let importer = Importer::new(db.clone(), ctx.clock.clone(), ctx.entropy.clone(), crypter, references);
+        let mut accepted = 0;
+        for file in &made.files {
+            accepted += import(&importer, file, ctx).await?;
+        }
+        writeln!(out, "  import       {} files, {accepted} rows accepted", made.files.len())?;
+        for of in &request.half_years {
+            let bar = ctx.progress(None, "grading");
+            let run = rounds.run(in_force, *of, &|done, _| bar.set_position(u64::try_from(done).unwrap_or(0))).await?;
+            bar.finish_and_clear();
+            rounds.publish(&run.id.to_string(), config.grading.grace_months).await?;
+            let report = rounds.report(&run.id.to_string()).await?;
+            let grades: Vec<String> =
+                report.grades.iter().map(|grade| format!("{} {}", grade.name_zh, grade.count)).collect();
+            writeln!(out, "  round {of}  {}", grades.join(", "))?;
+        }
+        std::fs::write(&done, "")?;
+    }
+    let found = runs::best_rated(&db.read("demo::subjects"), 50).await?;
+    let subjects =
+        found.into_iter().map(|row| DemoSubject { code: row.code, uscc: row.uscc, name: row.name }).collect();
+    Ok(subjects)
+}
+
+fn request(scale: &str, present: Month, period: HalfYear, today: crate::domain::Day) -> anyhow::Result<Request> {
+    let scale: f64 = scale.parse().context("--scale is a number such as 0.05")?;
+    Ok(Request {
+        seed: SEED,
+        scale_e4: scale_e4(scale),
+        from: present.plus(-MONTHS),
+        to: present.plus(-1),
+        half_years: vec![period.plus(-1), period],
+        records: None,
+        unrated: 0,
+        bad_data: false,
+        today,
+    })
+}
+
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    reason = "a share between 0 and some tens, in ten-thousandths"
+)]
+fn scale_e4(scale: f64) -> i64 {
+    (scale.clamp(0.0001, 100.0) * 10_000.0).round() as i64
+}
+
+async fn import(importer: &Importer, file: &Path, ctx: &Context) -> anyhow::Result<u64> {
+    let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let stem = name.split(['.', '-', '_']).next().unwrap_or_default();
+    let template: Template = stem.parse()?;
+    let bar = ctx.progress(None, "importing");
+    let report =
+        importer.import(template, file, &Options::default(), &mut |progress| bar.set_position(progress.rows)).await?;
+    bar.finish_and_clear();
+    anyhow::ensure!(report.rejected == 0, "{name}: {} rows were rejected", report.rejected);
+    Ok(report.accepted)
+}

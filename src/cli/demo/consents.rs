@@ -1,0 +1,110 @@
+//! The first bank's consents: one active, one pending, one expired, one revoked.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+
+use super::{banks::DemoBank, city::DemoSubject};
+use crate::{
+    app::{self, App},
+    cli::{Context, OrFail},
+    consent::{Actor, Consent, ConsentState, Consents, Grant, NewConsent},
+    domain::{
+        ManualClock, Month,
+        codes::Kinds,
+        permission::{Permission, Purpose},
+    },
+};
+
+/// Ids of the first bank's consents.
+#[derive(Debug, Clone)]
+pub(super) struct DemoConsents {
+    pub(super) active: String,
+    pub(super) pending: String,
+    pub(super) expired: String,
+    pub(super) revoked: String,
+}
+
+/// What a bank asks for.
+pub(super) fn wish(subject: &DemoSubject, present: Month) -> NewConsent {
+    NewConsent {
+        uscc: subject.uscc.clone(),
+        codes: vec![subject.code.clone()],
+        permissions: vec![Permission::Grade, Permission::Settlements],
+        purposes: vec![Purpose::PreLoanReview],
+        product: "医保信用贷".into(),
+        reference: None,
+        data_from: Some(present.plus(-24)),
+        data_to: Some(present.plus(-1)),
+        valid_for_days: Some(90),
+        max_fetches: None,
+        daily_budget: None,
+    }
+}
+
+/// The evidence of a signature that nobody gave: it says so.
+pub(super) fn signed() -> Grant {
+    let text = "合成授权书 (a synthetic authorisation, signed by nobody)";
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+    Grant {
+        text_sha256: data_encoding::HEXLOWER.encode(digest.as_ref()),
+        text_version: "demo-1".into(),
+        signer: "legal_representative".into(),
+        expires_at: None,
+        replaces: None,
+    }
+}
+
+/// Finds a consent of each state, and makes what is missing.
+pub(super) async fn ensure_consents(
+    app: &Arc<App>,
+    ctx: &Context,
+    banks: &[DemoBank; 2],
+    city: &[DemoSubject],
+) -> anyhow::Result<DemoConsents> {
+    let bank = banks[0].id;
+    let subject = city.first().context("no institution of the city is in good standing")?;
+    let known = app.consents.list(bank, None, 1000).await.or_fail()?;
+    let now = ctx.clock.now();
+    let find = |state: ConsentState| {
+        known.iter().find(|consent| consent.state_at(now) == state).map(|consent| consent.id.to_string())
+    };
+    let operator = Actor::operator("demo");
+    let request = async |room: &Consents| -> anyhow::Result<Consent> {
+        room.request(bank, 1000, &wish(subject, now.day().month())).await.or_fail()
+    };
+    let grant = async |room: &Consents| -> anyhow::Result<String> {
+        let id = request(room).await?.id.to_string();
+        room.grant(&id, &signed(), &operator).await.or_fail()?;
+        Ok(id)
+    };
+    let active = match find(ConsentState::Active) {
+        Some(id) => id,
+        None => grant(&app.consents).await?,
+    };
+    let pending = match find(ConsentState::Pending) {
+        Some(id) => id,
+        None => request(&app.consents).await?.id.to_string(),
+    };
+    let expired = match find(ConsentState::Expired) {
+        Some(id) => id,
+        // Granted a hundred days ago, by a clock set back: it ended by itself since.
+        None => {
+            let past = ManualClock::new(now.minus(Duration::from_hours(24 * 100)));
+            let kinds = Arc::new(Kinds::built_in()?);
+            let room =
+                Consents::open(app.db.clone(), past, ctx.entropy.clone(), kinds, app::consent_policy(&app.config));
+            grant(&room).await?
+        }
+    };
+    let revoked = match find(ConsentState::Revoked) {
+        Some(id) => id,
+        None => {
+            let id = grant(&app.consents).await?;
+            let actor = Actor::operator("demo").because(Some("the institution withdrew it".into()));
+            app.consents.revoke(&id, None, &actor).await.or_fail()?;
+            id
+        }
+    };
+    Ok(DemoConsents { active, pending, expired, revoked })
+}

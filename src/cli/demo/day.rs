@@ -1,0 +1,199 @@
+//! A bank's day, on nothing but the public API, told in plain words.
+
+use std::{io::Write, time::Duration};
+
+use anyhow::{Context as _, ensure};
+use serde_json::{Value, json};
+
+use super::{banks::DemoBank, city::DemoSubject, consents, consents::DemoConsents, place::Place};
+use crate::{
+    app::App,
+    cli::{
+        Context, OrFail,
+        bank::{BankClient, Credentials, Kept, verify_answer, verify_proof},
+    },
+    consent::Actor,
+    ledger::Proof,
+};
+
+fn client(place: &Place, app: &App, bank: &DemoBank, ctx: &Context) -> anyhow::Result<BankClient> {
+    let credentials = Credentials {
+        origin: app.config.gateway.public_origin.clone(),
+        ca: place.file("certs/ca.pem"),
+        certificate: bank.certificate.clone(),
+        key: bank.key.clone(),
+    };
+    BankClient::new(&credentials, ctx.clock.clone())
+}
+
+fn text<'a>(json: &'a Value, pointer: &str) -> &'a str {
+    json.pointer(pointer).and_then(Value::as_str).unwrap_or("-")
+}
+
+/// Fen as yuan.
+fn yuan(json: &Value, pointer: &str) -> String {
+    crate::domain::Fen(json.pointer(pointer).and_then(Value::as_i64).unwrap_or_default()).to_string()
+}
+
+/// The walk-through.
+pub(super) async fn walk(
+    ctx: &Context,
+    place: &Place,
+    app: &App,
+    banks: &[DemoBank; 2],
+    city: &[DemoSubject],
+) -> anyhow::Result<()> {
+    let mut out = ctx.out();
+    let subject = city.first().context("no institution of the city is in good standing")?;
+    let bank = client(place, app, &banks[0], ctx)?;
+    writeln!(out, "A bank's day")?;
+
+    let token = bank.token(None).await?;
+    writeln!(
+        out,
+        "  1. {} gets a token over mTLS, bound to its certificate, good for {} s.",
+        banks[0].name, app.config.tokens.lifetime_seconds
+    )?;
+
+    let present = ctx.clock.now().day().month();
+    let wish = json!({
+        "data_from": present.plus(-24), "data_to": present.plus(-1),
+        "uscc": subject.uscc, "codes": [subject.code], "permissions": ["grade", "settlements"], "purposes": ["pre_loan_review"],
+        "product": "医保信用贷", "valid_for_days": 30,
+    });
+    let requested = bank.post(&token, "/v1/consents", &wish).await?.ok()?.json()?;
+    let consent = text(&requested, "/id").to_owned();
+    let early = bank.get(Some(&token), &format!("/v1/consents/{consent}/grade")).await?;
+    writeln!(
+        out,
+        "  2. It asks {} for consent. Before it is granted, reading is refused: {}.",
+        subject.name,
+        refusal(&early)?
+    )?;
+
+    let operator = Actor::operator("demo");
+    app.consents.grant(&consent, &consents::signed(), &operator).await.or_fail()?;
+    let grade = bank.get(Some(&token), &format!("/v1/consents/{consent}/grade")).await?.ok()?;
+    let said = grade.json()?;
+    writeln!(
+        out,
+        "  3. The administrator enters the signed consent. The grade: {} ({}), of {}, good until {}.",
+        text(&said, "/codes/0/grade/name"),
+        text(&said, "/codes/0/grade/code"),
+        text(&said, "/codes/0/period"),
+        text(&said, "/codes/0/valid_until"),
+    )?;
+
+    let settlements = bank.get(Some(&token), &format!("/v1/consents/{consent}/settlements")).await?.ok()?;
+    let said = settlements.json()?;
+    let months = said.get("totals").and_then(Value::as_array).map_or(0, Vec::len);
+    let last = format!("/totals/{}", months.saturating_sub(1));
+    writeln!(
+        out,
+        "  4. Its settlements: {months} months; in {} it was paid {} yuan.",
+        text(&said, &format!("{last}/month")),
+        yuan(&said, &format!("{last}/amounts/paid_fen")),
+    )?;
+
+    evidence(ctx, app, &bank, &token, &settlements).await?;
+
+    let stranger = client(place, app, &banks[1], ctx)?;
+    let other = stranger.token(None).await?;
+    let refused = stranger.get(Some(&other), &format!("/v1/consents/{consent}/grade")).await?;
+    writeln!(
+        out,
+        "  7. {} tries the same consent: {}. It is not even told that there is one.",
+        banks[1].name,
+        refusal(&refused)?
+    )?;
+    let stolen = stranger.get(Some(&token), &format!("/v1/consents/{consent}/grade")).await?;
+    writeln!(out, "     With the first bank's token: {}. Tokens are bound to certificates.", refusal(&stolen)?)?;
+
+    app.consents
+        .revoke(&consent, None, &operator.because(Some("the institution withdrew it".into())))
+        .await
+        .or_fail()?;
+    let ended = bank.get(Some(&token), &format!("/v1/consents/{consent}/grade")).await?;
+    writeln!(out, "  8. The institution withdraws its consent. The very next request: {}.", refusal(&ended)?)?;
+    Ok(())
+}
+
+/// Steps 5 and 6: what the bank can prove years later.
+async fn evidence(ctx: &Context, app: &App, bank: &BankClient, token: &str, kept: &Kept) -> anyhow::Result<()> {
+    let mut out = ctx.out();
+    let jwks = bank.get(None, "/.well-known/jwks.json").await?.ok()?.json()?;
+    let verified = verify_answer(kept, &jwks)?;
+    writeln!(
+        out,
+        "  5. The bank verifies the answer: body, status, request and receipt are what key {} signed at {}.",
+        verified.key_id.get(..8).unwrap_or_default(),
+        verified.signed_at
+    )?;
+    let path = format!("/v1/disclosures/{}/proof", verified.receipt.id);
+    let mut proof = bank.get(Some(token), &path).await?;
+    for _ in 0..100 {
+        if proof.status != http::StatusCode::CONFLICT {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        proof = bank.get(Some(token), &path).await?;
+    }
+    let proof: Proof = serde_json::from_slice(&proof.ok()?.body)?;
+    verify_proof(kept, &verified.receipt, &proof, &jwks)?;
+    writeln!(
+        out,
+        "  6. The disclosure is leaf {} of a log of {}; the bank verifies its place against the signed checkpoint of {}.",
+        proof.leaf_index, proof.tree_size, proof.log
+    )?;
+    let _ = app;
+    Ok(())
+}
+
+/// What a refusal said.
+fn refusal(answer: &Kept) -> anyhow::Result<String> {
+    ensure!(
+        !answer.status.is_success(),
+        "{} {} was answered and should not have been",
+        answer.method,
+        answer.target_uri
+    );
+    let said = answer.json()?;
+    Ok(format!("{} {}", answer.status.as_u16(), text(&said, "/code")))
+}
+
+/// Lines to paste.
+pub(super) fn invite(
+    ctx: &Context,
+    place: &Place,
+    app: &App,
+    banks: &[DemoBank; 2],
+    consents: &DemoConsents,
+) -> anyhow::Result<()> {
+    let origin = &app.config.gateway.public_origin;
+    let quoted = |path: &std::path::Path| format!("'{}'", path.display());
+    let tls = format!(
+        "--cacert {} --cert {} --key {}",
+        quoted(&place.file("certs/ca.pem")),
+        quoted(&banks[0].certificate),
+        quoted(&banks[0].key)
+    );
+    writeln!(
+        ctx.out(),
+        r#"
+The gateway stays up until Ctrl-C. To paste in another terminal:
+
+TOKEN=$(curl -s {tls} {origin}/oauth2/token -d grant_type=client_credentials | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
+curl -s {tls} -H "Authorization: Bearer $TOKEN" {origin}/v1/consents/{active}/grade
+curl -si {tls} -H "Authorization: Bearer $TOKEN" {origin}/v1/consents/{active}/settlements
+curl -s {tls} -H "Authorization: Bearer $TOKEN" {origin}/v1/whoami
+medcredit --config {config} consent revoke {active} --reason 'trying it out'
+curl -s http://{telemetry}/metrics
+
+Everything is listed in {book}."#,
+        active = consents.active,
+        config = quoted(&place.file("gateway.toml")),
+        telemetry = app.config.telemetry.listen,
+        book = place.file("demo.json").display(),
+    )?;
+    Ok(())
+}
