@@ -87,7 +87,7 @@ impl Client {
         self.state == ClientState::Active
     }
 
-    pub(super) fn from_row(row: ClientRow) -> Result<Self, Malformed> {
+    pub(super) fn from_row(row: &ClientRow) -> Result<Self, Malformed> {
         let json = |what: &str, error: serde_json::Error| Malformed(format!("client {}: {what}: {error}", row.id));
         Ok(Self {
             id: row.id.parse()?,

@@ -54,7 +54,7 @@ impl Directory {
         // The number first: a change that comes between the reads is then read again, never missed.
         let mut directory = Self { change: changes::current(db).await?, ..Self::default() };
         for row in clients::list(db).await? {
-            let client = Client::from_row(row).map_err(|error| DbError::corrupt("directory", error.0))?;
+            let client = Client::from_row(&row).map_err(|error| DbError::corrupt("directory", error.0))?;
             let client = Arc::new(client);
             directory.by_id.insert(client.id, client.clone());
             directory.by_identity.insert((client.authority, client.subject.clone()), client);

@@ -60,43 +60,42 @@ pub struct IssuedToken {
 
 /// What is said of a token to the client it belongs to (RFC 7662); of any other nothing but `active: false`.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
-#[serde(untagged)]
-pub enum Introspection {
-    /// It is good.
-    Active {
-        /// Always true.
-        active: bool,
-        /// What it may be used for.
-        scope: String,
-        /// The client.
-        client_id: String,
-        /// Always `Bearer`.
-        token_type: &'static str,
-        /// Expires, in seconds since the epoch.
-        exp: i64,
-        /// Issued at.
-        iat: i64,
-        /// The client.
-        sub: String,
-        /// The audience.
-        aud: String,
-        /// The issuer.
-        iss: String,
-        /// The token's identifier.
-        jti: String,
-        /// The certificate it is bound to.
-        #[schema(value_type = Object)]
-        cnf: Confirmation,
-        /// The consents it is limited to.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        #[schema(value_type = Option<Vec<Object>>)]
-        authorization_details: Option<Vec<ConsentDetail>>,
-    },
-    /// It is not good, not known, or not the caller's.
-    Inactive {
-        /// Always false.
-        active: bool,
-    },
+pub struct Introspection {
+    /// Whether it is good, and the caller's.
+    active: bool,
+    /// What it may be used for, where it is good.
+    #[serde(flatten)]
+    token: Option<ActiveToken>,
+}
+
+/// A good token.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct ActiveToken {
+    /// What it may be used for.
+    scope: String,
+    /// The client.
+    client_id: String,
+    /// Always `Bearer`.
+    token_type: &'static str,
+    /// Expires, in seconds since the epoch.
+    exp: i64,
+    /// Issued at.
+    iat: i64,
+    /// The client.
+    sub: String,
+    /// The audience.
+    aud: String,
+    /// The issuer.
+    iss: String,
+    /// The token's identifier.
+    jti: String,
+    /// The certificate it is bound to.
+    #[schema(value_type = Object)]
+    cnf: Confirmation,
+    /// The consents it is limited to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<Object>>)]
+    authorization_details: Option<Vec<ConsentDetail>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -196,7 +195,7 @@ impl Access {
     /// What the token is good for, to its own client.
     pub async fn introspect(&self, client: &Client, unverified_token: &str) -> Result<Introspection, Failure> {
         let now = self.0.clock.now();
-        let inactive = Introspection::Inactive { active: false };
+        let inactive = Introspection { active: false, token: None };
         let Ok(token) = self.verified(unverified_token, now) else { return Ok(inactive) };
         let claims = token.claims.clone();
         if claims.client_id != client.id || self.0.directory.fresh(now)?.is_revoked(&claims.jti) {
@@ -209,8 +208,7 @@ impl Access {
                 Err(_) => return Ok(inactive),
             }
         }
-        Ok(Introspection::Active {
-            active: true,
+        let token = ActiveToken {
             scope: claims.scope,
             client_id: claims.client_id.to_string(),
             token_type: "Bearer",
@@ -222,7 +220,8 @@ impl Access {
             jti: claims.jti.to_string(),
             cnf: claims.cnf,
             authorization_details: claims.authorization_details,
-        })
+        };
+        Ok(Introspection { active: true, token: Some(token) })
     }
 
     /// Ends a token of this client. One that is unknown, foreign or over is no error (RFC 7009 section 2.2).

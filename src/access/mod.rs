@@ -17,7 +17,7 @@ use std::sync::Arc;
 pub use caller::Caller;
 pub use client::{AuthMethod, Client, ClientKind, ClientState, LimitOverrides, NewClient};
 pub use directory::Directory;
-pub use issue::{Introspection, IssuedToken, TokenRequest};
+pub use issue::{ActiveToken, Introspection, IssuedToken, TokenRequest};
 pub use manage::{list, register, resume, suspend};
 
 use crate::{

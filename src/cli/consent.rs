@@ -59,7 +59,7 @@ enum Action {
 }
 
 #[derive(Debug, Args)]
-#[group(id = "text", required = true, multiple = false, args = ["text", "text_sha256"])]
+#[group(id = "signed_text", required = true, multiple = false, args = ["text", "text_sha256"])]
 struct GrantArgs {
     /// The consent
     id: String,

@@ -66,11 +66,11 @@ impl Consents {
         codes.sort_unstable();
         let mut tx = self.db.begin("consent::request").await?;
         // Under the bank's lock alone, so that parallel requests cannot pass the cap together.
-        tx.lock_banks_exclusive(&[row.client_id.clone()]).await?;
+        tx.lock_banks_exclusive(std::slice::from_ref(&row.client_id)).await?;
         if consents::count_pending(&mut tx, &row.client_id, now).await? >= max_pending {
             return Err(Failure::new(
                 FailureKind::Limited {
-                    retry_after: Duration::from_secs(3600),
+                    retry_after: Duration::from_hours(1),
                     policies: vec!["pending-consents".into()],
                 },
                 "too_many_pending_consents",

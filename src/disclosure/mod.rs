@@ -228,7 +228,7 @@ fn refused(error: RecordError) -> Failure {
     let limited = |code, public: &str, retry_after, policy: &str| {
         Failure::new(FailureKind::Limited { retry_after, policies: vec![policy.to_owned()] }, code, public)
     };
-    let day = std::time::Duration::from_secs(86_400);
+    let day = std::time::Duration::from_hours(24);
     match error {
         RecordError::Stale => {
             Failure::unavailable("state_moving", "what the answer rests on changed twice while it was made")

@@ -38,8 +38,8 @@ struct Security;
 
 impl Modify for Security {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let scopes =
-            Scopes::from_iter(Scope::ALL.iter().map(|scope| (scope.as_str().to_owned(), scope.as_str().to_owned())));
+        let scopes: Scopes =
+            Scope::ALL.iter().map(|scope| (scope.as_str().to_owned(), scope.as_str().to_owned())).collect();
         let flow = Flow::ClientCredentials(ClientCredentials::new("/oauth2/token", scopes));
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("access_token", SecurityScheme::OAuth2(OAuth2::new([flow])));

@@ -103,7 +103,7 @@ impl Limits {
             .clone()
     }
 
-    fn own(&self, policy: &Policy, overrides: &Overrides) -> Policy {
+    fn own(policy: &Policy, overrides: &Overrides) -> Policy {
         match overrides.get(&policy.name).copied().and_then(NonZeroU32::new) {
             Some(quota) => Policy { quota, ..policy.clone() },
             None => policy.clone(),
@@ -112,7 +112,7 @@ impl Limits {
 
     /// The policies that apply to a client with these overrides.
     pub fn policies(&self, overrides: &Overrides) -> Vec<Policy> {
-        self.policies.iter().map(|policy| self.own(policy, overrides)).collect()
+        self.policies.iter().map(|policy| Self::own(policy, overrides)).collect()
     }
 
     /// Counts a request of a client. Every policy is asked, so that the fields tell the whole; the request is admitted

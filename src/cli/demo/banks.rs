@@ -52,17 +52,16 @@ fn is_good(path: &std::path::Path, clock: &dyn Clock) -> bool {
 pub(super) async fn ensure_authority(place: &Place, custody: &Custody) -> anyhow::Result<AuthorityId> {
     let known = partners::list(custody).await?;
     let own = known.into_iter().find(|authority| authority.kind == "own" && authority.removed_at.is_none());
-    let (id, certificate) = match own {
-        Some(own) => (own.id, own.certificate),
-        None => {
-            let made = own::init(
-                custody,
-                "development",
-                &particulars("Medcredit development authority (synthetic)", "Medcredit demonstration"),
-            )
-            .await?;
-            (made.id, made.certificate)
-        }
+    let (id, certificate) = if let Some(own) = own {
+        (own.id, own.certificate)
+    } else {
+        let made = own::init(
+            custody,
+            "development",
+            &particulars("Medcredit development authority (synthetic)", "Medcredit demonstration"),
+        )
+        .await?;
+        (made.id, made.certificate)
     };
     files::write_public(&place.file("certs/ca.pem"), files::to_pem("CERTIFICATE", &certificate).as_bytes())?;
     Ok(id)
@@ -120,22 +119,21 @@ async fn ensure_bank(
     let facts = CertificateFacts::read(&files::read_item("CERTIFICATE", &certificate)?)?;
     let clients = access::list(&custody.db).await.or_fail()?;
     let known = clients.iter().find(|client| client.authority == authority && client.subject == facts.subject);
-    let id = match known {
-        Some(client) => client.id,
-        None => {
-            let new = NewClient {
-                name: name.into(),
-                kind: ClientKind::Bank,
-                authority,
-                subject: facts.subject,
-                auth_methods: vec![AuthMethod::TlsClientAuth],
-                jwks: None,
-                scopes: Scope::ALL.to_vec(),
-                limits: LimitOverrides::default(),
-                max_pending: 100,
-            };
-            access::register(&custody.db, &*custody.clock, &*custody.entropy, "demo", &new).await.or_fail()?
-        }
+    let id = if let Some(client) = known {
+        client.id
+    } else {
+        let new = NewClient {
+            name: name.into(),
+            kind: ClientKind::Bank,
+            authority,
+            subject: facts.subject,
+            auth_methods: vec![AuthMethod::TlsClientAuth],
+            jwks: None,
+            scopes: Scope::ALL.to_vec(),
+            limits: LimitOverrides::default(),
+            max_pending: 100,
+        };
+        access::register(&custody.db, &*custody.clock, &*custody.entropy, "demo", &new).await.or_fail()?
     };
     Ok(DemoBank { name: name.into(), id, certificate, key })
 }

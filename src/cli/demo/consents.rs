@@ -78,33 +78,25 @@ pub(super) async fn ensure_consents(
         room.grant(&id, &signed(), &operator).await.or_fail()?;
         Ok(id)
     };
-    let active = match find(ConsentState::Active) {
-        Some(id) => id,
-        None => grant(&app.consents).await?,
-    };
-    let pending = match find(ConsentState::Pending) {
-        Some(id) => id,
-        None => request(&app.consents).await?.id.to_string(),
-    };
-    let expired = match find(ConsentState::Expired) {
-        Some(id) => id,
+    let active = if let Some(id) = find(ConsentState::Active) { id } else { grant(&app.consents).await? };
+    let pending =
+        if let Some(id) = find(ConsentState::Pending) { id } else { request(&app.consents).await?.id.to_string() };
+    let expired = if let Some(id) = find(ConsentState::Expired) {
+        id
+    } else {
         // Granted a hundred days ago, by a clock set back: it ended by itself since.
-        None => {
-            let past = ManualClock::new(now.minus(Duration::from_hours(24 * 100)));
-            let kinds = Arc::new(Kinds::built_in()?);
-            let room =
-                Consents::open(app.db.clone(), past, ctx.entropy.clone(), kinds, app::consent_policy(&app.config));
-            grant(&room).await?
-        }
+        let past = ManualClock::new(now.minus(Duration::from_hours(24 * 100)));
+        let kinds = Arc::new(Kinds::built_in()?);
+        let room = Consents::open(app.db.clone(), past, ctx.entropy.clone(), kinds, app::consent_policy(&app.config));
+        grant(&room).await?
     };
-    let revoked = match find(ConsentState::Revoked) {
-        Some(id) => id,
-        None => {
-            let id = grant(&app.consents).await?;
-            let actor = Actor::operator("demo").because(Some("the institution withdrew it".into()));
-            app.consents.revoke(&id, None, &actor).await.or_fail()?;
-            id
-        }
+    let revoked = if let Some(id) = find(ConsentState::Revoked) {
+        id
+    } else {
+        let id = grant(&app.consents).await?;
+        let actor = Actor::operator("demo").because(Some("the institution withdrew it".into()));
+        app.consents.revoke(&id, None, &actor).await.or_fail()?;
+        id
     };
     Ok(DemoConsents { active, pending, expired, revoked })
 }

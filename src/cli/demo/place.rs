@@ -77,6 +77,8 @@ key_file = "certs/server.key"
 listen = "127.0.0.1:{telemetry}"
 
 [ledger]
+# Without the port, which may be another one tomorrow: the log stays the same.
+host = "localhost"
 checkpoint_file = "checkpoint"
 
 [log]
