@@ -15,6 +15,7 @@ use std::{
     time::Duration,
 };
 
+use super::DbError;
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Executor, FromRow, PgPool, Postgres, Sqlite, SqlitePool,
     postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow},
@@ -22,112 +23,6 @@ use sqlx::{
         SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
     },
 };
-
-/// A failure of the database, told apart as far as callers act on it.
-#[derive(Debug, thiserror::Error)]
-pub enum DbError {
-    /// A named constraint refused the change.
-    #[error("{operation}: constraint {constraint} refused the change")]
-    Constraint {
-        /// The transaction's name.
-        operation: &'static str,
-        /// The constraint (PostgreSQL) or the `table.column` list (SQLite).
-        constraint: String,
-    },
-    /// Another transaction was in the way; the same one may succeed when tried again.
-    #[error("{operation}: another transaction was in the way")]
-    Contention {
-        /// The transaction's name.
-        operation: &'static str,
-    },
-    /// A value read back is not what its column promises.
-    #[error("{operation}: {what}")]
-    Corrupt {
-        /// The transaction's name.
-        operation: &'static str,
-        /// What does not fit.
-        what: String,
-    },
-    /// The commit was sent and its outcome is unknown.
-    #[error("{operation}: the outcome of the commit is not known")]
-    CommitUnknown {
-        /// The transaction's name.
-        operation: &'static str,
-        /// The driver's error.
-        #[source]
-        source: sqlx::Error,
-    },
-    /// Anything else.
-    #[error("{operation}")]
-    Engine {
-        /// The transaction's name.
-        operation: &'static str,
-        /// The driver's error.
-        #[source]
-        source: sqlx::Error,
-    },
-    /// The database cannot be used as configured.
-    #[error("{0}")]
-    Setup(String),
-}
-
-impl DbError {
-    fn of(operation: &'static str, source: sqlx::Error) -> Self {
-        let error = Self::sort(operation, source);
-        let kind = match &error {
-            Self::Contention { .. } => "contention",
-            Self::Constraint { .. } => "constraint",
-            _ => "engine",
-        };
-        metrics::counter!("medcredit_store_errors_total", "operation" => operation, "kind" => kind).increment(1);
-        error
-    }
-
-    fn sort(operation: &'static str, source: sqlx::Error) -> Self {
-        // Whoever holds the connections holds them for a transaction.
-        if matches!(source, sqlx::Error::PoolTimedOut) {
-            return Self::Contention { operation };
-        }
-        if let sqlx::Error::Database(error) = &source {
-            // 40001 serialization, 40P01 deadlock, 55P03 lock timeout; 5 and 517 are SQLITE_BUSY and BUSY_SNAPSHOT.
-            if matches!(error.code().as_deref(), Some("40001" | "40P01" | "55P03" | "5" | "517" | "261")) {
-                return Self::Contention { operation };
-            }
-            if error.is_unique_violation() || error.is_foreign_key_violation() || error.is_check_violation() {
-                let constraint = error.constraint().map_or_else(|| error.message().to_owned(), str::to_owned);
-                return Self::Constraint { operation, constraint };
-            }
-        }
-        Self::Engine { operation, source }
-    }
-
-    /// Whether the same transaction may succeed when tried again.
-    pub const fn is_contention(&self) -> bool {
-        matches!(self, Self::Contention { .. })
-    }
-
-    /// Whether a uniqueness or reference rule refused the change.
-    pub const fn is_constraint(&self) -> bool {
-        matches!(self, Self::Constraint { .. })
-    }
-
-    /// A value read back that is not what its column promises.
-    pub fn corrupt(operation: &'static str, what: impl Into<String>) -> Self {
-        Self::Corrupt { operation, what: what.into() }
-    }
-}
-
-impl From<DbError> for crate::domain::Failure {
-    fn from(error: DbError) -> Self {
-        let mut context = error.to_string();
-        let mut source = std::error::Error::source(&error);
-        while let Some(cause) = source {
-            context = format!("{context}: {cause}");
-            source = cause.source();
-        }
-        Self::unavailable("store_unavailable", context)
-    }
-}
 
 /// Which engine a store runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -306,6 +201,10 @@ enum Pools {
 #[derive(Debug, Clone)]
 pub struct Db(Arc<Pools>);
 
+/// An import touches pages all over a table: 64 MiB hold most of them, and a checkpoint every 32 MiB of log writes each
+/// once for many changes. Measured on a million rows ordered by month, which is the worst order.
+const BULK_TUNING: &str = " PRAGMA bulk.cache_size=-65536; PRAGMA wal_autocheckpoint=8192;";
+
 /// How long a writer waits for SQLite's lock, and a statement for a PostgreSQL lock.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
 
@@ -368,10 +267,7 @@ impl Db {
             .foreign_keys(true)
             .busy_timeout(LOCK_WAIT)
             .disable_statement_logging();
-        // An import touches pages all over a table: 64 MiB hold most of them, and a checkpoint every 32 MiB of log writes
-        // each once for many changes. Measured on a million rows ordered by month, which is the worst order.
-        const TUNING: &str = " PRAGMA bulk.cache_size=-65536; PRAGMA wal_autocheckpoint=8192;";
-        let bulk = attaching(nameless, 1, TUNING).await.map_err(setup)?;
+        let bulk = attaching(nameless, 1, BULK_TUNING).await.map_err(setup)?;
         let read = attaching(options(&core_path).create_if_missing(false).pragma("query_only", "ON"), 8, "")
             .await
             .map_err(setup)?;

@@ -1,8 +1,8 @@
 //! Whether the database keeps what it says it has committed (I1): its settings, its standbys, and its clock.
 
 use super::{
-    args,
-    db::{Db, DbError, Engine, record},
+    DbError, args,
+    db::{Db, Engine, record},
 };
 use crate::domain::Timestamp;
 

@@ -3,7 +3,10 @@
 //! The role that migrates owns the tables. The role that serves cannot change or remove what the ledger holds, even if
 //! the process is taken over: it has no such right, and the triggers would refuse it too.
 
-use super::db::{Db, DbError, Engine};
+use super::{
+    DbError,
+    db::{Db, Engine},
+};
 
 /// Rows come and are never changed.
 const APPEND: &str = "SELECT, INSERT";

@@ -1,8 +1,8 @@
 //! Brings a database to the schema this build knows: paired files, forward only, each applied once and in one transaction.
 
 use super::{
-    args,
-    db::{Db, DbError, Engine, record},
+    DbError, args,
+    db::{Db, Engine, record},
 };
 use crate::domain::Clock;
 

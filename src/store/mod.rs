@@ -12,6 +12,7 @@ pub mod consents;
 pub mod crypter;
 mod db;
 pub mod durability;
+mod error;
 mod exclusive;
 pub mod grants;
 pub mod imports;
@@ -26,6 +27,7 @@ pub mod subjects;
 pub mod tokens;
 
 pub use crypter::{Crypter, CrypterError, Place};
-pub use db::{Arg, Db, DbError, Engine, Read, Record, Tx};
+pub use db::{Arg, Db, Engine, Read, Record, Tx};
 pub(crate) use db::{args, record};
+pub use error::DbError;
 pub use exclusive::Exclusive;

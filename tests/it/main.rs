@@ -1,5 +1,10 @@
 //! Tests through the front door: one binary, one module per matter.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+#![expect(
+    clippy::pedantic,
+    clippy::type_complexity,
+    reason = "a test is read for what it says; its idiom may be plain"
+)]
 #![expect(unreachable_pub, reason = "a test binary exports nothing; `pub` here says what other modules may use")]
 
 mod support;

@@ -226,7 +226,7 @@ impl Door {
 /// An HTTP/2 client that sees every frame's meaning.
 pub struct H2 {
     /// Sends requests.
-    pub send: h2::client::SendRequest<bytes::Bytes>,
+    pub send: h2::client::SendRequest<Bytes>,
     /// How the connection ended.
     pub ended: JoinHandle<Result<(), String>>,
 }

@@ -9,7 +9,7 @@ use medcredit::{
     config::Config,
     consent::{Actor, Consent, Grant, NewConsent},
     domain::{
-        ManualClock, Month,
+        Month,
         ids::{AuthorityId, ClientId},
         permission::{Permission, Purpose, Scope},
     },
@@ -66,9 +66,9 @@ pub struct TestApp {
     /// Where banks connect.
     pub origin: String,
     roots: RootCertStore,
-    directory: tempfile::TempDir,
+    _directory: tempfile::TempDir,
     custody: Custody,
-    running: Running,
+    _running: Running,
 }
 
 /// A bank with its certificate.
@@ -78,8 +78,6 @@ pub struct Bank {
     pub id: ClientId,
     /// The certificate's DER.
     pub certificate: Vec<u8>,
-    /// Its private key, PKCS#8.
-    pub key: Vec<u8>,
     /// Its connection.
     pub http: reqwest::Client,
     origin: String,
@@ -151,17 +149,7 @@ impl TestApp {
         city(&store, &directory, crypter).await;
         let app = App::open(config, store.db.clone(), store.clock.clone(), store.entropy.clone()).await.unwrap();
         let running = Running::listen(app.clone(), socket).unwrap();
-        Self { store, app, authority: ca.id, origin, roots, directory, custody, running }
-    }
-
-    /// The clock.
-    pub fn clock(&self) -> &ManualClock {
-        &self.store.clock
-    }
-
-    /// Where its files are.
-    pub fn directory(&self) -> &std::path::Path {
-        self.directory.path()
+        Self { store, app, authority: ca.id, origin, roots, _directory: directory, custody, _running: running }
     }
 
     /// What keys and certificates are administered with.
@@ -222,7 +210,7 @@ impl TestApp {
         let id =
             access::register(&self.store.db, &*self.store.clock, &*self.store.entropy, "tester", &new).await.unwrap();
         self.app.catch_up().await.unwrap();
-        Bank { id, http: self.connect(&certificate, &key), certificate, key, origin: self.origin.clone() }
+        Bank { id, http: self.connect(&certificate, &key), certificate, origin: self.origin.clone() }
     }
 
     /// What a bank asks for when a test does not say otherwise.
@@ -260,12 +248,6 @@ impl TestApp {
         let mut tx = self.store.db.begin("test").await.unwrap();
         tx.execute(statement, args).await.unwrap();
         tx.commit().await.unwrap();
-    }
-
-    /// Stops the gateway as an operator would.
-    pub async fn stop(self) -> TestStore {
-        self.running.stop().await;
-        self.store
     }
 }
 

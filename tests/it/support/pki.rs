@@ -242,7 +242,7 @@ pub enum Refusal {
     /// In the handshake.
     Handshake(rustls::Error),
     /// After it.
-    Identity(IdentityError),
+    Identity(#[expect(dead_code, reason = "read when it is printed")] IdentityError),
 }
 
 fn pump(write: impl FnOnce(&mut Vec<u8>) -> usize, mut read: impl FnMut(&mut &[u8]) -> usize) {
