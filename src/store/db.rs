@@ -201,8 +201,8 @@ enum Pools {
 #[derive(Debug, Clone)]
 pub struct Db(Arc<Pools>);
 
-/// An import touches pages all over a table: 64 MiB hold most of them, and a checkpoint every 32 MiB of log writes each
-/// once for many changes. Measured on a million rows ordered by month, which is the worst order.
+/// For the writer of bulk tables: an import in the order of months touches pages all over a table. 64 MiB hold most of
+/// what one transaction touches, and a checkpoint every 32 MiB of log writes a page once for several changes.
 const BULK_TUNING: &str = " PRAGMA bulk.cache_size=-65536; PRAGMA wal_autocheckpoint=8192;";
 
 /// How long a writer waits for SQLite's lock, and a statement for a PostgreSQL lock.

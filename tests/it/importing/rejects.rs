@@ -217,3 +217,14 @@ fn the_report_stands_beside_the_file_or_where_it_is_wanted() {
         assert_eq!(report.findings.into_iter().collect::<Vec<_>>(), [("date_malformed", 1)]);
     });
 }
+
+#[test]
+fn the_operators_page_explains_every_code_and_names_every_column() {
+    let page = include_str!("../../../docs/IMPORT.md");
+    for code in Code::ALL {
+        assert!(page.contains(&format!("| `{}` | ", code.as_str())), "{}", code.as_str());
+    }
+    for template in Template::ALL {
+        assert!(page.contains(&format!("| `{template}` | `{}` |", template.columns().join(", "))), "{template}");
+    }
+}
