@@ -91,10 +91,8 @@ fn render(_: &HeaderMap, refusal: Refusal) -> Response<Body> {
     response
 }
 
-fn router(seen: Arc<Seen>) -> Router {
-    let hidden = Arc::clone(&seen);
-    let wait = Arc::clone(&seen);
-    let count = Arc::clone(&seen);
+fn router(seen: &Arc<Seen>) -> Router {
+    let (hidden, wait, count) = (Arc::clone(seen), Arc::clone(seen), Arc::clone(seen));
     Router::new()
         .route("/", get(|| async { "ok" }))
         .route("/echo", post(|body: Bytes| async move { body }))
@@ -167,7 +165,7 @@ impl Door {
         let seen = Arc::new(Seen::default());
         let listener = PartnerListener { settings, live: live.clone(), clock: clock.clone(), render: Arc::new(render) };
         let (stop, stopped) = oneshot::channel::<()>();
-        let service = router(seen.clone());
+        let service = router(&seen);
         let task = tokio::spawn(listener.serve(socket, service, async {
             let _ = stopped.await;
         }));

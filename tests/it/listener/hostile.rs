@@ -196,7 +196,7 @@ fn a_header_that_is_too_large_is_refused() {
         let (door, bank) = open(settings()).await;
         let large = format!("GET / HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n", "x".repeat(20_000));
         assert_eq!(status(&door.say(Some(&bank), &large).await.unwrap()), 431);
-        let many: String = (0..1000).map(|number| format!("x-{number}: 1\r\n")).collect();
+        let many = "x-many: 1\r\n".repeat(1000);
         let answer = door.say(Some(&bank), &format!("GET / HTTP/1.1\r\nhost: a\r\n{many}\r\n")).await.unwrap();
         assert_eq!(status(&answer), 431);
         let h2 = door.h2(&bank).await;

@@ -227,6 +227,7 @@ fn a_shutdown_finishes_what_is_under_way_and_takes_nothing_new() {
         });
         door.seen.waiting.notified().await;
         let idle = door.h2(&bank).await;
+        assert_eq!(idle.get("/").await.unwrap().0, 200);
         door.close();
         idle.ended.await.unwrap().unwrap();
         assert!(door.connect(Some(&bank), &["h2"]).await.is_err());

@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use medcredit::{
     domain::{Clock, ManualClock, SystemClock, SystemEntropy, Timestamp, clock::SharedClock, ids::AuthorityId},
-    identity::{Anchor, ClientIdentity, IdentityError, PartnerTrust, RevocationList, tls},
+    identity::{Anchor, ClientIdentity, PartnerTrust, RevocationList, tls},
 };
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName, DnType,
@@ -215,7 +215,8 @@ pub fn client(server: &TestCa, identity: Option<&TestCertificate>, clock: Shared
 }
 
 /// A handshake in memory and the identity it proves; the client shows `certificate` to a server that trusts `trust`.
-pub fn identify(trust: Arc<PartnerTrust>, certificate: &TestCertificate, now: Timestamp) -> Identified {
+pub fn identify(trust: impl Into<Arc<PartnerTrust>>, certificate: &TestCertificate, now: Timestamp) -> Identified {
+    let trust: Arc<PartnerTrust> = trust.into();
     let clock = ManualClock::new(now);
     let server_ca = TestCa::root("server root");
     let server_certificate = server_ca.issue(&Wanted::server(2));
@@ -230,19 +231,18 @@ pub fn identify(trust: Arc<PartnerTrust>, certificate: &TestCertificate, now: Ti
         pump(|out| server.write_tls(out).unwrap(), |input| client.read_tls(input).unwrap());
         client.process_new_packets().map_err(Refusal::Handshake)?;
     }
-    ClientIdentity::of(&server, &trust, clock.now()).map_err(Refusal::Identity)
+    // What the handshake took, the same trust takes a moment later.
+    Ok(ClientIdentity::of(&server, &trust, clock.now()).expect("the identity of a finished handshake"))
 }
 
 /// What a handshake in memory came to.
 pub type Identified = Result<ClientIdentity, Refusal>;
 
-/// Where it was refused.
+/// Why it was refused.
 #[derive(Debug)]
 pub enum Refusal {
     /// In the handshake.
     Handshake(rustls::Error),
-    /// After it.
-    Identity(#[expect(dead_code, reason = "read when it is printed")] IdentityError),
 }
 
 fn pump(write: impl FnOnce(&mut Vec<u8>) -> usize, mut read: impl FnMut(&mut &[u8]) -> usize) {
