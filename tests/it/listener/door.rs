@@ -230,6 +230,15 @@ pub struct H2 {
 }
 
 impl H2 {
+    /// Waits for the connection's end, which must not be for an error of the client's. The client may still be writing
+    /// when the server has said everything and gone: that is no error of anybody.
+    pub async fn ends(self) {
+        let ended = tokio::time::timeout(Duration::from_secs(10), self.ended).await.expect("it ends").unwrap();
+        if let Err(error) = ended {
+            assert!(error.contains("broken pipe") || error.contains("connection reset"), "{error}");
+        }
+    }
+
     /// Asks for a page; status and text.
     pub async fn get(&self, path: &str) -> Result<(u16, String), h2::Error> {
         let mut send = self.send.clone().ready().await?;

@@ -37,7 +37,7 @@ fn a_certificate_revoked_while_http_2_is_open_ends_the_connection() {
         if let Ok((status, text)) = leaked.get("/").await {
             assert_eq!((status, text.as_str()), (401, "certificate_refused"));
         }
-        leaked.ended.await.unwrap().unwrap();
+        leaked.ends().await;
         assert_eq!(other.get("/").await.unwrap().0, 200);
         assert_eq!(door.seen.handled.load(Ordering::SeqCst), 3, "the refused request reached nobody");
     });
@@ -72,17 +72,17 @@ fn an_idle_connection_ends_when_its_certificate_or_list_does() {
         let revoked = door.h2(&bank).await;
         assert_eq!(revoked.get("/").await.unwrap().0, 200);
         door.trust(trust(2, anchors(&[7])));
-        revoked.ended.await.unwrap().unwrap();
+        revoked.ends().await;
         door.trust(trust(3, anchors(&[])));
         let removed = door.h2(&bank).await;
         assert_eq!(removed.get("/").await.unwrap().0, 200);
         door.trust(trust(4, Vec::new()));
-        removed.ended.await.unwrap().unwrap();
+        removed.ends().await;
         door.trust(trust(5, anchors(&[])));
         let stale = door.h2(&bank).await;
         assert_eq!(stale.get("/").await.unwrap().0, 200);
         door.clock.advance(DAY * 8);
-        stale.ended.await.unwrap().unwrap();
+        stale.ends().await;
     });
 }
 
@@ -184,7 +184,7 @@ fn a_connection_that_is_old_ends_gracefully() {
         assert!(refused);
         door.seen.go_on.notify_one();
         assert_eq!(asking.await.unwrap().unwrap(), (200, "waited".into()));
-        Arc::into_inner(h2).unwrap().ended.await.unwrap().unwrap();
+        Arc::into_inner(h2).unwrap().ends().await;
         // HTTP/1.1 says that it is going to close.
         let mut connection = door.connect(Some(&bank), &["http/1.1"]).await.unwrap();
         connection.write_all(b"GET /wait HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
@@ -206,7 +206,7 @@ fn an_idle_connection_is_closed() {
         let bank = ca.bank("bank-a", 7);
         let h2 = door.h2(&bank).await;
         assert_eq!(h2.get("/").await.unwrap().0, 200);
-        h2.ended.await.unwrap().unwrap();
+        h2.ends().await;
         let mut connection = door.connect(Some(&bank), &["http/1.1"]).await.unwrap();
         connection.write_all(ASK).await.unwrap();
         assert_eq!(status(&read_to_end(&mut connection).await.unwrap()), 200);
@@ -229,7 +229,7 @@ fn a_shutdown_finishes_what_is_under_way_and_takes_nothing_new() {
         let idle = door.h2(&bank).await;
         assert_eq!(idle.get("/").await.unwrap().0, 200);
         door.close();
-        idle.ended.await.unwrap().unwrap();
+        idle.ends().await;
         assert!(door.connect(Some(&bank), &["h2"]).await.is_err());
         door.seen.go_on.notify_one();
         assert_eq!(asking.await.unwrap().unwrap(), (200, "waited".into()));
