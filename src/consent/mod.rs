@@ -8,12 +8,14 @@
 mod grant;
 mod model;
 mod permit;
+mod receipt;
 mod request;
 mod transition;
 
 pub use grant::{Amendment, Grant};
 pub use model::{Consent, ConsentEvent, ConsentState};
 pub use permit::{Ask, ConsentPermit};
+pub use receipt::{RECEIPT_TYPE, Receipt};
 pub use request::NewConsent;
 pub use transition::Actor;
 

@@ -108,6 +108,7 @@ impl Disclosures {
     pub(super) async fn read_grade(&self, permit: &ConsentPermit) -> Result<Content, Failure> {
         let consent = permit.consent();
         let (publication, assessments) = self.0.grades.current(&consent.codes, permit.at().day()).await?;
+        super::require_entity(consent, &assessments)?;
         let subjects = assessments.iter().map(|of| (of.subject_code.clone(), of.subject_version)).collect();
         let mut total = GradeTotal { codes: assessments.len(), ..GradeTotal::default() };
         let codes: Vec<CodeGrade> = assessments.into_iter().map(view).collect();

@@ -14,12 +14,12 @@ pub use settlements::{Amounts, CodeSettlements, SettlementMonth, SettlementTotal
 
 use crate::{
     access::{Access, Caller},
-    consent::{Ask, ConsentPermit, Consents},
+    consent::{Ask, Consent, ConsentPermit, Consents},
     domain::{
         Failure, FailureKind, Month, Timestamp, clock::SharedClock, ids::DisclosureId, permission::Permission,
         rng::SharedEntropy,
     },
-    grading::{GoodStanding, Grades},
+    grading::{CurrentAssessment, GoodStanding, Grades},
     identity::keyset::LiveKeys,
     ledger::{Budget, Disclosed, DisclosureFacts, Draft, Heads, Receipt, RecordError, Recorder},
     store::Db,
@@ -221,6 +221,17 @@ impl Disclosures {
         let budget = Budget { max_fetches: consent.max_fetches, per_day: consent.daily_budget, day: at.day() };
         Ok(Draft { heads, budget, entry, opening, answer })
     }
+}
+
+/// Refuses when a covered code has passed to another legal entity since: what that one allows is not in this consent.
+fn require_entity(consent: &Consent, assessments: &[CurrentAssessment]) -> Result<(), Failure> {
+    if assessments.iter().all(|of| of.uscc.as_deref() == Some(consent.uscc.as_str())) {
+        return Ok(());
+    }
+    Err(Failure::forbidden(
+        "entity_changed",
+        "A code the consent covers belongs to another legal entity now; a new consent is needed.",
+    ))
 }
 
 /// What a caller is told of an append that did not happen.

@@ -173,6 +173,7 @@ impl Disclosures {
         let consent = permit.consent();
         let (from, to) = permit.months().unwrap_or((consent.data_from, consent.data_to));
         let (publication, assessments) = self.0.grades.current(&consent.codes, permit.at().day()).await?;
+        super::require_entity(consent, &assessments)?;
         // Standing is judged on each fetch: a later downgrade stops new data (domain 0.5), and nobody is told why.
         let available: Vec<String> = assessments
             .iter()

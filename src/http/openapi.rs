@@ -20,6 +20,7 @@ use crate::domain::permission::Scope;
         oauth::metadata::authorization_server, oauth::metadata::protected_resource, oauth::metadata::jwks,
         bank::whoami::whoami, bank::schemes::schemes,
         bank::consents::request, bank::consents::list, bank::consents::show, bank::consents::revoke,
+        bank::receipt::receipt,
         bank::data::grade, bank::data::settlements,
         bank::proofs::proof, bank::proofs::checkpoint,
     ),

@@ -21,6 +21,8 @@ mod ledger;
 mod listener;
 mod logs;
 mod oauth;
+mod openapi;
+mod problems;
 mod readme;
 mod scoring;
 mod storage;

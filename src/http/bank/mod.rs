@@ -6,6 +6,7 @@
 pub mod consents;
 pub mod data;
 pub mod proofs;
+pub mod receipt;
 pub mod schemes;
 pub mod whoami;
 
@@ -30,6 +31,7 @@ pub fn router() -> Router<Arc<App>> {
         .route("/v1/schemes", get(schemes::schemes))
         .route("/v1/consents", get(consents::list).post(consents::request))
         .route("/v1/consents/{id}", get(consents::show).delete(consents::revoke))
+        .route("/v1/consents/{id}/receipt", get(receipt::receipt))
         .route("/v1/consents/{id}/grade", disclosing(data::grade))
         .route("/v1/consents/{id}/settlements", disclosing(data::settlements))
         .route("/v1/disclosures/{id}/proof", get(proofs::proof))

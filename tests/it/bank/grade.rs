@@ -201,4 +201,17 @@ both_engines! {
         let reply = bank.get(&token, &Bank::data(&ours, "grade")).await;
         assert_eq!(reply.json["codes"][1]["status"], "expired");
     }
+
+    /// A bank whose consent names an entity that a code has left (a sole trader turned company, a merger).
+    async fn ends_for_codes_that_pass_to_another_entity(store: TestStore) {
+        let app = TestApp::start(store).await;
+        let bank = app.bank("Bank A").await;
+        let consent = app.consent(&bank, |_| {}).await;
+        let token = bank.token().await;
+        let sql = "UPDATE subjects SET uscc = $2, version = version + 1 WHERE code = $1";
+        app.sql(sql, vec![CLINIC.into(), crate::support::app::OTHER_ENTITY.into()]).await;
+        for what in ["grade", "settlements"] {
+            assert_eq!(bank.get(&token, &Bank::data(&consent, what)).await.refusal(), (403, "entity_changed"));
+        }
+    }
 }

@@ -116,4 +116,33 @@ both_engines! {
         let reply = bank.get(&bank.token().await, &Bank::data(&old, "grade")).await;
         assert_eq!(reply.refusal(), (403, "consent_not_active"));
     }
+
+    /// A bank that keeps the receipt, and verifies it without the gateway (C8).
+    async fn the_receipt_is_the_record_signed(store: TestStore) {
+        let app = TestApp::start(store).await;
+        let (bank, other) = (app.bank("Bank A").await, app.bank("Bank B").await);
+        let consent = app.consent(&bank, |wish| wish.max_fetches = Some(5)).await;
+        app.app.consents.revoke(&consent.id.to_string(), None, &Actor::operator("tester").because(Some("a secret reason".into()))).await.unwrap();
+        let token = bank.token().await;
+        let reply = bank.get(&token, &Bank::data(&consent, "receipt")).await;
+        assert_eq!((reply.status, reply.headers["content-type"].as_str()), (200, "application/jose"));
+        let jws = String::from_utf8(reply.bytes).unwrap();
+        let (message, signature) = jws.rsplit_once('.').unwrap();
+        let decode = |text: &str| data_encoding::BASE64URL_NOPAD.decode(text.as_bytes()).unwrap();
+        let keys = app.app.keys.load();
+        let key = keys.answer.public_key();
+        medcredit::identity::suite::verify(key.suite(), key.der(), message.as_bytes(), &decode(signature)).unwrap();
+        let (header, payload) = message.split_once('.').unwrap();
+        let header: serde_json::Value = serde_json::from_slice(&decode(header)).unwrap();
+        assert_eq!((&header["typ"], &header["kid"]), (&"consent-receipt+jwt".into(), &key.key_id().into()));
+        let record: serde_json::Value = serde_json::from_slice(&decode(payload)).unwrap();
+        assert_eq!((&record["record_id"], &record["state"]), (&consent.id.to_string().into(), &"revoked".into()));
+        assert_eq!(record["recipient"]["client_id"], bank.id.to_string());
+        assert_eq!(record["notice"]["sha256"], "ab".repeat(32));
+        let events: Vec<_> = record["events"].as_array().unwrap().iter().map(|event| event["event"].as_str().unwrap()).collect();
+        assert_eq!(events, ["requested", "granted", "revoked"]);
+        assert!(!record.to_string().contains("tester"), "who acted inside the bureau is not told");
+        let theirs = other.get(&other.token().await, &Bank::data(&consent, "receipt")).await;
+        assert_eq!(theirs.refusal(), (404, "consent_not_found"));
+    }
 }

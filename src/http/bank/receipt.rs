@@ -1,0 +1,52 @@
+//! `GET /v1/consents/{id}/receipt`.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Path, State},
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, header};
+
+use crate::{
+    app::App,
+    consent::RECEIPT_TYPE,
+    domain::Failure,
+    http::{
+        extract::{Authorized, scope},
+        problem::{Problem, ProblemDocument},
+    },
+    identity::token::sign_jwt,
+};
+
+/// The signed receipt of a consent.
+///
+/// A JWS (RFC 7515, compact) of the consent's record as it stands, its history included, after ISO/IEC TS 27560. Keep it:
+/// it is verified with the published answer-signing key, without the gateway.
+#[utoipa::path(
+    get, path = "/v1/consents/{id}/receipt", tag = "consents",
+    params(("id" = String, Path, description = "The consent")),
+    security(("access_token" = ["consents:read"])),
+    responses(
+        (status = 200, description = "A compact JWS", body = String, content_type = "application/jose"),
+        (status = 401, description = "The caller is not proved", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 403, description = "The token lacks the scope", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 404, description = "No such consent of this bank", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 429, description = "Too often", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 503, description = "Not safely possible now", body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
+pub async fn receipt(
+    State(app): State<Arc<App>>,
+    authorized: Authorized<scope::ConsentsRead>,
+    id: Result<Path<String>, axum::extract::rejection::PathRejection>,
+) -> Result<Response, Problem> {
+    let id = id.map(|path| path.0).unwrap_or_default();
+    let client = authorized.caller.client();
+    let consent = app.consents.get(client.id, &id).await?;
+    let receipt = app.consents.receipt(&consent, &client.name, app.config.gateway.issuer()).await?;
+    let keys = app.keys.load();
+    let signed = sign_jwt(RECEIPT_TYPE, &receipt, &*keys.answer)
+        .map_err(|error| Failure::unavailable("signing_unavailable", error.to_string()))?;
+    Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/jose"))], signed).into_response())
+}

@@ -1,0 +1,100 @@
+//! The committed OpenAPI document, the routes, and who is refused at each of them.
+
+use serde_json::Value;
+
+use crate::support::{app::TestApp, both_engines};
+
+/// Operations that need no token: documents, and what is known of the caller by its certificate alone.
+const WITHOUT_TOKEN: &[&str] = &[
+    "get /.well-known/jwks.json",
+    "get /.well-known/oauth-authorization-server",
+    "get /.well-known/oauth-protected-resource",
+    "get /v1/ledger/checkpoint",
+    "get /v1/schemes",
+    "get /v1/whoami",
+    "post /oauth2/introspect",
+    "post /oauth2/revoke",
+    "post /oauth2/token",
+];
+
+/// Operations that answer whoever connects with a certificate that is trusted.
+const WITHOUT_CLIENT: &[&str] = &[
+    "get /.well-known/jwks.json",
+    "get /.well-known/oauth-authorization-server",
+    "get /.well-known/oauth-protected-resource",
+];
+
+fn document() -> Value {
+    serde_json::from_str(&medcredit::http::openapi::partner().unwrap()).unwrap()
+}
+
+fn operations() -> Vec<(String, String)> {
+    let document = document();
+    let paths = document["paths"].as_object().unwrap();
+    paths
+        .iter()
+        .flat_map(|(path, item)| item.as_object().unwrap().keys().map(move |method| (method.clone(), path.clone())))
+        .collect()
+}
+
+#[test]
+fn the_committed_document_is_what_the_code_says() {
+    let committed = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/bank.v1.json")).unwrap();
+    let made = medcredit::http::openapi::partner().unwrap();
+    assert!(committed == made, "run `medcredit openapi > openapi/bank.v1.json` and review the difference");
+}
+
+#[test]
+fn every_route_is_documented() {
+    let mut routes: Vec<String> = Vec::new();
+    for file in ["src/http/bank/mod.rs", "src/http/oauth/mod.rs"] {
+        let text = std::fs::read_to_string(format!("{}/{file}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        routes.extend(text.split(".route(").skip(1).map(|rest| rest.split('"').nth(1).unwrap().to_owned()));
+    }
+    routes.sort();
+    let mut documented: Vec<String> = document()["paths"].as_object().unwrap().keys().cloned().collect();
+    documented.sort();
+    assert_eq!(routes, documented);
+}
+
+both_engines! {
+    /// Somebody whose certificate is trusted and belongs to no client; a bank without a token, with a bad one, and with one
+    /// that lacks the scope: at every operation.
+    async fn no_operation_escapes_its_caller(store: TestStore) {
+        let app = TestApp::start_with(store, "[limits]\nauthentication_failures = { quota = 1000, window_seconds = 1 }").await;
+        let bank = app.bank_with("Bank A", |new| new.scopes = vec![medcredit::domain::permission::Scope::ScorecardRead]).await;
+        let token = bank.token().await;
+        let (certificate, key) = app.certificate("Nobody").await;
+        let mut nobody = bank.clone();
+        nobody.http = app.connect(&certificate, &key);
+        for (method, path) in operations() {
+            let operation = format!("{method} {path}");
+            let url = bank.url(&path.replace("{id}", "con_nonsense"));
+            let method: http::Method = method.to_uppercase().parse().unwrap();
+            let form = path.starts_with("/oauth2/");
+            let request = |of: &crate::support::app::Bank, token: Option<&str>| {
+                let mut request = of.http.request(method.clone(), &url);
+                if form {
+                    request = request.header("content-type", "application/x-www-form-urlencoded").body("grant_type=client_credentials&token=x");
+                } else if method == http::Method::POST {
+                    request = request.json(&serde_json::json!({}));
+                }
+                match token {
+                    Some(token) => request.bearer_auth(token),
+                    None => request,
+                }
+            };
+            let stranger = nobody.send(request(&nobody, Some(&token))).await;
+            if WITHOUT_CLIENT.contains(&operation.as_str()) {
+                assert_eq!(stranger.status, 200, "{operation}");
+            } else {
+                assert_eq!(stranger.status, 401, "{operation}: {:?}", stranger.json);
+            }
+            if !WITHOUT_TOKEN.contains(&operation.as_str()) {
+                assert_eq!(bank.send(request(&bank, None)).await.refusal(), (401, "token_required"), "{operation}");
+                assert_eq!(bank.send(request(&bank, Some("nonsense"))).await.refusal(), (401, "invalid_token"), "{operation}");
+                assert_eq!(bank.send(request(&bank, Some(&token))).await.refusal(), (403, "insufficient_scope"), "{operation}");
+            }
+        }
+    }
+}

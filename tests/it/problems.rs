@@ -1,0 +1,51 @@
+//! docs/ERRORS.md: every code the gateway can answer with is explained there.
+
+use std::{collections::BTreeSet, path::Path};
+
+fn sources(folder: &Path, out: &mut Vec<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, out);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            out.push(std::fs::read_to_string(&path).unwrap());
+        }
+    }
+}
+
+/// The string literal of a call that is its code: the first of that shape, the second where a field's name comes before.
+fn code_after(rest: &str, behind_a_field: bool) -> Option<&str> {
+    let call = rest.split(';').next().unwrap_or(rest);
+    let shape = |text: &&str| text.len() > 4 && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    let mut codes = call.split('"').skip(1).step_by(2).filter(|text| shape(text) && text.contains('_'));
+    let first = codes.next();
+    if behind_a_field { codes.next().or(first) } else { first }
+}
+
+#[test]
+fn every_code_is_explained() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut texts = Vec::new();
+    for room in ["access", "consent", "disclosure", "limits", "http", "domain"] {
+        sources(&root.join("src").join(room), &mut texts);
+    }
+    let mut codes = BTreeSet::new();
+    for text in &texts {
+        for call in [
+            "Failure::new(",
+            "Failure::forbidden(",
+            "Failure::not_found(",
+            "Failure::unavailable(",
+            "Failure::invalid(",
+            "Problem::transport(",
+        ] {
+            for rest in text.split(call).skip(1) {
+                codes.extend(code_after(rest, call == "Failure::invalid(").map(str::to_owned));
+            }
+        }
+    }
+    assert!(codes.len() > 25, "the codes were not found: {codes:?}");
+    let page = std::fs::read_to_string(root.join("docs/ERRORS.md")).unwrap();
+    let missing: Vec<_> = codes.iter().filter(|code| !page.contains(&format!("`{code}`"))).collect();
+    assert!(missing.is_empty(), "docs/ERRORS.md does not explain {missing:?}");
+}
