@@ -2,7 +2,7 @@
 //!
 //! What holds here: a run reads one set of accepted imports and says by digests what it read, by which model, and what
 //! came of it (I5); its results are seen by nobody outside until [`Rounds::publish`] puts them in force, in one
-//! transaction with the end of the round before. [`current`] tells the five answers that a grade question can have
+//! transaction with the end of the round before. [`current()`] tells the five answers that a grade question can have
 //! apart, from one statement, so that a reader sees the old round or the new one and never a mixture.
 //!
 //! Not known here: who asks, and whether they may.
