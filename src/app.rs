@@ -1,6 +1,12 @@
 //! The wiring: configuration, store, clock, randomness and rooms, made once. Tests build the same.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use tokio::{sync::watch, task::JoinSet};
@@ -20,7 +26,7 @@ use crate::{
     },
     ledger::{Faults, LogKeys, Recorder, RecorderOptions, Sealer, SealerOptions},
     limits::{Limits, Policy},
-    store::{Db, DbError, tokens},
+    store::{Db, DbError, changes, tokens},
 };
 
 /// How often a gateway asks for changes: four times in the second it may be behind (I3).
@@ -75,6 +81,8 @@ pub struct App {
     /// Seals the ledger.
     pub sealer: Arc<Sealer>,
     custody: Custody,
+    /// The change number at which the keys were read.
+    keys_at: AtomicI64,
 }
 
 /// The consent room's bounds, as configured.
@@ -182,17 +190,24 @@ impl App {
             recorder,
             sealer: Arc::new(sealer),
             custody,
+            // Of no change: the first look reads the keys again.
+            keys_at: AtomicI64::new(0),
             config,
         }))
     }
 
     /// Learns of what other processes changed. While this fails for a second, nobody is answered (I3).
     pub async fn catch_up(&self) -> Result<(), Failure> {
-        if self.access.catch_up().await? {
+        // Keys before the directory: as long as the keyring cannot be read, the directory is not confirmed either, and a
+        // revoked key signs and verifies for no more than the second a gateway may be behind.
+        let change = changes::current(&self.db).await?;
+        if self.keys_at.load(Ordering::SeqCst) != change {
             let keyring = Keyring::load(&self.custody).await.map_err(|error| Failure::internal(error.to_string()))?;
             let keys = key_set(&keyring).map_err(|error| Failure::internal(error.to_string()))?;
             self.keys.store(Arc::new(keys));
+            self.keys_at.store(change, Ordering::SeqCst);
         }
+        self.access.catch_up().await?;
         self.reloader
             .refresh()
             .await

@@ -37,6 +37,8 @@ impl Running {
         health.require("trust", move || {
             live.fresh(clock.now()).map(|_| ()).ok_or_else(|| "certificates may be out of date".into())
         });
+        let sealer = app.sealer.clone();
+        health.require("ledger", move || sealer.problem().map_or(Ok(()), Err));
         let mut running = Self::listen(app, socket)?;
         running.background = Some((stop, background));
         Ok(running)
