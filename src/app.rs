@@ -34,6 +34,9 @@ const POLL: Duration = Duration::from_millis(250);
 /// How often it tidies up after time.
 const TIDY: Duration = Duration::from_secs(30);
 
+/// How long what has expired is still remembered. A security invariant (I3, K3): longer than clocks of gateways differ.
+const FORGETTING: Duration = Duration::from_mins(5);
+
 /// The gateway could not be put together.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
@@ -207,21 +210,20 @@ impl App {
             self.keys.store(Arc::new(keys));
             self.keys_at.store(change, Ordering::SeqCst);
         }
+        // Trust before the directory too: nobody is judged by a new epoch and an old trust.
+        self.reloader.refresh().await.map_err(|error| Failure::unavailable("state_unknown", error.to_string()))?;
         self.access.catch_up().await?;
-        self.reloader
-            .refresh()
-            .await
-            .map(|_| ())
-            .map_err(|error| Failure::unavailable("state_unknown", error.to_string()))
+        Ok(())
     }
 
     /// What time alone brings: expiries written down, harmless rows and whole quotas forgotten.
     pub async fn tidy(&self) -> Result<(), Failure> {
         self.limits.tidy();
-        let ended = self.consents.record_expiries().await?;
         let mut tx = self.db.begin("app::tidy").await?;
-        let forgotten = tokens::forget_expired(&mut tx, self.clock.now()).await?;
+        // Not at once: another gateway's clock may be behind, and there the token is still good.
+        let forgotten = tokens::forget_expired(&mut tx, self.clock.now().minus(FORGETTING)).await?;
         tx.commit().await?;
+        let ended = self.consents.record_expiries().await?;
         if ended > 0 || forgotten > 0 {
             tracing::info!(count = ended, rows = forgotten, "tidied up after time");
         }

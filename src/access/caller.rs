@@ -10,7 +10,7 @@ use crate::{
     domain::{Failure, FailureKind, Timestamp, ids::ClientId, permission::Scope},
     identity::{
         certificate::ClientIdentity,
-        token::{AccessClaims, ConsentDetail, verify_access_token},
+        token::{AccessClaims, ConsentDetail, TokenRefusal, claimed_client, verify_access_token},
     },
     store::consents,
 };
@@ -95,6 +95,32 @@ impl TokenCache {
     }
 }
 
+/// A caller that was not proved.
+#[derive(Debug, Clone)]
+pub struct Refused {
+    /// What it is told.
+    pub failure: Failure,
+    /// Whether the token was really issued to this client and has merely ended. It is told so at `whoami`, and it is no
+    /// failure of authentication: tokens end in the ordinary course of things.
+    pub ended: bool,
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Self {
+        Self { failure, ended: false }
+    }
+}
+
+impl From<crate::store::DbError> for Refused {
+    fn from(error: crate::store::DbError) -> Self {
+        Failure::from(error).into()
+    }
+}
+
+fn ended(context: impl Into<String>) -> Refused {
+    Refused { failure: invalid_token(context), ended: true }
+}
+
 /// The one thing a refused token is told; why is for the log.
 pub(super) fn invalid_token(context: impl Into<String>) -> Failure {
     Failure::new(
@@ -108,23 +134,20 @@ pub(super) fn invalid_token(context: impl Into<String>) -> Failure {
 impl Access {
     /// Proves who is calling: the connection's certificate belongs to an active client, and the token was issued to that
     /// client, for that certificate, and has not ended (K2, K7, K8, T5).
-    pub async fn authenticate(&self, identity: &ClientIdentity, unverified_token: &str) -> Result<Caller, Failure> {
+    pub async fn authenticate(&self, identity: &ClientIdentity, unverified_token: &str) -> Result<Caller, Refused> {
         let now = self.0.clock.now();
         let directory = self.0.directory.fresh(now)?;
         let client = directory
             .by_identity(identity.authority(), identity.subject())
             .filter(|client| client.is_active())
             .ok_or_else(|| invalid_token("the certificate belongs to no active client"))?;
-        let token = self.verified(unverified_token, now)?;
+        let token = self.verified(client.id, unverified_token, now)?;
         let claims = &token.claims;
-        if claims.client_id != client.id {
-            return Err(invalid_token("the token was issued to another client"));
-        }
         if claims.cnf.x5t_s256 != identity.thumbprint() {
-            return Err(invalid_token("the token is bound to another certificate"));
+            return Err(invalid_token("the token is bound to another certificate").into());
         }
         if directory.is_revoked(&claims.jti) {
-            return Err(invalid_token("the token was revoked"));
+            return Err(ended("the token was revoked"));
         }
         if let Some(details) = &claims.authorization_details {
             self.require_standing(client.id, details, now).await?;
@@ -141,12 +164,17 @@ impl Access {
             .client(&caller.client.id)
             .filter(|client| client.is_active())
             .ok_or_else(|| invalid_token("the client was suspended while it was answered"))?;
+        if client.epoch != caller.client.epoch {
+            // Its certificate, a token or the client itself was ended. The next request is proved from the beginning; this
+            // one was begun before, and is not answered after (I3).
+            return Err(Failure::unavailable("state_moving", "the client's epoch was raised while it was answered"));
+        }
         let claims = &caller.token.claims;
         if directory.is_revoked(&claims.jti) || claims.exp <= now.seconds() {
             return Err(invalid_token("the token ended while it was answered"));
         }
         if let Some(details) = &claims.authorization_details {
-            self.require_standing(client.id, details, now).await?;
+            self.require_standing(client.id, details, now).await.map_err(|refused| refused.failure)?;
         }
         Ok(Caller { client: client.clone(), ..caller.clone() })
     }
@@ -167,21 +195,38 @@ impl Access {
             })
     }
 
-    /// Signature and claims, from memory where they were checked before; time and key again in any case.
-    pub(super) fn verified(&self, unverified_token: &str, now: Timestamp) -> Result<Arc<VerifiedToken>, Failure> {
+    /// Signature and claims of a client's own token, from memory where they were checked before; time and key again in any
+    /// case.
+    pub(super) fn verified(
+        &self,
+        client: ClientId,
+        unverified_token: &str,
+        now: Timestamp,
+    ) -> Result<Arc<VerifiedToken>, Refused> {
+        let foreign = || Refused::from(invalid_token("the token was issued to another client"));
         let hash = sha256(unverified_token.as_bytes());
         let keys = self.0.keys.load();
         if let Some(token) = self.0.tokens.get(&hash) {
+            if token.claims.client_id != client {
+                return Err(foreign());
+            }
             if token.claims.exp <= now.seconds() {
-                return Err(invalid_token("the token has expired"));
+                return Err(ended("the token has expired"));
             }
             if !keys.verification.contains(&token.kid) {
-                return Err(invalid_token("the key that signed the token was withdrawn"));
+                return Err(ended("the key that signed the token was withdrawn"));
             }
             return Ok(token);
         }
-        let (claims, kid) = verify_access_token(unverified_token, &keys.verification, &self.0.policy.expected, now)
-            .map_err(|refusal| invalid_token(refusal.to_string()))?;
+        let verified = verify_access_token(unverified_token, &keys.verification, &self.0.policy.expected, now);
+        let (claims, kid) = verified.map_err(|refusal| match refusal {
+            // Time is looked at last: the signature, issuer and audience were right.
+            TokenRefusal::Expired if claimed_client(unverified_token) == Some(client) => ended(refusal.to_string()),
+            _ => invalid_token(refusal.to_string()).into(),
+        })?;
+        if claims.client_id != client {
+            return Err(foreign());
+        }
         let scopes = claims.scope.split(' ').filter_map(|scope| scope.parse().ok()).collect();
         let token = Arc::new(VerifiedToken { claims, kid, scopes });
         self.0.tokens.put(hash, token.clone(), now);
@@ -194,7 +239,7 @@ impl Access {
         client: ClientId,
         details: &[ConsentDetail],
         now: Timestamp,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Refused> {
         let ids: Vec<String> = details.iter().map(|detail| detail.identifier.to_string()).collect();
         let rows = consents::standings(&self.0.db, &ids).await?;
         let client = client.to_string();
@@ -211,7 +256,7 @@ impl Access {
         if details.iter().all(stands) {
             return Ok(());
         }
-        Err(invalid_token("a consent the token is limited to has changed or ended"))
+        Err(ended("a consent the token is limited to has changed or ended"))
     }
 }
 

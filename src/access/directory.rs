@@ -88,14 +88,13 @@ impl Live {
         self.snapshot.load_full()
     }
 
+    /// Reads again what is known. It does not confirm: only the watcher does, once keys and trust are known too.
     pub(super) async fn reload(&self, db: &Db, clock: &dyn Clock) -> Result<(), DbError> {
-        let asked_at = clock.now();
         let directory = Directory::read(db, clock).await?;
         // Two reloads may overlap: the older must not replace the newer.
         self.snapshot.rcu(|present| {
             if present.change > directory.change { present.clone() } else { Arc::new(directory.clone_shallow()) }
         });
-        self.confirm(asked_at);
         Ok(())
     }
 
@@ -105,17 +104,22 @@ impl Live {
             self.confirm(asked_at);
             return Ok(false);
         }
-        self.reload(db, clock).await.map(|()| true)
+        self.reload(db, clock).await?;
+        self.confirm(asked_at);
+        Ok(true)
     }
 
     /// Notes that the snapshot was still the newest at this instant.
     pub(super) fn confirm(&self, asked_at: Timestamp) {
-        self.confirmed_at.fetch_max(asked_at.micros(), Ordering::SeqCst);
+        // Stored, not the larger kept: a clock set back must not make the past look fresh.
+        self.confirmed_at.store(asked_at.micros(), Ordering::SeqCst);
     }
 
     /// The snapshot, or a refusal when it may be out of date.
     pub(super) fn fresh(&self, now: Timestamp) -> Result<Arc<Directory>, Failure> {
-        let age = now.since(Timestamp::from_micros(self.confirmed_at.load(Ordering::SeqCst)));
+        let confirmed = Timestamp::from_micros(self.confirmed_at.load(Ordering::SeqCst));
+        // Either way: a confirmation from the future is of a clock that was wrong.
+        let age = now.since(confirmed).max(confirmed.since(now));
         if age > MAX_AGE {
             return Err(Failure::unavailable(
                 "state_unknown",

@@ -165,7 +165,8 @@ impl Access {
         if let Some(other) = requested.iter().find(|detail| detail.kind != CONSENT_DETAIL_TYPE) {
             return Err(refuse(format!("The type {:?} is not known; it is {CONSENT_DETAIL_TYPE}.", other.kind)));
         }
-        let ids: Vec<String> = requested.iter().map(|detail| detail.identifier.clone()).collect();
+        let known = |detail: &RequestedDetail| detail.identifier.parse::<ConsentId>().ok().map(|id| id.to_string());
+        let ids: Vec<String> = requested.iter().filter_map(known).collect();
         let rows = consents::standings(&self.0.db, &ids).await?;
         let own = client.id.to_string();
         requested
@@ -196,15 +197,15 @@ impl Access {
     pub async fn introspect(&self, client: &Client, unverified_token: &str) -> Result<Introspection, Failure> {
         let now = self.0.clock.now();
         let inactive = Introspection { active: false, token: None };
-        let Ok(token) = self.verified(unverified_token, now) else { return Ok(inactive) };
+        let Ok(token) = self.verified(client.id, unverified_token, now) else { return Ok(inactive) };
         let claims = token.claims.clone();
-        if claims.client_id != client.id || self.0.directory.fresh(now)?.is_revoked(&claims.jti) {
+        if self.0.directory.fresh(now)?.is_revoked(&claims.jti) {
             return Ok(inactive);
         }
         if let Some(details) = &claims.authorization_details {
             match self.require_standing(client.id, details, now).await {
                 Ok(()) => {}
-                Err(failure) if failure.retryable() => return Err(failure),
+                Err(refused) if refused.failure.retryable() => return Err(refused.failure),
                 Err(_) => return Ok(inactive),
             }
         }
@@ -227,11 +228,8 @@ impl Access {
     /// Ends a token of this client. One that is unknown, foreign or over is no error (RFC 7009 section 2.2).
     pub async fn revoke(&self, client: &Client, unverified_token: &str) -> Result<(), Failure> {
         let now = self.0.clock.now();
-        let Ok(token) = self.verified(unverified_token, now) else { return Ok(()) };
+        let Ok(token) = self.verified(client.id, unverified_token, now) else { return Ok(()) };
         let claims = &token.claims;
-        if claims.client_id != client.id {
-            return Ok(());
-        }
         let id = client.id.to_string();
         let mut tx = self.0.db.begin("access::revoke_token").await?;
         // What is under way under this token is committed before, or looked at again (I2, I3).

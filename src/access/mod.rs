@@ -14,7 +14,7 @@ mod manage;
 
 use std::sync::Arc;
 
-pub use caller::Caller;
+pub use caller::{Caller, Refused};
 pub use client::{AuthMethod, Client, ClientKind, ClientState, LimitOverrides, NewClient};
 pub use directory::Directory;
 pub use issue::{ActiveToken, Introspection, IssuedToken, TokenRequest};

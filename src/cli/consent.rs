@@ -59,12 +59,11 @@ enum Action {
 }
 
 #[derive(Debug, Args)]
-#[group(id = "signed_text", required = true, multiple = false, args = ["text", "text_sha256"])]
 struct GrantArgs {
     /// The consent
     id: String,
     /// The signed text: its SHA-256 is kept, the text is not
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", required_unless_present = "text_sha256", conflicts_with = "text_sha256")]
     text: Option<PathBuf>,
     /// The signed text's SHA-256, hex
     #[arg(long, value_name = "HEX")]

@@ -199,22 +199,18 @@ impl Consents {
     /// and the ledger complete.
     pub async fn record_expiries(&self) -> Result<usize, Failure> {
         let due = consents::due(&self.db, self.clock.now()).await?;
+        let (mut written, mut failed) = (0, None);
         for id in &due {
-            match self
-                .transition_one(Step {
-                    id,
-                    owner: None,
-                    event: ConsentEvent::Expired,
-                    actor: &Actor::clock(),
-                    change: &|_| {},
-                })
-                .await
-            {
+            let actor = Actor::clock();
+            let step = Step { id, owner: None, event: ConsentEvent::Expired, actor: &actor, change: &|_| {} };
+            match self.transition_one(step).await {
+                Ok(_) => written += 1,
                 // Another gateway wrote it first.
-                Ok(_) | Err(Failure { kind: FailureKind::Conflict, .. }) => {}
-                Err(failure) => return Err(failure),
+                Err(Failure { kind: FailureKind::Conflict, .. }) => {}
+                // One that cannot be written must not keep the others from it.
+                Err(failure) => failed = Some(failure),
             }
         }
-        Ok(due.len())
+        failed.map_or(Ok(written), Err)
     }
 }

@@ -20,7 +20,13 @@ pub use request::NewConsent;
 pub use transition::Actor;
 
 use crate::{
-    domain::{Failure, clock::SharedClock, codes::Kinds, ids::ClientId, rng::SharedEntropy},
+    domain::{
+        Failure,
+        clock::SharedClock,
+        codes::Kinds,
+        ids::{ClientId, ConsentId},
+        rng::SharedEntropy,
+    },
     store::{Db, consents},
 };
 use std::sync::Arc;
@@ -63,15 +69,24 @@ impl Consents {
 
     /// A consent of this client.
     pub async fn get(&self, client: ClientId, id: &str) -> Result<Consent, Failure> {
-        let consent = self.get_any(id).await?;
-        if consent.client == client { Ok(consent) } else { Err(not_found()) }
+        let row = self.find(id).await?;
+        // Before anything more is read: a foreign id takes the same steps as an unknown one.
+        let row = row.filter(|row| row.client_id == client.to_string()).ok_or_else(not_found)?;
+        let codes = consents::codes(&self.db, &row.id).await?;
+        Ok(Consent::from_row(row, codes)?)
+    }
+
+    /// The row of an id as it was written by whoever asks. A malformed one is looked up too, under an id that nobody has,
+    /// so that it takes the same time as an unknown one and no engine sees what it cannot hold.
+    async fn find(&self, unverified_id: &str) -> Result<Option<consents::ConsentRow>, Failure> {
+        let id = unverified_id.parse::<ConsentId>().map_or_else(|_| "con_none".to_owned(), |id| id.to_string());
+        Ok(consents::find(&self.db, &id).await?)
     }
 
     /// A consent, whoever it was given to: for operators.
     pub async fn get_any(&self, id: &str) -> Result<Consent, Failure> {
-        // A malformed id is looked up too, so that it takes the same time as an unknown one.
-        let row = consents::find(&self.db, id).await?.ok_or_else(not_found)?;
-        let codes = consents::codes(&self.db, id).await?;
+        let row = self.find(id).await?.ok_or_else(not_found)?;
+        let codes = consents::codes(&self.db, &row.id).await?;
         Ok(Consent::from_row(row, codes)?)
     }
 

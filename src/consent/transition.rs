@@ -6,7 +6,7 @@ use super::{Consent, ConsentEvent, ConsentState, Consents, not_found};
 use crate::{
     domain::{
         Failure, FailureKind, Timestamp,
-        ids::{ClientId, EntryId},
+        ids::{ClientId, ConsentId, EntryId},
     },
     ledger::{self, ConsentFacts},
     store::{DbError, Tx, changes, consents},
@@ -108,16 +108,18 @@ impl Consents {
     }
 
     async fn apply(&self, tx: &mut Tx, step: &Step<'_>) -> Result<Consent, Attempt> {
-        let row = consents::find_in(tx, step.id).await?.ok_or_else(not_found)?;
+        let id: ConsentId = step.id.parse().map_err(|_| not_found())?;
+        let id = id.to_string();
+        let row = consents::find_in(tx, &id).await?.ok_or_else(not_found)?;
+        if step.owner.is_some_and(|owner| owner.to_string() != row.client_id) {
+            return Err(not_found().into());
+        }
         // Answers under way for this bank are committed before this transition, or see it (I2). The row is read again
         // under the lock: on PostgreSQL another transition may have come between.
         tx.lock_banks_exclusive(std::slice::from_ref(&row.client_id)).await?;
-        let row = consents::find_in(tx, step.id).await?.ok_or_else(not_found)?;
-        let codes = consents::codes_in(tx, step.id).await?;
+        let row = consents::find_in(tx, &id).await?.ok_or_else(not_found)?;
+        let codes = consents::codes_in(tx, &id).await?;
         let before = Consent::from_row(row, codes)?;
-        if step.owner.is_some_and(|owner| owner != before.client) {
-            return Err(not_found().into());
-        }
         let now = self.clock.now();
         let judged = if step.event == ConsentEvent::Expired { before.state } else { before.state_at(now) };
         let state = judged.after(step.event).ok_or_else(|| impossible(&before, step.event, now))?;

@@ -72,7 +72,7 @@ impl FromRequestParts<Arc<App>> for Connected {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
         let Peer(peer) = <Peer as FromRequestParts<Arc<App>>>::from_request_parts(parts, app).await?;
         let thumbprint = peer.identity().thumbprint().to_owned();
-        app.limits.may_authenticate(&thumbprint)?;
+        // Not paused by failed tokens: the certificate alone proves it, and a leaked token must be revocable at any time.
         let client = app.access.client_of(peer.identity()).inspect_err(|failure| {
             if failure.kind == FailureKind::Unauthenticated {
                 app.limits.note_failure(&thumbprint);
@@ -158,15 +158,12 @@ impl<S: Needs> FromRequestParts<Arc<App>> for Authorized<S> {
         let Peer(peer) = <Peer as FromRequestParts<Arc<App>>>::from_request_parts(parts, app).await?;
         let thumbprint = peer.identity().thumbprint();
         app.limits.may_authenticate(thumbprint)?;
-        let authenticated = match bearer(parts) {
-            Ok(token) => app.access.authenticate(peer.identity(), token).await,
-            Err(failure) => Err(failure),
-        };
-        let caller = authenticated.map_err(|failure| {
-            if failure.kind == FailureKind::Unauthenticated {
+        let token = bearer(parts).map_err(|failure| challenge(app, failure, None))?;
+        let caller = app.access.authenticate(peer.identity(), token).await.map_err(|refused| {
+            if refused.failure.kind == FailureKind::Unauthenticated && !refused.ended {
                 app.limits.note_failure(thumbprint);
             }
-            challenge(app, failure, None)
+            challenge(app, refused.failure, None)
         })?;
         count(app, parts, caller.client())?;
         caller.require(S::SCOPE).map_err(|failure| challenge(app, failure, Some(S::SCOPE)))?;

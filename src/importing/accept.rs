@@ -44,7 +44,12 @@ impl Stager<'_> {
         }
         imports::accept(&mut tx, seq, self.counts(), now).await?;
         changes::raise(&mut tx).await?;
-        if !pages.is_empty() {
+        let revised = self.report.template == Template::Settlements;
+        if revised {
+            // A month that was read before is not the present one any more.
+            runs::raise_publication(&mut tx).await?;
+        }
+        if revised || !pages.is_empty() {
             // Answers under way are recorded before this, or rendered again with the subjects as they are now. Taken last,
             // so that they wait for the commit only.
             let banks = runs::banks(&mut tx).await?;

@@ -11,6 +11,7 @@ use crate::{
     consent::{Actor, Consent, ConsentState, NewConsent},
     domain::{
         Failure, Month, Timestamp,
+        ids::ConsentId,
         permission::{Permission, Purpose},
     },
     http::{
@@ -69,9 +70,6 @@ pub struct ConsentView {
     version: i64,
     /// Where it stands now.
     status: ConsentState,
-    /// Why, where there is something to say.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status_reason: Option<String>,
     /// The legal entity.
     #[schema(example = "91330302MA2AB3C47J")]
     uscc: String,
@@ -155,7 +153,6 @@ async fn view(app: &App, consent: &Consent) -> Result<ConsentView, Failure> {
         id: consent.id.to_string(),
         version: consent.version,
         status,
-        status_reason: consent.status_reason.clone(),
         uscc: consent.uscc.clone(),
         codes: consent.codes.clone(),
         permissions: consent.permissions.clone(),
@@ -250,6 +247,14 @@ pub async fn list(
     let limit = query.limit.unwrap_or(50);
     if !(1..=200).contains(&limit) {
         return Err(Failure::invalid("limit", "invalid_request", "Between 1 and 200.").into());
+    }
+    if query.after.as_ref().is_some_and(|after| after.parse::<ConsentId>().is_err()) {
+        return Err(Failure::invalid(
+            "after",
+            "invalid_request",
+            "It is the id of a consent, from `next` of the page before.",
+        )
+        .into());
     }
     let mut found = app.consents.list(authorized.caller.id(), query.after.as_deref(), limit + 1).await?;
     let page = usize::try_from(limit).unwrap_or(usize::MAX);

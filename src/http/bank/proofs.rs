@@ -10,7 +10,7 @@ use http::{HeaderValue, StatusCode, header};
 
 use crate::{
     app::App,
-    domain::{Failure, FailureKind},
+    domain::{Failure, FailureKind, ids::DisclosureId},
     http::{
         extract::{Authorized, Connected, Reply, scope},
         problem::{Problem, ProblemDocument},
@@ -42,6 +42,7 @@ pub async fn proof(
 ) -> Result<Reply<Proof>, Problem> {
     let id = id.map(|path| path.0).unwrap_or_default();
     let client = authorized.caller.id().to_string();
+    let id = id.parse::<DisclosureId>().map_or_else(|_| "dis_none".to_owned(), |id| id.to_string());
     match ledger::prove(&app.db, &id, Some(&client)).await.map_err(Failure::from)? {
         Some(Found::Sealed(proof)) => Ok(Reply(StatusCode::OK, *proof)),
         Some(Found::Waiting) => {

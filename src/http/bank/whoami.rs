@@ -7,6 +7,7 @@ use http::StatusCode;
 use serde::Serialize;
 
 use crate::{
+    access::Refused,
     app::App,
     domain::Timestamp,
     http::{
@@ -147,11 +148,12 @@ pub async fn whoami(
                     .map(|detail| detail.identifier.to_string())
                     .collect(),
             },
-            Err(failure) if failure.retryable() => return Err(failure.into()),
-            Err(failure) => TokenView {
+            Err(refused) if refused.failure.retryable() => return Err(refused.failure.into()),
+            Err(Refused { failure, ended }) => TokenView {
                 present: true,
                 valid: false,
-                problem: Some(failure.context.unwrap_or(failure.public)),
+                // Of a token that is not this client's own nothing is told (K13).
+                problem: Some(if ended { failure.context.unwrap_or(failure.public) } else { failure.public }),
                 scopes: vec![],
                 expires_at: None,
                 consents: vec![],
