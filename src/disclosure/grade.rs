@@ -50,7 +50,7 @@ pub struct CodeGrade {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub not_rated_reason: Option<NotRatedReason>,
-    /// The grade; with `graded`, `expired` (the last one) and `under_objection` (the one objected to).
+    /// The grade; only with `graded`. One that has expired or is objected to is not told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grade: Option<GradeView>,
     /// The half-year assessed.
