@@ -49,3 +49,13 @@ fn every_code_is_explained() {
     let missing: Vec<_> = codes.iter().filter(|code| !page.contains(&format!("`{code}`"))).collect();
     assert!(missing.is_empty(), "docs/ERRORS.md does not explain {missing:?}");
 }
+
+#[test]
+fn every_code_is_explained_once() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/ERRORS.md")).unwrap();
+    let mut seen = BTreeSet::new();
+    for line in page.lines().filter(|line| line.starts_with("| `")) {
+        let code = line.split('`').nth(1).unwrap();
+        assert!(seen.insert(code), "{code} stands twice");
+    }
+}
