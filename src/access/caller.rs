@@ -62,12 +62,16 @@ impl Caller {
         self.token.claims.authorization_details.as_deref()
     }
 
-    /// Refuses a token that was not issued for this scope (K16).
-    pub fn require(&self, scope: Scope) -> Result<(), Failure> {
-        if self.token.scopes.contains(&scope) {
+    /// Refuses a token that was issued for none of these scopes (K16).
+    pub fn require(&self, one_of: &[Scope]) -> Result<(), Failure> {
+        if one_of.iter().any(|scope| self.token.scopes.contains(scope)) {
             return Ok(());
         }
-        Err(Failure::forbidden("insufficient_scope", format!("This needs a token with the scope {scope}.")))
+        let scopes: Vec<_> = one_of.iter().map(|scope| scope.as_str()).collect();
+        Err(Failure::forbidden(
+            "insufficient_scope",
+            format!("This needs a token with the scope {}.", scopes.join(" or ")),
+        ))
     }
 }
 

@@ -15,8 +15,8 @@ use crate::{
 pub struct Ask<'a> {
     /// The consent in the path, as written there.
     pub unverified_consent: &'a str,
-    /// What is to be read.
-    pub permission: Permission,
+    /// What is to be read. Several where parts of an answer may be left out: one of them must be allowed.
+    pub permissions: &'a [Permission],
     /// What for; may be left out where the consent has one purpose.
     pub purpose: Option<&'a str>,
     /// The months to be read, where there are any; an end that is not named is the consent's.
@@ -29,7 +29,7 @@ pub struct Ask<'a> {
 #[derive(Debug, Clone)]
 pub struct ConsentPermit {
     consent: Consent,
-    permission: Permission,
+    permissions: Vec<Permission>,
     purpose: Purpose,
     months: Option<(Month, Month)>,
     at: Timestamp,
@@ -46,9 +46,9 @@ impl ConsentPermit {
         self.consent.id
     }
 
-    /// What may be read.
-    pub const fn permission(&self) -> Permission {
-        self.permission
+    /// What may be read: of what was asked for, all that the consent allows.
+    pub fn permissions(&self) -> &[Permission] {
+        &self.permissions
     }
 
     /// What for.
@@ -85,10 +85,13 @@ impl Consents {
         if state != ConsentState::Active {
             return Err(Failure::forbidden("consent_not_active", format!("The consent is {state}.")));
         }
-        if !consent.permissions.contains(&ask.permission) {
+        let permissions: Vec<_> =
+            ask.permissions.iter().copied().filter(|asked| consent.permissions.contains(asked)).collect();
+        if permissions.is_empty() {
+            let asked: Vec<_> = ask.permissions.iter().map(|asked| asked.as_str()).collect();
             return Err(Failure::forbidden(
                 "permission_not_granted",
-                format!("The consent does not allow to read {}.", ask.permission),
+                format!("The consent does not allow to read {}.", asked.join(", ")),
             ));
         }
         let purpose = purpose(&consent, ask.purpose)?;
@@ -96,7 +99,7 @@ impl Consents {
             Some(ends) => Some(months(&consent, ends)?),
             None => None,
         };
-        Ok(ConsentPermit { permission: ask.permission, purpose, months, at: now, consent })
+        Ok(ConsentPermit { permissions, purpose, months, at: now, consent })
     }
 }
 

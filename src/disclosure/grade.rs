@@ -10,7 +10,7 @@ use crate::{
     domain::{
         Day, Failure, HalfYear,
         grade::{GradeStatus, NotRatedReason},
-        permission::Purpose,
+        permission::{Permission, Purpose},
     },
     grading::CurrentAssessment,
 };
@@ -125,7 +125,7 @@ impl Disclosures {
             codes,
             total,
         };
-        Ok(Content { body: Body::Grade(answer), subjects, publication, period: None })
+        Ok(Content { body: Body::Grade(answer), subjects, publication, period: None, what: vec![Permission::Grade] })
     }
 }
 

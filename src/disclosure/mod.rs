@@ -88,6 +88,8 @@ struct Content {
     subjects: Vec<(String, i64)>,
     publication: i64,
     period: Option<(Month, Month)>,
+    /// The permissions whose data is in the body.
+    what: Vec<Permission>,
 }
 
 enum Body {
@@ -159,13 +161,13 @@ impl Disclosures {
     }
 
     async fn permit(&self, caller: &Caller, asked: Asked<'_>, reading: Reading) -> Result<ConsentPermit, Failure> {
-        let (permission, months) = match reading {
-            Reading::Grade => (Permission::Grade, None),
-            Reading::Settlements { from, to } => (Permission::Settlements, Some((from, to))),
+        let (permissions, months): (&[Permission], _) = match reading {
+            Reading::Grade => (&[Permission::Grade], None),
+            Reading::Settlements { from, to } => (&[Permission::Settlements], Some((from, to))),
         };
         let ask = Ask {
             unverified_consent: asked.unverified_consent,
-            permission,
+            permissions,
             purpose: asked.purpose,
             months,
             limited_to: caller.consents(),
@@ -192,7 +194,7 @@ impl Disclosures {
             uscc: Some(consent.uscc.clone()),
             codes: content.subjects.iter().map(|(code, _)| code.clone()).collect(),
             purpose: permit.purpose(),
-            what: vec![permit.permission()],
+            what: content.what,
             period: content.period,
             publication: content.publication,
             content_digest: rendered.digest.clone(),

@@ -7,7 +7,7 @@ use crate::{
     consent::ConsentPermit,
     domain::{
         Day, Failure, Fen, Month,
-        permission::Purpose,
+        permission::{Permission, Purpose},
         settlement::{Insurance, SettlementStatus},
     },
     grading::in_good_standing,
@@ -208,6 +208,7 @@ impl Disclosures {
             subjects: assessments.iter().map(|of| (of.subject_code.clone(), of.subject_version)).collect(),
             publication,
             period: Some((from, to)),
+            what: vec![Permission::Settlements],
         })
     }
 }

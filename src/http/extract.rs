@@ -21,10 +21,10 @@ use crate::{
     domain::{Failure, FailureKind, permission::Scope},
 };
 
-/// A scope in a handler's signature.
+/// The scopes a token may have, in a handler's signature.
 pub trait Needs: Send + Sync + 'static {
-    /// The scope.
-    const SCOPE: Scope;
+    /// One of these is enough.
+    const ONE_OF: &'static [Scope];
 }
 
 /// The scopes as types.
@@ -37,11 +37,19 @@ pub mod scope {
             #[derive(Debug, Clone, Copy)]
             pub struct $name;
             impl Needs for $name {
-                const SCOPE: Scope = Scope::$name;
+                const ONE_OF: &'static [Scope] = &[Scope::$name];
             }
         )+};
     }
-    scopes!(ConsentsWrite, ConsentsRead, GradeRead, SettlementsRead, DisclosuresRead);
+    scopes!(ConsentsWrite, ConsentsRead, GradeRead, GradeHistoryRead, ScorecardRead, SettlementsRead, DisclosuresRead);
+
+    /// A token with a scope for at least one section of a report.
+    #[derive(Debug, Clone, Copy)]
+    pub struct ReportRead;
+    impl Needs for ReportRead {
+        const ONE_OF: &'static [Scope] =
+            &[Scope::GradeRead, Scope::GradeHistoryRead, Scope::ScorecardRead, Scope::SettlementsRead];
+    }
 }
 
 /// What the connection proved.
@@ -132,7 +140,7 @@ fn bearer(parts: &Parts) -> Result<&str, Failure> {
 }
 
 /// RFC 6750 section 3, with the metadata of RFC 9728.
-fn challenge(app: &App, failure: Failure, scope: Option<Scope>) -> Problem {
+fn challenge(app: &App, failure: Failure, one_of: &[Scope]) -> Problem {
     let metadata = format!("{}/.well-known/oauth-protected-resource", app.config.gateway.public_origin);
     let challenge = match (&failure.kind, failure.code) {
         (FailureKind::Unauthenticated, "invalid_token") => {
@@ -140,7 +148,7 @@ fn challenge(app: &App, failure: Failure, scope: Option<Scope>) -> Problem {
         }
         (FailureKind::Unauthenticated, _) => format!("Bearer resource_metadata=\"{metadata}\""),
         (FailureKind::Forbidden, "insufficient_scope") => {
-            let scope = scope.map_or("", Scope::as_str);
+            let scope = one_of.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" ");
             format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\", resource_metadata=\"{metadata}\"")
         }
         _ => return failure.into(),
@@ -158,15 +166,15 @@ impl<S: Needs> FromRequestParts<Arc<App>> for Authorized<S> {
         let Peer(peer) = <Peer as FromRequestParts<Arc<App>>>::from_request_parts(parts, app).await?;
         let thumbprint = peer.identity().thumbprint();
         app.limits.may_authenticate(thumbprint)?;
-        let token = bearer(parts).map_err(|failure| challenge(app, failure, None))?;
+        let token = bearer(parts).map_err(|failure| challenge(app, failure, &[]))?;
         let caller = app.access.authenticate(peer.identity(), token).await.map_err(|refused| {
             if refused.failure.kind == FailureKind::Unauthenticated && !refused.ended {
                 app.limits.note_failure(thumbprint);
             }
-            challenge(app, refused.failure, None)
+            challenge(app, refused.failure, &[])
         })?;
         count(app, parts, caller.client())?;
-        caller.require(S::SCOPE).map_err(|failure| challenge(app, failure, Some(S::SCOPE)))?;
+        caller.require(S::ONE_OF).map_err(|failure| challenge(app, failure, S::ONE_OF))?;
         Ok(Self { caller, scope: PhantomData })
     }
 }

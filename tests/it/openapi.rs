@@ -57,18 +57,28 @@ fn every_route_is_documented() {
     assert_eq!(routes, documented);
 }
 
+/// A token with one scope.
+async fn only(bank: &crate::support::app::Bank, scope: &str) -> String {
+    let reply = bank.form("/oauth2/token", &[("grant_type", "client_credentials"), ("scope", scope)]).await;
+    assert_eq!(reply.status, 200, "{:?}", reply.json);
+    reply.json["access_token"].as_str().unwrap().to_owned()
+}
+
 both_engines! {
     /// Somebody whose certificate is trusted and belongs to no client; a bank without a token, with a bad one, and with one
     /// that lacks the scope: at every operation.
     async fn no_operation_escapes_its_caller(store: TestStore) {
         let app = TestApp::start_with(store, "[limits]\nauthentication_failures = { quota = 1000, window_seconds = 1 }").await;
-        let bank = app.bank_with("Bank A", |new| new.scopes = vec![medcredit::domain::permission::Scope::ScorecardRead]).await;
-        let token = bank.token().await;
+        let bank = app.bank("Bank A").await;
+        let [token, other] = [only(&bank, "disclosures:read").await, only(&bank, "consents:write").await];
         let (certificate, key) = app.certificate("Nobody").await;
         let mut nobody = bank.clone();
         nobody.http = app.connect(&certificate, &key);
+        let document = document();
         for (method, path) in operations() {
             let operation = format!("{method} {path}");
+            let security = document["paths"][&path][&method]["security"].to_string();
+            let lacking = if security.contains("disclosures:read") { &other } else { &token };
             let url = bank.url(&path.replace("{id}", "con_nonsense"));
             let method: http::Method = method.to_uppercase().parse().unwrap();
             let form = path.starts_with("/oauth2/");
@@ -93,7 +103,7 @@ both_engines! {
             if !WITHOUT_TOKEN.contains(&operation.as_str()) {
                 assert_eq!(bank.send(request(&bank, None)).await.refusal(), (401, "token_required"), "{operation}");
                 assert_eq!(bank.send(request(&bank, Some("nonsense"))).await.refusal(), (401, "invalid_token"), "{operation}");
-                assert_eq!(bank.send(request(&bank, Some(&token))).await.refusal(), (403, "insufficient_scope"), "{operation}");
+                assert_eq!(bank.send(request(&bank, Some(lacking))).await.refusal(), (403, "insufficient_scope"), "{operation}");
             }
         }
     }
