@@ -20,7 +20,7 @@ use crate::{
         rng::SharedEntropy,
     },
     grading::{CurrentAssessment, GoodStanding, Grades},
-    identity::keyset::LiveKeys,
+    identity::{keyset::LiveKeys, signature::RequestFacts},
     ledger::{Budget, Disclosed, DisclosureFacts, Draft, Heads, Receipt, RecordError, Recorder},
     store::Db,
 };
@@ -66,10 +66,8 @@ pub struct Asked<'a> {
     pub unverified_consent: &'a str,
     /// The purpose, where named.
     pub purpose: Option<&'a str>,
-    /// The method.
-    pub method: &'a str,
-    /// The target under the public origin.
-    pub target_uri: &'a str,
+    /// What the answer's signature says of the request: method, target, and the digest and signature it came with.
+    pub request: RequestFacts<'a>,
     /// The request's id.
     pub interaction_id: &'a str,
 }

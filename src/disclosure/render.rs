@@ -70,9 +70,7 @@ impl Rendered {
             content_digest: &self.digest,
             interaction_id: asked.interaction_id,
             disclosure: receipt.to_str().map_err(|_| Failure::internal("a receipt is not printable"))?,
-            method: asked.method,
-            target_uri: asked.target_uri,
-            request_digest: None,
+            request: asked.request,
         };
         let fields = sign(&covered, signer, at)
             .map_err(|error| Failure::unavailable("signing_unavailable", error.to_string()))?;

@@ -19,6 +19,7 @@ use crate::{
     access::{Caller, Client},
     app::App,
     domain::{Failure, FailureKind, permission::Scope},
+    identity::signature::FieldPair,
 };
 
 /// The scopes a token may have, in a handler's signature.
@@ -176,6 +177,20 @@ impl<S: Needs> FromRequestParts<Arc<App>> for Authorized<S> {
         count(app, parts, caller.client())?;
         caller.require(S::ONE_OF).map_err(|failure| challenge(app, failure, S::ONE_OF))?;
         Ok(Self { caller, scope: PhantomData })
+    }
+}
+
+/// The signature of a request, verified: in its extensions once its caller is proved.
+#[derive(Debug, Clone)]
+pub struct SignedRequest {
+    input: Arc<str>,
+    signature: Arc<str>,
+}
+
+impl SignedRequest {
+    /// The two fields as sent.
+    pub fn fields(&self) -> FieldPair<'_> {
+        FieldPair { input: &self.input, signature: &self.signature }
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod bank;
 pub mod extract;
+pub mod integrity;
 pub mod interaction;
 pub mod listener;
 pub mod oauth;
@@ -28,8 +29,8 @@ use problem::Problem;
 /// Everything the partner listener serves.
 pub fn partner(app: Arc<App>) -> Router {
     Router::new()
-        .merge(oauth::router())
-        .merge(bank::router())
+        .merge(oauth::router().route_layer(middleware::from_fn_with_state(app.clone(), integrity::of_oauth)))
+        .merge(bank::router().route_layer(middleware::from_fn_with_state(app.clone(), integrity::of_bank)))
         .fallback(async || {
             Problem::transport(StatusCode::NOT_FOUND, "route_not_found", "There is nothing at this path.")
         })
@@ -41,6 +42,7 @@ pub fn partner(app: Arc<App>) -> Router {
             )
         })
         .layer(middleware::from_fn_with_state(app.clone(), interaction::accompany))
+        .layer(middleware::from_fn(integrity::as_wanted))
         .with_state(app)
 }
 

@@ -8,7 +8,7 @@ use crate::{
     domain::Timestamp,
     identity::{
         Jwk, PublicKey, Suite,
-        signature::{Covered, SignatureFields, content_digest, verify},
+        signature::{Covered, RequestFacts, SignatureFields, content_digest, verify},
     },
     ledger::{Proof, Receipt, check_proof},
     merkle::VerifierKey,
@@ -46,9 +46,7 @@ pub(in crate::cli) fn verify_answer(kept: &Kept, jwks: &Value) -> anyhow::Result
         content_digest: digest,
         interaction_id: kept.header("x-fapi-interaction-id")?,
         disclosure: kept.header("medcredit-disclosure")?,
-        method: &kept.method,
-        target_uri: &kept.target_uri,
-        request_digest: None,
+        request: RequestFacts { method: &kept.method, target_uri: &kept.target_uri, digest: None, signature: None },
     };
     let keys = keys(jwks)?;
     let named = |key: &&PublicKey| fields.input.contains(&format!("keyid=\"{}\"", key.key_id()));

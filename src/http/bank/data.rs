@@ -11,10 +11,12 @@ use crate::{
     disclosure::{Asked, GradeAnswer, SettlementsAnswer},
     domain::{Failure, Month},
     http::{
-        extract::{Authorized, Needs, Query, scope},
+        extract::{Authorized, Needs, Query, SignedRequest, scope},
+        integrity::Content,
         interaction::InteractionId,
         problem::{Problem, ProblemDocument},
     },
+    identity::signature::RequestFacts,
     ledger::Disclosed,
 };
 
@@ -55,12 +57,23 @@ impl<S> DataCall<S> {
         query.map(|query| query.0).map_err(|problem| problem.failure().clone())
     }
 
+    /// What the answer's signature says of the request.
+    fn facts(&self) -> RequestFacts<'_> {
+        let content = self.parts.extensions.get::<Content>();
+        let signed = self.parts.extensions.get::<SignedRequest>();
+        RequestFacts {
+            method: self.parts.method.as_str(),
+            target_uri: &self.target_uri,
+            digest: content.and_then(|content| content.digest.as_deref()),
+            signature: signed.map(SignedRequest::fields),
+        }
+    }
+
     fn asked<'a>(&'a self, purpose: Option<&'a str>) -> Asked<'a> {
         Asked {
             unverified_consent: &self.unverified_consent,
             purpose,
-            method: "GET",
-            target_uri: &self.target_uri,
+            request: self.facts(),
             interaction_id: &self.interaction_id,
         }
     }

@@ -14,8 +14,9 @@ use std::sync::Arc;
 
 use axum::{
     Router,
+    extract::FromRequest,
     response::{IntoResponse, Response},
-    routing::{MethodRouter, get},
+    routing::{MethodRouter, get, post},
 };
 use http::StatusCode;
 
@@ -46,6 +47,19 @@ where
     Fut: Future<Output = Result<Disclosed, Failure>> + Send,
 {
     get(move |call: DataCall<S>| async move { handler(call).await.map(release).map_err(Problem::from) })
+}
+
+/// A data route that is asked by POST: the caller is proved before the body is read, and the body is within the listener's
+/// bound. Everything else is as for [`disclosing`].
+#[expect(dead_code, reason = "deliveries are the first route of this kind")]
+fn disclosing_post<S, B, F, Fut>(handler: F) -> MethodRouter<Arc<App>>
+where
+    S: Needs,
+    B: FromRequest<Arc<App>, Rejection = Problem> + Send + 'static,
+    F: Fn(DataCall<S>, B) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<Disclosed, Failure>> + Send,
+{
+    post(move |call: DataCall<S>, body: B| async move { handler(call, body).await.map(release).map_err(Problem::from) })
 }
 
 /// The last step of the cycle: the bytes that were recorded, and no others.

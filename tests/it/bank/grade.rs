@@ -5,7 +5,7 @@ use std::time::Duration;
 use medcredit::{
     consent::Actor,
     domain::permission::{Permission, Purpose},
-    identity::signature::{Covered, SignatureFields, content_digest, verify},
+    identity::signature::{Covered, RequestFacts, SignatureFields, content_digest, verify},
     ledger::{Found, Receipt, prove},
 };
 
@@ -62,9 +62,7 @@ both_engines! {
             content_digest: &reply.headers["content-digest"],
             interaction_id: &reply.headers["x-fapi-interaction-id"],
             disclosure: &reply.headers["medcredit-disclosure"],
-            method: "GET",
-            target_uri: &uri,
-            request_digest: None,
+            request: RequestFacts { method: "GET", target_uri: &uri, digest: None, signature: None },
         };
         verify(&covered, &fields, key.key_id(), key.suite(), key.der()).unwrap();
         let receipt = Receipt::parse(&reply.headers["medcredit-disclosure"]).unwrap();

@@ -1,10 +1,15 @@
 //! The signature of an answer: RFC 9421 over what FAPI 2.0's HTTP signatures draft asks for, plus the receipt.
 //!
 //! The covered components, in this order: `@status`, `content-digest`, `x-fapi-interaction-id`, `medcredit-disclosure`,
-//! and of the request `@method`, `@target-uri` and, where it had a body, `content-digest`. A bank that keeps the answer
-//! keeps evidence of what it asked and what it was told.
+//! and of the request `@method`, `@target-uri`, its `content-digest` where it had one, and `signature` and
+//! `signature-input` where it was signed. A bank that keeps the answer keeps evidence of what it asked and what it was
+//! told.
+
+pub mod digest;
 
 use data_encoding::BASE64;
+
+pub use digest::content_digest;
 
 use super::suite::{Signer, Suite};
 use crate::domain::Timestamp;
@@ -18,10 +23,27 @@ pub const RESPONSE_TAG: &str = "fapi-2-response";
 /// The receipt's header, part of what is signed.
 pub const DISCLOSURE_HEADER: &str = "medcredit-disclosure";
 
-/// `Content-Digest` of a body (RFC 9530), SHA-256.
-pub fn content_digest(body: &[u8]) -> String {
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, body);
-    format!("sha-256=:{}:", BASE64.encode(digest.as_ref()))
+/// What an answer's signature covers of the request it answers: the components with `;req`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestFacts<'a> {
+    /// The method.
+    pub method: &'a str,
+    /// The target under the gateway's public origin.
+    pub target_uri: &'a str,
+    /// Its `Content-Digest` as sent, once it was found to be the body's.
+    pub digest: Option<&'a str>,
+    /// Its signature, where it was signed and that signature was verified.
+    pub signature: Option<FieldPair<'a>>,
+}
+
+/// `Signature-Input` and `Signature` of a request, as sent: the whole values, several lines joined as RFC 9421 section
+/// 2.1 says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FieldPair<'a> {
+    /// `Signature-Input`.
+    pub input: &'a str,
+    /// `Signature`.
+    pub signature: &'a str,
 }
 
 /// What an answer's signature covers.
@@ -35,12 +57,8 @@ pub struct Covered<'a> {
     pub interaction_id: &'a str,
     /// The answer's `Medcredit-Disclosure`, as sent.
     pub disclosure: &'a str,
-    /// The request's method.
-    pub method: &'a str,
-    /// The request's target under the gateway's public origin.
-    pub target_uri: &'a str,
-    /// The request's `Content-Digest`, where it had a body.
-    pub request_digest: Option<&'a str>,
+    /// The request that is answered.
+    pub request: RequestFacts<'a>,
 }
 
 /// The two header values of a signed answer.
@@ -54,13 +72,15 @@ pub struct SignatureFields {
 
 /// The signature parameters: the covered components and when, by what key and for what they were signed.
 fn parameters(covered: &Covered<'_>, key_id: &str, suite: Suite, at: Timestamp) -> String {
-    let request_digest = if covered.request_digest.is_some() { r#" "content-digest";req"# } else { "" };
+    let digest = if covered.request.digest.is_some() { r#" "content-digest";req"# } else { "" };
+    let signature = if covered.request.signature.is_some() { r#" "signature";req "signature-input";req"# } else { "" };
     format!(
         concat!(
-            r#"("@status" "content-digest" "x-fapi-interaction-id" "medcredit-disclosure" "@method";req "@target-uri";req{})"#,
+            r#"("@status" "content-digest" "x-fapi-interaction-id" "medcredit-disclosure" "@method";req "@target-uri";req{}{})"#,
             r#";created={};keyid="{}";alg="{}";tag="{}""#
         ),
-        request_digest,
+        digest,
+        signature,
         at.seconds(),
         key_id,
         suite.http_name(),
@@ -79,13 +99,20 @@ fn base(covered: &Covered<'_>, parameters: &str) -> String {
         covered.content_digest,
         covered.interaction_id,
         covered.disclosure,
-        covered.method,
-        covered.target_uri,
+        covered.request.method,
+        covered.request.target_uri,
     );
-    if let Some(digest) = covered.request_digest {
-        base.push_str("\"content-digest\";req: ");
-        base.push_str(digest);
-        base.push('\n');
+    let mut line = |name: &str, value: &str| {
+        for part in ["\"", name, "\";req: ", value, "\n"] {
+            base.push_str(part);
+        }
+    };
+    if let Some(digest) = covered.request.digest {
+        line("content-digest", digest);
+    }
+    if let Some(fields) = covered.request.signature {
+        line("signature", fields.signature);
+        line("signature-input", fields.input);
     }
     base.push_str("\"@signature-params\": ");
     base.push_str(parameters);
@@ -160,9 +187,12 @@ mod tests {
             content_digest: "sha-256=:RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=:",
             interaction_id: "3b1f7c52-6a0e-4c1d-9c57-1f2f6a5d8e90",
             disclosure: r#"id="dis_1", leaf=:AA==:, log="gateway.test/ledger/1", by=@1780000002"#,
-            method: "GET",
-            target_uri: "https://gateway.test/v1/consents/con_1/grade?purpose=loan_approval",
-            request_digest: None,
+            request: RequestFacts {
+                method: "GET",
+                target_uri: "https://gateway.test/v1/consents/con_1/grade?purpose=loan_approval",
+                digest: None,
+                signature: None,
+            },
         }
     }
 
@@ -195,17 +225,47 @@ mod tests {
             Covered { content_digest: "sha-256=:AAAA:", ..covered() },
             Covered { interaction_id: "00000000-0000-4000-8000-000000000000", ..covered() },
             Covered { disclosure: "id=\"dis_2\"", ..covered() },
-            Covered { method: "POST", ..covered() },
-            Covered { target_uri: "https://gateway.test/v1/consents/con_2/grade", ..covered() },
+            Covered { request: RequestFacts { method: "POST", ..covered().request }, ..covered() },
+            Covered {
+                request: RequestFacts {
+                    target_uri: "https://gateway.test/v1/consents/con_2/grade",
+                    ..covered().request
+                },
+                ..covered()
+            },
         ] {
             assert_eq!(check(&changed), Err(SignatureRefusal::Mismatch));
         }
-        let with_body = Covered { request_digest: Some("sha-256=:AAAA:"), ..covered() };
-        assert_eq!(check(&with_body), Err(SignatureRefusal::Uncovered));
+        let request = RequestFacts { digest: Some("sha-256=:AAAA:"), ..covered().request };
+        assert_eq!(check(&Covered { request, ..covered() }), Err(SignatureRefusal::Uncovered));
     }
 
     #[test]
-    fn a_digest_is_rfc_9530s() {
-        assert_eq!(content_digest(br#"{"hello": "world"}"#), "sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:");
+    fn of_a_signed_request_with_a_body_digest_and_signature_are_covered_too() {
+        // H2.
+        let pair = KeyPair::from_pkcs8(Suite::Es256, &KeyPair::generate(Suite::Es256).unwrap()).unwrap();
+        let at = Timestamp::from_seconds(1_780_000_000);
+        let signature = Some(FieldPair { input: r#"sig1=("@method");created=1"#, signature: "sig1=:AAAA:" });
+        let digest = Some("sha-256=:BBBB:");
+        let signed = Covered { request: RequestFacts { digest, signature, ..covered().request }, ..covered() };
+        let fields = sign(&signed, &pair, at).unwrap();
+        assert!(
+            fields.input.contains(r#""content-digest";req "signature";req "signature-input";req)"#),
+            "{}",
+            fields.input
+        );
+        let text = base(&signed, fields.input.strip_prefix("medcredit=").unwrap());
+        assert!(text.contains("\"content-digest\";req: sha-256=:BBBB:\n\"signature\";req: sig1=:AAAA:\n"), "{text}");
+        assert!(text.contains("\"signature-input\";req: sig1=(\"@method\");created=1\n"), "{text}");
+        let check =
+            |covered: &Covered<'_>| verify(covered, &fields, pair.key_id(), Suite::Es256, pair.public_key_der());
+        assert_eq!(check(&signed), Ok(at));
+        assert_eq!(check(&covered()), Err(SignatureRefusal::Uncovered));
+        for (input, signature) in
+            [("sig1=();created=2", "sig1=:AAAA:"), (r#"sig1=("@method");created=1"#, "sig1=:CCCC:")]
+        {
+            let request = RequestFacts { signature: Some(FieldPair { input, signature }), ..signed.request };
+            assert_eq!(check(&Covered { request, ..signed }), Err(SignatureRefusal::Mismatch));
+        }
     }
 }

@@ -1,0 +1,164 @@
+//! `Content-Digest` and `Want-Content-Digest` (RFC 9530): made, checked, chosen. Digests are of the content as it is
+//! sent; with no content coding, that is the body.
+
+use aws_lc_rs::digest::{SHA256, SHA512, digest};
+use data_encoding::BASE64;
+use sfv::{
+    BareItem, Dictionary, Item, KeyRef, ListEntry, Parser,
+    visitor::{DictionaryVisitor, EntryVisitor, Ignored},
+};
+
+/// What the gateway digests with, as `Want-Content-Digest` says it.
+pub const SUPPORTED: &str = "sha-256=10, sha-512=5";
+
+/// A digest algorithm of RFC 9530's registry that is still good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DigestAlgorithm {
+    /// `sha-256`.
+    Sha256,
+    /// `sha-512`.
+    Sha512,
+}
+
+impl DigestAlgorithm {
+    fn of(name: &str) -> Option<Self> {
+        match name {
+            "sha-256" => Some(Self::Sha256),
+            "sha-512" => Some(Self::Sha512),
+            _ => None,
+        }
+    }
+
+    fn digest(self, body: &[u8]) -> aws_lc_rs::digest::Digest {
+        match self {
+            Self::Sha256 => digest(&SHA256, body),
+            Self::Sha512 => digest(&SHA512, body),
+        }
+    }
+
+    /// The `Content-Digest` of a body with this algorithm.
+    pub fn field(self, body: &[u8]) -> String {
+        let name = match self {
+            Self::Sha256 => "sha-256",
+            Self::Sha512 => "sha-512",
+        };
+        format!("{name}=:{}:", BASE64.encode(self.digest(body).as_ref()))
+    }
+
+    /// The algorithm a `Want-Content-Digest` prefers among ours; none where the field is malformed or wants others.
+    pub fn wanted(field: &str) -> Option<Self> {
+        let wishes = dictionary(field)?;
+        let weight = |entry: &ListEntry| match entry {
+            ListEntry::Item(Item { bare_item: BareItem::Integer(weight), .. }) => Some(i64::from(*weight)),
+            _ => None,
+        };
+        let weighted = wishes.iter().filter_map(|(name, entry)| Some((Self::of(name.as_str())?, weight(entry)?)));
+        // The first of the heaviest; a weight of 0 says "not this one".
+        weighted.filter(|(_, weight)| *weight > 0).rev().max_by_key(|(_, weight)| *weight).map(|(name, _)| name)
+    }
+}
+
+/// `Content-Digest` of a body, SHA-256.
+pub fn content_digest(body: &[u8]) -> String {
+    DigestAlgorithm::Sha256.field(body)
+}
+
+/// Why a `Content-Digest` is not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DigestRefusal {
+    /// It is no dictionary of byte sequences, or names an algorithm twice.
+    #[error("Content-Digest is not a dictionary of byte sequences, each algorithm once")]
+    Malformed,
+    /// None of its algorithms is supported.
+    #[error("none of the algorithms in Content-Digest is supported")]
+    Unsupported,
+    /// The body has another digest.
+    #[error("the body does not have the digest that Content-Digest states")]
+    Mismatch,
+}
+
+/// Checks every digest of a supported algorithm against the body; at least one must be there (H4).
+pub fn verify_digest(field: &str, body: &[u8]) -> Result<(), DigestRefusal> {
+    let mut supported = false;
+    for (name, entry) in &dictionary(field).ok_or(DigestRefusal::Malformed)? {
+        let ListEntry::Item(Item { bare_item: BareItem::ByteSequence(stated), .. }) = entry else {
+            return Err(DigestRefusal::Malformed);
+        };
+        let Some(algorithm) = DigestAlgorithm::of(name.as_str()) else { continue };
+        if algorithm.digest(body).as_ref() != stated.as_slice() {
+            return Err(DigestRefusal::Mismatch);
+        }
+        supported = true;
+    }
+    if supported { Ok(()) } else { Err(DigestRefusal::Unsupported) }
+}
+
+/// A dictionary in which every key stands once. Structured fields let the last of several win, which is an ambiguity
+/// nothing that is signed or digested may have (H3).
+pub(super) fn dictionary(field: &str) -> Option<Dictionary> {
+    #[derive(Default)]
+    struct Keys(Vec<String>, bool);
+    impl<'de> DictionaryVisitor<'de> for Keys {
+        type Out = bool;
+        type Error = std::convert::Infallible;
+
+        fn entry(&mut self, key: &'de KeyRef) -> Result<impl EntryVisitor<'de>, Self::Error> {
+            self.1 |= self.0.iter().any(|known| known == key.as_str());
+            self.0.push(key.as_str().to_owned());
+            Ok(Ignored)
+        }
+
+        fn finish(self) -> Result<bool, Self::Error> {
+            Ok(self.1)
+        }
+    }
+    let ambiguous = Parser::new(field).parse_dictionary_with_visitor(Keys::default()).ok()?;
+    if ambiguous { None } else { Parser::new(field).parse::<Dictionary>().ok() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BODY: &[u8] = br#"{"hello": "world"}"#;
+    const SHA256_OF_BODY: &str = "sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:";
+    const SHA512_OF_BODY: &str =
+        "sha-512=:WZDPaVn/7XgHaAy8pmojAkGWoRx2UFChF41A2svX+TaPm+AbwAgBWnrIiYllu7BNNyealdVLvRwEmTHWXvJwew==:";
+
+    #[test]
+    fn digests_are_those_of_rfc_9530() {
+        assert_eq!(content_digest(BODY), SHA256_OF_BODY);
+        assert_eq!(DigestAlgorithm::Sha512.field(BODY), SHA512_OF_BODY);
+    }
+
+    #[test]
+    fn every_supported_digest_must_be_the_bodys_and_one_must_be_there() {
+        // H4.
+        for good in [SHA256_OF_BODY, SHA512_OF_BODY, &format!("md5=:AAAA:, {SHA256_OF_BODY}")] {
+            assert_eq!(verify_digest(good, BODY), Ok(()), "{good}");
+        }
+        let cases = [
+            ("sha-256=:AAAA:".to_owned(), DigestRefusal::Mismatch),
+            (format!("{SHA256_OF_BODY}, sha-512=:AAAA:"), DigestRefusal::Mismatch),
+            ("md5=:AAAA:".to_owned(), DigestRefusal::Unsupported),
+            (String::new(), DigestRefusal::Unsupported),
+            ("sha-256=AAAA".to_owned(), DigestRefusal::Malformed),
+            ("sha-256=:A".to_owned(), DigestRefusal::Malformed),
+            (format!("sha-256=:AAAA:, {SHA256_OF_BODY}"), DigestRefusal::Malformed),
+        ];
+        for (field, refusal) in cases {
+            assert_eq!(verify_digest(&field, BODY), Err(refusal), "{field}");
+        }
+        assert_eq!(verify_digest(SHA256_OF_BODY, b""), Err(DigestRefusal::Mismatch));
+    }
+
+    #[test]
+    fn the_heaviest_wish_that_can_be_met_is_met() {
+        assert_eq!(DigestAlgorithm::wanted("sha-512=3, sha-256=10, unixsum=0"), Some(DigestAlgorithm::Sha256));
+        assert_eq!(DigestAlgorithm::wanted("sha-512=9, sha-256=1"), Some(DigestAlgorithm::Sha512));
+        assert_eq!(DigestAlgorithm::wanted("sha-512=5, sha-256=5"), Some(DigestAlgorithm::Sha512));
+        for none in ["sha-256=0", "md5=10", "nonsense=?", "sha-256"] {
+            assert_eq!(DigestAlgorithm::wanted(none), None, "{none}");
+        }
+    }
+}
