@@ -83,6 +83,8 @@ pub struct App {
     pub recorder: Recorder,
     /// Seals the ledger.
     pub sealer: Arc<Sealer>,
+    /// Where a test breaks a disclosure.
+    pub faults: Faults,
     custody: Custody,
     /// The change number at which the keys were read.
     keys_at: AtomicI64,
@@ -143,6 +145,16 @@ impl App {
         clock: SharedClock,
         entropy: SharedEntropy,
     ) -> Result<Arc<Self>, AppError> {
+        Self::open_breakable(config, db, (clock, entropy), Faults::default()).await
+    }
+
+    /// The same, where a test may break what a disclosure goes through.
+    pub async fn open_breakable(
+        config: Config,
+        db: Db,
+        (clock, entropy): (SharedClock, SharedEntropy),
+        faults: Faults,
+    ) -> Result<Arc<Self>, AppError> {
         let crypter = Arc::new(authority::crypter(&config.secrets).map_err(AppError::Authority)?);
         let custody = Custody::new(db.clone(), crypter, clock.clone(), entropy.clone(), &config.authority);
         let files =
@@ -161,15 +173,15 @@ impl App {
             .map_err(AppError::Store)?;
         let kinds = Arc::new(Kinds::built_in().map_err(AppError::Data)?);
         let consents = Consents::open(db.clone(), clock.clone(), entropy.clone(), kinds, consent_policy(&config));
-        let recorder = Recorder::start(db.clone(), clock.clone(), recorder_options(&config));
-        let sealer =
-            Sealer::new(db.clone(), clock.clone(), Arc::new(CheckpointKeys(keys.clone())), sealer_options(&config));
+        let recorder = Recorder::start(db.clone(), clock.clone(), recorder_options(&config, &faults));
+        let log_keys = Arc::new(CheckpointKeys(keys.clone()));
+        let sealer = Sealer::new(db.clone(), clock.clone(), log_keys, sealer_options(&config, &faults));
         let disclosures = Disclosures::open(
             db.clone(),
             (clock.clone(), entropy.clone()),
             (access.clone(), consents.clone()),
             keys.clone(),
-            recorder.clone(),
+            (recorder.clone(), faults.clone()),
             disclosure_policy(&config),
         );
         let limits = Limits::new(
@@ -192,6 +204,7 @@ impl App {
             reloader: Arc::new(reloader),
             recorder,
             sealer: Arc::new(sealer),
+            faults,
             custody,
             // Of no change: the first look reads the keys again.
             keys_at: AtomicI64::new(0),
@@ -296,21 +309,22 @@ fn disclosure_policy(config: &Config) -> DisclosurePolicy {
     }
 }
 
-fn recorder_options(config: &Config) -> RecorderOptions {
+fn recorder_options(config: &Config, faults: &Faults) -> RecorderOptions {
     let section = &config.ledger;
     RecorderOptions {
         linger: section.linger(),
         max_batch: section.max_batch,
         queue: section.queue,
+        faults: faults.clone(),
         ..RecorderOptions::default()
     }
 }
 
-fn sealer_options(config: &Config) -> SealerOptions {
+fn sealer_options(config: &Config, faults: &Faults) -> SealerOptions {
     SealerOptions {
         origin: config.ledger.origin(&config.gateway.public_origin),
         outside: Some(config.ledger.checkpoint_file.clone()),
         interval: config.ledger.seal_interval(),
-        faults: Faults::default(),
+        faults: faults.clone(),
     }
 }

@@ -29,6 +29,7 @@ pub struct Caller {
     client: Arc<Client>,
     token: Arc<VerifiedToken>,
     thumbprint: String,
+    change: i64,
 }
 
 impl Caller {
@@ -45,6 +46,11 @@ impl Caller {
     /// The certificate on the connection.
     pub fn thumbprint(&self) -> &str {
         &self.thumbprint
+    }
+
+    /// The change number at which its client, and the client's epoch, were read.
+    pub const fn seen_at_change(&self) -> i64 {
+        self.change
     }
 
     /// What the token may be used for.
@@ -156,7 +162,12 @@ impl Access {
         if let Some(details) = &claims.authorization_details {
             self.require_standing(client.id, details, now).await?;
         }
-        Ok(Caller { client: client.clone(), token, thumbprint: identity.thumbprint().to_owned() })
+        Ok(Caller {
+            client: client.clone(),
+            token,
+            thumbprint: identity.thumbprint().to_owned(),
+            change: directory.change,
+        })
     }
 
     /// The same caller looked at again, after something changed while it was being answered.

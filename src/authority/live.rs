@@ -47,6 +47,8 @@ pub struct LiveMaterial {
     pub certificate: CertificateDer<'static>,
     /// Who is trusted.
     pub trust: Arc<PartnerTrust>,
+    /// The change number it was built at: whatever had changed by then is in it.
+    pub change: i64,
 }
 
 impl LiveMaterial {
@@ -58,7 +60,7 @@ impl LiveMaterial {
     ) -> Result<Self, AuthorityError> {
         let certificate = server.end_entity_cert().map_err(AuthorityError::Tls)?.clone().into_owned();
         let server = tls::server_config(Arc::clone(&trust), server, clock).map_err(AuthorityError::Tls)?;
-        Ok(Self { server: Arc::new(server), certificate, trust })
+        Ok(Self { server: Arc::new(server), certificate, trust, change: 0 })
     }
 }
 
@@ -262,6 +264,7 @@ async fn build(custody: &Custody, state: &mut State) -> Result<LiveMaterial, Aut
         .map(Arc::new)
         .map_err(|error| AuthorityError::Invalid(error.to_string()))?;
     let material = LiveMaterial::new(trust, Arc::clone(&state.server), Arc::clone(&custody.clock))?;
+    let material = LiveMaterial { change, ..material };
     state.generation = generation;
     state.change = change;
     Ok(material)

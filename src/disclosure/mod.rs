@@ -21,7 +21,7 @@ use crate::{
     },
     grading::{CurrentAssessment, GoodStanding, Grades},
     identity::{keyset::LiveKeys, signature::RequestFacts},
-    ledger::{Budget, Disclosed, DisclosureFacts, Draft, Heads, Receipt, RecordError, Recorder},
+    ledger::{Budget, Disclosed, DisclosureFacts, Draft, Faults, Heads, Receipt, RecordError, Recorder, Step},
     store::Db,
 };
 use render::Rendered;
@@ -56,6 +56,7 @@ struct Inner {
     grades: Grades,
     keys: LiveKeys,
     recorder: Recorder,
+    faults: Faults,
     policy: DisclosurePolicy,
 }
 
@@ -102,11 +103,11 @@ impl Disclosures {
         (clock, entropy): (SharedClock, SharedEntropy),
         (access, consents): (Access, Consents),
         keys: LiveKeys,
-        recorder: Recorder,
+        (recorder, faults): (Recorder, Faults),
         policy: DisclosurePolicy,
     ) -> Self {
         let grades = Grades::new(db.clone());
-        Self(Arc::new(Inner { db, clock, entropy, access, consents, grades, keys, recorder, policy }))
+        Self(Arc::new(Inner { db, clock, entropy, access, consents, grades, keys, recorder, faults, policy }))
     }
 
     /// The grade of every covered code.
@@ -144,18 +145,27 @@ impl Disclosures {
         reading: Reading,
     ) -> Result<Result<Disclosed, RecordError>, Failure> {
         // 3. Permit: the consent in the path allows this reading, by this caller, now.
+        let faults = &self.0.faults;
+        faults.at(Step::Permit).await?;
         let permit = self.permit(caller, asked, reading).await?;
         // 4. Read, with the versions of what was read.
+        faults.at(Step::Read).await?;
         let content = match reading {
             Reading::Grade => self.read_grade(&permit).await?,
             Reading::Settlements { .. } => self.read_settlements(&permit).await?,
         };
         // 5. Render the exact bytes; fix id and time; digest; sign. A signature whose append fails is thrown away.
+        faults.at(Step::Render).await?;
         let id = DisclosureId::new(&*self.0.clock, &*self.0.entropy);
         let at = self.0.clock.now();
         let draft = self.draft(caller, asked, &permit, content, (id, at))?;
         // 6. Append with the answers that wait, 7. commit with full sync, 8. release: the ledger's own.
-        Ok(self.0.recorder.record(draft).await)
+        faults.at(Step::Append).await?;
+        let recorded = self.0.recorder.record(draft).await;
+        if recorded.is_ok() {
+            faults.at(Step::Release).await?;
+        }
+        Ok(recorded)
     }
 
     async fn permit(&self, caller: &Caller, asked: Asked<'_>, reading: Reading) -> Result<ConsentPermit, Failure> {

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::{
     interaction::{InteractionId, Notes},
-    listener::ConnectionIdentity,
+    listener::{ConnectionIdentity, Refusal},
     problem::Problem,
 };
 use crate::{
@@ -20,6 +20,7 @@ use crate::{
     app::App,
     domain::{Failure, FailureKind, permission::Scope},
     identity::signature::FieldPair,
+    ledger::Step,
 };
 
 /// The scopes a token may have, in a handler's signature.
@@ -160,6 +161,25 @@ fn challenge(app: &App, failure: Failure, one_of: &[Scope]) -> Problem {
     }
 }
 
+/// Proves the certificate once more, under a trust that is not older than the epoch the caller was read with.
+///
+/// The append compares the epoch. Were the certificate judged by what was known before its revocation and the epoch read
+/// after it, the comparison would find nothing (I3).
+async fn require_trusted(app: &App, peer: &ConnectionIdentity, caller: &Caller) -> Result<(), Failure> {
+    let live = app.reloader.live();
+    let unknown = || Failure::unavailable("state_unknown", "the trust in certificates may be out of date");
+    let mut material = live.fresh(app.clock.now()).ok_or_else(unknown)?;
+    if material.change < caller.seen_at_change() {
+        let refresh = app.reloader.refresh().await;
+        refresh.map_err(|error| Failure::unavailable("state_unknown", error.to_string()))?;
+        material = live.fresh(app.clock.now()).ok_or_else(unknown)?;
+    }
+    peer.identity().recheck(&material.trust, app.clock.now()).map_err(|error| {
+        let refusal = Refusal::Identity(error);
+        Failure::new(FailureKind::Unauthenticated, refusal.code(), refusal.detail()).because(refusal.reason())
+    })
+}
+
 impl<S: Needs> FromRequestParts<Arc<App>> for Authorized<S> {
     type Rejection = Problem;
 
@@ -168,12 +188,15 @@ impl<S: Needs> FromRequestParts<Arc<App>> for Authorized<S> {
         let thumbprint = peer.identity().thumbprint();
         app.limits.may_authenticate(thumbprint)?;
         let token = bearer(parts).map_err(|failure| challenge(app, failure, &[]))?;
+        app.faults.at(Step::Caller).await.map_err(Failure::from)?;
         let caller = app.access.authenticate(peer.identity(), token).await.map_err(|refused| {
             if refused.failure.kind == FailureKind::Unauthenticated && !refused.ended {
                 app.limits.note_failure(thumbprint);
             }
             challenge(app, refused.failure, &[])
         })?;
+        require_trusted(app, &peer, &caller).await?;
+        app.faults.at(Step::Limits).await.map_err(Failure::from)?;
         count(app, parts, caller.client())?;
         caller.require(S::ONE_OF).map_err(|failure| challenge(app, failure, S::ONE_OF))?;
         Ok(Self { caller, scope: PhantomData })

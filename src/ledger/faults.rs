@@ -1,4 +1,7 @@
-//! Where a test may break the way to durability. In production nothing is attached and nothing is asked.
+//! Where a test may break a disclosure, from its caller to its place in the tree. In production nothing is attached and
+//! nothing is asked.
+//!
+//! The steps are those of docs/DISCLOSURE-CYCLE.md, whichever room takes them: this is the lowest of those rooms.
 
 use std::{fmt, pin::Pin, sync::Arc};
 
@@ -7,6 +10,18 @@ use crate::store::DbError;
 /// A place between two effects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Step {
+    /// Before certificate and token are looked at.
+    Caller,
+    /// Before the request is counted.
+    Limits,
+    /// Before the consent is looked at.
+    Permit,
+    /// Before grades or settlements are read.
+    Read,
+    /// Before the bytes are fixed, digested and signed.
+    Render,
+    /// Signed, and before the answer joins those that wait for a batch.
+    Append,
     /// Before a batch begins its transaction.
     Begin,
     /// Before the banks' locks are taken.
@@ -21,8 +36,12 @@ pub enum Step {
     Commit,
     /// After the commit, before anybody is told.
     Committed,
+    /// The record is durable, and before its answer is released.
+    Release,
     /// Before a sealer reads what waits.
     SealRead,
+    /// Before a sealer extends the tree and signs it.
+    SealSign,
     /// Before a sealer inserts leaves, tiles and checkpoint.
     SealInsert,
     /// Before a sealer commits.
@@ -51,7 +70,8 @@ impl Faults {
         Self(Some(Arc::new(move |step| Box::pin(at(step)))))
     }
 
-    pub(super) async fn at(&self, step: Step) -> Result<(), DbError> {
+    /// Asks the test, if there is one.
+    pub async fn at(&self, step: Step) -> Result<(), DbError> {
         match &self.0 {
             None => Ok(()),
             Some(interruption) => interruption(step).await,

@@ -213,6 +213,7 @@ impl Sealer {
             self.refuse_empty().await?;
         }
         let waiting = table::unsealed(&self.db, ROUND).await?;
+        self.options.faults.at(Step::SealSign).await?;
         let Some((sealed, edge)) = self.seal(edge, waiting).await? else { return Ok(None) };
         state.seen = sealed.size;
         state.edge = Some(edge);

@@ -15,6 +15,7 @@ mod bank;
 mod cli;
 mod config;
 mod consent;
+mod faults;
 mod grading;
 mod importing;
 mod ledger;

@@ -17,6 +17,7 @@ use medcredit::{
     http::running::Running,
     identity::CertificateFacts,
     importing::{Importer, Options, References, Template},
+    ledger::Faults,
     store::Arg,
 };
 use rustls::{
@@ -66,7 +67,8 @@ pub struct TestApp {
     /// Where banks connect.
     pub origin: String,
     roots: RootCertStore,
-    _directory: tempfile::TempDir,
+    settings: String,
+    directory: tempfile::TempDir,
     custody: Custody,
     _running: Running,
 }
@@ -128,6 +130,11 @@ impl TestApp {
 
     /// The same, with more configuration.
     pub async fn start_with(store: TestStore, settings: &str) -> Self {
+        Self::start_breakable(store, settings, Faults::default()).await
+    }
+
+    /// The same, where the test breaks what a disclosure goes through.
+    pub async fn start_breakable(store: TestStore, settings: &str, faults: Faults) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("https://localhost:{}", socket.local_addr().unwrap().port());
@@ -147,9 +154,21 @@ impl TestApp {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from(ca.certificate)).unwrap();
         city(&store, &directory, crypter).await;
-        let app = App::open(config, store.db.clone(), store.clock.clone(), store.entropy.clone()).await.unwrap();
+        let parts = (store.clock.clone() as _, store.entropy.clone() as _);
+        let app = App::open_breakable(config, store.db.clone(), parts, faults).await.unwrap();
         let running = Running::listen(app.clone(), socket).unwrap();
-        Self { store, app, authority: ca.id, origin, roots, _directory: directory, custody, _running: running }
+        let settings = settings.to_owned();
+        Self { store, app, authority: ca.id, origin, roots, settings, directory, custody, _running: running }
+    }
+
+    /// A file beside the gateway's configuration.
+    pub fn path(&self, name: &str) -> std::path::PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// What it was configured with beyond the rest.
+    pub fn settings(&self) -> &str {
+        &self.settings
     }
 
     /// What keys and certificates are administered with.
@@ -351,6 +370,11 @@ async fn city(store: &TestStore, directory: &tempfile::TempDir, crypter: Arc<med
 }
 
 impl Bank {
+    /// The same bank at another gateway.
+    pub fn at(&self, origin: &str) -> Self {
+        Self { origin: origin.to_owned(), ..self.clone() }
+    }
+
     /// Sends a request.
     pub async fn send(&self, request: reqwest::RequestBuilder) -> Reply {
         Reply::of(request.send().await.unwrap()).await

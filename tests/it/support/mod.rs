@@ -4,6 +4,7 @@
 //! `name::postgres`.
 
 pub mod app;
+pub mod beside;
 pub mod cluster;
 pub mod command;
 pub mod logs;

@@ -67,6 +67,14 @@ impl TestStore {
         .expect("the store opens again")
     }
 
+    /// Its PostgreSQL URL.
+    pub fn url(&self) -> String {
+        match &self.place {
+            Place::Postgres { database } => cluster().url(database),
+            Place::Sqlite(_) => panic!("SQLite has no URL"),
+        }
+    }
+
     /// Where the store is, for whoever goes around the seam.
     pub const fn place(&self) -> &Place {
         &self.place
