@@ -22,6 +22,21 @@ words! {
         Bank = "bank",
         /// A department whose systems deliver records.
         Department = "department",
+        /// Somebody who checks the ledger whole, and reads nothing else.
+        Auditor = "auditor",
+    }
+}
+
+impl ClientKind {
+    /// Whether a client of this kind may be registered for a scope: auditors see every entry and no subject's data, all
+    /// others the other way round.
+    pub fn may_have(self, scope: Scope) -> bool {
+        (self == Self::Auditor) == (scope == Scope::LedgerAudit)
+    }
+
+    /// Every scope a client of this kind may have.
+    pub fn scopes(self) -> Vec<Scope> {
+        Scope::ALL.iter().copied().filter(|scope| self.may_have(*scope)).collect()
     }
 }
 

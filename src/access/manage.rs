@@ -35,6 +35,9 @@ pub async fn register(
     if new.auth_methods.is_empty() || new.scopes.is_empty() {
         return Err(invalid("auth_methods", "At least one authentication method and one scope are needed.".into()));
     }
+    if let Some(scope) = new.scopes.iter().find(|scope| !new.kind.may_have(**scope)) {
+        return Err(invalid("scopes", format!("A client of kind {} cannot have the scope {scope}.", new.kind)));
+    }
     let signs = new.auth_methods.contains(&super::AuthMethod::PrivateKeyJwt);
     match &new.jwks {
         Some(jwks) => ClientKeys::parse(jwks).map(|_| ()).map_err(|error| invalid("jwks", error.to_string()))?,

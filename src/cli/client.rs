@@ -41,7 +41,7 @@ struct Register {
     /// Its name, unique
     #[arg(long)]
     name: String,
-    /// bank or department
+    /// bank, department or auditor
     #[arg(long, default_value = "bank")]
     kind: ClientKind,
     /// The authority that issues its certificates, as in `certs list`
@@ -59,7 +59,7 @@ struct Register {
     /// Its JSON Web Key Set, for private_key_jwt
     #[arg(long, value_name = "FILE")]
     jwks: Option<PathBuf>,
-    /// A scope; may be given many times. Without it, all
+    /// A scope; may be given many times. Without it, all of its kind
     #[arg(long = "scope")]
     scopes: Vec<Scope>,
     /// A quota of its own, as in burst=200; may be given many times
@@ -121,7 +121,7 @@ pub(super) async fn run(args: ClientCommand, ctx: &Context) -> anyhow::Result<()
                 subject,
                 auth_methods: new.auth_methods,
                 jwks,
-                scopes: if new.scopes.is_empty() { Scope::ALL.to_vec() } else { new.scopes },
+                scopes: if new.scopes.is_empty() { new.kind.scopes() } else { new.scopes },
                 limits,
                 max_pending: new.max_pending.unwrap_or(config.consent.max_pending),
             };

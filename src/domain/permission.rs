@@ -88,5 +88,7 @@ words! {
         SettlementsRead = "settlements:read",
         /// Prove disclosures.
         DisclosuresRead = "disclosures:read",
+        /// Read the ledger's entries: salted commitments, never what they commit to. Auditors have it and nobody else.
+        LedgerAudit = "ledger:audit",
     }
 }

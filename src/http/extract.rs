@@ -43,7 +43,16 @@ pub mod scope {
             }
         )+};
     }
-    scopes!(ConsentsWrite, ConsentsRead, GradeRead, GradeHistoryRead, ScorecardRead, SettlementsRead, DisclosuresRead);
+    scopes!(
+        ConsentsWrite,
+        ConsentsRead,
+        GradeRead,
+        GradeHistoryRead,
+        ScorecardRead,
+        SettlementsRead,
+        DisclosuresRead,
+        LedgerAudit
+    );
 
     /// A token with a scope for at least one section of a report.
     #[derive(Debug, Clone, Copy)]

@@ -11,6 +11,7 @@ pub mod listener;
 pub mod oauth;
 pub mod openapi;
 pub mod problem;
+mod published;
 pub mod running;
 
 use std::sync::Arc;

@@ -23,6 +23,7 @@ use crate::domain::permission::Scope;
         bank::receipt::receipt,
         bank::data::grade, bank::data::settlements,
         bank::proofs::proof, bank::proofs::checkpoint,
+        bank::tiles::tile, bank::tiles::entries,
     ),
     modifiers(&Security),
     tags(

@@ -32,7 +32,7 @@ pub use proof::{Found, Proof, ProofFault, check_proof, checkpoint, consistency, 
 pub use receipt::{RECEIPT_HEADER, Receipt};
 pub use recorder::{Answer, Budget, Disclosed, Draft, Heads, RecordError, Recorder, RecorderOptions};
 pub use sealer::{SealError, Sealer, SealerOptions};
-pub use tiles::published_tile;
+pub use tiles::{entry_bundle, published_tile};
 
 use crate::{domain::time::Malformed, merkle::NoteError, store::DbError};
 

@@ -2,7 +2,10 @@
 
 use crate::{
     merkle::{Edge, Hash, Span, TILE_WIDTH, TileId, TileNodes},
-    store::{Db, DbError, ledger::seal},
+    store::{
+        Db, DbError,
+        ledger::{audit, seal},
+    },
 };
 
 use super::LedgerError;
@@ -53,16 +56,42 @@ pub(super) async fn edge(db: &Db, size: u64) -> Result<Edge, LedgerError> {
     Edge::from_tiles(size, levels).ok_or_else(|| LedgerError::Tampered(format!("the right edge of size {size}")))
 }
 
-/// A tile as it is published: the bytes of as many hashes as its path asks for; `None` when no checkpoint covers them.
-pub async fn published_tile(db: &Db, id: TileId, width: u16) -> Result<Option<Vec<u8>>, LedgerError> {
+/// Whether a checkpoint covers so much of a tile.
+async fn is_covered(db: &Db, id: TileId, width: u16) -> Result<bool, LedgerError> {
     let size = match seal::latest_checkpoint(db).await? {
         Some(latest) => u64::try_from(latest.tree_size).unwrap_or(0),
         None => 0,
     };
-    if width == 0 || width > id.width(size) {
+    Ok((1..=id.width(size)).contains(&width))
+}
+
+/// A tile as it is published: the bytes of as many hashes as its path asks for; `None` when no checkpoint covers them.
+pub async fn published_tile(db: &Db, id: TileId, width: u16) -> Result<Option<Vec<u8>>, LedgerError> {
+    if !is_covered(db, id, width).await? {
         return Ok(None);
     }
     Ok(Some(read_tile(db, id, width).await?.concat()))
+}
+
+/// The entries below a tile of leaves (C2SP tlog-tiles, entry bundle): each one's length in two bytes, then its canonical
+/// JSON; `None` when no checkpoint covers them. Openings are not in it.
+pub async fn entry_bundle(db: &Db, id: TileId, width: u16) -> Result<Option<Vec<u8>>, LedgerError> {
+    if id.level != 0 || !is_covered(db, id, width).await? {
+        return Ok(None);
+    }
+    let wrong = |what: &str| LedgerError::Tampered(format!("the entries of {}: {what}", id.path(width)));
+    let from = number(id.index)?.checked_mul(256).ok_or_else(|| wrong("no place in the tree"))?;
+    let bodies = audit::bodies(db, from, from.saturating_add(i64::from(width))).await?;
+    if bodies.len() != usize::from(width) {
+        return Err(wrong("one is missing"));
+    }
+    let mut bundle = Vec::new();
+    for body in bodies {
+        let length = u16::try_from(body.len()).map_err(|_| wrong("one is longer than a bundle can hold"))?;
+        bundle.extend_from_slice(&length.to_be_bytes());
+        bundle.extend_from_slice(body.as_bytes());
+    }
+    Ok(Some(bundle))
 }
 
 /// A hash that was stored as bytes.

@@ -13,7 +13,6 @@ use crate::{
     domain::{
         Clock,
         ids::{AuthorityId, ClientId},
-        permission::Scope,
     },
     identity::CertificateFacts,
 };
@@ -129,7 +128,7 @@ async fn ensure_bank(
             subject: facts.subject,
             auth_methods: vec![AuthMethod::TlsClientAuth],
             jwks: None,
-            scopes: Scope::ALL.to_vec(),
+            scopes: ClientKind::Bank.scopes(),
             limits: LimitOverrides::default(),
             max_pending: 100,
         };

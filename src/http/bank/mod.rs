@@ -8,6 +8,7 @@ pub mod data;
 pub mod proofs;
 pub mod receipt;
 pub mod schemes;
+pub mod tiles;
 pub mod whoami;
 
 use std::sync::Arc;
@@ -37,6 +38,8 @@ pub fn router() -> Router<Arc<App>> {
         .route("/v1/consents/{id}/settlements", disclosing(data::settlements))
         .route("/v1/disclosures/{id}/proof", get(proofs::proof))
         .route("/v1/ledger/checkpoint", get(proofs::checkpoint))
+        .route("/v1/ledger/tile/{*name}", get(tiles::tile))
+        .route("/v1/ledger/tile/entries/{*name}", get(tiles::entries))
 }
 
 /// A data route: its handler can succeed with a [`Disclosed`] and with nothing else (I1).

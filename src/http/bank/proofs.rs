@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{Path, State},
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use http::{HeaderValue, StatusCode, header};
 
@@ -14,6 +14,7 @@ use crate::{
     http::{
         extract::{Authorized, Connected, Reply, scope},
         problem::{Problem, ProblemDocument},
+        published,
     },
     ledger::{self, Found, Proof},
 };
@@ -71,11 +72,5 @@ pub async fn proof(
     )
 )]
 pub async fn checkpoint(State(app): State<Arc<App>>, _connected: Connected) -> Result<Response, Problem> {
-    let note = ledger::checkpoint(&app.db).await.map_err(Failure::from)?;
-    let note = note.ok_or_else(|| Failure::not_found("checkpoint_not_found", "Nothing has been sealed yet."))?;
-    let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8")),
-        (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=1")),
-    ];
-    Ok((headers, note).into_response())
+    Ok(published::checkpoint(&app).await?)
 }

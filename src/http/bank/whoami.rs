@@ -39,7 +39,7 @@ struct ClientView {
     id: String,
     /// Its name.
     name: String,
-    /// `bank` or `department`.
+    /// `bank`, `department` or `auditor`.
     kind: String,
     /// How it may authenticate at the token endpoint.
     auth_methods: Vec<String>,

@@ -40,7 +40,7 @@ record! {
 
 record! {
     struct TextRow {
-        id: String,
+        text: String,
     }
 }
 
@@ -87,15 +87,15 @@ pub async fn outside_tree(db: &Db, after: &str, limit: i64) -> Result<Vec<LeafRo
 }
 
 const STRAY: &str = "/* ledger::stray */ \
-    SELECT 'opening ' || o.entry_id AS id FROM ledger_openings o LEFT JOIN ledger_entries e ON e.id = o.entry_id WHERE e.id IS NULL \
-    UNION ALL SELECT 'queued ' || u.entry_id AS id FROM ledger_unsealed u LEFT JOIN ledger_entries e ON e.id = u.entry_id \
+    SELECT 'opening ' || o.entry_id AS text FROM ledger_openings o LEFT JOIN ledger_entries e ON e.id = o.entry_id WHERE e.id IS NULL \
+    UNION ALL SELECT 'queued ' || u.entry_id AS text FROM ledger_unsealed u LEFT JOIN ledger_entries e ON e.id = u.entry_id \
         LEFT JOIN ledger_leaves l ON l.entry_id = u.entry_id WHERE e.id IS NULL OR l.entry_id IS NOT NULL \
     ORDER BY 1 LIMIT 100";
 
 /// Openings and queued rows that belong to no entry, or to one that is in the tree already; the first hundred.
 pub async fn stray(db: &Db) -> Result<Vec<String>, DbError> {
     let rows: Vec<TextRow> = db.read("ledger.stray").fetch_all(STRAY, args![]).await?;
-    Ok(rows.into_iter().map(|row| row.id).collect())
+    Ok(rows.into_iter().map(|row| row.text).collect())
 }
 
 const CHECKPOINTS: &str = "/* ledger::checkpoints */ \
@@ -104,6 +104,16 @@ const CHECKPOINTS: &str = "/* ledger::checkpoints */ \
 /// A page of checkpoints, after a size.
 pub async fn checkpoints(db: &Db, after: i64, limit: i64) -> Result<Vec<CheckpointRow>, DbError> {
     db.read("ledger.checkpoints").fetch_all(CHECKPOINTS, args![after, limit]).await
+}
+
+const BODIES: &str = "/* ledger::bodies */ \
+    SELECT e.body AS text FROM ledger_leaves l JOIN ledger_entries e ON e.id = l.entry_id \
+    WHERE l.leaf_index >= $1 AND l.leaf_index < $2 ORDER BY l.leaf_index";
+
+/// The texts of neighbouring leaves' entries.
+pub async fn bodies(db: &Db, from: i64, to: i64) -> Result<Vec<String>, DbError> {
+    let rows: Vec<TextRow> = db.read("ledger.bodies").fetch_all(BODIES, args![from, to]).await?;
+    Ok(rows.into_iter().map(|row| row.text).collect())
 }
 
 const TILE: &str = "/* ledger::tile_row */ SELECT hashes, root FROM ledger_tiles WHERE level = $1 AND tile_index = $2";

@@ -3,3 +3,4 @@
 mod content;
 mod grade;
 mod settlements;
+pub mod tiles;

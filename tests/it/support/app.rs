@@ -11,7 +11,7 @@ use medcredit::{
     domain::{
         Month,
         ids::{AuthorityId, ClientId},
-        permission::{Permission, Purpose, Scope},
+        permission::{Permission, Purpose},
     },
     grading::{Library, Rounds},
     http::running::Running,
@@ -221,7 +221,7 @@ impl TestApp {
             subject,
             auth_methods: vec![AuthMethod::TlsClientAuth],
             jwks: None,
-            scopes: Scope::ALL.to_vec(),
+            scopes: ClientKind::Bank.scopes(),
             limits: LimitOverrides::default(),
             max_pending: 5,
         };
