@@ -1,11 +1,15 @@
 //! `medcredit import TEMPLATE FILE...`: the bureau's files, into the store.
 
-use std::{io::Write, path::PathBuf, sync::Arc};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use super::{Context, Usage, model::library};
 use crate::{
     authority,
-    importing::{Importer, Options, Outcome, References, Report, Template},
+    importing::{Encoding, Format, Importer, Options, Outcome, References, Report, Template},
 };
 
 /// Import files that follow a template.
@@ -14,9 +18,15 @@ pub(super) struct Import {
     /// The template: subjects, affiliations, records, adverse, settlements or accounts
     #[arg(value_name = "TEMPLATE")]
     template: Template,
-    /// The files, UTF-8 CSV with a header, in the order in which their versions count
+    /// The files, CSV with a header or Parquet, in the order in which their versions count
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
+    /// csv or parquet; without it, Parquet where a name ends in .parquet and CSV elsewhere
+    #[arg(long, value_name = "FORMAT", value_parser = ["csv", "parquet"])]
+    format: Option<String>,
+    /// How the text of CSV files is encoded: utf-8 or gb18030 [default: utf-8]
+    #[arg(long, value_name = "ENCODING")]
+    encoding: Option<Encoding>,
     /// Where the report of rows that were not taken goes; beside the file, as FILE.rejects.csv, without it
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
@@ -33,19 +43,21 @@ pub(super) async fn run(args: Import, ctx: &Context) -> anyhow::Result<()> {
     if args.rejects.is_some() && args.files.len() > 1 {
         return Err(Usage("--rejects names one report: import one file at a time with it".into()).into());
     }
+    let formats = args.files.iter().map(|file| format_of(&args, file)).collect::<Result<Vec<_>, Usage>>()?;
     let config = ctx.config()?;
     let references = References::built_in(library(ctx)?.catalogues().cloned())?;
     let crypter = Arc::new(authority::crypter(&config.secrets)?);
     let db = ctx.store(&config).await?;
     let importer = Importer::new(db.clone(), ctx.clock.clone(), ctx.entropy.clone(), crypter, references);
-    let options = Options {
-        rejects: args.rejects,
+    let mut options = Options {
+        rejects: args.rejects.clone(),
         accept_uscc_mismatch: args.accept_uscc_mismatch,
         check_only: args.check,
         ..Options::default()
     };
     let mut without = 0;
-    for file in &args.files {
+    for (file, format) in args.files.iter().zip(formats) {
+        options.format = Some(format);
         let bar = ctx.progress(None, args.template.as_str());
         let report = importer
             .import(args.template, file, &options, &mut |progress| {
@@ -61,6 +73,22 @@ pub(super) async fn run(args: Import, ctx: &Context) -> anyhow::Result<()> {
     db.close().await;
     anyhow::ensure!(without == 0, "no row of {without} of {} files could be taken", args.files.len());
     Ok(())
+}
+
+/// What kind of file it is, as far as it was said.
+fn format_of(args: &Import, file: &Path) -> Result<Format, Usage> {
+    let format = match args.format.as_deref() {
+        Some("parquet") => Format::Parquet,
+        Some(_) => Format::Csv(Encoding::Utf8),
+        None => Format::of_name(file),
+    };
+    match (format, args.encoding) {
+        (Format::Csv(_), encoding) => Ok(Format::Csv(encoding.unwrap_or_default())),
+        (Format::Parquet, None) => Ok(Format::Parquet),
+        (Format::Parquet, Some(_)) => {
+            Err(Usage(format!("--encoding is for CSV, and {} is Parquet, whose texts are UTF-8", file.display())))
+        }
+    }
 }
 
 fn tell(report: &Report, ctx: &Context) -> anyhow::Result<()> {

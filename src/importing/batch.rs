@@ -1,6 +1,6 @@
 //! Reading and checking, on a thread of its own, batch by batch; the writer sets the pace.
 
-use std::{ops::Range, path::PathBuf};
+use std::ops::Range;
 
 use tokio::sync::mpsc;
 
@@ -9,7 +9,7 @@ use super::{
     findings::{Code, Finding, Severity},
     row::{Row, RowText},
     rows::{Codes, checker},
-    source::{CsvSource, Next, RowSource},
+    source::{Format, Input, Next, open},
 };
 use crate::domain::Day;
 
@@ -55,10 +55,13 @@ pub(super) enum Message {
 #[derive(Debug)]
 pub(super) struct Reading {
     pub(super) template: Template,
-    pub(super) path: PathBuf,
+    pub(super) input: Input,
+    pub(super) format: Format,
     pub(super) rules: Rules,
     pub(super) today: Day,
     pub(super) chunk_rows: usize,
+    /// More rows are an error.
+    pub(super) most_rows: Option<u64>,
 }
 
 /// Reads the file to its end, or until nobody listens any more.
@@ -73,7 +76,7 @@ pub(super) fn read_file(reading: Reading, to: &mpsc::Sender<Message>) {
 }
 
 fn read_rows(reading: Reading, to: &mpsc::Sender<Message>) -> Result<Option<String>, ImportError> {
-    let mut source: Box<dyn RowSource> = Box::new(CsvSource::open(&reading.path)?);
+    let mut source = open(&reading.input, reading.format, reading.template)?;
     let header = source.header()?;
     let places = places(reading.template, &header)?;
     if to.blocking_send(Message::Ready).is_err() {
@@ -82,18 +85,26 @@ fn read_rows(reading: Reading, to: &mpsc::Sender<Message>) -> Result<Option<Stri
     let columns = reading.template.columns();
     let mut check = checker(reading.template, reading.rules);
     let mut record = csv::StringRecord::new();
-    let mut batch = Batch::default();
+    let (mut batch, mut rows) = (Batch::default(), 0u64);
     loop {
-        let line = match source.next(&mut record)? {
+        let next = source.next(&mut record)?;
+        if next != Next::End {
+            batch.read += 1;
+            rows += 1;
+        }
+        if let Some(most) = reading.most_rows.filter(|most| rows > *most) {
+            return Err(ImportError::TooManyRows { most });
+        }
+        let line = match next {
             Next::End => break,
-            Next::NotUtf8 { line } => {
-                batch.read += 1;
-                batch.findings.push(whole_row(line, Code::NotUtf8, "is not UTF-8: save the file as UTF-8".into()));
+            Next::Unreadable { line, column, code, message } => {
+                let name = column.and_then(|at| places.iter().position(|place| *place == at));
+                let column = name.and_then(|name| columns.get(name)).copied().unwrap_or_default();
+                batch.findings.push(Finding { line, column, code, severity: Severity::Reject, message });
                 continue;
             }
             Next::Row { line } => line,
         };
-        batch.read += 1;
         if record.len() == header.len() {
             let Batch { text, findings, rows, .. } = &mut batch;
             let mut row = Row { line, record: &record, places: &places, columns, findings, today: reading.today };
@@ -117,7 +128,7 @@ fn read_rows(reading: Reading, to: &mpsc::Sender<Message>) -> Result<Option<Stri
     if batch.read > 0 && to.blocking_send(Message::Batch(batch)).is_err() {
         return Ok(None);
     }
-    Ok(Some(source.sha256()))
+    source.sha256().map(Some)
 }
 
 fn whole_row(line: u64, code: Code, message: String) -> Finding {

@@ -26,14 +26,35 @@ pub enum ImportError {
     #[error("the file is empty: its first line must name the columns")]
     EmptyFile,
     /// The header is not UTF-8.
-    #[error("the header is not UTF-8: save the file as UTF-8")]
+    #[error("the header is not UTF-8: save the file as UTF-8, or say --encoding gb18030")]
     HeaderNotUtf8,
+    /// The header is not GB 18030 either.
+    #[error("the header holds bytes that are no character of GB 18030")]
+    HeaderNotGb18030,
+    /// The rows are not UTF-8 and read as GB 18030.
+    #[error("the file is not UTF-8; its rows read as GB 18030: say --encoding gb18030, or save it as UTF-8")]
+    LooksLikeGb18030,
+    /// The file is said to be GB 18030 and every row is UTF-8.
+    #[error("the file is UTF-8, not GB 18030: leave --encoding gb18030 out")]
+    LooksLikeUtf8,
+    /// The file is no Parquet, or damaged.
+    #[error("the file cannot be read as Parquet")]
+    Parquet(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Parquet was left out of this build.
+    #[error("this build reads no Parquet: it was built without the feature `parquet`")]
+    NoParquet,
+    /// The file has more rows than its sender may send at once.
+    #[error("the file has more than {most} rows: send it in parts")]
+    TooManyRows {
+        /// How many it may have.
+        most: u64,
+    },
     /// The header does not fit the template.
     #[error("the header does not fit the template {template}: {}", .faults.join("; "))]
     Header {
         /// The template.
         template: &'static str,
-        /// Each missing, unknown or repeated column.
+        /// Each column that is missing, unknown, repeated, or of a type it cannot have.
         faults: Vec<String>,
     },
     /// A row has no end: most likely a quote is not closed.

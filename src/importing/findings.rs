@@ -65,12 +65,16 @@ codes! {
     MonthInFuture = "month_in_future";
     /// Not a month like 2026-03.
     MonthMalformed = "month_malformed";
-    /// The row is not UTF-8.
+    /// The row holds bytes that are no character of GB 18030.
+    NotGb18030 = "not_gb18030";
+    /// The row, or a text of it, is not UTF-8.
     NotUtf8 = "not_utf8";
     /// Not a region of six digits.
     RegionMalformed = "region_malformed";
     /// Warning: the region is not in the local table today.
     RegionUnknown = "region_unknown";
+    /// The sender may not speak for this source.
+    SourceForeign = "source_foreign";
     /// The subject has not been imported.
     SubjectUnknown = "subject_unknown";
     /// The text is longer than the field holds.
@@ -177,7 +181,9 @@ mod tests {
     fn codes_are_distinct_snake_case_and_in_order() {
         let texts: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
         assert!(texts.is_sorted_by(|one, next| one < next), "{texts:?}");
-        assert!(texts.iter().all(|text| text.bytes().all(|b| b == b'_' || b.is_ascii_lowercase() || b == b'8')));
+        assert!(
+            texts.iter().all(|text| text.bytes().all(|b| b == b'_' || b.is_ascii_lowercase() || b.is_ascii_digit()))
+        );
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::{
     ImportError, Importer, Options, Outcome, Progress, Report, Rules, SubjectChanges, Template,
     batch::{Batch, CheckedRow, Message, Reading, read_file},
     findings::{Code, Finding, FindingsReport, Severity},
-    source::digest_of,
+    source::{Format, Input},
     write::Writer,
 };
 use crate::{
@@ -41,9 +41,10 @@ impl Importer {
         options: &Options,
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<Report, ImportError> {
+        let input = Input::File(path.to_owned());
         let exclusive = Exclusive::try_take(&self.db, "imports").await.map_err(ImportError::store("lock imports"))?;
         let exclusive = exclusive.ok_or(ImportError::Busy)?;
-        let report = self.import_alone(template, path, options, progress).await;
+        let report = self.import_alone(template, &input, options, progress).await;
         // What counts was decided before this; a lock that cannot be given back is lost, and so free.
         let _ = exclusive.release().await;
         report
@@ -52,15 +53,15 @@ impl Importer {
     async fn import_alone(
         &self,
         template: Template,
-        path: &Path,
+        input: &Input,
         options: &Options,
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<Report, ImportError> {
         let removed = if options.check_only { 0 } else { self.remove_remains().await? };
-        let digested = path.to_owned();
-        let digest = tokio::task::spawn_blocking(move || digest_of(&digested));
+        let digested = input.clone();
+        let digest = tokio::task::spawn_blocking(move || digested.digest());
         let (sha256, total_bytes) = digest.await.map_err(|_| ImportError::ReaderGone)??;
-        let mut report = Report::begun(template, path, sha256);
+        let mut report = Report::begun(template, input.name(), sha256);
         report.removed = removed;
         let read = self.db.read("imports::find_accepted");
         let earlier = imports::find_accepted(&read, template.as_str(), &report.sha256).await;
@@ -71,7 +72,8 @@ impl Importer {
         let (to, mut from) = mpsc::channel(BATCHES_WAITING);
         let reading = Reading {
             template,
-            path: path.to_owned(),
+            input: input.clone(),
+            format: options.format.unwrap_or_else(|| Format::of_name(Path::new(&report.file_name))),
             rules: Rules {
                 references: self.references.clone(),
                 crypter: self.crypter.clone(),
@@ -79,6 +81,7 @@ impl Importer {
             },
             today: self.clock.now().day(),
             chunk_rows: options.chunk_rows,
+            most_rows: None,
         };
         tokio::task::spawn_blocking(move || read_file(reading, &to));
         match from.recv().await {
@@ -86,7 +89,7 @@ impl Importer {
             Some(Message::Failed(error)) => return Err(error),
             _ => return Err(ImportError::ReaderGone),
         }
-        let rejects = options.rejects.clone().unwrap_or_else(|| beside(path));
+        let rejects = options.rejects.clone().unwrap_or_else(|| beside(input));
         let seq = if options.check_only { None } else { Some(self.begin(&report).await?) };
         let mut stager = Stager {
             importer: self,
@@ -163,15 +166,16 @@ impl Importer {
     }
 }
 
-fn beside(path: &Path) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".rejects.csv");
-    path.with_file_name(name)
+fn beside(input: &Input) -> PathBuf {
+    let name = format!("{}.rejects.csv", input.name());
+    match input {
+        Input::File(path) => path.with_file_name(name),
+        Input::Memory { .. } => name.into(),
+    }
 }
 
 impl Report {
-    fn begun(template: Template, path: &Path, sha256: String) -> Self {
-        let file_name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    fn begun(template: Template, file_name: String, sha256: String) -> Self {
         Self {
             template,
             file_name,

@@ -1,6 +1,6 @@
 //! The bureau's files -> checked rows -> the store, with a report of what was not taken.
 //!
-//! A file is read in bounded memory, row by row; a bad row is reported and never stops it. Rows wait in bulk tables under
+//! A file, CSV or Parquet, is read in bounded memory, row by row; a bad row is reported and never stops it. Rows wait in bulk tables under
 //! the import's number, seen by nobody, until one last transaction on the core accepts all of them at once. The same
 //! file is recognised by its SHA-256 and changes nothing. One import runs at a time in a store, whichever process does
 //! it; so what a killed one left behind belongs to nobody, and the next one removes it before it begins.
@@ -29,6 +29,7 @@ use crate::{
 
 pub use error::ImportError;
 pub use findings::{Code, Finding, Severity};
+pub use source::{Encoding, Format, Input};
 pub use template::Template;
 
 /// The purpose under which [`Crypter::blind`] hashes account numbers; a match is asked for under the same.
@@ -88,6 +89,8 @@ impl Rules {
 /// How one file is imported.
 #[derive(Debug, Clone)]
 pub struct Options {
+    /// What kind of file it is; what its name says, when absent.
+    pub format: Option<Format>,
     /// Where the report goes; beside the file, as FILE.rejects.csv, when absent.
     pub rejects: Option<PathBuf>,
     /// Takes subjects whose unified social credit code fails its check, as a warning: the operator has looked.
@@ -100,7 +103,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { rejects: None, accept_uscc_mismatch: false, check_only: false, chunk_rows: 10_000 }
+        Self { format: None, rejects: None, accept_uscc_mismatch: false, check_only: false, chunk_rows: 10_000 }
     }
 }
 

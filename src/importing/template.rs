@@ -5,6 +5,22 @@ use std::{fmt, str::FromStr};
 use super::rows;
 use crate::{domain::time::Malformed, store::staging::Staging};
 
+/// What a column of a template holds: which types it may have where a format has types.
+#[cfg(feature = "parquet")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Holds {
+    /// Any text, codes and months among it: leading zeros count.
+    Text,
+    /// A day.
+    Day,
+    /// A whole number.
+    Integer,
+    /// A number of up to four decimals.
+    Number,
+    /// 0 or 1.
+    Flag,
+}
+
 /// A template that files follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Template {
@@ -49,6 +65,23 @@ impl Template {
             Self::Settlements => rows::settlements::COLUMNS,
             Self::Accounts => rows::accounts::COLUMNS,
         }
+    }
+
+    /// What a column holds; nothing if the template has no such column.
+    #[cfg(feature = "parquet")]
+    pub(super) fn holds(self, column: &str) -> Option<Holds> {
+        if !self.columns().contains(&column) {
+            return None;
+        }
+        Some(match column {
+            "value" => Holds::Number,
+            "main" => Holds::Flag,
+            "visits" | "persons" => Holds::Integer,
+            "as_of" => Holds::Day,
+            _ if column.ends_with("_fen") => Holds::Integer,
+            _ if column.ends_with("_on") => Holds::Day,
+            _ => Holds::Text,
+        })
     }
 
     /// Where its rows wait for acceptance.

@@ -1,9 +1,12 @@
 //! `import`: the bureau's files, from a clerk's hand into the store.
 
 mod bytes;
+mod encodings;
 mod header;
 mod interrupted;
 mod once;
+#[cfg(feature = "parquet")]
+mod parquet_files;
 mod personal;
 mod rejects;
 mod revisions;

@@ -1,0 +1,195 @@
+//! CSV, in either encoding.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    io::{self, Read},
+    rc::Rc,
+};
+
+use aws_lc_rs::digest;
+
+use super::{
+    super::{ImportError, findings::Code},
+    Encoding, Input, Next, RowSource,
+    encoding::{Evidence, decode},
+};
+
+/// No row is longer: an opening quote without its end would otherwise swallow the file into memory.
+const MAX_ROW_BYTES: u64 = 1 << 20;
+
+/// What the reader and the file below it tell each other.
+#[derive(Debug, Default)]
+struct Shared {
+    /// Bytes of the file that have passed.
+    passed: Cell<u64>,
+    /// Where the row being read began.
+    row_began: Cell<u64>,
+    /// Line ends that have passed and no row has reached yet: where, and whether it is a newline.
+    ends: RefCell<VecDeque<(u64, bool)>>,
+}
+
+/// Counts and digests what passes, and refuses to go on inside a row without end.
+struct Passing {
+    file: Box<dyn Read + Send>,
+    digest: digest::Context,
+    shared: Rc<Shared>,
+}
+
+impl Read for Passing {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let passed = self.shared.passed.get();
+        if passed.saturating_sub(self.shared.row_began.get()) > MAX_ROW_BYTES {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "a row is longer than 1 MiB"));
+        }
+        let count = self.file.read(buffer)?;
+        let bytes = buffer.get(..count).unwrap_or_default();
+        self.digest.update(bytes);
+        let mut ends = self.shared.ends.borrow_mut();
+        for (at, byte) in (passed..).zip(bytes) {
+            if matches!(byte, b'\n' | b'\r') {
+                ends.push_back((at, *byte == b'\n'));
+            }
+        }
+        self.shared.passed.set(passed.saturating_add(u64::try_from(count).unwrap_or(0)));
+        Ok(count)
+    }
+}
+
+/// CSV (RFC 4180); a byte order mark and either line end are tolerated.
+pub(super) struct CsvSource {
+    reader: csv::Reader<Passing>,
+    shared: Rc<Shared>,
+    encoding: Encoding,
+    evidence: Evidence,
+    /// The row before it is decoded.
+    raw: csv::ByteRecord,
+    /// The line the last row began on.
+    line: u64,
+}
+
+impl CsvSource {
+    pub(super) fn open(input: &Input, encoding: Encoding) -> Result<Self, ImportError> {
+        let shared = Rc::<Shared>::default();
+        let digest = digest::Context::new(&digest::SHA256);
+        let passing = Passing { file: input.open()?, digest, shared: Rc::clone(&shared) };
+        let reader =
+            csv::ReaderBuilder::new().has_headers(false).flexible(true).buffer_capacity(1 << 16).from_reader(passing);
+        let (evidence, raw) = (Evidence::default(), csv::ByteRecord::new());
+        Ok(Self { reader, shared, encoding, evidence, raw, line: 1 })
+    }
+
+    /// The line of the row that was read from `start` on. The reader's own count is of where it stood before it passed
+    /// over empty lines.
+    fn line_of(&mut self, start: u64) -> u64 {
+        let mut ends = self.shared.ends.borrow_mut();
+        let mut empty_until = start;
+        while let Some((at, newline)) = ends.front().copied().filter(|(at, _)| *at <= empty_until) {
+            ends.pop_front();
+            self.line += u64::from(newline);
+            if at == empty_until {
+                empty_until += 1;
+            }
+        }
+        self.line
+    }
+}
+
+/// Decodes a row. Fields are taken over where that is possible, or else copied.
+fn decoded(raw: &mut csv::ByteRecord, row: &mut csv::StringRecord, encoding: Encoding) -> bool {
+    match encoding {
+        Encoding::Utf8 => match csv::StringRecord::from_byte_record(std::mem::take(raw)) {
+            Ok(text) => {
+                // The old row's memory is used again.
+                *raw = std::mem::replace(row, text).into_byte_record();
+                true
+            }
+            Err(error) => {
+                *raw = error.into_byte_record();
+                false
+            }
+        },
+        Encoding::Gb18030 => {
+            row.clear();
+            for field in &*raw {
+                match decode(field) {
+                    Some(text) => row.push_field(&text),
+                    None => return false,
+                }
+            }
+            true
+        }
+    }
+}
+
+impl CsvSource {
+    fn read(&mut self, row: &mut csv::StringRecord) -> Result<Next, ImportError> {
+        let start = self.reader.position().byte();
+        self.shared.row_began.set(start);
+        let outcome = self.reader.read_byte_record(&mut self.raw);
+        let line = self.line_of(start);
+        match outcome {
+            Ok(true) => {}
+            Ok(false) => return Ok(Next::End),
+            Err(error) => match error.kind() {
+                csv::ErrorKind::Io(cause) if cause.kind() == io::ErrorKind::FileTooLarge => {
+                    return Err(ImportError::RowTooLong { line });
+                }
+                _ => return Err(ImportError::Csv(error)),
+            },
+        }
+        match self.encoding {
+            // A row that is UTF-8 is looked at once it is text.
+            Encoding::Utf8 => {}
+            Encoding::Gb18030 => match std::str::from_utf8(self.raw.as_slice()) {
+                Ok(text) => self.evidence.is_utf8(text),
+                Err(_) => self.evidence.is_not_utf8(self.raw.as_slice()),
+            },
+        }
+        let readable = decoded(&mut self.raw, row, self.encoding);
+        match (self.encoding, readable) {
+            (Encoding::Gb18030, _) => {}
+            (Encoding::Utf8, true) => self.evidence.is_utf8(row.as_slice()),
+            (Encoding::Utf8, false) => self.evidence.is_not_utf8(self.raw.as_slice()),
+        }
+        if readable {
+            return Ok(Next::Row { line });
+        }
+        let (code, message) = match self.encoding {
+            Encoding::Utf8 => (Code::NotUtf8, "is not UTF-8: save the file as UTF-8, or say --encoding gb18030"),
+            Encoding::Gb18030 => (Code::NotGb18030, "holds bytes that are no character of GB 18030"),
+        };
+        Ok(Next::Unreadable { line, column: None, code, message: message.into() })
+    }
+}
+
+impl RowSource for CsvSource {
+    fn header(&mut self) -> Result<Vec<String>, ImportError> {
+        let mut row = csv::StringRecord::new();
+        let names = match self.read(&mut row)? {
+            // GB 18030 has a mark of its own; that of UTF-8 the reader has taken away.
+            Next::Row { .. } => row.iter().map(|name| name.trim_start_matches('\u{feff}').to_owned()).collect(),
+            Next::Unreadable { .. } if self.encoding == Encoding::Utf8 => return Err(ImportError::HeaderNotUtf8),
+            Next::Unreadable { .. } => return Err(ImportError::HeaderNotGb18030),
+            Next::End => return Err(ImportError::EmptyFile),
+        };
+        // What follows is judged by its rows alone: a header is ASCII in either encoding.
+        self.evidence = Evidence::default();
+        Ok(names)
+    }
+
+    fn next(&mut self, row: &mut csv::StringRecord) -> Result<Next, ImportError> {
+        let next = self.read(row)?;
+        self.evidence.judge(self.encoding, next == Next::End)?;
+        Ok(next)
+    }
+
+    fn bytes_read(&self) -> u64 {
+        self.shared.passed.get()
+    }
+
+    fn sha256(&mut self) -> Result<String, ImportError> {
+        let digest = self.reader.get_ref().digest.clone().finish();
+        Ok(data_encoding::HEXLOWER.encode(digest.as_ref()))
+    }
+}

@@ -1,0 +1,257 @@
+//! Parquet with the same columns as the CSV template. Some rows of each column are in memory at a time, with the page they
+//! come from.
+//!
+//! Rows are counted as the lines of the same file in CSV: the first is line 2, behind the header. So a report reads the
+//! same, whichever format a department sends.
+
+use std::{ops::Range, sync::Arc};
+
+use parquet::{
+    column::reader::{ColumnReader, ColumnReaderImpl, get_column_reader},
+    data_type::{AsBytes, DataType},
+    errors::{ParquetError, Result},
+    file::{
+        metadata::{ParquetMetaData, ParquetMetaDataReader},
+        reader::ChunkReader,
+        serialized_reader::SerializedPageReader,
+    },
+};
+
+use super::{
+    super::{ImportError, Template},
+    Input, Next, RowSource,
+    page::Pages,
+    value::{Fault, Reading},
+};
+
+/// Rows of each column that are read at a time.
+const ROWS_AT_A_TIME: usize = 1024;
+
+/// Opens a file, or what was delivered.
+pub(super) fn open(input: &Input, template: Template) -> std::result::Result<Box<dyn RowSource>, ImportError> {
+    match input {
+        Input::File(path) => Ok(Box::new(ParquetSource::open(Input::open_file(path)?, input, template)?)),
+        Input::Memory { bytes, .. } => Ok(Box::new(ParquetSource::open(bytes.clone(), input, template)?)),
+    }
+}
+
+fn failed(error: ParquetError) -> ImportError {
+    ImportError::Parquet(Box::new(error))
+}
+
+/// A field of a row.
+enum Cell {
+    /// Null.
+    Empty,
+    /// Where its text stands.
+    Text(Range<usize>),
+    /// What it holds cannot be written.
+    Fault(Fault),
+}
+
+struct Column {
+    name: String,
+    reading: Reading,
+    /// Of the present row group.
+    reader: Option<ColumnReader>,
+    text: String,
+    cells: Vec<Cell>,
+}
+
+struct ParquetSource<R: ChunkReader> {
+    file: Arc<Pages<R>>,
+    input: Input,
+    metadata: ParquetMetaData,
+    columns: Vec<Column>,
+    /// The next row group.
+    group: usize,
+    /// Rows of the present one that are not read yet.
+    left: usize,
+    /// Of the rows in memory, the next; and how many there are.
+    at: usize,
+    filled: usize,
+    line: u64,
+    bytes: u64,
+}
+
+impl<R: ChunkReader + 'static> ParquetSource<R> {
+    fn open(file: R, input: &Input, template: Template) -> std::result::Result<Self, ImportError> {
+        let metadata = ParquetMetaDataReader::new().parse_and_finish(&file).map_err(failed)?;
+        let schema = metadata.file_metadata().schema_descr();
+        let (mut columns, mut faults) = (Vec::new(), Vec::new());
+        for column in schema.columns() {
+            // A list's own name is its first; what is below has names of the format's.
+            let name = column.path().parts().first().cloned().unwrap_or_default();
+            // A column that is not the template's is complained of with those that are missing.
+            let reading = match template.holds(&name) {
+                Some(holds) => Reading::of(holds, column),
+                None => Ok(Reading::Text),
+            };
+            match reading {
+                Ok(reading) => columns.push(Column { name, reading, reader: None, text: String::new(), cells: vec![] }),
+                Err(fault) => faults.push(format!("column {name} {fault}")),
+            }
+        }
+        if !faults.is_empty() {
+            return Err(ImportError::Header { template: template.as_str(), faults });
+        }
+        let file = Arc::new(Pages(file));
+        let input = input.clone();
+        Ok(Self { file, input, metadata, columns, group: 0, left: 0, at: 0, filled: 0, line: 1, bytes: 0 })
+    }
+
+    /// Reads the next rows of every column; `false` when there are none.
+    fn refill(&mut self) -> Result<bool> {
+        while self.left == 0 {
+            if self.group >= self.metadata.num_row_groups() {
+                return Ok(false);
+            }
+            self.begin_group()?;
+        }
+        let count = self.left.min(ROWS_AT_A_TIME);
+        for column in &mut self.columns {
+            column.fill(count)?;
+        }
+        (self.at, self.filled) = (0, count);
+        self.left -= count;
+        Ok(true)
+    }
+
+    fn begin_group(&mut self) -> Result<()> {
+        let group = self.metadata.row_group(self.group);
+        let rows = usize::try_from(group.num_rows()).map_err(|_| ParquetError::General("a negative count".into()))?;
+        if group.columns().len() != self.columns.len() {
+            return Err(ParquetError::General("a row group has other columns than the file".into()));
+        }
+        for (column, chunk) in self.columns.iter_mut().zip(group.columns()) {
+            let pages = SerializedPageReader::new(Arc::clone(&self.file), chunk, rows, None)?;
+            column.reader = Some(get_column_reader(chunk.column_descr_ptr(), Box::new(pages)));
+        }
+        self.bytes += u64::try_from(group.compressed_size()).unwrap_or(0);
+        self.left = rows;
+        self.group += 1;
+        Ok(())
+    }
+}
+
+impl Column {
+    fn fill(&mut self, count: usize) -> Result<()> {
+        self.text.clear();
+        self.cells.clear();
+        let Self { reading, reader, text, cells, .. } = self;
+        let mut out = Filling { count, text, cells };
+        match reader {
+            None => Err(ParquetError::General("a column has no pages".into())),
+            Some(ColumnReader::BoolColumnReader(reader)) => out.read(reader, |value, text| {
+                Reading::boolean(*value, text);
+                Ok(())
+            }),
+            Some(ColumnReader::Int32ColumnReader(reader)) => out.read(reader, |value, text| {
+                // What has no sign was stored as if it had one.
+                let unsigned = *reading == Reading::Integer { signed: false };
+                let value = if unsigned { i64::from(value.cast_unsigned()) } else { i64::from(*value) };
+                reading.number(value, text)
+            }),
+            Some(ColumnReader::Int64ColumnReader(reader)) => {
+                out.read(reader, |value, text| reading.number(*value, text))
+            }
+            Some(ColumnReader::ByteArrayColumnReader(reader)) => {
+                out.read(reader, |value, text| reading.bytes(value.as_bytes(), text))
+            }
+            Some(ColumnReader::FixedLenByteArrayColumnReader(reader)) => {
+                out.read(reader, |value, text| reading.bytes(value.as_bytes(), text))
+            }
+            Some(_) => Err(ParquetError::General("a column is of another type than it says".into())),
+        }
+    }
+}
+
+struct Filling<'a> {
+    count: usize,
+    text: &'a mut String,
+    cells: &'a mut Vec<Cell>,
+}
+
+impl Filling<'_> {
+    fn read<T: DataType>(
+        &mut self,
+        reader: &mut ColumnReaderImpl<T>,
+        write: impl Fn(&T::T, &mut String) -> std::result::Result<(), Fault>,
+    ) -> Result<()> {
+        let short = || ParquetError::EOF("a column has fewer values than the file has rows".into());
+        let (mut levels, mut values, mut read) = (Vec::new(), Vec::new(), 0);
+        while read < self.count {
+            let (rows, ..) = reader.read_records(self.count - read, Some(&mut levels), None, &mut values)?;
+            if rows == 0 {
+                return Err(short());
+            }
+            read += rows;
+        }
+        let mut values = values.iter();
+        for row in 0..self.count {
+            // A column that is never null has no levels; a flat one that may be has level one where it is not.
+            if levels.get(row).is_some_and(|level| *level == 0) {
+                self.cells.push(Cell::Empty);
+                continue;
+            }
+            let start = self.text.len();
+            let cell = match write(values.next().ok_or_else(short)?, self.text) {
+                Ok(()) => Cell::Text(start..self.text.len()),
+                Err(fault) => Cell::Fault(fault),
+            };
+            self.cells.push(cell);
+        }
+        Ok(())
+    }
+}
+
+impl<R: ChunkReader + 'static> RowSource for ParquetSource<R> {
+    fn header(&mut self) -> std::result::Result<Vec<String>, ImportError> {
+        Ok(self.columns.iter().map(|column| column.name.clone()).collect())
+    }
+
+    fn next(&mut self, row: &mut csv::StringRecord) -> std::result::Result<Next, ImportError> {
+        if self.at == self.filled && !self.refill().map_err(failed)? {
+            return Ok(Next::End);
+        }
+        let at = self.at;
+        self.at += 1;
+        self.line += 1;
+        let line = self.line;
+        row.clear();
+        for (place, column) in self.columns.iter().enumerate() {
+            match column.cells.get(at) {
+                Some(Cell::Text(range)) => row.push_field(column.text.get(range.clone()).unwrap_or_default()),
+                Some(Cell::Fault((code, message))) => {
+                    let (column, code, message) = (Some(place), *code, (*message).to_owned());
+                    return Ok(Next::Unreadable { line, column, code, message });
+                }
+                Some(Cell::Empty) | None => row.push_field(""),
+            }
+        }
+        Ok(Next::Row { line })
+    }
+
+    fn bytes_read(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Rows are read from all over the file, so it is gone through once more: it must still be what it was.
+    fn sha256(&mut self) -> std::result::Result<String, ImportError> {
+        self.input.digest().map(|(digest, _)| digest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_no_parquet_is_refused_without_a_word_of_it() {
+        let bytes = bytes::Bytes::from_static(b"subject_code,measure\nH33030200090,x\n");
+        let input = Input::Memory { name: "records.parquet".into(), bytes };
+        let error = open(&input, Template::Records).err().unwrap();
+        assert!(matches!(error, ImportError::Parquet(_)), "{error}");
+        assert!(!format!("{error:?}").contains("H33030200090"));
+    }
+}

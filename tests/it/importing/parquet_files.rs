@@ -1,0 +1,365 @@
+//! Parquet: the same columns, the same rows, the same report; and files that are not what they should be.
+
+use std::{path::PathBuf, sync::Arc};
+
+use medcredit::{
+    importing::{Encoding, Format, ImportError, Report, Template},
+    store::{records_read, settlements},
+};
+use parquet::{
+    basic::{Compression, ZstdLevel},
+    data_type::{
+        BoolType, ByteArray, ByteArrayType, DataType, DoubleType, FixedLenByteArrayType, Int32Type, Int64Type,
+    },
+    file::{properties::WriterProperties, writer::SerializedFileWriter},
+    schema::parser::parse_message_type,
+};
+
+use super::{ADVERSE, AFFILIATIONS, Desk, RECORDS, SETTLEMENTS, SUBJECTS, THREE, encodings::gb18030, month};
+use crate::support::{TestStore, block_on, both_engines};
+
+/// How a test writes a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Typed {
+    Text,
+    RequiredText,
+    Binary,
+    Long,
+    Int,
+    Unsigned,
+    Date,
+    Stamp,
+    UtcStamp,
+    Bool,
+    Double,
+    /// DECIMAL(18,4) in an INT64, in sixteen bytes, and with six places.
+    Decimal,
+    WideDecimal,
+    FineDecimal,
+}
+
+impl Typed {
+    fn schema(self, name: &str) -> String {
+        let kind = match self {
+            Self::RequiredText => return format!("required binary {name} (STRING);"),
+            Self::Text => "binary {} (STRING)",
+            Self::Binary => "binary {}",
+            Self::Long => "int64 {}",
+            Self::Int => "int32 {}",
+            Self::Unsigned => "int32 {} (INTEGER(32,false))",
+            Self::Date => "int32 {} (DATE)",
+            Self::Stamp => "int64 {} (TIMESTAMP(MICROS,false))",
+            Self::UtcStamp => "int64 {} (TIMESTAMP(MILLIS,true))",
+            Self::Bool => "boolean {}",
+            Self::Double => "double {}",
+            Self::Decimal => "int64 {} (DECIMAL(18,4))",
+            Self::WideDecimal => "fixed_len_byte_array (16) {} (DECIMAL(38,4))",
+            Self::FineDecimal => "int64 {} (DECIMAL(18,6))",
+        };
+        format!("optional {};", kind.replace("{}", name))
+    }
+}
+
+/// What every column of a template may be when it is not text.
+fn natural(column: &str) -> Typed {
+    match column {
+        "value" => Typed::Decimal,
+        "main" => Typed::Bool,
+        "visits" => Typed::Int,
+        "persons" => Typed::Unsigned,
+        "as_of" | "decided_on" => Typed::Stamp,
+        _ if column.ends_with("_on") => Typed::Date,
+        _ if column.ends_with("_fen") => Typed::Long,
+        "subject_code" => Typed::RequiredText,
+        "reference" => Typed::Binary,
+        _ => Typed::Text,
+    }
+}
+
+fn days(text: &str) -> i32 {
+    let day: medcredit::domain::Day = text.parse().unwrap();
+    i32::try_from(day.days_since("1970-01-01".parse().unwrap())).unwrap()
+}
+
+fn ten_thousandths(text: &str) -> i64 {
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    format!("{whole}{part:0<4}").parse().unwrap()
+}
+
+/// A CSV text as Parquet, in row groups of some rows.
+fn parquet(csv: &str, typed: impl Fn(&str) -> Typed, group: usize) -> Vec<u8> {
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    let names: Vec<String> = reader.headers().unwrap().iter().map(str::to_owned).collect();
+    let rows: Vec<csv::StringRecord> = reader.records().map(|row| row.unwrap()).collect();
+    let fields: String = names.iter().map(|name| typed(name).schema(name)).collect();
+    let schema = Arc::new(parse_message_type(&format!("message rows {{ {fields} }}")).unwrap());
+    let zstd = Compression::ZSTD(ZstdLevel::default());
+    let properties = WriterProperties::builder().set_compression(zstd).set_data_page_row_count_limit(3).build();
+    let mut writer = SerializedFileWriter::new(Vec::new(), schema, Arc::new(properties)).unwrap();
+    for rows in rows.chunks(group.max(1)) {
+        let mut writing = writer.next_row_group().unwrap();
+        for (at, name) in names.iter().enumerate() {
+            let cells: Vec<&str> = rows.iter().map(|row| &row[at]).collect();
+            let mut column = writing.next_column().unwrap().unwrap();
+            let text = |cell: &str| ByteArray::from(cell.as_bytes().to_vec());
+            match typed(name) {
+                Typed::RequiredText => {
+                    let values: Vec<_> = cells.iter().map(|cell| text(cell)).collect();
+                    column.typed::<ByteArrayType>().write_batch(&values, None, None).unwrap();
+                }
+                Typed::Text | Typed::Binary => write::<ByteArrayType>(&mut column, &cells, text),
+                Typed::Long => write::<Int64Type>(&mut column, &cells, |cell| cell.parse().unwrap()),
+                Typed::Int => write::<Int32Type>(&mut column, &cells, |cell| cell.parse().unwrap()),
+                Typed::Unsigned => {
+                    write::<Int32Type>(&mut column, &cells, |cell| cell.parse::<u32>().unwrap().cast_signed())
+                }
+                Typed::Date => write::<Int32Type>(&mut column, &cells, days),
+                Typed::Stamp => write::<Int64Type>(&mut column, &cells, |cell| i64::from(days(cell)) * 86_400_000_000),
+                Typed::UtcStamp => write::<Int64Type>(&mut column, &cells, |cell| i64::from(days(cell)) * 86_400_000),
+                Typed::Bool => write::<BoolType>(&mut column, &cells, |cell| cell == "1"),
+                Typed::Double => write::<DoubleType>(&mut column, &cells, |cell| cell.parse().unwrap()),
+                Typed::Decimal => write::<Int64Type>(&mut column, &cells, ten_thousandths),
+                Typed::FineDecimal => write::<Int64Type>(&mut column, &cells, |cell| ten_thousandths(cell) * 100),
+                Typed::WideDecimal => write::<FixedLenByteArrayType>(&mut column, &cells, |cell| {
+                    i128::from(ten_thousandths(cell)).to_be_bytes().to_vec().into()
+                }),
+            }
+            column.close().unwrap();
+        }
+        writing.close().unwrap();
+    }
+    writer.into_inner().unwrap()
+}
+
+fn write<T: DataType>(
+    column: &mut parquet::file::writer::SerializedColumnWriter<'_>,
+    cells: &[&str],
+    value: impl Fn(&str) -> T::T,
+) {
+    let levels: Vec<i16> = cells.iter().map(|cell| i16::from(!cell.is_empty())).collect();
+    let values: Vec<T::T> = cells.iter().filter(|cell| !cell.is_empty()).map(|cell| value(cell)).collect();
+    column.typed::<T>().write_batch(&values, Some(&levels), None).unwrap();
+}
+
+async fn import(desk: &Desk, template: Template, bytes: Vec<u8>) -> Result<Report, ImportError> {
+    let path: PathBuf = desk.write(&format!("{template}.parquet"), bytes);
+    desk.import_file(template, &path).await
+}
+
+/// Everything a file left behind: its counts, its report, and what is stored.
+async fn left_behind(desk: &Desk, report: &Report) -> (String, Vec<String>) {
+    let counts = format!("{} {} {} {:?}", report.rows, report.accepted, report.rejected, report.findings);
+    let rejects = report.rejects.as_ref().map(|path| std::fs::read_to_string(path).unwrap()).unwrap_or_default();
+    let read = desk.store.db.read("test");
+    let mut stored = Vec::new();
+    let codes = ["H33030200090".to_owned(), "P33030400017".to_owned(), "D330302000123".to_owned()];
+    let (from, to) = ("2000-01".parse().unwrap(), "2030-12".parse().unwrap());
+    for row in settlements::list_versions(&read, &codes, from, to).await.unwrap() {
+        stored.push(format!("{row:?}"));
+    }
+    let (from, to) = ("2000-01-01".parse().unwrap(), "2030-12-31".parse().unwrap());
+    let names: Vec<&str> = codes.iter().map(String::as_str).collect();
+    let mut facts = records_read::of_subjects(&read, &names, from, to).await.unwrap();
+    facts.sort_by_key(|row| (row.subject_code.clone(), row.reference.clone()));
+    stored.extend(facts.iter().map(|row| format!("{row:?}")));
+    for code in &codes {
+        let subject = desk.subject(code).await.unwrap();
+        stored.push(format!("{:?}", medcredit::store::subjects::SubjectRow { sealed_identity: None, ..subject }));
+    }
+    (format!("{counts}\n{rejects}"), stored)
+}
+
+/// Settlements, good and bad: a future month, an amount that is none, a subject nobody knows, a row that comes twice.
+fn settlements_with_faults(bad_amount: bool) -> String {
+    let mut csv = SETTLEMENTS.to_owned();
+    for nth in 1..=12 {
+        csv.push_str(&month("H33030200090", &format!("2025-{nth:02}"), 100_000 * nth, "final"));
+    }
+    csv.push_str(&month("H33030200090", "2031-01", 5, "final"));
+    csv.push_str(&month("H33030299999", "2025-01", 5, "final"));
+    csv.push_str(&month("H33030200090", "2025-03", 7, "final"));
+    csv.push_str(&month("P33030400017", "2025-03", 700, "settled"));
+    if bad_amount {
+        csv.push_str(&month("P33030400017", "2025-04", 700, "final").replace(",120,", ",many,"));
+    }
+    csv.push_str(&month("P33030400017", "2025-05", 700, "final"));
+    csv
+}
+
+fn records_with_faults() -> String {
+    format!(
+        "{RECORDS}\
+H33030200090,insurance_commendation,1,2026-01-05,医保局,\"a,\"\"b\"\"\"
+H33030200090,no_such_measure,1.2500,2026-01-05,医保局,
+H33030200090,insurance_commendation,1,,医保局,c
+H33030200090,insurance_commendation,1.0001,2026-01-06,=医保局,d
+H33030200090,insurance_commendation,1,2026-01-07,市场监管局,e
+"
+    )
+}
+
+both_engines! {
+    /// A clerk brings the same rows as CSV in both encodings and as Parquet, with types and as texts.
+    async fn the_same_rows_are_stored_and_reported_the_same_in_every_format(store: TestStore) {
+        // The columns' own types cannot hold an amount that is none, so that row is left to the texts.
+        for (template, csv, typed) in [
+            (Template::Settlements, settlements_with_faults(true), None),
+            (Template::Settlements, settlements_with_faults(false), Some(natural as fn(&str) -> Typed)),
+            (Template::Records, records_with_faults(), None),
+            (Template::Records, records_with_faults(), Some(natural)),
+            (Template::Subjects, format!("{SUBJECTS}{}", THREE.replace(",330304,", ",3303,")), None),
+        ] {
+            let mut seen = Vec::new();
+            for format in [Format::Csv(Encoding::Utf8), Format::Csv(Encoding::Gb18030), Format::Parquet] {
+                // The first engine under test once; the others are fresh, so that no import knows of another.
+                let store = match store.db.engine() {
+                    medcredit::store::Engine::Sqlite => TestStore::sqlite().await,
+                    medcredit::store::Engine::Postgres => TestStore::postgres().await,
+                };
+                let mut desk = Desk::with_subjects(store).await;
+                desk.options.format = Some(format);
+                desk.options.chunk_rows = 4;
+                let bytes = match format {
+                    Format::Csv(Encoding::Utf8) => csv.clone().into_bytes(),
+                    Format::Csv(Encoding::Gb18030) => gb18030(&csv),
+                    Format::Parquet => parquet(&csv, typed.unwrap_or(|_| Typed::Text), 5),
+                };
+                let path = desk.write("file", bytes);
+                let report = desk.import_file(template, &path).await.unwrap();
+                seen.push((format, left_behind(&desk, &report).await));
+            }
+            let (_, first) = &seen[0];
+            assert!(first.0.contains("reject") , "{}", first.0);
+            for (format, other) in &seen[1..] {
+                assert_eq!(other, first, "{template} as {format:?}");
+            }
+        }
+        drop(store);
+    }
+}
+
+#[test]
+fn more_rows_than_are_read_at_a_time_come_in_order() {
+    block_on(async {
+        let desk = Desk::with_subjects(TestStore::sqlite().await).await;
+        let rows: String =
+            (0..5_000).map(|nth| format!("H33030200090,insurance_commendation,1,2026-01-05,医保局,{nth}\n")).collect();
+        let bytes = parquet(&format!("{RECORDS}{rows}H33030200090,nothing,1,2026-01-05,医保局,x\n"), natural, 1_500);
+        let report = import(&desk, Template::Records, bytes).await.unwrap();
+        assert_eq!((report.rows, report.accepted), (5_001, 5_000));
+        assert_eq!(desk.findings(&report), ["5002 measure measure_unknown reject"]);
+    });
+}
+
+#[test]
+fn columns_that_are_missing_unknown_or_of_a_type_they_cannot_have_are_named() {
+    block_on(async {
+        let desk = Desk::with_subjects(TestStore::sqlite().await).await;
+        let rows = format!("{RECORDS}H33030200090,insurance_commendation,1,2026-01-05,医保局,1\n");
+        let refused = async |typed: fn(&str) -> Typed, header: &str| {
+            let rows = rows.replacen(RECORDS.trim_end(), header, 1);
+            let error = import(&desk, Template::Records, parquet(&rows, typed, 9)).await.unwrap_err();
+            assert!(matches!(error, ImportError::Header { .. }), "{error}");
+            error.to_string()
+        };
+        let header = RECORDS.trim_end();
+        let other = header.replace("source", "bron");
+        let told = refused(|_| Typed::Text, &other).await;
+        assert!(told.contains("column source is missing") && told.contains("\"bron\" is not known"), "{told}");
+        for (column, typed, words) in [
+            (
+                "value",
+                (|name| if name == "value" { Typed::Double } else { Typed::Text }) as fn(&str) -> Typed,
+                "DOUBLE",
+            ),
+            ("value", |name| if name == "value" { Typed::FineDecimal } else { Typed::Text }, "DECIMAL"),
+            ("occurred_on", |name| if name == "occurred_on" { Typed::UtcStamp } else { Typed::Text }, "UTC"),
+            ("reference", |name| if name == "reference" { Typed::Long } else { Typed::Text }, "INT64"),
+        ] {
+            let told = refused(typed, header).await;
+            assert!(told.contains(&format!("column {column} is ")) && told.contains(words), "{told}");
+        }
+    });
+}
+
+#[test]
+fn decimals_of_sixteen_bytes_are_read_exactly() {
+    block_on(async {
+        let desk = Desk::with_subjects(TestStore::sqlite().await).await;
+        let rows = format!("{RECORDS}H33030200090,fund_used,-1234567.0375,2026-01-05,医保局,1\n");
+        let typed = |name: &str| if name == "value" { Typed::WideDecimal } else { Typed::Text };
+        let wide = import(&desk, Template::Records, parquet(&rows, typed, 9)).await.unwrap();
+        assert_eq!((wide.accepted, wide.rejected), (1, 0), "{:?}", desk.rows_of(&wide));
+        let (from, to) = ("2026-01-01".parse().unwrap(), "2026-01-31".parse().unwrap());
+        let facts = records_read::of_subjects(&desk.store.db.read("test"), &["H33030200090"], from, to).await.unwrap();
+        assert_eq!(facts.iter().map(|fact| fact.value_e4).collect::<Vec<_>>(), [-12_345_670_375]);
+    });
+}
+
+#[test]
+fn a_value_that_is_no_text_rejects_its_row_with_row_and_column() {
+    block_on(async {
+        let desk = Desk::with_subjects(TestStore::sqlite().await).await;
+        let rows = format!(
+            "{RECORDS}H33030200090,insurance_commendation,1,2026-01-05,医保局,1\nH33030200090,insurance_commendation,1,2026-01-05,SPOILT,2\n"
+        );
+        let mut bytes = parquet(&rows, |_| Typed::Text, 1);
+        // The names of the second row's group are not compressed where that does not pay; spoil whatever is found.
+        let places: Vec<_> = bytes.windows(6).enumerate().filter(|(_, w)| w == b"SPOILT").map(|(at, _)| at).collect();
+        assert!(!places.is_empty());
+        for at in places {
+            bytes[at] = 0xff;
+        }
+        let report = import(&desk, Template::Records, bytes).await.unwrap();
+        assert_eq!(desk.findings(&report), ["3 source not_utf8 reject"]);
+        assert_eq!(report.accepted, 1);
+    });
+}
+
+#[test]
+fn affiliations_and_adverse_facts_have_flags_and_days() {
+    block_on(async {
+        let desk = Desk::with_subjects(TestStore::sqlite().await).await;
+        let rows = format!("{AFFILIATIONS}D330302000123,H33030200090,1,2020-01-01,\n");
+        let report = import(&desk, Template::Affiliations, parquet(&rows, natural, 9)).await.unwrap();
+        assert_eq!((report.accepted, report.rejected), (1, 0), "{:?}", desk.rows_of(&report));
+        let rows = format!("{ADVERSE}H33030200090,决字1号,市场监管局,general,2025-02-01,2025-02-10,,,effective\n");
+        let report = import(&desk, Template::Adverse, parquet(&rows, natural, 9)).await.unwrap();
+        assert_eq!((report.accepted, report.rejected), (1, 0), "{:?}", desk.rows_of(&report));
+    });
+}
+
+#[test]
+fn a_damaged_file_is_refused_wherever_it_is_damaged_and_nothing_counts() {
+    block_on(async {
+        let desk = Desk::with_subjects(TestStore::sqlite().await).await;
+        let rows: String =
+            (0..40).map(|nth| format!("H33030200090,insurance_commendation,1,2026-01-05,医保局,{nth}\n")).collect();
+        let whole = parquet(&format!("{RECORDS}{rows}"), natural, 20);
+        for at in (0..whole.len()).step_by(7) {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 0x55;
+            // Some damage only changes a value. What must not be: a process that ends, or a lock that stays.
+            match import(&desk, Template::Records, damaged).await {
+                Ok(report) => assert!(report.rows <= 40, "{report:?}"),
+                Err(ImportError::Busy) => panic!("the lock was not given back after damage at {at}"),
+                Err(_) => {}
+            }
+        }
+        assert!(import(&desk, Template::Records, whole[..whole.len() / 2].to_vec()).await.is_err(), "cut off");
+    });
+}
+
+#[test]
+fn a_page_that_would_fill_the_memory_is_refused() {
+    block_on(async {
+        let desk = Desk::with_subjects(TestStore::sqlite().await).await;
+        // One page of 32 MiB that is a few kilobytes in the file.
+        let long = "x".repeat(32 << 20);
+        let rows = format!("{RECORDS}H33030200090,insurance_commendation,1,2026-01-05,医保局,{long}\n");
+        let bytes = parquet(&rows, |_| Typed::Text, 1);
+        assert!(bytes.len() < 100_000, "{}", bytes.len());
+        let error = import(&desk, Template::Records, bytes).await.unwrap_err();
+        assert!(format!("{error:?}").contains("larger than 16 MiB"), "{error:?}");
+    });
+}
