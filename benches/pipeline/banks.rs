@@ -76,6 +76,8 @@ pub(super) struct Seen {
     pub(super) answers: u64,
     /// Other answers.
     pub(super) refused: u64,
+    /// The first of these.
+    pub(super) refusal: Option<String>,
     /// For how long was asked.
     pub(super) during: Duration,
     latencies: Vec<u32>,
@@ -113,13 +115,15 @@ pub(super) async fn read(
             let mut at = nth * 97;
             while !stop.load(std::sync::atomic::Ordering::Relaxed) {
                 let asked = Instant::now();
-                let (status, ..) = connection.exchange(&requests[at % requests.len()]).await?;
+                let (status, head, whole) = connection.exchange(&requests[at % requests.len()]).await?;
                 at += 1;
                 seen.latencies.push(u32::try_from(asked.elapsed().as_micros()).unwrap_or(u32::MAX));
                 if status == 200 {
                     seen.answers += 1;
                 } else {
                     seen.refused += 1;
+                    let text = || String::from_utf8_lossy(&connection.buffer[head..whole]).into_owned();
+                    seen.refusal.get_or_insert_with(text);
                 }
             }
             anyhow::Ok((seen, connection))
@@ -133,6 +137,7 @@ pub(super) async fn read(
         let (seen, connection) = done??;
         all.answers += seen.answers;
         all.refused += seen.refused;
+        all.refusal = all.refusal.or(seen.refusal);
         all.latencies.extend(seen.latencies);
         connections.push(connection);
     }

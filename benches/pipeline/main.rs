@@ -10,7 +10,7 @@
 mod banks;
 mod city;
 #[path = "../../tests/it/support/cluster.rs"]
-#[expect(dead_code, reason = "the tests use more of it")]
+#[expect(dead_code, unreachable_pub, reason = "the tests use more of it")]
 mod cluster;
 mod commit;
 mod floor;

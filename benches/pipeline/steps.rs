@@ -17,7 +17,7 @@ use medcredit::{
     },
     identity::{
         ClientIdentity,
-        signature::{Covered, content_digest, sign},
+        signature::{Covered, RequestFacts, content_digest, sign},
         tls::client_config,
     },
     ledger::{Answer, Budget, DisclosureFacts, Draft, Heads},
@@ -33,6 +33,13 @@ use super::{process::cpu_of, site::failed, table::say};
 const TIMES: u32 = 4_096;
 /// How many wait at once.
 const TOGETHER: usize = 64;
+
+const REQUEST: RequestFacts<'static> = RequestFacts {
+    method: "GET",
+    target_uri: "https://localhost:8443/v1/consents/con_06fzgv9a41wdkxs8q2e7mtb3rc/grade",
+    digest: None,
+    signature: None,
+};
 
 struct Bench {
     app: Arc<App>,
@@ -116,7 +123,7 @@ impl Bench {
         self.step("3. permit: the consent, checked", async |nth| {
             let ask = Ask {
                 unverified_consent: &ids[nth % ids.len()],
-                permission: Permission::Grade,
+                permissions: &[Permission::Grade],
                 purpose: None,
                 months: None,
                 limited_to: None,
@@ -132,9 +139,7 @@ impl Bench {
                 content_digest: &digest,
                 interaction_id: "3b1f7c52-6a0e-4c1d-9c57-1f2f6a5d8e90",
                 disclosure: &self.token[..160],
-                method: "GET",
-                target_uri: "https://localhost:8443/v1/consents/con_06fzgv9a41wdkxs8q2e7mtb3rc/grade",
-                request_digest: None,
+                request: REQUEST,
             };
             Ok(drop(sign(&covered, &*keys.answer, app.clock.now())?))
         })
@@ -150,8 +155,7 @@ impl Bench {
             let asked = Asked {
                 unverified_consent: &ids[nth % ids.len()],
                 purpose: None,
-                method: "GET",
-                target_uri: "https://localhost:8443/v1/consents/con_06fzgv9a41wdkxs8q2e7mtb3rc/grade",
+                request: REQUEST,
                 interaction_id: "3b1f7c52-6a0e-4c1d-9c57-1f2f6a5d8e90",
             };
             app.disclosures.grade(&caller, asked).await.map(drop).map_err(failed)

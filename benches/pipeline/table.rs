@@ -33,7 +33,9 @@ async fn line(site: &Site, to: &Measured, name: String, what: What, few: bool) -
         true => Some(site.measure(to, what, FEW, Duration::from_secs(2)).await?.0),
         false => None,
     };
-    anyhow::ensure!(full.refused == 0, "{} of {} were not answered", full.refused, full.answers);
+    if let Some(refusal) = full.refusal {
+        anyhow::bail!("{} were not answered beside {} that were: {refusal}", full.refused, full.answers);
+    }
     Ok(Line { name, full, few, cpu })
 }
 

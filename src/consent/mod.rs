@@ -2,8 +2,9 @@
 //!
 //! Invariants: [`ConsentPermit`] is made here alone; every transition is one transaction with its event and its ledger
 //! entry (C2); a transition that narrows takes the bank's lock alone first, so that the order of commits decides (I2);
-//! expiry is judged when a consent is read, never by a sweeper (C3); terminal states do not change (C1). This room
-//! knows nothing of HTTP, of grades or of what is disclosed.
+//! expiry is judged when a consent is used, never by a sweeper (C3); terminal states do not change (C1); what is
+//! remembered of a consent allows only what the append then compares by its version, and refuses nobody. This room knows
+//! nothing of HTTP, of grades or of what is disclosed.
 
 mod grant;
 mod model;
@@ -21,7 +22,7 @@ pub use transition::Actor;
 
 use crate::{
     domain::{
-        Failure,
+        Failure, Recent,
         clock::SharedClock,
         codes::Kinds,
         ids::{ClientId, ConsentId},
@@ -54,7 +55,12 @@ pub struct Consents {
     entropy: SharedEntropy,
     kinds: Arc<Kinds>,
     policy: ConsentPolicy,
+    /// By the client too: a foreign consent is not remembered, and takes the same steps as an unknown one (C7).
+    recent: Arc<Recent<(ClientId, ConsentId), Arc<Consent>>>,
 }
+
+/// How many consents are remembered: some ten megabytes.
+const REMEMBERED: usize = 10_000;
 
 /// What an unknown, a foreign and a malformed id are all answered (C7).
 pub(crate) fn not_found() -> Failure {
@@ -64,7 +70,7 @@ pub(crate) fn not_found() -> Failure {
 impl Consents {
     /// Opens the room.
     pub fn open(db: Db, clock: SharedClock, entropy: SharedEntropy, kinds: Arc<Kinds>, policy: ConsentPolicy) -> Self {
-        Self { db, clock, entropy, kinds, policy }
+        Self { db, clock, entropy, kinds, policy, recent: Arc::new(Recent::new(REMEMBERED)) }
     }
 
     /// A consent of this client.

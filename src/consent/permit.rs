@@ -1,5 +1,7 @@
 //! The permit: a consent found to allow this very reading.
 
+use std::sync::Arc;
+
 use super::{Consent, ConsentState, Consents, not_found};
 use crate::{
     domain::{
@@ -28,7 +30,7 @@ pub struct Ask<'a> {
 /// A consent that allows one reading by one caller at one moment. Made here alone; the append looks again.
 #[derive(Debug, Clone)]
 pub struct ConsentPermit {
-    consent: Consent,
+    consent: Arc<Consent>,
     permissions: Vec<Permission>,
     purpose: Purpose,
     months: Option<(Month, Month)>,
@@ -37,12 +39,12 @@ pub struct ConsentPermit {
 
 impl ConsentPermit {
     /// The consent.
-    pub const fn consent(&self) -> &Consent {
+    pub fn consent(&self) -> &Consent {
         &self.consent
     }
 
     /// Its identifier.
-    pub const fn id(&self) -> ConsentId {
+    pub fn id(&self) -> ConsentId {
         self.consent.id
     }
 
@@ -74,33 +76,50 @@ impl Consents {
             failure if failure.retryable() => failure,
             _ => not_found(),
         })?;
-        let now = self.clock.now();
-        if ask.limited_to.is_some_and(|details| details.iter().all(|detail| detail.identifier != consent.id)) {
-            return Err(Failure::forbidden(
-                "consent_not_in_token",
-                "The token is limited to other consents; get one for this consent.",
-            ));
-        }
-        let state = consent.state_at(now);
-        if state != ConsentState::Active {
-            return Err(Failure::forbidden("consent_not_active", format!("The consent is {state}.")));
-        }
-        let permissions: Vec<_> =
-            ask.permissions.iter().copied().filter(|asked| consent.permissions.contains(asked)).collect();
-        if permissions.is_empty() {
-            let asked: Vec<_> = ask.permissions.iter().map(|asked| asked.as_str()).collect();
-            return Err(Failure::forbidden(
-                "permission_not_granted",
-                format!("The consent does not allow to read {}.", asked.join(", ")),
-            ));
-        }
-        let purpose = purpose(&consent, ask.purpose)?;
-        let months = match ask.months {
-            Some(ends) => Some(months(&consent, ends)?),
-            None => None,
-        };
-        Ok(ConsentPermit { permissions, purpose, months, at: now, consent })
+        let consent = Arc::new(consent);
+        self.recent.put((client, consent.id), consent.clone(), 1);
+        allow(consent, ask, self.clock.now())
     }
+
+    /// The permit by what is remembered of the consent, where that allows the reading. It may have changed since: who is
+    /// not allowed by it is not refused by it, and the append compares its version.
+    pub fn recall(&self, client: ClientId, ask: Ask<'_>) -> Option<ConsentPermit> {
+        let consent = self.recent.get(&(client, ask.unverified_consent.parse().ok()?))?;
+        allow(consent, ask, self.clock.now()).ok()
+    }
+
+    /// Forgets what is remembered of a consent that has turned out to be another.
+    pub fn forget(&self, permit: &ConsentPermit) {
+        self.recent.remove(&(permit.consent.client, permit.consent.id));
+    }
+}
+
+fn allow(consent: Arc<Consent>, ask: Ask<'_>, now: Timestamp) -> Result<ConsentPermit, Failure> {
+    if ask.limited_to.is_some_and(|details| details.iter().all(|detail| detail.identifier != consent.id)) {
+        return Err(Failure::forbidden(
+            "consent_not_in_token",
+            "The token is limited to other consents; get one for this consent.",
+        ));
+    }
+    let state = consent.state_at(now);
+    if state != ConsentState::Active {
+        return Err(Failure::forbidden("consent_not_active", format!("The consent is {state}.")));
+    }
+    let permissions: Vec<_> =
+        ask.permissions.iter().copied().filter(|asked| consent.permissions.contains(asked)).collect();
+    if permissions.is_empty() {
+        let asked: Vec<_> = ask.permissions.iter().map(|asked| asked.as_str()).collect();
+        return Err(Failure::forbidden(
+            "permission_not_granted",
+            format!("The consent does not allow to read {}.", asked.join(", ")),
+        ));
+    }
+    let purpose = purpose(&consent, ask.purpose)?;
+    let months = match ask.months {
+        Some(ends) => Some(months(&consent, ends)?),
+        None => None,
+    };
+    Ok(ConsentPermit { permissions, purpose, months, at: now, consent })
 }
 
 /// The purpose of a reading: the one named, or the consent's only one.

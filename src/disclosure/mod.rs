@@ -4,6 +4,7 @@
 //! where the request comes in. Nothing leaves this room but a [`Disclosed`], which only the ledger makes, after the sync.
 
 mod grade;
+mod memory;
 mod render;
 mod settlements;
 
@@ -24,6 +25,7 @@ use crate::{
     ledger::{Budget, Disclosed, DisclosureFacts, Draft, Faults, Heads, Receipt, RecordError, Recorder, Step},
     store::Db,
 };
+use memory::{Known, Memory, Place};
 use render::Rendered;
 
 /// The notice every data answer carries.
@@ -58,6 +60,7 @@ struct Inner {
     recorder: Recorder,
     faults: Faults,
     policy: DisclosurePolicy,
+    memory: Memory,
 }
 
 /// What a request for data says of itself.
@@ -74,13 +77,14 @@ pub struct Asked<'a> {
 }
 
 /// What is to be read.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Reading {
     Grade,
     Settlements { from: Option<Month>, to: Option<Month> },
 }
 
-/// What was read, with the heads it rests on.
+/// What was read, with the heads it rests on. It is remembered by them, so they were read first, and nothing is in the body
+/// that is not under one of them (`memory.rs`).
 struct Content {
     /// The body, without what only the rendering knows.
     body: Body,
@@ -107,7 +111,9 @@ impl Disclosures {
         policy: DisclosurePolicy,
     ) -> Self {
         let grades = Grades::new(db.clone());
-        Self(Arc::new(Inner { db, clock, entropy, access, consents, grades, keys, recorder, faults, policy }))
+        let memory = Memory::new();
+        let inner = Inner { db, clock, entropy, access, consents, grades, keys, recorder, faults, policy, memory };
+        Self(Arc::new(inner))
     }
 
     /// The grade of every covered code.
@@ -125,40 +131,81 @@ impl Disclosures {
         self.disclose(caller, asked, Reading::Settlements { from, to }).await
     }
 
-    /// Steps 3 to 8. When a head has moved between reading and append, the whole is done once more; after that the
-    /// request is not answered.
+    /// Steps 3 to 8, at first from memory. When a head has moved between reading and append, all is read from the tables
+    /// and rendered again; when one moves then too, once more; after that the request is not answered.
     async fn disclose(&self, caller: &Caller, asked: Asked<'_>, reading: Reading) -> Result<Disclosed, Failure> {
-        match self.attempt(caller, asked, reading).await? {
-            Ok(disclosed) => Ok(disclosed),
-            Err(RecordError::Stale) => {
-                let caller = self.0.access.refresh(caller).await?;
-                self.attempt(&caller, asked, reading).await?.map_err(refused)
+        if let Some((permit, known)) = self.recall(caller, asked, reading) {
+            self.0.faults.at(Step::Permit).await?;
+            self.0.faults.at(Step::Read).await?;
+            match self.record(caller, asked, &permit, &known).await? {
+                Err(RecordError::Stale) => {}
+                outcome => return outcome.map_err(refused),
             }
-            Err(error) => Err(refused(error)),
+            // It was old, which is nobody's fault: it does not count as having been tried.
+            self.0.consents.forget(&permit);
+            self.0.memory.forget(&Place::of(&permit, reading));
+            let caller = self.0.access.refresh(caller).await?;
+            return self.disclose_afresh(&caller, asked, reading).await;
         }
+        self.disclose_afresh(caller, asked, reading).await
     }
 
-    async fn attempt(
+    async fn disclose_afresh(&self, caller: &Caller, asked: Asked<'_>, reading: Reading) -> Result<Disclosed, Failure> {
+        let (permit, known) = self.read(caller, asked, reading).await?;
+        match self.record(caller, asked, &permit, &known).await? {
+            Err(RecordError::Stale) => {}
+            outcome => return outcome.map_err(refused),
+        }
+        let caller = self.0.access.refresh(caller).await?;
+        let (permit, known) = self.read(&caller, asked, reading).await?;
+        self.record(&caller, asked, &permit, &known).await?.map_err(refused)
+    }
+
+    /// Steps 3 and 4 from memory, where both are remembered and allow the reading. Whoever is to be refused is refused by
+    /// the tables.
+    fn recall(&self, caller: &Caller, asked: Asked<'_>, reading: Reading) -> Option<(ConsentPermit, Arc<Known>)> {
+        let permit = self.0.consents.recall(caller.id(), ask(caller, asked, reading))?;
+        let known = self.0.memory.recall(&Place::of(&permit, reading))?;
+        Some((permit, known))
+    }
+
+    async fn read(
         &self,
         caller: &Caller,
         asked: Asked<'_>,
         reading: Reading,
-    ) -> Result<Result<Disclosed, RecordError>, Failure> {
+    ) -> Result<(ConsentPermit, Arc<Known>), Failure> {
         // 3. Permit: the consent in the path allows this reading, by this caller, now.
-        let faults = &self.0.faults;
-        faults.at(Step::Permit).await?;
-        let permit = self.permit(caller, asked, reading).await?;
+        self.0.faults.at(Step::Permit).await?;
+        let permit = self.0.consents.permit(caller.id(), ask(caller, asked, reading)).await?;
         // 4. Read, with the versions of what was read.
-        faults.at(Step::Read).await?;
+        self.0.faults.at(Step::Read).await?;
         let content = match reading {
             Reading::Grade => self.read_grade(&permit).await?,
             Reading::Settlements { .. } => self.read_settlements(&permit).await?,
         };
+        let whole = permit.consent().codes.len() == content.subjects.len();
+        let known = Arc::new(Known::of(content)?);
+        // A code that is no subject's yet has no version that could be compared.
+        if whole {
+            self.0.memory.keep(Place::of(&permit, reading), &known);
+        }
+        Ok((permit, known))
+    }
+
+    async fn record(
+        &self,
+        caller: &Caller,
+        asked: Asked<'_>,
+        permit: &ConsentPermit,
+        known: &Known,
+    ) -> Result<Result<Disclosed, RecordError>, Failure> {
         // 5. Render the exact bytes; fix id and time; digest; sign. A signature whose append fails is thrown away.
+        let faults = &self.0.faults;
         faults.at(Step::Render).await?;
         let id = DisclosureId::new(&*self.0.clock, &*self.0.entropy);
         let at = self.0.clock.now();
-        let draft = self.draft(caller, asked, &permit, content, (id, at))?;
+        let draft = self.draft(caller, asked, permit, known, (id, at))?;
         // 6. Append with the answers that wait, 7. commit with full sync, 8. release: the ledger's own.
         faults.at(Step::Append).await?;
         let recorded = self.0.recorder.record(draft).await;
@@ -168,31 +215,16 @@ impl Disclosures {
         Ok(recorded)
     }
 
-    async fn permit(&self, caller: &Caller, asked: Asked<'_>, reading: Reading) -> Result<ConsentPermit, Failure> {
-        let (permissions, months): (&[Permission], _) = match reading {
-            Reading::Grade => (&[Permission::Grade], None),
-            Reading::Settlements { from, to } => (&[Permission::Settlements], Some((from, to))),
-        };
-        let ask = Ask {
-            unverified_consent: asked.unverified_consent,
-            permissions,
-            purpose: asked.purpose,
-            months,
-            limited_to: caller.consents(),
-        };
-        self.0.consents.permit(caller.id(), ask).await
-    }
-
     fn draft(
         &self,
         caller: &Caller,
         asked: Asked<'_>,
         permit: &ConsentPermit,
-        content: Content,
+        known: &Known,
         (id, at): (DisclosureId, Timestamp),
     ) -> Result<Draft, Failure> {
         let consent = permit.consent();
-        let rendered = Rendered::of(&content.body, id, at)?;
+        let rendered = Rendered::of(&known.members, id, at);
         let facts = DisclosureFacts {
             id,
             at,
@@ -200,11 +232,11 @@ impl Disclosures {
             consent_id: consent.id,
             consent_version: consent.version,
             uscc: Some(consent.uscc.clone()),
-            codes: content.subjects.iter().map(|(code, _)| code.clone()).collect(),
+            codes: known.codes.clone(),
             purpose: permit.purpose(),
-            what: content.what,
-            period: content.period,
-            publication: content.publication,
+            what: known.what.clone(),
+            period: known.period,
+            publication: known.publication,
             content_digest: rendered.digest.clone(),
             interaction: asked.interaction_id.to_owned(),
         };
@@ -224,12 +256,26 @@ impl Disclosures {
             client_epoch: caller.client().epoch,
             consent_id: consent.id,
             consent_version: consent.version,
-            subjects: content.subjects,
-            publication: content.publication,
+            subjects: known.subjects.clone(),
+            publication: known.publication,
             now: at,
         };
         let budget = Budget { max_fetches: consent.max_fetches, per_day: consent.daily_budget, day: at.day() };
         Ok(Draft { heads, budget, entry, opening, answer })
+    }
+}
+
+fn ask<'a>(caller: &'a Caller, asked: Asked<'a>, reading: Reading) -> Ask<'a> {
+    let (permissions, months): (&[Permission], _) = match reading {
+        Reading::Grade => (&[Permission::Grade], None),
+        Reading::Settlements { from, to } => (&[Permission::Settlements], Some((from, to))),
+    };
+    Ask {
+        unverified_consent: asked.unverified_consent,
+        permissions,
+        purpose: asked.purpose,
+        months,
+        limited_to: caller.consents(),
     }
 }
 

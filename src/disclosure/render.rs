@@ -1,5 +1,7 @@
 //! Step 5: the exact bytes, their digest and their signature.
 
+use std::fmt::Write;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde::Serialize;
@@ -25,35 +27,44 @@ pub(super) struct Rendered {
     pub(super) digest: String,
 }
 
-/// The head of every data answer: which disclosure this is.
-#[derive(Serialize)]
-struct Enveloped<'a, T> {
-    disclosure: DisclosureId,
-    disclosed_at: Timestamp,
-    #[serde(flatten)]
-    answer: &'a T,
-    notice: &'static str,
-    onward_supply: &'static str,
-}
+/// The members of an answer that are its own, written out, and those that end every answer.
+#[derive(Debug)]
+pub(super) struct Members(String);
 
-fn bytes<T: Serialize>(answer: &T, id: DisclosureId, at: Timestamp) -> Result<Vec<u8>, serde_json::Error> {
-    serde_json::to_vec(&Enveloped {
-        disclosure: id,
-        disclosed_at: at,
-        answer,
-        notice: super::NOTICE,
-        onward_supply: "prohibited",
-    })
+impl Members {
+    pub(super) fn of(body: &Body) -> Result<Self, Failure> {
+        #[derive(Serialize)]
+        struct Ended<'a, T> {
+            #[serde(flatten)]
+            answer: &'a T,
+            notice: &'static str,
+            onward_supply: &'static str,
+        }
+        fn text<T: Serialize>(answer: &T) -> Result<String, serde_json::Error> {
+            serde_json::to_string(&Ended { answer, notice: super::NOTICE, onward_supply: "prohibited" })
+        }
+        let text = match body {
+            Body::Grade(answer) => text(answer),
+            Body::Settlements(answer) => text(answer),
+        }
+        .map_err(|error| Failure::internal(format!("an answer does not serialise: {error}")))?;
+        Ok(Self(text))
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.0.len()
+    }
 }
 
 impl Rendered {
-    pub(super) fn of(body: &Body, id: DisclosureId, at: Timestamp) -> Result<Self, Failure> {
-        let body = match body {
-            Body::Grade(answer) => bytes(answer, id, at),
-            Body::Settlements(answer) => bytes(answer, id, at),
-        }
-        .map_err(|error| Failure::internal(format!("an answer does not serialise: {error}")))?;
-        Ok(Self { digest: content_digest(&body), body: body.into() })
+    /// The exact bytes: which disclosure this is, and then the members.
+    pub(super) fn of(members: &Members, id: DisclosureId, at: Timestamp) -> Self {
+        let mut body = String::with_capacity(members.len() + 96);
+        // Neither an identifier nor a time has anything to escape. Writing to a String cannot fail.
+        let _ = write!(body, r#"{{"disclosure":"{id}","disclosed_at":"{at}","#);
+        body.push_str(members.0.strip_prefix('{').unwrap_or_default());
+        let body = Bytes::from(body);
+        Self { digest: content_digest(&body), body }
     }
 
     /// The answer as it will be sent, signed over its status, digest, receipt and request.
