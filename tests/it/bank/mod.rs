@@ -2,5 +2,6 @@
 
 mod content;
 mod grade;
+mod memory;
 mod settlements;
 pub mod tiles;
