@@ -66,17 +66,46 @@ impl<T> OrFail<T> for Result<T, Failure> {
     }
 }
 
+/// What standard output can show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Screen {
+    /// Whether bars may be drawn with block characters; with ASCII otherwise.
+    pub blocks: bool,
+    /// How many columns it has.
+    pub columns: usize,
+}
+
+impl Screen {
+    /// What a file or a pipe is taken for.
+    pub const PLAIN: Self = Self { blocks: false, columns: 100 };
+
+    /// The process's own: blocks on a terminal, unless `TERM` is dumb or `NO_COLOR` asks for plain output.
+    fn system() -> Self {
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+            || std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+        let columns = terminal_size::terminal_size().map(|(columns, _)| usize::from(columns.0));
+        Self {
+            blocks: io::stdout().is_terminal() && !plain,
+            columns: columns.filter(|_| io::stdout().is_terminal()).unwrap_or(Self::PLAIN.columns),
+        }
+    }
+}
+
 /// What a command works with.
 #[derive(Debug, Clone)]
 pub struct Context {
     /// `--config`, or the environment's `MEDCREDIT_CONFIG`.
     pub config_file: Option<PathBuf>,
+    /// The environment's `MEDCREDIT_BANK`: a bank's profile.
+    pub bank_profile: Option<PathBuf>,
     /// Where the time comes from.
     pub clock: SharedClock,
     /// Where randomness comes from.
     pub entropy: SharedEntropy,
     /// Whether a person watches: progress is shown.
     pub terminal: bool,
+    /// What results are shown on.
+    pub screen: Screen,
     out: Stream,
     err: Stream,
 }
@@ -86,9 +115,11 @@ impl Context {
     pub fn system() -> Self {
         Self {
             config_file: std::env::var_os("MEDCREDIT_CONFIG").map(PathBuf::from),
+            bank_profile: std::env::var_os("MEDCREDIT_BANK").map(PathBuf::from),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             terminal: io::stderr().is_terminal(),
+            screen: Screen::system(),
             out: Stream::new(io::stdout()),
             err: Stream::new(io::stderr()),
         }
@@ -96,7 +127,8 @@ impl Context {
 
     /// One with streams, clock and randomness of the caller's, and nobody watching.
     pub fn new(clock: SharedClock, entropy: SharedEntropy, out: Stream, err: Stream) -> Self {
-        Self { config_file: None, clock, entropy, terminal: false, out, err }
+        let (terminal, screen) = (false, Screen::PLAIN);
+        Self { config_file: None, bank_profile: None, clock, entropy, terminal, screen, out, err }
     }
 
     /// Where results go: `writeln!(ctx.out(), "...")?`.

@@ -30,7 +30,7 @@ use clap::{Parser, Subcommand, error::ErrorKind};
 
 use crate::{config::ConfigError, grading::LibraryError};
 
-pub use context::{Context, OrFail, Stream, Usage};
+pub use context::{Context, OrFail, Screen, Stream, Usage};
 
 /// The work was done.
 pub const DONE: u8 = 0;
@@ -45,7 +45,7 @@ pub const BAD_CONFIGURATION: u8 = 64;
 #[derive(Debug, Parser)]
 #[command(name = "medcredit", version, subcommand_required = true, arg_required_else_help = true)]
 struct Cli {
-    /// The configuration file [environment: MEDCREDIT_CONFIG]
+    /// The gateway's configuration file [environment: MEDCREDIT_CONFIG]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -83,6 +83,8 @@ enum Command {
     Score(score::Score),
     /// Verify the ledger, prove an entry, show the newest checkpoint
     Ledger(ledger::LedgerCommand),
+    /// A bank's side: ask, verify, keep and prove answers, with a profile instead of a configuration
+    Bank(bank::BankCommand),
     /// Look at configuration, files, database, keys, certificates and clock, and say what to mend
     Doctor(doctor::Doctor),
 }
@@ -104,6 +106,7 @@ impl Command {
             Self::Model(args) => model::run(args, ctx),
             Self::Score(args) => score::run(args, ctx).await,
             Self::Ledger(args) => ledger::run(args, ctx).await,
+            Self::Bank(args) => bank::run(args, ctx).await,
             Self::Doctor(args) => doctor::run(args, ctx).await,
         }
     }
@@ -168,8 +171,9 @@ fn complain(ctx: &Context, error: &anyhow::Error) -> u8 {
     }
     lines.push(String::new());
     let _ = std::io::Write::write_all(&mut ctx.err(), lines.join("\n").as_bytes());
-    let is_configuration =
-        |cause: &(dyn std::error::Error + 'static)| cause.is::<ConfigError>() || cause.is::<LibraryError>();
+    let is_configuration = |cause: &(dyn std::error::Error + 'static)| {
+        cause.is::<ConfigError>() || cause.is::<LibraryError>() || cause.is::<bank::ProfileError>()
+    };
     if error.chain().any(is_configuration) {
         BAD_CONFIGURATION
     } else if error.chain().any(<dyn std::error::Error>::is::<Usage>) {

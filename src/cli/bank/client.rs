@@ -1,88 +1,145 @@
-//! A bank's connection: mTLS with its certificate, and answers kept whole.
+//! A bank's connection: mTLS with its certificate, tokens kept in memory, and answers kept whole.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use anyhow::Context as _;
-use http::StatusCode;
+use data_encoding::HEXLOWER;
+use http::{HeaderName, Method, StatusCode};
 use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, PrivateKeyDer},
 };
+use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{authority::files, domain::clock::SharedClock, identity::tls};
+use super::{
+    Kept, Profile,
+    assertion::{self, SigningKey},
+    trouble::Trouble,
+};
+use crate::{
+    authority::files,
+    cli::Context,
+    domain::{Timestamp, clock::SharedClock, ids::ClientId, rng::SharedEntropy},
+    identity::{signature::content_digest, tls},
+};
 
-/// What a bank connects with.
-#[derive(Debug, Clone)]
-pub(in crate::cli) struct Credentials {
-    /// The gateway's public origin.
-    pub(in crate::cli) origin: String,
-    /// The authority of the gateway's own certificate.
-    pub(in crate::cli) ca: PathBuf,
-    /// The bank's certificate chain.
-    pub(in crate::cli) certificate: PathBuf,
-    /// Its private key, PKCS#8 PEM.
-    pub(in crate::cli) key: PathBuf,
+const INTERACTION: HeaderName = HeaderName::from_static("x-fapi-interaction-id");
+const DIGEST: HeaderName = HeaderName::from_static("content-digest");
+const IDEMPOTENCY: HeaderName = HeaderName::from_static("idempotency-key");
+/// A token with less than this left is not used any more: the request takes time, too.
+const TOKEN_MARGIN: Duration = Duration::from_secs(20);
+/// How often something that is safe to repeat is tried.
+const ATTEMPTS: u32 = 4;
+
+/// A connection that did not come about, or was cut.
+#[derive(Debug, thiserror::Error)]
+#[error("{method} {target}: {}\n  to mend: {}", trouble.text, trouble.mend)]
+pub(in crate::cli) struct Unreached {
+    method: Method,
+    target: String,
+    /// What was wrong.
+    pub(in crate::cli) trouble: Trouble,
+    timeout: bool,
 }
 
-/// An answer as it arrived: everything its signature covers, and the body's exact bytes.
-#[derive(Debug, Clone)]
-pub(in crate::cli) struct Kept {
-    /// What was asked.
-    pub(in crate::cli) method: String,
-    /// Where.
-    pub(in crate::cli) target_uri: String,
-    /// What came back.
-    pub(in crate::cli) status: StatusCode,
-    /// Its header fields, names in lower case.
-    pub(in crate::cli) headers: BTreeMap<String, String>,
-    /// Its body.
-    pub(in crate::cli) body: Vec<u8>,
+/// An access token as it was issued.
+#[derive(Debug, Clone, Deserialize)]
+pub(in crate::cli) struct Token {
+    /// The token.
+    #[serde(rename = "access_token")]
+    pub(in crate::cli) text: String,
+    /// How long it is good, in seconds.
+    pub(in crate::cli) expires_in: u64,
+    /// What for.
+    pub(in crate::cli) scope: String,
+    /// When it is over, by this machine's clock.
+    #[serde(skip)]
+    pub(in crate::cli) expires_at: Timestamp,
 }
 
-impl Kept {
-    /// A header field.
-    pub(in crate::cli) fn header(&self, name: &str) -> anyhow::Result<&str> {
-        self.headers.get(name).map(String::as_str).with_context(|| format!("the answer has no {name}"))
-    }
-
-    /// The body as JSON.
-    pub(in crate::cli) fn json(&self) -> anyhow::Result<Value> {
-        serde_json::from_slice(&self.body).context("the answer's body is not JSON")
-    }
-
-    /// The answer, or an error that says what the gateway said.
-    pub(in crate::cli) fn ok(self) -> anyhow::Result<Self> {
-        if self.status.is_success() {
-            return Ok(self);
-        }
-        let said = self.json().unwrap_or_default();
-        let text = |name: &str| said.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let (code, detail) = (text("code") + &text("error"), text("detail") + &text("error_description"));
-        anyhow::bail!("{} {}: {} {code}: {detail}", self.method, self.target_uri, self.status.as_u16())
-    }
-}
-
-/// A bank's connection to the gateway.
-#[derive(Debug, Clone)]
+/// A bank's connection to the gateway. Clones share tokens.
+#[derive(Clone)]
 pub(in crate::cli) struct BankClient {
     http: reqwest::Client,
-    origin: String,
+    profile: Arc<Profile>,
+    clock: SharedClock,
+    entropy: SharedEntropy,
+    signing: Option<Arc<SigningKey>>,
+    tokens: Arc<Mutex<BTreeMap<String, Token>>>,
+}
+
+impl std::fmt::Debug for BankClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BankClient").field("profile", &self.profile).finish_non_exhaustive()
+    }
+}
+
+/// A request.
+#[derive(Debug, Clone)]
+pub(in crate::cli) struct Call<'a> {
+    /// Method.
+    pub(in crate::cli) method: Method,
+    /// Path and query.
+    pub(in crate::cli) path: &'a str,
+    /// Which token it takes; none without.
+    pub(in crate::cli) token: Option<&'a str>,
+    /// Body, with its media type.
+    pub(in crate::cli) body: Option<(&'static str, Vec<u8>)>,
+    /// The key under which the gateway does it once.
+    pub(in crate::cli) idempotency_key: Option<String>,
+}
+
+impl<'a> Call<'a> {
+    /// A GET.
+    pub(in crate::cli) const fn get(path: &'a str) -> Self {
+        Self { method: Method::GET, path, token: None, body: None, idempotency_key: None }
+    }
+
+    /// A POST of JSON.
+    pub(in crate::cli) fn post(path: &'a str, body: &Value) -> Self {
+        let body = Some(("application/json", body.to_string().into_bytes()));
+        Self { method: Method::POST, body, ..Self::get(path) }
+    }
+
+    /// The same with a token.
+    pub(in crate::cli) const fn with(mut self, token: &'a str) -> Self {
+        self.token = Some(token);
+        self
+    }
+}
+
+/// The configuration of TLS as the profile's files have it.
+pub(in crate::cli) fn tls_config(profile: &Profile, clock: SharedClock) -> anyhow::Result<rustls::ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    for authority in files::read_items(files::CERTIFICATE, &profile.ca).context("the profile's ca")? {
+        roots.add(CertificateDer::from(authority.to_vec())).context("the profile's ca")?;
+    }
+    let chain = files::read_items(files::CERTIFICATE, &profile.certificate).context("the profile's certificate")?;
+    let chain = chain.iter().map(|certificate| CertificateDer::from(certificate.to_vec())).collect();
+    let key = files::read_item(files::PRIVATE_KEY, &profile.key).context("the profile's key")?;
+    let key = PrivateKeyDer::try_from(key.to_vec()).map_err(|error| anyhow::anyhow!("the profile's key: {error}"))?;
+    let mut config = tls::client_config(roots, Some((chain, key)), clock).map_err(|error| match error {
+        rustls::Error::InconsistentKeys(_) => anyhow::anyhow!(
+            "{} is not the key of {}: put the key into the profile that its certificate was made for",
+            profile.key.display(),
+            profile.certificate.display()
+        ),
+        other => anyhow::Error::new(other).context("the profile's certificate and key"),
+    })?;
+    config.alpn_protocols = tls::ALPN.iter().map(|name| name.to_vec()).collect();
+    Ok(config)
 }
 
 impl BankClient {
-    /// Connects with a bank's credentials: TLS 1.3, no redirects, bounded times.
-    pub(in crate::cli) fn new(credentials: &Credentials, clock: SharedClock) -> anyhow::Result<Self> {
-        let mut roots = RootCertStore::empty();
-        for authority in files::read_items("CERTIFICATE", &credentials.ca)? {
-            roots.add(CertificateDer::from(authority.to_vec())).context("the gateway's authority")?;
-        }
-        let chain = files::read_items("CERTIFICATE", &credentials.certificate)?;
-        let chain = chain.iter().map(|certificate| CertificateDer::from(certificate.to_vec())).collect();
-        let key = files::read_item("PRIVATE KEY", &credentials.key)?;
-        let key = PrivateKeyDer::try_from(key.to_vec()).map_err(|error| anyhow::anyhow!("the bank's key: {error}"))?;
-        let mut config = tls::client_config(roots, Some((chain, key)), clock)?;
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    /// Connects with a profile: TLS 1.3, no redirects, bounded times.
+    pub(in crate::cli) fn new(profile: Profile, ctx: &Context) -> anyhow::Result<Self> {
+        let config = tls_config(&profile, ctx.clock.clone())?;
+        let signing = profile.signing_key.as_deref().map(|file| SigningKey::read(file, profile.signing_key_id.clone()));
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(config)
             .redirect(reqwest::redirect::Policy::none())
@@ -91,50 +148,154 @@ impl BankClient {
             .timeout(Duration::from_secs(30))
             .build()
             .context("the HTTP client")?;
-        Ok(Self { http, origin: credentials.origin.clone() })
+        Ok(Self {
+            http,
+            profile: Arc::new(profile),
+            clock: ctx.clock.clone(),
+            entropy: ctx.entropy.clone(),
+            signing: signing.transpose()?.map(Arc::new),
+            tokens: Arc::default(),
+        })
     }
 
-    async fn keep(&self, method: &str, path: &str, request: reqwest::RequestBuilder) -> anyhow::Result<Kept> {
-        let target_uri = format!("{}{path}", self.origin);
-        let response = request.send().await.with_context(|| format!("{method} {target_uri}"))?;
+    /// What it connects with.
+    pub(in crate::cli) fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// This machine's clock.
+    pub(in crate::cli) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// A random UUID.
+    pub(in crate::cli) fn uuid(&self) -> String {
+        let mut bytes = [0; 16];
+        self.entropy.fill(&mut bytes);
+        uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
+    }
+
+    /// Sends a request and keeps what came back, whatever it is.
+    pub(in crate::cli) async fn send(&self, call: Call<'_>) -> anyhow::Result<Kept> {
+        let target_uri = format!("{}{}", self.profile.origin, call.path);
+        let mut request = self.http.request(call.method.clone(), &target_uri).header(INTERACTION, self.uuid());
+        if let Some(token) = call.token {
+            request = request.bearer_auth(token);
+        }
+        if let Some(key) = &call.idempotency_key {
+            request = request.header(IDEMPOTENCY, format!("\"{key}\""));
+        }
+        let mut asked = BTreeMap::new();
+        if let Some((media_type, body)) = call.body {
+            let digest = content_digest(&body);
+            request = request.header(http::header::CONTENT_TYPE, media_type).header(DIGEST, &digest).body(body);
+            asked.insert(DIGEST.as_str().to_owned(), digest);
+        }
+        let failed = |error: reqwest::Error| Unreached {
+            method: call.method.clone(),
+            target: target_uri.clone(),
+            trouble: Trouble::of(&error, &self.profile),
+            timeout: error.is_timeout(),
+        };
+        let response = request.send().await.map_err(failed)?;
         let status = response.status();
         let headers = response
             .headers()
             .iter()
             .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
             .collect();
-        let body = response.bytes().await.with_context(|| format!("{method} {target_uri}"))?.to_vec();
-        Ok(Kept { method: method.to_owned(), target_uri, status, headers, body })
+        let body = response.bytes().await.map_err(failed)?.to_vec();
+        Ok(Kept { method: call.method.to_string(), target_uri, asked, status, headers, body })
     }
 
-    /// An access token; without scopes, with all that are registered.
-    pub(in crate::cli) async fn token(&self, scopes: Option<&str>) -> anyhow::Result<String> {
-        let mut form = vec![("grant_type", "client_credentials")];
-        form.extend(scopes.map(|scopes| ("scope", scopes)));
-        let form: Vec<String> =
-            form.iter().map(|(name, value)| format!("{name}={}", value.replace(' ', "+"))).collect();
-        let request = self
-            .http
-            .post(format!("{}/oauth2/token", self.origin))
-            .header(http::header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(form.join("&"));
-        let answer = self.keep("POST", "/oauth2/token", request).await?.ok()?.json()?;
-        let token = answer.get("access_token").and_then(Value::as_str);
-        Ok(token.context("the token answer has no access_token")?.to_owned())
+    /// Sends what may safely be repeated until it is answered: 503 and time-outs are tried again, a few times.
+    pub(in crate::cli) async fn send_patiently(&self, call: Call<'_>) -> anyhow::Result<Kept> {
+        let mut attempt = 1;
+        loop {
+            let wait = match self.send(call.clone()).await {
+                Ok(kept) if kept.status == StatusCode::SERVICE_UNAVAILABLE && attempt < ATTEMPTS => {
+                    kept.retry_after().unwrap_or(Duration::from_secs(1))
+                }
+                Err(error) if attempt < ATTEMPTS && error.downcast_ref().is_some_and(|it: &Unreached| it.timeout) => {
+                    Duration::from_secs(1)
+                }
+                outcome => return outcome,
+            };
+            tokio::time::sleep(wait.min(Duration::from_secs(10))).await;
+            attempt += 1;
+        }
+    }
+
+    /// Gets an access token; without scopes, with all that are registered.
+    pub(in crate::cli) async fn issue(&self, scope: Option<&str>) -> anyhow::Result<Token> {
+        let mut form = vec![("grant_type".to_owned(), "client_credentials".to_owned())];
+        form.extend(scope.map(|scope| ("scope".to_owned(), scope.to_owned())));
+        if let Some(key) = &self.signing {
+            let client = match self.profile.client_id {
+                Some(client) => client,
+                None => self.client_id().await?,
+            };
+            let audience = format!("{}/oauth2/token", self.profile.origin);
+            let mut jti = [0; 16];
+            self.entropy.fill(&mut jti);
+            let assertion = assertion::sign(key, client, &audience, (&HEXLOWER.encode(&jti), self.now()))?;
+            form.push(("client_assertion_type".into(), assertion::TYPE.into()));
+            form.push(("client_assertion".into(), assertion));
+        }
+        let form: Vec<String> = form.iter().map(|(name, value)| format!("{name}={}", escaped(value))).collect();
+        let body = Some(("application/x-www-form-urlencoded", form.join("&").into_bytes()));
+        let call = Call { method: Method::POST, body, ..Call::get("/oauth2/token") };
+        let answer = self.send(call).await?.ok()?;
+        let mut token: Token = serde_json::from_slice(&answer.body).context("the token answer")?;
+        token.expires_at = self.now().plus(Duration::from_secs(token.expires_in));
+        Ok(token)
+    }
+
+    /// A token of a scope, from memory while it lasts.
+    pub(in crate::cli) async fn token(&self, scope: &str) -> anyhow::Result<String> {
+        let known = self.tokens.lock().unwrap_or_else(PoisonError::into_inner).get(scope).cloned();
+        if let Some(token) = known.filter(|token| token.expires_at > self.now().plus(TOKEN_MARGIN)) {
+            return Ok(token.text);
+        }
+        let token = self.issue(Some(scope)).await?;
+        let text = token.text.clone();
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).insert(scope.to_owned(), token);
+        Ok(text)
     }
 
     /// A GET, with a token where there is one.
     pub(in crate::cli) async fn get(&self, token: Option<&str>, path: &str) -> anyhow::Result<Kept> {
-        let mut request = self.http.get(format!("{}{path}", self.origin));
-        if let Some(token) = token {
-            request = request.bearer_auth(token);
-        }
-        self.keep("GET", path, request).await
+        self.send(Call { token, ..Call::get(path) }).await
     }
 
-    /// A POST of JSON.
-    pub(in crate::cli) async fn post(&self, token: &str, path: &str, body: &Value) -> anyhow::Result<Kept> {
-        let request = self.http.post(format!("{}{path}", self.origin)).bearer_auth(token).json(body);
-        self.keep("POST", path, request).await
+    /// What the gateway sees of us.
+    pub(in crate::cli) async fn whoami(&self, token: Option<&str>) -> anyhow::Result<Kept> {
+        self.get(token, "/v1/whoami").await?.ok()
     }
+
+    /// Who we are there.
+    pub(in crate::cli) async fn client_id(&self) -> anyhow::Result<ClientId> {
+        let said = self.whoami(None).await?.json()?;
+        let id = said.pointer("/client/id").and_then(Value::as_str).and_then(|id| id.parse().ok());
+        id.context("the gateway did not say who we are")
+    }
+
+    /// The published keys.
+    pub(in crate::cli) async fn jwks(&self) -> anyhow::Result<Value> {
+        self.get(None, "/.well-known/jwks.json").await?.ok()?.json()
+    }
+}
+
+/// A form's value, percent-encoded.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push('%');
+            out.push_str(&data_encoding::HEXUPPER.encode(&[byte]));
+        }
+    }
+    out
 }

@@ -1,7 +1,80 @@
 //! The bank's own side, on nothing but the public API: what it connects with, asks, keeps and verifies.
+//!
+//! These commands need no configuration of a gateway and no database, only a profile of a few lines. Nothing is shown that
+//! was not verified: an answer's digest, signature and receipt first, then its contents.
 
+mod archive;
+mod assertion;
 mod client;
+mod consent;
+mod desk;
+mod doctor;
+mod findings;
+mod grade;
+mod kept;
+mod log;
+mod profile;
+mod proof;
+mod settlements;
+mod show;
+mod token;
+mod trouble;
 mod verify;
+mod verify_file;
 
-pub(super) use client::{BankClient, Credentials, Kept};
-pub(super) use verify::{verify_answer, verify_proof};
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::Context;
+
+pub(super) use client::{BankClient, Call};
+pub(super) use kept::Kept;
+pub(super) use log::fetch_proof;
+pub(super) use profile::{Profile, ProfileError};
+pub(super) use verify::{keys, verify_answer, verify_proof};
+
+/// A bank's side of the gateway: ask, verify what was answered, keep it, and prove it later.
+///
+/// Needs only a profile: `bank.toml` with origin, ca, certificate and key. docs/BANK-KIT.md is the first day on one page.
+#[derive(Debug, Args)]
+pub(super) struct BankCommand {
+    /// The bank's profile [environment: MEDCREDIT_BANK]
+    #[arg(long, global = true, value_name = "FILE")]
+    profile: Option<PathBuf>,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Get an access token and show what it is good for
+    Token(token::TokenArgs),
+    /// Ask for consents, and see where they stand
+    Consent(consent::ConsentCommand),
+    /// Read the grade of each covered code (信用等级)
+    Grade(grade::GradeArgs),
+    /// Read monthly settlement summaries (医保月度结算): a table and a chart
+    Settlements(settlements::SettlementsArgs),
+    /// Verify a saved answer offline, check by check
+    Verify(verify_file::VerifyArgs),
+    /// Prove that a disclosure is in the log, and that the log was not rewritten
+    Proof(proof::ProofArgs),
+    /// Look at everything between the profile and an answer, and say what to mend
+    Doctor(doctor::DoctorArgs),
+}
+
+/// Runs the command.
+pub(super) async fn run(command: BankCommand, ctx: &Context) -> anyhow::Result<()> {
+    let profile = command.profile;
+    let profile = profile.as_deref();
+    match command.action {
+        Action::Token(args) => token::run(args, profile, ctx).await,
+        Action::Consent(args) => consent::run(args, profile, ctx).await,
+        Action::Grade(args) => grade::run(args, profile, ctx).await,
+        Action::Settlements(args) => settlements::run(args, profile, ctx).await,
+        Action::Verify(args) => verify_file::run(&args, profile, ctx),
+        Action::Proof(args) => proof::run(args, profile, ctx).await,
+        Action::Doctor(args) => doctor::run(args, profile, ctx).await,
+    }
+}

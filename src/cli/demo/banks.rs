@@ -8,7 +8,7 @@ use super::place::Place;
 use crate::{
     access::{self, AuthMethod, ClientKind, LimitOverrides, NewClient},
     authority::{Custody, Particulars, ProfileName, certificates, files, own, partners, server},
-    cli::OrFail,
+    cli::{OrFail, bank::Profile},
     config::Config,
     domain::{
         Clock,
@@ -31,6 +31,8 @@ pub(super) struct DemoBank {
     pub(super) certificate: PathBuf,
     /// Its private key.
     pub(super) key: PathBuf,
+    /// What `medcredit bank --profile` takes.
+    pub(super) profile: PathBuf,
 }
 
 fn particulars(name: &str, organization: &str) -> Particulars {
@@ -87,16 +89,18 @@ pub(super) async fn ensure_server_certificate(place: &Place, config: &Config, cu
 /// Two banks, registered, with certificates that are good.
 pub(super) async fn ensure_banks(
     place: &Place,
+    config: &Config,
     custody: &Custody,
     authority: AuthorityId,
 ) -> anyhow::Result<[DemoBank; 2]> {
-    let one = ensure_bank(place, custody, authority, ("bank-a", "合成银行甲 (synthetic)")).await?;
-    let other = ensure_bank(place, custody, authority, ("bank-b", "合成银行乙 (synthetic)")).await?;
+    let one = ensure_bank(place, config, custody, authority, ("bank-a", "合成银行甲 (synthetic)")).await?;
+    let other = ensure_bank(place, config, custody, authority, ("bank-b", "合成银行乙 (synthetic)")).await?;
     Ok([one, other])
 }
 
 async fn ensure_bank(
     place: &Place,
+    config: &Config,
     custody: &Custody,
     authority: AuthorityId,
     (file, name): (&str, &str),
@@ -134,5 +138,14 @@ async fn ensure_bank(
         };
         access::register(&custody.db, &*custody.clock, &*custody.entropy, "demo", &new).await.or_fail()?
     };
-    Ok(DemoBank { name: name.into(), id, certificate, key })
+    // Written anew each time: the port may be another one.
+    let profile = place.file(&format!("banks/{file}.toml"));
+    let text = Profile::text(
+        &config.gateway.public_origin,
+        "../certs/ca.pem",
+        (&format!("{file}.pem"), &format!("{file}.key")),
+        &format!("{file}-answers"),
+    );
+    files::write_public(&profile, text.as_bytes())?;
+    Ok(DemoBank { name: name.into(), id, certificate, key, profile })
 }

@@ -17,7 +17,7 @@ pub(super) fn write(
     let banks: Vec<_> = banks
         .iter()
         .map(
-            |bank| json!({ "client_id": bank.id, "name": bank.name, "certificate": bank.certificate, "key": bank.key }),
+            |bank| json!({ "client_id": bank.id, "name": bank.name, "certificate": bank.certificate, "key": bank.key, "profile": bank.profile }),
         )
         .collect();
     let subjects: Vec<_> = city

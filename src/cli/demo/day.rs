@@ -1,6 +1,6 @@
 //! A bank's day, on nothing but the public API, told in plain words.
 
-use std::{io::Write, time::Duration};
+use std::io::Write;
 
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
@@ -10,20 +10,13 @@ use crate::{
     app::App,
     cli::{
         Context, OrFail,
-        bank::{BankClient, Credentials, Kept, verify_answer, verify_proof},
+        bank::{BankClient, Call, Kept, Profile, fetch_proof, keys, verify_answer, verify_proof},
     },
     consent::Actor,
-    ledger::Proof,
 };
 
-fn client(place: &Place, app: &App, bank: &DemoBank, ctx: &Context) -> anyhow::Result<BankClient> {
-    let credentials = Credentials {
-        origin: app.config.gateway.public_origin.clone(),
-        ca: place.file("certs/ca.pem"),
-        certificate: bank.certificate.clone(),
-        key: bank.key.clone(),
-    };
-    BankClient::new(&credentials, ctx.clock.clone())
+fn client(bank: &DemoBank, ctx: &Context) -> anyhow::Result<BankClient> {
+    BankClient::new(Profile::load(&bank.profile)?, ctx)
 }
 
 fn text<'a>(json: &'a Value, pointer: &str) -> &'a str {
@@ -36,19 +29,13 @@ fn yuan(json: &Value, pointer: &str) -> String {
 }
 
 /// The walk-through.
-pub(super) async fn walk(
-    ctx: &Context,
-    place: &Place,
-    app: &App,
-    banks: &[DemoBank; 2],
-    city: &[DemoSubject],
-) -> anyhow::Result<()> {
+pub(super) async fn walk(ctx: &Context, app: &App, banks: &[DemoBank; 2], city: &[DemoSubject]) -> anyhow::Result<()> {
     let mut out = ctx.out();
     let subject = city.first().context("no institution of the city is in good standing")?;
-    let bank = client(place, app, &banks[0], ctx)?;
+    let bank = client(&banks[0], ctx)?;
     writeln!(out, "A bank's day")?;
 
-    let token = bank.token(None).await?;
+    let token = bank.issue(None).await?.text;
     writeln!(
         out,
         "  1. {} gets a token over mTLS, bound to its certificate, good for {} s.",
@@ -61,7 +48,7 @@ pub(super) async fn walk(
         "uscc": subject.uscc, "codes": [subject.code], "permissions": ["grade", "settlements"], "purposes": ["pre_loan_review"],
         "product": "医保信用贷", "valid_for_days": 30,
     });
-    let requested = bank.post(&token, "/v1/consents", &wish).await?.ok()?.json()?;
+    let requested = bank.send(Call::post("/v1/consents", &wish).with(&token)).await?.ok()?.json()?;
     let consent = text(&requested, "/id").to_owned();
     let early = bank.get(Some(&token), &format!("/v1/consents/{consent}/grade")).await?;
     writeln!(
@@ -95,10 +82,10 @@ pub(super) async fn walk(
         yuan(&said, &format!("{last}/amounts/paid_fen")),
     )?;
 
-    evidence(ctx, app, &bank, &token, &settlements).await?;
+    evidence(ctx, &bank, &settlements).await?;
 
-    let stranger = client(place, app, &banks[1], ctx)?;
-    let other = stranger.token(None).await?;
+    let stranger = client(&banks[1], ctx)?;
+    let other = stranger.issue(None).await?.text;
     let refused = stranger.get(Some(&other), &format!("/v1/consents/{consent}/grade")).await?;
     writeln!(
         out,
@@ -119,33 +106,23 @@ pub(super) async fn walk(
 }
 
 /// Steps 5 and 6: what the bank can prove years later.
-async fn evidence(ctx: &Context, app: &App, bank: &BankClient, token: &str, kept: &Kept) -> anyhow::Result<()> {
+async fn evidence(ctx: &Context, bank: &BankClient, kept: &Kept) -> anyhow::Result<()> {
     let mut out = ctx.out();
-    let jwks = bank.get(None, "/.well-known/jwks.json").await?.ok()?.json()?;
-    let verified = verify_answer(kept, &jwks)?;
+    let keys = keys(&bank.jwks().await?)?;
+    let verified = verify_answer(kept, &keys)?;
     writeln!(
         out,
         "  5. The bank verifies the answer: body, status, request and receipt are what key {} signed at {}.",
-        verified.key_id.get(..8).unwrap_or_default(),
+        verified.key.key_id().get(..8).unwrap_or_default(),
         verified.signed_at
     )?;
-    let path = format!("/v1/disclosures/{}/proof", verified.receipt.id);
-    let mut proof = bank.get(Some(token), &path).await?;
-    for _ in 0..100 {
-        if proof.status != http::StatusCode::CONFLICT {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        proof = bank.get(Some(token), &path).await?;
-    }
-    let proof: Proof = serde_json::from_slice(&proof.ok()?.body)?;
-    verify_proof(kept, &verified.receipt, &proof, &jwks)?;
+    let proof = fetch_proof(bank, &verified.receipt.id).await?;
+    verify_proof(kept, &verified.receipt, &proof, &keys)?;
     writeln!(
         out,
         "  6. The disclosure is leaf {} of a log of {}; the bank verifies its place against the signed checkpoint of {}.",
         proof.leaf_index, proof.tree_size, proof.log
     )?;
-    let _ = app;
     Ok(())
 }
 
@@ -177,19 +154,36 @@ pub(super) fn invite(
         quoted(&banks[0].certificate),
         quoted(&banks[0].key)
     );
+    // The program that runs now, which need not be on the path.
+    let program = std::env::current_exe().map_or_else(|_| "medcredit".to_owned(), |path| quoted(&path));
     writeln!(
         ctx.out(),
         r#"
-The gateway stays up until Ctrl-C. To paste in another terminal:
+The gateway stays up until Ctrl-C. To paste in another terminal, as the first bank:
+
+export MEDCREDIT_BANK={profile}
+{program} bank doctor
+{program} bank grade {active}
+SAVED={saved}/settlements-$(date +%s).json
+{program} bank settlements {active} --save "$SAVED"
+{program} bank proof "$SAVED"
+{program} bank verify "$SAVED"
+
+The same with curl:
 
 TOKEN=$(curl -s {tls} {origin}/oauth2/token -d grant_type=client_credentials | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
 curl -s {tls} -H "Authorization: Bearer $TOKEN" {origin}/v1/consents/{active}/grade
 curl -si {tls} -H "Authorization: Bearer $TOKEN" {origin}/v1/consents/{active}/settlements
 curl -s {tls} -H "Authorization: Bearer $TOKEN" {origin}/v1/whoami
-medcredit --config {config} consent revoke {active} --reason 'trying it out'
+
+As the administrator:
+
+{program} --config {config} consent revoke {active} --reason 'trying it out'
 curl -s http://{telemetry}/metrics
 
 Everything is listed in {book}."#,
+        profile = quoted(&banks[0].profile),
+        saved = quoted(&place.file("banks")),
         active = consents.active,
         config = quoted(&place.file("gateway.toml")),
         telemetry = app.config.telemetry.listen,

@@ -60,7 +60,7 @@ pub(super) async fn run(args: Demo, ctx: &Context) -> anyhow::Result<()> {
     keys::create_missing(&custody).await?;
     let authority = banks::ensure_authority(&place, &custody).await?;
     banks::ensure_server_certificate(&place, &config, &custody).await?;
-    let banks = banks::ensure_banks(&place, &custody, authority).await?;
+    let banks = banks::ensure_banks(&place, &config, &custody, authority).await?;
     writeln!(
         out,
         "  keys         a development authority, a server certificate, two banks with certificates of their own"
@@ -73,7 +73,7 @@ pub(super) async fn run(args: Demo, ctx: &Context) -> anyhow::Result<()> {
     book::write(&place, &app, &banks, &consents, &city)?;
     writeln!(out, "  listening    {}\n", app.config.gateway.public_origin)?;
 
-    day::walk(ctx, &place, &app, &banks, &city).await?;
+    day::walk(ctx, &app, &banks, &city).await?;
     if args.once {
         writeln!(out, "\nThe walk-through is done.")?;
     } else {

@@ -1,0 +1,91 @@
+//! The bank's own directory: every key and the newest checkpoint it has seen, so that a gateway that changes its story is
+//! found out.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    authority::files,
+    domain::Timestamp,
+    identity::{Jwk, PublicKey},
+};
+
+/// The bank's directory.
+#[derive(Debug, Clone)]
+pub(in crate::cli) struct Archive(PathBuf);
+
+/// A key that was published.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct KnownKey {
+    first_seen: Timestamp,
+    #[serde(flatten)]
+    jwk: Jwk,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct KnownKeys {
+    keys: Vec<KnownKey>,
+}
+
+impl Archive {
+    /// The directory of a profile.
+    pub(super) fn at(directory: &Path) -> Self {
+        Self(directory.to_owned())
+    }
+
+    /// Itself.
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    fn read_keys(&self) -> anyhow::Result<KnownKeys> {
+        let path = self.0.join("keys.json");
+        if !path.exists() {
+            return Ok(KnownKeys::default());
+        }
+        serde_json::from_slice(&files::read(&path)?).with_context(|| path.display().to_string())
+    }
+
+    /// Every key this gateway was seen to publish.
+    pub(super) fn keys(&self) -> anyhow::Result<Vec<PublicKey>> {
+        Ok(self.read_keys()?.keys.into_iter().filter_map(|known| known.jwk.public_key().ok()).collect())
+    }
+
+    /// Keeps what is published now, and returns the names of those not seen before.
+    pub(super) fn remember(&self, jwks: &Value, now: Timestamp) -> anyhow::Result<Vec<String>> {
+        let mut known = self.read_keys()?;
+        let published = jwks.get("keys").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let mut new = Vec::new();
+        for jwk in published.iter().filter_map(|key| serde_json::from_value::<Jwk>(key.clone()).ok()) {
+            let thumbprint = jwk.thumbprint();
+            if known.keys.iter().all(|key| key.jwk.thumbprint() != thumbprint) {
+                known.keys.push(KnownKey { first_seen: now, jwk });
+                new.push(thumbprint);
+            }
+        }
+        if !new.is_empty() {
+            let mut text = serde_json::to_vec_pretty(&known).context("keys.json")?;
+            text.push(b'\n');
+            files::write_private(&self.0.join("keys.json"), &text)?;
+        }
+        Ok(new)
+    }
+
+    /// The newest checkpoint that was verified.
+    pub(super) fn checkpoint(&self) -> anyhow::Result<Option<String>> {
+        let path = self.0.join("checkpoint");
+        if !path.exists() {
+            return Ok(None);
+        }
+        let bytes = files::read(&path)?;
+        Ok(Some(String::from_utf8(bytes.to_vec()).with_context(|| path.display().to_string())?))
+    }
+
+    /// Keeps a checkpoint that was verified and continues the one before.
+    pub(super) fn keep_checkpoint(&self, note: &str) -> anyhow::Result<()> {
+        Ok(files::write_private(&self.0.join("checkpoint"), note.as_bytes())?)
+    }
+}

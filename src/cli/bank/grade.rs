@@ -1,0 +1,99 @@
+//! `bank grade`: the present grade of each covered code.
+
+use std::{io::Write, path::Path};
+
+use clap::Args;
+use serde::Deserialize;
+
+use super::{
+    desk::{Desk, Reading, print_exactly, write_foot},
+    show::{Align, Table, clean},
+};
+use crate::cli::Context;
+
+/// Read grades.
+#[derive(Debug, Args)]
+pub(super) struct GradeArgs {
+    #[command(flatten)]
+    reading: Reading,
+}
+
+#[derive(Debug, Deserialize)]
+struct Answer {
+    consent: String,
+    purpose: String,
+    uscc: String,
+    codes: Vec<Graded>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Graded {
+    code: String,
+    name: String,
+    status: String,
+    not_rated_reason: Option<String>,
+    grade: Option<Grade>,
+    period: Option<String>,
+    evaluated_on: Option<String>,
+    valid_until: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Grade {
+    scheme: String,
+    code: String,
+    name: String,
+}
+
+/// A status, in Chinese and English.
+pub(super) fn status_words(status: &str) -> String {
+    let chinese = match status {
+        "graded" => "已评",
+        "not_rated" => "不予评定",
+        "not_evaluated" => "未评价",
+        "expired" => "已过期",
+        "under_objection" => "异议中",
+        _ => return clean(status),
+    };
+    format!("{chinese} {}", status.replace('_', " "))
+}
+
+/// Runs the command.
+pub(super) async fn run(args: GradeArgs, profile: Option<&Path>, ctx: &Context) -> anyhow::Result<()> {
+    let desk = Desk::open(profile, ctx)?;
+    let (kept, verified) = desk.read(&args.reading, ("grade:read", "grade"), &[], ctx).await?;
+    if args.reading.json {
+        return print_exactly(&kept, ctx);
+    }
+    let answer: Answer = serde_json::from_slice(&kept.body)?;
+    let mut out = ctx.out();
+    writeln!(
+        out,
+        "信用等级 grade of {}, under {} for {}\n",
+        clean(&answer.uscc),
+        clean(&answer.consent),
+        clean(&answer.purpose)
+    )?;
+    let mut table = Table::new(&[
+        ("编码", "code", Align::Left),
+        ("名称", "name", Align::Left),
+        ("等级", "grade", Align::Left),
+        ("状态", "status", Align::Left),
+        ("评价期", "period", Align::Left),
+        ("公布", "published", Align::Left),
+        ("有效至", "valid until", Align::Left),
+    ]);
+    let text = |value: &Option<String>| value.as_deref().map_or_else(|| "-".to_owned(), clean);
+    for code in &answer.codes {
+        let grade = code.grade.as_ref().map_or_else(
+            || "-".to_owned(),
+            |grade| clean(&format!("{} {} ({})", grade.name, grade.code, grade.scheme)),
+        );
+        let reason = code.not_rated_reason.as_deref().map(|reason| format!(": {}", clean(reason).replace('_', " ")));
+        let status = status_words(&code.status) + &reason.unwrap_or_default();
+        let (period, published, until) = (text(&code.period), text(&code.evaluated_on), text(&code.valid_until));
+        table.row(vec![clean(&code.code), clean(&code.name), grade, status, period, published, until]);
+    }
+    table.write(&mut out)?;
+    write_foot(&mut out, &kept, &verified)
+}

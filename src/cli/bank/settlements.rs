@@ -1,0 +1,234 @@
+//! `bank settlements`: the months as a table, the prepayments apart, and a chart.
+
+use std::{io::Write, path::Path};
+
+use clap::Args;
+use serde::Deserialize;
+
+use super::{
+    desk::{Desk, Reading, print_exactly, write_foot},
+    show::{Align, Table, bars, clean, count, yuan},
+};
+use crate::{
+    cli::Context,
+    domain::{Fen, Month},
+};
+
+const PROVISIONAL: &str = "暂定 provisional";
+const SUPPRESSED: &str = "隐去 suppressed";
+
+/// Read settlement months.
+#[derive(Debug, Args)]
+pub(super) struct SettlementsArgs {
+    #[command(flatten)]
+    reading: Reading,
+    /// First month, YYYY-MM; by default the consent's first
+    #[arg(long)]
+    from: Option<Month>,
+    /// Last month, YYYY-MM; by default the consent's last
+    #[arg(long)]
+    to: Option<Month>,
+    /// Show each code and insurance too, not the totals alone
+    #[arg(long)]
+    each: bool,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Answer {
+    consent: String,
+    purpose: String,
+    uscc: String,
+    from: String,
+    to: String,
+    codes: Vec<Covered>,
+    totals: Vec<Total>,
+    suppressed_below_visits: i64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Covered {
+    code: String,
+    available: bool,
+    months: Vec<Row>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Row {
+    month: String,
+    insurance: String,
+    version: i64,
+    status: String,
+    as_of: String,
+    suppressed: bool,
+    consistent: Option<bool>,
+    amounts: Option<Amounts>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Total {
+    month: String,
+    suppressed: bool,
+    provisional: bool,
+    amounts: Option<Amounts>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+struct Amounts {
+    visits: i64,
+    settled_fen: Fen,
+    paid_fen: Fen,
+    retained_fen: Fen,
+    disallowed_fen: Fen,
+    deducted_fen: Fen,
+    prepaid_fen: Fen,
+    offset_fen: Fen,
+    payable_fen: Fen,
+}
+
+impl Amounts {
+    /// 预留, 不予支付 and 扣款 together: what stands between settled and paid, prepayments apart.
+    fn withheld(&self) -> Fen {
+        self.retained_fen + self.disallowed_fen + self.deducted_fen
+    }
+
+    fn cells(self) -> [String; 5] {
+        [count(self.visits), yuan(self.settled_fen), yuan(self.withheld()), yuan(self.paid_fen), yuan(self.payable_fen)]
+    }
+}
+
+/// The cells of a row whose counts and amounts may be withheld.
+fn cells(amounts: Option<Amounts>) -> Vec<String> {
+    amounts.map_or_else(|| vec!["-".to_owned(); 5], |amounts| amounts.cells().to_vec())
+}
+
+const AMOUNTS: [(&str, &str, Align); 5] = [
+    ("人次", "visits", Align::Right),
+    ("结算", "settled", Align::Right),
+    ("扣留", "withheld", Align::Right),
+    ("拨付", "paid", Align::Right),
+    ("应付", "payable", Align::Right),
+];
+const NOTE: (&str, &str, Align) = ("备注", "note", Align::Left);
+
+/// Runs the command.
+pub(super) async fn run(args: SettlementsArgs, profile: Option<&Path>, ctx: &Context) -> anyhow::Result<()> {
+    let desk = Desk::open(profile, ctx)?;
+    let months = [("from", args.from), ("to", args.to)];
+    let months: Vec<_> = months.iter().filter_map(|(name, month)| Some((*name, month.as_ref()?.to_string()))).collect();
+    let (kept, verified) = desk.read(&args.reading, ("settlements:read", "settlements"), &months, ctx).await?;
+    if args.reading.json {
+        return print_exactly(&kept, ctx);
+    }
+    let answer: Answer = serde_json::from_slice(&kept.body)?;
+    let mut out = ctx.out();
+    writeln!(
+        out,
+        "医保月度结算 monthly settlements of {}, {} to {}, under {} for {}",
+        clean(&answer.uscc),
+        clean(&answer.from),
+        clean(&answer.to),
+        clean(&answer.consent),
+        clean(&answer.purpose)
+    )?;
+    write(&answer, args.each, ctx, &mut out)?;
+    write_foot(&mut out, &kept, &verified)
+}
+
+/// The tables and the chart; a report shows the same.
+pub(super) fn write(answer: &Answer, each: bool, ctx: &Context, out: &mut dyn Write) -> anyhow::Result<()> {
+    writeln!(out, "金额单位: 元 (amounts in yuan, exact to the fen)\n")?;
+    for code in answer.codes.iter().filter(|code| !code.available) {
+        writeln!(out, "  {}: 目前不提供 not available at the moment", clean(&code.code))?;
+    }
+    if each {
+        for code in answer.codes.iter().filter(|code| code.available) {
+            write_code(code, out)?;
+        }
+        writeln!(out, "  合计 totals")?;
+    }
+    let mut table = Table::new(&[&[("月份", "month", Align::Left)], &AMOUNTS[..], &[NOTE]].concat());
+    for total in &answer.totals {
+        let mut row = vec![clean(&total.month)];
+        row.extend(cells(total.amounts));
+        row.push(notes(total.suppressed, total.provisional, true));
+        table.row(row);
+    }
+    table.write(out)?;
+    if answer.totals.iter().any(|total| total.suppressed) {
+        writeln!(
+            out,
+            "  隐去 suppressed: a row in it has fewer than {} visits, and could be computed from the total",
+            answer.suppressed_below_visits
+        )?;
+    }
+    write_prepayments(answer, out)?;
+    let rows: Vec<(String, Option<Fen>, &str)> = answer
+        .totals
+        .iter()
+        .map(|total| {
+            let note = if total.suppressed {
+                SUPPRESSED
+            } else if total.provisional {
+                PROVISIONAL
+            } else {
+                ""
+            };
+            (clean(&total.month), total.amounts.map(|amounts| amounts.settled_fen), note)
+        })
+        .collect();
+    writeln!(out, "\n  结算 settled by month")?;
+    bars(out, ctx.screen, &rows)?;
+    Ok(())
+}
+
+fn write_code(code: &Covered, out: &mut dyn Write) -> anyhow::Result<()> {
+    writeln!(out, "  {}", clean(&code.code))?;
+    let mut columns = vec![("月份", "month", Align::Left), ("险种", "insurance", Align::Left)];
+    columns.extend(AMOUNTS);
+    columns.extend([("截至", "as of", Align::Left), ("版本", "version", Align::Right), NOTE]);
+    let mut table = Table::new(&columns);
+    for row in &code.months {
+        let insurance = match row.insurance.as_str() {
+            "employee" => "职工 employee".to_owned(),
+            "resident" => "居民 resident".to_owned(),
+            other => clean(other),
+        };
+        let mut line = vec![clean(&row.month), insurance];
+        line.extend(cells(row.amounts));
+        line.extend([clean(&row.as_of), row.version.to_string()]);
+        line.push(notes(row.suppressed, row.status == "provisional", row.consistent.unwrap_or(true)));
+        table.row(line);
+    }
+    table.write(out)?;
+    writeln!(out)?;
+    Ok(())
+}
+
+fn notes(suppressed: bool, provisional: bool, consistent: bool) -> String {
+    let marks = [(suppressed, SUPPRESSED), (provisional, PROVISIONAL), (!consistent, "不平 does not add up")];
+    let marks: Vec<&str> = marks.iter().filter(|(applies, _)| *applies).map(|(_, mark)| *mark).collect();
+    marks.join(", ")
+}
+
+/// 预拨付 stands apart: it is in the paid column of its month, and is no income of it.
+fn write_prepayments(answer: &Answer, out: &mut dyn Write) -> anyhow::Result<()> {
+    let mut table = Table::new(&[
+        ("月份", "month", Align::Left),
+        ("预拨付", "prepaid", Align::Right),
+        ("冲抵", "offset", Align::Right),
+        ("不含预拨的拨付", "paid without them", Align::Right),
+    ]);
+    let mut any = false;
+    for (month, amounts) in answer.totals.iter().filter_map(|total| Some((&total.month, total.amounts?))) {
+        if amounts.prepaid_fen != Fen(0) || amounts.offset_fen != Fen(0) {
+            any = true;
+            let income = amounts.paid_fen.0.saturating_sub(amounts.prepaid_fen.0).saturating_add(amounts.offset_fen.0);
+            table.row(vec![clean(month), yuan(amounts.prepaid_fen), yuan(amounts.offset_fen), yuan(Fen(income))]);
+        }
+    }
+    if any {
+        writeln!(out, "\n  预拨付 prepayments: paid ahead and set off later, no income of their month")?;
+        table.write(out)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! `bank verify`: a saved answer, offline, check by check.
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use serde_json::Value;
+
+use super::{
+    Profile,
+    archive::Archive,
+    findings::Findings,
+    kept::Saved,
+    log::open,
+    verify::{check_continued, check_saved, keys},
+};
+use crate::{authority::files, cli::Context, identity::PublicKey};
+
+/// Verify a saved answer.
+#[derive(Debug, Args)]
+pub(super) struct VerifyArgs {
+    /// What `--save` wrote
+    file: PathBuf,
+    /// A checkpoint you keep: the log of the saved proof must be the same one
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+    /// The keys you keep of this gateway, a JSON Web Key Set; by default those in the profile's directory
+    #[arg(long, value_name = "FILE")]
+    keys: Option<PathBuf>,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &VerifyArgs, profile: Option<&Path>, ctx: &Context) -> anyhow::Result<()> {
+    let saved = Saved::read(&args.file)?;
+    let trusted = trusted(args, profile, ctx)?;
+    let mut findings = Findings::default();
+    check_saved(&saved, trusted.as_deref(), &mut findings)?;
+    if let Some(path) = &args.checkpoint {
+        let note = String::from_utf8(files::read(path)?.to_vec()).with_context(|| path.display().to_string())?;
+        compare(&saved, &note, &mut findings);
+    }
+    let mut out = ctx.out();
+    writeln!(out, "{} {}", saved.request.method, super::show::clean(&saved.request.target_uri))?;
+    writeln!(out, "answered {}, kept at {}\n", saved.answer.status, saved.kept_at)?;
+    findings.write(&mut out)?;
+    let problems = findings.problems();
+    if !problems.is_empty() {
+        bail!("{} does not verify: {}", args.file.display(), problems.join(", "));
+    }
+    let end = if saved.proof.is_some() { "signed and recorded" } else { "signed" };
+    writeln!(out, "\nThis is what the gateway {end}.")?;
+    Ok(())
+}
+
+/// The keys to believe: those given, or those of the profile's directory, where there is one.
+fn trusted(args: &VerifyArgs, profile: Option<&Path>, ctx: &Context) -> anyhow::Result<Option<Vec<PublicKey>>> {
+    if let Some(path) = &args.keys {
+        let set: Value = serde_json::from_slice(&files::read(path)?).with_context(|| path.display().to_string())?;
+        return keys(&set).map(Some).with_context(|| path.display().to_string());
+    }
+    if profile.is_none() && ctx.bank_profile.is_none() {
+        return Ok(None);
+    }
+    let known = Archive::at(&Profile::find(profile, ctx)?.directory).keys()?;
+    Ok(Some(known).filter(|known| !known.is_empty()))
+}
+
+/// Compares the saved proof's checkpoint with one the bank kept.
+fn compare(saved: &Saved, note: &str, findings: &mut Findings) {
+    let check = "checkpoint";
+    let logs: Vec<PublicKey> = saved.log_keys.iter().filter_map(|key| key.public_key().ok()).collect();
+    let Some(proof) = &saved.proof else {
+        return findings.skipped(check, "there is no saved proof to compare with");
+    };
+    let (ours, theirs) = match (open(note, &logs), open(&proof.checkpoint, &logs)) {
+        (Ok(ours), Ok(theirs)) => (ours, theirs),
+        (Err(error), _) => return findings.wrong(check, format!("the one you gave: {error}")),
+        (_, Err(error)) => return findings.wrong(check, format!("the saved one: {error}")),
+    };
+    let continued = saved.consistency.iter().find(|continued| continued.checkpoint == note);
+    if ours.origin != theirs.origin {
+        findings
+            .wrong(check, format!("the one you gave is of log {}, the saved one of {}", ours.origin, theirs.origin));
+    } else if ours.size == theirs.size && ours.root != theirs.root {
+        findings.wrong(check, "two checkpoints of one size with different roots: the log has two histories");
+    } else if ours.size == theirs.size {
+        findings.good(check, format!("the one you gave and the saved one are of the same {} leaves", ours.size));
+    } else if let Some(continued) = continued {
+        findings.judge(check, check_continued(continued, &theirs, &logs));
+    } else {
+        findings.skipped(
+            check,
+            format!(
+                "the one you gave has {} leaves, the saved one {}; `bank proof FILE --checkpoint FILE` asks the gateway \
+                 for what connects them",
+                ours.size, theirs.size
+            ),
+        );
+    }
+}
