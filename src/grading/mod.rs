@@ -7,6 +7,7 @@
 //!
 //! Not known here: who asks, and whether they may.
 
+mod archive;
 mod canonical;
 mod current;
 mod eligibility;
@@ -22,6 +23,7 @@ use crate::{
     store::Db,
 };
 
+pub use archive::{Archive, FormerAssessment, Levels};
 pub use current::{CurrentAssessment, GoodStanding, GradeWord, Grades, current, in_good_standing};
 pub use error::GradingError;
 pub use explain::Explained;

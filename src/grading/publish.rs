@@ -1,13 +1,16 @@
 //! Publication: a trial run becomes the round in force, in one transaction with the end of the round before.
 
 use super::{
-    GradingError, PREASSESSMENT, PUBLISHED, Rounds, TRIAL,
+    GRADED, GradingError, PREASSESSMENT, PUBLISHED, Rounds, TRIAL,
     canonical::{self, BySubject},
+    explain::read_model,
 };
 use crate::{
     domain::{Day, HalfYear, Timestamp},
+    scoring::{Assessment, ModelFile, first_levels},
     store::{
         DbError,
+        assessments::{self, NewAssessment},
         runs::{self, ResultRow, RunRow},
     },
 };
@@ -59,9 +62,10 @@ impl Rounds {
             .ok_or_else(|| GradingError::NoSuchRun(run_id.into()))
     }
 
-    /// The results of a run, if they are still exactly those it found.
-    async fn results(&self, run: &RunRow) -> Result<Vec<ResultRow>, GradingError> {
-        let mut results: Vec<ResultRow> = Vec::new();
+    /// The results of a run as assessments, if they are still exactly those it found.
+    async fn results(&self, run: &RunRow) -> Result<Vec<NewAssessment>, GradingError> {
+        let model = read_model(&self.db, &run.model_digest, &run.id).await?;
+        let mut results: Vec<NewAssessment> = Vec::new();
         let mut digests = BySubject::default();
         loop {
             let after = results.last().map_or("", |row| row.subject_code.as_str());
@@ -70,11 +74,9 @@ impl Rounds {
             if page.is_empty() {
                 break;
             }
-            for mut row in page {
+            for row in page {
                 digests.add(&row.subject_code, canonical::outcome(&row));
-                // Assessments do not carry it.
-                row.explanation.clear();
-                results.push(row);
+                results.push(assessment(run, &model, row)?);
             }
         }
         if digests.all("medcredit outcomes 1") == run.outcome_digest {
@@ -87,7 +89,7 @@ impl Rounds {
     async fn put_in_force(
         &self,
         run: &RunRow,
-        results: &[ResultRow],
+        results: &[NewAssessment],
         grace_months: u8,
     ) -> Result<Published, GradingError> {
         let now = self.clock.now();
@@ -105,7 +107,7 @@ impl Rounds {
         may_follow(period, former.as_ref(), now)?;
         let size = usize::try_from(PAGE).unwrap_or(1000);
         for page in results.chunks(size) {
-            runs::insert_assessments(&mut tx, &run.id, page, now).await.map_err(during())?;
+            assessments::insert(&mut tx, &run.id, page, now).await.map_err(during())?;
         }
         // From here on answers under way are done or will see the new round: a grade that falls ends access (I2). Taken
         // this late so that they wait for the last statements only.
@@ -126,6 +128,25 @@ impl Rounds {
             valid_until,
         })
     }
+}
+
+/// What is published of a result: of its explanation the first-level totals, and nothing else.
+fn assessment(run: &RunRow, model: &ModelFile, row: ResultRow) -> Result<NewAssessment, GradingError> {
+    let level_points = if row.status == GRADED {
+        let explained: Assessment =
+            serde_json::from_str(&row.explanation).map_err(|_| GradingError::Altered(run.id.clone()))?;
+        Some(first_levels(model, &explained).into_iter().map(|points| points.0).collect())
+    } else {
+        None
+    };
+    Ok(NewAssessment {
+        subject_code: row.subject_code,
+        status: row.status,
+        reason: row.reason,
+        grade: row.grade,
+        points: row.points,
+        level_points,
+    })
 }
 
 /// The half-year of a run.

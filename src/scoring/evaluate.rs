@@ -1,10 +1,12 @@
 //! A model applied to what is known of a subject: points, grade, and how each point came about.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
     measures::{Evidence, Lack, Measures},
-    model::{Indicator, Model},
+    model::{Indicator, Level1, Model, ModelFile},
     number::{Decimal, Fraction, Points},
     rule::earn,
 };
@@ -67,6 +69,18 @@ pub fn evaluate(model: &Model, measures: &Measures) -> Assessment {
     let total = findings.iter().fold(0i64, |sum, finding| sum.saturating_add(finding.points.0));
     let grade = model.scheme().grade_of(Points(total)).map(|grade| grade.code.clone()).unwrap_or_default();
     Assessment { points: MilliPoints(total), grade, findings }
+}
+
+/// What an assessment came to on the first level, in the model's order: all of it that is ever told to a bank.
+pub fn first_levels(model: &ModelFile, assessment: &Assessment) -> Vec<MilliPoints> {
+    let points: BTreeMap<u16, MilliPoints> =
+        assessment.findings.iter().map(|finding| (finding.no, finding.points)).collect();
+    let of_level = |level: &Level1| {
+        let indicators = level.level2.iter().flat_map(|level| &level.indicator);
+        let earned = indicators.filter_map(|indicator| points.get(&indicator.no));
+        MilliPoints(earned.fold(0, |sum, earned| sum.saturating_add(earned.0)))
+    };
+    model.level1.iter().map(of_level).collect()
 }
 
 /// Points and grade alone: the same reckoning without its explanation.

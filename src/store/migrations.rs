@@ -32,7 +32,11 @@ macro_rules! migration {
 }
 
 /// Every step, in order.
-pub const MIGRATIONS: &[Migration] = &[migration!(1, "0001_core", bulk: false), migration!(2, "0002_bulk", bulk: true)];
+pub const MIGRATIONS: &[Migration] = &[
+    migration!(1, "0001_core", bulk: false),
+    migration!(2, "0002_bulk", bulk: true),
+    migration!(3, "0003_assessment_levels", bulk: false),
+];
 
 record! {
     struct AppliedRow {

@@ -4,6 +4,7 @@
 //! transaction's edges; nothing here decides, it reads and writes what it is told. `db.rs` is the only file that says
 //! Sqlite or Postgres, and this room is the only one that mentions sqlx.
 
+pub mod assessments;
 pub mod authorities;
 pub mod certificates;
 pub mod changes;

@@ -239,27 +239,6 @@ pub async fn banks(tx: &mut Tx) -> Result<Vec<String>, DbError> {
     Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
-const INSERT_ASSESSMENTS: &str = "/* runs::insert_assessments */
-    INSERT INTO assessments (run_id, subject_code, version, status, reason, grade, points, made_at)
-    SELECT CAST($2 AS TEXT), value->>'code', 1, value->>'status', value->>'reason', value->>'grade',
-           CAST(value->>'points' AS BIGINT), CAST($3 AS BIGINT)
-    FROM json_rows($1)";
-
-/// Adds the first version of assessments of a run. They are seen once the run is published.
-pub async fn insert_assessments(
-    tx: &mut Tx,
-    run_id: &str,
-    results: &[ResultRow],
-    now: Timestamp,
-) -> Result<u64, DbError> {
-    let rows = results.iter().map(|row| {
-        serde_json::json!({ "code": row.subject_code, "status": row.status, "reason": row.reason, "grade": row.grade,
-                            "points": row.points })
-    });
-    let rows = serde_json::Value::Array(rows.collect()).to_string();
-    tx.execute(INSERT_ASSESSMENTS, args![rows, run_id, now]).await
-}
-
 const INSERT_RESULTS: &str = "/* runs::insert_results */
     INSERT INTO bulk.results (run_id, subject_code, status, reason, grade, points, explanation)
     SELECT CAST($2 AS TEXT), value->>'code', value->>'status', value->>'reason', value->>'grade',
