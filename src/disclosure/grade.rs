@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Body, Content, Disclosures};
+use super::{Body, Content, Present};
 use crate::{
     consent::ConsentPermit,
     domain::{
-        Day, Failure, HalfYear,
+        Day, HalfYear,
         grade::{GradeStatus, NotRatedReason},
         permission::{Permission, Purpose},
     },
-    grading::CurrentAssessment,
+    grading::{CurrentAssessment, GradeWord},
 };
 
 /// The grade of each covered code (信用等级).
@@ -104,29 +104,22 @@ pub struct GradeTotal {
     pub by_grade: BTreeMap<String, usize>,
 }
 
-impl Disclosures {
-    pub(super) async fn read_grade(&self, permit: &ConsentPermit) -> Result<Content, Failure> {
-        let consent = permit.consent();
-        let (publication, assessments) = self.0.grades.current(&consent.codes, permit.at().day()).await?;
-        super::require_entity(consent, &assessments)?;
-        let subjects = assessments.iter().map(|of| (of.subject_code.clone(), of.subject_version)).collect();
-        let mut total = GradeTotal { codes: assessments.len(), ..GradeTotal::default() };
-        let codes: Vec<CodeGrade> = assessments.into_iter().map(view).collect();
-        for code in &codes {
-            *total.by_status.entry(status_word(code.status).to_owned()).or_default() += 1;
-            if let Some(grade) = code.grade.as_ref().filter(|_| code.status == GradeStatus::Graded) {
-                *total.by_grade.entry(format!("{}/{}", grade.scheme, grade.code)).or_default() += 1;
-            }
+pub(super) fn read(permit: &ConsentPermit, present: Present) -> Content {
+    let answer = answer(permit, &present.assessments);
+    present.content(Body::Grade(answer), vec![Permission::Grade], None)
+}
+
+pub(super) fn answer(permit: &ConsentPermit, assessments: &[CurrentAssessment]) -> GradeAnswer {
+    let consent = permit.consent();
+    let mut total = GradeTotal { codes: assessments.len(), ..GradeTotal::default() };
+    let codes: Vec<CodeGrade> = assessments.iter().map(view).collect();
+    for code in &codes {
+        *total.by_status.entry(status_word(code.status).to_owned()).or_default() += 1;
+        if let Some(grade) = code.grade.as_ref().filter(|_| code.status == GradeStatus::Graded) {
+            *total.by_grade.entry(format!("{}/{}", grade.scheme, grade.code)).or_default() += 1;
         }
-        let answer = GradeAnswer {
-            consent: consent.id.to_string(),
-            purpose: permit.purpose(),
-            uscc: consent.uscc.clone(),
-            codes,
-            total,
-        };
-        Ok(Content { body: Body::Grade(answer), subjects, publication, period: None, what: vec![Permission::Grade] })
     }
+    GradeAnswer { consent: consent.id.to_string(), purpose: permit.purpose(), uscc: consent.uscc.clone(), codes, total }
 }
 
 const fn status_word(status: GradeStatus) -> &'static str {
@@ -139,24 +132,34 @@ const fn status_word(status: GradeStatus) -> &'static str {
     }
 }
 
-fn view(of: CurrentAssessment) -> CodeGrade {
-    let grade = match (of.grade, of.scheme_id, of.scheme_version) {
-        (Some(grade), Some(scheme), Some(scheme_version)) => {
-            Some(GradeView { scheme, scheme_version, code: grade.code, name: grade.name_zh, ordinal: grade.ordinal })
-        }
+fn view(of: &CurrentAssessment) -> CodeGrade {
+    let grade = match (&of.grade, &of.scheme_id, of.scheme_version) {
+        (Some(grade), Some(scheme), Some(version)) => Some(GradeView::of(grade, scheme, version)),
         _ => None,
     };
     CodeGrade {
-        code: of.subject_code,
-        name: of.name,
-        kind: of.kind,
+        code: of.subject_code.clone(),
+        name: of.name.clone(),
+        kind: of.kind.clone(),
         status: of.status,
         not_rated_reason: of.reason,
         grade,
         period: of.period,
         evaluated_on: of.evaluated_on,
         valid_until: of.valid_until,
-        run: of.run_id,
+        run: of.run_id.clone(),
         assessment_version: of.assessment_version,
+    }
+}
+
+impl GradeView {
+    pub(super) fn of(grade: &GradeWord, scheme: &str, scheme_version: i64) -> Self {
+        Self {
+            scheme: scheme.to_owned(),
+            scheme_version,
+            code: grade.code.clone(),
+            name: grade.name_zh.clone(),
+            ordinal: grade.ordinal,
+        }
     }
 }

@@ -4,23 +4,29 @@
 //! where the request comes in. Nothing leaves this room but a [`Disclosed`], which only the ledger makes, after the sync.
 
 mod grade;
+mod history;
 mod memory;
 mod render;
+mod report;
+mod scorecard;
 mod settlements;
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 pub use grade::{CodeGrade, GradeAnswer, GradeTotal, GradeView};
+pub use history::{CodeHistory, FormerGrade, GradeHistoryAnswer};
+pub use report::{ReportAnswer, ReportSections, SectionState};
+pub use scorecard::{CodeScorecard, LevelTotal, ModelView, ScorecardAnswer};
 pub use settlements::{Amounts, CodeSettlements, SettlementMonth, SettlementTotal, SettlementsAnswer};
 
 use crate::{
     access::{Access, Caller},
     consent::{Ask, Consent, ConsentPermit, Consents},
     domain::{
-        Failure, FailureKind, Month, Timestamp, clock::SharedClock, ids::DisclosureId, permission::Permission,
-        rng::SharedEntropy,
+        Failure, FailureKind, HalfYear, Month, Timestamp, clock::SharedClock, ids::DisclosureId,
+        permission::Permission, rng::SharedEntropy,
     },
-    grading::{CurrentAssessment, GoodStanding, Grades},
+    grading::{Archive, CurrentAssessment, GoodStanding, Grades},
     identity::{keyset::LiveKeys, signature::RequestFacts},
     ledger::{Budget, Disclosed, DisclosureFacts, Draft, Faults, Heads, Receipt, RecordError, Recorder, Step},
     store::Db,
@@ -56,6 +62,7 @@ struct Inner {
     access: Access,
     consents: Consents,
     grades: Grades,
+    archive: Archive,
     keys: LiveKeys,
     recorder: Recorder,
     faults: Faults,
@@ -80,7 +87,16 @@ pub struct Asked<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Reading {
     Grade,
+    GradeHistory { from: Option<HalfYear>, to: Option<HalfYear> },
+    Scorecard,
     Settlements { from: Option<Month>, to: Option<Month> },
+    Report,
+}
+
+/// What is told of the covered codes at this moment: every reading begins with it, and rests on its versions.
+struct Present {
+    publication: i64,
+    assessments: Vec<CurrentAssessment>,
 }
 
 /// What was read, with the heads it rests on. It is remembered by them, so they were read first, and nothing is in the body
@@ -97,7 +113,18 @@ struct Content {
 
 enum Body {
     Grade(GradeAnswer),
+    GradeHistory(GradeHistoryAnswer),
+    Scorecard(ScorecardAnswer),
     Settlements(SettlementsAnswer),
+    Report(Box<ReportAnswer>),
+}
+
+impl Present {
+    /// A body with the versions it rests on.
+    fn content(&self, body: Body, what: Vec<Permission>, period: Option<(Month, Month)>) -> Content {
+        let subjects = self.assessments.iter().map(|of| (of.subject_code.clone(), of.subject_version)).collect();
+        Content { body, subjects, publication: self.publication, period, what }
+    }
 }
 
 impl Disclosures {
@@ -110,9 +137,10 @@ impl Disclosures {
         (recorder, faults): (Recorder, Faults),
         policy: DisclosurePolicy,
     ) -> Self {
-        let grades = Grades::new(db.clone());
+        let (grades, archive) = (Grades::new(db.clone()), Archive::new(db.clone()));
         let memory = Memory::new();
-        let inner = Inner { db, clock, entropy, access, consents, grades, keys, recorder, faults, policy, memory };
+        let inner =
+            Inner { db, clock, entropy, access, consents, grades, archive, keys, recorder, faults, policy, memory };
         Self(Arc::new(inner))
     }
 
@@ -129,6 +157,26 @@ impl Disclosures {
         (from, to): (Option<Month>, Option<Month>),
     ) -> Result<Disclosed, Failure> {
         self.disclose(caller, asked, Reading::Settlements { from, to }).await
+    }
+
+    /// The grades of former rounds of the covered codes.
+    pub async fn grade_history(
+        &self,
+        caller: &Caller,
+        asked: Asked<'_>,
+        (from, to): (Option<HalfYear>, Option<HalfYear>),
+    ) -> Result<Disclosed, Failure> {
+        self.disclose(caller, asked, Reading::GradeHistory { from, to }).await
+    }
+
+    /// The first-level totals of the covered codes.
+    pub async fn scorecard(&self, caller: &Caller, asked: Asked<'_>) -> Result<Disclosed, Failure> {
+        self.disclose(caller, asked, Reading::Scorecard).await
+    }
+
+    /// All that the consent allows and the token may read, in one answer.
+    pub async fn report(&self, caller: &Caller, asked: Asked<'_>) -> Result<Disclosed, Failure> {
+        self.disclose(caller, asked, Reading::Report).await
     }
 
     /// Steps 3 to 8, at first from memory. When a head has moved between reading and append, all is read from the tables
@@ -164,7 +212,8 @@ impl Disclosures {
     /// Steps 3 and 4 from memory, where both are remembered and allow the reading. Whoever is to be refused is refused by
     /// the tables.
     fn recall(&self, caller: &Caller, asked: Asked<'_>, reading: Reading) -> Option<(ConsentPermit, Arc<Known>)> {
-        let permit = self.0.consents.recall(caller.id(), ask(caller, asked, reading))?;
+        let permissions = permissions(caller, reading);
+        let permit = self.0.consents.recall(caller.id(), ask(caller, asked, reading, &permissions))?;
         let known = self.0.memory.recall(&Place::of(&permit, reading))?;
         Some((permit, known))
     }
@@ -177,12 +226,17 @@ impl Disclosures {
     ) -> Result<(ConsentPermit, Arc<Known>), Failure> {
         // 3. Permit: the consent in the path allows this reading, by this caller, now.
         self.0.faults.at(Step::Permit).await?;
-        let permit = self.0.consents.permit(caller.id(), ask(caller, asked, reading)).await?;
+        let permissions = permissions(caller, reading);
+        let permit = self.0.consents.permit(caller.id(), ask(caller, asked, reading, &permissions)).await?;
         // 4. Read, with the versions of what was read.
         self.0.faults.at(Step::Read).await?;
+        let present = self.present(&permit).await?;
         let content = match reading {
-            Reading::Grade => self.read_grade(&permit).await?,
-            Reading::Settlements { .. } => self.read_settlements(&permit).await?,
+            Reading::Grade => grade::read(&permit, present),
+            Reading::GradeHistory { from, to } => self.read_history(&permit, present, (from, to)).await?,
+            Reading::Scorecard => self.read_scorecard(&permit, present).await?,
+            Reading::Settlements { .. } => self.read_settlements(&permit, present).await?,
+            Reading::Report => self.read_report(&permit, present).await?,
         };
         let whole = permit.consent().codes.len() == content.subjects.len();
         let known = Arc::new(Known::of(content)?);
@@ -213,6 +267,13 @@ impl Disclosures {
             faults.at(Step::Release).await?;
         }
         Ok(recorded)
+    }
+
+    async fn present(&self, permit: &ConsentPermit) -> Result<Present, Failure> {
+        let consent = permit.consent();
+        let (publication, assessments) = self.0.grades.current(&consent.codes, permit.at().day()).await?;
+        require_entity(consent, &assessments)?;
+        Ok(Present { publication, assessments })
     }
 
     fn draft(
@@ -265,10 +326,22 @@ impl Disclosures {
     }
 }
 
-fn ask<'a>(caller: &'a Caller, asked: Asked<'a>, reading: Reading) -> Ask<'a> {
-    let (permissions, months): (&[Permission], _) = match reading {
-        Reading::Grade => (&[Permission::Grade], None),
-        Reading::Settlements { from, to } => (&[Permission::Settlements], Some((from, to))),
+/// What a reading is of. What the token may not read of a report is not asked for.
+fn permissions(caller: &Caller, reading: Reading) -> Cow<'static, [Permission]> {
+    match reading {
+        Reading::Grade => (&[Permission::Grade]).into(),
+        Reading::GradeHistory { .. } => (&[Permission::GradeHistory]).into(),
+        Reading::Scorecard => (&[Permission::Scorecard]).into(),
+        Reading::Settlements { .. } => (&[Permission::Settlements]).into(),
+        Reading::Report => report::readable(caller).into(),
+    }
+}
+
+fn ask<'a>(caller: &'a Caller, asked: Asked<'a>, reading: Reading, permissions: &'a [Permission]) -> Ask<'a> {
+    let months = match reading {
+        Reading::Settlements { from, to } => Some((from, to)),
+        Reading::Report => Some((None, None)),
+        Reading::Grade | Reading::GradeHistory { .. } | Reading::Scorecard => None,
     };
     Ask {
         unverified_consent: asked.unverified_consent,

@@ -45,7 +45,10 @@ impl Members {
         }
         let text = match body {
             Body::Grade(answer) => text(answer),
+            Body::GradeHistory(answer) => text(answer),
+            Body::Scorecard(answer) => text(answer),
             Body::Settlements(answer) => text(answer),
+            Body::Report(answer) => text(&**answer),
         }
         .map_err(|error| Failure::internal(format!("an answer does not serialise: {error}")))?;
         Ok(Self(text))

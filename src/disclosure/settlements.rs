@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Body, Content, Disclosures};
+use super::{Body, Content, Disclosures, Present};
 use crate::{
     consent::ConsentPermit,
     domain::{
@@ -10,7 +10,7 @@ use crate::{
         permission::{Permission, Purpose},
         settlement::{Insurance, SettlementStatus},
     },
-    grading::in_good_standing,
+    grading::{CurrentAssessment, in_good_standing},
     store::settlements::{self, SettlementRow},
 };
 
@@ -169,11 +169,25 @@ impl Amounts {
 }
 
 impl Disclosures {
-    pub(super) async fn read_settlements(&self, permit: &ConsentPermit) -> Result<Content, Failure> {
+    pub(super) async fn read_settlements(&self, permit: &ConsentPermit, present: Present) -> Result<Content, Failure> {
+        let answer = self.settlements_of(permit, &present.assessments).await?.ok_or_else(|| {
+            Failure::forbidden(
+                "settlements_not_available",
+                "Settlement data is not available under this consent at the moment.",
+            )
+        })?;
+        let period = Some((answer.from, answer.to));
+        Ok(present.content(Body::Settlements(answer), vec![Permission::Settlements], period))
+    }
+
+    /// The months, or nothing where no code is in good standing.
+    pub(super) async fn settlements_of(
+        &self,
+        permit: &ConsentPermit,
+        assessments: &[CurrentAssessment],
+    ) -> Result<Option<SettlementsAnswer>, Failure> {
         let consent = permit.consent();
         let (from, to) = permit.months().unwrap_or((consent.data_from, consent.data_to));
-        let (publication, assessments) = self.0.grades.current(&consent.codes, permit.at().day()).await?;
-        super::require_entity(consent, &assessments)?;
         // Standing is judged on each fetch: a later downgrade stops new data (domain 0.5), and nobody is told why.
         let available: Vec<String> = assessments
             .iter()
@@ -181,10 +195,7 @@ impl Disclosures {
             .map(|assessment| assessment.subject_code.clone())
             .collect();
         if available.is_empty() {
-            return Err(Failure::forbidden(
-                "settlements_not_available",
-                "Settlement data is not available under this consent at the moment.",
-            ));
+            return Ok(None);
         }
         let rows = settlements::list(&self.0.db.read("disclosure::settlements"), &available, from, to).await?;
         let min_visits = self.0.policy.min_visits;
@@ -193,7 +204,7 @@ impl Disclosures {
             available: available.contains(code),
             months: rows.iter().filter(|row| row.subject_code == *code).map(|row| month(row, min_visits)).collect(),
         });
-        let answer = SettlementsAnswer {
+        Ok(Some(SettlementsAnswer {
             consent: consent.id.to_string(),
             purpose: permit.purpose(),
             uscc: consent.uscc.clone(),
@@ -202,14 +213,7 @@ impl Disclosures {
             codes: codes.collect(),
             totals: totals(&rows, min_visits),
             suppressed_below_visits: min_visits,
-        };
-        Ok(Content {
-            body: Body::Settlements(answer),
-            subjects: assessments.iter().map(|of| (of.subject_code.clone(), of.subject_version)).collect(),
-            publication,
-            period: Some((from, to)),
-            what: vec![Permission::Settlements],
-        })
+        }))
     }
 }
 

@@ -23,8 +23,8 @@ use crate::{
 /// A proved caller asking for data under a consent: everything a data handler takes.
 #[derive(Debug)]
 pub struct DataCall<S> {
-    app: Arc<App>,
-    authorized: Authorized<S>,
+    pub(super) app: Arc<App>,
+    pub(super) authorized: Authorized<S>,
     unverified_consent: String,
     interaction_id: Arc<str>,
     target_uri: String,
@@ -52,7 +52,8 @@ impl<S: Needs> FromRequestParts<Arc<App>> for DataCall<S> {
 }
 
 impl<S> DataCall<S> {
-    async fn query<T: DeserializeOwned + Send>(&mut self) -> Result<T, Failure> {
+    /// The query string, whose every parameter is known.
+    pub(super) async fn query<T: DeserializeOwned + Send>(&mut self) -> Result<T, Failure> {
         let query = Query::<T>::from_request_parts(&mut self.parts, &self.app).await;
         query.map(|query| query.0).map_err(|problem| problem.failure().clone())
     }
@@ -69,7 +70,8 @@ impl<S> DataCall<S> {
         }
     }
 
-    fn asked<'a>(&'a self, purpose: Option<&'a str>) -> Asked<'a> {
+    /// The request, as the use-case takes it.
+    pub(super) fn asked<'a>(&'a self, purpose: Option<&'a str>) -> Asked<'a> {
         Asked {
             unverified_consent: &self.unverified_consent,
             purpose,

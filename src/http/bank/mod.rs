@@ -5,9 +5,12 @@
 
 pub mod consents;
 pub mod data;
+pub mod history;
 pub mod proofs;
 pub mod receipt;
+pub mod report;
 pub mod schemes;
+pub mod scorecard;
 pub mod tiles;
 pub mod whoami;
 
@@ -35,7 +38,10 @@ pub fn router() -> Router<Arc<App>> {
         .route("/v1/consents/{id}", get(consents::show).delete(consents::revoke))
         .route("/v1/consents/{id}/receipt", get(receipt::receipt))
         .route("/v1/consents/{id}/grade", disclosing(data::grade))
+        .route("/v1/consents/{id}/grade-history", disclosing(history::grade_history))
+        .route("/v1/consents/{id}/scorecard", disclosing(scorecard::scorecard))
         .route("/v1/consents/{id}/settlements", disclosing(data::settlements))
+        .route("/v1/consents/{id}/report", disclosing(report::report))
         .route("/v1/disclosures/{id}/proof", get(proofs::proof))
         .route("/v1/ledger/checkpoint", get(proofs::checkpoint))
         .route("/v1/ledger/tile/{*name}", get(tiles::tile))

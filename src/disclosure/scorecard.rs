@@ -1,0 +1,156 @@
+//! Step 4 of `scorecard`: first-level totals and nothing beneath them.
+
+use serde::Serialize;
+
+use super::{Body, Content, Disclosures, Present};
+use crate::{
+    consent::ConsentPermit,
+    domain::{
+        Day, Failure, HalfYear,
+        grade::{GradeStatus, NotRatedReason},
+        money::MilliPoints,
+        permission::{Permission, Purpose},
+    },
+    grading::{CurrentAssessment, Levels},
+};
+
+/// First-level totals (一级指标得分). Points are integer thousandths.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct ScorecardAnswer {
+    /// The consent.
+    #[schema(example = "con_06fzgv9a41wdkxs8q2e7mtb3rc")]
+    pub consent: String,
+    /// What the reading is for.
+    pub purpose: Purpose,
+    /// The legal entity.
+    #[schema(example = "91330302MA2AB3C47J")]
+    pub uscc: String,
+    /// Each covered code.
+    pub codes: Vec<CodeScorecard>,
+}
+
+/// The totals of one code.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct CodeScorecard {
+    /// The medical-insurance code.
+    #[schema(example = "H33030200090")]
+    pub code: String,
+    /// Its name.
+    pub name: String,
+    /// Which kind of subject it is.
+    #[schema(example = "medical_institution")]
+    pub kind: String,
+    /// `graded`, `not_rated`, `not_evaluated`, `expired` or `under_objection`: as of `grade`, and points only with `graded`.
+    #[schema(value_type = String, example = "graded")]
+    pub status: GradeStatus,
+    /// Why it was not rated; only with `not_rated`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub not_rated_reason: Option<NotRatedReason>,
+    /// The model that gave the points.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelView>,
+    /// The sum, in thousandths of a point.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>, example = 861_250)]
+    pub milli_points: Option<MilliPoints>,
+    /// The most there is, in thousandths of a point.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>, example = 1_000_000)]
+    pub max_milli_points: Option<MilliPoints>,
+    /// The first-level indicators, in the model's order. Left out for a round published before totals were kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub levels: Option<Vec<LevelTotal>>,
+    /// The half-year assessed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "2026-H1")]
+    pub period: Option<HalfYear>,
+    /// The day the assessment was published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "2026-07-15")]
+    pub evaluated_on: Option<Day>,
+    /// The last day on which it is good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "2027-01-31")]
+    pub valid_until: Option<Day>,
+    /// The grading run and the assessment's version in it: what a correction or a recall will name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+    /// See `run`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assessment_version: Option<i64>,
+}
+
+/// A scoring model, as it was when it gave the points.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct ModelView {
+    /// Its id.
+    #[schema(example = "wenzhou-institution")]
+    pub id: String,
+    /// Its version.
+    #[schema(example = 1)]
+    pub version: i64,
+}
+
+/// A first-level indicator's total.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct LevelTotal {
+    /// Its name.
+    #[schema(example = "协议管理")]
+    pub name: String,
+    /// What it came to, in thousandths of a point.
+    #[schema(value_type = i64, example = 512_400)]
+    pub milli_points: MilliPoints,
+    /// The most it gives, in thousandths of a point.
+    #[schema(value_type = i64, example = 580_000)]
+    pub max_milli_points: MilliPoints,
+}
+
+impl Disclosures {
+    pub(super) async fn read_scorecard(&self, permit: &ConsentPermit, present: Present) -> Result<Content, Failure> {
+        let answer = self.scorecard_of(permit, &present.assessments).await?;
+        Ok(present.content(Body::Scorecard(answer), vec![Permission::Scorecard], None))
+    }
+
+    pub(super) async fn scorecard_of(
+        &self,
+        permit: &ConsentPermit,
+        assessments: &[CurrentAssessment],
+    ) -> Result<ScorecardAnswer, Failure> {
+        let consent = permit.consent();
+        let mut levels = self.0.archive.levels(assessments).await?;
+        Ok(ScorecardAnswer {
+            consent: consent.id.to_string(),
+            purpose: permit.purpose(),
+            uscc: consent.uscc.clone(),
+            codes: assessments.iter().map(|of| view(of, levels.remove(&of.subject_code))).collect(),
+        })
+    }
+}
+
+fn view(of: &CurrentAssessment, levels: Option<Levels>) -> CodeScorecard {
+    let (model, most, totals) = match levels {
+        Some(levels) => {
+            let model = ModelView { id: levels.model_id, version: levels.model_version };
+            (Some(model), Some(levels.most), levels.totals)
+        }
+        None => (None, None, None),
+    };
+    let total = |(name, points, most)| LevelTotal { name, milli_points: points, max_milli_points: most };
+    CodeScorecard {
+        code: of.subject_code.clone(),
+        name: of.name.clone(),
+        kind: of.kind.clone(),
+        status: of.status,
+        not_rated_reason: of.reason,
+        model,
+        milli_points: of.points,
+        max_milli_points: most,
+        levels: totals.map(|totals| totals.into_iter().map(total).collect()),
+        period: of.period,
+        evaluated_on: of.evaluated_on,
+        valid_until: of.valid_until,
+        run: of.run_id.clone(),
+        assessment_version: of.assessment_version,
+    }
+}
