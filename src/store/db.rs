@@ -205,6 +205,13 @@ pub struct Db(Arc<Pools>);
 /// what one transaction touches, and a checkpoint every 32 MiB of log writes a page once for several changes.
 const BULK_TUNING: &str = " PRAGMA bulk.cache_size=-65536; PRAGMA wal_autocheckpoint=8192;";
 
+/// How long PostgreSQL keeps a transaction whose process says nothing, in milliseconds. A gateway that hangs or is cut off
+/// looks like one that thinks: what it holds locked would be in the way of sealing and of revocations until TCP gives up,
+/// which takes hours. With the sealing interval this must stay under the five seconds others may have to wait.
+const SILENCE: &str = "3000";
+/// For transactions that stand still rightly: those of imports and runs, and those that only hold a lock.
+const MAY_BE_SILENT: &str = "/* db::may_be_silent */ SET LOCAL idle_in_transaction_session_timeout = 0";
+
 /// How long a writer waits for SQLite's lock, and a statement for a PostgreSQL lock.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
 
@@ -281,7 +288,11 @@ impl Db {
             .map_err(|_| {
                 DbError::Setup("the PostgreSQL URL is not of the form postgres://user@host:port/database".into())
             })?
-            .options([("lock_timeout", "5s"), ("search_path", "core")])
+            .options([
+                ("lock_timeout", "5s"),
+                ("search_path", "core"),
+                ("idle_in_transaction_session_timeout", SILENCE),
+            ])
             .disable_statement_logging();
         let pool = PgPoolOptions::new()
             .max_connections(max_connections)
@@ -323,7 +334,9 @@ impl Db {
             Pools::Sqlite { bulk, .. } => bulk.begin_with("BEGIN IMMEDIATE").await.map(Begun::Sqlite),
             Pools::Postgres(pool) => pool.begin().await.map(Begun::Postgres),
         };
-        begun.map(|begun| Tx { begun, operation }).map_err(|error| DbError::of(operation, error))
+        let mut tx = begun.map(|begun| Tx { begun, operation }).map_err(|error| DbError::of(operation, error))?;
+        tx.may_be_silent().await?;
+        Ok(tx)
     }
 
     /// Statements that only read, each on its own, over core and bulk tables.
@@ -464,6 +477,14 @@ impl Tx {
     /// Takes the same locks alone: for every change that narrows or ends what a bank may read (I2).
     pub async fn lock_banks_exclusive(&mut self, banks: &[String]) -> Result<(), DbError> {
         self.lock_banks(banks, "SELECT pg_advisory_xact_lock(hashtextextended(k, 0)) FROM (SELECT value #>> '{}' AS k FROM json_rows($1) ORDER BY 1) s").await
+    }
+
+    /// Lets this transaction stand still for as long as it likes: its process may work, or wait, between statements.
+    pub(super) async fn may_be_silent(&mut self) -> Result<(), DbError> {
+        match self.engine() {
+            Engine::Sqlite => Ok(()),
+            Engine::Postgres => self.execute(MAY_BE_SILENT, Vec::new()).await.map(|_| ()),
+        }
     }
 
     async fn lock_banks(&mut self, banks: &[String], sql: &'static str) -> Result<(), DbError> {

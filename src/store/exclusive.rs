@@ -25,6 +25,7 @@ impl Exclusive {
     pub async fn try_take(db: &Db, name: &'static str) -> Result<Option<Self>, DbError> {
         let Some(directory) = db.directory() else {
             let mut tx = db.begin("exclusive").await?;
+            tx.may_be_silent().await?;
             tx.execute(SHORT_WAIT, args![]).await?;
             return match tx.execute(LOCK, args![name]).await {
                 Ok(_) => Ok(Some(Self { _file: None, tx: Some(tx) })),

@@ -16,6 +16,7 @@ mod cli;
 mod config;
 mod consent;
 mod faults;
+mod gateways;
 mod grading;
 mod importing;
 mod ledger;

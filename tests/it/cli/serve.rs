@@ -2,10 +2,9 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Read, Write},
+    io::{Read, Write},
     net::{TcpListener, TcpStream},
     path::Path,
-    process::{Child, ChildStderr, Command, Stdio},
     sync::Arc,
 };
 
@@ -18,59 +17,9 @@ use medcredit::{
 
 use crate::support::{
     app::{KEY, furnish},
-    block_on, logs,
+    block_on,
+    process::Gateway,
 };
-
-/// A running gateway; killed if its test fails.
-struct Gateway {
-    child: Child,
-    log: BufReader<ChildStderr>,
-    seen: String,
-}
-
-impl Gateway {
-    fn start(config: &str) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_medcredit"));
-        command.args(["serve", "--config", config]).env_remove("MEDCREDIT_CONFIG");
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let log = BufReader::new(child.stderr.take().unwrap());
-        Self { child, log, seen: String::new() }
-    }
-
-    /// Reads the log up to a line of a listener, and returns the address in it.
-    fn address_of(&mut self, listener: &str) -> String {
-        loop {
-            let mut line = String::new();
-            assert!(self.log.read_line(&mut line).unwrap() > 0, "the gateway ended: {}", self.seen);
-            self.seen.push_str(&line);
-            let event: serde_json::Value = serde_json::from_str(&line).unwrap();
-            if event["message"] == "listening" && event["listener"] == listener {
-                return event["address"].as_str().unwrap().to_owned();
-            }
-        }
-    }
-
-    fn tell(&self, signal: &str) {
-        let done = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
-        assert!(done.success());
-    }
-
-    /// The exit code, and the log to its end.
-    fn end(mut self) -> (Option<i32>, String) {
-        let mut rest = String::new();
-        self.log.read_to_string(&mut rest).unwrap();
-        self.seen.push_str(&rest);
-        logs::check(&self.seen);
-        (self.child.wait().unwrap().code(), std::mem::take(&mut self.seen))
-    }
-}
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        // Fails when it has ended, which is as good.
-        let _ = self.child.kill();
-    }
-}
 
 fn get(address: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();

@@ -52,7 +52,7 @@ impl Doomed {
     fn start(world: &World, step: Step) -> Self {
         let store = match world.app.store.place() {
             Place::Sqlite(directory) => directory.path().display().to_string(),
-            Place::Postgres { .. } => world.app.store.url(),
+            Place::Postgres { .. } => world.app.store.url().to_owned(),
         };
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "faults::killed::a_gateway_that_ends_at_a_step", "--nocapture"])

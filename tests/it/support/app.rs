@@ -109,16 +109,16 @@ impl Reply {
         (self.status, self.code())
     }
 
-    async fn of(response: reqwest::Response) -> Self {
+    async fn of(response: reqwest::Response) -> Result<Self, reqwest::Error> {
         let status = response.status().as_u16();
         let headers = response
             .headers()
             .iter()
             .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
             .collect();
-        let bytes = response.bytes().await.unwrap().to_vec();
+        let bytes = response.bytes().await?.to_vec();
         let json = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        Self { status, headers, bytes, json }
+        Ok(Self { status, headers, bytes, json })
     }
 }
 
@@ -377,7 +377,12 @@ impl Bank {
 
     /// Sends a request.
     pub async fn send(&self, request: reqwest::RequestBuilder) -> Reply {
-        Reply::of(request.send().await.unwrap()).await
+        self.try_send(request).await.unwrap()
+    }
+
+    /// Sends a request to a gateway that may not be there any more. What arrived in part did not arrive.
+    pub async fn try_send(&self, request: reqwest::RequestBuilder) -> Result<Reply, reqwest::Error> {
+        Reply::of(request.send().await?).await
     }
 
     /// The URL of a path.

@@ -1,6 +1,35 @@
 //! Other gateways and other processes on the database of a [`TestApp`].
 
+use std::sync::Arc;
+
+use medcredit::{app::App, config::Config, http::running::Running, ledger::Faults, telemetry::Health};
+use tokio::net::TcpListener;
+
 use super::{app::TestApp, store::Place};
+
+/// Another gateway on the same database.
+#[derive(Debug)]
+pub struct Beside {
+    /// Its rooms.
+    pub app: Arc<App>,
+    /// Where banks connect.
+    pub origin: String,
+    running: Running,
+}
+
+impl Beside {
+    /// Stops it in order.
+    pub async fn stop(self) {
+        self.running.stop().await;
+    }
+}
+
+/// Another process may be reading the file that is there.
+fn write_once(path: &std::path::Path, text: &str) {
+    if !path.exists() {
+        std::fs::write(path, text).unwrap();
+    }
+}
 
 impl TestApp {
     /// A configuration for another process, with the newest checkpoint in a file of its own.
@@ -8,7 +37,7 @@ impl TestApp {
         let store = match self.store.place() {
             Place::Sqlite(directory) => format!("engine = 'sqlite'\ndirectory = '{}'", directory.path().display()),
             Place::Postgres { .. } => {
-                std::fs::write(self.path("url"), self.store.url()).unwrap();
+                write_once(&self.path("url"), self.store.url());
                 "engine = 'postgres'\nurl_file = 'url'".into()
             }
         };
@@ -16,7 +45,19 @@ impl TestApp {
         let listeners = "[partner]\nlisten = '127.0.0.1:0'\n[telemetry]\nlisten = '127.0.0.1:0'";
         let ledger = format!("[ledger]\ncheckpoint_file = 'checkpoint-{name}'\nseal_interval_ms = 200");
         let path = self.path(&format!("{name}.toml"));
-        std::fs::write(&path, format!("{gateway}\n[store]\n{store}\n{listeners}\n{ledger}\n")).unwrap();
+        write_once(&path, &format!("{gateway}\n[store]\n{store}\n{listeners}\n{ledger}\n"));
         path.to_str().unwrap().to_owned()
+    }
+
+    /// A second gateway with everything that runs beside it, as on another machine: with connections and a file for
+    /// checkpoints of its own.
+    pub async fn beside(&self, name: &str, faults: Faults) -> Beside {
+        let config = Config::load(self.config_file(name).as_ref()).unwrap();
+        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = format!("https://localhost:{}", socket.local_addr().unwrap().port());
+        let parts = (self.store.clock.clone() as _, self.store.entropy.clone() as _);
+        let app = App::open_breakable(config, self.store.reopen().await, parts, faults).await.unwrap();
+        let running = Running::start(app.clone(), socket, &Health::new()).unwrap();
+        Beside { app, origin, running }
     }
 }

@@ -25,7 +25,7 @@ use medcredit::{
 
 /// The settings keep the promises that `serve` insists on: nothing here turns syncing off.
 const WATCH: &str = r#"
-bin=$1; dir=$2
+bin=$1; dir=$2; settings=$3
 umask 077
 "$bin/initdb" -D "$dir/data" -U medcredit -A trust -E UTF8 --no-locale --no-sync </dev/null >"$dir/initdb.log" 2>&1 ||
     { cat "$dir/initdb.log"; rm -rf "$dir"; exit 1; }
@@ -37,8 +37,10 @@ shared_buffers = 64MB
 max_wal_size = 2GB
 checkpoint_timeout = 30min
 autovacuum = off
+track_commit_timestamp = on
 timezone = 'UTC'
 log_timezone = 'UTC'
+$settings
 SETTINGS
 "$bin/pg_ctl" -D "$dir/data" -w -t 60 -l "$dir/server.log" start </dev/null >/dev/null 2>&1 ||
     { cat "$dir/server.log"; rm -rf "$dir"; exit 1; }
@@ -54,6 +56,7 @@ const TEMPLATE: &str = "pattern";
 /// A running cluster.
 #[derive(Debug)]
 pub struct Cluster {
+    binaries: PathBuf,
     directory: PathBuf,
     databases: AtomicU32,
     // Its standard input is the pipe the watchdog waits on.
@@ -67,22 +70,27 @@ pub fn cluster() -> &'static Cluster {
 }
 
 impl Cluster {
-    fn start() -> Self {
+    /// Another cluster, for a test that breaks it or has settings of its own.
+    pub fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// The same with more lines of configuration.
+    pub fn start_with(settings: &str) -> Self {
         let binaries = binaries();
         let directory =
             tempfile::Builder::new().prefix("medcredit-pg-").tempdir().expect("a temporary directory").keep();
         let mut command = Command::new("sh");
-        command.args(["-c", WATCH, "watch"]).arg(&binaries).arg(&directory).current_dir(&directory);
+        command.args(["-c", WATCH, "watch"]).arg(&binaries).arg(&directory).arg(settings).current_dir(&directory);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         // A group of its own: an interrupt typed at the terminal must not reach the server before its watchdog acts.
         command.process_group(0);
         let owner = std::fs::metadata(&directory).expect("the directory exists").uid();
         if owner == 0 {
-            // PostgreSQL refuses to run as root.
             let (user, group) = unprivileged();
             std::os::unix::fs::chown(&directory, Some(user), Some(group)).expect("root may give a directory away");
-            command.uid(user).gid(group);
         }
+        as_owner(&mut command, &directory);
         std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o700)).expect("permissions are set");
         let mut watchdog = command.spawn().expect("sh starts");
         let mut said = BufReader::new(watchdog.stdout.take().expect("stdout is piped"));
@@ -93,7 +101,7 @@ impl Cluster {
             said.read_to_string(&mut rest).expect("the watchdog speaks");
             panic!("the private PostgreSQL cluster did not start:\n{line}{rest}");
         }
-        let cluster = Self { directory, databases: AtomicU32::new(0), _watchdog: watchdog };
+        let cluster = Self { binaries, directory, databases: AtomicU32::new(0), _watchdog: watchdog };
         cluster.make_template();
         cluster
     }
@@ -121,6 +129,39 @@ impl Cluster {
         let mut connection = options.connect().await.expect("the cluster answers");
         connection.execute(sqlx::AssertSqlSafe(sql)).await.expect("the statement runs");
         connection.close().await.expect("the connection closes");
+    }
+
+    /// One of PostgreSQL's programs, to be run as the server's user.
+    pub fn program(&self, name: &str, args: &[&str]) -> Command {
+        let mut command = Command::new(self.binaries.join(name));
+        command.args(args).current_dir(&self.directory).stdin(Stdio::null());
+        as_owner(&mut command, &self.directory);
+        command
+    }
+
+    /// Ends every process of the server at once, as when the power fails, and starts it again: it recovers from its log.
+    pub fn crash(&self) {
+        let data = self.directory.join("data");
+        let log = self.directory.join("server.log");
+        let (data, log) = (data.to_str().unwrap(), log.to_str().unwrap());
+        for args in [&["-D", data, "-m", "immediate", "stop"][..], &["-D", data, "-w", "-t", "60", "-l", log, "start"]]
+        {
+            let done = self.program("pg_ctl", args).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
+            assert!(done.success(), "pg_ctl {args:?}");
+        }
+    }
+
+    /// Kills one of the server's processes for a client (SIGKILL); the server ends all others and recovers.
+    pub async fn kill_a_backend(&self, database: &str) {
+        use sqlx::{ConnectOptions, Connection};
+        let options: sqlx::postgres::PgConnectOptions = self.url("postgres").parse().expect("our own URL");
+        let mut connection = options.connect().await.expect("the cluster answers");
+        let sql = "SELECT pid FROM pg_stat_activity WHERE datname = $1 ORDER BY state_change DESC LIMIT 1";
+        let pid: i32 = sqlx::query_scalar(sql).bind(database).fetch_one(&mut connection).await.expect("there is one");
+        let done = Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap();
+        assert!(done.success());
+        // It is ended with all others.
+        let _ = connection.close().await;
     }
 
     /// Where it lives while it lives.
@@ -168,6 +209,14 @@ impl Cluster {
 
     fn next_name(&self) -> String {
         format!("test_{}", self.databases.fetch_add(1, Ordering::SeqCst))
+    }
+}
+
+/// PostgreSQL refuses to run as root, so it runs as whoever owns its directory.
+fn as_owner(command: &mut Command, directory: &Path) {
+    let owner = std::fs::metadata(directory).expect("the directory exists");
+    if std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0) {
+        command.uid(owner.uid()).gid(owner.gid());
     }
 }
 

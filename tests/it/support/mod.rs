@@ -8,7 +8,9 @@ pub mod beside;
 pub mod cluster;
 pub mod command;
 pub mod logs;
+pub mod order;
 pub mod pki;
+pub mod process;
 pub mod store;
 
 pub use store::TestStore;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use medcredit::{
-    domain::{ManualClock, SeededEntropy, Timestamp},
+    domain::{Clock, ManualClock, SeededEntropy, SystemClock, Timestamp},
     store::{Db, migrations},
 };
 
-use super::cluster::cluster;
+use super::cluster::{Cluster, cluster};
 
 /// When every test begins: the morning of 2026-04-01 in the city.
 pub const START: &str = "2026-04-01T01:00:00Z";
@@ -22,6 +22,7 @@ pub struct TestStore {
     /// Yields the same bytes in every run.
     pub entropy: Arc<SeededEntropy>,
     place: Place,
+    url: String,
 }
 
 /// Where the store is.
@@ -48,31 +49,40 @@ impl TestStore {
 
     /// On PostgreSQL.
     pub async fn postgres() -> Self {
-        let database = cluster().migrated_database().await;
-        let db = Db::open_postgres(&cluster().url(&database), 8).await.expect("the store opens");
-        Self::at(db, Place::Postgres { database })
+        Self::of(cluster()).await
+    }
+
+    /// On a PostgreSQL cluster of the test's own.
+    pub async fn of(cluster: &Cluster) -> Self {
+        let database = cluster.migrated_database().await;
+        let url = cluster.url(&database);
+        let db = Db::open_postgres(&url, 8).await.expect("the store opens");
+        Self { url, ..Self::at(db, Place::Postgres { database }) }
     }
 
     fn at(db: Db, place: Place) -> Self {
         let start: Timestamp = START.parse().expect("a time");
-        Self { db, clock: ManualClock::new(start), entropy: SeededEntropy::new(1), place }
+        Self { db, clock: ManualClock::new(start), entropy: SeededEntropy::new(1), place, url: String::new() }
+    }
+
+    /// The same in the present time: for what other processes, whose clocks are the system's, have a part in.
+    pub fn today(mut self) -> Self {
+        self.clock = ManualClock::new(SystemClock.now());
+        self
     }
 
     /// The same database opened once more, as another process would.
     pub async fn reopen(&self) -> Db {
         match &self.place {
             Place::Sqlite(directory) => Db::open_sqlite(directory.path()).await,
-            Place::Postgres { database } => Db::open_postgres(&cluster().url(database), 8).await,
+            Place::Postgres { .. } => Db::open_postgres(&self.url, 8).await,
         }
         .expect("the store opens again")
     }
 
     /// Its PostgreSQL URL.
-    pub fn url(&self) -> String {
-        match &self.place {
-            Place::Postgres { database } => cluster().url(database),
-            Place::Sqlite(_) => panic!("SQLite has no URL"),
-        }
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// Where the store is, for whoever goes around the seam.

@@ -1,0 +1,95 @@
+//! A gateway that stands still in the middle of a transaction, with its connections open: a machine that hangs, or is cut
+//! off. To the database it looks like a client that thinks for a long time, and what it holds locked is in others' way.
+
+use std::{sync::Arc, time::Duration};
+
+use medcredit::{
+    consent::Actor,
+    ledger::{Faults, Step},
+};
+use tokio::sync::Notify;
+
+use super::UNLIMITED;
+use crate::support::{
+    TestStore,
+    app::{Bank, TestApp},
+    block_on, order,
+};
+
+/// What the others may have to wait.
+const BOUND: Duration = Duration::from_secs(5);
+
+/// Stands still at a step, the first time it is reached, until it is let on.
+fn standing_still_at(step: Step) -> (Faults, Arc<Notify>, Arc<Notify>) {
+    let (reached, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (told, wait) = (reached.clone(), go_on.clone());
+    let once = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let faults = Faults::new(move |at| {
+        let still = at == step && once.swap(false, std::sync::atomic::Ordering::SeqCst);
+        let (told, wait) = (told.clone(), wait.clone());
+        async move {
+            if still {
+                told.notify_one();
+                wait.notified().await;
+            }
+            Ok(())
+        }
+    });
+    (faults, reached, go_on)
+}
+
+#[test]
+fn a_sealer_that_stands_still_is_taken_over_within_five_seconds() {
+    // A bank whose answers wait to be sealed by the other gateway.
+    block_on(async {
+        let (faults, reached, go_on) = standing_still_at(Step::SealCommit);
+        let app = TestApp::start_breakable(TestStore::postgres().await, UNLIMITED, faults).await;
+        let bank = app.bank("Bank A").await;
+        let consent = app.consent(&bank, |_| {}).await;
+        let token = bank.token().await;
+        assert_eq!(bank.get(&token, &Bank::data(&consent, "grade")).await.status, 200);
+        let first = app.app.sealer.clone();
+        let standing = tokio::spawn(async move { first.seal_once().await });
+        reached.notified().await;
+        let beside = app.beside("second", Faults::default()).await;
+        let sealed = async {
+            while medcredit::ledger::checkpoint(&app.store.db).await.unwrap().is_none() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(BOUND, sealed).await.expect("the second gateway seals");
+        // The first wakes up: what it was about to commit is no longer there to be committed.
+        go_on.notify_one();
+        assert!(!matches!(standing.await.unwrap(), Ok(Some(_))), "it sealed what the other had sealed");
+        bank.get(&token, &Bank::data(&consent, "grade")).await;
+        while app.app.sealer.seal_once().await.unwrap().is_some() {}
+        beside.stop().await;
+        order::leaves_are_one_tree(&app.store.db).await;
+    });
+}
+
+#[test]
+fn a_gateway_that_stands_still_delays_a_revocation_by_five_seconds_at_most() {
+    // A bank whose answer is about to be recorded while its gateway hangs; the subject revokes at the other.
+    block_on(async {
+        let (faults, reached, go_on) = standing_still_at(Step::Insert);
+        let app = TestApp::start_breakable(TestStore::postgres().await, UNLIMITED, faults).await;
+        let bank = app.bank("Bank A").await;
+        let consent = app.consent(&bank, |_| {}).await;
+        let (token, path) = (bank.token().await, Bank::data(&consent, "grade"));
+        let beside = app.beside("second", Faults::default()).await;
+        let (asking, asked, to) = (bank.clone(), token.clone(), path.clone());
+        let waiting = tokio::spawn(async move { asking.get(&asked, &to).await });
+        reached.notified().await;
+        let id = consent.id.to_string();
+        let actor = Actor::operator("tester");
+        let revoked = tokio::time::timeout(BOUND, beside.app.consents.revoke(&id, None, &actor)).await;
+        revoked.expect("the revocation is acknowledged").unwrap();
+        go_on.notify_one();
+        let reply = waiting.await.unwrap();
+        assert_eq!(reply.refusal(), (503, "ledger_unavailable"));
+        assert_eq!(order::recorded_under(&app.store.db, &id).await, 0);
+        assert_eq!(bank.get(&token, &path).await.refusal(), (403, "consent_not_active"));
+        beside.stop().await;
+    });
+}
