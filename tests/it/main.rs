@@ -15,6 +15,7 @@ mod bank;
 mod cli;
 mod config;
 mod consent;
+mod crash;
 mod faults;
 mod gateways;
 mod grading;
