@@ -172,6 +172,7 @@ impl Site {
             subject: CertificateFacts::read(&certificate)?.subject,
             auth_methods: vec![AuthMethod::TlsClientAuth],
             jwks: None,
+            signed_requests: access::SignedRequests::Ignored,
             scopes: Scope::ALL.to_vec(),
             limits: LimitOverrides::default(),
             max_pending: 1000,

@@ -62,6 +62,18 @@ words! {
     }
 }
 
+words! {
+    /// Whether a client's requests are signed (RFC 9421), beside its token and certificate.
+    SignedRequests: "way with signed requests" {
+        /// Signatures are not looked at.
+        Ignored = "ignored",
+        /// A signature that is there must be good.
+        Allowed = "allowed",
+        /// Every request with a token must have one.
+        Required = "required",
+    }
+}
+
 /// A bank's own values of named limits; what is absent has the configured default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -82,8 +94,10 @@ pub struct Client {
     pub subject: String,
     /// How it may authenticate.
     pub auth_methods: Vec<AuthMethod>,
-    /// Its own keys, where it signs assertions.
+    /// Its own keys, where it signs assertions or requests.
     pub keys: ClientKeys,
+    /// Whether its requests are signed.
+    pub signed_requests: SignedRequests,
     /// The most a token of it can be used for.
     pub scopes: Vec<Scope>,
     /// Its own limits.
@@ -117,6 +131,7 @@ impl Client {
                 }
                 None => ClientKeys::default(),
             },
+            signed_requests: row.signed_requests.parse()?,
             scopes: serde_json::from_str(&row.scopes).map_err(|error| json("scopes", error))?,
             limits: serde_json::from_str(&row.limits).map_err(|error| json("limits", error))?,
             max_pending: row.max_pending,
@@ -139,8 +154,10 @@ pub struct NewClient {
     pub subject: String,
     /// How it may authenticate.
     pub auth_methods: Vec<AuthMethod>,
-    /// Its JSON Web Key Set, where it signs assertions.
+    /// Its JSON Web Key Set, where it signs assertions or requests.
     pub jwks: Option<String>,
+    /// Whether its requests are signed.
+    pub signed_requests: SignedRequests,
     /// The most a token of it can be used for.
     pub scopes: Vec<Scope>,
     /// Its own limits.

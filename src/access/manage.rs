@@ -1,6 +1,6 @@
 //! What operators do with clients.
 
-use super::client::{Client, NewClient};
+use super::client::{AuthMethod, Client, NewClient, SignedRequests};
 use crate::{
     domain::{
         Clock, Entropy, Failure, FailureKind,
@@ -38,12 +38,7 @@ pub async fn register(
     if let Some(scope) = new.scopes.iter().find(|scope| !new.kind.may_have(**scope)) {
         return Err(invalid("scopes", format!("A client of kind {} cannot have the scope {scope}.", new.kind)));
     }
-    let signs = new.auth_methods.contains(&super::AuthMethod::PrivateKeyJwt);
-    match &new.jwks {
-        Some(jwks) => ClientKeys::parse(jwks).map(|_| ()).map_err(|error| invalid("jwks", error.to_string()))?,
-        None if signs => return Err(invalid("jwks", "private_key_jwt needs the client's JSON Web Key Set.".into())),
-        None => {}
-    }
+    check_keys(&new.auth_methods, new.signed_requests, new.jwks.as_deref())?;
     let id = ClientId::new(clock, entropy);
     let now = clock.now().micros();
     let row = ClientRow {
@@ -54,6 +49,7 @@ pub async fn register(
         subject: new.subject.clone(),
         auth_methods: serde_json::json!(new.auth_methods).to_string(),
         jwks: new.jwks.clone(),
+        signed_requests: new.signed_requests.as_str().into(),
         scopes: serde_json::json!(new.scopes).to_string(),
         limits: serde_json::json!(new.limits).to_string(),
         max_pending: new.max_pending,
@@ -75,12 +71,62 @@ pub async fn register(
             error.into()
         }
     })?;
-    let detail = serde_json::json!({ "name": row.name, "authority": row.authority_id, "subject": row.subject, "scopes": new.scopes });
+    let detail = serde_json::json!({ "name": row.name, "authority": row.authority_id, "subject": row.subject, "scopes": new.scopes, "signed_requests": row.signed_requests });
     record(&mut tx, clock, entropy, Act { operator, action: "client_registered", client: &id, reason: None, detail })
         .await?;
     changes::raise(&mut tx).await?;
     tx.commit().await?;
     Ok(id)
+}
+
+/// The keys a client needs for what it signs: each acceptable, and named where requests are signed.
+fn check_keys(methods: &[AuthMethod], signed: SignedRequests, jwks: Option<&str>) -> Result<(), Failure> {
+    let invalid = |public: String| Failure::invalid("jwks", "invalid_request", public);
+    let keys = jwks.map(ClientKeys::parse).transpose().map_err(|error| invalid(error.to_string()))?;
+    match keys {
+        None if methods.contains(&AuthMethod::PrivateKeyJwt) => {
+            Err(invalid("private_key_jwt needs the client's JSON Web Key Set.".into()))
+        }
+        None if signed != SignedRequests::Ignored => {
+            Err(invalid("Signed requests need the client's JSON Web Key Set.".into()))
+        }
+        Some(keys) if signed != SignedRequests::Ignored && !keys.are_named() => {
+            Err(invalid("Signed requests need a kid for every key of the set.".into()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Gives a client other keys, or another way with signed requests. What is left out stays as it is. Effective on its next
+/// request; answers under way are looked at again.
+pub async fn change_signing(
+    db: &Db,
+    clock: &dyn Clock,
+    entropy: &dyn Entropy,
+    (operator, reason): (&str, Option<&str>),
+    id: &ClientId,
+    (signed, jwks): (Option<SignedRequests>, Option<String>),
+) -> Result<SignedRequests, Failure> {
+    let unknown =
+        || Failure::new(FailureKind::Conflict, "client_state_conflict", format!("{id} is unknown or closed."));
+    let rows = clients::list(db).await?;
+    let row = rows.iter().find(|row| row.id == id.to_string()).ok_or_else(unknown)?;
+    let present = Client::from_row(row).map_err(|error| Failure::internal(error.0))?;
+    let signed = signed.unwrap_or(present.signed_requests);
+    let replaced = jwks.is_some();
+    let jwks = jwks.or_else(|| row.jwks.clone());
+    check_keys(&present.auth_methods, signed, jwks.as_deref())?;
+    let mut tx = db.begin("access::change_signing").await?;
+    tx.lock_banks_exclusive(&[id.to_string()]).await?;
+    if !clients::change_signing(&mut tx, &id.to_string(), jwks, signed.as_str()).await? {
+        return Err(unknown());
+    }
+    let detail = serde_json::json!({ "signed_requests": signed, "keys_replaced": replaced });
+    record(&mut tx, clock, entropy, Act { operator, action: "client_signing_changed", client: id, reason, detail })
+        .await?;
+    changes::raise(&mut tx).await?;
+    tx.commit().await?;
+    Ok(signed)
 }
 
 /// Stops a client: its next request is refused, on open connections too (I3).

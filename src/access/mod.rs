@@ -11,14 +11,15 @@ mod client;
 mod directory;
 mod issue;
 mod manage;
+mod nonce;
 
 use std::sync::Arc;
 
 pub use caller::{Caller, Refused};
-pub use client::{AuthMethod, Client, ClientKind, ClientState, LimitOverrides, NewClient};
+pub use client::{AuthMethod, Client, ClientKind, ClientState, LimitOverrides, NewClient, SignedRequests};
 pub use directory::Directory;
 pub use issue::{ActiveToken, Introspection, IssuedToken, TokenRequest};
-pub use manage::{list, register, resume, suspend};
+pub use manage::{change_signing, list, register, resume, suspend};
 
 use crate::{
     domain::{clock::SharedClock, rng::SharedEntropy},
@@ -50,6 +51,7 @@ struct Inner {
     policy: TokenPolicy,
     directory: directory::Live,
     tokens: caller::TokenCache,
+    nonces: nonce::Nonces,
 }
 
 impl Access {
@@ -62,7 +64,16 @@ impl Access {
         policy: TokenPolicy,
     ) -> Result<Self, crate::store::DbError> {
         let directory = directory::Live::open(&db, &*clock).await?;
-        Ok(Self(Arc::new(Inner { db, clock, entropy, keys, policy, directory, tokens: caller::TokenCache::default() })))
+        Ok(Self(Arc::new(Inner {
+            db,
+            clock,
+            entropy,
+            keys,
+            policy,
+            directory,
+            tokens: caller::TokenCache::default(),
+            nonces: nonce::Nonces::default(),
+        })))
     }
 
     /// Reads the directory again. Call it when the change number has moved, and after one's own changes.

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::{Context, OrFail, Usage};
 use crate::{
-    access::{self, AuthMethod, ClientKind, LimitOverrides, NewClient},
+    access::{self, AuthMethod, ClientKind, LimitOverrides, NewClient, SignedRequests},
     authority::files,
     domain::permission::Scope,
     identity::CertificateFacts,
@@ -30,6 +30,8 @@ enum Action {
     Register(Box<Register>),
     /// List clients
     List,
+    /// Give a client other keys, or another way with signed requests
+    Signing(Signing),
     /// Stop a client: its next request is refused, on open connections too
     Suspend(Change),
     /// Let a stopped client go on
@@ -56,9 +58,12 @@ struct Register {
     /// How it may authenticate; may be given twice [tls_client_auth, private_key_jwt]
     #[arg(long = "auth-method", default_value = "tls_client_auth")]
     auth_methods: Vec<AuthMethod>,
-    /// Its JSON Web Key Set, for private_key_jwt
+    /// Its JSON Web Key Set, for private_key_jwt and signed requests
     #[arg(long, value_name = "FILE")]
     jwks: Option<PathBuf>,
+    /// Whether its requests are signed (RFC 9421) [ignored, allowed, required]
+    #[arg(long, default_value = "ignored")]
+    signed_requests: SignedRequests,
     /// A scope; may be given many times. Without it, all of its kind
     #[arg(long = "scope")]
     scopes: Vec<Scope>,
@@ -68,6 +73,21 @@ struct Register {
     /// Consent requests of it that may wait at once; without it, as configured
     #[arg(long)]
     max_pending: Option<i64>,
+}
+
+#[derive(Debug, Args)]
+struct Signing {
+    /// The client, by id or name
+    client: String,
+    /// Whether its requests are signed (RFC 9421) [ignored, allowed, required]
+    #[arg(long, required_unless_present = "jwks")]
+    signed_requests: Option<SignedRequests>,
+    /// Its new JSON Web Key Set, in place of the old; for a rotation, with the old keys and the new
+    #[arg(long, value_name = "FILE")]
+    jwks: Option<PathBuf>,
+    /// Why
+    #[arg(long)]
+    reason: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -98,10 +118,7 @@ pub(super) async fn run(args: ClientCommand, ctx: &Context) -> anyhow::Result<()
                 (None, Some(subject)) => subject,
                 (None, None) => return Err(Usage("--certificate or --subject is needed".into()).into()),
             };
-            let jwks = new
-                .jwks
-                .map(|file| std::fs::read_to_string(&file).with_context(|| file.display().to_string()))
-                .transpose()?;
+            let jwks = new.jwks.as_deref().map(key_set).transpose()?;
             let known = ["burst", "sustained"];
             let mut limits = LimitOverrides::default();
             for limit in &new.limits {
@@ -121,6 +138,7 @@ pub(super) async fn run(args: ClientCommand, ctx: &Context) -> anyhow::Result<()
                 subject,
                 auth_methods: new.auth_methods,
                 jwks,
+                signed_requests: new.signed_requests,
                 scopes: if new.scopes.is_empty() { new.kind.scopes() } else { new.scopes },
                 limits,
                 max_pending: new.max_pending.unwrap_or(config.consent.max_pending),
@@ -141,6 +159,13 @@ pub(super) async fn run(args: ClientCommand, ctx: &Context) -> anyhow::Result<()
                 )?;
             }
         }
+        Action::Signing(change) => {
+            let id = find(&db, &change.client).await?;
+            let act = (args.operator.as_str(), change.reason.as_deref());
+            let what = (change.signed_requests, change.jwks.as_deref().map(key_set).transpose()?);
+            let signed = access::change_signing(&db, &*ctx.clock, &*ctx.entropy, act, &id, what).await.or_fail()?;
+            writeln!(ctx.out(), "{id}: signed requests are {signed}")?;
+        }
         Action::Suspend(change) => {
             let id = find(&db, &change.client).await?;
             let act = (args.operator.as_str(), change.reason.as_deref());
@@ -156,6 +181,10 @@ pub(super) async fn run(args: ClientCommand, ctx: &Context) -> anyhow::Result<()
     }
     db.close().await;
     Ok(())
+}
+
+fn key_set(file: &std::path::Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(file).with_context(|| file.display().to_string())
 }
 
 async fn find(db: &crate::store::Db, named: &str) -> anyhow::Result<crate::domain::ids::ClientId> {

@@ -14,12 +14,12 @@ use super::{
     interaction::{InteractionId, Notes},
     listener::{ConnectionIdentity, Refusal},
     problem::Problem,
+    signed,
 };
 use crate::{
     access::{Caller, Client},
     app::App,
     domain::{Failure, FailureKind, permission::Scope},
-    identity::signature::FieldPair,
     ledger::Step,
 };
 
@@ -207,22 +207,14 @@ impl<S: Needs> FromRequestParts<Arc<App>> for Authorized<S> {
         require_trusted(app, &peer, &caller).await?;
         app.faults.at(Step::Limits).await.map_err(Failure::from)?;
         count(app, parts, caller.client())?;
+        signed::require(app, parts, &caller).await.map_err(|failure| {
+            if failure.code == "request_signature_invalid" {
+                app.limits.note_failure(thumbprint);
+            }
+            signed::with_what_is_wanted(challenge(app, failure, &[]))
+        })?;
         caller.require(S::ONE_OF).map_err(|failure| challenge(app, failure, S::ONE_OF))?;
         Ok(Self { caller, scope: PhantomData })
-    }
-}
-
-/// The signature of a request, verified: in its extensions once its caller is proved.
-#[derive(Debug, Clone)]
-pub struct SignedRequest {
-    input: Arc<str>,
-    signature: Arc<str>,
-}
-
-impl SignedRequest {
-    /// The two fields as sent.
-    pub fn fields(&self) -> FieldPair<'_> {
-        FieldPair { input: &self.input, signature: &self.signature }
     }
 }
 

@@ -9,7 +9,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt as _;
 
 use super::{
@@ -19,7 +19,10 @@ use super::{
 use crate::{
     app::App,
     domain::Failure,
-    identity::signature::digest::{DigestAlgorithm, DigestRefusal, SUPPORTED, verify_digest},
+    identity::signature::{
+        digest::{DigestAlgorithm, DigestRefusal, SUPPORTED, verify_digest},
+        joined,
+    },
 };
 
 /// `Content-Digest` (RFC 9530).
@@ -38,17 +41,6 @@ pub struct Content {
     pub digest: Option<Arc<str>>,
     /// Whether there is any.
     pub present: bool,
-}
-
-/// A field's whole value: several lines joined (RFC 9421 section 2.1). None where it is absent, or not printable.
-pub fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    let mut lines = headers.get_all(name).iter();
-    let mut value = lines.next()?.to_str().ok()?.trim().to_owned();
-    for line in lines {
-        value.push_str(", ");
-        value.push_str(line.to_str().ok()?.trim());
-    }
-    Some(value)
 }
 
 /// Checks the content of a request to what banks call.

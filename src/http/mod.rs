@@ -13,6 +13,7 @@ pub mod openapi;
 pub mod problem;
 mod published;
 pub mod running;
+pub mod signed;
 
 use std::sync::Arc;
 

@@ -13,6 +13,7 @@ record! {
         pub subject: String,
         pub auth_methods: String,
         pub jwks: Option<String>,
+        pub signed_requests: String,
         pub scopes: String,
         pub limits: String,
         pub max_pending: i64,
@@ -24,13 +25,15 @@ record! {
 }
 
 const LIST: &str = "/* clients::list */
-    SELECT id, name, kind, authority_id, subject, auth_methods, jwks, scopes, limits, max_pending, epoch, state, registered_at, state_changed_at
+    SELECT id, name, kind, authority_id, subject, auth_methods, jwks, signed_requests, scopes, limits, max_pending, epoch, state, registered_at, state_changed_at
     FROM clients ORDER BY name";
 const INSERT: &str = "/* clients::insert */
-    INSERT INTO clients (id, name, kind, authority_id, subject, auth_methods, jwks, scopes, limits, max_pending, epoch, state, registered_at, state_changed_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+    INSERT INTO clients (id, name, kind, authority_id, subject, auth_methods, jwks, signed_requests, scopes, limits, max_pending, epoch, state, registered_at, state_changed_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
 const SET_STATE: &str = "/* clients::set_state */
     UPDATE clients SET state = $2, state_changed_at = $3, epoch = epoch + 1 WHERE id = $1 AND state <> $2 AND state <> 'closed'";
+const CHANGE_SIGNING: &str = "/* clients::change_signing */
+    UPDATE clients SET jwks = $2, signed_requests = $3, epoch = epoch + 1 WHERE id = $1 AND state <> 'closed'";
 const RAISE_EPOCH: &str = "/* clients::raise_epoch */ UPDATE clients SET epoch = epoch + 1 WHERE id = $1";
 
 /// Every client, by name.
@@ -48,6 +51,7 @@ pub async fn insert(tx: &mut Tx, row: &ClientRow) -> Result<(), DbError> {
         &row.subject,
         &row.auth_methods,
         row.jwks.clone(),
+        &row.signed_requests,
         &row.scopes,
         &row.limits,
         row.max_pending,
@@ -62,6 +66,17 @@ pub async fn insert(tx: &mut Tx, row: &ClientRow) -> Result<(), DbError> {
 /// Moves a client to another state and raises its epoch; `false` where it is unknown, closed or already there.
 pub async fn set_state(tx: &mut Tx, id: &str, state: &str, at: Timestamp) -> Result<bool, DbError> {
     tx.execute(SET_STATE, args![id, state, at]).await.map(|changed| changed == 1)
+}
+
+/// Gives a client other keys and another way with signed requests, and raises its epoch; `false` where it is unknown or
+/// closed.
+pub async fn change_signing(
+    tx: &mut Tx,
+    id: &str,
+    jwks: Option<String>,
+    signed_requests: &str,
+) -> Result<bool, DbError> {
+    tx.execute(CHANGE_SIGNING, args![id, jwks, signed_requests]).await.map(|changed| changed == 1)
 }
 
 /// Makes every answer that is under way for this client be looked at again.

@@ -36,6 +36,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(1, "0001_core", bulk: false),
     migration!(2, "0002_bulk", bulk: true),
     migration!(3, "0003_assessment_levels", bulk: false),
+    migration!(4, "0004_signed_requests", bulk: false),
 ];
 
 record! {

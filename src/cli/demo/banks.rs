@@ -6,7 +6,7 @@ use anyhow::Context as _;
 
 use super::place::Place;
 use crate::{
-    access::{self, AuthMethod, ClientKind, LimitOverrides, NewClient},
+    access::{self, AuthMethod, ClientKind, LimitOverrides, NewClient, SignedRequests},
     authority::{Custody, Particulars, ProfileName, certificates, files, own, partners, server},
     cli::{OrFail, bank::Profile},
     config::Config,
@@ -132,6 +132,7 @@ async fn ensure_bank(
             subject: facts.subject,
             auth_methods: vec![AuthMethod::TlsClientAuth],
             jwks: None,
+            signed_requests: SignedRequests::Ignored,
             scopes: ClientKind::Bank.scopes(),
             limits: LimitOverrides::default(),
             max_pending: 100,

@@ -11,12 +11,13 @@ use crate::{
     disclosure::{Asked, GradeAnswer, SettlementsAnswer},
     domain::{Failure, Month},
     http::{
-        extract::{Authorized, Needs, Query, SignedRequest, scope},
+        extract::{Authorized, Needs, Query, scope},
         integrity::Content,
         interaction::InteractionId,
         problem::{Problem, ProblemDocument},
+        signed,
     },
-    identity::signature::RequestFacts,
+    identity::signature::{RequestFacts, request::SignedRequest},
     ledger::Disclosed,
 };
 
@@ -39,13 +40,12 @@ impl<S: Needs> FromRequestParts<Arc<App>> for DataCall<S> {
         // A path that does not decode names no consent: the same answer as for an unknown one (C7).
         let path = Path::<String>::from_request_parts(parts, app).await;
         let InteractionId(interaction_id) = InteractionId::from_request_parts(parts, app).await?;
-        let path_and_query = parts.uri.path_and_query().map_or("/", |text| text.as_str());
         Ok(Self {
             app: app.clone(),
             authorized,
             unverified_consent: path.map(|path| path.0).unwrap_or_default(),
             interaction_id,
-            target_uri: format!("{}{path_and_query}", app.config.gateway.public_origin),
+            target_uri: signed::target_uri(app, parts),
             parts: parts.clone(),
         })
     }
@@ -61,12 +61,11 @@ impl<S> DataCall<S> {
     /// What the answer's signature says of the request.
     fn facts(&self) -> RequestFacts<'_> {
         let content = self.parts.extensions.get::<Content>();
-        let signed = self.parts.extensions.get::<SignedRequest>();
         RequestFacts {
             method: self.parts.method.as_str(),
             target_uri: &self.target_uri,
             digest: content.and_then(|content| content.digest.as_deref()),
-            signature: signed.map(SignedRequest::fields),
+            signature: signed::verified(&self.parts).map(SignedRequest::fields),
         }
     }
 

@@ -13,6 +13,7 @@ use crate::{
     http::{
         extract::{Connected, Reply, UnverifiedToken},
         problem::{Problem, ProblemDocument},
+        signed::SignatureView,
     },
 };
 
@@ -25,6 +26,8 @@ pub struct WhoAmI {
     connection: ConnectionView,
     /// The token, or what is wrong with it.
     token: TokenView,
+    /// The request's signature, as it would be judged with a token.
+    request_signature: SignatureView,
     /// The limits that apply.
     limits: Vec<LimitView>,
     /// The gateway's clock: compare it with yours.
@@ -106,7 +109,7 @@ struct LimitView {
 
 /// See yourself as the gateway does.
 ///
-/// TLS, certificate, clock, token and limits, for whoever sets up a client. A token may be left out; one that is refused
+/// TLS, certificate, clock, token, request signature and limits, for whoever sets up a client. A token may be left out; one that is refused
 /// is explained here, and nowhere else.
 #[utoipa::path(
     get, path = "/v1/whoami", tag = "about", security((), ("access_token" = [])),
@@ -122,6 +125,7 @@ pub async fn whoami(
     State(app): State<Arc<App>>,
     connected: Connected,
     token: Option<UnverifiedToken>,
+    request_signature: SignatureView,
 ) -> Result<Reply<WhoAmI>, Problem> {
     let Connected { client, peer } = connected;
     let identity = peer.identity();
@@ -188,6 +192,7 @@ pub async fn whoami(
                 alpn: facts.alpn.clone(),
             },
             token,
+            request_signature,
             limits: limits.collect(),
             server_time: app.clock.now(),
         },

@@ -7,7 +7,10 @@ use jsonwebtoken::{
 use serde::Deserialize;
 
 use crate::domain::{Timestamp, ids::ClientId};
-use crate::identity::token::{TokenRefusal, check_times, signature_only};
+use crate::identity::{
+    suite::Suite,
+    token::{TokenRefusal, check_times, signature_only},
+};
 
 /// An assertion may not be good for longer than this: it bounds how long its `jti` must be remembered.
 pub const MAX_LIFETIME_SECONDS: i64 = 600;
@@ -57,6 +60,17 @@ impl ClientKeys {
         Ok(Self(keys))
     }
 
+    /// The key with this name: at most one, since a set holds no name twice.
+    pub fn named(&self, kid: &str) -> Option<MessageKey<'_>> {
+        let found = self.0.iter().find(|(known, ..)| known.as_deref() == Some(kid));
+        found.map(|(_, algorithm, key)| MessageKey { algorithm: *algorithm, key })
+    }
+
+    /// Whether there are keys and every one has a name, as signatures of requests need.
+    pub fn are_named(&self) -> bool {
+        !self.0.is_empty() && self.0.iter().all(|(kid, ..)| kid.is_some())
+    }
+
     fn candidates(&self, kid: Option<&str>, algorithm: Algorithm) -> impl Iterator<Item = &DecodingKey> {
         // A verifier that meets one kid twice also goes by type and algorithm (K11).
         self.0
@@ -66,11 +80,39 @@ impl ClientKeys {
     }
 }
 
-fn accept(value: serde_json::Value) -> Result<(Option<String>, Algorithm, DecodingKey), String> {
+/// A client's key, for signatures over messages that are no assertions.
+#[derive(Clone, Copy)]
+pub struct MessageKey<'a> {
+    algorithm: Algorithm,
+    key: &'a DecodingKey,
+}
+
+impl MessageKey<'_> {
+    /// The algorithm's name in RFC 9421's registry. PS256 is not in it: it goes by the key alone (section 3.3.7).
+    pub fn http_algorithm(&self) -> Option<&'static str> {
+        match self.algorithm {
+            Algorithm::ES256 => Some(Suite::Es256.http_name()),
+            Algorithm::EdDSA => Some(Suite::Ed25519.http_name()),
+            _ => None,
+        }
+    }
+
+    /// Whether this is a signature over the message by this key, with the algorithm the key was registered for.
+    pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        let signature = data_encoding::BASE64URL_NOPAD.encode(signature);
+        jsonwebtoken::crypto::verify(&signature, message, self.key, self.algorithm).unwrap_or(false)
+    }
+}
+
+fn accept(mut value: serde_json::Value) -> Result<(Option<String>, Algorithm, DecodingKey), String> {
     for forbidden in ["x5u", "jku", "d", "k", "p", "q"] {
         if value.get(forbidden).is_some() {
             return Err(format!("a registered public key carries no {forbidden:?}"));
         }
+    }
+    // RFC 9864's name for it, which the library does not know yet.
+    if let Some(alg) = value.get_mut("alg").filter(|alg| *alg == "Ed25519") {
+        *alg = "EdDSA".into();
     }
     let jwk: Jwk = serde_json::from_value(value).map_err(|error| format!("not a JSON Web Key: {error}"))?;
     if !matches!(jwk.common.public_key_use, None | Some(PublicKeyUse::Signature)) {

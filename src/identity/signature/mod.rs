@@ -6,10 +6,13 @@
 //! told.
 
 pub mod digest;
+mod message;
+pub mod request;
 
 use data_encoding::BASE64;
 
 pub use digest::content_digest;
+pub use message::{Message, joined};
 
 use super::suite::{Signer, Suite};
 use crate::domain::Timestamp;

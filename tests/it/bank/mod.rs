@@ -8,6 +8,7 @@ mod refused;
 mod report;
 mod scorecard;
 mod settlements;
+mod signed;
 pub mod tiles;
 
 use std::collections::BTreeSet;

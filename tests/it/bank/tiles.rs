@@ -129,6 +129,7 @@ both_engines! {
                 subject: "CN=x".into(),
                 auth_methods: vec![access::AuthMethod::TlsClientAuth],
                 jwks: None,
+                signed_requests: access::SignedRequests::Ignored,
                 scopes,
                 limits: access::LimitOverrides::default(),
                 max_pending: 1,

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use medcredit::{
-    access::{self, AuthMethod, ClientKind, LimitOverrides, NewClient},
+    access::{self, AuthMethod, ClientKind, LimitOverrides, NewClient, SignedRequests},
     app::App,
     authority::{self, Custody, Particulars, ProfileName, certificates, files, keys, own, server},
     config::Config,
@@ -221,6 +221,7 @@ impl TestApp {
             subject,
             auth_methods: vec![AuthMethod::TlsClientAuth],
             jwks: None,
+            signed_requests: SignedRequests::Ignored,
             scopes: ClientKind::Bank.scopes(),
             limits: LimitOverrides::default(),
             max_pending: 5,

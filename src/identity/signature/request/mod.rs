@@ -1,0 +1,327 @@
+//! Requests signed by a bank: RFC 9421 under the rules of FAPI 2.0's HTTP signatures draft (H1, H3).
+//!
+//! A signature counts when its tag is [`REQUEST_TAG`]; it must then cover method, target, the token, the content's digest
+//! and the idempotency key where they are there, and be of one of the client's registered keys. One such signature is
+//! enough; signatures with other tags are nobody's business here.
+
+use data_encoding::BASE64;
+use sfv::{BareItem, FieldType as _, InnerList, Item, ListEntry, Parameters};
+
+use super::{
+    FieldPair, SignatureFields,
+    digest::dictionary,
+    message::{Message, joined},
+};
+use crate::{
+    domain::Timestamp,
+    identity::{
+        assertion::ClientKeys,
+        suite::{Signer, SuiteError},
+    },
+};
+
+/// The tag of a request's signature.
+pub const REQUEST_TAG: &str = "fapi-2-request";
+
+/// How old a signature may be. A security invariant (H1): it bounds how long a signature can be repeated, and how long
+/// nonces must be remembered.
+pub const MAX_AGE_SECONDS: i64 = 60;
+
+/// How far ahead of ours the signer's clock may be, as for assertions (K4).
+pub const MAX_AHEAD_SECONDS: i64 = 10;
+
+/// The longest nonce that is remembered.
+const MAX_NONCE: usize = 128;
+
+/// More members than this are no honest signature; each candidate costs a verification.
+const MAX_SIGNATURES: usize = 8;
+
+/// What a signed request is asked for, as `Accept-Signature` says it (RFC 9421 section 5.1).
+pub const ACCEPT_SIGNATURE: &str =
+    concat!(r#"sig1=("@method" "@target-uri" "authorization" "content-digest");created;keyid;tag="fapi-2-request""#);
+
+/// Why a request is not taken as signed by its client.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RequestRefusal {
+    /// No signature has the tag.
+    #[error("there is no signature with tag=\"{REQUEST_TAG}\"")]
+    Missing,
+    /// The fields cannot be read in one way only.
+    #[error("{0}")]
+    Malformed(String),
+    /// Something that must be covered is not.
+    #[error("the signature does not cover {0}")]
+    Uncovered(&'static str),
+    /// Its time is not now.
+    #[error("{0}")]
+    Untimely(&'static str),
+    /// The key is none of the client's, or of another algorithm.
+    #[error("{0}")]
+    Key(&'static str),
+    /// It does not verify.
+    #[error("the signature does not verify: the request is not what was signed, or the key is another")]
+    Mismatch,
+}
+
+impl RequestRefusal {
+    /// The stable code of the problem it is.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Missing => "request_signature_required",
+            Self::Malformed(_) => "request_signature_malformed",
+            Self::Uncovered(_) => "request_signature_incomplete",
+            Self::Untimely(_) => "request_signature_untimely",
+            Self::Key(_) | Self::Mismatch => "request_signature_invalid",
+        }
+    }
+}
+
+/// A request's signature, verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedRequest {
+    /// `Signature-Input`, its whole value.
+    pub input: String,
+    /// `Signature`, its whole value.
+    pub signature: String,
+    /// The client's key.
+    pub key_id: String,
+    /// A value that is used once, where the signer sent one.
+    pub nonce: Option<String>,
+    /// Until when the signature could be repeated.
+    pub until: Timestamp,
+}
+
+impl SignedRequest {
+    /// The two fields, as the answer's signature covers them.
+    pub fn fields(&self) -> FieldPair<'_> {
+        FieldPair { input: &self.input, signature: &self.signature }
+    }
+}
+
+/// What was found of a request's signature, with the text that should have been signed: for whoever sets up a client.
+#[derive(Debug)]
+pub struct Inspection {
+    /// The signature base of the last candidate.
+    pub base: Option<String>,
+    /// The outcome.
+    pub outcome: Result<SignedRequest, RequestRefusal>,
+}
+
+/// Whether a request claims to be signed at all.
+pub fn is_signed(message: &Message<'_>) -> bool {
+    message.headers.contains_key("signature-input") || message.headers.contains_key("signature")
+}
+
+/// Verifies the signature of a request with its client's keys.
+pub fn verify_request(message: &Message<'_>, keys: &ClientKeys, now: Timestamp) -> Inspection {
+    let mut base = None;
+    let outcome = verify_any(message, keys, now, &mut base);
+    Inspection { base, outcome }
+}
+
+fn verify_any(
+    message: &Message<'_>,
+    keys: &ClientKeys,
+    now: Timestamp,
+    shown: &mut Option<String>,
+) -> Result<SignedRequest, RequestRefusal> {
+    if !is_signed(message) {
+        return Err(RequestRefusal::Missing);
+    }
+    let read = |name: &'static str| {
+        let field = joined(message.headers, &http::HeaderName::from_static(name));
+        let field = field.ok_or_else(|| RequestRefusal::Malformed(format!("{name} is missing or not printable")))?;
+        let members = dictionary(&field).filter(|members| members.len() <= MAX_SIGNATURES);
+        let members = members.ok_or_else(|| {
+            RequestRefusal::Malformed(format!(
+                "{name} is not a dictionary of at most {MAX_SIGNATURES} members, each label once"
+            ))
+        })?;
+        Ok((field, members))
+    };
+    let (input, inputs) = read("signature-input")?;
+    let (signature, signatures) = read("signature")?;
+    let mut refusal = RequestRefusal::Missing;
+    for (label, entry) in &inputs {
+        let ListEntry::InnerList(covered) = entry else { continue };
+        if text(&covered.params, "tag") != Some(REQUEST_TAG) {
+            continue;
+        }
+        let Some(ListEntry::Item(Item { bare_item: BareItem::ByteSequence(bytes), .. })) = signatures.get(label) else {
+            refusal = RequestRefusal::Malformed(format!("Signature has no byte sequence labelled {label:?}"));
+            continue;
+        };
+        match verify_one(message, covered, bytes, keys, now, shown) {
+            Ok((key_id, nonce, until)) => return Ok(SignedRequest { input, signature, key_id, nonce, until }),
+            Err(error) => refusal = error,
+        }
+    }
+    Err(refusal)
+}
+
+fn verify_one(
+    message: &Message<'_>,
+    covered: &InnerList,
+    signature: &[u8],
+    keys: &ClientKeys,
+    now: Timestamp,
+    shown: &mut Option<String>,
+) -> Result<(String, Option<String>, Timestamp), RequestRefusal> {
+    let base = base(message, covered)?;
+    let base = shown.insert(base);
+    let has =
+        |name: &str| covered.items.iter().any(|item| item.params.is_empty() && component_name(item) == Some(name));
+    for name in ["@method", "@target-uri", "authorization"] {
+        if !has(name) {
+            return Err(RequestRefusal::Uncovered(name));
+        }
+    }
+    if message.has_content && !has("content-digest") {
+        return Err(RequestRefusal::Uncovered("content-digest"));
+    }
+    // It decides what the request does, so it belongs to what is signed.
+    if message.headers.contains_key("idempotency-key") && !has("idempotency-key") {
+        return Err(RequestRefusal::Uncovered("idempotency-key"));
+    }
+    let until = check_times(&covered.params, now)?;
+    let nonce = match covered.params.get("nonce") {
+        None => None,
+        Some(BareItem::String(nonce)) if nonce.as_str().len() <= MAX_NONCE => Some(nonce.as_str().to_owned()),
+        Some(_) => {
+            return Err(RequestRefusal::Malformed(format!("nonce is no string of at most {MAX_NONCE} characters")));
+        }
+    };
+    let key_id = text(&covered.params, "keyid").ok_or(RequestRefusal::Uncovered("keyid"))?;
+    let key = keys.named(key_id).ok_or(RequestRefusal::Key("keyid names none of the client's registered keys"))?;
+    // The key decides the algorithm; what the message says of it may only agree (RFC 9421 section 3.2).
+    let alg = text(&covered.params, "alg");
+    if covered.params.contains_key("alg") && (alg.is_none() || alg != key.http_algorithm()) {
+        return Err(RequestRefusal::Key("alg is not the algorithm of the key that keyid names"));
+    }
+    if key.verify(base.as_bytes(), signature) {
+        Ok((key_id.to_owned(), nonce, until))
+    } else {
+        Err(RequestRefusal::Mismatch)
+    }
+}
+
+fn check_times(params: &Parameters, now: Timestamp) -> Result<Timestamp, RequestRefusal> {
+    let seconds = |name: &str| match params.get(name) {
+        None => Ok(None),
+        Some(BareItem::Integer(seconds)) => Ok(Some(i64::from(*seconds))),
+        Some(_) => Err(RequestRefusal::Malformed(format!("{name} is not an integer"))),
+    };
+    let created = seconds("created")?.ok_or(RequestRefusal::Uncovered("created"))?;
+    let now = now.seconds();
+    if created > now + MAX_AHEAD_SECONDS {
+        return Err(RequestRefusal::Untimely("the signature was created in the future: compare your clock with Date"));
+    }
+    if created < now - MAX_AGE_SECONDS {
+        return Err(RequestRefusal::Untimely("the signature is older than 60 seconds: sign each request anew"));
+    }
+    let mut until = created + MAX_AGE_SECONDS;
+    if let Some(expires) = seconds("expires")? {
+        if expires < now {
+            return Err(RequestRefusal::Untimely("the signature has expired"));
+        }
+        until = until.min(expires);
+    }
+    Ok(Timestamp::from_seconds(until))
+}
+
+fn text<'a>(params: &'a Parameters, name: &str) -> Option<&'a str> {
+    match params.get(name) {
+        Some(BareItem::String(text)) => Some(text.as_str()),
+        _ => None,
+    }
+}
+
+fn component_name(item: &Item) -> Option<&str> {
+    match &item.bare_item {
+        BareItem::String(name) => Some(name.as_str()),
+        _ => None,
+    }
+}
+
+/// The signature base (RFC 9421 section 2.5).
+fn base(message: &Message<'_>, covered: &InnerList) -> Result<String, RequestRefusal> {
+    let malformed = |what: String| RequestRefusal::Malformed(what);
+    let mut base = String::with_capacity(512);
+    for (at, item) in covered.items.iter().enumerate() {
+        let name = component_name(item).ok_or_else(|| malformed("a component is named by a string".into()))?;
+        if !item.params.is_empty() {
+            return Err(malformed(format!("components with parameters are not supported here: {name:?}")));
+        }
+        if covered.items.iter().take(at).any(|earlier| earlier == item) {
+            return Err(malformed(format!("{name:?} is covered twice")));
+        }
+        let value = message
+            .component(name)
+            .ok_or_else(|| malformed(format!("the request has no component {name:?} that could be covered")))?;
+        for part in ["\"", name, "\": ", &value, "\n"] {
+            base.push_str(part);
+        }
+    }
+    let parameters = vec![ListEntry::InnerList(covered.clone())].serialize();
+    base.push_str("\"@signature-params\": ");
+    base.push_str(&parameters.ok_or_else(|| malformed("nothing is covered".into()))?);
+    Ok(base)
+}
+
+/// What a bank signs of a request it is about to send.
+///
+/// The bank's side of [`verify_request`], for the `bank` commands and for tests: set `Signature-Input` and `Signature`
+/// from what [`sign_request`] returns, beside the very values given here. `examples` of other languages are in
+/// docs/SIGNATURES.md.
+#[derive(Debug, Clone, Copy)]
+pub struct Signing<'a> {
+    /// The method, upper case.
+    pub method: &'a str,
+    /// The URL, with the gateway's public origin and the query as sent.
+    pub target_uri: &'a str,
+    /// The `Authorization` header: `Bearer ...`.
+    pub authorization: &'a str,
+    /// The `Content-Digest` header, where there is a body; see [`super::content_digest`].
+    pub content_digest: Option<&'a str>,
+    /// The `Idempotency-Key` header as sent, quotes included, where there is one.
+    pub idempotency_key: Option<&'a str>,
+    /// The name of the key in the registered key set.
+    pub key_id: &'a str,
+    /// A value never used before, where a repeated request shall be refused.
+    pub nonce: Option<&'a str>,
+}
+
+/// Signs a request as the gateway wants it.
+pub fn sign_request(request: &Signing<'_>, signer: &dyn Signer, at: Timestamp) -> Result<SignatureFields, SuiteError> {
+    let fields = [("content-digest", request.content_digest), ("idempotency-key", request.idempotency_key)];
+    let always = [
+        ("@method", Some(request.method)),
+        ("@target-uri", Some(request.target_uri)),
+        ("authorization", Some(request.authorization)),
+    ];
+    let mut base = String::with_capacity(512);
+    let mut names = Vec::with_capacity(5);
+    for (name, value) in always.into_iter().chain(fields) {
+        let Some(value) = value else { continue };
+        names.push(format!("\"{name}\""));
+        base.push_str(&format!("\"{name}\": {value}\n"));
+    }
+    let nonce = request.nonce.map(|nonce| format!(";nonce=\"{nonce}\"")).unwrap_or_default();
+    let parameters = format!(
+        "({});created={};keyid=\"{}\";alg=\"{}\";tag=\"{REQUEST_TAG}\"{nonce}",
+        names.join(" "),
+        at.seconds(),
+        request.key_id,
+        signer.suite().http_name(),
+    );
+    base.push_str("\"@signature-params\": ");
+    base.push_str(&parameters);
+    let signature = signer.sign(base.as_bytes())?;
+    Ok(SignatureFields {
+        input: format!("sig1={parameters}"),
+        signature: format!("sig1=:{}:", BASE64.encode(&signature)),
+    })
+}
+
+#[cfg(test)]
+mod tests;
