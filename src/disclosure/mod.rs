@@ -28,7 +28,10 @@ use crate::{
     },
     grading::{Archive, CurrentAssessment, GoodStanding, Grades},
     identity::{keyset::LiveKeys, signature::RequestFacts},
-    ledger::{Budget, Disclosed, DisclosureFacts, Draft, Faults, Heads, Receipt, RecordError, Recorder, Step},
+    ledger::{
+        Budget, BudgetUse, DAY_POLICY, Disclosed, DisclosureFacts, Draft, Faults, Heads, Receipt, RecordError,
+        Recorder, Step, TOTAL_POLICY,
+    },
     store::Db,
 };
 use memory::{Known, Memory, Place};
@@ -187,7 +190,7 @@ impl Disclosures {
             self.0.faults.at(Step::Read).await?;
             match self.record(caller, asked, &permit, &known).await? {
                 Err(RecordError::Stale) => {}
-                outcome => return outcome.map_err(refused),
+                outcome => return outcome.map_err(|error| refused(error, self.0.clock.now())),
             }
             // It was old, which is nobody's fault: it does not count as having been tried.
             self.0.consents.forget(&permit);
@@ -202,11 +205,11 @@ impl Disclosures {
         let (permit, known) = self.read(caller, asked, reading).await?;
         match self.record(caller, asked, &permit, &known).await? {
             Err(RecordError::Stale) => {}
-            outcome => return outcome.map_err(refused),
+            outcome => return outcome.map_err(|error| refused(error, self.0.clock.now())),
         }
         let caller = self.0.access.refresh(caller).await?;
         let (permit, known) = self.read(&caller, asked, reading).await?;
-        self.record(&caller, asked, &permit, &known).await?.map_err(refused)
+        self.record(&caller, asked, &permit, &known).await?.map_err(|error| refused(error, self.0.clock.now()))
     }
 
     /// Steps 3 and 4 from memory, where both are remembered and allow the reading. Whoever is to be refused is refused by
@@ -364,26 +367,26 @@ fn require_entity(consent: &Consent, assessments: &[CurrentAssessment]) -> Resul
 }
 
 /// What a caller is told of an append that did not happen.
-fn refused(error: RecordError) -> Failure {
-    let limited = |code, public: &str, retry_after, policy: &str| {
-        Failure::new(FailureKind::Limited { retry_after, policies: vec![policy.to_owned()] }, code, public)
+fn refused(error: RecordError, now: Timestamp) -> Failure {
+    let spent = |code, public: &str, (policy, retry_after), of: BudgetUse| {
+        let kind = FailureKind::Spent { retry_after, policy: String::from(policy), quotas: of.quotas(now) };
+        Failure::new(kind, code, public)
     };
-    let day = std::time::Duration::from_hours(24);
     match error {
         RecordError::Stale => {
             Failure::unavailable("state_moving", "what the answer rests on changed twice while it was made")
         }
-        RecordError::TotalUsedUp => limited(
+        RecordError::TotalUsedUp(of) => spent(
             "consent_used_up",
             "All fetches this consent allows have been made. A new consent is needed.",
-            day,
-            "consent-total",
+            (TOTAL_POLICY, None),
+            of,
         ),
-        RecordError::DayUsedUp => limited(
+        RecordError::DayUsedUp(of) => spent(
             "consent_daily_budget_used_up",
-            "The fetches this consent allows in a day have been made.",
-            day,
-            "consent-day",
+            "The fetches this consent allows in a day have been made. Retry-After says when the next day begins.",
+            (DAY_POLICY, Some(of.until_tomorrow(now))),
+            of,
         ),
         RecordError::Unavailable(error) => Failure::unavailable("ledger_unavailable", error),
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::QuotaUse;
+
 /// What went wrong, for the caller (`public`) and for the log (`context`), as a pair without `Display` so that the
 /// private half cannot leak by accident.
 #[derive(Debug, Clone)]
@@ -40,6 +42,15 @@ pub enum FailureKind {
         retry_after: Duration,
         /// The named policies that were violated.
         policies: Vec<String>,
+    },
+    /// What was given to the caller to use is used up.
+    Spent {
+        /// When there is some again; none where waiting does not help.
+        retry_after: Option<Duration>,
+        /// The named limit that is reached.
+        policy: String,
+        /// How the caller stands with this and the limits beside it.
+        quotas: Vec<QuotaUse>,
     },
     /// The gateway cannot do it safely now.
     Unavailable {
@@ -100,6 +111,11 @@ impl Failure {
 
     /// Whether the same request may succeed later without change.
     pub const fn retryable(&self) -> bool {
-        matches!(self.kind, FailureKind::Limited { .. } | FailureKind::Unavailable { .. })
+        matches!(
+            self.kind,
+            FailureKind::Limited { .. }
+                | FailureKind::Spent { retry_after: Some(_), .. }
+                | FailureKind::Unavailable { .. }
+        )
     }
 }

@@ -11,7 +11,10 @@ use axum::{
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::problem::{LoggedOnly, Problem};
-use crate::{app::App, domain::FailureKind, limits::PolicyUse};
+use crate::{
+    app::App,
+    domain::{FailureKind, QuotaUse},
+};
 
 /// `x-fapi-interaction-id`: echoed where it is a UUID, made otherwise; on every answer (H10).
 pub const INTERACTION_ID: HeaderName = HeaderName::from_static("x-fapi-interaction-id");
@@ -29,7 +32,7 @@ pub struct Notes(Arc<Mutex<Noted>>);
 #[derive(Debug, Default)]
 struct Noted {
     client: Option<String>,
-    limits: Vec<PolicyUse>,
+    limits: Vec<QuotaUse>,
 }
 
 impl Notes {
@@ -43,7 +46,7 @@ impl Notes {
     }
 
     /// How the caller stands with its limits.
-    pub fn limits(&self, uses: Vec<PolicyUse>) {
+    pub fn limits(&self, uses: Vec<QuotaUse>) {
         self.with(|noted| noted.limits.extend(uses));
     }
 }
@@ -103,7 +106,7 @@ pub async fn accompany(State(app): State<Arc<App>>, mut request: Request, next: 
     response
 }
 
-fn finish(response: &mut Response, id: &str, limits: &[PolicyUse]) {
+fn finish(response: &mut Response, id: &str, limits: &[QuotaUse]) {
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(id) {
         headers.insert(INTERACTION_ID, value);

@@ -59,7 +59,10 @@ impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
         let status = status_of(&failure.kind);
         let mut headers = HeaderMap::new();
-        if let FailureKind::Limited { retry_after, .. } | FailureKind::Unavailable { retry_after } = &failure.kind {
+        if let FailureKind::Limited { retry_after, .. }
+        | FailureKind::Spent { retry_after: Some(retry_after), .. }
+        | FailureKind::Unavailable { retry_after } = &failure.kind
+        {
             // Rounded up: never an invitation to come back too early (H7).
             let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
@@ -76,7 +79,7 @@ const fn status_of(kind: &FailureKind) -> StatusCode {
         FailureKind::NotFound => StatusCode::NOT_FOUND,
         FailureKind::Conflict => StatusCode::CONFLICT,
         FailureKind::Unprocessable => StatusCode::UNPROCESSABLE_ENTITY,
-        FailureKind::Limited { .. } => StatusCode::TOO_MANY_REQUESTS,
+        FailureKind::Limited { .. } | FailureKind::Spent { .. } => StatusCode::TOO_MANY_REQUESTS,
         FailureKind::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
         FailureKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
@@ -108,13 +111,14 @@ impl Problem {
     /// The document, for a request.
     pub fn document(&self, interaction_id: Option<&str>) -> ProblemDocument {
         let kind = match &self.failure.kind {
-            FailureKind::Limited { .. } => QUOTA_EXCEEDED.into(),
+            FailureKind::Limited { .. } | FailureKind::Spent { .. } => QUOTA_EXCEEDED.into(),
             FailureKind::Unavailable { .. } => REDUCED_CAPACITY.into(),
             _ => format!("urn:medcredit:problem:{}", self.failure.code),
         };
         let (field, violated_policies) = match &self.failure.kind {
             FailureKind::Invalid { field } => (Some(field.clone()), Vec::new()),
             FailureKind::Limited { policies, .. } => (None, policies.clone()),
+            FailureKind::Spent { policy, .. } => (None, vec![policy.clone()]),
             _ => (None, Vec::new()),
         };
         ProblemDocument {
@@ -173,7 +177,9 @@ impl IntoResponse for OauthProblem {
     fn into_response(self) -> Response {
         let mut problem = Problem::from(self.0);
         let error = match &problem.failure.kind {
-            FailureKind::Limited { .. } | FailureKind::Unavailable { .. } => "temporarily_unavailable",
+            FailureKind::Limited { .. } | FailureKind::Spent { .. } | FailureKind::Unavailable { .. } => {
+                "temporarily_unavailable"
+            }
             FailureKind::Internal => "server_error",
             _ => problem.failure.code,
         };

@@ -10,8 +10,9 @@ use tokio::sync::oneshot;
 
 use super::{
     append::{entry_row, opening_row},
+    budget::{Budget, BudgetUse},
     faults::{Faults, Step},
-    recorder::{Budget, Disclosed, Draft, RecordError},
+    recorder::{Disclosed, Draft, RecordError},
 };
 use crate::{
     domain::{clock::SharedClock, ids::ConsentId},
@@ -70,10 +71,17 @@ pub(super) fn prepare(draft: Draft, reply: Reply) -> Waiting {
 /// What a batch decided about one of its answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
-    Recorded,
+    /// With what of the budget is used then, where there is one.
+    Recorded(Option<BudgetUse>),
     Stale,
-    TotalUsedUp,
-    DayUsedUp,
+    TotalUsedUp(BudgetUse),
+    DayUsedUp(BudgetUse),
+}
+
+impl Verdict {
+    const fn is_recorded(self) -> bool {
+        matches!(self, Self::Recorded(_))
+    }
 }
 
 /// Why a batch decided nothing.
@@ -182,11 +190,15 @@ impl Batcher {
         let stale: HashSet<_> = stale.into_iter().collect();
         let mut verdicts: Vec<_> = batch
             .iter()
-            .map(|waiting| if stale.contains(&waiting.draft.entry.id) { Verdict::Stale } else { Verdict::Recorded })
+            .map(
+                |waiting| {
+                    if stale.contains(&waiting.draft.entry.id) { Verdict::Stale } else { Verdict::Recorded(None) }
+                },
+            )
             .collect();
         self.faults.at(Step::Budget).await?;
         charge(&mut tx, batch, &mut verdicts).await?;
-        let kept: Vec<_> = batch.iter().zip(&verdicts).filter(|(_, verdict)| **verdict == Verdict::Recorded).collect();
+        let kept: Vec<_> = batch.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_recorded()).collect();
         let kept: Vec<_> = kept.into_iter().map(|(waiting, _)| waiting).collect();
         if !kept.is_empty() {
             self.faults.at(Step::Insert).await?;
@@ -219,7 +231,7 @@ async fn charge(tx: &mut Tx, batch: &[Waiting], verdicts: &mut [Verdict]) -> Res
     let days: HashMap<ConsentId, String> = batch
         .iter()
         .zip(verdicts.iter())
-        .filter(|(waiting, verdict)| **verdict == Verdict::Recorded && limited(&waiting.draft))
+        .filter(|(waiting, verdict)| verdict.is_recorded() && limited(&waiting.draft))
         .map(|(waiting, _)| (waiting.draft.heads.consent_id, waiting.draft.budget.day.to_string()))
         .collect();
     if days.is_empty() {
@@ -229,7 +241,7 @@ async fn charge(tx: &mut Tx, batch: &[Waiting], verdicts: &mut [Verdict]) -> Res
     let rows = table::lock_use(tx, serde_json::Value::from(rows).to_string()).await?;
     let mut used: HashMap<String, table::UseRow> = rows.into_iter().map(|row| (row.consent_id.clone(), row)).collect();
     for (waiting, verdict) in batch.iter().zip(verdicts).filter(|(waiting, _)| limited(&waiting.draft)) {
-        if *verdict == Verdict::Recorded
+        if verdict.is_recorded()
             && let Some(row) = used.get_mut(&waiting.draft.heads.consent_id.to_string())
         {
             *verdict = use_once(row, waiting.draft.budget);
@@ -246,19 +258,22 @@ fn use_once(row: &mut table::UseRow, budget: Budget) -> Verdict {
     // ISO days sort as text. An answer rendered before midnight and committed after another of the new day counts on the
     // new one: a day's budget is never opened again.
     let day = budget.day.to_string();
-    let today = if day > row.day { 0 } else { row.used_today };
+    let (today, counted_on) =
+        if day > row.day { (0, budget.day) } else { (row.used_today, row.day.parse().unwrap_or(budget.day)) };
+    let budget = Budget { day: counted_on, ..budget };
+    let stands = |used, used_today| BudgetUse { budget, used, used_today };
     if budget.max_fetches.is_some_and(|max| row.used >= max) {
-        return Verdict::TotalUsedUp;
+        return Verdict::TotalUsedUp(stands(row.used, today));
     }
     if budget.per_day.is_some_and(|max| today >= max) {
-        return Verdict::DayUsedUp;
+        return Verdict::DayUsedUp(stands(row.used, today));
     }
     row.used += 1;
     row.used_today = today + 1;
     if day > row.day {
         row.day = day;
     }
-    Verdict::Recorded
+    Verdict::Recorded(Some(stands(row.used, row.used_today)))
 }
 
 /// Only ever called after the commit was acknowledged, or for verdicts that release nothing.
@@ -266,10 +281,10 @@ fn tell(batch: Vec<Waiting>, verdicts: &[Verdict]) {
     for (waiting, verdict) in batch.into_iter().zip(verdicts) {
         let Waiting { draft, reply, .. } = waiting;
         let (outcome, reason) = match verdict {
-            Verdict::Recorded => (Ok(Disclosed::after_commit(draft.entry.id, draft.answer)), None),
+            Verdict::Recorded(used) => (Ok(Disclosed::after_commit(draft.entry.id, draft.answer, *used)), None),
             Verdict::Stale => (Err(RecordError::Stale), Some("stale")),
-            Verdict::TotalUsedUp => (Err(RecordError::TotalUsedUp), Some("total")),
-            Verdict::DayUsedUp => (Err(RecordError::DayUsedUp), Some("day")),
+            Verdict::TotalUsedUp(used) => (Err(RecordError::TotalUsedUp(*used)), Some("total")),
+            Verdict::DayUsedUp(used) => (Err(RecordError::DayUsedUp(*used)), Some("day")),
         };
         if let Some(reason) = reason {
             metrics::counter!("medcredit_ledger_refused_total", "reason" => reason).increment(1);

@@ -10,6 +10,7 @@
 
 mod append;
 mod batch;
+mod budget;
 mod entry;
 mod facts;
 mod faults;
@@ -23,6 +24,7 @@ mod tiles;
 pub mod verify;
 
 pub use append::{append, erase};
+pub use budget::{Budget, BudgetUse, DAY_POLICY, TOTAL_POLICY};
 pub use entry::{Entry, EntryFault, EntryType, Opening, ReadEntry, commitment};
 pub use facts::{ApprovalFacts, ConsentFacts, DisclosureFacts, ErasureFacts, ErasureGround, OperatorFacts};
 pub use faults::{Faults, Step};
@@ -30,7 +32,7 @@ pub use keys::{FixedKeys, LogKey, LogKeys, log_keys};
 pub use outside::{OutsideError, OutsideFile};
 pub use proof::{Found, Proof, ProofFault, check_proof, checkpoint, consistency, prove};
 pub use receipt::{RECEIPT_HEADER, Receipt};
-pub use recorder::{Answer, Budget, Disclosed, Draft, Heads, RecordError, Recorder, RecorderOptions};
+pub use recorder::{Answer, Disclosed, Draft, Heads, RecordError, Recorder, RecorderOptions};
 pub use sealer::{SealError, Sealer, SealerOptions};
 pub use tiles::{entry_bundle, published_tile};
 

@@ -11,12 +11,13 @@ use tokio::{
 
 use super::{
     batch::{self, Batcher, Waiting},
+    budget::{Budget, BudgetUse},
     entry::{Entry, Opening},
     faults::Faults,
 };
 use crate::{
     domain::{
-        Day, Timestamp,
+        Timestamp,
         clock::SharedClock,
         ids::{ClientId, ConsentId},
     },
@@ -40,17 +41,6 @@ pub struct Heads {
     pub publication: i64,
     /// The consent must be active and unexpired at this time, and at the time of the commit.
     pub now: Timestamp,
-}
-
-/// How often a consent may be used. Counted in the append, exactly, on any number of gateways.
-#[derive(Debug, Clone, Copy)]
-pub struct Budget {
-    /// Answers altogether.
-    pub max_fetches: Option<i64>,
-    /// Answers a day.
-    pub per_day: Option<i64>,
-    /// The city's day on which this one counts.
-    pub day: Day,
 }
 
 /// The exact bytes of an answer, already digested and signed.
@@ -89,17 +79,23 @@ pub struct Draft {
 pub struct Disclosed {
     id: String,
     answer: Answer,
+    budget: Option<BudgetUse>,
 }
 
 impl Disclosed {
     /// Private to this room: whoever calls this has seen the commit succeed.
-    pub(super) const fn after_commit(id: String, answer: Answer) -> Self {
-        Self { id, answer }
+    pub(super) const fn after_commit(id: String, answer: Answer, budget: Option<BudgetUse>) -> Self {
+        Self { id, answer, budget }
     }
 
     /// The disclosure's id.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// What of the consent's budget is used with this answer, where it has one.
+    pub const fn budget(&self) -> Option<BudgetUse> {
+        self.budget
     }
 
     /// The answer, to be released.
@@ -116,10 +112,10 @@ pub enum RecordError {
     Stale,
     /// The consent has been used as often as it may be.
     #[error("the consent is used up")]
-    TotalUsedUp,
+    TotalUsedUp(BudgetUse),
     /// The consent has been used as often as it may be on one day.
     #[error("the consent is used up for the day")]
-    DayUsedUp,
+    DayUsedUp(BudgetUse),
     /// The record failed, or nobody knows whether it did: there is no answer (I1).
     #[error("the disclosure could not be recorded: {0}")]
     Unavailable(String),

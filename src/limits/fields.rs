@@ -5,23 +5,23 @@
 use std::time::Duration;
 
 use super::Policy;
+use crate::domain::QuotaUse;
 
-/// How a request stands with one policy.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PolicyUse {
-    /// The policy.
-    pub policy: Policy,
-    /// How many more it admits at once.
-    pub remaining: u32,
-    /// Seconds until the whole quota is back, or until the next is admitted where none is left.
-    pub seconds: u64,
+/// How an admitted request leaves a client with a policy.
+pub(super) fn admitted(policy: Policy, remaining: u32) -> QuotaUse {
+    let missing = u64::from(policy.quota.get().saturating_sub(remaining));
+    let seconds = (missing * u64::from(policy.window_seconds.get())).div_ceil(u64::from(policy.quota.get()));
+    stands(policy, remaining, seconds)
 }
 
-impl PolicyUse {
-    pub(super) fn admitted(policy: Policy, remaining: u32) -> Self {
-        let missing = u64::from(policy.quota.get().saturating_sub(remaining));
-        let seconds = (missing * u64::from(policy.window_seconds.get())).div_ceil(u64::from(policy.quota.get()));
-        Self { policy, remaining, seconds }
+/// How a client stands with a policy.
+pub(super) fn stands(policy: Policy, remaining: u32, seconds: u64) -> QuotaUse {
+    QuotaUse {
+        name: policy.name,
+        quota: policy.quota.get().into(),
+        window_seconds: Some(policy.window_seconds.get().into()),
+        remaining: remaining.into(),
+        seconds: Some(seconds),
     }
 }
 
@@ -30,13 +30,13 @@ pub(super) fn ceiling(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
-/// The two field values: `RateLimit-Policy` and `RateLimit`. No partition key: the key is the client itself.
-pub fn render(uses: &[PolicyUse]) -> (String, String) {
-    let policies: Vec<String> = uses
-        .iter()
-        .map(|of| format!("\"{}\";q={};w={}", of.policy.name, of.policy.quota, of.policy.window_seconds))
-        .collect();
+/// The two field values: `RateLimit-Policy` and `RateLimit`. No partition key: the key is the client itself, or the
+/// consent in the path. What does not come back has neither window nor time.
+pub fn render(uses: &[QuotaUse]) -> (String, String) {
+    let parameter = |name: &str, value: Option<u64>| value.map_or_else(String::new, |value| format!(";{name}={value}"));
+    let policies: Vec<String> =
+        uses.iter().map(|of| format!("\"{}\";q={}{}", of.name, of.quota, parameter("w", of.window_seconds))).collect();
     let state: Vec<String> =
-        uses.iter().map(|of| format!("\"{}\";r={};t={}", of.policy.name, of.remaining, of.seconds)).collect();
+        uses.iter().map(|of| format!("\"{}\";r={}{}", of.name, of.remaining, parameter("t", of.seconds))).collect();
     (policies.join(", "), state.join(", "))
 }

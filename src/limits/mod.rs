@@ -21,9 +21,9 @@ use governor::{
     state::keyed::DashMapStateStore,
 };
 
-pub use fields::{PolicyUse, render};
+pub use fields::render;
 
-use crate::domain::{Failure, FailureKind, clock::SharedClock};
+use crate::domain::{Failure, FailureKind, QuotaUse, clock::SharedClock};
 
 /// A named quota: so many in a window.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -117,7 +117,7 @@ impl Limits {
 
     /// Counts a request of a client. Every policy is asked, so that the fields tell the whole; the request is admitted
     /// when all admit it.
-    pub fn admit(&self, client: &str, overrides: &Overrides) -> (Vec<PolicyUse>, Result<(), Failure>) {
+    pub fn admit(&self, client: &str, overrides: &Overrides) -> (Vec<QuotaUse>, Result<(), Failure>) {
         let mut uses = Vec::with_capacity(self.policies.len());
         let mut violated = Vec::new();
         let mut wait = Duration::ZERO;
@@ -125,13 +125,13 @@ impl Limits {
             match self.limiter(&policy).check_key(&client.to_owned()) {
                 Ok(state) => {
                     let remaining = state.remaining_burst_capacity();
-                    uses.push(PolicyUse::admitted(policy, remaining));
+                    uses.push(fields::admitted(policy, remaining));
                 }
                 Err(until) => {
                     let needed = until.wait_time_from(self.clock.now());
                     wait = wait.max(needed);
                     violated.push(policy.name.clone());
-                    uses.push(PolicyUse { policy, remaining: 0, seconds: fields::ceiling(needed) });
+                    uses.push(fields::stands(policy, 0, fields::ceiling(needed)));
                 }
             }
         }

@@ -6,6 +6,7 @@ use axum::extract::{FromRequestParts, Path};
 use http::request::Parts;
 use serde::{Deserialize, de::DeserializeOwned};
 
+use super::LimitFields;
 use crate::{
     app::App,
     disclosure::{Asked, GradeAnswer, SettlementsAnswer},
@@ -13,7 +14,7 @@ use crate::{
     http::{
         extract::{Authorized, Needs, Query, scope},
         integrity::Content,
-        interaction::InteractionId,
+        interaction::{InteractionId, Notes},
         problem::{Problem, ProblemDocument},
         signed,
     },
@@ -52,6 +53,11 @@ impl<S: Needs> FromRequestParts<Arc<App>> for DataCall<S> {
 }
 
 impl<S> DataCall<S> {
+    /// Where the answer's limit fields are gathered.
+    pub(super) fn limit_fields(&self) -> LimitFields {
+        LimitFields { notes: self.parts.extensions.get::<Notes>().cloned(), clock: self.app.clock.clone() }
+    }
+
     /// The query string, whose every parameter is known.
     pub(super) async fn query<T: DeserializeOwned + Send>(&mut self) -> Result<T, Failure> {
         let query = Query::<T>::from_request_parts(&mut self.parts, &self.app).await;

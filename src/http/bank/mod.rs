@@ -24,8 +24,12 @@ use axum::{
 };
 use http::StatusCode;
 
-use super::{extract::Needs, problem::Problem};
-use crate::{app::App, domain::Failure, ledger::Disclosed};
+use super::{extract::Needs, interaction::Notes, problem::Problem};
+use crate::{
+    app::App,
+    domain::{Failure, FailureKind, clock::SharedClock},
+    ledger::Disclosed,
+};
 
 use data::DataCall;
 
@@ -55,7 +59,10 @@ where
     F: Fn(DataCall<S>) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Result<Disclosed, Failure>> + Send,
 {
-    get(move |call: DataCall<S>| async move { handler(call).await.map(release).map_err(Problem::from) })
+    get(move |call: DataCall<S>| async move {
+        let budget = call.limit_fields();
+        budget.answer(handler(call).await)
+    })
 }
 
 /// A data route that is asked by POST: the caller is proved before the body is read, and the body is within the listener's
@@ -68,7 +75,30 @@ where
     F: Fn(DataCall<S>, B) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Result<Disclosed, Failure>> + Send,
 {
-    post(move |call: DataCall<S>, body: B| async move { handler(call, body).await.map(release).map_err(Problem::from) })
+    post(move |call: DataCall<S>, body: B| async move {
+        let budget = call.limit_fields();
+        budget.answer(handler(call, body).await)
+    })
+}
+
+/// Where the limit fields of an answer are gathered: the consent's own budget is known once the answer is recorded.
+pub(super) struct LimitFields {
+    notes: Option<Notes>,
+    clock: SharedClock,
+}
+
+impl LimitFields {
+    fn answer(self, outcome: Result<Disclosed, Failure>) -> Result<Response, Problem> {
+        let quotas = match &outcome {
+            Ok(disclosed) => disclosed.budget().map(|of| of.quotas(self.clock.now())),
+            Err(Failure { kind: FailureKind::Spent { quotas, .. }, .. }) => Some(quotas.clone()),
+            Err(_) => None,
+        };
+        if let (Some(notes), Some(quotas)) = (self.notes, quotas) {
+            notes.limits(quotas);
+        }
+        outcome.map(release).map_err(Problem::from)
+    }
 }
 
 /// The last step of the cycle: the bytes that were recorded, and no others.

@@ -1,5 +1,6 @@
 //! What banks read: the answers, what they carry, and who is refused.
 
+mod budget;
 mod content;
 mod grade;
 mod history;

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use medcredit::ledger::{Budget, RecordError};
+use medcredit::ledger::{Budget, BudgetUse, RecordError};
 
 use super::world::World;
 use crate::support::both_engines;
@@ -25,8 +25,8 @@ both_engines! {
             for task in tasks {
                 match task.await.unwrap() {
                     Ok(()) => answered += 1,
-                    Err(RecordError::DayUsedUp) => day_used += 1,
-                    Err(RecordError::TotalUsedUp) => used_up += 1,
+                    Err(RecordError::DayUsedUp(_)) => day_used += 1,
+                    Err(RecordError::TotalUsedUp(_)) => used_up += 1,
                     Err(other) => panic!("{other}"),
                 }
             }
@@ -61,7 +61,7 @@ both_engines! {
         recorder.record(world.draft()).await.unwrap();
         assert_eq!(world.count("SELECT CAST(count(*) AS BIGINT) FROM consent_use").await, 0);
         recorder.record(limited(|_| {})).await.unwrap();
-        assert_eq!(recorder.record(limited(|_| {})).await.unwrap_err(), RecordError::TotalUsedUp);
+        assert!(matches!(recorder.record(limited(|_| {})).await.unwrap_err(), RecordError::TotalUsedUp(_)));
         assert_eq!(world.entries().await, 2);
     }
 
@@ -78,7 +78,11 @@ both_engines! {
         recorder.record(on(today)).await.unwrap();
         recorder.record(on(tomorrow)).await.unwrap();
         recorder.record(on(today)).await.unwrap();
-        assert_eq!(recorder.record(on(today)).await.unwrap_err(), RecordError::DayUsedUp);
-        assert_eq!(recorder.record(on(tomorrow)).await.unwrap_err(), RecordError::DayUsedUp);
+        for day in [today, tomorrow] {
+            let error = recorder.record(on(day)).await.unwrap_err();
+            // Told as of the day on which is counted now, whichever the answer was rendered on.
+            let budget = Budget { max_fetches: None, per_day: Some(2), day: tomorrow };
+            assert_eq!(error, RecordError::DayUsedUp(BudgetUse { budget, used: 3, used_today: 2 }));
+        }
     }
 }
