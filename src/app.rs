@@ -9,11 +9,16 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{
+    sync::{Semaphore, watch},
+    task::JoinSet,
+};
 
 use crate::{
     access::{Access, TokenPolicy},
-    authority::{self, AuthorityError, Custody, Keyring, Purpose, Reloader, server::ServerFiles},
+    authority::{
+        self, AuthorityError, Custody, KeyRecord, Keyring, PublicServer, Purpose, Reloader, server::ServerFiles,
+    },
     config::{Config, Quota},
     consent::{ConsentPolicy, Consents},
     disclosure::{DisclosurePolicy, Disclosures},
@@ -25,12 +30,14 @@ use crate::{
         token::{Expected, VerificationKeys},
     },
     ledger::{Faults, LogKeys, Recorder, RecorderOptions, Sealer, SealerOptions},
-    limits::{Limits, Policy},
+    limits::{AddressLimit, Limits, Policy},
     store::{Db, DbError, changes, tokens},
 };
 
 /// How often a gateway asks for changes: four times in the second it may be behind (I3).
 const POLL: Duration = Duration::from_millis(250);
+/// How often the public listener looks whether its files were replaced.
+const FILES: Duration = Duration::from_secs(1);
 /// How often it tidies up after time.
 const TIDY: Duration = Duration::from_secs(30);
 
@@ -85,9 +92,40 @@ pub struct App {
     pub sealer: Arc<Sealer>,
     /// Where a test breaks a disclosure.
     pub faults: Faults,
+    /// The public listener's parts, where there is one.
+    pub portal: Option<Portal>,
+    /// Every key there ever was, as it was last read.
+    pub key_log: ArcSwap<Vec<KeyRecord>>,
     custody: Custody,
     /// The change number at which the keys were read.
     keys_at: AtomicI64,
+}
+
+/// What the public listener has of its own.
+#[derive(Debug)]
+pub struct Portal {
+    /// What it shows in a handshake.
+    pub server: Arc<PublicServer>,
+    /// How much an address may ask.
+    pub addresses: AddressLimit,
+    /// Turns at the database, so that the public never keeps a bank waiting.
+    pub turns: Semaphore,
+}
+
+impl Portal {
+    async fn open(config: &Config, custody: &Custody) -> Result<Option<Self>, AuthorityError> {
+        let section = &config.portal;
+        if !section.enabled {
+            return Ok(None);
+        }
+        let (certificate, key) = section.server_files(&config.partner);
+        let files = ServerFiles { certificate: certificate.clone(), key: key.clone() };
+        let server = Arc::new(PublicServer::start(custody.clone(), files).await?);
+        let limit = policy("address", section.per_address);
+        let addresses = AddressLimit::new(custody.clock.clone(), &*custody.entropy, limit);
+        let turns = Semaphore::new(usize::try_from(section.max_reads).unwrap_or(1));
+        Ok(Some(Self { server, addresses, turns }))
+    }
 }
 
 /// The consent room's bounds, as configured.
@@ -161,6 +199,8 @@ impl App {
             ServerFiles { certificate: config.partner.certificate_file.clone(), key: config.partner.key_file.clone() };
         let reloader = Reloader::start(custody.clone(), files).await.map_err(AppError::Authority)?;
         let keyring = Keyring::load(&custody).await.map_err(AppError::Authority)?;
+        let portal = Portal::open(&config, &custody).await.map_err(AppError::Authority)?;
+        let key_log = ArcSwap::from_pointee(keyring.records().to_vec());
         let keys: LiveKeys = Arc::new(ArcSwap::from_pointee(key_set(&keyring).map_err(AppError::Authority)?));
         let issuer = config.gateway.issuer().to_owned();
         let tokens = TokenPolicy {
@@ -205,6 +245,8 @@ impl App {
             recorder,
             sealer: Arc::new(sealer),
             faults,
+            portal,
+            key_log,
             custody,
             // Of no change: the first look reads the keys again.
             keys_at: AtomicI64::new(0),
@@ -221,6 +263,7 @@ impl App {
             let keyring = Keyring::load(&self.custody).await.map_err(|error| Failure::internal(error.to_string()))?;
             let keys = key_set(&keyring).map_err(|error| Failure::internal(error.to_string()))?;
             self.keys.store(Arc::new(keys));
+            self.key_log.store(Arc::new(keyring.records().to_vec()));
             self.keys_at.store(change, Ordering::SeqCst);
         }
         // Trust before the directory too: nobody is judged by a new epoch and an old trust.
@@ -232,6 +275,9 @@ impl App {
     /// What time alone brings: expiries written down, harmless rows and whole quotas forgotten.
     pub async fn tidy(&self) -> Result<(), Failure> {
         self.limits.tidy();
+        if let Some(portal) = &self.portal {
+            portal.addresses.tidy();
+        }
         let mut tx = self.db.begin("app::tidy").await?;
         // Not at once: another gateway's clock may be behind, and there the token is still good.
         let forgotten = tokens::forget_expired(&mut tx, self.clock.now().minus(FORGETTING)).await?;
@@ -276,6 +322,15 @@ impl App {
                 }
             }
         }));
+        if let Some(portal) = &self.portal {
+            let server = portal.server.clone();
+            tasks.spawn(every(FILES, stopping.clone(), move || {
+                let server = server.clone();
+                async move {
+                    server.refresh().await;
+                }
+            }));
+        }
         let (reloader, stop) = (self.reloader.clone(), until(stopping.clone()));
         tasks.spawn(async move { reloader.run(stop).await });
         let (sealer, stop) = (self.sealer.clone(), until(stopping.clone()));

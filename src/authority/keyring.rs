@@ -36,9 +36,10 @@ pub struct KeyRecord {
     pub revoked_at: Option<Timestamp>,
 }
 
-/// The keys in force at one time. Revoked keys are not in it.
+/// The keys in force at one time. Revoked keys sign and verify nothing; they stand only in the records.
 #[derive(Debug, Clone)]
 pub struct Keyring {
+    records: Vec<KeyRecord>,
     signers: BTreeMap<Purpose, SharedSigner>,
     published: Vec<PublishedKey>,
     log: Vec<PublicKey>,
@@ -49,21 +50,23 @@ impl Keyring {
     /// a certificate or a list is signed.
     pub async fn load(custody: &Custody) -> Result<Self, AuthorityError> {
         let mut signers: BTreeMap<Purpose, SharedSigner> = BTreeMap::new();
-        let (mut published, mut log) = (Vec::new(), Vec::new());
+        let (mut published, mut log, mut records) = (Vec::new(), Vec::new(), Vec::new());
         for row in rows::list(&custody.db).await.map_err(AuthorityError::Store)? {
             let purpose = keys::purpose_of(&row)?;
+            let record = read(&row)?;
             if purpose == Purpose::LedgerSigning {
-                log.push(read(&row)?.key.public_key);
+                log.push(record.key.public_key.clone());
             }
+            records.push(record.clone());
             if row.state == "revoked" || purpose == Purpose::Authority {
                 continue;
             }
             if row.state == "active" {
                 signers.insert(purpose, Arc::new(open(custody, &row, purpose)?));
             }
-            published.push(read(&row)?.key);
+            published.push(record.key);
         }
-        Ok(Self { signers, published, log })
+        Ok(Self { records, signers, published, log })
     }
 
     /// What signs for a purpose.
@@ -82,7 +85,12 @@ impl Keyring {
         &self.log
     }
 
-    /// The same as a JSON Web Key Set's members.
+    /// Every key there ever was, the oldest first.
+    pub fn records(&self) -> &[KeyRecord] {
+        &self.records
+    }
+
+    /// The published keys of some purposes, as a JSON Web Key Set's members.
     pub fn jwks(&self, purposes: &[Purpose]) -> Vec<Jwk> {
         self.published.iter().filter(|key| purposes.contains(&key.purpose)).map(|key| key.public_key.jwk()).collect()
     }

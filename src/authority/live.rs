@@ -34,6 +34,8 @@ use crate::{
 /// Material not known to be the newest for this long is not used. A security invariant (I3): the reloader polls four
 /// times in it.
 pub const MAX_AGE: Duration = Duration::from_secs(1);
+/// Whose material this is, in metrics and log.
+const LISTENER: &str = "partner";
 const POLL: Duration = Duration::from_millis(250);
 /// How often our own list's age is looked at: seldom against its life of hours.
 const RENEW_EVERY_POLLS: u32 = 120;
@@ -102,13 +104,13 @@ impl Live {
 /// What tells that a file is another one. Replacing a file by renaming changes the inode even within one tick of the
 /// file system's clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Stamp {
+pub(super) struct Stamp {
     modified: Option<SystemTime>,
     length: u64,
     inode: u64,
 }
 
-async fn stamp(path: &Path) -> Option<Stamp> {
+pub(super) async fn stamp(path: &Path) -> Option<Stamp> {
     use std::os::unix::fs::MetadataExt as _;
     let metadata = tokio::fs::metadata(path).await.ok()?;
     Some(Stamp { modified: metadata.modified().ok(), length: metadata.len(), inode: metadata.ino() })
@@ -180,7 +182,7 @@ impl Reloader {
         self.live.confirm(asked_at);
         let material = self.live.material();
         state.watch.lists(&material.trust.lists(), asked_at);
-        state.watch.server(&material.certificate, asked_at);
+        state.watch.server(LISTENER, &material.certificate, asked_at);
         Ok(changed)
     }
 
@@ -192,10 +194,10 @@ impl Reloader {
         match server::load(&state.files, &self.custody.crypter, self.custody.clock.now()) {
             Ok(server) => {
                 state.server = server;
-                watch::server_accepted();
+                watch::server_accepted(LISTENER);
             }
             // Between the replacing of one file and of the other this is what one sees, too.
-            Err(error) => watch::server_rejected(&error),
+            Err(error) => watch::server_rejected(LISTENER, &error),
         }
     }
 

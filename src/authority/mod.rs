@@ -15,6 +15,7 @@ pub mod live;
 pub mod own;
 pub mod partners;
 pub mod profile;
+mod public;
 mod purpose;
 mod record;
 pub mod server;
@@ -29,9 +30,10 @@ use crate::{
 };
 
 pub use error::AuthorityError;
-pub use keyring::{Keyring, PublishedKey};
+pub use keyring::{KeyRecord, Keyring, PublishedKey};
 pub use live::{Live, LiveMaterial, Reloader};
 pub use profile::{Particulars, Profile, ProfileName};
+pub use public::PublicServer;
 pub use purpose::Purpose;
 
 /// What keys and certificates are administered with.

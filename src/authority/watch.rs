@@ -33,12 +33,12 @@ pub(super) struct Watch {
 impl Watch {
     /// Publishes how much of the server certificate's life is left, and says so once when it is little, and once when it
     /// is over.
-    pub(super) fn server(&mut self, certificate: &[u8], now: Timestamp) {
+    pub(super) fn server(&mut self, listener: &'static str, certificate: &[u8], now: Timestamp) {
         let told = self.told_of_server.take().filter(|(seen, _)| seen == certificate).map(|(_, told)| told);
         // Read once a poll; it was read before it was taken up.
         let Ok(facts) = CertificateFacts::read(certificate) else { return };
         let left = left_permille(facts.not_before, facts.not_after, now);
-        metrics::gauge!("medcredit_server_certificate_life_left_ratio").set(ratio(left));
+        metrics::gauge!("medcredit_server_certificate_life_left_ratio", "listener" => listener).set(ratio(left));
         let tell = match left {
             0 => Told::Stale,
             little if little <= SERVER_ALERT_PERMILLE => Told::RunsOut,
@@ -49,11 +49,12 @@ impl Watch {
                 Told::Nothing => {}
                 Told::RunsOut => {
                     tracing::warn!(
+                        listener,
                         left_permille = left,
-                        "the server certificate runs out: banks refuse it when it does"
+                        "the server certificate runs out: clients refuse it when it does"
                     );
                 }
-                Told::Stale => tracing::error!("the server certificate has expired: banks refuse it"),
+                Told::Stale => tracing::error!(listener, "the server certificate has expired: clients refuse it"),
             }
         }
         self.told_of_server = Some((certificate.to_vec(), tell));
@@ -106,13 +107,13 @@ pub(super) fn list_rejected(authority: AuthorityId, name: &str, why: &str) {
 }
 
 /// A server certificate was taken up.
-pub(super) fn server_accepted() {
-    metrics::gauge!("medcredit_server_certificate_rejected").set(0.0);
-    tracing::info!("a new server certificate is in use");
+pub(super) fn server_accepted(listener: &'static str) {
+    metrics::gauge!("medcredit_server_certificate_rejected", "listener" => listener).set(0.0);
+    tracing::info!(listener, "a new server certificate is in use");
 }
 
 /// A server certificate was refused and the one before it stays in use.
-pub(super) fn server_rejected(error: &AuthorityError) {
-    metrics::gauge!("medcredit_server_certificate_rejected").set(1.0);
-    tracing::error!(error = %chain(error), "the new server certificate cannot be used; the one before it stays");
+pub(super) fn server_rejected(listener: &'static str, error: &AuthorityError) {
+    metrics::gauge!("medcredit_server_certificate_rejected", "listener" => listener).set(1.0);
+    tracing::error!(listener, error = %chain(error), "the new server certificate cannot be used; the one before it stays");
 }

@@ -55,8 +55,13 @@ pub(super) struct Serving {
 }
 
 impl Serving {
-    /// Serves banks on one socket and the operator's monitoring on another.
-    pub(super) fn start(app: Arc<App>, partner: TcpListener, telemetry: TcpListener) -> anyhow::Result<Self> {
+    /// Serves banks on one socket, the operator's monitoring on another, and the public on a third where there is one.
+    pub(super) fn start(
+        app: Arc<App>,
+        partner: TcpListener,
+        telemetry: TcpListener,
+        portal: Option<TcpListener>,
+    ) -> anyhow::Result<Self> {
         let health = Health::new();
         tracing::info!(listener = "telemetry", address = %telemetry.local_addr()?, "listening");
         let (stop, mut stopping) = watch::channel(false);
@@ -68,7 +73,10 @@ impl Serving {
             };
             telemetry::serve(telemetry, monitor, until).await;
         });
-        let running = Running::start(app, partner, &health)?;
+        let mut running = Running::start(app, partner, &health)?;
+        if let Some(socket) = portal {
+            running.open_portal(socket)?;
+        }
         Ok(Self { running, health, monitored, stop })
     }
 
@@ -100,8 +108,12 @@ pub(super) async fn run(_: Serve, ctx: &Context) -> anyhow::Result<()> {
     };
     let telemetry = listen(config.telemetry.listen, "telemetry.listen").await?;
     let partner = listen(config.partner.listen, "partner.listen").await?;
+    let portal = match config.portal.enabled {
+        true => Some(listen(config.portal.listen, "portal.listen").await?),
+        false => None,
+    };
     let app = App::open(config, db.clone(), ctx.clock.clone(), ctx.entropy.clone()).await.context("the gateway")?;
-    let serving = Serving::start(app, partner, telemetry)?;
+    let serving = Serving::start(app, partner, telemetry, portal)?;
     let signal = told_to_stop().await?;
     tracing::info!(signal, "stopping: what has begun is finished, nothing new is taken");
     serving.stop().await;

@@ -24,14 +24,28 @@ impl Gateway {
 impl Section for Gateway {
     fn check(&self, report: &mut Report<'_>) {
         for (key, value) in [("public_origin", Some(&self.public_origin)), ("issuer", self.issuer.as_ref())] {
-            let Some(value) = value else { continue };
-            let uri = value.parse::<http::Uri>();
-            let https = uri.as_ref().is_ok_and(|uri| uri.scheme_str() == Some("https") && uri.host().is_some());
-            report.require(https, key, "must be an https URL, as in https://credit.example.gov.cn:8443");
-            report.require(!value.ends_with('/'), key, "must not end in a slash: paths are put behind it");
+            if let Some(value) = value {
+                check_https(report, key, value);
+            }
         }
-        let origin = self.public_origin.parse::<http::Uri>();
-        let bare = origin.as_ref().is_ok_and(|uri| uri.path() == "/" && uri.query().is_none());
-        report.require(bare, "public_origin", "must be an origin: scheme, host and port only");
+        check_bare(report, "public_origin", &self.public_origin);
     }
+}
+
+fn check_bare(report: &mut Report<'_>, key: &str, value: &str) {
+    let bare = value.parse::<http::Uri>().is_ok_and(|uri| uri.path() == "/" && uri.query().is_none());
+    report.require(bare, key, "must be an origin: scheme, host and port only");
+}
+
+/// Requires an https origin: scheme, host and port only.
+pub(super) fn check_origin(report: &mut Report<'_>, key: &str, value: &str) {
+    check_https(report, key, value);
+    check_bare(report, key, value);
+}
+
+fn check_https(report: &mut Report<'_>, key: &str, value: &str) {
+    let uri = value.parse::<http::Uri>();
+    let https = uri.as_ref().is_ok_and(|uri| uri.scheme_str() == Some("https") && uri.host().is_some());
+    report.require(https, key, "must be an https URL, as in https://credit.example.gov.cn:8443");
+    report.require(!value.ends_with('/'), key, "must not end in a slash: paths are put behind it");
 }

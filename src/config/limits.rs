@@ -30,13 +30,16 @@ pub struct Limits {
 
 impl Section for Limits {
     fn check(&self, report: &mut Report<'_>) {
-        for (key, quota) in [
-            ("burst", self.burst),
-            ("sustained", self.sustained),
-            ("authentication_failures", self.authentication_failures),
-        ] {
-            let fits = quota.window_seconds.get() <= 86_400 && quota.quota.get() <= 10_000_000;
-            report.require(fits, key, "must be at most 10000000 in a window of at most a day (86400 seconds)");
-        }
+        self.burst.check("burst", report);
+        self.sustained.check("sustained", report);
+        self.authentication_failures.check("authentication_failures", report);
+    }
+}
+
+impl Quota {
+    /// Reports a quota that cannot be counted.
+    pub(super) fn check(self, key: &str, report: &mut Report<'_>) {
+        let fits = self.window_seconds.get() <= 86_400 && self.quota.get() <= 10_000_000;
+        report.require(fits, key, "must be at most 10000000 in a window of at most a day (86400 seconds)");
     }
 }

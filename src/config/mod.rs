@@ -17,6 +17,7 @@ mod limits;
 mod log;
 mod overlay;
 mod partner;
+mod portal;
 mod secret;
 mod secrets;
 mod store;
@@ -37,6 +38,7 @@ pub use ledger::Ledger;
 pub use limits::{Limits, Quota};
 pub use log::{Log, LogFormat};
 pub use partner::Partner;
+pub use portal::Portal;
 pub use secret::Secret;
 pub use secrets::{KeyEncryptionKey, Secrets};
 pub use store::{Store, StoreEngine};
@@ -118,6 +120,8 @@ sections! {
     authority: Authority,
     /// The listener banks call.
     partner: Partner,
+    /// The public listener.
+    portal: Portal,
     /// What is logged.
     log: Log,
     /// Metrics and health.

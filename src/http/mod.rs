@@ -7,9 +7,11 @@ pub mod bank;
 pub mod extract;
 pub mod integrity;
 pub mod interaction;
+pub mod key_log;
 pub mod listener;
 pub mod oauth;
 pub mod openapi;
+pub mod portal;
 pub mod problem;
 mod published;
 pub mod running;
@@ -25,7 +27,7 @@ use crate::{
     app::App,
     domain::{Failure, FailureKind},
 };
-use listener::{PartnerListener, Refusal, Settings};
+use listener::{Door, Listener, Refusal, Settings};
 use problem::Problem;
 
 /// Everything the partner listener serves.
@@ -33,31 +35,42 @@ pub fn partner(app: Arc<App>) -> Router {
     Router::new()
         .merge(oauth::router().route_layer(middleware::from_fn_with_state(app.clone(), integrity::of_oauth)))
         .merge(bank::router().route_layer(middleware::from_fn_with_state(app.clone(), integrity::of_bank)))
-        .fallback(async || {
-            Problem::transport(StatusCode::NOT_FOUND, "route_not_found", "There is nothing at this path.")
-        })
-        .method_not_allowed_fallback(async || {
-            Problem::transport(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "method_not_allowed",
-                "This path has other methods: see Allow.",
-            )
-        })
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_method)
         .layer(middleware::from_fn_with_state(app.clone(), interaction::accompany))
         .layer(middleware::from_fn(integrity::as_wanted))
         .with_state(app)
 }
 
+async fn no_route() -> Problem {
+    Problem::transport(StatusCode::NOT_FOUND, "route_not_found", "There is nothing at this path.")
+}
+
+async fn no_method() -> Problem {
+    let detail = "This path has other methods: see Allow.";
+    Problem::transport(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+}
+
 /// Serves banks until `shutdown`, then lets what is under way finish.
 pub async fn serve_partner(app: Arc<App>, socket: TcpListener, shutdown: impl Future<Output = ()> + Send) {
+    let (settings, door) = (Settings::from(&app.config.partner), Door::Partners(app.reloader.live()));
+    listener(&app, settings, door).serve(socket, partner(app), shutdown).await;
+}
+
+/// Serves the public on a door of its own until `shutdown`, then lets what is under way finish.
+pub async fn serve_portal(app: Arc<App>, door: Door, socket: TcpListener, shutdown: impl Future<Output = ()> + Send) {
+    let settings = Settings::of_portal(&app.config);
+    listener(&app, settings, door).serve(socket, portal::router(app), shutdown).await;
+}
+
+fn listener(app: &Arc<App>, settings: Settings, door: Door) -> Listener {
     let rendering = app.clone();
-    let partner_listener = PartnerListener {
-        settings: Settings::from(&app.config.partner),
-        live: app.reloader.live(),
+    Listener {
+        settings,
+        door,
         clock: app.clock.clone(),
         render: Arc::new(move |headers, refusal| render(&rendering, headers, refusal)),
-    };
-    partner_listener.serve(socket, partner(app), shutdown).await;
+    }
 }
 
 /// A refusal of the listener's own: the request reached nobody else, so its id is given here.

@@ -24,7 +24,7 @@ use crate::domain::permission::Scope;
         bank::data::grade, bank::history::grade_history, bank::scorecard::scorecard, bank::data::settlements,
         bank::report::report,
         bank::proofs::proof, bank::proofs::checkpoint,
-        bank::tiles::tile, bank::tiles::entries,
+        bank::tiles::tile, bank::tiles::entries, bank::tiles::keys,
     ),
     modifiers(&Security),
     tags(

@@ -6,6 +6,7 @@
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, header};
 
+use super::key_log::KeyLog;
 use crate::{app::App, domain::Failure, ledger, merkle::TileId};
 
 /// A full tile never changes: the tree only grows.
@@ -14,6 +15,9 @@ const FOR_EVER: &str = "public, max-age=31536000, immutable";
 const A_MINUTE: &str = "public, max-age=60";
 /// A checkpoint is signed about every second.
 const A_SECOND: &str = "public, max-age=1";
+
+/// Keys are made before they sign; who meets one it does not know asks again.
+pub(super) const FIVE_MINUTES: &str = "public, max-age=300";
 
 /// The width of a full tile.
 const FULL: u16 = 256;
@@ -60,4 +64,10 @@ pub(super) async fn entries(app: &App, name: &str) -> Result<Response, Failure> 
     let private = if width == FULL { "private, max-age=31536000, immutable" } else { "private, max-age=60" };
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(private));
     Ok(response)
+}
+
+/// The key log.
+pub(super) fn keys(app: &App) -> Result<Response, Failure> {
+    let body = serde_json::to_vec(&KeyLog::of(app)?).map_err(|error| Failure::internal(error.to_string()))?;
+    Ok(cacheable("application/json", FIVE_MINUTES, body))
 }

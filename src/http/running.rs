@@ -1,13 +1,10 @@
-//! A gateway that serves: the partner listener and what runs beside it, started together and stopped in order.
+//! A gateway that serves: its listeners and what runs beside them, started together and stopped in order.
 
 use std::{io, net::SocketAddr, sync::Arc};
 
-use tokio::{
-    net::TcpListener,
-    sync::watch,
-    task::{JoinHandle, JoinSet},
-};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
+use super::listener::Door;
 use crate::{app::App, telemetry::Health};
 
 /// A gateway that serves.
@@ -16,7 +13,8 @@ pub struct Running {
     app: Arc<App>,
     address: SocketAddr,
     listening: watch::Sender<bool>,
-    listener: JoinHandle<()>,
+    listeners: JoinSet<()>,
+    portal: Option<SocketAddr>,
     background: Option<(watch::Sender<bool>, JoinSet<()>)>,
 }
 
@@ -48,9 +46,26 @@ impl Running {
     pub fn listen(app: Arc<App>, socket: TcpListener) -> io::Result<Self> {
         let address = socket.local_addr()?;
         let (listening, stopping) = watch::channel(false);
-        let listener = tokio::spawn(super::serve_partner(app.clone(), socket, told(stopping)));
+        let mut listeners = JoinSet::new();
+        listeners.spawn(super::serve_partner(app.clone(), socket, told(stopping)));
         tracing::info!(listener = "partner", address = %address, "listening");
-        Ok(Self { app, address, listening, listener, background: None })
+        Ok(Self { app, address, listening, listeners, portal: None, background: None })
+    }
+
+    /// Serves the public on another socket, where the configuration has a portal.
+    pub fn open_portal(&mut self, socket: TcpListener) -> io::Result<()> {
+        let portal = self.app.portal.as_ref().ok_or_else(|| io::Error::other("the portal is not enabled"))?;
+        let (door, address) = (Door::Public(portal.server.clone()), socket.local_addr()?);
+        let told = told(self.listening.subscribe());
+        self.listeners.spawn(super::serve_portal(self.app.clone(), door, socket, told));
+        self.portal = Some(address);
+        tracing::info!(listener = "portal", address = %address, "listening");
+        Ok(())
+    }
+
+    /// Where the public connects.
+    pub const fn portal(&self) -> Option<SocketAddr> {
+        self.portal
     }
 
     /// Where banks connect.
@@ -64,10 +79,10 @@ impl Running {
     }
 
     /// Stops in order: no new connections, requests under way finish, what was recorded is sealed once more.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         self.listening.send_replace(true);
         // A listener that panicked has nothing left to drain.
-        let _ = self.listener.await;
+        while self.listeners.join_next().await.is_some() {}
         self.app.recorder.shutdown().await;
         if let Some((stop, mut background)) = self.background {
             stop.send_replace(true);

@@ -57,16 +57,31 @@ pub fn server_config(
     certified: Arc<CertifiedKey>,
     clock: SharedClock,
 ) -> Result<ServerConfig, rustls::Error> {
-    let mut config = ServerConfig::builder_with_details(provider(), Arc::new(ClockTime(clock)))
+    let config = ServerConfig::builder_with_details(provider(), Arc::new(ClockTime(clock)))
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_client_cert_verifier(Arc::new(HandshakeVerifier(trust)))
         .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
+    Ok(pinned(config))
+}
+
+/// A public listener's side: the server proves itself, the client nothing. No certificate is asked for, so that a browser
+/// asks nobody to choose one.
+pub fn public_server_config(certified: Arc<CertifiedKey>, clock: SharedClock) -> Result<ServerConfig, rustls::Error> {
+    let config = ServerConfig::builder_with_details(provider(), Arc::new(ClockTime(clock)))
+        .with_protocol_versions(&[&rustls::version::TLS13])?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
+    Ok(pinned(config))
+}
+
+/// What every listener keeps to.
+fn pinned(mut config: ServerConfig) -> ServerConfig {
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     config.max_early_data_size = 0;
     config.ignore_client_order = true;
     config.alpn_protocols = ALPN.iter().map(|name| name.to_vec()).collect();
-    Ok(config)
+    config
 }
 
 /// A bank's side: the gateway's roots, and the bank's certificate chain with its key.
@@ -93,14 +108,20 @@ mod tests {
     use super::*;
     use crate::domain::{ManualClock, Timestamp};
 
-    fn config() -> ServerConfig {
+    fn certified() -> Arc<CertifiedKey> {
         let key = rcgen::KeyPair::generate().unwrap();
         let certificate = rcgen::CertificateParams::new(vec!["localhost".into()]).unwrap().self_signed(&key).unwrap();
         let private = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-        let certified = CertifiedKey::from_der(vec![certificate.der().clone()], private, &provider()).unwrap();
+        Arc::new(CertifiedKey::from_der(vec![certificate.der().clone()], private, &provider()).unwrap())
+    }
+
+    fn config() -> ServerConfig {
         let trust = PartnerTrust::new(1, Vec::new(), HashSet::new()).unwrap();
-        server_config(Arc::new(trust), Arc::new(certified), ManualClock::new(Timestamp::from_seconds(1_700_000_000)))
-            .unwrap()
+        server_config(Arc::new(trust), certified(), clock()).unwrap()
+    }
+
+    fn clock() -> Arc<ManualClock> {
+        ManualClock::new(Timestamp::from_seconds(1_700_000_000))
     }
 
     #[test]
@@ -124,15 +145,16 @@ mod tests {
 
     #[test]
     fn nothing_is_resumed() {
-        let config = config();
-        assert_eq!(config.send_tls13_tickets, 0);
-        assert!(!config.session_storage.can_cache());
-        assert!(!config.session_storage.put(vec![1], vec![2]));
-        assert!(!config.ticketer.enabled());
-        assert_eq!(config.max_early_data_size, 0);
-        assert!(!config.enable_secret_extraction);
-        assert!(!config.send_half_rtt_data);
-        assert!(!config.key_log.will_log("CLIENT_RANDOM"));
+        for config in [config(), public_server_config(certified(), clock()).unwrap()] {
+            assert_eq!(config.send_tls13_tickets, 0);
+            assert!(!config.session_storage.can_cache());
+            assert!(!config.session_storage.put(vec![1], vec![2]));
+            assert!(!config.ticketer.enabled());
+            assert_eq!(config.max_early_data_size, 0);
+            assert!(!config.enable_secret_extraction);
+            assert!(!config.send_half_rtt_data);
+            assert!(!config.key_log.will_log("CLIENT_RANDOM"));
+        }
     }
 
     #[test]

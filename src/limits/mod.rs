@@ -2,8 +2,9 @@
 //!
 //! Counters are of this process alone and a restart forgives: they protect the gateway, not the data. What must be exact
 //! on any number of gateways (a consent's fetches and its budget of a day) is counted in the append instead. Quotas
-//! follow GCRA: a full quota at once, then its share of the window at a time.
+//! follow GCRA: a full quota at once, then its share of the window at a time. Callers nobody knows are counted by address.
 
+mod addresses;
 mod fields;
 
 use std::{
@@ -21,6 +22,7 @@ use governor::{
     state::keyed::DashMapStateStore,
 };
 
+pub use addresses::AddressLimit;
 pub use fields::render;
 
 use crate::domain::{Failure, FailureKind, QuotaUse, clock::SharedClock};
@@ -55,6 +57,12 @@ struct LimitClock {
 #[derive(Debug, Clone)]
 struct SharedLimitClock(std::sync::Arc<LimitClock>);
 
+impl SharedLimitClock {
+    fn new(clock: SharedClock) -> Self {
+        Self(std::sync::Arc::new(LimitClock { clock, latest: AtomicI64::new(0) }))
+    }
+}
+
 impl GovernorClock for SharedLimitClock {
     type Instant = Duration;
 
@@ -85,7 +93,7 @@ pub type Overrides = std::collections::BTreeMap<String, u32>;
 impl Limits {
     /// Limits with these policies for requests, and one for failures of authentication.
     pub fn new(clock: SharedClock, policies: Vec<Policy>, auth_failures: Policy) -> Self {
-        let clock = SharedLimitClock(std::sync::Arc::new(LimitClock { clock, latest: AtomicI64::new(0) }));
+        let clock = SharedLimitClock::new(clock);
         Self { clock, policies, auth_failures, limiters: RwLock::default(), paused: RwLock::default() }
     }
 
@@ -135,16 +143,7 @@ impl Limits {
                 }
             }
         }
-        let outcome = if violated.is_empty() {
-            Ok(())
-        } else {
-            metrics::counter!("medcredit_limited_total").increment(1);
-            Err(Failure::new(
-                FailureKind::Limited { retry_after: wait, policies: violated },
-                "rate_limited",
-                "Too many requests. Retry-After says when to go on.",
-            ))
-        };
+        let outcome = if violated.is_empty() { Ok(()) } else { Err(too_many(wait, violated)) };
         (uses, outcome)
     }
 
@@ -181,6 +180,16 @@ impl Limits {
         let now = self.clock.now();
         self.paused.write().unwrap_or_else(std::sync::PoisonError::into_inner).retain(|_, end| *end > now);
     }
+}
+
+/// A request beyond a quota.
+fn too_many(wait: Duration, policies: Vec<String>) -> Failure {
+    metrics::counter!("medcredit_limited_total").increment(1);
+    Failure::new(
+        FailureKind::Limited { retry_after: wait, policies },
+        "rate_limited",
+        "Too many requests. Retry-After says when to go on.",
+    )
 }
 
 #[cfg(test)]

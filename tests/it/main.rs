@@ -25,6 +25,7 @@ mod listener;
 mod logs;
 mod oauth;
 mod openapi;
+mod portal;
 mod problems;
 mod readme;
 mod scoring;

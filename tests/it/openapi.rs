@@ -10,6 +10,7 @@ const WITHOUT_TOKEN: &[&str] = &[
     "get /.well-known/oauth-authorization-server",
     "get /.well-known/oauth-protected-resource",
     "get /v1/ledger/checkpoint",
+    "get /v1/ledger/keys",
     "get /v1/ledger/tile/{name}",
     "get /v1/schemes",
     "get /v1/whoami",

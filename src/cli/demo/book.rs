@@ -27,6 +27,7 @@ pub(super) fn write(
         .collect();
     let book = json!({
         "partner_url": app.config.gateway.public_origin,
+        "portal_url": app.config.portal.public_origin,
         "ca": place.file("certs/ca.pem"),
         "banks": banks,
         "consents": {

@@ -32,7 +32,7 @@ pub(super) struct Demo {
     /// End after the walk-through
     #[arg(long)]
     once: bool,
-    /// The partner listener's port; telemetry has the next one
+    /// The partner listener's port; telemetry and the portal have the next two
     #[arg(long, value_name = "PORT", default_value_t = 8443)]
     port_base: u16,
     /// Size of the city, as a share of one like Wenzhou
@@ -53,6 +53,7 @@ pub(super) async fn run(args: Demo, ctx: &Context) -> anyhow::Result<()> {
     serve::start_log(&config, ctx);
     let socket = bind(config.partner.listen, "--port-base").await?;
     let telemetry = bind(config.telemetry.listen, "--port-base").await?;
+    let portal = bind(config.portal.listen, "--port-base").await?;
     let db = Db::open_sqlite(&config.store.directory).await?;
     migrations::migrate(&db, &*ctx.clock).await?;
     let crypter = Arc::new(authority::crypter(&config.secrets)?);
@@ -69,9 +70,10 @@ pub(super) async fn run(args: Demo, ctx: &Context) -> anyhow::Result<()> {
     let app = App::open(config, db.clone(), ctx.clock.clone(), ctx.entropy.clone()).await.context("the gateway")?;
     let consents = consents::ensure_consents(&app, ctx, &banks, &city).await?;
     writeln!(out, "  consents     one each that is active, pending, expired and revoked, of {}", banks[0].name)?;
-    let running = serve::Serving::start(app.clone(), socket, telemetry)?;
+    let running = serve::Serving::start(app.clone(), socket, telemetry, Some(portal))?;
     book::write(&place, &app, &banks, &consents, &city)?;
-    writeln!(out, "  listening    {}\n", app.config.gateway.public_origin)?;
+    writeln!(out, "  listening    {} for banks", app.config.gateway.public_origin)?;
+    writeln!(out, "  portal       {} for everybody: checkpoint, tiles and keys\n", app.config.portal.public_origin)?;
 
     day::walk(ctx, &app, &banks, &city).await?;
     if args.once {

@@ -56,7 +56,8 @@ impl Place {
 }
 
 fn settings(port: u16) -> anyhow::Result<String> {
-    let telemetry = port.checked_add(1).context("--port-base is too high: telemetry has the next port")?;
+    let portal = port.checked_add(2).context("--port-base is too high: telemetry and the portal have the next two")?;
+    let telemetry = port + 1;
     Ok(format!(
         r#"# A demonstration: all data is synthetic. `medcredit config print --config <this file>` shows everything in effect.
 [gateway]
@@ -72,6 +73,11 @@ key_encryption_key_file = "secrets/key-encryption-keys"
 listen = "127.0.0.1:{port}"
 certificate_file = "certs/server.pem"
 key_file = "certs/server.key"
+
+[portal]
+enabled = true
+listen = "127.0.0.1:{portal}"
+public_origin = "https://localhost:{portal}"
 
 [telemetry]
 listen = "127.0.0.1:{telemetry}"

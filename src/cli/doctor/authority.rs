@@ -1,6 +1,9 @@
 //! Keys and certificates: the gateway can sign, can be recognised, and can recognise banks.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use super::{Examination, Report};
 use crate::{
@@ -19,7 +22,12 @@ pub(super) async fn check(exam: &Examination, report: &mut Report) {
     let (clock, settings) = (Arc::clone(&exam.clock), &exam.config.authority);
     let custody = Custody::new(db.clone(), Arc::new(crypter), clock, Arc::new(SystemEntropy), settings);
     keys(&custody, report).await;
-    server_certificate(exam, &custody, report);
+    let (partner, portal) = (&exam.config.partner, &exam.config.portal);
+    let files = (&partner.certificate_file, &partner.key_file);
+    server_certificate("server certificate", files, exam, &custody, report);
+    if portal.enabled && portal.server_files(partner) != files {
+        server_certificate("portal certificate", portal.server_files(partner), exam, &custody, report);
+    }
     authorities(&custody, report, exam.now()).await;
 }
 
@@ -38,10 +46,14 @@ async fn keys(custody: &Custody, report: &mut Report) {
     }
 }
 
-fn server_certificate(exam: &Examination, custody: &Custody, report: &mut Report) {
-    let check = "server certificate";
-    let partner = &exam.config.partner;
-    let files = server::ServerFiles { certificate: partner.certificate_file.clone(), key: partner.key_file.clone() };
+fn server_certificate(
+    check: &'static str,
+    (certificate, key): (&PathBuf, &PathBuf),
+    exam: &Examination,
+    custody: &Custody,
+    report: &mut Report,
+) {
+    let files = server::ServerFiles { certificate: certificate.clone(), key: key.clone() };
     let certified = match server::load(&files, &custody.crypter, exam.now()) {
         Ok(certified) => certified,
         Err(error) => return report.bad(check, told(error)),

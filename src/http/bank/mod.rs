@@ -48,6 +48,7 @@ pub fn router() -> Router<Arc<App>> {
         .route("/v1/consents/{id}/report", disclosing(report::report))
         .route("/v1/disclosures/{id}/proof", get(proofs::proof))
         .route("/v1/ledger/checkpoint", get(proofs::checkpoint))
+        .route("/v1/ledger/keys", get(tiles::keys))
         .route("/v1/ledger/tile/{*name}", get(tiles::tile))
         .route("/v1/ledger/tile/entries/{*name}", get(tiles::entries))
 }

@@ -1,4 +1,5 @@
-//! `GET /v1/ledger/tile/...`: the log's tiles, for whoever computes proofs alone; entry bundles for auditors.
+//! `GET /v1/ledger/tile/...`: the log's tiles, for whoever computes proofs alone; entry bundles for auditors; and
+//! `GET /v1/ledger/keys`, with which they are verified.
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use crate::{
     app::App,
     http::{
         extract::{Authorized, Connected, scope},
+        key_log::KeyLog,
         problem::{Problem, ProblemDocument},
         published,
     },
@@ -68,4 +70,21 @@ pub async fn entries(
     name: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
     Ok(published::entries(&app, &name.map(|path| path.0).unwrap_or_default()).await?)
+}
+
+/// Every key that ever signed, with its times.
+///
+/// Keep it beside what you keep: answers and checkpoints are verified with the key that signed them, also when it is long
+/// retired. The portal listener serves the same to anybody.
+#[utoipa::path(
+    get, path = "/v1/ledger/keys", tag = "proofs",
+    responses(
+        (status = 200, description = "The oldest first", body = KeyLog),
+        (status = 401, description = "The certificate belongs to no active client", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 429, description = "Too often", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 503, description = "Not safely possible now", body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
+pub async fn keys(State(app): State<Arc<App>>, _connected: Connected) -> Result<Response, Problem> {
+    Ok(published::keys(&app)?)
 }

@@ -16,10 +16,11 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use super::{
-    ConnectionIdentity, PartnerListener,
+    ConnectionIdentity, Door, Listener, PublicPeer,
     activity::Activity,
     caps::{Caps, Place, network_of},
     connection,
+    facts::Who,
     request::Shared,
 };
 use crate::identity::{IdentityError, failure_reason};
@@ -31,7 +32,7 @@ struct Bounds {
     connections: Arc<Caps<()>>,
     handshakes: Arc<Caps<()>>,
     addresses: Arc<Caps<IpAddr>>,
-    certificates: Arc<Caps<String>>,
+    clients: Arc<Caps<String>>,
 }
 
 /// The places of a connection whose handshake is not finished.
@@ -50,17 +51,17 @@ impl Bounds {
 }
 
 pub(super) async fn run(
-    listener: Arc<PartnerListener>,
+    listener: Arc<Listener>,
     socket: TcpListener,
     service: Router,
     shutdown: impl Future<Output = ()> + Send,
 ) {
-    let settings = &listener.settings;
+    let (settings, name) = (&listener.settings, listener.door.name());
     let bounds = Arc::new(Bounds {
         connections: Caps::new(settings.max_connections),
         handshakes: Caps::new(settings.max_handshakes),
         addresses: Caps::new(settings.max_handshakes_per_address),
-        certificates: Caps::new(settings.max_connections_per_certificate),
+        clients: Caps::new(settings.max_connections_per_client),
     });
     let (stop, stopping) = watch::channel(false);
     let mut tasks = JoinSet::new();
@@ -79,10 +80,10 @@ pub(super) async fn run(
                             caller.serve(stream, places, service, stopping).await;
                         });
                     }
-                    Err(reason) => refused(reason, peer),
+                    Err(reason) => refused(name, reason, peer),
                 },
                 Err(error) => {
-                    tracing::warn!(listener = "partner", error = %error, "a connection could not be accepted");
+                    tracing::warn!(listener = name, error = %error, "a connection could not be accepted");
                     tokio::time::sleep(REST).await;
                 }
             },
@@ -93,14 +94,14 @@ pub(super) async fn run(
     let _ = stop.send(true);
     let drained = async { while tasks.join_next().await.is_some() {} };
     if tokio::time::timeout(settings.drain_timeout, drained).await.is_err() {
-        tracing::warn!(listener = "partner", count = tasks.len(), "connections were cut at the end of the drain time");
+        tracing::warn!(listener = name, count = tasks.len(), "connections were cut at the end of the drain time");
         tasks.shutdown().await;
     }
 }
 
 /// Whoever connected.
 struct Caller {
-    listener: Arc<PartnerListener>,
+    listener: Arc<Listener>,
     bounds: Arc<Bounds>,
     peer: SocketAddr,
 }
@@ -113,44 +114,49 @@ impl Caller {
             _ = stopping.wait_for(|stopping| *stopping) => return,
         };
         drop(handshake);
-        let (stream, identity) = match accepted {
+        let name = self.listener.door.name();
+        let (stream, who) = match accepted {
             Ok(accepted) => accepted,
             Err(reason) => {
-                metrics::counter!("medcredit_partner_handshakes_total", "outcome" => reason).increment(1);
-                tracing::info!(listener = "partner", address = %self.peer, reason, "a handshake failed");
+                metrics::counter!("medcredit_handshakes_total", "listener" => name, "outcome" => reason).increment(1);
+                tracing::info!(listener = name, address = %self.peer, reason, "a handshake failed");
                 return;
             }
         };
-        metrics::counter!("medcredit_partner_handshakes_total", "outcome" => "accepted").increment(1);
-        let thumbprint = identity.identity().thumbprint().to_owned();
-        let Some(_certificate) = self.bounds.certificates.take(thumbprint) else {
-            return refused("too_many_connections_of_certificate", self.peer);
+        metrics::counter!("medcredit_handshakes_total", "listener" => name, "outcome" => "accepted").increment(1);
+        let Some(_client) = self.bounds.clients.take(who.counted_under()) else {
+            let reason = match who {
+                Who::Client(_) => "too_many_connections_of_certificate",
+                Who::Public(_) => "too_many_connections_of_address",
+            };
+            return refused(name, reason, self.peer);
         };
-        let open = metrics::gauge!("medcredit_partner_connections");
+        let open = metrics::gauge!("medcredit_connections", "listener" => name);
         open.increment(1.0);
         let _closing = Closing(open);
-        let shared = Arc::new(Shared {
-            listener: self.listener,
-            identity: Arc::new(identity),
-            activity: Activity::new(),
-            end: Notify::new(),
-        });
+        let shared = Arc::new(Shared { listener: self.listener, who, activity: Activity::new(), end: Notify::new() });
         connection::serve(shared, stream, service, stopping).await;
     }
 
-    async fn handshake(&self, stream: TcpStream) -> Result<(TlsStream<TcpStream>, ConnectionIdentity), &'static str> {
+    async fn handshake(&self, stream: TcpStream) -> Result<(TlsStream<TcpStream>, Who), &'static str> {
         // Answers are small and whole: waiting for more to send would only delay them.
         stream.set_nodelay(true).map_err(|_| "closed")?;
-        let acceptor = TlsAcceptor::from(Arc::clone(&self.listener.live.material().server));
+        let acceptor = TlsAcceptor::from(self.listener.door.server());
         let within = self.listener.settings.handshake_timeout;
         let stream = match tokio::time::timeout(within, acceptor.accept(stream)).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => return Err(io_reason(&error)),
             Err(_) => return Err("timeout"),
         };
-        let (trust, now) = (Arc::clone(&self.listener.live.material().trust), self.listener.clock.now());
-        let identity = ConnectionIdentity::of(stream.get_ref().1, self.peer, &trust, now);
-        identity.map(|identity| (stream, identity)).map_err(IdentityError::reason)
+        let who = match &self.listener.door {
+            Door::Partners(live) => {
+                let (trust, now) = (Arc::clone(&live.material().trust), self.listener.clock.now());
+                let identity = ConnectionIdentity::of(stream.get_ref().1, self.peer, &trust, now);
+                Who::Client(Arc::new(identity.map_err(IdentityError::reason)?))
+            }
+            Door::Public(_) => Who::Public(PublicPeer(self.peer)),
+        };
+        Ok((stream, who))
     }
 }
 
@@ -163,9 +169,9 @@ impl Drop for Closing {
     }
 }
 
-fn refused(reason: &'static str, peer: SocketAddr) {
-    metrics::counter!("medcredit_partner_refused_total", "reason" => reason).increment(1);
-    tracing::info!(listener = "partner", address = %peer, reason, "a connection was refused");
+fn refused(listener: &'static str, reason: &'static str, peer: SocketAddr) {
+    metrics::counter!("medcredit_refused_total", "listener" => listener, "reason" => reason).increment(1);
+    tracing::info!(listener, address = %peer, reason, "a connection was refused");
 }
 
 fn io_reason(error: &io::Error) -> &'static str {

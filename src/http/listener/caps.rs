@@ -52,7 +52,7 @@ impl<K: Eq + Hash + Clone> Drop for Place<K> {
 }
 
 /// What an address is counted under. One customer of an IPv6 network has a /64 at least.
-pub(super) fn network_of(address: IpAddr) -> IpAddr {
+pub(in crate::http) fn network_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(v4) => IpAddr::V4(v4),
         IpAddr::V6(v6) => {

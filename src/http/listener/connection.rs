@@ -48,7 +48,7 @@ pub(super) async fn serve(
         request::answer(Arc::clone(&answering), service.clone(), request)
     });
     let framing = (!h2).then(|| Framing::new(usize::try_from(settings.max_header_bytes).unwrap_or(usize::MAX)));
-    let stream = TokioIo::new(Watched::new(stream, framing, Arc::clone(&shared.activity)));
+    let stream = TokioIo::new(Watched::new(stream, framing, Arc::clone(&shared.activity), shared.listener.door.name()));
     if h2 {
         drive(http2_builder(settings).serve_connection(stream, service), &shared, stopping).await;
     } else {
@@ -126,6 +126,7 @@ fn look(shared: &Shared, since: Instant, ending_since: Option<Instant>) -> Look 
 
 async fn drive<C: GracefulConnection>(connection: C, shared: &Shared, mut stopping: watch::Receiver<bool>) {
     let mut connection = pin!(connection);
+    let name = shared.listener.door.name();
     let since = Instant::now();
     let mut ending_since: Option<Instant> = None;
     let mut ticks = tokio::time::interval(TICK);
@@ -140,11 +141,13 @@ async fn drive<C: GracefulConnection>(connection: C, shared: &Shared, mut stoppi
         };
         match look {
             Look::Cut(reason) => {
-                metrics::counter!("medcredit_partner_connections_ended_total", "reason" => reason).increment(1);
+                metrics::counter!("medcredit_connections_ended_total", "listener" => name, "reason" => reason)
+                    .increment(1);
                 return;
             }
             Look::End(reason) if ending_since.is_none() => {
-                metrics::counter!("medcredit_partner_connections_ended_total", "reason" => reason).increment(1);
+                metrics::counter!("medcredit_connections_ended_total", "listener" => name, "reason" => reason)
+                    .increment(1);
                 ending_since = Some(Instant::now());
                 connection.as_mut().graceful_shutdown();
             }

@@ -1,9 +1,11 @@
 //! What is known of a connection once its handshake is done.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
+use http::Extensions;
 use rustls::ServerConnection;
 
+use super::caps::network_of;
 use crate::{
     domain::Timestamp,
     identity::{ClientIdentity, IdentityError, PartnerTrust},
@@ -64,5 +66,43 @@ impl ConnectionIdentity {
     /// What was agreed on in the handshake.
     pub const fn negotiated(&self) -> &Negotiated {
         &self.negotiated
+    }
+}
+
+/// Whoever calls a public listener, in the extensions of each of its requests.
+#[derive(Debug, Clone, Copy)]
+pub struct PublicPeer(pub SocketAddr);
+
+/// Who is at the other end of a connection.
+#[derive(Debug)]
+pub(super) enum Who {
+    /// A client its certificate proves.
+    Client(Arc<ConnectionIdentity>),
+    /// Somebody at an address.
+    Public(PublicPeer),
+}
+
+impl Who {
+    pub(super) fn peer(&self) -> SocketAddr {
+        match self {
+            Self::Client(identity) => identity.peer(),
+            Self::Public(peer) => peer.0,
+        }
+    }
+
+    /// What its connections are counted under.
+    pub(super) fn counted_under(&self) -> String {
+        match self {
+            Self::Client(identity) => identity.identity().thumbprint().to_owned(),
+            Self::Public(peer) => network_of(peer.0.ip()).to_string(),
+        }
+    }
+
+    /// Tells handlers.
+    pub(super) fn tell(&self, extensions: &mut Extensions) {
+        match self {
+            Self::Client(identity) => drop(extensions.insert(Arc::clone(identity))),
+            Self::Public(peer) => drop(extensions.insert(*peer)),
+        }
     }
 }

@@ -1,8 +1,9 @@
-//! The partner listener: its own accept loop, because the usual one sets no timer and guesses the protocol.
+//! Listeners: their own accept loop, because the usual one sets no timer and guesses the protocol.
 //!
-//! A connection's way: accepted within caps; a TLS 1.3 handshake within its time, under the material of that moment; a
-//! [`ConnectionIdentity`] made of the finished handshake; HTTP/2 or HTTP/1.1 as ALPN said. Before every request the
-//! identity is proved again under the trust of *that* moment (T4), and headers that claim an identity are taken out (T6).
+//! A connection's way: accepted within caps; a TLS 1.3 handshake within its time, under the material of that moment; HTTP/2
+//! or HTTP/1.1 as ALPN said. At the partners' [`Door`] the finished handshake makes a [`ConnectionIdentity`], which is
+//! proved again before every request under the trust of *that* moment (T4); at the public one whoever calls is an address.
+//! Headers that claim an identity are taken out at both (T6).
 //!
 //! Invariants: nothing is unbounded, neither time nor number nor size; a connection never outlives its age, its
 //! certificate or its authority's list; whoever is refused is told nothing about others, and the log names a reason and
@@ -23,36 +24,71 @@ use std::{fmt, sync::Arc};
 
 use axum::{Router, response::Response};
 use http::HeaderMap;
+use rustls::ServerConfig;
 use tokio::net::TcpListener;
 
-use crate::{authority::Live, domain::clock::SharedClock};
+use crate::{
+    authority::{Live, PublicServer},
+    domain::clock::SharedClock,
+};
 
-pub use facts::{ConnectionIdentity, Negotiated};
+pub(super) use caps::network_of;
+pub use facts::{ConnectionIdentity, Negotiated, PublicPeer};
 pub use request::Refusal;
 pub use settings::Settings;
 
 /// How a refusal looks on the wire: the request's headers and the reason in, a whole response out.
 pub type Render = Arc<dyn Fn(&HeaderMap, Refusal) -> Response + Send + Sync>;
 
-/// A listener that banks call.
-pub struct PartnerListener {
+/// Who comes in, and what it is shown.
+#[derive(Debug, Clone)]
+pub enum Door {
+    /// Clients with a certificate that is trusted: server certificate and trust.
+    Partners(Arc<Live>),
+    /// Anybody.
+    Public(Arc<PublicServer>),
+}
+
+impl Door {
+    /// The listener's name in log and metrics.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Partners(_) => "partner",
+            Self::Public(_) => "portal",
+        }
+    }
+
+    /// The server's side of a handshake, as of now.
+    fn server(&self) -> Arc<ServerConfig> {
+        match self {
+            Self::Partners(live) => Arc::clone(&live.material().server),
+            Self::Public(server) => server.server(),
+        }
+    }
+}
+
+/// A listener.
+pub struct Listener {
     /// What a client may cost.
     pub settings: Settings,
-    /// Server certificate and trust.
-    pub live: Arc<Live>,
+    /// Who comes in.
+    pub door: Door,
     /// The time, for certificates and lists; timeouts are the runtime's.
     pub clock: SharedClock,
     /// How refusals look.
     pub render: Render,
 }
 
-impl fmt::Debug for PartnerListener {
+impl fmt::Debug for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PartnerListener").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("Listener")
+            .field("name", &self.door.name())
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }
 
-impl PartnerListener {
+impl Listener {
     /// Serves until `shutdown`, then lets requests finish within the drain time.
     pub async fn serve(self, listener: TcpListener, service: Router, shutdown: impl Future<Output = ()> + Send) {
         accept::run(Arc::new(self), listener, service, shutdown).await;

@@ -9,9 +9,10 @@ use tokio::sync::Notify;
 use tower::ServiceExt as _;
 
 use super::{
-    ConnectionIdentity, PartnerListener,
+    Door, Listener,
     activity::Activity,
     body::{Bounded, Cut, Sending, Verdict},
+    facts::Who,
 };
 use crate::identity::IdentityError;
 
@@ -77,19 +78,20 @@ impl Refusal {
 /// What the requests of one connection share.
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) listener: Arc<PartnerListener>,
-    pub(super) identity: Arc<ConnectionIdentity>,
+    pub(super) listener: Arc<Listener>,
+    pub(super) who: Who,
     pub(super) activity: Arc<Activity>,
     /// Told when the connection is to end.
     pub(super) end: Notify,
 }
 
 impl Shared {
-    /// Proves the connection's identity under the trust of this moment (T4).
+    /// Proves the connection's identity under the trust of this moment, where it has one (T4).
     pub(super) fn check(&self) -> Result<(), Refusal> {
+        let (Door::Partners(live), Who::Client(identity)) = (&self.listener.door, &self.who) else { return Ok(()) };
         let now = self.listener.clock.now();
-        let material = self.listener.live.fresh(now).ok_or(Refusal::OutOfDate)?;
-        self.identity.identity().recheck(&material.trust, now).map_err(Refusal::Identity)
+        let material = live.fresh(now).ok_or(Refusal::OutOfDate)?;
+        identity.identity().recheck(&material.trust, now).map_err(Refusal::Identity)
     }
 }
 
@@ -107,10 +109,11 @@ pub(super) async fn answer(
     };
     let (mut parts, body) = answer.into_parts();
     if let Some(refusal) = refused {
-        metrics::counter!("medcredit_partner_refused_total", "reason" => refusal.code()).increment(1);
-        let address = shared.identity.peer();
+        let listener = shared.listener.door.name();
+        metrics::counter!("medcredit_refused_total", "listener" => listener, "reason" => refusal.code()).increment(1);
+        let address = shared.who.peer();
         let (code, reason) = (refusal.code(), refusal.reason());
-        tracing::info!(listener = "partner", %address, code, reason, "a request was refused");
+        tracing::info!(listener, %address, code, reason, "a request was refused");
         // What is left of the request is not worth reading, or its sender not worth keeping.
         if refusal != Refusal::OutOfDate {
             if version <= Version::HTTP_11 {
@@ -133,7 +136,7 @@ async fn answer_or_refuse(shared: &Shared, service: Router, request: Request<Inc
         return Err(Refusal::BodyTooLarge);
     }
     remove_claims(&mut parts.headers);
-    parts.extensions.insert(Arc::clone(&shared.identity));
+    shared.who.tell(&mut parts.extensions);
     let verdict = Arc::new(Verdict::default());
     let body = Body::new(Bounded::new(body, most, settings.body_timeout, Arc::clone(&verdict)));
     let answer = tokio::time::timeout(settings.request_timeout, service.oneshot(Request::from_parts(parts, body)));

@@ -27,8 +27,8 @@ pub struct Settings {
     pub max_handshakes: usize,
     /// Unfinished handshakes at once of one address (of one /64 network of IPv6).
     pub max_handshakes_per_address: usize,
-    /// Connections at once of one certificate.
-    pub max_connections_per_certificate: usize,
+    /// Connections at once of one client: of one certificate, or of one address where none is asked for.
+    pub max_connections_per_client: usize,
     /// Requests at once on one HTTP/2 connection.
     pub max_concurrent_streams: u32,
     /// Bytes of a request's header.
@@ -51,10 +51,26 @@ impl From<&config::Partner> for Settings {
             max_connections: count(partner.max_connections),
             max_handshakes: count(partner.max_handshakes),
             max_handshakes_per_address: count(partner.max_handshakes_per_address),
-            max_connections_per_certificate: count(partner.max_connections_per_certificate),
+            max_connections_per_client: count(partner.max_connections_per_certificate),
             max_concurrent_streams: partner.max_concurrent_streams,
             max_header_bytes: partner.max_header_bytes,
             max_body_bytes: count(partner.max_body_bytes),
+        }
+    }
+}
+
+impl Settings {
+    /// Those of the portal: its own counts, the partner listener's times. What the public asks for has no body.
+    pub fn of_portal(config: &config::Config) -> Self {
+        let portal = &config.portal;
+        let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+        Self {
+            max_connections: count(portal.max_connections),
+            max_handshakes: count(portal.max_connections),
+            max_handshakes_per_address: count(portal.max_connections_per_address),
+            max_connections_per_client: count(portal.max_connections_per_address),
+            max_body_bytes: 0,
+            ..Self::from(&config.partner)
         }
     }
 }

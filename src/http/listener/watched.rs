@@ -18,11 +18,17 @@ pub(super) struct Watched<T> {
     /// Of HTTP/1; HTTP/2 has lengths of its own.
     framing: Option<Framing>,
     activity: Arc<Activity>,
+    listener: &'static str,
 }
 
 impl<T> Watched<T> {
-    pub(super) const fn new(inner: T, framing: Option<Framing>, activity: Arc<Activity>) -> Self {
-        Self { inner, framing, activity }
+    pub(super) const fn new(
+        inner: T,
+        framing: Option<Framing>,
+        activity: Arc<Activity>,
+        listener: &'static str,
+    ) -> Self {
+        Self { inner, framing, activity, listener }
     }
 
     /// Notes whether the client makes room for more.
@@ -49,7 +55,8 @@ impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
         }
         let strict = framing.follow(buffer.filled().get(before..).unwrap_or_default());
         if framing.is_refused() {
-            metrics::counter!("medcredit_partner_refused_total", "reason" => "framing").increment(1);
+            metrics::counter!("medcredit_refused_total", "listener" => this.listener, "reason" => "framing")
+                .increment(1);
             if let Some(byte) = buffer.filled_mut().get_mut(before + strict) {
                 *byte = 0;
             }

@@ -60,18 +60,22 @@ pub async fn authorization_server(State(app): State<Arc<App>>) -> Result<Respons
     responses((status = 200, description = "Who issues tokens for this resource", body = Object)))]
 pub async fn protected_resource(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     let origin = &app.config.gateway.public_origin;
-    Ok(cacheable(
-        &json!({
-            "resource": origin,
-            "authorization_servers": [app.config.gateway.issuer()],
-            "jwks_uri": format!("{origin}/.well-known/jwks.json"),
-            "scopes_supported": scopes(),
-            "bearer_methods_supported": ["header"],
-            "tls_client_certificate_bound_access_tokens": true,
-            "authorization_details_types_supported": ["medcredit_consent"],
-        }),
-        3600,
-    ))
+    let mut document = json!({
+        "resource": origin,
+        "authorization_servers": [app.config.gateway.issuer()],
+        "jwks_uri": format!("{origin}/.well-known/jwks.json"),
+        "scopes_supported": scopes(),
+        "bearer_methods_supported": ["header"],
+        "tls_client_certificate_bound_access_tokens": true,
+        "authorization_details_types_supported": ["medcredit_consent"],
+    });
+    if app.config.portal.enabled
+        && let Some(members) = document.as_object_mut()
+    {
+        // RFC 9728 section 2 lets a resource say more: where anybody, the bank's auditor too, verifies the log.
+        members.insert("medcredit_portal".into(), json!(app.config.portal.public_origin));
+    }
+    Ok(cacheable(&document, 3600))
 }
 
 /// The keys that verify our tokens, answers and checkpoints.

@@ -18,7 +18,7 @@ use axum::{
 use medcredit::{
     authority::{Live, LiveMaterial},
     domain::ManualClock,
-    http::listener::{ConnectionIdentity, PartnerListener, Refusal, Settings},
+    http::listener::{ConnectionIdentity, Door as Entrance, Listener, Refusal, Settings},
     identity::{Anchor, PartnerTrust},
 };
 use rustls::{ClientConfig, pki_types::ServerName};
@@ -78,7 +78,7 @@ pub fn settings() -> Settings {
         max_connections: 1000,
         max_handshakes: 1000,
         max_handshakes_per_address: 1000,
-        max_connections_per_certificate: 1000,
+        max_connections_per_client: 1000,
         max_concurrent_streams: 64,
         max_header_bytes: 16_384,
         max_body_bytes: 1000,
@@ -163,7 +163,12 @@ impl Door {
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = socket.local_addr().unwrap();
         let seen = Arc::new(Seen::default());
-        let listener = PartnerListener { settings, live: live.clone(), clock: clock.clone(), render: Arc::new(render) };
+        let listener = Listener {
+            settings,
+            door: Entrance::Partners(live.clone()),
+            clock: clock.clone(),
+            render: Arc::new(render),
+        };
         let (stop, stopped) = oneshot::channel::<()>();
         let service = router(&seen);
         let task = tokio::spawn(listener.serve(socket, service, async {

@@ -112,7 +112,7 @@ fn bad_certificates_are_refused_in_the_handshake() {
             "revocation_stale",
             "revocation_unknown",
         ] {
-            let line = format!("medcredit_partner_handshakes_total{{outcome=\"{reason}\"}}");
+            let line = format!("medcredit_handshakes_total{{listener=\"partner\",outcome=\"{reason}\"}}");
             assert!(counted.contains(&line), "{line} in {counted}");
         }
     });

@@ -249,7 +249,7 @@ fn connections_are_capped_in_all_and_per_certificate() {
     // A bank that opens more connections than it may, and another bank beside it.
     block_on(async {
         let ca = TestCa::root("Bank CA");
-        let bounds = Settings { max_connections_per_certificate: 2, max_connections: 4, ..settings() };
+        let bounds = Settings { max_connections_per_client: 2, max_connections: 4, ..settings() };
         let door = Door::open(bounds, vec![ca.anchor(vec![ca.list(&[])])]).await;
         let (greedy, other) = (ca.bank("bank-a", 7), ca.bank("bank-b", 8));
         let (first, second) = (door.h2(&greedy).await, door.h2(&greedy).await);

@@ -70,7 +70,7 @@ pub struct TestApp {
     settings: String,
     directory: tempfile::TempDir,
     custody: Custody,
-    _running: Running,
+    running: Running,
 }
 
 /// A bank with its certificate.
@@ -83,6 +83,32 @@ pub struct Bank {
     /// Its connection.
     pub http: reqwest::Client,
     origin: String,
+}
+
+/// Somebody without a certificate.
+#[derive(Debug, Clone)]
+pub struct Public {
+    /// The connection.
+    pub http: reqwest::Client,
+    /// Where the portal is.
+    pub origin: String,
+}
+
+impl Public {
+    /// The URL of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.origin)
+    }
+
+    /// A GET.
+    pub async fn get(&self, path: &str) -> Reply {
+        self.send(self.http.get(self.url(path))).await
+    }
+
+    /// Sends a request.
+    pub async fn send(&self, request: reqwest::RequestBuilder) -> Reply {
+        Reply::of(request.send().await.unwrap()).await.unwrap()
+    }
 }
 
 /// An answer.
@@ -158,7 +184,7 @@ impl TestApp {
         let app = App::open_breakable(config, store.db.clone(), parts, faults).await.unwrap();
         let running = Running::listen(app.clone(), socket).unwrap();
         let settings = settings.to_owned();
-        Self { store, app, authority: ca.id, origin, roots, settings, directory, custody, _running: running }
+        Self { store, app, authority: ca.id, origin, roots, settings, directory, custody, running }
     }
 
     /// A file beside the gateway's configuration.
@@ -169,6 +195,29 @@ impl TestApp {
     /// What it was configured with beyond the rest.
     pub fn settings(&self) -> &str {
         &self.settings
+    }
+
+    /// Opens the portal, where the configuration has one.
+    pub async fn open_portal(&mut self) -> Public {
+        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = format!("https://localhost:{}", socket.local_addr().unwrap().port());
+        self.running.open_portal(socket).unwrap();
+        Public { http: self.connect_publicly(), origin }
+    }
+
+    /// TLS without a certificate of one's own.
+    pub fn public_tls(&self, alpn: &[&str]) -> Arc<rustls::ClientConfig> {
+        let clock = self.store.clock.clone();
+        let mut config = medcredit::identity::tls::client_config(self.roots.clone(), None, clock).unwrap();
+        config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+        Arc::new(config)
+    }
+
+    /// A connection without a certificate.
+    pub fn connect_publicly(&self) -> reqwest::Client {
+        let config = Arc::unwrap_or_clone(self.public_tls(&["h2", "http/1.1"]));
+        let builder = reqwest::Client::builder().tls_backend_preconfigured(config).no_proxy();
+        builder.timeout(Duration::from_secs(30)).build().unwrap()
     }
 
     /// What keys and certificates are administered with.

@@ -1,0 +1,88 @@
+//! The key log: every key that ever signed here, with its times, so that what was kept is verified years later.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{
+    app::App,
+    authority::{KeyRecord, Purpose},
+    domain::{Failure, Timestamp},
+    ledger::log_keys,
+    merkle::VerifierKey,
+};
+
+/// Every key that ever signed.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct KeyLog {
+    /// The log's origin, under whose name checkpoints are signed.
+    #[schema(example = "credit.example.gov.cn/ledger/1")]
+    log: String,
+    /// The oldest first.
+    keys: Vec<KeyView>,
+}
+
+/// A key.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+struct KeyView {
+    /// The `keyid` of signatures and the `kid` of tokens.
+    kid: String,
+    /// `token_signing`, `answer_signing` or `ledger_signing`.
+    #[schema(example = "answer_signing")]
+    purpose: String,
+    /// `active` signs; `retired` signs no more, and what it signed is good; `revoked` is trusted no more.
+    #[schema(example = "active")]
+    status: String,
+    /// From when it signed.
+    #[schema(value_type = String, example = "2026-07-01T01:02:03Z")]
+    from: Timestamp,
+    /// Until when it signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    until: Option<Timestamp>,
+    /// Since when it is trusted no more. What is proved by a checkpoint that another key signed, or that was kept before,
+    /// was signed in time; of anything else nobody can tell when it was signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    revoked_at: Option<Timestamp>,
+    /// The public key (RFC 7517).
+    #[schema(value_type = Object)]
+    jwk: Value,
+    /// Of a key that signs checkpoints: its C2SP verifier key under the log's origin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "credit.example.gov.cn/ledger/1+59522a80+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4")]
+    verifier: Option<String>,
+}
+
+impl KeyLog {
+    /// As it was last read.
+    pub(super) fn of(app: &App) -> Result<Self, Failure> {
+        let log = app.config.ledger.origin(&app.config.gateway.public_origin);
+        let records = app.key_log.load();
+        let public = records.iter().filter(|record| Purpose::SIGNING.contains(&record.key.purpose));
+        let keys: Result<Vec<_>, _> = public.map(|record| KeyView::of(record, &log)).collect();
+        Ok(Self { keys: keys?, log })
+    }
+}
+
+impl KeyView {
+    fn of(record: &KeyRecord, log: &str) -> Result<Self, Failure> {
+        let key = &record.key;
+        let verifier = match (key.purpose, log_keys(std::slice::from_ref(&key.public_key)).pop()) {
+            (Purpose::LedgerSigning, Some(raw)) => {
+                let verifier = VerifierKey::new(log, raw).map_err(|error| Failure::internal(error.to_string()))?;
+                Some(verifier.to_string())
+            }
+            _ => None,
+        };
+        Ok(Self {
+            kid: key.public_key.key_id().to_owned(),
+            purpose: key.purpose.to_string(),
+            status: record.state.clone(),
+            from: key.created_at,
+            until: key.retired_at.or(record.revoked_at),
+            revoked_at: record.revoked_at,
+            jwk: serde_json::to_value(key.public_key.jwk()).map_err(|error| Failure::internal(error.to_string()))?,
+            verifier,
+        })
+    }
+}
