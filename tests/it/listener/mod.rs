@@ -4,4 +4,5 @@ mod door;
 mod handshake;
 mod hostile;
 mod identity;
+mod idle;
 mod staying;

@@ -1,5 +1,6 @@
 //! The dialect seam and the schema, on both engines.
 
 mod cluster;
+mod durability;
 mod migrations;
 mod seam;

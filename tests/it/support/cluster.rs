@@ -133,7 +133,9 @@ impl Cluster {
 
     /// One of PostgreSQL's programs, to be run as the server's user.
     pub fn program(&self, name: &str, args: &[&str]) -> Command {
-        let mut command = Command::new(self.binaries.join(name));
+        // Debian puts those for clients where the server's are, and links some of them into PATH.
+        let beside = self.binaries.join(name);
+        let mut command = if beside.exists() { Command::new(beside) } else { Command::new(name) };
         command.args(args).current_dir(&self.directory).stdin(Stdio::null());
         as_owner(&mut command, &self.directory);
         command

@@ -1,0 +1,102 @@
+//! A database that does not keep what it says it has committed is refused, and one that may lose it is told of (I1).
+
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt, chown},
+    process::{Child, Stdio},
+    time::Duration,
+};
+
+use medcredit::store::{Db, durability};
+
+use crate::support::{TestStore, block_on, cluster::Cluster, process::run};
+
+/// A process that ends with its test.
+struct Ending(Child);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Keeps the server's log beside it, as an asynchronous standby does; returns when the server knows.
+async fn follow(cluster: &Cluster, db: &Db) -> Ending {
+    let place = cluster.directory().join("follower");
+    fs::create_dir(&place).unwrap();
+    let owner = fs::metadata(cluster.directory()).unwrap();
+    chown(&place, Some(owner.uid()), Some(owner.gid())).unwrap();
+    let socket = cluster.directory().to_str().unwrap();
+    let args = ["-D", place.to_str().unwrap(), "-h", socket, "-U", "medcredit", "--no-loop"];
+    let follower = cluster.program("pg_receivewal", &args).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let follower = Ending(follower.unwrap());
+    let known = async {
+        while durability::examine(db).await.unwrap().warned.is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), known).await.expect("the server knows its follower");
+    follower
+}
+
+/// A configuration for a database of a cluster.
+struct Site {
+    store: TestStore,
+    config: String,
+    _directory: tempfile::TempDir,
+}
+
+impl Site {
+    async fn of(cluster: &Cluster) -> Self {
+        let store = TestStore::of(cluster).await;
+        let directory = tempfile::tempdir().unwrap();
+        let config = directory.path().join("gateway.toml");
+        fs::write(directory.path().join("url"), store.url()).unwrap();
+        fs::write(&config, "[store]\nengine = 'postgres'\nurl_file = 'url'\n").unwrap();
+        Self { store, config: config.to_str().unwrap().to_owned(), _directory: directory }
+    }
+}
+
+/// A cluster with settings turned off.
+fn with_off(off: &[&str]) -> Cluster {
+    let settings: String = off.iter().map(|setting| format!("{setting} = off\n")).collect();
+    tokio::task::block_in_place(|| Cluster::start_with(&settings))
+}
+
+#[test]
+fn a_server_that_does_not_sync_is_refused() {
+    // An operator with a PostgreSQL server set up for speed.
+    block_on(async {
+        let cluster = with_off(&["fsync", "full_page_writes", "synchronous_commit"]);
+        let site = Site::of(&cluster).await;
+        let found = durability::examine(&site.store.db).await.unwrap();
+        assert_eq!(found.refused.len(), 3, "{found:?}");
+        for command in ["serve", "doctor"] {
+            let output = tokio::task::block_in_place(|| run(&["--config", &site.config, command]));
+            assert_eq!(output.status.code(), Some(1), "{command}");
+            let said = [output.stdout, output.stderr].concat();
+            let said = String::from_utf8_lossy(&said);
+            for reason in ["fsync is off", "full_page_writes is off", "synchronous_commit is off"] {
+                assert!(said.contains(&format!("{reason}; it must be on")), "{said}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_standby_that_follows_behind_is_told() {
+    // An operator whose server has an asynchronous standby: a failover may lose what was committed.
+    block_on(async {
+        let cluster = with_off(&[]);
+        let site = Site::of(&cluster).await;
+        let found = durability::examine(&site.store.db).await.unwrap();
+        assert!(found.refused.is_empty() && found.warned.is_empty(), "{found:?}");
+        let _follower = follow(&cluster, &site.store.db).await;
+        let output = tokio::task::block_in_place(|| run(&["--config", &site.config, "doctor"]));
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(said.contains("1 standby server(s) follow asynchronously"), "{said}");
+        let found = durability::examine(&site.store.db).await.unwrap();
+        assert!(found.refused.is_empty(), "a warning, and no more: {found:?}");
+    });
+}
