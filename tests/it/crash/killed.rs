@@ -60,7 +60,7 @@ both_engines! {
         assert_eq!(last.end().0, Some(0));
         let disclosures = holds_everything(&load, &promises).await;
         let (broken, unavailable) = (load.broken.load(Ordering::SeqCst), load.unavailable.load(Ordering::SeqCst));
-        println!("{} answers, {disclosures} records, {} checkpoints kept, {broken} connections broken, {unavailable} times unavailable, ready in {slowest:?}", load.answered(), promises.len());
+        eprintln!("{} answers, {disclosures} records, {} checkpoints kept, {broken} connections broken, {unavailable} times unavailable, ready in {slowest:?}", load.answered(), promises.len());
         assert!(broken > 20, "{broken} connections broke: the load was not there when the gateway was killed");
         assert!(promises.len() > 10, "{} checkpoints were outside", promises.len());
         assert!(slowest < READY, "a gateway was back after {slowest:?}");

@@ -77,7 +77,8 @@ pub async fn holds_everything(load: &Load, promises: &[Promised]) -> i64 {
     let mut disclosures = 0;
     for reader in &load.readers {
         is_recorded(&store.db, &reader.received()).await;
-        for agreed in &*reader.all.lock().unwrap() {
+        let all = reader.all.lock().unwrap().clone();
+        for agreed in all {
             let recorded = order::recorded_under(&store.db, &agreed.id).await;
             let answered = agreed.answered.load(Ordering::SeqCst);
             assert!(recorded >= answered, "{answered} answers and {recorded} records");

@@ -41,6 +41,6 @@ fn a_database_server_that_is_killed_has_lost_nothing() {
         gateway.tell("-TERM");
         assert_eq!(gateway.end().0, Some(0));
         let disclosures = holds_everything(&load, &promises).await;
-        println!("{} answers, {disclosures} records, {} checkpoints kept", load.answered(), promises.len());
+        eprintln!("{} answers, {disclosures} records, {} checkpoints kept", load.answered(), promises.len());
     });
 }

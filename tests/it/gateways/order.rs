@@ -155,7 +155,7 @@ async fn read_and_revoke(app: TestApp, second: Option<String>) {
     let disclosures = order::revocations_come_last(&several.app.store).await;
     assert_eq!(i64::try_from(answered), Ok(disclosures), "answers, and records of them");
     assert!(answered > 20 * WAVE * WAVES, "{answered} answers: hardly anything met");
-    println!("{answered} answers, {} revocations", banks.len() * WAVE * WAVES);
+    eprintln!("{answered} answers, {} revocations", banks.len() * WAVE * WAVES);
 }
 
 #[test]
