@@ -228,7 +228,8 @@ impl App {
             clock.clone(),
             vec![policy("burst", config.limits.burst), policy("sustained", config.limits.sustained)],
             policy("authentication-failures", config.limits.authentication_failures),
-        );
+        )
+        .with_heavy(policy("deliveries", config.limits.deliveries));
         let library = Library::load(&config.grading.catalogues_directory, &config.grading.models_directory)
             .map_err(AppError::Models)?;
         Ok(Arc::new(Self {
@@ -361,6 +362,7 @@ fn disclosure_policy(config: &Config) -> DisclosurePolicy {
         good_standing: GoodStanding(config.disclosure.good_standing.clone()),
         log: config.ledger.origin(&config.gateway.public_origin),
         sealed_within: config.ledger.sealed_within(),
+        delivery_consents: config.disclosure.delivery_consents,
     }
 }
 

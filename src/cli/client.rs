@@ -119,7 +119,7 @@ pub(super) async fn run(args: ClientCommand, ctx: &Context) -> anyhow::Result<()
                 (None, None) => return Err(Usage("--certificate or --subject is needed".into()).into()),
             };
             let jwks = new.jwks.as_deref().map(key_set).transpose()?;
-            let known = ["burst", "sustained"];
+            let known = ["burst", "sustained", "deliveries"];
             let mut limits = LimitOverrides::default();
             for limit in &new.limits {
                 let (name, quota) =
@@ -127,7 +127,7 @@ pub(super) async fn run(args: ClientCommand, ctx: &Context) -> anyhow::Result<()
                 let quota: std::num::NonZeroU32 =
                     quota.parse().map_err(|_| Usage(format!("--limit {limit:?}: the quota is a number")))?;
                 if !known.contains(&name) {
-                    return Err(Usage(format!("--limit {limit:?}: the limits are {}", known.join(" and "))).into());
+                    return Err(Usage(format!("--limit {limit:?}: the limits are {}", known.join(", "))).into());
                 }
                 limits.0.insert(name.to_owned(), quota.get());
             }

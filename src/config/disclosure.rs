@@ -12,6 +12,8 @@ use super::{Report, Section};
 pub struct Disclosure {
     /// Settlement rows of fewer visits are suppressed.
     pub min_visits: i64,
+    /// The most consents in one page of a delivery.
+    pub delivery_consents: usize,
     /// Grades, by scheme, that are good standing.
     pub good_standing: BTreeMap<String, Vec<String>>,
 }
@@ -19,6 +21,11 @@ pub struct Disclosure {
 impl Section for Disclosure {
     fn check(&self, report: &mut Report<'_>) {
         report.require((0..=1000).contains(&self.min_visits), "min_visits", "must be between 0 and 1000");
+        report.require(
+            (1..=1000).contains(&self.delivery_consents),
+            "delivery_consents",
+            "must be between 1 and 1000: a page is held in memory until all of it is recorded",
+        );
         for (scheme, grades) in &self.good_standing {
             report.require(!grades.is_empty(), &format!("good_standing.{scheme}"), "must name at least one grade");
         }

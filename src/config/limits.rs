@@ -24,6 +24,8 @@ pub struct Limits {
     pub burst: Quota,
     /// Requests over time.
     pub sustained: Quota,
+    /// Pages of deliveries.
+    pub deliveries: Quota,
     /// Failures of authentication, by certificate.
     pub authentication_failures: Quota,
 }
@@ -32,6 +34,7 @@ impl Section for Limits {
     fn check(&self, report: &mut Report<'_>) {
         self.burst.check("burst", report);
         self.sustained.check("sustained", report);
+        self.deliveries.check("deliveries", report);
         self.authentication_failures.check("authentication_failures", report);
     }
 }

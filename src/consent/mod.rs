@@ -7,6 +7,7 @@
 //! nothing of HTTP, of grades or of what is disclosed.
 
 mod grant;
+mod in_force;
 mod model;
 mod permit;
 mod receipt;

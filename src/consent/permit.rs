@@ -94,7 +94,8 @@ impl Consents {
     }
 }
 
-fn allow(consent: Arc<Consent>, ask: Ask<'_>, now: Timestamp) -> Result<ConsentPermit, Failure> {
+/// Looks whether a consent of the caller's own allows a reading at a moment.
+pub(super) fn allow(consent: Arc<Consent>, ask: Ask<'_>, now: Timestamp) -> Result<ConsentPermit, Failure> {
     if ask.limited_to.is_some_and(|details| details.iter().all(|detail| detail.identifier != consent.id)) {
         return Err(Failure::forbidden(
             "consent_not_in_token",

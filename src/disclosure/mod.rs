@@ -3,9 +3,11 @@
 //! docs/DISCLOSURE-CYCLE.md tells the cycle; the numbers here are its numbers. Steps 1 and 2, caller and limits, are done
 //! where the request comes in. Nothing leaves this room but a [`Disclosed`], which only the ledger makes, after the sync.
 
+mod delivery;
 mod grade;
 mod history;
 mod memory;
+mod refusal;
 mod render;
 mod report;
 mod scorecard;
@@ -13,6 +15,9 @@ mod settlements;
 
 use std::{borrow::Cow, sync::Arc};
 
+use tokio::sync::Semaphore;
+
+pub use delivery::{DeliveryEnd, DeliveryLine, DeliveryPart, DeliveryWish, LineReceipt};
 pub use grade::{CodeGrade, GradeAnswer, GradeTotal, GradeView};
 pub use history::{CodeHistory, FormerGrade, GradeHistoryAnswer};
 pub use report::{ReportAnswer, ReportSections, SectionState};
@@ -21,20 +26,18 @@ pub use settlements::{Amounts, CodeSettlements, SettlementMonth, SettlementTotal
 
 use crate::{
     access::{Access, Caller},
-    consent::{Ask, Consent, ConsentPermit, Consents},
+    consent::{Ask, ConsentPermit, Consents},
     domain::{
-        Failure, FailureKind, HalfYear, Month, Timestamp, clock::SharedClock, ids::DisclosureId,
-        permission::Permission, rng::SharedEntropy,
+        Failure, HalfYear, Month, Timestamp, clock::SharedClock, ids::DisclosureId, permission::Permission,
+        rng::SharedEntropy,
     },
     grading::{Archive, CurrentAssessment, GoodStanding, Grades},
     identity::{keyset::LiveKeys, signature::RequestFacts},
-    ledger::{
-        Budget, BudgetUse, DAY_POLICY, Disclosed, DisclosureFacts, Draft, Faults, Heads, Receipt, RecordError,
-        Recorder, Step, TOTAL_POLICY,
-    },
+    ledger::{Budget, Closer, Disclosed, DisclosureFacts, Draft, Faults, Heads, Receipt, RecordError, Recorder, Step},
     store::Db,
 };
 use memory::{Known, Memory, Place};
+use refusal::{refused, require_entity};
 use render::Rendered;
 
 /// The notice every data answer carries.
@@ -51,6 +54,8 @@ pub struct DisclosurePolicy {
     pub log: String,
     /// Receipts promise sealing within this time.
     pub sealed_within: std::time::Duration,
+    /// The most consents in one page of a delivery.
+    pub delivery_consents: usize,
 }
 
 /// The room.
@@ -69,6 +74,8 @@ struct Inner {
     keys: LiveKeys,
     recorder: Recorder,
     faults: Faults,
+    closer: Closer,
+    deliveries: Semaphore,
     policy: DisclosurePolicy,
     memory: Memory,
 }
@@ -141,10 +148,24 @@ impl Disclosures {
         policy: DisclosurePolicy,
     ) -> Self {
         let (grades, archive) = (Grades::new(db.clone()), Archive::new(db.clone()));
-        let memory = Memory::new();
-        let inner =
-            Inner { db, clock, entropy, access, consents, grades, archive, keys, recorder, faults, policy, memory };
-        Self(Arc::new(inner))
+        let closer = Closer::new(db.clone(), faults.clone());
+        let deliveries = Semaphore::new(delivery::AT_ONCE);
+        Self(Arc::new(Inner {
+            db,
+            clock,
+            entropy,
+            access,
+            consents,
+            grades,
+            archive,
+            keys,
+            recorder,
+            faults,
+            closer,
+            deliveries,
+            policy,
+            memory: Memory::new(),
+        }))
     }
 
     /// The grade of every covered code.
@@ -352,42 +373,5 @@ fn ask<'a>(caller: &'a Caller, asked: Asked<'a>, reading: Reading, permissions: 
         purpose: asked.purpose,
         months,
         limited_to: caller.consents(),
-    }
-}
-
-/// Refuses when a covered code has passed to another legal entity since: what that one allows is not in this consent.
-fn require_entity(consent: &Consent, assessments: &[CurrentAssessment]) -> Result<(), Failure> {
-    if assessments.iter().all(|of| of.uscc.as_deref() == Some(consent.uscc.as_str())) {
-        return Ok(());
-    }
-    Err(Failure::forbidden(
-        "entity_changed",
-        "A code the consent covers belongs to another legal entity now; a new consent is needed.",
-    ))
-}
-
-/// What a caller is told of an append that did not happen.
-fn refused(error: RecordError, now: Timestamp) -> Failure {
-    let spent = |code, public: &str, (policy, retry_after), of: BudgetUse| {
-        let kind = FailureKind::Spent { retry_after, policy: String::from(policy), quotas: of.quotas(now) };
-        Failure::new(kind, code, public)
-    };
-    match error {
-        RecordError::Stale => {
-            Failure::unavailable("state_moving", "what the answer rests on changed twice while it was made")
-        }
-        RecordError::TotalUsedUp(of) => spent(
-            "consent_used_up",
-            "All fetches this consent allows have been made. A new consent is needed.",
-            (TOTAL_POLICY, None),
-            of,
-        ),
-        RecordError::DayUsedUp(of) => spent(
-            "consent_daily_budget_used_up",
-            "The fetches this consent allows in a day have been made. Retry-After says when the next day begins.",
-            (DAY_POLICY, Some(of.until_tomorrow(now))),
-            of,
-        ),
-        RecordError::Unavailable(error) => Failure::unavailable("ledger_unavailable", error),
     }
 }

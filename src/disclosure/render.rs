@@ -78,23 +78,35 @@ impl Rendered {
         signer: &dyn Signer,
         at: Timestamp,
     ) -> Result<Answer, Failure> {
-        let unprintable = |_| Failure::internal("a header of an answer is not printable");
-        let covered = Covered {
-            status: 200,
-            content_digest: &self.digest,
-            interaction_id: asked.interaction_id,
-            disclosure: receipt.to_str().map_err(|_| Failure::internal("a receipt is not printable"))?,
-            request: asked.request,
-        };
-        let fields = sign(&covered, signer, at)
-            .map_err(|error| Failure::unavailable("signing_unavailable", error.to_string()))?;
-        let mut headers = HeaderMap::with_capacity(7);
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(CONTENT_DIGEST, HeaderValue::try_from(self.digest).map_err(unprintable)?);
-        headers.insert(RECEIPT_HEADER, receipt);
-        headers.insert(SIGNATURE_INPUT, HeaderValue::try_from(fields.input).map_err(unprintable)?);
-        headers.insert(SIGNATURE, HeaderValue::try_from(fields.signature).map_err(unprintable)?);
+        let headers = signed_headers(asked, "application/json", (self.digest, receipt), signer, at)?;
         Ok(Answer { headers, body: self.body })
     }
+}
+
+/// The header fields of a data answer, signed over its status, digest, receipt and request.
+pub(super) fn signed_headers(
+    asked: Asked<'_>,
+    media_type: &'static str,
+    (digest, receipt): (String, HeaderValue),
+    signer: &dyn Signer,
+    at: Timestamp,
+) -> Result<HeaderMap, Failure> {
+    let unprintable = |_| Failure::internal("a header of an answer is not printable");
+    let covered = Covered {
+        status: 200,
+        content_digest: &digest,
+        interaction_id: asked.interaction_id,
+        disclosure: receipt.to_str().map_err(|_| Failure::internal("a receipt is not printable"))?,
+        request: asked.request,
+    };
+    let fields =
+        sign(&covered, signer, at).map_err(|error| Failure::unavailable("signing_unavailable", error.to_string()))?;
+    let mut headers = HeaderMap::with_capacity(7);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(CONTENT_DIGEST, HeaderValue::try_from(digest).map_err(unprintable)?);
+    headers.insert(RECEIPT_HEADER, receipt);
+    headers.insert(SIGNATURE_INPUT, HeaderValue::try_from(fields.input).map_err(unprintable)?);
+    headers.insert(SIGNATURE, HeaderValue::try_from(fields.signature).map_err(unprintable)?);
+    Ok(headers)
 }

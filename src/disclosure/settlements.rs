@@ -188,32 +188,47 @@ impl Disclosures {
     ) -> Result<Option<SettlementsAnswer>, Failure> {
         let consent = permit.consent();
         let (from, to) = permit.months().unwrap_or((consent.data_from, consent.data_to));
-        // Standing is judged on each fetch: a later downgrade stops new data (domain 0.5), and nobody is told why.
-        let available: Vec<String> = assessments
-            .iter()
-            .filter(|assessment| in_good_standing(&self.0.policy.good_standing, assessment))
-            .map(|assessment| assessment.subject_code.clone())
-            .collect();
+        let available = self.available(assessments);
         if available.is_empty() {
             return Ok(None);
         }
         let rows = settlements::list(&self.0.db.read("disclosure::settlements"), &available, from, to).await?;
-        let min_visits = self.0.policy.min_visits;
+        Ok(Some(SettlementsAnswer::of(permit, (from, to), &available, &rows, self.0.policy.min_visits)))
+    }
+
+    /// The codes whose settlements may be given. Standing is judged on each fetch: a later downgrade stops new data
+    /// (domain 0.5), and nobody is told why.
+    pub(super) fn available(&self, assessments: &[CurrentAssessment]) -> Vec<String> {
+        let good = assessments.iter().filter(|of| in_good_standing(&self.0.policy.good_standing, of));
+        good.map(|of| of.subject_code.clone()).collect()
+    }
+}
+
+impl SettlementsAnswer {
+    /// What a permit's codes are told of some months: rows are of the available codes and of no others.
+    pub(super) fn of(
+        permit: &ConsentPermit,
+        (from, to): (Month, Month),
+        available: &[String],
+        rows: &[SettlementRow],
+        min_visits: i64,
+    ) -> Self {
+        let consent = permit.consent();
         let codes = consent.codes.iter().map(|code| CodeSettlements {
             code: code.clone(),
             available: available.contains(code),
             months: rows.iter().filter(|row| row.subject_code == *code).map(|row| month(row, min_visits)).collect(),
         });
-        Ok(Some(SettlementsAnswer {
+        Self {
             consent: consent.id.to_string(),
             purpose: permit.purpose(),
             uscc: consent.uscc.clone(),
             from,
             to,
             codes: codes.collect(),
-            totals: totals(&rows, min_visits),
+            totals: totals(rows, min_visits),
             suppressed_below_visits: min_visits,
-        }))
+        }
     }
 }
 

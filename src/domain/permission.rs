@@ -86,6 +86,8 @@ words! {
         ScorecardRead = "scorecard:read",
         /// Read settlement summaries.
         SettlementsRead = "settlements:read",
+        /// Receive deliveries: a month of every consent in one answer, each part with its own scope besides.
+        DeliveriesRead = "deliveries:read",
         /// Prove disclosures.
         DisclosuresRead = "disclosures:read",
         /// Read the ledger's entries: salted commitments, never what they commit to. Auditors have it and nobody else.

@@ -50,6 +50,7 @@ pub mod scope {
         GradeHistoryRead,
         ScorecardRead,
         SettlementsRead,
+        DeliveriesRead,
         DisclosuresRead,
         LedgerAudit
     );

@@ -23,6 +23,7 @@ use crate::domain::permission::Scope;
         bank::receipt::receipt,
         bank::data::grade, bank::history::grade_history, bank::scorecard::scorecard, bank::data::settlements,
         bank::report::report,
+        bank::deliveries::deliver,
         bank::proofs::proof, bank::proofs::checkpoint,
         bank::tiles::tile, bank::tiles::entries, bank::tiles::keys,
     ),

@@ -32,6 +32,8 @@ const AT: &[BorrowedFormatItem<'_>] =
 pub enum EntryType {
     /// Data left for a bank.
     Disclosure,
+    /// Disclosures left together, as one answer.
+    Delivery,
     /// A consent changed.
     Consent,
     /// Somebody decided on another's request.
@@ -44,12 +46,14 @@ pub enum EntryType {
 
 impl EntryType {
     /// Every type.
-    pub const ALL: [Self; 5] = [Self::Disclosure, Self::Consent, Self::Approval, Self::Operator, Self::Erasure];
+    pub const ALL: [Self; 6] =
+        [Self::Disclosure, Self::Delivery, Self::Consent, Self::Approval, Self::Operator, Self::Erasure];
 
     /// The word in entries and tables.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Disclosure => "disclosure",
+            Self::Delivery => "delivery",
             Self::Consent => "consent",
             Self::Approval => "approval",
             Self::Operator => "operator",
@@ -60,7 +64,7 @@ impl EntryType {
     /// The members of `facts`, sorted.
     const fn facts(self) -> &'static [&'static str] {
         match self {
-            Self::Disclosure => &[],
+            Self::Disclosure | Self::Delivery => &[],
             Self::Consent => &["event"],
             Self::Approval => &["action", "decision"],
             Self::Operator => &["action"],
@@ -84,6 +88,9 @@ impl EntryType {
                 "uscc",
                 "what",
             ],
+            Self::Delivery => {
+                &["client", "content_digest", "interaction", "lines", "period", "purpose", "refused", "what"]
+            }
             Self::Consent => &[
                 "actor",
                 "changes",
@@ -184,7 +191,7 @@ pub(super) fn make(
     );
     let text_of = |name: &str| values.get(name).and_then(Value::as_str).map(str::to_owned);
     let (client_id, consent_id) = match kind {
-        EntryType::Disclosure | EntryType::Consent => (text_of("client"), text_of("consent")),
+        EntryType::Disclosure | EntryType::Delivery | EntryType::Consent => (text_of("client"), text_of("consent")),
         EntryType::Approval | EntryType::Operator | EntryType::Erasure => (None, None),
     };
     let opening = Opening { client_id, consent_id, body: format!("{{\"fields\":{{{fields}}},\"v\":{VERSION}}}") };
@@ -337,7 +344,7 @@ fn facts_fit(kind: EntryType, facts: &Map<String, Value>) -> bool {
         })
     };
     match kind {
-        EntryType::Disclosure => true,
+        EntryType::Disclosure | EntryType::Delivery => true,
         EntryType::Consent => word("event"),
         EntryType::Approval => word("action") && word("decision"),
         EntryType::Operator => word("action"),

@@ -76,6 +76,52 @@ impl DisclosureFacts {
     }
 }
 
+/// Answers of one moment, about to be released to a bank together. Each of them is a disclosure of its own; this one
+/// binds them into the body that left.
+#[derive(Debug, Clone)]
+pub struct DeliveryFacts {
+    /// The delivery, fixed when its body was rendered.
+    pub id: DisclosureId,
+    /// When it was rendered.
+    pub at: Timestamp,
+    /// The bank.
+    pub client_id: ClientId,
+    /// What the bank reads for.
+    pub purpose: Purpose,
+    /// The permissions used, over all lines.
+    pub what: Vec<Permission>,
+    /// The month of the data.
+    pub month: Month,
+    /// How many disclosures are in the body.
+    pub lines: usize,
+    /// For how many consents of the page none is.
+    pub refused: usize,
+    /// The body's `Content-Digest` field value.
+    pub content_digest: String,
+    /// The answer's `x-fapi-interaction-id`; every line's entry has the same.
+    pub interaction: String,
+}
+
+impl DeliveryFacts {
+    /// The entry and its opening.
+    pub fn into_entry(self, entropy: &dyn Entropy) -> Made {
+        let mut what: Vec<_> = self.what.iter().map(|permission| permission.as_str()).collect();
+        what.sort_unstable();
+        what.dedup();
+        let values = Values::from([
+            ("client", json!(self.client_id)),
+            ("content_digest", json!(self.content_digest)),
+            ("interaction", json!(self.interaction)),
+            ("lines", json!(self.lines)),
+            ("period", json!({ "from": self.month, "to": self.month })),
+            ("purpose", json!(self.purpose.as_str())),
+            ("refused", json!(self.refused)),
+            ("what", json!(what)),
+        ]);
+        Ok(make(EntryType::Delivery, self.id.to_string(), self.at, (Values::new(), values), entropy)?)
+    }
+}
+
 /// A consent changed its state or its terms.
 #[derive(Debug, Clone)]
 pub struct ConsentFacts {

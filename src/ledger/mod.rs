@@ -11,6 +11,7 @@
 mod append;
 mod batch;
 mod budget;
+mod delivery;
 mod entry;
 mod facts;
 mod faults;
@@ -25,8 +26,11 @@ pub mod verify;
 
 pub use append::{append, erase};
 pub use budget::{Budget, BudgetUse, DAY_POLICY, TOTAL_POLICY};
+pub use delivery::{Closer, Closing, Lines, Whole};
 pub use entry::{Entry, EntryFault, EntryType, Opening, ReadEntry, commitment};
-pub use facts::{ApprovalFacts, ConsentFacts, DisclosureFacts, ErasureFacts, ErasureGround, OperatorFacts};
+pub use facts::{
+    ApprovalFacts, ConsentFacts, DeliveryFacts, DisclosureFacts, ErasureFacts, ErasureGround, OperatorFacts,
+};
 pub use faults::{Faults, Step};
 pub use keys::{FixedKeys, LogKey, LogKeys, log_keys};
 pub use outside::{OutsideError, OutsideFile};

@@ -56,7 +56,8 @@ pub enum Found {
 /// who ended a consent and why, is not for it to see.
 pub async fn prove(db: &Db, id: &str, client: Option<&str>) -> Result<Option<Found>, LedgerError> {
     let Some(row) = table::placed(db, id).await? else { return Ok(None) };
-    let own = row.kind == EntryType::Disclosure.as_str() && row.client_id.as_deref() == client;
+    let released = [EntryType::Disclosure, EntryType::Delivery].iter().any(|kind| row.kind == kind.as_str());
+    let own = released && row.client_id.as_deref() == client;
     if client.is_some() && !own {
         return Ok(None);
     }

@@ -1,4 +1,5 @@
-//! Named limits over governor, keyed by client: `burst`, `sustained`, and failures of authentication by certificate.
+//! Named limits over governor, keyed by client: `burst`, `sustained`, those of heavy work such as `deliveries`, and failures
+//! of authentication by certificate.
 //!
 //! Counters are of this process alone and a restart forgives: they protect the gateway, not the data. What must be exact
 //! on any number of gateways (a consent's fetches and its budget of a day) is counted in the append instead. Quotas
@@ -81,6 +82,8 @@ pub struct Limits {
     clock: SharedLimitClock,
     /// Checked on every request, in this order.
     policies: Vec<Policy>,
+    /// Checked where one of them is named, beside the others.
+    heavy: Vec<Policy>,
     auth_failures: Policy,
     limiters: RwLock<HashMap<Policy, std::sync::Arc<Keyed>>>,
     /// Certificates that failed too often, until when.
@@ -94,7 +97,15 @@ impl Limits {
     /// Limits with these policies for requests, and one for failures of authentication.
     pub fn new(clock: SharedClock, policies: Vec<Policy>, auth_failures: Policy) -> Self {
         let clock = SharedLimitClock::new(clock);
-        Self { clock, policies, auth_failures, limiters: RwLock::default(), paused: RwLock::default() }
+        let heavy = Vec::new();
+        Self { clock, policies, heavy, auth_failures, limiters: RwLock::default(), paused: RwLock::default() }
+    }
+
+    /// The same with a policy for a heavy kind of work, counted by [`Limits::admit_heavy`] besides the request's own.
+    #[must_use]
+    pub fn with_heavy(mut self, policy: Policy) -> Self {
+        self.heavy.push(policy);
+        self
     }
 
     fn limiter(&self, policy: &Policy) -> std::sync::Arc<Keyed> {
@@ -120,16 +131,26 @@ impl Limits {
 
     /// The policies that apply to a client with these overrides.
     pub fn policies(&self, overrides: &Overrides) -> Vec<Policy> {
-        self.policies.iter().map(|policy| Self::own(policy, overrides)).collect()
+        self.policies.iter().chain(&self.heavy).map(|policy| Self::own(policy, overrides)).collect()
     }
 
     /// Counts a request of a client. Every policy is asked, so that the fields tell the whole; the request is admitted
     /// when all admit it.
     pub fn admit(&self, client: &str, overrides: &Overrides) -> (Vec<QuotaUse>, Result<(), Failure>) {
+        self.count(client, self.policies.iter().map(|policy| Self::own(policy, overrides)))
+    }
+
+    /// Counts heavy work of a client under its named policy. A name that is not known limits nothing.
+    pub fn admit_heavy(&self, name: &str, client: &str, overrides: &Overrides) -> (Vec<QuotaUse>, Result<(), Failure>) {
+        let named = self.heavy.iter().filter(|policy| policy.name == name);
+        self.count(client, named.map(|policy| Self::own(policy, overrides)))
+    }
+
+    fn count(&self, client: &str, policies: impl Iterator<Item = Policy>) -> (Vec<QuotaUse>, Result<(), Failure>) {
         let mut uses = Vec::with_capacity(self.policies.len());
         let mut violated = Vec::new();
         let mut wait = Duration::ZERO;
-        for policy in self.policies(overrides) {
+        for policy in policies {
             match self.limiter(&policy).check_key(&client.to_owned()) {
                 Ok(state) => {
                     let remaining = state.remaining_burst_capacity();
@@ -246,6 +267,25 @@ mod tests {
         let (_, limits) = limits();
         let own = Overrides::from([("burst".to_owned(), 2)]);
         assert_eq!((0..100).filter(|_| limits.admit("a", &own).1.is_ok()).count(), 2);
+    }
+
+    #[test]
+    fn heavy_work_is_counted_apart_and_shown_with_the_rest() {
+        let (_, limits) = limits();
+        let limits = limits.with_heavy(policy("deliveries", 2, 60));
+        let none = Overrides::new();
+        for admitted in [true, true, false] {
+            let (uses, outcome) = limits.admit_heavy("deliveries", "a", &none);
+            assert_eq!((uses.len(), outcome.is_ok()), (1, admitted));
+        }
+        // Neither do other requests count on it, nor it on them.
+        assert!(limits.admit("a", &none).1.is_ok());
+        assert!(limits.admit_heavy("deliveries", "b", &none).1.is_ok());
+        let own = Overrides::from([("deliveries".to_owned(), 1)]);
+        assert!(limits.admit_heavy("deliveries", "c", &own).1.is_ok());
+        assert!(limits.admit_heavy("deliveries", "c", &own).1.is_err());
+        let names: Vec<_> = limits.policies(&none).into_iter().map(|policy| policy.name).collect();
+        assert_eq!(names, ["burst", "sustained", "deliveries"]);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Consents: the present state, the codes covered, every transition, and the fetches used.
 
+use std::collections::BTreeMap;
+
 use super::{Db, DbError, Tx, args, record};
 use crate::domain::Timestamp;
 
@@ -63,6 +65,13 @@ record! {
 }
 
 record! {
+    struct CoveredRow {
+        consent_id: String,
+        subject_code: String,
+    }
+}
+
+record! {
     struct CountRow {
         number: i64,
     }
@@ -108,6 +117,16 @@ const FIND: &str = columns!("/* consents::find */", "WHERE id = $1");
 const LIST_OF_CLIENT: &str =
     columns!("/* consents::list_of_client */", "WHERE client_id = $1 AND id > $2 ORDER BY id LIMIT $3");
 const LIST_ALL: &str = columns!("/* consents::list_all */", "WHERE id > $1 ORDER BY id LIMIT $2");
+const IN_FORCE: &str = columns!(
+    "/* consents::in_force */",
+    "WHERE client_id = $1 AND id > $2 AND state = 'active' AND expires_at > $3 ORDER BY id LIMIT $4"
+);
+const FIND_MANY: &str = columns!(
+    "/* consents::find_many */",
+    "WHERE id IN (SELECT value->>'id' FROM json_rows($1)) AND client_id = $2 ORDER BY id"
+);
+const CODES_OF: &str = "/* consents::codes_of */
+    SELECT consent_id, subject_code FROM consent_codes WHERE consent_id IN (SELECT value->>'id' FROM json_rows($1)) ORDER BY consent_id, subject_code";
 const CODES: &str =
     "/* consents::codes */ SELECT subject_code FROM consent_codes WHERE consent_id = $1 ORDER BY subject_code";
 const STANDINGS: &str = "/* consents::standings */
@@ -155,6 +174,37 @@ pub async fn list_all(db: &Db, after: &str, limit: i64) -> Result<Vec<ConsentRow
     db.read("consents::list_all").fetch_all(LIST_ALL, args![after, limit]).await
 }
 
+/// A page of a client's consents that are in force at an instant, after an id.
+pub async fn in_force(
+    db: &Db,
+    client: &str,
+    after: &str,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<ConsentRow>, DbError> {
+    db.read("consents::in_force").fetch_all(IN_FORCE, args![client, after, now, limit]).await
+}
+
+/// Several consents of a client, by id.
+pub async fn find_many(db: &Db, client: &str, ids: &[String]) -> Result<Vec<ConsentRow>, DbError> {
+    db.read("consents::find_many").fetch_all(FIND_MANY, args![id_rows(ids), client]).await
+}
+
+/// The codes several consents cover, in order.
+pub async fn codes_of(db: &Db, ids: &[String]) -> Result<BTreeMap<String, Vec<String>>, DbError> {
+    let rows: Vec<CoveredRow> = db.read("consents::codes_of").fetch_all(CODES_OF, args![id_rows(ids)]).await?;
+    let mut codes = BTreeMap::<String, Vec<String>>::new();
+    for row in rows {
+        codes.entry(row.consent_id).or_default().push(row.subject_code);
+    }
+    Ok(codes)
+}
+
+fn id_rows(ids: &[String]) -> String {
+    let rows: Vec<_> = ids.iter().map(|id| serde_json::json!({ "id": id })).collect();
+    serde_json::Value::from(rows).to_string()
+}
+
 /// The codes a consent covers, in order.
 pub async fn codes(db: &Db, id: &str) -> Result<Vec<String>, DbError> {
     let rows: Vec<CodeRow> = db.read("consents::codes").fetch_all(CODES, args![id]).await?;
@@ -169,8 +219,7 @@ pub async fn codes_in(tx: &mut Tx, id: &str) -> Result<Vec<String>, DbError> {
 
 /// How several consents stand.
 pub async fn standings(db: &Db, ids: &[String]) -> Result<Vec<StandingRow>, DbError> {
-    let rows: Vec<_> = ids.iter().map(|id| serde_json::json!({ "id": id })).collect();
-    db.read("consents::standings").fetch_all(STANDINGS, args![serde_json::Value::from(rows).to_string()]).await
+    db.read("consents::standings").fetch_all(STANDINGS, args![id_rows(ids)]).await
 }
 
 /// The entities some subjects belong to; codes that are no subject's are left out.

@@ -16,6 +16,7 @@ mod cli;
 mod config;
 mod consent;
 mod crash;
+mod deliveries;
 mod faults;
 mod gateways;
 mod grading;

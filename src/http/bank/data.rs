@@ -8,6 +8,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use super::LimitFields;
 use crate::{
+    access::Caller,
     app::App,
     disclosure::{Asked, GradeAnswer, SettlementsAnswer},
     domain::{Failure, Month},
@@ -73,6 +74,26 @@ impl<S> DataCall<S> {
             digest: content.and_then(|content| content.digest.as_deref()),
             signature: signed::verified(&self.parts).map(SignedRequest::fields),
         }
+    }
+
+    /// The gateway.
+    pub(super) fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// Who is calling.
+    pub(super) fn caller(&self) -> &Caller {
+        &self.authorized.caller
+    }
+
+    /// Counts heavy work under its named policy, besides the request itself.
+    pub(super) fn count_heavy(&self, policy: &str) -> Result<(), Failure> {
+        let client = self.caller().client();
+        let (uses, outcome) = self.app.limits.admit_heavy(policy, &client.id.to_string(), &client.limits.0);
+        if let Some(notes) = self.parts.extensions.get::<Notes>() {
+            notes.limits(uses);
+        }
+        outcome
     }
 
     /// The request, as the use-case takes it.

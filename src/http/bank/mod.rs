@@ -5,6 +5,7 @@
 
 pub mod consents;
 pub mod data;
+pub mod deliveries;
 pub mod history;
 pub mod proofs;
 pub mod receipt;
@@ -46,6 +47,7 @@ pub fn router() -> Router<Arc<App>> {
         .route("/v1/consents/{id}/scorecard", disclosing(scorecard::scorecard))
         .route("/v1/consents/{id}/settlements", disclosing(data::settlements))
         .route("/v1/consents/{id}/report", disclosing(report::report))
+        .route("/v1/deliveries", disclosing_post(deliveries::deliver))
         .route("/v1/disclosures/{id}/proof", get(proofs::proof))
         .route("/v1/ledger/checkpoint", get(proofs::checkpoint))
         .route("/v1/ledger/keys", get(tiles::keys))
@@ -68,7 +70,6 @@ where
 
 /// A data route that is asked by POST: the caller is proved before the body is read, and the body is within the listener's
 /// bound. Everything else is as for [`disclosing`].
-#[expect(dead_code, reason = "deliveries are the first route of this kind")]
 fn disclosing_post<S, B, F, Fut>(handler: F) -> MethodRouter<Arc<App>>
 where
     S: Needs,

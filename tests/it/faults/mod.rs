@@ -4,4 +4,4 @@ mod killed;
 mod sealing;
 mod table;
 mod windows;
-mod world;
+pub mod world;
