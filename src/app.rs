@@ -372,6 +372,7 @@ fn recorder_options(config: &Config, faults: &Faults) -> RecorderOptions {
         linger: section.linger(),
         max_batch: section.max_batch,
         queue: section.queue,
+        queue_bytes: section.queue_bytes(),
         faults: faults.clone(),
         ..RecorderOptions::default()
     }

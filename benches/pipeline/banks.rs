@@ -126,7 +126,7 @@ pub(super) async fn read(
                     seen.refusal.get_or_insert_with(text);
                 }
             }
-            anyhow::Ok((seen, connection))
+            anyhow::Ok((nth, seen, connection))
         });
     }
     until.await;
@@ -134,12 +134,14 @@ pub(super) async fn read(
     stop.store(true, std::sync::atomic::Ordering::Relaxed);
     let (mut all, mut connections) = (Seen { during, ..Seen::default() }, Vec::new());
     while let Some(done) = tasks.join_next().await {
-        let (seen, connection) = done??;
+        let (nth, seen, connection) = done??;
         all.answers += seen.answers;
         all.refused += seen.refused;
         all.refusal = all.refusal.or(seen.refusal);
         all.latencies.extend(seen.latencies);
-        connections.push(connection);
+        connections.push((nth, connection));
     }
-    Ok((all, connections))
+    // In the order they came in: a token is bound to its connection's certificate.
+    connections.sort_unstable_by_key(|(nth, _)| *nth);
+    Ok((all, connections.into_iter().map(|(_, connection)| connection).collect()))
 }

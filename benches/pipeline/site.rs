@@ -173,7 +173,7 @@ impl Site {
             auth_methods: vec![AuthMethod::TlsClientAuth],
             jwks: None,
             signed_requests: access::SignedRequests::Ignored,
-            scopes: Scope::ALL.to_vec(),
+            scopes: vec![Scope::ConsentsRead, Scope::GradeRead, Scope::SettlementsRead],
             limits: LimitOverrides::default(),
             max_pending: 1000,
         };

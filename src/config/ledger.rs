@@ -22,6 +22,7 @@ pub struct Ledger {
     pub max_batch: usize,
     /// The most answers that wait to be recorded.
     pub queue: usize,
+    queue_megabytes: usize,
 }
 
 impl Ledger {
@@ -40,6 +41,11 @@ impl Ledger {
     /// How long a batch waits for companions.
     pub fn linger(&self) -> Duration {
         Duration::from_millis(self.linger_ms)
+    }
+
+    /// The most bytes of answers that wait to be recorded.
+    pub fn queue_bytes(&self) -> usize {
+        self.queue_megabytes.saturating_mul(1024 * 1024)
     }
 
     /// What receipts promise: two intervals and some seconds, so that a restart does not break a promise.
@@ -62,5 +68,10 @@ impl Section for Ledger {
         report.require(self.linger_ms <= 20, "linger_ms", "must be at most 20");
         report.require((1..=4096).contains(&self.max_batch), "max_batch", "must be between 1 and 4096");
         report.require((1..=1_000_000).contains(&self.queue), "queue", "must be between 1 and 1000000");
+        report.require(
+            (1..=1_048_576).contains(&self.queue_megabytes),
+            "queue_megabytes",
+            "must be between 1 and 1048576",
+        );
     }
 }

@@ -8,32 +8,25 @@ use super::{
     facts::ErasureFacts,
 };
 use crate::{
-    domain::{Entropy, canonical::canonical_string, time::Malformed},
+    domain::{Entropy, time::Malformed},
     merkle::leaf_hash,
     store::{Tx, ledger::append as table},
 };
 
-/// The row of an entry, as the store takes it.
-pub(super) fn entry_row(entry: &Entry) -> String {
-    format!(
-        "{{\"id\":{},\"type\":\"{}\",\"body\":{},\"leaf\":\"{}\"}}",
-        canonical_string(&entry.id),
-        entry.kind,
-        canonical_string(&entry.body),
-        data_encoding::HEXLOWER.encode(&entry.leaf)
-    )
+/// Adds an entry to the columns that the store takes.
+pub(super) fn add_entry(columns: &mut table::EntryColumns, entry: &Entry) {
+    columns.id.push(entry.id.clone());
+    columns.kind.push(entry.kind.to_string());
+    columns.body.push(entry.body.clone());
+    columns.leaf.push(entry.leaf.to_vec());
 }
 
-/// The row of an opening, as the store takes it.
-pub(super) fn opening_row(id: &str, opening: &Opening) -> String {
-    let text = |value: &Option<String>| value.as_deref().map_or_else(|| "null".into(), canonical_string);
-    format!(
-        "{{\"id\":{},\"client\":{},\"consent\":{},\"body\":{}}}",
-        canonical_string(id),
-        text(&opening.client_id),
-        text(&opening.consent_id),
-        canonical_string(&opening.body)
-    )
+/// Adds an opening to the columns that the store takes.
+pub(super) fn add_opening(columns: &mut table::OpeningColumns, id: &str, opening: &Opening) {
+    columns.id.push(id.to_owned());
+    columns.client.push(opening.client_id.clone());
+    columns.consent.push(opening.consent_id.clone());
+    columns.body.push(opening.body.clone());
 }
 
 /// Appends an entry within the caller's transaction: it is durable exactly when the caller's change is.
@@ -42,11 +35,14 @@ pub async fn append(tx: &mut Tx, entry: &Entry, opening: Option<&Opening>) -> Re
     if leaf_hash(entry.body.as_bytes()) != entry.leaf {
         return Err(LedgerError::Tampered(format!("{} has another leaf than its text", entry.id)));
     }
-    table::insert_entries(tx, format!("[{}]", entry_row(entry)), entry.at).await?;
+    let mut entries = table::EntryColumns::default();
+    add_entry(&mut entries, entry);
+    table::insert_entries(tx, entries, entry.at).await?;
     if let Some(opening) = opening {
-        table::insert_openings(tx, format!("[{}]", opening_row(&entry.id, opening))).await?;
+        let mut openings = table::OpeningColumns::default();
+        add_opening(&mut openings, &entry.id, opening);
+        table::insert_openings(tx, openings).await?;
     }
-    table::insert_unsealed(tx, json!([{ "id": entry.id }]).to_string()).await?;
     Ok(())
 }
 

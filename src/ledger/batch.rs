@@ -6,10 +6,10 @@ use std::{
 };
 
 use serde_json::json;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::{
-    append::{entry_row, opening_row},
+    append::{add_entry, add_opening},
     budget::{Budget, BudgetUse},
     faults::{Faults, Step},
     recorder::{Disclosed, Draft, RecordError},
@@ -26,46 +26,55 @@ const ATTEMPTS: u32 = 5;
 /// Where an answer's fate is told.
 type Reply = oneshot::Sender<Result<Disclosed, RecordError>>;
 
-/// An answer in the queue, with the rows that its append needs already written out.
+/// An answer in the queue.
 #[derive(Debug)]
 pub(super) struct Waiting {
     draft: Draft,
     reply: Reply,
-    rows: Rows,
-}
-
-#[derive(Debug)]
-struct Rows {
+    /// Its part of the queue's bytes.
+    _room: OwnedSemaphorePermit,
+    /// The bank's id, written out.
     bank: String,
-    heads: String,
-    entry: String,
-    opening: String,
     /// The entry's text hashes to its leaf.
     sound: bool,
 }
 
-/// Writes out the rows of an answer.
-pub(super) fn prepare(draft: Draft, reply: Reply) -> Waiting {
-    let heads = &draft.heads;
-    let id = &draft.entry.id;
-    let bank = heads.client_id.to_string();
-    let mut rows = json!({
-        "e": id, "client": bank, "epoch": heads.client_epoch, "consent": heads.consent_id,
-        "cv": heads.consent_version, "pub": heads.publication, "now": heads.now.micros(),
-    })
-    .to_string();
-    for (code, version) in &heads.subjects {
-        rows.push(',');
-        rows.push_str(&json!({ "e": id, "code": code, "sv": version }).to_string());
+/// Makes what needs no transaction.
+pub(super) fn prepare(draft: Draft, (reply, room): (Reply, OwnedSemaphorePermit)) -> Waiting {
+    let bank = draft.heads.client_id.to_string();
+    let sound = leaf_hash(draft.entry.body.as_bytes()) == draft.entry.leaf;
+    Waiting { draft, reply, _room: room, bank, sound }
+}
+
+/// What the answers rest on, as the append compares it.
+fn heads_of(batch: &[Waiting]) -> table::HeadColumns {
+    let mut columns = table::HeadColumns::default();
+    for (position, waiting) in (0i64..).zip(batch) {
+        let heads = &waiting.draft.heads;
+        let mut subjects = heads.subjects.iter();
+        let first = subjects.next();
+        columns.position.push(position);
+        columns.client.push(Some(waiting.bank.clone()));
+        columns.epoch.push(Some(heads.client_epoch));
+        columns.consent.push(Some(heads.consent_id.to_string()));
+        columns.consent_version.push(Some(heads.consent_version));
+        columns.publication.push(Some(heads.publication));
+        columns.rendered_at.push(Some(heads.now.micros()));
+        columns.subject.push(first.map(|(code, _)| code.clone()));
+        columns.subject_version.push(first.map(|(_, version)| *version));
+        for (code, version) in subjects {
+            columns.position.push(position);
+            columns.client.push(None);
+            columns.epoch.push(None);
+            columns.consent.push(None);
+            columns.consent_version.push(None);
+            columns.publication.push(None);
+            columns.rendered_at.push(None);
+            columns.subject.push(Some(code.clone()));
+            columns.subject_version.push(Some(*version));
+        }
     }
-    let rows = Rows {
-        bank,
-        heads: rows,
-        entry: entry_row(&draft.entry),
-        opening: opening_row(id, &draft.opening),
-        sound: leaf_hash(draft.entry.body.as_bytes()) == draft.entry.leaf,
-    };
-    Waiting { draft, reply, rows }
+    columns
 }
 
 /// What a batch decided about one of its answers.
@@ -120,7 +129,7 @@ impl Batcher {
     pub(super) async fn commit(&self, batch: Vec<Waiting>) {
         let mut seen = HashSet::new();
         let (batch, broken): (Vec<_>, Vec<_>) =
-            batch.into_iter().partition(|waiting| waiting.rows.sound && seen.insert(waiting.draft.entry.id.clone()));
+            batch.into_iter().partition(|waiting| waiting.sound && seen.insert(waiting.draft.entry.id.clone()));
         for waiting in broken {
             refuse(waiting, "its entry is not sound");
         }
@@ -182,19 +191,15 @@ impl Batcher {
         self.faults.at(Step::Begin).await?;
         let mut tx = self.db.begin("ledger.record").await?;
         self.faults.at(Step::Lock).await?;
-        let banks: BTreeSet<_> = batch.iter().map(|waiting| waiting.rows.bank.clone()).collect();
+        let banks: BTreeSet<_> = batch.iter().map(|waiting| waiting.bank.clone()).collect();
         tx.lock_banks_shared(&Vec::from_iter(banks)).await?;
         self.faults.at(Step::Heads).await?;
         // From here to the commit no narrowing of these banks' access can commit: what matches now matches then.
-        let stale = table::stale_heads(&mut tx, array(batch, |rows| &rows.heads), self.clock.now()).await?;
+        let stale = table::stale_heads(&mut tx, heads_of(batch), self.clock.now()).await?;
         let stale: HashSet<_> = stale.into_iter().collect();
-        let mut verdicts: Vec<_> = batch
-            .iter()
-            .map(
-                |waiting| {
-                    if stale.contains(&waiting.draft.entry.id) { Verdict::Stale } else { Verdict::Recorded(None) }
-                },
-            )
+        let mut verdicts: Vec<_> = (0i64..)
+            .zip(batch)
+            .map(|(position, _)| if stale.contains(&position) { Verdict::Stale } else { Verdict::Recorded(None) })
             .collect();
         self.faults.at(Step::Budget).await?;
         charge(&mut tx, batch, &mut verdicts).await?;
@@ -202,27 +207,16 @@ impl Batcher {
         let kept: Vec<_> = kept.into_iter().map(|(waiting, _)| waiting).collect();
         if !kept.is_empty() {
             self.faults.at(Step::Insert).await?;
-            table::insert_entries(&mut tx, array(&kept, |rows| &rows.entry), self.clock.now()).await?;
-            table::insert_openings(&mut tx, array(&kept, |rows| &rows.opening)).await?;
-            let ids: Vec<_> = kept.iter().map(|waiting| json!({ "id": waiting.draft.entry.id })).collect();
-            table::insert_unsealed(&mut tx, serde_json::Value::from(ids).to_string()).await?;
+            let (mut entries, mut openings) = (table::EntryColumns::default(), table::OpeningColumns::default());
+            for Waiting { draft, .. } in &kept {
+                add_entry(&mut entries, &draft.entry);
+                add_opening(&mut openings, &draft.entry.id, &draft.opening);
+            }
+            table::insert_entries(&mut tx, entries, self.clock.now()).await?;
+            table::insert_openings(&mut tx, openings).await?;
         }
         Ok((tx, verdicts, u32::try_from(kept.len()).unwrap_or(u32::MAX)))
     }
-}
-
-fn array<W: std::borrow::Borrow<Waiting>>(batch: &[W], row: impl Fn(&Rows) -> &String) -> String {
-    let size: usize = batch.iter().map(|waiting| row(&waiting.borrow().rows).len() + 1).sum();
-    let mut out = String::with_capacity(size + 2);
-    out.push('[');
-    for (at, waiting) in batch.iter().enumerate() {
-        if at > 0 {
-            out.push(',');
-        }
-        out.push_str(row(&waiting.borrow().rows));
-    }
-    out.push(']');
-    out
 }
 
 /// Counts the answers of consents that limit their use, in the batch's order, and refuses those beyond.

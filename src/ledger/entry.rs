@@ -2,7 +2,11 @@
 //!
 //! docs/LEDGER.md sections 1 to 3 fix the format. It is for ever: a new version may be added, this one never changes.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Write},
+    str::FromStr,
+};
 
 use aws_lc_rs::digest;
 use data_encoding::BASE64URL_NOPAD;
@@ -173,16 +177,16 @@ pub(super) fn make(
 ) -> Result<(Entry, Opening), Malformed> {
     let mut salts = vec![[0u8; SALT_BYTES]; values.len()];
     entropy.fill(salts.as_flattened_mut());
-    let (mut commitments, mut fields) = (Vec::new(), Vec::new());
-    for ((name, value), salt) in values.iter().zip(&salts) {
+    let (mut commitments, mut fields) = (String::with_capacity(1024), String::with_capacity(1024));
+    for (at, ((name, value), salt)) in values.iter().zip(&salts).enumerate() {
         let text = canonical(value)?;
-        // Names are words and base64url needs no escaping: both may be written as they are.
+        let comma = if at == 0 { "" } else { "," };
         let committed = BASE64URL_NOPAD.encode(&commitment(name, salt, &text));
-        commitments.push(format!("\"{name}\":\"{committed}\""));
+        // Names are words and base64url needs no escaping: both may be written as they are. Writing to a String cannot fail.
+        let _ = write!(commitments, "{comma}\"{name}\":\"{committed}\"");
         let salt = BASE64URL_NOPAD.encode(salt);
-        fields.push(format!("\"{name}\":{{\"salt\":\"{salt}\",\"value\":{text}}}"));
+        let _ = write!(fields, "{comma}\"{name}\":{{\"salt\":\"{salt}\",\"value\":{text}}}");
     }
-    let (commitments, fields) = (commitments.join(","), fields.join(","));
     let facts = canonical(&facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Value>())?;
     let body = format!(
         "{{\"at\":\"{}\",\"commitments\":{{{commitments}}},\"facts\":{facts},\"id\":{},\"type\":\"{kind}\",\"v\":{VERSION}}}",
@@ -207,15 +211,15 @@ fn entry_time(at: Timestamp) -> Result<String, Malformed> {
 ///
 /// The tag and the salt have fixed lengths and the name is preceded by its own, so no two inputs are the same.
 pub fn commitment(name: &str, salt: &[u8; SALT_BYTES], value: &str) -> Hash {
-    let mut context = digest::Context::new(&digest::SHA256);
-    context.update(TAG);
+    let mut input = Vec::with_capacity(TAG.len() + 1 + name.len() + SALT_BYTES + value.len());
+    input.extend_from_slice(TAG);
     // Names are ours and short; a longer one could not be told apart, so it commits to nothing that verifies.
-    context.update(&[u8::try_from(name.len()).unwrap_or(0)]);
-    context.update(name.as_bytes());
-    context.update(salt);
-    context.update(value.as_bytes());
+    input.push(u8::try_from(name.len()).unwrap_or(0));
+    input.extend_from_slice(name.as_bytes());
+    input.extend_from_slice(salt);
+    input.extend_from_slice(value.as_bytes());
     let mut out = [0; 32];
-    out.copy_from_slice(context.finish().as_ref());
+    out.copy_from_slice(digest::digest(&digest::SHA256, &input).as_ref());
     out
 }
 

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::HeaderMap;
 use tokio::{
-    sync::{Mutex, mpsc, oneshot, watch},
+    sync::{Mutex, Semaphore, mpsc, oneshot, watch},
     task::JoinHandle,
 };
 
@@ -130,6 +130,9 @@ pub struct RecorderOptions {
     pub max_batch: usize,
     /// The most answers that wait; more are refused.
     pub queue: usize,
+    /// The most bytes that they have together, with their entries; more are refused. A few large answers behind a writer
+    /// that is held up would fill the memory long before the queue is full.
+    pub queue_bytes: usize,
     /// How long a transaction may take: behind a database that hangs, every answer would wait for ever.
     pub limit: Duration,
     /// Where a test breaks it.
@@ -142,16 +145,27 @@ impl Default for RecorderOptions {
             linger: Duration::from_millis(1),
             max_batch: 512,
             queue: 4096,
+            queue_bytes: 64 * 1024 * 1024,
             limit: Duration::from_secs(10),
             faults: Faults::default(),
         }
     }
 }
 
+const KIBIBYTE: usize = 1024;
+
+/// What an answer that waits takes.
+fn kibibytes(draft: &Draft) -> u32 {
+    let bytes = draft.answer.body.len() + draft.entry.body.len() + draft.opening.body.len();
+    u32::try_from(bytes.div_ceil(KIBIBYTE)).unwrap_or(u32::MAX)
+}
+
 /// Makes answers durable, many at a time. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Recorder {
     queue: mpsc::Sender<Waiting>,
+    /// A permit for each kibibyte.
+    room: Arc<Semaphore>,
     closing: Arc<watch::Sender<bool>>,
     task: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
@@ -160,11 +174,13 @@ impl Recorder {
     /// Starts the task that commits. It ends with [`Recorder::shutdown`], or when the last handle is dropped.
     pub fn start(db: Db, clock: SharedClock, options: RecorderOptions) -> Self {
         let (queue, waiting) = mpsc::channel(options.queue.max(1));
+        let room = Semaphore::new((options.queue_bytes / KIBIBYTE).clamp(1, Semaphore::MAX_PERMITS));
         let (closing, closed) = watch::channel(false);
         let batcher = Batcher { db, clock, limit: options.limit, faults: options.faults };
         let gather = Gather { linger: options.linger, max: options.max_batch.max(1), usual: 1 };
         let task = tokio::spawn(run(waiting, closed, gather, batcher));
-        Self { queue, closing: Arc::new(closing), task: Arc::new(Mutex::new(Some(task))) }
+        let task = Arc::new(Mutex::new(Some(task)));
+        Self { queue, room: Arc::new(room), closing: Arc::new(closing), task }
     }
 
     /// Waits until the answer's record is durable and hands the answer back for release.
@@ -172,14 +188,18 @@ impl Recorder {
     /// A caller that stops waiting loses the answer and not the record: over-recording is safe, under-recording is not.
     pub async fn record(&self, draft: Draft) -> Result<Disclosed, RecordError> {
         let (reply, decided) = oneshot::channel();
-        // Everything that needs no transaction is made here, on the caller's own task.
-        let waiting = batch::prepare(draft, reply);
-        self.queue.try_send(waiting).map_err(|error| {
+        let refused = |why: &str| {
             metrics::counter!("medcredit_ledger_refused_total", "reason" => "queue").increment(1);
-            RecordError::Unavailable(match error {
-                mpsc::error::TrySendError::Full(_) => "too many answers wait to be recorded".into(),
-                mpsc::error::TrySendError::Closed(_) => "the recorder is shutting down".into(),
-            })
+            RecordError::Unavailable(why.into())
+        };
+        // Given back when the answer is decided about.
+        let room = self.room.clone().try_acquire_many_owned(kibibytes(&draft));
+        let room = room.map_err(|_| refused("the answers that wait to be recorded are too large"))?;
+        // Everything that needs no transaction is made here, on the caller's own task.
+        let waiting = batch::prepare(draft, (reply, room));
+        self.queue.try_send(waiting).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => refused("too many answers wait to be recorded"),
+            mpsc::error::TrySendError::Closed(_) => refused("the recorder is shutting down"),
         })?;
         metrics::gauge!("medcredit_ledger_queue").set(self.depth());
         decided.await.unwrap_or_else(|_| Err(RecordError::Unavailable("the recorder stopped".into())))

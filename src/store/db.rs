@@ -2,10 +2,12 @@
 //!
 //! What differs, and is hidden here: how a transaction begins (`BEGIN IMMEDIATE` takes SQLite's one write lock;
 //! PostgreSQL reads committed), how rows are made of one JSON parameter (`json_rows($1)` in a statement becomes
-//! `jsonb_each` or `jsonb_array_elements`), and the locks per bank that only an engine with several writers needs.
+//! `jsonb_each` or `jsonb_array_elements`), how rows are bound value by value (`rows.rs`), and the locks per bank that only an engine with several writers needs.
 //!
 //! SQLite has two files. Writers of `core.db` do not attach `bulk.db`, because `BEGIN IMMEDIATE` would take the write
 //! lock of every attached file and a long import would stall the answers. Readers attach both.
+
+mod rows;
 
 use std::{
     os::unix::fs::DirBuilderExt,
@@ -16,6 +18,7 @@ use std::{
 };
 
 use super::DbError;
+pub use rows::Column;
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Executor, FromRow, PgPool, Postgres, Sqlite, SqlitePool,
     postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow},

@@ -1,7 +1,7 @@
 //! Every SQL statement of the gateway, one file per group of tables, over one seam for both engines.
 //!
 //! Invariants: statements are written once, in the dialect SQLite and PostgreSQL share; whoever calls owns the
-//! transaction's edges; nothing here decides, it reads and writes what it is told. `db.rs` is the only file that says
+//! transaction's edges; nothing here decides, it reads and writes what it is told. Only `db.rs`, with its `rows.rs`, says
 //! Sqlite or Postgres, and this room is the only one that mentions sqlx.
 
 pub mod assessments;
@@ -28,7 +28,7 @@ pub mod subjects;
 pub mod tokens;
 
 pub use crypter::{Crypter, CrypterError, Place};
-pub use db::{Arg, Db, Engine, Read, Record, Tx};
+pub use db::{Arg, Column, Db, Engine, Read, Record, Tx};
 pub(crate) use db::{args, record};
 pub use error::DbError;
 pub use exclusive::Exclusive;

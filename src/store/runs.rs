@@ -306,7 +306,8 @@ pub async fn subjects(read: &Read<'_>, kind: &str) -> Result<Vec<SubjectRow>, Db
     read.fetch_all(SUBJECTS, args![kind]).await
 }
 
-// One statement, so that number and assessments are of one moment: a reader sees the old round or the new one.
+// One statement, so that number and assessments are of one moment: a reader sees the old round or the new one. Assessments
+// are joined by themselves and not with their rounds in brackets: SQLite would make a table of all assessments first.
 const CURRENT: &str = "/* runs::current */
     SELECT p.number AS publication, s.code AS subject_code, s.kind, s.name, s.uscc, s.version AS subject_version,
            s.under_objection, r.id AS run_id, r.model_id, r.model_digest, r.period, r.valid_until_on,
@@ -314,9 +315,11 @@ const CURRENT: &str = "/* runs::current */
     FROM json_rows($1)
     JOIN publication p ON p.id = 1
     JOIN subjects s ON s.code = value->>'code'
-    LEFT JOIN (runs r JOIN assessments a ON a.run_id = r.id)
-         ON r.state = 'published' AND r.kind = s.kind AND a.subject_code = s.code
-        AND a.version = (SELECT MAX(b.version) FROM assessments b WHERE b.run_id = r.id AND b.subject_code = s.code)
+    LEFT JOIN assessments a ON a.subject_code = s.code
+        AND EXISTS (SELECT 1 FROM runs q WHERE q.id = a.run_id AND q.state = 'published' AND q.kind = s.kind)
+        AND a.version = (SELECT MAX(b.version) FROM assessments b
+                         WHERE b.subject_code = a.subject_code AND b.run_id = a.run_id)
+    LEFT JOIN runs r ON r.id = a.run_id
     ORDER BY s.code, r.published_at DESC, r.id";
 
 /// What is published of some subjects. Codes that are no subject's are left out.

@@ -21,6 +21,9 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long to wait after the system refused a connection, such as when it is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How often samples are moved out of their buffers, whether anybody scrapes or not.
+const UPKEEP: Duration = Duration::from_secs(5);
+
 /// What the listener shows.
 #[derive(Debug, Clone)]
 pub struct Telemetry {
@@ -34,9 +37,14 @@ pub struct Telemetry {
 pub async fn serve(listener: TcpListener, telemetry: Telemetry, shutdown: impl Future<Output = ()> + Send) {
     let graceful = GracefulShutdown::new();
     let mut shutdown = std::pin::pin!(shutdown);
+    let mut upkeep = tokio::time::interval(UPKEEP);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
+            _ = upkeep.tick() => {
+                telemetry.metrics.upkeep();
+                continue;
+            }
             () = &mut shutdown => break,
         };
         let stream = match accepted {

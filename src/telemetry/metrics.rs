@@ -34,10 +34,15 @@ pub fn install() -> Metrics {
 }
 
 impl Metrics {
+    /// Moves histogram samples out of their buffers, which grow without it: thousands of answers a second would fill the
+    /// memory of a gateway that nobody scrapes.
+    pub fn upkeep(&self) {
+        self.0.run_upkeep();
+    }
+
     /// Everything, as a scrape reads it.
     pub fn render(&self) -> String {
-        // Moves histogram samples out of their buffers, which grow without it.
-        self.0.run_upkeep();
+        self.upkeep();
         self.0.render()
     }
 }

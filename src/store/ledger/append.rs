@@ -1,16 +1,15 @@
 //! What an append checks and writes, a whole batch in each statement.
 //!
-//! Each statement takes its rows as one JSON array: binding values row by row costs more than writing them. The callers
-//! make the arrays, so that the text of a row can be made before the transaction begins.
+//! Entries and heads are bound value by value: escaping and parsing long texts costs more than writing them.
 
 use crate::{
     domain::Timestamp,
-    store::{DbError, Tx, args, record},
+    store::{Column, DbError, Tx, args, record},
 };
 
 record! {
-    struct IdRow {
-        id: String,
+    struct PositionRow {
+        position: i64,
     }
 }
 
@@ -28,27 +27,60 @@ record! {
     }
 }
 
-/// Rows of two kinds: `{e, client, epoch, consent, cv, pub, now}` once for each entry, and `{e, code, sv}` for each
-/// subject it speaks about. CASE keeps each kind to its own comparisons.
-const STALE_HEADS: &str = "/* ledger::stale_heads */ \
-    SELECT DISTINCT value->>'e' AS id FROM json_rows($1) WHERE CASE WHEN value->>'code' IS NULL THEN \
-    NOT (EXISTS (SELECT 1 FROM clients WHERE clients.id = value->>'client' \
-            AND clients.epoch = CAST(value->>'epoch' AS BIGINT) AND clients.state = 'active') \
-        AND EXISTS (SELECT 1 FROM consents WHERE consents.id = value->>'consent' \
-            AND consents.client_id = value->>'client' AND consents.version = CAST(value->>'cv' AS BIGINT) \
-            AND consents.state = 'active' AND consents.expires_at > CAST(value->>'now' AS BIGINT) \
-            AND consents.expires_at > CAST($2 AS BIGINT)) \
-        AND EXISTS (SELECT 1 FROM publication WHERE publication.number = CAST(value->>'pub' AS BIGINT))) \
-    ELSE NOT EXISTS (SELECT 1 FROM subjects WHERE subjects.code = value->>'code' \
-            AND subjects.version = CAST(value->>'sv' AS BIGINT)) END";
+/// What the answers of a batch rest on, column by column. The first subject of an answer stands in its own row; each
+/// further one has a row with nothing but position, code and version.
+#[derive(Debug, Default)]
+pub struct HeadColumns {
+    /// Which answer of the batch.
+    pub position: Vec<i64>,
+    /// The bank.
+    pub client: Vec<Option<String>>,
+    /// Its epoch.
+    pub epoch: Vec<Option<i64>>,
+    /// The consent.
+    pub consent: Vec<Option<String>>,
+    /// Its version.
+    pub consent_version: Vec<Option<i64>>,
+    /// The publication's number.
+    pub publication: Vec<Option<i64>>,
+    /// When the answer was rendered.
+    pub rendered_at: Vec<Option<i64>>,
+    /// A subject.
+    pub subject: Vec<Option<String>>,
+    /// Its version.
+    pub subject_version: Vec<Option<i64>>,
+}
 
-/// The ids of the entries whose heads are no longer what they were when the answer was rendered.
+/// One statement, and one snapshot, for all heads of the whole batch.
+const STALE_HEADS: &str = "/* ledger::stale_heads */ \
+    SELECT column1 AS position FROM bound_rows WHERE \
+    (column2 IS NOT NULL AND NOT (\
+        EXISTS (SELECT 1 FROM clients WHERE clients.id = column2 AND clients.epoch = column3 AND clients.state = 'active') \
+        AND EXISTS (SELECT 1 FROM consents WHERE consents.id = column4 AND consents.client_id = column2 \
+            AND consents.version = column5 AND consents.state = 'active' \
+            AND consents.expires_at > column7 AND consents.expires_at > CAST($1 AS BIGINT)) \
+        AND EXISTS (SELECT 1 FROM publication WHERE publication.number = column6))) \
+    OR (column8 IS NOT NULL AND NOT EXISTS \
+        (SELECT 1 FROM subjects WHERE subjects.code = column8 AND subjects.version = column9))";
+
+/// The positions of the answers whose heads are no longer what they were when these were rendered.
 ///
 /// A statement of its own after the banks' locks: on PostgreSQL its snapshot is then younger than every narrowing that
 /// had the locks before.
-pub async fn stale_heads(tx: &mut Tx, rows: String, now: Timestamp) -> Result<Vec<String>, DbError> {
-    let stale: Vec<IdRow> = tx.fetch_all(STALE_HEADS, args![rows, now]).await?;
-    Ok(stale.into_iter().map(|row| row.id).collect())
+pub async fn stale_heads(tx: &mut Tx, heads: HeadColumns, now: Timestamp) -> Result<Vec<i64>, DbError> {
+    let columns = vec![
+        Column::Int(heads.position),
+        Column::TextOpt(heads.client),
+        Column::IntOpt(heads.epoch),
+        Column::TextOpt(heads.consent),
+        Column::IntOpt(heads.consent_version),
+        Column::IntOpt(heads.publication),
+        Column::IntOpt(heads.rendered_at),
+        Column::TextOpt(heads.subject),
+        Column::IntOpt(heads.subject_version),
+    ];
+    let stale: Vec<PositionRow> = tx.fetch_rows(STALE_HEADS, args![now], columns).await?;
+    Ok(stale.into_iter().map(|row| row.position).collect())
 }
 
 /// The rows are sorted so that two batches cannot wait for each other; the update that changes nothing locks the row and
@@ -72,30 +104,65 @@ pub async fn set_use(tx: &mut Tx, rows: String) -> Result<(), DbError> {
     tx.execute(SET_USE, args![rows]).await.map(|_| ())
 }
 
+/// Entries with their openings, column by column.
+#[derive(Debug, Default)]
+pub struct EntryColumns {
+    /// The entry.
+    pub id: Vec<String>,
+    /// Its type.
+    pub kind: Vec<String>,
+    /// Its canonical JSON.
+    pub body: Vec<String>,
+    /// Its leaf hash.
+    pub leaf: Vec<Vec<u8>>,
+}
+
+/// Openings, column by column.
+#[derive(Debug, Default)]
+pub struct OpeningColumns {
+    /// The entry.
+    pub id: Vec<String>,
+    /// The bank it concerns.
+    pub client: Vec<Option<String>>,
+    /// The consent it concerns.
+    pub consent: Vec<Option<String>>,
+    /// Its canonical JSON.
+    pub body: Vec<String>,
+}
+
 const INSERT_ENTRIES: &str = "/* ledger::insert_entries */ \
     INSERT INTO ledger_entries (id, type, body, leaf_hash, committed_at) \
-    SELECT value->>'id', value->>'type', value->>'body', unhex(value->>'leaf'), CAST($2 AS BIGINT) FROM json_rows($1)";
+    SELECT column1, column2, column3, column4, CAST($1 AS BIGINT) FROM bound_rows";
 
-/// Adds entries; rows `{id, type, body, leaf}`.
-pub async fn insert_entries(tx: &mut Tx, rows: String, at: Timestamp) -> Result<u64, DbError> {
-    tx.execute(INSERT_ENTRIES, args![rows, at]).await
+const INSERT_UNSEALED: &str = "/* ledger::insert_unsealed */ \
+    INSERT INTO ledger_unsealed (entry_id) SELECT column1 FROM bound_rows";
+
+/// Adds entries and queues them for the sealer.
+pub async fn insert_entries(tx: &mut Tx, entries: EntryColumns, at: Timestamp) -> Result<(), DbError> {
+    let ids = Column::Text(entries.id.clone());
+    let columns = vec![
+        Column::Text(entries.id),
+        Column::Text(entries.kind),
+        Column::Text(entries.body),
+        Column::Bytes(entries.leaf),
+    ];
+    tx.execute_rows(INSERT_ENTRIES, args![at], columns).await?;
+    tx.execute_rows(INSERT_UNSEALED, args![], vec![ids]).await.map(|_| ())
 }
 
 const INSERT_OPENINGS: &str = "/* ledger::insert_openings */ \
     INSERT INTO ledger_openings (entry_id, client_id, consent_id, body) \
-    SELECT value->>'id', value->>'client', value->>'consent', value->>'body' FROM json_rows($1)";
+    SELECT column1, column2, column3, column4 FROM bound_rows";
 
-/// Adds openings; rows `{id, client, consent, body}`.
-pub async fn insert_openings(tx: &mut Tx, rows: String) -> Result<u64, DbError> {
-    tx.execute(INSERT_OPENINGS, args![rows]).await
-}
-
-const INSERT_UNSEALED: &str = "/* ledger::insert_unsealed */ \
-    INSERT INTO ledger_unsealed (entry_id) SELECT value->>'id' FROM json_rows($1)";
-
-/// Queues entries for the sealer; rows `{id}`.
-pub async fn insert_unsealed(tx: &mut Tx, rows: String) -> Result<u64, DbError> {
-    tx.execute(INSERT_UNSEALED, args![rows]).await
+/// Adds openings of entries that were added before.
+pub async fn insert_openings(tx: &mut Tx, openings: OpeningColumns) -> Result<(), DbError> {
+    let columns = vec![
+        Column::Text(openings.id),
+        Column::TextOpt(openings.client),
+        Column::TextOpt(openings.consent),
+        Column::Text(openings.body),
+    ];
+    tx.execute_rows(INSERT_OPENINGS, args![], columns).await.map(|_| ())
 }
 
 const DELETE_OPENINGS: &str = "/* ledger::delete_openings */ \

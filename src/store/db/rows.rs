@@ -1,0 +1,215 @@
+//! Many rows in one statement, each value bound as it is.
+//!
+//! One JSON parameter (`json_rows`) is the same on both engines, but a long text must be escaped for it, parsed, and
+//! unescaped again. What every answer writes is bound instead: `bound_rows` in a statement is a set of rows whose columns
+//! are `column1`, `column2` and so on. On SQLite that is a list of values, filled up to one of a few lengths so that a
+//! few prepared statements do for every batch; on PostgreSQL it is one array a column.
+
+use std::fmt::Write;
+
+use sqlx::{Arguments as _, AssertSqlSafe, Postgres, Sqlite, postgres::PgArguments, sqlite::SqliteArguments};
+
+use super::{Arg, Begun, Record, Tx, pg_args, sqlite_args};
+use crate::store::DbError;
+
+/// The rows of one statement on SQLite; more are run in parts.
+const PART: usize = 64;
+
+/// The values of a column, one for each row.
+#[derive(Debug)]
+pub enum Column {
+    /// TEXT.
+    Text(Vec<String>),
+    /// TEXT or null.
+    TextOpt(Vec<Option<String>>),
+    /// BIGINT.
+    Int(Vec<i64>),
+    /// BIGINT or null.
+    IntOpt(Vec<Option<i64>>),
+    /// BLOB or BYTEA.
+    Bytes(Vec<Vec<u8>>),
+}
+
+type Encoded<T> = Result<T, sqlx::error::BoxDynError>;
+
+impl Column {
+    const fn len(&self) -> usize {
+        match self {
+            Self::Text(values) => values.len(),
+            Self::TextOpt(values) => values.len(),
+            Self::Int(values) => values.len(),
+            Self::IntOpt(values) => values.len(),
+            Self::Bytes(values) => values.len(),
+        }
+    }
+
+    const fn array(&self) -> &'static str {
+        match self {
+            Self::Text(_) | Self::TextOpt(_) => "text[]",
+            Self::Int(_) | Self::IntOpt(_) => "bigint[]",
+            Self::Bytes(_) => "bytea[]",
+        }
+    }
+
+    /// Moves the value of a row into the arguments; a row beyond the last is null.
+    fn take(&mut self, row: usize, out: &mut SqliteArguments) -> Encoded<()> {
+        match self {
+            Self::Text(values) => out.add(values.get_mut(row).map(std::mem::take)),
+            Self::TextOpt(values) => out.add(values.get_mut(row).and_then(Option::take)),
+            Self::Int(values) => out.add(values.get(row).copied()),
+            Self::IntOpt(values) => out.add(values.get(row).copied().flatten()),
+            Self::Bytes(values) => out.add(values.get_mut(row).map(std::mem::take)),
+        }
+    }
+
+    fn array_into(self, out: &mut PgArguments) -> Encoded<()> {
+        match self {
+            Self::Text(values) => out.add(values),
+            Self::TextOpt(values) => out.add(values),
+            Self::Int(values) => out.add(values),
+            Self::IntOpt(values) => out.add(values),
+            Self::Bytes(values) => out.add(values),
+        }
+    }
+}
+
+/// The length to which a part is filled up.
+const fn filled(rows: usize) -> usize {
+    if rows <= 8 { rows } else { rows.next_multiple_of(8) }
+}
+
+/// A statement with its rows as values, after `before` other parameters. The first column is null in those filled up.
+fn as_values(sql: &str, before: usize, columns: usize, rows: usize) -> AssertSqlSafe<String> {
+    let mut values = String::with_capacity(sql.len() + rows * columns * 6 + 64);
+    values.push_str("(SELECT * FROM (VALUES ");
+    let mut parameter = before;
+    for row in 0..rows {
+        values.push_str(if row == 0 { "(" } else { "),(" });
+        for column in 0..columns {
+            parameter += 1;
+            // Writing to a String cannot fail.
+            let _ = write!(values, "{}${parameter}", if column == 0 { "" } else { "," });
+        }
+    }
+    values.push_str(")) WHERE column1 IS NOT NULL)");
+    AssertSqlSafe(sql.replace("bound_rows", &values))
+}
+
+/// A statement with its rows as arrays, after `before` other parameters.
+fn as_arrays(sql: &str, before: usize, columns: &[Column]) -> AssertSqlSafe<String> {
+    let mut arrays = String::from("UNNEST(");
+    for (at, column) in columns.iter().enumerate() {
+        let _ = write!(arrays, "{}${}::{}", if at == 0 { "" } else { "," }, before + at + 1, column.array());
+    }
+    arrays.push_str(") AS bound(");
+    for at in 1..=columns.len() {
+        let _ = write!(arrays, "{}column{at}", if at == 1 { "" } else { "," });
+    }
+    arrays.push(')');
+    AssertSqlSafe(sql.replace("bound_rows", &arrays))
+}
+
+fn part(args: &[Arg], columns: &mut [Column], from: usize, rows: usize) -> Encoded<SqliteArguments> {
+    let mut out = sqlite_args(args.to_vec())?;
+    for row in from..from + rows {
+        for column in &mut *columns {
+            column.take(row, &mut out)?;
+        }
+    }
+    Ok(out)
+}
+
+fn arrays(args: Vec<Arg>, columns: Vec<Column>) -> Encoded<PgArguments> {
+    let mut out = pg_args(args)?;
+    for column in columns {
+        column.array_into(&mut out)?;
+    }
+    Ok(out)
+}
+
+impl Tx {
+    /// Runs a statement over bound rows and tells how many it changed. Its other parameters come first.
+    pub async fn execute_rows(
+        &mut self,
+        sql: &'static str,
+        args: Vec<Arg>,
+        mut columns: Vec<Column>,
+    ) -> Result<u64, DbError> {
+        let failed = |error| DbError::of(self.operation, error);
+        let rows = columns.first().map_or(0, Column::len);
+        match &mut self.begun {
+            Begun::Sqlite(tx) => {
+                let mut changed = 0;
+                for from in (0..rows).step_by(PART) {
+                    let length = filled((rows - from).min(PART));
+                    let bound = part(&args, &mut columns, from, length).map_err(sqlx::Error::Encode).map_err(failed)?;
+                    let text = as_values(sql, args.len(), columns.len(), length);
+                    let done = sqlx::query_with::<Sqlite, _>(text, bound).execute(&mut **tx).await.map_err(failed)?;
+                    changed += done.rows_affected();
+                }
+                Ok(changed)
+            }
+            Begun::Postgres(tx) => {
+                let text = as_arrays(sql, args.len(), &columns);
+                let bound = arrays(args, columns).map_err(sqlx::Error::Encode).map_err(failed)?;
+                let done = sqlx::query_with::<Postgres, _>(text, bound).execute(&mut **tx).await;
+                done.map(|done| done.rows_affected()).map_err(failed)
+            }
+        }
+    }
+
+    /// Every row that a statement over bound rows yields. Its other parameters come first.
+    pub async fn fetch_rows<R: Record>(
+        &mut self,
+        sql: &'static str,
+        args: Vec<Arg>,
+        mut columns: Vec<Column>,
+    ) -> Result<Vec<R>, DbError> {
+        let failed = |error| DbError::of(self.operation, error);
+        let rows = columns.first().map_or(0, Column::len);
+        match &mut self.begun {
+            Begun::Sqlite(tx) => {
+                let mut found = Vec::new();
+                for from in (0..rows).step_by(PART) {
+                    let length = filled((rows - from).min(PART));
+                    let bound = part(&args, &mut columns, from, length).map_err(sqlx::Error::Encode).map_err(failed)?;
+                    let text = as_values(sql, args.len(), columns.len(), length);
+                    let query = sqlx::query_as_with::<Sqlite, R, _>(text, bound);
+                    found.extend(query.fetch_all(&mut **tx).await.map_err(failed)?);
+                }
+                Ok(found)
+            }
+            Begun::Postgres(tx) => {
+                let text = as_arrays(sql, args.len(), &columns);
+                let bound = arrays(args, columns).map_err(sqlx::Error::Encode).map_err(failed)?;
+                sqlx::query_as_with::<Postgres, R, _>(text, bound).fetch_all(&mut **tx).await.map_err(failed)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Column, as_arrays, as_values, filled};
+
+    #[test]
+    fn a_few_lengths_do_for_every_batch() {
+        let lengths: std::collections::BTreeSet<_> = (1..=64).map(filled).collect();
+        assert_eq!(lengths.len(), 15);
+        assert!((1..=64).all(|rows| filled(rows) >= rows && filled(rows) <= 64));
+    }
+
+    #[test]
+    fn rows_come_after_the_other_parameters() {
+        let sql = "SELECT column2 FROM bound_rows WHERE column1 > $1";
+        assert_eq!(
+            as_values(sql, 1, 2, 2).0,
+            "SELECT column2 FROM (SELECT * FROM (VALUES ($2,$3),($4,$5)) WHERE column1 IS NOT NULL) WHERE column1 > $1"
+        );
+        let columns = [Column::Int(vec![1]), Column::Text(vec!["a".into()])];
+        assert_eq!(
+            as_arrays(sql, 1, &columns).0,
+            "SELECT column2 FROM UNNEST($2::bigint[],$3::text[]) AS bound(column1,column2) WHERE column1 > $1"
+        );
+    }
+}
