@@ -3,6 +3,7 @@
 //! `cargo bench --bench pipeline`           the table: two floors, and the whole cycle on both engines
 //! `cargo bench --bench pipeline -- commit` group commit, with 2 ms added to every commit
 //! `cargo bench --bench pipeline -- import` readers while a million rows are imported
+//! `cargo bench --bench pipeline -- load sqlite grade 20` one load for twenty seconds, to look at with a profiler
 //!
 //! The gateway (or a floor) is a process of its own on one core; this process, which plays the banks, and PostgreSQL are
 //! on another. Linux, `taskset` and, for PostgreSQL, `initdb` and `pg_ctl` are needed.
@@ -44,6 +45,7 @@ fn main() -> Result<()> {
             [] => block_on(table::run()),
             ["commit"] => block_on(commit::run()),
             ["import"] => block_on(import::run()),
+            ["load", engine, what, seconds] => block_on(table::load(engine, what, seconds.parse()?)),
             other => anyhow::bail!("unknown mode: {}", other.join(" ")),
         },
         rest => process::again_on(OTHER_CORE, rest),

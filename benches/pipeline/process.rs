@@ -72,6 +72,11 @@ impl Measured {
         }
     }
 
+    /// The process's number.
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// CPU time used so far by all its threads.
     pub(super) fn cpu(&self) -> Result<Duration> {
         cpu_of(self.child.id())

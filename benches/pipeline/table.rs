@@ -99,3 +99,18 @@ pub(super) async fn run() -> Result<()> {
     }
     Ok(())
 }
+
+/// One load for a while.
+pub(super) async fn load(engine: &str, what: &str, seconds: u64) -> Result<()> {
+    let on = if engine == "sqlite" { On::Sqlite } else { On::Postgres };
+    let what = if what == "grade" { What::Grade } else { What::Settlements };
+    let mut site = Site::make(on).await?;
+    let gateway = site.gateway().await?;
+    say(&format!("the gateway is process {}", gateway.id()))?;
+    let (full, cpu) = site.measure(&gateway, what, FULL, Duration::from_secs(seconds)).await?;
+    if let Some(refusal) = &full.refusal {
+        say(&format!("{} were not answered: {refusal}", full.refused))?;
+    }
+    print(vec![Line { name: format!("{engine}, {}", what.path()), full, few: None, cpu }], f64::NAN)?;
+    gateway.stop()
+}

@@ -164,8 +164,9 @@ fn kibibytes(draft: &Draft) -> u32 {
 #[derive(Debug, Clone)]
 pub struct Recorder {
     queue: mpsc::Sender<Waiting>,
-    /// A permit for each kibibyte.
+    /// A permit for each kibibyte, and how many there are.
     room: Arc<Semaphore>,
+    kibibytes: usize,
     closing: Arc<watch::Sender<bool>>,
     task: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
@@ -174,13 +175,13 @@ impl Recorder {
     /// Starts the task that commits. It ends with [`Recorder::shutdown`], or when the last handle is dropped.
     pub fn start(db: Db, clock: SharedClock, options: RecorderOptions) -> Self {
         let (queue, waiting) = mpsc::channel(options.queue.max(1));
-        let room = Semaphore::new((options.queue_bytes / KIBIBYTE).clamp(1, Semaphore::MAX_PERMITS));
+        let kibibytes = (options.queue_bytes / KIBIBYTE).clamp(1, Semaphore::MAX_PERMITS);
         let (closing, closed) = watch::channel(false);
         let batcher = Batcher { db, clock, limit: options.limit, faults: options.faults };
         let gather = Gather { linger: options.linger, max: options.max_batch.max(1), usual: 1 };
         let task = tokio::spawn(run(waiting, closed, gather, batcher));
         let task = Arc::new(Mutex::new(Some(task)));
-        Self { queue, room: Arc::new(room), closing: Arc::new(closing), task }
+        Self { queue, room: Arc::new(Semaphore::new(kibibytes)), kibibytes, closing: Arc::new(closing), task }
     }
 
     /// Waits until the answer's record is durable and hands the answer back for release.
@@ -208,6 +209,11 @@ impl Recorder {
     #[expect(clippy::cast_precision_loss, reason = "a queue of 2^53 answers is not reached")]
     fn depth(&self) -> f64 {
         (self.queue.max_capacity() - self.queue.capacity()) as f64
+    }
+
+    /// The bytes of answers and entries that wait, in whole kibibytes each.
+    pub fn waiting_bytes(&self) -> usize {
+        self.kibibytes.saturating_sub(self.room.available_permits()) * KIBIBYTE
     }
 
     /// Takes no more answers, commits those that wait, and returns when that is done.

@@ -219,6 +219,61 @@ both_engines! {
         assert_eq!(world.entries().await, before + i64::from(released));
     }
 
+    /// Banks that ask for large answers while the database is held up: what waits has a bound in bytes, and it is given back.
+    async fn answers_that_wait_are_refused_when_they_are_too_large_together(store: TestStore) {
+        let world = World::new(store).await;
+        let gate = Arc::new(tokio::sync::Semaphore::new(0));
+        let held = gate.clone();
+        let faults = Faults::new(move |step| {
+            let gate = held.clone();
+            async move {
+                if step == Step::Begin {
+                    gate.acquire().await.unwrap().forget();
+                }
+                Ok(())
+            }
+        });
+        let options = RecorderOptions { queue_bytes: 256 * 1024, faults, ..RecorderOptions::default() };
+        let recorder = Recorder::start(world.store.db.clone(), world.store.clock.clone(), options);
+        let large = |bytes: usize| {
+            let mut draft = world.draft();
+            draft.answer.body = vec![b'x'; bytes].into();
+            draft
+        };
+        assert!(matches!(recorder.record(large(300 * 1024)).await, Err(RecordError::Unavailable(_))), "alone too large");
+        for _ in 0..2 {
+            let outcomes: Vec<_> = (0..6)
+                .map(|_| {
+                    let (recorder, draft) = (recorder.clone(), large(60 * 1024));
+                    tokio::spawn(async move { recorder.record(draft).await })
+                })
+                .collect();
+            // All have been taken or refused once the last of them has been asked for.
+            while recorder.waiting_bytes() < 4 * 60 * 1024 {
+                tokio::task::yield_now().await;
+            }
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+            gate.add_permits(100);
+            let mut refused = 0;
+            for outcome in outcomes {
+                match outcome.await.unwrap() {
+                    Ok(_) => {}
+                    Err(RecordError::Unavailable(why)) => {
+                        assert!(why.contains("too large"), "{why}");
+                        refused += 1;
+                    }
+                    Err(other) => panic!("{other}"),
+                }
+            }
+            assert_eq!(refused, 2, "four fit");
+            assert_eq!(recorder.waiting_bytes(), 0);
+            gate.forget_permits(1000);
+        }
+        assert_eq!(world.entries().await, 8);
+    }
+
     /// An operator's entry is durable exactly when the change it belongs to is.
     async fn an_entry_of_a_change_lives_and_dies_with_it(store: TestStore) {
         let world = World::new(store).await;

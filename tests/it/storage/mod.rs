@@ -3,4 +3,5 @@
 mod cluster;
 mod durability;
 mod migrations;
+mod planner;
 mod seam;

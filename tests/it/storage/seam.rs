@@ -2,7 +2,7 @@
 
 use medcredit::{
     domain::Timestamp,
-    store::{Arg, Db, DbError, Engine},
+    store::{Arg, Column, Db, DbError, Engine},
 };
 
 use crate::support::{TestStore, both_engines};
@@ -176,6 +176,32 @@ both_engines! {
         let mut narrowing = store.db.begin("revoke").await.unwrap();
         narrowing.lock_banks_exclusive(&banks).await.unwrap();
         narrowing.commit().await.unwrap();
+    }
+
+    /// Batches of every length, one statement each where they fit: what is filled up is not written.
+    async fn rows_are_bound_value_by_value_whatever_their_number(store: TestStore) {
+        let mut all = 0;
+        for length in [1, 7, 8, 9, 63, 64, 65, 200] {
+            let mut tx = store.db.begin("test").await.unwrap();
+            let names: Vec<_> = (0..length).map(|nth| format!("{length}-{nth}")).collect();
+            let values: Vec<_> = (0..length).map(|nth| (nth % 2 == 0).then(|| "值 'quoted\\\"".to_owned())).collect();
+            let sql = "INSERT INTO settings (name, value) SELECT column1, COALESCE(column2, CAST($1 AS TEXT)) FROM bound_rows";
+            let columns = || vec![Column::Text(names.clone()), Column::TextOpt(values.clone())];
+            assert_eq!(tx.execute_rows(sql, vec!["none".into()], columns()).await.unwrap(), length);
+            let sql = "SELECT column1, settings.value FROM bound_rows JOIN settings ON settings.name = column1 WHERE column2 > $1";
+            let numbers = Column::Int((0..i64::try_from(length).unwrap()).collect());
+            let found: Vec<(String, String)> =
+                tx.fetch_rows(sql, vec![Arg::from(0i64)], vec![Column::Text(names.clone()), numbers]).await.unwrap();
+            assert_eq!(found.len(), names.len() - 1);
+            for (name, value) in found {
+                let nth: usize = name.split('-').nth(1).unwrap().parse().unwrap();
+                assert_eq!(value, values[nth].clone().unwrap_or("none".into()));
+            }
+            tx.commit().await.unwrap();
+            all += i64::try_from(length).unwrap();
+        }
+        let (count,): (i64,) = store.db.read("test").fetch_one("SELECT CAST(COUNT(*) AS BIGINT) FROM settings WHERE name LIKE '%-%'", vec![]).await.unwrap();
+        assert_eq!(count, all);
     }
 }
 
