@@ -263,10 +263,18 @@ impl Gather {
     async fn from(&mut self, first: Waiting, queue: &mut mpsc::Receiver<Waiting>) -> Vec<Waiting> {
         let mut batch = Vec::with_capacity(self.usual.min(self.max));
         batch.push(first);
-        while batch.len() < self.max
-            && let Ok(next) = queue.try_recv()
-        {
-            batch.push(next);
+        loop {
+            let before = batch.len();
+            // Whoever is ready to ask now asks before the commit and not behind it. When nobody is, nothing is lost.
+            tokio::task::yield_now().await;
+            while batch.len() < self.max
+                && let Ok(next) = queue.try_recv()
+            {
+                batch.push(next);
+            }
+            if batch.len() == before || batch.len() == self.max {
+                break;
+            }
         }
         let expected = self.usual.min(self.max);
         if batch.len() < expected {

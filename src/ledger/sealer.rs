@@ -29,8 +29,8 @@ use crate::{
 
 /// How often another process may be first at the file outside before it is left to the next round.
 const SWAPS: u32 = 8;
-/// The most entries sealed in one transaction.
-const ROUND: i64 = 4096;
+/// The most entries sealed in one transaction: answers wait for it, for some milliseconds.
+const ROUND: i64 = 1024;
 
 /// Why nothing was sealed.
 #[derive(Debug, thiserror::Error)]

@@ -116,19 +116,21 @@ pub trait Record: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + 
 
 impl<T> Record for T where T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
 
-fn sqlite_args(args: Vec<Arg>) -> Result<SqliteArguments, sqlx::error::BoxDynError> {
+fn add_sqlite(out: &mut SqliteArguments, arg: Arg) -> Result<(), sqlx::error::BoxDynError> {
     use sqlx::Arguments;
-    let mut out = SqliteArguments::default();
-    for arg in args {
-        match arg {
-            Arg::Text(value) => out.add(value)?,
-            Arg::TextOpt(value) => out.add(value)?,
-            Arg::Int(value) => out.add(value)?,
-            Arg::IntOpt(value) => out.add(value)?,
-            Arg::Bytes(value) => out.add(value)?,
-            Arg::BytesOpt(value) => out.add(value)?,
-        }
+    match arg {
+        Arg::Text(value) => out.add(value),
+        Arg::TextOpt(value) => out.add(value),
+        Arg::Int(value) => out.add(value),
+        Arg::IntOpt(value) => out.add(value),
+        Arg::Bytes(value) => out.add(value),
+        Arg::BytesOpt(value) => out.add(value),
     }
+}
+
+fn sqlite_args(args: Vec<Arg>) -> Result<SqliteArguments, sqlx::error::BoxDynError> {
+    let mut out = SqliteArguments::default();
+    args.into_iter().try_for_each(|arg| add_sqlite(&mut out, arg))?;
     Ok(out)
 }
 
@@ -239,6 +241,8 @@ impl Db {
                 .foreign_keys(true)
                 .busy_timeout(LOCK_WAIT)
                 .statement_cache_capacity(256)
+                // The driver's thread hands rows over one by one, and rests whenever so many wait: not for every fifty.
+                .row_buffer_size(4096)
                 .disable_statement_logging()
         };
         let core = SqlitePoolOptions::new()

@@ -9,7 +9,7 @@ use std::fmt::Write;
 
 use sqlx::{Arguments as _, AssertSqlSafe, Postgres, Sqlite, postgres::PgArguments, sqlite::SqliteArguments};
 
-use super::{Arg, Begun, Record, Tx, pg_args, sqlite_args};
+use super::{Arg, Begun, Record, Tx, add_sqlite, pg_args};
 use crate::store::DbError;
 
 /// The rows of one statement on SQLite; more are run in parts.
@@ -78,18 +78,20 @@ const fn filled(rows: usize) -> usize {
     if rows <= 8 { rows } else { rows.next_multiple_of(8) }
 }
 
-/// A statement with its rows as values, after `before` other parameters. The first column is null in those filled up.
-fn as_values(sql: &str, before: usize, columns: usize, rows: usize) -> AssertSqlSafe<String> {
-    let mut values = String::with_capacity(sql.len() + rows * columns * 6 + 64);
+/// A statement with its rows as values, before `others` other parameters, which are counted on after them. The first
+/// column is null in the rows filled up.
+///
+/// The values are anonymous: SQLite and its driver look for the name of a parameter among all others.
+fn as_values(sql: &str, others: usize, columns: usize, rows: usize) -> AssertSqlSafe<String> {
+    let mut sql = sql.to_owned();
+    for other in (1..=others).rev() {
+        sql = sql.replace(&format!("${other}"), &format!("${}", rows * columns + other));
+    }
+    let mut values = String::with_capacity(rows * (columns * 2 + 2) + 64);
     values.push_str("(SELECT * FROM (VALUES ");
-    let mut parameter = before;
     for row in 0..rows {
-        values.push_str(if row == 0 { "(" } else { "),(" });
-        for column in 0..columns {
-            parameter += 1;
-            // Writing to a String cannot fail.
-            let _ = write!(values, "{}${parameter}", if column == 0 { "" } else { "," });
-        }
+        values.push_str(if row == 0 { "(?" } else { "),(?" });
+        (1..columns).for_each(|_| values.push_str(",?"));
     }
     values.push_str(")) WHERE column1 IS NOT NULL)");
     AssertSqlSafe(sql.replace("bound_rows", &values))
@@ -110,11 +112,14 @@ fn as_arrays(sql: &str, before: usize, columns: &[Column]) -> AssertSqlSafe<Stri
 }
 
 fn part(args: &[Arg], columns: &mut [Column], from: usize, rows: usize) -> Encoded<SqliteArguments> {
-    let mut out = sqlite_args(args.to_vec())?;
+    let mut out = SqliteArguments::default();
     for row in from..from + rows {
         for column in &mut *columns {
             column.take(row, &mut out)?;
         }
+    }
+    for arg in args {
+        add_sqlite(&mut out, arg.clone())?;
     }
     Ok(out)
 }
@@ -200,11 +205,11 @@ mod tests {
     }
 
     #[test]
-    fn rows_come_after_the_other_parameters() {
+    fn other_parameters_are_counted_on_after_the_rows_of_sqlite_and_before_those_of_postgresql() {
         let sql = "SELECT column2 FROM bound_rows WHERE column1 > $1";
         assert_eq!(
             as_values(sql, 1, 2, 2).0,
-            "SELECT column2 FROM (SELECT * FROM (VALUES ($2,$3),($4,$5)) WHERE column1 IS NOT NULL) WHERE column1 > $1"
+            "SELECT column2 FROM (SELECT * FROM (VALUES (?,?),(?,?)) WHERE column1 IS NOT NULL) WHERE column1 > $5"
         );
         let columns = [Column::Int(vec![1]), Column::Text(vec!["a".into()])];
         assert_eq!(

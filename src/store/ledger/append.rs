@@ -51,17 +51,18 @@ pub struct HeadColumns {
     pub subject_version: Vec<Option<i64>>,
 }
 
-/// One statement, and one snapshot, for all heads of the whole batch.
+/// One statement, and one snapshot, for all heads of the whole batch. Each is looked up by its key: for `EXISTS`
+/// PostgreSQL would rather read a whole table of subjects once a batch.
 const STALE_HEADS: &str = "/* ledger::stale_heads */ \
     SELECT column1 AS position FROM bound_rows WHERE \
-    (column2 IS NOT NULL AND NOT (\
-        EXISTS (SELECT 1 FROM clients WHERE clients.id = column2 AND clients.epoch = column3 AND clients.state = 'active') \
-        AND EXISTS (SELECT 1 FROM consents WHERE consents.id = column4 AND consents.client_id = column2 \
-            AND consents.version = column5 AND consents.state = 'active' \
+    (column2 IS NOT NULL AND (\
+        column3 IS DISTINCT FROM (SELECT clients.epoch FROM clients WHERE clients.id = column2 AND clients.state = 'active') \
+        OR column5 IS DISTINCT FROM (SELECT consents.version FROM consents WHERE consents.id = column4 \
+            AND consents.client_id = column2 AND consents.state = 'active' \
             AND consents.expires_at > column7 AND consents.expires_at > CAST($1 AS BIGINT)) \
-        AND EXISTS (SELECT 1 FROM publication WHERE publication.number = column6))) \
-    OR (column8 IS NOT NULL AND NOT EXISTS \
-        (SELECT 1 FROM subjects WHERE subjects.code = column8 AND subjects.version = column9))";
+        OR column6 IS DISTINCT FROM (SELECT publication.number FROM publication WHERE publication.id = 1))) \
+    OR (column8 IS NOT NULL AND column9 IS DISTINCT FROM \
+        (SELECT subjects.version FROM subjects WHERE subjects.code = column8))";
 
 /// The positions of the answers whose heads are no longer what they were when these were rendered.
 ///
