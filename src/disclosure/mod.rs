@@ -256,7 +256,7 @@ impl Disclosures {
         self.0.faults.at(Step::Read).await?;
         let present = self.present(&permit).await?;
         let content = match reading {
-            Reading::Grade => grade::read(&permit, present),
+            Reading::Grade => grade::read(&permit, &present),
             Reading::GradeHistory { from, to } => self.read_history(&permit, present, (from, to)).await?,
             Reading::Scorecard => self.read_scorecard(&permit, present).await?,
             Reading::Settlements { .. } => self.read_settlements(&permit, present).await?,

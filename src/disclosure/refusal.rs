@@ -4,7 +4,7 @@ use crate::{
     consent::Consent,
     domain::{Failure, FailureKind, Timestamp},
     grading::CurrentAssessment,
-    ledger::{BudgetUse, DAY_POLICY, RecordError, TOTAL_POLICY},
+    ledger::{BudgetUse, RecordError},
 };
 
 /// Refuses when a covered code has passed to another legal entity since: what that one allows is not in this consent.
@@ -20,9 +20,8 @@ pub(super) fn require_entity(consent: &Consent, assessments: &[CurrentAssessment
 
 /// What a caller is told of an append that did not happen.
 pub(super) fn refused(error: RecordError, now: Timestamp) -> Failure {
-    let spent = |code, public: &str, (policy, retry_after), of: BudgetUse| {
-        let kind = FailureKind::Spent { retry_after, policy: String::from(policy), quotas: of.quotas(now) };
-        Failure::new(kind, code, public)
+    let spent = |code, public: &str, retry_after, of: BudgetUse| {
+        Failure::new(FailureKind::Spent { retry_after, quotas: of.quotas(now) }, code, public)
     };
     match error {
         RecordError::Stale => {
@@ -31,13 +30,13 @@ pub(super) fn refused(error: RecordError, now: Timestamp) -> Failure {
         RecordError::TotalUsedUp(of) => spent(
             "consent_used_up",
             "All fetches this consent allows have been made. A new consent is needed.",
-            (TOTAL_POLICY, None),
+            None,
             of,
         ),
         RecordError::DayUsedUp(of) => spent(
             "consent_daily_budget_used_up",
             "The fetches this consent allows in a day have been made. Retry-After says when the next day begins.",
-            (DAY_POLICY, Some(of.until_tomorrow(now))),
+            Some(of.until_tomorrow(now)),
             of,
         ),
         RecordError::Unavailable(error) => Failure::unavailable("ledger_unavailable", error),

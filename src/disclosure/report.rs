@@ -93,14 +93,8 @@ impl Disclosures {
             Some(window) => Some(self.history_of(permit, told, window).await?),
             None => None,
         };
-        let scorecard = match wanted(Permission::Scorecard) {
-            true => Some(self.scorecard_of(permit, told).await?),
-            false => None,
-        };
-        let settlements = match wanted(Permission::Settlements) {
-            true => self.settlements_of(permit, told).await?,
-            false => None,
-        };
+        let scorecard = if wanted(Permission::Scorecard) { Some(self.scorecard_of(permit, told).await?) } else { None };
+        let settlements = if wanted(Permission::Settlements) { self.settlements_of(permit, told).await? } else { None };
         let state = |section, included| match included {
             true => SectionState::Included,
             false if wanted(section) => SectionState::NotAvailable,

@@ -47,9 +47,7 @@ pub enum FailureKind {
     Spent {
         /// When there is some again; none where waiting does not help.
         retry_after: Option<Duration>,
-        /// The named limit that is reached.
-        policy: String,
-        /// How the caller stands with this and the limits beside it.
+        /// How the caller stands with the limits of what was given: those with nothing left are reached.
         quotas: Vec<QuotaUse>,
     },
     /// The gateway cannot do it safely now.

@@ -104,7 +104,9 @@ impl Archive {
                 }
             }
             rounds.retain(|of| is_former(of, now, today));
-            rounds.iter_mut().for_each(|of| withhold(of, now, today));
+            for of in &mut rounds {
+                withhold(of, now, today);
+            }
             out.push(rounds);
         }
         Ok(out)

@@ -118,7 +118,10 @@ impl Problem {
         let (field, violated_policies) = match &self.failure.kind {
             FailureKind::Invalid { field } => (Some(field.clone()), Vec::new()),
             FailureKind::Limited { policies, .. } => (None, policies.clone()),
-            FailureKind::Spent { policy, .. } => (None, vec![policy.clone()]),
+            FailureKind::Spent { quotas, .. } => {
+                let reached = quotas.iter().filter(|of| of.remaining == 0);
+                (None, reached.map(|of| of.name.clone()).collect())
+            }
             _ => (None, Vec::new()),
         };
         ProblemDocument {

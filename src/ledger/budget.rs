@@ -5,9 +5,9 @@ use std::time::Duration;
 use crate::domain::{Day, QuotaUse, Timestamp};
 
 /// The policy of all fetches of a consent, as the limit fields name it.
-pub const TOTAL_POLICY: &str = "consent-total";
+const TOTAL: &str = "consent-total";
 /// The policy of the fetches of a day.
-pub const DAY_POLICY: &str = "consent-day";
+const DAY: &str = "consent-day";
 /// A day in seconds: the city has no daylight saving.
 const DAY_SECONDS: u64 = 86_400;
 
@@ -43,7 +43,7 @@ impl BudgetUse {
     pub fn quotas(&self, now: Timestamp) -> Vec<QuotaUse> {
         let whole = |number: i64| u64::try_from(number).unwrap_or(0);
         let day = self.budget.per_day.map(|quota| QuotaUse {
-            name: DAY_POLICY.to_owned(),
+            name: DAY.to_owned(),
             quota: whole(quota),
             window_seconds: Some(DAY_SECONDS),
             remaining: whole(quota - self.used_today),
@@ -51,7 +51,7 @@ impl BudgetUse {
         });
         // Without a window and without a time: no waiting brings it back.
         let total = self.budget.max_fetches.map(|quota| QuotaUse {
-            name: TOTAL_POLICY.to_owned(),
+            name: TOTAL.to_owned(),
             quota: whole(quota),
             window_seconds: None,
             remaining: whole(quota - self.used),

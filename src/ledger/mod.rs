@@ -25,7 +25,7 @@ mod tiles;
 pub mod verify;
 
 pub use append::{append, erase};
-pub use budget::{Budget, BudgetUse, DAY_POLICY, TOTAL_POLICY};
+pub use budget::{Budget, BudgetUse};
 pub use delivery::{Closer, Closing, Lines, Whole};
 pub use entry::{Entry, EntryFault, EntryType, Opening, ReadEntry, commitment};
 pub use facts::{

@@ -90,7 +90,7 @@ pub(super) struct LimitFields {
 }
 
 impl LimitFields {
-    fn answer(self, outcome: Result<Disclosed, Failure>) -> Result<Response, Problem> {
+    fn answer(self, outcome: Result<Disclosed, Failure>) -> Response {
         let quotas = match &outcome {
             Ok(disclosed) => disclosed.budget().map(|of| of.quotas(self.clock.now())),
             Err(Failure { kind: FailureKind::Spent { quotas, .. }, .. }) => Some(quotas.clone()),
@@ -99,7 +99,10 @@ impl LimitFields {
         if let (Some(notes), Some(quotas)) = (self.notes, quotas) {
             notes.limits(quotas);
         }
-        outcome.map(release).map_err(Problem::from)
+        match outcome {
+            Ok(disclosed) => release(disclosed),
+            Err(failure) => Problem::from(failure).into_response(),
+        }
     }
 }
 
