@@ -34,6 +34,16 @@ impl SigningKey {
         })?;
         Ok(Self { pair, id })
     }
+
+    /// The pair.
+    pub(super) const fn pair(&self) -> &KeyPair {
+        &self.pair
+    }
+
+    /// Its name in the registered key set.
+    pub(super) fn id(&self) -> &str {
+        self.id.as_deref().unwrap_or_else(|| self.pair.key_id())
+    }
 }
 
 /// An assertion that `client` is calling.

@@ -19,17 +19,26 @@ use serde_json::Value;
 use super::{
     Kept, Profile,
     assertion::{self, SigningKey},
+    doctor::find_trouble,
     trouble::Trouble,
 };
 use crate::{
     authority::files,
     cli::Context,
     domain::{Timestamp, clock::SharedClock, ids::ClientId, rng::SharedEntropy},
-    identity::{signature::content_digest, tls},
+    identity::{
+        signature::{
+            SignatureFields, content_digest,
+            request::{Signing, sign_request},
+        },
+        tls,
+    },
 };
 
 const INTERACTION: HeaderName = HeaderName::from_static("x-fapi-interaction-id");
 const DIGEST: HeaderName = HeaderName::from_static("content-digest");
+const SIGNATURE: HeaderName = HeaderName::from_static("signature");
+const SIGNATURE_INPUT: HeaderName = HeaderName::from_static("signature-input");
 const IDEMPOTENCY: HeaderName = HeaderName::from_static("idempotency-key");
 /// A token with less than this left is not used any more: the request takes time, too.
 const TOKEN_MARGIN: Duration = Duration::from_secs(20);
@@ -179,33 +188,77 @@ impl BankClient {
     pub(in crate::cli) async fn send(&self, call: Call<'_>) -> anyhow::Result<Kept> {
         let target_uri = format!("{}{}", self.profile.origin, call.path);
         let mut request = self.http.request(call.method.clone(), &target_uri).header(INTERACTION, self.uuid());
-        if let Some(token) = call.token {
-            request = request.bearer_auth(token);
-        }
-        if let Some(key) = &call.idempotency_key {
-            request = request.header(IDEMPOTENCY, format!("\"{key}\""));
-        }
         let mut asked = BTreeMap::new();
+        let authorization = call.token.map(|token| format!("Bearer {token}"));
+        let idempotency = call.idempotency_key.as_ref().map(|key| format!("\"{key}\""));
         if let Some((media_type, body)) = call.body {
             let digest = content_digest(&body);
             request = request.header(http::header::CONTENT_TYPE, media_type).header(DIGEST, &digest).body(body);
             asked.insert(DIGEST.as_str().to_owned(), digest);
         }
-        let failed = |error: reqwest::Error| Unreached {
-            method: call.method.clone(),
-            target: target_uri.clone(),
-            trouble: Trouble::of(&error, &self.profile),
-            timeout: error.is_timeout(),
+        if let Some(value) = &idempotency {
+            request = request.header(IDEMPOTENCY, value);
+        }
+        if let Some(authorization) = &authorization {
+            request = request.header(http::header::AUTHORIZATION, authorization);
+            let digest = asked.get(DIGEST.as_str()).map(String::as_str);
+            if let Some(fields) =
+                self.signed((&call.method, &target_uri), authorization, (digest, idempotency.as_deref()))?
+            {
+                request = request.header(SIGNATURE_INPUT, &fields.input).header(SIGNATURE, &fields.signature);
+                asked.insert(SIGNATURE_INPUT.as_str().to_owned(), fields.input);
+                asked.insert(SIGNATURE.as_str().to_owned(), fields.signature);
+            }
+        }
+        let way = (&call.method, target_uri.as_str());
+        let response = match request.send().await {
+            Ok(response) => response,
+            Err(error) => return Err(self.unreached(way, &error).await.into()),
         };
-        let response = request.send().await.map_err(failed)?;
         let status = response.status();
         let headers = response
             .headers()
             .iter()
             .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
             .collect();
-        let body = response.bytes().await.map_err(failed)?.to_vec();
+        let body = match response.bytes().await {
+            Ok(body) => body.to_vec(),
+            Err(error) => return Err(self.unreached(way, &error).await.into()),
+        };
         Ok(Kept { method: call.method.to_string(), target_uri, asked, status, headers, body })
+    }
+
+    /// The signature of a request, where the profile wants requests signed.
+    fn signed(
+        &self,
+        (method, target_uri): (&Method, &str),
+        authorization: &str,
+        (content_digest, idempotency_key): (Option<&str>, Option<&str>),
+    ) -> anyhow::Result<Option<SignatureFields>> {
+        let Some(key) = self.signing.as_ref().filter(|_| self.profile.sign_requests) else { return Ok(None) };
+        let nonce = self.uuid();
+        let signing = Signing {
+            method: method.as_str(),
+            target_uri,
+            authorization,
+            content_digest,
+            idempotency_key,
+            key_id: key.id(),
+            nonce: Some(&nonce),
+        };
+        Ok(Some(sign_request(&signing, key.pair(), self.now()).context("the request's signature")?))
+    }
+
+    /// Why a request was not answered; where the HTTP client does not tell, the way is gone once more to find out.
+    async fn unreached(&self, (method, target): (&Method, &str), error: &reqwest::Error) -> Unreached {
+        let trouble = match Trouble::of(error, &self.profile) {
+            Some(trouble) => trouble,
+            None => {
+                let found = find_trouble(&self.profile, self.clock.clone()).await;
+                found.unwrap_or_else(|| Trouble::unknown(error))
+            }
+        };
+        Unreached { method: method.clone(), target: target.to_owned(), trouble, timeout: error.is_timeout() }
     }
 
     /// Sends what may safely be repeated until it is answered: 503 and time-outs are tried again, a few times.
@@ -230,11 +283,7 @@ impl BankClient {
     pub(in crate::cli) async fn issue(&self, scope: Option<&str>) -> anyhow::Result<Token> {
         let mut form = vec![("grant_type".to_owned(), "client_credentials".to_owned())];
         form.extend(scope.map(|scope| ("scope".to_owned(), scope.to_owned())));
-        if let Some(key) = &self.signing {
-            let client = match self.profile.client_id {
-                Some(client) => client,
-                None => self.client_id().await?,
-            };
+        if let Some((key, client)) = self.asserting().await? {
             let audience = format!("{}/oauth2/token", self.profile.origin);
             let mut jti = [0; 16];
             self.entropy.fill(&mut jti);
@@ -249,6 +298,19 @@ impl BankClient {
         let mut token: Token = serde_json::from_slice(&answer.body).context("the token answer")?;
         token.expires_at = self.now().plus(Duration::from_secs(token.expires_in));
         Ok(token)
+    }
+
+    /// The key and the name of client assertions, where this bank is registered for them: a signing key may be there for
+    /// request signatures alone.
+    async fn asserting(&self) -> anyhow::Result<Option<(&SigningKey, ClientId)>> {
+        let Some(key) = &self.signing else { return Ok(None) };
+        let said = self.whoami(None).await?.json()?;
+        let methods = said.pointer("/client/auth_methods").and_then(Value::as_array);
+        if !methods.is_some_and(|methods| methods.iter().any(|method| method == "private_key_jwt")) {
+            return Ok(None);
+        }
+        let id = said.pointer("/client/id").and_then(Value::as_str).and_then(|id| id.parse().ok());
+        Ok(Some((key, self.profile.client_id.or(id).context("the gateway did not say who we are")?)))
     }
 
     /// A token of a scope, from memory while it lasts.

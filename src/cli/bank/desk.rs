@@ -34,8 +34,8 @@ pub(super) struct Reading {
     #[arg(long)]
     pub(super) json: bool,
     /// Keep the answer as evidence, in a file or a directory; without a path, in the profile's directory
-    #[arg(long, value_name = "FILE|DIR", num_args = 0..=1, default_missing_value = "")]
-    pub(super) save: Option<PathBuf>,
+    #[arg(long, value_name = "FILE|DIR")]
+    pub(super) save: Option<Option<PathBuf>>,
 }
 
 /// A command's connection, and the bank's directory.
@@ -53,6 +53,19 @@ impl Desk {
         Ok(Self { client: BankClient::new(profile, ctx)?, archive })
     }
 
+    /// Those of some scopes that this bank is registered for: asking for another one would be refused.
+    pub(super) async fn registered(&self, wanted: &[&str]) -> anyhow::Result<String> {
+        let said = self.client.whoami(None).await?.json()?;
+        let known = said.pointer("/client/scopes").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let scopes: Vec<&str> = wanted.iter().copied().filter(|scope| known.iter().any(|of| of == scope)).collect();
+        anyhow::ensure!(
+            !scopes.is_empty(),
+            "this bank is registered for none of {}: ask the bureau",
+            wanted.join(", ")
+        );
+        Ok(scopes.join(" "))
+    }
+
     /// The published keys; new ones are kept in the bank's directory.
     pub(super) async fn keys(&self) -> anyhow::Result<Vec<PublicKey>> {
         let jwks = self.client.jwks().await?;
@@ -68,7 +81,8 @@ impl Desk {
         more: &[(&str, String)],
         ctx: &Context,
     ) -> anyhow::Result<(Kept, Verified)> {
-        let shelf = reading.save.as_deref().map(|path| Shelf::of(path, self.archive.path())).transpose()?;
+        let shelf = reading.save.as_ref();
+        let shelf = shelf.map(|path| Shelf::of(path.as_deref(), self.archive.path())).transpose()?;
         let mut query: Vec<String> = more.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let purpose = reading.purpose.or(self.client.profile().purpose);
         query.extend(purpose.map(|purpose| format!("purpose={purpose}")));
@@ -77,10 +91,7 @@ impl Desk {
         let token = self.client.token(scope).await?;
         let kept = self.client.get(Some(&token), &path).await?.ok()?;
         let keys = self.keys().await?;
-        let verified = match verify_answer(&kept, &keys) {
-            Ok(verified) => verified,
-            Err(error) => return Err(error),
-        };
+        let verified = verify_answer(&kept, &keys)?;
         if let Some(shelf) = shelf {
             self.save(&kept, &verified, &keys, (&shelf, ctx)).await?;
         }

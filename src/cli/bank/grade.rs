@@ -19,8 +19,7 @@ pub(super) struct GradeArgs {
 }
 
 #[derive(Debug, Deserialize)]
-struct Answer {
-    consent: String,
+pub(super) struct Answer {
     purpose: String,
     uscc: String,
     codes: Vec<Graded>,
@@ -39,23 +38,31 @@ struct Graded {
 }
 
 #[derive(Debug, Deserialize)]
-struct Grade {
+pub(super) struct Grade {
     scheme: String,
     code: String,
     name: String,
 }
 
-/// A status, in Chinese and English.
-pub(super) fn status_words(status: &str) -> String {
+impl Grade {
+    /// Its name, code and scheme.
+    pub(super) fn words(&self) -> String {
+        clean(&format!("{} {} ({})", self.name, self.code, self.scheme))
+    }
+}
+
+/// A status in Chinese and English, with the reason where there is one.
+pub(super) fn status_words(status: &str, reason: Option<&str>) -> String {
     let chinese = match status {
-        "graded" => "已评",
-        "not_rated" => "不予评定",
-        "not_evaluated" => "未评价",
-        "expired" => "已过期",
-        "under_objection" => "异议中",
-        _ => return clean(status),
+        "graded" => "已评 ",
+        "not_rated" => "不予评定 ",
+        "not_evaluated" => "未评价 ",
+        "expired" => "已过期 ",
+        "under_objection" => "异议中 ",
+        _ => "",
     };
-    format!("{chinese} {}", status.replace('_', " "))
+    let reason = reason.map(|reason| format!(": {}", clean(reason).replace('_', " "))).unwrap_or_default();
+    format!("{chinese}{}{reason}", clean(status).replace('_', " "))
 }
 
 /// Runs the command.
@@ -67,13 +74,14 @@ pub(super) async fn run(args: GradeArgs, profile: Option<&Path>, ctx: &Context) 
     }
     let answer: Answer = serde_json::from_slice(&kept.body)?;
     let mut out = ctx.out();
-    writeln!(
-        out,
-        "信用等级 grade of {}, under {} for {}\n",
-        clean(&answer.uscc),
-        clean(&answer.consent),
-        clean(&answer.purpose)
-    )?;
+    let (uscc, purpose) = (clean(&answer.uscc), clean(&answer.purpose));
+    writeln!(out, "信用等级 grade of {uscc}, under {} for {purpose}\n", args.reading.consent)?;
+    write(&answer, &mut out)?;
+    write_foot(&mut out, &kept, &verified)
+}
+
+/// The table.
+pub(super) fn write(answer: &Answer, out: &mut dyn Write) -> anyhow::Result<()> {
     let mut table = Table::new(&[
         ("编码", "code", Align::Left),
         ("名称", "name", Align::Left),
@@ -85,15 +93,15 @@ pub(super) async fn run(args: GradeArgs, profile: Option<&Path>, ctx: &Context) 
     ]);
     let text = |value: &Option<String>| value.as_deref().map_or_else(|| "-".to_owned(), clean);
     for code in &answer.codes {
-        let grade = code.grade.as_ref().map_or_else(
-            || "-".to_owned(),
-            |grade| clean(&format!("{} {} ({})", grade.name, grade.code, grade.scheme)),
-        );
-        let reason = code.not_rated_reason.as_deref().map(|reason| format!(": {}", clean(reason).replace('_', " ")));
-        let status = status_words(&code.status) + &reason.unwrap_or_default();
-        let (period, published, until) = (text(&code.period), text(&code.evaluated_on), text(&code.valid_until));
-        table.row(vec![clean(&code.code), clean(&code.name), grade, status, period, published, until]);
+        table.row(vec![
+            clean(&code.code),
+            clean(&code.name),
+            code.grade.as_ref().map_or_else(|| "-".to_owned(), Grade::words),
+            status_words(&code.status, code.not_rated_reason.as_deref()),
+            text(&code.period),
+            text(&code.evaluated_on),
+            text(&code.valid_until),
+        ]);
     }
-    table.write(&mut out)?;
-    write_foot(&mut out, &kept, &verified)
+    Ok(table.write(out)?)
 }

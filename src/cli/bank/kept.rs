@@ -62,6 +62,12 @@ impl Kept {
         serde_json::from_slice(&self.body).context("the answer's body is not JSON")
     }
 
+    /// What the answer says of itself: its body, or the last line of a delivery.
+    pub(super) fn told(&self) -> Option<Value> {
+        let last = self.body.trim_ascii_end().rsplit(|byte| *byte == b'\n').next()?;
+        self.json().ok().or_else(|| serde_json::from_slice(last).ok())
+    }
+
     /// When to try again, where the gateway says.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         self.headers.get("retry-after")?.parse().ok().map(Duration::from_secs)
@@ -225,10 +231,8 @@ pub(super) enum Shelf {
 
 impl Shelf {
     /// Reads `--save`. Evidence is never written over, and that is found out before anything is asked.
-    pub(super) fn of(path: &Path, home: &Path) -> anyhow::Result<Self> {
-        if path.as_os_str().is_empty() {
-            return Ok(Self::Directory(home.to_owned()));
-        }
+    pub(super) fn of(path: Option<&Path>, home: &Path) -> anyhow::Result<Self> {
+        let Some(path) = path else { return Ok(Self::Directory(home.to_owned())) };
         if path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/") {
             return Ok(Self::Directory(path.to_owned()));
         }

@@ -24,20 +24,19 @@ pub(super) fn is_of_the_way(error: &anyhow::Error) -> bool {
     error.is::<Unreached>() || error.is::<Refused>()
 }
 
-/// How often an entry is asked for that is not sealed yet, and how long between.
-const ASKED: u32 = 50;
-const BETWEEN: Duration = Duration::from_millis(100);
+/// How long an entry is waited for that is not sealed yet, between one question and the next: each counts on the limits.
+const WAITS_MS: [u64; 9] = [50, 100, 200, 400, 800, 1000, 1000, 1000, 1000];
 
 /// The proof of a disclosure, waiting for the seal as long as receipts usually promise.
 pub(in crate::cli) async fn fetch_proof(client: &BankClient, id: &str) -> anyhow::Result<Proof> {
     let path = format!("/v1/disclosures/{id}/proof");
     let token = client.token("disclosures:read").await?;
     let mut answer = client.get(Some(&token), &path).await?;
-    for _ in 0..ASKED {
+    for wait in WAITS_MS {
         if answer.status != StatusCode::CONFLICT {
             break;
         }
-        tokio::time::sleep(BETWEEN).await;
+        tokio::time::sleep(Duration::from_millis(wait)).await;
         answer = client.get(Some(&token), &path).await?;
     }
     serde_json::from_slice(&answer.ok()?.body).context("the proof")

@@ -7,14 +7,18 @@ mod archive;
 mod assertion;
 mod client;
 mod consent;
+mod deliveries;
 mod desk;
 mod doctor;
 mod findings;
 mod grade;
+mod history;
 mod kept;
 mod log;
 mod profile;
 mod proof;
+mod report;
+mod scorecard;
 mod settlements;
 mod show;
 mod token;
@@ -56,6 +60,14 @@ enum Action {
     Grade(grade::GradeArgs),
     /// Read monthly settlement summaries (医保月度结算): a table and a chart
     Settlements(settlements::SettlementsArgs),
+    /// Read the grades of former rounds (历史等级)
+    History(history::HistoryArgs),
+    /// Read the totals of the first-level indicators (一级指标得分)
+    Scorecard(scorecard::ScorecardArgs),
+    /// Read everything the consent allows, in one signed document (信用报告)
+    Report(report::ReportArgs),
+    /// Have a month delivered for all consents in force, page by page; goes on where it stopped
+    Deliveries(deliveries::DeliveriesArgs),
     /// Verify a saved answer offline, check by check
     Verify(verify_file::VerifyArgs),
     /// Prove that a disclosure is in the log, and that the log was not rewritten
@@ -73,6 +85,10 @@ pub(super) async fn run(command: BankCommand, ctx: &Context) -> anyhow::Result<(
         Action::Consent(args) => consent::run(args, profile, ctx).await,
         Action::Grade(args) => grade::run(args, profile, ctx).await,
         Action::Settlements(args) => settlements::run(args, profile, ctx).await,
+        Action::History(args) => history::run(args, profile, ctx).await,
+        Action::Scorecard(args) => scorecard::run(args, profile, ctx).await,
+        Action::Report(args) => report::run(args, profile, ctx).await,
+        Action::Deliveries(args) => deliveries::run(args, profile, ctx).await,
         Action::Verify(args) => verify_file::run(&args, profile, ctx),
         Action::Proof(args) => proof::run(args, profile, ctx).await,
         Action::Doctor(args) => doctor::run(args, profile, ctx).await,

@@ -10,7 +10,7 @@ use super::{
     show::{Align, Table, bars, clean, count, yuan},
 };
 use crate::{
-    cli::Context,
+    cli::{Context, Screen},
     domain::{Fen, Month},
 };
 
@@ -35,7 +35,6 @@ pub(super) struct SettlementsArgs {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Answer {
-    consent: String,
     purpose: String,
     uscc: String,
     from: String,
@@ -127,15 +126,15 @@ pub(super) async fn run(args: SettlementsArgs, profile: Option<&Path>, ctx: &Con
         clean(&answer.uscc),
         clean(&answer.from),
         clean(&answer.to),
-        clean(&answer.consent),
+        args.reading.consent,
         clean(&answer.purpose)
     )?;
-    write(&answer, args.each, ctx, &mut out)?;
+    write(&answer, args.each, ctx.screen, &mut out)?;
     write_foot(&mut out, &kept, &verified)
 }
 
 /// The tables and the chart; a report shows the same.
-pub(super) fn write(answer: &Answer, each: bool, ctx: &Context, out: &mut dyn Write) -> anyhow::Result<()> {
+pub(super) fn write(answer: &Answer, each: bool, screen: Screen, out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "金额单位: 元 (amounts in yuan, exact to the fen)\n")?;
     for code in answer.codes.iter().filter(|code| !code.available) {
         writeln!(out, "  {}: 目前不提供 not available at the moment", clean(&code.code))?;
@@ -177,7 +176,7 @@ pub(super) fn write(answer: &Answer, each: bool, ctx: &Context, out: &mut dyn Wr
         })
         .collect();
     writeln!(out, "\n  结算 settled by month")?;
-    bars(out, ctx.screen, &rows)?;
+    bars(out, screen, &rows)?;
     Ok(())
 }
 
@@ -231,4 +230,75 @@ fn write_prepayments(answer: &Answer, out: &mut dyn Write) -> anyhow::Result<()>
         table.write(out)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn amounts(settled: i64, paid: i64, prepaid: i64, offset: i64) -> Value {
+        json!({
+            "visits": 1234, "persons": 1000, "billed_fen": settled, "claimed_fen": settled, "settled_fen": settled,
+            "paid_fen": paid, "retained_fen": 100, "disallowed_fen": 20, "deducted_fen": 3, "prepaid_fen": prepaid,
+            "offset_fen": offset, "payable_fen": paid,
+        })
+    }
+
+    fn shown(blocks: bool) -> String {
+        let total = |month: &str, suppressed: bool, provisional: bool, amounts: Value| json!({ "month": month, "suppressed": suppressed, "provisional": provisional, "amounts": amounts });
+        let code = |code: &str, available: bool| json!({ "code": code, "available": available, "months": [] });
+        let answer = json!({
+            "purpose": "loan_approval", "uscc": "X", "from": "2026-01", "to": "2026-05", "suppressed_below_visits": 10,
+            "codes": [code("H1", true), code("H2", false)],
+            "totals": [
+                total("2026-01", false, false, amounts(123_456_789, 133_456_666, 10_000_000, 0)),
+                total("2026-02", false, false, amounts(123_456_789, 113_456_666, 0, 10_000_000)),
+                total("2026-03", true, false, Value::Null),
+                total("2026-04", false, false, amounts(-5, -128, 0, 0)),
+                total("2026-05", false, true, amounts(61_728_395, 61_728_272, 0, 0)),
+            ],
+        });
+        let mut out = Vec::new();
+        let screen = Screen { blocks, columns: 70 };
+        write(&serde_json::from_value(answer).unwrap(), false, screen, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn months_are_exact_marked_and_drawn_and_prepayments_stand_apart() {
+        let expected = "
+金额单位: 元 (amounts in yuan, exact to the fen)
+
+  H2: 目前不提供 not available at the moment
+  月份       人次          结算      扣留          拨付          应付  备注
+  month    visits       settled  withheld          paid       payable  note
+  2026-01   1,234  1,234,567.89      1.23  1,334,566.66  1,334,566.66
+  2026-02   1,234  1,234,567.89      1.23  1,134,566.66  1,134,566.66
+  2026-03       -             -         -             -             -  隐去 suppressed
+  2026-04   1,234         -0.05      1.23         -1.28         -1.28
+  2026-05   1,234    617,283.95      1.23    617,282.72    617,282.72  暂定 provisional
+  隐去 suppressed: a row in it has fewer than 10 visits, and could be computed from the total
+
+  预拨付 prepayments: paid ahead and set off later, no income of their month
+  月份         预拨付        冲抵     不含预拨的拨付
+  month       prepaid      offset  paid without them
+  2026-01  100,000.00        0.00       1,234,566.66
+  2026-02        0.00  100,000.00       1,234,566.66
+
+  结算 settled by month
+  2026-01  1,234,567.89  ███████████████████████████
+  2026-02  1,234,567.89  ███████████████████████████
+  2026-03                 隐去 suppressed
+  2026-04         -0.05  ░
+  2026-05    617,283.95  █████████████▋ 暂定 provisional
+";
+        assert_eq!(shown(true), expected.trim_start_matches('\n'));
+    }
+
+    #[test]
+    fn without_a_terminal_there_are_no_blocks() {
+        assert!(!shown(false).contains('█') && shown(false).contains("####"));
+    }
 }

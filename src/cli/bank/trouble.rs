@@ -34,29 +34,29 @@ fn cause<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a
 }
 
 impl Trouble {
-    /// Reads an error of the HTTP client.
-    pub(in crate::cli) fn of(error: &reqwest::Error, profile: &Profile) -> Self {
+    /// Reads an error of the HTTP client; none where it does not tell.
+    pub(in crate::cli) fn of(error: &reqwest::Error, profile: &Profile) -> Option<Self> {
         if let Some(tls) = cause::<rustls::Error>(error) {
-            return Self::of_tls(tls, profile);
+            return Some(Self::of_tls(tls, profile));
         }
         if error.is_timeout() {
-            return Self {
+            return Some(Self {
                 stage: "connection",
                 text: "the gateway did not answer in time".into(),
                 mend: "try again; if it stays so, a firewall may drop what goes between".into(),
-            };
+            });
         }
         if texts(error).iter().any(|text| text.contains("dns error")) {
-            return Self::of_name(profile);
+            return Some(Self::of_name(profile));
         }
-        match cause::<io::Error>(error) {
-            Some(io) => Self::of_io(io, profile),
-            None => Self {
-                stage: "connection",
-                text: clean(&texts(error).join(": ")),
-                mend: "see `medcredit bank doctor`".into(),
-            },
-        }
+        let refused = cause::<io::Error>(error).filter(|io| io.kind() == io::ErrorKind::ConnectionRefused);
+        refused.map(|io| Self::of_io(io, profile))
+    }
+
+    /// An error that nothing more is known of.
+    pub(in crate::cli) fn unknown(error: &reqwest::Error) -> Self {
+        let mend = "try again; `medcredit bank doctor` goes the way step by step".into();
+        Self { stage: "connection", text: clean(&texts(error).join(": ")), mend }
     }
 
     /// The host's name leads nowhere.

@@ -66,6 +66,8 @@ pub struct TestApp {
     pub authority: AuthorityId,
     /// Where banks connect.
     pub origin: String,
+    /// The authority's certificate, DER.
+    pub ca: Vec<u8>,
     roots: RootCertStore,
     settings: String,
     directory: tempfile::TempDir,
@@ -80,6 +82,8 @@ pub struct Bank {
     pub id: ClientId,
     /// The certificate's DER.
     pub certificate: Vec<u8>,
+    /// The private key, PKCS#8.
+    pub key: Vec<u8>,
     /// Its connection.
     pub http: reqwest::Client,
     origin: String,
@@ -178,13 +182,13 @@ impl TestApp {
         );
         let ca = furnish(&custody, &config).await;
         let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from(ca.certificate)).unwrap();
+        roots.add(CertificateDer::from(ca.certificate.clone())).unwrap();
         city(&store, &directory, crypter).await;
         let parts = (store.clock.clone() as _, store.entropy.clone() as _);
         let app = App::open_breakable(config, store.db.clone(), parts, faults).await.unwrap();
         let running = Running::listen(app.clone(), socket).unwrap();
         let settings = settings.to_owned();
-        Self { store, app, authority: ca.id, origin, roots, settings, directory, custody, running }
+        Self { store, app, authority: ca.id, origin, ca: ca.certificate, roots, settings, directory, custody, running }
     }
 
     /// A file beside the gateway's configuration.
@@ -279,7 +283,7 @@ impl TestApp {
         let id =
             access::register(&self.store.db, &*self.store.clock, &*self.store.entropy, "tester", &new).await.unwrap();
         self.app.catch_up().await.unwrap();
-        Bank { id, http: self.connect(&certificate, &key), certificate, origin: self.origin.clone() }
+        Bank { id, http: self.connect(&certificate, &key), certificate, key, origin: self.origin.clone() }
     }
 
     /// What a bank asks for when a test does not say otherwise.

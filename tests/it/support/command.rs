@@ -53,12 +53,16 @@ impl Caught {
     }
 }
 
-/// Runs `medcredit ARGS...` at [`START`]. Each run has randomness of its own, as processes have.
+/// Runs `medcredit ARGS...` at [`START`].
 pub async fn medcredit(args: &[&str]) -> Outcome {
+    medcredit_at(ManualClock::new(START.parse().unwrap()), args).await
+}
+
+/// Runs `medcredit ARGS...` by a clock. Each run has randomness of its own, as processes have.
+pub async fn medcredit_at(clock: Arc<ManualClock>, args: &[&str]) -> Outcome {
     static RUNS: AtomicU64 = AtomicU64::new(2);
     let (out, err) = (Caught::default(), Caught::default());
     let entropy = SeededEntropy::new(RUNS.fetch_add(1, Ordering::SeqCst));
-    let clock = ManualClock::new(START.parse().unwrap());
     let ctx = Context::new(clock, entropy, Stream::new(out.clone()), Stream::new(err.clone()));
     let line = std::iter::once("medcredit").chain(args.iter().copied()).map(Into::into);
     let code = cli::run(line, ctx).await;

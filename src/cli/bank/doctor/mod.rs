@@ -7,6 +7,8 @@ mod connection;
 mod files;
 mod service;
 
+pub(super) use connection::find_trouble;
+
 use std::{io::Write, path::Path};
 
 use anyhow::bail;

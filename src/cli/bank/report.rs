@@ -1,0 +1,81 @@
+//! `bank report`: everything the consent allows, in one signed document.
+
+use std::{collections::BTreeMap, io::Write, path::Path};
+
+use clap::Args;
+use serde::Deserialize;
+
+use super::{
+    desk::{Desk, Reading, print_exactly, write_foot},
+    grade, history, scorecard, settlements,
+    show::clean,
+};
+use crate::cli::Context;
+
+/// Read a report.
+#[derive(Debug, Args)]
+pub(super) struct ReportArgs {
+    #[command(flatten)]
+    reading: Reading,
+    /// Show each code and insurance of the settlements too, not the totals alone
+    #[arg(long)]
+    each: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct Answer {
+    uscc: String,
+    purpose: String,
+    #[serde(default)]
+    sections: BTreeMap<String, String>,
+    grade: Option<grade::Answer>,
+    grade_history: Option<history::Answer>,
+    scorecard: Option<scorecard::Answer>,
+    settlements: Option<settlements::Answer>,
+}
+
+/// The scopes of a report's sections: a token with any of them reads what it allows.
+const SCOPES: [&str; 4] = ["grade:read", "grade-history:read", "scorecard:read", "settlements:read"];
+
+/// Runs the command.
+pub(super) async fn run(args: ReportArgs, profile: Option<&Path>, ctx: &Context) -> anyhow::Result<()> {
+    let desk = Desk::open(profile, ctx)?;
+    let scopes = desk.registered(&SCOPES).await?;
+    let (kept, verified) = desk.read(&args.reading, (&scopes, "report"), &[], ctx).await?;
+    if args.reading.json {
+        return print_exactly(&kept, ctx);
+    }
+    let answer: Answer = serde_json::from_slice(&kept.body)?;
+    let mut out = ctx.out();
+    writeln!(
+        out,
+        "信用报告 report of {}, under {} for {}",
+        clean(&answer.uscc),
+        args.reading.consent,
+        clean(&answer.purpose)
+    )?;
+    if let Some(section) = &answer.grade {
+        writeln!(out, "\n信用等级 grade\n")?;
+        grade::write(section, &mut out)?;
+    }
+    if let Some(section) = &answer.grade_history {
+        writeln!(out, "\n历史等级 former grades\n")?;
+        history::write(section, &mut out)?;
+    }
+    if let Some(section) = &answer.scorecard {
+        writeln!(out, "\n一级指标得分 first-level totals\n")?;
+        scorecard::write(section, &mut out)?;
+    }
+    if let Some(section) = &answer.settlements {
+        writeln!(out, "\n医保月度结算 monthly settlements")?;
+        settlements::write(section, args.each, ctx.screen, &mut out)?;
+    }
+    let absent = answer.sections.iter().filter(|(_, state)| *state != "included");
+    for (at, (name, state)) in absent.enumerate() {
+        if at == 0 {
+            writeln!(out)?;
+        }
+        writeln!(out, "  {}: {}", clean(name).replace('_', " "), clean(state).replace('_', " "))?;
+    }
+    write_foot(&mut out, &kept, &verified)
+}
