@@ -29,8 +29,10 @@ use crate::{
         keyset::{KeySet, LiveKeys, PublishedKey},
         token::{Expected, VerificationKeys},
     },
+    importing::{Deliveries, Importer, References},
     ledger::{Faults, LogKeys, Recorder, RecorderOptions, Sealer, SealerOptions},
     limits::{AddressLimit, Limits, Policy},
+    outbox::{self, Outbox},
     store::{Db, DbError, changes, tokens},
 };
 
@@ -90,6 +92,10 @@ pub struct App {
     pub recorder: Recorder,
     /// Seals the ledger.
     pub sealer: Arc<Sealer>,
+    /// What is told to others.
+    pub outbox: Outbox,
+    /// What departments deliver.
+    pub imports: Deliveries,
     /// Where a test breaks a disclosure.
     pub faults: Faults,
     /// The public listener's parts, where there is one.
@@ -230,8 +236,12 @@ impl App {
             policy("authentication-failures", config.limits.authentication_failures),
         )
         .with_heavy(policy("deliveries", config.limits.deliveries));
+        let outbox = Outbox::new(db.clone(), clock.clone(), entropy.clone(), outbox_policy(&config));
         let library = Library::load(&config.grading.catalogues_directory, &config.grading.models_directory)
             .map_err(AppError::Models)?;
+        let references = References::built_in(library.catalogues().cloned()).map_err(AppError::Data)?;
+        let importer = Importer::new(db.clone(), clock.clone(), entropy.clone(), custody.crypter.clone(), references);
+        let imports = Deliveries::new(importer, u64::from(config.imports.max_rows));
         Ok(Arc::new(Self {
             db,
             clock,
@@ -245,6 +255,8 @@ impl App {
             reloader: Arc::new(reloader),
             recorder,
             sealer: Arc::new(sealer),
+            outbox,
+            imports,
             faults,
             portal,
             key_log,
@@ -284,6 +296,8 @@ impl App {
         let forgotten = tokens::forget_expired(&mut tx, self.clock.now().minus(FORGETTING)).await?;
         tx.commit().await?;
         let ended = self.consents.record_expiries().await?;
+        let forgotten = forgotten + self.outbox.tidy().await?;
+        let forgotten = forgotten + self.imports.tidy(self.config.imports.reports_kept()).await?;
         if ended > 0 || forgotten > 0 {
             tracing::info!(count = ended, rows = forgotten, "tidied up after time");
         }
@@ -363,6 +377,17 @@ fn disclosure_policy(config: &Config) -> DisclosurePolicy {
         log: config.ledger.origin(&config.gateway.public_origin),
         sealed_within: config.ledger.sealed_within(),
         delivery_consents: config.disclosure.delivery_consents,
+    }
+}
+
+fn outbox_policy(config: &Config) -> outbox::Policy {
+    let section = &config.outbox;
+    outbox::Policy {
+        schedule: section.schedule(),
+        jitter_percent: section.jitter_percent,
+        lease: section.lease(),
+        longest_retry_after: section.longest_retry_after(),
+        events_kept: section.events_kept(),
     }
 }
 

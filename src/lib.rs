@@ -12,6 +12,7 @@ pub mod store;
 pub mod telemetry;
 // Level 3: what must be durable.
 pub mod ledger;
+pub mod outbox;
 // Level 4: use-cases of one matter each.
 pub mod access;
 pub mod authority;

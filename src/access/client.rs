@@ -1,6 +1,9 @@
 //! A client as registered.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +34,11 @@ impl ClientKind {
     /// Whether a client of this kind may be registered for a scope: auditors see every entry and no subject's data, all
     /// others the other way round.
     pub fn may_have(self, scope: Scope) -> bool {
-        (self == Self::Auditor) == (scope == Scope::LedgerAudit)
+        match scope {
+            Scope::LedgerAudit => self == Self::Auditor,
+            Scope::ImportsWrite => self == Self::Department,
+            _ => self == Self::Bank,
+        }
     }
 
     /// Every scope a client of this kind may have.
@@ -79,6 +86,17 @@ words! {
 #[serde(transparent)]
 pub struct LimitOverrides(pub BTreeMap<String, u32>);
 
+/// What a department may deliver. It speaks for itself alone: a fact names its source, and only sources it is registered
+/// for are taken from it; templates without a source are given to the one department that answers for them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Delivers {
+    /// The templates.
+    pub templates: Vec<String>,
+    /// The sources of facts.
+    pub sources: Arc<BTreeSet<String>>,
+}
+
 /// A registered client.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -102,6 +120,8 @@ pub struct Client {
     pub scopes: Vec<Scope>,
     /// Its own limits.
     pub limits: LimitOverrides,
+    /// What it may deliver, where it is a department.
+    pub delivers: Delivers,
     /// How many of its consent requests may be pending at once.
     pub max_pending: i64,
     /// Raised when it is suspended, or its certificate or a token revoked.
@@ -118,10 +138,14 @@ impl Client {
 
     pub(super) fn from_row(row: &ClientRow) -> Result<Self, Malformed> {
         let json = |what: &str, error: serde_json::Error| Malformed(format!("client {}: {what}: {error}", row.id));
+        let kind: ClientKind = row.kind.parse()?;
+        let mut scopes: Vec<Scope> = serde_json::from_str(&row.scopes).map_err(|error| json("scopes", error))?;
+        // Whatever was registered once: a kind has its own scopes and no others.
+        scopes.retain(|scope| kind.may_have(*scope));
         Ok(Self {
             id: row.id.parse()?,
             name: row.name.clone(),
-            kind: row.kind.parse()?,
+            kind,
             authority: row.authority_id.parse()?,
             subject: row.subject.clone(),
             auth_methods: serde_json::from_str(&row.auth_methods).map_err(|error| json("auth_methods", error))?,
@@ -132,7 +156,11 @@ impl Client {
                 None => ClientKeys::default(),
             },
             signed_requests: row.signed_requests.parse()?,
-            scopes: serde_json::from_str(&row.scopes).map_err(|error| json("scopes", error))?,
+            scopes,
+            delivers: match &row.delivers {
+                Some(delivers) => serde_json::from_str(delivers).map_err(|error| json("delivers", error))?,
+                None => Delivers::default(),
+            },
             limits: serde_json::from_str(&row.limits).map_err(|error| json("limits", error))?,
             max_pending: row.max_pending,
             epoch: row.epoch,
@@ -162,6 +190,8 @@ pub struct NewClient {
     pub scopes: Vec<Scope>,
     /// Its own limits.
     pub limits: LimitOverrides,
+    /// What it may deliver, where it is a department.
+    pub delivers: Delivers,
     /// How many of its consent requests may be pending at once.
     pub max_pending: i64,
 }

@@ -1,6 +1,6 @@
 //! What operators do with clients.
 
-use super::client::{AuthMethod, Client, NewClient, SignedRequests};
+use super::client::{AuthMethod, Client, ClientKind, Delivers, NewClient, SignedRequests};
 use crate::{
     domain::{
         Clock, Entropy, Failure, FailureKind,
@@ -38,6 +38,17 @@ pub async fn register(
     if let Some(scope) = new.scopes.iter().find(|scope| !new.kind.may_have(**scope)) {
         return Err(invalid("scopes", format!("A client of kind {} cannot have the scope {scope}.", new.kind)));
     }
+    let delivers = &new.delivers;
+    if new.kind == ClientKind::Department {
+        // Facts are of a source; without one, a department could speak for another.
+        let facts = delivers.templates.iter().any(|template| template == "records" || template == "adverse");
+        if delivers.templates.is_empty() || (facts && delivers.sources.is_empty()) {
+            let public = "A department needs the templates it delivers, and for records and adverse facts its sources.";
+            return Err(invalid("delivers", public.into()));
+        }
+    } else if *delivers != Delivers::default() {
+        return Err(invalid("delivers", format!("A client of kind {} delivers nothing.", new.kind)));
+    }
     check_keys(&new.auth_methods, new.signed_requests, new.jwks.as_deref())?;
     let id = ClientId::new(clock, entropy);
     let now = clock.now().micros();
@@ -52,6 +63,7 @@ pub async fn register(
         signed_requests: new.signed_requests.as_str().into(),
         scopes: serde_json::json!(new.scopes).to_string(),
         limits: serde_json::json!(new.limits).to_string(),
+        delivers: (new.kind == ClientKind::Department).then(|| serde_json::json!(new.delivers).to_string()),
         max_pending: new.max_pending,
         epoch: 1,
         state: "active".into(),
@@ -71,7 +83,7 @@ pub async fn register(
             error.into()
         }
     })?;
-    let detail = serde_json::json!({ "name": row.name, "authority": row.authority_id, "subject": row.subject, "scopes": new.scopes, "signed_requests": row.signed_requests });
+    let detail = serde_json::json!({ "name": row.name, "authority": row.authority_id, "subject": row.subject, "scopes": new.scopes, "signed_requests": row.signed_requests, "delivers": row.delivers });
     record(&mut tx, clock, entropy, Act { operator, action: "client_registered", client: &id, reason: None, detail })
         .await?;
     changes::raise(&mut tx).await?;

@@ -16,7 +16,7 @@ mod nonce;
 use std::sync::Arc;
 
 pub use caller::{Caller, Refused};
-pub use client::{AuthMethod, Client, ClientKind, ClientState, LimitOverrides, NewClient, SignedRequests};
+pub use client::{AuthMethod, Client, ClientKind, ClientState, Delivers, LimitOverrides, NewClient, SignedRequests};
 pub use directory::Directory;
 pub use issue::{ActiveToken, Introspection, IssuedToken, TokenRequest};
 pub use manage::{change_signing, list, register, resume, suspend};

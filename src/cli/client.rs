@@ -1,16 +1,17 @@
 //! `medcredit client`: banks and departments as clients.
 
-use std::{io::Write, path::PathBuf};
+use std::{io::Write, path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
 use super::{Context, OrFail, Usage};
 use crate::{
-    access::{self, AuthMethod, ClientKind, LimitOverrides, NewClient, SignedRequests},
+    access::{self, AuthMethod, ClientKind, Delivers, LimitOverrides, NewClient, SignedRequests},
     authority::files,
     domain::permission::Scope,
     identity::CertificateFacts,
+    importing::Template,
     store::authorities,
 };
 
@@ -67,6 +68,12 @@ struct Register {
     /// A scope; may be given many times. Without it, all of its kind
     #[arg(long = "scope")]
     scopes: Vec<Scope>,
+    /// A template a department delivers; may be given many times
+    #[arg(long = "template")]
+    templates: Vec<Template>,
+    /// A source of facts a department speaks for, as files name it; may be given many times
+    #[arg(long = "source")]
+    sources: Vec<String>,
     /// A quota of its own, as in burst=200; may be given many times
     #[arg(long = "limit", value_name = "NAME=QUOTA")]
     limits: Vec<String>,
@@ -141,6 +148,10 @@ pub(super) async fn run(args: ClientCommand, ctx: &Context) -> anyhow::Result<()
                 signed_requests: new.signed_requests,
                 scopes: if new.scopes.is_empty() { new.kind.scopes() } else { new.scopes },
                 limits,
+                delivers: Delivers {
+                    templates: new.templates.iter().map(ToString::to_string).collect(),
+                    sources: Arc::new(new.sources.into_iter().collect()),
+                },
                 max_pending: new.max_pending.unwrap_or(config.consent.max_pending),
             };
             let id = access::register(&db, &*ctx.clock, &*ctx.entropy, &args.operator, &new).await.or_fail()?;

@@ -12,9 +12,11 @@ mod disclosure;
 mod error;
 mod gateway;
 mod grading;
+mod imports;
 mod ledger;
 mod limits;
 mod log;
+mod outbox;
 mod overlay;
 mod partner;
 mod portal;
@@ -34,9 +36,11 @@ pub use disclosure::Disclosure;
 pub use error::{ConfigError, Problem};
 pub use gateway::Gateway;
 pub use grading::Grading;
+pub use imports::Imports;
 pub use ledger::Ledger;
 pub use limits::{Limits, Quota};
 pub use log::{Log, LogFormat};
+pub use outbox::Outbox;
 pub use partner::Partner;
 pub use portal::Portal;
 pub use secret::Secret;
@@ -136,6 +140,10 @@ sections! {
     disclosure: Disclosure,
     /// How answers are recorded and the log is sealed.
     ledger: Ledger,
+    /// Files that departments deliver.
+    imports: Imports,
+    /// What is told to others.
+    outbox: Outbox,
     /// Catalogues, models and rounds.
     grading: Grading,
 }

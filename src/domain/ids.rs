@@ -96,6 +96,8 @@ ids! {
     ConsentId = "con";
     /// One disclosure, also the id of its ledger entry.
     DisclosureId = "dis";
+    /// Something that happened, for others to be told of.
+    EventId = "evt";
     /// One imported file.
     ImportId = "imp";
     /// A request and its answer (`x-fapi-interaction-id` carries a UUID instead where the client sent one).
@@ -104,6 +106,8 @@ ids! {
     KeyId = "key";
     /// A ledger entry that is not a disclosure.
     EntryId = "ent";
+    /// Something on its way to a target; the idempotency key of every attempt at it.
+    OutboxId = "out";
     /// A grading run.
     RunId = "run";
     /// An access token (`jti`).

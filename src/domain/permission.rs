@@ -90,6 +90,8 @@ words! {
         DeliveriesRead = "deliveries:read",
         /// Prove disclosures.
         DisclosuresRead = "disclosures:read",
+        /// Deliver files that follow a template. Departments have it and nobody else.
+        ImportsWrite = "imports:write",
         /// Read the ledger's entries: salted commitments, never what they commit to. Auditors have it and nobody else.
         LedgerAudit = "ledger:audit",
     }

@@ -52,6 +52,7 @@ pub mod scope {
         SettlementsRead,
         DeliveriesRead,
         DisclosuresRead,
+        ImportsWrite,
         LedgerAudit
     );
 

@@ -53,7 +53,10 @@ async fn no_method() -> Problem {
 
 /// Serves banks until `shutdown`, then lets what is under way finish.
 pub async fn serve_partner(app: Arc<App>, socket: TcpListener, shutdown: impl Future<Output = ()> + Send) {
-    let (settings, door) = (Settings::from(&app.config.partner), Door::Partners(app.reloader.live()));
+    let larger = usize::try_from(app.config.imports.max_bytes).unwrap_or(0);
+    let settings =
+        Settings { larger_bodies: Some((bank::imports::PREFIX, larger)), ..Settings::from(&app.config.partner) };
+    let door = Door::Partners(app.reloader.live());
     listener(&app, settings, door).serve(socket, partner(app), shutdown).await;
 }
 

@@ -26,6 +26,7 @@ use crate::domain::permission::Scope;
         bank::deliveries::deliver,
         bank::proofs::proof, bank::proofs::checkpoint,
         bank::tiles::tile, bank::tiles::entries, bank::tiles::keys,
+        bank::imports::deliver, bank::imports::report,
     ),
     modifiers(&Security),
     tags(
@@ -33,6 +34,7 @@ use crate::domain::permission::Scope;
         (name = "consents", description = "Consents"),
         (name = "data", description = "Subject data under a consent"),
         (name = "proofs", description = "The ledger"),
+        (name = "imports", description = "Files that departments' systems deliver"),
         (name = "about", description = "The gateway itself"),
     )
 )]

@@ -5,16 +5,34 @@ use std::collections::HashMap;
 use data_encoding::HEXLOWER;
 
 use super::{
-    ImportError, Template,
+    DeliveryReport, ImportError, Outcome, Sender, Template,
+    events::SubjectChanged,
     findings::{Code, Finding, Severity},
     identity_place,
     import::Stager,
     rows::subjects::StagedSubject,
 };
-use crate::store::{
-    Crypter, DbError, changes, imports, runs,
-    subjects::{self, SubjectRow},
+use crate::{
+    domain::{Timestamp, ids::EntryId},
+    ledger::{self, LedgerError, OperatorFacts},
+    outbox::EventBatch,
+    store::{
+        Crypter, DbError, Tx, changes, clients, imports, runs,
+        subjects::{self, SubjectRow},
+    },
 };
+
+/// Why the last transaction was given up: for a reason of the store's, after which it may be tried again, or of ours.
+enum Refused {
+    Store(DbError),
+    Otherwise(ImportError),
+}
+
+impl From<DbError> for Refused {
+    fn from(error: DbError) -> Self {
+        Self::Store(error)
+    }
+}
 
 /// Subjects of one statement.
 const PAGE: i64 = 2_000;
@@ -26,19 +44,27 @@ impl Stager<'_> {
     pub(super) async fn accept(&mut self, seq: i64) -> Result<(), ImportError> {
         // What changes is found out before the transaction, so that it is short: only imports change these values, and
         // no other import runs.
-        let pages = if self.report.template == Template::Subjects { self.changed_subjects(seq).await? } else { vec![] };
+        let subjects = self.report.template == Template::Subjects;
+        let (pages, changed) = if subjects { self.changed_subjects(seq).await? } else { Default::default() };
+        let events = self.events(seq, &changed).await?;
         let mut tries = 1;
         loop {
-            match self.try_accept(seq, &pages).await {
-                Err(error) if error.is_contention() && tries < TRIES => tries += 1,
-                outcome => return outcome.map_err(ImportError::store("accept the import")),
+            match self.try_accept(seq, &pages, &events).await {
+                Err(Refused::Store(error)) if error.is_contention() && tries < TRIES => tries += 1,
+                Err(Refused::Store(error)) => return Err(ImportError::store("accept the import")(error)),
+                Err(Refused::Otherwise(error)) => return Err(error),
+                Ok(()) => return Ok(()),
             }
         }
     }
 
-    async fn try_accept(&self, seq: i64, pages: &[String]) -> Result<(), DbError> {
+    async fn try_accept(&self, seq: i64, pages: &[String], events: &EventBatch) -> Result<(), Refused> {
         let now = self.importer.clock.now();
         let mut tx = self.importer.db.begin("imports::accept").await?;
+        if let Some(sender) = &self.sender {
+            self.enter(&mut tx, sender, now).await?;
+        }
+        events.write(&mut tx, now).await?;
         for page in pages {
             subjects::upsert(&mut tx, page.clone(), seq, now).await?;
         }
@@ -55,17 +81,64 @@ impl Stager<'_> {
             let banks = runs::banks(&mut tx).await?;
             tx.lock_banks_exclusive(&banks).await?;
         }
-        tx.commit().await
+        Ok(tx.commit().await?)
     }
 
-    /// The staged subjects that are new or different, as batches for the upsert.
-    async fn changed_subjects(&mut self, seq: i64) -> Result<Vec<String>, ImportError> {
+    /// What a delivery needs besides: its sender is still as it was proved, its act is in the ledger, and its report is
+    /// kept.
+    async fn enter(&self, tx: &mut Tx, sender: &Sender, now: Timestamp) -> Result<(), Refused> {
+        let client = sender.client.to_string();
+        // Whoever stops a client takes the same lock alone: the order of commits decides (I3).
+        tx.lock_banks_shared(std::slice::from_ref(&client)).await?;
+        if !clients::stands(tx, &client, sender.epoch).await? {
+            return Err(Refused::Otherwise(ImportError::SenderEnded));
+        }
+        let facts = OperatorFacts {
+            id: EntryId::new(&*self.importer.clock, &*self.importer.entropy),
+            at: now,
+            action: "import_accepted",
+            actor: format!("department:{client}"),
+            detail: serde_json::json!({
+                "accepted": self.report.accepted,
+                "rejected": self.report.rejected,
+                "sha256": self.report.sha256,
+                "template": self.report.template.as_str(),
+            }),
+            reason: None,
+            target: Some(self.id.to_string()),
+        };
+        let failed = |error: LedgerError| Refused::Otherwise(ImportError::Ledger(Box::new(error)));
+        let (entry, opening) = facts.into_entry(&*self.importer.entropy).map_err(failed)?;
+        ledger::append(tx, &entry, Some(&opening)).await.map_err(|error| match error {
+            LedgerError::Store(error) => Refused::Store(error),
+            error => failed(error),
+        })?;
+        let told = DeliveryReport::of(&self.report, Outcome::Accepted, self.listed());
+        let told = serde_json::to_string(&told).map_err(|error| Refused::Otherwise(ImportError::Json(error)))?;
+        Ok(imports::keep_report(tx, (&self.id.to_string(), &client), &told, now).await?)
+    }
+
+    /// Keeps the report of a delivery of which nothing could be taken.
+    pub(super) async fn keep_report(&self) -> Result<(), ImportError> {
+        let Some(sender) = &self.sender else { return Ok(()) };
+        let failed = || ImportError::store("keep the report");
+        let told = DeliveryReport::of(&self.report, Outcome::NothingTaken, self.listed());
+        let told = serde_json::to_string(&told).map_err(ImportError::Json)?;
+        let now = self.importer.clock.now();
+        let mut tx = self.importer.db.begin("imports::keep_report").await.map_err(failed())?;
+        let ids = (self.id.to_string(), sender.client.to_string());
+        imports::keep_report(&mut tx, (&ids.0, &ids.1), &told, now).await.map_err(failed())?;
+        tx.commit().await.map_err(failed())
+    }
+
+    /// The staged subjects that are new or different, as batches for the upsert; and what changed of those that were known.
+    async fn changed_subjects(&mut self, seq: i64) -> Result<(Vec<String>, Vec<SubjectChanged>), ImportError> {
         let failed = || ImportError::store("compare subjects");
-        let (mut pages, mut after) = (Vec::new(), 0);
+        let (mut pages, mut events, mut after) = (Vec::new(), Vec::new(), 0);
         loop {
             let read = self.importer.db.read("subjects::list_staged");
             let staged = subjects::list_staged(&read, seq, after, PAGE).await.map_err(failed())?;
-            let Some(last) = staged.last() else { return Ok(pages) };
+            let Some(last) = staged.last() else { return Ok((pages, events)) };
             after = last.line;
             let mut wanted = Vec::with_capacity(staged.len());
             for row in &staged {
@@ -78,8 +151,13 @@ impl Stager<'_> {
             let mut changed = Vec::new();
             for (line, subject) in &wanted {
                 let before = present.get(subject.code.as_str()).copied();
-                if self.is_change(*line, subject, before)? {
+                let differences = self.differences(*line, subject, before)?;
+                if before.is_none() || !differences.is_empty() {
                     changed.push(subject);
+                }
+                if !differences.is_empty() {
+                    let code = subject.code.clone();
+                    events.push(SubjectChanged { code, import: self.id, changed: differences });
                 }
             }
             if !changed.is_empty() {
@@ -88,19 +166,20 @@ impl Stager<'_> {
         }
     }
 
-    fn is_change(
+    fn differences(
         &mut self,
         line: i64,
         subject: &StagedSubject,
         before: Option<&SubjectRow>,
-    ) -> Result<bool, ImportError> {
+    ) -> Result<Vec<&'static str>, ImportError> {
         let Some(before) = before else {
             self.report.subjects.new += 1;
-            return Ok(true);
+            return Ok(vec![]);
         };
-        if same(subject, before, &self.importer.crypter)? {
+        let differences = differences(subject, before, &self.importer.crypter)?;
+        if differences.is_empty() {
             self.report.subjects.unchanged += 1;
-            return Ok(false);
+            return Ok(differences);
         }
         self.report.subjects.changed += 1;
         if let (Some(old), Some(new)) = (&before.uscc, &subject.uscc)
@@ -116,23 +195,30 @@ impl Stager<'_> {
                 message,
             })?;
         }
-        Ok(true)
+        Ok(differences)
     }
 }
 
-/// Whether a staged subject says what the store has. Sealed parts differ every time, so they are opened and compared.
-fn same(staged: &StagedSubject, row: &SubjectRow, crypter: &Crypter) -> Result<bool, ImportError> {
-    let plain = staged.kind == row.kind
-        && staged.uscc == row.uscc
-        && staged.name == row.name
-        && staged.region == row.region
-        && staged.level == row.level
-        && staged.parent_code == row.parent_code
-        && staged.agreement_signed_on == row.agreement_signed_on
-        && staged.agreement_status == row.agreement_status
-        && staged.licence_status == row.licence_status;
+/// The columns in which a staged subject says other than the store. Sealed parts differ every time, so they are opened and
+/// compared.
+fn differences(staged: &StagedSubject, row: &SubjectRow, crypter: &Crypter) -> Result<Vec<&'static str>, ImportError> {
+    let plain = [
+        ("kind", staged.kind == row.kind),
+        ("uscc", staged.uscc == row.uscc),
+        ("name", staged.name == row.name),
+        ("region", staged.region == row.region),
+        ("level", staged.level == row.level),
+        ("parent_code", staged.parent_code == row.parent_code),
+        ("agreement_signed_on", staged.agreement_signed_on == row.agreement_signed_on),
+        ("agreement_status", staged.agreement_status == row.agreement_status),
+        ("licence_status", staged.licence_status == row.licence_status),
+        ("identity", same_identity(staged, row, crypter)?),
+    ];
+    Ok(plain.into_iter().filter(|(_, same)| !same).map(|(name, _)| name).collect())
+}
+
+fn same_identity(staged: &StagedSubject, row: &SubjectRow, crypter: &Crypter) -> Result<bool, ImportError> {
     match (&staged.identity, &row.sealed_identity) {
-        _ if !plain => Ok(false),
         (None, None) => Ok(true),
         (Some(hex), Some(there)) => {
             // Sealed under a key that is being retired: taking the new seal is the change.

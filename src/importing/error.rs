@@ -69,6 +69,15 @@ pub enum ImportError {
     /// The file is no longer the one whose digest was taken.
     #[error("the file changed while it was read; nothing of it was taken")]
     Changed,
+    /// The very file was imported already, and not for this sender.
+    #[error("this very file was imported already, by another sender")]
+    KnownFromOthers,
+    /// The sender was stopped while its file was read.
+    #[error("the sender was stopped while its file was read; nothing of it was taken")]
+    SenderEnded,
+    /// The import could not be entered in the ledger.
+    #[error("the import could not be entered in the ledger")]
+    Ledger(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The report cannot be written.
     #[error("the report {path} cannot be written")]
     Rejects {

@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{self, BufWriter},
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 macro_rules! codes {
@@ -104,6 +104,16 @@ pub enum Severity {
     Warning,
 }
 
+impl Severity {
+    /// The stable word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Reject => "reject",
+            Self::Warning => "warning",
+        }
+    }
+}
+
 /// Something found in a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
@@ -119,33 +129,41 @@ pub struct Finding {
     pub message: String,
 }
 
-/// The report of what was found, written as it is found. Its file exists only when there is something in it.
+/// The report of what was found, written as it is found. Its file exists only when there is something in it; of what was
+/// delivered in memory the first findings are kept there.
 #[derive(Debug)]
 pub(super) struct FindingsReport {
-    path: PathBuf,
+    path: Option<PathBuf>,
     writer: Option<csv::Writer<BufWriter<File>>>,
+    listed: Vec<Finding>,
 }
 
+/// How many findings are kept in memory.
+pub(super) const MOST_LISTED: usize = 1_000;
+
 impl FindingsReport {
-    /// A report that will stand at `path`.
-    pub(super) const fn new(path: PathBuf) -> Self {
-        Self { path, writer: None }
+    /// A report that will stand at `path`, or in memory.
+    pub(super) const fn new(path: Option<PathBuf>) -> Self {
+        Self { path, writer: None, listed: Vec::new() }
     }
 
     /// Adds a finding.
     pub(super) fn add(&mut self, finding: &Finding) -> io::Result<()> {
+        let Some(path) = &self.path else {
+            if self.listed.len() < MOST_LISTED {
+                self.listed.push(finding.clone());
+            }
+            return Ok(());
+        };
         let writer = match &mut self.writer {
             Some(writer) => writer,
             none => {
-                let mut writer = csv::Writer::from_writer(BufWriter::new(File::create(&self.path)?));
+                let mut writer = csv::Writer::from_writer(BufWriter::new(File::create(path)?));
                 writer.write_record(["line", "column", "code", "message", "severity"])?;
                 none.insert(writer)
             }
         };
-        let severity = match finding.severity {
-            Severity::Reject => "reject",
-            Severity::Warning => "warning",
-        };
+        let severity = finding.severity.as_str();
         let line = finding.line.to_string();
         let message = harmless(&finding.message);
         Ok(writer.write_record([&line, finding.column, finding.code.as_str(), &message, severity])?)
@@ -157,14 +175,19 @@ impl FindingsReport {
             None => Ok(None),
             Some(mut writer) => {
                 writer.flush()?;
-                Ok(Some(self.path))
+                Ok(self.path)
             }
         }
     }
 
     /// Where it is or would be.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+    pub(super) fn path(&self) -> PathBuf {
+        self.path.clone().unwrap_or_default()
+    }
+
+    /// What is kept in memory.
+    pub(super) fn listed(&self) -> &[Finding] {
+        &self.listed
     }
 }
 
@@ -190,9 +213,9 @@ mod tests {
     fn a_report_without_findings_is_no_file_and_one_with_them_holds_no_formula() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("rejects.csv");
-        assert_eq!(FindingsReport::new(path.clone()).finish().unwrap(), None);
+        assert_eq!(FindingsReport::new(Some(path.clone())).finish().unwrap(), None);
         assert!(!path.exists());
-        let mut report = FindingsReport::new(path.clone());
+        let mut report = FindingsReport::new(Some(path.clone()));
         for text in ["=HYPERLINK(\"x\")", "+1", "-1", "@a", "plain, with \"quotes\""] {
             let finding = Finding {
                 line: 7,

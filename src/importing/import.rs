@@ -1,14 +1,15 @@
 //! One file from its digest to its acceptance.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use tokio::sync::mpsc;
 
 use super::{
-    ImportError, Importer, Options, Outcome, Progress, Report, Rules, SubjectChanges, Template,
+    ImportError, Importer, Options, Outcome, Progress, Report, Rules, Sender, SubjectChanges, Template,
     batch::{Batch, CheckedRow, Message, Reading, read_file},
     findings::{Code, Finding, FindingsReport, Severity},
     source::{Format, Input},
@@ -41,10 +42,20 @@ impl Importer {
         options: &Options,
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<Report, ImportError> {
-        let input = Input::File(path.to_owned());
+        self.import_from(template, &Input::File(path.to_owned()), options, progress).await
+    }
+
+    /// The same, wherever the bytes are.
+    pub async fn import_from(
+        &self,
+        template: Template,
+        input: &Input,
+        options: &Options,
+        progress: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<Report, ImportError> {
         let exclusive = Exclusive::try_take(&self.db, "imports").await.map_err(ImportError::store("lock imports"))?;
         let exclusive = exclusive.ok_or(ImportError::Busy)?;
-        let report = self.import_alone(template, &input, options, progress).await;
+        let report = self.import_alone(template, input, options, progress).await;
         // What counts was decided before this; a lock that cannot be given back is lost, and so free.
         let _ = exclusive.release().await;
         report
@@ -66,6 +77,11 @@ impl Importer {
         let read = self.db.read("imports::find_accepted");
         let earlier = imports::find_accepted(&read, template.as_str(), &report.sha256).await;
         if let Some(earlier) = earlier.map_err(ImportError::store("look for the same file"))? {
+            // A sender learns nothing of another's imports but that the file needs no import.
+            let sender = options.sender.as_ref().map(|sender| sender.client.to_string());
+            if sender.is_some() && sender != earlier.client_id {
+                return Err(ImportError::KnownFromOthers);
+            }
             report.recognise(&earlier);
             return Ok(report);
         }
@@ -78,10 +94,11 @@ impl Importer {
                 references: self.references.clone(),
                 crypter: self.crypter.clone(),
                 accept_uscc_mismatch: options.accept_uscc_mismatch,
+                sources: options.sender.as_ref().map(|sender| Arc::clone(&sender.sources)),
             },
             today: self.clock.now().day(),
             chunk_rows: options.chunk_rows,
-            most_rows: None,
+            most_rows: options.most_rows,
         };
         tokio::task::spawn_blocking(move || read_file(reading, &to));
         match from.recv().await {
@@ -89,15 +106,19 @@ impl Importer {
             Some(Message::Failed(error)) => return Err(error),
             _ => return Err(ImportError::ReaderGone),
         }
-        let rejects = options.rejects.clone().unwrap_or_else(|| beside(input));
-        let seq = if options.check_only { None } else { Some(self.begin(&report).await?) };
+        let rejects = options.rejects.clone().or_else(|| beside(input));
+        let id = ImportId::new(&*self.clock, &*self.entropy);
+        let seq = if options.check_only { None } else { Some(self.begin(&report, id, options).await?) };
         let mut stager = Stager {
             importer: self,
+            id,
+            sender: options.sender.clone(),
             staging: template.staging(),
             writer: Writer::new(template.staging()),
             seq,
             findings: FindingsReport::new(rejects),
             known: HashMap::new(),
+            touched: BTreeSet::new(),
             report,
             total_bytes,
         };
@@ -119,11 +140,12 @@ impl Importer {
         }
     }
 
-    async fn begin(&self, report: &Report) -> Result<i64, ImportError> {
+    async fn begin(&self, report: &Report, id: ImportId, options: &Options) -> Result<i64, ImportError> {
         let failed = || ImportError::store("begin the import");
-        let id = ImportId::new(&*self.clock, &*self.entropy).to_string();
+        let (id, client) = (id.to_string(), options.sender.as_ref().map(|sender| sender.client.to_string()));
         let import = NewImport {
             id: &id,
+            client: client.as_deref(),
             template: report.template.as_str(),
             file_name: &report.file_name,
             sha256: &report.sha256,
@@ -166,11 +188,10 @@ impl Importer {
     }
 }
 
-fn beside(input: &Input) -> PathBuf {
-    let name = format!("{}.rejects.csv", input.name());
+fn beside(input: &Input) -> Option<PathBuf> {
     match input {
-        Input::File(path) => path.with_file_name(name),
-        Input::Memory { .. } => name.into(),
+        Input::File(path) => Some(path.with_file_name(format!("{}.rejects.csv", input.name()))),
+        Input::Memory { .. } => None,
     }
 }
 
@@ -181,6 +202,7 @@ impl Report {
             file_name,
             sha256,
             outcome: Outcome::Checked,
+            import_id: None,
             import_seq: None,
             rows: 0,
             accepted: 0,
@@ -191,6 +213,7 @@ impl Report {
             chunks: 0,
             removed: 0,
             rejects: None,
+            listed: Vec::new(),
         }
     }
 
@@ -198,6 +221,7 @@ impl Report {
         let count = |number: i64| u64::try_from(number).unwrap_or(0);
         self.outcome = Outcome::Recognised;
         self.import_seq = Some(earlier.seq);
+        self.import_id = Some(earlier.id.clone());
         self.rows = count(earlier.row_count);
         self.accepted = count(earlier.accepted);
         self.rejected = count(earlier.rejected);
@@ -207,12 +231,16 @@ impl Report {
 /// The writing half of one import.
 pub(super) struct Stager<'a> {
     pub(super) importer: &'a Importer,
+    pub(super) id: ImportId,
+    pub(super) sender: Option<Sender>,
     staging: Staging,
     writer: Writer,
     /// Absent when the file is only checked.
     seq: Option<i64>,
     findings: FindingsReport,
     known: HashMap<Box<str>, bool>,
+    /// The codes whose settlements it brings: as many as a city has.
+    pub(super) touched: BTreeSet<Box<str>>,
     pub(super) report: Report,
     total_bytes: u64,
 }
@@ -273,6 +301,14 @@ impl Stager<'_> {
                 !again
             });
         }
+        if self.report.template == Template::Settlements {
+            for (_, code) in rows.iter().flat_map(|row| row.codes.iter().flatten()) {
+                let code = text.slice(code.clone());
+                if !self.touched.contains(code) {
+                    self.touched.insert(code.into());
+                }
+            }
+        }
         self.report.rows += read;
         self.report.accepted += u64::try_from(rows.len()).unwrap_or(u64::MAX);
         self.report.rejected = self.report.rows - self.report.accepted;
@@ -289,7 +325,7 @@ impl Stager<'_> {
         if finding.severity == Severity::Warning {
             self.report.warnings += 1;
         }
-        let path = self.findings.path().to_owned();
+        let path = self.findings.path();
         self.findings.add(finding).map_err(|source| ImportError::Rejects { path, source })
     }
 
@@ -318,9 +354,11 @@ impl Stager<'_> {
     /// Ends an import whose rows are all staged.
     async fn conclude(&mut self, seq: i64) -> Result<(), ImportError> {
         self.writer.flush().await?;
+        self.report.import_id = Some(self.id.to_string());
         if self.report.accepted == 0 && self.report.rejected > 0 {
             self.report.outcome = Outcome::NothingTaken;
-            return self.importer.remove(self.staging, seq).await;
+            self.importer.remove(self.staging, seq).await?;
+            return self.keep_report().await;
         }
         self.accept(seq).await?;
         self.report.outcome = Outcome::Accepted;
@@ -338,9 +376,15 @@ impl Stager<'_> {
         }
     }
 
+    /// What was found so far, as far as it is kept in memory.
+    pub(super) fn listed(&self) -> &[Finding] {
+        self.findings.listed()
+    }
+
     fn finish(self) -> Result<Report, ImportError> {
-        let path = self.findings.path().to_owned();
+        let path = self.findings.path();
         let mut report = self.report;
+        report.listed = self.findings.listed().to_vec();
         report.rejects = self.findings.finish().map_err(|source| ImportError::Rejects { path, source })?;
         Ok(report)
     }

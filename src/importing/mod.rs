@@ -10,7 +10,9 @@
 
 mod accept;
 mod batch;
+mod deliver;
 mod error;
+mod events;
 pub mod findings;
 mod import;
 mod row;
@@ -19,14 +21,19 @@ mod source;
 mod template;
 mod write;
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use crate::{
-    domain::{Kinds, clock::SharedClock, region::RegionTable, rng::SharedEntropy, time::Malformed},
+    domain::{Kinds, clock::SharedClock, ids::ClientId, region::RegionTable, rng::SharedEntropy, time::Malformed},
     scoring::{Catalogue, Measure},
     store::{Crypter, Db, Place},
 };
 
+pub use deliver::{Delivered, Deliveries, Delivery, DeliveryReport, ListedFinding};
 pub use error::ImportError;
 pub use findings::{Code, Finding, Severity};
 pub use source::{Encoding, Format, Input};
@@ -69,6 +76,8 @@ struct Rules {
     references: Arc<References>,
     crypter: Arc<Crypter>,
     accept_uscc_mismatch: bool,
+    /// Whom the sender may speak for; anybody, when absent.
+    sources: Option<Arc<BTreeSet<String>>>,
 }
 
 impl std::ops::Deref for Rules {
@@ -86,6 +95,17 @@ impl Rules {
     }
 }
 
+/// Who delivers a file over the network.
+#[derive(Debug, Clone)]
+pub struct Sender {
+    /// The client.
+    pub client: ClientId,
+    /// Its epoch when it was proved: nothing is accepted from it once that was raised.
+    pub epoch: i64,
+    /// The sources it may speak for.
+    pub sources: Arc<BTreeSet<String>>,
+}
+
 /// How one file is imported.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -97,13 +117,25 @@ pub struct Options {
     pub accept_uscc_mismatch: bool,
     /// Checks and reports only; nothing is written to the store.
     pub check_only: bool,
+    /// Who delivers it; an operator, when absent.
+    pub sender: Option<Sender>,
+    /// More rows are an error.
+    pub most_rows: Option<u64>,
     /// Rows of one statement, and what bounds the memory.
     pub chunk_rows: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { format: None, rejects: None, accept_uscc_mismatch: false, check_only: false, chunk_rows: 10_000 }
+        Self {
+            format: None,
+            rejects: None,
+            accept_uscc_mismatch: false,
+            check_only: false,
+            sender: None,
+            most_rows: None,
+            chunk_rows: 10_000,
+        }
     }
 }
 
@@ -146,6 +178,8 @@ pub struct Report {
     pub sha256: String,
     /// What became of it.
     pub outcome: Outcome,
+    /// Its id, where it has one: of this import, or of the earlier one that had the same file.
+    pub import_id: Option<String>,
     /// The number of the import: of this one, or of the earlier one that had the same file.
     pub import_seq: Option<i64>,
     /// Rows of the file, the header not counted.
@@ -166,6 +200,8 @@ pub struct Report {
     pub removed: u64,
     /// Where the report of findings is, if there were any.
     pub rejects: Option<PathBuf>,
+    /// The first findings, of what was delivered in memory.
+    pub listed: Vec<Finding>,
 }
 
 /// What an import did to subjects.

@@ -16,6 +16,7 @@ record! {
         pub signed_requests: String,
         pub scopes: String,
         pub limits: String,
+        pub delivers: Option<String>,
         pub max_pending: i64,
         pub epoch: i64,
         pub state: String,
@@ -24,12 +25,14 @@ record! {
     }
 }
 
+record! { struct IdRow { id: String } }
+
 const LIST: &str = "/* clients::list */
-    SELECT id, name, kind, authority_id, subject, auth_methods, jwks, signed_requests, scopes, limits, max_pending, epoch, state, registered_at, state_changed_at
+    SELECT id, name, kind, authority_id, subject, auth_methods, jwks, signed_requests, scopes, limits, delivers, max_pending, epoch, state, registered_at, state_changed_at
     FROM clients ORDER BY name";
 const INSERT: &str = "/* clients::insert */
-    INSERT INTO clients (id, name, kind, authority_id, subject, auth_methods, jwks, signed_requests, scopes, limits, max_pending, epoch, state, registered_at, state_changed_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+    INSERT INTO clients (id, name, kind, authority_id, subject, auth_methods, jwks, signed_requests, scopes, limits, delivers, max_pending, epoch, state, registered_at, state_changed_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
 const SET_STATE: &str = "/* clients::set_state */
     UPDATE clients SET state = $2, state_changed_at = $3, epoch = epoch + 1 WHERE id = $1 AND state <> $2 AND state <> 'closed'";
 const CHANGE_SIGNING: &str = "/* clients::change_signing */
@@ -54,6 +57,7 @@ pub async fn insert(tx: &mut Tx, row: &ClientRow) -> Result<(), DbError> {
         &row.signed_requests,
         &row.scopes,
         &row.limits,
+        row.delivers.clone(),
         row.max_pending,
         row.epoch,
         &row.state,
@@ -77,6 +81,14 @@ pub async fn change_signing(
     signed_requests: &str,
 ) -> Result<bool, DbError> {
     tx.execute(CHANGE_SIGNING, args![id, jwks, signed_requests]).await.map(|changed| changed == 1)
+}
+
+const STANDS: &str = "/* clients::stands */
+    SELECT id FROM clients WHERE id = $1 AND epoch = $2 AND state = 'active'";
+
+/// Whether a client is active and nothing of it was ended since its epoch was read.
+pub async fn stands(tx: &mut Tx, id: &str, epoch: i64) -> Result<bool, DbError> {
+    tx.fetch_optional::<IdRow>(STANDS, args![id, epoch]).await.map(|row| row.is_some_and(|row| row.id == id))
 }
 
 /// Makes every answer that is under way for this client be looked at again.

@@ -150,11 +150,19 @@ fn pg_args(args: Vec<Arg>) -> Result<PgArguments, sqlx::error::BoxDynError> {
     Ok(out)
 }
 
+/// What keeps several workers from waiting for each other's rows; one writer needs nothing of the kind.
+const SKIP_LOCKED: &str = "FOR UPDATE SKIP LOCKED";
+
+/// Whether a statement is said otherwise on one of the engines.
+fn differs(sql: &str) -> bool {
+    sql.contains("json_rows(") || sql.contains(SKIP_LOCKED)
+}
+
 /// What a statement says on one engine: `json_rows($1)` is a set of rows with a JSON column `value`.
 fn in_dialect(engine: Engine, sql: &'static str) -> AssertSqlSafe<String> {
     AssertSqlSafe(match engine {
         // Not `json_each`: that would turn each row back into text, to be parsed again for every field read of it.
-        Engine::Sqlite => sql.replace("json_rows(", "jsonb_each("),
+        Engine::Sqlite => sql.replace("json_rows(", "jsonb_each(").replace(SKIP_LOCKED, ""),
         Engine::Postgres => sql.replace("json_rows($1)", "jsonb_array_elements($1::jsonb) AS rows(value)"),
     })
 }
@@ -164,7 +172,7 @@ macro_rules! fetch_on {
         let args = $bind($args).map_err(sqlx::Error::Encode);
         match args {
             Err(error) => Err(error),
-            Ok(args) if $sql.contains("json_rows(") => {
+            Ok(args) if differs($sql) => {
                 sqlx::query_as_with::<$db, $record, _>(in_dialect($engine, $sql), args).$how($executor).await
             }
             Ok(args) => sqlx::query_as_with::<$db, $record, _>($sql, args).$how($executor).await,
@@ -176,7 +184,7 @@ macro_rules! execute_on {
     ($sql:expr, $args:expr, $db:ty, $executor:expr, $bind:ident, $engine:expr) => {{
         match $bind($args).map_err(sqlx::Error::Encode) {
             Err(error) => Err(error),
-            Ok(args) if $sql.contains("json_rows(") => sqlx::query_with::<$db, _>(in_dialect($engine, $sql), args)
+            Ok(args) if differs($sql) => sqlx::query_with::<$db, _>(in_dialect($engine, $sql), args)
                 .execute($executor)
                 .await
                 .map(|done| done.rows_affected()),
@@ -492,6 +500,11 @@ impl Tx {
             Engine::Sqlite => Ok(()),
             Engine::Postgres => self.execute(MAY_BE_SILENT, Vec::new()).await.map(|_| ()),
         }
+    }
+
+    /// Takes locks of some names alone, until the transaction ends: for what is decided by rows that are not there yet.
+    pub async fn lock_names(&mut self, names: &[String]) -> Result<(), DbError> {
+        self.lock_banks_exclusive(names).await
     }
 
     async fn lock_banks(&mut self, banks: &[String], sql: &'static str) -> Result<(), DbError> {

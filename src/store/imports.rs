@@ -28,6 +28,13 @@ record! {
         pub started_at: i64,
         /// When its rows became visible.
         pub accepted_at: Option<i64>,
+        /// The client that delivered it; none where an operator brought it.
+        pub client_id: Option<String>,
+    }
+}
+record! {
+    struct BodyRow {
+        body: String,
     }
 }
 record! {
@@ -41,6 +48,8 @@ record! {
 pub struct NewImport<'a> {
     /// Its id.
     pub id: &'a str,
+    /// The client that delivers it, if one does.
+    pub client: Option<&'a str>,
     /// The template it follows.
     pub template: &'a str,
     /// The file's name, without the directory.
@@ -61,15 +70,16 @@ pub struct ImportCounts {
 }
 
 const FIND_ACCEPTED: &str = "/* imports::find_accepted */
-    SELECT seq, id, template, file_name, sha256, row_count, accepted, rejected, state, started_at, accepted_at
+    SELECT seq, id, template, file_name, sha256, row_count, accepted, rejected, state, started_at, accepted_at, client_id
     FROM imports WHERE template = $1 AND sha256 = $2 AND state = 'accepted'";
 const LIST: &str = "/* imports::list */
-    SELECT seq, id, template, file_name, sha256, row_count, accepted, rejected, state, started_at, accepted_at
+    SELECT seq, id, template, file_name, sha256, row_count, accepted, rejected, state, started_at, accepted_at, client_id
     FROM imports WHERE state = $1 ORDER BY seq";
 const BEGIN: &str = "/* imports::begin */
-    INSERT INTO imports (seq, id, template, file_name, sha256, row_count, accepted, rejected, state, started_at)
+    INSERT INTO imports (seq, id, template, file_name, sha256, row_count, accepted, rejected, state, started_at,
+                         client_id)
     SELECT COALESCE(MAX(seq), 0) + 1, CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS TEXT),
-           0, 0, 0, 'staging', CAST($5 AS BIGINT)
+           0, 0, 0, 'staging', CAST($5 AS BIGINT), CAST($6 AS TEXT)
     FROM imports RETURNING seq";
 const ACCEPT: &str = "/* imports::accept */
     UPDATE imports SET state = 'accepted', row_count = $2, accepted = $3, rejected = $4, accepted_at = $5
@@ -78,6 +88,32 @@ const DISCARD: &str = "/* imports::discard */
     UPDATE imports SET state = 'discarding' WHERE seq = $1 AND state IN ('staging', 'discarding')";
 const DISCARDED: &str =
     "/* imports::discarded */ UPDATE imports SET state = 'discarded' WHERE seq = $1 AND state = 'discarding'";
+
+const KEEP_REPORT: &str = "/* imports::keep_report */
+    INSERT INTO import_reports (import_id, client_id, body, made_at) VALUES ($1, $2, $3, $4)";
+const REPORT: &str = "/* imports::report */
+    SELECT body FROM import_reports WHERE import_id = $1 AND client_id = $2";
+const FORGET_REPORTS: &str = "/* imports::forget_reports */ DELETE FROM import_reports WHERE made_at < $1";
+
+/// Keeps what a client is told of its import, JSON.
+pub async fn keep_report(
+    tx: &mut Tx,
+    (import, client): (&str, &str),
+    body: &str,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    tx.execute(KEEP_REPORT, args![import, client, body, now]).await.map(|_| ())
+}
+
+/// What a client was told of an import of its own.
+pub async fn report(read: &Read<'_>, import: &str, client: &str) -> Result<Option<String>, DbError> {
+    read.fetch_optional::<BodyRow>(REPORT, args![import, client]).await.map(|row| row.map(|row| row.body))
+}
+
+/// Forgets reports made before a time.
+pub async fn forget_reports(tx: &mut Tx, before: Timestamp) -> Result<u64, DbError> {
+    tx.execute(FORGET_REPORTS, args![before]).await
+}
 
 /// The accepted import of a file, recognised by its digest.
 pub async fn find_accepted(read: &Read<'_>, template: &str, sha256: &str) -> Result<Option<ImportRow>, DbError> {
@@ -91,7 +127,7 @@ pub async fn list(read: &Read<'_>, state: &str) -> Result<Vec<ImportRow>, DbErro
 
 /// Enters an import and gives it its number. Callers hold the lock of imports, so that numbers follow acceptance.
 pub async fn begin(tx: &mut Tx, import: NewImport<'_>, now: Timestamp) -> Result<i64, DbError> {
-    let values = args![import.id, import.template, import.file_name, import.sha256, now];
+    let values = args![import.id, import.template, import.file_name, import.sha256, now, import.client];
     tx.fetch_one::<SeqRow>(BEGIN, values).await.map(|row| row.seq)
 }
 

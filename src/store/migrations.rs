@@ -37,6 +37,8 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(2, "0002_bulk", bulk: true),
     migration!(3, "0003_assessment_levels", bulk: false),
     migration!(4, "0004_signed_requests", bulk: false),
+    migration!(5, "0005_outbox", bulk: false),
+    migration!(6, "0006_deliveries_in", bulk: false),
 ];
 
 record! {

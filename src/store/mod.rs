@@ -20,6 +20,7 @@ pub mod imports;
 pub mod keys;
 pub mod ledger;
 pub mod migrations;
+pub mod outbox;
 pub mod records_read;
 pub mod runs;
 pub mod settlements;

@@ -52,6 +52,41 @@ const LIST_VERSIONS: &str = "/* settlements::list_versions */
     JOIN imports i ON i.seq = s.import_seq AND i.state = 'accepted'
     ORDER BY s.subject_code, s.month, s.insurance, s.import_seq";
 
+record! {
+    /// A month whose figures an import changes.
+    pub struct ChangedRow {
+        /// Whose.
+        pub subject_code: String,
+        /// Which.
+        pub month: String,
+        /// 1 where there were no such figures before.
+        pub added: i64,
+    }
+}
+
+const CHANGED_BY: &str = "/* settlements::changed_by */
+    SELECT n.subject_code, n.month, CAST(MIN(CASE WHEN o.import_seq IS NULL THEN 1 ELSE 0 END) AS BIGINT) AS added
+    FROM json_rows($1)
+    JOIN bulk.settlements n ON n.subject_code = value->>'code' AND n.import_seq = $2
+    LEFT JOIN bulk.settlements o ON o.subject_code = n.subject_code AND o.month = n.month AND o.insurance = n.insurance
+        AND o.import_seq = (
+            SELECT MAX(p.import_seq) FROM bulk.settlements p JOIN imports i ON i.seq = p.import_seq AND i.state = 'accepted'
+            WHERE p.subject_code = n.subject_code AND p.month = n.month AND p.insurance = n.insurance
+                AND p.import_seq < $2)
+    WHERE o.import_seq IS NULL
+        OR n.visits <> o.visits OR n.persons <> o.persons OR n.billed_fen <> o.billed_fen
+        OR n.claimed_fen <> o.claimed_fen OR n.settled_fen <> o.settled_fen OR n.paid_fen <> o.paid_fen
+        OR n.retained_fen <> o.retained_fen OR n.disallowed_fen <> o.disallowed_fen
+        OR n.deducted_fen <> o.deducted_fen OR n.prepaid_fen <> o.prepaid_fen OR n.offset_fen <> o.offset_fen
+        OR n.payable_fen <> o.payable_fen OR n.status <> o.status OR n.as_of <> o.as_of
+    GROUP BY n.subject_code, n.month ORDER BY n.subject_code, n.month";
+
+/// The months of some subjects whose figures an import, which is not accepted yet, would change.
+pub async fn changed_by(read: &Read<'_>, seq: i64, codes: &[&str]) -> Result<Vec<ChangedRow>, DbError> {
+    let wanted: Vec<_> = codes.iter().map(|code| serde_json::json!({ "code": code })).collect();
+    read.fetch_all(CHANGED_BY, args![serde_json::Value::Array(wanted).to_string(), seq]).await
+}
+
 /// Every version of the months of some subjects, ordered by subject, month, insurance and version.
 pub async fn list_versions(
     read: &Read<'_>,

@@ -16,6 +16,7 @@ pub const LEVELS: &[(&str, u8)] = &[
     ("store", 2),
     ("telemetry", 2),
     ("ledger", 3),
+    ("outbox", 3),
     ("access", 4),
     ("authority", 4),
     ("consent", 4),

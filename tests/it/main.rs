@@ -26,6 +26,7 @@ mod listener;
 mod logs;
 mod oauth;
 mod openapi;
+mod outbox;
 mod portal;
 mod problems;
 mod readme;

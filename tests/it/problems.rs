@@ -26,7 +26,7 @@ fn code_after(rest: &str, behind_a_field: bool) -> Option<&str> {
 fn every_code_is_explained() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut texts = Vec::new();
-    for room in ["access", "consent", "disclosure", "limits", "http", "domain"] {
+    for room in ["access", "consent", "disclosure", "importing", "limits", "outbox", "http", "domain"] {
         sources(&root.join("src").join(room), &mut texts);
     }
     let mut codes = BTreeSet::new();

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 
 use super::place::Place;
 use crate::{
-    access::{self, AuthMethod, ClientKind, LimitOverrides, NewClient, SignedRequests},
+    access::{self, AuthMethod, ClientKind, Delivers, LimitOverrides, NewClient, SignedRequests},
     authority::{Custody, Particulars, ProfileName, certificates, files, own, partners, server},
     cli::{OrFail, bank::Profile},
     config::Config,
@@ -135,6 +135,7 @@ async fn ensure_bank(
             signed_requests: SignedRequests::Ignored,
             scopes: ClientKind::Bank.scopes(),
             limits: LimitOverrides::default(),
+            delivers: Delivers::default(),
             max_pending: 100,
         };
         access::register(&custody.db, &*custody.clock, &*custody.entropy, "demo", &new).await.or_fail()?

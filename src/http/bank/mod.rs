@@ -7,6 +7,7 @@ pub mod consents;
 pub mod data;
 pub mod deliveries;
 pub mod history;
+pub mod imports;
 pub mod proofs;
 pub mod receipt;
 pub mod report;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::FromRequest,
+    extract::{DefaultBodyLimit, FromRequest},
     response::{IntoResponse, Response},
     routing::{MethodRouter, get, post},
 };
@@ -48,6 +49,8 @@ pub fn router() -> Router<Arc<App>> {
         .route("/v1/consents/{id}/settlements", disclosing(data::settlements))
         .route("/v1/consents/{id}/report", disclosing(report::report))
         .route("/v1/deliveries", disclosing_post(deliveries::deliver))
+        // The listener bounds what is delivered.
+        .route("/v1/imports/{name}", get(imports::report).post(imports::deliver).layer(DefaultBodyLimit::disable()))
         .route("/v1/disclosures/{id}/proof", get(proofs::proof))
         .route("/v1/ledger/checkpoint", get(proofs::checkpoint))
         .route("/v1/ledger/keys", get(tiles::keys))

@@ -131,7 +131,7 @@ async fn answer_or_refuse(shared: &Shared, service: Router, request: Request<Inc
     shared.check()?;
     let settings = &shared.listener.settings;
     let (mut parts, body) = request.into_parts();
-    let most = settings.max_body_bytes;
+    let most = settings.max_body_bytes_at(parts.uri.path());
     if body.size_hint().lower() > u64::try_from(most).unwrap_or(u64::MAX) {
         return Err(Refusal::BodyTooLarge);
     }

@@ -35,6 +35,18 @@ pub struct Settings {
     pub max_header_bytes: u32,
     /// Bytes of a request's body.
     pub max_body_bytes: usize,
+    /// Paths that begin so may have larger bodies, and how large.
+    pub larger_bodies: Option<(&'static str, usize)>,
+}
+
+impl Settings {
+    /// How many bytes the body of a request to a path may have.
+    pub(super) fn max_body_bytes_at(&self, path: &str) -> usize {
+        match self.larger_bodies {
+            Some((prefix, bytes)) if path.starts_with(prefix) => bytes,
+            _ => self.max_body_bytes,
+        }
+    }
 }
 
 impl From<&config::Partner> for Settings {
@@ -55,6 +67,7 @@ impl From<&config::Partner> for Settings {
             max_concurrent_streams: partner.max_concurrent_streams,
             max_header_bytes: partner.max_header_bytes,
             max_body_bytes: count(partner.max_body_bytes),
+            larger_bodies: None,
         }
     }
 }

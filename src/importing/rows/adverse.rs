@@ -1,6 +1,6 @@
 //! `adverse.csv`: adverse facts with their periods of publication and repair (令第36号).
 
-use super::{Codes, Row, RowText, Rules, columns, subject_code};
+use super::{Codes, Row, RowText, Rules, columns, source, subject_code};
 use crate::{domain::Day, importing::findings::Code};
 
 columns! {
@@ -18,7 +18,7 @@ columns! {
 pub(super) fn check(row: &mut Row<'_>, rules: &Rules, out: &mut RowText) -> Option<Codes> {
     let subject = subject_code(row, SUBJECT_CODE, rules);
     let reference = row.required_text(REFERENCE, 100);
-    let source = row.required_text(SOURCE, 60);
+    let source = source(row, SOURCE, rules);
     let tier = row.one_of(TIER, &["minor", "general", "serious"]);
     let decided = row.past_day(DECIDED_ON);
     let publish = row.optional_day(PUBLISH_FROM_ON);

@@ -66,6 +66,15 @@ fn code_of_person<'a>(row: &mut Row<'a>, column: usize, rules: &Rules, person: P
     row.reject(column, Code::CodeMalformed, format!("{text:?} is not the code of {wanted}"))
 }
 
+/// Who says so. A department speaks for the sources it is registered for and no others.
+fn source<'a>(row: &mut Row<'a>, column: usize, rules: &Rules) -> Option<&'a str> {
+    let text = row.required_text(column, 60)?;
+    if rules.sources.as_ref().is_some_and(|sources| !sources.contains(text)) {
+        return row.reject(column, Code::SourceForeign, "is not a source this sender speaks for");
+    }
+    Some(text)
+}
+
 /// A code that looks like one of some kind; whether it is known is asked for the whole batch.
 fn subject_code<'a>(row: &mut Row<'a>, column: usize, rules: &Rules) -> Option<&'a str> {
     let text = row.required(column)?;

@@ -1,6 +1,6 @@
 //! `records.csv`: credit facts, one a row, each of a measure of the catalogue.
 
-use super::{Codes, Row, RowText, Rules, columns, subject_code};
+use super::{Codes, Row, RowText, Rules, columns, source, subject_code};
 use crate::{importing::findings::Code, scoring::Decimal};
 
 columns! {
@@ -17,7 +17,7 @@ pub(super) fn check(row: &mut Row<'_>, rules: &Rules, out: &mut RowText) -> Opti
     let name = row.required(MEASURE);
     let value = value(row);
     let occurred = row.past_day(OCCURRED_ON);
-    let source = row.required_text(SOURCE, 60);
+    let source = source(row, SOURCE, rules);
     let reference = row.text(REFERENCE, 100);
     let (subject, name) = (subject?, name?);
     let Some(measure) = rules.measure(subject, name) else {

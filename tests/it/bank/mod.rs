@@ -4,6 +4,7 @@ mod budget;
 mod content;
 mod grade;
 mod history;
+mod imports;
 mod memory;
 mod refused;
 mod report;

@@ -132,6 +132,7 @@ both_engines! {
                 signed_requests: access::SignedRequests::Ignored,
                 scopes,
                 limits: access::LimitOverrides::default(),
+                delivers: access::Delivers::default(),
                 max_pending: 1,
             };
             let refused = access::register(&app.store.db, &*app.store.clock, &*app.store.entropy, "tester", &new).await.unwrap_err();

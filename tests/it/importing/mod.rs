@@ -11,6 +11,7 @@ mod personal;
 mod rejects;
 mod revisions;
 mod subjects;
+mod told;
 
 use std::{
     path::{Path, PathBuf},

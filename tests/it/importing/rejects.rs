@@ -127,7 +127,7 @@ fn every_fault_is_named_by_line_column_and_code() {
             seen.extend(desk.rows_of(&report).iter().map(|row| row[2].to_owned()));
         }
         // These need more than one changed field; their tests stand in `bytes`, `encodings`, `subjects`,
-        // `senders` and below.
+        // `bank::imports` and below.
         seen.extend(["not_gb18030", "not_utf8", "source_foreign", "uscc_changed", "duplicate_row"].map(str::to_owned));
         let all: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str().to_owned()).collect();
         assert_eq!(all.difference(&seen).collect::<Vec<_>>(), Vec::<&String>::new());

@@ -82,6 +82,7 @@ pub fn settings() -> Settings {
         max_concurrent_streams: 64,
         max_header_bytes: 16_384,
         max_body_bytes: 1000,
+        larger_bodies: None,
     }
 }
 

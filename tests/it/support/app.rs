@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use medcredit::{
-    access::{self, AuthMethod, ClientKind, LimitOverrides, NewClient, SignedRequests},
+    access::{self, AuthMethod, ClientKind, Delivers, LimitOverrides, NewClient, SignedRequests},
     app::App,
     authority::{self, Custody, Particulars, ProfileName, certificates, files, keys, own, server},
     config::Config,
@@ -277,6 +277,7 @@ impl TestApp {
             signed_requests: SignedRequests::Ignored,
             scopes: ClientKind::Bank.scopes(),
             limits: LimitOverrides::default(),
+            delivers: Delivers::default(),
             max_pending: 5,
         };
         change(&mut new);

@@ -1,0 +1,35 @@
+//! `[imports]`: files that departments' systems deliver over the network.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Report, Section};
+
+/// Bounds of a delivery.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Imports {
+    /// Bytes of one delivery.
+    pub max_bytes: u32,
+    /// Rows of one delivery.
+    pub max_rows: u32,
+    reports_days: u32,
+}
+
+impl Imports {
+    /// How long a sender may ask for the report of a delivery.
+    pub fn reports_kept(&self) -> Duration {
+        Duration::from_hours(24 * u64::from(self.reports_days))
+    }
+}
+
+impl Section for Imports {
+    fn check(&self, report: &mut Report<'_>) {
+        // A delivery is in memory while it is imported.
+        let bytes = (1024..=67_108_864).contains(&self.max_bytes);
+        report.require(bytes, "max_bytes", "must be 1024 to 67108864");
+        report.require((1..=100_000).contains(&self.max_rows), "max_rows", "must be 1 to 100000");
+        report.require((1..=3660).contains(&self.reports_days), "reports_days", "must be 1 to 3660");
+    }
+}
