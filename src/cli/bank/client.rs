@@ -251,13 +251,11 @@ impl BankClient {
 
     /// Why a request was not answered; where the HTTP client does not tell, the way is gone once more to find out.
     async fn unreached(&self, (method, target): (&Method, &str), error: &reqwest::Error) -> Unreached {
-        let trouble = match Trouble::of(error, &self.profile) {
-            Some(trouble) => trouble,
-            None => {
-                let found = find_trouble(&self.profile, self.clock.clone()).await;
-                found.unwrap_or_else(|| Trouble::unknown(error))
-            }
-        };
+        let mut trouble = Trouble::of(error, &self.profile);
+        if trouble.is_none() {
+            trouble = find_trouble(&self.profile, self.clock.clone()).await;
+        }
+        let trouble = trouble.unwrap_or_else(|| Trouble::unknown(error));
         Unreached { method: method.clone(), target: target.to_owned(), trouble, timeout: error.is_timeout() }
     }
 

@@ -184,9 +184,8 @@ mod tests {
             json!({ "month": "2026-03", "lines": lines, "refused": 2, "receipts": receipts, "next": "c" }).to_string()
         };
         let page = |lines: &[&str], end: String| {
-            let mut text: String = lines.iter().map(|id| format!("{}\n", json!({ "disclosure": id }))).collect();
-            text.push_str(&end);
-            text.push('\n');
+            let lines = lines.iter().map(|id| json!({ "disclosure": id }).to_string());
+            let text = lines.chain([end, String::new()]).collect::<Vec<_>>().join("\n");
             check_lines(text.as_bytes())
         };
         assert_eq!(page(&["a", "b"], end(&["a", "b"], 2)).unwrap().refused, 2);

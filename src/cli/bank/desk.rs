@@ -35,6 +35,7 @@ pub(super) struct Reading {
     pub(super) json: bool,
     /// Keep the answer as evidence, in a file or a directory; without a path, in the profile's directory
     #[arg(long, value_name = "FILE|DIR")]
+    #[expect(clippy::option_option, reason = "the library's form of an option whose value may be left out")]
     pub(super) save: Option<Option<PathBuf>>,
 }
 

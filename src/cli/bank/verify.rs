@@ -192,7 +192,7 @@ fn check_contents(
         ("interaction", header(kept, "x-fapi-interaction-id")?.into()),
     ];
     seen.extend(client.map(|client| ("client", client.into())));
-    for name in ["consent", "purpose", "uscc", "month", "lines", "refused"] {
+    for name in ["consent", "purpose", "uscc", "lines", "refused"] {
         seen.extend(body.get(name).map(|value| (name, value.clone())));
     }
     if let Some(codes) = body.get("codes").and_then(Value::as_array) {
@@ -204,7 +204,7 @@ fn check_contents(
     // Former grades have half-years there, which the entry does not record.
     let month =
         |name: &str| body.get(name).filter(|text| text.as_str().is_some_and(|text| text.parse::<Month>().is_ok()));
-    if let (Some(from), Some(to)) = (month("from"), month("to")) {
+    if let (Some(from), Some(to)) = (month("from").or(month("month")), month("to").or(month("month"))) {
         seen.push(("period", serde_json::json!({ "from": from, "to": to })));
     }
     for (name, value) in &seen {

@@ -207,3 +207,38 @@ fn a_profile_that_cannot_be_used_says_why() {
         }
     });
 }
+
+/// A bank with two consents for what comes after the loan, and one that is not for it.
+#[test]
+fn a_month_is_delivered_kept_and_proved() {
+    block_on(async {
+        let app = TestApp::start(TestStore::sqlite().await).await;
+        super::evidence::sealing(&app);
+        let bank = app.bank("bank-a").await;
+        for purpose in [Purpose::PostLoanManagement, Purpose::PostLoanManagement, Purpose::LoanApproval] {
+            app.consent(&bank, |wish| wish.purposes = vec![purpose]).await;
+        }
+        let desk = Desk::new(&app, &bank);
+        let line = ["deliveries", "--month", "2026-01", "--purpose", "post_loan_management"];
+        let said = desk.bank(&line).await.done();
+        assert!(said.starts_with("2026-01: 2 lines on 1 pages in"), "{said}");
+        let folder = "answers/deliveries/2026-01-post_loan_management";
+        let lines = std::fs::read_to_string(desk.path(&format!("{folder}/page-0001.ndjson"))).unwrap();
+        assert_eq!(lines.lines().count(), 3);
+        let page = desk.name(&format!("{folder}/page-0001.json"));
+        let proved = desk.bank(&["proof", &page]).await.done();
+        for check in ["signature", "contents", "inclusion"] {
+            assert!(super::line(&proved, check).starts_with("ok"), "{proved}");
+        }
+        let first: serde_json::Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+        let alone = desk.bank(&["proof", first["disclosure"].as_str().unwrap()]).await.done();
+        assert!(super::line(&alone, "record").contains(first["consent"].as_str().unwrap()), "{alone}");
+        let again = desk.bank(&line).await;
+        assert!(again.err.contains("complete already") && again.out == said, "{again:?}");
+        // As a page that was lost on the way leaves it: nothing is complete, and the next run begins where it says.
+        let cursor = desk.path(&format!("{folder}/cursor.json"));
+        let text = std::fs::read_to_string(&cursor).unwrap().replace("\"next\": null", "\"next\": \"nonsense\"");
+        std::fs::write(&cursor, text).unwrap();
+        assert!(desk.refused(&line).await.contains("invalid_cursor"), "it goes on where the cursor says");
+    });
+}
