@@ -67,8 +67,10 @@ struct Published {
     settlements: BTreeMap<String, Vec<SettlementRow>>,
 }
 
-/// The parts of a line.
+/// The parts of a line, with the heads they rest on.
 struct Parts {
+    subjects: Vec<(String, i64)>,
+    publication: i64,
     grade: Option<GradeAnswer>,
     settlements: Option<SettlementsAnswer>,
 }
@@ -94,8 +96,7 @@ impl Disclosures {
             if parts.grade.is_none() && parts.settlements.is_none() {
                 continue;
             }
-            let subjects = assessments.into_iter().map(|of| (of.subject_code, of.subject_version)).collect();
-            lines.push(self.line(caller, asked, delivery, &of, parts, (subjects, published.publication))?);
+            lines.push(self.line(caller, asked, delivery, &of, parts)?);
         }
         Ok(lines)
     }
@@ -135,7 +136,8 @@ impl Disclosures {
             let month = (delivery.month, delivery.month);
             SettlementsAnswer::of(permit, month, &available, &rows, self.0.policy.min_visits)
         });
-        Parts { grade, settlements }
+        let subjects = assessments.iter().map(|of| (of.subject_code.clone(), of.subject_version)).collect();
+        Parts { subjects, publication: published.publication, grade, settlements }
     }
 
     /// Step 5: the exact bytes of a line, its digest, entry and receipt. The signature is the delivery's.
@@ -146,7 +148,6 @@ impl Disclosures {
         delivery: &Delivery,
         of: &Permitted,
         parts: Parts,
-        (subjects, publication): (Vec<(String, i64)>, i64),
     ) -> Result<Drafted, Failure> {
         let consent = &of.consent;
         let (id, at) = (DisclosureId::new(&*self.0.clock, &*self.0.entropy), self.0.clock.now());
@@ -180,11 +181,11 @@ impl Disclosures {
             consent_id: consent.id,
             consent_version: consent.version,
             uscc: Some(consent.uscc.clone()),
-            codes: subjects.iter().map(|(code, _)| code.clone()).collect(),
+            codes: parts.subjects.iter().map(|(code, _)| code.clone()).collect(),
             purpose: delivery.purpose,
             what: permissions,
             period,
-            publication,
+            publication: parts.publication,
             content_digest: content_digest(&body),
             interaction: asked.interaction_id.to_owned(),
         };
@@ -196,8 +197,8 @@ impl Disclosures {
             client_epoch: caller.client().epoch,
             consent_id: consent.id,
             consent_version: consent.version,
-            subjects,
-            publication,
+            subjects: parts.subjects,
+            publication: parts.publication,
             now: at,
         };
         let budget = Budget { max_fetches: consent.max_fetches, per_day: consent.daily_budget, day: at.day() };
