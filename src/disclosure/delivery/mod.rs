@@ -210,7 +210,7 @@ impl Disclosures {
         for (consent, receipt, outcome) in record::together(&self.0.recorder, drafts, &*self.0.clock).await? {
             match outcome {
                 record::Outcome::Recorded(line) => {
-                    told.lines.insert(consent, (receipt, line));
+                    told.lines.insert(consent, (receipt, *line));
                 }
                 record::Outcome::Stale => stale.push(consent),
                 record::Outcome::UsedUp => told.refused += 1,

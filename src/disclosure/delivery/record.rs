@@ -16,7 +16,7 @@ pub(super) const TOGETHER: usize = 64;
 /// What became of a line.
 pub(super) enum Outcome {
     /// Its record is durable.
-    Recorded(Disclosed),
+    Recorded(Box<Disclosed>),
     /// What it rests on has moved.
     Stale,
     /// Its consent has been used as often as it may be.
@@ -48,7 +48,7 @@ pub(super) async fn together(
         };
         let (consent, receipt, outcome) = joined.map_err(|error| Failure::internal(error.to_string()))?;
         let outcome = match outcome {
-            Ok(line) => Outcome::Recorded(line),
+            Ok(line) => Outcome::Recorded(Box::new(line)),
             Err(RecordError::Stale) => Outcome::Stale,
             Err(RecordError::TotalUsedUp(_) | RecordError::DayUsedUp(_)) => Outcome::UsedUp,
             Err(error @ RecordError::Unavailable(_)) => {
