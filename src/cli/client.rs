@@ -126,18 +126,7 @@ pub(super) async fn run(args: ClientCommand, ctx: &Context) -> anyhow::Result<()
                 (None, None) => return Err(Usage("--certificate or --subject is needed".into()).into()),
             };
             let jwks = new.jwks.as_deref().map(key_set).transpose()?;
-            let known = ["burst", "sustained", "deliveries"];
-            let mut limits = LimitOverrides::default();
-            for limit in &new.limits {
-                let (name, quota) =
-                    limit.split_once('=').ok_or_else(|| Usage(format!("--limit {limit:?}: NAME=QUOTA is wanted")))?;
-                let quota: std::num::NonZeroU32 =
-                    quota.parse().map_err(|_| Usage(format!("--limit {limit:?}: the quota is a number")))?;
-                if !known.contains(&name) {
-                    return Err(Usage(format!("--limit {limit:?}: the limits are {}", known.join(", "))).into());
-                }
-                limits.0.insert(name.to_owned(), quota.get());
-            }
+            let limits = quotas(&new.limits)?;
             let new = NewClient {
                 name: new.name,
                 kind: new.kind,
@@ -196,6 +185,23 @@ pub(super) async fn run(args: ClientCommand, ctx: &Context) -> anyhow::Result<()
 
 fn key_set(file: &std::path::Path) -> anyhow::Result<String> {
     std::fs::read_to_string(file).with_context(|| file.display().to_string())
+}
+
+/// Quotas of a client's own, as in burst=200.
+fn quotas(limits: &[String]) -> Result<LimitOverrides, Usage> {
+    let known = ["burst", "sustained", "deliveries"];
+    let mut quotas = LimitOverrides::default();
+    for limit in limits {
+        let (name, quota) =
+            limit.split_once('=').ok_or_else(|| Usage(format!("--limit {limit:?}: NAME=QUOTA is wanted")))?;
+        let quota: std::num::NonZeroU32 =
+            quota.parse().map_err(|_| Usage(format!("--limit {limit:?}: the quota is a number")))?;
+        if !known.contains(&name) {
+            return Err(Usage(format!("--limit {limit:?}: the limits are {}", known.join(", "))));
+        }
+        quotas.0.insert(name.to_owned(), quota.get());
+    }
+    Ok(quotas)
 }
 
 async fn find(db: &crate::store::Db, named: &str) -> anyhow::Result<crate::domain::ids::ClientId> {

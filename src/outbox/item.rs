@@ -149,10 +149,8 @@ impl Outbox {
     /// Reports that an attempt did not deliver: the item is tried again in its time, or given up.
     pub async fn failed(&self, lease: Lease, failed: &Failed) -> Result<Settled, Failure> {
         let (id, attempt, now) = (lease.id.to_string(), lease.attempt, self.clock.now());
-        let wait = match failed.permanent {
-            true => None,
-            false => self.policy.wait(lease.tries, failed.retry_after, &*self.entropy),
-        };
+        let wait =
+            if failed.permanent { None } else { self.policy.wait(lease.tries, failed.retry_after, &*self.entropy) };
         let due = wait.map(|wait| now.plus(wait));
         let mut tx = self.db.begin("outbox::failed").await?;
         let reason = if failed.reason.is_empty() { "failed" } else { failed.reason };

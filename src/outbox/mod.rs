@@ -81,7 +81,6 @@ impl Outbox {
         tx.commit().await?;
         let depth = self.depth().await?;
         #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; nobody counts to 2^52 here")]
-        #[expect(clippy::as_conversions, reason = "there is no lossless conversion to a gauge's float")]
         let set = |state: &'static str, number: u64| {
             metrics::gauge!("medcredit_outbox_items", "state" => state).set(number as f64);
         };

@@ -23,31 +23,26 @@ pub(in crate::http) const PREFIX: &str = "/v1/imports/";
 
 const PARQUET: &str = "application/vnd.apache.parquet";
 
-/// What kind of file the body is.
-fn format_of(headers: &HeaderMap) -> Result<Format, Problem> {
-    let unsupported =
-        |detail: String| Problem::transport(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail);
+/// What kind of file the body is, or why it is none that is taken.
+fn format_of(headers: &HeaderMap) -> Result<Format, String> {
     let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let mut parts = media_type.split(';').map(str::trim);
     let essence = parts.next().unwrap_or_default();
     if headers.contains_key(header::CONTENT_ENCODING) {
-        return Err(unsupported(
-            "The body is not compressed: leave Content-Encoding out. Parquet compresses itself.".into(),
-        ));
+        return Err("The body is not compressed: leave Content-Encoding out. Parquet compresses itself.".into());
     }
     if essence.eq_ignore_ascii_case(PARQUET) {
         return Ok(Format::Parquet);
     }
     if !essence.eq_ignore_ascii_case("text/csv") {
-        let detail = format!("The body is CSV or Parquet: Content-Type: text/csv; charset=utf-8, or {PARQUET}.");
-        return Err(unsupported(detail));
+        return Err(format!("The body is CSV or Parquet: Content-Type: text/csv; charset=utf-8, or {PARQUET}."));
     }
     let mut encoding = Encoding::Utf8;
     for part in parts {
         let (name, value) = part.split_once('=').unwrap_or((part, ""));
         if name.eq_ignore_ascii_case("charset") {
             let known = value.trim_matches('"').parse();
-            encoding = known.map_err(|_| unsupported("The charset is utf-8 or gb18030.".into()))?;
+            encoding = known.map_err(|_| "The charset is utf-8 or gb18030.")?;
         }
     }
     Ok(Format::Csv(encoding))
@@ -92,7 +87,8 @@ pub async fn deliver(
         let public = format!("This department is not registered to deliver {template}.");
         return Err(Failure::forbidden("template_not_yours", public).into());
     }
-    let format = format_of(request.headers())?;
+    let format = format_of(request.headers())
+        .map_err(|detail| Problem::transport(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail))?;
     let sender = Sender { client: client.id, epoch: client.epoch, sources: Arc::clone(&client.delivers.sources) };
     let bytes = body(request, &app).await?;
     let delivered = app.imports.deliver(Delivery { sender, template, format, bytes }).await?;

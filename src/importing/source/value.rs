@@ -46,10 +46,11 @@ impl Reading {
         }
         let reading = Self::of_type(column)?;
         let fits = match (holds, reading) {
-            (_, Self::Text) => true,
-            (Holds::Day, Self::Date | Self::Midnight { .. }) | (Holds::Flag, Self::Boolean) => true,
-            (Holds::Flag | Holds::Integer | Holds::Number, Self::Integer { .. }) => true,
-            (Holds::Integer, Self::Decimal { scale: 0 }) => true,
+            (_, Self::Text)
+            | (Holds::Day, Self::Date | Self::Midnight { .. })
+            | (Holds::Flag, Self::Boolean | Self::Integer { .. })
+            | (Holds::Integer, Self::Integer { .. } | Self::Decimal { scale: 0 })
+            | (Holds::Number, Self::Integer { .. }) => true,
             (Holds::Number, Self::Decimal { scale }) => scale <= MAX_SCALE,
             _ => false,
         };
