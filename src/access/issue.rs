@@ -1,6 +1,7 @@
 //! Tokens: issued, looked into, ended.
 
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 
 use super::{Access, client::Client};
 use crate::{
@@ -59,13 +60,29 @@ pub struct IssuedToken {
 }
 
 /// What is said of a token to the client it belongs to (RFC 7662); of any other nothing but `active: false`.
-#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Introspection {
     /// Whether it is good, and the caller's.
     active: bool,
     /// What it may be used for, where it is good.
     #[serde(flatten)]
     token: Option<ActiveToken>,
+}
+
+impl utoipa::ToSchema for Introspection {}
+
+// Not derived: the derivation takes a flattened `None` for `null`.
+impl utoipa::PartialSchema for Introspection {
+    fn schema() -> RefOr<Schema> {
+        let RefOr::T(Schema::Object(mut schema)) = ActiveToken::schema() else { return ActiveToken::schema() };
+        let active =
+            ObjectBuilder::new().schema_type(Type::Boolean).description(Some("Whether it is good, and the caller's"));
+        schema.properties.insert("active".into(), active.into());
+        schema.required = vec!["active".into()];
+        schema.description =
+            Some("What is said of a token to the client it belongs to; of any other `active: false` alone.".into());
+        RefOr::T(Schema::Object(schema))
+    }
 }
 
 /// A good token.

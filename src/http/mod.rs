@@ -3,6 +3,7 @@
 //! Nothing is decided here: a handler extracts a proved caller and typed input, calls one use-case, and maps the result.
 //! Status codes are `problem.rs`'s alone.
 
+mod answers;
 pub mod bank;
 pub mod extract;
 pub mod integrity;

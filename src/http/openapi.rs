@@ -5,7 +5,11 @@ use utoipa::{
     openapi::security::{ClientCredentials, Flow, OAuth2, Scopes, SecurityScheme},
 };
 
-use super::{bank, oauth};
+use super::{
+    answers::Answers,
+    bank, oauth,
+    problem::{OauthErrorDocument, ProblemDocument},
+};
 use crate::domain::permission::Scope;
 
 #[derive(OpenApi)]
@@ -28,7 +32,8 @@ use crate::domain::permission::Scope;
         bank::tiles::tile, bank::tiles::entries, bank::tiles::keys,
         bank::imports::deliver, bank::imports::report,
     ),
-    modifiers(&Security),
+    components(schemas(ProblemDocument, OauthErrorDocument)),
+    modifiers(&Security, &Answers),
     tags(
         (name = "oauth", description = "Tokens"),
         (name = "consents", description = "Consents"),

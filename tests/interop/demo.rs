@@ -25,7 +25,7 @@ impl Demonstration {
 }
 
 /// Three ports in a row that nobody has.
-fn free_ports() -> u16 {
+pub fn free_ports() -> u16 {
     loop {
         let first = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = first.local_addr().unwrap().port();
@@ -35,7 +35,7 @@ fn free_ports() -> u16 {
     }
 }
 
-fn medcredit() -> Command {
+pub fn medcredit() -> Command {
     Command::new(env!("CARGO_BIN_EXE_medcredit"))
 }
 
@@ -66,7 +66,7 @@ fn demonstration() -> &'static Demonstration {
     })
 }
 
-fn bash(script: &str) -> String {
+pub fn bash(script: &str) -> String {
     let output = Command::new("bash").args(["-euo", "pipefail", "-c", script]).output().expect("bash is installed");
     assert!(output.status.success(), "{script}\n{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
@@ -122,7 +122,7 @@ fn the_printed_lines_work_when_pasted() {
 /// A bank's security reviewer, with a library from PyPI.
 #[test]
 fn an_answer_is_verified_by_a_library_that_is_not_ours() {
-    let python = python_with(PACKAGES);
+    let python = python_with("verifiers", PACKAGES);
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/verify_answer.py");
     let book = demonstration().directory.path().join("demo.json");
     let output = Command::new(python).arg(script).arg(book).output().unwrap();
@@ -134,7 +134,7 @@ fn an_answer_is_verified_by_a_library_that_is_not_ours() {
 /// A stranger with Python: the portal, and a tree, a note and a tile path written down from their specifications.
 #[test]
 fn the_log_is_verified_from_the_portal_by_code_that_is_not_ours() {
-    let python = python_with(PACKAGES);
+    let python = python_with("verifiers", PACKAGES);
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/verify_log.py");
     let book = demonstration().directory.path().join("demo.json");
     let output = Command::new(python).arg(script).arg(book).output().unwrap();
@@ -209,9 +209,11 @@ fn once_ends_by_itself_and_goes_on_from_where_it_was() {
 /// What the scripts here need, each at a version that was looked at.
 const PACKAGES: &[&str] = &["http-message-signatures==3.0.0", "requests==2.34.2"];
 
-/// A Python with some packages, made once under the target directory.
-fn python_with(packages: &[&str]) -> PathBuf {
-    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python");
+/// A Python with some packages, made once under the target directory. Each set has a place of its own.
+pub fn python_with(set: &str, packages: &[&str]) -> PathBuf {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("python-{set}"));
     let python = place.join("bin/python");
     let mark = place.join("packages");
     let wanted = packages.join("\n");

@@ -3,3 +3,4 @@
 
 mod demo;
 mod ledger;
+mod schemathesis;

@@ -17,6 +17,7 @@ mod config;
 mod consent;
 mod crash;
 mod deliveries;
+mod examples;
 mod faults;
 mod gateways;
 mod grading;

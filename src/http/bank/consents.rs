@@ -43,10 +43,10 @@ pub struct ConsentRequest {
     #[schema(example = "A-2026-000123", min_length = 1, max_length = 64)]
     reference: Option<String>,
     /// First month of data; by default 24 months back.
-    #[schema(value_type = Option<String>, example = "2024-07")]
+    #[schema(value_type = Option<String>, pattern = "^(19|[2-9][0-9])[0-9]{2}-(0[1-9]|1[0-2])$", example = "2024-07")]
     data_from: Option<Month>,
     /// Last month of data; by default the present one.
-    #[schema(value_type = Option<String>, example = "2026-06")]
+    #[schema(value_type = Option<String>, pattern = "^(19|[2-9][0-9])[0-9]{2}-(0[1-9]|1[0-2])$", example = "2026-06")]
     data_to: Option<Month>,
     /// Validity once granted, in days.
     #[schema(example = 90, minimum = 1, maximum = 1096)]
@@ -176,17 +176,11 @@ async fn view(app: &App, consent: &Consent) -> Result<ConsentView, Failure> {
 ///
 /// The answer is the same whether the codes exist or not; a request that nobody grants expires.
 #[utoipa::path(
-    post, path = "/v1/consents", tag = "consents", request_body = ConsentRequest,
+    post, path = "/v1/consents", operation_id = "request_consent", tag = "consents", request_body = ConsentRequest,
     security(("access_token" = ["consents:write"])),
     responses(
         (status = 201, description = "Requested", body = ConsentView, headers(("Location" = String, description = "Where it is"))),
-        (status = 400, description = "The request is malformed", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 401, description = "The caller is not proved", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 403, description = "The token lacks the scope", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 413, description = "The body is too large", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 415, description = "The body is not JSON", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 429, description = "Too often, or too many requests pending", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 503, description = "Not safely possible now", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 pub async fn request(
@@ -220,6 +214,7 @@ pub async fn request(
 #[into_params(parameter_in = Query)]
 pub struct ListQuery {
     /// Go on behind this consent.
+    #[param(value_type = String, required = false, pattern = "^con_[0-7][0-9a-hjkmnp-tv-z]{25}$")]
     after: Option<String>,
     /// How many, 1 to 200; by default 50.
     #[param(minimum = 1, maximum = 200)]
@@ -228,15 +223,10 @@ pub struct ListQuery {
 
 /// List one's own consents, oldest first.
 #[utoipa::path(
-    get, path = "/v1/consents", tag = "consents", params(ListQuery),
+    get, path = "/v1/consents", operation_id = "list_consents", tag = "consents", params(ListQuery),
     security(("access_token" = ["consents:read"])),
     responses(
         (status = 200, description = "A page", body = ConsentPage),
-        (status = 400, description = "The request is malformed", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 401, description = "The caller is not proved", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 403, description = "The token lacks the scope", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 429, description = "Too often", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 503, description = "Not safely possible now", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 pub async fn list(
@@ -270,16 +260,11 @@ pub async fn list(
 
 /// Show a consent.
 #[utoipa::path(
-    get, path = "/v1/consents/{id}", tag = "consents",
+    get, path = "/v1/consents/{id}", operation_id = "show_consent", tag = "consents",
     params(("id" = String, Path, description = "The consent")),
     security(("access_token" = ["consents:read"])),
     responses(
         (status = 200, description = "As it stands now", body = ConsentView),
-        (status = 401, description = "The caller is not proved", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 403, description = "The token lacks the scope", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 404, description = "No such consent of this bank", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 429, description = "Too often", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 503, description = "Not safely possible now", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 pub async fn show(
@@ -296,17 +281,12 @@ pub async fn show(
 ///
 /// Effective for every answer that is not recorded yet, here and on every other gateway.
 #[utoipa::path(
-    delete, path = "/v1/consents/{id}", tag = "consents",
+    delete, path = "/v1/consents/{id}", operation_id = "revoke_consent", tag = "consents",
     params(("id" = String, Path, description = "The consent")),
     security(("access_token" = ["consents:write"])),
     responses(
         (status = 200, description = "Revoked", body = ConsentView),
-        (status = 401, description = "The caller is not proved", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 403, description = "The token lacks the scope", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 404, description = "No such consent of this bank", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 409, description = "It has ended already", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 429, description = "Too often", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 503, description = "Not safely possible now", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 pub async fn revoke(

@@ -133,12 +133,6 @@ pub struct GradeQuery {
             ("Signature" = String, description = "RFC 9421, over status, digest, receipt and request"),
             ("Signature-Input" = String, description = "RFC 9421"),
         )),
-        (status = 400, description = "The request is malformed", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 401, description = "The caller is not proved", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 403, description = "The consent or the token does not allow it", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 404, description = "No such consent of this bank", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 429, description = "Too often", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 503, description = "Not safely possible now", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 pub async fn grade(mut call: DataCall<scope::GradeRead>) -> Result<Disclosed, Failure> {
@@ -152,10 +146,10 @@ pub async fn grade(mut call: DataCall<scope::GradeRead>) -> Result<Disclosed, Fa
 #[into_params(parameter_in = Query)]
 pub struct SettlementsQuery {
     /// First month, `YYYY-MM`. Without it, the consent's first.
-    #[param(value_type = Option<String>, example = "2026-01")]
+    #[param(value_type = String, required = false, pattern = "^(19|[2-9][0-9])[0-9]{2}-(0[1-9]|1[0-2])$", example = "2026-01")]
     from: Option<Month>,
     /// Last month, `YYYY-MM`. Without it, the consent's last.
-    #[param(value_type = Option<String>, example = "2026-06")]
+    #[param(value_type = String, required = false, pattern = "^(19|[2-9][0-9])[0-9]{2}-(0[1-9]|1[0-2])$", example = "2026-06")]
     to: Option<Month>,
     /// What the reading is for; see `grade`.
     #[param(example = "pre_loan_review")]
@@ -177,12 +171,7 @@ pub struct SettlementsQuery {
             ("Signature" = String, description = "RFC 9421, over status, digest, receipt and request"),
             ("Signature-Input" = String, description = "RFC 9421"),
         )),
-        (status = 400, description = "The request is malformed", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 401, description = "The caller is not proved", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 403, description = "The consent or the token does not allow it, or no code is in good standing", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 404, description = "No such consent of this bank", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 429, description = "Too often", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 503, description = "Not safely possible now", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 pub async fn settlements(mut call: DataCall<scope::SettlementsRead>) -> Result<Disclosed, Failure> {

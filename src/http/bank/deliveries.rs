@@ -67,13 +67,8 @@ pub enum DeliveryItem {
             ("Signature-Input" = String, description = "RFC 9421"),
         )),
         (status = 400, description = "The request is malformed, or the cursor is of another delivery", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 401, description = "The caller is not proved", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 403, description = "The token lacks a scope", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 413, description = "The body is too large", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 415, description = "The body is not JSON", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 422, description = "The month has not begun", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 429, description = "Too often", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 503, description = "Not safely possible now", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 pub async fn deliver(

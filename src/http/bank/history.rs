@@ -16,10 +16,10 @@ use crate::{
 #[into_params(parameter_in = Query)]
 pub struct HistoryQuery {
     /// First half-year, `YYYY-H1` or `YYYY-H2`. Without it, the first that lies wholly within the consent's months.
-    #[param(value_type = Option<String>, example = "2024-H2")]
+    #[param(value_type = String, required = false, pattern = "^(19|[2-9][0-9])[0-9]{2}-H[12]$", example = "2024-H2")]
     from: Option<HalfYear>,
     /// Last half-year. Without it, the last that lies wholly within the consent's months.
-    #[param(value_type = Option<String>, example = "2026-H1")]
+    #[param(value_type = String, required = false, pattern = "^(19|[2-9][0-9])[0-9]{2}-H[12]$", example = "2026-H1")]
     to: Option<HalfYear>,
     /// What the reading is for; see `grade`.
     #[param(example = "pre_loan_review")]
@@ -42,12 +42,7 @@ pub struct HistoryQuery {
             ("Signature" = String, description = "RFC 9421, over status, digest, receipt and request"),
             ("Signature-Input" = String, description = "RFC 9421"),
         )),
-        (status = 400, description = "The request is malformed", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 401, description = "The caller is not proved", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 403, description = "The consent or the token does not allow it, or the half-years are outside the consent's months", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 404, description = "No such consent of this bank", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 429, description = "Too often", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 503, description = "Not safely possible now", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 pub async fn grade_history(mut call: DataCall<scope::GradeHistoryRead>) -> Result<Disclosed, Failure> {

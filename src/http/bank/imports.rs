@@ -53,7 +53,7 @@ fn format_of(headers: &HeaderMap) -> Result<Format, String> {
 /// For departments' systems. A bad row is listed and never stops the file; all rows taken count at once, or none. The very
 /// same file again is answered with the same import, so a delivery whose answer was lost is simply sent again.
 #[utoipa::path(
-    post, path = "/v1/imports/{name}", tag = "imports",
+    post, path = "/v1/imports/{name}", operation_id = "import_file", tag = "imports",
     params(("name" = String, Path, description = "The template: subjects, affiliations, records, adverse, settlements or accounts", example = "records")),
     request_body(description = "A CSV file with a header (charset utf-8 or gb18030), or a Parquet file with the same columns",
         content((String = "text/csv"), (Vec<u8> = "application/vnd.apache.parquet"))),
@@ -61,14 +61,11 @@ fn format_of(headers: &HeaderMap) -> Result<Format, String> {
     responses(
         (status = 200, description = "The very same file was delivered before: this is what became of it", body = DeliveryReport),
         (status = 201, description = "Imported: its rows count from now on", body = DeliveryReport, headers(("Location" = String, description = "Where the report is"))),
-        (status = 401, description = "The caller is not proved", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 403, description = "The token lacks the scope, or the template is not this department's", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 404, description = "There is no such template", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 409, description = "Another sender's import had the very same file", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 413, description = "The body is too large", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 415, description = "The body is neither CSV nor Parquet", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 422, description = "The file cannot be imported, has too many rows, or no row of it could be taken (the report is at Location)", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 429, description = "Too often", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 503, description = "Not safely possible now, or another import is running", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
@@ -109,16 +106,11 @@ pub async fn deliver(
 
 /// Show what became of a delivery of one's own.
 #[utoipa::path(
-    get, path = "/v1/imports/{name}", tag = "imports",
+    get, path = "/v1/imports/{name}", operation_id = "show_import", tag = "imports",
     params(("name" = String, Path, description = "The import, as its delivery was answered", example = "imp_06fzgv9a41wdkxs8q2e7mtb3rc")),
     security(("access_token" = ["imports:write"])),
     responses(
         (status = 200, description = "What its sender was told", body = DeliveryReport),
-        (status = 401, description = "The caller is not proved", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 403, description = "The token lacks the scope", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 404, description = "No such import of this department", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 429, description = "Too often", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 503, description = "Not safely possible now", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 pub async fn report(

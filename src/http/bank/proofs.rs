@@ -28,12 +28,7 @@ use crate::{
     security(("access_token" = ["disclosures:read"])),
     responses(
         (status = 200, description = "Entry, opening, audit path and checkpoint", body = Proof),
-        (status = 401, description = "The caller is not proved", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 403, description = "The token lacks the scope", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 404, description = "No such disclosure to this bank", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 409, description = "Recorded, and not sealed yet: ask again in a second", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 429, description = "Too often", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 503, description = "Not safely possible now", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 pub async fn proof(
@@ -65,10 +60,7 @@ pub async fn proof(
     get, path = "/v1/ledger/checkpoint", tag = "proofs",
     responses(
         (status = 200, description = "A signed note", body = String, content_type = "text/plain"),
-        (status = 401, description = "The certificate belongs to no active client", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 404, description = "Nothing has been sealed yet", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 429, description = "Too often", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 503, description = "Not safely possible now", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 pub async fn checkpoint(State(app): State<Arc<App>>, _connected: Connected) -> Result<Response, Problem> {

@@ -14,7 +14,7 @@ use crate::{
     domain::Failure,
     http::{
         extract::{Authorized, scope},
-        problem::{Problem, ProblemDocument},
+        problem::Problem,
     },
     identity::token::sign_jwt,
 };
@@ -29,11 +29,6 @@ use crate::{
     security(("access_token" = ["consents:read"])),
     responses(
         (status = 200, description = "A compact JWS", body = String, content_type = "application/jose"),
-        (status = 401, description = "The caller is not proved", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 403, description = "The token lacks the scope", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 404, description = "No such consent of this bank", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 429, description = "Too often", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 503, description = "Not safely possible now", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 pub async fn receipt(

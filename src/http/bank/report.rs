@@ -39,12 +39,7 @@ pub struct ReportQuery {
             ("Signature" = String, description = "RFC 9421, over status, digest, receipt and request"),
             ("Signature-Input" = String, description = "RFC 9421"),
         )),
-        (status = 400, description = "The request is malformed", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 401, description = "The caller is not proved", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 403, description = "The consent or the token allows none of it, or nothing of it is available", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 404, description = "No such consent of this bank", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 429, description = "Too often", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 503, description = "Not safely possible now", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 pub async fn report(mut call: DataCall<scope::ReportRead>) -> Result<Disclosed, Failure> {

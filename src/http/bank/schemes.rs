@@ -12,10 +12,7 @@ use serde::Serialize;
 use crate::{
     app::App,
     domain::Failure,
-    http::{
-        extract::Connected,
-        problem::{Problem, ProblemDocument},
-    },
+    http::{extract::Connected, problem::Problem},
 };
 
 /// Every scheme in use.
@@ -66,9 +63,6 @@ struct GradeBand {
     get, path = "/v1/schemes", tag = "about",
     responses(
         (status = 200, description = "Every scheme in use", body = Schemes),
-        (status = 401, description = "The certificate belongs to no active client", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 429, description = "Too often", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 503, description = "Not safely possible now", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 pub async fn schemes(State(app): State<Arc<App>>, _connected: Connected) -> Result<Response, Problem> {

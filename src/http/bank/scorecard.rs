@@ -3,12 +3,7 @@
 use serde::Deserialize;
 
 use super::data::DataCall;
-use crate::{
-    disclosure::ScorecardAnswer,
-    domain::Failure,
-    http::{extract::scope, problem::ProblemDocument},
-    ledger::Disclosed,
-};
+use crate::{disclosure::ScorecardAnswer, domain::Failure, http::extract::scope, ledger::Disclosed};
 
 /// What `scorecard` may be asked with.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -35,12 +30,6 @@ pub struct ScorecardQuery {
             ("Signature" = String, description = "RFC 9421, over status, digest, receipt and request"),
             ("Signature-Input" = String, description = "RFC 9421"),
         )),
-        (status = 400, description = "The request is malformed", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 401, description = "The caller is not proved", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 403, description = "The consent or the token does not allow it", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 404, description = "No such consent of this bank", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 429, description = "Too often", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 503, description = "Not safely possible now", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 pub async fn scorecard(mut call: DataCall<scope::ScorecardRead>) -> Result<Disclosed, Failure> {

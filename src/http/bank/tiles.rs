@@ -13,7 +13,7 @@ use crate::{
     http::{
         extract::{Authorized, Connected, scope},
         key_log::KeyLog,
-        problem::{Problem, ProblemDocument},
+        problem::Problem,
         published,
     },
 };
@@ -33,10 +33,6 @@ pub struct Binary(());
     params(("name" = String, Path, description = "Level and index, as in `0/x001/067` or `0/000.p/12`", example = "0/000.p/1")),
     responses(
         (status = 200, description = "Hashes", body = Binary, content_type = "application/octet-stream"),
-        (status = 401, description = "The certificate belongs to no active client", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 404, description = "No checkpoint covers a tile of this name", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 429, description = "Too often", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 503, description = "Not safely possible now", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 pub async fn tile(
@@ -57,11 +53,6 @@ pub async fn tile(
     security(("access_token" = ["ledger:audit"])),
     responses(
         (status = 200, description = "Entries", body = Binary, content_type = "application/octet-stream"),
-        (status = 401, description = "The caller is not proved", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 403, description = "The token lacks the scope", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 404, description = "No checkpoint covers a tile of this name", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 429, description = "Too often", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 503, description = "Not safely possible now", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 pub async fn entries(
@@ -80,9 +71,6 @@ pub async fn entries(
     get, path = "/v1/ledger/keys", tag = "proofs",
     responses(
         (status = 200, description = "The oldest first", body = KeyLog),
-        (status = 401, description = "The certificate belongs to no active client", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 429, description = "Too often", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 503, description = "Not safely possible now", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 pub async fn keys(State(app): State<Arc<App>>, _connected: Connected) -> Result<Response, Problem> {

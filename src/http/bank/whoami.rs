@@ -12,7 +12,7 @@ use crate::{
     domain::Timestamp,
     http::{
         extract::{Connected, Reply, UnverifiedToken},
-        problem::{Problem, ProblemDocument},
+        problem::Problem,
         signed::SignatureView,
     },
 };
@@ -115,10 +115,6 @@ struct LimitView {
     get, path = "/v1/whoami", tag = "about", security((), ("access_token" = [])),
     responses(
         (status = 200, description = "What the gateway sees", body = WhoAmI),
-        (status = 400, description = "The token was sent in the wrong place", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 401, description = "The certificate belongs to no active client", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 429, description = "Too often", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 503, description = "Not safely possible now", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 pub async fn whoami(

@@ -4,7 +4,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
     task::{Context, Poll},
     time::Duration,
@@ -28,17 +28,25 @@ pub(super) enum Cut {
     TooSlow,
 }
 
-/// Whether a body was cut, for whoever answers to see. A handler may have taken the cut for something else.
+/// What became of a body, for whoever answers to see. A handler may have taken a cut for something else.
 #[derive(Debug, Default)]
-pub(super) struct Verdict(AtomicU8);
+pub(super) struct Verdict {
+    cut: AtomicU8,
+    read: AtomicBool,
+}
 
 impl Verdict {
     fn set(&self, cut: Cut) {
-        self.0.store(if cut == Cut::TooLarge { 1 } else { 2 }, Ordering::SeqCst);
+        self.cut.store(if cut == Cut::TooLarge { 1 } else { 2 }, Ordering::SeqCst);
+    }
+
+    /// Whether it was read to its end.
+    pub(super) fn is_read(&self) -> bool {
+        self.read.load(Ordering::SeqCst)
     }
 
     pub(super) fn get(&self) -> Option<Cut> {
-        match self.0.load(Ordering::SeqCst) {
+        match self.cut.load(Ordering::SeqCst) {
             1 => Some(Cut::TooLarge),
             2 => Some(Cut::TooSlow),
             _ => None,
@@ -56,6 +64,7 @@ pub(super) struct Bounded {
 
 impl Bounded {
     pub(super) fn new(inner: Incoming, most: usize, within: Duration, verdict: Arc<Verdict>) -> Self {
+        verdict.read.store(inner.is_end_stream(), Ordering::SeqCst);
         Self { inner, left: most, deadline: Box::pin(tokio::time::sleep(within)), verdict }
     }
 
@@ -72,7 +81,10 @@ impl HttpBody for Bounded {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let frame = match Pin::new(&mut self.inner).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => frame,
-            Poll::Ready(other) => return Poll::Ready(other.map(|frame| frame.map_err(Into::into))),
+            Poll::Ready(other) => {
+                self.verdict.read.fetch_or(other.is_none(), Ordering::SeqCst);
+                return Poll::Ready(other.map(|frame| frame.map_err(Into::into)));
+            }
             Poll::Pending => {
                 return match self.deadline.as_mut().poll(cx) {
                     Poll::Ready(()) => self.cut(Cut::TooSlow),
@@ -87,6 +99,7 @@ impl HttpBody for Bounded {
         match self.left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) {
             Some(left) => {
                 self.left = left;
+                self.verdict.read.fetch_or(self.inner.is_end_stream(), Ordering::SeqCst);
                 Poll::Ready(Some(Ok(frame)))
             }
             None => self.cut(Cut::TooLarge),

@@ -101,8 +101,12 @@ impl Who {
     /// Tells handlers.
     pub(super) fn tell(&self, extensions: &mut Extensions) {
         match self {
-            Self::Client(identity) => drop(extensions.insert(Arc::clone(identity))),
-            Self::Public(peer) => drop(extensions.insert(*peer)),
+            Self::Client(identity) => {
+                extensions.insert(Arc::clone(identity));
+            }
+            Self::Public(peer) => {
+                extensions.insert(*peer);
+            }
         }
     }
 }

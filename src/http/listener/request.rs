@@ -131,6 +131,7 @@ async fn answer_or_refuse(shared: &Shared, service: Router, request: Request<Inc
     shared.check()?;
     let settings = &shared.listener.settings;
     let (mut parts, body) = request.into_parts();
+    let version = parts.version;
     let most = settings.max_body_bytes_at(parts.uri.path());
     if body.size_hint().lower() > u64::try_from(most).unwrap_or(u64::MAX) {
         return Err(Refusal::BodyTooLarge);
@@ -146,8 +147,16 @@ async fn answer_or_refuse(shared: &Shared, service: Router, request: Request<Inc
     match verdict.get() {
         Some(Cut::TooLarge) => Err(Refusal::BodyTooLarge),
         Some(Cut::TooSlow) => Err(Refusal::BodyTooSlow),
-        // Infallible: the router answers everything.
-        None => answer.map_err(|never| match never {}),
+        None => {
+            // Infallible: the router answers everything.
+            let mut answer = answer.map_err(|never| match never {})?;
+            // The library closes a connection on which a body was left unread. Told so, the client does not send its next
+            // request into the closing.
+            if version <= Version::HTTP_11 && !verdict.is_read() {
+                answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok(answer)
+        }
     }
 }
 

@@ -10,7 +10,6 @@ use crate::{
     access::Introspection,
     app::App,
     http::extract::{Connected, Reply},
-    http::problem::OauthErrorDocument,
     http::problem::Problem,
 };
 
@@ -22,10 +21,6 @@ use crate::{
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "What the token is good for", body = Introspection),
-        (status = 400, description = "The parameter token is missing", body = OauthErrorDocument),
-        (status = 401, description = "The certificate belongs to no active client", body = OauthErrorDocument),
-        (status = 429, description = "Too many requests", body = OauthErrorDocument),
-        (status = 503, description = "Not safely possible now", body = OauthErrorDocument),
     )
 )]
 pub async fn introspect(

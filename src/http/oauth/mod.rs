@@ -55,6 +55,7 @@ impl<T: serde::de::DeserializeOwned> FromRequest<Arc<App>> for Form<T> {
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 pub struct TokenForm {
     /// The token.
+    #[schema(value_type = String, required = true)]
     token: Option<String>,
 }
 

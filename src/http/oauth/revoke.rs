@@ -6,20 +6,16 @@ use axum::extract::State;
 use http::StatusCode;
 
 use super::{Form, OauthProblem, TokenForm};
-use crate::{app::App, http::extract::Connected, http::problem::OauthErrorDocument, http::problem::Problem};
+use crate::{app::App, http::extract::Connected, http::problem::Problem};
 
 /// End a token (RFC 7009).
 ///
 /// Effective at once here and within a second on other gateways. A token that is unknown, foreign or over is no error.
 #[utoipa::path(
-    post, path = "/oauth2/revoke", tag = "oauth",
+    post, path = "/oauth2/revoke", operation_id = "revoke_token", tag = "oauth",
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "The token is not good any more, if it ever was"),
-        (status = 400, description = "The parameter token is missing", body = OauthErrorDocument),
-        (status = 401, description = "The certificate belongs to no active client", body = OauthErrorDocument),
-        (status = 429, description = "Too many requests", body = OauthErrorDocument),
-        (status = 503, description = "Not safely possible now", body = OauthErrorDocument),
     )
 )]
 pub async fn revoke(

@@ -13,27 +13,32 @@ use crate::{
     domain::FailureKind,
     http::extract::{Peer, Reply},
     http::interaction::Notes,
-    http::problem::OauthErrorDocument,
 };
 
 /// A token request (RFC 6749 section 4.4).
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[schema(as = TokenRequest)]
 pub struct TokenForm {
     /// Always `client_credentials`.
-    #[schema(example = "client_credentials")]
+    #[schema(value_type = String, required = true, pattern = "^client_credentials$", example = "client_credentials")]
     grant_type: Option<String>,
     /// Scopes, separated by spaces; without it, all that are registered.
-    #[schema(example = "grade:read settlements:read")]
+    #[schema(value_type = String, required = false, example = "grade:read settlements:read")]
     scope: Option<String>,
     /// The client, where the library insists: it is known from the certificate.
+    #[schema(value_type = String, required = false, pattern = "^cli_[0-7][0-9a-hjkmnp-tv-z]{25}$")]
     client_id: Option<String>,
-    /// Refused: shared secrets are not accepted.
+    // Shared secrets are not accepted: it is read in order to be refused, and not documented in order not to be sent.
+    #[schema(ignore)]
     client_secret: Option<String>,
     /// For `private_key_jwt`: `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`.
+    #[schema(value_type = String, required = false, pattern = "^urn:ietf:params:oauth:client-assertion-type:jwt-bearer$")]
     client_assertion_type: Option<String>,
     /// For `private_key_jwt`: the signed assertion (RFC 7523).
+    #[schema(value_type = String, required = false)]
     client_assertion: Option<String>,
     /// Consents to limit the token to (RFC 9396), as JSON: `[{"type":"medcredit_consent","identifier":"con_..."}]`.
+    #[schema(value_type = String, required = false)]
     authorization_details: Option<String>,
 }
 
@@ -47,10 +52,6 @@ pub struct TokenForm {
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "A token", body = IssuedToken),
-        (status = 400, description = "The request cannot be met", body = OauthErrorDocument),
-        (status = 401, description = "The client is not proved", body = OauthErrorDocument),
-        (status = 429, description = "Too many requests", body = OauthErrorDocument),
-        (status = 503, description = "Not safely possible now", body = OauthErrorDocument),
     )
 )]
 pub async fn token(

@@ -11,13 +11,13 @@ use crate::support::{
     both_engines,
 };
 
-const HEADER: &str = "subject_code,measure,value,occurred_on,source,reference\n";
+pub const HEADER: &str = "subject_code,measure,value,occurred_on,source,reference\n";
 
-fn facts(source: &str, references: std::ops::Range<u32>) -> String {
+pub fn facts(source: &str, references: std::ops::Range<u32>) -> String {
     references.map(|nth| format!("{HOSPITAL},insurance_commendation,1,2026-01-05,{source},{nth}\n")).collect()
 }
 
-async fn department(app: &TestApp, name: &str, templates: &[&str], sources: &[&str]) -> Bank {
+pub async fn department(app: &TestApp, name: &str, templates: &[&str], sources: &[&str]) -> Bank {
     app.bank_with(name, |new| {
         new.kind = ClientKind::Department;
         new.scopes = ClientKind::Department.scopes();
@@ -34,7 +34,7 @@ async fn send(sender: &Bank, token: &str, template: &str, media_type: &str, body
     sender.send(request.bearer_auth(token).header("content-type", media_type).body(body.into())).await
 }
 
-async fn csv(sender: &Bank, token: &str, template: &str, body: &str) -> Reply {
+pub async fn csv(sender: &Bank, token: &str, template: &str, body: &str) -> Reply {
     send(sender, token, template, "text/csv", body).await
 }
 

@@ -4,7 +4,7 @@ mod budget;
 mod content;
 mod grade;
 mod history;
-mod imports;
+pub mod imports;
 mod memory;
 mod refused;
 mod report;

@@ -120,6 +120,23 @@ fn a_body_that_is_too_large_is_refused() {
 }
 
 #[test]
+fn a_connection_with_an_unread_body_says_that_it_closes() {
+    // A bank whose request is refused before its body was looked at, and whose next one must not meet a closing connection.
+    block_on(async {
+        let (door, bank) = open(settings()).await;
+        let last = "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+        let unread = format!("POST /whoami HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nabc{last}");
+        let answer = door.say(Some(&bank), &unread).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 405") && answer.matches("HTTP/1.1").count() == 1, "{answer}");
+        assert!(answer.contains("connection: close"), "{answer}");
+        let read = format!("POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nabc{last}");
+        let answer = door.say(Some(&bank), &read).await.unwrap();
+        assert_eq!(answer.matches("HTTP/1.1 200").count(), 2, "{answer}");
+        assert_eq!(answer.matches("connection: close").count(), 1, "{answer}");
+    });
+}
+
+#[test]
 fn a_slow_body_is_refused() {
     // A bank that sends a byte now and then, and one that stops.
     block_on(async {
