@@ -3,6 +3,7 @@
 // Level 0: the words of the trade.
 pub mod domain;
 // Level 1: pure rules.
+pub mod facts;
 pub mod identity;
 pub mod merkle;
 pub mod scoring;

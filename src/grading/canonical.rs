@@ -8,7 +8,7 @@ use data_encoding::HEXLOWER;
 
 use super::eligibility::Standing;
 use crate::{
-    scoring::{Catalogue, Measures},
+    scoring::{Catalogue, Measures, Sums},
     store::runs::ResultRow,
 };
 
@@ -25,6 +25,10 @@ impl Fields {
     fn text(&mut self, text: &str) {
         self.0.update(&u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes());
         self.0.update(text.as_bytes());
+    }
+
+    fn number(&mut self, number: i128) {
+        self.0.update(&number.to_be_bytes());
     }
 
     /// Absent and empty are different.
@@ -62,17 +66,17 @@ impl BySubject {
     }
 }
 
-/// The digest of a model's canonical form.
-pub(super) fn model(canonical: &str) -> String {
+/// The digest of a model's or catalogue's canonical form.
+pub(super) fn document(canonical: &str) -> String {
     let mut context = Context::new(&SHA256);
     context.update(canonical.as_bytes());
     HEXLOWER.encode(context.finish().as_ref())
 }
 
-/// The digest of what was read of one subject: its file, and its facts if it takes part. Neither the import that brought
-/// a fact nor its line is in it.
+/// The digest of what was read of one subject: its file, and what its measures come to if it takes part. Which import
+/// brought a fact, and on which line, is not in it.
 pub(super) fn input(standing: &Standing, measures: Option<&Measures>, catalogue: &Catalogue) -> String {
-    let mut fields = Fields::new("medcredit input 1");
+    let mut fields = Fields::new("medcredit input 2");
     let (agreement, licence) = standing.words();
     fields.text(&standing.code);
     fields.optional(standing.agreement_signed_on.map(|day| day.to_string()).as_deref());
@@ -80,19 +84,15 @@ pub(super) fn input(standing: &Standing, measures: Option<&Measures>, catalogue:
     fields.text(licence);
     if let Some(measures) = measures {
         let id = |place: usize| catalogue.measures().get(place).map_or("", |measure| measure.id.as_str());
-        let mut facts: Vec<_> = measures
-            .facts()
-            .iter()
-            .map(|fact| (id(fact.measure), fact.occurred_on, &fact.source, &fact.reference, fact.value))
-            .collect();
+        let mut sums: Vec<_> = measures.sums().map(|(back, place, sums)| (id(place), back, sums)).collect();
         // By the measure's name, not by its place in the catalogue, which may be put in another order.
-        facts.sort();
-        for (measure, day, source, reference, value) in facts {
-            fields.text(measure);
-            fields.text(&day.to_string());
-            fields.text(source);
-            fields.text(reference);
-            fields.text(&value.to_string());
+        sums.sort_unstable_by_key(|(id, back, _)| (*id, *back));
+        for (id, back, Sums { count, sum, latest }) in sums {
+            fields.text(id);
+            fields.number(back.into());
+            fields.number(i128::from(count));
+            fields.number(sum.into());
+            fields.number(latest.into());
         }
     }
     fields.hex()
@@ -100,12 +100,12 @@ pub(super) fn input(standing: &Standing, measures: Option<&Measures>, catalogue:
 
 /// The digest of what came of one subject.
 pub(super) fn outcome(result: &ResultRow) -> String {
-    let mut fields = Fields::new("medcredit outcome 1");
+    let mut fields = Fields::new("medcredit outcome 2");
     fields.text(&result.subject_code);
     fields.text(&result.status);
     fields.optional(result.reason.as_deref());
     fields.optional(result.grade.as_deref());
     fields.optional(result.points.map(|points| points.to_string()).as_deref());
-    fields.text(&result.explanation);
+    fields.text(&result.findings);
     fields.hex()
 }

@@ -1,5 +1,7 @@
 //! Who takes part in a round (不参评).
 
+use serde::Deserialize;
+
 use crate::{
     domain::{Day, HalfYear, grade::NotRatedReason},
     scoring::Model,
@@ -11,6 +13,14 @@ use crate::{
 pub(super) struct Standing {
     pub(super) code: String,
     pub(super) agreement_signed_on: Option<Day>,
+    agreement_status: String,
+    licence_status: String,
+}
+
+/// The form of [`Standing::to_json`].
+#[derive(Debug, Deserialize)]
+struct SubjectFile {
+    agreement_signed_on: Option<String>,
     agreement_status: String,
     licence_status: String,
 }
@@ -52,6 +62,25 @@ impl Standing {
         ];
         let named = &model.file().not_rated.reasons;
         gravest_first.into_iter().find(|reason| named.contains(reason) && holds(*reason))
+    }
+
+    /// What was looked at, to be kept with the result.
+    pub(super) fn to_json(&self) -> String {
+        serde_json::json!({ "agreement_signed_on": self.agreement_signed_on.map(|day| day.to_string()),
+                            "agreement_status": self.agreement_status, "licence_status": self.licence_status })
+        .to_string()
+    }
+
+    /// What was kept by [`Standing::to_json`].
+    pub(super) fn from_json(code: &str, json: &str) -> Result<Self, DbError> {
+        let row: SubjectFile = serde_json::from_str(json)
+            .map_err(|error| DbError::corrupt("runs::result", format!("the standing of {code}: {error}")))?;
+        Self::try_from(SubjectRow {
+            code: code.to_owned(),
+            agreement_signed_on: row.agreement_signed_on,
+            agreement_status: row.agreement_status,
+            licence_status: row.licence_status,
+        })
     }
 
     /// The words of the file, for the digest of what was read.

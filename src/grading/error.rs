@@ -62,6 +62,9 @@ pub enum GradingError {
         /// Why.
         message: String,
     },
+    /// A thread that rated subjects ended without saying why.
+    #[error("the run stopped unexpectedly")]
+    Stopped,
     /// A model or catalogue was refused.
     #[error(transparent)]
     Refused(Refused),
@@ -101,7 +104,7 @@ impl From<GradingError> for Failure {
             GradingError::Altered(_) => Self::new(FailureKind::Conflict, "run_altered", text),
             GradingError::Data { .. } => Self::new(FailureKind::Unprocessable, "data_out_of_range", text),
             GradingError::Refused(_) => Self::new(FailureKind::Unprocessable, "model_refused", text),
-            GradingError::Model { .. } => Self::internal(text),
+            GradingError::Model { .. } | GradingError::Stopped => Self::internal(text),
             GradingError::Store { step, source } => {
                 let failure = Self::from(source);
                 let context = failure.context.clone().unwrap_or_default();

@@ -1,15 +1,20 @@
 //! How a subject's result came about, as the run that found it said.
 
-use std::fmt::Write;
+use std::{fmt::Write, sync::Arc};
 
 use serde::Serialize;
 
-use super::{GRADED, GradingError, PUBLISHED, Rounds, publish::period_of};
+use super::{
+    GRADED, GradingError, PUBLISHED, Rounds,
+    eligibility::Standing,
+    gather::{Scope, data},
+    publish::period_of,
+};
 use crate::{
     domain::HalfYear,
-    scoring::{Assessment, ModelFile, describe_assessment},
+    scoring::{Assessment, Catalogue, Measures, Model, ModelFile, describe_assessment, evaluate},
     store::{
-        Db,
+        Db, facts as table,
         runs::{self, ResultRow, RunRow},
     },
 };
@@ -71,10 +76,8 @@ impl Rounds {
             None => self.latest(subject).await?,
         };
         let model = read_model(&self.db, &run.model_digest, &run.id).await?;
-        let unreadable =
-            |error: serde_json::Error| GradingError::Model { run: run.id.clone(), message: error.to_string() };
         let assessment = match result.status.as_str() {
-            GRADED => Some(serde_json::from_str(&result.explanation).map_err(unreadable)?),
+            GRADED => Some(self.reckon(&run, &result).await?),
             _ => None,
         };
         Ok(Explained {
@@ -87,6 +90,34 @@ impl Rounds {
             assessment,
             model,
         })
+    }
+
+    /// Reckons a result again from the facts that the run read, by its model and catalogue as they were. What comes of it
+    /// must be what the run found.
+    async fn reckon(&self, run: &RunRow, result: &ResultRow) -> Result<Assessment, GradingError> {
+        let during = || GradingError::during("reading the result");
+        let catalogue = read_catalogue(&self.db, run).await?;
+        let body = read_body(&self.db, &run.model_digest, &run.id).await?;
+        let model = Model::from_json(&run.model_id, &body, &catalogue)
+            .map_err(|error| GradingError::Model { run: run.id.clone(), message: error.to_string() })?;
+        let imports = table::accepted(&self.db.read("explain")).await.map_err(during())?;
+        let scope = Scope {
+            catalogue: Arc::new(catalogue),
+            period: period_of(run)?,
+            lookback: model.lookback(),
+            imports: Arc::new(imports.into_iter().filter(|seq| *seq <= run.imports_to).collect()),
+        };
+        let standing = Standing::from_json(&result.subject_code, &result.standing).map_err(during())?;
+        let facts = scope.facts_of(&self.db, &standing.code).await?;
+        let signed = standing.agreement_signed_on;
+        let measures = Measures::collect(&scope.catalogue, scope.period, scope.lookback, signed, facts)
+            .map_err(|source| data(&standing.code, source))?;
+        let assessment = evaluate(&model, &measures);
+        let points: Vec<_> = assessment.findings.iter().map(|finding| finding.points).collect();
+        let same = result.points == Some(assessment.points.0)
+            && result.grade.as_ref() == Some(&assessment.grade)
+            && serde_json::to_string(&points).is_ok_and(|points| points == result.findings);
+        if same { Ok(assessment) } else { Err(GradingError::Altered(run.id.clone())) }
     }
 
     async fn result(&self, run: &RunRow, subject: &str) -> Result<Option<ResultRow>, GradingError> {
@@ -109,8 +140,21 @@ impl Rounds {
 
 /// A model as a run kept it.
 pub(super) async fn read_model(db: &Db, digest: &str, run: &str) -> Result<ModelFile, GradingError> {
+    let body = read_body(db, digest, run).await?;
+    serde_json::from_str(&body).map_err(|error| GradingError::Model { run: run.to_owned(), message: error.to_string() })
+}
+
+/// The catalogue as a run kept it.
+pub(super) async fn read_catalogue(db: &Db, run: &RunRow) -> Result<Catalogue, GradingError> {
+    let body = read_body(db, &run.catalogue_digest, &run.id).await?;
+    Catalogue::from_json(&run.kind, &body)
+        .map_err(|error| GradingError::Model { run: run.id.clone(), message: error.to_string() })
+}
+
+async fn read_body(db: &Db, digest: &str, run: &str) -> Result<String, GradingError> {
     let body = runs::model_body(&db.read("model"), digest).await.map_err(GradingError::during("reading the model"))?;
-    let refused = |message: String| GradingError::Model { run: run.to_owned(), message };
-    let body = body.ok_or_else(|| refused(format!("no model has the digest {digest}")))?;
-    serde_json::from_str(&body).map_err(|error| refused(error.to_string()))
+    body.ok_or_else(|| GradingError::Model {
+        run: run.to_owned(),
+        message: format!("nothing that was kept has the digest {digest}"),
+    })
 }

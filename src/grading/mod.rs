@@ -13,6 +13,7 @@ mod current;
 mod eligibility;
 mod error;
 mod explain;
+mod gather;
 mod library;
 mod publish;
 mod report;

@@ -6,8 +6,8 @@ use super::{
     explain::read_model,
 };
 use crate::{
-    domain::{Day, HalfYear, Timestamp},
-    scoring::{Assessment, ModelFile, first_levels},
+    domain::{Day, HalfYear, Timestamp, money::MilliPoints},
+    scoring::{ModelFile, first_levels},
     store::{
         DbError,
         assessments::{self, NewAssessment},
@@ -79,7 +79,7 @@ impl Rounds {
                 results.push(assessment(run, &model, row)?);
             }
         }
-        if digests.all("medcredit outcomes 1") == run.outcome_digest {
+        if digests.all("medcredit outcomes 2") == run.outcome_digest {
             Ok(results)
         } else {
             Err(GradingError::Altered(run.id.clone()))
@@ -130,12 +130,12 @@ impl Rounds {
     }
 }
 
-/// What is published of a result: of its explanation the first-level totals, and nothing else.
+/// What is published of a result: of what its indicators came to the first-level totals, and nothing else.
 fn assessment(run: &RunRow, model: &ModelFile, row: ResultRow) -> Result<NewAssessment, GradingError> {
     let level_points = if row.status == GRADED {
-        let explained: Assessment =
-            serde_json::from_str(&row.explanation).map_err(|_| GradingError::Altered(run.id.clone()))?;
-        Some(first_levels(model, &explained).into_iter().map(|points| points.0).collect())
+        let points: Vec<MilliPoints> =
+            serde_json::from_str(&row.findings).map_err(|_| GradingError::Altered(run.id.clone()))?;
+        Some(first_levels(model, &points).into_iter().map(|points| points.0).collect())
     } else {
         None
     };

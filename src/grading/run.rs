@@ -1,28 +1,34 @@
-//! A trial run: every subject of a kind is rated by a model from the records of a half-year.
+//! A trial run: every subject of a kind is rated by a model from the facts of a half-year.
 //!
-//! Order of writing, and what a crash leaves: results page by page in bulk tables (rows of no run, which the next run
-//! removes), then one row in `runs`, from which on the run exists whole.
+//! Subjects are rated page by page, some pages at a time, each on a thread of its own. Order of writing, and what a crash
+//! leaves: results page by page in bulk tables (rows of no run, which the next run removes), then one row in `runs`, from
+//! which on the run exists whole.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{collections::BTreeSet, sync::Arc};
+
+use tokio::task::JoinSet;
 
 use super::{
     GRADED, GradingError, NOT_RATED, Rounds, TRIAL,
     canonical::{self, BySubject},
     eligibility::Standing,
+    gather::{Page, Scope, SumsOf, data},
     library::InForce,
 };
 use crate::{
-    domain::{Day, HalfYear, ids::RunId},
-    scoring::{Decimal, Fact, Measures, evaluate},
+    domain::{HalfYear, ids::RunId, money::MilliPoints},
+    scoring::{Catalogue, Measures, Model, points_by_indicator},
     store::{
-        DbError, Exclusive,
-        records_read::{self, RecordRow},
+        Db, DbError, Exclusive, facts,
         runs::{self, ResultRow, RunRow},
     },
 };
 
 /// How many subjects are read, rated and written at a time.
-const PAGE: usize = 200;
+const PAGE: usize = 2_000;
+
+/// How many pages are under way at once.
+const PAGES_UNDER_WAY: usize = 3;
 
 /// A run that was made.
 #[derive(Debug, Clone)]
@@ -45,6 +51,22 @@ pub struct RunDone {
 struct Tally {
     input: BySubject,
     outcome: BySubject,
+    unknown: u64,
+}
+
+/// What every page of a run is rated by.
+#[derive(Debug, Clone)]
+struct Rating {
+    db: Db,
+    model: Arc<Model>,
+    scope: Scope,
+    subjects: Arc<[Standing]>,
+}
+
+/// What came of a page.
+struct Rated {
+    results: Vec<ResultRow>,
+    inputs: Vec<String>,
     unknown: u64,
 }
 
@@ -77,54 +99,79 @@ impl Rounds {
         id: RunId,
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Result<RunDone, GradingError> {
-        let read = self.db.read("run");
-        let accepted: BTreeSet<i64> = records_read::accepted(&read)
-            .await
-            .map_err(GradingError::during("listing the imports"))?
-            .into_iter()
-            .collect();
-        let subjects = self.subjects(in_force.model.kind()).await?;
+        let imports = facts::accepted(&self.db.read("run")).await;
+        let imports: BTreeSet<i64> =
+            imports.map_err(GradingError::during("listing the imports"))?.into_iter().collect();
+        let rating = Rating {
+            db: self.db.clone(),
+            model: Arc::new(in_force.model.clone()),
+            scope: Scope {
+                catalogue: Arc::new(in_force.catalogue.clone()),
+                period,
+                lookback: in_force.model.lookback(),
+                imports: Arc::new(imports),
+            },
+            subjects: self.subjects(in_force.model.kind()).await?.into(),
+        };
         let mut tally = Tally::default();
-        progress(0, subjects.len());
-        for page in subjects.chunks(PAGE) {
-            let results = self.rate_page(in_force, period, page, &accepted, &mut tally).await?;
-            let step = "writing results";
-            let mut tx = self.db.begin_bulk("run").await.map_err(GradingError::during(step))?;
-            runs::insert_results(&mut tx, &id.to_string(), &results).await.map_err(GradingError::during(step))?;
-            tx.commit().await.map_err(GradingError::during(step))?;
-            progress(tally.outcome.len(), subjects.len());
+        let all = rating.subjects.len();
+        progress(0, all);
+        let mut starts = (0..all).step_by(PAGE);
+        let mut under_way: JoinSet<Result<Rated, GradingError>> = JoinSet::new();
+        loop {
+            while under_way.len() < PAGES_UNDER_WAY
+                && let Some(start) = starts.next()
+            {
+                under_way.spawn(rating.clone().page(start));
+            }
+            let Some(rated) = under_way.join_next().await else { break };
+            let rated = rated.unwrap_or(Err(GradingError::Stopped))?;
+            self.write(id, &rated.results).await?;
+            tally.unknown += rated.unknown;
+            for (result, input) in rated.results.iter().zip(rated.inputs) {
+                tally.input.add(&result.subject_code, input);
+                tally.outcome.add(&result.subject_code, canonical::outcome(result));
+            }
+            progress(tally.outcome.len(), all);
         }
-        self.finish(in_force, period, id, tally).await
+        self.finish(&rating, id, tally).await
     }
 
-    async fn finish(
-        &self,
-        in_force: InForce<'_>,
-        period: HalfYear,
-        id: RunId,
-        tally: Tally,
-    ) -> Result<RunDone, GradingError> {
-        let model = in_force.model;
-        let body = model.canonical();
+    async fn write(&self, id: RunId, results: &[ResultRow]) -> Result<(), GradingError> {
+        let step = "writing results";
+        let mut tx = self.db.begin_bulk("run").await.map_err(GradingError::during(step))?;
+        runs::insert_results(&mut tx, &id.to_string(), results).await.map_err(GradingError::during(step))?;
+        tx.commit().await.map_err(GradingError::during(step))
+    }
+
+    async fn finish(&self, rating: &Rating, id: RunId, tally: Tally) -> Result<RunDone, GradingError> {
+        let Rating { model, scope, .. } = rating;
+        let (body, catalogue) = (model.canonical(), scope.catalogue.canonical());
         let now = self.clock.now();
         let run = RunRow {
             id: id.to_string(),
             model_id: model.id().to_owned(),
-            model_digest: canonical::model(&body),
+            model_digest: canonical::document(&body),
             scheme: model.scheme().id.clone(),
             kind: model.kind().to_owned(),
-            period: period.to_string(),
+            period: scope.period.to_string(),
             state: TRIAL.to_owned(),
-            input_digest: tally.input.all("medcredit inputs 1"),
-            outcome_digest: tally.outcome.all("medcredit outcomes 1"),
+            input_digest: tally.input.all("medcredit inputs 2"),
+            outcome_digest: tally.outcome.all("medcredit outcomes 2"),
             subject_count: i64::try_from(tally.outcome.len()).unwrap_or(i64::MAX),
             created_at: now.micros(),
             published_at: None,
             valid_until_on: None,
+            catalogue_digest: canonical::document(&catalogue),
+            imports_to: scope.imports.last().copied().unwrap_or(0),
         };
         let step = "adding the run";
         let mut tx = self.db.begin("run").await.map_err(GradingError::during(step))?;
         runs::keep_model(&mut tx, &run.model_digest, &run.model_id, &body, now)
+            .await
+            .map_err(GradingError::during(step))?;
+        let of_kind = format!("catalogue:{}", run.kind);
+        runs::keep_model(&mut tx, &run.catalogue_digest, &of_kind, &catalogue, now)
             .await
             .map_err(GradingError::during(step))?;
         runs::insert(&mut tx, &run).await.map_err(GradingError::during(step))?;
@@ -148,38 +195,6 @@ impl Rounds {
         Ok(subjects)
     }
 
-    async fn rate_page(
-        &self,
-        in_force: InForce<'_>,
-        period: HalfYear,
-        page: &[Standing],
-        accepted: &BTreeSet<i64>,
-        tally: &mut Tally,
-    ) -> Result<Vec<ResultRow>, GradingError> {
-        let from = period.plus(-i32::from(in_force.model.lookback())).first_month().first_day();
-        let to = period.last_month().last_day();
-        let codes: Vec<&str> = page.iter().map(|standing| standing.code.as_str()).collect();
-        let step = "reading the records";
-        let rows = records_read::of_subjects(&self.db.read("run"), &codes, from, to)
-            .await
-            .map_err(GradingError::during(step))?;
-        let mut facts: BTreeMap<String, Vec<Fact>> = BTreeMap::new();
-        for row in rows.into_iter().filter(|row| accepted.contains(&row.import_seq)) {
-            let Some(measure) = in_force.catalogue.place(&row.measure) else {
-                tally.unknown += 1;
-                continue;
-            };
-            let subject = row.subject_code.clone();
-            facts.entry(subject).or_default().push(fact(row, measure).map_err(GradingError::during(step))?);
-        }
-        page.iter()
-            .map(|standing| {
-                let facts = facts.remove(&standing.code).unwrap_or_default();
-                rate_subject(in_force, period, standing, facts, tally)
-            })
-            .collect()
-    }
-
     async fn remove_remains(&self) -> Result<(), GradingError> {
         let orphans = runs::orphans(&self.db.read("run")).await;
         for run in orphans.map_err(GradingError::during("looking for remains"))? {
@@ -196,52 +211,64 @@ impl Rounds {
     }
 }
 
-fn fact(row: RecordRow, measure: usize) -> Result<Fact, DbError> {
-    let occurred_on = row.occurred_on.parse::<Day>();
-    Ok(Fact {
-        measure,
-        occurred_on: occurred_on.map_err(|error| DbError::corrupt("records_read::of_subjects", error.0))?,
-        value: Decimal(row.value_e4),
-        source: row.source,
-        reference: row.reference,
-        import_seq: row.import_seq,
-    })
-}
+impl Rating {
+    /// Rates the subjects from one on.
+    async fn page(self, start: usize) -> Result<Rated, GradingError> {
+        let subjects = self.subjects.get(start..).unwrap_or_default();
+        let codes: Vec<String> = subjects.iter().take(PAGE).map(|standing| standing.code.clone()).collect();
+        let page = self.scope.page(&self.db, &codes).await?;
+        let rated = tokio::task::spawn_blocking(move || self.rate_page(start, page));
+        rated.await.unwrap_or(Err(GradingError::Stopped))
+    }
 
-/// Rates one subject, or says why it is not rated.
-fn rate_subject(
-    in_force: InForce<'_>,
-    period: HalfYear,
-    standing: &Standing,
-    facts: Vec<Fact>,
-    tally: &mut Tally,
-) -> Result<ResultRow, GradingError> {
-    let InForce { model, catalogue } = in_force;
-    let result = if let Some(reason) = standing.not_rated(model, period) {
-        tally.input.add(&standing.code, canonical::input(standing, None, catalogue));
-        ResultRow {
+    fn rate_page(&self, start: usize, mut page: Page) -> Result<Rated, GradingError> {
+        let subjects = self.subjects.get(start..).unwrap_or_default();
+        let mut rated = Rated { results: Vec::with_capacity(PAGE), inputs: Vec::with_capacity(PAGE), unknown: 0 };
+        for standing in subjects.iter().take(PAGE) {
+            let sums = page.sums(&self.scope, &standing.code)?;
+            let (result, input) = self.rate_subject(standing, sums)?;
+            rated.results.push(result);
+            rated.inputs.push(input);
+        }
+        rated.unknown = page.unknown;
+        Ok(rated)
+    }
+
+    /// Rates one subject, or says why it is not rated; and tells the digest of what was read of it.
+    fn rate_subject(&self, standing: &Standing, sums: SumsOf) -> Result<(ResultRow, String), GradingError> {
+        let Self { model, scope, .. } = self;
+        let mut result = ResultRow {
             subject_code: standing.code.clone(),
             status: NOT_RATED.to_owned(),
-            reason: Some(reason.as_str().to_owned()),
+            reason: None,
             grade: None,
             points: None,
-            explanation: "{}".to_owned(),
+            findings: "[]".to_owned(),
+            standing: standing.to_json(),
+        };
+        if let Some(reason) = standing.not_rated(model, scope.period) {
+            result.reason = Some(reason.as_str().to_owned());
+            return Ok((result, canonical::input(standing, None, &scope.catalogue)));
         }
-    } else {
-        let measures = Measures::collect(catalogue, period, model.lookback(), standing.agreement_signed_on, facts)
-            .map_err(|source| GradingError::Data { subject: standing.code.clone(), source })?;
-        tally.input.add(&standing.code, canonical::input(standing, Some(&measures), catalogue));
-        let assessment = evaluate(model, &measures);
-        ResultRow {
-            subject_code: standing.code.clone(),
-            status: GRADED.to_owned(),
-            reason: None,
-            // Infallible: the type holds only texts, numbers and lists of them.
-            explanation: serde_json::to_string(&assessment).unwrap_or_default(),
-            points: Some(assessment.points.0),
-            grade: Some(assessment.grade),
-        }
-    };
-    tally.outcome.add(&standing.code, canonical::outcome(&result));
-    Ok(result)
+        let measures = measures_of(&scope.catalogue, scope, standing, sums)?;
+        let input = canonical::input(standing, Some(&measures), &scope.catalogue);
+        let points = points_by_indicator(model, &measures);
+        let total = MilliPoints(points.iter().fold(0i64, |sum, points| sum.saturating_add(points.0)));
+        GRADED.clone_into(&mut result.status);
+        result.grade = Some(model.grade_of(total));
+        result.points = Some(total.0);
+        // Infallible: a list of numbers.
+        result.findings = serde_json::to_string(&points).unwrap_or_default();
+        Ok((result, input))
+    }
+}
+
+fn measures_of(
+    catalogue: &Catalogue,
+    scope: &Scope,
+    standing: &Standing,
+    sums: SumsOf,
+) -> Result<Measures, GradingError> {
+    Measures::of_sums(catalogue, scope.period, scope.lookback, standing.agreement_signed_on, sums)
+        .map_err(|source| data(&standing.code, source))
 }

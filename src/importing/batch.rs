@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 
 use super::{
     ImportError, Rules, Template,
+    facts::{Heaped, Told},
     findings::{Code, Finding, Severity},
     row::{Row, RowText},
     rows::{Codes, checker},
@@ -42,6 +43,10 @@ pub(super) enum Message {
     Ready,
     /// Rows.
     Batch(Batch),
+    /// Credit facts were checked.
+    Told(Told),
+    /// Credit facts were sorted and packed.
+    Heaped(Heaped),
     /// There are no more; the digest of everything that was read.
     End {
         /// SHA-256, hex.
@@ -83,7 +88,7 @@ fn read_rows(reading: Reading, to: &mpsc::Sender<Message>) -> Result<Option<Stri
         return Ok(None);
     }
     let columns = reading.template.columns();
-    let mut check = checker(reading.template, reading.rules);
+    let mut check = checker(reading.template, reading.rules).ok_or(ImportError::ReaderGone)?;
     let mut record = csv::StringRecord::new();
     let (mut batch, mut rows) = (Batch::default(), 0u64);
     loop {
@@ -136,7 +141,7 @@ fn whole_row(line: u64, code: Code, message: String) -> Finding {
 }
 
 /// Where each column of the template stands in the file.
-fn places(template: Template, header: &[String]) -> Result<Vec<usize>, ImportError> {
+pub(super) fn places(template: Template, header: &[String]) -> Result<Vec<usize>, ImportError> {
     let columns = template.columns();
     let mut faults = Vec::new();
     for name in columns {

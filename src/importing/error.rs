@@ -102,6 +102,13 @@ pub enum ImportError {
     /// A staged row could not be written or read as JSON.
     #[error("a staged row is not the JSON it should be")]
     Json(#[source] serde_json::Error),
+    /// Checked facts could not be kept while the rest of the file was read.
+    #[error("the temporary file for facts could not be written or read: is there room in the temporary directory?")]
+    Spill {
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// The thread that reads the file ended without saying so.
     #[error("the file's reader stopped unexpectedly")]
     ReaderGone,

@@ -11,16 +11,16 @@ use tokio::sync::mpsc;
 use super::{
     ImportError, Importer, Options, Outcome, Progress, Report, Rules, Sender, SubjectChanges, Template,
     batch::{Batch, CheckedRow, Message, Reading, read_file},
+    facts::{Heaped, Known, Told, read_facts},
     findings::{Code, Finding, FindingsReport, Severity},
     source::{Format, Input},
-    write::Writer,
+    write::{ChunkWriter, Writer},
 };
 use crate::{
-    domain::ids::ImportId,
+    domain::{Day, ids::ImportId},
     store::{
-        Exclusive,
+        Exclusive, facts,
         imports::{self, ImportCounts, NewImport},
-        staging::Staging,
         subjects,
     },
 };
@@ -100,7 +100,14 @@ impl Importer {
             chunk_rows: options.chunk_rows,
             most_rows: options.most_rows,
         };
-        tokio::task::spawn_blocking(move || read_file(reading, &to));
+        let known = match template {
+            Template::Records => Some(self.known(reading.today).await?),
+            _ => None,
+        };
+        tokio::task::spawn_blocking(move || match known {
+            Some(known) => read_facts(&reading, &known, &to),
+            None => read_file(reading, &to),
+        });
         match from.recv().await {
             Some(Message::Ready) => {}
             Some(Message::Failed(error)) => return Err(error),
@@ -113,8 +120,8 @@ impl Importer {
             importer: self,
             id,
             sender: options.sender.clone(),
-            staging: template.staging(),
-            writer: Writer::new(template.staging()),
+            writer: template.staging().map(Writer::new),
+            chunks: ChunkWriter::default(),
             seq,
             findings: FindingsReport::new(rejects),
             known: HashMap::new(),
@@ -130,14 +137,21 @@ impl Importer {
         match outcome {
             Ok(()) => stager.finish(),
             Err(error) => {
-                stager.writer.abandon();
+                stager.abandon();
                 // The remains are unseen either way; when they cannot be removed now, the next import does it.
                 if let Some(seq) = seq {
-                    let _ = self.remove(template.staging(), seq).await;
+                    let _ = self.remove(template, seq).await;
                 }
                 Err(error)
             }
         }
+    }
+
+    /// Whom and what facts may be about.
+    async fn known(&self, today: Day) -> Result<Known, ImportError> {
+        let subjects = facts::subjects(&self.db.read("facts::subjects")).await;
+        let subjects = subjects.map_err(ImportError::store("list the subjects"))?;
+        Ok(Known::new(subjects, &self.references.catalogues, today))
     }
 
     async fn begin(&self, report: &Report, id: ImportId, options: &Options) -> Result<i64, ImportError> {
@@ -166,7 +180,7 @@ impl Importer {
         for import in left {
             // A template this build does not know cannot have been staged by it.
             let Ok(template) = import.template.parse::<Template>() else { continue };
-            self.remove(template.staging(), import.seq).await?;
+            self.remove(template, import.seq).await?;
             removed += 1;
         }
         Ok(removed)
@@ -174,13 +188,16 @@ impl Importer {
 
     /// Removes what an import staged. It can no longer be accepted once it is marked, so its rows may go; a crash before
     /// the second mark has the next import remove the rest.
-    pub(super) async fn remove(&self, staging: Staging, seq: i64) -> Result<(), ImportError> {
+    pub(super) async fn remove(&self, template: Template, seq: i64) -> Result<(), ImportError> {
         let failed = || ImportError::store("remove an import that does not count");
         let mut tx = self.db.begin("imports::remove").await.map_err(failed())?;
         imports::discard(&mut tx, seq).await.map_err(failed())?;
         tx.commit().await.map_err(failed())?;
         let mut bulk = self.db.begin_bulk("imports::remove").await.map_err(failed())?;
-        staging.purge(&mut bulk, seq).await.map_err(failed())?;
+        match template.staging() {
+            Some(staging) => staging.purge(&mut bulk, seq).await.map_err(failed())?,
+            None => facts::purge(&mut bulk, seq).await.map_err(failed())?,
+        };
         bulk.commit().await.map_err(failed())?;
         let mut tx = self.db.begin("imports::removed").await.map_err(failed())?;
         imports::discarded(&mut tx, seq).await.map_err(failed())?;
@@ -233,8 +250,9 @@ pub(super) struct Stager<'a> {
     pub(super) importer: &'a Importer,
     pub(super) id: ImportId,
     pub(super) sender: Option<Sender>,
-    staging: Staging,
-    writer: Writer,
+    /// Absent for credit facts.
+    writer: Option<Writer>,
+    chunks: ChunkWriter,
     /// Absent when the file is only checked.
     seq: Option<i64>,
     findings: FindingsReport,
@@ -256,19 +274,68 @@ impl Stager<'_> {
                 Some(Message::Batch(batch)) => {
                     let bytes = batch.bytes;
                     self.stage(batch).await?;
-                    progress(Progress {
-                        bytes,
-                        total_bytes: self.total_bytes,
-                        rows: self.report.rows,
-                        rejected: self.report.rejected,
-                        chunks: self.report.chunks,
-                    });
+                    progress(self.progress(bytes));
                 }
+                Some(Message::Told(told)) => {
+                    let bytes = told.bytes;
+                    self.sifted(told)?;
+                    progress(self.progress(bytes));
+                }
+                Some(Message::Heaped(heaped)) => self.heaped(heaped).await?,
                 Some(Message::End { sha256 }) if sha256 == self.report.sha256 => return Ok(()),
                 Some(Message::End { .. }) => return Err(ImportError::Changed),
                 Some(Message::Failed(error)) => return Err(error),
                 Some(Message::Ready) | None => return Err(ImportError::ReaderGone),
             }
+        }
+    }
+
+    fn progress(&self, bytes: u64) -> Progress {
+        Progress {
+            bytes,
+            total_bytes: self.total_bytes,
+            rows: self.report.rows,
+            rejected: self.report.rejected,
+            chunks: self.report.chunks,
+        }
+    }
+
+    /// Forgets what is not committed.
+    fn abandon(&mut self) {
+        if let Some(writer) = &mut self.writer {
+            writer.abandon();
+        }
+        self.chunks = ChunkWriter::default();
+    }
+
+    /// Credit facts were checked.
+    fn sifted(&mut self, told: Told) -> Result<(), ImportError> {
+        self.report.rows += told.rows;
+        self.report.accepted += told.taken;
+        self.report.rejected = self.report.rows - self.report.accepted;
+        let mut findings = told.findings;
+        findings.sort_by_key(|finding| (finding.line, finding.column));
+        findings.iter().try_for_each(|finding| self.note(finding))
+    }
+
+    /// Credit facts of some subjects were sorted and packed.
+    async fn heaped(&mut self, heaped: Heaped) -> Result<(), ImportError> {
+        match heaped {
+            Heaped::Chunk { kind, chunk } => {
+                self.report.chunks += 1;
+                if let Some(seq) = self.seq {
+                    self.chunks.write(&self.importer.db, seq, &kind, *chunk).await?;
+                }
+                Ok(())
+            }
+            Heaped::Repeated(mut lines) => {
+                let repeated = u64::try_from(lines.len()).unwrap_or(u64::MAX);
+                self.report.accepted = self.report.accepted.saturating_sub(repeated);
+                self.report.rejected = self.report.rows - self.report.accepted;
+                lines.sort_unstable();
+                lines.into_iter().try_for_each(|line| self.note(&duplicate(line)))
+            }
+            Heaped::Failed(source) => Err(ImportError::Spill { source }),
         }
     }
 
@@ -291,12 +358,13 @@ impl Stager<'_> {
         });
         if let Some(seq) = self.seq {
             let json: Vec<&str> = rows.iter().map(|row| text.slice(row.json.clone())).collect();
-            let repeated = self.writer.write(&self.importer.db, seq, &json).await?;
+            let writer = self.writer.as_mut().ok_or(ImportError::ReaderGone)?;
+            let repeated = writer.write(&self.importer.db, seq, &json).await?;
             self.report.chunks += u64::from(!json.is_empty());
             rows.retain(|row| {
                 let again = repeated.contains(&row.line);
                 if again {
-                    findings.push(duplicate(row));
+                    findings.push(duplicate(row.line));
                 }
                 !again
             });
@@ -353,11 +421,14 @@ impl Stager<'_> {
 
     /// Ends an import whose rows are all staged.
     async fn conclude(&mut self, seq: i64) -> Result<(), ImportError> {
-        self.writer.flush().await?;
+        if let Some(writer) = &mut self.writer {
+            writer.flush().await?;
+        }
+        self.chunks.flush().await?;
         self.report.import_id = Some(self.id.to_string());
         if self.report.accepted == 0 && self.report.rejected > 0 {
             self.report.outcome = Outcome::NothingTaken;
-            self.importer.remove(self.staging, seq).await?;
+            self.importer.remove(self.report.template, seq).await?;
             return self.keep_report().await;
         }
         self.accept(seq).await?;
@@ -390,9 +461,9 @@ impl Stager<'_> {
     }
 }
 
-fn duplicate(row: &CheckedRow) -> Finding {
+fn duplicate(line: u64) -> Finding {
     Finding {
-        line: row.line,
+        line,
         column: "",
         code: Code::DuplicateRow,
         severity: Severity::Reject,

@@ -13,6 +13,7 @@ mod batch;
 mod deliver;
 mod error;
 mod events;
+mod facts;
 pub mod findings;
 mod import;
 mod row;

@@ -84,16 +84,16 @@ impl Template {
         })
     }
 
-    /// Where its rows wait for acceptance.
-    pub(super) const fn staging(self) -> Staging {
-        match self {
+    /// Where its rows wait for acceptance; none for credit facts, which wait as chunks.
+    pub(super) const fn staging(self) -> Option<Staging> {
+        Some(match self {
             Self::Subjects => Staging::Subjects,
             Self::Affiliations => Staging::Affiliations,
-            Self::Records => Staging::Records,
+            Self::Records => return None,
             Self::Adverse => Staging::Adverse,
             Self::Settlements => Staging::Settlements,
             Self::Accounts => Staging::Accounts,
-        }
+        })
     }
 }
 

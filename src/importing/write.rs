@@ -6,10 +6,20 @@
 use std::collections::HashSet;
 
 use super::ImportError;
-use crate::store::{Db, Tx, staging::Staging};
+use crate::{
+    facts::Chunk,
+    store::{
+        Db, Tx,
+        facts::{self, NewChunk},
+        staging::Staging,
+    },
+};
 
 /// Batches of one transaction. Others who write bulk tables on SQLite wait for it, so it is a matter of a second.
 const BATCHES_OF_A_TRANSACTION: usize = 5;
+
+/// Chunks of one transaction, of about a megabyte each.
+const CHUNKS_OF_A_TRANSACTION: usize = 16;
 
 /// Writes the batches of one import.
 #[derive(Debug)]
@@ -86,6 +96,50 @@ impl Writer {
     /// Rolls back what is not committed.
     pub(super) fn abandon(&mut self) {
         self.tx = None;
+    }
+}
+
+/// Writes the chunks of one import of credit facts.
+#[derive(Debug, Default)]
+pub(super) struct ChunkWriter {
+    tx: Option<Tx>,
+    /// Chunks so far, and those of the open transaction.
+    written: i64,
+    open: usize,
+}
+
+impl ChunkWriter {
+    pub(super) async fn write(&mut self, db: &Db, seq: i64, kind: &str, chunk: Chunk) -> Result<(), ImportError> {
+        let mut tx = match self.tx.take() {
+            Some(tx) => tx,
+            None => begin(db).await?,
+        };
+        let period = chunk.period.to_string();
+        let new = NewChunk {
+            part: self.written,
+            kind,
+            period: &period,
+            first_code: &chunk.first_code,
+            last_code: &chunk.last_code,
+            rows: i64::try_from(chunk.rows).unwrap_or(i64::MAX),
+            digest: &chunk.digest,
+            totals: chunk.totals,
+            facts: chunk.facts,
+        };
+        facts::insert(&mut tx, seq, new).await.map_err(failed())?;
+        self.written += 1;
+        self.open += 1;
+        self.tx = Some(tx);
+        if self.open >= CHUNKS_OF_A_TRANSACTION { self.flush().await } else { Ok(()) }
+    }
+
+    /// Commits what is written.
+    pub(super) async fn flush(&mut self) -> Result<(), ImportError> {
+        self.open = 0;
+        match self.tx.take() {
+            Some(tx) => tx.commit().await.map_err(failed()),
+            None => Ok(()),
+        }
     }
 }
 

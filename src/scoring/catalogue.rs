@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     number::Decimal,
-    source::{Faults, Refused, Step, read},
+    source::{Fault, Faults, Refused, Step, read},
 };
 
 /// How the facts of a half-year become one number.
@@ -119,12 +119,14 @@ pub struct DefaultFields {
     pub reason: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CatalogueFile {
     kind: String,
     name_zh: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     published: Option<PublishedFields>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     default: Option<DefaultFields>,
     category: Vec<Category>,
     measure: Vec<Measure>,
@@ -133,67 +135,72 @@ struct CatalogueFile {
 /// A catalogue that has been checked.
 #[derive(Debug, Clone)]
 pub struct Catalogue {
-    kind: String,
-    name_zh: String,
-    published: Option<PublishedFields>,
-    default: Option<DefaultFields>,
-    categories: Vec<Category>,
-    measures: Vec<Measure>,
+    file: CatalogueFile,
     places: BTreeMap<String, usize>,
 }
 
 impl Catalogue {
     /// Reads and checks a catalogue; `file` names it in what is refused.
     pub fn parse(file: &str, text: &str) -> Result<Self, Refused> {
-        let raw: CatalogueFile = read(file, text)?;
-        let mut faults = Faults::new(file, text);
+        Self::checked(file, text, read(file, text)?)
+    }
+
+    /// Reads and checks a catalogue that a run kept.
+    pub fn from_json(name: &str, text: &str) -> Result<Self, Refused> {
+        let raw = serde_json::from_str(text).map_err(|error| Refused {
+            file: name.to_owned(),
+            faults: vec![Fault { line: None, message: error.to_string() }],
+        })?;
+        Self::checked(name, "", raw)
+    }
+
+    fn checked(name: &str, text: &str, raw: CatalogueFile) -> Result<Self, Refused> {
+        let mut faults = Faults::new(name, text);
         check(&raw, &mut faults);
         faults.finish()?;
         let places = raw.measure.iter().enumerate().map(|(at, measure)| (measure.id.clone(), at)).collect();
-        Ok(Self {
-            kind: raw.kind,
-            name_zh: raw.name_zh,
-            published: raw.published,
-            default: raw.default,
-            categories: raw.category,
-            measures: raw.measure,
-            places,
-        })
+        Ok(Self { file: raw, places })
+    }
+
+    /// The form a run keeps and digests: JSON without spaces, fields in the order of their types.
+    pub fn canonical(&self) -> String {
+        // Infallible: the types hold only texts, numbers and lists of them.
+        serde_json::to_string(&self.file).unwrap_or_default()
     }
 
     /// The kind of subject it is about.
     pub fn kind(&self) -> &str {
-        &self.kind
+        &self.file.kind
     }
 
     /// Its name to people.
     pub fn name_zh(&self) -> &str {
-        &self.name_zh
+        &self.file.name_zh
     }
 
     /// What was published of it, and where.
     pub const fn published(&self) -> Option<&PublishedFields> {
-        self.published.as_ref()
+        self.file.published.as_ref()
     }
 
     /// What is our own choice in it, and why.
     pub const fn default_fields(&self) -> Option<&DefaultFields> {
-        self.default.as_ref()
+        self.file.default.as_ref()
     }
 
     /// Its categories, by number.
     pub fn categories(&self) -> &[Category] {
-        &self.categories
+        &self.file.category
     }
 
     /// Its measures, in the file's order.
     pub fn measures(&self) -> &[Measure] {
-        &self.measures
+        &self.file.measure
     }
 
     /// A measure by its id.
     pub fn measure(&self, id: &str) -> Option<&Measure> {
-        self.measures.get(self.place(id)?)
+        self.file.measure.get(self.place(id)?)
     }
 
     /// A measure's place in [`Catalogue::measures`].
@@ -203,7 +210,7 @@ impl Catalogue {
 
     /// A category by its number.
     pub fn category(&self, no: u16) -> Option<&Category> {
-        self.categories.iter().find(|category| category.no == no)
+        self.file.category.iter().find(|category| category.no == no)
     }
 }
 

@@ -1,14 +1,12 @@
 //! A model applied to what is known of a subject: points, grade, and how each point came about.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::{
     measures::{Evidence, Lack, Measures},
     model::{Indicator, Level1, Model, ModelFile},
-    number::{Decimal, Fraction, Points},
-    rule::earn,
+    number::{Decimal, Fraction},
+    rule::{earn, fired},
 };
 use crate::domain::money::MilliPoints;
 
@@ -54,46 +52,44 @@ pub fn evaluate(model: &Model, measures: &Measures) -> Assessment {
         .zip(model.rules())
         .map(|(placed, rule)| {
             let value = rule.measure(measures);
-            let earned = earn(placed.indicator, value);
             Finding {
                 no: placed.indicator.no,
                 value: value.ok().map(|value| value.to_string()),
                 shown: value.ok().map(Fraction::to_decimal_text),
                 missing: value.err(),
-                rule: earned.fired,
-                points: earned.points.milli(),
+                rule: fired(placed.indicator, value),
+                points: earn(placed.indicator, value).milli(),
                 records: rule.evidence(measures),
             }
         })
         .collect();
-    let total = findings.iter().fold(0i64, |sum, finding| sum.saturating_add(finding.points.0));
-    let grade = model.scheme().grade_of(Points(total)).map(|grade| grade.code.clone()).unwrap_or_default();
-    Assessment { points: MilliPoints(total), grade, findings }
+    let total = MilliPoints(findings.iter().fold(0i64, |sum, finding| sum.saturating_add(finding.points.0)));
+    Assessment { points: total, grade: model.grade_of(total), findings }
 }
 
-/// What an assessment came to on the first level, in the model's order: all of it that is ever told to a bank.
-pub fn first_levels(model: &ModelFile, assessment: &Assessment) -> Vec<MilliPoints> {
-    let points: BTreeMap<u16, MilliPoints> =
-        assessment.findings.iter().map(|finding| (finding.no, finding.points)).collect();
+/// What points by indicator, in the model's order, come to on the first level: all of it that is ever told to a bank.
+pub fn first_levels(model: &ModelFile, points: &[MilliPoints]) -> Vec<MilliPoints> {
+    let mut points = points.iter();
     let of_level = |level: &Level1| {
-        let indicators = level.level2.iter().flat_map(|level| &level.indicator);
-        let earned = indicators.filter_map(|indicator| points.get(&indicator.no));
-        MilliPoints(earned.fold(0, |sum, earned| sum.saturating_add(earned.0)))
+        let indicators = level.level2.iter().map(|level| level.indicator.len()).sum();
+        MilliPoints(points.by_ref().take(indicators).fold(0, |sum, earned| sum.saturating_add(earned.0)))
     };
     model.level1.iter().map(of_level).collect()
 }
 
-/// Points and grade alone: the same reckoning without its explanation.
+/// What each indicator earns, in the model's order: the same reckoning without its explanation.
+pub fn points_by_indicator(model: &Model, measures: &Measures) -> Vec<MilliPoints> {
+    let indicators = model.indicators().zip(model.rules());
+    indicators.map(|(placed, rule)| earn(placed.indicator, rule.measure(measures)).milli()).collect()
+}
+
+/// The total alone.
 pub fn total(model: &Model, measures: &Measures) -> MilliPoints {
-    let points = model.indicators().zip(model.rules());
-    MilliPoints(
-        points
-            .map(|(placed, rule)| earn(placed.indicator, rule.measure(measures)).points.0)
-            .fold(0, i64::saturating_add),
-    )
+    let points = points_by_indicator(model, measures);
+    MilliPoints(points.iter().fold(0, |sum, points| sum.saturating_add(points.0)))
 }
 
 /// What one indicator would earn for a value, whatever its own rule measures.
 pub fn points_of_value(indicator: &Indicator, value: Decimal) -> MilliPoints {
-    earn(indicator, Ok(Fraction::of(value))).points.milli()
+    earn(indicator, Ok(Fraction::of(value))).milli()
 }

@@ -57,11 +57,27 @@ pub struct TooLarge {
     pub period: HalfYear,
 }
 
-/// The facts of one measure in one half-year.
+/// What the facts of one measure in one half-year come to: all that a score is reckoned from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sums {
+    /// How many there are.
+    pub count: u64,
+    /// What they add up to, in ten-thousandths.
+    pub sum: i64,
+    /// The latest value; of several on one day that of the greatest source, then reference.
+    pub latest: i64,
+}
+
+/// The same with the facts themselves, where they are known one by one.
 #[derive(Debug, Clone, Default)]
 struct Total {
     facts: Range<usize>,
-    sum: i64,
+    sums: Sums,
+}
+
+/// The sum of facts, if it can be computed with.
+fn bounded(sum: i128) -> Option<i64> {
+    i64::try_from(sum).ok().filter(|sum| sum.abs() < GREATEST_SUM)
 }
 
 /// What the data lacks for a value.
@@ -128,18 +144,45 @@ impl Measures {
                 total.facts = at..at;
             }
             total.facts.end = at + 1;
-            total.sum =
-                total.sum.checked_add(fact.value.0).filter(|sum| sum.abs() < GREATEST_SUM).ok_or_else(|| TooLarge {
-                    measure: catalogue
-                        .measures()
-                        .get(fact.measure)
-                        .map(|measure| measure.id.clone())
-                        .unwrap_or_default(),
-                    period: HalfYear::of(fact.occurred_on.month()),
-                })?;
+            total.sums.count += 1;
+            total.sums.latest = fact.value.0;
+            let sum = bounded(i128::from(total.sums.sum) + i128::from(fact.value.0));
+            total.sums.sum =
+                sum.ok_or_else(|| too_large(catalogue, fact.measure, HalfYear::of(fact.occurred_on.month())))?;
         }
         let forms = catalogue.measures().iter().map(|measure| measure.form).collect();
         Ok(Self { period, agreement_signed_on, facts, totals, forms })
+    }
+
+    /// What a score is reckoned from alone, without the facts behind it: place of the measure, half-years back, count,
+    /// sum and latest value. It comes to the same points as the facts would.
+    pub fn of_sums(
+        catalogue: &Catalogue,
+        period: HalfYear,
+        lookback: u8,
+        agreement_signed_on: Option<Day>,
+        sums: impl IntoIterator<Item = (usize, u8, u64, i128, i64)>,
+    ) -> Result<Self, TooLarge> {
+        let width = catalogue.measures().len();
+        let mut totals = vec![Total::default(); width * (usize::from(lookback) + 1)];
+        for (measure, back, count, sum, latest) in sums {
+            if measure >= width || back > lookback {
+                continue;
+            }
+            let sum = bounded(sum).ok_or_else(|| too_large(catalogue, measure, period.plus(-i32::from(back))))?;
+            if let Some(total) = totals.get_mut(usize::from(back) * width + measure) {
+                total.sums = Sums { count, sum, latest };
+            }
+        }
+        let forms = catalogue.measures().iter().map(|measure| measure.form).collect();
+        Ok(Self { period, agreement_signed_on, facts: Vec::new(), totals, forms })
+    }
+
+    /// What the score is reckoned from: by half-years back, then by the measure's place, those without facts left out.
+    pub fn sums(&self) -> impl Iterator<Item = (u8, usize, Sums)> {
+        let width = self.forms.len().max(1);
+        let known = self.totals.iter().enumerate().filter(|(_, total)| total.sums.count > 0);
+        known.map(move |(at, total)| (u8::try_from(at / width).unwrap_or(u8::MAX), at % width, total.sums))
     }
 
     /// The half-year that is scored.
@@ -166,18 +209,18 @@ impl Measures {
     }
 
     /// How many facts a measure has in a half-year.
-    pub(super) fn count(&self, measure: usize, back: u8) -> usize {
-        self.facts_of(measure, back).len()
+    pub(super) fn count(&self, measure: usize, back: u8) -> u64 {
+        self.total(measure, back).map_or(0, |total| total.sums.count)
     }
 
     /// A measure's value in a half-year, in ten-thousandths.
     pub(super) fn value(&self, measure: usize, back: u8) -> Option<i64> {
-        let facts = self.facts_of(measure, back);
-        match self.forms.get(measure)? {
-            MeasureForm::Stock => facts.last().map(|fact| fact.value.0),
-            MeasureForm::Flow | MeasureForm::Event if facts.is_empty() => None,
-            MeasureForm::Flow | MeasureForm::Event => self.total(measure, back).map(|total| total.sum),
-        }
+        let form = self.forms.get(measure)?;
+        let sums = self.total(measure, back).map(|total| total.sums).filter(|sums| sums.count > 0)?;
+        Some(match form {
+            MeasureForm::Stock => sums.latest,
+            MeasureForm::Flow | MeasureForm::Event => sums.sum,
+        })
     }
 
     /// The sum of some measures; those without facts count as nothing unless all are.
@@ -195,10 +238,15 @@ impl Measures {
             measure: catalogue_id.to_owned(),
             period: self.period.plus(-i32::from(back)),
             value: self.value(measure, back).map(|value| Decimal(value).to_string()),
-            facts: facts.len(),
+            facts: usize::try_from(self.count(measure, back)).unwrap_or(usize::MAX),
             references: facts.iter().rev().take(REFERENCES_TOLD).map(|fact| fact.reference.clone()).collect(),
         }
     }
+}
+
+fn too_large(catalogue: &Catalogue, measure: usize, period: HalfYear) -> TooLarge {
+    let id = catalogue.measures().get(measure).map(|measure| measure.id.clone());
+    TooLarge { measure: id.unwrap_or_default(), period }
 }
 
 /// The records behind a value.

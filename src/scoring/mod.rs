@@ -23,8 +23,8 @@ pub use catalogue::{
     Catalogue, Category, DefaultFields, Measure, MeasureForm, Publicity, PublishedFields, UpdateFrequency,
 };
 pub use describe::{describe_assessment, describe_model, describe_rule};
-pub use evaluate::{Assessment, Finding, evaluate, first_levels, points_of_value, total};
-pub use measures::{Evidence, Fact, Lack, Measures, TooLarge};
+pub use evaluate::{Assessment, Finding, evaluate, first_levels, points_by_indicator, points_of_value, total};
+pub use measures::{Evidence, Fact, Lack, Measures, Sums, TooLarge};
 pub use model::{
     Band, Basis, Grade, Indicator, Level1, Level2, Missing, Model, ModelFile, NotRated, Placed, Scheme, ScoreForm,
     SubjectDay, ValueForm,

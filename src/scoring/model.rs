@@ -12,7 +12,7 @@ use super::{
     rule::Rule,
     source::{Fault, Faults, Refused, read},
 };
-use crate::domain::grade::NotRatedReason;
+use crate::domain::{grade::NotRatedReason, money::MilliPoints};
 
 /// Whether something was published by an authority or chosen by us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -341,6 +341,11 @@ impl Model {
     /// The rules of [`Model::indicators`], in the same order.
     pub(super) fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    /// The code of the grade that a total earns.
+    pub fn grade_of(&self, total: MilliPoints) -> String {
+        self.file.scheme.grade_of(Points(total.0)).map(|grade| grade.code.clone()).unwrap_or_default()
     }
 
     /// How many half-years before its own a run of this model looks at.

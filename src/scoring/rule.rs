@@ -125,64 +125,67 @@ fn evaluate(value: &Value, measures: &Measures, back: u8) -> Result<Fraction, La
     }
 }
 
-/// What a rule earned, and which part of it fired, in words.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Earned {
-    pub(super) points: Points,
-    pub(super) fired: String,
-}
-
 /// The points of an indicator for a value, or for the lack of one.
-pub(super) fn earn(indicator: &Indicator, value: Result<Fraction, Lack>) -> Earned {
+pub(super) fn earn(indicator: &Indicator, value: Result<Fraction, Lack>) -> Points {
     let weight = indicator.weight;
-    let (points, fired) = match value {
+    let points = match value {
         Ok(value) => score(&indicator.score, weight, value),
-        Err(lack) => {
-            let points = match indicator.missing {
-                Missing::Zero | Missing::NoneHappened => Points(0),
-                Missing::Full => weight,
-                Missing::Points(points) => points,
-            };
-            (points, format!("{}: {points} of {weight}", lack.in_words()))
-        }
+        Err(_) => match indicator.missing {
+            Missing::Zero | Missing::NoneHappened => Points(0),
+            Missing::Full => weight,
+            Missing::Points(points) => points,
+        },
     };
-    Earned { points: Points(points.0.clamp(0, weight.0)), fired }
+    Points(points.0.clamp(0, weight.0))
 }
 
-fn score(form: &ScoreForm, weight: Points, value: Fraction) -> (Points, String) {
+fn score(form: &ScoreForm, weight: Points, value: Fraction) -> Points {
     match form {
-        ScoreForm::Linear { worst, best } => {
-            (linear(value, *worst, *best, weight), format!("in proportion: {worst} earns 0, {best} earns {weight}"))
-        }
-        ScoreForm::PassThrough { out_of } => {
-            (linear(value, Decimal(0), *out_of, weight), format!("as scored, out of {out_of}"))
-        }
-        ScoreForm::Bands(bands) => band(bands, value),
+        ScoreForm::Linear { worst, best } => linear(value, *worst, *best, weight),
+        ScoreForm::PassThrough { out_of } => linear(value, Decimal(0), *out_of, weight),
+        ScoreForm::Bands(bands) => band_of(bands, value).map_or(Points(0), |(_, band)| band.points),
         ScoreForm::PerEvent { start, each } => {
             let change = i128::from(each.0).saturating_mul(value.numerator()).div_euclid(value.denominator());
             let total = i128::from(start.0).saturating_add(change).clamp(0, weight.0.into());
-            (Points(i64::try_from(total).unwrap_or(0)), format!("{start} to begin with, {each} for each event"))
+            Points(i64::try_from(total).unwrap_or(0))
         }
     }
 }
 
-fn band(bands: &[Band], value: Fraction) -> (Points, String) {
+/// The part of an indicator's rule that fires for a value, or for the lack of one, in words.
+pub(super) fn fired(indicator: &Indicator, value: Result<Fraction, Lack>) -> String {
+    let weight = indicator.weight;
+    let value = match value {
+        Ok(value) => value,
+        Err(lack) => return format!("{}: {} of {weight}", lack.in_words(), earn(indicator, Err(lack))),
+    };
+    match &indicator.score {
+        ScoreForm::Linear { worst, best } => format!("in proportion: {worst} earns 0, {best} earns {weight}"),
+        ScoreForm::PassThrough { out_of } => format!("as scored, out of {out_of}"),
+        ScoreForm::PerEvent { start, each } => format!("{start} to begin with, {each} for each event"),
+        ScoreForm::Bands(bands) => {
+            let Some((from, band)) = band_of(bands, value) else { return "no band".to_owned() };
+            let limits = match (from, band.below) {
+                (None, None) => "any value".to_owned(),
+                (None, Some(below)) => format!("below {below}"),
+                (Some(from), None) => format!("{from} and more"),
+                (Some(from), Some(below)) => format!("from {from}, below {below}"),
+            };
+            format!("band {limits}: {}", band.points)
+        }
+    }
+}
+
+/// The band a value is in, and where it begins.
+fn band_of(bands: &[Band], value: Fraction) -> Option<(Option<Decimal>, &Band)> {
     let mut from = None;
     for band in bands {
         match band.below {
             Some(below) if value >= Fraction::of(below) => from = Some(below),
-            below => {
-                let fired = match (from, below) {
-                    (None, None) => "any value".to_owned(),
-                    (None, Some(below)) => format!("below {below}"),
-                    (Some(from), None) => format!("{from} and more"),
-                    (Some(from), Some(below)) => format!("from {from}, below {below}"),
-                };
-                return (band.points, format!("band {fired}: {}", band.points));
-            }
+            _ => return Some((from, band)),
         }
     }
-    (Points(0), "no band".to_owned())
+    None
 }
 
 /// `weight * (value - worst) / (best - worst)`, cut to whole thousandths downwards, between 0 and `weight`.

@@ -50,12 +50,12 @@ pub const RIGHTS: &[(&str, &str)] = &[
     ("core.outbox_items", STATE),
     ("core.outbox_attempts", STATE),
     ("bulk.settlements", BATCH),
-    ("bulk.records", BATCH),
+    ("bulk.fact_chunks", BATCH),
     ("bulk.adverse", BATCH),
     ("bulk.affiliations", BATCH),
     ("bulk.accounts", BATCH),
     ("bulk.staged_subjects", BATCH),
-    ("bulk.results", BATCH),
+    ("bulk.run_results", BATCH),
 ];
 
 /// Gives an existing role exactly the rights of [`RIGHTS`], taking away what it had beyond them.

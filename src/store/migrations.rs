@@ -39,6 +39,8 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(4, "0004_signed_requests", bulk: false),
     migration!(5, "0005_outbox", bulk: false),
     migration!(6, "0006_deliveries_in", bulk: false),
+    migration!(7, "0007_runs_kept", bulk: false),
+    migration!(8, "0008_fact_chunks", bulk: true),
 ];
 
 record! {

@@ -32,6 +32,10 @@ record! {
         pub published_at: Option<i64>,
         /// The last day on which a grade of the round is good.
         pub valid_until_on: Option<String>,
+        /// The catalogue as it was.
+        pub catalogue_digest: String,
+        /// The last import of facts that it read.
+        pub imports_to: i64,
     }
 }
 
@@ -48,8 +52,10 @@ record! {
         pub grade: Option<String>,
         /// The total, in thousandths.
         pub points: Option<i64>,
-        /// How it came about, as JSON.
-        pub explanation: String,
+        /// What was found by the model's parts, as JSON.
+        pub findings: String,
+        /// What of the subject's file was looked at, as JSON.
+        pub standing: String,
     }
 }
 
@@ -145,8 +151,8 @@ pub async fn model_body(read: &Read<'_>, digest: &str) -> Result<Option<String>,
 
 const INSERT: &str = "/* runs::insert */
     INSERT INTO runs (id, model_id, model_digest, scheme, kind, period, state, input_digest, outcome_digest,
-                      subject_count, created_at, published_at, valid_until_on)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+                      subject_count, created_at, published_at, valid_until_on, catalogue_digest, imports_to)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
 
 /// Adds a run. From here on its results can be seen.
 pub async fn insert(tx: &mut Tx, run: &RunRow) -> Result<(), DbError> {
@@ -164,13 +170,15 @@ pub async fn insert(tx: &mut Tx, run: &RunRow) -> Result<(), DbError> {
         run.created_at,
         run.published_at,
         run.valid_until_on.as_deref(),
+        &run.catalogue_digest,
+        run.imports_to,
     ];
     tx.execute(INSERT, args).await.map(|_| ())
 }
 
 const FIND: &str = "/* runs::find */
     SELECT id, model_id, model_digest, scheme, kind, period, state, input_digest, outcome_digest, subject_count,
-           created_at, published_at, valid_until_on
+           created_at, published_at, valid_until_on, catalogue_digest, imports_to
     FROM runs WHERE id = $1";
 
 /// A run by its id.
@@ -185,7 +193,7 @@ pub async fn find_in(tx: &mut Tx, id: &str) -> Result<Option<RunRow>, DbError> {
 
 const LIST: &str = "/* runs::list */
     SELECT id, model_id, model_digest, scheme, kind, period, state, input_digest, outcome_digest, subject_count,
-           created_at, published_at, valid_until_on
+           created_at, published_at, valid_until_on, catalogue_digest, imports_to
     FROM runs ORDER BY created_at DESC, id DESC";
 
 /// Every run, latest first.
@@ -195,7 +203,7 @@ pub async fn list(read: &Read<'_>) -> Result<Vec<RunRow>, DbError> {
 
 const PUBLISHED: &str = "/* runs::published */
     SELECT id, model_id, model_digest, scheme, kind, period, state, input_digest, outcome_digest, subject_count,
-           created_at, published_at, valid_until_on
+           created_at, published_at, valid_until_on, catalogue_digest, imports_to
     FROM runs WHERE kind = $1 AND scheme = $2 AND state = 'published'";
 
 /// The round of a kind and scheme that is in force.
@@ -240,23 +248,23 @@ pub async fn banks(tx: &mut Tx) -> Result<Vec<String>, DbError> {
 }
 
 const INSERT_RESULTS: &str = "/* runs::insert_results */
-    INSERT INTO bulk.results (run_id, subject_code, status, reason, grade, points, explanation)
+    INSERT INTO bulk.run_results (run_id, subject_code, status, reason, grade, points, findings, standing)
     SELECT CAST($2 AS TEXT), value->>'code', value->>'status', value->>'reason', value->>'grade',
-           CAST(value->>'points' AS BIGINT), value->>'explanation'
+           CAST(value->>'points' AS BIGINT), value->>'findings', value->>'standing'
     FROM json_rows($1)";
 
 /// Adds working results of a run, in a bulk transaction.
 pub async fn insert_results(tx: &mut Tx, run_id: &str, results: &[ResultRow]) -> Result<u64, DbError> {
     let rows = results.iter().map(|row| {
         serde_json::json!({ "code": row.subject_code, "status": row.status, "reason": row.reason, "grade": row.grade,
-                            "points": row.points, "explanation": row.explanation })
+                            "points": row.points, "findings": row.findings, "standing": row.standing })
     });
     let rows = serde_json::Value::Array(rows.collect()).to_string();
     tx.execute(INSERT_RESULTS, args![rows, run_id]).await
 }
 
 const RESULTS_PAGE: &str = "/* runs::results_page */
-    SELECT subject_code, status, reason, grade, points, explanation FROM bulk.results
+    SELECT subject_code, status, reason, grade, points, findings, standing FROM bulk.run_results
     WHERE run_id = $1 AND subject_code > $2 ORDER BY subject_code LIMIT $3";
 
 /// Results of a run after a subject, in the engine's order of codes.
@@ -265,7 +273,7 @@ pub async fn results_page(read: &Read<'_>, run_id: &str, after: &str, limit: i64
 }
 
 const RESULT: &str = "/* runs::result */
-    SELECT subject_code, status, reason, grade, points, explanation FROM bulk.results
+    SELECT subject_code, status, reason, grade, points, findings, standing FROM bulk.run_results
     WHERE run_id = $1 AND subject_code = $2";
 
 /// What a run found for a subject.
@@ -274,7 +282,7 @@ pub async fn result(read: &Read<'_>, run_id: &str, subject: &str) -> Result<Opti
 }
 
 const COUNTS: &str = "/* runs::counts */
-    SELECT status, reason, grade, COUNT(*) AS number FROM bulk.results WHERE run_id = $1
+    SELECT status, reason, grade, COUNT(*) AS number FROM bulk.run_results WHERE run_id = $1
     GROUP BY status, reason, grade";
 
 /// How many subjects of a run came to what.
@@ -283,7 +291,7 @@ pub async fn counts(read: &Read<'_>, run_id: &str) -> Result<Vec<CountRow>, DbEr
 }
 
 const ORPHANS: &str = "/* runs::orphans */
-    SELECT DISTINCT b.run_id AS id FROM bulk.results b WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.id = b.run_id)";
+    SELECT DISTINCT b.run_id AS id FROM bulk.run_results b WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.id = b.run_id)";
 
 /// Ids of results whose run was never finished.
 pub async fn orphans(read: &Read<'_>) -> Result<Vec<String>, DbError> {
@@ -291,7 +299,7 @@ pub async fn orphans(read: &Read<'_>) -> Result<Vec<String>, DbError> {
     Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
-const DISCARD: &str = "/* runs::discard_results */ DELETE FROM bulk.results WHERE run_id = $1";
+const DISCARD: &str = "/* runs::discard_results */ DELETE FROM bulk.run_results WHERE run_id = $1";
 
 /// Removes the results of a run that was never finished, in a bulk transaction.
 pub async fn discard_results(tx: &mut Tx, run_id: &str) -> Result<u64, DbError> {

@@ -18,8 +18,6 @@ pub enum Staging {
     Subjects,
     /// `bulk.affiliations`. Rows: line, person, institution, main, from, to.
     Affiliations,
-    /// `bulk.records`. Rows: line, subject, measure, day, ten-thousandths, source, reference.
-    Records,
     /// `bulk.adverse`. Rows: line, subject, reference, source, tier, decided, publish from, repair from, ends, status.
     Adverse,
     /// `bulk.settlements`. Rows: line, subject, month, insurance, visits, persons, ten amounts, status, as of.
@@ -35,11 +33,6 @@ const INSERT_SUBJECTS: &str = "/* staging::insert_subjects */
 const INSERT_AFFILIATIONS: &str = "/* staging::insert_affiliations */
     INSERT INTO bulk.affiliations (person_code, institution_code, import_seq, main, from_on, to_on)
     SELECT value->>1, value->>2, CAST($2 AS BIGINT), CAST(value->>3 AS BIGINT), value->>4, value->>5
-    FROM json_rows($1) WHERE true ON CONFLICT DO NOTHING";
-const INSERT_RECORDS: &str = "/* staging::insert_records */
-    INSERT INTO bulk.records (subject_code, measure, occurred_on, import_seq, line, value_e4, source, reference)
-    SELECT value->>1, value->>2, value->>3, CAST($2 AS BIGINT), CAST(value->>0 AS BIGINT), CAST(value->>4 AS BIGINT),
-           value->>5, value->>6
     FROM json_rows($1) WHERE true ON CONFLICT DO NOTHING";
 const INSERT_ADVERSE: &str = "/* staging::insert_adverse */
     INSERT INTO bulk.adverse (subject_code, reference, import_seq, source, tier, decided_on, publish_from_on,
@@ -68,10 +61,6 @@ const TAKEN_AFFILIATIONS: &str = "/* staging::taken_affiliations */
     SELECT CAST(value->>0 AS BIGINT) AS line FROM json_rows($1)
     JOIN bulk.affiliations a ON a.person_code = value->>1 AND a.institution_code = value->>2 AND a.import_seq = $2
         AND a.from_on = value->>4";
-const TAKEN_RECORDS: &str = "/* staging::taken_records */
-    SELECT CAST(value->>0 AS BIGINT) AS line FROM json_rows($1)
-    JOIN bulk.records r ON r.subject_code = value->>1 AND r.measure = value->>2 AND r.occurred_on = value->>3
-        AND r.import_seq = $2 AND r.source = value->>5 AND r.reference = value->>6";
 const TAKEN_ADVERSE: &str = "/* staging::taken_adverse */
     SELECT CAST(value->>0 AS BIGINT) AS line FROM json_rows($1)
     JOIN bulk.adverse a ON a.subject_code = value->>1 AND a.reference = value->>2 AND a.import_seq = $2";
@@ -86,7 +75,6 @@ const TAKEN_ACCOUNTS: &str = "/* staging::taken_accounts */
 const PURGE_SUBJECTS: &str = "/* staging::purge_subjects */ DELETE FROM bulk.staged_subjects WHERE import_seq = $1";
 const PURGE_AFFILIATIONS: &str =
     "/* staging::purge_affiliations */ DELETE FROM bulk.affiliations WHERE import_seq = $1";
-const PURGE_RECORDS: &str = "/* staging::purge_records */ DELETE FROM bulk.records WHERE import_seq = $1";
 const PURGE_ADVERSE: &str = "/* staging::purge_adverse */ DELETE FROM bulk.adverse WHERE import_seq = $1";
 const PURGE_SETTLEMENTS: &str = "/* staging::purge_settlements */ DELETE FROM bulk.settlements WHERE import_seq = $1";
 const PURGE_ACCOUNTS: &str = "/* staging::purge_accounts */ DELETE FROM bulk.accounts WHERE import_seq = $1";
@@ -96,7 +84,6 @@ impl Staging {
         match self {
             Self::Subjects => INSERT_SUBJECTS,
             Self::Affiliations => INSERT_AFFILIATIONS,
-            Self::Records => INSERT_RECORDS,
             Self::Adverse => INSERT_ADVERSE,
             Self::Settlements => INSERT_SETTLEMENTS,
             Self::Accounts => INSERT_ACCOUNTS,
@@ -113,7 +100,6 @@ impl Staging {
         let statement = match self {
             Self::Subjects => TAKEN_SUBJECTS,
             Self::Affiliations => TAKEN_AFFILIATIONS,
-            Self::Records => TAKEN_RECORDS,
             Self::Adverse => TAKEN_ADVERSE,
             Self::Settlements => TAKEN_SETTLEMENTS,
             Self::Accounts => TAKEN_ACCOUNTS,
@@ -126,7 +112,6 @@ impl Staging {
     pub const fn key_places(self) -> &'static [usize] {
         match self {
             Self::Subjects => &[],
-            Self::Records => &[1, 2, 3, 5, 6],
             Self::Affiliations => &[1, 2, 4],
             Self::Adverse => &[1, 2],
             Self::Settlements => &[1, 2, 3],
@@ -139,7 +124,6 @@ impl Staging {
         let statement = match self {
             Self::Subjects => PURGE_SUBJECTS,
             Self::Affiliations => PURGE_AFFILIATIONS,
-            Self::Records => PURGE_RECORDS,
             Self::Adverse => PURGE_ADVERSE,
             Self::Settlements => PURGE_SETTLEMENTS,
             Self::Accounts => PURGE_ACCOUNTS,

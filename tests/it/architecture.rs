@@ -11,6 +11,7 @@ pub const LEVELS: &[(&str, u8)] = &[
     ("domain", 0),
     ("identity", 1),
     ("merkle", 1),
+    ("facts", 1),
     ("scoring", 1),
     ("config", 2),
     ("store", 2),

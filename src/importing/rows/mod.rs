@@ -13,7 +13,7 @@ use super::{
 pub(super) mod accounts;
 pub(super) mod adverse;
 pub(super) mod affiliations;
-pub(super) mod records;
+pub(in crate::importing) mod records;
 pub(super) mod settlements;
 pub(super) mod subjects;
 
@@ -38,19 +38,19 @@ pub(super) type Codes = [Option<(usize, Range<usize>)>; 2];
 /// What a checker needs besides the row.
 pub(super) type Checker = Box<dyn FnMut(&mut Row<'_>, &mut RowText) -> Result<Option<Codes>, ImportError> + Send>;
 
-/// The checker of a template.
-pub(super) fn checker(template: Template, rules: Rules) -> Checker {
-    match template {
+/// The checker of a template; none for credit facts, which have a way of their own.
+pub(super) fn checker(template: Template, rules: Rules) -> Option<Checker> {
+    Some(match template {
         Template::Subjects => {
             let mut seen = std::collections::HashSet::new();
             Box::new(move |row, out| subjects::check(row, &rules, &mut seen, out))
         }
         Template::Affiliations => Box::new(move |row, out| Ok(affiliations::check(row, &rules, out))),
-        Template::Records => Box::new(move |row, out| Ok(records::check(row, &rules, out))),
+        Template::Records => return None,
         Template::Adverse => Box::new(move |row, out| Ok(adverse::check(row, &rules, out))),
         Template::Settlements => Box::new(move |row, out| Ok(settlements::check(row, &rules, out))),
         Template::Accounts => Box::new(move |row, out| accounts::check(row, &rules, out)),
-    }
+    })
 }
 
 /// The same of a kind whose subjects are such persons, so that two columns cannot change places unseen.

@@ -10,8 +10,9 @@ use std::collections::BTreeMap;
 
 use medcredit::{
     domain::{Day, HalfYear},
+    facts::{Chunk, ChunkBuilder, Row},
     grading::{CurrentAssessment, Library, Published, Report, Rounds, RunDone, current},
-    store::{Arg, Db},
+    store::{Arg, Db, facts},
     synthetic::records::{Plan, Size, SubjectSeed, records},
 };
 
@@ -68,6 +69,38 @@ pub fn line(code: &str, measure: &str, value: i64, on: &str) -> Line {
     }
 }
 
+/// Lines as an import packs them: sorted, by half-year, in more than one chunk where there are many.
+fn chunks(lines: &[Line]) -> Vec<(HalfYear, Chunk)> {
+    let mut halves: BTreeMap<HalfYear, Vec<(usize, &Line)>> = BTreeMap::new();
+    for (at, line) in lines.iter().enumerate() {
+        let day: Day = line.on.parse().unwrap();
+        halves.entry(HalfYear::of(day.month())).or_default().push((at, line));
+    }
+    let mut chunks = Vec::new();
+    for (period, mut lines) in halves {
+        lines.sort_by_key(|(at, line)| (&line.code, &line.measure, &line.on, &line.source, &line.reference, *at));
+        let mut open = ChunkBuilder::new(period);
+        for (at, line) in lines {
+            if open.rows() > 20_000 && open.code() != Some(line.code.as_str()) {
+                let full = std::mem::replace(&mut open, ChunkBuilder::new(period));
+                chunks.extend(full.finish().map(|chunk| (period, chunk)));
+            }
+            open.push(&Row {
+                code: &line.code,
+                measure: &line.measure,
+                day: line.on.parse().unwrap(),
+                source: &line.source,
+                reference: &line.reference,
+                value_e4: line.value_e4,
+                line: u64::try_from(at + 2).unwrap(),
+            })
+            .unwrap();
+        }
+        chunks.extend(open.finish().map(|chunk| (period, chunk)));
+    }
+    chunks
+}
+
 impl Bureau {
     pub fn with(store: TestStore) -> Self {
         let rounds = Rounds::new(store.db.clone(), store.clock.clone(), store.entropy.clone());
@@ -102,24 +135,20 @@ impl Bureau {
 
     /// Stages records under an import, and accepts it or not.
     pub async fn import(&self, seq: i64, lines: &[Line], accepted: bool) {
-        for (nth, page) in lines.chunks(20_000).enumerate() {
-            let rows: Vec<_> = page
-                .iter()
-                .enumerate()
-                .map(|(at, line)| {
-                    serde_json::json!({ "c": line.code, "m": line.measure, "v": line.value_e4, "o": line.on,
-                                        "s": line.source, "r": line.reference, "l": nth * 20_000 + at + 2 })
-                })
-                .collect();
+        for (part, (period, chunk)) in (0..).zip(chunks(lines)) {
             let mut tx = self.db().begin_bulk("test").await.unwrap();
-            tx.execute(
-                "INSERT INTO bulk.records (subject_code, measure, occurred_on, import_seq, line, value_e4, source, reference)
-                 SELECT value->>'c', value->>'m', value->>'o', CAST($2 AS BIGINT), CAST(value->>'l' AS BIGINT),
-                        CAST(value->>'v' AS BIGINT), value->>'s', value->>'r' FROM json_rows($1)",
-                vec![Arg::Text(serde_json::Value::Array(rows).to_string()), Arg::Int(seq)],
-            )
-            .await
-            .unwrap();
+            let new = facts::NewChunk {
+                part,
+                kind: "medical_institution",
+                period: &period.to_string(),
+                first_code: &chunk.first_code,
+                last_code: &chunk.last_code,
+                rows: i64::try_from(chunk.rows).unwrap(),
+                digest: &chunk.digest,
+                totals: chunk.totals,
+                facts: chunk.facts,
+            };
+            facts::insert(&mut tx, seq, new).await.unwrap();
             tx.commit().await.unwrap();
         }
         let mut tx = self.db().begin("test").await.unwrap();

@@ -39,9 +39,9 @@ both_engines! {
         bureau.accept_files(&files).await;
         bureau.import(1, &lines, true).await;
         for alter in [
-            "UPDATE bulk.results SET points = points + 100000, grade = 'excellent' WHERE run_id = $1 AND subject_code = 'H33030200011'",
-            "UPDATE bulk.results SET explanation = '{}' WHERE run_id = $1 AND subject_code = 'H33030200011'",
-            "DELETE FROM bulk.results WHERE run_id = $1 AND subject_code = 'H33030200011'",
+            "UPDATE bulk.run_results SET points = points + 100000, grade = 'excellent' WHERE run_id = $1 AND subject_code = 'H33030200011'",
+            "UPDATE bulk.run_results SET findings = '[]' WHERE run_id = $1 AND subject_code = 'H33030200011'",
+            "DELETE FROM bulk.run_results WHERE run_id = $1 AND subject_code = 'H33030200011'",
         ] {
             let run = bureau.run(periods()[1]).await;
             let mut tx = bureau.db().begin_bulk("test").await.unwrap();
@@ -70,14 +70,14 @@ both_engines! {
         bureau.accept_files(&[File::usual(CODE)]).await;
         let mut tx = bureau.db().begin_bulk("test").await.unwrap();
         tx.execute(
-            "INSERT INTO bulk.results (run_id, subject_code, status, explanation) VALUES ('run_killed', $1, 'graded', '{}')",
+            "INSERT INTO bulk.run_results (run_id, subject_code, status, findings, standing) VALUES ('run_killed', $1, 'graded', '[]', '{}')",
             vec![Arg::Text(CODE.into())],
         )
         .await
         .unwrap();
         tx.commit().await.unwrap();
         let run = bureau.run(periods()[1]).await;
-        let sql = "SELECT DISTINCT run_id FROM bulk.results";
+        let sql = "SELECT DISTINCT run_id FROM bulk.run_results";
         let left: Vec<(String,)> = bureau.db().read("test").fetch_all(sql, vec![]).await.unwrap();
         assert_eq!(left, [(run.id.to_string(),)]);
     }
@@ -95,7 +95,7 @@ both_engines! {
         let refused = bureau.rounds.run(model, periods()[1], &|_, _| ()).await.unwrap_err();
         assert!(matches!(&refused, GradingError::Data { subject, .. } if subject == CODE), "{refused}");
         assert!(refused.to_string().contains("fund_used in 2025-H2"), "{refused}");
-        for sql in ["SELECT COUNT(*) FROM bulk.results", "SELECT COUNT(*) FROM runs"] {
+        for sql in ["SELECT COUNT(*) FROM bulk.run_results", "SELECT COUNT(*) FROM runs"] {
             assert_eq!(bureau.db().read("test").fetch_one::<(i64,)>(sql, vec![]).await.unwrap().0, 0, "{sql}");
         }
     }

@@ -19,9 +19,10 @@ use std::{
 };
 
 use medcredit::{
+    facts::{FactsOf, StoredFact, Totals},
     importing::{ImportError, Importer, Options, References, Report, Template},
     scoring::{Catalogue, shipped},
-    store::{Crypter, Db, subjects::SubjectRow},
+    store::{Crypter, Db, facts, subjects::SubjectRow},
 };
 
 use crate::support::TestStore;
@@ -125,4 +126,19 @@ pub fn month(code: &str, month: &str, settled: i64, status: &str) -> String {
         "{code},{month},employee,120,90,{settled},{settled},{settled},{paid},{retained},{disallowed},0,0,0,{},{status},2026-03-25\n",
         settled - disallowed
     )
+}
+
+/// Every stored fact of an institution with the id of its measure, whatever import brought it.
+pub async fn stored_facts(store: &TestStore, code: &str) -> Vec<(String, StoredFact)> {
+    let read = store.db.read("test");
+    let chunks = facts::of_subject(&read, "medical_institution", ("1900-H1", "2100-H1"), code).await.unwrap();
+    let mut all = Vec::new();
+    for chunk in chunks {
+        let totals = Totals::read(&chunk.totals).unwrap();
+        let Some(at) = totals.find(code) else { continue };
+        let mut facts = FactsOf::new(&totals, &chunk.facts, chunk.period.parse().unwrap()).unwrap();
+        let of = facts.of(at).unwrap();
+        all.extend(of.into_iter().map(|fact| (totals.measures()[fact.measure].clone(), fact)));
+    }
+    all
 }

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use medcredit::{
     importing::{Encoding, Format, ImportError, Report, Template},
-    store::{records_read, settlements},
+    store::settlements,
 };
 use parquet::{
     basic::{Compression, ZstdLevel},
@@ -15,7 +15,9 @@ use parquet::{
     schema::parser::parse_message_type,
 };
 
-use super::{ADVERSE, AFFILIATIONS, Desk, RECORDS, SETTLEMENTS, SUBJECTS, THREE, encodings::gb18030, month};
+use super::{
+    ADVERSE, AFFILIATIONS, Desk, RECORDS, SETTLEMENTS, SUBJECTS, THREE, encodings::gb18030, month, stored_facts,
+};
 use crate::support::{TestStore, block_on, both_engines};
 
 /// How a test writes a column.
@@ -157,11 +159,9 @@ async fn left_behind(desk: &Desk, report: &Report) -> (String, Vec<String>) {
     for row in settlements::list_versions(&read, &codes, from, to).await.unwrap() {
         stored.push(format!("{row:?}"));
     }
-    let (from, to) = ("2000-01-01".parse().unwrap(), "2030-12-31".parse().unwrap());
-    let names: Vec<&str> = codes.iter().map(String::as_str).collect();
-    let mut facts = records_read::of_subjects(&read, &names, from, to).await.unwrap();
-    facts.sort_by_key(|row| (row.subject_code.clone(), row.reference.clone()));
-    stored.extend(facts.iter().map(|row| format!("{row:?}")));
+    for code in &codes {
+        stored.extend(stored_facts(&desk.store, code).await.iter().map(|fact| format!("{fact:?}")));
+    }
     for code in &codes {
         let subject = desk.subject(code).await.unwrap();
         stored.push(format!("{:?}", medcredit::store::subjects::SubjectRow { sealed_identity: None, ..subject }));
@@ -290,9 +290,8 @@ fn decimals_of_sixteen_bytes_are_read_exactly() {
         let typed = |name: &str| if name == "value" { Typed::WideDecimal } else { Typed::Text };
         let wide = import(&desk, Template::Records, parquet(&rows, typed, 9)).await.unwrap();
         assert_eq!((wide.accepted, wide.rejected), (1, 0), "{:?}", desk.rows_of(&wide));
-        let (from, to) = ("2026-01-01".parse().unwrap(), "2026-01-31".parse().unwrap());
-        let facts = records_read::of_subjects(&desk.store.db.read("test"), &["H33030200090"], from, to).await.unwrap();
-        assert_eq!(facts.iter().map(|fact| fact.value_e4).collect::<Vec<_>>(), [-12_345_670_375]);
+        let facts = stored_facts(&desk.store, "H33030200090").await;
+        assert_eq!(facts.iter().map(|(_, fact)| fact.value_e4).collect::<Vec<_>>(), [-12_345_670_375]);
     });
 }
 

@@ -152,14 +152,14 @@ both_engines! {
     }
 
     async fn an_open_bulk_transaction_stalls_no_change(store: TestStore) {
-        const RECORD: &str = "INSERT INTO bulk.records (subject_code, measure, occurred_on, import_seq, line, value_e4, source, reference) VALUES ('H1', 'm', '2026-03-01', 1, $1, 0, 's', $2)";
+        const RECORD: &str = "INSERT INTO bulk.adverse (subject_code, reference, import_seq, source, tier, decided_on, status) VALUES ('H1', $2, $1, 's', 'minor', '2026-03-01', 'effective')";
         let mut bulk = store.db.begin_bulk("import").await.unwrap();
         bulk.execute(RECORD, vec![Arg::from(1i64), Arg::from("1")]).await.unwrap();
         keep(&store.db, "a", "1").await.unwrap();
         assert_eq!(value(&store.db, "a").await.as_deref(), Some("1"));
         bulk.execute(RECORD, vec![Arg::from(2i64), Arg::from("2")]).await.unwrap();
         bulk.commit().await.unwrap();
-        let (both,): (i64,) = store.db.read("test").fetch_one("SELECT COUNT(*) FROM bulk.records JOIN settings ON settings.name = 'a'", vec![]).await.unwrap();
+        let (both,): (i64,) = store.db.read("test").fetch_one("SELECT COUNT(*) FROM bulk.adverse JOIN settings ON settings.name = 'a'", vec![]).await.unwrap();
         assert_eq!(both, 2, "reads see both");
     }
 

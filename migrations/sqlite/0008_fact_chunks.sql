@@ -1,0 +1,34 @@
+-- Credit facts in sorted, compressed columns; what a run found, without what can be reckoned again.
+
+DROP TABLE IF EXISTS bulk.records;
+DROP TABLE IF EXISTS bulk.results;
+
+-- A chunk: facts of one import, one kind and one half-year, of subjects from one code to another. The first part comes
+-- before the second in the row, so that a run, which needs it alone, reads no more.
+CREATE TABLE IF NOT EXISTS bulk.fact_chunks (
+    import_seq BIGINT NOT NULL,
+    part       BIGINT NOT NULL,
+    kind       TEXT   NOT NULL,
+    period     TEXT   NOT NULL,                    -- 2026-H1
+    first_code TEXT   NOT NULL,
+    last_code  TEXT   NOT NULL,
+    row_count  BIGINT NOT NULL,
+    digest     BLOB   NOT NULL,                    -- SHA-256 over both parts
+    totals     BLOB   NOT NULL,                    -- what facts add up to, by subject and measure
+    facts      BLOB   NOT NULL,                    -- the facts, in blocks
+    PRIMARY KEY (import_seq, part)
+);
+CREATE INDEX IF NOT EXISTS bulk.fact_chunks_subject_index ON fact_chunks (kind, period, first_code, last_code);
+
+-- Working rows of runs.
+CREATE TABLE IF NOT EXISTS bulk.run_results (
+    run_id       TEXT   NOT NULL,
+    subject_code TEXT   NOT NULL,
+    status       TEXT   NOT NULL,
+    reason       TEXT,
+    grade        TEXT,
+    points       BIGINT,
+    findings     TEXT   NOT NULL,                  -- JSON: what each part of the model came to
+    standing     TEXT   NOT NULL,                  -- JSON: what of the subject's file was looked at
+    PRIMARY KEY (run_id, subject_code)
+) WITHOUT ROWID;

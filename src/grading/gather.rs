@@ -1,0 +1,251 @@
+//! What is known of subjects, from the chunks that facts are stored in.
+//!
+//! A page of subjects is scored from totals alone. Only where two imports have facts of one measure for one subject and
+//! half-year are the facts themselves opened: one may have been delivered again, and then the later delivery counts.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use super::GradingError;
+use crate::{
+    domain::HalfYear,
+    facts::{Damaged, FactsOf, Group, StoredFact, Totals},
+    scoring::{Catalogue, Decimal, Fact, Measures, TooLarge},
+    store::{Db, DbError, facts as table},
+};
+
+/// What a run reads: which kind, how far back, and which imports.
+#[derive(Debug, Clone)]
+pub(super) struct Scope {
+    pub(super) catalogue: Arc<Catalogue>,
+    pub(super) period: HalfYear,
+    pub(super) lookback: u8,
+    /// The imports that count.
+    pub(super) imports: Arc<BTreeSet<i64>>,
+}
+
+/// What a subject's measures come to: place in the catalogue, half-years back, count, sum, latest.
+pub(super) type SumsOf = Vec<(usize, u8, u64, i128, i64)>;
+
+/// The totals of a chunk, ready to be walked through.
+struct Part {
+    import_seq: i64,
+    /// Its place among the chunks of its import.
+    nth: i64,
+    back: u8,
+    period: HalfYear,
+    totals: Totals,
+    /// The catalogue's place of each of its measures.
+    places: Vec<Option<usize>>,
+    /// The subject that comes next.
+    at: usize,
+    /// The facts of subjects that another import has facts of the same measure for.
+    opened: BTreeMap<usize, Vec<StoredFact>>,
+}
+
+/// What was read of a page of subjects.
+pub(super) struct Page {
+    parts: Vec<Part>,
+    /// How many facts are of measures that the catalogue does not have.
+    pub(super) unknown: u64,
+}
+
+fn damaged(import_seq: i64, part: i64) -> impl Fn(Damaged) -> DbError {
+    move |damage| DbError::corrupt("facts", format!("part {part} of import {import_seq}: {damage}"))
+}
+
+impl Scope {
+    fn halves(&self) -> (String, String) {
+        (self.period.plus(-i32::from(self.lookback)).to_string(), self.period.to_string())
+    }
+
+    fn back(&self, period: HalfYear) -> Option<u8> {
+        let months = self.period.first_month().months_since(period.first_month());
+        u8::try_from(months.div_euclid(6)).ok().filter(|back| *back <= self.lookback)
+    }
+
+    /// Reads what there is of subjects, which come in the order of their codes.
+    pub(super) async fn page(&self, db: &Db, codes: &[String]) -> Result<Page, GradingError> {
+        let failed = || GradingError::during("reading the facts");
+        let (Some(first), Some(last)) = (codes.first(), codes.last()) else {
+            return Ok(Page { parts: Vec::new(), unknown: 0 });
+        };
+        let (from, to) = self.halves();
+        let read = db.read("facts::totals");
+        let rows = table::totals(&read, self.catalogue.kind(), (&from, &to), (first, last)).await.map_err(failed())?;
+        let mut parts = Vec::with_capacity(rows.len());
+        for row in rows.into_iter().filter(|row| self.imports.contains(&row.import_seq)) {
+            let period = row.period.parse::<HalfYear>();
+            let period = period.map_err(|error| failed()(DbError::corrupt("facts::totals", error.0)))?;
+            let Some(back) = self.back(period) else { continue };
+            let totals = Totals::read(&row.totals).map_err(damaged(row.import_seq, row.part)).map_err(failed())?;
+            let places = totals.measures().iter().map(|id| self.catalogue.place(id)).collect();
+            let (import_seq, nth) = (row.import_seq, row.part);
+            parts.push(Part { import_seq, nth, back, period, totals, places, at: 0, opened: BTreeMap::new() });
+        }
+        // The order of imports is the order in which later deliveries replace earlier ones.
+        parts.sort_by_key(|part| (part.import_seq, part.nth));
+        let mut page = Page { parts, unknown: 0 };
+        for (nth, subjects) in page.overlapping(codes) {
+            let Some(part) = page.parts.get_mut(nth) else { continue };
+            let blob = table::facts(&read, part.import_seq, part.nth).await.map_err(failed())?;
+            let wrong = damaged(part.import_seq, part.nth);
+            let mut facts = FactsOf::new(&part.totals, &blob, part.period).map_err(&wrong).map_err(failed())?;
+            for at in subjects {
+                part.opened.insert(at, facts.of(at).map_err(&wrong).map_err(failed())?);
+            }
+        }
+        Ok(page)
+    }
+
+    /// Every fact of one subject.
+    pub(super) async fn facts_of(&self, db: &Db, code: &str) -> Result<Vec<Fact>, GradingError> {
+        let failed = || GradingError::during("reading the facts");
+        let (from, to) = self.halves();
+        let read = db.read("facts::of_subject");
+        let rows = table::of_subject(&read, self.catalogue.kind(), (&from, &to), code).await.map_err(failed())?;
+        let mut facts = Vec::new();
+        for row in rows.into_iter().filter(|row| self.imports.contains(&row.import_seq)) {
+            let wrong = damaged(row.import_seq, row.part);
+            let period = row.period.parse::<HalfYear>();
+            let period = period.map_err(|error| failed()(DbError::corrupt("facts::of_subject", error.0)))?;
+            let totals = Totals::read(&row.totals).map_err(&wrong).map_err(failed())?;
+            let Some(at) = totals.find(code) else { continue };
+            let places: Vec<_> = totals.measures().iter().map(|id| self.catalogue.place(id)).collect();
+            let stored = FactsOf::new(&totals, &row.facts, period).and_then(|mut facts| facts.of(at));
+            let stored = stored.map_err(&wrong).map_err(failed())?;
+            facts.extend(stored.into_iter().filter_map(|fact| as_fact(fact, &places, row.import_seq)));
+        }
+        Ok(facts)
+    }
+}
+
+fn as_fact(fact: StoredFact, places: &[Option<usize>], import_seq: i64) -> Option<Fact> {
+    Some(Fact {
+        measure: places.get(fact.measure).copied().flatten()?,
+        occurred_on: fact.day,
+        value: Decimal(fact.value_e4),
+        source: fact.source,
+        reference: fact.reference,
+        import_seq,
+    })
+}
+
+/// A group of a subject, and the part it is in.
+#[derive(Clone, Copy)]
+struct Found {
+    place: usize,
+    back: u8,
+    part: usize,
+    group: Group,
+}
+
+impl Part {
+    /// Moves on to a subject, and tells whether it is there. Subjects are asked for in order.
+    fn reach(&mut self, code: &str) -> bool {
+        while self.at < self.totals.len() {
+            match self.totals.code(self.at).cmp(code) {
+                std::cmp::Ordering::Less => self.at += 1,
+                std::cmp::Ordering::Equal => return true,
+                std::cmp::Ordering::Greater => return false,
+            }
+        }
+        false
+    }
+}
+
+impl Page {
+    /// The groups of a subject by half-year and measure, and how many facts no measure was found for.
+    fn groups(&mut self, code: &str) -> (Vec<Found>, u64) {
+        let (mut found, mut unknown) = (Vec::new(), 0);
+        for (nth, part) in self.parts.iter_mut().enumerate() {
+            if !part.reach(code) {
+                continue;
+            }
+            for group in part.totals.groups(part.at) {
+                match part.places.get(group.measure).copied().flatten() {
+                    Some(place) => found.push(Found { place, back: part.back, part: nth, group: *group }),
+                    None => unknown += group.count,
+                }
+            }
+        }
+        // Stable: within a measure the imports stay in their order.
+        found.sort_by_key(|found| (found.back, found.place));
+        (found, unknown)
+    }
+
+    fn rewind(&mut self) {
+        self.parts.iter_mut().for_each(|part| part.at = 0);
+    }
+
+    /// The parts whose facts are needed, and of which subjects: those with groups that another import has too.
+    fn overlapping(&mut self, codes: &[String]) -> BTreeMap<usize, BTreeSet<usize>> {
+        let mut needed: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+        // One part of each half-year cannot overlap with another.
+        let mut halves: Vec<_> = self.parts.iter().map(|part| (part.import_seq, part.back)).collect();
+        halves.sort_unstable();
+        halves.dedup();
+        halves.sort_unstable_by_key(|(_, back)| *back);
+        if halves.windows(2).all(|pair| matches!(pair, [one, other] if one.1 != other.1)) {
+            return needed;
+        }
+        for code in codes {
+            let (found, _) = self.groups(code);
+            for same in found.chunk_by(|one, other| (one.back, one.place) == (other.back, other.place)) {
+                if same.len() > 1 {
+                    for found in same {
+                        let at = self.parts.get(found.part).map_or(0, |part| part.at);
+                        needed.entry(found.part).or_default().insert(at);
+                    }
+                }
+            }
+        }
+        self.rewind();
+        needed
+    }
+
+    /// What a subject's measures come to. Subjects are asked for in the order of their codes.
+    pub(super) fn sums(&mut self, scope: &Scope, code: &str) -> Result<SumsOf, GradingError> {
+        let (found, unknown) = self.groups(code);
+        self.unknown += unknown;
+        let mut sums = SumsOf::with_capacity(found.len());
+        let mut opened = Vec::new();
+        for same in found.chunk_by(|one, other| (one.back, one.place) == (other.back, other.place)) {
+            match same {
+                [Found { place, back, group, .. }] => {
+                    sums.push((*place, *back, group.count, group.sum, group.latest));
+                }
+                several => {
+                    for found in several {
+                        opened.extend(self.open(found));
+                    }
+                }
+            }
+        }
+        if !opened.is_empty() {
+            let merged = Measures::collect(&scope.catalogue, scope.period, scope.lookback, None, opened);
+            let merged = merged.map_err(|source| data(code, source))?;
+            sums.extend(
+                merged.sums().map(|(back, place, one)| (place, back, one.count, i128::from(one.sum), one.latest)),
+            );
+        }
+        Ok(sums)
+    }
+
+    /// The facts of a group, one by one.
+    fn open(&self, found: &Found) -> impl Iterator<Item = Fact> {
+        let part = self.parts.get(found.part);
+        let opened = part.and_then(|part| Some((part, part.opened.get(&part.at)?)));
+        let measure = found.group.measure;
+        opened.into_iter().flat_map(move |(part, facts)| {
+            let of = facts.iter().filter(move |fact| fact.measure == measure).cloned();
+            of.filter_map(|fact| as_fact(fact, &part.places, part.import_seq))
+        })
+    }
+}
+
+pub(super) fn data(code: &str, source: TooLarge) -> GradingError {
+    GradingError::Data { subject: code.to_owned(), source }
+}
