@@ -295,6 +295,7 @@ impl App {
         // Not at once: another gateway's clock may be behind, and there the token is still good.
         let forgotten = tokens::forget_expired(&mut tx, self.clock.now().minus(FORGETTING)).await?;
         tx.commit().await?;
+        let forgotten = forgotten + self.consents.forget_kept().await?;
         let ended = self.consents.record_expiries().await?;
         let forgotten = forgotten + self.outbox.tidy().await?;
         let forgotten = forgotten + self.imports.tidy(self.config.imports.reports_kept()).await?;

@@ -9,6 +9,7 @@
 mod grant;
 mod in_force;
 mod model;
+mod once;
 mod permit;
 mod receipt;
 mod request;
@@ -16,6 +17,7 @@ mod transition;
 
 pub use grant::{Amendment, Grant};
 pub use model::{Consent, ConsentEvent, ConsentState};
+pub use once::{KEPT_FOR, KeptAnswer, Once, OnceKey, Requested};
 pub use permit::{Ask, ConsentPermit};
 pub use receipt::{RECEIPT_TYPE, Receipt};
 pub use request::NewConsent;
@@ -56,6 +58,7 @@ pub struct Consents {
     entropy: SharedEntropy,
     kinds: Arc<Kinds>,
     policy: ConsentPolicy,
+    running: once::Running,
     /// By the client too: a foreign consent is not remembered, and takes the same steps as an unknown one (C7).
     recent: Arc<Recent<(ClientId, ConsentId), Arc<Consent>>>,
 }
@@ -71,7 +74,15 @@ pub(crate) fn not_found() -> Failure {
 impl Consents {
     /// Opens the room.
     pub fn open(db: Db, clock: SharedClock, entropy: SharedEntropy, kinds: Arc<Kinds>, policy: ConsentPolicy) -> Self {
-        Self { db, clock, entropy, kinds, policy, recent: Arc::new(Recent::new(REMEMBERED)) }
+        Self {
+            db,
+            clock,
+            entropy,
+            kinds,
+            policy,
+            running: once::Running::default(),
+            recent: Arc::new(Recent::new(REMEMBERED)),
+        }
     }
 
     /// A consent of this client.

@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Consent, ConsentState, Consents, model::ConsentEvent, transition::Actor};
+use super::{
+    Consent, ConsentState, Consents,
+    model::ConsentEvent,
+    once::{Once, Requested},
+    transition::Actor,
+};
 use crate::{
     domain::{
         Failure, FailureKind, Month, Timestamp,
@@ -10,7 +15,10 @@ use crate::{
         permission::{Permission, Purpose},
         uscc::Uscc,
     },
-    store::consents::{self, ConsentRow},
+    store::{
+        Tx,
+        consents::{self, ConsentRow},
+    },
 };
 
 /// The most codes one consent covers.
@@ -61,6 +69,52 @@ impl Consents {
     /// and expires like any other.
     pub async fn request(&self, client: ClientId, max_pending: i64, new: &NewConsent) -> Result<Consent, Failure> {
         let now = self.clock.now();
+        let (consent, tx) = self.create(client, max_pending, new, now).await?;
+        tx.commit().await?;
+        tracing::info!(client.id = %client, consent.id = %consent.id, "a bank requested a consent");
+        Ok(consent)
+    }
+
+    /// Records a request that counts once, however often it is sent under its key (H9).
+    pub async fn request_once(
+        &self,
+        client: ClientId,
+        max_pending: i64,
+        new: &NewConsent,
+        once: Once<'_>,
+    ) -> Result<Requested, Failure> {
+        let now = self.clock.now();
+        let _running = self.running.begin(client, &once.key.key)?;
+        // Before anything is judged: what was right when it was carried out is not refused when it is sent again.
+        if let Some(kept) = self.kept(client, once.key, now).await? {
+            return Ok(Requested::Before(kept));
+        }
+        let (consent, mut tx) = match self.create(client, max_pending, new, now).await {
+            Ok(created) => created,
+            // Another gateway may have filled the last place with this very request.
+            Err(failure) => return self.kept(client, once.key, now).await?.map(Requested::Before).ok_or(failure),
+        };
+        let answer = (once.answer)(&consent)?;
+        if !Self::keep(&mut tx, client, once.key, &answer, now).await? {
+            drop(tx);
+            let kept = self.kept(client, once.key, now).await?;
+            return kept
+                .map(Requested::Before)
+                .ok_or_else(|| Failure::unavailable("state_moving", "a kept answer went while it was looked for"));
+        }
+        tx.commit().await?;
+        tracing::info!(client.id = %client, consent.id = %consent.id, "a bank requested a consent");
+        Ok(Requested::Now(answer))
+    }
+
+    /// Writes a request, uncommitted.
+    async fn create(
+        &self,
+        client: ClientId,
+        max_pending: i64,
+        new: &NewConsent,
+        now: Timestamp,
+    ) -> Result<(Consent, Tx), Failure> {
         let row = self.checked(client, new, now)?;
         let mut codes = new.codes.clone();
         codes.sort_unstable();
@@ -83,9 +137,7 @@ impl Consents {
         let consent = Consent::from_row(row, codes)?;
         let changes = serde_json::json!({ "state": [null, "pending"] });
         self.write_event(&mut tx, &consent, ConsentEvent::Requested, &Actor::bank(client), &changes).await?;
-        tx.commit().await?;
-        tracing::info!(client.id = %client, consent.id = %consent.id, "a bank requested a consent");
-        Ok(consent)
+        Ok((consent, tx))
     }
 
     fn checked(&self, client: ClientId, new: &NewConsent, now: Timestamp) -> Result<ConsentRow, Failure> {

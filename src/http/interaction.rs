@@ -16,7 +16,8 @@ use crate::{
     domain::{FailureKind, QuotaUse},
 };
 
-/// `x-fapi-interaction-id`: echoed where it is a UUID, made otherwise; on every answer (H10).
+/// `x-fapi-interaction-id`: echoed where it is one UUID, made otherwise (a malformed one is replaced, since it names
+/// nothing that anybody could look for); on every answer (H10).
 pub const INTERACTION_ID: HeaderName = HeaderName::from_static("x-fapi-interaction-id");
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -53,7 +54,9 @@ impl Notes {
 
 /// A UUID, lower case, as the client sent it or made from the gateway's randomness (version 4).
 pub(super) fn interaction_id(app: &App, headers: &HeaderMap) -> Arc<str> {
-    let sent = headers.get(&INTERACTION_ID).and_then(|value| value.to_str().ok());
+    let mut lines = headers.get_all(&INTERACTION_ID).iter();
+    // Two of them name nothing.
+    let sent = lines.next().filter(|_| lines.next().is_none()).and_then(|value| value.to_str().ok());
     let sent = sent.filter(|text| text.len() == 36).and_then(|text| uuid::Uuid::parse_str(text).ok());
     let id = sent.unwrap_or_else(|| {
         let mut random = [0; 16];

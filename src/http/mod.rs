@@ -6,6 +6,7 @@
 mod answers;
 pub mod bank;
 pub mod extract;
+pub mod idempotency;
 pub mod integrity;
 pub mod interaction;
 pub mod key_log;

@@ -16,7 +16,7 @@ use crate::domain::permission::Scope;
 #[openapi(
     info(
         title = "Medcredit Gateway: partner API",
-        description = "What partner banks call, over TLS 1.3 with a client certificate. Every data answer is signed (RFC 9421) and recorded before it is sent. All examples are synthetic.",
+        description = "What partner banks call, over TLS 1.3 with a client certificate. Every data answer is signed (RFC 9421) and recorded before it is sent. A client registered for signed requests signs each request that has a token: RFC 9421, tag `fapi-2-request`, over `@method`, `@target-uri`, `authorization` and, where they are sent, `content-digest` and `idempotency-key`; docs/SIGNATURES.md has worked examples. `x-fapi-interaction-id`, a UUID, is given back on every answer, or made. `Content-Digest` of a request is checked before its body is read; `Want-Content-Digest` is honoured. All examples are synthetic.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     paths(

@@ -50,9 +50,10 @@ pub struct ProblemDocument {
 /// A failure on its way out. The middleware adds the request's id and logs it once.
 #[derive(Debug, Clone)]
 pub struct Problem {
-    failure: Failure,
+    /// Behind boxes: every function that can fail carries a problem, and few do.
+    failure: Box<Failure>,
     status: StatusCode,
-    headers: HeaderMap,
+    headers: Box<HeaderMap>,
 }
 
 impl From<Failure> for Problem {
@@ -67,7 +68,7 @@ impl From<Failure> for Problem {
             let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }
-        Self { failure, status, headers }
+        Self { failure: Box::new(failure), status, headers: Box::new(headers) }
     }
 }
 
@@ -88,7 +89,8 @@ const fn status_of(kind: &FailureKind) -> StatusCode {
 impl Problem {
     /// A problem of the transport alone, which no use-case knows.
     pub fn transport(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { failure: Failure::new(FailureKind::Internal, code, detail), status, headers: HeaderMap::new() }
+        let failure = Failure::new(FailureKind::Internal, code, detail);
+        Self { failure: Box::new(failure), status, headers: Box::default() }
     }
 
     /// The same with a header.
@@ -99,7 +101,7 @@ impl Problem {
     }
 
     /// The failure inside.
-    pub const fn failure(&self) -> &Failure {
+    pub fn failure(&self) -> &Failure {
         &self.failure
     }
 

@@ -20,6 +20,9 @@ use crate::{
 /// What a signature should look like (RFC 9421 section 5.1), on every refusal of one.
 const ACCEPT: HeaderName = HeaderName::from_static("accept-signature");
 
+/// What the codes of such refusals begin with.
+const CODES: &str = "request_signature";
+
 /// The request's target under the public origin: what a signature covers as `@target-uri`.
 pub fn target_uri(app: &App, parts: &Parts) -> String {
     let path_and_query = parts.uri.path_and_query().map_or("/", |text| text.as_str());
@@ -96,9 +99,8 @@ impl FromRequestParts<Arc<App>> for SignatureView {
         let Inspection { base, outcome } = inspect(app, parts, &client);
         let present = !matches!(outcome, Err(RequestRefusal::Missing));
         let shown = |base: &String| {
-            let lines = base.lines().map(|line| match line.starts_with("\"authorization\":") {
-                true => "\"authorization\": (left out)",
-                false => line,
+            let lines = base.lines().map(|line| {
+                if line.starts_with("\"authorization\":") { "\"authorization\": (left out)" } else { line }
             });
             lines.collect::<Vec<_>>().join("\n")
         };
@@ -125,7 +127,7 @@ fn refused(refusal: &RequestRefusal) -> Failure {
 
 /// Adds to a refusal what a signature should look like.
 pub fn with_what_is_wanted(problem: Problem) -> Problem {
-    if problem.failure().code.starts_with("request_signature_") {
+    if problem.failure().code.starts_with(CODES) {
         return problem.with_header(ACCEPT, HeaderValue::from_static(ACCEPT_SIGNATURE));
     }
     problem

@@ -30,6 +30,7 @@ pub const RIGHTS: &[(&str, &str)] = &[
     ("core.clients", STATE),
     ("core.revoked_tokens", PASSING),
     ("core.used_assertions", PASSING),
+    ("core.idempotency_keys", BATCH),
     ("core.imports", STATE),
     ("core.subjects", STATE),
     ("core.models", APPEND),

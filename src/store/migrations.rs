@@ -41,6 +41,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(6, "0006_deliveries_in", bulk: false),
     migration!(7, "0007_runs_kept", bulk: false),
     migration!(8, "0008_fact_chunks", bulk: true),
+    migration!(9, "0009_idempotency_keys", bulk: false),
 ];
 
 record! {

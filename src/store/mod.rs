@@ -17,6 +17,7 @@ mod error;
 mod exclusive;
 pub mod facts;
 pub mod grants;
+pub mod idempotency;
 pub mod imports;
 pub mod keys;
 pub mod ledger;

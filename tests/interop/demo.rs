@@ -8,6 +8,10 @@ use std::{
     sync::{Mutex, OnceLock},
 };
 
+use medcredit::{
+    authority::files,
+    identity::{KeyPair, Signer as _, Suite},
+};
 use serde_json::Value;
 
 /// A demonstration that stays up until the tests end.
@@ -18,6 +22,30 @@ struct Demonstration {
 }
 
 impl Demonstration {
+    fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        // The shell waits for its standard input to close, which it does however this process ends, and then stops it.
+        let mut child = Command::new("sh")
+            .args(["-c", r#"exec 3<&0; "$@" </dev/null & cat <&3 >/dev/null; kill $!; wait $!"#, "sh"])
+            .arg(env!("CARGO_BIN_EXE_medcredit"))
+            .args(["demo", "--scale", "0.02", "--port-base", &free_ports().to_string(), "--dir"])
+            .arg(directory.path())
+            .stdout(Stdio::piped())
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut printed = String::new();
+        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+            let line = line.unwrap();
+            printed.push_str(&line);
+            printed.push('\n');
+            if line.starts_with("Everything is listed in") {
+                return Self { directory, printed, _child: Mutex::new(child) };
+            }
+        }
+        panic!("the demonstration ended early:\n{printed}");
+    }
+
     fn book(&self) -> Value {
         let text = std::fs::read_to_string(self.directory.path().join("demo.json")).unwrap();
         serde_json::from_str(&text).unwrap()
@@ -39,31 +67,10 @@ pub fn medcredit() -> Command {
     Command::new(env!("CARGO_BIN_EXE_medcredit"))
 }
 
+/// The one that tests share: none of them changes what another needs.
 fn demonstration() -> &'static Demonstration {
     static ONE: OnceLock<Demonstration> = OnceLock::new();
-    ONE.get_or_init(|| {
-        let directory = tempfile::tempdir().unwrap();
-        // The shell waits for its standard input to close, which it does however this process ends, and then stops it.
-        let mut child = Command::new("sh")
-            .args(["-c", r#"exec 3<&0; "$@" </dev/null & cat <&3 >/dev/null; kill $!; wait $!"#, "sh"])
-            .arg(env!("CARGO_BIN_EXE_medcredit"))
-            .args(["demo", "--scale", "0.02", "--port-base", &free_ports().to_string(), "--dir"])
-            .arg(directory.path())
-            .stdout(Stdio::piped())
-            .stdin(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut printed = String::new();
-        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
-            let line = line.unwrap();
-            printed.push_str(&line);
-            printed.push('\n');
-            if line.starts_with("Everything is listed in") {
-                return Demonstration { directory, printed, _child: Mutex::new(child) };
-            }
-        }
-        panic!("the demonstration ended early:\n{printed}");
-    })
+    ONE.get_or_init(Demonstration::start)
 }
 
 pub fn bash(script: &str) -> String {
@@ -141,6 +148,47 @@ fn the_log_is_verified_from_the_portal_by_code_that_is_not_ours() {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
     assert!(said.contains("root computed from tiles") && said.contains("inclusion of the disclosure"), "{said}");
+}
+
+/// A bank's developer, with a library from PyPI, whose bank is to sign its requests (H1 to H4, A7 no. 35).
+#[test]
+fn requests_signed_by_a_library_that_is_not_ours_are_taken() {
+    let python = python_with("verifiers", PACKAGES);
+    let demonstration = Demonstration::start();
+    let place = demonstration.directory.path();
+    let pkcs8 = KeyPair::generate(Suite::Es256).unwrap();
+    let mut jwk = KeyPair::from_pkcs8(Suite::Es256, &pkcs8).unwrap().public_key().jwk();
+    jwk.kid = Some("bank-2026".into());
+    std::fs::write(place.join("bank.key"), files::to_pem("PRIVATE KEY", &pkcs8).as_bytes()).unwrap();
+    std::fs::write(place.join("bank.jwks.json"), serde_json::json!({ "keys": [jwk] }).to_string()).unwrap();
+    let book = demonstration.book();
+    let changed = medcredit()
+        .args([
+            "--config",
+            book["config"].as_str().unwrap(),
+            "client",
+            "signing",
+            book["banks"][0]["name"].as_str().unwrap(),
+        ])
+        .args(["--signed-requests", "required", "--jwks"])
+        .arg(place.join("bank.jwks.json"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&changed.stdout).into_owned() + &String::from_utf8_lossy(&changed.stderr);
+    assert!(said.contains("signed requests are required"), "{said}");
+    // Within a second the gateway knows (I3).
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/sign_request.py");
+    let output = Command::new(python)
+        .arg(script)
+        .args([place.join("demo.json"), place.join("bank.key")])
+        .arg("bank-2026")
+        .output();
+    let output = output.unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(said.matches("refused: ").count(), 9, "{said}");
+    assert!(said.contains("verified: the answer names the request's signature"), "{said}");
 }
 
 /// An administrator at the command line while the gateway runs: what is granted can be read, and a revocation bites on

@@ -2,20 +2,24 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::{
+    extract::{Path, State},
+    response::{IntoResponse as _, Response},
+};
 use http::{HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     app::App,
-    consent::{Actor, Consent, ConsentState, NewConsent},
+    consent::{Actor, Consent, ConsentState, KeptAnswer, NewConsent, Once, Requested},
     domain::{
         Failure, Month, Timestamp,
         ids::ConsentId,
         permission::{Permission, Purpose},
     },
     http::{
-        extract::{Authorized, Json, Query, Reply, scope},
+        extract::{Authorized, Query, Reply, scope},
+        idempotency::{REPLAYED, Repeatable},
         problem::{Problem, ProblemDocument},
     },
 };
@@ -148,8 +152,13 @@ async fn view(app: &App, consent: &Consent) -> Result<ConsentView, Failure> {
     } else {
         None
     };
+    Ok(view_of(consent, now, fetches))
+}
+
+/// A consent's view at an instant.
+fn view_of(consent: &Consent, now: Timestamp, fetches: Option<Fetches>) -> ConsentView {
     let status = consent.state_at(now);
-    Ok(ConsentView {
+    ConsentView {
         id: consent.id.to_string(),
         version: consent.version,
         status,
@@ -169,7 +178,16 @@ async fn view(app: &App, consent: &Consent) -> Result<ConsentView, Failure> {
         max_fetches: consent.max_fetches,
         daily_budget: consent.daily_budget,
         fetches,
-    })
+    }
+}
+
+/// The answer to a request, to be given now and, under its key, again.
+fn created(consent: &Consent, now: Timestamp) -> Result<KeptAnswer, Failure> {
+    let limited = consent.max_fetches.is_some() || consent.daily_budget.is_some();
+    let fetches = limited.then_some(Fetches { used: 0, used_today: 0 });
+    let body = serde_json::to_string(&view_of(consent, now, fetches))
+        .map_err(|error| Failure::internal(format!("an answer does not serialise: {error}")))?;
+    Ok(KeptAnswer { location: format!("/v1/consents/{}", consent.id), body })
 }
 
 /// Ask for a consent.
@@ -177,17 +195,25 @@ async fn view(app: &App, consent: &Consent) -> Result<ConsentView, Failure> {
 /// The answer is the same whether the codes exist or not; a request that nobody grants expires.
 #[utoipa::path(
     post, path = "/v1/consents", operation_id = "request_consent", tag = "consents", request_body = ConsentRequest,
+    params(
+        ("Idempotency-Key" = Option<String>, Header, pattern = r#"^"[ !#-\[\]-~]{1,40}"$"#, description = "A quoted string of 1 to 40 characters, such as a UUID. Within 24 hours the same key and body give the same answer and create nothing", example = "\"8e03978e-40d5-43dd-bc93-6894a57f9324\""),
+    ),
     security(("access_token" = ["consents:write"])),
     responses(
-        (status = 201, description = "Requested", body = ConsentView, headers(("Location" = String, description = "Where it is"))),
+        (status = 201, description = "Requested", body = ConsentView, headers(
+            ("Location" = String, description = "Where it is"),
+            ("Idempotent-Replayed" = Option<String>, description = "`true` where this is the answer of an earlier request under the same key"),
+        )),
+        (status = 409, description = "A request under the same Idempotency-Key is still running", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 422, description = "The Idempotency-Key was used with another request", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 429, description = "Too often, or too many requests pending", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 pub async fn request(
     State(app): State<Arc<App>>,
     authorized: Authorized<scope::ConsentsWrite>,
-    Json(body): Json<ConsentRequest>,
-) -> Result<([(header::HeaderName, HeaderValue); 1], Reply<ConsentView>), Problem> {
+    Repeatable { body, key }: Repeatable<ConsentRequest>,
+) -> Result<Response, Problem> {
     let new = NewConsent {
         uscc: body.uscc,
         codes: body.codes,
@@ -202,10 +228,34 @@ pub async fn request(
         daily_budget: body.daily_budget,
     };
     let client = authorized.caller.client();
-    let consent = app.consents.request(client.id, client.max_pending, &new).await?;
-    let location = HeaderValue::from_str(&format!("/v1/consents/{}", consent.id))
+    let now = app.clock.now();
+    let requested = match &key {
+        None => {
+            let consent = app.consents.request(client.id, client.max_pending, &new).await?;
+            Requested::Now(created(&consent, now)?)
+        }
+        Some(key) => {
+            let once = Once { key, answer: &|consent| created(consent, now) };
+            app.consents.request_once(client.id, client.max_pending, &new, once).await?
+        }
+    };
+    answered(requested)
+}
+
+/// 201 with the body that was made or kept.
+fn answered(requested: Requested) -> Result<Response, Problem> {
+    let (answer, replayed) = match requested {
+        Requested::Now(answer) => (answer, false),
+        Requested::Before(answer) => (answer, true),
+    };
+    let location = HeaderValue::try_from(answer.location)
         .map_err(|error| Failure::internal(format!("a consent's id is no header value: {error}")))?;
-    Ok(([(header::LOCATION, location)], Reply(StatusCode::CREATED, view(&app, &consent).await?)))
+    let headers = [(header::LOCATION, location), (header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+    let mut response = (StatusCode::CREATED, headers, answer.body).into_response();
+    if replayed {
+        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    }
+    Ok(response)
 }
 
 /// What the list may be asked with.

@@ -38,7 +38,7 @@ const MAX_SIGNATURES: usize = 8;
 
 /// What a signed request is asked for, as `Accept-Signature` says it (RFC 9421 section 5.1).
 pub const ACCEPT_SIGNATURE: &str =
-    concat!(r#"sig1=("@method" "@target-uri" "authorization" "content-digest");created;keyid;tag="fapi-2-request""#);
+    r#"sig1=("@method" "@target-uri" "authorization" "content-digest");created;keyid;tag="fapi-2-request""#;
 
 /// Why a request is not taken as signed by its client.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -304,7 +304,9 @@ pub fn sign_request(request: &Signing<'_>, signer: &dyn Signer, at: Timestamp) -
     for (name, value) in always.into_iter().chain(fields) {
         let Some(value) = value else { continue };
         names.push(format!("\"{name}\""));
-        base.push_str(&format!("\"{name}\": {value}\n"));
+        for part in ["\"", name, "\": ", value, "\n"] {
+            base.push_str(part);
+        }
     }
     let nonce = request.nonce.map(|nonce| format!(";nonce=\"{nonce}\"")).unwrap_or_default();
     let parameters = format!(

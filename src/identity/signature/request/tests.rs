@@ -49,9 +49,9 @@ fn signed(key: &KeyPair, components: &[&str], parameters: &str, extra: &[(&str, 
             "@target-uri" => URI.to_owned(),
             name => joined(&headers, &HeaderName::try_from(name).unwrap()).unwrap(),
         };
-        base.push_str(&format!("\"{name}\": {value}\n"));
+        base = base + "\"" + name + "\": " + &value + "\n";
     }
-    base.push_str(&format!("\"@signature-params\": {input}"));
+    let base = base + "\"@signature-params\": " + &input;
     let signature = BASE64.encode(&key.sign(base.as_bytes()).unwrap());
     headers.append("signature-input", HeaderValue::from_str(&format!("sig1={input}")).unwrap());
     headers.append("signature", HeaderValue::from_str(&format!("sig1=:{signature}:")).unwrap());

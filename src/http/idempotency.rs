@@ -1,0 +1,96 @@
+//! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header-07, H9): read here, kept by the rooms that create.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequest, Request};
+use data_encoding::BASE64URL_NOPAD;
+use http::{HeaderMap, HeaderName};
+use serde::de::DeserializeOwned;
+use sfv::{BareItem, Item, Parser};
+
+use super::{
+    extract::{body, from_json, require_json},
+    problem::Problem,
+};
+use crate::{app::App, consent::OnceKey, domain::Failure, identity::signature::joined};
+
+/// The request's field.
+pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// The answer's field: `true` where an answer is given again.
+pub const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// The longest key, in characters.
+const MAX_LENGTH: usize = 40;
+
+/// A JSON body, and the key under which its request counts once.
+#[derive(Debug)]
+pub struct Repeatable<T> {
+    /// The body.
+    pub body: T,
+    /// The key, where one was sent.
+    pub key: Option<OnceKey>,
+}
+
+impl<T: DeserializeOwned> FromRequest<Arc<App>> for Repeatable<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
+        require_json(request.headers())?;
+        let key = key(request.headers())?;
+        let what = format!("{} {}\n", request.method(), request.uri().path());
+        let body = body(request, app).await?;
+        let digest = |parts: &[&[u8]]| {
+            BASE64URL_NOPAD.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &parts.concat()).as_ref())
+        };
+        let key = key.map(|key| OnceKey { key: digest(&[key.as_bytes()]), request: digest(&[what.as_bytes(), &body]) });
+        Ok(Self { body: from_json(&body)?, key })
+    }
+}
+
+/// The key a request came with: a string of structured fields, of 1 to 40 characters.
+fn key(headers: &HeaderMap) -> Result<Option<String>, Failure> {
+    if !headers.contains_key(&IDEMPOTENCY_KEY) {
+        return Ok(None);
+    }
+    let field = joined(headers, &IDEMPOTENCY_KEY).unwrap_or_default();
+    match Parser::new(&field).parse::<Item>() {
+        Ok(Item { bare_item: BareItem::String(key), .. }) if (1..=MAX_LENGTH).contains(&key.as_str().len()) => {
+            Ok(Some(key.as_str().to_owned()))
+        }
+        _ => Err(Failure::invalid(
+            "idempotency-key",
+            "idempotency_key_malformed",
+            "Idempotency-Key is one string in double quotes, of 1 to 40 characters: a UUID, for instance.",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_key_is_one_quoted_string_of_at_most_forty_characters() {
+        // H9.
+        let of = |values: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(IDEMPOTENCY_KEY, HeaderValue::from_str(value).unwrap());
+            }
+            key(&headers).map_err(|failure| failure.code)
+        };
+        assert_eq!(of(&[]), Ok(None));
+        assert_eq!(
+            of(&["\"8e03978e-40d5-43dd-bc93-6894a57f9324\""]),
+            Ok(Some("8e03978e-40d5-43dd-bc93-6894a57f9324".into()))
+        );
+        let forty = "x".repeat(40);
+        assert_eq!(of(&[&format!("\"{forty}\"")]), Ok(Some(forty.clone())));
+        for malformed in ["", "\"\"", "unquoted", "1", "\"open", "\"a\", \"b\"", ":AAAA:", &format!("\"{forty}x\"")] {
+            assert_eq!(of(&[malformed]), Err("idempotency_key_malformed"), "{malformed}");
+        }
+        assert_eq!(of(&["\"a\"", "\"a\""]), Err("idempotency_key_malformed"));
+    }
+}
