@@ -10,6 +10,10 @@ use serde_json::Value;
 
 use crate::demo::{bash, free_ports, medcredit, python_with};
 
+/// Who calls, and of what kind it is: one bank asks for consents and ends them, another reads.
+const CLIENTS: [(&str, &str); 4] =
+    [("bank", "bank"), ("reader", "bank"), ("auditor", "auditor"), ("department", "department")];
+
 /// A gateway whose limits are wide enough for a generator, over a demonstration's data; ended when dropped.
 struct Gateway {
     directory: tempfile::TempDir,
@@ -42,8 +46,8 @@ impl Gateway {
         command.arg("--config").arg(&config).arg("serve").stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().unwrap();
         let gateway = Self { url: format!("https://localhost:{port}"), directory, child };
-        for kind in ["bank", "auditor", "department"] {
-            gateway.register(kind);
+        for (name, kind) in CLIENTS {
+            gateway.register(name, kind);
         }
         gateway
     }
@@ -57,15 +61,15 @@ impl Gateway {
     }
 
     /// A client of a kind, with a certificate and quotas of its own.
-    fn register(&self, kind: &str) {
-        let (certificate, key) = (self.path(&format!("{kind}.pem")), self.path(&format!("{kind}.key")));
+    fn register(&self, name: &str, kind: &str) {
+        let (certificate, key) = (self.path(&format!("{name}.pem")), self.path(&format!("{name}.key")));
         let (certificate, key) = (certificate.to_str().unwrap(), key.to_str().unwrap());
-        let place = ["--set", "organization=generator", "--set", &format!("name={kind}")];
+        let place = ["--set", "organization=generator", "--set", &format!("name={name}")];
         let files = ["--certificate-out", certificate, "--key-out", key];
         self.command(&[&["certs", "issue", "--profile", "bank-client"], &place[..], &files].concat());
         let limits = ["--limit", "burst=1000000", "--limit", "sustained=1000000", "--limit", "deliveries=1000000"];
         let pending = ["--max-pending", "1000000"];
-        let who = ["client", "register", "--name", kind, "--kind", kind, "--authority", "development"];
+        let who = ["client", "register", "--name", name, "--kind", kind, "--authority", "development"];
         let delivers: &[&str] = match kind {
             "department" => &["--template", "records", "--source", "市场监管局"],
             _ => &[],
@@ -91,7 +95,7 @@ impl Gateway {
             "permissions": ["grade", "grade_history", "scorecard", "settlements"],
         });
         let json = "-H 'Content-Type: application/json'";
-        let asked = self.curl("bank", &format!("{json} -d '{wish}' {} {}/v1/consents", bearer(token), self.url));
+        let asked = self.curl("reader", &format!("{json} -d '{wish}' {} {}/v1/consents", bearer(token), self.url));
         let id = asked["id"].as_str().unwrap().to_owned();
         self.command(&["consent", "grant", &id, "--text-sha256", &"ab".repeat(32)]);
         id
@@ -119,14 +123,14 @@ fn run(command: &mut Command) -> String {
 fn the_live_gateway_keeps_to_its_document() {
     let python = python_with("schemathesis", &["schemathesis==4.32.5"]);
     let gateway = Gateway::start();
-    let [token, auditors, departments] = ["bank", "auditor", "department"].map(|kind| gateway.token(kind));
+    let [banks, token, auditors, departments] = CLIENTS.map(|(name, _)| gateway.token(name));
     let book: Value = serde_json::from_str(&std::fs::read_to_string(gateway.path("demo.json")).unwrap()).unwrap();
     let consent = gateway.consent(&token, &book["subjects"][0], "pre_loan_review");
     gateway.consent(&token, &book["subjects"][1], "post_loan_management");
-    let grade = gateway.curl("bank", &format!("{}/v1/consents/{consent}/grade {}", gateway.url, bearer(&token)));
+    let grade = gateway.curl("reader", &format!("{}/v1/consents/{consent}/grade {}", gateway.url, bearer(&token)));
     let disclosure = grade["disclosure"].as_str().unwrap();
     // Sealed within a second.
-    gateway.curl("bank", &format!("{}/v1/disclosures/{disclosure}/proof {}", gateway.url, bearer(&token)));
+    gateway.curl("reader", &format!("{}/v1/disclosures/{disclosure}/proof {}", gateway.url, bearer(&token)));
     let header = "subject_code,measure,value,occurred_on,source,reference";
     let fact =
         format!("{},insurance_commendation,1,2026-01-05,市场监管局,1", book["subjects"][0]["code"].as_str().unwrap());
@@ -138,7 +142,9 @@ fn the_live_gateway_keeps_to_its_document() {
         ("@CA@", path("certs/ca.pem")),
         ("@BANK@", path("bank")),
         ("@AUDITOR@", path("auditor")),
-        ("@TOKEN@", token.clone()),
+        ("@READER@", path("reader")),
+        ("@TOKEN@", banks),
+        ("@READERS_TOKEN@", token.clone()),
         ("@AUDITORS_TOKEN@", auditors),
         ("@DEPARTMENT@", path("department")),
         ("@DEPARTMENTS_TOKEN@", departments),
