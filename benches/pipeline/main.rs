@@ -11,7 +11,14 @@
 mod banks;
 mod city;
 #[path = "../../tests/it/support/cluster.rs"]
-#[expect(dead_code, unreachable_pub, reason = "the tests use more of it")]
+#[expect(
+    dead_code,
+    unreachable_pub,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "the tests use more of it, and may give up"
+)]
 mod cluster;
 mod commit;
 mod floor;

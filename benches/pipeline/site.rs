@@ -176,6 +176,7 @@ impl Site {
             scopes: vec![Scope::ConsentsRead, Scope::GradeRead, Scope::SettlementsRead],
             limits: LimitOverrides::default(),
             max_pending: 1000,
+            delivers: access::Delivers::default(),
         };
         let id =
             access::register(&custody.db, &*custody.clock, &*custody.entropy, "bench", &new).await.map_err(failed)?;
@@ -209,7 +210,7 @@ impl Site {
             );
             let answer = connection.ask(request.as_bytes()).await?;
             let json: serde_json::Value = serde_json::from_slice(&answer.body)?;
-            bank.token = json["access_token"].as_str().context("a token")?.to_owned();
+            json["access_token"].as_str().context("a token")?.clone_into(&mut bank.token);
         }
         Ok(gateway)
     }
@@ -268,7 +269,7 @@ impl Site {
         let (_, open) = read(open, &requests, tokio::time::sleep(during / 3)).await?;
         let before = to.cpu()?;
         let (seen, _) = read(open, &requests, tokio::time::sleep(during)).await?;
-        Ok((seen, to.cpu()? - before))
+        Ok((seen, to.cpu()?.saturating_sub(before)))
     }
 }
 

@@ -29,10 +29,7 @@ pub(super) fn say(text: &str) -> Result<()> {
 
 async fn line(site: &Site, to: &Measured, name: String, what: What, few: bool) -> Result<Line> {
     let (full, cpu) = site.measure(to, what, FULL, Duration::from_secs(4)).await?;
-    let few = match few {
-        true => Some(site.measure(to, what, FEW, Duration::from_secs(2)).await?.0),
-        false => None,
-    };
+    let few = if few { Some(site.measure(to, what, FEW, Duration::from_secs(2)).await?.0) } else { None };
     if let Some(refusal) = full.refusal {
         anyhow::bail!("{} were not answered beside {} that were: {refusal}", full.refused, full.answers);
     }

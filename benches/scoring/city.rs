@@ -22,22 +22,22 @@ const REGIONS: [&str; 12] = [
 ];
 
 /// The files.
-pub struct City {
-    pub subjects: PathBuf,
-    pub records: PathBuf,
-    pub period: HalfYear,
+pub(crate) struct City {
+    pub(crate) subjects: PathBuf,
+    pub(crate) records: PathBuf,
+    pub(crate) period: HalfYear,
     seeds: Vec<SubjectSeed>,
 }
 
 impl City {
     /// A subject's code.
-    pub fn code(&self, nth: usize) -> String {
+    pub(crate) fn code(&self, nth: usize) -> String {
         self.seeds.get(nth % self.seeds.len().max(1)).map(|seed| seed.code.clone()).unwrap_or_default()
     }
 }
 
 /// Makes them, or finds them made.
-pub fn make(directory: &Path, facts: u64, in_force: InForce<'_>, progress: &mut dyn FnMut(u64)) -> Result<City> {
+pub(crate) fn make(directory: &Path, facts: u64, in_force: InForce<'_>, progress: &mut dyn FnMut(u64)) -> Result<City> {
     let count = usize::try_from((SUBJECTS * facts).div_ceil(crate::FACTS))?;
     let period = HalfYear::of(Month::new(2025, 7)?);
     let signed = "2015-05-01".parse()?;

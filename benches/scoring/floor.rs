@@ -17,14 +17,14 @@ use medcredit::domain::{Clock, SystemClock};
 use crate::memory;
 
 /// What it came to.
-pub struct Floor {
-    pub took: Duration,
-    pub groups: u64,
-    pub peak_mb: u64,
+pub(crate) struct Floor {
+    pub(crate) took: Duration,
+    pub(crate) groups: u64,
+    pub(crate) peak_mb: u64,
 }
 
 /// Measures it in a process of its own, so that its memory is told apart.
-pub fn measure(path: &Path) -> Result<Floor> {
+pub(crate) fn measure(path: &Path) -> Result<Floor> {
     // Once so that the file is in memory for everyone, and once for the time.
     run_apart(path)?;
     run_apart(path)
@@ -40,7 +40,7 @@ fn run_apart(path: &Path) -> Result<Floor> {
 }
 
 /// Adds up and prints microseconds, groups and megabytes.
-pub fn run(path: &Path) -> Result<()> {
+pub(crate) fn run(path: &Path) -> Result<()> {
     let clock = SystemClock;
     let began = clock.now();
     let size = std::fs::metadata(path)?.len();

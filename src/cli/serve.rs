@@ -108,10 +108,7 @@ pub(super) async fn run(_: Serve, ctx: &Context) -> anyhow::Result<()> {
     };
     let telemetry = listen(config.telemetry.listen, "telemetry.listen").await?;
     let partner = listen(config.partner.listen, "partner.listen").await?;
-    let portal = match config.portal.enabled {
-        true => Some(listen(config.portal.listen, "portal.listen").await?),
-        false => None,
-    };
+    let portal = if config.portal.enabled { Some(listen(config.portal.listen, "portal.listen").await?) } else { None };
     let app = App::open(config, db.clone(), ctx.clock.clone(), ctx.entropy.clone()).await.context("the gateway")?;
     let serving = Serving::start(app, partner, telemetry, portal)?;
     let signal = told_to_stop().await?;

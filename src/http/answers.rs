@@ -87,9 +87,10 @@ fn carry(response: &mut Response, status: &str, counted: bool) {
 
 /// A shared problem in one of its two forms.
 fn problem(status: &str, description: &str, oauth: bool, examples: &BTreeMap<String, Example>) -> Response {
-    let (schema, media_type, form) = match oauth {
-        true => ("OauthErrorDocument", "application/json", "oauth"),
-        false => ("ProblemDocument", PROBLEM_JSON, "problem"),
+    let (schema, media_type, form) = if oauth {
+        ("OauthErrorDocument", "application/json", "oauth")
+    } else {
+        ("ProblemDocument", PROBLEM_JSON, "problem")
     };
     let mut content = Content::new(Some(Ref::from_schema_name(schema)));
     content.example = examples.get(&format!("{form}_{status}")).map(|example| example.body.clone());

@@ -62,7 +62,7 @@ impl<'a> Elsewhere<'a> {
 }
 
 fn subject(name: &str, uscc: &str) -> String {
-    never_logged(name.to_owned());
+    never_logged(name);
     format!(
         "medical_institution,{HOSPITAL},{uscc},{name},330302,二级,,01,330302198001010019,合成代表甲,2015-05-01,active,active"
     )

@@ -45,7 +45,7 @@ both_engines! {
         let said = desk.bank(&["token", "--scope", "grade:read consents:read"]).await.done();
         assert!(said.contains("consents:read") && said.contains("expires  2026-04-01T") && !said.contains("eyJ"), "{said}");
         let shown = desk.bank(&["token", "--show"]).await.done();
-        crate::support::logs::never_logged(shown.trim().to_owned());
+        crate::support::logs::never_logged(shown.trim());
         assert!(shown.starts_with("eyJ") && shown.trim().split('.').count() == 3);
         let json: serde_json::Value = serde_json::from_str(&desk.bank(&["token", "--json"]).await.done()).unwrap();
         assert!(json["accepted"] == true && json.get("access_token").is_none(), "{json}");
