@@ -43,6 +43,9 @@ const FILES: Duration = Duration::from_secs(1);
 /// How often it tidies up after time.
 const TIDY: Duration = Duration::from_secs(30);
 
+/// How many entries are sealed in one transaction, which takes about a millisecond.
+const SEAL_ROUND: i64 = 256;
+
 /// How long what has expired is still remembered. A security invariant (I3, K3): longer than clocks of gateways differ.
 const FORGETTING: Duration = Duration::from_mins(5);
 
@@ -409,6 +412,7 @@ fn sealer_options(config: &Config, faults: &Faults) -> SealerOptions {
         origin: config.ledger.origin(&config.gateway.public_origin),
         outside: Some(config.ledger.checkpoint_file.clone()),
         interval: config.ledger.seal_interval(),
+        round: SEAL_ROUND,
         faults: faults.clone(),
     }
 }

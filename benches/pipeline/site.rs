@@ -30,7 +30,7 @@ use super::{
     GATEWAY_CORE,
     banks::{Connection, read},
     city,
-    cluster::cluster,
+    cluster::Cluster,
     process::{Measured, address_of},
 };
 
@@ -74,6 +74,8 @@ pub(super) struct Bank {
 pub(super) struct Site {
     directory: tempfile::TempDir,
     banks: Vec<Bank>,
+    /// PostgreSQL, where it is on that.
+    _cluster: Option<Cluster>,
 }
 
 fn particulars(name: &str) -> Particulars {
@@ -96,11 +98,15 @@ impl Site {
         let directory = tempfile::tempdir()?;
         std::fs::create_dir(directory.path().join("secrets"))?;
         std::fs::write(directory.path().join("secrets/key-encryption-keys"), KEY)?;
+        let mut own = None;
         let store = match on {
             On::Sqlite => "engine = 'sqlite'".to_owned(),
             On::Postgres => {
-                let cluster = std::thread::spawn(cluster).join().map_err(|_| anyhow::anyhow!("the cluster"))?;
+                // As a production server has it; the tests do without.
+                let start = || Cluster::start_with("autovacuum = on");
+                let cluster = std::thread::spawn(start).join().map_err(|_| anyhow::anyhow!("the cluster"))?;
                 let url = cluster.url(&cluster.migrated_database().await);
+                own = Some(cluster);
                 std::fs::write(directory.path().join("database-url"), url)?;
                 "engine = 'postgres'\nurl_file = 'database-url'".to_owned()
             }
@@ -113,7 +119,7 @@ impl Site {
              sustained = {{ quota = 10000000, window_seconds = 600 }}\n"
         );
         std::fs::write(directory.path().join("gateway.toml"), text)?;
-        let mut site = Self { directory, banks: Vec::new() };
+        let mut site = Self { directory, banks: Vec::new(), _cluster: own };
         site.furnish().await?;
         Ok(site)
     }

@@ -29,8 +29,8 @@ use crate::{
 
 /// How often another process may be first at the file outside before it is left to the next round.
 const SWAPS: u32 = 8;
-/// The most entries sealed in one transaction: answers wait for it, for some milliseconds.
-const ROUND: i64 = 1024;
+/// Between two such transactions: answers come first.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// Why nothing was sealed.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +87,8 @@ pub struct SealerOptions {
     pub outside: Option<PathBuf>,
     /// How often [`Sealer::run`] looks for entries.
     pub interval: Duration,
+    /// The most entries in one transaction: answers wait for it.
+    pub round: i64,
     /// Where a test breaks it.
     pub faults: Faults,
 }
@@ -161,7 +163,7 @@ impl Sealer {
     async fn drain(&self) {
         loop {
             match self.seal_once().await {
-                Ok(Some(_)) => {}
+                Ok(Some(_)) => tokio::time::sleep(PAUSE).await,
                 Ok(None) => return self.remember(None),
                 Err(error) => {
                     metrics::counter!("medcredit_ledger_seal_failures_total").increment(1);
@@ -187,7 +189,7 @@ impl Sealer {
         }
     }
 
-    /// Seals what waits, up to a few thousand entries. `None` when nothing does, or when another sealer was first.
+    /// Seals what waits, up to a round of it. `None` when nothing does, or when another sealer was first.
     pub async fn seal_once(&self) -> Result<Option<Checkpoint>, SealError> {
         let mut state = self.state.lock().await;
         let sealed = self.round(&mut state).await;
@@ -212,7 +214,7 @@ impl Sealer {
         } else {
             self.refuse_empty().await?;
         }
-        let waiting = table::unsealed(&self.db, ROUND).await?;
+        let waiting = table::unsealed(&self.db, self.options.round).await?;
         self.options.faults.at(Step::SealSign).await?;
         let Some((sealed, edge)) = self.seal(edge, waiting).await? else { return Ok(None) };
         state.seen = sealed.size;
@@ -258,19 +260,18 @@ impl Sealer {
         waiting: Vec<table::UnsealedRow>,
     ) -> Result<Option<(Signed, Edge)>, SealError> {
         let first = edge.size();
-        let (mut ids, mut leaves, mut full) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut ids, mut full) = (Vec::new(), Vec::new());
         for row in waiting {
-            let leaf = merkle::leaf_hash(row.body.as_bytes());
-            if row.leaf_hash != leaf {
+            let leaf = row.body.as_ref().map(|body| merkle::leaf_hash(body.as_bytes()));
+            let Some(leaf) = leaf.filter(|leaf| row.leaf_hash.as_deref() == Some(leaf)) else {
                 // Signing it would make a forgery genuine. It stays where it is, and `verify` names it.
                 tracing::error!(entry.id = %row.id, "an entry was changed before it was sealed: it is not sealed");
                 continue;
-            }
-            leaves.push(json!({ "i": edge.size(), "id": row.id }));
-            ids.push(json!({ "id": row.id }));
+            };
+            ids.push(row.id);
             full.extend(edge.push(leaf).iter().map(tile_row));
         }
-        if leaves.is_empty() {
+        if ids.is_empty() {
             return Ok(None);
         }
         let checkpoint = Checkpoint { origin: self.options.origin.clone(), size: edge.size(), root: edge.root() };
@@ -279,7 +280,7 @@ impl Sealer {
         // nobody has seen it.
         let note = signer.and_then(|signer| checkpoint.sign(&signer)).map_err(SealError::Sign)?;
         let signed = Signed { size: checkpoint.size, root: checkpoint.root, note };
-        match self.write(&signed, Rows { leaves, full, ids }).await {
+        match self.write(&signed, Rows { first, full, ids }).await {
             Ok(()) => {
                 metrics::gauge!("medcredit_ledger_tree_size").set(count(signed.size));
                 metrics::counter!("medcredit_ledger_sealed_total").increment(signed.size - first);
@@ -296,7 +297,8 @@ impl Sealer {
         self.options.faults.at(Step::SealInsert).await?;
         let mut tx = self.db.begin("ledger.seal").await?;
         let count = u64::try_from(rows.ids.len()).unwrap_or(u64::MAX);
-        table::insert_leaves(&mut tx, Value::from(rows.leaves).to_string()).await?;
+        let first = i64::try_from(rows.first).unwrap_or(i64::MAX);
+        table::insert_leaves(&mut tx, first, rows.ids.clone()).await?;
         if !rows.full.is_empty() {
             table::insert_tiles(&mut tx, Value::from(rows.full).to_string()).await?;
         }
@@ -306,7 +308,7 @@ impl Sealer {
             note: signed.note.clone(),
         };
         table::insert_checkpoint(&mut tx, row, self.clock.now()).await?;
-        if table::delete_unsealed(&mut tx, Value::from(rows.ids).to_string()).await? != count {
+        if table::delete_unsealed(&mut tx, rows.ids).await? != count {
             return Err(DbError::Contention { operation: "ledger.seal" });
         }
         // A crash before the commit is answered leaves all of it or nothing.
@@ -365,9 +367,9 @@ impl Sealer {
 }
 
 struct Rows {
-    leaves: Vec<Value>,
+    first: u64,
     full: Vec<Value>,
-    ids: Vec<Value>,
+    ids: Vec<String>,
 }
 
 fn tile_row(tile: &FullTile) -> Value {

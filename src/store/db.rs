@@ -307,6 +307,8 @@ impl Db {
                 ("lock_timeout", "5s"),
                 ("search_path", "core"),
                 ("idle_in_transaction_session_timeout", SILENCE),
+                // Many small statements: compiling one of them costs more than a thousand runs of it.
+                ("jit", "off"),
             ])
             .disable_statement_logging();
         let pool = PgPoolOptions::new()

@@ -42,6 +42,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(7, "0007_runs_kept", bulk: false),
     migration!(8, "0008_fact_chunks", bulk: true),
     migration!(9, "0009_idempotency_keys", bulk: false),
+    migration!(10, "0010_ledger_queue", bulk: false),
 ];
 
 record! {

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::Timestamp,
-    store::{Db, DbError, Tx, args, record},
+    store::{Column, Db, DbError, Tx, args, record},
 };
 
 record! {
@@ -10,10 +10,10 @@ record! {
     pub struct UnsealedRow {
         /// The entry.
         pub id: String,
-        /// Its canonical JSON.
-        pub body: String,
+        /// Its canonical JSON; none when there is no such entry.
+        pub body: Option<String>,
         /// The leaf hash it was appended with.
-        pub leaf_hash: Vec<u8>,
+        pub leaf_hash: Option<Vec<u8>>,
     }
 }
 
@@ -34,7 +34,7 @@ record! {
     pub struct BacklogRow {
         /// How many entries.
         pub waiting: i64,
-        /// When the oldest was committed.
+        /// When the first of them was committed.
         pub oldest_at: Option<i64>,
     }
 }
@@ -61,9 +61,12 @@ record! {
     }
 }
 
+/// Each entry is looked up by its key: for a join PostgreSQL would read all entries there are beside the few that wait,
+/// because nobody tells it in time how few they are.
 const UNSEALED: &str = "/* ledger::unsealed */ \
-    SELECT e.id, e.body, e.leaf_hash FROM ledger_unsealed u JOIN ledger_entries e ON e.id = u.entry_id \
-    ORDER BY u.entry_id LIMIT $1";
+    SELECT waiting.id, (SELECT e.body FROM ledger_entries e WHERE e.id = waiting.id) AS body, \
+    (SELECT e.leaf_hash FROM ledger_entries e WHERE e.id = waiting.id) AS leaf_hash \
+    FROM (SELECT entry_id AS id FROM ledger_unsealed ORDER BY entry_id LIMIT $1) waiting ORDER BY waiting.id";
 
 /// Entries that wait to be sealed, about in the order they were made.
 pub async fn unsealed(db: &Db, limit: i64) -> Result<Vec<UnsealedRow>, DbError> {
@@ -71,8 +74,8 @@ pub async fn unsealed(db: &Db, limit: i64) -> Result<Vec<UnsealedRow>, DbError> 
 }
 
 const BACKLOG: &str = "/* ledger::backlog */ \
-    SELECT CAST(count(*) AS BIGINT) AS waiting, MIN(e.committed_at) AS oldest_at \
-    FROM ledger_unsealed u JOIN ledger_entries e ON e.id = u.entry_id";
+    SELECT (SELECT CAST(count(*) AS BIGINT) FROM ledger_unsealed) AS waiting, \
+    (SELECT e.committed_at FROM ledger_entries e WHERE e.id = (SELECT MIN(u.entry_id) FROM ledger_unsealed u)) AS oldest_at";
 
 /// How much waits to be sealed.
 pub async fn backlog(db: &Db) -> Result<BacklogRow, DbError> {
@@ -80,11 +83,12 @@ pub async fn backlog(db: &Db) -> Result<BacklogRow, DbError> {
 }
 
 const INSERT_LEAVES: &str = "/* ledger::insert_leaves */ \
-    INSERT INTO ledger_leaves (leaf_index, entry_id) SELECT CAST(value->>'i' AS BIGINT), value->>'id' FROM json_rows($1)";
+    INSERT INTO ledger_leaves (leaf_index, entry_id) SELECT column1, column2 FROM bound_rows";
 
-/// Adds leaves; rows `{i, id}`. The primary key refuses a second sealer.
-pub async fn insert_leaves(tx: &mut Tx, rows: String) -> Result<u64, DbError> {
-    tx.execute(INSERT_LEAVES, args![rows]).await
+/// Adds leaves for entries, from a place on. The primary key refuses a second sealer.
+pub async fn insert_leaves(tx: &mut Tx, from: i64, entries: Vec<String>) -> Result<u64, DbError> {
+    let places = (from..).take(entries.len()).collect();
+    tx.execute_rows(INSERT_LEAVES, args![], vec![Column::Int(places), Column::Text(entries)]).await
 }
 
 const INSERT_TILES: &str = "/* ledger::insert_tiles */ \
@@ -105,11 +109,11 @@ pub async fn insert_checkpoint(tx: &mut Tx, row: CheckpointRow, at: Timestamp) -
 }
 
 const DELETE_UNSEALED: &str = "/* ledger::delete_unsealed */ \
-    DELETE FROM ledger_unsealed WHERE entry_id IN (SELECT value->>'id' FROM json_rows($1))";
+    DELETE FROM ledger_unsealed WHERE entry_id IN (SELECT column1 FROM bound_rows)";
 
-/// Takes entries from the queue; rows `{id}`. Tells how many were still there.
-pub async fn delete_unsealed(tx: &mut Tx, rows: String) -> Result<u64, DbError> {
-    tx.execute(DELETE_UNSEALED, args![rows]).await
+/// Takes entries from the queue. Tells how many were still there.
+pub async fn delete_unsealed(tx: &mut Tx, entries: Vec<String>) -> Result<u64, DbError> {
+    tx.execute_rows(DELETE_UNSEALED, args![], vec![Column::Text(entries)]).await
 }
 
 const LATEST: &str = "/* ledger::latest_checkpoint */ \

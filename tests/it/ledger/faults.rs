@@ -119,6 +119,7 @@ fn a_process_that_is_killed() {
                 origin: ORIGIN.into(),
                 outside: std::env::var_os("MEDCREDIT_TEST_OUTSIDE").map(Into::into),
                 interval: Duration::from_secs(1),
+                round: 1024,
                 faults,
             };
             let keys = std::sync::Arc::new(FixedKeys::new(signer, Vec::new()));

@@ -176,6 +176,7 @@ impl World {
             origin: origin.into(),
             outside: Some(self.outside().path().to_owned()),
             interval: std::time::Duration::from_millis(1),
+            round: 1024,
             faults,
         };
         Sealer::new(db, self.store.clock.clone(), keys, options)

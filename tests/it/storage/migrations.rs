@@ -83,10 +83,12 @@ fn the_schemas_of_both_engines_are_equivalent() {
         let (left, right) =
             (set::<Unique>(&a, SQLITE_UNIQUE, POSTGRES_UNIQUE).await, set(&b, SQLITE_UNIQUE, POSTGRES_UNIQUE).await);
         assert_eq!(left.symmetric_difference(&right).collect::<Vec<_>>(), Vec::<&Unique>::new());
-        let (left, right) = (
+        let (mut left, right) = (
             set::<Reference>(&a, SQLITE_REFERENCES, POSTGRES_REFERENCES).await,
             set(&b, SQLITE_REFERENCES, POSTGRES_REFERENCES).await,
         );
+        // Where a reference costs a trigger and a locked row for each row written, `0010_ledger_queue` does without these.
+        left.retain(|(from, _, to)| !(from.starts_with("ledger_") && to == "ledger_entries"));
         assert_eq!(left.symmetric_difference(&right).collect::<Vec<_>>(), Vec::<&Reference>::new());
     });
 }

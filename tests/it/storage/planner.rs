@@ -57,3 +57,30 @@ fn what_an_answer_reads_is_found_by_an_index() {
         }
     });
 }
+
+/// PostgreSQL is not told in time how little waits: for a join it would read every entry there is, twice a second.
+#[test]
+fn what_the_sealer_reads_does_not_grow_with_the_ledger() {
+    crate::support::block_on(async {
+        let store = TestStore::postgres().await;
+        let mut tx = store.db.begin("test").await.unwrap();
+        for sql in [
+            "INSERT INTO ledger_entries (id, type, body, leaf_hash, committed_at) \
+             SELECT 'dsc_' || n, 'disclosure', repeat('x', 1000), '', n FROM generate_series(100001, 120000) n",
+            "INSERT INTO ledger_unsealed (entry_id) SELECT id FROM ledger_entries",
+            "DELETE FROM ledger_unsealed WHERE entry_id < 'dsc_119900'",
+        ] {
+            assert!(tx.execute(sql, vec![]).await.unwrap() > 0);
+        }
+        tx.commit().await.unwrap();
+        for name in ["ledger::unsealed", "ledger::backlog"] {
+            let sql = statement("ledger/seal.rs", name).replace("\\\n", "").replace("'[{}]'", "256");
+            let steps = texts(&store.db, format!("EXPLAIN {sql}")).await;
+            assert!(
+                steps.iter().any(|step| step.contains("Index Scan using ledger_entries_pkey")),
+                "{name}: {steps:?}"
+            );
+            assert!(!steps.iter().any(|step| step.contains("Seq Scan on ledger_entries")), "{name}: {steps:?}");
+        }
+    });
+}
