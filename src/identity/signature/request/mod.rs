@@ -270,9 +270,8 @@ fn base(message: &Message<'_>, covered: &InnerList) -> Result<String, RequestRef
 
 /// What a bank signs of a request it is about to send.
 ///
-/// The bank's side of [`verify_request`], for the `bank` commands and for tests: set `Signature-Input` and `Signature`
-/// from what [`sign_request`] returns, beside the very values given here. `examples` of other languages are in
-/// docs/SIGNATURES.md.
+/// The bank's side of [`verify_request`], for the `bank` commands and for tests: send `Signature-Input` and `Signature`
+/// as [`sign_request`] returns them, beside the very values given here. docs/SIGNATURES.md has a worked example.
 #[derive(Debug, Clone, Copy)]
 pub struct Signing<'a> {
     /// The method, upper case.
