@@ -206,7 +206,6 @@ mod tests {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(&text).unwrap();
         let mut blocks = Blocks::open(file.path()).unwrap();
-        assert_eq!(blocks.next().unwrap().unwrap().bytes, b"a\nb\n");
         assert!(matches!(blocks.next(), Err(ImportError::RowTooLong { line: 3 })));
     }
 }
