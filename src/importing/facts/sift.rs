@@ -5,7 +5,7 @@ use std::{
     io,
     path::Path,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, SyncSender, sync_channel},
     },
@@ -182,15 +182,15 @@ pub(in crate::importing) fn sift_csv(
     let mut blocks = Blocks::open(path)?;
     let listened = AtomicBool::new(true);
     let (give, take) = sync_channel::<Block>(BLOCKS_WAITING);
-    let take = Mutex::new(take);
+    let take = Arc::new(Mutex::new(take));
     let (finish, finished) = sync_channel::<(u64, Result<Told, ImportError>)>(threads.max(1) * 2);
     let failed = std::thread::scope(|scope| {
         for _ in 0..threads.max(1) {
-            let finish = finish.clone();
-            let (take, spill) = (&take, &spill);
-            scope.spawn(move || parse_blocks(checking, spill, take, &finish));
+            let (finish, take, spill) = (finish.clone(), take.clone(), &spill);
+            scope.spawn(move || parse_blocks(checking, spill, &take, &finish));
         }
-        drop(finish);
+        // The parsers alone hold the ends they use: when they are gone, giving and telling end too.
+        drop((finish, take));
         let telling = scope.spawn(|| {
             let outcome = in_order(finished, &mut tell);
             if !matches!(outcome, Ok(true)) {

@@ -200,3 +200,18 @@ fn a_row_that_is_not_utf8_is_told_and_passed_over() {
     let [(2, 1, findings)] = told.as_slice() else { panic!("{told:?}") };
     assert_eq!(findings.iter().map(|finding| (finding.line, finding.code)).collect::<Vec<_>>(), [(2, Code::NotUtf8)]);
 }
+
+#[test]
+fn an_import_that_nobody_waits_for_ends() {
+    let world = world(3);
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
+    file.write_all(HEADER.as_bytes()).expect("written");
+    let row = b"H33030200001,visits,10,2026-03-01,s,A\n";
+    // Many more blocks than may wait: whoever gives them must notice that nobody takes them any more.
+    file.write_all(&row.repeat((64 << 20) / row.len())).expect("written");
+    let places = [0, 1, 2, 3, 4, 5];
+    let checking =
+        Checking { known: &world.known, rules: &world.rules, places: &places, width: 6, columns: records::COLUMNS };
+    let sifted = sift_csv(checking, (file.path(), 64 << 20), 1, |_| false).expect("no error");
+    assert!(sifted.is_none());
+}
