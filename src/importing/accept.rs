@@ -69,18 +69,19 @@ impl Stager<'_> {
             subjects::upsert(&mut tx, page.clone(), seq, now).await?;
         }
         imports::accept(&mut tx, seq, self.counts(), now).await?;
-        changes::raise(&mut tx).await?;
         let revised = self.report.template == Template::Settlements;
+        if revised || !pages.is_empty() {
+            // Answers under way are recorded before this, or rendered again with the subjects as they are now. Taken this
+            // late, so that they wait for little more than the commit; and before the numbers below, as everyone else
+            // who takes both does.
+            let banks = runs::banks(&mut tx).await?;
+            tx.lock_banks_exclusive(&banks).await?;
+        }
         if revised {
             // A month that was read before is not the present one any more.
             runs::raise_publication(&mut tx).await?;
         }
-        if revised || !pages.is_empty() {
-            // Answers under way are recorded before this, or rendered again with the subjects as they are now. Taken last,
-            // so that they wait for the commit only.
-            let banks = runs::banks(&mut tx).await?;
-            tx.lock_banks_exclusive(&banks).await?;
-        }
+        changes::raise(&mut tx).await?;
         Ok(tx.commit().await?)
     }
 
