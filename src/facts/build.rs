@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_lc_rs::digest;
 
 use super::{
-    Misplaced, Row,
+    Damaged, Misplaced, Row,
     bytes::{pack, put_i64, put_i128, put_text, put_u64, put_usize},
 };
 use crate::domain::{Day, HalfYear};
@@ -36,6 +36,11 @@ pub struct Chunk {
 }
 
 impl Chunk {
+    /// Refuses parts that are not those a digest was taken of.
+    pub fn check(totals: &[u8], facts: &[u8], digest: &[u8]) -> Result<(), Damaged> {
+        if Self::digest_of(totals, facts) == digest { Ok(()) } else { Err(Damaged("its digest is another")) }
+    }
+
     /// The digest of two parts.
     pub fn digest_of(totals: &[u8], facts: &[u8]) -> [u8; 32] {
         let mut context = digest::Context::new(&digest::SHA256);

@@ -11,7 +11,7 @@ use std::{
 use super::GradingError;
 use crate::{
     domain::HalfYear,
-    facts::{Damaged, FactsOf, Group, StoredFact, Totals},
+    facts::{Chunk, Damaged, FactsOf, Group, StoredFact, Totals},
     scoring::{Catalogue, Decimal, Fact, Measures, TooLarge},
     store::{Db, DbError, facts as table},
 };
@@ -111,6 +111,7 @@ impl Scope {
             let wrong = damaged(row.import_seq, row.part);
             let period = row.period.parse::<HalfYear>();
             let period = period.map_err(|error| failed()(DbError::corrupt("facts::of_subject", error.0)))?;
+            Chunk::check(&row.totals, &row.facts, &row.digest).map_err(&wrong).map_err(failed())?;
             let totals = Totals::read(&row.totals).map_err(&wrong).map_err(failed())?;
             let Some(at) = totals.find(code) else { continue };
             let places: Vec<_> = totals.measures().iter().map(|id| self.catalogue.place(id)).collect();

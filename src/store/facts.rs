@@ -52,6 +52,8 @@ record! {
         pub totals: Vec<u8>,
         /// The second part.
         pub facts: Vec<u8>,
+        /// SHA-256 over both parts.
+        pub digest: Vec<u8>,
     }
 }
 
@@ -119,7 +121,7 @@ pub async fn totals(
 }
 
 const OF_SUBJECT: &str = "/* facts::of_subject */
-    SELECT import_seq, part, period, totals, facts FROM bulk.fact_chunks
+    SELECT import_seq, part, period, totals, facts, digest FROM bulk.fact_chunks
     WHERE kind = $1 AND period >= $2 AND period <= $3 AND first_code <= $4 AND last_code >= $4";
 
 /// Every chunk that may have facts of a subject in the half-years between two, both included.
@@ -133,7 +135,7 @@ pub async fn of_subject(
 }
 
 const CHUNK: &str = "/* facts::chunk */
-    SELECT import_seq, part, period, totals, facts FROM bulk.fact_chunks WHERE import_seq = $1 AND part = $2";
+    SELECT import_seq, part, period, totals, facts, digest FROM bulk.fact_chunks WHERE import_seq = $1 AND part = $2";
 
 /// A chunk of an import.
 pub async fn chunk(read: &Read<'_>, import_seq: i64, part: i64) -> Result<Option<ChunkRow>, DbError> {
