@@ -48,26 +48,75 @@ pub struct RunDone {
 
 /// What is gathered while a run is made.
 #[derive(Default)]
-struct Tally {
+pub(super) struct Tally {
     input: BySubject,
     outcome: BySubject,
     unknown: u64,
 }
 
+impl Tally {
+    /// Takes in a page.
+    pub(super) fn add(&mut self, rated: &Rated) {
+        self.unknown += rated.unknown;
+        for (result, input) in rated.results.iter().zip(&rated.inputs) {
+            self.input.add(&result.subject_code, input.clone());
+            self.outcome.add(&result.subject_code, canonical::outcome(result));
+        }
+    }
+
+    /// How many subjects were taken in.
+    pub(super) fn len(&self) -> usize {
+        self.outcome.len()
+    }
+
+    /// The digest over what was read of every subject.
+    pub(super) fn input_digest(&self) -> String {
+        self.input.all("medcredit inputs 2")
+    }
+
+    /// The digest over what came of every subject.
+    pub(super) fn outcome_digest(&self) -> String {
+        self.outcome.all("medcredit outcomes 2")
+    }
+}
+
 /// What every page of a run is rated by.
 #[derive(Debug, Clone)]
-struct Rating {
-    db: Db,
-    model: Arc<Model>,
-    scope: Scope,
-    subjects: Arc<[Standing]>,
+pub(super) struct Rating {
+    pub(super) db: Db,
+    pub(super) model: Arc<Model>,
+    pub(super) scope: Scope,
+    /// By code as bytes.
+    pub(super) subjects: Arc<[Standing]>,
 }
 
 /// What came of a page.
-struct Rated {
-    results: Vec<ResultRow>,
+pub(super) struct Rated {
+    pub(super) results: Vec<ResultRow>,
+    /// The digests of what was read, of each result.
     inputs: Vec<String>,
     unknown: u64,
+}
+
+/// The pages of a rating, some of them under way at once; they come in no particular order.
+pub(super) struct Pages {
+    rating: Rating,
+    start: usize,
+    under_way: JoinSet<Result<Rated, GradingError>>,
+}
+
+impl Pages {
+    /// The next page that is done.
+    pub(super) async fn next(&mut self) -> Result<Option<Rated>, GradingError> {
+        while self.under_way.len() < PAGES_UNDER_WAY && self.start < self.rating.subjects.len() {
+            self.under_way.spawn(self.rating.clone().page(self.start));
+            self.start += PAGE;
+        }
+        match self.under_way.join_next().await {
+            Some(rated) => rated.unwrap_or(Err(GradingError::Stopped)).map(Some),
+            None => Ok(None),
+        }
+    }
 }
 
 impl Rounds {
@@ -116,23 +165,11 @@ impl Rounds {
         let mut tally = Tally::default();
         let all = rating.subjects.len();
         progress(0, all);
-        let mut starts = (0..all).step_by(PAGE);
-        let mut under_way: JoinSet<Result<Rated, GradingError>> = JoinSet::new();
-        loop {
-            while under_way.len() < PAGES_UNDER_WAY
-                && let Some(start) = starts.next()
-            {
-                under_way.spawn(rating.clone().page(start));
-            }
-            let Some(rated) = under_way.join_next().await else { break };
-            let rated = rated.unwrap_or(Err(GradingError::Stopped))?;
+        let mut pages = rating.pages();
+        while let Some(rated) = pages.next().await? {
             self.write(id, &rated.results).await?;
-            tally.unknown += rated.unknown;
-            for (result, input) in rated.results.iter().zip(rated.inputs) {
-                tally.input.add(&result.subject_code, input);
-                tally.outcome.add(&result.subject_code, canonical::outcome(result));
-            }
-            progress(tally.outcome.len(), all);
+            tally.add(&rated);
+            progress(tally.len(), all);
         }
         self.finish(&rating, id, tally).await
     }
@@ -156,9 +193,9 @@ impl Rounds {
             kind: model.kind().to_owned(),
             period: scope.period.to_string(),
             state: TRIAL.to_owned(),
-            input_digest: tally.input.all("medcredit inputs 2"),
-            outcome_digest: tally.outcome.all("medcredit outcomes 2"),
-            subject_count: i64::try_from(tally.outcome.len()).unwrap_or(i64::MAX),
+            input_digest: tally.input_digest(),
+            outcome_digest: tally.outcome_digest(),
+            subject_count: i64::try_from(tally.len()).unwrap_or(i64::MAX),
             created_at: now.micros(),
             published_at: None,
             valid_until_on: None,
@@ -178,7 +215,7 @@ impl Rounds {
         tx.commit().await.map_err(GradingError::during(step))?;
         Ok(RunDone {
             id,
-            subjects: tally.outcome.len(),
+            subjects: tally.len(),
             unknown: tally.unknown,
             input_digest: run.input_digest,
             outcome_digest: run.outcome_digest,
@@ -212,6 +249,11 @@ impl Rounds {
 }
 
 impl Rating {
+    /// Begins to rate every subject.
+    pub(super) fn pages(&self) -> Pages {
+        Pages { rating: self.clone(), start: 0, under_way: JoinSet::new() }
+    }
+
     /// Rates the subjects from one on.
     async fn page(self, start: usize) -> Result<Rated, GradingError> {
         let subjects = self.subjects.get(start..).unwrap_or_default();
