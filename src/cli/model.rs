@@ -149,6 +149,7 @@ fn to_json(model: &Model) -> serde_json::Result<Value> {
         "kind": file.kind,
         "total": points(file.total),
         "published": file.published,
+        "default": file.default,
         "scheme": {
             "id": file.scheme.id,
             "version": file.scheme.version,

@@ -110,7 +110,7 @@ pub struct PublishedFields {
 }
 
 /// Which fields of a file are our own choice, and why.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DefaultFields {
     /// The fields.

@@ -35,6 +35,9 @@ pub(super) fn check(model: &ModelFile, catalogue: &Catalogue, faults: &mut Fault
     if let Some(published) = &model.published {
         faults.require(!published.source.trim().is_empty(), &[Key("published")], || "name the source".into());
     }
+    if let Some(default) = &model.default {
+        faults.require(!default.reason.trim().is_empty(), &[Key("default")], || "give the reason".into());
+    }
     check_scheme(model, faults);
     let said = Said { basis: model.not_rated.basis, source: &model.not_rated.source, reason: &model.not_rated.reason };
     said.check(&[Key("not_rated")], "who is not rated", faults);

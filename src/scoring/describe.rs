@@ -66,6 +66,9 @@ pub fn describe_model(model: &Model) -> String {
     if let Some(published) = &file.published {
         let _ = writeln!(out, "published: {}; {}", published.fields.join(", "), published.source);
     }
+    if let Some(default) = &file.default {
+        let _ = writeln!(out, "default: {}; {}", default.fields.join(", "), default.reason);
+    }
     let scheme = model.scheme();
     let _ = writeln!(
         out,

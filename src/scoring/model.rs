@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    catalogue::{Catalogue, PublishedFields},
+    catalogue::{Catalogue, DefaultFields, PublishedFields},
     check::check,
     number::{Decimal, Points},
     rule::Rule,
@@ -260,6 +260,9 @@ pub struct ModelFile {
     /// Which fields were published, and where.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published: Option<PublishedFields>,
+    /// Which fields are our own choice, and why. Rules say it for themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<DefaultFields>,
     /// Its grades.
     pub scheme: Scheme,
     /// Who is not rated.

@@ -70,6 +70,7 @@ pub async fn schemes(State(app): State<Arc<App>>, _connected: Connected) -> Resu
     for model in app.library.models() {
         let scheme = model.scheme();
         match schemes.iter_mut().find(|known| known.id == scheme.id && known.version == scheme.version) {
+            Some(known) if known.kinds.iter().any(|kind| kind == model.kind()) => {}
             Some(known) => known.kinds.push(model.kind().to_owned()),
             None => schemes.push(SchemeView {
                 id: scheme.id.clone(),

@@ -21,10 +21,10 @@ fn bureau(models: &[(&str, &str)]) -> (tempfile::TempDir, String) {
 #[test]
 fn the_models_of_the_program_can_be_used() {
     let said = block_on(medcredit(&["model", "check"])).done();
-    assert_eq!(
-        said,
-        "wenzhou-institution version 1 can be used: 36 indicators, 1000 points, 5 grades, for medical_institution\n"
-    );
+    let institution =
+        "wenzhou-institution version 1 can be used: 36 indicators, 1000 points, 5 grades, for medical_institution";
+    assert!(said.lines().any(|line| line == institution), "{said}");
+    assert_eq!(said.lines().count(), shipped::MODELS.len(), "each model a line: {said}");
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn a_model_is_shown_as_a_tree() {
 fn an_unknown_model_is_wrong_usage() {
     let outcome = block_on(medcredit(&["model", "show", "atlantis"]));
     assert_eq!(outcome.code, cli::WRONG_USAGE);
-    assert!(outcome.err.contains("there is no model atlantis; there are: wenzhou-institution"), "{}", outcome.err);
+    assert!(outcome.err.contains("there is no model atlantis; there are: "), "{}", outcome.err);
 }
 
 #[test]

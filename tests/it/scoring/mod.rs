@@ -5,6 +5,7 @@ mod golden;
 mod properties;
 mod published;
 mod refused;
+mod shipped_models;
 
 use medcredit::scoring::{Catalogue, Model, shipped};
 
