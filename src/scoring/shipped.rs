@@ -4,10 +4,24 @@
 pub const CATALOGUES: &[(&str, &str)] = &[
     ("catalogue/medical_institution.toml", include_str!("../../config/catalogue/medical_institution.toml")),
     ("catalogue/pharmacy.toml", include_str!("../../config/catalogue/pharmacy.toml")),
+    ("catalogue/doctor.toml", include_str!("../../config/catalogue/doctor.toml")),
+    ("catalogue/nurse.toml", include_str!("../../config/catalogue/nurse.toml")),
+    ("catalogue/pharmacist.toml", include_str!("../../config/catalogue/pharmacist.toml")),
+    ("catalogue/agency.toml", include_str!("../../config/catalogue/agency.toml")),
+    ("catalogue/medical_company.toml", include_str!("../../config/catalogue/medical_company.toml")),
+    ("catalogue/employer.toml", include_str!("../../config/catalogue/employer.toml")),
+    ("catalogue/insured_person.toml", include_str!("../../config/catalogue/insured_person.toml")),
 ];
 
 /// Models: name and text.
 pub const MODELS: &[(&str, &str)] = &[
     ("models/wenzhou-institution.toml", include_str!("../../config/models/wenzhou-institution.toml")),
     ("models/wenzhou-pharmacy.toml", include_str!("../../config/models/wenzhou-pharmacy.toml")),
+    ("models/wenzhou-doctor.toml", include_str!("../../config/models/wenzhou-doctor.toml")),
+    ("models/wenzhou-nurse.toml", include_str!("../../config/models/wenzhou-nurse.toml")),
+    ("models/wenzhou-pharmacist.toml", include_str!("../../config/models/wenzhou-pharmacist.toml")),
+    ("models/wenzhou-agency.toml", include_str!("../../config/models/wenzhou-agency.toml")),
+    ("models/wenzhou-medical-company.toml", include_str!("../../config/models/wenzhou-medical-company.toml")),
+    ("models/wenzhou-employer.toml", include_str!("../../config/models/wenzhou-employer.toml")),
+    ("models/wenzhou-insured-person.toml", include_str!("../../config/models/wenzhou-insured-person.toml")),
 ];

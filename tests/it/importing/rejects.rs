@@ -49,7 +49,7 @@ const CASES: &[(Template, &str, &str, &[&str])] = &[
     (Template::Records, "H33030200090", "H33030299999", &["subject_code subject_unknown"]),
     (Template::Records, "H33030200090", "H3303020009", &["subject_code code_malformed"]),
     (Template::Records, "insurance_commendation", "insurance_commendations", &["measure measure_unknown"]),
-    (Template::Records, "H33030200090", "P33030400017", &["measure measure_unknown"]),
+    (Template::Records, "insurance_commendation", "pharmacist_hours", &["measure measure_unknown"]),
     (Template::Records, ",1,", ",1.00001,", &["value value_malformed"]),
     (Template::Records, ",1,", ",5%,", &["value value_malformed"]),
     (Template::Records, ",1,", ",-1,", &["value value_out_of_range"]),

@@ -55,6 +55,15 @@ fn every_file_of_the_folders_is_shipped() {
 }
 
 #[test]
+fn every_kind_has_a_catalogue_and_a_model() {
+    let library = library();
+    for kind in Kinds::built_in().unwrap().iter() {
+        assert!(library.catalogue(&kind.id).is_some(), "{} has no catalogue", kind.id);
+        assert!(wenzhou(&library).iter().any(|model| model.kind() == kind.id), "{} has no model", kind.id);
+    }
+}
+
+#[test]
 fn weights_add_up_at_every_level() {
     let library = library();
     for model in wenzhou(&library) {
@@ -107,6 +116,8 @@ fn public_credit_weighs_what_was_published() {
     let weighs = |id: &str| public_credit(library.get(id).unwrap().model);
     assert_eq!(weighs("wenzhou-institution"), 50, "5 %, published");
     assert_eq!(weighs("wenzhou-pharmacy"), 50);
+    assert_eq!(weighs("wenzhou-nurse"), 150, "15 %, published");
+    assert_eq!(weighs("wenzhou-pharmacist"), 150, "15 %, published");
     for model in wenzhou(&library) {
         assert!((50..=150).contains(&public_credit(model)), "{}", model.id());
     }
