@@ -22,7 +22,7 @@ use crate::{
     config::{Config, Quota},
     consent::{ConsentPolicy, Consents},
     disclosure::{DisclosurePolicy, Disclosures},
-    domain::{Failure, clock::SharedClock, codes::Kinds, rng::SharedEntropy, time::Malformed},
+    domain::{Failure, TableError, clock::SharedClock, rng::SharedEntropy},
     grading::{GoodStanding, Library, LibraryError},
     identity::{
         PublicKey, SharedSigner,
@@ -33,6 +33,7 @@ use crate::{
     ledger::{Faults, LogKeys, Recorder, RecorderOptions, Sealer, SealerOptions},
     limits::{AddressLimit, Limits, Policy},
     outbox::{self, Outbox},
+    scoring::Model,
     store::{Db, DbError, changes, tokens},
 };
 
@@ -58,9 +59,9 @@ pub enum AppError {
     /// The store.
     #[error("the database")]
     Store(#[source] DbError),
-    /// Kinds or models.
+    /// Kinds or regions.
     #[error("{0}")]
-    Data(#[source] Malformed),
+    Data(#[source] TableError),
     /// Models.
     #[error("the models")]
     Models(#[source] LibraryError),
@@ -149,6 +150,15 @@ pub fn consent_policy(config: &Config) -> ConsentPolicy {
     }
 }
 
+/// The kinds and regions as configured, with the catalogues in force; refused where kinds name catalogues or models that
+/// are not there.
+pub fn reference_tables(config: &Config, library: &Library) -> Result<References, TableError> {
+    let kinds = config.reference.kinds()?;
+    let kind_of = |id: &str| library.models().find(|model| model.id() == id).map(Model::kind);
+    kinds.check_names(|kind| library.catalogue(kind).is_some(), kind_of)?;
+    Ok(References::new(kinds, config.reference.regions()?, library.catalogues().cloned()))
+}
+
 fn policy(name: &str, quota: Quota) -> Policy {
     Policy { name: name.to_owned(), quota: quota.quota, window_seconds: quota.window_seconds }
 }
@@ -220,7 +230,10 @@ impl App {
         let access = Access::open(db.clone(), clock.clone(), entropy.clone(), keys.clone(), tokens)
             .await
             .map_err(AppError::Store)?;
-        let kinds = Arc::new(Kinds::built_in().map_err(AppError::Data)?);
+        let library = Library::load(&config.grading.catalogues_directory, &config.grading.models_directory)
+            .map_err(AppError::Models)?;
+        let references = reference_tables(&config, &library).map_err(AppError::Data)?;
+        let kinds = Arc::new(references.kinds.clone());
         let consents = Consents::open(db.clone(), clock.clone(), entropy.clone(), kinds, consent_policy(&config));
         let recorder = Recorder::start(db.clone(), clock.clone(), recorder_options(&config, &faults));
         let log_keys = Arc::new(CheckpointKeys(keys.clone()));
@@ -240,9 +253,6 @@ impl App {
         )
         .with_heavy(policy("deliveries", config.limits.deliveries));
         let outbox = Outbox::new(db.clone(), clock.clone(), entropy.clone(), outbox_policy(&config));
-        let library = Library::load(&config.grading.catalogues_directory, &config.grading.models_directory)
-            .map_err(AppError::Models)?;
-        let references = References::built_in(library.catalogues().cloned()).map_err(AppError::Data)?;
         let importer = Importer::new(db.clone(), clock.clone(), entropy.clone(), custody.crypter.clone(), references);
         let imports = Deliveries::new(importer, u64::from(config.imports.max_rows));
         Ok(Arc::new(Self {

@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
-use super::Context;
-use crate::config::Config;
+use super::{Context, model::library};
+use crate::{app, config::Config};
 
 /// Check or print the configuration.
 #[derive(Debug, clap::Args)]
@@ -14,7 +14,7 @@ pub(super) struct ConfigCommand {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    /// Say what is wrong with the configuration file, all of it at once
+    /// Say what is wrong with the configuration file, and with the kinds, regions, catalogues and models it names
     Check,
     /// Print the configuration in effect; without --config, the documented defaults
     Print,
@@ -24,7 +24,9 @@ enum Verb {
 pub(super) fn run(args: &ConfigCommand, ctx: &Context) -> anyhow::Result<()> {
     match args.verb {
         Verb::Check => {
-            ctx.config()?;
+            let config = ctx.config()?;
+            // What the city's own tables, catalogues and models say is configuration too.
+            app::reference_tables(&config, &library(ctx)?)?;
             writeln!(ctx.out(), "The configuration can be used. `medcredit doctor` looks at what it points to.")?;
         }
         Verb::Print => {

@@ -12,7 +12,6 @@ use crate::{
     consent::{Actor, Amendment, Consent, Consents, Grant},
     domain::{
         Month, Timestamp,
-        codes::Kinds,
         permission::{Permission, Purpose},
     },
     store::consents,
@@ -128,7 +127,7 @@ struct AmendArgs {
 pub(super) async fn run(args: ConsentCommand, ctx: &Context) -> anyhow::Result<()> {
     let config = ctx.config()?;
     let db = ctx.store(&config).await?;
-    let kinds = Arc::new(Kinds::built_in()?);
+    let kinds = Arc::new(config.reference.kinds()?);
     let room = Consents::open(db.clone(), ctx.clock.clone(), ctx.entropy.clone(), kinds, app::consent_policy(&config));
     let actor = Actor::operator(&args.operator);
     let changed = match args.action {

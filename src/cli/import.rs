@@ -8,8 +8,8 @@ use std::{
 
 use super::{Context, Usage, model::library};
 use crate::{
-    authority,
-    importing::{Encoding, Format, Importer, Options, Outcome, References, Report, Template},
+    app, authority,
+    importing::{Encoding, Format, Importer, Options, Outcome, Report, Template},
 };
 
 /// Import files that follow a template.
@@ -45,7 +45,7 @@ pub(super) async fn run(args: Import, ctx: &Context) -> anyhow::Result<()> {
     }
     let formats = args.files.iter().map(|file| format_of(&args, file)).collect::<Result<Vec<_>, Usage>>()?;
     let config = ctx.config()?;
-    let references = References::built_in(library(ctx)?.catalogues().cloned())?;
+    let references = app::reference_tables(&config, &library(ctx)?)?;
     let crypter = Arc::new(authority::crypter(&config.secrets)?);
     let db = ctx.store(&config).await?;
     let importer = Importer::new(db.clone(), ctx.clock.clone(), ctx.entropy.clone(), crypter, references);

@@ -28,7 +28,7 @@ use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand, error::ErrorKind};
 
-use crate::{config::ConfigError, grading::LibraryError};
+use crate::{config::ConfigError, domain::TableError, grading::LibraryError};
 
 pub use context::{Context, OrFail, Screen, Stream, Usage};
 
@@ -172,7 +172,10 @@ fn complain(ctx: &Context, error: &anyhow::Error) -> u8 {
     lines.push(String::new());
     let _ = std::io::Write::write_all(&mut ctx.err(), lines.join("\n").as_bytes());
     let is_configuration = |cause: &(dyn std::error::Error + 'static)| {
-        cause.is::<ConfigError>() || cause.is::<LibraryError>() || cause.is::<bank::ProfileError>()
+        cause.is::<ConfigError>()
+            || cause.is::<TableError>()
+            || cause.is::<LibraryError>()
+            || cause.is::<bank::ProfileError>()
     };
     if error.chain().any(is_configuration) {
         BAD_CONFIGURATION

@@ -20,6 +20,7 @@ mod outbox;
 mod overlay;
 mod partner;
 mod portal;
+mod reference;
 mod secret;
 mod secrets;
 mod store;
@@ -43,6 +44,7 @@ pub use log::{Log, LogFormat};
 pub use outbox::Outbox;
 pub use partner::Partner;
 pub use portal::Portal;
+pub use reference::Reference;
 pub use secret::Secret;
 pub use secrets::{KeyEncryptionKey, Secrets};
 pub use store::{Store, StoreEngine};
@@ -144,6 +146,8 @@ sections! {
     imports: Imports,
     /// What is told to others.
     outbox: Outbox,
+    /// Tables of the trade.
+    reference: Reference,
     /// Catalogues, models and rounds.
     grading: Grading,
 }

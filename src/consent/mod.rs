@@ -25,9 +25,8 @@ pub use transition::Actor;
 
 use crate::{
     domain::{
-        Failure, Recent,
+        Failure, Kinds, Recent,
         clock::SharedClock,
-        codes::Kinds,
         ids::{ClientId, ConsentId},
         rng::SharedEntropy,
     },

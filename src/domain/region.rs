@@ -3,8 +3,12 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use toml::Spanned;
 
-use super::time::{Day, Malformed, serde_as_text};
+use super::{
+    table::{Faults, TableError, line_at, read},
+    time::{Day, Malformed, serde_as_text},
+};
 
 /// Six digits of a region. Any six are accepted: issuing regions go, and a neighbour's are not in our table.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -80,33 +84,49 @@ impl NamedRegion {
     }
 }
 
-/// The local table, read from its TOML text.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// The local table.
+#[derive(Debug, Clone)]
 pub struct RegionTable {
-    #[serde(rename = "region")]
     regions: Vec<NamedRegion>,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RegionFile {
+    region: Vec<Spanned<NamedRegion>>,
+}
+
+/// The regions compiled in, as text.
+pub const BUILT_IN: &str = include_str!("../../config/regions.toml");
+
 impl RegionTable {
-    /// Reads `config/regions.toml`; refuses a code with two lines in use at once.
-    pub fn from_toml(text: &str) -> Result<Self, Malformed> {
-        let table: Self = toml::from_str(text).map_err(|error| Malformed(format!("regions: {error}")))?;
-        for (at, one) in table.regions.iter().enumerate() {
+    /// Reads a table of regions; `file` names it in what is refused. Refused is a code with two lines in use at once.
+    pub fn from_toml(file: &str, text: &str) -> Result<Self, TableError> {
+        let table: RegionFile = read(file, text)?;
+        let mut faults = Faults::new(file);
+        for (at, one) in table.region.iter().enumerate() {
+            let line = line_at(text, &one.span());
+            let one = one.get_ref();
             let overlaps = |other: &NamedRegion| {
                 one.valid_from.zip(other.valid_to).is_none_or(|(from, to)| from <= to)
                     && other.valid_from.zip(one.valid_to).is_none_or(|(from, to)| from <= to)
             };
-            if table.regions.iter().skip(at + 1).any(|other| other.code == one.code && overlaps(other)) {
-                return Err(Malformed(format!("regions: {} is named twice for the same days", one.code)));
-            }
+            let mut before = table.region.iter().take(at).map(Spanned::get_ref);
+            let twice = before.any(|other| other.code == one.code && overlaps(other));
+            faults.require(!twice, line, || format!("{} is named twice for the same days", one.code));
         }
-        Ok(table)
+        faults.finish()?;
+        Ok(Self { regions: table.region.into_iter().map(Spanned::into_inner).collect() })
     }
 
     /// The table compiled in: a city like Wenzhou.
-    pub fn built_in() -> Result<Self, Malformed> {
-        Self::from_toml(include_str!("../../config/regions.toml"))
+    pub fn built_in() -> Result<Self, TableError> {
+        Self::from_toml("config/regions.toml", BUILT_IN)
+    }
+
+    /// The region of a name in use on a day.
+    pub fn named(&self, name: &str, on: Day) -> Option<Region> {
+        self.in_use(on).find(|region| region.name == name).map(|region| region.code)
     }
 
     /// The line of a code that was in use on a day.
@@ -161,11 +181,16 @@ mod tests {
     #[test]
     fn a_code_named_twice_for_the_same_days_is_refused() {
         let twice = "[[region]]\ncode = \"330302\"\nname = \"a\"\n[[region]]\ncode = \"330302\"\nname = \"b\"\n";
-        assert!(RegionTable::from_toml(twice).unwrap_err().to_string().contains("330302"));
+        assert!(
+            RegionTable::from_toml("regions.toml", twice)
+                .unwrap_err()
+                .to_string()
+                .starts_with("regions.toml:4: 330302")
+        );
         let apart = "[[region]]\ncode = \"330302\"\nname = \"a\"\nvalid_to = \"2020-01-01\"\n\
                      [[region]]\ncode = \"330302\"\nname = \"b\"\nvalid_from = \"2020-01-02\"\n";
-        assert!(RegionTable::from_toml(apart).is_ok());
-        assert!(RegionTable::from_toml("[[region]]\ncode = \"3303\"\nname = \"a\"\n").is_err());
+        assert!(RegionTable::from_toml("regions.toml", apart).is_ok());
+        assert!(RegionTable::from_toml("regions.toml", "[[region]]\ncode = \"3303\"\nname = \"a\"\n").is_err());
     }
 
     #[test]

@@ -29,7 +29,7 @@ use std::{
 };
 
 use crate::{
-    domain::{Kinds, clock::SharedClock, ids::ClientId, region::RegionTable, rng::SharedEntropy, time::Malformed},
+    domain::{Kinds, TableError, clock::SharedClock, ids::ClientId, region::RegionTable, rng::SharedEntropy},
     scoring::{Catalogue, Measure},
     store::{Crypter, Db, Place},
 };
@@ -62,12 +62,14 @@ pub struct References {
 
 impl References {
     /// The kinds and regions compiled in, with some catalogues.
-    pub fn built_in(catalogues: impl IntoIterator<Item = Catalogue>) -> Result<Self, Malformed> {
-        Ok(Self {
-            kinds: Kinds::built_in()?,
-            regions: RegionTable::built_in()?,
-            catalogues: catalogues.into_iter().map(|one| (one.kind().to_owned(), one)).collect(),
-        })
+    pub fn built_in(catalogues: impl IntoIterator<Item = Catalogue>) -> Result<Self, TableError> {
+        Ok(Self::new(Kinds::built_in()?, RegionTable::built_in()?, catalogues))
+    }
+
+    /// A city's kinds, regions and catalogues.
+    pub fn new(kinds: Kinds, regions: RegionTable, catalogues: impl IntoIterator<Item = Catalogue>) -> Self {
+        let catalogues = catalogues.into_iter().map(|one| (one.kind().to_owned(), one)).collect();
+        Self { kinds, regions, catalogues }
     }
 }
 

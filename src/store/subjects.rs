@@ -42,6 +42,12 @@ record! {
     }
 }
 record! {
+    struct KindRow {
+        kind: String,
+        subjects: i64,
+    }
+}
+record! {
     /// A staged subject.
     pub struct StagedRow {
         /// Its line in the file.
@@ -68,6 +74,8 @@ const LIST: &str = select!("list", "FROM json_rows($1) JOIN subjects s ON s.code
 const LIST_OF_USCC: &str = select!("list_of_uscc", "FROM subjects s WHERE s.uscc = $1 ORDER BY s.code");
 const KNOWN: &str = "/* subjects::known */
     SELECT s.code FROM json_rows($1) JOIN subjects s ON s.code = value->>'c'";
+const COUNT_BY_KIND: &str = "/* subjects::count_by_kind */
+    SELECT kind, COUNT(*) AS subjects FROM subjects GROUP BY kind ORDER BY kind";
 const LIST_STAGED: &str = "/* subjects::list_staged */
     SELECT line, body FROM bulk.staged_subjects WHERE import_seq = $1 AND line > $2 ORDER BY line LIMIT $3";
 const UPSERT: &str = "/* subjects::upsert */
@@ -108,6 +116,12 @@ pub async fn list_of_uscc(read: &Read<'_>, uscc: &str) -> Result<Vec<SubjectRow>
 pub async fn known<S: AsRef<str>>(read: &Read<'_>, codes: &[S]) -> Result<Vec<String>, DbError> {
     let rows: Vec<CodeRow> = read.fetch_all(KNOWN, args![batch_of(codes)]).await?;
     Ok(rows.into_iter().map(|row| row.code).collect())
+}
+
+/// How many subjects there are of each kind.
+pub async fn count_by_kind(read: &Read<'_>) -> Result<Vec<(String, i64)>, DbError> {
+    let rows: Vec<KindRow> = read.fetch_all(COUNT_BY_KIND, args![]).await?;
+    Ok(rows.into_iter().map(|row| (row.kind, row.subjects)).collect())
 }
 
 /// A page of what an import staged, after a line.

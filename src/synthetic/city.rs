@@ -152,7 +152,7 @@ struct Maker {
 
 /// Makes the city.
 pub(super) fn make(plan: CityPlan) -> Result<Vec<CitySubject>, SyntheticError> {
-    let table = RegionTable::built_in().map_err(SyntheticError::Table)?;
+    let table = RegionTable::built_in().map_err(|error| SyntheticError::Table(Malformed(error.to_string())))?;
     let counties = table.in_use(plan.today).filter(|region| region.code.city() != region.code);
     let counties = counties.filter(|region| !region.code.as_str().ends_with("99"));
     let regions = counties.map(|region| (region.code, region.name.clone())).collect();

@@ -6,11 +6,12 @@ use anyhow::Context as _;
 
 use super::place::Place;
 use crate::{
+    app,
     cli::Context,
     config::Config,
     domain::{HalfYear, Month},
     grading::{Library, Rounds},
-    importing::{Importer, Options, References, Template},
+    importing::{Importer, Options, Template},
     store::{Crypter, Db, runs},
     synthetic::{self, Request, Rules},
 };
@@ -64,7 +65,7 @@ pub(super) async fn ensure_city(
             "  city         {} institutions, {} pharmacies, {} settlement rows, {} credit facts",
             made.institutions, made.pharmacies, made.settlements, made.records
         )?;
-        let references = References::built_in(library.catalogues().cloned())?;
+        let references = app::reference_tables(config, &library)?;
         let importer = Importer::new(db.clone(), ctx.clock.clone(), ctx.entropy.clone(), crypter, references);
         let mut accepted = 0;
         for file in &made.files {

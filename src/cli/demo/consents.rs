@@ -11,7 +11,6 @@ use crate::{
     consent::{Actor, Consent, ConsentState, Consents, Grant, NewConsent},
     domain::{
         ManualClock, Month,
-        codes::Kinds,
         permission::{Permission, Purpose},
     },
 };
@@ -86,7 +85,7 @@ pub(super) async fn ensure_consents(
     } else {
         // Granted a hundred days ago, by a clock set back: it ended by itself since.
         let past = ManualClock::new(now.minus(Duration::from_hours(24 * 100)));
-        let kinds = Arc::new(Kinds::built_in()?);
+        let kinds = Arc::new(app.config.reference.kinds()?);
         let room = Consents::open(app.db.clone(), past, ctx.entropy.clone(), kinds, app::consent_policy(&app.config));
         grant(&room).await?
     };

@@ -6,6 +6,7 @@ mod authority;
 mod clock;
 mod database;
 mod files;
+mod reference;
 
 use std::{fmt, io::Write};
 
@@ -81,7 +82,9 @@ impl Report {
 async fn examine(exam: &mut Examination, report: &mut Report) {
     report.good("configuration", "every value can be used");
     files::check(exam, report);
+    reference::check(exam, report);
     database::check(exam, report).await;
+    reference::check_subjects(exam, report).await;
     authority::check(exam, report).await;
     clock::check(exam, report).await;
 }

@@ -1,7 +1,7 @@
 //! `affiliations.csv`: who practises where, one of the places being the main one.
 
 use super::{Codes, Row, RowText, Rules, code_of_person, columns};
-use crate::{domain::codes::Person, importing::findings::Code};
+use crate::{domain::kinds::Person, importing::findings::Code};
 
 columns! {
     PERSON_CODE = "person_code",

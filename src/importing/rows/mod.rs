@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::domain::codes::Person;
+use crate::domain::kinds::Person;
 
 use super::{
     ImportError, Rules, Template,

@@ -10,7 +10,7 @@ use super::{Codes, ImportError, Row, RowText, Rules, columns};
 use crate::{
     domain::{
         Region, ResidentId, Uscc,
-        codes::{Kind, KindError, Person},
+        kinds::{Certificate, Kind, KindError, Person},
         time::Malformed,
         uscc::UsccError,
     },
@@ -69,7 +69,7 @@ pub(super) fn check(
     out: &mut RowText,
 ) -> Result<Option<Codes>, ImportError> {
     let described = describe(row, rules);
-    let identity = identity(row);
+    let identity = identity(row, rules);
     let (Some(mut subject), Some(identity)) = (described, identity) else { return Ok(None) };
     if !seen.insert(subject.code.as_str().into()) {
         let message = format!("the file has {} already", subject.code);
@@ -148,6 +148,13 @@ fn uscc(row: &mut Row<'_>, kind: &Kind, rules: &Rules) -> Option<Option<Uscc>> {
     };
     let uscc = Uscc::parse(text)
         .map_or_else(|error: UsccError| row.reject(USCC, Code::UsccInvalid, error.to_string()), Some)?;
+    if kind.uscc_of(row.raw(CODE)).is_some_and(|held| held != uscc.as_str()) {
+        return row.reject(
+            USCC,
+            Code::CodeMalformed,
+            "is not the unified social credit code that the subject's code holds",
+        );
+    }
     if uscc.as_str() != text {
         row.warn(USCC, Code::UsccLowerCase, format!("was written in lower case; it is kept as {uscc}"));
     }
@@ -175,7 +182,7 @@ fn parent(row: &mut Row<'_>, kind: &Kind, rules: &Rules) -> Option<Option<String
     }
 }
 
-fn identity<'a>(row: &mut Row<'a>) -> Option<Identity<'a>> {
+fn identity<'a>(row: &mut Row<'a>, rules: &Rules) -> Option<Identity<'a>> {
     let id_type = row.raw(ID_TYPE);
     let number = row.text(ID_NUMBER, 30);
     let representative = row.text(LEGAL_REPRESENTATIVE, 50);
@@ -185,7 +192,12 @@ fn identity<'a>(row: &mut Row<'a>) -> Option<Identity<'a>> {
     }
     let (number, representative) = (number?, representative?);
     match (id_type, number) {
-        ("", "") => {}
+        ("", "") => {
+            let kind = rules.kinds.find(row.raw(KIND));
+            if kind.is_some_and(|kind| kind.certificate == Certificate::Required) {
+                return row.reject(ID_NUMBER, Code::Empty, "must be filled for subjects of this kind, with its type");
+            }
+        }
         ("", _) => {
             return row.reject(ID_TYPE, Code::IdTypeMalformed, "must say what kind of certificate the number is of");
         }

@@ -51,3 +51,70 @@ fn with_a_file_print_shows_what_is_in_effect_and_no_secret() {
     assert!(printed.contains("engine = \"postgres\"") && printed.contains("max_connections = 16"), "{printed}");
     assert!(!printed.contains("hunter2"), "{printed}");
 }
+
+/// The kinds that come with the program, and a tenth.
+fn ten_kinds() -> String {
+    let tenth = "\n[[kind]]\nid = \"care_home\"\nname = \"长护险服务机构\"\nbasis = \"likely\"\nreason = \"a city of its own\"\n\
+                 person = \"legal\"\ncode_scheme = \"own\"\ncodes = [\"CH 6+4\"]\ncertificate = \"optional\"\n\
+                 lendable = false\npublishable = true\n";
+    include_str!("../../../config/kinds.toml").to_owned() + tenth
+}
+
+#[test]
+fn a_citys_own_kinds_are_checked_with_file_and_line() {
+    let (directory, path) = file("[reference]\nkinds_file = 'tables/kinds.toml'\nregions_file = 'regions.toml'\n");
+    std::fs::create_dir(directory.path().join("tables")).unwrap();
+    let kinds = directory.path().join("tables/kinds.toml");
+    let refused = |text: String| {
+        std::fs::write(&kinds, text).unwrap();
+        let outcome = block_on(medcredit(&["config", "check", "--config", &path]));
+        assert_eq!(outcome.code, cli::BAD_CONFIGURATION, "{}", outcome.out);
+        outcome.err
+    };
+    let lines = |upto: &str| 1 + ten_kinds().split(upto).next().unwrap().matches('\n').count();
+    let said = refused(ten_kinds().replace("CH 6+4", "CH 4+6"));
+    assert!(
+        said.contains(&format!("tables/kinds.toml:{}: \"CH 4+6\" is not a code pattern", lines("CH 6+4"))),
+        "{said}"
+    );
+    let said = refused(ten_kinds().replace("wenzhou-institution", "no-such-model"));
+    assert!(said.contains(": medical_institution names the model no-such-model, and there is none"), "{said}");
+    let said = refused(ten_kinds().replace("care_home", "doctor"));
+    assert!(
+        said.contains(&format!("tables/kinds.toml:{}: doctor stands here twice", lines("\"care_home\""))),
+        "{said}"
+    );
+    std::fs::write(&kinds, ten_kinds()).unwrap();
+    block_on(medcredit(&["config", "check", "--config", &path])).done();
+    std::fs::write(directory.path().join("regions.toml"), "[[region]]\ncode = \"4403\"\nname = \"深圳市\"\n").unwrap();
+    let outcome = block_on(medcredit(&["config", "check", "--config", &path]));
+    assert_eq!(outcome.code, cli::BAD_CONFIGURATION);
+    assert!(outcome.err.contains("regions.toml:2: \"4403\" is not a region"), "{}", outcome.err);
+}
+
+#[test]
+fn a_kind_of_a_citys_own_is_imported_and_one_it_has_not_is_refused() {
+    let (directory, path) = file("");
+    let at = |name: &str| directory.path().join(name);
+    std::fs::create_dir(at("secrets")).unwrap();
+    std::fs::write(at("secrets/key-encryption-keys"), crate::importing::KEY).unwrap();
+    std::fs::write(at("kinds.toml"), ten_kinds().replace("id = \"agency\"", "id = \"office\"")).unwrap();
+    let rows = "care_home,CH3303020001,12330300470001016F,合成护理院,330302,,,,,,2020-01-01,active,active\n\
+                agency,S33030200001,12330300470001016F,合成经办,330302,,,,,,2020-01-01,active,active\n";
+    std::fs::write(at("subjects.csv"), format!("{}{rows}", crate::importing::SUBJECTS)).unwrap();
+    block_on(async {
+        medcredit(&["migrate", "--config", &path]).await.done();
+        let said =
+            medcredit(&["import", "subjects", at("subjects.csv").to_str().unwrap(), "--config", &path]).await.done();
+        assert!(said.contains("2 rows, 1 taken, 1 rejected"), "{said}");
+        let rejects = std::fs::read_to_string(at("subjects.csv.rejects.csv")).unwrap();
+        assert!(
+            rejects.contains("3,kind,kind_unknown,\"is not a kind of subject; there are medical_institution,"),
+            "{rejects}"
+        );
+        // The city takes its own table away again: the doctor says what hangs in the air.
+        std::fs::remove_file(at("kinds.toml")).unwrap();
+        let outcome = medcredit(&["doctor", "--config", &path]).await;
+        assert!(outcome.out.contains("the store has 1 subjects of kind care_home"), "{}", outcome.out);
+    });
+}

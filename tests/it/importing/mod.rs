@@ -4,6 +4,7 @@ mod bytes;
 mod encodings;
 mod header;
 mod interrupted;
+mod kinds;
 mod once;
 #[cfg(feature = "parquet")]
 mod parquet_files;

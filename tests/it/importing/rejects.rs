@@ -21,7 +21,19 @@ const ACCOUNT: &str = "H33030200090,10210000000012,6222021203000000017,2025-01-0
 /// template, what of the good row becomes what, and what is reported: `column code`.
 const CASES: &[(Template, &str, &str, &[&str])] = &[
     (Template::Subjects, "medical_institution", "hospital", &["kind kind_unknown"]),
-    (Template::Subjects, "medical_institution", "employer", &["kind kind_unknown"]),
+    (Template::Subjects, "medical_institution", "employer", &["code code_malformed"]),
+    (
+        Template::Subjects,
+        "medical_institution,H33030200091,91330302MA2AB3C47J",
+        "employer,DW12330300470001016F,91330302MA2AB3C47J",
+        &["uscc code_malformed"],
+    ),
+    (
+        Template::Subjects,
+        "medical_institution,H33030200091,91330302MA2AB3C47J,合成诊所,330302,一级,,01,330302198001010019,合成甲,",
+        "insured_person,CB33030000012345,,合成参保人,330302,,,,,,",
+        &["id_number empty"],
+    ),
     (Template::Subjects, "medical_institution", "pharmacy", &["code code_malformed"]),
     (Template::Subjects, "H33030200091", "", &["code empty"]),
     (Template::Subjects, "91330302MA2AB3C47J", "", &["uscc empty"]),

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use medcredit::{
-    domain::{Kinds, codes::Person},
+    domain::{Kinds, kinds::Person},
     grading::Library,
     scoring::{Basis, Catalogue, Indicator, MeasureForm, Model, Publicity, ValueForm, shipped},
 };
