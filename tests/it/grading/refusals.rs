@@ -52,6 +52,24 @@ both_engines! {
         }
     }
 
+    /// Someone changes the facts behind a result, and the subject asks how it came about.
+    async fn altered_facts_explain_nothing(store: TestStore) {
+        let bureau = Bureau::with(store);
+        let (files, lines) = city(20, 5);
+        bureau.accept_files(&files).await;
+        bureau.import(1, &lines, true).await;
+        bureau.run(periods()[1]).await;
+        let code = &files[11].code;
+        bureau.rounds.explain(code, None).await.unwrap();
+        let mut tx = bureau.db().begin_bulk("test").await.unwrap();
+        // Of the same chunk, so that nothing else is wrong with the bytes than that they are others.
+        let altered = tx.execute("UPDATE bulk.fact_chunks SET totals = facts, facts = totals", vec![]).await.unwrap();
+        assert!(altered > 0);
+        tx.commit().await.unwrap();
+        let refused = bureau.rounds.explain(code, None).await.unwrap_err();
+        assert!(format!("{refused:?}").contains("its digest is another"), "{refused:?}");
+    }
+
     /// Two processes make runs at once.
     async fn one_run_is_made_at_a_time(store: TestStore) {
         let bureau = Bureau::with(store);
