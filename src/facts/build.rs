@@ -220,9 +220,9 @@ impl ChunkBuilder {
         }
     }
 
-    /// The half-year.
-    pub const fn period(&self) -> HalfYear {
-        self.period
+    /// Whether a day lies in the half-year.
+    pub fn covers(&self, day: Day) -> bool {
+        self.first_day <= day && day <= self.last_day
     }
 
     /// How many facts it holds.
@@ -242,7 +242,7 @@ impl ChunkBuilder {
 
     /// Adds a fact.
     pub fn push(&mut self, row: &Row<'_>) -> Result<(), Misplaced> {
-        if row.day < self.first_day || row.day > self.last_day {
+        if !self.covers(row.day) {
             return Err(Misplaced);
         }
         let day = u8::try_from(row.day.days_since(self.first_day)).map_err(|_| Misplaced)?;

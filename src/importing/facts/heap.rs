@@ -82,9 +82,9 @@ fn settle_one(
     };
     let source =
         |fact: &Spilled| usize::try_from(fact.source).ok().and_then(|at| sources.get(at)).map_or("", |text| text);
-    // The half-year before the subject: it parts chunks. The kind is in the subject's place.
     let kind = |fact: &Spilled| known.kind_of(fact.subject).unwrap_or(0);
-    facts.sort_by_cached_key(|fact| (kind(fact), half_of(fact.day), fact.subject, fact.measure, fact.day));
+    let mut halves = Halves::default();
+    facts.sort_by_cached_key(|fact| order(kind(fact), halves.half_of(fact.day), fact));
     sort_ties(&mut facts, |one, other| {
         (source(one), reference(one), one.line).cmp(&(source(other), reference(other), other.line))
     });
@@ -138,10 +138,34 @@ fn day_of(julian: i32) -> Day {
     Day::from(date)
 }
 
-/// The half-year of a day, as a number that grows.
-fn half_of(julian: i32) -> i32 {
-    let month = day_of(julian).month();
-    month.year() * 2 + i32::from(month.number() > 6)
+/// What facts are sorted by, as one number. The half-year comes before the subject: it parts chunks.
+fn order(kind: u16, half: u16, fact: &Spilled) -> u128 {
+    let mut key = u128::from(kind);
+    key = key << 16 | u128::from(half);
+    key = key << 32 | u128::from(fact.subject);
+    key = key << 16 | u128::from(fact.measure);
+    // Days before the first Julian one do not come through the check of a row.
+    key << 32 | u128::from(fact.day.cast_unsigned())
+}
+
+/// Half-years of days as numbers that grow. Facts come by the thousand from the same one.
+#[derive(Debug, Default)]
+struct Halves {
+    days: std::ops::Range<i32>,
+    number: u16,
+}
+
+impl Halves {
+    fn half_of(&mut self, julian: i32) -> u16 {
+        if !self.days.contains(&julian) {
+            let half = HalfYear::of(day_of(julian).month());
+            let bound = |day: Day| day.date().to_julian_day();
+            self.days = bound(half.first_month().first_day())..bound(half.last_month().last_day()) + 1;
+            let month = half.first_month();
+            self.number = u16::try_from(month.year() * 2 + i32::from(month.number() > 6)).unwrap_or(u16::MAX);
+        }
+        self.number
+    }
 }
 
 /// The chunk being filled.
@@ -154,16 +178,14 @@ struct Packing<'a, T> {
 impl<T: Fn(Heaped) -> bool> Packing<'_, T> {
     /// Adds a fact; false when nobody listens.
     fn push(&mut self, kind: u16, row: &Row<'_>) -> io::Result<bool> {
-        let period = HalfYear::of(row.day.month());
         let full = self.open.as_ref().is_some_and(|(open_kind, open)| {
-            *open_kind != kind
-                || open.period() != period
-                || (open.size() >= CHUNK_BYTES && open.code() != Some(row.code))
+            *open_kind != kind || !open.covers(row.day) || (open.size() >= CHUNK_BYTES && open.code() != Some(row.code))
         });
         if full && !self.close() {
             return Ok(false);
         }
-        let (_, open) = self.open.get_or_insert_with(|| (kind, ChunkBuilder::new(period)));
+        let empty = || (kind, ChunkBuilder::new(HalfYear::of(row.day.month())));
+        let (_, open) = self.open.get_or_insert_with(empty);
         open.push(row).map_err(io::Error::other)?;
         Ok(true)
     }
