@@ -16,10 +16,13 @@ pub struct Grading {
     pub models_directory: PathBuf,
     /// How long a grade stays good after the next round is due.
     pub grace_months: u8,
+    /// How many days a run is open to objections before it may be published; without any, a trial may be published.
+    pub objection_days: u16,
 }
 
 impl Section for Grading {
     fn check(&self, report: &mut Report<'_>) {
         report.require(self.grace_months <= 12, "grace_months", "must be at most 12");
+        report.require(self.objection_days <= 180, "objection_days", "must be at most 180");
     }
 }

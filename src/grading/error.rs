@@ -1,7 +1,9 @@
 //! What can go wrong with a round.
 
+use super::RunState;
 use crate::{
     domain::{Day, Failure, FailureKind, HalfYear},
+    ledger::LedgerError,
     scoring::{Refused, TooLarge},
     store::DbError,
 };
@@ -18,13 +20,47 @@ pub enum GradingError {
     /// No round in force, and no run at all, covers the subject.
     #[error("no run covers the subject {0}")]
     NotCovered(String),
-    /// The run was published before, or another has taken its place.
-    #[error("the run {run} is {state}: only a trial can be published")]
-    NotATrial {
+    /// There is no way from the run's state to the one wanted.
+    #[error("the run {run} is {}: {}", .state.as_str(), wanted(*.next))]
+    WrongState {
         /// The run.
         run: String,
         /// Its state.
-        state: String,
+        state: RunState,
+        /// The one wanted.
+        next: RunState,
+    },
+    /// Another process changed the run's state meanwhile.
+    #[error("the run {run} was changed by another process before it became {}", .next.as_str())]
+    Raced {
+        /// The run.
+        run: String,
+        /// The state it was to have.
+        next: RunState,
+    },
+    /// Another run of the kind and scheme is open to objections.
+    #[error("the run {open} is open to objections: publish or discard it first")]
+    AnotherOpen {
+        /// That run.
+        open: String,
+    },
+    /// Subjects could not object to the run.
+    #[error(
+        "the run {run} was not open to objections: [grading] objection_days asks for {days} days of pre-assessment"
+    )]
+    NotPreassessed {
+        /// The run.
+        run: String,
+        /// How many days are asked for.
+        days: u16,
+    },
+    /// Subjects may still object to the run.
+    #[error("the run {run} is open to objections until the end of {until}")]
+    StillOpen {
+        /// The run.
+        run: String,
+        /// The last day.
+        until: Day,
     },
     /// The half-year is not over.
     #[error("{period} is not over on {today}: a round needs the whole half-year")]
@@ -45,6 +81,32 @@ pub enum GradingError {
     /// The results are not those that the run said it found.
     #[error("the results of the run {0} are not the ones it found: they were changed or are incomplete")]
     Altered(String),
+    /// The run's results were removed.
+    #[error("the run {0} was discarded: its results are gone")]
+    NoResults(String),
+    /// What was never published cannot be corrected.
+    #[error("the run {run} is {}: only what was published can be corrected", .state.as_str())]
+    NeverPublished {
+        /// The run.
+        run: String,
+        /// Its state.
+        state: RunState,
+    },
+    /// Rounds of several schemes are in force for the subject's kind.
+    #[error("several rounds of {kind} are in force: name one with --run")]
+    SeveralRounds {
+        /// The kind.
+        kind: String,
+    },
+    /// A correction needs a reason.
+    #[error("a correction needs a reason of at most {longest} characters on one line")]
+    Reason {
+        /// The most characters.
+        longest: usize,
+    },
+    /// The ledger's entry could not be made.
+    #[error("the ledger's entry of the correction could not be made")]
+    Ledger(#[source] LedgerError),
     /// A subject's data cannot be reckoned with.
     #[error("{subject}: {source}")]
     Data {
@@ -79,10 +141,26 @@ pub enum GradingError {
     },
 }
 
+/// Which runs may come to a state.
+const fn wanted(next: RunState) -> &'static str {
+    match next {
+        RunState::Trial => "a run is a trial when it is made, and never again",
+        RunState::Preassessment => "only a trial can be opened to objections",
+        RunState::Published => "only a trial or a pre-assessment can be published",
+        RunState::Superseded => "only a published run can be superseded",
+        RunState::Discarded => "only a trial or a pre-assessment can be discarded",
+    }
+}
+
 impl GradingError {
     /// Names the step during which the store failed.
     pub(super) fn during(step: &'static str) -> impl FnOnce(DbError) -> Self {
         move |source| Self::Store { step, source }
+    }
+
+    /// Another process was faster.
+    pub(super) fn raced(run: &str, next: RunState) -> Self {
+        Self::Raced { run: run.to_owned(), next }
     }
 
     /// Whether the same attempt may succeed when made again at once.
@@ -98,11 +176,20 @@ impl From<GradingError> for Failure {
             GradingError::NoSuchRun(_) => Self::not_found("run_not_found", text),
             GradingError::NotCovered(_) => Self::not_found("subject_not_covered", text),
             GradingError::Busy => Self::new(FailureKind::Conflict, "run_in_progress", text),
-            GradingError::NotATrial { .. } => Self::new(FailureKind::Conflict, "run_not_a_trial", text),
+            GradingError::WrongState { .. }
+            | GradingError::Raced { .. }
+            | GradingError::AnotherOpen { .. }
+            | GradingError::NotPreassessed { .. }
+            | GradingError::StillOpen { .. }
+            | GradingError::NoResults(_)
+            | GradingError::NeverPublished { .. }
+            | GradingError::SeveralRounds { .. } => Self::new(FailureKind::Conflict, "run_wrong_state", text),
             GradingError::NotOver { .. } => Self::new(FailureKind::Conflict, "period_not_over", text),
             GradingError::Backwards { .. } => Self::new(FailureKind::Conflict, "round_goes_back", text),
             GradingError::Altered(_) => Self::new(FailureKind::Conflict, "run_altered", text),
             GradingError::Data { .. } => Self::new(FailureKind::Unprocessable, "data_out_of_range", text),
+            GradingError::Reason { .. } => Self::invalid("reason", "invalid_request", text),
+            GradingError::Ledger(error) => Self::from(error),
             GradingError::Refused(_) => Self::new(FailureKind::Unprocessable, "model_refused", text),
             GradingError::Model { .. } | GradingError::Stopped => Self::internal(text),
             GradingError::Store { step, source } => {

@@ -97,9 +97,7 @@ impl Rounds {
     async fn reckon(&self, run: &RunRow, result: &ResultRow) -> Result<Assessment, GradingError> {
         let during = || GradingError::during("reading the result");
         let catalogue = read_catalogue(&self.db, run).await?;
-        let body = read_body(&self.db, &run.model_digest, &run.id).await?;
-        let model = Model::from_json(&run.model_id, &body, &catalogue)
-            .map_err(|error| GradingError::Model { run: run.id.clone(), message: error.to_string() })?;
+        let model = read_kept_model(&self.db, run, &catalogue).await?;
         let imports = table::accepted(&self.db.read("explain")).await.map_err(during())?;
         let scope = Scope {
             catalogue: Arc::new(catalogue),
@@ -144,6 +142,13 @@ pub(super) async fn read_model(db: &Db, digest: &str, run: &str) -> Result<Model
     serde_json::from_str(&body).map_err(|error| GradingError::Model { run: run.to_owned(), message: error.to_string() })
 }
 
+/// The model as a run kept it, checked against its catalogue.
+pub(super) async fn read_kept_model(db: &Db, run: &RunRow, catalogue: &Catalogue) -> Result<Model, GradingError> {
+    let body = read_body(db, &run.model_digest, &run.id).await?;
+    Model::from_json(&run.model_id, &body, catalogue)
+        .map_err(|error| GradingError::Model { run: run.id.clone(), message: error.to_string() })
+}
+
 /// The catalogue as a run kept it.
 pub(super) async fn read_catalogue(db: &Db, run: &RunRow) -> Result<Catalogue, GradingError> {
     let body = read_body(db, &run.catalogue_digest, &run.id).await?;
@@ -151,7 +156,7 @@ pub(super) async fn read_catalogue(db: &Db, run: &RunRow) -> Result<Catalogue, G
         .map_err(|error| GradingError::Model { run: run.id.clone(), message: error.to_string() })
 }
 
-async fn read_body(db: &Db, digest: &str, run: &str) -> Result<String, GradingError> {
+pub(super) async fn read_body(db: &Db, digest: &str, run: &str) -> Result<String, GradingError> {
     let body = runs::model_body(&db.read("model"), digest).await.map_err(GradingError::during("reading the model"))?;
     body.ok_or_else(|| GradingError::Model {
         run: run.to_owned(),

@@ -57,7 +57,7 @@ fn damaged(import_seq: i64, part: i64) -> impl Fn(Damaged) -> DbError {
 }
 
 impl Scope {
-    fn halves(&self) -> (String, String) {
+    pub(super) fn halves(&self) -> (String, String) {
         (self.period.plus(-i32::from(self.lookback)).to_string(), self.period.to_string())
     }
 

@@ -9,6 +9,7 @@
 
 mod archive;
 mod canonical;
+mod correct;
 mod current;
 mod eligibility;
 mod error;
@@ -16,8 +17,10 @@ mod explain;
 mod gather;
 mod library;
 mod publish;
+mod replay;
 mod report;
 mod run;
+mod state;
 
 use crate::{
     domain::{clock::SharedClock, rng::SharedEntropy},
@@ -25,13 +28,16 @@ use crate::{
 };
 
 pub use archive::{Archive, FormerAssessment, Levels};
+pub use correct::{Corrected, Correction, CorrectionMade, Says};
 pub use current::{CurrentAssessment, GoodStanding, GradeWord, Grades, current, in_good_standing};
 pub use error::GradingError;
 pub use explain::Explained;
 pub use library::{InForce, Library, LibraryError};
 pub use publish::Published;
+pub use replay::{Difference, Digests, Replayed};
 pub use report::{GradeCount, Report};
 pub use run::RunDone;
+pub use state::{Life, Preassessed, RunState};
 
 /// Rounds over a store.
 #[derive(Debug, Clone)]
@@ -39,12 +45,20 @@ pub struct Rounds {
     db: Db,
     clock: SharedClock,
     entropy: SharedEntropy,
+    objection_days: u16,
 }
 
 impl Rounds {
     /// Rounds over a store, timed by a clock, with ids from a source of randomness.
     pub const fn new(db: Db, clock: SharedClock, entropy: SharedEntropy) -> Self {
-        Self { db, clock, entropy }
+        Self { db, clock, entropy, objection_days: 0 }
+    }
+
+    /// The same, where a run must have been open to objections for some days before it is published.
+    #[must_use]
+    pub const fn with_objections(mut self, days: u16) -> Self {
+        self.objection_days = days;
+        self
     }
 }
 

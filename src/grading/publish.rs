@@ -1,9 +1,10 @@
-//! Publication: a trial run becomes the round in force, in one transaction with the end of the round before.
+//! Publication: a trial or pre-assessment becomes the round in force, in one transaction with the end of the round before.
 
 use super::{
-    GRADED, GradingError, PREASSESSMENT, PUBLISHED, Rounds, TRIAL,
+    GRADED, GradingError, Rounds, RunState,
     canonical::{self, BySubject},
     explain::read_model,
+    state::must_become,
 };
 use crate::{
     domain::{Day, HalfYear, Timestamp, money::MilliPoints},
@@ -11,6 +12,7 @@ use crate::{
     store::{
         DbError,
         assessments::{self, NewAssessment},
+        rounds,
         runs::{self, ResultRow, RunRow},
     },
 };
@@ -39,10 +41,11 @@ pub struct Published {
 }
 
 impl Rounds {
-    /// Puts a trial run in force. Its grades are good until the half-year after its own is over, and `grace_months` more
+    /// Puts a trial or a pre-assessment in force. Its grades are good until the half-year after its own is over, and `grace_months` more
     /// for that one's round to be made.
     pub async fn publish(&self, run_id: &str, grace_months: u8) -> Result<Published, GradingError> {
         let run = self.find(run_id).await?;
+        must_become(&run.id, &run.state, RunState::Published)?;
         let results = self.results(&run).await?;
         let mut attempt = 0;
         loop {
@@ -60,6 +63,12 @@ impl Rounds {
         found
             .map_err(GradingError::during("looking for the run"))?
             .ok_or_else(|| GradingError::NoSuchRun(run_id.into()))
+    }
+
+    /// Refuses a run whose results are no longer exactly those it found.
+    pub(super) async fn still_as_found(&self, run: &RunRow) -> Result<(), GradingError> {
+        // A published one has no further use for them: what counts are its assessments.
+        self.results(run).await.map(|_| ())
     }
 
     /// The results of a run as assessments, if they are still exactly those it found.
@@ -98,24 +107,28 @@ impl Rounds {
         let step = "publishing";
         let during = || GradingError::during(step);
         let mut tx = self.db.begin("publish").await.map_err(during())?;
-        let present = runs::find_in(&mut tx, &run.id).await.map_err(during())?;
-        let state = present.map(|run| run.state).unwrap_or_default();
-        if state != TRIAL && state != PREASSESSMENT {
-            return Err(GradingError::NotATrial { run: run.id.clone(), state });
+        let life = rounds::life_in(&mut tx, &run.id).await.map_err(during())?;
+        let life = life.ok_or_else(|| GradingError::NoSuchRun(run.id.clone()))?;
+        must_become(&run.id, &life.state, RunState::Published)?;
+        self.objections_heard(run, &life, now)?;
+        let open = rounds::open_preassessment(&mut tx, &run.kind, &run.scheme).await.map_err(during())?;
+        if let Some(open) = open.filter(|open| *open != run.id) {
+            return Err(GradingError::AnotherOpen { open });
         }
         let former = runs::published(&mut tx, &run.kind, &run.scheme).await.map_err(during())?;
         may_follow(period, former.as_ref(), now)?;
         let size = usize::try_from(PAGE).unwrap_or(1000);
         for page in results.chunks(size) {
-            assessments::insert(&mut tx, &run.id, page, now).await.map_err(during())?;
+            assessments::insert(&mut tx, &run.id, 1, page, now).await.map_err(during())?;
         }
         // From here on answers under way are done or will see the new round: a grade that falls ends access (I2). Taken
         // this late so that they wait for the last statements only.
         let banks = runs::banks(&mut tx).await.map_err(during())?;
         tx.lock_banks_exclusive(&banks).await.map_err(during())?;
+        rounds::name_successor(&mut tx, (&run.kind, &run.scheme), &run.id, now).await.map_err(during())?;
         runs::supersede(&mut tx, &run.kind, &run.scheme).await.map_err(during())?;
         if !runs::publish(&mut tx, &run.id, now, &valid_until.to_string()).await.map_err(during())? {
-            return Err(GradingError::NotATrial { run: run.id.clone(), state: PUBLISHED.to_owned() });
+            return Err(GradingError::raced(&run.id, RunState::Published));
         }
         let publication = runs::raise_publication(&mut tx).await.map_err(during())?;
         tx.commit().await.map_err(during())?;
@@ -131,7 +144,7 @@ impl Rounds {
 }
 
 /// What is published of a result: of what its indicators came to the first-level totals, and nothing else.
-fn assessment(run: &RunRow, model: &ModelFile, row: ResultRow) -> Result<NewAssessment, GradingError> {
+pub(super) fn assessment(run: &RunRow, model: &ModelFile, row: ResultRow) -> Result<NewAssessment, GradingError> {
     let level_points = if row.status == GRADED {
         let points: Vec<MilliPoints> =
             serde_json::from_str(&row.findings).map_err(|_| GradingError::Altered(run.id.clone()))?;
@@ -158,7 +171,7 @@ pub(super) fn period_of(run: &RunRow) -> Result<HalfYear, GradingError> {
 }
 
 /// A round needs its whole half-year, and never replaces a later one.
-fn may_follow(period: HalfYear, former: Option<&RunRow>, now: Timestamp) -> Result<(), GradingError> {
+pub(super) fn may_follow(period: HalfYear, former: Option<&RunRow>, now: Timestamp) -> Result<(), GradingError> {
     let today = now.day();
     if today <= period.last_month().last_day() {
         return Err(GradingError::NotOver { period, today });

@@ -134,7 +134,7 @@ impl Rounds {
         let done = self.rate(in_force, period, id, progress).await;
         if done.is_err() {
             // What is left if this fails too, the next run removes.
-            let _ = self.discard(&id.to_string()).await;
+            let _ = self.remove_results(&id.to_string()).await;
         }
         // The run is made or not made, whatever becomes of the lock: it ends with this process at the latest.
         let _ = lock.release().await;
@@ -223,7 +223,7 @@ impl Rounds {
     }
 
     /// The subjects of a kind, by code as bytes: engines differ in how they order text.
-    async fn subjects(&self, kind: &str) -> Result<Vec<Standing>, GradingError> {
+    pub(super) async fn subjects(&self, kind: &str) -> Result<Vec<Standing>, GradingError> {
         let step = "listing the subjects";
         let rows = runs::subjects(&self.db.read("run"), kind).await.map_err(GradingError::during(step))?;
         let subjects: Result<Vec<Standing>, DbError> = rows.into_iter().map(Standing::try_from).collect();
@@ -235,12 +235,13 @@ impl Rounds {
     async fn remove_remains(&self) -> Result<(), GradingError> {
         let orphans = runs::orphans(&self.db.read("run")).await;
         for run in orphans.map_err(GradingError::during("looking for remains"))? {
-            self.discard(&run).await?;
+            self.remove_results(&run).await?;
         }
         Ok(())
     }
 
-    async fn discard(&self, run: &str) -> Result<(), GradingError> {
+    /// Removes what a run found.
+    pub(super) async fn remove_results(&self, run: &str) -> Result<(), GradingError> {
         let step = "removing remains";
         let mut tx = self.db.begin_bulk("discard").await.map_err(GradingError::during(step))?;
         runs::discard_results(&mut tx, run).await.map_err(GradingError::during(step))?;
@@ -252,6 +253,12 @@ impl Rating {
     /// Begins to rate every subject.
     pub(super) fn pages(&self) -> Pages {
         Pages { rating: self.clone(), start: 0, under_way: JoinSet::new() }
+    }
+
+    /// Rates the only subject there is.
+    pub(super) async fn only(&self) -> Result<ResultRow, GradingError> {
+        let rated = self.clone().page(0).await?;
+        rated.results.into_iter().next().ok_or(GradingError::Stopped)
     }
 
     /// Rates the subjects from one on.

@@ -65,20 +65,27 @@ record! {
 // Whose the code is at this moment is kept with the assessment: a later owner's consent does not open it.
 const INSERT: &str = "/* assessments::insert */
     INSERT INTO assessments (run_id, subject_code, version, status, reason, grade, points, made_at, uscc, level_points)
-    SELECT CAST($2 AS TEXT), value->>'code', 1, value->>'status', value->>'reason', value->>'grade',
+    SELECT CAST($2 AS TEXT), value->>'code', CAST($4 AS BIGINT), value->>'status', value->>'reason', value->>'grade',
            CAST(value->>'points' AS BIGINT), CAST($3 AS BIGINT),
            (SELECT s.uscc FROM subjects s WHERE s.code = value->>'code'), value->>'levels'
     FROM json_rows($1)";
 
-/// Adds the first version of assessments of a run. They are seen once the run is published.
-pub async fn insert(tx: &mut Tx, run_id: &str, new: &[NewAssessment], now: Timestamp) -> Result<u64, DbError> {
+/// Adds a version of assessments of a run: the first with the publication, and they are seen once the run is published;
+/// later ones correct it.
+pub async fn insert(
+    tx: &mut Tx,
+    run_id: &str,
+    version: i64,
+    new: &[NewAssessment],
+    now: Timestamp,
+) -> Result<u64, DbError> {
     let rows = new.iter().map(|of| {
         let levels = of.level_points.as_ref().map(|levels| serde_json::json!(levels).to_string());
         serde_json::json!({ "code": of.subject_code, "status": of.status, "reason": of.reason, "grade": of.grade,
                             "points": of.points, "levels": levels })
     });
     let rows = serde_json::Value::Array(rows.collect()).to_string();
-    tx.execute(INSERT, args![rows, run_id, now]).await
+    tx.execute(INSERT, args![rows, run_id, now, version]).await
 }
 
 // Trials have no assessments; the states are named all the same, so that none can ever be told.

@@ -36,6 +36,7 @@ pub const RIGHTS: &[(&str, &str)] = &[
     ("core.models", APPEND),
     ("core.runs", STATE),
     ("core.assessments", APPEND),
+    ("core.corrections", APPEND),
     ("core.consents", STATE),
     ("core.consent_codes", BATCH),
     ("core.consent_events", APPEND),

@@ -43,6 +43,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(8, "0008_fact_chunks", bulk: true),
     migration!(9, "0009_idempotency_keys", bulk: false),
     migration!(10, "0010_ledger_queue", bulk: false),
+    migration!(11, "0011_run_states", bulk: false),
 ];
 
 record! {

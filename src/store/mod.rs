@@ -23,6 +23,7 @@ pub mod keys;
 pub mod ledger;
 pub mod migrations;
 pub mod outbox;
+pub mod rounds;
 pub mod runs;
 pub mod settlements;
 pub mod staging;

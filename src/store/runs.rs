@@ -18,7 +18,7 @@ record! {
         pub kind: String,
         /// The half-year.
         pub period: String,
-        /// trial, preassessment, published or superseded.
+        /// trial, preassessment, published, superseded or discarded.
         pub state: String,
         /// Over everything that was read.
         pub input_digest: String,
@@ -291,9 +291,10 @@ pub async fn counts(read: &Read<'_>, run_id: &str) -> Result<Vec<CountRow>, DbEr
 }
 
 const ORPHANS: &str = "/* runs::orphans */
-    SELECT DISTINCT b.run_id AS id FROM bulk.run_results b WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.id = b.run_id)";
+    SELECT DISTINCT b.run_id AS id FROM bulk.run_results b 
+    WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.id = b.run_id AND r.state <> 'discarded')";
 
-/// Ids of results whose run was never finished.
+/// Ids of results whose run was never finished, or was discarded.
 pub async fn orphans(read: &Read<'_>) -> Result<Vec<String>, DbError> {
     let rows: Vec<IdRow> = read.fetch_all(ORPHANS, args![]).await?;
     Ok(rows.into_iter().map(|row| row.id).collect())

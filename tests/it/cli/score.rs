@@ -45,7 +45,7 @@ fn a_round_is_held_from_the_command_line() {
         assert_eq!(said, format!("{run} of 2025-H2 is in force: 100 subjects, good until 2026-07-31\n"));
         let again = score(&config, &["publish", run]).await;
         assert_eq!(again.code, cli::FAILED);
-        assert!(again.err.contains("is published: only a trial can be published"), "{}", again.err);
+        assert!(again.err.contains("is published: only a trial or a pre-assessment can be published"), "{}", again.err);
 
         let said = score(&config, &["report", run, "--json"]).await.done();
         let report: Value = serde_json::from_str(&said).unwrap();

@@ -1,10 +1,14 @@
 //! Rounds: from accepted records to what a bank is told, on both engines.
 
+mod aborted;
+mod correct;
 mod digests;
 mod distribution;
 mod refusals;
+mod replay;
 mod rounds;
 mod standing;
+mod states;
 
 use std::collections::BTreeMap;
 

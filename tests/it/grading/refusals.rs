@@ -1,7 +1,7 @@
 //! What a bureau cannot do with a round, and what is left when a run does not come to its end.
 
 use medcredit::{
-    grading::GradingError,
+    grading::{GradingError, RunState},
     store::{Arg, Exclusive},
 };
 
@@ -23,7 +23,7 @@ both_engines! {
         let refused = bureau.rounds.publish(&before.id.to_string(), 1).await.unwrap_err();
         assert!(matches!(refused, GradingError::Backwards { .. }), "{refused}");
         let refused = bureau.rounds.publish(&after.id.to_string(), 1).await.unwrap_err();
-        assert!(matches!(&refused, GradingError::NotATrial { state, .. } if state == "published"), "{refused}");
+        assert!(matches!(&refused, GradingError::WrongState { state: RunState::Published, .. }), "{refused}");
 
         // 2026-04-01 is within it.
         let early = bureau.run("2026-H1".parse().unwrap()).await;

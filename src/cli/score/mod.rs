@@ -1,4 +1,8 @@
-//! `medcredit score run|publish|explain|report|list`: rounds of grades.
+//! `medcredit score ...`: rounds of grades. One file for each matter.
+
+mod correct;
+mod replay;
+mod state;
 
 use std::io::Write;
 
@@ -32,10 +36,28 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
-    /// Put a trial in force: from now on banks read its grades
+    /// Open a trial to its subjects' objections (预评定): it does not count yet
+    Preassess {
+        /// The run's id
+        run: String,
+    },
+    /// Put a trial or a pre-assessment in force: from now on banks read its grades
     Publish {
         /// The run's id
         run: String,
+    },
+    /// Give up a run that was never published, and remove its results
+    Discard {
+        /// The run's id
+        run: String,
+    },
+    /// Tell everything about a run: where it stands, what came of it, its digests
+    Show {
+        /// The run's id
+        run: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Tell how a subject's points came about: in the round in force, or in a run
     Explain {
@@ -58,6 +80,16 @@ enum Verb {
     },
     /// List every run, latest first
     List,
+    /// Reckon a run again from what it kept, and compare everything; fails where anything differs
+    Replay {
+        /// The run's id
+        run: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give a published result a new version, from the records and the file as they are now; banks and platforms are told
+    Correct(correct::Correct),
 }
 
 /// Runs the command.
@@ -65,6 +97,7 @@ pub(super) async fn run(args: Score, ctx: &Context) -> anyhow::Result<()> {
     let config = ctx.config()?;
     let db = ctx.store(&config).await?;
     let rounds = Rounds::new(db.clone(), ctx.clock.clone(), ctx.entropy.clone());
+    let rounds = rounds.with_objections(config.grading.objection_days);
     match args.verb {
         Verb::Run { model, period, json } => {
             let library = library(ctx)?;
@@ -72,18 +105,10 @@ pub(super) async fn run(args: Score, ctx: &Context) -> anyhow::Result<()> {
             let period = period.unwrap_or_else(|| HalfYear::of(ctx.clock.now().day().month()).plus(-1));
             make(&rounds, &library, (&model, period), json, ctx).await?;
         }
-        Verb::Publish { run } => {
-            let done = rounds.publish(&run, config.grading.grace_months).await?;
-            let mut out = ctx.out();
-            writeln!(
-                out,
-                "{} of {} is in force: {} subjects, good until {}",
-                done.run, done.period, done.subjects, done.valid_until
-            )?;
-            if let Some(former) = done.former {
-                writeln!(out, "{former} is superseded")?;
-            }
-        }
+        Verb::Preassess { run } => state::preassess(&rounds, &run, ctx).await?,
+        Verb::Publish { run } => state::publish(&rounds, &run, config.grading.grace_months, ctx).await?,
+        Verb::Discard { run } => state::discard(&rounds, &run, ctx).await?,
+        Verb::Show { run, json } => state::show(&rounds, &run, json, ctx).await?,
         Verb::Explain { subject, run, json } => {
             let explained = rounds.explain(&subject, run.as_deref()).await?;
             if json {
@@ -93,11 +118,9 @@ pub(super) async fn run(args: Score, ctx: &Context) -> anyhow::Result<()> {
             }
         }
         Verb::Report { run, json } => report(&rounds, &run, json, ctx).await?,
-        Verb::List => {
-            for run in rounds.list().await? {
-                writeln!(ctx.out(), "{}  {:<13}  {}  {}  {}", run.id, run.state, run.period, run.kind, run.model_id)?;
-            }
-        }
+        Verb::List => state::list(&rounds, ctx).await?,
+        Verb::Replay { run, json } => replay::replay(&rounds, &run, json, ctx).await?,
+        Verb::Correct(args) => correct::correct(&rounds, &args, ctx).await?,
     }
     db.close().await;
     Ok(())

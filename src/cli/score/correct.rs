@@ -1,0 +1,64 @@
+//! `medcredit score correct`: a published result gets a new version.
+
+use std::io::Write;
+
+use crate::{
+    cli::Context,
+    grading::{Correction, Rounds, Says},
+};
+
+/// Give a published result a new version.
+#[derive(Debug, clap::Args)]
+pub(super) struct Correct {
+    /// The subject's code
+    subject: String,
+    /// Why: kept with the correction and in the ledger, and never told to banks; name no person
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// The round; without it the one in force of the subject's kind
+    #[arg(long, value_name = "RUN")]
+    run: Option<String>,
+    /// Who you are, as the ledger will name you
+    #[arg(long, value_name = "NAME", default_value = "command-line")]
+    operator: String,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Corrects a result.
+pub(super) async fn correct(rounds: &Rounds, args: &Correct, ctx: &Context) -> anyhow::Result<()> {
+    let done = rounds
+        .correct(Correction {
+            subject: &args.subject,
+            run: args.run.as_deref(),
+            reason: &args.reason,
+            operator: &args.operator,
+        })
+        .await?;
+    let mut out = ctx.out();
+    if args.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&done)?)?;
+    } else if done.changed {
+        let (before, now) = (in_words(&done.before), in_words(&done.now));
+        writeln!(out, "{} in {}: version {} says {now}; it was {before}", done.subject_code, done.run, done.version)?;
+        writeln!(out, "banks read it from now on, and are told to ask again")?;
+    } else {
+        let now = in_words(&done.now);
+        writeln!(
+            out,
+            "{} in {}: version {} already says {now}, which is what the records come to; nothing was changed",
+            done.subject_code, done.run, done.version
+        )?;
+    }
+    Ok(())
+}
+
+fn in_words(says: &Says) -> String {
+    let points = says.points.map(|points| points.to_string());
+    let word = says.grade.as_deref().or(says.reason.as_deref()).unwrap_or(&says.status);
+    match points {
+        Some(points) => format!("{word} ({points} points)"),
+        None => word.to_owned(),
+    }
+}

@@ -1,0 +1,94 @@
+//! `medcredit score preassess|publish|discard|show|list`: where runs stand.
+
+use std::io::Write;
+
+use serde_json::json;
+
+use crate::{cli::Context, grading::Rounds};
+
+/// Opens a trial to objections.
+pub(super) async fn preassess(rounds: &Rounds, run: &str, ctx: &Context) -> anyhow::Result<()> {
+    let done = rounds.preassess(run).await?;
+    let mut out = ctx.out();
+    writeln!(out, "{} is open to objections of its {} subjects; it does not count yet", done.run, done.subjects)?;
+    if let Some(until) = done.open_until {
+        writeln!(out, "the last day of objections is {until}; it may be published from the next day on")?;
+    }
+    Ok(())
+}
+
+/// Puts a run in force.
+pub(super) async fn publish(rounds: &Rounds, run: &str, grace_months: u8, ctx: &Context) -> anyhow::Result<()> {
+    let done = rounds.publish(run, grace_months).await?;
+    let mut out = ctx.out();
+    writeln!(
+        out,
+        "{} of {} is in force: {} subjects, good until {}",
+        done.run, done.period, done.subjects, done.valid_until
+    )?;
+    if let Some(former) = done.former {
+        writeln!(out, "{former} is superseded")?;
+    }
+    Ok(())
+}
+
+/// Gives up a run that was never published.
+pub(super) async fn discard(rounds: &Rounds, run: &str, ctx: &Context) -> anyhow::Result<()> {
+    rounds.discard(run).await?;
+    writeln!(ctx.out(), "{run} is discarded; its results are removed")?;
+    Ok(())
+}
+
+/// Tells everything about a run.
+pub(super) async fn show(rounds: &Rounds, run: &str, as_json: bool, ctx: &Context) -> anyhow::Result<()> {
+    let life = rounds.life(run).await?;
+    let report = rounds.report(run).await?;
+    let corrections = rounds.corrections(run).await?;
+    let mut out = ctx.out();
+    if as_json {
+        let told = json!({
+            "report": report,
+            "preassessed_at": life.preassessed_at,
+            "open_until": life.open_until,
+            "superseded_by": life.superseded_by,
+            "ended_at": life.ended_at,
+            "corrections": corrections,
+        });
+        writeln!(out, "{}", serde_json::to_string_pretty(&told)?)?;
+        return Ok(());
+    }
+    write!(out, "{}", report.to_text())?;
+    writeln!(out, "made      {}", report.created_at)?;
+    let dated = [
+        ("opened to objections", life.preassessed_at),
+        ("published", report.published_at),
+        (life.state.as_str(), life.ended_at),
+    ];
+    for (what, at) in dated {
+        if let Some(at) = at {
+            writeln!(out, "{what} {at}")?;
+        }
+    }
+    if let Some(until) = life.open_until {
+        writeln!(out, "objections until the end of {until}")?;
+    }
+    if let Some(by) = life.superseded_by {
+        writeln!(out, "superseded by {by}")?;
+    }
+    for one in corrections {
+        writeln!(
+            out,
+            "corrected {}: version {} at {} by {}: {}",
+            one.subject_code, one.version, one.at, one.operator, one.reason
+        )?;
+    }
+    Ok(())
+}
+
+/// Lists every run, latest first.
+pub(super) async fn list(rounds: &Rounds, ctx: &Context) -> anyhow::Result<()> {
+    for run in rounds.list().await? {
+        writeln!(ctx.out(), "{}  {:<13}  {}  {}  {}", run.id, run.state, run.period, run.kind, run.model_id)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,349 @@
+//! Proof that a run is what it says: it is reckoned again from its kept model, its kept catalogue and the imports it read,
+//! and everything is compared.
+//!
+//! Looked at in this order, so that what is told first is the cause: the model and the catalogue as they were kept, the
+//! chunks of facts, the results as they were kept, the same reckoned again, what was published of them, and corrections.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde::Serialize;
+
+use super::{
+    GradingError, Rounds, RunState,
+    canonical::{self, BySubject},
+    eligibility::Standing,
+    explain::{read_body, read_catalogue, read_kept_model},
+    gather::Scope,
+    publish::period_of,
+    run::{Rating, Tally},
+};
+use crate::{
+    facts::Chunk,
+    scoring::{Catalogue, Model},
+    store::{
+        facts as table,
+        rounds::{self, AssessmentRow},
+        runs::{self, ResultRow, RunRow},
+    },
+};
+
+/// How many results are read at a time.
+const PAGE: i64 = 1000;
+
+/// How many differences are told; the others are counted.
+const TOLD: usize = 10;
+
+/// A digest that was kept, and what is found now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Digests {
+    /// As the run has it.
+    pub kept: String,
+    /// As it comes out now; nothing where it could not be reckoned.
+    pub found: Option<String>,
+}
+
+/// Something that is not as it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// The subject; none where it concerns a chunk of facts, the model or the catalogue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject_code: Option<String>,
+    /// model, catalogue, facts, result, assessment or correction.
+    pub what: &'static str,
+    /// As it is kept.
+    pub kept: String,
+    /// As it comes out.
+    pub found: String,
+}
+
+/// What came of reckoning a run again.
+#[derive(Debug, Clone, Serialize)]
+pub struct Replayed {
+    /// The run.
+    pub run: String,
+    /// Its state.
+    pub state: String,
+    /// How many subjects were reckoned again.
+    pub subjects: usize,
+    /// How many chunks of facts were checked.
+    pub chunks: usize,
+    /// How many corrections were reckoned again.
+    pub corrections: usize,
+    /// Of the model.
+    pub model: Digests,
+    /// Of the catalogue.
+    pub catalogue: Digests,
+    /// Of everything that was read.
+    pub input: Digests,
+    /// Of everything that came of it.
+    pub outcome: Digests,
+    /// How much differs.
+    pub differing: usize,
+    /// The first of it.
+    pub differences: Vec<Difference>,
+}
+
+impl Digests {
+    fn is_same(&self) -> bool {
+        self.found.as_ref() == Some(&self.kept)
+    }
+}
+
+impl Replayed {
+    /// Whether everything is as the run said.
+    pub fn is_proven(&self) -> bool {
+        let digests = [&self.model, &self.catalogue, &self.input, &self.outcome];
+        self.differing == 0 && digests.into_iter().all(Digests::is_same)
+    }
+
+    fn of(run: &RunRow) -> Self {
+        let kept = |digest: &str| Digests { kept: digest.to_owned(), found: None };
+        Self {
+            run: run.id.clone(),
+            state: run.state.clone(),
+            subjects: 0,
+            chunks: 0,
+            corrections: 0,
+            model: kept(&run.model_digest),
+            catalogue: kept(&run.catalogue_digest),
+            input: kept(&run.input_digest),
+            outcome: kept(&run.outcome_digest),
+            differing: 0,
+            differences: Vec::new(),
+        }
+    }
+
+    fn differ(&mut self, subject: Option<&str>, what: &'static str, kept: String, found: String) {
+        self.differing += 1;
+        if self.differences.len() < TOLD {
+            self.differences.push(Difference { subject_code: subject.map(str::to_owned), what, kept, found });
+        }
+    }
+}
+
+impl Rounds {
+    /// Reckons a run again and compares everything. `progress` is told how many of how many subjects are done.
+    pub async fn replay(
+        &self,
+        run_id: &str,
+        progress: &(dyn Fn(usize, usize) + Sync),
+    ) -> Result<Replayed, GradingError> {
+        let run = self.find(run_id).await?;
+        let state = RunState::of(&run.state)?;
+        if state == RunState::Discarded {
+            return Err(GradingError::NoResults(run.id));
+        }
+        let mut replayed = Replayed::of(&run);
+        let kept = self.kept_results(&run.id).await?;
+        if let Some((model, catalogue)) = self.replay_documents(&run, &mut replayed).await? {
+            let scope = self.replay_scope(&run, &model, catalogue).await?;
+            if self.replay_chunks(&scope, &mut replayed).await? {
+                let rating = Rating { db: self.db.clone(), model: Arc::new(model), scope, subjects: Arc::default() };
+                self.replay_results(&rating, &kept, &mut replayed, progress).await?;
+                self.replay_corrections(&run, &rating, &mut replayed).await?;
+            }
+        }
+        if state.was_published() {
+            self.replay_published(&run, &kept, &mut replayed).await?;
+        }
+        Ok(replayed)
+    }
+
+    /// The model and the catalogue, if they are what the run kept.
+    async fn replay_documents(
+        &self,
+        run: &RunRow,
+        replayed: &mut Replayed,
+    ) -> Result<Option<(Model, Catalogue)>, GradingError> {
+        for (what, digest) in [("model", &run.model_digest), ("catalogue", &run.catalogue_digest)] {
+            let found = canonical::document(&read_body(&self.db, digest, &run.id).await?);
+            let digests = if what == "model" { &mut replayed.model } else { &mut replayed.catalogue };
+            digests.found = Some(found.clone());
+            if found != *digest {
+                replayed.differ(None, what, digest.clone(), found);
+            }
+        }
+        if replayed.differing > 0 {
+            return Ok(None);
+        }
+        let catalogue = read_catalogue(&self.db, run).await?;
+        let model = read_kept_model(&self.db, run, &catalogue).await?;
+        Ok(Some((model, catalogue)))
+    }
+
+    async fn replay_scope(&self, run: &RunRow, model: &Model, catalogue: Catalogue) -> Result<Scope, GradingError> {
+        let imports = table::accepted(&self.db.read("replay")).await;
+        let imports = imports.map_err(GradingError::during("listing the imports"))?;
+        Ok(Scope {
+            catalogue: Arc::new(catalogue),
+            period: period_of(run)?,
+            lookback: model.lookback(),
+            imports: Arc::new(imports.into_iter().filter(|seq| *seq <= run.imports_to).collect()),
+        })
+    }
+
+    /// Compares each chunk that a run read with its digest; tells whether all of them are whole.
+    async fn replay_chunks(&self, scope: &Scope, replayed: &mut Replayed) -> Result<bool, GradingError> {
+        let during = || GradingError::during("reading the facts");
+        let (from, to) = scope.halves();
+        let places = rounds::chunks(&self.db.read("replay"), scope.catalogue.kind(), (&from, &to)).await;
+        let mut whole = true;
+        for place in places.map_err(during())?.into_iter().filter(|place| scope.imports.contains(&place.import_seq)) {
+            let chunk = table::chunk(&self.db.read("replay"), place.import_seq, place.part).await.map_err(during())?;
+            let Some(chunk) = chunk else { continue };
+            replayed.chunks += 1;
+            if let Err(damage) = Chunk::check(&chunk.totals, &chunk.facts, &chunk.digest) {
+                whole = false;
+                let kept = format!("part {} of import {}", place.part, place.import_seq);
+                replayed.differ(None, "facts", kept, damage.to_string());
+            }
+        }
+        Ok(whole)
+    }
+
+    /// Reckons every result again.
+    async fn replay_results(
+        &self,
+        rating: &Rating,
+        kept: &BTreeMap<String, ResultRow>,
+        replayed: &mut Replayed,
+        progress: &(dyn Fn(usize, usize) + Sync),
+    ) -> Result<(), GradingError> {
+        let mut tally = Tally::default();
+        let mut rating = rating.clone();
+        rating.subjects = standings(kept)?.into();
+        let mut pages = rating.pages();
+        progress(0, kept.len());
+        let mut differing = BTreeMap::new();
+        while let Some(rated) = pages.next().await? {
+            tally.add(&rated);
+            for found in &rated.results {
+                if let Some(kept) = kept.get(&found.subject_code)
+                    && !same(kept, found)
+                {
+                    differing.insert(found.subject_code.clone(), (in_words(kept), in_words(found)));
+                }
+            }
+            progress(tally.len(), kept.len());
+        }
+        // Pages come in no order of their own.
+        for (subject, (kept, found)) in differing {
+            replayed.differ(Some(&subject), "result", kept, found);
+        }
+        replayed.subjects = tally.len();
+        replayed.input.found = Some(tally.input_digest());
+        replayed.outcome.found = Some(tally.outcome_digest());
+        // The results as they are kept may differ from the run's digest and yet not show above: one may be missing.
+        let mut digests = BySubject::default();
+        for (code, row) in kept {
+            digests.add(code, canonical::outcome(row));
+        }
+        let present = digests.all("medcredit outcomes 2");
+        if replayed.differing == 0 && present != replayed.outcome.kept {
+            let kept = replayed.outcome.kept.clone();
+            replayed.differ(None, "result", kept, present);
+        }
+        Ok(())
+    }
+
+    /// Compares what was first published with what the run found.
+    async fn replay_published(
+        &self,
+        run: &RunRow,
+        kept: &BTreeMap<String, ResultRow>,
+        replayed: &mut Replayed,
+    ) -> Result<(), GradingError> {
+        let mut published: BTreeMap<String, AssessmentRow> = BTreeMap::new();
+        let mut after = String::new();
+        loop {
+            let page = rounds::first_published_page(&self.db.read("replay"), &run.id, &after, PAGE).await;
+            let page = page.map_err(GradingError::during("reading the assessments"))?;
+            let Some(last) = page.last() else { break };
+            after.clone_from(&last.subject_code);
+            published.extend(page.into_iter().map(|row| (row.subject_code.clone(), row)));
+        }
+        let absent = || "nothing".to_owned();
+        for (code, result) in kept {
+            match published.remove(code) {
+                Some(row) if same_published(&row, result) => {}
+                Some(row) => replayed.differ(Some(code), "assessment", published_in_words(&row), in_words(result)),
+                None => replayed.differ(Some(code), "assessment", absent(), in_words(result)),
+            }
+        }
+        for (code, row) in published {
+            replayed.differ(Some(&code), "assessment", published_in_words(&row), absent());
+        }
+        Ok(())
+    }
+
+    /// Reckons every correction again.
+    async fn replay_corrections(
+        &self,
+        run: &RunRow,
+        rating: &Rating,
+        replayed: &mut Replayed,
+    ) -> Result<(), GradingError> {
+        let during = || GradingError::during("reading the corrections");
+        let imports = table::accepted(&self.db.read("replay")).await.map_err(during())?;
+        for row in rounds::corrections(&self.db.read("replay"), &run.id).await.map_err(during())? {
+            let mut rating = rating.clone();
+            let upto = imports.iter().copied().filter(|seq| *seq <= row.imports_to);
+            rating.scope.imports = Arc::new(upto.collect());
+            let standing = Standing::from_json(&row.subject_code, &row.standing).map_err(during())?;
+            rating.subjects = vec![standing].into();
+            let found = rating.only().await?;
+            let code = row.subject_code.as_str();
+            let kept = rounds::version(&self.db.read("replay"), code, &run.id, row.version).await.map_err(during())?;
+            let is_same = kept.as_ref().is_some_and(|kept| same_published(kept, &found));
+            if !is_same || found.findings != row.findings {
+                let kept = kept.as_ref().map_or_else(|| "nothing".to_owned(), published_in_words);
+                replayed.differ(Some(code), "correction", kept, in_words(&found));
+            }
+            replayed.corrections += 1;
+        }
+        Ok(())
+    }
+
+    /// Every result of a run as it is kept, by code as bytes.
+    pub(super) async fn kept_results(&self, run_id: &str) -> Result<BTreeMap<String, ResultRow>, GradingError> {
+        let mut all = BTreeMap::new();
+        let mut after = String::new();
+        loop {
+            let page = runs::results_page(&self.db.read("results"), run_id, &after, PAGE).await;
+            let page = page.map_err(GradingError::during("reading the results"))?;
+            let Some(last) = page.last() else { return Ok(all) };
+            after.clone_from(&last.subject_code);
+            all.extend(page.into_iter().map(|row| (row.subject_code.clone(), row)));
+        }
+    }
+}
+
+/// The subjects' files as they were looked at, by code as bytes.
+pub(super) fn standings(kept: &BTreeMap<String, ResultRow>) -> Result<Vec<Standing>, GradingError> {
+    let of = |(code, row): (&String, &ResultRow)| Standing::from_json(code, &row.standing);
+    kept.iter().map(of).collect::<Result<_, _>>().map_err(GradingError::during("reading the results"))
+}
+
+fn same(kept: &ResultRow, found: &ResultRow) -> bool {
+    (&kept.status, &kept.reason, &kept.grade, kept.points) == (&found.status, &found.reason, &found.grade, found.points)
+        && kept.findings == found.findings
+        && kept.standing == found.standing
+}
+
+fn same_published(row: &AssessmentRow, result: &ResultRow) -> bool {
+    (&row.status, &row.reason, &row.grade, row.points) == (&result.status, &result.reason, &result.grade, result.points)
+}
+
+fn in_words(row: &ResultRow) -> String {
+    words(&row.status, row.reason.as_deref(), row.grade.as_deref(), row.points)
+}
+
+fn published_in_words(row: &AssessmentRow) -> String {
+    words(&row.status, row.reason.as_deref(), row.grade.as_deref(), row.points)
+}
+
+fn words(status: &str, reason: Option<&str>, grade: Option<&str>, points: Option<i64>) -> String {
+    let points = points.map(|points| crate::domain::money::MilliPoints(points).to_string());
+    let parts = [Some(status), reason, grade, points.as_deref()];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
