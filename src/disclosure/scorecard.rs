@@ -47,18 +47,20 @@ pub struct CodeScorecard {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub not_rated_reason: Option<NotRatedReason>,
-    /// The model that gave the points.
+    /// The model that gave the grade.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelView>,
-    /// The sum, in thousandths of a point.
+    /// The total, in thousandths of a point: the sum of the levels, or less where the model's caps and vetoes hold it down.
+    /// A model that rates by rules and not by points has none, and neither `max_milli_points` nor `levels`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<i64>, example = 861_250)]
     pub milli_points: Option<MilliPoints>,
-    /// The most there is, in thousandths of a point.
+    /// The most there is, in thousandths of a point; none where there are no points.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<i64>, example = 1_000_000)]
     pub max_milli_points: Option<MilliPoints>,
-    /// The first-level indicators, in the model's order. Left out for a round published before totals were kept.
+    /// The first-level indicators, in the model's order. Left out under a model without points, and for a
+    /// round published before totals were kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub levels: Option<Vec<LevelTotal>>,
     /// The half-year assessed.
@@ -132,7 +134,7 @@ fn view(of: &CurrentAssessment, levels: Option<Levels>) -> CodeScorecard {
     let (model, most, totals) = match levels {
         Some(levels) => {
             let model = ModelView { id: levels.model_id, version: levels.model_version };
-            (Some(model), Some(levels.most), levels.totals)
+            (Some(model), levels.most, levels.totals)
         }
         None => (None, None, None),
     };

@@ -56,10 +56,10 @@ pub struct Levels {
     pub model_id: String,
     /// Its version.
     pub model_version: i64,
-    /// The most points there are.
-    pub most: MilliPoints,
-    /// Name, points and most points of each first-level indicator, in the model's order. Rounds that were published
-    /// before totals were kept have none.
+    /// The most points there are; none under a model that rates by rules.
+    pub most: Option<MilliPoints>,
+    /// Name, points and most points of each first-level indicator, in the model's order. Models that rate by rules and
+    /// rounds that were published before totals were kept have none.
     pub totals: Option<Vec<(String, MilliPoints, MilliPoints)>>,
 }
 
@@ -130,7 +130,7 @@ impl Archive {
             let levels = Levels {
                 model_id: model.id.clone(),
                 model_version: model.version,
-                most: model.total.milli(),
+                most: model.by_points().then(|| model.total.milli()),
                 totals: totals.map_err(GradingError::during(step))?,
             };
             out.insert(row.subject_code, levels);

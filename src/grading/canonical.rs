@@ -8,7 +8,7 @@ use data_encoding::HEXLOWER;
 
 use super::eligibility::Standing;
 use crate::{
-    scoring::{Catalogue, Measures, Sums},
+    scoring::{Catalogue, Measures, Peer, Sums},
     store::runs::ResultRow,
 };
 
@@ -73,7 +73,7 @@ pub(super) fn document(canonical: &str) -> String {
     HEXLOWER.encode(context.finish().as_ref())
 }
 
-/// The digest of what was read of one subject: its file, and what its measures come to if it takes part. Which import
+/// The digest of what was read of one subject: its file, how it stands among its peers, and what its measures come to. Which import
 /// brought a fact, and on which line, is not in it.
 pub(super) fn input(standing: &Standing, measures: Option<&Measures>, catalogue: &Catalogue) -> String {
     let mut fields = Fields::new("medcredit input 2");
@@ -82,6 +82,17 @@ pub(super) fn input(standing: &Standing, measures: Option<&Measures>, catalogue:
     fields.optional(standing.agreement_signed_on.map(|day| day.to_string()).as_deref());
     fields.text(agreement);
     fields.text(licence);
+    // Only of models that look at them.
+    if let Some(parent) = &standing.parent {
+        fields.text("parent");
+        fields.text(parent);
+    }
+    for (name, Peer { below, equal, of }) in &standing.peers {
+        fields.text(name);
+        fields.number((*below).into());
+        fields.number((*equal).into());
+        fields.number((*of).into());
+    }
     if let Some(measures) = measures {
         let id = |place: usize| catalogue.measures().get(place).map_or("", |measure| measure.id.as_str());
         let mut sums: Vec<_> = measures.sums().map(|(back, place, sums)| (id(place), back, sums)).collect();

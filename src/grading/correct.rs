@@ -12,10 +12,11 @@ use serde::Serialize;
 
 use super::{
     GradingError, Rounds, RunState,
+    eligibility::Standing,
     explain::{read_catalogue, read_kept_model, read_model},
     gather::Scope,
     publish::{assessment, period_of},
-    run::Rating,
+    rating::Rating,
 };
 use crate::{
     domain::{Timestamp, ids::EntryId, money::MilliPoints},
@@ -211,13 +212,20 @@ impl Rounds {
         let imports_to = imports.last().copied().unwrap_or(0);
         let standing = self.subjects(&run.kind).await?.into_iter().find(|standing| standing.code == subject);
         let standing = standing.ok_or_else(|| GradingError::NotCovered(subject.to_owned()))?;
+        // How it stands towards others is as the run found it: theirs is not reckoned again.
+        let found = runs::result(&self.db.read("correct"), &run.id, subject).await;
+        let found = found.map_err(GradingError::during("reading the result"))?;
+        let standing = match found {
+            Some(found) => standing.beside(&Standing::from_json(subject, &found.standing).map_err(during())?),
+            None => standing,
+        };
         let scope = Scope {
             catalogue: Arc::new(catalogue),
             period: period_of(run)?,
             lookback: model.lookback(),
             imports: Arc::new(imports.into_iter().collect()),
         };
-        let rating = Rating { db: self.db.clone(), model: Arc::new(model), scope, subjects: vec![standing].into() };
+        let rating = Rating::alone(self.db.clone(), Arc::new(model), scope, standing);
         let result = rating.only().await?;
         let file = read_model(&self.db, &run.model_digest, &run.id).await?;
         let new = assessment(run, &file, result.clone())?;

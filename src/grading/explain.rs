@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     domain::HalfYear,
-    scoring::{Assessment, Catalogue, Measures, Model, ModelFile, describe_assessment, evaluate},
+    scoring::{Assessment, Catalogue, Measures, Model, ModelFile, describe_assessment, evaluate, rate},
     store::{
         Db, facts as table,
         runs::{self, ResultRow, RunRow},
@@ -110,12 +110,12 @@ impl Rounds {
         let signed = standing.agreement_signed_on;
         let measures = Measures::collect(&scope.catalogue, scope.period, scope.lookback, signed, facts)
             .map_err(|source| data(&standing.code, source))?;
-        let assessment = evaluate(&model, &measures);
-        let points: Vec<_> = assessment.findings.iter().map(|finding| finding.points).collect();
-        let same = result.points == Some(assessment.points.0)
-            && result.grade.as_ref() == Some(&assessment.grade)
-            && serde_json::to_string(&points).is_ok_and(|points| points == result.findings);
-        if same { Ok(assessment) } else { Err(GradingError::Altered(run.id.clone())) }
+        let measures = standing.complete(&model, measures);
+        let outcome = rate(&model, &measures);
+        let same = result.points == outcome.points.map(|points| points.0)
+            && result.grade.as_ref() == Some(&outcome.grade)
+            && outcome.parts.to_json() == result.findings;
+        if same { Ok(evaluate(&model, &measures)) } else { Err(GradingError::Altered(run.id.clone())) }
     }
 
     async fn result(&self, run: &RunRow, subject: &str) -> Result<Option<ResultRow>, GradingError> {

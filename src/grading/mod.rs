@@ -9,6 +9,7 @@
 
 mod archive;
 mod canonical;
+mod chain;
 mod correct;
 mod current;
 mod eligibility;
@@ -16,7 +17,9 @@ mod error;
 mod explain;
 mod gather;
 mod library;
+mod peers;
 mod publish;
+mod rating;
 mod replay;
 mod report;
 mod run;

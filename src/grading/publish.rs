@@ -145,7 +145,8 @@ impl Rounds {
 
 /// What is published of a result: of what its indicators came to the first-level totals, and nothing else.
 pub(super) fn assessment(run: &RunRow, model: &ModelFile, row: ResultRow) -> Result<NewAssessment, GradingError> {
-    let level_points = if row.status == GRADED {
+    // Rules have no points, and nothing beneath them is published.
+    let level_points = if row.status == GRADED && model.by_points() {
         let points: Vec<MilliPoints> =
             serde_json::from_str(&row.findings).map_err(|_| GradingError::Altered(run.id.clone()))?;
         Some(first_levels(model, &points).into_iter().map(|points| points.0).collect())

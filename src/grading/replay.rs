@@ -15,7 +15,8 @@ use super::{
     explain::{read_body, read_catalogue, read_kept_model},
     gather::Scope,
     publish::period_of,
-    run::{Rating, Tally},
+    rating::Rating,
+    run::Tally,
 };
 use crate::{
     facts::Chunk,
@@ -138,7 +139,8 @@ impl Rounds {
         if let Some((model, catalogue)) = self.replay_documents(&run, &mut replayed).await? {
             let scope = self.replay_scope(&run, &model, catalogue).await?;
             if self.replay_chunks(&scope, &mut replayed).await? {
-                let rating = Rating { db: self.db.clone(), model: Arc::new(model), scope, subjects: Arc::default() };
+                let subjects = standings(&kept)?;
+                let rating = Rating::new(self.db.clone(), Arc::new(model), scope, subjects).await?;
                 self.replay_results(&rating, &kept, &mut replayed, progress).await?;
                 self.replay_corrections(&run, &rating, &mut replayed).await?;
             }
@@ -210,8 +212,6 @@ impl Rounds {
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Result<(), GradingError> {
         let mut tally = Tally::default();
-        let mut rating = rating.clone();
-        rating.subjects = standings(kept)?.into();
         let mut pages = rating.pages();
         progress(0, kept.len());
         let mut differing = BTreeMap::new();
@@ -286,12 +286,9 @@ impl Rounds {
         let during = || GradingError::during("reading the corrections");
         let imports = table::accepted(&self.db.read("replay")).await.map_err(during())?;
         for row in rounds::corrections(&self.db.read("replay"), &run.id).await.map_err(during())? {
-            let mut rating = rating.clone();
             let upto = imports.iter().copied().filter(|seq| *seq <= row.imports_to);
-            rating.scope.imports = Arc::new(upto.collect());
             let standing = Standing::from_json(&row.subject_code, &row.standing).map_err(during())?;
-            rating.subjects = vec![standing].into();
-            let found = rating.only().await?;
+            let found = rating.of(standing, upto.collect()).only().await?;
             let code = row.subject_code.as_str();
             let kept = rounds::version(&self.db.read("replay"), code, &run.id, row.version).await.map_err(during())?;
             let is_same = kept.as_ref().is_some_and(|kept| same_published(kept, &found));

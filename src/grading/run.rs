@@ -1,34 +1,26 @@
 //! A trial run: every subject of a kind is rated by a model from the facts of a half-year.
 //!
-//! Subjects are rated page by page, some pages at a time, each on a thread of its own. Order of writing, and what a crash
-//! leaves: results page by page in bulk tables (rows of no run, which the next run removes), then one row in `runs`, from
-//! which on the run exists whole.
+//! Subjects are rated page by page, some pages at a time, each on a thread of its own; heads of chains wait until their
+//! branches are rated. Order of writing, and what a crash leaves: results page by page in bulk tables (rows of no run,
+//! which the next run removes), then one row in `runs`, from which on the run exists whole.
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use tokio::task::JoinSet;
-
 use super::{
-    GRADED, GradingError, NOT_RATED, Rounds, TRIAL,
+    GradingError, Rounds, TRIAL,
     canonical::{self, BySubject},
     eligibility::Standing,
-    gather::{Page, Scope, SumsOf, data},
+    gather::Scope,
     library::InForce,
+    rating::{Rated, Rating},
 };
 use crate::{
-    domain::{HalfYear, ids::RunId, money::MilliPoints},
-    scoring::{Catalogue, Measures, Model, points_by_indicator},
+    domain::{HalfYear, ids::RunId},
     store::{
-        Db, DbError, Exclusive, facts,
+        DbError, Exclusive, facts,
         runs::{self, ResultRow, RunRow},
     },
 };
-
-/// How many subjects are read, rated and written at a time.
-const PAGE: usize = 2_000;
-
-/// How many pages are under way at once.
-const PAGES_UNDER_WAY: usize = 3;
 
 /// A run that was made.
 #[derive(Debug, Clone)]
@@ -80,45 +72,6 @@ impl Tally {
     }
 }
 
-/// What every page of a run is rated by.
-#[derive(Debug, Clone)]
-pub(super) struct Rating {
-    pub(super) db: Db,
-    pub(super) model: Arc<Model>,
-    pub(super) scope: Scope,
-    /// By code as bytes.
-    pub(super) subjects: Arc<[Standing]>,
-}
-
-/// What came of a page.
-pub(super) struct Rated {
-    pub(super) results: Vec<ResultRow>,
-    /// The digests of what was read, of each result.
-    inputs: Vec<String>,
-    unknown: u64,
-}
-
-/// The pages of a rating, some of them under way at once; they come in no particular order.
-pub(super) struct Pages {
-    rating: Rating,
-    start: usize,
-    under_way: JoinSet<Result<Rated, GradingError>>,
-}
-
-impl Pages {
-    /// The next page that is done.
-    pub(super) async fn next(&mut self) -> Result<Option<Rated>, GradingError> {
-        while self.under_way.len() < PAGES_UNDER_WAY && self.start < self.rating.subjects.len() {
-            self.under_way.spawn(self.rating.clone().page(self.start));
-            self.start += PAGE;
-        }
-        match self.under_way.join_next().await {
-            Some(rated) => rated.unwrap_or(Err(GradingError::Stopped)).map(Some),
-            None => Ok(None),
-        }
-    }
-}
-
 impl Rounds {
     /// Makes a trial run of a model for a half-year. `progress` is told how many of how many subjects are done.
     pub async fn run(
@@ -151,19 +104,16 @@ impl Rounds {
         let imports = facts::accepted(&self.db.read("run")).await;
         let imports: BTreeSet<i64> =
             imports.map_err(GradingError::during("listing the imports"))?.into_iter().collect();
-        let rating = Rating {
-            db: self.db.clone(),
-            model: Arc::new(in_force.model.clone()),
-            scope: Scope {
-                catalogue: Arc::new(in_force.catalogue.clone()),
-                period,
-                lookback: in_force.model.lookback(),
-                imports: Arc::new(imports),
-            },
-            subjects: self.subjects(in_force.model.kind()).await?.into(),
+        let scope = Scope {
+            catalogue: Arc::new(in_force.catalogue.clone()),
+            period,
+            lookback: in_force.model.lookback(),
+            imports: Arc::new(imports),
         };
+        let subjects = self.subjects(in_force.model.kind()).await?;
+        let rating = Rating::new(self.db.clone(), Arc::new(in_force.model.clone()), scope, subjects).await?;
         let mut tally = Tally::default();
-        let all = rating.subjects.len();
+        let all = rating.subjects();
         progress(0, all);
         let mut pages = rating.pages();
         while let Some(rated) = pages.next().await? {
@@ -182,7 +132,7 @@ impl Rounds {
     }
 
     async fn finish(&self, rating: &Rating, id: RunId, tally: Tally) -> Result<RunDone, GradingError> {
-        let Rating { model, scope, .. } = rating;
+        let (model, scope) = (rating.model(), rating.scope());
         let (body, catalogue) = (model.canonical(), scope.catalogue.canonical());
         let now = self.clock.now();
         let run = RunRow {
@@ -247,77 +197,4 @@ impl Rounds {
         runs::discard_results(&mut tx, run).await.map_err(GradingError::during(step))?;
         tx.commit().await.map_err(GradingError::during(step))
     }
-}
-
-impl Rating {
-    /// Begins to rate every subject.
-    pub(super) fn pages(&self) -> Pages {
-        Pages { rating: self.clone(), start: 0, under_way: JoinSet::new() }
-    }
-
-    /// Rates the only subject there is.
-    pub(super) async fn only(&self) -> Result<ResultRow, GradingError> {
-        let rated = self.clone().page(0).await?;
-        rated.results.into_iter().next().ok_or(GradingError::Stopped)
-    }
-
-    /// Rates the subjects from one on.
-    async fn page(self, start: usize) -> Result<Rated, GradingError> {
-        let subjects = self.subjects.get(start..).unwrap_or_default();
-        let codes: Vec<String> = subjects.iter().take(PAGE).map(|standing| standing.code.clone()).collect();
-        let page = self.scope.page(&self.db, &codes).await?;
-        let rated = tokio::task::spawn_blocking(move || self.rate_page(start, page));
-        rated.await.unwrap_or(Err(GradingError::Stopped))
-    }
-
-    fn rate_page(&self, start: usize, mut page: Page) -> Result<Rated, GradingError> {
-        let subjects = self.subjects.get(start..).unwrap_or_default();
-        let mut rated = Rated { results: Vec::with_capacity(PAGE), inputs: Vec::with_capacity(PAGE), unknown: 0 };
-        for standing in subjects.iter().take(PAGE) {
-            let sums = page.sums(&self.scope, &standing.code)?;
-            let (result, input) = self.rate_subject(standing, sums)?;
-            rated.results.push(result);
-            rated.inputs.push(input);
-        }
-        rated.unknown = page.unknown;
-        Ok(rated)
-    }
-
-    /// Rates one subject, or says why it is not rated; and tells the digest of what was read of it.
-    fn rate_subject(&self, standing: &Standing, sums: SumsOf) -> Result<(ResultRow, String), GradingError> {
-        let Self { model, scope, .. } = self;
-        let mut result = ResultRow {
-            subject_code: standing.code.clone(),
-            status: NOT_RATED.to_owned(),
-            reason: None,
-            grade: None,
-            points: None,
-            findings: "[]".to_owned(),
-            standing: standing.to_json(),
-        };
-        if let Some(reason) = standing.not_rated(model, scope.period) {
-            result.reason = Some(reason.as_str().to_owned());
-            return Ok((result, canonical::input(standing, None, &scope.catalogue)));
-        }
-        let measures = measures_of(&scope.catalogue, scope, standing, sums)?;
-        let input = canonical::input(standing, Some(&measures), &scope.catalogue);
-        let points = points_by_indicator(model, &measures);
-        let total = MilliPoints(points.iter().fold(0i64, |sum, points| sum.saturating_add(points.0)));
-        GRADED.clone_into(&mut result.status);
-        result.grade = Some(model.grade_of(total));
-        result.points = Some(total.0);
-        // Infallible: a list of numbers.
-        result.findings = serde_json::to_string(&points).unwrap_or_default();
-        Ok((result, input))
-    }
-}
-
-fn measures_of(
-    catalogue: &Catalogue,
-    scope: &Scope,
-    standing: &Standing,
-    sums: SumsOf,
-) -> Result<Measures, GradingError> {
-    Measures::of_sums(catalogue, scope.period, scope.lookback, standing.agreement_signed_on, sums)
-        .map_err(|source| data(&standing.code, source))
 }

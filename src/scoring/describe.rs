@@ -1,10 +1,8 @@
-//! Models and assessments as text that people read.
+//! The parts of a model in words.
 
-use std::fmt::Write;
-
-use super::{
-    evaluate::{Assessment, Finding},
-    model::{Indicator, Missing, Model, ModelFile, ScoreForm, SubjectDay, ValueForm},
+use super::model::{
+    Chain, ChainRule, Condition, Indicator, Missing, OwnWorseOutcome, PeerGroup, ScoreForm, Signal, SignalMissing,
+    SubjectDay, ValueForm, When,
 };
 
 /// An indicator's rule in one line: what is measured, how it earns points, what happens without data.
@@ -33,7 +31,8 @@ pub fn describe_rule(indicator: &Indicator) -> String {
     format!("{} -> {score}; {missing}", describe_value(&indicator.value))
 }
 
-fn describe_value(value: &ValueForm) -> String {
+/// What is measured, in words.
+pub(super) fn describe_value(value: &ValueForm) -> String {
     match value {
         ValueForm::Measure(id) => id.clone(),
         ValueForm::Ratio { numerator, denominator } => {
@@ -52,101 +51,68 @@ fn describe_value(value: &ValueForm) -> String {
             };
             format!("number of {}{when}", measures.join(" + "))
         }
+        ValueForm::PeerPercentile { of, among, least } => {
+            format!("{}, of {least} others at least", describe_peers(of, *among))
+        }
         ValueForm::Age { since: SubjectDay::AgreementSignedOn } => "months since the agreement was signed".to_owned(),
     }
 }
 
-/// A model as a tree: levels, weights, rules and where they come from.
-pub fn describe_model(model: &Model) -> String {
-    let file = model.file();
-    let mut out = String::new();
-    // Writing to a String cannot fail.
-    let _ =
-        writeln!(out, "{} version {}: {} ({}, {} points)", file.id, file.version, file.name_zh, file.kind, file.total);
-    if let Some(published) = &file.published {
-        let _ = writeln!(out, "published: {}; {}", published.fields.join(", "), published.source);
-    }
-    if let Some(default) = &file.default {
-        let _ = writeln!(out, "default: {}; {}", default.fields.join(", "), default.reason);
-    }
-    let scheme = model.scheme();
-    let _ = writeln!(
-        out,
-        "scheme {} version {}: {} ({})",
-        scheme.id,
-        scheme.version,
-        scheme.name_zh,
-        scheme.basis.as_str()
-    );
-    for grade in &scheme.grade {
-        let band = grade.from.map_or_else(|| "the rest".to_owned(), |from| format!("from {from}"));
-        let _ = writeln!(out, "  {} {} {}: {band}", grade.ordinal, grade.code, grade.name_zh);
-    }
-    let (mut level1, mut level2) = ("", "");
-    for placed in model.indicators() {
-        if level1 != placed.level1.name_zh {
-            level1 = &placed.level1.name_zh;
-            level2 = "";
-            let _ = writeln!(out, "{level1} {}", placed.level1.weight);
-        }
-        if level2 != placed.level2.name_zh {
-            level2 = &placed.level2.name_zh;
-            let _ = writeln!(out, "  {level2} {}", placed.level2.weight);
-        }
-        let indicator = placed.indicator;
-        let _ = writeln!(out, "    {:>2} {} {}", indicator.no, indicator.name_zh, indicator.weight);
-        let _ = writeln!(out, "       {}", describe_rule(indicator));
-        let why = indicator.source.as_ref().or(indicator.reason.as_ref());
-        let _ = writeln!(out, "       {}: {}", indicator.basis.as_str(), why.map_or("", String::as_str));
-    }
-    out
+/// A comparison with peers in words, which is also its name.
+pub(super) fn describe_peers(of: &ValueForm, among: PeerGroup) -> String {
+    format!("percentile of {} among the {}", describe_value(of), among.as_str())
 }
 
-/// An assessment told indicator by indicator, with subtotals by level.
-pub fn describe_assessment(model: &ModelFile, assessment: &Assessment) -> String {
-    let mut out = String::new();
-    let grade = model.scheme.grade(&assessment.grade);
-    let word = grade.map_or("", |grade| grade.name_zh.as_str());
-    let _ = writeln!(out, "{} points of {}: {} {word}", assessment.points, model.total, assessment.grade);
-    let points_of = |test: &dyn Fn(u16) -> bool| {
-        let sum = assessment.findings.iter().filter(|finding| test(finding.no)).map(|finding| finding.points.0).sum();
-        crate::domain::money::MilliPoints(sum)
-    };
-    for level1 in &model.level1 {
-        let in_level1 =
-            |no| level1.level2.iter().flat_map(|level2| &level2.indicator).any(|indicator| indicator.no == no);
-        let _ = writeln!(out, "{} {} of {}", level1.name_zh, points_of(&in_level1), level1.weight);
-        for level2 in &level1.level2 {
-            let in_level2 = |no| level2.indicator.iter().any(|indicator| indicator.no == no);
-            let _ = writeln!(out, "  {} {} of {}", level2.name_zh, points_of(&in_level2), level2.weight);
-            for indicator in &level2.indicator {
-                if let Some(finding) = assessment.findings.iter().find(|finding| finding.no == indicator.no) {
-                    describe_finding(&mut out, indicator, finding);
-                }
-            }
-        }
-    }
-    out
+/// A condition's bounds in words.
+pub fn describe_condition(condition: &Condition) -> String {
+    let bounds = [
+        ("at least", condition.at_least),
+        ("at most", condition.at_most),
+        ("above", condition.above),
+        ("below", condition.below),
+    ];
+    let given = bounds.iter().filter_map(|(word, bound)| bound.map(|bound| format!("{word} {bound}")));
+    given.collect::<Vec<_>>().join(" and ")
 }
 
-fn describe_finding(out: &mut String, indicator: &Indicator, finding: &Finding) {
-    let _ = writeln!(out, "    {:>2} {} {} of {}", indicator.no, indicator.name_zh, finding.points, indicator.weight);
-    let measured = match (&finding.shown, &finding.value) {
-        (Some(shown), Some(exact)) if shown == exact => format!("{shown}; "),
-        (Some(shown), Some(exact)) => format!("{shown} ({exact}); "),
-        _ => String::new(),
+/// When something holds, in words.
+pub fn describe_when(when: &When) -> String {
+    let conditions: Vec<_> =
+        when.conditions().iter().map(|one| format!("{} is {}", one.signal, describe_condition(one))).collect();
+    conditions.join(if matches!(when, When::Any(_)) { " or " } else { " and " })
+}
+
+/// A signal in one line: what is measured, and what happens without data.
+pub fn describe_signal(signal: &Signal) -> String {
+    let missing = match signal.missing {
+        SignalMissing::NoneHappened => "no record means none".to_owned(),
+        SignalMissing::NoConditionHolds => "without data no condition on it holds".to_owned(),
+        SignalMissing::Value(value) => format!("without data {value}"),
     };
-    let _ = writeln!(out, "       {}: {measured}{}", describe_value(&indicator.value), finding.rule);
-    for record in &finding.records {
-        let more = if record.facts > record.references.len() { ", ..." } else { "" };
-        let count = if record.facts == 1 { "1 record".to_owned() } else { format!("{} records", record.facts) };
-        let value = record.value.as_deref().unwrap_or("-");
-        let _ = writeln!(
-            out,
-            "       {} {}: {value}, {count}: {}{more}",
-            record.period,
-            record.measure,
-            record.references.join(", ")
-        );
+    format!("{}; {missing}", describe_value(&signal.value))
+}
+
+/// A rule of a chain in words.
+pub fn describe_chain_rule(chain: &Chain, rule: &ChainRule) -> String {
+    let number = match rule.to {
+        Some(to) if to == rule.from => format!("{to}"),
+        Some(to) => format!("{} to {to}", rule.from),
+        None => format!("{} or more", rule.from),
+    };
+    let effect = match (&rule.best, &rule.direct) {
+        (Some(best), _) => format!("at best {best}"),
+        (None, Some(direct)) => format!("{direct} directly"),
+        (None, None) => String::new(),
+    };
+    let unless = rule.unless.as_ref().map(|when| format!(", unless {}", describe_when(when))).unwrap_or_default();
+    let branches = if number == "1" { "branch" } else { "branches" };
+    format!("{number} {branches} {}: {effect}{unless}", chain.counts)
+}
+
+/// What counts where a head's own grade is worse than the one a chain rule gives, in words.
+pub fn describe_own_worse(outcome: OwnWorseOutcome) -> &'static str {
+    match outcome {
+        OwnWorseOutcome::Stands => "a head's own grade stands where it is worse than one given directly",
+        OwnWorseOutcome::Replaced => "a grade given directly takes the place of a head's own, though that is worse",
     }
 }

@@ -92,6 +92,8 @@ pub enum Lack {
     NoFormerPeriod,
     /// The day is not in the subject's file, or lies after the period.
     NoDay,
+    /// There are too few peers to compare with.
+    FewPeers,
 }
 
 impl Lack {
@@ -102,6 +104,7 @@ impl Lack {
             Self::NothingToDivideBy => "there is nothing to divide by",
             Self::NoFormerPeriod => "there is no former half-year to compare with",
             Self::NoDay => "the day is not known",
+            Self::FewPeers => "there are too few peers to compare with",
         }
     }
 }
@@ -116,9 +119,65 @@ pub struct Measures {
     /// By half-years back, then by measure.
     totals: Vec<Total>,
     forms: Vec<MeasureForm>,
+    /// By the model's comparisons.
+    peers: Vec<Option<Peer>>,
+    branches: Option<Branches>,
+}
+
+/// How a subject stands among its peers in one comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Peer {
+    /// How many of the others are below it.
+    pub below: u32,
+    /// How many of the others have the same value.
+    pub equal: u32,
+    /// How many others there are.
+    pub of: u32,
+}
+
+impl Peer {
+    /// The share of the others that are below, each of the same value counting half.
+    pub fn percentile(self) -> Option<Fraction> {
+        Fraction::new(2 * i128::from(self.below) + i128::from(self.equal), 2 * i128::from(self.of))
+    }
+}
+
+/// What came of a chain's branches in the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Branches {
+    /// How many have the grade that is counted.
+    pub counted: u32,
+    /// How many were graded.
+    pub of: u32,
 }
 
 impl Measures {
+    /// The same with how the subject stands among its peers, by the model's comparisons.
+    #[must_use]
+    pub fn with_peers(mut self, peers: Vec<Option<Peer>>) -> Self {
+        self.peers = peers;
+        self
+    }
+
+    /// The same for the head of a chain, with what came of its branches.
+    #[must_use]
+    pub const fn with_branches(mut self, branches: Option<Branches>) -> Self {
+        self.branches = branches;
+        self
+    }
+
+    /// How the subject stands among its peers in one of the model's comparisons.
+    pub fn peer(&self, nth: usize) -> Option<Peer> {
+        self.peers.get(nth).copied().flatten()
+    }
+
+    /// What came of its branches, where it is the head of a chain.
+    pub const fn branches(&self) -> Option<Branches> {
+        self.branches
+    }
+
     /// Gathers facts, in whatever order they come. Those outside the period and its look-back are left out.
     pub fn collect(
         catalogue: &Catalogue,
@@ -151,7 +210,7 @@ impl Measures {
                 sum.ok_or_else(|| too_large(catalogue, fact.measure, HalfYear::of(fact.occurred_on.month())))?;
         }
         let forms = catalogue.measures().iter().map(|measure| measure.form).collect();
-        Ok(Self { period, agreement_signed_on, facts, totals, forms })
+        Ok(Self { period, agreement_signed_on, facts, totals, forms, peers: Vec::new(), branches: None })
     }
 
     /// What a score is reckoned from alone, without the facts behind it: place of the measure, half-years back, count,
@@ -175,7 +234,7 @@ impl Measures {
             }
         }
         let forms = catalogue.measures().iter().map(|measure| measure.form).collect();
-        Ok(Self { period, agreement_signed_on, facts: Vec::new(), totals, forms })
+        Ok(Self { period, agreement_signed_on, facts: Vec::new(), totals, forms, peers: Vec::new(), branches: None })
     }
 
     /// What the score is reckoned from: by half-years back, then by the measure's place, those without facts left out.

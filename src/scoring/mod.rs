@@ -5,29 +5,45 @@
 //! exact fractions of them, points are thousandths, and each indicator is cut downwards to a whole thousandth once.
 //!
 //! Catalogues and models are data. A city's own scheme is a file: `number` says how it writes numbers, `catalogue` what
-//! is gathered, `model` how that is weighed, `check` what is refused and where, `rule` how one indicator earns points,
-//! `measures` how facts become values, `evaluate` how it all adds up, `describe` how it is told.
+//! is gathered, `model` how that is weighed, `check` what is refused and where, `measures` how facts are added up,
+//! `reading` how they become values, `score` how a value earns points, `decide` which rules, caps and vetoes hold,
+//! `evaluate` how it all comes together, `raise` what would raise a grade, `describe`, `show` and `tell` how it is told.
 
 mod catalogue;
 mod check;
+mod decide;
 mod describe;
 mod evaluate;
 mod measures;
 mod model;
 mod number;
-mod rule;
+mod raise;
+mod reading;
+mod score;
 pub mod shipped;
+mod show;
 mod source;
+mod tell;
 
 pub use catalogue::{
     Catalogue, Category, DefaultFields, Measure, MeasureForm, Publicity, PublishedFields, UpdateFrequency,
 };
-pub use describe::{describe_assessment, describe_model, describe_rule};
-pub use evaluate::{Assessment, Finding, evaluate, first_levels, points_by_indicator, points_of_value, total};
-pub use measures::{Evidence, Fact, Lack, Measures, Sums, TooLarge};
+pub use describe::{
+    describe_chain_rule, describe_condition, describe_own_worse, describe_rule, describe_signal, describe_when,
+};
+pub use evaluate::{
+    Assessment, Decision, Finding, Outcome, Part, Parts, SignalFinding, evaluate, first_levels, points_of_value, rate,
+    total,
+};
+pub use measures::{Branches, Evidence, Fact, Lack, Measures, Peer, Sums, TooLarge};
 pub use model::{
-    Band, Basis, Grade, Indicator, Level1, Level2, Missing, Model, ModelFile, NotRated, Placed, Scheme, ScoreForm,
-    SubjectDay, ValueForm,
+    Band, Basis, Cap, Chain, ChainRule, Condition, Consequence, Grade, GradeRule, Indicator, Level1, Level2, Missing,
+    Model, ModelFile, NotRated, OwnWorse, OwnWorseOutcome, PeerGroup, Placed, Scheme, ScoreForm, Signal, SignalMissing,
+    SubjectDay, ValueForm, Veto, When,
 };
 pub use number::{Decimal, Fraction, Points};
+pub use raise::{MustEnd, Raise, RaiseStep};
+pub use reading::PeerForm;
+pub use show::describe_model;
 pub use source::{Fault, Refused};
+pub use tell::describe_assessment;

@@ -119,6 +119,12 @@ impl Points {
     pub const fn milli(self) -> MilliPoints {
         MilliPoints(self.0)
     }
+
+    /// Whether there are none.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes what it may skip by reference")]
+    pub(super) const fn is_zero(&self) -> bool {
+        self.0 == 0
+    }
 }
 
 impl fmt::Display for Points {

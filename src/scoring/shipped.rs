@@ -24,4 +24,6 @@ pub const MODELS: &[(&str, &str)] = &[
     ("models/wenzhou-medical-company.toml", include_str!("../../config/models/wenzhou-medical-company.toml")),
     ("models/wenzhou-employer.toml", include_str!("../../config/models/wenzhou-employer.toml")),
     ("models/wenzhou-insured-person.toml", include_str!("../../config/models/wenzhou-insured-person.toml")),
+    ("models/zhenjiang-institution.toml", include_str!("../../config/models/zhenjiang-institution.toml")),
+    ("models/zhenjiang-pharmacy.toml", include_str!("../../config/models/zhenjiang-pharmacy.toml")),
 ];

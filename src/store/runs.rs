@@ -126,6 +126,12 @@ record! {
         pub agreement_status: String,
         /// active, suspended or revoked.
         pub licence_status: String,
+        /// The head of its chain.
+        pub parent_code: Option<String>,
+        /// Its level.
+        pub level: Option<String>,
+        /// Its region.
+        pub region: String,
     }
 }
 
@@ -308,7 +314,8 @@ pub async fn discard_results(tx: &mut Tx, run_id: &str) -> Result<u64, DbError> 
 }
 
 const SUBJECTS: &str = "/* runs::subjects */
-    SELECT code, agreement_signed_on, agreement_status, licence_status FROM subjects WHERE kind = $1";
+    SELECT code, agreement_signed_on, agreement_status, licence_status, parent_code, level, region
+    FROM subjects WHERE kind = $1";
 
 /// Every subject of a kind, in no order that can be relied on.
 pub async fn subjects(read: &Read<'_>, kind: &str) -> Result<Vec<SubjectRow>, DbError> {

@@ -67,7 +67,7 @@ fn assess(plan: &Plan<'_>, lines: &[Line], period: HalfYear) -> BTreeMap<String,
             let signed = Some(subject.agreement_signed_on);
             let measures = Measures::collect(plan.catalogue, period, plan.model.lookback(), signed, facts).unwrap();
             let assessment = evaluate(plan.model, &measures);
-            (subject.code.clone(), (assessment.points.0, assessment.grade))
+            (subject.code.clone(), (assessment.points.unwrap().0, assessment.grade))
         })
         .collect()
 }

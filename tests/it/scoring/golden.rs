@@ -73,7 +73,7 @@ fn assessments_read_as_they_did() {
         .unwrap();
         let assessment = evaluate(&model, &measures);
         assert_eq!(
-            format!("{} {}", assessment.points, assessment.grade),
+            format!("{} {}", assessment.points.unwrap(), assessment.grade),
             case.expect,
             "{}: {}\n{}",
             input.display(),

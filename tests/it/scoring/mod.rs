@@ -6,6 +6,7 @@ mod properties;
 mod published;
 mod refused;
 mod shipped_models;
+mod zhenjiang;
 
 use medcredit::scoring::{Catalogue, Model, shipped};
 

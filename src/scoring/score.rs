@@ -1,129 +1,10 @@
-//! One indicator's rule, resolved against a catalogue: what it measures, what that earns, and which part of it fired.
+//! How an indicator's value becomes points, and which part of its rule fired.
 
 use super::{
-    catalogue::Catalogue,
-    measures::{Evidence, Lack, Measures},
-    model::{Band, Indicator, Missing, ScoreForm, SubjectDay, ValueForm},
+    measures::Lack,
+    model::{Band, Indicator, Missing, ScoreForm},
     number::{Decimal, Fraction, Points},
 };
-
-/// What is measured, by places in the catalogue.
-#[derive(Debug, Clone)]
-enum Value {
-    Measure(usize),
-    Ratio { numerator: Vec<usize>, denominator: Vec<usize> },
-    Growth(Box<Value>),
-    Count { measures: Vec<usize>, nearest: u8, farthest: u8 },
-    Age(SubjectDay),
-}
-
-/// A rule ready to be applied.
-#[derive(Debug, Clone)]
-pub(super) struct Rule {
-    value: Value,
-    /// The measures it reads, with their ids and the half-years back, for the explanation.
-    reads: Vec<(String, usize, u8)>,
-}
-
-impl Rule {
-    /// The rule of an indicator; `None` only where a measure is not in the catalogue, which the check has refused.
-    pub(super) fn of(indicator: &Indicator, catalogue: &Catalogue) -> Option<Self> {
-        let value = resolve(&indicator.value, catalogue)?;
-        let mut reads = Vec::new();
-        list_reads(&value, 0, catalogue, &mut reads);
-        Some(Self { value, reads })
-    }
-
-    /// How many half-years back it looks.
-    pub(super) fn lookback(&self) -> u8 {
-        self.reads.iter().map(|(_, _, back)| *back).max().unwrap_or(0)
-    }
-
-    /// What it measures of a subject.
-    pub(super) fn measure(&self, measures: &Measures) -> Result<Fraction, Lack> {
-        evaluate(&self.value, measures, 0)
-    }
-
-    /// The records it read.
-    pub(super) fn evidence(&self, measures: &Measures) -> Vec<Evidence> {
-        let read = |(id, place, back): &(String, usize, u8)| measures.evidence(id, *place, *back);
-        self.reads.iter().map(read).filter(|evidence| evidence.facts > 0).collect()
-    }
-}
-
-fn resolve(value: &ValueForm, catalogue: &Catalogue) -> Option<Value> {
-    let places = |ids: &[String]| ids.iter().map(|id| catalogue.place(id)).collect::<Option<Vec<_>>>();
-    Some(match value {
-        ValueForm::Measure(id) => Value::Measure(catalogue.place(id)?),
-        ValueForm::Ratio { numerator, denominator } => {
-            Value::Ratio { numerator: places(numerator)?, denominator: places(denominator)? }
-        }
-        ValueForm::Growth { of } => Value::Growth(Box::new(resolve(of, catalogue)?)),
-        ValueForm::Count { measures, periods_back: [nearest, farthest] } => {
-            Value::Count { measures: places(measures)?, nearest: *nearest, farthest: *farthest }
-        }
-        ValueForm::Age { since } => Value::Age(*since),
-    })
-}
-
-fn list_reads(value: &Value, back: u8, catalogue: &Catalogue, reads: &mut Vec<(String, usize, u8)>) {
-    let mut read = |place: usize, back: u8| {
-        if let Some(measure) = catalogue.measures().get(place) {
-            reads.push((measure.id.clone(), place, back));
-        }
-    };
-    match value {
-        Value::Measure(place) => read(*place, back),
-        Value::Ratio { numerator, denominator } => {
-            for place in numerator.iter().chain(denominator) {
-                read(*place, back);
-            }
-        }
-        Value::Growth(of) => {
-            list_reads(of, back, catalogue, reads);
-            list_reads(of, back + 1, catalogue, reads);
-        }
-        Value::Count { measures, nearest, farthest } => {
-            for back in *nearest..=*farthest {
-                for place in measures {
-                    read(*place, back);
-                }
-            }
-        }
-        Value::Age(_) => {}
-    }
-}
-
-fn evaluate(value: &Value, measures: &Measures, back: u8) -> Result<Fraction, Lack> {
-    match value {
-        Value::Measure(place) => measures.sum(&[*place], back).ok_or(Lack::NoData),
-        Value::Ratio { numerator, denominator } => {
-            let above = measures.sum(numerator, back).ok_or(Lack::NoData)?;
-            let below = measures.sum(denominator, back).ok_or(Lack::NoData)?;
-            let ratio = below.is_positive().then(|| above.over(below)).flatten();
-            ratio.ok_or(Lack::NothingToDivideBy)
-        }
-        Value::Growth(of) => {
-            let now = evaluate(of, measures, back)?;
-            let before = evaluate(of, measures, back + 1).map_err(|_| Lack::NoFormerPeriod)?;
-            let growth = before.is_positive().then(|| now.growth_from(before)).flatten();
-            growth.ok_or(Lack::NoFormerPeriod)
-        }
-        Value::Count { measures: places, nearest, farthest } => {
-            let counts =
-                (*nearest..=*farthest).flat_map(|back| places.iter().map(move |place| measures.count(*place, back)));
-            Ok(Fraction::whole(counts.map(|count| i64::try_from(count).unwrap_or(i64::MAX)).sum()))
-        }
-        Value::Age(SubjectDay::AgreementSignedOn) => {
-            let end = measures.period().last_month().last_day();
-            let since = measures.agreement_signed_on().filter(|since| *since <= end).ok_or(Lack::NoDay)?;
-            // A month is full on the day of the month it began; the 31st is full at the end of a shorter month.
-            let months = end.month().months_since(since.month());
-            let begun = end.date().day() < since.date().day() && end != end.month().last_day();
-            Ok(Fraction::whole((months - i32::from(begun)).into()))
-        }
-    }
-}
 
 /// The points of an indicator for a value, or for the lack of one.
 pub(super) fn earn(indicator: &Indicator, value: Result<Fraction, Lack>) -> Points {
@@ -165,14 +46,58 @@ pub(super) fn fired(indicator: &Indicator, value: Result<Fraction, Lack>) -> Str
         ScoreForm::PerEvent { start, each } => format!("{start} to begin with, {each} for each event"),
         ScoreForm::Bands(bands) => {
             let Some((from, band)) = band_of(bands, value) else { return "no band".to_owned() };
-            let limits = match (from, band.below) {
-                (None, None) => "any value".to_owned(),
-                (None, Some(below)) => format!("below {below}"),
-                (Some(from), None) => format!("{from} and more"),
-                (Some(from), Some(below)) => format!("from {from}, below {below}"),
-            };
-            format!("band {limits}: {}", band.points)
+            format!("band {}: {}", limits(from, band.below), band.points)
         }
+    }
+}
+
+/// The values with which an indicator earns at least so many points, in words.
+pub(super) fn needed(indicator: &Indicator, points: Points) -> String {
+    let weight = indicator.weight;
+    match &indicator.score {
+        ScoreForm::Linear { worst, best } => from_on(*worst, *best, weight, points),
+        ScoreForm::PassThrough { out_of } => from_on(Decimal(0), *out_of, weight, points),
+        ScoreForm::PerEvent { start, each } if each.0 > 0 => {
+            let events = (points.0 - start.0).max(0);
+            format!("{} events or more", events.div_euclid(each.0) + i64::from(events.rem_euclid(each.0) > 0))
+        }
+        ScoreForm::PerEvent { start, each } => {
+            let events = (start.0 - points.0).max(0).checked_div_euclid(-each.0).unwrap_or(0);
+            if events == 0 { "no event".to_owned() } else { format!("{events} events at most") }
+        }
+        ScoreForm::Bands(bands) => {
+            let mut from = None;
+            let mut good = Vec::new();
+            for band in bands {
+                if band.points >= points {
+                    good.push(format!("{} ({})", limits(from, band.below), band.points));
+                }
+                from = band.below;
+            }
+            good.join(" or ")
+        }
+    }
+}
+
+/// The value from which an indicator in proportion earns so many points.
+fn from_on(worst: Decimal, best: Decimal, weight: Points, points: Points) -> String {
+    let span = i128::from(best.0) - i128::from(worst.0);
+    let above = i128::from(worst.0) * i128::from(weight.0) + i128::from(points.0) * span;
+    let direction = if span > 0 { "or more" } else { "or less" };
+    match Fraction::new(above, i128::from(weight.0) * i128::from(Decimal::ONE)) {
+        Some(value) if value.denominator() == 1 => format!("{value} {direction}"),
+        Some(value) => format!("{value} ({}) {direction}", value.to_decimal_text()),
+        None => String::new(),
+    }
+}
+
+/// A band's limits in words.
+fn limits(from: Option<Decimal>, below: Option<Decimal>) -> String {
+    match (from, below) {
+        (None, None) => "any value".to_owned(),
+        (None, Some(below)) => format!("below {below}"),
+        (Some(from), None) => format!("{from} and more"),
+        (Some(from), Some(below)) => format!("from {from}, below {below}"),
     }
 }
 

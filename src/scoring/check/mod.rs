@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+mod rules;
+
 use super::{
     catalogue::{Catalogue, MeasureForm, is_snake_case},
     model::{Band, Basis, Indicator, Level2, Missing, ModelFile, ScoreForm, ValueForm},
@@ -31,7 +33,13 @@ pub(super) fn check(model: &ModelFile, catalogue: &Catalogue, faults: &mut Fault
     faults.require(model.kind == catalogue.kind(), &[Key("kind")], || {
         format!("the model rates {}, the catalogue is of {}", model.kind, catalogue.kind())
     });
-    faults.require(model.total.0 > 0, &[Key("total")], || "there must be points to give".into());
+    faults.require(model.by_points() == (model.total.0 > 0), &[Key("total")], || {
+        if model.by_points() {
+            "there must be points to give".into()
+        } else {
+            "without a tree ([[level1]]) there are no points to give: leave `total` out".into()
+        }
+    });
     if let Some(published) = &model.published {
         faults.require(!published.source.trim().is_empty(), &[Key("published")], || "name the source".into());
     }
@@ -41,7 +49,10 @@ pub(super) fn check(model: &ModelFile, catalogue: &Catalogue, faults: &mut Fault
     check_scheme(model, faults);
     let said = Said { basis: model.not_rated.basis, source: &model.not_rated.source, reason: &model.not_rated.reason };
     said.check(&[Key("not_rated")], "who is not rated", faults);
-    check_tree(model, catalogue, faults);
+    if model.by_points() {
+        check_tree(model, catalogue, faults);
+    }
+    rules::check_rules(model, catalogue, faults);
 }
 
 /// A basis with what must stand beside it.
@@ -84,6 +95,12 @@ fn check_scheme(model: &ModelFile, faults: &mut Faults<'_>) {
             format!("the grade {code} stands in place {}, its ordinal is {}", at + 1, grade.ordinal)
         });
         let last = at + 1 == scheme.grade.len();
+        if !model.by_points() {
+            faults.require(grade.from.is_none(), &place, || {
+                format!("the grade {code} has a `from`, but no points lead to it: rules do")
+            });
+            continue;
+        }
         match grade.from {
             None => {
                 faults.require(last, &place, || format!("the grade {code} needs a `from`: only the worst has none"));
@@ -216,6 +233,15 @@ fn check_value(value: &ValueForm, catalogue: &Catalogue, wrong: &mut Vec<String>
                 wrong.push(format!(
                     "periods_back goes from the nearest to the farthest, at most {FARTHEST_BACK}: not [{nearest}, {farthest}]"
                 ));
+            }
+        }
+        ValueForm::PeerPercentile { of, least, .. } => {
+            match of.as_ref() {
+                ValueForm::Measure(_) | ValueForm::Ratio { .. } => check_value(of, catalogue, wrong),
+                _ => wrong.push("only a measure or a ratio can be compared with peers".into()),
+            }
+            if *least == 0 {
+                wrong.push("a comparison with peers needs one other at least".into());
             }
         }
         ValueForm::Age { .. } => {}

@@ -1,0 +1,241 @@
+//! What signals, rules, caps, vetoes, chains and consequences must be.
+
+use std::collections::BTreeSet;
+
+use super::{Said, check_value};
+use crate::scoring::{
+    catalogue::{Catalogue, MeasureForm, is_snake_case},
+    model::{Chain, ChainRule, ModelFile, Signal, SignalMissing, ValueForm, When},
+    source::{
+        Faults,
+        Step::{self, At, Key},
+    },
+};
+
+/// Notes everything that is wrong with what a model says beside its tree.
+pub(super) fn check_rules(model: &ModelFile, catalogue: &Catalogue, faults: &mut Faults<'_>) {
+    let mut names = BTreeSet::new();
+    for (at, signal) in model.signal.iter().enumerate() {
+        let place = [Key("signal"), At(at)];
+        faults.require(is_snake_case(&signal.id) && names.insert(&signal.id), &place, || {
+            format!("{:?} cannot be a signal's name: snake_case, and each once", signal.id)
+        });
+        check_signal(signal, &place, catalogue, faults);
+        faults.require(is_asked(model, &signal.id), &place, || {
+            format!("nothing asks for the signal {}: give it a condition or leave it out", signal.id)
+        });
+    }
+    if model.by_points() {
+        faults.require(model.rule.is_empty(), &[Key("rule")], || {
+            "a model has either a tree or rules that give grades: for limits write [[cap]] or [[veto]]".into()
+        });
+        faults.require(model.chain.is_none(), &[Key("chain")], || "a chain needs a model that rates by rules".into());
+    } else {
+        faults.require(model.cap.is_empty(), &[Key("cap")], || "a cap needs points to hold down".into());
+        faults.require(model.veto.is_empty(), &[Key("veto")], || {
+            "a veto needs points: in a model that rates by rules write it as the first rule".into()
+        });
+        check_grade_rules(model, faults);
+    }
+    check_limits(model, faults);
+    if let Some(chain) = &model.chain {
+        check_chain(model, chain, faults);
+    }
+    check_consequences(model, faults);
+    check_other(model, catalogue, faults);
+}
+
+fn check_signal(signal: &Signal, place: &[Step], catalogue: &Catalogue, faults: &mut Faults<'_>) {
+    let id = &signal.id;
+    faults.require(!signal.name_zh.trim().is_empty(), place, || format!("the signal {id} has no name"));
+    Said { basis: signal.basis, source: &signal.source, reason: &signal.reason }.check(
+        place,
+        &format!("the signal {id}"),
+        faults,
+    );
+    let mut wrong = Vec::new();
+    check_value(&signal.value, catalogue, &mut wrong);
+    let counts = matches!(signal.value, ValueForm::Count { .. });
+    match signal.missing {
+        SignalMissing::NoneHappened if !counts => {
+            wrong.push("`missing` can be \"none_happened\" only for a count of events".into());
+        }
+        SignalMissing::NoneHappened => {}
+        _ if counts => wrong.push("a count has no missing data: write missing = \"none_happened\"".into()),
+        SignalMissing::NoConditionHolds | SignalMissing::Value(_) => {}
+    }
+    for message in wrong {
+        faults.add(place, format!("signal {id}: {message}"));
+    }
+}
+
+fn is_asked(model: &ModelFile, id: &str) -> bool {
+    let rules = model.rule.iter().filter_map(|rule| rule.when.as_ref());
+    let limits = model.cap.iter().map(|cap| &cap.when).chain(model.veto.iter().map(|veto| &veto.when));
+    let chain = model.chain.iter().flat_map(|chain| chain.rule.iter().filter_map(|rule| rule.unless.as_ref()));
+    rules.chain(limits).chain(chain).flat_map(When::conditions).any(|condition| condition.signal == id)
+}
+
+fn check_grade_rules(model: &ModelFile, faults: &mut Faults<'_>) {
+    faults.require(!model.rule.is_empty(), &[], || {
+        "there is neither a tree ([[level1]]) nor a rule ([[rule]]): nothing would give a grade".into()
+    });
+    for (at, rule) in model.rule.iter().enumerate() {
+        let place = [Key("rule"), At(at)];
+        let clause = &rule.clause;
+        let last = at + 1 == model.rule.len();
+        check_clause(clause, &place, faults);
+        check_grade(model, &rule.grade, &place, faults);
+        Said { basis: rule.basis, source: &rule.source, reason: &rule.reason }.check(
+            &place,
+            &format!("the rule {clause}"),
+            faults,
+        );
+        match &rule.when {
+            Some(_) if last => faults.add(
+                &place,
+                format!(
+                    "the last rule, {clause}, must have no `when`: it takes every case that no rule before it does"
+                ),
+            ),
+            Some(when) => check_when(model, when, &place, clause, faults),
+            None => faults
+                .require(last, &place, || format!("the rule {clause} has no `when`: no rule after it could ever hold")),
+        }
+    }
+    for (at, grade) in model.scheme.grade.iter().enumerate() {
+        let given = model.rule.iter().any(|rule| rule.grade == grade.code);
+        faults.require(given, &[Key("scheme"), Key("grade"), At(at)], || {
+            format!("no rule gives the grade {}", grade.code)
+        });
+    }
+}
+
+fn check_limits(model: &ModelFile, faults: &mut Faults<'_>) {
+    let best = |code: &str| model.scheme.place(code) == Some(0);
+    for (at, cap) in model.cap.iter().enumerate() {
+        let place = [Key("cap"), At(at)];
+        let clause = &cap.clause;
+        check_clause(clause, &place, faults);
+        let said = Said { basis: cap.basis, source: &cap.source, reason: &cap.reason };
+        said.check(&place, &format!("the cap {clause}"), faults);
+        check_when(model, &cap.when, &place, clause, faults);
+        match (cap.at, &cap.grade) {
+            (Some(most), None) => faults.require(most.0 >= 0 && most < model.total, &place, || {
+                format!("the cap {clause} is at {most}, which holds nothing down: the model has {} points", model.total)
+            }),
+            (None, Some(grade)) => {
+                check_grade(model, grade, &place, faults);
+                faults.require(!best(grade), &place, || format!("the cap {clause} leaves the best grade"));
+            }
+            _ => faults.add(&place, format!("the cap {clause} needs either `at` or `grade`")),
+        }
+    }
+    for (at, veto) in model.veto.iter().enumerate() {
+        let place = [Key("veto"), At(at)];
+        let clause = &veto.clause;
+        check_clause(clause, &place, faults);
+        let said = Said { basis: veto.basis, source: &veto.source, reason: &veto.reason };
+        said.check(&place, &format!("the veto {clause}"), faults);
+        check_when(model, &veto.when, &place, clause, faults);
+        check_grade(model, &veto.grade, &place, faults);
+        faults.require(!best(&veto.grade), &place, || format!("the veto {clause} leaves the best grade"));
+    }
+}
+
+fn check_chain(model: &ModelFile, chain: &Chain, faults: &mut Faults<'_>) {
+    let place = [Key("chain")];
+    check_grade(model, &chain.counts, &place, faults);
+    Said { basis: chain.basis, source: &chain.source, reason: &chain.reason }.check(&place, "the chain", faults);
+    let own = &chain.own_worse;
+    Said { basis: own.basis, source: &own.source, reason: &own.reason }.check(
+        &[Key("chain"), Key("own_worse")],
+        "what counts where a head's own grade is worse",
+        faults,
+    );
+    let mut next = Some(1);
+    for (at, rule) in chain.rule.iter().enumerate() {
+        let place = [Key("chain"), Key("rule"), At(at)];
+        faults.require(next == Some(rule.from), &place, || match next {
+            Some(next) => format!("the chain's rule begins at {} branches where {next} is due", rule.from),
+            None => "the chain's rule before this one already takes every greater number".into(),
+        });
+        faults.require(rule.to.is_none_or(|to| to >= rule.from), &place, || {
+            "the chain's rule ends before it begins".into()
+        });
+        next = rule.to.map(|to| to.saturating_add(1));
+        check_chain_rule(model, rule, &place, faults);
+    }
+    faults.require(!chain.rule.is_empty() && next.is_none(), &place, || {
+        "the chain's rules must take every number of branches: the last one has no `to`".into()
+    });
+}
+
+fn check_chain_rule(model: &ModelFile, rule: &ChainRule, place: &[Step], faults: &mut Faults<'_>) {
+    let what = format!("the chain's rule from {}", rule.from);
+    Said { basis: rule.basis, source: &rule.source, reason: &rule.reason }.check(place, &what, faults);
+    match (&rule.best, &rule.direct) {
+        (Some(grade), None) | (None, Some(grade)) => check_grade(model, grade, place, faults),
+        _ => faults.add(place, format!("{what} needs either `best` or `direct`")),
+    }
+    if let Some(unless) = &rule.unless {
+        check_when(model, unless, place, &what, faults);
+    }
+}
+
+fn check_consequences(model: &ModelFile, faults: &mut Faults<'_>) {
+    for (at, consequence) in model.consequence.iter().enumerate() {
+        let place = [Key("consequence"), At(at)];
+        check_grade(model, &consequence.grade, &place, faults);
+        faults.require(consequence.after_consecutive >= 1, &place, || "a measure follows one result at least".into());
+        faults.require(!consequence.text_zh.trim().is_empty(), &place, || "say what is done".into());
+        Said { basis: consequence.basis, source: &consequence.source, reason: &consequence.reason }.check(
+            &place,
+            "the measure",
+            faults,
+        );
+    }
+}
+
+fn check_other(model: &ModelFile, catalogue: &Catalogue, faults: &mut Faults<'_>) {
+    use crate::domain::grade::NotRatedReason::Other;
+    let place = [Key("not_rated")];
+    let named = model.not_rated.reasons.contains(&Other);
+    faults.require(named == !model.not_rated.other.is_empty(), &place, || {
+        "the reason \"other\" and the events upon which it holds (`other`) go together".into()
+    });
+    for id in &model.not_rated.other {
+        let event = catalogue.measure(id).is_some_and(|measure| measure.form == MeasureForm::Event);
+        faults.require(event, &place, || format!("{id:?} is not an event of the catalogue of {}", catalogue.kind()));
+    }
+}
+
+fn check_clause(clause: &str, place: &[Step], faults: &mut Faults<'_>) {
+    faults.require(!clause.trim().is_empty(), place, || "say which clause this is".into());
+}
+
+fn check_grade(model: &ModelFile, code: &str, place: &[Step], faults: &mut Faults<'_>) {
+    faults.require(model.scheme.grade(code).is_some(), place, || {
+        let known: Vec<_> = model.scheme.grade.iter().map(|grade| grade.code.as_str()).collect();
+        format!("{code:?} is no grade of the scheme, which has {}", known.join(", "))
+    });
+}
+
+fn check_when(model: &ModelFile, when: &When, place: &[Step], what: &str, faults: &mut Faults<'_>) {
+    faults.require(!when.conditions().is_empty(), place, || format!("{what} has no condition"));
+    for condition in when.conditions() {
+        let id = &condition.signal;
+        faults.require(model.signal(id).is_some(), place, || {
+            format!("{what} asks for the signal {id:?}, which the model does not have")
+        });
+        let (least, most) = (condition.at_least.max(condition.above), [condition.at_most, condition.below]);
+        let most = most.into_iter().flatten().min();
+        faults.require(least.is_some() || most.is_some(), place, || format!("{what}: say how much {id} has to be"));
+        let strict = condition.above.is_some() || condition.below.is_some();
+        let possible = match (least, most) {
+            (Some(least), Some(most)) => least < most || (least == most && !strict),
+            _ => true,
+        };
+        faults.require(possible, place, || format!("{what}: no {id} can be within its bounds"));
+    }
+}

@@ -1,0 +1,210 @@
+//! A value form resolved against a catalogue: what it comes to for a subject, and the records it read.
+
+use super::{
+    catalogue::Catalogue,
+    describe::describe_peers,
+    measures::{Evidence, Lack, Measures},
+    model::{PeerGroup, SubjectDay, ValueForm},
+    number::Fraction,
+};
+
+/// What is measured, by places in the catalogue.
+#[derive(Debug, Clone)]
+enum Value {
+    Measure(usize),
+    Ratio {
+        numerator: Vec<usize>,
+        denominator: Vec<usize>,
+    },
+    Growth(Box<Value>),
+    Count {
+        measures: Vec<usize>,
+        nearest: u8,
+        farthest: u8,
+    },
+    Age(SubjectDay),
+    /// Which of the model's comparisons, and how many others it needs.
+    Peer {
+        nth: usize,
+        least: u32,
+    },
+}
+
+/// A value form ready to be measured.
+#[derive(Debug, Clone)]
+pub(super) struct Reading {
+    value: Value,
+    /// The measures it reads, with their ids and the half-years back, for the explanation.
+    reads: Vec<(String, usize, u8)>,
+}
+
+impl Reading {
+    /// A value form in places of the catalogue; `None` only where a measure is not in it, which the check has refused.
+    /// Comparisons with peers are added to the model's.
+    pub(super) fn of(form: &ValueForm, catalogue: &Catalogue, peers: &mut Vec<PeerForm>) -> Option<Self> {
+        let value = resolve(form, catalogue, peers)?;
+        let mut reads = Vec::new();
+        list_reads(&value, 0, peers, catalogue, &mut reads);
+        Some(Self { value, reads })
+    }
+
+    /// How many half-years back it looks.
+    pub(super) fn lookback(&self) -> u8 {
+        self.reads.iter().map(|(_, _, back)| *back).max().unwrap_or(0)
+    }
+
+    /// What it measures of a subject.
+    pub(super) fn measure(&self, measures: &Measures) -> Result<Fraction, Lack> {
+        evaluate(&self.value, measures, 0)
+    }
+
+    /// How many events there are in each half-year it counts, nearest first; nothing for what is no count.
+    pub(super) fn by_half_year(&self, measures: &Measures) -> Vec<(u8, u64)> {
+        let Value::Count { measures: places, nearest, farthest } = &self.value else { return Vec::new() };
+        let count = |back| (back, places.iter().map(|place| measures.count(*place, back)).sum());
+        (*nearest..=*farthest).map(count).collect()
+    }
+
+    /// How many of the events known now a count has so many half-years later.
+    pub(super) fn count_later(&self, measures: &Measures, halves: i32) -> u64 {
+        let Value::Count { measures: places, nearest, farthest } = &self.value else { return 0 };
+        let window = i32::from(*nearest)..=i32::from(*farthest);
+        let known = (0..=*farthest).filter(|back| window.contains(&(i32::from(*back) + halves)));
+        known.map(|back| places.iter().map(|place| measures.count(*place, back)).sum::<u64>()).sum()
+    }
+
+    /// The records it read.
+    pub(super) fn evidence(&self, measures: &Measures) -> Vec<Evidence> {
+        let read = |(id, place, back): &(String, usize, u8)| measures.evidence(id, *place, *back);
+        self.reads.iter().map(read).filter(|evidence| evidence.facts > 0).collect()
+    }
+}
+
+fn resolve(value: &ValueForm, catalogue: &Catalogue, peers: &mut Vec<PeerForm>) -> Option<Value> {
+    let places = |ids: &[String]| ids.iter().map(|id| catalogue.place(id)).collect::<Option<Vec<_>>>();
+    Some(match value {
+        ValueForm::Measure(id) => Value::Measure(catalogue.place(id)?),
+        ValueForm::Ratio { numerator, denominator } => {
+            Value::Ratio { numerator: places(numerator)?, denominator: places(denominator)? }
+        }
+        ValueForm::Growth { of } => Value::Growth(Box::new(resolve(of, catalogue, peers)?)),
+        ValueForm::Count { measures, periods_back: [nearest, farthest] } => {
+            Value::Count { measures: places(measures)?, nearest: *nearest, farthest: *farthest }
+        }
+        ValueForm::Age { since } => Value::Age(*since),
+        ValueForm::PeerPercentile { of, among, least } => {
+            let name = describe_peers(of, *among);
+            let nth = match peers.iter().position(|known| known.name == name) {
+                Some(nth) => nth,
+                None => {
+                    let of = resolve(of, catalogue, peers)?;
+                    peers.push(PeerForm { name, among: *among, of });
+                    peers.len() - 1
+                }
+            };
+            Value::Peer { nth, least: *least }
+        }
+    })
+}
+
+fn list_reads(
+    value: &Value,
+    back: u8,
+    peers: &[PeerForm],
+    catalogue: &Catalogue,
+    reads: &mut Vec<(String, usize, u8)>,
+) {
+    let mut read = |place: usize, back: u8| {
+        if let Some(measure) = catalogue.measures().get(place) {
+            reads.push((measure.id.clone(), place, back));
+        }
+    };
+    match value {
+        Value::Measure(place) => read(*place, back),
+        Value::Ratio { numerator, denominator } => {
+            for place in numerator.iter().chain(denominator) {
+                read(*place, back);
+            }
+        }
+        Value::Growth(of) => {
+            list_reads(of, back, peers, catalogue, reads);
+            list_reads(of, back + 1, peers, catalogue, reads);
+        }
+        Value::Count { measures, nearest, farthest } => {
+            for back in *nearest..=*farthest {
+                for place in measures {
+                    read(*place, back);
+                }
+            }
+        }
+        Value::Peer { nth, .. } => {
+            if let Some(form) = peers.get(*nth) {
+                list_reads(&form.of, back, peers, catalogue, reads);
+            }
+        }
+        Value::Age(_) => {}
+    }
+}
+
+fn evaluate(value: &Value, measures: &Measures, back: u8) -> Result<Fraction, Lack> {
+    match value {
+        Value::Measure(place) => measures.sum(&[*place], back).ok_or(Lack::NoData),
+        Value::Ratio { numerator, denominator } => {
+            let above = measures.sum(numerator, back).ok_or(Lack::NoData)?;
+            let below = measures.sum(denominator, back).ok_or(Lack::NoData)?;
+            let ratio = below.is_positive().then(|| above.over(below)).flatten();
+            ratio.ok_or(Lack::NothingToDivideBy)
+        }
+        Value::Growth(of) => {
+            let now = evaluate(of, measures, back)?;
+            let before = evaluate(of, measures, back + 1).map_err(|_| Lack::NoFormerPeriod)?;
+            let growth = before.is_positive().then(|| now.growth_from(before)).flatten();
+            growth.ok_or(Lack::NoFormerPeriod)
+        }
+        Value::Count { measures: places, nearest, farthest } => {
+            let counts =
+                (*nearest..=*farthest).flat_map(|back| places.iter().map(move |place| measures.count(*place, back)));
+            Ok(Fraction::whole(counts.map(|count| i64::try_from(count).unwrap_or(i64::MAX)).sum()))
+        }
+        Value::Age(SubjectDay::AgreementSignedOn) => {
+            let end = measures.period().last_month().last_day();
+            let since = measures.agreement_signed_on().filter(|since| *since <= end).ok_or(Lack::NoDay)?;
+            // A month is full on the day of the month it began; the 31st is full at the end of a shorter month.
+            let months = end.month().months_since(since.month());
+            let begun = end.date().day() < since.date().day() && end != end.month().last_day();
+            Ok(Fraction::whole((months - i32::from(begun)).into()))
+        }
+        Value::Peer { nth, least } => {
+            let peer = measures.peer(*nth).ok_or(Lack::NoData)?;
+            if peer.of < (*least).max(1) {
+                return Err(Lack::FewPeers);
+            }
+            peer.percentile().ok_or(Lack::FewPeers)
+        }
+    }
+}
+
+/// A comparison with peers that a model needs.
+#[derive(Debug, Clone)]
+pub struct PeerForm {
+    name: String,
+    among: PeerGroup,
+    of: Value,
+}
+
+impl PeerForm {
+    /// What it is known by: what is compared, and with whom.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// With whom.
+    pub const fn among(&self) -> PeerGroup {
+        self.among
+    }
+
+    /// What is compared, of one subject; nothing where its data lacks it.
+    pub fn value(&self, measures: &Measures) -> Option<Fraction> {
+        evaluate(&self.of, measures, 0).ok()
+    }
+}

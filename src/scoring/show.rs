@@ -1,0 +1,112 @@
+//! A model as text: the tree, the rules, and where each comes from.
+
+use std::fmt::Write;
+
+use super::{
+    describe::{describe_chain_rule, describe_own_worse, describe_rule, describe_signal, describe_when},
+    model::{Basis, Model, ModelFile},
+};
+
+// Writing to a String cannot fail: the results of `write!` are let go throughout.
+
+/// A model as a tree: levels, weights, rules and where they come from.
+pub fn describe_model(model: &Model) -> String {
+    let file = model.file();
+    let mut out = String::new();
+    let size = if file.by_points() { format!("{} points", file.total) } else { "by rules".to_owned() };
+    let _ = writeln!(out, "{} version {}: {} ({}, {size})", file.id, file.version, file.name_zh, file.kind);
+    if let Some(published) = &file.published {
+        let _ = writeln!(out, "published: {}; {}", published.fields.join(", "), published.source);
+    }
+    if let Some(default) = &file.default {
+        let _ = writeln!(out, "default: {}; {}", default.fields.join(", "), default.reason);
+    }
+    let scheme = model.scheme();
+    let _ = writeln!(
+        out,
+        "scheme {} version {}: {} ({})",
+        scheme.id,
+        scheme.version,
+        scheme.name_zh,
+        scheme.basis.as_str()
+    );
+    for grade in &scheme.grade {
+        let band = match grade.from {
+            Some(from) => format!(": from {from}"),
+            None if file.by_points() => ": the rest".to_owned(),
+            None => String::new(),
+        };
+        let _ = writeln!(out, "  {} {} {}{band}", grade.ordinal, grade.code, grade.name_zh);
+    }
+    show_tree(&mut out, model);
+    for signal in &file.signal {
+        let _ = writeln!(out, "signal {} {}", signal.id, signal.name_zh);
+        let _ = writeln!(out, "       {}", describe_signal(signal));
+        show_basis(&mut out, signal.basis, signal.source.as_ref(), signal.reason.as_ref());
+    }
+    show_decisions(&mut out, file);
+    out
+}
+
+fn show_tree(out: &mut String, model: &Model) {
+    let (mut level1, mut level2) = ("", "");
+    for placed in model.indicators() {
+        if level1 != placed.level1.name_zh {
+            level1 = &placed.level1.name_zh;
+            level2 = "";
+            let _ = writeln!(out, "{level1} {}", placed.level1.weight);
+        }
+        if level2 != placed.level2.name_zh {
+            level2 = &placed.level2.name_zh;
+            let _ = writeln!(out, "  {level2} {}", placed.level2.weight);
+        }
+        let indicator = placed.indicator;
+        let _ = writeln!(out, "    {:>2} {} {}", indicator.no, indicator.name_zh, indicator.weight);
+        let _ = writeln!(out, "       {}", describe_rule(indicator));
+        show_basis(out, indicator.basis, indicator.source.as_ref(), indicator.reason.as_ref());
+    }
+}
+
+fn show_decisions(out: &mut String, file: &ModelFile) {
+    for rule in &file.rule {
+        let when = rule.when.as_ref().map_or_else(|| "in every other case".to_owned(), describe_when);
+        let _ = writeln!(out, "rule {}: {} when {when}", rule.clause, rule.grade);
+        show_basis(out, rule.basis, rule.source.as_ref(), rule.reason.as_ref());
+    }
+    for veto in &file.veto {
+        let _ = writeln!(out, "veto {}: {} when {}", veto.clause, veto.grade, describe_when(&veto.when));
+        show_basis(out, veto.basis, veto.source.as_ref(), veto.reason.as_ref());
+    }
+    for cap in &file.cap {
+        let most = match (&cap.grade, cap.at) {
+            (_, Some(at)) => format!("{at} points at most"),
+            (Some(grade), None) => format!("{grade} at best"),
+            (None, None) => String::new(),
+        };
+        let _ = writeln!(out, "cap {}: {most} when {}", cap.clause, describe_when(&cap.when));
+        show_basis(out, cap.basis, cap.source.as_ref(), cap.reason.as_ref());
+    }
+    if let Some(chain) = &file.chain {
+        let _ = writeln!(out, "chain: the head of a chain, by its branches that are {}", chain.counts);
+        show_basis(out, chain.basis, chain.source.as_ref(), chain.reason.as_ref());
+        for rule in &chain.rule {
+            let _ = writeln!(out, "  {}", describe_chain_rule(chain, rule));
+            show_basis(out, rule.basis, rule.source.as_ref(), rule.reason.as_ref());
+        }
+        let own = &chain.own_worse;
+        let _ = writeln!(out, "  {}", describe_own_worse(own.outcome));
+        show_basis(out, own.basis, own.source.as_ref(), own.reason.as_ref());
+    }
+    for consequence in &file.consequence {
+        let times = match consequence.after_consecutive {
+            1 => String::new(),
+            times => format!(" {times} times in a row"),
+        };
+        let _ = writeln!(out, "after {}{times}: {}", consequence.grade, consequence.text_zh);
+        show_basis(out, consequence.basis, consequence.source.as_ref(), consequence.reason.as_ref());
+    }
+}
+
+fn show_basis(out: &mut String, basis: Basis, source: Option<&String>, reason: Option<&String>) {
+    let _ = writeln!(out, "       {}: {}", basis.as_str(), source.or(reason).map_or("", String::as_str));
+}

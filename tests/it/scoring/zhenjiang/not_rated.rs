@@ -1,0 +1,80 @@
+//! 三(一)5: who takes no part, from imported files through a run to its results.
+
+use medcredit::grading::Library;
+
+use super::{INSTITUTION, PHARMACY, chain::City};
+use crate::support::{TestStore, block_on, both_engines};
+
+/// The only pharmacy there is.
+const CODE: &str = "P33030200017";
+
+async fn rated(store: TestStore, signed: &str, agreement: &str, licence: &str, event: Option<&str>) -> String {
+    let mut city = City::new(store);
+    city.pharmacy(CODE, "", signed, agreement, licence);
+    if let Some(event) = event {
+        city.event(CODE, event);
+    }
+    let run = city.run().await;
+    city.result(&run, CODE).await
+}
+
+#[test]
+fn 三_一_5_1_签订医保服务协议不满一年() {
+    block_on(async {
+        let signed = async |day| rated(TestStore::sqlite().await, day, "active", "active", None).await;
+        assert_eq!(signed("2025-01-01").await, "agreement_under_one_year");
+        assert_eq!(signed("2024-12-31").await, "three_stars", "a year is full on the last day of the half-year");
+    });
+}
+
+#[test]
+fn 三_一_5_2_主动解除服务协议() {
+    block_on(async {
+        let result = rated(TestStore::sqlite().await, "2016-05-04", "ended_by_subject", "active", None).await;
+        assert_eq!(result, "agreement_ended_by_subject");
+    });
+}
+
+#[test]
+fn 三_一_5_3_未达到续签服务协议条件被解除服务协议() {
+    block_on(async {
+        let result = rated(TestStore::sqlite().await, "2016-05-04", "ended_by_bureau", "active", None).await;
+        assert_eq!(result, "agreement_ended_by_bureau");
+    });
+}
+
+#[test]
+fn 三_一_5_4_暂停或吊销执业许可() {
+    block_on(async {
+        for licence in ["suspended", "revoked"] {
+            let result = rated(TestStore::sqlite().await, "2016-05-04", "active", licence, None).await;
+            assert_eq!(result, "licence_suspended");
+        }
+    });
+}
+
+both_engines! {
+    /// The bureau has decided that a pharmacy takes no part, and reports that decision.
+    async fn 三_一_5_5_法律法规规定的其他不参与信用分级评测的情形(store: TestStore) {
+        assert_eq!(rated(store, "2016-05-04", "active", "active", Some("rating_exemption")).await, "other");
+    }
+}
+
+#[test]
+fn both_models_name_all_five() {
+    let library = Library::shipped().unwrap();
+    for id in [INSTITUTION, PHARMACY] {
+        let named = &library.get(id).unwrap().model.file().not_rated.reasons;
+        let words: Vec<_> = named.iter().map(|reason| reason.as_str()).collect();
+        assert_eq!(
+            words,
+            [
+                "agreement_under_one_year",
+                "agreement_ended_by_subject",
+                "agreement_ended_by_bureau",
+                "licence_suspended",
+                "other"
+            ]
+        );
+    }
+}
