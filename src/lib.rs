@@ -24,6 +24,8 @@ pub mod limits;
 pub mod synthetic;
 // Level 5: the one place that joins them for a bank.
 pub mod disclosure;
+// And for the bureau.
+pub mod dossier;
 // Level 6 and up: wiring, surfaces, commands.
 pub mod app;
 pub mod cli;

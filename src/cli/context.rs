@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    io::{self, IsTerminal, Write},
+    io::{self, BufRead, IsTerminal, Read as _, Write},
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -41,6 +41,30 @@ impl Write for Stream {
 impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Stream")
+    }
+}
+
+/// A stream that commands read from. Cheap to clone; clones read on from each other.
+#[derive(Clone)]
+pub struct Input(Arc<Mutex<Box<dyn BufRead + Send>>>);
+
+impl Input {
+    /// A stream that reads from `source`.
+    pub fn new(source: impl BufRead + Send + 'static) -> Self {
+        Self(Arc::new(Mutex::new(Box::new(source))))
+    }
+
+    fn line(&self) -> io::Result<String> {
+        let mut line = String::new();
+        // Longer than any name or number there is.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).by_ref().take(4096).read_line(&mut line)?;
+        Ok(line)
+    }
+}
+
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Input")
     }
 }
 
@@ -104,6 +128,8 @@ pub struct Context {
     pub entropy: SharedEntropy,
     /// Whether a person watches: progress is shown.
     pub terminal: bool,
+    /// Where a value is read that must not stand in the command line.
+    pub input: Input,
     /// What results are shown on.
     pub screen: Screen,
     out: Stream,
@@ -119,6 +145,7 @@ impl Context {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             terminal: io::stderr().is_terminal(),
+            input: Input::new(io::BufReader::new(io::stdin())),
             screen: Screen::system(),
             out: Stream::new(io::stdout()),
             err: Stream::new(io::stderr()),
@@ -127,8 +154,8 @@ impl Context {
 
     /// One with streams, clock and randomness of the caller's, and nobody watching.
     pub fn new(clock: SharedClock, entropy: SharedEntropy, out: Stream, err: Stream) -> Self {
-        let (terminal, screen) = (false, Screen::PLAIN);
-        Self { config_file: None, bank_profile: None, clock, entropy, terminal, screen, out, err }
+        let (terminal, screen, input) = (false, Screen::PLAIN, Input::new(io::empty()));
+        Self { config_file: None, bank_profile: None, clock, entropy, terminal, input, screen, out, err }
     }
 
     /// Where results go: `writeln!(ctx.out(), "...")?`.
@@ -139,6 +166,21 @@ impl Context {
     /// Where complaints and notices go.
     pub fn err(&self) -> Stream {
         self.err.clone()
+    }
+
+    /// A value that must not stand in the command line, where other users and the shell's history see it: one line of
+    /// standard input. A person is asked for it.
+    pub fn ask(&self, what: &str) -> anyhow::Result<String> {
+        if self.terminal {
+            write!(self.err(), "{what}: ")?;
+            self.err().flush()?;
+        }
+        let line = self.input.line().with_context(|| format!("{what} cannot be read"))?;
+        let value = line.trim();
+        if value.is_empty() {
+            return Err(Usage(format!("{what} is read from standard input, one line of it, and there was none")).into());
+        }
+        Ok(value.to_owned())
     }
 
     /// The configuration the command was given.

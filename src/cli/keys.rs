@@ -8,6 +8,7 @@ use super::{Context, context::custody};
 use crate::{
     authority::{Purpose, keyring, keys},
     domain::ids::KeyId,
+    importing::reseal_subjects,
 };
 
 /// The keys a gateway signs with.
@@ -39,7 +40,7 @@ enum Action {
         #[arg(long)]
         reason: String,
     },
-    /// Seal private keys anew under the first key-encryption key, where an older one sealed them
+    /// Seal private keys and subjects' personal parts anew under the first key-encryption key, where an older one sealed them
     Reseal,
 }
 
@@ -83,7 +84,12 @@ pub(super) async fn run(args: KeysCommand, ctx: &Context) -> anyhow::Result<()> 
                 writeln!(out, "made {}  {}  {}", made.id, made.purpose, made.kid)?;
             }
         }
-        Action::Reseal => writeln!(out, "sealed {} keys anew", keys::reseal(&custody).await?)?,
+        Action::Reseal => {
+            writeln!(out, "sealed {} keys anew", keys::reseal(&custody).await?)?;
+            let natural = ctx.config()?.reference.kinds()?.natural();
+            let subjects = reseal_subjects(&custody.db, &custody.crypter, &natural).await?.subjects;
+            writeln!(out, "sealed the personal parts of {subjects} subjects anew")?;
+        }
     }
     custody.db.close().await;
     Ok(())

@@ -3,7 +3,12 @@
 use std::io::Write;
 
 use super::{Context, Usage, context::open_store};
-use crate::store::{Engine, grants, migrations};
+use crate::{
+    authority,
+    config::Config,
+    importing::reseal_subjects,
+    store::{Db, Engine, grants, migrations, subjects},
+};
 
 /// Bring the database to this build's schema.
 #[derive(Debug, clap::Args)]
@@ -27,10 +32,26 @@ pub(super) async fn run(args: Migrate, ctx: &Context) -> anyhow::Result<()> {
     if applied.is_empty() {
         writeln!(ctx.out(), "nothing to apply: the schema is this build's")?;
     }
+    seal_names(&config, &db, ctx).await?;
     if let Some(role) = &args.app_role {
         grants::grant(&db, role).await?;
         writeln!(ctx.out(), "role {role} may do what serving needs, and no more")?;
     }
     db.close().await;
+    Ok(())
+}
+
+/// Seals names of natural persons that an older schema kept in the open: a step that needs the key, which no script has.
+async fn seal_names(config: &Config, db: &Db, ctx: &Context) -> anyhow::Result<()> {
+    let natural = config.reference.kinds()?.natural();
+    if subjects::count_unsealed(&db.read("migrate"), &natural).await? == 0 {
+        return Ok(());
+    }
+    let crypter = authority::crypter(&config.secrets)?;
+    let done = reseal_subjects(db, &crypter, &natural).await?;
+    writeln!(ctx.out(), "sealed the personal parts of {} subjects, {} names among them", done.subjects, done.plain)?;
+    if done.plain > 0 {
+        writeln!(ctx.out(), "back-ups of before this hold these names in the open: keep them under lock, or end them")?;
+    }
     Ok(())
 }

@@ -23,6 +23,7 @@ mod model;
 mod openapi;
 mod score;
 mod serve;
+mod subject;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
@@ -30,7 +31,7 @@ use clap::{Parser, Subcommand, error::ErrorKind};
 
 use crate::{config::ConfigError, domain::TableError, grading::LibraryError};
 
-pub use context::{Context, OrFail, Screen, Stream, Usage};
+pub use context::{Context, Input, OrFail, Screen, Stream, Usage};
 
 /// The work was done.
 pub const DONE: u8 = 0;
@@ -81,6 +82,8 @@ enum Command {
     Model(model::ModelCommand),
     /// Make rounds of grades, publish and explain them
     Score(score::Score),
+    /// Show everything held of a subject; find subjects by what is known of them
+    Subject(subject::SubjectCommand),
     /// Verify the ledger, prove an entry, show the newest checkpoint
     Ledger(ledger::LedgerCommand),
     /// A bank's side: ask, verify, keep and prove answers, with a profile instead of a configuration
@@ -105,6 +108,7 @@ impl Command {
             Self::Import(args) => import::run(args, ctx).await,
             Self::Model(args) => model::run(args, ctx),
             Self::Score(args) => score::run(args, ctx).await,
+            Self::Subject(args) => subject::run(args, ctx).await,
             Self::Ledger(args) => ledger::run(args, ctx).await,
             Self::Bank(args) => bank::run(args, ctx).await,
             Self::Doctor(args) => doctor::run(args, ctx).await,

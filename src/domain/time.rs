@@ -119,6 +119,13 @@ impl Day {
         Self(self.0.saturating_add(time::Duration::days(days)))
     }
 
+    /// The same day of the month some months on; the last one where that month is shorter.
+    #[must_use]
+    pub fn plus_months(self, months: i32) -> Self {
+        let last = self.month().plus(months).last_day();
+        Self(last.0.replace_day(self.0.day()).unwrap_or(last.0))
+    }
+
     /// Days from `earlier` to this day; negative when this is the earlier one.
     pub fn days_since(self, earlier: Self) -> i64 {
         (self.0 - earlier.0).whole_days()
@@ -337,6 +344,13 @@ mod tests {
         assert_eq!(half.plus(-1).to_string(), "2025-H2");
         assert_eq!("2024-02".parse::<Month>().unwrap().last_day().to_string(), "2024-02-29");
         assert_eq!("2026-12".parse::<Month>().unwrap().last_day().to_string(), "2026-12-31");
+    }
+
+    #[test]
+    fn some_months_on_is_the_same_day_or_the_last_of_a_shorter_month() {
+        let on = |text: &str, months| text.parse::<Day>().unwrap().plus_months(months).to_string();
+        assert_eq!((on("2026-01-31", 1).as_str(), on("2024-01-31", 1).as_str()), ("2026-02-28", "2024-02-29"));
+        assert_eq!((on("2026-03-15", 60).as_str(), on("2026-01-31", -2).as_str()), ("2031-03-15", "2025-11-30"));
     }
 
     #[test]

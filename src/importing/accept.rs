@@ -8,7 +8,6 @@ use super::{
     DeliveryReport, ImportError, Outcome, Sender, Template,
     events::SubjectChanged,
     findings::{Code, Finding, Severity},
-    identity_place,
     import::Stager,
     rows::subjects::StagedSubject,
 };
@@ -17,7 +16,9 @@ use crate::{
     ledger::{self, LedgerError, OperatorFacts},
     outbox::EventBatch,
     store::{
-        Crypter, DbError, Tx, changes, clients, imports, runs,
+        Crypter, DbError, Tx, changes, clients, imports,
+        personal::Personal,
+        runs,
         subjects::{self, SubjectRow},
     },
 };
@@ -201,37 +202,33 @@ impl Stager<'_> {
 }
 
 /// The columns in which a staged subject says other than the store. Sealed parts differ every time, so they are opened and
-/// compared.
+/// compared. A natural person's name is one of them.
 fn differences(staged: &StagedSubject, row: &SubjectRow, crypter: &Crypter) -> Result<Vec<&'static str>, ImportError> {
+    let (same_name, same_identity) = same_personal(staged, row, crypter)?;
     let plain = [
         ("kind", staged.kind == row.kind),
         ("uscc", staged.uscc == row.uscc),
-        ("name", staged.name == row.name),
+        ("name", same_name),
         ("region", staged.region == row.region),
         ("level", staged.level == row.level),
         ("parent_code", staged.parent_code == row.parent_code),
         ("agreement_signed_on", staged.agreement_signed_on == row.agreement_signed_on),
         ("agreement_status", staged.agreement_status == row.agreement_status),
         ("licence_status", staged.licence_status == row.licence_status),
-        ("identity", same_identity(staged, row, crypter)?),
+        ("identity", same_identity),
     ];
     Ok(plain.into_iter().filter(|(_, same)| !same).map(|(name, _)| name).collect())
 }
 
-fn same_identity(staged: &StagedSubject, row: &SubjectRow, crypter: &Crypter) -> Result<bool, ImportError> {
-    match (&staged.identity, &row.sealed_identity) {
-        (None, None) => Ok(true),
-        (Some(hex), Some(there)) => {
-            // Sealed under a key that is being retired: taking the new seal is the change.
-            if crypter.is_outdated(there) {
-                return Ok(false);
-            }
-            let place = identity_place(&staged.code);
-            let sealed = HEXLOWER.decode(hex.as_bytes()).unwrap_or_default();
-            let new = crypter.open(place, &sealed).map_err(ImportError::Crypter)?;
-            let old = crypter.open(place, there).map_err(ImportError::Crypter)?;
-            Ok(new == old)
-        }
-        _ => Ok(false),
-    }
+/// Whether the names are the same, and whether the other personal parts are.
+fn same_personal(staged: &StagedSubject, row: &SubjectRow, crypter: &Crypter) -> Result<(bool, bool), ImportError> {
+    let sealed = staged.sealed.identity.as_ref().map(|hex| HEXLOWER.decode(hex.as_bytes()).unwrap_or_default());
+    let open = |sealed: Option<&[u8]>| Personal::of(crypter, &staged.code, sealed).map_err(ImportError::Personal);
+    let (new, old) = (open(sealed.as_deref())?, open(row.sealed_identity.as_deref())?);
+    // Sealed under a key that is being retired: taking the new seal is the change.
+    let outdated = row.sealed_identity.as_ref().is_some_and(|there| crypter.is_outdated(there));
+    let same = new.id_type == old.id_type
+        && new.id_number == old.id_number
+        && new.legal_representative == old.legal_representative;
+    Ok((staged.name == row.name && new.name == old.name, same && !outdated))
 }

@@ -151,8 +151,11 @@ pub(super) fn places(template: Template, header: &[String]) -> Result<Vec<usize>
             _ => faults.push(format!("column {name} stands there more than once")),
         }
     }
-    for name in header.iter().filter(|name| !columns.contains(&name.as_str())) {
-        faults.push(format!("column {name:?} is not known"));
+    for (at, name) in header.iter().enumerate().filter(|(_, name)| !columns.contains(&name.as_str())) {
+        // A file without a header begins with somebody's row: only what could be a column's name is repeated.
+        let word = name.len() <= 40 && name.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+        let shown = if word && !name.is_empty() { format!("column {name:?}") } else { format!("column {}", at + 1) };
+        faults.push(format!("{shown} is not known"));
     }
     if !faults.is_empty() {
         return Err(ImportError::Header { template: template.as_str(), faults });

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::store::{CrypterError, DbError};
+use crate::store::{CrypterError, DbError, personal::PersonalError};
 
 /// Why a file as a whole could not be imported. Nothing of it counts.
 #[derive(Debug, thiserror::Error)]
@@ -99,6 +99,9 @@ pub enum ImportError {
     /// A personal part could not be sealed.
     #[error("a personal part could not be sealed")]
     Crypter(#[source] CrypterError),
+    /// Personal parts could not be sealed or opened.
+    #[error("a subject's personal parts could not be sealed or opened")]
+    Personal(#[source] PersonalError),
     /// A staged row could not be written or read as JSON.
     #[error("a staged row is not the JSON it should be")]
     Json(#[source] serde_json::Error),

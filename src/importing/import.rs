@@ -21,6 +21,7 @@ use crate::{
     store::{
         Exclusive, facts,
         imports::{self, ImportCounts, NewImport},
+        staging::Staging,
         subjects,
     },
 };
@@ -184,6 +185,15 @@ impl Importer {
             removed += 1;
         }
         Ok(removed)
+    }
+
+    /// Removes rows of subjects that were staged by an import of this number or an earlier one: whoever holds the lock knows
+    /// that they are accepted or given up.
+    async fn remove_staged(&self, seq: i64) -> Result<(), ImportError> {
+        let failed = || ImportError::store("remove staged subjects");
+        let mut bulk = self.db.begin_bulk("imports::remove_staged").await.map_err(failed())?;
+        Staging::purge_subjects_to(&mut bulk, seq).await.map_err(failed())?;
+        bulk.commit().await.map_err(failed())
     }
 
     /// Removes what an import staged. It can no longer be accepted once it is marked, so its rows may go; a crash before
@@ -434,6 +444,10 @@ impl Stager<'_> {
         self.accept(seq).await?;
         self.report.outcome = Outcome::Accepted;
         self.report.import_seq = Some(seq);
+        if self.report.template == Template::Subjects {
+            // They are in the core now. What a crash leaves here, sealed as it is, the next import of subjects removes.
+            let _ = self.importer.remove_staged(seq).await;
+        }
         Ok(())
     }
 

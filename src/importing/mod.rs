@@ -16,6 +16,7 @@ mod events;
 mod facts;
 pub mod findings;
 mod import;
+mod reseal;
 mod row;
 mod rows;
 mod source;
@@ -31,23 +32,18 @@ use std::{
 use crate::{
     domain::{Kinds, TableError, clock::SharedClock, ids::ClientId, region::RegionTable, rng::SharedEntropy},
     scoring::{Catalogue, Measure},
-    store::{Crypter, Db, Place},
+    store::{Crypter, Db},
 };
 
 pub use deliver::{Delivered, Deliveries, Delivery, DeliveryReport, ListedFinding};
 pub use error::ImportError;
 pub use findings::{Code, Finding, Severity};
+pub use reseal::{Resealed, reseal_subjects};
 pub use source::{Encoding, Format, Input};
 pub use template::Template;
 
 /// The purpose under which [`Crypter::blind`] hashes account numbers; a match is asked for under the same.
 pub const ACCOUNT_NUMBER: &str = "account number";
-
-/// Where a subject's identity is sealed for. Its plaintext is a JSON object of `id_type`, `id_number` and
-/// `legal_representative`.
-pub const fn identity_place(code: &str) -> Place<'_> {
-    Place { table: "subjects", row: code, column: "sealed_identity" }
-}
 
 /// What the city's rows are checked against.
 #[derive(Debug, Clone)]

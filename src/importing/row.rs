@@ -8,6 +8,21 @@ use crate::domain::{Day, Month, time::Malformed};
 /// Amounts beyond ten trillion yuan are mistakes; below it, sums over a city cannot leave 64 bits.
 const MAX_FEN: i64 = 1_000_000_000_000_000;
 
+/// The longest value that a message repeats.
+const MOST_SHOWN: usize = 24;
+
+/// The message without a value that may be somebody's name or number. Where the columns of a row have slipped, any value
+/// may stand in any of them: only what looks like a code, a word or a day of the templates is repeated.
+fn without_personal(message: String, value: &str) -> String {
+    let digits = value.bytes().filter(u8::is_ascii_digit).count();
+    if value.is_empty()
+        || (value.len() <= MOST_SHOWN && digits < 15 && value.bytes().all(|byte| byte.is_ascii_graphic()))
+    {
+        return message;
+    }
+    message.replace(&format!("{value:?}"), "the value")
+}
+
 /// A row of the file. Every reader below returns `None` once it has noted what is wrong, so a checker reads all its
 /// fields before it gives up, and the report names every fault of the row.
 pub(super) struct Row<'a> {
@@ -23,6 +38,7 @@ pub(super) struct Row<'a> {
 
 impl<'a> Row<'a> {
     fn note(&mut self, column: usize, code: Code, severity: Severity, message: String) {
+        let message = without_personal(message, self.raw(column));
         let column = self.columns.get(column).copied().unwrap_or_default();
         self.findings.push(Finding { line: self.line, column, code, severity, message });
     }

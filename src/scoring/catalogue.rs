@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::Day;
+
 use super::{
     number::Decimal,
     source::{Fault, Faults, Refused, Step, read},
@@ -68,6 +70,13 @@ pub struct Category {
     pub validity_months: u16,
     /// 公开属性.
     pub publicity: Publicity,
+}
+
+impl Category {
+    /// The last day on which a fact of a day is good.
+    pub fn valid_to(&self, day: Day) -> Day {
+        day.plus_months(i32::from(self.validity_months))
+    }
 }
 
 /// What one line of `records.csv` reports.

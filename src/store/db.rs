@@ -7,6 +7,7 @@
 //! SQLite has two files. Writers of `core.db` do not attach `bulk.db`, because `BEGIN IMMEDIATE` would take the write
 //! lock of every attached file and a long import would stall the answers. Readers attach both.
 
+mod compact;
 mod rows;
 
 use std::{

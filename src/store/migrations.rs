@@ -44,6 +44,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(9, "0009_idempotency_keys", bulk: false),
     migration!(10, "0010_ledger_queue", bulk: false),
     migration!(11, "0011_run_states", bulk: false),
+    migration!(12, "0012_personal_parts", bulk: false),
 ];
 
 record! {

@@ -73,6 +73,8 @@ const TAKEN_ACCOUNTS: &str = "/* staging::taken_accounts */
     JOIN bulk.accounts a ON a.subject_code = value->>1 AND a.valid_from_on = value->>4 AND a.import_seq = $2";
 
 const PURGE_SUBJECTS: &str = "/* staging::purge_subjects */ DELETE FROM bulk.staged_subjects WHERE import_seq = $1";
+const PURGE_SUBJECTS_TO: &str =
+    "/* staging::purge_subjects_to */ DELETE FROM bulk.staged_subjects WHERE import_seq <= $1";
 const PURGE_AFFILIATIONS: &str =
     "/* staging::purge_affiliations */ DELETE FROM bulk.affiliations WHERE import_seq = $1";
 const PURGE_ADVERSE: &str = "/* staging::purge_adverse */ DELETE FROM bulk.adverse WHERE import_seq = $1";
@@ -117,6 +119,11 @@ impl Staging {
             Self::Settlements => &[1, 2, 3],
             Self::Accounts => &[1, 4],
         }
+    }
+
+    /// Removes staged subjects of every import up to one.
+    pub async fn purge_subjects_to(tx: &mut Tx, import_seq: i64) -> Result<u64, DbError> {
+        tx.execute(PURGE_SUBJECTS_TO, args![import_seq]).await
     }
 
     /// Removes what an import staged.

@@ -12,7 +12,7 @@ record! {
         pub kind: String,
         /// Its unified social credit code; absent for natural persons.
         pub uscc: Option<String>,
-        /// Its name.
+        /// Its name; empty for natural persons, whose name is sealed.
         pub name: String,
         /// Its region.
         pub region: String,
@@ -20,7 +20,7 @@ record! {
         pub level: Option<String>,
         /// The code of the chain's head.
         pub parent_code: Option<String>,
-        /// Id type and number and the legal representative, sealed.
+        /// Certificate, legal representative and a natural person's name, sealed: [`super::personal`].
         pub sealed_identity: Option<Vec<u8>>,
         /// When the service agreement was signed.
         pub agreement_signed_on: Option<String>,
@@ -79,18 +79,70 @@ const COUNT_BY_KIND: &str = "/* subjects::count_by_kind */
 const LIST_STAGED: &str = "/* subjects::list_staged */
     SELECT line, body FROM bulk.staged_subjects WHERE import_seq = $1 AND line > $2 ORDER BY line LIMIT $3";
 const UPSERT: &str = "/* subjects::upsert */
-    INSERT INTO subjects (code, kind, uscc, name, region, level, parent_code, sealed_identity, agreement_signed_on,
-                          agreement_status, licence_status, under_objection, version, import_seq, updated_at)
+    INSERT INTO subjects (code, kind, uscc, name, region, level, parent_code, sealed_identity, name_index,
+                          id_number_index, representative_index, agreement_signed_on, agreement_status, licence_status,
+                          under_objection, version, import_seq, updated_at)
     SELECT value->>'code', value->>'kind', value->>'uscc', value->>'name', value->>'region', value->>'level',
-           value->>'parent_code', unhex(value->>'identity'), value->>'agreement_signed_on',
+           value->>'parent_code', unhex(value->>'identity'), unhex(value->>'name_index'),
+           unhex(value->>'id_number_index'), unhex(value->>'representative_index'), value->>'agreement_signed_on',
            value->>'agreement_status', value->>'licence_status', 0, 1, CAST($2 AS BIGINT), CAST($3 AS BIGINT)
     FROM json_rows($1) WHERE true
     ON CONFLICT (code) DO UPDATE SET
         kind = excluded.kind, uscc = excluded.uscc, name = excluded.name, region = excluded.region,
         level = excluded.level, parent_code = excluded.parent_code, sealed_identity = excluded.sealed_identity,
+        name_index = excluded.name_index, id_number_index = excluded.id_number_index,
+        representative_index = excluded.representative_index,
         agreement_signed_on = excluded.agreement_signed_on, agreement_status = excluded.agreement_status,
         licence_status = excluded.licence_status, version = subjects.version + 1, import_seq = excluded.import_seq,
         updated_at = excluded.updated_at";
+
+record! {
+    /// What of a subject is sealed, or is to be.
+    pub struct PersonalRow {
+        /// Its code.
+        pub code: String,
+        /// Its kind.
+        pub kind: String,
+        /// Its name as it stands there.
+        pub name: String,
+        /// What is sealed.
+        pub sealed_identity: Option<Vec<u8>>,
+        /// 1 where something is sealed and no keyed hash stands beside it.
+        pub unindexed: i64,
+    }
+}
+
+const LIST_PERSONAL: &str = "/* subjects::list_personal */
+    SELECT code, kind, name, sealed_identity,
+           CAST(CASE WHEN sealed_identity IS NOT NULL AND name_index IS NULL AND id_number_index IS NULL
+                          AND representative_index IS NULL THEN 1 ELSE 0 END AS BIGINT) AS unindexed
+    FROM subjects WHERE code > $1 ORDER BY code LIMIT $2";
+const SEAL: &str = "/* subjects::seal */
+    UPDATE subjects SET name = value->>'name', sealed_identity = unhex(value->>'identity'),
+           name_index = unhex(value->>'name_index'), id_number_index = unhex(value->>'id_number_index'),
+           representative_index = unhex(value->>'representative_index')
+    FROM json_rows($1) WHERE code = value->>'code'";
+const COUNT_UNSEALED: &str = "/* subjects::count_unsealed */
+    SELECT COUNT(*) AS subjects, '' AS kind FROM subjects
+    WHERE (name <> '' AND kind IN (SELECT value->>'c' FROM json_rows($1)))
+       OR (sealed_identity IS NOT NULL AND name_index IS NULL AND id_number_index IS NULL AND representative_index IS NULL)";
+
+/// A page of what is personal, after a code.
+pub async fn list_personal(read: &Read<'_>, after: &str, limit: i64) -> Result<Vec<PersonalRow>, DbError> {
+    read.fetch_all(LIST_PERSONAL, args![after, limit]).await
+}
+
+/// Writes personal parts anew (a JSON array of `code`, `name` and the members of [`super::personal::SealedParts`]). It is
+/// no change of the subject: its version stays.
+pub async fn seal(tx: &mut Tx, rows: String) -> Result<u64, DbError> {
+    tx.execute(SEAL, args![rows]).await
+}
+
+/// How many subjects of the kinds of natural persons have their name in the open, or are sealed and cannot be looked for:
+/// rows of before that was so.
+pub async fn count_unsealed<S: AsRef<str>>(read: &Read<'_>, natural: &[S]) -> Result<i64, DbError> {
+    read.fetch_one::<KindRow>(COUNT_UNSEALED, args![batch_of(natural)]).await.map(|row| row.subjects)
+}
 
 fn batch_of<S: AsRef<str>>(codes: &[S]) -> String {
     let rows: Vec<_> = codes.iter().map(|code| serde_json::json!({ "c": code.as_ref() })).collect();
@@ -134,7 +186,7 @@ pub async fn list_staged(
     read.fetch_all(LIST_STAGED, args![import_seq, after_line, limit]).await
 }
 
-/// Writes subjects (a JSON array of objects, see [`SubjectRow`]; `identity` is sealed, hex). A row that was there
+/// Writes subjects (a JSON array of objects, see [`SubjectRow`]; the members of [`super::personal::SealedParts`] as hex). A row that was there
 /// already gets the next version; whether an objection is open stays as it is.
 pub async fn upsert(tx: &mut Tx, rows: String, import_seq: i64, now: Timestamp) -> Result<u64, DbError> {
     tx.execute(UPSERT, args![rows, import_seq, now]).await

@@ -26,6 +26,7 @@ pub const LEVELS: &[(&str, u8)] = &[
     ("limits", 4),
     ("synthetic", 4),
     ("disclosure", 5),
+    ("dossier", 5),
     ("app", 6),
     ("http", 7),
     ("cli", 8),

@@ -33,5 +33,6 @@ mod problems;
 mod readme;
 mod scoring;
 mod storage;
+mod subjects;
 mod synthetic;
 mod telemetry;

@@ -4,6 +4,7 @@ use super::{Examination, Report};
 use crate::{app, domain::Kinds, grading::Library, store::subjects};
 
 const KINDS: &str = "kinds of subject";
+const PERSONAL: &str = "personal parts";
 
 pub(super) fn check(exam: &Examination, report: &mut Report) {
     let grading = &exam.config.grading;
@@ -50,6 +51,14 @@ pub(super) async fn check_subjects(exam: &Examination, report: &mut Report) {
     match subjects::count_by_kind(&db.read("doctor")).await {
         Ok(counts) => unknown(&counts, &kinds, report),
         Err(error) => report.bad(KINDS, error.to_string()),
+    }
+    match subjects::count_unsealed(&db.read("doctor"), &kinds.natural()).await {
+        Ok(0) => report.good(PERSONAL, "no natural person's name stands in the open"),
+        Ok(count) => {
+            let text = format!("{count} subjects are not sealed as they must be; `medcredit migrate` seals them");
+            report.bad(PERSONAL, text);
+        }
+        Err(error) => report.bad(PERSONAL, error.to_string()),
     }
 }
 

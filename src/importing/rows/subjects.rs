@@ -2,9 +2,7 @@
 
 use std::collections::HashSet;
 
-use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use super::{Codes, ImportError, Row, RowText, Rules, columns};
 use crate::{
@@ -14,7 +12,8 @@ use crate::{
         time::Malformed,
         uscc::UsccError,
     },
-    importing::{findings::Code, identity_place},
+    importing::findings::Code,
+    store::personal::{Personal, SealedParts},
 };
 
 columns! {
@@ -42,23 +41,16 @@ pub(in crate::importing) struct StagedSubject {
     pub(in crate::importing) code: String,
     pub(in crate::importing) kind: String,
     pub(in crate::importing) uscc: Option<String>,
+    /// Empty for a natural person, whose name is sealed.
     pub(in crate::importing) name: String,
     pub(in crate::importing) region: String,
     pub(in crate::importing) level: Option<String>,
     pub(in crate::importing) parent_code: Option<String>,
-    /// Sealed, hex.
-    pub(in crate::importing) identity: Option<String>,
+    #[serde(flatten)]
+    pub(in crate::importing) sealed: SealedParts,
     pub(in crate::importing) agreement_signed_on: Option<String>,
     pub(in crate::importing) agreement_status: String,
     pub(in crate::importing) licence_status: String,
-}
-
-/// What is sealed of a subject.
-#[derive(Serialize)]
-struct Identity<'a> {
-    id_type: Option<&'a str>,
-    id_number: Option<&'a str>,
-    legal_representative: Option<&'a str>,
 }
 
 /// `seen` holds the codes of the file so far: subjects are as many as a city has, so they fit.
@@ -70,16 +62,15 @@ pub(super) fn check(
 ) -> Result<Option<Codes>, ImportError> {
     let described = describe(row, rules);
     let identity = identity(row, rules);
-    let (Some(mut subject), Some(identity)) = (described, identity) else { return Ok(None) };
+    let (Some(mut subject), Some(mut personal)) = (described, identity) else { return Ok(None) };
     if !seen.insert(subject.code.as_str().into()) {
         let message = format!("the file has {} already", subject.code);
         return Ok(row.reject(CODE, Code::DuplicateRow, message));
     }
-    if identity.id_type.is_some() || identity.legal_representative.is_some() {
-        let plain = Zeroizing::new(serde_json::to_vec(&identity).map_err(ImportError::Json)?);
-        let sealed = rules.crypter.seal(identity_place(&subject.code), &plain).map_err(ImportError::Crypter)?;
-        subject.identity = Some(HEXLOWER.encode(&sealed));
+    if rules.kinds.find(&subject.kind).is_some_and(Kind::is_natural) {
+        personal.name = Some(std::mem::take(&mut subject.name));
     }
+    subject.sealed = personal.seal(&rules.crypter, &subject.code).map_err(ImportError::Personal)?;
     out.push_text(&serde_json::to_string(&subject).map_err(ImportError::Json)?);
     Ok(Some([None, None]))
 }
@@ -108,7 +99,7 @@ fn describe(row: &mut Row<'_>, rules: &Rules) -> Option<StagedSubject> {
         region: region?.to_string(),
         level: filled(level?),
         parent_code: parent?,
-        identity: None,
+        sealed: SealedParts::default(),
         agreement_signed_on: signed?.map(|day| day.to_string()),
         agreement_status: agreement?.to_owned(),
         licence_status: licence?.to_owned(),
@@ -182,7 +173,7 @@ fn parent(row: &mut Row<'_>, kind: &Kind, rules: &Rules) -> Option<Option<String
     }
 }
 
-fn identity<'a>(row: &mut Row<'a>, rules: &Rules) -> Option<Identity<'a>> {
+fn identity(row: &mut Row<'_>, rules: &Rules) -> Option<Personal> {
     let id_type = row.raw(ID_TYPE);
     let number = row.text(ID_NUMBER, 30);
     let representative = row.text(LEGAL_REPRESENTATIVE, 50);
@@ -209,6 +200,10 @@ fn identity<'a>(row: &mut Row<'a>, rules: &Rules) -> Option<Identity<'a>> {
         }
         _ => {}
     }
-    let given = |text: &'a str| (!text.is_empty()).then_some(text);
-    Some(Identity { id_type: given(id_type), id_number: given(number), legal_representative: given(representative) })
+    Some(Personal {
+        id_type: filled(id_type),
+        id_number: filled(number),
+        legal_representative: filled(representative),
+        name: None,
+    })
 }

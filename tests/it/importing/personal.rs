@@ -1,8 +1,8 @@
 //! Personal parts are sealed and account numbers hashed before they reach the store (I8).
 
 use medcredit::{
-    importing::{ACCOUNT_NUMBER, Template, identity_place},
-    store::{CrypterError, Db, migrations},
+    importing::{ACCOUNT_NUMBER, Template},
+    store::{CrypterError, Db, migrations, personal},
 };
 
 use super::{ACCOUNTS, Desk, SUBJECTS, THREE};
@@ -14,13 +14,13 @@ both_engines! {
         never_logged("330302198001010019");
         let desk = Desk::with_subjects(store).await;
         let sealed = desk.subject("H33030200090").await.unwrap().sealed_identity.unwrap();
-        let plain = desk.crypter.open(identity_place("H33030200090"), &sealed).unwrap();
+        let plain = desk.crypter.open(personal::place("H33030200090"), &sealed).unwrap();
         let identity: serde_json::Value = serde_json::from_slice(&plain).unwrap();
         assert_eq!(
             identity,
             serde_json::json!({ "id_type": "01", "id_number": "330302198001010019", "legal_representative": "合成甲" })
         );
-        let moved = desk.crypter.open(identity_place("P33030400017"), &sealed).unwrap_err();
+        let moved = desk.crypter.open(personal::place("P33030400017"), &sealed).unwrap_err();
         assert!(matches!(moved, CrypterError::Refused { .. }));
         assert!(desk.subject("P33030400017").await.unwrap().sealed_identity.is_none());
     }
@@ -51,7 +51,7 @@ fn neither_numbers_nor_representatives_stand_in_the_files() {
             all.extend(std::fs::read(entry.unwrap().path()).unwrap());
         }
         let holds = |bytes: &[u8]| all.windows(bytes.len()).any(|window| window == bytes);
-        for secret in ["330302198001010019", "33030319660704005X", "6222021203000000017", "合成甲"] {
+        for secret in ["330302198001010019", "33030319660704005X", "6222021203000000017", "合成甲", "合成医师"] {
             assert!(!holds(secret.as_bytes()), "{secret} stands in the store's files");
         }
         assert!(holds(&hash), "what is kept of the account number is its keyed hash");

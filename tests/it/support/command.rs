@@ -9,7 +9,7 @@ use std::{
 };
 
 use medcredit::{
-    cli::{self, Context, Stream},
+    cli::{self, Context, Input, Stream},
     domain::{ManualClock, SeededEntropy},
 };
 
@@ -60,10 +60,16 @@ pub async fn medcredit(args: &[&str]) -> Outcome {
 
 /// Runs `medcredit ARGS...` by a clock. Each run has randomness of its own, as processes have.
 pub async fn medcredit_at(clock: Arc<ManualClock>, args: &[&str]) -> Outcome {
+    medcredit_with_input(clock, args, "").await
+}
+
+/// The same with something on its standard input.
+pub async fn medcredit_with_input(clock: Arc<ManualClock>, args: &[&str], input: &str) -> Outcome {
     static RUNS: AtomicU64 = AtomicU64::new(2);
     let (out, err) = (Caught::default(), Caught::default());
     let entropy = SeededEntropy::new(RUNS.fetch_add(1, Ordering::SeqCst));
-    let ctx = Context::new(clock, entropy, Stream::new(out.clone()), Stream::new(err.clone()));
+    let mut ctx = Context::new(clock, entropy, Stream::new(out.clone()), Stream::new(err.clone()));
+    ctx.input = Input::new(io::Cursor::new(input.to_owned()));
     let line = std::iter::once("medcredit").chain(args.iter().copied()).map(Into::into);
     let code = cli::run(line, ctx).await;
     Outcome { code, out: out.text(), err: err.text() }

@@ -11,6 +11,7 @@ pub mod logs;
 pub mod order;
 pub mod pki;
 pub mod process;
+pub mod raw;
 pub mod store;
 
 pub use store::TestStore;

@@ -1,0 +1,119 @@
+//! `medcredit subject show|find`: one file a subject (一人一档).
+
+mod show;
+
+use std::{io::Write, sync::Arc};
+
+use clap::{ArgGroup, Args, Subcommand};
+
+use super::{Context, OrFail, Usage, model::library};
+use crate::{
+    app, authority,
+    dossier::{Dossiers, Found, Look, Tables, Wanted},
+    store::Db,
+};
+
+/// Subjects as the bureau sees them.
+#[derive(Debug, Args)]
+pub(super) struct SubjectCommand {
+    /// Who does this, as the ledger will name them
+    #[arg(long, global = true, default_value = "command-line", value_name = "NAME")]
+    operator: String,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Show everything held of a subject: who it is, facts, grades, adverse facts, consents, who read what
+    Show {
+        /// The subject's code, such as H33030200090
+        code: String,
+        /// Personal parts in full; the look, with its purpose, becomes an entry of the ledger
+        #[arg(long, requires = "purpose")]
+        reveal: bool,
+        /// What for
+        #[arg(long, requires = "reveal")]
+        purpose: Option<String>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Find subjects by exactly what is known of them; numbers and names are read from standard input
+    #[command(group(ArgGroup::new("by").required(true)))]
+    Find {
+        /// By a certificate's number: the person's own, or a legal representative's; read from standard input
+        #[arg(long, group = "by")]
+        id_number: bool,
+        /// By a name: a person's, an institution's or a legal representative's; read from standard input
+        #[arg(long, group = "by")]
+        name: bool,
+        /// By the unified social credit code
+        #[arg(long, group = "by", value_name = "USCC")]
+        uscc: Option<String>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Runs the command.
+pub(super) async fn run(args: SubjectCommand, ctx: &Context) -> anyhow::Result<()> {
+    let config = ctx.config()?;
+    let references = app::reference_tables(&config, &library(ctx)?)?;
+    let crypter = Arc::new(authority::crypter(&config.secrets)?);
+    let db = ctx.store(&config).await?;
+    let tables = Tables { kinds: references.kinds, regions: references.regions, catalogues: references.catalogues };
+    let dossiers = Dossiers::new(db.clone(), ctx.clock.clone(), ctx.entropy.clone(), crypter, tables);
+    let done = act(args, &dossiers, ctx).await;
+    close(db).await;
+    done
+}
+
+async fn close(db: Db) {
+    db.close().await;
+}
+
+async fn act(args: SubjectCommand, dossiers: &Dossiers, ctx: &Context) -> anyhow::Result<()> {
+    match args.action {
+        Action::Show { code, reveal, purpose, json } => {
+            let dossier = if reveal {
+                let purpose = purpose.unwrap_or_default();
+                dossiers.reveal(&code, Look { operator: &args.operator, purpose: &purpose }).await
+            } else {
+                dossiers.show(&code).await
+            };
+            let dossier = dossier.or_fail()?;
+            if json {
+                writeln!(ctx.out(), "{}", serde_json::to_string_pretty(&dossier)?)?;
+            } else {
+                show::write(&dossier, &mut ctx.out())?;
+            }
+            Ok(())
+        }
+        Action::Find { id_number, name, uscc, json } => {
+            let wanted = match (id_number, name, uscc) {
+                (true, ..) => Wanted::IdNumber(ctx.ask("the certificate's number")?),
+                (_, true, _) => Wanted::Name(ctx.ask("the name")?),
+                (.., Some(uscc)) => Wanted::Uscc(uscc),
+                _ => return Err(Usage("say what is known: --id-number, --name or --uscc USCC".into()).into()),
+            };
+            let found = dossiers.find(&wanted).await.or_fail()?;
+            tell(&found, json, ctx)
+        }
+    }
+}
+
+fn tell(found: &[Found], json: bool, ctx: &Context) -> anyhow::Result<()> {
+    let mut out = ctx.out();
+    if json {
+        writeln!(out, "{}", serde_json::to_string_pretty(found)?)?;
+    } else {
+        for one in found {
+            let (uscc, number) = (one.uscc.as_deref().unwrap_or("-"), one.id_number.as_deref().unwrap_or("-"));
+            writeln!(out, "{:20}  {:19}  {}  {uscc:18}  {number:18}  {}", one.code, one.kind, one.region, one.name)?;
+        }
+    }
+    anyhow::ensure!(!found.is_empty(), "no subject is known by exactly that");
+    Ok(())
+}

@@ -1,0 +1,114 @@
+//! A subject's facts by category, with how many there are and how fresh the latest is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::Dossiers;
+use crate::{
+    domain::{Day, Failure, HalfYear},
+    facts::{Chunk, Damaged, FactsOf, Totals},
+    scoring::Category,
+    store::{DbError, facts as table, subjects::SubjectRow},
+};
+
+/// What is held of a category.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CategoryFacts {
+    /// Its number in the catalogue.
+    pub no: u16,
+    /// Its name.
+    pub name_zh: String,
+    /// Who provides it.
+    pub provider_zh: String,
+    /// How many facts there are.
+    pub facts: u64,
+    /// Of which measures.
+    pub measures: Vec<MeasureFacts>,
+    /// The day of the latest.
+    pub latest_on: Option<Day>,
+    /// The last day on which the latest is good.
+    pub valid_to: Option<Day>,
+    /// Whether it still is.
+    pub fresh: bool,
+}
+
+/// What is held of a measure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MeasureFacts {
+    /// The measure.
+    pub id: String,
+    /// How many facts there are.
+    pub facts: u64,
+    /// The day of the latest.
+    pub latest_on: Day,
+}
+
+fn damaged(error: &Damaged) -> DbError {
+    DbError::corrupt("facts", error.to_string())
+}
+
+impl Dossiers {
+    /// Every category of the subject's kind with what is held of it, and how many facts are of no category of today.
+    pub(super) async fn facts(&self, subject: &SubjectRow) -> Result<(Vec<CategoryFacts>, u64), Failure> {
+        let mut counted = self.counted(subject).await?;
+        let kind = self.tables.kinds.find(&subject.kind);
+        let catalogue = kind.and_then(|kind| self.tables.catalogues.get(kind.catalogue.as_ref()?));
+        let today = self.clock.now().day();
+        let mut categories = Vec::new();
+        for category in catalogue.map(|one| one.categories()).unwrap_or_default() {
+            let ids = catalogue.into_iter().flat_map(|one| one.measures()).filter(|one| one.category == category.no);
+            let measures: Vec<MeasureFacts> =
+                ids.filter_map(|one| counted.remove_entry(&one.id)).map(of_measure).collect();
+            categories.push(of_category(category, measures, today));
+        }
+        let unknown = counted.values().fold(0u64, |sum, (count, _)| sum.saturating_add(*count));
+        Ok((categories, unknown))
+    }
+
+    /// How many facts of each measure there are, and the day of the latest. A fact that was delivered again is one.
+    async fn counted(&self, subject: &SubjectRow) -> Result<BTreeMap<String, (u64, Day)>, Failure> {
+        let accepted: BTreeSet<i64> = table::accepted(&self.db.read("facts::accepted")).await?.into_iter().collect();
+        let read = self.db.read("facts::of_subject");
+        let chunks = table::of_subject(&read, &subject.kind, ("0000-H1", "9999-H2"), &subject.code).await?;
+        let mut seen = BTreeSet::new();
+        for chunk in chunks.into_iter().filter(|chunk| accepted.contains(&chunk.import_seq)) {
+            if Chunk::digest_of(&chunk.totals, &chunk.facts).as_slice() != chunk.digest.as_slice() {
+                return Err(DbError::corrupt("facts", "a chunk is not the one that was stored".to_owned()).into());
+            }
+            let period: HalfYear = chunk.period.parse().map_err(|_| damaged(&Damaged("it has no half-year")))?;
+            let totals = Totals::read(&chunk.totals).map_err(|error| damaged(&error))?;
+            let Some(at) = totals.find(&subject.code) else { continue };
+            let mut facts = FactsOf::new(&totals, &chunk.facts, period).map_err(|error| damaged(&error))?;
+            for fact in facts.of(at).map_err(|error| damaged(&error))? {
+                let measure = totals.measures().get(fact.measure).cloned().unwrap_or_default();
+                seen.insert((measure, fact.day, fact.source, fact.reference));
+            }
+        }
+        let mut counted: BTreeMap<String, (u64, Day)> = BTreeMap::new();
+        for (measure, day, _, _) in seen {
+            let one = counted.entry(measure).or_insert((0, day));
+            *one = (one.0 + 1, one.1.max(day));
+        }
+        Ok(counted)
+    }
+}
+
+fn of_measure((id, (facts, latest_on)): (String, (u64, Day))) -> MeasureFacts {
+    MeasureFacts { id, facts, latest_on }
+}
+
+fn of_category(category: &Category, measures: Vec<MeasureFacts>, today: Day) -> CategoryFacts {
+    let latest_on = measures.iter().map(|one| one.latest_on).max();
+    let valid_to = latest_on.map(|day| category.valid_to(day));
+    CategoryFacts {
+        no: category.no,
+        name_zh: category.name_zh.clone(),
+        provider_zh: category.provider_zh.clone(),
+        facts: measures.iter().fold(0u64, |sum, one| sum.saturating_add(one.facts)),
+        measures,
+        latest_on,
+        valid_to,
+        fresh: valid_to.is_some_and(|last| today <= last),
+    }
+}

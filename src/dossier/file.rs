@@ -1,0 +1,340 @@
+//! A subject's file.
+
+use serde::Serialize;
+
+use super::{CategoryFacts, Dossiers, unopened};
+use crate::{
+    domain::{Failure, Timestamp},
+    ledger::ReadEntry,
+    store::{
+        dossier::{self, CoveringRow},
+        personal::{Personal, masked_name, masked_number},
+        subjects::SubjectRow,
+    },
+};
+
+/// How many disclosures are shown, the latest first.
+const MOST_DISCLOSURES: i64 = 200;
+
+/// Whether personal parts are masked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shown {
+    Masked,
+    InFull,
+}
+
+/// Who the subject is.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct Identity {
+    /// Its name.
+    pub name: String,
+    /// What kind of certificate the number is of.
+    pub id_type: Option<String>,
+    /// The certificate's number.
+    pub id_number: Option<String>,
+    /// The legal representative.
+    pub legal_representative: Option<String>,
+    /// Whether the personal ones of these are masked.
+    pub masked: bool,
+}
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Identity(withheld)")
+    }
+}
+
+/// The branches of a chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Branches {
+    /// The head, where the subject is a branch.
+    pub head: Option<String>,
+    /// Its branches, where it is the head.
+    pub branches: Vec<String>,
+}
+
+/// A place of practice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Affiliation {
+    /// The person.
+    pub person: String,
+    /// The institution.
+    pub institution: String,
+    /// Whether it is the person's main place.
+    pub main: bool,
+    /// Since when.
+    pub from_on: String,
+    /// Until when.
+    pub to_on: Option<String>,
+}
+
+/// What a round came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Assessed {
+    /// The half-year.
+    pub period: String,
+    /// The round.
+    pub run: String,
+    /// The model.
+    pub model: String,
+    /// The round's state.
+    pub state: String,
+    /// The version: from 2 on it is a correction.
+    pub version: i64,
+    /// graded or not_rated.
+    pub status: String,
+    /// Why it was not rated.
+    pub reason: Option<String>,
+    /// The grade's code.
+    pub grade: Option<String>,
+    /// The total, in thousandths.
+    pub points_milli: Option<i64>,
+    /// When it was made.
+    pub made_at: Timestamp,
+}
+
+/// A consent that covers the subject.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Covering {
+    /// The consent.
+    pub id: String,
+    /// The bank.
+    pub bank: String,
+    /// Where it stands.
+    pub state: String,
+    /// What it allows.
+    pub permissions: Vec<String>,
+    /// What for.
+    pub purposes: Vec<String>,
+    /// When it was granted.
+    pub granted_at: Option<Timestamp>,
+    /// Until when.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Who read what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Disclosure {
+    /// The disclosure.
+    pub id: String,
+    /// When.
+    pub at: Timestamp,
+    /// The bank.
+    pub bank: String,
+    /// Under which consent.
+    pub consent: String,
+    /// What was read.
+    pub what: Vec<String>,
+    /// What for.
+    pub purpose: String,
+}
+
+/// Everything held of a subject.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Dossier {
+    /// Its code.
+    pub code: String,
+    /// Its kind.
+    pub kind: String,
+    /// The kind's name.
+    pub kind_zh: Option<String>,
+    /// CRED_OBJ_TYPE.
+    pub object_type: Option<u8>,
+    /// Its unified social credit code.
+    pub uscc: Option<String>,
+    /// Who it is.
+    pub identity: Identity,
+    /// Its region.
+    pub region: String,
+    /// The region's name.
+    pub region_zh: Option<String>,
+    /// Its level.
+    pub level: Option<String>,
+    /// When its service agreement was signed.
+    pub agreement_signed_on: Option<String>,
+    /// active, ended_by_subject, ended_by_bureau or suspended.
+    pub agreement_status: String,
+    /// active, suspended or revoked.
+    pub licence_status: String,
+    /// Whether an objection is open.
+    pub under_objection: bool,
+    /// The version of its row.
+    pub version: i64,
+    /// The chain it belongs to.
+    pub chain: Branches,
+    /// Where it practises, or who practises there.
+    pub affiliations: Vec<Affiliation>,
+    /// Facts by category.
+    pub facts: Vec<CategoryFacts>,
+    /// Facts of measures that its catalogue no longer has.
+    pub facts_of_no_category: u64,
+    /// What rounds came to, latest first.
+    pub assessments: Vec<Assessed>,
+    /// Adverse facts, latest first.
+    pub adverse: Vec<Adverse>,
+    /// Consents that cover it, latest first.
+    pub consents: Vec<Covering>,
+    /// Who read what of it, latest first; two hundred at most.
+    pub disclosures: Vec<Disclosure>,
+}
+
+/// An adverse fact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Adverse {
+    /// Its document.
+    pub reference: String,
+    /// Who decided.
+    pub source: String,
+    /// minor, general or serious.
+    pub tier: String,
+    /// When.
+    pub decided_on: String,
+    /// When publication begins.
+    pub publish_from_on: Option<String>,
+    /// When repair is possible.
+    pub earliest_repair_on: Option<String>,
+    /// When publication ends at the latest.
+    pub latest_end_on: Option<String>,
+    /// effective, repaired or withdrawn.
+    pub status: String,
+}
+
+impl Dossiers {
+    /// A subject's file, personal parts masked.
+    pub async fn show(&self, code: &str) -> Result<Dossier, Failure> {
+        self.file(code, Shown::Masked).await
+    }
+
+    pub(super) async fn file(&self, code: &str, shown: Shown) -> Result<Dossier, Failure> {
+        let row = self.subject(code).await?;
+        let identity = self.identity(&row, shown)?;
+        let (facts, facts_of_no_category) = self.facts(&row).await?;
+        let (consents, disclosures) = self.read_by(code).await?;
+        let kind = self.tables.kinds.find(&row.kind);
+        let today = self.clock.now().day();
+        let region = row.region.parse().ok().and_then(|region| self.tables.regions.find(region, today));
+        let read = self.db.read("dossier::show");
+        Ok(Dossier {
+            kind_zh: kind.map(|kind| kind.name.clone()),
+            object_type: kind.and_then(|kind| kind.object_type),
+            identity,
+            region_zh: region.map(|region| region.name.clone()),
+            chain: Branches { head: row.parent_code, branches: dossier::branches(&read, code).await? },
+            affiliations: dossier::affiliations(&read, code).await?.into_iter().map(Affiliation::from).collect(),
+            facts,
+            facts_of_no_category,
+            assessments: dossier::assessed(&read, code).await?.into_iter().map(Assessed::from).collect(),
+            adverse: dossier::adverse(&read, code).await?.into_iter().map(Adverse::from).collect(),
+            consents,
+            disclosures,
+            code: row.code,
+            kind: row.kind,
+            uscc: row.uscc,
+            region: row.region,
+            level: row.level,
+            agreement_signed_on: row.agreement_signed_on,
+            agreement_status: row.agreement_status,
+            licence_status: row.licence_status,
+            under_objection: row.under_objection != 0,
+            version: row.version,
+        })
+    }
+
+    fn identity(&self, row: &SubjectRow, shown: Shown) -> Result<Identity, Failure> {
+        let personal = Personal::of(&self.crypter, &row.code, row.sealed_identity.as_deref());
+        let personal = personal.map_err(unopened(&row.code))?;
+        let name = |name: &str| if shown == Shown::InFull { name.to_owned() } else { masked_name(name) };
+        let number = |number: &str| if shown == Shown::InFull { number.to_owned() } else { masked_number(number) };
+        Ok(Identity {
+            name: personal.name.as_deref().map_or_else(|| row.name.clone(), name),
+            id_type: personal.id_type.clone(),
+            id_number: personal.id_number.as_deref().map(number),
+            legal_representative: personal.legal_representative.as_deref().map(name),
+            masked: shown == Shown::Masked,
+        })
+    }
+
+    /// The consents that cover a subject, and what was read of it under them.
+    async fn read_by(&self, code: &str) -> Result<(Vec<Covering>, Vec<Disclosure>), Failure> {
+        let read = self.db.read("dossier::read_by");
+        let rows = dossier::covering(&read, code).await?;
+        let mut disclosures = Vec::new();
+        for row in dossier::disclosed(&read, &rows, MOST_DISCLOSURES).await? {
+            let entry = ReadEntry::parse(&row.entry);
+            let opened = entry.and_then(|entry| entry.open(&row.opening).map(|values| (entry, values)));
+            let (entry, values) =
+                opened.map_err(|fault| Failure::internal(format!("a disclosure's entry: {fault}")))?;
+            let list = |name: &str| {
+                let list = values.get(name).and_then(serde_json::Value::as_array).into_iter().flatten();
+                list.filter_map(serde_json::Value::as_str).map(str::to_owned).collect::<Vec<_>>()
+            };
+            let text = |name: &str| values.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+            if list("codes").iter().any(|one| one == code) {
+                disclosures.push(Disclosure {
+                    id: entry.id,
+                    at: entry.at,
+                    bank: row.client,
+                    consent: text("consent"),
+                    what: list("what"),
+                    purpose: text("purpose"),
+                });
+            }
+        }
+        Ok((rows.into_iter().map(|row| self.covering(row)).collect(), disclosures))
+    }
+
+    fn covering(&self, row: CoveringRow) -> Covering {
+        let words = |json: &str| serde_json::from_str::<Vec<String>>(json).unwrap_or_default();
+        let expires_at = row.expires_at.map(Timestamp::from_micros);
+        // A consent whose time is over ends by itself, before anybody has written that down.
+        let over = row.state == "active" && expires_at.is_some_and(|at| at <= self.clock.now());
+        Covering {
+            state: if over { "expired".to_owned() } else { row.state },
+            permissions: words(&row.permissions),
+            purposes: words(&row.purposes),
+            id: row.id,
+            bank: row.client,
+            granted_at: row.granted_at.map(Timestamp::from_micros),
+            expires_at,
+        }
+    }
+}
+
+impl From<dossier::AffiliationRow> for Affiliation {
+    fn from(row: dossier::AffiliationRow) -> Self {
+        let dossier::AffiliationRow { person_code, institution_code, main, from_on, to_on } = row;
+        Self { person: person_code, institution: institution_code, main: main == 1, from_on, to_on }
+    }
+}
+
+impl From<dossier::AssessedRow> for Assessed {
+    fn from(row: dossier::AssessedRow) -> Self {
+        Self {
+            period: row.period,
+            run: row.run_id,
+            model: row.model_id,
+            state: row.state,
+            version: row.version,
+            status: row.status,
+            reason: row.reason,
+            grade: row.grade,
+            points_milli: row.points,
+            made_at: Timestamp::from_micros(row.made_at),
+        }
+    }
+}
+
+impl From<dossier::AdverseRow> for Adverse {
+    fn from(row: dossier::AdverseRow) -> Self {
+        Self {
+            reference: row.reference,
+            source: row.source,
+            tier: row.tier,
+            decided_on: row.decided_on,
+            publish_from_on: row.publish_from_on,
+            earliest_repair_on: row.earliest_repair_on,
+            latest_end_on: row.latest_end_on,
+            status: row.status,
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! The personal parts of a subject's row: sealed as one value bound to the row, and found again by keyed hashes.
+//!
+//! Sealed are the certificate, the legal representative's name and, of a natural person, the name. One value a row and not
+//! one a field: it is opened and changed as a whole. Beside it stand keyed hashes, each made under a key of its own for
+//! its column, so that a subject can be looked for by exactly what somebody knows of it. Two rows with the same name have
+//! the same hash: who reads the table learns that they are the same, and not what it is.
+//!
+//! When the key-encryption key is rolled over, the new one seals and hashes; the old one still opens, and is still asked
+//! for when something is looked for, until every row is sealed anew.
+
+use std::fmt;
+
+use data_encoding::HEXLOWER;
+use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, Zeroizing};
+
+use super::{Crypter, CrypterError, DbError, Place};
+
+/// A column by whose keyed hash subjects are found. Each has a key of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BlindColumn {
+    /// A natural person's name.
+    Name,
+    /// The certificate's number.
+    IdNumber,
+    /// The legal representative's name.
+    Representative,
+}
+
+impl BlindColumn {
+    /// What its key is derived for.
+    const fn purpose(self) -> &'static str {
+        match self {
+            Self::Name => "subjects.name_index",
+            Self::IdNumber => "subjects.id_number_index",
+            Self::Representative => "subjects.representative_index",
+        }
+    }
+
+    /// The keyed hash that the sealing key makes.
+    fn hash(self, crypter: &Crypter, value: &str) -> Result<[u8; 32], CrypterError> {
+        crypter.blind(self.purpose(), value.as_bytes())
+    }
+
+    /// The keyed hashes under which a value may stand, of every key there is.
+    pub fn hashes(self, crypter: &Crypter, value: &str) -> Result<Vec<[u8; 32]>, CrypterError> {
+        crypter.blinds(self.purpose(), value.as_bytes())
+    }
+}
+
+/// Where a subject's personal parts are sealed for.
+pub const fn place(code: &str) -> Place<'_> {
+    Place { table: "subjects", row: code, column: "sealed_identity" }
+}
+
+/// The personal parts of a subject.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Personal {
+    /// What kind of certificate its number is of: two digits of the national table.
+    pub id_type: Option<String>,
+    /// The certificate's number: the person's own, or the legal representative's.
+    pub id_number: Option<String>,
+    /// The legal representative's name.
+    pub legal_representative: Option<String>,
+    /// A natural person's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+impl fmt::Debug for Personal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Personal(withheld)")
+    }
+}
+
+impl Drop for Personal {
+    fn drop(&mut self) {
+        for part in [&mut self.id_type, &mut self.id_number, &mut self.legal_representative, &mut self.name] {
+            part.zeroize();
+        }
+    }
+}
+
+/// Personal parts as they stand in a row, each as hex.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedParts {
+    /// All of them, sealed.
+    pub identity: Option<String>,
+    /// The keyed hash of a natural person's name.
+    pub name_index: Option<String>,
+    /// The keyed hash of the certificate's number.
+    pub id_number_index: Option<String>,
+    /// The keyed hash of the legal representative's name.
+    pub representative_index: Option<String>,
+}
+
+impl Personal {
+    /// Seals the parts for a subject's row, and makes the hashes it is found by.
+    pub fn seal(&self, crypter: &Crypter, code: &str) -> Result<SealedParts, PersonalError> {
+        let index = |column: BlindColumn, value: &Option<String>| -> Result<Option<String>, CrypterError> {
+            value.as_deref().map(|value| column.hash(crypter, value).map(|hash| HEXLOWER.encode(&hash))).transpose()
+        };
+        if self.name.is_none() && self.id_type.is_none() && self.legal_representative.is_none() {
+            return Ok(SealedParts::default());
+        }
+        let plain = Zeroizing::new(serde_json::to_vec(self).map_err(|_| PersonalError::Form)?);
+        Ok(SealedParts {
+            identity: Some(HEXLOWER.encode(&crypter.seal(place(code), &plain)?)),
+            name_index: index(BlindColumn::Name, &self.name)?,
+            id_number_index: index(BlindColumn::IdNumber, &self.id_number)?,
+            representative_index: index(BlindColumn::Representative, &self.legal_representative)?,
+        })
+    }
+
+    /// Opens what was sealed for a subject's row.
+    pub fn open(crypter: &Crypter, code: &str, sealed: &[u8]) -> Result<Self, PersonalError> {
+        let plain = crypter.open(place(code), sealed)?;
+        serde_json::from_slice(&plain).map_err(|_| PersonalError::Form)
+    }
+
+    /// The parts of a row: none where nothing is sealed.
+    pub fn of(crypter: &Crypter, code: &str, sealed: Option<&[u8]>) -> Result<Self, PersonalError> {
+        sealed.map_or_else(|| Ok(Self::default()), |sealed| Self::open(crypter, code, sealed))
+    }
+}
+
+/// Why personal parts could not be sealed or opened. It repeats nothing of them.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum PersonalError {
+    /// The key refused.
+    #[error(transparent)]
+    Crypter(#[from] CrypterError),
+    /// What was sealed is not what is sealed here.
+    #[error("the personal parts of a subject are not of the form they are sealed in")]
+    Form,
+}
+
+impl From<PersonalError> for DbError {
+    fn from(error: PersonalError) -> Self {
+        Self::corrupt("subjects", error.to_string())
+    }
+}
+
+/// The first six and the last four characters of a number, the rest starred (JR/T 0171); of a short one, stars alone.
+pub fn masked_number(number: &str) -> String {
+    let length = number.chars().count();
+    if length < 12 {
+        return "*".repeat(length);
+    }
+    number.chars().enumerate().map(|(at, c)| if at < 6 || at + 4 >= length { c } else { '*' }).collect()
+}
+
+/// A name's first character, the rest starred.
+pub fn masked_name(name: &str) -> String {
+    name.chars().enumerate().map(|(at, c)| if at == 0 { c } else { '*' }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn crypter(keys: &[u8]) -> Crypter {
+        let keys: Vec<[u8; 32]> = keys.iter().map(|fill| [*fill; 32]).collect();
+        Crypter::from_bytes(keys.iter()).unwrap()
+    }
+
+    fn person() -> Personal {
+        Personal {
+            id_type: Some("01".into()),
+            id_number: Some("330302198001010019".into()),
+            legal_representative: None,
+            name: Some("合成医师".into()),
+        }
+    }
+
+    fn bytes(hex: Option<&String>) -> Vec<u8> {
+        HEXLOWER.decode(hex.unwrap().as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn what_is_sealed_for_a_row_opens_there_and_nowhere_else() {
+        let crypter = crypter(&[1]);
+        let sealed = bytes(person().seal(&crypter, "D330302000123").unwrap().identity.as_ref());
+        assert_eq!(Personal::open(&crypter, "D330302000123", &sealed).unwrap(), person());
+        let moved = Personal::open(&crypter, "D330302000124", &sealed).unwrap_err();
+        assert!(matches!(moved, PersonalError::Crypter(CrypterError::Refused { .. })));
+        assert!(!format!("{:?}", person()).contains("合成"));
+    }
+
+    #[test]
+    fn a_hash_is_of_one_column_and_found_under_old_keys_too() {
+        let old = crypter(&[1]);
+        let mut same = person();
+        same.legal_representative = Some("合成医师".into());
+        let parts = same.seal(&old, "H33030200090").unwrap();
+        assert_ne!(parts.name_index, parts.representative_index, "each column has a key of its own");
+        let rolled = crypter(&[2, 1]);
+        let asked = BlindColumn::Name.hashes(&rolled, "合成医师").unwrap();
+        assert!(asked.iter().any(|hash| hash.as_slice() == bytes(parts.name_index.as_ref())));
+        let anew = same.seal(&rolled, "H33030200090").unwrap();
+        assert_ne!(anew.name_index, parts.name_index, "the new key hashes what is sealed anew");
+        let without = BlindColumn::Name.hashes(&crypter(&[2]), "合成医师").unwrap();
+        assert!(without.iter().any(|hash| hash.as_slice() == bytes(anew.name_index.as_ref())));
+    }
+
+    #[test]
+    fn a_row_without_personal_parts_has_nothing_sealed_and_old_rows_have_no_name() {
+        let crypter = crypter(&[1]);
+        assert_eq!(Personal::default().seal(&crypter, "H33030200090").unwrap(), SealedParts::default());
+        let old = br#"{"id_type":"01","id_number":"330302198001010019","legal_representative":null}"#;
+        let sealed = crypter.seal(place("H33030200090"), old).unwrap();
+        assert_eq!(Personal::open(&crypter, "H33030200090", &sealed).unwrap().name, None);
+        let sealed = crypter.seal(place("H33030200090"), b"[]").unwrap();
+        assert_eq!(Personal::open(&crypter, "H33030200090", &sealed).unwrap_err(), PersonalError::Form);
+    }
+
+    #[test]
+    fn masks_leave_six_and_four_and_one() {
+        assert_eq!(masked_number("330302198001010019"), "330302********0019");
+        assert_eq!(masked_number("E12345678"), "*********");
+        assert_eq!((masked_name("合成医师").as_str(), masked_name("").as_str()), ("合***", ""));
+    }
+}

@@ -1,0 +1,162 @@
+//! One file a subject: what an officer of the bureau sees of it, and what is written down of the look.
+
+use medcredit::{
+    cli,
+    importing::{Importer, Options, References, Template},
+    store::ledger::audit,
+};
+
+use crate::{
+    importing::{AFFILIATIONS, RECORDS, SUBJECTS},
+    support::{
+        TestStore,
+        app::{Bank, CLINIC, ENTITY, HOSPITAL, TestApp},
+        both_engines,
+        command::{Outcome, medcredit_at, medcredit_with_input},
+        logs::never_logged,
+    },
+};
+
+const DOCTOR: &str = "D330302000123";
+const NAME: &str = "合成欧阳医师";
+const NUMBER: &str = "33030319660704005X";
+
+struct Desk {
+    app: TestApp,
+    config: String,
+}
+
+impl Desk {
+    async fn new(store: TestStore) -> Self {
+        let app = TestApp::start(store).await;
+        let config = app.config_file("desk");
+        let desk = Self { app, config };
+        desk.import(
+            Template::Subjects,
+            &format!("{SUBJECTS}doctor,{DOCTOR},,{NAME},330302,,,01,{NUMBER},,,active,active\n"),
+        )
+        .await;
+        desk.import(Template::Affiliations, &format!("{AFFILIATIONS}{DOCTOR},{HOSPITAL},1,2024-01-01,\n")).await;
+        desk
+    }
+
+    async fn import(&self, template: Template, text: &str) {
+        let path = self.app.path(&format!("{template}-dossier.csv"));
+        std::fs::write(&path, text).unwrap();
+        let store = &self.app.store;
+        let references = References::built_in(self.app.app.library.catalogues().cloned()).unwrap();
+        let crypter = medcredit::authority::crypter(&self.app.app.config.secrets).unwrap();
+        let importer = Importer::new(
+            store.db.clone(),
+            store.clock.clone(),
+            store.entropy.clone(),
+            std::sync::Arc::new(crypter),
+            references,
+        );
+        let report = importer.import(template, &path, &Options::default(), &mut |_| {}).await.unwrap();
+        assert_eq!(report.rejected, 0, "{:?}", report.findings);
+    }
+
+    async fn run(&self, args: &[&str]) -> Outcome {
+        medcredit_at(self.app.store.clock.clone(), &[args, &["--config", &self.config]].concat()).await
+    }
+
+    async fn find(&self, by: &str, input: &str) -> Outcome {
+        let args = ["subject", "find", by, "--config", &self.config];
+        medcredit_with_input(self.app.store.clock.clone(), &args, input).await
+    }
+
+    async fn entries(&self, action: &str) -> Vec<String> {
+        let rows = audit::outside_tree(&self.app.store.db, "", 1_000).await.unwrap();
+        let of = rows.into_iter().filter(|row| row.body.as_ref().is_some_and(|body| body.contains(action)));
+        of.map(|row| row.opening.unwrap()).collect()
+    }
+}
+
+both_engines! {
+    /// An officer opens a doctor's file: masked, and in full for a purpose that is written down.
+    async fn a_persons_file_is_masked_until_a_purpose_is_in_the_ledger(store: TestStore) {
+        let _ = (never_logged(NAME), never_logged(NUMBER));
+        let desk = Desk::new(store).await;
+        let page = desk.run(&["subject", "show", DOCTOR]).await.done();
+        for line in ["doctor (医保医师)", "合*****", "01 330303********005X", "330302 鹿城区"] {
+            assert!(page.contains(line), "{line} in {page}");
+        }
+        assert!(page.contains(&format!("main  {DOCTOR}  {HOSPITAL}  2024-01-01 to -")), "{page}");
+        assert!(!page.contains(NAME) && !page.contains(NUMBER), "{page}");
+        assert!(desk.entries("subject_revealed").await.is_empty());
+        // A purpose is asked for, and an empty one is none.
+        assert_eq!(desk.run(&["subject", "show", DOCTOR, "--reveal"]).await.code, cli::WRONG_USAGE);
+        let empty = desk.run(&["subject", "show", DOCTOR, "--reveal", "--purpose", " "]).await;
+        assert_eq!((empty.code, empty.out.as_str()), (cli::FAILED, ""));
+        assert!(desk.entries("subject_revealed").await.is_empty());
+        let shown = ["subject", "show", DOCTOR, "--reveal", "--purpose", "objection 2026-17", "--operator", "li", "--json"];
+        let page: serde_json::Value = serde_json::from_str(&desk.run(&shown).await.done()).unwrap();
+        assert_eq!(page["identity"]["name"], NAME);
+        assert_eq!(page["identity"]["id_number"], NUMBER);
+        let entries = desk.entries("subject_revealed").await;
+        assert_eq!(entries.len(), 1);
+        for part in ["operator:li", "objection 2026-17", DOCTOR] {
+            assert!(entries[0].contains(part), "{part}");
+        }
+        assert!(!entries[0].contains(NAME) && !entries[0].contains(NUMBER), "the entry says who looked, not what was seen");
+        let unknown = desk.run(&["subject", "show", "D330302999999", "--reveal", "--purpose", "x"]).await;
+        assert_eq!(unknown.code, cli::FAILED);
+        assert!(unknown.err.contains("subject_unknown"), "{}", unknown.err);
+        assert_eq!(desk.entries("subject_revealed").await.len(), 1);
+    }
+
+    /// An officer knows a number or a name, and types it where nobody else sees it.
+    async fn a_person_is_found_by_exactly_what_is_known(store: TestStore) {
+        let desk = Desk::new(store).await;
+        for (by, input) in [("--id-number", NUMBER), ("--id-number", " 33030319660704005x \n"), ("--name", NAME)] {
+            let found = desk.find(by, input).await.done();
+            assert!(found.starts_with(DOCTOR) && found.contains("合*****") && found.contains("330303********005X"), "{found}");
+            assert_eq!(found.lines().count(), 1);
+        }
+        for (by, input) in [("--id-number", "330303196607040051"), ("--name", "合成欧阳"), ("--name", "")] {
+            assert_ne!(desk.find(by, input).await.code, cli::DONE, "{by} {input}");
+        }
+        // Whom a legal representative stands for, and an institution by its own name.
+        let found = desk.find("--name", "合成代表甲").await.done();
+        assert!(found.lines().count() == 3 && found.contains(CLINIC), "{found}");
+        assert!(desk.find("--name", "合成鹿城门诊").await.done().starts_with(CLINIC));
+        let found = desk.run(&["subject", "find", "--uscc", ENTITY, "--json"]).await.done();
+        let found: serde_json::Value = serde_json::from_str(&found).unwrap();
+        assert_eq!(found.as_array().map(Vec::len), Some(3));
+        assert_eq!(found[0]["name"], "合成鹿城医院");
+        // There is no way to put a number into the command line.
+        assert_eq!(desk.run(&["subject", "find", "--id-number", NUMBER]).await.code, cli::WRONG_USAGE);
+    }
+
+    /// An officer opens a hospital's file after a bank has read its grade.
+    async fn an_institutions_file_tells_its_grades_facts_consents_and_readers(store: TestStore) {
+        let desk = Desk::new(store).await;
+        let facts = format!("{RECORDS}{HOSPITAL},insurance_commendation,1,2026-01-05,医保局,a-7\n{HOSPITAL},insurance_commendation,1,2026-02-05,医保局,a-8\n");
+        desk.import(Template::Records, &facts).await;
+        // The same two again in another file: they are two facts still.
+        desk.import(Template::Records, &format!("{facts}{HOSPITAL},insurance_commendation,1,2026-02-06,医保局,a-9\n")).await;
+        let bank = desk.app.bank("bank-a").await;
+        let consent = desk.app.consent(&bank, |_| {}).await;
+        let reply = bank.get(&bank.token().await, &Bank::data(&consent, "grade")).await;
+        assert_eq!(reply.status, 200, "{:?}", reply.json);
+        let page: serde_json::Value =
+            serde_json::from_str(&desk.run(&["subject", "show", HOSPITAL, "--json"]).await.done()).unwrap();
+        assert_eq!(page["identity"]["name"], "合成鹿城医院");
+        assert_eq!(page["identity"]["legal_representative"], "合****");
+        assert_eq!(page["affiliations"][0]["person"], DOCTOR);
+        let commendations = page["facts"].as_array().unwrap().iter().find(|one| one["name_zh"] == "医保表彰信息").unwrap();
+        let measure = commendations["measures"].as_array().unwrap().iter().find(|one| one["id"] == "insurance_commendation");
+        let measure = measure.unwrap();
+        assert!(measure["facts"].as_u64().unwrap() >= 3 && commendations["fresh"] == true, "{commendations}");
+        assert!(page["assessments"].as_array().unwrap().iter().any(|one| one["grade"] == "good"), "{}", page["assessments"]);
+        assert_eq!(page["consents"][0]["id"], consent.id.to_string());
+        assert_eq!(page["disclosures"].as_array().map(Vec::len), Some(1));
+        assert_eq!(page["disclosures"][0]["bank"], "bank-a");
+        assert_eq!(page["disclosures"][0]["what"], serde_json::json!(["grade"]));
+        let text = desk.run(&["subject", "show", HOSPITAL]).await.done();
+        for line in ["assessments (", "consents (1)", "disclosures (1)", "facts by category", "represented by 合****"] {
+            assert!(text.contains(line), "{line} in {text}");
+        }
+    }
+}
