@@ -8,9 +8,26 @@ use super::{
 };
 use crate::{
     domain::{Day, HalfYear, Month},
+    grading::Library,
     scoring::Decimal,
     synthetic::{Request, Rules, generate},
 };
+
+/// The models that each kind's facts are made for, unless others are named.
+const OWN_MODELS: [&str; 9] = [
+    "wenzhou-institution",
+    "wenzhou-pharmacy",
+    "wenzhou-doctor",
+    "wenzhou-nurse",
+    "wenzhou-pharmacist",
+    "wenzhou-agency",
+    "wenzhou-medical-company",
+    "wenzhou-employer",
+    "wenzhou-insured-person",
+];
+
+/// The greatest product of scale and staff, each in ten-thousandths: twenty cities' staff.
+const MOST_STAFF: i64 = 20 * 10_000 * 10_000;
 
 /// Make a synthetic city.
 #[derive(Debug, clap::Args)]
@@ -21,9 +38,12 @@ pub(super) struct Generate {
     /// Where everything random comes from: the same seed gives the same files
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Size, compared with a city like Wenzhou: 2,000 institutions and 2,400 pharmacies
+    /// Size, compared with a city like Wenzhou: 2,000 institutions, 2,400 pharmacies, 200,000 subjects in all
     #[arg(long, value_name = "F", default_value = "1")]
     scale: String,
+    /// How many of the staff, the employers and the insured are made: a share such as 1/20 or 0.05
+    #[arg(long, value_name = "SHARE", default_value = "1")]
+    staff: String,
     /// How many credit facts; as few as the model needs, without it
     #[arg(long, value_name = "N")]
     records: Option<u64>,
@@ -42,9 +62,9 @@ pub(super) struct Generate {
     /// Institutions beyond the city's own that take no part in rounds
     #[arg(long, value_name = "N", default_value_t = 0)]
     unrated: usize,
-    /// The model whose published distribution the credit facts come to
-    #[arg(long, value_name = "ID", default_value = "wenzhou-institution")]
-    model: String,
+    /// A model whose grades the credit facts of its kind come to, instead of the kind's own; as often as wanted
+    #[arg(long, value_name = "ID")]
+    model: Vec<String>,
     /// Also files with everything that goes wrong, and what should happen
     #[arg(long)]
     bad_data: bool,
@@ -53,11 +73,10 @@ pub(super) struct Generate {
 /// Runs the command.
 pub(super) fn run(args: &Generate, ctx: &Context) -> anyhow::Result<()> {
     let library = library(ctx)?;
-    let rules = library.get(&args.model).map_err(known)?;
-    let rules = Rules { model: rules.model, catalogue: rules.catalogue };
+    let rules = rules(&library, &args.model)?;
     let request = request(args, args.as_of.unwrap_or_else(|| ctx.clock.now().day()))?;
     let bar = ctx.progress(None, "city");
-    let summary = generate(&request, rules, &args.out, &mut |what, done, total| {
+    let summary = generate(&request, &rules, &args.out, &mut |what, done, total| {
         bar.set_message(what);
         if total > 0 {
             bar.set_length(total);
@@ -69,16 +88,51 @@ pub(super) fn run(args: &Generate, ctx: &Context) -> anyhow::Result<()> {
     let mut out = ctx.out();
     writeln!(
         out,
-        "{} institutions, {} pharmacies, {} rows of settlements, {} credit facts, {} adverse facts",
-        summary.institutions, summary.pharmacies, summary.settlements, summary.records, summary.adverse
+        "{} institutions, {} pharmacies, {} others, {} rows of settlements, {} credit facts, {} adverse facts",
+        summary.institutions,
+        summary.pharmacies,
+        summary.others.values().sum::<u64>(),
+        summary.settlements,
+        summary.records,
+        summary.adverse
     )?;
     writeln!(out, "{} says in which order to import them", args.out.join("README.txt").display())?;
     Ok(())
 }
 
+/// The models that credit facts are made for: one for each kind, those named in the place of the kind's own.
+pub(super) fn rules<'l>(library: &'l Library, named: &[String]) -> anyhow::Result<Vec<Rules<'l>>> {
+    let own = library.models().map(|model| model.id()).filter(|id| OWN_MODELS.contains(id));
+    let mut rules: Vec<Rules<'_>> = Vec::new();
+    for id in named.iter().map(String::as_str).chain(own) {
+        let found = library.get(id).map_err(known)?;
+        if !rules.iter().any(|rules| rules.model.kind() == found.model.kind()) {
+            rules.push(Rules { model: found.model, catalogue: found.catalogue });
+        }
+    }
+    Ok(rules)
+}
+
+/// A share from nothing to all: a fraction such as 1/20, or a number.
+fn share(text: &str) -> Option<i64> {
+    let share = match text.split_once('/') {
+        Some((part, of)) => {
+            let (part, of): (i64, i64) = (part.trim().parse().ok()?, of.trim().parse().ok()?);
+            part.checked_mul(10_000)?.checked_add(of / 2)?.checked_div(of)?
+        }
+        None => Decimal::parse(text)?.0,
+    };
+    (0..=10_000).contains(&share).then_some(share)
+}
+
 fn request(args: &Generate, today: Day) -> Result<Request, Usage> {
     let scale = Decimal::parse(&args.scale).filter(|scale| (1..=1_000_000).contains(&scale.0));
     let scale = scale.ok_or_else(|| Usage("--scale is a number from 0.0001 to 100".into()))?;
+    let staff =
+        share(&args.staff).ok_or_else(|| Usage("--staff is a share from 0 to 1, such as 1/20 or 0.05".into()))?;
+    if scale.0.saturating_mul(staff) > MOST_STAFF {
+        return Err(Usage("--scale times --staff is at most 20: codes of persons have six digits".into()));
+    }
     let (from, to, half_years) = match (args.from, args.to) {
         (Some(from), Some(to)) => half_years_between(from, to, today)?,
         _ => months_until(today, args.months),
@@ -91,6 +145,7 @@ fn request(args: &Generate, today: Day) -> Result<Request, Usage> {
         half_years,
         records: args.records,
         unrated: args.unrated,
+        staff_e4: staff,
         bad_data: args.bad_data,
         today,
     })
@@ -140,6 +195,15 @@ mod tests {
         assert_eq!(two_years, ("2024-04".into(), "2026-03".into(), halves));
         let one_month = texts(&months_until(day("2026-04-01"), 1));
         assert_eq!(one_month, ("2026-03".into(), "2026-03".into(), vec!["2025-H2".into()]));
+    }
+
+    #[test]
+    fn a_share_is_a_fraction_or_a_number_from_nothing_to_all() {
+        let shares = ["1/20", "0.05", "1", "0", "1/3", "0.0001"].map(share);
+        assert_eq!(shares, [Some(500), Some(500), Some(10_000), Some(0), Some(3_333), Some(1)]);
+        for wrong in ["", "2", "-0.1", "1/0", "1/", "3/2", "half"] {
+            assert_eq!(share(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -49,14 +49,13 @@ impl Tier {
         }
     }
 
-    /// Its size as credit facts know it; pharmacies have no such facts yet.
-    pub(super) const fn size(self) -> Option<Size> {
+    /// Its size as credit facts know it; that of a pharmacy is not looked at.
+    pub(super) const fn size(self) -> Size {
         match self {
-            Self::Tertiary => Some(Size::Tertiary),
-            Self::Secondary => Some(Size::Secondary),
-            Self::Primary => Some(Size::Primary),
-            Self::Clinic => Some(Size::Clinic),
-            Self::Pharmacy => None,
+            Self::Tertiary => Size::Tertiary,
+            Self::Secondary => Size::Secondary,
+            Self::Primary => Size::Primary,
+            Self::Clinic | Self::Pharmacy => Size::Clinic,
         }
     }
 
@@ -129,6 +128,8 @@ pub(super) struct CityPlan {
     pub(super) scale_e4: i64,
     /// Institutions that take no part in rounds, for one of the five reasons each in turn.
     pub(super) unrated: usize,
+    /// How many of the staff, the employers and the insured there are, in ten-thousandths.
+    pub(super) staff_e4: i64,
     /// The first day of the data: rated subjects have had an agreement for more than a year by then.
     pub(super) from: Day,
     /// The day of the data.
@@ -150,12 +151,33 @@ struct Maker {
     named: BTreeMap<(Tier, Region), usize>,
 }
 
-/// Makes the city.
-pub(super) fn make(plan: CityPlan) -> Result<Vec<CitySubject>, SyntheticError> {
+/// The city's own regions on a day, with their names.
+pub(super) fn regions(today: Day) -> Result<Vec<(Region, String)>, SyntheticError> {
     let table = RegionTable::built_in().map_err(|error| SyntheticError::Table(Malformed(error.to_string())))?;
-    let counties = table.in_use(plan.today).filter(|region| region.code.city() != region.code);
+    let counties = table.in_use(today).filter(|region| region.code.city() != region.code);
     let counties = counties.filter(|region| !region.code.as_str().ends_with("99"));
-    let regions = counties.map(|region| (region.code, region.name.clone())).collect();
+    Ok(counties.map(|region| (region.code, region.name.clone())).collect())
+}
+
+/// A region, by how many subjects each has.
+pub(super) fn pick(
+    regions: &[(Region, String)],
+    centre: bool,
+    stream: &mut Stream,
+) -> Result<(Region, String), Malformed> {
+    let mut at = if centre { -1 } else { stream.between(0, 99) };
+    for (region, share) in regions.iter().zip(REGION_SHARES) {
+        at -= share;
+        if at < 0 {
+            return Ok(region.clone());
+        }
+    }
+    regions.last().cloned().ok_or_else(|| Malformed("the table of regions is empty".into()))
+}
+
+/// Makes the institutions and pharmacies of the city.
+pub(super) fn make(plan: CityPlan) -> Result<Vec<CitySubject>, SyntheticError> {
+    let regions = regions(plan.today)?;
     let mut maker = Maker { plan, regions, issued: BTreeMap::new(), entities: 0, named: BTreeMap::new() };
     let mut subjects = Vec::new();
     for tier in Tier::ALL {
@@ -192,14 +214,8 @@ pub(super) fn scaled(count: usize, scale_e4: i64) -> usize {
 impl Maker {
     fn region(&self, tier: Tier, stream: &mut Stream) -> Result<(Region, String), Malformed> {
         // Half of the great hospitals are in the first region, the city's centre.
-        let mut at = if tier == Tier::Tertiary && stream.happens(5_000) { -1 } else { stream.between(0, 99) };
-        for (region, share) in self.regions.iter().zip(REGION_SHARES) {
-            at -= share;
-            if at < 0 {
-                return Ok(region.clone());
-            }
-        }
-        self.regions.last().cloned().ok_or_else(|| Malformed("the table of regions is empty".into()))
+        let centre = tier == Tier::Tertiary && stream.happens(5_000);
+        pick(&self.regions, centre, stream)
     }
 
     fn next_code(&mut self, letter: char, region: Region) -> String {

@@ -1,13 +1,19 @@
 //! The city as files: the bureau's collection templates and a README.
 
 use std::{
+    convert::Infallible,
     fmt::Write as _,
     fs::File,
-    io::{BufWriter, Write as _},
+    io::{BufWriter, Write},
     path::{Path, PathBuf},
 };
 
-use super::{Request, Summary, SyntheticError, bad, city::CitySubject, records::RecordRow};
+use super::{
+    Request, Summary, SyntheticError, bad,
+    city::CitySubject,
+    people::Holder,
+    records::{Batch, RecordRow},
+};
 use crate::domain::{Day, HalfYear, settlement::Settlement};
 
 const SUBJECTS: &str = "kind,code,uscc,name,region,level,parent_code,id_type,id_number,legal_representative,agreement_signed_on,agreement_status,licence_status";
@@ -19,11 +25,17 @@ const SETTLEMENTS: &str = "subject_code,month,insurance,visits,persons,billed_fe
 const ACCOUNTS: &str = "subject_code,bank_code,account_number,valid_from_on";
 
 /// Facts that count against a subject, with their tier under 令第36号.
-const ADVERSE_MEASURES: [(&str, AdverseTier); 6] = [
+const ADVERSE_MEASURES: [(&str, AdverseTier); 12] = [
     ("agreement_sanction", AdverseTier::Minor),
+    ("agreement_breach", AdverseTier::Minor),
     ("health_penalty", AdverseTier::General),
     ("market_penalty", AdverseTier::General),
+    ("drug_penalty", AdverseTier::General),
+    ("labour_penalty", AdverseTier::General),
     ("insurance_penalty", AdverseTier::General),
+    ("tender_breach", AdverseTier::General),
+    ("bribery_case", AdverseTier::Serious),
+    ("fraud_finding", AdverseTier::Serious),
     ("court_dishonest_listing", AdverseTier::Serious),
     ("court_fraud_judgment", AdverseTier::Serious),
 ];
@@ -73,7 +85,7 @@ impl Folder {
         self.files
     }
 
-    pub(super) fn subjects(&mut self, subjects: &[CitySubject]) -> Result<(), SyntheticError> {
+    pub(super) fn subjects(&mut self, subjects: &[CitySubject], people: &[Holder]) -> Result<(), SyntheticError> {
         let mut file = self.subject_table("subjects.csv")?;
         for subject in subjects {
             let (name, number) = &subject.representative;
@@ -93,6 +105,23 @@ impl Folder {
                 subject.licence_status,
             ])?;
         }
+        for holder in people {
+            file.row(&[
+                holder.kind,
+                &holder.code,
+                holder.uscc.as_ref().map_or("", |uscc| uscc.as_str()),
+                &holder.name,
+                holder.region.as_str(),
+                holder.level,
+                "",
+                "01",
+                holder.identity.reveal(),
+                holder.representative.as_deref().unwrap_or_default(),
+                &holder.signed_on.to_string(),
+                holder.agreement_status,
+                holder.licence_status,
+            ])?;
+        }
         file.finish()
     }
 
@@ -104,9 +133,16 @@ impl Folder {
         self.table(name, SETTLEMENTS)
     }
 
-    /// Staff is not made yet: the header alone.
-    pub(super) fn affiliations(&mut self) -> Result<(), SyntheticError> {
-        self.table("affiliations.csv", AFFILIATIONS)?.finish()
+    /// Who practises where, the main place first.
+    pub(super) fn affiliations(&mut self, people: &[Holder]) -> Result<(), SyntheticError> {
+        let mut file = self.table("affiliations.csv", AFFILIATIONS)?;
+        for holder in people {
+            let since = holder.signed_on.to_string();
+            for (nth, place) in holder.places.iter().enumerate() {
+                file.row(&[&holder.code, place, if nth == 0 { "1" } else { "0" }, &since, ""])?;
+            }
+        }
+        file.finish()
     }
 
     pub(super) fn accounts(&mut self, subjects: &[CitySubject]) -> Result<(), SyntheticError> {
@@ -124,11 +160,12 @@ impl Folder {
 
     pub(super) fn readme(&self, request: &Request, summary: &Summary) -> Result<(), SyntheticError> {
         let halves: Vec<_> = request.half_years.iter().map(ToString::to_string).collect();
+        let others: String = summary.others.iter().map(|(kind, count)| format!(", {count} of {kind}")).collect();
         let mut text = format!(
             "A synthetic city. Nobody in it exists: names begin with 合成, and no number is anybody's.
 
 seed {}, size {} ten-thousandths, data of {}
-{} medical institutions, {} pharmacies
+{} medical institutions, {} pharmacies{}
 {} rows of settlements, {} to {}
 {} credit facts of {}, {} adverse facts
 
@@ -139,6 +176,7 @@ Import in this order:
             request.today,
             summary.institutions,
             summary.pharmacies,
+            others,
             summary.settlements,
             request.from,
             request.to,
@@ -163,7 +201,7 @@ Import in this order:
 /// A file being written.
 pub(super) struct Table {
     path: PathBuf,
-    writer: csv::Writer<BufWriter<File>>,
+    file: BufWriter<File>,
 }
 
 impl Table {
@@ -174,15 +212,20 @@ impl Table {
             Ok(buffer)
         });
         match begun {
-            Ok(buffer) => Ok(Self { path, writer: csv::WriterBuilder::new().from_writer(buffer) }),
+            Ok(file) => Ok(Self { path, file }),
             Err(source) => Err(SyntheticError::Write { path, source }),
         }
     }
 
     pub(super) fn row(&mut self, fields: &[&str]) -> Result<(), SyntheticError> {
-        self.writer
-            .write_record(fields)
-            .map_err(|error| SyntheticError::Write { path: self.path.clone(), source: error.into() })
+        let mut bytes = Vec::with_capacity(200);
+        line(&mut bytes, fields);
+        self.lines(&bytes)
+    }
+
+    /// Adds lines that are written out already.
+    fn lines(&mut self, bytes: &[u8]) -> Result<(), SyntheticError> {
+        self.file.write_all(bytes).map_err(|source| SyntheticError::Write { path: self.path.clone(), source })
     }
 
     pub(super) fn settlement(&mut self, code: &str, row: &Settlement) -> Result<(), SyntheticError> {
@@ -212,46 +255,47 @@ impl Table {
     }
 
     pub(super) fn finish(mut self) -> Result<(), SyntheticError> {
-        self.writer.flush().map_err(|source| SyntheticError::Write { path: self.path.clone(), source })
+        self.file.flush().map_err(|source| SyntheticError::Write { path: self.path.clone(), source })
     }
 }
 
-/// Credit facts, a file for each half-year, and the adverse ones among them once more with their periods.
-pub(super) struct RecordFiles<'a> {
-    folder: &'a mut Folder,
-    records: Option<(HalfYear, Table)>,
-    adverse: Table,
+/// Rows of a batch as they stand in files.
+pub(super) struct Rendered {
+    halves: Vec<(HalfYear, Vec<u8>)>,
+    adverse: Vec<u8>,
     adverse_count: u64,
 }
 
-impl<'a> RecordFiles<'a> {
-    pub(super) fn new(folder: &'a mut Folder) -> Result<Self, SyntheticError> {
-        let adverse = folder.table("adverse.csv", ADVERSE)?;
-        Ok(Self { folder, records: None, adverse, adverse_count: 0 })
+/// Writes a batch's rows out, on whatever thread.
+pub(super) fn rendered(batch: &Batch<'_>) -> Rendered {
+    let mut rendered = Rendered { halves: Vec::new(), adverse: Vec::new(), adverse_count: 0 };
+    let done = batch.each(|row| rendered.record(&row));
+    match done {
+        Ok(()) => rendered,
+        Err(never) => match never {},
+    }
+}
+
+impl Rendered {
+    fn record(&mut self, row: &RecordRow<'_>) -> Result<(), Infallible> {
+        if self.halves.last().is_none_or(|(half, _)| *half != row.period) {
+            self.halves.push((row.period, Vec::new()));
+        }
+        if let Some((_, bytes)) = self.halves.last_mut() {
+            let (value, day) = (row.value.to_string(), row.occurred_on.to_string());
+            line(bytes, &[row.subject_code, row.measure, &value, &day, row.source, row.reference]);
+        }
+        if let Some((_, tier)) = ADVERSE_MEASURES.iter().find(|(measure, _)| *measure == row.measure) {
+            self.adverse(row, row.occurred_on, *tier);
+        }
+        Ok(())
     }
 
-    pub(super) fn record(&mut self, row: &RecordRow<'_>) -> Result<(), SyntheticError> {
-        if self.records.as_ref().is_none_or(|(half, _)| *half != row.period) {
-            let next = self.folder.table(&format!("records-{}.csv", row.period), RECORDS)?;
-            if let Some((_, last)) = self.records.replace((row.period, next)) {
-                last.finish()?;
-            }
-        }
-        let (value, day) = (row.value.to_string(), row.occurred_on.to_string());
-        if let Some((_, file)) = &mut self.records {
-            file.row(&[row.subject_code, row.measure, &value, &day, row.source, row.reference])?;
-        }
-        match ADVERSE_MEASURES.iter().find(|(measure, _)| *measure == row.measure) {
-            Some((_, tier)) => self.adverse(row, row.occurred_on, *tier),
-            None => Ok(()),
-        }
-    }
-
-    fn adverse(&mut self, row: &RecordRow<'_>, decided: Day, tier: AdverseTier) -> Result<(), SyntheticError> {
+    fn adverse(&mut self, row: &RecordRow<'_>, decided: Day, tier: AdverseTier) {
         let (word, repair, end) = tier.terms();
         self.adverse_count += 1;
         let published = decided.plus_days(7);
-        self.adverse.row(&[
+        let fields = [
             row.subject_code,
             &format!("{}/{}", row.measure, row.reference),
             row.source,
@@ -261,13 +305,54 @@ impl<'a> RecordFiles<'a> {
             &published.plus_days(repair).to_string(),
             &published.plus_days(end).to_string(),
             "effective",
-        ])
+        ];
+        line(&mut self.adverse, &fields);
+    }
+}
+
+/// Adds a line, with quotation marks where a city's own words need them.
+fn line(bytes: &mut Vec<u8>, fields: &[&str]) {
+    for (nth, field) in fields.iter().enumerate() {
+        if nth > 0 {
+            bytes.push(b',');
+        }
+        if field.contains([',', '"', '\n', '\r']) {
+            bytes.extend([b"\"", field.replace('"', "\"\"").as_bytes(), b"\""].concat());
+        } else {
+            bytes.extend(field.as_bytes());
+        }
+    }
+    bytes.push(b'\n');
+}
+
+/// Credit facts, a file for each half-year, and the adverse ones among them once more with their periods.
+pub(super) struct RecordFiles {
+    records: Vec<(HalfYear, Table)>,
+    adverse: Table,
+    adverse_count: u64,
+}
+
+impl RecordFiles {
+    pub(super) fn new(folder: &mut Folder, halves: &[HalfYear]) -> Result<Self, SyntheticError> {
+        let adverse = folder.table("adverse.csv", ADVERSE)?;
+        let table = |half: &HalfYear| Ok((*half, folder.table(&format!("records-{half}.csv"), RECORDS)?));
+        Ok(Self { records: halves.iter().map(table).collect::<Result<_, _>>()?, adverse, adverse_count: 0 })
+    }
+
+    pub(super) fn write(&mut self, rendered: &Rendered) -> Result<(), SyntheticError> {
+        for (half, bytes) in &rendered.halves {
+            if let Some((_, file)) = self.records.iter_mut().find(|(known, _)| known == half) {
+                file.lines(bytes)?;
+            }
+        }
+        self.adverse_count += rendered.adverse_count;
+        self.adverse.lines(&rendered.adverse)
     }
 
     /// Ends the files and tells how many adverse facts there were.
     pub(super) fn finish(self) -> Result<u64, SyntheticError> {
-        if let Some((_, last)) = self.records {
-            last.finish()?;
+        for (_, file) in self.records {
+            file.finish()?;
         }
         self.adverse.finish()?;
         Ok(self.adverse_count)

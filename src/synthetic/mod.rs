@@ -10,11 +10,13 @@ mod bad;
 mod city;
 mod files;
 mod names;
+mod people;
 pub mod records;
 mod settlements;
 mod stream;
 
 use std::{
+    collections::BTreeMap,
     io,
     path::{Path, PathBuf},
 };
@@ -46,13 +48,16 @@ pub struct Request {
     pub records: Option<u64>,
     /// Institutions beyond the city's own that take no part in rounds.
     pub unrated: usize,
+    /// How many of the staff, the employers and the insured are made, in ten-thousandths; none of anybody but institutions
+    /// and pharmacies, when zero.
+    pub staff_e4: i64,
     /// Also files with everything that goes wrong, and what should happen.
     pub bad_data: bool,
     /// The day of the data: what is cleared, and how old things are.
     pub today: Day,
 }
 
-/// The model and catalogue that credit facts are made for.
+/// The model and catalogue that credit facts of a kind are made for. A kind without has no facts.
 #[derive(Debug, Clone, Copy)]
 pub struct Rules<'a> {
     /// How totals are reckoned.
@@ -68,6 +73,8 @@ pub struct Summary {
     pub institutions: u64,
     /// Pharmacies.
     pub pharmacies: u64,
+    /// Subjects of other kinds.
+    pub others: BTreeMap<&'static str, u64>,
     /// Rows of settlements.
     pub settlements: u64,
     /// Credit facts.
@@ -104,7 +111,7 @@ pub type Progress<'a> = dyn FnMut(&'static str, u64, u64) + 'a;
 /// Makes the city's files in a directory, which is made when it is not there.
 pub fn generate(
     request: &Request,
-    rules: Rules<'_>,
+    rules: &[Rules<'_>],
     out: &Path,
     progress: &mut Progress<'_>,
 ) -> Result<Summary, SyntheticError> {
@@ -113,10 +120,12 @@ pub fn generate(
         seed: request.seed,
         scale_e4: request.scale_e4,
         unrated: request.unrated,
+        staff_e4: request.staff_e4,
         from: first.first_day(),
         today: request.today,
     };
     let subjects = city::make(plan)?;
+    let people = people::make(plan, &subjects)?;
     let mut folder = Folder::open(out)?;
     let mut summary = Summary::default();
     for subject in &subjects {
@@ -125,8 +134,11 @@ pub fn generate(
             _ => summary.institutions += 1,
         }
     }
-    folder.subjects(&subjects)?;
-    folder.affiliations()?;
+    for holder in &people {
+        *summary.others.entry(holder.kind).or_default() += 1;
+    }
+    folder.subjects(&subjects, &people)?;
+    folder.affiliations(&people)?;
     folder.accounts(&subjects)?;
 
     let accounts = settlements::accounts(&subjects, request.seed, request.scale_e4);
@@ -146,7 +158,7 @@ pub fn generate(
         }
         file.finish()?;
     }
-    facts(request, rules, &subjects, (&mut folder, &mut summary), progress)?;
+    facts(request, rules, &seeds(request, &subjects, &people), (&mut folder, &mut summary), progress)?;
     if request.bad_data {
         bad::write(&folder)?;
     }
@@ -166,43 +178,68 @@ fn halves(from: Month, to: Month) -> Vec<(Month, Month)> {
     halves
 }
 
+/// Whom credit facts are about, by kind in the order of the files.
+fn seeds(
+    request: &Request,
+    subjects: &[city::CitySubject],
+    people: &[people::Holder],
+) -> Vec<(&'static str, Vec<SubjectSeed>)> {
+    let from = request.half_years.first().map_or(request.from, |half| half.first_month()).first_day();
+    let seed = |subject: &city::CitySubject| SubjectSeed {
+        code: subject.code.clone(),
+        size: subject.tier.size(),
+        agreement_signed_on: subject.agreement_signed_on,
+        rated: subject.rated(from),
+    };
+    let mut kinds: Vec<(&'static str, Vec<SubjectSeed>)> = Vec::new();
+    let all = subjects.iter().map(|subject| (subject.kind(), seed(subject)));
+    let others = people.iter().map(|holder| (holder.kind, holder.seed(from)));
+    for (kind, seed) in all.chain(others) {
+        match kinds.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, seeds)) => seeds.push(seed),
+            None => kinds.push((kind, vec![seed])),
+        }
+    }
+    kinds
+}
+
 fn facts(
     request: &Request,
-    rules: Rules<'_>,
-    subjects: &[city::CitySubject],
+    rules: &[Rules<'_>],
+    kinds: &[(&'static str, Vec<SubjectSeed>)],
     (folder, summary): (&mut Folder, &mut Summary),
     progress: &mut Progress<'_>,
 ) -> Result<(), SyntheticError> {
-    let from = request.half_years.first().map_or(request.from, |half| half.first_month()).first_day();
-    let seeds: Vec<SubjectSeed> = subjects
-        .iter()
-        .filter_map(|subject| {
-            Some(SubjectSeed {
-                code: subject.code.clone(),
-                size: subject.tier.size()?,
-                agreement_signed_on: subject.agreement_signed_on,
-                rated: subject.rated(from),
-            })
-        })
-        .collect();
-    let plan = Plan {
-        model: rules.model,
-        catalogue: rules.catalogue,
-        subjects: &seeds,
-        periods: &request.half_years,
-        seed: request.seed,
-        rows: request.records,
-    };
-    let mut writer = files::RecordFiles::new(folder)?;
-    let mut done = 0;
-    let made = records::records(&plan, |row| {
-        done += 1;
-        if done % 10_000 == 0 {
+    let mut writer = files::RecordFiles::new(folder, &request.half_years)?;
+    let of_kind = |kind: &str| rules.iter().find(|rules| rules.model.kind() == kind);
+    let made = kinds.iter().filter_map(|(kind, seeds)| Some((of_kind(kind)?, seeds)));
+    let mut subjects_left: usize = made.clone().map(|(_, seeds)| seeds.len()).sum();
+    for (rules, seeds) in made {
+        // Rows are shared out by heads; what one kind must have beyond its share, later ones have less of.
+        let rows = request.records.map(|wanted| {
+            let left = u128::from(wanted.saturating_sub(summary.records));
+            let heads = |count: usize| u128::try_from(count).unwrap_or(1);
+            let share = left * heads(seeds.len()) / heads(subjects_left).max(1);
+            u64::try_from(share).unwrap_or(u64::MAX)
+        });
+        subjects_left -= seeds.len();
+        let plan = Plan {
+            model: rules.model,
+            catalogue: rules.catalogue,
+            subjects: seeds,
+            periods: &request.half_years,
+            seed: request.seed,
+            rows,
+        };
+        let before = summary.records;
+        let mut done = before;
+        let made = records::in_batches(&plan, files::rendered, |batch, rendered| {
+            done += batch.rows();
             progress("credit facts", done, request.records.unwrap_or(0));
-        }
-        writer.record(&row)
-    });
-    summary.records = made.map_err(|error| SyntheticError::Records(Box::new(error)))?;
+            writer.write(&rendered)
+        });
+        summary.records = before + made.map_err(|error| SyntheticError::Records(Box::new(error)))?;
+    }
     summary.adverse = writer.finish()?;
     Ok(())
 }

@@ -7,19 +7,21 @@ use anyhow::Context as _;
 use super::place::Place;
 use crate::{
     app,
-    cli::Context,
+    cli::{Context, generate},
     config::Config,
     domain::{HalfYear, Month},
     grading::{Library, Rounds},
     importing::{Importer, Options, Template},
     store::{Crypter, Db, runs},
-    synthetic::{self, Request, Rules},
+    synthetic::{self, Request},
 };
 
 /// The model the demonstration grades by.
 const MODEL: &str = "wenzhou-institution";
 /// The city's seed: every demonstration has the same city.
 const SEED: u64 = 951;
+/// The share of the staff, the employers and the insured: a twentieth, in ten-thousandths.
+const STAFF_E4: i64 = 500;
 /// Months of settlements.
 const MONTHS: i32 = 24;
 
@@ -55,9 +57,9 @@ pub(super) async fn ensure_city(
         let folder = place.file(&format!("city/{period}"));
         let request = request(scale, today.month(), period, today)?;
         let bar = ctx.progress(None, "making the city");
-        let rules = Rules { model: in_force.model, catalogue: in_force.catalogue };
+        let rules = generate::rules(&library, &[])?;
         let made = tokio::task::block_in_place(|| {
-            synthetic::generate(&request, rules, &folder, &mut |_, done, _| bar.set_position(done))
+            synthetic::generate(&request, &rules, &folder, &mut |_, done, _| bar.set_position(done))
         })?;
         bar.finish_and_clear();
         writeln!(
@@ -104,6 +106,7 @@ fn request(scale: &str, present: Month, period: HalfYear, today: crate::domain::
         half_years: vec![period.plus(-1), period],
         records: None,
         unrated: 0,
+        staff_e4: STAFF_E4,
         bad_data: false,
         today,
     })

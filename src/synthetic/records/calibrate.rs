@@ -6,12 +6,15 @@ use super::{
     targets::Target,
 };
 use crate::{
-    scoring::{Decimal, Fact, Indicator, ScoreForm, ValueForm, points_of_value, total},
+    scoring::{Catalogue, Decimal, Fact, Indicator, Points, ScoreForm, ValueForm, points_of_value, total},
     synthetic::stream::Stream,
 };
 
 /// How often figures are drawn anew before a target counts as out of reach.
 const ATTEMPTS: i64 = 60;
+
+/// From this attempt on any total of the target's grade will do: what happened in former half-years may not allow more.
+const ANY_TOTAL_FROM: i64 = 40;
 
 /// Scores stay above this share of the greatest, in thousandths, as long as figures can be found that allow it.
 const LEAST_SCORE: i64 = 350;
@@ -37,7 +40,7 @@ impl Knob<'_> {
 
 /// Figures whose total meets the target; `None` where none were found.
 pub(super) fn find(draw: &Draw<'_>, history: &History) -> Option<Drawn> {
-    let target = draw.target;
+    let mut target = draw.target;
     let model = draw.plan.model;
     let all = model.file().total.0.max(1);
     let mut loss = (all - target.points.0) * 10_000 / all;
@@ -50,6 +53,11 @@ pub(super) fn find(draw: &Draw<'_>, history: &History) -> Option<Drawn> {
         let mut knobs = knobs(draw, 1000 - loss / 10, least, &mut stream);
         write_scores(draw, &knobs, None, &mut drawn.all);
         let others = total(model, &measures_of(draw, history, &drawn.all)?).0 - sum(&knobs);
+        if attempt >= ANY_TOTAL_FROM {
+            let (lowest, highest) = range(least, &knobs);
+            let reachable = draw.target.points.0.clamp(others + lowest, others + highest);
+            target = Target { points: Points(reachable), exact: false, ..draw.target };
+        }
         match meet(target, target.points.0 - others, least, &mut knobs) {
             Ok(fine) => {
                 drawn.all.truncate(figures);
@@ -71,20 +79,35 @@ fn sum(knobs: &[Knob<'_>]) -> i64 {
     knobs.iter().map(Knob::points).sum()
 }
 
+/// The score that an indicator takes as it is, if it takes one: a measure with a greatest value.
+pub(super) fn knob_of<'m>(indicator: &'m Indicator, catalogue: &Catalogue) -> Option<&'m str> {
+    let ValueForm::Measure(id) = &indicator.value else { return None };
+    let takes_scores = matches!(indicator.score, ScoreForm::PassThrough { .. } | ScoreForm::Linear { .. });
+    let most = catalogue.measure(id)?.most?.0;
+    (takes_scores && most >= 1000).then_some(id)
+}
+
 /// The indicators whose value is one score with a greatest value, each set near a share of it, in thousandths.
 fn knobs<'a>(draw: &Draw<'a>, near: i64, least: i64, stream: &mut Stream) -> Vec<Knob<'a>> {
     let catalogue = draw.plan.catalogue;
     let knob = |indicator: &'a Indicator| {
-        let ValueForm::Measure(id) = &indicator.value else { return None };
-        let most = catalogue.measure(id)?.most?.0;
-        let takes_scores = matches!(indicator.score, ScoreForm::PassThrough { .. } | ScoreForm::Linear { .. });
-        (takes_scores && most >= 1000).then_some(Knob { indicator, measure: id, most, share: 0 })
+        let measure = knob_of(indicator, catalogue)?;
+        Some(Knob { indicator, measure, most: catalogue.measure(measure)?.most?.0, share: 0 })
     };
     let mut knobs: Vec<Knob<'a>> = draw.plan.model.indicators().filter_map(|placed| knob(placed.indicator)).collect();
     for knob in &mut knobs {
         knob.share = (near + stream.between(-80, 80)).clamp(least, 1000);
     }
     knobs
+}
+
+/// The least and the most points that all scores together can give. They keep the shares they have.
+fn range(least: i64, knobs: &[Knob<'_>]) -> (i64, i64) {
+    let all_at = |share: i64| {
+        let sum = knobs.iter().map(|knob| points_of_value(knob.indicator, Decimal(knob.most / 1000 * share)).0);
+        sum.sum::<i64>()
+    };
+    (all_at(least), all_at(1000))
 }
 
 /// Moves all scores alike until they give as many of the needed points as they can without giving more; for an exact
@@ -97,8 +120,7 @@ fn meet(target: Target, needed: i64, least: i64, knobs: &mut [Knob<'_>]) -> Resu
         }
         sum(knobs)
     };
-    let lowest = moved_by(knobs, -1000);
-    let highest = moved_by(knobs, 1000);
+    let (lowest, highest) = range(least, knobs);
     if needed < lowest {
         return Err(lowest - needed);
     }

@@ -1,75 +1,92 @@
-//! Plausible figures of an institution in a half-year, around a wanted total.
+//! Plausible figures of a subject in a half-year, around a wanted total.
 
-use super::{Plan, Size, SubjectSeed, targets::Target};
+use super::{
+    Plan, SubjectSeed,
+    calibrate::knob_of,
+    events::{self, Chance},
+    institution, kinds, sheet,
+    targets::Target,
+};
 use crate::{
     domain::{Day, HalfYear},
-    scoring::{Decimal, Fact},
+    scoring::{Decimal, Fact, MeasureForm},
     synthetic::stream::Stream,
 };
 
 /// Ten thousand of ten thousand.
-const ALL: i64 = 10_000;
+pub(super) const ALL: i64 = 10_000;
 
-/// What stays the same about an institution.
+/// The kind whose figures hang together in ways of their own: beds, discharges, DRG.
+const INSTITUTION: &str = "medical_institution";
+
+/// What stays the same about a subject.
 #[derive(Debug, Clone)]
-pub(super) struct Traits {
-    beds: i64,
-    /// Whether it is paid by DRG.
-    drg: bool,
-    visits: i64,
-    /// Fund money for a visit, in fen.
-    fund_per_visit: i64,
-    /// The fund's share of its revenue, in ten-thousandths.
-    fund_share: i64,
-    discharges: i64,
-    /// Readmissions in ten thousand discharges.
-    readmission_rate: i64,
-    case_mix_e4: i64,
-    drg_cost_e4: i64,
+pub(super) enum Traits {
+    Institution(institution::Traits),
+    Other(sheet::Traits),
 }
 
 impl Traits {
-    /// Draws them for a size (magnitudes: 三级 some 35 million yuan a month, clinics some 25 thousand).
-    pub(super) fn draw(size: Size, stream: &mut Stream) -> Self {
-        let (beds, visits, fund_per_visit) = match size {
-            Size::Tertiary => {
-                (stream.between(800, 2000), stream.between(300_000, 900_000), stream.between(28_000, 45_000))
-            }
-            Size::Secondary => {
-                (stream.between(150, 600), stream.between(60_000, 200_000), stream.between(18_000, 30_000))
-            }
-            Size::Primary => {
-                let beds = if stream.happens(ALL / 2) { stream.between(10, 80) } else { 0 };
-                (beds, stream.between(15_000, 60_000), stream.between(9_000, 15_000))
-            }
-            Size::Clinic => (0, stream.between(900, 5_000), stream.between(4_500, 9_000)),
-        };
-        Self {
-            beds,
-            drg: matches!(size, Size::Tertiary | Size::Secondary),
-            visits,
-            fund_per_visit,
-            fund_share: stream.between(4_500, 7_500),
-            discharges: beds * stream.between(14, 22),
-            readmission_rate: stream.between(150, 400),
-            case_mix_e4: stream.between(7_500, 13_000),
-            drg_cost_e4: stream.between(8_800, 11_500),
+    /// Draws them.
+    pub(super) fn draw(plan: &Plan<'_>, subject: &SubjectSeed) -> Self {
+        let mut stream = Stream::of(plan.seed, &["traits", &subject.code]);
+        match plan.model.kind() {
+            INSTITUTION => Self::Institution(institution::Traits::draw(subject.size, &mut stream)),
+            kind => Self::Other(sheet::Traits::draw(kinds::lines(kind), &mut stream)),
         }
+    }
+}
+
+/// What is found out once for all subjects of a plan.
+#[derive(Debug)]
+pub(super) struct Prepared<'a> {
+    /// What happens to them.
+    events: Vec<Chance<'a>>,
+    /// What happens besides, which the kind's own model need not know: other models judge by it.
+    events_beyond: Vec<Chance<'a>>,
+    /// Measures of the catalogue that neither the tables of this room nor calibration set: a city's own.
+    measures_beyond: Vec<usize>,
+}
+
+impl<'a> Prepared<'a> {
+    /// Prepares a plan.
+    pub(super) fn of(plan: &Plan<'a>) -> Self {
+        let kind = plan.model.kind();
+        let lines = kinds::lines(kind).iter().map(|(measure, _)| *measure);
+        let reported: Vec<&str> = if kind == INSTITUTION { institution::REPORTED.to_vec() } else { lines.collect() };
+        let knobs: Vec<&str> =
+            plan.model.indicators().filter_map(|placed| knob_of(placed.indicator, plan.catalogue)).collect();
+        let measures = plan.catalogue.measures().iter().enumerate();
+        let beyond = measures.filter(|(_, measure)| {
+            let id = measure.id.as_str();
+            measure.form != MeasureForm::Event && !reported.contains(&id) && !knobs.contains(&id)
+        });
+        let (events, events_beyond) = match kind {
+            INSTITUTION => (institution::EVENTS.to_vec(), events::beyond(&institution::EVENTS, plan.catalogue)),
+            _ => (events::beyond(&[], plan.catalogue), Vec::new()),
+        };
+        Self { events, events_beyond, measures_beyond: beyond.map(|(place, _)| place).collect() }
     }
 }
 
 /// The figures of a half-year from which the next one grows.
 #[derive(Debug, Clone)]
-struct Figures {
-    visits: i64,
-    fund_fen: i64,
-    fund_share: i64,
-    readmission_rate: i64,
-    case_mix_e4: i64,
-    drg_cost_e4: i64,
+enum Figures {
+    Institution(institution::Figures),
+    Other(sheet::Figures),
 }
 
-/// What was drawn for an institution in the half-years before.
+impl Figures {
+    const fn institution(&self) -> Option<&institution::Figures> {
+        if let Self::Institution(figures) = self { Some(figures) } else { None }
+    }
+
+    const fn other(&self) -> Option<&sheet::Figures> {
+        if let Self::Other(figures) = self { Some(figures) } else { None }
+    }
+}
+
+/// What was drawn for a subject in the half-years before.
 #[derive(Debug, Default)]
 pub(super) struct History {
     facts: Vec<Fact>,
@@ -102,6 +119,7 @@ pub(super) struct Drawn {
 #[derive(Debug)]
 pub(super) struct Draw<'a> {
     pub(super) plan: &'a Plan<'a>,
+    pub(super) prepared: &'a Prepared<'a>,
     pub(super) subject: &'a SubjectSeed,
     pub(super) traits: &'a Traits,
     pub(super) period: HalfYear,
@@ -114,12 +132,27 @@ impl Draw<'_> {
     /// Draws everything but the bureau's scores, which calibration sets. `loss` is the share of points that indicators
     /// should lose on average, in ten-thousandths.
     pub(super) fn figures(&self, history: &History, loss: i64, stream: &mut Stream) -> Drawn {
-        let mut sheet = Sheet { draw: self, facts: Vec::new() };
-        sheet.events(stream);
-        let figures = self.grown(history, loss, stream);
-        sheet.work(&figures, loss, stream);
-        sheet.staff(loss, stream);
-        sheet.hospital(&figures);
+        let mut sheet = Sheet { draw: self, history, facts: Vec::new() };
+        let again = matches!(self.traits, Traits::Institution(_));
+        events::happen(&mut sheet, &self.prepared.events, again, stream);
+        let figures = match (self.traits, &history.last) {
+            (Traits::Institution(traits), last) => {
+                let last = last.as_ref().and_then(Figures::institution);
+                let figures = traits.grown(last, loss, stream);
+                traits.report(&figures, loss, &mut sheet, stream);
+                Figures::Institution(figures)
+            }
+            (Traits::Other(traits), last) => {
+                let figures = traits.grown(last.as_ref().and_then(Figures::other), loss, stream);
+                traits.report(&figures, loss, &mut sheet, stream);
+                Figures::Other(figures)
+            }
+        };
+        // A stream of its own: a city that adds to its catalogue has the same figures as before in everything else.
+        let period = self.period.to_string();
+        let mut beyond = Stream::of(self.plan.seed, &["beyond", &self.subject.code, &period]);
+        events::happen(&mut sheet, &self.prepared.events_beyond, false, &mut beyond);
+        sheet.measures_beyond(loss, &mut beyond);
         Drawn { all: sheet.facts, figures }
     }
 
@@ -138,132 +171,48 @@ impl Draw<'_> {
             import_seq: 1,
         })
     }
-
-    /// The figures of this half-year, grown from those before.
-    fn grown(&self, history: &History, loss: i64, stream: &mut Stream) -> Figures {
-        let traits = self.traits;
-        let Some(last) = &history.last else {
-            return Figures {
-                visits: traits.visits,
-                fund_fen: traits.visits * traits.fund_per_visit,
-                fund_share: traits.fund_share,
-                readmission_rate: traits.readmission_rate,
-                case_mix_e4: traits.case_mix_e4,
-                drg_cost_e4: traits.drg_cost_e4,
-            };
-        };
-        let mut grow = |value: i64, low: i64, high: i64| value * (ALL + stream.between(low, high)) / ALL;
-        // The more is to be lost, the farther growth strays to the side that costs points.
-        let stray = loss.clamp(0, ALL);
-        Figures {
-            visits: grow(last.visits, -300, 800 + stray / 8).max(30),
-            fund_fen: grow(last.fund_fen, -300, 300 + stray / 4).max(1_000),
-            fund_share: grow(last.fund_share, -200, 100 + stray / 8).clamp(2_000, 9_500),
-            readmission_rate: grow(last.readmission_rate, -600, 200 + stray / 5).clamp(60, 1_500),
-            case_mix_e4: grow(last.case_mix_e4, -50 - stray / 12, 350).clamp(5_000, 20_000),
-            drg_cost_e4: grow(last.drg_cost_e4, -400, 100 + stray / 10).clamp(6_000, 16_000),
-        }
-    }
 }
 
 /// The facts of a half-year as they are written down.
-struct Sheet<'a> {
-    draw: &'a Draw<'a>,
+pub(super) struct Sheet<'a> {
+    /// Whose.
+    pub(super) draw: &'a Draw<'a>,
+    history: &'a History,
     facts: Vec<Fact>,
 }
 
 impl Sheet<'_> {
     /// Writes a figure of the whole half-year, in ten-thousandths.
-    fn figure(&mut self, measure: &str, value_e4: i64) {
+    pub(super) fn figure(&mut self, measure: &str, value_e4: i64) {
         let end = self.draw.period.last_month().last_day();
         self.write(measure, Decimal(value_e4), end);
     }
 
-    fn write(&mut self, measure: &str, value: Decimal, occurred_on: Day) {
+    /// Whether something happened in another half-year than this, as far back as the model looks.
+    pub(super) fn happened_before(&self, measure: &str, period: HalfYear) -> bool {
+        let place = self.draw.plan.catalogue.place(measure);
+        let mut all = self.history.facts().iter().chain(&self.facts);
+        all.any(|fact| Some(fact.measure) == place && HalfYear::of(fact.occurred_on.month()) != period)
+    }
+
+    /// Writes a fact, where the catalogue has its measure.
+    pub(super) fn write(&mut self, measure: &str, value: Decimal, occurred_on: Day) {
         self.facts.extend(self.draw.fact(&self.facts, measure, value, occurred_on));
     }
 
-    /// What happened to the institution: the fewer points it shall have, the more.
-    fn events(&mut self, stream: &mut Stream) {
-        // Points that are to be lost, in whole points.
-        let lost = (self.draw.plan.model.file().total.0 - self.draw.target.points.0) / 1000;
-        let periods = if self.draw.first { i32::from(self.draw.plan.model.lookback()) } else { 0 };
-        for back in (0..=periods).rev() {
-            let period = self.draw.period.plus(-back);
-            // What lies before the plan is thinner: it is only there to have a past.
-            let chance = |over: i64, per_point: i64| (lost - over).max(0) * per_point / if back > 0 { 3 } else { 1 };
-            let honour = |over: i64, per_point: i64| (over - lost).max(0) * per_point / if back > 0 { 3 } else { 1 };
-            let chances = [
-                ("agreement_sanction", chance(120, 33)),
-                ("agreement_sanction", chance(200, 25)),
-                ("insurance_penalty", chance(180, 25)),
-                ("health_penalty", chance(150, 16)),
-                ("market_penalty", chance(150, 16)),
-                ("court_fraud_judgment", chance(270, 10)),
-                ("court_dishonest_listing", chance(250, 10)),
-                ("insurance_commendation", honour(200, 40)),
-                ("health_commendation", honour(180, 25)),
-            ];
-            let days = period.last_month().last_day().days_since(period.first_month().first_day());
-            for (measure, chance) in chances {
-                let on = period.first_month().first_day().plus_days(stream.between(0, days));
-                if stream.happens(chance) {
-                    self.write(measure, Decimal(Decimal::ONE), on);
-                }
-            }
-        }
-    }
-
-    /// Work, money and what the audit found.
-    fn work(&mut self, figures: &Figures, loss: i64, stream: &mut Stream) {
-        let yuan = |fen: i64| fen * (Decimal::ONE / 100);
-        // Half of the average loss to three halves of it.
-        let mut share = || (loss * stream.between(5_000, 15_000) / ALL).clamp(0, ALL);
-        let claimed_fen = figures.fund_fen + figures.fund_fen / 40;
-        self.figure("visits", figures.visits * Decimal::ONE);
-        self.figure("fund_used", yuan(figures.fund_fen));
-        self.figure("medical_revenue", yuan(figures.fund_fen * ALL / figures.fund_share.max(1)));
-        self.figure("claimed_amount", yuan(claimed_fen));
-        self.figure("audit_rejected_visits", figures.visits * share() / (20 * ALL) * Decimal::ONE);
-        self.figure("audit_rejected_amount", yuan(claimed_fen / 1000 * share() / (20 * ALL) * 1000));
-        let agreed = figures.fund_fen / 5;
-        self.figure("procurement_agreed_amount", yuan(agreed));
-        self.figure("procurement_completed_amount", yuan(agreed / ALL * (ALL - share() / 2)));
-        let due = figures.fund_fen / 7;
-        self.figure("collective_due_amount", yuan(due));
-        self.figure("collective_settled_amount", yuan(due / ALL * (ALL - share() / 2)));
-        let required = 4 + share() % 7;
-        self.figure("training_required", required * Decimal::ONE);
-        self.figure("training_attended", (required - required * share() * 6 / (10 * ALL)) * Decimal::ONE);
-        self.figure("profile_fields_required", 60 * Decimal::ONE);
-        self.figure("profile_fields_filled", (60 - 24 * share() / ALL) * Decimal::ONE);
-    }
-
-    fn staff(&mut self, loss: i64, stream: &mut Stream) {
-        let beds = self.draw.traits.beds;
-        let mut short = || ALL - (loss * stream.between(0, 15_000) / ALL).clamp(0, ALL);
-        let (physicians, nurses) = if beds == 0 { (2, 2) } else { (beds / 5, beds / 4) };
-        self.figure("beds_open", beds * Decimal::ONE);
-        self.figure("senior_physicians", (physicians * short() / ALL).max(1) * Decimal::ONE);
-        self.figure("senior_nurses", (nurses * short() / ALL).max(1) * Decimal::ONE);
-        let experts = match stream.between(0, ALL) {
-            drawn if drawn < loss => 0,
-            drawn if drawn < 2 * loss => 1,
-            _ => 2,
-        };
-        self.figure("insurance_experts", experts * Decimal::ONE);
-    }
-
-    /// What only institutions with beds report.
-    fn hospital(&mut self, figures: &Figures) {
-        let discharges = self.draw.traits.discharges;
-        if discharges > 0 {
-            self.figure("discharges", discharges * Decimal::ONE);
-            self.figure("readmissions", (discharges * figures.readmission_rate / ALL).max(1) * Decimal::ONE);
-        }
-        if self.draw.traits.drg {
-            self.figure("case_mix_index", figures.case_mix_e4);
-            self.figure("drg_cost_index", figures.drg_cost_e4);
+    /// Measures that a city, or another model, has put into the catalogue: scores near what the subject shall come to,
+    /// numbers within a hundred.
+    fn measures_beyond(&mut self, loss: i64, stream: &mut Stream) {
+        let draw = self.draw;
+        for place in &draw.prepared.measures_beyond {
+            let Some(measure) = draw.plan.catalogue.measures().get(*place) else { continue };
+            let near = (ALL - loss + stream.between(-800, 800)).clamp(0, ALL);
+            let least = measure.least.map_or(0, |least| least.0);
+            let value = match measure.most {
+                Some(most) => least + (most.0 - least) / ALL * near,
+                None => least + stream.between(1, 100) * Decimal::ONE,
+            };
+            self.figure(&measure.id, value);
         }
     }
 }

@@ -1,24 +1,43 @@
 //! Facts as lines of a file: figures of a half-year are reported month by month, and in smaller pieces where more lines
 //! are wanted. Pieces add up to the figure exactly, so that the score does not change.
 
-use super::{Plan, RecordRow, SubjectSeed};
+use super::{Plan, RecordRow};
 use crate::{
     domain::HalfYear,
     scoring::{Decimal, Fact, MeasureForm},
 };
 
 /// Measures that are reported by month.
-const MONTHLY: [&str; 6] =
-    ["visits", "fund_used", "medical_revenue", "claimed_amount", "audit_rejected_visits", "audit_rejected_amount"];
+const MONTHLY: [&str; 13] = [
+    "visits",
+    "fund_used",
+    "medical_revenue",
+    "claimed_amount",
+    "audit_rejected_visits",
+    "audit_rejected_amount",
+    "claims",
+    "nursing_items",
+    "prescriptions_dispensed",
+    "cases_closed",
+    "orders",
+    "contribution_due_amount",
+    "card_uses",
+];
 
 /// Months in a half-year.
 const MONTHS: i64 = 6;
 
+/// Which measures of a catalogue, by place, are reported by month.
+pub(super) fn monthly(plan: &Plan<'_>) -> Vec<bool> {
+    let measures = plan.catalogue.measures().iter();
+    measures.map(|measure| measure.form == MeasureForm::Flow && MONTHLY.contains(&measure.id.as_str())).collect()
+}
+
 /// Writes facts as rows.
+#[derive(Debug)]
 pub(super) struct Splitter<'a> {
     plan: &'a Plan<'a>,
-    /// Which measures, by place, are reported by month.
-    monthly: Vec<bool>,
+    monthly: &'a [bool],
     /// How many rows each month's figure is to have beyond its first.
     more: i64,
     /// How many of the months' figures have one beyond that.
@@ -28,32 +47,33 @@ pub(super) struct Splitter<'a> {
 }
 
 impl<'a> Splitter<'a> {
-    /// A splitter that spreads `extra` rows evenly over all figures.
-    pub(super) fn new(plan: &'a Plan<'a>, extra: u64) -> Self {
-        let measures = plan.catalogue.measures().iter();
-        let monthly: Vec<bool> = measures
-            .map(|measure| measure.form == MeasureForm::Flow && MONTHLY.contains(&measure.id.as_str()))
-            .collect();
-        let measures = monthly.iter().filter(|monthly| **monthly).count();
-        let figures = int(plan.subjects.len() * plan.periods.len() * measures).saturating_mul(MONTHS).max(1);
-        let extra = i64::try_from(extra).unwrap_or(i64::MAX);
+    /// A splitter that spreads extra rows evenly over so many months' figures.
+    pub(super) fn new(plan: &'a Plan<'a>, monthly: &'a [bool], extra: u64, figures: u64) -> Self {
+        let (extra, figures) = (int(extra), int(figures).max(1));
         Self { plan, monthly, more: extra / figures, one_more: extra % figures, written: 0 }
     }
 
-    /// Writes what was drawn for a subject and tells how many rows it came to.
+    /// How many months' figures there are among facts, and how many rows they all come to at the least.
+    pub(super) fn least(monthly: &[bool], facts: &[Fact]) -> (u64, u64) {
+        let of_months = facts.iter().filter(|fact| monthly.get(fact.measure) == Some(&true)).count();
+        let others = facts.len() - of_months;
+        let figures = count(of_months) * count(6);
+        (figures, figures + count(others))
+    }
+
+    /// Writes what was drawn for a subject.
     pub(super) fn emit<E>(
         &mut self,
-        subject: &SubjectSeed,
+        subject_code: &str,
         period: HalfYear,
         facts: &[Fact],
         sink: &mut dyn FnMut(RecordRow<'_>) -> Result<(), E>,
-    ) -> Result<u64, E> {
-        let mut rows = 0;
+    ) -> Result<(), E> {
         for fact in facts {
             let Some(measure) = self.plan.catalogue.measures().get(fact.measure) else { continue };
             let row = RecordRow {
                 period,
-                subject_code: &subject.code,
+                subject_code,
                 measure: &measure.id,
                 value: fact.value,
                 occurred_on: fact.occurred_on,
@@ -63,13 +83,12 @@ impl<'a> Splitter<'a> {
             if self.monthly.get(fact.measure) == Some(&true) {
                 // Visits are whole; amounts have two decimals.
                 let unit = if measure.unit == "元" { Decimal::ONE / 100 } else { Decimal::ONE };
-                rows += self.months(row, unit, sink)?;
+                self.months(row, unit, sink)?;
             } else {
                 sink(row)?;
-                rows += 1;
             }
         }
-        Ok(rows)
+        Ok(())
     }
 
     fn months<E>(
@@ -77,8 +96,7 @@ impl<'a> Splitter<'a> {
         row: RecordRow<'_>,
         unit: i64,
         sink: &mut dyn FnMut(RecordRow<'_>) -> Result<(), E>,
-    ) -> Result<u64, E> {
-        let mut rows = 0;
+    ) -> Result<(), E> {
         for nth in 0..MONTHS {
             let month = row.period.first_month().plus(i32::try_from(nth).unwrap_or(0));
             let whole = share(row.value.0 / unit, nth, MONTHS);
@@ -95,10 +113,9 @@ impl<'a> Splitter<'a> {
                     reference: &reference,
                     ..row
                 })?;
-                rows += 1;
             }
         }
-        Ok(rows)
+        Ok(())
     }
 }
 
@@ -107,6 +124,10 @@ fn share(whole: i64, nth: i64, of: i64) -> i64 {
     whole / of + i64::from(nth < whole % of)
 }
 
-fn int(value: usize) -> i64 {
+fn int(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn count(value: usize) -> u64 {
+    u64::try_from(value).unwrap_or(u64::MAX)
 }

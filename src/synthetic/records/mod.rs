@@ -7,9 +7,14 @@
 //! Integer arithmetic and one ChaCha stream for each (seed, subject, half-year): the same plan gives the same rows on any
 //! machine, in whatever order the subjects are listed.
 
+mod batch;
 mod calibrate;
 mod draw;
 mod emit;
+mod events;
+mod institution;
+mod kinds;
+mod sheet;
 mod targets;
 
 use crate::{
@@ -17,12 +22,10 @@ use crate::{
     scoring::{Catalogue, Decimal, Fact, Measures, Model},
 };
 
-use super::stream::Stream;
-use draw::{Draw, History, Traits};
-use emit::Splitter;
-use targets::Targets;
+pub use batch::{Batch, in_batches};
+use draw::{Draw, History};
 
-/// How large an institution is.
+/// How large an institution is. Subjects of other kinds are drawn alike, whatever their size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Size {
     /// 三级.
@@ -101,53 +104,20 @@ pub enum RecordsError<E> {
         /// The points it should have come to.
         target: crate::domain::money::MilliPoints,
     },
+    /// A thread that was making some of them stopped.
+    #[error("a thread that was making records stopped")]
+    Stopped,
     /// The published distribution is over five grades; this model has another number.
     #[error("the published distribution is over five grades, the scheme {0} has another number")]
     OtherScheme(String),
 }
 
-/// Makes every row of a plan, half-year by half-year and subject by subject, and tells how many there were.
+/// Makes every row of a plan, batch by batch of subjects, and tells how many there were.
 pub fn records<E>(
     plan: &Plan<'_>,
     mut sink: impl FnMut(RecordRow<'_>) -> Result<(), E>,
 ) -> Result<u64, RecordsError<E>> {
-    let extra = match plan.rows {
-        None => 0,
-        Some(wanted) => {
-            let least = make(plan, &mut Splitter::new(plan, 0), &mut |_| Ok(()))?;
-            wanted.saturating_sub(least)
-        }
-    };
-    make(plan, &mut Splitter::new(plan, extra), &mut sink)
-}
-
-fn make<E>(
-    plan: &Plan<'_>,
-    splitter: &mut Splitter<'_>,
-    sink: &mut dyn FnMut(RecordRow<'_>) -> Result<(), E>,
-) -> Result<u64, RecordsError<E>> {
-    let targets = Targets::of(plan).ok_or_else(|| RecordsError::OtherScheme(plan.model.scheme().id.clone()))?;
-    let traits: Vec<Traits> = plan
-        .subjects
-        .iter()
-        .map(|subject| Traits::draw(subject.size, &mut Stream::of(plan.seed, &["traits", &subject.code])))
-        .collect();
-    let mut histories: Vec<History> = plan.subjects.iter().map(|_| History::default()).collect();
-    let mut rows = 0;
-    for (nth, period) in plan.periods.iter().enumerate() {
-        for ((subject, traits), history) in plan.subjects.iter().zip(&traits).zip(&mut histories) {
-            let target = targets.of_subject(&subject.code, nth);
-            let draw = Draw { plan, subject, traits, period: *period, first: nth == 0, target };
-            let facts = calibrate::find(&draw, history).ok_or_else(|| RecordsError::OutOfReach {
-                subject_code: subject.code.clone(),
-                period: *period,
-                target: target.points.milli(),
-            })?;
-            rows += splitter.emit(subject, *period, &facts.all, sink).map_err(RecordsError::Sink)?;
-            history.keep(*period, plan.model.lookback(), facts);
-        }
-    }
-    Ok(rows)
+    in_batches(plan, |_| (), |batch, ()| batch.each(&mut sink))
 }
 
 /// The total that facts come to, reckoned by the scoring room; `None` where it cannot.

@@ -1,25 +1,19 @@
 //! Which total each subject shall come to in each half-year.
 //!
-//! The last half-year has the published distribution. Each one before is derived from the one after it: 24.4 % rose a
-//! grade between them, as published, and about a tenth fell.
+//! The last half-year has the distribution of the kind. Each one before is derived from the one after it: of institutions
+//! 24.4 % rose a grade between them, as published, and about a tenth fell.
 
 use std::collections::BTreeMap;
 
-use super::Plan;
+use super::{
+    Plan,
+    kinds::{Spread, spread},
+};
 use crate::{
     domain::HalfYear,
     scoring::{Points, Scheme},
     synthetic::stream::{Stream, shuffle_key},
 };
-
-/// The published shares of the five grades, best first, in ten-thousandths (温州: 10.15 / 62.45 / 23.40 / 4.00 / 0).
-const SHARES: [usize; 5] = [1015, 6245, 2340, 400, 0];
-
-/// How many of a thousand rose a grade since the former round, as published.
-const ROSE: usize = 244;
-
-/// How many of a thousand fell; not published.
-const FELL: usize = 100;
 
 /// How many subjects of each grade stand exactly on its lower bound, where there are enough of them.
 const ON_THE_BOUND: usize = 3;
@@ -51,12 +45,13 @@ impl Targets {
         let mut rated: Vec<&str> =
             plan.subjects.iter().filter(|subject| subject.rated).map(|subject| subject.code.as_str()).collect();
         sort_shuffled(&mut rated, plan.seed, "grades");
-        let mut grades = last_grades(&rated);
+        let spread = spread(plan.model.kind());
+        let mut grades = last_grades(&rated, spread);
         let mut targets: BTreeMap<String, Vec<Target>> =
             plan.subjects.iter().map(|subject| (subject.code.clone(), Vec::new())).collect();
         for (nth, period) in plan.periods.iter().enumerate().rev() {
             if nth + 1 < plan.periods.len() {
-                grades = grades_before(&grades, plan.seed, *period);
+                grades = grades_before(&grades, spread, plan.seed, *period);
             }
             set(&mut targets, &grades, &bands, plan.seed, *period);
         }
@@ -86,10 +81,10 @@ fn bands(scheme: &Scheme, total: Points) -> Option<[(Points, Points); 5]> {
 }
 
 /// Shares of a whole by largest remainder: they always add up to it.
-fn apportion(whole: usize) -> [usize; 5] {
-    let mut counts = SHARES.map(|share| whole * share / 10_000);
-    let mut by_remainder: Vec<usize> = (0..SHARES.len()).collect();
-    by_remainder.sort_by_key(|at| std::cmp::Reverse(SHARES.get(*at).map_or(0, |share| whole * share % 10_000)));
+fn apportion(whole: usize, shares: [usize; 5]) -> [usize; 5] {
+    let mut counts = shares.map(|share| whole * share / 10_000);
+    let mut by_remainder: Vec<usize> = (0..shares.len()).collect();
+    by_remainder.sort_by_key(|at| std::cmp::Reverse(shares.get(*at).map_or(0, |share| whole * share % 10_000)));
     let missing = whole.saturating_sub(counts.iter().sum());
     for at in by_remainder.into_iter().take(missing) {
         if let Some(count) = counts.get_mut(at) {
@@ -104,18 +99,23 @@ fn sort_shuffled(codes: &mut [&str], seed: u64, matter: &str) {
 }
 
 /// The grade of each subject in the last round, by place from the best.
-fn last_grades(shuffled: &[&str]) -> BTreeMap<String, usize> {
-    let counts = apportion(shuffled.len());
+fn last_grades(shuffled: &[&str], spread: Spread) -> BTreeMap<String, usize> {
+    let counts = apportion(shuffled.len(), spread.shares);
     let grades = counts.iter().enumerate().flat_map(|(grade, count)| std::iter::repeat_n(grade, *count));
     shuffled.iter().map(|code| (*code).to_owned()).zip(grades).collect()
 }
 
 /// The grades of the round before: who rose since stood a grade lower, who fell a grade higher.
-fn grades_before(after: &BTreeMap<String, usize>, seed: u64, period: HalfYear) -> BTreeMap<String, usize> {
+fn grades_before(
+    after: &BTreeMap<String, usize>,
+    spread: Spread,
+    seed: u64,
+    period: HalfYear,
+) -> BTreeMap<String, usize> {
     let mut codes: Vec<&str> = after.keys().map(String::as_str).collect();
     sort_shuffled(&mut codes, seed, &format!("moves {period}"));
-    let worst = SHARES.len() - 1;
-    let (mut rose, mut fell) = ((codes.len() * ROSE).div_ceil(1000), codes.len() * FELL / 1000);
+    let worst = spread.shares.len() - 1;
+    let (mut rose, mut fell) = ((codes.len() * spread.rose).div_ceil(1000), codes.len() * spread.fell / 1000);
     let before = |code: &str| {
         let grade = after.get(code).copied().unwrap_or(worst);
         let now = if rose > 0 && grade < worst {
@@ -175,19 +175,22 @@ mod tests {
 
     #[test]
     fn two_thousand_come_to_the_published_counts() {
-        assert_eq!(apportion(2000), [203, 1249, 468, 80, 0]);
+        let shares = spread("medical_institution").shares;
+        assert_eq!(apportion(2000, shares), [203, 1249, 468, 80, 0]);
         for whole in [0, 1, 7, 10, 99, 200, 1675, 20_000] {
-            assert_eq!(apportion(whole).iter().sum::<usize>(), whole);
+            assert_eq!(apportion(whole, shares).iter().sum::<usize>(), whole);
         }
-        assert_eq!(apportion(100), [10, 63, 23, 4, 0]);
+        assert_eq!(apportion(100, shares), [10, 63, 23, 4, 0]);
+        assert_eq!(apportion(2400, spread("pharmacy").shares), [192, 1392, 648, 144, 24]);
     }
 
     #[test]
     fn between_rounds_as_many_rise_and_fall_as_published() {
         let codes: Vec<String> = (0..2000).map(|nth| format!("H330302{nth:05}")).collect();
         let shuffled: Vec<&str> = codes.iter().map(String::as_str).collect();
-        let after = last_grades(&shuffled);
-        let before = grades_before(&after, 7, "2025-H2".parse().unwrap());
+        let spread = spread("medical_institution");
+        let after = last_grades(&shuffled, spread);
+        let before = grades_before(&after, spread, 7, "2025-H2".parse().unwrap());
         let moved =
             |test: fn(usize, usize) -> bool| codes.iter().filter(|code| test(before[*code], after[*code])).count();
         assert_eq!(moved(|before, after| after < before), 488);

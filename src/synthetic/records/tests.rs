@@ -4,9 +4,13 @@ use super::*;
 use crate::scoring::{evaluate, shipped};
 
 fn shipped_model() -> (Catalogue, Model) {
-    let (name, text) = shipped::CATALOGUES[0];
-    let catalogue = Catalogue::parse(name, text).unwrap();
-    let (name, text) = shipped::MODELS[0];
+    shipped_of("medical_institution", "models/wenzhou-institution.toml")
+}
+
+fn shipped_of(kind: &str, model: &str) -> (Catalogue, Model) {
+    let catalogues = shipped::CATALOGUES.iter().map(|(name, text)| Catalogue::parse(name, text).unwrap());
+    let catalogue = catalogues.into_iter().find(|catalogue| catalogue.kind() == kind).unwrap();
+    let (name, text) = shipped::MODELS.iter().find(|(name, _)| *name == model).unwrap();
     let model = Model::parse(name, text, &catalogue).unwrap();
     (catalogue, model)
 }
@@ -179,7 +183,13 @@ fn rows_are_the_same_on_every_machine() {
     let plan =
         Plan { model: &model, catalogue: &catalogue, subjects: &subjects, periods: &periods, seed: 1, rows: None };
     let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
-    for line in lines(&plan) {
+    // Without what others put into the catalogue: it comes from streams of its own.
+    let knobs: Vec<_> = model.indicators().filter_map(|one| calibrate::knob_of(one.indicator, &catalogue)).collect();
+    let own = |id: &str| {
+        let event = institution::EVENTS.iter().any(|chance| chance.measure == id);
+        event || institution::REPORTED.contains(&id) || knobs.contains(&id)
+    };
+    for line in lines(&plan).iter().filter(|line| own(&line.1)) {
         context.update(format!("{line:?}").as_bytes());
     }
     let digest = data_encoding::HEXLOWER.encode(context.finish().as_ref());
@@ -198,4 +208,77 @@ fn four_rounds_from_other_seeds_are_within_reach() {
         let assessed = assess(&plan, &lines(&plan), periods[3]);
         assert_eq!(counts(&assessed), [15, 94, 35, 6, 0], "seed {seed}");
     }
+}
+
+#[test]
+fn as_many_rows_as_wanted_are_made_over_many_batches() {
+    let (catalogue, model) = shipped_model();
+    let (subjects, periods) = (city(300), periods());
+    let plan = Plan {
+        model: &model,
+        catalogue: &catalogue,
+        subjects: &subjects,
+        periods: &periods,
+        seed: 5,
+        rows: Some(90_001),
+    };
+    let lines = lines(&plan);
+    assert_eq!(lines.len(), 90_001);
+    let few = assess(&plan, &self::lines(&Plan { rows: None, ..plan }), periods[1]);
+    assert_eq!(assess(&plan, &lines, periods[1]), few);
+}
+
+/// Kinds other than institutions, how many are tried, their counts by grade, and how many rose a grade.
+const OTHERS: [(&str, &str, [usize; 5]); 8] = [
+    ("pharmacy", "pharmacy", [24, 174, 81, 18, 3]),
+    ("doctor", "doctor", [90, 180, 24, 5, 1]),
+    ("nurse", "nurse", [90, 180, 24, 5, 1]),
+    ("pharmacist", "pharmacist", [90, 180, 24, 5, 1]),
+    ("agency", "agency", [24, 174, 81, 18, 3]),
+    ("medical_company", "medical-company", [24, 174, 81, 18, 3]),
+    ("employer", "employer", [24, 174, 81, 18, 3]),
+    ("insured_person", "insured-person", [90, 180, 24, 5, 1]),
+];
+
+#[test]
+fn every_other_kind_comes_to_its_distribution_by_rows_that_its_catalogue_admits() {
+    let (subjects, periods) = (city(300), periods());
+    for (kind, name, expected) in OTHERS {
+        let (catalogue, model) = shipped_of(kind, &format!("models/wenzhou-{name}.toml"));
+        let plan =
+            Plan { model: &model, catalogue: &catalogue, subjects: &subjects, periods: &periods, seed: 4, rows: None };
+        let lines = lines(&plan);
+        let (before, after) = (assess(&plan, &lines, periods[0]), assess(&plan, &lines, periods[1]));
+        assert_eq!(counts(&after), expected, "{kind}");
+        let ordinal = |grade: &str| model.scheme().grade(grade).unwrap().ordinal;
+        let rose = after.iter().filter(|(code, (_, grade))| ordinal(grade) < ordinal(&before[*code].1)).count();
+        let fell = after.iter().filter(|(code, (_, grade))| ordinal(grade) > ordinal(&before[*code].1)).count();
+        assert_eq!((rose, fell), (46, 30), "{kind}: 15.3 % rose, a tenth fell");
+        let mut seen = std::collections::BTreeSet::new();
+        for (code, measure, value, on, reference) in &lines {
+            let measure = catalogue.measure(measure).unwrap();
+            assert!(measure.admits(Decimal(*value)), "{kind} {code} {} {value}", measure.id);
+            assert!(seen.insert((code, &measure.id, on, reference)), "a reference names one fact");
+        }
+        for measure in catalogue.measures().iter().filter(|measure| measure.form != crate::scoring::MeasureForm::Event)
+        {
+            assert!(lines.iter().any(|line| line.1 == measure.id), "no {kind} reports {}", measure.id);
+        }
+    }
+}
+
+#[test]
+fn a_citys_own_measure_is_reported_and_changes_nothing_else() {
+    let (catalogue, model) = shipped_model();
+    let (name, text) = shipped::CATALOGUES[0];
+    let own = "\n[[measure]]\nid = \"our_own_score\"\nname_zh = \"x\"\nunit = \"\"\nform = \"stock\"\ncategory = 8\nleast = 0\nmost = 100\n";
+    let widened = Catalogue::parse(name, &format!("{text}{own}")).unwrap();
+    let (subjects, periods) = (city(20), periods());
+    let plan =
+        Plan { model: &model, catalogue: &catalogue, subjects: &subjects, periods: &periods, seed: 5, rows: None };
+    let (before, mut after) = (lines(&plan), lines(&Plan { catalogue: &widened, ..plan }));
+    let all = after.len();
+    after.retain(|line| line.1 != "our_own_score");
+    assert_eq!(all - after.len(), 40, "twenty subjects in two half-years");
+    assert_eq!(before, after);
 }

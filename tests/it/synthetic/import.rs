@@ -47,8 +47,9 @@ fn an_operator_generates_a_city_and_imports_it() {
     block_on(async {
         let (directory, config) = place().await;
         let city = directory.path().join("city").to_str().unwrap().to_owned();
-        let said = medcredit(&["generate", "--out", &city, "--scale", "0.005", "--months", "3"]).await.done();
-        assert!(said.contains("12 institutions, 12 pharmacies"), "{said}");
+        let line = ["generate", "--out", &city, "--scale", "0.005", "--staff", "0", "--months", "3"];
+        let said = medcredit(&line).await.done();
+        assert!(said.contains("12 institutions, 12 pharmacies, 0 others"), "{said}");
         let import = async |args: &[&str]| {
             let mut line = vec!["--config", &config, "import"];
             line.extend_from_slice(args);
@@ -100,6 +101,8 @@ fn an_operator_asks_for_what_cannot_be_made() {
             (["--scale", "0"], "--scale is a number"),
             (["--scale", "big"], "--scale is a number"),
             (["--model", "nobody"], "there is no model nobody"),
+            (["--staff", "2"], "--staff is a share from 0 to 1"),
+            (["--scale", "21"], "--scale times --staff is at most 20"),
             (["--from", "2025-H1"], "--to"),
             (["--months", "0"], "0 is not in 1..=240"),
         ] {

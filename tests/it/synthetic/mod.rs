@@ -3,6 +3,7 @@
 mod bad_data;
 mod city;
 mod import;
+mod people;
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -22,6 +23,7 @@ pub fn small(seed: u64) -> Request {
         half_years: vec!["2025-H2".parse().unwrap()],
         records: None,
         unrated: 0,
+        staff_e4: 0,
         bad_data: false,
         today: today(),
     }
@@ -31,10 +33,15 @@ pub fn today() -> Day {
     Day::new(2026, 4, 1).unwrap()
 }
 
+/// Each kind's own model.
+pub fn rules(library: &Library) -> Vec<Rules<'_>> {
+    let own = library.models().filter(|model| model.id().starts_with("wenzhou-"));
+    own.map(|model| Rules { model, catalogue: library.catalogue(model.kind()).unwrap() }).collect()
+}
+
 pub fn make(request: &Request, out: &Path) -> Summary {
     let library = Library::shipped().unwrap();
-    let rules = library.get("wenzhou-institution").unwrap();
-    generate(request, Rules { model: rules.model, catalogue: rules.catalogue }, out, &mut |_, _, _| {}).unwrap()
+    generate(request, &rules(&library), out, &mut |_, _, _| {}).unwrap()
 }
 
 /// Every file below a directory, by its name within it.

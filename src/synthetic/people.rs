@@ -1,0 +1,249 @@
+//! Everybody else with a credit: those who work in institutions and pharmacies, offices, companies, employers, and a sample
+//! of the insured. Each is made from its number alone, so that nobody is in the city twice.
+
+use super::{
+    SyntheticError,
+    city::{self, CityPlan, CitySubject, Tier},
+    names,
+    records::{Size, SubjectSeed},
+    stream::Stream,
+};
+use crate::domain::{Day, Region, ResidentId, Uscc, time::Malformed};
+
+/// A subject that is neither institution nor pharmacy.
+#[derive(Debug, Clone)]
+pub(super) struct Holder {
+    /// Its kind, as files name it.
+    pub(super) kind: &'static str,
+    pub(super) code: String,
+    pub(super) uscc: Option<Uscc>,
+    pub(super) name: String,
+    pub(super) region: Region,
+    pub(super) level: &'static str,
+    /// A person's own number, or that of a legal entity's representative.
+    pub(super) identity: ResidentId,
+    /// Of a legal entity.
+    pub(super) representative: Option<String>,
+    pub(super) signed_on: Day,
+    pub(super) agreement_status: &'static str,
+    pub(super) licence_status: &'static str,
+    /// Where a person practises, the main place first.
+    pub(super) places: Vec<String>,
+}
+
+/// A kind of subject that this file makes.
+struct Kind {
+    id: &'static str,
+    prefix: &'static str,
+    /// How many there are in a city like Wenzhou. Insured persons are a sample of eight million.
+    count: usize,
+    /// Whether the request's share of the staff applies.
+    shared: bool,
+    levels: &'static [&'static str],
+}
+
+/// With 2,000 institutions and 2,400 pharmacies 200,000 subjects in all.
+const KINDS: [Kind; 7] = [
+    Kind {
+        id: "doctor",
+        prefix: "D",
+        count: 34_000,
+        shared: true,
+        levels: &["住院医师", "主治医师", "主治医师", "副主任医师", "主任医师"],
+    },
+    Kind {
+        id: "nurse",
+        prefix: "N",
+        count: 38_000,
+        shared: true,
+        levels: &["护士", "护师", "护师", "主管护师", "副主任护师"],
+    },
+    Kind {
+        id: "pharmacist", prefix: "HY", count: 9_000, shared: true, levels: &["药师", "执业药师", "主管药师"]
+    },
+    Kind { id: "agency", prefix: "S", count: 60, shared: false, levels: &[""] },
+    Kind { id: "medical_company", prefix: "YQ", count: 540, shared: true, levels: &["配送", "生产"] },
+    Kind { id: "employer", prefix: "DW", count: 14_000, shared: true, levels: &[""] },
+    Kind { id: "insured_person", prefix: "CB", count: 100_000, shared: true, levels: &["职工", "居民"] },
+];
+
+/// Of fifteen pharmacists so many work in pharmacies.
+const IN_PHARMACIES: usize = 8;
+
+/// One in so many takes no part in rounds, for one reason or another in turn.
+const UNRATED: usize = 200;
+
+/// Where somebody works: of a hundred, in which tier of institutions.
+const fn tiers_of(kind: &str) -> [i64; 4] {
+    match kind.as_bytes() {
+        b"doctor" => [37, 26, 16, 21],
+        b"nurse" => [42, 28, 14, 16],
+        _ => [25, 20, 20, 35],
+    }
+}
+
+/// Of ten thousand, how many practise in a second place too (多点执业).
+const fn elsewhere(kind: &str) -> i64 {
+    match kind.as_bytes() {
+        b"doctor" => 1_200,
+        b"pharmacist" => 200,
+        _ => 100,
+    }
+}
+
+struct Maker<'a> {
+    plan: CityPlan,
+    regions: Vec<(Region, String)>,
+    /// Institutions by tier, and pharmacies last.
+    places: [Vec<&'a CitySubject>; 5],
+}
+
+/// Makes them, for a city whose institutions and pharmacies there are.
+pub(super) fn make(plan: CityPlan, subjects: &[CitySubject]) -> Result<Vec<Holder>, SyntheticError> {
+    let places = Tier::ALL.map(|tier| subjects.iter().filter(|subject| subject.tier == tier).collect());
+    let maker = Maker { plan, regions: city::regions(plan.today)?, places };
+    let mut all = Vec::new();
+    for (kind, at) in KINDS.iter().zip(0..) {
+        for nth in 0..kind.many(plan) {
+            all.push(maker.holder(kind, at, nth).map_err(SyntheticError::Table)?);
+        }
+    }
+    Ok(all)
+}
+
+impl Kind {
+    fn many(&self, plan: CityPlan) -> usize {
+        match plan.staff_e4 {
+            0 => 0,
+            share if self.shared => city::scaled(city::scaled(self.count, plan.scale_e4), share),
+            _ => city::scaled(self.count, plan.scale_e4),
+        }
+    }
+}
+
+impl Holder {
+    /// For its credit facts: it takes part in rounds from a day on, unless there is a reason.
+    pub(super) fn seed(&self, from: Day) -> SubjectSeed {
+        let usual = self.agreement_status == "active" && self.licence_status == "active";
+        SubjectSeed {
+            code: self.code.clone(),
+            size: Size::Clinic,
+            agreement_signed_on: self.signed_on,
+            rated: usual && self.signed_on.plus_days(366) <= from,
+        }
+    }
+}
+
+impl Maker<'_> {
+    fn holder(&self, kind: &Kind, at: usize, nth: usize) -> Result<Holder, Malformed> {
+        let mut stream = Stream::of(self.plan.seed, &[kind.id, &nth.to_string()]);
+        let (region, place) = city::pick(&self.regions, false, &mut stream)?;
+        let signed_on = self.plan.from.plus_days(-stream.between(550, 5_500));
+        let level = usize::try_from(stream.between(0, 99)).unwrap_or(0);
+        let identity = self.identity(at, nth)?;
+        let mut holder = Holder {
+            kind: kind.id,
+            code: String::new(),
+            uscc: None,
+            name: format!("合成{}{:05}", names::word(nth * 7), nth + 1),
+            region,
+            level: kind.levels.get(level * kind.levels.len() / 100).copied().unwrap_or_default(),
+            identity,
+            representative: None,
+            signed_on,
+            agreement_status: "active",
+            licence_status: "active",
+            places: Vec::new(),
+        };
+        match kind.id {
+            "agency" => {
+                holder.legal("11", 7_000_000 + nth)?;
+                holder.name = names::name(&place, nth, "医保服务中心");
+                holder.code = format!("{}{region}{:05}", kind.prefix, nth + 1);
+            }
+            "medical_company" => {
+                let uscc = holder.legal("91", 5_000_000 + nth)?;
+                holder.name = names::name(&place, nth, "医药有限公司");
+                holder.code = format!("{}{uscc}", kind.prefix);
+            }
+            "employer" => {
+                let sort = ["91", "91", "91", "92", "12", "52"].get(nth % 6).copied().unwrap_or("91");
+                let uscc = holder.legal(sort, 6_000_000 + nth)?;
+                holder.name = names::name(&place, nth, "企业服务有限公司");
+                holder.code = format!("{}{uscc}", kind.prefix);
+            }
+            "insured_person" => holder.code = format!("{}{region}{:08}", kind.prefix, nth + 1),
+            _ => self.employ(kind, nth, &mut holder, &mut stream),
+        }
+        self.leave_out(nth, &mut holder);
+        Ok(holder)
+    }
+
+    /// Gives a person their places of practice, and the code that the region of the main one issued.
+    fn employ(&self, kind: &Kind, nth: usize, holder: &mut Holder, stream: &mut Stream) {
+        let [_, _, _, _, pharmacies] = &self.places;
+        let in_pharmacy = kind.id == "pharmacist" && nth % 15 < IN_PHARMACIES && !pharmacies.is_empty();
+        let main = if in_pharmacy {
+            // One after the other, so that every shop has its pharmacist before any has two.
+            pharmacies.get((nth / 15 * IN_PHARMACIES + nth % 15) % pharmacies.len().max(1)).copied()
+        } else {
+            self.institution(kind.id, stream)
+        };
+        holder.region = main.map_or(holder.region, |main| main.region);
+        holder.places.extend(main.map(|main| main.code.clone()));
+        let also =
+            if stream.happens(elsewhere(kind.id)) && !in_pharmacy { self.institution(kind.id, stream) } else { None };
+        holder.places.extend(also.map(|also| also.code.clone()).filter(|code| !holder.places.contains(code)));
+        let prefix = if in_pharmacy { "LY" } else { kind.prefix };
+        holder.code = format!("{prefix}{}{:06}", holder.region, nth + 1);
+    }
+
+    /// An institution that somebody works in: a tier by its share of the staff, then any of it.
+    fn institution(&self, kind: &str, stream: &mut Stream) -> Option<&CitySubject> {
+        let mut at = stream.between(0, 99);
+        for (tier, share) in self.places.iter().zip(tiers_of(kind)) {
+            at -= share;
+            if at < 0 && !tier.is_empty() {
+                let nth = stream.between(0, i64::try_from(tier.len()).unwrap_or(1) - 1);
+                return tier.get(usize::try_from(nth).unwrap_or(0)).copied();
+            }
+        }
+        None
+    }
+
+    /// A number of a region that does not exist, 339999; another one for each number of each kind.
+    fn identity(&self, kind: usize, nth: usize) -> Result<ResidentId, Malformed> {
+        const DAYS: usize = 15_000;
+        let number = nth * KINDS.len() + kind;
+        // 7919 and 15,000 have no common divisor: births are spread without two numbers being the same.
+        let born = i64::try_from(number * 7_919 % DAYS).unwrap_or(0);
+        let born = Day::new(1955, 1, 1)?.plus_days(born).to_string().replace('-', "");
+        let sequence = 1 + number / DAYS;
+        let short = born.get(2..).unwrap_or_default();
+        let number = ResidentId::from_fifteen_digits(&format!("339999{short}{sequence:03}"), self.plan.today);
+        number.map_err(|error| Malformed(error.to_string()))
+    }
+
+    /// Some have a reason not to be rated.
+    fn leave_out(&self, nth: usize, holder: &mut Holder) {
+        if nth % UNRATED != UNRATED - 1 {
+            return;
+        }
+        match nth / UNRATED % 3 {
+            0 => holder.licence_status = "suspended",
+            1 => holder.signed_on = self.plan.today.plus_days(-90),
+            _ => holder.agreement_status = "ended_by_subject",
+        }
+    }
+}
+
+impl Holder {
+    /// Makes it a legal entity, whose own part of the code begins with Y, which no registry has issued.
+    fn legal(&mut self, sort: &str, entity: usize) -> Result<Uscc, Malformed> {
+        let uscc = Uscc::complete(&format!("{sort}{}Y{entity:07}", self.region));
+        let uscc = uscc.map_err(|error| Malformed(error.to_string()))?;
+        self.uscc = Some(uscc);
+        self.representative = Some(std::mem::take(&mut self.name));
+        Ok(uscc)
+    }
+}

@@ -1,0 +1,164 @@
+//! A plan is made in batches of subjects, some at a time, each on a thread of its own: memory is bounded by the batches
+//! under way, and what comes of a batch does not depend on how many there are of them.
+
+use std::{num::NonZero, ops::Range};
+
+use super::{
+    Plan, RecordRow, RecordsError, SubjectSeed, calibrate,
+    draw::{Draw, History, Prepared, Traits},
+    emit::{Splitter, monthly},
+    targets::Targets,
+};
+use crate::{
+    domain::{HalfYear, money::MilliPoints},
+    scoring::Fact,
+};
+
+/// Subjects in a batch.
+const SUBJECTS: usize = 128;
+
+/// What all batches of a plan share.
+struct Shared<'a> {
+    plan: &'a Plan<'a>,
+    targets: Targets,
+    prepared: Prepared<'a>,
+    monthly: Vec<bool>,
+}
+
+/// The facts of some subjects in all half-years of a plan.
+#[derive(Debug)]
+pub struct Batch<'a> {
+    plan: &'a Plan<'a>,
+    monthly: &'a [bool],
+    subjects: &'a [SubjectSeed],
+    /// By half-year and then by subject.
+    facts: Vec<Vec<Fact>>,
+    /// Months' figures among them: what can be reported in pieces.
+    figures: u64,
+    /// Rows they come to at the least.
+    least: u64,
+    /// Rows beyond those.
+    extra: u64,
+}
+
+/// A subject whose target is out of reach.
+struct OutOfReach {
+    subject_code: String,
+    period: HalfYear,
+    target: MilliPoints,
+}
+
+impl Batch<'_> {
+    /// How many rows it comes to.
+    pub const fn rows(&self) -> u64 {
+        self.least + self.extra
+    }
+
+    /// Every row, half-year by half-year and subject by subject.
+    pub fn each<E>(&self, mut sink: impl FnMut(RecordRow<'_>) -> Result<(), E>) -> Result<(), E> {
+        let mut splitter = Splitter::new(self.plan, self.monthly, self.extra, self.figures);
+        let mut facts = self.facts.iter();
+        for period in self.plan.periods {
+            for (subject, facts) in self.subjects.iter().zip(facts.by_ref()) {
+                splitter.emit(&subject.code, *period, facts, &mut sink)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Shared<'a> {
+    fn draw(&'a self, range: &Range<usize>) -> Result<Batch<'a>, OutOfReach> {
+        let plan = self.plan;
+        let subjects = plan.subjects.get(range.clone()).unwrap_or_default();
+        let traits: Vec<Traits> = subjects.iter().map(|subject| Traits::draw(plan, subject)).collect();
+        let mut histories: Vec<History> = subjects.iter().map(|_| History::default()).collect();
+        let mut batch =
+            Batch { plan, monthly: &self.monthly, subjects, facts: Vec::new(), figures: 0, least: 0, extra: 0 };
+        for (nth, period) in plan.periods.iter().enumerate() {
+            for ((subject, traits), history) in subjects.iter().zip(&traits).zip(&mut histories) {
+                let target = self.targets.of_subject(&subject.code, nth);
+                let prepared = &self.prepared;
+                let draw = Draw { plan, prepared, subject, traits, period: *period, first: nth == 0, target };
+                let drawn = calibrate::find(&draw, history).ok_or_else(|| OutOfReach {
+                    subject_code: subject.code.clone(),
+                    period: *period,
+                    target: target.points.milli(),
+                })?;
+                let (figures, least) = Splitter::least(&self.monthly, &drawn.all);
+                batch.figures += figures;
+                batch.least += least;
+                batch.facts.push(drawn.all.clone());
+                history.keep(*period, plan.model.lookback(), drawn);
+            }
+        }
+        Ok(batch)
+    }
+}
+
+/// Shares wanted rows out among batches: what one must have beyond its share, later ones have less of.
+struct Budget {
+    wanted: Option<u64>,
+    subjects: u64,
+    /// Subjects whose batches have had their share.
+    before: u64,
+    /// Rows that were given.
+    given: u64,
+}
+
+impl Budget {
+    fn give(&mut self, batch: &mut Batch<'_>) {
+        self.before += u64::try_from(batch.subjects.len()).unwrap_or(u64::MAX);
+        if let Some(wanted) = self.wanted
+            && batch.figures > 0
+        {
+            let until = u128::from(wanted) * u128::from(self.before) / u128::from(self.subjects.max(1));
+            let due = u64::try_from(until).unwrap_or(u64::MAX).saturating_sub(self.given);
+            batch.extra = due.saturating_sub(batch.least);
+        }
+        self.given += batch.rows();
+    }
+}
+
+/// Makes every row of a plan, batch by batch: `render` makes something of a batch on a thread, `take` is given both in
+/// order. Returns how many rows there were.
+pub fn in_batches<T: Send, E>(
+    plan: &Plan<'_>,
+    render: impl Fn(&Batch<'_>) -> T + Sync,
+    mut take: impl FnMut(&Batch<'_>, T) -> Result<(), E>,
+) -> Result<u64, RecordsError<E>> {
+    let targets = Targets::of(plan).ok_or_else(|| RecordsError::OtherScheme(plan.model.scheme().id.clone()))?;
+    let shared = Shared { plan, targets, prepared: Prepared::of(plan), monthly: monthly(plan) };
+    let subjects = plan.subjects.len();
+    let ranges: Vec<Range<usize>> =
+        (0..subjects).step_by(SUBJECTS).map(|from| from..(from + SUBJECTS).min(subjects)).collect();
+    let count = u64::try_from(subjects).unwrap_or(u64::MAX);
+    let mut budget = Budget { wanted: plan.rows, subjects: count, before: 0, given: 0 };
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    for round in ranges.chunks(threads) {
+        let mut batches = Vec::with_capacity(threads);
+        for drawn in on_threads(round, |range| shared.draw(range)).ok_or(RecordsError::Stopped)? {
+            let mut batch = drawn.map_err(|out| RecordsError::OutOfReach {
+                subject_code: out.subject_code,
+                period: out.period,
+                target: out.target,
+            })?;
+            budget.give(&mut batch);
+            batches.push(batch);
+        }
+        let rendered = on_threads(&batches, &render).ok_or(RecordsError::Stopped)?;
+        for (batch, rendered) in batches.iter().zip(rendered) {
+            take(batch, rendered).map_err(RecordsError::Sink)?;
+        }
+    }
+    Ok(budget.given)
+}
+
+/// Does some work, each piece on a thread of its own; `None` if one of them stopped.
+fn on_threads<W: Sync, T: Send>(work: &[W], run: impl Fn(&W) -> T + Sync) -> Option<Vec<T>> {
+    let run = &run;
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = work.iter().map(|piece| scope.spawn(move || run(piece))).collect();
+        threads.into_iter().map(|thread| thread.join().ok()).collect()
+    })
+}

@@ -1,0 +1,105 @@
+//! What happens to subjects: the fewer points one shall have, the more.
+
+use super::draw::Sheet;
+use crate::{
+    scoring::{Catalogue, Decimal, MeasureForm},
+    synthetic::stream::Stream,
+};
+
+/// How often something happens in a half-year.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Chance<'a> {
+    pub(super) measure: &'a str,
+    /// Lost points above which faults happen, or below which honours do.
+    bound: i64,
+    /// Chances of ten thousand for each point beyond the bound.
+    per_point: i64,
+    honour: bool,
+}
+
+impl<'a> Chance<'a> {
+    /// Happens to those who shall lose more points than `over`.
+    pub(super) const fn fault(measure: &'a str, over: i64, per_point: i64) -> Self {
+        Self { measure, bound: over, per_point, honour: false }
+    }
+
+    /// Happens to those who shall lose fewer points than `under`.
+    pub(super) const fn honour(measure: &'a str, under: i64, per_point: i64) -> Self {
+        Self { measure, bound: under, per_point, honour: true }
+    }
+
+    fn chances(self, lost: i64) -> i64 {
+        let beyond = if self.honour { self.bound - lost } else { lost - self.bound };
+        beyond.max(0) * self.per_point
+    }
+}
+
+/// What happens to subjects of any kind. Models that count events (stars) judge by the same ones.
+const USUAL: [Chance<'_>; 34] = [
+    Chance::fault("agreement_sanction", 120, 33),
+    Chance::fault("agreement_sanction", 200, 25),
+    Chance::fault("agreement_breach", 140, 20),
+    Chance::fault("violation", 130, 20),
+    Chance::fault("violation", 200, 30),
+    Chance::fault("complaint_received", 100, 30),
+    Chance::fault("complaint_substantiated", 130, 20),
+    Chance::fault("complaint_substantiated", 220, 20),
+    Chance::fault("price_interview", 140, 15),
+    Chance::fault("insurance_penalty", 180, 25),
+    Chance::fault("health_penalty", 150, 16),
+    Chance::fault("market_penalty", 150, 16),
+    Chance::fault("drug_penalty", 150, 16),
+    Chance::fault("labour_penalty", 150, 16),
+    Chance::fault("fraud_finding", 260, 12),
+    Chance::fault("serious_violation", 270, 5),
+    Chance::fault("court_fraud_judgment", 270, 10),
+    Chance::fault("court_dishonest_listing", 250, 10),
+    Chance::fault("supply_interruption", 140, 20),
+    Chance::fault("tender_breach", 150, 20),
+    Chance::fault("bribery_case", 260, 8),
+    Chance::fault("arrears_month", 130, 35),
+    Chance::fault("arrears_month", 180, 30),
+    Chance::fault("false_enrolment", 220, 12),
+    Chance::fault("audit_finding", 120, 30),
+    Chance::fault("accountability", 180, 16),
+    Chance::fault("card_lending", 150, 18),
+    Chance::fault("drug_resale", 240, 8),
+    Chance::fault("false_material", 190, 14),
+    Chance::fault("duplicate_benefit", 170, 14),
+    Chance::honour("insurance_commendation", 200, 40),
+    Chance::honour("health_commendation", 180, 25),
+    Chance::honour("market_commendation", 180, 25),
+    Chance::honour("association_commendation", 180, 25),
+];
+
+/// Writes what happened, of a table of chances. The first half-year of a plan brings what happened before along. Unless it
+/// may happen `again`, a fault of a former half-year does not: a person who rises is one who has learnt.
+pub(super) fn happen(sheet: &mut Sheet<'_>, table: &[Chance<'_>], again: bool, stream: &mut Stream) {
+    let draw = sheet.draw;
+    let lost = (draw.plan.model.file().total.0 - draw.target.points.0) / 1000;
+    let periods = if draw.first { i32::from(draw.plan.model.lookback()) } else { 0 };
+    for back in (0..=periods).rev() {
+        let period = draw.period.plus(-back);
+        let days = period.last_month().last_day().days_since(period.first_month().first_day());
+        for chance in table {
+            let on = period.first_month().first_day().plus_days(stream.between(0, days));
+            // What lies before the plan is thinner: it is only there to have a past.
+            let chances = chance.chances(lost) / if back > 0 { 3 } else { 1 };
+            if stream.happens(chances) && (again || chance.honour || !sheet.happened_before(chance.measure, period)) {
+                sheet.write(chance.measure, Decimal(Decimal::ONE), on);
+            }
+        }
+    }
+}
+
+/// Chances for events that a catalogue has and another table does not: the usual ones, and for a city's own events those
+/// of a rare fault.
+pub(super) fn beyond<'c>(table: &[Chance<'_>], catalogue: &'c Catalogue) -> Vec<Chance<'c>> {
+    let events = catalogue.measures().iter().filter(|measure| measure.form == MeasureForm::Event);
+    let ids: Vec<&str> = events.map(|measure| measure.id.as_str()).collect();
+    let of = |table: &[Chance<'_>], id: &str| table.iter().any(|chance| chance.measure == id);
+    let wanted = |id: &str| ids.contains(&id) && !of(table, id);
+    let usual: Vec<Chance<'c>> = USUAL.iter().filter(|chance| wanted(chance.measure)).copied().collect();
+    let own = ids.iter().filter(|id| wanted(id) && !of(&USUAL, id)).map(|id| Chance::fault(id, 200, 10));
+    usual.iter().copied().chain(own).collect()
+}
