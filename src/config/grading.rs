@@ -18,11 +18,14 @@ pub struct Grading {
     pub grace_months: u8,
     /// How many days a run is open to objections before it may be published; without any, a trial may be published.
     pub objection_days: u16,
+    /// Counts from one up to this number are withheld from reports that may be shown to others.
+    pub withhold_below: u64,
 }
 
 impl Section for Grading {
     fn check(&self, report: &mut Report<'_>) {
         report.require(self.grace_months <= 12, "grace_months", "must be at most 12");
+        report.require((2..=1000).contains(&self.withhold_below), "withhold_below", "must be between 2 and 1000");
         report.require(self.objection_days <= 180, "objection_days", "must be at most 180");
     }
 }

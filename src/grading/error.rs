@@ -104,6 +104,25 @@ pub enum GradingError {
         /// The most characters.
         longest: usize,
     },
+    /// Two runs are of two kinds.
+    #[error("the runs are of {first} and of {second}: only runs of one kind can be put beside each other")]
+    DifferentKinds {
+        /// The first one's.
+        first: String,
+        /// The second one's.
+        second: String,
+    },
+    /// The run's model gives grades without points.
+    #[error("the model of the run {0} gives grades by rules and no points: there is nothing to be spread")]
+    NoPoints(String),
+    /// Others may not see the run.
+    #[error("the run {run} is {}: nothing of it may be shown to others; --internal makes a report for the bureau's own eyes", .state.as_str())]
+    NotForOthers {
+        /// The run.
+        run: String,
+        /// Its state.
+        state: RunState,
+    },
     /// The ledger's entry could not be made.
     #[error("the ledger's entry of the correction could not be made")]
     Ledger(#[source] LedgerError),
@@ -183,7 +202,10 @@ impl From<GradingError> for Failure {
             | GradingError::StillOpen { .. }
             | GradingError::NoResults(_)
             | GradingError::NeverPublished { .. }
-            | GradingError::SeveralRounds { .. } => Self::new(FailureKind::Conflict, "run_wrong_state", text),
+            | GradingError::SeveralRounds { .. }
+            | GradingError::DifferentKinds { .. }
+            | GradingError::NoPoints(_)
+            | GradingError::NotForOthers { .. } => Self::new(FailureKind::Conflict, "run_wrong_state", text),
             GradingError::NotOver { .. } => Self::new(FailureKind::Conflict, "period_not_over", text),
             GradingError::Backwards { .. } => Self::new(FailureKind::Conflict, "round_goes_back", text),
             GradingError::Altered(_) => Self::new(FailureKind::Conflict, "run_altered", text),

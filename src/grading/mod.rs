@@ -15,8 +15,10 @@ mod current;
 mod eligibility;
 mod error;
 mod explain;
+mod figures;
 mod gather;
 mod library;
+mod page;
 mod peers;
 mod publish;
 mod rating;
@@ -35,7 +37,12 @@ pub use correct::{Corrected, Correction, CorrectionMade, Says};
 pub use current::{CurrentAssessment, GoodStanding, GradeWord, Grades, current, in_good_standing};
 pub use error::GradingError;
 pub use explain::Explained;
+pub use figures::{
+    BiasFlag, BiasReport, Column, Comparison, Differs, Followed, IndicatorBias, KindLine, Movement, MovementTold,
+    RoundReport, RunHead, Share, Simulation, Table, TableRow,
+};
 pub use library::{InForce, Library, LibraryError};
+pub use page::{comparison_rows, report_page, report_rows};
 pub use publish::Published;
 pub use replay::{Difference, Digests, Replayed};
 pub use report::{GradeCount, Report};

@@ -1,7 +1,9 @@
 //! `medcredit score ...`: rounds of grades. One file for each matter.
 
 mod correct;
+mod figures;
 mod replay;
+mod report;
 mod state;
 
 use std::io::Write;
@@ -70,14 +72,20 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
-    /// Tell what came of a run in numbers
-    Report {
+    /// Tell what came of a run in numbers, or write the report of a round
+    Report(report::ReportArgs),
+    /// Put two runs beside each other: agreement, who differs, and by how much
+    Compare(figures::Compare),
+    /// Tell what would follow if a run were published: who moves, and what measures follow for how many
+    Simulate {
         /// The run's id
         run: String,
         /// As JSON
         #[arg(long)]
         json: bool,
     },
+    /// Tell how each indicator is spread: what is missing, at its cap, or does not go with the rest
+    Bias(figures::Bias),
     /// List every run, latest first
     List,
     /// Reckon a run again from what it kept, and compare everything; fails where anything differs
@@ -117,7 +125,10 @@ pub(super) async fn run(args: Score, ctx: &Context) -> anyhow::Result<()> {
                 write!(ctx.out(), "{}", explained.to_text())?;
             }
         }
-        Verb::Report { run, json } => report(&rounds, &run, json, ctx).await?,
+        Verb::Report(args) => report::report(&rounds, &args, &config, ctx).await?,
+        Verb::Compare(args) => figures::compare(&rounds, &args, ctx).await?,
+        Verb::Simulate { run, json } => figures::simulate(&rounds, &run, json, ctx).await?,
+        Verb::Bias(args) => figures::bias(&rounds, &args, ctx).await?,
         Verb::List => state::list(&rounds, ctx).await?,
         Verb::Replay { run, json } => replay::replay(&rounds, &run, json, ctx).await?,
         Verb::Correct(args) => correct::correct(&rounds, &args, ctx).await?,
@@ -156,19 +167,9 @@ async fn make(
     if done.unknown > 0 {
         writeln!(ctx.err(), "{} records are of measures that the catalogue does not have", done.unknown)?;
     }
-    report(rounds, &done.id.to_string(), json, ctx).await?;
+    report::numbers(rounds, &done.id.to_string(), json, ctx).await?;
     if !json {
         writeln!(ctx.out(), "To put it in force: medcredit score publish {}", done.id)?;
-    }
-    Ok(())
-}
-
-async fn report(rounds: &Rounds, run: &str, json: bool, ctx: &Context) -> anyhow::Result<()> {
-    let report = rounds.report(run).await?;
-    if json {
-        writeln!(ctx.out(), "{}", serde_json::to_string_pretty(&report)?)?;
-    } else {
-        write!(ctx.out(), "{}", report.to_text())?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use super::{Bureau, File, Line, city, counts, grades, periods};
 use crate::support::both_engines;
 
 /// Drawn once for both engines.
-static CITY: LazyLock<(Vec<File>, Vec<Line>)> = LazyLock::new(|| city(2000, 2));
+pub(super) static CITY: LazyLock<(Vec<File>, Vec<Line>)> = LazyLock::new(|| city(2000, 2));
 
 both_engines! {
     /// A bureau rates its whole city twice.

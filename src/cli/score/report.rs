@@ -1,0 +1,81 @@
+//! `medcredit score report`: what came of a run, on the terminal or as a file for others.
+
+use std::{io::Write, path::PathBuf};
+
+use anyhow::Context as _;
+
+use crate::{
+    cli::{Context, Usage},
+    config::Config,
+    grading::{Rounds, report_page, report_rows},
+};
+
+/// What a report is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Format {
+    /// One line a figure
+    Csv,
+    /// One object
+    Json,
+    /// A page with charts that needs nothing else
+    Html,
+}
+
+/// Tell what came of a run in numbers, or write the report of a round.
+#[derive(Debug, clap::Args)]
+pub(super) struct ReportArgs {
+    /// The run's id
+    run: String,
+    /// The numbers as JSON
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+    /// Write the report of a round: small counts are withheld, and only what was published is reported
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Option<Format>,
+    /// Where the report is written; without it, to standard output
+    #[arg(long, value_name = "FILE", requires = "format")]
+    out: Option<PathBuf>,
+    /// Withhold nothing, and report any run: for the bureau's own eyes
+    #[arg(long, requires = "format")]
+    internal: bool,
+}
+
+/// Tells or writes a report.
+pub(super) async fn report(rounds: &Rounds, args: &ReportArgs, config: &Config, ctx: &Context) -> anyhow::Result<()> {
+    let Some(format) = args.format else { return numbers(rounds, &args.run, args.json, ctx).await };
+    let (kinds, regions) = (config.reference.kinds()?, config.reference.regions()?);
+    let rule = (args.internal, config.grading.withhold_below);
+    let report = rounds.round_report(&args.run, (&kinds, &regions), rule).await?;
+    let bytes = match format {
+        Format::Csv => report_rows(&report)?,
+        Format::Json => format!("{}\n", serde_json::to_string_pretty(&report)?).into_bytes(),
+        Format::Html => report_page(&report).into_bytes(),
+    };
+    write(&bytes, args.out.as_ref(), ctx)
+}
+
+/// Writes bytes to a file, which must not be there yet, or to standard output.
+pub(super) fn write(bytes: &[u8], out: Option<&PathBuf>, ctx: &Context) -> anyhow::Result<()> {
+    let Some(path) = out else { return Ok(ctx.out().write_all(bytes)?) };
+    let file = std::fs::OpenOptions::new().write(true).create_new(true).open(path);
+    let mut file = file.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            anyhow::Error::new(Usage(format!("{} is there already: name another file", path.display())))
+        }
+        _ => anyhow::Error::new(error).context(path.display().to_string()),
+    })?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).with_context(|| path.display().to_string())?;
+    writeln!(ctx.out(), "{}: {} bytes", path.display(), bytes.len())?;
+    Ok(())
+}
+
+/// What came of a run in numbers.
+pub(super) async fn numbers(rounds: &Rounds, run: &str, json: bool, ctx: &Context) -> anyhow::Result<()> {
+    let report = rounds.report(run).await?;
+    if json {
+        writeln!(ctx.out(), "{}", serde_json::to_string_pretty(&report)?)?;
+    } else {
+        write!(ctx.out(), "{}", report.to_text())?;
+    }
+    Ok(())
+}

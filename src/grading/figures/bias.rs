@@ -1,0 +1,269 @@
+//! Whether each indicator of a model tells subjects apart: how its points are spread, how often data is missing, how it
+//! goes with the total. What the model is corrected by before it is used (模型校正).
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    outcomes::RunHead,
+    percent,
+    statistics::{Spread, correlation, spread},
+};
+use crate::{
+    domain::money::MilliPoints,
+    grading::{
+        GRADED, GradingError, Rounds, RunState,
+        explain::{read_catalogue, read_kept_model},
+        gather::{Scope, data},
+        publish::period_of,
+        replay::standings,
+    },
+    scoring::{Measures, evaluate},
+    store::{
+        facts,
+        runs::{ResultRow, RunRow},
+    },
+};
+
+/// How many subjects are read at a time.
+const PAGE: usize = 2_000;
+
+/// Data missing of more subjects than this share, in hundredths, is told.
+const MISSING_PERCENT: u64 = 20;
+/// More subjects than this with the whole weight: the indicator is at its ceiling.
+const CAP_PERCENT: u64 = 90;
+/// More subjects than this with nothing: it is at its floor.
+const ZERO_PERCENT: u64 = 90;
+/// A standard deviation of less than this share of the weight: it does not tell subjects apart.
+const SPREAD_PERCENT: i64 = 2;
+/// A correlation with the total below this, in thousandths: it does not go with the rest.
+const UNRELATED: i64 = 50;
+/// Below this it goes against the rest.
+const AGAINST: i64 = -100;
+
+/// What is remarkable about an indicator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BiasFlag {
+    /// Data is missing of more than a fifth of the subjects.
+    OftenMissing,
+    /// More than nine tenths have the whole weight.
+    AtCap,
+    /// More than nine tenths have nothing.
+    AtZero,
+    /// The standard deviation is below a fiftieth of the weight.
+    NoSpread,
+    /// The correlation with the total is below 0.05.
+    Unrelated,
+    /// The correlation with the total is below -0.1.
+    Against,
+}
+
+impl BiasFlag {
+    /// The stable word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OftenMissing => "often_missing",
+            Self::AtCap => "at_cap",
+            Self::AtZero => "at_zero",
+            Self::NoSpread => "no_spread",
+            Self::Unrelated => "unrelated",
+            Self::Against => "against",
+        }
+    }
+}
+
+/// How an indicator's points are spread.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct IndicatorBias {
+    /// Its number.
+    pub no: u16,
+    /// Its name.
+    pub name_zh: String,
+    /// The most points it gives.
+    pub weight: MilliPoints,
+    /// The fewest that somebody has.
+    pub least: MilliPoints,
+    /// A quarter has this or less.
+    pub lower_quartile: MilliPoints,
+    /// Half has this or less.
+    pub median: MilliPoints,
+    /// Three quarters have this or less.
+    pub upper_quartile: MilliPoints,
+    /// The most that somebody has.
+    pub most: MilliPoints,
+    /// The mean.
+    pub mean: MilliPoints,
+    /// The standard deviation.
+    pub deviation: MilliPoints,
+    /// Of how many data is missing.
+    pub missing: u64,
+    /// Their share, as a percentage.
+    pub missing_percent: String,
+    /// How many have the whole weight.
+    pub at_cap: u64,
+    /// Their share.
+    pub at_cap_percent: String,
+    /// How many have nothing.
+    pub at_zero: u64,
+    /// Their share.
+    pub at_zero_percent: String,
+    /// The correlation with the total, in thousandths; none where either does not vary.
+    pub correlation_milli: Option<i64>,
+    /// What is remarkable.
+    pub flags: Vec<BiasFlag>,
+}
+
+/// How every indicator of a run's model is spread.
+#[derive(Debug, Clone, Serialize)]
+pub struct BiasReport {
+    /// The run.
+    pub run: RunHead,
+    /// How many subjects were graded.
+    pub graded: u64,
+    /// Every indicator, in the model's order.
+    pub indicators: Vec<IndicatorBias>,
+}
+
+/// What the graded subjects of a run have, indicator by indicator.
+#[derive(Default)]
+struct Gathered {
+    /// By indicator, then by subject.
+    points: Vec<Vec<i64>>,
+    totals: Vec<i64>,
+    missing: Vec<u64>,
+}
+
+impl Gathered {
+    fn add(&mut self, points: &[MilliPoints], missing: Option<&[bool]>) {
+        self.points.resize(points.len().max(self.points.len()), Vec::new());
+        self.missing.resize(self.points.len(), 0);
+        for (all, points) in self.points.iter_mut().zip(points) {
+            all.push(points.0);
+        }
+        self.totals.push(points.iter().map(|points| points.0).sum());
+        for (all, missing) in self.missing.iter_mut().zip(missing.unwrap_or_default()) {
+            *all += u64::from(*missing);
+        }
+    }
+}
+
+impl Rounds {
+    /// How every indicator of a run's model is spread over the subjects it graded, as the run found it.
+    pub async fn bias(&self, run_id: &str) -> Result<BiasReport, GradingError> {
+        let run = self.find(run_id).await?;
+        if RunState::of(&run.state)? == RunState::Discarded {
+            return Err(GradingError::NoResults(run.id));
+        }
+        let outcomes = self.outcomes(run_id).await?;
+        let kept = self.kept_results(&run.id).await?;
+        if kept.values().any(|row| row.status == GRADED && row.points.is_none()) {
+            return Err(GradingError::NoPoints(run.id));
+        }
+        let missing: BTreeMap<String, Vec<bool>> = self.missing_data(&run, &kept).await?;
+        let mut gathered = Gathered::default();
+        for (code, row) in kept.iter().filter(|(_, row)| row.status == GRADED) {
+            let points: Vec<MilliPoints> =
+                serde_json::from_str(&row.findings).map_err(|_| GradingError::Altered(run.id.clone()))?;
+            gathered.add(&points, missing.get(code).map(Vec::as_slice));
+        }
+        let graded = u64::try_from(gathered.totals.len()).unwrap_or(u64::MAX);
+        let levels = outcomes.model.level1.iter().flat_map(|level| &level.level2);
+        let indicators = levels.flat_map(|level| &level.indicator).enumerate().map(|(at, indicator)| {
+            let points = gathered.points.get(at).map(Vec::as_slice).unwrap_or_default();
+            let missing = gathered.missing.get(at).copied().unwrap_or(0);
+            let named = (indicator.no, indicator.name_zh.clone(), indicator.weight.milli());
+            of_indicator(named, points, missing, &gathered.totals)
+        });
+        Ok(BiasReport { run: outcomes.head(), graded, indicators: indicators.collect() })
+    }
+}
+
+impl Rounds {
+    /// Of which indicators data is missing, by subject: reckoned again, because results keep points alone.
+    async fn missing_data(
+        &self,
+        run: &RunRow,
+        kept: &BTreeMap<String, ResultRow>,
+    ) -> Result<BTreeMap<String, Vec<bool>>, GradingError> {
+        let during = || GradingError::during("listing the imports");
+        let catalogue = read_catalogue(&self.db, run).await?;
+        let model = read_kept_model(&self.db, run, &catalogue).await?;
+        let imports = facts::accepted(&self.db.read("bias")).await.map_err(during())?;
+        let scope = Scope {
+            catalogue: Arc::new(catalogue),
+            period: period_of(run)?,
+            lookback: model.lookback(),
+            imports: Arc::new(imports.into_iter().filter(|seq| *seq <= run.imports_to).collect()),
+        };
+        let graded = kept.iter().filter(|(_, row)| row.status == GRADED);
+        let graded: BTreeMap<String, ResultRow> = graded.map(|(code, row)| (code.clone(), row.clone())).collect();
+        let standings = standings(&graded)?;
+        let mut missing = BTreeMap::new();
+        for some in standings.chunks(PAGE) {
+            let codes: Vec<String> = some.iter().map(|standing| standing.code.clone()).collect();
+            let mut page = scope.page(&self.db, &codes).await?;
+            for standing in some {
+                let sums = page.sums(&scope, &standing.code)?;
+                let measures = Measures::of_sums(
+                    &scope.catalogue,
+                    scope.period,
+                    scope.lookback,
+                    standing.agreement_signed_on,
+                    sums,
+                );
+                let measures = measures.map_err(|source| data(&standing.code, source))?;
+                let measures = standing.complete(&model, measures);
+                let findings = evaluate(&model, &measures).findings;
+                missing.insert(
+                    standing.code.clone(),
+                    findings.into_iter().map(|finding| finding.missing.is_some()).collect(),
+                );
+            }
+        }
+        Ok(missing)
+    }
+}
+
+fn of_indicator(
+    (no, name_zh, weight): (u16, String, MilliPoints),
+    points: &[i64],
+    missing: u64,
+    totals: &[i64],
+) -> IndicatorBias {
+    let Spread { least, lower_quartile, median, upper_quartile, most, mean, deviation } = spread(points);
+    let many = |is: &dyn Fn(i64) -> bool| u64::try_from(points.iter().filter(|of| is(**of)).count()).unwrap_or(0);
+    let (at_cap, at_zero) = (many(&|points| points == weight.0), many(&|points| points == 0));
+    let all = u64::try_from(points.len()).unwrap_or(u64::MAX);
+    let correlation = correlation(points, totals);
+    let above = |count: u64, share: u64| all > 0 && u128::from(count) * 100 > u128::from(all) * u128::from(share);
+    let found = [
+        (BiasFlag::OftenMissing, above(missing, MISSING_PERCENT)),
+        (BiasFlag::AtCap, above(at_cap, CAP_PERCENT)),
+        (BiasFlag::AtZero, above(at_zero, ZERO_PERCENT)),
+        (BiasFlag::NoSpread, all > 0 && deviation.saturating_mul(100) < weight.0.saturating_mul(SPREAD_PERCENT)),
+        (BiasFlag::Unrelated, correlation.is_some_and(|of| (AGAINST..UNRELATED).contains(&of))),
+        (BiasFlag::Against, correlation.is_some_and(|of| of < AGAINST)),
+    ];
+    IndicatorBias {
+        no,
+        name_zh,
+        weight,
+        least: MilliPoints(least),
+        lower_quartile: MilliPoints(lower_quartile),
+        median: MilliPoints(median),
+        upper_quartile: MilliPoints(upper_quartile),
+        most: MilliPoints(most),
+        mean: MilliPoints(mean),
+        deviation: MilliPoints(deviation),
+        missing,
+        missing_percent: percent(missing, all),
+        at_cap,
+        at_cap_percent: percent(at_cap, all),
+        at_zero,
+        at_zero_percent: percent(at_zero, all),
+        correlation_milli: correlation,
+        flags: found.into_iter().filter_map(|(flag, holds)| holds.then_some(flag)).collect(),
+    }
+}

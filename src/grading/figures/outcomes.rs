@@ -1,0 +1,153 @@
+//! What came of a run, subject by subject, as figures are made of it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::{
+    domain::money::MilliPoints,
+    grading::{GRADED, GradingError, Rounds, RunState, Says, explain::read_model},
+    scoring::{ModelFile, Scheme},
+    store::{
+        rounds::{self, PlacedRow},
+        runs::{self, RunRow},
+    },
+};
+
+/// How many results are read at a time.
+const PAGE: i64 = 2000;
+
+/// A run, named.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RunHead {
+    /// Its id.
+    pub run: String,
+    /// Its state.
+    pub state: String,
+    /// The kind of subject.
+    pub kind: String,
+    /// Its half-year.
+    pub period: String,
+    /// The model's id.
+    pub model: String,
+    /// The model's version.
+    pub model_version: i64,
+    /// The scheme's id.
+    pub scheme: String,
+}
+
+/// What subjects can come to: a grade, or that they are not rated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Column {
+    /// The grade's code; `not_rated`, or `absent` for who is in another run only.
+    pub code: String,
+    /// What people read.
+    pub name_zh: String,
+}
+
+/// Everything that came of a run.
+#[derive(Debug)]
+pub(in crate::grading) struct Outcomes {
+    pub(in crate::grading) row: RunRow,
+    pub(in crate::grading) model: ModelFile,
+    pub(in crate::grading) subjects: BTreeMap<String, PlacedRow>,
+}
+
+impl Outcomes {
+    pub(in crate::grading) fn head(&self) -> RunHead {
+        RunHead {
+            run: self.row.id.clone(),
+            state: self.row.state.clone(),
+            kind: self.row.kind.clone(),
+            period: self.row.period.clone(),
+            model: self.row.model_id.clone(),
+            model_version: self.model.version,
+            scheme: self.row.scheme.clone(),
+        }
+    }
+
+    /// The scheme's grades, best first, and after them that a subject was not rated.
+    pub(in crate::grading) fn columns(&self) -> Vec<Column> {
+        let grades = self.model.scheme.grade.iter();
+        let mut columns: Vec<Column> =
+            grades.map(|grade| Column { code: grade.code.clone(), name_zh: grade.name_zh.clone() }).collect();
+        columns.push(Column { code: "not_rated".into(), name_zh: "不参评".into() });
+        columns
+    }
+
+    /// Where in [`Outcomes::columns`] a result stands.
+    pub(in crate::grading) fn column(&self, row: &PlacedRow) -> usize {
+        let grades = &self.model.scheme.grade;
+        let grade = row.grade.as_deref().filter(|_| row.status == GRADED);
+        grade.and_then(|code| grades.iter().position(|grade| grade.code == code)).unwrap_or(grades.len())
+    }
+
+    /// How many subjects came to each of [`Outcomes::columns`].
+    pub(in crate::grading) fn counts<'a>(&self, of: impl Iterator<Item = &'a PlacedRow>) -> Vec<u64> {
+        let mut counts = vec![0; self.model.scheme.grade.len() + 1];
+        for row in of {
+            if let Some(count) = counts.get_mut(self.column(row)) {
+                *count += 1;
+            }
+        }
+        counts
+    }
+}
+
+/// The place of a result's grade in its scheme, 1 being the best; none for who was not rated.
+pub(in crate::grading) fn ordinal(scheme: &Scheme, row: &PlacedRow) -> Option<i64> {
+    let code = row.grade.as_deref().filter(|_| row.status == GRADED)?;
+    scheme.grade(code).map(|grade| grade.ordinal)
+}
+
+/// What a result says.
+pub(in crate::grading) fn says(row: &PlacedRow) -> Says {
+    Says {
+        status: row.status.clone(),
+        reason: row.reason.clone(),
+        grade: row.grade.clone(),
+        points: row.points.map(MilliPoints),
+    }
+}
+
+impl Rounds {
+    /// Everything that came of a run; of a round what counts now, corrections among it.
+    pub(in crate::grading) async fn outcomes(&self, run_id: &str) -> Result<Outcomes, GradingError> {
+        let row = self.find(run_id).await?;
+        let state = RunState::of(&row.state)?;
+        if state == RunState::Discarded {
+            return Err(GradingError::NoResults(row.id));
+        }
+        let model = read_model(&self.db, &row.model_digest, &row.id).await?;
+        let mut subjects = BTreeMap::new();
+        let mut after = String::new();
+        loop {
+            let of = (row.id.as_str(), state.was_published());
+            let page = rounds::placed_page(&self.db.read("outcomes"), of, &after, PAGE).await;
+            let page = page.map_err(GradingError::during("reading the results"))?;
+            let Some(last) = page.last() else { break };
+            after.clone_from(&last.subject_code);
+            subjects.extend(page.into_iter().map(|row| (row.subject_code.clone(), row)));
+        }
+        Ok(Outcomes { row, model, subjects })
+    }
+
+    /// What a run is seen against: of a round the one whose place it took, of any other run the round in force of its
+    /// kind and scheme.
+    pub(in crate::grading) async fn outcomes_before(&self, run: &RunRow) -> Result<Option<Outcomes>, GradingError> {
+        let all = runs::list(&self.db.read("outcomes")).await.map_err(GradingError::during("listing the runs"))?;
+        let same = |other: &&RunRow| other.kind == run.kind && other.scheme == run.scheme && other.id != run.id;
+        let before = if RunState::of(&run.state)?.was_published() {
+            // Rounds go forward only. A half-year may have been published anew: its last counts.
+            let earlier = |other: &&RunRow| other.published_at.is_some() && other.period < run.period;
+            let order = |of: &&RunRow| (of.period.clone(), of.published_at, of.id.clone());
+            all.iter().filter(same).filter(earlier).max_by_key(order)
+        } else {
+            all.iter().filter(same).find(|other| other.state == RunState::Published.as_str())
+        };
+        match before {
+            Some(before) => self.outcomes(&before.id).await.map(Some),
+            None => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! A round's report as a page and as rows.
+//!
+//! The page is one file that needs nothing else: no script, no image, no font from elsewhere, and a policy that forbids
+//! them. It can be printed, and read aloud: charts have titles and stand beside tables that say the same.
+
+mod charts;
+mod rows;
+
+use std::fmt::{Arguments, Write};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use data_encoding::BASE64;
+
+pub use rows::{comparison_rows, report_rows};
+
+use super::{Column, MovementTold, RoundReport, Share, Table};
+
+const STYLE: &str = include_str!("style.css");
+
+/// What stands where a count is withheld.
+const WITHHELD: &str = "＊";
+
+/// A page that grows.
+#[derive(Default)]
+struct Page(String);
+
+impl Page {
+    fn add(&mut self, what: Arguments<'_>) {
+        // Writing to a String cannot fail.
+        let _ = self.0.write_fmt(what);
+        self.0.push('\n');
+    }
+}
+
+macro_rules! add {
+    ($page:expr, $($what:tt)*) => { $page.add(format_args!($($what)*)) };
+}
+
+/// Text as it may stand in a page.
+fn safe(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// A half-year in Chinese.
+fn period_zh(period: &str) -> String {
+    match period.split_once("-H") {
+        Some((year, "1")) => format!("{year}年上半年"),
+        Some((year, _)) => format!("{year}年下半年"),
+        None => period.to_owned(),
+    }
+}
+
+/// A state in Chinese.
+fn state_zh(state: &str) -> &str {
+    match state {
+        "trial" => "试评",
+        "preassessment" => "预评定",
+        "published" => "已发布",
+        "superseded" => "已被后一期取代",
+        other => other,
+    }
+}
+
+/// A count, or the mark of one that is withheld.
+fn count(of: Option<u64>) -> String {
+    of.map_or_else(|| WITHHELD.to_owned(), |count| count.to_string())
+}
+
+/// A share, or the mark.
+fn percent(of: Option<&String>) -> String {
+    of.map_or_else(|| WITHHELD.to_owned(), |percent| format!("{percent}%"))
+}
+
+/// The report of a round as a page.
+pub fn report_page(report: &RoundReport) -> String {
+    let mut page = Page::default();
+    head(&mut page, report);
+    figures(&mut page, report);
+    add!(page, "<section><h2>等级分布 <span lang=\"en\">Distribution of grades</span></h2>");
+    let title = format!("{}{}各等级数量", report.kind_zh, period_zh(&report.period));
+    add!(page, "<figure>{}</figure>", charts::distribution(&report.grades, &title));
+    if !report.not_rated.is_empty() {
+        reasons(&mut page, &report.not_rated);
+    }
+    add!(page, "</section>");
+    if let Some(movement) = &report.movement {
+        moved(&mut page, movement);
+    }
+    table(&mut page, &report.by_region, ("region", "按地区分布", "By region", "地区"));
+    table(&mut page, &report.by_level, ("level", "按级别分布", "By level", "级别"));
+    kinds(&mut page, report);
+    measures(&mut page, report);
+    foot(&mut page, report);
+    page.0
+}
+
+fn head(page: &mut Page, report: &RoundReport) {
+    let style = BASE64.encode(digest(&SHA256, STYLE.as_bytes()).as_ref());
+    let title = format!("{}医保信用评级报告 {}", report.kind_zh, period_zh(&report.period));
+    add!(page, "<!DOCTYPE html>\n<html lang=\"zh-CN\">\n<head>\n<meta charset=\"utf-8\">");
+    add!(
+        page,
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'\">"
+    );
+    add!(page, "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">");
+    add!(page, "<meta name=\"referrer\" content=\"no-referrer\">\n<meta name=\"robots\" content=\"noindex\">");
+    add!(page, "<title>{}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n<header>", safe(&title));
+    if report.internal {
+        add!(page, "<span class=\"mark internal\">内部资料 不得外传</span>");
+    } else {
+        add!(page, "<span class=\"mark\">可公开</span>");
+    }
+    add!(
+        page,
+        "<h1>{}医保信用评级报告 <span lang=\"en\">Credit rating of a round: {}</span></h1>",
+        safe(&report.kind_zh),
+        safe(&report.kind)
+    );
+    add!(
+        page,
+        "<p class=\"lead\">{}　{}　{}（第 {} 版）</p>",
+        period_zh(&report.period),
+        safe(state_zh(&report.state)),
+        safe(&report.scheme_zh),
+        report.scheme_version
+    );
+    if let Some(until) = &report.valid_until {
+        add!(
+            page,
+            "<p class=\"en\">等级有效期至 {} <span lang=\"en\">· grades are good until that day</span></p>",
+            safe(until)
+        );
+    }
+    add!(page, "</header>");
+}
+
+fn figures(page: &mut Page, report: &RoundReport) {
+    let mut cards = vec![
+        ("列入主体", count(report.subjects)),
+        ("评定等级", count(report.graded)),
+        ("不参评", count(report.subjects.zip(report.graded).map(|(all, graded)| all - graded))),
+    ];
+    if let Some(movement) = &report.movement {
+        cards.push(("等级上升", percent(movement.risen_percent.as_ref())));
+        cards.push(("等级下降", percent(movement.fallen_percent.as_ref())));
+    }
+    if report.corrections > 0 && report.internal {
+        cards.push(("发布后更正", report.corrections.to_string()));
+    }
+    add!(page, "<dl class=\"cards\">");
+    for (name, value) in cards {
+        add!(page, "<div><dt>{name}</dt><dd>{value}</dd></div>");
+    }
+    add!(page, "</dl>");
+}
+
+fn reasons(page: &mut Page, reasons: &[(Column, Share)]) {
+    add!(
+        page,
+        "<div class=\"scroll\"><table><caption>不参评原因 <span lang=\"en\">Not rated, by reason</span></caption>"
+    );
+    add!(page, "<thead><tr><th scope=\"col\">原因</th><th scope=\"col\">数量</th></tr></thead><tbody>");
+    for (column, share) in reasons {
+        add!(page, "<tr><th scope=\"row\">{}</th>{}</tr>", safe(&column.name_zh), cell(share));
+    }
+    add!(page, "</tbody></table></div>");
+}
+
+fn moved(page: &mut Page, of: &MovementTold) {
+    add!(page, "<section><h2>等级变动 <span lang=\"en\">Movement since {}</span></h2>", safe(&of.before.period));
+    add!(
+        page,
+        "<p>两期均评定等级的主体 {} 家：上升 {}（{}），下降 {}（{}），不变 {}。</p>",
+        count(of.graded_in_both),
+        count(of.risen),
+        percent(of.risen_percent.as_ref()),
+        count(of.fallen),
+        percent(of.fallen_percent.as_ref()),
+        count(of.stayed)
+    );
+    let title = format!("从{}到本期的等级变动", period_zh(&of.before.period));
+    add!(page, "<figure>{}</figure>", charts::movement(of, &title));
+    add!(
+        page,
+        "<div class=\"scroll\"><table><caption>上期等级（行）与本期等级（列） <span lang=\"en\">Before in rows, now in columns</span></caption>"
+    );
+    add!(page, "<thead><tr><th scope=\"col\">上期</th>");
+    for column in &of.columns {
+        add!(page, "<th scope=\"col\">{}</th>", safe(&column.name_zh));
+    }
+    add!(page, "</tr></thead><tbody>");
+    for (column, counts) in of.rows.iter().zip(&of.counts) {
+        let cells: String = counts.iter().map(|told| plain(*told)).collect();
+        add!(page, "<tr><th scope=\"row\">{}</th>{cells}</tr>", safe(&column.name_zh));
+    }
+    add!(page, "</tbody></table></div></section>");
+}
+
+fn table(page: &mut Page, table: &Table, (id, zh, en, what): (&str, &str, &str, &str)) {
+    if table.rows.is_empty() {
+        return;
+    }
+    add!(page, "<section><h2>{zh} <span lang=\"en\">{en}</span></h2>");
+    add!(page, "<figure>{}</figure>", charts::divided(table, &format!("chart-{id}"), zh));
+    add!(
+        page,
+        "<div class=\"scroll\"><table><caption>{zh}：数量与占本行的比例</caption><thead><tr><th scope=\"col\">{what}</th>"
+    );
+    for column in &table.columns {
+        add!(page, "<th scope=\"col\">{}</th>", safe(&column.name_zh));
+    }
+    add!(page, "<th scope=\"col\">合计</th></tr></thead><tbody>");
+    for row in &table.rows {
+        let cells: String = row.cells.iter().map(cell).collect();
+        add!(page, "<tr><th scope=\"row\">{}</th>{cells}{}</tr>", safe(&row.name_zh), plain(row.total));
+    }
+    add!(page, "</tbody></table></div></section>");
+}
+
+fn kinds(page: &mut Page, report: &RoundReport) {
+    if report.kinds.len() < 2 {
+        return;
+    }
+    add!(page, "<section><h2>各类主体 <span lang=\"en\">Kinds of subject in the same half-year</span></h2>");
+    add!(
+        page,
+        "<div class=\"scroll\"><table><thead><tr><th scope=\"col\">主体类别</th><th scope=\"col\">合计</th><th scope=\"col\">各等级</th><th scope=\"col\">上升</th><th scope=\"col\">下降</th></tr></thead><tbody>"
+    );
+    for line in &report.kinds {
+        let grades: Vec<String> = line
+            .columns
+            .iter()
+            .zip(&line.cells)
+            .map(|(column, share)| format!("{} {}", safe(&column.name_zh), count(share.count)))
+            .collect();
+        let dash = |of: Option<&String>| of.map_or_else(|| "—".to_owned(), |percent| format!("{percent}%"));
+        add!(
+            page,
+            "<tr><th scope=\"row\">{}</th>{}<td class=\"text\">{}</td><td>{}</td><td>{}</td></tr>",
+            safe(&line.name_zh),
+            plain(line.total),
+            grades.join("　"),
+            dash(line.risen_percent.as_ref()),
+            dash(line.fallen_percent.as_ref())
+        );
+    }
+    add!(page, "</tbody></table></div></section>");
+}
+
+fn measures(page: &mut Page, report: &RoundReport) {
+    if report.measures.is_empty() {
+        return;
+    }
+    add!(page, "<section><h2>分类监管措施 <span lang=\"en\">Measures that follow the grades</span></h2>");
+    add!(
+        page,
+        "<div class=\"scroll\"><table><thead><tr><th scope=\"col\">等级</th><th scope=\"col\">措施</th><th scope=\"col\">主体数</th></tr></thead><tbody>"
+    );
+    for one in &report.measures {
+        let grade = report.grades.iter().find(|(column, _)| column.code == one.grade);
+        let grade = grade.map_or(one.grade.as_str(), |(column, _)| column.name_zh.as_str());
+        let times = if one.after_consecutive > 1 {
+            format!("（连续 {} 次）", one.after_consecutive)
+        } else {
+            String::new()
+        };
+        add!(
+            page,
+            "<tr><th scope=\"row\">{}{times}</th><td class=\"text\">{}</td><td>{}</td></tr>",
+            safe(grade),
+            safe(&one.text_zh),
+            one.subjects
+        );
+    }
+    add!(page, "</tbody></table></div></section>");
+}
+
+fn foot(page: &mut Page, report: &RoundReport) {
+    add!(page, "<section><h2>说明与可验证信息 <span lang=\"en\">Notes, and what proves this report</span></h2>");
+    match report.withheld_below {
+        Some(below) => add!(
+            page,
+            "<p class=\"note\">{WITHHELD} 数量少于 {below} 的单元格不予公布，并隐去可据以推算的其他单元格。<span lang=\"en\">Counts from 1 to {} are withheld, with others from which they could be computed.</span></p>",
+            below - 1
+        ),
+        None => add!(
+            page,
+            "<p class=\"note\">本报告未隐去任何单元格，仅供内部使用。<span lang=\"en\">Nothing is withheld: for internal use only.</span></p>"
+        ),
+    }
+    add!(page, "<dl class=\"proof\">");
+    for (name, value) in [
+        ("评级批次 run", report.run.as_str()),
+        ("模型 model", report.model_zh.as_str()),
+        ("模型摘要", report.model_digest.as_str()),
+        ("输入摘要", report.input_digest.as_str()),
+        ("结果摘要", report.outcome_digest.as_str()),
+    ] {
+        add!(page, "<dt>{name}</dt><dd><code>{}</code></dd>", safe(value));
+    }
+    add!(page, "</dl></section>");
+    add!(page, "<footer>政务信息，供参考。<span lang=\"en\">Government information, for reference.</span></footer>");
+    add!(page, "</main>\n</body>\n</html>");
+}
+
+fn cell(share: &Share) -> String {
+    match (share.count, &share.percent) {
+        (Some(count), Some(percent)) => format!("<td>{count}<small>{percent}%</small></td>"),
+        (told, _) => plain(told),
+    }
+}
+
+fn plain(told: Option<u64>) -> String {
+    match told {
+        Some(count) => format!("<td>{count}</td>"),
+        None => format!("<td class=\"hidden\"><abbr title=\"不予公布\">{WITHHELD}</abbr></td>"),
+    }
+}

@@ -1,0 +1,108 @@
+//! Reports as rows of CSV, for spreadsheets: one line a figure.
+
+use crate::grading::{Column, Comparison, RoundReport, Says, Share, Table};
+
+/// A report's rows; a count that is withheld is empty.
+pub fn report_rows(report: &RoundReport) -> Result<Vec<u8>, csv::Error> {
+    let mut out = csv::Writer::from_writer(Vec::new());
+    out.write_record(["table", "row_code", "row_name", "column_code", "column_name", "count", "percent"])?;
+    let none = Share { count: None, percent: None };
+    let whole = |count: Option<u64>| Share { count, ..none.clone() };
+    let mut line = |table: &str, row: (&str, &str), column: (&str, &str), share: &Share| {
+        let count = share.count.map(|count| count.to_string()).unwrap_or_default();
+        let percent = share.percent.clone().unwrap_or_default();
+        let texts = [row.0, row.1, column.0, column.1].map(harmless);
+        let [row_code, row_name, column_code, column_name] = texts;
+        out.write_record([table, &row_code, &row_name, &column_code, &column_name, &count, &percent])
+    };
+    let kind = (report.kind.as_str(), report.kind_zh.as_str());
+    line("all", kind, ("subjects", "列入主体"), &whole(report.subjects))?;
+    line("all", kind, ("graded", "评定等级"), &whole(report.graded))?;
+    for (column, share) in &report.grades {
+        line("grades", kind, (&column.code, &column.name_zh), share)?;
+    }
+    for (column, share) in &report.not_rated {
+        line("not_rated", kind, (&column.code, &column.name_zh), share)?;
+    }
+    for (name, table) in [("region", &report.by_region), ("level", &report.by_level)] {
+        for (row, column, share) in cells(table) {
+            line(name, row, (&column.code, &column.name_zh), share)?;
+        }
+    }
+    if let Some(movement) = &report.movement {
+        for (row, counts) in movement.rows.iter().zip(&movement.counts) {
+            for (column, count) in movement.columns.iter().zip(counts) {
+                let (row, column) = ((row.code.as_str(), row.name_zh.as_str()), (&*column.code, &*column.name_zh));
+                line("movement", row, column, &whole(*count))?;
+            }
+        }
+        for (code, name, count, percent) in [
+            ("risen", "上升", movement.risen, movement.risen_percent.clone()),
+            ("fallen", "下降", movement.fallen, movement.fallen_percent.clone()),
+            ("stayed", "不变", movement.stayed, None),
+        ] {
+            line("moved", kind, (code, name), &Share { count, percent })?;
+        }
+    }
+    for of in &report.kinds {
+        for (column, share) in of.columns.iter().zip(&of.cells) {
+            line("kinds", (&of.kind, &of.name_zh), (&column.code, &column.name_zh), share)?;
+        }
+    }
+    finish(out)
+}
+
+/// Everybody of whom two runs differ.
+pub fn comparison_rows(comparison: &Comparison) -> Result<Vec<u8>, csv::Error> {
+    let mut out = csv::Writer::from_writer(Vec::new());
+    out.write_record(["subject_code", "first", "first_points", "second", "second_points", "places", "points"])?;
+    for of in &comparison.differing {
+        let word = |says: Option<&Says>| match says {
+            Some(Says { grade: Some(grade), .. }) => grade.clone(),
+            Some(Says { reason: Some(reason), .. }) => reason.clone(),
+            Some(says) => says.status.clone(),
+            None => "absent".to_owned(),
+        };
+        let points = |says: Option<&Says>| {
+            says.and_then(|says| says.points).map(|points| points.to_string()).unwrap_or_default()
+        };
+        out.write_record([
+            of.subject_code.clone(),
+            word(of.first.as_ref()),
+            points(of.first.as_ref()),
+            word(of.second.as_ref()),
+            points(of.second.as_ref()),
+            of.places.map(|places| places.to_string()).unwrap_or_default(),
+            of.points.map(|points| points.to_string()).unwrap_or_default(),
+        ])?;
+    }
+    finish(out)
+}
+
+fn cells(table: &Table) -> impl Iterator<Item = ((&str, &str), &Column, &Share)> {
+    table.rows.iter().flat_map(|row| {
+        let cells = table.columns.iter().zip(&row.cells);
+        cells.map(|(column, share)| ((row.code.as_str(), row.name_zh.as_str()), column, share))
+    })
+}
+
+fn finish(out: csv::Writer<Vec<u8>>) -> Result<Vec<u8>, csv::Error> {
+    out.into_inner().map_err(|error| csv::Error::from(error.into_error()))
+}
+
+/// A text that no spreadsheet takes for a formula: names come from files.
+fn harmless(text: &str) -> String {
+    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    if formula { format!("'{text}") } else { text.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_is_a_formula() {
+        assert_eq!(harmless("=cmd|' /C calc'!A0"), "'=cmd|' /C calc'!A0");
+        assert_eq!(harmless("鹿城区"), "鹿城区");
+    }
+}
