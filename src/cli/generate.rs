@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The models that each kind's facts are made for, unless others are named.
-const OWN_MODELS: [&str; 9] = [
+pub(super) const OWN_MODELS: [&str; 9] = [
     "wenzhou-institution",
     "wenzhou-pharmacy",
     "wenzhou-doctor",

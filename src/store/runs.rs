@@ -368,10 +368,10 @@ const BEST_RATED: &str = "/* runs::best_rated */
     SELECT s.code, s.uscc, s.name FROM assessments a
     JOIN runs r ON r.id = a.run_id AND r.state = 'published'
     JOIN subjects s ON s.code = a.subject_code
-    WHERE a.grade IN ('excellent', 'good') AND s.uscc IS NOT NULL
+    WHERE a.grade IN ('excellent', 'good') AND s.uscc IS NOT NULL AND s.kind = 'medical_institution'
     ORDER BY CASE s.level WHEN '三级' THEN 0 WHEN '二级' THEN 1 ELSE 2 END, a.points DESC, s.code LIMIT $1";
 
-/// The largest subjects with a good grade in force, best first: for demonstrations.
+/// The largest institutions with a good grade in force, best first: for demonstrations.
 pub async fn best_rated(read: &Read<'_>, limit: i64) -> Result<Vec<RatedRow>, DbError> {
     read.fetch_all(BEST_RATED, args![limit]).await
 }

@@ -4,7 +4,7 @@ use std::{io::Write, path::Path, sync::Arc};
 
 use anyhow::Context as _;
 
-use super::place::Place;
+use super::{place::Place, rounds as held};
 use crate::{
     app,
     cli::{Context, generate},
@@ -16,8 +16,6 @@ use crate::{
     synthetic::{self, Request},
 };
 
-/// The model the demonstration grades by.
-const MODEL: &str = "wenzhou-institution";
 /// The city's seed: every demonstration has the same city.
 const SEED: u64 = 951;
 /// The share of the staff, the employers and the insured: a twentieth, in ten-thousandths.
@@ -47,7 +45,6 @@ pub(super) async fn ensure_city(
     scale: &str,
 ) -> anyhow::Result<Vec<DemoSubject>> {
     let library = Library::load(&config.grading.catalogues_directory, &config.grading.models_directory)?;
-    let in_force = library.get(MODEL)?;
     let today = ctx.clock.now().day();
     let period = HalfYear::of(today.month()).plus(-1);
     let rounds = Rounds::new(db.clone(), ctx.clock.clone(), ctx.entropy.clone());
@@ -64,8 +61,12 @@ pub(super) async fn ensure_city(
         bar.finish_and_clear();
         writeln!(
             out,
-            "  city         {} institutions, {} pharmacies, {} settlement rows, {} credit facts",
-            made.institutions, made.pharmacies, made.settlements, made.records
+            "  city         {} institutions, {} pharmacies, {} others with a credit, {} settlement rows, {} credit facts",
+            made.institutions,
+            made.pharmacies,
+            made.others.values().sum::<u64>(),
+            made.settlements,
+            made.records
         )?;
         let references = app::reference_tables(config, &library)?;
         let importer = Importer::new(db.clone(), ctx.clock.clone(), ctx.entropy.clone(), crypter, references);
@@ -74,20 +75,7 @@ pub(super) async fn ensure_city(
             accepted += import(&importer, file, ctx).await?;
         }
         writeln!(out, "  import       {} files, {accepted} rows accepted", made.files.len())?;
-        let published = rounds.list().await?;
-        let published =
-            |of: &HalfYear| published.iter().any(|run| run.published_at.is_some() && run.period == of.to_string());
-        // A demonstration that was killed on the way may have come as far as a round.
-        for of in request.half_years.iter().filter(|of| !published(of)) {
-            let bar = ctx.progress(None, "grading");
-            let run = rounds.run(in_force, *of, &|done, _| bar.set_position(u64::try_from(done).unwrap_or(0))).await?;
-            bar.finish_and_clear();
-            rounds.publish(&run.id.to_string(), config.grading.grace_months).await?;
-            let report = rounds.report(&run.id.to_string()).await?;
-            let grades: Vec<String> =
-                report.grades.iter().map(|grade| format!("{} {}", grade.name_zh, grade.count)).collect();
-            writeln!(out, "  round {of}  {}", grades.join(", "))?;
-        }
+        held::hold(&rounds, &library, &request.half_years, config.grading.grace_months, ctx).await?;
         std::fs::write(&done, "")?;
     }
     let found = runs::best_rated(&db.read("demo::subjects"), 50).await?;

@@ -9,6 +9,7 @@ mod city;
 mod consents;
 mod day;
 mod place;
+mod rounds;
 
 use std::{io::Write, path::PathBuf, sync::Arc};
 
