@@ -9,7 +9,7 @@ use super::{
 use crate::{
     domain::{Day, HalfYear, Month},
     grading::Library,
-    scoring::Decimal,
+    scoring::{Decimal, Model},
     synthetic::{Request, Rules, generate},
 };
 
@@ -102,7 +102,7 @@ pub(super) fn run(args: &Generate, ctx: &Context) -> anyhow::Result<()> {
 
 /// The models that credit facts are made for: one for each kind, those named in the place of the kind's own.
 pub(super) fn rules<'l>(library: &'l Library, named: &[String]) -> anyhow::Result<Vec<Rules<'l>>> {
-    let own = library.models().map(|model| model.id()).filter(|id| OWN_MODELS.contains(id));
+    let own = library.models().map(Model::id).filter(|id| OWN_MODELS.contains(id));
     let mut rules: Vec<Rules<'_>> = Vec::new();
     for id in named.iter().map(String::as_str).chain(own) {
         let found = library.get(id).map_err(known)?;

@@ -160,7 +160,11 @@ impl Folder {
 
     pub(super) fn readme(&self, request: &Request, summary: &Summary) -> Result<(), SyntheticError> {
         let halves: Vec<_> = request.half_years.iter().map(ToString::to_string).collect();
-        let others: String = summary.others.iter().map(|(kind, count)| format!(", {count} of {kind}")).collect();
+        let mut others = String::new();
+        for (kind, count) in &summary.others {
+            // Writing into a String cannot fail.
+            let _ = write!(others, ", {count} of {kind}");
+        }
         let mut text = format!(
             "A synthetic city. Nobody in it exists: names begin with 合成, and no number is anybody's.
 
@@ -269,7 +273,10 @@ pub(super) struct Rendered {
 /// Writes a batch's rows out, on whatever thread.
 pub(super) fn rendered(batch: &Batch<'_>) -> Rendered {
     let mut rendered = Rendered { halves: Vec::new(), adverse: Vec::new(), adverse_count: 0 };
-    let done = batch.each(|row| rendered.record(&row));
+    let done = batch.each(|row| {
+        rendered.record(&row);
+        Ok::<(), Infallible>(())
+    });
     match done {
         Ok(()) => rendered,
         Err(never) => match never {},
@@ -277,7 +284,7 @@ pub(super) fn rendered(batch: &Batch<'_>) -> Rendered {
 }
 
 impl Rendered {
-    fn record(&mut self, row: &RecordRow<'_>) -> Result<(), Infallible> {
+    fn record(&mut self, row: &RecordRow<'_>) {
         if self.halves.last().is_none_or(|(half, _)| *half != row.period) {
             self.halves.push((row.period, Vec::new()));
         }
@@ -288,7 +295,6 @@ impl Rendered {
         if let Some((_, tier)) = ADVERSE_MEASURES.iter().find(|(measure, _)| *measure == row.measure) {
             self.adverse(row, row.occurred_on, *tier);
         }
-        Ok(())
     }
 
     fn adverse(&mut self, row: &RecordRow<'_>, decided: Day, tier: AdverseTier) {

@@ -14,7 +14,7 @@ pub(super) async fn hold(
     rounds: &Rounds,
     library: &Library,
     half_years: &[HalfYear],
-    grace_months: u32,
+    grace_months: u8,
     ctx: &Context,
 ) -> anyhow::Result<()> {
     // A demonstration that was killed on the way may have come as far as some rounds.

@@ -28,7 +28,7 @@ both_engines! {
 }
 
 /// An operator's directory with a configuration, a key and a migrated store.
-async fn place() -> (tempfile::TempDir, String) {
+pub async fn place() -> (tempfile::TempDir, String) {
     let directory = tempfile::tempdir().unwrap();
     let config = directory.path().join("gateway.toml");
     std::fs::write(&config, "").unwrap();
