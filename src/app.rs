@@ -254,6 +254,7 @@ impl App {
         .with_heavy(policy("deliveries", config.limits.deliveries));
         let outbox = Outbox::new(db.clone(), clock.clone(), entropy.clone(), outbox_policy(&config));
         let importer = Importer::new(db.clone(), clock.clone(), entropy.clone(), custody.crypter.clone(), references);
+        let importer = importer.looking_back(config.imports.half_years_back);
         let imports = Deliveries::new(importer, u64::from(config.imports.max_rows));
         Ok(Arc::new(Self {
             db,

@@ -49,6 +49,7 @@ pub(super) async fn run(args: Import, ctx: &Context) -> anyhow::Result<()> {
     let crypter = Arc::new(authority::crypter(&config.secrets)?);
     let db = ctx.store(&config).await?;
     let importer = Importer::new(db.clone(), ctx.clock.clone(), ctx.entropy.clone(), crypter, references);
+    let importer = importer.looking_back(config.imports.half_years_back);
     let mut options = Options {
         rejects: args.rejects.clone(),
         accept_uscc_mismatch: args.accept_uscc_mismatch,

@@ -7,6 +7,7 @@
 //! To add a command: its file, a `mod` line, a variant of `Command` and an arm of `Command::run`.
 
 mod bank;
+mod catalogue;
 mod certs;
 mod client;
 mod config;
@@ -78,6 +79,8 @@ enum Command {
     Generate(generate::Generate),
     /// Import the bureau's files
     Import(import::Import),
+    /// Show what is gathered about a kind, and what of it has come or is late
+    Catalogue(catalogue::CatalogueCommand),
     /// Check and show scoring models
     Model(model::ModelCommand),
     /// Make rounds of grades, publish and explain them
@@ -106,6 +109,7 @@ impl Command {
             Self::Openapi(args) => openapi::run(args, ctx).await,
             Self::Generate(args) => generate::run(&args, ctx),
             Self::Import(args) => import::run(args, ctx).await,
+            Self::Catalogue(args) => catalogue::run(args, ctx).await,
             Self::Model(args) => model::run(args, ctx),
             Self::Score(args) => score::run(args, ctx).await,
             Self::Subject(args) => subject::run(args, ctx).await,

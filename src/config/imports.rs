@@ -14,6 +14,10 @@ pub struct Imports {
     pub max_bytes: u32,
     /// Rows of one delivery.
     pub max_rows: u32,
+    /// How many half-years before the present one rounds may still be made of.
+    pub half_years_back: u8,
+    /// How many days after it was due a category is late.
+    pub grace_days: u16,
     reports_days: u32,
 }
 
@@ -30,6 +34,8 @@ impl Section for Imports {
         let bytes = (1024..=67_108_864).contains(&self.max_bytes);
         report.require(bytes, "max_bytes", "must be 1024 to 67108864");
         report.require((1..=100_000).contains(&self.max_rows), "max_rows", "must be 1 to 100000");
+        report.require(self.half_years_back <= 40, "half_years_back", "must be at most 40");
+        report.require(self.grace_days <= 366, "grace_days", "must be at most 366");
         report.require((1..=3660).contains(&self.reports_days), "reports_days", "must be 1 to 3660");
     }
 }

@@ -29,6 +29,11 @@ impl Region {
         self
     }
 
+    /// Whether another region is this one or lies in it: in the city `XXYY00`, in the province `XX0000`.
+    pub fn covers(self, other: Self) -> bool {
+        self == other || self == other.city() || self == other.province()
+    }
+
     /// The province it belongs to, `XX0000`.
     #[must_use]
     pub const fn province(self) -> Self {
@@ -197,6 +202,8 @@ mod tests {
     fn a_region_knows_its_city_and_province() {
         let region: Region = "330381".parse().unwrap();
         assert_eq!((region.city().as_str(), region.province().as_str()), ("330300", "330000"));
+        assert!(region.city().covers(region) && region.province().covers(region) && region.covers(region));
+        assert!(!region.covers(region.city()) && !"330100".parse::<Region>().unwrap().covers(region));
     }
 
     proptest! {

@@ -51,6 +51,8 @@ codes! {
     DuplicateRow = "duplicate_row";
     /// A field that must be filled is empty.
     Empty = "empty";
+    /// The fact was over before the oldest half-year of which a round may still be made.
+    FactExpired = "fact_expired";
     /// The resident identity number is wrong.
     IdNumberInvalid = "id_number_invalid";
     /// The type of certificate is not two digits, or missing beside its number.
@@ -69,8 +71,12 @@ codes! {
     NotGb18030 = "not_gb18030";
     /// The row, or a text of it, is not UTF-8.
     NotUtf8 = "not_utf8";
+    /// Warning: the source is not the provider that the catalogue names for the category.
+    ProviderUnexpected = "provider_unexpected";
     /// Not a region of six digits.
     RegionMalformed = "region_malformed";
+    /// The subject is not in the region that the category is about.
+    RegionOutside = "region_outside";
     /// Warning: the region is not in the local table today.
     RegionUnknown = "region_unknown";
     /// The sender may not speak for this source.

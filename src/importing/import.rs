@@ -30,6 +30,9 @@ use crate::{
 /// memory of an import.
 const BATCHES_WAITING: usize = 2;
 
+/// Warnings of one code that a report lists; every reject is listed.
+const MOST_WARNINGS: u64 = 10_000;
+
 /// How many codes are remembered as known or unknown before they are asked for anew.
 const CODES_REMEMBERED: usize = 200_000;
 
@@ -152,7 +155,7 @@ impl Importer {
     async fn known(&self, today: Day) -> Result<Known, ImportError> {
         let subjects = facts::subjects(&self.db.read("facts::subjects")).await;
         let subjects = subjects.map_err(ImportError::store("list the subjects"))?;
-        Ok(Known::new(subjects, &self.references.catalogues, today))
+        Ok(Known::new(subjects, &self.references, today, self.halves_back))
     }
 
     async fn begin(&self, report: &Report, id: ImportId, options: &Options) -> Result<i64, ImportError> {
@@ -402,6 +405,11 @@ impl Stager<'_> {
         *self.report.findings.entry(finding.code.as_str()).or_default() += 1;
         if finding.severity == Severity::Warning {
             self.report.warnings += 1;
+        }
+        let count = self.report.findings.get(finding.code.as_str()).copied().unwrap_or(0);
+        if finding.severity == Severity::Warning && count > MOST_WARNINGS {
+            // They are counted all the same: a file of millions of rows may have the same to say of each.
+            return Ok(());
         }
         let path = self.findings.path();
         self.findings.add(finding).map_err(|source| ImportError::Rejects { path, source })

@@ -222,7 +222,11 @@ pub struct Importer {
     entropy: SharedEntropy,
     crypter: Arc<Crypter>,
     references: Arc<References>,
+    halves_back: u8,
 }
+
+/// How many half-years before the present one rounds may still be made of, where nobody says otherwise: two years.
+pub const HALVES_BACK: u8 = 4;
 
 impl Importer {
     /// An importer into a store, sealing with `crypter` and checking against `references`.
@@ -233,6 +237,13 @@ impl Importer {
         crypter: Arc<Crypter>,
         references: References,
     ) -> Self {
-        Self { db, clock, entropy, crypter, references: Arc::new(references) }
+        Self { db, clock, entropy, crypter, references: Arc::new(references), halves_back: HALVES_BACK }
+    }
+
+    /// The same, refusing facts that were over when another half-year began: so many before the present one.
+    #[must_use]
+    pub const fn looking_back(mut self, halves_back: u8) -> Self {
+        self.halves_back = halves_back;
+        self
     }
 }

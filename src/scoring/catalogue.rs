@@ -73,6 +73,21 @@ pub struct Category {
 }
 
 impl Category {
+    /// Whether a source is the category's provider: the provider itself, or its office somewhere (鹿城区医保局 is a 医保局).
+    /// Several providers stand with 、 between them.
+    pub fn is_provided_by(&self, source: &str) -> bool {
+        // Nearly always it is the very name, and a file has millions of rows.
+        self.provider_zh == source
+            || self.provider_zh.split('、').any(|provider| !provider.is_empty() && source.ends_with(provider))
+    }
+
+    /// The first day of which a fact is still good on a day.
+    pub fn valid_from(&self, on: Day) -> Day {
+        let first = on.plus_months(-i32::from(self.validity_months));
+        // Months differ in length: the day before may be good too.
+        if self.valid_to(first.plus_days(-1)) >= on { first.plus_days(-1) } else { first }
+    }
+
     /// The last day on which a fact of a day is good.
     pub fn valid_to(&self, day: Day) -> Day {
         day.plus_months(i32::from(self.validity_months))

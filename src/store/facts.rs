@@ -76,7 +76,20 @@ record! {
 }
 
 record! { struct SeqRow { seq: i64 } }
-record! { struct CodeRow { code: String, kind: String } }
+record! { struct CodeRow { code: String } }
+record! { struct AcceptedRow { seq: i64, accepted_at: Option<i64> } }
+
+record! {
+    /// Whom facts may be about.
+    pub struct SubjectRow {
+        /// Its code.
+        pub code: String,
+        /// Its kind.
+        pub kind: String,
+        /// Its region.
+        pub region: String,
+    }
+}
 
 const INSERT: &str = "/* facts::insert */
     INSERT INTO bulk.fact_chunks (import_seq, part, kind, period, first_code, last_code, row_count, digest, totals, facts)
@@ -157,10 +170,41 @@ pub async fn digests(read: &Read<'_>, import_seq: i64) -> Result<Vec<DigestRow>,
     read.fetch_all(DIGESTS, args![import_seq]).await
 }
 
-const SUBJECTS: &str = "/* facts::subjects */ SELECT code, kind FROM subjects";
+const SUBJECTS: &str = "/* facts::subjects */ SELECT code, kind, region FROM subjects";
 
-/// Every subject's code and kind: whom facts may be about.
-pub async fn subjects(read: &Read<'_>) -> Result<Vec<(String, String)>, DbError> {
-    let rows: Vec<CodeRow> = read.fetch_all(SUBJECTS, args![]).await?;
-    Ok(rows.into_iter().map(|row| (row.code, row.kind)).collect())
+/// Every subject: whom facts may be about.
+pub async fn subjects(read: &Read<'_>) -> Result<Vec<SubjectRow>, DbError> {
+    read.fetch_all(SUBJECTS, args![]).await
+}
+
+const CODES: &str = "/* facts::codes */ SELECT code FROM subjects WHERE kind = $1";
+
+/// The code of every subject of a kind, in no order that can be relied on.
+pub async fn codes(read: &Read<'_>, kind: &str) -> Result<Vec<String>, DbError> {
+    let rows: Vec<CodeRow> = read.fetch_all(CODES, args![kind]).await?;
+    Ok(rows.into_iter().map(|row| row.code).collect())
+}
+
+const ACCEPTED_AT: &str = "/* facts::accepted_at */
+    SELECT seq, accepted_at FROM imports WHERE template = 'records' AND state = 'accepted'";
+
+/// The accepted imports of facts, with when they were accepted.
+pub async fn accepted_at(read: &Read<'_>) -> Result<Vec<(i64, i64)>, DbError> {
+    let rows: Vec<AcceptedRow> = read.fetch_all(ACCEPTED_AT, args![]).await?;
+    Ok(rows.into_iter().map(|row| (row.seq, row.accepted_at.unwrap_or(0))).collect())
+}
+
+const TOTALS_AFTER: &str = "/* facts::totals_after */
+    SELECT import_seq, part, period, totals FROM bulk.fact_chunks
+    WHERE kind = $1 AND period = $2 AND (import_seq > $3 OR (import_seq = $3 AND part > $4))
+    ORDER BY import_seq, part LIMIT $5";
+
+/// A page of the first parts of every chunk of a kind and a half-year, after a part of an import. Of whatever import.
+pub async fn totals_after(
+    read: &Read<'_>,
+    (kind, period): (&str, &str),
+    (import_seq, part): (i64, i64),
+    limit: i64,
+) -> Result<Vec<TotalsRow>, DbError> {
+    read.fetch_all(TOTALS_AFTER, args![kind, period, import_seq, part, limit]).await
 }

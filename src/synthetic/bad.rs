@@ -20,6 +20,7 @@ const FIRST: &str = "1-subjects.csv";
 const LATER: &str = "2-subjects-later.csv";
 const MONTHS: &str = "3-settlements.csv";
 const REVISIONS: [&str; 3] = ["4-settlements-revised.csv", "5-settlements-revised.csv", "6-settlements-revised.csv"];
+const FACTS: &str = "7-records.csv";
 /// Where what should happen stands for a program to read.
 const EXPECTED: &str = "expected.csv";
 
@@ -168,6 +169,43 @@ const CASES: &[Case] = &[
         "its third revision, cleared",
         "H33030290006,2025-08,employee,400,300,8000000,5000000,4700000,4530000,150000,20000,0,0,0,4680000,final,2025-10-30",
     ),
+    taken(FACTS, "a fact as it should be", "H33030290005,insurance_commendation,1,2025-10-09,医保局,BAD-1"),
+    rejected(
+        FACTS,
+        "a fact of a subject that nobody imported: told with its line, not dropped",
+        ("subject_code", "subject_unknown"),
+        "H33030299999,insurance_commendation,1,2025-10-09,医保局,BAD-2",
+    ),
+    rejected(
+        FACTS,
+        "a fact of a measure that the catalogue does not have",
+        ("measure", "measure_unknown"),
+        "H33030290005,no_such_measure,1,2025-10-09,医保局,BAD-3",
+    ),
+    rejected(
+        FACTS,
+        "a fact of the 29th of February of a year that has none",
+        ("occurred_on", "date_malformed"),
+        "H33030290005,insurance_commendation,1,2025-02-29,医保局,BAD-4",
+    ),
+    rejected(
+        FACTS,
+        "an event that is two",
+        ("value", "value_out_of_range"),
+        "H33030290005,insurance_commendation,2,2025-10-09,医保局,BAD-5",
+    ),
+    rejected(
+        FACTS,
+        "a fact that was over long before any round that may still be made",
+        ("occurred_on", "fact_expired"),
+        "H33030290005,insurance_commendation,1,1999-10-09,医保局,BAD-6",
+    ),
+    warned(
+        FACTS,
+        "a fact from somebody who is not the category's provider",
+        ("source", "provider_unexpected"),
+        "H33030290005,insurance_commendation,1,2025-10-10,教育局,BAD-7",
+    ),
 ];
 
 /// How many codes one legal entity owns.
@@ -177,9 +215,13 @@ const ONE_USCC_MANY_CODES: usize = 40;
 pub(super) fn write(folder: &Folder) -> Result<(), SyntheticError> {
     let mut bad = folder.subfolder("bad")?;
     let mut expected = bad.table(EXPECTED, "file,line,what,outcome,column,code")?;
-    let files: [&str; 6] = [FIRST, LATER, MONTHS, REVISIONS[0], REVISIONS[1], REVISIONS[2]];
+    let files: [&str; 7] = [FIRST, LATER, MONTHS, REVISIONS[0], REVISIONS[1], REVISIONS[2], FACTS];
     for file in files {
-        let mut table = if file.contains("subjects") { bad.subject_table(file)? } else { bad.settlement_table(file)? };
+        let mut table = match file {
+            FIRST | LATER => bad.subject_table(file)?,
+            FACTS => bad.record_table(file)?,
+            _ => bad.settlement_table(file)?,
+        };
         let mut line = 1;
         let mut line_of = |case: &Case| {
             line += 1;

@@ -129,6 +129,10 @@ impl Folder {
         self.table(name, SUBJECTS)
     }
 
+    pub(super) fn record_table(&mut self, name: &str) -> Result<Table, SyntheticError> {
+        self.table(name, RECORDS)
+    }
+
     pub(super) fn settlement_table(&mut self, name: &str) -> Result<Table, SyntheticError> {
         self.table(name, SETTLEMENTS)
     }

@@ -20,6 +20,7 @@ pub const LEVELS: &[(&str, u8)] = &[
     ("outbox", 3),
     ("access", 4),
     ("authority", 4),
+    ("collection", 4),
     ("consent", 4),
     ("grading", 4),
     ("importing", 4),

@@ -11,7 +11,9 @@ mod support;
 
 mod architecture;
 mod authority;
+mod bad_data;
 mod bank;
+mod catalogue;
 mod cli;
 mod config;
 mod consent;

@@ -1,7 +1,10 @@
 //! The short way of a plain line: its fields cut at commas, and each looked up without a copy being made.
 
 use super::{CheckedFact, Known};
-use crate::{domain::Day, scoring::Decimal};
+use crate::{
+    domain::{Day, Region},
+    scoring::Decimal,
+};
 
 /// Columns of the template.
 const COLUMNS: usize = 6;
@@ -16,6 +19,7 @@ pub(in crate::importing) const MAX_REFERENCE: usize = 100;
 struct Memory {
     code: String,
     subject: u32,
+    region: Option<Region>,
     kind: u16,
     measure_kind: u16,
     measure_id: String,
@@ -62,15 +66,12 @@ impl<'k> LineReader<'k> {
         }
         let value_e4 = Decimal::parse(value)?.0;
         let day = self.day(day)?;
-        (measure.admits(value_e4) && day <= self.today).then_some(CheckedFact {
-            subject,
-            measure: measure.place,
-            day,
-            value_e4,
-            source,
-            reference,
-            line,
-        })
+        let admitted = measure.admits(value_e4)
+            && day <= self.today
+            && measure.admits_day(day)
+            && measure.admits_region(self.memory.region)
+            && self.known.is_provided_by(measure, source);
+        admitted.then_some(CheckedFact { subject, measure: measure.place, day, value_e4, source, reference, line })
     }
 
     fn subject(&mut self, code: &str) -> Option<(u32, u16)> {
@@ -78,6 +79,7 @@ impl<'k> LineReader<'k> {
         if memory.code != code || code.is_empty() {
             memory.subject = self.known.subject(code)?;
             memory.kind = self.known.kind_of(memory.subject)?;
+            memory.region = self.known.region_of(memory.subject);
             memory.code.clear();
             memory.code.push_str(code);
         }

@@ -7,7 +7,7 @@ use crate::{
     facts::{Chunk, FactsOf, Totals},
     importing::{References, Rules, findings::Code, rows::records},
     scoring::{Catalogue, shipped},
-    store::Crypter,
+    store::{Crypter, facts::SubjectRow},
 };
 
 type Kept = BTreeMap<(String, String, String, String, String, String), (i64, u64)>;
@@ -23,9 +23,14 @@ fn world(subjects: usize) -> World {
         .map(|(name, text)| Catalogue::parse(name, text).expect("a shipped catalogue"))
         .collect();
     let references = References::built_in(catalogues).expect("references");
-    let codes = (0..subjects).map(|nth| (format!("H330302{nth:05}"), "medical_institution".to_owned())).collect();
+    let subject = |nth| SubjectRow {
+        code: format!("H330302{nth:05}"),
+        kind: "medical_institution".to_owned(),
+        region: "330302".to_owned(),
+    };
+    let subjects = (0..subjects).map(subject).collect();
     let today = "2026-06-30".parse().expect("a day");
-    let known = Known::new(codes, &references.catalogues, today);
+    let known = Known::new(subjects, &references, today, 40);
     let crypter = Arc::new(Crypter::new(&["AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="]).expect("a key"));
     World {
         known,

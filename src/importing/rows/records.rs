@@ -54,13 +54,26 @@ pub(in crate::importing) fn check<'a>(row: &mut Row<'a>, rules: &Rules, known: &
         return row.reject(VALUE, Code::ValueOutOfRange, message);
     }
     let (occurred, source, reference) = (occurred?, source?, reference?);
-    Some(CheckedFact {
-        subject,
-        measure: measure.place,
-        day: occurred.date().to_julian_day(),
-        value_e4: value.0,
-        source,
-        reference,
-        line: row.line,
-    })
+    let day = occurred.date().to_julian_day();
+    let category = known.category(measure)?;
+    if !measure.admits_day(day) {
+        let message = format!(
+            "{occurred} is too long ago: {} is good for {} months, and no round that may still be made would see it",
+            category.name_zh, category.validity_months
+        );
+        return row.reject(OCCURRED_ON, Code::FactExpired, message);
+    }
+    if !measure.admits_region(known.region_of(subject)) {
+        let message = format!("{} is of {}, where {code} is not", category.name_zh, category.region_zh);
+        return row.reject(SUBJECT_CODE, Code::RegionOutside, message);
+    }
+    // For whom a registered sender speaks was decided when it was registered.
+    if rules.sources.is_none() && !category.is_provided_by(source) {
+        let message = format!(
+            "{} is provided by {}, not by this source; the row is taken",
+            category.name_zh, category.provider_zh
+        );
+        row.warn(SOURCE, Code::ProviderUnexpected, message);
+    }
+    Some(CheckedFact { subject, measure: measure.place, day, value_e4: value.0, source, reference, line: row.line })
 }

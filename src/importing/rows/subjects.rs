@@ -193,16 +193,19 @@ fn identity(row: &mut Row<'_>, rules: &Rules) -> Option<Personal> {
             return row.reject(ID_TYPE, Code::IdTypeMalformed, "must say what kind of certificate the number is of");
         }
         (_, "") => return row.reject(ID_NUMBER, Code::Empty, "must be filled when a type is given"),
-        (RESIDENT_ID_CARD, number) => {
-            if let Err(error) = ResidentId::parse(number, row.today) {
-                return row.reject(ID_NUMBER, Code::IdNumberInvalid, error.to_string());
-            }
-        }
         _ => {}
     }
+    let number = match (id_type, number) {
+        // As it is written: a small x becomes the X it is, so that one person has one number to be found by.
+        (RESIDENT_ID_CARD, number) => match ResidentId::parse(number, row.today) {
+            Ok(resident) => Some(resident.reveal().to_owned()),
+            Err(error) => return row.reject(ID_NUMBER, Code::IdNumberInvalid, error.to_string()),
+        },
+        _ => filled(number),
+    };
     Some(Personal {
         id_type: filled(id_type),
-        id_number: filled(number),
+        id_number: number,
         legal_representative: filled(representative),
         name: None,
     })

@@ -98,7 +98,9 @@ fn a_kind_of_a_citys_own_is_imported_and_one_it_has_not_is_refused() {
     let at = |name: &str| directory.path().join(name);
     std::fs::create_dir(at("secrets")).unwrap();
     std::fs::write(at("secrets/key-encryption-keys"), crate::importing::KEY).unwrap();
-    std::fs::write(at("kinds.toml"), ten_kinds().replace("id = \"agency\"", "id = \"office\"")).unwrap();
+    let bare = ten_kinds().replace("catalogue = \"agency\"\nmodels = [\"wenzhou-agency\"]\n", "");
+    let renamed = bare.replace("id = \"agency\"", "id = \"office\"");
+    std::fs::write(at("kinds.toml"), renamed).unwrap();
     let rows = "care_home,CH3303020001,12330300470001016F,合成护理院,330302,,,,,,2020-01-01,active,active\n\
                 agency,S33030200001,12330300470001016F,合成经办,330302,,,,,,2020-01-01,active,active\n";
     std::fs::write(at("subjects.csv"), format!("{}{rows}", crate::importing::SUBJECTS)).unwrap();

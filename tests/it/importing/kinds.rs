@@ -1,6 +1,6 @@
 //! Nine kinds of subject, each with the codes of its own scheme.
 
-use medcredit::{domain::Kinds, importing::Template};
+use medcredit::{domain::Kinds, grading::Library, importing::Template};
 
 use super::{Desk, SUBJECTS};
 use crate::support::both_engines;
@@ -17,6 +17,18 @@ medical_company,YQ91330302MA2AB3C47J,91330302MA2AB3C47J,合成医药公司,33030
 employer,DW91330302MA2AB3C47J,91330302MA2AB3C47J,合成单位,330302,,,,,,,active,active
 insured_person,CB33030000012345,,合成参保人,330302,,,01,330302198001010019,,,active,active
 ";
+
+#[test]
+fn every_kind_has_its_catalogue_and_every_model_its_kind() {
+    let (kinds, library) = (Kinds::built_in().unwrap(), Library::shipped().unwrap());
+    let kind_of = |id: &str| library.models().find(|model| model.id() == id).map(|model| model.kind());
+    kinds.check_names(|kind| library.catalogue(kind).is_some(), kind_of).unwrap();
+    assert!(kinds.iter().all(|kind| kind.catalogue.is_some() && !kind.models.is_empty()));
+    for model in library.models() {
+        let listed = kinds.find(model.kind()).is_some_and(|kind| kind.models.iter().any(|id| id == model.id()));
+        assert!(listed, "{} is listed by its kind", model.id());
+    }
+}
 
 both_engines! {
     /// A clerk brings one subject of every kind.

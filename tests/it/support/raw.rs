@@ -40,13 +40,15 @@ async fn dump(url: &str) -> String {
     text
 }
 
-/// Runs statements on the core tables as the database's owner would.
+/// Runs statements as the database's owner would; core tables go by their bare names.
 pub async fn execute(store: &TestStore, sql: &str) {
     let sql = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
     match store.place() {
         Place::Sqlite(directory) => {
             let url = format!("sqlite://{}", directory.path().join("core.db").display());
             let mut connection = SqliteConnection::connect(&url).await.unwrap();
+            let attach = format!("ATTACH DATABASE '{}' AS bulk", directory.path().join("bulk.db").display());
+            connection.execute(AssertSqlSafe(attach)).await.unwrap();
             connection.execute(sql).await.unwrap();
             connection.close().await.unwrap();
         }

@@ -12,13 +12,14 @@ use medcredit::{
 use super::{make, rows, small};
 use crate::{importing::Desk, support::both_engines};
 
-const FILES: [(Template, &str); 6] = [
+const FILES: [(Template, &str); 7] = [
     (Template::Subjects, "1-subjects.csv"),
     (Template::Subjects, "2-subjects-later.csv"),
     (Template::Settlements, "3-settlements.csv"),
     (Template::Settlements, "4-settlements-revised.csv"),
     (Template::Settlements, "5-settlements-revised.csv"),
     (Template::Settlements, "6-settlements-revised.csv"),
+    (Template::Records, "7-records.csv"),
 ];
 
 both_engines! {

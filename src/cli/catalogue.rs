@@ -1,0 +1,185 @@
+//! `medcredit catalogue show|status`: what is gathered about a kind (信息目录), and whether it came.
+//!
+//! `status` ends with 0 where nothing is late and with 1 where something is, so that a scheduler can ask it.
+
+use std::io::Write;
+
+use clap::{Args, Subcommand};
+
+use super::{Context, Usage, model::library};
+use crate::{
+    app,
+    collection::{CategoryState, CategoryStatus, Collection},
+    domain::HalfYear,
+    scoring::{Catalogue, Publicity, UpdateFrequency},
+};
+
+/// The information catalogues.
+#[derive(Debug, Args)]
+pub(super) struct CatalogueCommand {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Show a kind's catalogue: categories with provider, region, validity, frequency and publicity, and their measures
+    Show {
+        /// The kind, such as medical_institution
+        kind: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tell which categories of a half-year are late, and who owes them; ends with 1 where one is
+    Status {
+        /// The half-year, such as 2026H1
+        #[arg(long, value_parser = half_year)]
+        period: HalfYear,
+        /// One kind alone
+        #[arg(long)]
+        kind: Option<String>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `2026H1`, or `2026-H1` as it is shown.
+fn half_year(text: &str) -> Result<HalfYear, String> {
+    let plain = text.replacen('H', "-H", usize::from(!text.contains('-')));
+    plain.parse().map_err(|_| format!("{text:?} is not a half-year like 2026H1"))
+}
+
+/// Runs the command.
+pub(super) async fn run(args: CatalogueCommand, ctx: &Context) -> anyhow::Result<()> {
+    let library = library(ctx)?;
+    let of_kind = |kind: &str| {
+        let known = || library.catalogues().map(Catalogue::kind).collect::<Vec<_>>().join(", ");
+        library.catalogue(kind).ok_or_else(|| Usage(format!("there is no catalogue of {kind}; there are: {}", known())))
+    };
+    match args.action {
+        Action::Show { kind, json: true } => {
+            // The canonical form is JSON already.
+            let value: serde_json::Value = serde_json::from_str(&of_kind(&kind)?.canonical())?;
+            writeln!(ctx.out(), "{}", serde_json::to_string_pretty(&value)?)?;
+            Ok(())
+        }
+        Action::Show { kind, json: false } => show(of_kind(&kind)?, ctx),
+        Action::Status { period, kind, json } => {
+            let config = ctx.config()?;
+            let catalogues: Vec<&Catalogue> = match &kind {
+                Some(kind) => vec![of_kind(kind)?],
+                None => {
+                    let kinds = app::reference_tables(&config, &library)?.kinds;
+                    let named = kinds.iter().filter_map(|kind| library.catalogue(kind.catalogue.as_ref()?));
+                    named.collect()
+                }
+            };
+            let db = ctx.store(&config).await?;
+            let collection = Collection::new(db.clone(), ctx.clock.clone(), i64::from(config.imports.grace_days));
+            let mut all = Vec::new();
+            for catalogue in catalogues {
+                all.extend(collection.status(catalogue, period).await?);
+            }
+            db.close().await;
+            tell(&all, period, json, ctx)
+        }
+    }
+}
+
+const fn frequency(frequency: UpdateFrequency) -> &'static str {
+    match frequency {
+        UpdateFrequency::Month => "month",
+        UpdateFrequency::Quarter => "quarter",
+        UpdateFrequency::HalfYear => "half_year",
+        UpdateFrequency::Year => "year",
+    }
+}
+
+const fn publicity(publicity: Publicity) -> &'static str {
+    match publicity {
+        Publicity::Public => "public",
+        Publicity::Shared => "shared",
+        Publicity::Query => "query",
+        Publicity::Internal => "internal",
+    }
+}
+
+fn show(catalogue: &Catalogue, ctx: &Context) -> anyhow::Result<()> {
+    let mut out = ctx.out();
+    writeln!(out, "{}: {}", catalogue.kind(), catalogue.name_zh())?;
+    if let Some(published) = catalogue.published() {
+        writeln!(out, "published by {}: {}", published.source, published.fields.join(", "))?;
+    }
+    if let Some(default) = catalogue.default_fields() {
+        writeln!(out, "default: {}: {}", default.fields.join(", "), default.reason)?;
+    }
+    for category in catalogue.categories() {
+        writeln!(
+            out,
+            "{:>3}  {:9}  good {:>3} months  {:8}  {} | {} | {}",
+            category.no,
+            frequency(category.update_frequency),
+            category.validity_months,
+            publicity(category.publicity),
+            category.name_zh,
+            category.provider_zh,
+            category.region_zh
+        )?;
+        for measure in catalogue.measures().iter().filter(|measure| measure.category == category.no) {
+            writeln!(out, "       {:42}  {}", measure.id, measure.name_zh)?;
+        }
+    }
+    Ok(())
+}
+
+const fn state(state: CategoryState) -> &'static str {
+    match state {
+        CategoryState::Delivered => "delivered",
+        CategoryState::Late => "LATE",
+        CategoryState::NotDue => "not due",
+        CategoryState::Silent => "silent",
+    }
+}
+
+fn tell(all: &[CategoryStatus], period: HalfYear, json: bool, ctx: &Context) -> anyhow::Result<()> {
+    let mut out = ctx.out();
+    let late: Vec<&CategoryStatus> = all.iter().filter(|one| one.state == CategoryState::Late).collect();
+    if json {
+        let value = serde_json::json!({ "period": period, "late": late.len(), "categories": all });
+        writeln!(out, "{}", serde_json::to_string_pretty(&value)?)?;
+    } else {
+        let mut kind = "";
+        for one in all {
+            if one.kind != kind {
+                kind = &one.kind;
+                writeln!(out, "{kind} in {period}")?;
+            }
+            let last = one.last_delivery_at.map_or_else(|| "-".to_owned(), |at| at.day().to_string());
+            writeln!(
+                out,
+                "  {:>3}  {:9}  {:9}  {:>9} facts  {:>6} with  {:>6} without  last {last:10}  {} | {}",
+                one.no,
+                state(one.state),
+                frequency(one.update_frequency),
+                one.facts,
+                one.subjects_with,
+                one.subjects_without,
+                one.name_zh,
+                one.provider_zh
+            )?;
+        }
+    }
+    let mut owing: Vec<&str> = late.iter().map(|one| one.provider_zh.as_str()).collect();
+    owing.sort_unstable();
+    owing.dedup();
+    anyhow::ensure!(
+        late.is_empty(),
+        "{} of {} categories are late, owed by {}",
+        late.len(),
+        all.len(),
+        owing.join(", ")
+    );
+    Ok(())
+}

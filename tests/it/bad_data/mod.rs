@@ -1,0 +1,29 @@
+//! Data that goes wrong in every city, case by case: what happens to it, from the file to the bank's answer.
+//!
+//! docs/IMPORT.md has the same list as a table. A chain with exactly two branches of one star is with the stars
+//! (`scoring`), where the rule is.
+
+mod codes;
+mod consents;
+mod grades;
+mod months;
+mod persons;
+
+use std::sync::Arc;
+
+use medcredit::importing::{Importer, Options, References, Report, Template};
+
+use crate::support::app::TestApp;
+
+/// Imports a file into a running gateway's store, as a clerk beside it would.
+async fn import(app: &TestApp, template: Template, rows: &str) -> Report {
+    let path = app.path(&format!("{template}-bad.csv"));
+    std::fs::write(&path, format!("{}\n{rows}", template.columns().join(","))).unwrap();
+    let store = &app.store;
+    let references = References::built_in(app.app.library.catalogues().cloned()).unwrap();
+    let crypter = Arc::new(medcredit::authority::crypter(&app.app.config.secrets).unwrap());
+    let importer = Importer::new(store.db.clone(), store.clock.clone(), store.entropy.clone(), crypter, references);
+    let report = importer.import(template, &path, &Options::default(), &mut |_| {}).await.unwrap();
+    app.app.catch_up().await.unwrap();
+    report
+}
