@@ -27,6 +27,8 @@ pub mod synthetic;
 pub mod disclosure;
 // And for the bureau.
 pub mod dossier;
+// And for platforms.
+pub mod push;
 // Level 6 and up: wiring, surfaces, commands.
 pub mod app;
 pub mod cli;

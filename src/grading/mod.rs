@@ -17,6 +17,7 @@ mod error;
 mod explain;
 mod figures;
 mod gather;
+mod in_force;
 mod library;
 mod page;
 mod peers;
@@ -41,6 +42,7 @@ pub use figures::{
     BiasFlag, BiasReport, Column, Comparison, Differs, Followed, IndicatorBias, KindLine, Movement, MovementTold,
     RoundReport, RunHead, Share, Simulation, Table, TableRow,
 };
+pub use in_force::{InForceResult, InForceRound};
 pub use library::{InForce, Library, LibraryError};
 pub use page::{comparison_rows, report_page, report_rows};
 pub use publish::Published;

@@ -58,6 +58,8 @@ record! {
         pub points: Option<i64>,
         /// JSON of the first-level totals; rounds of before they were kept have none.
         pub level_points: Option<String>,
+        /// When it was made known.
+        pub made_at: i64,
     }
 }
 
@@ -125,7 +127,7 @@ pub async fn name_successor(
 }
 
 const NEWEST: &str = "/* rounds::newest */
-    SELECT subject_code, version, status, reason, grade, points, level_points FROM assessments
+    SELECT subject_code, version, status, reason, grade, points, level_points, made_at FROM assessments
     WHERE subject_code = $1 AND run_id = $2 ORDER BY version DESC LIMIT 1";
 
 /// The newest version of an assessment.
@@ -134,7 +136,7 @@ pub async fn newest(tx: &mut Tx, code: &str, run_id: &str) -> Result<Option<Asse
 }
 
 const PUBLISHED_PAGE: &str = "/* rounds::published_page */
-    SELECT subject_code, version, status, reason, grade, points, level_points FROM assessments a
+    SELECT subject_code, version, status, reason, grade, points, level_points, made_at FROM assessments a
     WHERE run_id = $1 AND subject_code > $2
       AND version = (SELECT MAX(b.version) FROM assessments b
                      WHERE b.run_id = a.run_id AND b.subject_code = a.subject_code)
@@ -151,7 +153,7 @@ pub async fn published_page(
 }
 
 const VERSIONS_PAGE: &str = "/* rounds::versions_page */
-    SELECT subject_code, version, status, reason, grade, points, level_points FROM assessments
+    SELECT subject_code, version, status, reason, grade, points, level_points, made_at FROM assessments
     WHERE run_id = $1 AND subject_code > $2 AND version = 1 ORDER BY subject_code LIMIT $3";
 
 /// What a round first published, after a subject, in the engine's order of codes.
@@ -165,7 +167,7 @@ pub async fn first_published_page(
 }
 
 const VERSION: &str = "/* rounds::version */
-    SELECT subject_code, version, status, reason, grade, points, level_points FROM assessments
+    SELECT subject_code, version, status, reason, grade, points, level_points, made_at FROM assessments
     WHERE subject_code = $1 AND run_id = $2 AND version = $3";
 
 /// A version of an assessment.

@@ -28,6 +28,7 @@ pub const LEVELS: &[(&str, u8)] = &[
     ("synthetic", 4),
     ("disclosure", 5),
     ("dossier", 5),
+    ("push", 5),
     ("app", 6),
     ("http", 7),
     ("cli", 8),

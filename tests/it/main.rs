@@ -32,6 +32,7 @@ mod openapi;
 mod outbox;
 mod portal;
 mod problems;
+mod push;
 mod readme;
 mod scoring;
 mod storage;

@@ -1,6 +1,7 @@
 //! `medcredit score ...`: rounds of grades. One file for each matter.
 
 mod correct;
+mod export;
 mod figures;
 mod replay;
 mod report;
@@ -98,6 +99,8 @@ enum Verb {
     },
     /// Give a published result a new version, from the records and the file as they are now; banks and platforms are told
     Correct(correct::Correct),
+    /// Make a signed package of the round in force for a receiver, such as the city's personal score
+    Export(export::Export),
 }
 
 /// Runs the command.
@@ -131,6 +134,7 @@ pub(super) async fn run(args: Score, ctx: &Context) -> anyhow::Result<()> {
         Verb::Bias(args) => figures::bias(&rounds, &args, ctx).await?,
         Verb::List => state::list(&rounds, ctx).await?,
         Verb::Replay { run, json } => replay::replay(&rounds, &run, json, ctx).await?,
+        Verb::Export(args) => export::export(&args, ctx).await?,
         Verb::Correct(args) => correct::correct(&rounds, &args, ctx).await?,
     }
     db.close().await;

@@ -90,3 +90,49 @@ fn wrong_half_years_and_models_are_wrong_usage() {
         }
     });
 }
+
+#[test]
+fn a_run_is_examined_proved_and_reported_on_the_command_line() {
+    block_on(async {
+        let (bureau, config) = bureau().await;
+        let report: Value =
+            serde_json::from_str(&score(&config, &["run", "--model", "wenzhou-institution", "--json"]).await.done())
+                .unwrap();
+        let run = report["run"].as_str().unwrap();
+        let said = score(&config, &["simulate", run]).await.done();
+        assert!(
+            said.contains("as the first of its scheme") && said.contains("nothing of this is seen outside"),
+            "{said}"
+        );
+        let said = score(&config, &["bias", run]).await.done();
+        assert!(said.contains("100 subjects graded") && said.contains("医保年限"), "{said}");
+        let said = score(&config, &["compare", run, run]).await.done();
+        assert!(said.contains("100 of 100 subjects agree: 100.00%"), "{said}");
+
+        let page = bureau.store.place();
+        let Place::Sqlite(directory) = page else { panic!("it is on SQLite") };
+        let file = directory.path().join("report.html").to_str().unwrap().to_owned();
+        let refused = score(&config, &["report", run, "--format", "html", "--out", &file]).await;
+        assert_eq!(refused.code, cli::FAILED);
+        assert!(refused.err.contains("is trial: nothing of it may be shown to others"), "{}", refused.err);
+        let written = score(&config, &["report", run, "--format", "html", "--internal", "--out", &file]).await.done();
+        assert!(written.contains("report.html"), "{written}");
+        assert!(std::fs::read_to_string(&file).unwrap().contains("内部资料"));
+        let again = score(&config, &["report", run, "--format", "html", "--internal", "--out", &file]).await;
+        assert_eq!(again.code, cli::WRONG_USAGE, "{}", again.err);
+
+        let said = score(&config, &["preassess", run]).await.done();
+        assert!(said.contains("open to objections of its 100 subjects"), "{said}");
+        score(&config, &["publish", run]).await.done();
+        let said = score(&config, &["replay", run]).await.done();
+        assert!(said.contains("100 subjects reckoned again") && said.contains("the same"), "{said}");
+        let said = score(&config, &["correct", "H33030200042", "--reason", "checked"]).await.done();
+        assert!(said.contains("nothing was changed"), "{said}");
+        let said = score(&config, &["show", run]).await.done();
+        assert!(said.contains("opened to objections"), "{said}");
+        bureau.set("H33030200042", "UPDATE assessments SET grade = 'excellent' WHERE subject_code = $1").await;
+        let found = score(&config, &["replay", run]).await;
+        assert_eq!(found.code, cli::FAILED);
+        assert!(found.out.contains("assessment of H33030200042"), "{}", found.out);
+    });
+}

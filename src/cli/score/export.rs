@@ -1,0 +1,95 @@
+//! `medcredit score export`: a package of the round in force for a receiver.
+
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+
+use crate::{
+    authority::{Keyring, Purpose},
+    cli::{Context, Usage, context::custody},
+    push::{BUILT_IN, Exporter, Package, receivers},
+};
+
+/// Make a package of the round in force for a receiver.
+#[derive(Debug, clap::Args)]
+pub(super) struct Export {
+    /// The round's id
+    run: String,
+    /// The receiver's id
+    #[arg(long, value_name = "RECEIVER")]
+    to: String,
+    /// The folder that is made
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// A table of receivers instead of the one compiled in (config/receivers.toml)
+    #[arg(long, value_name = "FILE")]
+    receivers: Option<PathBuf>,
+    /// Who you are, as the ledger will name you
+    #[arg(long, value_name = "NAME", default_value = "command-line")]
+    operator: String,
+}
+
+/// Makes a package.
+pub(super) async fn export(args: &Export, ctx: &Context) -> anyhow::Result<()> {
+    let config = ctx.config()?;
+    let (file, text) = match &args.receivers {
+        Some(path) => {
+            let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+            (path.display().to_string(), text)
+        }
+        None => ("config/receivers.toml".to_owned(), BUILT_IN.to_owned()),
+    };
+    let table = receivers(&file, &text)?;
+    let receiver = table.iter().find(|receiver| receiver.id == args.to).ok_or_else(|| {
+        let known: Vec<&str> = table.iter().map(|receiver| receiver.id.as_str()).collect();
+        Usage(format!("there is no receiver {} in {file}; there are: {}", args.to, known.join(", ")))
+    })?;
+    if args.out.exists() {
+        return Err(Usage(format!("{} is there already: name another folder", args.out.display())).into());
+    }
+    let custody = custody(ctx, &args.operator).await?;
+    let signer = Keyring::load(&custody).await?.signer(Purpose::AnswerSigning)?;
+    let kinds = config.reference.kinds()?;
+    let exporter = Exporter::new(custody.db.clone(), ctx.clock.clone(), ctx.entropy.clone(), signer, kinds);
+    let exported = exporter.export(&args.run, receiver, &args.operator).await?;
+    write(&exported.package, &args.out).with_context(|| args.out.display().to_string())?;
+    let mut out = ctx.out();
+    for file in &exported.manifest.files {
+        writeln!(out, "{}: {} records for {}, SHA-256 {}", file.name, file.records, receiver.name_zh, file.sha256)?;
+    }
+    let left = exported.manifest.left_out;
+    writeln!(
+        out,
+        "left out: {} with an open objection, {} natural persons",
+        left.under_objection, left.natural_persons
+    )?;
+    custody.db.close().await;
+    Ok(())
+}
+
+/// Writes a package under another name and then gives it its own: whoever watches for the folder finds it whole.
+fn write(package: &Package, folder: &Path) -> std::io::Result<()> {
+    let mut unfinished = folder.as_os_str().to_owned();
+    unfinished.push(".unfinished");
+    let unfinished = PathBuf::from(unfinished);
+    if unfinished.exists() {
+        // What a killed export left.
+        fs::remove_dir_all(&unfinished)?;
+    }
+    fs::create_dir_all(&unfinished)?;
+    for (name, bytes) in [
+        (package.data_name.as_str(), package.data.as_slice()),
+        ("manifest.json", package.manifest.as_slice()),
+        ("manifest.jws", package.signature.as_bytes()),
+    ] {
+        let mut file = fs::File::create_new(unfinished.join(name))?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+    }
+    fs::File::open(&unfinished)?.sync_all()?;
+    fs::rename(&unfinished, folder)
+}

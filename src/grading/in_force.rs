@@ -1,0 +1,96 @@
+//! A round as it is told to platforms: every result that counts now, corrections among them.
+
+use super::{GRADED, GradeWord, GradingError, Rounds, RunHead, explain::read_model};
+use crate::{
+    domain::{Day, Timestamp, money::MilliPoints},
+    store::rounds,
+};
+
+/// How many results are read at a time.
+const PAGE: i64 = 2000;
+
+/// A result that counts now.
+#[derive(Debug, Clone)]
+pub struct InForceResult {
+    /// The subject's code.
+    pub code: String,
+    /// The version of the assessment.
+    pub version: i64,
+    /// graded or not_rated.
+    pub status: String,
+    /// Why it was not rated.
+    pub reason: Option<String>,
+    /// The grade.
+    pub grade: Option<GradeWord>,
+    /// The total.
+    pub points: Option<MilliPoints>,
+    /// The day the assessment was made known.
+    pub evaluated_on: Day,
+}
+
+/// A run with every result that counts now.
+#[derive(Debug, Clone)]
+pub struct InForceRound {
+    /// The run.
+    pub head: RunHead,
+    /// The scheme's version.
+    pub scheme_version: i64,
+    /// The last day on which its grades are good.
+    pub valid_until: Option<String>,
+    /// The digest of the model.
+    pub model_digest: String,
+    /// The digest of what the run came to.
+    pub outcome_digest: String,
+    /// The results, in the store's order of codes.
+    pub results: Vec<InForceResult>,
+}
+
+impl Rounds {
+    /// A run with every result that counts now; of a run that was never published there are none.
+    pub async fn in_force(&self, run_id: &str) -> Result<InForceRound, GradingError> {
+        let run = self.find(run_id).await?;
+        let model = read_model(&self.db, &run.model_digest, &run.id).await?;
+        let mut results: Vec<InForceResult> = Vec::new();
+        loop {
+            let after = results.last().map_or("", |result| result.code.as_str());
+            let page = rounds::published_page(&self.db.read("in_force"), &run.id, after, PAGE).await;
+            let page = page.map_err(GradingError::during("reading the assessments"))?;
+            if page.is_empty() {
+                break;
+            }
+            results.extend(page.into_iter().map(|row| {
+                let code = row.grade.as_deref().filter(|_| row.status == GRADED);
+                let grade = code.and_then(|code| model.scheme.grade(code));
+                InForceResult {
+                    grade: grade.map(|grade| GradeWord {
+                        code: grade.code.clone(),
+                        name_zh: grade.name_zh.clone(),
+                        ordinal: grade.ordinal,
+                    }),
+                    code: row.subject_code,
+                    version: row.version,
+                    status: row.status,
+                    reason: row.reason,
+                    points: row.points.map(MilliPoints),
+                    evaluated_on: Timestamp::from_micros(row.made_at).day(),
+                }
+            }));
+        }
+        Ok(InForceRound {
+            head: RunHead {
+                run: run.id,
+                state: run.state,
+                kind: run.kind,
+                period: run.period,
+                model: run.model_id,
+                model_version: model.version,
+                scheme: run.scheme,
+            },
+            scheme_version: model.scheme.version,
+            valid_until: run.valid_until_on,
+            model_digest: run.model_digest,
+            outcome_digest: run.outcome_digest,
+            results,
+        })
+    }
+}
