@@ -231,6 +231,7 @@ impl App {
             .await
             .map_err(AppError::Store)?;
         let library = Library::load(&config.grading.catalogues_directory, &config.grading.models_directory)
+            .and_then(|library| library.with_mappings(&config.grading.mappings_directory))
             .map_err(AppError::Models)?;
         let references = reference_tables(&config, &library).map_err(AppError::Data)?;
         let kinds = Arc::new(references.kinds.clone());

@@ -14,6 +14,8 @@ pub struct Grading {
     pub catalogues_directory: PathBuf,
     /// Models of one's own.
     pub models_directory: PathBuf,
+    /// Mapping tables of one's own.
+    pub mappings_directory: PathBuf,
     /// How long a grade stays good after the next round is due.
     pub grace_months: u8,
     /// How many days a run is open to objections before it may be published; without any, a trial may be published.

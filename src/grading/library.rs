@@ -1,11 +1,12 @@
-//! The models and catalogues in force: those that come with the program, and over them those of the operator's folders.
+//! The models, catalogues and mapping tables in force: those that come with the program, and over them those of the
+//! operator's folders.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
-use crate::scoring::{Catalogue, Model, Refused, shipped};
+use crate::scoring::{Catalogue, Mapping, Model, ReceiverGrade, Refused, Scheme, SchemeRef, shipped};
 
 /// A model with the catalogue it was checked against.
 #[derive(Debug, Clone, Copy)]
@@ -16,11 +17,26 @@ pub struct InForce<'a> {
     pub catalogue: &'a Catalogue,
 }
 
-/// Every model and catalogue in force.
+/// Every model, catalogue and mapping table in force.
 #[derive(Debug, Clone)]
 pub struct Library {
     catalogues: BTreeMap<String, Catalogue>,
     models: BTreeMap<String, Model>,
+    /// By the scheme that is mapped, and the receiver.
+    mappings: BTreeMap<(SchemeRef, String), Mapping>,
+    /// Models that came with the program and that a replaced catalogue cannot carry, with what it lacks.
+    left_out: BTreeMap<String, Refused>,
+}
+
+/// A file that has been checked.
+#[derive(Debug)]
+pub enum CheckedFile {
+    /// A model.
+    Model(Box<Model>),
+    /// A catalogue.
+    Catalogue(Box<Catalogue>),
+    /// A mapping table.
+    Mapping(Box<Mapping>),
 }
 
 /// Why models or catalogues cannot be used.
@@ -61,12 +77,55 @@ pub enum LibraryError {
         /// Those that exist.
         known: String,
     },
+    /// A model that came with the program does not fit the catalogue that replaced the program's.
+    #[error("the model {id} comes with the program, but does not fit the catalogue in force: {refused}")]
+    LeftOut {
+        /// The model.
+        id: String,
+        /// What is wrong.
+        refused: Refused,
+    },
+    /// No model in force grades by the scheme.
+    #[error("no model in force grades by the scheme {id}; there are: {known}")]
+    NoSuchScheme {
+        /// The id asked for.
+        id: String,
+        /// Those that exist.
+        known: String,
+    },
+    /// The scheme has no such grade.
+    #[error("{code} is no grade of {scheme}, which has: {known}")]
+    NoSuchGrade {
+        /// The scheme.
+        scheme: String,
+        /// The code asked for.
+        code: String,
+        /// Its grades.
+        known: String,
+    },
+    /// No table maps the scheme for the receiver.
+    #[error("no table maps {scheme} version {version} for {receiver}; there are tables for: {known}")]
+    NoMapping {
+        /// The scheme.
+        scheme: String,
+        /// Its version.
+        version: i64,
+        /// The receiver asked for.
+        receiver: String,
+        /// Those that exist.
+        known: String,
+    },
 }
 
 impl Library {
     /// Those that come with the program.
     pub fn shipped() -> Result<Self, LibraryError> {
-        let mut library = Self { catalogues: BTreeMap::new(), models: BTreeMap::new() };
+        let mut library = Self {
+            catalogues: BTreeMap::new(),
+            models: BTreeMap::new(),
+            mappings: BTreeMap::new(),
+            left_out: BTreeMap::new(),
+        };
         for (file, text) in shipped::CATALOGUES {
             let catalogue = Catalogue::parse(file, text)?;
             library.catalogues.insert(catalogue.kind().to_owned(), catalogue);
@@ -75,6 +134,7 @@ impl Library {
             let model = library.check_model(file, text)?;
             library.models.insert(model.id().to_owned(), model);
         }
+        library.take_shipped_mappings()?;
         Ok(library)
     }
 
@@ -99,12 +159,114 @@ impl Library {
                 return Err(LibraryError::Twice { path, id });
             }
         }
+        library.leave_out();
         library.models.extend(found);
-        // A replaced catalogue may no longer have what a model that came with the program reads.
-        for model in library.models.values() {
-            library.check_again(model)?;
-        }
+        library.mappings.clear();
+        library.take_shipped_mappings()?;
         Ok(library)
+    }
+
+    /// The same with the mapping tables of a folder laid over those of the program.
+    pub fn with_mappings(mut self, folder: &Path) -> Result<Self, LibraryError> {
+        let mut found = BTreeMap::new();
+        for (path, text) in files(folder)? {
+            let mapping = self.check_mapping(&path.display().to_string(), &text)?;
+            let key = (mapping.from().clone(), mapping.receiver().to_owned());
+            let id = format!("{} for {}", key.0.scheme, key.1);
+            if found.insert(key, mapping).is_some() {
+                return Err(LibraryError::Twice { path, id });
+            }
+        }
+        self.mappings.extend(found);
+        Ok(self)
+    }
+
+    /// Leaves out models of the program that a replaced catalogue cannot carry: a city's own catalogue need not have what
+    /// a later version of the program brings a model for.
+    fn leave_out(&mut self) {
+        for (id, model) in &self.models {
+            let Some(catalogue) = self.catalogues.get(model.kind()) else { continue };
+            if let Err(refused) = Model::from_json(id, &model.canonical(), catalogue) {
+                self.left_out.insert(id.clone(), refused);
+            }
+        }
+        self.models.retain(|id, _| !self.left_out.contains_key(id));
+    }
+
+    /// Takes in the program's tables of schemes that are in force as the program has them.
+    fn take_shipped_mappings(&mut self) -> Result<(), LibraryError> {
+        for (file, text) in shipped::MAPPINGS {
+            let (from, receiver) = Mapping::of(file, text)?;
+            let scheme = self.scheme(&from.scheme).filter(|scheme| scheme.version == from.version);
+            if let Some(scheme) = scheme {
+                let mapping = Mapping::parse(file, text, Some(scheme))?;
+                self.mappings.insert((from, receiver), mapping);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads and checks a file, whatever it is of: a catalogue has categories, a mapping table a receiver.
+    pub fn check_file(&self, file: &str, text: &str) -> Result<CheckedFile, LibraryError> {
+        // What is no TOML at all is told of as a model would be: with its line.
+        let keys = text.parse::<toml::Table>().unwrap_or_default();
+        Ok(if keys.contains_key("receiver") {
+            CheckedFile::Mapping(Box::new(self.check_mapping(file, text)?))
+        } else if keys.contains_key("category") {
+            CheckedFile::Catalogue(Box::new(Catalogue::parse(file, text)?))
+        } else {
+            CheckedFile::Model(Box::new(self.check_model(file, text)?))
+        })
+    }
+
+    /// Reads and checks a mapping table against the scheme in force, without taking it in.
+    pub fn check_mapping(&self, file: &str, text: &str) -> Result<Mapping, LibraryError> {
+        let (from, _) = Mapping::of(file, text)?;
+        let scheme = self.scheme(&from.scheme).filter(|scheme| scheme.version == from.version);
+        Ok(Mapping::parse(file, text, scheme)?)
+    }
+
+    /// The scheme of an id, as the models in force have it.
+    pub fn scheme(&self, id: &str) -> Option<&Scheme> {
+        self.models.values().map(Model::scheme).find(|scheme| scheme.id == id)
+    }
+
+    /// A grade of a scheme in the words of a receiver.
+    pub fn map(&self, scheme: &str, grade: &str, receiver: &str) -> Result<&ReceiverGrade, LibraryError> {
+        let found = self.scheme(scheme).ok_or_else(|| LibraryError::NoSuchScheme {
+            id: scheme.to_owned(),
+            known: listed(self.models.values().map(|model| model.scheme().id.as_str())),
+        })?;
+        if found.grade(grade).is_none() {
+            let known = listed(found.grade.iter().map(|grade| grade.code.as_str()));
+            return Err(LibraryError::NoSuchGrade { scheme: scheme.to_owned(), code: grade.to_owned(), known });
+        }
+        let from = SchemeRef { scheme: found.id.clone(), version: found.version };
+        let mapped = self.mapping(&from, receiver).and_then(|mapping| mapping.grade(grade));
+        mapped.ok_or_else(|| {
+            let of_scheme = self.mappings.keys().filter(|(of, _)| *of == from);
+            LibraryError::NoMapping {
+                scheme: from.scheme.clone(),
+                version: from.version,
+                receiver: receiver.to_owned(),
+                known: listed(of_scheme.map(|(_, receiver)| receiver.as_str())),
+            }
+        })
+    }
+
+    /// The table that maps a scheme for a receiver.
+    pub fn mapping(&self, from: &SchemeRef, receiver: &str) -> Option<&Mapping> {
+        self.mappings.get(&(from.clone(), receiver.to_owned()))
+    }
+
+    /// Every mapping table, by scheme and receiver.
+    pub fn mappings(&self) -> impl Iterator<Item = &Mapping> {
+        self.mappings.values()
+    }
+
+    /// Models that came with the program and that a replaced catalogue cannot carry, with what it lacks.
+    pub fn left_out(&self) -> impl Iterator<Item = (&str, &Refused)> {
+        self.left_out.iter().map(|(id, refused)| (id.as_str(), refused))
     }
 
     /// Reads and checks a model against the catalogue of its kind, without taking it in.
@@ -117,19 +279,15 @@ impl Library {
         Ok(Model::parse(file, text, catalogue)?)
     }
 
-    fn check_again(&self, model: &Model) -> Result<(), LibraryError> {
-        match self.catalogues.get(model.kind()) {
-            Some(catalogue) => Ok(Model::from_json(model.id(), &model.canonical(), catalogue).map(|_| ())?),
-            None => Err(LibraryError::NoCatalogue { file: model.id().to_owned(), kind: model.kind().to_owned() }),
-        }
-    }
-
     /// A model by its id.
     pub fn get(&self, id: &str) -> Result<InForce<'_>, LibraryError> {
         let found = self
             .models
             .get(id)
             .and_then(|model| Some(InForce { model, catalogue: self.catalogues.get(model.kind())? }));
+        if let (None, Some(refused)) = (found, self.left_out.get(id)) {
+            return Err(LibraryError::LeftOut { id: id.to_owned(), refused: refused.clone() });
+        }
         found.ok_or_else(|| {
             let known: Vec<&str> = self.models.keys().map(String::as_str).collect();
             LibraryError::NoSuchModel { id: id.to_owned(), known: known.join(", ") }
@@ -152,8 +310,14 @@ impl Library {
     }
 }
 
+/// What there is, each once.
+fn listed<'a>(ids: impl Iterator<Item = &'a str>) -> String {
+    let ids: BTreeSet<&str> = ids.collect();
+    if ids.is_empty() { "none".to_owned() } else { ids.into_iter().collect::<Vec<_>>().join(", ") }
+}
+
 /// The TOML files of a folder with their texts, by name.
-fn files(folder: &Path) -> Result<Vec<(PathBuf, String)>, LibraryError> {
+pub fn files(folder: &Path) -> Result<Vec<(PathBuf, String)>, LibraryError> {
     let unreadable = |path: &Path| {
         let path = path.to_owned();
         move |source| LibraryError::Unreadable { path, source }

@@ -43,7 +43,7 @@ pub use figures::{
     RoundReport, RunHead, Share, Simulation, Table, TableRow,
 };
 pub use in_force::{InForceResult, InForceRound};
-pub use library::{InForce, Library, LibraryError};
+pub use library::{CheckedFile, InForce, Library, LibraryError, files as toml_files};
 pub use page::{comparison_rows, report_page, report_rows};
 pub use publish::Published;
 pub use replay::{Difference, Digests, Replayed};

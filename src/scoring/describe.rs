@@ -7,7 +7,13 @@ use super::model::{
 
 /// An indicator's rule in one line: what is measured, how it earns points, what happens without data.
 pub fn describe_rule(indicator: &Indicator) -> String {
-    let score = match &indicator.score {
+    let value = describe_value(&indicator.value);
+    format!("{value} -> {}; {}", describe_score(indicator), describe_missing(indicator))
+}
+
+/// How an indicator's value becomes points, in words.
+pub(super) fn describe_score(indicator: &Indicator) -> String {
+    match &indicator.score {
         ScoreForm::Linear { worst, best } => format!("in proportion from {worst} (0) to {best} ({})", indicator.weight),
         ScoreForm::PassThrough { out_of } => format!("as scored out of {out_of}"),
         ScoreForm::PerEvent { start, each } => format!("{start}, and {each} for each"),
@@ -21,14 +27,17 @@ pub fn describe_rule(indicator: &Indicator) -> String {
                 .collect();
             steps.join(", ")
         }
-    };
-    let missing = match indicator.missing {
+    }
+}
+
+/// What an indicator gives without data, in words.
+pub(super) fn describe_missing(indicator: &Indicator) -> String {
+    match indicator.missing {
         Missing::NoneHappened => "no record means none".to_owned(),
         Missing::Zero => "without data 0".to_owned(),
         Missing::Full => format!("without data {}", indicator.weight),
         Missing::Points(points) => format!("without data {points}"),
-    };
-    format!("{} -> {score}; {missing}", describe_value(&indicator.value))
+    }
 }
 
 /// What is measured, in words.
@@ -46,6 +55,7 @@ pub(super) fn describe_value(value: &ValueForm) -> String {
         ValueForm::Count { measures, periods_back } => {
             let when = match periods_back {
                 [0, 0] => String::new(),
+                [0, 1] => ", with the half-year before".to_owned(),
                 [0, back] => format!(", with {back} half-years before"),
                 [nearest, farthest] => format!(", {nearest} to {farthest} half-years before"),
             };

@@ -7,16 +7,21 @@
 //! Catalogues and models are data. A city's own scheme is a file: `number` says how it writes numbers, `catalogue` what
 //! is gathered, `model` how that is weighed, `check` what is refused and where, `measures` how facts are added up,
 //! `reading` how they become values, `score` how a value earns points, `decide` which rules, caps and vetoes hold,
-//! `evaluate` how it all comes together, `raise` what would raise a grade, `describe`, `show` and `tell` how it is told.
+//! `evaluate` how it all comes together, `raise` what would raise a grade, `describe`, `show`, `tell`,
+//! `doc` and `diff` how it is told, `mapping` what a grade is called elsewhere.
 
 mod catalogue;
 mod check;
 mod decide;
 mod describe;
+mod diff;
+mod doc;
 mod evaluate;
+mod mapping;
 mod measures;
 mod model;
 mod number;
+mod page;
 mod raise;
 mod reading;
 mod score;
@@ -31,10 +36,13 @@ pub use catalogue::{
 pub use describe::{
     describe_chain_rule, describe_condition, describe_own_worse, describe_rule, describe_signal, describe_when,
 };
+pub use diff::diff_models;
+pub use doc::{PageFormat, document_model};
 pub use evaluate::{
     Assessment, Decision, Finding, Outcome, Part, Parts, SignalFinding, evaluate, first_levels, points_of_value, rate,
     total,
 };
+pub use mapping::{Mapping, ReceiverGrade, ReceiverScheme, SchemeRef};
 pub use measures::{Branches, Evidence, Fact, Lack, Measures, Peer, Sums, TooLarge};
 pub use model::{
     Band, Basis, Cap, Chain, ChainRule, Condition, Consequence, Grade, GradeRule, Indicator, Level1, Level2, Missing,

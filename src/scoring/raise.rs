@@ -227,7 +227,7 @@ fn held<'m>(file: &ModelFile, reckoned: &Reckoned, when: &'m When) -> Vec<(usize
 fn in_words(model: &Model, measures: &Measures, reckoned: &Reckoned, place: usize, condition: &Condition) -> String {
     let value = reckoned.asked.get(place).copied().flatten();
     let shown = value.map_or_else(String::new, Fraction::to_decimal_text);
-    let mut text = format!("{} is {shown} and must not be {}", condition.signal, describe_condition(condition));
+    let mut text = format!("{} is {shown} and must no longer be {}", condition.signal, describe_condition(condition));
     if let Some(reading) = model.signal_readings().get(place) {
         let counted = reading.by_half_year(measures);
         let farthest = counted.last().map_or(0, |(back, _)| *back);

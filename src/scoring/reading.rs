@@ -115,7 +115,9 @@ fn list_reads(
     reads: &mut Vec<(String, usize, u8)>,
 ) {
     let mut read = |place: usize, back: u8| {
-        if let Some(measure) = catalogue.measures().get(place) {
+        // A measure that stands on both sides of a ratio is told once.
+        let known = reads.iter().any(|(_, known, when)| (*known, *when) == (place, back));
+        if let Some(measure) = catalogue.measures().get(place).filter(|_| !known) {
             reads.push((measure.id.clone(), place, back));
         }
     };

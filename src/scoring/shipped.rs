@@ -1,4 +1,4 @@
-//! The catalogues and models that come with the program, so that it works in an empty directory.
+//! The catalogues, models and mapping tables that come with the program, so that it works in an empty directory.
 
 /// Catalogues: name and text.
 pub const CATALOGUES: &[(&str, &str)] = &[
@@ -24,6 +24,14 @@ pub const MODELS: &[(&str, &str)] = &[
     ("models/wenzhou-medical-company.toml", include_str!("../../config/models/wenzhou-medical-company.toml")),
     ("models/wenzhou-employer.toml", include_str!("../../config/models/wenzhou-employer.toml")),
     ("models/wenzhou-insured-person.toml", include_str!("../../config/models/wenzhou-insured-person.toml")),
+    ("models/hengyang-institution.toml", include_str!("../../config/models/hengyang-institution.toml")),
     ("models/zhenjiang-institution.toml", include_str!("../../config/models/zhenjiang-institution.toml")),
     ("models/zhenjiang-pharmacy.toml", include_str!("../../config/models/zhenjiang-pharmacy.toml")),
+];
+
+/// Mapping tables to receivers' schemes: name and text.
+pub const MAPPINGS: &[(&str, &str)] = &[
+    ("mappings/hengyang-national-cred-lv.toml", include_str!("../../config/mappings/hengyang-national-cred-lv.toml")),
+    ("mappings/wenzhou-national-cred-lv.toml", include_str!("../../config/mappings/wenzhou-national-cred-lv.toml")),
+    ("mappings/zhenjiang-national-cred-lv.toml", include_str!("../../config/mappings/zhenjiang-national-cred-lv.toml")),
 ];

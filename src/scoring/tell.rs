@@ -22,6 +22,10 @@ pub fn describe_assessment(model: &ModelFile, assessment: &Assessment) -> String
         Some(points) => writeln!(out, "{points} points of {}: {} {word}", model.total, assessment.grade),
         None => writeln!(out, "{} {word}", assessment.grade),
     };
+    let sum = MilliPoints(assessment.findings.iter().map(|finding| finding.points.0).sum());
+    if assessment.points.is_some_and(|points| points != sum) {
+        let _ = writeln!(out, "the indicators add up to {sum}; what holds them down is told below");
+    }
     tell_levels(&mut out, model, assessment);
     for (signal, finding) in model.signal.iter().zip(&assessment.signals) {
         let _ = writeln!(out, "  {} {}", signal.id, signal.name_zh);

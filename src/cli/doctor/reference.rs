@@ -8,7 +8,9 @@ const PERSONAL: &str = "personal parts";
 
 pub(super) fn check(exam: &Examination, report: &mut Report) {
     let grading = &exam.config.grading;
-    let library = match Library::load(&grading.catalogues_directory, &grading.models_directory) {
+    let library = Library::load(&grading.catalogues_directory, &grading.models_directory)
+        .and_then(|library| library.with_mappings(&grading.mappings_directory));
+    let library = match library {
         Ok(library) => library,
         Err(error) => return report.bad("catalogues and models", error.to_string()),
     };

@@ -5,6 +5,7 @@ mod config;
 mod doctor;
 mod migrate;
 mod model;
+mod models;
 mod score;
 mod serve;
 

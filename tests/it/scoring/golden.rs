@@ -6,20 +6,26 @@ use std::{collections::BTreeSet, fmt::Write, path::PathBuf};
 
 use medcredit::{
     domain::{Day, HalfYear},
-    scoring::{Catalogue, Decimal, Fact, Measures, describe_assessment, evaluate},
+    grading::Library,
+    scoring::{Branches, Catalogue, Decimal, Fact, Measures, Peer, describe_assessment, evaluate},
 };
 use serde::Deserialize;
-
-use super::{catalogue, institution};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Case {
     /// What the case shows.
     about: String,
+    /// The model; without it Wenzhou's of institutions.
+    model: Option<String>,
     period: HalfYear,
     agreement_signed_on: Option<Day>,
     expect: String,
+    /// What came of its branches, where it is the head of a chain.
+    branches: Option<Branches>,
+    /// How it stands among its peers, by the model's comparisons.
+    #[serde(default)]
+    peers: Vec<Peer>,
     #[serde(default)]
     record: Vec<Record>,
 }
@@ -52,7 +58,7 @@ fn facts(case: &Case, catalogue: &Catalogue) -> Vec<Fact> {
 
 #[test]
 fn assessments_read_as_they_did() {
-    let (catalogue, model) = (catalogue(), institution());
+    let library = Library::shipped().unwrap();
     let write = std::env::var("MEDCREDIT_GOLDEN").is_ok_and(|value| value == "write");
     let mut names = BTreeSet::new();
     for entry in std::fs::read_dir(directory()).unwrap() {
@@ -63,17 +69,22 @@ fn assessments_read_as_they_did() {
     for input in &inputs {
         let text = std::fs::read_to_string(input).unwrap();
         let case: Case = toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", input.display()));
+        let in_force = library.get(case.model.as_deref().unwrap_or("wenzhou-institution")).unwrap();
+        let (model, catalogue) = (in_force.model, in_force.catalogue);
         let measures = Measures::collect(
-            &catalogue,
+            catalogue,
             case.period,
             model.lookback(),
             case.agreement_signed_on,
-            facts(&case, &catalogue),
+            facts(&case, catalogue),
         )
         .unwrap();
-        let assessment = evaluate(&model, &measures);
+        let peers = case.peers.iter().copied().map(Some).collect();
+        let measures = measures.with_peers(peers).with_branches(case.branches);
+        let assessment = evaluate(model, &measures);
+        let points = assessment.points.map(|points| format!("{points} ")).unwrap_or_default();
         assert_eq!(
-            format!("{} {}", assessment.points.unwrap(), assessment.grade),
+            format!("{points}{}", assessment.grade),
             case.expect,
             "{}: {}\n{}",
             input.display(),

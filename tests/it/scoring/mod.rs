@@ -2,9 +2,13 @@
 //! and the same facts always come to the same grade.
 
 mod golden;
+mod hengyang;
+mod mapping;
+mod peers;
 mod properties;
 mod published;
 mod refused;
+mod rules;
 mod shipped_models;
 mod zhenjiang;
 

@@ -1,0 +1,77 @@
+//! `medcredit model check`: what can be used, and what is wrong with what cannot.
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+
+use super::super::Context;
+use crate::{
+    grading::{CheckedFile, Library, toml_files},
+    scoring::{Catalogue, Mapping, Model},
+};
+
+/// Tells what is in force.
+pub(super) fn in_force(library: &Library, ctx: &Context) -> anyhow::Result<()> {
+    for model in library.models() {
+        writeln!(ctx.out(), "{}", summary(model))?;
+    }
+    for (id, refused) in library.left_out() {
+        writeln!(ctx.err(), "{id} comes with the program and is left out: the catalogue in force lacks what it needs")?;
+        writeln!(ctx.err(), "{refused}")?;
+    }
+    Ok(())
+}
+
+/// Checks files, and every file of folders.
+pub(super) fn files(library: &Library, paths: &[PathBuf], ctx: &Context) -> anyhow::Result<()> {
+    let mut all: Vec<(PathBuf, String)> = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            all.extend(toml_files(path)?);
+        } else {
+            all.push((path.clone(), read(path)?));
+        }
+    }
+    let mut refused = 0;
+    for (path, text) in &all {
+        let name = path.display().to_string();
+        match library.check_file(&name, text) {
+            Ok(CheckedFile::Model(model)) => writeln!(ctx.out(), "{name}: {}", summary(&model))?,
+            Ok(CheckedFile::Catalogue(of)) => writeln!(ctx.out(), "{name}: {}", of_catalogue(&of))?,
+            Ok(CheckedFile::Mapping(of)) => writeln!(ctx.out(), "{name}: {}", of_mapping(&of))?,
+            Err(error) => {
+                refused += 1;
+                writeln!(ctx.err(), "{error}")?;
+            }
+        }
+    }
+    anyhow::ensure!(refused == 0, "{refused} of {} files cannot be used", all.len());
+    Ok(())
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))
+}
+
+fn summary(model: &Model) -> String {
+    let file = model.file();
+    let size = if model.by_points() {
+        format!("{} indicators, {} points", model.indicators().count(), file.total)
+    } else {
+        format!("{} signals, {} rules", file.signal.len(), file.rule.len())
+    };
+    let grades = file.scheme.grade.len();
+    format!("{} version {} can be used: {size}, {grades} grades, for {}", file.id, file.version, file.kind)
+}
+
+fn of_catalogue(of: &Catalogue) -> String {
+    let (categories, measures) = (of.categories().len(), of.measures().len());
+    format!("the catalogue of {} can be used: {categories} categories, {measures} measures", of.kind())
+}
+
+fn of_mapping(of: &Mapping) -> String {
+    format!("the table from {} version {} for {} can be used", of.from().scheme, of.from().version, of.receiver())
+}
