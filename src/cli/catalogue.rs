@@ -68,13 +68,11 @@ pub(super) async fn run(args: CatalogueCommand, ctx: &Context) -> anyhow::Result
         Action::Show { kind, json: false } => show(of_kind(&kind)?, ctx),
         Action::Status { period, kind, json } => {
             let config = ctx.config()?;
-            let catalogues: Vec<&Catalogue> = match &kind {
-                Some(kind) => vec![of_kind(kind)?],
-                None => {
-                    let kinds = app::reference_tables(&config, &library)?.kinds;
-                    let named = kinds.iter().filter_map(|kind| library.catalogue(kind.catalogue.as_ref()?));
-                    named.collect()
-                }
+            let catalogues: Vec<&Catalogue> = if let Some(kind) = &kind {
+                vec![of_kind(kind)?]
+            } else {
+                let kinds = app::reference_tables(&config, &library)?.kinds;
+                kinds.iter().filter_map(|kind| library.catalogue(kind.catalogue.as_ref()?)).collect()
             };
             let db = ctx.store(&config).await?;
             let collection = Collection::new(db.clone(), ctx.clock.clone(), i64::from(config.imports.grace_days));

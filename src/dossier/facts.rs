@@ -8,7 +8,7 @@ use super::Dossiers;
 use crate::{
     domain::{Day, Failure, HalfYear},
     facts::{Chunk, Damaged, FactsOf, Totals},
-    scoring::Category,
+    scoring::{Catalogue, Category},
     store::{DbError, facts as table, subjects::SubjectRow},
 };
 
@@ -56,8 +56,8 @@ impl Dossiers {
         let catalogue = kind.and_then(|kind| self.tables.catalogues.get(kind.catalogue.as_ref()?));
         let today = self.clock.now().day();
         let mut categories = Vec::new();
-        for category in catalogue.map(|one| one.categories()).unwrap_or_default() {
-            let ids = catalogue.into_iter().flat_map(|one| one.measures()).filter(|one| one.category == category.no);
+        for category in catalogue.map(Catalogue::categories).unwrap_or_default() {
+            let ids = catalogue.into_iter().flat_map(Catalogue::measures).filter(|one| one.category == category.no);
             let measures: Vec<MeasureFacts> =
                 ids.filter_map(|one| counted.remove_entry(&one.id)).map(of_measure).collect();
             categories.push(of_category(category, measures, today));

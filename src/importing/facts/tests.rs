@@ -191,7 +191,7 @@ fn a_row_that_is_not_utf8_is_told_and_passed_over() {
     let world = world(3);
     let mut file = tempfile::NamedTempFile::new().expect("a file");
     file.write_all(HEADER.as_bytes()).expect("written");
-    file.write_all(b"H33030200001,visits,10,2026-03-01,\xb9\xfa,A\nH33030200001,visits,1,2026-03-01,s,B\n")
+    file.write_all(b"H33030200001,visits,10,2026-03-01,\xb9\xfa,A\nH33030200001,visits,1,2026-03-01,\xe5\x8c\xbb\xe4\xbf\x9d\xe5\xb1\x80,B\n")
         .expect("written");
     let places = [0, 1, 2, 3, 4, 5];
     let checking =
