@@ -101,7 +101,8 @@ pub struct Exported {
 /// One result, as a receiver gets it.
 #[derive(Debug, Serialize)]
 struct Record<'a> {
-    record_id: String,
+    #[serde(rename = "record_id")]
+    id: String,
     version: i64,
     kind: &'a str,
     object_type: Option<u8>,
@@ -195,7 +196,7 @@ impl Exporter {
                 left_out.natural_persons += 1;
             } else {
                 out.add(&Record {
-                    record_id: format!("{}:{}", round.head.run, result.code),
+                    id: format!("{}:{}", round.head.run, result.code),
                     version: result.version,
                     kind: &round.head.kind,
                     object_type: kind.and_then(|kind| kind.object_type),
@@ -338,7 +339,7 @@ impl Data {
 fn fields(record: &Record<'_>) -> [String; 15] {
     let text = |of: Option<&str>| of.unwrap_or_default().to_owned();
     [
-        record.record_id.clone(),
+        record.id.clone(),
         record.version.to_string(),
         record.kind.to_owned(),
         record.object_type.map(|of| of.to_string()).unwrap_or_default(),

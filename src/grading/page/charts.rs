@@ -104,7 +104,7 @@ pub(super) fn divided(table: &Table, id: &str, title: &str) -> String {
             group = group.add(bar((LABELS + x, y + 4), (end - x, 22), &class));
             if end - x >= 34 {
                 let tone = if matches!(class.as_str(), "g2" | "g3") { "inside dark mid" } else { "inside mid" };
-                group = group.add(text(LABELS + (x + end) / 2, y + 19, tone, &count.to_string()));
+                group = group.add(text(LABELS + x.midpoint(end), y + 19, tone, &count.to_string()));
             }
         }
         if told < total {
