@@ -41,8 +41,10 @@ pub(super) fn spread(numbers: &[i64]) -> Spread {
 /// The correlation (Pearson's) of pairs, in thousandths; none where either does not vary.
 pub(super) fn correlation(one: &[i64], other: &[i64]) -> Option<i64> {
     let between = scatter(one, other);
-    let root = |numbers: &[i64]| i128::try_from(scatter(numbers, numbers).unsigned_abs().isqrt()).unwrap_or(i128::MAX);
-    let scale = root(one).saturating_mul(root(other));
+    let (first, second) = (scatter(one, one).unsigned_abs(), scatter(other, other).unsigned_abs());
+    // One root of the product; where that is too large, the roots are so large that cutting them does not show.
+    let root = first.checked_mul(second).map_or_else(|| first.isqrt().saturating_mul(second.isqrt()), u128::isqrt);
+    let scale = i128::try_from(root).unwrap_or(i128::MAX);
     (scale > 0).then(|| i64::try_from((between * 1000 / scale).clamp(-1000, 1000)).unwrap_or(0))
 }
 
