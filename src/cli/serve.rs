@@ -10,13 +10,13 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::Context;
+use super::{Context, context::Stream};
 use crate::{
     app::App,
     config::{Config, LogFormat},
     http::running::Running,
     store::durability,
-    telemetry::{self, Format, Health, LogSettings, Telemetry},
+    telemetry::{self, Format, Gathering, Health, LogSettings, Telemetry},
 };
 
 /// Run the gateway.
@@ -26,14 +26,16 @@ pub(super) struct Serve {}
 /// How long answers under way may take once the process is told to stop.
 const GRACE: Duration = Duration::from_secs(20);
 
-/// Starts the log as the configuration wants it.
-pub(super) fn start_log(config: &Config, ctx: &Context) {
+/// Starts the log as the configuration wants it. Its lines are gathered until what comes back is dropped.
+pub(super) fn start_log(config: &Config, ctx: &Context) -> Gathering<Stream> {
     let format = match config.log.format {
         LogFormat::Json => Format::Json,
         LogFormat::Text => Format::Text,
     };
     let settings = LogSettings { format, filter: config.log.filter.clone() };
-    telemetry::init(&settings, ctx.clock.clone(), ctx.err());
+    let (stream, gathering) = telemetry::gathered(ctx.err());
+    telemetry::init(&settings, ctx.clock.clone(), stream);
+    gathering
 }
 
 /// Resolves when the process is told to stop (SIGTERM, or SIGINT from a terminal).
@@ -92,7 +94,8 @@ impl Serving {
 /// Runs the command.
 pub(super) async fn run(_: Serve, ctx: &Context) -> anyhow::Result<()> {
     let config = ctx.config()?;
-    start_log(&config, ctx);
+    // Dropped last, whichever way this ends.
+    let _log = start_log(&config, ctx);
     let db = ctx.store(&config).await?;
     let durability = durability::examine(&db).await?;
     anyhow::ensure!(

@@ -74,7 +74,7 @@ impl<W: Write + Send + 'static> LogLayer<W> {
         let message = message.and_then(|(_, value)| value.as_str()).unwrap_or_default();
         let others = fields.iter().filter(|(name, _)| *name != "message");
         let (at, level, target) = (self.clock.now(), metadata.level(), metadata.target());
-        let mut line = String::new();
+        let mut line = String::with_capacity(512);
         // Writing to a String cannot fail.
         let _ = match self.format {
             Format::Json => write!(
@@ -86,8 +86,9 @@ impl<W: Write + Send + 'static> LogLayer<W> {
             Format::Text => write!(line, "{at} {level:5} {target}: {message}"),
         };
         for (name, value) in others {
+            // Names of fields are words in the code: nothing in them needs escaping.
             let _ = match self.format {
-                Format::Json => write!(line, ",{}:{value}", Value::from(*name)),
+                Format::Json => write!(line, ",\"{name}\":{value}"),
                 Format::Text => write!(line, " {name}={value}"),
             };
         }
@@ -136,8 +137,12 @@ where
         }
         let line = self.line(event.metadata(), &fields.0);
         let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
-        // A log that cannot be written must not stop the gateway: what must not be lost is in the ledger.
-        let _ = sink.write_all(line.as_bytes()).and_then(|()| sink.flush());
+        // A log that cannot be written must not stop the gateway: what must not be lost is in the ledger. What is wrong is
+        // seen at once; the rest a moment later, where the stream gathers lines.
+        let written = sink.write_all(line.as_bytes());
+        if *event.metadata().level() <= Level::WARN {
+            let _ = written.and_then(|()| sink.flush());
+        }
     }
 }
 

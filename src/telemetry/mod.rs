@@ -6,6 +6,7 @@
 //! the id of a subject or a consent as a label. This room knows nothing of the rooms it reports on.
 
 mod fields;
+mod gathered;
 mod health;
 mod listener;
 mod logging;
@@ -13,6 +14,7 @@ mod metrics;
 mod scrub;
 
 pub use fields::is_vouched_for;
+pub use gathered::{Gathered, Gathering, gathered};
 pub use health::Health;
 pub use listener::{Telemetry, serve};
 pub use logging::{Format, LogLayer, LogSettings, init};

@@ -51,7 +51,7 @@ pub(super) async fn run(args: Demo, ctx: &Context) -> anyhow::Result<()> {
         place.directory.display()
     )?;
     let config = place.config()?;
-    serve::start_log(&config, ctx);
+    let _log = serve::start_log(&config, ctx);
     let socket = bind(config.partner.listen, "--port-base").await?;
     let telemetry = bind(config.telemetry.listen, "--port-base").await?;
     let portal = bind(config.portal.listen, "--port-base").await?;
