@@ -12,6 +12,17 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 /// Crockford's alphabet, lower case: no i, l, o, u.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
+/// The digit each byte stands for; 32 where it stands for none.
+const DIGITS: [u8; 256] = {
+    let mut digits = [32; 256];
+    let mut digit = 0;
+    while digit < 32 {
+        digits[ALPHABET[digit as usize] as usize] = digit;
+        digit += 1;
+    }
+    digits
+};
+
 /// 128 bits, ordered by time of making (RFC 9562, version 7).
 fn make(clock: &dyn Clock, entropy: &dyn Entropy) -> u128 {
     let millis = u64::try_from(clock.now().micros().div_euclid(1000)).unwrap_or(0);
@@ -36,8 +47,8 @@ fn read_base32(text: &str) -> Option<u128> {
         return None;
     }
     bytes.iter().try_fold(0u128, |value, byte| {
-        let digit = ALPHABET.iter().position(|letter| letter == byte)?;
-        Some((value << 5) | u128::try_from(digit).ok()?)
+        let digit = DIGITS.get(usize::from(*byte)).copied().filter(|digit| *digit < 32)?;
+        Some((value << 5) | u128::from(digit))
     })
 }
 

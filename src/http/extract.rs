@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header, request::Parts};
 use serde::de::DeserializeOwned;
 
 use super::{
@@ -105,9 +105,10 @@ impl FromRequestParts<Arc<App>> for Connected {
 }
 
 fn count(app: &App, parts: &Parts, client: &Client) -> Result<(), Failure> {
-    let (uses, outcome) = app.limits.admit(&client.id.to_string(), &client.limits.0);
+    let id = client.id.to_string();
+    let (uses, outcome) = app.limits.admit(&id, &client.limits.0);
     if let Some(notes) = parts.extensions.get::<Notes>() {
-        notes.client(client.id.to_string());
+        notes.client(id);
         notes.limits(uses);
     }
     outcome
@@ -249,19 +250,24 @@ impl OptionalFromRequestParts<Arc<App>> for UnverifiedToken {
 #[derive(Debug, Clone, Copy)]
 pub struct Query<T>(pub T);
 
+impl<T: DeserializeOwned> Query<T> {
+    /// Reads the query string of a request's target.
+    pub fn of(uri: &Uri) -> Result<Self, Failure> {
+        axum::extract::Query::<T>::try_from_uri(uri).map(|query| Self(query.0)).map_err(|rejection| {
+            let mut text = rejection.body_text();
+            if let Some(at) = text.rfind("query string: ") {
+                text.drain(..at + "query string: ".len());
+            }
+            Failure::invalid("query", "invalid_request", format!("The query string: {text}."))
+        })
+    }
+}
+
 impl<T: DeserializeOwned + Send> FromRequestParts<Arc<App>> for Query<T> {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        axum::extract::Query::<T>::from_request_parts(parts, app).await.map(|query| Self(query.0)).map_err(
-            |rejection| {
-                let mut text = rejection.body_text();
-                if let Some(at) = text.rfind("query string: ") {
-                    text.drain(..at + "query string: ".len());
-                }
-                Failure::invalid("query", "invalid_request", format!("The query string: {text}.")).into()
-            },
-        )
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, Problem> {
+        Self::of(&parts.uri).map_err(Problem::from)
     }
 }
 

@@ -9,7 +9,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::BodyExt as _;
 
 use super::{
@@ -100,15 +100,17 @@ fn refused(refusal: DigestRefusal) -> Problem {
     }
 }
 
-/// Adds `Content-Digest` to an answer whose request wanted one, unless the answer has its own. Outermost, since it needs
-/// the final bytes.
-pub async fn as_wanted(request: Request, next: Next) -> Response {
-    if !request.headers().contains_key(&WANT_CONTENT_DIGEST) {
-        return next.run(request).await;
+/// The digest a request wants of its answer; none where it names no algorithm of ours.
+pub(super) fn wanted(headers: &HeaderMap) -> Option<DigestAlgorithm> {
+    if !headers.contains_key(&WANT_CONTENT_DIGEST) {
+        return None;
     }
-    let wanted = joined(request.headers(), &WANT_CONTENT_DIGEST);
-    let response = next.run(request).await;
-    let Some(algorithm) = wanted.as_deref().and_then(DigestAlgorithm::wanted) else { return response };
+    joined(headers, &WANT_CONTENT_DIGEST).as_deref().and_then(DigestAlgorithm::wanted)
+}
+
+/// Adds `Content-Digest` to an answer whose request wanted one, unless the answer has its own. Last of all, since it needs
+/// the final bytes.
+pub(super) async fn as_wanted(response: Response, algorithm: DigestAlgorithm) -> Response {
     // What is still being made has no digest yet that a header could carry.
     if response.headers().contains_key(&CONTENT_DIGEST) || response.body().size_hint().exact().is_none() {
         return response;

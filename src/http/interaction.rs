@@ -1,7 +1,11 @@
 //! The outermost layer: the request's id, what handlers learned of it, its one line in the log, and the last touch of a
 //! problem document.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock, Mutex, PoisonError, RwLock},
+    time::Duration,
+};
 
 use axum::{
     extract::{MatchedPath, Request, State},
@@ -9,11 +13,16 @@ use axum::{
     response::Response,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use metrics::Histogram;
 
-use super::problem::{LoggedOnly, Problem};
+use super::{
+    integrity,
+    problem::{LoggedOnly, Problem},
+};
 use crate::{
     app::App,
     domain::{FailureKind, QuotaUse},
+    telemetry,
 };
 
 /// `x-fapi-interaction-id`: echoed where it is one UUID, made otherwise (a malformed one is replaced, since it names
@@ -38,7 +47,7 @@ struct Noted {
 
 impl Notes {
     fn with<T>(&self, read: impl FnOnce(&mut Noted) -> T) -> T {
-        read(&mut self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+        read(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Who is calling.
@@ -66,16 +75,25 @@ pub(super) fn interaction_id(app: &App, headers: &HeaderMap) -> Arc<str> {
     Arc::from(id.hyphenated().to_string())
 }
 
-/// Wraps every request of a listener.
-pub async fn accompany(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+/// Wraps every request of the portal.
+pub async fn accompany(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    accompanied(&app, request, next).await
+}
+
+/// Wraps every request of the partner listener, where an answer's digest may be asked for.
+pub async fn accompany_partner(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    match integrity::wanted(request.headers()) {
+        None => accompanied(&app, request, next).await,
+        Some(algorithm) => integrity::as_wanted(accompanied(&app, request, next).await, algorithm).await,
+    }
+}
+
+async fn accompanied(app: &App, mut request: Request, next: Next) -> Response {
     let started = tokio::time::Instant::now();
-    let id = interaction_id(&app, request.headers());
+    let id = interaction_id(app, request.headers());
     let notes = Notes::default();
     let method = request.method().clone();
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or_else(|| "unmatched".to_owned(), |path| path.as_str().to_owned());
+    let matched = request.extensions().get::<MatchedPath>().cloned();
     request.extensions_mut().insert(InteractionId(id.clone()));
     request.extensions_mut().insert(notes.clone());
     let mut response = next.run(request).await;
@@ -94,19 +112,36 @@ pub async fn accompany(State(app): State<Arc<App>>, mut request: Request, next: 
     }
     let (client, limits) = notes.with(|noted| (noted.client.take(), std::mem::take(&mut noted.limits)));
     finish(&mut response, &id, &limits);
-    let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let took = started.elapsed();
     let line = Line {
         method: method.as_str(),
-        route: &route,
+        route: matched.as_ref().map_or("unmatched", MatchedPath::as_str),
         status: response.status(),
         id: &id,
         client: client.as_deref(),
-        duration_ms,
+        duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
     };
     line.write(logged.as_ref());
-    metrics::histogram!("medcredit_request_seconds", "route" => route.clone(), "status" => response.status().as_u16().to_string())
-        .record(started.elapsed().as_secs_f64());
+    line.time(took);
     response
+}
+
+/// The histogram of each status and route, found without making its labels once more. Of the process, as the recorder is.
+static TIMES: LazyLock<RwLock<HashMap<u16, HashMap<String, Histogram>>>> = LazyLock::new(RwLock::default);
+
+fn histogram(status: u16, route: &str) -> Histogram {
+    let known = TIMES.read().unwrap_or_else(PoisonError::into_inner);
+    if let Some(histogram) = known.get(&status).and_then(|routes| routes.get(route)) {
+        return histogram.clone();
+    }
+    drop(known);
+    // Made before there is a recorder, it would count nothing for ever.
+    telemetry::install_metrics();
+    let made =
+        metrics::histogram!("medcredit_request_seconds", "route" => route.to_owned(), "status" => status.to_string());
+    let mut known = TIMES.write().unwrap_or_else(PoisonError::into_inner);
+    known.entry(status).or_default().insert(route.to_owned(), made.clone());
+    made
 }
 
 fn finish(response: &mut Response, id: &str, limits: &[QuotaUse]) {
@@ -138,6 +173,10 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
+    fn time(&self, took: Duration) {
+        histogram(self.status.as_u16(), self.route).record(took.as_secs_f64());
+    }
+
     fn write(&self, problem: Option<&Problem>) {
         let client = self.client.unwrap_or("-");
         let code = problem.map_or("-", |problem| problem.failure().code);

@@ -39,8 +39,7 @@ pub fn partner(app: Arc<App>) -> Router {
         .merge(bank::router().route_layer(middleware::from_fn_with_state(app.clone(), integrity::of_bank)))
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
-        .layer(middleware::from_fn_with_state(app.clone(), interaction::accompany))
-        .layer(middleware::from_fn(integrity::as_wanted))
+        .layer(middleware::from_fn_with_state(app.clone(), interaction::accompany_partner))
         .with_state(app)
 }
 

@@ -61,8 +61,8 @@ pub async fn require(app: &App, parts: &mut Parts, caller: &Caller) -> Result<()
 }
 
 /// The signature of a request that was verified.
-pub fn verified(parts: &Parts) -> Option<&SignedRequest> {
-    parts.extensions.get::<Arc<SignedRequest>>().map(|signed| &**signed)
+pub fn verified(parts: &Parts) -> Option<Arc<SignedRequest>> {
+    parts.extensions.get::<Arc<SignedRequest>>().cloned()
 }
 
 /// What `whoami` tells of a request's signature: the gateway's view of it, for whoever sets up a client.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Path};
-use http::request::Parts;
+use http::{Method, Uri, request::Parts};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::LimitFields;
@@ -31,7 +31,11 @@ pub struct DataCall<S> {
     unverified_consent: String,
     interaction_id: Arc<str>,
     target_uri: String,
-    parts: Parts,
+    method: Method,
+    uri: Uri,
+    notes: Option<Notes>,
+    digest: Option<Arc<str>>,
+    signed: Option<Arc<SignedRequest>>,
 }
 
 impl<S: Needs> FromRequestParts<Arc<App>> for DataCall<S> {
@@ -48,7 +52,11 @@ impl<S: Needs> FromRequestParts<Arc<App>> for DataCall<S> {
             unverified_consent: path.map(|path| path.0).unwrap_or_default(),
             interaction_id,
             target_uri: signed::target_uri(app, parts),
-            parts: parts.clone(),
+            method: parts.method.clone(),
+            uri: parts.uri.clone(),
+            notes: parts.extensions.get::<Notes>().cloned(),
+            digest: parts.extensions.get::<Content>().and_then(|content| content.digest.clone()),
+            signed: signed::verified(parts),
         })
     }
 }
@@ -56,23 +64,21 @@ impl<S: Needs> FromRequestParts<Arc<App>> for DataCall<S> {
 impl<S> DataCall<S> {
     /// Where the answer's limit fields are gathered.
     pub(super) fn limit_fields(&self) -> LimitFields {
-        LimitFields { notes: self.parts.extensions.get::<Notes>().cloned(), clock: self.app.clock.clone() }
+        LimitFields { notes: self.notes.clone(), clock: self.app.clock.clone() }
     }
 
     /// The query string, whose every parameter is known.
-    pub(super) async fn query<T: DeserializeOwned + Send>(&mut self) -> Result<T, Failure> {
-        let query = Query::<T>::from_request_parts(&mut self.parts, &self.app).await;
-        query.map(|query| query.0).map_err(|problem| problem.failure().clone())
+    pub(super) fn query<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        Query::of(&self.uri).map(|query| query.0)
     }
 
     /// What the answer's signature says of the request.
     fn facts(&self) -> RequestFacts<'_> {
-        let content = self.parts.extensions.get::<Content>();
         RequestFacts {
-            method: self.parts.method.as_str(),
+            method: self.method.as_str(),
             target_uri: &self.target_uri,
-            digest: content.and_then(|content| content.digest.as_deref()),
-            signature: signed::verified(&self.parts).map(SignedRequest::fields),
+            digest: self.digest.as_deref(),
+            signature: self.signed.as_deref().map(SignedRequest::fields),
         }
     }
 
@@ -90,7 +96,7 @@ impl<S> DataCall<S> {
     pub(super) fn count_heavy(&self, policy: &str) -> Result<(), Failure> {
         let client = self.caller().client();
         let (uses, outcome) = self.app.limits.admit_heavy(policy, &client.id.to_string(), &client.limits.0);
-        if let Some(notes) = self.parts.extensions.get::<Notes>() {
+        if let Some(notes) = &self.notes {
             notes.limits(uses);
         }
         outcome
@@ -135,8 +141,8 @@ pub struct GradeQuery {
         )),
     )
 )]
-pub async fn grade(mut call: DataCall<scope::GradeRead>) -> Result<Disclosed, Failure> {
-    let query: GradeQuery = call.query().await?;
+pub async fn grade(call: DataCall<scope::GradeRead>) -> Result<Disclosed, Failure> {
+    let query: GradeQuery = call.query()?;
     call.app.disclosures.grade(&call.authorized.caller, call.asked(query.purpose.as_deref())).await
 }
 
@@ -174,8 +180,8 @@ pub struct SettlementsQuery {
         (status = 403, description = "The consent or the token does not allow it, or no code is in good standing", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-pub async fn settlements(mut call: DataCall<scope::SettlementsRead>) -> Result<Disclosed, Failure> {
-    let query: SettlementsQuery = call.query().await?;
+pub async fn settlements(call: DataCall<scope::SettlementsRead>) -> Result<Disclosed, Failure> {
+    let query: SettlementsQuery = call.query()?;
     call.app
         .disclosures
         .settlements(&call.authorized.caller, call.asked(query.purpose.as_deref()), (query.from, query.to))

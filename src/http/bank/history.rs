@@ -45,8 +45,8 @@ pub struct HistoryQuery {
         (status = 403, description = "The consent or the token does not allow it, or the half-years are outside the consent's months", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-pub async fn grade_history(mut call: DataCall<scope::GradeHistoryRead>) -> Result<Disclosed, Failure> {
-    let query: HistoryQuery = call.query().await?;
+pub async fn grade_history(call: DataCall<scope::GradeHistoryRead>) -> Result<Disclosed, Failure> {
+    let query: HistoryQuery = call.query()?;
     let asked = call.asked(query.purpose.as_deref());
     call.app.disclosures.grade_history(&call.authorized.caller, asked, (query.from, query.to)).await
 }

@@ -42,7 +42,7 @@ pub struct ReportQuery {
         (status = 403, description = "The consent or the token allows none of it, or nothing of it is available", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-pub async fn report(mut call: DataCall<scope::ReportRead>) -> Result<Disclosed, Failure> {
-    let query: ReportQuery = call.query().await?;
+pub async fn report(call: DataCall<scope::ReportRead>) -> Result<Disclosed, Failure> {
+    let query: ReportQuery = call.query()?;
     call.app.disclosures.report(&call.authorized.caller, call.asked(query.purpose.as_deref())).await
 }

@@ -40,6 +40,11 @@ impl Verdict {
         self.cut.store(if cut == Cut::TooLarge { 1 } else { 2 }, Ordering::SeqCst);
     }
 
+    /// There was nothing to read.
+    pub(super) fn was_empty(&self) {
+        self.read.store(true, Ordering::SeqCst);
+    }
+
     /// Whether it was read to its end.
     pub(super) fn is_read(&self) -> bool {
         self.read.load(Ordering::SeqCst)

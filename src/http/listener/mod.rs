@@ -37,7 +37,7 @@ pub use facts::{ConnectionIdentity, Negotiated, PublicPeer};
 pub use request::Refusal;
 pub use settings::Settings;
 
-/// How a refusal looks on the wire: the request's headers and the reason in, a whole response out.
+/// How a refusal looks on the wire: the fields that name the request and the reason in, a whole response out.
 pub type Render = Arc<dyn Fn(&HeaderMap, Refusal) -> Response + Send + Sync>;
 
 /// Who comes in, and what it is shown.

@@ -14,7 +14,7 @@ use super::{
     body::{Bounded, Cut, Sending, Verdict},
     facts::Who,
 };
-use crate::identity::IdentityError;
+use crate::{http::interaction::INTERACTION_ID, identity::IdentityError};
 
 /// Why the listener itself refuses a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,10 +102,10 @@ pub(super) async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response, Infallible> {
     let under_way = shared.activity.begin();
-    let (headers, version) = (request.headers().clone(), request.version());
+    let (named, version) = (naming(request.headers()), request.version());
     let (answer, refused) = match answer_or_refuse(&shared, service, request).await {
         Ok(answer) => (answer, None),
-        Err(refusal) => ((shared.listener.render)(&headers, refusal), Some(refusal)),
+        Err(refusal) => ((shared.listener.render)(&named, refusal), Some(refusal)),
     };
     let (mut parts, body) = answer.into_parts();
     if let Some(refusal) = refused {
@@ -139,7 +139,12 @@ async fn answer_or_refuse(shared: &Shared, service: Router, request: Request<Inc
     remove_claims(&mut parts.headers);
     shared.who.tell(&mut parts.extensions);
     let verdict = Arc::new(Verdict::default());
-    let body = Body::new(Bounded::new(body, most, settings.body_timeout, Arc::clone(&verdict)));
+    let body = if body.is_end_stream() {
+        verdict.was_empty();
+        Body::empty()
+    } else {
+        Body::new(Bounded::new(body, most, settings.body_timeout, Arc::clone(&verdict)))
+    };
     let answer = tokio::time::timeout(settings.request_timeout, service.oneshot(Request::from_parts(parts, body)));
     let Ok(answer) = answer.await else {
         return Err(Refusal::TookTooLong);
@@ -158,6 +163,12 @@ async fn answer_or_refuse(shared: &Shared, service: Router, request: Request<Inc
             Ok(answer)
         }
     }
+}
+
+/// The fields by which a request is named: all that a refusal needs of it.
+fn naming(headers: &HeaderMap) -> HeaderMap {
+    let lines = headers.get_all(&INTERACTION_ID).iter();
+    lines.map(|value| (INTERACTION_ID, value.clone())).collect()
 }
 
 /// Headers by which proxies tell whom they speak for. There is no proxy here: the TLS peer is the caller (T6).

@@ -69,6 +69,13 @@ impl Framing {
                     self.place = Place::ChunkSize(0);
                     continue;
                 }
+                Place::Header | Place::ChunkSize(_) | Place::Trailer if !matches!(byte, b'\r' | b'\n') => {
+                    at += self.line_text(bytes.get(at..).unwrap_or_default());
+                    if self.place == Place::Refused {
+                        return at;
+                    }
+                    continue;
+                }
                 Place::Header | Place::ChunkSize(_) | Place::Trailer => self.line_byte(*byte),
                 Place::Refused => {}
             }
@@ -80,6 +87,19 @@ impl Framing {
         at
     }
 
+    /// Takes what stands before the next end of a line, as much of it as may be, and tells how much that was.
+    fn line_text(&mut self, bytes: &[u8]) -> usize {
+        let text = bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(bytes.len());
+        let after_cr = self.text.last() == Some(&b'\r');
+        let fits = if after_cr { 0 } else { text.min(self.most.saturating_mul(2).saturating_sub(self.text.len())) };
+        self.text.extend_from_slice(bytes.get(..fits).unwrap_or_default());
+        if fits < text {
+            self.place = Place::Refused;
+        }
+        fits
+    }
+
+    /// Takes a byte of an end of a line.
     fn line_byte(&mut self, byte: u8) {
         let after_cr = self.text.last() == Some(&b'\r');
         // CR and LF come together or not at all, and neither is ever part of a value.
