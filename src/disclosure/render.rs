@@ -1,6 +1,6 @@
 //! Step 5: the exact bytes, their digest and their signature.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -10,7 +10,7 @@ use super::{Asked, Body};
 use crate::{
     domain::{Failure, Timestamp, ids::DisclosureId},
     identity::{
-        signature::{Covered, content_digest, sign},
+        signature::{Covered, digest::Beginning, sign},
         suite::Signer,
     },
     ledger::{Answer, RECEIPT_HEADER},
@@ -27,9 +27,19 @@ pub(super) struct Rendered {
     pub(super) digest: String,
 }
 
-/// The members of an answer that are its own, written out, and those that end every answer.
-#[derive(Debug)]
-pub(super) struct Members(String);
+/// The members of an answer that are the same whenever it is given, written out and digested: most of every answer, and
+/// in front of what is not. The object is not closed yet.
+pub(super) struct Members {
+    text: String,
+    digested: Beginning,
+}
+
+impl fmt::Debug for Members {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // It is a subject's data (I8).
+        write!(f, "Members({} bytes)", self.text.len())
+    }
+}
 
 impl Members {
     pub(super) fn of(body: &Body) -> Result<Self, Failure> {
@@ -43,7 +53,7 @@ impl Members {
         fn text<T: Serialize>(answer: &T) -> Result<String, serde_json::Error> {
             serde_json::to_string(&Ended { answer, notice: super::NOTICE, onward_supply: "prohibited" })
         }
-        let text = match body {
+        let mut text = match body {
             Body::Grade(answer) => text(answer),
             Body::GradeHistory(answer) => text(answer),
             Body::Scorecard(answer) => text(answer),
@@ -51,23 +61,25 @@ impl Members {
             Body::Report(answer) => text(&**answer),
         }
         .map_err(|error| Failure::internal(format!("an answer does not serialise: {error}")))?;
-        Ok(Self(text))
+        text.pop();
+        let digested = Beginning::of(text.as_bytes());
+        Ok(Self { text, digested })
     }
 
     pub(super) const fn len(&self) -> usize {
-        self.0.len()
+        self.text.len()
     }
 }
 
 impl Rendered {
-    /// The exact bytes: which disclosure this is, and then the members.
+    /// The exact bytes: the members, and then which disclosure this is.
     pub(super) fn of(members: &Members, id: DisclosureId, at: Timestamp) -> Self {
-        let mut body = String::with_capacity(members.len() + 96);
+        let mut body = String::with_capacity(members.len() + 112);
+        body.push_str(&members.text);
         // Neither an identifier nor a time has anything to escape. Writing to a String cannot fail.
-        let _ = write!(body, r#"{{"disclosure":"{id}","disclosed_at":"{at}","#);
-        body.push_str(members.0.strip_prefix('{').unwrap_or_default());
-        let body = Bytes::from(body);
-        Self { digest: content_digest(&body), body }
+        let _ = write!(body, r#","disclosure":"{id}","disclosed_at":"{at}"}}"#);
+        let digest = members.digested.content_digest(body.as_bytes().get(members.len()..).unwrap_or_default());
+        Self { digest, body: Bytes::from(body) }
     }
 
     /// The answer as it will be sent, signed over its status, digest, receipt and request.

@@ -12,8 +12,13 @@ const LARGEST_INTEGER: u64 = (1 << 53) - 1;
 /// The canonical text of a value. Numbers that are not whole, or too large to survive every reader, are refused.
 pub fn canonical(value: &Value) -> Result<String, Malformed> {
     let mut out = String::new();
-    write_value(value, &mut out)?;
+    write_canonical(value, &mut out)?;
     Ok(out)
+}
+
+/// Writes the canonical text of a value after another text.
+pub fn write_canonical(value: &Value, out: &mut String) -> Result<(), Malformed> {
+    write_value(value, out)
 }
 
 /// The canonical text of a string.
@@ -71,6 +76,11 @@ fn write_value(value: &Value, out: &mut String) -> Result<(), Malformed> {
 /// everything else as it is.
 fn write_string(text: &str, out: &mut String) {
     out.push('"');
+    if text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
+        out.push_str(text);
+        out.push('"');
+        return;
+    }
     for c in text.chars() {
         match c {
             '"' => out.push_str("\\\""),

@@ -2,11 +2,7 @@
 //!
 //! docs/LEDGER.md sections 1 to 3 fix the format. It is for ever: a new version may be added, this one never changes.
 
-use std::{
-    collections::BTreeMap,
-    fmt::{self, Write},
-    str::FromStr,
-};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use aws_lc_rs::digest;
 use data_encoding::BASE64URL_NOPAD;
@@ -16,7 +12,7 @@ use time::{format_description::BorrowedFormatItem, macros::format_description};
 use crate::{
     domain::{
         Entropy, Timestamp,
-        canonical::{canonical, canonical_string},
+        canonical::{canonical, canonical_string, write_canonical},
         time::Malformed,
     },
     merkle::{Hash, leaf_hash},
@@ -177,15 +173,24 @@ pub(super) fn make(
 ) -> Result<(Entry, Opening), Malformed> {
     let mut salts = vec![[0u8; SALT_BYTES]; values.len()];
     entropy.fill(salts.as_flattened_mut());
-    let (mut commitments, mut fields) = (String::with_capacity(1024), String::with_capacity(1024));
+    let (mut commitments, mut fields) = (String::with_capacity(1024), String::with_capacity(1536));
+    // Names are words and base64url needs no escaping: both may be written as they are.
     for (at, ((name, value), salt)) in values.iter().zip(&salts).enumerate() {
-        let text = canonical(value)?;
-        let comma = if at == 0 { "" } else { "," };
-        let committed = BASE64URL_NOPAD.encode(&commitment(name, salt, &text));
-        // Names are words and base64url needs no escaping: both may be written as they are. Writing to a String cannot fail.
-        let _ = write!(commitments, "{comma}\"{name}\":\"{committed}\"");
-        let salt = BASE64URL_NOPAD.encode(salt);
-        let _ = write!(fields, "{comma}\"{name}\":{{\"salt\":\"{salt}\",\"value\":{text}}}");
+        let begins = if at == 0 { "\"" } else { ",\"" };
+        for part in [begins, name, "\":{\"salt\":\""] {
+            fields.push_str(part);
+        }
+        BASE64URL_NOPAD.encode_append(salt, &mut fields);
+        fields.push_str("\",\"value\":");
+        let text = fields.len();
+        write_canonical(value, &mut fields)?;
+        let committed = commitment(name, salt, fields.get(text..).unwrap_or_default());
+        fields.push('}');
+        for part in [begins, name, "\":\""] {
+            commitments.push_str(part);
+        }
+        BASE64URL_NOPAD.encode_append(&committed, &mut commitments);
+        commitments.push('"');
     }
     let facts = canonical(&facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Value>())?;
     let body = format!(

@@ -1,7 +1,9 @@
 //! `Content-Digest` and `Want-Content-Digest` (RFC 9530): made, checked, chosen. Digests are of the content as it is
 //! sent; with no content coding, that is the body.
 
-use aws_lc_rs::digest::{SHA256, SHA512, digest};
+use std::fmt;
+
+use aws_lc_rs::digest::{Context, SHA256, SHA512, digest};
 use data_encoding::BASE64;
 use sfv::{
     BareItem, Dictionary, Item, KeyRef, ListEntry, Parser,
@@ -55,6 +57,32 @@ impl DigestAlgorithm {
         let weighted = wishes.iter().filter_map(|(name, entry)| Some((Self::of(name.as_str())?, weight(entry)?)));
         // The first of the heaviest; a weight of 0 says "not this one".
         weighted.filter(|(_, weight)| *weight > 0).rev().max_by_key(|(_, weight)| *weight).map(|(name, _)| name)
+    }
+}
+
+/// A text that many bodies begin with, digested once.
+#[derive(Clone)]
+pub struct Beginning(Context);
+
+impl fmt::Debug for Beginning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Beginning")
+    }
+}
+
+impl Beginning {
+    /// Digests the beginning.
+    pub fn of(text: &[u8]) -> Self {
+        let mut context = Context::new(&SHA256);
+        context.update(text);
+        Self(context)
+    }
+
+    /// `Content-Digest` of the body that goes on so, SHA-256.
+    pub fn content_digest(&self, rest: &[u8]) -> String {
+        let mut context = self.0.clone();
+        context.update(rest);
+        format!("sha-256=:{}:", BASE64.encode(context.finish().as_ref()))
     }
 }
 
@@ -128,6 +156,9 @@ mod tests {
     #[test]
     fn digests_are_those_of_rfc_9530() {
         assert_eq!(content_digest(BODY), SHA256_OF_BODY);
+        for at in 0..=BODY.len() {
+            assert_eq!(Beginning::of(&BODY[..at]).content_digest(&BODY[at..]), SHA256_OF_BODY);
+        }
         assert_eq!(DigestAlgorithm::Sha512.field(BODY), SHA512_OF_BODY);
     }
 
