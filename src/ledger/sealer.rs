@@ -207,10 +207,11 @@ impl Sealer {
         self.options.faults.at(Step::SealRead).await?;
         let latest = self.latest().await?;
         let edge = self.take_up(state, latest.as_ref()).await?;
+        let grown_from = latest.as_ref().map(|latest| latest.note.clone());
         if let Some(latest) = latest {
             // After a crash between commit and file this brings the file forward; and nothing is added to a ledger that
             // has less than the file says.
-            self.bring_outside(state, latest).await?;
+            self.bring_outside(state, latest, None).await?;
         } else {
             self.refuse_empty().await?;
         }
@@ -222,7 +223,7 @@ impl Sealer {
         self.options.faults.at(Step::SealCommitted).await?;
         let checkpoint = Checkpoint { origin: self.options.origin.clone(), size: sealed.size, root: sealed.root };
         // A crash here leaves the file one checkpoint behind, until the next round.
-        self.bring_outside(state, sealed).await?;
+        self.bring_outside(state, sealed, grown_from).await?;
         Ok(Some(checkpoint))
     }
 
@@ -330,15 +331,21 @@ impl Sealer {
             .map_err(|source| SealError::ForeignOutside { path: file.path().to_owned(), source })
     }
 
-    /// Puts the newest checkpoint into the file outside, unless the tree does not continue the one that is there.
-    async fn bring_outside(&self, state: &mut State, mut latest: Signed) -> Result<(), SealError> {
+    /// Puts the newest checkpoint into the file outside, unless the tree does not continue the one that is there. The tree
+    /// is known to continue the one it has just been grown from, whose root was compared: nothing is read again for that.
+    async fn bring_outside(
+        &self,
+        state: &mut State,
+        mut latest: Signed,
+        grown_from: Option<String>,
+    ) -> Result<(), SealError> {
         let Some(file) = &self.outside else { return Ok(()) };
         for _ in 0..SWAPS {
             if state.outside.as_ref() == Some(&latest.note) {
                 break;
             }
             let held = file.read().await?;
-            if let Some(note) = &held {
+            if let Some(note) = held.as_ref().filter(|held| grown_from.as_ref() != Some(*held)) {
                 let held = self.open_outside(file, note)?;
                 if held.size > latest.size {
                     // Another gateway of this machine may have sealed more just now: then the tables have it too.
