@@ -41,6 +41,8 @@ use crate::{
 const POLL: Duration = Duration::from_millis(250);
 /// How often the public listener looks whether its files were replaced.
 const FILES: Duration = Duration::from_secs(1);
+/// How often what was committed is moved into SQLite's file.
+const CHECKPOINT: Duration = Duration::from_millis(250);
 /// How often it tidies up after time.
 const TIDY: Duration = Duration::from_secs(30);
 
@@ -350,6 +352,15 @@ impl App {
                         reason = failure.context.as_deref().unwrap_or("-"),
                         "could not tidy up"
                     );
+                }
+            }
+        }));
+        let db = self.db.clone();
+        tasks.spawn(every(CHECKPOINT, stopping.clone(), move || {
+            let db = db.clone();
+            async move {
+                if let Err(error) = db.checkpoint().await {
+                    tracing::warn!(%error, "the database's log could not be moved into its file");
                 }
             }
         }));

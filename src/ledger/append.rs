@@ -37,13 +37,11 @@ pub async fn append(tx: &mut Tx, entry: &Entry, opening: Option<&Opening>) -> Re
     }
     let mut entries = table::EntryColumns::default();
     add_entry(&mut entries, entry);
-    table::insert_entries(tx, entries, entry.at).await?;
+    let mut openings = table::OpeningColumns::default();
     if let Some(opening) = opening {
-        let mut openings = table::OpeningColumns::default();
         add_opening(&mut openings, &entry.id, opening);
-        table::insert_openings(tx, openings).await?;
     }
-    Ok(())
+    Ok(table::insert(tx, entries, openings, entry.at).await?)
 }
 
 /// Erases openings and appends the entry that backs it, in the caller's transaction: refused when one is not there.

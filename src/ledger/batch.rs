@@ -189,10 +189,9 @@ impl Batcher {
     /// Everything up to the commit.
     async fn write(&self, batch: &[Waiting]) -> Result<(Tx, Vec<Verdict>, u32), DbError> {
         self.faults.at(Step::Begin).await?;
-        let mut tx = self.db.begin("ledger.record").await?;
         self.faults.at(Step::Lock).await?;
         let banks: BTreeSet<_> = batch.iter().map(|waiting| waiting.bank.clone()).collect();
-        tx.lock_banks_shared(&Vec::from_iter(banks)).await?;
+        let mut tx = self.db.begin_with_banks("ledger.record", &banks).await?;
         self.faults.at(Step::Heads).await?;
         // From here to the commit no narrowing of these banks' access can commit: what matches now matches then.
         let stale = table::stale_heads(&mut tx, heads_of(batch), self.clock.now()).await?;
@@ -212,8 +211,7 @@ impl Batcher {
                 add_entry(&mut entries, &draft.entry);
                 add_opening(&mut openings, &draft.entry.id, &draft.opening);
             }
-            table::insert_entries(&mut tx, entries, self.clock.now()).await?;
-            table::insert_openings(&mut tx, openings).await?;
+            table::insert(&mut tx, entries, openings, self.clock.now()).await?;
         }
         Ok((tx, verdicts, u32::try_from(kept.len()).unwrap_or(u32::MAX)))
     }

@@ -21,7 +21,7 @@ use crate::{
         clock::SharedClock,
         ids::{ClientId, ConsentId},
     },
-    store::Db,
+    store::{Db, Engine},
 };
 
 /// What an answer rests on, as it was when the answer was rendered. Compared again in the append (I2).
@@ -177,9 +177,13 @@ impl Recorder {
         let (queue, waiting) = mpsc::channel(options.queue.max(1));
         let kibibytes = (options.queue_bytes / KIBIBYTE).clamp(1, Semaphore::MAX_PERMITS);
         let (closing, closed) = watch::channel(false);
-        let batcher = Batcher { db, clock, limit: options.limit, faults: options.faults };
+        let turns = match db.engine() {
+            Engine::Sqlite => 1,
+            Engine::Postgres => 3,
+        };
+        let batcher = Arc::new(Batcher { db, clock, limit: options.limit, faults: options.faults });
         let gather = Gather { linger: options.linger, max: options.max_batch.max(1), usual: 1 };
-        let task = tokio::spawn(run(waiting, closed, gather, batcher));
+        let task = tokio::spawn(run(waiting, closed, gather, (batcher, turns)));
         let task = Arc::new(Mutex::new(Some(task)));
         Self { queue, room: Arc::new(Semaphore::new(kibibytes)), kibibytes, closing: Arc::new(closing), task }
     }
@@ -202,13 +206,7 @@ impl Recorder {
             mpsc::error::TrySendError::Full(_) => refused("too many answers wait to be recorded"),
             mpsc::error::TrySendError::Closed(_) => refused("the recorder is shutting down"),
         })?;
-        metrics::gauge!("medcredit_ledger_queue").set(self.depth());
         decided.await.unwrap_or_else(|_| Err(RecordError::Unavailable("the recorder stopped".into())))
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "a queue of 2^53 answers is not reached")]
-    fn depth(&self) -> f64 {
-        (self.queue.max_capacity() - self.queue.capacity()) as f64
     }
 
     /// The bytes of answers and entries that wait, in whole kibibytes each.
@@ -234,12 +232,15 @@ struct Gather {
     usual: usize,
 }
 
+/// Commits batch after batch, and on an engine with several writers the next while the last is under way: the gateway would
+/// be idle for as long as the server works. Two batches are to each other like those of two gateways.
 async fn run(
     mut queue: mpsc::Receiver<Waiting>,
     mut closed: watch::Receiver<bool>,
     mut gather: Gather,
-    batcher: Batcher,
+    (batcher, turns): (Arc<Batcher>, u32),
 ) {
+    let under_way = Arc::new(Semaphore::new(usize::try_from(turns).unwrap_or(1)));
     loop {
         let first = tokio::select! {
             biased;
@@ -250,17 +251,33 @@ async fn run(
             }
             first = queue.recv() => first,
         };
-        let Some(first) = first else { return };
-        let batch = gather.from(first, &mut queue).await;
-        batcher.commit(batch).await;
+        // Taken before the others are: whoever comes while no turn is free is in this batch. It is never closed.
+        let (Some(first), Ok(turn)) = (first, under_way.clone().acquire_owned().await) else { break };
+        let alone = under_way.available_permits() + 1 == usize::try_from(turns).unwrap_or(1);
+        let batch = gather.from(first, &mut queue, alone).await;
+        metrics::gauge!("medcredit_ledger_queue").set(count(queue.len()));
+        let batcher = batcher.clone();
+        tokio::spawn(async move {
+            batcher.commit(batch).await;
+            drop(turn);
+        });
     }
+    // Every turn back: whoever waits for the end of this task waits for every commit. A batch that panicked has dropped
+    // its answers' channels: their callers know.
+    let _ = under_way.acquire_many(turns).await;
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a queue of 2^53 answers is not reached")]
+const fn count(answers: usize) -> f64 {
+    answers as f64
 }
 
 impl Gather {
     /// Takes all that wait; and, while answers come in company, waits a little for as many as came the last time.
     ///
-    /// Whoever is answered tends to ask again at once: without the wait every second batch would be nearly empty.
-    async fn from(&mut self, first: Waiting, queue: &mut mpsc::Receiver<Waiting>) -> Vec<Waiting> {
+    /// Whoever is answered tends to ask again at once: without the wait every second batch would be nearly empty. Beside
+    /// another batch that is under way nobody is waited for: most of the company is in that one.
+    async fn from(&mut self, first: Waiting, queue: &mut mpsc::Receiver<Waiting>, alone: bool) -> Vec<Waiting> {
         let mut batch = Vec::with_capacity(self.usual.min(self.max));
         batch.push(first);
         loop {
@@ -277,7 +294,7 @@ impl Gather {
             }
         }
         let expected = self.usual.min(self.max);
-        if batch.len() < expected {
+        if alone && batch.len() < expected {
             let fill = async {
                 while batch.len() < expected
                     && let Some(next) = queue.recv().await

@@ -2,15 +2,19 @@
 //!
 //! What differs, and is hidden here: how a transaction begins (`BEGIN IMMEDIATE` takes SQLite's one write lock;
 //! PostgreSQL reads committed), how rows are made of one JSON parameter (`json_rows($1)` in a statement becomes
-//! `jsonb_each` or `jsonb_array_elements`), how rows are bound value by value (`rows.rs`), and the locks per bank that only an engine with several writers needs.
+//! `jsonb_each` or `jsonb_array_elements`; `json_few_rows($1)` where PostgreSQL must plan for a few rows and not for a
+//! hundred), how rows are bound value by value (`rows.rs`), and the locks per bank that only an engine with several
+//! writers needs.
 //!
 //! SQLite has two files. Writers of `core.db` do not attach `bulk.db`, because `BEGIN IMMEDIATE` would take the write
 //! lock of every attached file and a long import would stall the answers. Readers attach both.
 
+mod checkpoint;
 mod compact;
 mod rows;
 
 use std::{
+    collections::BTreeSet,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     str::FromStr,
@@ -19,6 +23,7 @@ use std::{
 };
 
 use super::DbError;
+use checkpoint::Keeper;
 pub use rows::Column;
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Executor, FromRow, PgPool, Postgres, Sqlite, SqlitePool,
@@ -156,15 +161,20 @@ const SKIP_LOCKED: &str = "FOR UPDATE SKIP LOCKED";
 
 /// Whether a statement is said otherwise on one of the engines.
 fn differs(sql: &str) -> bool {
-    sql.contains("json_rows(") || sql.contains(SKIP_LOCKED)
+    sql.contains("json_rows(") || sql.contains("json_few_rows(") || sql.contains(SKIP_LOCKED)
 }
 
 /// What a statement says on one engine: `json_rows($1)` is a set of rows with a JSON column `value`.
 fn in_dialect(engine: Engine, sql: &'static str) -> AssertSqlSafe<String> {
     AssertSqlSafe(match engine {
         // Not `json_each`: that would turn each row back into text, to be parsed again for every field read of it.
-        Engine::Sqlite => sql.replace("json_rows(", "jsonb_each(").replace(SKIP_LOCKED, ""),
-        Engine::Postgres => sql.replace("json_rows($1)", "jsonb_array_elements($1::jsonb) AS rows(value)"),
+        Engine::Sqlite => {
+            sql.replace("json_rows(", "jsonb_each(").replace("json_few_rows(", "jsonb_each(").replace(SKIP_LOCKED, "")
+        }
+        // The planner takes an array it does not know yet for ten rows: each is then looked up by its key.
+        Engine::Postgres => sql
+            .replace("json_rows($1)", "jsonb_array_elements($1::jsonb) AS rows(value)")
+            .replace("json_few_rows($1)", "UNNEST(ARRAY(SELECT jsonb_array_elements($1::jsonb))) AS rows(value)"),
     })
 }
 
@@ -201,6 +211,8 @@ enum Pools {
     Sqlite {
         /// The one writer of `core.db`.
         core: SqlitePool,
+        /// Moves what was committed from the log of `core.db` into it.
+        keeper: Keeper,
         /// The one writer of `bulk.db`.
         bulk: SqlitePool,
         /// Readers of both, which cannot write.
@@ -219,12 +231,19 @@ pub struct Db(Arc<Pools>);
 /// what one transaction touches, and a checkpoint every 32 MiB of log writes a page once for several changes.
 const BULK_TUNING: &str = " PRAGMA bulk.cache_size=-65536; PRAGMA wal_autocheckpoint=8192;";
 
+/// For the writer of core tables: the log's pages, 64 MiB, at which a commit itself moves them into the file, because nobody
+/// did it beside (`checkpoint.rs`).
+const CORE_CHECKPOINT: &str = "16384";
+
 /// How long PostgreSQL keeps a transaction whose process says nothing, in milliseconds. A gateway that hangs or is cut off
 /// looks like one that thinks: what it holds locked would be in the way of sealing and of revocations until TCP gives up,
 /// which takes hours. With the sealing interval this must stay under the five seconds others may have to wait.
 const SILENCE: &str = "3000";
 /// For transactions that stand still rightly: those of imports and runs, and those that only hold a lock.
 const MAY_BE_SILENT: &str = "/* db::may_be_silent */ SET LOCAL idle_in_transaction_session_timeout = 0";
+
+/// How long a connection to PostgreSQL that was given back is taken for whole.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
 /// How long a writer waits for SQLite's lock, and a statement for a PostgreSQL lock.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
@@ -257,9 +276,11 @@ impl Db {
         let core = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(LOCK_WAIT)
-            .connect_with(options(&core_path))
+            .test_before_acquire(false)
+            .connect_with(options(&core_path).pragma("wal_autocheckpoint", CORE_CHECKPOINT))
             .await
             .map_err(setup)?;
+        let keeper = Keeper::new(options(&core_path).pragma("wal_autocheckpoint", "0"));
         // Creating the file first lets the attaching writer and readers find it in WAL mode.
         SqlitePoolOptions::new()
             .max_connections(1)
@@ -278,6 +299,7 @@ impl Db {
             SqlitePoolOptions::new()
                 .max_connections(max)
                 .acquire_timeout(LOCK_WAIT)
+                .test_before_acquire(false)
                 .after_connect(move |connection, _| {
                     let attach = attach.clone();
                     Box::pin(async move { connection.execute(AssertSqlSafe(attach)).await.map(|_| ()) })
@@ -294,7 +316,7 @@ impl Db {
         let read = attaching(options(&core_path).create_if_missing(false).pragma("query_only", "ON"), 8, "")
             .await
             .map_err(setup)?;
-        Ok(Self(Arc::new(Pools::Sqlite { core, bulk, read, directory: directory.to_owned() })))
+        Ok(Self(Arc::new(Pools::Sqlite { core, keeper, bulk, read, directory: directory.to_owned() })))
     }
 
     /// Connects to a PostgreSQL database.
@@ -315,6 +337,13 @@ impl Db {
         let pool = PgPoolOptions::new()
             .max_connections(max_connections)
             .acquire_timeout(LOCK_WAIT)
+            // Whether a connection is still there is asked of those that were idle, and not before every transaction.
+            .test_before_acquire(false)
+            .before_acquire(|connection, about| {
+                Box::pin(
+                    async move { Ok(about.idle_for < TRUSTED_FOR || sqlx::Connection::ping(connection).await.is_ok()) },
+                )
+            })
             .connect_with(options)
             .await
             .map_err(|error| DbError::Setup(format!("PostgreSQL: {error}")))?;
@@ -346,6 +375,29 @@ impl Db {
         begun.map(|begun| Tx { begun, operation }).map_err(|error| DbError::of(operation, error))
     }
 
+    /// Begins a transaction that may change core tables, with the locks of [`Tx::lock_banks_shared`], in one turn of the
+    /// server.
+    pub async fn begin_with_banks(&self, operation: &'static str, banks: &BTreeSet<String>) -> Result<Tx, DbError> {
+        // Identifiers of our own: anything else, which does not happen, is bound and not written into the statement.
+        let ours = |bank: &String| bank.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        match &*self.0 {
+            Pools::Postgres(pool) if !banks.is_empty() && banks.iter().all(ours) => {
+                let names: Vec<_> = banks.iter().map(|bank| format!("('{bank}')")).collect();
+                let sql = format!(
+                    "BEGIN; SELECT pg_advisory_xact_lock_shared(hashtextextended(k, 0)) FROM (VALUES {}) AS s(k)",
+                    names.join(",")
+                );
+                let begun = pool.begin_with(AssertSqlSafe(sql)).await.map(Begun::Postgres);
+                begun.map(|begun| Tx { begun, operation }).map_err(|error| DbError::of(operation, error))
+            }
+            _ => {
+                let mut tx = self.begin(operation).await?;
+                tx.lock_banks_shared(&Vec::from_iter(banks.iter().cloned())).await?;
+                Ok(tx)
+            }
+        }
+    }
+
     /// Begins a transaction that may change bulk tables (named `bulk.…`) and no others.
     pub async fn begin_bulk(&self, operation: &'static str) -> Result<Tx, DbError> {
         let begun = match &*self.0 {
@@ -374,7 +426,8 @@ impl Db {
     /// Closes every connection, so that the files are whole on return.
     pub async fn close(&self) {
         match &*self.0 {
-            Pools::Sqlite { core, bulk, read, .. } => {
+            Pools::Sqlite { core, keeper, bulk, read, .. } => {
+                keeper.close().await;
                 read.close().await;
                 bulk.close().await;
                 core.close().await;

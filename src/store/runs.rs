@@ -328,7 +328,7 @@ const CURRENT: &str = "/* runs::current */
     SELECT p.number AS publication, s.code AS subject_code, s.kind, s.name, s.uscc, s.version AS subject_version,
            s.under_objection, r.id AS run_id, r.model_id, r.model_digest, r.period, r.valid_until_on,
            a.version AS assessment_version, a.status, a.reason, a.grade, a.points, a.made_at
-    FROM json_rows($1)
+    FROM json_few_rows($1)
     JOIN publication p ON p.id = 1
     JOIN subjects s ON s.code = value->>'code'
     LEFT JOIN assessments a ON a.subject_code = s.code

@@ -47,7 +47,7 @@ const LIST_VERSIONS: &str = "/* settlements::list_versions */
     SELECT s.subject_code, s.month, s.insurance, s.import_seq, s.visits, s.persons, s.billed_fen, s.claimed_fen,
            s.settled_fen, s.paid_fen, s.retained_fen, s.disallowed_fen, s.deducted_fen, s.prepaid_fen, s.offset_fen,
            s.payable_fen, s.status, s.as_of
-    FROM json_rows($1)
+    FROM json_few_rows($1)
     JOIN bulk.settlements s ON s.subject_code = value->>'code' AND s.month >= $2 AND s.month <= $3
     JOIN imports i ON i.seq = s.import_seq AND i.state = 'accepted'
     ORDER BY s.subject_code, s.month, s.insurance, s.import_seq";

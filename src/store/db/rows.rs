@@ -81,7 +81,9 @@ const fn filled(rows: usize) -> usize {
 /// A statement with its rows as values, before `others` other parameters, which are counted on after them. The first
 /// column is null in the rows filled up.
 ///
-/// The values are anonymous: SQLite and its driver look for the name of a parameter among all others.
+/// The values are anonymous: SQLite and its driver look for the name of a parameter among all others. And an insertion that
+/// fails is not undone by itself: as on PostgreSQL, nothing of its transaction can be committed any more, so SQLite need not
+/// keep every page as it was before the statement.
 fn as_values(sql: &str, others: usize, columns: usize, rows: usize) -> AssertSqlSafe<String> {
     let mut sql = sql.to_owned();
     for other in (1..=others).rev() {
@@ -94,7 +96,7 @@ fn as_values(sql: &str, others: usize, columns: usize, rows: usize) -> AssertSql
         (1..columns).for_each(|_| values.push_str(",?"));
     }
     values.push_str(")) WHERE column1 IS NOT NULL)");
-    AssertSqlSafe(sql.replace("bound_rows", &values))
+    AssertSqlSafe(sql.replace("bound_rows", &values).replacen("INSERT INTO ", "INSERT OR FAIL INTO ", 1))
 }
 
 /// A statement with its rows as arrays, after `before` other parameters.
@@ -109,6 +111,22 @@ fn as_arrays(sql: &str, before: usize, columns: &[Column]) -> AssertSqlSafe<Stri
     }
     arrays.push(')');
     AssertSqlSafe(sql.replace("bound_rows", &arrays))
+}
+
+/// Insertions as one: all but the last are named queries of the last.
+fn as_one(parts: Vec<(&'static str, Vec<Column>)>) -> (AssertSqlSafe<String>, Vec<Column>) {
+    let (mut text, mut all) = (String::new(), Vec::new());
+    let last = parts.len().saturating_sub(1);
+    for (nth, (sql, columns)) in parts.into_iter().enumerate() {
+        let AssertSqlSafe(sql) = as_arrays(sql, all.len(), &columns);
+        let _ = match nth {
+            nth if nth == last => write!(text, "{sql}"),
+            0 => write!(text, "WITH part0 AS ({sql}) "),
+            nth => write!(text, ", part{nth} AS ({sql}) "),
+        };
+        all.extend(columns);
+    }
+    (AssertSqlSafe(text), all)
 }
 
 fn part(args: &[Arg], columns: &mut [Column], from: usize, rows: usize) -> Encoded<SqliteArguments> {
@@ -163,6 +181,28 @@ impl Tx {
         }
     }
 
+    /// Runs insertions, each over rows of its own. On PostgreSQL they are one statement, and one turn of the server.
+    pub async fn insert_rows(&mut self, parts: Vec<(&'static str, Vec<Column>)>) -> Result<(), DbError> {
+        let parts: Vec<_> =
+            parts.into_iter().filter(|(_, columns)| columns.first().is_some_and(|of| of.len() > 0)).collect();
+        let failed = |error| DbError::of(self.operation, error);
+        match &mut self.begun {
+            Begun::Sqlite(_) => {
+                for (sql, columns) in parts {
+                    self.execute_rows(sql, Vec::new(), columns).await?;
+                }
+                Ok(())
+            }
+            Begun::Postgres(_) if parts.is_empty() => Ok(()),
+            Begun::Postgres(tx) => {
+                let (text, columns) = as_one(parts);
+                let bound = arrays(Vec::new(), columns).map_err(sqlx::Error::Encode).map_err(failed)?;
+                let done = sqlx::query_with::<Postgres, _>(text, bound).execute(&mut **tx).await;
+                done.map(|_| ()).map_err(failed)
+            }
+        }
+    }
+
     /// Every row that a statement over bound rows yields. Its other parameters come first.
     pub async fn fetch_rows<R: Record>(
         &mut self,
@@ -195,7 +235,7 @@ impl Tx {
 
 #[cfg(test)]
 mod tests {
-    use super::{Column, as_arrays, as_values, filled};
+    use super::{Column, as_arrays, as_one, as_values, filled};
 
     #[test]
     fn a_few_lengths_do_for_every_batch() {
@@ -216,5 +256,15 @@ mod tests {
             as_arrays(sql, 1, &columns).0,
             "SELECT column2 FROM UNNEST($2::bigint[],$3::text[]) AS bound(column1,column2) WHERE column1 > $1"
         );
+    }
+
+    #[test]
+    fn insertions_become_one_with_their_parameters_counted_on() {
+        let one = |sql| (sql, vec![Column::Int(vec![1])]);
+        let (text, columns) = as_one(vec![one("A bound_rows"), one("B bound_rows"), one("C bound_rows")]);
+        let rows = |nth| format!("UNNEST(${nth}::bigint[]) AS bound(column1)");
+        let expected = format!("WITH part0 AS (A {}) , part1 AS (B {}) C {}", rows(1), rows(2), rows(3));
+        assert_eq!((text.0, columns.len()), (expected, 3));
+        assert_eq!(as_one(vec![one("A bound_rows")]).0.0, format!("A {}", rows(1)));
     }
 }

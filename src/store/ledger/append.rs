@@ -133,37 +133,38 @@ pub struct OpeningColumns {
 
 const INSERT_ENTRIES: &str = "/* ledger::insert_entries */ \
     INSERT INTO ledger_entries (id, type, body, leaf_hash, committed_at) \
-    SELECT column1, column2, column3, column4, CAST($1 AS BIGINT) FROM bound_rows";
+    SELECT column1, column2, column3, column4, column5 FROM bound_rows";
 
 const INSERT_UNSEALED: &str = "/* ledger::insert_unsealed */ \
     INSERT INTO ledger_unsealed (entry_id) SELECT column1 FROM bound_rows";
-
-/// Adds entries and queues them for the sealer.
-pub async fn insert_entries(tx: &mut Tx, entries: EntryColumns, at: Timestamp) -> Result<(), DbError> {
-    let ids = Column::Text(entries.id.clone());
-    let columns = vec![
-        Column::Text(entries.id),
-        Column::Text(entries.kind),
-        Column::Text(entries.body),
-        Column::Bytes(entries.leaf),
-    ];
-    tx.execute_rows(INSERT_ENTRIES, args![at], columns).await?;
-    tx.execute_rows(INSERT_UNSEALED, args![], vec![ids]).await.map(|_| ())
-}
 
 const INSERT_OPENINGS: &str = "/* ledger::insert_openings */ \
     INSERT INTO ledger_openings (entry_id, client_id, consent_id, body) \
     SELECT column1, column2, column3, column4 FROM bound_rows";
 
-/// Adds openings of entries that were added before.
-pub async fn insert_openings(tx: &mut Tx, openings: OpeningColumns) -> Result<(), DbError> {
-    let columns = vec![
+/// Adds entries, queues them for the sealer, and adds their openings; on PostgreSQL all of it in one statement.
+pub async fn insert(
+    tx: &mut Tx,
+    entries: EntryColumns,
+    openings: OpeningColumns,
+    at: Timestamp,
+) -> Result<(), DbError> {
+    let ids = Column::Text(entries.id.clone());
+    let at = Column::Int(vec![at.micros(); entries.id.len()]);
+    let entries = vec![
+        Column::Text(entries.id),
+        Column::Text(entries.kind),
+        Column::Text(entries.body),
+        Column::Bytes(entries.leaf),
+        at,
+    ];
+    let openings = vec![
         Column::Text(openings.id),
         Column::TextOpt(openings.client),
         Column::TextOpt(openings.consent),
         Column::Text(openings.body),
     ];
-    tx.execute_rows(INSERT_OPENINGS, args![], columns).await.map(|_| ())
+    tx.insert_rows(vec![(INSERT_ENTRIES, entries), (INSERT_UNSEALED, vec![ids]), (INSERT_OPENINGS, openings)]).await
 }
 
 const DELETE_OPENINGS: &str = "/* ledger::delete_openings */ \

@@ -1,4 +1,4 @@
-//! How SQLite plans what an answer reads: by indices, and without statistics that would make it plan anew.
+//! How the engines plan what an answer reads: by indices, and on SQLite without statistics that would make it plan anew.
 
 use medcredit::store::Db;
 
@@ -37,7 +37,8 @@ fn statement(file: &str, name: &str) -> String {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store").join(file);
     let source = std::fs::read_to_string(path).unwrap();
     let text = source.split('"').find(|text| text.starts_with(&format!("/* {name} */"))).unwrap();
-    text.replace("json_rows(", "jsonb_each(").replace("$1", "'[{}]'").replace("$2", "''").replace("$3", "''")
+    let text = text.replace("json_rows(", "jsonb_each(").replace("json_few_rows(", "jsonb_each(");
+    text.replace("$1", "'[{}]'").replace("$2", "''").replace("$3", "''")
 }
 
 #[test]
@@ -54,6 +55,36 @@ fn what_an_answer_reads_is_found_by_an_index() {
                 let whole = step.starts_with("SCAN ") && !step.contains("jsonb_each");
                 assert!(!whole && !step.contains("AUTOMATIC") && !step.contains("MATERIALIZE"), "{name}: {step}");
             }
+        }
+    });
+}
+
+/// PostgreSQL takes JSON of any length for a hundred rows, and would read every subject there is for one.
+#[test]
+fn what_an_answer_reads_does_not_grow_with_the_city() {
+    crate::support::block_on(async {
+        let store = TestStore::postgres().await;
+        let mut tx = store.db.begin("test").await.unwrap();
+        for sql in [
+            "INSERT INTO subjects (code, kind, name, region, version, import_seq, agreement_status, licence_status, under_objection, updated_at) \
+             SELECT 'H' || n, 'medical_institution', 'a', '330302', 1, 1, 'active', 'active', 0, 1 FROM generate_series(100001, 105000) n",
+            "INSERT INTO models (digest, model_id, body, seen_at) VALUES ('d', 'm', '{}', 1)",
+            "INSERT INTO runs (id, kind, scheme, state, model_id, model_digest, period, input_digest, outcome_digest, subject_count, created_at) \
+             SELECT 'run_' || n, 'medical_institution', 's', 'superseded', 'm', 'd', '2026-H1', '', '', 5000, 1 FROM generate_series(1, 4) n",
+            "INSERT INTO assessments (run_id, subject_code, version, status, grade, made_at) \
+             SELECT r.id, s.code, 1, 'graded', 'good', 1 FROM runs r, subjects s",
+        ] {
+            assert!(tx.execute(sql, vec![]).await.unwrap() > 0);
+        }
+        tx.execute("ANALYZE subjects, assessments, runs", vec![]).await.unwrap();
+        tx.commit().await.unwrap();
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store/runs.rs");
+        let source = std::fs::read_to_string(path).unwrap();
+        let text = source.split('"').find(|text| text.starts_with("/* runs::current */")).unwrap();
+        let rows = "UNNEST(ARRAY(SELECT jsonb_array_elements('[{\"code\":\"H100001\"}]'::jsonb))) AS rows(value)";
+        let steps = texts(&store.db, format!("EXPLAIN {}", text.replace("json_few_rows($1)", rows))).await;
+        for table in ["subjects", "assessments"] {
+            assert!(!steps.iter().any(|step| step.contains(&format!("Seq Scan on {table}"))), "{steps:#?}");
         }
     });
 }
