@@ -39,6 +39,9 @@ const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 const BANKS: usize = 8;
 /// How many consents each holds.
 const CONSENTS: usize = 125;
+/// Until every consent was read, every connection to the database opened and every statement planned: what is measured is
+/// the state that lasts.
+const WARM_UP: Duration = Duration::from_secs(3);
 
 /// Which engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -272,7 +275,7 @@ impl Site {
     ) -> Result<(super::banks::Seen, Duration)> {
         let requests = self.requests(what);
         let open = self.connect(to, connections).await?;
-        let (_, open) = read(open, &requests, tokio::time::sleep(during / 3)).await?;
+        let (_, open) = read(open, &requests, tokio::time::sleep(WARM_UP)).await?;
         let before = to.cpu()?;
         let (seen, _) = read(open, &requests, tokio::time::sleep(during)).await?;
         Ok((seen, to.cpu()?.saturating_sub(before)))
