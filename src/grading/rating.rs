@@ -94,11 +94,11 @@ impl Rating {
         scope: Scope,
         mut subjects: Vec<Standing>,
     ) -> Result<Self, GradingError> {
-        subjects.iter_mut().for_each(|standing| {
+        for standing in &mut subjects {
             standing.restrict(&model);
             standing.peers.clear();
             standing.branches = None;
-        });
+        }
         let heads = subjects.iter().filter_map(|standing| standing.parent.clone()).collect();
         let mut rating = Self { db, model, scope, subjects: subjects.into(), heads: Arc::new(heads), peers: None };
         if !rating.model.peers().is_empty() {

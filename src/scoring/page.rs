@@ -72,11 +72,12 @@ impl Page {
                 Block::Heading(level, text) => writeln!(out, "<h{level}>{}</h{level}>", escape(text)),
                 Block::Paragraph(text) => writeln!(out, "<p>{}</p>", escape(text)),
                 Block::Table { head, rows } => {
-                    let head: String = head.iter().map(|cell| format!("<th>{}</th>", escape(cell))).collect();
-                    let _ = writeln!(out, "<table>\n<thead><tr>{head}</tr></thead>\n<tbody>");
+                    let head: Vec<String> = head.iter().map(|cell| escape(cell)).collect();
+                    let _ =
+                        writeln!(out, "<table>\n<thead><tr><th>{}</th></tr></thead>\n<tbody>", head.join("</th><th>"));
                     for row in rows {
-                        let cells: String = row.iter().map(|cell| format!("<td>{}</td>", escape(cell))).collect();
-                        let _ = writeln!(out, "<tr>{cells}</tr>");
+                        let cells: Vec<String> = row.iter().map(|cell| escape(cell)).collect();
+                        let _ = writeln!(out, "<tr><td>{}</td></tr>", cells.join("</td><td>"));
                     }
                     writeln!(out, "</tbody>\n</table>")
                 }

@@ -94,13 +94,12 @@ fn resolve(value: &ValueForm, catalogue: &Catalogue, peers: &mut Vec<PeerForm>) 
         ValueForm::Age { since } => Value::Age(*since),
         ValueForm::PeerPercentile { of, among, least } => {
             let name = describe_peers(of, *among);
-            let nth = match peers.iter().position(|known| known.name == name) {
-                Some(nth) => nth,
-                None => {
-                    let of = resolve(of, catalogue, peers)?;
-                    peers.push(PeerForm { name, among: *among, of });
-                    peers.len() - 1
-                }
+            let nth = if let Some(nth) = peers.iter().position(|known| known.name == name) {
+                nth
+            } else {
+                let of = resolve(of, catalogue, peers)?;
+                peers.push(PeerForm { name, among: *among, of });
+                peers.len() - 1
             };
             Value::Peer { nth, least: *least }
         }

@@ -201,7 +201,7 @@ fn check_other(model: &ModelFile, catalogue: &Catalogue, faults: &mut Faults<'_>
     use crate::domain::grade::NotRatedReason::Other;
     let place = [Key("not_rated")];
     let named = model.not_rated.reasons.contains(&Other);
-    faults.require(named == !model.not_rated.other.is_empty(), &place, || {
+    faults.require(named != model.not_rated.other.is_empty(), &place, || {
         "the reason \"other\" and the events upon which it holds (`other`) go together".into()
     });
     for id in &model.not_rated.other {
