@@ -25,7 +25,7 @@ impl Db {
             }
             _ => {
                 let mut tx = self.begin(operation).await?;
-                tx.lock_banks_shared(&Vec::from_iter(banks.iter().cloned())).await?;
+                tx.lock_banks_shared(&banks.iter().cloned().collect::<Vec<_>>()).await?;
                 Ok(tx)
             }
         }

@@ -31,9 +31,10 @@ async fn told(bureau: &Bureau, codes: &[String]) -> (i64, BTreeSet<Option<String
     (number, told.into_iter().map(|told| told.run_id).collect())
 }
 
-/// A server is waited for at every statement, so that each is a point of breakdown. SQLite may have answered already.
+/// A server is waited for at its statements, and each wait is a point of breakdown. How many there are is for the machine
+/// to say: what is asked may have been answered already, and on SQLite all of it.
 fn waited(bureau: &Bureau, broken: usize) {
-    assert!(broken > 5 || bureau.db().engine() == Engine::Sqlite, "it waits more often than {broken} times");
+    assert!(broken > 1 || bureau.db().engine() == Engine::Sqlite, "it was never broken off");
 }
 
 both_engines! {
