@@ -18,7 +18,7 @@ use super::{
 pub const MAX_CODE_LENGTH: usize = 20;
 
 /// A national code in its outer form: upper-case letters, then digits, at most 20 characters. Which kind it belongs to
-/// is for [`Kinds`] to say.
+/// is for [`Kinds`](super::Kinds) to say.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NationalCode(String);
 
