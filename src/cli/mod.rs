@@ -30,7 +30,11 @@ use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand, error::ErrorKind};
 
-use crate::{config::ConfigError, domain::TableError, grading::LibraryError};
+use crate::{
+    config::{Config, ConfigError, StoreEngine},
+    domain::TableError,
+    grading::LibraryError,
+};
 
 pub use context::{Context, Input, OrFail, Screen, Stream, Usage};
 
@@ -120,20 +124,34 @@ impl Command {
     }
 }
 
-/// After how many steps of its tasks a thread looks whether something has arrived. The runtime's own 61 are milliseconds of
-/// signing: for so long the database, which answers five times for a batch, would wait to be heard, and all that wait for
-/// the batch with it.
-const LOOKS_EVERY: u32 = 8;
+/// After how many steps of its tasks a thread looks whether something has arrived, as the runtime has it.
+const LOOKS_EVERY: u32 = 61;
+/// The same where PostgreSQL answers for batches: 61 steps are milliseconds of signing, and for so long a server that has
+/// answered would not be heard, four times for a batch. With SQLite there is nobody to hear but banks, and fewer looks bring
+/// more of them at once.
+const LOOKS_EVERY_OF_POSTGRES: u32 = 4;
+
+/// How often a thread looks. Whatever is wrong with arguments or configuration is told later.
+fn looks_every(args: &[OsString], ctx: &Context) -> u32 {
+    let serves = Cli::try_parse_from(args).ok().filter(|cli| matches!(cli.command, Command::Serve(_)));
+    let file = serves.and_then(|cli| cli.config.or_else(|| ctx.config_file.clone()));
+    match file.and_then(|file| Config::load(&file).ok()) {
+        Some(config) if config.store.engine == StoreEngine::Postgres => LOOKS_EVERY_OF_POSTGRES,
+        _ => LOOKS_EVERY,
+    }
+}
 
 /// Runs the process: the system's clock, randomness and streams.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     // Libraries that ask for the process's provider must find ours. A second installation is refused and changes nothing.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let ctx = Context::system();
+    let args: Vec<OsString> = args.into_iter().collect();
+    let looks_every = looks_every(&args, &ctx);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .event_interval(LOOKS_EVERY)
-        .global_queue_interval(LOOKS_EVERY)
+        .event_interval(looks_every)
+        .global_queue_interval(looks_every)
         .build();
     ExitCode::from(match runtime {
         Ok(runtime) => runtime.block_on(run(args, ctx)),

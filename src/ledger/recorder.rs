@@ -253,8 +253,7 @@ async fn run(
         };
         // Taken before the others are: whoever comes while no turn is free is in this batch. It is never closed.
         let (Some(first), Ok(turn)) = (first, under_way.clone().acquire_owned().await) else { break };
-        let alone = under_way.available_permits() + 1 == usize::try_from(turns).unwrap_or(1);
-        let batch = gather.from(first, &mut queue, alone).await;
+        let batch = gather.from(first, &mut queue).await;
         metrics::gauge!("medcredit_ledger_queue").set(count(queue.len()));
         let batcher = batcher.clone();
         tokio::spawn(async move {
@@ -275,9 +274,8 @@ const fn count(answers: usize) -> f64 {
 impl Gather {
     /// Takes all that wait; and, while answers come in company, waits a little for as many as came the last time.
     ///
-    /// Whoever is answered tends to ask again at once: without the wait every second batch would be nearly empty. Beside
-    /// another batch that is under way nobody is waited for: most of the company is in that one.
-    async fn from(&mut self, first: Waiting, queue: &mut mpsc::Receiver<Waiting>, alone: bool) -> Vec<Waiting> {
+    /// Whoever is answered tends to ask again at once: without the wait every second batch would be nearly empty.
+    async fn from(&mut self, first: Waiting, queue: &mut mpsc::Receiver<Waiting>) -> Vec<Waiting> {
         let mut batch = Vec::with_capacity(self.usual.min(self.max));
         batch.push(first);
         loop {
@@ -294,7 +292,7 @@ impl Gather {
             }
         }
         let expected = self.usual.min(self.max);
-        if alone && batch.len() < expected {
+        if batch.len() < expected {
             let fill = async {
                 while batch.len() < expected
                     && let Some(next) = queue.recv().await
