@@ -13,6 +13,7 @@ mod checkpoint;
 mod compact;
 mod locks;
 mod rows;
+mod turns;
 
 use std::{
     os::unix::fs::DirBuilderExt,
@@ -32,6 +33,7 @@ use sqlx::{
         SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
     },
 };
+use turns::Turns;
 
 /// Which engine a store runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -225,7 +227,7 @@ enum Pools {
 
 /// A store: cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Db(Arc<Pools>);
+pub struct Db(Arc<Pools>, Turns);
 
 /// For the writer of bulk tables: an import in the order of months touches pages all over a table. 64 MiB hold most of
 /// what one transaction touches, and a checkpoint every 32 MiB of log writes a page once for several changes.
@@ -316,7 +318,10 @@ impl Db {
         let read = attaching(options(&core_path).create_if_missing(false).pragma("query_only", "ON"), 8, "")
             .await
             .map_err(setup)?;
-        Ok(Self(Arc::new(Pools::Sqlite { core, keeper, bulk, read, directory: directory.to_owned() })))
+        Ok(Self(
+            Arc::new(Pools::Sqlite { core, keeper, bulk, read, directory: directory.to_owned() }),
+            Turns::default(),
+        ))
     }
 
     /// Connects to a PostgreSQL database.
@@ -347,7 +352,7 @@ impl Db {
             .connect_with(options)
             .await
             .map_err(|error| DbError::Setup(format!("PostgreSQL: {error}")))?;
-        Ok(Self(Arc::new(Pools::Postgres(pool))))
+        Ok(Self(Arc::new(Pools::Postgres(pool)), Turns::default()))
     }
 
     /// Which engine this is.
@@ -368,27 +373,33 @@ impl Db {
 
     /// Begins a transaction that may change core tables. Named, so that its failures and retries can be told apart.
     pub async fn begin(&self, operation: &'static str) -> Result<Tx, DbError> {
+        self.1.next("begin").await;
         let begun = match &*self.0 {
             Pools::Sqlite { core, .. } => core.begin_with("BEGIN IMMEDIATE").await.map(Begun::Sqlite),
             Pools::Postgres(pool) => pool.begin().await.map(Begun::Postgres),
         };
-        begun.map(|begun| Tx { begun, operation }).map_err(|error| DbError::of(operation, error))
+        begun.map(|begun| self.tx(begun, operation)).map_err(|error| DbError::of(operation, error))
     }
 
     /// Begins a transaction that may change bulk tables (named `bulk.…`) and no others.
     pub async fn begin_bulk(&self, operation: &'static str) -> Result<Tx, DbError> {
+        self.1.next("begin").await;
         let begun = match &*self.0 {
             Pools::Sqlite { bulk, .. } => bulk.begin_with("BEGIN IMMEDIATE").await.map(Begun::Sqlite),
             Pools::Postgres(pool) => pool.begin().await.map(Begun::Postgres),
         };
-        let mut tx = begun.map(|begun| Tx { begun, operation }).map_err(|error| DbError::of(operation, error))?;
+        let mut tx = begun.map(|begun| self.tx(begun, operation)).map_err(|error| DbError::of(operation, error))?;
         tx.may_be_silent().await?;
         Ok(tx)
     }
 
+    fn tx(&self, begun: Begun, operation: &'static str) -> Tx {
+        Tx { begun, operation, turns: self.1.clone() }
+    }
+
     /// Statements that only read, each on its own, over core and bulk tables.
     pub fn read(&self, operation: &'static str) -> Read<'_> {
-        Read { pools: &self.0, operation }
+        Read { pools: &self.0, operation, turns: &self.1 }
     }
 
     /// Runs a script of several statements without arguments: migrations only.
@@ -419,11 +430,13 @@ impl Db {
 pub struct Read<'a> {
     pools: &'a Pools,
     operation: &'static str,
+    turns: &'a Turns,
 }
 
 impl Read<'_> {
     /// Every row.
     pub async fn fetch_all<R: Record>(&self, sql: &'static str, args: Vec<Arg>) -> Result<Vec<R>, DbError> {
+        self.turns.next(sql).await;
         match self.pools {
             Pools::Sqlite { read, .. } => fetch_on!(sql, args, R, Sqlite, read, fetch_all, sqlite_args, Engine::Sqlite),
             Pools::Postgres(pool) => fetch_on!(sql, args, R, Postgres, pool, fetch_all, pg_args, Engine::Postgres),
@@ -433,6 +446,7 @@ impl Read<'_> {
 
     /// The row, if there is one.
     pub async fn fetch_optional<R: Record>(&self, sql: &'static str, args: Vec<Arg>) -> Result<Option<R>, DbError> {
+        self.turns.next(sql).await;
         match self.pools {
             Pools::Sqlite { read, .. } => {
                 fetch_on!(sql, args, R, Sqlite, read, fetch_optional, sqlite_args, Engine::Sqlite)
@@ -461,6 +475,7 @@ enum Begun {
 pub struct Tx {
     begun: Begun,
     operation: &'static str,
+    turns: Turns,
 }
 
 impl Tx {
@@ -479,6 +494,7 @@ impl Tx {
 
     /// Runs a statement and tells how many rows it changed.
     pub async fn execute(&mut self, sql: &'static str, args: Vec<Arg>) -> Result<u64, DbError> {
+        self.turns.next(sql).await;
         match &mut self.begun {
             Begun::Sqlite(tx) => execute_on!(sql, args, Sqlite, &mut **tx, sqlite_args, Engine::Sqlite),
             Begun::Postgres(tx) => execute_on!(sql, args, Postgres, &mut **tx, pg_args, Engine::Postgres),
@@ -488,6 +504,7 @@ impl Tx {
 
     /// Every row.
     pub async fn fetch_all<R: Record>(&mut self, sql: &'static str, args: Vec<Arg>) -> Result<Vec<R>, DbError> {
+        self.turns.next(sql).await;
         match &mut self.begun {
             Begun::Sqlite(tx) => fetch_on!(sql, args, R, Sqlite, &mut **tx, fetch_all, sqlite_args, Engine::Sqlite),
             Begun::Postgres(tx) => fetch_on!(sql, args, R, Postgres, &mut **tx, fetch_all, pg_args, Engine::Postgres),
@@ -497,6 +514,7 @@ impl Tx {
 
     /// The row, if there is one.
     pub async fn fetch_optional<R: Record>(&mut self, sql: &'static str, args: Vec<Arg>) -> Result<Option<R>, DbError> {
+        self.turns.next(sql).await;
         match &mut self.begun {
             Begun::Sqlite(tx) => {
                 fetch_on!(sql, args, R, Sqlite, &mut **tx, fetch_optional, sqlite_args, Engine::Sqlite)
@@ -535,6 +553,7 @@ impl Tx {
     /// Makes the changes durable. On return of `Ok` they are synced; on [`DbError::CommitUnknown`] nobody knows.
     pub async fn commit(self) -> Result<(), DbError> {
         let operation = self.operation;
+        self.turns.next("commit").await;
         match self.begun {
             Begun::Sqlite(tx) => tx.commit().await,
             Begun::Postgres(tx) => tx.commit().await,

@@ -20,8 +20,9 @@ impl Db {
                     "BEGIN; SELECT pg_advisory_xact_lock_shared(hashtextextended(k, 0)) FROM (VALUES {}) AS s(k)",
                     names.join(",")
                 );
+                self.1.next("begin").await;
                 let begun = pool.begin_with(AssertSqlSafe(sql)).await.map(Begun::Postgres);
-                begun.map(|begun| Tx { begun, operation }).map_err(|error| DbError::of(operation, error))
+                begun.map(|begun| self.tx(begun, operation)).map_err(|error| DbError::of(operation, error))
             }
             _ => {
                 let mut tx = self.begin(operation).await?;

@@ -158,6 +158,7 @@ impl Tx {
         args: Vec<Arg>,
         mut columns: Vec<Column>,
     ) -> Result<u64, DbError> {
+        self.turns.next(sql).await;
         let failed = |error| DbError::of(self.operation, error);
         let rows = columns.first().map_or(0, Column::len);
         match &mut self.begun {
@@ -195,6 +196,7 @@ impl Tx {
             }
             Begun::Postgres(_) if parts.is_empty() => Ok(()),
             Begun::Postgres(tx) => {
+                self.turns.next(parts.first().map_or("", |(sql, _)| sql)).await;
                 let (text, columns) = as_one(parts);
                 let bound = arrays(Vec::new(), columns).map_err(sqlx::Error::Encode).map_err(failed)?;
                 let done = sqlx::query_with::<Postgres, _>(text, bound).execute(&mut **tx).await;
@@ -210,6 +212,7 @@ impl Tx {
         args: Vec<Arg>,
         mut columns: Vec<Column>,
     ) -> Result<Vec<R>, DbError> {
+        self.turns.next(sql).await;
         let failed = |error| DbError::of(self.operation, error);
         let rows = columns.first().map_or(0, Column::len);
         match &mut self.begun {

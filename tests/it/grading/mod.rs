@@ -139,6 +139,20 @@ impl Bureau {
         tx.commit().await.unwrap();
     }
 
+    /// Registers a bank, `cli_1`, whose answers may rest on grades.
+    pub async fn register_bank(&self) {
+        let mut tx = self.db().begin("test").await.unwrap();
+        for sql in [
+            "INSERT INTO authorities (id, name, kind, certificate, crl_number, added_at) VALUES ('aut_1', 'a', 'own', '', 1, 1)",
+            "INSERT INTO clients (id, name, kind, authority_id, subject, auth_methods, scopes, limits, max_pending, epoch,
+                                  state, registered_at, state_changed_at)
+             VALUES ('cli_1', 'bank', 'bank', 'aut_1', 'CN=bank', '[]', '[]', '{}', 1, 1, 'active', 1, 1)",
+        ] {
+            tx.execute(sql, vec![]).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+    }
+
     /// Stages records under an import, and accepts it or not.
     pub async fn import(&self, seq: i64, lines: &[Line], accepted: bool) {
         for (part, (period, chunk)) in (0..).zip(chunks(lines)) {

@@ -230,16 +230,7 @@ fn publication_waits_for_answers_under_way() {
     block_on(async {
         let bureau = bureau_of_one(TestStore::postgres().await).await;
         let run = bureau.run(periods()[1]).await;
-        let mut tx = bureau.db().begin("test").await.unwrap();
-        for sql in [
-            "INSERT INTO authorities (id, name, kind, certificate, crl_number, added_at) VALUES ('aut_1', 'a', 'own', '', 1, 1)",
-            "INSERT INTO clients (id, name, kind, authority_id, subject, auth_methods, scopes, limits, max_pending, epoch,
-                                  state, registered_at, state_changed_at)
-             VALUES ('cli_1', 'bank', 'bank', 'aut_1', 'CN=bank', '[]', '[]', '{}', 1, 1, 'active', 1, 1)",
-        ] {
-            tx.execute(sql, vec![]).await.unwrap();
-        }
-        tx.commit().await.unwrap();
+        bureau.register_bank().await;
 
         let mut answer = bureau.db().begin("test").await.unwrap();
         answer.lock_banks_shared(&["cli_1".to_owned()]).await.unwrap();
