@@ -1,4 +1,4 @@
-//! Tables of the trade that are files, kinds and regions: reading one, and saying on which line it is wrong.
+//! Tables of the trade that are files, such as kinds and regions: reading one, and saying on which line it is wrong.
 
 use std::{fmt, ops::Range};
 
@@ -45,7 +45,7 @@ impl fmt::Display for TableError {
 }
 
 /// Reads a table as its type, or says on which line it cannot be read.
-pub(super) fn read<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, TableError> {
+pub fn read<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, TableError> {
     toml::from_str(text).map_err(|error| TableError {
         file: file.to_owned(),
         faults: vec![TableFault {
@@ -56,32 +56,32 @@ pub(super) fn read<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Tab
 }
 
 /// The line on which a place begins.
-pub(super) fn line_at(text: &str, span: &Range<usize>) -> usize {
+pub fn line_at(text: &str, span: &Range<usize>) -> usize {
     1 + text.bytes().take(span.start).filter(|byte| *byte == b'\n').count()
 }
 
 /// Collects what is wrong with a table.
 #[derive(Debug)]
-pub(super) struct Faults<'a> {
+pub struct Faults<'a> {
     file: &'a str,
     found: Vec<TableFault>,
 }
 
 impl<'a> Faults<'a> {
     /// Nothing wrong so far.
-    pub(super) const fn new(file: &'a str) -> Self {
+    pub const fn new(file: &'a str) -> Self {
         Self { file, found: Vec::new() }
     }
 
     /// Notes a fault on a line unless a condition holds.
-    pub(super) fn require(&mut self, holds: bool, line: usize, message: impl FnOnce() -> String) {
+    pub fn require(&mut self, holds: bool, line: usize, message: impl FnOnce() -> String) {
         if !holds {
             self.found.push(TableFault { line: Some(line), message: message() });
         }
     }
 
     /// Refuses the table if anything was found.
-    pub(super) fn finish(mut self) -> Result<(), TableError> {
+    pub fn finish(mut self) -> Result<(), TableError> {
         if self.found.is_empty() {
             return Ok(());
         }

@@ -3,6 +3,7 @@
 use super::{GRADED, GradeWord, GradingError, Rounds, RunHead, explain::read_model};
 use crate::{
     domain::{Day, Timestamp, money::MilliPoints},
+    scoring::Scheme,
     store::rounds,
 };
 
@@ -33,8 +34,8 @@ pub struct InForceResult {
 pub struct InForceRound {
     /// The run.
     pub head: RunHead,
-    /// The scheme's version.
-    pub scheme_version: i64,
+    /// The scheme, as the run kept it.
+    pub scheme: Scheme,
     /// The last day on which its grades are good.
     pub valid_until: Option<String>,
     /// The digest of the model.
@@ -86,7 +87,7 @@ impl Rounds {
                 model_version: model.version,
                 scheme: run.scheme,
             },
-            scheme_version: model.scheme.version,
+            scheme: model.scheme,
             valid_until: run.valid_until_on,
             model_digest: run.model_digest,
             outcome_digest: run.outcome_digest,

@@ -4,25 +4,20 @@
 //! its table says; nobody with an open objection. A package says what it is by digests, is signed, and is an entry of the
 //! ledger before its first byte is written. Not known here: how a package travels.
 
+mod data;
+mod manifest;
 mod package;
 mod receiver;
 
-pub use package::{Exported, Exporter, FileOf, LeftOut, Manifest, Package};
+pub use manifest::{FileOf, LeftOut, Manifest, MappedBy, mapping_digest};
+pub use package::{Exported, Exporter, Package};
 pub use receiver::{BUILT_IN, Format, Natural, Receiver, receivers};
 
-use crate::{grading::GradingError, identity::SuiteError, ledger::LedgerError, store::DbError};
+use crate::{grading::GradingError, identity::SuiteError, ledger::LedgerError, scoring::SchemeRef, store::DbError};
 
 /// Why a package could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum PushError {
-    /// The table of receivers cannot be used.
-    #[error("{file}: {message}")]
-    Receivers {
-        /// The file.
-        file: String,
-        /// What is wrong.
-        message: String,
-    },
     /// The receiver may not have this kind of subject.
     #[error("{receiver} may not have grades of {kind}: its table names {allowed}")]
     NotForReceiver {
@@ -41,6 +36,9 @@ pub enum PushError {
         /// Its state.
         state: String,
     },
+    /// The receiver's mapping does not cover the scheme of the run.
+    #[error("{0}")]
+    NotCovered(Box<NotCovered>),
     /// The round could not be read.
     #[error("the round could not be read")]
     Grading(#[source] GradingError),
@@ -62,4 +60,24 @@ pub enum PushError {
         #[source]
         source: DbError,
     },
+}
+
+/// A run whose scheme the receiver's mapping does not cover.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the run {run} is of {scheme}, which the mapping {mapping} of {receiver} does not cover: {why}. Lay a table from {scheme} \
+     for {mapping} into [grading] mappings_directory (`medcredit model check FILE` checks it), or take the mapping out of the \
+     receiver's entry"
+)]
+pub struct NotCovered {
+    /// The run.
+    pub run: String,
+    /// Its scheme.
+    pub scheme: SchemeRef,
+    /// The receiver.
+    pub receiver: String,
+    /// The mapping that its entry names.
+    pub mapping: String,
+    /// What is lacking.
+    pub why: String,
 }

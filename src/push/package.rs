@@ -1,17 +1,18 @@
 //! A package: a data file, a manifest that says what it is by digests, and a detached signature over the manifest.
 
-use aws_lc_rs::digest::{SHA256, digest};
-use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
-use serde::Serialize;
+use data_encoding::BASE64URL_NOPAD;
 
-use super::{Format, Natural, PushError, Receiver};
+use super::{
+    Natural, NotCovered, PushError, Receiver,
+    data::{Data, Record},
+    manifest::{FileOf, LeftOut, Manifest, sha256},
+};
 use crate::{
-    domain::{
-        Kinds, Timestamp, canonical::canonical, clock::SharedClock, ids::EntryId, kinds::Person, rng::SharedEntropy,
-    },
-    grading::{InForceResult, InForceRound, Rounds},
+    domain::{Kind, Kinds, canonical::canonical, clock::SharedClock, ids::EntryId, kinds::Person, rng::SharedEntropy},
+    grading::{InForceResult, InForceRound, Library, Rounds},
     identity::SharedSigner,
     ledger::{self, OperatorFacts},
+    scoring::{Mapping, ReceiverGrade, SchemeRef},
     store::{Db, subjects},
 };
 
@@ -20,61 +21,6 @@ const PAGE: usize = 500;
 
 /// How a USCC of a sole trader begins: a natural person's trade.
 const SOLE_TRADER: &str = "92";
-
-/// A file of a package.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct FileOf {
-    /// Its name.
-    pub name: String,
-    /// SHA-256, hex.
-    pub sha256: String,
-    /// How many bytes it has.
-    pub bytes: usize,
-    /// How many records it has.
-    pub records: usize,
-}
-
-/// Who of the round is not in a package, and why.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct LeftOut {
-    /// With an open objection.
-    pub under_objection: usize,
-    /// Natural persons the receiver may have nothing of.
-    pub natural_persons: usize,
-}
-
-/// What a package says of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Manifest {
-    /// `medcredit-package/1`.
-    pub format: &'static str,
-    /// The receiver.
-    pub receiver: String,
-    /// When it was made.
-    pub made_at: Timestamp,
-    /// The round.
-    pub run: String,
-    /// The kind of subject.
-    pub kind: String,
-    /// The half-year.
-    pub period: String,
-    /// The scheme.
-    pub scheme: String,
-    /// Its version.
-    pub scheme_version: i64,
-    /// The last day on which the grades are good.
-    pub valid_until: Option<String>,
-    /// The digest of the model.
-    pub model_digest: String,
-    /// The digest of what the run came to, before corrections.
-    pub outcome_digest: String,
-    /// How many results were corrected since.
-    pub corrected: usize,
-    /// The data.
-    pub files: Vec<FileOf>,
-    /// Who is not in it.
-    pub left_out: LeftOut,
-}
 
 /// A package, whole: names and bytes.
 #[derive(Debug)]
@@ -98,31 +44,13 @@ pub struct Exported {
     pub manifest: Manifest,
 }
 
-/// One result, as a receiver gets it.
-#[derive(Debug, Serialize)]
-struct Record<'a> {
-    #[serde(rename = "record_id")]
-    id: String,
-    version: i64,
-    kind: &'a str,
-    object_type: Option<u8>,
-    code: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    uscc: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
-    region: &'a str,
-    status: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    grade: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    grade_name: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    points: Option<String>,
-    evaluated_on: String,
-    valid_until: Option<&'a str>,
+/// What a package is made of, and on which terms.
+struct Terms<'a> {
+    round: &'a InForceRound,
+    kind: Option<&'a Kind>,
+    receiver: &'a Receiver,
+    /// The table of the receiver's words, where its entry names a mapping.
+    mapping: Option<&'a Mapping>,
 }
 
 /// Makes packages.
@@ -133,12 +61,20 @@ pub struct Exporter {
     entropy: SharedEntropy,
     signer: SharedSigner,
     kinds: Kinds,
+    library: Library,
 }
 
 impl Exporter {
-    /// Over a store, signing with the answers' key.
-    pub const fn new(db: Db, clock: SharedClock, entropy: SharedEntropy, signer: SharedSigner, kinds: Kinds) -> Self {
-        Self { db, clock, entropy, signer, kinds }
+    /// Over a store, signing with the answers' key, with the mapping tables of a library.
+    pub const fn new(
+        db: Db,
+        clock: SharedClock,
+        entropy: SharedEntropy,
+        signer: SharedSigner,
+        kinds: Kinds,
+        library: Library,
+    ) -> Self {
+        Self { db, clock, entropy, signer, kinds, library }
     }
 
     /// A package of the round in force for a receiver. It is an entry of the ledger when this returns; nothing is written
@@ -156,17 +92,19 @@ impl Exporter {
         if round.head.state != "published" {
             return Err(PushError::NotInForce { run: round.head.run, state: round.head.state });
         }
+        let mapping = self.mapping(&round, receiver)?;
+        let terms = Terms { round: &round, kind: self.kinds.find(&round.head.kind), receiver, mapping };
         let mut out = Data::new(receiver.format);
         let mut left_out = LeftOut::default();
         for page in round.results.chunks(PAGE) {
-            self.add_page(&round, page, receiver, (&mut out, &mut left_out)).await?;
+            self.add_page(&terms, page, &mut out, &mut left_out).await?;
         }
         let now = self.clock.now();
         let records = out.records;
         let data = out.finish()?;
         let data_name = format!("{}-{}.{}", round.head.kind, round.head.period, receiver.format.extension());
         let file = FileOf { name: data_name.clone(), sha256: sha256(&data), bytes: data.len(), records };
-        let manifest = manifest_of(round, receiver, (file, left_out), now);
+        let manifest = Manifest::of(round, (receiver, mapping), (file, left_out), now);
         let bytes = serde_json::to_value(&manifest).map_err(|error| PushError::Form(error.to_string()))?;
         let bytes = canonical(&bytes).map_err(|error| PushError::Form(error.0))?.into_bytes();
         let signature = self.sign(&bytes)?;
@@ -174,22 +112,50 @@ impl Exporter {
         Ok(Exported { package: Package { data_name, data, manifest: bytes, signature }, manifest })
     }
 
+    /// The table of the receiver's words for a round's scheme; a scheme that its mapping does not cover is refused.
+    fn mapping(&self, round: &InForceRound, receiver: &Receiver) -> Result<Option<&Mapping>, PushError> {
+        let Some(mapping) = receiver.mapping.as_deref() else { return Ok(None) };
+        let from = SchemeRef { scheme: round.scheme.id.clone(), version: round.scheme.version };
+        let not_covered = |why: String| {
+            let (run, scheme) = (round.head.run.clone(), from.clone());
+            let (receiver, mapping) = (receiver.id.clone(), mapping.to_owned());
+            PushError::NotCovered(Box::new(NotCovered { run, scheme, receiver, mapping, why }))
+        };
+        let table = self.library.mapping(&from, mapping).ok_or_else(|| {
+            let tables = self.library.mappings().filter(|table| table.receiver() == mapping);
+            let schemes: Vec<String> = tables.map(|table| table.from().to_string()).collect();
+            not_covered(match schemes.as_slice() {
+                [] => "no table in force is of it".to_owned(),
+                some => format!("it has tables for {}", some.join(", ")),
+            })
+        })?;
+        table.check_against(&round.scheme).map_err(|refused| {
+            not_covered(format!("the scheme was changed since the run, and its version was not raised: {refused}"))
+        })?;
+        Ok(Some(table))
+    }
+
     async fn add_page(
         &self,
-        round: &InForceRound,
+        terms: &Terms<'_>,
         page: &[InForceResult],
-        receiver: &Receiver,
-        (out, left_out): (&mut Data, &mut LeftOut),
+        out: &mut Data,
+        left_out: &mut LeftOut,
     ) -> Result<(), PushError> {
+        let Terms { round, kind, receiver, mapping } = terms;
         let codes: Vec<&str> = page.iter().map(|result| result.code.as_str()).collect();
         let files = subjects::list(&self.db.read("export"), &codes).await;
         let files = files.map_err(|source| PushError::Store { step: "reading the subjects", source })?;
-        let kind = self.kinds.find(&round.head.kind);
         for result in page {
             // A subject that is no longer known has nothing to be found by.
             let Some(file) = files.iter().find(|file| file.code == result.code) else { continue };
             let natural = kind.is_none_or(|kind| kind.person == Person::Natural)
                 || file.uscc.as_ref().is_some_and(|uscc| uscc.starts_with(SOLE_TRADER));
+            let own_grade = result.grade.as_ref().filter(|_| receiver.own_grade);
+            let theirs = match (mapping, &result.grade) {
+                (Some(mapping), Some(grade)) => Some(word(mapping, &grade.code)?),
+                _ => None,
+            };
             if file.under_objection != 0 {
                 left_out.under_objection += 1;
             } else if natural && receiver.natural == Natural::None {
@@ -206,11 +172,13 @@ impl Exporter {
                     region: &file.region,
                     status: &result.status,
                     reason: result.reason.as_deref(),
-                    grade: result.grade.as_ref().map(|grade| grade.code.as_str()),
-                    grade_name: result.grade.as_ref().map(|grade| grade.name_zh.as_str()),
+                    grade: own_grade.map(|grade| grade.code.as_str()),
+                    grade_name: own_grade.map(|grade| grade.name_zh.as_str()),
                     points: result.points.filter(|_| receiver.points).map(|points| points.to_string()),
                     evaluated_on: result.evaluated_on.to_string(),
                     valid_until: round.valid_until.as_deref(),
+                    receiver_grade: theirs.map(|grade| grade.code.as_str()),
+                    receiver_grade_name: theirs.map(|grade| grade.name_zh.as_str()),
                 })?;
             }
         }
@@ -249,110 +217,9 @@ impl Exporter {
     }
 }
 
-fn manifest_of(
-    round: InForceRound,
-    receiver: &Receiver,
-    (file, left_out): (FileOf, LeftOut),
-    now: Timestamp,
-) -> Manifest {
-    Manifest {
-        format: "medcredit-package/1",
-        receiver: receiver.id.clone(),
-        made_at: now,
-        corrected: round.results.iter().filter(|result| result.version > 1).count(),
-        run: round.head.run,
-        kind: round.head.kind,
-        period: round.head.period,
-        scheme: round.head.scheme,
-        scheme_version: round.scheme_version,
-        valid_until: round.valid_until,
-        model_digest: round.model_digest,
-        outcome_digest: round.outcome_digest,
-        files: vec![file],
-        left_out,
-    }
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    HEXLOWER.encode(digest(&SHA256, bytes).as_ref())
-}
-
-/// A data file that grows.
-struct Data {
-    bytes: Vec<u8>,
-    rows: Option<csv::Writer<Vec<u8>>>,
-    records: usize,
-}
-
-/// The columns of CSV, all of them in every line.
-const COLUMNS: [&str; 15] = [
-    "record_id",
-    "version",
-    "kind",
-    "object_type",
-    "code",
-    "uscc",
-    "name",
-    "region",
-    "status",
-    "reason",
-    "grade",
-    "grade_name",
-    "points",
-    "evaluated_on",
-    "valid_until",
-];
-
-impl Data {
-    fn new(format: Format) -> Self {
-        let rows = (format == Format::Csv).then(|| csv::Writer::from_writer(Vec::new()));
-        Self { bytes: Vec::new(), rows, records: 0 }
-    }
-
-    fn add(&mut self, record: &Record<'_>) -> Result<(), PushError> {
-        let failed = |error: String| PushError::Form(error);
-        self.records += 1;
-        match &mut self.rows {
-            None => {
-                serde_json::to_writer(&mut self.bytes, record).map_err(|error| failed(error.to_string()))?;
-                self.bytes.push(b'\n');
-            }
-            Some(rows) => {
-                if self.records == 1 {
-                    rows.write_record(COLUMNS).map_err(|error| failed(error.to_string()))?;
-                }
-                rows.write_record(fields(record)).map_err(|error| failed(error.to_string()))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn finish(self) -> Result<Vec<u8>, PushError> {
-        match self.rows {
-            None => Ok(self.bytes),
-            Some(rows) => rows.into_inner().map_err(|error| PushError::Form(error.to_string())),
-        }
-    }
-}
-
-/// A record in the order of [`COLUMNS`].
-fn fields(record: &Record<'_>) -> [String; 15] {
-    let text = |of: Option<&str>| of.unwrap_or_default().to_owned();
-    [
-        record.id.clone(),
-        record.version.to_string(),
-        record.kind.to_owned(),
-        record.object_type.map(|of| of.to_string()).unwrap_or_default(),
-        record.code.to_owned(),
-        text(record.uscc),
-        text(record.name),
-        record.region.to_owned(),
-        record.status.to_owned(),
-        text(record.reason),
-        text(record.grade),
-        text(record.grade_name),
-        record.points.clone().unwrap_or_default(),
-        record.evaluated_on.clone(),
-        text(record.valid_until),
-    ]
+/// A grade in the receiver's words. The table was checked against the round's scheme: that it lacks one is a fault of ours, and
+/// is no reason to send a line without a grade.
+fn word<'m>(mapping: &'m Mapping, grade: &str) -> Result<&'m ReceiverGrade, PushError> {
+    let lacks = || format!("the table from {} for {} lacks the grade {grade}", mapping.from(), mapping.receiver());
+    mapping.grade(grade).ok_or_else(|| PushError::Form(lacks()))
 }

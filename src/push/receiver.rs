@@ -1,9 +1,13 @@
 //! Receivers of packages, as `config/receivers.toml` says.
 
 use serde::{Deserialize, Serialize};
+use toml::Spanned;
 
-use super::PushError;
-use crate::scoring::Basis;
+use crate::{
+    domain::table::{Faults, TableError, line_at, read},
+    grading::Library,
+    scoring::Basis,
+};
 
 /// The receivers compiled in, as text.
 pub const BUILT_IN: &str = include_str!("../../config/receivers.toml");
@@ -39,8 +43,7 @@ pub enum Natural {
 }
 
 /// Who receives packages.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receiver {
     /// The stable word.
     pub id: String,
@@ -54,6 +57,10 @@ pub struct Receiver {
     pub natural: Natural,
     /// Whether it may have the total.
     pub points: bool,
+    /// The mapping in whose words it is given grades.
+    pub mapping: Option<String>,
+    /// Whether it is given the grade in our own words; always where there is no mapping.
+    pub own_grade: bool,
     /// Where that comes from.
     pub basis: Basis,
     /// The publication, where `basis` is published.
@@ -62,27 +69,92 @@ pub struct Receiver {
     pub reason: Option<String>,
 }
 
+/// A receiver as its file has it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReceiverFile {
+    id: Spanned<String>,
+    name_zh: String,
+    format: Format,
+    kinds: Vec<String>,
+    natural: Natural,
+    points: bool,
+    mapping: Option<Spanned<String>>,
+    own_grade: Option<Spanned<bool>>,
+    basis: Basis,
+    source: Option<String>,
+    reason: Option<String>,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    receiver: Vec<Receiver>,
+    receiver: Vec<ReceiverFile>,
 }
 
-/// Every receiver of a table; `file` names it in what is refused.
-pub fn receivers(file: &str, text: &str) -> Result<Vec<Receiver>, PushError> {
-    let refused = |message: String| PushError::Receivers { file: file.to_owned(), message };
-    let table: File = toml::from_str(text).map_err(|error| refused(error.to_string()))?;
-    for (at, one) in table.receiver.iter().enumerate() {
-        if table.receiver.iter().take(at).any(|other| other.id == one.id) {
-            return Err(refused(format!("{} stands there twice", one.id)));
-        }
-        let said = match one.basis {
-            Basis::Published => one.source.is_some(),
-            Basis::Default => one.reason.is_some(),
-        };
-        if !said {
-            return Err(refused(format!("{}: say where it comes from: a source, or a reason", one.id)));
+impl ReceiverFile {
+    fn into_receiver(self) -> Receiver {
+        Receiver {
+            id: self.id.into_inner(),
+            name_zh: self.name_zh,
+            format: self.format,
+            kinds: self.kinds,
+            natural: self.natural,
+            points: self.points,
+            mapping: self.mapping.map(Spanned::into_inner),
+            own_grade: self.own_grade.is_none_or(Spanned::into_inner),
+            basis: self.basis,
+            source: self.source,
+            reason: self.reason,
         }
     }
-    Ok(table.receiver)
+}
+
+/// Every receiver of a table, its mappings looked up in a library; `file` names the table in what is refused.
+pub fn receivers(file: &str, text: &str, library: &Library) -> Result<Vec<Receiver>, TableError> {
+    let table: File = read(file, text)?;
+    let mut faults = Faults::new(file);
+    for (at, one) in table.receiver.iter().enumerate() {
+        let line = line_at(text, &one.id.span());
+        let id = one.id.get_ref();
+        let twice = table.receiver.iter().take(at).any(|other| other.id.get_ref() == id);
+        faults.require(!twice, line, || format!("{id} stands here twice: give each receiver an id of its own"));
+        let given = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.trim().is_empty());
+        let said = match one.basis {
+            Basis::Published => given(&one.source),
+            Basis::Default => given(&one.reason),
+        };
+        faults.require(said, line, || format!("{id}: say where it comes from: a source, or a reason"));
+        check_words(one, text, library, &mut faults);
+    }
+    faults.finish()?;
+    Ok(table.receiver.into_iter().map(ReceiverFile::into_receiver).collect())
+}
+
+/// In whose words the receiver is given grades.
+fn check_words(one: &ReceiverFile, text: &str, library: &Library, faults: &mut Faults<'_>) {
+    let id = one.id.get_ref();
+    match (&one.mapping, &one.own_grade) {
+        (Some(mapping), own_grade) => {
+            let line = line_at(text, &mapping.span());
+            let mapping = mapping.get_ref();
+            faults.require(library.mappings().any(|table| table.receiver() == mapping), line, || {
+                let mut known: Vec<&str> = library.mappings().map(crate::scoring::Mapping::receiver).collect();
+                known.sort_unstable();
+                known.dedup();
+                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                format!(
+                    "{id} names the mapping {mapping}, and no table in force is of it; there are tables of: {known}. \
+                     Mend the name, or lay a table into [grading] mappings_directory"
+                )
+            });
+            faults.require(own_grade.is_some(), line, || {
+                format!("{id} names a mapping: say with own_grade whether our own grade stands beside it (true) or not")
+            });
+        }
+        (None, Some(own_grade)) => faults.require(*own_grade.get_ref(), line_at(text, &own_grade.span()), || {
+            format!("{id} would be given no grade at all: name a mapping, or take own_grade out")
+        }),
+        (None, None) => {}
+    }
 }

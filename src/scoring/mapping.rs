@@ -1,7 +1,7 @@
 //! Mapping tables: a grade of one scheme in the words of a receiver's. Total over every grade, and never the wrong way
 //! round: of two grades the better one is not mapped to a worse one.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,12 @@ pub struct SchemeRef {
     pub scheme: String,
     /// Its version.
     pub version: i64,
+}
+
+impl fmt::Display for SchemeRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} version {}", self.scheme, self.version)
+    }
 }
 
 /// A receiver's scheme.
@@ -86,6 +92,21 @@ impl Mapping {
         check(&raw, scheme, &mut faults);
         faults.finish()?;
         Ok(Self { file: raw })
+    }
+
+    /// Checks the table against a scheme as a run kept it, which is not the one in force where a file was changed and its
+    /// version was not raised.
+    pub fn check_against(&self, scheme: &Scheme) -> Result<(), Refused> {
+        let name = format!("the table from {} for {}", self.file.from, self.file.receiver);
+        let mut faults = Faults::new(&name, "");
+        check(&self.file, Some(scheme), &mut faults);
+        faults.finish()
+    }
+
+    /// The form that is digested: JSON without spaces, fields in the order of their types.
+    pub fn canonical(&self) -> String {
+        // Infallible: the types hold only texts, numbers and lists of them.
+        serde_json::to_string(&self.file).unwrap_or_default()
     }
 
     /// Who receives.

@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use super::super::Context;
 use crate::{
     grading::{CheckedFile, Library, toml_files},
+    push::mapping_digest,
     scoring::{Catalogue, Mapping, Model},
 };
 
@@ -73,5 +74,5 @@ fn of_catalogue(of: &Catalogue) -> String {
 }
 
 fn of_mapping(of: &Mapping) -> String {
-    format!("the table from {} version {} for {} can be used", of.from().scheme, of.from().version, of.receiver())
+    format!("the table from {} for {} can be used: digest {}", of.from(), of.receiver(), mapping_digest(of))
 }

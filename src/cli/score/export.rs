@@ -10,7 +10,7 @@ use anyhow::Context as _;
 
 use crate::{
     authority::{Keyring, Purpose},
-    cli::{Context, Usage, context::custody},
+    cli::{Context, Usage, context::custody, model::library},
     push::{BUILT_IN, Exporter, Package, receivers},
 };
 
@@ -43,7 +43,8 @@ pub(super) async fn export(args: &Export, ctx: &Context) -> anyhow::Result<()> {
         }
         None => ("config/receivers.toml".to_owned(), BUILT_IN.to_owned()),
     };
-    let table = receivers(&file, &text)?;
+    let library = library(ctx)?;
+    let table = receivers(&file, &text, &library)?;
     let receiver = table.iter().find(|receiver| receiver.id == args.to).ok_or_else(|| {
         let known: Vec<&str> = table.iter().map(|receiver| receiver.id.as_str()).collect();
         Usage(format!("there is no receiver {} in {file}; there are: {}", args.to, known.join(", ")))
@@ -54,12 +55,17 @@ pub(super) async fn export(args: &Export, ctx: &Context) -> anyhow::Result<()> {
     let custody = custody(ctx, &args.operator).await?;
     let signer = Keyring::load(&custody).await?.signer(Purpose::AnswerSigning)?;
     let kinds = config.reference.kinds()?;
-    let exporter = Exporter::new(custody.db.clone(), ctx.clock.clone(), ctx.entropy.clone(), signer, kinds);
+    let (clock, entropy) = (ctx.clock.clone(), ctx.entropy.clone());
+    let exporter = Exporter::new(custody.db.clone(), clock, entropy, signer, kinds, library);
     let exported = exporter.export(&args.run, receiver, &args.operator).await?;
     write(&exported.package, &args.out).with_context(|| args.out.display().to_string())?;
     let mut out = ctx.out();
     for file in &exported.manifest.files {
         writeln!(out, "{}: {} records for {}, SHA-256 {}", file.name, file.records, receiver.name_zh, file.sha256)?;
+    }
+    if let Some(mapped) = &exported.manifest.mapped_by {
+        let ours = if mapped.own_grade { "beside ours" } else { "in place of ours" };
+        writeln!(out, "grades in the words of {}, {ours}: {} from {}", mapped.mapping, mapped.to, mapped.from)?;
     }
     let left = exported.manifest.left_out;
     writeln!(
