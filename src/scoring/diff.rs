@@ -2,7 +2,7 @@
 
 use super::{
     describe::{describe_chain_rule, describe_own_worse, describe_rule, describe_signal, describe_when},
-    model::{Basis, ModelFile},
+    model::{ModelFile, Origin},
 };
 
 /// Something that both models may have: what it is known by, and what is said of it.
@@ -60,8 +60,8 @@ fn in_short(item: &Item) -> String {
     told.map(|(what, text)| format!("{what} {text}")).collect::<Vec<_>>().join(", ")
 }
 
-fn basis(basis: Basis, source: Option<&String>, reason: Option<&String>) -> (&'static str, String) {
-    ("basis", format!("{}: {}", basis.as_str(), source.or(reason).map_or("", String::as_str)))
+fn basis(of: Origin<'_>) -> (&'static str, String) {
+    ("basis", of.to_string())
 }
 
 fn sections(file: &ModelFile) -> Vec<Section> {
@@ -117,7 +117,7 @@ fn tree(file: &ModelFile) -> Vec<Section> {
                 ("number", of.no.to_string()),
                 ("weight", of.weight.to_string()),
                 ("rule", describe_rule(of)),
-                basis(of.basis, of.source.as_ref(), of.reason.as_ref()),
+                basis(of.origin()),
             ],
         }
     });
@@ -131,42 +131,31 @@ fn tree(file: &ModelFile) -> Vec<Section> {
 fn decisions(file: &ModelFile) -> Vec<Section> {
     let signals = file.signal.iter().map(|of| Item {
         name: of.id.clone(),
-        says: vec![
-            ("name", of.name_zh.clone()),
-            ("value", describe_signal(of)),
-            basis(of.basis, of.source.as_ref(), of.reason.as_ref()),
-        ],
+        says: vec![("name", of.name_zh.clone()), ("value", describe_signal(of)), basis(of.origin())],
     });
     let rules = file.rule.iter().map(|of| Item {
         name: of.clause.clone(),
         says: vec![
             ("grade", of.grade.clone()),
             ("when", of.when.as_ref().map_or_else(|| "in every other case".to_owned(), describe_when)),
-            basis(of.basis, of.source.as_ref(), of.reason.as_ref()),
+            basis(of.origin()),
         ],
     });
     let vetoes = file.veto.iter().map(|of| Item {
         name: of.clause.clone(),
-        says: vec![
-            ("grade", of.grade.clone()),
-            ("when", describe_when(&of.when)),
-            basis(of.basis, of.source.as_ref(), of.reason.as_ref()),
-        ],
+        says: vec![("grade", of.grade.clone()), ("when", describe_when(&of.when)), basis(of.origin())],
     });
     let caps = file.cap.iter().map(|of| Item {
         name: of.clause.clone(),
         says: vec![
             ("at", of.at.map_or_else(|| of.grade.clone().unwrap_or_default(), |at| at.to_string())),
             ("when", describe_when(&of.when)),
-            basis(of.basis, of.source.as_ref(), of.reason.as_ref()),
+            basis(of.origin()),
         ],
     });
     let consequences = file.consequence.iter().map(|of| Item {
         name: format!("of {}: {}", of.grade, of.text_zh),
-        says: vec![
-            ("after results in a row", of.after_consecutive.to_string()),
-            basis(of.basis, of.source.as_ref(), of.reason.as_ref()),
-        ],
+        says: vec![("after results in a row", of.after_consecutive.to_string()), basis(of.origin())],
     });
     vec![
         Section { word: "signal", ordered: false, items: signals.collect() },
@@ -186,15 +175,12 @@ fn chain(file: &ModelFile) -> Section {
             says: vec![
                 ("counts branches that are", chain.counts.clone()),
                 ("own grade", describe_own_worse(chain.own_worse.outcome).to_owned()),
-                basis(chain.basis, chain.source.as_ref(), chain.reason.as_ref()),
+                basis(chain.origin()),
             ],
         });
         items.extend(chain.rule.iter().map(|rule| Item {
             name: format!("from {}", rule.from),
-            says: vec![
-                ("rule", describe_chain_rule(chain, rule)),
-                basis(rule.basis, rule.source.as_ref(), rule.reason.as_ref()),
-            ],
+            says: vec![("rule", describe_chain_rule(chain, rule)), basis(rule.origin())],
         }));
     }
     Section { word: "chain", ordered: false, items }

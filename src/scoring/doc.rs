@@ -7,7 +7,7 @@ use super::{
         describe_chain_rule, describe_missing, describe_own_worse, describe_score, describe_signal, describe_value,
         describe_when,
     },
-    model::{Basis, Level1, Model, ModelFile, ValueForm},
+    model::{Basis, Level1, Model, ModelFile, Origin, ValueForm},
     page::Page,
 };
 
@@ -41,12 +41,12 @@ pub fn document_model(model: &Model, catalogue: &Catalogue, format: PageFormat) 
     }
 }
 
-fn basis(basis: Basis, source: Option<&String>, reason: Option<&String>) -> String {
-    let word = match basis {
+fn basis(of: Origin<'_>) -> String {
+    let word = match of.basis() {
         Basis::Published => "公开",
         Basis::Default => "自定",
     };
-    format!("{word}: {}", source.or(reason).map_or("", String::as_str))
+    format!("{word}: {}", of.words())
 }
 
 fn head(page: &mut Page, file: &ModelFile) {
@@ -60,7 +60,7 @@ fn head(page: &mut Page, file: &ModelFile) {
     }
     let scheme = &file.scheme;
     page.heading(2, format!("等级: {} ({} 第{}版)", scheme.name_zh, scheme.id, scheme.version));
-    page.paragraph(basis(scheme.basis, scheme.source.as_ref(), scheme.reason.as_ref()));
+    page.paragraph(basis(scheme.origin()));
     let grade = |grade: &super::model::Grade| {
         let from = match grade.from {
             Some(from) => format!("{from} 分起"),
@@ -74,11 +74,7 @@ fn head(page: &mut Page, file: &ModelFile) {
     let not_rated = &file.not_rated;
     let mut reasons: Vec<_> = not_rated.reasons.iter().map(|reason| reason.as_str()).collect();
     reasons.extend(not_rated.other.iter().map(String::as_str));
-    page.paragraph(format!(
-        "{} ({})",
-        reasons.join(", "),
-        basis(not_rated.basis, not_rated.source.as_ref(), not_rated.reason.as_ref())
-    ));
+    page.paragraph(format!("{} ({})", reasons.join(", "), basis(not_rated.origin())));
 }
 
 fn tree(page: &mut Page, level1: &Level1) {
@@ -93,7 +89,7 @@ fn tree(page: &mut Page, level1: &Level1) {
                 describe_value(&of.value),
                 describe_score(of),
                 describe_missing(of),
-                basis(of.basis, of.source.as_ref(), of.reason.as_ref()),
+                basis(of.origin()),
             ]
         });
         page.table(&["序号", "指标", "分值", "取值", "计分", "缺失", "依据"], rows.collect());
@@ -105,7 +101,7 @@ fn rules(page: &mut Page, file: &ModelFile) {
         page.heading(2, "信号");
     }
     let signals = file.signal.iter().map(|of| {
-        let from = basis(of.basis, of.source.as_ref(), of.reason.as_ref());
+        let from = basis(of.origin());
         vec![of.id.clone(), of.name_zh.clone(), describe_signal(of), from]
     });
     page.table(&["代号", "名称", "取值", "依据"], signals.collect());
@@ -115,7 +111,7 @@ fn rules(page: &mut Page, file: &ModelFile) {
     }
     let rules = file.rule.iter().map(|of| {
         let when = of.when.as_ref().map_or_else(|| "in every other case".to_owned(), describe_when);
-        vec![of.clause.clone(), of.grade.clone(), when, basis(of.basis, of.source.as_ref(), of.reason.as_ref())]
+        vec![of.clause.clone(), of.grade.clone(), when, basis(of.origin())]
     });
     page.table(&["条款", "等级", "条件", "依据"], rules.collect());
 }
@@ -125,12 +121,12 @@ fn limits(page: &mut Page, file: &ModelFile) {
         page.heading(2, "封顶与一票否决");
     }
     let vetoes = file.veto.iter().map(|of| {
-        let from = basis(of.basis, of.source.as_ref(), of.reason.as_ref());
+        let from = basis(of.origin());
         vec!["一票否决".to_owned(), of.clause.clone(), of.grade.clone(), describe_when(&of.when), from]
     });
     let caps = file.cap.iter().map(|of| {
         let most = of.at.map_or_else(|| of.grade.clone().unwrap_or_default(), |at| format!("{at} 分"));
-        let from = basis(of.basis, of.source.as_ref(), of.reason.as_ref());
+        let from = basis(of.origin());
         vec!["封顶".to_owned(), of.clause.clone(), most, describe_when(&of.when), from]
     });
     page.table(&["类别", "条款", "至多", "条件", "依据"], vetoes.chain(caps).collect());
@@ -139,24 +135,17 @@ fn limits(page: &mut Page, file: &ModelFile) {
 fn chain(page: &mut Page, file: &ModelFile) {
     let Some(chain) = &file.chain else { return };
     page.heading(2, "连锁规则");
-    page.paragraph(format!(
-        "按同轮评为 {} 的分店数。{}",
-        chain.counts,
-        basis(chain.basis, chain.source.as_ref(), chain.reason.as_ref())
-    ));
+    page.paragraph(format!("按同轮评为 {} 的分店数。{}", chain.counts, basis(chain.origin())));
     let mut rows: Vec<_> = chain
         .rule
         .iter()
         .map(|of| {
-            let from = basis(of.basis, of.source.as_ref(), of.reason.as_ref());
+            let from = basis(of.origin());
             vec![describe_chain_rule(chain, of), from]
         })
         .collect();
     let own = &chain.own_worse;
-    rows.push(vec![
-        describe_own_worse(own.outcome).to_owned(),
-        basis(own.basis, own.source.as_ref(), own.reason.as_ref()),
-    ]);
+    rows.push(vec![describe_own_worse(own.outcome).to_owned(), basis(own.origin())]);
     page.table(&["规则", "依据"], rows);
 }
 
@@ -165,7 +154,7 @@ fn consequences(page: &mut Page, file: &ModelFile) {
         page.heading(2, "分类监管措施");
     }
     let rows = file.consequence.iter().map(|of| {
-        let from = basis(of.basis, of.source.as_ref(), of.reason.as_ref());
+        let from = basis(of.origin());
         vec![of.grade.clone(), of.after_consecutive.to_string(), of.text_zh.clone(), from]
     });
     page.table(&["等级", "连续次数", "措施", "依据"], rows.collect());

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, fmt};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    model::{Basis, Scheme},
+    model::{Basis, Origin, Scheme},
     source::{
         Faults, Refused,
         Step::{At, Key},
@@ -132,16 +132,7 @@ impl Mapping {
 }
 
 fn check(raw: &MappingFile, scheme: Option<&Scheme>, faults: &mut Faults<'_>) {
-    let given = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.trim().is_empty());
-    match raw.basis {
-        Basis::Published => faults.require(given(&raw.source), &[Key("basis")], || {
-            "the table is said to be published: name the source".into()
-        }),
-        Basis::Default => {
-            faults
-                .require(given(&raw.reason), &[Key("basis")], || "the table is our own choice: give the reason".into());
-        }
-    }
+    Origin::of(raw.basis, raw.source.as_ref(), raw.reason.as_ref()).check(&[Key("basis")], "the table", faults);
     faults.require(!raw.receiver.trim().is_empty(), &[Key("receiver")], || "name the receiver".into());
     let mut codes = BTreeSet::new();
     for (at, grade) in raw.to.grade.iter().enumerate() {

@@ -46,8 +46,8 @@ pub use mapping::{Mapping, ReceiverGrade, ReceiverScheme, SchemeRef};
 pub use measures::{Branches, Evidence, Fact, Lack, Measures, Peer, Sums, TooLarge};
 pub use model::{
     Band, Basis, Cap, Chain, ChainRule, Condition, Consequence, Grade, GradeRule, Indicator, Level1, Level2, Missing,
-    Model, ModelFile, NotRated, OwnWorse, OwnWorseOutcome, PeerGroup, Placed, Scheme, ScoreForm, Signal, SignalMissing,
-    SubjectDay, ValueForm, Veto, When,
+    Model, ModelFile, NotRated, Origin, OwnWorse, OwnWorseOutcome, PeerGroup, Placed, Scheme, ScoreForm, Signal,
+    SignalMissing, SubjectDay, ValueForm, Veto, When,
 };
 pub use number::{Decimal, Fraction, Points};
 pub use raise::{MustEnd, Raise, RaiseStep};

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::{
     describe::{describe_chain_rule, describe_own_worse, describe_rule, describe_signal, describe_when},
-    model::{Basis, Model, ModelFile},
+    model::{Model, ModelFile, Origin},
 };
 
 // Writing to a String cannot fail: the results of `write!` are let go throughout.
@@ -42,7 +42,7 @@ pub fn describe_model(model: &Model) -> String {
     for signal in &file.signal {
         let _ = writeln!(out, "signal {} {}", signal.id, signal.name_zh);
         let _ = writeln!(out, "       {}", describe_signal(signal));
-        show_basis(&mut out, signal.basis, signal.source.as_ref(), signal.reason.as_ref());
+        show_basis(&mut out, signal.origin());
     }
     show_decisions(&mut out, file);
     out
@@ -63,7 +63,7 @@ fn show_tree(out: &mut String, model: &Model) {
         let indicator = placed.indicator;
         let _ = writeln!(out, "    {:>2} {} {}", indicator.no, indicator.name_zh, indicator.weight);
         let _ = writeln!(out, "       {}", describe_rule(indicator));
-        show_basis(out, indicator.basis, indicator.source.as_ref(), indicator.reason.as_ref());
+        show_basis(out, indicator.origin());
     }
 }
 
@@ -71,11 +71,11 @@ fn show_decisions(out: &mut String, file: &ModelFile) {
     for rule in &file.rule {
         let when = rule.when.as_ref().map_or_else(|| "in every other case".to_owned(), describe_when);
         let _ = writeln!(out, "rule {}: {} when {when}", rule.clause, rule.grade);
-        show_basis(out, rule.basis, rule.source.as_ref(), rule.reason.as_ref());
+        show_basis(out, rule.origin());
     }
     for veto in &file.veto {
         let _ = writeln!(out, "veto {}: {} when {}", veto.clause, veto.grade, describe_when(&veto.when));
-        show_basis(out, veto.basis, veto.source.as_ref(), veto.reason.as_ref());
+        show_basis(out, veto.origin());
     }
     for cap in &file.cap {
         let most = match (&cap.grade, cap.at) {
@@ -84,18 +84,18 @@ fn show_decisions(out: &mut String, file: &ModelFile) {
             (None, None) => String::new(),
         };
         let _ = writeln!(out, "cap {}: {most} when {}", cap.clause, describe_when(&cap.when));
-        show_basis(out, cap.basis, cap.source.as_ref(), cap.reason.as_ref());
+        show_basis(out, cap.origin());
     }
     if let Some(chain) = &file.chain {
         let _ = writeln!(out, "chain: the head of a chain, by its branches that are {}", chain.counts);
-        show_basis(out, chain.basis, chain.source.as_ref(), chain.reason.as_ref());
+        show_basis(out, chain.origin());
         for rule in &chain.rule {
             let _ = writeln!(out, "  {}", describe_chain_rule(chain, rule));
-            show_basis(out, rule.basis, rule.source.as_ref(), rule.reason.as_ref());
+            show_basis(out, rule.origin());
         }
         let own = &chain.own_worse;
         let _ = writeln!(out, "  {}", describe_own_worse(own.outcome));
-        show_basis(out, own.basis, own.source.as_ref(), own.reason.as_ref());
+        show_basis(out, own.origin());
     }
     for consequence in &file.consequence {
         let times = match consequence.after_consecutive {
@@ -103,10 +103,10 @@ fn show_decisions(out: &mut String, file: &ModelFile) {
             times => format!(" {times} times in a row"),
         };
         let _ = writeln!(out, "after {}{times}: {}", consequence.grade, consequence.text_zh);
-        show_basis(out, consequence.basis, consequence.source.as_ref(), consequence.reason.as_ref());
+        show_basis(out, consequence.origin());
     }
 }
 
-fn show_basis(out: &mut String, basis: Basis, source: Option<&String>, reason: Option<&String>) {
-    let _ = writeln!(out, "       {}: {}", basis.as_str(), source.or(reason).map_or("", String::as_str));
+fn show_basis(out: &mut String, of: Origin<'_>) {
+    let _ = writeln!(out, "       {of}");
 }

@@ -6,7 +6,7 @@ mod rules;
 
 use super::{
     catalogue::{Catalogue, MeasureForm, is_snake_case},
-    model::{Band, Basis, Indicator, Level2, Missing, ModelFile, ScoreForm, ValueForm},
+    model::{Band, Indicator, Level2, Missing, ModelFile, ScoreForm, ValueForm},
     number::Points,
     source::{
         Faults,
@@ -47,39 +47,17 @@ pub(super) fn check(model: &ModelFile, catalogue: &Catalogue, faults: &mut Fault
         faults.require(!default.reason.trim().is_empty(), &[Key("default")], || "give the reason".into());
     }
     check_scheme(model, faults);
-    let said = Said { basis: model.not_rated.basis, source: &model.not_rated.source, reason: &model.not_rated.reason };
-    said.check(&[Key("not_rated")], "who is not rated", faults);
+    model.not_rated.origin().check(&[Key("not_rated")], "who is not rated", faults);
     if model.by_points() {
         check_tree(model, catalogue, faults);
     }
     rules::check_rules(model, catalogue, faults);
 }
 
-/// A basis with what must stand beside it.
-struct Said<'a> {
-    basis: Basis,
-    source: &'a Option<String>,
-    reason: &'a Option<String>,
-}
-
-impl Said<'_> {
-    fn check(&self, path: &[Step], what: &str, faults: &mut Faults<'_>) {
-        let given = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.trim().is_empty());
-        match self.basis {
-            Basis::Published => {
-                faults.require(given(self.source), path, || format!("{what} is said to be published: name the source"));
-            }
-            Basis::Default => {
-                faults.require(given(self.reason), path, || format!("{what} is our own choice: give the reason"));
-            }
-        }
-    }
-}
-
 fn check_scheme(model: &ModelFile, faults: &mut Faults<'_>) {
     let scheme = &model.scheme;
     let place = [Key("scheme")];
-    Said { basis: scheme.basis, source: &scheme.source, reason: &scheme.reason }.check(&place, "the scheme", faults);
+    scheme.origin().check(&place, "the scheme", faults);
     faults.require(scheme.version >= 1, &place, || "versions begin at 1".into());
     faults.require(scheme.grade.len() >= 2, &place, || "a scheme has at least two grades".into());
     let mut codes = BTreeSet::new();
@@ -172,11 +150,7 @@ fn check_indicators<'m>(
 
 fn check_rule(indicator: &Indicator, place: &[Step], catalogue: &Catalogue, faults: &mut Faults<'_>) {
     let no = indicator.no;
-    Said { basis: indicator.basis, source: &indicator.source, reason: &indicator.reason }.check(
-        place,
-        &format!("the rule of indicator {no}"),
-        faults,
-    );
+    indicator.origin().check(place, &format!("the rule of indicator {no}"), faults);
     let mut wrong = Vec::new();
     check_value(&indicator.value, catalogue, &mut wrong);
     check_score(&indicator.score, indicator.weight, &mut wrong);

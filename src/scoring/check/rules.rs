@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Said, check_value};
+use super::check_value;
 use crate::scoring::{
     catalogue::{Catalogue, MeasureForm, is_snake_case},
     model::{Chain, ChainRule, ModelFile, Signal, SignalMissing, ValueForm, When},
@@ -48,11 +48,7 @@ pub(super) fn check_rules(model: &ModelFile, catalogue: &Catalogue, faults: &mut
 fn check_signal(signal: &Signal, place: &[Step], catalogue: &Catalogue, faults: &mut Faults<'_>) {
     let id = &signal.id;
     faults.require(!signal.name_zh.trim().is_empty(), place, || format!("the signal {id} has no name"));
-    Said { basis: signal.basis, source: &signal.source, reason: &signal.reason }.check(
-        place,
-        &format!("the signal {id}"),
-        faults,
-    );
+    signal.origin().check(place, &format!("the signal {id}"), faults);
     let mut wrong = Vec::new();
     check_value(&signal.value, catalogue, &mut wrong);
     let counts = matches!(signal.value, ValueForm::Count { .. });
@@ -86,11 +82,7 @@ fn check_grade_rules(model: &ModelFile, faults: &mut Faults<'_>) {
         let last = at + 1 == model.rule.len();
         check_clause(clause, &place, faults);
         check_grade(model, &rule.grade, &place, faults);
-        Said { basis: rule.basis, source: &rule.source, reason: &rule.reason }.check(
-            &place,
-            &format!("the rule {clause}"),
-            faults,
-        );
+        rule.origin().check(&place, &format!("the rule {clause}"), faults);
         match &rule.when {
             Some(_) if last => faults.add(
                 &place,
@@ -117,8 +109,7 @@ fn check_limits(model: &ModelFile, faults: &mut Faults<'_>) {
         let place = [Key("cap"), At(at)];
         let clause = &cap.clause;
         check_clause(clause, &place, faults);
-        let said = Said { basis: cap.basis, source: &cap.source, reason: &cap.reason };
-        said.check(&place, &format!("the cap {clause}"), faults);
+        cap.origin().check(&place, &format!("the cap {clause}"), faults);
         check_when(model, &cap.when, &place, clause, faults);
         match (cap.at, &cap.grade) {
             (Some(most), None) => faults.require(most.0 >= 0 && most < model.total, &place, || {
@@ -135,8 +126,7 @@ fn check_limits(model: &ModelFile, faults: &mut Faults<'_>) {
         let place = [Key("veto"), At(at)];
         let clause = &veto.clause;
         check_clause(clause, &place, faults);
-        let said = Said { basis: veto.basis, source: &veto.source, reason: &veto.reason };
-        said.check(&place, &format!("the veto {clause}"), faults);
+        veto.origin().check(&place, &format!("the veto {clause}"), faults);
         check_when(model, &veto.when, &place, clause, faults);
         check_grade(model, &veto.grade, &place, faults);
         faults.require(!best(&veto.grade), &place, || format!("the veto {clause} leaves the best grade"));
@@ -146,13 +136,9 @@ fn check_limits(model: &ModelFile, faults: &mut Faults<'_>) {
 fn check_chain(model: &ModelFile, chain: &Chain, faults: &mut Faults<'_>) {
     let place = [Key("chain")];
     check_grade(model, &chain.counts, &place, faults);
-    Said { basis: chain.basis, source: &chain.source, reason: &chain.reason }.check(&place, "the chain", faults);
+    chain.origin().check(&place, "the chain", faults);
     let own = &chain.own_worse;
-    Said { basis: own.basis, source: &own.source, reason: &own.reason }.check(
-        &[Key("chain"), Key("own_worse")],
-        "what counts where a head's own grade is worse",
-        faults,
-    );
+    own.origin().check(&[Key("chain"), Key("own_worse")], "what counts where a head's own grade is worse", faults);
     let mut next = Some(1);
     for (at, rule) in chain.rule.iter().enumerate() {
         let place = [Key("chain"), Key("rule"), At(at)];
@@ -173,7 +159,7 @@ fn check_chain(model: &ModelFile, chain: &Chain, faults: &mut Faults<'_>) {
 
 fn check_chain_rule(model: &ModelFile, rule: &ChainRule, place: &[Step], faults: &mut Faults<'_>) {
     let what = format!("the chain's rule from {}", rule.from);
-    Said { basis: rule.basis, source: &rule.source, reason: &rule.reason }.check(place, &what, faults);
+    rule.origin().check(place, &what, faults);
     match (&rule.best, &rule.direct) {
         (Some(grade), None) | (None, Some(grade)) => check_grade(model, grade, place, faults),
         _ => faults.add(place, format!("{what} needs either `best` or `direct`")),
@@ -189,11 +175,7 @@ fn check_consequences(model: &ModelFile, faults: &mut Faults<'_>) {
         check_grade(model, &consequence.grade, &place, faults);
         faults.require(consequence.after_consecutive >= 1, &place, || "a measure follows one result at least".into());
         faults.require(!consequence.text_zh.trim().is_empty(), &place, || "say what is done".into());
-        Said { basis: consequence.basis, source: &consequence.source, reason: &consequence.reason }.check(
-            &place,
-            "the measure",
-            faults,
-        );
+        consequence.origin().check(&place, "the measure", faults);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cap, Chain, Consequence, GradeRule, Missing, ScoreForm, Signal, ValueForm, Veto};
+use super::{Cap, Chain, Consequence, GradeRule, Missing, ScoreForm, Signal, ValueForm, Veto, origin::sourced};
 use crate::{
     domain::grade::NotRatedReason,
     scoring::{
@@ -10,26 +10,6 @@ use crate::{
         number::Points,
     },
 };
-
-/// Whether something was published by an authority or chosen by us.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Basis {
-    /// Published: `source` says where.
-    Published,
-    /// Ours: `reason` says why.
-    Default,
-}
-
-impl Basis {
-    /// The stable word.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Published => "published",
-            Self::Default => "default",
-        }
-    }
-}
 
 /// A grade of a scheme: its word, and from how many points on it is given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,26 +26,19 @@ pub struct Grade {
     pub from: Option<Points>,
 }
 
-/// A scheme of grades.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Scheme {
-    /// Its id, sent with every grade.
-    pub id: String,
-    /// Its version, raised when its words or bands change.
-    pub version: i64,
-    /// Its name to people.
-    pub name_zh: String,
-    /// Where its words and bands come from.
-    pub basis: Basis,
-    /// The publication, where `basis` is published.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source: Option<String>,
-    /// Why, where `basis` is default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// The grades, best first.
-    pub grade: Vec<Grade>,
+sourced! {
+    /// A scheme of grades.
+    pub struct Scheme {
+        /// Its id, sent with every grade.
+        pub id: String,
+        /// Its version, raised when its words or bands change.
+        pub version: i64,
+        /// Its name to people.
+        pub name_zh: String,
+        basis, source, reason,
+        /// The grades, best first.
+        pub grade: Vec<Grade>,
+    }
 }
 
 impl Scheme {
@@ -91,23 +64,16 @@ impl Scheme {
     }
 }
 
-/// Who takes no part in rounds of the model (不参评).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NotRated {
-    /// The cases.
-    pub reasons: Vec<NotRatedReason>,
-    /// Events upon any of which, in the half-year itself, `other` holds: what the bureau decides case by case.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub other: Vec<String>,
-    /// Where they come from.
-    pub basis: Basis,
-    /// The publication, where `basis` is published.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source: Option<String>,
-    /// Why, where `basis` is default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+sourced! {
+    /// Who takes no part in rounds of the model (不参评).
+    pub struct NotRated {
+        /// The cases.
+        pub reasons: Vec<NotRatedReason>,
+        /// Events upon any of which, in the half-year itself, `other` holds: what the bureau decides case by case.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub other: Vec<String>,
+        basis, source, reason,
+    }
 }
 
 /// A first-level indicator.
@@ -134,30 +100,23 @@ pub struct Level2 {
     pub indicator: Vec<Indicator>,
 }
 
-/// A third-level indicator, with its rule.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Indicator {
-    /// Its number in the published table.
-    pub no: u16,
-    /// Its name.
-    pub name_zh: String,
-    /// The most points it gives.
-    pub weight: Points,
-    /// What is measured.
-    pub value: ValueForm,
-    /// How that becomes points.
-    pub score: ScoreForm,
-    /// What happens where there is nothing to measure.
-    pub missing: Missing,
-    /// Where the rule comes from (names and weights are the model's `[published]` matter).
-    pub basis: Basis,
-    /// The publication, where `basis` is published.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source: Option<String>,
-    /// Why, where `basis` is default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+sourced! {
+    /// A third-level indicator, with its rule.
+    pub struct Indicator {
+        /// Its number in the published table.
+        pub no: u16,
+        /// Its name.
+        pub name_zh: String,
+        /// The most points it gives.
+        pub weight: Points,
+        /// What is measured.
+        pub value: ValueForm,
+        /// How that becomes points.
+        pub score: ScoreForm,
+        /// What happens where there is nothing to measure.
+        pub missing: Missing,
+        basis, source, reason,
+    }
 }
 
 /// A model as its file has it.

@@ -5,10 +5,12 @@
 
 mod file;
 mod forms;
+mod origin;
 mod rules;
 
-pub use file::{Basis, Grade, Indicator, Level1, Level2, ModelFile, NotRated, Placed, Scheme};
+pub use file::{Grade, Indicator, Level1, Level2, ModelFile, NotRated, Placed, Scheme};
 pub use forms::{Band, Missing, PeerGroup, ScoreForm, SubjectDay, ValueForm};
+pub use origin::{Basis, Origin};
 pub use rules::{
     Cap, Chain, ChainRule, Condition, Consequence, GradeRule, OwnWorse, OwnWorseOutcome, Signal, SignalMissing, Veto,
     When,

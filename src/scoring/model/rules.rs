@@ -2,29 +2,22 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Basis, ValueForm};
+use super::{ValueForm, origin::sourced};
 use crate::scoring::number::{Decimal, Points};
 
-/// Something that conditions ask about: a value with a name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Signal {
-    /// The name conditions know it by.
-    pub id: String,
-    /// Its name to people.
-    pub name_zh: String,
-    /// What is measured.
-    pub value: ValueForm,
-    /// What happens where there is nothing to measure.
-    pub missing: SignalMissing,
-    /// Where the signal comes from.
-    pub basis: Basis,
-    /// The publication, where `basis` is published.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source: Option<String>,
-    /// Why, where `basis` is default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+sourced! {
+    /// Something that conditions ask about: a value with a name.
+    pub struct Signal {
+        /// The name conditions know it by.
+        pub id: String,
+        /// Its name to people.
+        pub name_zh: String,
+        /// What is measured.
+        pub value: ValueForm,
+        /// What happens where there is nothing to measure.
+        pub missing: SignalMissing,
+        basis, source, reason,
+    }
 }
 
 /// What a signal is where there is nothing to measure.
@@ -78,117 +71,82 @@ impl When {
     }
 }
 
-/// A rule of a rule model: of all that hold the first gives the grade.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GradeRule {
-    /// What it is known by: the clause it comes from.
-    pub clause: String,
-    /// The grade it gives.
-    pub grade: String,
-    /// When it holds. The last rule has none: it takes the rest.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub when: Option<When>,
-    /// Where it comes from.
-    pub basis: Basis,
-    /// The publication, where `basis` is published.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source: Option<String>,
-    /// Why, where `basis` is default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+sourced! {
+    /// A rule of a rule model: of all that hold the first gives the grade.
+    pub struct GradeRule {
+        /// What it is known by: the clause it comes from.
+        pub clause: String,
+        /// The grade it gives.
+        pub grade: String,
+        /// When it holds. The last rule has none: it takes the rest.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub when: Option<When>,
+        basis, source, reason,
+    }
 }
 
-/// A cap of a points model: while it holds, the total is at most so much.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Cap {
-    /// What it is known by.
-    pub clause: String,
-    /// When it holds.
-    pub when: When,
-    /// The most points; or else `grade`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub at: Option<Points>,
-    /// The best grade: as many points as just do not reach the next better one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub grade: Option<String>,
-    /// Where it comes from.
-    pub basis: Basis,
-    /// The publication, where `basis` is published.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source: Option<String>,
-    /// Why, where `basis` is default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+sourced! {
+    /// A cap of a points model: while it holds, the total is at most so much.
+    pub struct Cap {
+        /// What it is known by.
+        pub clause: String,
+        /// When it holds.
+        pub when: When,
+        /// The most points; or else `grade`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub at: Option<Points>,
+        /// The best grade: as many points as just do not reach the next better one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub grade: Option<String>,
+        basis, source, reason,
+    }
 }
 
-/// A veto of a points model (一票否决): while it holds, points earn no better grade than this one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Veto {
-    /// What it is known by.
-    pub clause: String,
-    /// When it holds.
-    pub when: When,
-    /// The grade.
-    pub grade: String,
-    /// Where it comes from.
-    pub basis: Basis,
-    /// The publication, where `basis` is published.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source: Option<String>,
-    /// Why, where `basis` is default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+sourced! {
+    /// A veto of a points model (一票否决): while it holds, points earn no better grade than this one.
+    pub struct Veto {
+        /// What it is known by.
+        pub clause: String,
+        /// When it holds.
+        pub when: When,
+        /// The grade.
+        pub grade: String,
+        basis, source, reason,
+    }
 }
 
-/// How the grades of its branches bear on the head of a chain.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Chain {
-    /// The grade whose branches are counted.
-    pub counts: String,
-    /// By number of such branches, from one on, without a gap.
-    pub rule: Vec<ChainRule>,
-    /// What counts where the head's own grade is worse than one that a rule gives directly.
-    pub own_worse: OwnWorse,
-    /// Where the counting comes from.
-    pub basis: Basis,
-    /// The publication, where `basis` is published.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source: Option<String>,
-    /// Why, where `basis` is default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+sourced! {
+    /// How the grades of its branches bear on the head of a chain.
+    pub struct Chain {
+        /// The grade whose branches are counted.
+        pub counts: String,
+        /// By number of such branches, from one on, without a gap.
+        pub rule: Vec<ChainRule>,
+        /// What counts where the head's own grade is worse than one that a rule gives directly.
+        pub own_worse: OwnWorse,
+        basis, source, reason,
+    }
 }
 
-/// What so many branches do to their head: exactly one of `best` and `direct` is given.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ChainRule {
-    /// From so many branches.
-    pub from: u32,
-    /// To so many, both included; the last rule has no end.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub to: Option<u32>,
-    /// The head's grade is at best this one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub best: Option<String>,
-    /// The head's grade is this one (直接评定为).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub direct: Option<String>,
-    /// When the rule does not hold after all, over the head's own signals.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unless: Option<When>,
-    /// Where it comes from.
-    pub basis: Basis,
-    /// The publication, where `basis` is published.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source: Option<String>,
-    /// Why, where `basis` is default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+sourced! {
+    /// What so many branches do to their head: exactly one of `best` and `direct` is given.
+    pub struct ChainRule {
+        /// From so many branches.
+        pub from: u32,
+        /// To so many, both included; the last rule has no end.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub to: Option<u32>,
+        /// The head's grade is at best this one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub best: Option<String>,
+        /// The head's grade is this one (直接评定为).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub direct: Option<String>,
+        /// When the rule does not hold after all, over the head's own signals.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub unless: Option<When>,
+        basis, source, reason,
+    }
 }
 
 impl ChainRule {
@@ -198,20 +156,13 @@ impl ChainRule {
     }
 }
 
-/// What counts where the head's own grade is worse than the one a chain rule gives directly.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OwnWorse {
-    /// Which grade counts.
-    pub outcome: OwnWorseOutcome,
-    /// Where that comes from.
-    pub basis: Basis,
-    /// The publication, where `basis` is published.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source: Option<String>,
-    /// Why, where `basis` is default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+sourced! {
+    /// What counts where the head's own grade is worse than the one a chain rule gives directly.
+    pub struct OwnWorse {
+        /// Which grade counts.
+        pub outcome: OwnWorseOutcome,
+        basis, source, reason,
+    }
 }
 
 /// Which of two grades counts.
@@ -224,25 +175,18 @@ pub enum OwnWorseOutcome {
     Replaced,
 }
 
-/// A measure that follows a grade (分类监管措施).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Consequence {
-    /// The grade it follows.
-    pub grade: String,
-    /// After how many results of this grade in a row; 1 is the present one alone.
-    #[serde(default = "once", skip_serializing_if = "is_once")]
-    pub after_consecutive: u8,
-    /// What is done.
-    pub text_zh: String,
-    /// Where it comes from.
-    pub basis: Basis,
-    /// The publication, where `basis` is published.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source: Option<String>,
-    /// Why, where `basis` is default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+sourced! {
+    /// A measure that follows a grade (分类监管措施).
+    pub struct Consequence {
+        /// The grade it follows.
+        pub grade: String,
+        /// After how many results of this grade in a row; 1 is the present one alone.
+        #[serde(default = "once", skip_serializing_if = "is_once")]
+        pub after_consecutive: u8,
+        /// What is done.
+        pub text_zh: String,
+        basis, source, reason,
+    }
 }
 
 const fn once() -> u8 {

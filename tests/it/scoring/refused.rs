@@ -1,5 +1,7 @@
 //! A model or catalogue that cannot be right is refused, by file and line, with everything that is wrong in it.
 
+use std::collections::BTreeSet;
+
 use medcredit::scoring::{Catalogue, Model, shipped};
 
 use super::catalogue;
@@ -48,6 +50,29 @@ fn what_is_not_even_a_model_names_its_line() {
     let float = refused("no = 7\nname_zh = \"财务管理\"\nweight = 20", "no = 7\nname_zh = \"财务管理\"\nweight = 20.0");
     assert!(float.starts_with(&format!("city.toml:{}:", line + 2)), "{float}");
     assert!(float.contains("points as text"), "{float}");
+}
+
+#[test]
+fn a_part_that_says_where_it_comes_from_has_no_unknown_key() {
+    let mut parts = BTreeSet::new();
+    for (name, text) in shipped::MODELS {
+        let mut part = "";
+        for (nth, line) in text.lines().enumerate() {
+            if line.starts_with('[') {
+                part = line;
+            }
+            if line.starts_with("basis = ") {
+                let lines = text.lines().enumerate().map(|(at, line)| {
+                    let more = if at == nth { "colour = \"red\"\n" } else { "" };
+                    format!("{line}\n{more}")
+                });
+                let said = Model::kind_of("city.toml", &lines.collect::<String>()).unwrap_err().to_string();
+                assert!(said.starts_with(&format!("city.toml:{}: unknown field `colour`", nth + 2)), "{name}: {said}");
+                parts.insert(part);
+            }
+        }
+    }
+    assert_eq!(parts.len(), 11, "the parts that say where they come from: {parts:?}");
 }
 
 #[test]
