@@ -2,7 +2,7 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 use data_encoding::HEXLOWER;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Receiver;
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
 pub(super) const FORMAT: &str = "medcredit-package/1";
 
 /// A file of a package.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileOf {
     /// Its name.
     pub name: String,
@@ -28,7 +28,7 @@ pub struct FileOf {
 }
 
 /// Who of the round is not in a package, and why.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {
     /// With an open objection.
     pub under_objection: usize,
@@ -37,7 +37,7 @@ pub struct LeftOut {
 }
 
 /// In whose words the grades of a package are, and by which table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MappedBy {
     /// The mapping.
     pub mapping: String,
@@ -52,7 +52,7 @@ pub struct MappedBy {
 }
 
 /// What a package says of itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// `medcredit-package/1`.
     pub format: String,
@@ -126,6 +126,7 @@ pub fn mapping_digest(mapping: &Mapping) -> String {
     sha256(mapping.canonical().as_bytes())
 }
 
-pub(super) fn sha256(bytes: &[u8]) -> String {
+/// SHA-256, as manifests and the ledger's entries of exports write it: hex.
+pub fn sha256(bytes: &[u8]) -> String {
     HEXLOWER.encode(digest(&SHA256, bytes).as_ref())
 }

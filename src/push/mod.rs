@@ -2,18 +2,28 @@
 //!
 //! What holds here: only the round in force leaves, of the kinds a receiver may have; of natural persons nothing but what
 //! its table says; nobody with an open objection. A package says what it is by digests, is signed, and is an entry of the
-//! ledger before its first byte is written. Not known here: how a package travels.
+//! ledger before its first byte is written. Whoever has it and the public keys can verify it. Not known here: how a package
+//! travels.
 
 mod data;
+mod detached;
 mod manifest;
 mod package;
 mod receiver;
+mod verify;
 
-pub use manifest::{FileOf, LeftOut, Manifest, MappedBy, mapping_digest};
+pub use detached::Detached;
+pub use manifest::{FileOf, LeftOut, Manifest, MappedBy, mapping_digest, sha256};
 pub use package::{Exported, Exporter, Package};
 pub use receiver::{BUILT_IN, Format, Natural, Receiver, receivers};
+pub use verify::PackageFault;
 
 use crate::{grading::GradingError, identity::SuiteError, ledger::LedgerError, scoring::SchemeRef, store::DbError};
+
+/// The manifest's file.
+pub const MANIFEST: &str = "manifest.json";
+/// The signature's file.
+pub const SIGNATURE: &str = "manifest.jws";
 
 /// Why a package could not be made.
 #[derive(Debug, thiserror::Error)]

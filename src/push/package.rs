@@ -1,10 +1,9 @@
 //! A package: a data file, a manifest that says what it is by digests, and a detached signature over the manifest.
 
-use data_encoding::BASE64URL_NOPAD;
-
 use super::{
     Natural, NotCovered, PushError, Receiver,
     data::{Data, Record},
+    detached::sign,
     manifest::{FileOf, LeftOut, Manifest, sha256},
 };
 use crate::{
@@ -107,7 +106,7 @@ impl Exporter {
         let manifest = Manifest::of(round, (receiver, mapping), (file, left_out), now);
         let bytes = serde_json::to_value(&manifest).map_err(|error| PushError::Form(error.to_string()))?;
         let bytes = canonical(&bytes).map_err(|error| PushError::Form(error.0))?.into_bytes();
-        let signature = self.sign(&bytes)?;
+        let signature = sign(&*self.signer, &bytes).map_err(PushError::Key)?;
         self.enter(&manifest, &bytes, operator).await?;
         Ok(Exported { package: Package { data_name, data, manifest: bytes, signature }, manifest })
     }
@@ -183,17 +182,6 @@ impl Exporter {
             }
         }
         Ok(())
-    }
-
-    /// A compact JWS without its payload (RFC 7515, appendix F).
-    fn sign(&self, payload: &[u8]) -> Result<String, PushError> {
-        let header = serde_json::json!({
-            "alg": self.signer.suite().name(), "kid": self.signer.key_id(), "typ": "medcredit-package+jws",
-        });
-        let header = BASE64URL_NOPAD.encode(header.to_string().as_bytes());
-        let message = format!("{header}.{}", BASE64URL_NOPAD.encode(payload));
-        let signature = self.signer.sign(message.as_bytes()).map_err(PushError::Key)?;
-        Ok(format!("{header}..{}", BASE64URL_NOPAD.encode(&signature)))
     }
 
     /// What leaves is recorded first.

@@ -30,6 +30,12 @@ impl Format {
             Self::Csv => "csv",
         }
     }
+
+    /// The form of a file by its name.
+    pub(super) fn of_name(name: &str) -> Option<Self> {
+        let (_, extension) = name.rsplit_once('.')?;
+        [Self::Ndjson, Self::Csv].into_iter().find(|format| format.extension() == extension)
+    }
 }
 
 /// What a receiver may have of natural persons.

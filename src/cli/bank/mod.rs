@@ -33,10 +33,11 @@ use clap::{Args, Subcommand};
 use super::Context;
 
 pub(super) use client::{BankClient, Call};
+pub(super) use findings::Findings;
 pub(super) use kept::Kept;
 pub(super) use log::fetch_proof;
 pub(super) use profile::{Profile, ProfileError};
-pub(super) use verify::{keys, verify_answer, verify_proof};
+pub(super) use verify::{keys, read_keys, short, verify_answer, verify_proof};
 
 /// A bank's side of the gateway: ask, verify what was answered, keep it, and prove it later.
 ///

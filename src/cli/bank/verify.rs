@@ -2,7 +2,9 @@
 //!
 //! Each check says in words what it found, and none needs the gateway.
 
-use anyhow::{Context as _, bail};
+use std::path::Path;
+
+use anyhow::{Context as _, bail, ensure};
 use data_encoding::BASE64;
 use serde_json::Value;
 
@@ -12,6 +14,7 @@ use super::{
     kept::{Continued, Saved},
 };
 use crate::{
+    authority::files,
     domain::{Month, Timestamp, ids::DisclosureId},
     identity::{
         Jwk, PublicKey, Suite,
@@ -37,6 +40,15 @@ pub(in crate::cli) fn keys(jwks: &Value) -> anyhow::Result<Vec<PublicKey>> {
     let keys = jwks.get("keys").and_then(Value::as_array).context("the key set has no keys")?;
     let read = |key: &Value| serde_json::from_value::<Jwk>(key.clone()).ok()?.public_key().ok();
     Ok(keys.iter().filter_map(read).collect())
+}
+
+/// The public keys of a file with a JSON Web Key Set.
+pub(in crate::cli) fn read_keys(path: &Path) -> anyhow::Result<Vec<PublicKey>> {
+    let name = || path.display().to_string();
+    let set: Value = serde_json::from_slice(&files::read(path)?).with_context(name)?;
+    let keys = keys(&set).with_context(name)?;
+    ensure!(!keys.is_empty(), "{}: none of its keys is a public signature key (ES256 or Ed25519)", path.display());
+    Ok(keys)
 }
 
 /// The keys of a log: every Ed25519 key, under the log's name.

@@ -7,7 +7,6 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use serde_json::Value;
 
 use super::{
     Profile,
@@ -15,7 +14,7 @@ use super::{
     findings::Findings,
     kept::Saved,
     log::open,
-    verify::{check_continued, check_saved, keys},
+    verify::{check_continued, check_saved, read_keys},
 };
 use crate::{authority::files, cli::Context, identity::PublicKey};
 
@@ -58,8 +57,7 @@ pub(super) fn run(args: &VerifyArgs, profile: Option<&Path>, ctx: &Context) -> a
 /// The keys to believe: those given, or those of the profile's directory, where there is one.
 fn trusted(args: &VerifyArgs, profile: Option<&Path>, ctx: &Context) -> anyhow::Result<Option<Vec<PublicKey>>> {
     if let Some(path) = &args.keys {
-        let set: Value = serde_json::from_slice(&files::read(path)?).with_context(|| path.display().to_string())?;
-        return keys(&set).map(Some).with_context(|| path.display().to_string());
+        return read_keys(path).map(Some);
     }
     if profile.is_none() && ctx.bank_profile.is_none() {
         return Ok(None);

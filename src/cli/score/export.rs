@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use crate::{
     authority::{Keyring, Purpose},
     cli::{Context, Usage, context::custody, model::library},
-    push::{BUILT_IN, Exporter, Package, receivers},
+    push::{BUILT_IN, Exporter, MANIFEST, Package, SIGNATURE, receivers},
 };
 
 /// Make a package of the round in force for a receiver.
@@ -89,8 +89,8 @@ fn write(package: &Package, folder: &Path) -> std::io::Result<()> {
     fs::create_dir_all(&unfinished)?;
     for (name, bytes) in [
         (package.data_name.as_str(), package.data.as_slice()),
-        ("manifest.json", package.manifest.as_slice()),
-        ("manifest.jws", package.signature.as_bytes()),
+        (MANIFEST, package.manifest.as_slice()),
+        (SIGNATURE, package.signature.as_bytes()),
     ] {
         let mut file = fs::File::create_new(unfinished.join(name))?;
         file.write_all(bytes)?;

@@ -6,6 +6,7 @@ mod figures;
 mod replay;
 mod report;
 mod state;
+mod verify_package;
 
 use std::io::Write;
 
@@ -27,6 +28,15 @@ pub(super) struct Score {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
+    #[command(flatten)]
+    Held(Held),
+    /// Verify a package, offline, check by check, with nothing but the gateway's public keys
+    VerifyPackage(verify_package::VerifyPackage),
+}
+
+/// What is done where the rounds are.
+#[derive(Debug, clap::Subcommand)]
+enum Held {
     /// Rate every subject of a model's kind for a half-year, as a trial that nobody outside sees
     Run {
         /// The model's id; needed where more than one is in force
@@ -105,22 +115,29 @@ enum Verb {
 
 /// Runs the command.
 pub(super) async fn run(args: Score, ctx: &Context) -> anyhow::Result<()> {
+    match args.verb {
+        Verb::Held(verb) => held(verb, ctx).await,
+        Verb::VerifyPackage(args) => verify_package::run(&args, ctx),
+    }
+}
+
+async fn held(verb: Held, ctx: &Context) -> anyhow::Result<()> {
     let config = ctx.config()?;
     let db = ctx.store(&config).await?;
     let rounds = Rounds::new(db.clone(), ctx.clock.clone(), ctx.entropy.clone());
     let rounds = rounds.with_objections(config.grading.objection_days);
-    match args.verb {
-        Verb::Run { model, period, json } => {
+    match verb {
+        Held::Run { model, period, json } => {
             let library = library(ctx)?;
             let model = model.map_or_else(|| only(&library), Ok)?;
             let period = period.unwrap_or_else(|| HalfYear::of(ctx.clock.now().day().month()).plus(-1));
             make(&rounds, &library, (&model, period), json, ctx).await?;
         }
-        Verb::Preassess { run } => state::preassess(&rounds, &run, ctx).await?,
-        Verb::Publish { run } => state::publish(&rounds, &run, config.grading.grace_months, ctx).await?,
-        Verb::Discard { run } => state::discard(&rounds, &run, ctx).await?,
-        Verb::Show { run, json } => state::show(&rounds, &run, json, ctx).await?,
-        Verb::Explain { subject, run, json } => {
+        Held::Preassess { run } => state::preassess(&rounds, &run, ctx).await?,
+        Held::Publish { run } => state::publish(&rounds, &run, config.grading.grace_months, ctx).await?,
+        Held::Discard { run } => state::discard(&rounds, &run, ctx).await?,
+        Held::Show { run, json } => state::show(&rounds, &run, json, ctx).await?,
+        Held::Explain { subject, run, json } => {
             let explained = rounds.explain(&subject, run.as_deref()).await?;
             if json {
                 writeln!(ctx.out(), "{}", serde_json::to_string_pretty(&explained)?)?;
@@ -128,14 +145,14 @@ pub(super) async fn run(args: Score, ctx: &Context) -> anyhow::Result<()> {
                 write!(ctx.out(), "{}", explained.to_text())?;
             }
         }
-        Verb::Report(args) => report::report(&rounds, &args, &config, ctx).await?,
-        Verb::Compare(args) => figures::compare(&rounds, &args, ctx).await?,
-        Verb::Simulate { run, json } => figures::simulate(&rounds, &run, json, ctx).await?,
-        Verb::Bias(args) => figures::bias(&rounds, &args, ctx).await?,
-        Verb::List => state::list(&rounds, ctx).await?,
-        Verb::Replay { run, json } => replay::replay(&rounds, &run, json, ctx).await?,
-        Verb::Export(args) => export::export(&args, ctx).await?,
-        Verb::Correct(args) => correct::correct(&rounds, &args, ctx).await?,
+        Held::Report(args) => report::report(&rounds, &args, &config, ctx).await?,
+        Held::Compare(args) => figures::compare(&rounds, &args, ctx).await?,
+        Held::Simulate { run, json } => figures::simulate(&rounds, &run, json, ctx).await?,
+        Held::Bias(args) => figures::bias(&rounds, &args, ctx).await?,
+        Held::List => state::list(&rounds, ctx).await?,
+        Held::Replay { run, json } => replay::replay(&rounds, &run, json, ctx).await?,
+        Held::Export(args) => export::export(&args, ctx).await?,
+        Held::Correct(args) => correct::correct(&rounds, &args, ctx).await?,
     }
     db.close().await;
     Ok(())

@@ -1,6 +1,6 @@
 //! `medcredit score ...`: a bureau holds a round from the command line.
 
-use medcredit::cli;
+use medcredit::{cli, identity::PublicKey};
 use serde_json::Value;
 
 use crate::{
@@ -8,6 +8,7 @@ use crate::{
     support::{
         TestStore, block_on,
         command::{Outcome, medcredit},
+        logs::never_logged,
         store::Place,
     },
 };
@@ -134,5 +135,56 @@ fn a_run_is_examined_proved_and_reported_on_the_command_line() {
         let found = score(&config, &["replay", run]).await;
         assert_eq!(found.code, cli::FAILED);
         assert!(found.out.contains("assessment of H33030200042"), "{}", found.out);
+    });
+}
+
+#[test]
+fn a_package_is_exported_and_verified_on_the_command_line() {
+    block_on(async {
+        let (bureau, config) = bureau().await;
+        let Place::Sqlite(directory) = bureau.store.place() else { panic!("it is on SQLite") };
+        let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+        std::fs::create_dir(path("secrets")).unwrap();
+        let key = never_logged("AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=");
+        std::fs::write(path("secrets/key-encryption-keys"), key).unwrap();
+        medcredit(&["--config", &config, "keys", "init"]).await.done();
+        let keys = medcredit::store::keys::list(bureau.db()).await.unwrap();
+        let jwk = |der: &[u8]| PublicKey::from_any_der(der).unwrap().jwk();
+        let set = serde_json::json!({ "keys": keys.iter().map(|key| jwk(&key.public_key)).collect::<Vec<_>>() });
+        std::fs::write(path("jwks.json"), set.to_string()).unwrap();
+        let said = score(&config, &["run", "--model", "wenzhou-institution", "--json"]).await.done();
+        let run = serde_json::from_str::<Value>(&said).unwrap()["run"].as_str().unwrap().to_owned();
+        score(&config, &["publish", &run]).await.done();
+
+        let out = path("package");
+        let to = "national-insurance-platform";
+        let said = score(&config, &["export", &run, "--to", to, "--out", &out]).await.done();
+        assert!(said.contains("100 records for 国家医保信息平台"), "{said}");
+        let words = "grades in the words of national-cred-lv, beside ours: cred-lv from wenzhou-951 version 1\n";
+        assert!(said.contains(words), "{said}");
+
+        // The receiver has no configuration, no database and no gateway.
+        let said = medcredit(&["score", "verify-package", &out, "--keys", &path("jwks.json")]).await.done();
+        assert!(said.contains("100 records, as many as the manifest tells") && said.contains("whole"), "{said}");
+        std::fs::write(path("package/more"), "").unwrap();
+        let found = medcredit(&["score", "verify-package", &out, "--keys", &path("jwks.json")]).await;
+        assert_eq!(found.code, cli::FAILED);
+        assert!(found.err.contains("does not verify: folder"), "{}", found.err);
+    });
+}
+
+#[test]
+fn a_table_of_receivers_that_cannot_be_used_is_a_bad_configuration() {
+    block_on(async {
+        let (bureau, config) = bureau().await;
+        let Place::Sqlite(directory) = bureau.store.place() else { panic!("it is on SQLite") };
+        let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+        let table = medcredit::push::BUILT_IN.replace("\"national-cred-lv\"", "\"national-words\"");
+        std::fs::write(path("receivers.toml"), table).unwrap();
+        let args = ["export", "run_0", "--to", "oujiang-score", "--out", &path("package"), "--receivers"];
+        let refused = score(&config, &[&args[..], &[&path("receivers.toml")]].concat()).await;
+        assert_eq!(refused.code, cli::BAD_CONFIGURATION, "{}", refused.err);
+        assert!(refused.err.contains("receivers.toml:") && refused.err.contains("national-words"), "{}", refused.err);
+        assert!(!std::path::Path::new(&path("package")).exists());
     });
 }

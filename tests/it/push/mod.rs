@@ -1,6 +1,7 @@
 //! Packages for platforms: who is in them, and that a receiver can verify them with nothing of ours.
 
 mod table;
+mod verify;
 mod words;
 
 use std::sync::Arc;
