@@ -1,4 +1,4 @@
-//! Tables of the trade that are files, such as kinds and regions: reading one, and saying on which line it is wrong.
+//! Tables of the trade that are files, such as kinds, catalogues and models: reading one, and saying on which line it is wrong.
 
 use std::{fmt, ops::Range};
 
@@ -26,6 +26,15 @@ impl TableError {
     /// One thing wrong with a whole file.
     pub fn whole(file: &str, message: impl Into<String>) -> Self {
         Self { file: file.to_owned(), faults: vec![TableFault { line: None, message: message.into() }] }
+    }
+
+    /// Refuses a file if anything was found in it, and tells it in the order of the lines.
+    pub fn unless_none(file: &str, mut faults: Vec<TableFault>) -> Result<(), Self> {
+        if faults.is_empty() {
+            return Ok(());
+        }
+        faults.sort_by_key(|fault| fault.line);
+        Err(Self { file: file.to_owned(), faults })
     }
 }
 
@@ -81,11 +90,7 @@ impl<'a> Faults<'a> {
     }
 
     /// Refuses the table if anything was found.
-    pub fn finish(mut self) -> Result<(), TableError> {
-        if self.found.is_empty() {
-            return Ok(());
-        }
-        self.found.sort_by_key(|fault| fault.line);
-        Err(TableError { file: self.file.to_owned(), faults: self.found })
+    pub fn finish(self) -> Result<(), TableError> {
+        TableError::unless_none(self.file, self.found)
     }
 }

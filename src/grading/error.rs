@@ -2,9 +2,9 @@
 
 use super::RunState;
 use crate::{
-    domain::{Day, Failure, FailureKind, HalfYear},
+    domain::{Day, Failure, FailureKind, HalfYear, TableError},
     ledger::LedgerError,
-    scoring::{Refused, TooLarge},
+    scoring::TooLarge,
     store::DbError,
 };
 
@@ -148,7 +148,7 @@ pub enum GradingError {
     Stopped,
     /// A model or catalogue was refused.
     #[error(transparent)]
-    Refused(Refused),
+    Refused(TableError),
     /// The store failed.
     #[error("the store failed while {step}")]
     Store {

@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::scoring::{Catalogue, Mapping, Model, ReceiverGrade, Refused, Scheme, SchemeRef, shipped};
+use crate::{
+    domain::TableError,
+    scoring::{Catalogue, Mapping, Model, ReceiverGrade, Scheme, SchemeRef, shipped},
+};
 
 /// A model with the catalogue it was checked against.
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +28,7 @@ pub struct Library {
     /// By the scheme that is mapped, and the receiver.
     mappings: BTreeMap<(SchemeRef, String), Mapping>,
     /// Models that came with the program and that a replaced catalogue cannot carry, with what it lacks.
-    left_out: BTreeMap<String, Refused>,
+    left_out: BTreeMap<String, TableError>,
 }
 
 /// A file that has been checked.
@@ -44,7 +47,7 @@ pub enum CheckedFile {
 pub enum LibraryError {
     /// A file says what cannot be.
     #[error(transparent)]
-    Refused(#[from] Refused),
+    Refused(#[from] TableError),
     /// A file or folder cannot be read.
     #[error("{path}: {source}")]
     Unreadable {
@@ -83,7 +86,7 @@ pub enum LibraryError {
         /// The model.
         id: String,
         /// What is wrong.
-        refused: Refused,
+        refused: TableError,
     },
     /// No model in force grades by the scheme.
     #[error("no model in force grades by the scheme {id}; there are: {known}")]
@@ -265,7 +268,7 @@ impl Library {
     }
 
     /// Models that came with the program and that a replaced catalogue cannot carry, with what it lacks.
-    pub fn left_out(&self) -> impl Iterator<Item = (&str, &Refused)> {
+    pub fn left_out(&self) -> impl Iterator<Item = (&str, &TableError)> {
         self.left_out.iter().map(|(id, refused)| (id.as_str(), refused))
     }
 

@@ -5,11 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::Day;
+use crate::domain::{
+    Day,
+    table::{TableError, read},
+};
 
 use super::{
     number::Decimal,
-    source::{Fault, Faults, Refused, Step, read},
+    source::{Faults, Step},
 };
 
 /// How the facts of a half-year become one number.
@@ -165,20 +168,17 @@ pub struct Catalogue {
 
 impl Catalogue {
     /// Reads and checks a catalogue; `file` names it in what is refused.
-    pub fn parse(file: &str, text: &str) -> Result<Self, Refused> {
+    pub fn parse(file: &str, text: &str) -> Result<Self, TableError> {
         Self::checked(file, text, read(file, text)?)
     }
 
     /// Reads and checks a catalogue that a run kept.
-    pub fn from_json(name: &str, text: &str) -> Result<Self, Refused> {
-        let raw = serde_json::from_str(text).map_err(|error| Refused {
-            file: name.to_owned(),
-            faults: vec![Fault { line: None, message: error.to_string() }],
-        })?;
+    pub fn from_json(name: &str, text: &str) -> Result<Self, TableError> {
+        let raw = serde_json::from_str(text).map_err(|error| TableError::whole(name, error.to_string()))?;
         Self::checked(name, "", raw)
     }
 
-    fn checked(name: &str, text: &str, raw: CatalogueFile) -> Result<Self, Refused> {
+    fn checked(name: &str, text: &str, raw: CatalogueFile) -> Result<Self, TableError> {
         let mut faults = Faults::new(name, text);
         check(&raw, &mut faults);
         faults.finish()?;

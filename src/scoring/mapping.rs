@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::{
     model::{Basis, Origin, Scheme},
     source::{
-        Faults, Refused,
+        Faults,
         Step::{At, Key},
-        read,
     },
 };
+use crate::domain::table::{TableError, read};
 
 /// A scheme that is mapped, by id and version.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -81,12 +81,12 @@ pub struct Mapping {
 
 impl Mapping {
     /// Reads a table without checking it: from which scheme, and to which receiver.
-    pub fn of(file: &str, text: &str) -> Result<(SchemeRef, String), Refused> {
+    pub fn of(file: &str, text: &str) -> Result<(SchemeRef, String), TableError> {
         read::<MappingFile>(file, text).map(|raw| (raw.from, raw.receiver))
     }
 
     /// Reads and checks a table against the scheme that it maps, which has to be the one it names.
-    pub fn parse(file: &str, text: &str, scheme: Option<&Scheme>) -> Result<Self, Refused> {
+    pub fn parse(file: &str, text: &str, scheme: Option<&Scheme>) -> Result<Self, TableError> {
         let raw: MappingFile = read(file, text)?;
         let mut faults = Faults::new(file, text);
         check(&raw, scheme, &mut faults);
@@ -96,7 +96,7 @@ impl Mapping {
 
     /// Checks the table against a scheme as a run kept it, which is not the one in force where a file was changed and its
     /// version was not raised.
-    pub fn check_against(&self, scheme: &Scheme) -> Result<(), Refused> {
+    pub fn check_against(&self, scheme: &Scheme) -> Result<(), TableError> {
         let name = format!("the table from {} for {}", self.file.from, self.file.receiver);
         let mut faults = Faults::new(&name, "");
         check(&self.file, Some(scheme), &mut faults);

@@ -53,5 +53,4 @@ pub use number::{Decimal, Fraction, Points};
 pub use raise::{MustEnd, Raise, RaiseStep};
 pub use reading::PeerForm;
 pub use show::describe_model;
-pub use source::{Fault, Refused};
 pub use tell::describe_assessment;

@@ -1,45 +1,13 @@
 //! Where in a file something is wrong: a refused file names itself, the line, and what to do about it.
 
-use std::fmt;
+use std::ops::Range;
 
-use serde::de::DeserializeOwned;
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
 };
 
-/// One thing wrong with a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// The line it stands on, from 1; unknown where something is absent from the whole file.
-    pub line: Option<usize>,
-    /// What is wrong, as a sentence.
-    pub message: String,
-}
-
-/// A catalogue or model file that cannot be used, with everything that is wrong with it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct Refused {
-    /// The file's name, as it was given.
-    pub file: String,
-    /// What is wrong, in the order of the file.
-    pub faults: Vec<Fault>,
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, fault) in self.faults.iter().enumerate() {
-            if at > 0 {
-                f.write_str("\n")?;
-            }
-            match fault.line {
-                Some(line) => write!(f, "{}:{line}: {}", self.file, fault.message)?,
-                None => write!(f, "{}: {}", self.file, fault.message)?,
-            }
-        }
-        Ok(())
-    }
-}
+use crate::domain::table::{TableError, TableFault, line_at};
 
 /// One step from the top of a file to a value in it.
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +24,7 @@ pub(super) struct Faults<'a> {
     file: &'a str,
     text: &'a str,
     tree: Option<Spanned<DeTable<'a>>>,
-    found: Vec<Fault>,
+    found: Vec<TableFault>,
 }
 
 impl<'a> Faults<'a> {
@@ -67,8 +35,8 @@ impl<'a> Faults<'a> {
 
     /// Notes a fault at a place.
     pub(super) fn add(&mut self, path: &[Step], message: impl Into<String>) {
-        let line = self.offset_of(path).filter(|_| !self.text.is_empty()).map(|offset| line_at(self.text, offset));
-        self.found.push(Fault { line, message: message.into() });
+        let line = self.place_of(path).filter(|_| !self.text.is_empty()).map(|place| line_at(self.text, &place));
+        self.found.push(TableFault { line, message: message.into() });
     }
 
     /// Notes a fault at a place unless a condition holds.
@@ -79,19 +47,14 @@ impl<'a> Faults<'a> {
     }
 
     /// Refuses the file if anything was found.
-    pub(super) fn finish(self) -> Result<(), Refused> {
-        if self.found.is_empty() {
-            return Ok(());
-        }
-        let mut faults = self.found;
-        faults.sort_by_key(|fault| fault.line);
-        Err(Refused { file: self.file.to_owned(), faults })
+    pub(super) fn finish(self) -> Result<(), TableError> {
+        TableError::unless_none(self.file, self.found)
     }
 
-    /// The offset of the value at a path, or of the nearest thing around it that exists.
-    fn offset_of(&self, path: &[Step]) -> Option<usize> {
-        let Some((first, rest)) = path.split_first() else { return Some(0) };
-        let Step::Key(name) = first else { return Some(0) };
+    /// Where the value at a path stands, or the nearest thing around it that exists.
+    fn place_of(&self, path: &[Step]) -> Option<Range<usize>> {
+        let Some((first, rest)) = path.split_first() else { return Some(0..0) };
+        let Step::Key(name) = first else { return Some(0..0) };
         let mut value = find(self.tree.as_ref()?.get_ref(), name)?;
         for step in rest {
             let next = match (step, value.get_ref()) {
@@ -104,22 +67,10 @@ impl<'a> Faults<'a> {
                 None => break,
             }
         }
-        Some(value.span().start)
+        Some(value.span())
     }
 }
 
 fn find<'t, 'i>(table: &'t DeTable<'i>, name: &str) -> Option<&'t Spanned<DeValue<'i>>> {
     table.iter().find(|(key, _)| key.get_ref() == name).map(|(_, value)| value)
-}
-
-fn line_at(text: &str, offset: usize) -> usize {
-    text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() + 1
-}
-
-/// Reads a TOML file into its type; the refusal names the line.
-pub(super) fn read<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Refused> {
-    toml::from_str(text).map_err(|error| {
-        let line = error.span().map(|span| line_at(text, span.start));
-        Refused { file: file.to_owned(), faults: vec![Fault { line, message: error.message().to_owned() }] }
-    })
 }

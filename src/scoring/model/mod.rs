@@ -23,9 +23,12 @@ use super::{
     measures::Measures,
     number::Points,
     reading::{PeerForm, Reading},
-    source::{Fault, Faults, Refused, read},
+    source::Faults,
 };
-use crate::domain::money::MilliPoints;
+use crate::domain::{
+    money::MilliPoints,
+    table::{TableError, read},
+};
 
 /// A model that has been checked: weights add up at every level, grades cover every total or rules every case, every
 /// measure is in the catalogue, every rule can reach its weight and says where it comes from.
@@ -42,36 +45,28 @@ pub struct Model {
 
 impl Model {
     /// Reads and checks a model; `file` names it in what is refused.
-    pub fn parse(file: &str, text: &str, catalogue: &Catalogue) -> Result<Self, Refused> {
+    pub fn parse(file: &str, text: &str, catalogue: &Catalogue) -> Result<Self, TableError> {
         Self::checked(file, text, read(file, text)?, catalogue)
     }
 
     /// Reads and checks a model that a run kept.
-    pub fn from_json(name: &str, text: &str, catalogue: &Catalogue) -> Result<Self, Refused> {
-        let raw = serde_json::from_str(text).map_err(|error| Refused {
-            file: name.to_owned(),
-            faults: vec![Fault { line: None, message: error.to_string() }],
-        })?;
+    pub fn from_json(name: &str, text: &str, catalogue: &Catalogue) -> Result<Self, TableError> {
+        let raw = serde_json::from_str(text).map_err(|error| TableError::whole(name, error.to_string()))?;
         Self::checked(name, "", raw, catalogue)
     }
 
     /// The kind of subject a model file is for, read before its catalogue can be chosen.
-    pub fn kind_of(file: &str, text: &str) -> Result<String, Refused> {
+    pub fn kind_of(file: &str, text: &str) -> Result<String, TableError> {
         read::<ModelFile>(file, text).map(|raw| raw.kind)
     }
 
-    fn checked(name: &str, text: &str, file: ModelFile, catalogue: &Catalogue) -> Result<Self, Refused> {
+    fn checked(name: &str, text: &str, file: ModelFile, catalogue: &Catalogue) -> Result<Self, TableError> {
         let mut faults = Faults::new(name, text);
         check(&file, catalogue, &mut faults);
         faults.finish()?;
         // The check has found every measure; were one to escape it, no rule may slip into another's place.
-        Self::resolved(file, catalogue).ok_or_else(|| Refused {
-            file: name.to_owned(),
-            faults: vec![Fault {
-                line: None,
-                message: "a rule reads a measure that the catalogue does not have".into(),
-            }],
-        })
+        Self::resolved(file, catalogue)
+            .ok_or_else(|| TableError::whole(name, "a rule reads a measure that the catalogue does not have"))
     }
 
     fn resolved(file: ModelFile, catalogue: &Catalogue) -> Option<Self> {
