@@ -1,30 +1,18 @@
 //! `medcredit generate`: a synthetic city in the bureau's templates.
 
-use std::{io::Write, path::PathBuf};
+use std::{collections::BTreeSet, io::Write, path::PathBuf};
 
 use super::{
     Context, Usage,
     model::{known, library},
 };
 use crate::{
-    domain::{Day, HalfYear, Month},
+    app,
+    domain::{Day, HalfYear, Kinds, Month},
     grading::Library,
     scoring::{Decimal, Model},
     synthetic::{Request, Rules, generate},
 };
-
-/// The models that each kind's facts are made for, unless others are named.
-pub(super) const OWN_MODELS: [&str; 9] = [
-    "wenzhou-institution",
-    "wenzhou-pharmacy",
-    "wenzhou-doctor",
-    "wenzhou-nurse",
-    "wenzhou-pharmacist",
-    "wenzhou-agency",
-    "wenzhou-medical-company",
-    "wenzhou-employer",
-    "wenzhou-insured-person",
-];
 
 /// The greatest product of scale and staff, each in ten-thousandths: twenty cities' staff.
 const MOST_STAFF: i64 = 20 * 10_000 * 10_000;
@@ -62,7 +50,7 @@ pub(super) struct Generate {
     /// Institutions beyond the city's own that take no part in rounds
     #[arg(long, value_name = "N", default_value_t = 0)]
     unrated: usize,
-    /// A model whose grades the credit facts of its kind come to, instead of the kind's own; as often as wanted
+    /// A model whose grades the credit facts of its kind come to, instead of the kind's present one; as often as wanted
     #[arg(long, value_name = "ID")]
     model: Vec<String>,
     /// Also files with everything that goes wrong, and what should happen
@@ -73,7 +61,11 @@ pub(super) struct Generate {
 /// Runs the command.
 pub(super) fn run(args: &Generate, ctx: &Context) -> anyhow::Result<()> {
     let library = library(ctx)?;
-    let rules = rules(&library, &args.model)?;
+    let kinds = match &ctx.config_file {
+        Some(_) => app::reference_tables(&ctx.config()?, &library)?.kinds,
+        None => Kinds::built_in()?,
+    };
+    let rules = rules(&library, &kinds, &args.model)?;
     let request = request(args, args.as_of.unwrap_or_else(|| ctx.clock.now().day()))?;
     let bar = ctx.progress(None, "city");
     let summary = generate(&request, &rules, &args.out, &mut |what, done, total| {
@@ -100,9 +92,10 @@ pub(super) fn run(args: &Generate, ctx: &Context) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The models that credit facts are made for: one for each kind, those named in the place of the kind's own.
-pub(super) fn rules<'l>(library: &'l Library, named: &[String]) -> anyhow::Result<Vec<Rules<'l>>> {
-    let own = library.models().map(Model::id).filter(|id| OWN_MODELS.contains(id));
+/// The models that credit facts are made for: one for each kind, those named in the place of the kind's present one.
+pub(super) fn rules<'l>(library: &'l Library, kinds: &Kinds, named: &[String]) -> anyhow::Result<Vec<Rules<'l>>> {
+    let present: BTreeSet<&str> = kinds.present_models().collect();
+    let own = library.models().map(Model::id).filter(|id| present.contains(id));
     let mut rules: Vec<Rules<'_>> = Vec::new();
     for id in named.iter().map(String::as_str).chain(own) {
         let found = library.get(id).map_err(known)?;

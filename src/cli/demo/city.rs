@@ -45,6 +45,7 @@ pub(super) async fn ensure_city(
     scale: &str,
 ) -> anyhow::Result<Vec<DemoSubject>> {
     let library = Library::load(&config.grading.catalogues_directory, &config.grading.models_directory)?;
+    let references = app::reference_tables(config, &library)?;
     let today = ctx.clock.now().day();
     let period = HalfYear::of(today.month()).plus(-1);
     let rounds = Rounds::new(db.clone(), ctx.clock.clone(), ctx.entropy.clone());
@@ -54,7 +55,7 @@ pub(super) async fn ensure_city(
         let folder = place.file(&format!("city/{period}"));
         let request = request(scale, today.month(), period, today)?;
         let bar = ctx.progress(None, "making the city");
-        let rules = generate::rules(&library, &[])?;
+        let rules = generate::rules(&library, &references.kinds, &[])?;
         let made = tokio::task::block_in_place(|| {
             synthetic::generate(&request, &rules, &folder, &mut |_, done, _| bar.set_position(done))
         })?;
@@ -68,14 +69,14 @@ pub(super) async fn ensure_city(
             made.settlements,
             made.records
         )?;
-        let references = app::reference_tables(config, &library)?;
+        let present: Vec<String> = references.kinds.present_models().map(str::to_owned).collect();
         let importer = Importer::new(db.clone(), ctx.clock.clone(), ctx.entropy.clone(), crypter, references);
         let mut accepted = 0;
         for file in &made.files {
             accepted += import(&importer, file, ctx).await?;
         }
         writeln!(out, "  import       {} files, {accepted} rows accepted", made.files.len())?;
-        held::hold(&rounds, &library, &request.half_years, config.grading.grace_months, ctx).await?;
+        held::hold(&rounds, (&library, &present), &request.half_years, config.grading.grace_months, ctx).await?;
         std::fs::write(&done, "")?;
     }
     let found = runs::best_rated(&db.read("demo::subjects"), 50).await?;

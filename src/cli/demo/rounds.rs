@@ -3,16 +3,16 @@
 use std::io::Write;
 
 use crate::{
-    cli::{Context, generate::OWN_MODELS},
+    cli::Context,
     domain::HalfYear,
     grading::{InForce, Library, Report, Rounds},
     scoring::Model,
 };
 
-/// Holds the rounds of half-years that were not held yet, and tells of the last one.
+/// Holds the rounds of half-years that were not held yet, by the present model of each kind, and tells of the last one.
 pub(super) async fn hold(
     rounds: &Rounds,
-    library: &Library,
+    (library, present): (&Library, &[String]),
     half_years: &[HalfYear],
     grace_months: u8,
     ctx: &Context,
@@ -27,7 +27,7 @@ pub(super) async fn hold(
     for (nth, of) in half_years.iter().enumerate() {
         let last = nth + 1 == half_years.len();
         let mut published = 0;
-        for id in OWN_MODELS.iter().filter(|id| !is_held(id, *of)) {
+        for id in present.iter().filter(|id| !is_held(id, *of)) {
             let report = run(rounds, library.get(id)?, *of, ctx).await?;
             rounds.publish(&report.run, grace_months).await?;
             published += 1;
@@ -40,16 +40,16 @@ pub(super) async fn hold(
         }
     }
     let Some(of) = half_years.last() else { return Ok(()) };
-    for id in others(library) {
+    for id in others(library, present) {
         let report = run(rounds, library.get(id)?, *of, ctx).await?;
         writeln!(out, "  trial {of}  {id}: {}", told(&report))?;
     }
     Ok(())
 }
 
-/// The models that are nobody's own: other cities' schemes.
-fn others(library: &Library) -> impl Iterator<Item = &str> {
-    library.models().map(Model::id).filter(|id| !OWN_MODELS.contains(id))
+/// The models by which no kind is rated at present: other cities' schemes.
+fn others<'l>(library: &'l Library, present: &[String]) -> impl Iterator<Item = &'l str> {
+    library.models().map(Model::id).filter(|id| !present.iter().any(|own| own == id))
 }
 
 async fn run(rounds: &Rounds, in_force: InForce<'_>, of: HalfYear, ctx: &Context) -> anyhow::Result<Report> {

@@ -173,6 +173,11 @@ impl Kinds {
         self.kinds.iter().find(|kind| kind.matches(code))
     }
 
+    /// The model that rates each kind at present; nothing of a kind that none rates.
+    pub fn present_models(&self) -> impl Iterator<Item = &str> {
+        self.kinds.iter().filter_map(|kind| kind.models.first()).map(String::as_str)
+    }
+
     /// The names of the kinds of natural persons.
     pub fn natural(&self) -> Vec<String> {
         self.kinds.iter().filter(|kind| kind.is_natural()).map(|kind| kind.id.clone()).collect()

@@ -96,6 +96,17 @@ fn natural_persons_are_neither_published_nor_lent_to() {
 }
 
 #[test]
+fn the_first_of_a_kinds_models_rates_it_at_present() {
+    let more = table("a", "H 6+5")
+        + "models = [\"one\", \"two\"]\n"
+        + &table("b", "P 6+5")
+        + &table("c", "D 6+6")
+        + "models = [\"three\"]\n";
+    let kinds = Kinds::from_toml("kinds.toml", &more).unwrap();
+    assert_eq!(kinds.present_models().collect::<Vec<_>>(), ["one", "three"]);
+}
+
+#[test]
 fn catalogues_and_models_that_are_not_there_are_told() {
     let named = table("a", "H 6+5") + "catalogue = \"a\"\nmodels = [\"one\", \"two\"]\n";
     let kinds = Kinds::from_toml("kinds.toml", &named).unwrap();
