@@ -15,6 +15,7 @@ mod settlements;
 
 use std::{borrow::Cow, sync::Arc};
 
+use http::HeaderValue;
 use tokio::sync::Semaphore;
 
 pub use delivery::{DeliveryEnd, DeliveryLine, DeliveryPart, DeliveryWish, LineReceipt};
@@ -33,7 +34,9 @@ use crate::{
     },
     grading::{Archive, CurrentAssessment, GoodStanding, Grades},
     identity::{keyset::LiveKeys, signature::RequestFacts},
-    ledger::{Budget, Closer, Disclosed, DisclosureFacts, Draft, Faults, Heads, Receipt, RecordError, Recorder, Step},
+    ledger::{
+        Budget, Closer, Disclosed, DisclosureFacts, Draft, Entry, Faults, Heads, Receipt, RecordError, Recorder, Step,
+    },
     store::Db,
 };
 use memory::{Known, Memory, Place};
@@ -300,6 +303,18 @@ impl Disclosures {
         Ok(Present { publication, assessments })
     }
 
+    /// What the header of an answer promises of its entry.
+    fn receipt(&self, entry: &Entry, at: Timestamp) -> Result<HeaderValue, Failure> {
+        let (id, leaf, log) = (entry.id.clone(), entry.leaf, self.0.policy.log.clone());
+        let receipt = Receipt { id, leaf, log, by: self.sealed_by(at) };
+        receipt.to_header().map_err(|error| Failure::internal(error.0))
+    }
+
+    /// Until when what is recorded at a time will be under a checkpoint.
+    fn sealed_by(&self, at: Timestamp) -> Timestamp {
+        at.plus(self.0.policy.sealed_within)
+    }
+
     fn draft(
         &self,
         caller: &Caller,
@@ -327,13 +342,7 @@ impl Disclosures {
         };
         let (entry, opening) =
             facts.into_entry(&*self.0.entropy).map_err(|error| Failure::internal(error.to_string()))?;
-        let receipt = Receipt {
-            id: entry.id.clone(),
-            leaf: entry.leaf,
-            log: self.0.policy.log.clone(),
-            by: at.plus(self.0.policy.sealed_within),
-        };
-        let receipt = receipt.to_header().map_err(|error| Failure::internal(error.0))?;
+        let receipt = self.receipt(&entry, at)?;
         let keys = self.0.keys.load();
         let answer = rendered.sign(asked, receipt, &*keys.answer, at)?;
         let heads = Heads {

@@ -13,7 +13,7 @@ use crate::{
         permission::Purpose,
     },
     identity::signature::content_digest,
-    ledger::{Closing, DeliveryFacts, Disclosed, Entry, Lines, Receipt, RecordError, Step},
+    ledger::{Closing, DeliveryFacts, Disclosed, Entry, Lines, RecordError, Step},
 };
 
 /// The media type of a delivery: one JSON object a line, each ended by a newline.
@@ -136,13 +136,7 @@ impl Disclosures {
         };
         let (entry, opening) =
             facts.into_entry(&*self.0.entropy).map_err(|error| Failure::internal(error.to_string()))?;
-        let receipt = Receipt {
-            id: entry.id.clone(),
-            leaf: entry.leaf,
-            log: self.0.policy.log.clone(),
-            by: at.plus(self.0.policy.sealed_within),
-        };
-        let receipt = receipt.to_header().map_err(|error| Failure::internal(error.0))?;
+        let receipt = self.receipt(&entry, at)?;
         let keys = self.0.keys.load();
         let headers = signed_headers(asked, NDJSON, (digest, receipt), &*keys.answer, at)?;
         let (client_id, client_epoch) = (caller.id(), caller.client().epoch);

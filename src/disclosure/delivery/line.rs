@@ -191,7 +191,7 @@ impl Disclosures {
         };
         let (entry, opening) =
             facts.into_entry(&*self.0.entropy).map_err(|error| Failure::internal(error.to_string()))?;
-        let receipt = LineReceipt::new(&entry, at.plus(self.0.policy.sealed_within));
+        let receipt = LineReceipt::new(&entry, self.sealed_by(at));
         let heads = Heads {
             client_id: caller.id(),
             client_epoch: caller.client().epoch,
