@@ -1,8 +1,12 @@
 //! Finding subjects by exactly what is known of them.
+//!
+//! Whoever has a number or a name learns whether that person is known here, and by which code. So a search by either is a
+//! look at somebody even where nobody is found: it has a purpose, and is in the ledger before it is answered.
 
 use serde::Serialize;
+use serde_json::json;
 
-use super::{Dossiers, unopened};
+use super::{Dossiers, Look, reveal::purpose_required, unopened};
 use crate::{
     domain::{Failure, Uscc},
     store::{
@@ -22,6 +26,17 @@ pub enum Wanted {
     Name(String),
     /// A unified social credit code.
     Uscc(String),
+}
+
+impl Wanted {
+    /// By which personal part, if by one. A unified social credit code is of a public register.
+    const fn personal(&self) -> Option<&'static str> {
+        match self {
+            Self::IdNumber(_) => Some("id_number"),
+            Self::Name(_) => Some("name"),
+            Self::Uscc(_) => None,
+        }
+    }
 }
 
 impl std::fmt::Debug for Wanted {
@@ -49,9 +64,20 @@ pub struct Found {
 
 impl Dossiers {
     /// The subjects of which that is known: exactly, no part of it and nothing like it; a thousand at most, by code.
-    pub async fn find(&self, wanted: &Wanted) -> Result<Vec<Found>, Failure> {
+    ///
+    /// By a number or a name only with a look, which is in the ledger, with the codes that were found and without what was
+    /// looked for, before anything is opened or told.
+    pub async fn find(&self, wanted: &Wanted, look: Option<Look<'_>>) -> Result<Vec<Found>, Failure> {
+        let personal =
+            wanted.personal().map(|by| look.map(|look| (by, look)).ok_or_else(purpose_required)).transpose()?;
+        if let Some((_, look)) = personal {
+            look.check()?;
+        }
         let known = self.known(wanted).map_err(|error| Failure::internal(error.to_string()))?;
         let codes = dossier::find(&self.db.read("dossier::find"), &known).await?;
+        if let Some((by, look)) = personal {
+            self.enter(look, "subject_sought", json!({ "by": by, "found": codes }), None).await?;
+        }
         let rows = subjects::list(&self.db.read("subjects::list"), &codes).await?;
         let mut found = Vec::with_capacity(rows.len());
         for row in rows {

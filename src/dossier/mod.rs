@@ -1,8 +1,9 @@
 //! One file a subject (一人一档): everything held of it, for the eyes of the bureau.
 //!
 //! Personal parts are masked. Whoever needs them in full says for what: the look is an entry of the ledger, committed
-//! before anything is opened (征信业管理条例 Art 22). Subjects are found by exactly what is known of them, by keyed hashes.
-//! This room only reads, except for that entry; it never answers a bank.
+//! before anything is opened (征信业管理条例 Art 22). Subjects are found by exactly what is known of them, by keyed hashes;
+//! a search by a person's number or name is such a look too. This room only reads, except for that entry; it never answers
+//! a bank.
 
 mod facts;
 mod file;

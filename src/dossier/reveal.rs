@@ -1,6 +1,6 @@
-//! Personal parts in full: for a purpose that is written down first.
+//! What is told of persons: for a purpose that is written down first.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Dossier, Dossiers, file::Shown};
 use crate::{
@@ -17,29 +17,54 @@ pub struct Look<'a> {
     pub purpose: &'a str,
 }
 
+impl Look<'_> {
+    /// Refuses a look without a purpose.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        if self.purpose.trim().is_empty() {
+            return Err(purpose_required());
+        }
+        Ok(())
+    }
+}
+
+/// What is said to a look at personal parts without a purpose.
+pub(super) fn purpose_required() -> Failure {
+    Failure::invalid("purpose", "purpose_required", "Say for what personal parts are looked at.")
+}
+
 impl Dossiers {
     /// A subject's file with its personal parts in full. The look is in the ledger before anything is opened; where it
     /// cannot be entered, nothing is shown.
     pub async fn reveal(&self, code: &str, look: Look<'_>) -> Result<Dossier, Failure> {
-        if look.purpose.trim().is_empty() {
-            return Err(Failure::invalid("purpose", "purpose_required", "Say for what the personal parts are shown."));
-        }
+        look.check()?;
         // An unknown subject is no look at anybody.
         self.subject(code).await?;
+        let detail = json!({ "parts": ["name", "id_number", "legal_representative"] });
+        self.enter(look, "subject_revealed", detail, Some(code)).await?;
+        self.file(code, Shown::InFull).await
+    }
+
+    /// Enters a look in the ledger: on return it is durable, and what was looked for may be told.
+    pub(super) async fn enter(
+        &self,
+        look: Look<'_>,
+        action: &'static str,
+        detail: Value,
+        target: Option<&str>,
+    ) -> Result<(), Failure> {
         let facts = OperatorFacts {
             id: EntryId::new(&*self.clock, &*self.entropy),
             at: self.clock.now(),
-            action: "subject_revealed",
+            action,
             actor: format!("operator:{}", look.operator),
-            detail: json!({ "parts": ["name", "id_number", "legal_representative"] }),
+            detail,
             reason: Some(look.purpose.to_owned()),
-            target: Some(code.to_owned()),
+            target: target.map(str::to_owned),
         };
         let failed = |error: LedgerError| Failure::unavailable("ledger_unavailable", error.to_string());
         let (entry, opening) = facts.into_entry(&*self.entropy).map_err(failed)?;
-        let mut tx = self.db.begin("dossier::reveal").await?;
+        let mut tx = self.db.begin("dossier::enter").await?;
         ledger::append(&mut tx, &entry, Some(&opening)).await.map_err(failed)?;
-        tx.commit().await?;
-        self.file(code, Shown::InFull).await
+        Ok(tx.commit().await?)
     }
 }

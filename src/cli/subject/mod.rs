@@ -51,6 +51,9 @@ enum Action {
         /// By the unified social credit code
         #[arg(long, group = "by", value_name = "USCC")]
         uscc: Option<String>,
+        /// What for: a search by number or name, with its purpose, becomes an entry of the ledger
+        #[arg(long, required_unless_present = "uscc", conflicts_with = "uscc")]
+        purpose: Option<String>,
         /// As JSON
         #[arg(long)]
         json: bool,
@@ -91,14 +94,15 @@ async fn act(args: SubjectCommand, dossiers: &Dossiers, ctx: &Context) -> anyhow
             }
             Ok(())
         }
-        Action::Find { id_number, name, uscc, json } => {
+        Action::Find { id_number, name, uscc, purpose, json } => {
             let wanted = match (id_number, name, uscc) {
                 (true, ..) => Wanted::IdNumber(ctx.ask("the certificate's number")?),
                 (_, true, _) => Wanted::Name(ctx.ask("the name")?),
                 (.., Some(uscc)) => Wanted::Uscc(uscc),
                 _ => return Err(Usage("say what is known: --id-number, --name or --uscc USCC".into()).into()),
             };
-            let found = dossiers.find(&wanted).await.or_fail()?;
+            let look = purpose.as_deref().map(|purpose| Look { operator: &args.operator, purpose });
+            let found = dossiers.find(&wanted, look).await.or_fail()?;
             tell(&found, json, ctx)
         }
     }

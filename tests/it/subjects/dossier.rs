@@ -62,7 +62,7 @@ impl Desk {
     }
 
     async fn find(&self, by: &str, input: &str) -> Outcome {
-        let args = ["subject", "find", by, "--config", &self.config];
+        let args = ["subject", "find", by, "--purpose", "objection 2026-18", "--config", &self.config];
         medcredit_with_input(self.app.store.clock.clone(), &args, input).await
     }
 
@@ -106,6 +106,32 @@ both_engines! {
         assert_eq!(desk.entries("subject_revealed").await.len(), 1);
     }
 
+    /// An officer asks whether a person is there: the question is in the ledger, and what was asked for is not.
+    async fn a_search_by_number_or_name_is_in_the_ledger_with_its_purpose(store: TestStore) {
+        let desk = Desk::new(store).await;
+        let clock = desk.app.store.clock.clone();
+        for by in ["--id-number", "--name"] {
+            let ask = ["subject", "find", by, "--config", &desk.config];
+            assert_eq!(medcredit_with_input(clock.clone(), &ask, NUMBER).await.code, cli::WRONG_USAGE);
+            let empty = medcredit_with_input(clock.clone(), &[&ask[..], &["--purpose", " "]].concat(), NUMBER).await;
+            assert_eq!((empty.code, empty.out.as_str()), (cli::FAILED, ""));
+            assert!(empty.err.contains("purpose_required"), "{}", empty.err);
+        }
+        desk.run(&["subject", "find", "--uscc", ENTITY]).await.done();
+        assert!(desk.entries("subject_sought").await.is_empty());
+        desk.find("--id-number", NUMBER).await.done();
+        assert_ne!(desk.find("--name", "合成无此人").await.code, cli::DONE);
+        let entries = desk.entries("subject_sought").await;
+        assert_eq!(entries.len(), 2, "who is not found was looked for too");
+        for part in ["operator:command-line", "objection 2026-18", "id_number", DOCTOR] {
+            assert!(entries[0].contains(part), "{part} in {}", entries[0]);
+        }
+        assert!(entries[1].contains("\"found\":[]"), "{}", entries[1]);
+        for sought in [NAME, NUMBER, "合成无此人"] {
+            assert!(!entries.concat().contains(sought), "the entry says who looked for whom, and not by what");
+        }
+    }
+
     /// An officer knows a number or a name, and types it where nobody else sees it.
     async fn a_person_is_found_by_exactly_what_is_known(store: TestStore) {
         let desk = Desk::new(store).await;
@@ -125,6 +151,8 @@ both_engines! {
         let found: serde_json::Value = serde_json::from_str(&found).unwrap();
         assert_eq!(found.as_array().map(Vec::len), Some(3));
         assert_eq!(found[0]["name"], "合成鹿城医院");
+        // Of a register that is public no purpose is asked, and none is taken that would not be written down.
+        assert_eq!(desk.run(&["subject", "find", "--uscc", ENTITY, "--purpose", "x"]).await.code, cli::WRONG_USAGE);
         // There is no way to put a number into the command line.
         assert_eq!(desk.run(&["subject", "find", "--id-number", NUMBER]).await.code, cli::WRONG_USAGE);
     }
