@@ -1,9 +1,9 @@
 //! Grades on their way to platforms: packages of a round for a receiver.
 //!
-//! What holds here: only the round in force leaves, of the kinds a receiver may have; of natural persons nothing but what
-//! its table says; nobody with an open objection. A package says what it is by digests, is signed, and is an entry of the
-//! ledger before its first byte is written. Whoever has it and the public keys can verify it. Not known here: how a package
-//! travels.
+//! What holds here: only the round in force leaves, of the kinds a receiver may have, and to one that publishes of
+//! publishable kinds only; of natural persons nothing but what its table says; nobody with an open objection. A package
+//! says what it is by digests, is signed, and is an entry of the ledger before its first byte is written. Whoever has it
+//! and the public keys can verify it. Not known here: how a package travels.
 
 mod data;
 mod detached;
@@ -15,7 +15,7 @@ mod verify;
 pub use detached::Detached;
 pub use manifest::{FileOf, LeftOut, Manifest, MappedBy, mapping_digest, sha256};
 pub use package::{Exported, Exporter, Package};
-pub use receiver::{BUILT_IN, Format, Natural, Receiver, receivers};
+pub use receiver::{Audience, BUILT_IN, Format, Natural, Receiver, receivers};
 pub use verify::PackageFault;
 
 use crate::{grading::GradingError, identity::SuiteError, ledger::LedgerError, scoring::SchemeRef, store::DbError};
@@ -37,6 +37,17 @@ pub enum PushError {
         kind: String,
         /// What it may have.
         allowed: String,
+    },
+    /// The receiver publishes what it is given, and this kind is not published.
+    #[error(
+        "{receiver} has the public for audience, and {kind} is not publishable by the table of kinds: its grades may be shared \
+         with departments only"
+    )]
+    NotPublishable {
+        /// The receiver.
+        receiver: String,
+        /// The kind.
+        kind: String,
     },
     /// Only the round in force leaves.
     #[error("the run {run} is {state}: only the round in force is exported")]

@@ -1,7 +1,7 @@
 //! A package: a data file, a manifest that says what it is by digests, and a detached signature over the manifest.
 
 use super::{
-    Natural, NotCovered, PushError, Receiver,
+    NotCovered, PushError, Receiver,
     data::{Data, Record},
     detached::sign,
     manifest::{FileOf, LeftOut, Manifest, sha256},
@@ -88,11 +88,15 @@ impl Exporter {
                 allowed: receiver.kinds.join(", "),
             });
         }
+        let kind = self.kinds.find(&round.head.kind);
+        if !receiver.may_show(kind) {
+            return Err(PushError::NotPublishable { receiver: receiver.id.clone(), kind: round.head.kind });
+        }
         if round.head.state != "published" {
             return Err(PushError::NotInForce { run: round.head.run, state: round.head.state });
         }
         let mapping = self.mapping(&round, receiver)?;
-        let terms = Terms { round: &round, kind: self.kinds.find(&round.head.kind), receiver, mapping };
+        let terms = Terms { round: &round, kind, receiver, mapping };
         let mut out = Data::new(receiver.format);
         let mut left_out = LeftOut::default();
         for page in round.results.chunks(PAGE) {
@@ -157,7 +161,7 @@ impl Exporter {
             };
             if file.under_objection != 0 {
                 left_out.under_objection += 1;
-            } else if natural && receiver.natural == Natural::None {
+            } else if natural && !receiver.may_have_natural() {
                 left_out.natural_persons += 1;
             } else {
                 out.add(&Record {

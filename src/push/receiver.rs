@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use crate::{
-    domain::table::{Faults, TableError, line_at, read},
+    domain::{
+        Kind, Kinds,
+        table::{Faults, TableError, line_at, read},
+    },
     grading::Library,
     scoring::Basis,
 };
@@ -48,6 +51,16 @@ pub enum Natural {
     Code,
 }
 
+/// Who sees what a receiver is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Audience {
+    /// Everybody: it publishes what it is given (公开).
+    Public,
+    /// Departments, among which it is shared (政务共享).
+    Departments,
+}
+
 /// Who receives packages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receiver {
@@ -57,6 +70,8 @@ pub struct Receiver {
     pub name_zh: String,
     /// The form of the data file.
     pub format: Format,
+    /// Who sees what it is given.
+    pub audience: Audience,
     /// The kinds of subject whose grades it may have.
     pub kinds: Vec<String>,
     /// What it may have of natural persons.
@@ -82,8 +97,9 @@ struct ReceiverFile {
     id: Spanned<String>,
     name_zh: String,
     format: Format,
-    kinds: Vec<String>,
-    natural: Natural,
+    audience: Audience,
+    kinds: Vec<Spanned<String>>,
+    natural: Spanned<Natural>,
     points: bool,
     mapping: Option<Spanned<String>>,
     own_grade: Option<Spanned<bool>>,
@@ -98,14 +114,27 @@ struct File {
     receiver: Vec<ReceiverFile>,
 }
 
+impl Receiver {
+    /// Whether it may have anything of natural persons: never where it would publish it.
+    pub(super) fn may_have_natural(&self) -> bool {
+        self.natural == Natural::Code && self.audience == Audience::Departments
+    }
+
+    /// Whether it may have a kind, as far as the kind itself says: one that nothing is known of is not published.
+    pub(super) fn may_show(&self, kind: Option<&Kind>) -> bool {
+        self.audience == Audience::Departments || kind.is_some_and(|kind| kind.publishable)
+    }
+}
+
 impl ReceiverFile {
     fn into_receiver(self) -> Receiver {
         Receiver {
             id: self.id.into_inner(),
             name_zh: self.name_zh,
             format: self.format,
-            kinds: self.kinds,
-            natural: self.natural,
+            audience: self.audience,
+            kinds: self.kinds.into_iter().map(Spanned::into_inner).collect(),
+            natural: self.natural.into_inner(),
             points: self.points,
             mapping: self.mapping.map(Spanned::into_inner),
             own_grade: self.own_grade.is_none_or(Spanned::into_inner),
@@ -116,8 +145,9 @@ impl ReceiverFile {
     }
 }
 
-/// Every receiver of a table, its mappings looked up in a library; `file` names the table in what is refused.
-pub fn receivers(file: &str, text: &str, library: &Library) -> Result<Vec<Receiver>, TableError> {
+/// Every receiver of a table, its mappings looked up in a library and its kinds among those there are; `file` names the table in
+/// what is refused.
+pub fn receivers(file: &str, text: &str, library: &Library, kinds: &Kinds) -> Result<Vec<Receiver>, TableError> {
     let table: File = read(file, text)?;
     let mut faults = Faults::new(file);
     for (at, one) in table.receiver.iter().enumerate() {
@@ -131,10 +161,33 @@ pub fn receivers(file: &str, text: &str, library: &Library) -> Result<Vec<Receiv
             Basis::Default => given(&one.reason),
         };
         faults.require(said, line, || format!("{id}: say where it comes from: a source, or a reason"));
+        check_audience(one, text, kinds, &mut faults);
         check_words(one, text, library, &mut faults);
     }
     faults.finish()?;
     Ok(table.receiver.into_iter().map(ReceiverFile::into_receiver).collect())
+}
+
+/// What a receiver that publishes may not have. A kind that there is not here is never exported, and is no fault of the table's.
+fn check_audience(one: &ReceiverFile, text: &str, kinds: &Kinds, faults: &mut Faults<'_>) {
+    if one.audience == Audience::Departments {
+        return;
+    }
+    let id = one.id.get_ref();
+    let none = *one.natural.get_ref() == Natural::None;
+    faults.require(none, line_at(text, &one.natural.span()), || {
+        format!("{id} has the public for audience: natural persons are never published, say natural = \"none\"")
+    });
+    for place in &one.kinds {
+        let Some(kind) = kinds.find(place.get_ref()) else { continue };
+        faults.require(kind.publishable, line_at(text, &place.span()), || {
+            format!(
+                "{id} has the public for audience, and {} is not publishable by the table of kinds: take the kind out of the \
+                 entry, in a table of your own (--receivers FILE) where this one comes with the program",
+                kind.id
+            )
+        });
+    }
 }
 
 /// In whose words the receiver is given grades.

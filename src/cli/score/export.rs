@@ -44,7 +44,8 @@ pub(super) async fn export(args: &Export, ctx: &Context) -> anyhow::Result<()> {
         None => ("config/receivers.toml".to_owned(), BUILT_IN.to_owned()),
     };
     let library = library(ctx)?;
-    let table = receivers(&file, &text, &library)?;
+    let kinds = config.reference.kinds()?;
+    let table = receivers(&file, &text, &library, &kinds)?;
     let receiver = table.iter().find(|receiver| receiver.id == args.to).ok_or_else(|| {
         let known: Vec<&str> = table.iter().map(|receiver| receiver.id.as_str()).collect();
         Usage(format!("there is no receiver {} in {file}; there are: {}", args.to, known.join(", ")))
@@ -54,7 +55,6 @@ pub(super) async fn export(args: &Export, ctx: &Context) -> anyhow::Result<()> {
     }
     let custody = custody(ctx, &args.operator).await?;
     let signer = Keyring::load(&custody).await?.signer(Purpose::AnswerSigning)?;
-    let kinds = config.reference.kinds()?;
     let (clock, entropy) = (ctx.clock.clone(), ctx.entropy.clone());
     let exporter = Exporter::new(custody.db.clone(), clock, entropy, signer, kinds, library);
     let exported = exporter.export(&args.run, receiver, &args.operator).await?;

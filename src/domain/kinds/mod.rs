@@ -87,7 +87,7 @@ pub struct Kind {
     pub models: Vec<String>,
     /// Whether a bank may ask for its data with consent.
     pub lendable: bool,
-    /// Whether its grade may be published.
+    /// Whether its grade may be made public, by a receiver that publishes what it is given.
     pub publishable: bool,
     /// The line its table begins on.
     pub line: usize,

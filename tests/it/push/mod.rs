@@ -1,5 +1,6 @@
 //! Packages for platforms: who is in them, and that a receiver can verify them with nothing of ours.
 
+mod audience;
 mod table;
 mod verify;
 mod words;
@@ -23,7 +24,8 @@ use crate::{
 
 /// Who stands in the table of receivers.
 fn receiver(id: &str) -> Receiver {
-    receivers("receivers.toml", BUILT_IN, &Library::shipped().unwrap())
+    let (library, kinds) = (Library::shipped().unwrap(), Kinds::built_in().unwrap());
+    receivers("receivers.toml", BUILT_IN, &library, &kinds)
         .unwrap()
         .into_iter()
         .find(|receiver| receiver.id == id)
@@ -47,7 +49,16 @@ async fn round_by(bureau: Bureau) -> (Bureau, Arc<KeyPair>, String) {
 }
 
 async fn export(bureau: &Bureau, key: &Arc<KeyPair>, run: &str, to: &Receiver) -> Result<Exported, PushError> {
-    let kinds = Kinds::built_in().unwrap();
+    export_with(bureau, key, Kinds::built_in().unwrap(), (run, to)).await
+}
+
+/// The same with a city's own table of kinds.
+async fn export_with(
+    bureau: &Bureau,
+    key: &Arc<KeyPair>,
+    kinds: Kinds,
+    (run, to): (&str, &Receiver),
+) -> Result<Exported, PushError> {
     let (db, clock, entropy) = (bureau.db().clone(), bureau.store.clock.clone(), bureau.store.entropy.clone());
     let exporter = Exporter::new(db, clock, entropy, key.clone(), kinds, bureau.library.clone());
     exporter.export(run, to, "tester").await

@@ -1,15 +1,20 @@
 //! The table of receivers: what an operator is told of one that cannot be used.
 
 use medcredit::{
+    domain::{Kinds, TableError},
     grading::Library,
-    push::{BUILT_IN, receivers},
+    push::{BUILT_IN, Receiver, receivers},
 };
+
+fn read(text: &str) -> Result<Vec<Receiver>, TableError> {
+    receivers("receivers.toml", text, &Library::shipped().unwrap(), &Kinds::built_in().unwrap())
+}
 
 /// What is said of the table with one text replaced by another.
 fn refused(from: &str, to: &str) -> String {
     assert!(BUILT_IN.contains(from), "the table no longer says {from:?}");
     let text = BUILT_IN.replace(from, to);
-    receivers("receivers.toml", &text, &Library::shipped().unwrap()).unwrap_err().to_string()
+    read(&text).unwrap_err().to_string()
 }
 
 fn line_of(text: &str) -> usize {
@@ -18,7 +23,7 @@ fn line_of(text: &str) -> usize {
 
 #[test]
 fn the_table_that_comes_with_the_program_can_be_used() {
-    let table = receivers("receivers.toml", BUILT_IN, &Library::shipped().unwrap()).unwrap();
+    let table = read(BUILT_IN).unwrap();
     let ids: Vec<_> = table.iter().map(|one| one.id.as_str()).collect();
     assert_eq!(ids, ["oujiang-score", "city-credit-platform", "national-insurance-platform"]);
     let own: Vec<_> = table.iter().map(|one| (one.mapping.as_deref(), one.own_grade)).collect();
@@ -70,4 +75,34 @@ fn in_whose_words_a_receiver_is_given_grades_is_said_and_is_somebodys() {
              own_grade out"
         )
     );
+}
+
+#[test]
+fn a_receiver_that_publishes_is_given_publishable_kinds_and_no_natural_persons() {
+    let city = "kinds = [\"medical_institution\", \"pharmacy\", \"medical_company\", \"employer\"]";
+    let line = line_of(city);
+    let agency = refused(city, "kinds = [\"medical_institution\", \"agency\"]");
+    assert_eq!(
+        agency,
+        format!(
+            "receivers.toml:{line}: city-credit-platform has the public for audience, and agency is not publishable by the \
+             table of kinds: take the kind out of the entry, in a table of your own (--receivers FILE) where this one comes \
+             with the program"
+        )
+    );
+    let persons = refused("natural = \"none\"", "natural = \"code\"");
+    let line = line_of("natural = \"none\"");
+    assert_eq!(
+        persons,
+        format!(
+            "receivers.toml:{line}: city-credit-platform has the public for audience: natural persons are never published, \
+             say natural = \"none\""
+        )
+    );
+    let everybody = refused("audience = \"departments\"", "audience = \"public\"");
+    for kind in ["doctor", "nurse", "pharmacist", "insured_person"] {
+        assert!(everybody.contains(&format!("and {kind} is not publishable")), "{kind}: {everybody}");
+    }
+    let silent = refused("audience = \"public\"\n", "");
+    assert!(silent.contains("audience"), "{silent}");
 }
