@@ -1,25 +1,22 @@
 //! The one boundary behind which signature algorithms live: named suites, parsed keys, JSON Web Keys.
 //!
 //! Nothing else in the gateway knows an algorithm, so that another suite (SM2 with SM3, a post-quantum one) is added
-//! here and nowhere else. A key is good for its one suite (RFC 8725 section 3.1): who verifies never takes the
+//! in this folder and nowhere else. A key is good for its one suite (RFC 8725 section 3.1): who verifies never takes the
 //! algorithm from the message.
+
+mod jwk;
+mod pair;
 
 use std::{fmt, str::FromStr, sync::Arc};
 
-use aws_lc_rs::{
-    digest,
-    rand::SystemRandom,
-    signature::{
-        ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ED25519, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
-        ParsedPublicKey,
-    },
-};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey};
 use data_encoding::BASE64URL_NOPAD;
-use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::domain::time::{Malformed, serde_as_text};
-use serde::{Deserializer, Serializer, de};
+
+pub use jwk::Jwk;
+pub use pair::KeyPair;
 
 /// SubjectPublicKeyInfo of an uncompressed P-256 point, up to the point's 0x04.
 const P256_SPKI: [u8; 27] = [
@@ -254,142 +251,6 @@ pub fn verify(suite: Suite, public_key_der: &[u8], message: &[u8], signature: &[
     PublicKey::from_der(suite, public_key_der)?.verify(message, signature)
 }
 
-/// A public JSON Web Key (RFC 7517), the members we publish and read. It has no member for a private part.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Jwk {
-    /// Key type: `EC` or `OKP`.
-    pub kty: String,
-    /// Curve.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub crv: Option<String>,
-    /// X coordinate, or the key.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub x: Option<String>,
-    /// Y coordinate.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub y: Option<String>,
-    /// Name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kid: Option<String>,
-    /// Algorithm.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub alg: Option<String>,
-    /// Use: `sig`.
-    #[serde(default, rename = "use", skip_serializing_if = "Option::is_none")]
-    pub usage: Option<String>,
-}
-
-impl Jwk {
-    /// The RFC 7638 thumbprint: SHA-256 over the required members in the order of their names, base64url.
-    pub fn thumbprint(&self) -> String {
-        let member = |name: &str, value: &Option<String>| {
-            value.as_deref().map(|text| format!(",\"{name}\":\"{text}\"")).unwrap_or_default()
-        };
-        // The members' values are names and base64url, which need no escaping in JSON.
-        let canonical = format!(
-            "{{{},\"kty\":\"{}\"{}{}}}",
-            member("crv", &self.crv).trim_start_matches(','),
-            self.kty,
-            member("x", &self.x),
-            member("y", &self.y)
-        );
-        BASE64URL_NOPAD.encode(digest::digest(&digest::SHA256, canonical.as_bytes()).as_ref())
-    }
-
-    /// The key itself, if it is a signature key of a suite we know and its members agree.
-    pub fn public_key(&self) -> Result<PublicKey, SuiteError> {
-        let suite = match (self.kty.as_str(), self.crv.as_deref()) {
-            ("EC", Some("P-256")) => Suite::Es256,
-            ("OKP", Some("Ed25519")) => Suite::Ed25519,
-            _ => return Err(SuiteError::BadJwk("kty and crv")),
-        };
-        // EdDSA is the older name of the same algorithm on this curve (RFC 9864).
-        let known = |alg: &str| alg == suite.name() || (suite == Suite::Ed25519 && alg == "EdDSA");
-        if self.alg.as_deref().is_some_and(|alg| !known(alg)) {
-            return Err(SuiteError::BadJwk("alg"));
-        }
-        if self.usage.as_deref().is_some_and(|usage| usage != "sig") {
-            return Err(SuiteError::BadJwk("use"));
-        }
-        let bytes = |value: &Option<String>, name| {
-            let text = value.as_deref().ok_or(SuiteError::BadJwk(name))?;
-            let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| SuiteError::BadJwk(name))?;
-            if bytes.len() == 32 { Ok(bytes) } else { Err(SuiteError::BadJwk(name)) }
-        };
-        let der = match suite {
-            Suite::Es256 => [&P256_SPKI, bytes(&self.x, "x")?.as_slice(), bytes(&self.y, "y")?.as_slice()].concat(),
-            Suite::Ed25519 => [&ED25519_SPKI, bytes(&self.x, "x")?.as_slice()].concat(),
-        };
-        PublicKey::from_der(suite, &der)
-    }
-}
-
-enum Private {
-    Es256(EcdsaKeyPair),
-    Ed25519(Ed25519KeyPair),
-}
-
-/// A key pair in memory, parsed once.
-pub struct KeyPair {
-    public: PublicKey,
-    private: Private,
-}
-
-impl fmt::Debug for KeyPair {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeyPair").field("public", &self.public).finish_non_exhaustive()
-    }
-}
-
-impl KeyPair {
-    /// Makes a new private key, as PKCS#8.
-    ///
-    /// From the provider's own generator and not the injected one: a key that a seed decides is no key.
-    pub fn generate(suite: Suite) -> Result<Zeroizing<Vec<u8>>, SuiteError> {
-        let random = SystemRandom::new();
-        let document = match suite {
-            Suite::Es256 => EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random),
-            Suite::Ed25519 => Ed25519KeyPair::generate_pkcs8v1(&random),
-        }
-        .map_err(|_| SuiteError::Provider)?;
-        Ok(Zeroizing::new(document.as_ref().to_vec()))
-    }
-
-    /// Reads a private key from PKCS#8.
-    pub fn from_pkcs8(suite: Suite, pkcs8: &[u8]) -> Result<Self, SuiteError> {
-        let bad = || SuiteError::BadKey(suite);
-        let (private, der) = match suite {
-            Suite::Es256 => {
-                let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8).map_err(|_| bad())?;
-                let point = pair.public_key().as_ref().strip_prefix(&[4]).ok_or_else(bad)?;
-                let der = [&P256_SPKI, point].concat();
-                (Private::Es256(pair), der)
-            }
-            Suite::Ed25519 => {
-                let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8).map_err(|_| bad())?;
-                let der = [&ED25519_SPKI, pair.public_key().as_ref()].concat();
-                (Private::Ed25519(pair), der)
-            }
-        };
-        Ok(Self { public: PublicKey::from_der(suite, &der)?, private })
-    }
-}
-
-impl Signer for KeyPair {
-    fn public_key(&self) -> &PublicKey {
-        &self.public
-    }
-
-    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SuiteError> {
-        match &self.private {
-            Private::Es256(pair) => pair.sign(&SystemRandom::new(), message),
-            Private::Ed25519(pair) => pair.try_sign(message),
-        }
-        .map(|signature| signature.as_ref().to_vec())
-        .map_err(|_| SuiteError::Provider)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -432,37 +293,6 @@ mod tests {
     fn a_point_that_is_not_on_the_curve_is_no_key() {
         let der = [P256_SPKI.as_slice(), &[7; 64]].concat();
         assert_eq!(PublicKey::from_der(Suite::Es256, &der).unwrap_err(), SuiteError::BadKey(Suite::Es256));
-    }
-
-    #[test]
-    fn a_jwk_returns_the_key_and_its_members_must_agree() {
-        for suite in [Suite::Es256, Suite::Ed25519] {
-            let key = pair(suite);
-            let jwk = key.public_key().jwk();
-            assert_eq!(jwk.public_key().unwrap(), *key.public_key());
-            assert_eq!(jwk.kid.as_deref(), Some(key.key_id()));
-            assert_eq!(jwk.thumbprint(), key.key_id());
-            let wrong = [
-                Jwk { alg: Some("HS256".into()), ..jwk.clone() },
-                Jwk { usage: Some("enc".into()), ..jwk.clone() },
-                Jwk { crv: Some("P-384".into()), ..jwk.clone() },
-                Jwk { x: None, ..jwk.clone() },
-                Jwk { x: Some("AQ".into()), ..jwk.clone() },
-            ];
-            for jwk in wrong {
-                assert!(jwk.public_key().is_err(), "{jwk:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn the_thumbprint_is_the_one_of_rfc_8037() {
-        // RFC 8037 appendix A.3.
-        let jwk: Jwk =
-            serde_json::from_str(r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#)
-                .unwrap();
-        assert_eq!(jwk.thumbprint(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
-        assert_eq!(jwk.public_key().unwrap().key_id(), jwk.thumbprint());
     }
 
     #[test]
