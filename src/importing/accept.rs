@@ -8,8 +8,8 @@ use super::{
     DeliveryReport, ImportError, Outcome, Sender, Template,
     events::SubjectChanged,
     findings::{Code, Finding, Severity},
-    import::Stager,
     rows::subjects::StagedSubject,
+    stager::Stager,
 };
 use crate::{
     domain::{Timestamp, ids::EntryId},

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{ImportError, Template, import::Stager};
+use super::{ImportError, Template, stager::Stager};
 use crate::{
     domain::ids::ImportId,
     outbox::{Event, EventBatch},

@@ -20,6 +20,7 @@ mod reseal;
 mod row;
 mod rows;
 mod source;
+mod stager;
 mod template;
 mod write;
 
