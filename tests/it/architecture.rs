@@ -97,7 +97,7 @@ fn first_word(text: &str) -> Option<String> {
     (!word.is_empty()).then_some(word)
 }
 
-/// The rooms in `src`: folders, and `app.rs`, which is one file.
+/// The rooms in `src`: folders, and `app.rs` with the folder beside it.
 fn rooms() -> Vec<(String, PathBuf)> {
     let entries = fs::read_dir(root()).unwrap().map(|entry| entry.unwrap().path());
     let mut rooms: Vec<_> = entries
