@@ -218,7 +218,7 @@ fn sqlites_readers_cannot_write() {
 }
 
 #[test]
-fn sqlite_syncs_every_commit_and_keeps_no_memory_statistics() {
+fn sqlite_syncs_every_commit_keeps_no_memory_statistics_and_plans_once() {
     crate::support::block_on(async {
         let store = TestStore::sqlite().await;
         let mut core = store.db.begin("test").await.unwrap();
@@ -227,7 +227,9 @@ fn sqlite_syncs_every_commit_and_keeps_no_memory_statistics() {
         assert_eq!(found, (2, "wal".into(), 1), "FULL, WAL and references");
         let options: Vec<(String,)> =
             core.fetch_all("SELECT compile_options FROM pragma_compile_options", vec![]).await.unwrap();
-        assert!(options.iter().any(|(option,)| option == "DEFAULT_MEMSTATUS=0"), "{options:?}");
+        for expected in ["DEFAULT_MEMSTATUS=0", "ENABLE_QPSG"] {
+            assert!(options.iter().any(|(option,)| option == expected), "{expected}: {options:?}");
+        }
         let mut bulk = store.db.begin_bulk("test").await.unwrap();
         let bulk_settings = "SELECT (SELECT synchronous FROM pragma_synchronous WHERE schema = 'bulk'), (SELECT journal_mode FROM pragma_journal_mode WHERE schema = 'bulk')";
         let found: (i64, String) = bulk.fetch_one(bulk_settings, vec![]).await.unwrap();
