@@ -69,33 +69,41 @@ impl<W: Write + Send + 'static> LogLayer<W> {
         Self { format, clock, sink: Mutex::new(sink) }
     }
 
-    fn line(&self, metadata: &Metadata<'_>, fields: &[(&'static str, Value)]) -> String {
+    fn line(&self, metadata: &Metadata<'_>, fields: &[(&'static str, Value)]) -> Vec<u8> {
         let message = fields.iter().find(|(name, _)| *name == "message");
         let message = message.and_then(|(_, value)| value.as_str()).unwrap_or_default();
         let others = fields.iter().filter(|(name, _)| *name != "message");
         let (at, level, target) = (self.clock.now(), metadata.level(), metadata.target());
-        let mut line = String::with_capacity(512);
-        // Writing to a String cannot fail.
+        let mut line = Vec::with_capacity(512);
+        // Writing to a Vec cannot fail.
         let _ = match self.format {
-            Format::Json => write!(
-                line,
-                r#"{{"at":"{at}","level":"{level}","target":{},"message":{}"#,
-                Value::from(target),
-                Value::from(message)
-            ),
+            Format::Json => {
+                let _ = write!(line, r#"{{"at":"{at}","level":"{level}","target":"#);
+                let _ = serde_json::to_writer(&mut line, target);
+                line.extend_from_slice(br#","message":"#);
+                serde_json::to_writer(&mut line, message).map_err(Into::into)
+            }
             Format::Text => write!(line, "{at} {level:5} {target}: {message}"),
         };
         for (name, value) in others {
             // Names of fields are words in the code: nothing in them needs escaping.
             let _ = match self.format {
-                Format::Json => write!(line, ",\"{name}\":{value}"),
+                Format::Json => {
+                    for part in [",\"", name, "\":"] {
+                        line.extend_from_slice(part.as_bytes());
+                    }
+                    serde_json::to_writer(&mut line, value).map_err(Into::into)
+                }
                 Format::Text => write!(line, " {name}={value}"),
             };
         }
-        line.push_str(if self.format == Format::Json { "}\n" } else { "\n" });
+        line.extend_from_slice(if self.format == Format::Json { b"}\n" } else { b"\n" });
         line
     }
 }
+
+/// How many fields a line usually has.
+const FIELDS: usize = 12;
 
 /// Whether a line of this origin may be written at all: libraries below `info` print headers and addresses.
 fn may_speak(metadata: &Metadata<'_>) -> bool {
@@ -128,7 +136,7 @@ where
         if !may_speak(event.metadata()) {
             return;
         }
-        let mut fields = Fields::default();
+        let mut fields = Fields(Vec::with_capacity(FIELDS));
         event.record(&mut fields);
         for span in ctx.event_scope(event).into_iter().flat_map(tracing_subscriber::registry::Scope::from_root) {
             if let Some(around) = span.extensions().get::<Fields>() {
@@ -139,7 +147,7 @@ where
         let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
         // A log that cannot be written must not stop the gateway: what must not be lost is in the ledger. What is wrong is
         // seen at once; the rest a moment later, where the stream gathers lines.
-        let written = sink.write_all(line.as_bytes());
+        let written = sink.write_all(&line);
         if *event.metadata().level() <= Level::WARN {
             let _ = written.and_then(|()| sink.flush());
         }
