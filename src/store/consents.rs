@@ -132,7 +132,7 @@ const CODES: &str =
 const STANDINGS: &str = "/* consents::standings */
     SELECT id, version, client_id, state, expires_at FROM consents WHERE id IN (SELECT value->>'id' FROM json_rows($1))";
 const OWNERS: &str =
-    "/* consents::owners */ SELECT code, uscc FROM subjects WHERE code IN (SELECT value->>'code' FROM json_rows($1))";
+    "/* consents::owners */ SELECT s.code, s.uscc FROM json_few_rows($1) JOIN subjects s ON s.code = value->>'code'";
 const COUNT_PENDING: &str = "/* consents::count_pending */
     SELECT count(*) AS number FROM consents WHERE client_id = $1 AND state = 'pending' AND request_expires_at > $2";
 const DUE: &str = "/* consents::due */
