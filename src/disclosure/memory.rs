@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// How much is remembered: the bytes of the answers' members.
-const REMEMBERED_BYTES: usize = 32 * 1024 * 1024;
+const REMEMBERED_BYTES: usize = 64 * 1024 * 1024;
 /// What an entry costs beside its members.
 const OVERHEAD: usize = 512;
 

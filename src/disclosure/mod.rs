@@ -220,9 +220,10 @@ impl Disclosures {
             self.0.consents.forget(&permit);
             self.0.memory.forget(&Place::of(&permit, reading));
             let caller = self.0.access.refresh(caller).await?;
-            return self.disclose_afresh(&caller, asked, reading).await;
+            return Box::pin(self.disclose_afresh(&caller, asked, reading)).await;
         }
-        self.disclose_afresh(caller, asked, reading).await
+        // Apart, so that what every answer carries about is not as large as what few of them need.
+        Box::pin(self.disclose_afresh(caller, asked, reading)).await
     }
 
     async fn disclose_afresh(&self, caller: &Caller, asked: Asked<'_>, reading: Reading) -> Result<Disclosed, Failure> {
