@@ -224,6 +224,18 @@ impl Site {
         Ok(gateway)
     }
 
+    /// How many answers were in a commit, on average since the gateway's start.
+    pub(super) async fn answers_a_commit(&self) -> Result<f64> {
+        let address = address_of(&std::fs::read_to_string(self.path().join("gateway.log"))?, "telemetry");
+        let metrics = get(&address.context("its telemetry")?, "/metrics").await?;
+        let figure = |name: &str| {
+            let line = metrics.lines().find_map(|line| line.strip_prefix(name)).context("a figure of the metrics")?;
+            line.trim().parse::<f64>().context("a number")
+        };
+        let (sum, count) = ("medcredit_ledger_batch_entries_sum", "medcredit_ledger_batch_entries_count");
+        Ok(figure(sum)? / figure(count)?)
+    }
+
     /// Starts a floor here, on the same core.
     pub(super) async fn floor(&self, bytes: usize, signed: bool) -> Result<Measured> {
         let config = self.config_file();
@@ -325,10 +337,15 @@ async fn consent(room: &Consents, client: ClientId, nth: usize) -> Result<String
 }
 
 async fn is_ready(address: &str) -> Result<bool> {
+    Ok(get(address, "/readyz").await?.starts_with("HTTP/1.1 200"))
+}
+
+/// What the telemetry listener answers.
+async fn get(address: &str, path: &str) -> Result<String> {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut stream = tokio::net::TcpStream::connect(address).await?;
-    stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await?;
-    Ok(answer.starts_with(b"HTTP/1.1 200"))
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    Ok(answer)
 }

@@ -97,17 +97,26 @@ pub(super) async fn run() -> Result<()> {
     Ok(())
 }
 
-/// One load for a while.
+/// One load for a while, beside the floor with a signature.
 pub(super) async fn load(engine: &str, what: &str, seconds: u64) -> Result<()> {
     let on = if engine == "sqlite" { On::Sqlite } else { On::Postgres };
     let what = if what == "grade" { What::Grade } else { What::Settlements };
+    let during = Duration::from_secs(seconds);
     let mut site = Site::make(on).await?;
     let gateway = site.gateway().await?;
     say(&format!("the gateway is process {}", gateway.id()))?;
-    let (full, cpu) = site.measure(&gateway, what, FULL, Duration::from_secs(seconds)).await?;
+    let bytes = site.one(&gateway, what).await?;
+    let (full, cpu) = site.measure(&gateway, what, FULL, during).await?;
     if let Some(refusal) = &full.refusal {
         say(&format!("{} were not answered: {refusal}", full.refused))?;
     }
-    print(vec![Line { name: format!("{engine}, {}", what.path()), full, few: None, cpu }], f64::NAN)?;
-    gateway.stop()
+    let batches = site.answers_a_commit().await?;
+    let few = Some(site.measure(&gateway, what, FEW, during).await?.0);
+    gateway.stop()?;
+    let floor = site.floor(bytes, true).await?;
+    let (signed, of_floor) = site.measure(&floor, what, FULL, during).await?;
+    let least = signed.per_second();
+    let floor = Line { name: "floor B: A and a signature".into(), full: signed, few: None, cpu: of_floor };
+    print(vec![Line { name: format!("{engine}, {}", what.path()), full, few, cpu }, floor], least)?;
+    say(&format!("{batches:.1} answers a commit at {FULL}"))
 }
