@@ -23,15 +23,15 @@ use crate::{
         token::{Expected, VerificationKeys},
     },
     importing::{Deliveries, Importer, References},
-    ledger::{Faults, LogKeys, Recorder, RecorderOptions, Sealer, SealerOptions},
+    ledger::{Faults, FreshLeaves, LogKeys, Recorder, RecorderOptions, Sealer, SealerOptions},
     limits::{AddressLimit, Limits, Policy},
     outbox::{self, Outbox},
     scoring::Model,
     store::{Db, DbError},
 };
 
-/// How many entries are sealed in one transaction, which takes about a millisecond.
-const SEAL_ROUND: i64 = 256;
+/// How many entries are sealed in one transaction at most: those of a moment, or of a backlog in a few milliseconds.
+const SEAL_ROUND: i64 = 1024;
 
 /// The gateway could not be put together.
 #[derive(Debug, thiserror::Error)]
@@ -219,9 +219,10 @@ impl App {
         let references = reference_tables(&config, &library).map_err(AppError::Data)?;
         let kinds = Arc::new(references.kinds.clone());
         let consents = Consents::open(db.clone(), clock.clone(), entropy.clone(), kinds, consent_policy(&config));
-        let recorder = Recorder::start(db.clone(), clock.clone(), recorder_options(&config, &faults));
+        let fresh = FreshLeaves::default();
+        let recorder = Recorder::start(db.clone(), clock.clone(), recorder_options(&config, &fresh, &faults));
         let log_keys = Arc::new(CheckpointKeys(keys.clone()));
-        let sealer = Sealer::new(db.clone(), clock.clone(), log_keys, sealer_options(&config, &faults));
+        let sealer = Sealer::new(db.clone(), clock.clone(), log_keys, sealer_options(&config, &fresh, &faults));
         let disclosures = Disclosures::open(
             db.clone(),
             (clock.clone(), entropy.clone()),
@@ -287,24 +288,26 @@ fn outbox_policy(config: &Config) -> outbox::Policy {
     }
 }
 
-fn recorder_options(config: &Config, faults: &Faults) -> RecorderOptions {
+fn recorder_options(config: &Config, fresh: &FreshLeaves, faults: &Faults) -> RecorderOptions {
     let section = &config.ledger;
     RecorderOptions {
         linger: section.linger(),
         max_batch: section.max_batch,
         queue: section.queue,
         queue_bytes: section.queue_bytes(),
+        fresh: fresh.clone(),
         faults: faults.clone(),
         ..RecorderOptions::default()
     }
 }
 
-fn sealer_options(config: &Config, faults: &Faults) -> SealerOptions {
+fn sealer_options(config: &Config, fresh: &FreshLeaves, faults: &Faults) -> SealerOptions {
     SealerOptions {
         origin: config.ledger.origin(&config.gateway.public_origin),
         outside: Some(config.ledger.checkpoint_file.clone()),
         interval: config.ledger.seal_interval(),
         round: SEAL_ROUND,
+        fresh: fresh.clone(),
         faults: faults.clone(),
     }
 }

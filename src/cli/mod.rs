@@ -127,9 +127,8 @@ impl Command {
 /// After how many steps of its tasks a thread looks whether something has arrived, as the runtime has it.
 const LOOKS_EVERY: u32 = 61;
 /// The same where PostgreSQL answers for batches: 61 steps are milliseconds of signing, and for so long a server that has
-/// answered would not be heard, four times for a batch. With SQLite there is nobody to hear but banks, and fewer looks bring
-/// more of them at once.
-const LOOKS_EVERY_OF_POSTGRES: u32 = 4;
+/// answered would not be heard. With SQLite there is nobody to hear but banks, and fewer looks bring more of them at once.
+const LOOKS_EVERY_OF_POSTGRES: u32 = 16;
 
 /// How often a thread looks. Whatever is wrong with arguments or configuration is told later.
 fn looks_every(args: &[OsString], ctx: &Context) -> u32 {

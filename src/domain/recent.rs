@@ -1,6 +1,7 @@
 //! A memory with a bound: what was used lately is kept, what was not is forgotten.
 
 use std::{
+    borrow::Borrow,
     collections::HashMap,
     fmt::{self, Debug},
     hash::Hash,
@@ -42,13 +43,16 @@ impl<K: Eq + Hash + Clone, V: Clone> Recent<K, V> {
     }
 
     /// What is remembered under a key.
-    pub fn get(&self, key: &K) -> Option<V> {
+    pub fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+    {
         let mut generations = self.generations();
         if let Some((value, _)) = generations.young.get(key) {
             return Some(value.clone());
         }
-        let (value, weight) = generations.old.remove(key)?;
-        generations.put(key.clone(), value.clone(), weight, self.limit);
+        let (key, (value, weight)) = generations.old.remove_entry(key)?;
+        generations.put(key, value.clone(), weight, self.limit);
         Some(value)
     }
 
@@ -62,7 +66,10 @@ impl<K: Eq + Hash + Clone, V: Clone> Recent<K, V> {
     }
 
     /// Forgets what is under a key.
-    pub fn remove(&self, key: &K) {
+    pub fn remove<Q: Eq + Hash + ?Sized>(&self, key: &Q)
+    where
+        K: Borrow<Q>,
+    {
         self.generations().remove(key);
     }
 }
@@ -77,7 +84,10 @@ impl<K: Eq + Hash, V> Generations<K, V> {
         self.young.insert(key, (value, weight));
     }
 
-    fn remove(&mut self, key: &K) {
+    fn remove<Q: Eq + Hash + ?Sized>(&mut self, key: &Q)
+    where
+        K: Borrow<Q>,
+    {
         self.old.remove(key);
         if let Some((_, weight)) = self.young.remove(key) {
             self.weight -= weight;

@@ -12,12 +12,13 @@ use super::{
     append::{add_entry, add_opening},
     budget::{Budget, BudgetUse},
     faults::{Faults, Step},
+    fresh::FreshLeaves,
     recorder::{Disclosed, Draft, RecordError},
 };
 use crate::{
     domain::{clock::SharedClock, ids::ConsentId},
     merkle::leaf_hash,
-    store::{Db, DbError, Tx, ledger::append as table},
+    store::{Db, DbError, Engine, Tx, ledger::append as table},
 };
 
 /// How often a batch that another transaction was in the way of is tried.
@@ -46,35 +47,46 @@ pub(super) fn prepare(draft: Draft, (reply, room): (Reply, OwnedSemaphorePermit)
     Waiting { draft, reply, _room: room, bank, sound }
 }
 
-/// What the answers rest on, as the append compares it.
-fn heads_of(batch: &[Waiting]) -> table::HeadColumns {
-    let mut columns = table::HeadColumns::default();
+/// What the answers rest on, as the append compares it, and for each the position of its bank's row.
+///
+/// The answers of a bank rest on the same epoch of it, so that is compared once for all of them.
+fn heads_of(batch: &[Waiting]) -> (table::HeadColumns, Vec<i64>) {
+    let (mut columns, mut places) = (table::HeadColumns::default(), Vec::with_capacity(batch.len()));
+    let mut banks: HashMap<(&str, i64), i64> = HashMap::new();
     for (position, waiting) in (0i64..).zip(batch) {
         let heads = &waiting.draft.heads;
-        let mut subjects = heads.subjects.iter();
-        let first = subjects.next();
-        columns.position.push(position);
-        columns.client.push(Some(waiting.bank.clone()));
-        columns.epoch.push(Some(heads.client_epoch));
-        columns.consent.push(Some(heads.consent_id.to_string()));
-        columns.consent_version.push(Some(heads.consent_version));
-        columns.publication.push(Some(heads.publication));
-        columns.rendered_at.push(Some(heads.now.micros()));
-        columns.subject.push(first.map(|(code, _)| code.clone()));
-        columns.subject_version.push(first.map(|(_, version)| *version));
-        for (code, version) in subjects {
-            columns.position.push(position);
-            columns.client.push(None);
-            columns.epoch.push(None);
-            columns.consent.push(None);
-            columns.consent_version.push(None);
-            columns.publication.push(None);
-            columns.rendered_at.push(None);
-            columns.subject.push(Some(code.clone()));
-            columns.subject_version.push(Some(*version));
+        let next = -1 - i64::try_from(banks.len()).unwrap_or(i64::MAX - 1);
+        let place = *banks.entry((&waiting.bank, heads.client_epoch)).or_insert(next);
+        let client = Some(waiting.bank.clone());
+        if place == next {
+            let epoch = Some(heads.client_epoch);
+            columns.push(table::HeadRow {
+                position: place,
+                client: client.clone(),
+                epoch,
+                ..table::HeadRow::default()
+            });
+        }
+        places.push(place);
+        let mut subjects = heads.subjects.iter().cloned();
+        let consent = (heads.consent_id.to_string(), heads.consent_version, heads.publication, heads.now);
+        let (consent, subject) = (Some(consent), subjects.next());
+        columns.push(table::HeadRow { position, client, epoch: None, consent, subject });
+        for subject in subjects {
+            columns.push(table::HeadRow { position, subject: Some(subject), ..table::HeadRow::default() });
         }
     }
-    columns
+    (columns, places)
+}
+
+/// The entries of answers with their openings, in the answers' order.
+fn rows_of<'a>(answers: impl Iterator<Item = &'a Waiting>) -> (table::EntryColumns, table::OpeningColumns) {
+    let (mut entries, mut openings) = (table::EntryColumns::default(), table::OpeningColumns::default());
+    for Waiting { draft, .. } in answers {
+        add_entry(&mut entries, &draft.entry);
+        add_opening(&mut openings, &draft.entry.id, &draft.opening);
+    }
+    (entries, openings)
 }
 
 /// What a batch decided about one of its answers.
@@ -91,6 +103,15 @@ impl Verdict {
     const fn is_recorded(self) -> bool {
         matches!(self, Self::Recorded(_))
     }
+}
+
+/// What the comparison alone decides: an answer falls with a row of its own, and with its bank's.
+fn verdicts_of(banks: &[i64], stale: &[i64]) -> Vec<Verdict> {
+    let stale: HashSet<_> = stale.iter().copied().collect();
+    let verdict = |(position, bank): (i64, &i64)| {
+        if stale.contains(&position) || stale.contains(bank) { Verdict::Stale } else { Verdict::Recorded(None) }
+    };
+    (0i64..).zip(banks).map(verdict).collect()
 }
 
 /// Why a batch decided nothing.
@@ -121,6 +142,7 @@ pub(super) struct Batcher {
     pub(super) db: Db,
     pub(super) clock: SharedClock,
     pub(super) limit: Duration,
+    pub(super) fresh: FreshLeaves,
     pub(super) faults: Faults,
 }
 
@@ -137,12 +159,12 @@ impl Batcher {
             return;
         }
         match self.attempt(&batch).await {
-            Ok(verdicts) => tell(batch, &verdicts),
+            Ok(verdicts) => self.tell(batch, &verdicts),
             // One entry is at fault and its neighbours are not: each is tried alone.
             Err(Broken::Constraint(_)) if batch.len() > 1 => {
                 for waiting in batch {
                     match self.attempt(std::slice::from_ref(&waiting)).await {
-                        Ok(verdicts) => tell(vec![waiting], &verdicts),
+                        Ok(verdicts) => self.tell(vec![waiting], &verdicts),
                         Err(broken) => give_up(vec![waiting], &broken),
                     }
                 }
@@ -166,10 +188,38 @@ impl Batcher {
         }
     }
 
+    /// On PostgreSQL one turn of the server, unless uses are to be counted.
     async fn transaction(&self, batch: &[Waiting]) -> Result<Vec<Verdict>, Broken> {
         let began = self.clock.now();
-        let (tx, verdicts, recorded) = self.write(batch).await.map_err(Broken::before_commit)?;
-        if recorded == 0 {
+        let verdicts = match self.db.engine() {
+            Engine::Postgres if !batch.iter().any(|waiting| waiting.draft.budget.is_limited()) => {
+                self.at_once(batch).await?
+            }
+            _ => self.step_by_step(batch).await?,
+        };
+        let recorded = verdicts.iter().filter(|verdict| verdict.is_recorded()).count();
+        metrics::histogram!("medcredit_ledger_batch_entries").record(u32::try_from(recorded).unwrap_or(u32::MAX));
+        metrics::histogram!("medcredit_ledger_commit_seconds").record(self.clock.now().since(began).as_secs_f64());
+        Ok(verdicts)
+    }
+
+    /// Locks, comparison, entries and commit as one statement. A crash in the midst of it leaves all or nothing, as
+    /// between the steps of [`Batcher::step_by_step`].
+    async fn at_once(&self, batch: &[Waiting]) -> Result<Vec<Verdict>, Broken> {
+        for step in [Step::Begin, Step::Lock, Step::Heads, Step::Budget, Step::Insert, Step::Commit] {
+            self.faults.at(step).await.map_err(Broken::before_commit)?;
+        }
+        let (entries, openings) = rows_of(batch.iter());
+        let (heads, banks) = heads_of(batch);
+        let stale = table::record(&self.db, (heads, banks.clone()), entries, openings, self.clock.now()).await;
+        let stale = stale.map_err(Broken::before_commit)?;
+        self.faults.at(Step::Committed).await.map_err(Broken::Failed)?;
+        Ok(verdicts_of(&banks, &stale))
+    }
+
+    async fn step_by_step(&self, batch: &[Waiting]) -> Result<Vec<Verdict>, Broken> {
+        let (tx, verdicts) = self.write(batch).await.map_err(Broken::before_commit)?;
+        if !verdicts.iter().any(|verdict| verdict.is_recorded()) {
             // Nothing to keep: the transaction is rolled back, and every refusal stands.
             return Ok(verdicts);
         }
@@ -181,45 +231,56 @@ impl Batcher {
             .map_err(|error| if error.is_contention() { Broken::Contention(error) } else { Broken::Failed(error) })?;
         // A crash here leaves entries whose answers were never released: recorded too much, never too little.
         self.faults.at(Step::Committed).await.map_err(Broken::Failed)?;
-        metrics::histogram!("medcredit_ledger_batch_entries").record(f64::from(recorded));
-        metrics::histogram!("medcredit_ledger_commit_seconds").record(self.clock.now().since(began).as_secs_f64());
         Ok(verdicts)
     }
 
     /// Everything up to the commit.
-    async fn write(&self, batch: &[Waiting]) -> Result<(Tx, Vec<Verdict>, u32), DbError> {
+    async fn write(&self, batch: &[Waiting]) -> Result<(Tx, Vec<Verdict>), DbError> {
         self.faults.at(Step::Begin).await?;
         self.faults.at(Step::Lock).await?;
         let banks: BTreeSet<_> = batch.iter().map(|waiting| waiting.bank.clone()).collect();
         let mut tx = self.db.begin_with_banks("ledger.record", &banks).await?;
         self.faults.at(Step::Heads).await?;
         // From here to the commit no narrowing of these banks' access can commit: what matches now matches then.
-        let stale = table::stale_heads(&mut tx, heads_of(batch), self.clock.now()).await?;
-        let stale: HashSet<_> = stale.into_iter().collect();
-        let mut verdicts: Vec<_> = (0i64..)
-            .zip(batch)
-            .map(|(position, _)| if stale.contains(&position) { Verdict::Stale } else { Verdict::Recorded(None) })
-            .collect();
+        let (heads, places) = heads_of(batch);
+        let mut verdicts = verdicts_of(&places, &table::stale_heads(&mut tx, heads, self.clock.now()).await?);
         self.faults.at(Step::Budget).await?;
         charge(&mut tx, batch, &mut verdicts).await?;
         let kept: Vec<_> = batch.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_recorded()).collect();
         let kept: Vec<_> = kept.into_iter().map(|(waiting, _)| waiting).collect();
         if !kept.is_empty() {
             self.faults.at(Step::Insert).await?;
-            let (mut entries, mut openings) = (table::EntryColumns::default(), table::OpeningColumns::default());
-            for Waiting { draft, .. } in &kept {
-                add_entry(&mut entries, &draft.entry);
-                add_opening(&mut openings, &draft.entry.id, &draft.opening);
-            }
+            let (entries, openings) = rows_of(kept.into_iter());
             table::insert(&mut tx, entries, openings, self.clock.now()).await?;
         }
-        Ok((tx, verdicts, u32::try_from(kept.len()).unwrap_or(u32::MAX)))
+        Ok((tx, verdicts))
+    }
+
+    /// Only ever called after the commit was acknowledged, or for verdicts that release nothing.
+    fn tell(&self, batch: Vec<Waiting>, verdicts: &[Verdict]) {
+        for (waiting, verdict) in batch.into_iter().zip(verdicts) {
+            let Waiting { draft, reply, .. } = waiting;
+            if verdict.is_recorded() {
+                self.fresh.put(&draft.entry.id, draft.entry.leaf);
+            }
+            let (outcome, reason) = match verdict {
+                Verdict::Recorded(used) => (Ok(Disclosed::after_commit(draft.entry.id, draft.answer, *used)), None),
+                Verdict::Stale => (Err(RecordError::Stale), Some("stale")),
+                Verdict::TotalUsedUp(used) => (Err(RecordError::TotalUsedUp(*used)), Some("total")),
+                Verdict::DayUsedUp(used) => (Err(RecordError::DayUsedUp(*used)), Some("day")),
+            };
+            if let Some(reason) = reason {
+                metrics::counter!("medcredit_ledger_refused_total", "reason" => reason).increment(1);
+            }
+            // The caller may have gone; the record stays.
+            let _ = reply.send(outcome);
+        }
     }
 }
 
 /// Counts the answers of consents that limit their use, in the batch's order, and refuses those beyond.
 async fn charge(tx: &mut Tx, batch: &[Waiting], verdicts: &mut [Verdict]) -> Result<(), DbError> {
-    let limited = |draft: &Draft| draft.budget.max_fetches.is_some() || draft.budget.per_day.is_some();
+    let limited = |draft: &Draft| draft.budget.is_limited();
     let days: HashMap<ConsentId, String> = batch
         .iter()
         .zip(verdicts.iter())
@@ -266,24 +327,6 @@ fn use_once(row: &mut table::UseRow, budget: Budget) -> Verdict {
         row.day = day;
     }
     Verdict::Recorded(Some(stands(row.used, row.used_today)))
-}
-
-/// Only ever called after the commit was acknowledged, or for verdicts that release nothing.
-fn tell(batch: Vec<Waiting>, verdicts: &[Verdict]) {
-    for (waiting, verdict) in batch.into_iter().zip(verdicts) {
-        let Waiting { draft, reply, .. } = waiting;
-        let (outcome, reason) = match verdict {
-            Verdict::Recorded(used) => (Ok(Disclosed::after_commit(draft.entry.id, draft.answer, *used)), None),
-            Verdict::Stale => (Err(RecordError::Stale), Some("stale")),
-            Verdict::TotalUsedUp(used) => (Err(RecordError::TotalUsedUp(*used)), Some("total")),
-            Verdict::DayUsedUp(used) => (Err(RecordError::DayUsedUp(*used)), Some("day")),
-        };
-        if let Some(reason) = reason {
-            metrics::counter!("medcredit_ledger_refused_total", "reason" => reason).increment(1);
-        }
-        // The caller may have gone; the record stays.
-        let _ = reply.send(outcome);
-    }
 }
 
 fn give_up(batch: Vec<Waiting>, broken: &Broken) {

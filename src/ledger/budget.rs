@@ -22,6 +22,13 @@ pub struct Budget {
     pub day: Day,
 }
 
+impl Budget {
+    /// Whether there is anything to be counted.
+    pub const fn is_limited(&self) -> bool {
+        self.max_fetches.is_some() || self.per_day.is_some()
+    }
+}
+
 /// A consent's budget with what of it is used, as the append found or left it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BudgetUse {

@@ -2,7 +2,11 @@
 //!
 //! docs/LEDGER.md sections 1 to 3 fix the format. It is for ever: a new version may be added, this one never changes.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Write as _},
+    str::FromStr,
+};
 
 use aws_lc_rs::digest;
 use data_encoding::BASE64URL_NOPAD;
@@ -174,6 +178,8 @@ pub(super) fn make(
     let mut salts = vec![[0u8; SALT_BYTES]; values.len()];
     entropy.fill(salts.as_flattened_mut());
     let (mut commitments, mut fields) = (String::with_capacity(1024), String::with_capacity(1536));
+    fields.push_str("{\"fields\":{");
+    let mut scratch = Vec::with_capacity(256);
     // Names are words and base64url needs no escaping: both may be written as they are.
     for (at, ((name, value), salt)) in values.iter().zip(&salts).enumerate() {
         let begins = if at == 0 { "\"" } else { ",\"" };
@@ -184,7 +190,7 @@ pub(super) fn make(
         fields.push_str("\",\"value\":");
         let text = fields.len();
         write_canonical(value, &mut fields)?;
-        let committed = commitment(name, salt, fields.get(text..).unwrap_or_default());
+        let committed = commitment_in(&mut scratch, name, salt, fields.get(text..).unwrap_or_default());
         fields.push('}');
         for part in [begins, name, "\":\""] {
             commitments.push_str(part);
@@ -193,17 +199,21 @@ pub(super) fn make(
         commitments.push('"');
     }
     let facts = canonical(&facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Value>())?;
-    let body = format!(
-        "{{\"at\":\"{}\",\"commitments\":{{{commitments}}},\"facts\":{facts},\"id\":{},\"type\":\"{kind}\",\"v\":{VERSION}}}",
-        entry_time(at)?,
-        canonical_string(&id)
-    );
+    // Neither a time nor the word of a type needs escaping. Writing to a String cannot fail.
+    let mut body = String::with_capacity(commitments.len() + facts.len() + id.len() + 128);
+    let _ = write!(body, "{{\"at\":\"{}\",\"commitments\":{{", entry_time(at)?);
+    let id_text = canonical_string(&id);
+    for part in [&commitments, "},\"facts\":", &facts, ",\"id\":", &id_text, ",\"type\":\"", kind.as_str()] {
+        body.push_str(part);
+    }
+    let _ = write!(body, "\",\"v\":{VERSION}}}");
     let text_of = |name: &str| values.get(name).and_then(Value::as_str).map(str::to_owned);
     let (client_id, consent_id) = match kind {
         EntryType::Disclosure | EntryType::Delivery | EntryType::Consent => (text_of("client"), text_of("consent")),
         EntryType::Approval | EntryType::Operator | EntryType::Erasure => (None, None),
     };
-    let opening = Opening { client_id, consent_id, body: format!("{{\"fields\":{{{fields}}},\"v\":{VERSION}}}") };
+    let _ = write!(fields, "}},\"v\":{VERSION}}}");
+    let opening = Opening { client_id, consent_id, body: fields };
     let leaf = leaf_hash(body.as_bytes());
     Ok((Entry { id, kind, at, body, leaf }, opening))
 }
@@ -216,7 +226,12 @@ fn entry_time(at: Timestamp) -> Result<String, Malformed> {
 ///
 /// The tag and the salt have fixed lengths and the name is preceded by its own, so no two inputs are the same.
 pub fn commitment(name: &str, salt: &[u8; SALT_BYTES], value: &str) -> Hash {
-    let mut input = Vec::with_capacity(TAG.len() + 1 + name.len() + SALT_BYTES + value.len());
+    commitment_in(&mut Vec::new(), name, salt, value)
+}
+
+/// The same, its input put together in the same place as that of the last one.
+fn commitment_in(input: &mut Vec<u8>, name: &str, salt: &[u8; SALT_BYTES], value: &str) -> Hash {
+    input.clear();
     input.extend_from_slice(TAG);
     // Names are ours and short; a longer one could not be told apart, so it commits to nothing that verifies.
     input.push(u8::try_from(name.len()).unwrap_or(0));
@@ -224,7 +239,7 @@ pub fn commitment(name: &str, salt: &[u8; SALT_BYTES], value: &str) -> Hash {
     input.extend_from_slice(salt);
     input.extend_from_slice(value.as_bytes());
     let mut out = [0; 32];
-    out.copy_from_slice(digest::digest(&digest::SHA256, &input).as_ref());
+    out.copy_from_slice(digest::digest(&digest::SHA256, input).as_ref());
     out
 }
 

@@ -15,6 +15,7 @@ mod delivery;
 mod entry;
 mod facts;
 mod faults;
+mod fresh;
 mod keys;
 mod outside;
 mod proof;
@@ -32,6 +33,7 @@ pub use facts::{
     ApprovalFacts, ConsentFacts, DeliveryFacts, DisclosureFacts, ErasureFacts, ErasureGround, OperatorFacts,
 };
 pub use faults::{Faults, Step};
+pub use fresh::FreshLeaves;
 pub use keys::{FixedKeys, LogKey, LogKeys, log_keys};
 pub use outside::{OutsideError, OutsideFile};
 pub use proof::{Found, Proof, ProofFault, check_proof, checkpoint, consistency, prove};

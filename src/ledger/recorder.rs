@@ -14,6 +14,7 @@ use super::{
     budget::{Budget, BudgetUse},
     entry::{Entry, Opening},
     faults::Faults,
+    fresh::FreshLeaves,
 };
 use crate::{
     domain::{
@@ -21,7 +22,7 @@ use crate::{
         clock::SharedClock,
         ids::{ClientId, ConsentId},
     },
-    store::{Db, Engine},
+    store::Db,
 };
 
 /// What an answer rests on, as it was when the answer was rendered. Compared again in the append (I2).
@@ -133,6 +134,8 @@ pub struct RecorderOptions {
     /// The most bytes that they have together, with their entries; more are refused. A few large answers behind a writer
     /// that is held up would fill the memory long before the queue is full.
     pub queue_bytes: usize,
+    /// What the sealer beside it need not read.
+    pub fresh: FreshLeaves,
     /// How long a transaction may take: behind a database that hangs, every answer would wait for ever.
     pub limit: Duration,
     /// Where a test breaks it.
@@ -146,6 +149,7 @@ impl Default for RecorderOptions {
             max_batch: 512,
             queue: 4096,
             queue_bytes: 64 * 1024 * 1024,
+            fresh: FreshLeaves::default(),
             limit: Duration::from_secs(10),
             faults: Faults::default(),
         }
@@ -177,11 +181,9 @@ impl Recorder {
         let (queue, waiting) = mpsc::channel(options.queue.max(1));
         let kibibytes = (options.queue_bytes / KIBIBYTE).clamp(1, Semaphore::MAX_PERMITS);
         let (closing, closed) = watch::channel(false);
-        let turns = match db.engine() {
-            Engine::Sqlite => 1,
-            Engine::Postgres => 3,
-        };
-        let batcher = Arc::new(Batcher { db, clock, limit: options.limit, faults: options.faults });
+        let turns = db.appends_at_once();
+        let batcher =
+            Arc::new(Batcher { db, clock, limit: options.limit, fresh: options.fresh, faults: options.faults });
         let gather = Gather { linger: options.linger, max: options.max_batch.max(1), usual: 1 };
         let task = tokio::spawn(run(waiting, closed, gather, (batcher, turns)));
         let task = Arc::new(Mutex::new(Some(task)));

@@ -4,6 +4,8 @@
 //! of two that extend the same tree one fails, notices, and yields. Starting again after a crash is the ordinary path:
 //! every round begins from what the tables and the file outside say.
 
+mod error;
+
 use std::{
     path::PathBuf,
     sync::{Arc, PoisonError, RwLock},
@@ -14,67 +16,30 @@ use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
+pub use error::SealError;
+
 use super::{
     LedgerError,
     faults::{Faults, Step},
+    fresh::{FreshLeaves, Place},
     keys::{LogKeys, OriginSigner, log_keys, open_checkpoint},
-    outside::{OutsideError, OutsideFile},
+    outside::OutsideFile,
     proof, tiles,
 };
 use crate::{
-    domain::clock::SharedClock,
-    merkle::{self, Checkpoint, Edge, FullTile, Hash, NoteError},
-    store::{Db, DbError, ledger::seal as table},
+    domain::{Timestamp, clock::SharedClock},
+    merkle::{self, Checkpoint, Edge, FullTile, Hash},
+    store::{Db, DbError, Engine, ledger::seal as table},
 };
 
 /// How often another process may be first at the file outside before it is left to the next round.
 const SWAPS: u32 = 8;
-/// Between two such transactions: answers come first.
-const PAUSE: Duration = Duration::from_millis(2);
-
-/// Why nothing was sealed.
-#[derive(Debug, thiserror::Error)]
-pub enum SealError {
-    /// The tables failed, or contradict themselves.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    /// No key is active.
-    #[error("no key for signing checkpoints is active")]
-    NoKey,
-    /// The checkpoint could not be signed.
-    #[error("the checkpoint could not be signed")]
-    Sign(#[source] NoteError),
-    /// The checkpoint outside could not be read or replaced.
-    #[error(transparent)]
-    Outside(#[from] OutsideError),
-    /// What the file outside holds is not a checkpoint of this log.
-    #[error("the checkpoint file {path} holds none of this log")]
-    ForeignOutside {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        #[source]
-        source: NoteError,
-    },
-    /// The database has less than a checkpoint outside, or than this process has seen.
-    #[error("the ledger has {have} leaves but had {had}: its tail was cut off, or an old database was put in place")]
-    CutOff {
-        /// How many there are.
-        have: u64,
-        /// How many there were.
-        had: u64,
-    },
-    /// The database's tree does not begin with the one of the checkpoint outside.
-    #[error("the ledger's first {size} leaves are not those of the checkpoint outside")]
-    Rewritten {
-        /// The size of the checkpoint outside.
-        size: u64,
-    },
-}
-
-impl From<DbError> for SealError {
-    fn from(error: DbError) -> Self {
-        Self::Ledger(error.into())
+/// Between two such transactions: answers come first, and a checkpoint costs the same for many leaves as for a few. SQLite has
+/// one writer for both; PostgreSQL has to do with them at the same time, and is the less in the way the shorter it takes.
+const fn pause(engine: Engine) -> Duration {
+    match engine {
+        Engine::Sqlite => Duration::from_millis(30),
+        Engine::Postgres => Duration::from_millis(10),
     }
 }
 
@@ -89,6 +54,8 @@ pub struct SealerOptions {
     pub interval: Duration,
     /// The most entries in one transaction: answers wait for it.
     pub round: i64,
+    /// What the recorder beside it has committed.
+    pub fresh: FreshLeaves,
     /// Where a test breaks it.
     pub faults: Faults,
 }
@@ -113,6 +80,10 @@ struct State {
     seen: u64,
     /// The note that is known to be outside.
     outside: Option<String>,
+    /// The newest checkpoint this process signed and stored.
+    signed: Option<Signed>,
+    /// Where it is in the queue.
+    place: Place,
 }
 
 /// The newest checkpoint with its note.
@@ -162,8 +133,9 @@ impl Sealer {
     /// Seals until nothing waits.
     async fn drain(&self) {
         loop {
-            match self.seal_once().await {
-                Ok(Some(_)) => tokio::time::sleep(PAUSE).await,
+            let sealed = self.next(&mut *self.state.lock().await).await;
+            match sealed {
+                Ok(Some(_)) => tokio::time::sleep(pause(self.db.engine())).await,
                 Ok(None) => return self.remember(None),
                 Err(error) => {
                     metrics::counter!("medcredit_ledger_seal_failures_total").increment(1);
@@ -180,9 +152,8 @@ impl Sealer {
 
     async fn report(&self) {
         if let Ok(backlog) = table::backlog(&self.db).await {
-            let oldest = backlog
-                .oldest_at
-                .map_or(Duration::ZERO, |at| self.clock.now().since(crate::domain::Timestamp::from_micros(at)));
+            let oldest =
+                backlog.oldest_at.map_or(Duration::ZERO, |at| self.clock.now().since(Timestamp::from_micros(at)));
             #[expect(clippy::cast_precision_loss, reason = "a backlog of 2^53 entries is not reached")]
             metrics::gauge!("medcredit_ledger_unsealed").set(backlog.waiting as f64);
             metrics::gauge!("medcredit_ledger_unsealed_oldest_seconds").set(oldest.as_secs_f64());
@@ -192,10 +163,16 @@ impl Sealer {
     /// Seals what waits, up to a round of it. `None` when nothing does, or when another sealer was first.
     pub async fn seal_once(&self) -> Result<Option<Checkpoint>, SealError> {
         let mut state = self.state.lock().await;
-        let sealed = self.round(&mut state).await;
+        state.place = Place::default();
+        self.next(&mut state).await
+    }
+
+    /// The same, going on where the last round was in the queue.
+    async fn next(&self, state: &mut State) -> Result<Option<Checkpoint>, SealError> {
+        let sealed = self.round(state).await;
         if !matches!(sealed, Ok(Some(_))) {
             // Nothing is guessed: the next round reads everything again. `seen` is no guess.
-            state.edge = None;
+            (state.edge, state.place) = (None, Place::default());
         }
         if sealed.is_err() {
             state.outside = None;
@@ -205,7 +182,7 @@ impl Sealer {
 
     async fn round(&self, state: &mut State) -> Result<Option<Checkpoint>, SealError> {
         self.options.faults.at(Step::SealRead).await?;
-        let latest = self.latest().await?;
+        let latest = self.latest(state.signed.as_ref()).await?;
         let edge = self.take_up(state, latest.as_ref()).await?;
         let grown_from = latest.as_ref().map(|latest| latest.note.clone());
         if let Some(latest) = latest {
@@ -215,10 +192,12 @@ impl Sealer {
         } else {
             self.refuse_empty().await?;
         }
-        let waiting = table::unsealed(&self.db, self.options.round).await?;
+        let (now, round) = (self.clock.now(), self.options.round);
+        let waiting = self.options.fresh.waiting(&self.db, &mut state.place, (now, round)).await?;
         self.options.faults.at(Step::SealSign).await?;
         let Some((sealed, edge)) = self.seal(edge, waiting).await? else { return Ok(None) };
         state.seen = sealed.size;
+        state.signed = Some(sealed.clone());
         state.edge = Some(edge);
         self.options.faults.at(Step::SealCommitted).await?;
         let checkpoint = Checkpoint { origin: self.options.origin.clone(), size: sealed.size, root: sealed.root };
@@ -227,8 +206,16 @@ impl Sealer {
         Ok(Some(checkpoint))
     }
 
-    async fn latest(&self) -> Result<Option<Signed>, SealError> {
+    /// The newest checkpoint, whose signature is checked unless it is the one just `signed`.
+    async fn latest(&self, signed: Option<&Signed>) -> Result<Option<Signed>, SealError> {
         let Some(row) = table::latest_checkpoint(&self.db).await? else { return Ok(None) };
+        if let Some(signed) = signed
+            && u64::try_from(row.tree_size) == Ok(signed.size)
+            && row.root == signed.root
+            && row.note == signed.note
+        {
+            return Ok(Some(signed.clone()));
+        }
         let checkpoint = open_checkpoint(&row.note, &self.options.origin, &log_keys(&self.keys.known()))
             .map_err(|source| LedgerError::Checkpoint { size: row.tree_size, source })?;
         if u64::try_from(row.tree_size) != Ok(checkpoint.size) || row.root != checkpoint.root {
@@ -255,21 +242,11 @@ impl Sealer {
     }
 
     /// Extends the tree and signs it, in one transaction. `None` when there is nothing to seal or another was first.
-    async fn seal(
-        &self,
-        mut edge: Edge,
-        waiting: Vec<table::UnsealedRow>,
-    ) -> Result<Option<(Signed, Edge)>, SealError> {
+    async fn seal(&self, mut edge: Edge, waiting: Vec<(String, Hash)>) -> Result<Option<(Signed, Edge)>, SealError> {
         let first = edge.size();
         let (mut ids, mut full) = (Vec::new(), Vec::new());
-        for row in waiting {
-            let leaf = row.body.as_ref().map(|body| merkle::leaf_hash(body.as_bytes()));
-            let Some(leaf) = leaf.filter(|leaf| row.leaf_hash.as_deref() == Some(leaf)) else {
-                // Signing it would make a forgery genuine. It stays where it is, and `verify` names it.
-                tracing::error!(entry.id = %row.id, "an entry was changed before it was sealed: it is not sealed");
-                continue;
-            };
-            ids.push(row.id);
+        for (id, leaf) in waiting {
+            ids.push(id);
             full.extend(edge.push(leaf).iter().map(tile_row));
         }
         if ids.is_empty() {
@@ -281,8 +258,10 @@ impl Sealer {
         // nobody has seen it.
         let note = signer.and_then(|signer| checkpoint.sign(&signer)).map_err(SealError::Sign)?;
         let signed = Signed { size: checkpoint.size, root: checkpoint.root, note };
-        match self.write(&signed, Rows { first, full, ids }).await {
+        let rows = Rows { first, full, ids };
+        match self.write(&signed, &rows).await {
             Ok(()) => {
+                self.options.fresh.forget(&rows.ids);
                 metrics::gauge!("medcredit_ledger_tree_size").set(count(signed.size));
                 metrics::counter!("medcredit_ledger_sealed_total").increment(signed.size - first);
                 Ok(Some((signed, edge)))
@@ -294,22 +273,21 @@ impl Sealer {
         }
     }
 
-    async fn write(&self, signed: &Signed, rows: Rows) -> Result<(), DbError> {
+    async fn write(&self, signed: &Signed, rows: &Rows) -> Result<(), DbError> {
         self.options.faults.at(Step::SealInsert).await?;
         let mut tx = self.db.begin("ledger.seal").await?;
         let count = u64::try_from(rows.ids.len()).unwrap_or(u64::MAX);
         let first = i64::try_from(rows.first).unwrap_or(i64::MAX);
-        table::insert_leaves(&mut tx, first, rows.ids.clone()).await?;
-        if !rows.full.is_empty() {
-            table::insert_tiles(&mut tx, Value::from(rows.full).to_string()).await?;
-        }
         let row = table::CheckpointRow {
             tree_size: i64::try_from(signed.size).unwrap_or(i64::MAX),
             root: signed.root.to_vec(),
             note: signed.note.clone(),
         };
-        table::insert_checkpoint(&mut tx, row, self.clock.now()).await?;
-        if table::delete_unsealed(&mut tx, rows.ids).await? != count {
+        table::insert_leaves(&mut tx, (first, rows.ids.clone()), row, self.clock.now()).await?;
+        if !rows.full.is_empty() {
+            table::insert_tiles(&mut tx, Value::from(rows.full.clone()).to_string()).await?;
+        }
+        if table::delete_unsealed(&mut tx, rows.ids.clone()).await? != count {
             return Err(DbError::Contention { operation: "ledger.seal" });
         }
         // A crash before the commit is answered leaves all of it or nothing.
@@ -350,7 +328,7 @@ impl Sealer {
                 if held.size > latest.size {
                     // Another gateway of this machine may have sealed more just now: then the tables have it too.
                     latest = self
-                        .latest()
+                        .latest(None)
                         .await?
                         .filter(|now| now.size >= held.size)
                         .ok_or(SealError::CutOff { have: latest.size, had: held.size })?;

@@ -60,6 +60,14 @@ impl DbError {
         error
     }
 
+    /// Of a commit: unless the server says that it refused, it may have been done.
+    pub(super) fn of_commit(operation: &'static str, source: sqlx::Error) -> Self {
+        match Self::of(operation, source) {
+            Self::Engine { operation, source } => Self::CommitUnknown { operation, source },
+            refused => refused,
+        }
+    }
+
     fn sort(operation: &'static str, source: sqlx::Error) -> Self {
         // Whoever holds the connections holds them for a transaction.
         if matches!(source, sqlx::Error::PoolTimedOut) {

@@ -60,6 +60,9 @@ pub const RIGHTS: &[(&str, &str)] = &[
     ("bulk.run_results", BATCH),
 ];
 
+/// Every function that the serving role calls.
+pub const FUNCTIONS: &[&str] = &["core.record_disclosures"];
+
 /// Gives an existing role exactly the rights of [`RIGHTS`], taking away what it had beyond them.
 pub async fn grant(db: &Db, role: &str) -> Result<(), DbError> {
     if db.engine() == Engine::Sqlite {
@@ -76,6 +79,7 @@ pub async fn grant(db: &Db, role: &str) -> Result<(), DbError> {
         format!("GRANT USAGE ON SCHEMA core, bulk TO \"{role}\";"),
     ];
     lines.extend(RIGHTS.iter().map(|(table, rights)| format!("GRANT {rights} ON {table} TO \"{role}\";")));
+    lines.extend(FUNCTIONS.iter().map(|name| format!("GRANT EXECUTE ON FUNCTION {name} TO \"{role}\";")));
     let mut tx = db.begin("grants").await?;
     tx.script(lines.join("\n")).await?;
     tx.commit().await

@@ -45,6 +45,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(10, "0010_ledger_queue", bulk: false),
     migration!(11, "0011_run_states", bulk: false),
     migration!(12, "0012_personal_parts", bulk: false),
+    migration!(13, "0013_ledger_one_turn", bulk: false),
 ];
 
 record! {

@@ -23,7 +23,7 @@ impl Db {
                 bulk.execute(sqlx::raw_sql(BULK)).await.map_err(failed)?;
                 core.execute(sqlx::raw_sql(CORE)).await.map_err(failed)?;
             }
-            Pools::Postgres(pool) => {
+            Pools::Postgres { pool, .. } => {
                 for statement in POSTGRES {
                     pool.execute(sqlx::raw_sql(statement)).await.map_err(failed)?;
                 }

@@ -14,7 +14,7 @@ impl Db {
         // Identifiers of our own: anything else, which does not happen, is bound and not written into the statement.
         let ours = |bank: &String| bank.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         match &*self.0 {
-            Pools::Postgres(pool) if !banks.is_empty() && banks.iter().all(ours) => {
+            Pools::Postgres { appends: pool, .. } if !banks.is_empty() && banks.iter().all(ours) => {
                 let names: Vec<_> = banks.iter().map(|bank| format!("('{bank}')")).collect();
                 let sql = format!(
                     "BEGIN; SELECT pg_advisory_xact_lock_shared(hashtextextended(k, 0)) FROM (VALUES {}) AS s(k)",

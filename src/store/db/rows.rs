@@ -3,13 +3,17 @@
 //! One JSON parameter (`json_rows`) is the same on both engines, but a long text must be escaped for it, parsed, and
 //! unescaped again. What every answer writes is bound instead: `bound_rows` in a statement is a set of rows whose columns
 //! are `column1`, `column2` and so on. On SQLite that is a list of values, filled up to one of a few lengths so that a
-//! few prepared statements do for every batch; on PostgreSQL it is one array a column.
+//! few prepared statements do for every batch; on PostgreSQL it is one array a column. `bound_few_rows` is one column of them,
+//! where PostgreSQL must plan for few.
 
 use std::fmt::Write;
 
-use sqlx::{Arguments as _, AssertSqlSafe, Postgres, Sqlite, postgres::PgArguments, sqlite::SqliteArguments};
+use sqlx::{
+    Arguments as _, AssertSqlSafe, Postgres, Sqlite, pool::PoolConnection, postgres::PgArguments,
+    sqlite::SqliteArguments,
+};
 
-use super::{Arg, Begun, Record, Tx, add_sqlite, pg_args};
+use super::{Arg, Begun, Db, Pools, Record, Tx, add_sqlite, pg_args};
 use crate::store::DbError;
 
 /// The rows of one statement on SQLite; more are run in parts.
@@ -96,8 +100,16 @@ fn as_values(sql: &str, others: usize, columns: usize, rows: usize) -> AssertSql
         (1..columns).for_each(|_| values.push_str(",?"));
     }
     values.push_str(")) WHERE column1 IS NOT NULL)");
-    AssertSqlSafe(sql.replace("bound_rows", &values).replacen("INSERT INTO ", "INSERT OR FAIL INTO ", 1))
+    AssertSqlSafe(sql.replace(FEW_ROWS, &values).replace("bound_rows", &values).replacen(
+        "INSERT INTO ",
+        "INSERT OR FAIL INTO ",
+        1,
+    ))
 }
+
+/// What PostgreSQL makes of one column of rows that it shall take for few: an array it does not know counts as ten, and each
+/// row is looked up by its key, however long the table has become.
+const FEW_ROWS: &str = "bound_few_rows";
 
 /// A statement with its rows as arrays, after `before` other parameters.
 fn as_arrays(sql: &str, before: usize, columns: &[Column]) -> AssertSqlSafe<String> {
@@ -110,7 +122,8 @@ fn as_arrays(sql: &str, before: usize, columns: &[Column]) -> AssertSqlSafe<Stri
         let _ = write!(arrays, "{}column{at}", if at == 1 { "" } else { "," });
     }
     arrays.push(')');
-    AssertSqlSafe(sql.replace("bound_rows", &arrays))
+    let few = format!("UNNEST(ARRAY(SELECT column1 FROM {arrays})) AS few(column1)");
+    AssertSqlSafe(sql.replace(FEW_ROWS, &few).replace("bound_rows", &arrays))
 }
 
 /// Insertions as one: all but the last are named queries of the last.
@@ -129,17 +142,40 @@ fn as_one(parts: Vec<(&'static str, Vec<Column>)>) -> (AssertSqlSafe<String>, Ve
     (AssertSqlSafe(text), all)
 }
 
-fn part(args: &[Arg], columns: &mut [Column], from: usize, rows: usize) -> Encoded<SqliteArguments> {
-    let mut out = SqliteArguments::default();
-    for row in from..from + rows {
-        for column in &mut *columns {
-            column.take(row, &mut out)?;
+/// Insertions one after the other in one text; each takes its values on from where the last one ended.
+fn as_script(parts: Vec<(&'static str, Vec<Column>)>) -> Encoded<(AssertSqlSafe<String>, SqliteArguments)> {
+    let (mut text, mut bound) = (String::new(), SqliteArguments::default());
+    for (sql, mut columns) in parts {
+        let rows = columns.first().map_or(0, Column::len);
+        for from in (0..rows).step_by(PART) {
+            let length = filled((rows - from).min(PART));
+            let AssertSqlSafe(statement) = as_values(sql, 0, columns.len(), length);
+            text.push_str(&statement);
+            text.push(';');
+            add_part(&mut bound, &[], &mut columns, (from, length))?;
         }
     }
-    for arg in args {
-        add_sqlite(&mut out, arg.clone())?;
-    }
+    Ok((AssertSqlSafe(text), bound))
+}
+
+fn part(args: &[Arg], columns: &mut [Column], from: usize, rows: usize) -> Encoded<SqliteArguments> {
+    let mut out = SqliteArguments::default();
+    add_part(&mut out, args, columns, (from, rows))?;
     Ok(out)
+}
+
+fn add_part(
+    out: &mut SqliteArguments,
+    args: &[Arg],
+    columns: &mut [Column],
+    (from, rows): (usize, usize),
+) -> Encoded<()> {
+    for row in from..from + rows {
+        for column in &mut *columns {
+            column.take(row, out)?;
+        }
+    }
+    args.iter().try_for_each(|arg| add_sqlite(out, arg.clone()))
 }
 
 fn arrays(args: Vec<Arg>, columns: Vec<Column>) -> Encoded<PgArguments> {
@@ -148,6 +184,47 @@ fn arrays(args: Vec<Arg>, columns: Vec<Column>) -> Encoded<PgArguments> {
         column.array_into(&mut out)?;
     }
     Ok(out)
+}
+
+/// A connection for one turn. Whoever stops waiting for the server leaves it to nobody: the next one would wait for the same
+/// answer first.
+struct Lent {
+    connection: PoolConnection<Postgres>,
+    whole: bool,
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if !self.whole {
+            self.connection.close_on_drop();
+        }
+    }
+}
+
+impl Db {
+    /// Runs one statement as a transaction of its own, in one turn of the server: a function that takes columns as arrays,
+    /// after `args`. On return of `Ok` what it did is durable; on [`DbError::CommitUnknown`] nobody knows. PostgreSQL only.
+    pub async fn change_at_once<R: Record>(
+        &self,
+        operation: &'static str,
+        sql: &'static str,
+        args: Vec<Arg>,
+        columns: Vec<Column>,
+    ) -> Result<Vec<R>, DbError> {
+        self.1.next(sql).await;
+        let Pools::Postgres { appends, .. } = &*self.0 else {
+            return Err(DbError::Setup(format!("{operation}: a function of PostgreSQL's, on another engine")));
+        };
+        let failed = |error| DbError::of(operation, error);
+        let bound = arrays(args, columns).map_err(sqlx::Error::Encode).map_err(failed)?;
+        let mut lent = Lent { connection: appends.acquire().await.map_err(failed)?, whole: false };
+        // Rows come before the commit, its failure behind them: all that the server says is read.
+        let rows = sqlx::query_as_with::<Postgres, R, _>(sql, bound).fetch_all(&mut *lent.connection).await;
+        lent.whole = true;
+        let rows = rows.map_err(|source| DbError::of_commit(operation, source))?;
+        metrics::counter!("medcredit_store_commits_total", "operation" => operation).increment(1);
+        Ok(rows)
+    }
 }
 
 impl Tx {
@@ -182,21 +259,21 @@ impl Tx {
         }
     }
 
-    /// Runs insertions, each over rows of its own. On PostgreSQL they are one statement, and one turn of the server.
+    /// Runs insertions, each over rows of its own: on PostgreSQL as one statement, and one turn of the server, on SQLite as
+    /// one text, and one turn of the thread that the connection lives on.
     pub async fn insert_rows(&mut self, parts: Vec<(&'static str, Vec<Column>)>) -> Result<(), DbError> {
         let parts: Vec<_> =
             parts.into_iter().filter(|(_, columns)| columns.first().is_some_and(|of| of.len() > 0)).collect();
         let failed = |error| DbError::of(self.operation, error);
+        let Some((first, _)) = parts.first() else { return Ok(()) };
+        self.turns.next(first).await;
         match &mut self.begun {
-            Begun::Sqlite(_) => {
-                for (sql, columns) in parts {
-                    self.execute_rows(sql, Vec::new(), columns).await?;
-                }
-                Ok(())
+            Begun::Sqlite(tx) => {
+                let (text, bound) = as_script(parts).map_err(sqlx::Error::Encode).map_err(failed)?;
+                let done = sqlx::query_with::<Sqlite, _>(text, bound).execute(&mut **tx).await;
+                done.map(|_| ()).map_err(failed)
             }
-            Begun::Postgres(_) if parts.is_empty() => Ok(()),
             Begun::Postgres(tx) => {
-                self.turns.next(parts.first().map_or("", |(sql, _)| sql)).await;
                 let (text, columns) = as_one(parts);
                 let bound = arrays(Vec::new(), columns).map_err(sqlx::Error::Encode).map_err(failed)?;
                 let done = sqlx::query_with::<Postgres, _>(text, bound).execute(&mut **tx).await;
@@ -254,6 +331,9 @@ mod tests {
             as_values(sql, 1, 2, 2).0,
             "SELECT column2 FROM (SELECT * FROM (VALUES (?,?),(?,?)) WHERE column1 IS NOT NULL) WHERE column1 > $5"
         );
+        let few = as_arrays("DELETE bound_few_rows", 0, &[Column::Text(vec!["a".into()])]).0;
+        let column = "SELECT column1 FROM UNNEST($1::text[]) AS bound(column1)";
+        assert_eq!(few, format!("DELETE UNNEST(ARRAY({column})) AS few(column1)"));
         let columns = [Column::Int(vec![1]), Column::Text(vec!["a".into()])];
         assert_eq!(
             as_arrays(sql, 1, &columns).0,

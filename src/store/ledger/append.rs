@@ -4,7 +4,7 @@
 
 use crate::{
     domain::Timestamp,
-    store::{Column, DbError, Tx, args, record},
+    store::{Column, Db, DbError, Tx, args, record},
 };
 
 record! {
@@ -27,11 +27,12 @@ record! {
     }
 }
 
-/// What the answers of a batch rest on, column by column. The first subject of an answer stands in its own row; each
-/// further one has a row with nothing but position, code and version.
+/// What the answers of a batch rest on, column by column. Each bank has a row with a position below nought, its id and its
+/// epoch. Each answer has one with its position from nought, bank, consent, publication, and its first subject; each further
+/// subject has a row with nothing but position, code and version.
 #[derive(Debug, Default)]
 pub struct HeadColumns {
-    /// Which answer of the batch.
+    /// Which answer of the batch, or which of its banks.
     pub position: Vec<i64>,
     /// The bank.
     pub client: Vec<Option<String>>,
@@ -51,36 +52,75 @@ pub struct HeadColumns {
     pub subject_version: Vec<Option<i64>>,
 }
 
-/// One statement, and one snapshot, for all heads of the whole batch. Each is looked up by its key: for `EXISTS`
-/// PostgreSQL would rather read a whole table of subjects once a batch.
+/// A row of [`HeadColumns`].
+#[derive(Debug, Default)]
+pub struct HeadRow {
+    /// See [`HeadColumns::position`].
+    pub position: i64,
+    /// The bank.
+    pub client: Option<String>,
+    /// Its epoch.
+    pub epoch: Option<i64>,
+    /// The consent, its version, the publication, and when the answer was rendered.
+    pub consent: Option<(String, i64, i64, Timestamp)>,
+    /// A subject with its version.
+    pub subject: Option<(String, i64)>,
+}
+
+impl HeadColumns {
+    /// Adds a row.
+    pub fn push(&mut self, row: HeadRow) {
+        self.position.push(row.position);
+        self.client.push(row.client);
+        self.epoch.push(row.epoch);
+        let (id, version, publication, at) =
+            row.consent.map_or((None, None, None, None), |(id, version, publication, at)| {
+                (Some(id), Some(version), Some(publication), Some(at.micros()))
+            });
+        self.consent.push(id);
+        self.consent_version.push(version);
+        self.publication.push(publication);
+        self.rendered_at.push(at);
+        let (code, version) = row.subject.map_or((None, None), |(code, version)| (Some(code), Some(version)));
+        self.subject.push(code);
+        self.subject_version.push(version);
+    }
+
+    fn into_columns(self) -> Vec<Column> {
+        vec![
+            Column::Int(self.position),
+            Column::TextOpt(self.client),
+            Column::IntOpt(self.epoch),
+            Column::TextOpt(self.consent),
+            Column::IntOpt(self.consent_version),
+            Column::IntOpt(self.publication),
+            Column::IntOpt(self.rendered_at),
+            Column::TextOpt(self.subject),
+            Column::IntOpt(self.subject_version),
+        ]
+    }
+}
+
+/// One statement, and one snapshot, for all heads of the whole batch. Each is looked up by its key, and the rest is said of
+/// the row that was found: for `EXISTS` PostgreSQL would rather read a whole table of subjects once a batch.
 const STALE_HEADS: &str = "/* ledger::stale_heads */ \
     SELECT column1 AS position FROM bound_rows WHERE \
-    (column2 IS NOT NULL AND (\
-        column3 IS DISTINCT FROM (SELECT clients.epoch FROM clients WHERE clients.id = column2 AND clients.state = 'active') \
-        OR column5 IS DISTINCT FROM (SELECT consents.version FROM consents WHERE consents.id = column4 \
-            AND consents.client_id = column2 AND consents.state = 'active' \
-            AND consents.expires_at > column7 AND consents.expires_at > CAST($1 AS BIGINT)) \
+    (column3 IS NOT NULL AND column3 IS DISTINCT FROM \
+        (SELECT CASE WHEN clients.state = 'active' THEN clients.epoch END FROM clients WHERE clients.id = column2)) \
+    OR (column4 IS NOT NULL AND (\
+        column5 IS DISTINCT FROM (SELECT CASE WHEN consents.client_id = column2 AND consents.state = 'active' \
+            AND consents.expires_at > column7 AND consents.expires_at > CAST($1 AS BIGINT) THEN consents.version END \
+            FROM consents WHERE consents.id = column4) \
         OR column6 IS DISTINCT FROM (SELECT publication.number FROM publication WHERE publication.id = 1))) \
     OR (column8 IS NOT NULL AND column9 IS DISTINCT FROM \
         (SELECT subjects.version FROM subjects WHERE subjects.code = column8))";
 
-/// The positions of the answers whose heads are no longer what they were when these were rendered.
+/// The positions of the rows that no longer hold what they held when the answers were rendered.
 ///
 /// A statement of its own after the banks' locks: on PostgreSQL its snapshot is then younger than every narrowing that
 /// had the locks before.
 pub async fn stale_heads(tx: &mut Tx, heads: HeadColumns, now: Timestamp) -> Result<Vec<i64>, DbError> {
-    let columns = vec![
-        Column::Int(heads.position),
-        Column::TextOpt(heads.client),
-        Column::IntOpt(heads.epoch),
-        Column::TextOpt(heads.consent),
-        Column::IntOpt(heads.consent_version),
-        Column::IntOpt(heads.publication),
-        Column::IntOpt(heads.rendered_at),
-        Column::TextOpt(heads.subject),
-        Column::IntOpt(heads.subject_version),
-    ];
-    let stale: Vec<PositionRow> = tx.fetch_rows(STALE_HEADS, args![now], columns).await?;
+    let stale: Vec<PositionRow> = tx.fetch_rows(STALE_HEADS, args![now], heads.into_columns()).await?;
     Ok(stale.into_iter().map(|row| row.position).collect())
 }
 
@@ -165,6 +205,36 @@ pub async fn insert(
         Column::Text(openings.body),
     ];
     tx.insert_rows(vec![(INSERT_ENTRIES, entries), (INSERT_UNSEALED, vec![ids]), (INSERT_OPENINGS, openings)]).await
+}
+
+/// `migrations/postgres/0013_ledger_one_turn.sql` does what [`STALE_HEADS`] and [`insert`] do, under the banks' locks.
+const RECORD: &str = "/* ledger::record */ SELECT UNNEST(record_disclosures(\
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)) AS position";
+
+/// Locks the banks, compares what the answers rest on, and adds entries, queue and openings of those that are not stale:
+/// all of it one statement and one transaction, durable on return. PostgreSQL only. Returns the positions of the stale rows.
+///
+/// Each answer has an entry with its opening, in the order of positions, and the position of its bank's row in `banks`.
+pub async fn record(
+    db: &Db,
+    (heads, banks): (HeadColumns, Vec<i64>),
+    entries: EntryColumns,
+    openings: OpeningColumns,
+    now: Timestamp,
+) -> Result<Vec<i64>, DbError> {
+    let mut columns = heads.into_columns();
+    columns.extend([
+        Column::Int(banks),
+        Column::Text(entries.id),
+        Column::Text(entries.kind),
+        Column::Text(entries.body),
+        Column::Bytes(entries.leaf),
+        Column::TextOpt(openings.client),
+        Column::TextOpt(openings.consent),
+        Column::Text(openings.body),
+    ]);
+    let stale: Vec<PositionRow> = db.change_at_once("ledger.record", RECORD, args![now], columns).await?;
+    Ok(stale.into_iter().map(|row| row.position).collect())
 }
 
 const DELETE_OPENINGS: &str = "/* ledger::delete_openings */ \

@@ -18,6 +18,12 @@ record! {
 }
 
 record! {
+    struct IdsRow {
+        ids: Option<String>,
+    }
+}
+
+record! {
     /// A checkpoint as it was signed.
     pub struct CheckpointRow {
         /// How many leaves.
@@ -61,16 +67,29 @@ record! {
     }
 }
 
+/// One row for all of them: the driver's price is by the row. From a place on: what was taken from the queue before it is gone
+/// through by PostgreSQL until it is vacuumed.
+const UNSEALED_IDS: &str = "/* ledger::unsealed_ids */ \
+    SELECT string_agg(waiting.entry_id, ' ') AS ids \
+    FROM (SELECT entry_id FROM ledger_unsealed WHERE entry_id > $2 ORDER BY entry_id LIMIT $1) waiting";
+
+/// The ids of entries that wait to be sealed, about in the order they were made: those behind an id.
+pub async fn unsealed_ids(db: &Db, behind: &str, limit: i64) -> Result<Vec<String>, DbError> {
+    let row: IdsRow = db.read("ledger.unsealed").fetch_one(UNSEALED_IDS, args![limit, behind]).await?;
+    let mut ids: Vec<_> = row.ids.as_deref().unwrap_or_default().split_terminator(' ').map(str::to_owned).collect();
+    ids.sort_unstable();
+    Ok(ids)
+}
+
 /// Each entry is looked up by its key: for a join PostgreSQL would read all entries there are beside the few that wait,
 /// because nobody tells it in time how few they are.
 const UNSEALED: &str = "/* ledger::unsealed */ \
-    SELECT waiting.id, (SELECT e.body FROM ledger_entries e WHERE e.id = waiting.id) AS body, \
-    (SELECT e.leaf_hash FROM ledger_entries e WHERE e.id = waiting.id) AS leaf_hash \
-    FROM (SELECT entry_id AS id FROM ledger_unsealed ORDER BY entry_id LIMIT $1) waiting ORDER BY waiting.id";
+    SELECT value->>'id' AS id, (SELECT e.body FROM ledger_entries e WHERE e.id = value->>'id') AS body, \
+    (SELECT e.leaf_hash FROM ledger_entries e WHERE e.id = value->>'id') AS leaf_hash FROM json_few_rows($1)";
 
-/// Entries that wait to be sealed, about in the order they were made.
-pub async fn unsealed(db: &Db, limit: i64) -> Result<Vec<UnsealedRow>, DbError> {
-    db.read("ledger.unsealed").fetch_all(UNSEALED, args![limit]).await
+/// Entries that wait to be sealed, as they are stored; rows `{id}`.
+pub async fn unsealed(db: &Db, rows: String) -> Result<Vec<UnsealedRow>, DbError> {
+    db.read("ledger.unsealed").fetch_all(UNSEALED, args![rows]).await
 }
 
 const BACKLOG: &str = "/* ledger::backlog */ \
@@ -85,12 +104,6 @@ pub async fn backlog(db: &Db) -> Result<BacklogRow, DbError> {
 const INSERT_LEAVES: &str = "/* ledger::insert_leaves */ \
     INSERT INTO ledger_leaves (leaf_index, entry_id) SELECT column1, column2 FROM bound_rows";
 
-/// Adds leaves for entries, from a place on. The primary key refuses a second sealer.
-pub async fn insert_leaves(tx: &mut Tx, from: i64, entries: Vec<String>) -> Result<u64, DbError> {
-    let places = (from..).take(entries.len()).collect();
-    tx.execute_rows(INSERT_LEAVES, args![], vec![Column::Int(places), Column::Text(entries)]).await
-}
-
 const INSERT_TILES: &str = "/* ledger::insert_tiles */ \
     INSERT INTO ledger_tiles (level, tile_index, hashes, root) \
     SELECT CAST(value->>'l' AS BIGINT), CAST(value->>'i' AS BIGINT), unhex(value->>'h'), unhex(value->>'r') FROM json_rows($1)";
@@ -101,15 +114,29 @@ pub async fn insert_tiles(tx: &mut Tx, rows: String) -> Result<u64, DbError> {
 }
 
 const INSERT_CHECKPOINT: &str = "/* ledger::insert_checkpoint */ \
-    INSERT INTO ledger_checkpoints (tree_size, root, note, sealed_at) VALUES ($1, $2, $3, $4)";
+    INSERT INTO ledger_checkpoints (tree_size, root, note, sealed_at) \
+    SELECT column1, column2, column3, column4 FROM bound_rows";
 
-/// Adds a checkpoint.
-pub async fn insert_checkpoint(tx: &mut Tx, row: CheckpointRow, at: Timestamp) -> Result<(), DbError> {
-    tx.execute(INSERT_CHECKPOINT, args![row.tree_size, row.root, row.note, at]).await.map(|_| ())
+/// Adds leaves for entries, from a place on, and the checkpoint over them. The primary key refuses a second sealer.
+pub async fn insert_leaves(
+    tx: &mut Tx,
+    (from, entries): (i64, Vec<String>),
+    over: CheckpointRow,
+    at: Timestamp,
+) -> Result<(), DbError> {
+    let places = (from..).take(entries.len()).collect();
+    let checkpoint = vec![
+        Column::Int(vec![over.tree_size]),
+        Column::Bytes(vec![over.root]),
+        Column::Text(vec![over.note]),
+        Column::Int(vec![at.micros()]),
+    ];
+    let leaves = vec![Column::Int(places), Column::Text(entries)];
+    tx.insert_rows(vec![(INSERT_LEAVES, leaves), (INSERT_CHECKPOINT, checkpoint)]).await
 }
 
 const DELETE_UNSEALED: &str = "/* ledger::delete_unsealed */ \
-    DELETE FROM ledger_unsealed WHERE entry_id IN (SELECT column1 FROM bound_rows)";
+    DELETE FROM ledger_unsealed WHERE entry_id IN (SELECT column1 FROM bound_few_rows)";
 
 /// Takes entries from the queue. Tells how many were still there.
 pub async fn delete_unsealed(tx: &mut Tx, entries: Vec<String>) -> Result<u64, DbError> {

@@ -123,8 +123,6 @@ const CORRECTION: &[&str] = &[
     "outbox::insert_events",
     // Its other tables are in the same statement on PostgreSQL.
     "ledger::insert_entries",
-    "ledger::insert_unsealed on Sqlite",
-    "ledger::insert_openings on Sqlite",
     "runs::raise_publication",
     "runs::raise_changes",
     "commit",

@@ -10,12 +10,12 @@ use std::{
 use medcredit::{
     domain::{ManualClock, SeededEntropy},
     identity::{KeyPair, SharedSigner, Suite},
-    ledger::{Faults, FixedKeys, RecordError, Recorder, RecorderOptions, Sealer, SealerOptions, Step},
+    ledger::{Faults, FixedKeys, FreshLeaves, RecordError, Recorder, RecorderOptions, Sealer, SealerOptions, Step},
     store::{Db, DbError},
 };
 
 use super::world::{ORIGIN, World, broken, contention, draft, fail_at};
-use crate::support::{block_on, both_engines, cluster::cluster, store::Place, store::START};
+use crate::support::{TestStore, block_on, both_engines, cluster::cluster, store::Place, store::START};
 
 /// Step, the error, how often, whether the answer is released, how many entries there are then.
 const RECORDING: &[(Step, fn() -> DbError, usize, bool, i64)] = &[
@@ -120,6 +120,7 @@ fn a_process_that_is_killed() {
                 outside: std::env::var_os("MEDCREDIT_TEST_OUTSIDE").map(Into::into),
                 interval: Duration::from_secs(1),
                 round: 1024,
+                fresh: FreshLeaves::default(),
                 faults,
             };
             let keys = std::sync::Arc::new(FixedKeys::new(signer, Vec::new()));
@@ -133,16 +134,22 @@ both_engines! {
     async fn a_recording_that_fails_releases_nothing(store: TestStore) {
         let world = World::new(store).await;
         let mut expected = 0;
-        for (step, error, times, released, entries) in RECORDING {
+        // Where uses are counted, PostgreSQL takes a turn for each step.
+        let counted = [None, Some(1000)];
+        for ((step, error, times, released, entries), max_fetches) in
+            RECORDING.iter().flat_map(|line| counted.map(|max| (line, max)))
+        {
             let recorder = world.recorder_with(world.store.db.clone(), fail_at(*step, *times, *error));
-            let outcome = recorder.record(world.draft()).await;
+            let mut draft = world.draft();
+            draft.budget.max_fetches = max_fetches;
+            let outcome = recorder.record(draft).await;
             match outcome {
-                Ok(_) => assert!(released, "{step:?}"),
-                Err(RecordError::Unavailable(_)) => assert!(!released, "{step:?} {times}"),
+                Ok(_) => assert!(released, "{step:?} {max_fetches:?}"),
+                Err(RecordError::Unavailable(_)) => assert!(!released, "{step:?} {times} {max_fetches:?}"),
                 Err(other) => panic!("{step:?}: {other}"),
             }
             expected += entries;
-            assert_eq!(world.entries().await, expected, "{step:?} {times}");
+            assert_eq!(world.entries().await, expected, "{step:?} {times} {max_fetches:?}");
             // The recorder goes on as if nothing had been.
             recorder.record(world.draft()).await.unwrap();
             expected += 1;
@@ -220,4 +227,27 @@ both_engines! {
             recovers(&world, expected, "a killed sealer").await;
         }
     }
+}
+
+/// The server's processes for the appends stand still and hold their connections: banks are told in time, and the next
+/// answers go over other connections.
+#[test]
+fn a_connection_that_says_nothing_is_left_behind() {
+    block_on(async {
+        let world = World::new(TestStore::postgres().await).await;
+        let Place::Postgres { database } = world.store.place() else { panic!("on PostgreSQL") };
+        let options = RecorderOptions { limit: Duration::from_millis(300), ..RecorderOptions::default() };
+        let recorder = Recorder::start(world.store.db.clone(), world.store.clock.clone(), options);
+        recorder.record(world.draft()).await.unwrap();
+        let standing = cluster().signal_those_that_ran(database, "ledger::record", "-STOP").await;
+        assert!(standing > 0);
+        let mut refused = 0;
+        while let Err(error) = recorder.record(world.draft()).await {
+            assert!(matches!(&error, RecordError::Unavailable(why) if why.contains("in time")), "{error}");
+            refused += 1;
+            assert!(refused <= standing, "a connection that stands still is used again");
+        }
+        assert_eq!(refused, standing);
+        assert_eq!(cluster().signal_those_that_ran(database, "ledger::record", "-CONT").await, standing + 1);
+    });
 }

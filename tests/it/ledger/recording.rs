@@ -14,7 +14,7 @@ use medcredit::{
 };
 
 use super::world::{World, run};
-use crate::support::both_engines;
+use crate::support::{TestStore, block_on, both_engines};
 
 async fn all_at_once(recorder: &Recorder, drafts: Vec<Draft>) -> Vec<Result<String, RecordError>> {
     let waiting: Vec<_> = drafts
@@ -76,7 +76,10 @@ both_engines! {
         for (what, change) in stale {
             let mut draft = world.draft();
             change(&mut draft);
-            assert_eq!(recorder.record(draft).await.unwrap_err(), RecordError::Stale, "{what}");
+            assert_eq!(recorder.record(draft.clone()).await.unwrap_err(), RecordError::Stale, "{what}");
+            // Where uses are counted, the same is compared, on PostgreSQL by other statements.
+            draft.budget.max_fetches = Some(1);
+            assert_eq!(recorder.record(draft).await.unwrap_err(), RecordError::Stale, "{what}, and uses are counted");
         }
         let (other, _) = world.new_bank();
         world.add_bank(other).await;
@@ -87,6 +90,9 @@ both_engines! {
         ] {
             world.change(sql, vec![]).await;
             assert_eq!(recorder.record(world.draft()).await.unwrap_err(), RecordError::Stale, "{what}");
+            let mut counted = world.draft();
+            counted.budget.max_fetches = Some(1);
+            assert_eq!(recorder.record(counted).await.unwrap_err(), RecordError::Stale, "{what}, and uses are counted");
             world.change(back, vec![]).await;
         }
         assert_eq!(world.entries().await, 0);
@@ -301,4 +307,31 @@ both_engines! {
         let mut tx = world.store.db.begin("test").await.unwrap();
         assert!(append(&mut tx, &forged, None).await.is_err());
     }
+}
+
+/// The server refuses at the commit, after it has said that all is well: nothing is released, nothing is there.
+#[test]
+fn a_commit_that_postgresql_refuses_releases_nothing() {
+    block_on(async {
+        let world = World::new(TestStore::postgres().await).await;
+        let mut tx = world.store.db.begin("test").await.unwrap();
+        for sql in [
+            "CREATE FUNCTION refuse_commit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'refused at the commit'; END $$",
+            "CREATE CONSTRAINT TRIGGER refuse_commit AFTER INSERT ON ledger_openings DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse_commit()",
+        ] {
+            tx.execute(sql, vec![]).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        let recorder = world.recorder();
+        for counted in [None, Some(5)] {
+            let mut draft = world.draft();
+            draft.budget.max_fetches = counted;
+            let refused = recorder.record(draft).await.unwrap_err();
+            assert!(matches!(&refused, RecordError::Unavailable(why) if why.contains("commit")), "{refused}");
+            assert_eq!(world.entries().await, 0);
+        }
+        world.change("DROP TRIGGER refuse_commit ON ledger_openings", vec![]).await;
+        recorder.record(world.draft()).await.unwrap();
+        assert_eq!(world.entries().await, 1);
+    });
 }

@@ -56,6 +56,27 @@ both_engines! {
         assert!(report.sound() && report.leaves == 300, "{report}");
     }
 
+    /// The sealer beside the recorder knows what was committed: the same tree as of one that reads it, and nothing forged
+    /// meanwhile becomes genuine.
+    async fn what_was_changed_before_it_was_sealed_is_not_made_genuine(store: TestStore) {
+        let world = World::new(store).await;
+        world.record_many(20).await;
+        assert_eq!(world.sealer_beside().seal_once().await.unwrap().unwrap().size, 20);
+        assert!(world.verify().await.sound());
+        // One that remembers nothing reads the row: an entry that does not fit its leaf stays where it is.
+        let ids = world.record_many(2).await;
+        vandalise(&world, &format!("UPDATE ledger_entries SET body = '{{}}' WHERE id = '{}'", ids[0])).await;
+        assert_eq!(world.sealer().seal_once().await.unwrap().unwrap().size, 21);
+        assert_eq!(world.verify().await.waiting, 1);
+        // An entry and its leaf, both exchanged for another's: each fits the other, and neither what was committed.
+        let ids = world.record_many(2).await;
+        vandalise(&world, &format!("UPDATE ledger_entries SET (body, leaf_hash) = (SELECT body, leaf_hash FROM ledger_entries WHERE id = '{}') WHERE id = '{}'", ids[1], ids[0])).await;
+        assert!(world.sealer_beside().seal_once().await.unwrap().unwrap().size > 22, "with the leaf it was made with");
+        let report = world.verify().await;
+        assert!(!report.sound() && report.to_string().contains(&ids[0]), "{report}");
+        assert!(matches!(world.sealer().seal_once().await, Err(SealError::Ledger(_))), "and nothing is built upon it");
+    }
+
     /// The sealer runs until it is told to stop, and then seals what is left.
     async fn a_running_sealer_leaves_nothing_behind(store: TestStore) {
         let world = Arc::new(World::new(store).await);

@@ -15,7 +15,7 @@ use medcredit::{
     },
     identity::{KeyPair, PublicKey, SharedSigner, Suite},
     ledger::{
-        Answer, Budget, DisclosureFacts, Draft, Faults, FixedKeys, Heads, LogKey, OutsideFile, Recorder,
+        Answer, Budget, DisclosureFacts, Draft, Faults, FixedKeys, FreshLeaves, Heads, LogKey, OutsideFile, Recorder,
         RecorderOptions, Sealer, SealerOptions, Step, log_keys,
         verify::{Report, Subject, verify},
     },
@@ -40,6 +40,8 @@ pub struct World {
     pub pkcs8: Vec<u8>,
     pub former: Vec<PublicKey>,
     pub directory: tempfile::TempDir,
+    /// What this world's recorders have committed.
+    fresh: FreshLeaves,
     entropy: Arc<SeededEntropy>,
 }
 
@@ -57,8 +59,8 @@ impl World {
         tx.commit().await.unwrap();
         let (bank, consent) = (ClientId::new(&*store.clock, &*entropy), ConsentId::new(&*store.clock, &*entropy));
         let directory = tempfile::tempdir().unwrap();
-        let world =
-            Self { store, bank, consent, signer, pkcs8: pkcs8.to_vec(), former: Vec::new(), directory, entropy };
+        let (pkcs8, fresh) = (pkcs8.to_vec(), FreshLeaves::default());
+        let world = Self { store, bank, consent, signer, pkcs8, former: Vec::new(), directory, fresh, entropy };
         world.add_bank(bank).await;
         world.add_consent(bank, consent).await;
         world
@@ -126,7 +128,8 @@ impl World {
     }
 
     pub fn recorder_with(&self, db: Db, faults: Faults) -> Recorder {
-        Recorder::start(db, self.store.clock.clone(), RecorderOptions { faults, ..RecorderOptions::default() })
+        let options = RecorderOptions { faults, fresh: self.fresh.clone(), ..RecorderOptions::default() };
+        Recorder::start(db, self.store.clock.clone(), options)
     }
 
     /// Records some answers, one after the other, each in a transaction of its own.
@@ -171,12 +174,22 @@ impl World {
     }
 
     pub fn sealer_of(&self, db: Db, faults: Faults, origin: &str) -> Sealer {
+        self.sealer_that(db, (faults, FreshLeaves::default()), origin)
+    }
+
+    /// The sealer of the gateway that recorded, which remembers what.
+    pub fn sealer_beside(&self) -> Sealer {
+        self.sealer_that(self.store.db.clone(), (Faults::default(), self.fresh.clone()), ORIGIN)
+    }
+
+    fn sealer_that(&self, db: Db, (faults, fresh): (Faults, FreshLeaves), origin: &str) -> Sealer {
         let keys = Arc::new(FixedKeys::new(self.signer.clone(), self.former.clone()));
         let options = SealerOptions {
             origin: origin.into(),
             outside: Some(self.outside().path().to_owned()),
             interval: std::time::Duration::from_millis(1),
             round: 1024,
+            fresh,
             faults,
         };
         Sealer::new(db, self.store.clock.clone(), keys, options)

@@ -104,14 +104,27 @@ fn what_the_sealer_reads_does_not_grow_with_the_ledger() {
             assert!(tx.execute(sql, vec![]).await.unwrap() > 0);
         }
         tx.commit().await.unwrap();
+        let rows = "UNNEST(ARRAY(SELECT jsonb_array_elements('[{\"id\":\"dsc_119901\"}]'::jsonb))) AS rows(value)";
         for name in ["ledger::unsealed", "ledger::backlog"] {
-            let sql = statement("ledger/seal.rs", name).replace("\\\n", "").replace("'[{}]'", "256");
+            let sql = statement("ledger/seal.rs", name).replace("\\\n", "").replace("jsonb_each('[{}]')", rows);
             let steps = texts(&store.db, format!("EXPLAIN {sql}")).await;
             assert!(
                 steps.iter().any(|step| step.contains("Index Scan using ledger_entries_pkey")),
                 "{name}: {steps:?}"
             );
             assert!(!steps.iter().any(|step| step.contains("Seq Scan on ledger_entries")), "{name}: {steps:?}");
+        }
+        // The queue itself is as long as what went through it since it was vacuumed.
+        let few = "UNNEST(ARRAY(SELECT UNNEST('{dsc_119901}'::text[]))) AS few(column1)";
+        for (name, given) in [("ledger::unsealed_ids", "LIMIT 256"), ("ledger::delete_unsealed", few)] {
+            let sql = statement("ledger/seal.rs", name).replace("\\\n", "");
+            let sql = sql.replace("LIMIT '[{}]'", given).replace("bound_few_rows", given);
+            let steps = texts(&store.db, format!("EXPLAIN {sql}")).await;
+            let by_key = steps.iter().any(|step| step.contains("using ledger_unsealed_pkey"));
+            assert!(
+                by_key && !steps.iter().any(|step| step.contains("Seq Scan on ledger_unsealed")),
+                "{name}: {steps:?}"
+            );
         }
     });
 }

@@ -155,15 +155,31 @@ impl Cluster {
 
     /// Kills one of the server's processes for a client (SIGKILL); the server ends all others and recovers.
     pub async fn kill_a_backend(&self, database: &str) {
+        let pids = self.backends(database, "").await;
+        let last = pids.first().expect("there is one");
+        assert!(Command::new("kill").args(["-9", &last.to_string()]).status().unwrap().success());
+    }
+
+    /// Lets the server's processes that ran such a statement last stand still (SIGSTOP), or go on (SIGCONT).
+    pub async fn signal_those_that_ran(&self, database: &str, statement: &str, signal: &str) -> usize {
+        let pids = self.backends(database, statement).await;
+        for pid in &pids {
+            assert!(Command::new("kill").args([signal, &pid.to_string()]).status().unwrap().success());
+        }
+        pids.len()
+    }
+
+    /// The server's processes for clients of a database whose last statement has this in it, the latest first.
+    async fn backends(&self, database: &str, statement: &str) -> Vec<i32> {
         use sqlx::{ConnectOptions, Connection};
         let options: sqlx::postgres::PgConnectOptions = self.url("postgres").parse().expect("our own URL");
         let mut connection = options.connect().await.expect("the cluster answers");
-        let sql = "SELECT pid FROM pg_stat_activity WHERE datname = $1 ORDER BY state_change DESC LIMIT 1";
-        let pid: i32 = sqlx::query_scalar(sql).bind(database).fetch_one(&mut connection).await.expect("there is one");
-        let done = Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap();
-        assert!(done.success());
-        // It is ended with all others.
+        let sql =
+            "SELECT pid FROM pg_stat_activity WHERE datname = $1 AND strpos(query, $2) > 0 ORDER BY state_change DESC";
+        let pids = sqlx::query_scalar(sql).bind(database).bind(statement).fetch_all(&mut connection).await;
+        // Whoever asks may kill the server next.
         let _ = connection.close().await;
+        pids.expect("it is told")
     }
 
     /// Where it lives while it lives.

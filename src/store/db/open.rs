@@ -1,0 +1,141 @@
+//! Opening a store: the two files of SQLite, or the pools of PostgreSQL, each connection as it has to be.
+
+use std::{os::unix::fs::DirBuilderExt, path::Path, str::FromStr, sync::Arc, time::Duration};
+
+use sqlx::{
+    AssertSqlSafe, ConnectOptions, Executor,
+    postgres::{PgConnectOptions, PgPoolOptions},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use super::{Db, Pools, checkpoint::Keeper, turns::Turns};
+use crate::store::DbError;
+
+/// For the writer of bulk tables: an import in the order of months touches pages all over a table. 64 MiB hold most of
+/// what one transaction touches, and a checkpoint every 32 MiB of log writes a page once for several changes.
+const BULK_TUNING: &str = " PRAGMA bulk.cache_size=-65536; PRAGMA wal_autocheckpoint=8192;";
+
+/// For the writer of core tables: the log's pages, 64 MiB, at which a commit itself moves them into the file, because nobody
+/// did it beside (`checkpoint.rs`).
+const CORE_CHECKPOINT: &str = "16384";
+
+/// How long PostgreSQL keeps a transaction whose process says nothing, in milliseconds. A gateway that hangs or is cut off
+/// looks like one that thinks: what it holds locked would be in the way of sealing and of revocations until TCP gives up,
+/// which takes hours. With the sealing interval this must stay under the five seconds others may have to wait.
+const SILENCE: &str = "3000";
+/// How long a connection to PostgreSQL that was given back is taken for whole.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
+
+/// How long a writer waits for SQLite's lock, and a statement for a PostgreSQL lock.
+const LOCK_WAIT: Duration = Duration::from_secs(5);
+
+/// How many of PostgreSQL's connections are kept for the appends of answers.
+pub(super) const APPENDS: u32 = 2;
+
+impl Db {
+    /// Opens, and where needed creates, the two files in a directory.
+    pub async fn open_sqlite(directory: &Path) -> Result<Self, DbError> {
+        let setup = |error: sqlx::Error| DbError::Setup(format!("SQLite in {}: {error}", directory.display()));
+        // Private from the start: whoever can write here can put another database in this one's place.
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory)
+            .map_err(|error| DbError::Setup(format!("{}: {error}", directory.display())))?;
+        let core_path = directory.join("core.db");
+        let bulk_path = directory.join("bulk.db");
+        let options = |path: &Path| {
+            SqliteConnectOptions::new()
+                .filename(path)
+                .create_if_missing(true)
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Full)
+                .foreign_keys(true)
+                .busy_timeout(LOCK_WAIT)
+                .statement_cache_capacity(256)
+                // The driver's thread hands rows over one by one, and rests whenever so many wait: not for every fifty.
+                .row_buffer_size(4096)
+                .disable_statement_logging()
+        };
+        let core = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(LOCK_WAIT)
+            .test_before_acquire(false)
+            .connect_with(options(&core_path).pragma("wal_autocheckpoint", CORE_CHECKPOINT))
+            .await
+            .map_err(setup)?;
+        let keeper = Keeper::new(options(&core_path).pragma("wal_autocheckpoint", "0"));
+        // Creating the file first lets the attaching writer and readers find it in WAL mode.
+        SqlitePoolOptions::new()
+            .max_connections(1)
+            .connect_with(options(&bulk_path))
+            .await
+            .map_err(setup)?
+            .close()
+            .await;
+        let attach = {
+            // A path cannot be bound before the connection exists; quotes are doubled as SQL wants.
+            let quoted = bulk_path.display().to_string().replace('\'', "''");
+            format!("ATTACH DATABASE '{quoted}' AS bulk; PRAGMA bulk.synchronous=FULL;")
+        };
+        let attaching = |options: SqliteConnectOptions, max: u32, tuning: &'static str| {
+            let attach = format!("{attach}{tuning}");
+            SqlitePoolOptions::new()
+                .max_connections(max)
+                .acquire_timeout(LOCK_WAIT)
+                .test_before_acquire(false)
+                .after_connect(move |connection, _| {
+                    let attach = attach.clone();
+                    Box::pin(async move { connection.execute(AssertSqlSafe(attach)).await.map(|_| ()) })
+                })
+                .connect_with(options)
+        };
+        // The bulk writer's own database is a nameless temporary one. Not `:memory:`: attached files inherit that.
+        let nameless = SqliteConnectOptions::new()
+            .filename("")
+            .foreign_keys(true)
+            .busy_timeout(LOCK_WAIT)
+            .disable_statement_logging();
+        let bulk = attaching(nameless, 1, BULK_TUNING).await.map_err(setup)?;
+        let read = attaching(options(&core_path).create_if_missing(false).pragma("query_only", "ON"), 8, "")
+            .await
+            .map_err(setup)?;
+        Ok(Self(
+            Arc::new(Pools::Sqlite { core, keeper, bulk, read, directory: directory.to_owned() }),
+            Turns::default(),
+        ))
+    }
+
+    /// Connects to a PostgreSQL database, with at most so many connections, three at the least.
+    pub async fn open_postgres(url: &str, max_connections: u32) -> Result<Self, DbError> {
+        // The URL may carry a password, so it is not repeated.
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|_| {
+                DbError::Setup("the PostgreSQL URL is not of the form postgres://user@host:port/database".into())
+            })?
+            .options([
+                ("lock_timeout", "5s"),
+                ("search_path", "core"),
+                ("idle_in_transaction_session_timeout", SILENCE),
+                // Many small statements: compiling one of them costs more than a thousand runs of it.
+                ("jit", "off"),
+            ])
+            .disable_statement_logging();
+        let of = |connections: u32| {
+            PgPoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(LOCK_WAIT)
+                // Whether a connection is still there is asked of those that were idle, and not before every transaction.
+                .test_before_acquire(false)
+                .before_acquire(|connection, about| {
+                    let trusted = about.idle_for < TRUSTED_FOR;
+                    Box::pin(async move { Ok(trusted || sqlx::Connection::ping(connection).await.is_ok()) })
+                })
+        };
+        let pool = of(max_connections.saturating_sub(APPENDS).max(1)).connect_with(options.clone()).await;
+        let pool = pool.map_err(|error| DbError::Setup(format!("PostgreSQL: {error}")))?;
+        // Of a process that answers nobody, never opened.
+        let appends = of(APPENDS).connect_lazy_with(options);
+        Ok(Self(Arc::new(Pools::Postgres { pool, appends }), Turns::default()))
+    }
+}

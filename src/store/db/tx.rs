@@ -1,0 +1,202 @@
+//! Statements, on their own and in transactions, each said in the dialect of its engine.
+
+use sqlx::{AssertSqlSafe, Executor, Postgres, Sqlite};
+
+use super::{Arg, Engine, Pools, Record, pg_args, sqlite_args, turns::Turns};
+use crate::store::DbError;
+
+/// For transactions that stand still rightly: those of imports and runs, and those that only hold a lock.
+const MAY_BE_SILENT: &str = "/* db::may_be_silent */ SET LOCAL idle_in_transaction_session_timeout = 0";
+
+/// What keeps several workers from waiting for each other's rows; one writer needs nothing of the kind.
+const SKIP_LOCKED: &str = "FOR UPDATE SKIP LOCKED";
+
+/// Whether a statement is said otherwise on one of the engines.
+fn differs(sql: &str) -> bool {
+    sql.contains("json_rows(") || sql.contains("json_few_rows(") || sql.contains(SKIP_LOCKED)
+}
+
+/// What a statement says on one engine: `json_rows($1)` is a set of rows with a JSON column `value`.
+fn in_dialect(engine: Engine, sql: &'static str) -> AssertSqlSafe<String> {
+    AssertSqlSafe(match engine {
+        // Not `json_each`: that would turn each row back into text, to be parsed again for every field read of it.
+        Engine::Sqlite => {
+            sql.replace("json_rows(", "jsonb_each(").replace("json_few_rows(", "jsonb_each(").replace(SKIP_LOCKED, "")
+        }
+        // The planner takes an array it does not know yet for ten rows: each is then looked up by its key.
+        Engine::Postgres => sql
+            .replace("json_rows($1)", "jsonb_array_elements($1::jsonb) AS rows(value)")
+            .replace("json_few_rows($1)", "UNNEST(ARRAY(SELECT jsonb_array_elements($1::jsonb))) AS rows(value)"),
+    })
+}
+
+macro_rules! fetch_on {
+    ($sql:expr, $args:expr, $record:ty, $db:ty, $executor:expr, $how:ident, $bind:ident, $engine:expr) => {{
+        let args = $bind($args).map_err(sqlx::Error::Encode);
+        match args {
+            Err(error) => Err(error),
+            Ok(args) if differs($sql) => {
+                sqlx::query_as_with::<$db, $record, _>(in_dialect($engine, $sql), args).$how($executor).await
+            }
+            Ok(args) => sqlx::query_as_with::<$db, $record, _>($sql, args).$how($executor).await,
+        }
+    }};
+}
+
+macro_rules! execute_on {
+    ($sql:expr, $args:expr, $db:ty, $executor:expr, $bind:ident, $engine:expr) => {{
+        match $bind($args).map_err(sqlx::Error::Encode) {
+            Err(error) => Err(error),
+            Ok(args) if differs($sql) => sqlx::query_with::<$db, _>(in_dialect($engine, $sql), args)
+                .execute($executor)
+                .await
+                .map(|done| done.rows_affected()),
+            Ok(args) => {
+                sqlx::query_with::<$db, _>($sql, args).execute($executor).await.map(|done| done.rows_affected())
+            }
+        }
+    }};
+}
+
+/// Statements that only read, outside a transaction.
+#[derive(Debug)]
+pub struct Read<'a> {
+    pub(super) pools: &'a Pools,
+    pub(super) operation: &'static str,
+    pub(super) turns: &'a Turns,
+}
+
+impl Read<'_> {
+    /// Every row.
+    pub async fn fetch_all<R: Record>(&self, sql: &'static str, args: Vec<Arg>) -> Result<Vec<R>, DbError> {
+        self.turns.next(sql).await;
+        match self.pools {
+            Pools::Sqlite { read, .. } => fetch_on!(sql, args, R, Sqlite, read, fetch_all, sqlite_args, Engine::Sqlite),
+            Pools::Postgres { pool, .. } => {
+                fetch_on!(sql, args, R, Postgres, pool, fetch_all, pg_args, Engine::Postgres)
+            }
+        }
+        .map_err(|error| DbError::of(self.operation, error))
+    }
+
+    /// The row, if there is one.
+    pub async fn fetch_optional<R: Record>(&self, sql: &'static str, args: Vec<Arg>) -> Result<Option<R>, DbError> {
+        self.turns.next(sql).await;
+        match self.pools {
+            Pools::Sqlite { read, .. } => {
+                fetch_on!(sql, args, R, Sqlite, read, fetch_optional, sqlite_args, Engine::Sqlite)
+            }
+            Pools::Postgres { pool, .. } => {
+                fetch_on!(sql, args, R, Postgres, pool, fetch_optional, pg_args, Engine::Postgres)
+            }
+        }
+        .map_err(|error| DbError::of(self.operation, error))
+    }
+
+    /// The row; an error if there is none.
+    pub async fn fetch_one<R: Record>(&self, sql: &'static str, args: Vec<Arg>) -> Result<R, DbError> {
+        self.fetch_optional(sql, args)
+            .await?
+            .ok_or(DbError::Engine { operation: self.operation, source: sqlx::Error::RowNotFound })
+    }
+}
+
+#[derive(Debug)]
+pub(super) enum Begun {
+    Sqlite(sqlx::Transaction<'static, Sqlite>),
+    Postgres(sqlx::Transaction<'static, Postgres>),
+}
+
+/// A named transaction. Dropped without [`Tx::commit`], it is rolled back.
+#[derive(Debug)]
+pub struct Tx {
+    pub(super) begun: Begun,
+    pub(super) operation: &'static str,
+    pub(super) turns: Turns,
+}
+
+impl Tx {
+    /// The name it was begun with.
+    pub const fn operation(&self) -> &'static str {
+        self.operation
+    }
+
+    /// Which engine it runs on.
+    pub const fn engine(&self) -> Engine {
+        match self.begun {
+            Begun::Sqlite(_) => Engine::Sqlite,
+            Begun::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// Runs a statement and tells how many rows it changed.
+    pub async fn execute(&mut self, sql: &'static str, args: Vec<Arg>) -> Result<u64, DbError> {
+        self.turns.next(sql).await;
+        match &mut self.begun {
+            Begun::Sqlite(tx) => execute_on!(sql, args, Sqlite, &mut **tx, sqlite_args, Engine::Sqlite),
+            Begun::Postgres(tx) => execute_on!(sql, args, Postgres, &mut **tx, pg_args, Engine::Postgres),
+        }
+        .map_err(|error| DbError::of(self.operation, error))
+    }
+
+    /// Every row.
+    pub async fn fetch_all<R: Record>(&mut self, sql: &'static str, args: Vec<Arg>) -> Result<Vec<R>, DbError> {
+        self.turns.next(sql).await;
+        match &mut self.begun {
+            Begun::Sqlite(tx) => fetch_on!(sql, args, R, Sqlite, &mut **tx, fetch_all, sqlite_args, Engine::Sqlite),
+            Begun::Postgres(tx) => fetch_on!(sql, args, R, Postgres, &mut **tx, fetch_all, pg_args, Engine::Postgres),
+        }
+        .map_err(|error| DbError::of(self.operation, error))
+    }
+
+    /// The row, if there is one.
+    pub async fn fetch_optional<R: Record>(&mut self, sql: &'static str, args: Vec<Arg>) -> Result<Option<R>, DbError> {
+        self.turns.next(sql).await;
+        match &mut self.begun {
+            Begun::Sqlite(tx) => {
+                fetch_on!(sql, args, R, Sqlite, &mut **tx, fetch_optional, sqlite_args, Engine::Sqlite)
+            }
+            Begun::Postgres(tx) => {
+                fetch_on!(sql, args, R, Postgres, &mut **tx, fetch_optional, pg_args, Engine::Postgres)
+            }
+        }
+        .map_err(|error| DbError::of(self.operation, error))
+    }
+
+    /// The row; an error if there is none.
+    pub async fn fetch_one<R: Record>(&mut self, sql: &'static str, args: Vec<Arg>) -> Result<R, DbError> {
+        let operation = self.operation;
+        self.fetch_optional(sql, args).await?.ok_or(DbError::Engine { operation, source: sqlx::Error::RowNotFound })
+    }
+
+    /// Lets this transaction stand still for as long as it likes: its process may work, or wait, between statements.
+    pub(in crate::store) async fn may_be_silent(&mut self) -> Result<(), DbError> {
+        match self.engine() {
+            Engine::Sqlite => Ok(()),
+            Engine::Postgres => self.execute(MAY_BE_SILENT, Vec::new()).await.map(|_| ()),
+        }
+    }
+
+    /// Runs a script of several statements without arguments: migrations and grants only.
+    pub(in crate::store) async fn script(&mut self, sql: impl Into<String>) -> Result<(), DbError> {
+        let sql = AssertSqlSafe(sql.into());
+        match &mut self.begun {
+            Begun::Sqlite(tx) => (&mut **tx).execute(sqlx::raw_sql(sql)).await.map(|_| ()),
+            Begun::Postgres(tx) => (&mut **tx).execute(sqlx::raw_sql(sql)).await.map(|_| ()),
+        }
+        .map_err(|error| DbError::of(self.operation, error))
+    }
+
+    /// Makes the changes durable. On return of `Ok` they are synced; on [`DbError::CommitUnknown`] nobody knows.
+    pub async fn commit(self) -> Result<(), DbError> {
+        let operation = self.operation;
+        self.turns.next("commit").await;
+        match self.begun {
+            Begun::Sqlite(tx) => tx.commit().await,
+            Begun::Postgres(tx) => tx.commit().await,
+        }
+        .map_err(|source| DbError::of_commit(operation, source))?;
+        metrics::counter!("medcredit_store_commits_total", "operation" => operation).increment(1);
+        Ok(())
+    }
+}
