@@ -13,6 +13,8 @@ use crate::{
 /// How many leaves are remembered: several seconds of full load.
 const REMEMBERED: usize = 128 * 1024;
 
+/// How many entries are read from the tables at a time.
+const TEXTS: usize = 128;
 /// How often the whole queue is looked at, and not only what is new in it.
 const WHOLE: Duration = Duration::from_secs(1);
 
@@ -85,9 +87,17 @@ impl FreshLeaves {
     }
 }
 
-/// The leaves of stored entries that are still what they were made as.
+/// The leaves of stored entries that are still what they were made as. After a restart that is all of them: not all of their
+/// texts are held at once.
 async fn from_tables(db: &Db, rows: Vec<Value>) -> Result<HashMap<String, Hash>, DbError> {
     let mut leaves = HashMap::with_capacity(rows.len());
+    for part in rows.chunks(TEXTS) {
+        read_leaves(db, part, &mut leaves).await?;
+    }
+    Ok(leaves)
+}
+
+async fn read_leaves(db: &Db, rows: &[Value], leaves: &mut HashMap<String, Hash>) -> Result<(), DbError> {
     for row in table::unsealed(db, Value::from(rows).to_string()).await? {
         let leaf = row.body.as_ref().map(|body| leaf_hash(body.as_bytes()));
         if let Some(leaf) = leaf.filter(|leaf| row.leaf_hash.as_deref() == Some(leaf)) {
@@ -97,5 +107,5 @@ async fn from_tables(db: &Db, rows: Vec<Value>) -> Result<HashMap<String, Hash>,
             tracing::error!(entry.id = %row.id, "an entry was changed before it was sealed: it is not sealed");
         }
     }
-    Ok(leaves)
+    Ok(())
 }
