@@ -277,17 +277,19 @@ impl Sealer {
         self.options.faults.at(Step::SealInsert).await?;
         let mut tx = self.db.begin("ledger.seal").await?;
         let count = u64::try_from(rows.ids.len()).unwrap_or(u64::MAX);
-        let first = i64::try_from(rows.first).unwrap_or(i64::MAX);
+        let leaves: Vec<_> = (rows.first..).zip(&rows.ids).map(|(n, id)| json!({ "n": n, "id": id })).collect();
+        let leaves = Value::from(leaves).to_string();
+        table::insert_leaves(&mut tx, leaves.clone()).await?;
+        if !rows.full.is_empty() {
+            table::insert_tiles(&mut tx, Value::from(rows.full.clone()).to_string()).await?;
+        }
         let row = table::CheckpointRow {
             tree_size: i64::try_from(signed.size).unwrap_or(i64::MAX),
             root: signed.root.to_vec(),
             note: signed.note.clone(),
         };
-        table::insert_leaves(&mut tx, (first, rows.ids.clone()), row, self.clock.now()).await?;
-        if !rows.full.is_empty() {
-            table::insert_tiles(&mut tx, Value::from(rows.full.clone()).to_string()).await?;
-        }
-        if table::delete_unsealed(&mut tx, rows.ids.clone()).await? != count {
+        table::insert_checkpoint(&mut tx, row, self.clock.now()).await?;
+        if table::delete_unsealed(&mut tx, leaves).await? != count {
             return Err(DbError::Contention { operation: "ledger.seal" });
         }
         // A crash before the commit is answered leaves all of it or nothing.

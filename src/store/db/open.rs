@@ -116,6 +116,9 @@ impl Db {
             .options([
                 ("lock_timeout", "5s"),
                 ("search_path", "core"),
+                // What is compared under a lock must be younger than the lock (I2): each statement has a view of its own,
+                // whatever the server's own default is.
+                ("default_transaction_isolation", "read committed"),
                 ("idle_in_transaction_session_timeout", SILENCE),
                 // Many small statements: compiling one of them costs more than a thousand runs of it.
                 ("jit", "off"),

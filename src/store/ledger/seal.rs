@@ -2,7 +2,7 @@
 
 use crate::{
     domain::Timestamp,
-    store::{Column, Db, DbError, Tx, args, record},
+    store::{Db, DbError, Tx, args, record},
 };
 
 record! {
@@ -102,7 +102,13 @@ pub async fn backlog(db: &Db) -> Result<BacklogRow, DbError> {
 }
 
 const INSERT_LEAVES: &str = "/* ledger::insert_leaves */ \
-    INSERT INTO ledger_leaves (leaf_index, entry_id) SELECT column1, column2 FROM bound_rows";
+    INSERT INTO ledger_leaves (leaf_index, entry_id) \
+    SELECT CAST(value->>'n' AS BIGINT), value->>'id' FROM json_rows($1)";
+
+/// Adds leaves for entries; rows `{n, id}`. The primary key refuses a second sealer.
+pub async fn insert_leaves(tx: &mut Tx, rows: String) -> Result<u64, DbError> {
+    tx.execute(INSERT_LEAVES, args![rows]).await
+}
 
 const INSERT_TILES: &str = "/* ledger::insert_tiles */ \
     INSERT INTO ledger_tiles (level, tile_index, hashes, root) \
@@ -114,33 +120,20 @@ pub async fn insert_tiles(tx: &mut Tx, rows: String) -> Result<u64, DbError> {
 }
 
 const INSERT_CHECKPOINT: &str = "/* ledger::insert_checkpoint */ \
-    INSERT INTO ledger_checkpoints (tree_size, root, note, sealed_at) \
-    SELECT column1, column2, column3, column4 FROM bound_rows";
+    INSERT INTO ledger_checkpoints (tree_size, root, note, sealed_at) VALUES ($1, $2, $3, $4)";
 
-/// Adds leaves for entries, from a place on, and the checkpoint over them. The primary key refuses a second sealer.
-pub async fn insert_leaves(
-    tx: &mut Tx,
-    (from, entries): (i64, Vec<String>),
-    over: CheckpointRow,
-    at: Timestamp,
-) -> Result<(), DbError> {
-    let places = (from..).take(entries.len()).collect();
-    let checkpoint = vec![
-        Column::Int(vec![over.tree_size]),
-        Column::Bytes(vec![over.root]),
-        Column::Text(vec![over.note]),
-        Column::Int(vec![at.micros()]),
-    ];
-    let leaves = vec![Column::Int(places), Column::Text(entries)];
-    tx.insert_rows(vec![(INSERT_LEAVES, leaves), (INSERT_CHECKPOINT, checkpoint)]).await
+/// Adds a checkpoint.
+pub async fn insert_checkpoint(tx: &mut Tx, row: CheckpointRow, at: Timestamp) -> Result<(), DbError> {
+    tx.execute(INSERT_CHECKPOINT, args![row.tree_size, row.root, row.note, at]).await.map(|_| ())
 }
 
+/// By their keys, however many dead rows there are beside them.
 const DELETE_UNSEALED: &str = "/* ledger::delete_unsealed */ \
-    DELETE FROM ledger_unsealed WHERE entry_id IN (SELECT column1 FROM bound_few_rows)";
+    DELETE FROM ledger_unsealed WHERE entry_id IN (SELECT value->>'id' FROM json_few_rows($1))";
 
-/// Takes entries from the queue. Tells how many were still there.
-pub async fn delete_unsealed(tx: &mut Tx, entries: Vec<String>) -> Result<u64, DbError> {
-    tx.execute_rows(DELETE_UNSEALED, args![], vec![Column::Text(entries)]).await
+/// Takes entries from the queue; rows `{n, id}`. Tells how many were still there.
+pub async fn delete_unsealed(tx: &mut Tx, rows: String) -> Result<u64, DbError> {
+    tx.execute(DELETE_UNSEALED, args![rows]).await
 }
 
 const LATEST: &str = "/* ledger::latest_checkpoint */ \

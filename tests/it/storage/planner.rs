@@ -115,10 +115,11 @@ fn what_the_sealer_reads_does_not_grow_with_the_ledger() {
             assert!(!steps.iter().any(|step| step.contains("Seq Scan on ledger_entries")), "{name}: {steps:?}");
         }
         // The queue itself is as long as what went through it since it was vacuumed.
-        let few = "UNNEST(ARRAY(SELECT UNNEST('{dsc_119901}'::text[]))) AS few(column1)";
-        for (name, given) in [("ledger::unsealed_ids", "LIMIT 256"), ("ledger::delete_unsealed", few)] {
-            let sql = statement("ledger/seal.rs", name).replace("\\\n", "");
-            let sql = sql.replace("LIMIT '[{}]'", given).replace("bound_few_rows", given);
+        for (name, from, to) in [
+            ("ledger::unsealed_ids", "LIMIT '[{}]'", "LIMIT 256"),
+            ("ledger::delete_unsealed", "jsonb_each('[{}]')", rows),
+        ] {
+            let sql = statement("ledger/seal.rs", name).replace("\\\n", "").replace(from, to);
             let steps = texts(&store.db, format!("EXPLAIN {sql}")).await;
             let by_key = steps.iter().any(|step| step.contains("using ledger_unsealed_pkey"));
             assert!(

@@ -217,6 +217,26 @@ fn sqlites_readers_cannot_write() {
     });
 }
 
+/// A server whose operator thinks that stricter is safer: with one view for a whole transaction, what is compared under a
+/// lock could be older than the lock (I2).
+#[test]
+fn each_statement_has_a_view_of_its_own_whatever_the_servers_default() {
+    crate::support::block_on(async {
+        let store = TestStore::postgres().await;
+        let strict = "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = serializable', current_database()); END $$";
+        let mut tx = store.db.begin("test").await.unwrap();
+        tx.execute(strict, vec![]).await.unwrap();
+        tx.commit().await.unwrap();
+        let db = store.reopen().await;
+        let mut tx = db.begin("test").await.unwrap();
+        let (level, default): (String, String) = tx
+            .fetch_one("SELECT current_setting('transaction_isolation'), (SELECT reset_val FROM pg_settings WHERE name = 'default_transaction_isolation')", vec![])
+            .await
+            .unwrap();
+        assert_eq!((level.as_str(), default.as_str()), ("read committed", "read committed"));
+    });
+}
+
 #[test]
 fn sqlite_syncs_every_commit_keeps_no_memory_statistics_and_plans_once() {
     crate::support::block_on(async {
