@@ -15,6 +15,7 @@ use super::UNLIMITED;
 use crate::support::{
     TestStore,
     app::{Bank, TestApp},
+    beside::Beside,
     block_on, order, process,
 };
 
@@ -134,18 +135,22 @@ impl Several {
     }
 }
 
-async fn read_and_revoke(app: TestApp, second: Option<String>) {
+async fn read_and_revoke(app: TestApp, second: Option<&Beside>) {
     let kinds = Arc::new(medcredit::domain::Kinds::built_in().unwrap());
     let policy = medcredit::app::consent_policy(&app.app.config);
     let (clock, entropy) = (app.store.clock.clone(), app.store.entropy.clone());
     let elsewhere = Consents::open(app.store.reopen().await, clock, entropy, kinds, policy);
-    let origins = [app.origin.clone(), second.unwrap_or_else(|| app.origin.clone())];
+    let origins = [app.origin.clone(), second.map_or(&app.origin, |second| &second.origin).clone()];
     let config = app.config_file("command-line");
     let mut banks = Vec::new();
     for name in ["Bank A", "Bank B"] {
         let bank = app.bank(name).await;
         let token = bank.token().await;
         banks.push((bank, token));
+    }
+    if let Some(second) = second {
+        // The banks were registered after it was started; of all that follows it is told by nobody but the database.
+        second.app.catch_up().await.unwrap();
     }
     let several = Several { app, origins, elsewhere, config };
     let mut answered = 0;
@@ -165,8 +170,7 @@ fn on_two_gateways_every_disclosure_is_committed_before_its_revocation() {
         let app = TestApp::start_with(TestStore::postgres().await.today(), UNLIMITED).await;
         // The second has everything that runs beside; the first learns of changes only by having its records refused.
         let beside = app.beside("second", Faults::default()).await;
-        let origin = beside.origin.clone();
-        read_and_revoke(app, Some(origin)).await;
+        read_and_revoke(app, Some(&beside)).await;
         beside.stop().await;
     });
 }
