@@ -73,19 +73,18 @@ async fn set<T: Ord + medcredit::store::Record>(db: &Db, sqlite: &'static str, p
 #[test]
 fn the_schemas_of_both_engines_are_equivalent() {
     block_on(async {
-        let (a, b) = (TestStore::sqlite().await.db, TestStore::postgres().await.db);
-        let (left, right) = (
-            set::<Columns>(&a, SQLITE_COLUMNS, POSTGRES_COLUMNS).await,
-            set(&b, SQLITE_COLUMNS, POSTGRES_COLUMNS).await,
-        );
+        let stores = (TestStore::sqlite().await, TestStore::postgres().await);
+        let (a, b) = (&stores.0.db, &stores.1.db);
+        let (left, right) =
+            (set::<Columns>(a, SQLITE_COLUMNS, POSTGRES_COLUMNS).await, set(b, SQLITE_COLUMNS, POSTGRES_COLUMNS).await);
         assert_eq!(left.symmetric_difference(&right).collect::<Vec<_>>(), Vec::<&Columns>::new());
         assert!(left.len() > 100, "the catalogues were read");
         let (left, right) =
-            (set::<Unique>(&a, SQLITE_UNIQUE, POSTGRES_UNIQUE).await, set(&b, SQLITE_UNIQUE, POSTGRES_UNIQUE).await);
+            (set::<Unique>(a, SQLITE_UNIQUE, POSTGRES_UNIQUE).await, set(b, SQLITE_UNIQUE, POSTGRES_UNIQUE).await);
         assert_eq!(left.symmetric_difference(&right).collect::<Vec<_>>(), Vec::<&Unique>::new());
         let (mut left, right) = (
-            set::<Reference>(&a, SQLITE_REFERENCES, POSTGRES_REFERENCES).await,
-            set(&b, SQLITE_REFERENCES, POSTGRES_REFERENCES).await,
+            set::<Reference>(a, SQLITE_REFERENCES, POSTGRES_REFERENCES).await,
+            set(b, SQLITE_REFERENCES, POSTGRES_REFERENCES).await,
         );
         // Where a reference costs a trigger and a locked row for each row written, `0010_ledger_queue` does without these.
         left.retain(|(from, _, to)| !(from.starts_with("ledger_") && to == "ledger_entries"));
