@@ -1,6 +1,6 @@
 //! Step 5: the exact bytes, their digest and their signature.
 
-use std::fmt::{self, Write};
+use std::fmt;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -13,7 +13,7 @@ use crate::{
         signature::{Covered, digest::Beginning, sign},
         suite::Signer,
     },
-    ledger::{Answer, RECEIPT_HEADER},
+    ledger::{Answer, AnswerBody, RECEIPT_HEADER},
 };
 
 const CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-digest");
@@ -22,7 +22,7 @@ const SIGNATURE_INPUT: HeaderName = HeaderName::from_static("signature-input");
 
 /// Bytes with their digest.
 pub(super) struct Rendered {
-    body: Bytes,
+    body: AnswerBody,
     /// `Content-Digest`.
     pub(super) digest: String,
 }
@@ -30,7 +30,7 @@ pub(super) struct Rendered {
 /// The members of an answer that are the same whenever it is given, written out and digested: most of every answer, and
 /// in front of what is not. The object is not closed yet.
 pub(super) struct Members {
-    text: String,
+    text: Bytes,
     digested: Beginning,
 }
 
@@ -63,7 +63,7 @@ impl Members {
         .map_err(|error| Failure::internal(format!("an answer does not serialise: {error}")))?;
         text.pop();
         let digested = Beginning::of(text.as_bytes());
-        Ok(Self { text, digested })
+        Ok(Self { text: text.into(), digested })
     }
 
     pub(super) const fn len(&self) -> usize {
@@ -74,12 +74,10 @@ impl Members {
 impl Rendered {
     /// The exact bytes: the members, and then which disclosure this is.
     pub(super) fn of(members: &Members, id: DisclosureId, at: Timestamp) -> Self {
-        let mut body = String::with_capacity(members.len() + 112);
-        body.push_str(&members.text);
-        // Neither an identifier nor a time has anything to escape. Writing to a String cannot fail.
-        let _ = write!(body, r#","disclosure":"{id}","disclosed_at":"{at}"}}"#);
-        let digest = members.digested.content_digest(body.as_bytes().get(members.len()..).unwrap_or_default());
-        Self { digest, body: Bytes::from(body) }
+        // Neither an identifier nor a time has anything to escape.
+        let rest = format!(r#","disclosure":"{id}","disclosed_at":"{at}"}}"#);
+        let digest = members.digested.content_digest(rest.as_bytes());
+        Self { digest, body: AnswerBody::new(members.text.clone(), rest.into()) }
     }
 
     /// The answer as it will be sent, signed over its status, digest, receipt and request.

@@ -17,7 +17,7 @@ use utoipa::{
     },
 };
 
-use super::problem::PROBLEM_JSON;
+use super::{oauth, problem::PROBLEM_JSON};
 
 /// Recorded by tests/it/examples.rs, which compares it with what the gateway answers today.
 const EXAMPLES: &str = include_str!("../../openapi/examples.json");
@@ -49,8 +49,6 @@ const PROBLEMS: [(&str, &str, &str); 10] = [
 
 /// Documents for whoever connects.
 const PUBLIC: &str = "/.well-known/";
-/// Errors have RFC 6749's form there.
-const OAUTH: &str = "/oauth2/";
 
 /// The fields of an answer with a status; limits where the caller is counted.
 fn fields(status: &str, counted: bool) -> Vec<(&'static str, &'static str)> {
@@ -116,14 +114,14 @@ fn is_possible(status: &str, path: &str, operation: &Operation) -> bool {
         "403" => scoped && path != "/v1/whoami",
         "404" => operation.parameters.iter().flatten().any(is_in_path),
         // RFC 6749 knows no other status for a form that is none.
-        "415" => operation.request_body.is_some() && !path.starts_with(OAUTH),
+        "415" => operation.request_body.is_some() && !path.starts_with(oauth::PREFIX),
         "408" | "413" => operation.request_body.is_some(),
         _ => true,
     }
 }
 
 fn share(path: &str, operation: &mut Operation) {
-    let oauth = path.starts_with(OAUTH);
+    let oauth = path.starts_with(oauth::PREFIX);
     for (status, name, _) in PROBLEMS {
         if is_possible(status, path, operation) {
             let shared = || RefOr::Ref(Ref::from_response_name(name_of(name, oauth)));

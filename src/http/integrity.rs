@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use axum::{
     body::{Body, HttpBody as _},
-    extract::{Request, State},
-    middleware::Next,
+    extract::Request,
     response::{IntoResponse as _, Response},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -14,6 +13,7 @@ use http_body_util::BodyExt as _;
 
 use super::{
     extract::body,
+    oauth,
     problem::{OauthProblem, Problem},
 };
 use crate::{
@@ -43,26 +43,24 @@ pub struct Content {
     pub present: bool,
 }
 
-/// Checks the content of a request to what banks call.
-pub async fn of_bank(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    match checked(request, &app).await {
-        Ok(request) => next.run(request).await,
-        Err(problem) => problem.into_response(),
-    }
+/// Whether anything is claimed of a request's content.
+pub(super) fn claims(headers: &HeaderMap) -> bool {
+    [header::CONTENT_ENCODING, CONTENT_DIGEST, SIGNATURE_INPUT].iter().any(|name| headers.contains_key(name))
 }
 
-/// Checks the content of a request to an OAuth endpoint; a refusal has RFC 6749's form.
-pub async fn of_oauth(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    match checked(request, &app).await {
-        Ok(request) => next.run(request).await,
-        Err(problem) => {
-            let detail = problem.failure().public.clone();
-            OauthProblem(Failure::invalid("content", "invalid_request", detail)).into_response()
+/// Checks the content of a request of which something is claimed. A refusal at an OAuth endpoint has RFC 6749's form.
+pub(super) async fn checked(request: Request, app: &Arc<App>) -> Result<Request, Response> {
+    let oauth = request.uri().path().starts_with(oauth::PREFIX);
+    checked_content(request, app).await.map_err(|problem| {
+        if !oauth {
+            return problem.into_response();
         }
-    }
+        let detail = problem.failure().public.clone();
+        OauthProblem(Failure::invalid("content", "invalid_request", detail)).into_response()
+    })
 }
 
-async fn checked(request: Request, app: &Arc<App>) -> Result<Request, Problem> {
+async fn checked_content(request: Request, app: &Arc<App>) -> Result<Request, Problem> {
     let headers = request.headers();
     if headers.get_all(header::CONTENT_ENCODING).iter().any(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"))
     {

@@ -1,22 +1,28 @@
-//! The outermost layer: the request's id, what handlers learned of it, its one line in the log, and the last touch of a
-//! problem document.
+//! What is around a surface's router: the request's id, what handlers learned of it, its one line in the log, and the last
+//! touch of a problem document.
+//!
+//! Around the router and not a layer of it: the router makes each layer anew, boxed, for every request.
 
 use std::{
     collections::HashMap,
     sync::{Arc, LazyLock, Mutex, PoisonError, RwLock},
+    task::{Context, Poll},
     time::Duration,
 };
 
 use axum::{
-    extract::{MatchedPath, Request, State},
-    middleware::Next,
+    Router,
+    extract::{MatchedPath, Request},
     response::Response,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use metrics::Histogram;
+use tokio::time::Instant;
+use tower::{Layer, Service, ServiceExt as _};
 
 use super::{
     integrity,
+    listener::Answering,
     problem::{LoggedOnly, Problem},
 };
 use crate::{
@@ -41,6 +47,7 @@ pub struct Notes(Arc<Mutex<Noted>>);
 
 #[derive(Debug, Default)]
 struct Noted {
+    route: Option<MatchedPath>,
     client: Option<String>,
     limits: Vec<QuotaUse>,
 }
@@ -75,49 +82,109 @@ pub(super) fn interaction_id(app: &App, headers: &HeaderMap) -> Arc<str> {
     Arc::from(id.hyphenated().to_string())
 }
 
-/// Wraps every request of the portal.
-pub async fn accompany(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    accompanied(&app, request, next).await
-}
+/// Notes which route a request has come to: a layer of every router here.
+#[derive(Debug, Clone, Copy)]
+pub struct NoteRoute;
 
-/// Wraps every request of the partner listener, where an answer's digest may be asked for.
-pub async fn accompany_partner(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    match integrity::wanted(request.headers()) {
-        None => accompanied(&app, request, next).await,
-        Some(algorithm) => integrity::as_wanted(accompanied(&app, request, next).await, algorithm).await,
+/// A service behind [`NoteRoute`].
+#[derive(Debug, Clone)]
+pub struct RouteNoted<S>(S);
+
+impl<S> Layer<S> for NoteRoute {
+    type Service = RouteNoted<S>;
+
+    fn layer(&self, inner: S) -> RouteNoted<S> {
+        RouteNoted(inner)
     }
 }
 
-async fn accompanied(app: &App, mut request: Request, next: Next) -> Response {
-    let started = tokio::time::Instant::now();
-    let id = interaction_id(app, request.headers());
-    let notes = Notes::default();
-    let method = request.method().clone();
-    let matched = request.extensions().get::<MatchedPath>().cloned();
-    request.extensions_mut().insert(InteractionId(id.clone()));
-    request.extensions_mut().insert(notes.clone());
-    let mut response = next.run(request).await;
+impl<S: Service<Request>> Service<Request> for RouteNoted<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
 
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> S::Future {
+        let extensions = request.extensions();
+        if let (Some(notes), Some(route)) = (extensions.get::<Notes>(), extensions.get::<MatchedPath>()) {
+            notes.with(|noted| noted.route = Some(route.clone()));
+        }
+        self.0.call(request)
+    }
+}
+
+/// A surface: a router and what accompanies every request to it. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Surface {
+    app: Arc<App>,
+    router: Router,
+    /// Whether content is checked against what is claimed of it, and an answer's digest may be asked for.
+    digests: bool,
+}
+
+impl Surface {
+    /// What banks call.
+    pub fn of_partners(app: Arc<App>, router: Router<Arc<App>>) -> Self {
+        Self { router: router.layer(NoteRoute).with_state(app.clone()), app, digests: true }
+    }
+
+    /// What anybody may read.
+    pub fn of_public(app: Arc<App>, router: Router<Arc<App>>) -> Self {
+        Self { router: router.layer(NoteRoute).with_state(app.clone()), app, digests: false }
+    }
+
+    async fn accompanied(self, mut request: Request) -> Response {
+        let started = Instant::now();
+        let id = interaction_id(&self.app, request.headers());
+        let notes = Notes::default();
+        let method = request.method().clone();
+        request.extensions_mut().insert(InteractionId(id.clone()));
+        request.extensions_mut().insert(notes.clone());
+        let claims = self.digests && integrity::claims(request.headers());
+        let checked = if claims { integrity::checked(request, &self.app).await } else { Ok(request) };
+        let response = match checked {
+            // Infallible: the router answers everything.
+            Ok(request) => self.router.oneshot(request).await.unwrap_or_else(|never| match never {}),
+            Err(refused) => refused,
+        };
+        finished(response, (&method, started), &id, &notes)
+    }
+}
+
+impl Answering for Surface {
+    async fn answer(self, request: Request) -> Response {
+        match integrity::wanted(request.headers()).filter(|_| self.digests) {
+            None => self.accompanied(request).await,
+            Some(algorithm) => integrity::as_wanted(self.accompanied(request).await, algorithm).await,
+        }
+    }
+}
+
+/// The last touch of an answer, and its line in the log.
+fn finished(mut response: Response, (method, started): (&Method, Instant), id: &str, notes: &Notes) -> Response {
     let problem = response.extensions_mut().remove::<Problem>();
     let logged = problem.clone().or_else(|| response.extensions_mut().remove::<LoggedOnly>().map(|logged| logged.0));
     if let Some(problem) = problem {
         // The document is made again with the request's id; the headers a handler added stay.
-        let mut finished = problem.render(Some(&id));
+        let mut whole = problem.render(Some(id));
         for (name, value) in response.headers() {
-            if !finished.headers().contains_key(name) && name != http::header::CONTENT_LENGTH {
-                finished.headers_mut().append(name.clone(), value.clone());
+            if !whole.headers().contains_key(name) && name != http::header::CONTENT_LENGTH {
+                whole.headers_mut().append(name.clone(), value.clone());
             }
         }
-        response = finished;
+        response = whole;
     }
-    let (client, limits) = notes.with(|noted| (noted.client.take(), std::mem::take(&mut noted.limits)));
-    finish(&mut response, &id, &limits);
+    let Noted { route, client, limits } = notes.with(std::mem::take);
+    finish(&mut response, id, &limits);
     let took = started.elapsed();
     let line = Line {
         method: method.as_str(),
-        route: matched.as_ref().map_or("unmatched", MatchedPath::as_str),
+        route: route.as_ref().map_or("unmatched", MatchedPath::as_str),
         status: response.status(),
-        id: &id,
+        id,
         client: client.as_deref(),
         duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
     };

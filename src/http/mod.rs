@@ -13,6 +13,7 @@ pub mod key_log;
 pub mod listener;
 pub mod oauth;
 pub mod openapi;
+mod pieces;
 pub mod portal;
 pub mod problem;
 mod published;
@@ -21,7 +22,7 @@ pub mod signed;
 
 use std::sync::Arc;
 
-use axum::{Router, middleware, response::Response};
+use axum::{Router, response::Response};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use tokio::net::TcpListener;
 
@@ -29,18 +30,14 @@ use crate::{
     app::App,
     domain::{Failure, FailureKind},
 };
+use interaction::Surface;
 use listener::{Door, Listener, Refusal, Settings};
 use problem::Problem;
 
 /// Everything the partner listener serves.
-pub fn partner(app: Arc<App>) -> Router {
-    Router::new()
-        .merge(oauth::router().route_layer(middleware::from_fn_with_state(app.clone(), integrity::of_oauth)))
-        .merge(bank::router().route_layer(middleware::from_fn_with_state(app.clone(), integrity::of_bank)))
-        .fallback(no_route)
-        .method_not_allowed_fallback(no_method)
-        .layer(middleware::from_fn_with_state(app.clone(), interaction::accompany_partner))
-        .with_state(app)
+pub fn partner(app: Arc<App>) -> Surface {
+    let router = Router::new().merge(oauth::router()).merge(bank::router());
+    Surface::of_partners(app, router.fallback(no_route).method_not_allowed_fallback(no_method))
 }
 
 async fn no_route() -> Problem {
@@ -64,7 +61,7 @@ pub async fn serve_partner(app: Arc<App>, socket: TcpListener, shutdown: impl Fu
 /// Serves the public on a door of its own until `shutdown`, then lets what is under way finish.
 pub async fn serve_portal(app: Arc<App>, door: Door, socket: TcpListener, shutdown: impl Future<Output = ()> + Send) {
     let settings = Settings::of_portal(&app.config);
-    listener(&app, settings, door).serve(socket, portal::router(app), shutdown).await;
+    listener(&app, settings, door).serve(socket, portal::surface(app), shutdown).await;
 }
 
 fn listener(app: &Arc<App>, settings: Settings, door: Door) -> Listener {

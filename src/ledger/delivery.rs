@@ -36,7 +36,9 @@ pub struct Lines {
 impl Lines {
     /// Adds the next line: the bytes that were recorded, and a newline.
     pub fn push(&mut self, line: Disclosed) {
-        self.body.extend_from_slice(&line.into_answer().body);
+        for piece in line.into_answer().body.into_pieces() {
+            self.body.extend_from_slice(&piece);
+        }
         self.body.push(b'\n');
         self.count += 1;
     }
@@ -113,7 +115,7 @@ impl Closer {
             match outcome {
                 Ok(true) => {
                     let Closing { entry, headers, body, .. } = closing;
-                    return Ok(Disclosed::after_commit(entry.id, Answer { headers, body: body.0 }, None));
+                    return Ok(Disclosed::after_commit(entry.id, Answer { headers, body: body.0.into() }, None));
                 }
                 Ok(false) => return Err(RecordError::Stale),
                 Err(LedgerError::Store(error)) if error.is_contention() && attempt < ATTEMPTS => attempt += 1,

@@ -10,6 +10,7 @@
 
 mod append;
 mod batch;
+mod body;
 mod budget;
 mod delivery;
 mod entry;
@@ -26,6 +27,7 @@ mod tiles;
 pub mod verify;
 
 pub use append::{append, erase};
+pub use body::AnswerBody;
 pub use budget::{Budget, BudgetUse};
 pub use delivery::{Closer, Closing, Lines, Whole};
 pub use entry::{Entry, EntryFault, EntryType, Opening, ReadEntry, commitment};

@@ -2,7 +2,6 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use http::HeaderMap;
 use tokio::{
     sync::{Mutex, Semaphore, mpsc, oneshot, watch},
@@ -11,6 +10,7 @@ use tokio::{
 
 use super::{
     batch::{self, Batcher, Waiting},
+    body::AnswerBody,
     budget::{Budget, BudgetUse},
     entry::{Entry, Opening},
     faults::Faults,
@@ -50,7 +50,7 @@ pub struct Answer {
     /// The header fields.
     pub headers: HeaderMap,
     /// The body.
-    pub body: Bytes,
+    pub body: AnswerBody,
 }
 
 impl fmt::Debug for Answer {

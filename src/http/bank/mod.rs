@@ -20,13 +20,14 @@ use std::sync::Arc;
 
 use axum::{
     Router,
+    body::Body,
     extract::{DefaultBodyLimit, FromRequest},
     response::{IntoResponse, Response},
     routing::{MethodRouter, get, post},
 };
 use http::StatusCode;
 
-use super::{extract::Needs, interaction::Notes, problem::Problem};
+use super::{extract::Needs, interaction::Notes, pieces::Pieces, problem::Problem};
 use crate::{
     app::App,
     domain::{Failure, FailureKind, clock::SharedClock},
@@ -112,5 +113,5 @@ impl LimitFields {
 /// The last step of the cycle: the bytes that were recorded, and no others.
 fn release(disclosed: Disclosed) -> Response {
     let answer = disclosed.into_answer();
-    (StatusCode::OK, answer.headers, answer.body).into_response()
+    (StatusCode::OK, answer.headers, Body::new(Pieces::from(answer.body))).into_response()
 }

@@ -7,7 +7,6 @@ use std::{
     time::Duration,
 };
 
-use axum::Router;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Notify, watch},
@@ -16,7 +15,7 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use super::{
-    ConnectionIdentity, Door, Listener, PublicPeer,
+    Answering, ConnectionIdentity, Door, Listener, PublicPeer,
     activity::Activity,
     caps::{Caps, Place, network_of},
     connection,
@@ -53,7 +52,7 @@ impl Bounds {
 pub(super) async fn run(
     listener: Arc<Listener>,
     socket: TcpListener,
-    service: Router,
+    service: impl Answering,
     shutdown: impl Future<Output = ()> + Send,
 ) {
     let (settings, name) = (&listener.settings, listener.door.name());
@@ -107,7 +106,13 @@ struct Caller {
 }
 
 impl Caller {
-    async fn serve(self, stream: TcpStream, places: Places, service: Router, mut stopping: watch::Receiver<bool>) {
+    async fn serve(
+        self,
+        stream: TcpStream,
+        places: Places,
+        service: impl Answering,
+        mut stopping: watch::Receiver<bool>,
+    ) {
         let Places { connection: _connection, handshake } = places;
         let accepted = tokio::select! {
             accepted = self.handshake(stream) => accepted,

@@ -2,7 +2,6 @@
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
-use axum::Router;
 use hyper::{
     body::Incoming,
     server::conn::{http1, http2},
@@ -16,7 +15,7 @@ use tokio::{net::TcpStream, sync::watch, time::Instant};
 use tokio_rustls::server::TlsStream;
 
 use super::{
-    Settings,
+    Answering, Settings,
     request::{self, Shared},
     strict::Framing,
     watched::Watched,
@@ -38,7 +37,7 @@ const PING_WITHIN: Duration = Duration::from_secs(10);
 pub(super) async fn serve(
     shared: Arc<Shared>,
     stream: TlsStream<TcpStream>,
-    service: Router,
+    service: impl Answering,
     stopping: watch::Receiver<bool>,
 ) {
     let settings = &shared.listener.settings;

@@ -22,10 +22,11 @@ mod watched;
 
 use std::{fmt, sync::Arc};
 
-use axum::{Router, response::Response};
+use axum::{Router, extract::Request, response::Response};
 use http::HeaderMap;
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
+use tower::ServiceExt as _;
 
 use crate::{
     authority::{Live, PublicServer},
@@ -67,6 +68,18 @@ impl Door {
     }
 }
 
+/// Whom a listener hands requests to.
+pub trait Answering: Clone + Send + Sync + 'static {
+    /// Answers a request, whatever it is.
+    fn answer(self, request: Request) -> impl Future<Output = Response> + Send;
+}
+
+impl Answering for Router {
+    async fn answer(self, request: Request) -> Response {
+        self.oneshot(request).await.unwrap_or_else(|never| match never {})
+    }
+}
+
 /// A listener.
 pub struct Listener {
     /// What a client may cost.
@@ -90,7 +103,12 @@ impl fmt::Debug for Listener {
 
 impl Listener {
     /// Serves until `shutdown`, then lets requests finish within the drain time.
-    pub async fn serve(self, listener: TcpListener, service: Router, shutdown: impl Future<Output = ()> + Send) {
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        service: impl Answering,
+        shutdown: impl Future<Output = ()> + Send,
+    ) {
         accept::run(Arc::new(self), listener, service, shutdown).await;
     }
 }

@@ -2,14 +2,13 @@
 
 use std::{convert::Infallible, sync::Arc};
 
-use axum::{Router, body::Body, response::Response};
+use axum::{body::Body, response::Response};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Version, header};
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::Notify;
-use tower::ServiceExt as _;
 
 use super::{
-    Door, Listener,
+    Answering, Door, Listener,
     activity::Activity,
     body::{Bounded, Cut, Sending, Verdict},
     facts::Who,
@@ -98,7 +97,7 @@ impl Shared {
 /// Answers a request.
 pub(super) async fn answer(
     shared: Arc<Shared>,
-    service: Router,
+    service: impl Answering,
     request: Request<Incoming>,
 ) -> Result<Response, Infallible> {
     let under_way = shared.activity.begin();
@@ -127,7 +126,11 @@ pub(super) async fn answer(
     Ok(Response::from_parts(parts, Body::new(Sending::new(body, under_way))))
 }
 
-async fn answer_or_refuse(shared: &Shared, service: Router, request: Request<Incoming>) -> Result<Response, Refusal> {
+async fn answer_or_refuse(
+    shared: &Shared,
+    service: impl Answering,
+    request: Request<Incoming>,
+) -> Result<Response, Refusal> {
     shared.check()?;
     let settings = &shared.listener.settings;
     let (mut parts, body) = request.into_parts();
@@ -145,16 +148,14 @@ async fn answer_or_refuse(shared: &Shared, service: Router, request: Request<Inc
     } else {
         Body::new(Bounded::new(body, most, settings.body_timeout, Arc::clone(&verdict)))
     };
-    let answer = tokio::time::timeout(settings.request_timeout, service.oneshot(Request::from_parts(parts, body)));
-    let Ok(answer) = answer.await else {
+    let answer = tokio::time::timeout(settings.request_timeout, service.answer(Request::from_parts(parts, body)));
+    let Ok(mut answer) = answer.await else {
         return Err(Refusal::TookTooLong);
     };
     match verdict.get() {
         Some(Cut::TooLarge) => Err(Refusal::BodyTooLarge),
         Some(Cut::TooSlow) => Err(Refusal::BodyTooSlow),
         None => {
-            // Infallible: the router answers everything.
-            let mut answer = answer.map_err(|never| match never {})?;
             // The library closes a connection on which a body was left unread. Told so, the client does not send its next
             // request into the closing.
             if version <= Version::HTTP_11 && !verdict.is_read() {

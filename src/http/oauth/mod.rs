@@ -19,6 +19,9 @@ use serde::Deserialize;
 use super::problem::OauthProblem;
 use crate::{app::App, domain::Failure};
 
+/// What its endpoints begin with. Errors have RFC 6749's form there.
+pub(super) const PREFIX: &str = "/oauth2/";
+
 /// The routes.
 pub fn router() -> Router<Arc<App>> {
     Router::new()

@@ -17,7 +17,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use tokio::sync::SemaphorePermit;
 
 use super::{
-    interaction::{self, Notes},
+    interaction::{Notes, Surface},
     listener::{PublicPeer, network_of},
     oauth,
     problem::Problem,
@@ -40,8 +40,8 @@ The log holds hashes of salted commitments. Nothing here says anything of anybod
 ";
 
 /// Everything the portal serves without sign-in.
-pub fn router(app: Arc<App>) -> Router {
-    Router::new()
+pub fn surface(app: Arc<App>) -> Surface {
+    let router = Router::new()
         .route("/", get(async || published::cacheable("text/plain; charset=utf-8", published::FIVE_MINUTES, INDEX)))
         .route("/ledger/checkpoint", get(checkpoint))
         .route("/ledger/tile/{*name}", get(tile))
@@ -49,9 +49,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/.well-known/jwks.json", get(oauth::metadata::jwks))
         .fallback(super::no_route)
         .method_not_allowed_fallback(super::no_method)
-        .layer(middleware::from_fn_with_state(app.clone(), guard))
-        .layer(middleware::from_fn_with_state(app.clone(), interaction::accompany))
-        .with_state(app)
+        .layer(middleware::from_fn_with_state(app.clone(), guard));
+    Surface::of_public(app, router)
 }
 
 fn portal(app: &App) -> Result<&Portal, Failure> {

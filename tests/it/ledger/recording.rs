@@ -40,7 +40,7 @@ both_engines! {
         let (id, entry) = (draft.entry.id.clone(), draft.entry.clone());
         let disclosed = recorder.record(draft).await.unwrap();
         assert_eq!(disclosed.id(), id);
-        assert_eq!(&disclosed.into_answer().body[..], b"{\"grade\":\"A\"}");
+        assert_eq!(disclosed.into_answer().body.into_pieces().concat(), b"{\"grade\":\"A\"}");
         let row: (String, String, Vec<u8>) = world.store.db.read("test")
             .fetch_one("SELECT type, body, leaf_hash FROM ledger_entries WHERE id = $1", vec![id.clone().into()]).await.unwrap();
         assert_eq!(row, ("disclosure".into(), entry.body, entry.leaf.to_vec()));
