@@ -222,7 +222,7 @@ impl App {
         let fresh = FreshLeaves::default();
         let recorder = Recorder::start(db.clone(), clock.clone(), recorder_options(&config, &fresh, &faults));
         let log_keys = Arc::new(CheckpointKeys(keys.clone()));
-        let sealer = Sealer::new(db.clone(), clock.clone(), log_keys, sealer_options(&config, &fresh, &faults));
+        let sealer = Sealer::new(db.apart(), clock.clone(), log_keys, sealer_options(&config, &fresh, &faults));
         let disclosures = Disclosures::open(
             db.clone(),
             (clock.clone(), entropy.clone()),

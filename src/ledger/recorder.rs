@@ -145,7 +145,7 @@ pub struct RecorderOptions {
 impl Default for RecorderOptions {
     fn default() -> Self {
         Self {
-            linger: Duration::from_millis(1),
+            linger: Duration::from_millis(2),
             max_batch: 512,
             queue: 4096,
             queue_bytes: 64 * 1024 * 1024,

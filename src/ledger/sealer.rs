@@ -12,8 +12,6 @@ use std::{
     time::Duration,
 };
 
-use data_encoding::HEXLOWER;
-use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 pub use error::SealError;
@@ -247,7 +245,7 @@ impl Sealer {
         let (mut ids, mut full) = (Vec::new(), Vec::new());
         for (id, leaf) in waiting {
             ids.push(id);
-            full.extend(edge.push(leaf).iter().map(tile_row));
+            full.extend(edge.push(leaf));
         }
         if ids.is_empty() {
             return Ok(None);
@@ -277,19 +275,17 @@ impl Sealer {
         self.options.faults.at(Step::SealInsert).await?;
         let mut tx = self.db.begin("ledger.seal").await?;
         let count = u64::try_from(rows.ids.len()).unwrap_or(u64::MAX);
-        let leaves: Vec<_> = (rows.first..).zip(&rows.ids).map(|(n, id)| json!({ "n": n, "id": id })).collect();
-        let leaves = Value::from(leaves).to_string();
-        table::insert_leaves(&mut tx, leaves.clone()).await?;
+        table::insert_leaves(&mut tx, signed_number(rows.first), rows.ids.clone()).await?;
         if !rows.full.is_empty() {
-            table::insert_tiles(&mut tx, Value::from(rows.full.clone()).to_string()).await?;
+            table::insert_tiles(&mut tx, tile_columns(&rows.full)).await?;
         }
         let row = table::CheckpointRow {
-            tree_size: i64::try_from(signed.size).unwrap_or(i64::MAX),
+            tree_size: signed_number(signed.size),
             root: signed.root.to_vec(),
             note: signed.note.clone(),
         };
         table::insert_checkpoint(&mut tx, row, self.clock.now()).await?;
-        if table::delete_unsealed(&mut tx, leaves).await? != count {
+        if table::delete_unsealed(&mut tx, rows.ids.clone()).await? != count {
             return Err(DbError::Contention { operation: "ledger.seal" });
         }
         // A crash before the commit is answered leaves all of it or nothing.
@@ -355,15 +351,22 @@ impl Sealer {
 
 struct Rows {
     first: u64,
-    full: Vec<Value>,
+    full: Vec<FullTile>,
     ids: Vec<String>,
 }
 
-fn tile_row(tile: &FullTile) -> Value {
-    json!({
-        "l": tile.id.level, "i": tile.id.index,
-        "h": HEXLOWER.encode(tile.hashes.as_flattened()), "r": HEXLOWER.encode(&tile.root),
-    })
+fn tile_columns(tiles: &[FullTile]) -> table::TileColumns {
+    table::TileColumns {
+        level: tiles.iter().map(|tile| tile.id.level.into()).collect(),
+        index: tiles.iter().map(|tile| signed_number(tile.id.index)).collect(),
+        hashes: tiles.iter().map(|tile| tile.hashes.as_flattened().to_vec()).collect(),
+        root: tiles.iter().map(|tile| tile.root.to_vec()).collect(),
+    }
+}
+
+/// A number as the tables have it.
+fn signed_number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a tree of 2^53 leaves is not reached")]

@@ -3,7 +3,7 @@
 //! What differs, and is hidden here: how a transaction begins (`BEGIN IMMEDIATE` takes SQLite's one write lock;
 //! PostgreSQL reads committed), how rows are made of one JSON parameter (`json_rows($1)` in a statement becomes
 //! `jsonb_each` or `jsonb_array_elements`; `json_few_rows($1)` where PostgreSQL must plan for a few rows and not for a
-//! hundred), how rows are bound value by value (`rows.rs`), and the locks per bank that only an engine with several
+//! hundred), how rows are bound value by value (`rows.rs`) or listed (`listed.rs`), and the locks per bank that only an engine with several
 //! writers needs.
 //!
 //! SQLite has two files. Writers of `core.db` do not attach `bulk.db`, because `BEGIN IMMEDIATE` would take the write
@@ -11,6 +11,7 @@
 
 mod checkpoint;
 mod compact;
+mod listed;
 mod locks;
 mod open;
 mod rows;
@@ -177,6 +178,8 @@ enum Pools {
         /// For what every answer needs, and nothing else: it never waits behind the rest, and few connections that are used
         /// all the time have their plans and tables at hand.
         appends: PgPool,
+        /// For [`Db::apart`].
+        apart: PgPool,
     },
 }
 
@@ -207,6 +210,19 @@ impl Db {
         match &*self.0 {
             Pools::Sqlite { .. } => 1,
             Pools::Postgres { .. } => open::APPENDS,
+        }
+    }
+
+    /// The same store for one task that works all the time and does one thing after the other: on PostgreSQL over one
+    /// connection of its own, which has plans and tables at hand. Of many, each would be cold when its turn comes.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        match &*self.0 {
+            Pools::Sqlite { .. } => self.clone(),
+            Pools::Postgres { appends, apart, .. } => {
+                let (pool, appends, apart) = (apart.clone(), appends.clone(), apart.clone());
+                Self(Arc::new(Pools::Postgres { pool, appends, apart }), self.1.clone())
+            }
         }
     }
 
@@ -259,7 +275,8 @@ impl Db {
                 bulk.close().await;
                 core.close().await;
             }
-            Pools::Postgres { pool, appends } => {
+            Pools::Postgres { pool, appends, apart } => {
+                apart.close().await;
                 appends.close().await;
                 pool.close().await;
             }

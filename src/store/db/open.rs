@@ -31,6 +31,8 @@ const LOCK_WAIT: Duration = Duration::from_secs(5);
 
 /// How many of PostgreSQL's connections are kept for the appends of answers.
 pub(super) const APPENDS: u32 = 2;
+/// And for [`Db::apart`].
+const APART: u32 = 1;
 
 impl Db {
     /// Opens, and where needed creates, the two files in a directory.
@@ -106,7 +108,7 @@ impl Db {
         ))
     }
 
-    /// Connects to a PostgreSQL database, with at most so many connections, three at the least.
+    /// Connects to a PostgreSQL database, with at most so many connections, four at the least.
     pub async fn open_postgres(url: &str, max_connections: u32) -> Result<Self, DbError> {
         // The URL may carry a password, so it is not repeated.
         let options = PgConnectOptions::from_str(url)
@@ -135,10 +137,10 @@ impl Db {
                     Box::pin(async move { Ok(trusted || sqlx::Connection::ping(connection).await.is_ok()) })
                 })
         };
-        let pool = of(max_connections.saturating_sub(APPENDS).max(1)).connect_with(options.clone()).await;
+        let pool = of(max_connections.saturating_sub(APPENDS + APART).max(1)).connect_with(options.clone()).await;
         let pool = pool.map_err(|error| DbError::Setup(format!("PostgreSQL: {error}")))?;
         // Of a process that answers nobody, never opened.
-        let appends = of(APPENDS).connect_lazy_with(options);
-        Ok(Self(Arc::new(Pools::Postgres { pool, appends }), Turns::default()))
+        let (appends, apart) = (of(APPENDS).connect_lazy_with(options.clone()), of(APART).connect_lazy_with(options));
+        Ok(Self(Arc::new(Pools::Postgres { pool, appends, apart }), Turns::default()))
     }
 }

@@ -36,7 +36,7 @@ pub enum Column {
 type Encoded<T> = Result<T, sqlx::error::BoxDynError>;
 
 impl Column {
-    const fn len(&self) -> usize {
+    pub(super) const fn len(&self) -> usize {
         match self {
             Self::Text(values) => values.len(),
             Self::TextOpt(values) => values.len(),
@@ -46,7 +46,7 @@ impl Column {
         }
     }
 
-    const fn array(&self) -> &'static str {
+    pub(super) const fn array(&self) -> &'static str {
         match self {
             Self::Text(_) | Self::TextOpt(_) => "text[]",
             Self::Int(_) | Self::IntOpt(_) => "bigint[]",
@@ -103,7 +103,7 @@ fn as_values(sql: &str, others: usize, columns: usize, rows: usize) -> AssertSql
 }
 
 /// A statement with its rows as arrays, after `before` other parameters.
-fn as_arrays(sql: &str, before: usize, columns: &[Column]) -> AssertSqlSafe<String> {
+pub(super) fn as_arrays(sql: &str, before: usize, columns: &[Column]) -> AssertSqlSafe<String> {
     let mut arrays = String::from("UNNEST(");
     for (at, column) in columns.iter().enumerate() {
         let _ = write!(arrays, "{}${}::{}", if at == 0 { "" } else { "," }, before + at + 1, column.array());
@@ -165,7 +165,7 @@ fn add_part(
     args.iter().try_for_each(|arg| add_sqlite(out, arg.clone()))
 }
 
-fn arrays(args: Vec<Arg>, columns: Vec<Column>) -> Encoded<PgArguments> {
+pub(super) fn arrays(args: Vec<Arg>, columns: Vec<Column>) -> Encoded<PgArguments> {
     let mut out = pg_args(args)?;
     for column in columns {
         column.array_into(&mut out)?;

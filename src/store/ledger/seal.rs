@@ -2,7 +2,7 @@
 
 use crate::{
     domain::Timestamp,
-    store::{Db, DbError, Tx, args, record},
+    store::{Column, Db, DbError, Tx, args, record},
 };
 
 record! {
@@ -103,20 +103,36 @@ pub async fn backlog(db: &Db) -> Result<BacklogRow, DbError> {
 
 const INSERT_LEAVES: &str = "/* ledger::insert_leaves */ \
     INSERT INTO ledger_leaves (leaf_index, entry_id) \
-    SELECT CAST(value->>'n' AS BIGINT), value->>'id' FROM json_rows($1)";
+    SELECT column1, column2 FROM listed_rows";
 
-/// Adds leaves for entries; rows `{n, id}`. The primary key refuses a second sealer.
-pub async fn insert_leaves(tx: &mut Tx, rows: String) -> Result<u64, DbError> {
-    tx.execute(INSERT_LEAVES, args![rows]).await
+/// Adds leaves for entries, from a number on. The primary key refuses a second sealer.
+pub async fn insert_leaves(tx: &mut Tx, first: i64, ids: Vec<String>) -> Result<u64, DbError> {
+    let numbers = (first..).take(ids.len()).collect();
+    tx.execute_listed(INSERT_LEAVES, vec![Column::Int(numbers), Column::Text(ids)]).await
 }
 
 const INSERT_TILES: &str = "/* ledger::insert_tiles */ \
     INSERT INTO ledger_tiles (level, tile_index, hashes, root) \
-    SELECT CAST(value->>'l' AS BIGINT), CAST(value->>'i' AS BIGINT), unhex(value->>'h'), unhex(value->>'r') FROM json_rows($1)";
+    SELECT column1, column2, column3, column4 FROM listed_rows";
 
-/// Adds full tiles; rows `{l, i, h, r}`.
-pub async fn insert_tiles(tx: &mut Tx, rows: String) -> Result<u64, DbError> {
-    tx.execute(INSERT_TILES, args![rows]).await
+/// Full tiles, column by column.
+#[derive(Debug, Default)]
+pub struct TileColumns {
+    /// The level.
+    pub level: Vec<i64>,
+    /// Where on its level.
+    pub index: Vec<i64>,
+    /// Its hashes.
+    pub hashes: Vec<Vec<u8>>,
+    /// The root over them.
+    pub root: Vec<Vec<u8>>,
+}
+
+/// Adds full tiles.
+pub async fn insert_tiles(tx: &mut Tx, tiles: TileColumns) -> Result<u64, DbError> {
+    let TileColumns { level, index, hashes, root } = tiles;
+    let columns = vec![Column::Int(level), Column::Int(index), Column::Bytes(hashes), Column::Bytes(root)];
+    tx.execute_listed(INSERT_TILES, columns).await
 }
 
 const INSERT_CHECKPOINT: &str = "/* ledger::insert_checkpoint */ \
@@ -129,11 +145,11 @@ pub async fn insert_checkpoint(tx: &mut Tx, row: CheckpointRow, at: Timestamp) -
 
 /// By their keys, however many dead rows there are beside them.
 const DELETE_UNSEALED: &str = "/* ledger::delete_unsealed */ \
-    DELETE FROM ledger_unsealed WHERE entry_id IN (SELECT value->>'id' FROM json_few_rows($1))";
+    DELETE FROM ledger_unsealed WHERE entry_id IN (SELECT column1 FROM listed_few)";
 
-/// Takes entries from the queue; rows `{n, id}`. Tells how many were still there.
-pub async fn delete_unsealed(tx: &mut Tx, rows: String) -> Result<u64, DbError> {
-    tx.execute(DELETE_UNSEALED, args![rows]).await
+/// Takes entries from the queue. Tells how many were still there.
+pub async fn delete_unsealed(tx: &mut Tx, ids: Vec<String>) -> Result<u64, DbError> {
+    tx.execute_listed(DELETE_UNSEALED, vec![Column::Text(ids)]).await
 }
 
 const LATEST: &str = "/* ledger::latest_checkpoint */ \
