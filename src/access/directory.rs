@@ -30,7 +30,7 @@ pub struct Directory {
     /// The change number it was read at.
     pub change: i64,
     by_id: HashMap<ClientId, Arc<Client>>,
-    by_identity: HashMap<(AuthorityId, String), Arc<Client>>,
+    by_identity: HashMap<AuthorityId, HashMap<String, Arc<Client>>>,
     revoked_tokens: HashSet<TokenId>,
 }
 
@@ -42,7 +42,7 @@ impl Directory {
 
     /// The client whose certificates this authority issues to this subject.
     pub fn by_identity(&self, authority: &AuthorityId, subject: &str) -> Option<&Arc<Client>> {
-        self.by_identity.get(&(*authority, subject.to_owned()))
+        self.by_identity.get(authority)?.get(subject)
     }
 
     /// Whether the token was ended before its time.
@@ -57,7 +57,7 @@ impl Directory {
             let client = Client::from_row(&row).map_err(|error| DbError::corrupt("directory", error.0))?;
             let client = Arc::new(client);
             directory.by_id.insert(client.id, client.clone());
-            directory.by_identity.insert((client.authority, client.subject.clone()), client);
+            directory.by_identity.entry(client.authority).or_default().insert(client.subject.clone(), client);
         }
         for row in tokens::list_revoked(db, clock.now()).await? {
             let id = row

@@ -218,7 +218,7 @@ fn finish(response: &mut Response, id: &str, limits: &[QuotaUse]) {
     }
     if !limits.is_empty() {
         let (policy, state) = crate::limits::render(limits);
-        if let (Ok(policy), Ok(state)) = (HeaderValue::from_str(&policy), HeaderValue::from_str(&state)) {
+        if let (Ok(policy), Ok(state)) = (HeaderValue::try_from(policy), HeaderValue::try_from(state)) {
             headers.insert(RATE_LIMIT_POLICY, policy);
             headers.insert(RATE_LIMIT, state);
         }

@@ -2,7 +2,7 @@
 //!
 //! The draft is not final (a later one may rename parameters), so this is the one place that knows its syntax.
 
-use std::time::Duration;
+use std::{fmt::Write, time::Duration};
 
 use super::Policy;
 use crate::domain::QuotaUse;
@@ -33,10 +33,22 @@ pub(super) fn ceiling(wait: Duration) -> u64 {
 /// The two field values: `RateLimit-Policy` and `RateLimit`. No partition key: the key is the client itself, or the
 /// consent in the path. What does not come back has neither window nor time.
 pub fn render(uses: &[QuotaUse]) -> (String, String) {
-    let parameter = |name: &str, value: Option<u64>| value.map_or_else(String::new, |value| format!(";{name}={value}"));
-    let policies: Vec<String> =
-        uses.iter().map(|of| format!("\"{}\";q={}{}", of.name, of.quota, parameter("w", of.window_seconds))).collect();
-    let state: Vec<String> =
-        uses.iter().map(|of| format!("\"{}\";r={}{}", of.name, of.remaining, parameter("t", of.seconds))).collect();
-    (policies.join(", "), state.join(", "))
+    let (mut policies, mut state) = (String::with_capacity(LENGTH), String::with_capacity(LENGTH));
+    for of in uses {
+        item(&mut policies, &of.name, ("q", of.quota), ("w", of.window_seconds));
+        item(&mut state, &of.name, ("r", of.remaining), ("t", of.seconds));
+    }
+    (policies, state)
+}
+
+/// What the values of two policies take.
+const LENGTH: usize = 64;
+
+fn item(field: &mut String, name: &str, (key, value): (&str, u64), (last, of_last): (&str, Option<u64>)) {
+    let begins = if field.is_empty() { "" } else { ", " };
+    // Writing to a String cannot fail.
+    let _ = write!(field, "{begins}\"{name}\";{key}={value}");
+    if let Some(of_last) = of_last {
+        let _ = write!(field, ";{last}={of_last}");
+    }
 }
