@@ -75,28 +75,12 @@ impl App {
         let app = self.clone();
         tasks.spawn(every(POLL, stopping.clone(), move || {
             let app = app.clone();
-            async move {
-                if let Err(failure) = app.catch_up().await {
-                    tracing::warn!(
-                        code = failure.code,
-                        reason = failure.context.as_deref().unwrap_or("-"),
-                        "changes could not be read"
-                    );
-                }
-            }
+            async move { tell("changes could not be read", app.catch_up().await) }
         }));
         let app = self.clone();
         tasks.spawn(every(TIDY, stopping.clone(), move || {
             let app = app.clone();
-            async move {
-                if let Err(failure) = app.tidy().await {
-                    tracing::warn!(
-                        code = failure.code,
-                        reason = failure.context.as_deref().unwrap_or("-"),
-                        "could not tidy up"
-                    );
-                }
-            }
+            async move { tell("could not tidy up", app.tidy().await) }
         }));
         let db = self.db.clone();
         tasks.spawn(every(CHECKPOINT, stopping.clone(), move || {
@@ -121,6 +105,14 @@ impl App {
         let (sealer, stop) = (self.sealer.clone(), until(stopping.clone()));
         tasks.spawn(async move { sealer.run(stop).await });
         tasks
+    }
+}
+
+/// Says in the log what went wrong beside the requests.
+fn tell(complaint: &'static str, outcome: Result<(), Failure>) {
+    if let Err(failure) = outcome {
+        let reason = failure.context.as_deref().unwrap_or("-");
+        tracing::warn!(code = failure.code, reason, "{complaint}");
     }
 }
 

@@ -55,27 +55,21 @@ struct Terms<'a> {
 /// Makes packages.
 #[derive(Debug, Clone)]
 pub struct Exporter {
-    db: Db,
-    clock: SharedClock,
-    entropy: SharedEntropy,
-    signer: SharedSigner,
-    kinds: Kinds,
-    library: Library,
+    /// Where the rounds are.
+    pub db: Db,
+    /// The time.
+    pub clock: SharedClock,
+    /// Randomness.
+    pub entropy: SharedEntropy,
+    /// The answers' key.
+    pub signer: SharedSigner,
+    /// The kinds of subjects.
+    pub kinds: Kinds,
+    /// Whose mapping tables are applied.
+    pub library: Library,
 }
 
 impl Exporter {
-    /// Over a store, signing with the answers' key, with the mapping tables of a library.
-    pub const fn new(
-        db: Db,
-        clock: SharedClock,
-        entropy: SharedEntropy,
-        signer: SharedSigner,
-        kinds: Kinds,
-        library: Library,
-    ) -> Self {
-        Self { db, clock, entropy, signer, kinds, library }
-    }
-
     /// A package of the round in force for a receiver. It is an entry of the ledger when this returns; nothing is written
     /// anywhere else.
     pub async fn export(&self, run: &str, receiver: &Receiver, operator: &str) -> Result<Exported, PushError> {

@@ -56,7 +56,7 @@ pub(super) async fn export(args: &Export, ctx: &Context) -> anyhow::Result<()> {
     let custody = custody(ctx, &args.operator).await?;
     let signer = Keyring::load(&custody).await?.signer(Purpose::AnswerSigning)?;
     let (clock, entropy) = (ctx.clock.clone(), ctx.entropy.clone());
-    let exporter = Exporter::new(custody.db.clone(), clock, entropy, signer, kinds, library);
+    let exporter = Exporter { db: custody.db.clone(), clock, entropy, signer, kinds, library };
     let exported = exporter.export(&args.run, receiver, &args.operator).await?;
     write(&exported.package, &args.out).with_context(|| args.out.display().to_string())?;
     let mut out = ctx.out();

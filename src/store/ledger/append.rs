@@ -171,6 +171,19 @@ pub struct OpeningColumns {
     pub body: Vec<String>,
 }
 
+impl EntryColumns {
+    fn into_columns(self) -> Vec<Column> {
+        vec![Column::Text(self.id), Column::Text(self.kind), Column::Text(self.body), Column::Bytes(self.leaf)]
+    }
+}
+
+impl OpeningColumns {
+    /// Without the entries they belong to.
+    fn into_columns(self) -> Vec<Column> {
+        vec![Column::TextOpt(self.client), Column::TextOpt(self.consent), Column::Text(self.body)]
+    }
+}
+
 const INSERT_ENTRIES: &str = "/* ledger::insert_entries */ \
     INSERT INTO ledger_entries (id, type, body, leaf_hash, committed_at) \
     SELECT column1, column2, column3, column4, column5 FROM bound_rows";
@@ -186,24 +199,15 @@ const INSERT_OPENINGS: &str = "/* ledger::insert_openings */ \
 pub async fn insert(
     tx: &mut Tx,
     entries: EntryColumns,
-    openings: OpeningColumns,
+    mut openings: OpeningColumns,
     at: Timestamp,
 ) -> Result<(), DbError> {
     let ids = Column::Text(entries.id.clone());
     let at = Column::Int(vec![at.micros(); entries.id.len()]);
-    let entries = vec![
-        Column::Text(entries.id),
-        Column::Text(entries.kind),
-        Column::Text(entries.body),
-        Column::Bytes(entries.leaf),
-        at,
-    ];
-    let openings = vec![
-        Column::Text(openings.id),
-        Column::TextOpt(openings.client),
-        Column::TextOpt(openings.consent),
-        Column::Text(openings.body),
-    ];
+    let mut entries = entries.into_columns();
+    entries.push(at);
+    let of = Column::Text(std::mem::take(&mut openings.id));
+    let openings = std::iter::once(of).chain(openings.into_columns()).collect();
     tx.insert_rows(vec![(INSERT_ENTRIES, entries), (INSERT_UNSEALED, vec![ids]), (INSERT_OPENINGS, openings)]).await
 }
 
@@ -223,16 +227,8 @@ pub async fn record(
     now: Timestamp,
 ) -> Result<Vec<i64>, DbError> {
     let mut columns = heads.into_columns();
-    columns.extend([
-        Column::Int(banks),
-        Column::Text(entries.id),
-        Column::Text(entries.kind),
-        Column::Text(entries.body),
-        Column::Bytes(entries.leaf),
-        Column::TextOpt(openings.client),
-        Column::TextOpt(openings.consent),
-        Column::Text(openings.body),
-    ]);
+    columns.push(Column::Int(banks));
+    columns.extend(entries.into_columns().into_iter().chain(openings.into_columns()));
     let stale: Vec<PositionRow> = db.change_at_once("ledger.record", RECORD, args![now], columns).await?;
     Ok(stale.into_iter().map(|row| row.position).collect())
 }

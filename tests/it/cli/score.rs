@@ -13,16 +13,20 @@ use crate::{
     },
 };
 
+/// The path of a file beside its database.
+fn path(bureau: &Bureau, name: &str) -> String {
+    let Place::Sqlite(directory) = bureau.store.place() else { panic!("it is on SQLite") };
+    directory.path().join(name).to_str().unwrap().to_owned()
+}
+
 /// A bureau with a small city on SQLite, and a configuration that points to it.
 async fn bureau() -> (Bureau, String) {
     let bureau = Bureau::with(TestStore::sqlite().await);
     let (files, lines) = city(100, 11);
     bureau.accept_files(&files).await;
     bureau.import(1, &lines, true).await;
-    let Place::Sqlite(directory) = bureau.store.place() else { panic!("it is on SQLite") };
-    let path = directory.path().join("gateway.toml");
+    let path = path(&bureau, "gateway.toml");
     std::fs::write(&path, "[store]\ndirectory = '.'\n").unwrap();
-    let path = path.to_str().unwrap().to_owned();
     (bureau, path)
 }
 
@@ -142,8 +146,7 @@ fn a_run_is_examined_proved_and_reported_on_the_command_line() {
 fn a_package_is_exported_and_verified_on_the_command_line() {
     block_on(async {
         let (bureau, config) = bureau().await;
-        let Place::Sqlite(directory) = bureau.store.place() else { panic!("it is on SQLite") };
-        let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+        let path = |name| path(&bureau, name);
         std::fs::create_dir(path("secrets")).unwrap();
         let key = never_logged("AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=");
         std::fs::write(path("secrets/key-encryption-keys"), key).unwrap();
@@ -177,8 +180,7 @@ fn a_package_is_exported_and_verified_on_the_command_line() {
 fn a_table_of_receivers_that_cannot_be_used_is_a_bad_configuration() {
     block_on(async {
         let (bureau, config) = bureau().await;
-        let Place::Sqlite(directory) = bureau.store.place() else { panic!("it is on SQLite") };
-        let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+        let path = |name| path(&bureau, name);
         let table = medcredit::push::BUILT_IN.replace("\"national-cred-lv\"", "\"national-words\"");
         std::fs::write(path("receivers.toml"), table).unwrap();
         let args = ["export", "run_0", "--to", "oujiang-score", "--out", &path("package"), "--receivers"];

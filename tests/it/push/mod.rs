@@ -60,7 +60,7 @@ async fn export_with(
     (run, to): (&str, &Receiver),
 ) -> Result<Exported, PushError> {
     let (db, clock, entropy) = (bureau.db().clone(), bureau.store.clock.clone(), bureau.store.entropy.clone());
-    let exporter = Exporter::new(db, clock, entropy, key.clone(), kinds, bureau.library.clone());
+    let exporter = Exporter { db, clock, entropy, signer: key.clone(), kinds, library: bureau.library.clone() };
     exporter.export(run, to, "tester").await
 }
 
