@@ -75,12 +75,18 @@ impl App {
         let app = self.clone();
         tasks.spawn(every(POLL, stopping.clone(), move || {
             let app = app.clone();
-            async move { tell("changes could not be read", app.catch_up().await) }
+            async move {
+                let say = |code, reason: &str| tracing::warn!(code, reason, "changes could not be read");
+                complain(app.catch_up().await, say);
+            }
         }));
         let app = self.clone();
         tasks.spawn(every(TIDY, stopping.clone(), move || {
             let app = app.clone();
-            async move { tell("could not tidy up", app.tidy().await) }
+            async move {
+                let say = |code, reason: &str| tracing::warn!(code, reason, "could not tidy up");
+                complain(app.tidy().await, say);
+            }
         }));
         let db = self.db.clone();
         tasks.spawn(every(CHECKPOINT, stopping.clone(), move || {
@@ -109,10 +115,9 @@ impl App {
 }
 
 /// Says in the log what went wrong beside the requests.
-fn tell(complaint: &'static str, outcome: Result<(), Failure>) {
+fn complain(outcome: Result<(), Failure>, say: impl Fn(&'static str, &str)) {
     if let Err(failure) = outcome {
-        let reason = failure.context.as_deref().unwrap_or("-");
-        tracing::warn!(code = failure.code, reason, "{complaint}");
+        say(failure.code, failure.context.as_deref().unwrap_or("-"));
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::{
     body::{Body, HttpBody as _},
-    extract::Request,
+    extract::{DefaultBodyLimit, MatchedPath, Request},
     response::{IntoResponse as _, Response},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -48,8 +48,12 @@ pub(super) fn claims(headers: &HeaderMap) -> bool {
     [header::CONTENT_ENCODING, CONTENT_DIGEST, SIGNATURE_INPUT].iter().any(|name| headers.contains_key(name))
 }
 
-/// Checks the content of a request of which something is claimed. A refusal at an OAuth endpoint has RFC 6749's form.
+/// Checks the content of a request of which something is claimed. What is nowhere claims nothing that matters; a refusal at
+/// an OAuth endpoint has RFC 6749's form.
 pub(super) async fn checked(request: Request, app: &Arc<App>) -> Result<Request, Response> {
+    if request.extensions().get::<MatchedPath>().is_none() {
+        return Ok(request);
+    }
     let oauth = request.uri().path().starts_with(oauth::PREFIX);
     checked_content(request, app).await.map_err(|problem| {
         if !oauth {
@@ -75,7 +79,10 @@ async fn checked_content(request: Request, app: &Arc<App>) -> Result<Request, Pr
         return Ok(request);
     }
     let (mut parts, content) = request.into_parts();
-    let content = body(Request::new(content), app).await?;
+    let mut whole = Request::new(content);
+    // The listener bounds what is delivered.
+    DefaultBodyLimit::disable().apply(&mut whole);
+    let content = body(whole, app).await?;
     let mut digest = None;
     if parts.headers.contains_key(&CONTENT_DIGEST) {
         let field = joined(&parts.headers, &CONTENT_DIGEST).unwrap_or_default();

@@ -5,6 +5,7 @@
 
 use std::{
     collections::HashMap,
+    pin::Pin,
     sync::{Arc, LazyLock, Mutex, PoisonError, RwLock},
     task::{Context, Poll},
     time::Duration,
@@ -15,6 +16,7 @@ use axum::{
     extract::{MatchedPath, Request},
     response::Response,
 };
+use futures_util::future::Either;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use metrics::Histogram;
 use tokio::time::Instant;
@@ -82,37 +84,62 @@ pub(super) fn interaction_id(app: &App, headers: &HeaderMap) -> Arc<str> {
     Arc::from(id.hyphenated().to_string())
 }
 
-/// Notes which route a request has come to: a layer of every router here.
-#[derive(Debug, Clone, Copy)]
-pub struct NoteRoute;
-
-/// A service behind [`NoteRoute`].
+/// The one layer of every router here: notes which route a request has come to, and, for banks, checks what is claimed of
+/// its content.
 #[derive(Debug, Clone)]
-pub struct RouteNoted<S>(S);
+struct Arrival {
+    /// Where content is checked.
+    app: Option<Arc<App>>,
+}
 
-impl<S> Layer<S> for NoteRoute {
-    type Service = RouteNoted<S>;
+/// A service behind [`Arrival`].
+#[derive(Debug, Clone)]
+struct Arrived<S> {
+    inner: S,
+    app: Option<Arc<App>>,
+}
 
-    fn layer(&self, inner: S) -> RouteNoted<S> {
-        RouteNoted(inner)
+impl<S> Layer<S> for Arrival {
+    type Service = Arrived<S>;
+
+    fn layer(&self, inner: S) -> Arrived<S> {
+        Arrived { inner, app: self.app.clone() }
     }
 }
 
-impl<S: Service<Request>> Service<Request> for RouteNoted<S> {
-    type Response = S::Response;
+/// An answer after the content was checked: made only for a request that claims something of it.
+type Checked<E> = Pin<Box<dyn Future<Output = Result<Response, E>> + Send>>;
+
+impl<S> Service<Request> for Arrived<S>
+where
+    S: Service<Request, Response = Response> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = Response;
     type Error = S::Error;
-    type Future = S::Future;
+    type Future = Either<S::Future, Checked<S::Error>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.0.poll_ready(cx)
+        self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request) -> S::Future {
+    fn call(&mut self, request: Request) -> Self::Future {
         let extensions = request.extensions();
         if let (Some(notes), Some(route)) = (extensions.get::<Notes>(), extensions.get::<MatchedPath>()) {
             notes.with(|noted| noted.route = Some(route.clone()));
         }
-        self.0.call(request)
+        match self.app.clone().filter(|_| integrity::claims(request.headers())) {
+            None => Either::Left(self.inner.call(request)),
+            Some(app) => {
+                let inner = self.inner.clone();
+                Either::Right(Box::pin(async move {
+                    match integrity::checked(request, &app).await {
+                        Ok(request) => inner.oneshot(request).await,
+                        Err(refused) => Ok(refused),
+                    }
+                }))
+            }
+        }
     }
 }
 
@@ -121,19 +148,20 @@ impl<S: Service<Request>> Service<Request> for RouteNoted<S> {
 pub struct Surface {
     app: Arc<App>,
     router: Router,
-    /// Whether content is checked against what is claimed of it, and an answer's digest may be asked for.
+    /// Whether an answer's digest may be asked for.
     digests: bool,
 }
 
 impl Surface {
     /// What banks call.
     pub fn of_partners(app: Arc<App>, router: Router<Arc<App>>) -> Self {
-        Self { router: router.layer(NoteRoute).with_state(app.clone()), app, digests: true }
+        let arrival = Arrival { app: Some(app.clone()) };
+        Self { router: router.layer(arrival).with_state(app.clone()), app, digests: true }
     }
 
     /// What anybody may read.
     pub fn of_public(app: Arc<App>, router: Router<Arc<App>>) -> Self {
-        Self { router: router.layer(NoteRoute).with_state(app.clone()), app, digests: false }
+        Self { router: router.layer(Arrival { app: None }).with_state(app.clone()), app, digests: false }
     }
 
     async fn accompanied(self, mut request: Request) -> Response {
@@ -143,13 +171,8 @@ impl Surface {
         let method = request.method().clone();
         request.extensions_mut().insert(InteractionId(id.clone()));
         request.extensions_mut().insert(notes.clone());
-        let claims = self.digests && integrity::claims(request.headers());
-        let checked = if claims { integrity::checked(request, &self.app).await } else { Ok(request) };
-        let response = match checked {
-            // Infallible: the router answers everything.
-            Ok(request) => self.router.oneshot(request).await.unwrap_or_else(|never| match never {}),
-            Err(refused) => refused,
-        };
+        // Infallible: the router answers everything.
+        let response = self.router.oneshot(request).await.unwrap_or_else(|never| match never {});
         finished(response, (&method, started), &id, &notes)
     }
 }

@@ -36,7 +36,7 @@ const SWAPS: u32 = 8;
 /// one writer for both; PostgreSQL has to do with them at the same time, and is the less in the way the shorter it takes.
 const fn pause(engine: Engine) -> Duration {
     match engine {
-        Engine::Sqlite => Duration::from_millis(30),
+        Engine::Sqlite => Duration::from_millis(20),
         Engine::Postgres => Duration::from_millis(10),
     }
 }

@@ -4,15 +4,16 @@ use medcredit::identity::signature::{
     Covered, RequestFacts, SignatureFields, content_digest, digest::DigestAlgorithm, verify,
 };
 
+use super::imports;
 use crate::support::{
-    app::{Bank, TestApp},
+    app::{Bank, ENTITY, HOSPITAL, TestApp},
     both_engines,
 };
 
 /// A wish as bytes, so that a test can digest and change them.
 fn wish() -> Vec<u8> {
     let wish = serde_json::json!({
-        "uscc": crate::support::app::ENTITY, "codes": [crate::support::app::HOSPITAL], "permissions": ["grade"],
+        "uscc": ENTITY, "codes": [HOSPITAL], "permissions": ["grade"],
         "purposes": ["pre_loan_review"], "product": "test",
     });
     wish.to_string().into_bytes()
@@ -41,6 +42,24 @@ both_engines! {
         assert_eq!(send(&twice, &wish()).await.refusal(), (400, "content_digest_malformed"));
     }
 
+    /// A department that digests a delivery, which may be larger than other bodies.
+    async fn a_large_delivery_may_be_digested(store: TestStore) {
+        let app = TestApp::start(store).await;
+        let sender = imports::department(&app, "Market supervision", &["records"], &["市场监管局"]).await;
+        let token = sender.token().await;
+        let rows = (0..8000).map(|nth| format!("{HOSPITAL},insurance_commendation,1,2026-01-05,市场监管局,{nth:0>300}\n"));
+        let body = imports::HEADER.to_owned() + &rows.collect::<String>();
+        assert!(body.len() > 2 * 1024 * 1024);
+        // Read to its end, and then refused for what is in it: each reference is too long.
+        let wrong = (content_digest(b"other"), (400, "content_digest_mismatch"));
+        for (digest, expected) in [wrong, (content_digest(body.as_bytes()), (422, "nothing_taken"))] {
+            let request = sender.http.post(sender.url("/v1/imports/records")).bearer_auth(&token);
+            let request = request.header("content-type", "text/csv").header("content-digest", digest);
+            let reply = sender.send(request.body(body.clone())).await;
+            assert_eq!(reply.refusal(), expected);
+        }
+    }
+
     /// A client that compresses (A7 no. 35), at a data route and at the token endpoint.
     async fn a_content_coding_is_refused(store: TestStore) {
         let app = TestApp::start(store).await;
@@ -51,6 +70,8 @@ both_engines! {
         assert_eq!(refused.refusal(), (415, "content_encoding_refused"));
         assert_eq!(refused.headers["accept-encoding"], "identity");
         assert!(refused.headers.contains_key("x-fapi-interaction-id"));
+        let nowhere = bank.http.post(bank.url("/v1/nothing")).header("content-encoding", "gzip");
+        assert_eq!(bank.send(nowhere.body(wish())).await.refusal(), (404, "route_not_found"));
         let token = bank.http.post(bank.url("/oauth2/token")).header("content-encoding", "gzip");
         let refused = bank.send(token.header("content-type", "application/x-www-form-urlencoded").body("x")).await;
         assert_eq!(refused.refusal(), (400, "invalid_request"));
