@@ -47,7 +47,7 @@ impl Section for Store {
     fn check(&self, report: &mut Report<'_>) {
         let complete = self.engine == StoreEngine::Sqlite || self.url_file.is_some();
         report.require(complete, "url_file", "is needed with engine = \"postgres\"");
-        // One for the appends, one for the reads, one for the poll of changes, and one to spare.
-        report.require((4..=1000).contains(&self.max_connections), "max_connections", "must be between 4 and 1000");
+        // Two for the appends and one for sealing; of the rest an import holds three at a time, and one answers banks.
+        report.require((7..=1000).contains(&self.max_connections), "max_connections", "must be between 7 and 1000");
     }
 }

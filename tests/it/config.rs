@@ -30,6 +30,12 @@ fn a_file_says_only_what_differs() {
 }
 
 #[test]
+fn fewer_connections_than_an_import_needs_are_refused() {
+    assert!(parse("[store]\nmax_connections = 7\n").is_ok());
+    assert!(parse("[store]\nmax_connections = 6\n").unwrap_err().to_string().contains("max_connections"));
+}
+
+#[test]
 fn paths_are_relative_to_the_file() {
     let config = parse("[store]\nengine = 'postgres'\nurl_file = 'secrets/url'\n").unwrap();
     assert_eq!(config.store.directory, Path::new("/etc/medcredit/data"));

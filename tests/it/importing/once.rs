@@ -1,12 +1,27 @@
 //! The same file counts once, and everything of a file counts at once.
 
 use medcredit::{
-    importing::{Outcome, Template},
-    store::{imports, settlements},
+    importing::{Options, Outcome, Template},
+    store::{Db, imports, settlements},
 };
 
 use super::{Desk, SETTLEMENTS, SUBJECTS, THREE, month};
-use crate::support::both_engines;
+use crate::support::{TestStore, block_on, both_engines};
+
+#[test]
+fn an_import_does_not_wait_for_itself_with_the_fewest_connections() {
+    // A small installation whose database admits few; a bank's answer needs one more meanwhile.
+    block_on(async {
+        let desk = Desk::new(TestStore::postgres().await);
+        let few = Db::open_postgres(desk.store.url(), 7).await.unwrap();
+        let held = few.begin("test").await.unwrap();
+        let importer = desk.importer_into(few.clone());
+        let file = desk.write("subjects.csv", format!("{SUBJECTS}{THREE}"));
+        let report = importer.import(Template::Subjects, &file, &Options::default(), &mut |_| {}).await.unwrap();
+        assert_eq!((report.outcome, report.accepted), (Outcome::Accepted, 3));
+        drop(held);
+    });
+}
 
 both_engines! {
     /// A clerk imports the same file twice, the second time under another name.
