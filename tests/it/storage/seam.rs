@@ -250,6 +250,8 @@ fn sqlite_syncs_every_commit_keeps_no_memory_statistics_and_plans_once() {
         for expected in ["DEFAULT_MEMSTATUS=0", "ENABLE_QPSG"] {
             assert!(options.iter().any(|(option,)| option == expected), "{expected}: {options:?}");
         }
+        // Or every page would be looked up under a mutex that all connections share.
+        assert!(!options.iter().any(|(option,)| option == "ENABLE_MEMORY_MANAGEMENT"), "{options:?}");
         let mut bulk = store.db.begin_bulk("test").await.unwrap();
         let bulk_settings = "SELECT (SELECT synchronous FROM pragma_synchronous WHERE schema = 'bulk'), (SELECT journal_mode FROM pragma_journal_mode WHERE schema = 'bulk')";
         let found: (i64, String) = bulk.fetch_one(bulk_settings, vec![]).await.unwrap();
