@@ -162,7 +162,7 @@ impl Bench {
                 request: REQUEST,
                 interaction_id: "3b1f7c52-6a0e-4c1d-9c57-1f2f6a5d8e90",
             };
-            app.disclosures.grade(&caller, asked).await.map(drop).map_err(failed)
+            app.disclosures.grade(&caller, &asked).await.map(drop).map_err(failed)
         })
         .await?;
         let before = cpu_of(std::process::id())?;

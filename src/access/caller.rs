@@ -160,7 +160,7 @@ impl Access {
             return Err(ended("the token was revoked"));
         }
         if let Some(details) = &claims.authorization_details {
-            self.require_standing(client.id, details, now).await?;
+            Box::pin(self.require_standing(client.id, details, now)).await?;
         }
         Ok(Caller {
             client: client.clone(),

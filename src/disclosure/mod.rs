@@ -172,7 +172,7 @@ impl Disclosures {
     }
 
     /// The grade of every covered code.
-    pub async fn grade(&self, caller: &Caller, asked: Asked<'_>) -> Result<Disclosed, Failure> {
+    pub async fn grade(&self, caller: &Caller, asked: &Asked<'_>) -> Result<Disclosed, Failure> {
         self.disclose(caller, asked, Reading::Grade).await
     }
 
@@ -180,7 +180,7 @@ impl Disclosures {
     pub async fn settlements(
         &self,
         caller: &Caller,
-        asked: Asked<'_>,
+        asked: &Asked<'_>,
         (from, to): (Option<Month>, Option<Month>),
     ) -> Result<Disclosed, Failure> {
         self.disclose(caller, asked, Reading::Settlements { from, to }).await
@@ -190,25 +190,25 @@ impl Disclosures {
     pub async fn grade_history(
         &self,
         caller: &Caller,
-        asked: Asked<'_>,
+        asked: &Asked<'_>,
         (from, to): (Option<HalfYear>, Option<HalfYear>),
     ) -> Result<Disclosed, Failure> {
         self.disclose(caller, asked, Reading::GradeHistory { from, to }).await
     }
 
     /// The first-level totals of the covered codes.
-    pub async fn scorecard(&self, caller: &Caller, asked: Asked<'_>) -> Result<Disclosed, Failure> {
+    pub async fn scorecard(&self, caller: &Caller, asked: &Asked<'_>) -> Result<Disclosed, Failure> {
         self.disclose(caller, asked, Reading::Scorecard).await
     }
 
     /// All that the consent allows and the token may read, in one answer.
-    pub async fn report(&self, caller: &Caller, asked: Asked<'_>) -> Result<Disclosed, Failure> {
+    pub async fn report(&self, caller: &Caller, asked: &Asked<'_>) -> Result<Disclosed, Failure> {
         self.disclose(caller, asked, Reading::Report).await
     }
 
     /// Steps 3 to 8, at first from memory. When a head has moved between reading and append, all is read from the tables
     /// and rendered again; when one moves then too, once more; after that the request is not answered.
-    async fn disclose(&self, caller: &Caller, asked: Asked<'_>, reading: Reading) -> Result<Disclosed, Failure> {
+    async fn disclose(&self, caller: &Caller, asked: &Asked<'_>, reading: Reading) -> Result<Disclosed, Failure> {
         if let Some((permit, known)) = self.recall(caller, asked, reading) {
             self.0.faults.at(Step::Permit).await?;
             self.0.faults.at(Step::Read).await?;
@@ -219,14 +219,22 @@ impl Disclosures {
             // It was old, which is nobody's fault: it does not count as having been tried.
             self.0.consents.forget(&permit);
             self.0.memory.forget(&Place::of(&permit, reading));
-            let caller = self.0.access.refresh(caller).await?;
-            return Box::pin(self.disclose_afresh(&caller, asked, reading)).await;
+            let refreshed = async {
+                let caller = self.0.access.refresh(caller).await?;
+                self.disclose_afresh(&caller, asked, reading).await
+            };
+            return Box::pin(refreshed).await;
         }
         // Apart, so that what every answer carries about is not as large as what few of them need.
         Box::pin(self.disclose_afresh(caller, asked, reading)).await
     }
 
-    async fn disclose_afresh(&self, caller: &Caller, asked: Asked<'_>, reading: Reading) -> Result<Disclosed, Failure> {
+    async fn disclose_afresh(
+        &self,
+        caller: &Caller,
+        asked: &Asked<'_>,
+        reading: Reading,
+    ) -> Result<Disclosed, Failure> {
         let (permit, known) = self.read(caller, asked, reading).await?;
         match self.record(caller, asked, &permit, &known).await? {
             Err(RecordError::Stale) => {}
@@ -239,7 +247,7 @@ impl Disclosures {
 
     /// Steps 3 and 4 from memory, where both are remembered and allow the reading. Whoever is to be refused is refused by
     /// the tables.
-    fn recall(&self, caller: &Caller, asked: Asked<'_>, reading: Reading) -> Option<(ConsentPermit, Arc<Known>)> {
+    fn recall(&self, caller: &Caller, asked: &Asked<'_>, reading: Reading) -> Option<(ConsentPermit, Arc<Known>)> {
         let permissions = permissions(caller, reading);
         let permit = self.0.consents.recall(caller.id(), ask(caller, asked, reading, &permissions))?;
         let known = self.0.memory.recall(&Place::of(&permit, reading))?;
@@ -249,7 +257,7 @@ impl Disclosures {
     async fn read(
         &self,
         caller: &Caller,
-        asked: Asked<'_>,
+        asked: &Asked<'_>,
         reading: Reading,
     ) -> Result<(ConsentPermit, Arc<Known>), Failure> {
         // 3. Permit: the consent in the path allows this reading, by this caller, now.
@@ -278,7 +286,7 @@ impl Disclosures {
     async fn record(
         &self,
         caller: &Caller,
-        asked: Asked<'_>,
+        asked: &Asked<'_>,
         permit: &ConsentPermit,
         known: &Known,
     ) -> Result<Result<Disclosed, RecordError>, Failure> {
@@ -306,7 +314,7 @@ impl Disclosures {
 
     /// What the header of an answer promises of its entry.
     fn receipt(&self, entry: &Entry, at: Timestamp) -> Result<HeaderValue, Failure> {
-        let (id, leaf, log) = (entry.id.clone(), entry.leaf, self.0.policy.log.clone());
+        let (id, leaf, log) = (entry.id().to_owned(), entry.leaf(), self.0.policy.log.clone());
         let receipt = Receipt { id, leaf, log, by: self.sealed_by(at) };
         receipt.to_header().map_err(|error| Failure::internal(error.0))
     }
@@ -319,11 +327,11 @@ impl Disclosures {
     fn draft(
         &self,
         caller: &Caller,
-        asked: Asked<'_>,
+        asked: &Asked<'_>,
         permit: &ConsentPermit,
         known: &Known,
         (id, at): (DisclosureId, Timestamp),
-    ) -> Result<Draft, Failure> {
+    ) -> Result<Box<Draft>, Failure> {
         let consent = permit.consent();
         let rendered = Rendered::of(&known.members, id, at);
         let facts = DisclosureFacts {
@@ -356,7 +364,8 @@ impl Disclosures {
             now: at,
         };
         let budget = Budget { max_fetches: consent.max_fetches, per_day: consent.daily_budget, day: at.day() };
-        Ok(Draft { heads, budget, entry, opening, answer })
+        // Boxed, so that what every answer carries about is not as large as what only the recorder needs.
+        Ok(Box::new(Draft { heads, budget, entry, opening, answer }))
     }
 }
 
@@ -371,7 +380,7 @@ fn permissions(caller: &Caller, reading: Reading) -> Cow<'static, [Permission]> 
     }
 }
 
-fn ask<'a>(caller: &'a Caller, asked: Asked<'a>, reading: Reading, permissions: &'a [Permission]) -> Ask<'a> {
+fn ask<'a>(caller: &'a Caller, asked: &Asked<'a>, reading: Reading, permissions: &'a [Permission]) -> Ask<'a> {
     let months = match reading {
         Reading::Settlements { from, to } => Some((from, to)),
         Reading::Report => Some((None, None)),

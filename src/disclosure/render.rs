@@ -83,7 +83,7 @@ impl Rendered {
     /// The answer as it will be sent, signed over its status, digest, receipt and request.
     pub(super) fn sign(
         self,
-        asked: Asked<'_>,
+        asked: &Asked<'_>,
         receipt: HeaderValue,
         signer: &dyn Signer,
         at: Timestamp,
@@ -95,7 +95,7 @@ impl Rendered {
 
 /// The header fields of a data answer, signed over its status, digest, receipt and request.
 pub(super) fn signed_headers(
-    asked: Asked<'_>,
+    asked: &Asked<'_>,
     media_type: &'static str,
     (digest, receipt): (String, HeaderValue),
     signer: &dyn Signer,

@@ -182,7 +182,8 @@ async fn require_trusted(app: &App, peer: &ConnectionIdentity, caller: &Caller) 
     let unknown = || Failure::unavailable("state_unknown", "the trust in certificates may be out of date");
     let mut material = live.fresh(app.clock.now()).ok_or_else(unknown)?;
     if material.change < caller.seen_at_change() {
-        let refresh = app.reloader.refresh().await;
+        // Boxed, with all that few requests need: none carries it about for the others.
+        let refresh = Box::pin(app.reloader.refresh()).await;
         refresh.map_err(|error| Failure::unavailable("state_unknown", error.to_string()))?;
         material = live.fresh(app.clock.now()).ok_or_else(unknown)?;
     }

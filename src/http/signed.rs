@@ -54,7 +54,7 @@ pub async fn require(app: &App, parts: &mut Parts, caller: &Caller) -> Result<()
     };
     if let Some(nonce) = &signed.nonce {
         let changes_state = !matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
-        app.access.use_nonce(caller, nonce, signed.until, changes_state).await?;
+        Box::pin(app.access.use_nonce(caller, nonce, signed.until, changes_state)).await?;
     }
     parts.extensions.insert(Arc::new(signed));
     Ok(())

@@ -17,7 +17,6 @@ use super::{
 };
 use crate::{
     domain::{clock::SharedClock, ids::ConsentId},
-    merkle::leaf_hash,
     store::{Db, DbError, Engine, Tx, ledger::append as table},
 };
 
@@ -30,21 +29,19 @@ type Reply = oneshot::Sender<Result<Disclosed, RecordError>>;
 /// An answer in the queue.
 #[derive(Debug)]
 pub(super) struct Waiting {
-    draft: Draft,
+    /// Boxed: it is moved from queue to batch to caller.
+    draft: Box<Draft>,
     reply: Reply,
     /// Its part of the queue's bytes.
     _room: OwnedSemaphorePermit,
     /// The bank's id, written out.
     bank: String,
-    /// The entry's text hashes to its leaf.
-    sound: bool,
 }
 
 /// Makes what needs no transaction.
-pub(super) fn prepare(draft: Draft, (reply, room): (Reply, OwnedSemaphorePermit)) -> Waiting {
+pub(super) fn prepare(draft: Box<Draft>, (reply, room): (Reply, OwnedSemaphorePermit)) -> Waiting {
     let bank = draft.heads.client_id.to_string();
-    let sound = leaf_hash(draft.entry.body.as_bytes()) == draft.entry.leaf;
-    Waiting { draft, reply, _room: room, bank, sound }
+    Waiting { draft, reply, _room: room, bank }
 }
 
 /// What the answers rest on, as the append compares it, and for each the position of its bank's row.
@@ -84,7 +81,7 @@ fn rows_of<'a>(answers: impl Iterator<Item = &'a Waiting>) -> (table::EntryColum
     let (mut entries, mut openings) = (table::EntryColumns::default(), table::OpeningColumns::default());
     for Waiting { draft, .. } in answers {
         add_entry(&mut entries, &draft.entry);
-        add_opening(&mut openings, &draft.entry.id, &draft.opening);
+        add_opening(&mut openings, draft.entry.id(), &draft.opening);
     }
     (entries, openings)
 }
@@ -150,10 +147,10 @@ impl Batcher {
     /// Decides about every answer of a batch and tells each caller.
     pub(super) async fn commit(&self, batch: Vec<Waiting>) {
         let mut seen = HashSet::new();
-        let (batch, broken): (Vec<_>, Vec<_>) =
-            batch.into_iter().partition(|waiting| waiting.sound && seen.insert(waiting.draft.entry.id.clone()));
-        for waiting in broken {
-            refuse(waiting, "its entry is not sound");
+        let (batch, again): (Vec<_>, Vec<_>) =
+            batch.into_iter().partition(|waiting| seen.insert(waiting.draft.entry.id().to_owned()));
+        for waiting in again {
+            refuse(waiting, "it is recorded already");
         }
         if batch.is_empty() {
             return;
@@ -260,11 +257,12 @@ impl Batcher {
     fn tell(&self, batch: Vec<Waiting>, verdicts: &[Verdict]) {
         for (waiting, verdict) in batch.into_iter().zip(verdicts) {
             let Waiting { draft, reply, .. } = waiting;
+            let Draft { entry, answer, .. } = *draft;
             if verdict.is_recorded() {
-                self.fresh.put(&draft.entry.id, draft.entry.leaf);
+                self.fresh.put(entry.id(), entry.leaf());
             }
             let (outcome, reason) = match verdict {
-                Verdict::Recorded(used) => (Ok(Disclosed::after_commit(draft.entry.id, draft.answer, *used)), None),
+                Verdict::Recorded(used) => (Ok(Disclosed::after_commit(entry.into_id(), answer, *used)), None),
                 Verdict::Stale => (Err(RecordError::Stale), Some("stale")),
                 Verdict::TotalUsedUp(used) => (Err(RecordError::TotalUsedUp(*used)), Some("total")),
                 Verdict::DayUsedUp(used) => (Err(RecordError::DayUsedUp(*used)), Some("day")),

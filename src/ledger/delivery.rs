@@ -115,7 +115,7 @@ impl Closer {
             match outcome {
                 Ok(true) => {
                     let Closing { entry, headers, body, .. } = closing;
-                    return Ok(Disclosed::after_commit(entry.id, Answer { headers, body: body.0.into() }, None));
+                    return Ok(Disclosed::after_commit(entry.into_id(), Answer { headers, body: body.0.into() }, None));
                 }
                 Ok(false) => return Err(RecordError::Stale),
                 Err(LedgerError::Store(error)) if error.is_contention() && attempt < ATTEMPTS => attempt += 1,

@@ -132,18 +132,47 @@ impl FromStr for EntryType {
 }
 
 /// A ledger entry as it is stored and hashed. It says nothing about anybody without its [`Opening`].
+///
+/// Made here alone and never changed: its text always has its id in it and hashes to its leaf.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
+    id: String,
+    kind: EntryType,
+    at: Timestamp,
+    body: String,
+    leaf: Hash,
+}
+
+impl Entry {
     /// Unique in the log: `dis_...` or `ent_...`.
-    pub id: String,
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
     /// What it records.
-    pub kind: EntryType,
+    pub const fn kind(&self) -> EntryType {
+        self.kind
+    }
+
     /// When it happened.
-    pub at: Timestamp,
+    pub const fn at(&self) -> Timestamp {
+        self.at
+    }
+
     /// The canonical JSON.
-    pub body: String,
+    pub fn body(&self) -> &str {
+        &self.body
+    }
+
     /// The leaf hash of the canonical JSON.
-    pub leaf: Hash,
+    pub const fn leaf(&self) -> Hash {
+        self.leaf
+    }
+
+    /// Its id, when nothing else of it is needed any more.
+    pub(super) fn into_id(self) -> String {
+        self.id
+    }
 }
 
 /// What an entry's commitments hide: the values and their salts. May be erased.

@@ -160,7 +160,7 @@ const KIBIBYTE: usize = 1024;
 
 /// What an answer that waits takes.
 fn kibibytes(draft: &Draft) -> u32 {
-    let bytes = draft.answer.body.len() + draft.entry.body.len() + draft.opening.body.len();
+    let bytes = draft.answer.body.len() + draft.entry.body().len() + draft.opening.body.len();
     u32::try_from(bytes.div_ceil(KIBIBYTE)).unwrap_or(u32::MAX)
 }
 
@@ -193,7 +193,8 @@ impl Recorder {
     /// Waits until the answer's record is durable and hands the answer back for release.
     ///
     /// A caller that stops waiting loses the answer and not the record: over-recording is safe, under-recording is not.
-    pub async fn record(&self, draft: Draft) -> Result<Disclosed, RecordError> {
+    pub async fn record(&self, draft: impl Into<Box<Draft>>) -> Result<Disclosed, RecordError> {
+        let draft = draft.into();
         let (reply, decided) = oneshot::channel();
         let refused = |why: &str| {
             metrics::counter!("medcredit_ledger_refused_total", "reason" => "queue").increment(1);

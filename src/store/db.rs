@@ -187,6 +187,11 @@ enum Pools {
 #[derive(Debug, Clone)]
 pub struct Db(Arc<Pools>, Turns);
 
+/// Boxed: waiting for a connection takes four kilobytes, which whatever may begin a transaction would carry about.
+async fn begin_postgres(pool: &PgPool) -> Result<Begun, sqlx::Error> {
+    Box::pin(pool.begin()).await.map(Begun::Postgres)
+}
+
 impl Db {
     /// Which engine this is.
     pub fn engine(&self) -> Engine {
@@ -231,7 +236,7 @@ impl Db {
         self.1.next("begin").await;
         let begun = match &*self.0 {
             Pools::Sqlite { core, .. } => core.begin_with("BEGIN IMMEDIATE").await.map(Begun::Sqlite),
-            Pools::Postgres { pool, .. } => pool.begin().await.map(Begun::Postgres),
+            Pools::Postgres { pool, .. } => begin_postgres(pool).await,
         };
         begun.map(|begun| self.tx(begun, operation)).map_err(|error| DbError::of(operation, error))
     }
@@ -241,7 +246,7 @@ impl Db {
         self.1.next("begin").await;
         let begun = match &*self.0 {
             Pools::Sqlite { bulk, .. } => bulk.begin_with("BEGIN IMMEDIATE").await.map(Begun::Sqlite),
-            Pools::Postgres { pool, .. } => pool.begin().await.map(Begun::Postgres),
+            Pools::Postgres { pool, .. } => begin_postgres(pool).await,
         };
         let mut tx = begun.map(|begun| self.tx(begun, operation)).map_err(|error| DbError::of(operation, error))?;
         tx.may_be_silent().await?;

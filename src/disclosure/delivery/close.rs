@@ -77,7 +77,7 @@ pub struct LineReceipt {
 
 impl LineReceipt {
     pub(super) fn new(entry: &Entry, by: Timestamp) -> Self {
-        Self { id: entry.id.clone(), leaf: BASE64.encode(&entry.leaf), by }
+        Self { id: entry.id().to_owned(), leaf: BASE64.encode(&entry.leaf()), by }
     }
 }
 
@@ -88,7 +88,7 @@ impl Disclosures {
     pub(super) async fn close(
         &self,
         caller: &Caller,
-        asked: Asked<'_>,
+        asked: &Asked<'_>,
         delivery: &Delivery,
         told: Told,
         next: Option<ConsentId>,

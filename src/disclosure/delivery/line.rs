@@ -80,7 +80,7 @@ impl Disclosures {
     pub(super) async fn lines(
         &self,
         caller: &Caller,
-        asked: Asked<'_>,
+        asked: &Asked<'_>,
         delivery: &Delivery,
         permitted: Vec<Permitted>,
     ) -> Result<Vec<Drafted>, Failure> {
@@ -144,7 +144,7 @@ impl Disclosures {
     fn line(
         &self,
         caller: &Caller,
-        asked: Asked<'_>,
+        asked: &Asked<'_>,
         delivery: &Delivery,
         of: &Permitted,
         parts: Parts,

@@ -113,7 +113,7 @@ impl Disclosures {
     pub async fn deliver(
         &self,
         caller: &Caller,
-        asked: Asked<'_>,
+        asked: &Asked<'_>,
         wish: DeliveryWish<'_>,
     ) -> Result<Disclosed, Failure> {
         let delivery = self.in_order(caller, wish)?;
@@ -191,7 +191,7 @@ impl Disclosures {
     async fn tell(
         &self,
         caller: &Caller,
-        asked: Asked<'_>,
+        asked: &Asked<'_>,
         delivery: &Delivery,
         consents: Vec<Arc<Consent>>,
         told: &mut Told,

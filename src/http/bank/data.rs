@@ -143,7 +143,7 @@ pub struct GradeQuery {
 )]
 pub async fn grade(call: DataCall<scope::GradeRead>) -> Result<Disclosed, Failure> {
     let query: GradeQuery = call.query()?;
-    call.app.disclosures.grade(&call.authorized.caller, call.asked(query.purpose.as_deref())).await
+    call.app.disclosures.grade(&call.authorized.caller, &call.asked(query.purpose.as_deref())).await
 }
 
 /// What `settlements` may be asked with.
@@ -184,6 +184,6 @@ pub async fn settlements(call: DataCall<scope::SettlementsRead>) -> Result<Discl
     let query: SettlementsQuery = call.query()?;
     call.app
         .disclosures
-        .settlements(&call.authorized.caller, call.asked(query.purpose.as_deref()), (query.from, query.to))
+        .settlements(&call.authorized.caller, &call.asked(query.purpose.as_deref()), (query.from, query.to))
         .await
 }

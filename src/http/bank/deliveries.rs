@@ -82,5 +82,5 @@ pub async fn deliver(
         what: request.what.as_deref(),
         unverified_after: request.after.as_deref(),
     };
-    call.app().disclosures.deliver(call.caller(), call.asked(Some(request.purpose.as_str())), wish).await
+    call.app().disclosures.deliver(call.caller(), &call.asked(Some(request.purpose.as_str())), wish).await
 }

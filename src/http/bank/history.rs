@@ -48,5 +48,5 @@ pub struct HistoryQuery {
 pub async fn grade_history(call: DataCall<scope::GradeHistoryRead>) -> Result<Disclosed, Failure> {
     let query: HistoryQuery = call.query()?;
     let asked = call.asked(query.purpose.as_deref());
-    call.app.disclosures.grade_history(&call.authorized.caller, asked, (query.from, query.to)).await
+    call.app.disclosures.grade_history(&call.authorized.caller, &asked, (query.from, query.to)).await
 }

@@ -44,5 +44,5 @@ pub struct ReportQuery {
 )]
 pub async fn report(call: DataCall<scope::ReportRead>) -> Result<Disclosed, Failure> {
     let query: ReportQuery = call.query()?;
-    call.app.disclosures.report(&call.authorized.caller, call.asked(query.purpose.as_deref())).await
+    call.app.disclosures.report(&call.authorized.caller, &call.asked(query.purpose.as_deref())).await
 }

@@ -34,5 +34,5 @@ pub struct ScorecardQuery {
 )]
 pub async fn scorecard(call: DataCall<scope::ScorecardRead>) -> Result<Disclosed, Failure> {
     let query: ScorecardQuery = call.query()?;
-    call.app.disclosures.scorecard(&call.authorized.caller, call.asked(query.purpose.as_deref())).await
+    call.app.disclosures.scorecard(&call.authorized.caller, &call.asked(query.purpose.as_deref())).await
 }

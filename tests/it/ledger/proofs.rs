@@ -73,8 +73,8 @@ both_engines! {
         medcredit::ledger::append(&mut tx, &entry, Some(&opening)).await.unwrap();
         tx.commit().await.unwrap();
         world.sealer().seal_once().await.unwrap();
-        assert_eq!(prove(&world.store.db, &entry.id, Some(&world.bank.to_string())).await.unwrap(), None);
-        assert!(matches!(prove(&world.store.db, &entry.id, None).await.unwrap(), Some(Found::Sealed(_))));
+        assert_eq!(prove(&world.store.db, entry.id(), Some(&world.bank.to_string())).await.unwrap(), None);
+        assert!(matches!(prove(&world.store.db, entry.id(), None).await.unwrap(), Some(Found::Sealed(_))));
         assert!(world.verify().await.sound());
     }
 
