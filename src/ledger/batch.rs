@@ -185,14 +185,14 @@ impl Batcher {
         }
     }
 
-    /// On PostgreSQL one turn of the server, unless uses are to be counted.
+    /// One turn of the engine, unless uses are to be counted, or on SQLite something is stale.
     async fn transaction(&self, batch: &[Waiting]) -> Result<Vec<Verdict>, Broken> {
         let began = self.clock.now();
-        let verdicts = match self.db.engine() {
-            Engine::Postgres if !batch.iter().any(|waiting| waiting.draft.budget.is_limited()) => {
-                self.at_once(batch).await?
-            }
-            _ => self.step_by_step(batch).await?,
+        let counted = batch.iter().any(|waiting| waiting.draft.budget.is_limited());
+        let at_once = if counted { None } else { self.at_once(batch).await? };
+        let verdicts = match at_once {
+            Some(verdicts) => verdicts,
+            None => self.step_by_step(batch).await?,
         };
         let recorded = verdicts.iter().filter(|verdict| verdict.is_recorded()).count();
         metrics::histogram!("medcredit_ledger_batch_entries").record(u32::try_from(recorded).unwrap_or(u32::MAX));
@@ -200,18 +200,25 @@ impl Batcher {
         Ok(verdicts)
     }
 
-    /// Locks, comparison, entries and commit as one statement. A crash in the midst of it leaves all or nothing, as
-    /// between the steps of [`Batcher::step_by_step`].
-    async fn at_once(&self, batch: &[Waiting]) -> Result<Vec<Verdict>, Broken> {
+    /// Locks, comparison, entries and commit in one turn. A crash in the midst of it leaves all or nothing, as between the
+    /// steps of [`Batcher::step_by_step`]. SQLite records all answers or, where one is stale, none: then nothing is decided.
+    async fn at_once(&self, batch: &[Waiting]) -> Result<Option<Vec<Verdict>>, Broken> {
         for step in [Step::Begin, Step::Lock, Step::Heads, Step::Budget, Step::Insert, Step::Commit] {
             self.faults.at(step).await.map_err(Broken::before_commit)?;
         }
         let (entries, openings) = rows_of(batch.iter());
         let (heads, banks) = heads_of(batch);
-        let stale = table::record(&self.db, (heads, banks.clone()), entries, openings, self.clock.now()).await;
-        let stale = stale.map_err(Broken::before_commit)?;
+        let now = self.clock.now();
+        let stale = match self.db.engine() {
+            Engine::Postgres => table::record(&self.db, (heads, banks.clone()), entries, openings, now).await.map(Some),
+            Engine::Sqlite => {
+                let recorded = table::record_unless_stale(&self.db, heads, entries, openings, now).await;
+                recorded.map(|recorded| recorded.then(Vec::new))
+            }
+        };
+        let Some(stale) = stale.map_err(Broken::before_commit)? else { return Ok(None) };
         self.faults.at(Step::Committed).await.map_err(Broken::Failed)?;
-        Ok(verdicts_of(&banks, &stale))
+        Ok(Some(verdicts_of(&banks, &stale)))
     }
 
     async fn step_by_step(&self, batch: &[Waiting]) -> Result<Vec<Verdict>, Broken> {

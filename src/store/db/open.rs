@@ -8,7 +8,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use super::{Db, Pools, checkpoint::Keeper, turns::Turns};
+use super::{Db, Pools, checkpoint::Keeper, turns::Turns, whole::NOTES};
 use crate::store::DbError;
 
 /// For the writer of bulk tables: an import in the order of months touches pages all over a table. 64 MiB hold most of
@@ -63,6 +63,7 @@ impl Db {
             .max_connections(1)
             .acquire_timeout(LOCK_WAIT)
             .test_before_acquire(false)
+            .after_connect(|connection, _| Box::pin(async move { connection.execute(NOTES).await.map(|_| ()) }))
             .connect_with(options(&core_path).pragma("wal_autocheckpoint", CORE_CHECKPOINT))
             .await
             .map_err(setup)?;

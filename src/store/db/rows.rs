@@ -7,16 +7,13 @@
 
 use std::fmt::Write;
 
-use sqlx::{
-    Arguments as _, AssertSqlSafe, Postgres, Sqlite, pool::PoolConnection, postgres::PgArguments,
-    sqlite::SqliteArguments,
-};
+use sqlx::{Arguments as _, AssertSqlSafe, Postgres, Sqlite, postgres::PgArguments, sqlite::SqliteArguments};
 
-use super::{Arg, Begun, Db, Pools, Record, Tx, add_sqlite, pg_args};
+use super::{Arg, Begun, Db, Pools, Record, Tx, add_sqlite, pg_args, whole::Lent};
 use crate::store::DbError;
 
 /// The rows of one statement on SQLite; more are run in parts.
-const PART: usize = 64;
+pub(super) const PART: usize = 64;
 
 /// The values of a column, one for each row.
 #[derive(Debug)]
@@ -77,7 +74,7 @@ impl Column {
 }
 
 /// The length to which a part is filled up.
-const fn filled(rows: usize) -> usize {
+pub(super) const fn filled(rows: usize) -> usize {
     if rows <= 8 { rows } else { rows.next_multiple_of(8) }
 }
 
@@ -87,7 +84,7 @@ const fn filled(rows: usize) -> usize {
 /// The values are anonymous: SQLite and its driver look for the name of a parameter among all others. And an insertion that
 /// fails is not undone by itself: as on PostgreSQL, nothing of its transaction can be committed any more, so SQLite need not
 /// keep every page as it was before the statement.
-fn as_values(sql: &str, others: usize, columns: usize, rows: usize) -> AssertSqlSafe<String> {
+pub(super) fn as_values(sql: &str, others: usize, columns: usize, rows: usize) -> AssertSqlSafe<String> {
     let mut sql = sql.to_owned();
     for other in (1..=others).rev() {
         sql = sql.replace(&format!("${other}"), &format!("${}", rows * columns + other));
@@ -140,29 +137,26 @@ fn as_script(parts: Vec<(&'static str, Vec<Column>)>) -> Encoded<(AssertSqlSafe<
         let AssertSqlSafe(statement) = as_values(sql, 0, columns.len(), length);
         text.push_str(&statement);
         text.push(';');
-        add_part(&mut bound, &[], &mut columns, (0, length))?;
+        add_rows(&mut bound, &mut columns, (0, length))?;
     }
     Ok((AssertSqlSafe(text), bound))
 }
 
 fn part(args: &[Arg], columns: &mut [Column], from: usize, rows: usize) -> Encoded<SqliteArguments> {
     let mut out = SqliteArguments::default();
-    add_part(&mut out, args, columns, (from, rows))?;
+    add_rows(&mut out, columns, (from, rows))?;
+    args.iter().try_for_each(|arg| add_sqlite(&mut out, arg.clone()))?;
     Ok(out)
 }
 
-fn add_part(
-    out: &mut SqliteArguments,
-    args: &[Arg],
-    columns: &mut [Column],
-    (from, rows): (usize, usize),
-) -> Encoded<()> {
+/// Moves so many rows, from one on, into the arguments.
+pub(super) fn add_rows(out: &mut SqliteArguments, columns: &mut [Column], (from, rows): (usize, usize)) -> Encoded<()> {
     for row in from..from + rows {
         for column in &mut *columns {
             column.take(row, out)?;
         }
     }
-    args.iter().try_for_each(|arg| add_sqlite(out, arg.clone()))
+    Ok(())
 }
 
 pub(super) fn arrays(args: Vec<Arg>, columns: Vec<Column>) -> Encoded<PgArguments> {
@@ -171,21 +165,6 @@ pub(super) fn arrays(args: Vec<Arg>, columns: Vec<Column>) -> Encoded<PgArgument
         column.array_into(&mut out)?;
     }
     Ok(out)
-}
-
-/// A connection for one turn. Whoever stops waiting for the server leaves it to nobody: the next one would wait for the same
-/// answer first.
-struct Lent {
-    connection: PoolConnection<Postgres>,
-    whole: bool,
-}
-
-impl Drop for Lent {
-    fn drop(&mut self) {
-        if !self.whole {
-            self.connection.close_on_drop();
-        }
-    }
 }
 
 impl Db {

@@ -86,6 +86,12 @@ impl HeadColumns {
         self.subject_version.push(version);
     }
 
+    /// With the time of the commit, as near as can be told before it, for rows to be compared at.
+    fn at(self, now: Timestamp) -> Vec<Column> {
+        let now = Column::Int(vec![now.micros(); self.position.len()]);
+        self.into_columns().into_iter().chain([now]).collect()
+    }
+
     fn into_columns(self) -> Vec<Column> {
         vec![
             Column::Int(self.position),
@@ -109,7 +115,7 @@ const STALE_HEADS: &str = "/* ledger::stale_heads */ \
         (SELECT CASE WHEN clients.state = 'active' THEN clients.epoch END FROM clients WHERE clients.id = column2)) \
     OR (column4 IS NOT NULL AND (\
         column5 IS DISTINCT FROM (SELECT CASE WHEN consents.client_id = column2 AND consents.state = 'active' \
-            AND consents.expires_at > column7 AND consents.expires_at > CAST($1 AS BIGINT) THEN consents.version END \
+            AND consents.expires_at > column7 AND consents.expires_at > column10 THEN consents.version END \
             FROM consents WHERE consents.id = column4) \
         OR column6 IS DISTINCT FROM (SELECT publication.number FROM publication WHERE publication.id = 1))) \
     OR (column8 IS NOT NULL AND column9 IS DISTINCT FROM \
@@ -120,7 +126,7 @@ const STALE_HEADS: &str = "/* ledger::stale_heads */ \
 /// A statement of its own after the banks' locks: on PostgreSQL its snapshot is then younger than every narrowing that
 /// had the locks before.
 pub async fn stale_heads(tx: &mut Tx, heads: HeadColumns, now: Timestamp) -> Result<Vec<i64>, DbError> {
-    let stale: Vec<PositionRow> = tx.fetch_rows(STALE_HEADS, args![now], heads.into_columns()).await?;
+    let stale: Vec<PositionRow> = tx.fetch_rows(STALE_HEADS, Vec::new(), heads.at(now)).await?;
     Ok(stale.into_iter().map(|row| row.position).collect())
 }
 
@@ -199,16 +205,21 @@ const INSERT_OPENINGS: &str = "/* ledger::insert_openings */ \
 pub async fn insert(
     tx: &mut Tx,
     entries: EntryColumns,
-    mut openings: OpeningColumns,
+    openings: OpeningColumns,
     at: Timestamp,
 ) -> Result<(), DbError> {
+    tx.insert_rows(insertions(entries, openings, at)).await
+}
+
+/// Entries, their places in the queue, and openings.
+fn insertions(entries: EntryColumns, mut openings: OpeningColumns, at: Timestamp) -> Vec<(&'static str, Vec<Column>)> {
     let ids = Column::Text(entries.id.clone());
     let at = Column::Int(vec![at.micros(); entries.id.len()]);
     let mut entries = entries.into_columns();
     entries.push(at);
     let of = Column::Text(std::mem::take(&mut openings.id));
     let openings = std::iter::once(of).chain(openings.into_columns()).collect();
-    tx.insert_rows(vec![(INSERT_ENTRIES, entries), (INSERT_UNSEALED, vec![ids]), (INSERT_OPENINGS, openings)]).await
+    vec![(INSERT_ENTRIES, entries), (INSERT_UNSEALED, vec![ids]), (INSERT_OPENINGS, openings)]
 }
 
 /// `migrations/postgres/0013_ledger_one_turn.sql` does what [`STALE_HEADS`] and [`insert`] do, under the banks' locks.
@@ -231,6 +242,18 @@ pub async fn record(
     columns.extend(entries.into_columns().into_iter().chain(openings.into_columns()));
     let stale: Vec<PositionRow> = db.change_at_once("ledger.record", RECORD, args![now], columns).await?;
     Ok(stale.into_iter().map(|row| row.position).collect())
+}
+
+/// Compares what the answers rest on and adds entries, queue and openings: one turn of the writer's thread and one
+/// transaction, durable on return. SQLite only. Where anything is stale nothing is added, and the answer is no.
+pub async fn record_unless_stale(
+    db: &Db,
+    heads: HeadColumns,
+    entries: EntryColumns,
+    openings: OpeningColumns,
+    now: Timestamp,
+) -> Result<bool, DbError> {
+    db.insert_unless("ledger.record", (STALE_HEADS, heads.at(now)), insertions(entries, openings, now)).await
 }
 
 const DELETE_OPENINGS: &str = "/* ledger::delete_openings */ \

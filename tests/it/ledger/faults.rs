@@ -229,6 +229,27 @@ both_engines! {
     }
 }
 
+/// Another process has SQLite's write lock and does not give it up: a bank is told in time, what it was told of is not
+/// recorded later, and the next one is answered.
+#[test]
+fn a_lock_of_another_process_holds_nobody_for_ever() {
+    block_on(async {
+        let world = World::new(TestStore::sqlite().await).await;
+        let options = RecorderOptions { limit: Duration::from_millis(200), ..RecorderOptions::default() };
+        let recorder = Recorder::start(world.store.db.clone(), world.store.clock.clone(), options);
+        recorder.record(world.draft()).await.unwrap();
+        let other = world.store.reopen().await;
+        let held = other.begin("test").await.unwrap();
+        let refused = recorder.record(world.draft()).await.unwrap_err();
+        assert!(matches!(&refused, RecordError::Unavailable(why) if why.contains("in time")), "{refused}");
+        drop(held);
+        // With a limit that a busy machine keeps to.
+        world.record(1).await;
+        assert_eq!(world.entries().await, 2);
+        recovers(&world, 2, "a lock that was held").await;
+    });
+}
+
 /// The server's processes for the appends stand still and hold their connections: banks are told in time, and the next
 /// answers go over other connections.
 #[test]

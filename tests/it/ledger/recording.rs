@@ -77,7 +77,7 @@ both_engines! {
             let mut draft = world.draft();
             change(&mut draft);
             assert_eq!(recorder.record(draft.clone()).await.unwrap_err(), RecordError::Stale, "{what}");
-            // Where uses are counted, the same is compared, on PostgreSQL by other statements.
+            // Where uses are counted, the same is compared, step by step.
             draft.budget.max_fetches = Some(1);
             assert_eq!(recorder.record(draft).await.unwrap_err(), RecordError::Stale, "{what}, and uses are counted");
         }

@@ -1,0 +1,139 @@
+//! A whole transaction in one turn of the thread that SQLite's writer lives on.
+//!
+//! Every turn wakes that thread and the one that waits for it: with beginning, comparing, inserting and committing apart, a
+//! small batch waits longer for turns than for SQLite. Here the text of one query does all of it. What is compared is noted
+//! in a table of the connection's own, and the insertions ask it whether they are to insert.
+
+use sqlx::{AssertSqlSafe, Database, Sqlite, pool::PoolConnection, sqlite::SqliteArguments};
+
+use super::{
+    Column, Db, Pools, record,
+    rows::{add_rows, as_values, filled},
+};
+use crate::store::DbError;
+
+/// What the writer's connection is opened with: where a comparison is noted.
+pub(super) const NOTES: &str = "PRAGMA temp_store=MEMORY; CREATE TEMP TABLE found (position)";
+
+const FORGET: &str = "DELETE FROM temp.found";
+const NOTE: &str = "INSERT INTO temp.found ";
+const UNLESS: &str = " WHERE NOT EXISTS (SELECT 1 FROM temp.found)";
+const TELL: &str = "SELECT COUNT(*) AS found FROM temp.found";
+
+record! {
+    struct FoundRow {
+        found: i64,
+    }
+}
+
+/// A connection for one turn. Whoever stops waiting leaves it to nobody: the next one would be within the same transaction,
+/// or wait for the same answer first.
+pub(super) struct Lent<D: Database> {
+    pub(super) connection: PoolConnection<D>,
+    pub(super) whole: bool,
+}
+
+impl<D: Database> Drop for Lent<D> {
+    fn drop(&mut self) {
+        if !self.whole {
+            self.connection.close_on_drop();
+        }
+    }
+}
+
+/// The text of such a transaction with its values: statements over bound rows, one after the other, each in parts as long as
+/// a few prepared statements do for every batch.
+#[derive(Default)]
+struct Script {
+    text: String,
+    bound: SqliteArguments,
+}
+
+impl Script {
+    fn add(&mut self, statement: &str) {
+        self.text.push_str(statement);
+        self.text.push_str("; ");
+    }
+
+    fn add_rows(&mut self, sql: &str, mut columns: Vec<Column>) -> Result<(), sqlx::error::BoxDynError> {
+        let rows = columns.first().map_or(0, Column::len);
+        for from in (0..rows).step_by(super::rows::PART) {
+            let length = filled((rows - from).min(super::rows::PART));
+            let AssertSqlSafe(statement) = as_values(sql, 0, columns.len(), length);
+            self.add(&statement);
+            add_rows(&mut self.bound, &mut columns, (from, length))?;
+        }
+        Ok(())
+    }
+}
+
+/// The transaction: insertions, unless a comparison yields a row.
+fn script(
+    unless: (&str, Vec<Column>),
+    insertions: Vec<(&str, Vec<Column>)>,
+) -> Result<Script, sqlx::error::BoxDynError> {
+    let mut script = Script::default();
+    script.add("BEGIN IMMEDIATE");
+    script.add(FORGET);
+    script.add_rows(&format!("{NOTE}{}", unless.0), unless.1)?;
+    for (sql, columns) in insertions {
+        script.add_rows(&format!("{sql}{UNLESS}"), columns)?;
+    }
+    script.add("COMMIT");
+    script.text.push_str(TELL);
+    Ok(script)
+}
+
+impl Db {
+    /// Inserts rows in a transaction of their own, unless a comparison over rows yields any: then nothing is inserted, and
+    /// the answer is no. On return of `Ok` they are durable; on [`DbError::CommitUnknown`] nobody knows. SQLite only.
+    pub async fn insert_unless(
+        &self,
+        operation: &'static str,
+        unless: (&'static str, Vec<Column>),
+        insertions: Vec<(&'static str, Vec<Column>)>,
+    ) -> Result<bool, DbError> {
+        self.1.next(unless.0).await;
+        let Pools::Sqlite { core, .. } = &*self.0 else {
+            return Err(DbError::Setup(format!("{operation}: a script of SQLite's, on another engine")));
+        };
+        let failed = |error| DbError::of(operation, error);
+        let Script { text, bound } = script(unless, insertions).map_err(sqlx::Error::Encode).map_err(failed)?;
+        let mut lent = Lent { connection: core.acquire().await.map_err(failed)?, whole: false };
+        let query = sqlx::query_as_with::<Sqlite, FoundRow, _>(AssertSqlSafe(text), bound);
+        let found = query.fetch_all(&mut *lent.connection).await;
+        // A connection that failed on the way is closed, and what it had begun with it.
+        let found = found.map_err(|source| DbError::of_commit(operation, source))?;
+        lent.whole = true;
+        metrics::counter!("medcredit_store_commits_total", "operation" => operation).increment(1);
+        Ok(found.iter().all(|row| row.found == 0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Column, script};
+
+    #[test]
+    fn all_of_a_transaction_is_one_text() {
+        let numbers = |count: i64| vec![Column::Int((0..count).collect())];
+        let made = script(
+            ("SELECT column1 FROM bound_rows", numbers(1)),
+            vec![("INSERT INTO t SELECT column1 FROM bound_rows", numbers(65))],
+        );
+        let text = made.unwrap().text;
+        let statements: Vec<_> = text.split("; ").collect();
+        assert_eq!(statements.len(), 7, "a part of 64 and one of 1: {text}");
+        assert_eq!(statements[0], "BEGIN IMMEDIATE");
+        assert_eq!(
+            statements[2],
+            "INSERT OR FAIL INTO temp.found SELECT column1 FROM (SELECT * FROM (VALUES (?)) WHERE column1 IS NOT NULL)"
+        );
+        assert_eq!(
+            statements[4],
+            "INSERT OR FAIL INTO t SELECT column1 FROM (SELECT * FROM (VALUES (?)) WHERE column1 IS NOT NULL) \
+             WHERE NOT EXISTS (SELECT 1 FROM temp.found)"
+        );
+        assert_eq!(statements[5..], ["COMMIT", "SELECT COUNT(*) AS found FROM temp.found"]);
+    }
+}
