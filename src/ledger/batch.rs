@@ -185,7 +185,7 @@ impl Batcher {
         }
     }
 
-    /// One turn of the engine, unless uses are to be counted, or on SQLite something is stale.
+    /// One turn of the engine, unless uses are to be counted, or SQLite has none for this batch.
     async fn transaction(&self, batch: &[Waiting]) -> Result<Vec<Verdict>, Broken> {
         let began = self.clock.now();
         let counted = batch.iter().any(|waiting| waiting.draft.budget.is_limited());
@@ -201,7 +201,8 @@ impl Batcher {
     }
 
     /// Locks, comparison, entries and commit in one turn. A crash in the midst of it leaves all or nothing, as between the
-    /// steps of [`Batcher::step_by_step`]. SQLite records all answers or, where one is stale, none: then nothing is decided.
+    /// steps of [`Batcher::step_by_step`]. SQLite records all answers or, where one is stale or they are many,
+    /// none: then nothing is decided.
     async fn at_once(&self, batch: &[Waiting]) -> Result<Option<Vec<Verdict>>, Broken> {
         for step in [Step::Begin, Step::Lock, Step::Heads, Step::Budget, Step::Insert, Step::Commit] {
             self.faults.at(step).await.map_err(Broken::before_commit)?;

@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Database, Sqlite, pool::PoolConnection, sqlite::Sqlite
 
 use super::{
     Column, Db, Pools, record,
-    rows::{add_rows, as_values, filled},
+    rows::{PART, add_rows, as_values, filled},
 };
 use crate::store::DbError;
 
@@ -41,8 +41,7 @@ impl<D: Database> Drop for Lent<D> {
     }
 }
 
-/// The text of such a transaction with its values: statements over bound rows, one after the other, each in parts as long as
-/// a few prepared statements do for every batch.
+/// The text of such a transaction with its values: statements over bound rows, one after the other, in parts.
 #[derive(Default)]
 struct Script {
     text: String,
@@ -56,15 +55,28 @@ impl Script {
     }
 
     fn add_rows(&mut self, sql: &str, mut columns: Vec<Column>) -> Result<(), sqlx::error::BoxDynError> {
-        let rows = columns.first().map_or(0, Column::len);
-        for from in (0..rows).step_by(super::rows::PART) {
-            let length = filled((rows - from).min(super::rows::PART));
+        let rows = rows_of(&columns);
+        for from in (0..rows).step_by(PART) {
+            let length = filled((rows - from).min(PART));
             let AssertSqlSafe(statement) = as_values(sql, 0, columns.len(), length);
             self.add(&statement);
             add_rows(&mut self.bound, &mut columns, (from, length))?;
         }
         Ok(())
     }
+}
+
+const fn rows_of(columns: &[Column]) -> usize {
+    match columns.first() {
+        Some(column) => column.len(),
+        None => 0,
+    }
+}
+
+/// Whether there are so few rows that few texts do for all transactions: each number of rows has one of its own, which stays
+/// prepared. With more of them the turns weigh little, too.
+fn is_short(unless: &[Column], insertions: &[(&str, Vec<Column>)]) -> bool {
+    rows_of(unless) <= 2 * PART && insertions.iter().all(|(_, columns)| rows_of(columns) <= PART)
 }
 
 /// The transaction: insertions, unless a comparison yields a row.
@@ -85,8 +97,9 @@ fn script(
 }
 
 impl Db {
-    /// Inserts rows in a transaction of their own, unless a comparison over rows yields any: then nothing is inserted, and
-    /// the answer is no. On return of `Ok` they are durable; on [`DbError::CommitUnknown`] nobody knows. SQLite only.
+    /// Inserts rows in a transaction of their own, unless a comparison over rows yields any, or there are too many of them
+    /// for one turn: then nothing is inserted, and the answer is no. On return of `Ok` they are durable; on
+    /// [`DbError::CommitUnknown`] nobody knows. SQLite only.
     pub async fn insert_unless(
         &self,
         operation: &'static str,
@@ -97,6 +110,9 @@ impl Db {
         let Pools::Sqlite { core, .. } = &*self.0 else {
             return Err(DbError::Setup(format!("{operation}: a script of SQLite's, on another engine")));
         };
+        if !is_short(&unless.1, &insertions) {
+            return Ok(false);
+        }
         let failed = |error| DbError::of(operation, error);
         let Script { text, bound } = script(unless, insertions).map_err(sqlx::Error::Encode).map_err(failed)?;
         let mut lent = Lent { connection: core.acquire().await.map_err(failed)?, whole: false };
@@ -104,15 +120,21 @@ impl Db {
         let found = query.fetch_all(&mut *lent.connection).await;
         // A connection that failed on the way is closed, and what it had begun with it.
         let found = found.map_err(|source| DbError::of_commit(operation, source))?;
+        let [FoundRow { found }] = found.as_slice() else {
+            return Err(DbError::CommitUnknown { operation, source: sqlx::Error::RowNotFound });
+        };
         lent.whole = true;
+        if *found > 0 {
+            return Ok(false);
+        }
         metrics::counter!("medcredit_store_commits_total", "operation" => operation).increment(1);
-        Ok(found.iter().all(|row| row.found == 0))
+        Ok(true)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Column, script};
+    use super::{Column, is_short, script};
 
     #[test]
     fn all_of_a_transaction_is_one_text() {
@@ -135,5 +157,13 @@ mod tests {
              WHERE NOT EXISTS (SELECT 1 FROM temp.found)"
         );
         assert_eq!(statements[5..], ["COMMIT", "SELECT COUNT(*) AS found FROM temp.found"]);
+    }
+
+    #[test]
+    fn long_transactions_have_no_text_of_their_own() {
+        let numbers = |count: i64| vec![Column::Int((0..count).collect())];
+        let short = |compared, inserted| is_short(&numbers(compared), &[("", numbers(inserted))]);
+        assert!(short(128, 64));
+        assert!(!short(129, 64) && !short(64, 65));
     }
 }

@@ -245,7 +245,7 @@ pub async fn record(
 }
 
 /// Compares what the answers rest on and adds entries, queue and openings: one turn of the writer's thread and one
-/// transaction, durable on return. SQLite only. Where anything is stale nothing is added, and the answer is no.
+/// transaction, durable on return. SQLite only. Where anything is stale, or there are many, nothing is added: the answer is no.
 pub async fn record_unless_stale(
     db: &Db,
     heads: HeadColumns,

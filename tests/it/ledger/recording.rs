@@ -128,6 +128,29 @@ both_engines! {
         assert_eq!(world.entries().await, 41);
     }
 
+    /// Batches of one turn of the engine and longer ones, with and without an answer that is stale.
+    async fn answers_are_recorded_in_company_of_any_size(store: TestStore) {
+        let world = World::new(store).await;
+        let recorder = world.recorder();
+        let mut recorded = 0;
+        for (size, stale) in [(1, None), (64, None), (64, Some(63)), (65, None), (65, Some(0)), (200, Some(100))] {
+            let drafts: Vec<_> = (0..size).map(|at| {
+                let mut draft = world.draft();
+                draft.heads.consent_version += i64::from(stale == Some(at));
+                draft
+            }).collect();
+            let outcomes = all_at_once(&recorder, drafts).await;
+            for (at, outcome) in outcomes.into_iter().enumerate() {
+                match outcome {
+                    Err(error) => assert_eq!((error, Some(at)), (RecordError::Stale, stale), "{size}"),
+                    Ok(_) => assert_ne!(Some(at), stale, "{size}"),
+                }
+            }
+            recorded += i64::try_from(size).unwrap() - i64::from(stale.is_some());
+            assert_eq!(world.entries().await, recorded, "{size} {stale:?}");
+        }
+    }
+
     /// A disclosure that is recorded twice by mistake is recorded once, and its neighbours are.
     async fn an_id_is_recorded_once(store: TestStore) {
         let world = World::new(store).await;
