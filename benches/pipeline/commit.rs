@@ -51,6 +51,7 @@ fn draft(consent: &medcredit::consent::Consent, epoch: i64) -> Result<Draft> {
         subjects: consent.codes.iter().map(|code| (code.clone(), 1)).collect(),
         publication: 3,
         now: at,
+        expires_at: at.plus(Duration::from_hours(24)),
     };
     let day: Day = at.day();
     let answer = Answer { headers: http::HeaderMap::new(), body: vec![b'x'; 1024].into() };

@@ -204,6 +204,7 @@ impl Bench {
             subjects: consent.codes.iter().map(|code| (code.clone(), 1)).collect(),
             publication: PUBLICATION,
             now: at,
+            expires_at: at.plus(Duration::from_hours(24)),
         };
         let budget = Budget { max_fetches: None, per_day: None, day: at.day() };
         let answer = Answer { headers: http::HeaderMap::new(), body: vec![b'x'; 1024].into() };

@@ -362,6 +362,7 @@ impl Disclosures {
             subjects: known.subjects.clone(),
             publication: known.publication,
             now: at,
+            expires_at: consent.expires_at,
         };
         let budget = Budget { max_fetches: consent.max_fetches, per_day: consent.daily_budget, day: at.day() };
         // Boxed, so that what every answer carries about is not as large as what only the recorder needs.

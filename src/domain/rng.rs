@@ -63,6 +63,7 @@ impl Entropy for SystemEntropy {
         }
         DRAWN.with_borrow_mut(|drawn| {
             if !drawn.hand_out(out) {
+                drawn.left = 0;
                 draw(&mut drawn.bytes);
                 drawn.left = STORE;
                 drawn.hand_out(out);

@@ -150,7 +150,7 @@ impl Batcher {
         let (batch, again): (Vec<_>, Vec<_>) =
             batch.into_iter().partition(|waiting| seen.insert(waiting.draft.entry.id().to_owned()));
         for waiting in again {
-            refuse(waiting, "it is recorded already");
+            refuse(waiting, "another of its id waits with it");
         }
         if batch.is_empty() {
             return;
@@ -263,13 +263,16 @@ impl Batcher {
 
     /// Only ever called after the commit was acknowledged, or for verdicts that release nothing.
     fn tell(&self, batch: Vec<Waiting>, verdicts: &[Verdict]) {
+        let now = self.clock.now();
         for (waiting, verdict) in batch.into_iter().zip(verdicts) {
             let Waiting { draft, reply, .. } = waiting;
-            let Draft { entry, answer, .. } = *draft;
+            let Draft { heads, entry, answer, .. } = *draft;
             if verdict.is_recorded() {
                 self.fresh.put(entry.id(), entry.leaf());
             }
             let (outcome, reason) = match verdict {
+                // It waited until its consent had ended: recorded, and not released.
+                Verdict::Recorded(_) if heads.expires_at <= now => (Err(RecordError::Stale), Some("stale")),
                 Verdict::Recorded(used) => (Ok(Disclosed::after_commit(entry.into_id(), answer, *used)), None),
                 Verdict::Stale => (Err(RecordError::Stale), Some("stale")),
                 Verdict::TotalUsedUp(used) => (Err(RecordError::TotalUsedUp(*used)), Some("total")),

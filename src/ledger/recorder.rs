@@ -42,6 +42,8 @@ pub struct Heads {
     pub publication: i64,
     /// The consent must be active and unexpired at this time, and at the time of the commit.
     pub now: Timestamp,
+    /// When the consent ends by itself: looked at once more after the commit, which may have waited for a lock.
+    pub expires_at: Timestamp,
 }
 
 /// The exact bytes of an answer, already digested and signed.

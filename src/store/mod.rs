@@ -1,8 +1,8 @@
 //! Every SQL statement of the gateway, one file per group of tables, over one seam for both engines.
 //!
 //! Invariants: statements are written once, in the dialect SQLite and PostgreSQL share; whoever calls owns the
-//! transaction's edges; nothing here decides, it reads and writes what it is told. Only `db.rs`, with `rows.rs` and
-//! `compact.rs` below it, says Sqlite or Postgres, and this room is the only one that mentions sqlx.
+//! transaction's edges; nothing here decides, it reads and writes what it is told. Only `db.rs`, with what is
+//! below it, says Sqlite or Postgres, and this room is the only one that mentions sqlx.
 
 pub mod assessments;
 pub mod authorities;

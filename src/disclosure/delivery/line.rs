@@ -200,6 +200,7 @@ impl Disclosures {
             subjects: parts.subjects,
             publication: parts.publication,
             now: at,
+            expires_at: consent.expires_at,
         };
         let budget = Budget { max_fetches: consent.max_fetches, per_day: consent.daily_budget, day: at.day() };
         let answer = Answer { headers: http::HeaderMap::new(), body: body.into() };

@@ -54,7 +54,13 @@ impl Script {
         self.text.push_str("; ");
     }
 
-    fn add_rows(&mut self, sql: &str, mut columns: Vec<Column>) -> Result<(), sqlx::error::BoxDynError> {
+    /// Each part filled up to a length.
+    fn add_rows(
+        &mut self,
+        sql: &str,
+        mut columns: Vec<Column>,
+        filled: fn(usize) -> usize,
+    ) -> Result<(), sqlx::error::BoxDynError> {
         let rows = rows_of(&columns);
         for from in (0..rows).step_by(PART) {
             let length = filled((rows - from).min(PART));
@@ -87,9 +93,14 @@ fn script(
     let mut script = Script::default();
     script.add("BEGIN IMMEDIATE");
     script.add(FORGET);
-    script.add_rows(&format!("{NOTE}{}", unless.0), unless.1)?;
+    // Of more rows than are inserted, and not always of as many more: fewer lengths keep the texts few.
+    script.add_rows(
+        &format!("{NOTE}{}", unless.0),
+        unless.1,
+        |rows| if rows <= 8 { 8 } else { rows.next_multiple_of(16) },
+    )?;
     for (sql, columns) in insertions {
-        script.add_rows(&format!("{sql}{UNLESS}"), columns)?;
+        script.add_rows(&format!("{sql}{UNLESS}"), columns, filled)?;
     }
     script.add("COMMIT");
     script.text.push_str(TELL);
@@ -134,7 +145,9 @@ impl Db {
 
 #[cfg(test)]
 mod tests {
-    use super::{Column, is_short, script};
+    use sqlx::Arguments as _;
+
+    use super::{Column, Script, is_short, script};
 
     #[test]
     fn all_of_a_transaction_is_one_text() {
@@ -143,13 +156,18 @@ mod tests {
             ("SELECT column1 FROM bound_rows", numbers(1)),
             vec![("INSERT INTO t SELECT column1 FROM bound_rows", numbers(65))],
         );
-        let text = made.unwrap().text;
+        let Script { text, bound } = made.unwrap();
+        assert_eq!(text.matches('?').count(), bound.len());
         let statements: Vec<_> = text.split("; ").collect();
         assert_eq!(statements.len(), 7, "a part of 64 and one of 1: {text}");
         assert_eq!(statements[0], "BEGIN IMMEDIATE");
         assert_eq!(
             statements[2],
-            "INSERT OR FAIL INTO temp.found SELECT column1 FROM (SELECT * FROM (VALUES (?)) WHERE column1 IS NOT NULL)"
+            format!(
+                "INSERT OR FAIL INTO temp.found SELECT column1 FROM \
+                 (SELECT * FROM (VALUES {}) WHERE column1 IS NOT NULL)",
+                ["(?)"; 8].join(",")
+            )
         );
         assert_eq!(
             statements[4],

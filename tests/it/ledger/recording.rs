@@ -128,6 +128,27 @@ both_engines! {
         assert_eq!(world.entries().await, 41);
     }
 
+    /// A consent ends while its answer's commit waits for a lock: recorded, and not released.
+    async fn an_answer_that_waited_beyond_its_consent_is_not_released(store: TestStore) {
+        let world = World::new(store).await;
+        for max_fetches in [None, Some(9)] {
+            let clock = world.store.clock.clone();
+            let mut draft = world.draft();
+            draft.budget.max_fetches = max_fetches;
+            let ends = draft.heads.expires_at;
+            let faults = Faults::new(move |at| {
+                if at == Step::Committed {
+                    clock.set(ends);
+                }
+                async { Ok(()) }
+            });
+            let recorder = world.recorder_with(world.store.db.clone(), faults);
+            let before = world.entries().await;
+            assert_eq!(recorder.record(draft).await.unwrap_err(), RecordError::Stale, "{max_fetches:?}");
+            assert_eq!(world.entries().await, before + 1, "{max_fetches:?}");
+        }
+    }
+
     /// Batches of one turn of the engine and longer ones, with and without an answer that is stale.
     async fn answers_are_recorded_in_company_of_any_size(store: TestStore) {
         let world = World::new(store).await;

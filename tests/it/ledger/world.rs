@@ -251,6 +251,7 @@ pub fn draft(clock: &dyn Clock, entropy: &dyn Entropy, bank: ClientId, consent: 
             subjects: vec![(HOSPITAL.into(), 5)],
             publication: 1,
             now,
+            expires_at: now.plus(std::time::Duration::from_secs(86_400 * 300)),
         },
         budget: Budget { max_fetches: None, per_day: None, day: now.day() },
         entry,

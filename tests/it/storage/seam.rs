@@ -237,6 +237,46 @@ fn each_statement_has_a_view_of_its_own_whatever_the_servers_default() {
     });
 }
 
+/// A whole transaction in one turn: it inserts all or, where the comparison finds something, nothing; and what goes wrong on
+/// the way, in the midst of it or at its very commit, leaves nothing behind either.
+#[test]
+fn a_transaction_in_one_turn_is_whole() {
+    crate::support::block_on(async {
+        let store = TestStore::sqlite().await;
+        let mut tx = store.db.begin("test").await.unwrap();
+        for sql in [
+            "CREATE TABLE kept (a BIGINT PRIMARY KEY)",
+            "CREATE TABLE of_kept (a BIGINT REFERENCES kept (a) DEFERRABLE INITIALLY DEFERRED)",
+        ] {
+            tx.execute(sql, vec![]).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        let insert = async |compared: i64, kept: std::ops::Range<i64>, of_kept: i64| {
+            let kept = ("INSERT INTO kept (a) SELECT column1 FROM bound_rows", vec![Column::Int(kept.collect())]);
+            let of = ("INSERT INTO of_kept (a) SELECT column1 FROM bound_rows", vec![Column::Int(vec![of_kept])]);
+            let unless = ("SELECT column1 FROM bound_rows WHERE column1 > 99", vec![Column::Int(vec![1, compared])]);
+            store.db.insert_unless("test", unless, vec![kept, of]).await
+        };
+        let rows = async || -> (i64, i64) {
+            let counts = "SELECT (SELECT count(*) FROM kept), (SELECT count(*) FROM of_kept)";
+            store.db.read("test").fetch_one(counts, vec![]).await.unwrap()
+        };
+        assert!(insert(99, 0..40, 0).await.unwrap());
+        assert_eq!(rows().await, (40, 1));
+        assert!(!insert(100, 40..80, 40).await.unwrap(), "something was found");
+        assert!(!insert(99, 40..105, 40).await.unwrap(), "too many for one turn");
+        assert_eq!(rows().await, (40, 1));
+        assert!(insert(99, 40..104, 40).await.unwrap(), "what was found before is forgotten");
+        assert_eq!(rows().await, (104, 2));
+        let refused = insert(99, 103..110, 0).await.unwrap_err();
+        assert!(refused.is_constraint(), "{refused}");
+        insert(99, 110..120, 1000).await.expect_err("the commit is refused: nothing has this number");
+        assert_eq!(rows().await, (104, 2));
+        assert!(insert(99, 104..105, 104).await.unwrap(), "another connection goes on");
+        assert_eq!(rows().await, (105, 3));
+    });
+}
+
 #[test]
 fn sqlite_syncs_every_commit_keeps_no_memory_statistics_and_plans_once() {
     crate::support::block_on(async {
