@@ -4,7 +4,7 @@
 //! PostgreSQL reads committed), how rows are made of one JSON parameter (`json_rows($1)` in a statement becomes
 //! `jsonb_each` or `jsonb_array_elements`; `json_few_rows($1)` where PostgreSQL must plan for a few rows and not for a
 //! hundred), how rows are bound value by value (`rows.rs`) or listed (`listed.rs`), how a transaction is one turn of the engine
-//! (`rows.rs`, `whole.rs`), and the locks per bank that only an engine with several writers needs.
+//! (`whole.rs`), and the locks per bank that only an engine with several writers needs.
 //!
 //! SQLite has two files. Writers of `core.db` do not attach `bulk.db`, because `BEGIN IMMEDIATE` would take the write
 //! lock of every attached file and a long import would stall the answers. Readers attach both.

@@ -9,7 +9,7 @@ use std::fmt::Write;
 
 use sqlx::{Arguments as _, AssertSqlSafe, Postgres, Sqlite, postgres::PgArguments, sqlite::SqliteArguments};
 
-use super::{Arg, Begun, Db, Pools, Record, Tx, add_sqlite, pg_args, whole::Lent};
+use super::{Arg, Begun, Record, Tx, add_sqlite, pg_args};
 use crate::store::DbError;
 
 /// The rows of one statement on SQLite; more are run in parts.
@@ -165,32 +165,6 @@ pub(super) fn arrays(args: Vec<Arg>, columns: Vec<Column>) -> Encoded<PgArgument
         column.array_into(&mut out)?;
     }
     Ok(out)
-}
-
-impl Db {
-    /// Runs one statement as a transaction of its own, in one turn of the server: a function that takes columns as arrays,
-    /// after `args`. On return of `Ok` what it did is durable; on [`DbError::CommitUnknown`] nobody knows. PostgreSQL only.
-    pub async fn change_at_once<R: Record>(
-        &self,
-        operation: &'static str,
-        sql: &'static str,
-        args: Vec<Arg>,
-        columns: Vec<Column>,
-    ) -> Result<Vec<R>, DbError> {
-        self.1.next(sql).await;
-        let Pools::Postgres { appends, .. } = &*self.0 else {
-            return Err(DbError::Setup(format!("{operation}: a function of PostgreSQL's, on another engine")));
-        };
-        let failed = |error| DbError::of(operation, error);
-        let bound = arrays(args, columns).map_err(sqlx::Error::Encode).map_err(failed)?;
-        let mut lent = Lent { connection: appends.acquire().await.map_err(failed)?, whole: false };
-        // Rows come before the commit, its failure behind them: all that the server says is read.
-        let rows = sqlx::query_as_with::<Postgres, R, _>(sql, bound).fetch_all(&mut *lent.connection).await;
-        lent.whole = true;
-        let rows = rows.map_err(|source| DbError::of_commit(operation, source))?;
-        metrics::counter!("medcredit_store_commits_total", "operation" => operation).increment(1);
-        Ok(rows)
-    }
 }
 
 impl Tx {

@@ -1,19 +1,21 @@
-//! A whole transaction in one turn of the thread that SQLite's writer lives on.
+//! A whole transaction in one turn of the engine: of PostgreSQL's server, or of the thread that SQLite's writer lives on.
 //!
-//! Every turn wakes that thread and the one that waits for it: with beginning, comparing, inserting and committing apart, a
-//! small batch waits longer for turns than for SQLite. Here the text of one query does all of it. What is compared is noted
-//! in a table of the connection's own, and the insertions ask it whether they are to insert.
+//! Every turn wakes whoever works and whoever waits for it: with beginning, comparing, inserting and committing apart, a
+//! small batch waits longer for turns than for the engine. On PostgreSQL a function does all of it. On SQLite the text of one
+//! query does: what is compared is noted in a table of the connection's own, and the insertions ask it whether they are to
+//! insert.
 
-use sqlx::{AssertSqlSafe, Database, Sqlite, pool::PoolConnection, sqlite::SqliteArguments};
+use sqlx::{AssertSqlSafe, Database, Postgres, Sqlite, pool::PoolConnection, sqlite::SqliteArguments};
 
 use super::{
-    Column, Db, Pools, record,
-    rows::{PART, add_rows, as_values, filled},
+    Arg, Column, Db, Pools, Record, record,
+    rows::{PART, add_rows, arrays, as_values, filled},
 };
 use crate::store::DbError;
 
-/// What the writer's connection is opened with: where a comparison is noted.
-pub(super) const NOTES: &str = "PRAGMA temp_store=MEMORY; CREATE TEMP TABLE found (position)";
+/// What the writer's connection is opened with: where a comparison is noted. It is a few pages, and in memory without asking
+/// for that: asked for, everything temporary would be, the copy that compacting makes of the whole file too.
+pub(super) const NOTES: &str = "CREATE TEMP TABLE found (position)";
 
 const FORGET: &str = "DELETE FROM temp.found";
 const NOTE: &str = "INSERT INTO temp.found ";
@@ -28,9 +30,9 @@ record! {
 
 /// A connection for one turn. Whoever stops waiting leaves it to nobody: the next one would be within the same transaction,
 /// or wait for the same answer first.
-pub(super) struct Lent<D: Database> {
-    pub(super) connection: PoolConnection<D>,
-    pub(super) whole: bool,
+struct Lent<D: Database> {
+    connection: PoolConnection<D>,
+    whole: bool,
 }
 
 impl<D: Database> Drop for Lent<D> {
@@ -108,6 +110,30 @@ fn script(
 }
 
 impl Db {
+    /// Runs one statement as a transaction of its own, in one turn of the server: a function that takes columns as arrays,
+    /// after `args`. On return of `Ok` what it did is durable; on [`DbError::CommitUnknown`] nobody knows. PostgreSQL only.
+    pub async fn change_at_once<R: Record>(
+        &self,
+        operation: &'static str,
+        sql: &'static str,
+        args: Vec<Arg>,
+        columns: Vec<Column>,
+    ) -> Result<Vec<R>, DbError> {
+        self.1.next(sql).await;
+        let Pools::Postgres { appends, .. } = &*self.0 else {
+            return Err(DbError::Setup(format!("{operation}: a function of PostgreSQL's, on another engine")));
+        };
+        let failed = |error| DbError::of(operation, error);
+        let bound = arrays(args, columns).map_err(sqlx::Error::Encode).map_err(failed)?;
+        let mut lent = Lent { connection: appends.acquire().await.map_err(failed)?, whole: false };
+        // Rows come before the commit, its failure behind them: all that the server says is read.
+        let rows = sqlx::query_as_with::<Postgres, R, _>(sql, bound).fetch_all(&mut *lent.connection).await;
+        lent.whole = true;
+        let rows = rows.map_err(|source| DbError::of_commit(operation, source))?;
+        metrics::counter!("medcredit_store_commits_total", "operation" => operation).increment(1);
+        Ok(rows)
+    }
+
     /// Inserts rows in a transaction of their own, unless a comparison over rows yields any, or there are too many of them
     /// for one turn: then nothing is inserted, and the answer is no. On return of `Ok` they are durable; on
     /// [`DbError::CommitUnknown`] nobody knows. SQLite only.
@@ -117,13 +143,13 @@ impl Db {
         unless: (&'static str, Vec<Column>),
         insertions: Vec<(&'static str, Vec<Column>)>,
     ) -> Result<bool, DbError> {
+        if !is_short(&unless.1, &insertions) {
+            return Ok(false);
+        }
         self.1.next(unless.0).await;
         let Pools::Sqlite { core, .. } = &*self.0 else {
             return Err(DbError::Setup(format!("{operation}: a script of SQLite's, on another engine")));
         };
-        if !is_short(&unless.1, &insertions) {
-            return Ok(false);
-        }
         let failed = |error| DbError::of(operation, error);
         let Script { text, bound } = script(unless, insertions).map_err(sqlx::Error::Encode).map_err(failed)?;
         let mut lent = Lent { connection: core.acquire().await.map_err(failed)?, whole: false };

@@ -290,6 +290,9 @@ fn sqlite_syncs_every_commit_keeps_no_memory_statistics_and_plans_once() {
         for expected in ["DEFAULT_MEMSTATUS=0", "ENABLE_QPSG"] {
             assert!(options.iter().any(|(option,)| option == expected), "{expected}: {options:?}");
         }
+        // What is temporary may be large: compacting copies the whole file.
+        let (temporary,): (i64,) = core.fetch_one("SELECT temp_store FROM pragma_temp_store", vec![]).await.unwrap();
+        assert_eq!(temporary, 0, "in files, but for small things");
         // Or every page would be looked up under a mutex that all connections share.
         assert!(!options.iter().any(|(option,)| option == "ENABLE_MEMORY_MANAGEMENT"), "{options:?}");
         let mut bulk = store.db.begin_bulk("test").await.unwrap();
