@@ -1,6 +1,8 @@
-//! Entries and their openings: made here, read here, and refused here when they are not exactly of their form.
+//! Entries and their openings: made here, and read back below, where they are refused when they are not exactly of their form.
 //!
 //! docs/LEDGER.md sections 1 to 3 fix the format. It is for ever: a new version may be added, this one never changes.
+
+mod read;
 
 use std::{
     collections::BTreeMap,
@@ -10,8 +12,10 @@ use std::{
 
 use aws_lc_rs::digest;
 use data_encoding::BASE64URL_NOPAD;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use time::{format_description::BorrowedFormatItem, macros::format_description};
+
+pub use read::{EntryFault, ReadEntry};
 
 use crate::{
     domain::{
@@ -270,144 +274,4 @@ fn commitment_in(input: &mut Vec<u8>, name: &str, salt: &[u8; SALT_BYTES], value
     let mut out = [0; 32];
     out.copy_from_slice(digest::digest(&digest::SHA256, input).as_ref());
     out
-}
-
-/// Why an entry or an opening is not what it should be.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum EntryFault {
-    /// The text is not canonical JSON.
-    #[error("its text is not canonical JSON")]
-    NotCanonical,
-    /// A member is missing, of the wrong form, or not of this version.
-    #[error("its member {0} is not as version 1 has it")]
-    Member(String),
-    /// The opening does not fit the commitment.
-    #[error("the opening of {0} does not fit its commitment")]
-    Commitment(String),
-}
-
-/// An entry read back and found to be of its form.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReadEntry {
-    /// The id it carries.
-    pub id: String,
-    /// What it records.
-    pub kind: EntryType,
-    /// When it happened.
-    pub at: Timestamp,
-    /// The values in the clear.
-    pub facts: Map<String, Value>,
-    /// The commitments.
-    pub commitments: BTreeMap<String, Hash>,
-}
-
-impl ReadEntry {
-    /// Reads the text of an entry, refusing everything that version 1 would not have written.
-    pub fn parse(body: &str) -> Result<Self, EntryFault> {
-        let member = |name: &str| EntryFault::Member(name.to_owned());
-        let mut members = canonical_object(body)?;
-        if members.remove("v") != Some(VERSION.into()) {
-            return Err(member("v"));
-        }
-        let mut text = |name: &str| match members.remove(name) {
-            Some(Value::String(text)) => Ok(text),
-            _ => Err(member(name)),
-        };
-        let kind: EntryType = text("type")?.parse().map_err(|_| member("type"))?;
-        let id = text("id")?;
-        let written = text("at")?;
-        let at: Timestamp = written.parse().map_err(|_| member("at"))?;
-        if entry_time(at).ok().as_ref() != Some(&written) {
-            return Err(member("at"));
-        }
-        let Some(Value::Object(facts)) = members.remove("facts") else { return Err(member("facts")) };
-        if !facts.keys().map(String::as_str).eq(kind.facts().iter().copied()) || !facts_fit(kind, &facts) {
-            return Err(member("facts"));
-        }
-        let Some(Value::Object(committed)) = members.remove("commitments") else { return Err(member("commitments")) };
-        if !committed.keys().map(String::as_str).eq(kind.commitments().iter().copied()) {
-            return Err(member("commitments"));
-        }
-        let commitments = committed
-            .into_iter()
-            .map(|(name, value)| {
-                let bytes = value.as_str().and_then(|text| BASE64URL_NOPAD.decode(text.as_bytes()).ok());
-                let hash = bytes.and_then(|bytes| Hash::try_from(bytes).ok()).ok_or_else(|| member("commitments"))?;
-                Ok((name, hash))
-            })
-            .collect::<Result<_, EntryFault>>()?;
-        match members.keys().next() {
-            Some(unknown) => Err(EntryFault::Member(unknown.clone())),
-            None => Ok(Self { id, kind, at, facts, commitments }),
-        }
-    }
-
-    /// The ids whose openings this entry says were erased.
-    pub fn erased(&self) -> impl Iterator<Item = &str> {
-        self.facts.get("entries").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
-    }
-
-    /// Checks every field of an opening against its commitment, and returns the values.
-    pub fn open(&self, opening: &str) -> Result<BTreeMap<String, Value>, EntryFault> {
-        let member = |name: &str| EntryFault::Member(name.to_owned());
-        let mut members = canonical_object(opening)?;
-        if members.remove("v") != Some(VERSION.into()) {
-            return Err(member("v"));
-        }
-        let Some(Value::Object(fields)) = members.remove("fields") else { return Err(member("fields")) };
-        if !members.is_empty() || !fields.keys().eq(self.commitments.keys()) {
-            return Err(member("fields"));
-        }
-        let mut values = BTreeMap::new();
-        for ((name, field), expected) in fields.into_iter().zip(self.commitments.values()) {
-            let Value::Object(mut field) = field else { return Err(EntryFault::Member(name)) };
-            let salt = match field.remove("salt") {
-                Some(Value::String(salt)) => BASE64URL_NOPAD.decode(salt.as_bytes()).ok(),
-                _ => None,
-            };
-            let salt = salt.and_then(|salt| <[u8; SALT_BYTES]>::try_from(salt).ok());
-            let (Some(salt), Some(value), true) = (salt, field.remove("value"), field.is_empty()) else {
-                return Err(EntryFault::Member(name));
-            };
-            let text = canonical(&value).map_err(|_| EntryFault::NotCanonical)?;
-            if commitment(&name, &salt, &text) != *expected {
-                return Err(EntryFault::Commitment(name));
-            }
-            values.insert(name, value);
-        }
-        Ok(values)
-    }
-}
-
-/// An object whose text is canonical, with its members in the order of their names.
-fn canonical_object(text: &str) -> Result<Map<String, Value>, EntryFault> {
-    let value: Value = serde_json::from_str(text).map_err(|_| EntryFault::NotCanonical)?;
-    // A text with a member twice, other spacing or other escapes is not its own canonical text.
-    match (canonical(&value).as_deref() == Ok(text), value) {
-        (true, Value::Object(members)) => Ok(members),
-        _ => Err(EntryFault::NotCanonical),
-    }
-}
-
-fn facts_fit(kind: EntryType, facts: &Map<String, Value>) -> bool {
-    let word = |name: &str| {
-        facts.get(name).and_then(Value::as_str).is_some_and(|word| {
-            !word.is_empty()
-                && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
-        })
-    };
-    match kind {
-        EntryType::Disclosure | EntryType::Delivery => true,
-        EntryType::Consent => word("event"),
-        EntryType::Approval => word("action") && word("decision"),
-        EntryType::Operator => word("action"),
-        EntryType::Erasure => {
-            let ids = facts.get("entries").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-            let texts: Vec<_> = ids.iter().filter_map(Value::as_str).collect();
-            word("ground")
-                && (1..=1000).contains(&ids.len())
-                && texts.len() == ids.len()
-                && texts.is_sorted_by(|a, b| a < b)
-        }
-    }
 }
