@@ -49,8 +49,12 @@ async fn measure(by_month: bool) -> Result<()> {
     let db = Db::open_sqlite(directory.path()).await?;
     migrations::migrate(&db, &clock).await?;
     let crypter = Arc::new(Crypter::new(&[KEY])?);
-    let importer =
-        Importer::new(db.clone(), Arc::new(clock), Arc::new(SystemEntropy), crypter, References::built_in([])?);
+    let importer = Importer::new(
+        medcredit::store::Env::new(db.clone(), Arc::new(clock), Arc::new(SystemEntropy)),
+        medcredit::domain::Actor::system(),
+        crypter,
+        References::built_in([])?,
+    );
     let path = directory.path().join("file.csv");
     subjects(&path)?;
     importer.import(Template::Subjects, &path, &Options::default(), &mut |_| {}).await?;

@@ -15,19 +15,19 @@ use crate::{
     config::{Config, Quota},
     consent::{ConsentPolicy, Consents},
     disclosure::{DisclosurePolicy, Disclosures},
-    domain::{TableError, clock::SharedClock, rng::SharedEntropy},
+    domain::{Actor, TableError},
     grading::{GoodStanding, Library, LibraryError},
     identity::{
         PublicKey, SharedSigner,
         keyset::{KeySet, LiveKeys, PublishedKey},
         token::{Expected, VerificationKeys},
     },
-    importing::{Deliveries, Importer, References},
-    ledger::{Faults, FreshLeaves, LogKeys, Recorder, RecorderOptions, Sealer, SealerOptions},
+    importing::{Importer, References, Uploads},
+    ledger::{Faults, LeafCache, LogKeys, Recorder, RecorderOptions, Sealer, SealerOptions},
     limits::{AddressLimit, Limits, Policy},
     outbox::{self, Outbox},
     scoring::Model,
-    store::{Db, DbError},
+    store::{DbError, Env},
 };
 
 /// How many entries are sealed in one transaction at most: those of a moment, or of a backlog in a few milliseconds.
@@ -55,12 +55,8 @@ pub enum AppError {
 pub struct App {
     /// The configuration in effect.
     pub config: Config,
-    /// The store.
-    pub db: Db,
-    /// The time.
-    pub clock: SharedClock,
-    /// Randomness.
-    pub entropy: SharedEntropy,
+    /// Store, time and randomness.
+    pub env: Env,
     /// The keys in force.
     pub keys: LiveKeys,
     /// Who may call.
@@ -82,7 +78,7 @@ pub struct App {
     /// What is told to others.
     pub outbox: Outbox,
     /// What departments deliver.
-    pub imports: Deliveries,
+    pub imports: Uploads,
     /// Where a test breaks a disclosure.
     pub faults: Faults,
     /// The public listener's parts, where there is one.
@@ -115,7 +111,7 @@ impl Portal {
         let files = ServerFiles { certificate: certificate.clone(), key: key.clone() };
         let server = Arc::new(PublicServer::start(custody.clone(), files).await?);
         let limit = policy("address", section.per_address);
-        let addresses = AddressLimit::new(custody.clock.clone(), &*custody.entropy, limit);
+        let addresses = AddressLimit::new(custody.env.clock.clone(), &*custody.env.entropy, limit);
         let turns = Semaphore::new(usize::try_from(section.max_reads).unwrap_or(1));
         Ok(Some(Self { server, addresses, turns }))
     }
@@ -179,24 +175,14 @@ impl LogKeys for CheckpointKeys {
 
 impl App {
     /// Puts the rooms together over a store whose schema is this build's.
-    pub async fn open(
-        config: Config,
-        db: Db,
-        clock: SharedClock,
-        entropy: SharedEntropy,
-    ) -> Result<Arc<Self>, AppError> {
-        Self::open_breakable(config, db, (clock, entropy), Faults::default()).await
+    pub async fn open(config: Config, env: Env) -> Result<Arc<Self>, AppError> {
+        Self::open_breakable(config, env, Faults::default()).await
     }
 
     /// The same, where a test may break what a disclosure goes through.
-    pub async fn open_breakable(
-        config: Config,
-        db: Db,
-        (clock, entropy): (SharedClock, SharedEntropy),
-        faults: Faults,
-    ) -> Result<Arc<Self>, AppError> {
+    pub async fn open_breakable(config: Config, env: Env, faults: Faults) -> Result<Arc<Self>, AppError> {
         let crypter = Arc::new(authority::crypter(&config.secrets).map_err(AppError::Authority)?);
-        let custody = Custody::new(db.clone(), crypter, clock.clone(), entropy.clone(), &config.authority);
+        let custody = Custody::new(env.clone(), crypter, &config.authority);
         let files =
             ServerFiles { certificate: config.partner.certificate_file.clone(), key: config.partner.key_file.clone() };
         let reloader = Reloader::start(custody.clone(), files).await.map_err(AppError::Authority)?;
@@ -210,41 +196,36 @@ impl App {
             token_endpoint: format!("{}/oauth2/token", config.gateway.public_origin),
             lifetime_seconds: config.tokens.lifetime_seconds,
         };
-        let access = Access::open(db.clone(), clock.clone(), entropy.clone(), keys.clone(), tokens)
-            .await
-            .map_err(AppError::Store)?;
+        let access = Access::open(env.clone(), keys.clone(), tokens).await.map_err(AppError::Store)?;
         let library = Library::load(&config.grading.catalogues_directory, &config.grading.models_directory)
             .and_then(|library| library.with_mappings(&config.grading.mappings_directory))
             .map_err(AppError::Models)?;
         let references = reference_tables(&config, &library).map_err(AppError::Data)?;
         let kinds = Arc::new(references.kinds.clone());
-        let consents = Consents::open(db.clone(), clock.clone(), entropy.clone(), kinds, consent_policy(&config));
-        let fresh = FreshLeaves::default();
-        let recorder = Recorder::start(db.clone(), clock.clone(), recorder_options(&config, &fresh, &faults));
+        let consents = Consents::open(env.clone(), kinds, consent_policy(&config));
+        let fresh = LeafCache::default();
+        let recorder = Recorder::start(env.db.clone(), env.clock.clone(), recorder_options(&config, &fresh, &faults));
         let log_keys = Arc::new(CheckpointKeys(keys.clone()));
-        let sealer = Sealer::new(db.apart(), clock.clone(), log_keys, sealer_options(&config, &fresh, &faults));
+        let sealer = Sealer::new(env.db.apart(), env.clock.clone(), log_keys, sealer_options(&config, &fresh, &faults));
         let disclosures = Disclosures::open(
-            db.clone(),
-            (clock.clone(), entropy.clone()),
+            env.clone(),
             (access.clone(), consents.clone()),
             keys.clone(),
             (recorder.clone(), faults.clone()),
             disclosure_policy(&config),
         );
         let limits = Limits::new(
-            clock.clone(),
+            env.clock.clone(),
             vec![policy("burst", config.limits.burst), policy("sustained", config.limits.sustained)],
             policy("authentication-failures", config.limits.authentication_failures),
         )
         .with_heavy(policy("deliveries", config.limits.deliveries));
-        let outbox = Outbox::new(db.clone(), clock.clone(), entropy.clone(), outbox_policy(&config));
-        let importer = Importer::new(db.clone(), clock.clone(), entropy.clone(), custody.crypter.clone(), references);
+        let outbox = Outbox::new(env.clone(), outbox_policy(&config));
+        let importer = Importer::new(env.clone(), Actor::system(), custody.crypter.clone(), references);
         let importer = importer.looking_back(config.imports.half_years_back);
-        let imports = Deliveries::new(importer, u64::from(config.imports.max_rows));
+        let imports = Uploads::new(importer, u64::from(config.imports.max_rows));
         Ok(Arc::new(Self {
-            db,
-            clock,
-            entropy,
+            env,
             keys,
             access,
             consents,
@@ -288,7 +269,7 @@ fn outbox_policy(config: &Config) -> outbox::Policy {
     }
 }
 
-fn recorder_options(config: &Config, fresh: &FreshLeaves, faults: &Faults) -> RecorderOptions {
+fn recorder_options(config: &Config, fresh: &LeafCache, faults: &Faults) -> RecorderOptions {
     let section = &config.ledger;
     RecorderOptions {
         linger: section.linger(),
@@ -301,7 +282,7 @@ fn recorder_options(config: &Config, fresh: &FreshLeaves, faults: &Faults) -> Re
     }
 }
 
-fn sealer_options(config: &Config, fresh: &FreshLeaves, faults: &Faults) -> SealerOptions {
+fn sealer_options(config: &Config, fresh: &LeafCache, faults: &Faults) -> SealerOptions {
     SealerOptions {
         origin: config.ledger.origin(&config.gateway.public_origin),
         outside: Some(config.ledger.checkpoint_file.clone()),

@@ -51,7 +51,12 @@ pub(super) async fn build(db: &Db, directory: &Path, crypter: Arc<Crypter>) -> R
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
     let library = Library::shipped()?;
     let references = References::built_in(library.catalogues().cloned())?;
-    let importer = Importer::new(db.clone(), clock.clone(), entropy.clone(), crypter, references);
+    let importer = Importer::new(
+        medcredit::store::Env::new(db.clone(), clock.clone(), entropy.clone()),
+        medcredit::domain::Actor::system(),
+        crypter,
+        references,
+    );
     let path = directory.join("subjects.csv");
     let mut file = std::io::BufWriter::new(std::fs::File::create(&path)?);
     writeln!(file, "{}", Template::Subjects.columns().join(","))?;
@@ -64,7 +69,7 @@ pub(super) async fn build(db: &Db, directory: &Path, crypter: Arc<Crypter>) -> R
     let path = directory.join("settlements.csv");
     settlements(&path, READ, MONTHS, last_month())?;
     importer.import(Template::Settlements, &path, &Options::default(), &mut |_| {}).await?;
-    let rounds = Rounds::new(db.clone(), clock.clone(), entropy);
+    let rounds = Rounds::new(medcredit::store::Env::new(db.clone(), clock.clone(), entropy));
     let model = library.get("wenzhou-institution")?;
     let period = HalfYear::of(clock.now().day().month()).plus(-1);
     let run = rounds.run(model, period, &|_, _| {}).await?;

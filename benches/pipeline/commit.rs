@@ -10,7 +10,7 @@ use medcredit::{
         ids::DisclosureId,
         permission::{Permission, Purpose},
     },
-    ledger::{Answer, Budget, DisclosureFacts, Draft, Faults, Heads, Recorder, RecorderOptions, Step},
+    ledger::{Answer, Budget, DisclosureFacts, Draft, Faults, ReadVersions, Recorder, RecorderOptions, Step},
 };
 use tokio::time::Instant;
 
@@ -43,7 +43,7 @@ fn draft(consent: &medcredit::consent::Consent, epoch: i64) -> Result<Draft> {
         interaction: "3b1f7c52-6a0e-4c1d-9c57-1f2f6a5d8e90".into(),
     };
     let (entry, opening) = facts.into_entry(&SystemEntropy)?;
-    let heads = Heads {
+    let heads = ReadVersions {
         client_id: consent.client,
         client_epoch: epoch,
         consent_id: consent.id,
@@ -64,7 +64,11 @@ async fn answers_per_second(site: &Site, max_batch: usize) -> Result<f64> {
     let kinds = Arc::new(medcredit::domain::Kinds::built_in()?);
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
     let policy = medcredit::app::consent_policy(&config);
-    let room = medcredit::consent::Consents::open(db.clone(), clock.clone(), entropy, kinds, policy);
+    let room = medcredit::consent::Consents::open(
+        medcredit::store::Env::new(db.clone(), clock.clone(), entropy),
+        kinds,
+        policy,
+    );
     let consents = room.list_any(None, 100).await.map_err(failed)?;
     let faults = Faults::new(|step| async move {
         if step == Step::Commit {

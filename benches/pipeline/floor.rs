@@ -52,7 +52,7 @@ pub(super) async fn serve(config: &str, bytes: usize, signed: bool) -> Result<()
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
     let db = super::site::open(&config).await?;
     let crypter = Arc::new(authority::crypter(&config.secrets)?);
-    let custody = Custody::new(db, crypter, clock, entropy, &config.authority);
+    let custody = Custody::new(medcredit::store::Env::new(db, clock, entropy), crypter, &config.authority);
     let files =
         ServerFiles { certificate: config.partner.certificate_file.clone(), key: config.partner.key_file.clone() };
     let tls = Reloader::start(custody, files).await?.live().material().server.clone();

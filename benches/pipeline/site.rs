@@ -10,11 +10,11 @@ use anyhow::{Context as _, Result};
 use medcredit::{
     access::{self, AuthMethod, ClientKind, LimitOverrides, NewClient},
     app::consent_policy,
-    authority::{self, Custody, Particulars, ProfileName, certificates, files, keys, own, server},
+    authority::{self, Custody, Particulars, ProfileName, certificates, files, keys, local_ca, server},
     config::Config,
-    consent::{Actor, Consents, Grant, NewConsent},
+    consent::{Consents, Decision, Grant, NewConsent},
     domain::{
-        Kinds, SystemClock, SystemEntropy,
+        Actor, Channel, Kinds, SystemClock, SystemEntropy,
         ids::{AuthorityId, ClientId},
         permission::{Permission, Purpose, Scope},
     },
@@ -141,8 +141,12 @@ impl Site {
         let db = open(&config).await?;
         migrations::migrate(&db, &*clock).await?;
         let crypter = Arc::new(authority::crypter(&config.secrets)?);
-        let custody = Custody::new(db.clone(), crypter.clone(), clock.clone(), entropy.clone(), &config.authority);
-        let ca = own::init(&custody, "bench authority", &particulars("bench authority")).await?;
+        let custody = Custody::new(
+            medcredit::store::Env::new(db.clone(), clock.clone(), entropy.clone()),
+            crypter.clone(),
+            &config.authority,
+        );
+        let ca = local_ca::init(&custody, "bench authority", &particulars("bench authority")).await?;
         keys::create_missing(&custody).await?;
         let mut of_server = particulars("gateway");
         of_server.hosts = vec!["localhost".into(), "127.0.0.1".into()];
@@ -154,8 +158,11 @@ impl Site {
         city::build(&db, self.path(), crypter).await?;
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from(ca.certificate))?;
-        let consents =
-            Consents::open(db.clone(), clock, entropy, Arc::new(Kinds::built_in()?), consent_policy(&config));
+        let consents = Consents::open(
+            medcredit::store::Env::new(db.clone(), clock, entropy),
+            Arc::new(Kinds::built_in()?),
+            consent_policy(&config),
+        );
         for nth in 0..BANKS {
             let bank = self.bank(&custody, ca.id, &roots, &consents, nth).await?;
             self.banks.push(bank);
@@ -187,8 +194,7 @@ impl Site {
             max_pending: 1000,
             delivers: access::Delivers::default(),
         };
-        let id =
-            access::register(&custody.db, &*custody.clock, &*custody.entropy, "bench", &new).await.map_err(failed)?;
+        let id = access::register(&custody.env, &operator(), &new).await.map_err(failed)?;
         let mut consents = Vec::with_capacity(CONSENTS);
         for of in 0..CONSENTS {
             consents.push(consent(room, id, nth * CONSENTS + of).await?);
@@ -332,7 +338,7 @@ async fn consent(room: &Consents, client: ClientId, nth: usize) -> Result<String
         replaces: None,
     };
     let id = pending.id.to_string();
-    room.grant(&id, &grant, &Actor::operator("bench")).await.map_err(failed)?;
+    room.grant(&id, &grant, &Decision::by(operator())).await.map_err(failed)?;
     Ok(id)
 }
 
@@ -348,4 +354,9 @@ async fn get(address: &str, path: &str) -> Result<String> {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;
     Ok(answer)
+}
+
+/// The operator of everything that a run sets up.
+fn operator() -> Actor {
+    Actor::operator("bench", Channel::CommandLine).expect("a good name")
 }

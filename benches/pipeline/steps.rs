@@ -9,7 +9,7 @@ use medcredit::{
     authority::{self, Custody, Particulars, ProfileName, certificates},
     config::Config,
     consent::Ask,
-    disclosure::Asked,
+    disclosure::DataRequest,
     domain::{
         SystemClock, SystemEntropy,
         ids::DisclosureId,
@@ -20,7 +20,7 @@ use medcredit::{
         signature::{Covered, RequestFacts, content_digest, sign},
         tls::client_config,
     },
-    ledger::{Answer, Budget, DisclosureFacts, Draft, Heads},
+    ledger::{Answer, Budget, DisclosureFacts, Draft, ReadVersions},
 };
 use rustls::{
     ClientConnection, RootCertStore, ServerConnection,
@@ -52,8 +52,12 @@ pub(super) async fn measure(config: &str) -> Result<()> {
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
     let db = super::site::open(&config).await?;
     let crypter = Arc::new(authority::crypter(&config.secrets)?);
-    let custody = Custody::new(db.clone(), crypter, clock.clone(), entropy.clone(), &config.authority);
-    let app = App::open(config, db, clock, entropy).await?;
+    let custody = Custody::new(
+        medcredit::store::Env::new(db.clone(), clock.clone(), entropy.clone()),
+        crypter,
+        &config.authority,
+    );
+    let app = App::open(config, medcredit::store::Env::new(db, clock, entropy)).await?;
     let identity = identity(&custody, &app).await?;
     app.catch_up().await.map_err(failed)?;
     let request = TokenRequest { grant_type: Some("client_credentials".into()), ..TokenRequest::default() };
@@ -104,7 +108,7 @@ async fn identity(custody: &Custody, app: &App) -> Result<ClientIdentity> {
             client.process_new_packets()?;
         }
     }
-    Ok(ClientIdentity::of(&server, &material.trust, app.clock.now())?)
+    Ok(ClientIdentity::of(&server, &material.trust, app.env.clock.now())?)
 }
 
 impl Bench {
@@ -144,7 +148,7 @@ impl Bench {
                 disclosure: &self.token[..160],
                 request: REQUEST,
             };
-            drop(sign(&covered, &*keys.answer, app.clock.now())?);
+            drop(sign(&covered, &*keys.answer, app.env.clock.now())?);
             Ok(())
         })
         .await?;
@@ -156,7 +160,7 @@ impl Bench {
         })
         .await?;
         self.together("3-7. all of it, of 64 that wait", async |nth| {
-            let asked = Asked {
+            let asked = DataRequest {
                 unverified_consent: &ids[nth % ids.len()],
                 purpose: None,
                 request: REQUEST,
@@ -178,7 +182,7 @@ impl Bench {
     }
 
     fn draft(&self, caller: &Caller, consent: &medcredit::consent::Consent) -> Result<Draft> {
-        let (clock, entropy) = (&*self.app.clock, &*self.app.entropy);
+        let (clock, entropy) = (&*self.app.env.clock, &*self.app.env.entropy);
         let (id, at) = (DisclosureId::new(clock, entropy), clock.now());
         let facts = DisclosureFacts {
             id,
@@ -196,7 +200,7 @@ impl Bench {
             interaction: "3b1f7c52-6a0e-4c1d-9c57-1f2f6a5d8e90".into(),
         };
         let (entry, opening) = facts.into_entry(entropy)?;
-        let heads = Heads {
+        let heads = ReadVersions {
             client_id: caller.id(),
             client_epoch: caller.client().epoch,
             consent_id: consent.id,

@@ -12,12 +12,12 @@ use std::{fmt::Write as _, io::Write as _, path::Path, sync::Arc, time::Duration
 
 use anyhow::{Context as _, Result, ensure};
 use medcredit::{
-    domain::{Clock, HalfYear, SystemClock, SystemEntropy},
+    domain::{Actor, Clock, HalfYear, SystemClock, SystemEntropy},
     facts::{FactsOf, Totals},
     grading::{InForce, Library, Rounds},
     importing::{Importer, Options, References, Template},
     scoring::Model,
-    store::{Crypter, Db, facts as table, migrations},
+    store::{Crypter, Db, Env, facts as table, migrations},
 };
 
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
@@ -80,9 +80,8 @@ async fn measure(directory: &Path, facts: u64) -> Result<()> {
     let db = Db::open_sqlite(store.path()).await?;
     migrations::migrate(&db, &clock).await?;
     let references = References::built_in([in_force.catalogue.clone()])?;
-    let entropy = Arc::new(SystemEntropy);
-    let importer =
-        Importer::new(db.clone(), Arc::new(clock), entropy.clone(), Arc::new(Crypter::new(&[KEY])?), references);
+    let env = Env::new(db.clone(), Arc::new(clock), Arc::new(SystemEntropy));
+    let importer = Importer::new(env.clone(), Actor::system(), Arc::new(Crypter::new(&[KEY])?), references);
     importer.import(Template::Subjects, &city.subjects, &Options::default(), &mut |_| {}).await?;
 
     memory::forget_peak();
@@ -95,7 +94,7 @@ async fn measure(directory: &Path, facts: u64) -> Result<()> {
     table.row("import", imported, &note);
 
     memory::forget_peak();
-    let rounds = Rounds::new(db.clone(), Arc::new(clock), entropy);
+    let rounds = Rounds::new(env);
     let began = clock.now();
     let run = rounds.run(in_force, city.period, &|_, _| ()).await?;
     let scored = clock.now().since(began);

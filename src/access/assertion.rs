@@ -69,7 +69,7 @@ impl Access {
             .map_err(|refusal| refused(refusal.to_string()))?;
         // Used up in the database, so that it cannot be replayed at another gateway either.
         let jti = BASE64URL_NOPAD.encode(&sha256(assertion.jti.as_bytes()));
-        let mut tx = self.0.db.begin("access::use_assertion").await?;
+        let mut tx = self.0.env.db.begin("access::use_assertion").await?;
         let new = tokens::use_assertion(&mut tx, &client.id.to_string(), &jti, assertion.expires_at).await?;
         tx.commit().await?;
         if new { Ok(()) } else { Err(refused("the assertion was used before".into())) }

@@ -145,7 +145,7 @@ impl Access {
     /// Proves who is calling: the connection's certificate belongs to an active client, and the token was issued to that
     /// client, for that certificate, and has not ended (K2, K7, K8, T5).
     pub async fn authenticate(&self, identity: &ClientIdentity, unverified_token: &str) -> Result<Caller, Refused> {
-        let now = self.0.clock.now();
+        let now = self.0.env.clock.now();
         let directory = self.0.directory.fresh(now)?;
         let client = directory
             .by_identity(identity.authority(), identity.subject())
@@ -173,7 +173,7 @@ impl Access {
     /// The same caller looked at again, after something changed while it was being answered.
     pub async fn refresh(&self, caller: &Caller) -> Result<Caller, Failure> {
         self.reload().await?;
-        let now = self.0.clock.now();
+        let now = self.0.env.clock.now();
         let directory = self.0.directory.fresh(now)?;
         let client = directory
             .client(&caller.client.id)
@@ -196,7 +196,7 @@ impl Access {
 
     /// The active client this certificate belongs to, without a token.
     pub fn client_of(&self, identity: &ClientIdentity) -> Result<Arc<Client>, Failure> {
-        let directory = self.0.directory.fresh(self.0.clock.now())?;
+        let directory = self.0.directory.fresh(self.0.env.clock.now())?;
         directory
             .by_identity(identity.authority(), identity.subject())
             .filter(|client| client.is_active())
@@ -256,7 +256,7 @@ impl Access {
         now: Timestamp,
     ) -> Result<(), Refused> {
         let ids: Vec<String> = details.iter().map(|detail| detail.identifier.to_string()).collect();
-        let rows = consents::standings(&self.0.db, &ids).await?;
+        let rows = consents::standings(&self.0.env.db, &ids).await?;
         let client = client.to_string();
         let stands = |detail: &ConsentDetail| {
             let id = detail.identifier.to_string();

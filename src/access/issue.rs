@@ -126,7 +126,7 @@ struct RequestedDetail {
 impl Access {
     /// Issues a token bound to the connection's certificate (RFC 6749 section 4.4, RFC 8705).
     pub async fn issue(&self, identity: &ClientIdentity, request: &TokenRequest) -> Result<IssuedToken, Failure> {
-        let now = self.0.clock.now();
+        let now = self.0.env.clock.now();
         match request.grant_type.as_deref() {
             Some("client_credentials") => {}
             Some(_) => return Err(Failure::forbidden("unsupported_grant_type", "Only client_credentials is offered.")),
@@ -154,7 +154,7 @@ impl Access {
             iat: now.seconds(),
             nbf: None,
             exp: now.seconds() + lifetime,
-            jti: TokenId::new(&*self.0.clock, &*self.0.entropy),
+            jti: TokenId::new(&*self.0.env.clock, &*self.0.env.entropy),
             scope: scope.clone(),
             cnf: Confirmation { x5t_s256: identity.thumbprint().to_owned() },
             authorization_details: details.clone(),
@@ -184,7 +184,7 @@ impl Access {
         }
         let known = |detail: &RequestedDetail| detail.identifier.parse::<ConsentId>().ok().map(|id| id.to_string());
         let ids: Vec<String> = requested.iter().filter_map(known).collect();
-        let rows = consents::standings(&self.0.db, &ids).await?;
+        let rows = consents::standings(&self.0.env.db, &ids).await?;
         let own = client.id.to_string();
         requested
             .iter()
@@ -212,7 +212,7 @@ impl Access {
 
     /// What the token is good for, to its own client.
     pub async fn introspect(&self, client: &Client, unverified_token: &str) -> Result<Introspection, Failure> {
-        let now = self.0.clock.now();
+        let now = self.0.env.clock.now();
         let inactive = Introspection { active: false, token: None };
         let Ok(token) = self.verified(client.id, unverified_token, now) else { return Ok(inactive) };
         let claims = token.claims.clone();
@@ -244,11 +244,11 @@ impl Access {
 
     /// Ends a token of this client. One that is unknown, foreign or over is no error (RFC 7009 section 2.2).
     pub async fn revoke(&self, client: &Client, unverified_token: &str) -> Result<(), Failure> {
-        let now = self.0.clock.now();
+        let now = self.0.env.clock.now();
         let Ok(token) = self.verified(client.id, unverified_token, now) else { return Ok(()) };
         let claims = &token.claims;
         let id = client.id.to_string();
-        let mut tx = self.0.db.begin("access::revoke_token").await?;
+        let mut tx = self.0.env.db.begin("access::revoke_token").await?;
         // What is under way under this token is committed before, or looked at again (I2, I3).
         tx.lock_banks_exclusive(std::slice::from_ref(&id)).await?;
         if tokens::revoke(&mut tx, &claims.jti.to_string(), &id, Timestamp::from_seconds(claims.exp), now).await? {

@@ -2,14 +2,11 @@
 
 use super::client::{AuthMethod, Client, ClientKind, Delivers, NewClient, SignedRequests};
 use crate::{
-    domain::{
-        Clock, Entropy, Failure, FailureKind,
-        ids::{ClientId, EntryId},
-    },
+    domain::{Actor, Failure, FailureKind, ids::ClientId},
     identity::assertion::ClientKeys,
-    ledger::{self, OperatorFacts},
+    ledger::{self, Action, Change},
     store::{
-        Db, Tx, changes,
+        Db, Env, Tx, changes,
         clients::{self, ClientRow},
     },
 };
@@ -21,13 +18,7 @@ pub async fn list(db: &Db) -> Result<Vec<Client>, Failure> {
 }
 
 /// Registers a client. Its certificate's authority and subject together are its identity.
-pub async fn register(
-    db: &Db,
-    clock: &dyn Clock,
-    entropy: &dyn Entropy,
-    operator: &str,
-    new: &NewClient,
-) -> Result<ClientId, Failure> {
+pub async fn register(env: &Env, actor: &Actor, new: &NewClient) -> Result<ClientId, Failure> {
     let invalid = |field: &str, public: String| Failure::invalid(field, "invalid_request", public);
     if new.name.trim().is_empty() || new.name.chars().count() > 100 {
         return Err(invalid("name", "A name of 1 to 100 characters is needed.".into()));
@@ -50,8 +41,8 @@ pub async fn register(
         return Err(invalid("delivers", format!("A client of kind {} delivers nothing.", new.kind)));
     }
     check_keys(&new.auth_methods, new.signed_requests, new.jwks.as_deref())?;
-    let id = ClientId::new(clock, entropy);
-    let now = clock.now().micros();
+    let id = ClientId::new(&*env.clock, &*env.entropy);
+    let now = env.now().micros();
     let row = ClientRow {
         id: id.to_string(),
         name: new.name.trim().to_owned(),
@@ -70,7 +61,7 @@ pub async fn register(
         registered_at: now,
         state_changed_at: now,
     };
-    let mut tx = db.begin("access::register").await?;
+    let mut tx = env.db.begin("access::register").await?;
     clients::insert(&mut tx, &row).await.map_err(|error| {
         if error.is_constraint() {
             Failure::new(
@@ -84,8 +75,7 @@ pub async fn register(
         }
     })?;
     let detail = serde_json::json!({ "name": row.name, "authority": row.authority_id, "subject": row.subject, "scopes": new.scopes, "signed_requests": row.signed_requests, "delivers": row.delivers });
-    record(&mut tx, clock, entropy, Act { operator, action: "client_registered", client: &id, reason: None, detail })
-        .await?;
+    record(&mut tx, env, actor, Action::ClientRegistered, &id, Change::of(detail)).await?;
     changes::raise(&mut tx).await?;
     tx.commit().await?;
     Ok(id)
@@ -109,103 +99,91 @@ fn check_keys(methods: &[AuthMethod], signed: SignedRequests, jwks: Option<&str>
     }
 }
 
+/// What of a client's signing changes; what is left out stays as it is.
+#[derive(Debug, Clone, Default)]
+pub struct SigningChange {
+    /// Whether its requests are signed.
+    pub signed_requests: Option<SignedRequests>,
+    /// Its JSON Web Key Set.
+    pub jwks: Option<String>,
+}
+
 /// Gives a client other keys, or another way with signed requests. What is left out stays as it is. Effective on its next
 /// request; answers under way are looked at again.
 pub async fn change_signing(
-    db: &Db,
-    clock: &dyn Clock,
-    entropy: &dyn Entropy,
-    (operator, reason): (&str, Option<&str>),
+    env: &Env,
+    actor: &Actor,
+    reason: Option<&str>,
     id: &ClientId,
-    (signed, jwks): (Option<SignedRequests>, Option<String>),
+    change: SigningChange,
 ) -> Result<SignedRequests, Failure> {
     let unknown =
         || Failure::new(FailureKind::Conflict, "client_state_conflict", format!("{id} is unknown or closed."));
-    let rows = clients::list(db).await?;
+    let rows = clients::list(&env.db).await?;
     let row = rows.iter().find(|row| row.id == id.to_string()).ok_or_else(unknown)?;
     let present = Client::from_row(row).map_err(|error| Failure::internal(error.0))?;
-    let signed = signed.unwrap_or(present.signed_requests);
-    let replaced = jwks.is_some();
-    let jwks = jwks.or_else(|| row.jwks.clone());
+    let signed = change.signed_requests.unwrap_or(present.signed_requests);
+    let replaced = change.jwks.is_some();
+    let jwks = change.jwks.or_else(|| row.jwks.clone());
     check_keys(&present.auth_methods, signed, jwks.as_deref())?;
-    let mut tx = db.begin("access::change_signing").await?;
+    let mut tx = env.db.begin("access::change_signing").await?;
     tx.lock_banks_exclusive(&[id.to_string()]).await?;
     if !clients::change_signing(&mut tx, &id.to_string(), jwks, signed.as_str()).await? {
         return Err(unknown());
     }
     let detail = serde_json::json!({ "signed_requests": signed, "keys_replaced": replaced });
-    record(&mut tx, clock, entropy, Act { operator, action: "client_signing_changed", client: id, reason, detail })
-        .await?;
+    record(&mut tx, env, actor, Action::ClientSigningChanged, id, Change::of(detail).because(reason)).await?;
     changes::raise(&mut tx).await?;
     tx.commit().await?;
     Ok(signed)
 }
 
 /// Stops a client: its next request is refused, on open connections too (I3).
-pub async fn suspend(
-    db: &Db,
-    clock: &dyn Clock,
-    entropy: &dyn Entropy,
-    act: (&str, Option<&str>),
-    id: &ClientId,
-) -> Result<(), Failure> {
-    set_state(db, clock, entropy, act, (id, "suspended", "client_suspended")).await
+pub async fn suspend(env: &Env, actor: &Actor, reason: Option<&str>, id: &ClientId) -> Result<(), Failure> {
+    set_state(env, actor, reason, id, NewState { word: "suspended", action: Action::ClientSuspended }).await
 }
 
 /// Lets a stopped client go on.
-pub async fn resume(
-    db: &Db,
-    clock: &dyn Clock,
-    entropy: &dyn Entropy,
-    act: (&str, Option<&str>),
-    id: &ClientId,
-) -> Result<(), Failure> {
-    set_state(db, clock, entropy, act, (id, "active", "client_resumed")).await
+pub async fn resume(env: &Env, actor: &Actor, reason: Option<&str>, id: &ClientId) -> Result<(), Failure> {
+    set_state(env, actor, reason, id, NewState { word: "active", action: Action::ClientResumed }).await
+}
+
+/// The state a client is put into, and how the ledger names that act.
+struct NewState {
+    word: &'static str,
+    action: Action,
 }
 
 async fn set_state(
-    db: &Db,
-    clock: &dyn Clock,
-    entropy: &dyn Entropy,
-    (operator, reason): (&str, Option<&str>),
-    (id, state, action): (&ClientId, &str, &'static str),
+    env: &Env,
+    actor: &Actor,
+    reason: Option<&str>,
+    id: &ClientId,
+    state: NewState,
 ) -> Result<(), Failure> {
-    let mut tx = db.begin("access::set_state").await?;
+    let mut tx = env.db.begin("access::set_state").await?;
     tx.lock_banks_exclusive(&[id.to_string()]).await?;
-    if !clients::set_state(&mut tx, &id.to_string(), state, clock.now()).await? {
+    if !clients::set_state(&mut tx, &id.to_string(), state.word, env.now()).await? {
         return Err(Failure::new(
             FailureKind::Conflict,
             "client_state_conflict",
-            format!("{id} is unknown, closed, or {state} already."),
+            format!("{id} is unknown, closed, or {} already.", state.word),
         ));
     }
-    let detail = serde_json::json!({});
-    record(&mut tx, clock, entropy, Act { operator, action, client: id, reason, detail }).await?;
+    record(&mut tx, env, actor, state.action, id, Change::none().because(reason)).await?;
     changes::raise(&mut tx).await?;
     Ok(tx.commit().await?)
 }
 
-struct Act<'a> {
-    operator: &'a str,
-    action: &'static str,
-    client: &'a ClientId,
-    reason: Option<&'a str>,
-    detail: serde_json::Value,
-}
-
-/// An operator's act is an entry of the ledger, in the transaction of the act itself.
-async fn record(tx: &mut Tx, clock: &dyn Clock, entropy: &dyn Entropy, act: Act<'_>) -> Result<(), Failure> {
-    let facts = OperatorFacts {
-        id: EntryId::new(clock, entropy),
-        at: clock.now(),
-        action: act.action,
-        actor: format!("operator:{}", act.operator),
-        detail: act.detail,
-        reason: act.reason.map(str::to_owned),
-        target: Some(act.client.to_string()),
-    };
-    let (entry, opening) = facts.into_entry(entropy).map_err(|error| Failure::internal(error.to_string()))?;
-    ledger::append(tx, &entry, Some(&opening))
-        .await
-        .map_err(|error| Failure::unavailable("ledger_unavailable", error.to_string()))
+/// Writes the entry of an act on a client, in the transaction of the act itself.
+async fn record(
+    tx: &mut Tx,
+    env: &Env,
+    actor: &Actor,
+    action: Action,
+    client: &ClientId,
+    change: Change,
+) -> Result<(), Failure> {
+    let entered = ledger::audit(tx, env, actor, action, Some(&client.to_string()), change).await;
+    entered.map(drop).map_err(|error| Failure::unavailable("ledger_unavailable", error.to_string()))
 }

@@ -19,12 +19,11 @@ pub use caller::{Caller, Refused};
 pub use client::{AuthMethod, Client, ClientKind, ClientState, Delivers, LimitOverrides, NewClient, SignedRequests};
 pub use directory::Directory;
 pub use issue::{ActiveToken, Introspection, IssuedToken, TokenRequest};
-pub use manage::{change_signing, list, register, resume, suspend};
+pub use manage::{SigningChange, change_signing, list, register, resume, suspend};
 
 use crate::{
-    domain::{clock::SharedClock, rng::SharedEntropy},
     identity::{keyset::LiveKeys, token::Expected},
-    store::Db,
+    store::Env,
 };
 
 /// What tokens are made with.
@@ -44,9 +43,7 @@ pub struct Access(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    db: Db,
-    clock: SharedClock,
-    entropy: SharedEntropy,
+    env: Env,
     keys: LiveKeys,
     policy: TokenPolicy,
     directory: directory::Live,
@@ -56,18 +53,10 @@ struct Inner {
 
 impl Access {
     /// Opens the room and reads the directory for the first time.
-    pub async fn open(
-        db: Db,
-        clock: SharedClock,
-        entropy: SharedEntropy,
-        keys: LiveKeys,
-        policy: TokenPolicy,
-    ) -> Result<Self, crate::store::DbError> {
-        let directory = directory::Live::open(&db, &*clock).await?;
+    pub async fn open(env: Env, keys: LiveKeys, policy: TokenPolicy) -> Result<Self, crate::store::DbError> {
+        let directory = directory::Live::open(&env.db, &*env.clock).await?;
         Ok(Self(Arc::new(Inner {
-            db,
-            clock,
-            entropy,
+            env,
             keys,
             policy,
             directory,
@@ -78,17 +67,17 @@ impl Access {
 
     /// Reads the directory again. Call it when the change number has moved, and after one's own changes.
     pub async fn reload(&self) -> Result<(), crate::store::DbError> {
-        self.0.directory.reload(&self.0.db, &*self.0.clock).await
+        self.0.directory.reload(&self.0.env.db, &*self.0.env.clock).await
     }
 
     /// Reads the directory again if the change number has moved; tells whether it had.
     pub async fn catch_up(&self) -> Result<bool, crate::store::DbError> {
-        self.0.directory.catch_up(&self.0.db, &*self.0.clock).await
+        self.0.directory.catch_up(&self.0.env.db, &*self.0.env.clock).await
     }
 
     /// Whether the directory is known to be the newest.
     pub fn is_current(&self) -> Result<(), crate::domain::Failure> {
-        self.0.directory.fresh(self.0.clock.now()).map(|_| ())
+        self.0.directory.fresh(self.0.env.clock.now()).map(|_| ())
     }
 
     /// The directory as it is known now.

@@ -51,13 +51,13 @@ impl Access {
     ) -> Result<(), Failure> {
         let hash = sha256(format!("nonce:{}:{nonce}", caller.id()).as_bytes());
         let new = if changes_state {
-            let mut tx = self.0.db.begin("access::use_nonce").await?;
+            let mut tx = self.0.env.db.begin("access::use_nonce").await?;
             let name = BASE64URL_NOPAD.encode(&hash);
             let new = tokens::use_assertion(&mut tx, &caller.id().to_string(), &name, until).await?;
             tx.commit().await?;
             new
         } else {
-            let taken = self.0.nonces.take(hash, until, self.0.clock.now());
+            let taken = self.0.nonces.take(hash, until, self.0.env.clock.now());
             taken.ok_or_else(|| Failure::unavailable("state_unknown", "there is no room for another nonce"))?
         };
         if new {

@@ -31,7 +31,7 @@ impl App {
     pub async fn catch_up(&self) -> Result<(), Failure> {
         // Keys before the directory: as long as the keyring cannot be read, the directory is not confirmed either, and a
         // revoked key signs and verifies for no more than the second a gateway may be behind.
-        let change = changes::current(&self.db).await?;
+        let change = changes::current(&self.env.db).await?;
         if self.keys_at.load(Ordering::SeqCst) != change {
             let keyring = Keyring::load(&self.custody).await.map_err(|error| Failure::internal(error.to_string()))?;
             let keys = key_set(&keyring).map_err(|error| Failure::internal(error.to_string()))?;
@@ -51,9 +51,9 @@ impl App {
         if let Some(portal) = &self.portal {
             portal.addresses.tidy();
         }
-        let mut tx = self.db.begin("app::tidy").await?;
+        let mut tx = self.env.db.begin("app::tidy").await?;
         // Not at once: another gateway's clock may be behind, and there the token is still good.
-        let forgotten = tokens::forget_expired(&mut tx, self.clock.now().minus(FORGETTING)).await?;
+        let forgotten = tokens::forget_expired(&mut tx, self.env.clock.now().minus(FORGETTING)).await?;
         tx.commit().await?;
         let forgotten = forgotten + self.consents.forget_kept().await?;
         let ended = self.consents.record_expiries().await?;
@@ -88,7 +88,7 @@ impl App {
                 complain(app.tidy().await, say);
             }
         }));
-        let db = self.db.clone();
+        let db = self.env.db.clone();
         tasks.spawn(every(CHECKPOINT, stopping.clone(), move || {
             let db = db.clone();
             async move {

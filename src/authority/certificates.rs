@@ -6,13 +6,11 @@ use rustls::pki_types::CertificateSigningRequestDer;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{
-    AuthorityError, Custody, Particulars, Profile, ProfileName, own,
-    record::{Act, record},
-};
+use super::{AuthorityError, Custody, Particulars, Profile, ProfileName, local_ca, record::record};
 use crate::{
     domain::{Timestamp, ids::CertificateId},
     identity::{CertificateFacts, KeyPair, Signer as _, Suite},
+    ledger::{Action, Change},
     store::{
         authorities::{self, Concerned},
         certificates::{self, CertificateRow},
@@ -49,9 +47,9 @@ pub async fn issue(custody: &Custody, request: &Request<'_>) -> Result<Issued, A
     if request.profile == ProfileName::Ca {
         return Err(AuthorityError::Invalid("an authority is made by `medcredit certs init`".into()));
     }
-    let now = custody.clock.now();
+    let now = custody.env.clock.now();
     let profile = Profile::read(custody.profiles.as_deref(), request.profile)?;
-    let mut tx = custody.db.begin("authority::issue").await.map_err(AuthorityError::Store)?;
+    let mut tx = custody.env.db.begin("authority::issue").await.map_err(AuthorityError::Store)?;
     let own = authorities::find_own_in(&mut tx).await.map_err(AuthorityError::Store)?;
     let own =
         own.ok_or_else(|| AuthorityError::Unknown("authority of our own: `medcredit certs init` makes one".into()))?;
@@ -60,9 +58,9 @@ pub async fn issue(custody: &Custody, request: &Request<'_>) -> Result<Issued, A
     if authority.not_after <= now {
         return Err(AuthorityError::Conflict(format!("our authority ended at {}", authority.not_after)));
     }
-    let parameters = profile.parameters(request.particulars, now, Some(authority.not_after), &*custody.entropy)?;
-    let key = own::open_key(&mut tx, custody).await?;
-    let issuer = own::issuer(&own, &key)?;
+    let parameters = profile.parameters(request.particulars, now, Some(authority.not_after), &*custody.env.entropy)?;
+    let key = local_ca::open_key(&mut tx, custody).await?;
+    let issuer = local_ca::issuer(&own, &key)?;
     let making = |error| AuthorityError::Making("the certificate", error);
     let (certificate, private_key) = if let Some(der) = request.signing_request {
         // Reading it verifies its signature: whoever asks holds the key.
@@ -77,7 +75,7 @@ pub async fn issue(custody: &Custody, request: &Request<'_>) -> Result<Issued, A
     let unusable = |error| AuthorityError::Certificate(name.to_owned(), error);
     let facts = CertificateFacts::read(certificate.der()).map_err(unusable)?;
     facts.check_strength().map_err(unusable)?;
-    let id = CertificateId::new(&*custody.clock, &*custody.entropy);
+    let id = CertificateId::new(&*custody.env.clock, &*custody.env.entropy);
     let row = CertificateRow {
         id: id.to_string(),
         authority_id: own.id.clone(),
@@ -94,7 +92,7 @@ pub async fn issue(custody: &Custody, request: &Request<'_>) -> Result<Issued, A
     };
     certificates::insert(&mut tx, &row).await.map_err(AuthorityError::Store)?;
     let detail = json!({ "profile": name, "serial": row.serial, "subject": row.subject, "thumbprint": row.thumbprint });
-    record(&mut tx, custody, Act { action: "certificate_issued", target: &row.id, reason: None, detail }).await?;
+    record(&mut tx, custody, Action::CertificateIssued, &row.id, Change::of(detail)).await?;
     tx.commit().await.map_err(AuthorityError::Store)?;
     tracing::info!(certificate.id = %id, kind = name, "a certificate was issued");
     Ok(Issued { id, facts, certificate: row.certificate, private_key })
@@ -123,11 +121,11 @@ pub struct Revoked {
 /// Revokes a certificate of ours, named by id, serial number or thumbprint. The list is signed anew and the answers
 /// under way are ended in the same transaction.
 pub async fn revoke(custody: &Custody, name: &str, reason: &str) -> Result<Revoked, AuthorityError> {
-    if !own::REASONS.iter().any(|(known, _)| *known == reason) {
-        let known: Vec<&str> = own::REASONS.iter().map(|(known, _)| *known).collect();
+    if !local_ca::REASONS.iter().any(|(known, _)| *known == reason) {
+        let known: Vec<&str> = local_ca::REASONS.iter().map(|(known, _)| *known).collect();
         return Err(AuthorityError::Invalid(format!("{reason:?} is not a reason: {}", known.join(", "))));
     }
-    let mut tx = custody.db.begin("authority::revoke").await.map_err(AuthorityError::Store)?;
+    let mut tx = custody.env.db.begin("authority::revoke").await.map_err(AuthorityError::Store)?;
     let own = authorities::lock_own(&mut tx).await.map_err(AuthorityError::Store)?;
     let own = own.ok_or_else(|| AuthorityError::Unknown("authority of our own".into()))?;
     let mut found = certificates::find_in(&mut tx, name).await.map_err(AuthorityError::Store)?;
@@ -136,14 +134,13 @@ pub async fn revoke(custody: &Custody, name: &str, reason: &str) -> Result<Revok
         0 => return Err(AuthorityError::Unknown(format!("certificate {name}"))),
         _ => return Err(AuthorityError::Conflict(format!("{name} names more than one certificate"))),
     };
-    let revoked = certificates::revoke(&mut tx, &row.id, reason, custody.clock.now()).await;
+    let revoked = certificates::revoke(&mut tx, &row.id, reason, custody.env.clock.now()).await;
     if !revoked.map_err(AuthorityError::Store)? {
         return Err(AuthorityError::Conflict(format!("certificate {} is revoked already", row.id)));
     }
-    own::publish_list(&mut tx, custody, &own).await?;
+    local_ca::publish_list(&mut tx, custody, &own).await?;
     let detail = json!({ "serial": row.serial, "subject": row.subject });
-    let act = Act { action: "certificate_revoked", target: &row.id, reason: Some(reason), detail };
-    record(&mut tx, custody, act).await?;
+    record(&mut tx, custody, Action::CertificateRevoked, &row.id, Change::of(detail).because(Some(reason))).await?;
     let concerned = Concerned::Identity(&row.authority_id, &row.subject);
     let clients = authorities::end_answers_of(&mut tx, concerned).await.map_err(AuthorityError::Store)?;
     changes::raise(&mut tx).await.map_err(AuthorityError::Store)?;
@@ -157,8 +154,8 @@ pub async fn revoke(custody: &Custody, name: &str, reason: &str) -> Result<Revok
 /// way; they are looked at again and given to all others.
 pub async fn refuse(custody: &Custody, thumbprint: &str, reason: &str) -> Result<String, AuthorityError> {
     let thumbprint = canonical_thumbprint(thumbprint)?;
-    let mut tx = custody.db.begin("authority::refuse").await.map_err(AuthorityError::Store)?;
-    let fresh = authorities::refuse(&mut tx, &thumbprint, reason, custody.clock.now()).await;
+    let mut tx = custody.env.db.begin("authority::refuse").await.map_err(AuthorityError::Store)?;
+    let fresh = authorities::refuse(&mut tx, &thumbprint, reason, custody.env.clock.now()).await;
     if !fresh.map_err(AuthorityError::Store)? {
         return Err(AuthorityError::Conflict(format!("certificate {thumbprint} is refused already")));
     }
@@ -169,8 +166,7 @@ pub async fn refuse(custody: &Custody, thumbprint: &str, reason: &str) -> Result
     };
     authorities::end_answers_of(&mut tx, concerned).await.map_err(AuthorityError::Store)?;
     let detail = json!({});
-    let act = Act { action: "certificate_refused", target: &thumbprint, reason: Some(reason), detail };
-    record(&mut tx, custody, act).await?;
+    record(&mut tx, custody, Action::CertificateRefused, &thumbprint, Change::of(detail).because(Some(reason))).await?;
     changes::raise(&mut tx).await.map_err(AuthorityError::Store)?;
     tx.commit().await.map_err(AuthorityError::Store)?;
     tracing::warn!(certificate.thumbprint = %thumbprint, "a certificate is refused from now on");
@@ -211,7 +207,7 @@ pub struct CertificateRecord {
 
 /// Every certificate we issued, the oldest first.
 pub async fn list(custody: &Custody) -> Result<Vec<CertificateRecord>, AuthorityError> {
-    let rows = certificates::list(&custody.db).await.map_err(AuthorityError::Store)?;
+    let rows = certificates::list(&custody.env.db).await.map_err(AuthorityError::Store)?;
     let record = |row: CertificateRow| CertificateRecord {
         id: row.id,
         profile: row.profile,

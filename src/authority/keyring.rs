@@ -51,7 +51,7 @@ impl Keyring {
     pub async fn load(custody: &Custody) -> Result<Self, AuthorityError> {
         let mut signers: BTreeMap<Purpose, SharedSigner> = BTreeMap::new();
         let (mut published, mut log, mut records) = (Vec::new(), Vec::new(), Vec::new());
-        for row in rows::list(&custody.db).await.map_err(AuthorityError::Store)? {
+        for row in rows::list(&custody.env.db).await.map_err(AuthorityError::Store)? {
             let purpose = keys::purpose_of(&row)?;
             let record = read(&row)?;
             if purpose == Purpose::LedgerSigning {
@@ -98,7 +98,7 @@ impl Keyring {
 
 /// Every key there ever was, the oldest first.
 pub async fn list(custody: &Custody) -> Result<Vec<KeyRecord>, AuthorityError> {
-    rows::list(&custody.db).await.map_err(AuthorityError::Store)?.iter().map(read).collect()
+    rows::list(&custody.env.db).await.map_err(AuthorityError::Store)?.iter().map(read).collect()
 }
 
 fn open(custody: &Custody, row: &KeyRow, purpose: Purpose) -> Result<KeyPair, AuthorityError> {

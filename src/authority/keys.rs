@@ -3,13 +3,11 @@
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{
-    AuthorityError, Custody, Purpose,
-    record::{Act, record},
-};
+use super::{AuthorityError, Custody, Purpose, record::record};
 use crate::{
     domain::ids::KeyId,
     identity::{KeyPair, Signer as _},
+    ledger::{Action, Change},
     store::{
         Tx, changes,
         keys::{self, KeyRow},
@@ -29,7 +27,7 @@ pub struct MadeKey {
 
 /// Makes the keys a running gateway signs with, where they are missing. Returns those that were made.
 pub async fn create_missing(custody: &Custody) -> Result<Vec<MadeKey>, AuthorityError> {
-    let mut tx = custody.db.begin("authority::create_missing_keys").await.map_err(AuthorityError::Store)?;
+    let mut tx = custody.env.db.begin("authority::create_missing_keys").await.map_err(AuthorityError::Store)?;
     let mut made = Vec::new();
     for purpose in Purpose::SIGNING {
         if keys::find_active_in(&mut tx, purpose.name()).await.map_err(AuthorityError::Store)?.is_none() {
@@ -51,8 +49,8 @@ pub async fn rotate(custody: &Custody, purpose: Purpose) -> Result<MadeKey, Auth
             "the authority's key is bound to its certificate: a new authority is made by `medcredit certs init`".into(),
         ));
     }
-    let mut tx = custody.db.begin("authority::rotate_key").await.map_err(AuthorityError::Store)?;
-    keys::retire(&mut tx, purpose.name(), custody.clock.now()).await.map_err(AuthorityError::Store)?;
+    let mut tx = custody.env.db.begin("authority::rotate_key").await.map_err(AuthorityError::Store)?;
+    keys::retire(&mut tx, purpose.name(), custody.env.clock.now()).await.map_err(AuthorityError::Store)?;
     let made = create_in(&mut tx, custody, purpose).await?;
     changes::raise(&mut tx).await.map_err(AuthorityError::Store)?;
     tx.commit().await.map_err(AuthorityError::Store)?;
@@ -63,7 +61,7 @@ pub async fn rotate(custody: &Custody, purpose: Purpose) -> Result<MadeKey, Auth
 /// Makes a key good for nothing: it is published no more and what it signed is refused. An active key is replaced at
 /// once, because a gateway without one answers nobody.
 pub async fn revoke(custody: &Custody, id: KeyId, reason: &str) -> Result<Option<MadeKey>, AuthorityError> {
-    let mut tx = custody.db.begin("authority::revoke_key").await.map_err(AuthorityError::Store)?;
+    let mut tx = custody.env.db.begin("authority::revoke_key").await.map_err(AuthorityError::Store)?;
     let rows = keys::list_in(&mut tx).await.map_err(AuthorityError::Store)?;
     let name = id.to_string();
     let row =
@@ -72,11 +70,11 @@ pub async fn revoke(custody: &Custody, id: KeyId, reason: &str) -> Result<Option
     if purpose == Purpose::Authority {
         return Err(AuthorityError::Invalid("the authority's key ends with its authority".into()));
     }
-    if !keys::revoke(&mut tx, &name, custody.clock.now()).await.map_err(AuthorityError::Store)? {
+    if !keys::revoke(&mut tx, &name, custody.env.clock.now()).await.map_err(AuthorityError::Store)? {
         return Err(AuthorityError::Conflict(format!("key {id} is revoked already")));
     }
     let detail = json!({ "purpose": purpose.name(), "state": row.state });
-    record(&mut tx, custody, Act { action: "key_revoked", target: &name, reason: Some(reason), detail }).await?;
+    record(&mut tx, custody, Action::KeyRevoked, &name, Change::of(detail).because(Some(reason))).await?;
     let made = if row.state == "active" { Some(create_in(&mut tx, custody, purpose).await?) } else { None };
     changes::raise(&mut tx).await.map_err(AuthorityError::Store)?;
     tx.commit().await.map_err(AuthorityError::Store)?;
@@ -86,7 +84,7 @@ pub async fn revoke(custody: &Custody, id: KeyId, reason: &str) -> Result<Option
 
 /// Seals every private key anew that an older key-encryption key sealed. Returns how many there were.
 pub async fn reseal(custody: &Custody) -> Result<usize, AuthorityError> {
-    let mut tx = custody.db.begin("authority::reseal_keys").await.map_err(AuthorityError::Store)?;
+    let mut tx = custody.env.db.begin("authority::reseal_keys").await.map_err(AuthorityError::Store)?;
     let mut resealed = 0;
     for row in keys::list_in(&mut tx).await.map_err(AuthorityError::Store)? {
         if custody.crypter.is_outdated(&row.sealed_private) {
@@ -106,7 +104,7 @@ pub(super) async fn create_in(tx: &mut Tx, custody: &Custody, purpose: Purpose) 
     let key = |error| AuthorityError::Key(purpose, error);
     let private = KeyPair::generate(purpose.suite()).map_err(key)?;
     let pair = KeyPair::from_pkcs8(purpose.suite(), &private).map_err(key)?;
-    let id = KeyId::new(&*custody.clock, &*custody.entropy);
+    let id = KeyId::new(&*custody.env.clock, &*custody.env.entropy);
     let name = id.to_string();
     let row = KeyRow {
         sealed_private: custody.crypter.seal(purpose.place(&name), &private).map_err(AuthorityError::Crypter)?,
@@ -115,7 +113,7 @@ pub(super) async fn create_in(tx: &mut Tx, custody: &Custody, purpose: Purpose) 
         suite: purpose.suite().name().into(),
         public_key: pair.public_key_der().to_vec(),
         state: "active".into(),
-        created_at: custody.clock.now().micros(),
+        created_at: custody.env.clock.now().micros(),
         retired_at: None,
         revoked_at: None,
     };
@@ -125,7 +123,7 @@ pub(super) async fn create_in(tx: &mut Tx, custody: &Custody, purpose: Purpose) 
     }
     let kid = pair.key_id().to_owned();
     let detail = json!({ "purpose": purpose.name(), "suite": purpose.suite().name(), "kid": kid });
-    record(tx, custody, Act { action: "key_made", target: &row.id, reason: None, detail }).await?;
+    record(tx, custody, Action::KeyMade, &row.id, Change::of(detail)).await?;
     Ok(MadeKey { id, kid, purpose })
 }
 

@@ -7,71 +7,62 @@
 
 pub mod certificates;
 mod error;
+mod expiry_alerts;
 pub mod files;
 pub mod keyring;
 pub mod keys;
 mod lists;
-pub mod live;
-pub mod own;
+pub mod local_ca;
 pub mod partners;
 pub mod profile;
 mod public;
 mod purpose;
 mod record;
 pub mod server;
-mod watch;
+pub mod tls_reload;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
     config::{self, Secrets},
-    domain::{clock::SharedClock, rng::SharedEntropy},
-    store::{Crypter, Db},
+    domain::Actor,
+    store::{Crypter, Env},
 };
 
 pub use error::AuthorityError;
 pub use keyring::{KeyRecord, Keyring, PublishedKey};
-pub use live::{Live, LiveMaterial, Reloader};
 pub use profile::{Particulars, Profile, ProfileName};
 pub use public::PublicServer;
 pub use purpose::Purpose;
+pub use tls_reload::{Live, LiveMaterial, Reloader};
 
 /// What keys and certificates are administered with.
 #[derive(Debug, Clone)]
 pub struct Custody {
-    /// Where they are kept.
-    pub db: Db,
+    /// Store, time and randomness for ids and serial numbers. Private keys and nonces come from the provider's own
+    /// generator.
+    pub env: Env,
     /// What seals private keys.
     pub crypter: Arc<Crypter>,
-    /// The time.
-    pub clock: SharedClock,
-    /// Randomness for ids and serial numbers. Private keys and nonces come from the provider's own generator.
-    pub entropy: SharedEntropy,
     /// Where the certificate profiles are; the compiled-in ones without it.
     pub profiles: Option<PathBuf>,
     /// How long our own revocation lists are good for.
     pub list_life: Duration,
     /// Who acts, as the ledger will name them.
-    pub operator: String,
+    pub actor: Actor,
 }
 
 impl Custody {
     /// Custody as it is configured.
-    pub fn new(
-        db: Db,
-        crypter: Arc<Crypter>,
-        clock: SharedClock,
-        entropy: SharedEntropy,
-        settings: &config::Authority,
-    ) -> Self {
+    pub fn new(env: Env, crypter: Arc<Crypter>, settings: &config::Authority) -> Self {
         let (profiles, list_life) = (settings.profiles_directory.clone(), settings.list_life());
-        Self { db, crypter, clock, entropy, profiles, list_life, operator: "gateway".into() }
+        Self { env, crypter, profiles, list_life, actor: Actor::system() }
     }
 
-    /// The same for an operator, whom the ledger will name.
+    /// The same on behalf of somebody, whom the ledger will name.
     #[must_use]
-    pub fn operated_by(mut self, operator: &str) -> Self {
-        operator.clone_into(&mut self.operator);
+    pub fn acting_for(mut self, actor: Actor) -> Self {
+        self.actor = actor;
         self
     }
 }

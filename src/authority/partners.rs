@@ -5,16 +5,14 @@ use std::{collections::HashSet, path::Path};
 use rustls::pki_types::CertificateDer;
 use serde_json::json;
 
-use super::{
-    AuthorityError, Custody, lists,
-    record::{Act, record},
-};
+use super::{AuthorityError, Custody, lists, record::record};
 use crate::{
     domain::{Timestamp, ids::AuthorityId},
     identity::{
         Anchor, CertificateFacts, PartnerTrust, RevocationList,
         certificate::{is_signed_by, thumbprint},
     },
+    ledger::{Action, Change},
     store::{
         authorities::{self, AuthorityRow, Concerned, RefusedRow},
         changes,
@@ -46,7 +44,7 @@ pub struct AuthorityRecord {
 
 /// Every authority there ever was, in the order they were trusted.
 pub async fn list(custody: &Custody) -> Result<Vec<AuthorityRecord>, AuthorityError> {
-    let rows = authorities::list(&custody.db).await.map_err(AuthorityError::Store)?;
+    let rows = authorities::list(&custody.env.db).await.map_err(AuthorityError::Store)?;
     rows.into_iter().map(authority_record).collect()
 }
 
@@ -63,7 +61,7 @@ pub struct RefusedRecord {
 
 /// Every certificate refused here.
 pub async fn list_refused(custody: &Custody) -> Result<Vec<RefusedRecord>, AuthorityError> {
-    let rows = authorities::list_refused(&custody.db).await.map_err(AuthorityError::Store)?;
+    let rows = authorities::list_refused(&custody.env.db).await.map_err(AuthorityError::Store)?;
     let record = |row: RefusedRow| RefusedRecord {
         thumbprint: row.thumbprint,
         reason: row.reason,
@@ -102,7 +100,7 @@ pub async fn trust(
     certificate: &[u8],
     crl_file: &Path,
 ) -> Result<AuthorityId, AuthorityError> {
-    let now = custody.clock.now();
+    let now = custody.env.clock.now();
     let crl_file = std::path::absolute(crl_file).map_err(|source| AuthorityError::File {
         path: crl_file.to_owned(),
         verb: "read",
@@ -111,7 +109,7 @@ pub async fn trust(
     let path = crl_file.to_str().ok_or_else(|| AuthorityError::Invalid("the path of the list is not text".into()))?;
     check_certificate(name, certificate, now)?;
     let lists = check_lists(&crl_file, certificate, now)?;
-    let mut tx = custody.db.begin("authority::trust").await.map_err(AuthorityError::Store)?;
+    let mut tx = custody.env.db.begin("authority::trust").await.map_err(AuthorityError::Store)?;
     let known = authorities::list_in(&mut tx).await.map_err(AuthorityError::Store)?;
     let id = match known.iter().find(|row| row.name == name) {
         Some(row) if row.certificate == certificate && row.kind == "partner" => {
@@ -129,7 +127,7 @@ pub async fn trust(
         }
         None => {
             check_apart(certificate, known.iter().filter(|other| other.removed_at.is_none()))?;
-            let id = AuthorityId::new(&*custody.clock, &*custody.entropy);
+            let id = AuthorityId::new(&*custody.env.clock, &*custody.env.entropy);
             let row = AuthorityRow {
                 id: id.to_string(),
                 name: name.to_owned(),
@@ -152,7 +150,7 @@ pub async fn trust(
     PartnerTrust::new(0, vec![anchor], HashSet::new()).map_err(|error| AuthorityError::Invalid(error.to_string()))?;
     let detail = json!({ "name": name, "thumbprint": thumbprint(certificate) });
     let target = id.to_string();
-    record(&mut tx, custody, Act { action: "authority_trusted", target: &target, reason: None, detail }).await?;
+    record(&mut tx, custody, Action::AuthorityTrusted, &target, Change::of(detail)).await?;
     changes::raise(&mut tx).await.map_err(AuthorityError::Store)?;
     tx.commit().await.map_err(AuthorityError::Store)?;
     tracing::info!(authority.id = %id, "a partner's authority is trusted");
@@ -161,20 +159,19 @@ pub async fn trust(
 
 /// Trusts a partner's authority no more. Returns how many registered clients that concerns.
 pub async fn distrust(custody: &Custody, name: &str, reason: &str) -> Result<usize, AuthorityError> {
-    let mut tx = custody.db.begin("authority::distrust").await.map_err(AuthorityError::Store)?;
+    let mut tx = custody.env.db.begin("authority::distrust").await.map_err(AuthorityError::Store)?;
     let row = authorities::find_in(&mut tx, name).await.map_err(AuthorityError::Store)?;
     let row = row.ok_or_else(|| AuthorityError::Unknown(format!("authority {name}")))?;
     if row.kind == "own" {
         return Err(AuthorityError::Invalid("our own authority cannot be removed while it issues".into()));
     }
-    if !authorities::remove(&mut tx, &row.id, custody.clock.now()).await.map_err(AuthorityError::Store)? {
+    if !authorities::remove(&mut tx, &row.id, custody.env.clock.now()).await.map_err(AuthorityError::Store)? {
         return Err(AuthorityError::Conflict(format!("authority {name} is trusted no more already")));
     }
     let concerned = Concerned::Authority(&row.id);
     let clients = authorities::end_answers_of(&mut tx, concerned).await.map_err(AuthorityError::Store)?;
     let detail = json!({ "name": name });
-    let act = Act { action: "authority_distrusted", target: &row.id, reason: Some(reason), detail };
-    record(&mut tx, custody, act).await?;
+    record(&mut tx, custody, Action::AuthorityDistrusted, &row.id, Change::of(detail).because(Some(reason))).await?;
     changes::raise(&mut tx).await.map_err(AuthorityError::Store)?;
     tx.commit().await.map_err(AuthorityError::Store)?;
     tracing::warn!(authority.id = %row.id, "a partner's authority is trusted no more");

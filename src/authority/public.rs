@@ -8,9 +8,9 @@ use tokio::sync::Mutex;
 
 use super::{
     AuthorityError, Custody,
-    live::{Stamp, stamp},
+    expiry_alerts::{self, Watch},
     server::{self, ServerFiles},
-    watch::{self, Watch},
+    tls_reload::{Stamp, stamp},
 };
 use crate::identity::tls;
 
@@ -38,7 +38,7 @@ impl PublicServer {
     pub async fn start(custody: Custody, files: ServerFiles) -> Result<Self, AuthorityError> {
         // The stamps first: a file that is replaced between the two is then read again.
         let stamps = stamps(&files).await;
-        let certified = server::load(&files, &custody.crypter, custody.clock.now())?;
+        let certified = server::load(&files, &custody.crypter, custody.env.clock.now())?;
         let config = build(&custody, &certified)?;
         let state = Mutex::new(State { stamps, certified, watch: Watch::default() });
         Ok(Self { custody, files, config: ArcSwap::from_pointee(config), state })
@@ -52,7 +52,7 @@ impl PublicServer {
     /// Takes up files that were replaced, once they fit each other; returns whether it did.
     pub async fn refresh(&self) -> bool {
         let mut state = self.state.lock().await;
-        let (now, present) = (self.custody.clock.now(), stamps(&self.files).await);
+        let (now, present) = (self.custody.env.clock.now(), stamps(&self.files).await);
         let mut taken_up = false;
         if present != state.stamps {
             state.stamps = present;
@@ -62,10 +62,10 @@ impl PublicServer {
                 Ok((certified, config)) => {
                     self.config.store(Arc::new(config));
                     state.certified = certified;
-                    watch::server_accepted(LISTENER);
+                    expiry_alerts::server_accepted(LISTENER);
                     taken_up = true;
                 }
-                Err(error) => watch::server_rejected(LISTENER, &error),
+                Err(error) => expiry_alerts::server_rejected(LISTENER, &error),
             }
         }
         let certified = Arc::clone(&state.certified);
@@ -81,5 +81,5 @@ async fn stamps(files: &ServerFiles) -> [Option<Stamp>; 2] {
 }
 
 fn build(custody: &Custody, certified: &Arc<CertifiedKey>) -> Result<ServerConfig, AuthorityError> {
-    tls::public_server_config(Arc::clone(certified), Arc::clone(&custody.clock)).map_err(AuthorityError::Tls)
+    tls::public_server_config(Arc::clone(certified), Arc::clone(&custody.env.clock)).map_err(AuthorityError::Tls)
 }

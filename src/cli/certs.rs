@@ -9,18 +9,17 @@ use std::{
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
-use super::{Context, Usage, context::custody};
+use super::{Context, Usage, context::custody, operator::Operator};
 use crate::{
-    authority::{AuthorityError, Custody, Particulars, ProfileName, certificates, files, own, partners, server},
+    authority::{AuthorityError, Custody, Particulars, ProfileName, certificates, files, local_ca, partners, server},
     identity::RevocationList,
 };
 
 /// Certificates and the authorities that issue them.
 #[derive(Debug, Args)]
 pub(super) struct CertsCommand {
-    /// Who does this, as the ledger will name them
-    #[arg(long, global = true, default_value = "command-line", value_name = "NAME")]
-    operator: String,
+    #[command(flatten)]
+    operator: Operator,
     #[command(subcommand)]
     action: Action,
 }
@@ -108,9 +107,19 @@ struct Trust {
     crl: PathBuf,
 }
 
+impl Action {
+    /// Whether it changes something, so that the ledger will name who did it.
+    const fn changes(&self) -> bool {
+        !matches!(self, Self::List)
+    }
+}
+
 /// Runs the command.
 pub(super) async fn run(args: CertsCommand, ctx: &Context) -> anyhow::Result<()> {
-    let custody = custody(ctx, &args.operator).await?;
+    let mut custody = custody(ctx).await?;
+    if args.action.changes() {
+        custody = custody.acting_for(args.operator.actor(ctx)?);
+    }
     let mut out = ctx.out();
     match args.action {
         Action::Init(args) => init(&custody, args, &mut out).await?,
@@ -134,7 +143,7 @@ pub(super) async fn run(args: CertsCommand, ctx: &Context) -> anyhow::Result<()>
         }
         Action::List => list(&custody, &mut out).await?,
     }
-    custody.db.close().await;
+    custody.env.db.close().await;
     Ok(())
 }
 
@@ -149,7 +158,7 @@ fn particulars(values: &[String], hosts: Vec<String>) -> Result<Particulars, Usa
 }
 
 async fn init(custody: &Custody, args: Init, out: &mut impl Write) -> anyhow::Result<()> {
-    let made = own::init(custody, &args.name, &particulars(&args.values, Vec::new())?).await?;
+    let made = local_ca::init(custody, &args.name, &particulars(&args.values, Vec::new())?).await?;
     if let Some(path) = &args.certificate_out {
         write_certificate(path, &made.certificate)?;
     }
@@ -189,7 +198,7 @@ fn write_certificate(path: &Path, der: &[u8]) -> Result<(), AuthorityError> {
 }
 
 async fn list(custody: &Custody, out: &mut impl Write) -> anyhow::Result<()> {
-    let now = custody.clock.now();
+    let now = custody.env.clock.now();
     for authority in partners::list(custody).await? {
         let lists = match (&authority.crl, &authority.crl_file) {
             (Some(der), _) => RevocationList::read(der).map(|list| vec![list]).map_err(anyhow::Error::msg),

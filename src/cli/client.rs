@@ -5,9 +5,9 @@ use std::{io::Write, path::PathBuf, sync::Arc};
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
-use super::{Context, OrFail, Usage};
+use super::{Context, OrFail, Usage, operator::Operator};
 use crate::{
-    access::{self, AuthMethod, ClientKind, Delivers, LimitOverrides, NewClient, SignedRequests},
+    access::{self, AuthMethod, ClientKind, Delivers, LimitOverrides, NewClient, SignedRequests, SigningChange},
     authority::files,
     domain::permission::Scope,
     identity::CertificateFacts,
@@ -18,9 +18,8 @@ use crate::{
 /// Banks and departments as clients.
 #[derive(Debug, Args)]
 pub(super) struct ClientCommand {
-    /// Who does this, as the ledger will name them
-    #[arg(long, global = true, default_value = "command-line", value_name = "NAME")]
-    operator: String,
+    #[command(flatten)]
+    operator: Operator,
     #[command(subcommand)]
     action: Action,
 }
@@ -110,6 +109,7 @@ struct Change {
 pub(super) async fn run(args: ClientCommand, ctx: &Context) -> anyhow::Result<()> {
     let config = ctx.config()?;
     let db = ctx.store(&config).await?;
+    let env = ctx.env(&db);
     match args.action {
         Action::Register(new) => {
             let authorities = authorities::list(&db).await?;
@@ -143,7 +143,7 @@ pub(super) async fn run(args: ClientCommand, ctx: &Context) -> anyhow::Result<()
                 },
                 max_pending: new.max_pending.unwrap_or(config.consent.max_pending),
             };
-            let id = access::register(&db, &*ctx.clock, &*ctx.entropy, &args.operator, &new).await.or_fail()?;
+            let id = access::register(&env, &args.operator.actor(ctx)?, &new).await.or_fail()?;
             writeln!(ctx.out(), "registered {id}: {} ({})", new.name, new.subject)?;
         }
         Action::List => {
@@ -161,21 +161,23 @@ pub(super) async fn run(args: ClientCommand, ctx: &Context) -> anyhow::Result<()
         }
         Action::Signing(change) => {
             let id = find(&db, &change.client).await?;
-            let act = (args.operator.as_str(), change.reason.as_deref());
-            let what = (change.signed_requests, change.jwks.as_deref().map(key_set).transpose()?);
-            let signed = access::change_signing(&db, &*ctx.clock, &*ctx.entropy, act, &id, what).await.or_fail()?;
+            let actor = args.operator.actor(ctx)?;
+            let jwks = change.jwks.as_deref().map(key_set).transpose()?;
+            let new = SigningChange { signed_requests: change.signed_requests, jwks };
+            let reason = change.reason.as_deref();
+            let signed = access::change_signing(&env, &actor, reason, &id, new).await.or_fail()?;
             writeln!(ctx.out(), "{id}: signed requests are {signed}")?;
         }
         Action::Suspend(change) => {
             let id = find(&db, &change.client).await?;
-            let act = (args.operator.as_str(), change.reason.as_deref());
-            access::suspend(&db, &*ctx.clock, &*ctx.entropy, act, &id).await.or_fail()?;
+            let actor = args.operator.actor(ctx)?;
+            access::suspend(&env, &actor, change.reason.as_deref(), &id).await.or_fail()?;
             writeln!(ctx.out(), "suspended {id}")?;
         }
         Action::Resume(change) => {
             let id = find(&db, &change.client).await?;
-            let act = (args.operator.as_str(), change.reason.as_deref());
-            access::resume(&db, &*ctx.clock, &*ctx.entropy, act, &id).await.or_fail()?;
+            let actor = args.operator.actor(ctx)?;
+            access::resume(&env, &actor, change.reason.as_deref(), &id).await.or_fail()?;
             writeln!(ctx.out(), "resumed {id}")?;
         }
     }

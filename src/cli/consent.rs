@@ -6,10 +6,10 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use data_encoding::HEXLOWER;
 
-use super::{Context, OrFail, Usage};
+use super::{Context, OrFail, Usage, operator::Operator};
 use crate::{
     app,
-    consent::{Actor, Amendment, Consent, Consents, Grant},
+    consent::{Amendment, Consent, Consents, Decision, Grant},
     domain::{
         Month, Timestamp,
         permission::{Permission, Purpose},
@@ -20,9 +20,8 @@ use crate::{
 /// Consents.
 #[derive(Debug, Args)]
 pub(super) struct ConsentCommand {
-    /// Who does this, as the ledger will name them
-    #[arg(long, global = true, default_value = "command-line", value_name = "NAME")]
-    operator: String,
+    #[command(flatten)]
+    operator: Operator,
     #[command(subcommand)]
     action: Action,
 }
@@ -128,8 +127,8 @@ pub(super) async fn run(args: ConsentCommand, ctx: &Context) -> anyhow::Result<(
     let config = ctx.config()?;
     let db = ctx.store(&config).await?;
     let kinds = Arc::new(config.reference.kinds()?);
-    let room = Consents::open(db.clone(), ctx.clock.clone(), ctx.entropy.clone(), kinds, app::consent_policy(&config));
-    let actor = Actor::operator(&args.operator);
+    let room = Consents::open(ctx.env(&db), kinds, app::consent_policy(&config));
+    let decision = |reason| anyhow::Ok(Decision::by(args.operator.actor(ctx)?).because(reason));
     let changed = match args.action {
         Action::List { after, limit } => {
             let now = ctx.clock.now();
@@ -166,12 +165,12 @@ pub(super) async fn run(args: ConsentCommand, ctx: &Context) -> anyhow::Result<(
                 expires_at: grant.expires_at,
                 replaces: grant.replaces,
             };
-            Some(room.grant(&grant.id, &terms, &actor).await.or_fail()?)
+            Some(room.grant(&grant.id, &terms, &decision(None)?).await.or_fail()?)
         }
-        Action::Reject(change) => Some(room.reject(&change.id, &actor.because(change.reason)).await.or_fail()?),
-        Action::Suspend(change) => Some(room.suspend(&change.id, &actor.because(change.reason)).await.or_fail()?),
-        Action::Resume(change) => Some(room.resume(&change.id, &actor.because(change.reason)).await.or_fail()?),
-        Action::Revoke(change) => Some(room.revoke(&change.id, None, &actor.because(change.reason)).await.or_fail()?),
+        Action::Reject(change) => Some(room.reject(&change.id, &decision(change.reason)?).await.or_fail()?),
+        Action::Suspend(change) => Some(room.suspend(&change.id, &decision(change.reason)?).await.or_fail()?),
+        Action::Resume(change) => Some(room.resume(&change.id, &decision(change.reason)?).await.or_fail()?),
+        Action::Revoke(change) => Some(room.revoke(&change.id, None, &decision(change.reason)?).await.or_fail()?),
         Action::Amend(amend) => {
             let amendment = Amendment {
                 permissions: (!amend.permissions.is_empty()).then_some(amend.permissions),
@@ -182,7 +181,7 @@ pub(super) async fn run(args: ConsentCommand, ctx: &Context) -> anyhow::Result<(
                 expires_at: amend.expires_at,
                 text_sha256: amend.text_sha256,
             };
-            Some(room.amend(&amend.id, &amendment, &actor.because(amend.reason)).await.or_fail()?)
+            Some(room.amend(&amend.id, &amendment, &decision(amend.reason)?).await.or_fail()?)
         }
     };
     if let Some(consent) = changed {

@@ -1,5 +1,6 @@
 //! What a command works with: configuration, clock, randomness and streams, each replaceable by a test.
 
+use crate::store::Env;
 use std::{
     fmt,
     io::{self, BufRead, IsTerminal, Read as _, Write},
@@ -126,6 +127,8 @@ pub struct Context {
     pub clock: SharedClock,
     /// Where randomness comes from.
     pub entropy: SharedEntropy,
+    /// The login name of whoever runs this, for the ledger.
+    pub login: Option<String>,
     /// Whether a person watches: progress is shown.
     pub terminal: bool,
     /// Where a value is read that must not stand in the command line.
@@ -144,6 +147,7 @@ impl Context {
             bank_profile: std::env::var_os("MEDCREDIT_BANK").map(PathBuf::from),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
+            login: super::operator::login_name(),
             terminal: io::stderr().is_terminal(),
             input: Input::new(io::BufReader::new(io::stdin())),
             screen: Screen::system(),
@@ -155,7 +159,7 @@ impl Context {
     /// One with streams, clock and randomness of the caller's, and nobody watching.
     pub fn new(clock: SharedClock, entropy: SharedEntropy, out: Stream, err: Stream) -> Self {
         let (terminal, screen, input) = (false, Screen::PLAIN, Input::new(io::empty()));
-        Self { config_file: None, bank_profile: None, clock, entropy, terminal, input, screen, out, err }
+        Self { config_file: None, bank_profile: None, clock, entropy, login: None, terminal, input, screen, out, err }
     }
 
     /// Where results go: `writeln!(ctx.out(), "...")?`.
@@ -198,6 +202,11 @@ impl Context {
         Ok(db)
     }
 
+    /// What a room works with: this store, and the context's time and randomness.
+    pub fn env(&self, db: &Db) -> Env {
+        Env::new(db.clone(), self.clock.clone(), self.entropy.clone())
+    }
+
     /// A bar for long work, drawn only while a person watches. Without a total it spins.
     pub fn progress(&self, total: Option<u64>, what: &'static str) -> ProgressBar {
         let target = if self.terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
@@ -226,10 +235,9 @@ pub(super) async fn open_store(config: &Config) -> anyhow::Result<Db> {
 }
 
 /// Keys and certificates as they are configured, for an operator.
-pub(super) async fn custody(ctx: &Context, operator: &str) -> anyhow::Result<Custody> {
+pub(super) async fn custody(ctx: &Context) -> anyhow::Result<Custody> {
     let config = ctx.config()?;
     let db = ctx.store(&config).await?;
     let crypter = Arc::new(authority::crypter(&config.secrets)?);
-    let custody = Custody::new(db, crypter, ctx.clock.clone(), ctx.entropy.clone(), &config.authority);
-    Ok(custody.operated_by(operator))
+    Ok(Custody::new(ctx.env(&db), crypter, &config.authority))
 }

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Context, Usage, model::library};
+use super::{Context, Usage, model::library, operator::Operator};
 use crate::{
     app, authority,
     importing::{Encoding, Format, Importer, Options, Outcome, Report, Template},
@@ -36,6 +36,8 @@ pub(super) struct Import {
     /// Check and report only; write nothing to the store
     #[arg(long)]
     check: bool,
+    #[command(flatten)]
+    operator: Operator,
 }
 
 /// Runs the command.
@@ -48,7 +50,7 @@ pub(super) async fn run(args: Import, ctx: &Context) -> anyhow::Result<()> {
     let references = app::reference_tables(&config, &library(ctx)?)?;
     let crypter = Arc::new(authority::crypter(&config.secrets)?);
     let db = ctx.store(&config).await?;
-    let importer = Importer::new(db.clone(), ctx.clock.clone(), ctx.entropy.clone(), crypter, references);
+    let importer = Importer::new(ctx.env(&db), args.operator.actor(ctx)?, crypter, references);
     let importer = importer.looking_back(config.imports.half_years_back);
     let mut options = Options {
         rejects: args.rejects.clone(),

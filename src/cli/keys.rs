@@ -4,7 +4,7 @@ use std::io::Write;
 
 use clap::{Args, Subcommand};
 
-use super::{Context, context::custody};
+use super::{Context, context::custody, operator::Operator};
 use crate::{
     authority::{Purpose, keyring, keys},
     domain::ids::KeyId,
@@ -14,9 +14,8 @@ use crate::{
 /// The keys a gateway signs with.
 #[derive(Debug, Args)]
 pub(super) struct KeysCommand {
-    /// Who does this, as the ledger will name them
-    #[arg(long, global = true, default_value = "command-line", value_name = "NAME")]
-    operator: String,
+    #[command(flatten)]
+    operator: Operator,
     #[command(subcommand)]
     action: Action,
 }
@@ -44,9 +43,19 @@ enum Action {
     Reseal,
 }
 
+impl Action {
+    /// Whether it changes something, so that the ledger will name who did it.
+    const fn changes(&self) -> bool {
+        !matches!(self, Self::List)
+    }
+}
+
 /// Runs the command.
 pub(super) async fn run(args: KeysCommand, ctx: &Context) -> anyhow::Result<()> {
-    let custody = custody(ctx, &args.operator).await?;
+    let mut custody = custody(ctx).await?;
+    if args.action.changes() {
+        custody = custody.acting_for(args.operator.actor(ctx)?);
+    }
     let mut out = ctx.out();
     match args.action {
         Action::Init => {
@@ -87,10 +96,10 @@ pub(super) async fn run(args: KeysCommand, ctx: &Context) -> anyhow::Result<()> 
         Action::Reseal => {
             writeln!(out, "sealed {} keys anew", keys::reseal(&custody).await?)?;
             let natural = ctx.config()?.reference.kinds()?.natural();
-            let subjects = reseal_subjects(&custody.db, &custody.crypter, &natural).await?.subjects;
+            let subjects = reseal_subjects(&custody.env.db, &custody.crypter, &natural).await?.subjects;
             writeln!(out, "sealed the personal parts of {subjects} subjects anew")?;
         }
     }
-    custody.db.close().await;
+    custody.env.db.close().await;
     Ok(())
 }

@@ -9,7 +9,7 @@ use crate::{
     authority::Purpose,
     config::Config,
     identity::PublicKey,
-    ledger::{self, Found, LogKey, OutsideFile, verify},
+    ledger::{self, CheckpointFile, Found, LogKey, verify},
     merkle::VerifierKey,
     store::{Db, keys},
 };
@@ -79,7 +79,7 @@ async fn verify(args: Verify, config: &Config, db: &Db, ctx: &Context) -> anyhow
     } else {
         stored_keys(db).await?
     };
-    let outside = OutsideFile::new(args.checkpoint.unwrap_or_else(|| config.ledger.checkpoint_file.clone()));
+    let outside = CheckpointFile::new(args.checkpoint.unwrap_or_else(|| config.ledger.checkpoint_file.clone()));
     let origin = config.ledger.origin(&config.gateway.public_origin);
     let subject = verify::Subject { db, origin: &origin, keys: &keys, outside: Some(&outside) };
     let bar = ctx.progress(Some(0), "leaves");

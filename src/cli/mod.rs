@@ -22,6 +22,7 @@ mod ledger;
 mod migrate;
 mod model;
 mod openapi;
+mod operator;
 mod score;
 mod serve;
 mod subject;

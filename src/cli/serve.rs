@@ -14,7 +14,7 @@ use super::{Context, context::Stream};
 use crate::{
     app::App,
     config::{Config, LogFormat},
-    http::running::Running,
+    http::server::Running,
     store::durability,
     telemetry::{self, Format, Gathering, Health, LogSettings, Telemetry},
 };
@@ -112,7 +112,7 @@ pub(super) async fn run(_: Serve, ctx: &Context) -> anyhow::Result<()> {
     let telemetry = listen(config.telemetry.listen, "telemetry.listen").await?;
     let partner = listen(config.partner.listen, "partner.listen").await?;
     let portal = if config.portal.enabled { Some(listen(config.portal.listen, "portal.listen").await?) } else { None };
-    let app = App::open(config, db.clone(), ctx.clock.clone(), ctx.entropy.clone()).await.context("the gateway")?;
+    let app = App::open(config, ctx.env(&db)).await.context("the gateway")?;
     let serving = Serving::start(app, partner, telemetry, portal)?;
     let signal = told_to_stop().await?;
     tracing::info!(signal, "stopping: what has begun is finished, nothing new is taken");

@@ -1,9 +1,10 @@
 //! Granting, and everything that happens to a consent afterwards.
 
 use super::{
-    Actor, Consent, ConsentEvent, Consents,
+    Consent, ConsentEvent, Consents, Decision,
     transition::{Step, impossible},
 };
+use crate::domain::Actor;
 use crate::{
     domain::{Failure, FailureKind, Month, Timestamp, ids::ClientId, permission::Permission, permission::Purpose},
     store::consents,
@@ -56,7 +57,7 @@ fn check_digest(text: &str) -> Result<(), Failure> {
 
 impl Consents {
     /// Puts a consent in force, with the evidence that it was signed.
-    pub async fn grant(&self, id: &str, grant: &Grant, actor: &Actor) -> Result<Consent, Failure> {
+    pub async fn grant(&self, id: &str, grant: &Grant, decision: &Decision) -> Result<Consent, Failure> {
         check_digest(&grant.text_sha256)?;
         if !matches!(grant.signer.as_str(), "legal_representative" | "authorised_agent") {
             return Err(Failure::invalid(
@@ -66,7 +67,7 @@ impl Consents {
             ));
         }
         let consent = self.get_any(id).await?;
-        let now = self.clock.now();
+        let now = self.env.clock.now();
         if consent.state_at(now).after(ConsentEvent::Granted).is_none() {
             return Err(impossible(&consent, ConsentEvent::Granted, now));
         }
@@ -78,17 +79,17 @@ impl Consents {
         if expires_at <= now {
             return Err(Failure::invalid("expires_at", "invalid_request", "The end of validity is in the past."));
         }
-        let signed = Actor { evidence_sha256: Some(grant.text_sha256.clone()), ..actor.clone() };
-        let replaced = actor.clone().because(Some(format!("replaced by {id}")));
+        let signed = Decision { evidence_sha256: Some(grant.text_sha256.clone()), ..decision.clone() };
+        let replaced = decision.clone().because(Some(format!("replaced by {id}")));
         let sign = |row: &mut consents::ConsentRow| {
             row.text_sha256 = Some(grant.text_sha256.clone());
             row.text_version = Some(grant.text_version.clone());
             row.signer = Some(grant.signer.clone());
-            row.channel = Some(actor.channel.clone());
+            row.channel = Some(decision.actor.channel().to_string());
             row.granted_at = Some(now.micros());
             row.expires_at = Some(expires_at.micros());
         };
-        let mut steps = vec![Step { id, owner: None, event: ConsentEvent::Granted, actor: &signed, change: &sign }];
+        let mut steps = vec![Step { id, owner: None, event: ConsentEvent::Granted, decision: &signed, change: &sign }];
         if let Some(old) = &grant.replaces {
             let former = self.get_any(old).await?;
             if former.client != consent.client || former.uscc != consent.uscc {
@@ -101,7 +102,7 @@ impl Consents {
                 id: old,
                 owner: None,
                 event: ConsentEvent::Superseded,
-                actor: &replaced,
+                decision: &replaced,
                 change: &|_| {},
             });
         }
@@ -114,7 +115,7 @@ impl Consents {
 
     /// Every covered code must exist and belong to the entity.
     async fn check_subjects(&self, consent: &Consent) -> Result<(), Failure> {
-        let known = consents::owners(&self.db, &consent.codes).await?;
+        let known = consents::owners(&self.env.db, &consent.codes).await?;
         for code in &consent.codes {
             match known.iter().find(|row| row.code == *code) {
                 None => {
@@ -133,28 +134,28 @@ impl Consents {
     }
 
     /// Refuses a request.
-    pub async fn reject(&self, id: &str, actor: &Actor) -> Result<Consent, Failure> {
-        self.transition_one(Step { id, owner: None, event: ConsentEvent::Rejected, actor, change: &|_| {} }).await
+    pub async fn reject(&self, id: &str, decision: &Decision) -> Result<Consent, Failure> {
+        self.transition_one(Step { id, owner: None, event: ConsentEvent::Rejected, decision, change: &|_| {} }).await
     }
 
     /// Stops a consent for the moment.
-    pub async fn suspend(&self, id: &str, actor: &Actor) -> Result<Consent, Failure> {
-        self.transition_one(Step { id, owner: None, event: ConsentEvent::Suspended, actor, change: &|_| {} }).await
+    pub async fn suspend(&self, id: &str, decision: &Decision) -> Result<Consent, Failure> {
+        self.transition_one(Step { id, owner: None, event: ConsentEvent::Suspended, decision, change: &|_| {} }).await
     }
 
     /// Lets a stopped consent go on.
-    pub async fn resume(&self, id: &str, actor: &Actor) -> Result<Consent, Failure> {
-        self.transition_one(Step { id, owner: None, event: ConsentEvent::Resumed, actor, change: &|_| {} }).await
+    pub async fn resume(&self, id: &str, decision: &Decision) -> Result<Consent, Failure> {
+        self.transition_one(Step { id, owner: None, event: ConsentEvent::Resumed, decision, change: &|_| {} }).await
     }
 
     /// Ends a consent; `owner` is the bank when it is the bank that does so.
-    pub async fn revoke(&self, id: &str, owner: Option<ClientId>, actor: &Actor) -> Result<Consent, Failure> {
-        self.transition_one(Step { id, owner, event: ConsentEvent::Revoked, actor, change: &|_| {} }).await
+    pub async fn revoke(&self, id: &str, owner: Option<ClientId>, decision: &Decision) -> Result<Consent, Failure> {
+        self.transition_one(Step { id, owner, event: ConsentEvent::Revoked, decision, change: &|_| {} }).await
     }
 
     /// Changes what a consent allows. Tokens limited to it end with the change, and only with it (C5).
-    pub async fn amend(&self, id: &str, amendment: &Amendment, actor: &Actor) -> Result<Consent, Failure> {
-        let now = self.clock.now();
+    pub async fn amend(&self, id: &str, amendment: &Amendment, decision: &Decision) -> Result<Consent, Failure> {
+        let now = self.env.clock.now();
         if let Some(digest) = &amendment.text_sha256 {
             check_digest(digest)?;
         }
@@ -174,7 +175,7 @@ impl Consents {
                 "At least one permission and one purpose are needed.",
             ));
         }
-        let signed = Actor { evidence_sha256: amendment.text_sha256.clone(), ..actor.clone() };
+        let signed = Decision { evidence_sha256: amendment.text_sha256.clone(), ..decision.clone() };
         let change = |row: &mut consents::ConsentRow| {
             if let Some(permissions) = &amendment.permissions {
                 row.permissions = serde_json::json!(permissions).to_string();
@@ -191,18 +192,18 @@ impl Consents {
             row.expires_at = amendment.expires_at.map(Timestamp::micros).or(row.expires_at);
             row.text_sha256 = amendment.text_sha256.clone().or_else(|| row.text_sha256.clone());
         };
-        self.transition_one(Step { id, owner: None, event: ConsentEvent::Amended, actor: &signed, change: &change })
+        self.transition_one(Step { id, owner: None, event: ConsentEvent::Amended, decision: &signed, change: &change })
             .await
     }
 
     /// Writes down the ends that time has brought. Nothing depends on it being done in time (C3): it keeps the history
     /// and the ledger complete.
     pub async fn record_expiries(&self) -> Result<usize, Failure> {
-        let due = consents::due(&self.db, self.clock.now()).await?;
+        let due = consents::due(&self.env.db, self.env.clock.now()).await?;
         let (mut written, mut failed) = (0, None);
         for id in &due {
-            let actor = Actor::clock();
-            let step = Step { id, owner: None, event: ConsentEvent::Expired, actor: &actor, change: &|_| {} };
+            let decision = Decision::by(Actor::system());
+            let step = Step { id, owner: None, event: ConsentEvent::Expired, decision: &decision, change: &|_| {} };
             match self.transition_one(step).await {
                 Ok(_) => written += 1,
                 // Another gateway wrote it first.

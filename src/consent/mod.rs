@@ -7,30 +7,28 @@
 //! nothing of HTTP, of grades or of what is disclosed.
 
 mod grant;
+mod idempotency;
 mod in_force;
 mod model;
-mod once;
 mod permit;
 mod receipt;
 mod request;
 mod transition;
 
 pub use grant::{Amendment, Grant};
+pub use idempotency::{IdempotencyKey, KEPT_FOR, Once, Requested, StoredResponse};
 pub use model::{Consent, ConsentEvent, ConsentState};
-pub use once::{KEPT_FOR, KeptAnswer, Once, OnceKey, Requested};
 pub use permit::{Ask, ConsentPermit};
 pub use receipt::{RECEIPT_TYPE, Receipt};
 pub use request::NewConsent;
-pub use transition::Actor;
+pub use transition::Decision;
 
 use crate::{
     domain::{
         Failure, Kinds, Recent,
-        clock::SharedClock,
         ids::{ClientId, ConsentId},
-        rng::SharedEntropy,
     },
-    store::{Db, consents},
+    store::{Env, consents},
 };
 use std::sync::Arc;
 
@@ -52,12 +50,10 @@ pub struct ConsentPolicy {
 /// The room.
 #[derive(Debug, Clone)]
 pub struct Consents {
-    db: Db,
-    clock: SharedClock,
-    entropy: SharedEntropy,
+    env: Env,
     kinds: Arc<Kinds>,
     policy: ConsentPolicy,
-    running: once::Running,
+    running: idempotency::Running,
     /// By the client too: a foreign consent is not remembered, and takes the same steps as an unknown one (C7).
     recent: Arc<Recent<(ClientId, ConsentId), Arc<Consent>>>,
 }
@@ -72,16 +68,8 @@ pub(crate) fn not_found() -> Failure {
 
 impl Consents {
     /// Opens the room.
-    pub fn open(db: Db, clock: SharedClock, entropy: SharedEntropy, kinds: Arc<Kinds>, policy: ConsentPolicy) -> Self {
-        Self {
-            db,
-            clock,
-            entropy,
-            kinds,
-            policy,
-            running: once::Running::default(),
-            recent: Arc::new(Recent::new(REMEMBERED)),
-        }
+    pub fn open(env: Env, kinds: Arc<Kinds>, policy: ConsentPolicy) -> Self {
+        Self { env, kinds, policy, running: idempotency::Running::default(), recent: Arc::new(Recent::new(REMEMBERED)) }
     }
 
     /// A consent of this client.
@@ -89,7 +77,7 @@ impl Consents {
         let row = self.find(id).await?;
         // Before anything more is read: a foreign id takes the same steps as an unknown one.
         let row = row.filter(|row| row.client_id == client.to_string()).ok_or_else(not_found)?;
-        let codes = consents::codes(&self.db, &row.id).await?;
+        let codes = consents::codes(&self.env.db, &row.id).await?;
         Ok(Consent::from_row(row, codes)?)
     }
 
@@ -97,32 +85,33 @@ impl Consents {
     /// so that it takes the same time as an unknown one and no engine sees what it cannot hold.
     async fn find(&self, unverified_id: &str) -> Result<Option<consents::ConsentRow>, Failure> {
         let id = unverified_id.parse::<ConsentId>().map_or_else(|_| "con_none".to_owned(), |id| id.to_string());
-        Ok(consents::find(&self.db, &id).await?)
+        Ok(consents::find(&self.env.db, &id).await?)
     }
 
     /// A consent, whoever it was given to: for operators.
     pub async fn get_any(&self, id: &str) -> Result<Consent, Failure> {
         let row = self.find(id).await?.ok_or_else(not_found)?;
-        let codes = consents::codes(&self.db, &row.id).await?;
+        let codes = consents::codes(&self.env.db, &row.id).await?;
         Ok(Consent::from_row(row, codes)?)
     }
 
     /// A page of this client's consents, oldest first.
     pub async fn list(&self, client: ClientId, after: Option<&str>, limit: i64) -> Result<Vec<Consent>, Failure> {
-        let rows = consents::list_of_client(&self.db, &client.to_string(), after.unwrap_or_default(), limit).await?;
+        let rows =
+            consents::list_of_client(&self.env.db, &client.to_string(), after.unwrap_or_default(), limit).await?;
         self.with_codes(rows).await
     }
 
     /// A page of every client's consents, oldest first: for operators.
     pub async fn list_any(&self, after: Option<&str>, limit: i64) -> Result<Vec<Consent>, Failure> {
-        let rows = consents::list_all(&self.db, after.unwrap_or_default(), limit).await?;
+        let rows = consents::list_all(&self.env.db, after.unwrap_or_default(), limit).await?;
         self.with_codes(rows).await
     }
 
     async fn with_codes(&self, rows: Vec<consents::ConsentRow>) -> Result<Vec<Consent>, Failure> {
         let mut out = Vec::with_capacity(rows.len());
         for row in rows {
-            let codes = consents::codes(&self.db, &row.id).await?;
+            let codes = consents::codes(&self.env.db, &row.id).await?;
             out.push(Consent::from_row(row, codes)?);
         }
         Ok(out)
@@ -130,7 +119,7 @@ impl Consents {
 
     /// Fetches used in all and on a day.
     pub async fn used(&self, consent: &Consent, day: crate::domain::Day) -> Result<(i64, i64), Failure> {
-        let used = consents::find_use(&self.db, &consent.id.to_string()).await?;
+        let used = consents::find_use(&self.env.db, &consent.id.to_string()).await?;
         Ok(used.map_or((0, 0), |row| (row.used, if row.day == day.to_string() { row.used_today } else { 0 })))
     }
 }

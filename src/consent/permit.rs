@@ -78,14 +78,14 @@ impl Consents {
         })?;
         let consent = Arc::new(consent);
         self.recent.put((client, consent.id), consent.clone(), 1);
-        allow(consent, ask, self.clock.now())
+        allow(consent, ask, self.env.clock.now())
     }
 
     /// The permit by what is remembered of the consent, where that allows the reading. It may have changed since: who is
     /// not allowed by it is not refused by it, and the append compares its version.
     pub fn recall(&self, client: ClientId, ask: Ask<'_>) -> Option<ConsentPermit> {
         let consent = self.recent.get(&(client, ask.unverified_consent.parse().ok()?))?;
-        allow(consent, ask, self.clock.now()).ok()
+        allow(consent, ask, self.env.clock.now()).ok()
     }
 
     /// Forgets what is remembered of a consent that has turned out to be another.

@@ -128,8 +128,8 @@ impl From<EventRow> for Provenance {
 impl Consents {
     /// The receipt of a consent, as it stands now.
     pub async fn receipt(&self, consent: &Consent, recipient_name: &str, issuer: &str) -> Result<Receipt, Failure> {
-        let events = consents::events(&self.db, &consent.id.to_string()).await?;
-        let now = self.clock.now();
+        let events = consents::events(&self.env.db, &consent.id.to_string()).await?;
+        let now = self.env.clock.now();
         Ok(Receipt {
             schema_version: "medcredit-consent-receipt-1",
             record_id: consent.id.to_string(),

@@ -1,12 +1,13 @@
 //! A bank asks for a consent.
 
+use crate::domain::Actor;
 use std::time::Duration;
 
 use super::{
     Consent, ConsentState, Consents,
+    idempotency::{Once, Requested},
     model::ConsentEvent,
-    once::{Once, Requested},
-    transition::Actor,
+    transition::Decision,
 };
 use crate::{
     domain::{
@@ -68,7 +69,7 @@ impl Consents {
     /// Records a request. Whether the codes exist is neither looked at nor told: one that does not can never be granted,
     /// and expires like any other.
     pub async fn request(&self, client: ClientId, max_pending: i64, new: &NewConsent) -> Result<Consent, Failure> {
-        let now = self.clock.now();
+        let now = self.env.clock.now();
         let (consent, tx) = self.create(client, max_pending, new, now).await?;
         tx.commit().await?;
         tracing::info!(client.id = %client, consent.id = %consent.id, "a bank requested a consent");
@@ -83,28 +84,28 @@ impl Consents {
         new: &NewConsent,
         once: Once<'_>,
     ) -> Result<Requested, Failure> {
-        let now = self.clock.now();
+        let now = self.env.clock.now();
         let _running = self.running.begin(client, &once.key.key)?;
         // Before anything is judged: what was right when it was carried out is not refused when it is sent again.
         if let Some(kept) = self.kept(client, once.key, now).await? {
-            return Ok(Requested::Before(kept));
+            return Ok(Requested::Replayed(kept));
         }
         let (consent, mut tx) = match self.create(client, max_pending, new, now).await {
             Ok(created) => created,
             // Another gateway may have filled the last place with this very request.
-            Err(failure) => return self.kept(client, once.key, now).await?.map(Requested::Before).ok_or(failure),
+            Err(failure) => return self.kept(client, once.key, now).await?.map(Requested::Replayed).ok_or(failure),
         };
         let answer = (once.answer)(&consent)?;
         if !Self::keep(&mut tx, client, once.key, &answer, now).await? {
             drop(tx);
             let kept = self.kept(client, once.key, now).await?;
             return kept
-                .map(Requested::Before)
+                .map(Requested::Replayed)
                 .ok_or_else(|| Failure::unavailable("state_moving", "a kept answer went while it was looked for"));
         }
         tx.commit().await?;
         tracing::info!(client.id = %client, consent.id = %consent.id, "a bank requested a consent");
-        Ok(Requested::Now(answer))
+        Ok(Requested::Created(answer))
     }
 
     /// Writes a request, uncommitted.
@@ -118,7 +119,7 @@ impl Consents {
         let row = self.checked(client, new, now)?;
         let mut codes = new.codes.clone();
         codes.sort_unstable();
-        let mut tx = self.db.begin("consent::request").await?;
+        let mut tx = self.env.db.begin("consent::request").await?;
         // Under the bank's lock alone, so that parallel requests cannot pass the cap together.
         tx.lock_banks_exclusive(std::slice::from_ref(&row.client_id)).await?;
         if consents::count_pending(&mut tx, &row.client_id, now).await? >= max_pending {
@@ -136,7 +137,8 @@ impl Consents {
         consents::insert(&mut tx, &row, &codes).await?;
         let consent = Consent::from_row(row, codes)?;
         let changes = serde_json::json!({ "state": [null, "pending"] });
-        self.write_event(&mut tx, &consent, ConsentEvent::Requested, &Actor::bank(client), &changes).await?;
+        self.write_event(&mut tx, &consent, ConsentEvent::Requested, &Decision::by(Actor::bank(client)), &changes)
+            .await?;
         Ok((consent, tx))
     }
 
@@ -169,7 +171,7 @@ impl Consents {
         }
         let after = |days: i64| now.plus(Duration::from_secs(DAY * u64::try_from(days).unwrap_or(0)));
         Ok(ConsentRow {
-            id: ConsentId::new(&*self.clock, &*self.entropy).to_string(),
+            id: ConsentId::new(&*self.env.clock, &*self.env.entropy).to_string(),
             version: 1,
             client_id: client.to_string(),
             uscc: uscc.as_str().to_owned(),

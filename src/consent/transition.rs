@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Consent, ConsentEvent, ConsentState, Consents, not_found};
 use crate::{
     domain::{
-        Failure, FailureKind, Timestamp,
+        Actor, Failure, FailureKind, Timestamp,
         ids::{ClientId, ConsentId, EntryId},
     },
     ledger::{self, ConsentFacts},
@@ -15,33 +15,21 @@ use crate::{
 /// Times a transition is tried again when another transaction is in the way.
 const ATTEMPTS: usize = 5;
 
-/// Who makes a transition, by what channel, on what ground.
+/// A decision on a consent: who makes it, and on what ground.
 #[derive(Debug, Clone)]
-pub struct Actor {
-    /// `bank:cli_…`, `operator:…`, `subject:…` or `system`.
-    pub name: String,
-    /// `api`, `command_line`, `console`, `portal`, `counter` or `clock`.
-    pub channel: String,
+pub struct Decision {
+    /// Who, by which channel.
+    pub actor: Actor,
     /// Why.
     pub reason: Option<String>,
     /// SHA-256 of the evidence, hex.
     pub evidence_sha256: Option<String>,
 }
 
-impl Actor {
-    /// A bank over its API.
-    pub fn bank(client: ClientId) -> Self {
-        Self { name: format!("bank:{client}"), channel: "api".into(), reason: None, evidence_sha256: None }
-    }
-
-    /// An operator at the command line.
-    pub fn operator(name: &str) -> Self {
-        Self { name: format!("operator:{name}"), channel: "command_line".into(), reason: None, evidence_sha256: None }
-    }
-
-    /// Time itself.
-    pub fn clock() -> Self {
-        Self { name: "system".into(), channel: "clock".into(), reason: None, evidence_sha256: None }
+impl Decision {
+    /// Of somebody, without a reason or evidence.
+    pub const fn by(actor: Actor) -> Self {
+        Self { actor, reason: None, evidence_sha256: None }
     }
 
     /// The same with a reason.
@@ -67,7 +55,7 @@ pub(super) struct Step<'a> {
     /// The bank it must belong to, when it is the bank that acts.
     pub(super) owner: Option<ClientId>,
     pub(super) event: ConsentEvent,
-    pub(super) actor: &'a Actor,
+    pub(super) decision: &'a Decision,
     /// Edits the row; state, version and end are set by the transition.
     pub(super) change: &'a (dyn Fn(&mut consents::ConsentRow) + Sync),
 }
@@ -97,7 +85,7 @@ impl Consents {
     }
 
     async fn try_transition(&self, steps: &[Step<'_>]) -> Result<Vec<Consent>, Attempt> {
-        let mut tx = self.db.begin("consent::transition").await?;
+        let mut tx = self.env.db.begin("consent::transition").await?;
         let mut done = Vec::with_capacity(steps.len());
         for step in steps {
             done.push(self.apply(&mut tx, step).await?);
@@ -120,7 +108,7 @@ impl Consents {
         let row = consents::find_in(tx, &id).await?.ok_or_else(not_found)?;
         let codes = consents::codes_in(tx, &id).await?;
         let before = Consent::from_row(row, codes)?;
-        let now = self.clock.now();
+        let now = self.env.clock.now();
         let judged = if step.event == ConsentEvent::Expired { before.state } else { before.state_at(now) };
         let state = judged.after(step.event).ok_or_else(|| impossible(&before, step.event, now))?;
         if step.event == ConsentEvent::Expired && before.state_at(now) != ConsentState::Expired {
@@ -130,14 +118,14 @@ impl Consents {
         (step.change)(&mut row);
         row.version += 1;
         row.state = state.as_str().into();
-        row.status_reason.clone_from(&step.actor.reason);
+        row.status_reason.clone_from(&step.decision.reason);
         row.ended_at = state.is_terminal().then_some(now.micros());
         if !consents::update(tx, &row, before.version).await? {
             return Err(DbError::Contention { operation: "consent::transition" }.into());
         }
         let differences = differences(&before.row, &row);
         let after = Consent::from_row(row, before.codes)?;
-        self.write_event(tx, &after, step.event, step.actor, &differences).await?;
+        self.write_event(tx, &after, step.event, step.decision, &differences).await?;
         Ok(after)
     }
 
@@ -147,42 +135,42 @@ impl Consents {
         tx: &mut Tx,
         consent: &Consent,
         event: ConsentEvent,
-        actor: &Actor,
+        decision: &Decision,
         changes: &Value,
     ) -> Result<(), Failure> {
-        let now = self.clock.now();
+        let now = self.env.clock.now();
         consents::insert_event(
             tx,
             &consents::EventRow {
                 consent_id: consent.id.to_string(),
                 version: consent.version,
                 event: event.as_str().into(),
-                actor: actor.name.clone(),
-                channel: actor.channel.clone(),
-                reason: actor.reason.clone(),
-                evidence_sha256: actor.evidence_sha256.clone(),
+                actor: decision.actor.to_string(),
+                channel: decision.actor.channel().to_string(),
+                reason: decision.reason.clone(),
+                evidence_sha256: decision.evidence_sha256.clone(),
                 changes: changes.to_string(),
                 at: now.micros(),
             },
         )
         .await?;
         let facts = ConsentFacts {
-            id: EntryId::new(&*self.clock, &*self.entropy),
+            id: EntryId::new(&*self.env.clock, &*self.env.entropy),
             at: now,
             event: event.as_str(),
-            actor: actor.name.clone(),
+            actor: decision.actor.to_string(),
             changes: changes.clone(),
-            channel: actor.channel.clone(),
+            channel: decision.actor.channel().to_string(),
             client_id: consent.client,
             codes: consent.codes.clone(),
             consent_id: consent.id,
             consent_version: consent.version,
-            evidence: actor.evidence_sha256.clone(),
-            reason: actor.reason.clone(),
+            evidence: decision.evidence_sha256.clone(),
+            reason: decision.reason.clone(),
             uscc: consent.uscc.clone(),
         };
         let (entry, opening) =
-            facts.into_entry(&*self.entropy).map_err(|error| Failure::internal(error.to_string()))?;
+            facts.into_entry(&*self.env.entropy).map_err(|error| Failure::internal(error.to_string()))?;
         ledger::append(tx, &entry, Some(&opening))
             .await
             .map_err(|error| Failure::unavailable("ledger_unavailable", error.to_string()))

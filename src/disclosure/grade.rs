@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Body, Content, Present};
+use super::{Body, Content, CurrentGrades};
 use crate::{
     consent::ConsentPermit,
     domain::{
@@ -104,7 +104,7 @@ pub struct GradeTotal {
     pub by_grade: BTreeMap<String, usize>,
 }
 
-pub(super) fn read(permit: &ConsentPermit, present: &Present) -> Content {
+pub(super) fn read(permit: &ConsentPermit, present: &CurrentGrades) -> Content {
     let answer = answer(permit, &present.assessments);
     present.content(Body::Grade(answer), vec![Permission::Grade], None)
 }

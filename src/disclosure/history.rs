@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Body, Content, Disclosures, GradeView, Present};
+use super::{Body, Content, CurrentGrades, Disclosures, GradeView};
 use crate::{
     consent::{Consent, ConsentPermit},
     domain::{
@@ -90,7 +90,7 @@ impl Disclosures {
     pub(super) async fn read_history(
         &self,
         permit: &ConsentPermit,
-        present: Present,
+        present: CurrentGrades,
         ends: (Option<HalfYear>, Option<HalfYear>),
     ) -> Result<Content, Failure> {
         let window = within(permit.consent(), ends)?;

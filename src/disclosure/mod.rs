@@ -3,10 +3,10 @@
 //! docs/DISCLOSURE-CYCLE.md tells the cycle; the numbers here are its numbers. Steps 1 and 2, caller and limits, are done
 //! where the request comes in. Nothing leaves this room but a [`Disclosed`], which only the ledger makes, after the sync.
 
+mod cache;
 mod delivery;
 mod grade;
 mod history;
-mod memory;
 mod refusal;
 mod render;
 mod report;
@@ -28,18 +28,16 @@ pub use settlements::{Amounts, CodeSettlements, SettlementMonth, SettlementTotal
 use crate::{
     access::{Access, Caller},
     consent::{Ask, ConsentPermit, Consents},
-    domain::{
-        Failure, HalfYear, Month, Timestamp, clock::SharedClock, ids::DisclosureId, permission::Permission,
-        rng::SharedEntropy,
-    },
+    domain::{Failure, HalfYear, Month, Timestamp, ids::DisclosureId, permission::Permission},
     grading::{Archive, CurrentAssessment, GoodStanding, Grades},
     identity::{keyset::LiveKeys, signature::RequestFacts},
     ledger::{
-        Budget, Closer, Disclosed, DisclosureFacts, Draft, Entry, Faults, Heads, Receipt, RecordError, Recorder, Step,
+        Budget, DeliveryRecorder, Disclosed, DisclosureFacts, Draft, Entry, Faults, ReadVersions, Receipt, RecordError,
+        Recorder, Step,
     },
-    store::Db,
+    store::Env,
 };
-use memory::{Known, Memory, Place};
+use cache::{CacheKey, CachedReading, ReadingCache};
 use refusal::{refused, require_entity};
 use render::Rendered;
 
@@ -67,9 +65,7 @@ pub struct Disclosures(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    db: Db,
-    clock: SharedClock,
-    entropy: SharedEntropy,
+    env: Env,
     access: Access,
     consents: Consents,
     grades: Grades,
@@ -77,15 +73,15 @@ struct Inner {
     keys: LiveKeys,
     recorder: Recorder,
     faults: Faults,
-    closer: Closer,
+    closer: DeliveryRecorder,
     deliveries: Semaphore,
     policy: DisclosurePolicy,
-    memory: Memory,
+    memory: ReadingCache,
 }
 
 /// What a request for data says of itself.
 #[derive(Debug, Clone, Copy)]
-pub struct Asked<'a> {
+pub struct DataRequest<'a> {
     /// The consent in the path.
     pub unverified_consent: &'a str,
     /// The purpose, where named.
@@ -107,7 +103,7 @@ enum Reading {
 }
 
 /// What is told of the covered codes at this moment: every reading begins with it, and rests on its versions.
-struct Present {
+struct CurrentGrades {
     publication: i64,
     assessments: Vec<CurrentAssessment>,
 }
@@ -132,7 +128,7 @@ enum Body {
     Report(Box<ReportAnswer>),
 }
 
-impl Present {
+impl CurrentGrades {
     /// A body with the versions it rests on.
     fn content(&self, body: Body, what: Vec<Permission>, period: Option<(Month, Month)>) -> Content {
         let subjects = self.assessments.iter().map(|of| (of.subject_code.clone(), of.subject_version)).collect();
@@ -143,20 +139,17 @@ impl Present {
 impl Disclosures {
     /// Opens the room.
     pub fn open(
-        db: Db,
-        (clock, entropy): (SharedClock, SharedEntropy),
+        env: Env,
         (access, consents): (Access, Consents),
         keys: LiveKeys,
         (recorder, faults): (Recorder, Faults),
         policy: DisclosurePolicy,
     ) -> Self {
-        let (grades, archive) = (Grades::new(db.clone()), Archive::new(db.clone()));
-        let closer = Closer::new(db.clone(), faults.clone());
+        let (grades, archive) = (Grades::new(env.db.clone()), Archive::new(env.db.clone()));
+        let closer = DeliveryRecorder::new(env.db.clone(), faults.clone());
         let deliveries = Semaphore::new(delivery::AT_ONCE);
         Self(Arc::new(Inner {
-            db,
-            clock,
-            entropy,
+            env,
             access,
             consents,
             grades,
@@ -167,12 +160,12 @@ impl Disclosures {
             closer,
             deliveries,
             policy,
-            memory: Memory::new(),
+            memory: ReadingCache::new(),
         }))
     }
 
     /// The grade of every covered code.
-    pub async fn grade(&self, caller: &Caller, asked: &Asked<'_>) -> Result<Disclosed, Failure> {
+    pub async fn grade(&self, caller: &Caller, asked: &DataRequest<'_>) -> Result<Disclosed, Failure> {
         self.disclose(caller, asked, Reading::Grade).await
     }
 
@@ -180,7 +173,7 @@ impl Disclosures {
     pub async fn settlements(
         &self,
         caller: &Caller,
-        asked: &Asked<'_>,
+        asked: &DataRequest<'_>,
         (from, to): (Option<Month>, Option<Month>),
     ) -> Result<Disclosed, Failure> {
         self.disclose(caller, asked, Reading::Settlements { from, to }).await
@@ -190,35 +183,35 @@ impl Disclosures {
     pub async fn grade_history(
         &self,
         caller: &Caller,
-        asked: &Asked<'_>,
+        asked: &DataRequest<'_>,
         (from, to): (Option<HalfYear>, Option<HalfYear>),
     ) -> Result<Disclosed, Failure> {
         self.disclose(caller, asked, Reading::GradeHistory { from, to }).await
     }
 
     /// The first-level totals of the covered codes.
-    pub async fn scorecard(&self, caller: &Caller, asked: &Asked<'_>) -> Result<Disclosed, Failure> {
+    pub async fn scorecard(&self, caller: &Caller, asked: &DataRequest<'_>) -> Result<Disclosed, Failure> {
         self.disclose(caller, asked, Reading::Scorecard).await
     }
 
     /// All that the consent allows and the token may read, in one answer.
-    pub async fn report(&self, caller: &Caller, asked: &Asked<'_>) -> Result<Disclosed, Failure> {
+    pub async fn report(&self, caller: &Caller, asked: &DataRequest<'_>) -> Result<Disclosed, Failure> {
         self.disclose(caller, asked, Reading::Report).await
     }
 
     /// Steps 3 to 8, at first from memory. When a head has moved between reading and append, all is read from the tables
     /// and rendered again; when one moves then too, once more; after that the request is not answered.
-    async fn disclose(&self, caller: &Caller, asked: &Asked<'_>, reading: Reading) -> Result<Disclosed, Failure> {
+    async fn disclose(&self, caller: &Caller, asked: &DataRequest<'_>, reading: Reading) -> Result<Disclosed, Failure> {
         if let Some((permit, known)) = self.recall(caller, asked, reading) {
             self.0.faults.at(Step::Permit).await?;
             self.0.faults.at(Step::Read).await?;
             match self.record(caller, asked, &permit, &known).await? {
                 Err(RecordError::Stale) => {}
-                outcome => return outcome.map_err(|error| refused(error, self.0.clock.now())),
+                outcome => return outcome.map_err(|error| refused(error, self.0.env.clock.now())),
             }
             // It was old, which is nobody's fault: it does not count as having been tried.
             self.0.consents.forget(&permit);
-            self.0.memory.forget(&Place::of(&permit, reading));
+            self.0.memory.forget(&CacheKey::of(&permit, reading));
             let refreshed = async {
                 let caller = self.0.access.refresh(caller).await?;
                 self.disclose_afresh(&caller, asked, reading).await
@@ -232,34 +225,39 @@ impl Disclosures {
     async fn disclose_afresh(
         &self,
         caller: &Caller,
-        asked: &Asked<'_>,
+        asked: &DataRequest<'_>,
         reading: Reading,
     ) -> Result<Disclosed, Failure> {
         let (permit, known) = self.read(caller, asked, reading).await?;
         match self.record(caller, asked, &permit, &known).await? {
             Err(RecordError::Stale) => {}
-            outcome => return outcome.map_err(|error| refused(error, self.0.clock.now())),
+            outcome => return outcome.map_err(|error| refused(error, self.0.env.clock.now())),
         }
         let caller = self.0.access.refresh(caller).await?;
         let (permit, known) = self.read(&caller, asked, reading).await?;
-        self.record(&caller, asked, &permit, &known).await?.map_err(|error| refused(error, self.0.clock.now()))
+        self.record(&caller, asked, &permit, &known).await?.map_err(|error| refused(error, self.0.env.clock.now()))
     }
 
     /// Steps 3 and 4 from memory, where both are remembered and allow the reading. Whoever is to be refused is refused by
     /// the tables.
-    fn recall(&self, caller: &Caller, asked: &Asked<'_>, reading: Reading) -> Option<(ConsentPermit, Arc<Known>)> {
+    fn recall(
+        &self,
+        caller: &Caller,
+        asked: &DataRequest<'_>,
+        reading: Reading,
+    ) -> Option<(ConsentPermit, Arc<CachedReading>)> {
         let permissions = permissions(caller, reading);
         let permit = self.0.consents.recall(caller.id(), ask(caller, asked, reading, &permissions))?;
-        let known = self.0.memory.recall(&Place::of(&permit, reading))?;
+        let known = self.0.memory.recall(&CacheKey::of(&permit, reading))?;
         Some((permit, known))
     }
 
     async fn read(
         &self,
         caller: &Caller,
-        asked: &Asked<'_>,
+        asked: &DataRequest<'_>,
         reading: Reading,
-    ) -> Result<(ConsentPermit, Arc<Known>), Failure> {
+    ) -> Result<(ConsentPermit, Arc<CachedReading>), Failure> {
         // 3. Permit: the consent in the path allows this reading, by this caller, now.
         self.0.faults.at(Step::Permit).await?;
         let permissions = permissions(caller, reading);
@@ -275,10 +273,10 @@ impl Disclosures {
             Reading::Report => self.read_report(&permit, present).await?,
         };
         let whole = permit.consent().codes.len() == content.subjects.len();
-        let known = Arc::new(Known::of(content)?);
+        let known = Arc::new(CachedReading::of(content)?);
         // A code that is no subject's yet has no version that could be compared.
         if whole {
-            self.0.memory.keep(Place::of(&permit, reading), &known);
+            self.0.memory.keep(CacheKey::of(&permit, reading), &known);
         }
         Ok((permit, known))
     }
@@ -286,15 +284,15 @@ impl Disclosures {
     async fn record(
         &self,
         caller: &Caller,
-        asked: &Asked<'_>,
+        asked: &DataRequest<'_>,
         permit: &ConsentPermit,
-        known: &Known,
+        known: &CachedReading,
     ) -> Result<Result<Disclosed, RecordError>, Failure> {
         // 5. Render the exact bytes; fix id and time; digest; sign. A signature whose append fails is thrown away.
         let faults = &self.0.faults;
         faults.at(Step::Render).await?;
-        let id = DisclosureId::new(&*self.0.clock, &*self.0.entropy);
-        let at = self.0.clock.now();
+        let id = DisclosureId::new(&*self.0.env.clock, &*self.0.env.entropy);
+        let at = self.0.env.clock.now();
         let draft = self.draft(caller, asked, permit, known, (id, at))?;
         // 6. Append with the answers that wait, 7. commit with full sync, 8. release: the ledger's own.
         faults.at(Step::Append).await?;
@@ -305,11 +303,11 @@ impl Disclosures {
         Ok(recorded)
     }
 
-    async fn present(&self, permit: &ConsentPermit) -> Result<Present, Failure> {
+    async fn present(&self, permit: &ConsentPermit) -> Result<CurrentGrades, Failure> {
         let consent = permit.consent();
         let (publication, assessments) = self.0.grades.current(&consent.codes, permit.at().day()).await?;
         require_entity(consent, &assessments)?;
-        Ok(Present { publication, assessments })
+        Ok(CurrentGrades { publication, assessments })
     }
 
     /// What the header of an answer promises of its entry.
@@ -327,9 +325,9 @@ impl Disclosures {
     fn draft(
         &self,
         caller: &Caller,
-        asked: &Asked<'_>,
+        asked: &DataRequest<'_>,
         permit: &ConsentPermit,
-        known: &Known,
+        known: &CachedReading,
         (id, at): (DisclosureId, Timestamp),
     ) -> Result<Box<Draft>, Failure> {
         let consent = permit.consent();
@@ -350,11 +348,11 @@ impl Disclosures {
             interaction: asked.interaction_id.to_owned(),
         };
         let (entry, opening) =
-            facts.into_entry(&*self.0.entropy).map_err(|error| Failure::internal(error.to_string()))?;
+            facts.into_entry(&*self.0.env.entropy).map_err(|error| Failure::internal(error.to_string()))?;
         let receipt = self.receipt(&entry, at)?;
         let keys = self.0.keys.load();
         let answer = rendered.sign(asked, receipt, &*keys.answer, at)?;
-        let heads = Heads {
+        let heads = ReadVersions {
             client_id: caller.id(),
             client_epoch: caller.client().epoch,
             consent_id: consent.id,
@@ -381,7 +379,7 @@ fn permissions(caller: &Caller, reading: Reading) -> Cow<'static, [Permission]> 
     }
 }
 
-fn ask<'a>(caller: &'a Caller, asked: &Asked<'a>, reading: Reading, permissions: &'a [Permission]) -> Ask<'a> {
+fn ask<'a>(caller: &'a Caller, asked: &DataRequest<'a>, reading: Reading, permissions: &'a [Permission]) -> Ask<'a> {
     let months = match reading {
         Reading::Settlements { from, to } => Some((from, to)),
         Reading::Report => Some((None, None)),

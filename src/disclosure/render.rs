@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde::Serialize;
 
-use super::{Asked, Body};
+use super::{Body, DataRequest};
 use crate::{
     domain::{Failure, Timestamp, ids::DisclosureId},
     identity::{
@@ -83,7 +83,7 @@ impl Rendered {
     /// The answer as it will be sent, signed over its status, digest, receipt and request.
     pub(super) fn sign(
         self,
-        asked: &Asked<'_>,
+        asked: &DataRequest<'_>,
         receipt: HeaderValue,
         signer: &dyn Signer,
         at: Timestamp,
@@ -95,7 +95,7 @@ impl Rendered {
 
 /// The header fields of a data answer, signed over its status, digest, receipt and request.
 pub(super) fn signed_headers(
-    asked: &Asked<'_>,
+    asked: &DataRequest<'_>,
     media_type: &'static str,
     (digest, receipt): (String, HeaderValue),
     signer: &dyn Signer,

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::{
-    Body, Content, Disclosures, GradeAnswer, GradeHistoryAnswer, Present, ScorecardAnswer, SettlementsAnswer, grade,
-    history,
+    Body, Content, CurrentGrades, Disclosures, GradeAnswer, GradeHistoryAnswer, ScorecardAnswer, SettlementsAnswer,
+    grade, history,
 };
 use crate::{
     access::Caller,
@@ -84,7 +84,7 @@ pub(super) fn readable(caller: &Caller) -> Vec<Permission> {
 }
 
 impl Disclosures {
-    pub(super) async fn read_report(&self, permit: &ConsentPermit, present: Present) -> Result<Content, Failure> {
+    pub(super) async fn read_report(&self, permit: &ConsentPermit, present: CurrentGrades) -> Result<Content, Failure> {
         let consent = permit.consent();
         let told = &present.assessments;
         let wanted = |section| permit.permissions().contains(&section);

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Body, Content, Disclosures, Present};
+use super::{Body, Content, CurrentGrades, Disclosures};
 use crate::{
     consent::ConsentPermit,
     domain::{
@@ -109,7 +109,11 @@ pub struct LevelTotal {
 }
 
 impl Disclosures {
-    pub(super) async fn read_scorecard(&self, permit: &ConsentPermit, present: Present) -> Result<Content, Failure> {
+    pub(super) async fn read_scorecard(
+        &self,
+        permit: &ConsentPermit,
+        present: CurrentGrades,
+    ) -> Result<Content, Failure> {
         let answer = self.scorecard_of(permit, &present.assessments).await?;
         Ok(present.content(Body::Scorecard(answer), vec![Permission::Scorecard], None))
     }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Body, Content, Disclosures, Present};
+use super::{Body, Content, CurrentGrades, Disclosures};
 use crate::{
     consent::ConsentPermit,
     domain::{
@@ -169,7 +169,11 @@ impl Amounts {
 }
 
 impl Disclosures {
-    pub(super) async fn read_settlements(&self, permit: &ConsentPermit, present: Present) -> Result<Content, Failure> {
+    pub(super) async fn read_settlements(
+        &self,
+        permit: &ConsentPermit,
+        present: CurrentGrades,
+    ) -> Result<Content, Failure> {
         let answer = self.settlements_of(permit, &present.assessments).await?.ok_or_else(|| {
             Failure::forbidden(
                 "settlements_not_available",
@@ -192,7 +196,7 @@ impl Disclosures {
         if available.is_empty() {
             return Ok(None);
         }
-        let rows = settlements::list(&self.0.db.read("disclosure::settlements"), &available, from, to).await?;
+        let rows = settlements::list(&self.0.env.db.read("disclosure::settlements"), &available, from, to).await?;
         Ok(Some(SettlementsAnswer::of(permit, (from, to), &available, &rows, self.0.policy.min_visits)))
     }
 

@@ -3,6 +3,7 @@
 //! Everything here is a value. Nothing here does input or output, and nothing here knows of SQL, HTTP or keys. Every
 //! other room imports this one; it imports none.
 
+pub mod actor;
 pub mod canonical;
 pub mod clock;
 pub mod codes;
@@ -22,6 +23,7 @@ pub mod table;
 pub mod time;
 pub mod uscc;
 
+pub use actor::{Actor, Channel, Principal};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use codes::NationalCode;
 pub use failure::{Failure, FailureKind};

@@ -54,7 +54,7 @@ impl Dossiers {
         let mut counted = self.counted(subject).await?;
         let kind = self.tables.kinds.find(&subject.kind);
         let catalogue = kind.and_then(|kind| self.tables.catalogues.get(kind.catalogue.as_ref()?));
-        let today = self.clock.now().day();
+        let today = self.env.clock.now().day();
         let mut categories = Vec::new();
         for category in catalogue.map(Catalogue::categories).unwrap_or_default() {
             let ids = catalogue.into_iter().flat_map(Catalogue::measures).filter(|one| one.category == category.no);
@@ -68,8 +68,9 @@ impl Dossiers {
 
     /// How many facts of each measure there are, and the day of the latest. A fact that was delivered again is one.
     async fn counted(&self, subject: &SubjectRow) -> Result<BTreeMap<String, (u64, Day)>, Failure> {
-        let accepted: BTreeSet<i64> = table::accepted(&self.db.read("facts::accepted")).await?.into_iter().collect();
-        let read = self.db.read("facts::of_subject");
+        let accepted: BTreeSet<i64> =
+            table::accepted(&self.env.db.read("facts::accepted")).await?.into_iter().collect();
+        let read = self.env.db.read("facts::of_subject");
         let chunks = table::of_subject(&read, &subject.kind, ("0000-H1", "9999-H2"), &subject.code).await?;
         let mut seen = BTreeSet::new();
         for chunk in chunks.into_iter().filter(|chunk| accepted.contains(&chunk.import_seq)) {

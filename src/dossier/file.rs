@@ -211,9 +211,9 @@ impl Dossiers {
         let (facts, facts_of_no_category) = self.facts(&row).await?;
         let (consents, disclosures) = self.read_by(code).await?;
         let kind = self.tables.kinds.find(&row.kind);
-        let today = self.clock.now().day();
+        let today = self.env.clock.now().day();
         let region = row.region.parse().ok().and_then(|region| self.tables.regions.find(region, today));
-        let read = self.db.read("dossier::show");
+        let read = self.env.db.read("dossier::show");
         Ok(Dossier {
             kind_zh: kind.map(|kind| kind.name.clone()),
             object_type: kind.and_then(|kind| kind.object_type),
@@ -256,7 +256,7 @@ impl Dossiers {
 
     /// The consents that cover a subject, and what was read of it under them.
     async fn read_by(&self, code: &str) -> Result<(Vec<Covering>, Vec<Disclosure>), Failure> {
-        let read = self.db.read("dossier::read_by");
+        let read = self.env.db.read("dossier::read_by");
         let rows = dossier::covering(&read, code).await?;
         let mut disclosures = Vec::new();
         for row in dossier::disclosed(&read, &rows, MOST_DISCLOSURES).await? {
@@ -287,7 +287,7 @@ impl Dossiers {
         let words = |json: &str| serde_json::from_str::<Vec<String>>(json).unwrap_or_default();
         let expires_at = row.expires_at.map(Timestamp::from_micros);
         // A consent whose time is over ends by itself, before anybody has written that down.
-        let over = row.state == "active" && expires_at.is_some_and(|at| at <= self.clock.now());
+        let over = row.state == "active" && expires_at.is_some_and(|at| at <= self.env.clock.now());
         Covering {
             state: if over { "expired".to_owned() } else { row.state },
             permissions: words(&row.permissions),

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::{Dossiers, Look, reveal::purpose_required, unopened};
 use crate::{
     domain::{Failure, Uscc},
+    ledger::Action,
     store::{
         CrypterError,
         dossier::{self, Known},
@@ -74,11 +75,11 @@ impl Dossiers {
             look.check()?;
         }
         let known = self.known(wanted).map_err(|error| Failure::internal(error.to_string()))?;
-        let codes = dossier::find(&self.db.read("dossier::find"), &known).await?;
+        let codes = dossier::find(&self.env.db.read("dossier::find"), &known).await?;
         if let Some((by, look)) = personal {
-            self.enter(look, "subject_sought", json!({ "by": by, "found": codes }), None).await?;
+            self.enter(look, Action::SubjectSought, json!({ "by": by, "found": codes }), None).await?;
         }
-        let rows = subjects::list(&self.db.read("subjects::list"), &codes).await?;
+        let rows = subjects::list(&self.env.db.read("subjects::list"), &codes).await?;
         let mut found = Vec::with_capacity(rows.len());
         for row in rows {
             let personal = Personal::of(&self.crypter, &row.code, row.sealed_identity.as_deref());

@@ -13,9 +13,9 @@ mod reveal;
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    domain::{Failure, Kinds, clock::SharedClock, region::RegionTable, rng::SharedEntropy},
+    domain::{Failure, Kinds, region::RegionTable},
     scoring::Catalogue,
-    store::{Crypter, Db, personal::PersonalError, subjects, subjects::SubjectRow},
+    store::{Crypter, Env, personal::PersonalError, subjects, subjects::SubjectRow},
 };
 
 pub use facts::{CategoryFacts, MeasureFacts};
@@ -37,21 +37,19 @@ pub struct Tables {
 /// Opens subjects' files.
 #[derive(Debug, Clone)]
 pub struct Dossiers {
-    db: Db,
-    clock: SharedClock,
-    entropy: SharedEntropy,
+    env: Env,
     crypter: Arc<Crypter>,
     tables: Arc<Tables>,
 }
 
 impl Dossiers {
     /// Over a store, opening personal parts with `crypter`.
-    pub fn new(db: Db, clock: SharedClock, entropy: SharedEntropy, crypter: Arc<Crypter>, tables: Tables) -> Self {
-        Self { db, clock, entropy, crypter, tables: Arc::new(tables) }
+    pub fn new(env: Env, crypter: Arc<Crypter>, tables: Tables) -> Self {
+        Self { env, crypter, tables: Arc::new(tables) }
     }
 
     async fn subject(&self, code: &str) -> Result<SubjectRow, Failure> {
-        let row = subjects::find(&self.db.read("subjects::find"), code).await?;
+        let row = subjects::find(&self.env.db.read("subjects::find"), code).await?;
         row.ok_or_else(|| Failure::not_found("subject_unknown", "There is no subject with this code."))
     }
 }

@@ -4,15 +4,15 @@ use serde_json::{Value, json};
 
 use super::{Dossier, Dossiers, file::Shown};
 use crate::{
-    domain::{Failure, ids::EntryId},
-    ledger::{self, LedgerError, OperatorFacts},
+    domain::{Actor, Failure},
+    ledger::{self, Action, Change, LedgerError},
 };
 
-/// Who looks, and for what.
+/// Who reads personal parts, and for what.
 #[derive(Debug, Clone, Copy)]
 pub struct Look<'a> {
-    /// The operator's name.
-    pub operator: &'a str,
+    /// Who.
+    pub actor: &'a Actor,
     /// What for, in the operator's words.
     pub purpose: &'a str,
 }
@@ -40,7 +40,7 @@ impl Dossiers {
         // An unknown subject is no look at anybody.
         self.subject(code).await?;
         let detail = json!({ "parts": ["name", "id_number", "legal_representative"] });
-        self.enter(look, "subject_revealed", detail, Some(code)).await?;
+        self.enter(look, Action::SubjectRevealed, detail, Some(code)).await?;
         self.file(code, Shown::InFull).await
     }
 
@@ -48,23 +48,14 @@ impl Dossiers {
     pub(super) async fn enter(
         &self,
         look: Look<'_>,
-        action: &'static str,
+        action: Action,
         detail: Value,
         target: Option<&str>,
     ) -> Result<(), Failure> {
-        let facts = OperatorFacts {
-            id: EntryId::new(&*self.clock, &*self.entropy),
-            at: self.clock.now(),
-            action,
-            actor: format!("operator:{}", look.operator),
-            detail,
-            reason: Some(look.purpose.to_owned()),
-            target: target.map(str::to_owned),
-        };
         let failed = |error: LedgerError| Failure::unavailable("ledger_unavailable", error.to_string());
-        let (entry, opening) = facts.into_entry(&*self.entropy).map_err(failed)?;
-        let mut tx = self.db.begin("dossier::enter").await?;
-        ledger::append(&mut tx, &entry, Some(&opening)).await.map_err(failed)?;
+        let mut tx = self.env.db.begin("dossier::enter").await?;
+        let change = Change::of(detail).because(Some(look.purpose));
+        ledger::audit(&mut tx, &self.env, look.actor, action, target, change).await.map_err(failed)?;
         Ok(tx.commit().await?)
     }
 }

@@ -1,4 +1,4 @@
-//! Heads of chains: rated after their branches, because the grades of these bear on theirs.
+//! ReadVersions of chains: rated after their branches, because the grades of these bear on theirs.
 
 use std::collections::BTreeMap;
 

@@ -14,13 +14,13 @@ use super::{
     GradingError, Rounds, RunState,
     eligibility::Standing,
     explain::{read_catalogue, read_kept_model, read_model},
-    gather::Scope,
+    inputs::Scope,
     publish::{assessment, period_of},
     rating::Rating,
 };
 use crate::{
-    domain::{Timestamp, ids::EntryId, money::MilliPoints},
-    ledger::{self, LedgerError, OperatorFacts},
+    domain::{Actor, Timestamp, money::MilliPoints},
+    ledger::{self, Action, Change},
     outbox::{Event, EventBatch},
     store::{
         DbError, Tx,
@@ -48,7 +48,7 @@ pub struct Correction<'a> {
     /// Why: for the bureau's own eyes, and never told outside.
     pub reason: &'a str,
     /// Who does it.
-    pub operator: &'a str,
+    pub actor: &'a Actor,
 }
 
 /// What an assessment says.
@@ -168,7 +168,7 @@ impl Rounds {
 
     /// Every correction of a round, in the order they were made.
     pub async fn corrections(&self, run_id: &str) -> Result<Vec<CorrectionMade>, GradingError> {
-        let rows = rounds::corrections(&self.db.read("corrections"), run_id).await;
+        let rows = rounds::corrections(&self.env.db.read("corrections"), run_id).await;
         let rows = rows.map_err(GradingError::during("listing the corrections"))?;
         Ok(rows
             .into_iter()
@@ -188,9 +188,9 @@ impl Rounds {
         let run = if let Some(run) = of.run {
             self.find(run).await?
         } else {
-            let subject = subjects::find(&self.db.read("correct"), of.subject).await.map_err(during())?;
+            let subject = subjects::find(&self.env.db.read("correct"), of.subject).await.map_err(during())?;
             let subject = subject.ok_or_else(|| GradingError::NotCovered(of.subject.to_owned()))?;
-            let all = runs::list(&self.db.read("correct")).await.map_err(during())?;
+            let all = runs::list(&self.env.db.read("correct")).await.map_err(during())?;
             let in_force = |run: &RunRow| run.state == super::PUBLISHED && run.kind == subject.kind;
             let mut in_force: Vec<RunRow> = all.into_iter().filter(in_force).collect();
             match (in_force.pop(), in_force.is_empty()) {
@@ -206,14 +206,14 @@ impl Rounds {
     /// Reckons one result from the facts and the file of now, as a run would.
     async fn reckon_again(&self, run: &RunRow, subject: &str) -> Result<Again, GradingError> {
         let during = || GradingError::during("listing the imports");
-        let catalogue = read_catalogue(&self.db, run).await?;
-        let model = read_kept_model(&self.db, run, &catalogue).await?;
-        let imports = facts::accepted(&self.db.read("correct")).await.map_err(during())?;
+        let catalogue = read_catalogue(&self.env.db, run).await?;
+        let model = read_kept_model(&self.env.db, run, &catalogue).await?;
+        let imports = facts::accepted(&self.env.db.read("correct")).await.map_err(during())?;
         let imports_to = imports.last().copied().unwrap_or(0);
         let standing = self.subjects(&run.kind).await?.into_iter().find(|standing| standing.code == subject);
         let standing = standing.ok_or_else(|| GradingError::NotCovered(subject.to_owned()))?;
         // How it stands towards others is as the run found it: theirs is not reckoned again.
-        let found = runs::result(&self.db.read("correct"), &run.id, subject).await;
+        let found = runs::result(&self.env.db.read("correct"), &run.id, subject).await;
         let found = found.map_err(GradingError::during("reading the result"))?;
         let standing = match found {
             Some(found) => standing.beside(&Standing::from_json(subject, &found.standing).map_err(during())?),
@@ -225,17 +225,17 @@ impl Rounds {
             lookback: model.lookback(),
             imports: Arc::new(imports.into_iter().collect()),
         };
-        let rating = Rating::alone(self.db.clone(), Arc::new(model), scope, standing);
+        let rating = Rating::alone(self.env.db.clone(), Arc::new(model), scope, standing);
         let result = rating.only().await?;
-        let file = read_model(&self.db, &run.model_digest, &run.id).await?;
+        let file = read_model(&self.env.db, &run.model_digest, &run.id).await?;
         let new = assessment(run, &file, result.clone())?;
         Ok(Again { result, new, imports_to })
     }
 
     async fn put_right(&self, run: &RunRow, of: Correction<'_>, again: &Again) -> Result<Corrected, GradingError> {
         let during = || GradingError::during("correcting the result");
-        let now = self.clock.now();
-        let mut tx = self.db.begin("correct").await.map_err(during())?;
+        let now = self.env.clock.now();
+        let mut tx = self.env.db.begin("correct").await.map_err(during())?;
         // Answers under way are done or will see the new version: a grade that falls ends access (I2).
         let banks = runs::banks(&mut tx).await.map_err(during())?;
         tx.lock_banks_exclusive(&banks).await.map_err(during())?;
@@ -261,7 +261,7 @@ impl Rounds {
         let row = correction_row(&done, of, again, now);
         rounds::insert_correction(&mut tx, &row).await.map_err(during())?;
         self.tell(&mut tx, run, &done, now).await?;
-        self.enter(&mut tx, &done, of, now).await?;
+        self.enter(&mut tx, &done, of).await?;
         runs::raise_publication(&mut tx).await.map_err(during())?;
         tx.commit().await.map_err(during())?;
         Ok(done)
@@ -278,7 +278,7 @@ impl Rounds {
             version: done.version,
         };
         let mut batch = EventBatch::new();
-        batch.add((&*self.clock, &*self.entropy), &event).map_err(|error| GradingError::Store {
+        batch.add((&*self.env.clock, &*self.env.entropy), &event).map_err(|error| GradingError::Store {
             step: "telling of the correction",
             source: DbError::corrupt("grade.corrected", error.to_string()),
         })?;
@@ -286,28 +286,14 @@ impl Rounds {
     }
 
     /// The entry of the ledger: who changed what was published is not to be changed unseen either.
-    async fn enter(
-        &self,
-        tx: &mut Tx,
-        done: &Corrected,
-        of: Correction<'_>,
-        now: Timestamp,
-    ) -> Result<(), GradingError> {
-        let facts = OperatorFacts {
-            id: EntryId::new(&*self.clock, &*self.entropy),
-            at: now,
-            action: "grade_corrected",
-            actor: format!("operator:{}", of.operator),
-            detail: serde_json::json!({ "run": done.run, "version": done.version, "before": done.before, "now": done.now }),
-            reason: Some(of.reason.to_owned()),
-            target: Some(done.subject_code.clone()),
-        };
-        let failed = |error: LedgerError| match error {
-            LedgerError::Store(source) => GradingError::Store { step: "entering the correction in the ledger", source },
-            other => GradingError::Ledger(other),
-        };
-        let (entry, opening) = facts.into_entry(&*self.entropy).map_err(failed)?;
-        ledger::append(tx, &entry, Some(&opening)).await.map_err(failed)
+    async fn enter(&self, tx: &mut Tx, done: &Corrected, of: Correction<'_>) -> Result<(), GradingError> {
+        let change = Change::of(
+            serde_json::json!({ "run": done.run, "version": done.version, "before": done.before, "now": done.now }),
+        );
+        let change = change.because(Some(of.reason));
+        let target = Some(done.subject_code.as_str());
+        let entered = ledger::audit(tx, &self.env, of.actor, Action::GradeCorrected, target, change).await;
+        entered.map(drop).map_err(GradingError::entering("entering the correction in the ledger"))
     }
 }
 
@@ -317,7 +303,7 @@ fn correction_row(done: &Corrected, of: Correction<'_>, again: &Again, now: Time
         subject_code: done.subject_code.clone(),
         version: done.version,
         reason: of.reason.to_owned(),
-        operator: of.operator.to_owned(),
+        operator: of.actor.to_string(),
         imports_to: again.imports_to,
         findings: again.result.findings.clone(),
         standing: again.result.standing.clone(),

@@ -177,6 +177,15 @@ impl GradingError {
         move |source| Self::Store { step, source }
     }
 
+    /// Names the step during which an entry of the ledger failed: the store's failures stay the store's, so that they are
+    /// tried again where they may be.
+    pub(super) fn entering(step: &'static str) -> impl FnOnce(LedgerError) -> Self {
+        move |error| match error {
+            LedgerError::Store(source) => Self::Store { step, source },
+            other => Self::Ledger(other),
+        }
+    }
+
     /// Another process was faster.
     pub(super) fn raced(run: &str, next: RunState) -> Self {
         Self::Raced { run: run.to_owned(), next }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{
     GRADED, GradingError, PUBLISHED, Rounds,
     eligibility::Standing,
-    gather::{Scope, data},
+    inputs::{Scope, data},
     publish::period_of,
 };
 use crate::{
@@ -75,7 +75,7 @@ impl Rounds {
             }
             None => self.latest(subject).await?,
         };
-        let model = read_model(&self.db, &run.model_digest, &run.id).await?;
+        let model = read_model(&self.env.db, &run.model_digest, &run.id).await?;
         let assessment = match result.status.as_str() {
             GRADED => Some(self.reckon(&run, &result).await?),
             _ => None,
@@ -96,9 +96,9 @@ impl Rounds {
     /// must be what the run found.
     async fn reckon(&self, run: &RunRow, result: &ResultRow) -> Result<Assessment, GradingError> {
         let during = || GradingError::during("reading the result");
-        let catalogue = read_catalogue(&self.db, run).await?;
-        let model = read_kept_model(&self.db, run, &catalogue).await?;
-        let imports = table::accepted(&self.db.read("explain")).await.map_err(during())?;
+        let catalogue = read_catalogue(&self.env.db, run).await?;
+        let model = read_kept_model(&self.env.db, run, &catalogue).await?;
+        let imports = table::accepted(&self.env.db.read("explain")).await.map_err(during())?;
         let scope = Scope {
             catalogue: Arc::new(catalogue),
             period: period_of(run)?,
@@ -106,7 +106,7 @@ impl Rounds {
             imports: Arc::new(imports.into_iter().filter(|seq| *seq <= run.imports_to).collect()),
         };
         let standing = Standing::from_json(&result.subject_code, &result.standing).map_err(during())?;
-        let facts = scope.facts_of(&self.db, &standing.code).await?;
+        let facts = scope.facts_of(&self.env.db, &standing.code).await?;
         let signed = standing.agreement_signed_on;
         let measures = Measures::collect(&scope.catalogue, scope.period, scope.lookback, signed, facts)
             .map_err(|source| data(&standing.code, source))?;
@@ -119,12 +119,13 @@ impl Rounds {
     }
 
     async fn result(&self, run: &RunRow, subject: &str) -> Result<Option<ResultRow>, GradingError> {
-        let found = runs::result(&self.db.read("explain"), &run.id, subject).await;
+        let found = runs::result(&self.env.db.read("explain"), &run.id, subject).await;
         found.map_err(GradingError::during("reading the result"))
     }
 
     async fn latest(&self, subject: &str) -> Result<(RunRow, ResultRow), GradingError> {
-        let mut all = runs::list(&self.db.read("explain")).await.map_err(GradingError::during("listing the runs"))?;
+        let mut all =
+            runs::list(&self.env.db.read("explain")).await.map_err(GradingError::during("listing the runs"))?;
         // Stable: within each half the latest comes first.
         all.sort_by_key(|run| run.state != PUBLISHED);
         for run in all {

@@ -50,11 +50,11 @@ impl Rounds {
     /// A run with every result that counts now; of a run that was never published there are none.
     pub async fn in_force(&self, run_id: &str) -> Result<InForceRound, GradingError> {
         let run = self.find(run_id).await?;
-        let model = read_model(&self.db, &run.model_digest, &run.id).await?;
+        let model = read_model(&self.env.db, &run.model_digest, &run.id).await?;
         let mut results: Vec<InForceResult> = Vec::new();
         loop {
             let after = results.last().map_or("", |result| result.code.as_str());
-            let page = rounds::published_page(&self.db.read("in_force"), &run.id, after, PAGE).await;
+            let page = rounds::published_page(&self.env.db.read("in_force"), &run.id, after, PAGE).await;
             let page = page.map_err(GradingError::during("reading the assessments"))?;
             if page.is_empty() {
                 break;

@@ -16,8 +16,8 @@ mod eligibility;
 mod error;
 mod explain;
 mod figures;
-mod gather;
 mod in_force;
+mod inputs;
 mod library;
 mod page;
 mod peers;
@@ -28,10 +28,7 @@ mod report;
 mod run;
 mod state;
 
-use crate::{
-    domain::{clock::SharedClock, rng::SharedEntropy},
-    store::Db,
-};
+use crate::store::Env;
 
 pub use archive::{Archive, FormerAssessment, Levels};
 pub use correct::{Corrected, Correction, CorrectionMade, Says};
@@ -49,21 +46,19 @@ pub use publish::Published;
 pub use replay::{Difference, Digests, Replayed};
 pub use report::{GradeCount, Report};
 pub use run::RunDone;
-pub use state::{Life, Preassessed, RunState};
+pub use state::{Preassessed, RunHistory, RunState};
 
 /// Rounds over a store.
 #[derive(Debug, Clone)]
 pub struct Rounds {
-    db: Db,
-    clock: SharedClock,
-    entropy: SharedEntropy,
+    env: Env,
     objection_days: u16,
 }
 
 impl Rounds {
     /// Rounds over a store, timed by a clock, with ids from a source of randomness.
-    pub const fn new(db: Db, clock: SharedClock, entropy: SharedEntropy) -> Self {
-        Self { db, clock, entropy, objection_days: 0 }
+    pub const fn new(env: Env) -> Self {
+        Self { env, objection_days: 0 }
     }
 
     /// The same, where a run must have been open to objections for some days before it is published.

@@ -59,7 +59,7 @@ impl Rounds {
 
     /// A run by its id.
     pub(super) async fn find(&self, run_id: &str) -> Result<RunRow, GradingError> {
-        let found = runs::find(&self.db.read("find_run"), run_id).await;
+        let found = runs::find(&self.env.db.read("find_run"), run_id).await;
         found
             .map_err(GradingError::during("looking for the run"))?
             .ok_or_else(|| GradingError::NoSuchRun(run_id.into()))
@@ -73,12 +73,12 @@ impl Rounds {
 
     /// The results of a run as assessments, if they are still exactly those it found.
     async fn results(&self, run: &RunRow) -> Result<Vec<NewAssessment>, GradingError> {
-        let model = read_model(&self.db, &run.model_digest, &run.id).await?;
+        let model = read_model(&self.env.db, &run.model_digest, &run.id).await?;
         let mut results: Vec<NewAssessment> = Vec::new();
         let mut digests = BySubject::default();
         loop {
             let after = results.last().map_or("", |row| row.subject_code.as_str());
-            let page = runs::results_page(&self.db.read("publish"), &run.id, after, PAGE).await;
+            let page = runs::results_page(&self.env.db.read("publish"), &run.id, after, PAGE).await;
             let page = page.map_err(GradingError::during("reading the results"))?;
             if page.is_empty() {
                 break;
@@ -101,12 +101,12 @@ impl Rounds {
         results: &[NewAssessment],
         grace_months: u8,
     ) -> Result<Published, GradingError> {
-        let now = self.clock.now();
+        let now = self.env.clock.now();
         let period = period_of(run)?;
         let valid_until = valid_until(period, grace_months);
         let step = "publishing";
         let during = || GradingError::during(step);
-        let mut tx = self.db.begin("publish").await.map_err(during())?;
+        let mut tx = self.env.db.begin("publish").await.map_err(during())?;
         let life = rounds::life_in(&mut tx, &run.id).await.map_err(during())?;
         let life = life.ok_or_else(|| GradingError::NoSuchRun(run.id.clone()))?;
         must_become(&run.id, &life.state, RunState::Published)?;

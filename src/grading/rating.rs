@@ -8,7 +8,7 @@ use super::{
     GRADED, GradingError, NOT_RATED, canonical,
     chain::{Chains, Waiting},
     eligibility::Standing,
-    gather::{Page, Scope, SumsOf, data},
+    inputs::{Page, Scope, SumsOf, data},
     peers::PeerTable,
 };
 use crate::{
@@ -71,7 +71,7 @@ pub(super) struct Rated {
     pub(super) inputs: Vec<String>,
     /// The head of each one's chain.
     parents: Vec<Option<String>>,
-    /// Heads that wait for their branches.
+    /// ReadVersions that wait for their branches.
     waiting: Vec<Waiting>,
     /// How many facts were read of measures that the catalogue does not have.
     pub(super) unknown: u64,

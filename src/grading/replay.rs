@@ -13,7 +13,7 @@ use super::{
     canonical::{self, BySubject},
     eligibility::Standing,
     explain::{read_body, read_catalogue, read_kept_model},
-    gather::Scope,
+    inputs::Scope,
     publish::period_of,
     rating::Rating,
     run::Tally,
@@ -140,7 +140,7 @@ impl Rounds {
             let scope = self.replay_scope(&run, &model, catalogue).await?;
             if self.replay_chunks(&scope, &mut replayed).await? {
                 let subjects = standings(&kept)?;
-                let rating = Rating::new(self.db.clone(), Arc::new(model), scope, subjects).await?;
+                let rating = Rating::new(self.env.db.clone(), Arc::new(model), scope, subjects).await?;
                 self.replay_results(&rating, &kept, &mut replayed, progress).await?;
                 self.replay_corrections(&run, &rating, &mut replayed).await?;
             }
@@ -158,7 +158,7 @@ impl Rounds {
         replayed: &mut Replayed,
     ) -> Result<Option<(Model, Catalogue)>, GradingError> {
         for (what, digest) in [("model", &run.model_digest), ("catalogue", &run.catalogue_digest)] {
-            let found = canonical::document(&read_body(&self.db, digest, &run.id).await?);
+            let found = canonical::document(&read_body(&self.env.db, digest, &run.id).await?);
             let digests = if what == "model" { &mut replayed.model } else { &mut replayed.catalogue };
             digests.found = Some(found.clone());
             if found != *digest {
@@ -168,13 +168,13 @@ impl Rounds {
         if replayed.differing > 0 {
             return Ok(None);
         }
-        let catalogue = read_catalogue(&self.db, run).await?;
-        let model = read_kept_model(&self.db, run, &catalogue).await?;
+        let catalogue = read_catalogue(&self.env.db, run).await?;
+        let model = read_kept_model(&self.env.db, run, &catalogue).await?;
         Ok(Some((model, catalogue)))
     }
 
     async fn replay_scope(&self, run: &RunRow, model: &Model, catalogue: Catalogue) -> Result<Scope, GradingError> {
-        let imports = table::accepted(&self.db.read("replay")).await;
+        let imports = table::accepted(&self.env.db.read("replay")).await;
         let imports = imports.map_err(GradingError::during("listing the imports"))?;
         Ok(Scope {
             catalogue: Arc::new(catalogue),
@@ -188,10 +188,11 @@ impl Rounds {
     async fn replay_chunks(&self, scope: &Scope, replayed: &mut Replayed) -> Result<bool, GradingError> {
         let during = || GradingError::during("reading the facts");
         let (from, to) = scope.halves();
-        let places = rounds::chunks(&self.db.read("replay"), scope.catalogue.kind(), (&from, &to)).await;
+        let places = rounds::chunks(&self.env.db.read("replay"), scope.catalogue.kind(), (&from, &to)).await;
         let mut whole = true;
         for place in places.map_err(during())?.into_iter().filter(|place| scope.imports.contains(&place.import_seq)) {
-            let chunk = table::chunk(&self.db.read("replay"), place.import_seq, place.part).await.map_err(during())?;
+            let chunk =
+                table::chunk(&self.env.db.read("replay"), place.import_seq, place.part).await.map_err(during())?;
             let Some(chunk) = chunk else { continue };
             replayed.chunks += 1;
             if let Err(damage) = Chunk::check(&chunk.totals, &chunk.facts, &chunk.digest) {
@@ -256,7 +257,7 @@ impl Rounds {
         let mut published: BTreeMap<String, AssessmentRow> = BTreeMap::new();
         let mut after = String::new();
         loop {
-            let page = rounds::first_published_page(&self.db.read("replay"), &run.id, &after, PAGE).await;
+            let page = rounds::first_published_page(&self.env.db.read("replay"), &run.id, &after, PAGE).await;
             let page = page.map_err(GradingError::during("reading the assessments"))?;
             let Some(last) = page.last() else { break };
             after.clone_from(&last.subject_code);
@@ -284,13 +285,14 @@ impl Rounds {
         replayed: &mut Replayed,
     ) -> Result<(), GradingError> {
         let during = || GradingError::during("reading the corrections");
-        let imports = table::accepted(&self.db.read("replay")).await.map_err(during())?;
-        for row in rounds::corrections(&self.db.read("replay"), &run.id).await.map_err(during())? {
+        let imports = table::accepted(&self.env.db.read("replay")).await.map_err(during())?;
+        for row in rounds::corrections(&self.env.db.read("replay"), &run.id).await.map_err(during())? {
             let upto = imports.iter().copied().filter(|seq| *seq <= row.imports_to);
             let standing = Standing::from_json(&row.subject_code, &row.standing).map_err(during())?;
             let found = rating.of(standing, upto.collect()).only().await?;
             let code = row.subject_code.as_str();
-            let kept = rounds::version(&self.db.read("replay"), code, &run.id, row.version).await.map_err(during())?;
+            let kept =
+                rounds::version(&self.env.db.read("replay"), code, &run.id, row.version).await.map_err(during())?;
             let is_same = kept.as_ref().is_some_and(|kept| same_published(kept, &found));
             if !is_same || found.findings != row.findings {
                 let kept = kept.as_ref().map_or_else(|| "nothing".to_owned(), published_in_words);
@@ -306,7 +308,7 @@ impl Rounds {
         let mut all = BTreeMap::new();
         let mut after = String::new();
         loop {
-            let page = runs::results_page(&self.db.read("results"), run_id, &after, PAGE).await;
+            let page = runs::results_page(&self.env.db.read("results"), run_id, &after, PAGE).await;
             let page = page.map_err(GradingError::during("reading the results"))?;
             let Some(last) = page.last() else { return Ok(all) };
             after.clone_from(&last.subject_code);

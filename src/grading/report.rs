@@ -99,9 +99,9 @@ impl Rounds {
     /// What came of a run.
     pub async fn report(&self, run_id: &str) -> Result<Report, GradingError> {
         let run = self.find(run_id).await?;
-        let counts = runs::counts(&self.db.read("report"), &run.id).await;
+        let counts = runs::counts(&self.env.db.read("report"), &run.id).await;
         let counts = counts.map_err(GradingError::during("counting the results"))?;
-        let model = read_model(&self.db, &run.model_digest, &run.id).await?;
+        let model = read_model(&self.env.db, &run.model_digest, &run.id).await?;
         let graded = counts.iter().filter(|row| row.status == GRADED).map(|row| row.number).sum();
         let earned: BTreeMap<&str, i64> =
             counts.iter().filter_map(|row| Some((row.grade.as_deref()?, row.number))).collect();
@@ -145,7 +145,7 @@ impl Rounds {
 impl Rounds {
     /// Every run, latest first.
     pub async fn list(&self) -> Result<Vec<RunRow>, GradingError> {
-        runs::list(&self.db.read("list_runs")).await.map_err(GradingError::during("listing the runs"))
+        runs::list(&self.env.db.read("list_runs")).await.map_err(GradingError::during("listing the runs"))
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
     GradingError, Rounds, TRIAL,
     canonical::{self, BySubject},
     eligibility::Standing,
-    gather::Scope,
+    inputs::Scope,
     library::InForce,
     rating::{Rated, Rating},
 };
@@ -80,10 +80,11 @@ impl Rounds {
         period: HalfYear,
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Result<RunDone, GradingError> {
-        let lock = Exclusive::try_take(&self.db, "grading").await.map_err(GradingError::during("taking the lock"))?;
+        let lock =
+            Exclusive::try_take(&self.env.db, "grading").await.map_err(GradingError::during("taking the lock"))?;
         let Some(lock) = lock else { return Err(GradingError::Busy) };
         self.remove_remains().await?;
-        let id = RunId::new(&*self.clock, &*self.entropy);
+        let id = RunId::new(&*self.env.clock, &*self.env.entropy);
         let done = self.rate(in_force, period, id, progress).await;
         if done.is_err() {
             // What is left if this fails too, the next run removes.
@@ -101,7 +102,7 @@ impl Rounds {
         id: RunId,
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Result<RunDone, GradingError> {
-        let imports = facts::accepted(&self.db.read("run")).await;
+        let imports = facts::accepted(&self.env.db.read("run")).await;
         let imports: BTreeSet<i64> =
             imports.map_err(GradingError::during("listing the imports"))?.into_iter().collect();
         let scope = Scope {
@@ -111,7 +112,7 @@ impl Rounds {
             imports: Arc::new(imports),
         };
         let subjects = self.subjects(in_force.model.kind()).await?;
-        let rating = Rating::new(self.db.clone(), Arc::new(in_force.model.clone()), scope, subjects).await?;
+        let rating = Rating::new(self.env.db.clone(), Arc::new(in_force.model.clone()), scope, subjects).await?;
         let mut tally = Tally::default();
         let all = rating.subjects();
         progress(0, all);
@@ -126,7 +127,7 @@ impl Rounds {
 
     async fn write(&self, id: RunId, results: &[ResultRow]) -> Result<(), GradingError> {
         let step = "writing results";
-        let mut tx = self.db.begin_bulk("run").await.map_err(GradingError::during(step))?;
+        let mut tx = self.env.db.begin_bulk("run").await.map_err(GradingError::during(step))?;
         runs::insert_results(&mut tx, &id.to_string(), results).await.map_err(GradingError::during(step))?;
         tx.commit().await.map_err(GradingError::during(step))
     }
@@ -134,7 +135,7 @@ impl Rounds {
     async fn finish(&self, rating: &Rating, id: RunId, tally: Tally) -> Result<RunDone, GradingError> {
         let (model, scope) = (rating.model(), rating.scope());
         let (body, catalogue) = (model.canonical(), scope.catalogue.canonical());
-        let now = self.clock.now();
+        let now = self.env.clock.now();
         let run = RunRow {
             id: id.to_string(),
             model_id: model.id().to_owned(),
@@ -153,7 +154,7 @@ impl Rounds {
             imports_to: scope.imports.last().copied().unwrap_or(0),
         };
         let step = "adding the run";
-        let mut tx = self.db.begin("run").await.map_err(GradingError::during(step))?;
+        let mut tx = self.env.db.begin("run").await.map_err(GradingError::during(step))?;
         runs::keep_model(&mut tx, &run.model_digest, &run.model_id, &body, now)
             .await
             .map_err(GradingError::during(step))?;
@@ -175,7 +176,7 @@ impl Rounds {
     /// The subjects of a kind, by code as bytes: engines differ in how they order text.
     pub(super) async fn subjects(&self, kind: &str) -> Result<Vec<Standing>, GradingError> {
         let step = "listing the subjects";
-        let rows = runs::subjects(&self.db.read("run"), kind).await.map_err(GradingError::during(step))?;
+        let rows = runs::subjects(&self.env.db.read("run"), kind).await.map_err(GradingError::during(step))?;
         let subjects: Result<Vec<Standing>, DbError> = rows.into_iter().map(Standing::try_from).collect();
         let mut subjects = subjects.map_err(GradingError::during(step))?;
         subjects.sort_by(|one, other| one.code.cmp(&other.code));
@@ -183,7 +184,7 @@ impl Rounds {
     }
 
     async fn remove_remains(&self) -> Result<(), GradingError> {
-        let orphans = runs::orphans(&self.db.read("run")).await;
+        let orphans = runs::orphans(&self.env.db.read("run")).await;
         for run in orphans.map_err(GradingError::during("looking for remains"))? {
             self.remove_results(&run).await?;
         }
@@ -193,7 +194,7 @@ impl Rounds {
     /// Removes what a run found.
     pub(super) async fn remove_results(&self, run: &str) -> Result<(), GradingError> {
         let step = "removing remains";
-        let mut tx = self.db.begin_bulk("discard").await.map_err(GradingError::during(step))?;
+        let mut tx = self.env.db.begin_bulk("discard").await.map_err(GradingError::during(step))?;
         runs::discard_results(&mut tx, run).await.map_err(GradingError::during(step))?;
         tx.commit().await.map_err(GradingError::during(step))
     }

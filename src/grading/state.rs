@@ -82,7 +82,7 @@ pub struct Preassessed {
 
 /// When things befell a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Life {
+pub struct RunHistory {
     /// Where it stands.
     pub state: RunState,
     /// Since when subjects may object to it.
@@ -101,9 +101,9 @@ impl Rounds {
         let run = self.find(run_id).await?;
         must_become(&run.id, &run.state, RunState::Preassessment)?;
         self.still_as_found(&run).await?;
-        let now = self.clock.now();
+        let now = self.env.clock.now();
         let during = || GradingError::during("opening the run to objections");
-        let mut tx = self.db.begin("preassess").await.map_err(during())?;
+        let mut tx = self.env.db.begin("preassess").await.map_err(during())?;
         let life = rounds::life_in(&mut tx, &run.id).await.map_err(during())?;
         must_become(&run.id, &life.map(|life| life.state).unwrap_or_default(), RunState::Preassessment)?;
         let former = runs::published(&mut tx, &run.kind, &run.scheme).await.map_err(during())?;
@@ -122,9 +122,9 @@ impl Rounds {
     /// it finds that it was discarded.
     pub async fn discard(&self, run_id: &str) -> Result<(), GradingError> {
         let run = self.find(run_id).await?;
-        let now = self.clock.now();
+        let now = self.env.clock.now();
         let during = || GradingError::during("discarding the run");
-        let mut tx = self.db.begin("discard").await.map_err(during())?;
+        let mut tx = self.env.db.begin("discard").await.map_err(during())?;
         let life = rounds::life_in(&mut tx, &run.id).await.map_err(during())?;
         must_become(&run.id, &life.map(|life| life.state).unwrap_or_default(), RunState::Discarded)?;
         if !rounds::discard(&mut tx, &run.id, now).await.map_err(during())? {
@@ -136,12 +136,13 @@ impl Rounds {
     }
 
     /// What befell a run.
-    pub async fn life(&self, run_id: &str) -> Result<Life, GradingError> {
-        let row = rounds::life(&self.db.read("life"), run_id).await.map_err(GradingError::during("reading the run"))?;
+    pub async fn life(&self, run_id: &str) -> Result<RunHistory, GradingError> {
+        let row =
+            rounds::life(&self.env.db.read("life"), run_id).await.map_err(GradingError::during("reading the run"))?;
         let LifeRow { state, preassessed_at, superseded_by, ended_at } =
             row.ok_or_else(|| GradingError::NoSuchRun(run_id.to_owned()))?;
         let preassessed_at = preassessed_at.map(Timestamp::from_micros);
-        Ok(Life {
+        Ok(RunHistory {
             state: RunState::of(&state)?,
             preassessed_at,
             open_until: preassessed_at.and_then(|at| self.open_until(at)),

@@ -11,10 +11,10 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri, header, request::Parts};
 use serde::de::DeserializeOwned;
 
 use super::{
-    interaction::{InteractionId, Notes},
     listener::{ConnectionIdentity, Refusal},
     problem::Problem,
-    signed,
+    request_log::{InteractionId, RequestLog},
+    request_signature,
 };
 use crate::{
     access::{Caller, Client},
@@ -107,7 +107,7 @@ impl FromRequestParts<Arc<App>> for Connected {
 fn count(app: &App, parts: &Parts, client: &Client) -> Result<(), Failure> {
     let id = client.id.to_string();
     let (uses, outcome) = app.limits.admit(&id, &client.limits.0);
-    if let Some(notes) = parts.extensions.get::<Notes>() {
+    if let Some(notes) = parts.extensions.get::<RequestLog>() {
         notes.client(id);
         notes.limits(uses);
     }
@@ -117,7 +117,7 @@ fn count(app: &App, parts: &Parts, client: &Client) -> Result<(), Failure> {
 /// A caller whose token has the scope `S`, its request counted.
 #[derive(Debug, Clone)]
 pub struct Authorized<S> {
-    /// Who is calling.
+    /// Peer is calling.
     pub caller: Caller,
     scope: PhantomData<S>,
 }
@@ -180,14 +180,14 @@ fn challenge(app: &App, failure: Failure, one_of: &[Scope]) -> Problem {
 async fn require_trusted(app: &App, peer: &ConnectionIdentity, caller: &Caller) -> Result<(), Failure> {
     let live = app.reloader.live();
     let unknown = || Failure::unavailable("state_unknown", "the trust in certificates may be out of date");
-    let mut material = live.fresh(app.clock.now()).ok_or_else(unknown)?;
+    let mut material = live.fresh(app.env.clock.now()).ok_or_else(unknown)?;
     if material.change < caller.seen_at_change() {
         // Boxed, with all that few requests need: none carries it about for the others.
         let refresh = Box::pin(app.reloader.refresh()).await;
         refresh.map_err(|error| Failure::unavailable("state_unknown", error.to_string()))?;
-        material = live.fresh(app.clock.now()).ok_or_else(unknown)?;
+        material = live.fresh(app.env.clock.now()).ok_or_else(unknown)?;
     }
-    peer.identity().recheck(&material.trust, app.clock.now()).map_err(|error| {
+    peer.identity().recheck(&material.trust, app.env.clock.now()).map_err(|error| {
         let refusal = Refusal::Identity(error);
         Failure::new(FailureKind::Unauthenticated, refusal.code(), refusal.detail()).because(refusal.reason())
     })
@@ -211,11 +211,11 @@ impl<S: Needs> FromRequestParts<Arc<App>> for Authorized<S> {
         require_trusted(app, &peer, &caller).await?;
         app.faults.at(Step::Limits).await.map_err(Failure::from)?;
         count(app, parts, caller.client())?;
-        signed::require(app, parts, &caller).await.map_err(|failure| {
+        request_signature::require(app, parts, &caller).await.map_err(|failure| {
             if failure.code == "request_signature_invalid" {
                 app.limits.note_failure(thumbprint);
             }
-            signed::with_what_is_wanted(challenge(app, failure, &[]))
+            request_signature::with_what_is_wanted(challenge(app, failure, &[]))
         })?;
         caller.require(S::ONE_OF).map_err(|failure| challenge(app, failure, S::ONE_OF))?;
         Ok(Self { caller, scope: PhantomData })

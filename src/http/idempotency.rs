@@ -12,7 +12,7 @@ use super::{
     extract::{body, from_json, require_json},
     problem::Problem,
 };
-use crate::{app::App, consent::OnceKey, domain::Failure, identity::signature::joined};
+use crate::{app::App, consent::IdempotencyKey, domain::Failure, identity::signature::joined};
 
 /// The request's field.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -28,7 +28,7 @@ pub struct Repeatable<T> {
     /// The body.
     pub body: T,
     /// The key, where one was sent.
-    pub key: Option<OnceKey>,
+    pub key: Option<IdempotencyKey>,
 }
 
 impl<T: DeserializeOwned> FromRequest<Arc<App>> for Repeatable<T> {
@@ -42,7 +42,8 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Repeatable<T> {
         let digest = |parts: &[&[u8]]| {
             BASE64URL_NOPAD.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &parts.concat()).as_ref())
         };
-        let key = key.map(|key| OnceKey { key: digest(&[key.as_bytes()]), request: digest(&[what.as_bytes(), &body]) });
+        let key = key
+            .map(|key| IdempotencyKey { key: digest(&[key.as_bytes()]), request: digest(&[what.as_bytes(), &body]) });
         Ok(Self { body: from_json(&body)?, key })
     }
 }

@@ -3,22 +3,21 @@
 //! Nothing is decided here: a handler extracts a proved caller and typed input, calls one use-case, and maps the result.
 //! Status codes are `problem.rs`'s alone.
 
-mod answers;
 pub mod bank;
+pub mod content_digest;
 pub mod extract;
 pub mod idempotency;
-pub mod integrity;
-pub mod interaction;
 pub mod key_log;
 pub mod listener;
 pub mod oauth;
 pub mod openapi;
-mod pieces;
 pub mod portal;
 pub mod problem;
 mod published;
-pub mod running;
-pub mod signed;
+pub mod request_log;
+pub mod request_signature;
+mod segmented_body;
+pub mod server;
 
 use std::sync::Arc;
 
@@ -30,14 +29,14 @@ use crate::{
     app::App,
     domain::{Failure, FailureKind},
 };
-use interaction::Surface;
-use listener::{Door, Listener, Refusal, Settings};
+use listener::{Listener, ListenerKind, Refusal, Settings};
 use problem::Problem;
+use request_log::Api;
 
 /// Everything the partner listener serves.
-pub fn partner(app: Arc<App>) -> Surface {
+pub fn partner(app: Arc<App>) -> Api {
     let router = Router::new().merge(oauth::router()).merge(bank::router());
-    Surface::of_partners(app, router.fallback(no_route).method_not_allowed_fallback(no_method))
+    Api::of_partners(app, router.fallback(no_route).method_not_allowed_fallback(no_method))
 }
 
 async fn no_route() -> Problem {
@@ -54,29 +53,34 @@ pub async fn serve_partner(app: Arc<App>, socket: TcpListener, shutdown: impl Fu
     let larger = usize::try_from(app.config.imports.max_bytes).unwrap_or(0);
     let settings =
         Settings { larger_bodies: Some((bank::imports::PREFIX, larger)), ..Settings::from(&app.config.partner) };
-    let door = Door::Partners(app.reloader.live());
+    let door = ListenerKind::Partners(app.reloader.live());
     listener(&app, settings, door).serve(socket, partner(app), shutdown).await;
 }
 
 /// Serves the public on a door of its own until `shutdown`, then lets what is under way finish.
-pub async fn serve_portal(app: Arc<App>, door: Door, socket: TcpListener, shutdown: impl Future<Output = ()> + Send) {
+pub async fn serve_portal(
+    app: Arc<App>,
+    door: ListenerKind,
+    socket: TcpListener,
+    shutdown: impl Future<Output = ()> + Send,
+) {
     let settings = Settings::of_portal(&app.config);
     listener(&app, settings, door).serve(socket, portal::surface(app), shutdown).await;
 }
 
-fn listener(app: &Arc<App>, settings: Settings, door: Door) -> Listener {
+fn listener(app: &Arc<App>, settings: Settings, door: ListenerKind) -> Listener {
     let rendering = app.clone();
     Listener {
         settings,
         door,
-        clock: app.clock.clone(),
+        clock: app.env.clock.clone(),
         render: Arc::new(move |headers, refusal| render(&rendering, headers, refusal)),
     }
 }
 
 /// A refusal of the listener's own: the request reached nobody else, so its id is given here.
 fn render(app: &App, headers: &HeaderMap, refusal: Refusal) -> Response {
-    let id = interaction::interaction_id(app, headers);
+    let id = request_log::interaction_id(app, headers);
     let problem = match refusal {
         Refusal::Identity(_) => Failure::new(FailureKind::Unauthenticated, refusal.code(), refusal.detail()).into(),
         Refusal::OutOfDate | Refusal::TookTooLong => {
@@ -90,7 +94,7 @@ fn render(app: &App, headers: &HeaderMap, refusal: Refusal) -> Response {
     };
     let mut response = problem.render(Some(&id));
     if let Ok(value) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(interaction::INTERACTION_ID, value);
+        response.headers_mut().insert(request_log::INTERACTION_ID, value);
     }
     response
 }

@@ -32,7 +32,7 @@ pub(super) fn cacheable(media_type: &'static str, cache: &'static str, body: imp
 
 /// The newest checkpoint, a signed note.
 pub(super) async fn checkpoint(app: &App) -> Result<Response, Failure> {
-    let note = ledger::checkpoint(&app.db).await?;
+    let note = ledger::checkpoint(&app.env.db).await?;
     let note = note.ok_or_else(|| Failure::not_found("checkpoint_not_found", "Nothing has been sealed yet."))?;
     Ok(cacheable("text/plain; charset=utf-8", A_SECOND, note))
 }
@@ -51,14 +51,14 @@ fn for_how_long(width: u16) -> &'static str {
 /// A hash tile by what stands behind `tile/`.
 pub(super) async fn tile(app: &App, name: &str) -> Result<Response, Failure> {
     let (id, width) = TileId::parse_path(&format!("tile/{name}")).ok_or_else(no_tile)?;
-    let hashes = ledger::published_tile(&app.db, id, width).await?.ok_or_else(no_tile)?;
+    let hashes = ledger::published_tile(&app.env.db, id, width).await?.ok_or_else(no_tile)?;
     Ok(cacheable("application/octet-stream", for_how_long(width), hashes))
 }
 
 /// An entry bundle by what stands behind `tile/entries/`.
 pub(super) async fn entries(app: &App, name: &str) -> Result<Response, Failure> {
     let (id, width) = TileId::parse_path(&format!("tile/0/{name}")).ok_or_else(no_tile)?;
-    let bundle = ledger::entry_bundle(&app.db, id, width).await?.ok_or_else(no_tile)?;
+    let bundle = ledger::entry_bundle(&app.env.db, id, width).await?.ok_or_else(no_tile)?;
     let mut response = cacheable("application/octet-stream", for_how_long(width), bundle);
     // An auditor's own cache may keep it; a shared one does not know who is an auditor.
     let private = if width == FULL { "private, max-age=31536000, immutable" } else { "private, max-age=60" };

@@ -1,5 +1,6 @@
 //! The last transaction of an import: everything it staged becomes visible at once.
 
+use crate::domain::Actor;
 use std::collections::HashMap;
 
 use data_encoding::HEXLOWER;
@@ -12,8 +13,8 @@ use super::{
     stager::Stager,
 };
 use crate::{
-    domain::{Timestamp, ids::EntryId},
-    ledger::{self, LedgerError, OperatorFacts},
+    domain::Timestamp,
+    ledger::{self, Action, Change, LedgerError},
     outbox::EventBatch,
     store::{
         Crypter, DbError, Tx, changes, clients, imports,
@@ -60,11 +61,13 @@ impl Stager<'_> {
     }
 
     async fn try_accept(&self, seq: i64, pages: &[String], events: &EventBatch) -> Result<(), Refused> {
-        let now = self.importer.clock.now();
-        let mut tx = self.importer.db.begin("imports::accept").await?;
+        let now = self.importer.env.clock.now();
+        let mut tx = self.importer.env.db.begin("imports::accept").await?;
         if let Some(sender) = &self.sender {
-            self.enter(&mut tx, sender, now).await?;
+            self.check_sender(&mut tx, sender).await?;
+            self.keep_accepted_report(&mut tx, sender, now).await?;
         }
+        self.enter(&mut tx).await?;
         events.write(&mut tx, now).await?;
         for page in pages {
             subjects::upsert(&mut tx, page.clone(), seq, now).await?;
@@ -86,38 +89,41 @@ impl Stager<'_> {
         Ok(tx.commit().await?)
     }
 
-    /// What a delivery needs besides: its sender is still as it was proved, its act is in the ledger, and its report is
-    /// kept.
-    async fn enter(&self, tx: &mut Tx, sender: &Sender, now: Timestamp) -> Result<(), Refused> {
+    /// Refuses a delivery whose sender is no longer as it was proved.
+    async fn check_sender(&self, tx: &mut Tx, sender: &Sender) -> Result<(), Refused> {
         let client = sender.client.to_string();
         // Whoever stops a client takes the same lock alone: the order of commits decides (I3).
         tx.lock_banks_shared(std::slice::from_ref(&client)).await?;
-        if !clients::stands(tx, &client, sender.epoch).await? {
-            return Err(Refused::Otherwise(ImportError::SenderEnded));
+        if clients::stands(tx, &client, sender.epoch).await? {
+            Ok(())
+        } else {
+            Err(Refused::Otherwise(ImportError::SenderEnded))
         }
-        let facts = OperatorFacts {
-            id: EntryId::new(&*self.importer.clock, &*self.importer.entropy),
-            at: now,
-            action: "import_accepted",
-            actor: format!("department:{client}"),
-            detail: serde_json::json!({
-                "accepted": self.report.accepted,
-                "rejected": self.report.rejected,
-                "sha256": self.report.sha256,
-                "template": self.report.template.as_str(),
-            }),
-            reason: None,
-            target: Some(self.id.to_string()),
-        };
-        let failed = |error: LedgerError| Refused::Otherwise(ImportError::Ledger(Box::new(error)));
-        let (entry, opening) = facts.into_entry(&*self.importer.entropy).map_err(failed)?;
-        ledger::append(tx, &entry, Some(&opening)).await.map_err(|error| match error {
+    }
+
+    /// The report of an accepted delivery, kept for its sender.
+    async fn keep_accepted_report(&self, tx: &mut Tx, sender: &Sender, now: Timestamp) -> Result<(), Refused> {
+        let report = DeliveryReport::of(&self.report, Outcome::Accepted, self.listed());
+        let report = serde_json::to_string(&report).map_err(|error| Refused::Otherwise(ImportError::Json(error)))?;
+        Ok(imports::keep_report(tx, (&self.id.to_string(), &sender.client.to_string()), &report, now).await?)
+    }
+
+    /// Writes the entry of the import, whoever made it.
+    async fn enter(&self, tx: &mut Tx) -> Result<(), Refused> {
+        let change = Change::of(serde_json::json!({
+            "accepted": self.report.accepted,
+            "rejected": self.report.rejected,
+            "sha256": self.report.sha256,
+            "template": self.report.template.as_str(),
+        }));
+        let (env, id) = (&self.importer.env, self.id.to_string());
+        let department = self.sender.as_ref().map(|sender| Actor::department(sender.client));
+        let actor = department.unwrap_or_else(|| self.importer.actor.clone());
+        let entered = ledger::audit(tx, env, &actor, Action::ImportAccepted, Some(&id), change);
+        entered.await.map(drop).map_err(|error| match error {
             LedgerError::Store(error) => Refused::Store(error),
-            error => failed(error),
-        })?;
-        let told = DeliveryReport::of(&self.report, Outcome::Accepted, self.listed());
-        let told = serde_json::to_string(&told).map_err(|error| Refused::Otherwise(ImportError::Json(error)))?;
-        Ok(imports::keep_report(tx, (&self.id.to_string(), &client), &told, now).await?)
+            error => Refused::Otherwise(ImportError::Ledger(Box::new(error))),
+        })
     }
 
     /// Keeps the report of a delivery of which nothing could be taken.
@@ -126,8 +132,8 @@ impl Stager<'_> {
         let failed = || ImportError::store("keep the report");
         let told = DeliveryReport::of(&self.report, Outcome::NothingTaken, self.listed());
         let told = serde_json::to_string(&told).map_err(ImportError::Json)?;
-        let now = self.importer.clock.now();
-        let mut tx = self.importer.db.begin("imports::keep_report").await.map_err(failed())?;
+        let now = self.importer.env.clock.now();
+        let mut tx = self.importer.env.db.begin("imports::keep_report").await.map_err(failed())?;
         let ids = (self.id.to_string(), sender.client.to_string());
         imports::keep_report(&mut tx, (&ids.0, &ids.1), &told, now).await.map_err(failed())?;
         tx.commit().await.map_err(failed())
@@ -138,7 +144,7 @@ impl Stager<'_> {
         let failed = || ImportError::store("compare subjects");
         let (mut pages, mut events, mut after) = (Vec::new(), Vec::new(), 0);
         loop {
-            let read = self.importer.db.read("subjects::list_staged");
+            let read = self.importer.env.db.read("subjects::list_staged");
             let staged = subjects::list_staged(&read, seq, after, PAGE).await.map_err(failed())?;
             let Some(last) = staged.last() else { return Ok((pages, events)) };
             after = last.line;
@@ -148,7 +154,8 @@ impl Stager<'_> {
                 wanted.push((row.line, subject));
             }
             let codes: Vec<&str> = wanted.iter().map(|(_, subject)| subject.code.as_str()).collect();
-            let present = subjects::list(&self.importer.db.read("subjects::list"), &codes).await.map_err(failed())?;
+            let present =
+                subjects::list(&self.importer.env.db.read("subjects::list"), &codes).await.map_err(failed())?;
             let present: HashMap<&str, &SubjectRow> = present.iter().map(|row| (row.code.as_str(), row)).collect();
             let mut changed = Vec::new();
             for (line, subject) in &wanted {

@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use super::{
     ImportError, Rules, Template,
-    facts::{Heaped, Told},
+    facts::{PackedPart, Told},
     findings::{Code, Finding, Severity},
     row::{Row, RowText},
     rows::{Codes, checker},
@@ -46,7 +46,7 @@ pub(super) enum Message {
     /// Credit facts were checked.
     Told(Told),
     /// Credit facts were sorted and packed.
-    Heaped(Heaped),
+    PackedPart(PackedPart),
     /// There are no more; the digest of everything that was read.
     End {
         /// SHA-256, hex.

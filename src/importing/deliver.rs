@@ -127,14 +127,14 @@ pub struct Delivered {
 
 /// Takes deliveries.
 #[derive(Debug, Clone)]
-pub struct Deliveries {
+pub struct Uploads {
     importer: Importer,
     most_rows: u64,
-    /// Deliveries of this process come one after the other, in the order in which they arrived.
+    /// Uploads of this process come one after the other, in the order in which they arrived.
     turn: Arc<Mutex<()>>,
 }
 
-impl Deliveries {
+impl Uploads {
     /// Takes files of up to `most_rows` rows.
     pub fn new(importer: Importer, most_rows: u64) -> Self {
         Self { importer, most_rows, turn: Arc::default() }
@@ -182,7 +182,7 @@ impl Deliveries {
 
     /// What a client was told of an import of its own.
     pub async fn report(&self, client: ClientId, import: &str) -> Result<DeliveryReport, Failure> {
-        let read = self.importer.db.read("imports::report");
+        let read = self.importer.env.db.read("imports::report");
         let body = imports::report(&read, import, &client.to_string()).await?;
         let body = body.ok_or_else(|| {
             Failure::not_found(
@@ -195,8 +195,8 @@ impl Deliveries {
 
     /// Forgets reports that were kept long enough.
     pub async fn tidy(&self, kept: Duration) -> Result<u64, Failure> {
-        let mut tx = self.importer.db.begin("imports::forget_reports").await?;
-        let forgotten = imports::forget_reports(&mut tx, self.importer.clock.now().minus(kept)).await?;
+        let mut tx = self.importer.env.db.begin("imports::forget_reports").await?;
+        let forgotten = imports::forget_reports(&mut tx, self.importer.env.clock.now().minus(kept)).await?;
         tx.commit().await?;
         Ok(forgotten)
     }

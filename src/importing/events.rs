@@ -72,7 +72,7 @@ impl Stager<'_> {
     /// these facts meanwhile.
     pub(super) async fn events(&self, seq: i64, subjects: &[SubjectChanged]) -> Result<EventBatch, ImportError> {
         let mut batch = EventBatch::new();
-        let ours = (&*self.importer.clock, &*self.importer.entropy);
+        let ours = (&*self.importer.env.clock, &*self.importer.env.entropy);
         for event in subjects {
             batch.add(ours, event).map_err(ImportError::Json)?;
         }
@@ -97,7 +97,7 @@ impl Stager<'_> {
         let touched: Vec<&str> = self.touched.iter().map(AsRef::as_ref).collect();
         let mut events = BTreeMap::<String, SettlementsChanged>::new();
         for page in touched.chunks(PAGE) {
-            let read = self.importer.db.read("settlements::changed_by");
+            let read = self.importer.env.db.read("settlements::changed_by");
             let changed = settlements::changed_by(&read, seq, page).await;
             for row in changed.map_err(ImportError::store("compare settlements"))? {
                 let event = events.entry(row.subject_code.clone()).or_insert_with(|| SettlementsChanged {

@@ -50,7 +50,8 @@ impl Importer {
         options: &Options,
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<Report, ImportError> {
-        let exclusive = Exclusive::try_take(&self.db, "imports").await.map_err(ImportError::store("lock imports"))?;
+        let exclusive =
+            Exclusive::try_take(&self.env.db, "imports").await.map_err(ImportError::store("lock imports"))?;
         let exclusive = exclusive.ok_or(ImportError::Busy)?;
         let report = self.import_alone(template, input, options, progress).await;
         // What counts was decided before this; a lock that cannot be given back is lost, and so free.
@@ -71,7 +72,7 @@ impl Importer {
         let (sha256, total_bytes) = digest.await.map_err(|_| ImportError::ReaderGone)??;
         let mut report = Report::begun(template, input.name(), sha256);
         report.removed = removed;
-        let read = self.db.read("imports::find_accepted");
+        let read = self.env.db.read("imports::find_accepted");
         let earlier = imports::find_accepted(&read, template.as_str(), &report.sha256).await;
         if let Some(earlier) = earlier.map_err(ImportError::store("look for the same file"))? {
             // A sender learns nothing of another's imports but that the file needs no import.
@@ -93,7 +94,7 @@ impl Importer {
                 accept_uscc_mismatch: options.accept_uscc_mismatch,
                 sources: options.sender.as_ref().map(|sender| Arc::clone(&sender.sources)),
             },
-            today: self.clock.now().day(),
+            today: self.env.clock.now().day(),
             chunk_rows: options.chunk_rows,
             most_rows: options.most_rows,
         };
@@ -111,7 +112,7 @@ impl Importer {
             _ => return Err(ImportError::ReaderGone),
         }
         let rejects = options.rejects.clone().or_else(|| beside(input));
-        let id = ImportId::new(&*self.clock, &*self.entropy);
+        let id = ImportId::new(&*self.env.clock, &*self.env.entropy);
         let seq = if options.check_only { None } else { Some(self.begin(&report, id, options).await?) };
         let findings = FindingsReport::new(rejects);
         let mut stager = Stager::new(self, (id, options.sender.clone()), seq, (report, findings), total_bytes);
@@ -135,7 +136,7 @@ impl Importer {
 
     /// Whom and what facts may be about.
     async fn known(&self, today: Day) -> Result<Known, ImportError> {
-        let subjects = facts::subjects(&self.db.read("facts::subjects")).await;
+        let subjects = facts::subjects(&self.env.db.read("facts::subjects")).await;
         let subjects = subjects.map_err(ImportError::store("list the subjects"))?;
         Ok(Known::new(subjects, &self.references, today, self.halves_back))
     }
@@ -150,15 +151,15 @@ impl Importer {
             file_name: &report.file_name,
             sha256: &report.sha256,
         };
-        let mut tx = self.db.begin("imports::begin").await.map_err(failed())?;
-        let seq = imports::begin(&mut tx, import, self.clock.now()).await.map_err(failed())?;
+        let mut tx = self.env.db.begin("imports::begin").await.map_err(failed())?;
+        let seq = imports::begin(&mut tx, import, self.env.clock.now()).await.map_err(failed())?;
         tx.commit().await.map_err(failed())?;
         Ok(seq)
     }
 
     /// Removes what killed imports left. Whoever holds the lock knows that nobody is staging.
     async fn remove_remains(&self) -> Result<u64, ImportError> {
-        let read = self.db.read("imports::list");
+        let read = self.env.db.read("imports::list");
         let failed = || ImportError::store("look for killed imports");
         let mut left = imports::list(&read, "staging").await.map_err(failed())?;
         left.extend(imports::list(&read, "discarding").await.map_err(failed())?);
@@ -176,7 +177,7 @@ impl Importer {
     /// that they are accepted or given up.
     pub(super) async fn remove_staged(&self, seq: i64) -> Result<(), ImportError> {
         let failed = || ImportError::store("remove staged subjects");
-        let mut bulk = self.db.begin_bulk("imports::remove_staged").await.map_err(failed())?;
+        let mut bulk = self.env.db.begin_bulk("imports::remove_staged").await.map_err(failed())?;
         Staging::purge_subjects_to(&mut bulk, seq).await.map_err(failed())?;
         bulk.commit().await.map_err(failed())
     }
@@ -185,16 +186,16 @@ impl Importer {
     /// the second mark has the next import remove the rest.
     pub(super) async fn remove(&self, template: Template, seq: i64) -> Result<(), ImportError> {
         let failed = || ImportError::store("remove an import that does not count");
-        let mut tx = self.db.begin("imports::remove").await.map_err(failed())?;
+        let mut tx = self.env.db.begin("imports::remove").await.map_err(failed())?;
         imports::discard(&mut tx, seq).await.map_err(failed())?;
         tx.commit().await.map_err(failed())?;
-        let mut bulk = self.db.begin_bulk("imports::remove").await.map_err(failed())?;
+        let mut bulk = self.env.db.begin_bulk("imports::remove").await.map_err(failed())?;
         match template.staging() {
             Some(staging) => staging.purge(&mut bulk, seq).await.map_err(failed())?,
             None => facts::purge(&mut bulk, seq).await.map_err(failed())?,
         };
         bulk.commit().await.map_err(failed())?;
-        let mut tx = self.db.begin("imports::removed").await.map_err(failed())?;
+        let mut tx = self.env.db.begin("imports::removed").await.map_err(failed())?;
         imports::discarded(&mut tx, seq).await.map_err(failed())?;
         tx.commit().await.map_err(failed())
     }

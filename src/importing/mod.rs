@@ -24,6 +24,7 @@ mod stager;
 mod template;
 mod write;
 
+use crate::domain::Actor;
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
@@ -31,12 +32,12 @@ use std::{
 };
 
 use crate::{
-    domain::{Kinds, TableError, clock::SharedClock, ids::ClientId, region::RegionTable, rng::SharedEntropy},
+    domain::{Kinds, TableError, ids::ClientId, region::RegionTable},
     scoring::{Catalogue, Measure},
-    store::{Crypter, Db},
+    store::{Crypter, Env},
 };
 
-pub use deliver::{Delivered, Deliveries, Delivery, DeliveryReport, ListedFinding};
+pub use deliver::{Delivered, Delivery, DeliveryReport, ListedFinding, Uploads};
 pub use error::ImportError;
 pub use findings::{Code, Finding, Severity};
 pub use reseal::{Resealed, reseal_subjects};
@@ -218,9 +219,9 @@ pub struct SubjectChanges {
 /// Imports files into a store.
 #[derive(Debug, Clone)]
 pub struct Importer {
-    db: Db,
-    clock: SharedClock,
-    entropy: SharedEntropy,
+    env: Env,
+    /// Who imports, where no department delivers.
+    actor: Actor,
     crypter: Arc<Crypter>,
     references: Arc<References>,
     halves_back: u8,
@@ -230,15 +231,9 @@ pub struct Importer {
 pub const HALVES_BACK: u8 = 4;
 
 impl Importer {
-    /// An importer into a store, sealing with `crypter` and checking against `references`.
-    pub fn new(
-        db: Db,
-        clock: SharedClock,
-        entropy: SharedEntropy,
-        crypter: Arc<Crypter>,
-        references: References,
-    ) -> Self {
-        Self { db, clock, entropy, crypter, references: Arc::new(references), halves_back: HALVES_BACK }
+    /// An importer into a store on behalf of `actor`, sealing with `crypter` and checking against `references`.
+    pub fn new(env: Env, actor: Actor, crypter: Arc<Crypter>, references: References) -> Self {
+        Self { env, actor, crypter, references: Arc::new(references), halves_back: HALVES_BACK }
     }
 
     /// The same, refusing facts that were over when another half-year began: so many before the present one.

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use super::{
     ImportError, Importer, Outcome, Progress, Report, Sender, Template,
     batch::{Batch, CheckedRow, Message},
-    facts::{Heaped, Told},
+    facts::{PackedPart, Told},
     findings::{Code, Finding, FindingsReport, Severity},
     write::{ChunkWriter, Writer},
 };
@@ -82,7 +82,7 @@ impl<'a> Stager<'a> {
                     self.sifted(told)?;
                     progress(self.progress(bytes));
                 }
-                Some(Message::Heaped(heaped)) => self.heaped(heaped).await?,
+                Some(Message::PackedPart(heaped)) => self.heaped(heaped).await?,
                 Some(Message::End { sha256 }) if sha256 == self.report.sha256 => return Ok(()),
                 Some(Message::End { .. }) => return Err(ImportError::Changed),
                 Some(Message::Failed(error)) => return Err(error),
@@ -120,23 +120,23 @@ impl<'a> Stager<'a> {
     }
 
     /// Credit facts of some subjects were sorted and packed.
-    async fn heaped(&mut self, heaped: Heaped) -> Result<(), ImportError> {
+    async fn heaped(&mut self, heaped: PackedPart) -> Result<(), ImportError> {
         match heaped {
-            Heaped::Chunk { kind, chunk } => {
+            PackedPart::Chunk { kind, chunk } => {
                 self.report.chunks += 1;
                 if let Some(seq) = self.seq {
-                    self.chunks.write(&self.importer.db, seq, &kind, *chunk).await?;
+                    self.chunks.write(&self.importer.env.db, seq, &kind, *chunk).await?;
                 }
                 Ok(())
             }
-            Heaped::Repeated(mut lines) => {
+            PackedPart::Repeated(mut lines) => {
                 let repeated = u64::try_from(lines.len()).unwrap_or(u64::MAX);
                 self.report.accepted = self.report.accepted.saturating_sub(repeated);
                 self.report.rejected = self.report.rows - self.report.accepted;
                 lines.sort_unstable();
                 lines.into_iter().try_for_each(|line| self.note(&duplicate(line)))
             }
-            Heaped::Failed(source) => Err(ImportError::Spill { source }),
+            PackedPart::Failed(source) => Err(ImportError::Spill { source }),
         }
     }
 
@@ -160,7 +160,7 @@ impl<'a> Stager<'a> {
         if let Some(seq) = self.seq {
             let json: Vec<&str> = rows.iter().map(|row| text.slice(row.json.clone())).collect();
             let writer = self.writer.as_mut().ok_or(ImportError::ReaderGone)?;
-            let repeated = writer.write(&self.importer.db, seq, &json).await?;
+            let repeated = writer.write(&self.importer.env.db, seq, &json).await?;
             self.report.chunks += u64::from(!json.is_empty());
             rows.retain(|row| {
                 let again = repeated.contains(&row.line);
@@ -218,7 +218,7 @@ impl<'a> Stager<'a> {
             return Ok(());
         }
         let asked: Vec<&str> = asked.into_iter().collect();
-        let found = subjects::known(&self.importer.db.read("subjects::known"), &asked).await;
+        let found = subjects::known(&self.importer.env.db.read("subjects::known"), &asked).await;
         let found = found.map_err(ImportError::store("look for subjects"))?;
         self.known.extend(asked.into_iter().map(|code| (code.into(), false)));
         self.known.extend(found.into_iter().map(|code| (code.into(), true)));

@@ -12,7 +12,7 @@ use super::{
     append::{add_entry, add_opening},
     budget::{Budget, BudgetUse},
     faults::{Faults, Step},
-    fresh::FreshLeaves,
+    leaf_cache::LeafCache,
     recorder::{Disclosed, Draft, RecordError},
 };
 use crate::{
@@ -139,7 +139,7 @@ pub(super) struct Batcher {
     pub(super) db: Db,
     pub(super) clock: SharedClock,
     pub(super) limit: Duration,
-    pub(super) fresh: FreshLeaves,
+    pub(super) fresh: LeafCache,
     pub(super) faults: Faults,
 }
 
@@ -189,10 +189,10 @@ impl Batcher {
     async fn transaction(&self, batch: &[Waiting]) -> Result<Vec<Verdict>, Broken> {
         let began = self.clock.now();
         let counted = batch.iter().any(|waiting| waiting.draft.budget.is_limited());
-        let at_once = if counted { None } else { self.at_once(batch).await? };
-        let verdicts = match at_once {
+        let commit_single_roundtrip = if counted { None } else { self.commit_single_roundtrip(batch).await? };
+        let verdicts = match commit_single_roundtrip {
             Some(verdicts) => verdicts,
-            None => self.step_by_step(batch).await?,
+            None => self.commit_stepwise(batch).await?,
         };
         let recorded = verdicts.iter().filter(|verdict| verdict.is_recorded()).count();
         metrics::histogram!("medcredit_ledger_batch_entries").record(u32::try_from(recorded).unwrap_or(u32::MAX));
@@ -201,10 +201,10 @@ impl Batcher {
     }
 
     /// Locks, comparison, entries and commit in one turn. A crash in the midst of it leaves all or nothing, as between the
-    /// steps of [`Batcher::step_by_step`]. SQLite records all answers or, where one is stale or they are many,
+    /// steps of [`Batcher::commit_stepwise`]. SQLite records all answers or, where one is stale or they are many,
     /// none: then nothing is decided.
-    async fn at_once(&self, batch: &[Waiting]) -> Result<Option<Vec<Verdict>>, Broken> {
-        for step in [Step::Begin, Step::Lock, Step::Heads, Step::Budget, Step::Insert, Step::Commit] {
+    async fn commit_single_roundtrip(&self, batch: &[Waiting]) -> Result<Option<Vec<Verdict>>, Broken> {
+        for step in [Step::Begin, Step::Lock, Step::ReadVersions, Step::Budget, Step::Insert, Step::Commit] {
             self.faults.at(step).await.map_err(Broken::before_commit)?;
         }
         let (entries, openings) = rows_of(batch.iter());
@@ -222,7 +222,7 @@ impl Batcher {
         Ok(Some(verdicts_of(&banks, &stale)))
     }
 
-    async fn step_by_step(&self, batch: &[Waiting]) -> Result<Vec<Verdict>, Broken> {
+    async fn commit_stepwise(&self, batch: &[Waiting]) -> Result<Vec<Verdict>, Broken> {
         let (tx, verdicts) = self.write(batch).await.map_err(Broken::before_commit)?;
         if !verdicts.iter().any(|verdict| verdict.is_recorded()) {
             // Nothing to keep: the transaction is rolled back, and every refusal stands.
@@ -245,7 +245,7 @@ impl Batcher {
         self.faults.at(Step::Lock).await?;
         let banks: BTreeSet<_> = batch.iter().map(|waiting| waiting.bank.clone()).collect();
         let mut tx = self.db.begin_with_banks("ledger.record", &banks).await?;
-        self.faults.at(Step::Heads).await?;
+        self.faults.at(Step::ReadVersions).await?;
         // From here to the commit no narrowing of these banks' access can commit: what matches now matches then.
         let (heads, places) = heads_of(batch);
         let mut verdicts = verdicts_of(&places, &table::stale_heads(&mut tx, heads, self.clock.now()).await?);

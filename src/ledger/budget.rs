@@ -68,7 +68,7 @@ impl BudgetUse {
     }
 }
 
-/// Whole seconds, rounded up: never an invitation to come back too early.
+/// DeliveryBody seconds, rounded up: never an invitation to come back too early.
 fn ceiling(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }

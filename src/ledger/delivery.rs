@@ -1,7 +1,7 @@
 //! Deliveries: disclosures that leave together, as the lines of one body.
 //!
 //! The rule of [`Disclosed`] holds for each line. [`Lines`] takes lines only from a [`Disclosed`], so only after their
-//! commit; a [`Whole`] is made only from [`Lines`]; and a delivery's own [`Disclosed`] is made here from a [`Whole`],
+//! commit; a [`DeliveryBody`] is made only from [`Lines`]; and a delivery's own [`Disclosed`] is made here from a [`DeliveryBody`],
 //! after the commit of an entry that has the digest of the whole body.
 
 use std::time::Duration;
@@ -49,28 +49,28 @@ impl Lines {
     }
 
     /// Ends the body with a last line of the caller's, which has no subject's data in it.
-    pub fn end(mut self, last: &[u8]) -> Whole {
+    pub fn end(mut self, last: &[u8]) -> DeliveryBody {
         self.body.extend_from_slice(last);
         self.body.push(b'\n');
-        Whole(self.body.into())
+        DeliveryBody(self.body.into())
     }
 }
 
 /// The body of a delivery: lines whose records are durable, and the last.
 #[derive(Clone)]
-pub struct Whole(Bytes);
+pub struct DeliveryBody(Bytes);
 
-impl Whole {
+impl DeliveryBody {
     /// Its bytes, to be digested.
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
 }
 
-impl std::fmt::Debug for Whole {
+impl std::fmt::Debug for DeliveryBody {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // It is subjects' data (I8).
-        write!(f, "Whole({} bytes)", self.0.len())
+        write!(f, "DeliveryBody({} bytes)", self.0.len())
     }
 }
 
@@ -88,17 +88,17 @@ pub struct Closing {
     /// The header fields, with the signature over that digest.
     pub headers: HeaderMap,
     /// The body.
-    pub body: Whole,
+    pub body: DeliveryBody,
 }
 
 /// Records the last entry of a delivery.
 #[derive(Debug, Clone)]
-pub struct Closer {
+pub struct DeliveryRecorder {
     db: Db,
     faults: Faults,
 }
 
-impl Closer {
+impl DeliveryRecorder {
     /// A closer over a store. `faults` are a test's.
     pub const fn new(db: Db, faults: Faults) -> Self {
         Self { db, faults }
@@ -135,7 +135,7 @@ impl Closer {
         self.faults.at(Step::Lock).await?;
         // As in a batch: from here to the commit no narrowing of the bank's access can commit.
         tx.lock_banks_shared(std::slice::from_ref(&client)).await?;
-        self.faults.at(Step::Heads).await?;
+        self.faults.at(Step::ReadVersions).await?;
         if !table::client_stands(&mut tx, &client, closing.client_epoch).await? {
             return Ok(false);
         }

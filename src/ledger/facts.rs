@@ -175,26 +175,26 @@ impl ConsentFacts {
 
 /// An operator did something that must not be denied later.
 #[derive(Debug, Clone)]
-pub struct OperatorFacts {
+pub(super) struct OperatorFacts {
     /// The entry.
-    pub id: EntryId,
+    pub(super) id: EntryId,
     /// When.
-    pub at: Timestamp,
+    pub(super) at: Timestamp,
     /// What was done, a word such as `client_suspended`.
-    pub action: &'static str,
+    pub(super) action: &'static str,
     /// Who did it.
-    pub actor: String,
+    pub(super) actor: String,
     /// Whatever else belongs to it: an object.
-    pub detail: Value,
+    pub(super) detail: Value,
     /// Why.
-    pub reason: Option<String>,
+    pub(super) reason: Option<String>,
     /// To what.
-    pub target: Option<String>,
+    pub(super) target: Option<String>,
 }
 
 impl OperatorFacts {
     /// The entry and its opening.
-    pub fn into_entry(self, entropy: &dyn Entropy) -> Made {
+    pub(super) fn into_entry(self, entropy: &dyn Entropy) -> Made {
         let values = Values::from([
             ("actor", json!(self.actor)),
             ("detail", self.detail),

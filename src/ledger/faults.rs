@@ -27,7 +27,7 @@ pub enum Step {
     /// Before the banks' locks are taken.
     Lock,
     /// Before heads are compared.
-    Heads,
+    ReadVersions,
     /// Before budgets are charged.
     Budget,
     /// Before entries are inserted.

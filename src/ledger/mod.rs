@@ -9,16 +9,17 @@
 //! Formats: docs/LEDGER.md.
 
 mod append;
+mod audit;
 mod batch;
 mod body;
 mod budget;
+mod checkpoint_file;
 mod delivery;
 mod entry;
 mod facts;
 mod faults;
-mod fresh;
 mod keys;
-mod outside;
+mod leaf_cache;
 mod proof;
 mod receipt;
 mod recorder;
@@ -27,20 +28,19 @@ mod tiles;
 pub mod verify;
 
 pub use append::{append, erase};
+pub use audit::{Action, Change, audit};
 pub use body::AnswerBody;
 pub use budget::{Budget, BudgetUse};
-pub use delivery::{Closer, Closing, Lines, Whole};
+pub use checkpoint_file::{CheckpointFile, CheckpointFileError};
+pub use delivery::{Closing, DeliveryBody, DeliveryRecorder, Lines};
 pub use entry::{Entry, EntryFault, EntryType, Opening, ReadEntry, commitment};
-pub use facts::{
-    ApprovalFacts, ConsentFacts, DeliveryFacts, DisclosureFacts, ErasureFacts, ErasureGround, OperatorFacts,
-};
+pub use facts::{ApprovalFacts, ConsentFacts, DeliveryFacts, DisclosureFacts, ErasureFacts, ErasureGround};
 pub use faults::{Faults, Step};
-pub use fresh::FreshLeaves;
 pub use keys::{FixedKeys, LogKey, LogKeys, log_keys};
-pub use outside::{OutsideError, OutsideFile};
+pub use leaf_cache::LeafCache;
 pub use proof::{Found, Proof, ProofFault, check_proof, checkpoint, consistency, prove};
 pub use receipt::{RECEIPT_HEADER, Receipt};
-pub use recorder::{Answer, Disclosed, Draft, Heads, RecordError, Recorder, RecorderOptions};
+pub use recorder::{Answer, Disclosed, Draft, ReadVersions, RecordError, Recorder, RecorderOptions};
 pub use sealer::{SealError, Sealer, SealerOptions};
 pub use tiles::{entry_bundle, published_tile};
 

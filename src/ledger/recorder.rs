@@ -14,7 +14,7 @@ use super::{
     budget::{Budget, BudgetUse},
     entry::{Entry, Opening},
     faults::Faults,
-    fresh::FreshLeaves,
+    leaf_cache::LeafCache,
 };
 use crate::{
     domain::{
@@ -27,7 +27,7 @@ use crate::{
 
 /// What an answer rests on, as it was when the answer was rendered. Compared again in the append (I2).
 #[derive(Debug, Clone)]
-pub struct Heads {
+pub struct ReadVersions {
     /// The bank.
     pub client_id: ClientId,
     /// The bank's epoch, raised when it is suspended or a certificate or token of it is revoked.
@@ -66,7 +66,7 @@ impl fmt::Debug for Answer {
 #[derive(Debug, Clone)]
 pub struct Draft {
     /// What it rests on.
-    pub heads: Heads,
+    pub heads: ReadVersions,
     /// What it uses up.
     pub budget: Budget,
     /// Its entry.
@@ -137,7 +137,7 @@ pub struct RecorderOptions {
     /// that is held up would fill the memory long before the queue is full.
     pub queue_bytes: usize,
     /// What the sealer beside it need not read.
-    pub fresh: FreshLeaves,
+    pub fresh: LeafCache,
     /// How long a transaction may take: behind a database that hangs, every answer would wait for ever.
     pub limit: Duration,
     /// Where a test breaks it.
@@ -151,7 +151,7 @@ impl Default for RecorderOptions {
             max_batch: 512,
             queue: 4096,
             queue_bytes: 64 * 1024 * 1024,
-            fresh: FreshLeaves::default(),
+            fresh: LeafCache::default(),
             limit: Duration::from_secs(10),
             faults: Faults::default(),
         }

@@ -18,10 +18,10 @@ pub use error::SealError;
 
 use super::{
     LedgerError,
+    checkpoint_file::CheckpointFile,
     faults::{Faults, Step},
-    fresh::{FreshLeaves, Place},
     keys::{LogKeys, OriginSigner, log_keys, open_checkpoint},
-    outside::OutsideFile,
+    leaf_cache::{LeafCache, Place},
     proof, tiles,
 };
 use crate::{
@@ -53,7 +53,7 @@ pub struct SealerOptions {
     /// The most entries in one transaction: answers wait for it.
     pub round: i64,
     /// What the recorder beside it has committed.
-    pub fresh: FreshLeaves,
+    pub fresh: LeafCache,
     /// Where a test breaks it.
     pub faults: Faults,
 }
@@ -64,7 +64,7 @@ pub struct Sealer {
     db: Db,
     clock: SharedClock,
     keys: Arc<dyn LogKeys>,
-    outside: Option<OutsideFile>,
+    outside: Option<CheckpointFile>,
     options: SealerOptions,
     state: Mutex<State>,
     problem: RwLock<Option<String>>,
@@ -95,7 +95,7 @@ struct Signed {
 impl Sealer {
     /// A sealer of the log in `db`.
     pub fn new(db: Db, clock: SharedClock, keys: Arc<dyn LogKeys>, options: SealerOptions) -> Self {
-        let outside = options.outside.clone().map(OutsideFile::new);
+        let outside = options.outside.clone().map(CheckpointFile::new);
         Self { db, clock, keys, outside, options, state: Mutex::default(), problem: RwLock::default() }
     }
 
@@ -302,7 +302,7 @@ impl Sealer {
         }
     }
 
-    fn open_outside(&self, file: &OutsideFile, note: &str) -> Result<Checkpoint, SealError> {
+    fn open_outside(&self, file: &CheckpointFile, note: &str) -> Result<Checkpoint, SealError> {
         open_checkpoint(note, &self.options.origin, &log_keys(&self.keys.known()))
             .map_err(|source| SealError::ForeignOutside { path: file.path().to_owned(), source })
     }

@@ -100,7 +100,7 @@ impl Outbox {
     /// Events whose receivers have no items yet, oldest first. They are found by that and not by a position: transactions
     /// commit in another order than they began, and what is behind a position would be passed over.
     pub async fn unrouted(&self, most: i64) -> Result<Vec<Happened>, Failure> {
-        let rows = outbox::unrouted(&self.db.read("outbox::unrouted"), most).await?;
+        let rows = outbox::unrouted(&self.env.db.read("outbox::unrouted"), most).await?;
         rows.into_iter().map(Happened::try_from).collect()
     }
 }

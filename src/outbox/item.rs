@@ -122,9 +122,9 @@ impl Outbox {
     /// Takes up to `most` items for a worker. Nobody else gets them until they are settled or the lease ends; what a
     /// worker left behind when it died is taken up by whoever comes next.
     pub async fn claim(&self, owner: &str, most: i64) -> Result<Vec<Lease>, Failure> {
-        let now = self.clock.now();
+        let now = self.env.clock.now();
         let until = now.plus(self.policy.lease);
-        let mut tx = self.db.begin("outbox::claim").await?;
+        let mut tx = self.env.db.begin("outbox::claim").await?;
         let expired = outbox::end_expired(&mut tx, self.policy.tries(), now).await?;
         let mut rows = outbox::claim(&mut tx, owner, (now, until), most).await?;
         tx.commit().await?;
@@ -137,8 +137,8 @@ impl Outbox {
 
     /// Reports that an item reached its target. True also when the lease had ended meanwhile.
     pub async fn delivered(&self, lease: Lease, receipt: &Receipt) -> Result<Settled, Failure> {
-        let (id, attempt, now) = (lease.id.to_string(), lease.attempt, self.clock.now());
-        let mut tx = self.db.begin("outbox::delivered").await?;
+        let (id, attempt, now) = (lease.id.to_string(), lease.attempt, self.env.clock.now());
+        let mut tx = self.env.db.begin("outbox::delivered").await?;
         self.note(&mut tx, (&id, attempt), "delivered", receipt).await?;
         let settled = outbox::set_delivered(&mut tx, (&id, attempt), now).await?;
         tx.commit().await?;
@@ -148,11 +148,11 @@ impl Outbox {
 
     /// Reports that an attempt did not deliver: the item is tried again in its time, or given up.
     pub async fn failed(&self, lease: Lease, failed: &Failed) -> Result<Settled, Failure> {
-        let (id, attempt, now) = (lease.id.to_string(), lease.attempt, self.clock.now());
+        let (id, attempt, now) = (lease.id.to_string(), lease.attempt, self.env.clock.now());
         let wait =
-            if failed.permanent { None } else { self.policy.wait(lease.tries, failed.retry_after, &*self.entropy) };
+            if failed.permanent { None } else { self.policy.wait(lease.tries, failed.retry_after, &*self.env.entropy) };
         let due = wait.map(|wait| now.plus(wait));
-        let mut tx = self.db.begin("outbox::failed").await?;
+        let mut tx = self.env.db.begin("outbox::failed").await?;
         let reason = if failed.reason.is_empty() { "failed" } else { failed.reason };
         self.note(&mut tx, (&id, attempt), reason, &failed.receipt).await?;
         let settled = outbox::set_failed(&mut tx, (&id, attempt), due, now).await?;
@@ -173,7 +173,7 @@ impl Outbox {
         receipt: &Receipt,
     ) -> Result<(), Failure> {
         let text = serde_json::to_string(receipt).map_err(|error| Failure::internal(error.to_string()))?;
-        let ended = Ended { outcome, status: receipt.status.map(i64::from), receipt: &text, at: self.clock.now() };
+        let ended = Ended { outcome, status: receipt.status.map(i64::from), receipt: &text, at: self.env.clock.now() };
         outbox::end_attempt(tx, (id, attempt), ended).await?;
         Ok(())
     }

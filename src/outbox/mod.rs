@@ -13,8 +13,8 @@ mod item;
 mod policy;
 
 use crate::{
-    domain::{Failure, clock::SharedClock, rng::SharedEntropy},
-    store::{Db, outbox},
+    domain::Failure,
+    store::{Env, outbox},
 };
 
 pub use event::{Event, EventBatch, Happened, routed};
@@ -41,16 +41,14 @@ pub struct Depth {
 /// The outbox, for those who carry what is in it.
 #[derive(Debug, Clone)]
 pub struct Outbox {
-    db: Db,
-    clock: SharedClock,
-    entropy: SharedEntropy,
+    env: Env,
     policy: Policy,
 }
 
 impl Outbox {
     /// The outbox of a store.
-    pub const fn new(db: Db, clock: SharedClock, entropy: SharedEntropy, policy: Policy) -> Self {
-        Self { db, clock, entropy, policy }
+    pub const fn new(env: Env, policy: Policy) -> Self {
+        Self { env, policy }
     }
 
     /// How much waits.
@@ -58,7 +56,7 @@ impl Outbox {
         let count = |number: i64| u64::try_from(number).unwrap_or(0);
         let mut depth = Depth::default();
         let mut oldest = None;
-        for row in outbox::depth(&self.db.read("outbox::depth")).await? {
+        for row in outbox::depth(&self.env.db.read("outbox::depth")).await? {
             match row.state.as_str() {
                 "queued" => depth.queued = count(row.number),
                 "leased" => depth.leased = count(row.number),
@@ -67,16 +65,16 @@ impl Outbox {
             }
             oldest = oldest.into_iter().chain([row.oldest_at]).min();
         }
-        let now = self.clock.now().micros();
+        let now = self.env.clock.now().micros();
         depth.oldest_seconds = oldest.map_or(0, |at| count(now.saturating_sub(at) / 1_000_000));
-        depth.unrouted = count(outbox::count_unrouted(&self.db.read("outbox::count_unrouted")).await?);
+        depth.unrouted = count(outbox::count_unrouted(&self.env.db.read("outbox::count_unrouted")).await?);
         Ok(depth)
     }
 
     /// Forgets events nobody can ask for any more, and tells the metrics how much waits.
     pub async fn tidy(&self) -> Result<u64, Failure> {
-        let mut tx = self.db.begin("outbox::tidy").await?;
-        let before = self.clock.now().minus(self.policy.events_kept);
+        let mut tx = self.env.db.begin("outbox::tidy").await?;
+        let before = self.env.clock.now().minus(self.policy.events_kept);
         let forgotten = outbox::forget_events(&mut tx, before).await?;
         tx.commit().await?;
         let depth = self.depth().await?;

@@ -6,13 +6,14 @@ use super::{
     detached::sign,
     manifest::{FileOf, LeftOut, Manifest, sha256},
 };
+use crate::domain::Actor;
 use crate::{
-    domain::{Kind, Kinds, canonical::canonical, clock::SharedClock, ids::EntryId, kinds::Person, rng::SharedEntropy},
+    domain::{Kind, Kinds, canonical::canonical, kinds::Person},
     grading::{InForceResult, InForceRound, Library, Rounds},
     identity::SharedSigner,
-    ledger::{self, OperatorFacts},
+    ledger::{self, Action, Change},
     scoring::{Mapping, ReceiverGrade, SchemeRef},
-    store::{Db, subjects},
+    store::{Env, subjects},
 };
 
 /// How many subjects' files are read at a time.
@@ -56,11 +57,7 @@ struct Terms<'a> {
 #[derive(Debug, Clone)]
 pub struct Exporter {
     /// Where the rounds are.
-    pub db: Db,
-    /// The time.
-    pub clock: SharedClock,
-    /// Randomness.
-    pub entropy: SharedEntropy,
+    pub env: Env,
     /// The answers' key.
     pub signer: SharedSigner,
     /// The kinds of subjects.
@@ -72,8 +69,8 @@ pub struct Exporter {
 impl Exporter {
     /// A package of the round in force for a receiver. It is an entry of the ledger when this returns; nothing is written
     /// anywhere else.
-    pub async fn export(&self, run: &str, receiver: &Receiver, operator: &str) -> Result<Exported, PushError> {
-        let rounds = Rounds::new(self.db.clone(), self.clock.clone(), self.entropy.clone());
+    pub async fn export(&self, run: &str, receiver: &Receiver, actor: &Actor) -> Result<Exported, PushError> {
+        let rounds = Rounds::new(self.env.clone());
         let round = rounds.in_force(run).await.map_err(PushError::Grading)?;
         if !receiver.kinds.contains(&round.head.kind) {
             return Err(PushError::NotForReceiver {
@@ -96,7 +93,7 @@ impl Exporter {
         for page in round.results.chunks(PAGE) {
             self.add_page(&terms, page, &mut out, &mut left_out).await?;
         }
-        let now = self.clock.now();
+        let now = self.env.clock.now();
         let records = out.records;
         let data = out.finish()?;
         let data_name = format!("{}-{}.{}", round.head.kind, round.head.period, receiver.format.extension());
@@ -105,7 +102,7 @@ impl Exporter {
         let bytes = serde_json::to_value(&manifest).map_err(|error| PushError::Form(error.to_string()))?;
         let bytes = canonical(&bytes).map_err(|error| PushError::Form(error.0))?.into_bytes();
         let signature = sign(&*self.signer, &bytes).map_err(PushError::Key)?;
-        self.enter(&manifest, &bytes, operator).await?;
+        self.enter(&manifest, &bytes, actor).await?;
         Ok(Exported { package: Package { data_name, data, manifest: bytes, signature }, manifest })
     }
 
@@ -141,7 +138,7 @@ impl Exporter {
     ) -> Result<(), PushError> {
         let Terms { round, kind, receiver, mapping } = terms;
         let codes: Vec<&str> = page.iter().map(|result| result.code.as_str()).collect();
-        let files = subjects::list(&self.db.read("export"), &codes).await;
+        let files = subjects::list(&self.env.db.read("export"), &codes).await;
         let files = files.map_err(|source| PushError::Store { step: "reading the subjects", source })?;
         for result in page {
             // A subject that is no longer known has nothing to be found by.
@@ -183,22 +180,16 @@ impl Exporter {
     }
 
     /// What leaves is recorded first.
-    async fn enter(&self, manifest: &Manifest, bytes: &[u8], operator: &str) -> Result<(), PushError> {
+    async fn enter(&self, manifest: &Manifest, bytes: &[u8], actor: &Actor) -> Result<(), PushError> {
         let step = "recording the export";
         let store = |source| PushError::Store { step, source };
         let records: usize = manifest.files.iter().map(|file| file.records).sum();
-        let facts = OperatorFacts {
-            id: EntryId::new(&*self.clock, &*self.entropy),
-            at: manifest.made_at,
-            action: "grades_exported",
-            actor: format!("operator:{operator}"),
-            detail: serde_json::json!({ "receiver": manifest.receiver, "manifest_sha256": sha256(bytes), "records": records }),
-            reason: None,
-            target: Some(manifest.run.clone()),
-        };
-        let (entry, opening) = facts.into_entry(&*self.entropy).map_err(PushError::Ledger)?;
-        let mut tx = self.db.begin("export").await.map_err(store)?;
-        ledger::append(&mut tx, &entry, Some(&opening)).await.map_err(PushError::Ledger)?;
+        let detail =
+            serde_json::json!({ "receiver": manifest.receiver, "manifest_sha256": sha256(bytes), "records": records });
+        let mut tx = self.env.db.begin("export").await.map_err(store)?;
+        let entered =
+            ledger::audit(&mut tx, &self.env, actor, Action::GradesExported, Some(&manifest.run), Change::of(detail));
+        entered.await.map_err(PushError::Ledger)?;
         tx.commit().await.map_err(store)
     }
 }

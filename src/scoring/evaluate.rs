@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::{
     decide::{Asked, LimitOf, asked},
     describe::describe_condition,
+    improvement::{Raise, raise},
     measures::{Branches, Evidence, Lack, Measures},
     model::{Indicator, Level1, Model, ModelFile, When},
     number::{Decimal, Fraction, Points},
-    raise::{Raise, raise},
     score::{earn, fired},
 };
 use crate::domain::money::MilliPoints;

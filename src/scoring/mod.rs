@@ -15,20 +15,20 @@ mod check;
 mod decide;
 mod describe;
 mod diff;
-mod doc;
 mod evaluate;
+mod explain_text;
+mod improvement;
 mod mapping;
 mod measures;
 mod model;
+mod model_page;
+mod model_text;
 mod number;
 mod page;
-mod raise;
 mod reading;
 mod score;
 pub mod shipped;
-mod show;
 mod source;
-mod tell;
 
 pub use catalogue::{
     Catalogue, Category, DefaultFields, Measure, MeasureForm, Publicity, PublishedFields, UpdateFrequency,
@@ -37,11 +37,12 @@ pub use describe::{
     describe_chain_rule, describe_condition, describe_own_worse, describe_rule, describe_signal, describe_when,
 };
 pub use diff::diff_models;
-pub use doc::{PageFormat, document_model};
 pub use evaluate::{
     Assessment, Decision, Finding, Outcome, Part, Parts, SignalFinding, evaluate, first_levels, points_of_value, rate,
     total,
 };
+pub use explain_text::describe_assessment;
+pub use improvement::{Blocker, Raise, RaiseStep};
 pub use mapping::{Mapping, ReceiverGrade, ReceiverScheme, SchemeRef};
 pub use measures::{Branches, Evidence, Fact, Lack, Measures, Peer, Sums, TooLarge};
 pub use model::{
@@ -49,8 +50,7 @@ pub use model::{
     Model, ModelFile, NotRated, Origin, OwnWorse, OwnWorseOutcome, PeerGroup, Placed, Scheme, ScoreForm, Signal,
     SignalMissing, SubjectDay, ValueForm, Veto, When,
 };
+pub use model_page::{PageFormat, document_model};
+pub use model_text::describe_model;
 pub use number::{Decimal, Fraction, Points};
-pub use raise::{MustEnd, Raise, RaiseStep};
 pub use reading::PeerForm;
-pub use show::describe_model;
-pub use tell::describe_assessment;

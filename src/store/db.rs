@@ -11,13 +11,13 @@
 
 mod checkpoint;
 mod compact;
-mod listed;
 mod locks;
 mod open;
+mod query_hook;
+mod row_list;
 mod rows;
-mod turns;
+mod single_roundtrip;
 mod tx;
-mod whole;
 
 use std::{
     path::{Path, PathBuf},
@@ -26,13 +26,13 @@ use std::{
 
 use super::DbError;
 use checkpoint::Keeper;
+use query_hook::Turns;
 pub use rows::Column;
 use sqlx::{
     Executor, FromRow, PgPool, SqlitePool,
     postgres::{PgArguments, PgRow},
     sqlite::{SqliteArguments, SqliteRow},
 };
-use turns::Turns;
 use tx::Begun;
 pub use tx::{Read, Tx};
 

@@ -5,16 +5,16 @@
 //! or a credential; libraries speak at `info` and above only, because below it some print headers. Metrics never carry
 //! the id of a subject or a consent as a label. This room knows nothing of the rooms it reports on.
 
+mod buffered_writer;
 mod fields;
-mod gathered;
 mod health;
 mod listener;
 mod logging;
 mod metrics;
 mod scrub;
 
+pub use buffered_writer::{Gathered, Gathering, gathered};
 pub use fields::is_vouched_for;
-pub use gathered::{Gathered, Gathering, gathered};
 pub use health::Health;
 pub use listener::{Telemetry, serve};
 pub use logging::{Format, LogLayer, LogSettings, init};

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     bank::imports,
     support::{
+        TestStore,
         app::{Bank, CLINIC, ENTITY, HOSPITAL, Reply, TestApp},
         both_engines,
     },
@@ -195,46 +196,57 @@ fn operation_of(name: &str) -> &str {
 }
 
 both_engines! {
-    /// A developer at a bank, who programs against what the document shows.
-    async fn every_example_is_what_the_gateway_answers(store: TestStore) {
-        // A log keeps its name whatever port the gateway has.
-        let app = TestApp::start_with(store, "[ledger]\nhost = \"credit.example.gov.cn\"").await;
-        let exchanges = record(&app).await;
-        let fresh: BTreeMap<&str, Value> = exchanges.iter().map(|exchange| (exchange.0, shown(exchange, &app.origin))).collect();
-        let document = document();
-        let operations = operations(&document);
-        for Exchange(name, _, reply) in &exchanges {
-            let refusal = name.starts_with("problem_") || name.starts_with("oauth_");
-            assert_eq!(reply.status >= 400, refusal, "{name}: {:?}", reply.json);
-        }
-        if std::env::var_os("MEDCREDIT_RECORD_EXAMPLES").is_some() {
-            std::fs::write(FILE, serde_json::to_string_pretty(&fresh).unwrap() + "\n").unwrap();
-            return;
-        }
-        let mut undocumented = Vec::new();
-        for exchange in &exchanges {
-            let Exchange(name, _, reply) = exchange;
-            let response = documented(&document, &operations[operation_of(name)], reply.status);
-            assert!(!response.is_null(), "{name}: {} is not documented", reply.status);
-            for header in reply.headers.keys().filter(|header| !["content-type", "content-length", "date"].contains(&header.as_str())) {
-                let known = response["headers"].as_object().unwrap().keys().any(|known| known.eq_ignore_ascii_case(header));
-                if !known {
-                    undocumented.push(format!("{name} {}: {header}", reply.status));
-                }
-            }
-            let media_type = reply.headers.get("content-type").map_or("", |value| value.split(';').next().unwrap());
-            assert!(reply.bytes.is_empty() || response["content"].get(media_type).is_some(), "{name}: {media_type}");
-        }
-        assert!(undocumented.is_empty(), "headers that are not documented: {undocumented:#?}");
-        let committed: BTreeMap<String, Value> = serde_json::from_str(&std::fs::read_to_string(FILE).unwrap()).unwrap();
-        for (name, fresh) in fresh {
-            let committed = committed.get(name).unwrap_or_else(|| panic!("{name} has no example"));
-            let same = masked("", committed) == masked("", &fresh);
-            assert!(same, "{name} answers otherwise than its example: record it anew as the head of this file says, and look at the difference");
-        }
-        let missing: Vec<_> = operations.keys().filter(|name| !committed.contains_key(*name) && !WITHOUT_EXAMPLE.contains(&name.as_str())).collect();
-        assert!(missing.is_empty(), "no example of {missing:?}; see the head of this file");
+    every_example_is_what_the_gateway_answers,
+}
+
+/// A developer at a bank, who programs against what the document shows.
+async fn every_example_is_what_the_gateway_answers(store: TestStore) {
+    // A log keeps its name whatever port the gateway has.
+    let app = TestApp::start_with(store, "[ledger]\nhost = \"credit.example.gov.cn\"").await;
+    let exchanges = record(&app).await;
+    let fresh: BTreeMap<&str, Value> =
+        exchanges.iter().map(|exchange| (exchange.0, shown(exchange, &app.origin))).collect();
+    let document = document();
+    let operations = operations(&document);
+    for Exchange(name, _, reply) in &exchanges {
+        let refusal = name.starts_with("problem_") || name.starts_with("oauth_");
+        assert_eq!(reply.status >= 400, refusal, "{name}: {:?}", reply.json);
     }
+    if std::env::var_os("MEDCREDIT_RECORD_EXAMPLES").is_some() {
+        std::fs::write(FILE, serde_json::to_string_pretty(&fresh).unwrap() + "\n").unwrap();
+        return;
+    }
+    let mut undocumented = Vec::new();
+    for exchange in &exchanges {
+        let Exchange(name, _, reply) = exchange;
+        let response = documented(&document, &operations[operation_of(name)], reply.status);
+        assert!(!response.is_null(), "{name}: {} is not documented", reply.status);
+        for header in
+            reply.headers.keys().filter(|header| !["content-type", "content-length", "date"].contains(&header.as_str()))
+        {
+            let known = response["headers"].as_object().unwrap().keys().any(|known| known.eq_ignore_ascii_case(header));
+            if !known {
+                undocumented.push(format!("{name} {}: {header}", reply.status));
+            }
+        }
+        let media_type = reply.headers.get("content-type").map_or("", |value| value.split(';').next().unwrap());
+        assert!(reply.bytes.is_empty() || response["content"].get(media_type).is_some(), "{name}: {media_type}");
+    }
+    assert!(undocumented.is_empty(), "headers that are not documented: {undocumented:#?}");
+    let committed: BTreeMap<String, Value> = serde_json::from_str(&std::fs::read_to_string(FILE).unwrap()).unwrap();
+    for (name, fresh) in fresh {
+        let committed = committed.get(name).unwrap_or_else(|| panic!("{name} has no example"));
+        let same = masked("", committed) == masked("", &fresh);
+        assert!(
+            same,
+            "{name} answers otherwise than its example: record it anew as the head of this file says, and look at the difference"
+        );
+    }
+    let missing: Vec<_> = operations
+        .keys()
+        .filter(|name| !committed.contains_key(*name) && !WITHOUT_EXAMPLE.contains(&name.as_str()))
+        .collect();
+    assert!(missing.is_empty(), "no example of {missing:?}; see the head of this file");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{app::TestApp, both_engines};
+use crate::support::{TestStore, app::TestApp, both_engines};
 
 /// Operations that need no token: documents, and what is known of the caller by its certificate alone.
 const WITHOUT_TOKEN: &[&str] = &[
@@ -67,46 +67,59 @@ async fn only(bank: &crate::support::app::Bank, scope: &str) -> String {
 }
 
 both_engines! {
-    /// Somebody whose certificate is trusted and belongs to no client; a bank without a token, with a bad one, and with one
-    /// that lacks the scope: at every operation.
-    async fn no_operation_escapes_its_caller(store: TestStore) {
-        let app = TestApp::start_with(store, "[limits]\nauthentication_failures = { quota = 1000, window_seconds = 1 }").await;
-        let bank = app.bank("Bank A").await;
-        let [token, other] = [only(&bank, "disclosures:read").await, only(&bank, "consents:write").await];
-        let (certificate, key) = app.certificate("Nobody").await;
-        let mut nobody = bank.clone();
-        nobody.http = app.connect(&certificate, &key);
-        let document = document();
-        for (method, path) in operations() {
-            let operation = format!("{method} {path}");
-            let security = document["paths"][&path][&method]["security"].to_string();
-            let lacking = if security.contains("disclosures:read") { &other } else { &token };
-            let url = bank.url(&path.replace("{id}", "con_nonsense").replace("{name}", "000"));
-            let method: http::Method = method.to_uppercase().parse().unwrap();
-            let form = path.starts_with("/oauth2/");
-            let request = |of: &crate::support::app::Bank, token: Option<&str>| {
-                let mut request = of.http.request(method.clone(), &url);
-                if form {
-                    request = request.header("content-type", "application/x-www-form-urlencoded").body("grant_type=client_credentials&token=x");
-                } else if method == http::Method::POST {
-                    request = request.json(&serde_json::json!({}));
-                }
-                match token {
-                    Some(token) => request.bearer_auth(token),
-                    None => request,
-                }
-            };
-            let stranger = nobody.send(request(&nobody, Some(&token))).await;
-            if WITHOUT_CLIENT.contains(&operation.as_str()) {
-                assert_eq!(stranger.status, 200, "{operation}");
-            } else {
-                assert_eq!(stranger.status, 401, "{operation}: {:?}", stranger.json);
+    no_operation_escapes_its_caller,
+}
+
+/// Somebody whose certificate is trusted and belongs to no client; a bank without a token, with a bad one, and with one
+/// that lacks the scope: at every operation.
+async fn no_operation_escapes_its_caller(store: TestStore) {
+    let app =
+        TestApp::start_with(store, "[limits]\nauthentication_failures = { quota = 1000, window_seconds = 1 }").await;
+    let bank = app.bank("Bank A").await;
+    let [token, other] = [only(&bank, "disclosures:read").await, only(&bank, "consents:write").await];
+    let (certificate, key) = app.certificate("Nobody").await;
+    let mut nobody = bank.clone();
+    nobody.http = app.connect(&certificate, &key);
+    let document = document();
+    for (method, path) in operations() {
+        let operation = format!("{method} {path}");
+        let security = document["paths"][&path][&method]["security"].to_string();
+        let lacking = if security.contains("disclosures:read") { &other } else { &token };
+        let url = bank.url(&path.replace("{id}", "con_nonsense").replace("{name}", "000"));
+        let method: http::Method = method.to_uppercase().parse().unwrap();
+        let form = path.starts_with("/oauth2/");
+        let request = |of: &crate::support::app::Bank, token: Option<&str>| {
+            let mut request = of.http.request(method.clone(), &url);
+            if form {
+                request = request
+                    .header("content-type", "application/x-www-form-urlencoded")
+                    .body("grant_type=client_credentials&token=x");
+            } else if method == http::Method::POST {
+                request = request.json(&serde_json::json!({}));
             }
-            if !WITHOUT_TOKEN.contains(&operation.as_str()) {
-                assert_eq!(bank.send(request(&bank, None)).await.refusal(), (401, "token_required"), "{operation}");
-                assert_eq!(bank.send(request(&bank, Some("nonsense"))).await.refusal(), (401, "invalid_token"), "{operation}");
-                assert_eq!(bank.send(request(&bank, Some(lacking))).await.refusal(), (403, "insufficient_scope"), "{operation}");
+            match token {
+                Some(token) => request.bearer_auth(token),
+                None => request,
             }
+        };
+        let stranger = nobody.send(request(&nobody, Some(&token))).await;
+        if WITHOUT_CLIENT.contains(&operation.as_str()) {
+            assert_eq!(stranger.status, 200, "{operation}");
+        } else {
+            assert_eq!(stranger.status, 401, "{operation}: {:?}", stranger.json);
+        }
+        if !WITHOUT_TOKEN.contains(&operation.as_str()) {
+            assert_eq!(bank.send(request(&bank, None)).await.refusal(), (401, "token_required"), "{operation}");
+            assert_eq!(
+                bank.send(request(&bank, Some("nonsense"))).await.refusal(),
+                (401, "invalid_token"),
+                "{operation}"
+            );
+            assert_eq!(
+                bank.send(request(&bank, Some(lacking))).await.refusal(),
+                (403, "insufficient_scope"),
+                "{operation}"
+            );
         }
     }
 }

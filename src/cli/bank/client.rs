@@ -19,8 +19,8 @@ use serde_json::Value;
 use super::{
     Kept, Profile,
     assertion::{self, SigningKey},
+    diagnosis::Trouble,
     doctor::find_trouble,
-    trouble::Trouble,
 };
 use crate::{
     authority::files,

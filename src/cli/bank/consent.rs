@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::{
     Kept,
     client::Call,
-    desk::{Desk, print_exactly},
+    session::{Session, print_exactly},
     show::{Align, Table, clean},
     verify::short,
 };
@@ -162,28 +162,28 @@ struct Fetches {
 /// Runs the command.
 pub(super) async fn run(command: ConsentCommand, profile: Option<&Path>, ctx: &Context) -> anyhow::Result<()> {
     match command.action {
-        Action::Request(args) => request(*args, &Desk::open(profile, ctx)?, ctx).await,
+        Action::Request(args) => request(*args, &Session::open(profile, ctx)?, ctx).await,
         Action::Show(args) => {
-            let desk = Desk::open(profile, ctx)?;
+            let desk = Session::open(profile, ctx)?;
             let kept = call(&desk, Method::GET, &format!("/v1/consents/{}", args.id), "consents:read").await?;
             show(&kept, args.json, ctx)
         }
         Action::Revoke(args) => {
-            let desk = Desk::open(profile, ctx)?;
+            let desk = Session::open(profile, ctx)?;
             let kept = call(&desk, Method::DELETE, &format!("/v1/consents/{}", args.id), "consents:write").await?;
             show(&kept, args.json, ctx)
         }
-        Action::List(args) => list(&args, &Desk::open(profile, ctx)?, ctx).await,
-        Action::Receipt(args) => receipt(&args, &Desk::open(profile, ctx)?, ctx).await,
+        Action::List(args) => list(&args, &Session::open(profile, ctx)?, ctx).await,
+        Action::Receipt(args) => receipt(&args, &Session::open(profile, ctx)?, ctx).await,
     }
 }
 
-async fn call(desk: &Desk, method: Method, path: &str, scope: &str) -> anyhow::Result<Kept> {
+async fn call(desk: &Session, method: Method, path: &str, scope: &str) -> anyhow::Result<Kept> {
     let token = desk.client.token(scope).await?;
     desk.client.send(Call { method, token: Some(&token), ..Call::get(path) }).await?.ok()
 }
 
-async fn request(args: RequestArgs, desk: &Desk, ctx: &Context) -> anyhow::Result<()> {
+async fn request(args: RequestArgs, desk: &Session, ctx: &Context) -> anyhow::Result<()> {
     let mut purposes = args.purposes;
     if purposes.is_empty() {
         purposes.extend(desk.client.profile().purpose);
@@ -262,7 +262,7 @@ fn status_words(status: &str) -> String {
     format!("{chinese} {status}")
 }
 
-async fn list(args: &ListArgs, desk: &Desk, ctx: &Context) -> anyhow::Result<()> {
+async fn list(args: &ListArgs, desk: &Session, ctx: &Context) -> anyhow::Result<()> {
     #[derive(Deserialize)]
     struct Page {
         consents: Vec<Consent>,
@@ -302,7 +302,7 @@ async fn list(args: &ListArgs, desk: &Desk, ctx: &Context) -> anyhow::Result<()>
     Ok(())
 }
 
-async fn receipt(args: &ReceiptArgs, desk: &Desk, ctx: &Context) -> anyhow::Result<()> {
+async fn receipt(args: &ReceiptArgs, desk: &Session, ctx: &Context) -> anyhow::Result<()> {
     if let Some(path) = args.save.as_deref().filter(|path| path.exists()) {
         bail!("{} is there already, and evidence is not written over: choose another name", path.display());
     }

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use super::{
     client::Call,
-    desk::Desk,
-    kept::Saved,
+    saved_answer::Saved,
+    session::Session,
     verify::{Verified, verify_answer},
 };
 use crate::{
@@ -70,7 +70,7 @@ struct LineReceipt {
 
 /// Runs the command.
 pub(super) async fn run(args: DeliveriesArgs, profile: Option<&Path>, ctx: &Context) -> anyhow::Result<()> {
-    let desk = Desk::open(profile, ctx)?;
+    let desk = Session::open(profile, ctx)?;
     let purpose = args.purpose.or(desk.client.profile().purpose);
     let purpose =
         purpose.ok_or_else(|| Usage("what for? --purpose post_loan_management, or purpose in the profile".into()))?;
@@ -127,7 +127,7 @@ fn told(cursor: &Cursor, folder: &Path, ctx: &Context) -> anyhow::Result<()> {
 }
 
 /// Asks for a page, verifies it with its lines, and keeps it twice: as evidence, and as the plain lines.
-async fn page(desk: &Desk, cursor: &Cursor, folder: &Path) -> anyhow::Result<End> {
+async fn page(desk: &Session, cursor: &Cursor, folder: &Path) -> anyhow::Result<End> {
     let mut wish = json!({ "month": cursor.month, "purpose": cursor.purpose });
     if let Some(wish) = wish.as_object_mut() {
         wish.extend(cursor.next.as_ref().map(|next| ("after".to_owned(), json!(next))));

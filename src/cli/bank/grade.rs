@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Deserialize;
 
 use super::{
-    desk::{Desk, Reading, print_exactly, write_foot},
+    session::{Reading, Session, print_exactly, write_foot},
     show::{Align, Table, clean},
 };
 use crate::cli::Context;
@@ -67,7 +67,7 @@ pub(super) fn status_words(status: &str, reason: Option<&str>) -> String {
 
 /// Runs the command.
 pub(super) async fn run(args: GradeArgs, profile: Option<&Path>, ctx: &Context) -> anyhow::Result<()> {
-    let desk = Desk::open(profile, ctx)?;
+    let desk = Session::open(profile, ctx)?;
     let (kept, verified) = desk.read(&args.reading, ("grade:read", "grade"), &[], ctx).await?;
     if args.reading.json {
         return print_exactly(&kept, ctx);

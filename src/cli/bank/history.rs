@@ -6,8 +6,8 @@ use clap::Args;
 use serde::Deserialize;
 
 use super::{
-    desk::{Desk, Reading, print_exactly, write_foot},
     grade::{Grade, status_words},
+    session::{Reading, Session, print_exactly, write_foot},
     show::{Align, Table, clean},
 };
 use crate::{cli::Context, domain::HalfYear};
@@ -53,7 +53,7 @@ struct Round {
 
 /// Runs the command.
 pub(super) async fn run(args: HistoryArgs, profile: Option<&Path>, ctx: &Context) -> anyhow::Result<()> {
-    let desk = Desk::open(profile, ctx)?;
+    let desk = Session::open(profile, ctx)?;
     let span = [("from", args.from), ("to", args.to)];
     let span: Vec<_> = span.iter().filter_map(|(name, half)| Some((*name, half.as_ref()?.to_string()))).collect();
     let (kept, verified) = desk.read(&args.reading, ("grade-history:read", "grade-history"), &span, ctx).await?;

@@ -10,7 +10,7 @@ use super::{
     BankClient,
     archive::Archive,
     client::Unreached,
-    kept::{Continued, Refused},
+    saved_answer::{Continued, Refused},
     verify::{check_continued, log_keys},
 };
 use crate::{

@@ -8,21 +8,21 @@ mod assertion;
 mod client;
 mod consent;
 mod deliveries;
-mod desk;
+mod diagnosis;
 mod doctor;
 mod findings;
 mod grade;
 mod history;
-mod kept;
 mod log;
 mod profile;
 mod proof;
 mod report;
+mod saved_answer;
 mod scorecard;
+mod session;
 mod settlements;
 mod show;
 mod token;
-mod trouble;
 mod verify;
 mod verify_file;
 
@@ -34,9 +34,9 @@ use super::Context;
 
 pub(super) use client::{BankClient, Call};
 pub(super) use findings::Findings;
-pub(super) use kept::Kept;
 pub(super) use log::fetch_proof;
 pub(super) use profile::{Profile, ProfileError};
+pub(super) use saved_answer::Kept;
 pub(super) use verify::{keys, read_keys, short, verify_answer, verify_proof};
 
 /// A bank's side of the gateway: ask, verify what was answered, keep it, and prove it later.

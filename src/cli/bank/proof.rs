@@ -9,10 +9,10 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 
 use super::{
-    desk::{Desk, log_jwks},
     findings::Findings,
-    kept::Saved,
     log::{continues, fetch_proof, is_of_the_way, open, watch},
+    saved_answer::Saved,
+    session::{Session, log_jwks},
     verify::{check_answer, check_entry, log_keys},
 };
 use crate::{
@@ -41,7 +41,7 @@ pub(super) async fn run(args: ProofArgs, profile: Option<&Path>, ctx: &Context) 
         let what = args.what.display();
         return Err(Usage(format!("{what} is neither a file nor a disclosure's id (dis_...)")).into());
     }
-    let desk = Desk::open(profile, ctx)?;
+    let desk = Session::open(profile, ctx)?;
     let keys = desk.keys().await?;
     let mut findings = Findings::default();
     let mut saved = if id.is_none() { Some(Saved::read(&args.what)?) } else { None };

@@ -6,8 +6,9 @@ use clap::Args;
 use serde::Deserialize;
 
 use super::{
-    desk::{Desk, Reading, print_exactly, write_foot},
-    grade, history, scorecard, settlements,
+    grade, history, scorecard,
+    session::{Reading, Session, print_exactly, write_foot},
+    settlements,
     show::clean,
 };
 use crate::cli::Context;
@@ -39,7 +40,7 @@ const SCOPES: [&str; 4] = ["grade:read", "grade-history:read", "scorecard:read",
 
 /// Runs the command.
 pub(super) async fn run(args: ReportArgs, profile: Option<&Path>, ctx: &Context) -> anyhow::Result<()> {
-    let desk = Desk::open(profile, ctx)?;
+    let desk = Session::open(profile, ctx)?;
     let scopes = desk.registered(&SCOPES).await?;
     let (kept, verified) = desk.read(&args.reading, (&scopes, "report"), &[], ctx).await?;
     if args.reading.json {

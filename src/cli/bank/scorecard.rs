@@ -6,8 +6,8 @@ use clap::Args;
 use serde::Deserialize;
 
 use super::{
-    desk::{Desk, Reading, print_exactly, write_foot},
     grade::status_words,
+    session::{Reading, Session, print_exactly, write_foot},
     show::{Align, Table, clean},
 };
 use crate::{cli::Context, domain::money::MilliPoints};
@@ -52,7 +52,7 @@ struct Level {
 
 /// Runs the command.
 pub(super) async fn run(args: ScorecardArgs, profile: Option<&Path>, ctx: &Context) -> anyhow::Result<()> {
-    let desk = Desk::open(profile, ctx)?;
+    let desk = Session::open(profile, ctx)?;
     let (kept, verified) = desk.read(&args.reading, ("scorecard:read", "scorecard"), &[], ctx).await?;
     if args.reading.json {
         return print_exactly(&kept, ctx);

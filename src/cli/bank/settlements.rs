@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Deserialize;
 
 use super::{
-    desk::{Desk, Reading, print_exactly, write_foot},
+    session::{Reading, Session, print_exactly, write_foot},
     show::{Align, Table, bars, clean, count, yuan},
 };
 use crate::{
@@ -111,7 +111,7 @@ const NOTE: (&str, &str, Align) = ("备注", "note", Align::Left);
 
 /// Runs the command.
 pub(super) async fn run(args: SettlementsArgs, profile: Option<&Path>, ctx: &Context) -> anyhow::Result<()> {
-    let desk = Desk::open(profile, ctx)?;
+    let desk = Session::open(profile, ctx)?;
     let months = [("from", args.from), ("to", args.to)];
     let months: Vec<_> = months.iter().filter_map(|(name, month)| Some((*name, month.as_ref()?.to_string()))).collect();
     let (kept, verified) = desk.read(&args.reading, ("settlements:read", "settlements"), &months, ctx).await?;

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::desk::Desk;
+use super::session::Session;
 use crate::{authority::files, cli::Context, identity::certificate::thumbprint};
 
 /// Get an access token.
@@ -25,7 +25,7 @@ pub(super) struct TokenArgs {
 
 /// Runs the command.
 pub(super) async fn run(args: TokenArgs, profile: Option<&Path>, ctx: &Context) -> anyhow::Result<()> {
-    let desk = Desk::open(profile, ctx)?;
+    let desk = Session::open(profile, ctx)?;
     let token = desk.client.issue(args.scope.as_deref()).await?;
     let said = desk.client.whoami(Some(&token.text)).await?.json()?;
     let chain = files::read_items(files::CERTIFICATE, &desk.client.profile().certificate)?;

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{
     Kept,
     findings::Findings,
-    kept::{Continued, Saved},
+    saved_answer::{Continued, Saved},
 };
 use crate::{
     authority::files,

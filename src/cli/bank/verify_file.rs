@@ -12,8 +12,8 @@ use super::{
     Profile,
     archive::Archive,
     findings::Findings,
-    kept::Saved,
     log::open,
+    saved_answer::Saved,
     verify::{check_continued, check_saved, read_keys},
 };
 use crate::{authority::files, cli::Context, identity::PublicKey};

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use super::place::Place;
 use crate::{
     access::{self, AuthMethod, ClientKind, Delivers, LimitOverrides, NewClient, SignedRequests},
-    authority::{Custody, Particulars, ProfileName, certificates, files, own, partners, server},
+    authority::{Custody, Particulars, ProfileName, certificates, files, local_ca, partners, server},
     cli::{OrFail, bank::Profile},
     config::Config,
     domain::{
@@ -56,7 +56,7 @@ pub(super) async fn ensure_authority(place: &Place, custody: &Custody) -> anyhow
     let (id, certificate) = if let Some(own) = own {
         (own.id, own.certificate)
     } else {
-        let made = own::init(
+        let made = local_ca::init(
             custody,
             "development",
             &particulars("Medcredit development authority (synthetic)", "Medcredit demonstration"),
@@ -70,7 +70,7 @@ pub(super) async fn ensure_authority(place: &Place, custody: &Custody) -> anyhow
 
 /// The partner listener's certificate, its key sealed.
 pub(super) async fn ensure_server_certificate(place: &Place, config: &Config, custody: &Custody) -> anyhow::Result<()> {
-    if is_good(&config.partner.certificate_file, &*custody.clock) && config.partner.key_file.exists() {
+    if is_good(&config.partner.certificate_file, &*custody.env.clock) && config.partner.key_file.exists() {
         return Ok(());
     }
     let mut particulars = particulars("localhost", "Medcredit demonstration");
@@ -107,7 +107,7 @@ async fn ensure_bank(
 ) -> anyhow::Result<DemoBank> {
     let certificate = place.file(&format!("banks/{file}.pem"));
     let key = place.file(&format!("banks/{file}.key"));
-    if !is_good(&certificate, &*custody.clock) || !key.exists() {
+    if !is_good(&certificate, &*custody.env.clock) || !key.exists() {
         let particulars = particulars(file, name);
         let request = certificates::Request {
             profile: ProfileName::BankClient,
@@ -120,7 +120,7 @@ async fn ensure_bank(
         files::write_public(&certificate, files::to_pem("CERTIFICATE", &issued.certificate).as_bytes())?;
     }
     let facts = CertificateFacts::read(&files::read_item("CERTIFICATE", &certificate)?)?;
-    let clients = access::list(&custody.db).await.or_fail()?;
+    let clients = access::list(&custody.env.db).await.or_fail()?;
     let known = clients.iter().find(|client| client.authority == authority && client.subject == facts.subject);
     let id = if let Some(client) = known {
         client.id
@@ -138,7 +138,7 @@ async fn ensure_bank(
             delivers: Delivers::default(),
             max_pending: 100,
         };
-        access::register(&custody.db, &*custody.clock, &*custody.entropy, "demo", &new).await.or_fail()?
+        access::register(&custody.env, &super::demo_operator()?, &new).await.or_fail()?
     };
     // Written anew each time: the port may be another one.
     let profile = place.file(&format!("banks/{file}.toml"));

@@ -8,11 +8,12 @@ use super::{banks::DemoBank, city::DemoSubject};
 use crate::{
     app::{self, App},
     cli::{Context, OrFail},
-    consent::{Actor, Consent, ConsentState, Consents, Grant, NewConsent},
+    consent::{Consent, ConsentState, Consents, Decision, Grant, NewConsent},
     domain::{
         ManualClock, Month,
         permission::{Permission, Purpose},
     },
+    store::Env,
 };
 
 /// Ids of the first bank's consents.
@@ -68,7 +69,7 @@ pub(super) async fn ensure_consents(
     let find = |state: ConsentState| {
         known.iter().find(|consent| consent.state_at(now) == state).map(|consent| consent.id.to_string())
     };
-    let operator = Actor::operator("demo");
+    let operator = Decision::by(super::demo_operator()?);
     let request = async |room: &Consents| -> anyhow::Result<Consent> {
         room.request(bank, 1000, &wish(subject, now.day().month())).await.or_fail()
     };
@@ -86,14 +87,18 @@ pub(super) async fn ensure_consents(
         // Granted a hundred days ago, by a clock set back: it ended by itself since.
         let past = ManualClock::new(now.minus(Duration::from_hours(24 * 100)));
         let kinds = Arc::new(app.config.reference.kinds()?);
-        let room = Consents::open(app.db.clone(), past, ctx.entropy.clone(), kinds, app::consent_policy(&app.config));
+        let room = Consents::open(
+            Env::new(app.env.db.clone(), past, ctx.entropy.clone()),
+            kinds,
+            app::consent_policy(&app.config),
+        );
         grant(&room).await?
     };
     let revoked = if let Some(id) = find(ConsentState::Revoked) {
         id
     } else {
         let id = grant(&app.consents).await?;
-        let actor = Actor::operator("demo").because(Some("the institution withdrew it".into()));
+        let actor = Decision::by(super::demo_operator()?).because(Some("the institution withdrew it".into()));
         app.consents.revoke(&id, None, &actor).await.or_fail()?;
         id
     };

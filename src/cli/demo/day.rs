@@ -12,7 +12,7 @@ use crate::{
         Context, OrFail,
         bank::{BankClient, Call, Kept, Profile, fetch_proof, keys, verify_answer, verify_proof},
     },
-    consent::Actor,
+    consent::Decision,
 };
 
 fn client(bank: &DemoBank, ctx: &Context) -> anyhow::Result<BankClient> {
@@ -58,7 +58,7 @@ pub(super) async fn walk(ctx: &Context, app: &App, banks: &[DemoBank; 2], city: 
         refusal(&early)?
     )?;
 
-    let operator = Actor::operator("demo");
+    let operator = Decision::by(super::demo_operator()?);
     app.consents.grant(&consent, &consents::signed(), &operator).await.or_fail()?;
     let grade = bank.get(Some(&token), &format!("/v1/consents/{consent}/grade")).await?.ok()?;
     let said = grade.json()?;

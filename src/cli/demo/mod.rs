@@ -11,6 +11,7 @@ mod day;
 mod place;
 mod rounds;
 
+use crate::domain::{Actor, Channel};
 use std::{io::Write, path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
@@ -58,7 +59,7 @@ pub(super) async fn run(args: Demo, ctx: &Context) -> anyhow::Result<()> {
     let db = Db::open_sqlite(&config.store.directory).await?;
     migrations::migrate(&db, &*ctx.clock).await?;
     let crypter = Arc::new(authority::crypter(&config.secrets)?);
-    let custody = Custody::new(db.clone(), crypter.clone(), ctx.clock.clone(), ctx.entropy.clone(), &config.authority);
+    let custody = Custody::new(ctx.env(&db), crypter.clone(), &config.authority);
     keys::create_missing(&custody).await?;
     let authority = banks::ensure_authority(&place, &custody).await?;
     banks::ensure_server_certificate(&place, &config, &custody).await?;
@@ -68,7 +69,7 @@ pub(super) async fn run(args: Demo, ctx: &Context) -> anyhow::Result<()> {
         "  keys         a development authority, a server certificate, two banks with certificates of their own"
     )?;
     let city = city::ensure_city(&place, &config, ctx, &db, crypter, &args.scale).await?;
-    let app = App::open(config, db.clone(), ctx.clock.clone(), ctx.entropy.clone()).await.context("the gateway")?;
+    let app = App::open(config, ctx.env(&db)).await.context("the gateway")?;
     let consents = consents::ensure_consents(&app, ctx, &banks, &city).await?;
     writeln!(out, "  consents     one each that is active, pending, expired and revoked, of {}", banks[0].name)?;
     let running = serve::Serving::start(app.clone(), socket, telemetry, Some(portal))?;
@@ -87,6 +88,11 @@ pub(super) async fn run(args: Demo, ctx: &Context) -> anyhow::Result<()> {
     running.stop().await;
     db.close().await;
     Ok(())
+}
+
+/// The operator of everything the demonstration sets up.
+fn demo_operator() -> anyhow::Result<Actor> {
+    Ok(Actor::operator("demo", Channel::CommandLine)?)
 }
 
 async fn bind(address: std::net::SocketAddr, option: &str) -> anyhow::Result<TcpListener> {

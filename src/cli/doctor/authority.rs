@@ -10,6 +10,7 @@ use crate::{
     authority::{self, Custody, Keyring, Purpose, partners, partners::AuthorityRecord, server},
     domain::{SystemEntropy, Timestamp},
     identity::{CertificateFacts, RevocationList, revocation::left_permille},
+    store::Env,
 };
 
 /// Less than this of a certificate's or a list's life is worth a warning.
@@ -20,7 +21,7 @@ pub(super) async fn check(exam: &Examination, report: &mut Report) {
     // What is missing here was told by the checks before.
     let (Some(db), Ok(crypter)) = (&exam.db, authority::crypter(&exam.config.secrets)) else { return };
     let (clock, settings) = (Arc::clone(&exam.clock), &exam.config.authority);
-    let custody = Custody::new(db.clone(), Arc::new(crypter), clock, Arc::new(SystemEntropy), settings);
+    let custody = Custody::new(Env::new(db.clone(), clock, Arc::new(SystemEntropy)), Arc::new(crypter), settings);
     keys(&custody, report).await;
     let (partner, portal) = (&exam.config.partner, &exam.config.portal);
     let files = (&partner.certificate_file, &partner.key_file);

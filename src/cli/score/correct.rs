@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use crate::{
-    cli::Context,
+    cli::{Context, operator::Operator},
     grading::{Correction, Rounds, Says},
 };
 
@@ -18,9 +18,8 @@ pub(super) struct Correct {
     /// The round; without it the one in force of the subject's kind
     #[arg(long, value_name = "RUN")]
     run: Option<String>,
-    /// Who you are, as the ledger will name you
-    #[arg(long, value_name = "NAME", default_value = "command-line")]
-    operator: String,
+    #[command(flatten)]
+    operator: Operator,
     /// As JSON
     #[arg(long)]
     json: bool,
@@ -33,7 +32,7 @@ pub(super) async fn correct(rounds: &Rounds, args: &Correct, ctx: &Context) -> a
             subject: &args.subject,
             run: args.run.as_deref(),
             reason: &args.reason,
-            operator: &args.operator,
+            actor: &args.operator.actor(ctx)?,
         })
         .await?;
     let mut out = ctx.out();

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 
 use crate::{
     authority::{Keyring, Purpose},
-    cli::{Context, Usage, context::custody, model::library},
+    cli::{Context, Usage, context::custody, model::library, operator::Operator},
     push::{BUILT_IN, Exporter, MANIFEST, Package, SIGNATURE, receivers},
 };
 
@@ -28,9 +28,8 @@ pub(super) struct Export {
     /// A table of receivers instead of the one compiled in (config/receivers.toml)
     #[arg(long, value_name = "FILE")]
     receivers: Option<PathBuf>,
-    /// Who you are, as the ledger will name you
-    #[arg(long, value_name = "NAME", default_value = "command-line")]
-    operator: String,
+    #[command(flatten)]
+    operator: Operator,
 }
 
 /// Makes a package.
@@ -53,11 +52,10 @@ pub(super) async fn export(args: &Export, ctx: &Context) -> anyhow::Result<()> {
     if args.out.exists() {
         return Err(Usage(format!("{} is there already: name another folder", args.out.display())).into());
     }
-    let custody = custody(ctx, &args.operator).await?;
+    let custody = custody(ctx).await?;
     let signer = Keyring::load(&custody).await?.signer(Purpose::AnswerSigning)?;
-    let (clock, entropy) = (ctx.clock.clone(), ctx.entropy.clone());
-    let exporter = Exporter { db: custody.db.clone(), clock, entropy, signer, kinds, library };
-    let exported = exporter.export(&args.run, receiver, &args.operator).await?;
+    let exporter = Exporter { env: custody.env.clone(), signer, kinds, library };
+    let exported = exporter.export(&args.run, receiver, &args.operator.actor(ctx)?).await?;
     write(&exported.package, &args.out).with_context(|| args.out.display().to_string())?;
     let mut out = ctx.out();
     for file in &exported.manifest.files {
@@ -73,7 +71,7 @@ pub(super) async fn export(args: &Export, ctx: &Context) -> anyhow::Result<()> {
         "left out: {} with an open objection, {} natural persons",
         left.under_objection, left.natural_persons
     )?;
-    custody.db.close().await;
+    custody.env.db.close().await;
     Ok(())
 }
 

@@ -124,7 +124,7 @@ pub(super) async fn run(args: Score, ctx: &Context) -> anyhow::Result<()> {
 async fn held(verb: Held, ctx: &Context) -> anyhow::Result<()> {
     let config = ctx.config()?;
     let db = ctx.store(&config).await?;
-    let rounds = Rounds::new(db.clone(), ctx.clock.clone(), ctx.entropy.clone());
+    let rounds = Rounds::new(ctx.env(&db));
     let rounds = rounds.with_objections(config.grading.objection_days);
     match verb {
         Held::Run { model, period, json } => {

@@ -6,7 +6,7 @@ use std::{io::Write, sync::Arc};
 
 use clap::{ArgGroup, Args, Subcommand};
 
-use super::{Context, OrFail, Usage, model::library};
+use super::{Context, OrFail, Usage, model::library, operator::Operator};
 use crate::{
     app, authority,
     dossier::{Dossiers, Found, Look, Tables, Wanted},
@@ -16,9 +16,8 @@ use crate::{
 /// Subjects as the bureau sees them.
 #[derive(Debug, Args)]
 pub(super) struct SubjectCommand {
-    /// Who does this, as the ledger will name them
-    #[arg(long, global = true, default_value = "command-line", value_name = "NAME")]
-    operator: String,
+    #[command(flatten)]
+    operator: Operator,
     #[command(subcommand)]
     action: Action,
 }
@@ -67,7 +66,7 @@ pub(super) async fn run(args: SubjectCommand, ctx: &Context) -> anyhow::Result<(
     let crypter = Arc::new(authority::crypter(&config.secrets)?);
     let db = ctx.store(&config).await?;
     let tables = Tables { kinds: references.kinds, regions: references.regions, catalogues: references.catalogues };
-    let dossiers = Dossiers::new(db.clone(), ctx.clock.clone(), ctx.entropy.clone(), crypter, tables);
+    let dossiers = Dossiers::new(ctx.env(&db), crypter, tables);
     let done = act(args, &dossiers, ctx).await;
     close(db).await;
     done
@@ -82,7 +81,7 @@ async fn act(args: SubjectCommand, dossiers: &Dossiers, ctx: &Context) -> anyhow
         Action::Show { code, reveal, purpose, json } => {
             let dossier = if reveal {
                 let purpose = purpose.unwrap_or_default();
-                dossiers.reveal(&code, Look { operator: &args.operator, purpose: &purpose }).await
+                dossiers.reveal(&code, Look { actor: &args.operator.actor(ctx)?, purpose: &purpose }).await
             } else {
                 dossiers.show(&code).await
             };
@@ -101,7 +100,8 @@ async fn act(args: SubjectCommand, dossiers: &Dossiers, ctx: &Context) -> anyhow
                 (.., Some(uscc)) => Wanted::Uscc(uscc),
                 _ => return Err(Usage("say what is known: --id-number, --name or --uscc USCC".into()).into()),
             };
-            let look = purpose.as_deref().map(|purpose| Look { operator: &args.operator, purpose });
+            let actor = purpose.is_some().then(|| args.operator.actor(ctx)).transpose()?;
+            let look = actor.as_ref().zip(purpose.as_deref()).map(|(actor, purpose)| Look { actor, purpose });
             let found = dossiers.find(&wanted, look).await.or_fail()?;
             tell(&found, json, ctx)
         }

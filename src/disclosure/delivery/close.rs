@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{Delivery, DeliveryPart, Told, cursor};
 use crate::{
     access::Caller,
-    disclosure::{Asked, Disclosures, NOTICE, refusal::refused, render::signed_headers},
+    disclosure::{DataRequest, Disclosures, NOTICE, refusal::refused, render::signed_headers},
     domain::{
         Failure, Month, Timestamp,
         ids::{ConsentId, DisclosureId},
@@ -88,13 +88,13 @@ impl Disclosures {
     pub(super) async fn close(
         &self,
         caller: &Caller,
-        asked: &Asked<'_>,
+        asked: &DataRequest<'_>,
         delivery: &Delivery,
         told: Told,
         next: Option<ConsentId>,
     ) -> Result<Disclosed, Failure> {
         self.0.faults.at(Step::Render).await?;
-        let (id, at) = (DisclosureId::new(&*self.0.clock, &*self.0.entropy), self.0.clock.now());
+        let (id, at) = (DisclosureId::new(&*self.0.env.clock, &*self.0.env.entropy), self.0.env.clock.now());
         let Told { lines: recorded, refused: without } = told;
         let mut lines = Lines::default();
         let mut receipts = Vec::with_capacity(recorded.len());
@@ -135,7 +135,7 @@ impl Disclosures {
             interaction: asked.interaction_id.to_owned(),
         };
         let (entry, opening) =
-            facts.into_entry(&*self.0.entropy).map_err(|error| Failure::internal(error.to_string()))?;
+            facts.into_entry(&*self.0.env.entropy).map_err(|error| Failure::internal(error.to_string()))?;
         let receipt = self.receipt(&entry, at)?;
         let keys = self.0.keys.load();
         let headers = signed_headers(asked, NDJSON, (digest, receipt), &*keys.answer, at)?;

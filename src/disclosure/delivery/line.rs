@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{Delivery, DeliveryPart, Permitted, close::LineReceipt};
 use crate::{
     access::Caller,
-    disclosure::{Asked, Disclosures, GradeAnswer, SettlementsAnswer, grade, refusal::require_entity},
+    disclosure::{DataRequest, Disclosures, GradeAnswer, SettlementsAnswer, grade, refusal::require_entity},
     domain::{
         Failure, Month, Timestamp,
         ids::{ConsentId, DisclosureId},
@@ -15,7 +15,7 @@ use crate::{
     },
     grading::CurrentAssessment,
     identity::signature::content_digest,
-    ledger::{Answer, Budget, DisclosureFacts, Draft, Heads},
+    ledger::{Answer, Budget, DisclosureFacts, Draft, ReadVersions},
     store::settlements::{self, SettlementRow},
 };
 
@@ -80,7 +80,7 @@ impl Disclosures {
     pub(super) async fn lines(
         &self,
         caller: &Caller,
-        asked: &Asked<'_>,
+        asked: &DataRequest<'_>,
         delivery: &Delivery,
         permitted: Vec<Permitted>,
     ) -> Result<Vec<Drafted>, Failure> {
@@ -106,12 +106,12 @@ impl Disclosures {
         let mut codes: Vec<String> = permitted.iter().flat_map(|of| of.consent.codes.iter().cloned()).collect();
         codes.sort_unstable();
         codes.dedup();
-        let (publication, assessments) = self.0.grades.current(&codes, self.0.clock.now().day()).await?;
+        let (publication, assessments) = self.0.grades.current(&codes, self.0.env.clock.now().day()).await?;
         let available = self.available(&assessments);
         let wanted = delivery.what.contains(&DeliveryPart::Settlements) && !available.is_empty();
         let mut settlements = BTreeMap::<String, Vec<SettlementRow>>::new();
         if wanted {
-            let read = self.0.db.read("disclosure::delivery");
+            let read = self.0.env.db.read("disclosure::delivery");
             for row in settlements::list(&read, &available, delivery.month, delivery.month).await? {
                 settlements.entry(row.subject_code.clone()).or_default().push(row);
             }
@@ -144,13 +144,13 @@ impl Disclosures {
     fn line(
         &self,
         caller: &Caller,
-        asked: &Asked<'_>,
+        asked: &DataRequest<'_>,
         delivery: &Delivery,
         of: &Permitted,
         parts: Parts,
     ) -> Result<Drafted, Failure> {
         let consent = &of.consent;
-        let (id, at) = (DisclosureId::new(&*self.0.clock, &*self.0.entropy), self.0.clock.now());
+        let (id, at) = (DisclosureId::new(&*self.0.env.clock, &*self.0.env.entropy), self.0.env.clock.now());
         let what: Vec<DeliveryPart> = [
             parts.grade.as_ref().map(|_| DeliveryPart::Grade),
             parts.settlements.as_ref().map(|_| DeliveryPart::Settlements),
@@ -190,9 +190,9 @@ impl Disclosures {
             interaction: asked.interaction_id.to_owned(),
         };
         let (entry, opening) =
-            facts.into_entry(&*self.0.entropy).map_err(|error| Failure::internal(error.to_string()))?;
+            facts.into_entry(&*self.0.env.entropy).map_err(|error| Failure::internal(error.to_string()))?;
         let receipt = LineReceipt::new(&entry, self.sealed_by(at));
-        let heads = Heads {
+        let heads = ReadVersions {
             client_id: caller.id(),
             client_epoch: caller.client().epoch,
             consent_id: consent.id,

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use close::{DeliveryEnd, LineReceipt};
 pub use line::DeliveryLine;
 
-use super::{Asked, Disclosures};
+use super::{DataRequest, Disclosures};
 use crate::{
     access::Caller,
     consent::{Ask, Consent, ConsentPermit},
@@ -113,7 +113,7 @@ impl Disclosures {
     pub async fn deliver(
         &self,
         caller: &Caller,
-        asked: &Asked<'_>,
+        asked: &DataRequest<'_>,
         wish: DeliveryWish<'_>,
     ) -> Result<Disclosed, Failure> {
         let delivery = self.in_order(caller, wish)?;
@@ -136,7 +136,7 @@ impl Disclosures {
 
     /// Whether a delivery can be asked for, before anything is read.
     fn in_order(&self, caller: &Caller, wish: DeliveryWish<'_>) -> Result<Delivery, Failure> {
-        if wish.month > self.0.clock.now().day().month() {
+        if wish.month > self.0.env.clock.now().day().month() {
             // Its lines would be empty, and each would use up a fetch of its consent.
             return Err(Failure::new(
                 FailureKind::Unprocessable,
@@ -191,7 +191,7 @@ impl Disclosures {
     async fn tell(
         &self,
         caller: &Caller,
-        asked: &Asked<'_>,
+        asked: &DataRequest<'_>,
         delivery: &Delivery,
         consents: Vec<Arc<Consent>>,
         told: &mut Told,
@@ -207,7 +207,7 @@ impl Disclosures {
         // 6. Append, 7. commit: the ledger's own, in company.
         self.0.faults.at(Step::Append).await?;
         let mut stale = Vec::new();
-        for (consent, receipt, outcome) in record::together(&self.0.recorder, drafts, &*self.0.clock).await? {
+        for (consent, receipt, outcome) in record::together(&self.0.recorder, drafts, &*self.0.env.clock).await? {
             match outcome {
                 record::Outcome::Recorded(line) => {
                     told.lines.insert(consent, (receipt, *line));

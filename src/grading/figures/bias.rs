@@ -15,7 +15,7 @@ use crate::{
     grading::{
         GRADED, GradingError, Rounds, RunState,
         explain::{read_catalogue, read_kept_model},
-        gather::{Scope, data},
+        inputs::{Scope, data},
         publish::period_of,
         replay::standings,
     },
@@ -188,9 +188,9 @@ impl Rounds {
         kept: &BTreeMap<String, ResultRow>,
     ) -> Result<BTreeMap<String, Vec<bool>>, GradingError> {
         let during = || GradingError::during("listing the imports");
-        let catalogue = read_catalogue(&self.db, run).await?;
-        let model = read_kept_model(&self.db, run, &catalogue).await?;
-        let imports = facts::accepted(&self.db.read("bias")).await.map_err(during())?;
+        let catalogue = read_catalogue(&self.env.db, run).await?;
+        let model = read_kept_model(&self.env.db, run, &catalogue).await?;
+        let imports = facts::accepted(&self.env.db.read("bias")).await.map_err(during())?;
         let scope = Scope {
             catalogue: Arc::new(catalogue),
             period: period_of(run)?,
@@ -203,7 +203,7 @@ impl Rounds {
         let mut missing = BTreeMap::new();
         for some in standings.chunks(PAGE) {
             let codes: Vec<String> = some.iter().map(|standing| standing.code.clone()).collect();
-            let mut page = scope.page(&self.db, &codes).await?;
+            let mut page = scope.page(&self.env.db, &codes).await?;
             for standing in some {
                 let sums = page.sums(&scope, &standing.code)?;
                 let measures = Measures::of_sums(

@@ -118,12 +118,12 @@ impl Rounds {
         if state == RunState::Discarded {
             return Err(GradingError::NoResults(row.id));
         }
-        let model = read_model(&self.db, &row.model_digest, &row.id).await?;
+        let model = read_model(&self.env.db, &row.model_digest, &row.id).await?;
         let mut subjects = BTreeMap::new();
         let mut after = String::new();
         loop {
             let of = (row.id.as_str(), state.was_published());
-            let page = rounds::placed_page(&self.db.read("outcomes"), of, &after, PAGE).await;
+            let page = rounds::placed_page(&self.env.db.read("outcomes"), of, &after, PAGE).await;
             let page = page.map_err(GradingError::during("reading the results"))?;
             let Some(last) = page.last() else { break };
             after.clone_from(&last.subject_code);
@@ -135,7 +135,7 @@ impl Rounds {
     /// What a run is seen against: of a round the one whose place it took, of any other run the round in force of its
     /// kind and scheme.
     pub(in crate::grading) async fn outcomes_before(&self, run: &RunRow) -> Result<Option<Outcomes>, GradingError> {
-        let all = runs::list(&self.db.read("outcomes")).await.map_err(GradingError::during("listing the runs"))?;
+        let all = runs::list(&self.env.db.read("outcomes")).await.map_err(GradingError::during("listing the runs"))?;
         let same = |other: &&RunRow| other.kind == run.kind && other.scheme == run.scheme && other.id != run.id;
         let before = if RunState::of(&run.state)?.was_published() {
             // Rounds go forward only. A half-year may have been published anew: its last counts.

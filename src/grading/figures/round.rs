@@ -202,7 +202,7 @@ impl Rounds {
         names: &Kinds,
         below: Option<u64>,
     ) -> Result<Vec<KindLine>, GradingError> {
-        let all = runs::list(&self.db.read("report")).await.map_err(GradingError::during("listing the runs"))?;
+        let all = runs::list(&self.env.db.read("report")).await.map_err(GradingError::during("listing the runs"))?;
         let others = |other: &&RunRow| {
             other.state == PUBLISHED
                 && other.period == now.row.period

@@ -1,5 +1,6 @@
 //! `/v1/consents`: requested, listed, shown and ended by a bank.
 
+use crate::domain::Actor;
 use std::sync::Arc;
 
 use axum::{
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     app::App,
-    consent::{Actor, Consent, ConsentState, KeptAnswer, NewConsent, Once, Requested},
+    consent::{Consent, ConsentState, Decision, NewConsent, Once, Requested, StoredResponse},
     domain::{
         Failure, Month, Timestamp,
         ids::ConsentId,
@@ -145,7 +146,7 @@ pub struct ConsentPage {
 
 /// Shows a consent as it stands now.
 async fn view(app: &App, consent: &Consent) -> Result<ConsentView, Failure> {
-    let now = app.clock.now();
+    let now = app.env.clock.now();
     let fetches = if consent.max_fetches.is_some() || consent.daily_budget.is_some() {
         let (used, used_today) = app.consents.used(consent, now.day()).await?;
         Some(Fetches { used, used_today })
@@ -182,12 +183,12 @@ fn view_of(consent: &Consent, now: Timestamp, fetches: Option<Fetches>) -> Conse
 }
 
 /// The answer to a request, to be given now and, under its key, again.
-fn created(consent: &Consent, now: Timestamp) -> Result<KeptAnswer, Failure> {
+fn created(consent: &Consent, now: Timestamp) -> Result<StoredResponse, Failure> {
     let limited = consent.max_fetches.is_some() || consent.daily_budget.is_some();
     let fetches = limited.then_some(Fetches { used: 0, used_today: 0 });
     let body = serde_json::to_string(&view_of(consent, now, fetches))
         .map_err(|error| Failure::internal(format!("an answer does not serialise: {error}")))?;
-    Ok(KeptAnswer { location: format!("/v1/consents/{}", consent.id), body })
+    Ok(StoredResponse { location: format!("/v1/consents/{}", consent.id), body })
 }
 
 /// Ask for a consent.
@@ -228,11 +229,11 @@ pub async fn request(
         daily_budget: body.daily_budget,
     };
     let client = authorized.caller.client();
-    let now = app.clock.now();
+    let now = app.env.clock.now();
     let requested = match &key {
         None => {
             let consent = app.consents.request(client.id, client.max_pending, &new).await?;
-            Requested::Now(created(&consent, now)?)
+            Requested::Created(created(&consent, now)?)
         }
         Some(key) => {
             let once = Once { key, answer: &|consent| created(consent, now) };
@@ -245,8 +246,8 @@ pub async fn request(
 /// 201 with the body that was made or kept.
 fn answered(requested: Requested) -> Result<Response, Problem> {
     let (answer, replayed) = match requested {
-        Requested::Now(answer) => (answer, false),
-        Requested::Before(answer) => (answer, true),
+        Requested::Created(answer) => (answer, false),
+        Requested::Replayed(answer) => (answer, true),
     };
     let location = HeaderValue::try_from(answer.location)
         .map_err(|error| Failure::internal(format!("a consent's id is no header value: {error}")))?;
@@ -346,6 +347,6 @@ pub async fn revoke(
 ) -> Result<Reply<ConsentView>, Problem> {
     let id = id.map(|path| path.0).unwrap_or_default();
     let client = authorized.caller.id();
-    let consent = app.consents.revoke(&id, Some(client), &Actor::bank(client)).await?;
+    let consent = app.consents.revoke(&id, Some(client), &Decision::by(Actor::bank(client))).await?;
     Ok(Reply(StatusCode::OK, view(&app, &consent).await?))
 }

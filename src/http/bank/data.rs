@@ -10,14 +10,14 @@ use super::LimitFields;
 use crate::{
     access::Caller,
     app::App,
-    disclosure::{Asked, GradeAnswer, SettlementsAnswer},
+    disclosure::{DataRequest, GradeAnswer, SettlementsAnswer},
     domain::{Failure, Month},
     http::{
+        content_digest::Content,
         extract::{Authorized, Needs, Query, scope},
-        integrity::Content,
-        interaction::{InteractionId, Notes},
         problem::{Problem, ProblemDocument},
-        signed,
+        request_log::{InteractionId, RequestLog},
+        request_signature,
     },
     identity::signature::{RequestFacts, request::SignedRequest},
     ledger::Disclosed,
@@ -33,7 +33,7 @@ pub struct DataCall<S> {
     target_uri: String,
     method: Method,
     uri: Uri,
-    notes: Option<Notes>,
+    notes: Option<RequestLog>,
     digest: Option<Arc<str>>,
     signed: Option<Arc<SignedRequest>>,
 }
@@ -51,12 +51,12 @@ impl<S: Needs> FromRequestParts<Arc<App>> for DataCall<S> {
             authorized,
             unverified_consent: path.map(|path| path.0).unwrap_or_default(),
             interaction_id,
-            target_uri: signed::target_uri(app, parts),
+            target_uri: request_signature::target_uri(app, parts),
             method: parts.method.clone(),
             uri: parts.uri.clone(),
-            notes: parts.extensions.get::<Notes>().cloned(),
+            notes: parts.extensions.get::<RequestLog>().cloned(),
             digest: parts.extensions.get::<Content>().and_then(|content| content.digest.clone()),
-            signed: signed::verified(parts),
+            signed: request_signature::verified(parts),
         })
     }
 }
@@ -64,7 +64,7 @@ impl<S: Needs> FromRequestParts<Arc<App>> for DataCall<S> {
 impl<S> DataCall<S> {
     /// Where the answer's limit fields are gathered.
     pub(super) fn limit_fields(&self) -> LimitFields {
-        LimitFields { notes: self.notes.clone(), clock: self.app.clock.clone() }
+        LimitFields { notes: self.notes.clone(), clock: self.app.env.clock.clone() }
     }
 
     /// The query string, whose every parameter is known.
@@ -87,7 +87,7 @@ impl<S> DataCall<S> {
         &self.app
     }
 
-    /// Who is calling.
+    /// Peer is calling.
     pub(super) fn caller(&self) -> &Caller {
         &self.authorized.caller
     }
@@ -103,8 +103,8 @@ impl<S> DataCall<S> {
     }
 
     /// The request, as the use-case takes it.
-    pub(super) fn asked<'a>(&'a self, purpose: Option<&'a str>) -> Asked<'a> {
-        Asked {
+    pub(super) fn asked<'a>(&'a self, purpose: Option<&'a str>) -> DataRequest<'a> {
+        DataRequest {
             unverified_consent: &self.unverified_consent,
             purpose,
             request: self.facts(),

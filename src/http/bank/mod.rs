@@ -27,7 +27,7 @@ use axum::{
 };
 use http::StatusCode;
 
-use super::{extract::Needs, interaction::Notes, pieces::Pieces, problem::Problem};
+use super::{extract::Needs, problem::Problem, request_log::RequestLog, segmented_body::Pieces};
 use crate::{
     app::App,
     domain::{Failure, FailureKind, clock::SharedClock},
@@ -89,7 +89,7 @@ where
 
 /// Where the limit fields of an answer are gathered: the consent's own budget is known once the answer is recorded.
 pub(super) struct LimitFields {
-    notes: Option<Notes>,
+    notes: Option<RequestLog>,
     clock: SharedClock,
 }
 

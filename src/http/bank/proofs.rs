@@ -39,7 +39,7 @@ pub async fn proof(
     let id = id.map(|path| path.0).unwrap_or_default();
     let client = authorized.caller.id().to_string();
     let id = id.parse::<DisclosureId>().map_or_else(|_| "dis_none".to_owned(), |id| id.to_string());
-    match ledger::prove(&app.db, &id, Some(&client)).await.map_err(Failure::from)? {
+    match ledger::prove(&app.env.db, &id, Some(&client)).await.map_err(Failure::from)? {
         Some(Found::Sealed(proof)) => Ok(Reply(StatusCode::OK, *proof)),
         Some(Found::Waiting) => {
             let failure = Failure::new(

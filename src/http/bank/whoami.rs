@@ -13,7 +13,7 @@ use crate::{
     http::{
         extract::{Connected, Reply, UnverifiedToken},
         problem::Problem,
-        signed::SignatureView,
+        request_signature::SignatureView,
     },
 };
 
@@ -190,7 +190,7 @@ pub async fn whoami(
             token,
             request_signature,
             limits: limits.collect(),
-            server_time: app.clock.now(),
+            server_time: app.env.clock.now(),
         },
     ))
 }

@@ -15,11 +15,11 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use super::{
-    Answering, ConnectionIdentity, Door, Listener, PublicPeer,
+    Answering, ConnectionIdentity, Listener, ListenerKind, PublicPeer,
     activity::Activity,
-    caps::{Caps, Place, network_of},
+    caps::{Caps, Slot, network_of},
     connection,
-    facts::Who,
+    peer::Peer,
     request::Shared,
 };
 use crate::identity::{IdentityError, failure_reason};
@@ -36,8 +36,8 @@ struct Bounds {
 
 /// The places of a connection whose handshake is not finished.
 struct Places {
-    connection: Place<()>,
-    handshake: (Place<()>, Place<IpAddr>),
+    connection: Slot<()>,
+    handshake: (Slot<()>, Slot<IpAddr>),
 }
 
 impl Bounds {
@@ -131,8 +131,8 @@ impl Caller {
         metrics::counter!("medcredit_handshakes_total", "listener" => name, "outcome" => "accepted").increment(1);
         let Some(_client) = self.bounds.clients.take(who.counted_under()) else {
             let reason = match who {
-                Who::Client(_) => "too_many_connections_of_certificate",
-                Who::Public(_) => "too_many_connections_of_address",
+                Peer::Client(_) => "too_many_connections_of_certificate",
+                Peer::Public(_) => "too_many_connections_of_address",
             };
             return refused(name, reason, self.peer);
         };
@@ -143,7 +143,7 @@ impl Caller {
         connection::serve(shared, stream, service, stopping).await;
     }
 
-    async fn handshake(&self, stream: TcpStream) -> Result<(TlsStream<TcpStream>, Who), &'static str> {
+    async fn handshake(&self, stream: TcpStream) -> Result<(TlsStream<TcpStream>, Peer), &'static str> {
         // Answers are small and whole: waiting for more to send would only delay them.
         stream.set_nodelay(true).map_err(|_| "closed")?;
         let acceptor = TlsAcceptor::from(self.listener.door.server());
@@ -154,12 +154,12 @@ impl Caller {
             Err(_) => return Err("timeout"),
         };
         let who = match &self.listener.door {
-            Door::Partners(live) => {
+            ListenerKind::Partners(live) => {
                 let (trust, now) = (Arc::clone(&live.material().trust), self.listener.clock.now());
                 let identity = ConnectionIdentity::of(stream.get_ref().1, self.peer, &trust, now);
-                Who::Client(Arc::new(identity.map_err(IdentityError::reason)?))
+                Peer::Client(Arc::new(identity.map_err(IdentityError::reason)?))
             }
-            Door::Public(_) => Who::Public(PublicPeer(self.peer)),
+            ListenerKind::Public(_) => Peer::Public(PublicPeer(self.peer)),
         };
         Ok((stream, who))
     }

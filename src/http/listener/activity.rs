@@ -55,12 +55,12 @@ impl Activity {
         UnderWay { number, of: Arc::clone(self) }
     }
 
-    /// Notes whether a header is coming in.
+    /// RequestLog whether a header is coming in.
     pub(super) fn header_is_coming(&self, coming: bool) {
         note(&mut self.state().header_since, coming);
     }
 
-    /// Notes whether the client leaves unread what waits for it.
+    /// RequestLog whether the client leaves unread what waits for it.
     pub(super) fn answer_is_unread(&self, unread: bool) {
         note(&mut self.state().unread_since, unread);
     }

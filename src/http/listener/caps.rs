@@ -16,7 +16,7 @@ pub(super) struct Caps<K: Eq + Hash + Clone> {
 
 /// One of the counted, given back when dropped.
 #[derive(Debug)]
-pub(super) struct Place<K: Eq + Hash + Clone> {
+pub(super) struct Slot<K: Eq + Hash + Clone> {
     key: K,
     of: Arc<Caps<K>>,
 }
@@ -27,7 +27,7 @@ impl<K: Eq + Hash + Clone> Caps<K> {
     }
 
     /// A place, unless all of the key's are taken.
-    pub(super) fn take(self: &Arc<Self>, key: K) -> Option<Place<K>> {
+    pub(super) fn take(self: &Arc<Self>, key: K) -> Option<Slot<K>> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(key.clone()).or_insert(0);
         if *count >= self.most {
@@ -35,11 +35,11 @@ impl<K: Eq + Hash + Clone> Caps<K> {
         }
         *count += 1;
         drop(counts);
-        Some(Place { key, of: Arc::clone(self) })
+        Some(Slot { key, of: Arc::clone(self) })
     }
 }
 
-impl<K: Eq + Hash + Clone> Drop for Place<K> {
+impl<K: Eq + Hash + Clone> Drop for Slot<K> {
     fn drop(&mut self) {
         let mut counts = self.of.counts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = counts.get_mut(&self.key) {

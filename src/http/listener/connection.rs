@@ -16,9 +16,9 @@ use tokio_rustls::server::TlsStream;
 
 use super::{
     Answering, Settings,
+    framing::Framing,
+    monitored_io::Watched,
     request::{self, Shared},
-    strict::Framing,
-    watched::Watched,
 };
 
 /// How often a connection is looked at.

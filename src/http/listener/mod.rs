@@ -1,7 +1,7 @@
 //! Listeners: their own accept loop, because the usual one sets no timer and guesses the protocol.
 //!
 //! A connection's way: accepted within caps; a TLS 1.3 handshake within its time, under the material of that moment; HTTP/2
-//! or HTTP/1.1 as ALPN said. At the partners' [`Door`] the finished handshake makes a [`ConnectionIdentity`], which is
+//! or HTTP/1.1 as ALPN said. At the partners' [`ListenerKind`] the finished handshake makes a [`ConnectionIdentity`], which is
 //! proved again before every request under the trust of *that* moment (T4); at the public one whoever calls is an address.
 //! Headers that claim an identity are taken out at both (T6).
 //!
@@ -14,11 +14,11 @@ mod activity;
 mod body;
 mod caps;
 mod connection;
-mod facts;
+mod framing;
+mod monitored_io;
+mod peer;
 mod request;
 mod settings;
-mod strict;
-mod watched;
 
 use std::{fmt, sync::Arc};
 
@@ -34,23 +34,23 @@ use crate::{
 };
 
 pub(super) use caps::network_of;
-pub use facts::{ConnectionIdentity, Negotiated, PublicPeer};
+pub use peer::{ConnectionIdentity, Negotiated, PublicPeer};
 pub use request::Refusal;
 pub use settings::Settings;
 
 /// How a refusal looks on the wire: the fields that name the request and the reason in, a whole response out.
 pub type Render = Arc<dyn Fn(&HeaderMap, Refusal) -> Response + Send + Sync>;
 
-/// Who comes in, and what it is shown.
+/// Peer comes in, and what it is shown.
 #[derive(Debug, Clone)]
-pub enum Door {
+pub enum ListenerKind {
     /// Clients with a certificate that is trusted: server certificate and trust.
     Partners(Arc<Live>),
     /// Anybody.
     Public(Arc<PublicServer>),
 }
 
-impl Door {
+impl ListenerKind {
     /// The listener's name in log and metrics.
     pub const fn name(&self) -> &'static str {
         match self {
@@ -84,8 +84,8 @@ impl Answering for Router {
 pub struct Listener {
     /// What a client may cost.
     pub settings: Settings,
-    /// Who comes in.
-    pub door: Door,
+    /// Peer comes in.
+    pub door: ListenerKind,
     /// The time, for certificates and lists; timeouts are the runtime's.
     pub clock: SharedClock,
     /// How refusals look.

@@ -8,12 +8,12 @@ use hyper::body::{Body as _, Incoming};
 use tokio::sync::Notify;
 
 use super::{
-    Answering, Door, Listener,
+    Answering, Listener, ListenerKind,
     activity::Activity,
     body::{Bounded, Cut, Sending, Verdict},
-    facts::Who,
+    peer::Peer,
 };
-use crate::{http::interaction::INTERACTION_ID, identity::IdentityError};
+use crate::{http::request_log::INTERACTION_ID, identity::IdentityError};
 
 /// Why the listener itself refuses a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +78,7 @@ impl Refusal {
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) listener: Arc<Listener>,
-    pub(super) who: Who,
+    pub(super) who: Peer,
     pub(super) activity: Arc<Activity>,
     /// Told when the connection is to end.
     pub(super) end: Notify,
@@ -87,7 +87,9 @@ pub(super) struct Shared {
 impl Shared {
     /// Proves the connection's identity under the trust of this moment, where it has one (T4).
     pub(super) fn check(&self) -> Result<(), Refusal> {
-        let (Door::Partners(live), Who::Client(identity)) = (&self.listener.door, &self.who) else { return Ok(()) };
+        let (ListenerKind::Partners(live), Peer::Client(identity)) = (&self.listener.door, &self.who) else {
+            return Ok(());
+        };
         let now = self.listener.clock.now();
         let material = live.fresh(now).ok_or(Refusal::OutOfDate)?;
         identity.identity().recheck(&material.trust, now).map_err(Refusal::Identity)

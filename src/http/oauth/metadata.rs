@@ -57,7 +57,7 @@ pub async fn authorization_server(State(app): State<Arc<App>>) -> Result<Respons
 
 /// Protected resource metadata (RFC 9728).
 #[utoipa::path(get, path = "/.well-known/oauth-protected-resource", tag = "oauth",
-    responses((status = 200, description = "Who issues tokens for this resource", body = Object)))]
+    responses((status = 200, description = "Peer issues tokens for this resource", body = Object)))]
 pub async fn protected_resource(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     let origin = &app.config.gateway.public_origin;
     let mut document = json!({

@@ -12,7 +12,7 @@ use crate::{
     app::App,
     domain::FailureKind,
     http::extract::{Peer, Reply},
-    http::interaction::Notes,
+    http::request_log::RequestLog,
 };
 
 /// A token request (RFC 6749 section 4.4).
@@ -56,7 +56,7 @@ pub struct TokenForm {
 )]
 pub async fn token(
     State(app): State<Arc<App>>,
-    notes: axum::Extension<Notes>,
+    notes: axum::Extension<RequestLog>,
     peer: Peer,
     headers: HeaderMap,
     Form(form): Form<TokenForm>,

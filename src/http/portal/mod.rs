@@ -17,11 +17,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use tokio::sync::SemaphorePermit;
 
 use super::{
-    interaction::{Notes, Surface},
     listener::{PublicPeer, network_of},
     oauth,
     problem::Problem,
     published,
+    request_log::{Api, RequestLog},
 };
 use crate::{
     app::{App, Portal},
@@ -40,7 +40,7 @@ The log holds hashes of salted commitments. Nothing here says anything of anybod
 ";
 
 /// Everything the portal serves without sign-in.
-pub fn surface(app: Arc<App>) -> Surface {
+pub fn surface(app: Arc<App>) -> Api {
     let router = Router::new()
         .route("/", get(async || published::cacheable("text/plain; charset=utf-8", published::FIVE_MINUTES, INDEX)))
         .route("/ledger/checkpoint", get(checkpoint))
@@ -50,7 +50,7 @@ pub fn surface(app: Arc<App>) -> Surface {
         .fallback(super::no_route)
         .method_not_allowed_fallback(super::no_method)
         .layer(middleware::from_fn_with_state(app.clone(), guard));
-    Surface::of_public(app, router)
+    Api::of_public(app, router)
 }
 
 fn portal(app: &App) -> Result<&Portal, Failure> {
@@ -81,7 +81,7 @@ async fn keys(State(app): State<Arc<App>>) -> Result<Response, Problem> {
 async fn guard(
     State(app): State<Arc<App>>,
     Extension(PublicPeer(peer)): Extension<PublicPeer>,
-    Extension(notes): Extension<Notes>,
+    Extension(notes): Extension<RequestLog>,
     request: Request,
     next: Next,
 ) -> Response {

@@ -9,23 +9,23 @@
 //! the same checker as the rows of other templates, so that there is one place that says what is wrong.
 
 mod blocks;
-mod heap;
 mod known;
 mod line;
+mod partition;
 mod read;
-mod sift;
 mod spill;
 #[cfg(test)]
 mod tests;
+mod validate;
 
-use heap::settle;
-use sift::{Checking, Sifted, sift_csv, sift_rows};
+use partition::settle;
+use validate::{Checking, Sifted, sift_csv, sift_rows};
 
-pub(super) use heap::Heaped;
 pub(super) use known::Known;
 pub(super) use line::MAX_REFERENCE;
+pub(super) use partition::PackedPart;
 pub(super) use read::read_facts;
-pub(super) use sift::Told;
+pub(super) use validate::Told;
 
 /// A fact that was checked, with what it names already found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,9 +5,8 @@ use std::{fs::File, io::Read, num::NonZero, path::PathBuf, thread::available_par
 use tokio::sync::mpsc;
 
 use super::{
-    Checking, Known, Sifted, Told, settle,
-    sift::{NextRow, TooMany},
-    sift_csv, sift_rows,
+    Checking, Known, Sifted, Told, settle, sift_csv, sift_rows,
+    validate::{NextRow, TooMany},
 };
 use crate::importing::{
     ImportError,
@@ -25,7 +24,7 @@ const MOST_THREADS: usize = 8;
 pub(in crate::importing) fn read_facts(reading: &Reading, known: &Known, to: &mpsc::Sender<Message>) {
     let last = match sift(reading, known, to) {
         Ok(Some(sifted)) => {
-            settle(known, &sifted, threads(), |heaped| to.blocking_send(Message::Heaped(heaped)).is_ok());
+            settle(known, &sifted, threads(), |heaped| to.blocking_send(Message::PackedPart(heaped)).is_ok());
             Message::End { sha256: sifted.sha256 }
         }
         // Nobody listens: the import was dropped.

@@ -70,9 +70,9 @@ fn import(world: &World, text: &str, threads: usize) -> Came {
         });
         while let Some(heaped) = from.blocking_recv() {
             match heaped {
-                Heaped::Chunk { kind, chunk } => chunks.push((kind, *chunk)),
-                Heaped::Repeated(lines) => repeated.extend(lines),
-                Heaped::Failed(error) => panic!("{error}"),
+                PackedPart::Chunk { kind, chunk } => chunks.push((kind, *chunk)),
+                PackedPart::Repeated(lines) => repeated.extend(lines),
+                PackedPart::Failed(error) => panic!("{error}"),
             }
         }
     });

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::{
-    ledger::{LedgerError, OutsideError},
+    ledger::{CheckpointFileError, LedgerError},
     merkle::NoteError,
     store::DbError,
 };
@@ -22,7 +22,7 @@ pub enum SealError {
     Sign(#[source] NoteError),
     /// The checkpoint outside could not be read or replaced.
     #[error(transparent)]
-    Outside(#[from] OutsideError),
+    Outside(#[from] CheckpointFileError),
     /// What the file outside holds is not a checkpoint of this log.
     #[error("the checkpoint file {path} holds none of this log")]
     ForeignOutside {

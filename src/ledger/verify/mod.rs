@@ -11,8 +11,8 @@ use std::fmt;
 
 use super::{
     LedgerError,
+    checkpoint_file::CheckpointFile,
     keys::{LogKey, open_checkpoint},
-    outside::OutsideFile,
 };
 use crate::{
     merkle::Checkpoint,
@@ -37,7 +37,7 @@ pub struct Subject<'a> {
     /// The keys that may have signed its checkpoints. Best not taken from the same database.
     pub keys: &'a [LogKey],
     /// The file with the newest checkpoint.
-    pub outside: Option<&'a OutsideFile>,
+    pub outside: Option<&'a CheckpointFile>,
 }
 
 /// Something that does not fit.

@@ -8,7 +8,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use super::{Db, Pools, checkpoint::Keeper, turns::Turns, whole::NOTES};
+use super::{Db, Pools, checkpoint::Keeper, query_hook::Turns, single_roundtrip::NOTES};
 use crate::store::DbError;
 
 /// For the writer of bulk tables: an import in the order of months touches pages all over a table. 64 MiB hold most of

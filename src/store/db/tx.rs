@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, Executor, Postgres, Sqlite};
 
-use super::{Arg, Engine, Pools, Record, pg_args, sqlite_args, turns::Turns};
+use super::{Arg, Engine, Pools, Record, pg_args, query_hook::Turns, sqlite_args};
 use crate::store::DbError;
 
 /// For transactions that stand still rightly: those of imports and runs, and those that only hold a lock.

@@ -3,13 +3,13 @@
 mod certificates;
 mod command;
 mod keys;
-mod live;
 mod partners;
+mod tls_reload;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use medcredit::{
-    authority::{Custody, Particulars, ProfileName, certificates as issuing, own},
+    authority::{Custody, Particulars, ProfileName, certificates as issuing, local_ca},
     store::{Arg, Crypter},
 };
 
@@ -22,13 +22,11 @@ fn custody(store: &TestStore) -> Custody {
 
 fn custody_under(store: &TestStore, keys: &[[u8; 32]]) -> Custody {
     Custody {
-        db: store.db.clone(),
+        env: store.env(),
         crypter: Arc::new(Crypter::from_bytes(keys).unwrap()),
-        clock: store.clock.clone(),
-        entropy: store.entropy.clone(),
         profiles: None,
         list_life: Duration::from_hours(24),
-        operator: "lin".into(),
+        actor: crate::support::operator("lin"),
     }
 }
 
@@ -39,8 +37,8 @@ fn particulars(name: &str, hosts: &[&str]) -> Particulars {
     }
 }
 
-async fn init(custody: &Custody) -> own::MadeAuthority {
-    own::init(custody, "own", &particulars("示范 issuing CA", &[])).await.unwrap()
+async fn init(custody: &Custody) -> local_ca::MadeAuthority {
+    local_ca::init(custody, "own", &particulars("示范 issuing CA", &[])).await.unwrap()
 }
 
 async fn issue(custody: &Custody, profile: ProfileName, name: &str) -> issuing::Issued {

@@ -22,7 +22,7 @@ async fn import(app: &TestApp, template: Template, rows: &str) -> Report {
     let store = &app.store;
     let references = References::built_in(app.app.library.catalogues().cloned()).unwrap();
     let crypter = Arc::new(medcredit::authority::crypter(&app.app.config.secrets).unwrap());
-    let importer = Importer::new(store.db.clone(), store.clock.clone(), store.entropy.clone(), crypter, references);
+    let importer = Importer::new(store.env(), crate::support::operator("tester"), crypter, references);
     let report = importer.import(template, &path, &Options::default(), &mut |_| {}).await.unwrap();
     app.app.catch_up().await.unwrap();
     report

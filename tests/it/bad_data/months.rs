@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::import;
 use crate::support::{
+    TestStore,
     app::{Bank, HOSPITAL, TestApp},
     both_engines,
 };
@@ -36,59 +37,72 @@ async fn months(app: &TestApp, from: &str, to: &str) -> Vec<Value> {
 }
 
 both_engines! {
-    /// A bank reads a month in which money was clawed back.
-    async fn a_negative_month_is_taken_and_shown_as_it_is(store: TestStore) {
-        let app = TestApp::start(store).await;
-        let amounts = [-500_000, -500_000, -500_000, -485_000, -10_000, -5_000, 0, 0, 0, -495_000];
-        let report = import(&app, Template::Settlements, &row("2025-07", "40,30", amounts, "final", "2025-09-29")).await;
+    a_negative_month_is_taken_and_shown_as_it_is,
+    a_month_of_zero_is_a_month_and_suppressed,
+    a_month_revised_three_times_is_its_fourth_version,
+    a_prepayment_and_its_offset_are_fields_of_their_own,
+}
+
+/// A bank reads a month in which money was clawed back.
+async fn a_negative_month_is_taken_and_shown_as_it_is(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let amounts = [-500_000, -500_000, -500_000, -485_000, -10_000, -5_000, 0, 0, 0, -495_000];
+    let report = import(&app, Template::Settlements, &row("2025-07", "40,30", amounts, "final", "2025-09-29")).await;
+    assert_eq!((report.accepted, report.warnings), (1, 0));
+    let shown = months(&app, "2025-07", "2025-07").await;
+    assert_eq!(shown[0]["amounts"]["paid_fen"], -485_000);
+    assert_eq!((&shown[0]["consistent"], &shown[0]["suppressed"]), (&json!(true), &json!(false)));
+}
+
+/// A bank reads a month in which settlement was suspended: it is there, and as small a cell as there can be.
+async fn a_month_of_zero_is_a_month_and_suppressed(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let report = import(&app, Template::Settlements, &row("2025-08", "0,0", [0; 10], "final", "2025-10-30")).await;
+    assert_eq!((report.accepted, report.warnings), (1, 0));
+    let shown = months(&app, "2025-08", "2025-08").await;
+    assert_eq!((&shown[0]["suppressed"], &shown[0]["amounts"]), (&json!(true), &Value::Null));
+}
+
+/// A bank reads a month that three later files revised.
+async fn a_month_revised_three_times_is_its_fourth_version(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let states = ["provisional", "provisional", "provisional", "final"];
+    for (nth, status) in (0..).zip(states) {
+        let settled = 5_000_000 - nth * 100_000;
+        let paid = settled - 150_000 - 20_000;
+        let amounts = [8_000_000, 5_000_000, settled, paid, 150_000, 20_000, 0, 0, 0, settled - 20_000];
+        let report =
+            import(&app, Template::Settlements, &row("2024-08", "400,300", amounts, status, "2024-10-30")).await;
         assert_eq!((report.accepted, report.warnings), (1, 0));
-        let shown = months(&app, "2025-07", "2025-07").await;
-        assert_eq!(shown[0]["amounts"]["paid_fen"], -485_000);
-        assert_eq!((&shown[0]["consistent"], &shown[0]["suppressed"]), (&json!(true), &json!(false)));
     }
+    let shown = months(&app, "2024-08", "2024-08").await;
+    assert_eq!((shown.len(), &shown[0]["version"], &shown[0]["status"]), (1, &json!(4), &json!("final")));
+    assert_eq!(shown[0]["amounts"]["settled_fen"], 4_700_000);
+    let (month, read) = ("2024-08".parse().unwrap(), app.store.db.read("test"));
+    let all = settlements::list_versions(&read, &[HOSPITAL.to_owned()], month, month).await.unwrap();
+    let all: Vec<_> = all.iter().filter(|row| row.settlement.insurance.to_string() == "resident").collect();
+    assert_eq!(all.len(), 4, "what a bank was shown earlier can still be read");
+    assert_eq!((all[0].settlement.settled, all[0].settlement.status), (Fen(5_000_000), SettlementStatus::Provisional));
+}
 
-    /// A bank reads a month in which settlement was suspended: it is there, and as small a cell as there can be.
-    async fn a_month_of_zero_is_a_month_and_suppressed(store: TestStore) {
-        let app = TestApp::start(store).await;
-        let report = import(&app, Template::Settlements, &row("2025-08", "0,0", [0; 10], "final", "2025-10-30")).await;
-        assert_eq!((report.accepted, report.warnings), (1, 0));
-        let shown = months(&app, "2025-08", "2025-08").await;
-        assert_eq!((&shown[0]["suppressed"], &shown[0]["amounts"]), (&json!(true), &Value::Null));
-    }
-
-    /// A bank reads a month that three later files revised.
-    async fn a_month_revised_three_times_is_its_fourth_version(store: TestStore) {
-        let app = TestApp::start(store).await;
-        let states = ["provisional", "provisional", "provisional", "final"];
-        for (nth, status) in (0..).zip(states) {
-            let settled = 5_000_000 - nth * 100_000;
-            let paid = settled - 150_000 - 20_000;
-            let amounts = [8_000_000, 5_000_000, settled, paid, 150_000, 20_000, 0, 0, 0, settled - 20_000];
-            let report = import(&app, Template::Settlements, &row("2024-08", "400,300", amounts, status, "2024-10-30")).await;
-            assert_eq!((report.accepted, report.warnings), (1, 0));
-        }
-        let shown = months(&app, "2024-08", "2024-08").await;
-        assert_eq!((shown.len(), &shown[0]["version"], &shown[0]["status"]), (1, &json!(4), &json!("final")));
-        assert_eq!(shown[0]["amounts"]["settled_fen"], 4_700_000);
-        let (month, read) = ("2024-08".parse().unwrap(), app.store.db.read("test"));
-        let all = settlements::list_versions(&read, &[HOSPITAL.to_owned()], month, month).await.unwrap();
-        let all: Vec<_> = all.iter().filter(|row| row.settlement.insurance.to_string() == "resident").collect();
-        assert_eq!(all.len(), 4, "what a bank was shown earlier can still be read");
-        assert_eq!((all[0].settlement.settled, all[0].settlement.status), (Fen(5_000_000), SettlementStatus::Provisional));
-    }
-
-    /// A bank adds up a month with a prepayment and the next, which takes it back: nothing is counted twice.
-    async fn a_prepayment_and_its_offset_are_fields_of_their_own(store: TestStore) {
-        let app = TestApp::start(store).await;
-        let july = [320_000_000, 210_000_000, 200_000_000, 311_000_000, 8_000_000, 1_000_000, 0, 120_000_000, 0, 319_000_000];
-        let august = [320_000_000, 210_000_000, 200_000_000, 71_000_000, 8_000_000, 1_000_000, 0, 0, 120_000_000, 79_000_000];
-        let rows = row("2025-07", "9000,6000", july, "final", "2025-09-29") + &row("2025-08", "9000,6000", august, "final", "2025-10-30");
-        let report = import(&app, Template::Settlements, &rows).await;
-        assert_eq!((report.accepted, report.warnings), (2, 0), "paid is settled less what is withheld, plus and minus these");
-        let shown = months(&app, "2025-07", "2025-08").await;
-        assert_eq!(shown[0]["amounts"]["prepaid_fen"], shown[1]["amounts"]["offset_fen"]);
-        let paid = |at: usize| shown[at]["amounts"]["paid_fen"].as_i64().unwrap();
-        assert_eq!(paid(0) + paid(1), 2 * (200_000_000 - 8_000_000 - 1_000_000));
-        assert!(shown.iter().all(|month| month["consistent"] == true));
-    }
+/// A bank adds up a month with a prepayment and the next, which takes it back: nothing is counted twice.
+async fn a_prepayment_and_its_offset_are_fields_of_their_own(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let july =
+        [320_000_000, 210_000_000, 200_000_000, 311_000_000, 8_000_000, 1_000_000, 0, 120_000_000, 0, 319_000_000];
+    let august =
+        [320_000_000, 210_000_000, 200_000_000, 71_000_000, 8_000_000, 1_000_000, 0, 0, 120_000_000, 79_000_000];
+    let rows = row("2025-07", "9000,6000", july, "final", "2025-09-29")
+        + &row("2025-08", "9000,6000", august, "final", "2025-10-30");
+    let report = import(&app, Template::Settlements, &rows).await;
+    assert_eq!(
+        (report.accepted, report.warnings),
+        (2, 0),
+        "paid is settled less what is withheld, plus and minus these"
+    );
+    let shown = months(&app, "2025-07", "2025-08").await;
+    assert_eq!(shown[0]["amounts"]["prepaid_fen"], shown[1]["amounts"]["offset_fen"]);
+    let paid = |at: usize| shown[at]["amounts"]["paid_fen"].as_i64().unwrap();
+    assert_eq!(paid(0) + paid(1), 2 * (200_000_000 - 8_000_000 - 1_000_000));
+    assert!(shown.iter().all(|month| month["consistent"] == true));
 }

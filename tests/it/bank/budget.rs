@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::support::{
+    TestStore,
     app::{Bank, Reply, TestApp},
     both_engines,
 };
@@ -14,69 +15,82 @@ fn of_consent(reply: &Reply, field: &str) -> Vec<String> {
 }
 
 both_engines! {
-    /// A bank with a consent for two fetches a day and three in all, at nine in the morning.
-    async fn is_told_with_every_answer_and_refusal(store: TestStore) {
-        let app = TestApp::start(store).await;
-        let bank = app.bank("Bank A").await;
-        let consent = app.consent(&bank, |wish| { wish.daily_budget = Some(2); wish.max_fetches = Some(3); }).await;
-        let path = Bank::data(&consent, "grade");
-        let token = bank.token().await;
-        let policy = ["\"consent-day\";q=2;w=86400", "\"consent-total\";q=3"];
-        let until_midnight = 15 * 3600;
-        for (day, total) in [(1, 2), (0, 1)] {
-            let reply = bank.get(&token, &path).await;
-            assert_eq!(reply.status, 200, "{:?}", reply.json);
-            assert_eq!(of_consent(&reply, "ratelimit-policy"), policy);
-            assert_eq!(of_consent(&reply, "ratelimit"), [format!("\"consent-day\";r={day};t={until_midnight}"), format!("\"consent-total\";r={total}")]);
-            // The quotas of requests stand beside it.
-            assert!(reply.headers["ratelimit"].contains("\"burst\";r="), "{:?}", reply.headers);
-        }
-        app.advance(Duration::from_millis(3_600_500)).await;
-        let token = bank.token().await;
-        let reply = bank.get(&token, &path).await;
-        assert_eq!(reply.refusal(), (429, "consent_daily_budget_used_up"));
-        assert_eq!(reply.json["violated-policies"], serde_json::json!(["consent-day"]));
-        // Until midnight in the city, and never a moment earlier.
-        assert_eq!(reply.headers["retry-after"], "50400");
-        assert_eq!(of_consent(&reply, "ratelimit"), ["\"consent-day\";r=0;t=50400", "\"consent-total\";r=1"]);
-        assert_eq!(of_consent(&reply, "ratelimit-policy"), policy);
-        app.advance(Duration::from_secs(50_399)).await;
-        let token = bank.token().await;
-        assert_eq!(bank.get(&token, &path).await.refusal(), (429, "consent_daily_budget_used_up"));
-        app.advance(Duration::from_secs(1)).await;
+    is_told_with_every_answer_and_refusal,
+    is_exact_for_answers_of_one_moment,
+    is_not_told_where_there_is_none,
+}
+
+/// A bank with a consent for two fetches a day and three in all, at nine in the morning.
+async fn is_told_with_every_answer_and_refusal(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let bank = app.bank("Bank A").await;
+    let consent = app
+        .consent(&bank, |wish| {
+            wish.daily_budget = Some(2);
+            wish.max_fetches = Some(3);
+        })
+        .await;
+    let path = Bank::data(&consent, "grade");
+    let token = bank.token().await;
+    let policy = ["\"consent-day\";q=2;w=86400", "\"consent-total\";q=3"];
+    let until_midnight = 15 * 3600;
+    for (day, total) in [(1, 2), (0, 1)] {
         let reply = bank.get(&token, &path).await;
         assert_eq!(reply.status, 200, "{:?}", reply.json);
-        assert_eq!(of_consent(&reply, "ratelimit")[1], "\"consent-total\";r=0");
-        let reply = bank.get(&token, &path).await;
-        assert_eq!(reply.refusal(), (429, "consent_used_up"));
-        assert_eq!(reply.json["violated-policies"], serde_json::json!(["consent-total"]));
-        // Waiting does not help, and nothing pretends that it does.
-        assert!(!reply.headers.contains_key("retry-after"), "{:?}", reply.headers);
-        assert_eq!(of_consent(&reply, "ratelimit")[1], "\"consent-total\";r=0");
+        assert_eq!(of_consent(&reply, "ratelimit-policy"), policy);
+        assert_eq!(
+            of_consent(&reply, "ratelimit"),
+            [format!("\"consent-day\";r={day};t={until_midnight}"), format!("\"consent-total\";r={total}")]
+        );
+        // The quotas of requests stand beside it.
+        assert!(reply.headers["ratelimit"].contains("\"burst\";r="), "{:?}", reply.headers);
     }
+    app.advance(Duration::from_millis(3_600_500)).await;
+    let token = bank.token().await;
+    let reply = bank.get(&token, &path).await;
+    assert_eq!(reply.refusal(), (429, "consent_daily_budget_used_up"));
+    assert_eq!(reply.json["violated-policies"], serde_json::json!(["consent-day"]));
+    // Until midnight in the city, and never a moment earlier.
+    assert_eq!(reply.headers["retry-after"], "50400");
+    assert_eq!(of_consent(&reply, "ratelimit"), ["\"consent-day\";r=0;t=50400", "\"consent-total\";r=1"]);
+    assert_eq!(of_consent(&reply, "ratelimit-policy"), policy);
+    app.advance(Duration::from_secs(50_399)).await;
+    let token = bank.token().await;
+    assert_eq!(bank.get(&token, &path).await.refusal(), (429, "consent_daily_budget_used_up"));
+    app.advance(Duration::from_secs(1)).await;
+    let reply = bank.get(&token, &path).await;
+    assert_eq!(reply.status, 200, "{:?}", reply.json);
+    assert_eq!(of_consent(&reply, "ratelimit")[1], "\"consent-total\";r=0");
+    let reply = bank.get(&token, &path).await;
+    assert_eq!(reply.refusal(), (429, "consent_used_up"));
+    assert_eq!(reply.json["violated-policies"], serde_json::json!(["consent-total"]));
+    // Waiting does not help, and nothing pretends that it does.
+    assert!(!reply.headers.contains_key("retry-after"), "{:?}", reply.headers);
+    assert_eq!(of_consent(&reply, "ratelimit")[1], "\"consent-total\";r=0");
+}
 
-    /// A bank that asks eight times at once: each answer tells what was left after it, and no two tell the same.
-    async fn is_exact_for_answers_of_one_moment(store: TestStore) {
-        let app = TestApp::start(store).await;
-        let bank = app.bank("Bank A").await;
-        let consent = app.consent(&bank, |wish| wish.max_fetches = Some(5)).await;
-        let (path, token) = (Bank::data(&consent, "grade"), bank.token().await);
-        let replies = futures_util::future::join_all((0..8).map(|_| bank.get(&token, &path))).await;
-        let mut left: Vec<_> = replies.iter().filter(|reply| reply.status == 200).flat_map(|reply| of_consent(reply, "ratelimit")).collect();
-        left.sort();
-        assert_eq!(left, (0..5).map(|left| format!("\"consent-total\";r={left}")).collect::<Vec<_>>());
-    }
+/// A bank that asks eight times at once: each answer tells what was left after it, and no two tell the same.
+async fn is_exact_for_answers_of_one_moment(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let bank = app.bank("Bank A").await;
+    let consent = app.consent(&bank, |wish| wish.max_fetches = Some(5)).await;
+    let (path, token) = (Bank::data(&consent, "grade"), bank.token().await);
+    let replies = futures_util::future::join_all((0..8).map(|_| bank.get(&token, &path))).await;
+    let mut left: Vec<_> =
+        replies.iter().filter(|reply| reply.status == 200).flat_map(|reply| of_consent(reply, "ratelimit")).collect();
+    left.sort();
+    assert_eq!(left, (0..5).map(|left| format!("\"consent-total\";r={left}")).collect::<Vec<_>>());
+}
 
-    /// A bank with a consent that is not limited, and one that is refused before anything is counted.
-    async fn is_not_told_where_there_is_none(store: TestStore) {
-        let app = TestApp::start(store).await;
-        let bank = app.bank("Bank A").await;
-        let consent = app.consent(&bank, |_| {}).await;
-        let counted = app.consent(&bank, |wish| wish.max_fetches = Some(5)).await;
-        let token = bank.token().await;
-        let reply = bank.get(&token, &Bank::data(&consent, "grade")).await;
-        assert_eq!((reply.status, of_consent(&reply, "ratelimit")), (200, vec![]));
-        let reply = bank.get(&token, &Bank::data(&counted, "scorecard")).await;
-        assert_eq!((reply.refusal(), of_consent(&reply, "ratelimit")), ((403, "permission_not_granted"), vec![]));
-    }
+/// A bank with a consent that is not limited, and one that is refused before anything is counted.
+async fn is_not_told_where_there_is_none(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let bank = app.bank("Bank A").await;
+    let consent = app.consent(&bank, |_| {}).await;
+    let counted = app.consent(&bank, |wish| wish.max_fetches = Some(5)).await;
+    let token = bank.token().await;
+    let reply = bank.get(&token, &Bank::data(&consent, "grade")).await;
+    assert_eq!((reply.status, of_consent(&reply, "ratelimit")), (200, vec![]));
+    let reply = bank.get(&token, &Bank::data(&counted, "scorecard")).await;
+    assert_eq!((reply.refusal(), of_consent(&reply, "ratelimit")), ((403, "permission_not_granted"), vec![]));
 }

@@ -1,6 +1,7 @@
 //! `x-fapi-interaction-id` on every answer (H10).
 
 use crate::support::{
+    TestStore,
     app::{Bank, Reply, TestApp},
     both_engines,
 };
@@ -42,28 +43,34 @@ async fn every_kind(bank: &Bank, token: &str, sent: Option<&str>) -> Vec<(&'stat
 }
 
 both_engines! {
-    /// A bank that names its requests, one that does not, and one whose names are none.
-    async fn is_on_every_answer(store: TestStore) {
-        let app = TestApp::start(store).await;
-        let bank = app.bank("Bank A").await;
-        let token = bank.token().await;
-        for (what, reply) in every_kind(&bank, &token, Some(SENT)).await {
-            assert_eq!(id(&reply), KNOWN, "{what}");
-            assert!(reply.status == what[..3].parse::<u16>().unwrap(), "{what}: {} {:?}", reply.status, reply.json);
-            if reply.headers["content-type"] == "application/problem+json" {
-                assert_eq!(reply.json["instance"], format!("urn:uuid:{KNOWN}"), "{what}");
-            }
+    is_on_every_answer,
+}
+
+/// A bank that names its requests, one that does not, and one whose names are none.
+async fn is_on_every_answer(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let bank = app.bank("Bank A").await;
+    let token = bank.token().await;
+    for (what, reply) in every_kind(&bank, &token, Some(SENT)).await {
+        assert_eq!(id(&reply), KNOWN, "{what}");
+        assert!(reply.status == what[..3].parse::<u16>().unwrap(), "{what}: {} {:?}", reply.status, reply.json);
+        if reply.headers["content-type"] == "application/problem+json" {
+            assert_eq!(reply.json["instance"], format!("urn:uuid:{KNOWN}"), "{what}");
         }
-        let long = "a".repeat(5_000);
-        for sent in [None, Some("not-a-uuid"), Some(""), Some("{3b1f7c52-6a0e-4c1d-9c57-1f2f6a5d8e90}"), Some(&long)] {
-            for (what, reply) in every_kind(&bank, &token, sent).await {
-                let made = uuid::Uuid::parse_str(id(&reply)).unwrap();
-                assert_eq!((made.get_version_num(), made.hyphenated().to_string().as_str()), (4, id(&reply)), "{what}");
-                assert_ne!(id(&reply), KNOWN);
-            }
-        }
-        // Two names are no name.
-        let twice = bank.http.get(bank.url("/v1/schemes")).header("x-fapi-interaction-id", SENT).header("x-fapi-interaction-id", SENT);
-        assert_ne!(id(&bank.send(twice).await), KNOWN);
     }
+    let long = "a".repeat(5_000);
+    for sent in [None, Some("not-a-uuid"), Some(""), Some("{3b1f7c52-6a0e-4c1d-9c57-1f2f6a5d8e90}"), Some(&long)] {
+        for (what, reply) in every_kind(&bank, &token, sent).await {
+            let made = uuid::Uuid::parse_str(id(&reply)).unwrap();
+            assert_eq!((made.get_version_num(), made.hyphenated().to_string().as_str()), (4, id(&reply)), "{what}");
+            assert_ne!(id(&reply), KNOWN);
+        }
+    }
+    // Two names are no name.
+    let twice = bank
+        .http
+        .get(bank.url("/v1/schemes"))
+        .header("x-fapi-interaction-id", SENT)
+        .header("x-fapi-interaction-id", SENT);
+    assert_ne!(id(&bank.send(twice).await), KNOWN);
 }

@@ -5,16 +5,17 @@ use std::{sync::Arc, time::Duration};
 
 use medcredit::{
     app::{App, consent_policy},
-    consent::{Actor, Amendment, Consent, Consents},
+    consent::{Amendment, Consent, Consents},
     domain::{Kinds, SeededEntropy, permission::Permission},
     grading::{Library, Rounds},
-    http::running::Running,
+    http::server::Running,
     importing::{Importer, Options, Outcome, References, Template},
     store::{Crypter, Db},
 };
 use serde_json::json;
 
 use crate::support::{
+    TestStore,
     app::{Bank, CLINIC, ENTITY, HOSPITAL, KEY, OTHER_ENTITY, Reply, TestApp},
     both_engines,
     logs::never_logged,
@@ -34,7 +35,7 @@ impl<'a> Elsewhere<'a> {
         let (clock, entropy) = (app.store.clock.clone(), SeededEntropy::new(77));
         let kinds = Arc::new(Kinds::built_in().unwrap());
         let policy = consent_policy(&app.app.config);
-        let consents = Consents::open(db.clone(), clock, entropy.clone(), kinds, policy);
+        let consents = Consents::open(medcredit::store::Env::new(db.clone(), clock, entropy.clone()), kinds, policy);
         Self { app, db, entropy, consents }
     }
 
@@ -43,7 +44,12 @@ impl<'a> Elsewhere<'a> {
         let references = References::built_in(library.catalogues().cloned()).unwrap();
         let crypter = Arc::new(Crypter::new(&[KEY]).unwrap());
         let (clock, entropy) = (self.app.store.clock.clone(), self.entropy.clone());
-        let importer = Importer::new(self.db.clone(), clock, entropy, crypter, references);
+        let importer = Importer::new(
+            medcredit::store::Env::new(self.db.clone(), clock, entropy),
+            crate::support::operator("tester"),
+            crypter,
+            references,
+        );
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file.csv");
         std::fs::write(&path, format!("{}\n{}\n", template.columns().join(","), rows.join("\n"))).unwrap();
@@ -53,7 +59,11 @@ impl<'a> Elsewhere<'a> {
 
     async fn publish(&self) -> String {
         let library = Library::shipped().unwrap();
-        let rounds = Rounds::new(self.db.clone(), self.app.store.clock.clone(), self.entropy.clone());
+        let rounds = Rounds::new(medcredit::store::Env::new(
+            self.db.clone(),
+            self.app.store.clock.clone(),
+            self.entropy.clone(),
+        ));
         let period = "2025-H2".parse().unwrap();
         let run = rounds.run(library.get("wenzhou-institution").unwrap(), period, &|_, _| {}).await.unwrap();
         rounds.publish(&run.id.to_string(), 1).await.unwrap();
@@ -97,135 +107,148 @@ impl Reader {
 }
 
 both_engines! {
-    /// A bank that asks again while nothing has changed: the tables of grades are not read, only their numbers compared.
-    async fn what_nothing_has_changed_is_told_from_memory(store: TestStore) {
-        let app = TestApp::start(store).await;
-        let reader = Reader::of(&app).await;
-        let before = reader.answered("grade").await;
-        // No use-case does this: the change is under no number that an append compares.
-        app.sql("UPDATE assessments SET grade = 'bad' WHERE subject_code = $1", vec![HOSPITAL.into()]).await;
-        let after = reader.answered("grade").await;
-        assert_eq!(after.json["codes"], before.json["codes"]);
-        assert_ne!(after.json["disclosure"], before.json["disclosure"]);
-        assert_eq!(after.headers["content-digest"], medcredit::identity::signature::content_digest(&after.bytes));
-        app.sql("UPDATE publication SET number = number + 1", vec![]).await;
-        assert_eq!(reader.answered("grade").await.json["codes"][0]["grade"]["code"], "bad");
+    what_nothing_has_changed_is_told_from_memory,
+    what_another_process_publishes_or_imports_is_in_the_next_answer,
+    what_another_process_does_to_a_consent_holds_at_once,
+    a_consent_ended_through_one_gateway_is_ended_at_the_other,
+    what_passes_with_time_alone_is_not_remembered_longer,
+    what_is_remembered_for_one_bank_is_unknown_to_another,
+    no_bank_is_told_to_come_back_because_a_memory_was_old,
+}
+
+/// A bank that asks again while nothing has changed: the tables of grades are not read, only their numbers compared.
+async fn what_nothing_has_changed_is_told_from_memory(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let reader = Reader::of(&app).await;
+    let before = reader.answered("grade").await;
+    // No use-case does this: the change is under no number that an append compares.
+    app.sql("UPDATE assessments SET grade = 'bad' WHERE subject_code = $1", vec![HOSPITAL.into()]).await;
+    let after = reader.answered("grade").await;
+    assert_eq!(after.json["codes"], before.json["codes"]);
+    assert_ne!(after.json["disclosure"], before.json["disclosure"]);
+    assert_eq!(after.headers["content-digest"], medcredit::identity::signature::content_digest(&after.bytes));
+    app.sql("UPDATE publication SET number = number + 1", vec![]).await;
+    assert_eq!(reader.answered("grade").await.json["codes"][0]["grade"]["code"], "bad");
+}
+
+/// A bank whose subject's round, settlements or file another process replaces.
+async fn what_another_process_publishes_or_imports_is_in_the_next_answer(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let reader = Reader::of(&app).await;
+    let elsewhere = Elsewhere::of(&app).await;
+    let month = "2026-02,employee,150,150,2000000,1200000,1000000,976000,20000,3000,1000,0,0,976000,final,2026-03-31";
+    elsewhere.import(Template::Settlements, &[format!("{HOSPITAL},{month}")]).await;
+    let reply = reader.answered("settlements?from=2026-02").await;
+    assert_eq!(reply.json["codes"][0]["months"][0]["version"], 2);
+    let reply = reader.answered("settlements").await;
+    let months = reply.json["codes"][0]["months"].as_array().unwrap();
+    assert_eq!(months.iter().filter(|month| month["version"] == 2).count(), 1);
+
+    elsewhere.import(Template::Subjects, &[subject("合成更名医院", ENTITY)]).await;
+    assert_eq!(reader.answered("grade").await.json["codes"][0]["name"], "合成更名医院");
+
+    let run = elsewhere.publish().await;
+    let reply = reader.answered("grade").await;
+    assert_eq!((&reply.json["codes"][0]["run"], &reply.json["codes"][1]["run"]), (&json!(run), &json!(run)));
+    // Without records nobody is in good standing, and what was remembered of a good one is not given.
+    assert_eq!(reader.reads("settlements").await.refusal(), (403, "settlements_not_available"));
+
+    elsewhere.import(Template::Subjects, &[subject("合成更名医院", OTHER_ENTITY)]).await;
+    assert_eq!(reader.reads("grade").await.refusal(), (403, "entity_changed"));
+}
+
+/// A bank whose consent another process narrows, stops, resumes and ends.
+async fn what_another_process_does_to_a_consent_holds_at_once(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let reader = Reader::of(&app).await;
+    let elsewhere = Elsewhere::of(&app).await;
+    let (id, operator) = (reader.consent.id.to_string(), crate::support::decided_by("command-line"));
+    let narrower = Amendment {
+        permissions: Some(vec![Permission::Grade]),
+        text_sha256: Some("cd".repeat(32)),
+        ..Amendment::default()
+    };
+    elsewhere.consents.amend(&id, &narrower, &operator).await.unwrap();
+    assert_eq!(reader.reads("settlements").await.refusal(), (403, "permission_not_granted"));
+    reader.answered("grade").await;
+    elsewhere.consents.suspend(&id, &operator).await.unwrap();
+    assert_eq!(reader.reads("grade").await.refusal(), (403, "consent_not_active"));
+    // Nothing that was remembered refuses it now.
+    elsewhere.consents.resume(&id, &operator).await.unwrap();
+    reader.answered("grade").await;
+    let wider = Amendment {
+        permissions: Some(vec![Permission::Grade, Permission::Settlements]),
+        text_sha256: Some("ef".repeat(32)),
+        ..Amendment::default()
+    };
+    elsewhere.consents.amend(&id, &wider, &operator).await.unwrap();
+    reader.answered("settlements").await;
+    elsewhere.consents.revoke(&id, None, &operator).await.unwrap();
+    for what in ["grade", "settlements"] {
+        assert_eq!(reader.reads(what).await.refusal(), (403, "consent_not_active"));
     }
+}
 
-    /// A bank whose subject's round, settlements or file another process replaces.
-    async fn what_another_process_publishes_or_imports_is_in_the_next_answer(store: TestStore) {
-        let app = TestApp::start(store).await;
-        let reader = Reader::of(&app).await;
-        let elsewhere = Elsewhere::of(&app).await;
-        let month = "2026-02,employee,150,150,2000000,1200000,1000000,976000,20000,3000,1000,0,0,976000,final,2026-03-31";
-        elsewhere.import(Template::Settlements, &[format!("{HOSPITAL},{month}")]).await;
-        let reply = reader.answered("settlements?from=2026-02").await;
-        assert_eq!(reply.json["codes"][0]["months"][0]["version"], 2);
-        let reply = reader.answered("settlements").await;
-        let months = reply.json["codes"][0]["months"].as_array().unwrap();
-        assert_eq!(months.iter().filter(|month| month["version"] == 2).count(), 1);
+/// A bank that reads through two gateways and revokes through one of them.
+async fn a_consent_ended_through_one_gateway_is_ended_at_the_other(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let reader = Reader::of(&app).await;
+    let db = app.store.reopen().await;
+    let other = App::open(
+        app.app.config.clone(),
+        medcredit::store::Env::new(db, app.store.clock.clone(), SeededEntropy::new(80)),
+    )
+    .await
+    .unwrap();
+    let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let other = Running::listen(other, socket).unwrap();
+    let url = format!("https://localhost:{}{}", other.address().port(), Bank::data(&reader.consent, "grade"));
+    let through_the_other = async || reader.bank.send(reader.bank.http.get(&url).bearer_auth(&reader.token)).await;
+    for _ in 0..2 {
+        assert_eq!(through_the_other().await.status, 200);
+    }
+    let reply = reader.bank.delete(&reader.token, &format!("/v1/consents/{}", reader.consent.id)).await;
+    assert!((200..300).contains(&reply.status), "{:?}", reply.json);
+    assert_eq!(through_the_other().await.refusal(), (403, "consent_not_active"));
+    assert_eq!(reader.reads("grade").await.refusal(), (403, "consent_not_active"));
+    other.stop().await;
+}
 
-        elsewhere.import(Template::Subjects, &[subject("合成更名医院", ENTITY)]).await;
-        assert_eq!(reader.answered("grade").await.json["codes"][0]["name"], "合成更名医院");
-
-        let run = elsewhere.publish().await;
+/// A bank that asks on the day after a grade's last.
+async fn what_passes_with_time_alone_is_not_remembered_longer(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let mut reader = Reader::of(&app).await;
+    reader.consent = app.consent(&reader.bank, |wish| wish.valid_for_days = Some(400)).await;
+    assert_eq!(reader.answered("grade").await.json["codes"][0]["valid_until"], "2026-07-31");
+    // To an hour before midnight of that day in the city, and past it.
+    for (hours, status) in [(121 * 24 + 14, "graded"), (1, "expired")] {
+        app.advance(Duration::from_hours(hours)).await;
+        reader.token = reader.bank.token().await;
         let reply = reader.answered("grade").await;
-        assert_eq!((&reply.json["codes"][0]["run"], &reply.json["codes"][1]["run"]), (&json!(run), &json!(run)));
-        // Without records nobody is in good standing, and what was remembered of a good one is not given.
-        assert_eq!(reader.reads("settlements").await.refusal(), (403, "settlements_not_available"));
-
-        elsewhere.import(Template::Subjects, &[subject("合成更名医院", OTHER_ENTITY)]).await;
-        assert_eq!(reader.reads("grade").await.refusal(), (403, "entity_changed"));
+        assert_eq!(reply.json["codes"][1]["status"], status, "{:?}", reply.json["disclosed_at"]);
     }
+    assert_eq!(reader.reads("settlements").await.refusal(), (403, "settlements_not_available"));
+}
 
-    /// A bank whose consent another process narrows, stops, resumes and ends.
-    async fn what_another_process_does_to_a_consent_holds_at_once(store: TestStore) {
-        let app = TestApp::start(store).await;
-        let reader = Reader::of(&app).await;
-        let elsewhere = Elsewhere::of(&app).await;
-        let (id, operator) = (reader.consent.id.to_string(), Actor::operator("command-line"));
-        let narrower = Amendment {
-            permissions: Some(vec![Permission::Grade]),
-            text_sha256: Some("cd".repeat(32)),
-            ..Amendment::default()
-        };
-        elsewhere.consents.amend(&id, &narrower, &operator).await.unwrap();
-        assert_eq!(reader.reads("settlements").await.refusal(), (403, "permission_not_granted"));
-        reader.answered("grade").await;
-        elsewhere.consents.suspend(&id, &operator).await.unwrap();
-        assert_eq!(reader.reads("grade").await.refusal(), (403, "consent_not_active"));
-        // Nothing that was remembered refuses it now.
-        elsewhere.consents.resume(&id, &operator).await.unwrap();
-        reader.answered("grade").await;
-        let wider = Amendment {
-            permissions: Some(vec![Permission::Grade, Permission::Settlements]),
-            text_sha256: Some("ef".repeat(32)),
-            ..Amendment::default()
-        };
-        elsewhere.consents.amend(&id, &wider, &operator).await.unwrap();
-        reader.answered("settlements").await;
-        elsewhere.consents.revoke(&id, None, &operator).await.unwrap();
-        for what in ["grade", "settlements"] {
-            assert_eq!(reader.reads(what).await.refusal(), (403, "consent_not_active"));
-        }
-    }
+/// Another bank that asks for a consent which is remembered for its owner: the same as for one that does not exist (C7).
+async fn what_is_remembered_for_one_bank_is_unknown_to_another(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let reader = Reader::of(&app).await;
+    let stranger = app.bank("Bank B").await;
+    let token = stranger.token().await;
+    let reply = stranger.get(&token, &Bank::data(&reader.consent, "grade")).await;
+    assert_eq!(reply.refusal(), (404, "consent_not_found"));
+}
 
-    /// A bank that reads through two gateways and revokes through one of them.
-    async fn a_consent_ended_through_one_gateway_is_ended_at_the_other(store: TestStore) {
-        let app = TestApp::start(store).await;
-        let reader = Reader::of(&app).await;
-        let db = app.store.reopen().await;
-        let other = App::open(app.app.config.clone(), db, app.store.clock.clone(), SeededEntropy::new(80)).await.unwrap();
-        let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let other = Running::listen(other, socket).unwrap();
-        let url = format!("https://localhost:{}{}", other.address().port(), Bank::data(&reader.consent, "grade"));
-        let through_the_other = async || reader.bank.send(reader.bank.http.get(&url).bearer_auth(&reader.token)).await;
-        for _ in 0..2 {
-            assert_eq!(through_the_other().await.status, 200);
-        }
-        let reply = reader.bank.delete(&reader.token, &format!("/v1/consents/{}", reader.consent.id)).await;
-        assert!((200..300).contains(&reply.status), "{:?}", reply.json);
-        assert_eq!(through_the_other().await.refusal(), (403, "consent_not_active"));
-        assert_eq!(reader.reads("grade").await.refusal(), (403, "consent_not_active"));
-        other.stop().await;
-    }
-
-    /// A bank that asks on the day after a grade's last.
-    async fn what_passes_with_time_alone_is_not_remembered_longer(store: TestStore) {
-        let app = TestApp::start(store).await;
-        let mut reader = Reader::of(&app).await;
-        reader.consent = app.consent(&reader.bank, |wish| wish.valid_for_days = Some(400)).await;
-        assert_eq!(reader.answered("grade").await.json["codes"][0]["valid_until"], "2026-07-31");
-        // To an hour before midnight of that day in the city, and past it.
-        for (hours, status) in [(121 * 24 + 14, "graded"), (1, "expired")] {
-            app.advance(Duration::from_hours(hours)).await;
-            reader.token = reader.bank.token().await;
-            let reply = reader.answered("grade").await;
-            assert_eq!(reply.json["codes"][1]["status"], status, "{:?}", reply.json["disclosed_at"]);
-        }
-        assert_eq!(reader.reads("settlements").await.refusal(), (403, "settlements_not_available"));
-    }
-
-    /// Another bank that asks for a consent which is remembered for its owner: the same as for one that does not exist (C7).
-    async fn what_is_remembered_for_one_bank_is_unknown_to_another(store: TestStore) {
-        let app = TestApp::start(store).await;
-        let reader = Reader::of(&app).await;
-        let stranger = app.bank("Bank B").await;
-        let token = stranger.token().await;
-        let reply = stranger.get(&token, &Bank::data(&reader.consent, "grade")).await;
-        assert_eq!(reply.refusal(), (404, "consent_not_found"));
-    }
-
-    /// An operator who raises the version of a subject while many readings of it are remembered.
-    async fn no_bank_is_told_to_come_back_because_a_memory_was_old(store: TestStore) {
-        let app = TestApp::start_with(store, "[limits]\nburst = { quota = 100000, window_seconds = 1 }\nsustained = { quota = 1000000, window_seconds = 60 }").await;
-        let reader = Reader::of(&app).await;
-        for _ in 0..5 {
-            app.sql("UPDATE subjects SET version = version + 1 WHERE code = $1", vec![CLINIC.into()]).await;
-            let replies = futures_util::future::join_all((0..16).map(|_| reader.reads("grade"))).await;
-            for reply in replies {
-                assert_eq!(reply.status, 200, "{:?}", reply.json);
-            }
+/// An operator who raises the version of a subject while many readings of it are remembered.
+async fn no_bank_is_told_to_come_back_because_a_memory_was_old(store: TestStore) {
+    let app = TestApp::start_with(store, "[limits]\nburst = { quota = 100000, window_seconds = 1 }\nsustained = { quota = 1000000, window_seconds = 60 }").await;
+    let reader = Reader::of(&app).await;
+    for _ in 0..5 {
+        app.sql("UPDATE subjects SET version = version + 1 WHERE code = $1", vec![CLINIC.into()]).await;
+        let replies = futures_util::future::join_all((0..16).map(|_| reader.reads("grade"))).await;
+        for reply in replies {
+            assert_eq!(reply.status, 200, "{:?}", reply.json);
         }
     }
 }

@@ -103,7 +103,7 @@ async fn disclosures(app: &TestApp) -> i64 {
 async fn round(app: &TestApp, period: &str, published: bool) -> String {
     let store = &app.store;
     let library = Library::shipped().unwrap();
-    let rounds = Rounds::new(store.db.clone(), store.clock.clone(), store.entropy.clone());
+    let rounds = Rounds::new(store.env());
     let period: HalfYear = period.parse().unwrap();
     let run = rounds.run(library.get("wenzhou-institution").unwrap(), period, &|_, _| {}).await.unwrap();
     if published {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::{
+    TestStore,
     app::{Bank, CLINIC, HOSPITAL, MEDIUM, OTHER_ENTITY, PHARMACY, TestApp},
     both_engines,
 };
@@ -12,74 +13,96 @@ fn code<'a>(json: &'a Value, code: &str) -> &'a Value {
 }
 
 both_engines! {
-    /// A bank with a consent for settlements.
-    async fn gives_each_month_with_version_status_and_totals(store: TestStore) {
-        let app = TestApp::start(store).await;
-        let bank = app.bank("Bank A").await;
-        let consent = app.consent(&bank, |wish| wish.codes.push(PHARMACY.into())).await;
-        let token = bank.token().await;
-        let reply = bank.get(&token, &Bank::data(&consent, "settlements?from=2025-01&to=2026-02")).await;
-        assert_eq!(reply.status, 200, "{:?}", reply.json);
-        let hospital = code(&reply.json, HOSPITAL);
-        assert_eq!(hospital["available"], true);
-        assert_eq!(hospital["months"].as_array().unwrap().len(), 28);
-        let first = &hospital["months"][0];
-        assert_eq!((&first["month"], &first["insurance"], &first["version"], &first["status"]), (&json!("2025-01"), &json!("employee"), &json!(1), &json!("final")));
-        assert_eq!((&first["as_of"], &first["consistent"], &first["suppressed"]), (&json!("2025-02-28"), &json!(true), &json!(false)));
-        assert_eq!(first["amounts"]["paid_fen"], 976_000);
-        assert_eq!(first["amounts"]["prepaid_fen"], 0);
-        assert_eq!(hospital["months"][27]["status"], "provisional");
-        // The pharmacy has no grade, so it is not in good standing: said, without a reason.
-        assert_eq!(code(&reply.json, PHARMACY), &json!({ "code": PHARMACY, "available": false, "months": [] }));
-        let total = &reply.json["totals"][0];
-        assert_eq!((&total["month"], &total["amounts"]["paid_fen"]), (&json!("2025-01"), &json!(4 * 976_000)));
-        assert_eq!(reply.json["totals"][13]["provisional"], true);
-    }
+    gives_each_month_with_version_status_and_totals,
+    suppresses_small_cells_and_what_they_could_be_computed_from,
+    are_given_only_while_the_subject_is_in_good_standing,
+    stay_within_the_consents_period,
+}
 
-    /// A bank, of a month with few visits (I4).
-    async fn suppresses_small_cells_and_what_they_could_be_computed_from(store: TestStore) {
-        let app = TestApp::start(store).await;
-        let bank = app.bank("Bank A").await;
-        let consent = app.consent(&bank, |_| {}).await;
-        let token = bank.token().await;
-        let reply = bank.get(&token, &Bank::data(&consent, "settlements")).await;
-        let small = &code(&reply.json, CLINIC)["months"][6];
-        assert_eq!(small["month"], "2025-04");
-        assert_eq!((&small["suppressed"], &small["amounts"], &small["consistent"]), (&json!(true), &Value::Null, &Value::Null));
-        let total = &reply.json["totals"][3];
-        assert_eq!((&total["month"], &total["suppressed"], &total["amounts"]), (&json!("2025-04"), &json!(true), &Value::Null));
-        assert!(!reply.json["totals"][2]["suppressed"].as_bool().unwrap());
-        assert_eq!(reply.json["suppressed_below_visits"], 10);
-    }
+/// A bank with a consent for settlements.
+async fn gives_each_month_with_version_status_and_totals(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let bank = app.bank("Bank A").await;
+    let consent = app.consent(&bank, |wish| wish.codes.push(PHARMACY.into())).await;
+    let token = bank.token().await;
+    let reply = bank.get(&token, &Bank::data(&consent, "settlements?from=2025-01&to=2026-02")).await;
+    assert_eq!(reply.status, 200, "{:?}", reply.json);
+    let hospital = code(&reply.json, HOSPITAL);
+    assert_eq!(hospital["available"], true);
+    assert_eq!(hospital["months"].as_array().unwrap().len(), 28);
+    let first = &hospital["months"][0];
+    assert_eq!(
+        (&first["month"], &first["insurance"], &first["version"], &first["status"]),
+        (&json!("2025-01"), &json!("employee"), &json!(1), &json!("final"))
+    );
+    assert_eq!(
+        (&first["as_of"], &first["consistent"], &first["suppressed"]),
+        (&json!("2025-02-28"), &json!(true), &json!(false))
+    );
+    assert_eq!(first["amounts"]["paid_fen"], 976_000);
+    assert_eq!(first["amounts"]["prepaid_fen"], 0);
+    assert_eq!(hospital["months"][27]["status"], "provisional");
+    // The pharmacy has no grade, so it is not in good standing: said, without a reason.
+    assert_eq!(code(&reply.json, PHARMACY), &json!({ "code": PHARMACY, "available": false, "months": [] }));
+    let total = &reply.json["totals"][0];
+    assert_eq!((&total["month"], &total["amounts"]["paid_fen"]), (&json!("2025-01"), &json!(4 * 976_000)));
+    assert_eq!(reply.json["totals"][13]["provisional"], true);
+}
 
-    /// A bank, of an entity that is not in good standing (domain 0.5).
-    async fn are_given_only_while_the_subject_is_in_good_standing(store: TestStore) {
-        let app = TestApp::start(store).await;
-        let bank = app.bank("Bank A").await;
-        let consent = app.consent(&bank, |wish| { wish.uscc = OTHER_ENTITY.into(); wish.codes = vec![MEDIUM.into()]; }).await;
-        let token = bank.token().await;
-        let reply = bank.get(&token, &Bank::data(&consent, "settlements")).await;
-        assert_eq!(reply.refusal(), (403, "settlements_not_available"));
-        assert!(!reply.json.to_string().contains("medium"));
-        app.sql("UPDATE assessments SET grade = 'good' WHERE subject_code = $1", vec![MEDIUM.into()]).await;
-        assert_eq!(bank.get(&token, &Bank::data(&consent, "settlements")).await.status, 200);
-    }
+/// A bank, of a month with few visits (I4).
+async fn suppresses_small_cells_and_what_they_could_be_computed_from(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let bank = app.bank("Bank A").await;
+    let consent = app.consent(&bank, |_| {}).await;
+    let token = bank.token().await;
+    let reply = bank.get(&token, &Bank::data(&consent, "settlements")).await;
+    let small = &code(&reply.json, CLINIC)["months"][6];
+    assert_eq!(small["month"], "2025-04");
+    assert_eq!(
+        (&small["suppressed"], &small["amounts"], &small["consistent"]),
+        (&json!(true), &Value::Null, &Value::Null)
+    );
+    let total = &reply.json["totals"][3];
+    assert_eq!(
+        (&total["month"], &total["suppressed"], &total["amounts"]),
+        (&json!("2025-04"), &json!(true), &Value::Null)
+    );
+    assert!(!reply.json["totals"][2]["suppressed"].as_bool().unwrap());
+    assert_eq!(reply.json["suppressed_below_visits"], 10);
+}
 
-    /// A bank that asks beyond its months.
-    async fn stay_within_the_consents_period(store: TestStore) {
-        let app = TestApp::start(store).await;
-        let bank = app.bank("Bank A").await;
-        let consent = app.consent(&bank, |_| {}).await;
-        let token = bank.token().await;
-        for (query, refusal) in [
-            ("from=2024-12", (403, "period_outside_consent")),
-            ("to=2026-04", (403, "period_outside_consent")),
-            ("from=2026-02&to=2026-01", (400, "invalid_request")),
-            ("from=2026-13", (400, "invalid_request")),
-            ("from=2026-01&from=2026-01", (400, "invalid_request")),
-        ] {
-            let reply = bank.get(&token, &Bank::data(&consent, &format!("settlements?{query}"))).await;
-            assert_eq!(reply.refusal(), refusal, "{query}: {:?}", reply.json);
-        }
+/// A bank, of an entity that is not in good standing (domain 0.5).
+async fn are_given_only_while_the_subject_is_in_good_standing(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let bank = app.bank("Bank A").await;
+    let consent = app
+        .consent(&bank, |wish| {
+            wish.uscc = OTHER_ENTITY.into();
+            wish.codes = vec![MEDIUM.into()];
+        })
+        .await;
+    let token = bank.token().await;
+    let reply = bank.get(&token, &Bank::data(&consent, "settlements")).await;
+    assert_eq!(reply.refusal(), (403, "settlements_not_available"));
+    assert!(!reply.json.to_string().contains("medium"));
+    app.sql("UPDATE assessments SET grade = 'good' WHERE subject_code = $1", vec![MEDIUM.into()]).await;
+    assert_eq!(bank.get(&token, &Bank::data(&consent, "settlements")).await.status, 200);
+}
+
+/// A bank that asks beyond its months.
+async fn stay_within_the_consents_period(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let bank = app.bank("Bank A").await;
+    let consent = app.consent(&bank, |_| {}).await;
+    let token = bank.token().await;
+    for (query, refusal) in [
+        ("from=2024-12", (403, "period_outside_consent")),
+        ("to=2026-04", (403, "period_outside_consent")),
+        ("from=2026-02&to=2026-01", (400, "invalid_request")),
+        ("from=2026-13", (400, "invalid_request")),
+        ("from=2026-01&from=2026-01", (400, "invalid_request")),
+    ] {
+        let reply = bank.get(&token, &Bank::data(&consent, &format!("settlements?{query}"))).await;
+        assert_eq!(reply.refusal(), refusal, "{query}: {:?}", reply.json);
     }
 }

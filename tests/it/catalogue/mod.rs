@@ -9,7 +9,7 @@ use medcredit::{
 
 use crate::{
     importing::{Desk, RECORDS, SUBJECTS},
-    support::{block_on, both_engines, command::medcredit, raw::execute},
+    support::{TestStore, block_on, both_engines, command::medcredit, raw::execute},
 };
 
 const CLINIC: &str = "H33030200090";
@@ -36,102 +36,115 @@ fn reported() -> (String, String) {
 }
 
 both_engines! {
-    /// A clerk brings rows that the catalogue does not have so: each is told with its line, column and code.
-    async fn rows_are_held_to_the_catalogue(store: TestStore) {
-        let desk = Desk::with_subjects(store).await;
-        let elsewhere = "medical_institution,H33010200001,91330302MA2AB3C47J,合成杭州诊所,330102,一级,,,,,2019-05-01,active,active\n";
-        desk.import(Template::Subjects, format!("{SUBJECTS}{elsewhere}")).await;
-        let rows = [
-            "H33030200090,insurance_commendation,1,2026-01-05,医保局,a",
-            "H33030200090,no_such_measure,1,2026-01-05,医保局,b",
-            "H33030200090,insurance_commendation,2,2026-01-05,医保局,c",
-            "H33030200090,insurance_commendation,1,1999-01-05,医保局,d",
-            "H33010200001,insurance_commendation,1,2026-01-05,医保局,e",
-            "H33030200090,insurance_commendation,1,2026-01-06,教育局,f",
-            "H33030200090,insurance_commendation,1,2026-01-07,鹿城区医保局,g",
-            "H33030299999,insurance_commendation,1,2026-01-05,医保局,h",
-            "H3303029999,insurance_commendation,1,2026-01-05,医保局,i",
-        ];
-        let report = desk.import(Template::Records, format!("{RECORDS}{}\n", rows.join("\n"))).await;
-        assert_eq!(
-            desk.findings(&report),
-            [
-                "3 measure measure_unknown reject",
-                "4 value value_out_of_range reject",
-                "5 occurred_on fact_expired reject",
-                "6 subject_code region_outside reject",
-                "7 source provider_unexpected warning",
-                "9 subject_code subject_unknown reject",
-                "10 subject_code code_malformed reject",
-            ]
-        );
-        assert_eq!((report.rows, report.accepted, report.rejected, report.warnings), (9, 3, 6, 1));
-    }
+    rows_are_held_to_the_catalogue,
+    a_fact_is_too_old_when_no_round_can_use_it,
+    what_has_not_come_is_late_and_owed_by_its_provider,
+    the_status_reads_totals_alone,
+}
 
-    /// A clerk whose rows are a day older, or not, than the oldest round that may still be made can use.
-    async fn a_fact_is_too_old_when_no_round_can_use_it(store: TestStore) {
-        let desk = Desk::with_subjects(store).await;
-        let catalogue = catalogue();
-        let category = catalogue.category(catalogue.measure("insurance_commendation").unwrap().category).unwrap();
-        // The morning of 2026-04-01: two years before its half-year.
-        let first = category.valid_from("2024-01-01".parse().unwrap());
-        assert!(category.valid_to(first) >= "2024-01-01".parse().unwrap());
-        let rows = format!(
-            "{CLINIC},insurance_commendation,1,{first},医保局,a\n{CLINIC},insurance_commendation,1,{},医保局,b\n",
-            first.plus_days(-1)
-        );
-        let report = desk.import(Template::Records, format!("{RECORDS}{rows}")).await;
-        assert_eq!(desk.findings(&report), ["3 occurred_on fact_expired reject"]);
-        // A bureau that still makes rounds of earlier years says so.
-        let references = References::built_in([catalogue]).unwrap();
-        let importer = Importer::new(desk.store.db.clone(), desk.store.clock.clone(), desk.store.entropy.clone(), desk.crypter.clone(), references);
-        let path = desk.write("earlier.csv", format!("{RECORDS}{rows}{rows}").replace(",b\n", ",c\n"));
-        let options = Options { check_only: true, ..Options::default() };
-        let report = importer.looking_back(6).import(Template::Records, &path, &options, &mut |_| {}).await.unwrap();
-        assert_eq!((report.rows, report.findings.get("fact_expired")), (4, None));
-    }
+/// A clerk brings rows that the catalogue does not have so: each is told with its line, column and code.
+async fn rows_are_held_to_the_catalogue(store: TestStore) {
+    let desk = Desk::with_subjects(store).await;
+    let elsewhere =
+        "medical_institution,H33010200001,91330302MA2AB3C47J,合成杭州诊所,330102,一级,,,,,2019-05-01,active,active\n";
+    desk.import(Template::Subjects, format!("{SUBJECTS}{elsewhere}")).await;
+    let rows = [
+        "H33030200090,insurance_commendation,1,2026-01-05,医保局,a",
+        "H33030200090,no_such_measure,1,2026-01-05,医保局,b",
+        "H33030200090,insurance_commendation,2,2026-01-05,医保局,c",
+        "H33030200090,insurance_commendation,1,1999-01-05,医保局,d",
+        "H33010200001,insurance_commendation,1,2026-01-05,医保局,e",
+        "H33030200090,insurance_commendation,1,2026-01-06,教育局,f",
+        "H33030200090,insurance_commendation,1,2026-01-07,鹿城区医保局,g",
+        "H33030299999,insurance_commendation,1,2026-01-05,医保局,h",
+        "H3303029999,insurance_commendation,1,2026-01-05,医保局,i",
+    ];
+    let report = desk.import(Template::Records, format!("{RECORDS}{}\n", rows.join("\n"))).await;
+    assert_eq!(
+        desk.findings(&report),
+        [
+            "3 measure measure_unknown reject",
+            "4 value value_out_of_range reject",
+            "5 occurred_on fact_expired reject",
+            "6 subject_code region_outside reject",
+            "7 source provider_unexpected warning",
+            "9 subject_code subject_unknown reject",
+            "10 subject_code code_malformed reject",
+        ]
+    );
+    assert_eq!((report.rows, report.accepted, report.rejected, report.warnings), (9, 3, 6, 1));
+}
 
-    /// An officer asks in the summer what of the first half-year has not come, and whom to call.
-    async fn what_has_not_come_is_late_and_owed_by_its_provider(store: TestStore) {
-        let desk = Desk::with_subjects(store).await;
-        let (measure, category) = reported();
-        let all = status(&desk, "2026-H1").await;
-        assert_eq!(all.len(), catalogue().categories().len());
-        assert_eq!(of(&all, &category).state, CategoryState::NotDue, "the half-year is not over");
-        let provider = of(&all, &category).provider_zh.clone();
-        let row = format!("{CLINIC},{measure},20,2026-03-01,{provider},a\n");
-        desk.import(Template::Records, format!("{RECORDS}{row}")).await;
-        let more = "medical_institution,H33030200091,91330302MA2AB3C47J,合成门诊,330302,一级,,,,,2019-05-01,active,active\n";
-        desk.import(Template::Subjects, format!("{SUBJECTS}{more}")).await;
-        desk.store.clock.advance(std::time::Duration::from_hours(24 * 150));
-        let all = status(&desk, "2026-H1").await;
-        let came = of(&all, &category);
-        assert_eq!(came.state, CategoryState::Delivered);
-        assert_eq!((came.facts, came.subjects_with, came.subjects_without), (1, 1, 1));
-        assert_eq!(came.last_delivery_at.map(|at| at.day().to_string()).as_deref(), Some("2026-04-01"));
-        let late: Vec<_> = all.iter().filter(|one| one.state == CategoryState::Late).collect();
-        assert!(!late.is_empty() && late.iter().all(|one| one.facts == 0 && one.subjects_without == 2));
-        assert!(all.iter().any(|one| one.state == CategoryState::Silent), "no event need have happened");
-        // Of the half-year before, nothing ever came.
-        assert_eq!(of(&status(&desk, "2025-H2").await, &category).state, CategoryState::Late);
-        // What an import that does not count has brought does not count.
-        execute(&desk.store, "UPDATE imports SET state = 'discarded' WHERE template = 'records'").await;
-        assert_eq!(of(&status(&desk, "2026-H1").await, &category).state, CategoryState::Late);
-    }
+/// A clerk whose rows are a day older, or not, than the oldest round that may still be made can use.
+async fn a_fact_is_too_old_when_no_round_can_use_it(store: TestStore) {
+    let desk = Desk::with_subjects(store).await;
+    let catalogue = catalogue();
+    let category = catalogue.category(catalogue.measure("insurance_commendation").unwrap().category).unwrap();
+    // The morning of 2026-04-01: two years before its half-year.
+    let first = category.valid_from("2024-01-01".parse().unwrap());
+    assert!(category.valid_to(first) >= "2024-01-01".parse().unwrap());
+    let rows = format!(
+        "{CLINIC},insurance_commendation,1,{first},医保局,a\n{CLINIC},insurance_commendation,1,{},医保局,b\n",
+        first.plus_days(-1)
+    );
+    let report = desk.import(Template::Records, format!("{RECORDS}{rows}")).await;
+    assert_eq!(desk.findings(&report), ["3 occurred_on fact_expired reject"]);
+    // A bureau that still makes rounds of earlier years says so.
+    let references = References::built_in([catalogue]).unwrap();
+    let importer = Importer::new(
+        medcredit::store::Env::new(desk.store.db.clone(), desk.store.clock.clone(), desk.store.entropy.clone()),
+        crate::support::operator("tester"),
+        desk.crypter.clone(),
+        references,
+    );
+    let path = desk.write("earlier.csv", format!("{RECORDS}{rows}{rows}").replace(",b\n", ",c\n"));
+    let options = Options { check_only: true, ..Options::default() };
+    let report = importer.looking_back(6).import(Template::Records, &path, &options, &mut |_| {}).await.unwrap();
+    assert_eq!((report.rows, report.findings.get("fact_expired")), (4, None));
+}
 
-    /// An officer of a city with millions of facts: not one of them is opened.
-    async fn the_status_reads_totals_alone(store: TestStore) {
-        let desk = Desk::with_subjects(store).await;
-        let (measure, category) = reported();
-        let rows: String = (1..=28).map(|day| format!("{CLINIC},{measure},{day},2026-02-{day:02},医保局,{day}\n")).collect();
-        desk.import(Template::Records, format!("{RECORDS}{rows}")).await;
-        let before = status(&desk, "2026-H1").await;
-        let none = if desk.store.url().is_empty() { "x''" } else { "''" };
-        execute(&desk.store, &format!("UPDATE bulk.fact_chunks SET facts = {none}")).await;
-        let after = status(&desk, "2026-H1").await;
-        assert_eq!(after, before);
-        assert_eq!(of(&after, &category).facts, 28);
-    }
+/// An officer asks in the summer what of the first half-year has not come, and whom to call.
+async fn what_has_not_come_is_late_and_owed_by_its_provider(store: TestStore) {
+    let desk = Desk::with_subjects(store).await;
+    let (measure, category) = reported();
+    let all = status(&desk, "2026-H1").await;
+    assert_eq!(all.len(), catalogue().categories().len());
+    assert_eq!(of(&all, &category).state, CategoryState::NotDue, "the half-year is not over");
+    let provider = of(&all, &category).provider_zh.clone();
+    let row = format!("{CLINIC},{measure},20,2026-03-01,{provider},a\n");
+    desk.import(Template::Records, format!("{RECORDS}{row}")).await;
+    let more =
+        "medical_institution,H33030200091,91330302MA2AB3C47J,合成门诊,330302,一级,,,,,2019-05-01,active,active\n";
+    desk.import(Template::Subjects, format!("{SUBJECTS}{more}")).await;
+    desk.store.clock.advance(std::time::Duration::from_hours(24 * 150));
+    let all = status(&desk, "2026-H1").await;
+    let came = of(&all, &category);
+    assert_eq!(came.state, CategoryState::Delivered);
+    assert_eq!((came.facts, came.subjects_with, came.subjects_without), (1, 1, 1));
+    assert_eq!(came.last_delivery_at.map(|at| at.day().to_string()).as_deref(), Some("2026-04-01"));
+    let late: Vec<_> = all.iter().filter(|one| one.state == CategoryState::Late).collect();
+    assert!(!late.is_empty() && late.iter().all(|one| one.facts == 0 && one.subjects_without == 2));
+    assert!(all.iter().any(|one| one.state == CategoryState::Silent), "no event need have happened");
+    // Of the half-year before, nothing ever came.
+    assert_eq!(of(&status(&desk, "2025-H2").await, &category).state, CategoryState::Late);
+    // What an import that does not count has brought does not count.
+    execute(&desk.store, "UPDATE imports SET state = 'discarded' WHERE template = 'records'").await;
+    assert_eq!(of(&status(&desk, "2026-H1").await, &category).state, CategoryState::Late);
+}
+
+/// An officer of a city with millions of facts: not one of them is opened.
+async fn the_status_reads_totals_alone(store: TestStore) {
+    let desk = Desk::with_subjects(store).await;
+    let (measure, category) = reported();
+    let rows: String =
+        (1..=28).map(|day| format!("{CLINIC},{measure},{day},2026-02-{day:02},医保局,{day}\n")).collect();
+    desk.import(Template::Records, format!("{RECORDS}{rows}")).await;
+    let before = status(&desk, "2026-H1").await;
+    let none = if desk.store.url().is_empty() { "x''" } else { "''" };
+    execute(&desk.store, &format!("UPDATE bulk.fact_chunks SET facts = {none}")).await;
+    let after = status(&desk, "2026-H1").await;
+    assert_eq!(after, before);
+    assert_eq!(of(&after, &category).facts, 28);
 }
 
 #[test]

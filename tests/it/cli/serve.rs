@@ -49,7 +49,7 @@ fn furnished_site() -> (tempfile::TempDir, String) {
         let db = Db::open_sqlite(&config.store.directory).await.unwrap();
         migrations::migrate(&db, &*clock).await.unwrap();
         let crypter = Arc::new(authority::crypter(&config.secrets).unwrap());
-        let custody = Custody::new(db.clone(), crypter, clock, entropy, &config.authority);
+        let custody = Custody::new(medcredit::store::Env::new(db.clone(), clock, entropy), crypter, &config.authority);
         furnish(&custody, &config).await;
         db.close().await;
     });

@@ -1,18 +1,19 @@
 //! Transitions: every event in every state, each with its event row and its ledger entry (C1, C2).
 
 use medcredit::{
-    consent::{Actor, Amendment, Consent, ConsentEvent, ConsentState, Grant},
+    consent::{Amendment, Consent, ConsentEvent, ConsentState, Grant},
     domain::Failure,
     store::{consents, ledger::seal},
 };
 
 use crate::support::{
+    TestStore,
     app::{Bank, TestApp, signed},
     both_engines,
 };
 
 async fn in_state(app: &TestApp, bank: &Bank, state: ConsentState) -> Consent {
-    let operator = Actor::operator("tester");
+    let operator = crate::support::decided_by("tester");
     let room = &app.app.consents;
     let pending = app.pending(bank, |_| {}).await;
     let id = pending.id.to_string();
@@ -42,7 +43,7 @@ async fn in_state(app: &TestApp, bank: &Bank, state: ConsentState) -> Consent {
 }
 
 async fn happen(app: &TestApp, id: &str, event: ConsentEvent) -> Result<Consent, Failure> {
-    let operator = Actor::operator("tester");
+    let operator = crate::support::decided_by("tester");
     let room = &app.app.consents;
     match event {
         ConsentEvent::Granted => room.grant(id, &signed(), &operator).await,
@@ -58,91 +59,115 @@ async fn happen(app: &TestApp, id: &str, event: ConsentEvent) -> Result<Consent,
 }
 
 both_engines! {
-    /// An operator tries everything in every state.
-    async fn the_table_is_kept_and_every_transition_is_written_down(store: TestStore) {
-        let app = TestApp::start(store).await;
-        let bank = app.bank_with("Bank A", |new| new.max_pending = 1000).await;
-        for state in ConsentState::ALL {
-            for event in [ConsentEvent::Granted, ConsentEvent::Rejected, ConsentEvent::Suspended, ConsentEvent::Resumed, ConsentEvent::Amended, ConsentEvent::Revoked] {
-                let before = in_state(&app, &bank, *state).await;
-                assert_eq!(before.state, *state);
-                let id = before.id.to_string();
-                let entries = seal::backlog(&app.store.db).await.unwrap().waiting;
-                let outcome = happen(&app, &id, event).await;
-                let written = seal::backlog(&app.store.db).await.unwrap().waiting - entries;
-                let events = consents::events(&app.store.db, &id).await.unwrap();
-                match state.after(event) {
-                    Some(next) => {
-                        let after = outcome.unwrap();
-                        assert_eq!(written, 1, "its ledger entry is of the same transaction");
-                        assert_eq!((after.state, after.version), (next, before.version + 1), "{state} {event}");
-                        let last = events.last().unwrap();
-                        assert_eq!((last.event.as_str(), last.version), (event.as_str(), after.version));
-                        assert_eq!(last.actor, "operator:tester");
-                        assert_eq!(after.ended_at.is_some(), next.is_terminal());
-                    }
-                    None => {
-                        let failure = outcome.unwrap_err();
-                        assert_eq!(failure.code, "consent_state_conflict", "{state} {event}");
-                        assert_eq!((events.last().unwrap().version, written), (before.version, 0), "nothing is written");
-                    }
+    the_table_is_kept_and_every_transition_is_written_down,
+    a_grant_needs_its_evidence,
+    the_receipt_is_the_record_signed,
+}
+
+/// An operator tries everything in every state.
+async fn the_table_is_kept_and_every_transition_is_written_down(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let bank = app.bank_with("Bank A", |new| new.max_pending = 1000).await;
+    for state in ConsentState::ALL {
+        for event in [
+            ConsentEvent::Granted,
+            ConsentEvent::Rejected,
+            ConsentEvent::Suspended,
+            ConsentEvent::Resumed,
+            ConsentEvent::Amended,
+            ConsentEvent::Revoked,
+        ] {
+            let before = in_state(&app, &bank, *state).await;
+            assert_eq!(before.state, *state);
+            let id = before.id.to_string();
+            let entries = seal::backlog(&app.store.db).await.unwrap().waiting;
+            let outcome = happen(&app, &id, event).await;
+            let written = seal::backlog(&app.store.db).await.unwrap().waiting - entries;
+            let events = consents::events(&app.store.db, &id).await.unwrap();
+            match state.after(event) {
+                Some(next) => {
+                    let after = outcome.unwrap();
+                    assert_eq!(written, 1, "its ledger entry is of the same transaction");
+                    assert_eq!((after.state, after.version), (next, before.version + 1), "{state} {event}");
+                    let last = events.last().unwrap();
+                    assert_eq!((last.event.as_str(), last.version), (event.as_str(), after.version));
+                    assert_eq!(last.actor, "operator:tester");
+                    assert_eq!(after.ended_at.is_some(), next.is_terminal());
                 }
-                let versions: Vec<i64> = events.iter().map(|event| event.version).collect();
-                assert_eq!(versions, (1..=i64::try_from(events.len()).unwrap()).collect::<Vec<_>>(), "no version is left out");
+                None => {
+                    let failure = outcome.unwrap_err();
+                    assert_eq!(failure.code, "consent_state_conflict", "{state} {event}");
+                    assert_eq!((events.last().unwrap().version, written), (before.version, 0), "nothing is written");
+                }
             }
+            let versions: Vec<i64> = events.iter().map(|event| event.version).collect();
+            assert_eq!(
+                versions,
+                (1..=i64::try_from(events.len()).unwrap()).collect::<Vec<_>>(),
+                "no version is left out"
+            );
         }
     }
+}
 
-    /// An operator who grants with bad evidence, or replaces a stranger's consent.
-    async fn a_grant_needs_its_evidence(store: TestStore) {
-        let app = TestApp::start(store).await;
-        let (bank, other) = (app.bank("Bank A").await, app.bank("Bank B").await);
-        let pending = app.pending(&bank, |_| {}).await;
-        let theirs = app.consent(&other, |_| {}).await;
-        let operator = Actor::operator("tester");
-        let grant = async |grant: Grant| app.app.consents.grant(&pending.id.to_string(), &grant, &operator).await;
-        assert_eq!(grant(Grant { text_sha256: "AB".repeat(32), ..signed() }).await.unwrap_err().code, "invalid_request");
-        assert_eq!(grant(Grant { signer: "somebody".into(), ..signed() }).await.unwrap_err().code, "invalid_request");
-        let past = medcredit::domain::Timestamp::from_seconds(1);
-        assert_eq!(grant(Grant { expires_at: Some(past), ..signed() }).await.unwrap_err().code, "invalid_request");
-        let stranger = Grant { replaces: Some(theirs.id.to_string()), ..signed() };
-        assert_eq!(grant(stranger).await.unwrap_err().code, "consent_not_replaceable");
-        assert_eq!(app.app.consents.get_any(&pending.id.to_string()).await.unwrap().state, ConsentState::Pending);
-        // Replacing: the new one comes into force and the old one ends in one transaction.
-        let old = app.consent(&bank, |_| {}).await;
-        let replaced = grant(Grant { replaces: Some(old.id.to_string()), ..signed() }).await.unwrap();
-        assert_eq!(replaced.state, ConsentState::Active);
-        assert_eq!(app.app.consents.get_any(&old.id.to_string()).await.unwrap().state, ConsentState::Superseded);
-        let reply = bank.get(&bank.token().await, &Bank::data(&old, "grade")).await;
-        assert_eq!(reply.refusal(), (403, "consent_not_active"));
-    }
+/// An operator who grants with bad evidence, or replaces a stranger's consent.
+async fn a_grant_needs_its_evidence(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let (bank, other) = (app.bank("Bank A").await, app.bank("Bank B").await);
+    let pending = app.pending(&bank, |_| {}).await;
+    let theirs = app.consent(&other, |_| {}).await;
+    let operator = crate::support::decided_by("tester");
+    let grant = async |grant: Grant| app.app.consents.grant(&pending.id.to_string(), &grant, &operator).await;
+    assert_eq!(grant(Grant { text_sha256: "AB".repeat(32), ..signed() }).await.unwrap_err().code, "invalid_request");
+    assert_eq!(grant(Grant { signer: "somebody".into(), ..signed() }).await.unwrap_err().code, "invalid_request");
+    let past = medcredit::domain::Timestamp::from_seconds(1);
+    assert_eq!(grant(Grant { expires_at: Some(past), ..signed() }).await.unwrap_err().code, "invalid_request");
+    let stranger = Grant { replaces: Some(theirs.id.to_string()), ..signed() };
+    assert_eq!(grant(stranger).await.unwrap_err().code, "consent_not_replaceable");
+    assert_eq!(app.app.consents.get_any(&pending.id.to_string()).await.unwrap().state, ConsentState::Pending);
+    // Replacing: the new one comes into force and the old one ends in one transaction.
+    let old = app.consent(&bank, |_| {}).await;
+    let replaced = grant(Grant { replaces: Some(old.id.to_string()), ..signed() }).await.unwrap();
+    assert_eq!(replaced.state, ConsentState::Active);
+    assert_eq!(app.app.consents.get_any(&old.id.to_string()).await.unwrap().state, ConsentState::Superseded);
+    let reply = bank.get(&bank.token().await, &Bank::data(&old, "grade")).await;
+    assert_eq!(reply.refusal(), (403, "consent_not_active"));
+}
 
-    /// A bank that keeps the receipt, and verifies it without the gateway (C8).
-    async fn the_receipt_is_the_record_signed(store: TestStore) {
-        let app = TestApp::start(store).await;
-        let (bank, other) = (app.bank("Bank A").await, app.bank("Bank B").await);
-        let consent = app.consent(&bank, |wish| wish.max_fetches = Some(5)).await;
-        app.app.consents.revoke(&consent.id.to_string(), None, &Actor::operator("tester").because(Some("a secret reason".into()))).await.unwrap();
-        let token = bank.token().await;
-        let reply = bank.get(&token, &Bank::data(&consent, "receipt")).await;
-        assert_eq!((reply.status, reply.headers["content-type"].as_str()), (200, "application/jose"));
-        let jws = String::from_utf8(reply.bytes).unwrap();
-        let (message, signature) = jws.rsplit_once('.').unwrap();
-        let decode = |text: &str| data_encoding::BASE64URL_NOPAD.decode(text.as_bytes()).unwrap();
-        let keys = app.app.keys.load();
-        let key = keys.answer.public_key();
-        medcredit::identity::suite::verify(key.suite(), key.der(), message.as_bytes(), &decode(signature)).unwrap();
-        let (header, payload) = message.split_once('.').unwrap();
-        let header: serde_json::Value = serde_json::from_slice(&decode(header)).unwrap();
-        assert_eq!((&header["typ"], &header["kid"]), (&"consent-receipt+jwt".into(), &key.key_id().into()));
-        let record: serde_json::Value = serde_json::from_slice(&decode(payload)).unwrap();
-        assert_eq!((&record["record_id"], &record["state"]), (&consent.id.to_string().into(), &"revoked".into()));
-        assert_eq!(record["recipient"]["client_id"], bank.id.to_string());
-        assert_eq!(record["notice"]["sha256"], "ab".repeat(32));
-        let events: Vec<_> = record["events"].as_array().unwrap().iter().map(|event| event["event"].as_str().unwrap()).collect();
-        assert_eq!(events, ["requested", "granted", "revoked"]);
-        assert!(!record.to_string().contains("tester"), "who acted inside the bureau is not told");
-        let theirs = other.get(&other.token().await, &Bank::data(&consent, "receipt")).await;
-        assert_eq!(theirs.refusal(), (404, "consent_not_found"));
-    }
+/// A bank that keeps the receipt, and verifies it without the gateway (C8).
+async fn the_receipt_is_the_record_signed(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let (bank, other) = (app.bank("Bank A").await, app.bank("Bank B").await);
+    let consent = app.consent(&bank, |wish| wish.max_fetches = Some(5)).await;
+    app.app
+        .consents
+        .revoke(
+            &consent.id.to_string(),
+            None,
+            &crate::support::decided_by("tester").because(Some("a secret reason".into())),
+        )
+        .await
+        .unwrap();
+    let token = bank.token().await;
+    let reply = bank.get(&token, &Bank::data(&consent, "receipt")).await;
+    assert_eq!((reply.status, reply.headers["content-type"].as_str()), (200, "application/jose"));
+    let jws = String::from_utf8(reply.bytes).unwrap();
+    let (message, signature) = jws.rsplit_once('.').unwrap();
+    let decode = |text: &str| data_encoding::BASE64URL_NOPAD.decode(text.as_bytes()).unwrap();
+    let keys = app.app.keys.load();
+    let key = keys.answer.public_key();
+    medcredit::identity::suite::verify(key.suite(), key.der(), message.as_bytes(), &decode(signature)).unwrap();
+    let (header, payload) = message.split_once('.').unwrap();
+    let header: serde_json::Value = serde_json::from_slice(&decode(header)).unwrap();
+    assert_eq!((&header["typ"], &header["kid"]), (&"consent-receipt+jwt".into(), &key.key_id().into()));
+    let record: serde_json::Value = serde_json::from_slice(&decode(payload)).unwrap();
+    assert_eq!((&record["record_id"], &record["state"]), (&consent.id.to_string().into(), &"revoked".into()));
+    assert_eq!(record["recipient"]["client_id"], bank.id.to_string());
+    assert_eq!(record["notice"]["sha256"], "ab".repeat(32));
+    let events: Vec<_> =
+        record["events"].as_array().unwrap().iter().map(|event| event["event"].as_str().unwrap()).collect();
+    assert_eq!(events, ["requested", "granted", "revoked"]);
+    assert!(!record.to_string().contains("tester"), "who acted inside the bureau is not told");
+    let theirs = other.get(&other.token().await, &Bank::data(&consent, "receipt")).await;
+    assert_eq!(theirs.refusal(), (404, "consent_not_found"));
 }

@@ -1,6 +1,6 @@
 //! Consents over their life: asked for, granted, changed, ended, by banks and by operators.
 
+mod idempotency;
 mod life;
-mod once;
 mod request;
 mod revocation;

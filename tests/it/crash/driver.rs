@@ -8,7 +8,6 @@ use std::{
     },
 };
 
-use medcredit::consent::Actor;
 use serde_json::json;
 use tokio::sync::watch;
 
@@ -214,7 +213,7 @@ impl Load {
         }
         let id = reply.json["id"].as_str().unwrap().to_owned();
         // Another process's connections, as the command line's.
-        match self.app.app.consents.grant(&id, &signed(), &Actor::operator("tester")).await {
+        match self.app.app.consents.grant(&id, &signed(), &crate::support::decided_by("tester")).await {
             Ok(_) => reader.agree(id, max_fetches),
             Err(failure) => assert!(failure.code.ends_with("_unavailable"), "{failure:?}"),
         }
@@ -237,7 +236,7 @@ impl Load {
             _ => false,
         };
         // Also where nobody knows whether the revocation was done: then it is revoked already, or is now.
-        let again = self.app.app.consents.revoke(&agreed.id, None, &Actor::operator("tester")).await;
+        let again = self.app.app.consents.revoke(&agreed.id, None, &crate::support::decided_by("tester")).await;
         let done = told || again.as_ref().map_or_else(|failure| failure.code == "consent_state_conflict", |_| true);
         if done {
             agreed.revoked.store(true, Ordering::SeqCst);

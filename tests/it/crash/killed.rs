@@ -8,7 +8,7 @@ use super::{
     driver::Load,
     ledger::{holds_everything, promised},
 };
-use crate::support::{app::TestApp, both_engines, process::Gateway};
+use crate::support::{TestStore, app::TestApp, both_engines, process::Gateway};
 
 /// How often the gateway is killed.
 const KILLS: u64 = 20;
@@ -27,42 +27,48 @@ const fn drawn(seed: u64) -> u64 {
 }
 
 both_engines! {
-    /// Two banks read and a gateway is killed under them, twenty times; consents are granted and revoked all the while.
-    async fn no_answer_is_without_its_record_and_no_record_is_lost(store: TestStore) {
-        let app = TestApp::start_with(store.today(), UNLIMITED).await;
-        let config = app.config_file("gateway");
-        let load = Load::new(app).await;
-        let mut tasks = load.start();
-        let (mut promises, mut slowest) = (Vec::new(), Duration::ZERO);
-        for kill in 0..KILLS {
-            let began = Instant::now();
-            let (gateway, origin) = tokio::task::block_in_place(|| {
-                let mut gateway = Gateway::start(&config);
-                let origin = gateway.serving();
-                (gateway, origin)
-            });
-            slowest = slowest.max(began.elapsed());
-            load.moved(&origin);
-            let answers = usize::try_from(5 + drawn(kill) % 150).unwrap();
-            tokio::time::timeout(Duration::from_secs(60), load.more(answers)).await.expect("banks are answered again");
-            tokio::task::block_in_place(|| gateway.kill());
-            // Whoever holds this can tell, later, that nothing before it was changed or cut off.
-            promises.extend(promised(&load).await);
-        }
-        let mut last = Gateway::start(&config);
-        load.moved(&last.serving());
-        load.more(30).await;
-        load.end();
-        while let Some(ended) = tasks.join_next().await {
-            ended.unwrap();
-        }
-        last.tell("-TERM");
-        assert_eq!(last.end().0, Some(0));
-        let disclosures = holds_everything(&load, &promises).await;
-        let (broken, unavailable) = (load.broken.load(Ordering::SeqCst), load.unavailable.load(Ordering::SeqCst));
-        eprintln!("{} answers, {disclosures} records, {} checkpoints kept, {broken} connections broken, {unavailable} times unavailable, ready in {slowest:?}", load.answered(), promises.len());
-        assert!(broken > 20, "{broken} connections broke: the load was not there when the gateway was killed");
-        assert!(promises.len() > 10, "{} checkpoints were outside", promises.len());
-        assert!(slowest < READY, "a gateway was back after {slowest:?}");
+    no_answer_is_without_its_record_and_no_record_is_lost,
+}
+
+/// Two banks read and a gateway is killed under them, twenty times; consents are granted and revoked all the while.
+async fn no_answer_is_without_its_record_and_no_record_is_lost(store: TestStore) {
+    let app = TestApp::start_with(store.today(), UNLIMITED).await;
+    let config = app.config_file("gateway");
+    let load = Load::new(app).await;
+    let mut tasks = load.start();
+    let (mut promises, mut slowest) = (Vec::new(), Duration::ZERO);
+    for kill in 0..KILLS {
+        let began = Instant::now();
+        let (gateway, origin) = tokio::task::block_in_place(|| {
+            let mut gateway = Gateway::start(&config);
+            let origin = gateway.serving();
+            (gateway, origin)
+        });
+        slowest = slowest.max(began.elapsed());
+        load.moved(&origin);
+        let answers = usize::try_from(5 + drawn(kill) % 150).unwrap();
+        tokio::time::timeout(Duration::from_secs(60), load.more(answers)).await.expect("banks are answered again");
+        tokio::task::block_in_place(|| gateway.kill());
+        // Whoever holds this can tell, later, that nothing before it was changed or cut off.
+        promises.extend(promised(&load).await);
     }
+    let mut last = Gateway::start(&config);
+    load.moved(&last.serving());
+    load.more(30).await;
+    load.end();
+    while let Some(ended) = tasks.join_next().await {
+        ended.unwrap();
+    }
+    last.tell("-TERM");
+    assert_eq!(last.end().0, Some(0));
+    let disclosures = holds_everything(&load, &promises).await;
+    let (broken, unavailable) = (load.broken.load(Ordering::SeqCst), load.unavailable.load(Ordering::SeqCst));
+    eprintln!(
+        "{} answers, {disclosures} records, {} checkpoints kept, {broken} connections broken, {unavailable} times unavailable, ready in {slowest:?}",
+        load.answered(),
+        promises.len()
+    );
+    assert!(broken > 20, "{broken} connections broke: the load was not there when the gateway was killed");
+    assert!(promises.len() > 10, "{} checkpoints were outside", promises.len());
+    assert!(slowest < READY, "a gateway was back after {slowest:?}");
 }

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::atomic::Ordering};
 
 use medcredit::{
-    ledger::{OutsideFile, consistency},
+    ledger::{CheckpointFile, consistency},
     merkle::{Edge, Hash, leaf_hash, verify_consistency},
     store::Db,
 };
@@ -20,7 +20,7 @@ pub struct Promised {
 
 /// What the file of the checkpoint outside says, if there is one.
 pub async fn promised(load: &Load) -> Option<Promised> {
-    let file = OutsideFile::new(load.app.path("checkpoint-gateway"));
+    let file = CheckpointFile::new(load.app.path("checkpoint-gateway"));
     let note = file.read().await.unwrap()?;
     let mut lines = note.lines().skip(1);
     let size = lines.next().unwrap().parse().unwrap();

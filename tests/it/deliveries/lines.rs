@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::{Page, deliver, entries, verify_page, wish};
 use crate::support::{
+    TestStore,
     app::{Bank, CLINIC, HOSPITAL, MEDIUM, OTHER_ENTITY, PHARMACY, TestApp},
     both_engines,
 };
@@ -53,147 +54,163 @@ async fn proved(app: &TestApp, bank: &Bank, token: &str, id: &str, leaf: &str, c
 }
 
 both_engines! {
-    /// A bank with consents of several kinds: each line is what the single endpoints say, with what its consent allows.
-    async fn a_line_is_what_the_single_endpoints_answer(store: TestStore) {
-        let app = TestApp::start(store).await;
-        let bank = app.bank("Bank A").await;
-        let token = bank.token().await;
-        let both = app.consent(&bank, |wish| wish.codes.push(PHARMACY.into())).await;
-        let grade = app.consent(&bank, |wish| wish.permissions = vec![Permission::Grade]).await;
-        let settlements = app.consent(&bank, |wish| wish.permissions = vec![Permission::Settlements]).await;
-        let medium = |wish: &mut medcredit::consent::NewConsent| {
-            wish.uscc = OTHER_ENTITY.into();
-            wish.codes = vec![MEDIUM.into()];
-        };
-        // Not in good standing: its grade is told, its settlements are not, and a consent for nothing else has no line.
-        let medium_both = app.consent(&bank, medium).await;
-        app.consent(&bank, |wish| { medium(wish); wish.permissions = vec![Permission::Settlements]; }).await;
-        // Another purpose; a month outside the consent's, where the grade is still told; nothing that can be delivered.
-        app.consent(&bank, |wish| wish.purposes = vec![Purpose::PostLoanManagement]).await;
-        let earlier = app.consent(&bank, |wish| wish.data_to = Some("2025-03".parse().unwrap())).await;
-        app.consent(&bank, |wish| wish.permissions = vec![Permission::AccountMatch]).await;
-        // Not in force: not counted.
-        app.pending(&bank, |_| {}).await;
-        let stranger = app.bank("Bank B").await;
-        app.consent(&stranger, |_| {}).await;
+    a_line_is_what_the_single_endpoints_answer,
+    nothing_but_the_allowed_fields_leaves,
+    the_page_and_each_of_its_lines_are_evidence,
+    a_month_without_settlements_has_lines_without_rows,
+    a_bank_without_consents_is_told_so,
+}
 
-        let page = deliver(&bank, &token, &json!({ "month": "2025-04", "purpose": "pre_loan_review" })).await;
-        assert_eq!(page.counts(), (5, 3));
-        verify_page(&app, &bank, &page, None);
-        let line = |consent: &medcredit::consent::Consent| {
-            let id = consent.id.to_string();
-            page.lines.iter().find(|line| line["consent"] == id).unwrap_or_else(|| panic!("{id}"))
-        };
-        let single = async |consent, what: &str| section(bank.get(&token, &Bank::data(consent, what)).await.json);
-        for consent in [&both, &grade, &medium_both, &earlier] {
-            assert_eq!(line(consent)["grade"], single(consent, "grade").await);
-        }
-        for consent in [&both, &settlements] {
-            assert_eq!(line(consent)["settlements"], single(consent, "settlements?from=2025-04&to=2025-04").await);
-        }
-        assert_eq!(line(&both)["what"], json!(["grade", "settlements"]));
-        for consent in [&grade, &medium_both, &earlier] {
-            assert_eq!((&line(consent)["what"], line(consent).get("settlements")), (&json!(["grade"]), None));
-        }
-        assert_eq!((&line(&settlements)["what"], line(&settlements).get("grade")), (&json!(["settlements"]), None));
-        // I4: the clinic had few visits in that month.
-        assert_eq!(line(&both)["settlements"]["totals"][0]["suppressed"], true);
-        assert_eq!(line(&both)["settlements"]["totals"][0]["amounts"], Value::Null);
-        assert_eq!((&page.end["month"], &page.end["purpose"], &page.end["what"]), (&json!("2025-04"), &json!("pre_loan_review"), &json!(["grade", "settlements"])));
-        assert!(page.next().is_none());
+/// A bank with consents of several kinds: each line is what the single endpoints say, with what its consent allows.
+async fn a_line_is_what_the_single_endpoints_answer(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let bank = app.bank("Bank A").await;
+    let token = bank.token().await;
+    let both = app.consent(&bank, |wish| wish.codes.push(PHARMACY.into())).await;
+    let grade = app.consent(&bank, |wish| wish.permissions = vec![Permission::Grade]).await;
+    let settlements = app.consent(&bank, |wish| wish.permissions = vec![Permission::Settlements]).await;
+    let medium = |wish: &mut medcredit::consent::NewConsent| {
+        wish.uscc = OTHER_ENTITY.into();
+        wish.codes = vec![MEDIUM.into()];
+    };
+    // Not in good standing: its grade is told, its settlements are not, and a consent for nothing else has no line.
+    let medium_both = app.consent(&bank, medium).await;
+    app.consent(&bank, |wish| {
+        medium(wish);
+        wish.permissions = vec![Permission::Settlements];
+    })
+    .await;
+    // Another purpose; a month outside the consent's, where the grade is still told; nothing that can be delivered.
+    app.consent(&bank, |wish| wish.purposes = vec![Purpose::PostLoanManagement]).await;
+    let earlier = app.consent(&bank, |wish| wish.data_to = Some("2025-03".parse().unwrap())).await;
+    app.consent(&bank, |wish| wish.permissions = vec![Permission::AccountMatch]).await;
+    // Not in force: not counted.
+    app.pending(&bank, |_| {}).await;
+    let stranger = app.bank("Bank B").await;
+    app.consent(&stranger, |_| {}).await;
+
+    let page = deliver(&bank, &token, &json!({ "month": "2025-04", "purpose": "pre_loan_review" })).await;
+    assert_eq!(page.counts(), (5, 3));
+    verify_page(&app, &bank, &page, None);
+    let line = |consent: &medcredit::consent::Consent| {
+        let id = consent.id.to_string();
+        page.lines.iter().find(|line| line["consent"] == id).unwrap_or_else(|| panic!("{id}"))
+    };
+    let single = async |consent, what: &str| section(bank.get(&token, &Bank::data(consent, what)).await.json);
+    for consent in [&both, &grade, &medium_both, &earlier] {
+        assert_eq!(line(consent)["grade"], single(consent, "grade").await);
     }
+    for consent in [&both, &settlements] {
+        assert_eq!(line(consent)["settlements"], single(consent, "settlements?from=2025-04&to=2025-04").await);
+    }
+    assert_eq!(line(&both)["what"], json!(["grade", "settlements"]));
+    for consent in [&grade, &medium_both, &earlier] {
+        assert_eq!((&line(consent)["what"], line(consent).get("settlements")), (&json!(["grade"]), None));
+    }
+    assert_eq!((&line(&settlements)["what"], line(&settlements).get("grade")), (&json!(["settlements"]), None));
+    // I4: the clinic had few visits in that month.
+    assert_eq!(line(&both)["settlements"]["totals"][0]["suppressed"], true);
+    assert_eq!(line(&both)["settlements"]["totals"][0]["amounts"], Value::Null);
+    assert_eq!(
+        (&page.end["month"], &page.end["purpose"], &page.end["what"]),
+        (&json!("2025-04"), &json!("pre_loan_review"), &json!(["grade", "settlements"]))
+    );
+    assert!(page.next().is_none());
+}
 
-    /// A reviewer who lists every key that leaves (I4).
-    async fn nothing_but_the_allowed_fields_leaves(store: TestStore) {
-        let app = TestApp::start(store).await;
-        let bank = app.bank("Bank A").await;
-        let token = bank.token().await;
-        app.consent(&bank, |wish| wish.codes.push(PHARMACY.into())).await;
-        let page = deliver(&bank, &token, &wish()).await;
-        let mut found = BTreeSet::new();
-        page.lines.iter().chain([&page.end]).for_each(|line| keys(line, &mut found));
-        // Members of maps, which are values.
-        for value in ["graded", "not_evaluated", "wenzhou-951/good", "wenzhou-951/excellent"] {
-            assert!(found.remove(value), "{value}");
-        }
-        let allowed = "amounts as_of assessment_version available billed_fen by by_grade by_status claimed_fen code codes consent consistent \
+/// A reviewer who lists every key that leaves (I4).
+async fn nothing_but_the_allowed_fields_leaves(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let bank = app.bank("Bank A").await;
+    let token = bank.token().await;
+    app.consent(&bank, |wish| wish.codes.push(PHARMACY.into())).await;
+    let page = deliver(&bank, &token, &wish()).await;
+    let mut found = BTreeSet::new();
+    page.lines.iter().chain([&page.end]).for_each(|line| keys(line, &mut found));
+    // Members of maps, which are values.
+    for value in ["graded", "not_evaluated", "wenzhou-951/good", "wenzhou-951/excellent"] {
+        assert!(found.remove(value), "{value}");
+    }
+    let allowed = "amounts as_of assessment_version available billed_fen by by_grade by_status claimed_fen code codes consent consistent \
             deducted_fen delivered_at delivery disallowed_fen disclosed_at disclosure evaluated_on from grade id insurance kind leaf lines log \
             month months name notice offset_fen onward_supply ordinal paid_fen payable_fen period persons prepaid_fen provisional purpose \
             receipts refused retained_fen run scheme scheme_version settled_fen settlements status suppressed suppressed_below_visits to total \
             totals uscc valid_until version visits what";
-        assert_eq!(found.iter().map(String::as_str).collect::<Vec<_>>(), allowed.split_whitespace().collect::<Vec<_>>());
-    }
+    assert_eq!(found.iter().map(String::as_str).collect::<Vec<_>>(), allowed.split_whitespace().collect::<Vec<_>>());
+}
 
-    /// A bank that keeps a delivery as evidence: the page is signed once, and the page and each line are proved apart.
-    async fn the_page_and_each_of_its_lines_are_evidence(store: TestStore) {
-        let app = TestApp::start(store).await;
-        let bank = app.bank("Bank A").await;
-        let token = bank.token().await;
-        for _ in 0..3 {
-            app.consent(&bank, |_| {}).await;
-        }
-        let body = serde_json::to_vec(&wish()).unwrap();
-        let digest = content_digest(&body);
-        let request = |digest: &str| {
-            let request = bank.http.post(bank.url("/v1/deliveries")).bearer_auth(&token);
-            request.header("content-type", "application/json").header("content-digest", digest).body(body.clone())
-        };
-        let page = Page::of(bank.send(request(&digest)).await);
-        // The signature covers the digest of what was asked (H2), and it matters.
-        let receipt = verify_page(&app, &bank, &page, Some(&digest));
-        assert_eq!(page.reply.headers["cache-control"], "no-store");
-        assert!(!page.reply.headers.contains_key("etag"));
-        assert!(page.end["notice"].as_str().unwrap().contains("政务信息,供参考"));
-        assert_eq!(bank.send(request(&content_digest(b"{}"))).await.refusal(), (400, "content_digest_mismatch"));
-
-        assert_eq!((entries(&app, "disclosure").await, entries(&app, "delivery").await), (3, 1));
-        while app.app.sealer.seal_once().await.unwrap().is_some() {}
-        for (raw, of) in page.raw.iter().zip(page.end["receipts"].as_array().unwrap()) {
-            proved(&app, &bank, &token, of["id"].as_str().unwrap(), of["leaf"].as_str().unwrap(), raw).await;
-        }
-        proved(&app, &bank, &token, &receipt.id, &receipt.leaf_base64(), &page.reply.bytes).await;
-        let opened = bank.get(&token, &format!("/v1/disclosures/{}/proof", receipt.id)).await.json["opening"]["fields"].take();
-        assert_eq!((&opened["lines"]["value"], &opened["refused"]["value"]), (&json!(3), &json!(0)));
-        assert_eq!(opened["interaction"]["value"], page.reply.headers["x-fapi-interaction-id"]);
-        assert_eq!(opened["period"]["value"], json!({ "from": "2026-02", "to": "2026-02" }));
-        // Neither is another bank's to prove.
-        let other = app.bank("Bank B").await;
-        let theirs = other.token().await;
-        for id in [receipt.id.as_str(), page.lines[0]["disclosure"].as_str().unwrap()] {
-            let refused = other.get(&theirs, &format!("/v1/disclosures/{id}/proof")).await;
-            assert_eq!(refused.refusal(), (404, "disclosure_not_found"));
-        }
-        let keys = log_keys(&app.app.keys.load().log);
-        let origin = app.app.config.ledger.origin(&app.app.config.gateway.public_origin);
-        let subject = medcredit::ledger::verify::Subject { db: &app.store.db, origin: &origin, keys: &keys, outside: None };
-        let report = medcredit::ledger::verify::verify(subject, &|_, _| {}).await.unwrap();
-        assert!(report.sound(), "{report}");
-    }
-
-    /// A bank, of a month for which nothing has been settled yet, and of one whose figures are not final.
-    async fn a_month_without_settlements_has_lines_without_rows(store: TestStore) {
-        let app = TestApp::start(store).await;
-        let bank = app.bank("Bank A").await;
-        let token = bank.token().await;
+/// A bank that keeps a delivery as evidence: the page is signed once, and the page and each line are proved apart.
+async fn the_page_and_each_of_its_lines_are_evidence(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let bank = app.bank("Bank A").await;
+    let token = bank.token().await;
+    for _ in 0..3 {
         app.consent(&bank, |_| {}).await;
-        let page = deliver(&bank, &token, &json!({ "month": "2026-03", "purpose": "pre_loan_review", "what": ["settlements"] })).await;
-        let settlements = &page.lines[0]["settlements"];
-        assert_eq!(settlements["totals"], json!([]));
-        for code in [HOSPITAL, CLINIC] {
-            let of = settlements["codes"].as_array().unwrap().iter().find(|of| of["code"] == code).unwrap();
-            assert_eq!((&of["available"], &of["months"]), (&json!(true), &json!([])));
-        }
-        let page = deliver(&bank, &token, &wish()).await;
-        assert_eq!(page.lines[0]["settlements"]["totals"][0]["provisional"], true);
     }
+    let body = serde_json::to_vec(&wish()).unwrap();
+    let digest = content_digest(&body);
+    let request = |digest: &str| {
+        let request = bank.http.post(bank.url("/v1/deliveries")).bearer_auth(&token);
+        request.header("content-type", "application/json").header("content-digest", digest).body(body.clone())
+    };
+    let page = Page::of(bank.send(request(&digest)).await);
+    // The signature covers the digest of what was asked (H2), and it matters.
+    let receipt = verify_page(&app, &bank, &page, Some(&digest));
+    assert_eq!(page.reply.headers["cache-control"], "no-store");
+    assert!(!page.reply.headers.contains_key("etag"));
+    assert!(page.end["notice"].as_str().unwrap().contains("政务信息,供参考"));
+    assert_eq!(bank.send(request(&content_digest(b"{}"))).await.refusal(), (400, "content_digest_mismatch"));
 
-    /// A bank without any consent in force: an answer all the same, recorded and signed.
-    async fn a_bank_without_consents_is_told_so(store: TestStore) {
-        let app = TestApp::start(store).await;
-        let bank = app.bank("Bank A").await;
-        let page = deliver(&bank, &bank.token().await, &wish()).await;
-        assert_eq!((page.counts(), page.next()), ((0, 0), None));
-        verify_page(&app, &bank, &page, None);
-        assert_eq!(entries(&app, "delivery").await, 1);
+    assert_eq!((entries(&app, "disclosure").await, entries(&app, "delivery").await), (3, 1));
+    while app.app.sealer.seal_once().await.unwrap().is_some() {}
+    for (raw, of) in page.raw.iter().zip(page.end["receipts"].as_array().unwrap()) {
+        proved(&app, &bank, &token, of["id"].as_str().unwrap(), of["leaf"].as_str().unwrap(), raw).await;
     }
+    proved(&app, &bank, &token, &receipt.id, &receipt.leaf_base64(), &page.reply.bytes).await;
+    let opened =
+        bank.get(&token, &format!("/v1/disclosures/{}/proof", receipt.id)).await.json["opening"]["fields"].take();
+    assert_eq!((&opened["lines"]["value"], &opened["refused"]["value"]), (&json!(3), &json!(0)));
+    assert_eq!(opened["interaction"]["value"], page.reply.headers["x-fapi-interaction-id"]);
+    assert_eq!(opened["period"]["value"], json!({ "from": "2026-02", "to": "2026-02" }));
+    // Neither is another bank's to prove.
+    let other = app.bank("Bank B").await;
+    let theirs = other.token().await;
+    for id in [receipt.id.as_str(), page.lines[0]["disclosure"].as_str().unwrap()] {
+        let refused = other.get(&theirs, &format!("/v1/disclosures/{id}/proof")).await;
+        assert_eq!(refused.refusal(), (404, "disclosure_not_found"));
+    }
+    let keys = log_keys(&app.app.keys.load().log);
+    let origin = app.app.config.ledger.origin(&app.app.config.gateway.public_origin);
+    let subject = medcredit::ledger::verify::Subject { db: &app.store.db, origin: &origin, keys: &keys, outside: None };
+    let report = medcredit::ledger::verify::verify(subject, &|_, _| {}).await.unwrap();
+    assert!(report.sound(), "{report}");
+}
+
+/// A bank, of a month for which nothing has been settled yet, and of one whose figures are not final.
+async fn a_month_without_settlements_has_lines_without_rows(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let bank = app.bank("Bank A").await;
+    let token = bank.token().await;
+    app.consent(&bank, |_| {}).await;
+    let page =
+        deliver(&bank, &token, &json!({ "month": "2026-03", "purpose": "pre_loan_review", "what": ["settlements"] }))
+            .await;
+    let settlements = &page.lines[0]["settlements"];
+    assert_eq!(settlements["totals"], json!([]));
+    for code in [HOSPITAL, CLINIC] {
+        let of = settlements["codes"].as_array().unwrap().iter().find(|of| of["code"] == code).unwrap();
+        assert_eq!((&of["available"], &of["months"]), (&json!(true), &json!([])));
+    }
+    let page = deliver(&bank, &token, &wish()).await;
+    assert_eq!(page.lines[0]["settlements"]["totals"][0]["provisional"], true);
+}
+
+/// A bank without any consent in force: an answer all the same, recorded and signed.
+async fn a_bank_without_consents_is_told_so(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let bank = app.bank("Bank A").await;
+    let page = deliver(&bank, &bank.token().await, &wish()).await;
+    assert_eq!((page.counts(), page.next()), ((0, 0), None));
+    verify_page(&app, &bank, &page, None);
+    assert_eq!(entries(&app, "delivery").await, 1);
 }

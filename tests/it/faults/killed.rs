@@ -11,14 +11,14 @@ use medcredit::{
     app::App,
     config::Config,
     domain::{Clock, ManualClock, SeededEntropy, Timestamp},
-    http::running::Running,
+    http::server::Running,
     ledger::{Faults, Step},
     store::Db,
 };
 use tokio::net::TcpListener;
 
 use super::world::{Held, World, is_an_answer};
-use crate::support::{block_on, both_engines, store::Place};
+use crate::support::{TestStore, block_on, both_engines, store::Place};
 
 /// Where the process ends, and what the ledger holds then. The bank never sees a byte of an answer.
 #[rustfmt::skip]
@@ -31,7 +31,7 @@ const TABLE: &[(Step, Held)] = &[
     (Step::Append,    Held::NOTHING),
     (Step::Begin,     Held::NOTHING),
     (Step::Lock,      Held::NOTHING),
-    (Step::Heads,     Held::NOTHING),
+    (Step::ReadVersions,     Held::NOTHING),
     (Step::Budget,    Held::NOTHING),
     (Step::Insert,    Held::NOTHING),
     (Step::Commit,    Held::NOTHING),
@@ -42,7 +42,7 @@ const TABLE: &[(Step, Held)] = &[
 /// Tells the test's own process, started again, to be a gateway that ends at a step.
 const GATEWAY: &str = "MEDCREDIT_TEST_ENDS_AT";
 
-/// A gateway in a process of its own, which ends at a step.
+/// A gateway in a process of its local_ca, which ends at a step.
 struct Doomed {
     child: Child,
     origin: String,
@@ -99,7 +99,7 @@ fn a_gateway_that_ends_at_a_step() {
         let clock = ManualClock::new(Timestamp::from_micros(now));
         let entropy = SeededEntropy::new(u64::from(std::process::id()));
         let config = Config::load(config.as_ref()).unwrap();
-        let app = App::open_breakable(config, db, (clock, entropy), faults).await.unwrap();
+        let app = App::open_breakable(config, medcredit::store::Env::new(db, clock, entropy), faults).await.unwrap();
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let running = Running::listen(app, socket).unwrap();
         println!("\nport {}", running.address().port());
@@ -109,21 +109,24 @@ fn a_gateway_that_ends_at_a_step() {
 }
 
 both_engines! {
-    /// A bank reads while its gateway is killed at a step: its connection breaks, and another gateway answers.
-    async fn a_gateway_killed_at_any_step_has_answered_nobody(store: TestStore) {
-        let world = World::new(store).await;
-        for (step, holds) in TABLE {
-            let before = world.held().await;
-            let mut doomed = Doomed::start(&world, *step);
-            let bank = world.bank.at(&doomed.origin);
-            let request = bank.http.get(bank.url(&world.path())).bearer_auth(world.token()).timeout(Duration::from_secs(60));
-            if let Ok(reply) = request.send().await {
-                panic!("{step:?}: it answered {}", reply.status());
-            }
-            assert!(!doomed.child.wait().unwrap().success(), "{step:?} was not reached: nothing was tested");
-            assert_eq!(world.held().await.since(before), *holds, "{step:?}");
-            is_an_answer(&world.read().await);
+    a_gateway_killed_at_any_step_has_answered_nobody,
+}
+
+/// A bank reads while its gateway is killed at a step: its connection breaks, and another gateway answers.
+async fn a_gateway_killed_at_any_step_has_answered_nobody(store: TestStore) {
+    let world = World::new(store).await;
+    for (step, holds) in TABLE {
+        let before = world.held().await;
+        let mut doomed = Doomed::start(&world, *step);
+        let bank = world.bank.at(&doomed.origin);
+        let request =
+            bank.http.get(bank.url(&world.path())).bearer_auth(world.token()).timeout(Duration::from_secs(60));
+        if let Ok(reply) = request.send().await {
+            panic!("{step:?}: it answered {}", reply.status());
         }
-        world.seals_and_verifies().await;
+        assert!(!doomed.child.wait().unwrap().success(), "{step:?} was not reached: nothing was tested");
+        assert_eq!(world.held().await.since(before), *holds, "{step:?}");
+        is_an_answer(&world.read().await);
     }
+    world.seals_and_verifies().await;
 }

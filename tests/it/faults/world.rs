@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use medcredit::{
     consent::Consent,
     ledger::{
-        Faults, OutsideFile, Step, log_keys,
+        CheckpointFile, Faults, Step, log_keys,
         verify::{Report, Subject, verify},
     },
     store::DbError,
@@ -153,8 +153,8 @@ impl World {
     }
 
     /// The checkpoint outside.
-    pub fn outside(&self) -> OutsideFile {
-        OutsideFile::new(self.app.app.config.ledger.checkpoint_file.clone())
+    pub fn outside(&self) -> CheckpointFile {
+        CheckpointFile::new(self.app.app.config.ledger.checkpoint_file.clone())
     }
 
     /// How many leaves the checkpoint outside covers.
@@ -169,7 +169,7 @@ impl World {
         let app = &self.app.app;
         let origin = app.config.ledger.origin(&app.config.gateway.public_origin);
         let keys = log_keys(&app.keys.load().log);
-        let subject = Subject { db: &app.db, origin: &origin, keys: &keys, outside: Some(&self.outside()) };
+        let subject = Subject { db: &app.env.db, origin: &origin, keys: &keys, outside: Some(&self.outside()) };
         let report = verify(subject, &|_, _| {}).await.unwrap();
         assert!(report.sound() && report.waiting == 0, "{report}");
         report

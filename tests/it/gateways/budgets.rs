@@ -9,8 +9,8 @@ use super::UNLIMITED;
 use crate::support::{
     TestStore,
     app::{Bank, TestApp},
-    beside::Beside,
     block_on, order,
+    second_gateway::Beside,
 };
 
 struct Two {

@@ -3,10 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use medcredit::{
-    consent::Actor,
-    ledger::{Faults, Step},
-};
+use medcredit::ledger::{Faults, Step};
 use tokio::sync::Notify;
 
 use super::UNLIMITED;
@@ -88,7 +85,7 @@ async fn revoked_meanwhile(max_fetches: Option<i64>, refusal: (u16, &str)) {
     let waiting = tokio::spawn(async move { asking.get(&asked, &to).await });
     reached.notified().await;
     let id = consent.id.to_string();
-    let actor = Actor::operator("tester");
+    let actor = crate::support::decided_by("tester");
     let revoked = tokio::time::timeout(BOUND, beside.app.consents.revoke(&id, None, &actor)).await;
     revoked.expect("the revocation is acknowledged").unwrap();
     go_on.notify_one();

@@ -7,7 +7,7 @@ use std::sync::{
 
 use futures_util::future::join_all;
 use medcredit::{
-    consent::{Actor, Consent, Consents},
+    consent::{Consent, Consents},
     ledger::Faults,
 };
 
@@ -15,8 +15,8 @@ use super::UNLIMITED;
 use crate::support::{
     TestStore,
     app::{Bank, TestApp},
-    beside::Beside,
     block_on, order, process,
+    second_gateway::Beside,
 };
 
 /// Consents of a bank that are read at the same time.
@@ -92,7 +92,7 @@ impl Several {
                 assert!(reply.status < 300, "{:?}", reply.json);
             }
             Revoker::Operator => {
-                self.elsewhere.revoke(&id, None, &Actor::operator("tester")).await.unwrap();
+                self.elsewhere.revoke(&id, None, &crate::support::decided_by("tester")).await.unwrap();
             }
             Revoker::CommandLine => {
                 let config = self.config.clone();
@@ -139,7 +139,7 @@ async fn read_and_revoke(app: TestApp, second: Option<&Beside>) {
     let kinds = Arc::new(medcredit::domain::Kinds::built_in().unwrap());
     let policy = medcredit::app::consent_policy(&app.app.config);
     let (clock, entropy) = (app.store.clock.clone(), app.store.entropy.clone());
-    let elsewhere = Consents::open(app.store.reopen().await, clock, entropy, kinds, policy);
+    let elsewhere = Consents::open(medcredit::store::Env::new(app.store.reopen().await, clock, entropy), kinds, policy);
     let origins = [app.origin.clone(), second.map_or(&app.origin, |second| &second.origin).clone()];
     let config = app.config_file("command-line");
     let mut banks = Vec::new();

@@ -39,7 +39,7 @@ fn two_gateways_that_seal_at_the_same_time_make_one_tree() {
         let at = [bank.at(&one.origin), bank.at(&two.origin)];
         for _ in 0..10 {
             join_all((0..40).map(|reader| at[reader % 2].get(&token, &path))).await;
-            // Beside their own, so that the two meet often.
+            // Beside their local_ca, so that the two meet often.
             let (first, second) = tokio::join!(one.app.sealer.seal_once(), two.app.sealer.seal_once());
             first.unwrap();
             second.unwrap();

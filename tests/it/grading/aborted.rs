@@ -15,7 +15,7 @@ use medcredit::{
 };
 
 use super::{Bureau, File, city, line, periods};
-use crate::support::both_engines;
+use crate::support::{TestStore, both_engines};
 
 /// Where work is broken off, by the number of the turn, from 1.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -43,7 +43,7 @@ fn name(turn: &'static str) -> &'static str {
     }
 }
 
-/// Does work over rounds of its own, and breaks it off.
+/// Does work over rounds of its local_ca, and breaks it off.
 async fn broken_off<T>(bureau: &Bureau, at: Break, work: impl AsyncFnOnce(&Rounds) -> T) -> Broken<T> {
     let (Break::Before(last) | Break::During(last)) = at;
     let turns = Arc::new(Mutex::new(Vec::new()));
@@ -58,7 +58,7 @@ async fn broken_off<T>(bureau: &Bureau, at: Break, work: impl AsyncFnOnce(&Round
             }
         }
     });
-    let rounds = Rounds::new(db, bureau.store.clock.clone(), bureau.store.entropy.clone());
+    let rounds = Rounds::new(medcredit::store::Env::new(db, bureau.store.clock.clone(), bureau.store.entropy.clone()));
     let done = {
         let mut work = pin!(work(&rounds));
         poll_fn(|cx| match work.as_mut().poll(cx) {
@@ -146,77 +146,83 @@ async fn told(bureau: &Bureau, codes: &[String]) -> (i64, BTreeSet<Option<String
 }
 
 both_engines! {
-    /// A bank asks after each breakdown.
-    async fn a_publication_broken_off_anywhere_is_whole_or_nothing(store: TestStore) {
-        let bureau = Bureau::with(store);
-        let (files, lines) = city(40, 4);
-        bureau.accept_files(&files).await;
-        bureau.register_bank().await;
-        bureau.import(1, &lines, true).await;
-        let codes: Vec<String> = files.iter().map(|file| file.code.clone()).collect();
-        let old = bureau.run(periods()[0]).await;
-        bureau.publish(&old).await;
-        let new = bureau.run(periods()[1]).await.id.to_string();
-        let (before, _) = told(&bureau, &codes).await;
-        let old = old.id.to_string();
-        let turns = on(bureau.db().engine(), PUBLICATION);
-        let publish = async |rounds: &Rounds| rounds.publish(&new, 1).await;
-        for nth in 1..=turns.len() {
-            let broken = broken_off(&bureau, Break::Before(nth), publish).await;
-            eprintln!("{nth} {:?}", broken.turns);assert_eq!((broken.done.is_none(), broken.turns), (true, turns[..nth].to_vec()));
-            assert_eq!(told(&bureau, &codes).await, (before, [Some(old.clone())].into()), "before turn {nth}");
-        }
-        // Which turns a poll gets through is for the machine to say; that the end is one of two is not.
-        for nth in 1..=turns.len() {
-            let broken = broken_off(&bureau, Break::During(nth), publish).await;
-            let (number, rounds) = told(&bureau, &codes).await;
-            if number > before {
-                assert_eq!((broken.turns, rounds), (turns.clone(), [Some(new.clone())].into()), "in turn {nth}");
-                break;
-            }
-            assert_eq!((broken.done.is_none(), rounds), (true, [Some(old.clone())].into()), "in turn {nth}");
-        }
-        // The commit may have been sent or not. Whoever was not told tries again, and is told then at the latest.
-        match publish(&bureau.rounds).await {
-            Ok(published) => assert_eq!(published.publication, before + 1),
-            Err(error) => assert!(matches!(error, GradingError::WrongState { .. }), "{error}"),
-        }
-        assert_eq!(told(&bureau, &codes).await, (before + 1, [Some(new.clone())].into()));
-        let sql = "SELECT COUNT(*) FROM assessments WHERE run_id = $1";
-        let (assessments,): (i64,) = bureau.db().read("test").fetch_one(sql, vec![new.as_str().into()]).await.unwrap();
-        assert_eq!(assessments, 40);
-    }
+    a_publication_broken_off_anywhere_is_whole_or_nothing,
+    a_correction_broken_off_anywhere_is_made_once,
+}
 
-    /// An operator tries again after each breakdown.
-    async fn a_correction_broken_off_anywhere_is_made_once(store: TestStore) {
-        const CODE: &str = "H33030200001";
-        let bureau = Bureau::with(store);
-        bureau.accept_files(&[File::usual(CODE)]).await;
-        bureau.register_bank().await;
-        bureau.import(1, &[line(CODE, "public_credit_score", 900, "2025-12-31")], true).await;
-        bureau.publish(&bureau.run(periods()[1]).await).await;
-        bureau.import(2, &[line(CODE, "public_credit_score", 1000, "2025-12-31")], true).await;
-        let publication = async || told(&bureau, &[CODE.to_owned()]).await.0;
-        let before = publication().await;
-        let correction = Correction { subject: CODE, run: None, reason: "the file was wrong", operator: "tester" };
-        let turns = on(bureau.db().engine(), CORRECTION);
-        let correct = async |rounds: &Rounds| rounds.correct(correction).await;
-        for nth in 1..=turns.len() {
-            let broken = broken_off(&bureau, Break::Before(nth), correct).await;
-            eprintln!("{nth} {:?}", broken.turns);assert_eq!((broken.done.is_none(), broken.turns), (true, turns[..nth].to_vec()));
-            assert_eq!((publication().await, kept(&bureau).await), (before, [0, 0, 0, 0, 1]), "before turn {nth}");
-        }
-        for nth in 1..=turns.len() {
-            broken_off(&bureau, Break::During(nth), correct).await;
-            if publication().await > before {
-                break;
-            }
-            assert_eq!(kept(&bureau).await, [0, 0, 0, 0, 1], "in turn {nth}");
-        }
-        // The commit may have been sent or not. Whoever was not told tries again, and it is made once.
-        assert_eq!(correct(&bureau.rounds).await.unwrap().version, 2);
-        assert_eq!((publication().await, kept(&bureau).await), (before + 1, [1, 1, 1, 1, 2]));
+/// A bank asks after each breakdown.
+async fn a_publication_broken_off_anywhere_is_whole_or_nothing(store: TestStore) {
+    let bureau = Bureau::with(store);
+    let (files, lines) = city(40, 4);
+    bureau.accept_files(&files).await;
+    bureau.register_bank().await;
+    bureau.import(1, &lines, true).await;
+    let codes: Vec<String> = files.iter().map(|file| file.code.clone()).collect();
+    let old = bureau.run(periods()[0]).await;
+    bureau.publish(&old).await;
+    let new = bureau.run(periods()[1]).await.id.to_string();
+    let (before, _) = told(&bureau, &codes).await;
+    let old = old.id.to_string();
+    let turns = on(bureau.db().engine(), PUBLICATION);
+    let publish = async |rounds: &Rounds| rounds.publish(&new, 1).await;
+    for nth in 1..=turns.len() {
+        let broken = broken_off(&bureau, Break::Before(nth), publish).await;
+        eprintln!("{nth} {:?}", broken.turns);
+        assert_eq!((broken.done.is_none(), broken.turns), (true, turns[..nth].to_vec()));
+        assert_eq!(told(&bureau, &codes).await, (before, [Some(old.clone())].into()), "before turn {nth}");
     }
+    // Which turns a poll gets through is for the machine to say; that the end is one of two is not.
+    for nth in 1..=turns.len() {
+        let broken = broken_off(&bureau, Break::During(nth), publish).await;
+        let (number, rounds) = told(&bureau, &codes).await;
+        if number > before {
+            assert_eq!((broken.turns, rounds), (turns.clone(), [Some(new.clone())].into()), "in turn {nth}");
+            break;
+        }
+        assert_eq!((broken.done.is_none(), rounds), (true, [Some(old.clone())].into()), "in turn {nth}");
+    }
+    // The commit may have been sent or not. Whoever was not told tries again, and is told then at the latest.
+    match publish(&bureau.rounds).await {
+        Ok(published) => assert_eq!(published.publication, before + 1),
+        Err(error) => assert!(matches!(error, GradingError::WrongState { .. }), "{error}"),
+    }
+    assert_eq!(told(&bureau, &codes).await, (before + 1, [Some(new.clone())].into()));
+    let sql = "SELECT COUNT(*) FROM assessments WHERE run_id = $1";
+    let (assessments,): (i64,) = bureau.db().read("test").fetch_one(sql, vec![new.as_str().into()]).await.unwrap();
+    assert_eq!(assessments, 40);
+}
+
+/// An operator tries again after each breakdown.
+async fn a_correction_broken_off_anywhere_is_made_once(store: TestStore) {
+    const CODE: &str = "H33030200001";
+    let bureau = Bureau::with(store);
+    bureau.accept_files(&[File::usual(CODE)]).await;
+    bureau.register_bank().await;
+    bureau.import(1, &[line(CODE, "public_credit_score", 900, "2025-12-31")], true).await;
+    bureau.publish(&bureau.run(periods()[1]).await).await;
+    bureau.import(2, &[line(CODE, "public_credit_score", 1000, "2025-12-31")], true).await;
+    let publication = async || told(&bureau, &[CODE.to_owned()]).await.0;
+    let before = publication().await;
+    let correction =
+        Correction { subject: CODE, run: None, reason: "the file was wrong", actor: crate::support::tester() };
+    let turns = on(bureau.db().engine(), CORRECTION);
+    let correct = async |rounds: &Rounds| rounds.correct(correction).await;
+    for nth in 1..=turns.len() {
+        let broken = broken_off(&bureau, Break::Before(nth), correct).await;
+        eprintln!("{nth} {:?}", broken.turns);
+        assert_eq!((broken.done.is_none(), broken.turns), (true, turns[..nth].to_vec()));
+        assert_eq!((publication().await, kept(&bureau).await), (before, [0, 0, 0, 0, 1]), "before turn {nth}");
+    }
+    for nth in 1..=turns.len() {
+        broken_off(&bureau, Break::During(nth), correct).await;
+        if publication().await > before {
+            break;
+        }
+        assert_eq!(kept(&bureau).await, [0, 0, 0, 0, 1], "in turn {nth}");
+    }
+    // The commit may have been sent or not. Whoever was not told tries again, and it is made once.
+    assert_eq!(correct(&bureau.rounds).await.unwrap().version, 2);
+    assert_eq!((publication().await, kept(&bureau).await), (before + 1, [1, 1, 1, 1, 2]));
 }
 
 /// What a correction leaves: versions, corrections, events, entries, and the subject's version.

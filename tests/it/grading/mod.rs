@@ -109,7 +109,7 @@ fn chunks(lines: &[Line]) -> Vec<(HalfYear, Chunk)> {
 
 impl Bureau {
     pub fn with(store: TestStore) -> Self {
-        let rounds = Rounds::new(store.db.clone(), store.clock.clone(), store.entropy.clone());
+        let rounds = Rounds::new(store.env());
         Self { store, library: Library::shipped().unwrap(), rounds }
     }
 

@@ -6,123 +6,131 @@ use medcredit::{
 };
 
 use super::{Bureau, File, city, line, periods};
-use crate::support::both_engines;
+use crate::support::{TestStore, both_engines};
 
 const CODE: &str = "H33030200001";
 
 both_engines! {
-    /// A bureau publishes what cannot be published.
-    async fn only_a_trial_of_a_past_half_year_goes_forward(store: TestStore) {
-        let bureau = Bureau::with(store);
-        bureau.accept_files(&[File::usual(CODE)]).await;
-        let refused = bureau.rounds.publish("run_nobody", 1).await.unwrap_err();
-        assert!(matches!(refused, GradingError::NoSuchRun(_)), "{refused}");
+    only_a_trial_of_a_past_half_year_goes_forward,
+    altered_results_are_not_published,
+    altered_facts_explain_nothing,
+    one_run_is_made_at_a_time,
+    remains_of_a_run_are_removed_by_the_next,
+    a_run_that_fails_leaves_nothing,
+    facts_of_measures_that_are_gone_are_counted,
+}
 
-        let (before, after) = (bureau.run(periods()[0]).await, bureau.run(periods()[1]).await);
-        bureau.publish(&after).await;
-        let refused = bureau.rounds.publish(&before.id.to_string(), 1).await.unwrap_err();
-        assert!(matches!(refused, GradingError::Backwards { .. }), "{refused}");
-        let refused = bureau.rounds.publish(&after.id.to_string(), 1).await.unwrap_err();
-        assert!(matches!(&refused, GradingError::WrongState { state: RunState::Published, .. }), "{refused}");
+/// A bureau publishes what cannot be published.
+async fn only_a_trial_of_a_past_half_year_goes_forward(store: TestStore) {
+    let bureau = Bureau::with(store);
+    bureau.accept_files(&[File::usual(CODE)]).await;
+    let refused = bureau.rounds.publish("run_nobody", 1).await.unwrap_err();
+    assert!(matches!(refused, GradingError::NoSuchRun(_)), "{refused}");
 
-        // 2026-04-01 is within it.
-        let early = bureau.run("2026-H1".parse().unwrap()).await;
-        let refused = bureau.rounds.publish(&early.id.to_string(), 1).await.unwrap_err();
-        assert!(matches!(refused, GradingError::NotOver { .. }), "{refused}");
-        assert_eq!(bureau.told(CODE, "2026-04-01").await.run_id, Some(after.id.to_string()));
-    }
+    let (before, after) = (bureau.run(periods()[0]).await, bureau.run(periods()[1]).await);
+    bureau.publish(&after).await;
+    let refused = bureau.rounds.publish(&before.id.to_string(), 1).await.unwrap_err();
+    assert!(matches!(refused, GradingError::Backwards { .. }), "{refused}");
+    let refused = bureau.rounds.publish(&after.id.to_string(), 1).await.unwrap_err();
+    assert!(matches!(&refused, GradingError::WrongState { state: RunState::Published, .. }), "{refused}");
 
-    /// Someone changes a result between trial and publication.
-    async fn altered_results_are_not_published(store: TestStore) {
-        let bureau = Bureau::with(store);
-        let (files, lines) = city(20, 5);
-        bureau.accept_files(&files).await;
-        bureau.import(1, &lines, true).await;
-        for alter in [
-            "UPDATE bulk.run_results SET points = points + 100000, grade = 'excellent' WHERE run_id = $1 AND subject_code = 'H33030200011'",
-            "UPDATE bulk.run_results SET findings = '[]' WHERE run_id = $1 AND subject_code = 'H33030200011'",
-            "DELETE FROM bulk.run_results WHERE run_id = $1 AND subject_code = 'H33030200011'",
-        ] {
-            let run = bureau.run(periods()[1]).await;
-            let mut tx = bureau.db().begin_bulk("test").await.unwrap();
-            assert_eq!(tx.execute(alter, vec![Arg::Text(run.id.to_string())]).await.unwrap(), 1);
-            tx.commit().await.unwrap();
-            let refused = bureau.rounds.publish(&run.id.to_string(), 1).await.unwrap_err();
-            assert!(matches!(refused, GradingError::Altered(_)), "{refused}");
-        }
-    }
+    // 2026-04-01 is within it.
+    let early = bureau.run("2026-H1".parse().unwrap()).await;
+    let refused = bureau.rounds.publish(&early.id.to_string(), 1).await.unwrap_err();
+    assert!(matches!(refused, GradingError::NotOver { .. }), "{refused}");
+    assert_eq!(bureau.told(CODE, "2026-04-01").await.run_id, Some(after.id.to_string()));
+}
 
-    /// Someone changes the facts behind a result, and the subject asks how it came about.
-    async fn altered_facts_explain_nothing(store: TestStore) {
-        let bureau = Bureau::with(store);
-        let (files, lines) = city(20, 5);
-        bureau.accept_files(&files).await;
-        bureau.import(1, &lines, true).await;
-        bureau.run(periods()[1]).await;
-        let code = &files[11].code;
-        bureau.rounds.explain(code, None).await.unwrap();
+/// Someone changes a result between trial and publication.
+async fn altered_results_are_not_published(store: TestStore) {
+    let bureau = Bureau::with(store);
+    let (files, lines) = city(20, 5);
+    bureau.accept_files(&files).await;
+    bureau.import(1, &lines, true).await;
+    for alter in [
+        "UPDATE bulk.run_results SET points = points + 100000, grade = 'excellent' WHERE run_id = $1 AND subject_code = 'H33030200011'",
+        "UPDATE bulk.run_results SET findings = '[]' WHERE run_id = $1 AND subject_code = 'H33030200011'",
+        "DELETE FROM bulk.run_results WHERE run_id = $1 AND subject_code = 'H33030200011'",
+    ] {
+        let run = bureau.run(periods()[1]).await;
         let mut tx = bureau.db().begin_bulk("test").await.unwrap();
-        // Of the same chunk, so that nothing else is wrong with the bytes than that they are others.
-        let altered = tx.execute("UPDATE bulk.fact_chunks SET totals = facts, facts = totals", vec![]).await.unwrap();
-        assert!(altered > 0);
+        assert_eq!(tx.execute(alter, vec![Arg::Text(run.id.to_string())]).await.unwrap(), 1);
         tx.commit().await.unwrap();
-        let refused = bureau.rounds.explain(code, None).await.unwrap_err();
-        assert!(format!("{refused:?}").contains("its digest is another"), "{refused:?}");
+        let refused = bureau.rounds.publish(&run.id.to_string(), 1).await.unwrap_err();
+        assert!(matches!(refused, GradingError::Altered(_)), "{refused}");
     }
+}
 
-    /// Two processes make runs at once.
-    async fn one_run_is_made_at_a_time(store: TestStore) {
-        let bureau = Bureau::with(store);
-        let other = bureau.store.reopen().await;
-        let held = Exclusive::try_take(&other, "grading").await.unwrap().expect("nobody holds it");
-        let model = bureau.library.get("wenzhou-institution").unwrap();
-        let refused = bureau.rounds.run(model, periods()[1], &|_, _| ()).await.unwrap_err();
-        assert!(matches!(refused, GradingError::Busy), "{refused}");
-        held.release().await.unwrap();
-        bureau.run(periods()[1]).await;
-    }
+/// Someone changes the facts behind a result, and the subject asks how it came about.
+async fn altered_facts_explain_nothing(store: TestStore) {
+    let bureau = Bureau::with(store);
+    let (files, lines) = city(20, 5);
+    bureau.accept_files(&files).await;
+    bureau.import(1, &lines, true).await;
+    bureau.run(periods()[1]).await;
+    let code = &files[11].code;
+    bureau.rounds.explain(code, None).await.unwrap();
+    let mut tx = bureau.db().begin_bulk("test").await.unwrap();
+    // Of the same chunk, so that nothing else is wrong with the bytes than that they are others.
+    let altered = tx.execute("UPDATE bulk.fact_chunks SET totals = facts, facts = totals", vec![]).await.unwrap();
+    assert!(altered > 0);
+    tx.commit().await.unwrap();
+    let refused = bureau.rounds.explain(code, None).await.unwrap_err();
+    assert!(format!("{refused:?}").contains("its digest is another"), "{refused:?}");
+}
 
-    /// A process was killed half way through a run.
-    async fn remains_of_a_run_are_removed_by_the_next(store: TestStore) {
-        let bureau = Bureau::with(store);
-        bureau.accept_files(&[File::usual(CODE)]).await;
-        let mut tx = bureau.db().begin_bulk("test").await.unwrap();
-        tx.execute(
+/// Two processes make runs at once.
+async fn one_run_is_made_at_a_time(store: TestStore) {
+    let bureau = Bureau::with(store);
+    let other = bureau.store.reopen().await;
+    let held = Exclusive::try_take(&other, "grading").await.unwrap().expect("nobody holds it");
+    let model = bureau.library.get("wenzhou-institution").unwrap();
+    let refused = bureau.rounds.run(model, periods()[1], &|_, _| ()).await.unwrap_err();
+    assert!(matches!(refused, GradingError::Busy), "{refused}");
+    held.release().await.unwrap();
+    bureau.run(periods()[1]).await;
+}
+
+/// A process was killed half way through a run.
+async fn remains_of_a_run_are_removed_by_the_next(store: TestStore) {
+    let bureau = Bureau::with(store);
+    bureau.accept_files(&[File::usual(CODE)]).await;
+    let mut tx = bureau.db().begin_bulk("test").await.unwrap();
+    tx.execute(
             "INSERT INTO bulk.run_results (run_id, subject_code, status, findings, standing) VALUES ('run_killed', $1, 'graded', '[]', '{}')",
             vec![Arg::Text(CODE.into())],
         )
         .await
         .unwrap();
-        tx.commit().await.unwrap();
-        let run = bureau.run(periods()[1]).await;
-        let sql = "SELECT DISTINCT run_id FROM bulk.run_results";
-        let left: Vec<(String,)> = bureau.db().read("test").fetch_all(sql, vec![]).await.unwrap();
-        assert_eq!(left, [(run.id.to_string(),)]);
-    }
+    tx.commit().await.unwrap();
+    let run = bureau.run(periods()[1]).await;
+    let sql = "SELECT DISTINCT run_id FROM bulk.run_results";
+    let left: Vec<(String,)> = bureau.db().read("test").fetch_all(sql, vec![]).await.unwrap();
+    assert_eq!(left, [(run.id.to_string(),)]);
+}
 
-    /// A record says what cannot be.
-    async fn a_run_that_fails_leaves_nothing(store: TestStore) {
-        let bureau = Bureau::with(store);
-        bureau.accept_files(&[File::usual(CODE), File::usual("H33030200002")]).await;
-        let mut lines = vec![line(CODE, "fund_used", 1, "2025-12-30"), line(CODE, "fund_used", 1, "2025-12-31")];
-        for line in &mut lines {
-            line.value_e4 = i64::MAX / 2;
-        }
-        bureau.import(1, &lines, true).await;
-        let model = bureau.library.get("wenzhou-institution").unwrap();
-        let refused = bureau.rounds.run(model, periods()[1], &|_, _| ()).await.unwrap_err();
-        assert!(matches!(&refused, GradingError::Data { subject, .. } if subject == CODE), "{refused}");
-        assert!(refused.to_string().contains("fund_used in 2025-H2"), "{refused}");
-        for sql in ["SELECT COUNT(*) FROM bulk.run_results", "SELECT COUNT(*) FROM runs"] {
-            assert_eq!(bureau.db().read("test").fetch_one::<(i64,)>(sql, vec![]).await.unwrap().0, 0, "{sql}");
-        }
+/// A record says what cannot be.
+async fn a_run_that_fails_leaves_nothing(store: TestStore) {
+    let bureau = Bureau::with(store);
+    bureau.accept_files(&[File::usual(CODE), File::usual("H33030200002")]).await;
+    let mut lines = vec![line(CODE, "fund_used", 1, "2025-12-30"), line(CODE, "fund_used", 1, "2025-12-31")];
+    for line in &mut lines {
+        line.value_e4 = i64::MAX / 2;
     }
+    bureau.import(1, &lines, true).await;
+    let model = bureau.library.get("wenzhou-institution").unwrap();
+    let refused = bureau.rounds.run(model, periods()[1], &|_, _| ()).await.unwrap_err();
+    assert!(matches!(&refused, GradingError::Data { subject, .. } if subject == CODE), "{refused}");
+    assert!(refused.to_string().contains("fund_used in 2025-H2"), "{refused}");
+    for sql in ["SELECT COUNT(*) FROM bulk.run_results", "SELECT COUNT(*) FROM runs"] {
+        assert_eq!(bureau.db().read("test").fetch_one::<(i64,)>(sql, vec![]).await.unwrap().0, 0, "{sql}");
+    }
+}
 
-    /// A measure was taken out of the catalogue after its records came in.
-    async fn facts_of_measures_that_are_gone_are_counted(store: TestStore) {
-        let bureau = Bureau::with(store);
-        bureau.accept_files(&[File::usual(CODE)]).await;
-        bureau.import(1, &[line(CODE, "hours_open", 8, "2025-12-31")], true).await;
-        assert_eq!(bureau.run(periods()[1]).await.unknown, 1);
-    }
+/// A measure was taken out of the catalogue after its records came in.
+async fn facts_of_measures_that_are_gone_are_counted(store: TestStore) {
+    let bureau = Bureau::with(store);
+    bureau.accept_files(&[File::usual(CODE)]).await;
+    bureau.import(1, &[line(CODE, "hours_open", 8, "2025-12-31")], true).await;
+    assert_eq!(bureau.run(periods()[1]).await.unknown, 1);
 }

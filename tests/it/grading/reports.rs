@@ -89,60 +89,64 @@ fn golden(name: &str, report: &RoundReport, text: &str) {
 }
 
 both_engines! {
-    /// A bureau writes its reports, for itself and for others.
-    async fn reports_read_as_they_did(store: TestStore) {
-        let (bureau, before, after) = two_rounds(store).await;
-        let whole = report(&bureau, &after, true).await;
-        assert_eq!((whole.subjects, whole.graded), (Some(2014), Some(2000)));
-        let movement = whole.movement.as_ref().unwrap();
-        assert_eq!(movement.before.run, before);
-        // As Wenzhou published: 24.4 % of institutions rose.
-        assert_eq!(movement.risen_percent.as_deref(), Some("24.40"));
-        golden("internal.json", &whole, &serde_json::to_string_pretty(&whole).unwrap());
-        golden("internal.html", &whole, &report_page(&whole));
+    reports_read_as_they_did,
+    nobody_is_found_in_a_small_cell,
+    a_trial_is_reported_to_the_bureau_alone,
+}
 
-        let told = report(&bureau, &after, false).await;
-        golden("public.csv", &told, &String::from_utf8(report_rows(&told).unwrap()).unwrap());
-        golden("public.html", &told, &report_page(&told));
-    }
+/// A bureau writes its reports, for itself and for others.
+async fn reports_read_as_they_did(store: TestStore) {
+    let (bureau, before, after) = two_rounds(store).await;
+    let whole = report(&bureau, &after, true).await;
+    assert_eq!((whole.subjects, whole.graded), (Some(2014), Some(2000)));
+    let movement = whole.movement.as_ref().unwrap();
+    assert_eq!(movement.before.run, before);
+    // As Wenzhou published: 24.4 % of institutions rose.
+    assert_eq!(movement.risen_percent.as_deref(), Some("24.40"));
+    golden("internal.json", &whole, &serde_json::to_string_pretty(&whole).unwrap());
+    golden("internal.html", &whole, &report_page(&whole));
 
-    /// Somebody reads a report that may be shown to others.
-    async fn nobody_is_found_in_a_small_cell(store: TestStore) {
-        let (bureau, _, after) = two_rounds(store).await;
-        let (whole, told) = (report(&bureau, &after, true).await, report(&bureau, &after, false).await);
-        let mut withheld = 0;
-        for (whole, told) in [(&whole.by_region, &told.by_region), (&whole.by_level, &told.by_level)] {
-            for (whole, told) in whole.rows.iter().zip(&told.rows) {
-                for (whole, told) in whole.cells.iter().zip(&told.cells) {
-                    assert!(told.count.is_none() || !(1..10).contains(&whole.count.unwrap()), "{told:?}");
-                    withheld += usize::from(told.count.is_none());
-                }
-                let hidden = told.cells.iter().filter(|share| share.count.is_none()).count();
-                assert!(hidden != 1 || told.total.is_none(), "what is withheld is what remains: {told:?}");
+    let told = report(&bureau, &after, false).await;
+    golden("public.csv", &told, &String::from_utf8(report_rows(&told).unwrap()).unwrap());
+    golden("public.html", &told, &report_page(&told));
+}
+
+/// Somebody reads a report that may be shown to others.
+async fn nobody_is_found_in_a_small_cell(store: TestStore) {
+    let (bureau, _, after) = two_rounds(store).await;
+    let (whole, told) = (report(&bureau, &after, true).await, report(&bureau, &after, false).await);
+    let mut withheld = 0;
+    for (whole, told) in [(&whole.by_region, &told.by_region), (&whole.by_level, &told.by_level)] {
+        for (whole, told) in whole.rows.iter().zip(&told.rows) {
+            for (whole, told) in whole.cells.iter().zip(&told.cells) {
+                assert!(told.count.is_none() || !(1..10).contains(&whole.count.unwrap()), "{told:?}");
+                withheld += usize::from(told.count.is_none());
             }
-            // Nor is one alone in its column, whose sum is told.
-            for at in 0..whole.columns.len() {
-                let hidden = told.rows.iter().filter(|row| row.cells[at].count.is_none()).count();
-                assert_ne!(hidden, 1, "column {at}");
-            }
+            let hidden = told.cells.iter().filter(|share| share.count.is_none()).count();
+            assert!(hidden != 1 || told.total.is_none(), "what is withheld is what remains: {told:?}");
         }
-        assert!(withheld > 0, "nothing was small: nothing was tested");
-        let movement = told.movement.unwrap();
-        let small = |count: &Option<u64>| count.is_some_and(|count| (1..10).contains(&count));
-        assert!(!movement.counts.iter().flatten().any(small));
+        // Nor is one alone in its column, whose sum is told.
+        for at in 0..whole.columns.len() {
+            let hidden = told.rows.iter().filter(|row| row.cells[at].count.is_none()).count();
+            assert_ne!(hidden, 1, "column {at}");
+        }
     }
+    assert!(withheld > 0, "nothing was small: nothing was tested");
+    let movement = told.movement.unwrap();
+    let small = |count: &Option<u64>| count.is_some_and(|count| (1..10).contains(&count));
+    assert!(!movement.counts.iter().flatten().any(small));
+}
 
-    /// Somebody would like to see a trial.
-    async fn a_trial_is_reported_to_the_bureau_alone(store: TestStore) {
-        let bureau = Bureau::with(store);
-        bureau.accept_files(&[File::usual("H33030200001")]).await;
-        let trial = bureau.run(periods()[1]).await.id.to_string();
-        let (kinds, regions) = (Kinds::built_in().unwrap(), RegionTable::built_in().unwrap());
-        let refused = bureau.rounds.round_report(&trial, (&kinds, &regions), (false, 10)).await.unwrap_err();
-        assert!(matches!(refused, GradingError::NotForOthers { .. }), "{refused}");
-        let page = report_page(&report(&bureau, &trial, true).await);
-        assert!(page.contains("内部资料") && page.contains("试评"), "{page}");
-    }
+/// Somebody would like to see a trial.
+async fn a_trial_is_reported_to_the_bureau_alone(store: TestStore) {
+    let bureau = Bureau::with(store);
+    bureau.accept_files(&[File::usual("H33030200001")]).await;
+    let trial = bureau.run(periods()[1]).await.id.to_string();
+    let (kinds, regions) = (Kinds::built_in().unwrap(), RegionTable::built_in().unwrap());
+    let refused = bureau.rounds.round_report(&trial, (&kinds, &regions), (false, 10)).await.unwrap_err();
+    assert!(matches!(refused, GradingError::NotForOthers { .. }), "{refused}");
+    let page = report_page(&report(&bureau, &trial, true).await);
+    assert!(page.contains("内部资料") && page.contains("试评"), "{page}");
 }
 
 /// Somebody opens a page without a network, and with a browser that runs nothing.

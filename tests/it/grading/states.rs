@@ -26,110 +26,127 @@ async fn results(bureau: &Bureau, run: &str) -> i64 {
 }
 
 both_engines! {
-    /// A bureau takes a run through its states, and tries every way that is none.
-    async fn a_run_goes_forward_only(store: TestStore) {
-        let bureau = bureau_of_one(store).await;
-        let rounds = &bureau.rounds;
-        let run = bureau.run(periods()[1]).await.id.to_string();
-        let state = async || rounds.life(&run).await.unwrap().state;
-        assert_eq!(state().await, RunState::Trial);
+    a_run_goes_forward_only,
+    a_discarded_trial_leaves_its_name_and_nothing_else,
+    remains_of_a_discarded_run_are_removed_by_the_next,
+    subjects_object_to_one_run_at_a_time,
+    what_nobody_could_object_to_is_not_published,
+    altered_results_are_not_opened_to_objections,
+    a_half_year_under_way_is_not_opened_to_objections,
+}
 
-        let opened = rounds.preassess(&run).await.unwrap();
-        assert_eq!((opened.subjects, opened.open_until), (1, None));
-        assert_eq!(state().await, RunState::Preassessment);
-        assert_eq!(bureau.told(CODE, "2026-04-01").await.status, GradeStatus::NotEvaluated, "it does not count yet");
-        let again = rounds.preassess(&run).await.unwrap_err();
-        assert!(matches!(again, GradingError::WrongState { state: RunState::Preassessment, .. }), "{again}");
+/// A bureau takes a run through its states, and tries every way that is none.
+async fn a_run_goes_forward_only(store: TestStore) {
+    let bureau = bureau_of_one(store).await;
+    let rounds = &bureau.rounds;
+    let run = bureau.run(periods()[1]).await.id.to_string();
+    let state = async || rounds.life(&run).await.unwrap().state;
+    assert_eq!(state().await, RunState::Trial);
 
-        rounds.publish(&run, 1).await.unwrap();
-        assert_eq!(bureau.told(CODE, "2026-04-01").await.status, GradeStatus::Graded);
-        for refused in [rounds.preassess(&run).await.unwrap_err(), rounds.discard(&run).await.unwrap_err()] {
-            assert!(matches!(refused, GradingError::WrongState { state: RunState::Published, .. }), "{refused}");
-        }
+    let opened = rounds.preassess(&run).await.unwrap();
+    assert_eq!((opened.subjects, opened.open_until), (1, None));
+    assert_eq!(state().await, RunState::Preassessment);
+    assert_eq!(bureau.told(CODE, "2026-04-01").await.status, GradeStatus::NotEvaluated, "it does not count yet");
+    let again = rounds.preassess(&run).await.unwrap_err();
+    assert!(matches!(again, GradingError::WrongState { state: RunState::Preassessment, .. }), "{again}");
 
-        let next = bureau.run(periods()[1]).await;
-        bureau.publish(&next).await;
-        let life = rounds.life(&run).await.unwrap();
-        assert_eq!((life.state, life.superseded_by), (RunState::Superseded, Some(next.id.to_string())));
-        assert!(life.ended_at.is_some() && life.preassessed_at.is_some());
-        let refused = rounds.publish(&run, 1).await.unwrap_err();
-        assert!(refused.to_string().contains("is superseded: only a trial or a pre-assessment can be published"), "{refused}");
+    rounds.publish(&run, 1).await.unwrap();
+    assert_eq!(bureau.told(CODE, "2026-04-01").await.status, GradeStatus::Graded);
+    for refused in [rounds.preassess(&run).await.unwrap_err(), rounds.discard(&run).await.unwrap_err()] {
+        assert!(matches!(refused, GradingError::WrongState { state: RunState::Published, .. }), "{refused}");
     }
 
-    /// A bureau gives up a trial that came out wrong.
-    async fn a_discarded_trial_leaves_its_name_and_nothing_else(store: TestStore) {
-        let bureau = bureau_of_one(store).await;
-        let run = bureau.run(periods()[1]).await.id.to_string();
-        assert_eq!(results(&bureau, &run).await, 1);
-        bureau.rounds.discard(&run).await.unwrap();
-        assert_eq!(results(&bureau, &run).await, 0);
-        assert_eq!(bureau.rounds.life(&run).await.unwrap().state, RunState::Discarded);
-        for refused in [
-            bureau.rounds.publish(&run, 1).await.unwrap_err(),
-            bureau.rounds.preassess(&run).await.unwrap_err(),
-            bureau.rounds.discard(&run).await.unwrap_err(),
-        ] {
-            assert!(matches!(refused, GradingError::WrongState { state: RunState::Discarded, .. }), "{refused}");
-        }
-        assert!(matches!(bureau.rounds.discard("run_nobody").await.unwrap_err(), GradingError::NoSuchRun(_)));
-    }
+    let next = bureau.run(periods()[1]).await;
+    bureau.publish(&next).await;
+    let life = rounds.life(&run).await.unwrap();
+    assert_eq!((life.state, life.superseded_by), (RunState::Superseded, Some(next.id.to_string())));
+    assert!(life.ended_at.is_some() && life.preassessed_at.is_some());
+    let refused = rounds.publish(&run, 1).await.unwrap_err();
+    assert!(
+        refused.to_string().contains("is superseded: only a trial or a pre-assessment can be published"),
+        "{refused}"
+    );
+}
 
-    /// A process was killed between the two halves of discarding.
-    async fn remains_of_a_discarded_run_are_removed_by_the_next(store: TestStore) {
-        let bureau = bureau_of_one(store).await;
-        let run = bureau.run(periods()[1]).await.id.to_string();
-        bureau.set(&run, "UPDATE runs SET state = 'discarded' WHERE id = $1").await;
-        assert_eq!(results(&bureau, &run).await, 1);
-        let next = bureau.run(periods()[1]).await.id.to_string();
-        assert_eq!((results(&bureau, &run).await, results(&bureau, &next).await), (0, 1));
+/// A bureau gives up a trial that came out wrong.
+async fn a_discarded_trial_leaves_its_name_and_nothing_else(store: TestStore) {
+    let bureau = bureau_of_one(store).await;
+    let run = bureau.run(periods()[1]).await.id.to_string();
+    assert_eq!(results(&bureau, &run).await, 1);
+    bureau.rounds.discard(&run).await.unwrap();
+    assert_eq!(results(&bureau, &run).await, 0);
+    assert_eq!(bureau.rounds.life(&run).await.unwrap().state, RunState::Discarded);
+    for refused in [
+        bureau.rounds.publish(&run, 1).await.unwrap_err(),
+        bureau.rounds.preassess(&run).await.unwrap_err(),
+        bureau.rounds.discard(&run).await.unwrap_err(),
+    ] {
+        assert!(matches!(refused, GradingError::WrongState { state: RunState::Discarded, .. }), "{refused}");
     }
+    assert!(matches!(bureau.rounds.discard("run_nobody").await.unwrap_err(), GradingError::NoSuchRun(_)));
+}
 
-    /// Two runs of one scheme compete for objections.
-    async fn subjects_object_to_one_run_at_a_time(store: TestStore) {
-        let bureau = bureau_of_one(store).await;
-        let (one, other) = (bureau.run(periods()[1]).await.id.to_string(), bureau.run(periods()[1]).await.id.to_string());
-        bureau.rounds.preassess(&one).await.unwrap();
-        for refused in [bureau.rounds.preassess(&other).await.unwrap_err(), bureau.rounds.publish(&other, 1).await.unwrap_err()] {
-            assert!(matches!(&refused, GradingError::AnotherOpen { open } if *open == one), "{refused}");
-        }
-        bureau.rounds.discard(&one).await.unwrap();
-        bureau.rounds.publish(&other, 1).await.unwrap();
-    }
+/// A process was killed between the two halves of discarding.
+async fn remains_of_a_discarded_run_are_removed_by_the_next(store: TestStore) {
+    let bureau = bureau_of_one(store).await;
+    let run = bureau.run(periods()[1]).await.id.to_string();
+    bureau.set(&run, "UPDATE runs SET state = 'discarded' WHERE id = $1").await;
+    assert_eq!(results(&bureau, &run).await, 1);
+    let next = bureau.run(periods()[1]).await.id.to_string();
+    assert_eq!((results(&bureau, &run).await, results(&bureau, &next).await), (0, 1));
+}
 
-    /// A city gives its subjects fourteen days to object.
-    async fn what_nobody_could_object_to_is_not_published(store: TestStore) {
-        let bureau = bureau_of_one(store).await;
-        let run = bureau.run(periods()[1]).await.id.to_string();
-        let (clock, entropy) = (bureau.store.clock.clone(), bureau.store.entropy.clone());
-        let rounds = Rounds::new(bureau.db().clone(), clock, entropy).with_objections(14);
-        let refused = rounds.publish(&run, 1).await.unwrap_err();
-        assert!(matches!(refused, GradingError::NotPreassessed { days: 14, .. }), "{refused}");
-        let opened = rounds.preassess(&run).await.unwrap();
-        assert_eq!(opened.open_until.unwrap().to_string(), "2026-04-15");
-        // 2026-04-01 09:00 in the city; its 15th is the last day.
-        bureau.store.clock.advance(Duration::from_hours(14 * 24));
-        let refused = rounds.publish(&run, 1).await.unwrap_err();
-        assert!(matches!(&refused, GradingError::StillOpen { until, .. } if until.to_string() == "2026-04-15"), "{refused}");
-        bureau.store.clock.advance(Duration::from_hours(15));
-        rounds.publish(&run, 1).await.unwrap();
+/// Two runs of one scheme compete for objections.
+async fn subjects_object_to_one_run_at_a_time(store: TestStore) {
+    let bureau = bureau_of_one(store).await;
+    let (one, other) = (bureau.run(periods()[1]).await.id.to_string(), bureau.run(periods()[1]).await.id.to_string());
+    bureau.rounds.preassess(&one).await.unwrap();
+    for refused in
+        [bureau.rounds.preassess(&other).await.unwrap_err(), bureau.rounds.publish(&other, 1).await.unwrap_err()]
+    {
+        assert!(matches!(&refused, GradingError::AnotherOpen { open } if *open == one), "{refused}");
     }
+    bureau.rounds.discard(&one).await.unwrap();
+    bureau.rounds.publish(&other, 1).await.unwrap();
+}
 
-    /// Someone changes a result, and a bureau opens the run to objections.
-    async fn altered_results_are_not_opened_to_objections(store: TestStore) {
-        let bureau = bureau_of_one(store).await;
-        let run = bureau.run(periods()[1]).await.id.to_string();
-        let mut tx = bureau.db().begin_bulk("test").await.unwrap();
-        tx.execute("UPDATE bulk.run_results SET grade = 'good' WHERE run_id = $1", vec![run.as_str().into()]).await.unwrap();
-        tx.commit().await.unwrap();
-        let refused = bureau.rounds.preassess(&run).await.unwrap_err();
-        assert!(matches!(refused, GradingError::Altered(_)), "{refused}");
-    }
+/// A city gives its subjects fourteen days to object.
+async fn what_nobody_could_object_to_is_not_published(store: TestStore) {
+    let bureau = bureau_of_one(store).await;
+    let run = bureau.run(periods()[1]).await.id.to_string();
+    let rounds = Rounds::new(bureau.store.env()).with_objections(14);
+    let refused = rounds.publish(&run, 1).await.unwrap_err();
+    assert!(matches!(refused, GradingError::NotPreassessed { days: 14, .. }), "{refused}");
+    let opened = rounds.preassess(&run).await.unwrap();
+    assert_eq!(opened.open_until.unwrap().to_string(), "2026-04-15");
+    // 2026-04-01 09:00 in the city; its 15th is the last day.
+    bureau.store.clock.advance(Duration::from_hours(14 * 24));
+    let refused = rounds.publish(&run, 1).await.unwrap_err();
+    assert!(
+        matches!(&refused, GradingError::StillOpen { until, .. } if until.to_string() == "2026-04-15"),
+        "{refused}"
+    );
+    bureau.store.clock.advance(Duration::from_hours(15));
+    rounds.publish(&run, 1).await.unwrap();
+}
 
-    /// A half-year is under way.
-    async fn a_half_year_under_way_is_not_opened_to_objections(store: TestStore) {
-        let bureau = bureau_of_one(store).await;
-        let early = bureau.run("2026-H1".parse().unwrap()).await.id.to_string();
-        let refused = bureau.rounds.preassess(&early).await.unwrap_err();
-        assert!(matches!(refused, GradingError::NotOver { .. }), "{refused}");
-    }
+/// Someone changes a result, and a bureau opens the run to objections.
+async fn altered_results_are_not_opened_to_objections(store: TestStore) {
+    let bureau = bureau_of_one(store).await;
+    let run = bureau.run(periods()[1]).await.id.to_string();
+    let mut tx = bureau.db().begin_bulk("test").await.unwrap();
+    tx.execute("UPDATE bulk.run_results SET grade = 'good' WHERE run_id = $1", vec![run.as_str().into()])
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let refused = bureau.rounds.preassess(&run).await.unwrap_err();
+    assert!(matches!(refused, GradingError::Altered(_)), "{refused}");
+}
+
+/// A half-year is under way.
+async fn a_half_year_under_way_is_not_opened_to_objections(store: TestStore) {
+    let bureau = bureau_of_one(store).await;
+    let early = bureau.run("2026-H1".parse().unwrap()).await.id.to_string();
+    let refused = bureau.rounds.preassess(&early).await.unwrap_err();
+    assert!(matches!(refused, GradingError::NotOver { .. }), "{refused}");
 }

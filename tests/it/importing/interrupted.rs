@@ -9,7 +9,7 @@ use medcredit::{
 use tokio::sync::Notify;
 
 use super::{Desk, SETTLEMENTS, month};
-use crate::support::both_engines;
+use crate::support::{TestStore, both_engines};
 
 fn year() -> String {
     let rows: String =
@@ -70,53 +70,56 @@ async fn kill_midway(desk: &Desk) {
 }
 
 both_engines! {
-    /// A clerk's import is killed midway and started again.
-    async fn a_killed_import_is_removed_whole_by_the_next_one(store: TestStore) {
-        let desk = Desk::with_subjects(store).await;
-        kill_midway(&desk).await;
-        let left = imports::list(&desk.store.db.read("test"), "staging").await.unwrap();
-        assert_eq!(left.len(), 1);
-        assert!(staged(&desk).await > 0, "it had staged rows");
-        let report = desk.import(Template::Settlements, year()).await;
-        assert_eq!((report.outcome, report.removed, report.accepted), (Outcome::Accepted, 1, 12));
-        let read = desk.store.db.read("test");
-        let discarded = imports::list(&read, "discarded").await.unwrap();
-        assert_eq!(discarded.iter().map(|row| row.seq).collect::<Vec<_>>(), [left[0].seq]);
-        let versions = settlements::list_versions(
-            &read,
-            &["H33030200090".to_owned()],
-            "2025-01".parse().unwrap(),
-            "2025-12".parse().unwrap(),
-        )
-        .await
-        .unwrap();
-        assert!(versions.len() == 12 && versions.iter().all(|row| row.version == 1));
-        assert_eq!(staged(&desk).await, 12, "nothing of the killed one is left");
-    }
+    a_killed_import_is_removed_whole_by_the_next_one,
+    a_second_import_is_told_to_wait,
+}
 
-    /// Two clerks import at the same time.
-    async fn a_second_import_is_told_to_wait(store: TestStore) {
-        let desk = Desk::with_subjects(store).await;
-        let other = desk.importer_into(desk.store.reopen().await);
-        let path = desk.write("settlements.csv", year());
-        let again = path.clone();
-        let options = desk.options.clone();
-        let mut refused = None;
-        let importer = desk.importer();
-        let (tell, mut told) = tokio::sync::mpsc::channel::<()>(1);
-        let (go, mut gone) = tokio::sync::mpsc::channel::<()>(1);
-        let first = tokio::spawn(async move {
-            let mut progress = |_| {
-                tell.try_send(()).unwrap();
-                // The first import stands here until the second has been refused.
-                tokio::task::block_in_place(|| gone.blocking_recv());
-            };
-            importer.import(Template::Settlements, &path, &options, &mut progress).await
-        });
-        told.recv().await.unwrap();
-        refused.replace(other.import(Template::Settlements, &again, &desk.options, &mut |_| {}).await);
-        go.send(()).await.unwrap();
-        assert!(matches!(refused, Some(Err(ImportError::Busy))), "{refused:?}");
-        assert_eq!(first.await.unwrap().unwrap().accepted, 12);
-    }
+/// A clerk's import is killed midway and started again.
+async fn a_killed_import_is_removed_whole_by_the_next_one(store: TestStore) {
+    let desk = Desk::with_subjects(store).await;
+    kill_midway(&desk).await;
+    let left = imports::list(&desk.store.db.read("test"), "staging").await.unwrap();
+    assert_eq!(left.len(), 1);
+    assert!(staged(&desk).await > 0, "it had staged rows");
+    let report = desk.import(Template::Settlements, year()).await;
+    assert_eq!((report.outcome, report.removed, report.accepted), (Outcome::Accepted, 1, 12));
+    let read = desk.store.db.read("test");
+    let discarded = imports::list(&read, "discarded").await.unwrap();
+    assert_eq!(discarded.iter().map(|row| row.seq).collect::<Vec<_>>(), [left[0].seq]);
+    let versions = settlements::list_versions(
+        &read,
+        &["H33030200090".to_owned()],
+        "2025-01".parse().unwrap(),
+        "2025-12".parse().unwrap(),
+    )
+    .await
+    .unwrap();
+    assert!(versions.len() == 12 && versions.iter().all(|row| row.version == 1));
+    assert_eq!(staged(&desk).await, 12, "nothing of the killed one is left");
+}
+
+/// Two clerks import at the same time.
+async fn a_second_import_is_told_to_wait(store: TestStore) {
+    let desk = Desk::with_subjects(store).await;
+    let other = desk.importer_into(desk.store.reopen().await);
+    let path = desk.write("settlements.csv", year());
+    let again = path.clone();
+    let options = desk.options.clone();
+    let mut refused = None;
+    let importer = desk.importer();
+    let (tell, mut told) = tokio::sync::mpsc::channel::<()>(1);
+    let (go, mut gone) = tokio::sync::mpsc::channel::<()>(1);
+    let first = tokio::spawn(async move {
+        let mut progress = |_| {
+            tell.try_send(()).unwrap();
+            // The first import stands here until the second has been refused.
+            tokio::task::block_in_place(|| gone.blocking_recv());
+        };
+        importer.import(Template::Settlements, &path, &options, &mut progress).await
+    });
+    told.recv().await.unwrap();
+    refused.replace(other.import(Template::Settlements, &again, &desk.options, &mut |_| {}).await);
+    go.send(()).await.unwrap();
+    assert!(matches!(refused, Some(Err(ImportError::Busy))), "{refused:?}");
+    assert_eq!(first.await.unwrap().unwrap().accepted, 12);
 }

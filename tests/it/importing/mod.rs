@@ -2,6 +2,7 @@
 
 mod bytes;
 mod encodings;
+mod events;
 mod header;
 mod interrupted;
 mod kinds;
@@ -12,7 +13,6 @@ mod personal;
 mod rejects;
 mod revisions;
 mod subjects;
-mod told;
 
 use std::{
     path::{Path, PathBuf},
@@ -76,7 +76,12 @@ impl Desk {
     pub fn importer_into(&self, db: Db) -> Importer {
         let catalogues = shipped::CATALOGUES.iter().map(|(name, text)| Catalogue::parse(name, text).unwrap());
         let references = References::built_in(catalogues).unwrap();
-        Importer::new(db, self.store.clock.clone(), self.store.entropy.clone(), self.crypter.clone(), references)
+        Importer::new(
+            medcredit::store::Env::new(db, self.store.clock.clone(), self.store.entropy.clone()),
+            crate::support::operator("tester"),
+            self.crypter.clone(),
+            references,
+        )
     }
 
     pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {

@@ -9,21 +9,23 @@ use super::{ACCOUNTS, Desk, SUBJECTS, THREE};
 use crate::support::{TestStore, block_on, both_engines, logs::never_logged};
 
 both_engines! {
-    /// An administrator with the key opens an identity; moved to another row it does not open.
-    async fn an_identity_opens_at_its_row_only(store: TestStore) {
-        never_logged("330302198001010019");
-        let desk = Desk::with_subjects(store).await;
-        let sealed = desk.subject("H33030200090").await.unwrap().sealed_identity.unwrap();
-        let plain = desk.crypter.open(personal::place("H33030200090"), &sealed).unwrap();
-        let identity: serde_json::Value = serde_json::from_slice(&plain).unwrap();
-        assert_eq!(
-            identity,
-            serde_json::json!({ "id_type": "01", "id_number": "330302198001010019", "legal_representative": "合成甲" })
-        );
-        let moved = desk.crypter.open(personal::place("P33030400017"), &sealed).unwrap_err();
-        assert!(matches!(moved, CrypterError::Refused { .. }));
-        assert!(desk.subject("P33030400017").await.unwrap().sealed_identity.is_none());
-    }
+    an_identity_opens_at_its_row_only,
+}
+
+/// An administrator with the key opens an identity; moved to another row it does not open.
+async fn an_identity_opens_at_its_row_only(store: TestStore) {
+    never_logged("330302198001010019");
+    let desk = Desk::with_subjects(store).await;
+    let sealed = desk.subject("H33030200090").await.unwrap().sealed_identity.unwrap();
+    let plain = desk.crypter.open(personal::place("H33030200090"), &sealed).unwrap();
+    let identity: serde_json::Value = serde_json::from_slice(&plain).unwrap();
+    assert_eq!(
+        identity,
+        serde_json::json!({ "id_type": "01", "id_number": "330302198001010019", "legal_representative": "合成甲" })
+    );
+    let moved = desk.crypter.open(personal::place("P33030400017"), &sealed).unwrap_err();
+    assert!(matches!(moved, CrypterError::Refused { .. }));
+    assert!(desk.subject("P33030400017").await.unwrap().sealed_identity.is_none());
 }
 
 /// A thief with the files of the store, but not the key.

@@ -8,7 +8,7 @@ use medcredit::{
 };
 
 use super::{ACCOUNTS, ADVERSE, AFFILIATIONS, Desk, RECORDS, SETTLEMENTS, SUBJECTS, THREE, month};
-use crate::support::{TestStore, block_on};
+use crate::support::{TestStore, block_on, both_engines};
 
 /// A good row of each template that cases are made from, over the three subjects.
 const CLINIC: &str = "medical_institution,H33030200091,91330302MA2AB3C47J,合成诊所,330302,一级,,01,330302198001010019,合成甲,2019-05-01,active,active\n";
@@ -162,49 +162,54 @@ fn the_good_rows_are_good() {
     });
 }
 
-crate::support::both_engines! {
-    /// A clerk's file has rows twice: next to each other, far apart, and in a later statement.
-    async fn a_row_whose_key_the_file_had_is_refused_wherever_it_stands(store: TestStore) {
-        let mut desk = Desk::with_subjects(store).await;
-        desk.options.chunk_rows = 3;
-        let keyed = [Template::Records, Template::Settlements, Template::Adverse, Template::Affiliations, Template::Accounts];
-        for template in keyed {
-            let (header, row) = good(template);
-            let other = match template {
-                Template::Records => row.replacen("7号", "8号", 1),
-                _ => row.replacen("H33030200090", "P33030400017", 1),
-            };
-            let rows = format!("{row}{row}{other}{other}{row}");
-            let report = desk.import(template, format!("{header}{rows}")).await;
-            assert_eq!(
-                desk.findings(&report),
-                ["3  duplicate_row reject", "5  duplicate_row reject", "6  duplicate_row reject"],
-                "{template}"
-            );
-            assert_eq!((report.rows, report.accepted, report.rejected), (5, 2, 3), "{template}");
-        }
-        let report = desk.import(Template::Subjects, format!("{SUBJECTS}{CLINIC}{THREE}{CLINIC}")).await;
-        assert_eq!(desk.findings(&report), ["6 code duplicate_row reject"]);
-    }
+both_engines! {
+    a_row_whose_key_the_file_had_is_refused_wherever_it_stands,
 }
 
-crate::support::both_engines! {
-    /// A clerk's file repeats its first row at its end, after batches that are written and not yet committed.
-    async fn a_row_repeated_late_costs_none_of_those_before_it(store: TestStore) {
-        let mut desk = Desk::with_subjects(store).await;
-        desk.options.chunk_rows = 3;
-        let months: Vec<String> =
-            (1..=12).map(|nth| month("H33030200090", &format!("2025-{nth:02}"), 1_000 * nth, "final")).collect();
-        let rows = format!("{}{}{}", months[..8].concat(), months[0], months[8..].concat());
-        let report = desk.import(Template::Settlements, format!("{SETTLEMENTS}{rows}")).await;
-        assert_eq!(desk.findings(&report), ["10  duplicate_row reject"]);
-        assert_eq!((report.rows, report.accepted, report.rejected), (13, 12, 1));
-        let (from, to) = ("2025-01".parse().unwrap(), "2025-12".parse().unwrap());
-        let read = desk.store.db.read("test");
-        let listed = settlements::list(&read, &["H33030200090".to_owned()], from, to).await.unwrap();
-        let settled: Vec<i64> = listed.iter().map(|row| row.settlement.settled.0).collect();
-        assert_eq!(settled, (1..=12).map(|nth| 1_000 * nth).collect::<Vec<_>>());
+/// A clerk's file has rows twice: next to each other, far apart, and in a later statement.
+async fn a_row_whose_key_the_file_had_is_refused_wherever_it_stands(store: TestStore) {
+    let mut desk = Desk::with_subjects(store).await;
+    desk.options.chunk_rows = 3;
+    let keyed =
+        [Template::Records, Template::Settlements, Template::Adverse, Template::Affiliations, Template::Accounts];
+    for template in keyed {
+        let (header, row) = good(template);
+        let other = match template {
+            Template::Records => row.replacen("7号", "8号", 1),
+            _ => row.replacen("H33030200090", "P33030400017", 1),
+        };
+        let rows = format!("{row}{row}{other}{other}{row}");
+        let report = desk.import(template, format!("{header}{rows}")).await;
+        assert_eq!(
+            desk.findings(&report),
+            ["3  duplicate_row reject", "5  duplicate_row reject", "6  duplicate_row reject"],
+            "{template}"
+        );
+        assert_eq!((report.rows, report.accepted, report.rejected), (5, 2, 3), "{template}");
     }
+    let report = desk.import(Template::Subjects, format!("{SUBJECTS}{CLINIC}{THREE}{CLINIC}")).await;
+    assert_eq!(desk.findings(&report), ["6 code duplicate_row reject"]);
+}
+
+both_engines! {
+    a_row_repeated_late_costs_none_of_those_before_it,
+}
+
+/// A clerk's file repeats its first row at its end, after batches that are written and not yet committed.
+async fn a_row_repeated_late_costs_none_of_those_before_it(store: TestStore) {
+    let mut desk = Desk::with_subjects(store).await;
+    desk.options.chunk_rows = 3;
+    let months: Vec<String> =
+        (1..=12).map(|nth| month("H33030200090", &format!("2025-{nth:02}"), 1_000 * nth, "final")).collect();
+    let rows = format!("{}{}{}", months[..8].concat(), months[0], months[8..].concat());
+    let report = desk.import(Template::Settlements, format!("{SETTLEMENTS}{rows}")).await;
+    assert_eq!(desk.findings(&report), ["10  duplicate_row reject"]);
+    assert_eq!((report.rows, report.accepted, report.rejected), (13, 12, 1));
+    let (from, to) = ("2025-01".parse().unwrap(), "2025-12".parse().unwrap());
+    let read = desk.store.db.read("test");
+    let listed = settlements::list(&read, &["H33030200090".to_owned()], from, to).await.unwrap();
+    let settled: Vec<i64> = listed.iter().map(|row| row.settlement.settled.0).collect();
+    assert_eq!(settled, (1..=12).map(|nth| 1_000 * nth).collect::<Vec<_>>());
 }
 
 /// The clerk's own file may hold what a spreadsheet would run.

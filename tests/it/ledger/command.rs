@@ -4,7 +4,7 @@ use medcredit::{cli, domain::ids::KeyId, ledger::Proof};
 
 use super::{vandal::vandalise, world::World};
 use crate::support::{
-    both_engines,
+    TestStore, both_engines,
     cluster::cluster,
     command::{Outcome, medcredit},
     store::Place,
@@ -39,44 +39,47 @@ async fn ledger(config: &str, args: &[&str]) -> Outcome {
 }
 
 both_engines! {
-    /// An auditor verifies with the log's key in hand, and again after somebody has been at the database.
-    async fn an_auditor_verifies_and_the_exit_code_tells(store: TestStore) {
-        let world = World::new(store).await;
-        let config = configured(&world).await;
-        let none = ledger(&config, &["checkpoint"]).await;
-        assert_eq!(none.code, cli::FAILED);
-        let ids = world.record_many(30).await;
-        world.sealer().seal_once().await.unwrap();
-        let note = ledger(&config, &["checkpoint"]).await.done();
-        assert_eq!(Some(note), world.outside().read().await.unwrap());
-        let key = ledger(&config, &["checkpoint", "--keys"]).await.done();
-        assert_eq!(key.trim_end(), world.verifier_key().to_string());
-        let said = ledger(&config, &["verify", "--key", key.trim_end()]).await.done();
-        assert!(said.contains("leaves       30 hashed again") && said.contains("the ledger is whole"), "{said}");
-        assert!(!said.contains("from this same database"));
-        let said = ledger(&config, &["verify"]).await.done();
-        assert!(said.contains("1 from this same database"), "{said}");
-        let said = ledger(&config, &["verify", "--checkpoint", "/nowhere/checkpoint"]).await.done();
-        assert!(said.contains("NO CHECKPOINT FROM OUTSIDE"), "{said}");
-        assert_eq!(ledger(&config, &["verify", "--key", "nonsense"]).await.code, cli::WRONG_USAGE);
-        let tamper = format!("UPDATE ledger_entries SET body = replace(body, '2026-', '2027-') WHERE id = '{}'", ids[7]);
-        vandalise(&world, &tamper).await;
-        let outcome = ledger(&config, &["verify", "--key", key.trim_end()]).await;
-        assert_eq!(outcome.code, cli::FAILED);
-        assert!(outcome.out.contains(&format!("TAMPERED     entry {}", ids[7])), "{}", outcome.out);
-        assert!(outcome.err.contains("tampered"), "{}", outcome.err);
-    }
+    an_auditor_verifies_and_the_exit_code_tells,
+    a_proof_is_printed_as_the_page_has_it,
+}
 
-    /// An operator prints the proof of an entry.
-    async fn a_proof_is_printed_as_the_page_has_it(store: TestStore) {
-        let world = World::new(store).await;
-        let config = configured(&world).await;
-        let id = world.record(1).await.remove(0);
-        let waiting = ledger(&config, &["prove", &id]).await;
-        assert!(waiting.code == cli::FAILED && waiting.err.contains("not yet sealed"), "{}", waiting.err);
-        world.sealer().seal_once().await.unwrap();
-        let proof: Proof = serde_json::from_str(&ledger(&config, &["prove", &id]).await.done()).unwrap();
-        medcredit::ledger::check_proof(&proof, &[world.verifier_key()]).unwrap();
-        assert_eq!(ledger(&config, &["prove", "dis_never"]).await.code, cli::FAILED);
-    }
+/// An auditor verifies with the log's key in hand, and again after somebody has been at the database.
+async fn an_auditor_verifies_and_the_exit_code_tells(store: TestStore) {
+    let world = World::new(store).await;
+    let config = configured(&world).await;
+    let none = ledger(&config, &["checkpoint"]).await;
+    assert_eq!(none.code, cli::FAILED);
+    let ids = world.record_many(30).await;
+    world.sealer().seal_once().await.unwrap();
+    let note = ledger(&config, &["checkpoint"]).await.done();
+    assert_eq!(Some(note), world.outside().read().await.unwrap());
+    let key = ledger(&config, &["checkpoint", "--keys"]).await.done();
+    assert_eq!(key.trim_end(), world.verifier_key().to_string());
+    let said = ledger(&config, &["verify", "--key", key.trim_end()]).await.done();
+    assert!(said.contains("leaves       30 hashed again") && said.contains("the ledger is whole"), "{said}");
+    assert!(!said.contains("from this same database"));
+    let said = ledger(&config, &["verify"]).await.done();
+    assert!(said.contains("1 from this same database"), "{said}");
+    let said = ledger(&config, &["verify", "--checkpoint", "/nowhere/checkpoint"]).await.done();
+    assert!(said.contains("NO CHECKPOINT FROM OUTSIDE"), "{said}");
+    assert_eq!(ledger(&config, &["verify", "--key", "nonsense"]).await.code, cli::WRONG_USAGE);
+    let tamper = format!("UPDATE ledger_entries SET body = replace(body, '2026-', '2027-') WHERE id = '{}'", ids[7]);
+    vandalise(&world, &tamper).await;
+    let outcome = ledger(&config, &["verify", "--key", key.trim_end()]).await;
+    assert_eq!(outcome.code, cli::FAILED);
+    assert!(outcome.out.contains(&format!("TAMPERED     entry {}", ids[7])), "{}", outcome.out);
+    assert!(outcome.err.contains("tampered"), "{}", outcome.err);
+}
+
+/// An operator prints the proof of an entry.
+async fn a_proof_is_printed_as_the_page_has_it(store: TestStore) {
+    let world = World::new(store).await;
+    let config = configured(&world).await;
+    let id = world.record(1).await.remove(0);
+    let waiting = ledger(&config, &["prove", &id]).await;
+    assert!(waiting.code == cli::FAILED && waiting.err.contains("not yet sealed"), "{}", waiting.err);
+    world.sealer().seal_once().await.unwrap();
+    let proof: Proof = serde_json::from_str(&ledger(&config, &["prove", &id]).await.done()).unwrap();
+    medcredit::ledger::check_proof(&proof, &[world.verifier_key()]).unwrap();
+    assert_eq!(ledger(&config, &["prove", "dis_never"]).await.code, cli::FAILED);
 }

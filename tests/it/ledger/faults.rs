@@ -10,7 +10,7 @@ use std::{
 use medcredit::{
     domain::{ManualClock, SeededEntropy},
     identity::{KeyPair, SharedSigner, Suite},
-    ledger::{Faults, FixedKeys, FreshLeaves, RecordError, Recorder, RecorderOptions, Sealer, SealerOptions, Step},
+    ledger::{Faults, FixedKeys, LeafCache, RecordError, Recorder, RecorderOptions, Sealer, SealerOptions, Step},
     store::{Db, DbError},
 };
 
@@ -21,7 +21,7 @@ use crate::support::{TestStore, block_on, both_engines, cluster::cluster, store:
 const RECORDING: &[(Step, fn() -> DbError, usize, bool, i64)] = &[
     (Step::Begin, broken, 1, false, 0),
     (Step::Lock, broken, 1, false, 0),
-    (Step::Heads, broken, 1, false, 0),
+    (Step::ReadVersions, broken, 1, false, 0),
     (Step::Budget, broken, 1, false, 0),
     (Step::Insert, broken, 1, false, 0),
     // Failed, and not persisted.
@@ -33,7 +33,7 @@ const RECORDING: &[(Step, fn() -> DbError, usize, bool, i64)] = &[
     // In the way of another transaction: tried again, and then released once.
     (Step::Begin, contention, 1, true, 1),
     (Step::Lock, contention, 4, true, 1),
-    (Step::Heads, contention, 1, true, 1),
+    (Step::ReadVersions, contention, 1, true, 1),
     (Step::Budget, contention, 1, true, 1),
     (Step::Insert, contention, 4, true, 1),
     (Step::Commit, contention, 1, true, 1),
@@ -120,7 +120,7 @@ fn a_process_that_is_killed() {
                 outside: std::env::var_os("MEDCREDIT_TEST_OUTSIDE").map(Into::into),
                 interval: Duration::from_secs(1),
                 round: 1024,
-                fresh: FreshLeaves::default(),
+                fresh: LeafCache::default(),
                 faults,
             };
             let keys = std::sync::Arc::new(FixedKeys::new(signer, Vec::new()));
@@ -130,106 +130,117 @@ fn a_process_that_is_killed() {
 }
 
 both_engines! {
-    /// A bank reads while a step fails: it gets its answer with a record, or 503 and none.
-    async fn a_recording_that_fails_releases_nothing(store: TestStore) {
-        let world = World::new(store).await;
-        let mut expected = 0;
-        // Where uses are counted, each step is a turn of its own.
-        let counted = [None, Some(1000)];
-        for ((step, error, times, released, entries), max_fetches) in
-            RECORDING.iter().flat_map(|line| counted.map(|max| (line, max)))
-        {
-            let recorder = world.recorder_with(world.store.db.clone(), fail_at(*step, *times, *error));
-            let mut draft = world.draft();
-            draft.budget.max_fetches = max_fetches;
-            let outcome = recorder.record(draft).await;
-            match outcome {
-                Ok(_) => assert!(released, "{step:?} {max_fetches:?}"),
-                Err(RecordError::Unavailable(_)) => assert!(!released, "{step:?} {times} {max_fetches:?}"),
-                Err(other) => panic!("{step:?}: {other}"),
-            }
-            expected += entries;
-            assert_eq!(world.entries().await, expected, "{step:?} {times} {max_fetches:?}");
-            // The recorder goes on as if nothing had been.
-            recorder.record(world.draft()).await.unwrap();
-            expected += 1;
-            recorder.shutdown().await;
-        }
-        recovers(&world, u64::try_from(expected).unwrap(), "recording").await;
-    }
+    a_recording_that_fails_releases_nothing,
+    a_database_that_hangs_holds_nobody_for_ever,
+    a_process_killed_while_recording_has_released_nothing,
+    a_sealing_that_fails_leaves_a_tree_to_go_on_with,
+    a_process_killed_while_sealing_leaves_a_tree_to_go_on_with,
+}
 
-    /// The database hangs while a bank waits: it is told in time, and the next one is answered.
-    async fn a_database_that_hangs_holds_nobody_for_ever(store: TestStore) {
-        let world = World::new(store).await;
-        let steps = [Step::Lock, Step::Insert, Step::Commit, Step::Committed];
-        // Where uses are counted, each step is a turn of its own.
-        for (step, max_fetches) in steps.into_iter().flat_map(|step| [(step, None), (step, Some(1000))]) {
-            let hung = AtomicBool::new(false);
-            let faults = Faults::new(move |at| {
-                let hangs = at == step && !hung.swap(true, Ordering::SeqCst);
-                async move { if hangs { std::future::pending().await } else { Ok(()) } }
-            });
-            let options = RecorderOptions { faults, limit: Duration::from_millis(100), ..RecorderOptions::default() };
-            let recorder = Recorder::start(world.store.db.clone(), world.store.clock.clone(), options);
-            let mut draft = world.draft();
-            draft.budget.max_fetches = max_fetches;
-            let outcome = recorder.record(draft).await;
-            assert!(matches!(outcome, Err(RecordError::Unavailable(_))), "{step:?} {max_fetches:?}");
-            drop(recorder);
-            // With a limit that a busy machine keeps to.
-            world.record(1).await;
+/// A bank reads while a step fails: it gets its answer with a record, or 503 and none.
+async fn a_recording_that_fails_releases_nothing(store: TestStore) {
+    let world = World::new(store).await;
+    let mut expected = 0;
+    // Where uses are counted, each step is a turn of its own.
+    let counted = [None, Some(1000)];
+    for ((step, error, times, released, entries), max_fetches) in
+        RECORDING.iter().flat_map(|line| counted.map(|max| (line, max)))
+    {
+        let recorder = world.recorder_with(world.store.db.clone(), fail_at(*step, *times, *error));
+        let mut draft = world.draft();
+        draft.budget.max_fetches = max_fetches;
+        let outcome = recorder.record(draft).await;
+        match outcome {
+            Ok(_) => assert!(released, "{step:?} {max_fetches:?}"),
+            Err(RecordError::Unavailable(_)) => assert!(!released, "{step:?} {times} {max_fetches:?}"),
+            Err(other) => panic!("{step:?}: {other}"),
         }
-        assert_eq!(world.entries().await, 10, "two of them were committed before it hung");
-        recovers(&world, 10, "a database that hung").await;
+        expected += entries;
+        assert_eq!(world.entries().await, expected, "{step:?} {times} {max_fetches:?}");
+        // The recorder goes on as if nothing had been.
+        recorder.record(world.draft()).await.unwrap();
+        expected += 1;
+        recorder.shutdown().await;
     }
+    recovers(&world, u64::try_from(expected).unwrap(), "recording").await;
+}
 
-    /// The process is killed at a step while a bank waits: no answer, and a record only when it was committed.
-    async fn a_process_killed_while_recording_has_released_nothing(store: TestStore) {
-        let world = World::new(store).await;
-        let mut expected = 0;
-        for (step, entries) in [
-            (Step::Begin, 0), (Step::Lock, 0), (Step::Heads, 0), (Step::Budget, 0), (Step::Insert, 0), (Step::Commit, 0),
-            (Step::Committed, 1),
-        ] {
-            let said = killed(&world, "record", step);
-            assert!(!said.contains("released"), "{step:?}");
-            expected += entries;
-            assert_eq!(world.entries().await, expected, "{step:?}");
-        }
-        recovers(&world, 1, "killed while recording").await;
+/// The database hangs while a bank waits: it is told in time, and the next one is answered.
+async fn a_database_that_hangs_holds_nobody_for_ever(store: TestStore) {
+    let world = World::new(store).await;
+    let steps = [Step::Lock, Step::Insert, Step::Commit, Step::Committed];
+    // Where uses are counted, each step is a turn of its own.
+    for (step, max_fetches) in steps.into_iter().flat_map(|step| [(step, None), (step, Some(1000))]) {
+        let hung = AtomicBool::new(false);
+        let faults = Faults::new(move |at| {
+            let hangs = at == step && !hung.swap(true, Ordering::SeqCst);
+            async move { if hangs { std::future::pending().await } else { Ok(()) } }
+        });
+        let options = RecorderOptions { faults, limit: Duration::from_millis(100), ..RecorderOptions::default() };
+        let recorder = Recorder::start(world.store.db.clone(), world.store.clock.clone(), options);
+        let mut draft = world.draft();
+        draft.budget.max_fetches = max_fetches;
+        let outcome = recorder.record(draft).await;
+        assert!(matches!(outcome, Err(RecordError::Unavailable(_))), "{step:?} {max_fetches:?}");
+        drop(recorder);
+        // With a limit that a busy machine keeps to.
+        world.record(1).await;
     }
+    assert_eq!(world.entries().await, 10, "two of them were committed before it hung");
+    recovers(&world, 10, "a database that hung").await;
+}
 
-    /// A sealer's step fails: the tree is extended whole or not at all, and the next round goes on.
-    async fn a_sealing_that_fails_leaves_a_tree_to_go_on_with(store: TestStore) {
-        let world = World::new(store).await;
-        let mut sealed = 0;
-        for (step, leaves, outside) in SEALING {
-            world.record(2).await;
-            recovers(&world, sealed + 2, "before").await;
-            world.record(3).await;
-            let sealer = world.sealer_with(world.store.db.clone(), fail_at(*step, 1, broken));
-            sealer.seal_once().await.unwrap_err();
-            let count = world.count("SELECT CAST(count(*) AS BIGINT) FROM ledger_leaves").await;
-            assert_eq!(u64::try_from(count), Ok(sealed + leaves), "{step:?}");
-            assert_eq!(covered(&world).await, sealed + outside, "{step:?}");
-            // The same sealer goes on by itself.
-            world.record(1).await;
-            while sealer.seal_once().await.unwrap().is_some() {}
-            sealed += 6;
-            recovers(&world, sealed, "a failed sealing").await;
-        }
+/// The process is killed at a step while a bank waits: no answer, and a record only when it was committed.
+async fn a_process_killed_while_recording_has_released_nothing(store: TestStore) {
+    let world = World::new(store).await;
+    let mut expected = 0;
+    for (step, entries) in [
+        (Step::Begin, 0),
+        (Step::Lock, 0),
+        (Step::ReadVersions, 0),
+        (Step::Budget, 0),
+        (Step::Insert, 0),
+        (Step::Commit, 0),
+        (Step::Committed, 1),
+    ] {
+        let said = killed(&world, "record", step);
+        assert!(!said.contains("released"), "{step:?}");
+        expected += entries;
+        assert_eq!(world.entries().await, expected, "{step:?}");
     }
+    recovers(&world, 1, "killed while recording").await;
+}
 
-    /// A sealer is killed at a step: the same, with nothing remembered.
-    async fn a_process_killed_while_sealing_leaves_a_tree_to_go_on_with(store: TestStore) {
-        let world = World::new(store).await;
-        let mut expected = 0;
-        for (step, ..) in SEALING {
-            world.record(3).await;
-            expected += 3;
-            killed(&world, "seal", *step);
-            recovers(&world, expected, "a killed sealer").await;
-        }
+/// A sealer's step fails: the tree is extended whole or not at all, and the next round goes on.
+async fn a_sealing_that_fails_leaves_a_tree_to_go_on_with(store: TestStore) {
+    let world = World::new(store).await;
+    let mut sealed = 0;
+    for (step, leaves, outside) in SEALING {
+        world.record(2).await;
+        recovers(&world, sealed + 2, "before").await;
+        world.record(3).await;
+        let sealer = world.sealer_with(world.store.db.clone(), fail_at(*step, 1, broken));
+        sealer.seal_once().await.unwrap_err();
+        let count = world.count("SELECT CAST(count(*) AS BIGINT) FROM ledger_leaves").await;
+        assert_eq!(u64::try_from(count), Ok(sealed + leaves), "{step:?}");
+        assert_eq!(covered(&world).await, sealed + outside, "{step:?}");
+        // The same sealer goes on by itself.
+        world.record(1).await;
+        while sealer.seal_once().await.unwrap().is_some() {}
+        sealed += 6;
+        recovers(&world, sealed, "a failed sealing").await;
+    }
+}
+
+/// A sealer is killed at a step: the same, with nothing remembered.
+async fn a_process_killed_while_sealing_leaves_a_tree_to_go_on_with(store: TestStore) {
+    let world = World::new(store).await;
+    let mut expected = 0;
+    for (step, ..) in SEALING {
+        world.record(3).await;
+        expected += 3;
+        killed(&world, "seal", *step);
+        recovers(&world, expected, "a killed sealer").await;
     }
 }
 

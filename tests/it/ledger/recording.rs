@@ -32,84 +32,112 @@ async fn all_at_once(recorder: &Recorder, drafts: Vec<Draft>) -> Vec<Result<Stri
 }
 
 both_engines! {
-    /// A bank reads once: the answer comes back whole, and its record stands in the tables (I1).
-    async fn an_answer_is_released_with_its_record(store: TestStore) {
-        let world = World::new(store).await;
-        let recorder = world.recorder();
-        let draft = world.draft();
-        let (id, entry) = (draft.entry.id().to_owned(), draft.entry.clone());
-        let disclosed = recorder.record(draft).await.unwrap();
-        assert_eq!(disclosed.id(), id);
-        assert_eq!(disclosed.into_answer().body.into_pieces().concat(), b"{\"grade\":\"A\"}");
-        let row: (String, String, Vec<u8>) = world.store.db.read("test")
-            .fetch_one("SELECT type, body, leaf_hash FROM ledger_entries WHERE id = $1", vec![id.clone().into()]).await.unwrap();
-        assert_eq!(row, ("disclosure".into(), entry.body().to_owned(), entry.leaf().to_vec()));
-        let row: (String, String) = world.store.db.read("test")
-            .fetch_one("SELECT client_id, consent_id FROM ledger_openings WHERE entry_id = $1", vec![id.into()]).await.unwrap();
-        assert_eq!(row, (world.bank.to_string(), world.consent.to_string()));
-        assert_eq!(world.count("SELECT CAST(count(*) AS BIGINT) FROM ledger_unsealed").await, 1);
-        recorder.shutdown().await;
-    }
+    an_answer_is_released_with_its_record,
+    a_draft_that_is_printed_says_nothing,
+    a_head_of_any_sort_that_moved_refuses_the_answer,
+    a_refused_answer_does_not_fail_its_neighbours,
+    an_answer_that_waited_beyond_its_consent_is_not_released,
+    answers_are_recorded_in_company_of_any_size,
+    an_id_is_recorded_once,
+    sixty_four_waiting_answers_share_commits,
+    a_full_queue_refuses_and_nothing_is_lost_on_shutdown,
+    answers_that_wait_are_refused_when_they_are_too_large_together,
+    an_entry_of_a_change_lives_and_dies_with_it,
+}
 
-    /// Whoever logs a draft by mistake logs nothing of a subject or a bank's reading (I8).
-    async fn a_draft_that_is_printed_says_nothing(store: TestStore) {
-        let world = World::new(store).await;
-        let draft = world.draft();
-        let printed = format!("{:?} {:?}", draft.opening, draft.answer);
-        assert_eq!(printed, "Opening(withheld) Answer(13 bytes)");
-    }
+/// A bank reads once: the answer comes back whole, and its record stands in the tables (I1).
+async fn an_answer_is_released_with_its_record(store: TestStore) {
+    let world = World::new(store).await;
+    let recorder = world.recorder();
+    let draft = world.draft();
+    let (id, entry) = (draft.entry.id().to_owned(), draft.entry.clone());
+    let disclosed = recorder.record(draft).await.unwrap();
+    assert_eq!(disclosed.id(), id);
+    assert_eq!(disclosed.into_answer().body.into_pieces().concat(), b"{\"grade\":\"A\"}");
+    let row: (String, String, Vec<u8>) = world
+        .store
+        .db
+        .read("test")
+        .fetch_one("SELECT type, body, leaf_hash FROM ledger_entries WHERE id = $1", vec![id.clone().into()])
+        .await
+        .unwrap();
+    assert_eq!(row, ("disclosure".into(), entry.body().to_owned(), entry.leaf().to_vec()));
+    let row: (String, String) = world
+        .store
+        .db
+        .read("test")
+        .fetch_one("SELECT client_id, consent_id FROM ledger_openings WHERE entry_id = $1", vec![id.into()])
+        .await
+        .unwrap();
+    assert_eq!(row, (world.bank.to_string(), world.consent.to_string()));
+    assert_eq!(world.count("SELECT CAST(count(*) AS BIGINT) FROM ledger_unsealed").await, 1);
+    recorder.shutdown().await;
+}
 
-    /// A bank whose answer rests on something that moved is refused, whatever it is (I2).
-    async fn a_head_of_any_sort_that_moved_refuses_the_answer(store: TestStore) {
-        let world = World::new(store).await;
-        let recorder = world.recorder();
-        let stale: Vec<(&str, fn(&mut Draft))> = vec![
-            ("another epoch of the bank", |draft| draft.heads.client_epoch = 2),
-            ("another version of the consent", |draft| draft.heads.consent_version = 1),
-            ("another version of a subject", |draft| draft.heads.subjects[0].1 = 4),
-            ("a subject that is not there", |draft| draft.heads.subjects.push(("H33030199999".into(), 1))),
-            ("another publication", |draft| draft.heads.publication = 2),
-            ("a consent that had expired when the answer was made", |draft| {
-                draft.heads.now = draft.heads.now.plus(Duration::from_secs(86_400 * 400));
-            }),
-        ];
-        for (what, change) in stale {
-            let mut draft = world.draft();
-            change(&mut draft);
-            assert_eq!(recorder.record(draft.clone()).await.unwrap_err(), RecordError::Stale, "{what}");
-            // Where uses are counted, the same is compared, step by step.
-            draft.budget.max_fetches = Some(1);
-            assert_eq!(recorder.record(draft).await.unwrap_err(), RecordError::Stale, "{what}, and uses are counted");
-        }
-        let (other, _) = world.new_bank();
-        world.add_bank(other).await;
-        assert_eq!(recorder.record(world.draft_of(other, world.consent)).await.unwrap_err(), RecordError::Stale, "another's consent");
-        for (what, sql, back) in [
-            ("a suspended bank", "UPDATE clients SET state = 'suspended'", "UPDATE clients SET state = 'active'"),
-            ("a suspended consent", "UPDATE consents SET state = 'suspended'", "UPDATE consents SET state = 'active'"),
-        ] {
-            world.change(sql, vec![]).await;
-            assert_eq!(recorder.record(world.draft()).await.unwrap_err(), RecordError::Stale, "{what}");
-            let mut counted = world.draft();
-            counted.budget.max_fetches = Some(1);
-            assert_eq!(recorder.record(counted).await.unwrap_err(), RecordError::Stale, "{what}, and uses are counted");
-            world.change(back, vec![]).await;
-        }
-        assert_eq!(world.entries().await, 0);
-        recorder.record(world.draft()).await.unwrap();
-        let last_moment = world.draft();
-        world.store.clock.advance(Duration::from_secs(86_400 * 400));
-        assert_eq!(recorder.record(last_moment).await.unwrap_err(), RecordError::Stale, "expired while it waited");
-        assert_eq!(world.entries().await, 1);
-    }
+/// Whoever logs a draft by mistake logs nothing of a subject or a bank's reading (I8).
+async fn a_draft_that_is_printed_says_nothing(store: TestStore) {
+    let world = World::new(store).await;
+    let draft = world.draft();
+    let printed = format!("{:?} {:?}", draft.opening, draft.answer);
+    assert_eq!(printed, "Opening(withheld) Answer(13 bytes)");
+}
 
-    /// Banks' answers that share a batch with stale ones are recorded all the same.
-    async fn a_refused_answer_does_not_fail_its_neighbours(store: TestStore) {
-        let world = World::new(store).await;
-        let recorder = world.recorder();
-        let recorded = world.draft();
-        recorder.record(recorded.clone()).await.unwrap();
-        let drafts: Vec<_> = (0..60).map(|at| {
+/// A bank whose answer rests on something that moved is refused, whatever it is (I2).
+async fn a_head_of_any_sort_that_moved_refuses_the_answer(store: TestStore) {
+    let world = World::new(store).await;
+    let recorder = world.recorder();
+    let stale: Vec<(&str, fn(&mut Draft))> = vec![
+        ("another epoch of the bank", |draft| draft.heads.client_epoch = 2),
+        ("another version of the consent", |draft| draft.heads.consent_version = 1),
+        ("another version of a subject", |draft| draft.heads.subjects[0].1 = 4),
+        ("a subject that is not there", |draft| draft.heads.subjects.push(("H33030199999".into(), 1))),
+        ("another publication", |draft| draft.heads.publication = 2),
+        ("a consent that had expired when the answer was made", |draft| {
+            draft.heads.now = draft.heads.now.plus(Duration::from_secs(86_400 * 400));
+        }),
+    ];
+    for (what, change) in stale {
+        let mut draft = world.draft();
+        change(&mut draft);
+        assert_eq!(recorder.record(draft.clone()).await.unwrap_err(), RecordError::Stale, "{what}");
+        // Where uses are counted, the same is compared, step by step.
+        draft.budget.max_fetches = Some(1);
+        assert_eq!(recorder.record(draft).await.unwrap_err(), RecordError::Stale, "{what}, and uses are counted");
+    }
+    let (other, _) = world.new_bank();
+    world.add_bank(other).await;
+    assert_eq!(
+        recorder.record(world.draft_of(other, world.consent)).await.unwrap_err(),
+        RecordError::Stale,
+        "another's consent"
+    );
+    for (what, sql, back) in [
+        ("a suspended bank", "UPDATE clients SET state = 'suspended'", "UPDATE clients SET state = 'active'"),
+        ("a suspended consent", "UPDATE consents SET state = 'suspended'", "UPDATE consents SET state = 'active'"),
+    ] {
+        world.change(sql, vec![]).await;
+        assert_eq!(recorder.record(world.draft()).await.unwrap_err(), RecordError::Stale, "{what}");
+        let mut counted = world.draft();
+        counted.budget.max_fetches = Some(1);
+        assert_eq!(recorder.record(counted).await.unwrap_err(), RecordError::Stale, "{what}, and uses are counted");
+        world.change(back, vec![]).await;
+    }
+    assert_eq!(world.entries().await, 0);
+    recorder.record(world.draft()).await.unwrap();
+    let last_moment = world.draft();
+    world.store.clock.advance(Duration::from_secs(86_400 * 400));
+    assert_eq!(recorder.record(last_moment).await.unwrap_err(), RecordError::Stale, "expired while it waited");
+    assert_eq!(world.entries().await, 1);
+}
+
+/// Banks' answers that share a batch with stale ones are recorded all the same.
+async fn a_refused_answer_does_not_fail_its_neighbours(store: TestStore) {
+    let world = World::new(store).await;
+    let recorder = world.recorder();
+    let recorded = world.draft();
+    recorder.record(recorded.clone()).await.unwrap();
+    let drafts: Vec<_> = (0..60)
+        .map(|at| {
             let mut draft = world.draft();
             match at % 6 {
                 0 => draft.heads.consent_version = 1,
@@ -117,240 +145,246 @@ both_engines! {
                 _ => {}
             }
             draft
-        }).collect();
-        for (at, outcome) in all_at_once(&recorder, drafts).await.into_iter().enumerate() {
-            match at % 6 {
-                0 => assert_eq!(outcome.unwrap_err(), RecordError::Stale),
-                1 => assert!(matches!(outcome.unwrap_err(), RecordError::Unavailable(_))),
-                _ => drop(outcome.unwrap()),
+        })
+        .collect();
+    for (at, outcome) in all_at_once(&recorder, drafts).await.into_iter().enumerate() {
+        match at % 6 {
+            0 => assert_eq!(outcome.unwrap_err(), RecordError::Stale),
+            1 => assert!(matches!(outcome.unwrap_err(), RecordError::Unavailable(_))),
+            _ => drop(outcome.unwrap()),
+        }
+    }
+    assert_eq!(world.entries().await, 41);
+}
+
+/// A consent ends while its answer's commit waits for a lock: recorded, and not released.
+async fn an_answer_that_waited_beyond_its_consent_is_not_released(store: TestStore) {
+    let world = World::new(store).await;
+    for max_fetches in [None, Some(9)] {
+        let clock = world.store.clock.clone();
+        let mut draft = world.draft();
+        draft.budget.max_fetches = max_fetches;
+        let ends = draft.heads.expires_at;
+        let faults = Faults::new(move |at| {
+            if at == Step::Committed {
+                clock.set(ends);
             }
-        }
-        assert_eq!(world.entries().await, 41);
+            async { Ok(()) }
+        });
+        let recorder = world.recorder_with(world.store.db.clone(), faults);
+        let before = world.entries().await;
+        assert_eq!(recorder.record(draft).await.unwrap_err(), RecordError::Stale, "{max_fetches:?}");
+        assert_eq!(world.entries().await, before + 1, "{max_fetches:?}");
     }
+}
 
-    /// A consent ends while its answer's commit waits for a lock: recorded, and not released.
-    async fn an_answer_that_waited_beyond_its_consent_is_not_released(store: TestStore) {
-        let world = World::new(store).await;
-        for max_fetches in [None, Some(9)] {
-            let clock = world.store.clock.clone();
-            let mut draft = world.draft();
-            draft.budget.max_fetches = max_fetches;
-            let ends = draft.heads.expires_at;
-            let faults = Faults::new(move |at| {
-                if at == Step::Committed {
-                    clock.set(ends);
-                }
-                async { Ok(()) }
-            });
-            let recorder = world.recorder_with(world.store.db.clone(), faults);
-            let before = world.entries().await;
-            assert_eq!(recorder.record(draft).await.unwrap_err(), RecordError::Stale, "{max_fetches:?}");
-            assert_eq!(world.entries().await, before + 1, "{max_fetches:?}");
-        }
-    }
-
-    /// Batches of one turn of the engine and longer ones, with and without an answer that is stale.
-    async fn answers_are_recorded_in_company_of_any_size(store: TestStore) {
-        let world = World::new(store).await;
-        let recorder = world.recorder();
-        let mut recorded = 0;
-        for (size, stale) in [(1, None), (64, None), (64, Some(63)), (65, None), (65, Some(0)), (200, Some(100))] {
-            let drafts: Vec<_> = (0..size).map(|at| {
+/// Batches of one turn of the engine and longer ones, with and without an answer that is stale.
+async fn answers_are_recorded_in_company_of_any_size(store: TestStore) {
+    let world = World::new(store).await;
+    let recorder = world.recorder();
+    let mut recorded = 0;
+    for (size, stale) in [(1, None), (64, None), (64, Some(63)), (65, None), (65, Some(0)), (200, Some(100))] {
+        let drafts: Vec<_> = (0..size)
+            .map(|at| {
                 let mut draft = world.draft();
                 draft.heads.consent_version += i64::from(stale == Some(at));
                 draft
-            }).collect();
-            let outcomes = all_at_once(&recorder, drafts).await;
-            for (at, outcome) in outcomes.into_iter().enumerate() {
-                match outcome {
-                    Err(error) => assert_eq!((error, Some(at)), (RecordError::Stale, stale), "{size}"),
-                    Ok(_) => assert_ne!(Some(at), stale, "{size}"),
-                }
-            }
-            recorded += i64::try_from(size).unwrap() - i64::from(stale.is_some());
-            assert_eq!(world.entries().await, recorded, "{size} {stale:?}");
-        }
-    }
-
-    /// A disclosure that is recorded twice by mistake is recorded once, and its neighbours are.
-    async fn an_id_is_recorded_once(store: TestStore) {
-        let world = World::new(store).await;
-        let recorder = world.recorder();
-        let twice = world.draft();
-        let mut drafts: Vec<_> = (0..10).map(|_| world.draft()).collect();
-        drafts.insert(5, twice.clone());
-        drafts.insert(8, twice.clone());
+            })
+            .collect();
         let outcomes = all_at_once(&recorder, drafts).await;
-        assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 11);
-        // And again when the first is long committed: only the one at fault fails.
-        let again = all_at_once(&recorder, vec![world.draft(), twice, world.draft()]).await;
-        assert!(again[0].is_ok() && matches!(again[1], Err(RecordError::Unavailable(_))) && again[2].is_ok());
-        assert_eq!(world.entries().await, 13);
-    }
-
-    /// 64 banks that ask again and again share commits: at least ten answers for each.
-    async fn sixty_four_waiting_answers_share_commits(store: TestStore) {
-        let world = Arc::new(World::new(store).await);
-        let commits = Arc::new(AtomicUsize::new(0));
-        let counted = commits.clone();
-        let faults = Faults::new(move |step| {
-            let commits = counted.clone();
-            async move {
-                if step == Step::Commit {
-                    commits.fetch_add(1, Ordering::SeqCst);
-                    // A disk that takes two milliseconds to sync.
-                    tokio::time::sleep(Duration::from_millis(2)).await;
-                }
-                Ok(())
+        for (at, outcome) in outcomes.into_iter().enumerate() {
+            match outcome {
+                Err(error) => assert_eq!((error, Some(at)), (RecordError::Stale, stale), "{size}"),
+                Ok(_) => assert_ne!(Some(at), stale, "{size}"),
             }
-        });
-        let recorder = world.recorder_with(world.store.db.clone(), faults);
-        let banks: Vec<_> = (0..64).map(|_| {
+        }
+        recorded += i64::try_from(size).unwrap() - i64::from(stale.is_some());
+        assert_eq!(world.entries().await, recorded, "{size} {stale:?}");
+    }
+}
+
+/// A disclosure that is recorded twice by mistake is recorded once, and its neighbours are.
+async fn an_id_is_recorded_once(store: TestStore) {
+    let world = World::new(store).await;
+    let recorder = world.recorder();
+    let twice = world.draft();
+    let mut drafts: Vec<_> = (0..10).map(|_| world.draft()).collect();
+    drafts.insert(5, twice.clone());
+    drafts.insert(8, twice.clone());
+    let outcomes = all_at_once(&recorder, drafts).await;
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 11);
+    // And again when the first is long committed: only the one at fault fails.
+    let again = all_at_once(&recorder, vec![world.draft(), twice, world.draft()]).await;
+    assert!(again[0].is_ok() && matches!(again[1], Err(RecordError::Unavailable(_))) && again[2].is_ok());
+    assert_eq!(world.entries().await, 13);
+}
+
+/// 64 banks that ask again and again share commits: at least ten answers for each.
+async fn sixty_four_waiting_answers_share_commits(store: TestStore) {
+    let world = Arc::new(World::new(store).await);
+    let commits = Arc::new(AtomicUsize::new(0));
+    let counted = commits.clone();
+    let faults = Faults::new(move |step| {
+        let commits = counted.clone();
+        async move {
+            if step == Step::Commit {
+                commits.fetch_add(1, Ordering::SeqCst);
+                // A disk that takes two milliseconds to sync.
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+            Ok(())
+        }
+    });
+    let recorder = world.recorder_with(world.store.db.clone(), faults);
+    let banks: Vec<_> = (0..64)
+        .map(|_| {
             let (recorder, world) = (recorder.clone(), world.clone());
             tokio::spawn(async move {
                 for _ in 0..20 {
                     recorder.record(world.draft()).await.unwrap();
                 }
             })
-        }).collect();
-        for bank in banks {
-            bank.await.unwrap();
-        }
-        let (answers, commits) = (64 * 20, commits.load(Ordering::SeqCst));
-        assert_eq!(world.entries().await, answers);
-        let commits = i64::try_from(commits).unwrap();
-        assert!(commits * 10 <= answers, "{commits} commits for {answers} answers");
+        })
+        .collect();
+    for bank in banks {
+        bank.await.unwrap();
     }
+    let (answers, commits) = (64 * 20, commits.load(Ordering::SeqCst));
+    assert_eq!(world.entries().await, answers);
+    let commits = i64::try_from(commits).unwrap();
+    assert!(commits * 10 <= answers, "{commits} commits for {answers} answers");
+}
 
-    /// A bank alone does not wait for company, and a full queue refuses at once.
-    async fn a_full_queue_refuses_and_nothing_is_lost_on_shutdown(store: TestStore) {
-        let world = World::new(store).await;
-        let gate = Arc::new(tokio::sync::Semaphore::new(0));
-        let held = gate.clone();
-        let faults = Faults::new(move |step| {
-            let gate = held.clone();
-            async move {
-                if step == Step::Begin {
-                    gate.acquire().await.unwrap().forget();
-                }
-                Ok(())
+/// A bank alone does not wait for company, and a full queue refuses at once.
+async fn a_full_queue_refuses_and_nothing_is_lost_on_shutdown(store: TestStore) {
+    let world = World::new(store).await;
+    let gate = Arc::new(tokio::sync::Semaphore::new(0));
+    let held = gate.clone();
+    let faults = Faults::new(move |step| {
+        let gate = held.clone();
+        async move {
+            if step == Step::Begin {
+                gate.acquire().await.unwrap().forget();
             }
-        });
-        let options = RecorderOptions { queue: 3, faults, ..RecorderOptions::default() };
-        let recorder = Recorder::start(world.store.db.clone(), world.store.clock.clone(), options);
-        let mut waiting = Vec::new();
-        let mut refused = 0;
-        // One is in the batch that waits at the gate, three fill the queue.
-        for _ in 0..12 {
-            let (recorder, draft) = (recorder.clone(), world.draft());
-            let task = tokio::spawn(async move { recorder.record(draft).await.map(|_| ()) });
+            Ok(())
+        }
+    });
+    let options = RecorderOptions { queue: 3, faults, ..RecorderOptions::default() };
+    let recorder = Recorder::start(world.store.db.clone(), world.store.clock.clone(), options);
+    let mut waiting = Vec::new();
+    let mut refused = 0;
+    // One is in the batch that waits at the gate, three fill the queue.
+    for _ in 0..12 {
+        let (recorder, draft) = (recorder.clone(), world.draft());
+        let task = tokio::spawn(async move { recorder.record(draft).await.map(|_| ()) });
+        tokio::task::yield_now().await;
+        waiting.push(task);
+    }
+    gate.add_permits(100);
+    for task in waiting {
+        match task.await.unwrap() {
+            Ok(()) => {}
+            Err(RecordError::Unavailable(why)) => {
+                assert!(why.contains("too many"), "{why}");
+                refused += 1;
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert!(refused > 0);
+    let before = world.entries().await;
+    assert_eq!(before, 12 - refused);
+    let (last, again) = (world.draft(), recorder.clone());
+    let task = tokio::spawn(async move { again.record(last).await.map(|_| ()) });
+    tokio::task::yield_now().await;
+    recorder.shutdown().await;
+    let late = recorder.record(world.draft()).await;
+    assert!(matches!(late, Err(RecordError::Unavailable(_))));
+    let released = task.await.unwrap().is_ok();
+    assert_eq!(world.entries().await, before + i64::from(released));
+}
+
+/// Banks that ask for large answers while the database is held up: what waits has a bound in bytes, and it is given back.
+async fn answers_that_wait_are_refused_when_they_are_too_large_together(store: TestStore) {
+    let world = World::new(store).await;
+    let gate = Arc::new(tokio::sync::Semaphore::new(0));
+    let held = gate.clone();
+    let faults = Faults::new(move |step| {
+        let gate = held.clone();
+        async move {
+            if step == Step::Begin {
+                gate.acquire().await.unwrap().forget();
+            }
+            Ok(())
+        }
+    });
+    let options = RecorderOptions { queue_bytes: 256 * 1024, faults, ..RecorderOptions::default() };
+    let recorder = Recorder::start(world.store.db.clone(), world.store.clock.clone(), options);
+    let large = |bytes: usize| {
+        let mut draft = world.draft();
+        draft.answer.body = vec![b'x'; bytes].into();
+        draft
+    };
+    assert!(matches!(recorder.record(large(300 * 1024)).await, Err(RecordError::Unavailable(_))), "alone too large");
+    for _ in 0..2 {
+        let outcomes: Vec<_> = (0..6)
+            .map(|_| {
+                let (recorder, draft) = (recorder.clone(), large(60 * 1024));
+                tokio::spawn(async move { recorder.record(draft).await })
+            })
+            .collect();
+        // All have been taken or refused once the last of them has been asked for.
+        while recorder.waiting_bytes() < 4 * 60 * 1024 {
             tokio::task::yield_now().await;
-            waiting.push(task);
+        }
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
         }
         gate.add_permits(100);
-        for task in waiting {
-            match task.await.unwrap() {
-                Ok(()) => {}
+        let mut refused = 0;
+        for outcome in outcomes {
+            match outcome.await.unwrap() {
+                Ok(_) => {}
                 Err(RecordError::Unavailable(why)) => {
-                    assert!(why.contains("too many"), "{why}");
+                    assert!(why.contains("too large"), "{why}");
                     refused += 1;
                 }
                 Err(other) => panic!("{other}"),
             }
         }
-        assert!(refused > 0);
-        let before = world.entries().await;
-        assert_eq!(before, 12 - refused);
-        let (last, again) = (world.draft(), recorder.clone());
-        let task = tokio::spawn(async move { again.record(last).await.map(|_| ()) });
-        tokio::task::yield_now().await;
-        recorder.shutdown().await;
-        let late = recorder.record(world.draft()).await;
-        assert!(matches!(late, Err(RecordError::Unavailable(_))));
-        let released = task.await.unwrap().is_ok();
-        assert_eq!(world.entries().await, before + i64::from(released));
+        assert_eq!(refused, 2, "four fit");
+        assert_eq!(recorder.waiting_bytes(), 0);
+        gate.forget_permits(1000);
     }
+    assert_eq!(world.entries().await, 8);
+}
 
-    /// Banks that ask for large answers while the database is held up: what waits has a bound in bytes, and it is given back.
-    async fn answers_that_wait_are_refused_when_they_are_too_large_together(store: TestStore) {
-        let world = World::new(store).await;
-        let gate = Arc::new(tokio::sync::Semaphore::new(0));
-        let held = gate.clone();
-        let faults = Faults::new(move |step| {
-            let gate = held.clone();
-            async move {
-                if step == Step::Begin {
-                    gate.acquire().await.unwrap().forget();
-                }
-                Ok(())
-            }
-        });
-        let options = RecorderOptions { queue_bytes: 256 * 1024, faults, ..RecorderOptions::default() };
-        let recorder = Recorder::start(world.store.db.clone(), world.store.clock.clone(), options);
-        let large = |bytes: usize| {
-            let mut draft = world.draft();
-            draft.answer.body = vec![b'x'; bytes].into();
-            draft
-        };
-        assert!(matches!(recorder.record(large(300 * 1024)).await, Err(RecordError::Unavailable(_))), "alone too large");
-        for _ in 0..2 {
-            let outcomes: Vec<_> = (0..6)
-                .map(|_| {
-                    let (recorder, draft) = (recorder.clone(), large(60 * 1024));
-                    tokio::spawn(async move { recorder.record(draft).await })
-                })
-                .collect();
-            // All have been taken or refused once the last of them has been asked for.
-            while recorder.waiting_bytes() < 4 * 60 * 1024 {
-                tokio::task::yield_now().await;
-            }
-            for _ in 0..100 {
-                tokio::task::yield_now().await;
-            }
-            gate.add_permits(100);
-            let mut refused = 0;
-            for outcome in outcomes {
-                match outcome.await.unwrap() {
-                    Ok(_) => {}
-                    Err(RecordError::Unavailable(why)) => {
-                        assert!(why.contains("too large"), "{why}");
-                        refused += 1;
-                    }
-                    Err(other) => panic!("{other}"),
-                }
-            }
-            assert_eq!(refused, 2, "four fit");
-            assert_eq!(recorder.waiting_bytes(), 0);
-            gate.forget_permits(1000);
-        }
-        assert_eq!(world.entries().await, 8);
-    }
-
-    /// An operator's entry is durable exactly when the change it belongs to is.
-    async fn an_entry_of_a_change_lives_and_dies_with_it(store: TestStore) {
-        let world = World::new(store).await;
-        let facts = |target: &str| medcredit::ledger::OperatorFacts {
-            id: medcredit::domain::ids::EntryId::new(&*world.store.clock, world.entropy()),
-            at: world.now(),
-            action: "client_suspended",
-            actor: "operator:lin".into(),
-            detail: serde_json::json!({}),
-            reason: Some("证书遗失".into()),
-            target: Some(target.into()),
-        };
-        let (entry, opening) = facts("cli_1").into_entry(world.entropy()).unwrap();
-        let mut tx = world.store.db.begin("test").await.unwrap();
-        append(&mut tx, &entry, Some(&opening)).await.unwrap();
-        drop(tx);
-        assert_eq!(world.entries().await, 0);
-        let mut tx = world.store.db.begin("test").await.unwrap();
-        run(&mut tx, "UPDATE clients SET epoch = epoch + 1 WHERE id = $1", vec![Arg::from(world.bank.to_string())]).await;
-        append(&mut tx, &entry, Some(&opening)).await.unwrap();
-        tx.commit().await.unwrap();
-        assert_eq!(world.entries().await, 1);
-        let mut tx = world.store.db.begin("test").await.unwrap();
-        assert!(append(&mut tx, &entry, None).await.is_err(), "an entry is appended once");
-    }
+/// An operator's entry is durable exactly when the change it belongs to is.
+async fn an_entry_of_a_change_lives_and_dies_with_it(store: TestStore) {
+    let world = World::new(store).await;
+    let facts = |target: &str| medcredit::ledger::ApprovalFacts {
+        id: medcredit::domain::ids::EntryId::new(&*world.store.clock, world.entropy()),
+        at: world.now(),
+        action: "client_resumed",
+        approved: true,
+        request: "operator:chen".into(),
+        actor: "operator:lin".into(),
+        detail: serde_json::json!({}),
+        reason: Some("证书遗失".into()),
+        target: Some(target.into()),
+    };
+    let (entry, opening) = facts("cli_1").into_entry(world.entropy()).unwrap();
+    let mut tx = world.store.db.begin("test").await.unwrap();
+    append(&mut tx, &entry, Some(&opening)).await.unwrap();
+    drop(tx);
+    assert_eq!(world.entries().await, 0);
+    let mut tx = world.store.db.begin("test").await.unwrap();
+    run(&mut tx, "UPDATE clients SET epoch = epoch + 1 WHERE id = $1", vec![Arg::from(world.bank.to_string())]).await;
+    append(&mut tx, &entry, Some(&opening)).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(world.entries().await, 1);
+    let mut tx = world.store.db.begin("test").await.unwrap();
+    assert!(append(&mut tx, &entry, None).await.is_err(), "an entry is appended once");
 }
 
 /// The server refuses at the commit, after it has said that all is well: nothing is released, nothing is there.

@@ -7,7 +7,7 @@ use std::sync::{
 
 use medcredit::{
     domain::ids::EntryId,
-    ledger::{ErasureFacts, ErasureGround, OutsideFile, erase, verify::Outside},
+    ledger::{CheckpointFile, ErasureFacts, ErasureGround, erase, verify::Outside},
     merkle::{Checkpoint, NoteError, NoteSigner, VerifierKey, leaf_hash},
     store::Arg,
 };
@@ -237,119 +237,149 @@ impl NoteSigner for Forger<'_> {
 }
 
 both_engines! {
-    /// An auditor verifies an honest ledger: everything is counted and nothing is wrong.
-    async fn an_honest_ledger_is_whole(store: TestStore) {
-        let world = grown(store).await;
+    an_honest_ledger_is_whole,
+    a_ledger_that_is_being_written_is_whole,
+    every_sabotage_is_found_and_named,
+    an_entry_changed_with_all_that_is_derived_from_it_is_found,
+    a_tail_that_was_cut_off_is_found_with_the_checkpoint_outside_only,
+    a_history_signed_anew_is_found_by_an_older_checkpoint,
+}
+
+/// An auditor verifies an honest ledger: everything is counted and nothing is wrong.
+async fn an_honest_ledger_is_whole(store: TestStore) {
+    let world = grown(store).await;
+    let report = world.verify().await;
+    assert!(report.sound(), "{report}");
+    assert_eq!((report.leaves, report.tiles, report.checkpoints), (600, 2, 3));
+    assert_eq!((report.openings, report.erased, report.waiting), (599, 2, 1));
+    assert_eq!(report.outside, Outside::Covers(600));
+    let blind = world.verify_against(None).await;
+    assert!(blind.sound());
+    assert!(blind.to_string().contains("NO CHECKPOINT FROM OUTSIDE"), "{blind}");
+}
+
+/// An auditor verifies while gateways record, seal and erase: an honest ledger is whole at every moment.
+async fn a_ledger_that_is_being_written_is_whole(store: TestStore) {
+    let world = Arc::new(World::new(store).await);
+    let writing = Arc::new(AtomicBool::new(true));
+    let (writer, more) = (world.clone(), writing.clone());
+    let writer = tokio::spawn(async move {
+        let (recorder, sealer) = (writer.recorder(), writer.sealer());
+        let mut ids = Vec::new();
+        while more.load(Ordering::SeqCst) {
+            for _ in 0..5 {
+                ids.push(recorder.record(writer.draft()).await.unwrap().id().to_owned());
+            }
+            erase_one(&writer, ids.swap_remove(ids.len() / 2)).await;
+            sealer.seal_once().await.unwrap();
+        }
+    });
+    let mut erased = 0;
+    for round in 0.. {
         let report = world.verify().await;
         assert!(report.sound(), "{report}");
-        assert_eq!((report.leaves, report.tiles, report.checkpoints), (600, 2, 3));
-        assert_eq!((report.openings, report.erased, report.waiting), (599, 2, 1));
-        assert_eq!(report.outside, Outside::Covers(600));
-        let blind = world.verify_against(None).await;
-        assert!(blind.sound());
-        assert!(blind.to_string().contains("NO CHECKPOINT FROM OUTSIDE"), "{blind}");
-    }
-
-    /// An auditor verifies while gateways record, seal and erase: an honest ledger is whole at every moment.
-    async fn a_ledger_that_is_being_written_is_whole(store: TestStore) {
-        let world = Arc::new(World::new(store).await);
-        let writing = Arc::new(AtomicBool::new(true));
-        let (writer, more) = (world.clone(), writing.clone());
-        let writer = tokio::spawn(async move {
-            let (recorder, sealer) = (writer.recorder(), writer.sealer());
-            let mut ids = Vec::new();
-            while more.load(Ordering::SeqCst) {
-                for _ in 0..5 {
-                    ids.push(recorder.record(writer.draft()).await.unwrap().id().to_owned());
-                }
-                erase_one(&writer, ids.swap_remove(ids.len() / 2)).await;
-                sealer.seal_once().await.unwrap();
-            }
-        });
-        let mut erased = 0;
-        for round in 0.. {
-            let report = world.verify().await;
-            assert!(report.sound(), "{report}");
-            erased = erased.max(report.erased);
-            if round >= 15 && erased > 10 {
-                break;
-            }
-        }
-        writing.store(false, Ordering::SeqCst);
-        writer.await.unwrap();
-    }
-
-    /// A database administrator changes, removes or exchanges anything: `verify` names it.
-    async fn every_sabotage_is_found_and_named(store: TestStore) {
-        let world = grown(store).await;
-        vandalise(&world, "CREATE TABLE whole_tiles AS SELECT * FROM ledger_tiles").await;
-        for (what, how, undo, expected) in SABOTAGES {
-            let (how, undo) = (with_ids(&world, how).await, with_ids(&world, undo).await);
-            vandalise(&world, &how).await;
-            let report = world.verify().await;
-            assert!(!report.sound(), "{what}");
-            assert!(report.to_string().contains(expected), "{what}: expected {expected:?} in\n{report}");
-            vandalise(&world, &undo).await;
-            restore_tiles(&world).await;
-            let report = world.verify().await;
-            assert!(report.sound(), "after {what}: {report}");
+        erased = erased.max(report.erased);
+        if round >= 15 && erased > 10 {
+            break;
         }
     }
+    writing.store(false, Ordering::SeqCst);
+    writer.await.unwrap();
+}
 
-    /// Somebody changes an entry and its leaf together, and the tile as well: the checkpoint still tells.
-    async fn an_entry_changed_with_all_that_is_derived_from_it_is_found(store: TestStore) {
-        let world = grown(store).await;
-        let row: (String, String) = world.store.db.read("test")
+/// A database administrator changes, removes or exchanges anything: `verify` names it.
+async fn every_sabotage_is_found_and_named(store: TestStore) {
+    let world = grown(store).await;
+    vandalise(&world, "CREATE TABLE whole_tiles AS SELECT * FROM ledger_tiles").await;
+    for (what, how, undo, expected) in SABOTAGES {
+        let (how, undo) = (with_ids(&world, how).await, with_ids(&world, undo).await);
+        vandalise(&world, &how).await;
+        let report = world.verify().await;
+        assert!(!report.sound(), "{what}");
+        assert!(report.to_string().contains(expected), "{what}: expected {expected:?} in\n{report}");
+        vandalise(&world, &undo).await;
+        restore_tiles(&world).await;
+        let report = world.verify().await;
+        assert!(report.sound(), "after {what}: {report}");
+    }
+}
+
+/// Somebody changes an entry and its leaf together, and the tile as well: the checkpoint still tells.
+async fn an_entry_changed_with_all_that_is_derived_from_it_is_found(store: TestStore) {
+    let world = grown(store).await;
+    let row: (String, String) = world.store.db.read("test")
             .fetch_one("SELECT e.id, e.body FROM ledger_entries e JOIN ledger_leaves l ON l.entry_id = e.id WHERE l.leaf_index = 40", vec![]).await.unwrap();
-        let forged = row.1.replace("2026-", "2027-");
-        let leaf = data_encoding::HEXLOWER.encode(&leaf_hash(forged.as_bytes()));
-        let literal = |hex: &str| match world.store.db.engine() {
-            medcredit::store::Engine::Sqlite => format!("x'{hex}'"),
-            medcredit::store::Engine::Postgres => format!("'\\x{hex}'"),
-        };
-        vandalise(&world, &format!("UPDATE ledger_entries SET body = '{forged}', leaf_hash = {} WHERE id = '{}'", literal(&leaf), row.0)).await;
-        let report = world.verify().await;
-        assert!(report.to_string().contains("(leaf 40): its text does not hash to the leaf in its tile"), "{report}");
-        let (tile,): (Vec<u8>,) = world.store.db.read("test").fetch_one("SELECT hashes FROM ledger_tiles WHERE tile_index = 0", vec![]).await.unwrap();
-        let mut tile = data_encoding::HEXLOWER.encode(&tile);
-        tile.replace_range(40 * 64..41 * 64, &leaf);
-        vandalise(&world, &format!("UPDATE ledger_tiles SET hashes = {} WHERE tile_index = 0", literal(&tile))).await;
-        let report = world.verify().await;
-        assert!(report.to_string().contains("checkpoint 100: its root is not that of the leaves: one from 0 to 99"), "{report}");
-        assert!(report.to_string().contains("tile/0/000: it was changed"), "{report}");
-    }
+    let forged = row.1.replace("2026-", "2027-");
+    let leaf = data_encoding::HEXLOWER.encode(&leaf_hash(forged.as_bytes()));
+    let literal = |hex: &str| match world.store.db.engine() {
+        medcredit::store::Engine::Sqlite => format!("x'{hex}'"),
+        medcredit::store::Engine::Postgres => format!("'\\x{hex}'"),
+    };
+    vandalise(
+        &world,
+        &format!("UPDATE ledger_entries SET body = '{forged}', leaf_hash = {} WHERE id = '{}'", literal(&leaf), row.0),
+    )
+    .await;
+    let report = world.verify().await;
+    assert!(report.to_string().contains("(leaf 40): its text does not hash to the leaf in its tile"), "{report}");
+    let (tile,): (Vec<u8>,) = world
+        .store
+        .db
+        .read("test")
+        .fetch_one("SELECT hashes FROM ledger_tiles WHERE tile_index = 0", vec![])
+        .await
+        .unwrap();
+    let mut tile = data_encoding::HEXLOWER.encode(&tile);
+    tile.replace_range(40 * 64..41 * 64, &leaf);
+    vandalise(&world, &format!("UPDATE ledger_tiles SET hashes = {} WHERE tile_index = 0", literal(&tile))).await;
+    let report = world.verify().await;
+    assert!(
+        report.to_string().contains("checkpoint 100: its root is not that of the leaves: one from 0 to 99"),
+        "{report}"
+    );
+    assert!(report.to_string().contains("tile/0/000: it was changed"), "{report}");
+}
 
-    /// The tail is cut off with everything that belongs to it: only the checkpoint outside tells.
-    async fn a_tail_that_was_cut_off_is_found_with_the_checkpoint_outside_only(store: TestStore) {
-        let world = grown(store).await;
-        vandalise(&world, "\
+/// The tail is cut off with everything that belongs to it: only the checkpoint outside tells.
+async fn a_tail_that_was_cut_off_is_found_with_the_checkpoint_outside_only(store: TestStore) {
+    let world = grown(store).await;
+    vandalise(&world, "\
             DELETE FROM ledger_unsealed; \
             DELETE FROM ledger_openings WHERE entry_id NOT IN (SELECT entry_id FROM ledger_leaves WHERE leaf_index < 301); \
             DELETE FROM ledger_entries WHERE id NOT IN (SELECT entry_id FROM ledger_leaves WHERE leaf_index < 301); \
             DELETE FROM ledger_leaves WHERE leaf_index >= 301; \
             DELETE FROM ledger_tiles WHERE tile_index >= 1; \
             DELETE FROM ledger_checkpoints WHERE tree_size > 301").await;
-        let blind = world.verify_against(None).await;
-        assert!(blind.sound() && blind.leaves == 301, "{blind}");
-        assert!(blind.to_string().contains("cut off at the end cannot be seen"), "{blind}");
-        let report = world.verify().await;
-        assert!(!report.sound());
-        assert!(report.to_string().contains("the ledger ends after 301 leaves, the checkpoint outside covers 600: the tail was cut off"), "{report}");
-    }
+    let blind = world.verify_against(None).await;
+    assert!(blind.sound() && blind.leaves == 301, "{blind}");
+    assert!(blind.to_string().contains("cut off at the end cannot be seen"), "{blind}");
+    let report = world.verify().await;
+    assert!(!report.sound());
+    assert!(
+        report
+            .to_string()
+            .contains("the ledger ends after 301 leaves, the checkpoint outside covers 600: the tail was cut off"),
+        "{report}"
+    );
+}
 
-    /// The holder of the signing key writes another history: an older checkpoint tells.
-    async fn a_history_signed_anew_is_found_by_an_older_checkpoint(store: TestStore) {
-        let world = grown(store).await;
-        let forger = Forger(&world, world.verifier_key());
-        let other = Checkpoint { origin: ORIGIN.into(), size: 100, root: [3; 32] }.sign(&forger).unwrap();
-        let file = OutsideFile::new(world.directory.path().join("older"));
-        std::fs::write(file.path(), other).unwrap();
-        let report = world.verify_against(Some(&file)).await;
-        assert!(report.to_string().contains("the first 100 leaves are not those of the checkpoint outside: history was rewritten"), "{report}");
-        std::fs::write(file.path(), "nothing").unwrap();
-        let report = world.verify_against(Some(&file)).await;
-        assert!(!report.sound() && report.outside == Outside::Unusable, "{report}");
-        std::fs::remove_file(file.path()).unwrap();
-        assert_eq!(world.verify_against(Some(&file)).await.outside, Outside::Absent);
-    }
+/// The holder of the signing key writes another history: an older checkpoint tells.
+async fn a_history_signed_anew_is_found_by_an_older_checkpoint(store: TestStore) {
+    let world = grown(store).await;
+    let forger = Forger(&world, world.verifier_key());
+    let other = Checkpoint { origin: ORIGIN.into(), size: 100, root: [3; 32] }.sign(&forger).unwrap();
+    let file = CheckpointFile::new(world.directory.path().join("older"));
+    std::fs::write(file.path(), other).unwrap();
+    let report = world.verify_against(Some(&file)).await;
+    assert!(
+        report
+            .to_string()
+            .contains("the first 100 leaves are not those of the checkpoint outside: history was rewritten"),
+        "{report}"
+    );
+    std::fs::write(file.path(), "nothing").unwrap();
+    let report = world.verify_against(Some(&file)).await;
+    assert!(!report.sound() && report.outside == Outside::Unusable, "{report}");
+    std::fs::remove_file(file.path()).unwrap();
+    assert_eq!(world.verify_against(Some(&file)).await.outside, Outside::Absent);
 }

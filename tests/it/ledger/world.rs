@@ -15,8 +15,8 @@ use medcredit::{
     },
     identity::{KeyPair, PublicKey, SharedSigner, Suite},
     ledger::{
-        Answer, Budget, DisclosureFacts, Draft, Faults, FixedKeys, FreshLeaves, Heads, LogKey, OutsideFile, Recorder,
-        RecorderOptions, Sealer, SealerOptions, Step, log_keys,
+        Answer, Budget, CheckpointFile, DisclosureFacts, Draft, Faults, FixedKeys, LeafCache, LogKey, ReadVersions,
+        Recorder, RecorderOptions, Sealer, SealerOptions, Step, log_keys,
         verify::{Report, Subject, verify},
     },
     merkle::VerifierKey,
@@ -41,7 +41,7 @@ pub struct World {
     pub former: Vec<PublicKey>,
     pub directory: tempfile::TempDir,
     /// What this world's recorders have committed.
-    fresh: FreshLeaves,
+    fresh: LeafCache,
     entropy: Arc<SeededEntropy>,
 }
 
@@ -59,7 +59,7 @@ impl World {
         tx.commit().await.unwrap();
         let (bank, consent) = (ClientId::new(&*store.clock, &*entropy), ConsentId::new(&*store.clock, &*entropy));
         let directory = tempfile::tempdir().unwrap();
-        let (pkcs8, fresh) = (pkcs8.to_vec(), FreshLeaves::default());
+        let (pkcs8, fresh) = (pkcs8.to_vec(), LeafCache::default());
         let world = Self { store, bank, consent, signer, pkcs8, former: Vec::new(), directory, fresh, entropy };
         world.add_bank(bank).await;
         world.add_consent(bank, consent).await;
@@ -161,8 +161,8 @@ impl World {
         ids
     }
 
-    pub fn outside(&self) -> OutsideFile {
-        OutsideFile::new(self.directory.path().join("checkpoint"))
+    pub fn outside(&self) -> CheckpointFile {
+        CheckpointFile::new(self.directory.path().join("checkpoint"))
     }
 
     pub fn sealer(&self) -> Sealer {
@@ -174,7 +174,7 @@ impl World {
     }
 
     pub fn sealer_of(&self, db: Db, faults: Faults, origin: &str) -> Sealer {
-        self.sealer_that(db, (faults, FreshLeaves::default()), origin)
+        self.sealer_that(db, (faults, LeafCache::default()), origin)
     }
 
     /// The sealer of the gateway that recorded, which remembers what.
@@ -182,7 +182,7 @@ impl World {
         self.sealer_that(self.store.db.clone(), (Faults::default(), self.fresh.clone()), ORIGIN)
     }
 
-    fn sealer_that(&self, db: Db, (faults, fresh): (Faults, FreshLeaves), origin: &str) -> Sealer {
+    fn sealer_that(&self, db: Db, (faults, fresh): (Faults, LeafCache), origin: &str) -> Sealer {
         let keys = Arc::new(FixedKeys::new(self.signer.clone(), self.former.clone()));
         let options = SealerOptions {
             origin: origin.into(),
@@ -208,7 +208,7 @@ impl World {
         self.verify_against(Some(&self.outside())).await
     }
 
-    pub async fn verify_against(&self, outside: Option<&OutsideFile>) -> Report {
+    pub async fn verify_against(&self, outside: Option<&CheckpointFile>) -> Report {
         let subject = Subject { db: &self.store.db, origin: ORIGIN, keys: &self.keys(), outside };
         verify(subject, &|_, _| {}).await.unwrap()
     }
@@ -243,7 +243,7 @@ pub fn draft(clock: &dyn Clock, entropy: &dyn Entropy, bank: ClientId, consent: 
     };
     let (entry, opening) = facts.into_entry(entropy).unwrap();
     Draft {
-        heads: Heads {
+        heads: ReadVersions {
             client_id: bank,
             client_epoch: 3,
             consent_id: consent,

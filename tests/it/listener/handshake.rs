@@ -17,7 +17,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::door::{Door, connect_over, settings, status};
+use super::test_listener::{ListenerKind, connect_over, settings, status};
 use crate::support::{
     block_on,
     pki::{DAY, NOW, TestCa, TestCertificate, Wanted},
@@ -32,7 +32,7 @@ fn alert(result: std::io::Result<String>) -> AlertDescription {
 }
 
 async fn refusal(anchors: Vec<Anchor>, certificate: Option<&TestCertificate>) -> AlertDescription {
-    let door = Door::open(settings(), anchors).await;
+    let door = ListenerKind::open(settings(), anchors).await;
     let told = alert(door.get(certificate, "/").await);
     assert_eq!(door.seen.handled.load(std::sync::atomic::Ordering::SeqCst), 0);
     told
@@ -44,7 +44,7 @@ fn a_bank_gets_in_by_both_protocols_with_the_hybrid_exchange() {
     block_on(async {
         let ca = TestCa::root("Bank CA");
         let bank = ca.bank("bank-a", 7);
-        let door = Door::open(settings(), vec![ca.anchor(vec![ca.list(&[])])]).await;
+        let door = ListenerKind::open(settings(), vec![ca.anchor(vec![ca.list(&[])])]).await;
         let answer = door.get(Some(&bank), "/whoami").await.unwrap();
         let seen = format!("{}|CN=bank-a,C=CN|TLSv1.3|TLS13_AES_256_GCM_SHA384|X25519MLKEM768|http/1.1", ca.id);
         assert!(answer.ends_with(&seen), "{answer}");
@@ -124,7 +124,7 @@ fn a_namesakes_bank_is_another_identity() {
     block_on(async {
         let (ours, namesake) = (TestCa::root("Bank CA"), TestCa::root("Bank CA"));
         let anchors = vec![ours.anchor(vec![ours.list(&[])]), namesake.anchor(vec![namesake.list(&[])])];
-        let door = Door::open(settings(), anchors).await;
+        let door = ListenerKind::open(settings(), anchors).await;
         for ca in [&ours, &namesake] {
             let answer = door.get(Some(&ca.bank("bank-a", 7)), "/whoami").await.unwrap();
             assert!(answer.contains(&format!("{}|CN=bank-a,C=CN|", ca.id)), "{answer}");
@@ -138,7 +138,7 @@ fn nothing_is_resumed_and_an_offered_key_gets_a_whole_handshake() {
     block_on(async {
         let ca = TestCa::root("Bank CA");
         let bank = ca.bank("bank-a", 7);
-        let door = Door::open(settings(), vec![ca.anchor(vec![ca.list(&[])])]).await;
+        let door = ListenerKind::open(settings(), vec![ca.anchor(vec![ca.list(&[])])]).await;
         let mut config = door.client(Some(&bank), &["http/1.1"]);
         config.resumption = Resumption::store(Arc::new(ClientSessionMemoryCache::new(32)));
         // Ours gives none, however often one calls.
@@ -158,17 +158,17 @@ fn nothing_is_resumed_and_an_offered_key_gets_a_whole_handshake() {
     });
 }
 
-fn ask(connection: std::io::Result<super::door::Connection>) -> super::door::Connection {
+fn ask(connection: std::io::Result<super::test_listener::Connection>) -> super::test_listener::Connection {
     connection.unwrap()
 }
 
-async fn finish(connection: &mut super::door::Connection) -> String {
+async fn finish(connection: &mut super::test_listener::Connection) -> String {
     connection.write_all(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.unwrap();
-    super::door::read_to_end(connection).await.unwrap()
+    super::test_listener::read_to_end(connection).await.unwrap()
 }
 
 /// Lets a client take tickets of a server that gives them, and shows that it would use them there.
-async fn take_ticket(door: &Door, config: &rustls::ClientConfig) {
+async fn take_ticket(door: &ListenerKind, config: &rustls::ClientConfig) {
     let certificate = door.server_ca.issue(&Wanted::server(3));
     let mut server = ServerConfig::builder_with_provider(tls::provider())
         .with_protocol_versions(&[&rustls::version::TLS13])
@@ -232,7 +232,7 @@ fn client_hello_of_tls_12() -> Vec<u8> {
 fn tls_12_is_refused() {
     // A client of last decade (T1).
     block_on(async {
-        let door = Door::open(settings(), Vec::new()).await;
+        let door = ListenerKind::open(settings(), Vec::new()).await;
         let mut socket = TcpStream::connect(door.address).await.unwrap();
         socket.write_all(&client_hello_of_tls_12()).await.unwrap();
         let mut answer = Vec::new();
@@ -246,7 +246,7 @@ fn tls_12_is_refused() {
 fn what_is_not_tls_gets_no_http_answer() {
     // A client that speaks plain HTTP.
     block_on(async {
-        let door = Door::open(settings(), Vec::new()).await;
+        let door = ListenerKind::open(settings(), Vec::new()).await;
         let mut socket = TcpStream::connect(door.address).await.unwrap();
         socket.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
         let mut answer = Vec::new();
@@ -261,14 +261,14 @@ fn the_protocol_is_alpns_alone() {
     block_on(async {
         let ca = TestCa::root("Bank CA");
         let bank = ca.bank("bank-a", 7);
-        let door = Door::open(settings(), vec![ca.anchor(vec![ca.list(&[])])]).await;
+        let door = ListenerKind::open(settings(), vec![ca.anchor(vec![ca.list(&[])])]).await;
         let mut silent = door.connect(Some(&bank), &[]).await.unwrap();
         assert_eq!(status(&finish(&mut silent).await), 200);
         let unknown = door.connect(Some(&bank), &["h3", "spdy/3"]).await.expect_err("no protocol is shared");
         assert!(unknown.to_string().contains("NoApplicationProtocol"), "{unknown}");
         let mut guessing = door.connect(Some(&bank), &["http/1.1"]).await.unwrap();
         guessing.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
-        let answer = super::door::read_to_end(&mut guessing).await.unwrap_or_default();
+        let answer = super::test_listener::read_to_end(&mut guessing).await.unwrap_or_default();
         assert!(answer.is_empty() || status(&answer) >= 400, "{answer}");
     });
 }

@@ -11,7 +11,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::door::{Door, read_to_end, settings, socket_from, status};
+use super::test_listener::{ListenerKind, read_to_end, settings, socket_from, status};
 use crate::support::{
     block_on,
     pki::{TestCa, TestCertificate},
@@ -19,10 +19,10 @@ use crate::support::{
 
 const SHORT: Duration = Duration::from_millis(300);
 
-async fn open(settings: Settings) -> (Door, TestCertificate) {
+async fn open(settings: Settings) -> (ListenerKind, TestCertificate) {
     let ca = TestCa::root("Bank CA");
     let bank = ca.bank("bank-a", 7);
-    (Door::open(settings, vec![ca.anchor(vec![ca.list(&[])])]).await, bank)
+    (ListenerKind::open(settings, vec![ca.anchor(vec![ca.list(&[])])]).await, bank)
 }
 
 #[test]
@@ -267,7 +267,7 @@ fn connections_are_capped_in_all_and_per_certificate() {
     block_on(async {
         let ca = TestCa::root("Bank CA");
         let bounds = Settings { max_connections_per_client: 2, max_connections: 4, ..settings() };
-        let door = Door::open(bounds, vec![ca.anchor(vec![ca.list(&[])])]).await;
+        let door = ListenerKind::open(bounds, vec![ca.anchor(vec![ca.list(&[])])]).await;
         let (greedy, other) = (ca.bank("bank-a", 7), ca.bank("bank-b", 8));
         let (first, second) = (door.h2(&greedy).await, door.h2(&greedy).await);
         assert_eq!((first.get("/").await.unwrap().0, second.get("/").await.unwrap().0), (200, 200));

@@ -5,7 +5,7 @@ use std::{process::Command, time::Duration};
 use medcredit::http::listener::Settings;
 use tokio::net::TcpStream;
 
-use super::door::{Door, settings, socket_from, status};
+use super::test_listener::{ListenerKind, settings, socket_from, status};
 use crate::support::{block_on, pki::TestCa};
 
 /// So many, where the system lets a process have them.
@@ -57,7 +57,7 @@ fn ten_thousand_idle_handshakes_leave_a_bank_its_place() {
             max_handshakes_per_address: OF_ADDRESS,
             ..settings()
         };
-        let door = Door::open(bounds, vec![ca.anchor(vec![ca.list(&[])])]).await;
+        let door = ListenerKind::open(bounds, vec![ca.anchor(vec![ca.list(&[])])]).await;
         let mut idle = Vec::with_capacity(count);
         for number in 0..count {
             let address = 2 + u8::try_from(number % usize::from(ADDRESSES)).unwrap();

@@ -15,7 +15,7 @@ use medcredit::{
 };
 use tokio::io::AsyncWriteExt as _;
 
-use super::door::{Door, eventually, material, read_to_end, settings, status};
+use super::test_listener::{ListenerKind, eventually, material, read_to_end, settings, status};
 use crate::support::{
     block_on,
     pki::{DAY, NOW, TestCa, trust},
@@ -28,7 +28,7 @@ fn a_certificate_revoked_while_http_2_is_open_ends_the_connection() {
     // A bank whose certificate is revoked between two requests (negative test 10), beside one that stays.
     block_on(async {
         let ca = TestCa::root("Bank CA");
-        let door = Door::open(settings(), vec![ca.anchor(vec![ca.list(&[])])]).await;
+        let door = ListenerKind::open(settings(), vec![ca.anchor(vec![ca.list(&[])])]).await;
         let (leaked, other) = (door.h2(&ca.bank("bank-a", 7)).await, door.h2(&ca.bank("bank-b", 8)).await);
         assert_eq!(leaked.get("/").await.unwrap().0, 200);
         assert_eq!(other.get("/").await.unwrap().0, 200);
@@ -48,7 +48,7 @@ fn a_refused_request_closes_an_http_1_connection() {
     // A bank on a connection that is kept alive, revoked between two requests.
     block_on(async {
         let ca = TestCa::root("Bank CA");
-        let door = Door::open(settings(), vec![ca.anchor(vec![ca.list(&[])])]).await;
+        let door = ListenerKind::open(settings(), vec![ca.anchor(vec![ca.list(&[])])]).await;
         let mut connection = door.connect(Some(&ca.bank("bank-a", 7)), &["http/1.1"]).await.unwrap();
         connection.write_all(ASK).await.unwrap();
         eventually(|| door.seen.handled.load(Ordering::SeqCst) == 1).await;
@@ -68,7 +68,7 @@ fn an_idle_connection_ends_when_its_certificate_or_list_does() {
         let ca = TestCa::root("Bank CA");
         let bank = ca.bank("bank-a", 7);
         let anchors = |revoked: &[u64]| vec![ca.anchor(vec![ca.list(revoked)])];
-        let door = Door::open(settings(), anchors(&[])).await;
+        let door = ListenerKind::open(settings(), anchors(&[])).await;
         let revoked = door.h2(&bank).await;
         assert_eq!(revoked.get("/").await.unwrap().0, 200);
         door.trust(trust(2, anchors(&[7])));
@@ -94,7 +94,7 @@ fn nobody_is_answered_while_changes_may_be_missed() {
         let (server_ca, clock) = (TestCa::root("server root"), ManualClock::new(NOW));
         let trusted = trust(1, vec![ca.anchor(vec![ca.list(&[])])]);
         let live = Arc::new(Live::new(material(&server_ca, &clock, trusted), NOW));
-        let door = Door::open_with(settings(), live, clock, server_ca).await;
+        let door = ListenerKind::open_with(settings(), live, clock, server_ca).await;
         let bank = door.h2(&ca.bank("bank-a", 7)).await;
         assert_eq!(bank.get("/").await.unwrap().0, 200);
         door.clock.advance(Duration::from_millis(1001));
@@ -110,7 +110,7 @@ fn lists_and_certificates_are_swapped_under_load_without_a_lost_request() {
     block_on(async {
         let ca = TestCa::root("Bank CA");
         let anchors = || vec![ca.anchor(vec![ca.list(&[1000])])];
-        let door = Arc::new(Door::open(settings(), anchors()).await);
+        let door = Arc::new(ListenerKind::open(settings(), anchors()).await);
         let (stop, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let mut callers = Vec::new();
         for number in 0..4 {
@@ -143,9 +143,9 @@ fn a_new_server_certificate_is_shown_to_new_connections() {
     block_on(async {
         let ca = TestCa::root("Bank CA");
         let anchors = || vec![ca.anchor(vec![ca.list(&[])])];
-        let door = Door::open(settings(), anchors()).await;
+        let door = ListenerKind::open(settings(), anchors()).await;
         let bank = ca.bank("bank-a", 7);
-        let shown = async |door: &Door| {
+        let shown = async |door: &ListenerKind| {
             let connection = door.connect(Some(&bank), &["h2"]).await.unwrap();
             connection.get_ref().1.peer_certificates().unwrap()[0].to_vec()
         };
@@ -164,7 +164,7 @@ fn a_connection_that_is_old_ends_gracefully() {
     block_on(async {
         let ca = TestCa::root("Bank CA");
         let young = Settings { max_connection_age: Duration::from_millis(300), ..settings() };
-        let door = Arc::new(Door::open(young, vec![ca.anchor(vec![ca.list(&[])])]).await);
+        let door = Arc::new(ListenerKind::open(young, vec![ca.anchor(vec![ca.list(&[])])]).await);
         let bank = ca.bank("bank-a", 7);
         let h2 = Arc::new(door.h2(&bank).await);
         let asking = tokio::spawn({
@@ -202,7 +202,7 @@ fn an_idle_connection_is_closed() {
     block_on(async {
         let ca = TestCa::root("Bank CA");
         let short = Settings { idle_timeout: Duration::from_millis(300), ..settings() };
-        let door = Door::open(short, vec![ca.anchor(vec![ca.list(&[])])]).await;
+        let door = ListenerKind::open(short, vec![ca.anchor(vec![ca.list(&[])])]).await;
         let bank = ca.bank("bank-a", 7);
         let h2 = door.h2(&bank).await;
         assert_eq!(h2.get("/").await.unwrap().0, 200);
@@ -218,7 +218,7 @@ fn a_shutdown_finishes_what_is_under_way_and_takes_nothing_new() {
     // Banks with requests under way when the gateway is told to stop.
     block_on(async {
         let ca = TestCa::root("Bank CA");
-        let mut door = Door::open(settings(), vec![ca.anchor(vec![ca.list(&[])])]).await;
+        let mut door = ListenerKind::open(settings(), vec![ca.anchor(vec![ca.list(&[])])]).await;
         let bank = ca.bank("bank-a", 7);
         let h2 = Arc::new(door.h2(&bank).await);
         let asking = tokio::spawn({
@@ -243,7 +243,7 @@ fn a_shutdown_ends_at_the_end_of_the_drain_time() {
     block_on(async {
         let ca = TestCa::root("Bank CA");
         let short = Settings { drain_timeout: Duration::from_millis(200), ..settings() };
-        let mut door = Door::open(short, vec![ca.anchor(vec![ca.list(&[])])]).await;
+        let mut door = ListenerKind::open(short, vec![ca.anchor(vec![ca.list(&[])])]).await;
         let h2 = Arc::new(door.h2(&ca.bank("bank-a", 7)).await);
         let asking = tokio::spawn({
             let h2 = h2.clone();

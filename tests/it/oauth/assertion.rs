@@ -9,6 +9,7 @@ use medcredit::{
 use serde_json::{Value, json};
 
 use crate::support::{
+    TestStore,
     app::{Bank, TestApp},
     both_engines,
 };
@@ -34,39 +35,49 @@ async fn signing_bank(app: &TestApp) -> (Bank, KeyPair) {
 }
 
 both_engines! {
-    /// A bank that signs assertions: good once, on any gateway (27, K3).
-    async fn an_assertion_is_good_once(store: TestStore) {
-        let app = TestApp::start(store).await;
-        let (bank, pair) = signing_bank(&app).await;
-        let now = app.store.clock.now().seconds();
-        let claims = json!({ "iss": bank.id, "sub": bank.id, "aud": [app.origin], "iat": now, "exp": now + 60, "jti": "first" });
-        let first = assertion(&pair, &claims);
-        let fields = |assertion: &'static str| vec![("grant_type", "client_credentials"), ("client_assertion_type", TYPE), ("client_assertion", assertion)];
-        let first: &'static str = Box::leak(first.into_boxed_str());
-        assert_eq!(bank.form("/oauth2/token", &fields(first)).await.status, 200);
-        assert_eq!(bank.form("/oauth2/token", &fields(first)).await.refusal(), (401, "invalid_client"));
-        let mut claims = claims;
-        claims["jti"] = json!("second");
-        claims["aud"] = json!(format!("{}/oauth2/token", app.origin));
-        let second: &'static str = Box::leak(assertion(&pair, &claims).into_boxed_str());
-        assert_eq!(bank.form("/oauth2/token", &fields(second)).await.status, 200);
-        // The certificate alone is not enough for this client.
-        assert_eq!(bank.form("/oauth2/token", &[("grant_type", "client_credentials")]).await.refusal(), (401, "invalid_client"));
-        // What can no longer be replayed is forgotten.
-        app.advance(std::time::Duration::from_secs(700)).await;
-        app.app.tidy().await.unwrap();
-        assert_eq!(bank.form("/oauth2/token", &fields(first)).await.refusal(), (401, "invalid_client"));
-    }
+    an_assertion_is_good_once,
+    an_assertion_belongs_to_its_own_connection,
+}
 
-    /// Another bank with this bank's assertion.
-    async fn an_assertion_belongs_to_its_own_connection(store: TestStore) {
-        let app = TestApp::start(store).await;
-        let (bank, pair) = signing_bank(&app).await;
-        let other = app.bank("Bank B").await;
-        let now = app.store.clock.now().seconds();
-        let claims = json!({ "iss": bank.id, "sub": bank.id, "aud": app.origin, "iat": now, "exp": now + 60, "jti": "x" });
-        let text = assertion(&pair, &claims);
-        let fields = [("grant_type", "client_credentials"), ("client_assertion_type", TYPE), ("client_assertion", text.as_str())];
-        assert_eq!(other.form("/oauth2/token", &fields).await.refusal(), (401, "invalid_client"));
-    }
+/// A bank that signs assertions: good once, on any gateway (27, K3).
+async fn an_assertion_is_good_once(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let (bank, pair) = signing_bank(&app).await;
+    let now = app.store.clock.now().seconds();
+    let claims =
+        json!({ "iss": bank.id, "sub": bank.id, "aud": [app.origin], "iat": now, "exp": now + 60, "jti": "first" });
+    let first = assertion(&pair, &claims);
+    let fields = |assertion: &'static str| {
+        vec![("grant_type", "client_credentials"), ("client_assertion_type", TYPE), ("client_assertion", assertion)]
+    };
+    let first: &'static str = Box::leak(first.into_boxed_str());
+    assert_eq!(bank.form("/oauth2/token", &fields(first)).await.status, 200);
+    assert_eq!(bank.form("/oauth2/token", &fields(first)).await.refusal(), (401, "invalid_client"));
+    let mut claims = claims;
+    claims["jti"] = json!("second");
+    claims["aud"] = json!(format!("{}/oauth2/token", app.origin));
+    let second: &'static str = Box::leak(assertion(&pair, &claims).into_boxed_str());
+    assert_eq!(bank.form("/oauth2/token", &fields(second)).await.status, 200);
+    // The certificate alone is not enough for this client.
+    assert_eq!(
+        bank.form("/oauth2/token", &[("grant_type", "client_credentials")]).await.refusal(),
+        (401, "invalid_client")
+    );
+    // What can no longer be replayed is forgotten.
+    app.advance(std::time::Duration::from_secs(700)).await;
+    app.app.tidy().await.unwrap();
+    assert_eq!(bank.form("/oauth2/token", &fields(first)).await.refusal(), (401, "invalid_client"));
+}
+
+/// Another bank with this bank's assertion.
+async fn an_assertion_belongs_to_its_own_connection(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let (bank, pair) = signing_bank(&app).await;
+    let other = app.bank("Bank B").await;
+    let now = app.store.clock.now().seconds();
+    let claims = json!({ "iss": bank.id, "sub": bank.id, "aud": app.origin, "iat": now, "exp": now + 60, "jti": "x" });
+    let text = assertion(&pair, &claims);
+    let fields =
+        [("grant_type", "client_credentials"), ("client_assertion_type", TYPE), ("client_assertion", text.as_str())];
+    assert_eq!(other.form("/oauth2/token", &fields).await.refusal(), (401, "invalid_client"));
 }

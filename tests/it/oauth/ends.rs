@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use medcredit::{
     authority::{Purpose, keys},
-    consent::{Actor, Amendment},
+    consent::Amendment,
     domain::permission::Permission,
 };
 use serde_json::json;
 
 use crate::support::{
+    TestStore,
     app::{Bank, TestApp},
     both_engines,
 };
@@ -25,117 +26,129 @@ async fn limited(bank: &Bank, ids: &[String]) -> String {
 }
 
 both_engines! {
-    /// A bank that ends its own token (29, K14); another that tries to.
-    async fn revocation_by_its_own_client(store: TestStore) {
-        let app = TestApp::start(store).await;
-        let (bank, other) = (app.bank("Bank A").await, app.bank("Bank B").await);
-        let (token, kept) = (bank.token().await, bank.token().await);
-        // Foreign and unknown tokens are no error and have no effect.
-        assert_eq!(other.form("/oauth2/revoke", &[("token", &token)]).await.status, 200);
-        assert_eq!(other.form("/oauth2/revoke", &[("token", "nonsense")]).await.status, 200);
-        assert_eq!(bank.get(&token, "/v1/consents").await.status, 200);
-        let active = bank.form("/oauth2/introspect", &[("token", &token)]).await;
-        assert_eq!((&active.json["active"], &active.json["client_id"]), (&json!(true), &json!(bank.id)));
-        assert!(active.json["cnf"]["x5t#S256"].is_string() && active.json["exp"].is_i64() && active.json["scope"].is_string());
-        assert!(active.json.get("username").is_none());
-        // K13: to anybody else the token does not exist.
-        assert_eq!(other.form("/oauth2/introspect", &[("token", &token)]).await.json, json!({ "active": false }));
-        assert_eq!(bank.form("/oauth2/introspect", &[("token", "nonsense")]).await.json, json!({ "active": false }));
-        assert_eq!(bank.form("/oauth2/revoke", &[("token", &token)]).await.status, 200);
-        assert_eq!(bank.get(&token, "/v1/consents").await.refusal(), (401, "invalid_token"));
-        assert_eq!(bank.form("/oauth2/introspect", &[("token", &token)]).await.json, json!({ "active": false }));
-        assert_eq!(bank.get(&kept, "/v1/consents").await.status, 200, "the bank's other token goes on");
-        assert_eq!(bank.form("/oauth2/revoke", &[]).await.refusal(), (400, "invalid_request"));
-    }
+    revocation_by_its_own_client,
+    a_limited_token_dies_with_any_of_its_consents,
+    an_amendment_ends_limited_tokens_only_when_it_succeeds,
+    a_rotated_key_still_verifies_and_a_revoked_one_does_not,
+    a_token_ends_with_its_time,
+    a_gateway_that_may_be_behind_answers_nobody,
+}
 
-    /// A bank whose token is limited to two consents: it dies with either (K8, K14, C5).
-    async fn a_limited_token_dies_with_any_of_its_consents(store: TestStore) {
-        let app = TestApp::start(store).await;
-        let bank = app.bank("Bank A").await;
-        let (one, two, third) = (app.consent(&bank, |_| {}).await, app.consent(&bank, |_| {}).await, app.consent(&bank, |_| {}).await);
-        let ids = [one.id.to_string(), two.id.to_string()];
-        let token = limited(&bank, &ids).await;
-        let unlimited = bank.token().await;
-        assert_eq!(bank.get(&token, &Bank::data(&one, "grade")).await.status, 200);
-        assert_eq!(bank.get(&token, &Bank::data(&third, "grade")).await.refusal(), (403, "consent_not_in_token"));
-        app.app.consents.revoke(&ids[1], None, &Actor::operator("tester")).await.unwrap();
-        assert_eq!(bank.get(&token, &Bank::data(&one, "grade")).await.refusal(), (401, "invalid_token"));
-        assert_eq!(bank.form("/oauth2/introspect", &[("token", &token)]).await.json, json!({ "active": false }));
-        assert_eq!(bank.get(&unlimited, &Bank::data(&one, "grade")).await.status, 200);
-        // A consent that is not active, foreign or unknown cannot be asked for.
-        for id in [ids[1].as_str(), "con_nonsense"] {
-            let details = json!([{ "type": "medcredit_consent", "identifier": id }]).to_string();
-            let reply = bank.form("/oauth2/token", &[("grant_type", "client_credentials"), ("authorization_details", &details)]).await;
-            assert_eq!(reply.refusal(), (400, "invalid_authorization_details"));
-        }
-    }
+/// A bank that ends its own token (29, K14); another that tries to.
+async fn revocation_by_its_own_client(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let (bank, other) = (app.bank("Bank A").await, app.bank("Bank B").await);
+    let (token, kept) = (bank.token().await, bank.token().await);
+    // Foreign and unknown tokens are no error and have no effect.
+    assert_eq!(other.form("/oauth2/revoke", &[("token", &token)]).await.status, 200);
+    assert_eq!(other.form("/oauth2/revoke", &[("token", "nonsense")]).await.status, 200);
+    assert_eq!(bank.get(&token, "/v1/consents").await.status, 200);
+    let active = bank.form("/oauth2/introspect", &[("token", &token)]).await;
+    assert_eq!((&active.json["active"], &active.json["client_id"]), (&json!(true), &json!(bank.id)));
+    assert!(
+        active.json["cnf"]["x5t#S256"].is_string() && active.json["exp"].is_i64() && active.json["scope"].is_string()
+    );
+    assert!(active.json.get("username").is_none());
+    // K13: to anybody else the token does not exist.
+    assert_eq!(other.form("/oauth2/introspect", &[("token", &token)]).await.json, json!({ "active": false }));
+    assert_eq!(bank.form("/oauth2/introspect", &[("token", "nonsense")]).await.json, json!({ "active": false }));
+    assert_eq!(bank.form("/oauth2/revoke", &[("token", &token)]).await.status, 200);
+    assert_eq!(bank.get(&token, "/v1/consents").await.refusal(), (401, "invalid_token"));
+    assert_eq!(bank.form("/oauth2/introspect", &[("token", &token)]).await.json, json!({ "active": false }));
+    assert_eq!(bank.get(&kept, "/v1/consents").await.status, 200, "the bank's other token goes on");
+    assert_eq!(bank.form("/oauth2/revoke", &[]).await.refusal(), (400, "invalid_request"));
+}
 
-    /// A bank whose consent is amended: the old token dies with the change, and only with it (33).
-    async fn an_amendment_ends_limited_tokens_only_when_it_succeeds(store: TestStore) {
-        let app = TestApp::start(store).await;
-        let bank = app.bank("Bank A").await;
-        let consent = app.consent(&bank, |_| {}).await;
-        let id = consent.id.to_string();
-        let token = limited(&bank, std::slice::from_ref(&id)).await;
-        let operator = Actor::operator("tester");
-        let refused = Amendment { permissions: Some(vec![]), ..Amendment::default() };
-        app.app.consents.amend(&id, &refused, &operator).await.unwrap_err();
-        assert_eq!(bank.get(&token, &Bank::data(&consent, "grade")).await.status, 200);
-        let amendment = Amendment { permissions: Some(vec![Permission::Grade]), ..Amendment::default() };
-        let amended = app.app.consents.amend(&id, &amendment, &operator).await.unwrap();
-        assert_eq!((amended.id, amended.version), (consent.id, consent.version + 1));
-        assert_eq!(bank.get(&token, &Bank::data(&consent, "grade")).await.refusal(), (401, "invalid_token"));
-        let fresh = limited(&bank, &[id]).await;
-        assert_eq!(bank.get(&fresh, &Bank::data(&consent, "grade")).await.status, 200);
-        assert_eq!(bank.get(&fresh, &Bank::data(&consent, "settlements")).await.refusal(), (403, "permission_not_granted"));
+/// A bank whose token is limited to two consents: it dies with either (K8, K14, C5).
+async fn a_limited_token_dies_with_any_of_its_consents(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let bank = app.bank("Bank A").await;
+    let (one, two, third) =
+        (app.consent(&bank, |_| {}).await, app.consent(&bank, |_| {}).await, app.consent(&bank, |_| {}).await);
+    let ids = [one.id.to_string(), two.id.to_string()];
+    let token = limited(&bank, &ids).await;
+    let unlimited = bank.token().await;
+    assert_eq!(bank.get(&token, &Bank::data(&one, "grade")).await.status, 200);
+    assert_eq!(bank.get(&token, &Bank::data(&third, "grade")).await.refusal(), (403, "consent_not_in_token"));
+    app.app.consents.revoke(&ids[1], None, &crate::support::decided_by("tester")).await.unwrap();
+    assert_eq!(bank.get(&token, &Bank::data(&one, "grade")).await.refusal(), (401, "invalid_token"));
+    assert_eq!(bank.form("/oauth2/introspect", &[("token", &token)]).await.json, json!({ "active": false }));
+    assert_eq!(bank.get(&unlimited, &Bank::data(&one, "grade")).await.status, 200);
+    // A consent that is not active, foreign or unknown cannot be asked for.
+    for id in [ids[1].as_str(), "con_nonsense"] {
+        let details = json!([{ "type": "medcredit_consent", "identifier": id }]).to_string();
+        let reply = bank
+            .form("/oauth2/token", &[("grant_type", "client_credentials"), ("authorization_details", &details)])
+            .await;
+        assert_eq!(reply.refusal(), (400, "invalid_authorization_details"));
     }
+}
 
-    /// A bank, when the signing key is rotated, and when it is revoked (31).
-    async fn a_rotated_key_still_verifies_and_a_revoked_one_does_not(store: TestStore) {
-        let app = TestApp::start(store).await;
-        let bank = app.bank("Bank A").await;
-        let before = bank.token().await;
-        let former = medcredit::authority::keyring::list(app.custody()).await.unwrap();
-        let former = former.iter().find(|key| key.key.purpose == Purpose::TokenSigning).unwrap().key.id;
-        keys::rotate(app.custody(), Purpose::TokenSigning).await.unwrap();
-        app.app.catch_up().await.unwrap();
-        let after = bank.token().await;
-        assert_eq!(bank.get(&before, "/v1/consents").await.status, 200);
-        assert_eq!(bank.get(&after, "/v1/consents").await.status, 200);
-        let jwks = bank.send(bank.http.get(bank.url("/.well-known/jwks.json"))).await;
-        assert_eq!(jwks.json["keys"].as_array().unwrap().len(), 4);
-        keys::revoke(app.custody(), former, "leaked").await.unwrap();
-        app.app.catch_up().await.unwrap();
-        assert_eq!(bank.get(&before, "/v1/consents").await.refusal(), (401, "invalid_token"));
-        assert_eq!(bank.get(&after, "/v1/consents").await.status, 200);
-        let jwks = bank.send(bank.http.get(bank.url("/.well-known/jwks.json"))).await;
-        assert_eq!(jwks.json["keys"].as_array().unwrap().len(), 3);
-    }
+/// A bank whose consent is amended: the old token dies with the change, and only with it (33).
+async fn an_amendment_ends_limited_tokens_only_when_it_succeeds(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let bank = app.bank("Bank A").await;
+    let consent = app.consent(&bank, |_| {}).await;
+    let id = consent.id.to_string();
+    let token = limited(&bank, std::slice::from_ref(&id)).await;
+    let operator = crate::support::decided_by("tester");
+    let refused = Amendment { permissions: Some(vec![]), ..Amendment::default() };
+    app.app.consents.amend(&id, &refused, &operator).await.unwrap_err();
+    assert_eq!(bank.get(&token, &Bank::data(&consent, "grade")).await.status, 200);
+    let amendment = Amendment { permissions: Some(vec![Permission::Grade]), ..Amendment::default() };
+    let amended = app.app.consents.amend(&id, &amendment, &operator).await.unwrap();
+    assert_eq!((amended.id, amended.version), (consent.id, consent.version + 1));
+    assert_eq!(bank.get(&token, &Bank::data(&consent, "grade")).await.refusal(), (401, "invalid_token"));
+    let fresh = limited(&bank, &[id]).await;
+    assert_eq!(bank.get(&fresh, &Bank::data(&consent, "grade")).await.status, 200);
+    assert_eq!(bank.get(&fresh, &Bank::data(&consent, "settlements")).await.refusal(), (403, "permission_not_granted"));
+}
 
-    /// A bank whose token runs out, remembered or not (20).
-    async fn a_token_ends_with_its_time(store: TestStore) {
-        let app = TestApp::start(store).await;
-        let bank = app.bank("Bank A").await;
-        let (used, unused) = (bank.token().await, bank.token().await);
-        assert_eq!(bank.get(&used, "/v1/consents").await.status, 200);
-        app.advance(Duration::from_secs(300)).await;
-        assert_eq!(bank.get(&used, "/v1/consents").await.refusal(), (401, "invalid_token"));
-        assert_eq!(bank.get(&unused, "/v1/consents").await.refusal(), (401, "invalid_token"));
-        let whoami = bank.get(&used, "/v1/whoami").await;
-        assert_eq!(whoami.json["token"]["problem"], "the token has expired");
-    }
+/// A bank, when the signing key is rotated, and when it is revoked (31).
+async fn a_rotated_key_still_verifies_and_a_revoked_one_does_not(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let bank = app.bank("Bank A").await;
+    let before = bank.token().await;
+    let former = medcredit::authority::keyring::list(app.custody()).await.unwrap();
+    let former = former.iter().find(|key| key.key.purpose == Purpose::TokenSigning).unwrap().key.id;
+    keys::rotate(app.custody(), Purpose::TokenSigning).await.unwrap();
+    app.app.catch_up().await.unwrap();
+    let after = bank.token().await;
+    assert_eq!(bank.get(&before, "/v1/consents").await.status, 200);
+    assert_eq!(bank.get(&after, "/v1/consents").await.status, 200);
+    let jwks = bank.send(bank.http.get(bank.url("/.well-known/jwks.json"))).await;
+    assert_eq!(jwks.json["keys"].as_array().unwrap().len(), 4);
+    keys::revoke(app.custody(), former, "leaked").await.unwrap();
+    app.app.catch_up().await.unwrap();
+    assert_eq!(bank.get(&before, "/v1/consents").await.refusal(), (401, "invalid_token"));
+    assert_eq!(bank.get(&after, "/v1/consents").await.status, 200);
+    let jwks = bank.send(bank.http.get(bank.url("/.well-known/jwks.json"))).await;
+    assert_eq!(jwks.json["keys"].as_array().unwrap().len(), 3);
+}
 
-    /// A bank, on a gateway that has not been able to learn of changes for a second (I3, 34).
-    async fn a_gateway_that_may_be_behind_answers_nobody(store: TestStore) {
-        let app = TestApp::start(store).await;
-        let bank = app.bank("Bank A").await;
-        let token = bank.token().await;
-        app.store.clock.advance(Duration::from_millis(1001));
-        let reply = bank.get(&token, "/v1/consents").await;
-        assert_eq!(reply.refusal(), (503, "state_unknown"));
-        assert_eq!(reply.json["type"], "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity");
-        assert!(reply.headers.contains_key("retry-after"));
-        app.app.catch_up().await.unwrap();
-        assert_eq!(bank.get(&token, "/v1/consents").await.status, 200);
-    }
+/// A bank whose token runs out, remembered or not (20).
+async fn a_token_ends_with_its_time(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let bank = app.bank("Bank A").await;
+    let (used, unused) = (bank.token().await, bank.token().await);
+    assert_eq!(bank.get(&used, "/v1/consents").await.status, 200);
+    app.advance(Duration::from_secs(300)).await;
+    assert_eq!(bank.get(&used, "/v1/consents").await.refusal(), (401, "invalid_token"));
+    assert_eq!(bank.get(&unused, "/v1/consents").await.refusal(), (401, "invalid_token"));
+    let whoami = bank.get(&used, "/v1/whoami").await;
+    assert_eq!(whoami.json["token"]["problem"], "the token has expired");
+}
+
+/// A bank, on a gateway that has not been able to learn of changes for a second (I3, 34).
+async fn a_gateway_that_may_be_behind_answers_nobody(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let bank = app.bank("Bank A").await;
+    let token = bank.token().await;
+    app.store.clock.advance(Duration::from_millis(1001));
+    let reply = bank.get(&token, "/v1/consents").await;
+    assert_eq!(reply.refusal(), (503, "state_unknown"));
+    assert_eq!(reply.json["type"], "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity");
+    assert!(reply.headers.contains_key("retry-after"));
+    app.app.catch_up().await.unwrap();
+    assert_eq!(bank.get(&token, "/v1/consents").await.status, 200);
 }

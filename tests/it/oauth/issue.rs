@@ -4,6 +4,7 @@ use medcredit::domain::permission::Scope;
 use serde_json::json;
 
 use crate::support::{
+    TestStore,
     app::{Bank, TestApp},
     both_engines,
 };
@@ -19,117 +20,136 @@ fn header(token: &str) -> serde_json::Value {
 }
 
 both_engines! {
-    /// A bank that names no scope gets all it is registered for, bound to its certificate (K2, K6, K7, K9, T5).
-    async fn gives_a_bound_token(store: TestStore) {
-        let app = TestApp::start(store).await;
-        let bank = app.bank_with("Bank A", |new| new.scopes = vec![Scope::GradeRead, Scope::ConsentsRead]).await;
-        let reply = bank.form("/oauth2/token", &[("grant_type", "client_credentials")]).await;
-        assert_eq!(reply.status, 200);
-        assert_eq!((&reply.json["token_type"], &reply.json["expires_in"]), (&json!("Bearer"), &json!(300)));
-        assert_eq!(reply.json["scope"], "grade:read consents:read");
-        assert_eq!(reply.headers["cache-control"], "no-store");
-        let token = reply.json["access_token"].as_str().unwrap();
-        assert_eq!(header(token)["typ"], "at+jwt");
-        let claims = claims(token);
-        assert_eq!(claims["cnf"]["x5t#S256"], medcredit::identity::certificate::thumbprint(&bank.certificate));
-        assert_eq!((&claims["iss"], &claims["aud"]), (&json!(app.origin), &json!(app.origin)));
-        assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 300);
-        assert_eq!((&claims["sub"], &claims["client_id"]), (&json!(bank.id), &json!(bank.id)));
-        assert!(bank.id.to_string().starts_with("cli_"));
-        assert!(claims["jti"].as_str().unwrap().starts_with("tok_"));
-    }
+    gives_a_bound_token,
+    narrows_scopes_and_never_widens_them,
+    explains_what_is_wrong,
+    is_for_active_clients_only,
+    only_the_header_of_its_own_connection_counts,
+    failures_pause_the_certificate,
+}
 
-    /// A bank that asks for less gets less; for more, nothing (K10, K16).
-    async fn narrows_scopes_and_never_widens_them(store: TestStore) {
-        let app = TestApp::start(store).await;
-        let bank = app.bank_with("Bank A", |new| new.scopes = vec![Scope::GradeRead, Scope::ConsentsRead]).await;
-        let consent = app.consent(&bank, |_| {}).await;
-        let reply = bank.form("/oauth2/token", &[("grant_type", "client_credentials"), ("scope", "consents:read")]).await;
-        let token = reply.json["access_token"].as_str().unwrap();
-        let refused = bank.get(token, &Bank::data(&consent, "grade")).await;
-        assert_eq!(refused.refusal(), (403, "insufficient_scope"));
-        assert!(refused.headers["www-authenticate"].contains(r#"error="insufficient_scope", scope="grade:read""#));
-        for scope in ["settlements:read", "grade:read nonsense"] {
-            let reply = bank.form("/oauth2/token", &[("grant_type", "client_credentials"), ("scope", scope)]).await;
-            assert_eq!(reply.refusal(), (400, "invalid_scope"), "{scope}");
-        }
-    }
+/// A bank that names no scope gets all it is registered for, bound to its certificate (K2, K6, K7, K9, T5).
+async fn gives_a_bound_token(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let bank = app.bank_with("Bank A", |new| new.scopes = vec![Scope::GradeRead, Scope::ConsentsRead]).await;
+    let reply = bank.form("/oauth2/token", &[("grant_type", "client_credentials")]).await;
+    assert_eq!(reply.status, 200);
+    assert_eq!((&reply.json["token_type"], &reply.json["expires_in"]), (&json!("Bearer"), &json!(300)));
+    assert_eq!(reply.json["scope"], "grade:read consents:read");
+    assert_eq!(reply.headers["cache-control"], "no-store");
+    let token = reply.json["access_token"].as_str().unwrap();
+    assert_eq!(header(token)["typ"], "at+jwt");
+    let claims = claims(token);
+    assert_eq!(claims["cnf"]["x5t#S256"], medcredit::identity::certificate::thumbprint(&bank.certificate));
+    assert_eq!((&claims["iss"], &claims["aud"]), (&json!(app.origin), &json!(app.origin)));
+    assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 300);
+    assert_eq!((&claims["sub"], &claims["client_id"]), (&json!(bank.id), &json!(bank.id)));
+    assert!(bank.id.to_string().starts_with("cli_"));
+    assert!(claims["jti"].as_str().unwrap().starts_with("tok_"));
+}
 
-    /// Somebody who asks wrongly is told what is wrong, in RFC 6749's form (K1).
-    async fn explains_what_is_wrong(store: TestStore) {
-        let app = TestApp::start(store).await;
-        let bank = app.bank("Bank A").await;
-        for (fields, refusal) in [
-            (vec![("scope", "grade:read")], (400, "invalid_request")),
-            (vec![("grant_type", "password"), ("username", "a"), ("password", "b")], (400, "unsupported_grant_type")),
-            (vec![("grant_type", "client_credentials"), ("grant_type", "client_credentials")], (400, "invalid_request")),
-            (vec![("grant_type", "client_credentials"), ("client_secret", "s")], (401, "invalid_client")),
-            (vec![("grant_type", "client_credentials"), ("client_id", "cli_other")], (401, "invalid_client")),
-            (vec![("grant_type", "client_credentials"), ("authorization_details", "{}")], (400, "invalid_authorization_details")),
-            (vec![("grant_type", "client_credentials"), ("authorization_details", r#"[{"type":"payment","identifier":"x"}]"#)], (400, "invalid_authorization_details")),
-        ] {
-            let reply = bank.form("/oauth2/token", &fields).await;
-            assert_eq!(reply.refusal(), refusal, "{fields:?}: {:?}", reply.json);
-            assert!(reply.json["error_description"].as_str().unwrap().len() > 10);
-            assert!(reply.json.get("type").is_none(), "RFC 6749's form, not a problem document");
-        }
-        // An unknown parameter is ignored, as RFC 6749 has it.
-        let reply = bank.form("/oauth2/token", &[("grant_type", "client_credentials"), ("resource", "x")]).await;
-        assert_eq!(reply.status, 200);
+/// A bank that asks for less gets less; for more, nothing (K10, K16).
+async fn narrows_scopes_and_never_widens_them(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let bank = app.bank_with("Bank A", |new| new.scopes = vec![Scope::GradeRead, Scope::ConsentsRead]).await;
+    let consent = app.consent(&bank, |_| {}).await;
+    let reply = bank.form("/oauth2/token", &[("grant_type", "client_credentials"), ("scope", "consents:read")]).await;
+    let token = reply.json["access_token"].as_str().unwrap();
+    let refused = bank.get(token, &Bank::data(&consent, "grade")).await;
+    assert_eq!(refused.refusal(), (403, "insufficient_scope"));
+    assert!(refused.headers["www-authenticate"].contains(r#"error="insufficient_scope", scope="grade:read""#));
+    for scope in ["settlements:read", "grade:read nonsense"] {
+        let reply = bank.form("/oauth2/token", &[("grant_type", "client_credentials"), ("scope", scope)]).await;
+        assert_eq!(reply.refusal(), (400, "invalid_scope"), "{scope}");
     }
+}
 
-    /// Somebody whose certificate is good but belongs to no client; then one that is suspended (30).
-    async fn is_for_active_clients_only(store: TestStore) {
-        let app = TestApp::start(store).await;
-        let (certificate, key) = app.certificate("Nobody").await;
-        let bank = app.bank("Bank A").await;
-        let mut stranger = bank.clone();
-        stranger.http = app.connect(&certificate, &key);
-        let reply = stranger.form("/oauth2/token", &[("grant_type", "client_credentials")]).await;
-        assert_eq!(reply.refusal(), (401, "invalid_client"));
-        let token = bank.token().await;
-        let act = ("tester", Some("a test"));
-        medcredit::access::suspend(&app.store.db, &*app.store.clock, &*app.store.entropy, act, &bank.id).await.unwrap();
-        app.app.catch_up().await.unwrap();
-        assert_eq!(bank.form("/oauth2/token", &[("grant_type", "client_credentials")]).await.refusal(), (401, "invalid_client"));
-        assert_eq!(bank.get(&token, "/v1/consents").await.refusal(), (401, "invalid_token"));
-        medcredit::access::resume(&app.store.db, &*app.store.clock, &*app.store.entropy, act, &bank.id).await.unwrap();
-        app.app.catch_up().await.unwrap();
-        assert_eq!(bank.get(&token, "/v1/consents").await.status, 200);
+/// Somebody who asks wrongly is told what is wrong, in RFC 6749's form (K1).
+async fn explains_what_is_wrong(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let bank = app.bank("Bank A").await;
+    for (fields, refusal) in [
+        (vec![("scope", "grade:read")], (400, "invalid_request")),
+        (vec![("grant_type", "password"), ("username", "a"), ("password", "b")], (400, "unsupported_grant_type")),
+        (vec![("grant_type", "client_credentials"), ("grant_type", "client_credentials")], (400, "invalid_request")),
+        (vec![("grant_type", "client_credentials"), ("client_secret", "s")], (401, "invalid_client")),
+        (vec![("grant_type", "client_credentials"), ("client_id", "cli_other")], (401, "invalid_client")),
+        (
+            vec![("grant_type", "client_credentials"), ("authorization_details", "{}")],
+            (400, "invalid_authorization_details"),
+        ),
+        (
+            vec![
+                ("grant_type", "client_credentials"),
+                ("authorization_details", r#"[{"type":"payment","identifier":"x"}]"#),
+            ],
+            (400, "invalid_authorization_details"),
+        ),
+    ] {
+        let reply = bank.form("/oauth2/token", &fields).await;
+        assert_eq!(reply.refusal(), refusal, "{fields:?}: {:?}", reply.json);
+        assert!(reply.json["error_description"].as_str().unwrap().len() > 10);
+        assert!(reply.json.get("type").is_none(), "RFC 6749's form, not a problem document");
     }
+    // An unknown parameter is ignored, as RFC 6749 has it.
+    let reply = bank.form("/oauth2/token", &[("grant_type", "client_credentials"), ("resource", "x")]).await;
+    assert_eq!(reply.status, 200);
+}
 
-    /// A bank with another bank's token (13), one without a token, one with a token in the query (25, K15).
-    async fn only_the_header_of_its_own_connection_counts(store: TestStore) {
-        let app = TestApp::start(store).await;
-        let (bank, other) = (app.bank("Bank A").await, app.bank("Bank B").await);
-        let token = bank.token().await;
-        let stolen = other.get(&token, "/v1/consents").await;
-        assert_eq!(stolen.refusal(), (401, "invalid_token"));
-        assert!(stolen.headers["www-authenticate"].contains(r#"error="invalid_token""#));
-        assert!(stolen.headers["www-authenticate"].contains("resource_metadata="));
-        let bare = bank.send(bank.http.get(bank.url("/v1/consents"))).await;
-        assert_eq!(bare.refusal(), (401, "token_required"));
-        assert!(!bare.headers["www-authenticate"].contains("error="));
-        let query = bank.send(bank.http.get(bank.url(&format!("/v1/consents?access_token={token}")))).await;
-        assert_eq!(query.refusal(), (400, "invalid_request"));
-        // T6: a header that claims to be a certificate changes nothing.
-        let spoofed = other.http.get(other.url("/v1/consents")).bearer_auth(&token).header("x-client-cert", "anything");
-        assert_eq!(other.send(spoofed).await.refusal(), (401, "invalid_token"));
-    }
+/// Somebody whose certificate is good but belongs to no client; then one that is suspended (30).
+async fn is_for_active_clients_only(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let (certificate, key) = app.certificate("Nobody").await;
+    let bank = app.bank("Bank A").await;
+    let mut stranger = bank.clone();
+    stranger.http = app.connect(&certificate, &key);
+    let reply = stranger.form("/oauth2/token", &[("grant_type", "client_credentials")]).await;
+    assert_eq!(reply.refusal(), (401, "invalid_client"));
+    let token = bank.token().await;
+    medcredit::access::suspend(&app.store.env(), crate::support::tester(), None, &bank.id).await.unwrap();
+    app.app.catch_up().await.unwrap();
+    assert_eq!(
+        bank.form("/oauth2/token", &[("grant_type", "client_credentials")]).await.refusal(),
+        (401, "invalid_client")
+    );
+    assert_eq!(bank.get(&token, "/v1/consents").await.refusal(), (401, "invalid_token"));
+    medcredit::access::resume(&app.store.env(), crate::support::tester(), Some("a test"), &bank.id).await.unwrap();
+    app.app.catch_up().await.unwrap();
+    assert_eq!(bank.get(&token, "/v1/consents").await.status, 200);
+}
 
-    /// Somebody who fails again and again is paused, and told for how long (38).
-    async fn failures_pause_the_certificate(store: TestStore) {
-        let app = TestApp::start_with(store, "[limits]\nauthentication_failures = { quota = 3, window_seconds = 60 }").await;
-        let bank = app.bank("Bank A").await;
-        for _ in 0..4 {
-            assert_eq!(bank.get("not-a-token", "/v1/consents").await.refusal(), (401, "invalid_token"));
-        }
-        let token = "whatever";
-        let paused = bank.get(token, "/v1/consents").await;
-        assert_eq!(paused.refusal(), (429, "authentication_paused"));
-        let wait: u64 = paused.headers["retry-after"].parse().unwrap();
-        assert!((1..=20).contains(&wait), "{wait}");
-        app.advance(std::time::Duration::from_secs(wait)).await;
-        assert_eq!(bank.get(&bank.token().await, "/v1/consents").await.status, 200);
+/// A bank with another bank's token (13), one without a token, one with a token in the query (25, K15).
+async fn only_the_header_of_its_own_connection_counts(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let (bank, other) = (app.bank("Bank A").await, app.bank("Bank B").await);
+    let token = bank.token().await;
+    let stolen = other.get(&token, "/v1/consents").await;
+    assert_eq!(stolen.refusal(), (401, "invalid_token"));
+    assert!(stolen.headers["www-authenticate"].contains(r#"error="invalid_token""#));
+    assert!(stolen.headers["www-authenticate"].contains("resource_metadata="));
+    let bare = bank.send(bank.http.get(bank.url("/v1/consents"))).await;
+    assert_eq!(bare.refusal(), (401, "token_required"));
+    assert!(!bare.headers["www-authenticate"].contains("error="));
+    let query = bank.send(bank.http.get(bank.url(&format!("/v1/consents?access_token={token}")))).await;
+    assert_eq!(query.refusal(), (400, "invalid_request"));
+    // T6: a header that claims to be a certificate changes nothing.
+    let spoofed = other.http.get(other.url("/v1/consents")).bearer_auth(&token).header("x-client-cert", "anything");
+    assert_eq!(other.send(spoofed).await.refusal(), (401, "invalid_token"));
+}
+
+/// Somebody who fails again and again is paused, and told for how long (38).
+async fn failures_pause_the_certificate(store: TestStore) {
+    let app =
+        TestApp::start_with(store, "[limits]\nauthentication_failures = { quota = 3, window_seconds = 60 }").await;
+    let bank = app.bank("Bank A").await;
+    for _ in 0..4 {
+        assert_eq!(bank.get("not-a-token", "/v1/consents").await.refusal(), (401, "invalid_token"));
     }
+    let token = "whatever";
+    let paused = bank.get(token, "/v1/consents").await;
+    assert_eq!(paused.refusal(), (429, "authentication_paused"));
+    let wait: u64 = paused.headers["retry-after"].parse().unwrap();
+    assert!((1..=20).contains(&wait), "{wait}");
+    app.advance(std::time::Duration::from_secs(wait)).await;
+    assert_eq!(bank.get(&bank.token().await, "/v1/consents").await.status, 200);
 }

@@ -27,7 +27,7 @@ impl Post {
     pub fn new(store: TestStore) -> Self {
         // Exact waits; the spread has a test of its own.
         let policy = Policy { jitter_percent: 0, ..Policy::default() };
-        let outbox = Outbox::new(store.db.clone(), store.clock.clone(), store.entropy.clone(), policy);
+        let outbox = Outbox::new(store.env(), policy);
         Self { store, outbox }
     }
 

@@ -7,7 +7,7 @@ use medcredit::{
 };
 
 use super::{entries, export, export_with, receiver, round};
-use crate::support::both_engines;
+use crate::support::{TestStore, both_engines};
 
 /// A city's own table, by which institutions are not published.
 fn unpublished() -> Kinds {
@@ -19,42 +19,46 @@ fn unpublished() -> Kinds {
 }
 
 both_engines! {
-    /// A city decides that institutions are not published, and an operator exports to the platform that publishes.
-    async fn a_kind_that_is_not_publishable_is_shared_with_departments_only(store: TestStore) {
-        let (bureau, key, run) = round(store).await;
-        let public = receiver("city-credit-platform");
-        let refused = export_with(&bureau, &key, unpublished(), (&run, &public)).await.unwrap_err();
-        assert!(matches!(refused, PushError::NotPublishable { .. }), "{refused}");
-        assert_eq!(
-            refused.to_string(),
-            "city-credit-platform has the public for audience, and medical_institution is not publishable by the table of \
+    a_kind_that_is_not_publishable_is_shared_with_departments_only,
+    a_kind_that_nothing_is_known_of_is_not_published,
+    a_sole_trader_is_not_published,
+}
+
+/// A city decides that institutions are not published, and an operator exports to the platform that publishes.
+async fn a_kind_that_is_not_publishable_is_shared_with_departments_only(store: TestStore) {
+    let (bureau, key, run) = round(store).await;
+    let public = receiver("city-credit-platform");
+    let refused = export_with(&bureau, &key, unpublished(), (&run, &public)).await.unwrap_err();
+    assert!(matches!(refused, PushError::NotPublishable { .. }), "{refused}");
+    assert_eq!(
+        refused.to_string(),
+        "city-credit-platform has the public for audience, and medical_institution is not publishable by the table of \
              kinds: its grades may be shared with departments only"
-        );
-        assert_eq!(entries(&bureau).await, 0, "nothing left");
-        let departments = Receiver { audience: Audience::Departments, ..public.clone() };
-        export_with(&bureau, &key, unpublished(), (&run, &departments)).await.unwrap();
-        export(&bureau, &key, &run, &public).await.unwrap();
-        assert_eq!(entries(&bureau).await, 2, "shared by the one table, published by the other");
-    }
+    );
+    assert_eq!(entries(&bureau).await, 0, "nothing left");
+    let departments = Receiver { audience: Audience::Departments, ..public.clone() };
+    export_with(&bureau, &key, unpublished(), (&run, &departments)).await.unwrap();
+    export(&bureau, &key, &run, &public).await.unwrap();
+    assert_eq!(entries(&bureau).await, 2, "shared by the one table, published by the other");
+}
 
-    /// A table of kinds no longer has the kind of a round: whether it may be published, nobody says.
-    async fn a_kind_that_nothing_is_known_of_is_not_published(store: TestStore) {
-        let (bureau, key, run) = round(store).await;
-        let text = kinds::BUILT_IN.replace("id = \"medical_institution\"", "id = \"institution\"");
-        let kinds = Kinds::from_toml("kinds.toml", &text).unwrap();
-        let refused = export_with(&bureau, &key, kinds, (&run, &receiver("city-credit-platform"))).await.unwrap_err();
-        assert!(matches!(refused, PushError::NotPublishable { .. }), "{refused}");
-    }
+/// A table of kinds no longer has the kind of a round: whether it may be published, nobody says.
+async fn a_kind_that_nothing_is_known_of_is_not_published(store: TestStore) {
+    let (bureau, key, run) = round(store).await;
+    let text = kinds::BUILT_IN.replace("id = \"medical_institution\"", "id = \"institution\"");
+    let kinds = Kinds::from_toml("kinds.toml", &text).unwrap();
+    let refused = export_with(&bureau, &key, kinds, (&run, &receiver("city-credit-platform"))).await.unwrap_err();
+    assert!(matches!(refused, PushError::NotPublishable { .. }), "{refused}");
+}
 
-    /// However a receiver came about, a sole trader is a natural person, whom the public is not told of.
-    async fn a_sole_trader_is_not_published(store: TestStore) {
-        let (bureau, key, run) = round(store).await;
-        bureau.set("H33030200013", "UPDATE subjects SET uscc = '92330381MA2CD5EF8R' WHERE code = $1").await;
-        let to = Receiver { natural: Natural::Code, ..receiver("city-credit-platform") };
-        let exported = export(&bureau, &key, &run, &to).await.unwrap();
-        assert_eq!(exported.manifest.left_out.natural_persons, 1);
-        assert!(!String::from_utf8(exported.package.data).unwrap().contains("H33030200013"));
-        let to = Receiver { audience: Audience::Departments, ..to };
-        assert_eq!(export(&bureau, &key, &run, &to).await.unwrap().manifest.left_out.natural_persons, 0);
-    }
+/// However a receiver came about, a sole trader is a natural person, whom the public is not told of.
+async fn a_sole_trader_is_not_published(store: TestStore) {
+    let (bureau, key, run) = round(store).await;
+    bureau.set("H33030200013", "UPDATE subjects SET uscc = '92330381MA2CD5EF8R' WHERE code = $1").await;
+    let to = Receiver { natural: Natural::Code, ..receiver("city-credit-platform") };
+    let exported = export(&bureau, &key, &run, &to).await.unwrap();
+    assert_eq!(exported.manifest.left_out.natural_persons, 1);
+    assert!(!String::from_utf8(exported.package.data).unwrap().contains("H33030200013"));
+    let to = Receiver { audience: Audience::Departments, ..to };
+    assert_eq!(export(&bureau, &key, &run, &to).await.unwrap().manifest.left_out.natural_persons, 0);
 }

@@ -1,9 +1,9 @@
 //! Packages for platforms: who is in them, and that a receiver can verify them with nothing of ours.
 
 mod audience;
+mod mapping;
 mod table;
 mod verify;
-mod words;
 
 use std::sync::Arc;
 
@@ -59,82 +59,103 @@ async fn export_with(
     kinds: Kinds,
     (run, to): (&str, &Receiver),
 ) -> Result<Exported, PushError> {
-    let (db, clock, entropy) = (bureau.db().clone(), bureau.store.clock.clone(), bureau.store.entropy.clone());
-    let exporter = Exporter { db, clock, entropy, signer: key.clone(), kinds, library: bureau.library.clone() };
-    exporter.export(run, to, "tester").await
+    let exporter = Exporter { env: bureau.store.env(), signer: key.clone(), kinds, library: bureau.library.clone() };
+    exporter.export(run, to, crate::support::tester()).await
 }
 
 both_engines! {
-    /// A platform verifies a package with a library of its own and the published key.
-    async fn a_package_is_verified_by_its_manifest_alone(store: TestStore) {
-        let (bureau, key, run) = round(store).await;
-        bureau.import(2, &[line("H33030200011", "market_penalty", 1, "2025-12-30")], true).await;
-        let correction = Correction { subject: "H33030200011", run: None, reason: "late", operator: "tester" };
-        assert!(bureau.rounds.correct(correction).await.unwrap().changed);
-        bureau.set("H33030200012", "UPDATE subjects SET under_objection = 1 WHERE code = $1").await;
-        bureau.set("H33030200013", "UPDATE subjects SET uscc = '92330381MA2CD5EF8R' WHERE code = $1").await;
-        let Exported { package, .. } = export(&bureau, &key, &run, &receiver("city-credit-platform")).await.unwrap();
+    a_package_is_verified_by_its_manifest_alone,
+    of_natural_persons_only_the_code_leaves,
+    only_the_round_in_force_of_a_kind_it_may_have_leaves,
+}
 
-        // The signature, as RFC 7515 has it: the payload is put back between the dots.
-        let [header, "", signature] = package.signature.split('.').collect::<Vec<_>>()[..] else { panic!("{}", package.signature) };
-        let message = format!("{header}.{}", BASE64URL_NOPAD.encode(&package.manifest));
-        let jwk: jsonwebtoken::jwk::Jwk = serde_json::from_value(serde_json::to_value(key.public_key().jwk()).unwrap()).unwrap();
-        let verifying = jsonwebtoken::DecodingKey::from_jwk(&jwk).unwrap();
-        let verify = |message: &str| jsonwebtoken::crypto::verify(signature, message.as_bytes(), &verifying, jsonwebtoken::Algorithm::ES256).unwrap();
-        assert!(verify(&message));
-        assert!(!verify(&format!("{message}A")));
-        let header: Value = serde_json::from_slice(&BASE64URL_NOPAD.decode(header.as_bytes()).unwrap()).unwrap();
-        assert_eq!((&header["alg"], &header["kid"]), (&"ES256".into(), &key.key_id().into()));
+/// A platform verifies a package with a library of its own and the published key.
+async fn a_package_is_verified_by_its_manifest_alone(store: TestStore) {
+    let (bureau, key, run) = round(store).await;
+    bureau.import(2, &[line("H33030200011", "market_penalty", 1, "2025-12-30")], true).await;
+    let correction = Correction { subject: "H33030200011", run: None, reason: "late", actor: crate::support::tester() };
+    assert!(bureau.rounds.correct(correction).await.unwrap().changed);
+    bureau.set("H33030200012", "UPDATE subjects SET under_objection = 1 WHERE code = $1").await;
+    bureau.set("H33030200013", "UPDATE subjects SET uscc = '92330381MA2CD5EF8R' WHERE code = $1").await;
+    let Exported { package, .. } = export(&bureau, &key, &run, &receiver("city-credit-platform")).await.unwrap();
 
-        // The manifest names the data by its digest.
-        let manifest: Value = serde_json::from_slice(&package.manifest).unwrap();
-        let file = &manifest["files"][0];
-        assert_eq!(file["sha256"], HEXLOWER.encode(&Sha256::digest(&package.data)));
-        assert_eq!((&file["name"], &file["bytes"], &file["records"]), (&package.data_name.as_str().into(), &package.data.len().into(), &28.into()));
-        assert_eq!((&manifest["run"], &manifest["corrected"]), (&run.as_str().into(), &1.into()));
-        assert_eq!(manifest["left_out"], serde_json::json!({ "under_objection": 1, "natural_persons": 1 }));
-        let report = bureau.rounds.report(&run).await.unwrap();
-        assert_eq!((&manifest["outcome_digest"], &manifest["model_digest"]), (&report.outcome_digest.into(), &report.model_digest.into()));
+    // The signature, as RFC 7515 has it: the payload is put back between the dots.
+    let [header, "", signature] = package.signature.split('.').collect::<Vec<_>>()[..] else {
+        panic!("{}", package.signature)
+    };
+    let message = format!("{header}.{}", BASE64URL_NOPAD.encode(&package.manifest));
+    let jwk: jsonwebtoken::jwk::Jwk =
+        serde_json::from_value(serde_json::to_value(key.public_key().jwk()).unwrap()).unwrap();
+    let verifying = jsonwebtoken::DecodingKey::from_jwk(&jwk).unwrap();
+    let verify = |message: &str| {
+        jsonwebtoken::crypto::verify(signature, message.as_bytes(), &verifying, jsonwebtoken::Algorithm::ES256).unwrap()
+    };
+    assert!(verify(&message));
+    assert!(!verify(&format!("{message}A")));
+    let header: Value = serde_json::from_slice(&BASE64URL_NOPAD.decode(header.as_bytes()).unwrap()).unwrap();
+    assert_eq!((&header["alg"], &header["kid"]), (&"ES256".into(), &key.key_id().into()));
 
-        // The data: nobody who is left out, the corrected version, no points.
-        let rows: Vec<csv::StringRecord> = csv::Reader::from_reader(&package.data[..]).records().map(Result::unwrap).collect();
-        assert_eq!(rows.len(), 28);
-        assert!(rows.iter().all(|row| !["H33030200012", "H33030200013"].contains(&&row[4]) && row[12].is_empty()));
-        let corrected = rows.iter().find(|row| &row[4] == "H33030200011").unwrap();
-        assert_eq!((&corrected[0], &corrected[1]), (format!("{run}:H33030200011").as_str(), "2"));
+    // The manifest names the data by its digest.
+    let manifest: Value = serde_json::from_slice(&package.manifest).unwrap();
+    let file = &manifest["files"][0];
+    assert_eq!(file["sha256"], HEXLOWER.encode(&Sha256::digest(&package.data)));
+    assert_eq!(
+        (&file["name"], &file["bytes"], &file["records"]),
+        (&package.data_name.as_str().into(), &package.data.len().into(), &28.into())
+    );
+    assert_eq!((&manifest["run"], &manifest["corrected"]), (&run.as_str().into(), &1.into()));
+    assert_eq!(manifest["left_out"], serde_json::json!({ "under_objection": 1, "natural_persons": 1 }));
+    let report = bureau.rounds.report(&run).await.unwrap();
+    assert_eq!(
+        (&manifest["outcome_digest"], &manifest["model_digest"]),
+        (&report.outcome_digest.into(), &report.model_digest.into())
+    );
 
-        // What left is an entry of the ledger.
-        assert_eq!(entries(&bureau).await, 2, "a correction and an export");
-    }
+    // The data: nobody who is left out, the corrected version, no points.
+    let rows: Vec<csv::StringRecord> =
+        csv::Reader::from_reader(&package.data[..]).records().map(Result::unwrap).collect();
+    assert_eq!(rows.len(), 28);
+    assert!(rows.iter().all(|row| !["H33030200012", "H33030200013"].contains(&&row[4]) && row[12].is_empty()));
+    let corrected = rows.iter().find(|row| &row[4] == "H33030200011").unwrap();
+    assert_eq!((&corrected[0], &corrected[1]), (format!("{run}:H33030200011").as_str(), "2"));
 
-    /// A platform that may have natural persons by their code gets no name of them.
-    async fn of_natural_persons_only_the_code_leaves(store: TestStore) {
-        let (bureau, key, run) = round(store).await;
-        bureau.set("H33030200013", "UPDATE subjects SET uscc = '92330381MA2CD5EF8R', name = 'synthetic sole trader' WHERE code = $1").await;
-        let mut to = receiver("oujiang-score");
-        to.kinds.push("medical_institution".into());
-        let package = export(&bureau, &key, &run, &to).await.unwrap().package;
-        let records: Vec<Value> = String::from_utf8(package.data).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert_eq!(records.len(), 30);
-        let trader = records.iter().find(|record| record["code"] == "H33030200013").unwrap();
-        assert!(trader.get("name").is_none() && trader.get("uscc").is_none(), "{trader}");
-        assert!(trader["grade"].is_string() && trader["points"].is_string());
-        assert!(records.iter().any(|record| record["name"] == "synthetic"));
-    }
+    // What left is an entry of the ledger.
+    assert_eq!(entries(&bureau).await, 2, "a correction and an export");
+}
 
-    /// An operator exports what may not leave.
-    async fn only_the_round_in_force_of_a_kind_it_may_have_leaves(store: TestStore) {
-        let (bureau, key, run) = round(store).await;
-        let refused = export(&bureau, &key, &run, &receiver("oujiang-score")).await.unwrap_err();
-        assert!(matches!(refused, PushError::NotForReceiver { .. }), "{refused}");
-        let trial = bureau.run(periods()[1]).await.id.to_string();
-        let refused = export(&bureau, &key, &trial, &receiver("city-credit-platform")).await.unwrap_err();
-        assert!(matches!(refused, PushError::NotInForce { .. }), "{refused}");
-        bureau.rounds.publish(&trial, 1).await.unwrap();
-        let refused = export(&bureau, &key, &run, &receiver("city-credit-platform")).await.unwrap_err();
-        assert!(matches!(refused, PushError::NotInForce { .. }), "{refused}");
-        assert_eq!(entries(&bureau).await, 0, "nothing left");
-    }
+/// A platform that may have natural persons by their code gets no name of them.
+async fn of_natural_persons_only_the_code_leaves(store: TestStore) {
+    let (bureau, key, run) = round(store).await;
+    bureau
+        .set(
+            "H33030200013",
+            "UPDATE subjects SET uscc = '92330381MA2CD5EF8R', name = 'synthetic sole trader' WHERE code = $1",
+        )
+        .await;
+    let mut to = receiver("oujiang-score");
+    to.kinds.push("medical_institution".into());
+    let package = export(&bureau, &key, &run, &to).await.unwrap().package;
+    let records: Vec<Value> =
+        String::from_utf8(package.data).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(records.len(), 30);
+    let trader = records.iter().find(|record| record["code"] == "H33030200013").unwrap();
+    assert!(trader.get("name").is_none() && trader.get("uscc").is_none(), "{trader}");
+    assert!(trader["grade"].is_string() && trader["points"].is_string());
+    assert!(records.iter().any(|record| record["name"] == "synthetic"));
+}
+
+/// An operator exports what may not leave.
+async fn only_the_round_in_force_of_a_kind_it_may_have_leaves(store: TestStore) {
+    let (bureau, key, run) = round(store).await;
+    let refused = export(&bureau, &key, &run, &receiver("oujiang-score")).await.unwrap_err();
+    assert!(matches!(refused, PushError::NotForReceiver { .. }), "{refused}");
+    let trial = bureau.run(periods()[1]).await.id.to_string();
+    let refused = export(&bureau, &key, &trial, &receiver("city-credit-platform")).await.unwrap_err();
+    assert!(matches!(refused, PushError::NotInForce { .. }), "{refused}");
+    bureau.rounds.publish(&trial, 1).await.unwrap();
+    let refused = export(&bureau, &key, &run, &receiver("city-credit-platform")).await.unwrap_err();
+    assert!(matches!(refused, PushError::NotInForce { .. }), "{refused}");
+    assert_eq!(entries(&bureau).await, 0, "nothing left");
 }
 
 /// How many entries the ledger has.

@@ -105,36 +105,44 @@ fn city_package() -> (Package, Arc<KeyPair>) {
 }
 
 both_engines! {
-    /// A platform verifies what it received, in either form.
-    async fn a_package_as_it_was_made_verifies_and_says_what_was_checked(store: TestStore) {
-        let (bureau, key, run) = round(store).await;
-        let mut lines = receiver("oujiang-score");
-        lines.kinds.push("medical_institution".into());
-        for to in [receiver("city-credit-platform"), receiver("national-insurance-platform"), lines] {
-            let package = export(&bureau, &key, &run, &to).await.unwrap().package;
-            let (code, text) = Received::new(&package, &key).verified().await;
-            assert_eq!(code, cli::DONE, "{text}");
-            assert!(text.starts_with(&format!("medical_institution of 2025-H2 for {}, made 2026-04-01", to.id)), "{text}");
-            assert!(text.contains(&format!("round {run}, graded by wenzhou-951 version 1")), "{text}");
-            assert_eq!(text.contains("grades in the words of national-cred-lv (cred-lv), by the table"), to.mapping.is_some(), "{text}");
-            let checks: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("ok ")?.split_whitespace().next()).collect();
-            assert_eq!(checks, ["key", "signature", "manifest", "data", "records", "folder"]);
-            assert!(text.contains(&HEXLOWER.encode(&Sha256::digest(&package.manifest))), "{text}");
-            assert!(text.contains(": 30 records") && text.contains("This is what was signed, whole"), "{text}");
-        }
-    }
+    a_package_as_it_was_made_verifies_and_says_what_was_checked,
+    a_grade_changed_on_the_way_is_found,
+}
 
-    /// An administrator corrects a table by hand before sending it on.
-    async fn a_grade_changed_on_the_way_is_found(store: TestStore) {
-        let (package, key) = package(store, &receiver("national-insurance-platform")).await;
-        let received = Received::new(&package, &key);
-        let text = String::from_utf8(package.data).unwrap();
-        let changed = text.replacen("excellent,优秀", "goodgoodg,良好", 1);
-        assert_ne!(changed, text);
-        received.write(&package.data_name, changed.as_bytes());
-        let refused = received.verified().await.1;
-        assert!(refused.contains("PROBLEM  data") && refused.contains("it was changed"), "{refused}");
+/// A platform verifies what it received, in either form.
+async fn a_package_as_it_was_made_verifies_and_says_what_was_checked(store: TestStore) {
+    let (bureau, key, run) = round(store).await;
+    let mut lines = receiver("oujiang-score");
+    lines.kinds.push("medical_institution".into());
+    for to in [receiver("city-credit-platform"), receiver("national-insurance-platform"), lines] {
+        let package = export(&bureau, &key, &run, &to).await.unwrap().package;
+        let (code, text) = Received::new(&package, &key).verified().await;
+        assert_eq!(code, cli::DONE, "{text}");
+        assert!(text.starts_with(&format!("medical_institution of 2025-H2 for {}, made 2026-04-01", to.id)), "{text}");
+        assert!(text.contains(&format!("round {run}, graded by wenzhou-951 version 1")), "{text}");
+        assert_eq!(
+            text.contains("grades in the words of national-cred-lv (cred-lv), by the table"),
+            to.mapping.is_some(),
+            "{text}"
+        );
+        let checks: Vec<_> =
+            text.lines().filter_map(|line| line.strip_prefix("ok ")?.split_whitespace().next()).collect();
+        assert_eq!(checks, ["key", "signature", "manifest", "data", "records", "folder"]);
+        assert!(text.contains(&HEXLOWER.encode(&Sha256::digest(&package.manifest))), "{text}");
+        assert!(text.contains(": 30 records") && text.contains("This is what was signed, whole"), "{text}");
     }
+}
+
+/// An administrator corrects a table by hand before sending it on.
+async fn a_grade_changed_on_the_way_is_found(store: TestStore) {
+    let (package, key) = package(store, &receiver("national-insurance-platform")).await;
+    let received = Received::new(&package, &key);
+    let text = String::from_utf8(package.data).unwrap();
+    let changed = text.replacen("excellent,优秀", "goodgoodg,良好", 1);
+    assert_ne!(changed, text);
+    received.write(&package.data_name, changed.as_bytes());
+    let refused = received.verified().await.1;
+    assert!(refused.contains("PROBLEM  data") && refused.contains("it was changed"), "{refused}");
 }
 
 /// Somebody on the way changes bytes of the data.
@@ -190,7 +198,7 @@ fn a_bit_changed_in_the_manifest_or_its_signature_is_found() {
     });
 }
 
-/// Somebody else signs: with a key of their own, in the name of the gateway's, or with what another matter's signature is.
+/// Somebody else signs: with a key of their local_ca, in the name of the gateway's, or with what another matter's signature is.
 #[test]
 fn a_signature_by_another_key_or_of_another_matter_is_found() {
     let (package, key) = city_package();

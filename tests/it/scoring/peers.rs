@@ -25,7 +25,7 @@ struct City {
 
 /// Institutions by level and cost of a stay; without a cost nothing was reported of stays.
 async fn city(store: TestStore, institutions: &[(&str, Option<i64>)]) -> City {
-    let rounds = Rounds::new(store.db.clone(), store.clock.clone(), store.entropy.clone());
+    let rounds = Rounds::new(store.env());
     let desk = Desk::new(store);
     let (mut subjects, mut records) = (SUBJECTS.to_owned(), RECORDS.to_owned());
     for (nth, (level, cost)) in institutions.iter().enumerate() {
@@ -95,23 +95,25 @@ const CITY: [(&str, Option<i64>); 12] = [
 ];
 
 both_engines! {
-    /// A bureau rates institutions of several levels: each is compared with those of its own.
-    async fn subjects_are_compared_with_the_others_of_their_level(store: TestStore) {
-        let city = city(store, &CITY).await;
-        assert_eq!(city.stands(0).await, Some((0, 0, 6)), "the cheapest: nobody that takes part is below");
-        assert_eq!(city.stands(2).await, Some((2, 1, 6)), "a tie is told");
-        assert_eq!(city.stands(3).await, Some((2, 1, 6)), "and is the same from both sides");
-        assert_eq!(city.stands(6).await, Some((6, 0, 6)), "the dearest");
-        assert_eq!(city.stands(7).await, None, "nothing was reported of it");
-        assert_eq!(city.stands(8).await, Some((0, 0, 2)), "another level");
-        // Each other of the same value counts half: (2 + 1/2) / 6.
-        assert_eq!(city.told(2).await, ("5/12".to_owned(), 29_166));
-        assert_eq!(city.told(0).await, ("0".to_owned(), 30_000));
-        assert_eq!(city.told(6).await, ("1".to_owned(), 0));
-        // Too few to compare with, and nothing to compare: the policy for missing data says what is given.
-        assert_eq!(city.told(8).await, ("\"few_peers\"".to_owned(), 18_000));
-        assert_eq!(city.told(7).await, ("\"no_data\"".to_owned(), 18_000));
-    }
+    subjects_are_compared_with_the_others_of_their_level,
+}
+
+/// A bureau rates institutions of several levels: each is compared with those of its own.
+async fn subjects_are_compared_with_the_others_of_their_level(store: TestStore) {
+    let city = city(store, &CITY).await;
+    assert_eq!(city.stands(0).await, Some((0, 0, 6)), "the cheapest: nobody that takes part is below");
+    assert_eq!(city.stands(2).await, Some((2, 1, 6)), "a tie is told");
+    assert_eq!(city.stands(3).await, Some((2, 1, 6)), "and is the same from both sides");
+    assert_eq!(city.stands(6).await, Some((6, 0, 6)), "the dearest");
+    assert_eq!(city.stands(7).await, None, "nothing was reported of it");
+    assert_eq!(city.stands(8).await, Some((0, 0, 2)), "another level");
+    // Each other of the same value counts half: (2 + 1/2) / 6.
+    assert_eq!(city.told(2).await, ("5/12".to_owned(), 29_166));
+    assert_eq!(city.told(0).await, ("0".to_owned(), 30_000));
+    assert_eq!(city.told(6).await, ("1".to_owned(), 0));
+    // Too few to compare with, and nothing to compare: the policy for missing data says what is given.
+    assert_eq!(city.told(8).await, ("\"few_peers\"".to_owned(), 18_000));
+    assert_eq!(city.told(7).await, ("\"no_data\"".to_owned(), 18_000));
 }
 
 #[test]

@@ -93,55 +93,65 @@ fn the_schemas_of_both_engines_are_equivalent() {
 }
 
 both_engines! {
-    async fn migrating_again_changes_nothing(store: TestStore) {
-        let again = migrations::migrate(&store.db, &*store.clock).await.unwrap();
-        assert!(again.is_empty());
-        migrations::check(&store.db).await.unwrap();
-    }
+    migrating_again_changes_nothing,
+    a_database_of_a_newer_build_is_refused,
+    a_database_that_lacks_a_step_is_refused_with_advice,
+    the_ledger_refuses_to_be_rewritten,
+}
 
-    async fn a_database_of_a_newer_build_is_refused(store: TestStore) {
-        let mut tx = store.db.begin("test").await.unwrap();
-        tx.execute("INSERT INTO schema_migrations (number, name, applied_at) VALUES (9999, '9999_future', 1)", vec![]).await.unwrap();
-        tx.commit().await.unwrap();
-        for refused in [migrations::check(&store.db).await.unwrap_err(), migrations::migrate(&store.db, &*store.clock).await.unwrap_err()] {
-            assert!(refused.to_string().contains("9999_future"), "{refused}");
-        }
-    }
+async fn migrating_again_changes_nothing(store: TestStore) {
+    let again = migrations::migrate(&store.db, &*store.clock).await.unwrap();
+    assert!(again.is_empty());
+    migrations::check(&store.db).await.unwrap();
+}
 
-    async fn a_database_that_lacks_a_step_is_refused_with_advice(store: TestStore) {
-        let mut tx = store.db.begin("test").await.unwrap();
-        tx.execute("DELETE FROM schema_migrations WHERE number = 2", vec![]).await.unwrap();
-        tx.commit().await.unwrap();
-        let refused = migrations::check(&store.db).await.unwrap_err().to_string();
-        assert!(refused.contains("0002_bulk") && refused.contains("medcredit migrate"), "{refused}");
+async fn a_database_of_a_newer_build_is_refused(store: TestStore) {
+    let mut tx = store.db.begin("test").await.unwrap();
+    tx.execute("INSERT INTO schema_migrations (number, name, applied_at) VALUES (9999, '9999_future', 1)", vec![])
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    for refused in [
+        migrations::check(&store.db).await.unwrap_err(),
+        migrations::migrate(&store.db, &*store.clock).await.unwrap_err(),
+    ] {
+        assert!(refused.to_string().contains("9999_future"), "{refused}");
     }
+}
 
-    /// I7: not even the owner of the tables rewrites the ledger by accident, and a thief must leave traces.
-    async fn the_ledger_refuses_to_be_rewritten(store: TestStore) {
-        let rows = [
-            "INSERT INTO ledger_entries (id, type, body, leaf_hash, committed_at) VALUES ('ent_1', 't', '{}', $1, 1)",
-            "INSERT INTO ledger_tiles (level, tile_index, hashes, root) VALUES (0, 0, $1, $1)",
-            "INSERT INTO ledger_checkpoints (tree_size, root, note, sealed_at) VALUES (1, $1, 'n', 1)",
-        ];
+async fn a_database_that_lacks_a_step_is_refused_with_advice(store: TestStore) {
+    let mut tx = store.db.begin("test").await.unwrap();
+    tx.execute("DELETE FROM schema_migrations WHERE number = 2", vec![]).await.unwrap();
+    tx.commit().await.unwrap();
+    let refused = migrations::check(&store.db).await.unwrap_err().to_string();
+    assert!(refused.contains("0002_bulk") && refused.contains("medcredit migrate"), "{refused}");
+}
+
+/// I7: not even the owner of the tables rewrites the ledger by accident, and a thief must leave traces.
+async fn the_ledger_refuses_to_be_rewritten(store: TestStore) {
+    let rows = [
+        "INSERT INTO ledger_entries (id, type, body, leaf_hash, committed_at) VALUES ('ent_1', 't', '{}', $1, 1)",
+        "INSERT INTO ledger_tiles (level, tile_index, hashes, root) VALUES (0, 0, $1, $1)",
+        "INSERT INTO ledger_checkpoints (tree_size, root, note, sealed_at) VALUES (1, $1, 'n', 1)",
+    ];
+    let mut tx = store.db.begin("test").await.unwrap();
+    for row in rows {
+        tx.execute(row, vec![Arg::from([7u8; 32])]).await.unwrap();
+    }
+    tx.execute("INSERT INTO ledger_leaves (leaf_index, entry_id) VALUES (0, 'ent_1')", vec![]).await.unwrap();
+    tx.commit().await.unwrap();
+    for change in [
+        "UPDATE ledger_entries SET body = '[]'",
+        "DELETE FROM ledger_entries",
+        "UPDATE ledger_leaves SET leaf_index = 1",
+        "DELETE FROM ledger_leaves",
+        "UPDATE ledger_tiles SET level = 1",
+        "DELETE FROM ledger_tiles",
+        "UPDATE ledger_checkpoints SET note = 'm'",
+        "DELETE FROM ledger_checkpoints",
+    ] {
         let mut tx = store.db.begin("test").await.unwrap();
-        for row in rows {
-            tx.execute(row, vec![Arg::from([7u8; 32])]).await.unwrap();
-        }
-        tx.execute("INSERT INTO ledger_leaves (leaf_index, entry_id) VALUES (0, 'ent_1')", vec![]).await.unwrap();
-        tx.commit().await.unwrap();
-        for change in [
-            "UPDATE ledger_entries SET body = '[]'",
-            "DELETE FROM ledger_entries",
-            "UPDATE ledger_leaves SET leaf_index = 1",
-            "DELETE FROM ledger_leaves",
-            "UPDATE ledger_tiles SET level = 1",
-            "DELETE FROM ledger_tiles",
-            "UPDATE ledger_checkpoints SET note = 'm'",
-            "DELETE FROM ledger_checkpoints",
-        ] {
-            let mut tx = store.db.begin("test").await.unwrap();
-            assert!(tx.execute(change, vec![]).await.is_err(), "{change}");
-        }
+        assert!(tx.execute(change, vec![]).await.is_err(), "{change}");
     }
 }
 

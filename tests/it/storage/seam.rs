@@ -30,179 +30,212 @@ async fn value(db: &Db, name: &str) -> Option<String> {
 }
 
 both_engines! {
-    async fn what_is_committed_is_read_back(store: TestStore) {
-        let mut tx = store.db.begin("test").await.unwrap();
-        assert_eq!(tx.operation(), "test");
-        assert_eq!(tx.execute(KEEP, texts(&["a", "1"])).await.unwrap(), 1);
-        tx.commit().await.unwrap();
-        assert_eq!(value(&store.db, "a").await.as_deref(), Some("1"));
-        assert_eq!(value(&store.reopen().await, "a").await.as_deref(), Some("1"), "another process sees it too");
-    }
+    what_is_committed_is_read_back,
+    a_transaction_that_is_dropped_leaves_nothing,
+    every_kind_of_argument_arrives_as_it_was,
+    nulls_are_told_from_empty_values,
+    a_batch_comes_as_one_json_parameter,
+    a_refused_change_names_its_constraint,
+    one_row_asked_for_and_none_there_is_an_error,
+    a_transaction_in_the_way_is_worth_another_try,
+    an_open_bulk_transaction_stalls_no_change,
+    locks_of_banks_are_shared_by_answers_and_alone_for_a_narrowing,
+    rows_are_bound_value_by_value_whatever_their_number,
+}
 
-    async fn a_transaction_that_is_dropped_leaves_nothing(store: TestStore) {
-        let mut tx = store.db.begin("test").await.unwrap();
-        tx.execute(KEEP, texts(&["a", "1"])).await.unwrap();
-        drop(tx);
-        let mut next = store.db.begin("test").await.unwrap();
-        let found: Option<(String,)> = next.fetch_optional(VALUE, texts(&["a"])).await.unwrap();
-        assert_eq!(found, None);
-        assert_eq!(next.engine(), store.db.engine());
-    }
+async fn what_is_committed_is_read_back(store: TestStore) {
+    let mut tx = store.db.begin("test").await.unwrap();
+    assert_eq!(tx.operation(), "test");
+    assert_eq!(tx.execute(KEEP, texts(&["a", "1"])).await.unwrap(), 1);
+    tx.commit().await.unwrap();
+    assert_eq!(value(&store.db, "a").await.as_deref(), Some("1"));
+    assert_eq!(value(&store.reopen().await, "a").await.as_deref(), Some("1"), "another process sees it too");
+}
 
-    async fn every_kind_of_argument_arrives_as_it_was(store: TestStore) {
-        let at: Timestamp = "2026-04-01T01:00:00.123456Z".parse().unwrap();
-        let args = vec![
-            Arg::from("文字 'quoted' \u{1F3E5}"),
-            Arg::from(i64::MIN),
-            Arg::from(&[0u8, 255, 10][..]),
-            Arg::from(true),
-            Arg::from(at),
-        ];
-        let sql = "SELECT CAST($1 AS TEXT), CAST($2 AS BIGINT), $3 AS b, CAST($4 AS BIGINT), CAST($5 AS BIGINT)";
-        let row: (String, i64, Vec<u8>, i64, i64) = store.db.read("test").fetch_one(sql, args).await.unwrap();
-        assert_eq!(row, ("文字 'quoted' \u{1F3E5}".into(), i64::MIN, vec![0, 255, 10], 1, at.micros()));
-    }
+async fn a_transaction_that_is_dropped_leaves_nothing(store: TestStore) {
+    let mut tx = store.db.begin("test").await.unwrap();
+    tx.execute(KEEP, texts(&["a", "1"])).await.unwrap();
+    drop(tx);
+    let mut next = store.db.begin("test").await.unwrap();
+    let found: Option<(String,)> = next.fetch_optional(VALUE, texts(&["a"])).await.unwrap();
+    assert_eq!(found, None);
+    assert_eq!(next.engine(), store.db.engine());
+}
 
-    async fn nulls_are_told_from_empty_values(store: TestStore) {
-        let keys = "INSERT INTO authorities (id, name, kind, certificate, crl_file, crl, crl_number, crl_this_update_at, added_at) VALUES ($1, $1, 'partner', $2, $3, $4, 0, $5, 1)";
-        let mut tx = store.db.begin("test").await.unwrap();
-        let full = vec![Arg::from("full"), Arg::from(&b""[..]), Some("").into(), Arg::from(Some(vec![])), Some(0i64).into()];
-        tx.execute(keys, full).await.unwrap();
-        let bare = vec![Arg::from("bare"), Arg::from(vec![1u8]), Arg::from(None::<String>), Arg::from(None::<Vec<u8>>), Arg::from(None::<Timestamp>)];
-        tx.execute(keys, bare).await.unwrap();
-        tx.commit().await.unwrap();
-        let sql = "SELECT certificate, crl_file, crl, crl_this_update_at FROM authorities ORDER BY id DESC";
-        let rows: Vec<Nullable> = store.db.read("test").fetch_all(sql, vec![]).await.unwrap();
-        assert_eq!(rows, [(vec![], Some(String::new()), Some(vec![]), Some(0)), (vec![1], None, None, None)]);
-    }
+async fn every_kind_of_argument_arrives_as_it_was(store: TestStore) {
+    let at: Timestamp = "2026-04-01T01:00:00.123456Z".parse().unwrap();
+    let args = vec![
+        Arg::from("文字 'quoted' \u{1F3E5}"),
+        Arg::from(i64::MIN),
+        Arg::from(&[0u8, 255, 10][..]),
+        Arg::from(true),
+        Arg::from(at),
+    ];
+    let sql = "SELECT CAST($1 AS TEXT), CAST($2 AS BIGINT), $3 AS b, CAST($4 AS BIGINT), CAST($5 AS BIGINT)";
+    let row: (String, i64, Vec<u8>, i64, i64) = store.db.read("test").fetch_one(sql, args).await.unwrap();
+    assert_eq!(row, ("文字 'quoted' \u{1F3E5}".into(), i64::MIN, vec![0, 255, 10], 1, at.micros()));
+}
 
-    async fn a_batch_comes_as_one_json_parameter(store: TestStore) {
-        let batch = serde_json::json!([
-            { "id": "ent_1", "n": 1, "h": "00ff", "note": null },
-            { "id": "ent_2", "n": i64::MAX, "h": "", "note": "经办" },
-        ]);
-        let mut tx = store.db.begin("test").await.unwrap();
-        let sql = "INSERT INTO ledger_entries (id, type, body, leaf_hash, committed_at) SELECT value->>'id', 'test', COALESCE(value->>'note', 'none'), unhex(value->>'h'), CAST(value->>'n' AS BIGINT) FROM json_rows($1)";
-        assert_eq!(tx.execute(sql, vec![Arg::from(batch.to_string())]).await.unwrap(), 2);
-        let rows: Vec<(String, String, Vec<u8>, i64)> =
-            tx.fetch_all("SELECT id, body, leaf_hash, committed_at FROM ledger_entries ORDER BY id", vec![]).await.unwrap();
-        assert_eq!(rows[0], ("ent_1".into(), "none".into(), vec![0, 255], 1));
-        assert_eq!(rows[1], ("ent_2".into(), "经办".into(), vec![], i64::MAX));
-        let none: Vec<(String,)> =
-            tx.fetch_all("SELECT value->>'id' FROM json_rows($1)", texts(&["[]"])).await.unwrap();
-        assert!(none.is_empty());
-    }
+async fn nulls_are_told_from_empty_values(store: TestStore) {
+    let keys = "INSERT INTO authorities (id, name, kind, certificate, crl_file, crl, crl_number, crl_this_update_at, added_at) VALUES ($1, $1, 'partner', $2, $3, $4, 0, $5, 1)";
+    let mut tx = store.db.begin("test").await.unwrap();
+    let full =
+        vec![Arg::from("full"), Arg::from(&b""[..]), Some("").into(), Arg::from(Some(vec![])), Some(0i64).into()];
+    tx.execute(keys, full).await.unwrap();
+    let bare = vec![
+        Arg::from("bare"),
+        Arg::from(vec![1u8]),
+        Arg::from(None::<String>),
+        Arg::from(None::<Vec<u8>>),
+        Arg::from(None::<Timestamp>),
+    ];
+    tx.execute(keys, bare).await.unwrap();
+    tx.commit().await.unwrap();
+    let sql = "SELECT certificate, crl_file, crl, crl_this_update_at FROM authorities ORDER BY id DESC";
+    let rows: Vec<Nullable> = store.db.read("test").fetch_all(sql, vec![]).await.unwrap();
+    assert_eq!(rows, [(vec![], Some(String::new()), Some(vec![]), Some(0)), (vec![1], None, None, None)]);
+}
 
-    async fn a_refused_change_names_its_constraint(store: TestStore) {
-        keep(&store.db, "a", "1").await.unwrap();
-        let twice = keep(&store.db, "a", "2").await.unwrap_err();
-        assert!(twice.is_constraint() && !twice.is_contention(), "{twice:?}");
-        assert!(matches!(&twice, DbError::Constraint { operation: "test", constraint } if constraint.contains("settings")), "{twice}");
-        let mut tx = store.db.begin("test").await.unwrap();
-        let orphan = "INSERT INTO revoked_tokens (token_id, client_id, expires_at, revoked_at) VALUES ('t', 'nobody', 1, 1)";
-        assert!(tx.execute(orphan, vec![]).await.unwrap_err().is_constraint(), "references are kept");
-        drop(tx);
-        let mut tx = store.db.begin("test").await.unwrap();
-        let second = tx.execute("INSERT INTO change_counter (id, number) VALUES (2, 1)", vec![]).await.unwrap_err();
-        assert!(second.is_constraint(), "checks are kept: {second:?}");
-        drop(tx);
-        assert_eq!(value(&store.db, "a").await.as_deref(), Some("1"));
-    }
+async fn a_batch_comes_as_one_json_parameter(store: TestStore) {
+    let batch = serde_json::json!([
+        { "id": "ent_1", "n": 1, "h": "00ff", "note": null },
+        { "id": "ent_2", "n": i64::MAX, "h": "", "note": "经办" },
+    ]);
+    let mut tx = store.db.begin("test").await.unwrap();
+    let sql = "INSERT INTO ledger_entries (id, type, body, leaf_hash, committed_at) SELECT value->>'id', 'test', COALESCE(value->>'note', 'none'), unhex(value->>'h'), CAST(value->>'n' AS BIGINT) FROM json_rows($1)";
+    assert_eq!(tx.execute(sql, vec![Arg::from(batch.to_string())]).await.unwrap(), 2);
+    let rows: Vec<(String, String, Vec<u8>, i64)> =
+        tx.fetch_all("SELECT id, body, leaf_hash, committed_at FROM ledger_entries ORDER BY id", vec![]).await.unwrap();
+    assert_eq!(rows[0], ("ent_1".into(), "none".into(), vec![0, 255], 1));
+    assert_eq!(rows[1], ("ent_2".into(), "经办".into(), vec![], i64::MAX));
+    let none: Vec<(String,)> = tx.fetch_all("SELECT value->>'id' FROM json_rows($1)", texts(&["[]"])).await.unwrap();
+    assert!(none.is_empty());
+}
 
-    async fn one_row_asked_for_and_none_there_is_an_error(store: TestStore) {
-        let none: Result<(String,), _> = store.db.read("test").fetch_one(VALUE, texts(&["a"])).await;
-        assert!(matches!(none, Err(DbError::Engine { operation: "test", .. })));
-    }
+async fn a_refused_change_names_its_constraint(store: TestStore) {
+    keep(&store.db, "a", "1").await.unwrap();
+    let twice = keep(&store.db, "a", "2").await.unwrap_err();
+    assert!(twice.is_constraint() && !twice.is_contention(), "{twice:?}");
+    assert!(
+        matches!(&twice, DbError::Constraint { operation: "test", constraint } if constraint.contains("settings")),
+        "{twice}"
+    );
+    let mut tx = store.db.begin("test").await.unwrap();
+    let orphan =
+        "INSERT INTO revoked_tokens (token_id, client_id, expires_at, revoked_at) VALUES ('t', 'nobody', 1, 1)";
+    assert!(tx.execute(orphan, vec![]).await.unwrap_err().is_constraint(), "references are kept");
+    drop(tx);
+    let mut tx = store.db.begin("test").await.unwrap();
+    let second = tx.execute("INSERT INTO change_counter (id, number) VALUES (2, 1)", vec![]).await.unwrap_err();
+    assert!(second.is_constraint(), "checks are kept: {second:?}");
+    drop(tx);
+    assert_eq!(value(&store.db, "a").await.as_deref(), Some("1"));
+}
 
-    async fn a_transaction_in_the_way_is_worth_another_try(store: TestStore) {
-        // Two processes, each holding what the other wants.
-        let other = store.reopen().await;
-        keep(&store.db, "a", "1").await.unwrap();
-        keep(&store.db, "b", "1").await.unwrap();
-        let mut first = store.db.begin("first").await.unwrap();
-        first.execute(SET, texts(&["a", "first"])).await.unwrap();
-        let second = tokio::spawn(async move {
-            let mut second = other.begin("second").await?;
-            second.execute(SET, texts(&["b", "second"])).await?;
-            second.execute(SET, texts(&["a", "second"])).await?;
-            second.commit().await
-        });
-        let lost = match store.db.engine() {
-            // The whole file has one writer, so the second cannot begin.
-            Engine::Sqlite => second.await.unwrap(),
-            // The second waits for `a`; once the first wants `b`, one of them is chosen to fail.
-            Engine::Postgres => {
-                let mine = loop {
-                    let waiting: (i64,) = store.db.read("test").fetch_one("SELECT COUNT(*) FROM pg_locks l JOIN pg_database d ON true WHERE NOT l.granted AND d.datname = current_database() AND (l.database = d.oid OR l.database IS NULL)", vec![]).await.unwrap();
-                    if waiting.0 > 0 {
-                        break first.execute(SET, texts(&["b", "first"])).await;
-                    }
-                };
-                match mine {
-                    Ok(_) => {
-                        first.commit().await.unwrap();
-                        second.await.unwrap()
-                    }
-                    Err(error) => Err(error),
+async fn one_row_asked_for_and_none_there_is_an_error(store: TestStore) {
+    let none: Result<(String,), _> = store.db.read("test").fetch_one(VALUE, texts(&["a"])).await;
+    assert!(matches!(none, Err(DbError::Engine { operation: "test", .. })));
+}
+
+async fn a_transaction_in_the_way_is_worth_another_try(store: TestStore) {
+    // Two processes, each holding what the other wants.
+    let other = store.reopen().await;
+    keep(&store.db, "a", "1").await.unwrap();
+    keep(&store.db, "b", "1").await.unwrap();
+    let mut first = store.db.begin("first").await.unwrap();
+    first.execute(SET, texts(&["a", "first"])).await.unwrap();
+    let second = tokio::spawn(async move {
+        let mut second = other.begin("second").await?;
+        second.execute(SET, texts(&["b", "second"])).await?;
+        second.execute(SET, texts(&["a", "second"])).await?;
+        second.commit().await
+    });
+    let lost = match store.db.engine() {
+        // The whole file has one writer, so the second cannot begin.
+        Engine::Sqlite => second.await.unwrap(),
+        // The second waits for `a`; once the first wants `b`, one of them is chosen to fail.
+        Engine::Postgres => {
+            let mine = loop {
+                let waiting: (i64,) = store.db.read("test").fetch_one("SELECT COUNT(*) FROM pg_locks l JOIN pg_database d ON true WHERE NOT l.granted AND d.datname = current_database() AND (l.database = d.oid OR l.database IS NULL)", vec![]).await.unwrap();
+                if waiting.0 > 0 {
+                    break first.execute(SET, texts(&["b", "first"])).await;
                 }
+            };
+            match mine {
+                Ok(_) => {
+                    first.commit().await.unwrap();
+                    second.await.unwrap()
+                }
+                Err(error) => Err(error),
             }
-        };
-        let error = lost.unwrap_err();
-        assert!(error.is_contention(), "{error:?}");
-    }
-
-    async fn an_open_bulk_transaction_stalls_no_change(store: TestStore) {
-        const RECORD: &str = "INSERT INTO bulk.adverse (subject_code, reference, import_seq, source, tier, decided_on, status) VALUES ('H1', $2, $1, 's', 'minor', '2026-03-01', 'effective')";
-        let mut bulk = store.db.begin_bulk("import").await.unwrap();
-        bulk.execute(RECORD, vec![Arg::from(1i64), Arg::from("1")]).await.unwrap();
-        keep(&store.db, "a", "1").await.unwrap();
-        assert_eq!(value(&store.db, "a").await.as_deref(), Some("1"));
-        bulk.execute(RECORD, vec![Arg::from(2i64), Arg::from("2")]).await.unwrap();
-        bulk.commit().await.unwrap();
-        let (both,): (i64,) = store.db.read("test").fetch_one("SELECT COUNT(*) FROM bulk.adverse JOIN settings ON settings.name = 'a'", vec![]).await.unwrap();
-        assert_eq!(both, 2, "reads see both");
-    }
-
-    async fn locks_of_banks_are_shared_by_answers_and_alone_for_a_narrowing(store: TestStore) {
-        let banks = ["cli_b".to_owned(), "cli_a".to_owned()];
-        if store.db.engine() == Engine::Postgres {
-            let mut one = store.db.begin("answers").await.unwrap();
-            one.lock_banks_shared(&banks).await.unwrap();
-            let mut two = store.db.begin("answers").await.unwrap();
-            two.lock_banks_shared(&banks[..1]).await.unwrap();
-            one.commit().await.unwrap();
-            two.commit().await.unwrap();
         }
-        let mut narrowing = store.db.begin("revoke").await.unwrap();
-        narrowing.lock_banks_exclusive(&banks).await.unwrap();
-        narrowing.commit().await.unwrap();
-    }
+    };
+    let error = lost.unwrap_err();
+    assert!(error.is_contention(), "{error:?}");
+}
 
-    /// Batches of every length, one statement each where they fit: what is filled up is not written.
-    async fn rows_are_bound_value_by_value_whatever_their_number(store: TestStore) {
-        let mut all = 0;
-        for length in [1, 7, 8, 9, 63, 64, 65, 200] {
-            let mut tx = store.db.begin("test").await.unwrap();
-            let names: Vec<_> = (0..length).map(|nth| format!("{length}-{nth}")).collect();
-            let values: Vec<_> = (0..length).map(|nth| (nth % 2 == 0).then(|| "值 'quoted\\\"".to_owned())).collect();
-            let sql = "INSERT INTO settings (name, value) SELECT column1, COALESCE(column2, CAST($1 AS TEXT)) FROM bound_rows";
-            let columns = || vec![Column::Text(names.clone()), Column::TextOpt(values.clone())];
-            assert_eq!(tx.execute_rows(sql, vec!["none".into()], columns()).await.unwrap(), length);
-            let sql = "SELECT column1, settings.value FROM bound_rows JOIN settings ON settings.name = column1 WHERE column2 > $1";
-            let numbers = Column::Int((0..i64::try_from(length).unwrap()).collect());
-            let found: Vec<(String, String)> =
-                tx.fetch_rows(sql, vec![Arg::from(0i64)], vec![Column::Text(names.clone()), numbers]).await.unwrap();
-            assert_eq!(found.len(), names.len() - 1);
-            for (name, value) in found {
-                let nth: usize = name.split('-').nth(1).unwrap().parse().unwrap();
-                assert_eq!(value, values[nth].clone().unwrap_or("none".into()));
-            }
-            tx.commit().await.unwrap();
-            all += i64::try_from(length).unwrap();
-        }
-        let (count,): (i64,) = store.db.read("test").fetch_one("SELECT CAST(COUNT(*) AS BIGINT) FROM settings WHERE name LIKE '%-%'", vec![]).await.unwrap();
-        assert_eq!(count, all);
+async fn an_open_bulk_transaction_stalls_no_change(store: TestStore) {
+    const RECORD: &str = "INSERT INTO bulk.adverse (subject_code, reference, import_seq, source, tier, decided_on, status) VALUES ('H1', $2, $1, 's', 'minor', '2026-03-01', 'effective')";
+    let mut bulk = store.db.begin_bulk("import").await.unwrap();
+    bulk.execute(RECORD, vec![Arg::from(1i64), Arg::from("1")]).await.unwrap();
+    keep(&store.db, "a", "1").await.unwrap();
+    assert_eq!(value(&store.db, "a").await.as_deref(), Some("1"));
+    bulk.execute(RECORD, vec![Arg::from(2i64), Arg::from("2")]).await.unwrap();
+    bulk.commit().await.unwrap();
+    let (both,): (i64,) = store
+        .db
+        .read("test")
+        .fetch_one("SELECT COUNT(*) FROM bulk.adverse JOIN settings ON settings.name = 'a'", vec![])
+        .await
+        .unwrap();
+    assert_eq!(both, 2, "reads see both");
+}
+
+async fn locks_of_banks_are_shared_by_answers_and_alone_for_a_narrowing(store: TestStore) {
+    let banks = ["cli_b".to_owned(), "cli_a".to_owned()];
+    if store.db.engine() == Engine::Postgres {
+        let mut one = store.db.begin("answers").await.unwrap();
+        one.lock_banks_shared(&banks).await.unwrap();
+        let mut two = store.db.begin("answers").await.unwrap();
+        two.lock_banks_shared(&banks[..1]).await.unwrap();
+        one.commit().await.unwrap();
+        two.commit().await.unwrap();
     }
+    let mut narrowing = store.db.begin("revoke").await.unwrap();
+    narrowing.lock_banks_exclusive(&banks).await.unwrap();
+    narrowing.commit().await.unwrap();
+}
+
+/// Batches of every length, one statement each where they fit: what is filled up is not written.
+async fn rows_are_bound_value_by_value_whatever_their_number(store: TestStore) {
+    let mut all = 0;
+    for length in [1, 7, 8, 9, 63, 64, 65, 200] {
+        let mut tx = store.db.begin("test").await.unwrap();
+        let names: Vec<_> = (0..length).map(|nth| format!("{length}-{nth}")).collect();
+        let values: Vec<_> = (0..length).map(|nth| (nth % 2 == 0).then(|| "值 'quoted\\\"".to_owned())).collect();
+        let sql =
+            "INSERT INTO settings (name, value) SELECT column1, COALESCE(column2, CAST($1 AS TEXT)) FROM bound_rows";
+        let columns = || vec![Column::Text(names.clone()), Column::TextOpt(values.clone())];
+        assert_eq!(tx.execute_rows(sql, vec!["none".into()], columns()).await.unwrap(), length);
+        let sql = "SELECT column1, settings.value FROM bound_rows JOIN settings ON settings.name = column1 WHERE column2 > $1";
+        let numbers = Column::Int((0..i64::try_from(length).unwrap()).collect());
+        let found: Vec<(String, String)> =
+            tx.fetch_rows(sql, vec![Arg::from(0i64)], vec![Column::Text(names.clone()), numbers]).await.unwrap();
+        assert_eq!(found.len(), names.len() - 1);
+        for (name, value) in found {
+            let nth: usize = name.split('-').nth(1).unwrap().parse().unwrap();
+            assert_eq!(value, values[nth].clone().unwrap_or("none".into()));
+        }
+        tx.commit().await.unwrap();
+        all += i64::try_from(length).unwrap();
+    }
+    let (count,): (i64,) = store
+        .db
+        .read("test")
+        .fetch_one("SELECT CAST(COUNT(*) AS BIGINT) FROM settings WHERE name LIKE '%-%'", vec![])
+        .await
+        .unwrap();
+    assert_eq!(count, all);
 }
 
 /// The reading connections refuse to write, so that a statement in the wrong place cannot change anything unseen.

@@ -46,13 +46,8 @@ impl Desk {
         let store = &self.app.store;
         let references = References::built_in(self.app.app.library.catalogues().cloned()).unwrap();
         let crypter = medcredit::authority::crypter(&self.app.app.config.secrets).unwrap();
-        let importer = Importer::new(
-            store.db.clone(),
-            store.clock.clone(),
-            store.entropy.clone(),
-            std::sync::Arc::new(crypter),
-            references,
-        );
+        let importer =
+            Importer::new(store.env(), crate::support::operator("tester"), std::sync::Arc::new(crypter), references);
         let report = importer.import(template, &path, &Options::default(), &mut |_| {}).await.unwrap();
         assert_eq!(report.rejected, 0, "{:?}", report.findings);
     }
@@ -74,119 +69,135 @@ impl Desk {
 }
 
 both_engines! {
-    /// An officer opens a doctor's file: masked, and in full for a purpose that is written down.
-    async fn a_persons_file_is_masked_until_a_purpose_is_in_the_ledger(store: TestStore) {
-        let _ = (never_logged(NAME), never_logged(NUMBER));
-        let desk = Desk::new(store).await;
-        let page = desk.run(&["subject", "show", DOCTOR]).await.done();
-        for line in ["doctor (医保医师)", "合*****", "01 330303********005X", "330302 鹿城区"] {
-            assert!(page.contains(line), "{line} in {page}");
-        }
-        assert!(page.contains(&format!("main  {DOCTOR}  {HOSPITAL}  2024-01-01 to -")), "{page}");
-        assert!(!page.contains(NAME) && !page.contains(NUMBER), "{page}");
-        assert!(desk.entries("subject_revealed").await.is_empty());
-        // A purpose is asked for, and an empty one is none.
-        assert_eq!(desk.run(&["subject", "show", DOCTOR, "--reveal"]).await.code, cli::WRONG_USAGE);
-        let empty = desk.run(&["subject", "show", DOCTOR, "--reveal", "--purpose", " "]).await;
+    a_persons_file_is_masked_until_a_purpose_is_in_the_ledger,
+    a_search_by_number_or_name_is_in_the_ledger_with_its_purpose,
+    a_person_is_found_by_exactly_what_is_known,
+    an_institutions_file_tells_its_grades_facts_consents_and_readers,
+}
+
+/// An officer opens a doctor's file: masked, and in full for a purpose that is written down.
+async fn a_persons_file_is_masked_until_a_purpose_is_in_the_ledger(store: TestStore) {
+    let _ = (never_logged(NAME), never_logged(NUMBER));
+    let desk = Desk::new(store).await;
+    let page = desk.run(&["subject", "show", DOCTOR]).await.done();
+    for line in ["doctor (医保医师)", "合*****", "01 330303********005X", "330302 鹿城区"] {
+        assert!(page.contains(line), "{line} in {page}");
+    }
+    assert!(page.contains(&format!("main  {DOCTOR}  {HOSPITAL}  2024-01-01 to -")), "{page}");
+    assert!(!page.contains(NAME) && !page.contains(NUMBER), "{page}");
+    assert!(desk.entries("subject_revealed").await.is_empty());
+    // A purpose is asked for, and an empty one is none.
+    assert_eq!(desk.run(&["subject", "show", DOCTOR, "--reveal"]).await.code, cli::WRONG_USAGE);
+    let empty = desk.run(&["subject", "show", DOCTOR, "--reveal", "--purpose", " "]).await;
+    assert_eq!((empty.code, empty.out.as_str()), (cli::FAILED, ""));
+    assert!(desk.entries("subject_revealed").await.is_empty());
+    let shown = ["subject", "show", DOCTOR, "--reveal", "--purpose", "objection 2026-17", "--operator", "li", "--json"];
+    let page: serde_json::Value = serde_json::from_str(&desk.run(&shown).await.done()).unwrap();
+    assert_eq!(page["identity"]["name"], NAME);
+    assert_eq!(page["identity"]["id_number"], NUMBER);
+    let entries = desk.entries("subject_revealed").await;
+    assert_eq!(entries.len(), 1);
+    for part in ["operator:li", "objection 2026-17", DOCTOR] {
+        assert!(entries[0].contains(part), "{part}");
+    }
+    assert!(!entries[0].contains(NAME) && !entries[0].contains(NUMBER), "the entry says who looked, not what was seen");
+    let unknown = desk.run(&["subject", "show", "D330302999999", "--reveal", "--purpose", "x"]).await;
+    assert_eq!(unknown.code, cli::FAILED);
+    assert!(unknown.err.contains("subject_unknown"), "{}", unknown.err);
+    assert_eq!(desk.entries("subject_revealed").await.len(), 1);
+}
+
+/// An officer asks whether a person is there: the question is in the ledger, and what was asked for is not.
+async fn a_search_by_number_or_name_is_in_the_ledger_with_its_purpose(store: TestStore) {
+    let desk = Desk::new(store).await;
+    let clock = desk.app.store.clock.clone();
+    for by in ["--id-number", "--name"] {
+        let ask = ["subject", "find", by, "--config", &desk.config];
+        assert_eq!(medcredit_with_input(clock.clone(), &ask, NUMBER).await.code, cli::WRONG_USAGE);
+        let empty = medcredit_with_input(clock.clone(), &[&ask[..], &["--purpose", " "]].concat(), NUMBER).await;
         assert_eq!((empty.code, empty.out.as_str()), (cli::FAILED, ""));
-        assert!(desk.entries("subject_revealed").await.is_empty());
-        let shown = ["subject", "show", DOCTOR, "--reveal", "--purpose", "objection 2026-17", "--operator", "li", "--json"];
-        let page: serde_json::Value = serde_json::from_str(&desk.run(&shown).await.done()).unwrap();
-        assert_eq!(page["identity"]["name"], NAME);
-        assert_eq!(page["identity"]["id_number"], NUMBER);
-        let entries = desk.entries("subject_revealed").await;
-        assert_eq!(entries.len(), 1);
-        for part in ["operator:li", "objection 2026-17", DOCTOR] {
-            assert!(entries[0].contains(part), "{part}");
-        }
-        assert!(!entries[0].contains(NAME) && !entries[0].contains(NUMBER), "the entry says who looked, not what was seen");
-        let unknown = desk.run(&["subject", "show", "D330302999999", "--reveal", "--purpose", "x"]).await;
-        assert_eq!(unknown.code, cli::FAILED);
-        assert!(unknown.err.contains("subject_unknown"), "{}", unknown.err);
-        assert_eq!(desk.entries("subject_revealed").await.len(), 1);
+        assert!(empty.err.contains("purpose_required"), "{}", empty.err);
     }
-
-    /// An officer asks whether a person is there: the question is in the ledger, and what was asked for is not.
-    async fn a_search_by_number_or_name_is_in_the_ledger_with_its_purpose(store: TestStore) {
-        let desk = Desk::new(store).await;
-        let clock = desk.app.store.clock.clone();
-        for by in ["--id-number", "--name"] {
-            let ask = ["subject", "find", by, "--config", &desk.config];
-            assert_eq!(medcredit_with_input(clock.clone(), &ask, NUMBER).await.code, cli::WRONG_USAGE);
-            let empty = medcredit_with_input(clock.clone(), &[&ask[..], &["--purpose", " "]].concat(), NUMBER).await;
-            assert_eq!((empty.code, empty.out.as_str()), (cli::FAILED, ""));
-            assert!(empty.err.contains("purpose_required"), "{}", empty.err);
-        }
-        desk.run(&["subject", "find", "--uscc", ENTITY]).await.done();
-        assert!(desk.entries("subject_sought").await.is_empty());
-        desk.find("--id-number", NUMBER).await.done();
-        // Entries of one millisecond have no order.
-        clock.advance(std::time::Duration::from_secs(1));
-        assert_ne!(desk.find("--name", "合成无此人").await.code, cli::DONE);
-        let entries = desk.entries("subject_sought").await;
-        assert_eq!(entries.len(), 2, "who is not found was looked for too");
-        for part in ["operator:command-line", "objection 2026-18", "id_number", DOCTOR] {
-            assert!(entries[0].contains(part), "{part} in {}", entries[0]);
-        }
-        assert!(entries[1].contains("\"found\":[]"), "{}", entries[1]);
-        for sought in [NAME, NUMBER, "合成无此人"] {
-            assert!(!entries.concat().contains(sought), "the entry says who looked for whom, and not by what");
-        }
+    desk.run(&["subject", "find", "--uscc", ENTITY]).await.done();
+    assert!(desk.entries("subject_sought").await.is_empty());
+    desk.find("--id-number", NUMBER).await.done();
+    // Entries of one millisecond have no order.
+    clock.advance(std::time::Duration::from_secs(1));
+    assert_ne!(desk.find("--name", "合成无此人").await.code, cli::DONE);
+    let entries = desk.entries("subject_sought").await;
+    assert_eq!(entries.len(), 2, "who is not found was looked for too");
+    for part in ["operator:command-line", "objection 2026-18", "id_number", DOCTOR] {
+        assert!(entries[0].contains(part), "{part} in {}", entries[0]);
     }
-
-    /// An officer knows a number or a name, and types it where nobody else sees it.
-    async fn a_person_is_found_by_exactly_what_is_known(store: TestStore) {
-        let desk = Desk::new(store).await;
-        for (by, input) in [("--id-number", NUMBER), ("--id-number", " 33030319660704005x \n"), ("--name", NAME)] {
-            let found = desk.find(by, input).await.done();
-            assert!(found.starts_with(DOCTOR) && found.contains("合*****") && found.contains("330303********005X"), "{found}");
-            assert_eq!(found.lines().count(), 1);
-        }
-        for (by, input) in [("--id-number", "330303196607040051"), ("--name", "合成欧阳"), ("--name", "")] {
-            assert_ne!(desk.find(by, input).await.code, cli::DONE, "{by} {input}");
-        }
-        // Whom a legal representative stands for, and an institution by its own name.
-        let found = desk.find("--name", "合成代表甲").await.done();
-        assert!(found.lines().count() == 3 && found.contains(CLINIC), "{found}");
-        assert!(desk.find("--name", "合成鹿城门诊").await.done().starts_with(CLINIC));
-        let found = desk.run(&["subject", "find", "--uscc", ENTITY, "--json"]).await.done();
-        let found: serde_json::Value = serde_json::from_str(&found).unwrap();
-        assert_eq!(found.as_array().map(Vec::len), Some(3));
-        assert_eq!(found[0]["name"], "合成鹿城医院");
-        // Of a register that is public no purpose is asked, and none is taken that would not be written down.
-        assert_eq!(desk.run(&["subject", "find", "--uscc", ENTITY, "--purpose", "x"]).await.code, cli::WRONG_USAGE);
-        // There is no way to put a number into the command line.
-        assert_eq!(desk.run(&["subject", "find", "--id-number", NUMBER]).await.code, cli::WRONG_USAGE);
+    assert!(entries[1].contains("\"found\":[]"), "{}", entries[1]);
+    for sought in [NAME, NUMBER, "合成无此人"] {
+        assert!(!entries.concat().contains(sought), "the entry says who looked for whom, and not by what");
     }
+}
 
-    /// An officer opens a hospital's file after a bank has read its grade.
-    async fn an_institutions_file_tells_its_grades_facts_consents_and_readers(store: TestStore) {
-        let desk = Desk::new(store).await;
-        let facts = format!("{RECORDS}{HOSPITAL},insurance_commendation,1,2026-01-05,医保局,a-7\n{HOSPITAL},insurance_commendation,1,2026-02-05,医保局,a-8\n");
-        desk.import(Template::Records, &facts).await;
-        // The same two again in another file: they are two facts still.
-        desk.import(Template::Records, &format!("{facts}{HOSPITAL},insurance_commendation,1,2026-02-06,医保局,a-9\n")).await;
-        let bank = desk.app.bank("bank-a").await;
-        let consent = desk.app.consent(&bank, |_| {}).await;
-        let reply = bank.get(&bank.token().await, &Bank::data(&consent, "grade")).await;
-        assert_eq!(reply.status, 200, "{:?}", reply.json);
-        let page: serde_json::Value =
-            serde_json::from_str(&desk.run(&["subject", "show", HOSPITAL, "--json"]).await.done()).unwrap();
-        assert_eq!(page["identity"]["name"], "合成鹿城医院");
-        assert_eq!(page["identity"]["legal_representative"], "合****");
-        assert_eq!(page["affiliations"][0]["person"], DOCTOR);
-        let commendations = page["facts"].as_array().unwrap().iter().find(|one| one["name_zh"] == "医保表彰信息").unwrap();
-        let measure = commendations["measures"].as_array().unwrap().iter().find(|one| one["id"] == "insurance_commendation");
-        let measure = measure.unwrap();
-        assert!(measure["facts"].as_u64().unwrap() >= 3 && commendations["fresh"] == true, "{commendations}");
-        assert!(page["assessments"].as_array().unwrap().iter().any(|one| one["grade"] == "good"), "{}", page["assessments"]);
-        assert_eq!(page["consents"][0]["id"], consent.id.to_string());
-        assert_eq!(page["disclosures"].as_array().map(Vec::len), Some(1));
-        assert_eq!(page["disclosures"][0]["bank"], "bank-a");
-        assert_eq!(page["disclosures"][0]["what"], serde_json::json!(["grade"]));
-        let text = desk.run(&["subject", "show", HOSPITAL]).await.done();
-        for line in ["assessments (", "consents (1)", "disclosures (1)", "facts by category", "represented by 合****"] {
-            assert!(text.contains(line), "{line} in {text}");
-        }
+/// An officer knows a number or a name, and types it where nobody else sees it.
+async fn a_person_is_found_by_exactly_what_is_known(store: TestStore) {
+    let desk = Desk::new(store).await;
+    for (by, input) in [("--id-number", NUMBER), ("--id-number", " 33030319660704005x \n"), ("--name", NAME)] {
+        let found = desk.find(by, input).await.done();
+        assert!(
+            found.starts_with(DOCTOR) && found.contains("合*****") && found.contains("330303********005X"),
+            "{found}"
+        );
+        assert_eq!(found.lines().count(), 1);
+    }
+    for (by, input) in [("--id-number", "330303196607040051"), ("--name", "合成欧阳"), ("--name", "")] {
+        assert_ne!(desk.find(by, input).await.code, cli::DONE, "{by} {input}");
+    }
+    // Whom a legal representative stands for, and an institution by its own name.
+    let found = desk.find("--name", "合成代表甲").await.done();
+    assert!(found.lines().count() == 3 && found.contains(CLINIC), "{found}");
+    assert!(desk.find("--name", "合成鹿城门诊").await.done().starts_with(CLINIC));
+    let found = desk.run(&["subject", "find", "--uscc", ENTITY, "--json"]).await.done();
+    let found: serde_json::Value = serde_json::from_str(&found).unwrap();
+    assert_eq!(found.as_array().map(Vec::len), Some(3));
+    assert_eq!(found[0]["name"], "合成鹿城医院");
+    // Of a register that is public no purpose is asked, and none is taken that would not be written down.
+    assert_eq!(desk.run(&["subject", "find", "--uscc", ENTITY, "--purpose", "x"]).await.code, cli::WRONG_USAGE);
+    // There is no way to put a number into the command line.
+    assert_eq!(desk.run(&["subject", "find", "--id-number", NUMBER]).await.code, cli::WRONG_USAGE);
+}
+
+/// An officer opens a hospital's file after a bank has read its grade.
+async fn an_institutions_file_tells_its_grades_facts_consents_and_readers(store: TestStore) {
+    let desk = Desk::new(store).await;
+    let facts = format!(
+        "{RECORDS}{HOSPITAL},insurance_commendation,1,2026-01-05,医保局,a-7\n{HOSPITAL},insurance_commendation,1,2026-02-05,医保局,a-8\n"
+    );
+    desk.import(Template::Records, &facts).await;
+    // The same two again in another file: they are two facts still.
+    desk.import(Template::Records, &format!("{facts}{HOSPITAL},insurance_commendation,1,2026-02-06,医保局,a-9\n"))
+        .await;
+    let bank = desk.app.bank("bank-a").await;
+    let consent = desk.app.consent(&bank, |_| {}).await;
+    let reply = bank.get(&bank.token().await, &Bank::data(&consent, "grade")).await;
+    assert_eq!(reply.status, 200, "{:?}", reply.json);
+    let page: serde_json::Value =
+        serde_json::from_str(&desk.run(&["subject", "show", HOSPITAL, "--json"]).await.done()).unwrap();
+    assert_eq!(page["identity"]["name"], "合成鹿城医院");
+    assert_eq!(page["identity"]["legal_representative"], "合****");
+    assert_eq!(page["affiliations"][0]["person"], DOCTOR);
+    let commendations = page["facts"].as_array().unwrap().iter().find(|one| one["name_zh"] == "医保表彰信息").unwrap();
+    let measure =
+        commendations["measures"].as_array().unwrap().iter().find(|one| one["id"] == "insurance_commendation");
+    let measure = measure.unwrap();
+    assert!(measure["facts"].as_u64().unwrap() >= 3 && commendations["fresh"] == true, "{commendations}");
+    assert!(
+        page["assessments"].as_array().unwrap().iter().any(|one| one["grade"] == "good"),
+        "{}",
+        page["assessments"]
+    );
+    assert_eq!(page["consents"][0]["id"], consent.id.to_string());
+    assert_eq!(page["disclosures"].as_array().map(Vec::len), Some(1));
+    assert_eq!(page["disclosures"][0]["bank"], "bank-a");
+    assert_eq!(page["disclosures"][0]["what"], serde_json::json!(["grade"]));
+    let text = desk.run(&["subject", "show", HOSPITAL]).await.done();
+    for line in ["assessments (", "consents (1)", "disclosures (1)", "facts by category", "represented by 合****"] {
+        assert!(text.contains(line), "{line} in {text}");
     }
 }

@@ -55,119 +55,133 @@ async fn nothing_in_the_open(store: &TestStore) {
 }
 
 both_engines! {
-    /// A thief with everything the store holds, and without the key.
-    async fn no_name_and_no_number_is_in_what_the_store_holds(store: TestStore) {
-        let _ = [NAME, NUMBER, REPRESENTATIVE].map(never_logged);
-        let desk = desk(store).await;
-        nothing_in_the_open(&desk.store).await;
-        let row = desk.subject(DOCTOR).await.unwrap();
-        assert_eq!(row.name, "");
-        let personal = Personal::open(&desk.crypter, DOCTOR, &row.sealed_identity.unwrap()).unwrap();
-        assert_eq!((personal.name.as_deref(), personal.id_number.as_deref()), (Some(NAME), Some(NUMBER)));
-        // The same file with another name, and rows that are refused: nothing of them is left behind either.
-        desk.import(Template::Subjects, rows().replace("doctor,", "physician,").replace("nurse,", "nurses,")).await;
-        desk.import(Template::Subjects, rows().replace("二,330302", "三,330302")).await;
-        assert_eq!(desk.subject(NURSE).await.unwrap().version, 2);
-        nothing_in_the_open(&desk.store).await;
-    }
+    no_name_and_no_number_is_in_what_the_store_holds,
+    no_report_repeats_a_name_or_a_number,
+    a_sealed_part_moved_to_another_row_or_column_is_refused,
+    names_that_stood_in_the_open_are_sealed_and_gone_from_the_files,
+    a_key_is_rolled_over_while_everybody_can_be_found,
+}
 
-    /// A clerk whose columns have slipped: what the report repeats is nobody's name or number.
-    async fn no_report_repeats_a_name_or_a_number(store: TestStore) {
-        let desk = Desk::new(store);
-        let slipped = [
-            format!("doctor,{NUMBER},,{NAME},330302,,,01,{DOCTOR},,,active,active\n"),
-            format!("{NAME},{DOCTOR},,{NAME},{NUMBER},,{NAME},{NUMBER},{NAME},,{NAME},{NAME},{NUMBER}\n"),
-            format!("doctor,{NAME},{NUMBER},,{NAME},,,,,,{NUMBER},{NUMBER},{NAME}\n"),
-        ];
-        let report = desk.import(Template::Subjects, format!("{SUBJECTS}{}", slipped.concat())).await;
-        assert_eq!((report.accepted, report.rejected), (0, 3));
+/// A thief with everything the store holds, and without the key.
+async fn no_name_and_no_number_is_in_what_the_store_holds(store: TestStore) {
+    let _ = [NAME, NUMBER, REPRESENTATIVE].map(never_logged);
+    let desk = desk(store).await;
+    nothing_in_the_open(&desk.store).await;
+    let row = desk.subject(DOCTOR).await.unwrap();
+    assert_eq!(row.name, "");
+    let personal = Personal::open(&desk.crypter, DOCTOR, &row.sealed_identity.unwrap()).unwrap();
+    assert_eq!((personal.name.as_deref(), personal.id_number.as_deref()), (Some(NAME), Some(NUMBER)));
+    // The same file with another name, and rows that are refused: nothing of them is left behind either.
+    desk.import(Template::Subjects, rows().replace("doctor,", "physician,").replace("nurse,", "nurses,")).await;
+    desk.import(Template::Subjects, rows().replace("二,330302", "三,330302")).await;
+    assert_eq!(desk.subject(NURSE).await.unwrap().version, 2);
+    nothing_in_the_open(&desk.store).await;
+}
+
+/// A clerk whose columns have slipped: what the report repeats is nobody's name or number.
+async fn no_report_repeats_a_name_or_a_number(store: TestStore) {
+    let desk = Desk::new(store);
+    let slipped = [
+        format!("doctor,{NUMBER},,{NAME},330302,,,01,{DOCTOR},,,active,active\n"),
+        format!("{NAME},{DOCTOR},,{NAME},{NUMBER},,{NAME},{NUMBER},{NAME},,{NAME},{NAME},{NUMBER}\n"),
+        format!("doctor,{NAME},{NUMBER},,{NAME},,,,,,{NUMBER},{NUMBER},{NAME}\n"),
+    ];
+    let report = desk.import(Template::Subjects, format!("{SUBJECTS}{}", slipped.concat())).await;
+    assert_eq!((report.accepted, report.rejected), (0, 3));
+    let told = std::fs::read_to_string(report.rejects.as_ref().unwrap()).unwrap();
+    assert!(told.contains("the value") && !told.contains(NAME) && !told.contains(NUMBER), "{told}");
+    for (template, columns) in [(Template::Records, 6), (Template::Accounts, 4), (Template::Adverse, 9)] {
+        let header = template.columns().join(",");
+        let name = [NAME].repeat(columns).join(",");
+        let number = [NUMBER].repeat(columns).join(",");
+        let report = desk.import(template, format!("{header}\n{name}\n{number}\n")).await;
         let told = std::fs::read_to_string(report.rejects.as_ref().unwrap()).unwrap();
-        assert!(told.contains("the value") && !told.contains(NAME) && !told.contains(NUMBER), "{told}");
-        for (template, columns) in [(Template::Records, 6), (Template::Accounts, 4), (Template::Adverse, 9)] {
-            let header = template.columns().join(",");
-            let name = [NAME].repeat(columns).join(",");
-            let number = [NUMBER].repeat(columns).join(",");
-            let report = desk.import(template, format!("{header}\n{name}\n{number}\n")).await;
-            let told = std::fs::read_to_string(report.rejects.as_ref().unwrap()).unwrap();
-            assert!(!told.contains(NAME) && !told.contains(NUMBER), "{told}");
-        }
-        // And a file that has lost its header.
-        let error = desk.try_import(Template::Subjects, slipped.concat()).await.unwrap_err().to_string();
-        assert!(error.contains("column 2 is not known") && !error.contains(NAME) && !error.contains(NUMBER), "{error}");
+        assert!(!told.contains(NAME) && !told.contains(NUMBER), "{told}");
     }
+    // And a file that has lost its header.
+    let error = desk.try_import(Template::Subjects, slipped.concat()).await.unwrap_err().to_string();
+    assert!(error.contains("column 2 is not known") && !error.contains(NAME) && !error.contains(NUMBER), "{error}");
+}
 
-    /// An administrator of the database who moves what he cannot read.
-    async fn a_sealed_part_moved_to_another_row_or_column_is_refused(store: TestStore) {
-        let desk = desk(store).await;
-        let sql = format!("UPDATE subjects SET sealed_identity = (SELECT sealed_identity FROM subjects WHERE code = '{NURSE}') WHERE code = '{DOCTOR}'");
+/// An administrator of the database who moves what he cannot read.
+async fn a_sealed_part_moved_to_another_row_or_column_is_refused(store: TestStore) {
+    let desk = desk(store).await;
+    let sql = format!(
+        "UPDATE subjects SET sealed_identity = (SELECT sealed_identity FROM subjects WHERE code = '{NURSE}') WHERE code = '{DOCTOR}'"
+    );
+    execute(&desk.store, &sql).await;
+    let moved = desk.subject(DOCTOR).await.unwrap().sealed_identity.unwrap();
+    let refused = |error: PersonalError| matches!(error, PersonalError::Crypter(CrypterError::Refused { .. }));
+    assert!(refused(Personal::open(&desk.crypter, DOCTOR, &moved).unwrap_err()));
+    let error = desk.try_import(Template::Subjects, rows().replace("2019-05-01", "2019-05-02")).await.unwrap_err();
+    assert!(matches!(error, ImportError::Personal(PersonalError::Crypter(CrypterError::Refused { .. }))), "{error}");
+    // What was sealed for another column does not open here, nor this there.
+    let elsewhere = Place { column: "sealed_private", ..personal::place(DOCTOR) };
+    let sealed = desk.crypter.seal(elsewhere, b"{}").unwrap();
+    assert!(refused(Personal::open(&desk.crypter, DOCTOR, &sealed).unwrap_err()));
+    let own = desk.subject(NURSE).await.unwrap().sealed_identity.unwrap();
+    assert!(desk.crypter.open(Place { column: "sealed_private", ..personal::place(NURSE) }, &own).is_err());
+}
+
+/// An operator whose database is of before names were sealed.
+async fn names_that_stood_in_the_open_are_sealed_and_gone_from_the_files(store: TestStore) {
+    let desk = desk(store).await;
+    for (code, name) in [(DOCTOR, NAME), (NURSE, "合成欧阳秘密二")] {
+        let sql = format!(
+            "UPDATE subjects SET name = '{name}', name_index = NULL, id_number_index = NULL WHERE code = '{code}'"
+        );
         execute(&desk.store, &sql).await;
-        let moved = desk.subject(DOCTOR).await.unwrap().sealed_identity.unwrap();
-        let refused = |error: PersonalError| matches!(error, PersonalError::Crypter(CrypterError::Refused { .. }));
-        assert!(refused(Personal::open(&desk.crypter, DOCTOR, &moved).unwrap_err()));
-        let error = desk.try_import(Template::Subjects, rows().replace("2019-05-01", "2019-05-02")).await.unwrap_err();
-        assert!(matches!(error, ImportError::Personal(PersonalError::Crypter(CrypterError::Refused { .. }))), "{error}");
-        // What was sealed for another column does not open here, nor this there.
-        let elsewhere = Place { column: "sealed_private", ..personal::place(DOCTOR) };
-        let sealed = desk.crypter.seal(elsewhere, b"{}").unwrap();
-        assert!(refused(Personal::open(&desk.crypter, DOCTOR, &sealed).unwrap_err()));
-        let own = desk.subject(NURSE).await.unwrap().sealed_identity.unwrap();
-        assert!(desk.crypter.open(Place { column: "sealed_private", ..personal::place(NURSE) }, &own).is_err());
     }
+    // As the older build sealed them: without the name.
+    for code in [DOCTOR, NURSE] {
+        let old = serde_json::json!({ "id_type": "01", "id_number": NUMBER, "legal_representative": null });
+        let sealed = desk.crypter.seal(personal::place(code), old.to_string().as_bytes()).unwrap();
+        let hex = data_encoding::HEXLOWER.encode(&sealed);
+        let bytes = if desk.store.url().is_empty() { format!("x'{hex}'") } else { format!("'\\x{hex}'") };
+        execute(&desk.store, &format!("UPDATE subjects SET sealed_identity = {bytes} WHERE code = '{code}'")).await;
+    }
+    assert!(holds(&everything(&desk.store).await, NAME), "it stands in the open at first");
+    let before = changes::current(&desk.store.db).await.unwrap();
+    let done = reseal_subjects(&desk.store.db, &desk.crypter, &natural()).await.unwrap();
+    assert_eq!(done, Resealed { plain: 2, subjects: 2 });
+    nothing_in_the_open(&desk.store).await;
+    let row = desk.subject(DOCTOR).await.unwrap();
+    let personal = Personal::open(&desk.crypter, DOCTOR, row.sealed_identity.as_ref().unwrap()).unwrap();
+    assert_eq!((personal.name.as_deref(), personal.id_number.as_deref()), (Some(NAME), Some(NUMBER)));
+    assert_eq!(row.version, 1, "sealing is no change of the subject");
+    assert_eq!(changes::current(&desk.store.db).await.unwrap(), before);
+    assert_eq!(reseal_subjects(&desk.store.db, &desk.crypter, &natural()).await.unwrap(), Resealed::default());
+}
 
-    /// An operator whose database is of before names were sealed.
-    async fn names_that_stood_in_the_open_are_sealed_and_gone_from_the_files(store: TestStore) {
-        let desk = desk(store).await;
-        for (code, name) in [(DOCTOR, NAME), (NURSE, "合成欧阳秘密二")] {
-            let sql = format!("UPDATE subjects SET name = '{name}', name_index = NULL, id_number_index = NULL WHERE code = '{code}'");
-            execute(&desk.store, &sql).await;
+/// An operator puts a new key in front of the old one, seals anew, and takes the old one away.
+async fn a_key_is_rolled_over_while_everybody_can_be_found(store: TestStore) {
+    let desk = desk(store).await;
+    let find = async |crypter: &Crypter| {
+        let hashes = BlindColumn::Name.hashes(crypter, NAME).unwrap();
+        let mut found = Vec::new();
+        for hash in hashes {
+            let sql = "/* test */ SELECT code AS text FROM subjects WHERE name_index = $1";
+            let rows: Vec<Text> =
+                desk.store.db.read("test").fetch_all(sql, vec![Arg::Bytes(hash.to_vec())]).await.unwrap();
+            found.extend(rows.into_iter().map(|row| row.0));
         }
-        // As the older build sealed them: without the name.
-        for code in [DOCTOR, NURSE] {
-            let old = serde_json::json!({ "id_type": "01", "id_number": NUMBER, "legal_representative": null });
-            let sealed = desk.crypter.seal(personal::place(code), old.to_string().as_bytes()).unwrap();
-            let hex = data_encoding::HEXLOWER.encode(&sealed);
-            let bytes = if desk.store.url().is_empty() { format!("x'{hex}'") } else { format!("'\\x{hex}'") };
-            execute(&desk.store, &format!("UPDATE subjects SET sealed_identity = {bytes} WHERE code = '{code}'")).await;
-        }
-        assert!(holds(&everything(&desk.store).await, NAME), "it stands in the open at first");
-        let before = changes::current(&desk.store.db).await.unwrap();
-        let done = reseal_subjects(&desk.store.db, &desk.crypter, &natural()).await.unwrap();
-        assert_eq!(done, Resealed { plain: 2, subjects: 2 });
-        nothing_in_the_open(&desk.store).await;
-        let row = desk.subject(DOCTOR).await.unwrap();
-        let personal = Personal::open(&desk.crypter, DOCTOR, row.sealed_identity.as_ref().unwrap()).unwrap();
-        assert_eq!((personal.name.as_deref(), personal.id_number.as_deref()), (Some(NAME), Some(NUMBER)));
-        assert_eq!(row.version, 1, "sealing is no change of the subject");
-        assert_eq!(changes::current(&desk.store.db).await.unwrap(), before);
-        assert_eq!(reseal_subjects(&desk.store.db, &desk.crypter, &natural()).await.unwrap(), Resealed::default());
-    }
-
-    /// An operator puts a new key in front of the old one, seals anew, and takes the old one away.
-    async fn a_key_is_rolled_over_while_everybody_can_be_found(store: TestStore) {
-        let desk = desk(store).await;
-        let find = async |crypter: &Crypter| {
-            let hashes = BlindColumn::Name.hashes(crypter, NAME).unwrap();
-            let mut found = Vec::new();
-            for hash in hashes {
-                let sql = "/* test */ SELECT code AS text FROM subjects WHERE name_index = $1";
-                let rows: Vec<Text> = desk.store.db.read("test").fetch_all(sql, vec![Arg::Bytes(hash.to_vec())]).await.unwrap();
-                found.extend(rows.into_iter().map(|row| row.0));
-            }
-            found
-        };
-        let (new, old) = ([9u8; 32], data_encoding::BASE64.decode(crate::importing::KEY.as_bytes()).unwrap());
-        let old: [u8; 32] = old.try_into().unwrap();
-        let both = Arc::new(Crypter::from_bytes([&new, &old]).unwrap());
-        let alone = Crypter::from_bytes([&new]).unwrap();
-        assert_eq!((find(&both).await, find(&alone).await), (vec![DOCTOR.to_owned()], vec![]));
-        let sealed = async || desk.subject(DOCTOR).await.unwrap().sealed_identity.unwrap();
-        assert!(Personal::open(&both, DOCTOR, &sealed().await).is_ok(), "the old key opens");
-        let done = reseal_subjects(&desk.store.db, &both, &natural()).await.unwrap();
-        assert_eq!(done, Resealed { plain: 0, subjects: 3 });
-        assert_eq!(Personal::open(&alone, DOCTOR, &sealed().await).unwrap().name.as_deref(), Some(NAME));
-        assert_eq!((find(&both).await, find(&alone).await), (vec![DOCTOR.to_owned()], vec![DOCTOR.to_owned()]));
-        assert!(Personal::open(&desk.crypter, DOCTOR, &sealed().await).is_err(), "the old key alone opens nothing any more");
-    }
+        found
+    };
+    let (new, old) = ([9u8; 32], data_encoding::BASE64.decode(crate::importing::KEY.as_bytes()).unwrap());
+    let old: [u8; 32] = old.try_into().unwrap();
+    let both = Arc::new(Crypter::from_bytes([&new, &old]).unwrap());
+    let alone = Crypter::from_bytes([&new]).unwrap();
+    assert_eq!((find(&both).await, find(&alone).await), (vec![DOCTOR.to_owned()], vec![]));
+    let sealed = async || desk.subject(DOCTOR).await.unwrap().sealed_identity.unwrap();
+    assert!(Personal::open(&both, DOCTOR, &sealed().await).is_ok(), "the old key opens");
+    let done = reseal_subjects(&desk.store.db, &both, &natural()).await.unwrap();
+    assert_eq!(done, Resealed { plain: 0, subjects: 3 });
+    assert_eq!(Personal::open(&alone, DOCTOR, &sealed().await).unwrap().name.as_deref(), Some(NAME));
+    assert_eq!((find(&both).await, find(&alone).await), (vec![DOCTOR.to_owned()], vec![DOCTOR.to_owned()]));
+    assert!(
+        Personal::open(&desk.crypter, DOCTOR, &sealed().await).is_err(),
+        "the old key alone opens nothing any more"
+    );
 }
 
 /// A column of text.

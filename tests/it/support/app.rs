@@ -5,16 +5,16 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use medcredit::{
     access::{self, AuthMethod, ClientKind, Delivers, LimitOverrides, NewClient, SignedRequests},
     app::App,
-    authority::{self, Custody, Particulars, ProfileName, certificates, files, keys, own, server},
+    authority::{self, Custody, Particulars, ProfileName, certificates, files, keys, local_ca, server},
     config::Config,
-    consent::{Actor, Consent, Grant, NewConsent},
+    consent::{Consent, Grant, NewConsent},
     domain::{
         Month,
         ids::{AuthorityId, ClientId},
         permission::{Permission, Purpose},
     },
     grading::{Library, Rounds},
-    http::running::Running,
+    http::server::Running,
     identity::CertificateFacts,
     importing::{Importer, Options, References, Template},
     ledger::Faults,
@@ -174,18 +174,15 @@ impl TestApp {
         let config = Config::parse(&text, &directory.path().join("gateway.toml")).unwrap();
         let crypter = Arc::new(authority::crypter(&config.secrets).unwrap());
         let custody = Custody::new(
-            store.db.clone(),
+            medcredit::store::Env::new(store.db.clone(), store.clock.clone(), store.entropy.clone()),
             crypter.clone(),
-            store.clock.clone(),
-            store.entropy.clone(),
             &config.authority,
         );
         let ca = furnish(&custody, &config).await;
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from(ca.certificate.clone())).unwrap();
         city(&store, &directory, crypter).await;
-        let parts = (store.clock.clone() as _, store.entropy.clone() as _);
-        let app = App::open_breakable(config, store.db.clone(), parts, faults).await.unwrap();
+        let app = App::open_breakable(config, store.env(), faults).await.unwrap();
         let running = Running::listen(app.clone(), socket).unwrap();
         let settings = settings.to_owned();
         Self { store, app, authority: ca.id, origin, ca: ca.certificate, roots, settings, directory, custody, running }
@@ -233,7 +230,7 @@ impl TestApp {
     pub async fn advance(&self, by: Duration) {
         self.store.clock.advance(by);
         // What the background does at half the list's life.
-        own::renew_list(&self.custody).await.unwrap();
+        local_ca::renew_list(&self.custody).await.unwrap();
         self.app.catch_up().await.unwrap();
     }
 
@@ -281,8 +278,7 @@ impl TestApp {
             max_pending: 5,
         };
         change(&mut new);
-        let id =
-            access::register(&self.store.db, &*self.store.clock, &*self.store.entropy, "tester", &new).await.unwrap();
+        let id = access::register(&self.store.env(), crate::support::tester(), &new).await.unwrap();
         self.app.catch_up().await.unwrap();
         Bank { id, http: self.connect(&certificate, &key), certificate, key, origin: self.origin.clone() }
     }
@@ -314,7 +310,11 @@ impl TestApp {
     /// A consent in force.
     pub async fn consent(&self, bank: &Bank, change: impl FnOnce(&mut NewConsent)) -> Consent {
         let pending = self.pending(bank, change).await;
-        self.app.consents.grant(&pending.id.to_string(), &signed(), &Actor::operator("tester")).await.unwrap()
+        self.app
+            .consents
+            .grant(&pending.id.to_string(), &signed(), &crate::support::decided_by("tester"))
+            .await
+            .unwrap()
     }
 
     /// Changes rows as another process would not: for states that no use-case makes yet.
@@ -336,9 +336,9 @@ pub fn signed() -> Grant {
     }
 }
 
-/// What a gateway needs before it can serve: an authority of its own, keys, and a server certificate in its files.
-pub async fn furnish(custody: &Custody, config: &Config) -> own::MadeAuthority {
-    let ca = own::init(custody, "test authority", &particulars("test authority")).await.unwrap();
+/// What a gateway needs before it can serve: an authority of its local_ca, keys, and a server certificate in its files.
+pub async fn furnish(custody: &Custody, config: &Config) -> local_ca::MadeAuthority {
+    let ca = local_ca::init(custody, "test authority", &particulars("test authority")).await.unwrap();
     keys::create_missing(custody).await.unwrap();
     let mut server = particulars("gateway");
     server.hosts = vec!["localhost".into(), "127.0.0.1".into()];
@@ -394,7 +394,7 @@ async fn city(store: &TestStore, directory: &tempfile::TempDir, crypter: Arc<med
     }
     let library = Library::shipped().unwrap();
     let references = References::built_in(library.catalogues().cloned()).unwrap();
-    let importer = Importer::new(store.db.clone(), store.clock.clone(), store.entropy.clone(), crypter, references);
+    let importer = Importer::new(store.env(), crate::support::operator("tester"), crypter, references);
     for (template, name, text) in [
         (Template::Subjects, "subjects.csv", SUBJECTS.to_owned()),
         (Template::Settlements, "settlements.csv", settlements()),
@@ -404,7 +404,7 @@ async fn city(store: &TestStore, directory: &tempfile::TempDir, crypter: Arc<med
         let report = importer.import(template, &path, &Options::default(), &mut |_| {}).await.unwrap();
         assert_eq!(report.rejected, 0, "{report:?}");
     }
-    let rounds = Rounds::new(store.db.clone(), store.clock.clone(), store.entropy.clone());
+    let rounds = Rounds::new(store.env());
     let model = library.get("wenzhou-institution").unwrap();
     let period = "2025-H2".parse().unwrap();
     let run = rounds.run(model, period, &|_, _| {}).await.unwrap();

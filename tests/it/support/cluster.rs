@@ -106,7 +106,7 @@ impl Cluster {
         cluster
     }
 
-    /// On a thread of its own, because whoever asks first may be inside a runtime already.
+    /// On a thread of its local_ca, because whoever asks first may be inside a runtime already.
     fn make_template(&self) {
         std::thread::scope(|scope| {
             scope

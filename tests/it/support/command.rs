@@ -58,7 +58,7 @@ pub async fn medcredit(args: &[&str]) -> Outcome {
     medcredit_at(ManualClock::new(START.parse().unwrap()), args).await
 }
 
-/// Runs `medcredit ARGS...` by a clock. Each run has randomness of its own, as processes have.
+/// Runs `medcredit ARGS...` by a clock. Each run has randomness of its local_ca, as processes have.
 pub async fn medcredit_at(clock: Arc<ManualClock>, args: &[&str]) -> Outcome {
     medcredit_with_input(clock, args, "").await
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use medcredit::{
     domain::{Clock, ManualClock, SeededEntropy, SystemClock, Timestamp},
-    store::{Db, migrations},
+    store::{Db, Env, migrations},
 };
 
 use super::cluster::{Cluster, cluster};
@@ -12,7 +12,7 @@ use super::cluster::{Cluster, cluster};
 /// When every test begins: the morning of 2026-04-01 in the city.
 pub const START: &str = "2026-04-01T01:00:00Z";
 
-/// A store of its own, with a clock that stands still and randomness that repeats.
+/// A store of its local_ca, with a clock that stands still and randomness that repeats.
 #[derive(Debug)]
 pub struct TestStore {
     /// The open store.
@@ -78,6 +78,11 @@ impl TestStore {
             Place::Postgres { .. } => Db::open_postgres(&self.url, 8).await,
         }
         .expect("the store opens again")
+    }
+
+    /// What a room works with.
+    pub fn env(&self) -> Env {
+        Env::new(self.db.clone(), self.clock.clone(), self.entropy.clone())
     }
 
     /// Its PostgreSQL URL.

@@ -10,7 +10,10 @@ use medcredit::{
 };
 
 use super::{make, rows, small};
-use crate::{importing::Desk, support::both_engines};
+use crate::{
+    importing::Desk,
+    support::{TestStore, both_engines},
+};
 
 const FILES: [(Template, &str); 7] = [
     (Template::Subjects, "1-subjects.csv"),
@@ -23,57 +26,61 @@ const FILES: [(Template, &str); 7] = [
 ];
 
 both_engines! {
-    /// A clerk imports the files of bad data in their order.
-    async fn each_row_becomes_what_is_expected_of_it(store: TestStore) {
-        let desk = Desk::new(store);
-        let city = desk.directory.path().join("city");
-        make(&Request { bad_data: true, ..small(1) }, &city);
-        let expected = rows(&city.join("bad/expected.csv"));
-        for (template, file) in FILES {
-            let report = desk.import_file(template, &city.join("bad").join(file)).await.unwrap();
-            let found: BTreeMap<String, String> = desk
-                .rows_of(&report)
-                .iter()
-                .map(|row| (row[0].to_owned(), format!("{} {} {}", &row[4], &row[1], &row[2])))
-                .collect();
-            for case in expected.iter().filter(|case| case["file"] == file) {
-                let wanted = match case["outcome"].as_str() {
-                    "taken" => None,
-                    outcome => Some(format!("{outcome} {} {}", case["column"], case["code"])),
-                };
-                assert_eq!(found.get(&case["line"]), wanted.as_ref(), "{file} line {}: {}", case["line"], case["what"]);
-            }
-        }
-        let read = desk.store.db.read("test");
-        let chain = subjects::list_of_uscc(&read, "913303270252641A0B").await.unwrap();
-        assert_eq!(chain.len(), 40, "one USCC, forty P codes");
-        let company = subjects::find(&read, "P33038190001").await.unwrap().unwrap();
-        assert_eq!((company.uscc.as_deref(), company.version), (Some("91330381MA2HK7LM8Y"), 2));
-        let (from, to) = ("2025-07".parse().unwrap(), "2025-09".parse().unwrap());
-        let codes = ["H33030290005", "H33030290006", "H33030490009"].map(str::to_owned);
-        let listed = settlements::list(&read, &codes, from, to).await.unwrap();
-        let told: Vec<_> = listed
+    each_row_becomes_what_is_expected_of_it,
+}
+
+/// A clerk imports the files of bad data in their order.
+async fn each_row_becomes_what_is_expected_of_it(store: TestStore) {
+    let desk = Desk::new(store);
+    let city = desk.directory.path().join("city");
+    make(&Request { bad_data: true, ..small(1) }, &city);
+    let expected = rows(&city.join("bad/expected.csv"));
+    for (template, file) in FILES {
+        let report = desk.import_file(template, &city.join("bad").join(file)).await.unwrap();
+        let found: BTreeMap<String, String> = desk
+            .rows_of(&report)
             .iter()
-            .map(|row| (row.subject_code.as_str(), row.settlement.month.to_string(), row.version, row.settlement.identity_gap()))
+            .map(|row| (row[0].to_owned(), format!("{} {} {}", &row[4], &row[1], &row[2])))
             .collect();
-        let july = || "2025-07".to_owned();
-        let august = || "2025-08".to_owned();
-        assert_eq!(
-            told,
-            [
-                ("H33030290005", july(), 1, Fen(0)),
-                ("H33030290005", august(), 1, Fen(0)),
-                ("H33030290006", july(), 1, Fen(70_000)),
-                ("H33030290006", august(), 4, Fen(0)),
-                ("H33030490009", july(), 1, Fen(0)),
-                ("H33030490009", august(), 1, Fen(0)),
-            ]
-        );
-        let present = &listed[3].settlement;
-        assert_eq!((present.settled, present.status), (Fen(4_700_000), SettlementStatus::Final));
-        assert!(listed[0].settlement.paid < Fen(0) && listed[1].settlement.settled == Fen(0));
-        assert!(listed[4].settlement.prepaid == listed[5].settlement.offset && listed[4].settlement.prepaid > Fen(0));
+        for case in expected.iter().filter(|case| case["file"] == file) {
+            let wanted = match case["outcome"].as_str() {
+                "taken" => None,
+                outcome => Some(format!("{outcome} {} {}", case["column"], case["code"])),
+            };
+            assert_eq!(found.get(&case["line"]), wanted.as_ref(), "{file} line {}: {}", case["line"], case["what"]);
+        }
     }
+    let read = desk.store.db.read("test");
+    let chain = subjects::list_of_uscc(&read, "913303270252641A0B").await.unwrap();
+    assert_eq!(chain.len(), 40, "one USCC, forty P codes");
+    let company = subjects::find(&read, "P33038190001").await.unwrap().unwrap();
+    assert_eq!((company.uscc.as_deref(), company.version), (Some("91330381MA2HK7LM8Y"), 2));
+    let (from, to) = ("2025-07".parse().unwrap(), "2025-09".parse().unwrap());
+    let codes = ["H33030290005", "H33030290006", "H33030490009"].map(str::to_owned);
+    let listed = settlements::list(&read, &codes, from, to).await.unwrap();
+    let told: Vec<_> = listed
+        .iter()
+        .map(|row| {
+            (row.subject_code.as_str(), row.settlement.month.to_string(), row.version, row.settlement.identity_gap())
+        })
+        .collect();
+    let july = || "2025-07".to_owned();
+    let august = || "2025-08".to_owned();
+    assert_eq!(
+        told,
+        [
+            ("H33030290005", july(), 1, Fen(0)),
+            ("H33030290005", august(), 1, Fen(0)),
+            ("H33030290006", july(), 1, Fen(70_000)),
+            ("H33030290006", august(), 4, Fen(0)),
+            ("H33030490009", july(), 1, Fen(0)),
+            ("H33030490009", august(), 1, Fen(0)),
+        ]
+    );
+    let present = &listed[3].settlement;
+    assert_eq!((present.settled, present.status), (Fen(4_700_000), SettlementStatus::Final));
+    assert!(listed[0].settlement.paid < Fen(0) && listed[1].settlement.settled == Fen(0));
+    assert!(listed[4].settlement.prepaid == listed[5].settlement.offset && listed[4].settlement.prepaid > Fen(0));
 }
 
 #[test]

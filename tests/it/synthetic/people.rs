@@ -9,7 +9,10 @@ use medcredit::{
 };
 
 use super::{bytes_of, make, rows, rules, small, today};
-use crate::{importing::Desk, support::both_engines};
+use crate::{
+    importing::Desk,
+    support::{TestStore, both_engines},
+};
 
 /// A small city with everybody in it.
 fn peopled(seed: u64) -> Request {
@@ -111,47 +114,53 @@ fn facts_of_all_kinds_come_to_the_number_that_was_wanted() {
 }
 
 both_engines! {
-    /// A bureau imports a whole city and rates each kind by its own model.
-    async fn every_subject_of_every_kind_gets_a_grade_or_a_reason(store: TestStore) {
-        let desk = Desk::new(store);
-        let wanted = Request { scale_e4: 500, unrated: 3, ..peopled(11) };
-        let summary = make(&wanted, &desk.directory.path().join("city"));
-        for file in &summary.files {
-            let name = file.file_name().unwrap().to_str().unwrap();
-            if name.starts_with("settlements") {
-                continue;
-            }
-            let template = name.split(['.', '-']).next().unwrap();
-            let report = desk.import_file(template.parse().unwrap(), file).await.unwrap();
-            assert_eq!((report.rejected, report.warnings), (0, 0), "{name}: {:?}", desk.findings(&report));
+    every_subject_of_every_kind_gets_a_grade_or_a_reason,
+}
+
+/// A bureau imports a whole city and rates each kind by its own model.
+async fn every_subject_of_every_kind_gets_a_grade_or_a_reason(store: TestStore) {
+    let desk = Desk::new(store);
+    let wanted = Request { scale_e4: 500, unrated: 3, ..peopled(11) };
+    let summary = make(&wanted, &desk.directory.path().join("city"));
+    for file in &summary.files {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        if name.starts_with("settlements") {
+            continue;
         }
-        let library = Library::shipped().unwrap();
-        let rounds = Rounds::new(desk.store.db.clone(), desk.store.clock.clone(), desk.store.entropy.clone());
-        for rules in rules(&library) {
-            let kind = rules.model.kind();
-            let in_force = library.get(rules.model.id()).unwrap();
-            let run = rounds.run(in_force, "2025-H2".parse().unwrap(), &|_, _| ()).await.unwrap();
-            assert_eq!(run.unknown, 0, "{kind}");
-            let report = rounds.report(&run.id.to_string()).await.unwrap();
-            let there = match kind {
-                "medical_institution" => summary.institutions,
-                "pharmacy" => summary.pharmacies,
-                other => summary.others[other],
-            };
-            let not_rated: i64 = report.not_rated.values().sum();
-            assert_eq!(u64::try_from(report.graded + not_rated).unwrap(), there, "{kind}");
-            // Institutions and pharmacies as published or likely; good and excellent are most of every kind.
-            let counts: Vec<i64> = report.grades.iter().map(|grade| grade.count).collect();
-            assert_eq!(counts.iter().sum::<i64>(), report.graded, "{kind}");
-            let best = (counts[0] + counts[1]) * 100 / report.graded.max(1);
-            let expected = match kind {
-                "doctor" | "nurse" | "pharmacist" | "insured_person" => 90,
-                "medical_institution" => 72,
-                _ => 66,
-            };
-            if report.graded >= 50 {
-                assert!((best - expected).abs() <= 3, "{kind}: {best} % excellent or good, not {expected}: {counts:?}");
-            }
+        let template = name.split(['.', '-']).next().unwrap();
+        let report = desk.import_file(template.parse().unwrap(), file).await.unwrap();
+        assert_eq!((report.rejected, report.warnings), (0, 0), "{name}: {:?}", desk.findings(&report));
+    }
+    let library = Library::shipped().unwrap();
+    let rounds = Rounds::new(medcredit::store::Env::new(
+        desk.store.db.clone(),
+        desk.store.clock.clone(),
+        desk.store.entropy.clone(),
+    ));
+    for rules in rules(&library) {
+        let kind = rules.model.kind();
+        let in_force = library.get(rules.model.id()).unwrap();
+        let run = rounds.run(in_force, "2025-H2".parse().unwrap(), &|_, _| ()).await.unwrap();
+        assert_eq!(run.unknown, 0, "{kind}");
+        let report = rounds.report(&run.id.to_string()).await.unwrap();
+        let there = match kind {
+            "medical_institution" => summary.institutions,
+            "pharmacy" => summary.pharmacies,
+            other => summary.others[other],
+        };
+        let not_rated: i64 = report.not_rated.values().sum();
+        assert_eq!(u64::try_from(report.graded + not_rated).unwrap(), there, "{kind}");
+        // Institutions and pharmacies as published or likely; good and excellent are most of every kind.
+        let counts: Vec<i64> = report.grades.iter().map(|grade| grade.count).collect();
+        assert_eq!(counts.iter().sum::<i64>(), report.graded, "{kind}");
+        let best = (counts[0] + counts[1]) * 100 / report.graded.max(1);
+        let expected = match kind {
+            "doctor" | "nurse" | "pharmacist" | "insured_person" => 90,
+            "medical_institution" => 72,
+            _ => 66,
+        };
+        if report.graded >= 50 {
+            assert!((best - expected).abs() <= 3, "{kind}: {best} % excellent or good, not {expected}: {counts:?}");
         }
     }
 }

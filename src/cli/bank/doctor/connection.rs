@@ -8,7 +8,7 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::Examination;
 use crate::{
-    cli::bank::{Profile, client::tls_config, findings::Findings, trouble::Trouble},
+    cli::bank::{Profile, client::tls_config, diagnosis::Trouble, findings::Findings},
     domain::clock::SharedClock,
     identity::CertificateFacts,
 };

@@ -8,8 +8,8 @@ use super::{Examination, Own};
 use crate::{
     cli::bank::{
         BankClient, Kept,
-        kept::Refused,
         log::{is_of_the_way, open, watch},
+        saved_answer::Refused,
         show::clean,
         verify::{keys, short},
     },

@@ -14,7 +14,7 @@ use serde_json::json;
 use super::{
     Desk,
     evidence::sealing,
-    liar::{Liar, Lie},
+    fake_gateway::{FakeGateway, Lie},
     line,
 };
 use crate::support::{
@@ -156,7 +156,7 @@ fn a_wrong_way_is_told_by_its_step() {
 #[test]
 fn a_name_that_is_not_the_certificates_is_told() {
     block_on(async {
-        let liar = Liar::named("elsewhere.test").await;
+        let liar = FakeGateway::named("elsewhere.test").await;
         has(&problem(liar.desk(), "gateway").await, &["is for", "elsewhere.test", "not for localhost"]);
         has(&liar.desk().refused(&["token"]).await, &["not for localhost"]);
     });
@@ -166,7 +166,7 @@ fn a_name_that_is_not_the_certificates_is_told() {
 #[test]
 fn another_certificate_on_the_way_is_told() {
     block_on(async {
-        let liar = Liar::start(Lie::Thumbprint).await;
+        let liar = FakeGateway::start(Lie::Thumbprint).await;
         has(&problem(liar.desk(), "thumbprint").await, &["saw another certificate: somebody-elses", "unbroken"]);
     });
 }
@@ -193,8 +193,7 @@ fn a_clock_that_is_off_is_told_by_how_much() {
 fn what_the_bureau_must_do_is_told() {
     block_on(async {
         let (app, bank, desk) = ready().await;
-        let act = ("tester", None);
-        access::suspend(&app.store.db, &*app.store.clock, &*app.store.entropy, act, &bank.id).await.unwrap();
+        access::suspend(&app.store.env(), crate::support::tester(), None, &bank.id).await.unwrap();
         app.app.catch_up().await.unwrap();
         has(&problem(&desk, "registration").await, &["suspended it", "ask there"]);
         let (certificate, key) = app.certificate("nobody").await;

@@ -58,51 +58,54 @@ async fn verified(desk: &Desk, change: impl FnOnce(&mut Value)) -> (u8, String) 
 }
 
 both_engines! {
-    /// A bank, and its auditor without any profile.
-    async fn a_saved_answer_verifies_offline(store: TestStore) {
-        let (app, desk, id) = saved(store).await;
-        drop(app);
-        assert_eq!(mode(&desk.path("grade.json")), 0o600);
-        let value = read(&desk);
-        assert_eq!(value["medcredit_answer"], 1);
-        assert_eq!(value["request"]["method"], "GET");
-        assert!(value["request"]["target_uri"].as_str().unwrap().ends_with(&format!("/v1/consents/{id}/grade")));
-        assert!(!value.to_string().contains("Bearer"), "a token is no evidence");
-        let (code, said) = verified(&desk, |_| {}).await;
-        assert_eq!(code, cli::DONE, "{said}");
-        for check in ["body", "key", "signature", "receipt", "record", "opening", "contents", "inclusion"] {
-            assert!(line(&said, check).starts_with("ok"), "{said}");
-        }
-        assert!(line(&said, "trust").starts_with("warning"), "the file cannot vouch for itself: {said}");
-        let kept = desk.bank(&["verify", &desk.name("grade.json")]).await.done();
-        assert!(line(&kept, "trust").starts_with("ok") && kept.contains("signed and recorded"), "{kept}");
-        let keys = desk.name("answers/keys.json");
-        let kept = medcredit(&["bank", "verify", &desk.name("grade.json"), "--keys", &keys]).await.done();
-        assert!(line(&kept, "trust").starts_with("ok"), "{kept}");
-    }
+    a_saved_answer_verifies_offline,
+    a_proof_is_kept_and_the_log_must_continue,
+}
 
-    /// A bank that keeps checkpoints.
-    async fn a_proof_is_kept_and_the_log_must_continue(store: TestStore) {
-        let (_app, desk, id) = saved(store).await;
-        let first = desk.bank(&["proof", &desk.name("grade.json")]).await.done();
-        assert!(line(&first, "log").contains("the first one kept here"), "{first}");
-        fs::copy(desk.path("answers/checkpoint"), desk.path("old")).unwrap();
-        for _ in 0..5 {
-            desk.bank(&["grade", &id, "--save"]).await.done();
-        }
-        let old = desk.name("old");
-        let later = desk.bank(&["proof", &desk.name("grade.json"), "--checkpoint", &old]).await.done();
-        assert!(line(&later, "checkpoint").contains("continues the older one"), "{later}");
-        assert!(line(&later, "log").starts_with("ok"), "{later}");
-        assert_ne!(fs::read(desk.path("answers/checkpoint")).unwrap(), fs::read(desk.path("old")).unwrap());
-        // The path is in the file now: the same comparison without the gateway.
-        let offline = medcredit(&["bank", "verify", &desk.name("grade.json"), "--checkpoint", &old]).await.done();
-        assert!(line(&offline, "checkpoint").starts_with("ok"), "{offline}");
-        assert!(line(&offline, "consistency").starts_with("ok"), "{offline}");
-        let told = read(&desk)["proof"]["id"].as_str().unwrap().to_owned();
-        let alone = desk.bank(&["proof", &told]).await.done();
-        assert!(line(&alone, "record").contains(&id) && line(&alone, "inclusion").starts_with("ok"), "{alone}");
+/// A bank, and its auditor without any profile.
+async fn a_saved_answer_verifies_offline(store: TestStore) {
+    let (app, desk, id) = saved(store).await;
+    drop(app);
+    assert_eq!(mode(&desk.path("grade.json")), 0o600);
+    let value = read(&desk);
+    assert_eq!(value["medcredit_answer"], 1);
+    assert_eq!(value["request"]["method"], "GET");
+    assert!(value["request"]["target_uri"].as_str().unwrap().ends_with(&format!("/v1/consents/{id}/grade")));
+    assert!(!value.to_string().contains("Bearer"), "a token is no evidence");
+    let (code, said) = verified(&desk, |_| {}).await;
+    assert_eq!(code, cli::DONE, "{said}");
+    for check in ["body", "key", "signature", "receipt", "record", "opening", "contents", "inclusion"] {
+        assert!(line(&said, check).starts_with("ok"), "{said}");
     }
+    assert!(line(&said, "trust").starts_with("warning"), "the file cannot vouch for itself: {said}");
+    let kept = desk.bank(&["verify", &desk.name("grade.json")]).await.done();
+    assert!(line(&kept, "trust").starts_with("ok") && kept.contains("signed and recorded"), "{kept}");
+    let keys = desk.name("answers/keys.json");
+    let kept = medcredit(&["bank", "verify", &desk.name("grade.json"), "--keys", &keys]).await.done();
+    assert!(line(&kept, "trust").starts_with("ok"), "{kept}");
+}
+
+/// A bank that keeps checkpoints.
+async fn a_proof_is_kept_and_the_log_must_continue(store: TestStore) {
+    let (_app, desk, id) = saved(store).await;
+    let first = desk.bank(&["proof", &desk.name("grade.json")]).await.done();
+    assert!(line(&first, "log").contains("the first one kept here"), "{first}");
+    fs::copy(desk.path("answers/checkpoint"), desk.path("old")).unwrap();
+    for _ in 0..5 {
+        desk.bank(&["grade", &id, "--save"]).await.done();
+    }
+    let old = desk.name("old");
+    let later = desk.bank(&["proof", &desk.name("grade.json"), "--checkpoint", &old]).await.done();
+    assert!(line(&later, "checkpoint").contains("continues the older one"), "{later}");
+    assert!(line(&later, "log").starts_with("ok"), "{later}");
+    assert_ne!(fs::read(desk.path("answers/checkpoint")).unwrap(), fs::read(desk.path("old")).unwrap());
+    // The path is in the file now: the same comparison without the gateway.
+    let offline = medcredit(&["bank", "verify", &desk.name("grade.json"), "--checkpoint", &old]).await.done();
+    assert!(line(&offline, "checkpoint").starts_with("ok"), "{offline}");
+    assert!(line(&offline, "consistency").starts_with("ok"), "{offline}");
+    let told = read(&desk)["proof"]["id"].as_str().unwrap().to_owned();
+    let alone = desk.bank(&["proof", &told]).await.done();
+    assert!(line(&alone, "record").contains(&id) && line(&alone, "inclusion").starts_with("ok"), "{alone}");
 }
 
 /// Somebody who changes a saved file, a thing at a time.

@@ -3,7 +3,7 @@
 mod consents;
 mod doctor;
 mod evidence;
-mod liar;
+mod fake_gateway;
 mod reading;
 
 use std::{

@@ -8,7 +8,7 @@ use medcredit::{
 
 use super::{
     Desk,
-    liar::{Liar, Lie},
+    fake_gateway::{FakeGateway, Lie},
 };
 use crate::support::{TestStore, app::TestApp, block_on, both_engines, command::medcredit};
 
@@ -18,13 +18,17 @@ fn head(said: &str, id: &str) -> String {
 }
 
 both_engines! {
-    /// A bank with a consent.
-    async fn a_grade_is_a_table(store: TestStore) {
-        let app = TestApp::start(store).await;
-        let bank = app.bank("bank-a").await;
-        let id = app.consent(&bank, |_| {}).await.id.to_string();
-        let said = Desk::new(&app, &bank).bank(&["grade", &id]).await.done();
-        let expected = "
+    a_grade_is_a_table,
+    settlements_are_a_table_and_a_chart,
+}
+
+/// A bank with a consent.
+async fn a_grade_is_a_table(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let bank = app.bank("bank-a").await;
+    let id = app.consent(&bank, |_| {}).await.id.to_string();
+    let said = Desk::new(&app, &bank).bank(&["grade", &id]).await.done();
+    let expected = "
 信用等级 grade of 91330302MA2AB3C47J, under CONSENT for pre_loan_review
 
   编码          名称          等级                          状态         评价期   公布        有效至
@@ -32,17 +36,17 @@ both_engines! {
   H33030200001  合成鹿城医院  良好 good (wenzhou-951)       已评 graded  2025-H2  2026-04-01  2026-07-31
   H33030200002  合成鹿城门诊  优秀 excellent (wenzhou-951)  已评 graded  2025-H2  2026-04-01  2026-07-31
 ";
-        assert_eq!(head(&said, &id), expected.trim_start());
-        assert!(said.contains("Verified: body, status and request are what key "), "{said}");
-    }
+    assert_eq!(head(&said, &id), expected.trim_start());
+    assert!(said.contains("Verified: body, status and request are what key "), "{said}");
+}
 
-    /// A bank with a consent; one row has few visits, the last month may still change.
-    async fn settlements_are_a_table_and_a_chart(store: TestStore) {
-        let app = TestApp::start(store).await;
-        let bank = app.bank("bank-a").await;
-        let id = app.consent(&bank, |_| {}).await.id.to_string();
-        let said = Desk::new(&app, &bank).bank(&["settlements", &id, "--from", "2025-03", "--to", "2025-05"]).await.done();
-        let expected = "
+/// A bank with a consent; one row has few visits, the last month may still change.
+async fn settlements_are_a_table_and_a_chart(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let bank = app.bank("bank-a").await;
+    let id = app.consent(&bank, |_| {}).await.id.to_string();
+    let said = Desk::new(&app, &bank).bank(&["settlements", &id, "--from", "2025-03", "--to", "2025-05"]).await.done();
+    let expected = "
 医保月度结算 monthly settlements of 91330302MA2AB3C47J, 2025-03 to 2025-05, under CONSENT for pre_loan_review
 金额单位: 元 (amounts in yuan, exact to the fen)
 
@@ -58,10 +62,9 @@ both_engines! {
   2025-04              隐去 suppressed
   2025-05  40,000.00  ############################################################
 ";
-        assert_eq!(head(&said, &id), expected.trim_start());
-        let last = Desk::new(&app, &bank).bank(&["settlements", &id, "--from", "2026-02", "--each"]).await.done();
-        assert!(last.contains("暂定 provisional"), "{last}");
-    }
+    assert_eq!(head(&said, &id), expected.trim_start());
+    let last = Desk::new(&app, &bank).bank(&["settlements", &id, "--from", "2026-02", "--each"]).await.done();
+    assert!(last.contains("暂定 provisional"), "{last}");
 }
 
 /// A bank whose consent allows everything, and one whose consent allows grades alone.
@@ -159,7 +162,7 @@ fn what_does_not_verify_is_not_shown() {
             (Lie::Disclosure, "receipt: it is of dis_"),
             (Lie::Unsigned, "the answer has no signature"),
         ] {
-            let liar = Liar::start(lie).await;
+            let liar = FakeGateway::start(lie).await;
             let said = liar.desk().bank(&["grade", "con_06fzgv9a41wdkxs8q2e7mtb3rc"]).await;
             assert_eq!(said.code, cli::FAILED, "{lie:?}: {}", said.out);
             assert!(
@@ -169,7 +172,7 @@ fn what_does_not_verify_is_not_shown() {
             );
             assert!(!said.out.contains("excellent"), "{lie:?}");
         }
-        let honest = Liar::start(Lie::None).await;
+        let honest = FakeGateway::start(Lie::None).await;
         assert!(honest.desk().bank(&["grade", "con_06fzgv9a41wdkxs8q2e7mtb3rc"]).await.done().contains("excellent"));
     });
 }
@@ -178,7 +181,7 @@ fn what_does_not_verify_is_not_shown() {
 #[test]
 fn nothing_moves_the_terminals_cursor() {
     block_on(async {
-        let liar = Liar::start(Lie::Escapes).await;
+        let liar = FakeGateway::start(Lie::Escapes).await;
         let said = liar.desk().bank(&["grade", "con_06fzgv9a41wdkxs8q2e7mtb3rc"]).await.done();
         assert!(!said.contains('\u{1b}') && said.contains("[2Jexcellent"), "{said:?}");
     });

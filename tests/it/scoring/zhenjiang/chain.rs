@@ -35,7 +35,7 @@ fn branch(nth: usize) -> String {
 
 impl City {
     pub fn new(store: TestStore) -> Self {
-        let rounds = Rounds::new(store.db.clone(), store.clock.clone(), store.entropy.clone());
+        let rounds = Rounds::new(store.env());
         let records = "subject_code,measure,value,occurred_on,source,reference\n".to_owned();
         let library = Library::shipped().unwrap();
         Self { desk: Desk::new(store), rounds, library, subjects: SUBJECTS.to_owned(), records }
@@ -100,51 +100,56 @@ impl City {
 }
 
 both_engines! {
-    /// No branch has one star: the head keeps the grade of its own.
-    async fn 没有一家被评为一星级_the_heads_own_grade_stands(store: TestStore) {
-        let city = City::chain(store);
-        let run = city.run().await;
-        assert_eq!(city.result(&run, HEAD).await, "three_stars");
-        assert_eq!(city.result(&run, &branch(3)).await, "three_stars");
-        let told = city.explained(&run, HEAD).await.to_text();
-        assert!(told.contains("head of a chain: none of 14 branches graded is one_star"), "{told}");
-    }
+    没有一家被评为一星级_the_heads_own_grade_stands,
+    有一家_not_three_stars,
+    有三家_two_stars_directly,
+    有四家以上_one_star_directly,
+}
 
-    /// 有一家被评为★级的,则该定点零售药店原则上不得评为★★★级.
-    async fn 有一家_not_three_stars(store: TestStore) {
-        let mut city = City::chain(store);
-        city.one_star_branches(1);
-        let run = city.run().await;
-        assert_eq!(city.result(&run, &branch(0)).await, "one_star");
-        assert_eq!(city.result(&run, HEAD).await, "two_stars");
-        // The chain's rule is told with the numbers, and is what stands between the head and three stars.
-        let told = city.explained(&run, HEAD).await;
-        let assessment = told.assessment.clone().unwrap();
-        let chain = assessment.decisions.iter().find(|decision| decision.part == Part::Chain).unwrap();
-        assert!(chain.decides);
-        assert_eq!(chain.because, ["1 of 14 branches graded are one_star"]);
-        let raise = assessment.raise.unwrap();
-        assert_eq!((raise.to.as_str(), raise.must_end.len()), ("three_stars", 1));
-        assert_eq!(raise.must_end[0].conditions, ["branches that are one_star: 1, at most 0 needed"]);
-    }
+/// No branch has one star: the head keeps the grade of its own.
+async fn 没有一家被评为一星级_the_heads_own_grade_stands(store: TestStore) {
+    let city = City::chain(store);
+    let run = city.run().await;
+    assert_eq!(city.result(&run, HEAD).await, "three_stars");
+    assert_eq!(city.result(&run, &branch(3)).await, "three_stars");
+    let told = city.explained(&run, HEAD).await.to_text();
+    assert!(told.contains("head of a chain: none of 14 branches graded is one_star"), "{told}");
+}
 
-    /// 有三家被评为★级的,该定点零售药店直接评定为★★级.
-    async fn 有三家_two_stars_directly(store: TestStore) {
-        let mut city = City::chain(store);
-        city.one_star_branches(3);
-        assert_eq!(city.head().await, "two_stars");
-    }
+/// 有一家被评为★级的,则该定点零售药店原则上不得评为★★★级.
+async fn 有一家_not_three_stars(store: TestStore) {
+    let mut city = City::chain(store);
+    city.one_star_branches(1);
+    let run = city.run().await;
+    assert_eq!(city.result(&run, &branch(0)).await, "one_star");
+    assert_eq!(city.result(&run, HEAD).await, "two_stars");
+    // The chain's rule is told with the numbers, and is what stands between the head and three stars.
+    let told = city.explained(&run, HEAD).await;
+    let assessment = told.assessment.clone().unwrap();
+    let chain = assessment.decisions.iter().find(|decision| decision.part == Part::Chain).unwrap();
+    assert!(chain.decides);
+    assert_eq!(chain.because, ["1 of 14 branches graded are one_star"]);
+    let raise = assessment.raise.unwrap();
+    assert_eq!((raise.to.as_str(), raise.must_end.len()), ("three_stars", 1));
+    assert_eq!(raise.must_end[0].conditions, ["branches that are one_star: 1, at most 0 needed"]);
+}
 
-    /// 有四家以上被评为★级的,该定点零售药店直接评定为★级. Both engines find the same.
-    async fn 有四家以上_one_star_directly(store: TestStore) {
-        let mut city = City::chain(store);
-        city.one_star_branches(4);
-        let run = city.run().await;
-        assert_eq!(city.result(&run, HEAD).await, "one_star");
-        assert_eq!(city.result(&run, &branch(4)).await, "three_stars", "the other branches are as they were");
-        let row = runs::result(&city.desk.store.db.read("test"), &run, HEAD).await.unwrap().unwrap();
-        assert!(row.standing.contains(r#""branches":{"of":14,"one_star":4}"#), "{}", row.standing);
-    }
+/// 有三家被评为★级的,该定点零售药店直接评定为★★级.
+async fn 有三家_two_stars_directly(store: TestStore) {
+    let mut city = City::chain(store);
+    city.one_star_branches(3);
+    assert_eq!(city.head().await, "two_stars");
+}
+
+/// 有四家以上被评为★级的,该定点零售药店直接评定为★级. Both engines find the same.
+async fn 有四家以上_one_star_directly(store: TestStore) {
+    let mut city = City::chain(store);
+    city.one_star_branches(4);
+    let run = city.run().await;
+    assert_eq!(city.result(&run, HEAD).await, "one_star");
+    assert_eq!(city.result(&run, &branch(4)).await, "three_stars", "the other branches are as they were");
+    let row = runs::result(&city.desk.store.db.read("test"), &run, HEAD).await.unwrap().unwrap();
+    assert!(row.standing.contains(r#""branches":{"of":14,"one_star":4}"#), "{}", row.standing);
 }
 
 async fn with_branches(count: usize) -> String {

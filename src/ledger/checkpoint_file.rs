@@ -16,7 +16,7 @@ use crate::store::DbError;
 
 /// Why the checkpoint outside could not be read or replaced.
 #[derive(Debug, thiserror::Error)]
-pub enum OutsideError {
+pub enum CheckpointFileError {
     /// The file system refused.
     #[error("the checkpoint file {path}")]
     Io {
@@ -33,11 +33,11 @@ pub enum OutsideError {
 
 /// The file that holds the newest checkpoint.
 #[derive(Debug, Clone)]
-pub struct OutsideFile {
+pub struct CheckpointFile {
     path: PathBuf,
 }
 
-impl OutsideFile {
+impl CheckpointFile {
     /// The file at `path`, which need not exist yet.
     pub const fn new(path: PathBuf) -> Self {
         Self { path }
@@ -55,7 +55,7 @@ impl OutsideFile {
     }
 
     /// The note it holds; `None` when there is no file.
-    pub async fn read(&self) -> Result<Option<String>, OutsideError> {
+    pub async fn read(&self) -> Result<Option<String>, CheckpointFileError> {
         let path = self.path.clone();
         self.blocking(move || match std::fs::read_to_string(path) {
             Ok(note) => Ok(Some(note)),
@@ -71,18 +71,18 @@ impl OutsideFile {
         expected: Option<&str>,
         note: &str,
         faults: &Faults,
-    ) -> Result<bool, OutsideError> {
+    ) -> Result<bool, CheckpointFileError> {
         let (path, new, lock) = (self.path.clone(), self.beside(".new"), self.beside(".lock"));
         let (expected, note) = (expected.map(str::to_owned), note.to_owned());
         let (target, source) = (path.clone(), new.clone());
         // A crash while the new file is written leaves the old one in its place and a rest that the next one overwrites.
         let locked = self.blocking(move || write_beside(&path, &new, &lock, expected.as_deref(), &note)).await?;
         let Some(lock) = locked else { return Ok(false) };
-        faults.at(Step::OutsideRename).await.map_err(OutsideError::Interrupted)?;
+        faults.at(Step::OutsideRename).await.map_err(CheckpointFileError::Interrupted)?;
         let renamed = target.clone();
         self.blocking(move || std::fs::rename(source, renamed)).await?;
         // A crash here may bring the old name back: an older checkpoint, which the next start brings forward.
-        faults.at(Step::OutsideSync).await.map_err(OutsideError::Interrupted)?;
+        faults.at(Step::OutsideSync).await.map_err(CheckpointFileError::Interrupted)?;
         self.blocking(move || File::open(directory_of(&target))?.sync_all()).await?;
         drop(lock);
         Ok(true)
@@ -91,9 +91,9 @@ impl OutsideFile {
     async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> io::Result<T> + Send + 'static,
-    ) -> Result<T, OutsideError> {
+    ) -> Result<T, CheckpointFileError> {
         let done = tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(io::Error::other(error)));
-        done.map_err(|source| OutsideError::Io { path: self.path.clone(), source })
+        done.map_err(|source| CheckpointFileError::Io { path: self.path.clone(), source })
     }
 }
 

@@ -28,7 +28,7 @@ const OVERHEAD: usize = 512;
 
 /// A reading of a consent on a day.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Place {
+pub(super) struct CacheKey {
     consent: ConsentId,
     version: i64,
     reading: Reading,
@@ -37,7 +37,7 @@ pub(super) struct Place {
     day: Day,
 }
 
-impl Place {
+impl CacheKey {
     pub(super) fn of(permit: &ConsentPermit, reading: Reading) -> Self {
         Self {
             consent: permit.id(),
@@ -52,7 +52,7 @@ impl Place {
 
 /// What was read, its members written out, with the heads it rests on.
 #[derive(Debug)]
-pub(super) struct Known {
+pub(super) struct CachedReading {
     pub(super) members: Members,
     pub(super) subjects: Vec<(String, i64)>,
     pub(super) codes: Vec<String>,
@@ -61,7 +61,7 @@ pub(super) struct Known {
     pub(super) what: Vec<Permission>,
 }
 
-impl Known {
+impl CachedReading {
     pub(super) fn of(content: Content) -> Result<Self, Failure> {
         Ok(Self {
             members: Members::of(&content.body)?,
@@ -76,27 +76,27 @@ impl Known {
 
 /// What was read lately.
 #[derive(Debug)]
-pub(super) struct Memory {
-    known: Recent<Place, Arc<Known>>,
+pub(super) struct ReadingCache {
+    known: Recent<CacheKey, Arc<CachedReading>>,
     /// The highest publication seen: what rests on a lower one is not worth an append.
     publication: AtomicI64,
 }
 
-impl Memory {
+impl ReadingCache {
     pub(super) fn new() -> Self {
         Self { known: Recent::new(REMEMBERED_BYTES), publication: AtomicI64::new(0) }
     }
 
-    pub(super) fn recall(&self, place: &Place) -> Option<Arc<Known>> {
+    pub(super) fn recall(&self, place: &CacheKey) -> Option<Arc<CachedReading>> {
         self.known.get(place).filter(|known| known.publication >= self.publication.load(Ordering::Relaxed))
     }
 
-    pub(super) fn keep(&self, place: Place, known: &Arc<Known>) {
+    pub(super) fn keep(&self, place: CacheKey, known: &Arc<CachedReading>) {
         self.publication.fetch_max(known.publication, Ordering::Relaxed);
         self.known.put(place, known.clone(), known.members.len() + OVERHEAD);
     }
 
-    pub(super) fn forget(&self, place: &Place) {
+    pub(super) fn forget(&self, place: &CacheKey) {
         self.known.remove(place);
     }
 }

@@ -18,7 +18,7 @@ use axum::{
 use medcredit::{
     authority::{Live, LiveMaterial},
     domain::ManualClock,
-    http::listener::{ConnectionIdentity, Door as Entrance, Listener, Refusal, Settings},
+    http::listener::{ConnectionIdentity, Listener, ListenerKind as Entrance, Refusal, Settings},
     identity::{Anchor, PartnerTrust},
 };
 use rustls::{ClientConfig, pki_types::ServerName};
@@ -36,7 +36,7 @@ use crate::support::pki::{self, NOW, TestCa, TestCertificate, Wanted};
 pub type Connection = TlsStream<TcpStream>;
 
 /// A listener that is open until dropped or closed.
-pub struct Door {
+pub struct ListenerKind {
     /// Where.
     pub address: SocketAddr,
     /// What it trusts and shows.
@@ -148,7 +148,7 @@ fn router(seen: &Arc<Seen>) -> Router {
         }))
 }
 
-impl Door {
+impl ListenerKind {
     /// Opens a listener that trusts some authorities.
     pub async fn open(settings: Settings, anchors: Vec<Anchor>) -> Self {
         let server_ca = TestCa::root("server root");

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use medcredit::{app::App, config::Config, http::running::Running, ledger::Faults, telemetry::Health};
+use medcredit::{app::App, config::Config, http::server::Running, ledger::Faults, store::Env, telemetry::Health};
 use tokio::net::TcpListener;
 
 use super::{app::TestApp, store::Place};
@@ -55,8 +55,8 @@ impl TestApp {
         let config = Config::load(self.config_file(name).as_ref()).unwrap();
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("https://localhost:{}", socket.local_addr().unwrap().port());
-        let parts = (self.store.clock.clone() as _, self.store.entropy.clone() as _);
-        let app = App::open_breakable(config, self.store.reopen().await, parts, faults).await.unwrap();
+        let env = Env { db: self.store.reopen().await, ..self.store.env() };
+        let app = App::open_breakable(config, env, faults).await.unwrap();
         let running = Running::start(app.clone(), socket, &Health::new()).unwrap();
         Beside { app, origin, running }
     }

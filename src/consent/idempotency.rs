@@ -27,7 +27,7 @@ const FORGETTING: Duration = Duration::from_mins(5);
 
 /// A key and what was asked under it, both as digests.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OnceKey {
+pub struct IdempotencyKey {
     /// Of the key.
     pub key: String,
     /// Of method, path and body.
@@ -36,7 +36,7 @@ pub struct OnceKey {
 
 /// An answer to be given again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeptAnswer {
+pub struct StoredResponse {
     /// Where the created thing is.
     pub location: String,
     /// The body, byte for byte.
@@ -47,17 +47,17 @@ pub struct KeptAnswer {
 #[derive(Debug)]
 pub enum Requested {
     /// It was carried out now.
-    Now(KeptAnswer),
+    Created(StoredResponse),
     /// It had been; this was the answer.
-    Before(KeptAnswer),
+    Replayed(StoredResponse),
 }
 
 /// How a request under a key is answered, and kept.
 pub struct Once<'a> {
     /// The key.
-    pub key: &'a OnceKey,
+    pub key: &'a IdempotencyKey,
     /// Makes the answer of the new consent.
-    pub answer: &'a (dyn Fn(&Consent) -> Result<KeptAnswer, Failure> + Sync),
+    pub answer: &'a (dyn Fn(&Consent) -> Result<StoredResponse, Failure> + Sync),
 }
 
 /// Keys whose requests run in this process.
@@ -96,13 +96,15 @@ impl Consents {
     pub(super) async fn kept(
         &self,
         client: ClientId,
-        key: &OnceKey,
+        key: &IdempotencyKey,
         now: Timestamp,
-    ) -> Result<Option<KeptAnswer>, Failure> {
-        let kept = idempotency::find(&self.db, &client.to_string(), &key.key, now.minus(KEPT_FOR)).await?;
+    ) -> Result<Option<StoredResponse>, Failure> {
+        let kept = idempotency::find(&self.env.db, &client.to_string(), &key.key, now.minus(KEPT_FOR)).await?;
         match kept {
             None => Ok(None),
-            Some(row) if row.request == key.request => Ok(Some(KeptAnswer { location: row.location, body: row.body })),
+            Some(row) if row.request == key.request => {
+                Ok(Some(StoredResponse { location: row.location, body: row.body }))
+            }
             Some(_) => Err(Failure::new(
                 FailureKind::Unprocessable,
                 "idempotency_key_reused",
@@ -115,8 +117,8 @@ impl Consents {
     pub(super) async fn keep(
         tx: &mut Tx,
         client: ClientId,
-        key: &OnceKey,
-        answer: &KeptAnswer,
+        key: &IdempotencyKey,
+        answer: &StoredResponse,
         now: Timestamp,
     ) -> Result<bool, Failure> {
         let row = KeptRow {
@@ -133,8 +135,8 @@ impl Consents {
 
     /// Forgets answers that are no longer given again.
     pub async fn forget_kept(&self) -> Result<u64, Failure> {
-        let mut tx = self.db.begin("consent::forget_kept").await?;
-        let forgotten = idempotency::forget(&mut tx, self.clock.now().minus(KEPT_FOR + FORGETTING)).await?;
+        let mut tx = self.env.db.begin("consent::forget_kept").await?;
+        let forgotten = idempotency::forget(&mut tx, self.env.clock.now().minus(KEPT_FOR + FORGETTING)).await?;
         tx.commit().await?;
         Ok(forgotten)
     }

@@ -32,15 +32,15 @@ pub(super) struct Place {
 ///
 /// It is the better witness of the two, too: it is what the entry hashed to when it was made, whatever the tables say since.
 #[derive(Debug, Clone)]
-pub struct FreshLeaves(Arc<Recent<String, Hash>>);
+pub struct LeafCache(Arc<Recent<String, Hash>>);
 
-impl Default for FreshLeaves {
+impl Default for LeafCache {
     fn default() -> Self {
         Self(Arc::new(Recent::new(REMEMBERED)))
     }
 }
 
-impl FreshLeaves {
+impl LeafCache {
     /// Remembers the leaf of an entry whose commit was acknowledged.
     pub(super) fn put(&self, id: &str, leaf: Hash) {
         self.0.put(id.to_owned(), leaf, 1);

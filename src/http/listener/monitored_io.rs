@@ -9,7 +9,7 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{activity::Activity, strict::Framing};
+use super::{activity::Activity, framing::Framing};
 
 /// A stream that is watched.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl<T> Watched<T> {
         Self { inner, framing, activity, listener }
     }
 
-    /// Notes whether the client makes room for more.
+    /// RequestLog whether the client makes room for more.
     fn written<R>(&self, poll: Poll<io::Result<R>>) -> Poll<io::Result<R>> {
         self.activity.answer_is_unread(poll.is_pending());
         poll

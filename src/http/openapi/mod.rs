@@ -1,16 +1,20 @@
 //! The OpenAPI document of the partner API, committed as `openapi/bank.v1.json` and compared by a test.
 
+mod shared;
+
 use utoipa::{
     Modify, OpenApi,
     openapi::security::{ClientCredentials, Flow, OAuth2, Scopes, SecurityScheme},
 };
 
-use super::{
-    answers::Answers,
-    bank, oauth,
-    problem::{OauthErrorDocument, ProblemDocument},
+use crate::{
+    domain::permission::Scope,
+    http::{
+        bank, oauth,
+        problem::{OauthErrorDocument, ProblemDocument},
+    },
 };
-use crate::domain::permission::Scope;
+use shared::Answers;
 
 #[derive(OpenApi)]
 #[openapi(

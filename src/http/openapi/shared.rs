@@ -17,10 +17,10 @@ use utoipa::{
     },
 };
 
-use super::{oauth, problem::PROBLEM_JSON};
+use crate::http::{oauth, problem::PROBLEM_JSON};
 
 /// Recorded by tests/it/examples.rs, which compares it with what the gateway answers today.
-const EXAMPLES: &str = include_str!("../../openapi/examples.json");
+const EXAMPLES: &str = include_str!("../../../openapi/examples.json");
 
 /// An exchange that really took place.
 #[derive(Debug, Clone, Deserialize)]
@@ -54,7 +54,7 @@ const PUBLIC: &str = "/.well-known/";
 fn fields(status: &str, counted: bool) -> Vec<(&'static str, &'static str)> {
     let mut fields = vec![
         ("x-fapi-interaction-id", "The request's id: the UUID that was sent, or a new one"),
-        ("Cache-Control", "Who may keep the answer, and for how long"),
+        ("Cache-Control", "Peer may keep the answer, and for how long"),
         ("X-Content-Type-Options", "Always `nosniff`"),
         ("Content-Digest", "RFC 9530: on every data answer, and wherever Want-Content-Digest asks for it"),
     ];

@@ -9,8 +9,8 @@ use std::{fs::File, path::PathBuf};
 use super::{Db, DbError, Tx, args};
 
 /// A little patience on PostgreSQL: a dropped transaction ends when its connection is next looked after.
-const SHORT_WAIT: &str = "/* exclusive::short_wait */ SET LOCAL lock_timeout = '500ms'";
-const LOCK: &str = "/* exclusive::lock */ SELECT pg_advisory_xact_lock(hashtextextended('medcredit:' || $1, 0))";
+const SHORT_WAIT: &str = "/* job_lock::short_wait */ SET LOCAL lock_timeout = '500ms'";
+const LOCK: &str = "/* job_lock::lock */ SELECT pg_advisory_xact_lock(hashtextextended('medcredit:' || $1, 0))";
 
 /// A file with the operating system's lock on it.
 ///

@@ -23,7 +23,7 @@ use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt as _};
 
 use super::{
-    integrity,
+    content_digest,
     listener::Answering,
     problem::{LoggedOnly, Problem},
 };
@@ -45,7 +45,7 @@ pub struct InteractionId(pub Arc<str>);
 
 /// What handlers learned of a request, for its line in the log and the limit fields of its answer.
 #[derive(Debug, Clone, Default)]
-pub struct Notes(Arc<Mutex<Noted>>);
+pub struct RequestLog(Arc<Mutex<Noted>>);
 
 #[derive(Debug, Default)]
 struct Noted {
@@ -54,12 +54,12 @@ struct Noted {
     limits: Vec<QuotaUse>,
 }
 
-impl Notes {
+impl RequestLog {
     fn with<T>(&self, read: impl FnOnce(&mut Noted) -> T) -> T {
         read(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Who is calling.
+    /// Peer is calling.
     pub fn client(&self, id: String) {
         self.with(|noted| noted.client = Some(id));
     }
@@ -78,7 +78,7 @@ pub(super) fn interaction_id(app: &App, headers: &HeaderMap) -> Arc<str> {
     let sent = sent.filter(|text| text.len() == 36).and_then(|text| uuid::Uuid::parse_str(text).ok());
     let id = sent.unwrap_or_else(|| {
         let mut random = [0; 16];
-        app.entropy.fill(&mut random);
+        app.env.entropy.fill(&mut random);
         uuid::Builder::from_random_bytes(random).into_uuid()
     });
     Arc::from(id.hyphenated().to_string())
@@ -125,15 +125,15 @@ where
 
     fn call(&mut self, request: Request) -> Self::Future {
         let extensions = request.extensions();
-        if let (Some(notes), Some(route)) = (extensions.get::<Notes>(), extensions.get::<MatchedPath>()) {
+        if let (Some(notes), Some(route)) = (extensions.get::<RequestLog>(), extensions.get::<MatchedPath>()) {
             notes.with(|noted| noted.route = Some(route.clone()));
         }
-        match self.app.clone().filter(|_| integrity::claims(request.headers())) {
+        match self.app.clone().filter(|_| content_digest::claims(request.headers())) {
             None => Either::Left(self.inner.call(request)),
             Some(app) => {
                 let inner = self.inner.clone();
                 Either::Right(Box::pin(async move {
-                    match integrity::checked(request, &app).await {
+                    match content_digest::checked(request, &app).await {
                         Ok(request) => inner.oneshot(request).await,
                         Err(refused) => Ok(refused),
                     }
@@ -145,14 +145,14 @@ where
 
 /// A surface: a router and what accompanies every request to it. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Surface {
+pub struct Api {
     app: Arc<App>,
     router: Router,
     /// Whether an answer's digest may be asked for.
     digests: bool,
 }
 
-impl Surface {
+impl Api {
     /// What banks call.
     pub fn of_partners(app: Arc<App>, router: Router<Arc<App>>) -> Self {
         let arrival = Arrival { app: Some(app.clone()) };
@@ -167,7 +167,7 @@ impl Surface {
     async fn accompanied(self, mut request: Request) -> Response {
         let started = Instant::now();
         let id = interaction_id(&self.app, request.headers());
-        let notes = Notes::default();
+        let notes = RequestLog::default();
         let method = request.method().clone();
         request.extensions_mut().insert(InteractionId(id.clone()));
         request.extensions_mut().insert(notes.clone());
@@ -177,17 +177,17 @@ impl Surface {
     }
 }
 
-impl Answering for Surface {
+impl Answering for Api {
     async fn answer(self, request: Request) -> Response {
-        match integrity::wanted(request.headers()).filter(|_| self.digests) {
+        match content_digest::wanted(request.headers()).filter(|_| self.digests) {
             None => self.accompanied(request).await,
-            Some(algorithm) => integrity::as_wanted(self.accompanied(request).await, algorithm).await,
+            Some(algorithm) => content_digest::as_wanted(self.accompanied(request).await, algorithm).await,
         }
     }
 }
 
 /// The last touch of an answer, and its line in the log.
-fn finished(mut response: Response, (method, started): (&Method, Instant), id: &str, notes: &Notes) -> Response {
+fn finished(mut response: Response, (method, started): (&Method, Instant), id: &str, notes: &RequestLog) -> Response {
     let problem = response.extensions_mut().remove::<Problem>();
     let logged = problem.clone().or_else(|| response.extensions_mut().remove::<LoggedOnly>().map(|logged| logged.0));
     if let Some(problem) = problem {

@@ -7,13 +7,11 @@ use rcgen::{
 use rustls::pki_types::CertificateDer;
 use serde_json::json;
 
-use super::{
-    AuthorityError, Custody, Particulars, Profile, ProfileName, Purpose, keys,
-    record::{Act, record},
-};
+use super::{AuthorityError, Custody, Particulars, Profile, ProfileName, Purpose, keys, record::record};
 use crate::{
     domain::{Timestamp, ids::AuthorityId},
     identity::{CertificateFacts, KeyPair, Signer as _, Suite, suite},
+    ledger::{Action, Change},
     store::{
         Tx,
         authorities::{self, AuthorityRow, OwnList},
@@ -45,20 +43,20 @@ pub struct MadeAuthority {
 
 /// Makes our own authority: key, self-signed certificate and a first, empty list, in one transaction.
 pub async fn init(custody: &Custody, name: &str, particulars: &Particulars) -> Result<MadeAuthority, AuthorityError> {
-    let now = custody.clock.now();
+    let now = custody.env.clock.now();
     let profile = Profile::read(custody.profiles.as_deref(), ProfileName::Ca)?;
-    let mut tx = custody.db.begin("authority::init").await.map_err(AuthorityError::Store)?;
+    let mut tx = custody.env.db.begin("authority::init").await.map_err(AuthorityError::Store)?;
     if let Some(own) = authorities::find_own_in(&mut tx).await.map_err(AuthorityError::Store)? {
         return Err(AuthorityError::Conflict(format!("there is an authority of our own already: {}", own.name)));
     }
     keys::create_in(&mut tx, custody, Purpose::Authority).await?;
     let key = open_key(&mut tx, custody).await?;
-    let parameters = profile.parameters(particulars, now, None, &*custody.entropy)?;
+    let parameters = profile.parameters(particulars, now, None, &*custody.env.entropy)?;
     let certificate =
         parameters.self_signed(&key).map_err(|error| AuthorityError::Making("the authority's certificate", error))?;
     let facts = CertificateFacts::read(certificate.der())
         .map_err(|error| AuthorityError::Certificate(name.to_owned(), error))?;
-    let id = AuthorityId::new(&*custody.clock, &*custody.entropy);
+    let id = AuthorityId::new(&*custody.env.clock, &*custody.env.entropy);
     let mut row = AuthorityRow {
         id: id.to_string(),
         name: name.to_owned(),
@@ -78,7 +76,7 @@ pub async fn init(custody: &Custody, name: &str, particulars: &Particulars) -> R
     row.crl_this_update_at = Some(list.this_update.micros());
     row.crl_next_update_at = Some(list.next_update.micros());
     let detail = json!({ "name": name, "subject": facts.subject, "thumbprint": facts.thumbprint });
-    record(&mut tx, custody, Act { action: "authority_made", target: &row.id, reason: None, detail }).await?;
+    record(&mut tx, custody, Action::AuthorityMade, &row.id, Change::of(detail)).await?;
     match authorities::insert(&mut tx, &row).await {
         Err(error) if error.is_constraint() => {
             return Err(AuthorityError::Conflict(format!("the name {name} is taken")));
@@ -93,16 +91,16 @@ pub async fn init(custody: &Custody, name: &str, particulars: &Particulars) -> R
 
 /// Signs our list anew once half its life is over. Returns whether it did.
 pub async fn renew_list(custody: &Custody) -> Result<bool, AuthorityError> {
-    let now = custody.clock.now();
+    let now = custody.env.clock.now();
     let due = |row: &AuthorityRow| match row.crl_this_update_at.zip(row.crl_next_update_at) {
         Some((from, until)) => now.micros() >= from + (until - from) / 2,
         None => true,
     };
-    let seen = authorities::find_own(&custody.db).await.map_err(AuthorityError::Store)?;
+    let seen = authorities::find_own(&custody.env.db).await.map_err(AuthorityError::Store)?;
     if !seen.as_ref().is_some_and(due) {
         return Ok(false);
     }
-    let mut tx = custody.db.begin("authority::renew_list").await.map_err(AuthorityError::Store)?;
+    let mut tx = custody.env.db.begin("authority::renew_list").await.map_err(AuthorityError::Store)?;
     let Some(own) = authorities::lock_own(&mut tx).await.map_err(AuthorityError::Store)?.filter(due) else {
         // Another gateway was faster.
         return Ok(false);
@@ -116,7 +114,7 @@ pub async fn renew_list(custody: &Custody) -> Result<bool, AuthorityError> {
 
 /// Signs a list of everything revoked, inside the transaction that locked our authority.
 pub(super) async fn publish_list(tx: &mut Tx, custody: &Custody, own: &AuthorityRow) -> Result<(), AuthorityError> {
-    let now = custody.clock.now();
+    let now = custody.env.clock.now();
     let revoked = certificates::list_revoked(tx, &own.id, now).await.map_err(AuthorityError::Store)?;
     let key = open_key(tx, custody).await?;
     let list = sign_list(custody, own, &key, &revoked, now)?;

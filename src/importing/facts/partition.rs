@@ -21,7 +21,7 @@ const CHUNK_BYTES: usize = 1 << 20;
 
 /// What comes of a heap.
 #[derive(Debug)]
-pub(in crate::importing) enum Heaped {
+pub(in crate::importing) enum PackedPart {
     /// A chunk of a kind.
     Chunk {
         /// The kind.
@@ -40,7 +40,7 @@ pub(in crate::importing) fn settle(
     known: &Known,
     sifted: &Sifted,
     threads: usize,
-    tell: impl Fn(Heaped) -> bool + Sync,
+    tell: impl Fn(PackedPart) -> bool + Sync,
 ) {
     let sources = sifted.spill.sources();
     let next = AtomicUsize::new(0);
@@ -56,7 +56,7 @@ pub(in crate::importing) fn settle(
                         Ok(true) => {}
                         Ok(false) => return,
                         Err(error) => {
-                            tell(Heaped::Failed(error));
+                            tell(PackedPart::Failed(error));
                             return;
                         }
                     }
@@ -72,7 +72,7 @@ fn settle_one(
     sifted: &Sifted,
     sources: &[Box<str>],
     heap: usize,
-    tell: &(impl Fn(Heaped) -> bool + Sync),
+    tell: &(impl Fn(PackedPart) -> bool + Sync),
 ) -> io::Result<bool> {
     let bytes = sifted.spill.read(heap)?;
     let mut facts = facts_of(&bytes)?;
@@ -101,7 +101,7 @@ fn settle_one(
         }
         again
     });
-    if !repeated.is_empty() && !tell(Heaped::Repeated(repeated)) {
+    if !repeated.is_empty() && !tell(PackedPart::Repeated(repeated)) {
         return Ok(false);
     }
     let mut packing = Packing { known, open: None, tell };
@@ -175,7 +175,7 @@ struct Packing<'a, T> {
     tell: &'a T,
 }
 
-impl<T: Fn(Heaped) -> bool> Packing<'_, T> {
+impl<T: Fn(PackedPart) -> bool> Packing<'_, T> {
     /// Adds a fact; false when nobody listens.
     fn push(&mut self, kind: u16, row: &Row<'_>) -> io::Result<bool> {
         let full = self.open.as_ref().is_some_and(|(open_kind, open)| {
@@ -195,6 +195,6 @@ impl<T: Fn(Heaped) -> bool> Packing<'_, T> {
         let Some((kind, open)) = self.open.take() else { return true };
         let Some(chunk) = open.finish() else { return true };
         let kind = self.known.kind(kind).to_owned();
-        (self.tell)(Heaped::Chunk { kind, chunk: Box::new(chunk) })
+        (self.tell)(PackedPart::Chunk { kind, chunk: Box::new(chunk) })
     }
 }

@@ -11,8 +11,8 @@ use serde_json::Value;
 use super::{
     BankClient, Kept, Profile,
     archive::Archive,
-    kept::{Saved, Shelf},
     log::fetch_proof,
+    saved_answer::{Saved, Shelf},
     show::clean,
     verify::{Verified, keys, short, verify_answer},
 };
@@ -41,12 +41,12 @@ pub(super) struct Reading {
 
 /// A command's connection, and the bank's directory.
 #[derive(Debug)]
-pub(super) struct Desk {
+pub(super) struct Session {
     pub(super) client: BankClient,
     pub(super) archive: Archive,
 }
 
-impl Desk {
+impl Session {
     /// Connects with the profile that was given.
     pub(super) fn open(profile: Option<&Path>, ctx: &Context) -> anyhow::Result<Self> {
         let profile = Profile::find(profile, ctx)?;

@@ -33,7 +33,7 @@ pub struct Raise {
     pub together: Vec<RaiseStep>,
     /// What holds now and must stop holding.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub must_end: Vec<MustEnd>,
+    pub must_end: Vec<Blocker>,
     /// Where no rule with conditions gave the grade: what one of them would have to hold, by clause.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub must_begin: Vec<String>,
@@ -52,7 +52,7 @@ pub struct RaiseStep {
 
 /// Something that holds and stands in the way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MustEnd {
+pub struct Blocker {
     /// What it is.
     pub part: Part,
     /// What it is known by.
@@ -125,7 +125,7 @@ fn steps(model: &Model, reckoned: &Reckoned, lacking: i64) -> (Vec<RaiseStep>, V
 }
 
 /// Caps and vetoes that leave fewer points than the next better grade needs.
-fn limits_in_the_way(model: &Model, measures: &Measures, reckoned: &Reckoned, from: Points) -> Vec<MustEnd> {
+fn limits_in_the_way(model: &Model, measures: &Measures, reckoned: &Reckoned, from: Points) -> Vec<Blocker> {
     let file = model.file();
     let low = model.decisions().limits(&reckoned.asked).filter(|(_, most)| *most < from);
     low.filter_map(|(which, _)| {
@@ -139,7 +139,7 @@ fn limits_in_the_way(model: &Model, measures: &Measures, reckoned: &Reckoned, fr
 }
 
 /// Rules that hold and give a grade worse than the next better one.
-fn rules_in_the_way(model: &Model, measures: &Measures, reckoned: &Reckoned, target: usize) -> Vec<MustEnd> {
+fn rules_in_the_way(model: &Model, measures: &Measures, reckoned: &Reckoned, target: usize) -> Vec<Blocker> {
     let (file, scheme) = (model.file(), model.scheme());
     let hold = model.decisions().rules_that_hold(&reckoned.asked);
     hold.into_iter()
@@ -170,7 +170,7 @@ fn rules_to_reach(model: &Model, reckoned: &Reckoned, target: usize) -> Vec<Stri
 }
 
 /// What branches must become, where they keep the head from the next better grade.
-fn chain_in_the_way(model: &Model, measures: &Measures, reckoned: &Reckoned, target: usize) -> Option<MustEnd> {
+fn chain_in_the_way(model: &Model, measures: &Measures, reckoned: &Reckoned, target: usize) -> Option<Blocker> {
     let branches = measures.branches()?;
     let (file, scheme) = (model.file(), model.scheme());
     let chain = file.chain.as_ref()?;
@@ -181,7 +181,7 @@ fn chain_in_the_way(model: &Model, measures: &Measures, reckoned: &Reckoned, tar
     let most = (0..branches.counted)
         .rev()
         .find(|fewer| chain_allows(chain, scheme, *fewer).is_some_and(|allowed| allowed <= target))?;
-    Some(MustEnd {
+    Some(Blocker {
         part: Part::Chain,
         clause: describe_chain_rule(chain, chain.rule.get(decided.rule)?),
         conditions: vec![format!("branches that are {}: {}, at most {most} needed", chain.counts, branches.counted)],
@@ -194,7 +194,7 @@ fn must_end(
     measures: &Measures,
     reckoned: &Reckoned,
     (part, clause, when): (Part, &str, &When),
-) -> MustEnd {
+) -> Blocker {
     let file = model.file();
     let held = held(file, reckoned, when);
     let conditions = held.iter().map(|(place, condition)| in_words(model, measures, reckoned, *place, condition));
@@ -209,7 +209,7 @@ fn must_end(
         When::Any(_) => ends.iter().copied().collect::<Option<Vec<_>>>().and_then(|ends| ends.into_iter().max()),
         When::All(_) => ends.iter().flatten().copied().min(),
     };
-    MustEnd {
+    Blocker {
         part,
         clause: clause.to_owned(),
         conditions,

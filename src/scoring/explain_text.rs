@@ -5,9 +5,9 @@ use std::fmt::Write;
 use super::{
     describe::{describe_chain_rule, describe_value},
     evaluate::{Assessment, Decision, Finding, SignalFinding},
+    improvement::{Raise, RaiseStep},
     measures::Evidence,
     model::{Indicator, ModelFile},
-    raise::{Raise, RaiseStep},
 };
 use crate::domain::money::MilliPoints;
 

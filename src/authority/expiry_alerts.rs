@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{AuthorityError, live::chain};
+use super::{AuthorityError, tls_reload::chain};
 use crate::{
     domain::{Timestamp, ids::AuthorityId},
     identity::{

@@ -73,16 +73,16 @@ impl ConnectionIdentity {
 #[derive(Debug, Clone, Copy)]
 pub struct PublicPeer(pub SocketAddr);
 
-/// Who is at the other end of a connection.
+/// Peer is at the other end of a connection.
 #[derive(Debug)]
-pub(super) enum Who {
+pub(super) enum Peer {
     /// A client its certificate proves.
     Client(Arc<ConnectionIdentity>),
     /// Somebody at an address.
     Public(PublicPeer),
 }
 
-impl Who {
+impl Peer {
     pub(super) fn peer(&self) -> SocketAddr {
         match self {
             Self::Client(identity) => identity.peer(),

@@ -37,11 +37,11 @@ pub(super) enum Lie {
     Thumbprint,
 }
 
-pub(super) struct Liar {
+pub(super) struct FakeGateway {
     desk: Desk,
 }
 
-impl Liar {
+impl FakeGateway {
     /// One whose certificate is for `localhost`.
     pub(super) async fn start(lie: Lie) -> Self {
         Self::with(lie, Wanted::server(2)).await

@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr, sync::Arc};
 
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
-use super::listener::Door;
+use super::listener::ListenerKind;
 use crate::{app::App, telemetry::Health};
 
 /// A gateway that serves.
@@ -31,7 +31,7 @@ impl Running {
         let access = app.access.clone();
         health
             .require("state", move || access.is_current().map_err(|failure| failure.context.unwrap_or(failure.public)));
-        let (live, clock) = (app.reloader.live(), app.clock.clone());
+        let (live, clock) = (app.reloader.live(), app.env.clock.clone());
         health.require("trust", move || {
             live.fresh(clock.now()).map(|_| ()).ok_or_else(|| "certificates may be out of date".into())
         });
@@ -55,7 +55,7 @@ impl Running {
     /// Serves the public on another socket, where the configuration has a portal.
     pub fn open_portal(&mut self, socket: TcpListener) -> io::Result<()> {
         let portal = self.app.portal.as_ref().ok_or_else(|| io::Error::other("the portal is not enabled"))?;
-        let (door, address) = (Door::Public(portal.server.clone()), socket.local_addr()?);
+        let (door, address) = (ListenerKind::Public(portal.server.clone()), socket.local_addr()?);
         let told = told(self.listening.subscribe());
         self.listeners.spawn(super::serve_portal(self.app.clone(), door, socket, told));
         self.portal = Some(address);

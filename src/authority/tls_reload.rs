@@ -20,10 +20,11 @@ use rustls::{ServerConfig, pki_types::CertificateDer, sign::CertifiedKey};
 use tokio::sync::Mutex;
 
 use super::{
-    AuthorityError, Custody, lists, own,
+    AuthorityError, Custody,
+    expiry_alerts::{self, Watch},
+    lists, local_ca,
     partners::{self, AuthorityRecord},
     server::{self, ServerFiles},
-    watch::{self, Watch},
 };
 use crate::{
     domain::{Timestamp, clock::SharedClock, ids::AuthorityId},
@@ -139,8 +140,8 @@ pub struct Reloader {
 impl Reloader {
     /// Builds the first material. Here a server certificate that cannot be used is an error: there is no old one.
     pub async fn start(custody: Custody, files: ServerFiles) -> Result<Self, AuthorityError> {
-        let now = custody.clock.now();
-        own::renew_list(&custody).await?;
+        let now = custody.env.clock.now();
+        local_ca::renew_list(&custody).await?;
         let mut stamps = BTreeMap::new();
         for path in [&files.certificate, &files.key] {
             stamps.insert(path.clone(), stamp(path).await);
@@ -161,8 +162,8 @@ impl Reloader {
     /// Looks whether anything changed and builds anew if so. Returns whether it did.
     pub async fn refresh(&self) -> Result<bool, AuthorityError> {
         let mut state = self.state.lock().await;
-        let asked_at = self.custody.clock.now();
-        let change = changes::current(&self.custody.db).await.map_err(AuthorityError::Store)?;
+        let asked_at = self.custody.env.clock.now();
+        let change = changes::current(&self.custody.env.db).await.map_err(AuthorityError::Store)?;
         let mut changed = change != state.change;
         let mut server_changed = false;
         for (path, seen) in state.stamps.clone() {
@@ -191,13 +192,13 @@ impl Reloader {
             let now = stamp(&path).await;
             state.stamps.insert(path, now);
         }
-        match server::load(&state.files, &self.custody.crypter, self.custody.clock.now()) {
+        match server::load(&state.files, &self.custody.crypter, self.custody.env.clock.now()) {
             Ok(server) => {
                 state.server = server;
-                watch::server_accepted(LISTENER);
+                expiry_alerts::server_accepted(LISTENER);
             }
             // Between the replacing of one file and of the other this is what one sees, too.
-            Err(error) => watch::server_rejected(LISTENER, &error),
+            Err(error) => expiry_alerts::server_rejected(LISTENER, &error),
         }
     }
 
@@ -215,7 +216,7 @@ impl Reloader {
             }
             let mut done = self.refresh().await.map(|_| ());
             if done.is_ok() && polls.is_multiple_of(RENEW_EVERY_POLLS) {
-                done = own::renew_list(&self.custody).await.map(|_| ());
+                done = local_ca::renew_list(&self.custody).await.map(|_| ());
             }
             polls = polls.wrapping_add(1);
             match (&done, failing) {
@@ -243,7 +244,7 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
 
 async fn build(custody: &Custody, state: &mut State) -> Result<LiveMaterial, AuthorityError> {
     // The number first: a change that comes between the reads is then read again, never missed.
-    let change = changes::current(&custody.db).await.map_err(AuthorityError::Store)?;
+    let change = changes::current(&custody.env.db).await.map_err(AuthorityError::Store)?;
     let mut anchors = Vec::new();
     // A file nobody looks at any more must not look changed for ever.
     let mut in_use = HashSet::from([state.files.certificate.clone(), state.files.key.clone()]);
@@ -259,13 +260,13 @@ async fn build(custody: &Custody, state: &mut State) -> Result<LiveMaterial, Aut
     }
     state.lists.retain(|id, _| anchors.iter().any(|anchor| anchor.id == *id));
     state.stamps.retain(|path, _| in_use.contains(path));
-    let refused = authorities::list_refused(&custody.db).await.map_err(AuthorityError::Store)?;
+    let refused = authorities::list_refused(&custody.env.db).await.map_err(AuthorityError::Store)?;
     let refused: HashSet<String> = refused.into_iter().map(|row| row.thumbprint).collect();
     let generation = state.generation + 1;
     let trust = PartnerTrust::new(generation, anchors, refused)
         .map(Arc::new)
         .map_err(|error| AuthorityError::Invalid(error.to_string()))?;
-    let material = LiveMaterial::new(trust, Arc::clone(&state.server), Arc::clone(&custody.clock))?;
+    let material = LiveMaterial::new(trust, Arc::clone(&state.server), Arc::clone(&custody.env.clock))?;
     let material = LiveMaterial { change, ..material };
     state.generation = generation;
     state.change = change;
@@ -284,7 +285,7 @@ async fn current_lists(custody: &Custody, state: &mut State, authority: &Authori
                 return present;
             }
             state.stamps.insert(file.clone(), now);
-            read_file(file, authority.certificate.clone(), custody.clock.now()).await
+            read_file(file, authority.certificate.clone(), custody.env.clock.now()).await
         }
         (None, None) => Err("it has neither a list nor a file".to_owned()),
     };
@@ -304,12 +305,12 @@ async fn current_lists(custody: &Custody, state: &mut State, authority: &Authori
     };
     match judged.and_then(|new| noted.map(|()| new)) {
         Ok(new) => {
-            watch::list_accepted(&authority.name);
+            expiry_alerts::list_accepted(&authority.name);
             state.lists.insert(authority.id, new.clone());
             new
         }
         Err(why) => {
-            watch::list_rejected(authority.id, &authority.name, &why);
+            expiry_alerts::list_rejected(authority.id, &authority.name, &why);
             present
         }
     }
@@ -324,7 +325,7 @@ async fn note(custody: &Custody, authority: &AuthorityRecord, lists: &[Revocatio
     }
     let Some(youngest) = youngest else { return Ok(()) };
     let noted = async {
-        let mut tx = custody.db.begin("authority::note_list").await?;
+        let mut tx = custody.env.db.begin("authority::note_list").await?;
         authorities::note_list(&mut tx, &authority.id.to_string(), youngest).await?;
         tx.commit().await
     };

@@ -6,7 +6,7 @@ use axum::extract::FromRequestParts;
 use http::{HeaderName, HeaderValue, Method, request::Parts};
 use serde::Serialize;
 
-use super::{extract::Peer, integrity::Content, problem::Problem};
+use super::{content_digest::Content, extract::Peer, problem::Problem};
 use crate::{
     access::{Caller, Client, SignedRequests},
     app::App,
@@ -37,7 +37,7 @@ pub fn inspect(app: &App, parts: &Parts, client: &Client) -> Inspection {
         headers: &parts.headers,
         has_content: parts.extensions.get::<Content>().is_some_and(|content| content.present),
     };
-    verify_request(&message, &client.keys, app.clock.now())
+    verify_request(&message, &client.keys, app.env.clock.now())
 }
 
 /// Requires of a proved caller's request the signature its registration asks for, and uses up its nonce. What was verified

@@ -1,0 +1,139 @@
+//! Who acts, and by which channel: every change in the ledger names an [`Actor`].
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use super::{ids::ClientId, permission::words, time::Malformed};
+
+words! {
+    /// The channel by which an act reached the gateway.
+    Channel: "channel" {
+        /// The partner listener's API.
+        Api = "api",
+        /// `medcredit` on the gateway's own machine.
+        CommandLine = "command_line",
+        /// The administrators' console.
+        Console = "console",
+        /// The subjects' portal.
+        Portal = "portal",
+        /// A bureau's counter, on paper.
+        Counter = "counter",
+        /// The passing of time: an expiry, a schedule.
+        Clock = "clock",
+    }
+}
+
+/// The party behind an act.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Principal {
+    /// A registered bank.
+    Bank(ClientId),
+    /// A registered department of the city.
+    Department(ClientId),
+    /// A person who administers the gateway, by name.
+    Operator(String),
+    /// A graded subject, by its code.
+    Subject(String),
+    /// The gateway itself.
+    System,
+}
+
+/// Who acts, by which channel. Written as `bank:cli_…`, `department:cli_…`, `operator:NAME`, `subject:CODE` or `system`:
+/// the form that ledger entries commit to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Actor {
+    principal: Principal,
+    channel: Channel,
+}
+
+/// The longest name of an operator, in characters.
+const LONGEST_NAME: usize = 64;
+
+impl Actor {
+    /// A bank, over its API.
+    pub const fn bank(client: ClientId) -> Self {
+        Self { principal: Principal::Bank(client), channel: Channel::Api }
+    }
+
+    /// A department, over its API.
+    pub const fn department(client: ClientId) -> Self {
+        Self { principal: Principal::Department(client), channel: Channel::Api }
+    }
+
+    /// A subject, at the portal.
+    pub fn subject(code: &str) -> Self {
+        Self { principal: Principal::Subject(code.to_owned()), channel: Channel::Portal }
+    }
+
+    /// The gateway, because time passed.
+    pub const fn system() -> Self {
+        Self { principal: Principal::System, channel: Channel::Clock }
+    }
+
+    /// An operator, by the name an entry will hold for ever: 1 to 64 characters, trimmed, none of them a control or an
+    /// invisible character, so that two names that look alike are alike.
+    pub fn operator(name: &str, channel: Channel) -> Result<Self, Malformed> {
+        let name = name.trim();
+        let length = name.chars().count();
+        if !(1..=LONGEST_NAME).contains(&length) {
+            return Err(Malformed(format!(
+                "an operator's name has 1 to {LONGEST_NAME} characters, and this one has {length}"
+            )));
+        }
+        if let Some(bad) = name.chars().find(|c| c.is_control() || is_invisible(*c)) {
+            return Err(Malformed(format!(
+                "an operator's name holds U+{:04X}, a control or invisible character: type it again",
+                u32::from(bad)
+            )));
+        }
+        Ok(Self { principal: Principal::Operator(name.to_owned()), channel })
+    }
+
+    /// The party.
+    pub const fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// The channel.
+    pub const fn channel(&self) -> Channel {
+        self.channel
+    }
+}
+
+/// Zero-width and direction-changing characters: they let two names that differ look the same.
+const fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.principal {
+            Principal::Bank(client) => write!(f, "bank:{client}"),
+            Principal::Department(client) => write!(f, "department:{client}"),
+            Principal::Operator(name) => write!(f, "operator:{name}"),
+            Principal::Subject(code) => write!(f, "subject:{code}"),
+            Principal::System => f.write_str("system"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operator_is_written_by_name() {
+        let actor = Actor::operator(" lin ", Channel::CommandLine).unwrap();
+        assert_eq!(actor.to_string(), "operator:lin");
+        assert_eq!(actor.channel().as_str(), "command_line");
+    }
+
+    #[test]
+    fn a_name_that_cannot_be_read_is_refused() {
+        let long = "x".repeat(65);
+        for name in ["", "  ", "li\u{200b}n", "li\nn", "\u{202e}nil", long.as_str()] {
+            assert!(Actor::operator(name, Channel::CommandLine).is_err(), "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Acts of people and of the gateway that change something: one entry each, in the transaction of the change itself.
+
+use serde_json::{Value, json};
+
+use super::{LedgerError, append::append, facts::OperatorFacts};
+use crate::{
+    domain::{Actor, ids::EntryId, permission::words, time::Malformed},
+    store::{Env, Tx},
+};
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+
+words! {
+    /// What was done. Entries hold these words for ever: a word is added, never changed.
+    Action: "action" {
+        /// Our own certification authority was created.
+        AuthorityMade = "authority_made",
+        /// A partner authority's certificates are accepted from now on.
+        AuthorityTrusted = "authority_trusted",
+        /// A partner authority's certificates are refused from now on.
+        AuthorityDistrusted = "authority_distrusted",
+        /// Our authority issued a certificate.
+        CertificateIssued = "certificate_issued",
+        /// A certificate of another authority is refused from now on.
+        CertificateRefused = "certificate_refused",
+        /// A certificate of our authority was revoked.
+        CertificateRevoked = "certificate_revoked",
+        /// A bank, department or auditor was registered.
+        ClientRegistered = "client_registered",
+        /// A client's keys, or whether it signs requests, changed.
+        ClientSigningChanged = "client_signing_changed",
+        /// A client was suspended.
+        ClientSuspended = "client_suspended",
+        /// A suspended client may call again.
+        ClientResumed = "client_resumed",
+        /// A published assessment was corrected.
+        GradeCorrected = "grade_corrected",
+        /// A signed package of a round was written for a receiver.
+        GradesExported = "grades_exported",
+        /// An import became visible.
+        ImportAccepted = "import_accepted",
+        /// A key was made.
+        KeyMade = "key_made",
+        /// A key was revoked.
+        KeyRevoked = "key_revoked",
+        /// Private keys were sealed again under the first key-encryption key.
+        KeysResealed = "keys_resealed",
+        /// Personal parts of subjects were sealed again under the first key-encryption key.
+        SubjectsResealed = "subjects_resealed",
+        /// A PostgreSQL role was granted what serving needs.
+        RoleGranted = "role_granted",
+        /// A trial run was made.
+        RunMade = "run_made",
+        /// A trial run was opened to objections.
+        RunPreassessed = "run_preassessed",
+        /// A run became the round in force.
+        RunPublished = "run_published",
+        /// A run was given up before publication.
+        RunDiscarded = "run_discarded",
+        /// Migrations were applied.
+        SchemaMigrated = "schema_migrated",
+        /// An operator searched for subjects by their personal parts.
+        SubjectSought = "subject_sought",
+        /// An operator looked at a subject's personal parts.
+        SubjectRevealed = "subject_revealed",
+    }
+}
+
+/// What an act changed, and why.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// Why, in the actor's words.
+    pub reason: Option<String>,
+    /// Whatever else belongs to it: an object.
+    pub detail: Value,
+}
+
+impl Change {
+    /// Of which nothing more is to be said.
+    pub fn none() -> Self {
+        Self::of(json!({}))
+    }
+
+    /// With its particulars, an object.
+    pub const fn of(detail: Value) -> Self {
+        Self { reason: None, detail }
+    }
+
+    /// The same with a reason.
+    #[must_use]
+    pub fn because(mut self, reason: Option<&str>) -> Self {
+        self.reason = reason.map(str::to_owned);
+        self
+    }
+}
+
+/// Appends the entry of an act in the caller's transaction: it is durable exactly when the change is. Returns its id.
+pub async fn audit(
+    tx: &mut Tx,
+    env: &Env,
+    actor: &Actor,
+    action: Action,
+    target: Option<&str>,
+    change: Change,
+) -> Result<EntryId, LedgerError> {
+    let mut detail = change.detail;
+    // The channel stands in the detail: the members of an entry's version 1 are fixed.
+    if let Value::Object(members) = &mut detail {
+        members.insert("channel".into(), json!(actor.channel().as_str()));
+    }
+    let id = EntryId::new(&*env.clock, &*env.entropy);
+    let facts = OperatorFacts {
+        id,
+        at: env.now(),
+        action: action.as_str(),
+        actor: actor.to_string(),
+        detail,
+        reason: change.reason,
+        target: target.map(str::to_owned),
+    };
+    let (entry, opening) = facts.into_entry(&*env.entropy)?;
+    append(tx, &entry, Some(&opening)).await?;
+    Ok(id)
+}

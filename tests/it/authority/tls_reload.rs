@@ -1,0 +1,316 @@
+//! The material a running gateway holds: what it takes up, what it keeps, and when it stops trusting itself.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use medcredit::{
+    authority::{AuthorityError, Custody, ProfileName, Reloader, certificates as issuing, files, partners, server},
+    domain::Clock as _,
+    identity::{IdentityError, RevocationList},
+};
+
+use super::{custody, init, issue, shown};
+use crate::support::{
+    TestStore, both_engines,
+    pki::{DAY, NOW, Refusal, TestCa, identify},
+};
+
+/// A gateway's directory with the server's files and a partner's list.
+struct Place {
+    directory: tempfile::TempDir,
+}
+
+impl Place {
+    async fn new(custody: &Custody) -> Self {
+        let place = Self { directory: tempfile::tempdir().unwrap() };
+        init(custody).await;
+        place.put_server(custody, &issue(custody, ProfileName::Server, "gateway").await);
+        place
+    }
+
+    fn files(&self) -> server::ServerFiles {
+        server::ServerFiles { certificate: self.path("server.crt"), key: self.path("server.key") }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn put_server(&self, custody: &Custody, issued: &issuing::Issued) {
+        self.put_certificate(issued);
+        let sealed = server::seal(&custody.crypter, &issued.facts, issued.private_key.as_ref().unwrap()).unwrap();
+        files::write_private(&self.files().key, sealed.as_bytes()).unwrap();
+    }
+
+    fn put_certificate(&self, issued: &issuing::Issued) {
+        let pem = files::to_pem(files::CERTIFICATE, &issued.certificate);
+        files::write_public(&self.files().certificate, pem.as_bytes()).unwrap();
+    }
+
+    fn put_list(&self, list: &RevocationList) -> PathBuf {
+        let path = self.path("partner.crl");
+        files::write_public(&path, list.der()).unwrap();
+        path
+    }
+
+    async fn start(&self, custody: &Custody) -> Reloader {
+        Reloader::start(custody.clone(), self.files()).await.unwrap()
+    }
+}
+
+fn shown_certificate(reloader: &Reloader) -> Vec<u8> {
+    reloader.live().material().certificate.to_vec()
+}
+
+both_engines! {
+    a_revocation_reaches_a_running_gateway,
+    a_refusal_reaches_a_running_gateway,
+    a_partners_new_list_is_taken_up_from_its_file,
+    a_bad_list_keeps_the_old_one,
+    an_older_list_is_refused_after_a_restart_too,
+    the_file_of_an_authority_that_is_gone_is_looked_at_no_more,
+    operators_see_how_much_of_a_lists_life_is_left,
+    a_running_gateway_learns_by_itself,
+    a_gateway_starts_without_a_partners_list_and_refuses_its_banks_only,
+    a_server_certificate_is_replaced_only_by_one_that_fits,
+    a_gateway_needs_a_server_certificate_to_start,
+    material_that_may_be_out_of_date_is_not_fresh,
+    a_gateway_signs_its_stale_list_anew_when_it_starts,
+}
+
+async fn a_revocation_reaches_a_running_gateway(store: TestStore) {
+    // A bank with an open connection, revoked from another process (T4, I3).
+    let custody = custody(&store);
+    let place = Place::new(&custody).await;
+    let bank = issue(&custody, ProfileName::BankClient, "bank-a").await;
+    let reloader = place.start(&custody).await;
+    let trust = reloader.live().material().trust.clone();
+    let identity = identify(trust, &shown(&bank), store.clock.now()).unwrap();
+    assert!(!reloader.refresh().await.unwrap(), "nothing changed");
+    let elsewhere =
+        Custody { env: medcredit::store::Env { db: store.reopen().await, ..custody.env.clone() }, ..custody.clone() };
+    issuing::revoke(&elsewhere, &bank.facts.serial, "keyCompromise").await.unwrap();
+    assert!(reloader.refresh().await.unwrap());
+    let now = store.clock.now();
+    assert_eq!(identity.recheck(&reloader.live().material().trust, now), Err(IdentityError::Revoked));
+    assert!(matches!(
+        identify(reloader.live().material().trust.clone(), &shown(&bank), now),
+        Err(Refusal::Handshake(_))
+    ));
+}
+
+async fn a_refusal_reaches_a_running_gateway(store: TestStore) {
+    // A bank of a partner's authority, refused here by thumbprint.
+    let custody = custody(&store);
+    let place = Place::new(&custody).await;
+    let ca = TestCa::root("Partner");
+    partners::trust(&custody, "partner", &ca.certificate, &place.put_list(&ca.list(&[]))).await.unwrap();
+    let bank = ca.bank("bank-a", 7);
+    let reloader = place.start(&custody).await;
+    let identity = identify(reloader.live().material().trust.clone(), &bank, NOW).unwrap();
+    issuing::refuse(&custody, identity.thumbprint(), "told by telephone").await.unwrap();
+    reloader.refresh().await.unwrap();
+    assert_eq!(identity.recheck(&reloader.live().material().trust, NOW), Err(IdentityError::RefusedHere));
+}
+
+async fn a_partners_new_list_is_taken_up_from_its_file(store: TestStore) {
+    // A bank whose own authority revokes it, in a file that arrives by night.
+    let custody = custody(&store);
+    let place = Place::new(&custody).await;
+    let ca = TestCa::root("Partner");
+    partners::trust(&custody, "partner", &ca.certificate, &place.put_list(&ca.list(&[]))).await.unwrap();
+    let reloader = place.start(&custody).await;
+    let identity = identify(reloader.live().material().trust.clone(), &ca.bank("bank-a", 7), NOW).unwrap();
+    place.put_list(&ca.list_of(NOW, NOW.plus(DAY * 9), &[7]));
+    assert!(reloader.refresh().await.unwrap());
+    assert_eq!(identity.recheck(&reloader.live().material().trust, NOW), Err(IdentityError::Revoked));
+}
+
+async fn a_bad_list_keeps_the_old_one(store: TestStore) {
+    // Whoever can write the file of a partner's lists: garbage, a forgery, an older list, nothing at all.
+    let custody = custody(&store);
+    let place = Place::new(&custody).await;
+    let (ca, namesake) = (TestCa::root("Partner"), TestCa::root("Partner"));
+    let path = place.put_list(&ca.list(&[7]));
+    partners::trust(&custody, "partner", &ca.certificate, &path).await.unwrap();
+    let reloader = place.start(&custody).await;
+    let (good, revoked) = (ca.bank("bank-a", 8), ca.bank("bank-b", 7));
+    let holds = || {
+        let trust = || reloader.live().material().trust.clone();
+        identify(trust(), &good, NOW).unwrap();
+        assert!(identify(trust(), &revoked, NOW).is_err());
+    };
+    holds();
+    let forged = namesake.list(&[]);
+    let older = ca.list_of(NOW.minus(DAY), NOW.plus(DAY), &[]);
+    for bad in [b"garbage".as_slice(), b"", forged.der(), older.der()] {
+        files::write_public(&path, bad).unwrap();
+        reloader.refresh().await.unwrap();
+        holds();
+    }
+    std::fs::remove_file(&path).unwrap();
+    reloader.refresh().await.unwrap();
+    holds();
+    place.put_list(&ca.list_of(NOW, NOW.plus(DAY * 9), &[]));
+    reloader.refresh().await.unwrap();
+    identify(reloader.live().material().trust.clone(), &revoked, NOW).unwrap();
+}
+
+async fn an_older_list_is_refused_after_a_restart_too(store: TestStore) {
+    // Whoever puts an old list back while the gateway is down, to undo a revocation.
+    let custody = custody(&store);
+    let place = Place::new(&custody).await;
+    let ca = TestCa::root("Partner");
+    let older = ca.list_of(NOW.minus(DAY), NOW.plus(DAY), &[]);
+    partners::trust(&custody, "partner", &ca.certificate, &place.put_list(&older)).await.unwrap();
+    place.start(&custody).await;
+    let path = place.put_list(&ca.list(&[7]));
+    place.start(&custody).await;
+    place.put_list(&older);
+    let reloader = place.start(&custody).await;
+    assert!(identify(reloader.live().material().trust.clone(), &ca.bank("bank-a", 7), NOW).is_err());
+    let again = partners::trust(&custody, "partner", &ca.certificate, &path).await;
+    assert!(matches!(again, Err(AuthorityError::Invalid(_))));
+    place.put_list(&ca.list(&[7]));
+    assert!(reloader.refresh().await.unwrap());
+    identify(reloader.live().material().trust.clone(), &ca.bank("bank-b", 8), NOW).unwrap();
+}
+
+async fn the_file_of_an_authority_that_is_gone_is_looked_at_no_more(store: TestStore) {
+    // A gateway whose partner left and whose file still changes.
+    let custody = custody(&store);
+    let place = Place::new(&custody).await;
+    let ca = TestCa::root("Partner");
+    partners::trust(&custody, "partner", &ca.certificate, &place.put_list(&ca.list(&[]))).await.unwrap();
+    let reloader = place.start(&custody).await;
+    partners::distrust(&custody, "partner", "merged").await.unwrap();
+    assert!(reloader.refresh().await.unwrap());
+    place.put_list(&ca.list(&[7]));
+    assert!(!reloader.refresh().await.unwrap());
+}
+
+async fn operators_see_how_much_of_a_lists_life_is_left(store: TestStore) {
+    // An operator's monitoring system, while a partner sends no new list.
+    let metrics = medcredit::telemetry::install_metrics();
+    let custody = custody(&store);
+    let place = Place::new(&custody).await;
+    let ca = TestCa::root("Watched");
+    let list = ca.list_of(NOW, NOW.plus(DAY * 4), &[]);
+    let name = format!("watched {}", ca.id);
+    partners::trust(&custody, &name, &ca.certificate, &place.put_list(&list)).await.unwrap();
+    let reloader = place.start(&custody).await;
+    let shows = |metric: &str, value: &str| {
+        let line = format!("{metric}{{authority=\"{name}\"}} {value}\n");
+        let text = metrics.render();
+        assert!(text.contains(&line), "{line} in {text}");
+    };
+    reloader.refresh().await.unwrap();
+    shows("medcredit_crl_life_left_ratio", "1");
+    shows("medcredit_crl_stale", "0");
+    store.clock.advance(DAY * 3);
+    reloader.refresh().await.unwrap();
+    shows("medcredit_crl_life_left_ratio", "0.25");
+    store.clock.advance(DAY);
+    reloader.refresh().await.unwrap();
+    shows("medcredit_crl_life_left_ratio", "0");
+    shows("medcredit_crl_stale", "1");
+    files::write_public(&place.path("partner.crl"), b"garbage").unwrap();
+    reloader.refresh().await.unwrap();
+    shows("medcredit_crl_rejected", "1");
+}
+
+async fn a_running_gateway_learns_by_itself(store: TestStore) {
+    // A bank that is revoked from another process while the gateway polls. That it learns within a second or answers
+    // nobody is the freshness of its material (I3).
+    let custody = custody(&store);
+    let place = Place::new(&custody).await;
+    let bank = issue(&custody, ProfileName::BankClient, "bank-a").await;
+    let reloader = Arc::new(place.start(&custody).await);
+    let live = reloader.live();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let running = tokio::spawn(reloader.run(async {
+        let _ = stopped.await;
+    }));
+    let elsewhere =
+        Custody { env: medcredit::store::Env { db: store.reopen().await, ..custody.env.clone() }, ..custody.clone() };
+    issuing::revoke(&elsewhere, &bank.facts.serial, "keyCompromise").await.unwrap();
+    let revoked_at = tokio::time::Instant::now();
+    while identify(live.material().trust.clone(), &shown(&bank), store.clock.now()).is_ok() {
+        assert!(revoked_at.elapsed() < Duration::from_secs(30));
+        tokio::task::yield_now().await;
+    }
+    drop(stop);
+    running.await.unwrap();
+}
+
+async fn a_gateway_starts_without_a_partners_list_and_refuses_its_banks_only(store: TestStore) {
+    // A bank of an authority whose file is gone, and a bank of ours.
+    let custody = custody(&store);
+    let place = Place::new(&custody).await;
+    let ca = TestCa::root("Partner");
+    let path = place.put_list(&ca.list(&[]));
+    partners::trust(&custody, "partner", &ca.certificate, &path).await.unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let reloader = place.start(&custody).await;
+    let trust = || reloader.live().material().trust.clone();
+    assert!(identify(trust(), &ca.bank("bank-a", 7), NOW).is_err());
+    let ours = issue(&custody, ProfileName::BankClient, "bank-b").await;
+    identify(trust(), &shown(&ours), store.clock.now()).unwrap();
+    place.put_list(&ca.list(&[]));
+    assert!(reloader.refresh().await.unwrap(), "the file appears");
+    identify(trust(), &ca.bank("bank-a", 7), NOW).unwrap();
+}
+
+async fn a_server_certificate_is_replaced_only_by_one_that_fits(store: TestStore) {
+    // An operator who replaces the server's files, one after the other.
+    let custody = custody(&store);
+    let place = Place::new(&custody).await;
+    let reloader = place.start(&custody).await;
+    let first = shown_certificate(&reloader);
+    let second = issue(&custody, ProfileName::Server, "gateway").await;
+    place.put_certificate(&second);
+    reloader.refresh().await.unwrap();
+    assert_eq!(shown_certificate(&reloader), first, "the key does not fit yet");
+    place.put_server(&custody, &second);
+    reloader.refresh().await.unwrap();
+    assert_ne!(shown_certificate(&reloader), first);
+    let taken = shown_certificate(&reloader);
+    files::write_public(&place.files().certificate, b"garbage").unwrap();
+    reloader.refresh().await.unwrap();
+    assert_eq!(shown_certificate(&reloader), taken);
+}
+
+async fn a_gateway_needs_a_server_certificate_to_start(store: TestStore) {
+    // An operator who forgot to issue one.
+    let custody = custody(&store);
+    init(&custody).await;
+    let files = server::ServerFiles { certificate: "/nonexistent/a".into(), key: "/nonexistent/b".into() };
+    assert!(Reloader::start(custody, files).await.is_err());
+}
+
+async fn material_that_may_be_out_of_date_is_not_fresh(store: TestStore) {
+    // A gateway that cannot reach its database (I3).
+    let custody = custody(&store);
+    let place = Place::new(&custody).await;
+    let reloader = place.start(&custody).await;
+    let live = reloader.live();
+    store.clock.advance(Duration::from_secs(1));
+    assert!(live.fresh(store.clock.now()).is_some());
+    store.clock.advance(Duration::from_micros(1));
+    assert!(live.fresh(store.clock.now()).is_none());
+    reloader.refresh().await.unwrap();
+    assert!(live.fresh(store.clock.now()).is_some());
+    store.db.close().await;
+    assert!(reloader.refresh().await.is_err());
+    store.clock.advance(Duration::from_secs(2));
+    assert!(live.fresh(store.clock.now()).is_none());
+}
+
+async fn a_gateway_signs_its_stale_list_anew_when_it_starts(store: TestStore) {
+    // A gateway that was off for a week, and a bank that calls at once.
+    let custody = custody(&store);
+    let place = Place::new(&custody).await;
+    let bank = issue(&custody, ProfileName::BankClient, "bank-a").await;
+    store.clock.advance(DAY * 7);
+    let reloader = place.start(&custody).await;
+    identify(reloader.live().material().trust.clone(), &shown(&bank), store.clock.now()).unwrap();
+}

@@ -1,0 +1,164 @@
+//! Grades in a receiver's words: beside ours or in their place, by a table that the manifest names, or not at all.
+
+use medcredit::{
+    grading::Library,
+    push::{Format, PushError, Receiver},
+    scoring::shipped,
+};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::{entries, export, receiver, round, round_by};
+use crate::{
+    grading::Bureau,
+    support::{TestStore, both_engines},
+};
+
+/// What Wenzhou's grades are in the national platform's words, written down again.
+const WORDS: [(&str, &str, &str); 5] =
+    [("excellent", "1", "A"), ("good", "1", "A"), ("medium", "2", "B"), ("poor", "3", "C"), ("bad", "3", "C")];
+
+/// The national platform, given grades in a form, with ours beside its own or not.
+fn national(format: Format, own_grade: bool) -> Receiver {
+    Receiver { format, own_grade, ..receiver("national-insurance-platform") }
+}
+
+/// The records of a package, whatever its form: absent and empty are the same.
+fn records(format: Format, data: &[u8]) -> Vec<Value> {
+    match format {
+        Format::Ndjson => {
+            data.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
+        }
+        Format::Csv => {
+            let mut rows = csv::Reader::from_reader(data);
+            let of_row = |row: std::collections::BTreeMap<String, String>| {
+                row.into_iter().filter(|(_, text)| !text.is_empty()).map(|(name, text)| (name, text.into())).collect()
+            };
+            rows.deserialize().map(|row| Value::Object(of_row(row.unwrap()))).collect()
+        }
+    }
+}
+
+both_engines! {
+    every_line_has_the_receivers_grade_beside_ours,
+    the_receivers_grade_stands_in_the_place_of_ours,
+    the_manifest_names_the_table_by_its_digest,
+    a_scheme_that_the_mapping_does_not_cover_is_refused_before_anything_is_written,
+    a_table_of_a_scheme_that_was_changed_since_is_refused,
+}
+
+/// The national platform reads its own levels, with ours beside them.
+async fn every_line_has_the_receivers_grade_beside_ours(store: TestStore) {
+    let (bureau, key, run) = round(store).await;
+    for format in [Format::Csv, Format::Ndjson] {
+        let package = export(&bureau, &key, &run, &national(format, true)).await.unwrap().package;
+        let records = records(format, &package.data);
+        assert_eq!(records.len(), 30);
+        let mut grades = std::collections::BTreeSet::new();
+        for record in &records {
+            let (_, code, name) = WORDS.iter().find(|(ours, ..)| record["grade"] == *ours).unwrap();
+            assert_eq!((&record["receiver_grade"], &record["receiver_grade_name"]), (&(*code).into(), &(*name).into()));
+            assert!(record["grade_name"].is_string(), "{record}");
+            grades.insert(*code);
+        }
+        assert!(grades.len() >= 2, "the city is not all of one level");
+    }
+}
+
+/// A platform that knows its own levels only gets nothing else.
+async fn the_receivers_grade_stands_in_the_place_of_ours(store: TestStore) {
+    let (bureau, key, run) = round(store).await;
+    bureau.set("H33030200011", "UPDATE assessments SET status = 'not_rated', grade = NULL, points = NULL, reason = 'licence_not_active' WHERE subject_code = $1").await;
+    for format in [Format::Csv, Format::Ndjson] {
+        let package = export(&bureau, &key, &run, &national(format, false)).await.unwrap().package;
+        for record in records(format, &package.data) {
+            assert!(record.get("grade").is_none() && record.get("grade_name").is_none(), "{record}");
+            let rated = record["status"] == "graded";
+            assert_eq!(rated, record["code"] != "H33030200011", "{record}");
+            assert_eq!(record.get("receiver_grade").is_some(), rated, "who is not rated has no level: {record}");
+        }
+        let text = String::from_utf8(package.data).unwrap();
+        assert!(["excellent", "优秀", "良好"].iter().all(|ours| !text.contains(ours)), "a word of ours is in it");
+    }
+}
+
+/// A receiver looks up by which table its levels came about.
+async fn the_manifest_names_the_table_by_its_digest(store: TestStore) {
+    let (bureau, key, run) = round(store).await;
+    let manifest: Value = serde_json::from_slice(
+        &export(&bureau, &key, &run, &national(Format::Csv, true)).await.unwrap().package.manifest,
+    )
+    .unwrap();
+    let table = bureau.library.mappings().find(|table| table.from().scheme == "wenzhou-951").unwrap();
+    assert_eq!(
+        manifest["mapped_by"],
+        serde_json::json!({
+            "mapping": "national-cred-lv", "digest": data_encoding::HEXLOWER.encode(&Sha256::digest(table.canonical())),
+            "from": { "scheme": "wenzhou-951", "version": 1 }, "to": "cred-lv", "own_grade": true,
+        })
+    );
+    let others: Value = serde_json::from_slice(
+        &export(&bureau, &key, &run, &receiver("city-credit-platform")).await.unwrap().package.manifest,
+    )
+    .unwrap();
+    assert!(others.get("mapped_by").is_none(), "a receiver without a mapping has none");
+}
+
+/// An operator exports a round whose scheme the receiver's mapping has no table for.
+async fn a_scheme_that_the_mapping_does_not_cover_is_refused_before_anything_is_written(store: TestStore) {
+    let (mut bureau, key, run) = round(store).await;
+    let (_, text) = shipped::MAPPINGS.iter().find(|(name, _)| name.contains("hengyang")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(
+        folder.path().join("city.toml"),
+        text.replace("receiver = \"national-cred-lv\"", "receiver = \"city-words\""),
+    )
+    .unwrap();
+    bureau.library = bureau.library.with_mappings(folder.path()).unwrap();
+    let to = Receiver { mapping: Some("city-words".into()), ..receiver("national-insurance-platform") };
+    let refused = export(&bureau, &key, &run, &to).await.unwrap_err();
+    assert!(matches!(refused, PushError::NotCovered(_)), "{refused}");
+    assert_eq!(
+        refused.to_string(),
+        format!(
+            "the run {run} is of wenzhou-951 version 1, which the mapping city-words of national-insurance-platform does not \
+             cover: it has tables for hengyang-abcd version 1. Lay a table from wenzhou-951 version 1 for city-words into \
+             [grading] mappings_directory (`medcredit model check FILE` checks it), or take the mapping out of the receiver's \
+             entry"
+        )
+    );
+    assert_eq!(entries(&bureau).await, 0, "nothing left, and nothing is said to have left");
+}
+
+/// A city changed its scheme and not the scheme's version: the table in force is not one of the run's grades.
+async fn a_table_of_a_scheme_that_was_changed_since_is_refused(store: TestStore) {
+    let mut bureau = Bureau::with(store);
+    bureau.library = of_a_city("medium");
+    let (mut bureau, key, run) = round_by(bureau).await;
+    bureau.library = of_a_city("middling");
+    let refused = export(&bureau, &key, &run, &national(Format::Csv, true)).await.unwrap_err();
+    let said = refused.to_string();
+    assert!(matches!(refused, PushError::NotCovered(_)), "{said}");
+    assert!(
+        said.contains("its version was not raised") && said.contains("the grade medium of city-951 is not mapped"),
+        "{said}"
+    );
+    assert_eq!(entries(&bureau).await, 0);
+    bureau.library = of_a_city("medium");
+    export(&bureau, &key, &run, &national(Format::Csv, true)).await.unwrap();
+}
+
+/// The models of a city with a scheme of its local_ca, whose middle grade has a code, and a table of it for the national platform.
+fn of_a_city(middle: &str) -> Library {
+    let folder = tempfile::tempdir().unwrap();
+    let [models, mappings] = ["models", "mappings"].map(|name| folder.path().join(name));
+    for (path, of, name) in
+        [(&models, shipped::MODELS, "wenzhou-institution"), (&mappings, shipped::MAPPINGS, "wenzhou-national")]
+    {
+        let (_, text) = of.iter().find(|(file, _)| file.contains(name)).unwrap();
+        let text = text.replace("\"wenzhou-951\"", "\"city-951\"").replace("\"medium\"", &format!("\"{middle}\""));
+        std::fs::create_dir(path).unwrap();
+        std::fs::write(path.join("city.toml"), text).unwrap();
+    }
+    Library::load(&folder.path().join("catalogues"), &models).unwrap().with_mappings(&mappings).unwrap()
+}
