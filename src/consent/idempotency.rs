@@ -1,4 +1,4 @@
-//! A request that may be sent twice and counts once (`Idempotency-Key`, H9).
+//! A request that may be sent twice and counts once (`Idempotency-Key`, M9).
 //!
 //! The answer is kept in the transaction that creates the consent: a crash leaves both or neither. Only what was created is
 //! kept; a refusal changes nothing and is judged anew. Equal requests at one moment: this process refuses the second while

@@ -76,7 +76,7 @@ impl Consents {
         Ok(consent)
     }
 
-    /// Records a request that counts once, however often it is sent under its key (H9).
+    /// Records a request that counts once, however often it is sent under its key (M9).
     pub async fn request_once(
         &self,
         client: ClientId,

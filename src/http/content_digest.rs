@@ -1,4 +1,4 @@
-//! Content as it came: no content coding, and the digest it claims, checked before anything reads it (H4); and the
+//! Content as it came: no content coding, and the digest it claims, checked before anything reads it (M4); and the
 //! digest of an answer where one was asked for. A request that claims nothing passes untouched.
 
 use std::sync::Arc;

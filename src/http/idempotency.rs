@@ -1,4 +1,4 @@
-//! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header-07, H9): read here, kept by the rooms that create.
+//! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header-07, M9): read here, kept by the rooms that create.
 
 use std::sync::Arc;
 
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_key_is_one_quoted_string_of_at_most_forty_characters() {
-        // H9.
+        // M9.
         let of = |values: &[&str]| {
             let mut headers = HeaderMap::new();
             for value in values {

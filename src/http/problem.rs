@@ -64,7 +64,7 @@ impl From<Failure> for Problem {
         | FailureKind::Spent { retry_after: Some(retry_after), .. }
         | FailureKind::Unavailable { retry_after } = &failure.kind
         {
-            // Rounded up: never an invitation to come back too early (H7).
+            // Rounded up: never an invitation to come back too early (M7).
             let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }

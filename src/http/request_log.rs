@@ -34,7 +34,7 @@ use crate::{
 };
 
 /// `x-fapi-interaction-id`: echoed where it is one UUID, made otherwise (a malformed one is replaced, since it names
-/// nothing that anybody could look for); on every answer (H10).
+/// nothing that anybody could look for); on every answer (M10).
 pub const INTERACTION_ID: HeaderName = HeaderName::from_static("x-fapi-interaction-id");
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");

@@ -1,4 +1,4 @@
-//! Requests signed by their bank (H1): looked at once the caller is proved, and only where the client opted in.
+//! Requests signed by their bank (M1): looked at once the caller is proved, and only where the client opted in.
 
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ pub fn inspect(app: &App, parts: &Parts, client: &Client) -> Inspection {
 }
 
 /// Requires of a proved caller's request the signature its registration asks for, and uses up its nonce. What was verified
-/// is in the request's extensions afterwards, for the answer's signature to cover (H2).
+/// is in the request's extensions afterwards, for the answer's signature to cover (M2).
 pub async fn require(app: &App, parts: &mut Parts, caller: &Caller) -> Result<(), Failure> {
     let way = caller.client().signed_requests;
     if way == SignedRequests::Ignored {

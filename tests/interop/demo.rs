@@ -150,7 +150,7 @@ fn the_log_is_verified_from_the_portal_by_code_that_is_not_ours() {
     assert!(said.contains("root computed from tiles") && said.contains("inclusion of the disclosure"), "{said}");
 }
 
-/// A bank's developer, with a library from PyPI, whose bank is to sign its requests (H1 to H4, A7 no. 35).
+/// A bank's developer, with a library from PyPI, whose bank is to sign its requests (M1 to M4, A7 no. 35).
 #[test]
 fn requests_signed_by_a_library_that_is_not_ours_are_taken() {
     let python = python_with("verifiers", PACKAGES);

@@ -105,7 +105,7 @@ pub enum DigestRefusal {
     Mismatch,
 }
 
-/// Checks every digest of a supported algorithm against the body; at least one must be there (H4).
+/// Checks every digest of a supported algorithm against the body; at least one must be there (M4).
 pub fn verify_digest(field: &str, body: &[u8]) -> Result<(), DigestRefusal> {
     let mut supported = false;
     for (name, entry) in &dictionary(field).ok_or(DigestRefusal::Malformed)? {
@@ -122,7 +122,7 @@ pub fn verify_digest(field: &str, body: &[u8]) -> Result<(), DigestRefusal> {
 }
 
 /// A dictionary in which every key stands once. Structured fields let the last of several win, which is an ambiguity
-/// nothing that is signed or digested may have (H3).
+/// nothing that is signed or digested may have (M3).
 pub(super) fn dictionary(field: &str) -> Option<Dictionary> {
     #[derive(Default)]
     struct Keys(Vec<String>, bool);
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn every_supported_digest_must_be_the_bodys_and_one_must_be_there() {
-        // H4.
+        // M4.
         for good in [SHA256_OF_BODY, SHA512_OF_BODY, &format!("md5=:AAAA:, {SHA256_OF_BODY}")] {
             assert_eq!(verify_digest(good, BODY), Ok(()), "{good}");
         }

@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     fn of_a_signed_request_with_a_body_digest_and_signature_are_covered_too() {
-        // H2.
+        // M2.
         let pair = KeyPair::from_pkcs8(Suite::Es256, &KeyPair::generate(Suite::Es256).unwrap()).unwrap();
         let at = Timestamp::from_seconds(1_780_000_000);
         let signature = Some(FieldPair { input: r#"sig1=("@method");created=1"#, signature: "sig1=:AAAA:" });

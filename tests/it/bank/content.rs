@@ -1,4 +1,4 @@
-//! Content as it comes and goes: digests, codings, and what an answer says of the request's (H2, H4).
+//! Content as it comes and goes: digests, codings, and what an answer says of the request's (M2, M4).
 
 use medcredit::identity::signature::{
     Covered, RequestFacts, SignatureFields, content_digest, digest::DigestAlgorithm, verify,
@@ -28,7 +28,7 @@ both_engines! {
     an_answers_signature_covers_the_requests_digest,
 }
 
-/// A bank that digests what it sends (H4, A7 no. 35): a right digest passes, a wrong one stops the body before it is read.
+/// A bank that digests what it sends (M4, A7 no. 35): a right digest passes, a wrong one stops the body before it is read.
 async fn a_digest_is_checked_before_the_body_is_read(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;

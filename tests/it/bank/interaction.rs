@@ -1,4 +1,4 @@
-//! `x-fapi-interaction-id` on every answer (H10).
+//! `x-fapi-interaction-id` on every answer (M10).
 
 use crate::support::{
     TestStore,

@@ -1,4 +1,4 @@
-//! Requests signed by their bank (H1 to H3, A7 no. 35), through the real door.
+//! Requests signed by their bank (M1 to M3, A7 no. 35), through the real door.
 
 use std::time::Duration;
 
@@ -138,7 +138,7 @@ both_engines! {
     whoami_shows_the_signature_base,
 }
 
-/// A bank that signs everything: it reads, asks and ends, and the answer's signature covers its own (H2).
+/// A bank that signs everything: it reads, asks and ends, and the answer's signature covers its own (M2).
 async fn a_signed_request_is_answered_and_the_answer_names_it(store: TestStore) {
     let (app, signer) = required(store).await;
     let consent = app.consent(&signer.bank, |_| {}).await;

@@ -1,4 +1,4 @@
-//! Requests that are sent twice and count once (H9, A7 no. 36).
+//! Requests that are sent twice and count once (M9, A7 no. 36).
 
 use std::time::Duration;
 

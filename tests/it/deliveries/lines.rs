@@ -154,7 +154,7 @@ async fn the_page_and_each_of_its_lines_are_evidence(store: TestStore) {
         request.header("content-type", "application/json").header("content-digest", digest).body(body.clone())
     };
     let page = Page::of(bank.send(request(&digest)).await);
-    // The signature covers the digest of what was asked (H2), and it matters.
+    // The signature covers the digest of what was asked (M2), and it matters.
     let receipt = verify_page(&app, &bank, &page, Some(&digest));
     assert_eq!(page.reply.headers["cache-control"], "no-store");
     assert!(!page.reply.headers.contains_key("etag"));

@@ -137,7 +137,7 @@ async fn pages_have_a_limit_of_their_own(store: TestStore) {
     assert!(whoami.json["limits"].as_array().unwrap().iter().any(|limit| limit["name"] == "deliveries"));
 }
 
-/// A bank that sends an idempotency key: it is no data answer's business, and nothing is kept under it (H9).
+/// A bank that sends an idempotency key: it is no data answer's business, and nothing is kept under it (M9).
 async fn an_idempotency_key_replays_nothing(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;

@@ -67,7 +67,7 @@ async fn whoami_tells_what_the_gateway_sees(store: TestStore) {
     assert_eq!(with.json["limits"][0]["name"], "burst");
 }
 
-/// A bank that asks for more than its quota (H7, H8, 37).
+/// A bank that asks for more than its quota (M7, M8, 37).
 async fn a_hundred_parallel_calls_at_a_limit_of_twenty_admit_twenty(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app
@@ -92,7 +92,7 @@ async fn a_hundred_parallel_calls_at_a_limit_of_twenty_admit_twenty(store: TestS
     assert!(!app.bank("Bank B").await.token().await.is_empty());
 }
 
-/// Somebody who strays: every refusal is a problem document with the request's id (H6, H10).
+/// Somebody who strays: every refusal is a problem document with the request's id (M6, M10).
 async fn what_is_not_there_is_said_in_the_same_form(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;

@@ -1,4 +1,4 @@
-//! Requests signed by a bank: RFC 9421 under the rules of FAPI 2.0's HTTP signatures draft (H1, H3).
+//! Requests signed by a bank: RFC 9421 under the rules of FAPI 2.0's HTTP signatures draft (M1, M3).
 //!
 //! A signature counts when its tag is [`REQUEST_TAG`]; it must then cover method, target, the token, the content's digest
 //! and the idempotency key where they are there, and be of one of the client's registered keys. One such signature is
@@ -23,7 +23,7 @@ use crate::{
 /// The tag of a request's signature.
 pub const REQUEST_TAG: &str = "fapi-2-request";
 
-/// How old a signature may be. A security invariant (H1): it bounds how long a signature can be repeated, and how long
+/// How old a signature may be. A security invariant (M1): it bounds how long a signature can be repeated, and how long
 /// nonces must be remembered.
 pub const MAX_AGE_SECONDS: i64 = 60;
 

@@ -95,7 +95,7 @@ fn what_our_signer_signs_is_accepted_with_either_suite() {
 
 #[test]
 fn each_component_and_parameter_is_needed() {
-    // H1.
+    // M1.
     let key = key(Suite::Es256);
     let keys = registered(&key, "k1");
     assert!(check(&signed(&key, ALL, &parameters(NOW), &[]), &keys).is_ok());
@@ -120,7 +120,7 @@ fn each_component_and_parameter_is_needed() {
 
 #[test]
 fn time_has_both_ends() {
-    // H1, K4.
+    // M1, K4.
     let key = key(Suite::Es256);
     let keys = registered(&key, "k1");
     for (created, good) in [(-60, true), (-61, false), (-120, false), (10, true), (11, false), (3600, false)] {
@@ -176,7 +176,7 @@ fn what_was_signed_is_what_is_sent() {
 
 #[test]
 fn ambiguity_is_refused_and_other_tags_are_ignored() {
-    // H3.
+    // M3.
     let key = key(Suite::Es256);
     let keys = registered(&key, "k1");
     let good = signed(&key, ALL, &parameters(NOW), &[]);
