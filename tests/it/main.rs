@@ -19,6 +19,7 @@ mod config;
 mod consent;
 mod crash;
 mod deliveries;
+mod documented;
 mod examples;
 mod faults;
 mod gateways;
