@@ -25,6 +25,7 @@ mod faults;
 mod gateways;
 mod grading;
 mod importing;
+mod invariants;
 mod ledger;
 mod listener;
 mod logs;

@@ -149,6 +149,7 @@ fn a_database_that_does_not_sync_is_bad() {
     });
 }
 
+/// I10.
 #[test]
 fn a_clock_behind_the_ledger_is_bad() {
     block_on(async {
@@ -164,6 +165,7 @@ fn a_clock_behind_the_ledger_is_bad() {
     });
 }
 
+/// I10.
 #[test]
 fn a_clock_apart_from_the_database_servers_is_bad() {
     block_on(async {
