@@ -41,3 +41,4 @@ mod storage;
 mod subjects;
 mod synthetic;
 mod telemetry;
+mod words;

@@ -1,0 +1,192 @@
+//! Words and names this tree does not use, because a reader would have to learn them first; each with what to say. They
+//! are looked for in code, comments, messages and help texts, in the documents, and in the comments of configuration.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+/// A word, or words in a row, in any case and also inside identifiers; and what to say instead.
+const WORDS: &[(&[&str], &str)] = &[
+    (
+        &["tell", "tells", "told", "telling"],
+        "report, explain, respond, log, publish, notify, distinguish: whichever it is",
+    ),
+    (&["befall", "befalls", "befell"], "event, outcome"),
+    (&["mend", "mends", "mended", "mending"], "fix"),
+    (&["reckon", "reckons", "reckoned", "reckoning"], "compute, calculate"),
+    (&["begotten", "begun"], "created, started"),
+    (&["sift", "sifts", "sifted", "heaped"], "validate, partition"),
+    (&["vouch", "vouches", "vouched"], "confirm, allow"),
+    (&["anew", "afresh", "nought"], "again, zero"),
+    (&["whoever", "who asks", "who looks"], "caller, client"),
+    (&["what is wanted", "what is asked"], "requested"),
+    (&["what is known", "what is kept"], "cached, stored"),
+    (&["what came of"], "outcome, result"),
+    (&["in company", "at once"], "together; immediately, at the same time"),
+    (&["of before", "of old"], "former, previous"),
+    (&["one's own", "otherwise than"], "(the plain construction)"),
+    (&["goes on", "go on"], "continues, proceeds"),
+];
+
+/// Names of types and modules that say nothing, exactly as written.
+const NAMES: &[&str] =
+    &["Known", "Told", "Notes", "Door", "Surface", "Who", "Life", "Whole", "Heaped", "Place", "Desk", "World"];
+
+/// Files and folders that are not clean; a line is removed when it is, never added.
+const ALLOWED: &[&str] = &[
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "README.md",
+    "benches/",
+    "certs/",
+    "config/",
+    "docs/BANK-KIT.md",
+    "docs/DISCLOSURE-CYCLE.md",
+    "docs/ERRORS.md",
+    "docs/IMPORT.md",
+    "docs/INVARIANTS.md",
+    "docs/LEDGER.md",
+    "docs/OUTBOX.md",
+    "docs/PERFORMANCE.md",
+    "docs/SCORING.md",
+    "docs/SIGNATURES.md",
+    "src/access/",
+    "src/app.rs",
+    "src/app/",
+    "src/authority/",
+    "src/cli/",
+    "src/collection/",
+    "src/config/",
+    "src/consent/",
+    "src/disclosure/",
+    "src/domain/",
+    "src/dossier/",
+    "src/facts/",
+    "src/grading/",
+    "src/http/",
+    "src/identity/",
+    "src/importing/",
+    "src/ledger/",
+    "src/lib.rs",
+    "src/limits/",
+    "src/merkle/",
+    "src/outbox/",
+    "src/push/",
+    "src/scoring/",
+    "src/store/",
+    "src/synthetic/",
+    "src/telemetry/",
+    "tests/interop/demo.rs",
+    "tests/interop/main.rs",
+    "tests/interop/schemathesis.toml",
+    "tests/it/authority/",
+    "tests/it/bad_data/",
+    "tests/it/bank/",
+    "tests/it/catalogue/",
+    "tests/it/cli/",
+    "tests/it/config.rs",
+    "tests/it/consent/",
+    "tests/it/crash/",
+    "tests/it/deliveries/",
+    "tests/it/examples.rs",
+    "tests/it/faults/",
+    "tests/it/gateways/",
+    "tests/it/grading/",
+    "tests/it/importing/",
+    "tests/it/ledger/",
+    "tests/it/listener/",
+    "tests/it/logs.rs",
+    "tests/it/main.rs",
+    "tests/it/oauth/",
+    "tests/it/openapi.rs",
+    "tests/it/outbox/",
+    "tests/it/portal/",
+    "tests/it/push/",
+    "tests/it/readme.rs",
+    "tests/it/scoring/",
+    "tests/it/storage/",
+    "tests/it/subjects/",
+    "tests/it/support/",
+    "tests/it/synthetic/",
+];
+
+/// What is read: folders and files of the repository.
+const READ: &[&str] =
+    &["src", "tests", "benches", "docs", "config", "certs", "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"];
+
+fn files(path: &Path, found: &mut Vec<String>) {
+    if path.is_dir() {
+        // Expected outputs say what the code says.
+        for entry in fs::read_dir(path).unwrap().filter(|entry| entry.as_ref().unwrap().file_name() != "golden") {
+            files(&entry.unwrap().path(), found);
+        }
+    } else if path.extension().is_some_and(|end| ["rs", "md", "toml"].iter().any(|read| end == *read)) {
+        found.push(path.to_str().unwrap().to_owned());
+    }
+}
+
+/// The words of a text with their lines. Identifiers are divided at underscores and at capitals.
+fn words(text: &str) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    for (at, line) in text.lines().enumerate() {
+        let mut word = String::new();
+        let mut before_small = false;
+        for c in line.chars().chain([' ']) {
+            if !(c.is_ascii_alphabetic() || c == '\'') || (c.is_ascii_uppercase() && before_small) {
+                let whole = std::mem::take(&mut word);
+                found.extend((!whole.is_empty()).then_some((at + 1, whole)));
+            }
+            if c.is_ascii_alphabetic() || c == '\'' {
+                word.push(c.to_ascii_lowercase());
+            }
+            before_small = c.is_ascii_lowercase();
+        }
+    }
+    found
+}
+
+/// Each use in a text: its line, and what was found there.
+fn uses(text: &str) -> Vec<(usize, String)> {
+    let words = words(text);
+    let mut found = Vec::new();
+    for (not, but) in WORDS.iter().flat_map(|(list, but)| list.iter().map(move |not| (*not, *but))) {
+        let row: Vec<_> = not.split(' ').collect();
+        for at in words.windows(row.len()).filter(|some| some.iter().map(|(_, word)| word).eq(&row)) {
+            found.push((at[0].0, format!("{not:?}: {but}")));
+        }
+    }
+    for (at, line) in text.lines().enumerate() {
+        let code = line.split("//").next().unwrap();
+        let mut names = code.split(|c: char| !c.is_alphanumeric() && c != '_');
+        found.extend(names.find(|name| NAMES.contains(name)).map(|name| (at + 1, format!("the name {name}"))));
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn only_plain_words_are_used() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut all = Vec::new();
+    READ.iter().for_each(|read| files(&root.join(read), &mut all));
+    let (mut found, mut unused) = (Vec::new(), ALLOWED.iter().collect::<BTreeSet<_>>());
+    for file in all {
+        let name = file.strip_prefix(root.to_str().unwrap()).unwrap().trim_start_matches('/').to_owned();
+        let text = fs::read_to_string(&file).unwrap();
+        let uses = if name == "tests/it/words.rs" { Vec::new() } else { uses(&text) };
+        match ALLOWED.iter().find(|allowed| name.starts_with(**allowed)) {
+            Some(allowed) if !uses.is_empty() => _ = unused.remove(allowed),
+            Some(_) => {}
+            None => found.extend(uses.into_iter().map(|(line, what)| format!("{name}:{line}: {what}"))),
+        }
+    }
+    assert!(found.is_empty(), "{} words: {found:#?}", found.len());
+    assert!(unused.is_empty(), "clean, so take them off the list: {unused:?}");
+}
+
+#[test]
+fn words_are_found_in_identifiers_and_over_line_ends() {
+    let found =
+        uses("fn tell_all() {}\n// All at\n// once.\nstruct ToldBefore;\nlet stellar = Known::retold(Notes2);\n");
+    let found: Vec<_> =
+        found.iter().map(|(line, what)| format!("{line} {}", what.split(':').next().unwrap())).collect();
+    assert_eq!(found, ["1 \"tell\"", "2 \"at once\"", "4 \"told\"", "5 the name Known"]);
+}
