@@ -1,20 +1,20 @@
-//! The medical-insurance credit gateway. ARCHITECTURE.md tells the whole; the modules below are its rooms, lowest first.
+//! The medical-insurance credit gateway. ARCHITECTURE.md describes it; the modules below are its rooms, lowest level first.
 
-// Level 0: the words of the trade.
+// Level 0: values and terms of the trade.
 pub mod domain;
-// Level 1: pure rules.
+// Level 1: pure rules, without I/O.
 pub mod facts;
 pub mod identity;
 pub mod merkle;
 pub mod scoring;
-// Level 2: settings, storage, and what the operator sees.
+// Level 2: settings, storage, logs and metrics.
 pub mod config;
 pub mod store;
 pub mod telemetry;
-// Level 3: what must be durable.
+// Level 3: durable records and outbound queues.
 pub mod ledger;
 pub mod outbox;
-// Level 4: use-cases of one matter each.
+// Level 4: use cases of one subject each.
 pub mod access;
 pub mod authority;
 pub mod collection;
@@ -23,13 +23,11 @@ pub mod grading;
 pub mod importing;
 pub mod limits;
 pub mod synthetic;
-// Level 5: the one place that joins them for a bank.
+// Level 5: use cases that join several rooms: for banks, for the bureau's staff, for platforms.
 pub mod disclosure;
-// And for the bureau.
 pub mod dossier;
-// And for platforms.
 pub mod push;
-// Level 6 and up: wiring, surfaces, commands.
+// Level 6 and above: wiring, listeners, commands.
 pub mod app;
 pub mod cli;
 pub mod http;

@@ -1,9 +1,9 @@
-//! Tests through the front door: one binary, one module per matter.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+//! Tests through the public interfaces: one binary, one module per subject.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot continue fails")]
 #![expect(
     clippy::pedantic,
     clippy::type_complexity,
-    reason = "a test is read for what it says; its idiom may be plain"
+    reason = "a test is written to be read; pedantic idioms would not help"
 )]
 #![expect(unreachable_pub, reason = "a test binary exports nothing; `pub` here says what other modules may use")]
 
