@@ -43,9 +43,10 @@ fn undocumented(text: &str, folder: &Path) -> Vec<String> {
     let items = lines.iter().enumerate().filter_map(|(at, line)| Some((at, declared(line)?)));
     let missing = items.filter(|(at, name)| {
         let module = lines[*at].contains("pub mod ") && lines[*at].ends_with(';');
-        let heads = [folder.join(format!("{name}.rs")), folder.join(name).join("mod.rs")];
-        !documented(&lines[..*at])
-            && !(module && heads.iter().any(|file| fs::read_to_string(file).is_ok_and(|text| text.starts_with("//!"))))
+        let files = [folder.join(format!("{name}.rs")), folder.join(name).join("mod.rs")];
+        let head =
+            module && files.iter().any(|file| fs::read_to_string(file).is_ok_and(|text| text.starts_with("//!")));
+        !(head || documented(&lines[..*at]))
     });
     missing.map(|(at, name)| format!("{}: {name}", at + 1)).collect()
 }
