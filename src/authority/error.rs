@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::Purpose;
 use crate::{
     config::ConfigError,
-    domain::{Failure, FailureKind},
+    domain::{Failure, FailureKind, error_chain},
     identity::{IdentityError, SuiteError},
     ledger::LedgerError,
     store::{CrypterError, DbError},
@@ -71,12 +71,7 @@ pub enum AuthorityError {
 
 impl From<AuthorityError> for Failure {
     fn from(error: AuthorityError) -> Self {
-        let mut context = error.to_string();
-        let mut source = std::error::Error::source(&error);
-        while let Some(cause) = source {
-            context = format!("{context}: {cause}");
-            source = cause.source();
-        }
+        let context = error_chain(&error);
         match error {
             AuthorityError::Store(error) => error.into(),
             AuthorityError::Unknown(_) => Self::not_found("authority_unknown", context),

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::{AuthorityError, tls_reload::chain};
+use super::AuthorityError;
 use crate::{
-    domain::{Timestamp, ids::AuthorityId},
+    domain::{Timestamp, error_chain, ids::AuthorityId},
     identity::{
         CertificateFacts,
         revocation::{ListLife, left_permille},
@@ -115,5 +115,5 @@ pub(super) fn server_accepted(listener: &'static str) {
 /// A server certificate was refused and the one before it stays in use.
 pub(super) fn server_rejected(listener: &'static str, error: &AuthorityError) {
     metrics::gauge!("medcredit_server_certificate_rejected", "listener" => listener).set(1.0);
-    tracing::error!(listener, error = %chain(error), "the new server certificate cannot be used; the one before it stays");
+    tracing::error!(listener, error = %error_chain(error), "the new server certificate cannot be used; the one before it stays");
 }

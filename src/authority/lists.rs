@@ -5,15 +5,15 @@ use std::path::Path;
 use rustls::pki_types::CertificateDer;
 
 use super::files;
-use crate::{domain::Timestamp, identity::RevocationList};
+use crate::{
+    domain::{Timestamp, error_chain},
+    identity::RevocationList,
+};
 
 /// Reads the lists of a file, PEM with one or more or DER with one: the authority's own, and its intermediates'. Each is
 /// judged as far as it can be; one bad list spoils the file, because the file was written as a whole.
 pub(super) fn read(path: &Path, authority: &CertificateDer<'_>, now: Timestamp) -> Result<Vec<RevocationList>, String> {
-    let items = files::read_items(files::REVOCATION_LIST, path).map_err(|error| {
-        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-        format!("{error}{cause}")
-    })?;
+    let items = files::read_items(files::REVOCATION_LIST, path).map_err(|error| error_chain(&error))?;
     let mut lists: Vec<RevocationList> = Vec::new();
     for item in items {
         let list = RevocationList::read(&item)?;

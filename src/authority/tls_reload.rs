@@ -27,7 +27,7 @@ use super::{
     server::{self, ServerFiles},
 };
 use crate::{
-    domain::{Timestamp, clock::SharedClock, ids::AuthorityId},
+    domain::{Timestamp, clock::SharedClock, error_chain, ids::AuthorityId},
     identity::{Anchor, PartnerTrust, RevocationList, tls},
     store::{authorities, changes},
 };
@@ -221,7 +221,7 @@ impl Reloader {
             polls = polls.wrapping_add(1);
             match (&done, failing) {
                 (Err(error), false) => {
-                    tracing::error!(error = %chain(error), "keys and certificates cannot be kept up to date");
+                    tracing::error!(error = %error_chain(error), "keys and certificates cannot be kept up to date");
                 }
                 (Ok(()), true) => tracing::info!("keys and certificates are up to date again"),
                 _ => {}
@@ -229,17 +229,6 @@ impl Reloader {
             failing = done.is_err();
         }
     }
-}
-
-/// An error with its causes on one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 async fn build(custody: &Custody, state: &mut State) -> Result<LiveMaterial, AuthorityError> {
@@ -329,7 +318,7 @@ async fn note(custody: &Custody, authority: &AuthorityRecord, lists: &[Revocatio
         authorities::note_list(&mut tx, &authority.id.to_string(), youngest).await?;
         tx.commit().await
     };
-    noted.await.map_err(|error| chain(&error))
+    noted.await.map_err(|error| error_chain(&error))
 }
 
 async fn read_file(file: PathBuf, authority: Vec<u8>, now: Timestamp) -> Result<Vec<RevocationList>, String> {

@@ -1,6 +1,6 @@
 //! Files that departments' systems deliver over the network: in memory, of bounded size, one at a time.
 
-use std::{collections::BTreeMap, error::Error, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 
 use super::{Finding, Format, ImportError, Importer, Input, Options, Outcome, Report, Sender, Template, findings};
 use crate::{
-    domain::{Failure, FailureKind, ids::ClientId},
+    domain::{Failure, FailureKind, error_chain, ids::ClientId},
     store::imports,
 };
 
@@ -233,17 +233,9 @@ fn failure(error: &ImportError) -> Failure {
         ImportError::SenderEnded => {
             Failure::unavailable("state_moving", "the sender was stopped while its file was read")
         }
-        ImportError::Store { .. } | ImportError::Ledger(_) => Failure::unavailable("store_unavailable", chain(error)),
-        _ => Failure::internal(chain(error)),
+        ImportError::Store { .. } | ImportError::Ledger(_) => {
+            Failure::unavailable("store_unavailable", error_chain(error))
+        }
+        _ => Failure::internal(error_chain(error)),
     }
-}
-
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

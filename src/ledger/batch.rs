@@ -16,7 +16,7 @@ use super::{
     recorder::{Disclosed, Draft, RecordError},
 };
 use crate::{
-    domain::{clock::SharedClock, ids::ConsentId},
+    domain::{clock::SharedClock, error_chain, ids::ConsentId},
     store::{Db, DbError, Engine, Tx, ledger::append as table},
 };
 
@@ -340,10 +340,7 @@ fn use_once(row: &mut table::UseRow, budget: Budget) -> Verdict {
 
 fn give_up(batch: Vec<Waiting>, broken: &Broken) {
     let (Broken::Contention(error) | Broken::Constraint(error) | Broken::Failed(error)) = broken;
-    let mut why = error.to_string();
-    if let Some(cause) = std::error::Error::source(error) {
-        why = format!("{why}: {cause}");
-    }
+    let why = error_chain(error);
     tracing::error!(count = batch.len(), error = %why, "disclosures could not be recorded: they are not released");
     for waiting in batch {
         refuse(waiting, &why);

@@ -44,7 +44,11 @@ pub use recorder::{Answer, Disclosed, Draft, ReadVersions, RecordError, Recorder
 pub use sealer::{SealError, Sealer, SealerOptions};
 pub use tiles::{entry_bundle, published_tile};
 
-use crate::{domain::time::Malformed, merkle::NoteError, store::DbError};
+use crate::{
+    domain::{Failure, error_chain, time::Malformed},
+    merkle::NoteError,
+    store::DbError,
+};
 
 /// What can go wrong with the ledger outside recording and sealing.
 #[derive(Debug, thiserror::Error)]
@@ -81,14 +85,11 @@ impl From<DbError> for LedgerError {
     }
 }
 
-impl From<LedgerError> for crate::domain::Failure {
+impl From<LedgerError> for Failure {
     fn from(error: LedgerError) -> Self {
         match error {
             LedgerError::Store(error) => error.into(),
-            other => Self::internal(match std::error::Error::source(&other) {
-                Some(cause) => format!("{other}: {cause}"),
-                None => other.to_string(),
-            }),
+            other => Self::internal(error_chain(&other)),
         }
     }
 }

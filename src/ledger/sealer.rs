@@ -25,7 +25,7 @@ use super::{
     proof, tiles,
 };
 use crate::{
-    domain::{Timestamp, clock::SharedClock},
+    domain::{Timestamp, clock::SharedClock, error_chain},
     merkle::{self, Checkpoint, Edge, FullTile, Hash},
     store::{Db, DbError, Engine, ledger::seal as table},
 };
@@ -137,10 +137,7 @@ impl Sealer {
                 Ok(None) => return self.remember(None),
                 Err(error) => {
                     metrics::counter!("medcredit_ledger_seal_failures_total").increment(1);
-                    let mut why = error.to_string();
-                    if let Some(cause) = std::error::Error::source(&error) {
-                        why = format!("{why}: {cause}");
-                    }
+                    let why = error_chain(&error);
                     tracing::error!(error = %why, "the ledger was not sealed");
                     return self.remember(Some(why));
                 }

@@ -1,5 +1,7 @@
 //! What the store answers when it cannot do what it was asked.
 
+use crate::domain::{Failure, error_chain};
+
 /// A failure of the database, told apart as far as callers act on it.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
@@ -102,14 +104,8 @@ impl DbError {
     }
 }
 
-impl From<DbError> for crate::domain::Failure {
+impl From<DbError> for Failure {
     fn from(error: DbError) -> Self {
-        let mut context = error.to_string();
-        let mut source = std::error::Error::source(&error);
-        while let Some(cause) = source {
-            context = format!("{context}: {cause}");
-            source = cause.source();
-        }
-        Self::unavailable("store_unavailable", context)
+        Self::unavailable("store_unavailable", error_chain(&error))
     }
 }
