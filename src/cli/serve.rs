@@ -16,7 +16,7 @@ use crate::{
     config::{Config, LogFormat},
     http::server::Running,
     store::durability,
-    telemetry::{self, Format, Gathering, Health, LogSettings, Telemetry},
+    telemetry::{self, FlushGuard, Format, Health, LogSettings, Telemetry},
 };
 
 /// Run the gateway.
@@ -27,15 +27,15 @@ pub(super) struct Serve {}
 const GRACE: Duration = Duration::from_secs(20);
 
 /// Starts the log as the configuration wants it. Its lines are gathered until what comes back is dropped.
-pub(super) fn start_log(config: &Config, ctx: &Context) -> Gathering<Stream> {
+pub(super) fn start_log(config: &Config, ctx: &Context) -> FlushGuard<Stream> {
     let format = match config.log.format {
         LogFormat::Json => Format::Json,
         LogFormat::Text => Format::Text,
     };
     let settings = LogSettings { format, filter: config.log.filter.clone() };
-    let (stream, gathering) = telemetry::gathered(ctx.err());
+    let (stream, guard) = telemetry::buffered(ctx.err());
     telemetry::init(&settings, ctx.clock.clone(), stream);
-    gathering
+    guard
 }
 
 /// Resolves when the process is told to stop (SIGTERM, or SIGINT from a terminal).

@@ -1,7 +1,7 @@
-//! A stream whose writes are gathered and written together, so that a line of the log costs no answer a turn of the system.
+//! Buffers log lines so that a request never waits for a write.
 //!
-//! Nothing is lost at an orderly end: whoever holds [`Gathering`] drops it last. What is killed may lose the lines of the
-//! last moment; what is wrong is flushed at once, and what must not be lost is in the ledger.
+//! An orderly shutdown loses nothing: the process drops its [`FlushGuard`] last. A killed process may lose the lines of the
+//! last moment. Warnings and errors are flushed immediately, and what must never be lost is in the ledger.
 
 use std::{
     io::{self, Write},
@@ -10,21 +10,21 @@ use std::{
     time::Duration,
 };
 
-/// How long a line may wait for others.
-const GATHERED_FOR: Duration = Duration::from_millis(50);
-/// How much may wait: whoever adds more writes it, as it would without gathering.
-const MOST: usize = 256 * 1024;
+/// How long a line may stay in the buffer.
+const FLUSH_INTERVAL: Duration = Duration::from_millis(50);
+/// The size of the buffer in bytes. A line beyond it is written immediately, by the thread that logs it.
+const CAPACITY: usize = 256 * 1024;
 
 #[derive(Debug, Default)]
-struct Waiting {
+struct Buffer {
     text: Vec<u8>,
-    ended: bool,
+    closed: bool,
 }
 
 #[derive(Debug)]
 struct Shared<W> {
-    waiting: Mutex<Waiting>,
-    arrived: Condvar,
+    buffer: Mutex<Buffer>,
+    filled: Condvar,
     sink: Mutex<W>,
 }
 
@@ -33,10 +33,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl<W: Write> Shared<W> {
-    /// Writes what waits. The sink is taken first, so that what was added first is written first.
+    /// Writes the buffer to the sink. Locks the sink first: otherwise a second thread could take later lines out of the buffer
+    /// and write them before this one.
     fn drain(&self) -> io::Result<()> {
         let mut sink = lock(&self.sink);
-        let text = std::mem::take(&mut lock(&self.waiting).text);
+        let text = std::mem::take(&mut lock(&self.buffer).text);
         if text.is_empty() {
             return Ok(());
         }
@@ -46,48 +47,48 @@ impl<W: Write> Shared<W> {
 
     fn run(&self) {
         loop {
-            let mut waiting = lock(&self.waiting);
-            while waiting.text.is_empty() && !waiting.ended {
-                waiting = self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            let mut buffer = lock(&self.buffer);
+            while buffer.text.is_empty() && !buffer.closed {
+                buffer = self.filled.wait(buffer).unwrap_or_else(PoisonError::into_inner);
             }
-            if waiting.ended {
+            if buffer.closed {
                 return;
             }
-            drop(waiting);
-            thread::sleep(GATHERED_FOR);
-            // A stream that cannot be written to is told of by nobody: this is the log.
+            drop(buffer);
+            thread::sleep(FLUSH_INTERVAL);
+            // A failure cannot be reported: this is the log.
             let _ = self.drain();
         }
     }
 }
 
-/// The stream: what is written to it is written to its sink a moment later, and at once by a flush.
+/// A writer that passes its input on to a sink a moment later, or immediately when flushed.
 #[derive(Debug)]
-pub struct Gathered<W>(Arc<Shared<W>>);
+pub struct BufferedWriter<W>(Arc<Shared<W>>);
 
-/// Gathering goes on until this is dropped; what waits is then written, and later writes go straight through.
+/// Keeps the writer buffering. When dropped, the buffer is written, and later input passes straight through.
 #[derive(Debug)]
-pub struct Gathering<W: Write>(Arc<Shared<W>>);
+pub struct FlushGuard<W: Write>(Arc<Shared<W>>);
 
-/// Gathers what is written to a sink. Without a thread to write it later, everything goes straight through.
-pub fn gathered<W: Write + Send + 'static>(sink: W) -> (Gathered<W>, Gathering<W>) {
-    let shared = Arc::new(Shared { waiting: Mutex::default(), arrived: Condvar::new(), sink: Mutex::new(sink) });
-    let later = shared.clone();
-    let thread = thread::Builder::new().name("log".into()).spawn(move || later.run());
-    lock(&shared.waiting).ended = thread.is_err();
-    (Gathered(shared.clone()), Gathering(shared))
+/// Buffers the input of a sink. If no thread can be started to write it, everything passes straight through.
+pub fn buffered<W: Write + Send + 'static>(sink: W) -> (BufferedWriter<W>, FlushGuard<W>) {
+    let shared = Arc::new(Shared { buffer: Mutex::default(), filled: Condvar::new(), sink: Mutex::new(sink) });
+    let background = shared.clone();
+    let thread = thread::Builder::new().name("log".into()).spawn(move || background.run());
+    lock(&shared.buffer).closed = thread.is_err();
+    (BufferedWriter(shared.clone()), FlushGuard(shared))
 }
 
-impl<W: Write> Write for Gathered<W> {
+impl<W: Write> Write for BufferedWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut waiting = lock(&self.0.waiting);
-        if waiting.text.is_empty() {
-            self.0.arrived.notify_one();
+        let mut buffer = lock(&self.0.buffer);
+        if buffer.text.is_empty() {
+            self.0.filled.notify_one();
         }
-        waiting.text.extend_from_slice(bytes);
-        let now = waiting.ended || waiting.text.len() > MOST;
-        drop(waiting);
-        if now {
+        buffer.text.extend_from_slice(bytes);
+        let immediately = buffer.closed || buffer.text.len() > CAPACITY;
+        drop(buffer);
+        if immediately {
             self.0.drain()?;
         }
         Ok(bytes.len())
@@ -98,10 +99,10 @@ impl<W: Write> Write for Gathered<W> {
     }
 }
 
-impl<W: Write> Drop for Gathering<W> {
+impl<W: Write> Drop for FlushGuard<W> {
     fn drop(&mut self) {
-        lock(&self.0.waiting).ended = true;
-        self.0.arrived.notify_one();
+        lock(&self.0.buffer).closed = true;
+        self.0.filled.notify_one();
         let _ = self.0.drain();
     }
 }
@@ -112,10 +113,10 @@ mod tests {
 
     use super::*;
 
-    /// Tells of each write.
-    struct Told(mpsc::Sender<String>);
+    /// A sink that reports each write.
+    struct Recorded(mpsc::Sender<String>);
 
-    impl Write for Told {
+    impl Write for Recorded {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.send(String::from_utf8(bytes.to_vec()).unwrap()).unwrap();
             Ok(bytes.len())
@@ -127,33 +128,33 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_together_is_one_write_and_comes_by_itself() {
-        let (tell, told) = mpsc::channel();
-        let (mut stream, _gathering) = gathered(Told(tell));
-        stream.write_all(b"a\n").unwrap();
-        stream.write_all(b"b\n").unwrap();
-        assert_eq!(told.recv().unwrap(), "a\nb\n");
+    fn lines_of_one_moment_are_one_write() {
+        let (sender, writes) = mpsc::channel();
+        let (mut writer, _guard) = buffered(Recorded(sender));
+        writer.write_all(b"a\n").unwrap();
+        writer.write_all(b"b\n").unwrap();
+        assert_eq!(writes.recv().unwrap(), "a\nb\n");
     }
 
     #[test]
-    fn a_flush_and_the_end_wait_for_nobody_and_lose_nothing() {
-        let (tell, told) = mpsc::channel();
-        let (mut stream, gathering) = gathered(Told(tell));
-        stream.write_all(b"a\n").unwrap();
-        stream.flush().unwrap();
-        assert_eq!(told.try_recv().unwrap(), "a\n");
-        stream.write_all(b"b\n").unwrap();
-        drop(gathering);
-        assert_eq!(told.try_recv().unwrap(), "b\n");
-        stream.write_all(b"after the end\n").unwrap();
-        assert_eq!(told.try_recv().unwrap(), "after the end\n");
+    fn a_flush_and_the_guard_write_immediately_and_lose_nothing() {
+        let (sender, writes) = mpsc::channel();
+        let (mut writer, guard) = buffered(Recorded(sender));
+        writer.write_all(b"a\n").unwrap();
+        writer.flush().unwrap();
+        assert_eq!(writes.try_recv().unwrap(), "a\n");
+        writer.write_all(b"b\n").unwrap();
+        drop(guard);
+        assert_eq!(writes.try_recv().unwrap(), "b\n");
+        writer.write_all(b"after the end\n").unwrap();
+        assert_eq!(writes.try_recv().unwrap(), "after the end\n");
     }
 
     #[test]
-    fn a_stream_that_is_behind_holds_its_writers_up_and_no_memory() {
-        let (tell, told) = mpsc::channel();
-        let (mut stream, _gathering) = gathered(Told(tell));
-        stream.write_all(&vec![b'x'; MOST + 1]).unwrap();
-        assert_eq!(told.try_recv().unwrap().len(), MOST + 1);
+    fn a_full_buffer_is_written_by_the_thread_that_logs() {
+        let (sender, writes) = mpsc::channel();
+        let (mut writer, _guard) = buffered(Recorded(sender));
+        writer.write_all(&vec![b'x'; CAPACITY + 1]).unwrap();
+        assert_eq!(writes.try_recv().unwrap().len(), CAPACITY + 1);
     }
 }

@@ -1,12 +1,11 @@
-//! The names a log line may carry. A field that is not here is written as `[withheld]`, whatever its value.
+//! The names of fields that a log line may have. A field that is not listed here is written as `[withheld]`, whatever its value.
 //!
-//! Before adding one, ask: can its value ever be a person's or an institution's name or number, a token, a key, a body,
-//! or a URL? Then it does not belong in a log.
+//! Do not add a name whose value can ever be a person's or an institution's name or number, a token, a key, a body or a URL.
 
 use std::sync::LazyLock;
 
-/// Values that are our own identifiers, closed words or plain numbers: written as they are.
-const AS_THEY_ARE: &[&str] = &[
+/// Fields whose values are identifiers of ours, words of a closed set or plain numbers: written unchanged.
+const UNCHANGED: &[&str] = &[
     "accepted",
     "address",
     "algorithm",
@@ -65,10 +64,10 @@ const AS_THEY_ARE: &[&str] = &[
     "version",
 ];
 
-/// Values that are texts of ours or of libraries: written after scrubbing.
+/// Fields whose values are texts of ours or of libraries: written after scrubbing.
 const SCRUBBED: &[&str] = &["check", "error", "message", "reason"];
 
-/// What may be done with a field.
+/// What the log does with a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Treatment {
     Write,
@@ -76,9 +75,9 @@ pub(super) enum Treatment {
     Withhold,
 }
 
-/// The names with what may be done with them, by their length: every field of every line is looked up here.
+/// The treatment of each name, grouped by the length of the name: every field of every line is looked up here.
 static BY_LENGTH: LazyLock<Vec<Vec<(&str, Treatment)>>> = LazyLock::new(|| {
-    let names = AS_THEY_ARE.iter().map(|name| (*name, Treatment::Write));
+    let names = UNCHANGED.iter().map(|name| (*name, Treatment::Write));
     let names = names.chain(SCRUBBED.iter().map(|name| (*name, Treatment::Scrub)));
     let mut by_length = Vec::new();
     for (name, treatment) in names {
@@ -92,12 +91,12 @@ static BY_LENGTH: LazyLock<Vec<Vec<(&str, Treatment)>>> = LazyLock::new(|| {
     by_length
 });
 
-/// Whether a field of this name is written at all.
-pub fn is_vouched_for(name: &str) -> bool {
+/// Whether the log writes a field of this name.
+pub fn is_allowed(name: &str) -> bool {
     treatment(name) != Treatment::Withhold
 }
 
-/// What may be done with the field of a name.
+/// What the log does with a field of this name.
 pub(super) fn treatment(name: &str) -> Treatment {
     let of_length = BY_LENGTH.get(name.len()).map(Vec::as_slice).unwrap_or_default();
     of_length.iter().find(|(known, _)| *known == name).map_or(Treatment::Withhold, |(_, treatment)| *treatment)
@@ -105,12 +104,12 @@ pub(super) fn treatment(name: &str) -> Treatment {
 
 #[cfg(test)]
 mod tests {
-    use super::{AS_THEY_ARE, SCRUBBED, Treatment, treatment};
+    use super::{SCRUBBED, Treatment, UNCHANGED, treatment};
 
     #[test]
-    fn every_name_is_treated_by_its_list_and_no_other_is_written() {
-        assert!(AS_THEY_ARE.is_sorted(), "keep the list in the order of the alphabet");
-        assert!(AS_THEY_ARE.iter().all(|name| treatment(name) == Treatment::Write));
+    fn listed_names_have_their_treatment_and_others_are_withheld() {
+        assert!(UNCHANGED.is_sorted(), "keep the list in alphabetical order");
+        assert!(UNCHANGED.iter().all(|name| treatment(name) == Treatment::Write));
         assert!(SCRUBBED.iter().all(|name| treatment(name) == Treatment::Scrub));
         for name in ["", "name", "uscc", "codE", "http.methods", "a.name.that.is.longer.than.any.of.those.in.the.lists"]
         {

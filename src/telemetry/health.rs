@@ -1,4 +1,4 @@
-//! Whether the gateway can do its work now, as a list of named checks.
+//! The health of the gateway, as a list of named checks.
 
 use std::{
     collections::BTreeMap,
@@ -20,7 +20,7 @@ pub struct Health {
     draining: Arc<AtomicBool>,
 }
 
-/// What `/readyz` answers.
+/// The response of `/readyz`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Readiness {
     pub(super) ready: bool,
@@ -28,33 +28,33 @@ pub(super) struct Readiness {
 }
 
 impl Health {
-    /// No checks: ready.
+    /// Makes a list without checks, which is ready.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a check, or replaces the one of the same name. It is asked at each probe, so it looks at state that others
-    /// keep and does not wait. Its text is seen by the monitoring system: no names, no numbers of anybody.
+    /// Adds a check, or replaces the one of the same name. It runs at each probe, so it must only read state and never wait.
+    /// The monitoring system receives its text: no names and no numbers of persons or institutions.
     pub fn require(&self, name: &'static str, check: impl Fn() -> Result<(), String> + Send + Sync + 'static) {
         self.checks.write().unwrap_or_else(PoisonError::into_inner).insert(name, Arc::new(check));
     }
 
-    /// From now on not ready: the process finishes what it has begun and takes nothing new.
+    /// Makes the gateway not ready from now on: it finishes active requests and accepts no new ones.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::SeqCst);
     }
 
     pub(super) fn readiness(&self) -> Readiness {
         let checks = self.checks.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut answers: BTreeMap<_, _> = checks.iter().map(|(name, check)| (*name, check())).collect();
+        let mut results: BTreeMap<_, _> = checks.iter().map(|(name, check)| (*name, check())).collect();
         if self.draining.load(Ordering::SeqCst) {
-            answers.insert("draining", Err("shutting down".into()));
+            results.insert("draining", Err("shutting down".into()));
         }
         Readiness {
-            ready: answers.values().all(Result::is_ok),
-            checks: answers
+            ready: results.values().all(Result::is_ok),
+            checks: results
                 .into_iter()
-                .map(|(name, answer)| (name, answer.map_or_else(|problem| problem, |()| "ok".into())))
+                .map(|(name, result)| (name, result.map_or_else(|problem| problem, |()| "ok".into())))
                 .collect(),
         }
     }

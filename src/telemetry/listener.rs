@@ -14,30 +14,30 @@ use tokio::net::TcpListener;
 
 use super::{Health, Metrics};
 
-/// How long a scraper may take to send its request's head.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long answers under way may take once the listener stops.
+/// How long a client may take to send a request header.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long active responses may take once the listener stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long to wait after the system refused a connection, such as when it is out of file descriptors.
+/// How long the loop pauses when the system cannot accept a connection, such as when it is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How often samples are moved out of their buffers, whether anybody scrapes or not.
-const UPKEEP: Duration = Duration::from_secs(5);
+/// How often samples are moved out of their buffers, even if nobody scrapes.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
-/// What the listener shows.
+/// What the listener serves.
 #[derive(Debug, Clone)]
 pub struct Telemetry {
-    /// What has been counted.
+    /// The metrics, for `/metrics`.
     pub metrics: Metrics,
-    /// Whether the gateway can work.
+    /// The checks, for `/readyz`.
     pub health: Health,
 }
 
-/// Serves until `shutdown` resolves, then finishes what it has begun.
+/// Serves until `shutdown` resolves, then finishes active responses.
 pub async fn serve(listener: TcpListener, telemetry: Telemetry, shutdown: impl Future<Output = ()> + Send) {
     let graceful = GracefulShutdown::new();
     let mut shutdown = std::pin::pin!(shutdown);
-    let mut upkeep = tokio::time::interval(UPKEEP);
+    let mut upkeep = tokio::time::interval(UPKEEP_INTERVAL);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -57,14 +57,14 @@ pub async fn serve(listener: TcpListener, telemetry: Telemetry, shutdown: impl F
         };
         let telemetry = telemetry.clone();
         let service = service_fn(move |request: Request<Incoming>| {
-            let answer = answer(&telemetry, request.method(), request.uri().path());
-            async move { Ok::<_, Infallible>(answer) }
+            let response = respond(&telemetry, request.method(), request.uri().path());
+            async move { Ok::<_, Infallible>(response) }
         });
         let mut builder = http1::Builder::new();
-        builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+        builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
-            // A scraper that went away is nobody's concern.
+            // A client that disconnects is no error.
             let _ = connection.await;
         });
     }
@@ -72,18 +72,18 @@ pub async fn serve(listener: TcpListener, telemetry: Telemetry, shutdown: impl F
     let _ = tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await;
 }
 
-fn answer(telemetry: &Telemetry, method: &Method, path: &str) -> Response<Full<Bytes>> {
+fn respond(telemetry: &Telemetry, method: &Method, path: &str) -> Response<Full<Bytes>> {
     if method != Method::GET && method != Method::HEAD {
         return plain(StatusCode::METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", "GET only\n".into());
     }
     match path {
         "/metrics" => plain(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", telemetry.metrics.render()),
-        // The process answers, so it lives; what it waits for is readiness's matter.
+        // The process responds, so it is alive. Whether it can work is what `/readyz` reports.
         "/healthz" => plain(StatusCode::OK, "text/plain; charset=utf-8", "ok\n".into()),
         "/readyz" => {
             let readiness = telemetry.health.readiness();
             let status = if readiness.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-            // Texts under text keys: writing them as JSON cannot fail.
+            // Infallible: a map of strings is always valid JSON.
             plain(status, "application/json", serde_json::to_string(&readiness).unwrap_or_default())
         }
         _ => plain(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", "/metrics, /healthz, /readyz\n".into()),

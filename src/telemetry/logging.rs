@@ -1,7 +1,7 @@
-//! The log: one line an event, its fields and those of the spans around it, each treated as `fields.rs` says.
+//! The log: one line for each event, with its fields and those of the spans around it, each treated as `fields.rs` defines.
 
 use std::{
-    fmt::{self, Debug, Write as _},
+    fmt::{self, Debug},
     io::Write,
     sync::{Mutex, PoisonError},
 };
@@ -22,35 +22,35 @@ use super::{
     fields::{Treatment, treatment},
     scrub::scrub,
 };
-use crate::domain::clock::SharedClock;
+use crate::domain::{clock::SharedClock, error_chain};
 
-/// How a line looks.
+/// The format of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// One JSON object.
     Json,
-    /// For people.
+    /// Text, for people.
     Text,
 }
 
-/// What is logged, and how.
+/// Settings of the log.
 #[derive(Debug, Clone)]
 pub struct LogSettings {
-    /// How a line looks.
+    /// The format of a line.
     pub format: Format,
-    /// What is worth a line, per module, in [`EnvFilter`]'s words.
+    /// The level that is logged for each module, in the syntax of [`EnvFilter`].
     pub filter: String,
 }
 
-/// Starts the process's log on a stream. The first one stays: a second call changes nothing and returns `false`.
+/// Starts the log of the process. A second call changes nothing and returns `false`.
 pub fn init(settings: &LogSettings, clock: SharedClock, sink: impl Write + Send + 'static) -> bool {
-    // Configuration has been checked; a filter that cannot be read shows everything that matters.
+    // The configuration has been checked, so the fallback is never used.
     let filter = settings.filter.parse::<EnvFilter>().unwrap_or_else(|_| EnvFilter::new("info"));
     let layer = LogLayer::new(settings.format, clock, sink).with_filter(filter);
     tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer)).is_ok()
 }
 
-/// Writes the log.
+/// The layer that writes the log.
 pub struct LogLayer<W> {
     format: Format,
     clock: SharedClock,
@@ -64,7 +64,7 @@ impl<W> Debug for LogLayer<W> {
 }
 
 impl<W: Write + Send + 'static> LogLayer<W> {
-    /// A log of a format on a stream.
+    /// Makes a layer that writes lines to a sink.
     pub fn new(format: Format, clock: SharedClock, sink: W) -> Self {
         Self { format, clock, sink: Mutex::new(sink) }
     }
@@ -86,7 +86,7 @@ impl<W: Write + Send + 'static> LogLayer<W> {
             Format::Text => write!(line, "{at} {level:5} {target}: {message}"),
         };
         for (name, value) in others {
-            // Names of fields are words in the code: nothing in them needs escaping.
+            // Field names are constants of the code, so nothing in them needs escaping.
             let _ = match self.format {
                 Format::Json => {
                     for part in [",\"", name, "\":"] {
@@ -102,11 +102,11 @@ impl<W: Write + Send + 'static> LogLayer<W> {
     }
 }
 
-/// How many fields a line usually has.
+/// The usual number of fields of a line.
 const FIELDS: usize = 12;
 
-/// Whether a line of this origin may be written at all: libraries below `info` print headers and addresses.
-fn may_speak(metadata: &Metadata<'_>) -> bool {
+/// Whether a line may be written: below `info`, libraries print headers and addresses.
+fn may_log(metadata: &Metadata<'_>) -> bool {
     let ours = metadata.target() == "medcredit" || metadata.target().starts_with("medcredit::");
     ours || *metadata.level() <= Level::INFO
 }
@@ -117,7 +117,7 @@ where
     W: Write + Send + 'static,
 {
     fn on_new_span(&self, attributes: &span::Attributes<'_>, id: &span::Id, ctx: Context<'_, S>) {
-        if let Some(span) = ctx.span(id).filter(|span| may_speak(span.metadata())) {
+        if let Some(span) = ctx.span(id).filter(|span| may_log(span.metadata())) {
             let mut fields = Fields::default();
             attributes.record(&mut fields);
             span.extensions_mut().insert(fields);
@@ -133,7 +133,7 @@ where
     }
 
     fn on_event(&self, event: &Event<'_>, ctx: Context<'_, S>) {
-        if !may_speak(event.metadata()) {
+        if !may_log(event.metadata()) {
             return;
         }
         let mut fields = Fields(Vec::with_capacity(FIELDS));
@@ -145,8 +145,8 @@ where
         }
         let line = self.line(event.metadata(), &fields.0);
         let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
-        // A log that cannot be written must not stop the gateway: what must not be lost is in the ledger. What is wrong is
-        // seen at once; the rest a moment later, where the stream gathers lines.
+        // An error is ignored: a log that cannot be written must not stop the gateway, and what must never be lost is in the
+        // ledger. Warnings and errors are flushed, because the sink may be buffered.
         let written = sink.write_all(&line);
         if *event.metadata().level() <= Level::WARN {
             let _ = written.and_then(|()| sink.flush());
@@ -154,12 +154,12 @@ where
     }
 }
 
-/// Fields in the order they came, treated on the way in, so that nothing untreated is ever held.
+/// The fields of an event or a span, in order. They are treated when they are recorded, so no untreated value is ever stored.
 #[derive(Debug, Default)]
 struct Fields(Vec<(&'static str, Value)>);
 
 impl Fields {
-    fn take(&mut self, field: &Field, value: impl FnOnce() -> Value) {
+    fn insert(&mut self, field: &Field, value: impl FnOnce() -> Value) {
         let value = match treatment(field.name()) {
             Treatment::Write => value(),
             Treatment::Scrub => match value() {
@@ -177,39 +177,31 @@ impl Fields {
 
 impl Visit for Fields {
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.take(field, || value.into());
+        self.insert(field, || value.into());
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.take(field, || value.into());
+        self.insert(field, || value.into());
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.take(field, || value.into());
+        self.insert(field, || value.into());
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.take(field, || value.into());
+        self.insert(field, || value.into());
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.take(field, || value.into());
+        self.insert(field, || value.into());
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
-        self.take(field, || {
-            let mut text = value.to_string();
-            let mut source = value.source();
-            while let Some(cause) = source {
-                let _ = write!(text, ": {cause}");
-                source = cause.source();
-            }
-            text.into()
-        });
+        self.insert(field, || error_chain(value).into());
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.take(field, || format!("{value:?}").into());
+        self.insert(field, || format!("{value:?}").into());
     }
 }
 
@@ -221,9 +213,9 @@ mod tests {
     use crate::domain::ManualClock;
 
     #[derive(Clone, Default)]
-    struct Caught(Arc<Mutex<Vec<u8>>>);
+    struct Captured(Arc<Mutex<Vec<u8>>>);
 
-    impl Write for Caught {
+    impl Write for Captured {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
             self.0.lock().unwrap().write(bytes)
         }
@@ -233,16 +225,16 @@ mod tests {
         }
     }
 
-    fn logged(format: Format, speak: impl FnOnce()) -> String {
-        let caught = Caught::default();
+    fn logged(format: Format, log: impl FnOnce()) -> String {
+        let captured = Captured::default();
         let clock = ManualClock::new("2026-04-01T01:00:00Z".parse().unwrap());
-        let layer = LogLayer::new(format, clock, caught.clone());
-        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), speak);
-        String::from_utf8(caught.0.lock().unwrap().clone()).unwrap()
+        let layer = LogLayer::new(format, clock, captured.clone());
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), log);
+        String::from_utf8(captured.0.lock().unwrap().clone()).unwrap()
     }
 
     #[test]
-    fn a_line_carries_the_fields_of_the_spans_around_it() {
+    fn a_line_has_the_fields_of_the_spans_around_it() {
         let line = logged(Format::Json, || {
             let _span =
                 tracing::info_span!("request", interaction.id = "int_1", client.id = tracing::field::Empty).entered();
@@ -260,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_nobody_vouched_for_is_withheld() {
+    fn a_field_that_is_not_listed_is_withheld() {
         let line = logged(Format::Text, || tracing::warn!(subject.name = "温州某某医院", count = 3, "seen"));
         assert!(line.ends_with("seen subject.name=\"[withheld]\" count=3\n"), "{line}");
     }

@@ -1,9 +1,9 @@
-//! What the operator sees of a running gateway: its log, its metrics and its health.
+//! What operators observe of a running gateway: its log, its metrics and its health.
 //!
-//! Invariant I8: nothing personal or secret leaves by this door. A field of the log is written only when its name is
-//! vouched for in `fields.rs`; free text is scrubbed of what looks like a number of a person, an institution, an account
-//! or a credential; libraries speak at `info` and above only, because below it some print headers. Metrics never carry
-//! the id of a subject or a consent as a label. This room knows nothing of the rooms it reports on.
+//! Invariant I8: nothing personal or secret is logged or counted. A field of the log is written only if `fields.rs` allows its
+//! name; free text is scrubbed of what looks like a number of a person, an institution, an account or a credential; libraries
+//! log at `info` and above only, because some print headers below it. Metrics never have the id of a subject or a consent as
+//! a label. This room knows nothing of the rooms that it reports on.
 
 mod buffered_writer;
 mod fields;
@@ -13,8 +13,8 @@ mod logging;
 mod metrics;
 mod scrub;
 
-pub use buffered_writer::{Gathered, Gathering, gathered};
-pub use fields::is_vouched_for;
+pub use buffered_writer::{BufferedWriter, FlushGuard, buffered};
+pub use fields::is_allowed;
 pub use health::Health;
 pub use listener::{Telemetry, serve};
 pub use logging::{Format, LogLayer, LogSettings, init};

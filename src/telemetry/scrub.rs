@@ -1,10 +1,10 @@
-//! Takes out of a free text what looks like somebody's number or a credential. A net below the rule that texts of the log
-//! are constants, not a licence to break it: a name cannot be told from a word.
+//! Removes from free text what looks like a credential or like a number of a person or an institution. It is a second line of
+//! defence: log messages must be constants all the same, because no scrubbing recognises a name.
 
-/// What stands in its place.
+/// The replacement.
 const REDACTED: &str = "[redacted]";
 
-/// The text without numbers of persons, institutions and accounts, tokens, PEM and passwords in URLs.
+/// Removes numbers of persons, institutions and accounts, tokens, PEM blocks, and passwords in URLs.
 ///
 /// ```
 /// use medcredit::telemetry::scrub;
@@ -25,14 +25,14 @@ pub fn scrub(text: &str) -> String {
         }
         let end = from.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(from.len()).max(1);
         let (word, after) = from.split_at(end);
-        out.push_str(if is_number_of_somebody(word) { REDACTED } else { word });
+        out.push_str(if is_personal_number(word) { REDACTED } else { word });
         rest = after;
     }
     out.push_str(rest);
     out
 }
 
-/// How many bytes of a credential the text begins with.
+/// The length of the credential at the start of a text, in bytes; 0 if there is none.
 fn secret_at(text: &str) -> usize {
     let until = |stop: fn(char) -> bool| text.find(stop).unwrap_or(text.len());
     if text.starts_with("eyJ") {
@@ -45,7 +45,7 @@ fn secret_at(text: &str) -> usize {
         return text.len();
     }
     match text.split_once("://") {
-        // Everything between the scheme and the @ is a user and a password.
+        // The part between the scheme and the @ is a user and a password.
         Some((scheme, authority)) if scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
             let authority = authority.split(['/', ' ', '?', '#']).next().unwrap_or_default();
             authority.rfind('@').map_or(0, |at| scheme.len() + 3 + at)
@@ -56,16 +56,16 @@ fn secret_at(text: &str) -> usize {
 
 /// USCCs and resident ids (18), national codes (a letter or two and 11 or more digits), telephone and account numbers.
 /// Digests (64 hexadecimal digits) and our own ids (26 letters and digits) are longer than any of these.
-fn is_number_of_somebody(word: &str) -> bool {
+fn is_personal_number(word: &str) -> bool {
     if !(9..=25).contains(&word.len()) {
         return false;
     }
     let longest = word.split(|c: char| !c.is_ascii_digit()).map(str::len).max().unwrap_or(0);
-    longest >= 9 || is_shaped_like_a_uscc(word)
+    longest >= 9 || looks_like_a_uscc(word)
 }
 
-/// A registering department and kind, six digits of region, then digits and capitals.
-fn is_shaped_like_a_uscc(word: &str) -> bool {
+/// Two characters of department and kind, six digits of region, then digits and capitals.
+fn looks_like_a_uscc(word: &str) -> bool {
     let region = word.get(2..8).is_some_and(|region| region.bytes().all(|byte| byte.is_ascii_digit()));
     word.len() == 18 && region && word.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase())
 }
@@ -75,7 +75,7 @@ mod tests {
     use super::scrub;
 
     #[test]
-    fn numbers_of_somebody_go() {
+    fn personal_numbers_are_removed() {
         for number in
             ["91330302MA2AXXXX1K", "330302199001011234", "33030219900101123X", "H33030200012", "D330302000123"]
         {
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_go() {
+    fn credentials_are_removed() {
         assert_eq!(scrub("token eyJhbGciOi.J9.abc-_ refused"), "token [redacted] refused");
         assert_eq!(scrub("postgres://medcredit:hunter2@db:5432/x"), "[redacted]@db:5432/x");
         assert_eq!(scrub("header: Bearer abc def"), "header: [redacted]");
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_stays() {
+    fn other_texts_are_unchanged() {
         for text in [
             "con_01jqabcdefghjkmnpqrstvwxyz is not active",
             "db-1 answered in 1500000 us",

@@ -30,10 +30,10 @@ fn a_monitoring_system_reads_metrics_and_health() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (health, metrics) = (Health::new(), install_metrics());
-        let well = Arc::new(AtomicBool::new(true));
-        let state = Arc::clone(&well);
+        let healthy = Arc::new(AtomicBool::new(true));
+        let state = Arc::clone(&healthy);
         health.require("changes", move || {
-            state.load(Ordering::SeqCst).then_some(()).ok_or_else(|| "no news for 1.2 s".into())
+            state.load(Ordering::SeqCst).then_some(()).ok_or_else(|| "no changes read for 1.2 s".into())
         });
         let (stop, stopped) = oneshot::channel::<()>();
         let telemetry = Telemetry { metrics, health: health.clone() };
@@ -49,14 +49,17 @@ fn a_monitoring_system_reads_metrics_and_health() {
 
         assert_eq!(get(address, "GET /healthz").await, (200, "ok\n".into()));
         assert_eq!(get(address, "GET /readyz").await, (200, r#"{"ready":true,"checks":{"changes":"ok"}}"#.into()));
-        well.store(false, Ordering::SeqCst);
+        healthy.store(false, Ordering::SeqCst);
         let (status, body) = get(address, "GET /readyz").await;
-        assert_eq!((status, body.as_str()), (503, r#"{"ready":false,"checks":{"changes":"no news for 1.2 s"}}"#));
-        well.store(true, Ordering::SeqCst);
+        assert_eq!(
+            (status, body.as_str()),
+            (503, r#"{"ready":false,"checks":{"changes":"no changes read for 1.2 s"}}"#)
+        );
+        healthy.store(true, Ordering::SeqCst);
         health.drain();
         let (status, body) = get(address, "GET /readyz").await;
-        assert!(status == 503 && body.contains("shutting down"), "a draining process takes nothing new: {body}");
-        assert_eq!(get(address, "GET /healthz").await.0, 200, "but it lives");
+        assert!(status == 503 && body.contains("shutting down"), "a draining process is not ready: {body}");
+        assert_eq!(get(address, "GET /healthz").await.0, 200, "but it is alive");
 
         assert_eq!(get(address, "GET /secrets").await.0, 404);
         assert_eq!(get(address, "POST /metrics").await.0, 405);

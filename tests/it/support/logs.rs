@@ -1,8 +1,8 @@
-//! The whole suite's log is watched for the fixtures' names and numbers (I8).
+//! Checks the log of the whole suite for names and numbers of the fixtures (I8).
 //!
-//! Every test that runs asynchronous code logs, at `trace`, into one guard. Fixtures tell it what must never be seen
-//! there ([`never_logged`]); a line that shows such a text ends the test process at once, naming the line, whichever test
-//! caused it and whichever of the two came first.
+//! Every test that runs asynchronous code logs, at `trace`, into one guard. Fixtures register texts that must never be logged
+//! ([`never_logged`]). A line with such a text ends the test process immediately and is printed, whichever test caused it and
+//! whether the text was registered before or after it.
 
 use std::{
     io::{self, Write},
@@ -14,10 +14,10 @@ use medcredit::{
     telemetry::{self, Format, LogSettings},
 };
 
-/// Shorter texts would be found in words that mean something else.
-const SHORTEST: usize = 6;
+/// The shortest text that is checked: shorter ones occur in unrelated words.
+const MIN_LENGTH: usize = 6;
 
-/// What was logged and what must not be.
+/// The log so far and the texts that it must not contain.
 #[derive(Debug, Default)]
 pub struct Guard {
     forbidden: Vec<String>,
@@ -25,22 +25,22 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Forbids a text, from now on and in what was logged before. Returns the line that shows it.
+    /// Forbids a text. Returns an earlier line that contains it.
     pub fn forbid(&mut self, text: &str) -> Option<String> {
-        if text.len() < SHORTEST || self.forbidden.iter().any(|known| known == text) {
+        if text.len() < MIN_LENGTH || self.forbidden.iter().any(|known| known == text) {
             return None;
         }
         self.forbidden.push(text.to_owned());
         self.logged.lines().find(|line| line.contains(text)).map(str::to_owned)
     }
 
-    /// Takes what was logged. Returns the forbidden text it shows.
+    /// Adds a line to the log. Returns a forbidden text that it contains.
     pub fn log(&mut self, line: &str) -> Option<&str> {
         self.logged.push_str(line);
         self.forbidden.iter().find(|text| line.contains(*text)).map(String::as_str)
     }
 
-    /// Everything that was logged.
+    /// The whole log.
     pub fn logged(&self) -> &str {
         &self.logged
     }
@@ -52,11 +52,11 @@ pub fn guard() -> MutexGuard<'static, Guard> {
     GUARD.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Says that a fixture's name or number must never be seen in a log. Returns it, so that it can be used at once.
+/// Registers a fixture's name or number that must never be logged, and returns it.
 pub fn never_logged<T: AsRef<str>>(text: T) -> T {
     let seen = guard().forbid(text.as_ref());
     if let Some(line) = seen {
-        give_up(text.as_ref(), &line);
+        abort(text.as_ref(), &line);
     }
     text
 }
@@ -66,25 +66,25 @@ pub fn check(log: &str) {
     for line in log.lines() {
         let seen = guard().log(&format!("{line}\n")).map(str::to_owned);
         if let Some(text) = seen {
-            give_up(&text, line);
+            abort(&text, line);
         }
     }
 }
 
-/// A panic in a task of the gateway could be swallowed; this cannot.
-fn give_up(text: &str, line: &str) -> ! {
-    eprintln!("I8: the log shows a fixture's {text:?}:\n{line}");
+/// Ends the process: a panic in a task of the gateway could go unnoticed.
+fn abort(text: &str, line: &str) -> ! {
+    eprintln!("I8: the log contains a fixture's {text:?}:\n{line}");
     std::process::exit(101)
 }
 
-struct Watched;
+struct CheckedLog;
 
-impl Write for Watched {
+impl Write for CheckedLog {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let line = String::from_utf8_lossy(bytes).into_owned();
         let seen = guard().log(&line).map(str::to_owned);
         if let Some(text) = seen {
-            give_up(&text, &line);
+            abort(&text, &line);
         }
         Ok(bytes.len())
     }
@@ -94,11 +94,11 @@ impl Write for Watched {
     }
 }
 
-/// Starts the watched log; once a process.
+/// Starts the checked log, once in a process.
 pub fn watch() {
     static STARTED: OnceLock<bool> = OnceLock::new();
     STARTED.get_or_init(|| {
         let settings = LogSettings { format: Format::Json, filter: "medcredit=trace,info".into() };
-        telemetry::init(&settings, std::sync::Arc::new(SystemClock), Watched)
+        telemetry::init(&settings, std::sync::Arc::new(SystemClock), CheckedLog)
     });
 }
