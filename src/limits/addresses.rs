@@ -1,4 +1,4 @@
-//! A limit by address, for callers nobody knows. What it remembers is bounded by construction.
+//! A rate limit by address, for public callers. Its memory is bounded by construction.
 
 use std::net::IpAddr;
 
@@ -10,8 +10,8 @@ use crate::domain::{Entropy, Failure, QuotaUse, clock::SharedClock};
 
 type Keyed = RateLimiter<u16, DashMapStateStore<u16>, SharedLimitClock, StateInformationMiddleware>;
 
-/// Counts requests by address, in 65536 buckets: however many addresses an attacker has, memory does not grow, and nobody
-/// can choose to share a bucket with another, because the choice is salted.
+/// Counts requests by address, in 65536 buckets: memory does not grow with the number of addresses. The choice of the bucket is
+/// salted, so that nobody can choose to share a bucket with somebody else.
 #[derive(Debug)]
 pub struct AddressLimit {
     policy: Policy,
@@ -21,7 +21,7 @@ pub struct AddressLimit {
 }
 
 impl AddressLimit {
-    /// A limit whose buckets are chosen by a salt of its own.
+    /// Makes a limit with a random salt.
     pub fn new(clock: SharedClock, entropy: &dyn Entropy, policy: Policy) -> Self {
         let clock = SharedLimitClock::new(clock);
         let mut salt = [0; 16];
@@ -40,19 +40,19 @@ impl AddressLimit {
         context.finish().as_ref().first_chunk::<2>().copied().map_or(0, u16::from_be_bytes)
     }
 
-    /// Counts a request of an address.
+    /// Counts a request from an address.
     pub fn admit(&self, address: IpAddr) -> (QuotaUse, Result<(), Failure>) {
         match self.limiter.check_key(&self.bucket(address)) {
             Ok(state) => (fields::admitted(self.policy.clone(), state.remaining_burst_capacity()), Ok(())),
             Err(until) => {
                 let wait = until.wait_time_from(governor::clock::Clock::now(&self.clock));
-                let used = fields::stands(self.policy.clone(), 0, fields::ceiling(wait));
+                let used = fields::usage(self.policy.clone(), 0, fields::ceiling(wait));
                 (used, Err(too_many(wait, vec![self.policy.name.clone()])))
             }
         }
     }
 
-    /// Forgets buckets whose quota is whole again.
+    /// Removes buckets with a full quota.
     pub fn tidy(&self) {
         self.limiter.retain_recent();
     }
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_has_its_quota_and_gets_it_back() {
+    fn an_address_regains_its_quota() {
         let (clock, limit) = limit();
         let (one, other) = (IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)));
         assert_eq!((0..100).filter(|_| limit.admit(one).1.is_ok()).count(), 3);

@@ -1,21 +1,21 @@
-//! The `RateLimit` and `RateLimit-Policy` fields, as draft-ietf-httpapi-ratelimit-headers-11 writes them.
+//! The `RateLimit` and `RateLimit-Policy` header fields (draft-ietf-httpapi-ratelimit-headers-11).
 //!
-//! The draft is not final (a later one may rename parameters), so this is the one place that knows its syntax.
+//! Only this file knows their syntax, because a later draft may rename parameters.
 
 use std::{fmt::Write, time::Duration};
 
 use super::Policy;
 use crate::domain::QuotaUse;
 
-/// How an admitted request leaves a client with a policy.
+/// The use of a policy after a request that was admitted.
 pub(super) fn admitted(policy: Policy, remaining: u32) -> QuotaUse {
     let missing = u64::from(policy.quota.get().saturating_sub(remaining));
     let seconds = (missing * u64::from(policy.window_seconds.get())).div_ceil(u64::from(policy.quota.get()));
-    stands(policy, remaining, seconds)
+    usage(policy, remaining, seconds)
 }
 
-/// How a client stands with a policy.
-pub(super) fn stands(policy: Policy, remaining: u32, seconds: u64) -> QuotaUse {
+/// The use of a policy with this much remaining and these seconds until the quota is full again.
+pub(super) fn usage(policy: Policy, remaining: u32, seconds: u64) -> QuotaUse {
     QuotaUse {
         name: policy.name,
         quota: policy.quota.get().into(),
@@ -25,30 +25,50 @@ pub(super) fn stands(policy: Policy, remaining: u32, seconds: u64) -> QuotaUse {
     }
 }
 
-/// Whole seconds, rounded up: never an invitation to come back too early.
+/// Rounds a wait up to whole seconds, so that a client never returns too early.
 pub(super) fn ceiling(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
-/// The two field values: `RateLimit-Policy` and `RateLimit`. No partition key: the key is the client itself, or the
-/// consent in the path. What does not come back has neither window nor time.
+/// Renders the values of `RateLimit-Policy` and `RateLimit`. They have no partition key, because the key is the client or the
+/// consent in the path. A quota that is never replenished has neither window nor time.
 pub fn render(uses: &[QuotaUse]) -> (String, String) {
     let (mut policies, mut state) = (String::with_capacity(LENGTH), String::with_capacity(LENGTH));
-    for of in uses {
-        item(&mut policies, &of.name, ("q", of.quota), ("w", of.window_seconds));
-        item(&mut state, &of.name, ("r", of.remaining), ("t", of.seconds));
+    for usage in uses {
+        let (quota, window) = (Parameter::required("q", usage.quota), Parameter::optional("w", usage.window_seconds));
+        append(&mut policies, &usage.name, [quota, window]);
+        let (left, reset) = (Parameter::required("r", usage.remaining), Parameter::optional("t", usage.seconds));
+        append(&mut state, &usage.name, [left, reset]);
     }
     (policies, state)
 }
 
-/// What the values of two policies take.
+/// The usual length of a field, with two policies.
 const LENGTH: usize = 64;
 
-fn item(field: &mut String, name: &str, (key, value): (&str, u64), (last, of_last): (&str, Option<u64>)) {
-    let begins = if field.is_empty() { "" } else { ", " };
+/// A parameter of an item; omitted without a value.
+struct Parameter {
+    key: &'static str,
+    value: Option<u64>,
+}
+
+impl Parameter {
+    const fn required(key: &'static str, value: u64) -> Self {
+        Self { key, value: Some(value) }
+    }
+
+    const fn optional(key: &'static str, value: Option<u64>) -> Self {
+        Self { key, value }
+    }
+}
+
+fn append(field: &mut String, name: &str, parameters: [Parameter; 2]) {
+    let separator = if field.is_empty() { "" } else { ", " };
     // Writing to a String cannot fail.
-    let _ = write!(field, "{begins}\"{name}\";{key}={value}");
-    if let Some(of_last) = of_last {
-        let _ = write!(field, ";{last}={of_last}");
+    let _ = write!(field, "{separator}\"{name}\"");
+    for Parameter { key, value } in parameters {
+        if let Some(value) = value {
+            let _ = write!(field, ";{key}={value}");
+        }
     }
 }

@@ -1,9 +1,9 @@
-//! Named limits over governor, keyed by client: `burst`, `sustained`, those of heavy work such as `deliveries`, and failures
-//! of authentication by certificate.
+//! Named rate limits, with governor, by client: `burst`, `sustained`, those of heavy operations such as `deliveries`, and
+//! authentication failures by certificate. Public callers are limited by address.
 //!
-//! Counters are of this process alone and a restart forgives: they protect the gateway, not the data. What must be exact
-//! on any number of gateways (a consent's fetches and its budget of a day) is counted in the append instead. Quotas
-//! follow GCRA: a full quota at once, then its share of the window at a time. Callers nobody knows are counted by address.
+//! Each process has its own counters, and a restart resets them: they protect the gateway, not the data. What must be exact
+//! over several gateways (a consent's fetches and its daily budget) is counted in the ledger's append instead. Quotas follow
+//! GCRA: a client may use its full quota immediately, and then regains it gradually over the window.
 
 mod addresses;
 mod fields;
@@ -28,14 +28,14 @@ pub use fields::render;
 
 use crate::domain::{Failure, FailureKind, QuotaUse, clock::SharedClock};
 
-/// A named quota: so many in a window.
+/// A named quota of requests in a window.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Policy {
-    /// Its name, as in `RateLimit-Policy`.
+    /// The name in `RateLimit-Policy`.
     pub name: String,
-    /// How many.
+    /// The number of requests.
     pub quota: NonZeroU32,
-    /// In how many seconds.
+    /// The length of the window.
     pub window_seconds: NonZeroU32,
 }
 
@@ -43,12 +43,12 @@ impl Policy {
     fn quota(&self) -> Quota {
         let window = Duration::from_secs(u64::from(self.window_seconds.get()));
         let each = window / self.quota.get();
-        // A window of at least a second over at most 2^32 is never zero; the fallback keeps the function total.
+        // Infallible: a second divided by at most 2^32 is never zero.
         Quota::with_period(each).unwrap_or_else(|| Quota::per_second(NonZeroU32::MIN)).allow_burst(self.quota)
     }
 }
 
-/// The injected clock as governor reads it: never backwards, so that a corrected clock does not lock anybody out.
+/// The injected clock for governor. It never goes backwards, so that a corrected clock locks nobody out.
 #[derive(Debug)]
 struct LimitClock {
     clock: SharedClock,
@@ -76,32 +76,32 @@ impl GovernorClock for SharedLimitClock {
 
 type Keyed = RateLimiter<String, DashMapStateStore<String>, SharedLimitClock, StateInformationMiddleware>;
 
-/// The limits of a process.
+/// The limits of a process, with their counters.
 #[derive(Debug)]
 pub struct Limits {
     clock: SharedLimitClock,
     /// Checked on every request, in this order.
     policies: Vec<Policy>,
-    /// Checked where one of them is named, beside the others.
+    /// Checked only by operations that name one of them.
     heavy: Vec<Policy>,
     auth_failures: Policy,
     limiters: RwLock<HashMap<Policy, std::sync::Arc<Keyed>>>,
-    /// Certificates that failed too often, until when.
+    /// Certificates with too many authentication failures, and until when they are paused.
     paused: RwLock<HashMap<String, Duration>>,
 }
 
-/// A bank's own quota of a policy, where it has one.
+/// The quotas that a client has instead of those of the policies, by policy name.
 pub type Overrides = std::collections::BTreeMap<String, u32>;
 
 impl Limits {
-    /// Limits with these policies for requests, and one for failures of authentication.
+    /// Makes limits with policies for requests and one for authentication failures.
     pub fn new(clock: SharedClock, policies: Vec<Policy>, auth_failures: Policy) -> Self {
         let clock = SharedLimitClock::new(clock);
         let heavy = Vec::new();
         Self { clock, policies, heavy, auth_failures, limiters: RwLock::default(), paused: RwLock::default() }
     }
 
-    /// The same with a policy for a heavy kind of work, counted by [`Limits::admit_heavy`] besides the request's own.
+    /// Adds a policy for a heavy operation, which [`Limits::admit_heavy`] counts in addition to the request.
     #[must_use]
     pub fn with_heavy(mut self, policy: Policy) -> Self {
         self.heavy.push(policy);
@@ -109,6 +109,7 @@ impl Limits {
     }
 
     fn limiter(&self, policy: &Policy) -> std::sync::Arc<Keyed> {
+        // Read-locked first: the limiters exist after the first requests, and every request comes by here.
         if let Some(limiter) = self.limiters.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(policy) {
             return limiter.clone();
         }
@@ -122,28 +123,27 @@ impl Limits {
             .clone()
     }
 
-    fn own(policy: &Policy, overrides: &Overrides) -> Policy {
+    fn with_override(policy: &Policy, overrides: &Overrides) -> Policy {
         match overrides.get(&policy.name).copied().and_then(NonZeroU32::new) {
             Some(quota) => Policy { quota, ..policy.clone() },
             None => policy.clone(),
         }
     }
 
-    /// The policies that apply to a client with these overrides.
+    /// The policies of a client with these overrides.
     pub fn policies(&self, overrides: &Overrides) -> Vec<Policy> {
-        self.policies.iter().chain(&self.heavy).map(|policy| Self::own(policy, overrides)).collect()
+        self.policies.iter().chain(&self.heavy).map(|policy| Self::with_override(policy, overrides)).collect()
     }
 
-    /// Counts a request of a client. Every policy is asked, so that the fields tell the whole; the request is admitted
-    /// when all admit it.
+    /// Counts a request of a client against every policy. The request is admitted if all policies admit it.
     pub fn admit(&self, client: &str, overrides: &Overrides) -> (Vec<QuotaUse>, Result<(), Failure>) {
-        self.count(client, self.policies.iter().map(|policy| Self::own(policy, overrides)))
+        self.count(client, self.policies.iter().map(|policy| Self::with_override(policy, overrides)))
     }
 
-    /// Counts heavy work of a client under its named policy. A name that is not known limits nothing.
+    /// Counts a heavy operation of a client against the policy of a name. An unknown name limits nothing.
     pub fn admit_heavy(&self, name: &str, client: &str, overrides: &Overrides) -> (Vec<QuotaUse>, Result<(), Failure>) {
         let named = self.heavy.iter().filter(|policy| policy.name == name);
-        self.count(client, named.map(|policy| Self::own(policy, overrides)))
+        self.count(client, named.map(|policy| Self::with_override(policy, overrides)))
     }
 
     fn count(&self, client: &str, policies: impl Iterator<Item = Policy>) -> (Vec<QuotaUse>, Result<(), Failure>) {
@@ -160,7 +160,7 @@ impl Limits {
                     let needed = until.wait_time_from(self.clock.now());
                     wait = wait.max(needed);
                     violated.push(policy.name.clone());
-                    uses.push(fields::stands(policy, 0, fields::ceiling(needed)));
+                    uses.push(fields::usage(policy, 0, fields::ceiling(needed)));
                 }
             }
         }
@@ -168,7 +168,7 @@ impl Limits {
         (uses, outcome)
     }
 
-    /// Notes a failure of authentication by this certificate; too many in the window pause it.
+    /// Counts an authentication failure of a certificate. Too many in the window pause it.
     pub fn note_failure(&self, thumbprint: &str) {
         if let Err(until) = self.limiter(&self.auth_failures).check_key(&thumbprint.to_owned()) {
             let end = self.clock.now() + until.wait_time_from(self.clock.now());
@@ -176,7 +176,7 @@ impl Limits {
         }
     }
 
-    /// Refuses a certificate that failed too often, until its pause is over.
+    /// Refuses a certificate while it is paused.
     pub fn may_authenticate(&self, thumbprint: &str) -> Result<(), Failure> {
         let now = self.clock.now();
         let end = self.paused.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(thumbprint).copied();
@@ -187,13 +187,13 @@ impl Limits {
                     policies: vec![self.auth_failures.name.clone()],
                 },
                 "authentication_paused",
-                "Authentication failed too often over this certificate. Retry-After says when to go on.",
+                "Authentication failed too often with this certificate. Try again after `Retry-After`.",
             )),
             _ => Ok(()),
         }
     }
 
-    /// Forgets keys whose quota is whole again, so that memory does not grow.
+    /// Removes the counters of clients with a full quota, so that memory does not grow.
     pub fn tidy(&self) {
         for limiter in self.limiters.read().unwrap_or_else(std::sync::PoisonError::into_inner).values() {
             limiter.retain_recent();
@@ -203,13 +203,13 @@ impl Limits {
     }
 }
 
-/// A request beyond a quota.
+/// The refusal of a request beyond a quota.
 fn too_many(wait: Duration, policies: Vec<String>) -> Failure {
     metrics::counter!("medcredit_limited_total").increment(1);
     Failure::new(
         FailureKind::Limited { retry_after: wait, policies },
         "rate_limited",
-        "Too many requests. Retry-After says when to go on.",
+        "Too many requests. Try again after `Retry-After`.",
     )
 }
 
@@ -239,19 +239,19 @@ mod tests {
     }
 
     #[test]
-    fn exactly_the_quota_is_admitted_and_time_brings_it_back() {
+    fn exactly_the_quota_is_admitted_and_regained_over_time() {
         let (clock, limits) = limits();
         let none = Overrides::new();
         let admitted = (0..100).filter(|_| limits.admit("a", &none).1.is_ok()).count();
         assert_eq!(admitted, 10);
         clock.advance(Duration::from_secs(1));
-        // The burst has one again; the sustained quota counted every attempt, refused ones too.
+        // The burst quota has regained one; the sustained quota counted every attempt, refused ones too.
         let (uses, outcome) = limits.admit("a", &none);
         assert_eq!(uses.len(), 2);
         let FailureKind::Limited { retry_after, policies } = outcome.unwrap_err().kind else { panic!("not limited") };
         assert_eq!(policies, ["sustained"]);
         assert!(retry_after > Duration::ZERO);
-        assert!(limits.admit("b", &none).1.is_ok(), "another client has its own");
+        assert!(limits.admit("b", &none).1.is_ok(), "another client has its own quota");
     }
 
     #[test]
@@ -263,14 +263,14 @@ mod tests {
     }
 
     #[test]
-    fn a_banks_own_quota_takes_the_place_of_the_default() {
+    fn a_banks_own_quota_replaces_the_default() {
         let (_, limits) = limits();
         let own = Overrides::from([("burst".to_owned(), 2)]);
         assert_eq!((0..100).filter(|_| limits.admit("a", &own).1.is_ok()).count(), 2);
     }
 
     #[test]
-    fn heavy_work_is_counted_apart_and_shown_with_the_rest() {
+    fn heavy_operations_are_counted_separately_and_listed_with_the_rest() {
         let (_, limits) = limits();
         let limits = limits.with_heavy(policy("deliveries", 2, 60));
         let none = Overrides::new();
@@ -278,7 +278,7 @@ mod tests {
             let (uses, outcome) = limits.admit_heavy("deliveries", "a", &none);
             assert_eq!((uses.len(), outcome.is_ok()), (1, admitted));
         }
-        // Neither do other requests count on it, nor it on them.
+        // Requests and heavy operations do not count against each other.
         assert!(limits.admit("a", &none).1.is_ok());
         assert!(limits.admit_heavy("deliveries", "b", &none).1.is_ok());
         let own = Overrides::from([("deliveries".to_owned(), 1)]);
