@@ -1,4 +1,4 @@
-//! `[authority]`: our own certification authority.
+//! `[authority]`: the gateway's certification authority.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -6,18 +6,18 @@ use serde::{Deserialize, Serialize};
 
 use super::{Report, Section};
 
-/// Our own certification authority.
+/// The gateway's certification authority.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Authority {
-    /// Where the certificate profiles are; without it, the ones compiled in.
+    /// The directory of the certificate profiles. Default: the profiles that are compiled in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profiles_directory: Option<PathBuf>,
     list_hours: u32,
 }
 
 impl Authority {
-    /// How long a revocation list of ours is good for.
+    /// How long a revocation list is valid.
     pub fn list_life(&self) -> Duration {
         Duration::from_hours(u64::from(self.list_hours))
     }

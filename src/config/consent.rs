@@ -1,24 +1,24 @@
-//! `[consent]`: the bounds every consent keeps to.
+//! `[consent]`: limits of consents.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Report, Section};
 
-/// The bounds every consent keeps to.
+/// Limits of consents.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Consent {
-    /// How long a request waits to be granted.
+    /// How long a request stays pending until it expires.
     pub request_days: i64,
-    /// Validity when the request names none.
+    /// The validity of a request that names none.
     pub default_validity_days: i64,
     /// The longest validity.
     pub max_validity_days: i64,
-    /// Months of data when the request names none.
+    /// The months of data of a request that names none.
     pub default_data_months: i32,
-    /// The longest window of data.
+    /// The most months of data.
     pub max_data_months: i32,
-    /// Requests of one bank that may wait at once, where its registration says nothing else.
+    /// The most pending requests of one bank, unless its registration has another number.
     pub max_pending: i64,
 }
 

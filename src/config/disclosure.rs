@@ -1,4 +1,4 @@
-//! `[disclosure]`: what data answers keep to.
+//! `[disclosure]`: rules for data responses.
 
 use std::collections::BTreeMap;
 
@@ -6,15 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use super::{Report, Section};
 
-/// What data answers keep to.
+/// Rules for data responses.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Disclosure {
-    /// Settlement rows of fewer visits are suppressed.
+    /// Settlement rows with fewer visits are suppressed.
     pub min_visits: i64,
     /// The most consents in one page of a delivery.
     pub delivery_consents: usize,
-    /// Grades, by scheme, that are good standing.
+    /// The grades that count as good standing, by scheme.
     pub good_standing: BTreeMap<String, Vec<String>>,
 }
 

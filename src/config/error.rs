@@ -1,16 +1,16 @@
-//! What is wrong with a configuration, all of it at once, each with its place.
+//! The problems of a configuration: all of them, each with its line.
 
 use std::{
     fmt,
     path::{Path, PathBuf},
 };
 
-/// One thing wrong.
+/// A problem of a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// The line of the operator's file; absent when the file does not mention the key.
+    /// The line of the operator's file; none when the file does not have the key.
     pub line: Option<usize>,
-    /// The key, from the top: `store.max_connections`. Empty when it is about the whole file.
+    /// The full key, such as `store.max_connections`. Empty for a problem of the whole file.
     pub key: String,
     /// What is wrong with it.
     pub message: String,
@@ -21,12 +21,12 @@ pub struct Problem {
 pub struct ConfigError {
     /// The operator's file.
     pub file: PathBuf,
-    /// Everything found.
+    /// All problems.
     pub problems: Vec<Problem>,
 }
 
 impl ConfigError {
-    /// One problem, found outside the sections' own checks.
+    /// Makes an error of one problem that was found outside the checks of the sections.
     pub fn one(file: &Path, line: Option<usize>, key: &str, message: impl Into<String>) -> Self {
         let problem = Problem { line, key: key.to_owned(), message: message.into() };
         Self { file: file.to_owned(), problems: vec![problem] }

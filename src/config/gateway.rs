@@ -1,14 +1,14 @@
-//! `[gateway]`: who we are to banks.
+//! `[gateway]`: the gateway's public identity.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Report, Section};
 
-/// Who we are to banks.
+/// The gateway's public identity.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Gateway {
-    /// The origin banks address; signatures of answers cover it.
+    /// The origin that banks connect to. Signatures of responses cover it.
     pub public_origin: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     issuer: Option<String>,
@@ -47,5 +47,5 @@ fn check_https(report: &mut Report<'_>, key: &str, value: &str) {
     let uri = value.parse::<http::Uri>();
     let https = uri.as_ref().is_ok_and(|uri| uri.scheme_str() == Some("https") && uri.host().is_some());
     report.require(https, key, "must be an https URL, as in https://credit.example.gov.cn:8443");
-    report.require(!value.ends_with('/'), key, "must not end in a slash: paths are put behind it");
+    report.require(!value.ends_with('/'), key, "must not end in a slash: paths are appended to it");
 }

@@ -1,4 +1,4 @@
-//! `[grading]`: catalogues, models and rounds.
+//! `[grading]`: catalogues, models and grading runs.
 
 use std::path::PathBuf;
 
@@ -6,21 +6,21 @@ use serde::{Deserialize, Serialize};
 
 use super::{Report, Section};
 
-/// Catalogues, models and rounds.
+/// Catalogues, models and grading runs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Grading {
-    /// Catalogues of one's own.
+    /// The directory of the operator's catalogues.
     pub catalogues_directory: PathBuf,
-    /// Models of one's own.
+    /// The directory of the operator's models.
     pub models_directory: PathBuf,
-    /// Mapping tables of one's own.
+    /// The directory of the operator's mapping tables.
     pub mappings_directory: PathBuf,
-    /// How long a grade stays good after the next round is due.
+    /// How long a grade stays valid after the next run is due.
     pub grace_months: u8,
-    /// How many days a run is open to objections before it may be published; without any, a trial may be published.
+    /// How many days a run is open to objections before it may be published. With 0, a trial run may be published.
     pub objection_days: u16,
-    /// Counts from one up to this number are withheld from reports that may be shown to others.
+    /// Counts from one up to this number are withheld from reports that are not internal.
     pub withhold_below: u64,
 }
 

@@ -1,4 +1,4 @@
-//! `[imports]`: files that departments' systems deliver over the network.
+//! `[imports]`: files that departments' systems upload.
 
 use std::time::Duration;
 
@@ -6,23 +6,23 @@ use serde::{Deserialize, Serialize};
 
 use super::{Report, Section};
 
-/// Bounds of a delivery.
+/// Limits of an upload.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Imports {
-    /// Bytes of one delivery.
+    /// The most bytes of one file.
     pub max_bytes: u32,
-    /// Rows of one delivery.
+    /// The most rows of one file.
     pub max_rows: u32,
-    /// How many half-years before the present one rounds may still be made of.
+    /// For how many half-years before the present one grading runs are still possible.
     pub half_years_back: u8,
-    /// How many days after it was due a category is late.
+    /// How many days after its due date a category counts as late.
     pub grace_days: u16,
     reports_days: u32,
 }
 
 impl Imports {
-    /// How long a sender may ask for the report of a delivery.
+    /// How long the report of an import is stored.
     pub fn reports_kept(&self) -> Duration {
         Duration::from_hours(24 * u64::from(self.reports_days))
     }
@@ -30,7 +30,7 @@ impl Imports {
 
 impl Section for Imports {
     fn check(&self, report: &mut Report<'_>) {
-        // A delivery is in memory while it is imported.
+        // A file is in memory while it is imported.
         let bytes = (1024..=67_108_864).contains(&self.max_bytes);
         report.require(bytes, "max_bytes", "must be 1024 to 67108864");
         report.require((1..=100_000).contains(&self.max_rows), "max_rows", "must be 1 to 100000");

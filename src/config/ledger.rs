@@ -1,4 +1,4 @@
-//! `[ledger]`: how answers are recorded and the log is sealed.
+//! `[ledger]`: recording of responses and sealing of the log.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -6,21 +6,21 @@ use serde::{Deserialize, Serialize};
 
 use super::{Report, Section};
 
-/// How answers are recorded and the log is sealed.
+/// Recording of responses and sealing of the log.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ledger {
     #[serde(skip_serializing_if = "Option::is_none")]
     host: Option<String>,
-    /// Raised when a database is restored from a backup.
+    /// The log's epoch. Raised when the database is restored from a backup.
     pub epoch: u32,
-    /// Where the newest checkpoint also goes, outside the database.
+    /// The file outside the database to which the newest checkpoint is also written.
     pub checkpoint_file: PathBuf,
     seal_interval_ms: u64,
     linger_ms: u64,
-    /// The most answers in one transaction.
+    /// The most responses in one transaction.
     pub max_batch: usize,
-    /// The most answers that wait to be recorded.
+    /// The most responses that wait to be recorded.
     pub queue: usize,
     queue_megabytes: usize,
 }
@@ -38,17 +38,17 @@ impl Ledger {
         Duration::from_millis(self.seal_interval_ms)
     }
 
-    /// How long a batch waits for companions.
+    /// How long a batch waits for more responses.
     pub fn linger(&self) -> Duration {
         Duration::from_millis(self.linger_ms)
     }
 
-    /// The most bytes of answers that wait to be recorded.
+    /// The most bytes of responses that wait to be recorded.
     pub fn queue_bytes(&self) -> usize {
         self.queue_megabytes.saturating_mul(1024 * 1024)
     }
 
-    /// What receipts promise: two intervals and some seconds, so that a restart does not break a promise.
+    /// Within which time receipts promise sealing: two intervals and a minute, so that a restart does not break a promise.
     pub fn sealed_within(&self) -> Duration {
         self.seal_interval() * 2 + Duration::from_mins(1)
     }

@@ -1,4 +1,4 @@
-//! `[limits]`: how much a bank may ask.
+//! `[limits]`: rate limits of banks.
 
 use std::num::NonZeroU32;
 
@@ -6,27 +6,27 @@ use serde::{Deserialize, Serialize};
 
 use super::{Report, Section};
 
-/// One named limit.
+/// A quota of requests in a window.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Quota {
-    /// How many.
+    /// The number of requests.
     pub quota: NonZeroU32,
-    /// In how many seconds.
+    /// The length of the window.
     pub window_seconds: NonZeroU32,
 }
 
-/// How much a bank may ask.
+/// Rate limits of banks.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// Requests at once.
+    /// Requests in a short window.
     pub burst: Quota,
-    /// Requests over time.
+    /// Requests in a long window.
     pub sustained: Quota,
     /// Pages of deliveries.
     pub deliveries: Quota,
-    /// Failures of authentication, by certificate.
+    /// Authentication failures of one certificate.
     pub authentication_failures: Quota,
 }
 
@@ -40,7 +40,7 @@ impl Section for Limits {
 }
 
 impl Quota {
-    /// Reports a quota that cannot be counted.
+    /// Reports a quota that is too large.
     pub(super) fn check(self, key: &str, report: &mut Report<'_>) {
         let fits = self.window_seconds.get() <= 86_400 && self.quota.get() <= 10_000_000;
         report.require(fits, key, "must be at most 10000000 in a window of at most a day (86400 seconds)");

@@ -1,26 +1,26 @@
-//! `[log]`: what is written to standard error.
+//! `[log]`: the log on standard error.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Report, Section};
 
-/// How a line of the log looks.
+/// The format of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LogFormat {
     /// One JSON object a line.
     Json,
-    /// For people.
+    /// Text, for people.
     Text,
 }
 
-/// What is logged.
+/// The log.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Log {
-    /// How a line looks.
+    /// The format of a line.
     pub format: LogFormat,
-    /// What is worth a line, per module.
+    /// The level that is logged for each module.
     pub filter: String,
 }
 

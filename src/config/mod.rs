@@ -1,10 +1,10 @@
 //! The only room that reads settings: one struct and one file per section.
 //!
-//! `config/gateway.toml` is documentation and default at once: it is compiled in, and the operator's file is laid over it.
-//! Unknown keys and values out of range are errors that name file, line and key. To add a section: a block in
-//! `config/gateway.toml`, a file here with its struct and [`Section`], and a line in `sections!`.
+//! `config/gateway.toml` has the defaults and their documentation: it is compiled in, and the operator's file is merged over it.
+//! Unknown keys and values out of range are errors that name file, line and key. To add a section, add a block to
+//! `config/gateway.toml`, a file here with its struct and [`Section`], and a line to `sections!`.
 //!
-//! Secrets are never values of the configuration: sections hold paths (`*_file`) and read a [`Secret`] when it is used.
+//! Secrets are never values of the configuration: sections have paths (`*_file`), and a [`Secret`] is read when it is used.
 
 mod authority;
 mod consent;
@@ -42,7 +42,7 @@ pub use ledger::Ledger;
 pub use limits::{Limits, Quota};
 pub use log::{Log, LogFormat};
 pub use outbox::Outbox;
-pub use partner::Partner;
+pub use partner::{Partner, TlsFiles};
 pub use portal::Portal;
 pub use reference::Reference;
 pub use secret::Secret;
@@ -53,17 +53,16 @@ pub use tokens::Tokens;
 
 use overlay::Document;
 
-/// The documentation and the defaults: the file of the same name in the repository.
+/// The defaults with their documentation: `config/gateway.toml` of the repository.
 pub const DEFAULTS: &str = include_str!("../../config/gateway.toml");
 
-/// A section of the configuration, which knows what its values must be.
+/// A section of the configuration that checks its values.
 pub trait Section {
-    /// Reports every value that cannot be used. Looks at values only, never at files or the network: that is the
-    /// doctor's work.
+    /// Reports every value that cannot be used. Checks values only: files and the network are checked by `doctor`.
     fn check(&self, report: &mut Report<'_>);
 }
 
-/// Where a section reports what is wrong with it.
+/// Collects the problems of a section.
 #[derive(Debug)]
 pub struct Report<'a> {
     section: &'static str,
@@ -71,14 +70,14 @@ pub struct Report<'a> {
 }
 
 impl Report<'_> {
-    /// Says what is wrong with the value of a key of this section (`key`, or `table.key` below it).
+    /// Reports what is wrong with the value of a key of this section (`key`, or `table.key` below it).
     pub fn wrong(&mut self, key: &str, message: impl Into<String>) {
         self.problems.push((format!("{}.{key}", self.section), message.into()));
     }
 
-    /// Says so unless it holds.
-    pub fn require(&mut self, holds: bool, key: &str, message: impl Into<String>) {
-        if !holds {
+    /// Reports a problem unless the condition is true.
+    pub fn require(&mut self, condition: bool, key: &str, message: impl Into<String>) {
+        if !condition {
             self.wrong(key, message);
         }
     }
@@ -86,7 +85,7 @@ impl Report<'_> {
 
 macro_rules! sections {
     ($($(#[$doc:meta])* $name:ident: $ty:ty,)+) => {
-        /// The configuration in effect.
+        /// The effective configuration.
         #[derive(Debug, Clone, Serialize, Deserialize)]
         #[serde(deny_unknown_fields)]
         pub struct Config {
@@ -116,39 +115,39 @@ macro_rules! sections {
 }
 
 sections! {
-    /// Who we are to banks.
+    /// The gateway's public identity.
     gateway: Gateway,
-    /// Where everything is kept.
+    /// The database.
     store: Store,
-    /// Keys that protect keys.
+    /// Keys that encrypt keys.
     secrets: Secrets,
-    /// Our own certification authority.
+    /// The gateway's certification authority.
     authority: Authority,
-    /// The listener banks call.
+    /// The listener for banks and departments.
     partner: Partner,
     /// The public listener.
     portal: Portal,
-    /// What is logged.
+    /// The log.
     log: Log,
     /// Metrics and health.
     telemetry: Telemetry,
     /// Access tokens.
     tokens: Tokens,
-    /// How much a bank may ask.
+    /// Rate limits of banks.
     limits: Limits,
-    /// The bounds every consent keeps to.
+    /// Limits of consents.
     consent: Consent,
-    /// What data answers keep to.
+    /// Rules for data responses.
     disclosure: Disclosure,
-    /// How answers are recorded and the log is sealed.
+    /// Recording and sealing.
     ledger: Ledger,
-    /// Files that departments deliver.
+    /// Files that departments upload.
     imports: Imports,
-    /// What is told to others.
+    /// Events and outbound deliveries.
     outbox: Outbox,
-    /// Tables of the trade.
+    /// Kinds of subject and regions.
     reference: Reference,
-    /// Catalogues, models and rounds.
+    /// Catalogues, models and grading runs.
     grading: Grading,
 }
 
@@ -165,13 +164,13 @@ impl Config {
         Self::parse("", &directory.join("gateway.toml"))
     }
 
-    /// Reads a text as if it stood in a file at `path`.
+    /// Reads a text as the content of a file at `path`.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         let directory = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),
         };
-        let document = Document::lay_over(DEFAULTS, text, &directory)
+        let document = Document::merged(DEFAULTS, text, &directory)
             .map_err(|problem| ConfigError { file: path.to_owned(), problems: vec![problem] })?;
         let config = Self::read(&document).map_err(|problems| ConfigError { file: path.to_owned(), problems })?;
         let problems: Vec<_> = config
@@ -182,7 +181,7 @@ impl Config {
         if problems.is_empty() { Ok(config) } else { Err(ConfigError { file: path.to_owned(), problems }) }
     }
 
-    /// The whole as TOML. It holds no secret, only paths of files that do.
+    /// Renders the configuration as TOML. It has no secrets, only the paths of their files.
     pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
         toml::to_string_pretty(self)
     }

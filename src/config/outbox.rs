@@ -1,4 +1,4 @@
-//! `[outbox]`: when what is told to others is tried again.
+//! `[outbox]`: retries of events and outbound deliveries.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{Report, Section};
 
-/// Events and items on their way.
+/// Retries of events and outbound deliveries.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Outbox {
     schedule_seconds: Vec<u32>,
-    /// By how much of a hundred a wait is shortened or lengthened by chance.
+    /// By up to how many percent a wait is randomly shortened or lengthened.
     pub jitter_percent: u32,
     lease_seconds: u32,
     longest_retry_after_seconds: u32,
@@ -19,22 +19,22 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// The waits before the first try, the second, and so on.
+    /// The waits before the first attempt, the second, and so on.
     pub fn schedule(&self) -> Vec<Duration> {
         self.schedule_seconds.iter().map(|seconds| Duration::from_secs(u64::from(*seconds))).collect()
     }
 
-    /// How long a worker may hold an item.
+    /// How long a worker leases an item.
     pub fn lease(&self) -> Duration {
         Duration::from_secs(u64::from(self.lease_seconds))
     }
 
-    /// The longest wait a receiver may ask for.
+    /// The longest `Retry-After` of a receiver that is honoured.
     pub fn longest_retry_after(&self) -> Duration {
         Duration::from_secs(u64::from(self.longest_retry_after_seconds))
     }
 
-    /// How long an event is kept.
+    /// How long an event is stored.
     pub fn events_kept(&self) -> Duration {
         Duration::from_hours(24 * u64::from(self.events_days))
     }

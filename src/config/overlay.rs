@@ -1,4 +1,4 @@
-//! Lays the operator's TOML over the defaults, and remembers on which line each key stands.
+//! Merges the operator's TOML over the defaults, and knows the line of each key.
 
 use std::{borrow::Cow, ops::Range, path::Path};
 
@@ -10,8 +10,8 @@ use toml::{
 
 use super::Problem;
 
-/// Both files as one table. Places in the defaults are moved behind the end of the operator's text, so that a place
-/// tells which of the two it is in.
+/// Both files as one table. Spans in the defaults are shifted behind the end of the operator's text, so that a span shows
+/// which file it is in.
 #[derive(Debug)]
 pub(super) struct Document<'t> {
     table: DeTable<'t>,
@@ -19,8 +19,8 @@ pub(super) struct Document<'t> {
 }
 
 impl<'t> Document<'t> {
-    /// Parses both and merges them: tables key by key, everything else replaced. Paths are made relative to `directory`.
-    pub(super) fn lay_over(defaults: &'t str, text: &'t str, directory: &Path) -> Result<Self, Problem> {
+    /// Parses both files and merges them: tables key by key, other values are replaced. Resolves paths relative to `directory`.
+    pub(super) fn merged(defaults: &'t str, text: &'t str, directory: &Path) -> Result<Self, Problem> {
         let over = DeTable::parse(text).map_err(|error| Problem {
             line: error.span().map(|span| line_at(text, span.start)),
             key: String::new(),
@@ -31,24 +31,24 @@ impl<'t> Document<'t> {
             key: String::new(),
             message: format!("the compiled-in defaults: {}", error.message()),
         })?;
-        let mut table = merge(moved(base.into_inner(), text.len() + 1), over.into_inner());
+        let mut table = merge(shifted(base.into_inner(), text.len() + 1), over.into_inner());
         resolve_paths(&mut table, directory);
         Ok(Self { table, text })
     }
 
-    /// Sections nobody knows.
+    /// Reports sections that do not exist.
     pub(super) fn unknown_sections(&self, known: &[&str]) -> Vec<Problem> {
         let unknown = self.table.iter().filter(|(key, _)| !known.contains(&key.get_ref().as_ref()));
         unknown
             .map(|(key, _)| Problem {
                 line: self.line(&key.span()),
                 key: key.get_ref().to_string(),
-                message: format!("there is no such section; known: {}", known.join(", ")),
+                message: format!("unknown section; the sections are: {}", known.join(", ")),
             })
             .collect()
     }
 
-    /// A section as its struct; `None` after saying what is wrong.
+    /// Deserializes a section; `None` after reporting a problem.
     pub(super) fn section<T: Deserialize<'t>>(&self, name: &str, problems: &mut Vec<Problem>) -> Option<T> {
         let value = self.table.get(name).cloned().unwrap_or_else(|| Spanned::new(0..0, DeValue::Table(DeTable::new())));
         match T::deserialize(ValueDeserializer::from(value)) {
@@ -63,7 +63,7 @@ impl<'t> Document<'t> {
         }
     }
 
-    /// The line on which the operator's file sets a key, or the nearest table above it.
+    /// The line on which the operator's file sets a key, or else the nearest table around it.
     pub(super) fn line_of(&self, key: &str) -> Option<usize> {
         let mut table = &self.table;
         let mut line = None;
@@ -87,12 +87,12 @@ fn line_at(text: &str, at: usize) -> usize {
     1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count()
 }
 
-fn moved(table: DeTable<'_>, by: usize) -> DeTable<'_> {
-    let ahead = |span: Range<usize>| span.start + by..span.end + by;
+fn shifted(table: DeTable<'_>, by: usize) -> DeTable<'_> {
+    let shift = |span: Range<usize>| span.start + by..span.end + by;
     let each = table.into_iter().map(|(key, value)| {
-        let (key_span, value_span) = (ahead(key.span()), ahead(value.span()));
+        let (key_span, value_span) = (shift(key.span()), shift(value.span()));
         let value = match value.into_inner() {
-            DeValue::Table(below) => DeValue::Table(moved(below, by)),
+            DeValue::Table(below) => DeValue::Table(shifted(below, by)),
             other => other,
         };
         (Spanned::new(key_span, key.into_inner()), Spanned::new(value_span, value))
@@ -102,7 +102,7 @@ fn moved(table: DeTable<'_>, by: usize) -> DeTable<'_> {
 
 fn merge<'t>(mut base: DeTable<'t>, over: DeTable<'t>) -> DeTable<'t> {
     for (key, value) in over {
-        // Removed and put back, because the map keeps the old key, and its place, where one is replaced.
+        // Removed and inserted again: replacing a value alone would keep the old key with its old span.
         let value =
             match (base.remove(key.get_ref().as_ref()).map(Spanned::into_inner), value.span(), value.into_inner()) {
                 (Some(DeValue::Table(below)), span, DeValue::Table(above)) => {
@@ -137,7 +137,7 @@ fn resolve(value: &mut DeValue<'_>, path: bool, directory: &Path) {
     }
 }
 
-/// The key whose name or value stands at a place.
+/// The key whose name or value has a span.
 fn key_at(table: &DeTable<'_>, span: &Range<usize>) -> Option<String> {
     table.iter().find_map(|(key, value)| {
         if key.span() == *span || value.span() == *span {

@@ -1,20 +1,23 @@
-//! `[partner]`: the listener banks and departments call, and what a client may cost.
+//! `[partner]`: the listener for banks and departments, and the limits of its clients.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 
 use super::{Report, Section};
 
-/// The partner listener.
+/// The listener for banks and departments.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Partner {
-    /// The address and port.
     pub listen: SocketAddr,
     /// The server's certificate chain, PEM, leaf first.
     pub certificate_file: PathBuf,
-    /// Its private key, sealed under a key-encryption key.
+    /// The server's private key, encrypted with a key-encryption key.
     pub key_file: PathBuf,
     handshake_timeout_seconds: u32,
     header_timeout_seconds: u32,
@@ -23,20 +26,36 @@ pub struct Partner {
     idle_timeout_seconds: u32,
     max_connection_age_seconds: u32,
     drain_timeout_seconds: u32,
-    /// Connections at once, handshakes included.
+    /// The most open connections, handshakes included.
     pub max_connections: u32,
-    /// Connections at once whose handshake is not finished.
+    /// The most unfinished handshakes.
     pub max_handshakes: u32,
-    /// Connections at once of one address whose handshake is not finished.
+    /// The most unfinished handshakes of one address.
     pub max_handshakes_per_address: u32,
-    /// Connections at once of one certificate.
+    /// The most open connections of one certificate.
     pub max_connections_per_certificate: u32,
-    /// Requests at once on one HTTP/2 connection.
+    /// The most parallel requests on one HTTP/2 connection.
     pub max_concurrent_streams: u32,
-    /// Bytes of a request's header.
+    /// The most bytes of a request's header.
     pub max_header_bytes: u32,
-    /// Bytes of a request's body.
+    /// The most bytes of a request's body.
     pub max_body_bytes: u32,
+}
+
+/// The files of a TLS server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TlsFiles<'a> {
+    /// The certificate chain.
+    pub certificate: &'a Path,
+    /// The encrypted private key.
+    pub key: &'a Path,
+}
+
+impl Partner {
+    /// The files of the listener's TLS server.
+    pub fn tls_files(&self) -> TlsFiles<'_> {
+        TlsFiles { certificate: &self.certificate_file, key: &self.key_file }
+    }
 }
 
 macro_rules! seconds {
@@ -51,19 +70,19 @@ macro_rules! seconds {
 }
 
 seconds! {
-    /// How long a handshake may take, and an accepted connection may say nothing.
+    /// How long a handshake may take, from the accepted connection on.
     handshake_timeout = handshake_timeout_seconds;
     /// How long a request's header may take.
     header_timeout = header_timeout_seconds;
     /// How long a request's body may take.
     body_timeout = body_timeout_seconds;
-    /// How long a request may take in all.
+    /// How long a request may take until its response begins.
     request_timeout = request_timeout_seconds;
-    /// How long a connection may do nothing.
+    /// How long a connection may be idle.
     idle_timeout = idle_timeout_seconds;
-    /// How long a connection may live.
+    /// How long a connection may exist.
     max_connection_age = max_connection_age_seconds;
-    /// How long requests may go on once the connection, or the gateway, is to end.
+    /// How long active requests may take once their connection or the gateway has to end.
     drain_timeout = drain_timeout_seconds;
 }
 

@@ -4,38 +4,37 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Partner, Quota, Report, Section, gateway::check_origin};
+use super::{Partner, Quota, Report, Section, TlsFiles, gateway::check_origin};
 
 /// The public listener.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Portal {
-    /// Whether there is one.
+    /// Whether the portal is served.
     pub enabled: bool,
-    /// The address and port.
     pub listen: SocketAddr,
-    /// The origin people and programs address.
+    /// The origin that people and programs connect to.
     pub public_origin: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     certificate_file: Option<PathBuf>,
     #[serde(skip_serializing_if = "Option::is_none")]
     key_file: Option<PathBuf>,
-    /// Connections at once, handshakes included.
+    /// The most open connections, handshakes included.
     pub max_connections: u32,
-    /// Connections at once of one address.
+    /// The most open connections of one address.
     pub max_connections_per_address: u32,
-    /// Requests of one address.
+    /// The rate limit of one address.
     pub per_address: Quota,
-    /// Readings of the database at once, for all callers together.
+    /// The most parallel reads of the database, for all callers together.
     pub max_reads: u32,
 }
 
 impl Portal {
-    /// The certificate chain and the sealed key: its own, or else the partner listener's.
-    pub fn server_files<'a>(&'a self, partner: &'a Partner) -> (&'a PathBuf, &'a PathBuf) {
+    /// The portal's own files, or the partner listener's when it has none.
+    pub fn tls_files<'a>(&'a self, partner: &'a Partner) -> TlsFiles<'a> {
         match (&self.certificate_file, &self.key_file) {
-            (Some(certificate), Some(key)) => (certificate, key),
-            _ => (&partner.certificate_file, &partner.key_file),
+            (Some(certificate), Some(key)) => TlsFiles { certificate, key },
+            _ => partner.tls_files(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `[reference]`: tables of the trade, kinds of subject and regions.
+//! `[reference]`: the tables of kinds of subject and of regions.
 
 use std::{
     io::ErrorKind,
@@ -10,30 +10,30 @@ use serde::{Deserialize, Serialize};
 use super::{Report, Section};
 use crate::domain::{Kinds, TableError, region::RegionTable};
 
-/// Tables of one's own, each in the place of the one that comes with the program.
+/// The operator's tables, each of which replaces a table that is compiled in.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reference {
-    /// The kinds of subject.
+    /// The file of kinds of subject.
     pub kinds_file: PathBuf,
-    /// The regions.
+    /// The file of regions.
     pub regions_file: PathBuf,
 }
 
 impl Reference {
-    /// The kinds of subject: those of the file, or those compiled in where there is none.
+    /// Reads the kinds of subject from the file, or takes those that are compiled in if there is no file.
     pub fn kinds(&self) -> Result<Kinds, TableError> {
         read(&self.kinds_file)?.map_or_else(Kinds::built_in, |(file, text)| Kinds::from_toml(&file, &text))
     }
 
-    /// The regions, likewise.
+    /// Reads the regions from the file, or takes those that are compiled in if there is no file.
     pub fn regions(&self) -> Result<RegionTable, TableError> {
         let text = read(&self.regions_file)?;
         text.map_or_else(RegionTable::built_in, |(file, text)| RegionTable::from_toml(&file, &text))
     }
 }
 
-/// A file's name and text; nothing where there is no file.
+/// Reads a file's name and text; none if there is no file.
 fn read(file: &Path) -> Result<Option<(String, String)>, TableError> {
     let name = file.display().to_string();
     match std::fs::read_to_string(file) {

@@ -1,4 +1,4 @@
-//! A secret read from a file: it wipes itself from memory and never prints.
+//! Secrets from files. They are wiped from memory when dropped, and never printed.
 
 use std::{fmt, path::Path};
 
@@ -6,17 +6,17 @@ use zeroize::Zeroizing;
 
 use super::ConfigError;
 
-/// A text that must not be seen.
+/// A secret text.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// A secret from memory.
+    /// Makes a secret of a text.
     pub fn new(text: String) -> Self {
         Self(Zeroizing::new(text))
     }
 
-    /// Reads a file and drops the white space around its text. `key` names the setting in errors.
+    /// Reads a secret from a file and trims white space around it. Errors name the setting `key`.
     pub fn read(file: &Path, key: &str) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(file)
             .map(Zeroizing::new)
@@ -27,7 +27,7 @@ impl Secret {
         Ok(Self(Zeroizing::new(text.trim().to_owned())))
     }
 
-    /// The text, for the one place that uses it.
+    /// The text. For the one place that uses it.
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! `[secrets]`: keys that protect keys.
+//! `[secrets]`: keys that encrypt keys.
 
 use std::{fmt, path::PathBuf};
 
@@ -8,25 +8,25 @@ use zeroize::Zeroizing;
 
 use super::{ConfigError, Report, Secret, Section};
 
-/// Where the keys are that protect keys.
+/// Keys that encrypt keys.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Secrets {
-    /// The list of key-encryption keys; the first encrypts, all decrypt.
+    /// The file of key-encryption keys. The first one encrypts, all decrypt.
     pub key_encryption_key_file: PathBuf,
 }
 
-/// 32 bytes that encrypt private keys and identities at rest.
+/// A key of 32 bytes that encrypts private keys and identities at rest.
 #[derive(Clone)]
 pub struct KeyEncryptionKey(Zeroizing<[u8; 32]>);
 
 impl KeyEncryptionKey {
-    /// A key from memory.
+    /// Makes a key of its bytes.
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(Zeroizing::new(bytes))
     }
 
-    /// The bytes, for the one place that uses them.
+    /// The bytes. For the one place that uses them.
     pub fn expose(&self) -> &[u8; 32] {
         &self.0
     }
@@ -41,7 +41,7 @@ impl fmt::Debug for KeyEncryptionKey {
 const KEY: &str = "secrets.key_encryption_key_file";
 
 impl Secrets {
-    /// Reads the list: at least one key, the first one encrypts.
+    /// Reads the keys, of which there is at least one.
     pub fn key_encryption_keys(&self) -> Result<Vec<KeyEncryptionKey>, ConfigError> {
         let file = &self.key_encryption_key_file;
         let text = Secret::read(file, KEY)?;
@@ -56,7 +56,7 @@ impl Secrets {
             keys.push(KeyEncryptionKey::new(bytes.as_slice().try_into().map_err(|_| wrong())?));
         }
         if keys.is_empty() {
-            return Err(ConfigError::one(file, None, KEY, "holds no key"));
+            return Err(ConfigError::one(file, None, KEY, "has no key"));
         }
         Ok(keys)
     }

@@ -8,7 +8,7 @@ use super::{Report, Section};
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tokens {
-    /// How long a token is good.
+    /// How long a token is valid.
     pub lifetime_seconds: i64,
 }
 

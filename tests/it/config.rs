@@ -1,4 +1,4 @@
-//! The configuration: defaults, overlay, and errors an operator can act on.
+//! The configuration: defaults, the merge with the operator's file, and error messages.
 
 use std::path::Path;
 
@@ -21,7 +21,7 @@ fn an_empty_file_gives_the_documented_defaults() {
 }
 
 #[test]
-fn a_file_says_only_what_differs() {
+fn a_file_needs_only_the_keys_that_differ() {
     let config = parse("[store]\nmax_connections = 40\n[gateway]\nissuer = 'https://issuer.example'\n").unwrap();
     assert_eq!(config.store.max_connections, 40);
     assert_eq!(config.store.engine, StoreEngine::Sqlite);
@@ -46,54 +46,54 @@ fn paths_are_relative_to_the_file() {
 
 #[test]
 fn an_unknown_key_is_named_with_file_line_and_path() {
-    let said = refusal("[gateway]\n\n[store]\nengin = 'sqlite'\n");
-    assert!(said.starts_with("/etc/medcredit/gateway.toml:4: store.engin: unknown field `engin`"), "{said}");
-    assert!(said.contains("`engine`"), "the known keys are listed: {said}");
+    let text = refusal("[gateway]\n\n[store]\nengin = 'sqlite'\n");
+    assert!(text.starts_with("/etc/medcredit/gateway.toml:4: store.engin: unknown field `engin`"), "{text}");
+    assert!(text.contains("`engine`"), "the known keys are listed: {text}");
 }
 
 #[test]
 fn every_section_refuses_unknown_keys() {
     for section in Config::SECTIONS {
-        let said = refusal(&format!("# a comment\n[{section}]\nno_such_key = 1\n"));
-        assert!(said.contains(&format!("gateway.toml:3: {section}.no_such_key: unknown field")), "{said}");
+        let text = refusal(&format!("# a comment\n[{section}]\nno_such_key = 1\n"));
+        assert!(text.contains(&format!("gateway.toml:3: {section}.no_such_key: unknown field")), "{text}");
     }
 }
 
 #[test]
 fn an_unknown_section_is_named() {
-    let said = refusal("[sotre]\nengine = 'sqlite'\n");
-    assert!(said.starts_with("/etc/medcredit/gateway.toml:1: sotre: there is no such section"), "{said}");
+    let text = refusal("[sotre]\nengine = 'sqlite'\n");
+    assert!(text.starts_with("/etc/medcredit/gateway.toml:1: sotre: unknown section"), "{text}");
 }
 
 #[test]
 fn a_value_of_the_wrong_type_is_named() {
-    let said = refusal("[store]\nengine = 'sqlite'\nmax_connections = 'many'\n");
-    assert!(said.starts_with("/etc/medcredit/gateway.toml:3: store.max_connections: invalid type"), "{said}");
+    let text = refusal("[store]\nengine = 'sqlite'\nmax_connections = 'many'\n");
+    assert!(text.starts_with("/etc/medcredit/gateway.toml:3: store.max_connections: invalid type"), "{text}");
 }
 
 #[test]
-fn values_out_of_range_are_all_reported_at_once() {
-    let said = refusal("[store]\nmax_connections = 0\n[telemetry]\nlisten = '0.0.0.0:9464'\n");
-    let lines: Vec<_> = said.lines().collect();
-    assert_eq!(lines.len(), 2, "{said}");
-    assert!(lines[0].contains(":2: store.max_connections: must be between"), "{said}");
-    assert!(lines[1].contains(":4: telemetry.listen: is not a loopback address"), "{said}");
+fn values_out_of_range_are_all_reported_together() {
+    let text = refusal("[store]\nmax_connections = 0\n[telemetry]\nlisten = '0.0.0.0:9464'\n");
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines.len(), 2, "{text}");
+    assert!(lines[0].contains(":2: store.max_connections: must be between"), "{text}");
+    assert!(lines[1].contains(":4: telemetry.listen: is not a loopback address"), "{text}");
 }
 
 #[test]
 fn a_missing_key_is_reported_at_its_section() {
-    let said = refusal("[store]\nengine = 'postgres'\n");
-    assert!(said.contains("gateway.toml:1: store.url_file: is needed"), "{said}");
+    let text = refusal("[store]\nengine = 'postgres'\n");
+    assert!(text.contains("gateway.toml:1: store.url_file: is required"), "{text}");
 }
 
 #[test]
 fn text_that_is_not_toml_is_reported_with_its_line() {
-    let said = refusal("[store]\nengine = \n");
-    assert!(said.starts_with("/etc/medcredit/gateway.toml:2: "), "{said}");
+    let text = refusal("[store]\nengine = \n");
+    assert!(text.starts_with("/etc/medcredit/gateway.toml:2: "), "{text}");
 }
 
 #[test]
-fn what_is_printed_reads_back_the_same() {
+fn the_printed_configuration_parses_to_the_same() {
     let config = parse("[store]\nmax_connections = 40\n").unwrap();
     let printed = config.to_toml().unwrap();
     assert_eq!(parse(&printed).unwrap().to_toml().unwrap(), printed);

@@ -1,13 +1,11 @@
 //! Keys and certificates: the gateway can sign, can be recognised, and can recognise banks.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::Path, sync::Arc};
 
 use super::{Examination, Report};
 use crate::{
     authority::{self, Custody, Keyring, Purpose, partners, partners::AuthorityRecord, server},
+    config::TlsFiles,
     domain::{SystemEntropy, Timestamp},
     identity::{CertificateFacts, RevocationList, revocation::left_permille},
     store::Env,
@@ -24,10 +22,9 @@ pub(super) async fn check(exam: &Examination, report: &mut Report) {
     let custody = Custody::new(Env::new(db.clone(), clock, Arc::new(SystemEntropy)), Arc::new(crypter), settings);
     keys(&custody, report).await;
     let (partner, portal) = (&exam.config.partner, &exam.config.portal);
-    let files = (&partner.certificate_file, &partner.key_file);
-    server_certificate("server certificate", files, exam, &custody, report);
-    if portal.enabled && portal.server_files(partner) != files {
-        server_certificate("portal certificate", portal.server_files(partner), exam, &custody, report);
+    server_certificate("server certificate", partner.tls_files(), exam, &custody, report);
+    if portal.enabled && portal.tls_files(partner) != partner.tls_files() {
+        server_certificate("portal certificate", portal.tls_files(partner), exam, &custody, report);
     }
     authorities(&custody, report, exam.now()).await;
 }
@@ -49,12 +46,12 @@ async fn keys(custody: &Custody, report: &mut Report) {
 
 fn server_certificate(
     check: &'static str,
-    (certificate, key): (&PathBuf, &PathBuf),
+    files: TlsFiles<'_>,
     exam: &Examination,
     custody: &Custody,
     report: &mut Report,
 ) {
-    let files = server::ServerFiles { certificate: certificate.clone(), key: key.clone() };
+    let files = server::ServerFiles { certificate: files.certificate.to_owned(), key: files.key.to_owned() };
     let certified = match server::load(&files, &custody.crypter, exam.now()) {
         Ok(certified) => certified,
         Err(error) => return report.bad(check, told(error)),
