@@ -15,7 +15,7 @@ use medcredit::{
     authority::{self, Custody, Reloader, server::ServerFiles},
     config::Config,
     domain::{SystemClock, SystemEntropy},
-    http::listener::Settings,
+    http::listener::settings::Settings,
     identity::{KeyPair, Signer, Suite},
 };
 use tokio::net::TcpListener;

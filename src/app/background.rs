@@ -1,4 +1,4 @@
-//! What runs beside the listeners: learning of changes, tidying up after time, sealing.
+//! The background tasks: polling for changes, housekeeping, sealing.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -7,30 +7,30 @@ use std::{
 
 use tokio::{sync::watch, task::JoinSet};
 
-use super::{App, key_set};
+use super::{App, keys::key_set};
 use crate::{
     authority::Keyring,
     domain::Failure,
     store::{changes, tokens},
 };
 
-/// How often a gateway asks for changes: four times in the second it may be behind (I3).
-const POLL: Duration = Duration::from_millis(250);
-/// How often the public listener looks whether its files were replaced.
-const FILES: Duration = Duration::from_secs(1);
-/// How often what was committed is moved into SQLite's file.
-const CHECKPOINT: Duration = Duration::from_millis(250);
-/// How often it tidies up after time.
-const TIDY: Duration = Duration::from_secs(30);
+/// How often changes of other processes are polled: four times in the second that a gateway may be behind (I3).
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
+/// How often the portal's certificate files are checked for replacement.
+const FILES_INTERVAL: Duration = Duration::from_secs(1);
+/// How often SQLite's write-ahead log is moved into the database file.
+const CHECKPOINT_INTERVAL: Duration = Duration::from_millis(250);
+/// How often expired rows and idle limits are removed.
+const TIDY_INTERVAL: Duration = Duration::from_secs(30);
 
-/// How long what has expired is still remembered. A security invariant (I3, K3): longer than clocks of gateways differ.
-const FORGETTING: Duration = Duration::from_mins(5);
+/// How long expired tokens are still stored. A security invariant (I3, K3): longer than the clocks of gateways differ.
+const EXPIRED_TOKEN_RETENTION: Duration = Duration::from_mins(5);
 
 impl App {
-    /// Learns of what other processes changed. While this fails for a second, nobody is answered (I3).
+    /// Applies changes that other processes made. Once this has failed for a second, all requests are refused (I3).
     pub async fn catch_up(&self) -> Result<(), Failure> {
-        // Keys before the directory: as long as the keyring cannot be read, the directory is not confirmed either, and a
-        // revoked key signs and verifies for no more than the second a gateway may be behind.
+        // Keys before the client directory: while the keyring cannot be read, the directory is not confirmed either, so a
+        // revoked key signs and verifies for no longer than the second that a gateway may be behind.
         let change = changes::current(&self.env.db).await?;
         if self.keys_at.load(Ordering::SeqCst) != change {
             let keyring = Keyring::load(&self.custody).await.map_err(|error| Failure::internal(error.to_string()))?;
@@ -39,57 +39,56 @@ impl App {
             self.key_log.store(Arc::new(keyring.records().to_vec()));
             self.keys_at.store(change, Ordering::SeqCst);
         }
-        // Trust before the directory too: nobody is judged by a new epoch and an old trust.
+        // Trust before the directory too: a new epoch must never meet the trust from before it.
         self.reloader.refresh().await.map_err(|error| Failure::unavailable("state_unknown", error.to_string()))?;
         self.access.catch_up().await?;
         Ok(())
     }
 
-    /// What time alone brings: expiries written down, harmless rows and whole quotas forgotten.
+    /// Housekeeping: records expiries, and removes expired rows and limits with a full quota.
     pub async fn tidy(&self) -> Result<(), Failure> {
         self.limits.tidy();
         if let Some(portal) = &self.portal {
             portal.addresses.tidy();
         }
         let mut tx = self.env.db.begin("app::tidy").await?;
-        // Not at once: another gateway's clock may be behind, and there the token is still good.
-        let forgotten = tokens::forget_expired(&mut tx, self.env.clock.now().minus(FORGETTING)).await?;
+        // Not immediately: on a gateway whose clock is behind, the token is still valid.
+        let cutoff = self.env.clock.now().minus(EXPIRED_TOKEN_RETENTION);
+        let removed = tokens::forget_expired(&mut tx, cutoff).await?;
         tx.commit().await?;
-        let forgotten = forgotten + self.consents.forget_kept().await?;
-        let ended = self.consents.record_expiries().await?;
-        let forgotten = forgotten + self.outbox.tidy().await?;
-        let forgotten = forgotten + self.imports.tidy(self.config.imports.reports_kept()).await?;
-        if ended > 0 || forgotten > 0 {
-            tracing::info!(count = ended, rows = forgotten, "tidied up after time");
+        let removed = removed + self.consents.forget_kept().await?;
+        let expired = self.consents.record_expiries().await?;
+        let removed = removed + self.outbox.tidy().await?;
+        let removed = removed + self.imports.tidy(self.config.imports.reports_kept()).await?;
+        if expired > 0 || removed > 0 {
+            tracing::info!(count = expired, rows = removed, "housekeeping done");
         }
         Ok(())
     }
 
-    /// Starts what runs beside the listeners, until `stopping` turns true.
+    /// Starts the background tasks. They run until `stopping` is true.
     pub fn start_background(self: &Arc<Self>, stopping: &watch::Receiver<bool>) -> JoinSet<()> {
-        let until = |mut stopping: watch::Receiver<bool>| async move {
-            // An error means the sender is gone, and with it the gateway.
-            let _ = stopping.wait_for(|stop| *stop).await;
-        };
         let mut tasks = JoinSet::new();
         let app = self.clone();
-        tasks.spawn(every(POLL, stopping.clone(), move || {
+        tasks.spawn(every(POLL_INTERVAL, stopping.clone(), move || {
             let app = app.clone();
             async move {
-                let say = |code, reason: &str| tracing::warn!(code, reason, "changes could not be read");
-                complain(app.catch_up().await, say);
+                if let Err(failure) = app.catch_up().await {
+                    tracing::warn!(code = failure.code, reason = context(&failure), "changes could not be read");
+                }
             }
         }));
         let app = self.clone();
-        tasks.spawn(every(TIDY, stopping.clone(), move || {
+        tasks.spawn(every(TIDY_INTERVAL, stopping.clone(), move || {
             let app = app.clone();
             async move {
-                let say = |code, reason: &str| tracing::warn!(code, reason, "could not tidy up");
-                complain(app.tidy().await, say);
+                if let Err(failure) = app.tidy().await {
+                    tracing::warn!(code = failure.code, reason = context(&failure), "housekeeping failed");
+                }
             }
         }));
         let db = self.env.db.clone();
-        tasks.spawn(every(CHECKPOINT, stopping.clone(), move || {
+        tasks.spawn(every(CHECKPOINT_INTERVAL, stopping.clone(), move || {
             let db = db.clone();
             async move {
                 if let Err(error) = db.checkpoint().await {
@@ -99,28 +98,32 @@ impl App {
         }));
         if let Some(portal) = &self.portal {
             let server = portal.server.clone();
-            tasks.spawn(every(FILES, stopping.clone(), move || {
+            tasks.spawn(every(FILES_INTERVAL, stopping.clone(), move || {
                 let server = server.clone();
                 async move {
                     server.refresh().await;
                 }
             }));
         }
-        let (reloader, stop) = (self.reloader.clone(), until(stopping.clone()));
+        let (reloader, stop) = (self.reloader.clone(), stopped(stopping.clone()));
         tasks.spawn(async move { reloader.run(stop).await });
-        let (sealer, stop) = (self.sealer.clone(), until(stopping.clone()));
+        let (sealer, stop) = (self.sealer.clone(), stopped(stopping.clone()));
         tasks.spawn(async move { sealer.run(stop).await });
         tasks
     }
 }
 
-/// Says in the log what went wrong beside the requests.
-fn complain(outcome: Result<(), Failure>, say: impl Fn(&'static str, &str)) {
-    if let Err(failure) = outcome {
-        say(failure.code, failure.context.as_deref().unwrap_or("-"));
-    }
+/// Resolves when the sender says stop.
+async fn stopped(mut stopping: watch::Receiver<bool>) {
+    // An error means that the sender is gone, and the gateway with it.
+    let _ = stopping.wait_for(|stop| *stop).await;
 }
 
+fn context(failure: &Failure) -> &str {
+    failure.context.as_deref().unwrap_or("-")
+}
+
+/// Does some work periodically. A late tick delays the following ones, so that slow work never piles up.
 async fn every<F, Fut>(period: Duration, mut stopping: watch::Receiver<bool>, work: F)
 where
     F: Fn() -> Fut + Send,

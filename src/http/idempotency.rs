@@ -1,54 +1,50 @@
-//! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header-07, M9): read here, kept by the rooms that create.
+//! Reads `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header-07, M9). The rooms that create something store the keys.
 
 use std::sync::Arc;
 
 use axum::extract::{FromRequest, Request};
 use data_encoding::BASE64URL_NOPAD;
-use http::{HeaderMap, HeaderName};
+use http::HeaderMap;
 use serde::de::DeserializeOwned;
 use sfv::{BareItem, Item, Parser};
 
 use super::{
-    extract::{body, from_json, require_json},
+    header_names::IDEMPOTENCY_KEY,
+    input::{body, from_json, require_json},
     problem::Problem,
 };
 use crate::{app::App, consent::IdempotencyKey, domain::Failure, identity::signature::joined};
 
-/// The request's field.
-pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-/// The answer's field: `true` where an answer is given again.
-pub const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
-
 /// The longest key, in characters.
 const MAX_LENGTH: usize = 40;
 
-/// A JSON body, and the key under which its request counts once.
+/// A JSON body with the idempotency key of its request.
 #[derive(Debug)]
-pub struct Repeatable<T> {
+pub struct Idempotent<T> {
     /// The body.
     pub body: T,
-    /// The key, where one was sent.
+    /// The key, if the request has one.
     pub key: Option<IdempotencyKey>,
 }
 
-impl<T: DeserializeOwned> FromRequest<Arc<App>> for Repeatable<T> {
+impl<T: DeserializeOwned> FromRequest<Arc<App>> for Idempotent<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
         require_json(request.headers())?;
         let key = key(request.headers())?;
-        let what = format!("{} {}\n", request.method(), request.uri().path());
+        let target = format!("{} {}\n", request.method(), request.uri().path());
         let body = body(request, app).await?;
         let digest = |parts: &[&[u8]]| {
             BASE64URL_NOPAD.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &parts.concat()).as_ref())
         };
         let key = key
-            .map(|key| IdempotencyKey { key: digest(&[key.as_bytes()]), request: digest(&[what.as_bytes(), &body]) });
+            .map(|key| IdempotencyKey { key: digest(&[key.as_bytes()]), request: digest(&[target.as_bytes(), &body]) });
         Ok(Self { body: from_json(&body)?, key })
     }
 }
 
-/// The key a request came with: a string of structured fields, of 1 to 40 characters.
+/// Reads the key: a structured-field string (RFC 9651) of 1 to 40 characters.
 fn key(headers: &HeaderMap) -> Result<Option<String>, Failure> {
     if !headers.contains_key(&IDEMPOTENCY_KEY) {
         return Ok(None);

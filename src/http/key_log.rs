@@ -1,4 +1,4 @@
-//! The key log: every key that ever signed here, with its times, so that what was kept is verified years later.
+//! The key log: every key that ever signed, with its times, so that stored responses can be verified years later.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -14,47 +14,48 @@ use crate::{
 /// Every key that ever signed.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct KeyLog {
-    /// The log's origin, under whose name checkpoints are signed.
+    /// Origin of the log: the name with which checkpoints are signed.
     #[schema(example = "credit.example.gov.cn/ledger/1")]
     log: String,
-    /// The oldest first.
+    /// Keys, oldest first.
     keys: Vec<KeyView>,
 }
 
-/// A key.
+/// A signing key.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct KeyView {
-    /// The `keyid` of signatures and the `kid` of tokens.
+    /// Identifier of the key: the `keyid` of signatures and the `kid` of tokens.
     kid: String,
-    /// `token_signing`, `answer_signing` or `ledger_signing`.
+    /// Purpose of the key: `token_signing`, `answer_signing` or `ledger_signing`.
     #[schema(example = "answer_signing")]
     purpose: String,
-    /// `active` signs; `retired` signs no more, and what it signed is good; `revoked` is trusted no more.
+    /// Status of the key. An `active` key signs; a `retired` key signs no more, and its signatures stay valid; a `revoked` key
+    /// is not trusted any more.
     #[schema(example = "active")]
     status: String,
-    /// From when it signed.
+    /// Instant from which the key signed.
     #[schema(value_type = String, example = "2026-07-01T01:02:03Z")]
     from: Timestamp,
-    /// Until when it signed.
+    /// Instant until which the key signed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     until: Option<Timestamp>,
-    /// Since when it is trusted no more. What is proved by a checkpoint that another key signed, or that was kept before,
-    /// was signed in time; of anything else nobody can tell when it was signed.
+    /// Instant from which the key is not trusted. An entry was signed in time if a checkpoint proves it that another key signed
+    /// or that was stored before this instant; for anything else the time of signing is unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     revoked_at: Option<Timestamp>,
-    /// The public key (RFC 7517).
+    /// Public key (RFC 7517).
     #[schema(value_type = Object)]
     jwk: Value,
-    /// Of a key that signs checkpoints: its C2SP verifier key under the log's origin.
+    /// C2SP verifier key under the log's origin, for a key that signs checkpoints.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "credit.example.gov.cn/ledger/1+59522a80+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4")]
     verifier: Option<String>,
 }
 
 impl KeyLog {
-    /// As it was last read.
+    /// Makes the key log of the keys as last read.
     pub(super) fn of(app: &App) -> Result<Self, Failure> {
         let log = app.config.ledger.origin(&app.config.gateway.public_origin);
         let records = app.key_log.load();

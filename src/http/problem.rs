@@ -1,5 +1,5 @@
-//! The only place with status codes: one mapping from [`Failure`] to RFC 9457 problem documents, and to RFC 6749 bodies
-//! under `/oauth2`.
+//! Every status code of this room: maps a [`Failure`] to an RFC 9457 problem document, or to an RFC 6749 body under
+//! `/oauth2/`, and names the few statuses of success.
 
 use axum::{
     body::Body,
@@ -13,44 +13,52 @@ use crate::domain::{Failure, FailureKind};
 /// The media type of a problem document.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
-/// Registered by the RateLimit draft: the one code whose `type` is not ours.
+/// The path prefix below which errors have RFC 6749's form.
+pub(super) const OAUTH_PREFIX: &str = "/oauth2/";
+
+/// 201, for a response that created something.
+pub(super) const CREATED: StatusCode = StatusCode::CREATED;
+/// 204, for a CORS preflight.
+pub(super) const NO_CONTENT: StatusCode = StatusCode::NO_CONTENT;
+
+/// The problem `type` that the RateLimit draft registers for 429.
 const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
-/// Registered by the RateLimit draft for 503.
+/// The problem `type` that the RateLimit draft registers for 503.
 const REDUCED_CAPACITY: &str = "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity";
 
-/// A problem document (RFC 9457). `code` is stable; docs/ERRORS.md says what to do for each.
+/// A problem document (RFC 9457). `code` is stable; docs/ERRORS.md lists what to do for each code.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct ProblemDocument {
-    /// A URI that names the kind of problem.
+    /// URI of the kind of problem.
     #[serde(rename = "type")]
     #[schema(example = "urn:medcredit:problem:consent_not_found")]
     pub kind: String,
-    /// The kind in words.
+    /// Name of the status code.
     #[schema(example = "Not Found")]
     pub title: String,
-    /// The status code, again.
+    /// HTTP status code.
     #[schema(example = 404)]
     pub status: u16,
-    /// What is wrong this time.
+    /// Description of this occurrence. The text may change.
     pub detail: String,
-    /// The stable code.
+    /// Stable code of the problem.
     #[schema(example = "consent_not_found")]
     pub code: String,
-    /// Where it is wrong: the parameter or JSON pointer.
+    /// Parameter or JSON pointer that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
-    /// The limits that were exceeded.
+    /// Names of the limits that were exceeded.
     #[serde(rename = "violated-policies", skip_serializing_if = "Vec::is_empty")]
     pub violated_policies: Vec<String>,
-    /// The request, as `urn:uuid:` of its `x-fapi-interaction-id`.
+    /// Request's `x-fapi-interaction-id`, as a `urn:uuid:`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
 }
 
-/// A failure on its way out. The middleware adds the request's id and logs it once.
+/// A failure with its status and headers, ready to be rendered. The request log adds the request's id and logs it once.
 #[derive(Debug, Clone)]
 pub struct Problem {
-    /// Behind boxes: every function that can fail carries a problem, and few do.
+    // Boxed, as the headers are: every handler's `Result` has room for a problem, and few requests fail.
     failure: Box<Failure>,
     status: StatusCode,
     headers: Box<HeaderMap>,
@@ -64,7 +72,7 @@ impl From<Failure> for Problem {
         | FailureKind::Spent { retry_after: Some(retry_after), .. }
         | FailureKind::Unavailable { retry_after } = &failure.kind
         {
-            // Rounded up: never an invitation to come back too early (M7).
+            // Rounded up, so that a client never returns too early (M7).
             let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }
@@ -87,31 +95,67 @@ const fn status_of(kind: &FailureKind) -> StatusCode {
 }
 
 impl Problem {
-    /// A problem of the transport alone, which no use-case knows.
-    pub fn transport(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+    /// A problem of HTTP itself, for which there is no kind of failure.
+    fn transport(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         let failure = Failure::new(FailureKind::Internal, code, detail);
         Self { failure: Box::new(failure), status, headers: Box::default() }
     }
 
-    /// The same with a header.
+    /// 404: no route has this path.
+    pub fn route_not_found() -> Self {
+        Self::transport(StatusCode::NOT_FOUND, "route_not_found", "No operation has this path.")
+    }
+
+    /// 405: the path has other methods.
+    pub fn method_not_allowed() -> Self {
+        let detail = "The path does not allow this method. Use one that `Allow` names.";
+        Self::transport(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+    }
+
+    /// 408: the body did not arrive in time.
+    pub fn body_too_slow() -> Self {
+        Self::transport(StatusCode::REQUEST_TIMEOUT, "body_too_slow", "The request body did not arrive in time.")
+    }
+
+    /// 413: the body is larger than allowed.
+    pub fn body_too_large() -> Self {
+        Self::transport(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The request body is larger than allowed.")
+    }
+
+    /// 415: the operation does not accept this kind of content.
+    pub fn unsupported_media_type(detail: impl Into<String>) -> Self {
+        Self::transport(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
+    }
+
+    /// 415: the body is compressed.
+    pub fn content_encoding_refused() -> Self {
+        let detail = "Send the body without `Content-Encoding`.";
+        Self::transport(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_encoding_refused", detail)
+            .with_header(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"))
+    }
+
+    /// A body that could not be read, by the status that axum gives the reason.
+    pub fn unread_body(status: StatusCode) -> Self {
+        match status {
+            StatusCode::PAYLOAD_TOO_LARGE => Self::body_too_large(),
+            StatusCode::REQUEST_TIMEOUT => Self::body_too_slow(),
+            _ => Failure::invalid("body", "invalid_request", "The request body did not arrive completely.").into(),
+        }
+    }
+
+    /// Adds a header.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
         self
     }
 
-    /// The failure inside.
+    /// The failure, with the context that only the log shows.
     pub fn failure(&self) -> &Failure {
         &self.failure
     }
 
-    /// The status it will have.
-    pub const fn status(&self) -> StatusCode {
-        self.status
-    }
-
-    /// The document, for a request.
-    pub fn document(&self, interaction_id: Option<&str>) -> ProblemDocument {
+    fn document(&self, interaction_id: Option<&str>) -> ProblemDocument {
         let kind = match &self.failure.kind {
             FailureKind::Limited { .. } | FailureKind::Spent { .. } => QUOTA_EXCEEDED.into(),
             FailureKind::Unavailable { .. } => REDUCED_CAPACITY.into(),
@@ -121,8 +165,8 @@ impl Problem {
             FailureKind::Invalid { field } => (Some(field.clone()), Vec::new()),
             FailureKind::Limited { policies, .. } => (None, policies.clone()),
             FailureKind::Spent { quotas, .. } => {
-                let reached = quotas.iter().filter(|of| of.remaining == 0);
-                (None, reached.map(|of| of.name.clone()).collect())
+                let reached = quotas.iter().filter(|quota| quota.remaining == 0);
+                (None, reached.map(|quota| quota.name.clone()).collect())
             }
             _ => (None, Vec::new()),
         };
@@ -138,14 +182,14 @@ impl Problem {
         }
     }
 
-    /// The finished response.
+    /// The response, with the request's id in the document.
     pub fn render(&self, interaction_id: Option<&str>) -> Response {
         let body = serde_json::to_vec(&self.document(interaction_id)).unwrap_or_default();
-        finish(self.status, PROBLEM_JSON, &self.headers, body)
+        response(self.status, PROBLEM_JSON, &self.headers, body)
     }
 }
 
-fn finish(status: StatusCode, media_type: &'static str, headers: &HeaderMap, body: Vec<u8>) -> Response {
+fn response(status: StatusCode, media_type: &'static str, headers: &HeaderMap, body: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     response.headers_mut().extend(headers.clone());
@@ -155,8 +199,8 @@ fn finish(status: StatusCode, media_type: &'static str, headers: &HeaderMap, bod
 }
 
 impl IntoResponse for Problem {
-    /// Leaves the failure in the response's extensions, where the outermost middleware finds it, writes the request's id
-    /// into the document and logs it once.
+    /// Also puts the problem into the response's extensions, where the request log finds it, writes the request's id into
+    /// the document and logs it once.
     fn into_response(self) -> Response {
         let mut response = self.render(None);
         response.extensions_mut().insert(self);
@@ -164,17 +208,17 @@ impl IntoResponse for Problem {
     }
 }
 
-/// An error of the OAuth endpoints (RFC 6749 section 5.2): the second rendering of the same failure.
+/// A failure rendered as an error of the OAuth endpoints (RFC 6749 section 5.2).
 #[derive(Debug, Clone)]
 pub struct OauthProblem(pub Failure);
 
 /// The body of an OAuth error.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct OauthErrorDocument {
-    /// The code of RFC 6749 section 5.2 or its extensions.
+    /// Code of RFC 6749 section 5.2 or its extensions.
     #[schema(example = "invalid_scope")]
     pub error: String,
-    /// A sentence for the developer.
+    /// Description for the developer of the client.
     pub error_description: String,
 }
 
@@ -188,14 +232,14 @@ impl IntoResponse for OauthProblem {
             FailureKind::Internal => "server_error",
             _ => problem.failure.code,
         };
-        // RFC 6749 section 5.2: 401 for the client's authentication, 400 for everything else that is the client's fault.
+        // RFC 6749 section 5.2: 401 for client authentication, 400 for every other error of the client.
         if matches!(
             problem.failure.kind,
             FailureKind::Forbidden | FailureKind::NotFound | FailureKind::Conflict | FailureKind::Unprocessable
         ) {
             problem.status = StatusCode::BAD_REQUEST;
         }
-        // error_description is limited to printable ASCII without quote and backslash.
+        // RFC 6749 limits error_description to printable ASCII without quote and backslash.
         let error_description = problem
             .failure
             .public
@@ -204,12 +248,12 @@ impl IntoResponse for OauthProblem {
             .collect();
         let document = OauthErrorDocument { error: error.into(), error_description };
         let body = serde_json::to_vec(&document).unwrap_or_default();
-        let mut response = finish(problem.status, "application/json", &problem.headers, body);
+        let mut response = response(problem.status, "application/json", &problem.headers, body);
         response.extensions_mut().insert(LoggedOnly(problem));
         response
     }
 }
 
-/// A failure whose response is already in its final form and only needs its line in the log.
+/// A problem whose response is final: the request log only logs it.
 #[derive(Debug, Clone)]
 pub struct LoggedOnly(pub Problem);

@@ -1,27 +1,26 @@
-//! What anybody may keep: the log's checkpoint, its tiles and its keys, as answers that caches may hold.
+//! What the partner listener and the portal serve alike: the log's checkpoint, its tiles and its keys, cacheable.
 //!
-//! The partner listener and the portal serve the same bytes. None of them says anything of a subject: a hash tile holds
-//! hashes of salted commitments, and whoever has none of the salts learns nothing from them.
+//! Nothing here identifies a subject: a hash tile has hashes of salted commitments, which reveal nothing without the salts.
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, header};
 
 use super::key_log::KeyLog;
-use crate::{app::App, domain::Failure, ledger, merkle::TileId};
+use crate::{app::App, domain::Failure, merkle::TileId};
 
-/// A full tile never changes: the tree only grows.
-const FOR_EVER: &str = "public, max-age=31536000, immutable";
-/// A partial tile does not change either, but a fuller one soon takes its place.
-const A_MINUTE: &str = "public, max-age=60";
-/// A checkpoint is signed about every second.
-const A_SECOND: &str = "public, max-age=1";
-
-/// Keys are made before they sign; who meets one it does not know asks again.
+/// For full tiles, which never change: the tree only grows.
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+/// For partial tiles, which do not change either, but a fuller tile soon replaces them.
+const ONE_MINUTE: &str = "public, max-age=60";
+/// For checkpoints, of which there is a new one about every second.
+const ONE_SECOND: &str = "public, max-age=1";
+/// For keys, which are published before they sign; a client that meets an unknown key fetches them again.
 pub(super) const FIVE_MINUTES: &str = "public, max-age=300";
 
 /// The width of a full tile.
 const FULL: u16 = 256;
 
+/// A response that caches may store.
 pub(super) fn cacheable(media_type: &'static str, cache: &'static str, body: impl Into<axum::body::Body>) -> Response {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(media_type)),
@@ -30,37 +29,37 @@ pub(super) fn cacheable(media_type: &'static str, cache: &'static str, body: imp
     (headers, body.into()).into_response()
 }
 
-/// The newest checkpoint, a signed note.
+/// The newest checkpoint, as a signed note.
 pub(super) async fn checkpoint(app: &App) -> Result<Response, Failure> {
-    let note = ledger::checkpoint(&app.env.db).await?;
+    let note = app.log.checkpoint().await?;
     let note = note.ok_or_else(|| Failure::not_found("checkpoint_not_found", "Nothing has been sealed yet."))?;
-    Ok(cacheable("text/plain; charset=utf-8", A_SECOND, note))
+    Ok(cacheable("text/plain; charset=utf-8", ONE_SECOND, note))
 }
 
 fn no_tile() -> Failure {
     Failure::not_found(
         "tile_not_found",
-        "No checkpoint covers a tile of this name. Names are those of C2SP tlog-tiles, as in 0/x001/067 or 0/000.p/12.",
+        "No checkpoint covers a tile of this name. Use names of C2SP tlog-tiles, as in 0/x001/067 or 0/000.p/12.",
     )
 }
 
-fn for_how_long(width: u16) -> &'static str {
-    if width == FULL { FOR_EVER } else { A_MINUTE }
+fn cache_control(width: u16) -> &'static str {
+    if width == FULL { IMMUTABLE } else { ONE_MINUTE }
 }
 
-/// A hash tile by what stands behind `tile/`.
+/// The hash tile of a name, which is the path behind `tile/`.
 pub(super) async fn tile(app: &App, name: &str) -> Result<Response, Failure> {
     let (id, width) = TileId::parse_path(&format!("tile/{name}")).ok_or_else(no_tile)?;
-    let hashes = ledger::published_tile(&app.env.db, id, width).await?.ok_or_else(no_tile)?;
-    Ok(cacheable("application/octet-stream", for_how_long(width), hashes))
+    let hashes = app.log.tile(id, width).await?.ok_or_else(no_tile)?;
+    Ok(cacheable("application/octet-stream", cache_control(width), hashes))
 }
 
-/// An entry bundle by what stands behind `tile/entries/`.
+/// The entry bundle of a name, which is the path behind `tile/entries/`.
 pub(super) async fn entries(app: &App, name: &str) -> Result<Response, Failure> {
     let (id, width) = TileId::parse_path(&format!("tile/0/{name}")).ok_or_else(no_tile)?;
-    let bundle = ledger::entry_bundle(&app.env.db, id, width).await?.ok_or_else(no_tile)?;
-    let mut response = cacheable("application/octet-stream", for_how_long(width), bundle);
-    // An auditor's own cache may keep it; a shared one does not know who is an auditor.
+    let bundle = app.log.entries(id, width).await?.ok_or_else(no_tile)?;
+    let mut response = cacheable("application/octet-stream", cache_control(width), bundle);
+    // Private: a shared cache cannot distinguish auditors.
     let private = if width == FULL { "private, max-age=31536000, immutable" } else { "private, max-age=60" };
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(private));
     Ok(response)

@@ -1,12 +1,12 @@
-//! Requests signed by their bank (M1): looked at once the caller is proved, and only where the client opted in.
+//! Verifies the signatures of requests (RFC 9421, M1): after the caller is authenticated, and only for clients that opted in.
 
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use http::{HeaderName, HeaderValue, Method, request::Parts};
+use http::{HeaderValue, Method, request::Parts};
 use serde::Serialize;
 
-use super::{content_digest::Content, extract::Peer, problem::Problem};
+use super::{content_digest::Content, header_names, peer::PeerIdentity, problem::Problem};
 use crate::{
     access::{Caller, Client, SignedRequests},
     app::App,
@@ -17,20 +17,17 @@ use crate::{
     },
 };
 
-/// What a signature should look like (RFC 9421 section 5.1), on every refusal of one.
-const ACCEPT: HeaderName = HeaderName::from_static("accept-signature");
+/// The common prefix of the codes of refused signatures.
+const CODE_PREFIX: &str = "request_signature";
 
-/// What the codes of such refusals begin with.
-const CODES: &str = "request_signature";
-
-/// The request's target under the public origin: what a signature covers as `@target-uri`.
+/// The request's target under the public origin, as a signature covers it by `@target-uri`.
 pub fn target_uri(app: &App, parts: &Parts) -> String {
     let path_and_query = parts.uri.path_and_query().map_or("/", |text| text.as_str());
     format!("{}{path_and_query}", app.config.gateway.public_origin)
 }
 
-/// Looks at a request's signature with a client's keys, whatever the client's way with signatures.
-pub fn inspect(app: &App, parts: &Parts, client: &Client) -> Inspection {
+/// Verifies a request's signature with a client's keys, whether or not the client has to sign.
+fn inspect(app: &App, parts: &Parts, client: &Client) -> Inspection {
     let message = Message {
         method: parts.method.as_str(),
         target_uri: &target_uri(app, parts),
@@ -40,52 +37,52 @@ pub fn inspect(app: &App, parts: &Parts, client: &Client) -> Inspection {
     verify_request(&message, &client.keys, app.env.clock.now())
 }
 
-/// Requires of a proved caller's request the signature its registration asks for, and uses up its nonce. What was verified
-/// is in the request's extensions afterwards, for the answer's signature to cover (M2).
+/// Requires the signature that the caller's registration demands, and consumes its nonce. Puts the verified signature into
+/// the request's extensions, for the response's signature to cover (M2).
 pub async fn require(app: &App, parts: &mut Parts, caller: &Caller) -> Result<(), Failure> {
-    let way = caller.client().signed_requests;
-    if way == SignedRequests::Ignored {
+    let policy = caller.client().signed_requests;
+    if policy == SignedRequests::Ignored {
         return Ok(());
     }
     let signed = match inspect(app, parts, caller.client()).outcome {
         Ok(signed) => signed,
-        Err(RequestRefusal::Missing) if way == SignedRequests::Allowed => return Ok(()),
+        Err(RequestRefusal::Missing) if policy == SignedRequests::Allowed => return Ok(()),
         Err(refusal) => return Err(refused(&refusal)),
     };
     if let Some(nonce) = &signed.nonce {
         let changes_state = !matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
+        // Boxed: few requests carry a nonce, and the future of every request has room for what this awaits.
         Box::pin(app.access.use_nonce(caller, nonce, signed.until, changes_state)).await?;
     }
     parts.extensions.insert(Arc::new(signed));
     Ok(())
 }
 
-/// The signature of a request that was verified.
+/// The verified signature of a request, if it has one.
 pub fn verified(parts: &Parts) -> Option<Arc<SignedRequest>> {
     parts.extensions.get::<Arc<SignedRequest>>().cloned()
 }
 
-/// What `whoami` tells of a request's signature: the gateway's view of it, for whoever sets up a client.
+/// The gateway's view of a request's signature, for the developer of a client.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct SignatureView {
-    /// The client's way: `ignored`, `allowed` or `required`.
+    /// Registered policy of the client: `ignored`, `allowed` or `required`.
     #[schema(example = "required")]
     requests: String,
-    /// Whether this request has one.
+    /// Presence of a signature on this request.
     present: bool,
-    /// Whether it is good.
+    /// Validity of the signature.
     valid: bool,
-    /// What is wrong with it.
+    /// Reason why the signature is not valid.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<String>,
-    /// The name of the key that signed.
+    /// Identifier of the signing key (`keyid`).
     #[serde(skip_serializing_if = "Option::is_none")]
     key_id: Option<String>,
-    /// The text that the signature should be over (RFC 9421 section 2.5), as the gateway makes it of this request; the token
-    /// in it is left out.
+    /// Signature base of this request (RFC 9421 section 2.5) as the gateway computes it, with the token removed.
     #[serde(skip_serializing_if = "Option::is_none")]
     signature_base: Option<String>,
-    /// The SHA-256 of that text with the token in it, hex.
+    /// SHA-256 of the signature base with the token in it, hex.
     #[serde(skip_serializing_if = "Option::is_none")]
     signature_base_sha256: Option<String>,
 }
@@ -94,7 +91,7 @@ impl FromRequestParts<Arc<App>> for SignatureView {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
-        let Peer(peer) = Peer::from_request_parts(parts, app).await?;
+        let PeerIdentity(peer) = PeerIdentity::from_request_parts(parts, app).await?;
         let client = app.access.client_of(peer.identity())?;
         let Inspection { base, outcome } = inspect(app, parts, &client);
         let present = !matches!(outcome, Err(RequestRefusal::Missing));
@@ -121,14 +118,14 @@ impl FromRequestParts<Arc<App>> for SignatureView {
 }
 
 fn refused(refusal: &RequestRefusal) -> Failure {
-    let public = format!("This client signs its requests (RFC 9421, tag fapi-2-request): {refusal}.");
+    let public = format!("This client must sign its requests (RFC 9421, tag fapi-2-request): {refusal}.");
     Failure::new(FailureKind::Unauthenticated, refusal.code(), public)
 }
 
-/// Adds to a refusal what a signature should look like.
-pub fn with_what_is_wanted(problem: Problem) -> Problem {
-    if problem.failure().code.starts_with(CODES) {
-        return problem.with_header(ACCEPT, HeaderValue::from_static(ACCEPT_SIGNATURE));
+/// Adds `Accept-Signature` (RFC 9421 section 5.1) to the refusal of a signature: the components that it must cover.
+pub fn with_accept_signature(problem: Problem) -> Problem {
+    if problem.failure().code.starts_with(CODE_PREFIX) {
+        return problem.with_header(header_names::ACCEPT_SIGNATURE, HeaderValue::from_static(ACCEPT_SIGNATURE));
     }
     problem
 }

@@ -1,4 +1,4 @@
-//! A body in pieces that are in memory: sent one after the other, without being put together first.
+//! A response body of several segments in memory, sent one after the other without being joined first.
 
 use std::{
     convert::Infallible,
@@ -11,22 +11,22 @@ use hyper::body::{Body, Frame, SizeHint};
 
 use crate::ledger::AnswerBody;
 
-/// The pieces that are still to be sent, the next one last.
+/// The segments that are not sent yet, in reverse order, so that the next one is popped off the end.
 #[derive(Debug)]
-pub(super) struct Pieces(Vec<Bytes>);
+pub(super) struct SegmentedBody(Vec<Bytes>);
 
-impl From<AnswerBody> for Pieces {
+impl From<AnswerBody> for SegmentedBody {
     fn from(body: AnswerBody) -> Self {
-        Self(body.into_pieces().into_iter().rev().filter(|piece| !piece.is_empty()).collect())
+        Self(body.into_pieces().into_iter().rev().filter(|segment| !segment.is_empty()).collect())
     }
 }
 
-impl Body for Pieces {
+impl Body for SegmentedBody {
     type Data = Bytes;
     type Error = Infallible;
 
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.0.pop().map(|piece| Ok(Frame::data(piece))))
+        Poll::Ready(self.0.pop().map(|segment| Ok(Frame::data(segment))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -43,20 +43,20 @@ impl Body for Pieces {
 mod tests {
     use http_body_util::BodyExt as _;
 
-    use super::{AnswerBody, Body as _, Bytes, Pieces};
+    use super::{AnswerBody, Body as _, Bytes, SegmentedBody};
 
     async fn sent(body: AnswerBody) -> (u64, Vec<Bytes>, bool) {
-        let mut pieces = Pieces::from(body);
-        let length = pieces.size_hint().exact().unwrap();
+        let mut segments = SegmentedBody::from(body);
+        let length = segments.size_hint().exact().unwrap();
         let mut frames = Vec::new();
-        while !pieces.is_end_stream() {
-            frames.push(pieces.frame().await.unwrap().unwrap().into_data().unwrap());
+        while !segments.is_end_stream() {
+            frames.push(segments.frame().await.unwrap().unwrap().into_data().unwrap());
         }
-        (length, frames, pieces.frame().await.is_none())
+        (length, frames, segments.frame().await.is_none())
     }
 
     #[tokio::test]
-    async fn pieces_are_sent_in_order_and_none_is_empty() {
+    async fn segments_are_sent_in_order_and_none_is_empty() {
         let [one, two] = [Bytes::from_static(b"{\"a\":1"), Bytes::from_static(b"}")];
         assert_eq!(sent(AnswerBody::new(one.clone(), two.clone())).await, (7, vec![one.clone(), two], true));
         assert_eq!(sent(one.clone().into()).await, (6, vec![one], true));

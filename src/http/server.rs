@@ -1,92 +1,163 @@
-//! A gateway that serves: its listeners and what runs beside them, started together and stopped in order.
+//! A running gateway: its listeners and background tasks, started together and stopped in order.
 
 use std::{io, net::SocketAddr, sync::Arc};
 
+use axum::{Router, response::Response};
+use http::{HeaderMap, HeaderValue};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
-use super::listener::ListenerKind;
-use crate::{app::App, telemetry::Health};
+use super::{
+    api::{self, Api},
+    bank,
+    header_names::INTERACTION_ID,
+    listener::{
+        kind::{Listener, ListenerKind},
+        refusal::Refusal,
+        settings::Settings,
+    },
+    oauth, portal,
+    problem::Problem,
+    request_log,
+};
+use crate::{
+    app::App,
+    domain::{Failure, FailureKind},
+    telemetry::Health,
+};
 
-/// A gateway that serves.
+/// A running gateway.
 #[derive(Debug)]
 pub struct Running {
     app: Arc<App>,
     address: SocketAddr,
-    listening: watch::Sender<bool>,
+    stop_listening: watch::Sender<bool>,
     listeners: JoinSet<()>,
     portal: Option<SocketAddr>,
-    background: Option<(watch::Sender<bool>, JoinSet<()>)>,
+    background: Option<Background>,
 }
 
-async fn told(mut stopping: watch::Receiver<bool>) {
-    // An error means the sender is gone, and with it the gateway.
+#[derive(Debug)]
+struct Background {
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+/// Resolves when the sender says stop.
+async fn stopped(mut stopping: watch::Receiver<bool>) {
+    // An error means that the sender is gone, and the gateway with it.
     let _ = stopping.wait_for(|stop| *stop).await;
 }
 
 impl Running {
-    /// Serves on a socket, with everything that runs beside.
+    /// Serves banks on a socket, and starts the background tasks.
     pub fn start(app: Arc<App>, socket: TcpListener, health: &Health) -> io::Result<Self> {
         let (stop, stopping) = watch::channel(false);
-        let background = app.start_background(&stopping);
-        let access = app.access.clone();
-        health
-            .require("state", move || access.is_current().map_err(|failure| failure.context.unwrap_or(failure.public)));
-        let (live, clock) = (app.reloader.live(), app.env.clock.clone());
-        health.require("trust", move || {
-            live.fresh(clock.now()).map(|_| ()).ok_or_else(|| "certificates may be out of date".into())
-        });
-        let sealer = app.sealer.clone();
-        health.require("ledger", move || sealer.problem().map_or(Ok(()), Err));
+        let tasks = app.start_background(&stopping);
+        app.report_health(health);
         let mut running = Self::listen(app, socket)?;
-        running.background = Some((stop, background));
+        running.background = Some(Background { stop, tasks });
         Ok(running)
     }
 
-    /// Serves on a socket and nothing beside: for tests, which do the rest by hand and in their own time.
+    /// Serves banks on a socket without background tasks: for tests, which run those by hand.
     pub fn listen(app: Arc<App>, socket: TcpListener) -> io::Result<Self> {
         let address = socket.local_addr()?;
-        let (listening, stopping) = watch::channel(false);
+        let (stop_listening, stopping) = watch::channel(false);
         let mut listeners = JoinSet::new();
-        listeners.spawn(super::serve_partner(app.clone(), socket, told(stopping)));
+        listeners.spawn(serve_partner(app.clone(), socket, stopped(stopping)));
         tracing::info!(listener = "partner", address = %address, "listening");
-        Ok(Self { app, address, listening, listeners, portal: None, background: None })
+        Ok(Self { app, address, stop_listening, listeners, portal: None, background: None })
     }
 
-    /// Serves the public on another socket, where the configuration has a portal.
+    /// Serves the public on another socket, when the configuration has a portal.
     pub fn open_portal(&mut self, socket: TcpListener) -> io::Result<()> {
         let portal = self.app.portal.as_ref().ok_or_else(|| io::Error::other("the portal is not enabled"))?;
-        let (door, address) = (ListenerKind::Public(portal.server.clone()), socket.local_addr()?);
-        let told = told(self.listening.subscribe());
-        self.listeners.spawn(super::serve_portal(self.app.clone(), door, socket, told));
+        let (kind, address) = (ListenerKind::Public(portal.server.clone()), socket.local_addr()?);
+        let shutdown = stopped(self.stop_listening.subscribe());
+        self.listeners.spawn(serve_portal(self.app.clone(), kind, socket, shutdown));
         self.portal = Some(address);
         tracing::info!(listener = "portal", address = %address, "listening");
         Ok(())
     }
 
-    /// Where the public connects.
+    /// The address of the portal listener.
     pub const fn portal(&self) -> Option<SocketAddr> {
         self.portal
     }
 
-    /// Where banks connect.
+    /// The address of the partner listener.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Its rooms.
+    /// The gateway's rooms.
     pub const fn app(&self) -> &Arc<App> {
         &self.app
     }
 
-    /// Stops in order: no new connections, requests under way finish, what was recorded is sealed once more.
+    /// Stops in order: accepts no more connections, finishes active requests, then seals once more what was recorded.
     pub async fn stop(mut self) {
-        self.listening.send_replace(true);
+        self.stop_listening.send_replace(true);
         // A listener that panicked has nothing left to drain.
         while self.listeners.join_next().await.is_some() {}
         self.app.recorder.shutdown().await;
-        if let Some((stop, mut background)) = self.background {
+        if let Some(Background { stop, mut tasks }) = self.background {
             stop.send_replace(true);
-            while background.join_next().await.is_some() {}
+            while tasks.join_next().await.is_some() {}
         }
     }
+}
+
+/// The API of the partner listener.
+fn partner(app: Arc<App>) -> Api {
+    let router = Router::new().merge(oauth::router()).merge(bank::router());
+    Api::partner(app, router.fallback(api::route_not_found).method_not_allowed_fallback(api::method_not_allowed))
+}
+
+async fn serve_partner(app: Arc<App>, socket: TcpListener, shutdown: impl Future<Output = ()> + Send) {
+    let larger = usize::try_from(app.config.imports.max_bytes).unwrap_or(0);
+    let settings =
+        Settings { larger_bodies: Some((bank::imports::PREFIX, larger)), ..Settings::from(&app.config.partner) };
+    let kind = ListenerKind::Partners(app.reloader.live());
+    listener(&app, settings, kind).serve(socket, partner(app), shutdown).await;
+}
+
+async fn serve_portal(
+    app: Arc<App>,
+    kind: ListenerKind,
+    socket: TcpListener,
+    shutdown: impl Future<Output = ()> + Send,
+) {
+    let settings = Settings::of_portal(&app.config);
+    listener(&app, settings, kind).serve(socket, portal::api(app), shutdown).await;
+}
+
+fn listener(app: &Arc<App>, settings: Settings, kind: ListenerKind) -> Listener {
+    let rendering = app.clone();
+    Listener {
+        settings,
+        kind,
+        clock: app.env.clock.clone(),
+        render: Arc::new(move |headers, refusal| render(&rendering, headers, refusal)),
+    }
+}
+
+/// Renders a refusal by the listener itself. Such a request never reaches the request log, so its id is set here.
+fn render(app: &App, headers: &HeaderMap, refusal: Refusal) -> Response {
+    let id = request_log::interaction_id(app, headers);
+    let problem = match refusal {
+        Refusal::Identity(_) => Failure::new(FailureKind::Unauthenticated, refusal.code(), refusal.detail()).into(),
+        Refusal::TrustOutOfDate | Refusal::RequestTimeout => {
+            let mut failure = Failure::unavailable(refusal.code(), "the listener refused the request");
+            failure.public = refusal.detail().into();
+            failure.into()
+        }
+        Refusal::BodyTooLarge => Problem::body_too_large(),
+        Refusal::BodyTooSlow => Problem::body_too_slow(),
+    };
+    let mut response = problem.render(Some(&id));
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(INTERACTION_ID, value);
+    }
+    response
 }

@@ -1,7 +1,8 @@
-//! openapi/examples.json: exchanges as they took place, which the OpenAPI document shows. What this gateway answers today
-//! must be the same, but for what chance and keys decide; and every header field it sends must be documented.
+//! openapi/examples.json: recorded exchanges, which the OpenAPI document contains. The present responses of the gateway must be
+//! the same, apart from random values and keys, and every header field must be documented.
 //!
-//! To record them anew: `MEDCREDIT_RECORD_EXAMPLES=1 cargo test --test it examples`, then `medcredit openapi --check` says what to renew.
+//! To record them again: `MEDCREDIT_RECORD_EXAMPLES=1 cargo test --test it examples`, then `medcredit openapi --check` reports what to
+//! update.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -19,13 +20,13 @@ use crate::{
 
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/examples.json");
 
-/// Operations whose answers are no text, or that have tests of their own for what they answer.
+/// Operations whose responses are not text.
 const WITHOUT_EXAMPLE: &[&str] = &["tile", "entries"];
 
-/// An exchange: the operation's id, what was sent, what came back.
+/// An exchange: the operation's id, the request's body and the response.
 struct Exchange(&'static str, Option<Value>, Reply);
 
-/// As a reader is to see it: at the address of the documentation.
+/// The exchange as recorded: with the origin of the documentation.
 fn shown(exchange: &Exchange, origin: &str) -> Value {
     let text = String::from_utf8(exchange.2.bytes.clone()).unwrap().replace(origin, "https://localhost:8443");
     let mut shown = Map::new();
@@ -37,7 +38,7 @@ fn shown(exchange: &Exchange, origin: &str) -> Value {
     Value::Object(shown)
 }
 
-/// Without what differs from run to run: identifiers keep their kind, keys, hashes and signatures only their place.
+/// Masks what differs from run to run: of identifiers only the prefix stays, of keys, hashes and signatures nothing.
 fn masked(name: &str, value: &Value) -> Value {
     match value {
         Value::Object(members) => members.iter().map(|(name, value)| (name.clone(), masked(name, value))).collect(),
@@ -138,7 +139,7 @@ async fn record(app: &TestApp) -> Vec<Exchange> {
     out
 }
 
-/// One of each refusal that can be had without breaking anything.
+/// One example of each refusal that needs no injected failure.
 async fn refused(app: &TestApp, bank: &Bank, token: &str, out: &mut Vec<Exchange>) {
     let anonymous = bank.send(bank.http.get(bank.url("/v1/consents"))).await;
     out.push(Exchange("problem_401", None, anonymous));
@@ -174,7 +175,7 @@ fn operations(document: &Value) -> BTreeMap<String, Value> {
         .collect()
 }
 
-/// The response of an operation as documented, its reference followed.
+/// The documented response of an operation, with its reference resolved.
 fn documented<'a>(document: &'a Value, operation: &'a Value, status: u16) -> &'a Value {
     let response = &operation["responses"][status.to_string()];
     match response["$ref"].as_str() {
@@ -183,7 +184,7 @@ fn documented<'a>(document: &'a Value, operation: &'a Value, status: u16) -> &'a
     }
 }
 
-/// The operation whose refusal stands for all of its kind.
+/// The operation whose refusal is the example of its status.
 fn operation_of(name: &str) -> &str {
     match name {
         "problem_404" => "proof",
@@ -196,12 +197,11 @@ fn operation_of(name: &str) -> &str {
 }
 
 both_engines! {
-    every_example_is_what_the_gateway_answers,
+    every_example_is_a_present_response,
 }
 
-/// A developer at a bank, who programs against what the document shows.
-async fn every_example_is_what_the_gateway_answers(store: TestStore) {
-    // A log keeps its name whatever port the gateway has.
+async fn every_example_is_a_present_response(store: TestStore) {
+    // With a fixed host, because the origin of the log is part of the examples.
     let app = TestApp::start_with(store, "[ledger]\nhost = \"credit.example.gov.cn\"").await;
     let exchanges = record(&app).await;
     let fresh: BTreeMap<&str, Value> =
@@ -239,7 +239,7 @@ async fn every_example_is_what_the_gateway_answers(store: TestStore) {
         let same = masked("", committed) == masked("", &fresh);
         assert!(
             same,
-            "{name} answers otherwise than its example: record it anew as the head of this file says, and look at the difference"
+            "the response of {name} differs from its example: record it again (see the head of this file) and review the difference"
         );
     }
     let missing: Vec<_> = operations
@@ -250,7 +250,7 @@ async fn every_example_is_what_the_gateway_answers(store: TestStore) {
 }
 
 #[test]
-fn operations_have_names_of_their_own() {
+fn operation_ids_are_unique() {
     let document = document();
     let paths = document["paths"].as_object().unwrap().values();
     let count = paths.map(|item| item.as_object().unwrap().len()).sum::<usize>();

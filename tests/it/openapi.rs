@@ -1,10 +1,10 @@
-//! The committed OpenAPI document, the routes, and who is refused at each of them.
+//! The committed OpenAPI document, the routes, and the access checks of each operation.
 
 use serde_json::Value;
 
 use crate::support::{TestStore, app::TestApp, both_engines};
 
-/// Operations that need no token: documents, and what is known of the caller by its certificate alone.
+/// Operations that need no token: public documents, and operations that need only a certificate.
 const WITHOUT_TOKEN: &[&str] = &[
     "get /.well-known/jwks.json",
     "get /.well-known/oauth-authorization-server",
@@ -19,7 +19,7 @@ const WITHOUT_TOKEN: &[&str] = &[
     "post /oauth2/token",
 ];
 
-/// Operations that answer whoever connects with a certificate that is trusted.
+/// Operations for every trusted certificate, also of no client.
 const WITHOUT_CLIENT: &[&str] = &[
     "get /.well-known/jwks.json",
     "get /.well-known/oauth-authorization-server",
@@ -40,7 +40,7 @@ fn operations() -> Vec<(String, String)> {
 }
 
 #[test]
-fn the_committed_document_is_what_the_code_says() {
+fn the_committed_document_is_up_to_date() {
     let committed = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/bank.v1.json")).unwrap();
     let made = medcredit::http::openapi::partner().unwrap();
     assert!(committed == made, "run `medcredit openapi > openapi/bank.v1.json` and review the difference");
@@ -67,12 +67,12 @@ async fn only(bank: &crate::support::app::Bank, scope: &str) -> String {
 }
 
 both_engines! {
-    no_operation_escapes_its_caller,
+    every_operation_checks_its_caller,
 }
 
-/// Somebody whose certificate is trusted and belongs to no client; a bank without a token, with a bad one, and with one
-/// that lacks the scope: at every operation.
-async fn no_operation_escapes_its_caller(store: TestStore) {
+/// At every operation: a trusted certificate of no client; a bank without a token, with a bad one, and with one that lacks
+/// the scope.
+async fn every_operation_checks_its_caller(store: TestStore) {
     let app =
         TestApp::start_with(store, "[limits]\nauthentication_failures = { quota = 1000, window_seconds = 1 }").await;
     let bank = app.bank("Bank A").await;
@@ -84,7 +84,7 @@ async fn no_operation_escapes_its_caller(store: TestStore) {
     for (method, path) in operations() {
         let operation = format!("{method} {path}");
         let security = document["paths"][&path][&method]["security"].to_string();
-        let lacking = if security.contains("disclosures:read") { &other } else { &token };
+        let without_scope = if security.contains("disclosures:read") { &other } else { &token };
         let url = bank.url(&path.replace("{id}", "con_nonsense").replace("{name}", "000"));
         let method: http::Method = method.to_uppercase().parse().unwrap();
         let form = path.starts_with("/oauth2/");
@@ -116,7 +116,7 @@ async fn no_operation_escapes_its_caller(store: TestStore) {
                 "{operation}"
             );
             assert_eq!(
-                bank.send(request(&bank, Some(lacking))).await.refusal(),
+                bank.send(request(&bank, Some(without_scope))).await.refusal(),
                 (403, "insufficient_scope"),
                 "{operation}"
             );

@@ -1,4 +1,4 @@
-//! docs/ERRORS.md: every code the gateway can answer with is explained there.
+//! docs/ERRORS.md lists every code of an error response.
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -13,7 +13,7 @@ fn sources(folder: &Path, out: &mut Vec<String>) {
     }
 }
 
-/// The string literal of a call that is its code: the first of that shape, the second where a field's name comes before.
+/// The code among the string literals of a call: the first one in snake case, or the second if a field name comes before it.
 fn code_after(rest: &str, behind_a_field: bool) -> Option<&str> {
     let call = rest.split(';').next().unwrap_or(rest);
     let shape = |text: &&str| text.len() > 4 && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
@@ -37,7 +37,7 @@ fn every_code_is_explained() {
             "Failure::not_found(",
             "Failure::unavailable(",
             "Failure::invalid(",
-            "Problem::transport(",
+            "Self::transport(",
         ] {
             for rest in text.split(call).skip(1) {
                 codes.extend(code_after(rest, call == "Failure::invalid(").map(str::to_owned));
@@ -56,6 +56,6 @@ fn every_code_is_explained_once() {
     let mut seen = BTreeSet::new();
     for line in page.lines().filter(|line| line.starts_with("| `")) {
         let code = line.split('`').nth(1).unwrap();
-        assert!(seen.insert(code), "{code} stands twice");
+        assert!(seen.insert(code), "{code} is listed twice");
     }
 }

@@ -7,7 +7,7 @@ use axum::{
     extract::{Path, State},
     response::{IntoResponse as _, Response},
 };
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, header};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -19,9 +19,12 @@ use crate::{
         permission::{Permission, Purpose},
     },
     http::{
-        extract::{Authorized, Query, Reply, scope},
-        idempotency::{REPLAYED, Repeatable},
-        problem::{Problem, ProblemDocument},
+        authentication::{Authorized, scope},
+        header_names::IDEMPOTENT_REPLAYED,
+        idempotency::Idempotent,
+        input::Query,
+        problem::{CREATED, Problem, ProblemDocument},
+        reply::Reply,
     },
 };
 
@@ -213,7 +216,7 @@ fn created(consent: &Consent, now: Timestamp) -> Result<StoredResponse, Failure>
 pub async fn request(
     State(app): State<Arc<App>>,
     authorized: Authorized<scope::ConsentsWrite>,
-    Repeatable { body, key }: Repeatable<ConsentRequest>,
+    Idempotent { body, key }: Idempotent<ConsentRequest>,
 ) -> Result<Response, Problem> {
     let new = NewConsent {
         uscc: body.uscc,
@@ -252,9 +255,9 @@ fn answered(requested: Requested) -> Result<Response, Problem> {
     let location = HeaderValue::try_from(answer.location)
         .map_err(|error| Failure::internal(format!("a consent's id is no header value: {error}")))?;
     let headers = [(header::LOCATION, location), (header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-    let mut response = (StatusCode::CREATED, headers, answer.body).into_response();
+    let mut response = (CREATED, headers, answer.body).into_response();
     if replayed {
-        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+        response.headers_mut().insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
     }
     Ok(response)
 }
@@ -306,7 +309,7 @@ pub async fn list(
     for consent in &found {
         consents.push(view(&app, consent).await?);
     }
-    Ok(Reply(StatusCode::OK, ConsentPage { consents, next }))
+    Ok(Reply::ok(ConsentPage { consents, next }))
 }
 
 /// Show a consent.
@@ -325,7 +328,7 @@ pub async fn show(
 ) -> Result<Reply<ConsentView>, Problem> {
     let id = id.map(|path| path.0).unwrap_or_default();
     let consent = app.consents.get(authorized.caller.id(), &id).await?;
-    Ok(Reply(StatusCode::OK, view(&app, &consent).await?))
+    Ok(Reply::ok(view(&app, &consent).await?))
 }
 
 /// End a consent, or withdraw a request.
@@ -348,5 +351,5 @@ pub async fn revoke(
     let id = id.map(|path| path.0).unwrap_or_default();
     let client = authorized.caller.id();
     let consent = app.consents.revoke(&id, Some(client), &Decision::by(Actor::bank(client))).await?;
-    Ok(Reply(StatusCode::OK, view(&app, &consent).await?))
+    Ok(Reply::ok(view(&app, &consent).await?))
 }

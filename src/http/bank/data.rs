@@ -13,8 +13,9 @@ use crate::{
     disclosure::{DataRequest, GradeAnswer, SettlementsAnswer},
     domain::{Failure, Month},
     http::{
+        authentication::{Authorized, RequiredScope, scope},
         content_digest::Content,
-        extract::{Authorized, Needs, Query, scope},
+        input::Query,
         problem::{Problem, ProblemDocument},
         request_log::{InteractionId, RequestLog},
         request_signature,
@@ -38,7 +39,7 @@ pub struct DataCall<S> {
     signed: Option<Arc<SignedRequest>>,
 }
 
-impl<S: Needs> FromRequestParts<Arc<App>> for DataCall<S> {
+impl<S: RequiredScope> FromRequestParts<Arc<App>> for DataCall<S> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
@@ -97,7 +98,7 @@ impl<S> DataCall<S> {
         let client = self.caller().client();
         let (uses, outcome) = self.app.limits.admit_heavy(policy, &client.id.to_string(), &client.limits.0);
         if let Some(notes) = &self.notes {
-            notes.limits(uses);
+            notes.add_limits(uses);
         }
         outcome
     }

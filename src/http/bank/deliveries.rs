@@ -6,10 +6,7 @@ use super::data::DataCall;
 use crate::{
     disclosure::{DeliveryEnd, DeliveryLine, DeliveryPart, DeliveryWish},
     domain::{Failure, Month, permission::Purpose},
-    http::{
-        extract::{Json, scope},
-        problem::ProblemDocument,
-    },
+    http::{authentication::scope, input::Json, problem::ProblemDocument},
     ledger::Disclosed,
 };
 

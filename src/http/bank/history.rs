@@ -6,7 +6,7 @@ use super::data::DataCall;
 use crate::{
     disclosure::GradeHistoryAnswer,
     domain::{Failure, HalfYear},
-    http::{extract::scope, problem::ProblemDocument},
+    http::{authentication::scope, problem::ProblemDocument},
     ledger::Disclosed,
 };
 

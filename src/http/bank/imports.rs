@@ -6,14 +6,16 @@ use axum::{
     extract::{Path, Request, State},
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, header};
 
 use crate::{
     app::App,
     domain::{Failure, FailureKind},
     http::{
-        extract::{Authorized, Reply, body, scope},
+        authentication::{Authorized, scope},
+        input::body,
         problem::{Problem, ProblemDocument},
+        reply::Reply,
     },
     importing::{Delivery, DeliveryReport, Encoding, Format, Sender, Template},
 };
@@ -84,8 +86,7 @@ pub async fn deliver(
         let public = format!("This department is not registered to deliver {template}.");
         return Err(Failure::forbidden("template_not_yours", public).into());
     }
-    let format = format_of(request.headers())
-        .map_err(|detail| Problem::transport(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail))?;
+    let format = format_of(request.headers()).map_err(Problem::unsupported_media_type)?;
     let sender = Sender { client: client.id, epoch: client.epoch, sources: Arc::clone(&client.delivers.sources) };
     let bytes = body(request, &app).await?;
     let delivered = app.imports.deliver(Delivery { sender, template, format, bytes }).await?;
@@ -100,8 +101,8 @@ pub async fn deliver(
         );
         return Err(Problem::from(failure).with_header(header::LOCATION, location));
     }
-    let status = if delivered.recognised { StatusCode::OK } else { StatusCode::CREATED };
-    Ok(([(header::LOCATION, location)], Reply(status, report)).into_response())
+    let reply = if delivered.recognised { Reply::ok(report) } else { Reply::created(report) };
+    Ok(([(header::LOCATION, location)], reply).into_response())
 }
 
 /// Show what became of a delivery of one's own.
@@ -119,5 +120,5 @@ pub async fn report(
     name: Result<Path<String>, axum::extract::rejection::PathRejection>,
 ) -> Result<Reply<DeliveryReport>, Problem> {
     let import = name.map(|path| path.0).unwrap_or_default();
-    Ok(Reply(StatusCode::OK, app.imports.report(authorized.caller.id(), &import).await?))
+    Ok(Reply::ok(app.imports.report(authorized.caller.id(), &import).await?))
 }

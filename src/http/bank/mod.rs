@@ -25,9 +25,8 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{MethodRouter, get, post},
 };
-use http::StatusCode;
 
-use super::{extract::Needs, problem::Problem, request_log::RequestLog, segmented_body::Pieces};
+use super::{authentication::RequiredScope, problem::Problem, request_log::RequestLog, segmented_body::SegmentedBody};
 use crate::{
     app::App,
     domain::{Failure, FailureKind, clock::SharedClock},
@@ -62,7 +61,7 @@ pub fn router() -> Router<Arc<App>> {
 /// A data route: its handler can succeed with a [`Disclosed`] and with nothing else (I1).
 fn disclosing<S, F, Fut>(handler: F) -> MethodRouter<Arc<App>>
 where
-    S: Needs,
+    S: RequiredScope,
     F: Fn(DataCall<S>) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Result<Disclosed, Failure>> + Send,
 {
@@ -76,7 +75,7 @@ where
 /// bound. Everything else is as for [`disclosing`].
 fn disclosing_post<S, B, F, Fut>(handler: F) -> MethodRouter<Arc<App>>
 where
-    S: Needs,
+    S: RequiredScope,
     B: FromRequest<Arc<App>, Rejection = Problem> + Send + 'static,
     F: Fn(DataCall<S>, B) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Result<Disclosed, Failure>> + Send,
@@ -101,7 +100,7 @@ impl LimitFields {
             Err(_) => None,
         };
         if let (Some(notes), Some(quotas)) = (self.notes, quotas) {
-            notes.limits(quotas);
+            notes.add_limits(quotas);
         }
         match outcome {
             Ok(disclosed) => release(disclosed),
@@ -113,5 +112,5 @@ impl LimitFields {
 /// The last step of the cycle: the bytes that were recorded, and no others.
 fn release(disclosed: Disclosed) -> Response {
     let answer = disclosed.into_answer();
-    (StatusCode::OK, answer.headers, Body::new(Pieces::from(answer.body))).into_response()
+    (answer.headers, Body::new(SegmentedBody::from(answer.body))).into_response()
 }

@@ -6,17 +6,18 @@ use axum::{
     extract::{Path, State},
     response::Response,
 };
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, header};
 
 use crate::{
     app::App,
     domain::{Failure, FailureKind, ids::DisclosureId},
     http::{
-        extract::{Authorized, Connected, Reply, scope},
+        authentication::{Authorized, Connected, scope},
         problem::{Problem, ProblemDocument},
         published,
+        reply::Reply,
     },
-    ledger::{self, Found, Proof},
+    ledger::{Found, Proof},
 };
 
 /// Prove that a disclosure is in the log.
@@ -39,8 +40,8 @@ pub async fn proof(
     let id = id.map(|path| path.0).unwrap_or_default();
     let client = authorized.caller.id().to_string();
     let id = id.parse::<DisclosureId>().map_or_else(|_| "dis_none".to_owned(), |id| id.to_string());
-    match ledger::prove(&app.env.db, &id, Some(&client)).await.map_err(Failure::from)? {
-        Some(Found::Sealed(proof)) => Ok(Reply(StatusCode::OK, *proof)),
+    match app.log.prove(&id, &client).await? {
+        Some(Found::Sealed(proof)) => Ok(Reply::ok(*proof)),
         Some(Found::Waiting) => {
             let failure = Failure::new(
                 FailureKind::Conflict,

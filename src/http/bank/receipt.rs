@@ -13,7 +13,7 @@ use crate::{
     consent::RECEIPT_TYPE,
     domain::Failure,
     http::{
-        extract::{Authorized, scope},
+        authentication::{Authorized, scope},
         problem::Problem,
     },
     identity::token::sign_jwt,

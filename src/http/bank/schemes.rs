@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::{
     app::App,
     domain::Failure,
-    http::{extract::Connected, problem::Problem},
+    http::{authentication::Connected, problem::Problem},
 };
 
 /// Every scheme in use.

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::data::DataCall;
-use crate::{disclosure::ScorecardAnswer, domain::Failure, http::extract::scope, ledger::Disclosed};
+use crate::{disclosure::ScorecardAnswer, domain::Failure, http::authentication::scope, ledger::Disclosed};
 
 /// What `scorecard` may be asked with.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]

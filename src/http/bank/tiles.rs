@@ -11,7 +11,7 @@ use axum::{
 use crate::{
     app::App,
     http::{
-        extract::{Authorized, Connected, scope},
+        authentication::{Authorized, Connected, scope},
         key_log::KeyLog,
         problem::Problem,
         published,

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use http::StatusCode;
 use serde::Serialize;
 
 use crate::{
@@ -11,8 +10,9 @@ use crate::{
     app::App,
     domain::Timestamp,
     http::{
-        extract::{Connected, Reply, UnverifiedToken},
+        authentication::{Connected, UnverifiedToken},
         problem::Problem,
+        reply::Reply,
         request_signature::SignatureView,
     },
 };
@@ -166,31 +166,28 @@ pub async fn whoami(
         window_seconds: policy.window_seconds.get(),
     });
     let facts = peer.negotiated();
-    Ok(Reply(
-        StatusCode::OK,
-        WhoAmI {
-            client: ClientView {
-                id: client.id.to_string(),
-                name: client.name.clone(),
-                kind: client.kind.to_string(),
-                auth_methods: client.auth_methods.iter().map(ToString::to_string).collect(),
-                scopes: client.scopes.iter().map(ToString::to_string).collect(),
-            },
-            connection: ConnectionView {
-                subject: identity.subject().to_owned(),
-                serial: identity.serial().to_owned(),
-                thumbprint: identity.thumbprint().to_owned(),
-                not_after: identity.not_after(),
-                authority: identity.authority().to_string(),
-                protocol: facts.protocol.clone(),
-                cipher_suite: facts.cipher_suite.clone(),
-                key_exchange: facts.key_exchange.clone(),
-                alpn: facts.alpn.clone(),
-            },
-            token,
-            request_signature,
-            limits: limits.collect(),
-            server_time: app.env.clock.now(),
+    Ok(Reply::ok(WhoAmI {
+        client: ClientView {
+            id: client.id.to_string(),
+            name: client.name.clone(),
+            kind: client.kind.to_string(),
+            auth_methods: client.auth_methods.iter().map(ToString::to_string).collect(),
+            scopes: client.scopes.iter().map(ToString::to_string).collect(),
         },
-    ))
+        connection: ConnectionView {
+            subject: identity.subject().to_owned(),
+            serial: identity.serial().to_owned(),
+            thumbprint: identity.thumbprint().to_owned(),
+            not_after: identity.not_after(),
+            authority: identity.authority().to_string(),
+            protocol: facts.protocol.clone(),
+            cipher_suite: facts.cipher_suite.clone(),
+            key_exchange: facts.key_exchange.clone(),
+            alpn: facts.alpn.clone(),
+        },
+        token,
+        request_signature,
+        limits: limits.collect(),
+        server_time: app.env.clock.now(),
+    }))
 }

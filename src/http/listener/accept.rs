@@ -1,4 +1,4 @@
-//! The accept loop: caps first, then the handshake within its time, then the connection as a task of its own.
+//! The accept loop: takes slots for a connection, then makes its handshake and serves it in a task of its own.
 
 use std::{
     io,
@@ -15,53 +15,78 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use super::{
-    Answering, ConnectionIdentity, Listener, ListenerKind, PublicPeer,
     activity::Activity,
     caps::{Caps, Slot, network_of},
     connection,
-    peer::Peer,
-    request::Shared,
+    kind::{Listener, ListenerKind, RequestHandler},
+    peer::{ConnectionIdentity, Peer, PublicPeer},
+    request::ConnectionState,
+    settings::Settings,
 };
 use crate::identity::{IdentityError, failure_reason};
 
-/// How long accepting rests when the system cannot give a connection (too many open files).
-const REST: Duration = Duration::from_millis(100);
+/// How long the loop pauses when the system cannot accept a connection, such as when it is out of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-struct Bounds {
+/// The limits of a listener.
+struct Limits {
     connections: Arc<Caps<()>>,
     handshakes: Arc<Caps<()>>,
-    addresses: Arc<Caps<IpAddr>>,
-    clients: Arc<Caps<String>>,
+    handshakes_by_address: Arc<Caps<IpAddr>>,
+    connections_by_client: Arc<Caps<String>>,
 }
 
-/// The places of a connection whose handshake is not finished.
-struct Places {
+/// The slots of a connection whose handshake is not finished.
+struct Slots {
     connection: Slot<()>,
-    handshake: (Slot<()>, Slot<IpAddr>),
+    handshake: HandshakeSlots,
 }
 
-impl Bounds {
-    fn admit(&self, peer: SocketAddr) -> Result<Places, &'static str> {
+/// The slots that are released at the end of the handshake.
+struct HandshakeSlots {
+    _total: Slot<()>,
+    _address: Slot<IpAddr>,
+}
+
+impl Limits {
+    fn of(settings: &Settings) -> Self {
+        Self {
+            connections: Caps::new(settings.max_connections),
+            handshakes: Caps::new(settings.max_handshakes),
+            handshakes_by_address: Caps::new(settings.max_handshakes_per_address),
+            connections_by_client: Caps::new(settings.max_connections_per_client),
+        }
+    }
+
+    fn admit(&self, address: SocketAddr) -> Result<Slots, &'static str> {
         let connection = self.connections.take(()).ok_or("too_many_connections")?;
-        let handshake = self.handshakes.take(()).ok_or("too_many_handshakes")?;
-        let address = self.addresses.take(network_of(peer.ip())).ok_or("too_many_handshakes_of_address")?;
-        Ok(Places { connection, handshake: (handshake, address) })
+        let total = self.handshakes.take(()).ok_or("too_many_handshakes")?;
+        let by_address = self.handshakes_by_address.take(network_of(address.ip()));
+        let by_address = by_address.ok_or("too_many_handshakes_of_address")?;
+        Ok(Slots { connection, handshake: HandshakeSlots { _total: total, _address: by_address } })
     }
 }
 
-pub(super) async fn run(
+impl Listener {
+    /// Serves until `shutdown`, then lets active requests finish within the drain time.
+    pub async fn serve(
+        self,
+        socket: TcpListener,
+        service: impl RequestHandler,
+        shutdown: impl Future<Output = ()> + Send,
+    ) {
+        run(Arc::new(self), socket, service, shutdown).await;
+    }
+}
+
+async fn run(
     listener: Arc<Listener>,
     socket: TcpListener,
-    service: impl Answering,
+    service: impl RequestHandler,
     shutdown: impl Future<Output = ()> + Send,
 ) {
-    let (settings, name) = (&listener.settings, listener.door.name());
-    let bounds = Arc::new(Bounds {
-        connections: Caps::new(settings.max_connections),
-        handshakes: Caps::new(settings.max_handshakes),
-        addresses: Caps::new(settings.max_handshakes_per_address),
-        clients: Caps::new(settings.max_connections_per_client),
-    });
+    let (settings, name) = (&listener.settings, listener.kind.name());
+    let limits = Arc::new(Limits::of(settings));
     let (stop, stopping) = watch::channel(false);
     let mut tasks = JoinSet::new();
     tokio::pin!(shutdown);
@@ -70,116 +95,116 @@ pub(super) async fn run(
             () = &mut shutdown => break,
             Some(_) = tasks.join_next(), if !tasks.is_empty() => {}
             accepted = socket.accept() => match accepted {
-                Ok((stream, peer)) => match bounds.admit(peer) {
-                    Ok(places) => {
-                        let (listener, bounds) = (Arc::clone(&listener), Arc::clone(&bounds));
+                Ok((stream, address)) => match limits.admit(address) {
+                    Ok(slots) => {
+                        let (listener, limits) = (Arc::clone(&listener), Arc::clone(&limits));
                         let (service, stopping) = (service.clone(), stopping.clone());
                         tasks.spawn(async move {
-                            let caller = Caller { listener, bounds, peer };
-                            caller.serve(stream, places, service, stopping).await;
+                            let accepted = Accepted { listener, limits, address };
+                            accepted.serve(stream, slots, service, stopping).await;
                         });
                     }
-                    Err(reason) => refused(name, reason, peer),
+                    Err(reason) => log_refusal(name, reason, address),
                 },
                 Err(error) => {
                     tracing::warn!(listener = name, error = %error, "a connection could not be accepted");
-                    tokio::time::sleep(REST).await;
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
         }
     }
     drop(socket);
-    // Only closed when every receiver is gone: then nothing is left to stop.
+    // An error means that every receiver is gone: then nothing is left to stop.
     let _ = stop.send(true);
     let drained = async { while tasks.join_next().await.is_some() {} };
     if tokio::time::timeout(settings.drain_timeout, drained).await.is_err() {
-        tracing::warn!(listener = name, count = tasks.len(), "connections were cut at the end of the drain time");
+        tracing::warn!(listener = name, count = tasks.len(), "connections were closed at the end of the drain time");
         tasks.shutdown().await;
     }
 }
 
-/// Whoever connected.
-struct Caller {
+/// An accepted TCP connection.
+struct Accepted {
     listener: Arc<Listener>,
-    bounds: Arc<Bounds>,
-    peer: SocketAddr,
+    limits: Arc<Limits>,
+    address: SocketAddr,
 }
 
-impl Caller {
+impl Accepted {
     async fn serve(
         self,
         stream: TcpStream,
-        places: Places,
-        service: impl Answering,
+        slots: Slots,
+        service: impl RequestHandler,
         mut stopping: watch::Receiver<bool>,
     ) {
-        let Places { connection: _connection, handshake } = places;
-        let accepted = tokio::select! {
-            accepted = self.handshake(stream) => accepted,
+        let Slots { connection: _connection, handshake } = slots;
+        let result = tokio::select! {
+            result = self.handshake(stream) => result,
             _ = stopping.wait_for(|stopping| *stopping) => return,
         };
         drop(handshake);
-        let name = self.listener.door.name();
-        let (stream, who) = match accepted {
+        let name = self.listener.kind.name();
+        let (stream, peer) = match result {
             Ok(accepted) => accepted,
             Err(reason) => {
                 metrics::counter!("medcredit_handshakes_total", "listener" => name, "outcome" => reason).increment(1);
-                tracing::info!(listener = name, address = %self.peer, reason, "a handshake failed");
+                tracing::info!(listener = name, address = %self.address, reason, "handshake failed");
                 return;
             }
         };
         metrics::counter!("medcredit_handshakes_total", "listener" => name, "outcome" => "accepted").increment(1);
-        let Some(_client) = self.bounds.clients.take(who.counted_under()) else {
-            let reason = match who {
+        let Some(_client) = self.limits.connections_by_client.take(peer.count_key()) else {
+            let reason = match peer {
                 Peer::Client(_) => "too_many_connections_of_certificate",
                 Peer::Public(_) => "too_many_connections_of_address",
             };
-            return refused(name, reason, self.peer);
+            return log_refusal(name, reason, self.address);
         };
         let open = metrics::gauge!("medcredit_connections", "listener" => name);
         open.increment(1.0);
-        let _closing = Closing(open);
-        let shared = Arc::new(Shared { listener: self.listener, who, activity: Activity::new(), end: Notify::new() });
-        connection::serve(shared, stream, service, stopping).await;
+        let _open = OpenConnection(open);
+        let state = ConnectionState { listener: self.listener, peer, activity: Activity::new(), end: Notify::new() };
+        connection::serve(Arc::new(state), stream, service, stopping).await;
     }
 
     async fn handshake(&self, stream: TcpStream) -> Result<(TlsStream<TcpStream>, Peer), &'static str> {
-        // Answers are small and whole: waiting for more to send would only delay them.
+        // Responses are small and complete: waiting for more data to send would only delay them.
         stream.set_nodelay(true).map_err(|_| "closed")?;
-        let acceptor = TlsAcceptor::from(self.listener.door.server());
-        let within = self.listener.settings.handshake_timeout;
-        let stream = match tokio::time::timeout(within, acceptor.accept(stream)).await {
+        let acceptor = TlsAcceptor::from(self.listener.kind.tls_config());
+        let timeout = self.listener.settings.handshake_timeout;
+        let stream = match tokio::time::timeout(timeout, acceptor.accept(stream)).await {
             Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return Err(io_reason(&error)),
+            Ok(Err(error)) => return Err(handshake_failure(&error)),
             Err(_) => return Err("timeout"),
         };
-        let who = match &self.listener.door {
+        let peer = match &self.listener.kind {
             ListenerKind::Partners(live) => {
                 let (trust, now) = (Arc::clone(&live.material().trust), self.listener.clock.now());
-                let identity = ConnectionIdentity::of(stream.get_ref().1, self.peer, &trust, now);
+                let identity = ConnectionIdentity::of(stream.get_ref().1, self.address, &trust, now);
                 Peer::Client(Arc::new(identity.map_err(IdentityError::reason)?))
             }
-            ListenerKind::Public(_) => Peer::Public(PublicPeer(self.peer)),
+            ListenerKind::Public(_) => Peer::Public(PublicPeer(self.address)),
         };
-        Ok((stream, who))
+        Ok((stream, peer))
     }
 }
 
-/// Counts a connection as closed, however its task ends.
-struct Closing(metrics::Gauge);
+/// Counts a connection as closed when dropped, however its task ends.
+struct OpenConnection(metrics::Gauge);
 
-impl Drop for Closing {
+impl Drop for OpenConnection {
     fn drop(&mut self) {
         self.0.decrement(1.0);
     }
 }
 
-fn refused(listener: &'static str, reason: &'static str, peer: SocketAddr) {
+fn log_refusal(listener: &'static str, reason: &'static str, address: SocketAddr) {
     metrics::counter!("medcredit_refused_total", "listener" => listener, "reason" => reason).increment(1);
-    tracing::info!(listener, address = %peer, reason, "a connection was refused");
+    tracing::info!(listener, %address, reason, "connection refused");
 }
 
-fn io_reason(error: &io::Error) -> &'static str {
+fn handshake_failure(error: &io::Error) -> &'static str {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         Some(error) => failure_reason(error),
         None => "closed",

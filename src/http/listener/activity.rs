@@ -1,4 +1,4 @@
-//! What a connection is doing, so that it can be ended when it does nothing, or takes too long over something.
+//! What a connection is doing, so that it can be closed when it is idle or too slow.
 
 use std::{
     collections::BTreeMap,
@@ -11,31 +11,31 @@ use tokio::time::Instant;
 #[derive(Debug)]
 struct State {
     next: u64,
-    /// Requests whose answer is not wholly sent, by number, with their beginning.
-    under_way: BTreeMap<u64, Instant>,
+    /// When each active request began, by its number. A request is active until its response is sent completely.
+    active: BTreeMap<u64, Instant>,
     idle_since: Instant,
-    /// Since when a header has been coming in without its end.
+    /// Since when a request header has been incomplete.
     header_since: Option<Instant>,
-    /// Since when the client has read nothing of what waits for it.
+    /// Since when the client has read nothing, although data waits for it.
     unread_since: Option<Instant>,
 }
 
-/// A connection's requests and silences.
+/// The activity of a connection. Behind a mutex, because the requests of an HTTP/2 connection run in parallel.
 #[derive(Debug)]
 pub(super) struct Activity(Mutex<State>);
 
-/// A request that is under way until this is dropped.
+/// Keeps a request active until dropped.
 #[derive(Debug)]
-pub(super) struct UnderWay {
+pub(super) struct ActiveRequest {
     number: u64,
-    of: Arc<Activity>,
+    activity: Arc<Activity>,
 }
 
 impl Activity {
     pub(super) fn new() -> Arc<Self> {
         Arc::new(Self(Mutex::new(State {
             next: 0,
-            under_way: BTreeMap::new(),
+            active: BTreeMap::new(),
             idle_since: Instant::now(),
             header_since: None,
             unread_since: None,
@@ -46,49 +46,50 @@ impl Activity {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A request begins.
-    pub(super) fn begin(self: &Arc<Self>) -> UnderWay {
+    /// Begins a request.
+    pub(super) fn begin(self: &Arc<Self>) -> ActiveRequest {
         let mut state = self.state();
         let number = state.next;
         state.next += 1;
-        state.under_way.insert(number, Instant::now());
-        UnderWay { number, of: Arc::clone(self) }
+        state.active.insert(number, Instant::now());
+        ActiveRequest { number, activity: Arc::clone(self) }
     }
 
-    /// RequestLog whether a header is coming in.
-    pub(super) fn header_is_coming(&self, coming: bool) {
-        note(&mut self.state().header_since, coming);
+    /// Records whether a request header is incomplete.
+    pub(super) fn set_header_incomplete(&self, incomplete: bool) {
+        set_since(&mut self.state().header_since, incomplete);
     }
 
-    /// RequestLog whether the client leaves unread what waits for it.
-    pub(super) fn answer_is_unread(&self, unread: bool) {
-        note(&mut self.state().unread_since, unread);
+    /// Records whether data waits for the client to read it.
+    pub(super) fn set_unread(&self, unread: bool) {
+        set_since(&mut self.state().unread_since, unread);
     }
 
-    /// How long nothing has been under way.
+    /// How long the connection has been idle; none while it is not.
     pub(super) fn idle_for(&self, now: Instant) -> Option<Duration> {
         let state = self.state();
-        let silent = state.under_way.is_empty() && state.header_since.is_none() && state.unread_since.is_none();
-        silent.then(|| now.duration_since(state.idle_since))
+        let idle = state.active.is_empty() && state.header_since.is_none() && state.unread_since.is_none();
+        idle.then(|| now.duration_since(state.idle_since))
     }
 
-    /// How long the oldest request has been under way, its answer's sending included.
+    /// How long the oldest request has been active, sending of its response included.
     pub(super) fn oldest_request(&self, now: Instant) -> Option<Duration> {
-        self.state().under_way.values().next().map(|since| now.duration_since(*since))
+        self.state().active.values().next().map(|since| now.duration_since(*since))
     }
 
-    /// How long the client has read nothing of what waits for it.
+    /// How long the client has read nothing, although data waits for it.
     pub(super) fn unread_for(&self, now: Instant) -> Option<Duration> {
         self.state().unread_since.map(|since| now.duration_since(since))
     }
 
-    /// How long a header has been coming in.
+    /// How long a request header has been incomplete.
     pub(super) fn header_for(&self, now: Instant) -> Option<Duration> {
         self.state().header_since.map(|since| now.duration_since(since))
     }
 }
 
-fn note(since: &mut Option<Instant>, holds: bool) {
+/// Starts or clears a time; one that runs already is not restarted.
+fn set_since(since: &mut Option<Instant>, holds: bool) {
     match (holds, &since) {
         (true, None) => *since = Some(Instant::now()),
         (false, Some(_)) => *since = None,
@@ -96,10 +97,10 @@ fn note(since: &mut Option<Instant>, holds: bool) {
     }
 }
 
-impl Drop for UnderWay {
+impl Drop for ActiveRequest {
     fn drop(&mut self) {
-        let mut state = self.of.state();
-        state.under_way.remove(&self.number);
+        let mut state = self.activity.state();
+        state.active.remove(&self.number);
         state.idle_since = Instant::now();
     }
 }
@@ -119,19 +120,22 @@ mod tests {
         assert_eq!(activity.idle_for(later), None);
         assert!(activity.oldest_request(later).unwrap() >= MINUTE);
         drop(second);
-        assert!(activity.idle_for(later).unwrap() <= MINUTE, "idle since the end and not since the beginning");
+        assert!(
+            activity.idle_for(later).unwrap() <= MINUTE,
+            "idle since the end of the request and not since its beginning"
+        );
         assert_eq!(activity.oldest_request(later), None);
     }
 
     #[tokio::test]
-    async fn a_header_that_is_coming_is_not_idleness() {
+    async fn an_incomplete_header_is_not_idleness() {
         let activity = Activity::new();
-        activity.header_is_coming(true);
+        activity.set_header_incomplete(true);
         let later = Instant::now() + MINUTE;
-        activity.header_is_coming(true);
-        assert!(activity.header_for(later).unwrap() >= MINUTE, "more bytes do not begin it anew");
+        activity.set_header_incomplete(true);
+        assert!(activity.header_for(later).unwrap() >= MINUTE, "more bytes do not restart the time");
         assert_eq!(activity.idle_for(later), None);
-        activity.header_is_coming(false);
+        activity.set_header_incomplete(false);
         assert_eq!(activity.header_for(later), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Bodies within bounds: a request's within size and time, an answer's counted as work until its end.
+//! Bodies of requests within a size and a time, and bodies of responses that keep their request active until they are sent.
 
 use std::{
     pin::Pin,
@@ -15,71 +15,73 @@ use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use tokio::time::Sleep;
 
-use super::activity::UnderWay;
+use super::activity::ActiveRequest;
 
 /// Why a request's body was cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Cut {
-    /// It is larger than it may be.
-    #[error("the request's body is too large")]
+pub(super) enum CutBody {
+    /// It is larger than allowed.
+    #[error("the request body is too large")]
     TooLarge,
-    /// It took longer than it may.
-    #[error("the request's body took too long")]
+    /// It took longer than allowed.
+    #[error("the request body took too long")]
     TooSlow,
 }
 
-/// What became of a body, for whoever answers to see. A handler may have taken a cut for something else.
+/// What happened to a body while it was read. Kept beside it, because a handler may report a cut body as another error.
 #[derive(Debug, Default)]
-pub(super) struct Verdict {
+pub(super) struct BodyOutcome {
     cut: AtomicU8,
     read: AtomicBool,
 }
 
-impl Verdict {
-    fn set(&self, cut: Cut) {
-        self.cut.store(if cut == Cut::TooLarge { 1 } else { 2 }, Ordering::SeqCst);
+impl BodyOutcome {
+    fn set_cut(&self, cut: CutBody) {
+        self.cut.store(if cut == CutBody::TooLarge { 1 } else { 2 }, Ordering::SeqCst);
     }
 
-    /// There was nothing to read.
-    pub(super) fn was_empty(&self) {
+    /// Records that the body was read to its end.
+    pub(super) fn set_read(&self) {
         self.read.store(true, Ordering::SeqCst);
     }
 
-    /// Whether it was read to its end.
+    /// Whether the body was read to its end.
     pub(super) fn is_read(&self) -> bool {
         self.read.load(Ordering::SeqCst)
     }
 
-    pub(super) fn get(&self) -> Option<Cut> {
+    /// Why the body was cut, if it was.
+    pub(super) fn cut(&self) -> Option<CutBody> {
         match self.cut.load(Ordering::SeqCst) {
-            1 => Some(Cut::TooLarge),
-            2 => Some(Cut::TooSlow),
+            1 => Some(CutBody::TooLarge),
+            2 => Some(CutBody::TooSlow),
             _ => None,
         }
     }
 }
 
-/// A request's body within bounds.
-pub(super) struct Bounded {
+/// A request's body within a size and a time.
+pub(super) struct LimitedBody {
     inner: Incoming,
-    left: usize,
+    remaining: usize,
     deadline: Pin<Box<Sleep>>,
-    verdict: Arc<Verdict>,
+    outcome: Arc<BodyOutcome>,
 }
 
-impl Bounded {
-    pub(super) fn new(inner: Incoming, most: usize, within: Duration, verdict: Arc<Verdict>) -> Self {
-        verdict.read.store(inner.is_end_stream(), Ordering::SeqCst);
-        Self { inner, left: most, deadline: Box::pin(tokio::time::sleep(within)), verdict }
+impl LimitedBody {
+    pub(super) fn new(inner: Incoming, max_bytes: usize, timeout: Duration, outcome: Arc<BodyOutcome>) -> Self {
+        outcome.read.store(inner.is_end_stream(), Ordering::SeqCst);
+        // Boxed and pinned: a timer must not move once it is polled, and a body does.
+        Self { inner, remaining: max_bytes, deadline: Box::pin(tokio::time::sleep(timeout)), outcome }
     }
 
-    fn cut(&self, cut: Cut) -> Poll<Option<Result<Frame<Bytes>, axum::BoxError>>> {
-        self.verdict.set(cut);
+    fn cut(&self, cut: CutBody) -> Poll<Option<Result<Frame<Bytes>, axum::BoxError>>> {
+        self.outcome.set_cut(cut);
         Poll::Ready(Some(Err(cut.into())))
     }
 }
 
-impl HttpBody for Bounded {
+impl HttpBody for LimitedBody {
     type Data = Bytes;
     type Error = axum::BoxError;
 
@@ -87,27 +89,27 @@ impl HttpBody for Bounded {
         let frame = match Pin::new(&mut self.inner).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => frame,
             Poll::Ready(other) => {
-                self.verdict.read.fetch_or(other.is_none(), Ordering::SeqCst);
+                self.outcome.read.fetch_or(other.is_none(), Ordering::SeqCst);
                 return Poll::Ready(other.map(|frame| frame.map_err(Into::into)));
             }
             Poll::Pending => {
                 return match self.deadline.as_mut().poll(cx) {
-                    Poll::Ready(()) => self.cut(Cut::TooSlow),
+                    Poll::Ready(()) => self.cut(CutBody::TooSlow),
                     Poll::Pending => Poll::Pending,
                 };
             }
         };
-        // A client that sends a byte now and then never leaves the body pending at the deadline.
+        // A client that sends a byte now and then never leaves the body pending at the deadline, so it is checked here too.
         if self.deadline.is_elapsed() || self.deadline.deadline() <= tokio::time::Instant::now() {
-            return self.cut(Cut::TooSlow);
+            return self.cut(CutBody::TooSlow);
         }
-        match self.left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) {
-            Some(left) => {
-                self.left = left;
-                self.verdict.read.fetch_or(self.inner.is_end_stream(), Ordering::SeqCst);
+        match self.remaining.checked_sub(frame.data_ref().map_or(0, Bytes::len)) {
+            Some(remaining) => {
+                self.remaining = remaining;
+                self.outcome.read.fetch_or(self.inner.is_end_stream(), Ordering::SeqCst);
                 Poll::Ready(Some(Ok(frame)))
             }
-            None => self.cut(Cut::TooLarge),
+            None => self.cut(CutBody::TooLarge),
         }
     }
 
@@ -120,19 +122,19 @@ impl HttpBody for Bounded {
     }
 }
 
-/// An answer's body: its request is under way until it is wholly sent or given up.
-pub(super) struct Sending {
+/// A response's body. Its request stays active until the body is sent completely or dropped.
+pub(super) struct TrackedBody {
     inner: Body,
-    _under_way: UnderWay,
+    _active: ActiveRequest,
 }
 
-impl Sending {
-    pub(super) const fn new(inner: Body, under_way: UnderWay) -> Self {
-        Self { inner, _under_way: under_way }
+impl TrackedBody {
+    pub(super) const fn new(inner: Body, active: ActiveRequest) -> Self {
+        Self { inner, _active: active }
     }
 }
 
-impl HttpBody for Sending {
+impl HttpBody for TrackedBody {
     type Data = Bytes;
     type Error = axum::Error;
 

@@ -1,4 +1,4 @@
-//! How many there may be at once: counted by whatever they are counted by, given back when dropped.
+//! Limits on how many of something exist at the same time, by key. A slot is released when it is dropped.
 
 use std::{
     collections::HashMap,
@@ -7,43 +7,44 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// Counts per key, each up to the same bound.
+/// Counts by key, each up to the same maximum.
 #[derive(Debug)]
 pub(super) struct Caps<K: Eq + Hash + Clone> {
-    most: usize,
+    max: usize,
     counts: Mutex<HashMap<K, usize>>,
 }
 
-/// One of the counted, given back when dropped.
+/// A counted slot of a key, released when dropped.
 #[derive(Debug)]
 pub(super) struct Slot<K: Eq + Hash + Clone> {
     key: K,
-    of: Arc<Caps<K>>,
+    caps: Arc<Caps<K>>,
 }
 
 impl<K: Eq + Hash + Clone> Caps<K> {
-    pub(super) fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { most, counts: Mutex::new(HashMap::new()) })
+    pub(super) fn new(max: usize) -> Arc<Self> {
+        Arc::new(Self { max, counts: Mutex::new(HashMap::new()) })
     }
 
-    /// A place, unless all of the key's are taken.
+    /// Takes a slot of a key, unless all are taken.
     pub(super) fn take(self: &Arc<Self>, key: K) -> Option<Slot<K>> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(key.clone()).or_insert(0);
-        if *count >= self.most {
+        if *count >= self.max {
             return None;
         }
         *count += 1;
         drop(counts);
-        Some(Slot { key, of: Arc::clone(self) })
+        Some(Slot { key, caps: Arc::clone(self) })
     }
 }
 
 impl<K: Eq + Hash + Clone> Drop for Slot<K> {
     fn drop(&mut self) {
-        let mut counts = self.of.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.caps.counts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = counts.get_mut(&self.key) {
             *count = count.saturating_sub(1);
+            // Keys without slots are removed: clients must not be able to grow the map.
             if *count == 0 {
                 counts.remove(&self.key);
             }
@@ -51,7 +52,7 @@ impl<K: Eq + Hash + Clone> Drop for Slot<K> {
     }
 }
 
-/// What an address is counted under. One customer of an IPv6 network has a /64 at least.
+/// The network by which an address is counted: the /64 for IPv6, because one customer has at least that much.
 pub(in crate::http) fn network_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(v4) => IpAddr::V4(v4),
@@ -67,14 +68,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_given_back_when_dropped() {
+    fn a_slot_is_released_when_dropped() {
         let caps = Caps::new(2);
         let (first, _second) = (caps.take("a").unwrap(), caps.take("a").unwrap());
         assert!(caps.take("a").is_none());
-        assert!(caps.take("b").is_some(), "another key has its own");
+        assert!(caps.take("b").is_some(), "another key has slots of its own");
         drop(first);
         assert!(caps.take("a").is_some());
-        assert!(caps.counts.lock().unwrap().len() <= 2, "nothing is kept of keys without places");
+        assert!(caps.counts.lock().unwrap().len() <= 2, "keys without slots are removed");
     }
 
     #[test]

@@ -1,85 +1,85 @@
-//! HTTP/1 framing without leniency: what two parsers could read differently is refused before the first one reads it.
+//! Strict HTTP/1 framing: what two parsers could read differently is refused before hyper reads it.
 //!
-//! The library takes a bare LF for a line's end and drops a `Content-Length` that stands beside a `Transfer-Encoding`. The
-//! standard allows both (RFC 9112 sections 2.2 and 6.1), and each is how a request is smuggled past one parser to another. This
-//! file follows the framing of the connection byte by byte and, at the first byte that is not strict, hands on a NUL
-//! instead and nothing more: the library answers 400 and closes.
+//! Hyper accepts a bare LF as the end of a line and ignores a `Content-Length` beside a `Transfer-Encoding`. The standard
+//! allows both (RFC 9112 sections 2.2 and 6.1), and both are ways to smuggle a request past one parser to another. This file
+//! follows the framing of a connection byte by byte. At the first byte that is not strict, the stream passes on a NUL and
+//! nothing more: hyper answers 400 and closes.
 
-/// Where in the stream of requests the next byte belongs.
+/// The part of a request to which the next byte belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Position {
     /// In a header, or between two requests.
     Header,
-    /// In a body of so many more bytes.
+    /// In a body with this many bytes left.
     Body(u64),
-    /// In the line before a chunk; what follows is a chunk of this size so far.
-    ChunkSize(u64),
-    /// In a chunk of so many more bytes, its CRLF included.
+    /// In the line with a chunk's size.
+    ChunkSize,
+    /// In a chunk with this many bytes left, its CRLF included.
     Chunk(u64),
-    /// In the lines after the last chunk.
+    /// In the trailer section after the last chunk.
     Trailer,
-    /// Something was not strict.
+    /// After a byte that was not strict.
     Refused,
 }
 
-/// Follows the framing of one connection's requests.
+/// Follows the framing of the requests on one connection.
 #[derive(Debug)]
 pub(super) struct Framing {
-    place: Place,
-    /// The header, or the line, so far.
+    position: Position,
+    /// The header or the line, so far.
     text: Vec<u8>,
-    most: usize,
+    max_header_bytes: usize,
 }
 
 impl Framing {
-    pub(super) const fn new(most: usize) -> Self {
-        Self { place: Place::Header, text: Vec::new(), most }
+    pub(super) const fn new(max_header_bytes: usize) -> Self {
+        Self { position: Position::Header, text: Vec::new(), max_header_bytes }
     }
 
-    /// Whether a header has begun and not ended.
-    pub(super) fn header_is_coming(&self) -> bool {
-        self.place == Place::Header && !self.text.is_empty()
+    /// Whether a header has started and not ended.
+    pub(super) fn header_is_incomplete(&self) -> bool {
+        self.position == Position::Header && !self.text.is_empty()
     }
 
-    /// Whether something was not strict.
+    /// Whether a byte was not strict.
     pub(super) fn is_refused(&self) -> bool {
-        self.place == Place::Refused
+        self.position == Position::Refused
     }
 
-    /// Follows bytes; returns how many are strict.
+    /// Follows bytes and returns how many are strict.
     pub(super) fn follow(&mut self, bytes: &[u8]) -> usize {
         let mut at = 0;
         while let Some(byte) = bytes.get(at) {
             let rest = u64::try_from(bytes.len() - at).unwrap_or(u64::MAX);
-            match self.place {
-                Place::Body(left) | Place::Chunk(left) if rest < left => {
-                    self.place = match self.place {
-                        Place::Chunk(_) => Place::Chunk(left - rest),
-                        _ => Place::Body(left - rest),
+            match self.position {
+                Position::Body(left) | Position::Chunk(left) if rest < left => {
+                    self.position = match self.position {
+                        Position::Chunk(_) => Position::Chunk(left - rest),
+                        _ => Position::Body(left - rest),
                     };
                     return bytes.len();
                 }
-                Place::Body(left) => {
+                Position::Body(left) => {
                     at += usize::try_from(left).unwrap_or(0);
-                    self.place = Place::Header;
+                    self.position = Position::Header;
                     continue;
                 }
-                Place::Chunk(left) => {
+                Position::Chunk(left) => {
                     at += usize::try_from(left).unwrap_or(0);
-                    self.place = Place::ChunkSize(0);
+                    self.position = Position::ChunkSize;
                     continue;
                 }
-                Place::Header | Place::ChunkSize(_) | Place::Trailer if !matches!(byte, b'\r' | b'\n') => {
+                Position::Header | Position::ChunkSize | Position::Trailer if !matches!(byte, b'\r' | b'\n') => {
                     at += self.line_text(bytes.get(at..).unwrap_or_default());
-                    if self.place == Place::Refused {
+                    if self.position == Position::Refused {
                         return at;
                     }
                     continue;
                 }
-                Place::Header | Place::ChunkSize(_) | Place::Trailer => self.line_byte(*byte),
-                Place::Refused => {}
+                Position::Header | Position::ChunkSize | Position::Trailer => self.line_byte(*byte),
+                Position::Refused => {}
             }
-            if self.place == Place::Refused {
+            if self.position == Position::Refused {
                 return at;
             }
             at += 1;
@@ -87,30 +87,34 @@ impl Framing {
         at
     }
 
-    /// Takes what stands before the next end of a line, as much of it as may be, and tells how much that was.
+    /// Takes the bytes before the next CR or LF, as many as the maximum allows, and returns how many that were.
     fn line_text(&mut self, bytes: &[u8]) -> usize {
         let text = bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(bytes.len());
         let after_cr = self.text.last() == Some(&b'\r');
-        let fits = if after_cr { 0 } else { text.min(self.most.saturating_mul(2).saturating_sub(self.text.len())) };
+        let fits = if after_cr {
+            0
+        } else {
+            text.min(self.max_header_bytes.saturating_mul(2).saturating_sub(self.text.len()))
+        };
         self.text.extend_from_slice(bytes.get(..fits).unwrap_or_default());
         if fits < text {
-            self.place = Place::Refused;
+            self.position = Position::Refused;
         }
         fits
     }
 
-    /// Takes a byte of an end of a line.
+    /// Takes a CR or LF.
     fn line_byte(&mut self, byte: u8) {
         let after_cr = self.text.last() == Some(&b'\r');
-        // CR and LF come together or not at all, and neither is ever part of a value.
+        // CR and LF only occur together: neither is ever part of a value.
         if (byte == b'\n') != after_cr {
-            self.place = Place::Refused;
+            self.position = Position::Refused;
             return;
         }
         self.text.push(byte);
-        // One more than may be: the library refuses what is longer with its own code, before anything follows it.
-        if self.text.len() > self.most.saturating_mul(2) {
-            self.place = Place::Refused;
+        // Twice the maximum: hyper refuses a longer header with a code of its own, before anything follows it.
+        if self.text.len() > self.max_header_bytes.saturating_mul(2) {
+            self.position = Position::Refused;
             return;
         }
         if byte == b'\n' {
@@ -119,23 +123,23 @@ impl Framing {
     }
 
     fn line_end(&mut self) {
-        match self.place {
+        match self.position {
             // Empty lines before a request are allowed (RFC 9112 section 2.2).
-            Place::Header if self.text == b"\r\n" => self.text.clear(),
-            Place::Header if self.text.ends_with(b"\r\n\r\n") => {
-                self.place = after_header(&self.text);
+            Position::Header if self.text == b"\r\n" => self.text.clear(),
+            Position::Header if self.text.ends_with(b"\r\n\r\n") => {
+                self.position = after_header(&self.text);
                 self.text.clear();
             }
-            Place::ChunkSize(_) => {
-                self.place = match chunk_size(&self.text) {
-                    Some(0) => Place::Trailer,
-                    Some(size) => Place::Chunk(size.saturating_add(2)),
-                    None => Place::Refused,
+            Position::ChunkSize => {
+                self.position = match chunk_size(&self.text) {
+                    Some(0) => Position::Trailer,
+                    Some(size) => Position::Chunk(size.saturating_add(2)),
+                    None => Position::Refused,
                 };
                 self.text.clear();
             }
-            Place::Trailer if self.text == b"\r\n" || self.text.ends_with(b"\r\n\r\n") => {
-                self.place = Place::Header;
+            Position::Trailer if self.text == b"\r\n" || self.text.ends_with(b"\r\n\r\n") => {
+                self.position = Position::Header;
                 self.text.clear();
             }
             _ => {}
@@ -143,8 +147,8 @@ impl Framing {
     }
 }
 
-/// What follows a header: a body whose length nobody can mistake, or nothing.
-fn after_header(header: &[u8]) -> Place {
+/// The position after a header: in a body whose length is unambiguous, or before the next request.
+fn after_header(header: &[u8]) -> Position {
     let mut lengths = 0_usize;
     let mut length = 0_u64;
     let mut codings = 0_usize;
@@ -153,29 +157,29 @@ fn after_header(header: &[u8]) -> Place {
         let Some(colon) = line.iter().position(|byte| *byte == b':') else { continue };
         let (name, value) = line.split_at(colon);
         let value = value.get(1..).unwrap_or_default().trim_ascii();
-        // A name with white space in it is another name to another parser.
+        // Some parsers trim white space around a name, and others do not.
         if name.trim_ascii().len() != name.len() {
-            return Place::Refused;
+            return Position::Refused;
         }
         if name.eq_ignore_ascii_case(b"content-length") {
             lengths += 1;
             match decimal(value) {
                 Some(number) => length = number,
-                None => return Place::Refused,
+                None => return Position::Refused,
             }
         } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
             codings += 1;
             if !value.eq_ignore_ascii_case(b"chunked") {
-                return Place::Refused;
+                return Position::Refused;
             }
         }
     }
     match (lengths, codings) {
-        (0, 0) => Place::Header,
-        (1, 0) if length == 0 => Place::Header,
-        (1, 0) => Place::Body(length),
-        (0, 1) => Place::ChunkSize(0),
-        _ => Place::Refused,
+        (0, 0) => Position::Header,
+        (1, 0) if length == 0 => Position::Header,
+        (1, 0) => Position::Body(length),
+        (0, 1) => Position::ChunkSize,
+        _ => Position::Refused,
     }
 }
 
@@ -184,7 +188,7 @@ fn decimal(text: &[u8]) -> Option<u64> {
     plain.then(|| std::str::from_utf8(text).ok()?.parse().ok()).flatten()
 }
 
-/// The size in a chunk's line; extensions are allowed and not looked at.
+/// The size in a chunk's size line. Chunk extensions are allowed and ignored.
 fn chunk_size(line: &[u8]) -> Option<u64> {
     let line = line.strip_suffix(b"\r\n")?;
     let digits = line.split(|byte| *byte == b';').next()?;
@@ -196,13 +200,13 @@ fn chunk_size(line: &[u8]) -> Option<u64> {
 mod tests {
     use super::*;
 
-    /// Follows a text whole and, to the same end, byte by byte; returns how much was strict.
+    /// Follows a text in one piece and byte by byte, which must agree; returns how much was strict if not all was.
     fn strict(text: &str) -> Option<usize> {
         let mut whole = Framing::new(8192);
         let taken = whole.follow(text.as_bytes());
         let mut single = Framing::new(8192);
         let one_by_one = text.as_bytes().chunks(1).take_while(|byte| single.follow(byte) == 1).count();
-        assert_eq!((taken, whole.place), (one_by_one, single.place), "{text:?}");
+        assert_eq!((taken, whole.position), (one_by_one, single.position), "{text:?}");
         (taken < text.len()).then_some(taken)
     }
 
@@ -251,23 +255,23 @@ mod tests {
     }
 
     #[test]
-    fn a_header_is_coming_from_its_first_byte_to_its_last() {
+    fn a_header_is_incomplete_from_its_first_byte_to_its_last() {
         let mut framing = Framing::new(8192);
-        assert!(!framing.header_is_coming());
+        assert!(!framing.header_is_incomplete());
         framing.follow(b"GET / HTTP/1.1\r\n");
-        assert!(framing.header_is_coming());
+        assert!(framing.header_is_incomplete());
         framing.follow(b"content-length: 2\r\n\r\n");
-        assert!(!framing.header_is_coming());
+        assert!(!framing.header_is_incomplete());
         framing.follow(b"ab");
-        assert!(!framing.header_is_coming());
+        assert!(!framing.header_is_incomplete());
         framing.follow(b"G");
-        assert!(framing.header_is_coming());
+        assert!(framing.header_is_incomplete());
     }
 
     #[test]
-    fn a_line_without_end_is_not_kept_without_end() {
+    fn an_endless_line_is_not_buffered_endlessly() {
         let mut framing = Framing::new(8192);
         let taken = framing.follow(&vec![b'a'; 100_000]);
-        assert!(taken <= 16_384 && framing.place == Place::Refused);
+        assert!(taken <= 16_384 && framing.position == Position::Refused);
     }
 }

@@ -1,4 +1,4 @@
-//! A connection's bytes on their way: requests of HTTP/1 held to strict framing, a client that does not read noticed.
+//! A connection's stream, monitored: HTTP/1 requests must have strict framing, and a client that does not read is noticed.
 
 use std::{
     io,
@@ -11,17 +11,17 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{activity::Activity, framing::Framing};
 
-/// A stream that is watched.
+/// A monitored stream.
 #[derive(Debug)]
-pub(super) struct Watched<T> {
+pub(super) struct MonitoredIo<T> {
     inner: T,
-    /// Of HTTP/1; HTTP/2 has lengths of its own.
+    /// For HTTP/1 only: HTTP/2 frames carry their length.
     framing: Option<Framing>,
     activity: Arc<Activity>,
     listener: &'static str,
 }
 
-impl<T> Watched<T> {
+impl<T> MonitoredIo<T> {
     pub(super) const fn new(
         inner: T,
         framing: Option<Framing>,
@@ -31,21 +31,21 @@ impl<T> Watched<T> {
         Self { inner, framing, activity, listener }
     }
 
-    /// RequestLog whether the client makes room for more.
-    fn written<R>(&self, poll: Poll<io::Result<R>>) -> Poll<io::Result<R>> {
-        self.activity.answer_is_unread(poll.is_pending());
+    /// Records whether a write waits for the client to read.
+    fn record_write<R>(&self, poll: Poll<io::Result<R>>) -> Poll<io::Result<R>> {
+        self.activity.set_unread(poll.is_pending());
         poll
     }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
+impl<T: AsyncRead + Unpin> AsyncRead for MonitoredIo<T> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let Some(framing) = &mut this.framing else {
             return Pin::new(&mut this.inner).poll_read(cx, buffer);
         };
         if framing.is_refused() {
-            // To the library the connection ends here.
+            // Hyper sees the end of the stream.
             return Poll::Ready(Ok(()));
         }
         let before = buffer.filled().len();
@@ -57,25 +57,26 @@ impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
         if framing.is_refused() {
             metrics::counter!("medcredit_refused_total", "listener" => this.listener, "reason" => "framing")
                 .increment(1);
+            // A NUL in place of the first byte that is not strict: hyper answers 400 and closes.
             if let Some(byte) = buffer.filled_mut().get_mut(before + strict) {
                 *byte = 0;
             }
             buffer.set_filled(before + strict + 1);
         }
-        this.activity.header_is_coming(framing.header_is_coming());
+        this.activity.set_header_incomplete(framing.header_is_incomplete());
         Poll::Ready(Ok(()))
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
+impl<T: AsyncWrite + Unpin> AsyncWrite for MonitoredIo<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let poll = Pin::new(&mut self.inner).poll_write(cx, bytes);
-        self.written(poll)
+        self.record_write(poll)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let poll = Pin::new(&mut self.inner).poll_flush(cx);
-        self.written(poll)
+        self.record_write(poll)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -88,7 +89,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let poll = Pin::new(&mut self.inner).poll_write_vectored(cx, bytes);
-        self.written(poll)
+        self.record_write(poll)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -1,4 +1,4 @@
-//! What is known of a connection once its handshake is done.
+//! The peer of a connection after its handshake.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -11,32 +11,32 @@ use crate::{
     identity::{ClientIdentity, IdentityError, PartnerTrust},
 };
 
-/// What was agreed on in the handshake, for the client to compare with its own view.
+/// The negotiated TLS parameters, for a client to compare with its own view.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Negotiated {
-    /// The version of TLS.
+    /// The TLS version.
     pub protocol: String,
     /// The cipher suite.
     pub cipher_suite: String,
-    /// The key exchange's group.
+    /// The key exchange group.
     pub key_exchange: String,
-    /// The protocol above TLS: `h2` or `http/1.1`.
+    /// The application protocol: `h2` or `http/1.1`.
     pub alpn: String,
 }
 
-/// A connection's client, address and TLS, in the extensions of each of its requests.
+/// The client, address and TLS parameters of a connection, in the extensions of each of its requests.
 #[derive(Debug)]
 pub struct ConnectionIdentity {
     identity: ClientIdentity,
-    peer: SocketAddr,
+    address: SocketAddr,
     negotiated: Negotiated,
 }
 
 impl ConnectionIdentity {
-    /// Of a finished handshake.
+    /// Identifies the client of a finished handshake.
     pub(super) fn of(
         connection: &ServerConnection,
-        peer: SocketAddr,
+        address: SocketAddr,
         trust: &PartnerTrust,
         now: Timestamp,
     ) -> Result<Self, IdentityError> {
@@ -50,56 +50,56 @@ impl ConnectionIdentity {
             key_exchange: group.map_or_else(String::new, |group| format!("{group:?}")),
             alpn: if connection.alpn_protocol() == Some(b"h2") { "h2" } else { "http/1.1" }.into(),
         };
-        Ok(Self { identity, peer, negotiated })
+        Ok(Self { identity, address, negotiated })
     }
 
-    /// The client its certificate proves.
+    /// The client that its certificate identifies.
     pub const fn identity(&self) -> &ClientIdentity {
         &self.identity
     }
 
-    /// Where the connection comes from.
-    pub const fn peer(&self) -> SocketAddr {
-        self.peer
+    /// The remote address.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
     }
 
-    /// What was agreed on in the handshake.
+    /// The negotiated TLS parameters.
     pub const fn negotiated(&self) -> &Negotiated {
         &self.negotiated
     }
 }
 
-/// Whoever calls a public listener, in the extensions of each of its requests.
+/// The remote address of a public connection, in the extensions of each of its requests.
 #[derive(Debug, Clone, Copy)]
 pub struct PublicPeer(pub SocketAddr);
 
-/// Peer is at the other end of a connection.
+/// The other end of a connection.
 #[derive(Debug)]
 pub(super) enum Peer {
-    /// A client its certificate proves.
+    /// A client that its certificate identifies.
     Client(Arc<ConnectionIdentity>),
-    /// Somebody at an address.
+    /// A client of a public listener.
     Public(PublicPeer),
 }
 
 impl Peer {
-    pub(super) fn peer(&self) -> SocketAddr {
+    pub(super) fn address(&self) -> SocketAddr {
         match self {
-            Self::Client(identity) => identity.peer(),
+            Self::Client(identity) => identity.address(),
             Self::Public(peer) => peer.0,
         }
     }
 
-    /// What its connections are counted under.
-    pub(super) fn counted_under(&self) -> String {
+    /// The key under which its connections are counted.
+    pub(super) fn count_key(&self) -> String {
         match self {
             Self::Client(identity) => identity.identity().thumbprint().to_owned(),
             Self::Public(peer) => network_of(peer.0.ip()).to_string(),
         }
     }
 
-    /// Tells handlers.
-    pub(super) fn tell(&self, extensions: &mut Extensions) {
+    /// Puts the peer into a request's extensions, for handlers.
+    pub(super) fn insert_into(&self, extensions: &mut Extensions) {
         match self {
             Self::Client(identity) => {
                 extensions.insert(Arc::clone(identity));

@@ -1,10 +1,10 @@
-//! What a client may cost, as durations and counts.
+//! The limits of a listener: durations, counts and sizes.
 
 use std::time::Duration;
 
 use crate::config;
 
-/// Bounds of the listener. A test may choose shorter times than a configuration can say.
+/// The limits of a listener. Tests may set shorter times than a configuration can.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// How long a handshake may take.
@@ -13,34 +13,34 @@ pub struct Settings {
     pub header_timeout: Duration,
     /// How long a request's body may take.
     pub body_timeout: Duration,
-    /// How long a request may take until its answer begins.
+    /// How long a request may take until its response begins.
     pub request_timeout: Duration,
-    /// How long a connection may do nothing.
+    /// How long a connection may be idle.
     pub idle_timeout: Duration,
-    /// How long a connection may live.
+    /// How long a connection may exist.
     pub max_connection_age: Duration,
-    /// How long requests may go on once their connection is to end.
+    /// How long active requests may take once their connection has to end.
     pub drain_timeout: Duration,
-    /// Connections at once, handshakes included.
+    /// The most open connections, handshakes included.
     pub max_connections: usize,
-    /// Unfinished handshakes at once.
+    /// The most unfinished handshakes.
     pub max_handshakes: usize,
-    /// Unfinished handshakes at once of one address (of one /64 network of IPv6).
+    /// The most unfinished handshakes of one address (of one /64 network of IPv6).
     pub max_handshakes_per_address: usize,
-    /// Connections at once of one client: of one certificate, or of one address where none is asked for.
+    /// The most open connections of one client: of one certificate, or of one address on a public listener.
     pub max_connections_per_client: usize,
-    /// Requests at once on one HTTP/2 connection.
+    /// The most parallel requests on one HTTP/2 connection.
     pub max_concurrent_streams: u32,
-    /// Bytes of a request's header.
+    /// The most bytes of a request's header.
     pub max_header_bytes: u32,
-    /// Bytes of a request's body.
+    /// The most bytes of a request's body.
     pub max_body_bytes: usize,
-    /// Paths that begin so may have larger bodies, and how large.
+    /// A path prefix whose requests may have larger bodies, and the most bytes of those.
     pub larger_bodies: Option<(&'static str, usize)>,
 }
 
 impl Settings {
-    /// How many bytes the body of a request to a path may have.
+    /// The most bytes of the body of a request to a path.
     pub(super) fn max_body_bytes_at(&self, path: &str) -> usize {
         match self.larger_bodies {
             Some((prefix, bytes)) if path.starts_with(prefix) => bytes,
@@ -73,7 +73,7 @@ impl From<&config::Partner> for Settings {
 }
 
 impl Settings {
-    /// Those of the portal: its own counts, the partner listener's times. What the public asks for has no body.
+    /// The limits of the portal: counts of its own, the times of the partner listener, and no bodies.
     pub fn of_portal(config: &config::Config) -> Self {
         let portal = &config.portal;
         let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);

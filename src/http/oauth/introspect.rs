@@ -3,24 +3,22 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use http::StatusCode;
 
 use super::{Form, OauthProblem, TokenForm};
 use crate::{
     access::Introspection,
     app::App,
-    http::extract::{Connected, Reply},
-    http::problem::Problem,
+    http::{authentication::Connected, problem::Problem, reply::Reply},
 };
 
-/// Look into a token (RFC 7662).
+/// Introspect a token (RFC 7662).
 ///
-/// Only for the client it belongs to; of any other token the answer is `{"active": false}` and nothing else.
+/// Only for the client that the token belongs to. For any other token the response is `{"active": false}` and nothing else.
 #[utoipa::path(
     post, path = "/oauth2/introspect", tag = "oauth",
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
     responses(
-        (status = 200, description = "What the token is good for", body = Introspection),
+        (status = 200, description = "State and scopes of the token", body = Introspection),
     )
 )]
 pub async fn introspect(
@@ -30,9 +28,5 @@ pub async fn introspect(
 ) -> Result<Reply<Introspection>, OauthProblem> {
     let connected = connected.map_err(|problem| OauthProblem(problem.failure().clone()))?;
     let token = form.require()?;
-    app.access
-        .introspect(&connected.client, &token)
-        .await
-        .map(|answer| Reply(StatusCode::OK, answer))
-        .map_err(OauthProblem)
+    app.access.introspect(&connected.client, &token).await.map(Reply::ok).map_err(OauthProblem)
 }

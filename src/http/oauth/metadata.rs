@@ -1,4 +1,4 @@
-//! Where everything is: RFC 8414 and RFC 9728 metadata, and the key set.
+//! Metadata of the authorization server (RFC 8414) and of the protected resource (RFC 9728), and the key set (RFC 7517).
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ fn scopes() -> Vec<&'static str> {
 
 /// Authorization server metadata (RFC 8414).
 #[utoipa::path(get, path = "/.well-known/oauth-authorization-server", tag = "oauth",
-    responses((status = 200, description = "Where the endpoints are and what they accept", body = Object)))]
+    responses((status = 200, description = "URLs of the endpoints, and what they accept", body = Object)))]
 pub async fn authorization_server(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     let origin = &app.config.gateway.public_origin;
     let endpoint = |path: &str| format!("{origin}{path}");
@@ -57,7 +57,7 @@ pub async fn authorization_server(State(app): State<Arc<App>>) -> Result<Respons
 
 /// Protected resource metadata (RFC 9728).
 #[utoipa::path(get, path = "/.well-known/oauth-protected-resource", tag = "oauth",
-    responses((status = 200, description = "Peer issues tokens for this resource", body = Object)))]
+    responses((status = 200, description = "Issuers of tokens for this resource", body = Object)))]
 pub async fn protected_resource(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     let origin = &app.config.gateway.public_origin;
     let mut document = json!({
@@ -72,15 +72,15 @@ pub async fn protected_resource(State(app): State<Arc<App>>) -> Result<Response,
     if app.config.portal.enabled
         && let Some(members) = document.as_object_mut()
     {
-        // RFC 9728 section 2 lets a resource say more: where anybody, the bank's auditor too, verifies the log.
+        // RFC 9728 section 2 allows additional members. With this one, a bank's auditor finds the log to verify.
         members.insert("medcredit_portal".into(), json!(app.config.portal.public_origin));
     }
     Ok(cacheable(&document, 3600))
 }
 
-/// The keys that verify our tokens, answers and checkpoints.
+/// Keys that verify tokens, responses and checkpoints of the gateway.
 ///
-/// Keep the ones you have used: a key stays here while it is retired, and is taken away when it is revoked.
+/// Keep the keys you have used: a retired key stays here, and a revoked key is removed.
 #[utoipa::path(get, path = "/.well-known/jwks.json", tag = "oauth",
     responses((status = 200, description = "A JSON Web Key Set", body = Object)))]
 pub async fn jwks(State(app): State<Arc<App>>) -> Response {

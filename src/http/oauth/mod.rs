@@ -1,6 +1,6 @@
-//! The OAuth endpoints: token, revocation, introspection, and the documents that tell a client how to find them.
+//! The OAuth endpoints: token, revocation, introspection, and the metadata by which clients find them.
 //!
-//! Errors of these endpoints have RFC 6749's form; everything else about them is as everywhere.
+//! Errors of these endpoints have RFC 6749's form. In everything else they are like other endpoints.
 
 pub mod introspect;
 pub mod metadata;
@@ -19,9 +19,6 @@ use serde::Deserialize;
 use super::problem::OauthProblem;
 use crate::{app::App, domain::Failure};
 
-/// What its endpoints begin with. Errors have RFC 6749's form there.
-pub(super) const PREFIX: &str = "/oauth2/";
-
 /// The routes.
 pub fn router() -> Router<Arc<App>> {
     Router::new()
@@ -33,7 +30,7 @@ pub fn router() -> Router<Arc<App>> {
         .route("/.well-known/jwks.json", get(metadata::jwks))
 }
 
-/// A form of RFC 6749: each parameter at most once, unknown ones ignored.
+/// A form of RFC 6749: each parameter occurs at most once, and unknown ones are ignored.
 #[derive(Debug)]
 pub struct Form<T>(T);
 
@@ -46,7 +43,7 @@ impl<T: serde::de::DeserializeOwned> FromRequest<Arc<App>> for Form<T> {
                 "body",
                 "invalid_request",
                 format!(
-                    "The body is a form (application/x-www-form-urlencoded), each parameter once: {}",
+                    "Send a form (application/x-www-form-urlencoded) with each parameter at most once: {}",
                     rejection.body_text()
                 ),
             ))
@@ -54,18 +51,17 @@ impl<T: serde::de::DeserializeOwned> FromRequest<Arc<App>> for Form<T> {
     }
 }
 
-/// A token to be looked into or ended.
+/// A token to introspect or revoke.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 pub struct TokenForm {
-    /// The token.
+    /// Access token.
     #[schema(value_type = String, required = true)]
     token: Option<String>,
 }
 
 impl TokenForm {
     fn require(self) -> Result<String, OauthProblem> {
-        self.token.ok_or_else(|| {
-            OauthProblem(Failure::invalid("token", "invalid_request", "The parameter token is missing."))
-        })
+        self.token
+            .ok_or_else(|| OauthProblem(Failure::invalid("token", "invalid_request", "Send the parameter `token`.")))
     }
 }

@@ -3,28 +3,30 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use http::StatusCode;
 
 use super::{Form, OauthProblem, TokenForm};
-use crate::{app::App, http::extract::Connected, http::problem::Problem};
+use crate::{
+    app::App,
+    http::{authentication::Connected, problem::Problem},
+};
 
-/// End a token (RFC 7009).
+/// Revoke a token (RFC 7009).
 ///
-/// Effective at once here and within a second on other gateways. A token that is unknown, foreign or over is no error.
+/// Effective immediately on this gateway and within a second on others. A token that is unknown, expired or of another client
+/// is no error.
 #[utoipa::path(
     post, path = "/oauth2/revoke", operation_id = "revoke_token", tag = "oauth",
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
     responses(
-        (status = 200, description = "The token is not good any more, if it ever was"),
+        (status = 200, description = "The token is not valid any more, if it ever was"),
     )
 )]
 pub async fn revoke(
     State(app): State<Arc<App>>,
     connected: Result<Connected, Problem>,
     Form(form): Form<TokenForm>,
-) -> Result<StatusCode, OauthProblem> {
+) -> Result<(), OauthProblem> {
     let connected = connected.map_err(|problem| OauthProblem(problem.failure().clone()))?;
     let token = form.require()?;
-    app.access.revoke(&connected.client, &token).await.map_err(OauthProblem)?;
-    Ok(StatusCode::OK)
+    app.access.revoke(&connected.client, &token).await.map_err(OauthProblem)
 }

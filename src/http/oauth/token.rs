@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, header};
 use serde::Deserialize;
 
 use super::{Form, OauthProblem};
@@ -11,8 +11,7 @@ use crate::{
     access::{IssuedToken, TokenRequest},
     app::App,
     domain::FailureKind,
-    http::extract::{Peer, Reply},
-    http::request_log::RequestLog,
+    http::{peer::PeerIdentity, reply::Reply, request_log::RequestLog},
 };
 
 /// A token request (RFC 6749 section 4.4).
@@ -22,31 +21,31 @@ pub struct TokenForm {
     /// Always `client_credentials`.
     #[schema(value_type = String, required = true, pattern = "^client_credentials$", example = "client_credentials")]
     grant_type: Option<String>,
-    /// Scopes, separated by spaces; without it, all that are registered.
+    /// Scopes, separated by spaces. Default: all registered scopes.
     #[schema(value_type = String, required = false, example = "grade:read settlements:read")]
     scope: Option<String>,
-    /// The client, where the library insists: it is known from the certificate.
+    /// Client identifier, for libraries that require it. The certificate identifies the client.
     #[schema(value_type = String, required = false, pattern = "^cli_[0-7][0-9a-hjkmnp-tv-z]{25}$")]
     client_id: Option<String>,
-    // Shared secrets are not accepted: it is read in order to be refused, and not documented in order not to be sent.
+    // Shared secrets are refused: it is parsed to be refused, and left out of the document so that nobody sends one.
     #[schema(ignore)]
     client_secret: Option<String>,
-    /// For `private_key_jwt`: `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`.
+    /// Assertion type of `private_key_jwt`: `urn:ietf:params:oauth:client-assertion-type:jwt-bearer`.
     #[schema(value_type = String, required = false, pattern = "^urn:ietf:params:oauth:client-assertion-type:jwt-bearer$")]
     client_assertion_type: Option<String>,
-    /// For `private_key_jwt`: the signed assertion (RFC 7523).
+    /// Signed assertion of `private_key_jwt` (RFC 7523).
     #[schema(value_type = String, required = false)]
     client_assertion: Option<String>,
-    /// Consents to limit the token to (RFC 9396), as JSON: `[{"type":"medcredit_consent","identifier":"con_..."}]`.
+    /// Consents that the token is limited to (RFC 9396), as JSON: `[{"type":"medcredit_consent","identifier":"con_..."}]`.
     #[schema(value_type = String, required = false)]
     authorization_details: Option<String>,
 }
 
 /// Get an access token.
 ///
-/// Client credentials over the bank's certificate (RFC 8705), with a signed assertion besides where the bank is
-/// registered for `private_key_jwt`. The token is bound to the certificate, lasts minutes, and carries the scopes asked
-/// for, or all registered ones.
+/// Client credentials with the client's certificate (RFC 8705), and with a signed assertion if the client is registered for
+/// `private_key_jwt`. The token is bound to the certificate, expires after minutes, and has the requested scopes, or all
+/// registered ones.
 #[utoipa::path(
     post, path = "/oauth2/token", tag = "oauth",
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
@@ -56,8 +55,8 @@ pub struct TokenForm {
 )]
 pub async fn token(
     State(app): State<Arc<App>>,
-    notes: axum::Extension<RequestLog>,
-    peer: Peer,
+    log: axum::Extension<RequestLog>,
+    peer: PeerIdentity,
     headers: HeaderMap,
     Form(form): Form<TokenForm>,
 ) -> Result<Reply<IssuedToken>, OauthProblem> {
@@ -66,8 +65,8 @@ pub async fn token(
     app.limits.may_authenticate(thumbprint).map_err(OauthProblem)?;
     if let Ok(client) = app.access.client_of(identity) {
         let (uses, outcome) = app.limits.admit(&client.id.to_string(), &client.limits.0);
-        notes.client(client.id.to_string());
-        notes.limits(uses);
+        log.set_client(client.id.to_string());
+        log.add_limits(uses);
         outcome.map_err(OauthProblem)?;
     }
     let request = TokenRequest {
@@ -80,7 +79,7 @@ pub async fn token(
         authorization_details: form.authorization_details,
     };
     match app.access.issue(identity, &request).await {
-        Ok(token) => Ok(Reply(StatusCode::OK, token)),
+        Ok(token) => Ok(Reply::ok(token)),
         Err(failure) => {
             if failure.kind == FailureKind::Unauthenticated {
                 app.limits.note_failure(thumbprint);

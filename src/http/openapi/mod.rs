@@ -1,4 +1,4 @@
-//! The OpenAPI document of the partner API, committed as `openapi/bank.v1.json` and compared by a test.
+//! The OpenAPI document of the partner API. It is committed as `openapi/bank.v1.json`, and a test compares the two.
 
 mod shared;
 
@@ -14,13 +14,13 @@ use crate::{
         problem::{OauthErrorDocument, ProblemDocument},
     },
 };
-use shared::Answers;
+use shared::SharedParts;
 
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Medcredit Gateway: partner API",
-        description = "What partner banks call, over TLS 1.3 with a client certificate. Every data answer is signed (RFC 9421) and recorded before it is sent. A client registered for signed requests signs each request that has a token: RFC 9421, tag `fapi-2-request`, over `@method`, `@target-uri`, `authorization` and, where they are sent, `content-digest` and `idempotency-key`; docs/SIGNATURES.md has worked examples. `x-fapi-interaction-id`, a UUID, is given back on every answer, or made. `Content-Digest` of a request is checked before its body is read; `Want-Content-Digest` is honoured. All examples are synthetic.",
+        description = "API for partner banks and departments, over TLS 1.3 with a client certificate. Every data response is signed (RFC 9421) and recorded before it is sent. A client that is registered for signed requests signs each request with a token: RFC 9421, tag `fapi-2-request`, over `@method`, `@target-uri`, `authorization` and, if they are sent, `content-digest` and `idempotency-key`; docs/SIGNATURES.md has worked examples. Every response has an `x-fapi-interaction-id`: the UUID of the request, or a new one. `Content-Digest` of a request is verified before its body is read; `Want-Content-Digest` is honoured. All examples are synthetic.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     paths(
@@ -37,13 +37,13 @@ use shared::Answers;
         bank::imports::deliver, bank::imports::report,
     ),
     components(schemas(ProblemDocument, OauthErrorDocument)),
-    modifiers(&Security, &Answers),
+    modifiers(&Security, &SharedParts),
     tags(
         (name = "oauth", description = "Tokens"),
         (name = "consents", description = "Consents"),
         (name = "data", description = "Subject data under a consent"),
         (name = "proofs", description = "The ledger"),
-        (name = "imports", description = "Files that departments' systems deliver"),
+        (name = "imports", description = "Files that departments' systems upload"),
         (name = "about", description = "The gateway itself"),
     )
 )]
@@ -61,7 +61,7 @@ impl Modify for Security {
     }
 }
 
-/// The document, as it is committed.
+/// Renders the document.
 pub fn partner() -> Result<String, serde_json::Error> {
     Partner::openapi().to_pretty_json().map(|text| text + "\n")
 }

@@ -1,8 +1,8 @@
-//! What every operation can answer besides its own, told once: shared problems, the fields every answer carries, links
-//! from one operation to the next, and examples, which are answers the gateway really gave.
+//! Adds the shared parts to every operation: problems, header fields, links to other operations, and examples, which are
+//! recorded responses of the gateway.
 //!
-//! Which problems an operation has follows from what it takes: a body, a path, a token. An operation that says something
-//! of its own about a status keeps it.
+//! Which problems an operation has follows from its input: a body, a path parameter, a token. An operation that documents a
+//! status itself keeps its own text.
 
 use std::collections::BTreeMap;
 
@@ -17,12 +17,12 @@ use utoipa::{
     },
 };
 
-use crate::http::{oauth, problem::PROBLEM_JSON};
+use crate::http::problem::{OAUTH_PREFIX, PROBLEM_JSON};
 
-/// Recorded by tests/it/examples.rs, which compares it with what the gateway answers today.
+/// Recorded by tests/it/examples.rs, which compares them with the gateway's present responses.
 const EXAMPLES: &str = include_str!("../../../openapi/examples.json");
 
-/// An exchange that really took place.
+/// A recorded exchange.
 #[derive(Debug, Clone, Deserialize)]
 struct Example {
     request: Option<Value>,
@@ -30,50 +30,50 @@ struct Example {
     body: Value,
 }
 
-/// Completes the document.
-pub(super) struct Answers;
+/// Adds the shared parts to the document.
+pub(super) struct SharedParts;
 
-/// Status, name and description of a shared problem.
+/// Status, name and description of each shared problem.
 const PROBLEMS: [(&str, &str, &str); 10] = [
-    ("400", "Malformed", "The request is malformed, or its content is not what its digest says"),
-    ("401", "NotProved", "The caller is not proved: certificate, token or signature"),
-    ("403", "NotAllowed", "The token lacks the scope, or the consent does not allow it"),
-    ("404", "NotFound", "There is none, or it is another's: both look the same"),
-    ("408", "TooSlow", "The body did not arrive in time"),
-    ("413", "TooLarge", "The body is larger than it may be"),
-    ("415", "WrongType", "The body is of another media type, or has a content coding"),
-    ("429", "TooOften", "A limit is reached: `Retry-After` says when to go on"),
-    ("500", "Defect", "A defect: report the `x-fapi-interaction-id`"),
+    ("400", "Malformed", "Malformed request, or content that does not match its digest"),
+    ("401", "NotProved", "Certificate, token or signature that is not accepted"),
+    ("403", "NotAllowed", "Token without the scope, or consent that does not allow the request"),
+    ("404", "NotFound", "Unknown id, or an id of another client: both look the same"),
+    ("408", "TooSlow", "Body that did not arrive in time"),
+    ("413", "TooLarge", "Body that is larger than allowed"),
+    ("415", "WrongType", "Body with another media type, or with a content coding"),
+    ("429", "TooOften", "Limit reached: try again after `Retry-After`"),
+    ("500", "Defect", "Defect of the gateway: report the `x-fapi-interaction-id`"),
     ("503", "NotNow", "Not safely possible now: try again"),
 ];
 
-/// Documents for whoever connects.
+/// The path prefix of public documents.
 const PUBLIC: &str = "/.well-known/";
 
-/// The fields of an answer with a status; limits where the caller is counted.
+/// The header fields of a response with a status; with limits if the request is counted.
 fn fields(status: &str, counted: bool) -> Vec<(&'static str, &'static str)> {
     let mut fields = vec![
-        ("x-fapi-interaction-id", "The request's id: the UUID that was sent, or a new one"),
-        ("Cache-Control", "Peer may keep the answer, and for how long"),
+        ("x-fapi-interaction-id", "Id of the request: the UUID that was sent, or a new one"),
+        ("Cache-Control", "Who may store the response, and for how long"),
         ("X-Content-Type-Options", "Always `nosniff`"),
-        ("Content-Digest", "RFC 9530: on every data answer, and wherever Want-Content-Digest asks for it"),
+        ("Content-Digest", "RFC 9530: on every data response, and on others if Want-Content-Digest requests it"),
     ];
     if counted {
         fields.push(("RateLimit-Policy", "The limits that apply (draft-ietf-httpapi-ratelimit-headers-11)"));
-        fields.push(("RateLimit", "What is left of each, and in how many seconds it is whole again"));
+        fields.push(("RateLimit", "Remaining quota of each limit, and seconds until it is full again"));
     }
     match status {
         "401" | "403" => {
-            fields.push(("WWW-Authenticate", "RFC 6750, with the place of the metadata (RFC 9728)"));
-            fields.push(("Accept-Signature", "RFC 9421: what a client that signs its requests must cover"));
+            fields.push(("WWW-Authenticate", "RFC 6750, with the URL of the metadata (RFC 9728)"));
+            fields.push(("Accept-Signature", "RFC 9421: components that a signed request must cover"));
         }
-        "409" | "429" | "503" => fields.push(("Retry-After", "Seconds until it is worth trying again")),
+        "409" | "429" | "503" => fields.push(("Retry-After", "Seconds to wait before trying again")),
         _ => {}
     }
     fields
 }
 
-fn carry(response: &mut Response, status: &str, counted: bool) {
+fn add_fields(response: &mut Response, status: &str, counted: bool) {
     for (name, description) in fields(status, counted) {
         if !response.headers.keys().any(|known| known.eq_ignore_ascii_case(name)) {
             let mut header = Header::new(ObjectBuilder::new().schema_type(Type::String).build());
@@ -83,7 +83,7 @@ fn carry(response: &mut Response, status: &str, counted: bool) {
     }
 }
 
-/// A shared problem in one of its two forms.
+/// A shared problem, in the form of the API or of the OAuth endpoints.
 fn problem(status: &str, description: &str, oauth: bool, examples: &BTreeMap<String, Example>) -> Response {
     let (schema, media_type, form) = if oauth {
         ("OauthErrorDocument", "application/json", "oauth")
@@ -93,7 +93,7 @@ fn problem(status: &str, description: &str, oauth: bool, examples: &BTreeMap<Str
     let mut content = Content::new(Some(Ref::from_schema_name(schema)));
     content.example = examples.get(&format!("{form}_{status}")).map(|example| example.body.clone());
     let mut response = ResponseBuilder::new().description(description).content(media_type, content).build();
-    carry(&mut response, status, true);
+    add_fields(&mut response, status, true);
     response
 }
 
@@ -105,23 +105,23 @@ fn is_in_path(parameter: &RefOr<Parameter>) -> bool {
     matches!(parameter, RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Path)
 }
 
-/// Whether an operation can answer so, by what it takes.
+/// Whether an operation can respond with a status, by its input.
 fn is_possible(status: &str, path: &str, operation: &Operation) -> bool {
     let scoped = operation.security.as_ref().is_some_and(|security| !security.is_empty());
     match status {
         "400" | "401" | "429" => !path.starts_with(PUBLIC),
-        // Whoever asks who it is needs no scope.
+        // `whoami` needs no scope.
         "403" => scoped && path != "/v1/whoami",
         "404" => operation.parameters.iter().flatten().any(is_in_path),
-        // RFC 6749 knows no other status for a form that is none.
-        "415" => operation.request_body.is_some() && !path.starts_with(oauth::PREFIX),
+        // RFC 6749 has no other status for a malformed form.
+        "415" => operation.request_body.is_some() && !path.starts_with(OAUTH_PREFIX),
         "408" | "413" => operation.request_body.is_some(),
         _ => true,
     }
 }
 
-fn share(path: &str, operation: &mut Operation) {
-    let oauth = path.starts_with(oauth::PREFIX);
+fn add_problems(path: &str, operation: &mut Operation) {
+    let oauth = path.starts_with(OAUTH_PREFIX);
     for (status, name, _) in PROBLEMS {
         if is_possible(status, path, operation) {
             let shared = || RefOr::Ref(Ref::from_response_name(name_of(name, oauth)));
@@ -130,12 +130,12 @@ fn share(path: &str, operation: &mut Operation) {
     }
     for (status, response) in &mut operation.responses.responses {
         if let RefOr::T(response) = response {
-            carry(response, status, !path.starts_with(PUBLIC));
+            add_fields(response, status, !path.starts_with(PUBLIC));
         }
     }
 }
 
-/// Where an answer leads: an operation, and where its `id` stands in the answer.
+/// The links of an operation's response: target operations, and the part of the response that is their `id`.
 fn links(operation: &str) -> &'static [(&'static str, &'static str)] {
     const ID: &str = "$response.body#/id";
     match operation {
@@ -149,7 +149,7 @@ fn links(operation: &str) -> &'static [(&'static str, &'static str)] {
     }
 }
 
-fn link(operation: &mut Operation) {
+fn add_links(operation: &mut Operation) {
     let targets = links(operation.operation_id.as_deref().unwrap_or_default());
     for (status, response) in &mut operation.responses.responses {
         if let (true, RefOr::T(response)) = (status.starts_with('2'), response) {
@@ -161,7 +161,7 @@ fn link(operation: &mut Operation) {
     }
 }
 
-fn exemplify<'a>(contents: impl Iterator<Item = &'a mut RefOr<Content>>, example: &Value) {
+fn set_example<'a>(contents: impl Iterator<Item = &'a mut RefOr<Content>>, example: &Value) {
     for content in contents {
         if let RefOr::T(content) = content {
             content.example = Some(example.clone());
@@ -169,16 +169,16 @@ fn exemplify<'a>(contents: impl Iterator<Item = &'a mut RefOr<Content>>, example
     }
 }
 
-fn show(operation: &mut Operation, examples: &BTreeMap<String, Example>) {
+fn add_examples(operation: &mut Operation, examples: &BTreeMap<String, Example>) {
     let Some(example) = operation.operation_id.as_ref().and_then(|id| examples.get(id)) else { return };
     let status = example.status.to_string();
     if let Some(RefOr::T(response)) = operation.responses.responses.get_mut(&status) {
-        exemplify(response.content.values_mut(), &example.body);
+        set_example(response.content.values_mut(), &example.body);
     }
     if let (Some(request), Some(RefOr::T(body))) = (&example.request, &mut operation.request_body) {
-        // What was sent is text; a Parquet file is not.
+        // The recorded request is text, so it is no example of a Parquet file.
         let texts = body.content.iter_mut().filter(|(media_type, _)| !media_type.ends_with("parquet"));
-        exemplify(texts.map(|(_, content)| content), request);
+        set_example(texts.map(|(_, content)| content), request);
     }
 }
 
@@ -186,9 +186,9 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch].into_iter().flatten()
 }
 
-impl Modify for Answers {
+impl Modify for SharedParts {
     fn modify(&self, document: &mut OpenApi) {
-        // The file is compiled in, and a test reads it: what does not parse shows as a document without examples.
+        // A file that does not parse leaves the document without examples, which a test reports.
         let examples: BTreeMap<String, Example> = serde_json::from_str(EXAMPLES).unwrap_or_default();
         let components = document.components.get_or_insert_default();
         for (status, name, description) in PROBLEMS {
@@ -199,9 +199,9 @@ impl Modify for Answers {
         }
         for (path, item) in &mut document.paths.paths {
             for operation in operations(item) {
-                share(path, operation);
-                link(operation);
-                show(operation, &examples);
+                add_problems(path, operation);
+                add_links(operation);
+                add_examples(operation, &examples);
             }
         }
     }

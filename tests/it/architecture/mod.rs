@@ -90,10 +90,6 @@ fn http_takes_no_database_handle() {
         .into_iter()
         .filter(|(module, tokens)| module[0] == "http" && takes(tokens))
         .map(|(module, _)| module.join("/"))
-        .filter(|file| !ALLOWED.contains(&file.as_str()))
         .collect();
     assert!(files.is_empty(), "{files:?}");
 }
-
-/// Files of `http` that take one; a line is removed when its file takes none, never added.
-const ALLOWED: &[&str] = &["http/published", "http/bank/proofs"];

@@ -1,4 +1,4 @@
-//! Who gets in over real TLS (T1, T2, T3; negative tests 1 to 9 and 11).
+//! Who may connect over real TLS (T1, T2, T3; negative tests 1 to 9 and 11).
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,10 +17,10 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::test_listener::{ListenerKind, connect_over, settings, status};
+use super::test_listener::{TestListener, connect_over, settings, status};
 use crate::support::{
     block_on,
-    pki::{DAY, NOW, TestCa, TestCertificate, Wanted},
+    pki::{CertificateSpec, DAY, NOW, TestCa, TestCertificate},
 };
 
 fn alert(result: std::io::Result<String>) -> AlertDescription {
@@ -32,30 +32,30 @@ fn alert(result: std::io::Result<String>) -> AlertDescription {
 }
 
 async fn refusal(anchors: Vec<Anchor>, certificate: Option<&TestCertificate>) -> AlertDescription {
-    let door = ListenerKind::open(settings(), anchors).await;
-    let told = alert(door.get(certificate, "/").await);
-    assert_eq!(door.seen.handled.load(std::sync::atomic::Ordering::SeqCst), 0);
-    told
+    let listener = TestListener::open(settings(), anchors).await;
+    let alert = alert(listener.get(certificate, "/").await);
+    assert_eq!(listener.handlers.handled.load(std::sync::atomic::Ordering::SeqCst), 0);
+    alert
 }
 
 #[test]
-fn a_bank_gets_in_by_both_protocols_with_the_hybrid_exchange() {
+fn a_bank_connects_by_both_protocols_with_the_hybrid_key_exchange() {
     // A bank with a good certificate.
     block_on(async {
         let ca = TestCa::root("Bank CA");
         let bank = ca.bank("bank-a", 7);
-        let door = ListenerKind::open(settings(), vec![ca.anchor(vec![ca.list(&[])])]).await;
-        let answer = door.get(Some(&bank), "/whoami").await.unwrap();
+        let listener = TestListener::open(settings(), vec![ca.anchor(vec![ca.list(&[])])]).await;
+        let answer = listener.get(Some(&bank), "/whoami").await.unwrap();
         let seen = format!("{}|CN=bank-a,C=CN|TLSv1.3|TLS13_AES_256_GCM_SHA384|X25519MLKEM768|http/1.1", ca.id);
         assert!(answer.ends_with(&seen), "{answer}");
-        let (_, text) = door.h2(&bank).await.get("/whoami").await.unwrap();
+        let (_, text) = listener.h2(&bank).await.get("/whoami").await.unwrap();
         assert!(text.ends_with("|X25519MLKEM768|h2"), "{text}");
     });
 }
 
 #[test]
 fn bad_certificates_are_refused_in_the_handshake() {
-    // Everybody who should not get in (negative tests 1 to 9).
+    // Negative tests 1 to 9.
     block_on(async {
         let metrics = medcredit::telemetry::install_metrics();
         let (ca, other) = (TestCa::root("Bank CA"), TestCa::root("Other CA"));
@@ -63,11 +63,14 @@ fn bad_certificates_are_refused_in_the_handshake() {
         let good = |revoked: &[u64]| vec![ca.anchor(vec![ca.list(revoked)])];
         let chain = |root: &[u64], leaf: &[u64]| vec![ca.anchor(vec![ca.list(root), issuing.list(leaf)])];
         let stale = ca.list_of(NOW.minus(DAY * 8), NOW.minus(DAY), &[]);
-        let expired =
-            ca.issue(&Wanted { not_after: NOW.minus(DAY), not_before: NOW.minus(DAY * 2), ..Wanted::bank("a", 7) });
-        let early = ca.issue(&Wanted { not_before: NOW.plus(DAY), ..Wanted::bank("a", 7) });
+        let expired = ca.issue(&CertificateSpec {
+            not_after: NOW.minus(DAY),
+            not_before: NOW.minus(DAY * 2),
+            ..CertificateSpec::bank("a", 7)
+        });
+        let early = ca.issue(&CertificateSpec { not_before: NOW.plus(DAY), ..CertificateSpec::bank("a", 7) });
         let server = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        let wrong = ca.issue(&Wanted { purposes: server, ..Wanted::bank("a", 7) });
+        let wrong = ca.issue(&CertificateSpec { purposes: server, ..CertificateSpec::bank("a", 7) });
         let (bank, below) = (ca.bank("a", 7), issuing.bank("a", 7));
         let cases = [
             ("no certificate", good(&[]), None, AlertDescription::CertificateRequired),
@@ -83,10 +86,10 @@ fn bad_certificates_are_refused_in_the_handshake() {
             ("no list of the intermediate", good(&[]), Some(below), AlertDescription::UnknownCA),
         ];
         for (name, anchors, certificate, expected) in cases {
-            let told = refusal(anchors, certificate.as_ref()).await;
-            // The library's choice of alert for some reasons is its own; that it is one of the certificate's matters.
+            let alert = refusal(anchors, certificate.as_ref()).await;
+            // For some reasons rustls chooses the alert: it must be one about certificates.
             let of_certificate = matches!(
-                told,
+                alert,
                 AlertDescription::CertificateRequired
                     | AlertDescription::UnknownCA
                     | AlertDescription::CertificateExpired
@@ -95,12 +98,12 @@ fn bad_certificates_are_refused_in_the_handshake() {
                     | AlertDescription::CertificateUnknown
                     | AlertDescription::BadCertificate
             );
-            assert!(of_certificate, "{name}: {told:?}, expected {expected:?}");
+            assert!(of_certificate, "{name}: {alert:?}, expected {expected:?}");
             if !matches!(name, "wrong purpose" | "stale list" | "no list" | "no list of the intermediate") {
-                assert_eq!(told, expected, "{name}");
+                assert_eq!(alert, expected, "{name}");
             }
         }
-        // The operator is told each reason apart.
+        // The metrics name each reason.
         let counted = metrics.render();
         for reason in [
             "no_certificate",
@@ -119,46 +122,47 @@ fn bad_certificates_are_refused_in_the_handshake() {
 }
 
 #[test]
-fn a_namesakes_bank_is_another_identity() {
+fn the_same_subject_of_another_authority_is_another_identity() {
     // Two banks of one subject, of two authorities of one name.
     block_on(async {
         let (ours, namesake) = (TestCa::root("Bank CA"), TestCa::root("Bank CA"));
         let anchors = vec![ours.anchor(vec![ours.list(&[])]), namesake.anchor(vec![namesake.list(&[])])];
-        let door = ListenerKind::open(settings(), anchors).await;
+        let listener = TestListener::open(settings(), anchors).await;
         for ca in [&ours, &namesake] {
-            let answer = door.get(Some(&ca.bank("bank-a", 7)), "/whoami").await.unwrap();
+            let answer = listener.get(Some(&ca.bank("bank-a", 7)), "/whoami").await.unwrap();
             assert!(answer.contains(&format!("{}|CN=bank-a,C=CN|", ca.id)), "{answer}");
         }
     });
 }
 
 #[test]
-fn nothing_is_resumed_and_an_offered_key_gets_a_whole_handshake() {
-    // A client that keeps tickets, first of a server that gives them (negative test 11).
+fn sessions_are_never_resumed() {
+    // A client that stores session tickets (negative test 11).
     block_on(async {
         let ca = TestCa::root("Bank CA");
         let bank = ca.bank("bank-a", 7);
-        let door = ListenerKind::open(settings(), vec![ca.anchor(vec![ca.list(&[])])]).await;
-        let mut config = door.client(Some(&bank), &["http/1.1"]);
+        let listener = TestListener::open(settings(), vec![ca.anchor(vec![ca.list(&[])])]).await;
+        let mut config = listener.client(Some(&bank), &["http/1.1"]);
         config.resumption = Resumption::store(Arc::new(ClientSessionMemoryCache::new(32)));
-        // Ours gives none, however often one calls.
+        // The gateway never issues one.
         for _ in 0..2 {
             let mut connection =
-                ask(connect_over(TcpStream::connect(door.address).await.unwrap(), config.clone()).await);
+                connected(connect_over(TcpStream::connect(listener.address).await.unwrap(), config.clone()).await);
             let answer = finish(&mut connection).await;
             assert_eq!(status(&answer), 200);
             assert_eq!(connection.get_ref().1.handshake_kind(), Some(HandshakeKind::Full));
             assert_eq!(connection.get_ref().1.tls13_tickets_received(), 0);
         }
-        // One of another server of the same name is offered to ours, which does not know it.
-        take_ticket(&door, &config).await;
-        let mut connection = ask(connect_over(TcpStream::connect(door.address).await.unwrap(), config.clone()).await);
+        // A ticket of another server with the same name is offered to the gateway, which does not accept it.
+        take_ticket(&listener, &config).await;
+        let mut connection =
+            connected(connect_over(TcpStream::connect(listener.address).await.unwrap(), config.clone()).await);
         assert_eq!(status(&finish(&mut connection).await), 200);
         assert_eq!(connection.get_ref().1.handshake_kind(), Some(HandshakeKind::Full));
     });
 }
 
-fn ask(connection: std::io::Result<super::test_listener::Connection>) -> super::test_listener::Connection {
+fn connected(connection: std::io::Result<super::test_listener::Connection>) -> super::test_listener::Connection {
     connection.unwrap()
 }
 
@@ -167,9 +171,9 @@ async fn finish(connection: &mut super::test_listener::Connection) -> String {
     super::test_listener::read_to_end(connection).await.unwrap()
 }
 
-/// Lets a client take tickets of a server that gives them, and shows that it would use them there.
-async fn take_ticket(door: &ListenerKind, config: &rustls::ClientConfig) {
-    let certificate = door.server_ca.issue(&Wanted::server(3));
+/// Lets a client take a ticket of a server that issues them, and shows that it would use it there.
+async fn take_ticket(listener: &TestListener, config: &rustls::ClientConfig) {
+    let certificate = listener.server_ca.issue(&CertificateSpec::server(3));
     let mut server = ServerConfig::builder_with_provider(tls::provider())
         .with_protocol_versions(&[&rustls::version::TLS13])
         .unwrap()
@@ -177,7 +181,7 @@ async fn take_ticket(door: &ListenerKind, config: &rustls::ClientConfig) {
         .with_single_cert(certificate.chain.clone(), certificate.private_key())
         .unwrap();
     server.alpn_protocols = vec![b"http/1.1".to_vec()];
-    server.time_provider = Arc::new(Standing(door.clock.clone()));
+    server.time_provider = Arc::new(ClockTime(listener.clock.clone()));
     let acceptor = TlsAcceptor::from(Arc::new(server));
     let socket = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = socket.local_addr().unwrap();
@@ -199,9 +203,9 @@ async fn take_ticket(door: &ListenerKind, config: &rustls::ClientConfig) {
 }
 
 #[derive(Debug)]
-struct Standing(Arc<ManualClock>);
+struct ClockTime(Arc<ManualClock>);
 
-impl rustls::time_provider::TimeProvider for Standing {
+impl rustls::time_provider::TimeProvider for ClockTime {
     fn current_time(&self) -> Option<rustls::pki_types::UnixTime> {
         let seconds = u64::try_from(medcredit::domain::Clock::now(&*self.0).seconds()).ok()?;
         Some(rustls::pki_types::UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
@@ -230,10 +234,10 @@ fn client_hello_of_tls_12() -> Vec<u8> {
 
 #[test]
 fn tls_12_is_refused() {
-    // A client of last decade (T1).
+    // T1.
     block_on(async {
-        let door = ListenerKind::open(settings(), Vec::new()).await;
-        let mut socket = TcpStream::connect(door.address).await.unwrap();
+        let listener = TestListener::open(settings(), Vec::new()).await;
+        let mut socket = TcpStream::connect(listener.address).await.unwrap();
         socket.write_all(&client_hello_of_tls_12()).await.unwrap();
         let mut answer = Vec::new();
         socket.read_to_end(&mut answer).await.unwrap();
@@ -243,11 +247,10 @@ fn tls_12_is_refused() {
 }
 
 #[test]
-fn what_is_not_tls_gets_no_http_answer() {
-    // A client that speaks plain HTTP.
+fn plain_http_gets_no_response() {
     block_on(async {
-        let door = ListenerKind::open(settings(), Vec::new()).await;
-        let mut socket = TcpStream::connect(door.address).await.unwrap();
+        let listener = TestListener::open(settings(), Vec::new()).await;
+        let mut socket = TcpStream::connect(listener.address).await.unwrap();
         socket.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
         let mut answer = Vec::new();
         let _ = socket.read_to_end(&mut answer).await;
@@ -256,19 +259,19 @@ fn what_is_not_tls_gets_no_http_answer() {
 }
 
 #[test]
-fn the_protocol_is_alpns_alone() {
-    // Clients that name no protocol, or only ones we do not speak, or speak HTTP/2 without having named it.
+fn alpn_alone_decides_the_protocol() {
+    // Clients that offer no protocol or only unknown ones, or speak HTTP/2 without having offered it.
     block_on(async {
         let ca = TestCa::root("Bank CA");
         let bank = ca.bank("bank-a", 7);
-        let door = ListenerKind::open(settings(), vec![ca.anchor(vec![ca.list(&[])])]).await;
-        let mut silent = door.connect(Some(&bank), &[]).await.unwrap();
+        let listener = TestListener::open(settings(), vec![ca.anchor(vec![ca.list(&[])])]).await;
+        let mut silent = listener.connect(Some(&bank), &[]).await.unwrap();
         assert_eq!(status(&finish(&mut silent).await), 200);
-        let unknown = door.connect(Some(&bank), &["h3", "spdy/3"]).await.expect_err("no protocol is shared");
+        let unknown = listener.connect(Some(&bank), &["h3", "spdy/3"]).await.expect_err("no protocol is shared");
         assert!(unknown.to_string().contains("NoApplicationProtocol"), "{unknown}");
-        let mut guessing = door.connect(Some(&bank), &["http/1.1"]).await.unwrap();
-        guessing.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
-        let answer = super::test_listener::read_to_end(&mut guessing).await.unwrap_or_default();
+        let mut http2 = listener.connect(Some(&bank), &["http/1.1"]).await.unwrap();
+        http2.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+        let answer = super::test_listener::read_to_end(&mut http2).await.unwrap_or_default();
         assert!(answer.is_empty() || status(&answer) >= 400, "{answer}");
     });
 }

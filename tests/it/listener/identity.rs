@@ -1,4 +1,4 @@
-//! What proves a bank's identity, over a handshake in memory (T2, T3, T4, T9; negative tests 2 to 9).
+//! A bank's identity, by a handshake in memory (T2, T3, T4, T9; negative tests 2 to 9).
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -6,7 +6,7 @@ use medcredit::identity::{IdentityError, PartnerTrust};
 use rcgen::ExtendedKeyUsagePurpose;
 use rustls::{CertificateError, Error};
 
-use crate::support::pki::{DAY, NOW, Refusal, TestCa, TestCertificate, Wanted, identify, trust};
+use crate::support::pki::{CertificateSpec, DAY, NOW, Refusal, TestCa, TestCertificate, identify, trust};
 
 fn refused(trust: PartnerTrust, certificate: &TestCertificate) -> CertificateError {
     match identify(Arc::new(trust), certificate, NOW) {
@@ -32,7 +32,7 @@ fn a_certificate_of_a_trusted_authority_is_an_identity() {
 
 #[test]
 fn the_same_names_of_another_authority_are_another_identity() {
-    // A bank of one CA, and whoever another CA of the very same name issued the very same subject to.
+    // Banks with the same subject, of two CAs with the same name.
     let (ours, namesake) = (TestCa::root("Bank CA"), TestCa::root("Bank CA"));
     let anchors = || vec![ours.anchor(vec![ours.list(&[])]), namesake.anchor(vec![namesake.list(&[])])];
     let bank = identify(Arc::new(trust(1, anchors())), &ours.bank("bank-a", 7), NOW).unwrap();
@@ -40,14 +40,14 @@ fn the_same_names_of_another_authority_are_another_identity() {
     assert_eq!((bank.subject(), bank.serial()), (impostor.subject(), impostor.serial()));
     assert_eq!(*bank.authority(), ours.id);
     assert_eq!(*impostor.authority(), namesake.id);
-    // Trusting the one does not let the other in.
+    // Trust in one CA does not extend to the other.
     let only_ours = trust(1, vec![ours.anchor(vec![ours.list(&[])])]);
     assert_eq!(refused(only_ours, &namesake.bank("bank-a", 7)), CertificateError::UnknownIssuer);
 }
 
 #[test]
 fn a_certificate_of_an_unknown_authority_is_refused() {
-    // Whoever holds a certificate of some public CA.
+    // A certificate of a public CA.
     let (ours, public) = (TestCa::root("Bank CA"), TestCa::root("Public CA"));
     let trust = trust(1, vec![ours.anchor(vec![ours.list(&[])])]);
     assert_eq!(refused(trust, &public.bank("bank-a", 7)), CertificateError::UnknownIssuer);
@@ -58,8 +58,10 @@ fn a_certificate_outside_its_time_is_refused() {
     // A bank that forgot to renew, and one that is too early.
     let ca = TestCa::root("Bank CA");
     let trusted = || trust(1, vec![ca.anchor(vec![ca.list(&[])])]);
-    let expired = ca.issue(&Wanted { not_after: NOW.minus(Duration::from_secs(1)), ..Wanted::bank("bank-a", 7) });
-    let early = ca.issue(&Wanted { not_before: NOW.plus(Duration::from_secs(1)), ..Wanted::bank("bank-a", 8) });
+    let expired = ca
+        .issue(&CertificateSpec { not_after: NOW.minus(Duration::from_secs(1)), ..CertificateSpec::bank("bank-a", 7) });
+    let early = ca
+        .issue(&CertificateSpec { not_before: NOW.plus(Duration::from_secs(1)), ..CertificateSpec::bank("bank-a", 8) });
     assert_eq!(refused(trusted(), &expired), CertificateError::Expired);
     assert_eq!(refused(trusted(), &early), CertificateError::NotValidYet);
 }
@@ -70,7 +72,7 @@ fn a_certificate_must_name_client_authentication() {
     let ca = TestCa::root("Bank CA");
     let trusted = || trust(1, vec![ca.anchor(vec![ca.list(&[])])]);
     for purposes in [vec![ExtendedKeyUsagePurpose::ServerAuth], Vec::new()] {
-        let wrong = ca.issue(&Wanted { purposes, ..Wanted::bank("bank-a", 7) });
+        let wrong = ca.issue(&CertificateSpec { purposes, ..CertificateSpec::bank("bank-a", 7) });
         assert_eq!(refused(trusted(), &wrong), CertificateError::InvalidPurpose);
     }
 }
@@ -122,7 +124,7 @@ fn a_list_signed_by_a_namesake_proves_nothing() {
 }
 
 #[test]
-fn a_list_is_judged_before_it_is_used() {
+fn a_list_is_checked_before_it_is_used() {
     // An operator who puts a list in place.
     let ca = TestCa::root("Bank CA");
     ca.list(&[]).check(&ca.certificate, NOW).unwrap();
@@ -135,8 +137,8 @@ fn a_list_is_judged_before_it_is_used() {
 }
 
 #[test]
-fn what_an_operator_refuses_is_refused_whatever_its_authority_says() {
-    // A bank whose certificate an operator refused; a bank whose issuing CA an operator refused.
+fn a_certificate_that_an_operator_blocks_is_refused() {
+    // A blocked certificate, and a blocked issuing CA.
     let root = TestCa::root("Bank root");
     let issuing = root.intermediate("Bank issuing CA", 9);
     let bank = issuing.bank("bank-a", 7);
@@ -149,7 +151,7 @@ fn what_an_operator_refuses_is_refused_whatever_its_authority_says() {
 }
 
 #[test]
-fn an_open_connection_is_judged_by_the_trust_of_the_moment() {
+fn an_open_connection_is_verified_under_current_trust() {
     // A bank whose connection stays open while its standing changes (T4).
     let root = TestCa::root("Bank root");
     let issuing = root.intermediate("Bank issuing CA", 9);
@@ -171,7 +173,7 @@ fn an_open_connection_is_judged_by_the_trust_of_the_moment() {
 }
 
 #[test]
-fn a_list_tells_how_much_of_its_life_is_left() {
+fn a_list_reports_how_much_of_its_validity_is_left() {
     // An operator watching the metric.
     let ca = TestCa::root("Bank CA");
     let trusted = trust(1, vec![ca.anchor(vec![ca.list_of(NOW, NOW.plus(DAY * 4), &[])])]);

@@ -1,4 +1,4 @@
-//! The partner listener: who gets in, who stays in, and what a hostile client may cost.
+//! The partner listener: handshakes, open connections, and limits of hostile clients.
 
 mod handshake;
 mod hostile;

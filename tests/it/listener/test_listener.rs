@@ -1,4 +1,4 @@
-//! A partner listener on a loopback port, with clients that say exactly what a test wants said.
+//! A partner listener on a loopback port, and clients that send exactly the bytes of a test.
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -12,13 +12,18 @@ use std::{
 use axum::{
     Extension, Router,
     body::{Body, Bytes},
-    http::{HeaderMap, Response},
+    http::{HeaderMap, Response, StatusCode},
     routing::{get, post},
 };
 use medcredit::{
     authority::{Live, LiveMaterial},
     domain::ManualClock,
-    http::listener::{ConnectionIdentity, Listener, ListenerKind as Entrance, Refusal, Settings},
+    http::listener::{
+        kind::{Listener, ListenerKind},
+        peer::ConnectionIdentity,
+        refusal::Refusal,
+        settings::Settings,
+    },
     identity::{Anchor, PartnerTrust},
 };
 use rustls::{ClientConfig, pki_types::ServerName};
@@ -30,41 +35,38 @@ use tokio::{
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use crate::support::pki::{self, NOW, TestCa, TestCertificate, Wanted};
+use crate::support::pki::{self, CertificateSpec, NOW, TestCa, TestCertificate};
 
-/// A connection to a door.
+/// A connection to a listener.
 pub type Connection = TlsStream<TcpStream>;
 
-/// A listener that is open until dropped or closed.
-pub struct ListenerKind {
-    /// Where.
+/// A listener that is open until it is dropped or closed.
+pub struct TestListener {
     pub address: SocketAddr,
-    /// What it trusts and shows.
+    /// Its trust and its certificate.
     pub live: Arc<Live>,
-    /// Its clock.
     pub clock: Arc<ManualClock>,
-    /// Who issued its certificate.
+    /// The issuer of its certificate.
     pub server_ca: TestCa,
-    /// What its handlers did.
-    pub seen: Arc<Seen>,
+    pub handlers: Arc<Handlers>,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
 
-/// What handlers did and wait for.
+/// What the handlers count and wait for.
 #[derive(Debug, Default)]
-pub struct Seen {
+pub struct Handlers {
     /// Requests that reached a handler.
     pub handled: AtomicUsize,
     /// Requests that reached `/hidden`.
     pub hidden: AtomicUsize,
     /// Requests to `/wait` that began.
     pub waiting: Notify,
-    /// Lets requests to `/wait` go on.
-    pub go_on: Notify,
+    /// Releases a request to `/wait`.
+    pub resume: Notify,
 }
 
-/// Bounds no test meets by accident.
+/// Limits that no test reaches by accident.
 pub fn settings() -> Settings {
     let long = Duration::from_secs(20);
     Settings {
@@ -88,12 +90,17 @@ pub fn settings() -> Settings {
 
 fn render(_: &HeaderMap, refusal: Refusal) -> Response<Body> {
     let mut response = Response::new(Body::from(refusal.code()));
-    *response.status_mut() = refusal.status();
+    *response.status_mut() = match refusal {
+        Refusal::Identity(_) => StatusCode::UNAUTHORIZED,
+        Refusal::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
+        Refusal::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Refusal::TrustOutOfDate | Refusal::RequestTimeout => StatusCode::SERVICE_UNAVAILABLE,
+    };
     response
 }
 
-fn router(seen: &Arc<Seen>) -> Router {
-    let (hidden, wait, count) = (Arc::clone(seen), Arc::clone(seen), Arc::clone(seen));
+fn router(handlers: &Arc<Handlers>) -> Router {
+    let (hidden, wait, count) = (Arc::clone(handlers), Arc::clone(handlers), Arc::clone(handlers));
     Router::new()
         .route("/", get(|| async { "ok" }))
         .route("/echo", post(|body: Bytes| async move { body }))
@@ -138,7 +145,7 @@ fn router(seen: &Arc<Seen>) -> Router {
             "/wait",
             get(move || async move {
                 wait.waiting.notify_one();
-                wait.go_on.notified().await;
+                wait.resume.notified().await;
                 "waited"
             }),
         )
@@ -148,13 +155,13 @@ fn router(seen: &Arc<Seen>) -> Router {
         }))
 }
 
-impl ListenerKind {
+impl TestListener {
     /// Opens a listener that trusts some authorities.
     pub async fn open(settings: Settings, anchors: Vec<Anchor>) -> Self {
         let server_ca = TestCa::root("server root");
         let clock = ManualClock::new(NOW);
         let material = material(&server_ca, &clock, pki::trust(1, anchors));
-        // Confirmed for ever: a test whose clock moves is not about that, unless it says so.
+        // Never out of date: a test that advances the clock is not about that, unless it uses `open_with`.
         let live = Arc::new(Live::new(material, medcredit::domain::Timestamp::from_micros(i64::MAX)));
         Self::open_with(settings, live, clock, server_ca).await
     }
@@ -163,62 +170,62 @@ impl ListenerKind {
     pub async fn open_with(settings: Settings, live: Arc<Live>, clock: Arc<ManualClock>, server_ca: TestCa) -> Self {
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = socket.local_addr().unwrap();
-        let seen = Arc::new(Seen::default());
+        let handlers = Arc::new(Handlers::default());
         let listener = Listener {
             settings,
-            door: Entrance::Partners(live.clone()),
+            kind: ListenerKind::Partners(live.clone()),
             clock: clock.clone(),
             render: Arc::new(render),
         };
         let (stop, stopped) = oneshot::channel::<()>();
-        let service = router(&seen);
+        let service = router(&handlers);
         let task = tokio::spawn(listener.serve(socket, service, async {
             let _ = stopped.await;
         }));
-        Self { address, live, clock, server_ca, seen, stop: Some(stop), task }
+        Self { address, live, clock, server_ca, handlers, stop: Some(stop), task }
     }
 
-    /// Replaces what is trusted.
+    /// Replaces the trusted authorities.
     pub fn trust(&self, trust: PartnerTrust) {
         self.live.publish(material(&self.server_ca, &self.clock, trust));
     }
 
-    /// Begins to shut down.
+    /// Begins the shutdown.
     pub fn close(&mut self) {
         let _ = self.stop.take().unwrap().send(());
     }
 
-    /// Waits until everything is over.
+    /// Waits for the end of the shutdown.
     pub async fn closed(self) {
         self.task.await.unwrap();
     }
 
-    /// A client's configuration.
+    /// The TLS configuration of a client.
     pub fn client(&self, certificate: Option<&TestCertificate>, alpn: &[&str]) -> ClientConfig {
         let mut config = pki::client(&self.server_ca, certificate, self.clock.clone());
         config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
         config
     }
 
-    /// A connection. In TLS 1.3 the client is done before the server has judged its certificate.
+    /// Connects. In TLS 1.3 the client finishes the handshake before the server has verified its certificate.
     pub async fn connect(&self, certificate: Option<&TestCertificate>, alpn: &[&str]) -> std::io::Result<Connection> {
         let socket = TcpStream::connect(self.address).await?;
         connect_over(socket, self.client(certificate, alpn)).await
     }
 
-    /// Says something over HTTP/1.1 and returns everything that is answered until the connection ends.
-    pub async fn say(&self, certificate: Option<&TestCertificate>, text: &str) -> std::io::Result<String> {
+    /// Sends bytes over HTTP/1.1 and returns everything that arrives until the connection ends.
+    pub async fn send(&self, certificate: Option<&TestCertificate>, text: &str) -> std::io::Result<String> {
         let mut connection = self.connect(certificate, &["http/1.1"]).await?;
         connection.write_all(text.as_bytes()).await?;
         read_to_end(&mut connection).await
     }
 
-    /// Asks for a page over HTTP/1.1.
+    /// Requests a path over HTTP/1.1.
     pub async fn get(&self, certificate: Option<&TestCertificate>, path: &str) -> std::io::Result<String> {
-        self.say(certificate, &format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")).await
+        self.send(certificate, &format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")).await
     }
 
-    /// An HTTP/2 connection.
+    /// Opens an HTTP/2 connection.
     pub async fn h2(&self, certificate: &TestCertificate) -> H2 {
         let connection = self.connect(Some(certificate), &["h2"]).await.unwrap();
         let (send, connection) = h2::client::handshake(connection).await.unwrap();
@@ -227,7 +234,7 @@ impl ListenerKind {
     }
 }
 
-/// An HTTP/2 client that sees every frame's meaning.
+/// An HTTP/2 client.
 pub struct H2 {
     /// Sends requests.
     pub send: h2::client::SendRequest<Bytes>,
@@ -236,8 +243,8 @@ pub struct H2 {
 }
 
 impl H2 {
-    /// Waits for the connection's end, which must not be for an error of the client's. The client may still be writing
-    /// when the server has said everything and gone: that is no error of anybody.
+    /// Waits until the connection ends without an error of the client. A client that still writes when the server has closed
+    /// gets a broken pipe, which is fine.
     pub async fn ends(self) {
         let ended = tokio::time::timeout(Duration::from_secs(10), self.ended).await.expect("it ends").unwrap();
         if let Err(error) = ended {
@@ -245,7 +252,7 @@ impl H2 {
         }
     }
 
-    /// Asks for a page; status and text.
+    /// Requests a path and returns status and text.
     pub async fn get(&self, path: &str) -> Result<(u16, String), h2::Error> {
         let mut send = self.send.clone().ready().await?;
         let request = http::Request::get(format!("https://localhost{path}")).body(()).unwrap();
@@ -263,26 +270,26 @@ impl H2 {
     }
 }
 
-/// Material that shows a new server certificate.
+/// TLS material with a new server certificate.
 pub fn material(server_ca: &TestCa, clock: &Arc<ManualClock>, trust: PartnerTrust) -> LiveMaterial {
-    let certificate = server_ca.issue(&Wanted::server(2));
+    let certificate = server_ca.issue(&CertificateSpec::server(2));
     LiveMaterial::new(Arc::new(trust), certificate.certified(), clock.clone()).unwrap()
 }
 
-/// A handshake over a socket.
+/// Makes a handshake over a socket.
 pub async fn connect_over(socket: TcpStream, config: ClientConfig) -> std::io::Result<Connection> {
     let name = ServerName::try_from("localhost").unwrap();
     TlsConnector::from(Arc::new(config)).connect(name, socket).await
 }
 
-/// A socket from another loopback address.
+/// Connects a socket from another loopback address.
 pub async fn socket_from(last: u8, to: SocketAddr) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, last)), 0)).unwrap();
     socket.connect(to).await.unwrap()
 }
 
-/// Everything until the end of the connection; an error only if nothing came before it.
+/// Reads until the end of the connection. An error counts only if nothing arrived before it.
 pub async fn read_to_end(connection: &mut Connection) -> std::io::Result<String> {
     let mut bytes = Vec::new();
     let read = tokio::time::timeout(Duration::from_secs(10), connection.read_to_end(&mut bytes)).await;
@@ -297,13 +304,13 @@ pub fn status(answer: &str) -> u16 {
     answer.split(' ').nth(1).unwrap_or_else(|| panic!("{answer:?}")).parse().unwrap()
 }
 
-/// Waits until something holds, for at most five seconds.
-pub async fn eventually(mut holds: impl FnMut() -> bool) {
+/// Waits until a condition is true, for at most five seconds.
+pub async fn eventually(mut condition: impl FnMut() -> bool) {
     for _ in 0..500 {
-        if holds() {
+        if condition() {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("it did not come to hold");
+    panic!("the condition did not become true");
 }

@@ -1,4 +1,4 @@
-//! `private_key_jwt` over the front door.
+//! Client authentication with `private_key_jwt`.
 
 use data_encoding::BASE64URL_NOPAD;
 use medcredit::{
@@ -35,12 +35,12 @@ async fn signing_bank(app: &TestApp) -> (Bank, KeyPair) {
 }
 
 both_engines! {
-    an_assertion_is_good_once,
-    an_assertion_belongs_to_its_own_connection,
+    an_assertion_is_accepted_once,
+    an_assertion_is_accepted_from_its_own_client_only,
 }
 
-/// A bank that signs assertions: good once, on any gateway (27, K3).
-async fn an_assertion_is_good_once(store: TestStore) {
+/// Each assertion is accepted once, by whichever gateway (27, K3).
+async fn an_assertion_is_accepted_once(store: TestStore) {
     let app = TestApp::start(store).await;
     let (bank, pair) = signing_bank(&app).await;
     let now = app.store.clock.now().seconds();
@@ -63,14 +63,14 @@ async fn an_assertion_is_good_once(store: TestStore) {
         bank.form("/oauth2/token", &[("grant_type", "client_credentials")]).await.refusal(),
         (401, "invalid_client")
     );
-    // What can no longer be replayed is forgotten.
+    // An expired assertion is refused too, although its identifier is no longer stored.
     app.advance(std::time::Duration::from_secs(700)).await;
     app.app.tidy().await.unwrap();
     assert_eq!(bank.form("/oauth2/token", &fields(first)).await.refusal(), (401, "invalid_client"));
 }
 
-/// Another bank with this bank's assertion.
-async fn an_assertion_belongs_to_its_own_connection(store: TestStore) {
+/// Another bank sends this bank's assertion.
+async fn an_assertion_is_accepted_from_its_own_client_only(store: TestStore) {
     let app = TestApp::start(store).await;
     let (bank, pair) = signing_bank(&app).await;
     let other = app.bank("Bank B").await;

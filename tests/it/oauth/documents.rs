@@ -1,18 +1,18 @@
-//! The documents a client finds its way by, and `whoami`.
+//! Metadata, keys, `whoami`, rate limits and problem documents.
 
 use serde_json::json;
 
 use crate::support::{TestStore, app::TestApp, both_engines};
 
 both_engines! {
-    metadata_and_keys_are_as_their_rfcs_want,
-    whoami_tells_what_the_gateway_sees,
+    metadata_and_keys_follow_their_rfcs,
+    whoami_reports_the_gateways_view,
     a_hundred_parallel_calls_at_a_limit_of_twenty_admit_twenty,
-    what_is_not_there_is_said_in_the_same_form,
+    every_refusal_is_a_problem_document,
 }
 
-/// A bank's software, before it has a token (T7, K11, K12).
-async fn metadata_and_keys_are_as_their_rfcs_want(store: TestStore) {
+/// A client without a token (T7, K11, K12).
+async fn metadata_and_keys_follow_their_rfcs(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
     let get = async |path: &str| bank.send(bank.http.get(bank.url(path))).await;
@@ -29,7 +29,7 @@ async fn metadata_and_keys_are_as_their_rfcs_want(store: TestStore) {
     let mut kids: Vec<_> = keys.iter().map(|key| key["kid"].as_str().unwrap()).collect();
     kids.sort_unstable();
     kids.dedup();
-    assert_eq!(kids.len(), keys.len(), "no kid stands twice");
+    assert_eq!(kids.len(), keys.len(), "no kid occurs twice");
     for key in keys {
         assert!(key.get("d").is_none() && key.get("x5u").is_none() && key.get("jku").is_none());
     }
@@ -42,8 +42,7 @@ async fn metadata_and_keys_are_as_their_rfcs_want(store: TestStore) {
     );
 }
 
-/// A bank's engineer, setting up.
-async fn whoami_tells_what_the_gateway_sees(store: TestStore) {
+async fn whoami_reports_the_gateways_view(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
     let without = bank.send(bank.http.get(bank.url("/v1/whoami"))).await;
@@ -62,12 +61,12 @@ async fn whoami_tells_what_the_gateway_sees(store: TestStore) {
     let wrong = other.get(&bank.token().await, "/v1/whoami").await;
     assert!(
         wrong.json["token"]["problem"].as_str().unwrap().starts_with("The access token is not valid"),
-        "K13: no more is told"
+        "K13: nothing else is reported"
     );
     assert_eq!(with.json["limits"][0]["name"], "burst");
 }
 
-/// A bank that asks for more than its quota (M7, M8, 37).
+/// M7, M8, 37.
 async fn a_hundred_parallel_calls_at_a_limit_of_twenty_admit_twenty(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app
@@ -75,7 +74,7 @@ async fn a_hundred_parallel_calls_at_a_limit_of_twenty_admit_twenty(store: TestS
             new.limits.0.insert("burst".into(), 20);
         })
         .await;
-    // One connection, which the hundred then share.
+    // Opens the one connection that the hundred requests share.
     bank.send(bank.http.get(bank.url("/.well-known/jwks.json"))).await;
     let replies =
         futures_util::future::join_all((0..100).map(|_| bank.send(bank.http.get(bank.url("/v1/whoami"))))).await;
@@ -92,8 +91,8 @@ async fn a_hundred_parallel_calls_at_a_limit_of_twenty_admit_twenty(store: TestS
     assert!(!app.bank("Bank B").await.token().await.is_empty());
 }
 
-/// Somebody who strays: every refusal is a problem document with the request's id (M6, M10).
-async fn what_is_not_there_is_said_in_the_same_form(store: TestStore) {
+/// The document has the request's id (M6, M10).
+async fn every_refusal_is_a_problem_document(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
     let nowhere = bank.send(bank.http.get(bank.url("/v2/nowhere"))).await;

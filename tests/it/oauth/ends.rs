@@ -1,4 +1,4 @@
-//! What ends a token: its client, a consent it is limited to, its key, time.
+//! The end of a token: by its client, by a consent that it is limited to, by its key, by time.
 
 use std::time::Duration;
 
@@ -26,16 +26,16 @@ async fn limited(bank: &Bank, ids: &[String]) -> String {
 }
 
 both_engines! {
-    revocation_by_its_own_client,
-    a_limited_token_dies_with_any_of_its_consents,
+    a_client_revokes_its_own_tokens_only,
+    a_limited_token_ends_with_any_of_its_consents,
     an_amendment_ends_limited_tokens_only_when_it_succeeds,
     a_rotated_key_still_verifies_and_a_revoked_one_does_not,
-    a_token_ends_with_its_time,
-    a_gateway_that_may_be_behind_answers_nobody,
+    a_token_expires,
+    a_gateway_that_may_be_behind_refuses_everybody,
 }
 
-/// A bank that ends its own token (29, K14); another that tries to.
-async fn revocation_by_its_own_client(store: TestStore) {
+/// A bank revokes its own token, and another bank tries to (29, K14).
+async fn a_client_revokes_its_own_tokens_only(store: TestStore) {
     let app = TestApp::start(store).await;
     let (bank, other) = (app.bank("Bank A").await, app.bank("Bank B").await);
     let (token, kept) = (bank.token().await, bank.token().await);
@@ -49,18 +49,18 @@ async fn revocation_by_its_own_client(store: TestStore) {
         active.json["cnf"]["x5t#S256"].is_string() && active.json["exp"].is_i64() && active.json["scope"].is_string()
     );
     assert!(active.json.get("username").is_none());
-    // K13: to anybody else the token does not exist.
+    // K13: for any other client the token does not exist.
     assert_eq!(other.form("/oauth2/introspect", &[("token", &token)]).await.json, json!({ "active": false }));
     assert_eq!(bank.form("/oauth2/introspect", &[("token", "nonsense")]).await.json, json!({ "active": false }));
     assert_eq!(bank.form("/oauth2/revoke", &[("token", &token)]).await.status, 200);
     assert_eq!(bank.get(&token, "/v1/consents").await.refusal(), (401, "invalid_token"));
     assert_eq!(bank.form("/oauth2/introspect", &[("token", &token)]).await.json, json!({ "active": false }));
-    assert_eq!(bank.get(&kept, "/v1/consents").await.status, 200, "the bank's other token goes on");
+    assert_eq!(bank.get(&kept, "/v1/consents").await.status, 200, "the bank's other token is still valid");
     assert_eq!(bank.form("/oauth2/revoke", &[]).await.refusal(), (400, "invalid_request"));
 }
 
-/// A bank whose token is limited to two consents: it dies with either (K8, K14, C5).
-async fn a_limited_token_dies_with_any_of_its_consents(store: TestStore) {
+/// A token that is limited to two consents ends with either of them (K8, K14, C5).
+async fn a_limited_token_ends_with_any_of_its_consents(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
     let (one, two, third) =
@@ -74,7 +74,7 @@ async fn a_limited_token_dies_with_any_of_its_consents(store: TestStore) {
     assert_eq!(bank.get(&token, &Bank::data(&one, "grade")).await.refusal(), (401, "invalid_token"));
     assert_eq!(bank.form("/oauth2/introspect", &[("token", &token)]).await.json, json!({ "active": false }));
     assert_eq!(bank.get(&unlimited, &Bank::data(&one, "grade")).await.status, 200);
-    // A consent that is not active, foreign or unknown cannot be asked for.
+    // A token cannot be limited to a consent that is not active, of another bank, or unknown.
     for id in [ids[1].as_str(), "con_nonsense"] {
         let details = json!([{ "type": "medcredit_consent", "identifier": id }]).to_string();
         let reply = bank
@@ -84,7 +84,7 @@ async fn a_limited_token_dies_with_any_of_its_consents(store: TestStore) {
     }
 }
 
-/// A bank whose consent is amended: the old token dies with the change, and only with it (33).
+/// A failed amendment leaves the token valid (33).
 async fn an_amendment_ends_limited_tokens_only_when_it_succeeds(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
@@ -104,7 +104,7 @@ async fn an_amendment_ends_limited_tokens_only_when_it_succeeds(store: TestStore
     assert_eq!(bank.get(&fresh, &Bank::data(&consent, "settlements")).await.refusal(), (403, "permission_not_granted"));
 }
 
-/// A bank, when the signing key is rotated, and when it is revoked (31).
+/// The token-signing key is rotated, then revoked (31).
 async fn a_rotated_key_still_verifies_and_a_revoked_one_does_not(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
@@ -126,8 +126,8 @@ async fn a_rotated_key_still_verifies_and_a_revoked_one_does_not(store: TestStor
     assert_eq!(jwks.json["keys"].as_array().unwrap().len(), 3);
 }
 
-/// A bank whose token runs out, remembered or not (20).
-async fn a_token_ends_with_its_time(store: TestStore) {
+/// Before and after the expired token is removed from the store (20).
+async fn a_token_expires(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
     let (used, unused) = (bank.token().await, bank.token().await);
@@ -139,8 +139,8 @@ async fn a_token_ends_with_its_time(store: TestStore) {
     assert_eq!(whoami.json["token"]["problem"], "the token has expired");
 }
 
-/// A bank, on a gateway that has not been able to learn of changes for a second (I3, 34).
-async fn a_gateway_that_may_be_behind_answers_nobody(store: TestStore) {
+/// A gateway that could not read changes for a second (I3, 34).
+async fn a_gateway_that_may_be_behind_refuses_everybody(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
     let token = bank.token().await;

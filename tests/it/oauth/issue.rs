@@ -20,16 +20,16 @@ fn header(token: &str) -> serde_json::Value {
 }
 
 both_engines! {
-    gives_a_bound_token,
-    narrows_scopes_and_never_widens_them,
-    explains_what_is_wrong,
-    is_for_active_clients_only,
-    only_the_header_of_its_own_connection_counts,
+    a_token_is_bound_to_the_certificate,
+    scopes_are_narrowed_and_never_widened,
+    errors_explain_what_is_wrong,
+    only_active_clients_get_tokens,
+    a_token_counts_only_in_the_header_of_its_own_clients_connection,
     failures_pause_the_certificate,
 }
 
-/// A bank that names no scope gets all it is registered for, bound to its certificate (K2, K6, K7, K9, T5).
-async fn gives_a_bound_token(store: TestStore) {
+/// Without a requested scope the token has all registered ones (K2, K6, K7, K9, T5).
+async fn a_token_is_bound_to_the_certificate(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank_with("Bank A", |new| new.scopes = vec![Scope::GradeRead, Scope::ConsentsRead]).await;
     let reply = bank.form("/oauth2/token", &[("grant_type", "client_credentials")]).await;
@@ -48,8 +48,8 @@ async fn gives_a_bound_token(store: TestStore) {
     assert!(claims["jti"].as_str().unwrap().starts_with("tok_"));
 }
 
-/// A bank that asks for less gets less; for more, nothing (K10, K16).
-async fn narrows_scopes_and_never_widens_them(store: TestStore) {
+/// A request for fewer scopes succeeds, a request for unregistered ones fails (K10, K16).
+async fn scopes_are_narrowed_and_never_widened(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank_with("Bank A", |new| new.scopes = vec![Scope::GradeRead, Scope::ConsentsRead]).await;
     let consent = app.consent(&bank, |_| {}).await;
@@ -64,8 +64,8 @@ async fn narrows_scopes_and_never_widens_them(store: TestStore) {
     }
 }
 
-/// Somebody who asks wrongly is told what is wrong, in RFC 6749's form (K1).
-async fn explains_what_is_wrong(store: TestStore) {
+/// Errors have RFC 6749's form (K1).
+async fn errors_explain_what_is_wrong(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
     for (fields, refusal) in [
@@ -91,13 +91,13 @@ async fn explains_what_is_wrong(store: TestStore) {
         assert!(reply.json["error_description"].as_str().unwrap().len() > 10);
         assert!(reply.json.get("type").is_none(), "RFC 6749's form, not a problem document");
     }
-    // An unknown parameter is ignored, as RFC 6749 has it.
+    // RFC 6749: unknown parameters are ignored.
     let reply = bank.form("/oauth2/token", &[("grant_type", "client_credentials"), ("resource", "x")]).await;
     assert_eq!(reply.status, 200);
 }
 
-/// Somebody whose certificate is good but belongs to no client; then one that is suspended (30).
-async fn is_for_active_clients_only(store: TestStore) {
+/// A valid certificate of no client, and one of a suspended client (30).
+async fn only_active_clients_get_tokens(store: TestStore) {
     let app = TestApp::start(store).await;
     let (certificate, key) = app.certificate("Nobody").await;
     let bank = app.bank("Bank A").await;
@@ -118,8 +118,8 @@ async fn is_for_active_clients_only(store: TestStore) {
     assert_eq!(bank.get(&token, "/v1/consents").await.status, 200);
 }
 
-/// A bank with another bank's token (13), one without a token, one with a token in the query (25, K15).
-async fn only_the_header_of_its_own_connection_counts(store: TestStore) {
+/// A bank with another bank's token (13), without a token, and with a token in the query (25, K15).
+async fn a_token_counts_only_in_the_header_of_its_own_clients_connection(store: TestStore) {
     let app = TestApp::start(store).await;
     let (bank, other) = (app.bank("Bank A").await, app.bank("Bank B").await);
     let token = bank.token().await;
@@ -132,12 +132,12 @@ async fn only_the_header_of_its_own_connection_counts(store: TestStore) {
     assert!(!bare.headers["www-authenticate"].contains("error="));
     let query = bank.send(bank.http.get(bank.url(&format!("/v1/consents?access_token={token}")))).await;
     assert_eq!(query.refusal(), (400, "invalid_request"));
-    // T6: a header that claims to be a certificate changes nothing.
+    // T6: a header with a certificate changes nothing.
     let spoofed = other.http.get(other.url("/v1/consents")).bearer_auth(&token).header("x-client-cert", "anything");
     assert_eq!(other.send(spoofed).await.refusal(), (401, "invalid_token"));
 }
 
-/// Somebody who fails again and again is paused, and told for how long (38).
+/// The refusal has `Retry-After` (38).
 async fn failures_pause_the_certificate(store: TestStore) {
     let app =
         TestApp::start_with(store, "[limits]\nauthentication_failures = { quota = 3, window_seconds = 60 }").await;

@@ -1,4 +1,4 @@
-//! The portal listener as anybody meets it: no certificate, no token, no name.
+//! The portal listener, for clients without certificate and token.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-/// A gateway with a portal.
+/// Starts a gateway with a portal.
 async fn open(store: TestStore, settings: &str) -> (TestApp, Public) {
     let mut app = TestApp::start_with(store, &format!("[portal]\nenabled = true\n{settings}")).await;
     let public = app.open_portal().await;
@@ -36,14 +36,13 @@ fn verifiers(log: &serde_json::Value) -> Vec<VerifierKey> {
 both_engines! {
     the_log_is_verified_with_nothing_but_the_portal,
     a_key_stays_in_the_log_with_its_times,
-    nothing_else_is_behind_the_portal,
-    browsers_are_told_what_they_may_do,
-    an_address_is_limited_and_told_when_to_go_on,
-    a_new_certificate_is_taken_up_and_a_bad_one_is_not,
-    framing_and_counts_are_as_strict_as_the_partners,
+    the_portal_serves_nothing_else,
+    responses_have_cors_and_security_headers,
+    an_address_is_limited_and_gets_retry_after,
+    a_new_certificate_is_loaded_and_a_mismatched_one_is_not,
+    framing_and_connection_limits_are_as_strict_as_the_partners,
 }
 
-/// A journalist who trusts nobody.
 async fn the_log_is_verified_with_nothing_but_the_portal(store: TestStore) {
     let (app, public) = open(store, "").await;
     assert_eq!(public.get("/ledger/checkpoint").await.refusal(), (404, "checkpoint_not_found"));
@@ -64,13 +63,13 @@ async fn the_log_is_verified_with_nothing_but_the_portal(store: TestStore) {
     }
     assert_eq!(edge.root(), checkpoint.root);
     assert_eq!(public.get("/ledger/tile/0/002").await.refusal(), (404, "tile_not_found"));
-    // Entries are for auditors, and no tile is called so.
+    // Entries are for auditors: here no tile has this name.
     for name in ["entries/000", "entries/000.p/1"] {
         assert_eq!(public.get(&format!("/ledger/tile/{name}")).await.refusal(), (404, "tile_not_found"));
     }
 }
 
-/// A bank that looks for the key of an answer it kept long ago.
+/// A bank finds the key of a response that it stored long ago.
 async fn a_key_stays_in_the_log_with_its_times(store: TestStore) {
     let (app, public) = open(store, "").await;
     let first = public.get("/ledger/keys").await.json;
@@ -83,7 +82,7 @@ async fn a_key_stays_in_the_log_with_its_times(store: TestStore) {
         assert_eq!(key.get("verifier").is_some(), purpose == "ledger_signing");
         assert!(key["jwk"].get("d").is_none(), "a private key: {key}");
     }
-    assert!(of(&first, "authority").is_empty(), "an authority's key stands in its certificate");
+    assert!(of(&first, "authority").is_empty(), "an authority's key is in its certificate");
     app.advance(Duration::from_secs(60)).await;
     keys::rotate(app.custody(), Purpose::AnswerSigning).await.unwrap();
     let made = keys::rotate(app.custody(), Purpose::LedgerSigning).await.unwrap();
@@ -92,7 +91,7 @@ async fn a_key_stays_in_the_log_with_its_times(store: TestStore) {
     app.advance(Duration::from_secs(1)).await;
     let log = public.get("/ledger/keys").await.json;
     let answer = of(&log, "answer_signing");
-    assert_eq!(answer[0]["kid"], of(&first, "answer_signing")[0]["kid"], "the oldest first");
+    assert_eq!(answer[0]["kid"], of(&first, "answer_signing")[0]["kid"], "oldest first");
     assert_eq!((answer[0]["status"].as_str(), &answer[0]["until"]), (Some("retired"), &answer[1]["from"]));
     let ledger = of(&log, "ledger_signing");
     let states: Vec<_> = ledger.iter().map(|key| key["status"].as_str().unwrap()).collect();
@@ -110,8 +109,7 @@ async fn a_key_stays_in_the_log_with_its_times(store: TestStore) {
     assert_eq!(metadata.json["medcredit_portal"], "https://localhost:8445");
 }
 
-/// A program that asks for everything it has heard of.
-async fn nothing_else_is_behind_the_portal(store: TestStore) {
+async fn the_portal_serves_nothing_else(store: TestStore) {
     let (app, public) = open(store, "").await;
     let index = public.get("/").await;
     assert!(String::from_utf8(index.bytes).unwrap().contains("/ledger/checkpoint"));
@@ -137,8 +135,8 @@ async fn nothing_else_is_behind_the_portal(store: TestStore) {
     assert_eq!(body.refusal(), (413, "body_too_large"));
 }
 
-/// A page of another site, in a browser.
-async fn browsers_are_told_what_they_may_do(store: TestStore) {
+/// A script of another origin, in a browser.
+async fn responses_have_cors_and_security_headers(store: TestStore) {
     let (_app, public) = open(store, "public_origin = \"https://credit.example.gov.cn\"").await;
     for path in ["/ledger/keys", "/ledger/tile/0/000", "/nothing"] {
         let answer = public.send(public.http.get(public.url(path)).header("origin", "https://elsewhere.example")).await;
@@ -158,18 +156,17 @@ async fn browsers_are_told_what_they_may_do(store: TestStore) {
         );
         assert!(answer.headers.contains_key("x-fapi-interaction-id"));
     }
-    let asked = public
+    let preflight = public
         .http
         .request(http::Method::OPTIONS, public.url("/ledger/keys"))
         .header("access-control-request-method", "GET");
-    let told = public.send(asked).await;
-    assert_eq!((told.status, &*told.headers["access-control-allow-methods"]), (204, "GET, HEAD"));
+    let reply = public.send(preflight).await;
+    assert_eq!((reply.status, &*reply.headers["access-control-allow-methods"]), (204, "GET, HEAD"));
     let head = public.send(public.http.head(public.url("/ledger/keys"))).await;
     assert_eq!((head.status, head.bytes.len()), (200, 0));
 }
 
-/// A program without manners.
-async fn an_address_is_limited_and_told_when_to_go_on(store: TestStore) {
+async fn an_address_is_limited_and_gets_retry_after(store: TestStore) {
     let (app, public) = open(store, "per_address = { quota = 5, window_seconds = 60 }").await;
     for left in (0..5).rev() {
         let answer = public.get("/ledger/keys").await;
@@ -182,12 +179,11 @@ async fn an_address_is_limited_and_told_when_to_go_on(store: TestStore) {
     assert_eq!(refused.headers["access-control-allow-origin"], "*");
     app.store.clock.advance(Duration::from_secs(12));
     assert_eq!(public.get("/ledger/keys").await.status, 200);
-    // A bank's quota is its own.
+    // Banks have quotas of their own.
     assert_eq!(app.bank("Bank A").await.token().await.split('.').count(), 3);
 }
 
-/// An operator who replaces the certificate.
-async fn a_new_certificate_is_taken_up_and_a_bad_one_is_not(store: TestStore) {
+async fn a_new_certificate_is_loaded_and_a_mismatched_one_is_not(store: TestStore) {
     let (app, public) = open(store, "").await;
     let server = &app.app.portal.as_ref().unwrap().server;
     assert!(!server.refresh().await);
@@ -202,8 +198,8 @@ async fn a_new_certificate_is_taken_up_and_a_bad_one_is_not(store: TestStore) {
     let partner = &app.app.config.partner;
     files::write_public(&partner.certificate_file, files::to_pem("CERTIFICATE", &issued.certificate).as_bytes())
         .unwrap();
-    assert!(!server.refresh().await, "its key is not there yet");
-    assert_eq!(public.get("/ledger/keys").await.status, 200, "the former one stays");
+    assert!(!server.refresh().await, "its key is not in place yet");
+    assert_eq!(public.get("/ledger/keys").await.status, 200, "the former one stays in use");
     let facts = CertificateFacts::read(&issued.certificate).unwrap();
     let sealed = server::seal(&app.custody().crypter, &facts, &issued.private_key.unwrap()).unwrap();
     files::write_private(&partner.key_file, sealed.as_bytes()).unwrap();
@@ -212,8 +208,7 @@ async fn a_new_certificate_is_taken_up_and_a_bad_one_is_not(store: TestStore) {
     assert_eq!(again.get(public.url("/ledger/keys")).send().await.unwrap().status(), 200);
 }
 
-/// A hostile client: the listener's own strictness is the partners'.
-async fn framing_and_counts_are_as_strict_as_the_partners(store: TestStore) {
+async fn framing_and_connection_limits_are_as_strict_as_the_partners(store: TestStore) {
     let (app, public) = open(store, "max_connections_per_address = 2").await;
     let address = public.origin.strip_prefix("https://").unwrap().to_owned();
     let connect = || async {
@@ -232,13 +227,13 @@ async fn framing_and_counts_are_as_strict_as_the_partners(store: TestStore) {
     let mut held = Vec::new();
     let mut refused = 0;
     for _ in 0..4 {
-        // A connection beyond the count is closed, before or after the client believes its handshake done.
+        // A connection beyond the limit is closed, before or after the client's handshake ends.
         match connect().await {
             Ok(mut stream) => {
-                let said = stream.write_all(b"GET /ledger/keys HTTP/1.1\r\nhost: x\r\n\r\n").await;
+                let sent = stream.write_all(b"GET /ledger/keys HTTP/1.1\r\nhost: x\r\n\r\n").await;
                 let mut first = [0; 12];
                 match stream.read_exact(&mut first).await {
-                    Ok(_) if said.is_ok() => held.push(stream),
+                    Ok(_) if sent.is_ok() => held.push(stream),
                     _ => refused += 1,
                 }
             }

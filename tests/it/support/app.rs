@@ -1,4 +1,4 @@
-//! The real gateway on loopback, over real TLS, with a small city; time stands still until it is advanced.
+//! The real gateway on loopback, over real TLS, with a small city. Time passes only when a test advances it.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -55,16 +55,15 @@ medical_institution,H33030400003,52330304MJ8765K12B,合成瓯海医院,330304,�
 medical_institution,H33030400004,52330304MJ8765K12B,合成瓯海诊所,330304,一级,,,,,2025-10-01,active,active
 ";
 
-/// The gateway.
+/// A gateway under test.
 #[derive(Debug)]
 pub struct TestApp {
-    /// Its store, clock and randomness.
+    /// Store, clock and entropy.
     pub store: TestStore,
-    /// Its rooms.
     pub app: Arc<App>,
     /// The authority that issues certificates.
     pub authority: AuthorityId,
-    /// Where banks connect.
+    /// The origin of the partner listener.
     pub origin: String,
     /// The authority's certificate, DER.
     pub ca: Vec<u8>,
@@ -78,23 +77,21 @@ pub struct TestApp {
 /// A bank with its certificate.
 #[derive(Debug, Clone)]
 pub struct Bank {
-    /// Who it is.
     pub id: ClientId,
-    /// The certificate's DER.
+    /// The certificate, DER.
     pub certificate: Vec<u8>,
     /// The private key, PKCS#8.
     pub key: Vec<u8>,
-    /// Its connection.
+    /// A client with its certificate.
     pub http: reqwest::Client,
     origin: String,
 }
 
-/// Somebody without a certificate.
+/// A client without a certificate.
 #[derive(Debug, Clone)]
 pub struct Public {
-    /// The connection.
     pub http: reqwest::Client,
-    /// Where the portal is.
+    /// The origin of the portal.
     pub origin: String,
 }
 
@@ -104,7 +101,7 @@ impl Public {
         format!("{}{path}", self.origin)
     }
 
-    /// A GET.
+    /// Sends a GET.
     pub async fn get(&self, path: &str) -> Reply {
         self.send(self.http.get(self.url(path))).await
     }
@@ -115,26 +112,23 @@ impl Public {
     }
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug, Clone)]
 pub struct Reply {
-    /// Status.
     pub status: u16,
-    /// Header fields.
     pub headers: BTreeMap<String, String>,
-    /// The body's bytes.
     pub bytes: Vec<u8>,
     /// The body as JSON, or null.
     pub json: Value,
 }
 
 impl Reply {
-    /// The problem's or the OAuth error's code.
+    /// The code of the problem or of the OAuth error.
     pub fn code(&self) -> &str {
         self.json["code"].as_str().or_else(|| self.json["error"].as_str()).unwrap_or_default()
     }
 
-    /// Status and code together, for a short assertion.
+    /// Status and code, for a short assertion.
     pub fn refusal(&self) -> (u16, &str) {
         (self.status, self.code())
     }
@@ -153,17 +147,17 @@ impl Reply {
 }
 
 impl TestApp {
-    /// A gateway with the small city, and no bank yet.
+    /// Starts a gateway with the small city and no bank.
     pub async fn start(store: TestStore) -> Self {
         Self::start_with(store, "").await
     }
 
-    /// The same, with more configuration.
+    /// Starts it with additional configuration.
     pub async fn start_with(store: TestStore, settings: &str) -> Self {
         Self::start_breakable(store, settings, Faults::default()).await
     }
 
-    /// The same, where the test breaks what a disclosure goes through.
+    /// Starts it so that the test can make the steps of a disclosure fail.
     pub async fn start_breakable(store: TestStore, settings: &str, faults: Faults) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -193,12 +187,12 @@ impl TestApp {
         self.directory.path().join(name)
     }
 
-    /// What it was configured with beyond the rest.
+    /// The additional configuration.
     pub fn settings(&self) -> &str {
         &self.settings
     }
 
-    /// Opens the portal, where the configuration has one.
+    /// Opens the portal, if the configuration has one.
     pub async fn open_portal(&mut self) -> Public {
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("https://localhost:{}", socket.local_addr().unwrap().port());
@@ -206,7 +200,7 @@ impl TestApp {
         Public { http: self.connect_publicly(), origin }
     }
 
-    /// TLS without a certificate of one's own.
+    /// A TLS configuration without a client certificate.
     pub fn public_tls(&self, alpn: &[&str]) -> Arc<rustls::ClientConfig> {
         let clock = self.store.clock.clone();
         let mut config = medcredit::identity::tls::client_config(self.roots.clone(), None, clock).unwrap();
@@ -214,32 +208,32 @@ impl TestApp {
         Arc::new(config)
     }
 
-    /// A connection without a certificate.
+    /// An HTTP client without a certificate.
     pub fn connect_publicly(&self) -> reqwest::Client {
         let config = Arc::unwrap_or_clone(self.public_tls(&["h2", "http/1.1"]));
         let builder = reqwest::Client::builder().tls_backend_preconfigured(config).no_proxy();
         builder.timeout(Duration::from_secs(30)).build().unwrap()
     }
 
-    /// What keys and certificates are administered with.
+    /// Administers keys and certificates.
     pub const fn custody(&self) -> &Custody {
         &self.custody
     }
 
-    /// Lets time pass, and the gateway learn of what changed meanwhile.
+    /// Advances the time, and applies changes as the background tasks would.
     pub async fn advance(&self, by: Duration) {
         self.store.clock.advance(by);
-        // What the background does at half the list's life.
+        // The background tasks do this at half of the list's validity.
         local_ca::renew_list(&self.custody).await.unwrap();
         self.app.catch_up().await.unwrap();
     }
 
-    /// Issues a certificate without registering anybody.
+    /// Issues a certificate without registering a client.
     pub async fn certificate(&self, name: &str) -> (Vec<u8>, Vec<u8>) {
         issue(&self.custody, ProfileName::BankClient, &particulars(name)).await
     }
 
-    /// A connection with a certificate.
+    /// An HTTP client with a certificate.
     pub fn connect(&self, certificate: &[u8], key: &[u8]) -> reqwest::Client {
         let identity =
             (vec![CertificateDer::from(certificate.to_vec())], PrivateKeyDer::try_from(key.to_vec()).unwrap());
@@ -255,12 +249,12 @@ impl TestApp {
             .unwrap()
     }
 
-    /// A registered bank with every scope.
+    /// Registers a bank with every scope.
     pub async fn bank(&self, name: &str) -> Bank {
         self.bank_with(name, |_| {}).await
     }
 
-    /// A registered bank, its registration changed.
+    /// Registers a bank after changing its registration.
     pub async fn bank_with(&self, name: &str, change: impl FnOnce(&mut NewClient)) -> Bank {
         let (certificate, key) = self.certificate(name).await;
         let subject = CertificateFacts::read(&certificate).unwrap().subject;
@@ -283,7 +277,7 @@ impl TestApp {
         Bank { id, http: self.connect(&certificate, &key), certificate, key, origin: self.origin.clone() }
     }
 
-    /// What a bank asks for when a test does not say otherwise.
+    /// The default request for a consent.
     pub fn wish(&self) -> NewConsent {
         NewConsent {
             uscc: ENTITY.into(),
@@ -300,14 +294,14 @@ impl TestApp {
         }
     }
 
-    /// A consent that waits.
+    /// A pending consent.
     pub async fn pending(&self, bank: &Bank, change: impl FnOnce(&mut NewConsent)) -> Consent {
         let mut wish = self.wish();
         change(&mut wish);
         self.app.consents.request(bank.id, 1000, &wish).await.unwrap()
     }
 
-    /// A consent in force.
+    /// An active consent.
     pub async fn consent(&self, bank: &Bank, change: impl FnOnce(&mut NewConsent)) -> Consent {
         let pending = self.pending(bank, change).await;
         self.app
@@ -317,7 +311,7 @@ impl TestApp {
             .unwrap()
     }
 
-    /// Changes rows as another process would not: for states that no use-case makes yet.
+    /// Changes rows directly, into states that no use-case produces yet.
     pub async fn sql(&self, statement: &'static str, args: Vec<Arg>) {
         let mut tx = self.store.db.begin("test").await.unwrap();
         tx.execute(statement, args).await.unwrap();
@@ -325,7 +319,7 @@ impl TestApp {
     }
 }
 
-/// A grant's evidence.
+/// The evidence of a grant.
 pub fn signed() -> Grant {
     Grant {
         text_sha256: "ab".repeat(32),
@@ -336,7 +330,7 @@ pub fn signed() -> Grant {
     }
 }
 
-/// What a gateway needs before it can serve: an authority of its local_ca, keys, and a server certificate in its files.
+/// Prepares what a gateway needs to serve: a local certification authority, keys and a server certificate.
 pub async fn furnish(custody: &Custody, config: &Config) -> local_ca::MadeAuthority {
     let ca = local_ca::init(custody, "test authority", &particulars("test authority")).await.unwrap();
     keys::create_missing(custody).await.unwrap();
@@ -364,7 +358,7 @@ async fn issue(custody: &Custody, profile: ProfileName, particulars: &Particular
     (issued.certificate, issued.private_key.unwrap().to_vec())
 }
 
-/// Settlements of 2025-01 to 2026-02: identity holds, one month of the clinic has few visits, one month is provisional.
+/// Settlements of 2025-01 to 2026-02. Their amounts add up; one month of the clinic has few visits, the last is provisional.
 fn settlements() -> String {
     let mut csv = "subject_code,month,insurance,visits,persons,billed_fen,claimed_fen,settled_fen,paid_fen,retained_fen,disallowed_fen,deducted_fen,prepaid_fen,offset_fen,payable_fen,status,as_of\n".to_owned();
     for code in [HOSPITAL, CLINIC, MEDIUM] {
@@ -468,24 +462,24 @@ impl Bank {
         self.send(request).await
     }
 
-    /// A token with every scope.
+    /// Gets a token with every scope.
     pub async fn token(&self) -> String {
         let reply = self.form("/oauth2/token", &[("grant_type", "client_credentials")]).await;
         assert_eq!(reply.status, 200, "{:?}", reply.json);
         never_logged(reply.json["access_token"].as_str().unwrap().to_owned())
     }
 
-    /// A GET with a token.
+    /// Sends a GET with a token.
     pub async fn get(&self, token: &str, path: &str) -> Reply {
         self.send(self.http.get(self.url(path)).bearer_auth(token)).await
     }
 
-    /// A POST of JSON with a token.
+    /// Sends a POST of JSON with a token.
     pub async fn post(&self, token: &str, path: &str, body: &Value) -> Reply {
         self.send(self.http.post(self.url(path)).bearer_auth(token).json(body)).await
     }
 
-    /// A DELETE with a token.
+    /// Sends a DELETE with a token.
     pub async fn delete(&self, token: &str, path: &str) -> Reply {
         self.send(self.http.delete(self.url(path)).bearer_auth(token)).await
     }

@@ -1,4 +1,4 @@
-//! Certification authorities, certificates and revocation lists, made anew for each test; and a handshake in memory.
+//! Certification authorities, certificates and revocation lists for a test, and a handshake in memory.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -17,9 +17,8 @@ use rustls::{
     sign::CertifiedKey,
 };
 
-/// When the tests' certificates are made, unless the test says otherwise: [`super::store::START`].
+/// The default time of the tests' certificates: [`super::store::START`].
 pub const NOW: Timestamp = Timestamp::from_seconds(1_775_005_200);
-/// A day.
 pub const DAY: Duration = Duration::from_hours(24);
 
 /// An authority with its key.
@@ -27,9 +26,7 @@ pub const DAY: Duration = Duration::from_hours(24);
 pub struct TestCa {
     /// The id under which it is trusted.
     pub id: AuthorityId,
-    /// Its common name.
     pub name: String,
-    /// Its certificate.
     pub certificate: CertificateDer<'static>,
     /// The certificates between it and a root, itself first; empty for a root.
     pub intermediates: Vec<CertificateDer<'static>>,
@@ -40,30 +37,23 @@ pub struct TestCa {
 /// A certificate chain, leaf first, with the leaf's key.
 #[derive(Debug, Clone)]
 pub struct TestCertificate {
-    /// Leaf and intermediates.
     pub chain: Vec<CertificateDer<'static>>,
     /// PKCS#8.
     pub key: Vec<u8>,
 }
 
-/// What a certificate is to say.
+/// The content of a certificate to issue.
 #[derive(Debug, Clone)]
-pub struct Wanted {
-    /// Common name.
+pub struct CertificateSpec {
     pub common_name: String,
-    /// Serial number.
     pub serial: u64,
-    /// First instant.
     pub not_before: Timestamp,
-    /// Last instant.
     pub not_after: Timestamp,
-    /// Purposes.
     pub purposes: Vec<ExtendedKeyUsagePurpose>,
-    /// Host names.
     pub hosts: Vec<String>,
 }
 
-impl Wanted {
+impl CertificateSpec {
     /// A bank's client certificate.
     pub fn bank(common_name: &str, serial: u64) -> Self {
         Self {
@@ -107,7 +97,7 @@ fn authority_parameters(name: &str, serial: u64) -> CertificateParams {
 }
 
 impl TestCa {
-    /// A root. Two may bear one name.
+    /// Makes a root. Several may have the same name.
     pub fn root(name: &str) -> Self {
         let key = KeyPair::generate().unwrap();
         let parameters = authority_parameters(name, 1);
@@ -116,7 +106,7 @@ impl TestCa {
         Self { id: new_id(), name: name.into(), certificate, intermediates: Vec::new(), issuer, serial: 1 }
     }
 
-    /// An authority below this one.
+    /// Makes an intermediate authority.
     pub fn intermediate(&self, name: &str, serial: u64) -> Self {
         let key = KeyPair::generate().unwrap();
         let parameters = authority_parameters(name, serial);
@@ -133,12 +123,12 @@ impl TestCa {
     }
 
     /// Issues a certificate.
-    pub fn issue(&self, wanted: &Wanted) -> TestCertificate {
-        let mut parameters = parameters(&wanted.common_name, wanted.not_before, wanted.not_after);
-        parameters.serial_number = Some(SerialNumber::from(wanted.serial));
-        parameters.extended_key_usages.clone_from(&wanted.purposes);
+    pub fn issue(&self, spec: &CertificateSpec) -> TestCertificate {
+        let mut parameters = parameters(&spec.common_name, spec.not_before, spec.not_after);
+        parameters.serial_number = Some(SerialNumber::from(spec.serial));
+        parameters.extended_key_usages.clone_from(&spec.purposes);
         parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        parameters.subject_alt_names = CertificateParams::new(wanted.hosts.clone()).unwrap().subject_alt_names;
+        parameters.subject_alt_names = CertificateParams::new(spec.hosts.clone()).unwrap().subject_alt_names;
         let key = KeyPair::generate().unwrap();
         let mut chain = vec![parameters.signed_by(&key, &self.issuer).unwrap().der().clone()];
         chain.extend(self.intermediates.iter().cloned());
@@ -147,15 +137,15 @@ impl TestCa {
 
     /// Issues a bank's certificate.
     pub fn bank(&self, common_name: &str, serial: u64) -> TestCertificate {
-        self.issue(&Wanted::bank(common_name, serial))
+        self.issue(&CertificateSpec::bank(common_name, serial))
     }
 
-    /// A list of a week, of [`NOW`].
+    /// Makes a revocation list that is valid for a week from [`NOW`].
     pub fn list(&self, revoked: &[u64]) -> RevocationList {
         self.list_of(NOW, NOW.plus(DAY * 7), revoked)
     }
 
-    /// A list.
+    /// Makes a revocation list.
     pub fn list_of(&self, from: Timestamp, until: Timestamp, revoked: &[u64]) -> RevocationList {
         let entry = |serial: &u64| RevokedCertParams {
             serial_number: SerialNumber::from(*serial),
@@ -174,12 +164,12 @@ impl TestCa {
         RevocationList::read(list.signed_by(&self.issuer).unwrap().der()).unwrap()
     }
 
-    /// The authority as trust takes it.
+    /// The authority as a trust anchor.
     pub fn anchor(&self, lists: Vec<RevocationList>) -> Anchor {
         Anchor { id: self.id, name: self.name.clone(), certificate: self.certificate.clone(), lists }
     }
 
-    /// A store with this root alone.
+    /// A root store with this root alone.
     pub fn roots(&self) -> RootCertStore {
         let mut roots = RootCertStore::empty();
         roots.add(self.certificate.clone()).unwrap();
@@ -192,34 +182,34 @@ fn new_id() -> AuthorityId {
 }
 
 impl TestCertificate {
-    /// The private key as the TLS library takes it.
+    /// The private key, for rustls.
     pub fn private_key(&self) -> PrivateKeyDer<'static> {
         PrivateKeyDer::try_from(self.key.clone()).unwrap()
     }
 
-    /// Chain and key as a server shows them.
+    /// Chain and key, for a server.
     pub fn certified(&self) -> Arc<CertifiedKey> {
         Arc::new(CertifiedKey::from_der(self.chain.clone(), self.private_key(), &tls::provider()).unwrap())
     }
 }
 
-/// Trust in some authorities and no refusals of our own.
+/// Trust in some authorities, without blocked certificates.
 pub fn trust(generation: u64, anchors: Vec<Anchor>) -> PartnerTrust {
     PartnerTrust::new(generation, anchors, HashSet::new()).unwrap()
 }
 
-/// A client's configuration that trusts the server's root and shows a certificate, if any.
+/// The TLS configuration of a client that trusts the server's root and has a certificate, if any.
 pub fn client(server: &TestCa, identity: Option<&TestCertificate>, clock: SharedClock) -> ClientConfig {
     let identity = identity.map(|certificate| (certificate.chain.clone(), certificate.private_key()));
     tls::client_config(server.roots(), identity, clock).unwrap()
 }
 
-/// A handshake in memory and the identity it proves; the client shows `certificate` to a server that trusts `trust`.
+/// Makes a handshake in memory, of a client with `certificate` and a server with `trust`, and returns the client's identity.
 pub fn identify(trust: impl Into<Arc<PartnerTrust>>, certificate: &TestCertificate, now: Timestamp) -> Identified {
     let trust: Arc<PartnerTrust> = trust.into();
     let clock = ManualClock::new(now);
     let server_ca = TestCa::root("server root");
-    let server_certificate = server_ca.issue(&Wanted::server(2));
+    let server_certificate = server_ca.issue(&CertificateSpec::server(2));
     let server = tls::server_config(Arc::clone(&trust), server_certificate.certified(), clock.clone()).unwrap();
     let client = client(&server_ca, Some(certificate), clock.clone());
     let mut client =
@@ -231,17 +221,17 @@ pub fn identify(trust: impl Into<Arc<PartnerTrust>>, certificate: &TestCertifica
         pump(|out| server.write_tls(out).unwrap(), |input| client.read_tls(input).unwrap());
         client.process_new_packets().map_err(Refusal::Handshake)?;
     }
-    // What the handshake took, the same trust takes a moment later.
+    // The same trust accepts the certificate again after the handshake.
     Ok(ClientIdentity::of(&server, &trust, clock.now()).expect("the identity of a finished handshake"))
 }
 
-/// What a handshake in memory came to.
+/// The outcome of a handshake in memory.
 pub type Identified = Result<ClientIdentity, Refusal>;
 
-/// Why it was refused.
+/// Why a handshake failed.
 #[derive(Debug)]
 pub enum Refusal {
-    /// In the handshake.
+    /// TLS refused it.
     Handshake(rustls::Error),
 }
 

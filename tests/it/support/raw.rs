@@ -1,4 +1,4 @@
-//! Everything a store holds, as a thief or its administrator would see it: around the seam, without a key.
+//! The raw content of a store, as a thief or the database's administrator reads it: without the store room and without keys.
 
 use std::fmt::Write;
 
@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row, SqliteConnect
 
 use super::store::{Place, TestStore};
 
-/// What is in the store: on SQLite the files with their logs, on PostgreSQL every row of every table as text.
+/// The whole content: on SQLite the files with their logs, on PostgreSQL every row of every table as text.
 pub async fn everything(store: &TestStore) -> Vec<u8> {
     match store.place() {
         Place::Sqlite(directory) => {
@@ -17,7 +17,7 @@ pub async fn everything(store: &TestStore) -> Vec<u8> {
                 logs += u32::from(path.to_string_lossy().ends_with("-wal"));
                 all.extend(std::fs::read(path).unwrap());
             }
-            assert!(logs > 0, "the write-ahead log is looked at too");
+            assert!(logs > 0, "the write-ahead log is included");
             all
         }
         Place::Postgres { .. } => dump(store.url()).await.into_bytes(),
@@ -40,7 +40,7 @@ async fn dump(url: &str) -> String {
     text
 }
 
-/// Runs statements as the database's owner would; core tables go by their bare names.
+/// Runs statements as the database's owner. Core tables are named without their schema.
 pub async fn execute(store: &TestStore, sql: &str) {
     let sql = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
     match store.place() {
@@ -61,7 +61,7 @@ pub async fn execute(store: &TestStore, sql: &str) {
     }
 }
 
-/// Whether a text stands somewhere, as it is or as hexadecimal digits of its bytes.
+/// Whether a text occurs in the content, unchanged or as hexadecimal digits of its bytes.
 pub fn holds(all: &[u8], text: &str) -> bool {
     let hex = data_encoding::HEXLOWER.encode(text.as_bytes());
     [text.as_bytes(), hex.as_bytes()].iter().any(|wanted| all.windows(wanted.len()).any(|window| window == *wanted))

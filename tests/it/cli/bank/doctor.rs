@@ -21,7 +21,7 @@ use crate::support::{
     TestStore,
     app::{Bank, TestApp},
     block_on,
-    pki::{DAY, NOW, TestCa, Wanted},
+    pki::{CertificateSpec, DAY, NOW, TestCa},
 };
 
 async fn ready() -> (TestApp, Bank, Desk) {
@@ -78,14 +78,17 @@ fn files_that_do_not_fit_are_told_before_anything_is_sent() {
         has(&problem(&desk, "key").await, &["does not hold one private key", "openssl pkcs8"]);
         fs::remove_file(desk.path("bank.pem")).unwrap();
         has(&problem(&desk, "certificate").await, &["bank.pem"]);
-        let server =
-            other.issue(&Wanted { purposes: vec![ExtendedKeyUsagePurpose::ServerAuth], ..Wanted::bank("x", 3) });
+        let server = other.issue(&CertificateSpec {
+            purposes: vec![ExtendedKeyUsagePurpose::ServerAuth],
+            ..CertificateSpec::bank("x", 3)
+        });
         desk.put("bank.pem", files::CERTIFICATE, &server.chain[0]);
         has(&problem(&desk, "certificate").await, &["clientAuth"]);
-        let over = other.issue(&Wanted { not_after: NOW.minus(Duration::from_secs(1)), ..Wanted::bank("x", 4) });
+        let over = other
+            .issue(&CertificateSpec { not_after: NOW.minus(Duration::from_secs(1)), ..CertificateSpec::bank("x", 4) });
         desk.put("bank.pem", files::CERTIFICATE, &over.chain[0]);
         has(&problem(&desk, "certificate").await, &["it ended at", "have a new one issued"]);
-        let early = other.issue(&Wanted { not_before: NOW.plus(DAY), ..Wanted::bank("x", 5) });
+        let early = other.issue(&CertificateSpec { not_before: NOW.plus(DAY), ..CertificateSpec::bank("x", 5) });
         desk.put("bank.pem", files::CERTIFICATE, &early.chain[0]);
         has(&problem(&desk, "certificate").await, &["it begins at", "clock is slow"]);
         let bank = app.bank("bank-b").await;

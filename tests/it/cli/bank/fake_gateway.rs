@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use super::Desk;
-use crate::support::pki::{NOW, TestCa, Wanted, trust};
+use crate::support::pki::{CertificateSpec, NOW, TestCa, trust};
 
 /// What it lies about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,15 +44,15 @@ pub(super) struct FakeGateway {
 impl FakeGateway {
     /// One whose certificate is for `localhost`.
     pub(super) async fn start(lie: Lie) -> Self {
-        Self::with(lie, Wanted::server(2)).await
+        Self::with(lie, CertificateSpec::server(2)).await
     }
 
     /// One whose certificate is for another name.
     pub(super) async fn named(host: &str) -> Self {
-        Self::with(Lie::None, Wanted { hosts: vec![host.into()], ..Wanted::server(2) }).await
+        Self::with(Lie::None, CertificateSpec { hosts: vec![host.into()], ..CertificateSpec::server(2) }).await
     }
 
-    async fn with(lie: Lie, wanted: Wanted) -> Self {
+    async fn with(lie: Lie, wanted: CertificateSpec) -> Self {
         let (servers, banks) = (TestCa::root("servers"), TestCa::root("banks"));
         let clock = ManualClock::new(NOW);
         let trust = Arc::new(trust(1, vec![banks.anchor(vec![banks.list(&[])])]));

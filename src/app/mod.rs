@@ -1,0 +1,93 @@
+//! Wires configuration, store, clock, entropy and rooms into one [`App`]. Tests build the same.
+
+mod background;
+mod health;
+mod keys;
+mod log_reader;
+mod open;
+mod policies;
+mod portal;
+
+use std::sync::{Arc, atomic::AtomicI64};
+
+use arc_swap::ArcSwap;
+
+use crate::{
+    access::Access,
+    authority::{AuthorityError, Custody, KeyRecord, Reloader},
+    config::Config,
+    consent::Consents,
+    disclosure::Disclosures,
+    domain::TableError,
+    grading::{Library, LibraryError},
+    identity::keyset::LiveKeys,
+    importing::Uploads,
+    ledger::{Faults, Recorder, Sealer},
+    limits::Limits,
+    outbox::Outbox,
+    store::{DbError, Env},
+};
+
+pub use log_reader::LogReader;
+pub use open::reference_tables;
+pub use policies::consent_policy;
+pub use portal::Portal;
+
+/// Why the gateway could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// Keys or certificates failed to load.
+    #[error("keys and certificates")]
+    Authority(#[source] AuthorityError),
+    /// The store failed.
+    #[error("the database")]
+    Store(#[source] DbError),
+    /// The kinds of subject or the regions are wrong.
+    #[error("{0}")]
+    Data(#[source] TableError),
+    /// The models or catalogues are wrong.
+    #[error("the models")]
+    Models(#[source] LibraryError),
+}
+
+/// The rooms of the gateway.
+#[derive(Debug)]
+pub struct App {
+    /// The effective configuration.
+    pub config: Config,
+    /// Store, clock and entropy.
+    pub env: Env,
+    /// The active keys.
+    pub keys: LiveKeys,
+    /// Clients and their tokens.
+    pub access: Access,
+    /// Consents of subjects.
+    pub consents: Consents,
+    /// Disclosures to banks.
+    pub disclosures: Disclosures,
+    /// The limits of requests by client.
+    pub limits: Limits,
+    /// The models and catalogues.
+    pub library: Library,
+    /// Reloads the TLS material of the partner listener.
+    pub reloader: Arc<Reloader>,
+    /// Records disclosures in the ledger.
+    pub recorder: Recorder,
+    /// Seals the ledger.
+    pub sealer: Arc<Sealer>,
+    /// Reads what the ledger publishes.
+    pub log: LogReader,
+    /// Events and outbound deliveries.
+    pub outbox: Outbox,
+    /// Files that departments upload.
+    pub imports: Uploads,
+    /// Failures that a test injects into disclosures.
+    pub faults: Faults,
+    /// The parts of the public listener, if the configuration has one.
+    pub portal: Option<Portal>,
+    /// Every key there ever was, as last read.
+    pub key_log: ArcSwap<Vec<KeyRecord>>,
+    custody: Custody,
+    /// The change number at which the keys were read.
+    keys_at: AtomicI64,
+}

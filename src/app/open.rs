@@ -1,0 +1,144 @@
+//! Opens the rooms, one room a function, in the order in which they need each other.
+
+use std::sync::{Arc, atomic::AtomicI64};
+
+use arc_swap::ArcSwap;
+
+use super::{
+    App, AppError, LogReader, Portal,
+    keys::{CheckpointKeys, key_set},
+    policies::{
+        consent_policy, disclosure_policy, limit_policy, outbox_policy, recorder_options, sealer_options, server_files,
+    },
+};
+use crate::{
+    access::{Access, TokenPolicy},
+    authority::{self, AuthorityError, Custody, Keyring, Reloader},
+    config::Config,
+    consent::Consents,
+    disclosure::Disclosures,
+    domain::{Actor, TableError},
+    grading::Library,
+    identity::{keyset::LiveKeys, token::Expected},
+    importing::{Importer, References, Uploads},
+    ledger::{Faults, LeafCache, Recorder, Sealer},
+    limits::Limits,
+    outbox::Outbox,
+    scoring::Model,
+    store::Env,
+};
+
+impl App {
+    /// Opens the rooms over a store whose schema is that of this build.
+    pub async fn open(config: Config, env: Env) -> Result<Arc<Self>, AppError> {
+        Self::open_breakable(config, env, Faults::default()).await
+    }
+
+    /// Opens the rooms so that a test can make the steps of a disclosure fail.
+    pub async fn open_breakable(config: Config, env: Env, faults: Faults) -> Result<Arc<Self>, AppError> {
+        let AuthorityParts { custody, reloader, keyring, portal } =
+            authority(&config, &env).await.map_err(AppError::Authority)?;
+        let keys: LiveKeys = Arc::new(ArcSwap::from_pointee(key_set(&keyring).map_err(AppError::Authority)?));
+        let access = access(&config, &env, &keys).await?;
+        let library = library(&config)?;
+        let references = reference_tables(&config, &library).map_err(AppError::Data)?;
+        let consents = Consents::open(env.clone(), Arc::new(references.kinds.clone()), consent_policy(&config));
+        let (recorder, sealer) = ledger(&config, &env, &keys, &faults);
+        let disclosures = Disclosures::open(
+            env.clone(),
+            (access.clone(), consents.clone()),
+            keys.clone(),
+            (recorder.clone(), faults.clone()),
+            disclosure_policy(&config),
+        );
+        Ok(Arc::new(Self {
+            access,
+            consents,
+            disclosures,
+            library,
+            recorder,
+            sealer: Arc::new(sealer),
+            limits: limits(&config, &env),
+            outbox: Outbox::new(env.clone(), outbox_policy(&config)),
+            imports: imports(&config, &env, &custody, references),
+            log: LogReader::new(env.db.clone()),
+            reloader: Arc::new(reloader),
+            faults,
+            portal,
+            key_log: ArcSwap::from_pointee(keyring.records().to_vec()),
+            custody,
+            keys,
+            // No change has this number: the first poll reads the keys again.
+            keys_at: AtomicI64::new(0),
+            env,
+            config,
+        }))
+    }
+}
+
+struct AuthorityParts {
+    custody: Custody,
+    reloader: Reloader,
+    keyring: Keyring,
+    portal: Option<Portal>,
+}
+
+async fn authority(config: &Config, env: &Env) -> Result<AuthorityParts, AuthorityError> {
+    let crypter = Arc::new(authority::crypter(&config.secrets)?);
+    let custody = Custody::new(env.clone(), crypter, &config.authority);
+    let reloader = Reloader::start(custody.clone(), server_files(config.partner.tls_files())).await?;
+    let keyring = Keyring::load(&custody).await?;
+    let portal = Portal::open(config, &custody).await?;
+    Ok(AuthorityParts { custody, reloader, keyring, portal })
+}
+
+async fn access(config: &Config, env: &Env, keys: &LiveKeys) -> Result<Access, AppError> {
+    let origin = &config.gateway.public_origin;
+    let tokens = TokenPolicy {
+        expected: Expected { issuer: config.gateway.issuer().to_owned(), audience: origin.clone() },
+        token_endpoint: format!("{origin}/oauth2/token"),
+        lifetime_seconds: config.tokens.lifetime_seconds,
+    };
+    Access::open(env.clone(), keys.clone(), tokens).await.map_err(AppError::Store)
+}
+
+fn library(config: &Config) -> Result<Library, AppError> {
+    Library::load(&config.grading.catalogues_directory, &config.grading.models_directory)
+        .and_then(|library| library.with_mappings(&config.grading.mappings_directory))
+        .map_err(AppError::Models)
+}
+
+/// The configured kinds of subject and regions, with the catalogues. Refused when kinds name catalogues or models that do not
+/// exist.
+pub fn reference_tables(config: &Config, library: &Library) -> Result<References, TableError> {
+    let kinds = config.reference.kinds()?;
+    let kind_of = |id: &str| library.models().find(|model| model.id() == id).map(Model::kind);
+    kinds.check_names(|kind| library.catalogue(kind).is_some(), kind_of)?;
+    Ok(References::new(kinds, config.reference.regions()?, library.catalogues().cloned()))
+}
+
+fn ledger(config: &Config, env: &Env, keys: &LiveKeys, faults: &Faults) -> (Recorder, Sealer) {
+    // The recorder puts new leaves into the cache, so that the sealer need not read them again.
+    let leaves = LeafCache::default();
+    let recorder = Recorder::start(env.db.clone(), env.clock.clone(), recorder_options(config, &leaves, faults));
+    let keys = Arc::new(CheckpointKeys(keys.clone()));
+    // On PostgreSQL over a connection of its own: sealing never waits for one that responses use.
+    let sealer = Sealer::new(env.db.apart(), env.clock.clone(), keys, sealer_options(config, &leaves, faults));
+    (recorder, sealer)
+}
+
+fn limits(config: &Config, env: &Env) -> Limits {
+    let section = &config.limits;
+    Limits::new(
+        env.clock.clone(),
+        vec![limit_policy("burst", section.burst), limit_policy("sustained", section.sustained)],
+        limit_policy("authentication-failures", section.authentication_failures),
+    )
+    .with_heavy(limit_policy("deliveries", section.deliveries))
+}
+
+fn imports(config: &Config, env: &Env, custody: &Custody, references: References) -> Uploads {
+    let importer = Importer::new(env.clone(), Actor::system(), custody.crypter.clone(), references);
+    let importer = importer.looking_back(config.imports.half_years_back);
+    Uploads::new(importer, u64::from(config.imports.max_rows))
+}

@@ -1,0 +1,79 @@
+//! Converts sections of the configuration into the policies and options of the rooms.
+
+use crate::{
+    authority::server::ServerFiles,
+    config::{Config, Quota, TlsFiles},
+    consent::ConsentPolicy,
+    disclosure::DisclosurePolicy,
+    grading::GoodStanding,
+    ledger::{Faults, LeafCache, RecorderOptions, SealerOptions},
+    limits, outbox,
+};
+
+/// The most entries sealed in one transaction: usually those of one interval, or a part of a backlog in a few milliseconds.
+const SEAL_ROUND: i64 = 1024;
+
+/// The configured limits of consents.
+pub fn consent_policy(config: &Config) -> ConsentPolicy {
+    let section = &config.consent;
+    ConsentPolicy {
+        request_days: section.request_days,
+        default_validity_days: section.default_validity_days,
+        max_validity_days: section.max_validity_days,
+        default_data_months: section.default_data_months,
+        max_data_months: section.max_data_months,
+    }
+}
+
+pub(super) fn server_files(files: TlsFiles<'_>) -> ServerFiles {
+    ServerFiles { certificate: files.certificate.to_owned(), key: files.key.to_owned() }
+}
+
+pub(super) fn limit_policy(name: &str, quota: Quota) -> limits::Policy {
+    limits::Policy { name: name.to_owned(), quota: quota.quota, window_seconds: quota.window_seconds }
+}
+
+pub(super) fn outbox_policy(config: &Config) -> outbox::Policy {
+    let section = &config.outbox;
+    outbox::Policy {
+        schedule: section.schedule(),
+        jitter_percent: section.jitter_percent,
+        lease: section.lease(),
+        longest_retry_after: section.longest_retry_after(),
+        events_kept: section.events_kept(),
+    }
+}
+
+pub(super) fn recorder_options(config: &Config, leaves: &LeafCache, faults: &Faults) -> RecorderOptions {
+    let section = &config.ledger;
+    RecorderOptions {
+        linger: section.linger(),
+        max_batch: section.max_batch,
+        queue: section.queue,
+        queue_bytes: section.queue_bytes(),
+        fresh: leaves.clone(),
+        faults: faults.clone(),
+        ..RecorderOptions::default()
+    }
+}
+
+pub(super) fn sealer_options(config: &Config, leaves: &LeafCache, faults: &Faults) -> SealerOptions {
+    SealerOptions {
+        origin: config.ledger.origin(&config.gateway.public_origin),
+        outside: Some(config.ledger.checkpoint_file.clone()),
+        interval: config.ledger.seal_interval(),
+        round: SEAL_ROUND,
+        fresh: leaves.clone(),
+        faults: faults.clone(),
+    }
+}
+
+pub(super) fn disclosure_policy(config: &Config) -> DisclosurePolicy {
+    DisclosurePolicy {
+        min_visits: config.disclosure.min_visits,
+        good_standing: GoodStanding(config.disclosure.good_standing.clone()),
+        log: config.ledger.origin(&config.gateway.public_origin),
+        sealed_within: config.ledger.sealed_within(),
+        delivery_consents: config.disclosure.delivery_consents,
+    }
+}
