@@ -9,14 +9,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::{
+        Malformed,
         ids::{AuthorityId, ClientId},
-        permission::{Scope, words},
-        time::Malformed,
+        permission::Scope,
+        words::words,
     },
     identity::assertion::ClientKeys,
     store::clients::ClientRow,
 };
-use std::{fmt, str::FromStr};
 
 words! {
     /// What a client is.

@@ -60,10 +60,7 @@ impl Directory {
             directory.by_identity.entry(client.authority).or_default().insert(client.subject.clone(), client);
         }
         for row in tokens::list_revoked(db, clock.now()).await? {
-            let id = row
-                .token_id
-                .parse()
-                .map_err(|error: crate::domain::time::Malformed| DbError::corrupt("directory", error.0))?;
+            let id = row.token_id.parse().map_err(|error| DbError::corrupt("directory", error))?;
             directory.revoked_tokens.insert(id);
         }
         Ok(directory)

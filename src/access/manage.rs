@@ -13,8 +13,7 @@ use crate::{
 
 /// Every client, by name.
 pub async fn list(db: &Db) -> Result<Vec<Client>, Failure> {
-    let corrupt = |error: crate::domain::time::Malformed| Failure::internal(error.0);
-    clients::list(db).await?.iter().map(|row| Client::from_row(row).map_err(corrupt)).collect()
+    clients::list(db).await?.iter().map(|row| Client::from_row(row).map_err(Failure::internal)).collect()
 }
 
 /// Registers a client. Its certificate's authority and subject together are its identity.

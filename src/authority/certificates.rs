@@ -71,7 +71,7 @@ pub async fn issue(custody: &Custody, request: &Request<'_>) -> Result<Issued, A
         let (public, private) = new_key()?;
         (parameters.signed_by(&public, &issuer).map_err(making)?, Some(private))
     };
-    let name = request.profile.name();
+    let name = request.profile.as_str();
     let unusable = |error| AuthorityError::Certificate(name.to_owned(), error);
     let facts = CertificateFacts::read(certificate.der()).map_err(unusable)?;
     facts.check_strength().map_err(unusable)?;

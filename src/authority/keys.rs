@@ -30,7 +30,7 @@ pub async fn create_missing(custody: &Custody) -> Result<Vec<MadeKey>, Authority
     let mut tx = custody.env.db.begin("authority::create_missing_keys").await.map_err(AuthorityError::Store)?;
     let mut made = Vec::new();
     for purpose in Purpose::SIGNING {
-        if keys::find_active_in(&mut tx, purpose.name()).await.map_err(AuthorityError::Store)?.is_none() {
+        if keys::find_active_in(&mut tx, purpose.as_str()).await.map_err(AuthorityError::Store)?.is_none() {
             made.push(create_in(&mut tx, custody, purpose).await?);
         }
     }
@@ -50,7 +50,7 @@ pub async fn rotate(custody: &Custody, purpose: Purpose) -> Result<MadeKey, Auth
         ));
     }
     let mut tx = custody.env.db.begin("authority::rotate_key").await.map_err(AuthorityError::Store)?;
-    keys::retire(&mut tx, purpose.name(), custody.env.clock.now()).await.map_err(AuthorityError::Store)?;
+    keys::retire(&mut tx, purpose.as_str(), custody.env.clock.now()).await.map_err(AuthorityError::Store)?;
     let made = create_in(&mut tx, custody, purpose).await?;
     changes::raise(&mut tx).await.map_err(AuthorityError::Store)?;
     tx.commit().await.map_err(AuthorityError::Store)?;
@@ -73,7 +73,7 @@ pub async fn revoke(custody: &Custody, id: KeyId, reason: &str) -> Result<Option
     if !keys::revoke(&mut tx, &name, custody.env.clock.now()).await.map_err(AuthorityError::Store)? {
         return Err(AuthorityError::Conflict(format!("key {id} is revoked already")));
     }
-    let detail = json!({ "purpose": purpose.name(), "state": row.state });
+    let detail = json!({ "purpose": purpose.as_str(), "state": row.state });
     record(&mut tx, custody, Action::KeyRevoked, &name, Change::of(detail).because(Some(reason))).await?;
     let made = if row.state == "active" { Some(create_in(&mut tx, custody, purpose).await?) } else { None };
     changes::raise(&mut tx).await.map_err(AuthorityError::Store)?;
@@ -109,8 +109,8 @@ pub(super) async fn create_in(tx: &mut Tx, custody: &Custody, purpose: Purpose) 
     let row = KeyRow {
         sealed_private: custody.crypter.seal(purpose.place(&name), &private).map_err(AuthorityError::Crypter)?,
         id: name,
-        purpose: purpose.name().into(),
-        suite: purpose.suite().name().into(),
+        purpose: purpose.as_str().into(),
+        suite: purpose.suite().as_str().into(),
         public_key: pair.public_key_der().to_vec(),
         state: "active".into(),
         created_at: custody.env.clock.now().micros(),
@@ -122,7 +122,7 @@ pub(super) async fn create_in(tx: &mut Tx, custody: &Custody, purpose: Purpose) 
         other => other.map_err(AuthorityError::Store)?,
     }
     let kid = pair.key_id().to_owned();
-    let detail = json!({ "purpose": purpose.name(), "suite": purpose.suite().name(), "kid": kid });
+    let detail = json!({ "purpose": purpose.as_str(), "suite": purpose.suite().as_str(), "kid": kid });
     record(tx, custody, Action::KeyMade, &row.id, Change::of(detail)).await?;
     Ok(MadeKey { id, kid, purpose })
 }

@@ -176,7 +176,7 @@ pub(super) fn issuer<'a>(
 /// Opens the authority's key for the moment of a signature.
 pub(super) async fn open_key(tx: &mut Tx, custody: &Custody) -> Result<IssuingKey, AuthorityError> {
     let purpose = Purpose::Authority;
-    let row = key_rows::find_active_in(tx, purpose.name()).await.map_err(AuthorityError::Store)?;
+    let row = key_rows::find_active_in(tx, purpose.as_str()).await.map_err(AuthorityError::Store)?;
     let row = row.ok_or(AuthorityError::NoKey(purpose))?;
     let pair = KeyPair::from_pkcs8(purpose.suite(), &keys::open(custody, &row)?)
         .map_err(|error| AuthorityError::Key(purpose, error))?;

@@ -1,6 +1,6 @@
 //! Certificate profiles: what our authority's certificates say, as data in `certs/`.
 
-use std::{collections::BTreeMap, path::Path, str::FromStr, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue, ExtendedKeyUsagePurpose, IsCa,
@@ -9,51 +9,32 @@ use rcgen::{
 use serde::Deserialize;
 
 use super::AuthorityError;
-use crate::domain::{Entropy, Timestamp, time::Malformed};
+use crate::domain::{Entropy, Timestamp, words::words};
 
 /// How much earlier than its issue a certificate begins: the bank's clock may be behind ours.
 const BACKDATED: Duration = Duration::from_mins(5);
 /// Octets of a serial number; RFC 5280 section 4.1.2.2 allows 20, 16 random ones are more than anybody can guess.
 const SERIAL_OCTETS: usize = 16;
 
-/// The profiles there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProfileName {
-    /// Our own authority.
-    Ca,
-    /// The gateway's server certificate.
-    Server,
-    /// A bank's client certificate.
-    BankClient,
+words! {
+    /// The name of a certificate profile, on the command line, at rest, and of its file without `.toml`.
+    ProfileName: "certificate profile" {
+        /// Our own authority.
+        Ca = "ca",
+        /// The gateway's server certificate.
+        Server = "server",
+        /// A bank's client certificate.
+        BankClient = "bank-client",
+    }
 }
 
 impl ProfileName {
-    /// Its name on the command line and at rest, and that of its file.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Ca => "ca",
-            Self::Server => "server",
-            Self::BankClient => "bank-client",
-        }
-    }
-
-    const ALL: [Self; 3] = [Self::Ca, Self::Server, Self::BankClient];
-
     const fn compiled_in(self) -> &'static str {
         match self {
             Self::Ca => include_str!("../../certs/ca.toml"),
             Self::Server => include_str!("../../certs/server.toml"),
             Self::BankClient => include_str!("../../certs/bank-client.toml"),
         }
-    }
-}
-
-impl FromStr for ProfileName {
-    type Err = Malformed;
-
-    fn from_str(text: &str) -> Result<Self, Malformed> {
-        let known = Self::ALL.into_iter().find(|profile| profile.name() == text);
-        known.ok_or_else(|| Malformed(format!("{text:?} is not a certificate profile: ca, server or bank-client")))
     }
 }
 
@@ -111,18 +92,18 @@ impl Profile {
         let text = match directory {
             None => name.compiled_in().to_owned(),
             Some(directory) => {
-                let path = directory.join(format!("{}.toml", name.name()));
+                let path = directory.join(format!("{name}.toml"));
                 std::fs::read_to_string(&path).map_err(|source| AuthorityError::File { path, verb: "read", source })?
             }
         };
-        let profile: Self = toml::from_str(&text)
-            .map_err(|error| AuthorityError::Invalid(format!("profile {}: {error}", name.name())))?;
+        let profile: Self =
+            toml::from_str(&text).map_err(|error| AuthorityError::Invalid(format!("profile {name}: {error}")))?;
         profile.check(name)?;
         Ok(profile)
     }
 
     fn check(&self, name: ProfileName) -> Result<(), AuthorityError> {
-        let wrong = |what: &str| Err(AuthorityError::Invalid(format!("profile {}: {what}", name.name())));
+        let wrong = |what: &str| Err(AuthorityError::Invalid(format!("profile {name}: {what}")));
         if self.subject.is_empty() {
             return wrong("a certificate needs a subject");
         }

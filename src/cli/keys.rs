@@ -75,8 +75,8 @@ pub(super) async fn run(args: KeysCommand, ctx: &Context) -> anyhow::Result<()> 
                     "{}  {:8}  {:14}  {:7}  {}  since {}",
                     key.id,
                     record.state,
-                    key.purpose.name(),
-                    key.public_key.suite().name(),
+                    key.purpose.as_str(),
+                    key.public_key.suite().as_str(),
                     key.public_key.key_id(),
                     key.created_at
                 )?;

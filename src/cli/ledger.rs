@@ -66,7 +66,7 @@ pub(super) async fn run(args: LedgerCommand, ctx: &Context) -> anyhow::Result<()
 /// The log's keys as the database has them, whatever became of them: what they signed stays signed.
 async fn stored_keys(db: &Db) -> anyhow::Result<Vec<LogKey>> {
     let rows = keys::list(db).await?;
-    let of_log = rows.iter().filter(|row| row.purpose == Purpose::LedgerSigning.name());
+    let of_log = rows.iter().filter(|row| row.purpose == Purpose::LedgerSigning.as_str());
     let public: Vec<_> = of_log.filter_map(|row| PublicKey::from_any_der(&row.public_key).ok()).collect();
     Ok(ledger::log_keys(&public))
 }

@@ -1,15 +1,11 @@
 //! A consent as it stands, and the table of its transitions.
 
-use std::{fmt, str::FromStr};
-
-use serde::{Deserialize, Serialize};
-
 use crate::{
     domain::{
-        Month, Timestamp,
+        Malformed, Month, Timestamp,
         ids::{ClientId, ConsentId},
-        permission::{Permission, Purpose, words},
-        time::Malformed,
+        permission::{Permission, Purpose},
+        words::words,
     },
     store::{DbError, consents::ConsentRow},
 };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Consent, ConsentState, Consents, not_found};
 use crate::{
     domain::{
-        Failure, Month, Timestamp,
+        Failure, Malformed, Month, Timestamp,
         ids::{ClientId, ConsentId},
         permission::{Permission, Purpose},
     },
@@ -133,9 +133,8 @@ fn purpose(consent: &Consent, named: Option<&str>) -> Result<Purpose, Failure> {
             "The consent has several purposes: name the one of this reading.",
         )),
         (Some(text), purposes) => {
-            let purpose: Purpose = text.parse().map_err(|error: crate::domain::time::Malformed| {
-                Failure::invalid("purpose", "invalid_request", error.0)
-            })?;
+            let purpose: Purpose =
+                text.parse().map_err(|error: Malformed| Failure::invalid("purpose", "invalid_request", error))?;
             if purposes.contains(&purpose) {
                 Ok(purpose)
             } else {

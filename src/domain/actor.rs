@@ -1,10 +1,8 @@
 //! Who acts, and by which channel: every change in the ledger names an [`Actor`].
 
-use std::{fmt, str::FromStr};
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
-use super::{ids::ClientId, permission::words, time::Malformed};
+use super::{Malformed, ids::ClientId, words::words};
 
 words! {
     /// The channel by which an act reached the gateway.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::time::Malformed;
+use super::Malformed;
 
 /// Numbers beyond this lose digits in readers that hold them as doubles, so RFC 8785 cannot write them.
 const LARGEST_INTEGER: u64 = (1 << 53) - 1;

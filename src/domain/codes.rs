@@ -6,11 +6,9 @@
 
 use std::{fmt, ops::RangeInclusive, str::FromStr};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-
 use super::{
+    malformed::{Malformed, serde_as_text},
     region::Region,
-    time::{Malformed, serde_as_text},
     uscc::Uscc,
 };
 

@@ -4,10 +4,9 @@ use std::{fmt, str::FromStr};
 
 use super::{
     clock::Clock,
+    malformed::{Malformed, serde_as_text},
     rng::Entropy,
-    time::{Malformed, serde_as_text},
 };
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// Crockford's alphabet, lower case: no i, l, o, u.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";

@@ -1,60 +1,6 @@
 //! What a consent may allow, for what purpose, and what a token may be used for.
 
-use std::{fmt, str::FromStr};
-
-use serde::{Deserialize, Serialize};
-
-use super::time::Malformed;
-
-/// A closed list of words with stable texts.
-macro_rules! words {
-    ($(#[doc = $doc:literal])* $name:ident: $what:literal { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
-        $(#[doc = $doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub enum $name { $($(#[$vdoc])* #[serde(rename = $text)] $variant),+ }
-
-        impl $name {
-            /// Every word, in order.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// The stable text.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text),+ }
-            }
-        }
-
-        impl utoipa::ToSchema for $name {}
-
-        // Not derived: the derivation would tell the names of the variants and not the words.
-        impl utoipa::PartialSchema for $name {
-            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
-                utoipa::openapi::ObjectBuilder::new()
-                    .schema_type(utoipa::openapi::Type::String)
-                    .description(Some(concat!($($doc, "\n"),*).trim()))
-                    .enum_values(Some(Self::ALL.iter().map(|word| word.as_str())))
-                    .into()
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = Malformed;
-
-            fn from_str(text: &str) -> Result<Self, Malformed> {
-                Self::ALL.iter().copied().find(|word| word.as_str() == text).ok_or_else(|| {
-                    let known: Vec<_> = Self::ALL.iter().map(|word| word.as_str()).collect();
-                    Malformed(format!(concat!("{:?} is not a ", $what, "; known: {}"), text, known.join(", ")))
-                })
-            }
-        }
-    };
-}
-pub(crate) use words;
+use super::words::words;
 
 words! {
     /// A data cluster that a consent allows (PIPL art. 23: ticked one by one).

@@ -2,12 +2,13 @@
 
 use std::{fmt, str::FromStr};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
+    malformed::{Malformed, serde_as_text},
     table::{Faults, TableError, line_at, read},
-    time::{Day, Malformed, serde_as_text},
+    time::Day,
 };
 
 /// Six digits of a region. Any six are accepted: issuing regions go, and a neighbour's are not in our table.

@@ -1,80 +1,29 @@
 //! 医保月度结算, the monthly settlement of a subject: aggregates only, never a patient, a diagnosis or a visit.
 
-use std::{fmt, str::FromStr};
-
-use serde::{Deserialize, Serialize};
-
 use super::{
     money::Fen,
-    time::{Day, Malformed, Month},
+    time::{Day, Month},
+    words::words,
 };
 
-/// 险种: the two schemes whose funds are settled apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Insurance {
-    /// 职工.
-    Employee,
-    /// 居民.
-    Resident,
-}
-
-impl Insurance {
-    /// Both, in order.
-    pub const ALL: [Self; 2] = [Self::Employee, Self::Resident];
-
-    /// The stable text.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Employee => "employee",
-            Self::Resident => "resident",
-        }
+words! {
+    /// 险种: the two schemes whose funds are settled apart.
+    Insurance: "insurance" {
+        /// 职工.
+        Employee = "employee",
+        /// 居民.
+        Resident = "resident",
     }
 }
 
-/// Whether a month may still change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SettlementStatus {
-    /// 暂定.
-    Provisional,
-    /// 已清算. It may still be revised, which makes a new version.
-    Final,
-}
-
-impl SettlementStatus {
-    /// The stable text.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Provisional => "provisional",
-            Self::Final => "final",
-        }
+words! {
+    /// Whether a month may still change.
+    SettlementStatus: "status of a settlement" {
+        /// 暂定.
+        Provisional = "provisional",
+        /// 已清算. A final month may still be revised, which makes a new version.
+        Final = "final",
     }
-}
-
-macro_rules! words_of {
-    ($($name:ident: $($text:literal => $variant:ident),+;)+) => {$(
-        impl FromStr for $name {
-            type Err = Malformed;
-
-            fn from_str(text: &str) -> Result<Self, Malformed> {
-                match text {
-                    $($text => Ok(Self::$variant),)+
-                    _ => Err(Malformed(format!("{text:?} is not one of {}", [$($text),+].join(", ")))),
-                }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-    )+};
-}
-words_of! {
-    Insurance: "employee" => Employee, "resident" => Resident;
-    SettlementStatus: "provisional" => Provisional, "final" => Final;
 }
 
 /// One month of one subject under one insurance, in one version.

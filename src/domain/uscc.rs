@@ -5,8 +5,7 @@
 
 use std::{fmt, str::FromStr};
 
-use super::time::{Malformed, serde_as_text};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use super::malformed::{Malformed, serde_as_text};
 
 /// The 31 characters; a character's value is its place here. No I, O, S, V or Z.
 const ALPHABET: &[u8; 31] = b"0123456789ABCDEFGHJKLMNPQRTUWXY";

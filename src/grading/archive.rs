@@ -8,10 +8,9 @@ use std::{
 use super::{CurrentAssessment, GRADED, GradeWord, GradingError, explain::read_model};
 use crate::{
     domain::{
-        Day, HalfYear, Timestamp,
+        Day, HalfYear, Malformed, Timestamp,
         grade::{GradeStatus, NotRatedReason},
         money::MilliPoints,
-        time::Malformed,
     },
     scoring::ModelFile,
     store::{
@@ -177,7 +176,7 @@ fn former(row: &FormerRow, model: &ModelFile) -> Result<FormerAssessment, DbErro
     let malformed = |error: Malformed| corrupt(error.0);
     let graded = row.status == GRADED;
     let reason = row.reason.as_deref().filter(|_| !graded);
-    let reason = reason.map(|text| NotRatedReason::parse(text).ok_or_else(|| corrupt(format!("the reason {text:?}"))));
+    let reason = reason.map(|text| text.parse().map_err(malformed));
     let grade = match row.grade.as_deref().filter(|_| graded) {
         Some(code) => {
             let grade = model.scheme.grade(code).ok_or_else(|| corrupt(format!("the grade {code:?}")))?;

@@ -10,10 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::{GRADED, GradingError, explain::read_model};
 use crate::{
     domain::{
-        Day, HalfYear, Timestamp,
+        Day, HalfYear, Malformed, Timestamp,
         grade::{GradeStatus, NotRatedReason},
         money::MilliPoints,
-        time::Malformed,
     },
     scoring::Scheme,
     store::{
@@ -131,7 +130,7 @@ fn answer(row: CurrentRow, scheme: Option<&Scheme>, today: Day) -> Result<Curren
     let period = row.period.map(|period| period.parse::<HalfYear>()).transpose().map_err(malformed)?;
     let valid_until = row.valid_until_on.map(|day| day.parse::<Day>()).transpose().map_err(malformed)?;
     let reason = match row.reason.as_deref() {
-        Some(text) => Some(NotRatedReason::parse(text).ok_or_else(|| corrupt(format!("the reason {text:?}")))?),
+        Some(text) => Some(text.parse().map_err(malformed)?),
         None => None,
     };
     // An objection withholds the grade whatever it is; a round that is over says nothing any more.

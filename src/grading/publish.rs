@@ -7,7 +7,7 @@ use super::{
     state::must_become,
 };
 use crate::{
-    domain::{Day, HalfYear, Timestamp, money::MilliPoints},
+    domain::{Day, HalfYear, Malformed, Timestamp, money::MilliPoints},
     scoring::{ModelFile, first_levels},
     store::{
         DbError,
@@ -165,9 +165,9 @@ pub(super) fn assessment(run: &RunRow, model: &ModelFile, row: ResultRow) -> Res
 
 /// The half-year of a run.
 pub(super) fn period_of(run: &RunRow) -> Result<HalfYear, GradingError> {
-    run.period.parse().map_err(|error: crate::domain::time::Malformed| GradingError::Store {
+    run.period.parse().map_err(|error: Malformed| GradingError::Store {
         step: "reading the run",
-        source: DbError::corrupt("runs::find", error.0),
+        source: DbError::corrupt("runs::find", error),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::{GradingError, Rounds, publish::may_follow, publish::period_of};
 use crate::{
-    domain::{Day, Timestamp},
+    domain::{Day, Malformed, Timestamp, words::words},
     store::{
         DbError,
         rounds::{self, LifeRow},
@@ -10,41 +10,23 @@ use crate::{
     },
 };
 
-/// Where a run stands. Only what was published is ever told outside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RunState {
-    /// Made, and seen by nobody outside.
-    Trial,
-    /// Open to objections of its subjects before it counts (预评定); no bank sees it.
-    Preassessment,
-    /// In force: a round.
-    Published,
-    /// A round whose place a later one has taken.
-    Superseded,
-    /// Given up before it was published; its results are gone.
-    Discarded,
+words! {
+    /// Where a run stands. Only what was published is ever told outside.
+    RunState: "state of a run" {
+        /// Made, and seen by nobody outside.
+        Trial = "trial",
+        /// Open to objections of its subjects before it counts (预评定); no bank sees it.
+        Preassessment = "preassessment",
+        /// In force: a round.
+        Published = "published",
+        /// A round whose place a later one has taken.
+        Superseded = "superseded",
+        /// Given up before it was published; its results are gone.
+        Discarded = "discarded",
+    }
 }
 
 impl RunState {
-    /// Every state.
-    pub const ALL: [Self; 5] = [Self::Trial, Self::Preassessment, Self::Published, Self::Superseded, Self::Discarded];
-
-    /// The stable word.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Trial => super::TRIAL,
-            Self::Preassessment => super::PREASSESSMENT,
-            Self::Published => super::PUBLISHED,
-            Self::Superseded => "superseded",
-            Self::Discarded => "discarded",
-        }
-    }
-
-    /// The state of a word.
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.as_str() == word)
-    }
-
     /// Whether a run in this state may be put into another. There is no way back, and none around.
     pub const fn may_become(self, next: Self) -> bool {
         matches!(
@@ -62,9 +44,9 @@ impl RunState {
 
     /// The state a row says.
     pub(super) fn of(word: &str) -> Result<Self, GradingError> {
-        Self::parse(word).ok_or_else(|| GradingError::Store {
+        word.parse().map_err(|error: Malformed| GradingError::Store {
             step: "reading the run",
-            source: DbError::corrupt("runs::find", format!("the state {word:?}")),
+            source: DbError::corrupt("runs::find", error),
         })
     }
 }
@@ -184,8 +166,9 @@ mod tests {
     #[test]
     fn there_is_no_way_back_and_none_around() {
         let ways: Vec<_> = RunState::ALL
-            .into_iter()
-            .flat_map(|from| RunState::ALL.into_iter().map(move |to| (from, to)))
+            .iter()
+            .copied()
+            .flat_map(|from| RunState::ALL.iter().copied().map(move |to| (from, to)))
             .filter(|(from, to)| from.may_become(*to))
             .collect();
         assert_eq!(
@@ -203,9 +186,9 @@ mod tests {
 
     #[test]
     fn words_name_states() {
-        for state in RunState::ALL {
-            assert_eq!(RunState::parse(state.as_str()), Some(state));
+        for state in RunState::ALL.iter().copied() {
+            assert_eq!(state.as_str().parse(), Ok(state));
         }
-        assert_eq!(RunState::parse("secret"), None);
+        assert!("secret".parse::<RunState>().is_err());
     }
 }

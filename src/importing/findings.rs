@@ -6,117 +6,95 @@ use std::{
     path::PathBuf,
 };
 
-macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident = $text:literal;)+) => {
-        /// Why a row was not taken, or what is strange about one that was.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Code { $($(#[$doc])* $name,)+ }
+use crate::domain::words::words;
 
-        impl Code {
-            /// Every code.
-            pub const ALL: &'static [Self] = &[$(Self::$name),+];
-
-            /// The stable text.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$name => $text,)+ }
-            }
-        }
-    };
+words! {
+    /// Why a row was not taken, or what is strange about one that was.
+    Code: "code of a finding" {
+        /// The account number is not 8 to 32 digits.
+        AccountMalformed = "account_malformed",
+        /// An amount is not a whole number of fen.
+        AmountMalformed = "amount_malformed",
+        /// An amount is beyond ten trillion yuan.
+        AmountTooLarge = "amount_too_large",
+        /// The bank's code is not 8 to 14 digits or capital letters.
+        BankCodeMalformed = "bank_code_malformed",
+        /// The national code does not look like one of its kind.
+        CodeMalformed = "code_malformed",
+        /// The row has more or fewer fields than the header.
+        ColumnCount = "column_count",
+        /// A text contains a line break or another control character.
+        ControlCharacter = "control_character",
+        /// A count is not a whole number, or is negative.
+        CountMalformed = "count_malformed",
+        /// The day lies in the future.
+        DateInFuture = "date_in_future",
+        /// Not a date like 2026-03-31.
+        DateMalformed = "date_malformed",
+        /// A period ends before it begins.
+        DateOrder = "date_order",
+        /// The file has this row's key already.
+        DuplicateRow = "duplicate_row",
+        /// A field that must be filled is empty.
+        Empty = "empty",
+        /// The fact was over before the oldest half-year of which a round may still be made.
+        FactExpired = "fact_expired",
+        /// The resident identity number is wrong.
+        IdNumberInvalid = "id_number_invalid",
+        /// The type of certificate is not two digits, or missing beside its number.
+        IdTypeMalformed = "id_type_malformed",
+        /// Warning: the amounts break the identity of paid and settled.
+        IdentityGap = "identity_gap",
+        /// Not a kind of subject.
+        KindUnknown = "kind_unknown",
+        /// The measure is not in the catalogue of the subject's kind.
+        MeasureUnknown = "measure_unknown",
+        /// The month lies in the future.
+        MonthInFuture = "month_in_future",
+        /// Not a month like 2026-03.
+        MonthMalformed = "month_malformed",
+        /// The row holds bytes that are no character of GB 18030.
+        NotGb18030 = "not_gb18030",
+        /// The row, or a text of it, is not UTF-8.
+        NotUtf8 = "not_utf8",
+        /// Warning: the source is not the provider that the catalogue names for the category.
+        ProviderUnexpected = "provider_unexpected",
+        /// Not a region of six digits.
+        RegionMalformed = "region_malformed",
+        /// The subject is not in the region that the category is about.
+        RegionOutside = "region_outside",
+        /// Warning: the region is not in the local table today.
+        RegionUnknown = "region_unknown",
+        /// The sender may not speak for this source.
+        SourceForeign = "source_foreign",
+        /// The subject has not been imported.
+        SubjectUnknown = "subject_unknown",
+        /// The text is longer than the field holds.
+        TooLong = "too_long",
+        /// Warning: the code passes to another legal entity, as after a merger or when a sole trader becomes a company.
+        UsccChanged = "uscc_changed",
+        /// A check character of the unified social credit code does not fit. A warning once the operator accepts it.
+        UsccCheckMismatch = "uscc_check_mismatch",
+        /// Not a unified social credit code.
+        UsccInvalid = "uscc_invalid",
+        /// Warning: the unified social credit code was written in lower case.
+        UsccLowerCase = "uscc_lower_case",
+        /// The value is not a number with up to four decimals.
+        ValueMalformed = "value_malformed",
+        /// The catalogue does not admit this value of the measure.
+        ValueOutOfRange = "value_out_of_range",
+        /// Not one of the words the field may hold.
+        WordUnknown = "word_unknown",
+    }
 }
 
-codes! {
-    /// The account number is not 8 to 32 digits.
-    AccountMalformed = "account_malformed";
-    /// An amount is not a whole number of fen.
-    AmountMalformed = "amount_malformed";
-    /// An amount is beyond ten trillion yuan.
-    AmountTooLarge = "amount_too_large";
-    /// The bank's code is not 8 to 14 digits or capital letters.
-    BankCodeMalformed = "bank_code_malformed";
-    /// The national code does not look like one of its kind.
-    CodeMalformed = "code_malformed";
-    /// The row has more or fewer fields than the header.
-    ColumnCount = "column_count";
-    /// A text contains a line break or another control character.
-    ControlCharacter = "control_character";
-    /// A count is not a whole number, or is negative.
-    CountMalformed = "count_malformed";
-    /// The day lies in the future.
-    DateInFuture = "date_in_future";
-    /// Not a date like 2026-03-31.
-    DateMalformed = "date_malformed";
-    /// A period ends before it begins.
-    DateOrder = "date_order";
-    /// The file has this row's key already.
-    DuplicateRow = "duplicate_row";
-    /// A field that must be filled is empty.
-    Empty = "empty";
-    /// The fact was over before the oldest half-year of which a round may still be made.
-    FactExpired = "fact_expired";
-    /// The resident identity number is wrong.
-    IdNumberInvalid = "id_number_invalid";
-    /// The type of certificate is not two digits, or missing beside its number.
-    IdTypeMalformed = "id_type_malformed";
-    /// Warning: the amounts break the identity of paid and settled.
-    IdentityGap = "identity_gap";
-    /// Not a kind of subject.
-    KindUnknown = "kind_unknown";
-    /// The measure is not in the catalogue of the subject's kind.
-    MeasureUnknown = "measure_unknown";
-    /// The month lies in the future.
-    MonthInFuture = "month_in_future";
-    /// Not a month like 2026-03.
-    MonthMalformed = "month_malformed";
-    /// The row holds bytes that are no character of GB 18030.
-    NotGb18030 = "not_gb18030";
-    /// The row, or a text of it, is not UTF-8.
-    NotUtf8 = "not_utf8";
-    /// Warning: the source is not the provider that the catalogue names for the category.
-    ProviderUnexpected = "provider_unexpected";
-    /// Not a region of six digits.
-    RegionMalformed = "region_malformed";
-    /// The subject is not in the region that the category is about.
-    RegionOutside = "region_outside";
-    /// Warning: the region is not in the local table today.
-    RegionUnknown = "region_unknown";
-    /// The sender may not speak for this source.
-    SourceForeign = "source_foreign";
-    /// The subject has not been imported.
-    SubjectUnknown = "subject_unknown";
-    /// The text is longer than the field holds.
-    TooLong = "too_long";
-    /// Warning: the code passes to another legal entity, as after a merger or when a sole trader becomes a company.
-    UsccChanged = "uscc_changed";
-    /// A check character of the unified social credit code does not fit. A warning once the operator accepts it.
-    UsccCheckMismatch = "uscc_check_mismatch";
-    /// Not a unified social credit code.
-    UsccInvalid = "uscc_invalid";
-    /// Warning: the unified social credit code was written in lower case.
-    UsccLowerCase = "uscc_lower_case";
-    /// The value is not a number with up to four decimals.
-    ValueMalformed = "value_malformed";
-    /// The catalogue does not admit this value of the measure.
-    ValueOutOfRange = "value_out_of_range";
-    /// Not one of the words the field may hold.
-    WordUnknown = "word_unknown";
-}
-
-/// What a finding means for its row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Severity {
-    /// The row is not taken.
-    Reject,
-    /// The row is taken, and a person should look at it.
-    Warning,
-}
-
-impl Severity {
-    /// The stable word.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Reject => "reject",
-            Self::Warning => "warning",
-        }
+words! {
+    /// What a finding means for its row.
+    Severity: "severity" {
+        /// The row is not taken.
+        Reject = "reject",
+        /// The row is taken, and a person should look at it.
+        Warning = "warning",
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{fmt::Write, ops::Range, str::FromStr};
 
 use super::findings::{Code, Finding, Severity};
-use crate::domain::{Day, Month, time::Malformed};
+use crate::domain::{Day, Malformed, Month};
 
 /// Amounts beyond ten trillion yuan are mistakes; below it, sums over a city cannot leave 64 bits.
 const MAX_FEN: i64 = 1_000_000_000_000_000;

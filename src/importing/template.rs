@@ -1,9 +1,7 @@
 //! The collection templates (数据采集模板): what a file may contain.
 
-use std::{fmt, str::FromStr};
-
 use super::rows;
-use crate::{domain::time::Malformed, store::staging::Staging};
+use crate::{domain::words::words, store::staging::Staging};
 
 /// What a column of a template holds: which types it may have where a format has types.
 #[cfg(feature = "parquet")]
@@ -21,40 +19,26 @@ pub(super) enum Holds {
     Flag,
 }
 
-/// A template that files follow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Template {
-    /// Graded subjects.
-    Subjects,
-    /// Who practises where.
-    Affiliations,
-    /// Credit facts, one a row.
-    Records,
-    /// Adverse facts with their periods of publication.
-    Adverse,
-    /// Monthly settlements.
-    Settlements,
-    /// Settlement accounts.
-    Accounts,
+words! {
+    /// A template that files follow, in the order in which a city's files are imported: the others name subjects. The
+    /// word with `.csv` is the usual name of its file.
+    Template: "template" {
+        /// Graded subjects.
+        Subjects = "subjects",
+        /// Who practises where.
+        Affiliations = "affiliations",
+        /// Credit facts, one a row.
+        Records = "records",
+        /// Adverse facts with their periods of publication.
+        Adverse = "adverse",
+        /// Monthly settlements.
+        Settlements = "settlements",
+        /// Settlement accounts.
+        Accounts = "accounts",
+    }
 }
 
 impl Template {
-    /// Every template, in the order in which a city's files are imported: the others name subjects.
-    pub const ALL: [Self; 6] =
-        [Self::Subjects, Self::Affiliations, Self::Records, Self::Adverse, Self::Settlements, Self::Accounts];
-
-    /// The stable word; with `.csv`, the usual name of its file.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Subjects => "subjects",
-            Self::Affiliations => "affiliations",
-            Self::Records => "records",
-            Self::Adverse => "adverse",
-            Self::Settlements => "settlements",
-            Self::Accounts => "accounts",
-        }
-    }
-
     /// The columns a file must have, in any order, and no others.
     pub const fn columns(self) -> &'static [&'static str] {
         match self {
@@ -93,23 +77,6 @@ impl Template {
             Self::Adverse => Staging::Adverse,
             Self::Settlements => Staging::Settlements,
             Self::Accounts => Staging::Accounts,
-        })
-    }
-}
-
-impl fmt::Display for Template {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Template {
-    type Err = Malformed;
-
-    fn from_str(text: &str) -> Result<Self, Malformed> {
-        Self::ALL.into_iter().find(|template| template.as_str() == text).ok_or_else(|| {
-            let known = Self::ALL.map(Self::as_str).join(", ");
-            Malformed(format!("{text:?} is not a template: {known}"))
         })
     }
 }

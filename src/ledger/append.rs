@@ -8,7 +8,7 @@ use super::{
     facts::ErasureFacts,
 };
 use crate::{
-    domain::{Entropy, time::Malformed},
+    domain::{Entropy, Malformed},
     store::{Tx, ledger::append as table},
 };
 

@@ -4,11 +4,9 @@ use serde_json::{Value, json};
 
 use super::{LedgerError, append::append, facts::OperatorFacts};
 use crate::{
-    domain::{Actor, ids::EntryId, permission::words, time::Malformed},
+    domain::{Actor, ids::EntryId, words::words},
     store::{Env, Tx},
 };
-use serde::{Deserialize, Serialize};
-use std::{fmt, str::FromStr};
 
 words! {
     /// What was done. Entries hold these words for ever: a word is added, never changed.

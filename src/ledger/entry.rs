@@ -7,7 +7,6 @@ mod read;
 use std::{
     collections::BTreeMap,
     fmt::{self, Write as _},
-    str::FromStr,
 };
 
 use aws_lc_rs::digest;
@@ -19,9 +18,9 @@ pub use read::{EntryFault, ReadEntry};
 
 use crate::{
     domain::{
-        Entropy, Timestamp,
+        Entropy, Malformed, Timestamp,
         canonical::{canonical, canonical_string, write_canonical},
-        time::Malformed,
+        words::words,
     },
     merkle::{Hash, leaf_hash},
 };
@@ -35,40 +34,25 @@ const SALT_BYTES: usize = 16;
 const AT: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
 
-/// What an entry records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum EntryType {
-    /// Data left for a bank.
-    Disclosure,
-    /// Disclosures left together, as one answer.
-    Delivery,
-    /// A consent changed.
-    Consent,
-    /// Somebody decided on another's request.
-    Approval,
-    /// An operator acted.
-    Operator,
-    /// Openings were erased.
-    Erasure,
+words! {
+    /// What an entry records.
+    EntryType: "type of entry" {
+        /// Data left for a bank.
+        Disclosure = "disclosure",
+        /// Disclosures left together, as one answer.
+        Delivery = "delivery",
+        /// A consent changed.
+        Consent = "consent",
+        /// Somebody decided on another's request.
+        Approval = "approval",
+        /// An operator acted.
+        Operator = "operator",
+        /// Openings were erased.
+        Erasure = "erasure",
+    }
 }
 
 impl EntryType {
-    /// Every type.
-    pub const ALL: [Self; 6] =
-        [Self::Disclosure, Self::Delivery, Self::Consent, Self::Approval, Self::Operator, Self::Erasure];
-
-    /// The word in entries and tables.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Disclosure => "disclosure",
-            Self::Delivery => "delivery",
-            Self::Consent => "consent",
-            Self::Approval => "approval",
-            Self::Operator => "operator",
-            Self::Erasure => "erasure",
-        }
-    }
-
     /// The members of `facts`, sorted.
     const fn facts(self) -> &'static [&'static str] {
         match self {
@@ -115,23 +99,6 @@ impl EntryType {
             Self::Operator => &["actor", "detail", "reason", "target"],
             Self::Erasure => &["actor", "reason"],
         }
-    }
-}
-
-impl fmt::Display for EntryType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for EntryType {
-    type Err = Malformed;
-
-    fn from_str(text: &str) -> Result<Self, Malformed> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.as_str() == text)
-            .ok_or_else(|| Malformed(format!("{text:?} is not a type of entry")))
     }
 }
 

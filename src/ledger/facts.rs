@@ -10,6 +10,7 @@ use crate::domain::{
     Entropy, Month, Timestamp,
     ids::{ClientId, ConsentId, DisclosureId, EntryId},
     permission::{Permission, Purpose},
+    words::words,
 };
 
 /// Both halves of an entry.
@@ -245,24 +246,15 @@ impl ApprovalFacts {
     }
 }
 
-/// Why openings may be erased.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ErasureGround {
-    /// They were kept as long as they had to be.
-    RetentionEnded,
-    /// A subject asked, with right.
-    SubjectRequest,
-    /// An authority ordered it.
-    Order,
-}
-
-impl ErasureGround {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::RetentionEnded => "retention_ended",
-            Self::SubjectRequest => "subject_request",
-            Self::Order => "order",
-        }
+words! {
+    /// Why openings may be erased.
+    ErasureGround: "ground of an erasure" {
+        /// They were kept as long as they had to be.
+        RetentionEnded = "retention_ended",
+        /// A subject asked, with right.
+        SubjectRequest = "subject_request",
+        /// An authority ordered it.
+        Order = "order",
     }
 }
 

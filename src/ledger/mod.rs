@@ -45,7 +45,7 @@ pub use sealer::{SealError, Sealer, SealerOptions};
 pub use tiles::{entry_bundle, published_tile};
 
 use crate::{
-    domain::{Failure, error_chain, time::Malformed},
+    domain::{Failure, Malformed, error_chain},
     merkle::NoteError,
     store::DbError,
 };

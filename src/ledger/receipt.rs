@@ -5,7 +5,7 @@ use http::{HeaderName, HeaderValue};
 use sfv::{BareItem, DictSerializer, Dictionary, KeyRef, ListEntry, Parser, StringRef};
 
 use crate::{
-    domain::{Timestamp, time::Malformed},
+    domain::{Malformed, Timestamp},
     merkle::Hash,
 };
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::Outbox;
 use crate::{
-    domain::{Clock, Entropy, Failure, Timestamp, ids::EventId, time::Malformed},
+    domain::{Clock, Entropy, Failure, Timestamp, ids::EventId},
     store::{
         DbError, Tx,
         outbox::{self, EventRow},
@@ -91,7 +91,7 @@ impl TryFrom<EventRow> for Happened {
 
     fn try_from(row: EventRow) -> Result<Self, Failure> {
         let EventRow { id, topic, ordering_key, body, happened_at } = row;
-        let id = id.parse().map_err(|error: Malformed| Failure::internal(error.0))?;
+        let id = id.parse().map_err(Failure::internal)?;
         Ok(Self { id, topic, ordering_key, body, at: Timestamp::from_micros(happened_at) })
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Outbox;
 use crate::{
-    domain::{Clock, Entropy, Failure, FailureKind, Timestamp, ids::OutboxId, time::Malformed},
+    domain::{Clock, Entropy, Failure, FailureKind, Timestamp, ids::OutboxId},
     store::{
         DbError, Tx,
         outbox::{self, ClaimedRow, Ended, NewRow},
@@ -102,7 +102,7 @@ pub async fn enqueue(
     let NewItem { topic, target, ordering_key, idempotency, body } = item;
     let row = NewRow { id: &id.to_string(), topic, target, ordering_key, idempotency, body };
     let kept = outbox::enqueue(tx, row, clock.now()).await?;
-    kept.parse().map_err(|error: Malformed| DbError::corrupt(tx.operation(), error.0))
+    kept.parse().map_err(|error| DbError::corrupt(tx.operation(), error))
 }
 
 /// Cancels what has not reached a target that is gone. What is under way ends as its lease does.
@@ -184,7 +184,7 @@ impl TryFrom<ClaimedRow> for Lease {
 
     fn try_from(row: ClaimedRow) -> Result<Self, Failure> {
         Ok(Self {
-            id: row.id.parse().map_err(|error: Malformed| Failure::internal(error.0))?,
+            id: row.id.parse().map_err(Failure::internal)?,
             topic: row.topic,
             target: row.target,
             body: row.body,

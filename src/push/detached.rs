@@ -21,7 +21,7 @@ struct Header {
 
 /// Signs a payload.
 pub(super) fn sign(signer: &dyn Signer, payload: &[u8]) -> Result<String, SuiteError> {
-    let header = serde_json::json!({ "alg": signer.suite().name(), "kid": signer.key_id(), "typ": TYPE });
+    let header = serde_json::json!({ "alg": signer.suite().as_str(), "kid": signer.key_id(), "typ": TYPE });
     let header = BASE64URL_NOPAD.encode(header.to_string().as_bytes());
     let signature = signer.sign(message(&header, payload).as_bytes())?;
     Ok(format!("{header}..{}", BASE64URL_NOPAD.encode(&signature)))
@@ -62,7 +62,7 @@ impl Detached {
     pub fn key<'k>(&self, keys: &'k [PublicKey]) -> Result<&'k PublicKey, PackageFault> {
         let named = keys.iter().find(|key| key.key_id() == self.header.kid);
         let key = named.ok_or_else(|| PackageFault::UnknownKey { kid: self.header.kid.clone(), of: keys.len() })?;
-        if self.header.alg != key.suite().name() {
+        if self.header.alg != key.suite().as_str() {
             return Err(PackageFault::Algorithm { said: self.header.alg.clone(), suite: key.suite() });
         }
         Ok(key)

@@ -11,7 +11,7 @@ use super::{
     number::{Decimal, Fraction, Points},
     score::{earn, fired},
 };
-use crate::domain::money::MilliPoints;
+use crate::domain::{money::MilliPoints, words::words};
 
 /// What one indicator came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,29 +55,17 @@ pub struct SignalFinding {
     pub records: Vec<Evidence>,
 }
 
-/// Which part of a model decided something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Part {
-    /// A grade rule.
-    Rule,
-    /// A veto.
-    Veto,
-    /// A cap.
-    Cap,
-    /// A rule of the chain.
-    Chain,
-}
-
-impl Part {
-    /// The stable word.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Rule => "rule",
-            Self::Veto => "veto",
-            Self::Cap => "cap",
-            Self::Chain => "chain",
-        }
+words! {
+    /// Which part of a model decided something.
+    Part: "part of a model" {
+        /// A grade rule.
+        Rule = "rule",
+        /// A veto.
+        Veto = "veto",
+        /// A cap.
+        Cap = "cap",
+        /// A rule of the chain.
+        Chain = "chain",
     }
 }
 

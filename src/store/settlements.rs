@@ -3,7 +3,7 @@
 
 use super::{DbError, Read, args, record};
 use crate::domain::{
-    Fen, Month,
+    Fen, Malformed, Month,
     settlement::{Insurance, Settlement, SettlementStatus},
 };
 
@@ -135,7 +135,7 @@ impl TryFrom<VersionRow> for SettlementRow {
     type Error = DbError;
 
     fn try_from(row: VersionRow) -> Result<Self, DbError> {
-        let corrupt = |error: crate::domain::time::Malformed| DbError::corrupt("settlements::list", error.0);
+        let corrupt = |error: Malformed| DbError::corrupt("settlements::list", error);
         let settlement = Settlement {
             month: row.month.parse().map_err(corrupt)?,
             insurance: row.insurance.parse::<Insurance>().map_err(corrupt)?,

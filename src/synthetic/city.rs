@@ -7,7 +7,7 @@ use super::{
     records::Size,
     stream::{Stream, shuffle_key},
 };
-use crate::domain::{Day, Region, ResidentId, Uscc, region::RegionTable, time::Malformed};
+use crate::domain::{Day, Malformed, Region, ResidentId, Uscc, region::RegionTable};
 
 /// How a subject is settled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -22,7 +22,7 @@ use std::{
 };
 
 use crate::{
-    domain::{Day, HalfYear, Month, time::Malformed},
+    domain::{Day, HalfYear, Malformed, Month},
     scoring::{Catalogue, Model},
 };
 

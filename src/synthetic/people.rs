@@ -8,7 +8,7 @@ use super::{
     records::{Size, SubjectSeed},
     stream::Stream,
 };
-use crate::domain::{Day, Region, ResidentId, Uscc, time::Malformed};
+use crate::domain::{Day, Malformed, Region, ResidentId, Uscc};
 
 /// A subject that is neither institution nor pharmacy.
 #[derive(Debug, Clone)]

@@ -100,7 +100,11 @@ const fn season(month: u8) -> i64 {
 
 /// The rows of a subject in a month, as they stood on a day.
 pub(super) fn month(subject: &CitySubject, account: &Account, month: Month, seed: u64, today: Day) -> Vec<Settlement> {
-    Insurance::ALL.into_iter().filter_map(|insurance| row(subject, account, month, insurance, (seed, today))).collect()
+    Insurance::ALL
+        .iter()
+        .copied()
+        .filter_map(|insurance| row(subject, account, month, insurance, (seed, today)))
+        .collect()
 }
 
 fn row(

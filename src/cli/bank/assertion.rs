@@ -54,7 +54,7 @@ pub(super) fn sign(
     (jti, now): (&str, Timestamp),
 ) -> anyhow::Result<String> {
     // The older name: what reads assertions may not know RFC 9864's.
-    let alg = if key.pair.suite() == Suite::Ed25519 { "EdDSA" } else { key.pair.suite().name() };
+    let alg = if key.pair.suite() == Suite::Ed25519 { "EdDSA" } else { key.pair.suite().as_str() };
     let mut header = json!({ "typ": "JWT", "alg": alg });
     // A key set may name its keys as it likes: without a name, every key of the algorithm is tried.
     if let (Some(id), Some(header)) = (&key.id, header.as_object_mut()) {

@@ -10,9 +10,7 @@ mod cursor;
 mod line;
 mod record;
 
-use std::{collections::BTreeMap, fmt, str::FromStr, sync::Arc};
-
-use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, sync::Arc};
 
 pub use close::{DeliveryEnd, LineReceipt};
 pub use line::DeliveryLine;
@@ -24,8 +22,8 @@ use crate::{
     domain::{
         Failure, FailureKind, Month,
         ids::ConsentId,
-        permission::{Permission, Purpose, Scope, words},
-        time::Malformed,
+        permission::{Permission, Purpose, Scope},
+        words::words,
     },
     ledger::{Disclosed, Step},
 };

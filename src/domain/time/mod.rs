@@ -3,8 +3,9 @@
 mod calendar;
 mod instant;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use time::UtcOffset;
+
+use super::malformed::{Malformed, serde_as_text};
 
 pub use calendar::{Day, HalfYear, Month};
 pub use instant::Timestamp;
@@ -15,27 +16,6 @@ const CITY_OFFSET: UtcOffset = match UtcOffset::from_hms(8, 0, 0) {
     Err(_) => UtcOffset::UTC,
 };
 
-/// A value that is not what its type says, with the sentence an operator reads.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Malformed(pub String);
-
-/// Serde as the text form, for types that print and parse.
-macro_rules! serde_as_text {
-    ($($name:ty),+) => {$(
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                <std::borrow::Cow<'de, str>>::deserialize(deserializer)?.parse().map_err(de::Error::custom)
-            }
-        }
-    )+};
-}
-pub(crate) use serde_as_text;
 serde_as_text!(Timestamp, Day, Month, HalfYear);
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{
     outcomes::RunHead,
@@ -11,7 +11,7 @@ use super::{
     statistics::{Spread, correlation, spread},
 };
 use crate::{
-    domain::money::MilliPoints,
+    domain::{money::MilliPoints, words::words},
     grading::{
         GRADED, GradingError, Rounds, RunState,
         explain::{read_catalogue, read_kept_model},
@@ -42,35 +42,21 @@ const UNRELATED: i64 = 50;
 /// Below this it goes against the rest.
 const AGAINST: i64 = -100;
 
-/// What is remarkable about an indicator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BiasFlag {
-    /// Data is missing of more than a fifth of the subjects.
-    OftenMissing,
-    /// More than nine tenths have the whole weight.
-    AtCap,
-    /// More than nine tenths have nothing.
-    AtZero,
-    /// The standard deviation is below a fiftieth of the weight.
-    NoSpread,
-    /// The correlation with the total is below 0.05.
-    Unrelated,
-    /// The correlation with the total is below -0.1.
-    Against,
-}
-
-impl BiasFlag {
-    /// The stable word.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::OftenMissing => "often_missing",
-            Self::AtCap => "at_cap",
-            Self::AtZero => "at_zero",
-            Self::NoSpread => "no_spread",
-            Self::Unrelated => "unrelated",
-            Self::Against => "against",
-        }
+words! {
+    /// What is remarkable about an indicator.
+    BiasFlag: "flag of an indicator" {
+        /// Data is missing of more than a fifth of the subjects.
+        OftenMissing = "often_missing",
+        /// More than nine tenths have the whole weight.
+        AtCap = "at_cap",
+        /// More than nine tenths have nothing.
+        AtZero = "at_zero",
+        /// The standard deviation is below a fiftieth of the weight.
+        NoSpread = "no_spread",
+        /// The correlation with the total is below 0.05.
+        Unrelated = "unrelated",
+        /// The correlation with the total is below -0.1.
+        Against = "against",
     }
 }
 

@@ -79,7 +79,7 @@ pub async fn deliver(
 ) -> Result<Response, Problem> {
     let client = authorized.caller.client();
     let template: Template = name.map(|path| path.0).unwrap_or_default().parse().map_err(|_| {
-        let known = Template::ALL.map(Template::as_str).join(", ");
+        let known = Template::ALL.iter().map(|template| template.as_str()).collect::<Vec<_>>().join(", ");
         Failure::not_found("template_not_found", format!("There is no such template; there are {known}."))
     })?;
     if !client.delivers.templates.iter().any(|known| known == template.as_str()) {

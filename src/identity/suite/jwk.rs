@@ -56,7 +56,7 @@ impl Jwk {
             _ => return Err(SuiteError::BadJwk("kty and crv")),
         };
         // EdDSA is the older name of the same algorithm on this curve (RFC 9864).
-        let known = |alg: &str| alg == suite.name() || (suite == Suite::Ed25519 && alg == "EdDSA");
+        let known = |alg: &str| alg == suite.as_str() || (suite == Suite::Ed25519 && alg == "EdDSA");
         if self.alg.as_deref().is_some_and(|alg| !known(alg)) {
             return Err(SuiteError::BadJwk("alg"));
         }

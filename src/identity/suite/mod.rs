@@ -7,13 +7,12 @@
 mod jwk;
 mod pair;
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey};
 use data_encoding::BASE64URL_NOPAD;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::domain::time::{Malformed, serde_as_text};
+use crate::domain::words::words;
 
 pub use jwk::Jwk;
 pub use pair::KeyPair;
@@ -26,24 +25,18 @@ const P256_SPKI: [u8; 27] = [
 /// SubjectPublicKeyInfo of an Ed25519 key (RFC 8410), up to the key.
 const ED25519_SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
-/// A named way of signing: curve, digest and the signature's form together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Suite {
-    /// ECDSA on P-256 with SHA-256, signatures of 64 bytes, r then s (RFC 7518 section 3.4).
-    Es256,
-    /// Ed25519 (RFC 8032), signatures of 64 bytes.
-    Ed25519,
+words! {
+    /// A named way of signing: curve, digest and the signature's form together. The words are the names in JOSE headers
+    /// and JSON Web Keys (RFC 9864 for Ed25519), and the names at rest.
+    Suite: "signature suite" {
+        /// ECDSA on P-256 with SHA-256, signatures of 64 bytes, r then s (RFC 7518 section 3.4).
+        Es256 = "ES256",
+        /// Ed25519 (RFC 8032), signatures of 64 bytes.
+        Ed25519 = "Ed25519",
+    }
 }
 
 impl Suite {
-    /// The name in JOSE headers and JSON Web Keys (RFC 9864 for Ed25519), also the name at rest.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Es256 => "ES256",
-            Self::Ed25519 => "Ed25519",
-        }
-    }
-
     /// The name in RFC 9421's registry of HTTP signature algorithms.
     pub const fn http_name(self) -> &'static str {
         match self {
@@ -52,26 +45,6 @@ impl Suite {
         }
     }
 }
-
-impl fmt::Display for Suite {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Suite {
-    type Err = Malformed;
-
-    fn from_str(text: &str) -> Result<Self, Malformed> {
-        match text {
-            "ES256" => Ok(Self::Es256),
-            "Ed25519" => Ok(Self::Ed25519),
-            _ => Err(Malformed(format!("{text:?} is not a signature suite: ES256 or Ed25519"))),
-        }
-    }
-}
-
-serde_as_text!(Suite);
 
 /// Why a key or a signature was refused.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -214,7 +187,7 @@ impl PublicKey {
             x: Some(BASE64URL_NOPAD.encode(x)),
             y,
             kid: Some(self.key_id.clone()),
-            alg: Some(self.suite.name().into()),
+            alg: Some(self.suite.as_str().into()),
             usage: Some("sig".into()),
         }
     }

@@ -122,7 +122,7 @@ pub fn sign_jwt<C: Serialize>(typ: &str, claims: &C, signer: &dyn Signer) -> Res
         alg: &'a str,
         kid: &'a str,
     }
-    let header = Header { typ, alg: signer.suite().name(), kid: signer.key_id() };
+    let header = Header { typ, alg: signer.suite().as_str(), kid: signer.key_id() };
     let header = serde_json::to_vec(&header).map_err(TokenSignError::Claims)?;
     let claims = serde_json::to_vec(claims).map_err(TokenSignError::Claims)?;
     let mut token = format!("{}.{}", BASE64URL_NOPAD.encode(&header), BASE64URL_NOPAD.encode(&claims));

@@ -7,9 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::{Codes, ImportError, Row, RowText, Rules, columns};
 use crate::{
     domain::{
-        Region, ResidentId, Uscc,
+        Malformed, Region, ResidentId, Uscc,
         kinds::{Certificate, Kind, KindError, Person},
-        time::Malformed,
         uscc::UsccError,
     },
     importing::findings::Code,

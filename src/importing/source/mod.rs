@@ -22,7 +22,7 @@ use aws_lc_rs::digest;
 use bytes::{Buf, Bytes};
 
 use super::{ImportError, Template, findings::Code};
-use crate::domain::time::Malformed;
+use crate::domain::Malformed;
 
 /// How the text of a CSV file is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -2,27 +2,18 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use crate::{
+    domain::words::words,
+    scoring::source::{Faults, Step},
+};
 
-use crate::scoring::source::{Faults, Step};
-
-/// Whether something was published by an authority or chosen by us.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Basis {
-    /// Published: `source` says where.
-    Published,
-    /// Ours: `reason` says why.
-    Default,
-}
-
-impl Basis {
-    /// The stable word.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Published => "published",
-            Self::Default => "default",
-        }
+words! {
+    /// Whether something was published by an authority or chosen by us.
+    Basis: "basis" {
+        /// Published: `source` says where.
+        Published = "published",
+        /// Ours: `reason` says why.
+        Default = "default",
     }
 }
 

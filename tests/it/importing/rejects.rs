@@ -154,7 +154,7 @@ fn every_fault_is_named_by_line_column_and_code() {
 fn the_good_rows_are_good() {
     block_on(async {
         let desk = Desk::with_subjects(TestStore::sqlite().await).await;
-        for template in Template::ALL {
+        for template in Template::ALL.iter().copied() {
             let (header, row) = good(template);
             let report = desk.import(template, format!("{header}{row}")).await;
             assert_eq!((report.accepted, report.rejects), (1, None), "{template}");
@@ -246,7 +246,7 @@ fn the_operators_page_explains_every_code_and_names_every_column() {
     for code in Code::ALL {
         assert!(page.contains(&format!("| `{}` | ", code.as_str())), "{}", code.as_str());
     }
-    for template in Template::ALL {
+    for template in Template::ALL.iter().copied() {
         assert!(page.contains(&format!("| `{template}` | `{}` |", template.columns().join(", "))), "{template}");
     }
 }
