@@ -12,8 +12,8 @@ use super::{
 use crate::{
     domain::{Failure, FailureKind, Timestamp},
     identity::{
+        ClientIdentity,
         assertion::{unverified_subject, verify_assertion},
-        certificate::ClientIdentity,
     },
     store::tokens,
 };

@@ -9,7 +9,7 @@ use super::{Access, client::Client};
 use crate::{
     domain::{Failure, FailureKind, Timestamp, ids::ClientId, permission::Scope},
     identity::{
-        certificate::ClientIdentity,
+        ClientIdentity,
         token::{AccessClaims, ConsentDetail, TokenRefusal, claimed_client, verify_access_token},
     },
     store::consents,

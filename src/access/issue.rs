@@ -11,7 +11,7 @@ use crate::{
         permission::Scope,
     },
     identity::{
-        certificate::ClientIdentity,
+        ClientIdentity,
         token::{ACCESS_TOKEN_TYPE, AccessClaims, CONSENT_DETAIL_TYPE, Confirmation, ConsentDetail, sign_jwt},
     },
     store::{changes, clients, consents, tokens},

@@ -1,24 +1,14 @@
-//! A bank's certificate becomes its identity, and nothing else does.
-//!
-//! [`ClientIdentity`] is made only of a finished handshake: the connection itself is the argument, so that no header and
-//! no stored value can stand in for one (T5, T6). It names the authority that proved it cryptographically, because two
-//! authorities may bear one name and either may issue any subject.
-
-use std::sync::{Arc, Mutex, PoisonError};
+//! The contents of X.509 certificates: names, validity, purposes, key strength.
 
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
-use rustls::pki_types::CertificateDer;
 use x509_parser::{
     prelude::{FromDer as _, X509Certificate},
     public_key::PublicKey,
     x509::SubjectPublicKeyInfo,
 };
 
-use super::{
-    name,
-    trust::{PartnerTrust, Proof},
-};
-use crate::domain::{Timestamp, ids::AuthorityId};
+use super::{error::IdentityError, name};
+use crate::domain::Timestamp;
 
 /// The least bits of an RSA modulus (FAPI 2.0 section 5.4.1).
 const MINIMUM_RSA_BITS: usize = 2048;
@@ -26,75 +16,6 @@ const MINIMUM_RSA_BITS: usize = 2048;
 const MINIMUM_EC_BITS: usize = 224;
 /// Ed25519 (RFC 8410), strong enough by construction.
 const ED25519: &str = "1.3.101.112";
-
-/// Why a certificate is no identity here. The reason is a metric's label; the texts name nobody.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum IdentityError {
-    /// The handshake is not finished.
-    #[error("the handshake is not finished")]
-    Unfinished,
-    /// No certificate was presented.
-    #[error("no client certificate was presented")]
-    NoCertificate,
-    /// A certificate cannot be read.
-    #[error("a certificate cannot be read")]
-    Malformed,
-    /// The certificate names no subject.
-    #[error("the certificate names no subject")]
-    NoSubject,
-    /// No trusted authority issued it.
-    #[error("no trusted authority issued the certificate")]
-    UnknownAuthority,
-    /// A certificate or its authority has expired.
-    #[error("a certificate of the chain has expired")]
-    Expired,
-    /// A certificate is not valid yet.
-    #[error("a certificate of the chain is not valid yet")]
-    NotYetValid,
-    /// The certificate is not for client authentication.
-    #[error("the certificate is not for client authentication")]
-    WrongPurpose,
-    /// Its authority, or an intermediate's, has revoked it.
-    #[error("a certificate of the chain is revoked")]
-    Revoked,
-    /// An operator refuses it here.
-    #[error("a certificate of the chain is refused here")]
-    RefusedHere,
-    /// No revocation list covers it: unknown is refused (T3).
-    #[error("no revocation list covers the certificate")]
-    RevocationUnknown,
-    /// The revocation list is past its time: stale is refused (T3).
-    #[error("the authority's revocation list is stale")]
-    RevocationStale,
-    /// The key or the signature algorithm is too weak (T9).
-    #[error("a key or a signature of the chain is too weak")]
-    Weak,
-    /// The chain does not hold together in another way.
-    #[error("the chain does not hold together")]
-    BadChain,
-}
-
-impl IdentityError {
-    /// The reason in one word, for metrics and logs.
-    pub const fn reason(self) -> &'static str {
-        match self {
-            Self::Unfinished => "unfinished",
-            Self::NoCertificate => "no_certificate",
-            Self::Malformed => "malformed",
-            Self::NoSubject => "no_subject",
-            Self::UnknownAuthority => "unknown_authority",
-            Self::Expired => "expired",
-            Self::NotYetValid => "not_yet_valid",
-            Self::WrongPurpose => "wrong_purpose",
-            Self::Revoked => "revoked",
-            Self::RefusedHere => "refused_here",
-            Self::RevocationUnknown => "revocation_unknown",
-            Self::RevocationStale => "revocation_stale",
-            Self::Weak => "weak",
-            Self::BadChain => "bad_chain",
-        }
-    }
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Strength {
@@ -196,89 +117,6 @@ fn strength(key: &SubjectPublicKeyInfo<'_>) -> Strength {
         _ => false,
     };
     if strong { Strength::Enough } else { Strength::Weak }
-}
-
-/// Who is at the other end of a connection: proved by a certificate, under one trusted authority.
-#[derive(Debug)]
-pub struct ClientIdentity {
-    authority: AuthorityId,
-    facts: CertificateFacts,
-    chain: Vec<CertificateDer<'static>>,
-    /// How long the last proof is good for, so that a request on an open connection seldom needs a new one.
-    proof: Mutex<Arc<Proof>>,
-}
-
-impl ClientIdentity {
-    /// The identity of the client of a finished handshake.
-    ///
-    /// The chain is verified here again, under the trust of this moment: the handshake may have ended under an older one,
-    /// and only this tells which authority proved it.
-    pub fn of(
-        connection: &rustls::ServerConnection,
-        trust: &PartnerTrust,
-        now: Timestamp,
-    ) -> Result<Self, IdentityError> {
-        if connection.is_handshaking() {
-            return Err(IdentityError::Unfinished);
-        }
-        let chain: Vec<CertificateDer<'static>> = connection
-            .peer_certificates()
-            .unwrap_or_default()
-            .iter()
-            .map(|certificate| certificate.clone().into_owned())
-            .collect();
-        let (leaf, _) = chain.split_first().ok_or(IdentityError::NoCertificate)?;
-        let facts = CertificateFacts::read(leaf)?;
-        let (authority, proof) = trust.prove(&chain, now)?;
-        Ok(Self { authority, facts, chain, proof: Mutex::new(Arc::new(proof)) })
-    }
-
-    /// The authority that proved it.
-    pub const fn authority(&self) -> &AuthorityId {
-        &self.authority
-    }
-
-    /// The subject, RFC 4514.
-    pub fn subject(&self) -> &str {
-        &self.facts.subject
-    }
-
-    /// SHA-256 of the certificate, base64url: `x5t#S256`.
-    pub fn thumbprint(&self) -> &str {
-        &self.facts.thumbprint
-    }
-
-    /// The serial number, lower-case hex.
-    pub fn serial(&self) -> &str {
-        &self.facts.serial
-    }
-
-    /// The last instant of the certificate's validity.
-    pub const fn not_after(&self) -> Timestamp {
-        self.facts.not_after
-    }
-
-    /// The certificate, DER.
-    pub fn certificate_der(&self) -> &[u8] {
-        self.chain.first().map_or(&[], |leaf| leaf.as_ref())
-    }
-
-    /// The certificate and the intermediates it came with.
-    pub fn chain(&self) -> &[CertificateDer<'static>] {
-        &self.chain
-    }
-
-    /// Proves the identity again under the trust of this moment (T4): revoked, removed, stale and expired all end it, on
-    /// a connection that is already open. Cheap while neither the trust nor the time has passed the last proof.
-    pub fn recheck(&self, trust: &PartnerTrust, now: Timestamp) -> Result<(), IdentityError> {
-        let last = Arc::clone(&self.proof.lock().unwrap_or_else(PoisonError::into_inner));
-        if last.holds(trust.generation(), now) {
-            return Ok(());
-        }
-        let proof = trust.prove_under(&self.authority, &self.chain, now)?;
-        *self.proof.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(proof);
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -1,71 +1,16 @@
-//! The trust as a TLS handshake asks it, and the words of the library turned into ours and back.
+//! The verifier that a TLS handshake uses for client certificates.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use rustls::{
-    CertRevocationListError, CertificateError, DigitallySignedStruct, DistinguishedName, SignatureScheme,
+    CertificateError, DigitallySignedStruct, DistinguishedName, SignatureScheme,
     client::danger::HandshakeSignatureValid,
     pki_types::{CertificateDer, UnixTime},
     server::danger::{ClientCertVerified, ClientCertVerifier},
 };
 
-use super::{certificate::IdentityError, trust::PartnerTrust};
+use super::{error::IdentityError, trust::PartnerTrust};
 use crate::domain::Timestamp;
-
-/// An instant as the library wants it.
-pub(super) fn unix_time(at: Timestamp) -> UnixTime {
-    UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(at.seconds()).unwrap_or(0)))
-}
-
-/// The library's refusal of a chain in our words.
-pub(super) fn reason_of(error: &rustls::Error) -> IdentityError {
-    match error {
-        rustls::Error::InvalidCertificate(error) => match error {
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => IdentityError::Expired,
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => IdentityError::NotYetValid,
-            CertificateError::Revoked => IdentityError::Revoked,
-            // A signature that does not fit is the mark of a namesake: the issuer's name fits and its key does not.
-            CertificateError::UnknownIssuer | CertificateError::BadSignature => IdentityError::UnknownAuthority,
-            CertificateError::UnknownRevocationStatus => IdentityError::RevocationUnknown,
-            CertificateError::ExpiredRevocationList | CertificateError::ExpiredRevocationListContext { .. } => {
-                IdentityError::RevocationStale
-            }
-            CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
-                IdentityError::WrongPurpose
-            }
-            CertificateError::UnsupportedSignatureAlgorithmContext { .. }
-            | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => IdentityError::Weak,
-            CertificateError::BadEncoding => IdentityError::Malformed,
-            _ => IdentityError::BadChain,
-        },
-        // A list that the chain's own key did not sign, or that cannot be read, tells nothing about the certificate.
-        rustls::Error::InvalidCertRevocationList(CertRevocationListError::IssuerInvalidForCrl) => {
-            IdentityError::BadChain
-        }
-        rustls::Error::InvalidCertRevocationList(_) => IdentityError::RevocationUnknown,
-        _ => IdentityError::BadChain,
-    }
-}
-
-/// Why a handshake failed, in one word for metrics and logs. What a client sent is never part of it.
-pub fn failure_reason(error: &rustls::Error) -> &'static str {
-    match error {
-        rustls::Error::InvalidCertificate(CertificateError::Other(rustls::OtherError(inner))) => {
-            inner.downcast_ref::<IdentityError>().copied().map_or("bad_chain", IdentityError::reason)
-        }
-        rustls::Error::InvalidCertificate(_) | rustls::Error::InvalidCertRevocationList(_) => reason_of(error).reason(),
-        rustls::Error::NoCertificatesPresented => IdentityError::NoCertificate.reason(),
-        rustls::Error::PeerIncompatible(_) | rustls::Error::NoApplicationProtocol => "incompatible",
-        rustls::Error::InvalidMessage(_) => "not_tls",
-        rustls::Error::AlertReceived(_) => "client_gave_up",
-        rustls::Error::PeerMisbehaved(_)
-        | rustls::Error::InappropriateMessage { .. }
-        | rustls::Error::InappropriateHandshakeMessage { .. }
-        | rustls::Error::DecryptError
-        | rustls::Error::PeerSentOversizedRecord => "misbehaved",
-        _ => "other",
-    }
-}
 
 /// Our refusal in the library's words, which decide the alert the client gets.
 fn alert_of(error: IdentityError) -> rustls::Error {

@@ -4,9 +4,12 @@
 
 pub mod assertion;
 pub mod certificate;
+mod client;
+mod error;
 mod handshake;
 pub mod keyset;
 mod name;
+mod provider;
 pub mod revocation;
 pub mod signature;
 pub mod suite;
@@ -14,8 +17,9 @@ pub mod tls;
 pub mod token;
 pub mod trust;
 
-pub use certificate::{CertificateFacts, ClientIdentity, IdentityError};
-pub use handshake::failure_reason;
+pub use certificate::CertificateFacts;
+pub use client::ClientIdentity;
+pub use error::{IdentityError, failure_reason};
 pub use revocation::RevocationList;
 pub use suite::{Jwk, KeyPair, PublicKey, SharedSigner, Signer, Suite, SuiteError, Verifier};
 pub use trust::{Anchor, PartnerTrust};

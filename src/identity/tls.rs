@@ -2,40 +2,24 @@
 //!
 //! The tests at the end hold the library's defaults too, so that an upgrade which changes what we rely on fails by name.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use rustls::{
     ClientConfig, RootCertStore, ServerConfig,
-    crypto::{
-        CryptoProvider,
-        aws_lc_rs::{cipher_suite, default_provider, kx_group},
-    },
     pki_types::{CertificateDer, PrivateKeyDer, UnixTime},
     server::NoServerSessionStorage,
     sign::{CertifiedKey, SingleCertAndKey},
     time_provider::TimeProvider,
 };
 
-use super::{handshake::HandshakeVerifier, trust::PartnerTrust};
+use super::{handshake::HandshakeVerifier, provider::unix_time, trust::PartnerTrust};
 use crate::domain::clock::SharedClock;
+
+pub use super::provider::provider;
 
 /// The protocols of a listener, the preferred one first. Nothing is guessed from the bytes: a client that names none
 /// speaks HTTP/1.1.
 pub const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
-
-/// The suites and groups, the preferred one first: TLS 1.3's three, and the hybrid post-quantum exchange before the
-/// classic ones.
-pub fn provider() -> Arc<CryptoProvider> {
-    Arc::new(CryptoProvider {
-        cipher_suites: vec![
-            cipher_suite::TLS13_AES_256_GCM_SHA384,
-            cipher_suite::TLS13_AES_128_GCM_SHA256,
-            cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
-        ],
-        kx_groups: vec![kx_group::X25519MLKEM768, kx_group::X25519, kx_group::SECP256R1, kx_group::SECP384R1],
-        ..default_provider()
-    })
-}
 
 /// The injected clock as the library asks for it.
 #[derive(Debug)]
@@ -43,8 +27,9 @@ struct ClockTime(SharedClock);
 
 impl TimeProvider for ClockTime {
     fn current_time(&self) -> Option<UnixTime> {
-        let seconds = u64::try_from(self.0.now().seconds()).ok()?;
-        Some(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
+        let now = self.0.now();
+        // Without a plausible time the library refuses the handshake.
+        (now.seconds() >= 0).then(|| unix_time(now))
     }
 }
 
@@ -103,7 +88,7 @@ pub fn client_config(
 mod tests {
     use std::collections::HashSet;
 
-    use rustls::{NamedGroup, ProtocolVersion};
+    use rustls::{NamedGroup, ProtocolVersion, crypto::aws_lc_rs::default_provider};
 
     use super::*;
     use crate::domain::{ManualClock, Timestamp};

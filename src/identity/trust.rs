@@ -15,11 +15,11 @@ use rustls::{
 use x509_parser::{prelude::FromDer as _, x509::X509Name};
 
 use super::{
-    certificate::{CertificateFacts, IdentityError, thumbprint},
-    handshake::{reason_of, unix_time},
+    certificate::{CertificateFacts, thumbprint},
+    error::{IdentityError, identity_error},
     name,
+    provider::{provider, unix_time},
     revocation::{ListLife, RevocationList},
-    tls,
 };
 use crate::domain::{Timestamp, ids::AuthorityId};
 
@@ -89,7 +89,7 @@ impl PartnerTrust {
     /// Builds trust of authorities, in the order they are tried, and of the thumbprints refused here whatever their
     /// authority says. `generation` must be higher than that of any trust it replaces.
     pub fn new(generation: u64, anchors: Vec<Anchor>, refused: HashSet<String>) -> Result<Self, TrustError> {
-        let provider = tls::provider();
+        let provider = provider();
         let trusted = anchors.into_iter().map(|anchor| TrustedAuthority::new(anchor, Arc::clone(&provider)));
         let authorities = trusted.collect::<Result<Vec<_>, _>>()?;
         let mut hints: Vec<DistinguishedName> = Vec::new();
@@ -269,7 +269,7 @@ impl TrustedAuthority {
             let issued = CertificateFacts::read(leaf).is_ok_and(|facts| self.issued_under_name(&facts.issuer));
             return Err(if issued { IdentityError::RevocationUnknown } else { IdentityError::UnknownAuthority });
         };
-        verifier.verify_client_cert(leaf, intermediates, unix_time(now)).map_err(|error| reason_of(&error))?;
+        verifier.verify_client_cert(leaf, intermediates, unix_time(now)).map_err(|error| identity_error(&error))?;
         // The library does not look at the validity of a trust anchor.
         if now < self.not_before {
             return Err(IdentityError::NotYetValid);

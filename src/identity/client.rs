@@ -1,0 +1,99 @@
+//! The identity of a connected bank, proved by its certificate.
+//!
+//! [`ClientIdentity`] is made only of a finished handshake: the connection itself is the argument, so that neither a header
+//! nor a stored value can stand in for one (T5, T6). It names the authority that proved it cryptographically, because two
+//! authorities may bear one name and either may issue any subject.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustls::pki_types::CertificateDer;
+
+use super::{
+    certificate::CertificateFacts,
+    error::IdentityError,
+    trust::{PartnerTrust, Proof},
+};
+use crate::domain::{Timestamp, ids::AuthorityId};
+
+/// Who is at the other end of a connection: proved by a certificate, under one trusted authority.
+#[derive(Debug)]
+pub struct ClientIdentity {
+    authority: AuthorityId,
+    facts: CertificateFacts,
+    chain: Vec<CertificateDer<'static>>,
+    /// How long the last proof is good for, so that a request on an open connection seldom needs a new one.
+    proof: Mutex<Arc<Proof>>,
+}
+
+impl ClientIdentity {
+    /// The identity of the client of a finished handshake.
+    ///
+    /// The chain is verified here again, under the trust of this moment: the handshake may have ended under an older one,
+    /// and only this tells which authority proved it.
+    pub fn of(
+        connection: &rustls::ServerConnection,
+        trust: &PartnerTrust,
+        now: Timestamp,
+    ) -> Result<Self, IdentityError> {
+        if connection.is_handshaking() {
+            return Err(IdentityError::Unfinished);
+        }
+        let chain: Vec<CertificateDer<'static>> = connection
+            .peer_certificates()
+            .unwrap_or_default()
+            .iter()
+            .map(|certificate| certificate.clone().into_owned())
+            .collect();
+        let (leaf, _) = chain.split_first().ok_or(IdentityError::NoCertificate)?;
+        let facts = CertificateFacts::read(leaf)?;
+        let (authority, proof) = trust.prove(&chain, now)?;
+        Ok(Self { authority, facts, chain, proof: Mutex::new(Arc::new(proof)) })
+    }
+
+    /// The authority that proved it.
+    pub const fn authority(&self) -> &AuthorityId {
+        &self.authority
+    }
+
+    /// The subject, RFC 4514.
+    pub fn subject(&self) -> &str {
+        &self.facts.subject
+    }
+
+    /// SHA-256 of the certificate, base64url: `x5t#S256`.
+    pub fn thumbprint(&self) -> &str {
+        &self.facts.thumbprint
+    }
+
+    /// The serial number, lower-case hex.
+    pub fn serial(&self) -> &str {
+        &self.facts.serial
+    }
+
+    /// The last instant of the certificate's validity.
+    pub const fn not_after(&self) -> Timestamp {
+        self.facts.not_after
+    }
+
+    /// The certificate, DER.
+    pub fn certificate_der(&self) -> &[u8] {
+        self.chain.first().map_or(&[], |leaf| leaf.as_ref())
+    }
+
+    /// The certificate and the intermediates it came with.
+    pub fn chain(&self) -> &[CertificateDer<'static>] {
+        &self.chain
+    }
+
+    /// Proves the identity again under the trust of this moment (T4): revoked, removed, stale and expired all end it, on
+    /// a connection that is already open. Cheap while neither the trust nor the time has passed the last proof.
+    pub fn recheck(&self, trust: &PartnerTrust, now: Timestamp) -> Result<(), IdentityError> {
+        let last = Arc::clone(&self.proof.lock().unwrap_or_else(PoisonError::into_inner));
+        if last.holds(trust.generation(), now) {
+            return Ok(());
+        }
+        let proof = trust.prove_under(&self.authority, &self.chain, now)?;
+        *self.proof.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(proof);
+        Ok(())
+    }
+}
