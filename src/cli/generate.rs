@@ -94,7 +94,7 @@ pub(super) fn run(args: &Generate, ctx: &Context) -> anyhow::Result<()> {
 
 /// The models that credit facts are made for: one for each kind, those named in the place of the kind's present one.
 pub(super) fn rules<'l>(library: &'l Library, kinds: &Kinds, named: &[String]) -> anyhow::Result<Vec<Rules<'l>>> {
-    let present: BTreeSet<&str> = kinds.present_models().collect();
+    let present: BTreeSet<&str> = kinds.current_models().collect();
     let own = library.models().map(Model::id).filter(|id| present.contains(id));
     let mut rules: Vec<Rules<'_>> = Vec::new();
     for id in named.iter().map(String::as_str).chain(own) {

@@ -39,7 +39,7 @@ fn read(file: &Path) -> Result<Option<(String, String)>, TableError> {
     match std::fs::read_to_string(file) {
         Ok(text) => Ok(Some((name, text))),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(TableError::whole(&name, format!("cannot be read: {error}"))),
+        Err(error) => Err(TableError::whole_file(&name, format!("cannot be read: {error}"))),
     }
 }
 

@@ -25,7 +25,7 @@ pub use transition::Decision;
 
 use crate::{
     domain::{
-        Failure, Kinds, Recent,
+        BoundedCache, Failure, Kinds,
         ids::{ClientId, ConsentId},
     },
     store::{Env, consents},
@@ -55,7 +55,7 @@ pub struct Consents {
     policy: ConsentPolicy,
     running: idempotency::Running,
     /// By the client too: a foreign consent is not remembered, and takes the same steps as an unknown one (C7).
-    recent: Arc<Recent<(ClientId, ConsentId), Arc<Consent>>>,
+    recent: Arc<BoundedCache<(ClientId, ConsentId), Arc<Consent>>>,
 }
 
 /// How many consents are remembered: some ten megabytes.
@@ -69,7 +69,13 @@ pub(crate) fn not_found() -> Failure {
 impl Consents {
     /// Opens the room.
     pub fn open(env: Env, kinds: Arc<Kinds>, policy: ConsentPolicy) -> Self {
-        Self { env, kinds, policy, running: idempotency::Running::default(), recent: Arc::new(Recent::new(REMEMBERED)) }
+        Self {
+            env,
+            kinds,
+            policy,
+            running: idempotency::Running::default(),
+            recent: Arc::new(BoundedCache::new(REMEMBERED)),
+        }
     }
 
     /// A consent of this client.

@@ -77,7 +77,7 @@ impl Consents {
             _ => not_found(),
         })?;
         let consent = Arc::new(consent);
-        self.recent.put((client, consent.id), consent.clone(), 1);
+        self.recent.insert((client, consent.id), consent.clone(), 1);
         allow(consent, ask, self.env.clock.now())
     }
 

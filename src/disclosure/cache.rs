@@ -15,7 +15,7 @@ use super::{Content, Reading, render::Members};
 use crate::{
     consent::ConsentPermit,
     domain::{
-        Day, Failure, Month, Recent,
+        BoundedCache, Day, Failure, Month,
         ids::ConsentId,
         permission::{Permission, Purpose},
     },
@@ -77,14 +77,14 @@ impl CachedReading {
 /// What was read lately.
 #[derive(Debug)]
 pub(super) struct ReadingCache {
-    known: Recent<CacheKey, Arc<CachedReading>>,
+    known: BoundedCache<CacheKey, Arc<CachedReading>>,
     /// The highest publication seen: what rests on a lower one is not worth an append.
     publication: AtomicI64,
 }
 
 impl ReadingCache {
     pub(super) fn new() -> Self {
-        Self { known: Recent::new(REMEMBERED_BYTES), publication: AtomicI64::new(0) }
+        Self { known: BoundedCache::new(REMEMBERED_BYTES), publication: AtomicI64::new(0) }
     }
 
     pub(super) fn recall(&self, place: &CacheKey) -> Option<Arc<CachedReading>> {
@@ -93,7 +93,7 @@ impl ReadingCache {
 
     pub(super) fn keep(&self, place: CacheKey, known: &Arc<CachedReading>) {
         self.publication.fetch_max(known.publication, Ordering::Relaxed);
-        self.known.put(place, known.clone(), known.members.len() + OVERHEAD);
+        self.known.insert(place, known.clone(), known.members.len() + OVERHEAD);
     }
 
     pub(super) fn forget(&self, place: &CacheKey) {

@@ -1,4 +1,4 @@
-//! Who acts, and by which channel: every change in the ledger names an [`Actor`].
+//! The party that makes a change, and the channel it uses: every change in the ledger names an [`Actor`].
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ words! {
         Portal = "portal",
         /// A bureau's counter, on paper.
         Counter = "counter",
-        /// The passing of time: an expiry, a schedule.
+        /// The clock: an expiry or a schedule.
         Clock = "clock",
     }
 }
@@ -37,8 +37,8 @@ pub enum Principal {
     System,
 }
 
-/// Who acts, by which channel. Written as `bank:cli_…`, `department:cli_…`, `operator:NAME`, `subject:CODE` or `system`:
-/// the form that ledger entries commit to.
+/// A party together with its channel. Its text is `bank:cli_…`, `department:cli_…`, `operator:NAME`, `subject:CODE` or `system`,
+/// which is what ledger entries commit to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Actor {
     principal: Principal,
@@ -64,13 +64,13 @@ impl Actor {
         Self { principal: Principal::Subject(code.to_owned()), channel: Channel::Portal }
     }
 
-    /// The gateway, because time passed.
+    /// The gateway itself, on a schedule.
     pub const fn system() -> Self {
         Self { principal: Principal::System, channel: Channel::Clock }
     }
 
-    /// An operator, by the name an entry will hold for ever: 1 to 64 characters, trimmed, none of them a control or an
-    /// invisible character, so that two names that look alike are alike.
+    /// An operator. The ledger keeps the name for ever, so it has 1 to 64 characters, is trimmed, and contains no control
+    /// or invisible characters: two names that look the same are the same.
     pub fn operator(name: &str, channel: Channel) -> Result<Self, Malformed> {
         let name = name.trim();
         let length = name.chars().count();
@@ -81,7 +81,7 @@ impl Actor {
         }
         if let Some(bad) = name.chars().find(|c| c.is_control() || is_invisible(*c)) {
             return Err(Malformed(format!(
-                "an operator's name holds U+{:04X}, a control or invisible character: type it again",
+                "an operator's name contains U+{:04X}, a control or invisible character: type it again",
                 u32::from(bad)
             )));
         }

@@ -1,4 +1,4 @@
-//! Canonical JSON (RFC 8785): one text for one value, so that it can be hashed.
+//! Canonical JSON (RFC 8785): equal values have equal texts, so that they can be hashed.
 
 use std::fmt::Write;
 
@@ -6,22 +6,22 @@ use serde_json::Value;
 
 use super::Malformed;
 
-/// Numbers beyond this lose digits in readers that hold them as doubles, so RFC 8785 cannot write them.
+/// The largest integer that JSON readers with double-precision numbers keep exactly; RFC 8785 writes none beyond it.
 const LARGEST_INTEGER: u64 = (1 << 53) - 1;
 
-/// The canonical text of a value. Numbers that are not whole, or too large to survive every reader, are refused.
+/// Returns the canonical text of a value. Fractions, and integers too large for some readers, are refused.
 pub fn canonical(value: &Value) -> Result<String, Malformed> {
     let mut out = String::new();
     write_canonical(value, &mut out)?;
     Ok(out)
 }
 
-/// Writes the canonical text of a value after another text.
+/// Appends the canonical text of a value.
 pub fn write_canonical(value: &Value, out: &mut String) -> Result<(), Malformed> {
     write_value(value, out)
 }
 
-/// The canonical text of a string.
+/// Returns the canonical text of a string.
 pub fn canonical_string(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     write_string(text, &mut out);
@@ -55,7 +55,7 @@ fn write_value(value: &Value, out: &mut String) -> Result<(), Malformed> {
         }
         Value::Object(members) => {
             let mut sorted: Vec<_> = members.iter().collect();
-            // RFC 8785 section 3.2.3: by UTF-16 code units, which is not the order of bytes beyond the basic plane.
+            // RFC 8785 section 3.2.3: by UTF-16 code units, which differs from byte order beyond the basic plane.
             sorted.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
             out.push('{');
             for (at, (name, member)) in sorted.into_iter().enumerate() {
@@ -73,7 +73,7 @@ fn write_value(value: &Value, out: &mut String) -> Result<(), Malformed> {
 }
 
 /// RFC 8785 section 3.2.2.2: the two-character escapes where JSON has them, `\u00xx` for other control characters, and
-/// everything else as it is.
+/// every other character unchanged.
 fn write_string(text: &str, out: &mut String) {
     out.push('"');
     if text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
@@ -105,7 +105,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn members_and_strings_are_written_as_the_rfc_tells() {
+    fn members_and_strings_are_written_as_the_rfc_requires() {
         // The strings and the order of members of RFC 8785 sections 3.2.2 and 3.2.3.
         let value: Value = serde_json::from_str(
             r#"{"string": "\u20ac$\u000F\u000aA'\u0042\u0022\u005c\\\"\/", "literals": [null, true, false]}"#,

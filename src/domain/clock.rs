@@ -11,16 +11,16 @@ use std::{
 
 use super::time::Timestamp;
 
-/// Where every room gets the time from. Production reads the system, tests advance a [`ManualClock`].
+/// Source of the current time. Production uses [`SystemClock`], tests advance a [`ManualClock`].
 pub trait Clock: Debug + Send + Sync + 'static {
-    /// The present instant, in UTC.
+    /// Returns the current instant, in UTC.
     fn now(&self) -> Timestamp;
 }
 
-/// The clock rooms hold and hand on.
+/// A clock shared between rooms.
 pub type SharedClock = Arc<dyn Clock>;
 
-/// The system's clock.
+/// The operating system's clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
@@ -32,7 +32,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until it is told to move.
+/// A clock that changes only by [`ManualClock::advance`] and [`ManualClock::set`].
 #[derive(Debug)]
 pub struct ManualClock(AtomicI64);
 

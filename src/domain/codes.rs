@@ -1,8 +1,8 @@
-//! Codes by which subjects are known, and what the codes of a kind look like.
+//! National codes of subjects, and the patterns that the codes of a kind match.
 //!
 //! Most kinds have national medical-insurance codes (国家医保 15 项编码). These have no check digit, and the six digits after
-//! the prefix name the region that issued the code, not where its holder is today. Kinds without one are known by a
-//! prefix and their unified social credit code, or by a number of the bureau's own.
+//! the prefix name the region that issued the code, not the holder's region of today. Kinds without a national code use a
+//! prefix and their unified social credit code, or a number that the bureau assigns.
 
 use std::{fmt, ops::RangeInclusive, str::FromStr};
 
@@ -15,8 +15,8 @@ use super::{
 /// The longest code: the national fields hold 20 characters.
 pub const MAX_CODE_LENGTH: usize = 20;
 
-/// A national code in its outer form: upper-case letters, then digits, at most 20 characters. Which kind it belongs to
-/// is for [`Kinds`](super::Kinds) to say.
+/// A code of the right shape: upper-case letters, then digits, at most 20 characters. [`Kinds`](super::Kinds) knows the
+/// kind it belongs to.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NationalCode(String);
 
@@ -26,12 +26,12 @@ impl NationalCode {
         &self.0
     }
 
-    /// The letters it begins with.
+    /// The letters at the beginning.
     pub fn prefix(&self) -> &str {
         self.0.trim_end_matches(|letter: char| letter.is_ascii_digit())
     }
 
-    /// The region that issued it, where six digits follow the prefix.
+    /// The issuing region, if six digits follow the prefix.
     pub fn issuing_region(&self) -> Option<Region> {
         self.0.get(self.prefix().len()..)?.get(..6)?.parse().ok()
     }
@@ -68,8 +68,8 @@ impl fmt::Debug for NationalCode {
 
 serde_as_text!(NationalCode);
 
-/// What a code of a kind looks like: `H 6+5` is an H, six digits of the region, five of the sequence; `S 6+4..6` has
-/// four to six of the sequence; `DW uscc` is DW and a unified social credit code in capital letters.
+/// A pattern of codes. `H 6+5` is an H, six digits of the region and five digits of a sequence number; `S 6+4..6` has
+/// four to six digits of the sequence number; `DW uscc` is DW and a unified social credit code in capital letters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CodePattern {
     prefix: String,
@@ -77,10 +77,10 @@ pub struct CodePattern {
     text: String,
 }
 
-/// What follows the prefix.
+/// The part after the prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Rest {
-    /// So many digits.
+    /// Digits, with the allowed lengths.
     Digits(RangeInclusive<usize>),
     /// A unified social credit code.
     Uscc,
@@ -90,7 +90,7 @@ enum Rest {
 const USCC_LENGTH: usize = 18;
 
 impl CodePattern {
-    /// Whether a code looks like this.
+    /// Whether a code matches the pattern.
     pub fn matches(&self, code: &str) -> bool {
         code.strip_prefix(self.prefix.as_str()).is_some_and(|rest| match &self.rest {
             Rest::Digits(lengths) => lengths.contains(&rest.len()) && rest.bytes().all(|byte| byte.is_ascii_digit()),
@@ -98,21 +98,21 @@ impl CodePattern {
         })
     }
 
-    /// Whether its codes hold a unified social credit code.
-    pub fn holds_uscc(&self) -> bool {
+    /// Whether its codes contain a unified social credit code.
+    pub fn contains_uscc(&self) -> bool {
         self.rest == Rest::Uscc
     }
 
-    /// The unified social credit code that a code of this pattern holds.
+    /// The unified social credit code inside a code of this pattern.
     pub fn uscc_of<'c>(&self, code: &'c str) -> Option<&'c str> {
-        if self.holds_uscc() && self.matches(code) { code.strip_prefix(self.prefix.as_str()) } else { None }
+        if self.contains_uscc() && self.matches(code) { code.strip_prefix(self.prefix.as_str()) } else { None }
     }
 
-    /// Whether some code may look like both.
+    /// Whether some code could match both patterns.
     pub(super) fn overlaps(&self, other: &Self) -> bool {
         let (one, two) = (self.lengths(), other.lengths());
-        // Digits cannot go on where a longer prefix has a letter; a unified social credit code can.
-        let prefixes = if self.holds_uscc() || other.holds_uscc() {
+        // A digit never matches a letter of a longer prefix; a unified social credit code may contain letters.
+        let prefixes = if self.contains_uscc() || other.contains_uscc() {
             self.prefix.starts_with(&other.prefix) || other.prefix.starts_with(&self.prefix)
         } else {
             self.prefix == other.prefix
@@ -120,7 +120,7 @@ impl CodePattern {
         prefixes && one.start() <= two.end() && two.start() <= one.end()
     }
 
-    /// How long its codes are.
+    /// The lengths of its codes.
     fn lengths(&self) -> RangeInclusive<usize> {
         let prefix = self.prefix.len();
         match &self.rest {
@@ -167,14 +167,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_parts_of_a_code_are_told() {
+    fn a_code_has_a_prefix_and_an_issuing_region() {
         let code: NationalCode = "HY330302000078".parse().unwrap();
         assert_eq!(code.prefix(), "HY");
         assert_eq!(code.issuing_region().unwrap().as_str(), "330302");
     }
 
     #[test]
-    fn a_pattern_that_says_nothing_clear_is_refused() {
+    fn a_malformed_pattern_is_refused() {
         for text in [
             "H",
             "H 5+5",
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_with_a_social_credit_code_is_exactly_prefix_and_that() {
+    fn a_uscc_pattern_matches_only_the_prefix_and_a_valid_code() {
         let pattern: CodePattern = "DW uscc".parse().unwrap();
         assert_eq!(pattern.uscc_of("DW91330302MA2AB3C47J"), Some("91330302MA2AB3C47J"));
         for code in ["91330302MA2AB3C47J", "DW91330302ma2ab3c47j", "DW91330302MA2AB3C47", "DWI1330302MA2AB3C47J", "DW"]
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_that_a_code_could_fit_both_of_overlap() {
+    fn patterns_that_share_a_code_overlap() {
         let overlap = |one: &str, two: &str| {
             let (one, two): (CodePattern, CodePattern) = (one.parse().unwrap(), two.parse().unwrap());
             assert_eq!(one.overlaps(&two), two.overlaps(&one));

@@ -1,66 +1,66 @@
-//! The transport-free failure every use-case ends in. Status codes are `http/problem.rs`'s business alone.
+//! The failure type of every use case, independent of transport. Only `http/problem.rs` knows status codes.
 
 use std::time::Duration;
 
 use super::QuotaUse;
 
-/// What went wrong, for the caller (`public`) and for the log (`context`), as a pair without `Display` so that the
-/// private half cannot leak by accident.
+/// A failure, with a text for the caller (`public`) and one for the log (`context`). It has no `Display`, so that the
+/// private text cannot leak by accident.
 #[derive(Debug, Clone)]
 pub struct Failure {
-    /// The class of failure, with what the caller needs to react.
+    /// The class of failure, with the details that the caller needs to react.
     pub kind: FailureKind,
-    /// A stable snake_case code, also the metric's label. Every one stands in docs/ERRORS.md.
+    /// A stable snake_case code, also the metric's label. docs/ERRORS.md lists all of them.
     pub code: &'static str,
     /// A sentence the caller may read.
     pub public: String,
-    /// What the operator needs to know; never leaves the process but by its log.
+    /// Details for the operator; written to the log only.
     pub context: Option<String>,
 }
 
 /// The classes of failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FailureKind {
-    /// The request is malformed; `field` names where.
+    /// The request is malformed.
     Invalid {
         /// The parameter or JSON pointer at fault.
         field: String,
     },
-    /// Who is calling is not proved.
+    /// The caller's identity is not proved.
     Unauthenticated,
-    /// Who is calling is known and may not do this.
+    /// The caller is known and not allowed to do this.
     Forbidden,
-    /// It does not exist, or the caller may not know that it does.
+    /// The resource does not exist, or the caller may not learn that it does.
     NotFound,
-    /// It contradicts the present state.
+    /// The request contradicts the current state.
     Conflict,
     /// The request is well-formed and cannot be carried out.
     Unprocessable,
-    /// The caller has done too much of it.
+    /// A rate limit is exceeded.
     Limited {
-        /// When trying again makes sense.
+        /// When to try again.
         retry_after: Duration,
-        /// The named policies that were violated.
+        /// The names of the exceeded limits.
         policies: Vec<String>,
     },
-    /// What was given to the caller to use is used up.
+    /// A quota that was granted to the caller is used up.
     Spent {
-        /// When there is some again; none where waiting does not help.
+        /// When the quota is refilled; none where waiting does not help.
         retry_after: Option<Duration>,
-        /// How the caller stands with the limits of what was given: those with nothing left are reached.
+        /// The state of the granted quotas; at least one has nothing left.
         quotas: Vec<QuotaUse>,
     },
     /// The gateway cannot do it safely now.
     Unavailable {
-        /// When trying again makes sense.
+        /// When to try again.
         retry_after: Duration,
     },
-    /// A defect of ours.
+    /// A defect of the gateway.
     Internal,
 }
 
 impl Failure {
-    /// A failure of a kind, with its code and its sentence.
+    /// Creates a failure without context.
     pub fn new(kind: FailureKind, code: &'static str, public: impl Into<String>) -> Self {
         Self { kind, code, public: public.into(), context: None }
     }
@@ -70,17 +70,17 @@ impl Failure {
         Self::new(FailureKind::Invalid { field: field.into() }, code, public)
     }
 
-    /// The caller may not.
+    /// The caller is not allowed to do this.
     pub fn forbidden(code: &'static str, public: impl Into<String>) -> Self {
         Self::new(FailureKind::Forbidden, code, public)
     }
 
-    /// Not there, or not for this caller to know.
+    /// The resource does not exist, or this caller may not learn that it does.
     pub fn not_found(code: &'static str, public: impl Into<String>) -> Self {
         Self::new(FailureKind::NotFound, code, public)
     }
 
-    /// Not safely possible now; the caller may try again in a second.
+    /// The gateway cannot do this safely now; the caller may try again in a second.
     pub fn unavailable(code: &'static str, context: impl Into<String>) -> Self {
         Self {
             kind: FailureKind::Unavailable { retry_after: Duration::from_secs(1) },
@@ -90,7 +90,7 @@ impl Failure {
         }
     }
 
-    /// A defect of ours; the text goes to the log only.
+    /// A defect of the gateway; the text goes to the log only.
     pub fn internal(context: impl Into<String>) -> Self {
         Self {
             kind: FailureKind::Internal,
@@ -100,14 +100,14 @@ impl Failure {
         }
     }
 
-    /// The same failure with something for the operator's log.
+    /// Adds a text for the operator's log.
     #[must_use]
     pub fn because(mut self, context: impl Into<String>) -> Self {
         self.context = Some(context.into());
         self
     }
 
-    /// Whether the same request may succeed later without change.
+    /// Whether the same request may succeed later.
     pub const fn retryable(&self) -> bool {
         matches!(
             self.kind,

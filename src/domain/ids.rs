@@ -1,4 +1,4 @@
-//! The one registry of identifiers: a prefix that names the kind, then 26 characters of Crockford's base32 of a UUIDv7.
+//! Identifiers of every kind: a prefix, an underscore, and a UUIDv7 in 26 characters of Crockford's base32.
 
 use std::{fmt, str::FromStr};
 
@@ -11,7 +11,7 @@ use super::{
 /// Crockford's alphabet, lower case: no i, l, o, u.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
-/// The digit each byte stands for; 32 where it stands for none.
+/// The value of each byte as a digit; 32 for bytes that are no digit.
 const DIGITS: [u8; 256] = {
     let mut digits = [32; 256];
     let mut digit = 0;
@@ -22,8 +22,8 @@ const DIGITS: [u8; 256] = {
     digits
 };
 
-/// 128 bits, ordered by time of making (RFC 9562, version 7).
-fn make(clock: &dyn Clock, entropy: &dyn Entropy) -> u128 {
+/// A UUID of version 7 (RFC 9562): 128 bits that sort by time of creation.
+fn uuid_v7(clock: &dyn Clock, entropy: &dyn Entropy) -> u128 {
     let millis = u64::try_from(clock.now().micros().div_euclid(1000)).unwrap_or(0);
     let mut random = [0u8; 10];
     entropy.fill(&mut random);
@@ -58,12 +58,12 @@ macro_rules! ids {
         pub struct $name(u128);
 
         impl $name {
-            /// What every identifier of this kind begins with.
+            /// The prefix of every identifier of this kind.
             pub const PREFIX: &'static str = $prefix;
 
-            /// A new identifier of the present instant.
+            /// Creates an identifier at the current time.
             pub fn new(clock: &dyn Clock, entropy: &dyn Entropy) -> Self {
-                Self(make(clock, entropy))
+                Self(uuid_v7(clock, entropy))
             }
         }
 
@@ -98,7 +98,7 @@ macro_rules! ids {
 ids! {
     /// A partner certification authority that issues banks' client certificates.
     AuthorityId = "aut";
-    /// A certificate that this gateway's own authority issued.
+    /// A certificate issued by the gateway's own authority.
     CertificateId = "crt";
     /// A registered client: a bank or a department.
     ClientId = "cli";
@@ -106,17 +106,17 @@ ids! {
     ConsentId = "con";
     /// One disclosure, also the id of its ledger entry.
     DisclosureId = "dis";
-    /// Something that happened, for others to be told of.
+    /// An event that subscribers are notified of.
     EventId = "evt";
     /// One imported file.
     ImportId = "imp";
-    /// A request and its answer (`x-fapi-interaction-id` carries a UUID instead where the client sent one).
+    /// A request and its response (`x-fapi-interaction-id` carries the UUID that the client sent, if any).
     InteractionId = "int";
     /// A private key at rest.
     KeyId = "key";
     /// A ledger entry that is not a disclosure.
     EntryId = "ent";
-    /// Something on its way to a target; the idempotency key of every attempt at it.
+    /// An outbox item, also the idempotency key of every attempt to deliver it.
     OutboxId = "out";
     /// A grading run.
     RunId = "run";

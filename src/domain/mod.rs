@@ -1,9 +1,11 @@
-//! The words of the trade: identifiers, money, months, grades, permissions, the clock and the failure type.
+//! The domain's value types: identifiers, codes, money, months, grades, permissions; also the clock, randomness and the
+//! failure type.
 //!
-//! Everything here is a value. Nothing here does input or output, and nothing here knows of SQL, HTTP or keys. Every
-//! other room imports this one; it imports none.
+//! Nothing here does input or output, and nothing here knows SQL, HTTP or keys. Every other room imports this one; it
+//! imports none.
 
 pub mod actor;
+pub mod bounded_cache;
 pub mod canonical;
 pub mod clock;
 pub mod codes;
@@ -16,7 +18,6 @@ pub mod malformed;
 pub mod money;
 pub mod permission;
 pub mod quota;
-pub mod recent;
 pub mod region;
 pub mod resident_id;
 pub mod rng;
@@ -27,6 +28,7 @@ pub mod uscc;
 pub mod words;
 
 pub use actor::{Actor, Channel, Principal};
+pub use bounded_cache::BoundedCache;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use codes::NationalCode;
 pub use error_chain::error_chain;
@@ -35,7 +37,6 @@ pub use kinds::{Kind, Kinds};
 pub use malformed::Malformed;
 pub use money::Fen;
 pub use quota::QuotaUse;
-pub use recent::Recent;
 pub use region::Region;
 pub use resident_id::ResidentId;
 pub use rng::{Entropy, SeededEntropy, SystemEntropy};

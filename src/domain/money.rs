@@ -1,16 +1,16 @@
-//! Money in fen (分) and points in thousandths: integers only, so that a bank can recompute them.
+//! Money in fen (分) and points in thousandths: integers only, so that a bank can recompute every result.
 
 use std::{fmt, ops::Add};
 
 use serde::{Deserialize, Serialize};
 
-/// An amount in fen, 1/100 yuan. May be negative: a claw-back month is.
+/// An amount in fen, 1/100 yuan. It is negative for a month in which more was clawed back than paid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Fen(pub i64);
 
 impl Fen {
-    /// The sum, or `None` where 64 bits do not hold it.
+    /// The sum, or `None` on overflow.
     pub fn checked_add(self, other: Self) -> Option<Self> {
         self.0.checked_add(other.0).map(Self)
     }
@@ -19,7 +19,7 @@ impl Fen {
 impl Add for Fen {
     type Output = Self;
 
-    /// Saturating: an amount at the edge of 64 bits is a data error that checks report, never a wrap-around.
+    /// Saturates: an amount at the limit of 64 bits is a data error that checks report, and must not wrap around.
     fn add(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
     }
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn the_edge_of_64_bits_is_told_by_the_checked_sum_and_held_by_the_plain_one() {
+    fn overflow_is_none_for_the_checked_sum_and_saturates_for_the_plain_one() {
         assert_eq!(Fen(i64::MAX).checked_add(Fen(1)), None);
         assert_eq!(Fen(i64::MAX) + Fen(1), Fen(i64::MAX));
         assert_eq!(serde_json::to_string(&Fen(-7)).unwrap(), "-7");

@@ -1,13 +1,13 @@
-//! What a consent may allow, for what purpose, and what a token may be used for.
+//! The permissions and purposes of consents, and the scopes of tokens.
 
 use super::words::words;
 
 words! {
-    /// A data cluster that a consent allows (PIPL art. 23: ticked one by one).
+    /// A kind of data that a consent allows (PIPL art. 23: each is ticked separately).
     Permission: "permission" {
         /// 信用等级: the current grade of each covered code.
         Grade = "grade",
-        /// 历史等级: grades of former rounds.
+        /// 历史等级: grades of earlier rounds.
         GradeHistory = "grade_history",
         /// 一级指标得分: first-level totals.
         Scorecard = "scorecard",
@@ -19,39 +19,39 @@ words! {
 }
 
 words! {
-    /// Why a bank reads (征信业管理条例 art. 20: no other use).
+    /// Reason for which a bank reads data (征信业管理条例 art. 20: no other use).
     Purpose: "purpose" {
         /// 贷前审查.
         PreLoanReview = "pre_loan_review",
         /// 贷中审批.
         LoanApproval = "loan_approval",
-        /// 贷后管理: consented to apart, never implied by an application.
+        /// 贷后管理: needs its own consent, which a loan application never implies.
         PostLoanManagement = "post_loan_management",
     }
 }
 
 words! {
-    /// An OAuth scope: the most a token can be used for; the consent narrows it further.
+    /// OAuth scope: the upper bound of what a token allows; the consent narrows it further.
     Scope: "scope" {
         /// Request and revoke consents.
         ConsentsWrite = "consents:write",
-        /// Read one's own consents.
+        /// Read the bank's own consents.
         ConsentsRead = "consents:read",
         /// Read grades.
         GradeRead = "grade:read",
-        /// Read former grades.
+        /// Read the grades of earlier rounds.
         GradeHistoryRead = "grade-history:read",
         /// Read first-level totals.
         ScorecardRead = "scorecard:read",
         /// Read settlement summaries.
         SettlementsRead = "settlements:read",
-        /// Receive deliveries: a month of every consent in one answer, each part with its own scope besides.
+        /// Receive deliveries: a month of every consent in one response. Each part also needs its own scope.
         DeliveriesRead = "deliveries:read",
-        /// Prove disclosures.
+        /// Read the inclusion proofs of disclosures.
         DisclosuresRead = "disclosures:read",
-        /// Deliver files that follow a template. Departments have it and nobody else.
+        /// Upload files that follow a template. Only departments have it.
         ImportsWrite = "imports:write",
-        /// Read the ledger's entries: salted commitments, never what they commit to. Auditors have it and nobody else.
+        /// Read the ledger's entries: salted commitments, never the committed values. Only auditors have it.
         LedgerAudit = "ledger:audit",
     }
 }

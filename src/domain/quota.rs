@@ -1,16 +1,16 @@
-//! How a caller stands with a named limit.
+//! The state of a caller's quota under a named limit.
 
-/// A limit of calls and what of it is left.
+/// A limit of calls and the calls that remain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuotaUse {
-    /// Its name, as in `RateLimit-Policy`.
+    /// The limit's name, as in `RateLimit-Policy`.
     pub name: String,
-    /// How many it admits.
+    /// Calls allowed in a window.
     pub quota: u64,
-    /// In how many seconds; none where what is used up does not come back.
+    /// Length of the window in seconds; none for a quota that is never refilled.
     pub window_seconds: Option<u64>,
-    /// How many more it admits at once.
+    /// Calls allowed now.
     pub remaining: u64,
-    /// Seconds until the whole quota is back, or until the next is admitted where none is left.
+    /// Seconds until the whole quota is back, or, if none remains, until the next call is allowed.
     pub seconds: Option<u64>,
 }

@@ -1,4 +1,4 @@
-//! 行政区划: six digits, and the local table that names them with the days they were in use.
+//! 行政区划: six-digit region codes, and the local table of their names and days of use.
 
 use std::{fmt, str::FromStr};
 
@@ -11,18 +11,19 @@ use super::{
     time::Day,
 };
 
-/// Six digits of a region. Any six are accepted: issuing regions go, and a neighbour's are not in our table.
+/// A region code of six digits. Any six digits are accepted: old codes name abolished regions, and other cities' regions
+/// are not in the local table.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Region([u8; 6]);
 
 impl Region {
     /// The text.
     pub fn as_str(&self) -> &str {
-        // Infallible: only ASCII digits were let in.
+        // Infallible: all bytes are ASCII digits.
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// The city it belongs to, `XXYY00`.
+    /// The city of the region, `XXYY00`.
     #[must_use]
     pub const fn city(mut self) -> Self {
         self.0[4] = b'0';
@@ -30,12 +31,12 @@ impl Region {
         self
     }
 
-    /// Whether another region is this one or lies in it: in the city `XXYY00`, in the province `XX0000`.
+    /// Whether another region is this one or part of it: of the city `XXYY00`, of the province `XX0000`.
     pub fn covers(self, other: Self) -> bool {
         self == other || self == other.city() || self == other.province()
     }
 
-    /// The province it belongs to, `XX0000`.
+    /// The province of the region, `XX0000`.
     #[must_use]
     pub const fn province(self) -> Self {
         let mut province = self.city();
@@ -69,7 +70,7 @@ impl fmt::Debug for Region {
 
 serde_as_text!(Region);
 
-/// A line of the local table.
+/// An entry of the local table.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NamedRegion {
@@ -77,9 +78,9 @@ pub struct NamedRegion {
     pub code: Region,
     /// 名称.
     pub name: String,
-    /// The first day of use; always, where absent.
+    /// The first day of use; absent if it was always in use.
     pub valid_from: Option<Day>,
-    /// The last day of use; still, where absent.
+    /// The last day of use; absent if it is still in use.
     pub valid_to: Option<Day>,
 }
 
@@ -102,11 +103,11 @@ struct RegionFile {
     region: Vec<Spanned<NamedRegion>>,
 }
 
-/// The regions compiled in, as text.
+/// The compiled-in table, as text.
 pub const BUILT_IN: &str = include_str!("../../config/regions.toml");
 
 impl RegionTable {
-    /// Reads a table of regions; `file` names it in what is refused. Refused is a code with two lines in use at once.
+    /// Reads a table of regions; errors name it by `file`. Two entries of one code must not overlap in their days of use.
     pub fn from_toml(file: &str, text: &str) -> Result<Self, TableError> {
         let table: RegionFile = read(file, text)?;
         let mut faults = Faults::new(file);
@@ -118,29 +119,29 @@ impl RegionTable {
                     && other.valid_from.zip(one.valid_to).is_none_or(|(from, to)| from <= to)
             };
             let mut before = table.region.iter().take(at).map(Spanned::get_ref);
-            let twice = before.any(|other| other.code == one.code && overlaps(other));
-            faults.require(!twice, line, || format!("{} is named twice for the same days", one.code));
+            let duplicate = before.any(|other| other.code == one.code && overlaps(other));
+            faults.require(!duplicate, line, || format!("{} is named twice for the same days", one.code));
         }
         faults.finish()?;
         Ok(Self { regions: table.region.into_iter().map(Spanned::into_inner).collect() })
     }
 
-    /// The table compiled in: a city like Wenzhou.
+    /// Reads the compiled-in table: a city like Wenzhou.
     pub fn built_in() -> Result<Self, TableError> {
         Self::from_toml("config/regions.toml", BUILT_IN)
     }
 
-    /// The region of a name in use on a day.
+    /// Finds the region with this name that was in use on a day.
     pub fn named(&self, name: &str, on: Day) -> Option<Region> {
         self.in_use(on).find(|region| region.name == name).map(|region| region.code)
     }
 
-    /// The line of a code that was in use on a day.
+    /// Finds the entry of a code that was in use on a day.
     pub fn find(&self, code: Region, on: Day) -> Option<&NamedRegion> {
         self.regions.iter().find(|region| region.code == code && region.in_use(on))
     }
 
-    /// Every line in use on a day, in the order of the table.
+    /// Returns the entries in use on a day, in the order of the table.
     pub fn in_use(&self, on: Day) -> impl Iterator<Item = &NamedRegion> {
         self.regions.iter().filter(move |region| region.in_use(on))
     }
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn the_built_in_table_has_the_citys_twelve_regions_of_today() {
+    fn the_built_in_table_has_the_twelve_regions_of_the_city() {
         let table = RegionTable::built_in().unwrap();
         let counties: Vec<_> = table
             .in_use(day("2026-03-31"))
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_region_that_has_gone_is_found_in_its_days_only() {
+    fn an_abolished_region_is_found_only_in_its_days_of_use() {
         let table = RegionTable::built_in().unwrap();
         let old: Region = "330322".parse().unwrap();
         assert_eq!(table.find(old, day("2014-01-01")).map(|region| region.name.as_str()), Some("洞头县"));

@@ -1,6 +1,6 @@
 //! 居民身份证号, the resident identity number of GB 11643-1999: 17 digits and a check character (ISO 7064 MOD 11-2).
 //!
-//! Personal information: the type prints nothing of itself, and whoever needs the text must ask for it by name.
+//! Personal information: `Debug` shows no digit, and the text is only available by [`ResidentId::reveal`].
 
 use std::fmt;
 
@@ -9,13 +9,13 @@ use super::time::Day;
 /// The weights of the first 17 digits.
 const WEIGHTS: [u32; 17] = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
 
-/// The check character for each remainder of the weighted sum by 11.
+/// The check character for each remainder of the weighted sum divided by 11.
 const CHECKS: &[u8; 11] = b"10X98765432";
 
-/// Nobody alive was born before.
+/// The earliest year of birth that is accepted.
 const FIRST_YEAR: i32 = 1900;
 
-/// A number whose characters, birth date and check are right.
+/// A number with valid characters, birth date and check character.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ResidentId([u8; 18]);
 
@@ -25,16 +25,16 @@ pub enum ResidentIdError {
     /// Not 18 characters.
     #[error("a resident identity number has 18 characters, this one has {found}")]
     Length {
-        /// How many it has.
+        /// The number of characters.
         found: usize,
     },
-    /// The old form, no certificate since 2013.
+    /// The old form, invalid since 2013.
     #[error("a 15-digit number is no longer a valid certificate: give the 18-character number")]
     FifteenDigits,
-    /// Something else than a digit, or than a digit or `X` at the end.
+    /// A character that is not a digit, or at the end neither a digit nor `X`.
     #[error("character {position} must be a digit{}", if *position == 18 { " or X" } else { "" })]
     Character {
-        /// Where, from 1.
+        /// The position, counted from 1.
         position: usize,
     },
     /// Characters 7 to 14 are not a day of the calendar.
@@ -46,13 +46,14 @@ pub enum ResidentIdError {
     /// Born after the day of checking.
     #[error("the day of birth is in the future")]
     NotBornYet,
-    /// The last character does not fit the others.
+    /// The check character is wrong.
     #[error("the check character does not fit the others")]
     Check,
 }
 
 impl ResidentId {
-    /// Reads a number as of a day. The address part is not looked up: it names the place of first issue, and places go.
+    /// Reads a number as of a day. The address part is not looked up: it names the place of first issue, which may have
+    /// been abolished since.
     pub fn parse(text: &str, today: Day) -> Result<Self, ResidentIdError> {
         let count = text.chars().count();
         if count == 15 && text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -83,8 +84,8 @@ impl ResidentId {
             if !(upper.is_ascii_digit() || (upper == 'X' && at == 17)) {
                 return Err(ResidentIdError::Character { position: at + 1 });
             }
-            if let (Some(place), Ok(byte)) = (digits.get_mut(at), u8::try_from(upper)) {
-                *place = byte;
+            if let (Some(slot), Ok(byte)) = (digits.get_mut(at), u8::try_from(upper)) {
+                *slot = byte;
             }
         }
         if count == 18 { Ok(digits) } else { Err(ResidentIdError::Length { found: count }) }
@@ -105,7 +106,7 @@ impl ResidentId {
 
     /// The number itself. Personal information: only for sealing, matching and the subject's own pages.
     pub fn reveal(&self) -> &str {
-        // Infallible: only ASCII digits and X were let in.
+        // Infallible: all bytes are ASCII digits or X.
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn each_fault_has_its_own_answer() {
+    fn each_fault_has_its_own_error() {
         assert_eq!(parse("33030319660704005x").unwrap().reveal(), "33030319660704005X");
         assert_eq!(parse("330303660704005"), Err(ResidentIdError::FifteenDigits));
         assert_eq!(parse("3303031966070400"), Err(ResidentIdError::Length { found: 16 }));
@@ -171,14 +172,14 @@ mod tests {
     }
 
     #[test]
-    fn it_shows_itself_only_when_asked() {
+    fn debug_shows_nothing_and_the_masked_form_hides_the_birth_date() {
         let id = parse("33030319660704005X").unwrap();
         assert_eq!(format!("{id:?}"), "ResidentId(..)");
         assert_eq!(id.masked(), "330303********005X");
     }
 
     #[test]
-    fn a_person_born_today_is_born_and_one_born_tomorrow_is_not() {
+    fn a_birth_date_of_today_is_accepted_and_one_of_tomorrow_is_not() {
         let id = ResidentId::from_fifteen_digits("330302991231001", Day::new(1999, 12, 31).unwrap());
         assert!(id.is_ok());
         let early = ResidentId::from_fifteen_digits("330302991231001", Day::new(1999, 12, 30).unwrap());

@@ -1,4 +1,4 @@
-//! Randomness as a parameter: secrets and identifiers come from here, so that a test can seed them.
+//! Randomness as a parameter: secrets and identifiers use it, and tests seed it.
 
 use std::{
     cell::RefCell,
@@ -16,28 +16,28 @@ pub trait Entropy: Debug + Send + Sync + 'static {
     fn fill(&self, out: &mut [u8]);
 }
 
-/// The source rooms hold and hand on.
+/// A source of randomness shared between rooms.
 pub type SharedEntropy = Arc<dyn Entropy>;
 
-/// How much is drawn at once: what a draw costs hardly depends on its length, and every answer needs a few dozen bytes three
-/// times.
-const STORE: usize = 4096;
+/// Bytes per call of the system's generator. The cost of a call hardly depends on its length, and every response needs a
+/// few dozen bytes three times.
+const BUFFER_BYTES: usize = 4096;
 
-/// Random bytes that were drawn and not handed out yet.
-struct Drawn {
-    bytes: [u8; STORE],
-    /// How many of them are left, at the end.
+/// Random bytes that are not used yet.
+struct Buffer {
+    bytes: [u8; BUFFER_BYTES],
+    /// How many bytes are left, at the end of the array.
     left: usize,
 }
 
 thread_local! {
-    static DRAWN: RefCell<Drawn> = const { RefCell::new(Drawn { bytes: [0; STORE], left: 0 }) };
+    static BUFFER: RefCell<Buffer> = const { RefCell::new(Buffer { bytes: [0; BUFFER_BYTES], left: 0 }) };
 }
 
-impl Drawn {
-    /// Hands out the next bytes and keeps nothing of them. Tells whether there were as many.
-    fn hand_out(&mut self, out: &mut [u8]) -> bool {
-        let next = STORE - self.left;
+impl Buffer {
+    /// Moves the next bytes to `out` and erases them here. Returns whether there were enough.
+    fn take(&mut self, out: &mut [u8]) -> bool {
+        let next = BUFFER_BYTES - self.left;
         let Some(bytes) = self.bytes.get_mut(next..next + out.len()) else { return false };
         out.copy_from_slice(bytes);
         bytes.zeroize();
@@ -46,38 +46,38 @@ impl Drawn {
     }
 }
 
-/// The operating system's generator, by way of the cryptographic provider. Each thread draws ahead for short requests.
+/// The operating system's generator, through the cryptographic provider. Each thread buffers bytes for short requests.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemEntropy;
 
-/// Infallible: the provider's generator aborts the process itself when the system gives it no entropy.
+/// Infallible: the provider aborts the process when the system has no entropy.
 #[expect(clippy::expect_used, reason = "without randomness nothing safe can follow")]
-fn draw(out: &mut [u8]) {
+fn fill_from_system(out: &mut [u8]) {
     aws_lc_rs::rand::fill(out).expect("the system's random generator answers");
 }
 
 impl Entropy for SystemEntropy {
     fn fill(&self, out: &mut [u8]) {
-        if out.len() > STORE / 4 {
-            return draw(out);
+        if out.len() > BUFFER_BYTES / 4 {
+            return fill_from_system(out);
         }
-        DRAWN.with_borrow_mut(|drawn| {
-            if !drawn.hand_out(out) {
-                drawn.left = 0;
-                draw(&mut drawn.bytes);
-                drawn.left = STORE;
-                drawn.hand_out(out);
+        BUFFER.with_borrow_mut(|buffer| {
+            if !buffer.take(out) {
+                buffer.left = 0;
+                fill_from_system(&mut buffer.bytes);
+                buffer.left = BUFFER_BYTES;
+                buffer.take(out);
             }
         });
     }
 }
 
-/// A generator that yields the same bytes for the same seed. For tests and synthetic data, never for secrets.
+/// A generator with the same bytes for the same seed. For tests and synthetic data, never for secrets.
 #[derive(Debug)]
 pub struct SeededEntropy(Mutex<ChaCha20Rng>);
 
 impl SeededEntropy {
-    /// A generator that starts at `seed`.
+    /// Creates a generator from a seed.
     pub fn new(seed: u64) -> Arc<Self> {
         Arc::new(Self(Mutex::new(ChaCha20Rng::seed_from_u64(seed))))
     }
@@ -94,30 +94,30 @@ impl Entropy for SeededEntropy {
 mod tests {
     use std::collections::HashSet;
 
-    use super::{DRAWN, Entropy, STORE, SystemEntropy};
+    use super::{BUFFER, BUFFER_BYTES, Entropy, SystemEntropy};
 
     #[test]
-    fn no_bytes_are_handed_out_twice_and_none_are_kept() {
+    fn no_bytes_are_used_twice_and_used_bytes_are_erased() {
         let mut seen = HashSet::new();
-        for length in (16..=64).cycle().take(2000).chain([STORE / 4, STORE / 4 + 1, 3 * STORE]) {
+        for length in (16..=64).cycle().take(2000).chain([BUFFER_BYTES / 4, BUFFER_BYTES / 4 + 1, 3 * BUFFER_BYTES]) {
             let mut out = vec![0; length];
             SystemEntropy.fill(&mut out);
             for eight in out.chunks_exact(8) {
-                assert!(seen.insert(eight.to_vec()), "drawn twice");
+                assert!(seen.insert(eight.to_vec()), "used twice");
             }
         }
-        DRAWN.with_borrow(|drawn| {
-            let (handed_out, rest) = drawn.bytes.split_at(STORE - drawn.left);
-            assert!(handed_out.iter().all(|byte| *byte == 0), "what was handed out is still there");
+        BUFFER.with_borrow(|buffer| {
+            let (used, rest) = buffer.bytes.split_at(BUFFER_BYTES - buffer.left);
+            assert!(used.iter().all(|byte| *byte == 0), "used bytes are still there");
             assert!(rest.iter().any(|byte| *byte != 0));
         });
     }
 
     #[test]
-    fn the_last_bytes_drawn_are_handed_out_too() {
+    fn the_buffer_is_used_to_its_last_byte() {
         let mut out = [0; 512];
-        (0..STORE / 512).for_each(|_| SystemEntropy.fill(&mut out));
-        assert_eq!(DRAWN.with_borrow(|drawn| drawn.left), 0);
+        (0..BUFFER_BYTES / 512).for_each(|_| SystemEntropy.fill(&mut out));
+        assert_eq!(BUFFER.with_borrow(|buffer| buffer.left), 0);
         assert!(out.iter().any(|byte| *byte != 0));
         SystemEntropy.fill(&mut []);
     }

@@ -1,4 +1,4 @@
-//! 医保月度结算, the monthly settlement of a subject: aggregates only, never a patient, a diagnosis or a visit.
+//! 医保月度结算, the monthly settlement of a subject: aggregates only, without patients, diagnoses or visits.
 
 use super::{
     money::Fen,
@@ -7,7 +7,7 @@ use super::{
 };
 
 words! {
-    /// 险种: the two schemes whose funds are settled apart.
+    /// 险种: the two schemes, whose funds are settled separately.
     Insurance: "insurance" {
         /// 职工.
         Employee = "employee",
@@ -26,7 +26,7 @@ words! {
     }
 }
 
-/// One month of one subject under one insurance, in one version.
+/// One version of a month of one subject under one insurance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settlement {
     /// The month settled.
@@ -39,11 +39,11 @@ pub struct Settlement {
     pub persons: i64,
     /// 总费用.
     pub billed: Fen,
-    /// 申报: what the fund was asked for.
+    /// 申报: the amount claimed from the fund.
     pub claimed: Fen,
-    /// 结算: the same after review.
+    /// 结算: the claimed amount after review.
     pub settled: Fen,
-    /// 拨付: what was paid out.
+    /// 拨付: the amount paid out.
     pub paid: Fen,
     /// 预留考核保证金.
     pub retained: Fen,
@@ -51,20 +51,20 @@ pub struct Settlement {
     pub disallowed: Fen,
     /// 扣款.
     pub deducted: Fen,
-    /// 预拨付, apart from what was settled so that a lender does not count it twice.
+    /// 预拨付, separate from the settled amount so that a lender does not count it twice.
     pub prepaid: Fen,
-    /// 冲抵: an earlier prepayment taken back.
+    /// 冲抵: an earlier prepayment that is deducted.
     pub offset: Fen,
     /// 应付.
     pub payable: Fen,
     /// 暂定 or 已清算.
     pub status: SettlementStatus,
-    /// The day the figures were true.
+    /// The day of the figures.
     pub as_of: Day,
 }
 
 impl Settlement {
-    /// By how much the amounts break 拨付 = 结算 - 保证金 - 不予支付 - 扣款 + 预拨付 - 冲抵; zero when it holds.
+    /// The difference between the two sides of 拨付 = 结算 - 保证金 - 不予支付 - 扣款 + 预拨付 - 冲抵; zero if they agree.
     pub fn identity_gap(&self) -> Fen {
         let terms = [
             (1, self.paid),
@@ -75,12 +75,12 @@ impl Settlement {
             (-1, self.prepaid),
             (1, self.offset),
         ];
-        // Seven terms of 64 bits cannot overflow 128; a gap beyond 64 bits is no less a gap for being clamped.
+        // Seven terms of 64 bits cannot overflow 128; a gap beyond 64 bits is clamped, and still a gap.
         let gap: i128 = terms.into_iter().map(|(sign, amount)| sign * i128::from(amount.0)).sum();
         Fen(i64::try_from(gap).unwrap_or(if gap < 0 { i64::MIN } else { i64::MAX }))
     }
 
-    /// 应付未付, what the fund still owes the subject for the month.
+    /// 应付未付, the amount that the fund still owes the subject for the month.
     pub fn receivable(&self) -> Fen {
         Fen(self.payable.0.saturating_sub(self.paid.0))
     }

@@ -1,35 +1,35 @@
-//! Tables of the trade that are files, such as kinds, catalogues and models: reading one, and saying on which line it is wrong.
+//! Reads TOML tables such as kinds, catalogues and models, and reports their faults by line.
 
 use std::{fmt, ops::Range};
 
 use serde::de::DeserializeOwned;
 
-/// One thing wrong with a table.
+/// One fault of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableFault {
-    /// The line it stands on, from 1; unknown where something is absent from the whole file.
+    /// The line, counted from 1; none if something is missing from the whole file.
     pub line: Option<usize>,
-    /// What is wrong, as a sentence.
+    /// A sentence that describes the fault.
     pub message: String,
 }
 
-/// A table that cannot be used, with everything that is wrong with it.
+/// A table that cannot be used, with all its faults.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct TableError {
-    /// The file's name, as it was given.
+    /// The file's name, as given.
     pub file: String,
-    /// What is wrong, in the order of the file.
+    /// The faults, in the order of the file.
     pub faults: Vec<TableFault>,
 }
 
 impl TableError {
-    /// One thing wrong with a whole file.
-    pub fn whole(file: &str, message: impl Into<String>) -> Self {
+    /// A fault of the whole file.
+    pub fn whole_file(file: &str, message: impl Into<String>) -> Self {
         Self { file: file.to_owned(), faults: vec![TableFault { line: None, message: message.into() }] }
     }
 
-    /// Refuses a file if anything was found in it, and tells it in the order of the lines.
-    pub fn unless_none(file: &str, mut faults: Vec<TableFault>) -> Result<(), Self> {
+    /// Fails if there are faults, and sorts them by line.
+    pub fn check_none(file: &str, mut faults: Vec<TableFault>) -> Result<(), Self> {
         if faults.is_empty() {
             return Ok(());
         }
@@ -53,7 +53,7 @@ impl fmt::Display for TableError {
     }
 }
 
-/// Reads a table as its type, or says on which line it cannot be read.
+/// Parses a table; an error names its line.
 pub fn read<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, TableError> {
     toml::from_str(text).map_err(|error| TableError {
         file: file.to_owned(),
@@ -64,12 +64,12 @@ pub fn read<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, TableError
     })
 }
 
-/// The line on which a place begins.
+/// The line on which a span begins, counted from 1.
 pub fn line_at(text: &str, span: &Range<usize>) -> usize {
     1 + text.bytes().take(span.start).filter(|byte| *byte == b'\n').count()
 }
 
-/// Collects what is wrong with a table.
+/// Collects the faults of a table.
 #[derive(Debug)]
 pub struct Faults<'a> {
     file: &'a str,
@@ -77,20 +77,20 @@ pub struct Faults<'a> {
 }
 
 impl<'a> Faults<'a> {
-    /// Nothing wrong so far.
+    /// Creates an empty collection.
     pub const fn new(file: &'a str) -> Self {
         Self { file, found: Vec::new() }
     }
 
-    /// Notes a fault on a line unless a condition holds.
+    /// Adds a fault on a line unless a condition holds.
     pub fn require(&mut self, holds: bool, line: usize, message: impl FnOnce() -> String) {
         if !holds {
             self.found.push(TableFault { line: Some(line), message: message() });
         }
     }
 
-    /// Refuses the table if anything was found.
+    /// Fails if faults were found.
     pub fn finish(self) -> Result<(), TableError> {
-        TableError::unless_none(self.file, self.found)
+        TableError::check_none(self.file, self.found)
     }
 }

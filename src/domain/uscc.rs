@@ -1,13 +1,13 @@
 //! 统一社会信用代码, the unified social credit code (USCC) of GB 32100-2015: 18 characters with two check characters.
 //!
-//! A wrong length or a character outside the alphabet is an error. A check character that does not fit is a
-//! [`CheckMismatch`], which an operator may accept: real codes of early pilots fail it.
+//! A wrong length or a character outside the alphabet is an error. A wrong check character is a [`CheckMismatch`], which
+//! an operator may accept: real codes of early pilots have it.
 
 use std::{fmt, str::FromStr};
 
 use super::malformed::{Malformed, serde_as_text};
 
-/// The 31 characters; a character's value is its place here. No I, O, S, V or Z.
+/// The 31 characters; a character's value is its index. I, O, S, V and Z are not among them.
 const ALPHABET: &[u8; 31] = b"0123456789ABCDEFGHJKLMNPQRTUWXY";
 
 /// GB 32100: 3^i mod 31 for characters 1 to 17.
@@ -16,55 +16,44 @@ const WEIGHTS: [u32; 17] = [1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 
 /// GB 11714: the weights of the organisation code's eight characters (9 to 16 of the USCC).
 const INNER_WEIGHTS: [u32; 8] = [3, 7, 9, 10, 5, 8, 4, 2];
 
-/// How long a code is.
+/// The length of a code.
 const LENGTH: usize = 18;
 
-/// A code of the right length and alphabet, in upper case. Its check characters may still not fit: see
+/// A code of the right length and alphabet, in upper case. Its check characters may still be wrong: see
 /// [`Uscc::mismatches`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Uscc([u8; LENGTH]);
 
-/// Why a text is not a USCC at all. Positions count characters from 1.
+/// Why a text is not a USCC. Positions count characters from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UsccError {
     /// Not 18 characters.
     #[error("a unified social credit code has 18 characters, this one has {found}")]
     Length {
-        /// How many it has.
+        /// The number of characters.
         found: usize,
     },
-    /// A full-width form such as `9`. It is refused, because folding it would hide how the file was made.
+    /// A full-width form such as `9`. It is refused, because converting it would hide how the file was made.
     #[error("character {position} is the full-width form {found:?}: write it as an ASCII character")]
-    FullWidth {
-        /// Where.
-        position: usize,
-        /// What stands there.
-        found: char,
-    },
+    FullWidth { position: usize, found: char },
     /// Outside the alphabet of 31.
     #[error("character {position} is {found:?}, which is not one of 0123456789ABCDEFGHJKLMNPQRTUWXY")]
-    Alphabet {
-        /// Where.
-        position: usize,
-        /// What stands there.
-        found: char,
-    },
+    Alphabet { position: usize, found: char },
 }
 
-/// A check character that does not fit: a warning, because real codes of early pilots fail it (domain 1.1).
+/// A wrong check character: a warning, because real codes of early pilots have one (domain 1.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
-#[error("check character {position} is {found}, but the others ask for {expected}")]
+#[error("check character {position} is {found}, but the other characters require {expected}")]
 pub struct CheckMismatch {
     /// 17, the organisation code's own check (GB 11714), or 18, the whole code's.
     pub position: usize,
-    /// What the other characters ask for.
+    /// The character that the others require.
     pub expected: char,
-    /// What stands there.
     pub found: char,
 }
 
 impl Uscc {
-    /// Reads a code. ASCII lower case is taken as upper case; nothing else is folded.
+    /// Reads a code. ASCII lower case is converted to upper case; nothing else is.
     pub fn parse(text: &str) -> Result<Self, UsccError> {
         let mut code = [0u8; LENGTH];
         let mut count = 0;
@@ -76,15 +65,15 @@ impl Uscc {
             let upper = found.to_ascii_uppercase();
             let byte = u8::try_from(upper).ok().filter(|byte| value(*byte).is_some());
             let byte = byte.ok_or(UsccError::Alphabet { position, found })?;
-            if let Some(place) = code.get_mut(at) {
-                *place = byte;
+            if let Some(slot) = code.get_mut(at) {
+                *slot = byte;
             }
             count = position;
         }
         if count == LENGTH { Ok(Self(code)) } else { Err(UsccError::Length { found: count }) }
     }
 
-    /// Makes a code with both check characters right, from its first 16 characters.
+    /// Completes the first 16 characters with both check characters.
     pub fn complete(first_sixteen: &str) -> Result<Self, UsccError> {
         let mut code = Self::parse(&format!("{first_sixteen}00"))?;
         code.0[16] = code.inner_check();
@@ -92,7 +81,7 @@ impl Uscc {
         Ok(code)
     }
 
-    /// The check characters that do not fit; empty for nearly every real code.
+    /// Returns the wrong check characters; nearly every real code has none.
     pub fn mismatches(&self) -> Vec<CheckMismatch> {
         [(16, self.inner_check()), (17, self.outer_check())]
             .into_iter()
@@ -107,12 +96,12 @@ impl Uscc {
 
     /// The text.
     pub fn as_str(&self) -> &str {
-        // Infallible: only ASCII characters of the alphabet were let in.
+        // Infallible: all bytes are ASCII characters of the alphabet.
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
     /// 登记管理部门 and 机构类别: `91` a company, `12` a public institution, `92` a sole trader.
-    pub fn sort(&self) -> &str {
+    pub fn category(&self) -> &str {
         self.as_str().get(..2).unwrap_or_default()
     }
 
@@ -121,9 +110,9 @@ impl Uscc {
         self.as_str().get(2..8).unwrap_or_default()
     }
 
-    /// Whether it names a natural person's trade (个体工商户), which makes it personal information.
+    /// Whether it belongs to a sole trader (个体工商户), which makes it personal information.
     pub fn is_sole_trader(&self) -> bool {
-        self.sort() == "92"
+        self.category() == "92"
     }
 
     fn inner_check(&self) -> u8 {
@@ -250,9 +239,9 @@ mod tests {
     }
 
     #[test]
-    fn the_parts_of_a_code_are_told() {
+    fn a_code_has_a_category_and_a_registration_region() {
         let sole = code(VALID[3]);
-        assert_eq!((sole.sort(), sole.registration_region(), sole.is_sole_trader()), ("92", "330381", true));
+        assert_eq!((sole.category(), sole.registration_region(), sole.is_sole_trader()), ("92", "330381", true));
         assert!(!code(VALID[0]).is_sole_trader());
     }
 

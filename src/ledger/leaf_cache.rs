@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use serde_json::{Value, json};
 
 use crate::{
-    domain::{Recent, Timestamp},
+    domain::{BoundedCache, Timestamp},
     merkle::{Hash, leaf_hash},
     store::{Db, DbError, ledger::seal as table},
 };
@@ -32,18 +32,18 @@ pub(super) struct Place {
 ///
 /// It is the better witness of the two, too: it is what the entry hashed to when it was made, whatever the tables say since.
 #[derive(Debug, Clone)]
-pub struct LeafCache(Arc<Recent<String, Hash>>);
+pub struct LeafCache(Arc<BoundedCache<String, Hash>>);
 
 impl Default for LeafCache {
     fn default() -> Self {
-        Self(Arc::new(Recent::new(REMEMBERED)))
+        Self(Arc::new(BoundedCache::new(REMEMBERED)))
     }
 }
 
 impl LeafCache {
     /// Remembers the leaf of an entry whose commit was acknowledged.
     pub(super) fn put(&self, id: &str, leaf: Hash) {
-        self.0.put(id.to_owned(), leaf, 1);
+        self.0.insert(id.to_owned(), leaf, 1);
     }
 
     /// Forgets entries that were sealed.

@@ -174,7 +174,7 @@ impl Catalogue {
 
     /// Reads and checks a catalogue that a run kept.
     pub fn from_json(name: &str, text: &str) -> Result<Self, TableError> {
-        let raw = serde_json::from_str(text).map_err(|error| TableError::whole(name, error.to_string()))?;
+        let raw = serde_json::from_str(text).map_err(|error| TableError::whole_file(name, error.to_string()))?;
         Self::checked(name, "", raw)
     }
 

@@ -48,7 +48,7 @@ impl<'a> Faults<'a> {
 
     /// Refuses the file if anything was found.
     pub(super) fn finish(self) -> Result<(), TableError> {
-        TableError::unless_none(self.file, self.found)
+        TableError::check_none(self.file, self.found)
     }
 
     /// Where the value at a path stands, or the nearest thing around it that exists.

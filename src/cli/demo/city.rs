@@ -69,7 +69,7 @@ pub(super) async fn ensure_city(
             made.settlements,
             made.records
         )?;
-        let present: Vec<String> = references.kinds.present_models().map(str::to_owned).collect();
+        let present: Vec<String> = references.kinds.current_models().map(str::to_owned).collect();
         let importer = Importer::new(ctx.env(db), super::demo_operator()?, crypter, references);
         let mut accepted = 0;
         for file in &made.files {

@@ -1,4 +1,4 @@
-//! The table of kinds as its file has it, and what is refused in it.
+//! The file format of the table of kinds, and its checks.
 
 use std::collections::BTreeSet;
 
@@ -38,7 +38,7 @@ pub(super) struct KindsFile {
 }
 
 impl KindFile {
-    /// The kind, checked.
+    /// Converts a checked entry.
     pub(super) fn into_kind(self, text: &str) -> Kind {
         let ground = match self.basis {
             KindBasis::Certain => self.source,
@@ -68,7 +68,7 @@ fn is_word(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
-/// Notes everything that is wrong with a table of kinds.
+/// Collects every fault of a table of kinds.
 pub(super) fn check(kinds: &[KindFile], text: &str, faults: &mut Faults<'_>) {
     let mut ids = BTreeSet::new();
     let mut types = BTreeSet::new();
@@ -77,19 +77,19 @@ pub(super) fn check(kinds: &[KindFile], text: &str, faults: &mut Faults<'_>) {
         let line = line_at(text, &kind.id.span());
         let id = kind.id.get_ref().as_str();
         faults.require(is_word(id), line, || format!("{id:?} is not snake_case"));
-        faults.require(ids.insert(id), line, || format!("{id} stands here twice"));
+        faults.require(ids.insert(id), line, || format!("{id} is defined twice"));
         faults.require(!kind.name.trim().is_empty(), line, || format!("{id} has no name"));
         let ground = match kind.basis {
             KindBasis::Certain => ("certain", "source", &kind.source),
             KindBasis::Likely => ("likely", "reason", &kind.reason),
         };
         faults.require(ground.2.as_ref().is_some_and(|text| !text.trim().is_empty()), line, || {
-            format!("{id} is {}: say by which {}", ground.0, ground.1)
+            format!("{id} is {}: add its {}", ground.0, ground.1)
         });
         if let Some(number) = &kind.object_type {
             let line = line_at(text, &number.span());
             faults.require(types.insert(*number.get_ref()), line, || {
-                format!("object type {} stands here twice", number.get_ref())
+                format!("object type {} is used twice", number.get_ref())
             });
         }
         check_codes(kind, text, faults, &mut patterns);
@@ -106,14 +106,14 @@ fn check_codes<'k>(
     let id = kind.id.get_ref().as_str();
     let line = line_at(text, &kind.codes.span());
     faults.require(!kind.codes.get_ref().is_empty(), line, || {
-        format!("{id} has no code pattern: nothing could be imported")
+        format!("{id} has no code pattern, so no subject of it could be imported")
     });
     let by_uscc = *kind.code_scheme.get_ref() == CodeScheme::Uscc;
     for pattern in kind.codes.get_ref() {
         let line = line_at(text, &pattern.span());
         let pattern = pattern.get_ref();
-        faults.require(pattern.holds_uscc() == by_uscc, line, || {
-            format!("the pattern {pattern} of {id} is not of its code scheme")
+        faults.require(pattern.contains_uscc() == by_uscc, line, || {
+            format!("the pattern {pattern} of {id} does not match its code scheme")
         });
         let other = patterns.iter().find(|(other, _)| other.overlaps(pattern));
         faults.require(other.is_none(), line, || {
@@ -124,7 +124,7 @@ fn check_codes<'k>(
     }
 }
 
-/// What no city may do with natural persons.
+/// Checks what no city may choose for natural persons.
 fn check_person(kind: &KindFile, text: &str, faults: &mut Faults<'_>) {
     if kind.person == Person::Legal {
         return;
@@ -134,7 +134,7 @@ fn check_person(kind: &KindFile, text: &str, faults: &mut Faults<'_>) {
         format!("{id} are natural persons: their grades are shared with departments and never published")
     });
     faults.require(!kind.lendable.get_ref(), line_at(text, &kind.lendable.span()), || {
-        format!("{id} are natural persons: a bank's consent is of a legal entity")
+        format!("{id} are natural persons: only a legal entity gives a bank consent")
     });
     let by_uscc = *kind.code_scheme.get_ref() == CodeScheme::Uscc;
     faults.require(!by_uscc, line_at(text, &kind.code_scheme.span()), || {

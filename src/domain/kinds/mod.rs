@@ -1,7 +1,7 @@
-//! The kinds of subject that have a credit (信用主体), as data: `config/kinds.toml`, or a city's own file in its place.
+//! The kinds of graded subjects (信用主体), as data: `config/kinds.toml`, or a file of the city that replaces it.
 //!
-//! Cities differ in which kinds they grade, and two of the code patterns are not confirmed by an official list. So nothing
-//! in the program knows a kind by its word: whatever depends on one asks this table.
+//! Cities grade different kinds, and two of the code patterns are not confirmed by an official list. So no code depends on
+//! the name of a kind: it looks up the kind's properties in this table.
 
 mod file;
 #[cfg(test)]
@@ -15,10 +15,10 @@ use super::{
 };
 use file::{KindsFile, check};
 
-/// The kinds compiled in, as text: documentation and default at once.
+/// The compiled-in table, as text: both the documentation and the default.
 pub const BUILT_IN: &str = include_str!("../../../config/kinds.toml");
 
-/// Whether a kind's subjects are legal or natural persons. Natural ones are personal information throughout.
+/// Whether a kind's subjects are legal or natural persons. All data of natural persons is personal information.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Person {
@@ -28,17 +28,17 @@ pub enum Person {
     Natural,
 }
 
-/// How sure it is that a kind is one of the city's.
+/// How certain it is that the city grades a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KindBasis {
-    /// A published text names it; `source` says which.
+    /// A published text names the kind; `source` cites it.
     Certain,
-    /// It follows from other texts; `reason` says how.
+    /// It follows from other texts; `reason` explains how.
     Likely,
 }
 
-/// What the subjects of a kind are known by.
+/// The identifier that the subjects of a kind have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CodeScheme {
@@ -46,92 +46,82 @@ pub enum CodeScheme {
     National,
     /// A prefix and the unified social credit code.
     Uscc,
-    /// A number that the bureau gives.
+    /// A number that the bureau assigns.
     Own,
 }
 
-/// Whether a subject's certificate number must be known.
+/// Whether a subject's certificate number is required.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Certificate {
-    /// Where there is none, there is none.
+    /// The number may be missing.
     Optional,
-    /// A row without one is not taken.
+    /// A row without the number is refused.
     Required,
 }
 
-/// A kind of subject, as its table in `config/kinds.toml` says.
+/// A kind of subject, from its table in `config/kinds.toml`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kind {
-    /// The stable word: `medical_institution`.
+    /// The stable name, such as `medical_institution`.
     pub id: String,
     /// 名称.
     pub name: String,
-    /// How sure it is that the city grades it.
     pub basis: KindBasis,
-    /// Where a certain one is named, or why a likely one is.
+    /// The source of a certain kind, or the reason for a likely one.
     pub ground: String,
-    /// Legal or natural.
     pub person: Person,
-    /// What its codes are.
     pub code_scheme: CodeScheme,
-    /// What its codes look like.
     pub codes: Vec<CodePattern>,
-    /// Whether its certificate number must be known.
     pub certificate: Certificate,
-    /// CRED_OBJ_TYPE, where known.
+    /// CRED_OBJ_TYPE, if known.
     pub object_type: Option<u8>,
-    /// The kind that its information catalogue is of; none while there is no catalogue.
+    /// The kind whose information catalogue applies; none while there is no catalogue.
     pub catalogue: Option<String>,
-    /// The models that rate it, the present one first.
+    /// The models that rate it, the current one first.
     pub models: Vec<String>,
-    /// Whether a bank may ask for its data with consent.
+    /// Whether a bank may read its data with consent.
     pub lendable: bool,
-    /// Whether its grade may be made public, by a receiver that publishes what it is given.
+    /// Whether a receiver may make its grade public.
     pub publishable: bool,
-    /// The line its table begins on.
+    /// The line in the file.
     pub line: usize,
 }
 
 impl Kind {
-    /// Whether a code looks like one of its subjects'.
+    /// Whether a code matches one of the kind's patterns.
     pub fn matches(&self, code: &str) -> bool {
         self.codes.iter().any(|pattern| pattern.matches(code))
     }
 
-    /// The unified social credit code that a code of this kind holds, where its codes do.
+    /// The unified social credit code inside a code of this kind, if its codes contain one.
     pub fn uscc_of<'c>(&self, code: &'c str) -> Option<&'c str> {
         self.codes.iter().find_map(|pattern| pattern.uscc_of(code))
     }
 
-    /// Whether its subjects are natural persons.
+    /// Whether the subjects are natural persons.
     pub fn is_natural(&self) -> bool {
         self.person == Person::Natural
     }
 
-    /// Its code patterns in words.
+    /// The code patterns as text.
     pub fn patterns(&self) -> String {
         self.codes.iter().map(CodePattern::to_string).collect::<Vec<_>>().join(" or ")
     }
 }
 
-/// Why a code does not fit the kind it is said to be of.
+/// Why a code does not belong to a kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KindError {
     /// No such kind is configured.
-    #[error("is not a kind of subject; there are {known}")]
+    #[error("is not a kind of subject: use {known}")]
     Unknown {
-        /// The kinds there are.
+        /// The configured kinds.
         known: String,
     },
-    /// The code looks like none of the kind's patterns.
+    /// The code matches none of the kind's patterns.
     #[error("a code of kind {kind} looks like {patterns}")]
-    Pattern {
-        /// The kind.
-        kind: String,
-        /// Its patterns.
-        patterns: String,
-    },
+    Pattern { kind: String, patterns: String },
 }
 
 /// Every kind of subject, in the order of its file.
@@ -142,8 +132,8 @@ pub struct Kinds {
 }
 
 impl Kinds {
-    /// Reads a table of kinds; `file` names it in what is refused. Refused are a kind named twice, patterns that a code
-    /// could fit two of, and what no city may do with a natural person.
+    /// Reads a table of kinds; errors name it by `file`. Duplicate kinds and overlapping patterns are refused, and so are
+    /// settings that no city may choose for natural persons.
     pub fn from_toml(file: &str, text: &str) -> Result<Self, TableError> {
         let raw: KindsFile = read(file, text)?;
         let mut faults = Faults::new(file);
@@ -153,7 +143,7 @@ impl Kinds {
         Ok(Self { file: file.to_owned(), kinds })
     }
 
-    /// The kinds compiled in.
+    /// Reads the compiled-in table.
     pub fn built_in() -> Result<Self, TableError> {
         Self::from_toml("config/kinds.toml", BUILT_IN)
     }
@@ -163,18 +153,18 @@ impl Kinds {
         self.kinds.iter()
     }
 
-    /// The kind of a name.
+    /// Finds a kind by name.
     pub fn find(&self, id: &str) -> Option<&Kind> {
         self.kinds.iter().find(|kind| kind.id == id)
     }
 
-    /// The kind whose pattern a code fits.
+    /// Finds the kind whose pattern matches a code.
     pub fn of_code(&self, code: &str) -> Option<&Kind> {
         self.kinds.iter().find(|kind| kind.matches(code))
     }
 
-    /// The model that rates each kind at present; nothing of a kind that none rates.
-    pub fn present_models(&self) -> impl Iterator<Item = &str> {
+    /// The current model of each kind that has one.
+    pub fn current_models(&self) -> impl Iterator<Item = &str> {
         self.kinds.iter().filter_map(|kind| kind.models.first()).map(String::as_str)
     }
 
@@ -183,7 +173,7 @@ impl Kinds {
         self.kinds.iter().filter(|kind| kind.is_natural()).map(|kind| kind.id.clone()).collect()
     }
 
-    /// The kind of a name, if a code fits it.
+    /// Finds a kind by name and checks that a code belongs to it.
     pub fn check(&self, id: &str, code: &str) -> Result<&Kind, KindError> {
         let unknown = || KindError::Unknown {
             known: self.kinds.iter().map(|kind| kind.id.as_str()).collect::<Vec<_>>().join(", "),
@@ -195,8 +185,8 @@ impl Kinds {
         Err(KindError::Pattern { kind: id.to_owned(), patterns: kind.patterns() })
     }
 
-    /// Refuses a table that names a catalogue that is not there, or a model that is not, or is another kind's.
-    /// `kind_of_model` says which kind a model in force rates.
+    /// Refuses a table with a catalogue or model that does not exist, or with a model of another kind. `kind_of_model`
+    /// returns the kind that a model in force rates.
     pub fn check_names<'m>(
         &self,
         has_catalogue: impl Fn(&str) -> bool,
@@ -206,13 +196,13 @@ impl Kinds {
         for kind in &self.kinds {
             if let Some(catalogue) = &kind.catalogue {
                 faults.require(has_catalogue(catalogue), kind.line, || {
-                    format!("{} names the catalogue {catalogue}, and there is none of that kind", kind.id)
+                    format!("{} names the catalogue {catalogue}, which does not exist", kind.id)
                 });
             }
             for model in &kind.models {
                 let rates = kind_of_model(model);
                 faults.require(rates == Some(kind.id.as_str()), kind.line, || match rates {
-                    None => format!("{} names the model {model}, and there is none", kind.id),
+                    None => format!("{} names the model {model}, which does not exist", kind.id),
                     Some(other) => format!("{} names the model {model}, which rates {other}", kind.id),
                 });
             }

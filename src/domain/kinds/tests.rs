@@ -1,4 +1,4 @@
-//! What the table of kinds says, and what it refuses.
+//! Contents of the table of kinds, and the files that are refused.
 
 use proptest::prelude::*;
 
@@ -54,7 +54,7 @@ fn each_example_code_belongs_to_its_kind_and_each_kind_has_one() {
 }
 
 #[test]
-fn a_code_of_another_kind_and_an_unknown_kind_are_told_apart() {
+fn a_code_of_another_kind_and_an_unknown_kind_are_different_errors() {
     let kinds = Kinds::built_in().unwrap();
     let error = kinds.check("pharmacy", "H33030200090").unwrap_err();
     assert_eq!(error.to_string(), "a code of kind pharmacy looks like P 6+5");
@@ -65,19 +65,20 @@ fn a_code_of_another_kind_and_an_unknown_kind_are_told_apart() {
 }
 
 #[test]
-fn what_is_wrong_is_told_with_its_line() {
+fn every_fault_is_reported_with_its_line() {
     assert!(Kinds::from_toml("kinds.toml", &(table("a", "H 6+5") + &table("b", "HY 6+5"))).is_ok());
     let text = refused(&(table("a", "H 6+5") + &table("a", "P 6+5")));
-    assert_eq!(text, "kinds.toml:13: a stands here twice");
+    assert_eq!(text, "kinds.toml:13: a is defined twice");
     let text = refused(&(table("a", "S 6+4..6") + &table("b", "S 6+5")));
     assert_eq!(text, "kinds.toml:19: the pattern S 6+5 of b shares codes with another pattern of a");
     assert_eq!(
         refused(&table("a", "H 5+5")),
         "kinds.toml:8: \"H 5+5\" is not a code pattern like \"H 6+5\", \"S 6+4..6\" or \"DW uscc\""
     );
-    assert!(refused(&table("a", "H 6+5").replace("reason = \"r\"\n", "")).contains("say by which reason"));
+    assert!(refused(&table("a", "H 6+5").replace("reason = \"r\"\n", "")).contains("add its reason"));
     assert!(
-        refused(&table("a", "DW uscc")).contains("kinds.toml:8: the pattern DW uscc of a is not of its code scheme")
+        refused(&table("a", "DW uscc"))
+            .contains("kinds.toml:8: the pattern DW uscc of a does not match its code scheme")
     );
     assert!(refused(&table("a", "H 6+5").replace("[\"H 6+5\"]", "[]")).contains("no code pattern"));
     assert!(refused(&(table("a", "H 6+5") + "colour = \"red\"\n")).starts_with("kinds.toml:12: "));
@@ -96,26 +97,26 @@ fn natural_persons_are_neither_published_nor_lent_to() {
 }
 
 #[test]
-fn the_first_of_a_kinds_models_rates_it_at_present() {
+fn the_first_of_a_kinds_models_is_the_current_one() {
     let more = table("a", "H 6+5")
         + "models = [\"one\", \"two\"]\n"
         + &table("b", "P 6+5")
         + &table("c", "D 6+6")
         + "models = [\"three\"]\n";
     let kinds = Kinds::from_toml("kinds.toml", &more).unwrap();
-    assert_eq!(kinds.present_models().collect::<Vec<_>>(), ["one", "three"]);
+    assert_eq!(kinds.current_models().collect::<Vec<_>>(), ["one", "three"]);
 }
 
 #[test]
-fn catalogues_and_models_that_are_not_there_are_told() {
+fn missing_catalogues_and_models_are_reported() {
     let named = table("a", "H 6+5") + "catalogue = \"a\"\nmodels = [\"one\", \"two\"]\n";
     let kinds = Kinds::from_toml("kinds.toml", &named).unwrap();
     assert!(kinds.check_names(|_| true, |_| Some("a")).is_ok());
     let text = kinds.check_names(|_| false, |model| (model == "two").then_some("b")).unwrap_err().to_string();
     assert_eq!(
         text,
-        "kinds.toml:2: a names the catalogue a, and there is none of that kind\n\
-         kinds.toml:2: a names the model one, and there is none\n\
+        "kinds.toml:2: a names the catalogue a, which does not exist\n\
+         kinds.toml:2: a names the model one, which does not exist\n\
          kinds.toml:2: a names the model two, which rates b"
     );
 }

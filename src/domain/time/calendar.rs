@@ -11,7 +11,7 @@ use super::{CITY_OFFSET, Malformed, Timestamp};
 pub struct Day(Date);
 
 impl Day {
-    /// The day of a year, month and day of the month.
+    /// Creates a day from year, month and day of the month.
     pub fn new(year: i32, month: u8, day: u8) -> Result<Self, Malformed> {
         let bad = || Malformed(format!("{year:04}-{month:02}-{day:02} is not a day of the calendar"));
         let month = time::Month::try_from(month).map_err(|_| bad())?;
@@ -34,14 +34,14 @@ impl Day {
         Self(self.0.saturating_add(time::Duration::days(days)))
     }
 
-    /// The same day of the month some months on; the last one where that month is shorter.
+    /// This day moved by a number of months; the last day of the month if that month is shorter.
     #[must_use]
     pub fn plus_months(self, months: i32) -> Self {
         let last = self.month().plus(months).last_day();
         Self(last.0.replace_day(self.0.day()).unwrap_or(last.0))
     }
 
-    /// Days from `earlier` to this day; negative when this is the earlier one.
+    /// Days from `earlier` to this day; negative if `earlier` is later.
     pub fn days_since(self, earlier: Self) -> i64 {
         (self.0 - earlier.0).whole_days()
     }
@@ -69,7 +69,7 @@ impl FromStr for Day {
 
     fn from_str(text: &str) -> Result<Self, Malformed> {
         let bad = || Malformed(format!("{text:?} is not a date like 2026-03-31"));
-        // Read by hand: the general parser admits a sign before the year, and imports read millions of these.
+        // Parsed by hand: the general parser accepts a sign before the year, and imports parse millions of days.
         let bytes = text.as_bytes();
         let plain = bytes.len() == 10
             && bytes.iter().enumerate().all(|(at, byte)| match at {
@@ -93,7 +93,7 @@ impl Month {
         Self(year * 12 + month as i32 - 1)
     }
 
-    /// The month of a year, `1..=12`.
+    /// Creates a month from a year and `1..=12`.
     pub fn new(year: i32, month: u8) -> Result<Self, Malformed> {
         if (1..=12).contains(&month) && (1900..=9999).contains(&year) {
             Ok(Self::from_ordinal(year, month))
@@ -118,14 +118,14 @@ impl Month {
         Self(self.0.saturating_add(months))
     }
 
-    /// Months from `earlier` to this one; negative when this is the earlier one.
+    /// Months from `earlier` to this one; negative if `earlier` is later.
     pub const fn months_since(self, earlier: Self) -> i32 {
         self.0.saturating_sub(earlier.0)
     }
 
     /// The first day of the month.
     pub fn first_day(self) -> Day {
-        // Infallible within the range the constructors admit; the epoch's day stands in outside it.
+        // Infallible within the range of the constructors; outside it the result is the calendar's first day.
         Day::new(self.year(), self.number(), 1).unwrap_or(Day(Date::MIN))
     }
 
@@ -159,7 +159,7 @@ impl FromStr for Month {
 pub struct HalfYear(i32);
 
 impl HalfYear {
-    /// The half of a year, 1 or 2.
+    /// Creates a half-year from a year and 1 or 2.
     pub fn new(year: i32, half: u8) -> Result<Self, Malformed> {
         if matches!(half, 1 | 2) && (1900..=9999).contains(&year) {
             Ok(Self(year * 2 + i32::from(half) - 1))
@@ -168,7 +168,7 @@ impl HalfYear {
         }
     }
 
-    /// The half-year a month is in.
+    /// The half-year of a month.
     pub fn of(month: Month) -> Self {
         Self(month.year() * 2 + i32::from(month.number() > 6))
     }

@@ -1,4 +1,4 @@
-//! Instants, days, months and half-years. All in UTC on the wire; days and months are the city's own calendar.
+//! Instants, days, months and half-years. Instants are UTC on the wire; days and months follow the city's calendar.
 
 mod calendar;
 mod instant;
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn some_months_on_is_the_same_day_or_the_last_of_a_shorter_month() {
+    fn plus_months_keeps_the_day_or_takes_the_last_of_a_shorter_month() {
         let on = |text: &str, months| text.parse::<Day>().unwrap().plus_months(months).to_string();
         assert_eq!((on("2026-01-31", 1).as_str(), on("2024-01-31", 1).as_str()), ("2026-02-28", "2024-02-29"));
         assert_eq!((on("2026-03-15", 60).as_str(), on("2026-01-31", -2).as_str()), ("2031-03-15", "2025-11-30"));

@@ -51,7 +51,7 @@ impl Model {
 
     /// Reads and checks a model that a run kept.
     pub fn from_json(name: &str, text: &str, catalogue: &Catalogue) -> Result<Self, TableError> {
-        let raw = serde_json::from_str(text).map_err(|error| TableError::whole(name, error.to_string()))?;
+        let raw = serde_json::from_str(text).map_err(|error| TableError::whole_file(name, error.to_string()))?;
         Self::checked(name, "", raw, catalogue)
     }
 
@@ -66,7 +66,7 @@ impl Model {
         faults.finish()?;
         // The check has found every measure; were one to escape it, no rule may slip into another's place.
         Self::resolved(file, catalogue)
-            .ok_or_else(|| TableError::whole(name, "a rule reads a measure that the catalogue does not have"))
+            .ok_or_else(|| TableError::whole_file(name, "a rule reads a measure that the catalogue does not have"))
     }
 
     fn resolved(file: ModelFile, catalogue: &Catalogue) -> Option<Self> {

@@ -78,12 +78,9 @@ fn a_citys_own_kinds_are_checked_with_file_and_line() {
         "{said}"
     );
     let said = refused(ten_kinds().replace("wenzhou-institution", "no-such-model"));
-    assert!(said.contains(": medical_institution names the model no-such-model, and there is none"), "{said}");
+    assert!(said.contains(": medical_institution names the model no-such-model, which does not exist"), "{said}");
     let said = refused(ten_kinds().replace("care_home", "doctor"));
-    assert!(
-        said.contains(&format!("tables/kinds.toml:{}: doctor stands here twice", lines("\"care_home\""))),
-        "{said}"
-    );
+    assert!(said.contains(&format!("tables/kinds.toml:{}: doctor is defined twice", lines("\"care_home\""))), "{said}");
     std::fs::write(&kinds, ten_kinds()).unwrap();
     block_on(medcredit(&["config", "check", "--config", &path])).done();
     std::fs::write(directory.path().join("regions.toml"), "[[region]]\ncode = \"4403\"\nname = \"深圳市\"\n").unwrap();
@@ -111,7 +108,7 @@ fn a_kind_of_a_citys_own_is_imported_and_one_it_has_not_is_refused() {
         assert!(said.contains("2 rows, 1 taken, 1 rejected"), "{said}");
         let rejects = std::fs::read_to_string(at("subjects.csv.rejects.csv")).unwrap();
         assert!(
-            rejects.contains("3,kind,kind_unknown,\"is not a kind of subject; there are medical_institution,"),
+            rejects.contains("3,kind,kind_unknown,\"is not a kind of subject; use medical_institution,"),
             "{rejects}"
         );
         // The city takes its own table away again: the doctor says what hangs in the air.
