@@ -40,7 +40,7 @@ pub(super) fn outbox_policy(config: &Config) -> outbox::Policy {
         jitter_percent: section.jitter_percent,
         lease: section.lease(),
         longest_retry_after: section.longest_retry_after(),
-        events_kept: section.events_kept(),
+        event_retention: section.events_kept(),
     }
 }
 

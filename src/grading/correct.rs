@@ -278,7 +278,7 @@ impl Rounds {
             version: done.version,
         };
         let mut batch = EventBatch::new();
-        batch.add((&*self.env.clock, &*self.env.entropy), &event).map_err(|error| GradingError::Store {
+        batch.add(&self.env, &event).map_err(|error| GradingError::Store {
             step: "telling of the correction",
             source: DbError::corrupt("grade.corrected", error.to_string()),
         })?;

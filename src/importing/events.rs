@@ -72,13 +72,13 @@ impl Stager<'_> {
     /// these facts meanwhile.
     pub(super) async fn events(&self, seq: i64, subjects: &[SubjectChanged]) -> Result<EventBatch, ImportError> {
         let mut batch = EventBatch::new();
-        let ours = (&*self.importer.env.clock, &*self.importer.env.entropy);
+        let env = &self.importer.env;
         for event in subjects {
-            batch.add(ours, event).map_err(ImportError::Json)?;
+            batch.add(env, event).map_err(ImportError::Json)?;
         }
         if self.report.template == Template::Settlements {
             for event in self.changed_settlements(seq).await? {
-                batch.add(ours, &event).map_err(ImportError::Json)?;
+                batch.add(env, &event).map_err(ImportError::Json)?;
             }
         }
         let report = &self.report;
@@ -89,7 +89,7 @@ impl Stager<'_> {
             accepted: report.accepted,
             rejected: report.rejected,
         };
-        batch.add(ours, &accepted).map_err(ImportError::Json)?;
+        batch.add(env, &accepted).map_err(ImportError::Json)?;
         Ok(batch)
     }
 

@@ -1,49 +1,45 @@
-//! Events: typed, named, written with the change that caused them.
+//! Events: typed and named, written in the transaction of the change that caused them.
 
 use serde::Serialize;
 
 use super::Outbox;
 use crate::{
-    domain::{Clock, Entropy, Failure, Timestamp, ids::EventId},
+    domain::{Failure, Timestamp, ids::EventId},
     store::{
-        DbError, Tx,
+        DbError, Env, Tx,
         outbox::{self, EventRow},
     },
 };
 
-/// Events of one statement.
+/// Events inserted by one statement.
 const PAGE: usize = 1_000;
 
-/// Something that happened. Its body is told to others, so nothing personal is in it: codes, months and numbers of versions
-/// tell a receiver what to ask for again.
+/// An event. Its body is sent to receivers, so it contains nothing personal: codes, months and version numbers let a
+/// receiver know what to read again.
 pub trait Event: Serialize {
-    /// Its name, `noun.verb` in the past tense. Receivers choose by it; it never changes its meaning.
+    /// The name, `noun.verb` in the past tense. Receivers filter by it; its meaning never changes.
     const NAME: &'static str;
 
-    /// What it is about: events with the same key reach a receiver in order.
+    /// The ordering key: events with the same key reach a receiver in order.
     fn ordering_key(&self) -> String;
 }
 
-/// Events made ready before their transaction begins, so that it stays short.
+/// Events serialized before their transaction begins, so that the transaction stays short.
 #[derive(Debug, Default)]
 pub struct EventBatch {
     pages: Vec<Vec<serde_json::Value>>,
 }
 
 impl EventBatch {
-    /// None yet.
+    /// Creates an empty batch.
     pub const fn new() -> Self {
         Self { pages: Vec::new() }
     }
 
-    /// Adds an event, and gives it its id.
-    pub fn add<E: Event>(
-        &mut self,
-        (clock, entropy): (&dyn Clock, &dyn Entropy),
-        event: &E,
-    ) -> Result<(), serde_json::Error> {
+    /// Adds an event under a new id.
+    pub fn add<E: Event>(&mut self, env: &Env, event: &E) -> Result<(), serde_json::Error> {
         let body = serde_json::to_string(event)?;
-        let id = EventId::new(clock, entropy).to_string();
+        let id = EventId::new(&*env.clock, &*env.entropy).to_string();
         let row = serde_json::json!([id, E::NAME, event.ordering_key(), body]);
         match self.pages.last_mut().filter(|page| page.len() < PAGE) {
             Some(page) => page.push(row),
@@ -52,17 +48,17 @@ impl EventBatch {
         Ok(())
     }
 
-    /// How many there are.
+    /// The number of events.
     pub fn len(&self) -> usize {
         self.pages.iter().map(Vec::len).sum()
     }
 
-    /// Whether there are none.
+    /// Whether the batch is empty.
     pub fn is_empty(&self) -> bool {
         self.pages.is_empty()
     }
 
-    /// Writes them in the transaction of the change that caused them.
+    /// Inserts the events in the transaction of the change that caused them.
     pub async fn write(&self, tx: &mut Tx, now: Timestamp) -> Result<(), DbError> {
         for page in &self.pages {
             outbox::insert_events(tx, serde_json::Value::from(page.clone()).to_string(), now).await?;
@@ -71,22 +67,22 @@ impl EventBatch {
     }
 }
 
-/// An event as it is kept.
+/// An event in the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Happened {
-    /// Its id.
+pub struct StoredEvent {
+    /// The event's id.
     pub id: EventId,
-    /// Its name.
+    /// [`Event::NAME`].
     pub topic: String,
-    /// What it is about.
+    /// [`Event::ordering_key`].
     pub ordering_key: String,
-    /// Its body, JSON.
+    /// The event as JSON.
     pub body: String,
-    /// When.
+    /// The time of the change.
     pub at: Timestamp,
 }
 
-impl TryFrom<EventRow> for Happened {
+impl TryFrom<EventRow> for StoredEvent {
     type Error = Failure;
 
     fn try_from(row: EventRow) -> Result<Self, Failure> {
@@ -97,17 +93,17 @@ impl TryFrom<EventRow> for Happened {
 }
 
 impl Outbox {
-    /// Events whose receivers have no items yet, oldest first. They are found by that and not by a position: transactions
-    /// commit in another order than they began, and what is behind a position would be passed over.
-    pub async fn unrouted(&self, most: i64) -> Result<Vec<Happened>, Failure> {
-        let rows = outbox::unrouted(&self.env.db.read("outbox::unrouted"), most).await?;
-        rows.into_iter().map(Happened::try_from).collect()
+    /// Returns up to `limit` events that are not routed yet, oldest first. The query uses their state and not a position:
+    /// transactions commit in another order than they begin, so a position could skip events.
+    pub async fn unrouted(&self, limit: i64) -> Result<Vec<StoredEvent>, Failure> {
+        let rows = outbox::unrouted(&self.env.db.read("outbox::unrouted"), limit).await?;
+        rows.into_iter().map(StoredEvent::try_from).collect()
     }
 }
 
-/// Notes, in the transaction that enqueues the items of their receivers, that events are dealt with; `false` where another
-/// router was first with one of them, and the transaction must be given up.
-pub async fn routed(tx: &mut Tx, events: &[EventId], now: Timestamp) -> Result<bool, Failure> {
+/// Marks events as routed, in the transaction that enqueues the items for their receivers. Returns `false` if another
+/// router was first with one of them; the transaction must then be rolled back.
+pub async fn mark_routed(tx: &mut Tx, events: &[EventId], now: Timestamp) -> Result<bool, Failure> {
     let ids: Vec<_> = events.iter().map(|id| serde_json::json!({ "id": id })).collect();
     let changed = outbox::set_routed(tx, serde_json::Value::from(ids).to_string(), now).await?;
     Ok(usize::try_from(changed).is_ok_and(|changed| changed == events.len()))

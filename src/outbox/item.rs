@@ -1,4 +1,4 @@
-//! Items on their way to a target: enqueued, leased, delivered, tried again, given up, cancelled.
+//! Items to deliver to a target: enqueue, lease, deliver, retry, give up, cancel.
 
 use std::time::Duration;
 
@@ -6,111 +6,108 @@ use serde::Serialize;
 
 use super::Outbox;
 use crate::{
-    domain::{Clock, Entropy, Failure, FailureKind, Timestamp, ids::OutboxId},
+    domain::{Failure, FailureKind, Timestamp, ids::OutboxId},
     store::{
-        DbError, Tx,
+        DbError, Env, Tx,
         outbox::{self, ClaimedRow, Ended, NewRow},
     },
 };
 
-/// An item to be delivered.
+/// An item to enqueue.
 #[derive(Debug, Clone, Copy)]
 pub struct NewItem<'a> {
-    /// What it is, as its receiver knows it.
+    /// The kind of message, as the receiver knows it.
     pub topic: &'a str,
-    /// Where it goes.
+    /// The receiver.
     pub target: &'a str,
-    /// What it is about: of one target, items with the same key go out in the order in which they were enqueued.
+    /// The ordering key: items of one target with the same key are delivered in the order in which they were enqueued.
     pub ordering_key: &'a str,
-    /// By what the same item is recognised when it is enqueued again for the same target.
+    /// The deduplication key: an item enqueued again for the same target is the same item.
     pub idempotency: &'a str,
-    /// What is delivered.
+    /// The content to deliver.
     pub body: &'a str,
 }
 
-/// A worker's hold on an item, for one attempt.
+/// A worker's lease of an item, for one attempt.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// The item, and the idempotency key of every attempt at it.
+    /// The item's id, also the idempotency key of every attempt.
     pub id: OutboxId,
-    /// What it is.
+    /// The kind of message.
     pub topic: String,
-    /// Where it goes.
+    /// The receiver.
     pub target: String,
-    /// What is delivered.
+    /// The content to deliver.
     pub body: String,
-    /// Which attempt this is, from 1.
+    /// The number of this attempt, from 1.
     pub attempt: i64,
-    /// Until when it holds. Afterwards another worker may begin a further attempt.
+    /// The end of the lease. Afterwards another worker may claim the item.
     pub until: Timestamp,
-    /// How often it was tried since it was enqueued, or taken up again.
+    /// The number of attempts since the item was enqueued or redriven.
     tries: i64,
 }
 
-/// What a receiver gave in exchange.
+/// The receiver's acknowledgement.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Receipt {
-    /// Its status code, where the carrier has one.
+    /// The status code, if the protocol has one.
     #[serde(skip)]
     pub status: Option<u16>,
-    /// The number under which the receiver keeps it.
+    /// The receiver's reference number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub number: Option<String>,
-    /// Hex SHA-256 of its answer.
+    /// Hex SHA-256 of the response body.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body_sha256: Option<String>,
-    /// Some headers of its answer.
+    /// Selected headers of the response.
     #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     pub headers: std::collections::BTreeMap<String, String>,
 }
 
-/// An attempt that did not deliver.
+/// A failed attempt.
 #[derive(Debug, Clone, Default)]
-pub struct Failed {
-    /// What went wrong, in a word: `timeout`, `refused`, `status`.
+pub struct FailedAttempt {
+    /// The reason in one word: `timeout`, `refused`, `status`.
     pub reason: &'static str,
-    /// What the receiver gave all the same.
+    /// The receiver's response, as far as there was one.
     pub receipt: Receipt,
-    /// How long it wants to be left alone.
+    /// The wait that the receiver requests.
     pub retry_after: Option<Duration>,
-    /// Whether trying again is of no use.
+    /// Whether a retry cannot succeed.
     pub permanent: bool,
 }
 
-/// What became of a report.
+/// The state of an item after a worker's report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Settled {
+pub enum Outcome {
     /// The item is delivered.
     Delivered,
-    /// It is tried again, not before this time.
+    /// The item is tried again, not before this time.
     Retry(Timestamp),
-    /// It was given up: a person must look.
+    /// The item is given up: an operator must act.
     Dead,
-    /// Somebody else has it by now, or it was cancelled. The attempt is noted all the same.
+    /// The lease expired and another worker claimed the item, or the item was cancelled. The attempt is recorded anyway.
     LeaseLost,
 }
 
-/// Enqueues an item in the transaction of the change that caused it. The same idempotency again gives the same item.
-pub async fn enqueue(
-    tx: &mut Tx,
-    (clock, entropy): (&dyn Clock, &dyn Entropy),
-    item: NewItem<'_>,
-) -> Result<OutboxId, DbError> {
-    // Positions of one key are given one after the other, in the order of commits.
+/// Enqueues an item in the transaction of the change that caused it, and returns its id. Enqueuing it again with the same
+/// deduplication key returns the same id.
+pub async fn enqueue(tx: &mut Tx, env: &Env, item: NewItem<'_>) -> Result<OutboxId, DbError> {
+    // Positions of one key are assigned under a lock, so that they follow the order of commits.
     tx.lock_names(&[format!("outbox {} {}", item.target, item.ordering_key)]).await?;
-    let id = OutboxId::new(clock, entropy);
+    let id = OutboxId::new(&*env.clock, &*env.entropy);
     let NewItem { topic, target, ordering_key, idempotency, body } = item;
     let row = NewRow { id: &id.to_string(), topic, target, ordering_key, idempotency, body };
-    let kept = outbox::enqueue(tx, row, clock.now()).await?;
-    kept.parse().map_err(|error| DbError::corrupt(tx.operation(), error))
+    let stored = outbox::enqueue(tx, row, env.now()).await?;
+    stored.parse().map_err(|error| DbError::corrupt(tx.operation(), error))
 }
 
-/// Cancels what has not reached a target that is gone. What is under way ends as its lease does.
+/// Cancels all items of a removed target that are not delivered. An attempt that is running ends with its lease.
 pub async fn cancel(tx: &mut Tx, target: &str, now: Timestamp) -> Result<u64, DbError> {
     outbox::cancel(tx, target, now).await
 }
 
-/// Takes up an item that was given up, from the beginning of the schedule.
+/// Queues a given-up item again, at the beginning of the schedule.
 pub async fn redrive(tx: &mut Tx, id: OutboxId, now: Timestamp) -> Result<(), Failure> {
     if outbox::redrive(tx, &id.to_string(), now).await? {
         return Ok(());
@@ -119,14 +116,14 @@ pub async fn redrive(tx: &mut Tx, id: OutboxId, now: Timestamp) -> Result<(), Fa
 }
 
 impl Outbox {
-    /// Takes up to `most` items for a worker. Nobody else gets them until they are settled or the lease ends; what a
-    /// worker left behind when it died is taken up by whoever comes next.
-    pub async fn claim(&self, owner: &str, most: i64) -> Result<Vec<Lease>, Failure> {
+    /// Leases up to `limit` items to a worker. No other worker gets them until their outcome is reported or the lease
+    /// expires, as it does after a crash.
+    pub async fn claim(&self, owner: &str, limit: i64) -> Result<Vec<Lease>, Failure> {
         let now = self.env.clock.now();
         let until = now.plus(self.policy.lease);
         let mut tx = self.env.db.begin("outbox::claim").await?;
-        let expired = outbox::end_expired(&mut tx, self.policy.tries(), now).await?;
-        let mut rows = outbox::claim(&mut tx, owner, (now, until), most).await?;
+        let expired = outbox::end_expired(&mut tx, self.policy.max_attempts(), now).await?;
+        let mut rows = outbox::claim(&mut tx, owner, (now, until), limit).await?;
         tx.commit().await?;
         if expired > 0 {
             metrics::counter!("medcredit_outbox_leases_lost_total").increment(expired);
@@ -135,40 +132,41 @@ impl Outbox {
         rows.into_iter().map(Lease::try_from).collect()
     }
 
-    /// Reports that an item reached its target. True also when the lease had ended meanwhile.
-    pub async fn delivered(&self, lease: Lease, receipt: &Receipt) -> Result<Settled, Failure> {
+    /// Reports that an item reached its target. The receipt is kept even if the lease has expired.
+    pub async fn delivered(&self, lease: Lease, receipt: &Receipt) -> Result<Outcome, Failure> {
         let (id, attempt, now) = (lease.id.to_string(), lease.attempt, self.env.clock.now());
         let mut tx = self.env.db.begin("outbox::delivered").await?;
-        self.note(&mut tx, (&id, attempt), "delivered", receipt).await?;
+        self.end_attempt(&mut tx, &id, attempt, "delivered", receipt).await?;
         let settled = outbox::set_delivered(&mut tx, (&id, attempt), now).await?;
         tx.commit().await?;
         metrics::counter!("medcredit_outbox_attempts_total", "outcome" => "delivered").increment(1);
-        Ok(if settled { Settled::Delivered } else { Settled::LeaseLost })
+        Ok(if settled { Outcome::Delivered } else { Outcome::LeaseLost })
     }
 
-    /// Reports that an attempt did not deliver: the item is tried again in its time, or given up.
-    pub async fn failed(&self, lease: Lease, failed: &Failed) -> Result<Settled, Failure> {
+    /// Reports a failed attempt: the item is tried again later, or given up.
+    pub async fn failed(&self, lease: Lease, failed: &FailedAttempt) -> Result<Outcome, Failure> {
         let (id, attempt, now) = (lease.id.to_string(), lease.attempt, self.env.clock.now());
         let wait =
             if failed.permanent { None } else { self.policy.wait(lease.tries, failed.retry_after, &*self.env.entropy) };
         let due = wait.map(|wait| now.plus(wait));
         let mut tx = self.env.db.begin("outbox::failed").await?;
         let reason = if failed.reason.is_empty() { "failed" } else { failed.reason };
-        self.note(&mut tx, (&id, attempt), reason, &failed.receipt).await?;
+        self.end_attempt(&mut tx, &id, attempt, reason, &failed.receipt).await?;
         let settled = outbox::set_failed(&mut tx, (&id, attempt), due, now).await?;
         tx.commit().await?;
         metrics::counter!("medcredit_outbox_attempts_total", "outcome" => reason).increment(1);
         Ok(match due {
-            _ if !settled => Settled::LeaseLost,
-            Some(due) => Settled::Retry(due),
-            None => Settled::Dead,
+            _ if !settled => Outcome::LeaseLost,
+            Some(due) => Outcome::Retry(due),
+            None => Outcome::Dead,
         })
     }
 
-    async fn note(
+    async fn end_attempt(
         &self,
         tx: &mut Tx,
-        (id, attempt): (&str, i64),
+        id: &str,
+        attempt: i64,
         outcome: &str,
         receipt: &Receipt,
     ) -> Result<(), Failure> {

@@ -1,12 +1,12 @@
-//! What is to be told to others: events that happened, and items on their way to a target.
+//! The transactional outbox: events, and items to deliver to a target.
 //!
-//! Both are written in the transaction of the change that caused them (I6), so neither a change without its event nor an
-//! event without its change exists. Events name no receiver: who wants them becomes known later, and each receiver then
-//! gets an item of its own. Items are delivered at least once, with their id as the idempotency key over all tries, and in
-//! order: of one target and one ordering key, a later item never overtakes an earlier one that is not delivered. A worker
-//! holds an item by a lease that ends by itself; every attempt is a row, and so is every receipt.
+//! Both are written in the transaction of the change that caused them (I6), so there is never a change without its event
+//! or an event without its change. Events name no receiver: a router later enqueues an item for each receiver. Items are
+//! delivered at least once, with their id as the idempotency key of every attempt, and in order: among the items of one
+//! target and ordering key, a later one never overtakes an earlier one that is not delivered. A worker leases an item, and
+//! the lease expires by itself; every attempt is a row and keeps its receipt.
 //!
-//! This room moves nothing: workers claim, carry and report. It does not know what a target is.
+//! This room delivers nothing: workers claim items, deliver them and report the outcome. It does not know what a target is.
 
 mod event;
 mod item;
@@ -17,28 +17,28 @@ use crate::{
     store::{Env, outbox},
 };
 
-pub use event::{Event, EventBatch, Happened, routed};
-pub use item::{Failed, Lease, NewItem, Receipt, Settled, cancel, enqueue, redrive};
+pub use event::{Event, EventBatch, StoredEvent, mark_routed};
+pub use item::{FailedAttempt, Lease, NewItem, Outcome, Receipt, cancel, enqueue, redrive};
 pub use policy::Policy;
 
-/// How much waits.
+/// The number of items and events that wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Depth {
-    /// Never tried.
+    /// Items never tried.
     pub queued: u64,
-    /// With a worker now.
+    /// Items leased by a worker.
     pub leased: u64,
-    /// Tried, and to be tried again.
+    /// Items that are tried again later.
     pub retry: u64,
-    /// Given up: a person must look.
+    /// Items that are given up: an operator must act.
     pub dead: u64,
-    /// Seconds since the oldest of them was enqueued.
+    /// Age of the oldest of these items, in seconds.
     pub oldest_seconds: u64,
-    /// Events whose receivers have no items yet.
+    /// Events that are not routed yet.
     pub unrouted: u64,
 }
 
-/// The outbox, for those who carry what is in it.
+/// The outbox, as workers and routers use it.
 #[derive(Debug, Clone)]
 pub struct Outbox {
     env: Env,
@@ -46,12 +46,12 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// The outbox of a store.
+    /// Creates the outbox of a store.
     pub const fn new(env: Env, policy: Policy) -> Self {
         Self { env, policy }
     }
 
-    /// How much waits.
+    /// Counts the items and events that wait.
     pub async fn depth(&self) -> Result<Depth, Failure> {
         let count = |number: i64| u64::try_from(number).unwrap_or(0);
         let mut depth = Depth::default();
@@ -71,14 +71,14 @@ impl Outbox {
         Ok(depth)
     }
 
-    /// Forgets events nobody can ask for any more, and tells the metrics how much waits.
-    pub async fn tidy(&self) -> Result<u64, Failure> {
-        let mut tx = self.env.db.begin("outbox::tidy").await?;
-        let before = self.env.clock.now().minus(self.policy.events_kept);
-        let forgotten = outbox::forget_events(&mut tx, before).await?;
+    /// Deletes events whose retention is over, and updates the metrics. Returns how many were deleted.
+    pub async fn purge(&self) -> Result<u64, Failure> {
+        let mut tx = self.env.db.begin("outbox::purge").await?;
+        let before = self.env.clock.now().minus(self.policy.event_retention);
+        let deleted = outbox::forget_events(&mut tx, before).await?;
         tx.commit().await?;
         let depth = self.depth().await?;
-        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; nobody counts to 2^52 here")]
+        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; the counts stay far below 2^52")]
         let set = |state: &'static str, number: u64| {
             metrics::gauge!("medcredit_outbox_items", "state" => state).set(number as f64);
         };
@@ -90,6 +90,6 @@ impl Outbox {
         set("event", depth.unrouted);
         let oldest = u32::try_from(depth.oldest_seconds).unwrap_or(u32::MAX);
         metrics::gauge!("medcredit_outbox_oldest_seconds").set(f64::from(oldest));
-        Ok(forgotten)
+        Ok(deleted)
     }
 }

@@ -1,26 +1,26 @@
-//! When an item is tried again.
+//! The retry schedule of items.
 
 use std::time::Duration;
 
 use crate::domain::Entropy;
 
-/// How items are tried, and how long events are kept.
+/// The retry schedule of items, and the retention of events.
 #[derive(Debug, Clone)]
 pub struct Policy {
-    /// How long to wait before the first try, the second, and so on; after the last it is given up.
+    /// Waits before the first attempt, the second, and so on; after the last attempt an item is given up.
     pub schedule: Vec<Duration>,
-    /// By how much of a hundred a wait is shortened or lengthened, so that what failed together does not come back together.
+    /// The largest random change of a wait, in percent, so that items that failed together are not retried together.
     pub jitter_percent: u32,
     /// How long a worker may hold an item.
     pub lease: Duration,
-    /// The longest wait a receiver may ask for.
+    /// The longest wait that a receiver may request.
     pub longest_retry_after: Duration,
-    /// How long an event is kept.
-    pub events_kept: Duration,
+    /// How long events are kept.
+    pub event_retention: Duration,
 }
 
 impl Default for Policy {
-    /// 0 s, 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 10 h, each a fifth more or less.
+    /// 0 s, 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 10 h, each up to a fifth shorter or longer.
     fn default() -> Self {
         let seconds = [0, 5, 300, 1_800, 7_200, 18_000, 36_000, 36_000];
         Self {
@@ -28,30 +28,30 @@ impl Default for Policy {
             jitter_percent: 20,
             lease: Duration::from_mins(1),
             longest_retry_after: Duration::from_hours(24),
-            events_kept: Duration::from_hours(24 * 90),
+            event_retention: Duration::from_hours(24 * 90),
         }
     }
 }
 
 impl Policy {
-    /// How often an item is tried before it is given up.
-    pub(super) fn tries(&self) -> i64 {
+    /// The number of attempts before an item is given up.
+    pub(super) fn max_attempts(&self) -> i64 {
         i64::try_from(self.schedule.len()).unwrap_or(i64::MAX)
     }
 
-    /// How long to wait before a try, counted from 0; `None` when there is none left. What the receiver asked for is kept
-    /// to, within bounds, and never shortened.
-    pub(super) fn wait(&self, tries: i64, asked: Option<Duration>, entropy: &dyn Entropy) -> Option<Duration> {
-        let planned = usize::try_from(tries).ok().and_then(|nth| self.schedule.get(nth)).copied()?;
-        let asked = asked.unwrap_or_default().min(self.longest_retry_after);
-        Some(self.jittered(planned, entropy).max(asked))
+    /// The wait before an attempt, counted from 0; `None` when no attempt is left. A wait that the receiver requests is
+    /// respected up to the limit, and never shortens the schedule.
+    pub(super) fn wait(&self, attempt: i64, requested: Option<Duration>, entropy: &dyn Entropy) -> Option<Duration> {
+        let planned = usize::try_from(attempt).ok().and_then(|nth| self.schedule.get(nth)).copied()?;
+        let requested = requested.unwrap_or_default().min(self.longest_retry_after);
+        Some(self.jittered(planned, entropy).max(requested))
     }
 
     fn jittered(&self, wait: Duration, entropy: &dyn Entropy) -> Duration {
         let mut bytes = [0; 4];
         entropy.fill(&mut bytes);
         let spread = self.jitter_percent.min(100) * 10;
-        // Out of a thousand, from 1000 - spread to 1000 + spread.
+        // In thousandths, from 1000 - spread to 1000 + spread.
         let share = 1000 - spread + u32::from_le_bytes(bytes) % (2 * spread + 1);
         wait * share / 1000
     }
@@ -77,12 +77,12 @@ mod tests {
     }
 
     #[test]
-    fn what_the_receiver_asks_for_is_kept_to_within_bounds() {
+    fn a_requested_wait_is_respected_up_to_the_limit() {
         let (policy, entropy) = (Policy::default(), SeededEntropy::new(7));
-        let asked = |hours| policy.wait(1, Some(Duration::from_hours(hours)), &*entropy).unwrap();
-        assert_eq!(asked(1), Duration::from_hours(1));
-        assert_eq!(asked(1_000), Duration::from_hours(24));
-        // Less than planned does not shorten the plan.
+        let requested = |hours| policy.wait(1, Some(Duration::from_hours(hours)), &*entropy).unwrap();
+        assert_eq!(requested(1), Duration::from_hours(1));
+        assert_eq!(requested(1_000), Duration::from_hours(24));
+        // A shorter request does not shorten the schedule.
         assert!(policy.wait(4, Some(Duration::from_secs(1)), &*entropy).unwrap() >= Duration::from_mins(96));
     }
 }

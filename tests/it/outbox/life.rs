@@ -1,13 +1,13 @@
-//! The life of an item, from its cause to its receipt.
+//! The life cycle of an item, from its cause to its receipt.
 
 use std::time::Duration;
 
 use medcredit::{
     domain::Clock,
-    outbox::{self, Depth, Failed, NewItem, Receipt, Settled},
+    outbox::{self, Depth, FailedAttempt, NewItem, Outcome, Receipt},
 };
 
-use super::Post;
+use super::Harness;
 use crate::support::{TestStore, both_engines};
 
 fn receipt(number: &str) -> Receipt {
@@ -15,25 +15,25 @@ fn receipt(number: &str) -> Receipt {
 }
 
 both_engines! {
-    an_item_exists_with_its_cause_or_not_at_all,
+    an_item_is_rolled_back_with_its_cause,
     the_same_item_is_enqueued_once,
     a_delivered_item_has_its_receipt_and_is_never_claimed_again,
-    an_item_is_tried_by_the_schedule_under_one_id_and_then_given_up,
-    what_the_receiver_says_is_heeded,
-    what_a_dead_worker_held_is_taken_up_by_another,
-    a_report_after_the_lease_is_still_true,
-    an_item_that_kills_its_workers_is_given_up_too,
+    an_item_is_retried_by_the_schedule_under_one_id_and_then_given_up,
+    a_requested_wait_and_a_permanent_refusal_are_respected,
+    an_item_of_a_dead_worker_is_claimed_by_another,
+    a_delivery_reported_after_the_lease_counts,
+    an_item_that_crashes_its_workers_is_given_up,
     a_later_item_never_overtakes_an_earlier_one_of_its_key,
-    a_target_that_is_gone_gets_nothing_more,
-    what_waits_is_counted_with_the_age_of_the_oldest,
+    a_removed_target_gets_nothing_more,
+    waiting_items_are_counted_with_the_age_of_the_oldest,
 }
 
-/// A change that is rolled back tells nobody of anything (I6).
-async fn an_item_exists_with_its_cause_or_not_at_all(store: TestStore) {
-    let post = Post::new(store);
+/// A change that is rolled back sends nothing (I6).
+async fn an_item_is_rolled_back_with_its_cause(store: TestStore) {
+    let post = Harness::new(store);
     let mut tx = post.store.db.begin("test").await.unwrap();
     let item = NewItem { topic: "a.b", target: "bank", ordering_key: "k", idempotency: "1", body: "{}" };
-    outbox::enqueue(&mut tx, (&*post.store.clock, &*post.store.entropy), item).await.unwrap();
+    outbox::enqueue(&mut tx, &post.store.env(), item).await.unwrap();
     drop(tx);
     assert!(post.claim("w").await.is_empty());
     assert!(post.items("bank").await.is_empty());
@@ -41,7 +41,7 @@ async fn an_item_exists_with_its_cause_or_not_at_all(store: TestStore) {
 
 /// A caller retries its own change.
 async fn the_same_item_is_enqueued_once(store: TestStore) {
-    let post = Post::new(store);
+    let post = Harness::new(store);
     let first = post.enqueue("bank", "H1", "one").await;
     assert_eq!(post.enqueue("bank", "H1", "one").await, first);
     assert_ne!(post.enqueue("other bank", "H1", "one").await, first);
@@ -50,12 +50,12 @@ async fn the_same_item_is_enqueued_once(store: TestStore) {
 
 /// A worker delivers, and the receipt is kept with the attempt.
 async fn a_delivered_item_has_its_receipt_and_is_never_claimed_again(store: TestStore) {
-    let post = Post::new(store);
+    let post = Harness::new(store);
     let id = post.enqueue("bank", "H1", "one").await;
     let mut leases = post.claim("w1").await;
     assert_eq!((leases.len(), leases[0].id, leases[0].attempt), (1, id, 1));
-    assert!(post.claim("w2").await.is_empty(), "it is held");
-    assert_eq!(post.outbox.delivered(leases.remove(0), &receipt("R-17")).await.unwrap(), Settled::Delivered);
+    assert!(post.claim("w2").await.is_empty(), "it is leased");
+    assert_eq!(post.outbox.delivered(leases.remove(0), &receipt("R-17")).await.unwrap(), Outcome::Delivered);
     post.advance(1_000_000);
     assert!(post.claim("w2").await.is_empty());
     let attempts = post.attempts(id).await;
@@ -68,20 +68,20 @@ async fn a_delivered_item_has_its_receipt_and_is_never_claimed_again(store: Test
 }
 
 /// A receiver that fails each time.
-async fn an_item_is_tried_by_the_schedule_under_one_id_and_then_given_up(store: TestStore) {
-    let post = Post::new(store);
+async fn an_item_is_retried_by_the_schedule_under_one_id_and_then_given_up(store: TestStore) {
+    let post = Harness::new(store);
     let id = post.enqueue("bank", "H1", "one").await;
     for (nth, wait) in [(1, 5), (2, 300), (3, 1_800), (4, 7_200), (5, 18_000), (6, 36_000), (7, 36_000), (8, 0)] {
         let lease = post.claim("w").await.remove(0);
         assert_eq!((lease.id, lease.attempt), (id, nth));
-        let failed = Failed { reason: "timeout", ..Failed::default() };
+        let failed = FailedAttempt { reason: "timeout", ..FailedAttempt::default() };
         let settled = post.outbox.failed(lease, &failed).await.unwrap();
         if nth == 8 {
-            assert_eq!(settled, Settled::Dead);
+            assert_eq!(settled, Outcome::Dead);
         } else {
-            assert_eq!(settled, Settled::Retry(post.store.clock.now().plus(Duration::from_secs(wait))));
+            assert_eq!(settled, Outcome::Retry(post.store.clock.now().plus(Duration::from_secs(wait))));
             post.advance(wait - 1);
-            assert!(post.claim("w").await.is_empty(), "not before its time");
+            assert!(post.claim("w").await.is_empty(), "not before it is due");
             post.advance(1);
         }
     }
@@ -89,60 +89,62 @@ async fn an_item_is_tried_by_the_schedule_under_one_id_and_then_given_up(store: 
     assert!(post.claim("w").await.is_empty());
     assert_eq!(post.outbox.depth().await.unwrap().dead, 1);
     assert!(post.attempts(id).await.iter().all(|attempt| attempt.outcome == "timeout" && attempt.ended_at.is_some()));
-    // A person looks, and takes it up again from the beginning.
+    // An operator redrives it: the schedule begins again.
     let mut tx = post.store.db.begin("test").await.unwrap();
     outbox::redrive(&mut tx, id, post.store.clock.now()).await.unwrap();
     assert_eq!(outbox::redrive(&mut tx, id, post.store.clock.now()).await.unwrap_err().code, "item_not_dead");
     tx.commit().await.unwrap();
     let lease = post.claim("w").await.remove(0);
     assert_eq!((lease.id, lease.attempt), (id, 9));
-    assert!(matches!(post.outbox.failed(lease, &Failed::default()).await.unwrap(), Settled::Retry(_)));
+    assert!(matches!(post.outbox.failed(lease, &FailedAttempt::default()).await.unwrap(), Outcome::Retry(_)));
 }
 
-/// A receiver that asks to be left alone, and one that will never take it.
-async fn what_the_receiver_says_is_heeded(store: TestStore) {
-    let post = Post::new(store);
+/// A receiver that requests a wait, and one that refuses for good.
+async fn a_requested_wait_and_a_permanent_refusal_are_respected(store: TestStore) {
+    let post = Harness::new(store);
     post.enqueue("bank", "H1", "one").await;
     let lease = post.claim("w").await.remove(0);
     let wait = Some(Duration::from_hours(3));
-    let settled = post.outbox.failed(lease, &Failed { retry_after: wait, ..Failed::default() }).await.unwrap();
-    assert_eq!(settled, Settled::Retry(post.store.clock.now().plus(Duration::from_hours(3))));
+    let settled =
+        post.outbox.failed(lease, &FailedAttempt { retry_after: wait, ..FailedAttempt::default() }).await.unwrap();
+    assert_eq!(settled, Outcome::Retry(post.store.clock.now().plus(Duration::from_hours(3))));
     post.advance(3 * 3600);
     let lease = post.claim("w").await.remove(0);
-    let settled = post.outbox.failed(lease, &Failed { permanent: true, ..Failed::default() }).await.unwrap();
-    assert_eq!(settled, Settled::Dead);
+    let settled =
+        post.outbox.failed(lease, &FailedAttempt { permanent: true, ..FailedAttempt::default() }).await.unwrap();
+    assert_eq!(settled, Outcome::Dead);
 }
 
-/// A worker dies with an item in its hands.
-async fn what_a_dead_worker_held_is_taken_up_by_another(store: TestStore) {
-    let post = Post::new(store);
+/// A worker dies while it holds a lease.
+async fn an_item_of_a_dead_worker_is_claimed_by_another(store: TestStore) {
+    let post = Harness::new(store);
     let id = post.enqueue("bank", "H1", "one").await;
     let lost = post.claim("w1").await.remove(0);
     post.advance(59);
-    assert!(post.claim("w2").await.is_empty(), "the lease holds");
+    assert!(post.claim("w2").await.is_empty(), "the lease is valid");
     post.advance(1);
     let lease = post.claim("w2").await.remove(0);
     assert_eq!((lease.id, lease.attempt), (id, 2));
-    // It was not dead after all. What it reports is noted, and the one who holds the item goes on.
-    assert_eq!(post.outbox.delivered(lost, &receipt("R-1")).await.unwrap(), Settled::LeaseLost);
+    // The first worker was not dead after all: its report is recorded, and the second keeps the lease.
+    assert_eq!(post.outbox.delivered(lost, &receipt("R-1")).await.unwrap(), Outcome::LeaseLost);
     assert_eq!(post.state("bank").await, ["leased"]);
     let outcomes: Vec<_> = post.attempts(id).await.into_iter().map(|attempt| attempt.outcome).collect();
     assert_eq!(outcomes, ["delivered", "running"]);
-    assert_eq!(post.outbox.delivered(lease, &receipt("R-1")).await.unwrap(), Settled::Delivered);
+    assert_eq!(post.outbox.delivered(lease, &receipt("R-1")).await.unwrap(), Outcome::Delivered);
 }
 
 /// A worker is slow, and nobody else has begun.
-async fn a_report_after_the_lease_is_still_true(store: TestStore) {
-    let post = Post::new(store);
+async fn a_delivery_reported_after_the_lease_counts(store: TestStore) {
+    let post = Harness::new(store);
     post.enqueue("bank", "H1", "one").await;
     let lease = post.claim("w1").await.remove(0);
     post.advance(3600);
-    assert_eq!(post.outbox.delivered(lease, &receipt("R-1")).await.unwrap(), Settled::Delivered);
+    assert_eq!(post.outbox.delivered(lease, &receipt("R-1")).await.unwrap(), Outcome::Delivered);
 }
 
 /// A poisoned item kills every worker that takes it.
-async fn an_item_that_kills_its_workers_is_given_up_too(store: TestStore) {
-    let post = Post::new(store);
+async fn an_item_that_crashes_its_workers_is_given_up(store: TestStore) {
+    let post = Harness::new(store);
     post.enqueue("bank", "H1", "one").await;
     for _ in 0..8 {
         assert_eq!(post.claim("w").await.len(), 1);
@@ -154,7 +156,7 @@ async fn an_item_that_kills_its_workers_is_given_up_too(store: TestStore) {
 
 /// A correction waits for what it corrects, however long that takes; others do not wait for either.
 async fn a_later_item_never_overtakes_an_earlier_one_of_its_key(store: TestStore) {
-    let post = Post::new(store);
+    let post = Harness::new(store);
     for (target, key, body) in
         [("bank", "H1", "original"), ("bank", "H1", "correction"), ("bank", "H2", "else"), ("other", "H1", "other")]
     {
@@ -167,11 +169,11 @@ async fn a_later_item_never_overtakes_an_earlier_one_of_its_key(store: TestStore
     assert_eq!(bodies, ["else", "original", "other"]);
     let at = leases.iter().position(|lease| lease.body == "original").unwrap();
     let original = leases.remove(at);
-    post.outbox.failed(original, &Failed::default()).await.unwrap();
+    post.outbox.failed(original, &FailedAttempt::default()).await.unwrap();
     assert!(post.claim("w").await.is_empty(), "the correction waits for the next try");
     post.advance(5);
     let original = post.claim("w").await.remove(0);
-    post.outbox.failed(original, &Failed { permanent: true, ..Failed::default() }).await.unwrap();
+    post.outbox.failed(original, &FailedAttempt { permanent: true, ..FailedAttempt::default() }).await.unwrap();
     assert!(post.claim("w").await.is_empty(), "given up is not delivered");
     let mut tx = post.store.db.begin("test").await.unwrap();
     outbox::cancel(&mut tx, "other", post.store.clock.now()).await.unwrap();
@@ -185,8 +187,8 @@ async fn a_later_item_never_overtakes_an_earlier_one_of_its_key(store: TestStore
 }
 
 /// A target is gone.
-async fn a_target_that_is_gone_gets_nothing_more(store: TestStore) {
-    let post = Post::new(store);
+async fn a_removed_target_gets_nothing_more(store: TestStore) {
+    let post = Harness::new(store);
     let under_way = post.enqueue("bank", "H1", "one").await;
     post.enqueue("bank", "H1", "two").await;
     post.enqueue("other", "H1", "three").await;
@@ -196,7 +198,7 @@ async fn a_target_that_is_gone_gets_nothing_more(store: TestStore) {
     tx.commit().await.unwrap();
     assert_eq!(post.state("bank").await, ["cancelled", "cancelled"]);
     for lease in leases {
-        let expected = if lease.id == under_way { Settled::LeaseLost } else { Settled::Delivered };
+        let expected = if lease.id == under_way { Outcome::LeaseLost } else { Outcome::Delivered };
         assert_eq!(post.outbox.delivered(lease, &receipt("R-2")).await.unwrap(), expected);
     }
     assert_eq!(post.attempts(under_way).await[0].outcome, "delivered", "the receipt is kept all the same");
@@ -206,15 +208,15 @@ async fn a_target_that_is_gone_gets_nothing_more(store: TestStore) {
 }
 
 /// An operator watches how much waits.
-async fn what_waits_is_counted_with_the_age_of_the_oldest(store: TestStore) {
-    let post = Post::new(store);
+async fn waiting_items_are_counted_with_the_age_of_the_oldest(store: TestStore) {
+    let post = Harness::new(store);
     assert_eq!(post.outbox.depth().await.unwrap(), Depth::default());
     post.enqueue("bank", "H1", "one").await;
     post.advance(30);
     post.enqueue("bank", "H2", "two").await;
     post.enqueue("bank", "H3", "three").await;
     let lease = post.outbox.claim("w", 1).await.unwrap().remove(0);
-    post.outbox.failed(lease, &Failed::default()).await.unwrap();
+    post.outbox.failed(lease, &FailedAttempt::default()).await.unwrap();
     let held = post.outbox.claim("w", 1).await.unwrap();
     let depth = post.outbox.depth().await.unwrap();
     assert_eq!((depth.queued, depth.leased, depth.retry, depth.dead), (1, 1, 1, 0));

@@ -1,5 +1,4 @@
-//! The outbox: enqueued with its cause, leased, tried again, kept in order, given up, cancelled. No worker carries anything
-//! here: the tests are the worker.
+//! The outbox: enqueue, lease, retry, order, give up, cancel. Nothing is sent here: the tests act as the workers.
 
 mod events;
 mod life;
@@ -16,16 +15,16 @@ use medcredit::{
 
 use crate::support::TestStore;
 
-/// An outbox that a worker carries from.
+/// An outbox with its store.
 #[derive(Debug)]
-pub struct Post {
+pub struct Harness {
     pub store: TestStore,
     pub outbox: Outbox,
 }
 
-impl Post {
+impl Harness {
     pub fn new(store: TestStore) -> Self {
-        // Exact waits; the spread has a test of its own.
+        // Exact waits; jitter has a unit test.
         let policy = Policy { jitter_percent: 0, ..Policy::default() };
         let outbox = Outbox::new(store.env(), policy);
         Self { store, outbox }
@@ -34,7 +33,7 @@ impl Post {
     pub async fn enqueue(&self, target: &str, key: &str, body: &str) -> OutboxId {
         let mut tx = self.store.db.begin("test").await.unwrap();
         let item = NewItem { topic: "grade.corrected", target, ordering_key: key, idempotency: body, body };
-        let id = outbox::enqueue(&mut tx, (&*self.store.clock, &*self.store.entropy), item).await.unwrap();
+        let id = outbox::enqueue(&mut tx, &self.store.env(), item).await.unwrap();
         tx.commit().await.unwrap();
         id
     }
@@ -55,7 +54,7 @@ impl Post {
         self.store.clock.advance(Duration::from_secs(seconds));
     }
 
-    /// The bodies of what a worker gets, and the leases.
+    /// Claims up to ten items for a worker.
     pub async fn claim(&self, owner: &str) -> Vec<Lease> {
         self.outbox.claim(owner, 10).await.unwrap()
     }

@@ -1,14 +1,14 @@
-//! Any order of what workers, receivers, operators and time can do, compared with a model of a page.
+//! Random sequences of steps by workers, receivers, operators and the clock, compared with a small model.
 
 use std::collections::BTreeMap;
 
 use medcredit::{
     domain::Clock,
-    outbox::{self, Failed, Lease, Receipt, Settled},
+    outbox::{self, FailedAttempt, Lease, Outcome, Receipt},
 };
 use proptest::prelude::*;
 
-use super::Post;
+use super::Harness;
 use crate::support::{TestStore, block_on};
 
 #[derive(Debug, Clone)]
@@ -27,7 +27,7 @@ enum Step {
         nth: usize,
         permanent: bool,
     },
-    /// A worker dies with what it holds.
+    /// A worker dies while it holds a lease.
     Forget {
         nth: usize,
     },
@@ -56,20 +56,20 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-struct Known {
+struct ModelItem {
     target: u8,
     key: u8,
     open: bool,
-    /// Until when somebody holds it.
-    held_until: Option<i64>,
+    /// The end of the lease, if a worker has it.
+    leased_until: Option<i64>,
     attempts: i64,
 }
 
-/// What must be true of every claim, and of every report.
+/// Checks every claim and every report against the model.
 async fn run(steps: Vec<Step>) {
-    let post = Post::new(TestStore::sqlite().await);
+    let post = Harness::new(TestStore::sqlite().await);
     // By position in the list, which is the order of enqueuing.
-    let mut items: Vec<(String, Known)> = Vec::new();
+    let mut items: Vec<(String, ModelItem)> = Vec::new();
     let mut leases: Vec<Lease> = Vec::new();
     let mut delivered = BTreeMap::<String, usize>::new();
     for (number, step) in steps.into_iter().enumerate() {
@@ -77,8 +77,8 @@ async fn run(steps: Vec<Step>) {
         match step {
             Step::Enqueue { target, key } => {
                 let id = post.enqueue(&format!("t{target}"), &format!("k{key}"), &format!("b{number}")).await;
-                let known = Known { target, key, open: true, held_until: None, attempts: 0 };
-                items.push((id.to_string(), known));
+                let item = ModelItem { target, key, open: true, leased_until: None, attempts: 0 };
+                items.push((id.to_string(), item));
             }
             Step::Claim { most } => {
                 let claimed = post.outbox.claim("w", i64::from(most)).await.unwrap();
@@ -88,12 +88,12 @@ async fn run(steps: Vec<Step>) {
                     let (target, key) = (items[at].1.target, items[at].1.key);
                     let earlier = items[..at].iter().find(|(_, k)| k.open && (k.target, k.key) == (target, key));
                     assert!(earlier.is_none(), "it overtook {earlier:?}");
-                    let known = &mut items[at].1;
-                    assert!(known.open, "delivered or cancelled");
-                    assert!(known.held_until.is_none_or(|until| until <= now), "somebody holds it");
-                    known.attempts += 1;
-                    assert_eq!(lease.attempt, known.attempts);
-                    known.held_until = Some(lease.until.micros());
+                    let item = &mut items[at].1;
+                    assert!(item.open, "delivered or cancelled");
+                    assert!(item.leased_until.is_none_or(|until| until <= now), "leased to another worker");
+                    item.attempts += 1;
+                    assert_eq!(lease.attempt, item.attempts);
+                    item.leased_until = Some(lease.until.micros());
                     leases.push(lease);
                 }
             }
@@ -101,40 +101,40 @@ async fn run(steps: Vec<Step>) {
                 let lease = leases.remove(nth % leases.len());
                 let id = lease.id.to_string();
                 let attempt = lease.attempt;
-                let known = &mut items.iter_mut().find(|(other, _)| *other == id).unwrap().1;
+                let item = &mut items.iter_mut().find(|(other, _)| *other == id).unwrap().1;
                 let settled = post.outbox.delivered(lease, &Receipt::default()).await.unwrap();
-                if known.open && known.attempts == attempt {
-                    assert_eq!(settled, Settled::Delivered);
-                    (known.open, known.held_until) = (false, None);
+                if item.open && item.attempts == attempt {
+                    assert_eq!(settled, Outcome::Delivered);
+                    (item.open, item.leased_until) = (false, None);
                     *delivered.entry(id).or_default() += 1;
                 } else {
-                    assert_eq!(settled, Settled::LeaseLost);
+                    assert_eq!(settled, Outcome::LeaseLost);
                 }
             }
             Step::Fail { nth, permanent } if !leases.is_empty() => {
                 let lease = leases.remove(nth % leases.len());
                 let (id, attempt) = (lease.id.to_string(), lease.attempt);
-                let failed = Failed { permanent, ..Failed::default() };
+                let failed = FailedAttempt { permanent, ..FailedAttempt::default() };
                 let settled = post.outbox.failed(lease, &failed).await.unwrap();
-                let known = &mut items.iter_mut().find(|(other, _)| *other == id).unwrap().1;
+                let item = &mut items.iter_mut().find(|(other, _)| *other == id).unwrap().1;
                 match settled {
-                    Settled::Retry(at) => assert!(!permanent && at.micros() >= now),
-                    Settled::Dead => {}
-                    Settled::LeaseLost => continue,
-                    Settled::Delivered => panic!("a failure delivered"),
+                    Outcome::Retry(at) => assert!(!permanent && at.micros() >= now),
+                    Outcome::Dead => {}
+                    Outcome::LeaseLost => continue,
+                    Outcome::Delivered => panic!("a failure delivered"),
                 }
-                assert!(known.open && known.attempts == attempt);
-                known.held_until = None;
+                assert!(item.open && item.attempts == attempt);
+                item.leased_until = None;
             }
             Step::Forget { nth } if !leases.is_empty() => drop(leases.remove(nth % leases.len())),
             Step::Cancel { target } => {
                 let mut tx = post.store.db.begin("test").await.unwrap();
                 let cancelled = outbox::cancel(&mut tx, &format!("t{target}"), post.store.clock.now()).await.unwrap();
                 tx.commit().await.unwrap();
-                let open = items.iter_mut().filter(|(_, known)| known.target == target && known.open);
+                let open = items.iter_mut().filter(|(_, item)| item.target == target && item.open);
                 let mut count = 0;
-                for (_, known) in open {
-                    (known.open, known.held_until) = (false, None);
+                for (_, item) in open {
+                    (item.open, item.leased_until) = (false, None);
                     count += 1;
                 }
                 assert_eq!(cancelled, count);
@@ -153,7 +153,7 @@ async fn run(steps: Vec<Step>) {
             _ => {}
         }
         let depth = post.outbox.depth().await.unwrap();
-        let open = items.iter().filter(|(_, known)| known.open).count();
+        let open = items.iter().filter(|(_, item)| item.open).count();
         assert_eq!(depth.queued + depth.leased + depth.retry + depth.dead, u64::try_from(open).unwrap());
     }
     assert!(delivered.values().all(|times| *times == 1));
@@ -163,7 +163,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_happens_nothing_overtakes_nothing_is_held_twice_and_nothing_is_lost(
+    fn in_any_sequence_no_item_overtakes_is_leased_twice_or_gets_lost(
         steps in proptest::collection::vec(step(), 1..60)
     ) {
         block_on(run(steps));

@@ -1,20 +1,20 @@
-//! Several workers, in processes of their own.
+//! Several workers with separate database handles.
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use medcredit::outbox::{Outbox, Policy, Receipt, Settled};
+use medcredit::outbox::{Outbox, Outcome, Policy, Receipt};
 
-use super::Post;
+use super::Harness;
 use crate::support::{TestStore, both_engines};
 
 both_engines! {
-    two_workers_never_hold_one_item_and_keep_every_key_in_order,
-    positions_of_a_key_are_given_one_after_the_other,
+    two_workers_never_lease_one_item_and_keep_every_key_in_order,
+    positions_of_a_key_are_assigned_without_gaps,
 }
 
-/// Two workers empty one outbox, each over a database handle of its own.
-async fn two_workers_never_hold_one_item_and_keep_every_key_in_order(store: TestStore) {
-    let post = Arc::new(Post::new(store));
+/// Two workers empty one outbox.
+async fn two_workers_never_lease_one_item_and_keep_every_key_in_order(store: TestStore) {
+    let post = Arc::new(Harness::new(store));
     for nth in 0..120 {
         post.enqueue(if nth % 3 == 0 { "other" } else { "bank" }, &format!("H{}", nth % 11), &format!("{nth:04}"))
             .await;
@@ -35,8 +35,8 @@ async fn two_workers_never_hold_one_item_and_keep_every_key_in_order(store: Test
                 for lease in leases {
                     let what = (lease.target.clone(), lease.body.clone());
                     tokio::task::yield_now().await;
-                    assert_eq!(lease.attempt, 1, "nobody else had it");
-                    assert_eq!(outbox.delivered(lease, &Receipt::default()).await.unwrap(), Settled::Delivered);
+                    assert_eq!(lease.attempt, 1, "no other worker had it");
+                    assert_eq!(outbox.delivered(lease, &Receipt::default()).await.unwrap(), Outcome::Delivered);
                     done.push(what);
                 }
             }
@@ -51,7 +51,7 @@ async fn two_workers_never_hold_one_item_and_keep_every_key_in_order(store: Test
     for (_, body) in by_worker.iter().flatten() {
         *times.entry(body.clone()).or_default() += 1;
     }
-    // Whatever one of them left while the other slept is still there to be had: nothing is lost, nothing comes twice.
+    // Items that both workers left are still there: none is lost and none is delivered twice.
     loop {
         let rest = post.claim("w3").await;
         if rest.is_empty() {
@@ -64,7 +64,7 @@ async fn two_workers_never_hold_one_item_and_keep_every_key_in_order(store: Test
     }
     assert_eq!(times.len(), 120);
     assert!(times.values().all(|times| *times == 1), "{times:?}");
-    // Of one worker, later items of a key come after earlier ones.
+    // Each worker gets the items of a key in order.
     for done in &by_worker {
         let mut last = BTreeMap::new();
         for (target, body) in done {
@@ -76,8 +76,8 @@ async fn two_workers_never_hold_one_item_and_keep_every_key_in_order(store: Test
 }
 
 /// Two transactions enqueue for one key at the same moment.
-async fn positions_of_a_key_are_given_one_after_the_other(store: TestStore) {
-    let post = Arc::new(Post::new(store));
+async fn positions_of_a_key_are_assigned_without_gaps(store: TestStore) {
+    let post = Arc::new(Harness::new(store));
     let mut enqueuing = Vec::new();
     for nth in 0..24 {
         let post = Arc::clone(&post);
