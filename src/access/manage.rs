@@ -91,7 +91,7 @@ fn check_keys(methods: &[AuthMethod], signed: SignedRequests, jwks: Option<&str>
         None if signed != SignedRequests::Ignored => {
             Err(invalid("Signed requests need the client's JSON Web Key Set.".into()))
         }
-        Some(keys) if signed != SignedRequests::Ignored && !keys.are_named() => {
+        Some(keys) if signed != SignedRequests::Ignored && !keys.all_have_ids() => {
             Err(invalid("Signed requests need a kid for every key of the set.".into()))
         }
         _ => Ok(()),

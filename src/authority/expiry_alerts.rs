@@ -7,7 +7,7 @@ use crate::{
     domain::{Timestamp, error_chain, ids::AuthorityId},
     identity::{
         CertificateFacts,
-        revocation::{ListLife, left_permille},
+        revocation::{ListValidity, left_permille},
     },
 };
 
@@ -61,7 +61,7 @@ impl Watch {
     }
 
     /// Publishes how much of each list's life is left, and says so once when it is little, and once when it is over.
-    pub(super) fn lists(&mut self, lives: &[ListLife], now: Timestamp) {
+    pub(super) fn lists(&mut self, lives: &[ListValidity], now: Timestamp) {
         for life in lives {
             let left = life.left_permille(now);
             metrics::gauge!("medcredit_crl_life_left_ratio", "authority" => life.name.clone()).set(ratio(left));

@@ -23,7 +23,7 @@ pub(super) fn read(path: &Path, authority: &CertificateDer<'_>, now: Timestamp) 
         }
         lists.push(list);
     }
-    if lists.iter().any(|list| list.is_of(authority)) {
+    if lists.iter().any(|list| list.is_issued_by(authority)) {
         Ok(lists)
     } else {
         Err("no list of the file is of the authority itself".into())
@@ -37,7 +37,7 @@ pub(super) fn check_not_before(
     authority: &CertificateDer<'_>,
     youngest: Option<Timestamp>,
 ) -> Result<(), String> {
-    match (lists.iter().find(|list| list.is_of(authority)), youngest) {
+    match (lists.iter().find(|list| list.is_issued_by(authority)), youngest) {
         (Some(list), Some(youngest)) if list.this_update < youngest => {
             Err(format!("it was issued at {}, before one that was in use already", list.this_update))
         }

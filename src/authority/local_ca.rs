@@ -218,6 +218,6 @@ impl PublicKeyData for IssuingKey {
 impl SigningKey for IssuingKey {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
         let signature = self.pair.sign(message).map_err(|_| rcgen::Error::RemoteKeyError)?;
-        Ok(suite::x509_form(self.pair.suite(), &signature))
+        Ok(suite::x509_signature(self.pair.suite(), &signature))
     }
 }

@@ -308,7 +308,7 @@ async fn current_lists(custody: &Custody, state: &mut State, authority: &Authori
 /// Remembers beyond this process how young the list is that is taken up.
 async fn note(custody: &Custody, authority: &AuthorityRecord, lists: &[RevocationList]) -> Result<(), String> {
     let certificate = CertificateDer::from(authority.certificate.as_slice());
-    let youngest = lists.iter().find(|list| list.is_of(&certificate)).map(|list| list.this_update);
+    let youngest = lists.iter().find(|list| list.is_issued_by(&certificate)).map(|list| list.this_update);
     if youngest <= authority.youngest_list {
         return Ok(());
     }

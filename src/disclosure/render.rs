@@ -10,7 +10,7 @@ use super::{Body, DataRequest};
 use crate::{
     domain::{Failure, Timestamp, ids::DisclosureId},
     identity::{
-        signature::{Covered, digest::Beginning, sign},
+        signature::{Covered, digest::DigestPrefix, sign},
         suite::Signer,
     },
     ledger::{Answer, AnswerBody, RECEIPT_HEADER},
@@ -31,7 +31,7 @@ pub(super) struct Rendered {
 /// in front of what is not. The object is not closed yet.
 pub(super) struct Members {
     text: Bytes,
-    digested: Beginning,
+    digested: DigestPrefix,
 }
 
 impl fmt::Debug for Members {
@@ -62,7 +62,7 @@ impl Members {
         }
         .map_err(|error| Failure::internal(format!("an answer does not serialise: {error}")))?;
         text.pop();
-        let digested = Beginning::of(text.as_bytes());
+        let digested = DigestPrefix::of(text.as_bytes());
         Ok(Self { text: text.into(), digested })
     }
 

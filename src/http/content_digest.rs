@@ -20,8 +20,8 @@ use crate::{
     app::App,
     domain::Failure,
     identity::signature::{
+        combined_value,
         digest::{DigestAlgorithm, DigestRefusal, SUPPORTED, verify_digest},
-        joined,
     },
 };
 
@@ -71,7 +71,7 @@ async fn check_content(request: Request, app: &Arc<App>) -> Result<Request, Prob
     let content = body(buffered, app).await?;
     let mut digest = None;
     if parts.headers.contains_key(&CONTENT_DIGEST) {
-        let field = joined(&parts.headers, &CONTENT_DIGEST).unwrap_or_default();
+        let field = combined_value(&parts.headers, &CONTENT_DIGEST).unwrap_or_default();
         verify_digest(&field, &content).map_err(digest_refused)?;
         digest = Some(Arc::from(field));
     }
@@ -96,7 +96,7 @@ pub(super) fn requested_algorithm(headers: &HeaderMap) -> Option<DigestAlgorithm
     if !headers.contains_key(&WANT_CONTENT_DIGEST) {
         return None;
     }
-    joined(headers, &WANT_CONTENT_DIGEST).as_deref().and_then(DigestAlgorithm::wanted)
+    combined_value(headers, &WANT_CONTENT_DIGEST).as_deref().and_then(DigestAlgorithm::preferred)
 }
 
 /// Adds `Content-Digest` to a response that has none. Runs last, because the digest covers the final bytes.

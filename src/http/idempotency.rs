@@ -13,7 +13,7 @@ use super::{
     input::{body, from_json, require_json},
     problem::Problem,
 };
-use crate::{app::App, consent::IdempotencyKey, domain::Failure, identity::signature::joined};
+use crate::{app::App, consent::IdempotencyKey, domain::Failure, identity::signature::combined_value};
 
 /// The longest key, in characters.
 const MAX_LENGTH: usize = 40;
@@ -49,7 +49,7 @@ fn key(headers: &HeaderMap) -> Result<Option<String>, Failure> {
     if !headers.contains_key(&IDEMPOTENCY_KEY) {
         return Ok(None);
     }
-    let field = joined(headers, &IDEMPOTENCY_KEY).unwrap_or_default();
+    let field = combined_value(headers, &IDEMPOTENCY_KEY).unwrap_or_default();
     match Parser::new(&field).parse::<Item>() {
         Ok(Item { bare_item: BareItem::String(key), .. }) if (1..=MAX_LENGTH).contains(&key.as_str().len()) => {
             Ok(Some(key.as_str().to_owned()))

@@ -10,9 +10,9 @@ use x509_parser::{
 use super::{error::IdentityError, name};
 use crate::domain::Timestamp;
 
-/// The least bits of an RSA modulus (FAPI 2.0 section 5.4.1).
+/// The minimum size of an RSA modulus in bits (FAPI 2.0 section 5.4.1).
 const MINIMUM_RSA_BITS: usize = 2048;
-/// The least bits of an elliptic curve's field (FAPI 2.0 section 5.4.1).
+/// The minimum size of an elliptic curve's field in bits (FAPI 2.0 section 5.4.1).
 const MINIMUM_EC_BITS: usize = 224;
 /// Ed25519 (RFC 8410), strong enough by construction.
 const ED25519: &str = "1.3.101.112";
@@ -23,7 +23,7 @@ enum Strength {
     Weak,
 }
 
-/// What a certificate says, read but not believed: nothing here proves who issued it.
+/// The contents of a certificate, without verification: nothing here proves who issued it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateFacts {
     /// Subject, RFC 4514.
@@ -40,9 +40,9 @@ pub struct CertificateFacts {
     pub not_after: Timestamp,
     /// Whether it may issue certificates.
     pub is_authority: bool,
-    /// Whether its purposes name client authentication; a certificate without purposes is good for none here.
+    /// Whether client authentication is among its purposes; a certificate without purposes has none here.
     pub client_authentication: bool,
-    /// Whether its purposes name server authentication.
+    /// Whether server authentication is among its purposes.
     pub server_authentication: bool,
     /// SubjectPublicKeyInfo, DER.
     pub public_key_der: Vec<u8>,
@@ -50,7 +50,7 @@ pub struct CertificateFacts {
 }
 
 impl CertificateFacts {
-    /// Reads a certificate.
+    /// Parses a certificate.
     pub fn read(der: &[u8]) -> Result<Self, IdentityError> {
         let (rest, certificate) = X509Certificate::from_der(der).map_err(|_| IdentityError::Malformed)?;
         if !rest.is_empty() {
@@ -74,7 +74,7 @@ impl CertificateFacts {
         })
     }
 
-    /// Refuses a key below the least strength (T9).
+    /// Refuses a key below the minimum strength (T9).
     pub const fn check_strength(&self) -> Result<(), IdentityError> {
         match self.strength {
             Strength::Enough => Ok(()),
@@ -95,7 +95,7 @@ pub fn serial_text(serial: &[u8]) -> String {
     if trimmed.is_empty() { "0".into() } else { trimmed.into() }
 }
 
-/// Whether a certificate bears the signature of another one's key.
+/// Whether a certificate is signed with the key of another one.
 pub fn is_signed_by(child: &[u8], parent: &[u8]) -> bool {
     let parsed = X509Certificate::from_der(child).ok().zip(X509Certificate::from_der(parent).ok());
     parsed.is_some_and(|((_, child), (_, parent))| {
@@ -133,7 +133,7 @@ mod tests {
         [[tag, 0x82].as_slice(), &length, content].concat()
     }
 
-    /// A certificate of an RSA key whose modulus has so many bits.
+    /// A certificate with an RSA key of a given size.
     fn rsa_certificate(bits: usize) -> Vec<u8> {
         let mut modulus = vec![0xff; bits.div_ceil(8)];
         modulus[0] = 0xff >> (modulus.len() * 8 - bits);
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn an_rsa_key_of_2048_bits_is_the_least() {
+    fn an_rsa_key_needs_at_least_2048_bits() {
         // T9.
         for (bits, taken) in [(1024, false), (2040, false), (2047, false), (2048, true), (4096, true)] {
             let facts = CertificateFacts::read(&rsa_certificate(bits)).unwrap();
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn the_curves_we_sign_with_are_strong_enough() {
+    fn the_supported_curves_are_strong_enough() {
         for algorithm in [&PKCS_ECDSA_P256_SHA256, &PKCS_ECDSA_P384_SHA384, &PKCS_ED25519] {
             let key = rcgen::KeyPair::generate_for(algorithm).unwrap();
             let certificate = CertificateParams::default().self_signed(&key).unwrap();
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_or_prolonged_certificate_is_malformed() {
+    fn a_truncated_or_extended_certificate_is_malformed() {
         let whole = rsa_certificate(2048);
         let longer = [whole.as_slice(), &[0]].concat();
         for der in [&whole[..whole.len() - 1], &longer, &[]] {
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn serial_numbers_have_one_text() {
+    fn a_serial_number_has_one_text_form() {
         assert_eq!(serial_text(&[0x00, 0xab, 0x01]), "ab01");
         assert_eq!(serial_text(&[0x0b]), "b");
         assert_eq!(serial_text(&[0x00]), "0");

@@ -15,21 +15,21 @@ use super::{
 };
 use crate::domain::{Timestamp, ids::AuthorityId};
 
-/// Who is at the other end of a connection: proved by a certificate, under one trusted authority.
+/// The client of a connection, proved by its certificate under one trusted authority.
 #[derive(Debug)]
 pub struct ClientIdentity {
     authority: AuthorityId,
     facts: CertificateFacts,
     chain: Vec<CertificateDer<'static>>,
-    /// How long the last proof is good for, so that a request on an open connection seldom needs a new one.
+    /// The last proof. It is reused while it is current, so that requests on an open connection seldom need a new one.
     proof: Mutex<Arc<Proof>>,
 }
 
 impl ClientIdentity {
-    /// The identity of the client of a finished handshake.
+    /// Establishes the identity of the client of a finished handshake.
     ///
-    /// The chain is verified here again, under the trust of this moment: the handshake may have ended under an older one,
-    /// and only this tells which authority proved it.
+    /// The chain is verified again, under the current trust: the handshake may have used an older one, and does not
+    /// return the authority that issued the certificate.
     pub fn of(
         connection: &rustls::ServerConnection,
         trust: &PartnerTrust,
@@ -50,7 +50,7 @@ impl ClientIdentity {
         Ok(Self { authority, facts, chain, proof: Mutex::new(Arc::new(proof)) })
     }
 
-    /// The authority that proved it.
+    /// The authority that issued the certificate.
     pub const fn authority(&self) -> &AuthorityId {
         &self.authority
     }
@@ -80,16 +80,16 @@ impl ClientIdentity {
         self.chain.first().map_or(&[], |leaf| leaf.as_ref())
     }
 
-    /// The certificate and the intermediates it came with.
+    /// The certificate and the intermediates that the client sent.
     pub fn chain(&self) -> &[CertificateDer<'static>] {
         &self.chain
     }
 
-    /// Proves the identity again under the trust of this moment (T4): revoked, removed, stale and expired all end it, on
-    /// a connection that is already open. Cheap while neither the trust nor the time has passed the last proof.
+    /// Proves the identity again under the current trust (T4): revocation, removal, a stale list and expiry all end it, on
+    /// a connection that is already open. Cheap while the last proof is current.
     pub fn recheck(&self, trust: &PartnerTrust, now: Timestamp) -> Result<(), IdentityError> {
         let last = Arc::clone(&self.proof.lock().unwrap_or_else(PoisonError::into_inner));
-        if last.holds(trust.generation(), now) {
+        if last.is_current(trust.generation(), now) {
             return Ok(());
         }
         let proof = trust.prove_under(&self.authority, &self.chain, now)?;

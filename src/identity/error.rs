@@ -2,7 +2,7 @@
 
 use rustls::{CertRevocationListError, CertificateError};
 
-/// Why a certificate is no identity here. The reason is a metric's label; the texts name nobody.
+/// Why a certificate proves no identity. The reason is a metric's label; the texts name no party.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum IdentityError {
     /// The handshake is not finished.
@@ -32,20 +32,20 @@ pub enum IdentityError {
     /// Its authority, or an intermediate's, has revoked it.
     #[error("a certificate of the chain is revoked")]
     Revoked,
-    /// An operator refuses it here.
+    /// An operator of this gateway refuses it.
     #[error("a certificate of the chain is refused here")]
     RefusedHere,
-    /// No revocation list covers it: unknown is refused (T3).
+    /// No revocation list covers it: an unknown status is refused (T3).
     #[error("no revocation list covers the certificate")]
     RevocationUnknown,
-    /// The revocation list is past its time: stale is refused (T3).
+    /// The revocation list is past its next update: a stale list is refused (T3).
     #[error("the authority's revocation list is stale")]
     RevocationStale,
     /// The key or the signature algorithm is too weak (T9).
     #[error("a key or a signature of the chain is too weak")]
     Weak,
-    /// The chain does not hold together in another way.
-    #[error("the chain does not hold together")]
+    /// The chain is invalid for another reason.
+    #[error("the certificate chain is invalid")]
     BadChain,
 }
 
@@ -71,14 +71,14 @@ impl IdentityError {
     }
 }
 
-/// The library's refusal of a chain in our words.
+/// Converts the library's error about a chain.
 pub(super) fn identity_error(error: &rustls::Error) -> IdentityError {
     match error {
         rustls::Error::InvalidCertificate(error) => match error {
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => IdentityError::Expired,
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => IdentityError::NotYetValid,
             CertificateError::Revoked => IdentityError::Revoked,
-            // A signature that does not fit is the mark of a namesake: the issuer's name fits and its key does not.
+            // A wrong signature means another authority of the same name: the issuer's name matches and its key does not.
             CertificateError::UnknownIssuer | CertificateError::BadSignature => IdentityError::UnknownAuthority,
             CertificateError::UnknownRevocationStatus => IdentityError::RevocationUnknown,
             CertificateError::ExpiredRevocationList | CertificateError::ExpiredRevocationListContext { .. } => {
@@ -92,7 +92,7 @@ pub(super) fn identity_error(error: &rustls::Error) -> IdentityError {
             CertificateError::BadEncoding => IdentityError::Malformed,
             _ => IdentityError::BadChain,
         },
-        // A list that the chain's own key did not sign, or that cannot be read, tells nothing about the certificate.
+        // A list that another key signed, or that cannot be parsed, proves nothing about the certificate.
         rustls::Error::InvalidCertRevocationList(CertRevocationListError::IssuerInvalidForCrl) => {
             IdentityError::BadChain
         }
@@ -101,7 +101,7 @@ pub(super) fn identity_error(error: &rustls::Error) -> IdentityError {
     }
 }
 
-/// Why a handshake failed, in one word for metrics and logs. What a client sent is never part of it.
+/// The reason for a failed handshake, in one word for metrics and logs. It never contains input of the client.
 pub fn failure_reason(error: &rustls::Error) -> &'static str {
     match error {
         rustls::Error::InvalidCertificate(CertificateError::Other(rustls::OtherError(inner))) => {

@@ -12,7 +12,7 @@ use rustls::{
 use super::{error::IdentityError, trust::PartnerTrust};
 use crate::domain::Timestamp;
 
-/// Our refusal in the library's words, which decide the alert the client gets.
+/// Converts a refusal to the library's error, which decides the alert that the client receives.
 fn alert_of(error: IdentityError) -> rustls::Error {
     match error {
         IdentityError::NoCertificate | IdentityError::Unfinished => rustls::Error::NoCertificatesPresented,
@@ -28,7 +28,7 @@ fn alert_of(error: IdentityError) -> rustls::Error {
     }
 }
 
-/// The trust as a handshake asks it.
+/// Verifies client certificates during a handshake, under one trust.
 #[derive(Debug)]
 pub(super) struct HandshakeVerifier(pub(super) Arc<PartnerTrust>);
 

@@ -1,4 +1,4 @@
-//! The keys in force: what signs tokens, answers and checkpoints now, and every public key that is still published.
+//! The keys in force: the signers of tokens, responses and checkpoints, and every published public key.
 
 use std::sync::Arc;
 
@@ -12,26 +12,25 @@ use super::{
 /// A public key that others may verify with.
 #[derive(Debug, Clone)]
 pub struct PublishedKey {
-    /// What it signs: `token_signing`, `answer_signing` or `ledger_signing`.
+    /// The purpose: `token_signing`, `answer_signing` or `ledger_signing`.
     pub purpose: String,
-    /// The key.
     pub key: PublicKey,
 }
 
 /// A snapshot of the keys in force.
 #[derive(Clone)]
 pub struct KeySet {
-    /// Signs access tokens.
+    /// The signer of access tokens.
     pub token: SharedSigner,
-    /// Signs answers.
+    /// The signer of responses.
     pub answer: SharedSigner,
-    /// Signs the ledger's checkpoints.
+    /// The signer of the ledger's checkpoints.
     pub ledger: SharedSigner,
-    /// Every published key, retired ones included, revoked ones not.
+    /// The published keys, including retired and without revoked ones.
     pub published: Vec<PublishedKey>,
-    /// Every key that ever signed checkpoints, revoked ones too: a log goes on from what they signed.
+    /// Every key that ever signed checkpoints, including revoked ones: the log continues from what they signed.
     pub log: Vec<PublicKey>,
-    /// Verifies our own tokens: made of the published token-signing keys.
+    /// The published token-signing keys, prepared for verification.
     pub verification: VerificationKeys,
 }
 
@@ -43,11 +42,11 @@ impl std::fmt::Debug for KeySet {
     }
 }
 
-/// The snapshot, replaced whole when a key is rotated or revoked.
+/// The current snapshot, replaced as a whole when a key is rotated or revoked.
 pub type LiveKeys = Arc<ArcSwap<KeySet>>;
 
 impl KeySet {
-    /// The JSON Web Key Set that is served.
+    /// The published keys as a JSON Web Key Set.
     pub fn jwks(&self) -> serde_json::Value {
         serde_json::json!({ "keys": self.published.iter().map(|published| published.key.jwk()).collect::<Vec<_>>() })
     }

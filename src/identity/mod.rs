@@ -1,4 +1,4 @@
-//! Who is calling and who signed: certificates and their trust, tokens, message signatures, and the suites they rest on.
+//! Identities and signatures: certificates and trust, tokens, HTTP message signatures, and the signature suites below them.
 //!
 //! Pure: no storage, no configuration, no network. Time is a parameter.
 

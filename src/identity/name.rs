@@ -1,7 +1,7 @@
-//! Distinguished names as RFC 4514 text, the form a bank is registered under and RFC 8705 names.
+//! Distinguished names as RFC 4514 text: the form in which banks are registered, and which RFC 8705 uses.
 //!
-//! One name has one text here: the nine short names RFC 4514 section 3 lists and no others, every other attribute by its
-//! number and the hex of its value, the order of the parts reversed as the RFC wants.
+//! Each name has exactly one text: the nine short names of RFC 4514 section 3 and no others, other attributes by object
+//! identifier and hex value, and the parts in reverse order as the RFC requires.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use x509_parser::{
     x509::{AttributeTypeAndValue, X509Name},
 };
 
-/// RFC 4514 section 3.
+/// The short names of RFC 4514 section 3, by object identifier.
 const SHORT_NAMES: [(&str, &str); 9] = [
     ("2.5.4.3", "CN"),
     ("2.5.4.7", "L"),
@@ -23,7 +23,7 @@ const SHORT_NAMES: [(&str, &str); 9] = [
     ("0.9.2342.19200300.100.1.1", "UID"),
 ];
 
-/// The text of a name; `None` when an attribute cannot be written again.
+/// Returns the text of a name; `None` if an attribute cannot be encoded.
 pub(super) fn text(name: &X509Name<'_>) -> Option<String> {
     let mut parts = Vec::new();
     for rdn in name.iter_rdn() {
@@ -36,7 +36,7 @@ pub(super) fn text(name: &X509Name<'_>) -> Option<String> {
 
 fn attribute(attribute: &AttributeTypeAndValue<'_>) -> Option<String> {
     let number = attribute.attr_type().to_id_string();
-    let short = SHORT_NAMES.iter().find(|(known, _)| *known == number).map(|(_, short)| *short);
+    let short = SHORT_NAMES.iter().find(|(oid, _)| *oid == number).map(|(_, short)| *short);
     if let (Some(short), Ok(value)) = (short, attribute.as_str()) {
         return Some(format!("{short}={}", escaped(value)));
     }
@@ -44,7 +44,7 @@ fn attribute(attribute: &AttributeTypeAndValue<'_>) -> Option<String> {
     Some(format!("{}=#{}", short.unwrap_or(&number), data_encoding::HEXLOWER.encode(&der)))
 }
 
-/// RFC 4514 section 2.4. Control characters are written as hex too, so that a name cannot forge a line of a log.
+/// Escapes a value (RFC 4514 section 2.4). Control characters become hex too, so that a name cannot forge a log line.
 fn escaped(value: &str) -> String {
     let mut out = String::with_capacity(value.len());
     let last = value.chars().count().saturating_sub(1);
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attribute_without_a_short_name_is_its_number_and_its_bytes() {
+    fn an_attribute_without_a_short_name_is_its_identifier_and_hex_value() {
         let organization_identifier = DnType::CustomDnType(vec![2, 5, 4, 97]);
         assert_eq!(subject_text(&[(organization_identifier, utf8("X-1"))]), "2.5.4.97=#0c03582d31");
     }

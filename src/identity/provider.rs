@@ -12,8 +12,8 @@ use rustls::{
 
 use crate::domain::Timestamp;
 
-/// The suites and groups, the preferred one first: TLS 1.3's three, and the hybrid post-quantum exchange before the
-/// classic ones.
+/// The provider with the cipher suites and groups, the preferred first: the three of TLS 1.3, and the hybrid post-quantum
+/// key exchange before the classical ones.
 pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(CryptoProvider {
         cipher_suites: vec![
@@ -26,7 +26,7 @@ pub fn provider() -> Arc<CryptoProvider> {
     })
 }
 
-/// An instant as the library wants it.
+/// Converts an instant to the library's type.
 pub(super) fn unix_time(at: Timestamp) -> UnixTime {
     UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(at.seconds()).unwrap_or(0)))
 }

@@ -1,7 +1,7 @@
-//! Revocation lists: what they say about themselves, before any certificate is looked up in them.
+//! Revocation lists: parsing and checks of a list itself.
 //!
-//! The lookup is the library's (see [`super::trust`]). This file judges a list on its own: who issued it, whether it is
-//! signed, and how much of its life is left.
+//! The TLS library looks certificates up in the lists (see [`super::trust`]). This file checks a list on its own: its
+//! issuer, its signature and its remaining validity.
 
 use std::time::Duration;
 
@@ -10,30 +10,30 @@ use x509_parser::prelude::{CertificateRevocationList, FromDer as _, X509Certific
 
 use crate::domain::{Timestamp, ids::AuthorityId};
 
-/// How far ahead of our clock an authority may date its list.
+/// How far the time of issue of a list may be ahead of the clock.
 const LIST_CLOCK_SKEW: Duration = Duration::from_mins(5);
 
-/// A revocation list that was read; its signature is checked when it is used, and by [`Self::check`] before that.
+/// A parsed revocation list. Its signature is checked by [`Self::check`], and again by the TLS library when it is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RevocationList {
     der: CertificateRevocationListDer<'static>,
     issuer: Vec<u8>,
-    /// When it was issued.
+    /// The time of issue.
     pub this_update: Timestamp,
-    /// When it is stale.
+    /// The time at which it becomes stale.
     pub next_update: Timestamp,
-    /// How many certificates it revokes.
+    /// The number of revoked certificates.
     pub revoked: usize,
 }
 
 impl RevocationList {
-    /// Reads a list. One without an end is refused: it could never be stale.
+    /// Parses a list. A list without `nextUpdate` is refused, because it would never become stale.
     pub fn read(der: &[u8]) -> Result<Self, String> {
         let (rest, list) = CertificateRevocationList::from_der(der).map_err(|_| "it is not a revocation list")?;
         if !rest.is_empty() {
             return Err("bytes follow the revocation list".into());
         }
-        let next = list.next_update().ok_or("it names no time of the next list")?;
+        let next = list.next_update().ok_or("it has no nextUpdate: issue a list with the time of the next one")?;
         Ok(Self {
             der: CertificateRevocationListDer::from(der.to_vec()),
             issuer: list.issuer().as_raw().to_vec(),
@@ -53,28 +53,28 @@ impl RevocationList {
         self.der
     }
 
-    /// Whether it was issued under the name of this certificate.
-    pub fn is_of(&self, authority: &CertificateDer<'_>) -> bool {
+    /// Whether its issuer has the name of this certificate.
+    pub fn is_issued_by(&self, authority: &CertificateDer<'_>) -> bool {
         X509Certificate::from_der(authority).is_ok_and(|(_, parsed)| parsed.subject().as_raw() == self.issuer)
     }
 
-    /// Whether both lists were issued under one name.
+    /// Whether both lists have the same issuer name.
     pub fn same_issuer(&self, other: &Self) -> bool {
         self.issuer == other.issuer
     }
 
-    /// Whether its time is over.
+    /// Whether it is past `nextUpdate`.
     pub fn is_stale(&self, now: Timestamp) -> bool {
         self.next_update <= now
     }
 
-    /// Refuses a list that is of the future, or not signed by the authority whose name it bears. A list under another
-    /// name is an intermediate's, whose key is not known until a bank presents it.
+    /// Refuses a list that is dated in the future, or whose issuer has the authority's name but not its signature. A list
+    /// with another issuer belongs to an intermediate, whose key is unknown until a bank presents its certificate.
     pub fn check(&self, authority: &CertificateDer<'_>, now: Timestamp) -> Result<(), String> {
         if self.this_update > now.plus(LIST_CLOCK_SKEW) {
-            return Err(format!("it is of the future: {}", self.this_update));
+            return Err(format!("its time of issue is in the future: {}", self.this_update));
         }
-        if !self.is_of(authority) {
+        if !self.is_issued_by(authority) {
             return Ok(());
         }
         let signed = X509Certificate::from_der(authority).ok().zip(CertificateRevocationList::from_der(&self.der).ok());
@@ -83,25 +83,25 @@ impl RevocationList {
     }
 }
 
-/// How much of a list's life is left.
+/// The validity period of an authority's revocation lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListLife {
+pub struct ListValidity {
     /// The authority's id.
     pub authority: AuthorityId,
     /// The authority's name.
     pub name: String,
-    /// From when until when the list runs that is stale first; none when the authority has no list.
-    pub life: Option<(Timestamp, Timestamp)>,
+    /// Issue and next update of the list that becomes stale first; none if the authority has no list.
+    pub period: Option<(Timestamp, Timestamp)>,
 }
 
-impl ListLife {
-    /// The thousandths of its life that are left at `now`; nothing when it has no list or a stale one.
+impl ListValidity {
+    /// The remaining thousandths of the period at `now`; zero without a list or with a stale one.
     pub fn left_permille(&self, now: Timestamp) -> i64 {
-        self.life.map_or(0, |(from, until)| left_permille(from, until, now))
+        self.period.map_or(0, |(from, until)| left_permille(from, until, now))
     }
 }
 
-/// The thousandths of a life that are left at `now`.
+/// The remaining thousandths of a period at `now`.
 pub fn left_permille(from: Timestamp, until: Timestamp, now: Timestamp) -> i64 {
     let whole = until.micros().saturating_sub(from.micros()).max(1);
     let left = until.micros().saturating_sub(now.micros()).clamp(0, whole);

@@ -1,6 +1,6 @@
-//! TLS as this gateway speaks it, pinned in one place: versions, suites, groups, no resumption.
+//! The TLS configuration, pinned in one place: versions, suites, groups, no resumption.
 //!
-//! The tests at the end hold the library's defaults too, so that an upgrade which changes what we rely on fails by name.
+//! The tests also pin defaults of the library, so that an upgrade that changes one of them fails.
 
 use std::sync::Arc;
 
@@ -17,11 +17,11 @@ use crate::domain::clock::SharedClock;
 
 pub use super::provider::provider;
 
-/// The protocols of a listener, the preferred one first. Nothing is guessed from the bytes: a client that names none
-/// speaks HTTP/1.1.
+/// The application protocols of a listener, the preferred first. There is no detection by content: a client that offers
+/// none gets HTTP/1.1.
 pub const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
-/// The injected clock as the library asks for it.
+/// The injected clock as the library's time source.
 #[derive(Debug)]
 struct ClockTime(SharedClock);
 
@@ -33,10 +33,11 @@ impl TimeProvider for ClockTime {
     }
 }
 
-/// The partner listener's side: a client certificate is required, and every connection does a whole handshake.
+/// The configuration of the partner listener: a client certificate is required, and every connection does a full
+/// handshake.
 ///
-/// Resumption would skip the verification of the client's certificate (the library takes it from the stored session), so
-/// there is neither a session store nor a ticket; an offered pre-shared key gets a full handshake (T4).
+/// Resumption would skip the verification of the client's certificate (the library takes it from the stored session). So
+/// there are neither stored sessions nor tickets, and an offered pre-shared key leads to a full handshake (T4).
 pub fn server_config(
     trust: Arc<PartnerTrust>,
     certified: Arc<CertifiedKey>,
@@ -49,8 +50,8 @@ pub fn server_config(
     Ok(pinned(config))
 }
 
-/// A public listener's side: the server proves itself, the client nothing. No certificate is asked for, so that a browser
-/// asks nobody to choose one.
+/// The configuration of a public listener. It requests no client certificate, so that browsers show no certificate
+/// dialog.
 pub fn public_server_config(certified: Arc<CertifiedKey>, clock: SharedClock) -> Result<ServerConfig, rustls::Error> {
     let config = ServerConfig::builder_with_details(provider(), Arc::new(ClockTime(clock)))
         .with_protocol_versions(&[&rustls::version::TLS13])?
@@ -59,7 +60,7 @@ pub fn public_server_config(certified: Arc<CertifiedKey>, clock: SharedClock) ->
     Ok(pinned(config))
 }
 
-/// What every listener keeps to.
+/// Applies the settings that all listeners share.
 fn pinned(mut config: ServerConfig) -> ServerConfig {
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
@@ -69,7 +70,7 @@ fn pinned(mut config: ServerConfig) -> ServerConfig {
     config
 }
 
-/// A bank's side: the gateway's roots, and the bank's certificate chain with its key.
+/// The configuration of a client: the roots that it trusts, and a bank's certificate chain with its key.
 pub fn client_config(
     roots: RootCertStore,
     identity: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
@@ -117,19 +118,19 @@ mod tests {
     }
 
     #[test]
-    fn the_hybrid_exchange_comes_first() {
+    fn the_hybrid_key_exchange_is_preferred() {
         let groups: Vec<NamedGroup> = provider().kx_groups.iter().map(|group| group.name()).collect();
         assert_eq!(
             groups,
             [NamedGroup::X25519MLKEM768, NamedGroup::X25519, NamedGroup::secp256r1, NamedGroup::secp384r1]
         );
-        // The library's own choice, which ours narrows: a change of it deserves a look.
+        // The library's default is the same: a change of it needs a review.
         let theirs: Vec<NamedGroup> = default_provider().kx_groups.iter().map(|group| group.name()).collect();
         assert_eq!(theirs, groups);
     }
 
     #[test]
-    fn nothing_is_resumed() {
+    fn sessions_are_never_resumed() {
         for config in [config(), public_server_config(certified(), clock()).unwrap()] {
             assert_eq!(config.send_tls13_tickets, 0);
             assert!(!config.session_storage.can_cache());
@@ -143,12 +144,12 @@ mod tests {
     }
 
     #[test]
-    fn time_is_the_injected_clocks() {
+    fn the_time_comes_from_the_injected_clock() {
         assert_eq!(config().time_provider.current_time().unwrap().as_secs(), 1_700_000_000);
     }
 
     #[test]
-    fn the_library_verifies_no_signature_we_call_weak() {
+    fn the_library_accepts_no_sha1_signatures() {
         let algorithms = default_provider().signature_verification_algorithms;
         for scheme in algorithms.supported_schemes() {
             assert!(!format!("{scheme:?}").contains("SHA1"), "{scheme:?}");

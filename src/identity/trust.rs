@@ -1,8 +1,8 @@
-//! Which authorities prove a bank's identity, each with a verifier and revocation lists of its own.
+//! The trusted authorities of banks, each with its own verifier and revocation lists.
 //!
 //! Invariants: authorities are tried one by one and never share roots, intermediates or lists, so that no authority can
-//! speak, or fall silent, for another's banks; an authority without a current list proves nothing (T3); what was trusted
-//! is never changed in place, a change makes a new [`PartnerTrust`] with a higher generation.
+//! vouch for, or block, the banks of another; an authority without a current list proves nothing (T3); a trust is
+//! immutable, and a change creates a new [`PartnerTrust`] with a higher generation.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -19,31 +19,29 @@ use super::{
     error::{IdentityError, identity_error},
     name,
     provider::{provider, unix_time},
-    revocation::{ListLife, RevocationList},
+    revocation::{ListValidity, RevocationList},
 };
 use crate::domain::{Timestamp, ids::AuthorityId};
 
-/// Why trust cannot be built of the given material.
+/// Why a trust cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
-    /// The authority's certificate is not one.
+    /// The authority's certificate is invalid.
     #[error("the certificate of authority {0} cannot be used: {1}")]
     Certificate(String, String),
-    /// A revocation list is not one of this authority.
+    /// A revocation list of the authority is invalid.
     #[error("a revocation list of authority {0} cannot be used: {1}")]
     List(String, String),
 }
 
-/// An authority as it is given to [`PartnerTrust::new`].
+/// A trusted authority, as the input of [`PartnerTrust::new`].
 #[derive(Debug, Clone)]
 pub struct Anchor {
-    /// Its id.
     pub id: AuthorityId,
-    /// Its name, for metrics, alerts and errors.
+    /// The name in metrics, alerts and errors.
     pub name: String,
-    /// Its certificate.
     pub certificate: CertificateDer<'static>,
-    /// Its list, and those of its intermediates. Without any it proves nothing.
+    /// The authority's revocation list and those of its intermediates. Without any, it proves nothing.
     pub lists: Vec<RevocationList>,
 }
 
@@ -53,14 +51,14 @@ struct TrustedAuthority {
     name: String,
     not_before: Timestamp,
     not_after: Timestamp,
-    /// The life of the list that is stale first; none without a list.
-    list_life: Option<(Timestamp, Timestamp)>,
+    /// Issue and next update of the list that becomes stale first; none without a list.
+    list_period: Option<(Timestamp, Timestamp)>,
     hint: Vec<DistinguishedName>,
-    /// None without a list: a verifier without one would not ask for revocation at all.
+    /// None without a list: a verifier without lists would not check revocation at all.
     verifier: Option<Arc<dyn ClientCertVerifier>>,
 }
 
-/// A proof, and until when it needs no repeating under the same trust.
+/// A successful verification, and how long it remains valid under the same trust.
 #[derive(Debug)]
 pub struct Proof {
     generation: u64,
@@ -69,8 +67,8 @@ pub struct Proof {
 }
 
 impl Proof {
-    /// Whether the proof still stands under a trust's generation at a time.
-    pub(super) fn holds(&self, generation: u64, now: Timestamp) -> bool {
+    /// Whether the proof is valid under a generation of the trust at a time.
+    pub(super) fn is_current(&self, generation: u64, now: Timestamp) -> bool {
         self.generation == generation && self.from <= now && now < self.until
     }
 }
@@ -86,38 +84,38 @@ pub struct PartnerTrust {
 }
 
 impl PartnerTrust {
-    /// Builds trust of authorities, in the order they are tried, and of the thumbprints refused here whatever their
-    /// authority says. `generation` must be higher than that of any trust it replaces.
+    /// Builds a trust from authorities, in the order in which they are tried, and from the thumbprints of certificates
+    /// that an operator refuses. `generation` must be higher than that of the trust it replaces.
     pub fn new(generation: u64, anchors: Vec<Anchor>, refused: HashSet<String>) -> Result<Self, TrustError> {
         let provider = provider();
         let trusted = anchors.into_iter().map(|anchor| TrustedAuthority::new(anchor, Arc::clone(&provider)));
         let authorities = trusted.collect::<Result<Vec<_>, _>>()?;
         let mut hints: Vec<DistinguishedName> = Vec::new();
         for hint in authorities.iter().flat_map(|authority| &authority.hint) {
-            if !hints.iter().any(|known| known.as_ref() == hint.as_ref()) {
+            if !hints.iter().any(|other| other.as_ref() == hint.as_ref()) {
                 hints.push(hint.clone());
             }
         }
         Ok(Self { generation, authorities, refused, hints, provider })
     }
 
-    /// Which trust this is: a later one has a higher number.
+    /// The number of this trust; later ones are higher.
     pub const fn generation(&self) -> u64 {
         self.generation
     }
 
-    /// The life of each authority's lists.
-    pub fn lists(&self) -> Vec<ListLife> {
-        let life = |authority: &TrustedAuthority| ListLife {
+    /// The validity of each authority's lists.
+    pub fn lists(&self) -> Vec<ListValidity> {
+        let validity = |authority: &TrustedAuthority| ListValidity {
             authority: authority.id,
             name: authority.name.clone(),
-            life: authority.list_life,
+            period: authority.list_period,
         };
-        self.authorities.iter().map(life).collect()
+        self.authorities.iter().map(validity).collect()
     }
 
-    /// Proves a chain, its leaf first, under whichever authority issued it. When several could have, the first that was
-    /// given decides, the same one every time.
+    /// Verifies a chain, leaf first, under the authority that issued it. If several match, the first in order is used, so
+    /// that the result is always the same.
     pub(super) fn prove(
         &self,
         chain: &[CertificateDer<'static>],
@@ -128,7 +126,7 @@ impl PartnerTrust {
         Ok((authority.id, self.proof(authority, chain, now)?))
     }
 
-    /// Proves a chain under one authority only.
+    /// Verifies a chain under one given authority.
     pub(super) fn prove_under(
         &self,
         id: &AuthorityId,
@@ -136,23 +134,24 @@ impl PartnerTrust {
         now: Timestamp,
     ) -> Result<Proof, IdentityError> {
         let (leaf, intermediates) = chain.split_first().ok_or(IdentityError::NoCertificate)?;
-        self.check_ours(leaf, intermediates)?;
-        let authority = self.authorities.iter().find(|known| known.id == *id).ok_or(IdentityError::UnknownAuthority)?;
+        self.check_rules(leaf, intermediates)?;
+        let authority =
+            self.authorities.iter().find(|authority| authority.id == *id).ok_or(IdentityError::UnknownAuthority)?;
         authority.verify(leaf, intermediates, now)?;
         self.proof(authority, chain, now)
     }
 
-    /// The authorities' names, for a handshake to hint at.
+    /// The authorities' names, which the handshake sends to clients.
     pub(super) fn hints(&self) -> &[DistinguishedName] {
         &self.hints
     }
 
-    /// The cryptography the trust was built with.
+    /// The cryptographic provider of the verifiers.
     pub(super) const fn provider(&self) -> &Arc<CryptoProvider> {
         &self.provider
     }
 
-    /// Whether some authority issued a chain, or the most telling of the refusals.
+    /// Accepts a chain that some authority issued, or returns the most specific refusal.
     pub(super) fn accept(
         &self,
         leaf: &CertificateDer<'_>,
@@ -168,27 +167,31 @@ impl PartnerTrust {
         intermediates: &[CertificateDer<'_>],
         now: Timestamp,
     ) -> Result<&TrustedAuthority, IdentityError> {
-        self.check_ours(leaf, intermediates)?;
-        let mut told = IdentityError::UnknownAuthority;
+        self.check_rules(leaf, intermediates)?;
+        let mut refusal = IdentityError::UnknownAuthority;
         for authority in &self.authorities {
             match authority.verify(leaf, intermediates, now) {
                 Ok(()) => return Ok(authority),
-                // The authority that really issued it says something more telling than the others.
-                Err(error) if weight(error) > weight(told) => told = error,
+                // The authority that really issued the certificate refuses it more specifically than the others.
+                Err(error) if specificity(error) > specificity(refusal) => refusal = error,
                 Err(_) => {}
             }
         }
-        Err(told)
+        Err(refusal)
     }
 
-    /// What we ask of every chain beyond the path itself.
-    fn check_ours(&self, leaf: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> Result<(), IdentityError> {
+    /// Checks the rules of this gateway that the library does not check.
+    fn check_rules(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+    ) -> Result<(), IdentityError> {
         let facts = CertificateFacts::read(leaf)?;
         if facts.subject.is_empty() {
             return Err(IdentityError::NoSubject);
         }
         facts.check_strength()?;
-        // The library takes a certificate that names no purpose at all; we want the purpose said.
+        // The library accepts a certificate without any purpose; this gateway requires client authentication by name.
         if !facts.client_authentication {
             return Err(IdentityError::WrongPurpose);
         }
@@ -205,7 +208,7 @@ impl PartnerTrust {
         chain: &[CertificateDer<'static>],
         now: Timestamp,
     ) -> Result<Proof, IdentityError> {
-        let mut until = authority.not_after.min(authority.list_life.map_or(now, |(_, until)| until));
+        let mut until = authority.not_after.min(authority.list_period.map_or(now, |(_, until)| until));
         for certificate in chain {
             until = until.min(CertificateFacts::read(certificate)?.not_after);
         }
@@ -213,8 +216,8 @@ impl PartnerTrust {
     }
 }
 
-/// How telling a refusal is: the authority that issued a certificate gets further with it than the others.
-const fn weight(error: IdentityError) -> u8 {
+/// Ranks refusals: verification under the issuing authority gets further than under the others.
+const fn specificity(error: IdentityError) -> u8 {
     match error {
         IdentityError::Revoked => 7,
         IdentityError::RevocationStale => 6,
@@ -239,12 +242,12 @@ impl TrustedAuthority {
         roots.add(certificate).map_err(|error| bad(error.to_string()))?;
         let hint = roots.subjects();
         for (at, list) in lists.iter().enumerate() {
-            // Two lists under one name: which of them speaks would depend on their order.
+            // With two lists of one issuer, the order would decide which one applies.
             if lists.iter().skip(at + 1).any(|other| other.same_issuer(list)) {
-                return Err(TrustError::List(name, "two lists are of one issuer".into()));
+                return Err(TrustError::List(name, "two lists have the same issuer".into()));
             }
         }
-        let list_life = lists.iter().map(|list| (list.this_update, list.next_update)).min_by_key(|(_, until)| *until);
+        let list_period = lists.iter().map(|list| (list.this_update, list.next_update)).min_by_key(|(_, until)| *until);
         let verifier = if lists.is_empty() {
             None
         } else {
@@ -255,7 +258,7 @@ impl TrustedAuthority {
             Some(built.map_err(|error| TrustError::List(name.clone(), error.to_string()))?)
         };
         let (not_before, not_after) = (facts.not_before, facts.not_after);
-        Ok(Self { id, name, not_before, not_after, list_life, hint, verifier })
+        Ok(Self { id, name, not_before, not_after, list_period, hint, verifier })
     }
 
     fn verify(
@@ -265,12 +268,12 @@ impl TrustedAuthority {
         now: Timestamp,
     ) -> Result<(), IdentityError> {
         let Some(verifier) = &self.verifier else {
-            // Without a list nothing is proved; whether the certificate is this authority's own decides what is told.
+            // Without a list nothing is proved. The error depends on whether this authority issued the certificate.
             let issued = CertificateFacts::read(leaf).is_ok_and(|facts| self.issued_under_name(&facts.issuer));
             return Err(if issued { IdentityError::RevocationUnknown } else { IdentityError::UnknownAuthority });
         };
         verifier.verify_client_cert(leaf, intermediates, unix_time(now)).map_err(|error| identity_error(&error))?;
-        // The library does not look at the validity of a trust anchor.
+        // The library does not check the validity period of a trust anchor.
         if now < self.not_before {
             return Err(IdentityError::NotYetValid);
         }

@@ -1,4 +1,4 @@
-//! A client's own keys and the assertions it signs with them (`private_key_jwt`, RFC 7523, FAPI 2.0 section 5.3.2.1).
+//! The registered keys of clients, and the assertions that clients sign with them (`private_key_jwt`, RFC 7523, FAPI 2.0 section 5.3.2.1).
 
 use jsonwebtoken::{
     Algorithm, DecodingKey,
@@ -12,16 +12,16 @@ use crate::identity::{
     token::{TokenRefusal, check_times, signature_only},
 };
 
-/// An assertion may not be good for longer than this: it bounds how long its `jti` must be remembered.
+/// The longest validity of an assertion. It bounds how long its `jti` must be remembered.
 pub const MAX_LIFETIME_SECONDS: i64 = 600;
 
 /// Why a key set is refused at registration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("key {position}: {reason}")]
 pub struct KeyRefusal {
-    /// Which key of the set, counted from 1.
+    /// The key in the set, counted from 1; 0 for the set itself.
     pub position: usize,
-    /// What is wrong with it.
+    /// The fault.
     pub reason: String,
 }
 
@@ -36,8 +36,7 @@ impl std::fmt::Debug for ClientKeys {
 }
 
 impl ClientKeys {
-    /// Reads a JSON Web Key Set, refusing what must not be used: symmetric, weak (T9) or remote keys, and duplicate
-    /// identifiers (K11).
+    /// Parses a JSON Web Key Set. Symmetric, weak (T9) and remote keys and duplicate identifiers (K11) are refused.
     pub fn parse(jwks: &str) -> Result<Self, KeyRefusal> {
         #[derive(Deserialize)]
         struct Set {
@@ -51,36 +50,36 @@ impl ClientKeys {
         let mut keys: Vec<(Option<String>, Algorithm, DecodingKey)> = Vec::with_capacity(set.keys.len());
         for (at, value) in set.keys.into_iter().enumerate() {
             let refuse = |reason: String| KeyRefusal { position: at + 1, reason };
-            let key = accept(value).map_err(refuse)?;
+            let key = parse_key(value).map_err(refuse)?;
             if key.0.is_some() && keys.iter().any(|(kid, ..)| *kid == key.0) {
-                return Err(KeyRefusal { position: at + 1, reason: "its kid stands twice in the set".into() });
+                return Err(KeyRefusal { position: at + 1, reason: "its kid occurs twice in the set".into() });
             }
             keys.push(key);
         }
         Ok(Self(keys))
     }
 
-    /// The key with this name: at most one, since a set holds no name twice.
-    pub fn named(&self, kid: &str) -> Option<MessageKey<'_>> {
-        let found = self.0.iter().find(|(known, ..)| known.as_deref() == Some(kid));
+    /// Returns the key with this id.
+    pub fn find(&self, kid: &str) -> Option<MessageKey<'_>> {
+        let found = self.0.iter().find(|(name, ..)| name.as_deref() == Some(kid));
         found.map(|(_, algorithm, key)| MessageKey { algorithm: *algorithm, key })
     }
 
-    /// Whether there are keys and every one has a name, as signatures of requests need.
-    pub fn are_named(&self) -> bool {
+    /// Whether there are keys and all of them have ids, as signed requests require.
+    pub fn all_have_ids(&self) -> bool {
         !self.0.is_empty() && self.0.iter().all(|(kid, ..)| kid.is_some())
     }
 
     fn candidates(&self, kid: Option<&str>, algorithm: Algorithm) -> impl Iterator<Item = &DecodingKey> {
-        // A verifier that meets one kid twice also goes by type and algorithm (K11).
+        // The algorithm must match too, in case a kid is ambiguous (K11).
         self.0
             .iter()
-            .filter(move |(known, alg, _)| *alg == algorithm && (kid.is_none() || known.as_deref() == kid))
+            .filter(move |(name, alg, _)| *alg == algorithm && (kid.is_none() || name.as_deref() == kid))
             .map(|(.., key)| key)
     }
 }
 
-/// A client's key, for signatures over messages that are no assertions.
+/// A key of a client, for verifying signed requests.
 #[derive(Clone, Copy)]
 pub struct MessageKey<'a> {
     algorithm: Algorithm,
@@ -88,7 +87,7 @@ pub struct MessageKey<'a> {
 }
 
 impl MessageKey<'_> {
-    /// The algorithm's name in RFC 9421's registry. PS256 is not in it: it goes by the key alone (section 3.3.7).
+    /// The algorithm's name in RFC 9421's registry. PS256 is not registered; the key alone decides then (section 3.3.7).
     pub fn http_algorithm(&self) -> Option<&'static str> {
         match self.algorithm {
             Algorithm::ES256 => Some(Suite::Es256.http_name()),
@@ -97,20 +96,20 @@ impl MessageKey<'_> {
         }
     }
 
-    /// Whether this is a signature over the message by this key, with the algorithm the key was registered for.
+    /// Whether a signature of the message verifies with this key and the key's algorithm.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         let signature = data_encoding::BASE64URL_NOPAD.encode(signature);
         jsonwebtoken::crypto::verify(&signature, message, self.key, self.algorithm).unwrap_or(false)
     }
 }
 
-fn accept(mut value: serde_json::Value) -> Result<(Option<String>, Algorithm, DecodingKey), String> {
+fn parse_key(mut value: serde_json::Value) -> Result<(Option<String>, Algorithm, DecodingKey), String> {
     for forbidden in ["x5u", "jku", "d", "k", "p", "q"] {
         if value.get(forbidden).is_some() {
-            return Err(format!("a registered public key carries no {forbidden:?}"));
+            return Err(format!("a registered public key must not have {forbidden:?}"));
         }
     }
-    // RFC 9864's name for it, which the library does not know yet.
+    // The library does not know the name of RFC 9864 yet.
     if let Some(alg) = value.get_mut("alg").filter(|alg| *alg == "Ed25519") {
         *alg = "EdDSA".into();
     }
@@ -142,13 +141,13 @@ fn accept(mut value: serde_json::Value) -> Result<(Option<String>, Algorithm, De
             | (Some(KeyAlgorithm::EdDSA), Algorithm::EdDSA)
     );
     if !agrees {
-        return Err("its alg is not ES256, PS256 or EdDSA, or does not fit its type".into());
+        return Err("its alg is not ES256, PS256 or EdDSA, or does not match its type".into());
     }
     let key = DecodingKey::from_jwk(&jwk).map_err(|error| error.to_string())?;
     Ok((jwk.common.key_id, algorithm, key))
 }
 
-/// `aud` as FAPI wants it: a string, or an array with the right member.
+/// `aud` as FAPI requires: a string, or an array that contains the audience.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Audience {
@@ -169,16 +168,16 @@ struct AssertionClaims {
     jti: String,
 }
 
-/// What a verified assertion says that is still to be checked: its identifier must be new.
+/// A verified assertion. The caller must still check that its identifier is new.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assertion {
-    /// The identifier, to be used once.
+    /// The identifier, which may be used only once.
     pub jti: String,
-    /// Until when it must be remembered.
+    /// The time until which the identifier must be remembered.
     pub expires_at: Timestamp,
 }
 
-/// Whose assertion this claims to be, before anything is verified.
+/// Returns the client that an unverified assertion names.
 pub fn unverified_subject(unverified_assertion: &str) -> Option<ClientId> {
     #[derive(Deserialize)]
     struct Subject {
@@ -188,7 +187,7 @@ pub fn unverified_subject(unverified_assertion: &str) -> Option<ClientId> {
     claims.sub.parse().ok()
 }
 
-/// Checks an assertion's signature, parties and time. The caller then uses up its `jti`.
+/// Verifies the signature, issuer, subject, audience and time of an assertion. The caller then records its `jti` as used.
 pub fn verify_assertion(
     unverified_assertion: &str,
     client: &ClientId,
@@ -231,10 +230,10 @@ fn check_claims(
     if claims.iss != client || claims.sub != client {
         return Err(TokenRefusal::Issuer);
     }
-    let fits = |audience: &String| audiences.contains(&audience.as_str());
+    let accepted = |audience: &String| audiences.contains(&audience.as_str());
     let for_us = match &claims.aud {
-        Audience::One(audience) => fits(audience),
-        Audience::Many(all) => all.iter().any(fits),
+        Audience::One(audience) => accepted(audience),
+        Audience::Many(all) => all.iter().any(accepted),
     };
     if !for_us {
         return Err(TokenRefusal::Audience);

@@ -56,7 +56,7 @@ fn verify(pair: &KeyPair, claims: &Value) -> Result<Assertion, TokenRefusal> {
 
 /// 28 (K3): the audience is the issuer or the token endpoint, alone or in an array.
 #[test]
-fn an_assertion_may_be_addressed_in_four_ways() {
+fn an_assertion_has_one_of_four_forms_of_audience() {
     for suite in [Suite::Es256, Suite::Ed25519] {
         let pair = pair(suite);
         for audience in [json!(ISSUER), json!(ENDPOINT), json!([ISSUER]), json!(["https://other.test", ENDPOINT])] {
@@ -71,7 +71,7 @@ fn an_assertion_may_be_addressed_in_four_ways() {
 }
 
 #[test]
-fn an_assertion_of_another_client_time_or_shape_is_refused() {
+fn an_assertion_with_a_wrong_client_time_or_claim_is_refused() {
     let pair = pair(Suite::Es256);
     for (name, value, refusal) in [
         ("iss", json!("cli_other"), TokenRefusal::Issuer),
@@ -91,14 +91,14 @@ fn an_assertion_of_another_client_time_or_shape_is_refused() {
 }
 
 #[test]
-fn an_assertion_by_a_key_that_is_not_registered_is_refused() {
+fn an_assertion_signed_with_an_unregistered_key_is_refused() {
     let keys = ClientKeys::parse(&jwks(&[&pair(Suite::Es256)])).unwrap();
     let stranger = signed(&pair(Suite::Es256), &claims());
     let refusal = verify_assertion(&stranger, &client(), &keys, &[ISSUER], Timestamp::from_seconds(NOW)).unwrap_err();
     assert_eq!(refusal, TokenRefusal::UnknownKey);
 }
 
-/// 23 (K11): a kid that two keys of other types share still finds the right one; the same key twice is refused.
+/// 23 (K11): a kid shared by keys of different types still selects the right key; the same kid twice is refused.
 #[test]
 fn a_key_is_found_by_its_type_too() {
     let (ec, ed) = (pair(Suite::Es256), pair(Suite::Ed25519));
@@ -116,9 +116,9 @@ fn a_key_is_found_by_its_type_too() {
     assert_eq!(verified.unwrap().jti, "one");
 }
 
-/// T9, K5, K11: what must not be registered, each with its reason.
+/// T9, K5, K11: unsafe keys are refused, each with its reason.
 #[test]
-fn keys_that_must_not_be_used_are_refused_by_name() {
+fn unsafe_keys_are_refused_with_the_reason() {
     let rsa = |bits: usize| {
         let modulus = BASE64URL_NOPAD.encode(&vec![0xff; bits / 8]);
         json!({ "kty": "RSA", "n": modulus, "e": "AQAB", "alg": "PS256" })
@@ -132,9 +132,9 @@ fn keys_that_must_not_be_used_are_refused_by_name() {
     };
     for (key, reason) in [
         (rsa(1024), "1024 bits"),
-        (json!({ "kty": "oct", "k": "c2VjcmV0" }), "no \"k\""),
-        (changed("d", json!("AAAA")), "no \"d\""),
-        (changed("x5u", json!("https://attacker.test")), "no \"x5u\""),
+        (json!({ "kty": "oct", "k": "c2VjcmV0" }), "not have \"k\""),
+        (changed("d", json!("AAAA")), "not have \"d\""),
+        (changed("x5u", json!("https://attacker.test")), "not have \"x5u\""),
         (changed("use", json!("enc")), "not sig"),
         (changed("alg", json!("ES384")), "alg"),
         (json!({ "kty": "EC", "crv": "P-384", "x": "AA", "y": "AA" }), "ES256"),

@@ -1,5 +1,5 @@
-//! `Content-Digest` and `Want-Content-Digest` (RFC 9530): made, checked, chosen. Digests are of the content as it is
-//! sent; with no content coding, that is the body.
+//! `Content-Digest` and `Want-Content-Digest` (RFC 9530): create, verify, negotiate. A digest covers the content as sent;
+//! without a content coding that is the body.
 
 use std::fmt;
 
@@ -10,15 +10,13 @@ use sfv::{
     visitor::{DictionaryVisitor, EntryVisitor, Ignored},
 };
 
-/// What the gateway digests with, as `Want-Content-Digest` says it.
+/// The supported algorithms, as a value of `Want-Content-Digest`.
 pub const SUPPORTED: &str = "sha-256=10, sha-512=5";
 
-/// A digest algorithm of RFC 9530's registry that is still good.
+/// An active digest algorithm of RFC 9530's registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DigestAlgorithm {
-    /// `sha-256`.
     Sha256,
-    /// `sha-512`.
     Sha512,
 }
 
@@ -47,38 +45,38 @@ impl DigestAlgorithm {
         format!("{name}=:{}:", BASE64.encode(self.digest(body).as_ref()))
     }
 
-    /// The algorithm a `Want-Content-Digest` prefers among ours; none where the field is malformed or wants others.
-    pub fn wanted(field: &str) -> Option<Self> {
-        let wishes = dictionary(field)?;
+    /// The supported algorithm that a `Want-Content-Digest` prefers; none if the field is malformed or names only others.
+    pub fn preferred(field: &str) -> Option<Self> {
+        let preferences = dictionary(field)?;
         let weight = |entry: &ListEntry| match entry {
             ListEntry::Item(Item { bare_item: BareItem::Integer(weight), .. }) => Some(i64::from(*weight)),
             _ => None,
         };
-        let weighted = wishes.iter().filter_map(|(name, entry)| Some((Self::of(name.as_str())?, weight(entry)?)));
-        // The first of the heaviest; a weight of 0 says "not this one".
+        let weighted = preferences.iter().filter_map(|(name, entry)| Some((Self::of(name.as_str())?, weight(entry)?)));
+        // The first of the highest weight; a weight of 0 means "not acceptable".
         weighted.filter(|(_, weight)| *weight > 0).rev().max_by_key(|(_, weight)| *weight).map(|(name, _)| name)
     }
 }
 
-/// A text that many bodies begin with, digested once.
+/// The digest state of a prefix that many bodies share.
 #[derive(Clone)]
-pub struct Beginning(Context);
+pub struct DigestPrefix(Context);
 
-impl fmt::Debug for Beginning {
+impl fmt::Debug for DigestPrefix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Beginning")
+        f.write_str("DigestPrefix")
     }
 }
 
-impl Beginning {
-    /// Digests the beginning.
+impl DigestPrefix {
+    /// Digests the prefix.
     pub fn of(text: &[u8]) -> Self {
         let mut context = Context::new(&SHA256);
         context.update(text);
         Self(context)
     }
 
-    /// `Content-Digest` of the body that goes on so, SHA-256.
+    /// The SHA-256 `Content-Digest` of the body that consists of the prefix and the rest.
     pub fn content_digest(&self, rest: &[u8]) -> String {
         let mut context = self.0.clone();
         context.update(rest);
@@ -86,26 +84,26 @@ impl Beginning {
     }
 }
 
-/// `Content-Digest` of a body, SHA-256.
+/// The SHA-256 `Content-Digest` of a body.
 pub fn content_digest(body: &[u8]) -> String {
     DigestAlgorithm::Sha256.field(body)
 }
 
-/// Why a `Content-Digest` is not accepted.
+/// Why a `Content-Digest` is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DigestRefusal {
-    /// It is no dictionary of byte sequences, or names an algorithm twice.
+    /// The field is not a dictionary of byte sequences, or has an algorithm twice.
     #[error("Content-Digest is not a dictionary of byte sequences, each algorithm once")]
     Malformed,
-    /// None of its algorithms is supported.
+    /// The field has no supported algorithm.
     #[error("none of the algorithms in Content-Digest is supported")]
     Unsupported,
-    /// The body has another digest.
+    /// A digest does not match the body.
     #[error("the body does not have the digest that Content-Digest states")]
     Mismatch,
 }
 
-/// Checks every digest of a supported algorithm against the body; at least one must be there (M4).
+/// Verifies every digest of a supported algorithm against the body; at least one is required (M4).
 pub fn verify_digest(field: &str, body: &[u8]) -> Result<(), DigestRefusal> {
     let mut supported = false;
     for (name, entry) in &dictionary(field).ok_or(DigestRefusal::Malformed)? {
@@ -121,8 +119,8 @@ pub fn verify_digest(field: &str, body: &[u8]) -> Result<(), DigestRefusal> {
     if supported { Ok(()) } else { Err(DigestRefusal::Unsupported) }
 }
 
-/// A dictionary in which every key stands once. Structured fields let the last of several win, which is an ambiguity
-/// nothing that is signed or digested may have (M3).
+/// Parses a dictionary and refuses duplicate keys. Structured fields let the last duplicate win; signed and digested
+/// content must not be ambiguous in this way (M3).
 pub(super) fn dictionary(field: &str) -> Option<Dictionary> {
     #[derive(Default)]
     struct Keys(Vec<String>, bool);
@@ -131,7 +129,7 @@ pub(super) fn dictionary(field: &str) -> Option<Dictionary> {
         type Error = std::convert::Infallible;
 
         fn entry(&mut self, key: &'de KeyRef) -> Result<impl EntryVisitor<'de>, Self::Error> {
-            self.1 |= self.0.iter().any(|known| known == key.as_str());
+            self.1 |= self.0.iter().any(|other| other == key.as_str());
             self.0.push(key.as_str().to_owned());
             Ok(Ignored)
         }
@@ -157,13 +155,13 @@ mod tests {
     fn digests_are_those_of_rfc_9530() {
         assert_eq!(content_digest(BODY), SHA256_OF_BODY);
         for at in 0..=BODY.len() {
-            assert_eq!(Beginning::of(&BODY[..at]).content_digest(&BODY[at..]), SHA256_OF_BODY);
+            assert_eq!(DigestPrefix::of(&BODY[..at]).content_digest(&BODY[at..]), SHA256_OF_BODY);
         }
         assert_eq!(DigestAlgorithm::Sha512.field(BODY), SHA512_OF_BODY);
     }
 
     #[test]
-    fn every_supported_digest_must_be_the_bodys_and_one_must_be_there() {
+    fn every_supported_digest_must_match_and_one_is_required() {
         // M4.
         for good in [SHA256_OF_BODY, SHA512_OF_BODY, &format!("md5=:AAAA:, {SHA256_OF_BODY}")] {
             assert_eq!(verify_digest(good, BODY), Ok(()), "{good}");
@@ -184,12 +182,12 @@ mod tests {
     }
 
     #[test]
-    fn the_heaviest_wish_that_can_be_met_is_met() {
-        assert_eq!(DigestAlgorithm::wanted("sha-512=3, sha-256=10, unixsum=0"), Some(DigestAlgorithm::Sha256));
-        assert_eq!(DigestAlgorithm::wanted("sha-512=9, sha-256=1"), Some(DigestAlgorithm::Sha512));
-        assert_eq!(DigestAlgorithm::wanted("sha-512=5, sha-256=5"), Some(DigestAlgorithm::Sha512));
+    fn the_supported_algorithm_of_the_highest_weight_is_preferred() {
+        assert_eq!(DigestAlgorithm::preferred("sha-512=3, sha-256=10, unixsum=0"), Some(DigestAlgorithm::Sha256));
+        assert_eq!(DigestAlgorithm::preferred("sha-512=9, sha-256=1"), Some(DigestAlgorithm::Sha512));
+        assert_eq!(DigestAlgorithm::preferred("sha-512=5, sha-256=5"), Some(DigestAlgorithm::Sha512));
         for none in ["sha-256=0", "md5=10", "nonsense=?", "sha-256"] {
-            assert_eq!(DigestAlgorithm::wanted(none), None, "{none}");
+            assert_eq!(DigestAlgorithm::preferred(none), None, "{none}");
         }
     }
 }

@@ -1,29 +1,28 @@
-//! A request as its signature sees it: the value of each component (RFC 9421 section 2).
+//! The values of a request's signature components (RFC 9421 section 2).
 
 use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderName};
 
-/// A request, for signing and verifying.
+/// A request, as the input of signing and verification.
 #[derive(Debug, Clone, Copy)]
 pub struct Message<'a> {
-    /// The method.
     pub method: &'a str,
-    /// The target under the gateway's public origin, whatever the request said of its authority.
+    /// The target URI with the gateway's public origin, whatever authority the request names.
     pub target_uri: &'a str,
-    /// Its fields.
+    /// The header fields.
     pub headers: &'a HeaderMap,
-    /// Whether it has content: a body of one byte or more.
+    /// Whether the body has at least one byte.
     pub has_content: bool,
 }
 
 impl Message<'_> {
-    /// The value of a component without parameters; none where the message lacks it or it is not one we know.
+    /// The value of a component without parameters; none if it is missing or unsupported.
     pub(super) fn component(&self, name: &str) -> Option<Cow<'_, str>> {
         if !name.starts_with('@') {
-            // A field's name in upper case is no component name, though it would find the field.
+            // Component names are lower case (section 2.1); the lookup of the field would ignore case.
             let name = name.bytes().all(|byte| !byte.is_ascii_uppercase()).then_some(name)?;
-            return joined(self.headers, &HeaderName::try_from(name).ok()?).map(Cow::Owned);
+            return combined_value(self.headers, &HeaderName::try_from(name).ok()?).map(Cow::Owned);
         }
         let (scheme, rest) = self.target_uri.split_once("://")?;
         let (authority, target) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
@@ -44,8 +43,8 @@ impl Message<'_> {
     }
 }
 
-/// A field's whole value: its lines, trimmed and joined (RFC 9421 section 2.1). None where it is absent or not printable.
-pub fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+/// The combined value of a field: its lines, trimmed and joined (RFC 9421 section 2.1). None if it is missing or not ASCII.
+pub fn combined_value(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     let mut lines = headers.get_all(name).iter();
     let mut value = lines.next()?.to_str().ok()?.trim().to_owned();
     for line in lines {
@@ -62,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn components_are_those_of_rfc_9421s_examples() {
+    fn components_match_the_examples_of_rfc_9421() {
         let mut headers = HeaderMap::new();
         for value in ["max-age=60", "   must-revalidate "] {
             headers.append("cache-control", HeaderValue::from_static(value));

@@ -1,9 +1,8 @@
-//! The signature of an answer: RFC 9421 over what FAPI 2.0's HTTP signatures draft asks for, plus the receipt.
+//! Signatures of responses: RFC 9421 over the components that FAPI 2.0's HTTP signatures draft requires, plus the receipt.
 //!
 //! The covered components, in this order: `@status`, `content-digest`, `x-fapi-interaction-id`, `medcredit-disclosure`,
-//! and of the request `@method`, `@target-uri`, its `content-digest` where it had one, and `signature` and
-//! `signature-input` where it was signed. A bank that keeps the answer keeps evidence of what it asked and what it was
-//! told.
+//! and of the request `@method`, `@target-uri`, its `content-digest` if it had one, and `signature` and
+//! `signature-input` if it was signed. So a stored response is evidence of both the request and the response.
 
 pub mod digest;
 mod message;
@@ -12,35 +11,34 @@ pub mod request;
 use data_encoding::BASE64;
 
 pub use digest::content_digest;
-pub use message::{Message, joined};
+pub use message::{Message, combined_value};
 
 use super::suite::{Signer, Suite};
 use crate::domain::Timestamp;
 
-/// The label of our signature in `Signature` and `Signature-Input`.
+/// The label of the gateway's signature in `Signature` and `Signature-Input`.
 pub const LABEL: &str = "medcredit";
 
-/// The tag a FAPI client looks for.
+/// The tag that FAPI clients expect.
 pub const RESPONSE_TAG: &str = "fapi-2-response";
 
-/// The receipt's header, part of what is signed.
+/// The header of the receipt, which the signature covers.
 pub const DISCLOSURE_HEADER: &str = "medcredit-disclosure";
 
-/// What an answer's signature covers of the request it answers: the components with `;req`.
+/// The request components that a response signature covers, with `;req`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestFacts<'a> {
-    /// The method.
     pub method: &'a str,
-    /// The target under the gateway's public origin.
+    /// The target URI with the gateway's public origin.
     pub target_uri: &'a str,
-    /// Its `Content-Digest` as sent, once it was found to be the body's.
+    /// The `Content-Digest` as sent, after it was verified.
     pub digest: Option<&'a str>,
-    /// Its signature, where it was signed and that signature was verified.
+    /// The signature fields, if the request was signed and verified.
     pub signature: Option<FieldPair<'a>>,
 }
 
-/// `Signature-Input` and `Signature` of a request, as sent: the whole values, several lines joined as RFC 9421 section
-/// 2.1 says.
+/// `Signature-Input` and `Signature` of a request, as sent. Several field lines are combined as RFC 9421 section 2.1
+/// requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FieldPair<'a> {
     /// `Signature-Input`.
@@ -49,22 +47,20 @@ pub struct FieldPair<'a> {
     pub signature: &'a str,
 }
 
-/// What an answer's signature covers.
+/// The components that a response signature covers.
 #[derive(Debug, Clone, Copy)]
 pub struct Covered<'a> {
-    /// The status code.
     pub status: u16,
-    /// The answer's `Content-Digest`.
+    /// The response's `Content-Digest`.
     pub content_digest: &'a str,
-    /// The answer's `x-fapi-interaction-id`.
+    /// The response's `x-fapi-interaction-id`.
     pub interaction_id: &'a str,
-    /// The answer's `Medcredit-Disclosure`, as sent.
+    /// The response's `Medcredit-Disclosure`.
     pub disclosure: &'a str,
-    /// The request that is answered.
     pub request: RequestFacts<'a>,
 }
 
-/// The two header values of a signed answer.
+/// The two header values of a signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignatureFields {
     /// `Signature-Input`.
@@ -73,7 +69,7 @@ pub struct SignatureFields {
     pub signature: String,
 }
 
-/// The signature parameters: the covered components and when, by what key and for what they were signed.
+/// The signature parameters: the covered components, time, key, algorithm and tag.
 fn parameters(covered: &Covered<'_>, key_id: &str, suite: Suite, at: Timestamp) -> String {
     let digest = if covered.request.digest.is_some() { r#" "content-digest";req"# } else { "" };
     let signature = if covered.request.signature.is_some() { r#" "signature";req "signature-input";req"# } else { "" };
@@ -91,7 +87,7 @@ fn parameters(covered: &Covered<'_>, key_id: &str, suite: Suite, at: Timestamp) 
     )
 }
 
-/// The signature base (RFC 9421 section 2.5): one line a component, the parameters last, no newline at the end.
+/// The signature base (RFC 9421 section 2.5): one line per component, then the parameters without a newline.
 fn base(covered: &Covered<'_>, parameters: &str) -> String {
     let mut base = format!(
         concat!(
@@ -122,7 +118,7 @@ fn base(covered: &Covered<'_>, parameters: &str) -> String {
     base
 }
 
-/// Signs an answer.
+/// Signs a response.
 pub fn sign(
     covered: &Covered<'_>,
     signer: &dyn Signer,
@@ -136,18 +132,18 @@ pub fn sign(
     })
 }
 
-/// Why an answer's signature is not accepted.
+/// Why a response signature is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureRefusal {
-    /// The fields do not carry one signature of ours over exactly the components an answer must cover.
-    #[error("the answer carries no signature labelled {LABEL} over the components that must be covered")]
+    /// The fields have no signature of the gateway over exactly the required components.
+    #[error("the response has no signature labelled {LABEL} over the required components")]
     Uncovered,
-    /// The signature does not verify: the answer, or what it answers, is not what was signed.
-    #[error("the signature does not verify: the answer or its request is not what was signed")]
+    /// The signature does not verify.
+    #[error("the signature does not verify: the response or its request was changed after signing")]
     Mismatch,
 }
 
-/// Checks an answer's signature against a public key, as a bank does.
+/// Verifies a response signature with a public key, as a bank does. Returns the time of signing.
 pub fn verify(
     covered: &Covered<'_>,
     fields: &SignatureFields,
@@ -200,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn the_base_is_rfc_9421s_line_for_line() {
+    fn the_signature_base_follows_rfc_9421() {
         let parameters = parameters(&covered(), "k1", Suite::Es256, Timestamp::from_seconds(1_780_000_000));
         let expected = concat!(
             "\"@status\": 200\n",
@@ -216,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn every_covered_value_matters() {
+    fn a_change_of_any_covered_value_is_detected() {
         let pair = KeyPair::from_pkcs8(Suite::Es256, &KeyPair::generate(Suite::Es256).unwrap()).unwrap();
         let at = Timestamp::from_seconds(1_780_000_000);
         let fields = sign(&covered(), &pair, at).unwrap();
@@ -244,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_signed_request_with_a_body_digest_and_signature_are_covered_too() {
+    fn digest_and_signature_of_a_signed_request_are_covered_too() {
         // M2.
         let pair = KeyPair::from_pkcs8(Suite::Es256, &KeyPair::generate(Suite::Es256).unwrap()).unwrap();
         let at = Timestamp::from_seconds(1_780_000_000);

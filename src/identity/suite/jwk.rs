@@ -6,24 +6,21 @@ use serde::{Deserialize, Serialize};
 
 use super::{ED25519_SPKI, P256_SPKI, PublicKey, Suite, SuiteError};
 
-/// A public JSON Web Key (RFC 7517), the members we publish and read. It has no member for a private part.
+/// A public JSON Web Key (RFC 7517), with the members that the gateway uses. It has no member for a private key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Jwk {
     /// Key type: `EC` or `OKP`.
     pub kty: String,
-    /// Curve.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crv: Option<String>,
-    /// X coordinate, or the key.
+    /// X coordinate, or an Ed25519 key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub x: Option<String>,
-    /// Y coordinate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub y: Option<String>,
-    /// Name.
+    /// The key id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kid: Option<String>,
-    /// Algorithm.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alg: Option<String>,
     /// Use: `sig`.
@@ -32,12 +29,12 @@ pub struct Jwk {
 }
 
 impl Jwk {
-    /// The RFC 7638 thumbprint: SHA-256 over the required members in the order of their names, base64url.
+    /// The RFC 7638 thumbprint: SHA-256 of the required members in the order of their names, base64url.
     pub fn thumbprint(&self) -> String {
         let member = |name: &str, value: &Option<String>| {
             value.as_deref().map(|text| format!(",\"{name}\":\"{text}\"")).unwrap_or_default()
         };
-        // The members' values are names and base64url, which need no escaping in JSON.
+        // The members' values are names and base64url, which need no JSON escapes.
         let canonical = format!(
             "{{{},\"kty\":\"{}\"{}{}}}",
             member("crv", &self.crv).trim_start_matches(','),
@@ -48,7 +45,7 @@ impl Jwk {
         BASE64URL_NOPAD.encode(digest::digest(&digest::SHA256, canonical.as_bytes()).as_ref())
     }
 
-    /// The key itself, if it is a signature key of a suite we know and its members agree.
+    /// Returns the key if it is a signature key of a known suite and its members agree.
     pub fn public_key(&self) -> Result<PublicKey, SuiteError> {
         let suite = match (self.kty.as_str(), self.crv.as_deref()) {
             ("EC", Some("P-256")) => Suite::Es256,
@@ -56,8 +53,8 @@ impl Jwk {
             _ => return Err(SuiteError::BadJwk("kty and crv")),
         };
         // EdDSA is the older name of the same algorithm on this curve (RFC 9864).
-        let known = |alg: &str| alg == suite.as_str() || (suite == Suite::Ed25519 && alg == "EdDSA");
-        if self.alg.as_deref().is_some_and(|alg| !known(alg)) {
+        let matches = |alg: &str| alg == suite.as_str() || (suite == Suite::Ed25519 && alg == "EdDSA");
+        if self.alg.as_deref().is_some_and(|alg| !matches(alg)) {
             return Err(SuiteError::BadJwk("alg"));
         }
         if self.usage.as_deref().is_some_and(|usage| usage != "sig") {
@@ -84,7 +81,7 @@ mod tests {
     };
 
     #[test]
-    fn a_jwk_returns_the_key_and_its_members_must_agree() {
+    fn a_jwk_converts_to_its_key_if_its_members_agree() {
         for suite in [Suite::Es256, Suite::Ed25519] {
             let key = KeyPair::from_pkcs8(suite, &KeyPair::generate(suite).unwrap()).unwrap();
             let jwk = key.public_key().jwk();

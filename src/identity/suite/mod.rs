@@ -1,8 +1,7 @@
-//! The one boundary behind which signature algorithms live: named suites, parsed keys, JSON Web Keys.
+//! Signature suites: the algorithms by name, parsed keys, JSON Web Keys.
 //!
-//! Nothing else in the gateway knows an algorithm, so that another suite (SM2 with SM3, a post-quantum one) is added
-//! in this folder and nowhere else. A key is good for its one suite (RFC 8725 section 3.1): who verifies never takes the
-//! algorithm from the message.
+//! No other code knows an algorithm, so that another suite (SM2 with SM3, a post-quantum one) is added only in this folder.
+//! A key belongs to exactly one suite (RFC 8725 section 3.1): a verifier never takes the algorithm from the message.
 
 mod jwk;
 mod pair;
@@ -17,17 +16,17 @@ use crate::domain::words::words;
 pub use jwk::Jwk;
 pub use pair::KeyPair;
 
-/// SubjectPublicKeyInfo of an uncompressed P-256 point, up to the point's 0x04.
+/// The beginning of a SubjectPublicKeyInfo of an uncompressed P-256 point, up to and including the point's 0x04.
 const P256_SPKI: [u8; 27] = [
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce,
     0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04,
 ];
-/// SubjectPublicKeyInfo of an Ed25519 key (RFC 8410), up to the key.
+/// The beginning of a SubjectPublicKeyInfo of an Ed25519 key (RFC 8410), up to the key.
 const ED25519_SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
 words! {
-    /// A named way of signing: curve, digest and the signature's form together. The words are the names in JOSE headers
-    /// and JSON Web Keys (RFC 9864 for Ed25519), and the names at rest.
+    /// A signature algorithm with its curve, digest and signature format. The words are the names in JOSE headers and JSON
+    /// Web Keys (RFC 9864 for Ed25519), and in the store.
     Suite: "signature suite" {
         /// ECDSA on P-256 with SHA-256, signatures of 64 bytes, r then s (RFC 7518 section 3.4).
         Es256 = "ES256",
@@ -49,34 +48,34 @@ impl Suite {
 /// Why a key or a signature was refused.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum SuiteError {
-    /// The key's bytes are not a key of the suite.
+    /// The bytes are not a key of the suite.
     #[error("this is not a {0} key")]
     BadKey(Suite),
-    /// The JSON Web Key is not a public key of a suite we know.
+    /// The JSON Web Key is not a public key of a known suite.
     #[error("this JSON Web Key is not a public signature key of a known suite: {0}")]
     BadJwk(&'static str),
-    /// The signature does not fit the message and the key.
-    #[error("the signature does not fit")]
+    /// The signature is not one of the message by the key.
+    #[error("the signature does not verify")]
     BadSignature,
     /// The cryptographic provider failed.
     #[error("the cryptographic provider failed")]
     Provider,
 }
 
-/// Signs. The private key never leaves it, so that it may as well live in a hardware module.
+/// A private key that signs. The key never leaves the signer, so that it may also be in a hardware module.
 pub trait Signer: fmt::Debug + Send + Sync {
-    /// The public key that verifies what this signs.
+    /// The public key that verifies the signatures.
     fn public_key(&self) -> &PublicKey;
 
     /// Signs a message.
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SuiteError>;
 
-    /// The key's name in headers and key sets: its RFC 7638 thumbprint.
+    /// The key id in headers and key sets: the RFC 7638 thumbprint.
     fn key_id(&self) -> &str {
         self.public_key().key_id()
     }
 
-    /// The suite it signs with.
+    /// The suite of the signatures.
     fn suite(&self) -> Suite {
         self.public_key().suite()
     }
@@ -87,16 +86,16 @@ pub trait Signer: fmt::Debug + Send + Sync {
     }
 }
 
-/// The signer rooms hold and hand on.
+/// A signer shared between rooms.
 pub type SharedSigner = Arc<dyn Signer>;
 
-/// Verifies. Apart from [`PublicKey`] so that another suite's keys may live elsewhere.
+/// Verifies signatures. Separate from [`PublicKey`], so that the keys of another suite can be implemented elsewhere.
 pub trait Verifier: fmt::Debug + Send + Sync {
-    /// Accepts a signature over a message, or says that it does not fit.
+    /// Verifies a signature of a message.
     fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SuiteError>;
 }
 
-/// A public key of a suite, parsed once.
+/// A parsed public key of a suite.
 #[derive(Clone)]
 pub struct PublicKey {
     suite: Suite,
@@ -120,7 +119,7 @@ impl PartialEq for PublicKey {
 impl Eq for PublicKey {}
 
 impl PublicKey {
-    /// From SubjectPublicKeyInfo, DER. Only the one canonical encoding of each suite is taken.
+    /// Parses a SubjectPublicKeyInfo, DER. Only the canonical encoding of the suite is accepted.
     pub fn from_der(suite: Suite, der: &[u8]) -> Result<Self, SuiteError> {
         let bad = || SuiteError::BadKey(suite);
         let (prefix, length): (&[u8], usize) = match suite {
@@ -129,7 +128,7 @@ impl PublicKey {
         };
         let raw = der.strip_prefix(prefix).filter(|raw| raw.len() == length).ok_or_else(bad)?;
         let parsed = match suite {
-            // The provider checks that the point is on the curve; it wants the 0x04 as well.
+            // The provider checks that the point is on the curve; its input includes the 0x04.
             Suite::Es256 => ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, der.get(prefix.len() - 1..).unwrap_or(raw)),
             Suite::Ed25519 => ParsedPublicKey::new(&ED25519, raw),
         }
@@ -139,12 +138,12 @@ impl PublicKey {
         Ok(key)
     }
 
-    /// From SubjectPublicKeyInfo of whichever suite it fits.
+    /// Parses a SubjectPublicKeyInfo of any suite.
     pub fn from_any_der(der: &[u8]) -> Result<Self, SuiteError> {
         Self::from_der(Suite::Es256, der).or_else(|_| Self::from_der(Suite::Ed25519, der))
     }
 
-    /// The suite this key is good for.
+    /// The suite of the key.
     pub const fn suite(&self) -> Suite {
         self.suite
     }
@@ -154,7 +153,7 @@ impl PublicKey {
         &self.der
     }
 
-    /// The key's coordinates or bytes, without any wrapping: 64 bytes (x, y) or 32.
+    /// The coordinates or bytes of the key without encoding: 64 bytes (x, y) or 32.
     pub fn raw(&self) -> &[u8] {
         let prefix = match self.suite {
             Suite::Es256 => P256_SPKI.len(),
@@ -163,7 +162,7 @@ impl PublicKey {
         self.der.get(prefix..).unwrap_or_default()
     }
 
-    /// The key's name: its RFC 7638 thumbprint.
+    /// The key id: the RFC 7638 thumbprint.
     pub fn key_id(&self) -> &str {
         &self.key_id
     }
@@ -199,14 +198,14 @@ impl Verifier for PublicKey {
     }
 }
 
-/// A signature of a suite in the form X.509 wants: for ECDSA the DER of r and s (RFC 3279 section 2.2.3).
-pub fn x509_form(suite: Suite, signature: &[u8]) -> Vec<u8> {
+/// Encodes a signature as X.509 requires: for ECDSA the DER of r and s (RFC 3279 section 2.2.3).
+pub fn x509_signature(suite: Suite, signature: &[u8]) -> Vec<u8> {
     match suite {
         Suite::Ed25519 => signature.to_vec(),
         Suite::Es256 => {
             let (r, s) = signature.split_at(signature.len() / 2);
             let numbers = [der_integer(r), der_integer(s)].concat();
-            // Two numbers of 32 bytes at most: the length stays below 128, one byte.
+            // Two numbers of at most 32 bytes: the length is below 128 and takes one byte.
             [&[0x30, u8::try_from(numbers.len()).unwrap_or_default()], numbers.as_slice()].concat()
         }
     }
@@ -219,7 +218,7 @@ fn der_integer(number: &[u8]) -> Vec<u8> {
     [&[0x02, u8::try_from(sign.len() + digits.len()).unwrap_or_default()], sign, digits].concat()
 }
 
-/// Verifies one signature with a key that is not kept.
+/// Verifies a signature with a key that is used only once.
 pub fn verify(suite: Suite, public_key_der: &[u8], message: &[u8], signature: &[u8]) -> Result<(), SuiteError> {
     PublicKey::from_der(suite, public_key_der)?.verify(message, signature)
 }
@@ -246,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_good_for_its_own_suite_only() {
+    fn a_key_belongs_to_one_suite() {
         let (es256, ed25519) = (pair(Suite::Es256), pair(Suite::Ed25519));
         assert_eq!(
             PublicKey::from_der(Suite::Ed25519, es256.public_key_der()).unwrap_err(),
@@ -263,21 +262,21 @@ mod tests {
     }
 
     #[test]
-    fn a_point_that_is_not_on_the_curve_is_no_key() {
+    fn a_point_that_is_not_on_the_curve_is_refused() {
         let der = [P256_SPKI.as_slice(), &[7; 64]].concat();
         assert_eq!(PublicKey::from_der(Suite::Es256, &der).unwrap_err(), SuiteError::BadKey(Suite::Es256));
     }
 
     #[test]
-    fn the_x509_form_is_minimal_der() {
+    fn an_x509_signature_is_minimal_der() {
         let mut signature = [0; 64];
         signature[31] = 0x7f;
         signature[32] = 0x80;
-        let der = x509_form(Suite::Es256, &signature);
+        let der = x509_signature(Suite::Es256, &signature);
         assert_eq!(der[..7], [0x30, 0x26, 0x02, 0x01, 0x7f, 0x02, 0x21]);
         assert_eq!(der[7..9], [0x00, 0x80]);
         assert_eq!(der.len(), 2 + 0x26);
-        assert_eq!(x509_form(Suite::Es256, &[0; 64]), [0x30, 0x06, 0x02, 0x01, 0x00, 0x02, 0x01, 0x00]);
+        assert_eq!(x509_signature(Suite::Es256, &[0; 64]), [0x30, 0x06, 0x02, 0x01, 0x00, 0x02, 0x01, 0x00]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Key pairs in memory: made, read and signed with.
+//! Key pairs in memory: generate, parse, sign.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ enum Private {
     Ed25519(Ed25519KeyPair),
 }
 
-/// A key pair in memory, parsed once.
+/// A parsed key pair in memory.
 pub struct KeyPair {
     public: PublicKey,
     private: Private,
@@ -28,9 +28,9 @@ impl fmt::Debug for KeyPair {
 }
 
 impl KeyPair {
-    /// Makes a new private key, as PKCS#8.
+    /// Generates a private key, as PKCS#8.
     ///
-    /// From the provider's own generator and not the injected one: a key that a seed decides is no key.
+    /// It uses the provider's random generator and not the injected one, because a key from a seed would not be secret.
     pub fn generate(suite: Suite) -> Result<Zeroizing<Vec<u8>>, SuiteError> {
         let random = SystemRandom::new();
         let document = match suite {
@@ -41,7 +41,7 @@ impl KeyPair {
         Ok(Zeroizing::new(document.as_ref().to_vec()))
     }
 
-    /// Reads a private key from PKCS#8.
+    /// Parses a private key from PKCS#8.
     pub fn from_pkcs8(suite: Suite, pkcs8: &[u8]) -> Result<Self, SuiteError> {
         let bad = || SuiteError::BadKey(suite);
         let (private, der) = match suite {

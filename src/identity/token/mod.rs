@@ -1,7 +1,7 @@
-//! Access tokens: certificate-bound JWTs (RFC 9068, RFC 8705), signed by a [`Signer`] and read back with typed claims.
+//! Access tokens: certificate-bound JWTs (RFC 9068, RFC 8705), signed by a [`Signer`] and parsed to typed claims.
 //!
-//! jsonwebtoken checks the signature and nothing else here: it reads the system's clock, so its time checks are off and
-//! the claims are checked against the injected one.
+//! The jsonwebtoken crate only checks the signature. Its time checks are off because they use the system's clock; the
+//! claims are checked here against the injected clock.
 
 use std::collections::HashMap;
 
@@ -15,11 +15,11 @@ use crate::identity::suite::{PublicKey, Signer, Suite};
 /// The media type of an access token (RFC 9068 section 2.1).
 pub const ACCESS_TOKEN_TYPE: &str = "at+jwt";
 
-/// The one `authorization_details` type this server knows (RFC 9396).
+/// The only supported type of `authorization_details` (RFC 9396).
 pub const CONSENT_DETAIL_TYPE: &str = "medcredit_consent";
 
-/// How far ahead of ours another server's clock may be. A security invariant (K4): 10 s must be accepted and more than
-/// 60 s refused; a larger value lets a stolen assertion live longer.
+/// How far the issuer's clock may be ahead. A security invariant (K4): 10 s must be accepted and more than 60 s refused; a
+/// larger value extends the life of a stolen assertion.
 pub const SKEW_SECONDS: i64 = 10;
 
 /// The certificate a token is bound to (RFC 8705 section 3.1).
@@ -30,86 +30,84 @@ pub struct Confirmation {
     pub x5t_s256: String,
 }
 
-/// A consent a token is limited to, with the version it had at issue: an amendment ends the token.
+/// A consent that a token is limited to, with its version at issue: an amendment ends the token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConsentDetail {
     /// Always [`CONSENT_DETAIL_TYPE`].
     #[serde(rename = "type")]
     pub kind: String,
-    /// The consent.
     pub identifier: ConsentId,
-    /// Its version when the token was issued.
+    /// The consent's version when the token was issued.
     pub version: i64,
 }
 
 /// The claims of an access token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessClaims {
-    /// Who issued it.
+    /// The issuer.
     pub iss: String,
-    /// What it is for.
+    /// The audience.
     pub aud: String,
-    /// The client, there being no end user.
+    /// The client, because there is no end user.
     pub sub: String,
-    /// The client.
     pub client_id: ClientId,
-    /// Issued at, in seconds.
+    /// Time of issue, in seconds.
     pub iat: i64,
-    /// Not before, in seconds, where set.
+    /// Start of validity, in seconds, if set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nbf: Option<i64>,
-    /// Expires, in seconds.
+    /// End of validity, in seconds.
     pub exp: i64,
-    /// The token's identifier.
+    /// The identifier of the token.
     pub jti: TokenId,
     /// Scopes, separated by spaces.
     pub scope: String,
-    /// The certificate it is bound to.
+    /// The certificate that the token is bound to.
     pub cnf: Confirmation,
-    /// The consents it is limited to, where it is.
+    /// The consents that the token is limited to, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authorization_details: Option<Vec<ConsentDetail>>,
 }
 
-/// Why a token is refused. The caller is told `invalid_token`; the reason is for the log.
+/// Why a token is refused. The response says `invalid_token`; the reason goes to the log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TokenRefusal {
-    /// Not a JWT, or claims of the wrong type.
+    /// The text is not a JWT, or a claim has the wrong type.
     #[error("the token is not a well-formed access token")]
     Malformed,
-    /// `typ` is not `at+jwt`.
+    /// The header's `typ` is not `at+jwt`.
     #[error("the token's type is not at+jwt")]
     WrongType,
-    /// `crit` names something (none is understood), or a key is referenced from outside.
-    #[error("the token's header carries parameters that are not understood")]
+    /// The header has `crit` (no extension is supported) or refers to an external key.
+    #[error("the token's header has unsupported parameters")]
     Header,
-    /// No published key has this `kid`, or it is of another algorithm.
+    /// No published key has this `kid`, or the key has another algorithm.
     #[error("no published key verifies the token")]
     UnknownKey,
     /// The signature does not verify.
     #[error("the token's signature does not verify")]
     Signature,
-    /// Another issuer's.
-    #[error("the token is of another issuer")]
+    /// The token has another issuer.
+    #[error("the token has another issuer")]
     Issuer,
-    /// For another audience.
+    /// The token is for another audience.
     #[error("the token is for another audience")]
     Audience,
-    /// Over.
+    /// The token has expired.
     #[error("the token has expired")]
     Expired,
-    /// From too far in the future.
+    /// The token is issued or starts too far in the future.
     #[error("the token is not valid yet")]
     NotYetValid,
 }
 
-/// A failure to make a token.
+/// A failure to sign a token.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenSignError {
-    /// The claims do not serialise.
-    #[error("the claims do not serialise")]
+    /// The claims cannot be serialized.
+    #[error("the claims cannot be serialized")]
     Claims(#[source] serde_json::Error),
-    /// The key does not sign.
+    /// The key failed.
     #[error("the token-signing key failed: {0}")]
     Key(String),
 }
@@ -132,7 +130,7 @@ pub fn sign_jwt<C: Serialize>(typ: &str, claims: &C, signer: &dyn Signer) -> Res
     Ok(token)
 }
 
-/// The public keys that verify our own tokens, parsed once.
+/// The parsed public keys that verify the gateway's own tokens.
 #[derive(Clone, Default)]
 pub struct VerificationKeys(HashMap<String, (Algorithm, DecodingKey)>);
 
@@ -143,8 +141,8 @@ impl std::fmt::Debug for VerificationKeys {
 }
 
 impl VerificationKeys {
-    /// From the published token-signing keys. Tokens are signed with ES256 alone (K5), so that a key of another suite
-    /// verifies none.
+    /// Prepares the published token-signing keys. Tokens are only signed with ES256 (K5), so keys of other suites are
+    /// left out.
     pub fn new<'a>(keys: impl IntoIterator<Item = &'a PublicKey>) -> Self {
         let keys = keys.into_iter().filter(|key| key.suite() == Suite::Es256).filter_map(|key| {
             let jwk: Jwk = serde_json::to_value(key.jwk()).ok().and_then(|value| serde_json::from_value(value).ok())?;
@@ -153,22 +151,20 @@ impl VerificationKeys {
         Self(keys.collect())
     }
 
-    /// Whether the key with this id may still verify.
+    /// Whether a key with this id is among them.
     pub fn contains(&self, kid: &str) -> bool {
         self.0.contains_key(kid)
     }
 }
 
-/// Whom a token must be from and for.
+/// The issuer and audience that a token must have.
 #[derive(Debug, Clone)]
 pub struct Expected {
-    /// Our issuer.
     pub issuer: String,
-    /// Our audience.
     pub audience: String,
 }
 
-/// A validation that leaves time and names to us and pins the algorithm.
+/// A validation of the signature only, with a fixed algorithm.
 pub(in crate::identity) fn signature_only(algorithm: Algorithm) -> Validation {
     let mut validation = Validation::new(algorithm);
     validation.validate_exp = false;
@@ -178,7 +174,7 @@ pub(in crate::identity) fn signature_only(algorithm: Algorithm) -> Validation {
     validation
 }
 
-/// Checks a token's signature, type, issuer, audience and time, and returns its claims with the key's id.
+/// Verifies the signature, type, issuer, audience and time of a token. Returns the claims and the id of the key.
 pub fn verify_access_token(
     unverified_token: &str,
     keys: &VerificationKeys,
@@ -219,7 +215,7 @@ pub fn verify_access_token(
     Ok((claims, kid))
 }
 
-/// Whose token a text claims to be. Meant for one whose signature was found right and whose time is over.
+/// Returns the client that an unverified token names. Only for a token that expired after its signature was verified.
 pub fn claimed_client(token: &str) -> Option<ClientId> {
     #[derive(Deserialize)]
     struct Claimed {
@@ -228,7 +224,7 @@ pub fn claimed_client(token: &str) -> Option<ClientId> {
     jsonwebtoken::dangerous::insecure_decode_claims::<Claimed>(token).ok().map(|claimed| claimed.client_id)
 }
 
-/// Checks issue, start and end against the clock, with the skew K4 asks for and none at the end.
+/// Checks issue, start and end against the clock: with the skew of K4 for issue and start, and none for the end.
 pub(in crate::identity) fn check_times(
     iat: i64,
     nbf: Option<i64>,

@@ -75,7 +75,7 @@ impl Fixture {
 }
 
 #[test]
-fn what_we_sign_we_verify() {
+fn a_signed_token_verifies() {
     let fixture = fixture();
     let token = sign_jwt(ACCESS_TOKEN_TYPE, &fixture.claims, &fixture.pair).unwrap();
     assert_eq!(fixture.verify(&token).unwrap(), fixture.claims);
@@ -83,7 +83,7 @@ fn what_we_sign_we_verify() {
 
 /// 14: a token without `cnf`.
 #[test]
-fn a_token_that_is_bound_to_no_certificate_is_malformed() {
+fn a_token_without_a_certificate_binding_is_malformed() {
     let fixture = fixture();
     let mut claims = fixture.claims();
     claims.as_object_mut().unwrap().remove("cnf");
@@ -130,15 +130,15 @@ fn a_token_of_another_type_is_refused() {
 
 /// 18 and 19: another audience, another issuer.
 #[test]
-fn a_token_for_or_from_somebody_else_is_refused() {
+fn a_token_with_another_audience_or_issuer_is_refused() {
     let fixture = fixture();
     assert_eq!(fixture.with("aud", json!("https://other.test")).unwrap_err(), TokenRefusal::Audience);
     assert_eq!(fixture.with("iss", json!("https://other.test")).unwrap_err(), TokenRefusal::Issuer);
 }
 
-/// 20: expired, without any grace.
+/// 20: expired, without leeway.
 #[test]
-fn a_token_ends_with_its_second() {
+fn a_token_expires_in_the_second_of_exp() {
     let fixture = fixture();
     assert!(fixture.with("exp", json!(NOW + 1)).is_ok());
     assert_eq!(fixture.with("exp", json!(NOW)).unwrap_err(), TokenRefusal::Expired);
@@ -146,7 +146,7 @@ fn a_token_ends_with_its_second() {
 
 /// 21 and 22 (K4): a clock 9 s ahead is accepted, one 61 s ahead is not.
 #[test]
-fn a_clock_a_little_ahead_is_forgiven() {
+fn a_clock_slightly_ahead_is_accepted() {
     let fixture = fixture();
     for name in ["iat", "nbf"] {
         assert!(fixture.with(name, json!(NOW + 9)).is_ok());
@@ -155,9 +155,9 @@ fn a_clock_a_little_ahead_is_forgiven() {
     }
 }
 
-/// 24: an unknown `crit`, and keys that the header points to.
+/// 24: an unknown `crit`, and keys that the header refers to.
 #[test]
-fn a_header_with_demands_or_its_own_key_is_refused() {
+fn a_header_with_extensions_or_its_own_key_is_refused() {
     let fixture = fixture();
     for (name, value) in [
         ("crit", json!(["exp"])),

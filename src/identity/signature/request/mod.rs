@@ -1,8 +1,7 @@
 //! Requests signed by a bank: RFC 9421 under the rules of FAPI 2.0's HTTP signatures draft (M1, M3).
 //!
-//! A signature counts when its tag is [`REQUEST_TAG`]; it must then cover method, target, the token, the content's digest
-//! and the idempotency key where they are there, and be of one of the client's registered keys. One such signature is
-//! enough; signatures with other tags are nobody's business here.
+//! Only signatures with the tag [`REQUEST_TAG`] are considered. One of them must verify with a registered key of the
+//! client, and cover the method, the target and the token, and the content digest and idempotency key if present.
 
 use data_encoding::BASE64;
 use sfv::{BareItem, FieldType as _, InnerList, Item, ListEntry, Parameters};
@@ -10,7 +9,7 @@ use sfv::{BareItem, FieldType as _, InnerList, Item, ListEntry, Parameters};
 use super::{
     FieldPair, SignatureFields,
     digest::dictionary,
-    message::{Message, joined},
+    message::{Message, combined_value},
 };
 use crate::{
     domain::Timestamp,
@@ -23,48 +22,48 @@ use crate::{
 /// The tag of a request's signature.
 pub const REQUEST_TAG: &str = "fapi-2-request";
 
-/// How old a signature may be. A security invariant (M1): it bounds how long a signature can be repeated, and how long
-/// nonces must be remembered.
+/// The greatest age of a signature. A security invariant (M1): it bounds how long a signature can be replayed, and how
+/// long nonces must be remembered.
 pub const MAX_AGE_SECONDS: i64 = 60;
 
-/// How far ahead of ours the signer's clock may be, as for assertions (K4).
+/// How far the signer's clock may be ahead, as for assertions (K4).
 pub const MAX_AHEAD_SECONDS: i64 = 10;
 
-/// The longest nonce that is remembered.
+/// The longest accepted nonce, because nonces are stored.
 const MAX_NONCE: usize = 128;
 
-/// More members than this are no honest signature; each candidate costs a verification.
+/// The greatest number of signatures in a request, because each one costs a verification.
 const MAX_SIGNATURES: usize = 8;
 
-/// What a signed request is asked for, as `Accept-Signature` says it (RFC 9421 section 5.1).
+/// The required signature of a request, as a value of `Accept-Signature` (RFC 9421 section 5.1).
 pub const ACCEPT_SIGNATURE: &str =
     r#"sig1=("@method" "@target-uri" "authorization" "content-digest");created;keyid;tag="fapi-2-request""#;
 
-/// Why a request is not taken as signed by its client.
+/// Why the signature of a request is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RequestRefusal {
-    /// No signature has the tag.
+    /// No signature has the required tag.
     #[error("there is no signature with tag=\"{REQUEST_TAG}\"")]
     Missing,
-    /// The fields cannot be read in one way only.
+    /// The fields are malformed or ambiguous.
     #[error("{0}")]
     Malformed(String),
-    /// Something that must be covered is not.
+    /// A required component is not covered.
     #[error("the signature does not cover {0}")]
     Uncovered(&'static str),
-    /// Its time is not now.
+    /// The signature is too old or from the future.
     #[error("{0}")]
     Untimely(&'static str),
-    /// The key is none of the client's, or of another algorithm.
+    /// The key is not registered for the client, or has another algorithm.
     #[error("{0}")]
     Key(&'static str),
-    /// It does not verify.
-    #[error("the signature does not verify: the request is not what was signed, or the key is another")]
+    /// The signature does not verify.
+    #[error("the signature does not verify: the request was changed after signing, or another key signed it")]
     Mismatch,
 }
 
 impl RequestRefusal {
-    /// The stable code of the problem it is.
+    /// The stable code of the problem document.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Missing => "request_signature_required",
@@ -76,43 +75,42 @@ impl RequestRefusal {
     }
 }
 
-/// A request's signature, verified.
+/// A verified signature of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedRequest {
-    /// `Signature-Input`, its whole value.
+    /// The combined value of `Signature-Input`.
     pub input: String,
-    /// `Signature`, its whole value.
+    /// The combined value of `Signature`.
     pub signature: String,
-    /// The client's key.
+    /// The id of the client's key.
     pub key_id: String,
-    /// A value that is used once, where the signer sent one.
+    /// The nonce, if the signer sent one.
     pub nonce: Option<String>,
-    /// Until when the signature could be repeated.
+    /// The time until which the signature could be replayed.
     pub until: Timestamp,
 }
 
 impl SignedRequest {
-    /// The two fields, as the answer's signature covers them.
+    /// The two fields, as the response signature covers them.
     pub fn fields(&self) -> FieldPair<'_> {
         FieldPair { input: &self.input, signature: &self.signature }
     }
 }
 
-/// What was found of a request's signature, with the text that should have been signed: for whoever sets up a client.
+/// The result of a verification, with the expected signature base: for the developer of a client.
 #[derive(Debug)]
 pub struct Inspection {
-    /// The signature base of the last candidate.
+    /// The signature base of the last signature that was checked.
     pub base: Option<String>,
-    /// The outcome.
     pub outcome: Result<SignedRequest, RequestRefusal>,
 }
 
-/// Whether a request claims to be signed at all.
+/// Whether a request has a signature field.
 pub fn is_signed(message: &Message<'_>) -> bool {
     message.headers.contains_key("signature-input") || message.headers.contains_key("signature")
 }
 
-/// Verifies the signature of a request with its client's keys.
+/// Verifies the signatures of a request with the client's keys; one valid signature is enough.
 pub fn verify_request(message: &Message<'_>, keys: &ClientKeys, now: Timestamp) -> Inspection {
     let mut base = None;
     let outcome = verify_any(message, keys, now, &mut base);
@@ -123,14 +121,15 @@ fn verify_any(
     message: &Message<'_>,
     keys: &ClientKeys,
     now: Timestamp,
-    shown: &mut Option<String>,
+    base_out: &mut Option<String>,
 ) -> Result<SignedRequest, RequestRefusal> {
     if !is_signed(message) {
         return Err(RequestRefusal::Missing);
     }
     let read = |name: &'static str| {
-        let field = joined(message.headers, &http::HeaderName::from_static(name));
-        let field = field.ok_or_else(|| RequestRefusal::Malformed(format!("{name} is missing or not printable")))?;
+        let field = combined_value(message.headers, &http::HeaderName::from_static(name));
+        let field =
+            field.ok_or_else(|| RequestRefusal::Malformed(format!("{name} is missing or not printable ASCII")))?;
         let members = dictionary(&field).filter(|members| members.len() <= MAX_SIGNATURES);
         let members = members.ok_or_else(|| {
             RequestRefusal::Malformed(format!(
@@ -151,7 +150,7 @@ fn verify_any(
             refusal = RequestRefusal::Malformed(format!("Signature has no byte sequence labelled {label:?}"));
             continue;
         };
-        match verify_one(message, covered, bytes, keys, now, shown) {
+        match verify_one(message, covered, bytes, keys, now, base_out) {
             Ok((key_id, nonce, until)) => return Ok(SignedRequest { input, signature, key_id, nonce, until }),
             Err(error) => refusal = error,
         }
@@ -165,10 +164,10 @@ fn verify_one(
     signature: &[u8],
     keys: &ClientKeys,
     now: Timestamp,
-    shown: &mut Option<String>,
+    base_out: &mut Option<String>,
 ) -> Result<(String, Option<String>, Timestamp), RequestRefusal> {
     let base = base(message, covered)?;
-    let base = shown.insert(base);
+    let base = base_out.insert(base);
     let has =
         |name: &str| covered.items.iter().any(|item| item.params.is_empty() && component_name(item) == Some(name));
     for name in ["@method", "@target-uri", "authorization"] {
@@ -179,7 +178,7 @@ fn verify_one(
     if message.has_content && !has("content-digest") {
         return Err(RequestRefusal::Uncovered("content-digest"));
     }
-    // It decides what the request does, so it belongs to what is signed.
+    // It decides the effect of the request, so the signature must cover it.
     if message.headers.contains_key("idempotency-key") && !has("idempotency-key") {
         return Err(RequestRefusal::Uncovered("idempotency-key"));
     }
@@ -188,12 +187,12 @@ fn verify_one(
         None => None,
         Some(BareItem::String(nonce)) if nonce.as_str().len() <= MAX_NONCE => Some(nonce.as_str().to_owned()),
         Some(_) => {
-            return Err(RequestRefusal::Malformed(format!("nonce is no string of at most {MAX_NONCE} characters")));
+            return Err(RequestRefusal::Malformed(format!("nonce is not a string of at most {MAX_NONCE} characters")));
         }
     };
     let key_id = text(&covered.params, "keyid").ok_or(RequestRefusal::Uncovered("keyid"))?;
-    let key = keys.named(key_id).ok_or(RequestRefusal::Key("keyid names none of the client's registered keys"))?;
-    // The key decides the algorithm; what the message says of it may only agree (RFC 9421 section 3.2).
+    let key = keys.find(key_id).ok_or(RequestRefusal::Key("keyid is not a registered key of the client"))?;
+    // The key decides the algorithm; `alg` in the message may only confirm it (RFC 9421 section 3.2).
     let alg = text(&covered.params, "alg");
     if covered.params.contains_key("alg") && (alg.is_none() || alg != key.http_algorithm()) {
         return Err(RequestRefusal::Key("alg is not the algorithm of the key that keyid names"));
@@ -250,14 +249,13 @@ fn base(message: &Message<'_>, covered: &InnerList) -> Result<String, RequestRef
     for (at, item) in covered.items.iter().enumerate() {
         let name = component_name(item).ok_or_else(|| malformed("a component is named by a string".into()))?;
         if !item.params.is_empty() {
-            return Err(malformed(format!("components with parameters are not supported here: {name:?}")));
+            return Err(malformed(format!("components with parameters are not supported: {name:?}")));
         }
         if covered.items.iter().take(at).any(|earlier| earlier == item) {
             return Err(malformed(format!("{name:?} is covered twice")));
         }
-        let value = message
-            .component(name)
-            .ok_or_else(|| malformed(format!("the request has no component {name:?} that could be covered")))?;
+        let value =
+            message.component(name).ok_or_else(|| malformed(format!("the request has no component {name:?}")))?;
         for part in ["\"", name, "\": ", &value, "\n"] {
             base.push_str(part);
         }
@@ -268,29 +266,29 @@ fn base(message: &Message<'_>, covered: &InnerList) -> Result<String, RequestRef
     Ok(base)
 }
 
-/// What a bank signs of a request it is about to send.
+/// The parts of a request that a bank signs.
 ///
-/// The bank's side of [`verify_request`], for the `bank` commands and for tests: send `Signature-Input` and `Signature`
-/// as [`sign_request`] returns them, beside the very values given here. docs/SIGNATURES.md has a worked example.
+/// The client side of [`verify_request`], for the `bank` commands and for tests: send exactly these values together with
+/// `Signature-Input` and `Signature` from [`sign_request`]. docs/SIGNATURES.md has an example.
 #[derive(Debug, Clone, Copy)]
 pub struct Signing<'a> {
-    /// The method, upper case.
+    /// The method in upper case.
     pub method: &'a str,
-    /// The URL, with the gateway's public origin and the query as sent.
+    /// The URL with the gateway's public origin, and the query as sent.
     pub target_uri: &'a str,
     /// The `Authorization` header: `Bearer ...`.
     pub authorization: &'a str,
-    /// The `Content-Digest` header, where there is a body; see [`super::content_digest`].
+    /// The `Content-Digest` header, if there is a body; see [`super::content_digest`].
     pub content_digest: Option<&'a str>,
-    /// The `Idempotency-Key` header as sent, quotes included, where there is one.
+    /// The `Idempotency-Key` header as sent, with its quotes, if there is one.
     pub idempotency_key: Option<&'a str>,
-    /// The name of the key in the registered key set.
+    /// The `kid` of the key in the registered key set.
     pub key_id: &'a str,
-    /// A value never used before, where a repeated request shall be refused.
+    /// A value that was never used before, so that a replay of the request is refused.
     pub nonce: Option<&'a str>,
 }
 
-/// Signs a request as the gateway wants it.
+/// Signs a request as the gateway requires.
 pub fn sign_request(request: &Signing<'_>, signer: &dyn Signer, at: Timestamp) -> Result<SignatureFields, SuiteError> {
     let fields = [("content-digest", request.content_digest), ("idempotency-key", request.idempotency_key)];
     let always = [

@@ -1,4 +1,4 @@
-//! Row 35 of the negative matrix, without a network.
+//! Row 35 of the negative-test matrix, without a network.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -13,7 +13,7 @@ fn key(suite: Suite) -> KeyPair {
     KeyPair::from_pkcs8(suite, &KeyPair::generate(suite).unwrap()).unwrap()
 }
 
-/// A key set with the key under a name.
+/// A key set with one key and its kid.
 fn registered(key: &KeyPair, kid: &str) -> ClientKeys {
     let mut jwk = key.public_key().jwk();
     jwk.kid = Some(kid.into());
@@ -33,7 +33,7 @@ fn check(headers: &HeaderMap, keys: &ClientKeys) -> Result<SignedRequest, Reques
     verify_request(&message, keys, Timestamp::from_seconds(NOW)).outcome
 }
 
-/// Signs a base over these components with these parameters, as any library would.
+/// Signs components with parameters, as any RFC 9421 library would.
 fn signed(key: &KeyPair, components: &[&str], parameters: &str, extra: &[(&str, &str)]) -> HeaderMap {
     let digest = content_digest(BODY);
     let mut headers = headers(&[("authorization", "Bearer t"), ("content-digest", &digest)]);
@@ -47,7 +47,7 @@ fn signed(key: &KeyPair, components: &[&str], parameters: &str, extra: &[(&str, 
         let value = match *name {
             "@method" => "POST".to_owned(),
             "@target-uri" => URI.to_owned(),
-            name => joined(&headers, &HeaderName::try_from(name).unwrap()).unwrap(),
+            name => combined_value(&headers, &HeaderName::try_from(name).unwrap()).unwrap(),
         };
         base = base + "\"" + name + "\": " + &value + "\n";
     }
@@ -65,7 +65,7 @@ fn parameters(created: i64) -> String {
 }
 
 #[test]
-fn what_our_signer_signs_is_accepted_with_either_suite() {
+fn a_request_signed_by_sign_request_is_accepted_with_either_suite() {
     for suite in [Suite::Es256, Suite::Ed25519] {
         let key = key(suite);
         let digest = content_digest(BODY);
@@ -94,7 +94,7 @@ fn what_our_signer_signs_is_accepted_with_either_suite() {
 }
 
 #[test]
-fn each_component_and_parameter_is_needed() {
+fn each_component_and_parameter_is_required() {
     // M1.
     let key = key(Suite::Es256);
     let keys = registered(&key, "k1");
@@ -119,7 +119,7 @@ fn each_component_and_parameter_is_needed() {
 }
 
 #[test]
-fn time_has_both_ends() {
+fn a_signature_is_neither_too_old_nor_from_the_future() {
     // M1, K4.
     let key = key(Suite::Es256);
     let keys = registered(&key, "k1");
@@ -139,12 +139,12 @@ fn time_has_both_ends() {
 }
 
 #[test]
-fn the_key_is_the_clients_and_decides_the_algorithm() {
+fn the_key_is_registered_and_decides_the_algorithm() {
     let (ours, other) = (key(Suite::Es256), key(Suite::Es256));
     let keys = registered(&ours, "k1");
     let invalid =
         |headers: &HeaderMap| assert_eq!(check(headers, &keys).unwrap_err().code(), "request_signature_invalid");
-    // Another key under our name, our key under another name.
+    // Another key with the registered kid, the registered key with another kid.
     invalid(&signed(&other, ALL, &parameters(NOW), &[]));
     invalid(&signed(&ours, ALL, &parameters(NOW).replace("k1", "k2"), &[]));
     let with = |alg: &str| signed(&ours, ALL, &format!("{};alg={alg}", parameters(NOW)), &[]);
@@ -155,7 +155,7 @@ fn the_key_is_the_clients_and_decides_the_algorithm() {
 }
 
 #[test]
-fn what_was_signed_is_what_is_sent() {
+fn a_request_changed_after_signing_is_refused() {
     let key = key(Suite::Ed25519);
     let keys = registered(&key, "k1");
     let good = signed(&key, ALL, &parameters(NOW), &[]);
@@ -200,11 +200,11 @@ fn ambiguity_is_refused_and_other_tags_are_ignored() {
     lines.append("signature", HeaderValue::from_static("sig1=:AAAA:"));
     malformed(&lines);
     malformed(&signed(&key, &[ALL, &["authorization"]].concat(), &parameters(NOW), &[]));
-    // A proxy's own signature, before and after ours, is not ours to judge.
+    // The signature of a proxy, before or after the client's, is ignored.
     let foreign = "proxy=(\"@status\");tag=\"proxy\"";
     assert!(check(&with(&format!("{foreign}, {input}"), &signature), &keys).is_ok());
     assert!(check(&with(&format!("{input}, {foreign}"), &format!("{signature}, proxy=:AAAA:")), &keys).is_ok());
-    // One that satisfies everything is enough, whatever stands beside it.
+    // One valid signature is enough, whatever the others are.
     let bad = input.replacen("sig1", "sig0", 1).replace(&NOW.to_string(), &(NOW - 999).to_string());
     assert!(check(&with(&format!("{bad}, {input}"), &format!("sig0=:AAAA:, {signature}")), &keys).is_ok());
     let many: Vec<_> = (0..9).map(|n| format!("s{n}=()")).collect();
@@ -212,7 +212,7 @@ fn ambiguity_is_refused_and_other_tags_are_ignored() {
 }
 
 #[test]
-fn components_we_cannot_judge_are_named() {
+fn unsupported_components_are_named_in_the_refusal() {
     let key = key(Suite::Es256);
     let keys = registered(&key, "k1");
     let good = signed(&key, ALL, &parameters(NOW), &[]);
