@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use time::Date;
 
-use super::{CITY_OFFSET, Malformed, Timestamp};
+use super::Malformed;
 
 /// A calendar day, `2026-03-31`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,11 +44,6 @@ impl Day {
     /// Days from `earlier` to this day; negative if `earlier` is later.
     pub fn days_since(self, earlier: Self) -> i64 {
         (self.0 - earlier.0).whole_days()
-    }
-
-    /// The first instant of this day in the city (UTC+8).
-    pub fn start(self) -> Timestamp {
-        Timestamp::from(self.0.midnight().assume_offset(CITY_OFFSET))
     }
 }
 

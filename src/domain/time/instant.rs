@@ -59,6 +59,13 @@ impl Timestamp {
     }
 }
 
+impl Day {
+    /// The first instant of this day in the city (UTC+8).
+    pub fn start(self) -> Timestamp {
+        Timestamp::from(self.date().midnight().assume_offset(CITY_OFFSET))
+    }
+}
+
 impl From<OffsetDateTime> for Timestamp {
     fn from(at: OffsetDateTime) -> Self {
         Self(i64::try_from(at.unix_timestamp_nanos() / 1000).unwrap_or(i64::MAX))
