@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use medcredit::{
     access::{self, AuthMethod, ClientKind, LimitOverrides, NewClient},
     app::consent_policy,
-    authority::{self, Custody, Particulars, ProfileName, certificates, files, keys, local_ca, server},
+    authority::{self, Custody, ProfileName, ProfileValues, certificates, files, keys, local_ca, server},
     config::Config,
     consent::{Consents, Decision, Grant, NewConsent},
     domain::{
@@ -81,16 +81,16 @@ pub(super) struct Site {
     _cluster: Option<Cluster>,
 }
 
-fn particulars(name: &str) -> Particulars {
-    let mut particulars = Particulars::default();
+fn profile_values(name: &str) -> ProfileValues {
+    let mut profile_values = ProfileValues::default();
     for place in ["name", "organization"] {
-        particulars.values.insert(place.into(), name.into());
+        profile_values.subject.insert(place.into(), name.into());
     }
-    particulars
+    profile_values
 }
 
-async fn issue(custody: &Custody, profile: ProfileName, particulars: &Particulars) -> Result<(Vec<u8>, Vec<u8>)> {
-    let request = certificates::Request { profile, particulars, signing_request: None };
+async fn issue(custody: &Custody, profile: ProfileName, profile_values: &ProfileValues) -> Result<(Vec<u8>, Vec<u8>)> {
+    let request = certificates::Request { profile, values: profile_values, signing_request: None };
     let issued = certificates::issue(custody, &request).await?;
     Ok((issued.certificate, issued.private_key.context("a key")?.to_vec()))
 }
@@ -146,9 +146,9 @@ impl Site {
             crypter.clone(),
             &config.authority,
         );
-        let ca = local_ca::init(&custody, "bench authority", &particulars("bench authority")).await?;
+        let ca = local_ca::init(&custody, "bench authority", &profile_values("bench authority")).await?;
         keys::create_missing(&custody).await?;
-        let mut of_server = particulars("gateway");
+        let mut of_server = profile_values("gateway");
         of_server.hosts = vec!["localhost".into(), "127.0.0.1".into()];
         let (issued, key) = issue(&custody, ProfileName::Server, &of_server).await?;
         std::fs::create_dir_all(self.path().join("certs"))?;
@@ -180,7 +180,7 @@ impl Site {
         nth: usize,
     ) -> Result<Bank> {
         let name = format!("bank {nth}");
-        let (certificate, key) = issue(custody, ProfileName::BankClient, &particulars(&name)).await?;
+        let (certificate, key) = issue(custody, ProfileName::BankClient, &profile_values(&name)).await?;
         let new = NewClient {
             name,
             kind: ClientKind::Bank,

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use medcredit::{
     access::{Caller, TokenRequest},
     app::App,
-    authority::{self, Custody, Particulars, ProfileName, certificates},
+    authority::{self, Custody, ProfileName, ProfileValues, certificates},
     config::Config,
     consent::Ask,
     disclosure::DataRequest,
@@ -68,12 +68,12 @@ pub(super) async fn measure(config: &str) -> Result<()> {
 
 /// The identity of bank 0, from a handshake in memory over a certificate with its subject.
 async fn identity(custody: &Custody, app: &App) -> Result<ClientIdentity> {
-    let mut particulars = Particulars::default();
+    let mut profile_values = ProfileValues::default();
     for place in ["name", "organization"] {
-        particulars.values.insert(place.into(), "bank 0".into());
+        profile_values.subject.insert(place.into(), "bank 0".into());
     }
     let request =
-        certificates::Request { profile: ProfileName::BankClient, particulars: &particulars, signing_request: None };
+        certificates::Request { profile: ProfileName::BankClient, values: &profile_values, signing_request: None };
     let issued = certificates::issue(custody, &request).await?;
     let authorities = authority::partners::list(custody).await?;
     let mut roots = RootCertStore::empty();

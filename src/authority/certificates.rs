@@ -1,4 +1,4 @@
-//! Issuing, revoking and refusing certificates.
+//! Issues, revokes and refuses certificates.
 
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER_PERMISSIVE};
 use rcgen::{CertificateSigningRequestParams, SubjectPublicKeyInfo};
@@ -6,7 +6,7 @@ use rustls::pki_types::CertificateSigningRequestDer;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{AuthorityError, Custody, Particulars, Profile, ProfileName, local_ca, record::record};
+use super::{AuthorityError, Custody, Profile, ProfileName, ProfileValues, audit::audit, local_ca};
 use crate::{
     domain::{Timestamp, ids::CertificateId},
     identity::{CertificateFacts, KeyPair, Signer as _, Suite},
@@ -18,55 +18,55 @@ use crate::{
     },
 };
 
-/// What a certificate is asked for.
+/// A request for a certificate.
 #[derive(Debug)]
 pub struct Request<'a> {
     /// The profile: server or bank-client.
     pub profile: ProfileName,
-    /// What fills it in. The subject is ours to decide, a request's own is not looked at.
-    pub particulars: &'a Particulars,
-    /// A PKCS#10 request, DER, whose key is certified; without one a new key is made.
+    /// The values that complete the profile. The subject comes from here; the subject of a signing request is ignored.
+    pub values: &'a ProfileValues,
+    /// A PKCS#10 request, DER, whose key is certified; without one a new key is generated.
     pub signing_request: Option<&'a [u8]>,
 }
 
-/// A certificate that was issued.
+/// An issued certificate.
 #[derive(Debug)]
 pub struct Issued {
-    /// Its id.
     pub id: CertificateId,
-    /// What it says.
+    /// The contents of the certificate.
     pub facts: CertificateFacts,
-    /// DER.
+    /// The certificate, DER.
     pub certificate: Vec<u8>,
-    /// The new key, PKCS#8, where one was made. It is kept nowhere else.
+    /// The new key, PKCS#8, if one was generated. It is stored nowhere else.
     pub private_key: Option<Zeroizing<Vec<u8>>>,
 }
 
-/// Issues a certificate of our own authority.
+/// Issues a certificate of the own authority.
 pub async fn issue(custody: &Custody, request: &Request<'_>) -> Result<Issued, AuthorityError> {
     if request.profile == ProfileName::Ca {
-        return Err(AuthorityError::Invalid("an authority is made by `medcredit certs init`".into()));
+        return Err(AuthorityError::Invalid("create an authority with `medcredit certs init`".into()));
     }
     let now = custody.env.clock.now();
     let profile = Profile::read(custody.profiles.as_deref(), request.profile)?;
     let mut tx = custody.env.db.begin("authority::issue").await.map_err(AuthorityError::Store)?;
     let own = authorities::find_own_in(&mut tx).await.map_err(AuthorityError::Store)?;
-    let own =
-        own.ok_or_else(|| AuthorityError::Unknown("authority of our own: `medcredit certs init` makes one".into()))?;
+    let own = own.ok_or_else(|| {
+        AuthorityError::Unknown("authority of our own: create one with `medcredit certs init`".into())
+    })?;
     let authority = CertificateFacts::read(&own.certificate)
         .map_err(|error| AuthorityError::Certificate(own.name.clone(), error))?;
     if authority.not_after <= now {
         return Err(AuthorityError::Conflict(format!("our authority ended at {}", authority.not_after)));
     }
-    let parameters = profile.parameters(request.particulars, now, Some(authority.not_after), &*custody.env.entropy)?;
+    let parameters = profile.parameters(request.values, now, Some(authority.not_after), &*custody.env.entropy)?;
     let key = local_ca::open_key(&mut tx, custody).await?;
     let issuer = local_ca::issuer(&own, &key)?;
-    let making = |error| AuthorityError::Making("the certificate", error);
+    let making = |error| AuthorityError::Create("the certificate", error);
     let (certificate, private_key) = if let Some(der) = request.signing_request {
-        // Reading it verifies its signature: whoever asks holds the key.
-        let asked = CertificateSigningRequestParams::from_der(&CertificateSigningRequestDer::from(der))
+        // Parsing verifies the signature, which proves that the requester has the private key.
+        let signing_request = CertificateSigningRequestParams::from_der(&CertificateSigningRequestDer::from(der))
             .map_err(|error| AuthorityError::Invalid(format!("the certificate request cannot be used: {error}")))?;
-        (parameters.signed_by(&asked.public_key, &issuer).map_err(making)?, None)
+        (parameters.signed_by(&signing_request.public_key, &issuer).map_err(making)?, None)
     } else {
         let (public, private) = new_key()?;
         (parameters.signed_by(&public, &issuer).map_err(making)?, Some(private))
@@ -92,7 +92,7 @@ pub async fn issue(custody: &Custody, request: &Request<'_>) -> Result<Issued, A
     };
     certificates::insert(&mut tx, &row).await.map_err(AuthorityError::Store)?;
     let detail = json!({ "profile": name, "serial": row.serial, "subject": row.subject, "thumbprint": row.thumbprint });
-    record(&mut tx, custody, Action::CertificateIssued, &row.id, Change::of(detail)).await?;
+    audit(&mut tx, custody, Action::CertificateIssued, &row.id, Change::of(detail)).await?;
     tx.commit().await.map_err(AuthorityError::Store)?;
     tracing::info!(certificate.id = %id, kind = name, "a certificate was issued");
     Ok(Issued { id, facts, certificate: row.certificate, private_key })
@@ -103,27 +103,26 @@ fn new_key() -> Result<(SubjectPublicKeyInfo, Zeroizing<Vec<u8>>), AuthorityErro
     let private = KeyPair::generate(Suite::Es256).map_err(provider)?;
     let pair = KeyPair::from_pkcs8(Suite::Es256, &private).map_err(provider)?;
     let public = SubjectPublicKeyInfo::from_der(pair.public_key_der())
-        .map_err(|error| AuthorityError::Making("the new key's certificate", error))?;
+        .map_err(|error| AuthorityError::Create("the new key's certificate", error))?;
     Ok((public, private))
 }
 
-/// A certificate that was revoked.
+/// A revoked certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revoked {
-    /// Its id.
     pub id: String,
-    /// Its subject, RFC 4514.
+    /// The subject, RFC 4514.
     pub subject: String,
-    /// How many registered clients it concerned.
+    /// The number of registered clients with this subject.
     pub clients: usize,
 }
 
-/// Revokes a certificate of ours, named by id, serial number or thumbprint. The list is signed anew and the answers
-/// under way are ended in the same transaction.
+/// Revokes a certificate of the own authority, given by id, serial number or thumbprint. The same transaction signs a new
+/// list and ends the running responses of its client.
 pub async fn revoke(custody: &Custody, name: &str, reason: &str) -> Result<Revoked, AuthorityError> {
-    if !local_ca::REASONS.iter().any(|(known, _)| *known == reason) {
-        let known: Vec<&str> = local_ca::REASONS.iter().map(|(known, _)| *known).collect();
-        return Err(AuthorityError::Invalid(format!("{reason:?} is not a reason: {}", known.join(", "))));
+    if !local_ca::REASONS.iter().any(|(name, _)| *name == reason) {
+        let names: Vec<&str> = local_ca::REASONS.iter().map(|(name, _)| *name).collect();
+        return Err(AuthorityError::Invalid(format!("{reason:?} is not a reason: use {}", names.join(", "))));
     }
     let mut tx = custody.env.db.begin("authority::revoke").await.map_err(AuthorityError::Store)?;
     let own = authorities::lock_own(&mut tx).await.map_err(AuthorityError::Store)?;
@@ -136,11 +135,11 @@ pub async fn revoke(custody: &Custody, name: &str, reason: &str) -> Result<Revok
     };
     let revoked = certificates::revoke(&mut tx, &row.id, reason, custody.env.clock.now()).await;
     if !revoked.map_err(AuthorityError::Store)? {
-        return Err(AuthorityError::Conflict(format!("certificate {} is revoked already", row.id)));
+        return Err(AuthorityError::Conflict(format!("certificate {} is already revoked", row.id)));
     }
     local_ca::publish_list(&mut tx, custody, &own).await?;
     let detail = json!({ "serial": row.serial, "subject": row.subject });
-    record(&mut tx, custody, Action::CertificateRevoked, &row.id, Change::of(detail).because(Some(reason))).await?;
+    audit(&mut tx, custody, Action::CertificateRevoked, &row.id, Change::of(detail).because(Some(reason))).await?;
     let concerned = Concerned::Identity(&row.authority_id, &row.subject);
     let clients = authorities::end_answers_of(&mut tx, concerned).await.map_err(AuthorityError::Store)?;
     changes::raise(&mut tx).await.map_err(AuthorityError::Store)?;
@@ -149,15 +148,15 @@ pub async fn revoke(custody: &Custody, name: &str, reason: &str) -> Result<Revok
     Ok(Revoked { id: row.id, subject: row.subject, clients })
 }
 
-/// Refuses a certificate whatever its authority says, leaf or intermediate, by its SHA-256 thumbprint: base64url, or hex
-/// with or without colons. Whom an unknown certificate concerns cannot be known, so it ends everybody's answers under
-/// way; they are looked at again and given to all others.
+/// Refuses a leaf or intermediate certificate, even if its authority has not revoked it. The SHA-256 thumbprint is
+/// base64url, or hex with or without colons. It is unknown which clients use a certificate of another authority, so the
+/// running responses of all clients end; clients with other certificates can repeat their requests.
 pub async fn refuse(custody: &Custody, thumbprint: &str, reason: &str) -> Result<String, AuthorityError> {
     let thumbprint = canonical_thumbprint(thumbprint)?;
     let mut tx = custody.env.db.begin("authority::refuse").await.map_err(AuthorityError::Store)?;
     let fresh = authorities::refuse(&mut tx, &thumbprint, reason, custody.env.clock.now()).await;
     if !fresh.map_err(AuthorityError::Store)? {
-        return Err(AuthorityError::Conflict(format!("certificate {thumbprint} is refused already")));
+        return Err(AuthorityError::Conflict(format!("certificate {thumbprint} is already refused")));
     }
     let ours = certificates::find_in(&mut tx, &thumbprint).await.map_err(AuthorityError::Store)?;
     let concerned = match ours.first() {
@@ -166,7 +165,7 @@ pub async fn refuse(custody: &Custody, thumbprint: &str, reason: &str) -> Result
     };
     authorities::end_answers_of(&mut tx, concerned).await.map_err(AuthorityError::Store)?;
     let detail = json!({});
-    record(&mut tx, custody, Action::CertificateRefused, &thumbprint, Change::of(detail).because(Some(reason))).await?;
+    audit(&mut tx, custody, Action::CertificateRefused, &thumbprint, Change::of(detail).because(Some(reason))).await?;
     changes::raise(&mut tx).await.map_err(AuthorityError::Store)?;
     tx.commit().await.map_err(AuthorityError::Store)?;
     tracing::warn!(certificate.thumbprint = %thumbprint, "a certificate is refused from now on");
@@ -186,26 +185,24 @@ fn canonical_thumbprint(text: &str) -> Result<String, AuthorityError> {
     Ok(BASE64URL_NOPAD.encode(&bytes))
 }
 
-/// A certificate of ours, for an operator's eyes.
+/// A certificate of the own authority, as operators see it.
 #[derive(Debug, Clone)]
 pub struct CertificateRecord {
-    /// Its id.
     pub id: String,
-    /// Its profile.
     pub profile: String,
-    /// Its subject, RFC 4514.
+    /// The subject, RFC 4514.
     pub subject: String,
-    /// Its serial number, hex.
+    /// The serial number, hex.
     pub serial: String,
-    /// Its thumbprint, base64url.
+    /// The thumbprint, base64url.
     pub thumbprint: String,
-    /// Its last instant.
+    /// The end of validity.
     pub not_after: Timestamp,
-    /// When it was revoked, and why.
+    /// The time and reason of revocation.
     pub revoked: Option<(Timestamp, String)>,
 }
 
-/// Every certificate we issued, the oldest first.
+/// Lists the issued certificates, oldest first.
 pub async fn list(custody: &Custody) -> Result<Vec<CertificateRecord>, AuthorityError> {
     let rows = certificates::list(&custody.env.db).await.map_err(AuthorityError::Store)?;
     let record = |row: CertificateRow| CertificateRecord {
@@ -225,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_thumbprint_is_read_in_each_of_its_forms() {
+    fn a_thumbprint_is_parsed_in_each_of_its_forms() {
         let hex = "2E:7D:2C:03:A9:50:7A:E2:65:EC:F5:B5:35:68:85:A5:33:93:A2:02:9D:24:13:94:99:72:65:A1:A2:5A:EF:C6";
         let text = canonical_thumbprint(hex).unwrap();
         assert_eq!(canonical_thumbprint(&hex.replace(':', "").to_lowercase()).unwrap(), text);

@@ -1,4 +1,4 @@
-//! What can go wrong with keys and certificates.
+//! Errors of this room.
 
 use std::path::PathBuf;
 
@@ -11,59 +11,57 @@ use crate::{
     store::{CrypterError, DbError},
 };
 
-/// A failure of this room.
+/// An error of an operation on keys and certificates.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthorityError {
-    /// The database.
+    /// The database failed.
     #[error("the store failed")]
     Store(#[source] DbError),
-    /// The ledger did not take the entry of the act.
-    #[error("the act could not be recorded in the ledger")]
+    /// The ledger refused the entry.
+    #[error("the change could not be recorded in the ledger")]
     Ledger(#[source] LedgerError),
-    /// A sealed secret, or the keys that seal.
+    /// A sealed key could not be opened or sealed.
     #[error("a sealed private key cannot be used")]
     Crypter(#[source] CrypterError),
-    /// The configuration.
+    /// The configuration of the key-encryption keys is invalid.
     #[error("the key-encryption keys cannot be read")]
     Config(#[source] ConfigError),
-    /// A signing key.
+    /// A signing key is invalid.
     #[error("a {0} key cannot be used")]
     Key(Purpose, #[source] SuiteError),
     /// No key signs for the purpose.
-    #[error("there is no active {0} key: `medcredit keys rotate {0}` makes one")]
+    #[error("there is no active {0} key: create one with `medcredit keys rotate {0}`")]
     NoKey(Purpose),
-    /// The key exists already.
+    /// The purpose has an active key already.
     #[error("there is an active {0} key already")]
     KeyExists(Purpose),
-    /// A row holds something this build does not know.
+    /// A row has an unexpected value.
     #[error("{0}")]
     Corrupt(String),
-    /// There is no such thing.
+    /// The object does not exist.
     #[error("there is no {0}")]
     Unknown(String),
-    /// It was done before, or stands in the way.
+    /// The request contradicts the current state.
     #[error("{0}")]
     Conflict(String),
-    /// What was given cannot be used.
+    /// The input is invalid.
     #[error("{0}")]
     Invalid(String),
     /// A certificate cannot be used.
     #[error("the certificate of {0} cannot be used")]
     Certificate(String, #[source] IdentityError),
-    /// A certificate or list could not be made.
-    #[error("{0} could not be made")]
-    Making(&'static str, #[source] rcgen::Error),
+    /// A certificate or list could not be created.
+    #[error("{0} could not be created")]
+    Create(&'static str, #[source] rcgen::Error),
     /// The TLS library refused the material.
     #[error("the TLS material cannot be used")]
     Tls(#[source] rustls::Error),
-    /// A file.
+    /// A file could not be read or written.
     #[error("{} cannot be {verb}", path.display())]
     File {
-        /// The file.
         path: PathBuf,
-        /// What was tried: `read` or `written`.
+        /// `read` or `written`.
         verb: &'static str,
-        /// Why not.
         #[source]
         source: std::io::Error,
     },

@@ -1,4 +1,4 @@
-//! What operators are told of lists and certificates: metrics for every one, a line in the log when someone must act.
+//! Metrics for the remaining validity of lists and certificates, and a log line when an operator must act.
 
 use std::collections::HashMap;
 
@@ -11,79 +11,83 @@ use crate::{
     },
 };
 
-/// Somebody must act when less than this is left of a list's life.
+/// The remaining validity of a revocation list at which an operator must act.
 const ALERT_PERMILLE: i64 = 250;
-/// The same of the server certificate's, which lives a year or so: five weeks.
+/// The same for a server certificate, which is valid for about a year: five weeks.
 const SERVER_ALERT_PERMILLE: i64 = 100;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Told {
-    Nothing,
-    RunsOut,
-    Stale,
+enum AlertLevel {
+    None,
+    Expiring,
+    Expired,
 }
 
-/// What was told already, so that the same is not told at every poll.
+impl AlertLevel {
+    const fn of(left_permille: i64, alert_permille: i64) -> Self {
+        match left_permille {
+            0 => Self::Expired,
+            little if little <= alert_permille => Self::Expiring,
+            _ => Self::None,
+        }
+    }
+}
+
+/// The alerts that were logged, so that a poll does not log them again.
 #[derive(Debug, Default)]
-pub(super) struct Watch {
-    told: HashMap<AuthorityId, Told>,
-    told_of_server: Option<(Vec<u8>, Told)>,
+pub(super) struct ExpiryAlerts {
+    of_lists: HashMap<AuthorityId, AlertLevel>,
+    /// The server certificate, DER, with its last alert.
+    of_server: Option<(Vec<u8>, AlertLevel)>,
 }
 
-impl Watch {
-    /// Publishes how much of the server certificate's life is left, and says so once when it is little, and once when it
-    /// is over.
-    pub(super) fn server(&mut self, listener: &'static str, certificate: &[u8], now: Timestamp) {
-        let told = self.told_of_server.take().filter(|(seen, _)| seen == certificate).map(|(_, told)| told);
-        // Read once a poll; it was read before it was taken up.
+impl ExpiryAlerts {
+    /// Updates the metric of the server certificate. Logs once when little validity is left, and once when it has expired.
+    pub(super) fn check_server(&mut self, listener: &'static str, certificate: &[u8], now: Timestamp) {
+        let last = self.of_server.take().filter(|(seen, _)| seen == certificate).map(|(_, level)| level);
+        // It was parsed before it came into use, so this does not fail.
         let Ok(facts) = CertificateFacts::read(certificate) else { return };
         let left = left_permille(facts.not_before, facts.not_after, now);
         metrics::gauge!("medcredit_server_certificate_life_left_ratio", "listener" => listener).set(ratio(left));
-        let tell = match left {
-            0 => Told::Stale,
-            little if little <= SERVER_ALERT_PERMILLE => Told::RunsOut,
-            _ => Told::Nothing,
-        };
-        if told != Some(tell) {
-            match tell {
-                Told::Nothing => {}
-                Told::RunsOut => {
+        let level = AlertLevel::of(left, SERVER_ALERT_PERMILLE);
+        if last != Some(level) {
+            match level {
+                AlertLevel::None => {}
+                AlertLevel::Expiring => {
                     tracing::warn!(
                         listener,
                         left_permille = left,
-                        "the server certificate runs out: clients refuse it when it does"
+                        "the server certificate expires soon: clients will refuse it"
                     );
                 }
-                Told::Stale => tracing::error!(listener, "the server certificate has expired: clients refuse it"),
+                AlertLevel::Expired => {
+                    tracing::error!(listener, "the server certificate has expired: clients refuse it")
+                }
             }
         }
-        self.told_of_server = Some((certificate.to_vec(), tell));
+        self.of_server = Some((certificate.to_vec(), level));
     }
 
-    /// Publishes how much of each list's life is left, and says so once when it is little, and once when it is over.
-    pub(super) fn lists(&mut self, lives: &[ListValidity], now: Timestamp) {
-        for life in lives {
-            let left = life.left_permille(now);
-            metrics::gauge!("medcredit_crl_life_left_ratio", "authority" => life.name.clone()).set(ratio(left));
+    /// Updates the metrics of revocation lists. Logs once when little validity is left, and once when a list is stale.
+    pub(super) fn check_lists(&mut self, lists: &[ListValidity], now: Timestamp) {
+        for list in lists {
+            let left = list.left_permille(now);
+            metrics::gauge!("medcredit_crl_life_left_ratio", "authority" => list.name.clone()).set(ratio(left));
             let stale = if left == 0 { 1.0 } else { 0.0 };
-            metrics::gauge!("medcredit_crl_stale", "authority" => life.name.clone()).set(stale);
-            let tell = match left {
-                0 => Told::Stale,
-                little if little <= ALERT_PERMILLE => Told::RunsOut,
-                _ => Told::Nothing,
-            };
-            if self.told.insert(life.authority, tell) == Some(tell) {
+            metrics::gauge!("medcredit_crl_stale", "authority" => list.name.clone()).set(stale);
+            let level = AlertLevel::of(left, ALERT_PERMILLE);
+            if self.of_lists.insert(list.authority, level) == Some(level) {
                 continue;
             }
-            match tell {
-                Told::Nothing => {}
-                Told::RunsOut => tracing::warn!(
-                    authority.id = %life.authority,
+            match level {
+                AlertLevel::None => {}
+                AlertLevel::Expiring => tracing::warn!(
+                    authority.id = %list.authority,
                     left_permille = left,
-                    "a revocation list runs out: its authority's banks are refused when it does"
+                    "a revocation list becomes stale soon: the banks of its authority will be refused"
                 ),
-                Told::Stale => tracing::error!(
-                    authority.id = %life.authority,
+                AlertLevel::Expired => tracing::error!(
+                    authority.id = %list.authority,
                     "an authority has no current revocation list: its banks are refused"
                 ),
             }
@@ -95,25 +99,25 @@ fn ratio(permille: i64) -> f64 {
     f64::from(i32::try_from(permille).unwrap_or(0)) / 1000.0
 }
 
-/// A list was taken up.
+/// Reports that a list is in use.
 pub(super) fn list_accepted(name: &str) {
     metrics::gauge!("medcredit_crl_rejected", "authority" => name.to_owned()).set(0.0);
 }
 
-/// A list was refused and the one before it, if any, stays in use.
+/// Reports that a list was refused and the previous one, if any, stays in use.
 pub(super) fn list_rejected(authority: AuthorityId, name: &str, why: &str) {
     metrics::gauge!("medcredit_crl_rejected", "authority" => name.to_owned()).set(1.0);
-    tracing::error!(authority.id = %authority, error = why, "a revocation list cannot be used; the one before it stays");
+    tracing::error!(authority.id = %authority, error = why, "a revocation list cannot be used; the previous one stays");
 }
 
-/// A server certificate was taken up.
+/// Reports that a server certificate is in use.
 pub(super) fn server_accepted(listener: &'static str) {
     metrics::gauge!("medcredit_server_certificate_rejected", "listener" => listener).set(0.0);
     tracing::info!(listener, "a new server certificate is in use");
 }
 
-/// A server certificate was refused and the one before it stays in use.
+/// Reports that a server certificate was refused and the previous one stays in use.
 pub(super) fn server_rejected(listener: &'static str, error: &AuthorityError) {
     metrics::gauge!("medcredit_server_certificate_rejected", "listener" => listener).set(1.0);
-    tracing::error!(listener, error = %error_chain(error), "the new server certificate cannot be used; the one before it stays");
+    tracing::error!(listener, error = %error_chain(error), "the new server certificate cannot be used; the previous one stays");
 }

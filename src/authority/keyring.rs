@@ -1,4 +1,4 @@
-//! The keys in force at one time: what signs for each purpose, and every public key that is still published.
+//! The keys in force: the signer of each purpose, and every published public key.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,33 +10,30 @@ use crate::{
     store::keys::{self as rows, KeyRow},
 };
 
-/// A public key others may verify with.
+/// A published public key.
 #[derive(Debug, Clone)]
 pub struct PublishedKey {
-    /// Its id at rest.
+    /// The id of the row.
     pub id: KeyId,
-    /// What it signed or signs.
     pub purpose: Purpose,
-    /// The key.
     pub public_key: PublicKey,
-    /// Since when it exists.
+    /// The time of creation.
     pub created_at: Timestamp,
-    /// Since when it no longer signs.
+    /// The time since which the key no longer signs.
     pub retired_at: Option<Timestamp>,
 }
 
-/// A key with its whole history, for an operator's eyes.
+/// A key with its history, as operators see it.
 #[derive(Debug, Clone)]
 pub struct KeyRecord {
-    /// The key, as it is or was published.
     pub key: PublishedKey,
-    /// active | retired | revoked.
+    /// `active`, `retired` or `revoked`.
     pub state: String,
-    /// Since when it is good for nothing.
+    /// The time of revocation.
     pub revoked_at: Option<Timestamp>,
 }
 
-/// The keys in force at one time. Revoked keys sign and verify nothing; they stand only in the records.
+/// A snapshot of the keys in force. Revoked keys sign and verify nothing; they are only in the records.
 #[derive(Debug, Clone)]
 pub struct Keyring {
     records: Vec<KeyRecord>,
@@ -46,8 +43,8 @@ pub struct Keyring {
 }
 
 impl Keyring {
-    /// Reads the keys and opens those that sign. The authority's key is not among them: it is opened for a moment, when
-    /// a certificate or a list is signed.
+    /// Reads the keys and opens the active ones. The authority's key stays sealed: it is opened only while a certificate or
+    /// a list is signed.
     pub async fn load(custody: &Custody) -> Result<Self, AuthorityError> {
         let mut signers: BTreeMap<Purpose, SharedSigner> = BTreeMap::new();
         let (mut published, mut log, mut records) = (Vec::new(), Vec::new(), Vec::new());
@@ -69,34 +66,34 @@ impl Keyring {
         Ok(Self { records, signers, published, log })
     }
 
-    /// What signs for a purpose.
+    /// The signer of a purpose.
     pub fn signer(&self, purpose: Purpose) -> Result<SharedSigner, AuthorityError> {
         self.signers.get(&purpose).cloned().ok_or(AuthorityError::NoKey(purpose))
     }
 
-    /// Every public key of a purpose that still verifies, retired ones included, the oldest first.
+    /// The published keys of a purpose, including retired ones, oldest first.
     pub fn published(&self, purpose: Purpose) -> impl Iterator<Item = &PublishedKey> {
         self.published.iter().filter(move |key| key.purpose == purpose)
     }
 
-    /// Every key that ever signed checkpoints, revoked ones too: the log goes on from what they signed, and the checkpoint
-    /// outside the database, not they, tells whether it is still the same log.
+    /// Every key that ever signed checkpoints, including revoked ones: the log continues from what they signed. Whether it
+    /// is still the same log is decided by the checkpoint outside the database, and not by these keys.
     pub fn log(&self) -> &[PublicKey] {
         &self.log
     }
 
-    /// Every key there ever was, the oldest first.
+    /// Every key that ever existed, oldest first.
     pub fn records(&self) -> &[KeyRecord] {
         &self.records
     }
 
-    /// The published keys of some purposes, as a JSON Web Key Set's members.
+    /// The published keys of the given purposes, as members of a JSON Web Key Set.
     pub fn jwks(&self, purposes: &[Purpose]) -> Vec<Jwk> {
         self.published.iter().filter(|key| purposes.contains(&key.purpose)).map(|key| key.public_key.jwk()).collect()
     }
 }
 
-/// Every key there ever was, the oldest first.
+/// Lists every key that ever existed, oldest first.
 pub async fn list(custody: &Custody) -> Result<Vec<KeyRecord>, AuthorityError> {
     rows::list(&custody.env.db).await.map_err(AuthorityError::Store)?.iter().map(read).collect()
 }
@@ -104,11 +101,11 @@ pub async fn list(custody: &Custody) -> Result<Vec<KeyRecord>, AuthorityError> {
 fn open(custody: &Custody, row: &KeyRow, purpose: Purpose) -> Result<KeyPair, AuthorityError> {
     let pair = KeyPair::from_pkcs8(suite_of(row)?, &keys::open(custody, row)?)
         .map_err(|error| AuthorityError::Key(purpose, error))?;
-    // A public key that was changed at rest would be published for a private key that is not its own.
+    // A public key that was changed in the store would otherwise be published for another private key.
     if crate::identity::Signer::public_key_der(&pair) == row.public_key.as_slice() {
         Ok(pair)
     } else {
-        Err(AuthorityError::Corrupt(format!("key {}: the public key is not the private key's", row.id)))
+        Err(AuthorityError::Corrupt(format!("key {}: the public key does not belong to the private key", row.id)))
     }
 }
 

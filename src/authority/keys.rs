@@ -1,9 +1,9 @@
-//! Making, rotating and revoking private keys. They are made here, sealed at once, and opened only to sign.
+//! Creates, rotates and revokes private keys. A new key is sealed immediately, and opened only to sign.
 
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{AuthorityError, Custody, Purpose, record::record};
+use super::{AuthorityError, Custody, Purpose, audit::audit};
 use crate::{
     domain::ids::KeyId,
     identity::{KeyPair, Signer as _},
@@ -14,19 +14,18 @@ use crate::{
     },
 };
 
-/// A key that was made.
+/// A new key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MadeKey {
-    /// Its id at rest.
+pub struct CreatedKey {
+    /// The id of the row.
     pub id: KeyId,
-    /// Its name in headers and key sets.
+    /// The key id in headers and key sets.
     pub kid: String,
-    /// What it is for.
     pub purpose: Purpose,
 }
 
-/// Makes the keys a running gateway signs with, where they are missing. Returns those that were made.
-pub async fn create_missing(custody: &Custody) -> Result<Vec<MadeKey>, AuthorityError> {
+/// Creates the missing signing keys of a running gateway, and returns them.
+pub async fn create_missing(custody: &Custody) -> Result<Vec<CreatedKey>, AuthorityError> {
     let mut tx = custody.env.db.begin("authority::create_missing_keys").await.map_err(AuthorityError::Store)?;
     let mut made = Vec::new();
     for purpose in Purpose::SIGNING {
@@ -41,12 +40,13 @@ pub async fn create_missing(custody: &Custody) -> Result<Vec<MadeKey>, Authority
     Ok(made)
 }
 
-/// Makes a new key of a purpose; the one before it signs no more and stays published, so that what it signed is still
-/// verified. The authority's key is bound to its certificate and is not rotated here.
-pub async fn rotate(custody: &Custody, purpose: Purpose) -> Result<MadeKey, AuthorityError> {
+/// Creates a new key of a purpose. The previous key signs no more and stays published, so that its signatures still verify.
+/// The authority's key is bound to its certificate and is not rotated here.
+pub async fn rotate(custody: &Custody, purpose: Purpose) -> Result<CreatedKey, AuthorityError> {
     if purpose == Purpose::Authority {
         return Err(AuthorityError::Invalid(
-            "the authority's key is bound to its certificate: a new authority is made by `medcredit certs init`".into(),
+            "the authority's key is bound to its certificate: create a new authority with `medcredit certs init`"
+                .into(),
         ));
     }
     let mut tx = custody.env.db.begin("authority::rotate_key").await.map_err(AuthorityError::Store)?;
@@ -58,9 +58,9 @@ pub async fn rotate(custody: &Custody, purpose: Purpose) -> Result<MadeKey, Auth
     Ok(made)
 }
 
-/// Makes a key good for nothing: it is published no more and what it signed is refused. An active key is replaced at
-/// once, because a gateway without one answers nobody.
-pub async fn revoke(custody: &Custody, id: KeyId, reason: &str) -> Result<Option<MadeKey>, AuthorityError> {
+/// Revokes a key: it is no longer published, and its signatures are refused. An active key is replaced in the same
+/// transaction, because a gateway without one cannot respond. Returns the replacement.
+pub async fn revoke(custody: &Custody, id: KeyId, reason: &str) -> Result<Option<CreatedKey>, AuthorityError> {
     let mut tx = custody.env.db.begin("authority::revoke_key").await.map_err(AuthorityError::Store)?;
     let rows = keys::list_in(&mut tx).await.map_err(AuthorityError::Store)?;
     let name = id.to_string();
@@ -68,21 +68,21 @@ pub async fn revoke(custody: &Custody, id: KeyId, reason: &str) -> Result<Option
         rows.into_iter().find(|row| row.id == name).ok_or_else(|| AuthorityError::Unknown(format!("key {id}")))?;
     let purpose = purpose_of(&row)?;
     if purpose == Purpose::Authority {
-        return Err(AuthorityError::Invalid("the authority's key ends with its authority".into()));
+        return Err(AuthorityError::Invalid("the authority's key is revoked together with its authority".into()));
     }
     if !keys::revoke(&mut tx, &name, custody.env.clock.now()).await.map_err(AuthorityError::Store)? {
-        return Err(AuthorityError::Conflict(format!("key {id} is revoked already")));
+        return Err(AuthorityError::Conflict(format!("key {id} is already revoked")));
     }
     let detail = json!({ "purpose": purpose.as_str(), "state": row.state });
-    record(&mut tx, custody, Action::KeyRevoked, &name, Change::of(detail).because(Some(reason))).await?;
-    let made = if row.state == "active" { Some(create_in(&mut tx, custody, purpose).await?) } else { None };
+    audit(&mut tx, custody, Action::KeyRevoked, &name, Change::of(detail).because(Some(reason))).await?;
+    let replacement = if row.state == "active" { Some(create_in(&mut tx, custody, purpose).await?) } else { None };
     changes::raise(&mut tx).await.map_err(AuthorityError::Store)?;
     tx.commit().await.map_err(AuthorityError::Store)?;
     tracing::warn!(key.id = %id, key.purpose = %purpose, "a key was revoked");
-    Ok(made)
+    Ok(replacement)
 }
 
-/// Seals every private key anew that an older key-encryption key sealed. Returns how many there were.
+/// Seals every private key again that an older key-encryption key sealed. Returns their number.
 pub async fn reseal(custody: &Custody) -> Result<usize, AuthorityError> {
     let mut tx = custody.env.db.begin("authority::reseal_keys").await.map_err(AuthorityError::Store)?;
     let mut resealed = 0;
@@ -99,8 +99,8 @@ pub async fn reseal(custody: &Custody) -> Result<usize, AuthorityError> {
     Ok(resealed)
 }
 
-/// Makes a key inside the caller's transaction.
-pub(super) async fn create_in(tx: &mut Tx, custody: &Custody, purpose: Purpose) -> Result<MadeKey, AuthorityError> {
+/// Creates a key in the caller's transaction.
+pub(super) async fn create_in(tx: &mut Tx, custody: &Custody, purpose: Purpose) -> Result<CreatedKey, AuthorityError> {
     let key = |error| AuthorityError::Key(purpose, error);
     let private = KeyPair::generate(purpose.suite()).map_err(key)?;
     let pair = KeyPair::from_pkcs8(purpose.suite(), &private).map_err(key)?;
@@ -123,8 +123,8 @@ pub(super) async fn create_in(tx: &mut Tx, custody: &Custody, purpose: Purpose) 
     }
     let kid = pair.key_id().to_owned();
     let detail = json!({ "purpose": purpose.as_str(), "suite": purpose.suite().as_str(), "kid": kid });
-    record(tx, custody, Action::KeyMade, &row.id, Change::of(detail)).await?;
-    Ok(MadeKey { id, kid, purpose })
+    audit(tx, custody, Action::KeyMade, &row.id, Change::of(detail)).await?;
+    Ok(CreatedKey { id, kid, purpose })
 }
 
 /// Opens a private key, PKCS#8.

@@ -1,4 +1,4 @@
-//! Our own authority: its making, its signature, its revocation lists.
+//! The gateway's own authority: creation, signatures, revocation lists.
 
 use rcgen::{
     CertificateRevocationListParams, Issuer, KeyIdMethod, PKCS_ECDSA_P256_SHA256, PKCS_ED25519, PublicKeyData,
@@ -7,7 +7,7 @@ use rcgen::{
 use rustls::pki_types::CertificateDer;
 use serde_json::json;
 
-use super::{AuthorityError, Custody, Particulars, Profile, ProfileName, Purpose, keys, record::record};
+use super::{AuthorityError, Custody, Profile, ProfileName, ProfileValues, Purpose, audit::audit, keys};
 use crate::{
     domain::{Timestamp, ids::AuthorityId},
     identity::{CertificateFacts, KeyPair, Signer as _, Suite, suite},
@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// The reasons a certificate is revoked for, by their names in RFC 5280 section 5.3.1.
+/// The reasons of revocation, by their names in RFC 5280 section 5.3.1.
 pub const REASONS: [(&str, RevocationReason); 6] = [
     ("unspecified", RevocationReason::Unspecified),
     ("keyCompromise", RevocationReason::KeyCompromise),
@@ -30,30 +30,33 @@ pub const REASONS: [(&str, RevocationReason); 6] = [
     ("privilegeWithdrawn", RevocationReason::PrivilegeWithdrawn),
 ];
 
-/// An authority that was made.
+/// A new authority.
 #[derive(Debug, Clone)]
-pub struct MadeAuthority {
-    /// Its id.
+pub struct CreatedAuthority {
     pub id: AuthorityId,
-    /// What its certificate says.
+    /// The contents of its certificate.
     pub facts: CertificateFacts,
-    /// Its certificate, DER.
+    /// The certificate, DER.
     pub certificate: Vec<u8>,
 }
 
-/// Makes our own authority: key, self-signed certificate and a first, empty list, in one transaction.
-pub async fn init(custody: &Custody, name: &str, particulars: &Particulars) -> Result<MadeAuthority, AuthorityError> {
+/// Creates the own authority in one transaction: key, self-signed certificate and a first, empty revocation list.
+pub async fn init(
+    custody: &Custody,
+    name: &str,
+    profile_values: &ProfileValues,
+) -> Result<CreatedAuthority, AuthorityError> {
     let now = custody.env.clock.now();
     let profile = Profile::read(custody.profiles.as_deref(), ProfileName::Ca)?;
     let mut tx = custody.env.db.begin("authority::init").await.map_err(AuthorityError::Store)?;
     if let Some(own) = authorities::find_own_in(&mut tx).await.map_err(AuthorityError::Store)? {
-        return Err(AuthorityError::Conflict(format!("there is an authority of our own already: {}", own.name)));
+        return Err(AuthorityError::Conflict(format!("there already is an authority of our own: {}", own.name)));
     }
     keys::create_in(&mut tx, custody, Purpose::Authority).await?;
     let key = open_key(&mut tx, custody).await?;
-    let parameters = profile.parameters(particulars, now, None, &*custody.env.entropy)?;
+    let parameters = profile.parameters(profile_values, now, None, &*custody.env.entropy)?;
     let certificate =
-        parameters.self_signed(&key).map_err(|error| AuthorityError::Making("the authority's certificate", error))?;
+        parameters.self_signed(&key).map_err(|error| AuthorityError::Create("the authority's certificate", error))?;
     let facts = CertificateFacts::read(certificate.der())
         .map_err(|error| AuthorityError::Certificate(name.to_owned(), error))?;
     let id = AuthorityId::new(&*custody.env.clock, &*custody.env.entropy);
@@ -76,7 +79,7 @@ pub async fn init(custody: &Custody, name: &str, particulars: &Particulars) -> R
     row.crl_this_update_at = Some(list.this_update.micros());
     row.crl_next_update_at = Some(list.next_update.micros());
     let detail = json!({ "name": name, "subject": facts.subject, "thumbprint": facts.thumbprint });
-    record(&mut tx, custody, Action::AuthorityMade, &row.id, Change::of(detail)).await?;
+    audit(&mut tx, custody, Action::AuthorityMade, &row.id, Change::of(detail)).await?;
     match authorities::insert(&mut tx, &row).await {
         Err(error) if error.is_constraint() => {
             return Err(AuthorityError::Conflict(format!("the name {name} is taken")));
@@ -85,11 +88,11 @@ pub async fn init(custody: &Custody, name: &str, particulars: &Particulars) -> R
     }
     changes::raise(&mut tx).await.map_err(AuthorityError::Store)?;
     tx.commit().await.map_err(AuthorityError::Store)?;
-    tracing::info!(authority.id = %id, "an authority of our own was made");
-    Ok(MadeAuthority { id, facts, certificate: row.certificate })
+    tracing::info!(authority.id = %id, "our own authority was created");
+    Ok(CreatedAuthority { id, facts, certificate: row.certificate })
 }
 
-/// Signs our list anew once half its life is over. Returns whether it did.
+/// Signs a new revocation list if half the validity of the current one is over. Returns whether it did.
 pub async fn renew_list(custody: &Custody) -> Result<bool, AuthorityError> {
     let now = custody.env.clock.now();
     let due = |row: &AuthorityRow| match row.crl_this_update_at.zip(row.crl_next_update_at) {
@@ -102,17 +105,17 @@ pub async fn renew_list(custody: &Custody) -> Result<bool, AuthorityError> {
     }
     let mut tx = custody.env.db.begin("authority::renew_list").await.map_err(AuthorityError::Store)?;
     let Some(own) = authorities::lock_own(&mut tx).await.map_err(AuthorityError::Store)?.filter(due) else {
-        // Another gateway was faster.
+        // Another gateway has signed one in the meantime.
         return Ok(false);
     };
     publish_list(&mut tx, custody, &own).await?;
     changes::raise(&mut tx).await.map_err(AuthorityError::Store)?;
     tx.commit().await.map_err(AuthorityError::Store)?;
-    tracing::info!(authority.id = %own.id, "our revocation list was signed anew");
+    tracing::info!(authority.id = %own.id, "a new list of our own authority was signed");
     Ok(true)
 }
 
-/// Signs a list of everything revoked, inside the transaction that locked our authority.
+/// Signs a list of all revoked certificates, in the transaction that locked the own authority.
 pub(super) async fn publish_list(tx: &mut Tx, custody: &Custody, own: &AuthorityRow) -> Result<(), AuthorityError> {
     let now = custody.env.clock.now();
     let revoked = certificates::list_revoked(tx, &own.id, now).await.map_err(AuthorityError::Store)?;
@@ -121,7 +124,7 @@ pub(super) async fn publish_list(tx: &mut Tx, custody: &Custody, own: &Authority
     if authorities::set_list(tx, &own.id, &list).await.map_err(AuthorityError::Store)? {
         Ok(())
     } else {
-        Err(AuthorityError::Conflict("a later revocation list is there already".into()))
+        Err(AuthorityError::Conflict("there already is a later revocation list".into()))
     }
 }
 
@@ -144,8 +147,8 @@ fn sign_list(
     };
     let signed = parameters
         .signed_by(&issuer(own, key)?)
-        .map_err(|error| AuthorityError::Making("the revocation list", error))?;
-    // The list's own times have whole seconds.
+        .map_err(|error| AuthorityError::Create("the revocation list", error))?;
+    // The times in a list have whole seconds.
     let whole = |at: Timestamp| Timestamp::from_seconds(at.seconds());
     Ok(OwnList { der: signed.der().to_vec(), number, this_update: whole(now), next_update: whole(next_update) })
 }
@@ -158,22 +161,22 @@ fn entry(row: &RevokedRow) -> Result<RevokedCertParams, AuthorityError> {
     Ok(RevokedCertParams {
         serial_number: SerialNumber::from_slice(&serial),
         revocation_time: Timestamp::from_micros(row.revoked_at).to_utc(),
-        // RFC 5280 section 5.3.1: unspecified is said by saying nothing.
+        // RFC 5280 section 5.3.1: the reason unspecified is expressed by omitting the reason code.
         reason_code: (reason != RevocationReason::Unspecified).then_some(reason),
         invalidity_date: None,
     })
 }
 
-/// Our authority as the one who signs.
+/// The own authority as an issuer.
 pub(super) fn issuer<'a>(
     own: &AuthorityRow,
     key: &'a IssuingKey,
 ) -> Result<Issuer<'static, &'a IssuingKey>, AuthorityError> {
     Issuer::from_ca_cert_der(&CertificateDer::from(own.certificate.as_slice()), key)
-        .map_err(|error| AuthorityError::Making("a signature of our authority", error))
+        .map_err(|error| AuthorityError::Create("a signature of our authority", error))
 }
 
-/// Opens the authority's key for the moment of a signature.
+/// Opens the authority's key. Callers drop it right after they signed.
 pub(super) async fn open_key(tx: &mut Tx, custody: &Custody) -> Result<IssuingKey, AuthorityError> {
     let purpose = Purpose::Authority;
     let row = key_rows::find_active_in(tx, purpose.as_str()).await.map_err(AuthorityError::Store)?;
@@ -183,11 +186,11 @@ pub(super) async fn open_key(tx: &mut Tx, custody: &Custody) -> Result<IssuingKe
     Ok(IssuingKey::new(pair))
 }
 
-/// A signer in the shape the certificate library asks for: it never sees the private key.
+/// Adapts a key pair to the certificate library, which never gets the private key.
 #[derive(Debug)]
 pub(super) struct IssuingKey {
     pair: KeyPair,
-    /// As it stands in a SubjectPublicKeyInfo's bit string.
+    /// The public key as in the bit string of a SubjectPublicKeyInfo.
     point: Vec<u8>,
 }
 

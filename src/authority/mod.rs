@@ -1,23 +1,23 @@
-//! Keys and certificates: who may sign what, who is trusted, and the live material that listeners and signers hold.
+//! Keys and certificates: signing keys, trusted authorities, and the live material of listeners and signers.
 //!
-//! Invariants: a private key leaves this room only inside a [`crate::identity::Signer`] or sealed; whatever narrows trust
-//! ends the answers under way of those concerned in the same transaction (I2, I3); what is live is replaced whole, and
-//! only by material that was built and checked first: bad material never replaces good. This room knows nothing of
-//! requests, tokens or consents.
+//! Invariants: a private key leaves this room only sealed or inside a [`crate::identity::Signer`]; a change that narrows
+//! trust ends the running responses of the affected clients in the same transaction (I2, I3); live material is replaced as
+//! a whole, and only after the new material was built and checked, so bad material never replaces good. This room does not
+//! know requests, tokens or consents.
 
+mod audit;
 pub mod certificates;
 mod error;
 mod expiry_alerts;
 pub mod files;
 pub mod keyring;
 pub mod keys;
-mod lists;
 pub mod local_ca;
+mod partner_lists;
 pub mod partners;
 pub mod profile;
 mod public;
 mod purpose;
-mod record;
 pub mod server;
 pub mod tls_reload;
 
@@ -31,35 +31,34 @@ use crate::{
 
 pub use error::AuthorityError;
 pub use keyring::{KeyRecord, Keyring, PublishedKey};
-pub use profile::{Particulars, Profile, ProfileName};
+pub use profile::{Profile, ProfileName, ProfileValues};
 pub use public::PublicServer;
 pub use purpose::Purpose;
 pub use tls_reload::{Live, LiveMaterial, Reloader};
 
-/// What keys and certificates are administered with.
+/// The context of every operation on keys and certificates.
 #[derive(Debug, Clone)]
 pub struct Custody {
-    /// Store, time and randomness for ids and serial numbers. Private keys and nonces come from the provider's own
-    /// generator.
+    /// Store, clock, and randomness for ids and serial numbers. Private keys and nonces use the provider's generator.
     pub env: Env,
-    /// What seals private keys.
+    /// Seals and opens private keys.
     pub crypter: Arc<Crypter>,
-    /// Where the certificate profiles are; the compiled-in ones without it.
+    /// The directory of the certificate profiles; without it the compiled-in profiles are used.
     pub profiles: Option<PathBuf>,
-    /// How long our own revocation lists are good for.
+    /// The validity of the own authority's revocation lists.
     pub list_life: Duration,
-    /// Who acts, as the ledger will name them.
+    /// The actor that ledger entries name.
     pub actor: Actor,
 }
 
 impl Custody {
-    /// Custody as it is configured.
+    /// Creates the context from the configuration, with the system as the actor.
     pub fn new(env: Env, crypter: Arc<Crypter>, settings: &config::Authority) -> Self {
         let (profiles, list_life) = (settings.profiles_directory.clone(), settings.list_life());
         Self { env, crypter, profiles, list_life, actor: Actor::system() }
     }
 
-    /// The same on behalf of somebody, whom the ledger will name.
+    /// Sets the actor that ledger entries name.
     #[must_use]
     pub fn acting_for(mut self, actor: Actor) -> Self {
         self.actor = actor;
@@ -67,7 +66,7 @@ impl Custody {
     }
 }
 
-/// The crypter of the configured key-encryption keys.
+/// Creates the crypter from the configured key-encryption keys.
 pub fn crypter(secrets: &Secrets) -> Result<Crypter, AuthorityError> {
     let keys = secrets.key_encryption_keys().map_err(AuthorityError::Config)?;
     Crypter::from_bytes(keys.iter().map(config::KeyEncryptionKey::expose)).map_err(AuthorityError::Crypter)

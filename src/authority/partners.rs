@@ -1,11 +1,11 @@
-//! Partners' authorities: trusting them, with the file their revocation lists come in, and trusting them no more.
+//! Adds and removes the trusted authorities of partners, with the files of their revocation lists.
 
 use std::{collections::HashSet, path::Path};
 
 use rustls::pki_types::CertificateDer;
 use serde_json::json;
 
-use super::{AuthorityError, Custody, lists, record::record};
+use super::{AuthorityError, Custody, audit::audit, partner_lists};
 use crate::{
     domain::{Timestamp, ids::AuthorityId},
     identity::{
@@ -19,47 +19,45 @@ use crate::{
     },
 };
 
-/// An authority, for an operator's eyes.
+/// An authority, as operators see it.
 #[derive(Debug, Clone)]
 pub struct AuthorityRecord {
-    /// Its id.
     pub id: AuthorityId,
-    /// Its name.
     pub name: String,
-    /// own | partner.
+    /// `own` or `partner`.
     pub kind: String,
-    /// What its certificate says.
+    /// The contents of its certificate.
     pub facts: CertificateFacts,
     /// The certificate, DER.
     pub certificate: Vec<u8>,
-    /// Partner: the watched file.
+    /// A partner's file of revocation lists.
     pub crl_file: Option<String>,
-    /// Own: the current list, DER.
+    /// The own authority's current list, DER.
     pub crl: Option<Vec<u8>>,
-    /// When the youngest list was issued that was ever in use.
-    pub youngest_list: Option<Timestamp>,
-    /// Since when it is trusted no more.
+    /// The time of issue of the newest list that was ever used.
+    pub newest_list: Option<Timestamp>,
+    /// The time of removal.
     pub removed_at: Option<Timestamp>,
 }
 
-/// Every authority there ever was, in the order they were trusted.
+/// Lists every authority that was ever trusted, in order of addition.
 pub async fn list(custody: &Custody) -> Result<Vec<AuthorityRecord>, AuthorityError> {
     let rows = authorities::list(&custody.env.db).await.map_err(AuthorityError::Store)?;
     rows.into_iter().map(authority_record).collect()
 }
 
-/// A certificate refused here, for an operator's eyes.
+/// A certificate that an operator refuses, as operators see it.
 #[derive(Debug, Clone)]
 pub struct RefusedRecord {
     /// SHA-256 of the certificate, base64url.
     pub thumbprint: String,
-    /// Why, in the operator's words.
+    /// The operator's reason.
     pub reason: String,
-    /// Since when.
+    /// The time of the refusal.
     pub since: Timestamp,
 }
 
-/// Every certificate refused here.
+/// Lists the certificates that operators refuse.
 pub async fn list_refused(custody: &Custody) -> Result<Vec<RefusedRecord>, AuthorityError> {
     let rows = authorities::list_refused(&custody.env.db).await.map_err(AuthorityError::Store)?;
     let record = |row: RefusedRow| RefusedRecord {
@@ -70,9 +68,9 @@ pub async fn list_refused(custody: &Custody) -> Result<Vec<RefusedRecord>, Autho
     Ok(rows.into_iter().map(record).collect())
 }
 
-/// Reads a partner's list file as a running gateway would.
+/// Reads and checks a partner's file of revocation lists as a running gateway does.
 pub fn read_lists(file: &Path, certificate: &[u8], now: Timestamp) -> Result<Vec<RevocationList>, String> {
-    lists::read(file, &owned(certificate), now)
+    partner_lists::read(file, &owned(certificate), now)
 }
 
 fn authority_record(row: AuthorityRow) -> Result<AuthorityRecord, AuthorityError> {
@@ -87,13 +85,13 @@ fn authority_record(row: AuthorityRow) -> Result<AuthorityRecord, AuthorityError
         certificate: row.certificate,
         crl_file: row.crl_file,
         crl: row.crl,
-        youngest_list: row.crl_this_update_at.map(Timestamp::from_micros),
+        newest_list: row.crl_this_update_at.map(Timestamp::from_micros),
         removed_at: row.removed_at.map(Timestamp::from_micros),
     })
 }
 
-/// Trusts a partner's authority, or names a new file for the lists of one that is trusted. The certificate and the file
-/// must be good now: what is refused later only keeps the old.
+/// Trusts a partner's authority, or sets a new list file for a trusted one. Certificate and file must be valid now; a file
+/// that becomes invalid later only leaves the old lists in use.
 pub async fn trust(
     custody: &Custody,
     name: &str,
@@ -106,17 +104,18 @@ pub async fn trust(
         verb: "read",
         source,
     })?;
-    let path = crl_file.to_str().ok_or_else(|| AuthorityError::Invalid("the path of the list is not text".into()))?;
+    let path =
+        crl_file.to_str().ok_or_else(|| AuthorityError::Invalid("the path of the list file is not UTF-8".into()))?;
     check_certificate(name, certificate, now)?;
     let lists = check_lists(&crl_file, certificate, now)?;
     let mut tx = custody.env.db.begin("authority::trust").await.map_err(AuthorityError::Store)?;
-    let known = authorities::list_in(&mut tx).await.map_err(AuthorityError::Store)?;
-    let id = match known.iter().find(|row| row.name == name) {
+    let existing = authorities::list_in(&mut tx).await.map_err(AuthorityError::Store)?;
+    let id = match existing.iter().find(|row| row.name == name) {
         Some(row) if row.certificate == certificate && row.kind == "partner" => {
-            let others = known.iter().filter(|other| other.id != row.id && other.removed_at.is_none());
-            check_apart(certificate, others)?;
-            let youngest = row.crl_this_update_at.map(Timestamp::from_micros);
-            lists::check_not_before(&lists, &owned(certificate), youngest).map_err(AuthorityError::Invalid)?;
+            let others = existing.iter().filter(|other| other.id != row.id && other.removed_at.is_none());
+            check_unrelated(certificate, others)?;
+            let newest = row.crl_this_update_at.map(Timestamp::from_micros);
+            partner_lists::check_not_before(&lists, &owned(certificate), newest).map_err(AuthorityError::Invalid)?;
             authorities::set_file(&mut tx, &row.id, path).await.map_err(AuthorityError::Store)?;
             row.id.parse().map_err(|error| AuthorityError::Corrupt(format!("authority {}: {error}", row.id)))?
         }
@@ -126,7 +125,7 @@ pub async fn trust(
             )));
         }
         None => {
-            check_apart(certificate, known.iter().filter(|other| other.removed_at.is_none()))?;
+            check_unrelated(certificate, existing.iter().filter(|other| other.removed_at.is_none()))?;
             let id = AuthorityId::new(&*custody.env.clock, &*custody.env.entropy);
             let row = AuthorityRow {
                 id: id.to_string(),
@@ -145,19 +144,19 @@ pub async fn trust(
             id
         }
     };
-    // What the library would refuse later it refuses now.
+    // The TLS library must accept the authority now, before it becomes part of the trust.
     let anchor = Anchor { id, name: name.to_owned(), certificate: owned(certificate), lists };
     PartnerTrust::new(0, vec![anchor], HashSet::new()).map_err(|error| AuthorityError::Invalid(error.to_string()))?;
     let detail = json!({ "name": name, "thumbprint": thumbprint(certificate) });
     let target = id.to_string();
-    record(&mut tx, custody, Action::AuthorityTrusted, &target, Change::of(detail)).await?;
+    audit(&mut tx, custody, Action::AuthorityTrusted, &target, Change::of(detail)).await?;
     changes::raise(&mut tx).await.map_err(AuthorityError::Store)?;
     tx.commit().await.map_err(AuthorityError::Store)?;
     tracing::info!(authority.id = %id, "a partner's authority is trusted");
     Ok(id)
 }
 
-/// Trusts a partner's authority no more. Returns how many registered clients that concerns.
+/// Removes a partner's authority from the trust. Returns the number of its registered clients.
 pub async fn distrust(custody: &Custody, name: &str, reason: &str) -> Result<usize, AuthorityError> {
     let mut tx = custody.env.db.begin("authority::distrust").await.map_err(AuthorityError::Store)?;
     let row = authorities::find_in(&mut tx, name).await.map_err(AuthorityError::Store)?;
@@ -166,15 +165,15 @@ pub async fn distrust(custody: &Custody, name: &str, reason: &str) -> Result<usi
         return Err(AuthorityError::Invalid("our own authority cannot be removed while it issues".into()));
     }
     if !authorities::remove(&mut tx, &row.id, custody.env.clock.now()).await.map_err(AuthorityError::Store)? {
-        return Err(AuthorityError::Conflict(format!("authority {name} is trusted no more already")));
+        return Err(AuthorityError::Conflict(format!("authority {name} is already removed")));
     }
     let concerned = Concerned::Authority(&row.id);
     let clients = authorities::end_answers_of(&mut tx, concerned).await.map_err(AuthorityError::Store)?;
     let detail = json!({ "name": name });
-    record(&mut tx, custody, Action::AuthorityDistrusted, &row.id, Change::of(detail).because(Some(reason))).await?;
+    audit(&mut tx, custody, Action::AuthorityDistrusted, &row.id, Change::of(detail).because(Some(reason))).await?;
     changes::raise(&mut tx).await.map_err(AuthorityError::Store)?;
     tx.commit().await.map_err(AuthorityError::Store)?;
-    tracing::warn!(authority.id = %row.id, "a partner's authority is trusted no more");
+    tracing::warn!(authority.id = %row.id, "a partner's authority was removed from the trust");
     Ok(clients)
 }
 
@@ -187,7 +186,9 @@ fn check_certificate(name: &str, der: &[u8], now: Timestamp) -> Result<(), Autho
     let facts = CertificateFacts::read(der).map_err(unusable)?;
     facts.check_strength().map_err(unusable)?;
     if !facts.is_authority {
-        return Err(AuthorityError::Invalid("the certificate is not an authority's".into()));
+        return Err(AuthorityError::Invalid(
+            "the certificate is not an authority's: it may not issue certificates".into(),
+        ));
     }
     if now < facts.not_before || facts.not_after < now {
         return Err(AuthorityError::Invalid(format!(
@@ -200,15 +201,18 @@ fn check_certificate(name: &str, der: &[u8], now: Timestamp) -> Result<(), Autho
 
 fn check_lists(file: &Path, certificate: &[u8], now: Timestamp) -> Result<Vec<RevocationList>, AuthorityError> {
     let invalid = |why: String| AuthorityError::Invalid(format!("{}: {why}", file.display()));
-    let lists = lists::read(file, &owned(certificate), now).map_err(invalid)?;
+    let lists = partner_lists::read(file, &owned(certificate), now).map_err(invalid)?;
     match lists.iter().find(|list| list.is_stale(now)) {
-        Some(stale) => Err(invalid(format!("a list is stale since {}", stale.next_update))),
+        Some(stale) => Err(invalid(format!("a list has been stale since {}", stale.next_update))),
         None => Ok(lists),
     }
 }
 
-/// No certificate may be provable under two authorities: whose it is must not hang on the order they were trusted in.
-fn check_apart<'a>(certificate: &[u8], others: impl Iterator<Item = &'a AuthorityRow>) -> Result<(), AuthorityError> {
+/// Checks that no certificate could verify under two authorities: the owner must not depend on the order of the trust.
+fn check_unrelated<'a>(
+    certificate: &[u8],
+    others: impl Iterator<Item = &'a AuthorityRow>,
+) -> Result<(), AuthorityError> {
     let unusable = |name: &str| {
         let name = name.to_owned();
         move |error| AuthorityError::Certificate(name, error)
@@ -221,7 +225,7 @@ fn check_apart<'a>(certificate: &[u8], others: impl Iterator<Item = &'a Authorit
         }
         if is_signed_by(certificate, &other.certificate) || is_signed_by(&other.certificate, certificate) {
             return Err(AuthorityError::Conflict(format!(
-                "this authority and {} are one above the other: trust one of them, or a certificate would have two owners",
+                "this authority and {} issued one another: trust only one of them, or a certificate would have two owners",
                 other.name
             )));
         }

@@ -1,4 +1,4 @@
-//! Certificate profiles: what our authority's certificates say, as data in `certs/`.
+//! Certificate profiles: the contents of the certificates that the gateway's own authority issues, as data in `certs/`.
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
@@ -11,15 +11,15 @@ use serde::Deserialize;
 use super::AuthorityError;
 use crate::domain::{Entropy, Timestamp, words::words};
 
-/// How much earlier than its issue a certificate begins: the bank's clock may be behind ours.
+/// How long before its issue the validity of a certificate begins, because a bank's clock may be behind.
 const BACKDATED: Duration = Duration::from_mins(5);
-/// Octets of a serial number; RFC 5280 section 4.1.2.2 allows 20, 16 random ones are more than anybody can guess.
+/// Octets of a serial number: RFC 5280 section 4.1.2.2 allows 20, and 16 random ones cannot be guessed.
 const SERIAL_OCTETS: usize = 16;
 
 words! {
-    /// The name of a certificate profile, on the command line, at rest, and of its file without `.toml`.
+    /// The name of a certificate profile: on the command line, in the store, and as the file name without `.toml`.
     ProfileName: "certificate profile" {
-        /// Our own authority.
+        /// The gateway's own authority.
         Ca = "ca",
         /// The gateway's server certificate.
         Server = "server",
@@ -63,7 +63,7 @@ enum Attribute {
     CN,
 }
 
-/// What a certificate says.
+/// The contents of certificates, with placeholders such as `{name}`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
@@ -77,17 +77,17 @@ pub struct Profile {
     path_length: Option<u8>,
 }
 
-/// What fills a profile in.
+/// The values that complete a profile.
 #[derive(Debug, Clone, Default)]
-pub struct Particulars {
-    /// The values of the subject's places, such as `{name}`.
-    pub values: BTreeMap<String, String>,
+pub struct ProfileValues {
+    /// The values of the subject's placeholders, such as `{name}`.
+    pub subject: BTreeMap<String, String>,
     /// The host names and addresses of a server.
     pub hosts: Vec<String>,
 }
 
 impl Profile {
-    /// Reads a profile from a directory of the operator's, or the one compiled in.
+    /// Reads a profile from the operator's directory, or returns the compiled-in one.
     pub fn read(directory: Option<&Path>, name: ProfileName) -> Result<Self, AuthorityError> {
         let text = match directory {
             None => name.compiled_in().to_owned(),
@@ -125,23 +125,23 @@ impl Profile {
         }
     }
 
-    /// What a certificate of this profile says, issued at `now` and not outliving its issuer.
+    /// The contents of a certificate that is issued at `now` and does not outlive its issuer.
     pub(super) fn parameters(
         &self,
-        particulars: &Particulars,
+        values: &ProfileValues,
         now: Timestamp,
         no_later_than: Option<Timestamp>,
         entropy: &dyn Entropy,
     ) -> Result<CertificateParams, AuthorityError> {
-        if self.needs_host && particulars.hosts.is_empty() {
+        if self.needs_host && values.hosts.is_empty() {
             return Err(AuthorityError::Invalid("a server's certificate needs at least one host".into()));
         }
-        if !self.needs_host && !particulars.hosts.is_empty() {
-            return Err(AuthorityError::Invalid("this profile's certificates name no host".into()));
+        if !self.needs_host && !values.hosts.is_empty() {
+            return Err(AuthorityError::Invalid("certificates of this profile have no host".into()));
         }
-        let mut parameters = CertificateParams::new(particulars.hosts.clone())
-            .map_err(|error| AuthorityError::Making("the list of hosts", error))?;
-        parameters.distinguished_name = self.subject(&particulars.values)?;
+        let mut parameters = CertificateParams::new(values.hosts.clone())
+            .map_err(|error| AuthorityError::Create("the list of hosts", error))?;
+        parameters.distinguished_name = self.subject(&values.subject)?;
         let validity = Duration::from_hours(24 * u64::from(self.validity_days));
         let not_after = now.plus(validity);
         parameters.not_before = now.minus(BACKDATED).to_utc();
@@ -196,19 +196,21 @@ impl Profile {
     }
 }
 
-/// Fills the places of a template, such as `{name}`.
+/// Replaces the placeholders of a template, such as `{name}`.
 fn fill(template: &str, values: &BTreeMap<String, String>) -> Result<String, AuthorityError> {
     let invalid = |what: String| Err(AuthorityError::Invalid(what));
     let mut text = String::new();
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
-        let Some((place, after)) = after.split_once('}') else {
-            return invalid(format!("{template:?} opens a place and does not close it"));
+        let Some((name, after)) = after.split_once('}') else {
+            return invalid(format!("{template:?} has a placeholder without a closing brace"));
         };
         text.push_str(before);
-        match values.get(place) {
+        match values.get(name) {
             Some(value) => text.push_str(value),
-            None => return invalid(format!("the profile's subject wants a value for {{{place}}}: --set {place}=...")),
+            None => {
+                return invalid(format!("the profile's subject needs a value for {{{name}}}: add --set {name}=..."));
+            }
         }
         rest = after;
     }
@@ -216,17 +218,17 @@ fn fill(template: &str, values: &BTreeMap<String, String>) -> Result<String, Aut
     // RFC 5280 appendix A bounds names at 64 characters.
     if text.trim().is_empty() || text.chars().count() > 64 || text.chars().any(char::is_control) {
         return invalid(format!(
-            "{text:?} cannot stand in a subject: 1 to 64 characters, none of them control characters"
+            "{text:?} cannot be part of a subject: use 1 to 64 characters without control characters"
         ));
     }
     Ok(text)
 }
 
-/// A random serial number: positive, and of full length.
+/// Creates a random serial number, positive and of full length.
 fn serial_number(entropy: &dyn Entropy) -> SerialNumber {
     let mut octets = [0; SERIAL_OCTETS];
     entropy.fill(&mut octets);
-    // The first bit is the sign; setting the second keeps the number from beginning with zeros.
+    // The first bit is the sign; the second is set so that the number has no leading zeros.
     octets[0] = (octets[0] & 0x7f) | 0x40;
     SerialNumber::from_slice(&octets)
 }
@@ -236,36 +238,36 @@ mod tests {
     use super::*;
     use crate::domain::SeededEntropy;
 
-    fn particulars(values: &[(&str, &str)], hosts: &[&str]) -> Particulars {
-        Particulars {
-            values: values.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+    fn profile_values(values: &[(&str, &str)], hosts: &[&str]) -> ProfileValues {
+        ProfileValues {
+            subject: values.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
             hosts: hosts.iter().map(|host| (*host).into()).collect(),
         }
     }
 
-    fn issue(name: ProfileName, particulars: &Particulars) -> Result<CertificateParams, AuthorityError> {
+    fn issue(name: ProfileName, values: &ProfileValues) -> Result<CertificateParams, AuthorityError> {
         let profile = Profile::read(None, name).unwrap();
-        profile.parameters(particulars, Timestamp::from_seconds(1_772_323_200), None, &*SeededEntropy::new(1))
+        profile.parameters(values, Timestamp::from_seconds(1_772_323_200), None, &*SeededEntropy::new(1))
     }
 
     #[test]
-    fn the_compiled_in_profiles_are_good() {
-        issue(ProfileName::Ca, &particulars(&[("organization", "示范医保局"), ("name", "issuing")], &[])).unwrap();
-        issue(ProfileName::Server, &particulars(&[("organization", "示范医保局"), ("name", "g")], &["localhost"]))
+    fn the_compiled_in_profiles_are_valid() {
+        issue(ProfileName::Ca, &profile_values(&[("organization", "示范医保局"), ("name", "issuing")], &[])).unwrap();
+        issue(ProfileName::Server, &profile_values(&[("organization", "示范医保局"), ("name", "g")], &["localhost"]))
             .unwrap();
-        issue(ProfileName::BankClient, &particulars(&[("organization", "示范银行"), ("name", "a")], &[])).unwrap();
+        issue(ProfileName::BankClient, &profile_values(&[("organization", "示范银行"), ("name", "a")], &[])).unwrap();
     }
 
     #[test]
     fn a_missing_value_is_named() {
-        let error = issue(ProfileName::BankClient, &particulars(&[("organization", "示范银行")], &[])).unwrap_err();
+        let error = issue(ProfileName::BankClient, &profile_values(&[("organization", "示范银行")], &[])).unwrap_err();
         assert!(error.to_string().contains("{name}"), "{error}");
     }
 
     #[test]
     fn a_value_cannot_be_empty_long_or_break_lines() {
         for bad in ["", " ", "a\nb", &"长".repeat(65)] {
-            let values = particulars(&[("organization", "示范银行"), ("name", bad)], &[]);
+            let values = profile_values(&[("organization", "示范银行"), ("name", bad)], &[]);
             assert!(issue(ProfileName::BankClient, &values).is_err(), "{bad:?}");
         }
     }
@@ -273,8 +275,8 @@ mod tests {
     #[test]
     fn a_server_needs_a_host_and_a_bank_has_none() {
         let values = &[("organization", "示范"), ("name", "x")];
-        assert!(issue(ProfileName::Server, &particulars(values, &[])).is_err());
-        assert!(issue(ProfileName::BankClient, &particulars(values, &["localhost"])).is_err());
+        assert!(issue(ProfileName::Server, &profile_values(values, &[])).is_err());
+        assert!(issue(ProfileName::BankClient, &profile_values(values, &["localhost"])).is_err());
     }
 
     #[test]

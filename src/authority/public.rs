@@ -1,4 +1,4 @@
-//! The certificate of a public listener: it asks its callers for none, so there is no trust beside it.
+//! The certificate of a public listener. Such a listener requests no client certificates and so has no trust.
 
 use std::sync::Arc;
 
@@ -8,16 +8,16 @@ use tokio::sync::Mutex;
 
 use super::{
     AuthorityError, Custody,
-    expiry_alerts::{self, Watch},
+    expiry_alerts::{self, ExpiryAlerts},
     server::{self, ServerFiles},
-    tls_reload::{Stamp, stamp},
+    tls_reload::{FileStamp, stamp},
 };
 use crate::identity::tls;
 
-/// Whose material this is, in metrics and log.
+/// The name of the listener in metrics and logs.
 const LISTENER: &str = "portal";
 
-/// What a public listener shows, kept up to date with its files.
+/// The TLS configuration of a public listener, kept up to date with its files.
 #[derive(Debug)]
 pub struct PublicServer {
     custody: Custody,
@@ -28,34 +28,34 @@ pub struct PublicServer {
 
 #[derive(Debug)]
 struct State {
-    stamps: [Option<Stamp>; 2],
+    stamps: [Option<FileStamp>; 2],
     certified: Arc<CertifiedKey>,
-    watch: Watch,
+    alerts: ExpiryAlerts,
 }
 
 impl PublicServer {
-    /// Reads the files for the first time. Here a certificate that cannot be used is an error: there is no old one.
+    /// Reads the files for the first time. An invalid certificate is an error, because there is no old one to keep.
     pub async fn start(custody: Custody, files: ServerFiles) -> Result<Self, AuthorityError> {
-        // The stamps first: a file that is replaced between the two is then read again.
+        // The stamps first: a file that is replaced before it is read then has a new stamp and is read again.
         let stamps = stamps(&files).await;
         let certified = server::load(&files, &custody.crypter, custody.env.clock.now())?;
         let config = build(&custody, &certified)?;
-        let state = Mutex::new(State { stamps, certified, watch: Watch::default() });
+        let state = Mutex::new(State { stamps, certified, alerts: ExpiryAlerts::default() });
         Ok(Self { custody, files, config: ArcSwap::from_pointee(config), state })
     }
 
-    /// The server's side of a handshake.
+    /// The current TLS configuration.
     pub fn server(&self) -> Arc<ServerConfig> {
         self.config.load_full()
     }
 
-    /// Takes up files that were replaced, once they fit each other; returns whether it did.
+    /// Loads files that were replaced, once certificate and key match. Returns whether it did.
     pub async fn refresh(&self) -> bool {
         let mut state = self.state.lock().await;
-        let (now, present) = (self.custody.env.clock.now(), stamps(&self.files).await);
-        let mut taken_up = false;
-        if present != state.stamps {
-            state.stamps = present;
+        let (now, current) = (self.custody.env.clock.now(), stamps(&self.files).await);
+        let mut loaded_new = false;
+        if current != state.stamps {
+            state.stamps = current;
             let loaded = server::load(&self.files, &self.custody.crypter, now)
                 .and_then(|certified| build(&self.custody, &certified).map(|config| (certified, config)));
             match loaded {
@@ -63,20 +63,20 @@ impl PublicServer {
                     self.config.store(Arc::new(config));
                     state.certified = certified;
                     expiry_alerts::server_accepted(LISTENER);
-                    taken_up = true;
+                    loaded_new = true;
                 }
                 Err(error) => expiry_alerts::server_rejected(LISTENER, &error),
             }
         }
         let certified = Arc::clone(&state.certified);
         if let Ok(leaf) = certified.end_entity_cert() {
-            state.watch.server(LISTENER, leaf, now);
+            state.alerts.check_server(LISTENER, leaf, now);
         }
-        taken_up
+        loaded_new
     }
 }
 
-async fn stamps(files: &ServerFiles) -> [Option<Stamp>; 2] {
+async fn stamps(files: &ServerFiles) -> [Option<FileStamp>; 2] {
     [stamp(&files.certificate).await, stamp(&files.key).await]
 }
 

@@ -1,26 +1,26 @@
-//! What a key is for. One key is good for one purpose only.
+//! The purposes of keys. A key has exactly one.
 
 use crate::{domain::words::words, identity::Suite, store::Place};
 
 words! {
-    /// What a key is for, as at rest and on the command line.
+    /// The purpose of a key, in the store and on the command line.
     Purpose: "purpose of keys" {
         /// Signs access tokens.
         TokenSigning = "token_signing",
-        /// Signs answers to banks.
+        /// Signs responses to banks.
         AnswerSigning = "answer_signing",
         /// Signs the ledger's checkpoints.
         LedgerSigning = "ledger_signing",
-        /// Signs certificates and revocation lists of our own authority.
+        /// Signs certificates and revocation lists of the gateway's own authority.
         Authority = "authority",
     }
 }
 
 impl Purpose {
-    /// The purposes a running gateway signs for.
+    /// The purposes of the keys that a running gateway uses.
     pub const SIGNING: [Self; 3] = [Self::TokenSigning, Self::AnswerSigning, Self::LedgerSigning];
 
-    /// The suite its keys are made for: C2SP checkpoints want Ed25519, everything else is ES256.
+    /// The suite of the keys: C2SP checkpoints require Ed25519, everything else uses ES256.
     pub const fn suite(self) -> Suite {
         match self {
             Self::LedgerSigning => Suite::Ed25519,
@@ -28,7 +28,7 @@ impl Purpose {
         }
     }
 
-    /// Where the sealed private key stands: the purpose is part of it, so that a row whose purpose was changed does not open.
+    /// The place of the sealed private key. It includes the purpose, so that a row with a changed purpose cannot be opened.
     pub(super) const fn place(self, row: &str) -> Place<'_> {
         let column = match self {
             Self::TokenSigning => "sealed_private/token_signing",

@@ -1,4 +1,4 @@
-//! The listener's own certificate and key: read, opened and checked before anybody is shown them.
+//! The certificate and key of a listener: read, opened and checked before use.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -17,16 +17,16 @@ use crate::{
     store::{Crypter, Place},
 };
 
-/// Where the server's certificate and key are.
+/// The paths of a listener's certificate and key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerFiles {
-    /// The chain, PEM, leaf first.
+    /// The certificate chain, PEM, leaf first.
     pub certificate: PathBuf,
-    /// The key, sealed.
+    /// The sealed private key.
     pub key: PathBuf,
 }
 
-/// A key file's seal is bound to the public key: it opens only beside its own certificate.
+/// The place of a sealed key file. It is bound to the public key, so that the key opens only with its own certificate.
 fn place(row: &str) -> Place<'_> {
     Place { table: "server key file", row, column: "private_key" }
 }
@@ -35,7 +35,7 @@ fn row_of(public_key_der: &[u8]) -> String {
     BASE64URL_NOPAD.encode(digest::digest(&digest::SHA256, public_key_der).as_ref())
 }
 
-/// A private key sealed for its file, as PEM.
+/// Seals a private key for its file, as PEM.
 pub fn seal(
     crypter: &Crypter,
     facts: &CertificateFacts,
@@ -46,7 +46,7 @@ pub fn seal(
     Ok(files::to_pem(files::SEALED_KEY, &sealed))
 }
 
-/// Reads certificate and key, and refuses them unless they fit each other, are valid now and serve servers.
+/// Reads certificate and key, and checks that they match, are valid now and are for server authentication.
 pub fn load(files: &ServerFiles, crypter: &Crypter, now: Timestamp) -> Result<Arc<CertifiedKey>, AuthorityError> {
     let chain: Vec<CertificateDer<'static>> = files::read_items(files::CERTIFICATE, &files.certificate)?
         .iter()

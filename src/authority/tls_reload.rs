@@ -1,9 +1,9 @@
-//! The live material of listeners: server certificate and partner trust, rebuilt from scratch on any change.
+//! The live TLS material of the partner listener: server certificate and trust, rebuilt on every change.
 //!
-//! Two sources change: the store (the change number tells) and files (their stamps tell). Whatever changed, everything is
-//! built anew and published at once; what cannot be built is reported and the old stays. The exception is the store
-//! itself: while it cannot be asked, revocations cannot be learnt of, so the material goes out of date and listeners
-//! refuse (I3).
+//! Changes come from the store (detected by the change number) and from files (detected by their stamps). After any change
+//! everything is rebuilt and replaced as a whole; a file that is invalid is reported, and its old contents stay in use.
+//! If the store cannot be read, revocations would go unnoticed: then the material becomes outdated, and listeners refuse
+//! connections (I3).
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -21,8 +21,8 @@ use tokio::sync::Mutex;
 
 use super::{
     AuthorityError, Custody,
-    expiry_alerts::{self, Watch},
-    lists, local_ca,
+    expiry_alerts::{self, ExpiryAlerts},
+    local_ca, partner_lists,
     partners::{self, AuthorityRecord},
     server::{self, ServerFiles},
 };
@@ -32,30 +32,30 @@ use crate::{
     store::{authorities, changes},
 };
 
-/// Material not known to be the newest for this long is not used. A security invariant (I3): the reloader polls four
-/// times in it.
+/// The time after which material that was not confirmed as current is no longer used. A security invariant (I3): the
+/// reloader polls four times in it.
 pub const MAX_AGE: Duration = Duration::from_secs(1);
-/// Whose material this is, in metrics and log.
+/// The name of the listener in metrics and logs.
 const LISTENER: &str = "partner";
 const POLL: Duration = Duration::from_millis(250);
-/// How often our own list's age is looked at: seldom against its life of hours.
+/// Polls between two checks of the age of the own list, which is valid for hours.
 const RENEW_EVERY_POLLS: u32 = 120;
 
-/// What a listener needs to accept a connection and to judge one that is open.
+/// The material with which a listener accepts connections and rechecks open ones.
 #[derive(Debug)]
 pub struct LiveMaterial {
-    /// The server's side of a handshake.
+    /// The TLS configuration.
     pub server: Arc<ServerConfig>,
-    /// The certificate it shows, DER.
+    /// The server certificate, DER.
     pub certificate: CertificateDer<'static>,
-    /// Who is trusted.
+    /// The trusted authorities of banks.
     pub trust: Arc<PartnerTrust>,
-    /// The change number it was built at: whatever had changed by then is in it.
+    /// The change number at which it was built: it includes all changes up to that number.
     pub change: i64,
 }
 
 impl LiveMaterial {
-    /// A listener's configuration of a trust and a server's certificate.
+    /// Builds the material from a trust and a server certificate.
     pub fn new(
         trust: Arc<PartnerTrust>,
         server: Arc<CertifiedKey>,
@@ -67,7 +67,7 @@ impl LiveMaterial {
     }
 }
 
-/// The material in force, and when it was last known to be the newest.
+/// The material in use, and the time at which it was last confirmed as current.
 #[derive(Debug)]
 pub struct Live {
     material: ArcSwap<LiveMaterial>,
@@ -75,17 +75,17 @@ pub struct Live {
 }
 
 impl Live {
-    /// Material that was the newest at an instant.
+    /// Creates it with material that was current at an instant.
     pub fn new(material: LiveMaterial, at: Timestamp) -> Self {
         Self { material: ArcSwap::from_pointee(material), confirmed_at: AtomicI64::new(at.micros()) }
     }
 
-    /// The material, whatever its age: a handshake under it is followed by a check that asks for its age.
+    /// Returns the material even if it is outdated. The check after a handshake uses [`Self::fresh`].
     pub fn material(&self) -> Arc<LiveMaterial> {
         self.material.load_full()
     }
 
-    /// The material, unless a change may have been missed.
+    /// Returns the material unless changes may have been missed.
     pub fn fresh(&self, now: Timestamp) -> Option<Arc<LiveMaterial>> {
         let confirmed = Timestamp::from_micros(self.confirmed_at.load(Ordering::SeqCst));
         (now.since(confirmed) <= MAX_AGE).then(|| self.material())
@@ -96,25 +96,24 @@ impl Live {
         self.material.store(Arc::new(material));
     }
 
-    /// Notes that the material was the newest at an instant.
+    /// Confirms that the material was current at an instant.
     pub fn confirm(&self, at: Timestamp) {
         self.confirmed_at.fetch_max(at.micros(), Ordering::SeqCst);
     }
 }
 
-/// What tells that a file is another one. Replacing a file by renaming changes the inode even within one tick of the
-/// file system's clock.
+/// Detects that a file was replaced. A rename changes the inode even within one tick of the file system's clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Stamp {
+pub(super) struct FileStamp {
     modified: Option<SystemTime>,
     length: u64,
     inode: u64,
 }
 
-pub(super) async fn stamp(path: &Path) -> Option<Stamp> {
+pub(super) async fn stamp(path: &Path) -> Option<FileStamp> {
     use std::os::unix::fs::MetadataExt as _;
     let metadata = tokio::fs::metadata(path).await.ok()?;
-    Some(Stamp { modified: metadata.modified().ok(), length: metadata.len(), inode: metadata.ino() })
+    Some(FileStamp { modified: metadata.modified().ok(), length: metadata.len(), inode: metadata.ino() })
 }
 
 #[derive(Debug)]
@@ -122,11 +121,11 @@ struct State {
     files: ServerFiles,
     change: i64,
     generation: u64,
-    /// Of every file that was looked at, taken before it was read.
-    stamps: BTreeMap<PathBuf, Option<Stamp>>,
+    /// The stamp of every file in use, taken before the file was read.
+    stamps: BTreeMap<PathBuf, Option<FileStamp>>,
     lists: HashMap<AuthorityId, Vec<RevocationList>>,
     server: Arc<CertifiedKey>,
-    watch: Watch,
+    alerts: ExpiryAlerts,
 }
 
 /// Keeps the live material up to date.
@@ -138,7 +137,7 @@ pub struct Reloader {
 }
 
 impl Reloader {
-    /// Builds the first material. Here a server certificate that cannot be used is an error: there is no old one.
+    /// Builds the first material. An invalid server certificate is an error, because there is no old one to keep.
     pub async fn start(custody: Custody, files: ServerFiles) -> Result<Self, AuthorityError> {
         let now = custody.env.clock.now();
         local_ca::renew_list(&custody).await?;
@@ -147,28 +146,28 @@ impl Reloader {
             stamps.insert(path.clone(), stamp(path).await);
         }
         let server = server::load(&files, &custody.crypter, now)?;
-        let (lists, watch) = (HashMap::new(), Watch::default());
-        let mut state = State { files, change: 0, generation: 0, stamps, lists, server, watch };
+        let (lists, alerts) = (HashMap::new(), ExpiryAlerts::default());
+        let mut state = State { files, change: 0, generation: 0, stamps, lists, server, alerts };
         let material = build(&custody, &mut state).await?;
         let live = Arc::new(Live::new(material, now));
         Ok(Self { custody, live, state: Mutex::new(state) })
     }
 
-    /// The material in force.
+    /// The live material.
     pub fn live(&self) -> Arc<Live> {
         Arc::clone(&self.live)
     }
 
-    /// Looks whether anything changed and builds anew if so. Returns whether it did.
+    /// Rebuilds the material if anything changed. Returns whether it did.
     pub async fn refresh(&self) -> Result<bool, AuthorityError> {
         let mut state = self.state.lock().await;
-        let asked_at = self.custody.env.clock.now();
+        let started_at = self.custody.env.clock.now();
         let change = changes::current(&self.custody.env.db).await.map_err(AuthorityError::Store)?;
         let mut changed = change != state.change;
         let mut server_changed = false;
         for (path, seen) in state.stamps.clone() {
-            let present = stamp(&path).await;
-            if present != seen {
+            let current = stamp(&path).await;
+            if current != seen {
                 changed = true;
                 server_changed |= path == state.files.certificate || path == state.files.key;
             }
@@ -180,10 +179,10 @@ impl Reloader {
             let material = build(&self.custody, &mut state).await?;
             self.live.publish(material);
         }
-        self.live.confirm(asked_at);
+        self.live.confirm(started_at);
         let material = self.live.material();
-        state.watch.lists(&material.trust.lists(), asked_at);
-        state.watch.server(LISTENER, &material.certificate, asked_at);
+        state.alerts.check_lists(&material.trust.lists(), started_at);
+        state.alerts.check_server(LISTENER, &material.certificate, started_at);
         Ok(changed)
     }
 
@@ -197,12 +196,12 @@ impl Reloader {
                 state.server = server;
                 expiry_alerts::server_accepted(LISTENER);
             }
-            // Between the replacing of one file and of the other this is what one sees, too.
+            // This also happens between the replacement of one file and of the other.
             Err(error) => expiry_alerts::server_rejected(LISTENER, &error),
         }
     }
 
-    /// Keeps everything up to date until `shutdown`: polls for changes, and signs our own list anew at half its life.
+    /// Keeps everything up to date until `shutdown`: polls for changes, and renews the own list at half its validity.
     pub async fn run(self: Arc<Self>, shutdown: impl Future<Output = ()> + Send) {
         let mut ticks = tokio::time::interval(POLL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -214,30 +213,30 @@ impl Reloader {
                 () = &mut shutdown => return,
                 _ = ticks.tick() => {}
             }
-            let mut done = self.refresh().await.map(|_| ());
-            if done.is_ok() && polls.is_multiple_of(RENEW_EVERY_POLLS) {
-                done = local_ca::renew_list(&self.custody).await.map(|_| ());
+            let mut result = self.refresh().await.map(|_| ());
+            if result.is_ok() && polls.is_multiple_of(RENEW_EVERY_POLLS) {
+                result = local_ca::renew_list(&self.custody).await.map(|_| ());
             }
             polls = polls.wrapping_add(1);
-            match (&done, failing) {
+            match (&result, failing) {
                 (Err(error), false) => {
                     tracing::error!(error = %error_chain(error), "keys and certificates cannot be kept up to date");
                 }
                 (Ok(()), true) => tracing::info!("keys and certificates are up to date again"),
                 _ => {}
             }
-            failing = done.is_err();
+            failing = result.is_err();
         }
     }
 }
 
 async fn build(custody: &Custody, state: &mut State) -> Result<LiveMaterial, AuthorityError> {
-    // The number first: a change that comes between the reads is then read again, never missed.
+    // The number first: a change between the reads is then read again by the next poll, and never missed.
     let change = changes::current(&custody.env.db).await.map_err(AuthorityError::Store)?;
     let mut anchors = Vec::new();
-    // A file nobody looks at any more must not look changed for ever.
+    // Stamps of files that are no longer used are dropped, or these files would look changed for ever.
     let mut in_use = HashSet::from([state.files.certificate.clone(), state.files.key.clone()]);
-    for authority in partners::list(custody).await?.into_iter().filter(|known| known.removed_at.is_none()) {
+    for authority in partners::list(custody).await?.into_iter().filter(|authority| authority.removed_at.is_none()) {
         in_use.extend(authority.crl_file.as_ref().map(PathBuf::from));
         let lists = current_lists(custody, state, &authority).await;
         anchors.push(Anchor {
@@ -262,37 +261,37 @@ async fn build(custody: &Custody, state: &mut State) -> Result<LiveMaterial, Aut
     Ok(material)
 }
 
-/// The lists of an authority: new ones when they are good, the ones in use when they are not.
+/// Returns the lists of an authority: the new ones if they are valid, otherwise those in use.
 async fn current_lists(custody: &Custody, state: &mut State, authority: &AuthorityRecord) -> Vec<RevocationList> {
-    let present = state.lists.get(&authority.id).cloned().unwrap_or_default();
+    let current = state.lists.get(&authority.id).cloned().unwrap_or_default();
     let read = match (&authority.crl, &authority.crl_file) {
         (Some(der), _) => RevocationList::read(der).map(|list| vec![list]),
         (None, Some(file)) => {
             let file = PathBuf::from(file);
             let now = stamp(&file).await;
-            if !present.is_empty() && state.stamps.get(&file) == Some(&now) {
-                return present;
+            if !current.is_empty() && state.stamps.get(&file) == Some(&now) {
+                return current;
             }
             state.stamps.insert(file.clone(), now);
             read_file(file, authority.certificate.clone(), custody.env.clock.now()).await
         }
-        (None, None) => Err("it has neither a list nor a file".to_owned()),
+        (None, None) => Err("it has neither a list nor a list file".to_owned()),
     };
-    let judged = read.and_then(|new| {
+    let checked = read.and_then(|new| {
         let (id, name) = (authority.id, authority.name.clone());
         let certificate = CertificateDer::from(authority.certificate.clone());
-        lists::check_not_older(&present, &new)?;
-        lists::check_not_before(&new, &certificate, authority.youngest_list)?;
-        // The library's own opinion: what it refuses must not spoil the trust in the others.
+        partner_lists::check_not_older(&current, &new)?;
+        partner_lists::check_not_before(&new, &certificate, authority.newest_list)?;
+        // The TLS library must accept the lists too, or the whole trust could not be built.
         PartnerTrust::new(0, vec![Anchor { id, name, certificate, lists: new.clone() }], HashSet::new())
             .map_err(|error| error.to_string())?;
         Ok(new)
     });
-    let noted = match &judged {
-        Ok(new) if authority.crl_file.is_some() => note(custody, authority, new).await,
+    let stored = match &checked {
+        Ok(new) if authority.crl_file.is_some() => store_issue_time(custody, authority, new).await,
         _ => Ok(()),
     };
-    match judged.and_then(|new| noted.map(|()| new)) {
+    match checked.and_then(|new| stored.map(|()| new)) {
         Ok(new) => {
             expiry_alerts::list_accepted(&authority.name);
             state.lists.insert(authority.id, new.clone());
@@ -300,30 +299,34 @@ async fn current_lists(custody: &Custody, state: &mut State, authority: &Authori
         }
         Err(why) => {
             expiry_alerts::list_rejected(authority.id, &authority.name, &why);
-            present
+            current
         }
     }
 }
 
-/// Remembers beyond this process how young the list is that is taken up.
-async fn note(custody: &Custody, authority: &AuthorityRecord, lists: &[RevocationList]) -> Result<(), String> {
+/// Stores the time of issue of the newest list, so that no process accepts an older one later.
+async fn store_issue_time(
+    custody: &Custody,
+    authority: &AuthorityRecord,
+    lists: &[RevocationList],
+) -> Result<(), String> {
     let certificate = CertificateDer::from(authority.certificate.as_slice());
-    let youngest = lists.iter().find(|list| list.is_issued_by(&certificate)).map(|list| list.this_update);
-    if youngest <= authority.youngest_list {
+    let newest = lists.iter().find(|list| list.is_issued_by(&certificate)).map(|list| list.this_update);
+    if newest <= authority.newest_list {
         return Ok(());
     }
-    let Some(youngest) = youngest else { return Ok(()) };
-    let noted = async {
+    let Some(newest) = newest else { return Ok(()) };
+    let stored = async {
         let mut tx = custody.env.db.begin("authority::note_list").await?;
-        authorities::note_list(&mut tx, &authority.id.to_string(), youngest).await?;
+        authorities::note_list(&mut tx, &authority.id.to_string(), newest).await?;
         tx.commit().await
     };
-    noted.await.map_err(|error| error_chain(&error))
+    stored.await.map_err(|error| error_chain(&error))
 }
 
 async fn read_file(file: PathBuf, authority: Vec<u8>, now: Timestamp) -> Result<Vec<RevocationList>, String> {
-    // Large lists take a while to read and to verify.
-    tokio::task::spawn_blocking(move || lists::read(&file, &CertificateDer::from(authority), now))
+    // Large lists take long to read and verify, which would block the runtime.
+    tokio::task::spawn_blocking(move || partner_lists::read(&file, &CertificateDer::from(authority), now))
         .await
         .unwrap_or_else(|_| Err("reading it failed".into()))
 }

@@ -11,7 +11,7 @@ use clap::{Args, Subcommand};
 
 use super::{Context, Usage, context::custody, operator::Operator};
 use crate::{
-    authority::{AuthorityError, Custody, Particulars, ProfileName, certificates, files, local_ca, partners, server},
+    authority::{AuthorityError, Custody, ProfileName, ProfileValues, certificates, files, local_ca, partners, server},
     identity::RevocationList,
 };
 
@@ -147,18 +147,18 @@ pub(super) async fn run(args: CertsCommand, ctx: &Context) -> anyhow::Result<()>
     Ok(())
 }
 
-fn particulars(values: &[String], hosts: Vec<String>) -> Result<Particulars, Usage> {
+fn profile_values(values: &[String], hosts: Vec<String>) -> Result<ProfileValues, Usage> {
     let mut places = BTreeMap::new();
     for value in values {
         let (place, value) =
             value.split_once('=').ok_or_else(|| Usage(format!("--set {value:?}: PLACE=VALUE is wanted")))?;
         places.insert(place.to_owned(), value.to_owned());
     }
-    Ok(Particulars { values: places, hosts })
+    Ok(ProfileValues { subject: places, hosts })
 }
 
 async fn init(custody: &Custody, args: Init, out: &mut impl Write) -> anyhow::Result<()> {
-    let made = local_ca::init(custody, &args.name, &particulars(&args.values, Vec::new())?).await?;
+    let made = local_ca::init(custody, &args.name, &profile_values(&args.values, Vec::new())?).await?;
     if let Some(path) = &args.certificate_out {
         write_certificate(path, &made.certificate)?;
     }
@@ -176,7 +176,7 @@ async fn issue(custody: &Custody, args: Issue, out: &mut impl Write) -> anyhow::
         args.csr.as_deref().map(|path| files::read_item(files::CERTIFICATE_REQUEST, path)).transpose()?;
     let request = certificates::Request {
         profile: args.profile,
-        particulars: &particulars(&args.values, args.hosts)?,
+        values: &profile_values(&args.values, args.hosts)?,
         signing_request: signing_request.as_deref().map(Vec::as_slice),
     };
     let issued = certificates::issue(custody, &request).await?;

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use super::place::Place;
 use crate::{
     access::{self, AuthMethod, ClientKind, Delivers, LimitOverrides, NewClient, SignedRequests},
-    authority::{Custody, Particulars, ProfileName, certificates, files, local_ca, partners, server},
+    authority::{Custody, ProfileName, ProfileValues, certificates, files, local_ca, partners, server},
     cli::{OrFail, bank::Profile},
     config::Config,
     domain::{
@@ -35,11 +35,11 @@ pub(super) struct DemoBank {
     pub(super) profile: PathBuf,
 }
 
-fn particulars(name: &str, organization: &str) -> Particulars {
-    let mut particulars = Particulars::default();
-    particulars.values.insert("name".into(), name.into());
-    particulars.values.insert("organization".into(), organization.into());
-    particulars
+fn profile_values(name: &str, organization: &str) -> ProfileValues {
+    let mut profile_values = ProfileValues::default();
+    profile_values.subject.insert("name".into(), name.into());
+    profile_values.subject.insert("organization".into(), organization.into());
+    profile_values
 }
 
 /// Whether a certificate file is there and good for a while.
@@ -59,7 +59,7 @@ pub(super) async fn ensure_authority(place: &Place, custody: &Custody) -> anyhow
         let made = local_ca::init(
             custody,
             "development",
-            &particulars("Medcredit development authority (synthetic)", "Medcredit demonstration"),
+            &profile_values("Medcredit development authority (synthetic)", "Medcredit demonstration"),
         )
         .await?;
         (made.id, made.certificate)
@@ -73,10 +73,10 @@ pub(super) async fn ensure_server_certificate(place: &Place, config: &Config, cu
     if is_good(&config.partner.certificate_file, &*custody.env.clock) && config.partner.key_file.exists() {
         return Ok(());
     }
-    let mut particulars = particulars("localhost", "Medcredit demonstration");
-    particulars.hosts = vec!["localhost".into(), "127.0.0.1".into()];
+    let mut profile_values = profile_values("localhost", "Medcredit demonstration");
+    profile_values.hosts = vec!["localhost".into(), "127.0.0.1".into()];
     let request =
-        certificates::Request { profile: ProfileName::Server, particulars: &particulars, signing_request: None };
+        certificates::Request { profile: ProfileName::Server, values: &profile_values, signing_request: None };
     let issued = certificates::issue(custody, &request).await?;
     let key = issued.private_key.context("a new server key")?;
     let sealed = server::seal(&custody.crypter, &issued.facts, &key)?;
@@ -108,12 +108,9 @@ async fn ensure_bank(
     let certificate = place.file(&format!("banks/{file}.pem"));
     let key = place.file(&format!("banks/{file}.key"));
     if !is_good(&certificate, &*custody.env.clock) || !key.exists() {
-        let particulars = particulars(file, name);
-        let request = certificates::Request {
-            profile: ProfileName::BankClient,
-            particulars: &particulars,
-            signing_request: None,
-        };
+        let profile_values = profile_values(file, name);
+        let request =
+            certificates::Request { profile: ProfileName::BankClient, values: &profile_values, signing_request: None };
         let issued = certificates::issue(custody, &request).await?;
         let private = issued.private_key.context("a new bank key")?;
         files::write_private(&key, files::to_pem("PRIVATE KEY", &private).as_bytes())?;

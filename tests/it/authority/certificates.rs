@@ -10,7 +10,7 @@ use medcredit::{
 };
 use rustls::pki_types::CertificateDer;
 
-use super::{acts, change, custody, epoch, init, issue, particulars, register};
+use super::{acts, change, custody, epoch, init, issue, profile_values, register};
 use crate::support::{TestStore, both_engines};
 
 async fn own_list(store: &TestStore) -> (RevocationList, CertificateDer<'static>) {
@@ -40,7 +40,7 @@ async fn an_authority_is_made_once_with_a_list(store: TestStore) {
     let (list, certificate) = own_list(&store).await;
     list.check(&certificate, store.clock.now()).unwrap();
     assert_eq!(list.revoked, 0);
-    let again = local_ca::init(&custody, "other", &particulars("other", &[])).await;
+    let again = local_ca::init(&custody, "other", &profile_values("other", &[])).await;
     assert!(matches!(again, Err(AuthorityError::Conflict(_))));
 }
 
@@ -66,10 +66,10 @@ async fn a_request_is_certified_under_the_subject_we_decide(store: TestStore) {
     let mut asked = rcgen::CertificateParams::default();
     asked.distinguished_name.push(rcgen::DnType::CommonName, "another bank");
     let der = asked.serialize_request(&key).unwrap().der().to_vec();
-    let particulars = particulars("bank-a", &[]);
+    let profile_values = profile_values("bank-a", &[]);
     let request = |der| issuing::Request {
         profile: ProfileName::BankClient,
-        particulars: &particulars,
+        values: &profile_values,
         signing_request: Some(der),
     };
     let issued = issuing::issue(&custody, &request(&der)).await.unwrap();
@@ -86,8 +86,8 @@ async fn an_authority_issues_no_authorities_and_nothing_that_outlives_it(store: 
     // An operator with a wish our authority must not grant.
     let custody = custody(&store);
     let made = init(&custody).await;
-    let particulars = particulars("sub", &[]);
-    let request = issuing::Request { profile: ProfileName::Ca, particulars: &particulars, signing_request: None };
+    let profile_values = profile_values("sub", &[]);
+    let request = issuing::Request { profile: ProfileName::Ca, values: &profile_values, signing_request: None };
     assert!(matches!(issuing::issue(&custody, &request).await, Err(AuthorityError::Invalid(_))));
     store.clock.set(made.facts.not_after.minus(Duration::from_hours(24)));
     let late = issue(&custody, ProfileName::BankClient, "late").await;

@@ -9,7 +9,7 @@ mod tls_reload;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use medcredit::{
-    authority::{Custody, Particulars, ProfileName, certificates as issuing, local_ca},
+    authority::{Custody, ProfileName, ProfileValues, certificates as issuing, local_ca},
     store::{Arg, Crypter},
 };
 
@@ -30,20 +30,20 @@ fn custody_under(store: &TestStore, keys: &[[u8; 32]]) -> Custody {
     }
 }
 
-fn particulars(name: &str, hosts: &[&str]) -> Particulars {
-    Particulars {
-        values: BTreeMap::from([("organization".into(), "示范".into()), ("name".into(), name.into())]),
+fn profile_values(name: &str, hosts: &[&str]) -> ProfileValues {
+    ProfileValues {
+        subject: BTreeMap::from([("organization".into(), "示范".into()), ("name".into(), name.into())]),
         hosts: hosts.iter().map(|host| (*host).into()).collect(),
     }
 }
 
-async fn init(custody: &Custody) -> local_ca::MadeAuthority {
-    local_ca::init(custody, "own", &particulars("示范 issuing CA", &[])).await.unwrap()
+async fn init(custody: &Custody) -> local_ca::CreatedAuthority {
+    local_ca::init(custody, "own", &profile_values("示范 issuing CA", &[])).await.unwrap()
 }
 
 async fn issue(custody: &Custody, profile: ProfileName, name: &str) -> issuing::Issued {
     let hosts: &[&str] = if profile == ProfileName::Server { &["localhost"] } else { &[] };
-    let request = issuing::Request { profile, particulars: &particulars(name, hosts), signing_request: None };
+    let request = issuing::Request { profile, values: &profile_values(name, hosts), signing_request: None };
     issuing::issue(custody, &request).await.unwrap()
 }
 

@@ -59,7 +59,7 @@ async fn a_list_must_be_current_signed_and_the_authoritys_own(store: TestStore) 
         (vec![namesake.list(&[])], "signature"),
         (vec![other.list(&[])], "of the authority itself"),
         (vec![ca.list(&[]), ca.list(&[7])], "of one issuer"),
-        (Vec::new(), "holds no X509 CRL"),
+        (Vec::new(), "contains no X509 CRL"),
     ];
     for (lists, says) in cases.drain(..) {
         let file = write(&directory, "list.crl", &lists);
@@ -91,10 +91,10 @@ async fn no_certificate_may_have_two_owners(store: TestStore) {
     partners::trust(&custody, "root", &root.certificate, &of_root).await.unwrap();
     is_invalid(partners::trust(&custody, "again", &root.certificate, &of_root).await, "same key");
     let below = partners::trust(&custody, "issuing", &issuing.certificate, &of_issuing).await;
-    is_invalid(below, "one above the other");
+    is_invalid(below, "issued one another");
     partners::distrust(&custody, "root", "test").await.unwrap();
     partners::trust(&custody, "issuing", &issuing.certificate, &of_issuing).await.unwrap();
-    is_invalid(partners::trust(&custody, "root", &root.certificate, &of_root).await, "one above the other");
+    is_invalid(partners::trust(&custody, "root", &root.certificate, &of_root).await, "issued one another");
     is_invalid(partners::trust(&custody, "issuing", &root.certificate, &of_root).await, "belongs to");
 }
 

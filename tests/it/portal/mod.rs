@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use medcredit::{
-    authority::{Particulars, ProfileName, Purpose, certificates, files, keys, server},
+    authority::{ProfileName, ProfileValues, Purpose, certificates, files, keys, server},
     identity::CertificateFacts,
     merkle::{Checkpoint, Edge, VerifierKey},
 };
@@ -187,13 +187,13 @@ async fn a_new_certificate_is_loaded_and_a_mismatched_one_is_not(store: TestStor
     let (app, public) = open(store, "").await;
     let server = &app.app.portal.as_ref().unwrap().server;
     assert!(!server.refresh().await);
-    let mut particulars = Particulars::default();
+    let mut profile_values = ProfileValues::default();
     for place in ["name", "organization"] {
-        particulars.values.insert(place.into(), "portal".into());
+        profile_values.subject.insert(place.into(), "portal".into());
     }
-    particulars.hosts = vec!["localhost".into()];
+    profile_values.hosts = vec!["localhost".into()];
     let request =
-        certificates::Request { profile: ProfileName::Server, particulars: &particulars, signing_request: None };
+        certificates::Request { profile: ProfileName::Server, values: &profile_values, signing_request: None };
     let issued = certificates::issue(app.custody(), &request).await.unwrap();
     let partner = &app.app.config.partner;
     files::write_public(&partner.certificate_file, files::to_pem("CERTIFICATE", &issued.certificate).as_bytes())

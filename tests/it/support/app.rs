@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use medcredit::{
     access::{self, AuthMethod, ClientKind, Delivers, LimitOverrides, NewClient, SignedRequests},
     app::App,
-    authority::{self, Custody, Particulars, ProfileName, certificates, files, keys, local_ca, server},
+    authority::{self, Custody, ProfileName, ProfileValues, certificates, files, keys, local_ca, server},
     config::Config,
     consent::{Consent, Grant, NewConsent},
     domain::{
@@ -230,7 +230,7 @@ impl TestApp {
 
     /// Issues a certificate without registering a client.
     pub async fn certificate(&self, name: &str) -> (Vec<u8>, Vec<u8>) {
-        issue(&self.custody, ProfileName::BankClient, &particulars(name)).await
+        issue(&self.custody, ProfileName::BankClient, &profile_values(name)).await
     }
 
     /// An HTTP client with a certificate.
@@ -331,10 +331,10 @@ pub fn signed() -> Grant {
 }
 
 /// Prepares what a gateway needs to serve: a local certification authority, keys and a server certificate.
-pub async fn furnish(custody: &Custody, config: &Config) -> local_ca::MadeAuthority {
-    let ca = local_ca::init(custody, "test authority", &particulars("test authority")).await.unwrap();
+pub async fn furnish(custody: &Custody, config: &Config) -> local_ca::CreatedAuthority {
+    let ca = local_ca::init(custody, "test authority", &profile_values("test authority")).await.unwrap();
     keys::create_missing(custody).await.unwrap();
-    let mut server = particulars("gateway");
+    let mut server = profile_values("gateway");
     server.hosts = vec!["localhost".into(), "127.0.0.1".into()];
     let (issued, key) = issue(custody, ProfileName::Server, &server).await;
     std::fs::create_dir_all(config.partner.certificate_file.parent().unwrap()).unwrap();
@@ -344,16 +344,16 @@ pub async fn furnish(custody: &Custody, config: &Config) -> local_ca::MadeAuthor
     ca
 }
 
-fn particulars(name: &str) -> Particulars {
-    let mut particulars = Particulars::default();
+fn profile_values(name: &str) -> ProfileValues {
+    let mut profile_values = ProfileValues::default();
     for place in ["name", "organization"] {
-        particulars.values.insert(place.into(), name.into());
+        profile_values.subject.insert(place.into(), name.into());
     }
-    particulars
+    profile_values
 }
 
-async fn issue(custody: &Custody, profile: ProfileName, particulars: &Particulars) -> (Vec<u8>, Vec<u8>) {
-    let request = certificates::Request { profile, particulars, signing_request: None };
+async fn issue(custody: &Custody, profile: ProfileName, profile_values: &ProfileValues) -> (Vec<u8>, Vec<u8>) {
+    let request = certificates::Request { profile, values: profile_values, signing_request: None };
     let issued = certificates::issue(custody, &request).await.unwrap();
     (issued.certificate, issued.private_key.unwrap().to_vec())
 }

@@ -1,4 +1,4 @@
-//! Revocation lists of partners, from the files they come in.
+//! Reads and checks the files with the revocation lists of partners.
 
 use std::path::Path;
 
@@ -10,8 +10,8 @@ use crate::{
     identity::RevocationList,
 };
 
-/// Reads the lists of a file, PEM with one or more or DER with one: the authority's own, and its intermediates'. Each is
-/// judged as far as it can be; one bad list spoils the file, because the file was written as a whole.
+/// Reads the lists of a file, PEM with one or more or DER with one: the list of the authority itself and those of its
+/// intermediates. One invalid list makes the file invalid, because the file was written as a whole.
 pub(super) fn read(path: &Path, authority: &CertificateDer<'_>, now: Timestamp) -> Result<Vec<RevocationList>, String> {
     let items = files::read_items(files::REVOCATION_LIST, path).map_err(|error| error_chain(&error))?;
     let mut lists: Vec<RevocationList> = Vec::new();
@@ -19,41 +19,41 @@ pub(super) fn read(path: &Path, authority: &CertificateDer<'_>, now: Timestamp) 
         let list = RevocationList::read(&item)?;
         list.check(authority, now)?;
         if lists.iter().any(|other| other.same_issuer(&list)) {
-            return Err("two lists of the file are of one issuer".into());
+            return Err("the file has two lists of one issuer".into());
         }
         lists.push(list);
     }
     if lists.iter().any(|list| list.is_issued_by(authority)) {
         Ok(lists)
     } else {
-        Err("no list of the file is of the authority itself".into())
+        Err("the file has no list of the authority itself".into())
     }
 }
 
-/// Refuses a file whose list of the authority itself is older than one that was ever in use, here or in another process:
-/// an intermediate's lists are compared with those in use only.
+/// Refuses a file whose list of the authority itself is older than one that was ever used, by any process. The lists of
+/// intermediates are only compared with those in use.
 pub(super) fn check_not_before(
     lists: &[RevocationList],
     authority: &CertificateDer<'_>,
-    youngest: Option<Timestamp>,
+    newest: Option<Timestamp>,
 ) -> Result<(), String> {
-    match (lists.iter().find(|list| list.is_issued_by(authority)), youngest) {
-        (Some(list), Some(youngest)) if list.this_update < youngest => {
-            Err(format!("it was issued at {}, before one that was in use already", list.this_update))
+    match (lists.iter().find(|list| list.is_issued_by(authority)), newest) {
+        (Some(list), Some(newest)) if list.this_update < newest => {
+            Err(format!("it was issued at {}, before one that was used already", list.this_update))
         }
         _ => Ok(()),
     }
 }
 
-/// Refuses lists older than those in use: whoever can put back an old file could undo a revocation.
-pub(super) fn check_not_older(present: &[RevocationList], new: &[RevocationList]) -> Result<(), String> {
-    for list in present {
+/// Refuses lists older than those in use: restoring an old file must not undo a revocation.
+pub(super) fn check_not_older(current: &[RevocationList], new: &[RevocationList]) -> Result<(), String> {
+    for list in current {
         match new.iter().find(|other| other.same_issuer(list)) {
             Some(other) if other.this_update < list.this_update => {
                 return Err(format!("it was issued at {}, before the one in use", other.this_update));
             }
             Some(_) => {}
-            None => return Err("a list in use has no successor in it".into()),
+            None => return Err("the file lacks the successor of a list in use".into()),
         }
     }
     Ok(())

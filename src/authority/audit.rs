@@ -1,4 +1,4 @@
-//! An act on keys and certificates is an entry of the ledger, in the transaction of the act itself.
+//! Ledger entries of changes to keys and certificates.
 
 use super::{AuthorityError, Custody};
 use crate::{
@@ -6,8 +6,8 @@ use crate::{
     store::Tx,
 };
 
-/// Writes the entry of what was done to a key, certificate or authority.
-pub(super) async fn record(
+/// Appends the entry of a change to a key, certificate or authority, in the transaction of the change.
+pub(super) async fn audit(
     tx: &mut Tx,
     custody: &Custody,
     action: Action,
