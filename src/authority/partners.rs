@@ -127,19 +127,7 @@ pub async fn trust(
         None => {
             check_unrelated(certificate, existing.iter().filter(|other| other.removed_at.is_none()))?;
             let id = AuthorityId::new(&*custody.env.clock, &*custody.env.entropy);
-            let row = AuthorityRow {
-                id: id.to_string(),
-                name: name.to_owned(),
-                kind: "partner".into(),
-                certificate: certificate.to_vec(),
-                crl_file: Some(path.to_owned()),
-                crl: None,
-                crl_number: 0,
-                crl_this_update_at: None,
-                crl_next_update_at: None,
-                added_at: now.micros(),
-                removed_at: None,
-            };
+            let row = new_row(id, name, certificate, path, now);
             authorities::insert(&mut tx, &row).await.map_err(AuthorityError::Store)?;
             id
         }
@@ -175,6 +163,22 @@ pub async fn distrust(custody: &Custody, name: &str, reason: &str) -> Result<usi
     tx.commit().await.map_err(AuthorityError::Store)?;
     tracing::warn!(authority.id = %row.id, "a partner's authority was removed from the trust");
     Ok(clients)
+}
+
+fn new_row(id: AuthorityId, name: &str, certificate: &[u8], crl_file: &str, now: Timestamp) -> AuthorityRow {
+    AuthorityRow {
+        id: id.to_string(),
+        name: name.to_owned(),
+        kind: "partner".into(),
+        certificate: certificate.to_vec(),
+        crl_file: Some(crl_file.to_owned()),
+        crl: None,
+        crl_number: 0,
+        crl_this_update_at: None,
+        crl_next_update_at: None,
+        added_at: now.micros(),
+        removed_at: None,
+    }
 }
 
 fn owned(der: &[u8]) -> CertificateDer<'static> {

@@ -95,7 +95,7 @@ impl Failure {
         Self {
             kind: FailureKind::Internal,
             code: "internal",
-            public: "Something failed inside the gateway. The operator has been told.".into(),
+            public: "An internal error occurred. It was logged for the operator.".into(),
             context: Some(context.into()),
         }
     }

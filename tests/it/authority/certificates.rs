@@ -1,4 +1,4 @@
-//! Our own authority: what it issues and what it takes back.
+//! The own authority: certificates that it issues and revokes.
 
 use std::time::Duration;
 
@@ -19,19 +19,19 @@ async fn own_list(store: &TestStore) -> (RevocationList, CertificateDer<'static>
 }
 
 both_engines! {
-    an_authority_is_made_once_with_a_list,
+    an_authority_is_created_once_with_a_list,
     a_banks_certificate_is_issued_with_a_new_key,
-    a_request_is_certified_under_the_subject_we_decide,
+    a_signing_request_is_certified_under_the_subject_of_the_operator,
     an_authority_issues_no_authorities_and_nothing_that_outlives_it,
-    a_revoked_certificate_is_listed_at_once_and_ends_answers_under_way,
-    a_refused_certificate_ends_the_answers_of_whom_it_may_concern,
-    a_list_is_signed_anew_at_half_its_life,
+    a_revoked_certificate_is_listed_immediately_and_ends_running_responses,
+    a_refused_certificate_ends_the_responses_of_clients_that_may_use_it,
+    a_list_is_renewed_at_half_its_validity,
     an_expired_certificate_leaves_the_list,
     our_own_authority_cannot_be_removed,
-    a_server_key_opens_only_beside_its_own_certificate,
+    a_server_key_opens_only_with_its_own_certificate,
 }
 
-async fn an_authority_is_made_once_with_a_list(store: TestStore) {
+async fn an_authority_is_created_once_with_a_list(store: TestStore) {
     // An operator who sets a gateway up.
     let custody = custody(&store);
     let made = init(&custody).await;
@@ -45,7 +45,7 @@ async fn an_authority_is_made_once_with_a_list(store: TestStore) {
 }
 
 async fn a_banks_certificate_is_issued_with_a_new_key(store: TestStore) {
-    // An operator who makes everything for a bank.
+    // An operator who creates key and certificate for a bank.
     let custody = custody(&store);
     let made = init(&custody).await;
     let issued = issue(&custody, ProfileName::BankClient, "bank-a").await;
@@ -58,8 +58,8 @@ async fn a_banks_certificate_is_issued_with_a_new_key(store: TestStore) {
     assert_eq!(listed[0].thumbprint, issued.facts.thumbprint);
 }
 
-async fn a_request_is_certified_under_the_subject_we_decide(store: TestStore) {
-    // A bank that made its own key and asks for another bank's name.
+async fn a_signing_request_is_certified_under_the_subject_of_the_operator(store: TestStore) {
+    // A bank with its own key, whose request has another bank's name.
     let custody = custody(&store);
     init(&custody).await;
     let key = rcgen::KeyPair::generate().unwrap();
@@ -76,14 +76,14 @@ async fn a_request_is_certified_under_the_subject_we_decide(store: TestStore) {
     assert_eq!(issued.facts.subject, "CN=bank-a,O=示范,C=CN");
     assert!(issued.private_key.is_none());
     assert_eq!(PublicKey::from_any_der(&issued.facts.public_key_der).unwrap().raw(), &key.public_key_raw()[1..]);
-    // Whoever asks must hold the key: the request's own signature says so.
+    // The requester must have the key: the signature of the request proves it.
     let mut forged = der.clone();
     *forged.last_mut().unwrap() ^= 1;
     assert!(matches!(issuing::issue(&custody, &request(&forged)).await, Err(AuthorityError::Invalid(_))));
 }
 
 async fn an_authority_issues_no_authorities_and_nothing_that_outlives_it(store: TestStore) {
-    // An operator with a wish our authority must not grant.
+    // An operator who requests certificates that the authority must not issue.
     let custody = custody(&store);
     let made = init(&custody).await;
     let profile_values = profile_values("sub", &[]);
@@ -97,8 +97,8 @@ async fn an_authority_issues_no_authorities_and_nothing_that_outlives_it(store: 
     assert!(matches!(issuing::issue(&custody, &request).await, Err(AuthorityError::Conflict(_))));
 }
 
-async fn a_revoked_certificate_is_listed_at_once_and_ends_answers_under_way(store: TestStore) {
-    // A bank whose key leaked, beside another bank (I2, I3).
+async fn a_revoked_certificate_is_listed_immediately_and_ends_running_responses(store: TestStore) {
+    // A bank whose key leaked, and another bank (I2, I3).
     let custody = custody(&store);
     let own = init(&custody).await.id.to_string();
     let leaked = issue(&custody, ProfileName::BankClient, "bank-a").await;
@@ -123,8 +123,8 @@ async fn a_revoked_certificate_is_listed_at_once_and_ends_answers_under_way(stor
     assert!(matches!(unreasonable, Err(AuthorityError::Invalid(_))));
 }
 
-async fn a_refused_certificate_ends_the_answers_of_whom_it_may_concern(store: TestStore) {
-    // An operator who acts faster than a partner's authority lists.
+async fn a_refused_certificate_ends_the_responses_of_clients_that_may_use_it(store: TestStore) {
+    // An operator who refuses a certificate before the partner's authority revokes it.
     let custody = custody(&store);
     let own = init(&custody).await.id.to_string();
     let ours = issue(&custody, ProfileName::BankClient, "bank-a").await;
@@ -132,14 +132,14 @@ async fn a_refused_certificate_ends_the_answers_of_whom_it_may_concern(store: Te
     register(&store, "cli_b", &own, "CN=bank-b").await;
     issuing::refuse(&custody, &ours.facts.thumbprint, "stolen laptop").await.unwrap();
     assert_eq!((epoch(&store, "cli_a").await, epoch(&store, "cli_b").await), (2, 1));
-    issuing::refuse(&custody, &"ab".repeat(32), "told by telephone").await.unwrap();
+    issuing::refuse(&custody, &"ab".repeat(32), "reported by telephone").await.unwrap();
     assert_eq!((epoch(&store, "cli_a").await, epoch(&store, "cli_b").await), (3, 2));
-    let again = issuing::refuse(&custody, &"AB".repeat(32), "told again").await;
+    let again = issuing::refuse(&custody, &"AB".repeat(32), "reported again").await;
     assert!(matches!(again, Err(AuthorityError::Conflict(_))));
 }
 
-async fn a_list_is_signed_anew_at_half_its_life(store: TestStore) {
-    // A gateway that runs by itself for a day.
+async fn a_list_is_renewed_at_half_its_validity(store: TestStore) {
+    // A gateway that runs for a day without an operator.
     let custody = custody(&store);
     init(&custody).await;
     let (first, _) = own_list(&store).await;
@@ -174,8 +174,8 @@ async fn our_own_authority_cannot_be_removed(store: TestStore) {
     assert!(matches!(partners::distrust(&custody, "own", "test").await, Err(AuthorityError::Invalid(_))));
 }
 
-async fn a_server_key_opens_only_beside_its_own_certificate(store: TestStore) {
-    // Whoever can write the directory of the server's files.
+async fn a_server_key_opens_only_with_its_own_certificate(store: TestStore) {
+    // An attacker who can write the directory of the server's files.
     let custody = custody(&store);
     init(&custody).await;
     let directory = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Private keys at rest and the keyring that signs with them.
+//! Private keys in the store, and the keyring that signs with them.
 
 use medcredit::{
     authority::{AuthorityError, Keyring, Purpose, keys},
@@ -10,17 +10,17 @@ use super::{change, custody, custody_under};
 use crate::support::{TestStore, both_engines};
 
 both_engines! {
-    missing_keys_are_made_once,
+    missing_keys_are_created_once,
     a_rotated_key_signs_no_more_and_still_verifies,
-    a_revoked_key_is_published_no_more_and_an_active_one_is_replaced,
+    a_revoked_key_is_no_longer_published_and_an_active_one_is_replaced,
     a_private_key_opens_only_in_its_row_and_for_its_purpose,
-    a_public_key_that_was_changed_is_found,
+    a_changed_public_key_is_detected,
     only_one_key_of_a_purpose_is_active,
-    keys_are_sealed_anew_under_a_new_key_encryption_key,
-    nothing_that_prints_shows_a_private_key,
+    keys_are_sealed_again_under_a_new_key_encryption_key,
+    no_debug_text_contains_a_private_key,
 }
 
-async fn missing_keys_are_made_once(store: TestStore) {
+async fn missing_keys_are_created_once(store: TestStore) {
     // An operator who starts a gateway for the first time, twice.
     let custody = custody(&store);
     let before = change(&store).await;
@@ -37,7 +37,7 @@ async fn missing_keys_are_made_once(store: TestStore) {
 }
 
 async fn a_rotated_key_signs_no_more_and_still_verifies(store: TestStore) {
-    // An operator who rotates the key of answers, and a bank with an old answer (negative test 31).
+    // An operator who rotates the key of responses, and a bank with an old response (negative test 31).
     let custody = custody(&store);
     keys::create_missing(&custody).await.unwrap();
     let old = Keyring::load(&custody).await.unwrap().signer(Purpose::AnswerSigning).unwrap();
@@ -54,7 +54,7 @@ async fn a_rotated_key_signs_no_more_and_still_verifies(store: TestStore) {
     assert_eq!(kids.len(), 4);
 }
 
-async fn a_revoked_key_is_published_no_more_and_an_active_one_is_replaced(store: TestStore) {
+async fn a_revoked_key_is_no_longer_published_and_an_active_one_is_replaced(store: TestStore) {
     // An operator who learns that a key leaked.
     let custody = custody(&store);
     let made = keys::create_missing(&custody).await.unwrap();
@@ -67,7 +67,7 @@ async fn a_revoked_key_is_published_no_more_and_an_active_one_is_replaced(store:
 }
 
 async fn a_private_key_opens_only_in_its_row_and_for_its_purpose(store: TestStore) {
-    // Whoever can write the database and swaps keys, or makes one purpose's key another's.
+    // An attacker who can write the database, and swaps keys or changes their purposes.
     let custody = custody(&store);
     keys::create_missing(&custody).await.unwrap();
     let swap = "UPDATE keys SET sealed_private = (SELECT sealed_private FROM keys WHERE purpose = 'answer_signing')
@@ -86,8 +86,8 @@ async fn a_private_key_opens_only_in_its_row_and_for_its_purpose(store: TestStor
     }
 }
 
-async fn a_public_key_that_was_changed_is_found(store: TestStore) {
-    // Whoever can write the database and wants a key of their own published.
+async fn a_changed_public_key_is_detected(store: TestStore) {
+    // An attacker who can write the database, and tries to publish another key.
     let custody = custody(&store);
     keys::create_missing(&custody).await.unwrap();
     let mut tx = store.db.begin("test").await.unwrap();
@@ -99,7 +99,7 @@ async fn a_public_key_that_was_changed_is_found(store: TestStore) {
 }
 
 async fn only_one_key_of_a_purpose_is_active(store: TestStore) {
-    // Two operators at once; the second one's insert meets the first one's key.
+    // Two operators at the same time; the second insert conflicts with the first key.
     let custody = custody(&store);
     keys::create_missing(&custody).await.unwrap();
     let mut tx = store.db.begin("test").await.unwrap();
@@ -108,7 +108,7 @@ async fn only_one_key_of_a_purpose_is_active(store: TestStore) {
     assert!(tx.execute(again, vec![Arg::Bytes(vec![1])]).await.unwrap_err().is_constraint());
 }
 
-async fn keys_are_sealed_anew_under_a_new_key_encryption_key(store: TestStore) {
+async fn keys_are_sealed_again_under_a_new_key_encryption_key(store: TestStore) {
     // An operator who changes the key-encryption key.
     let (old, both, new) = ([1; 32], [[2; 32], [1; 32]], [2; 32]);
     keys::create_missing(&custody_under(&store, &[old])).await.unwrap();
@@ -118,8 +118,8 @@ async fn keys_are_sealed_anew_under_a_new_key_encryption_key(store: TestStore) {
     Keyring::load(&custody_under(&store, &[new])).await.unwrap();
 }
 
-async fn nothing_that_prints_shows_a_private_key(store: TestStore) {
-    // Whoever reads a log of everything that can be printed (I8).
+async fn no_debug_text_contains_a_private_key(store: TestStore) {
+    // A reader of logs (I8).
     let custody = custody(&store);
     keys::create_missing(&custody).await.unwrap();
     let shown = format!("{:?} {:?}", Keyring::load(&custody).await.unwrap(), custody.crypter);

@@ -1,4 +1,4 @@
-//! Keys and certificates: made, sealed, issued, revoked, and taken up by a running gateway.
+//! Keys and certificates: create, seal, issue, revoke, and reload in a running gateway.
 
 mod certificates;
 mod command;
@@ -15,7 +15,7 @@ use medcredit::{
 
 use crate::support::{TestStore, pki::TestCertificate};
 
-/// Custody over a test's store, under one key-encryption key.
+/// The custody of a test store, with one key-encryption key.
 fn custody(store: &TestStore) -> Custody {
     custody_under(store, &[[1; 32]])
 }
@@ -54,7 +54,7 @@ fn shown(issued: &issuing::Issued) -> TestCertificate {
     }
 }
 
-/// Registers a bank under an identity, and returns a function's worth of its epoch.
+/// Registers a bank with an identity.
 async fn register(store: &TestStore, id: &str, authority: &str, subject: &str) {
     let mut tx = store.db.begin("test").await.unwrap();
     let text = |value: &str| Arg::Text(value.into());
@@ -87,7 +87,7 @@ async fn epoch(store: &TestStore, id: &str) -> i64 {
     store.db.read("test").fetch_one::<Number>(sql, vec![Arg::Text(id.into())]).await.unwrap().0
 }
 
-/// How many acts of operators the ledger holds.
+/// The number of operator entries in the ledger.
 async fn acts(store: &TestStore) -> i64 {
     let sql = "SELECT COUNT(*) FROM ledger_entries WHERE type = 'operator'";
     store.db.read("test").fetch_one::<Number>(sql, vec![]).await.unwrap().0

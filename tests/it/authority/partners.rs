@@ -1,4 +1,4 @@
-//! Partners' authorities: whom an operator may trust, and what happens to their banks when trust ends.
+//! Partners' authorities: which ones can be trusted, and the end of the trust.
 
 use std::path::PathBuf;
 
@@ -30,14 +30,14 @@ fn is_invalid<T: std::fmt::Debug>(result: Result<T, AuthorityError>, says: &str)
 
 both_engines! {
     an_authority_is_trusted_with_its_list,
-    a_list_must_be_current_signed_and_the_authoritys_own,
+    a_list_must_be_current_and_signed_by_the_authority,
     only_a_valid_authority_is_trusted,
     no_certificate_may_have_two_owners,
-    the_end_of_trust_ends_the_answers_of_its_banks,
+    the_end_of_trust_ends_running_responses_of_its_banks,
 }
 
 async fn an_authority_is_trusted_with_its_list(store: TestStore) {
-    // An operator who registers a partner CA, and later another file for its lists.
+    // An operator who registers a partner CA, and later a new list file.
     let (custody, directory) = (custody(&store), tempfile::tempdir().unwrap());
     let ca = TestCa::root("Partner CA");
     let first = write(&directory, "first.crl", &[ca.list(&[])]);
@@ -49,7 +49,7 @@ async fn an_authority_is_trusted_with_its_list(store: TestStore) {
     assert_eq!(known[0].crl_file.as_deref(), second.to_str());
 }
 
-async fn a_list_must_be_current_signed_and_the_authoritys_own(store: TestStore) {
+async fn a_list_must_be_current_and_signed_by_the_authority(store: TestStore) {
     // An operator with the wrong file.
     let (custody, directory) = (custody(&store), tempfile::tempdir().unwrap());
     let (ca, namesake, other) = (TestCa::root("CA"), TestCa::root("CA"), TestCa::root("Other"));
@@ -81,7 +81,7 @@ async fn only_a_valid_authority_is_trusted(store: TestStore) {
 }
 
 async fn no_certificate_may_have_two_owners(store: TestStore) {
-    // An operator who registers one PKI twice, in each of the ways there are.
+    // An operator who registers one PKI twice, in each possible way.
     let (custody, directory) = (custody(&store), tempfile::tempdir().unwrap());
     init(&custody).await;
     let root = TestCa::root("Root");
@@ -98,8 +98,8 @@ async fn no_certificate_may_have_two_owners(store: TestStore) {
     is_invalid(partners::trust(&custody, "issuing", &root.certificate, &of_root).await, "belongs to");
 }
 
-async fn the_end_of_trust_ends_the_answers_of_its_banks(store: TestStore) {
-    // The banks of an authority that is trusted no more, and others.
+async fn the_end_of_trust_ends_running_responses_of_its_banks(store: TestStore) {
+    // The banks of a removed authority, and others.
     let (custody, directory) = (custody(&store), tempfile::tempdir().unwrap());
     let own = init(&custody).await.id.to_string();
     let ca = TestCa::root("CA");

@@ -1,4 +1,4 @@
-//! The material a running gateway holds: what it takes up, what it keeps, and when it stops trusting itself.
+//! The live TLS material of a running gateway: what it reloads, what it keeps, and when it becomes outdated.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -64,17 +64,17 @@ fn shown_certificate(reloader: &Reloader) -> Vec<u8> {
 both_engines! {
     a_revocation_reaches_a_running_gateway,
     a_refusal_reaches_a_running_gateway,
-    a_partners_new_list_is_taken_up_from_its_file,
+    a_partners_new_list_is_reloaded_from_its_file,
     a_bad_list_keeps_the_old_one,
     an_older_list_is_refused_after_a_restart_too,
-    the_file_of_an_authority_that_is_gone_is_looked_at_no_more,
-    operators_see_how_much_of_a_lists_life_is_left,
-    a_running_gateway_learns_by_itself,
+    the_file_of_a_removed_authority_is_no_longer_watched,
+    operators_see_the_remaining_validity_of_a_list,
+    a_running_gateway_detects_changes_by_polling,
     a_gateway_starts_without_a_partners_list_and_refuses_its_banks_only,
-    a_server_certificate_is_replaced_only_by_one_that_fits,
+    a_server_certificate_is_replaced_only_by_one_that_matches_its_key,
     a_gateway_needs_a_server_certificate_to_start,
-    material_that_may_be_out_of_date_is_not_fresh,
-    a_gateway_signs_its_stale_list_anew_when_it_starts,
+    material_that_may_be_outdated_is_not_fresh,
+    a_gateway_renews_its_stale_list_when_it_starts,
 }
 
 async fn a_revocation_reaches_a_running_gateway(store: TestStore) {
@@ -99,7 +99,7 @@ async fn a_revocation_reaches_a_running_gateway(store: TestStore) {
 }
 
 async fn a_refusal_reaches_a_running_gateway(store: TestStore) {
-    // A bank of a partner's authority, refused here by thumbprint.
+    // A bank of a partner's authority, refused by thumbprint.
     let custody = custody(&store);
     let place = Place::new(&custody).await;
     let ca = TestCa::root("Partner");
@@ -107,13 +107,13 @@ async fn a_refusal_reaches_a_running_gateway(store: TestStore) {
     let bank = ca.bank("bank-a", 7);
     let reloader = place.start(&custody).await;
     let identity = identify(reloader.live().material().trust.clone(), &bank, NOW).unwrap();
-    issuing::refuse(&custody, identity.thumbprint(), "told by telephone").await.unwrap();
+    issuing::refuse(&custody, identity.thumbprint(), "reported by telephone").await.unwrap();
     reloader.refresh().await.unwrap();
     assert_eq!(identity.recheck(&reloader.live().material().trust, NOW), Err(IdentityError::RefusedHere));
 }
 
-async fn a_partners_new_list_is_taken_up_from_its_file(store: TestStore) {
-    // A bank whose own authority revokes it, in a file that arrives by night.
+async fn a_partners_new_list_is_reloaded_from_its_file(store: TestStore) {
+    // A bank whose authority revokes its certificate, in a new list file.
     let custody = custody(&store);
     let place = Place::new(&custody).await;
     let ca = TestCa::root("Partner");
@@ -126,7 +126,7 @@ async fn a_partners_new_list_is_taken_up_from_its_file(store: TestStore) {
 }
 
 async fn a_bad_list_keeps_the_old_one(store: TestStore) {
-    // Whoever can write the file of a partner's lists: garbage, a forgery, an older list, nothing at all.
+    // An attacker who can write a partner's list file: garbage, a forgery, an older list, no file.
     let custody = custody(&store);
     let place = Place::new(&custody).await;
     let (ca, namesake) = (TestCa::root("Partner"), TestCa::root("Partner"));
@@ -156,7 +156,7 @@ async fn a_bad_list_keeps_the_old_one(store: TestStore) {
 }
 
 async fn an_older_list_is_refused_after_a_restart_too(store: TestStore) {
-    // Whoever puts an old list back while the gateway is down, to undo a revocation.
+    // An attacker who restores an old list while the gateway is down, to undo a revocation.
     let custody = custody(&store);
     let place = Place::new(&custody).await;
     let ca = TestCa::root("Partner");
@@ -175,7 +175,7 @@ async fn an_older_list_is_refused_after_a_restart_too(store: TestStore) {
     identify(reloader.live().material().trust.clone(), &ca.bank("bank-b", 8), NOW).unwrap();
 }
 
-async fn the_file_of_an_authority_that_is_gone_is_looked_at_no_more(store: TestStore) {
+async fn the_file_of_a_removed_authority_is_no_longer_watched(store: TestStore) {
     // A gateway whose partner left and whose file still changes.
     let custody = custody(&store);
     let place = Place::new(&custody).await;
@@ -188,7 +188,7 @@ async fn the_file_of_an_authority_that_is_gone_is_looked_at_no_more(store: TestS
     assert!(!reloader.refresh().await.unwrap());
 }
 
-async fn operators_see_how_much_of_a_lists_life_is_left(store: TestStore) {
+async fn operators_see_the_remaining_validity_of_a_list(store: TestStore) {
     // An operator's monitoring system, while a partner sends no new list.
     let metrics = medcredit::telemetry::install_metrics();
     let custody = custody(&store);
@@ -218,9 +218,9 @@ async fn operators_see_how_much_of_a_lists_life_is_left(store: TestStore) {
     shows("medcredit_crl_rejected", "1");
 }
 
-async fn a_running_gateway_learns_by_itself(store: TestStore) {
-    // A bank that is revoked from another process while the gateway polls. That it learns within a second or answers
-    // nobody is the freshness of its material (I3).
+async fn a_running_gateway_detects_changes_by_polling(store: TestStore) {
+    // A bank that is revoked from another process while the gateway polls. The freshness of the material ensures that
+    // the gateway detects it within a second or refuses everybody (I3).
     let custody = custody(&store);
     let place = Place::new(&custody).await;
     let bank = issue(&custody, ProfileName::BankClient, "bank-a").await;
@@ -243,7 +243,7 @@ async fn a_running_gateway_learns_by_itself(store: TestStore) {
 }
 
 async fn a_gateway_starts_without_a_partners_list_and_refuses_its_banks_only(store: TestStore) {
-    // A bank of an authority whose file is gone, and a bank of ours.
+    // A bank of an authority whose file is missing, and a bank of the own authority.
     let custody = custody(&store);
     let place = Place::new(&custody).await;
     let ca = TestCa::root("Partner");
@@ -260,7 +260,7 @@ async fn a_gateway_starts_without_a_partners_list_and_refuses_its_banks_only(sto
     identify(trust(), &ca.bank("bank-a", 7), NOW).unwrap();
 }
 
-async fn a_server_certificate_is_replaced_only_by_one_that_fits(store: TestStore) {
+async fn a_server_certificate_is_replaced_only_by_one_that_matches_its_key(store: TestStore) {
     // An operator who replaces the server's files, one after the other.
     let custody = custody(&store);
     let place = Place::new(&custody).await;
@@ -287,7 +287,7 @@ async fn a_gateway_needs_a_server_certificate_to_start(store: TestStore) {
     assert!(Reloader::start(custody, files).await.is_err());
 }
 
-async fn material_that_may_be_out_of_date_is_not_fresh(store: TestStore) {
+async fn material_that_may_be_outdated_is_not_fresh(store: TestStore) {
     // A gateway that cannot reach its database (I3).
     let custody = custody(&store);
     let place = Place::new(&custody).await;
@@ -305,8 +305,8 @@ async fn material_that_may_be_out_of_date_is_not_fresh(store: TestStore) {
     assert!(live.fresh(store.clock.now()).is_none());
 }
 
-async fn a_gateway_signs_its_stale_list_anew_when_it_starts(store: TestStore) {
-    // A gateway that was off for a week, and a bank that calls at once.
+async fn a_gateway_renews_its_stale_list_when_it_starts(store: TestStore) {
+    // A gateway that was off for a week, and a bank that calls immediately.
     let custody = custody(&store);
     let place = Place::new(&custody).await;
     let bank = issue(&custody, ProfileName::BankClient, "bank-a").await;
