@@ -117,8 +117,8 @@ pub struct Revoked {
     pub clients: usize,
 }
 
-/// Revokes a certificate of the own authority, given by id, serial number or thumbprint. The same transaction signs a new
-/// list and ends the running responses of its client.
+/// Revokes a certificate of the own authority, given by id, serial number or thumbprint. The same transaction signs a
+/// new list and ends the running responses of its client.
 pub async fn revoke(custody: &Custody, name: &str, reason: &str) -> Result<Revoked, AuthorityError> {
     if !local_ca::REASONS.iter().any(|(name, _)| *name == reason) {
         let names: Vec<&str> = local_ca::REASONS.iter().map(|(name, _)| *name).collect();

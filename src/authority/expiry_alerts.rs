@@ -42,7 +42,8 @@ pub(super) struct ExpiryAlerts {
 }
 
 impl ExpiryAlerts {
-    /// Updates the metric of the server certificate. Logs once when little validity is left, and once when it has expired.
+    /// Updates the metric of the server certificate. Logs once when little validity is left, and once when it has
+    /// expired.
     pub(super) fn check_server(&mut self, listener: &'static str, certificate: &[u8], now: Timestamp) {
         let last = self.of_server.take().filter(|(seen, _)| seen == certificate).map(|(_, level)| level);
         // It was parsed before it came into use, so this does not fail.

@@ -43,8 +43,8 @@ pub struct Keyring {
 }
 
 impl Keyring {
-    /// Reads the keys and opens the active ones. The authority's key stays sealed: it is opened only while a certificate or
-    /// a list is signed.
+    /// Reads the keys and opens the active ones. The authority's key stays sealed: it is opened only while a
+    /// certificate or a list is signed.
     pub async fn load(custody: &Custody) -> Result<Self, AuthorityError> {
         let mut signers: BTreeMap<Purpose, SharedSigner> = BTreeMap::new();
         let (mut published, mut log, mut records) = (Vec::new(), Vec::new(), Vec::new());
@@ -76,8 +76,8 @@ impl Keyring {
         self.published.iter().filter(move |key| key.purpose == purpose)
     }
 
-    /// Every key that ever signed checkpoints, including revoked ones: the log continues from what they signed. Whether it
-    /// is still the same log is decided by the checkpoint outside the database, and not by these keys.
+    /// Every key that ever signed checkpoints, including revoked ones: the log continues from what they signed. Whether
+    /// it is still the same log is decided by the checkpoint outside the database, and not by these keys.
     pub fn log(&self) -> &[PublicKey] {
         &self.log
     }

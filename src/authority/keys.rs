@@ -40,8 +40,8 @@ pub async fn create_missing(custody: &Custody) -> Result<Vec<CreatedKey>, Author
     Ok(made)
 }
 
-/// Creates a new key of a purpose. The previous key signs no more and stays published, so that its signatures still verify.
-/// The authority's key is bound to its certificate and is not rotated here.
+/// Creates a new key of a purpose. The previous key signs no more and stays published, so that its signatures still
+/// verify. The authority's key is bound to its certificate and is not rotated here.
 pub async fn rotate(custody: &Custody, purpose: Purpose) -> Result<CreatedKey, AuthorityError> {
     if purpose == Purpose::Authority {
         return Err(AuthorityError::Invalid(

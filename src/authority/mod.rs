@@ -1,9 +1,9 @@
 //! Keys and certificates: signing keys, trusted authorities, and the live material of listeners and signers.
 //!
-//! Invariants: a private key leaves this room only sealed or inside a [`crate::identity::Signer`]; a change that narrows
-//! trust ends the running responses of the affected clients in the same transaction (I2, I3); live material is replaced as
-//! a whole, and only after the new material was built and checked, so bad material never replaces good. This room does not
-//! know requests, tokens or consents.
+//! Invariants: a private key leaves this room only sealed or inside a [`crate::identity::Signer`]; a change that
+//! narrows trust ends the running responses of the affected clients in the same transaction (I2, I3); live material is
+//! replaced as a whole, and only after the new material was built and checked, so bad material never replaces good.
+//! This room does not know requests, tokens or consents.
 
 mod audit;
 pub mod certificates;

@@ -90,8 +90,8 @@ fn authority_record(row: AuthorityRow) -> Result<AuthorityRecord, AuthorityError
     })
 }
 
-/// Trusts a partner's authority, or sets a new list file for a trusted one. Certificate and file must be valid now; a file
-/// that becomes invalid later only leaves the old lists in use.
+/// Trusts a partner's authority, or sets a new list file for a trusted one. Certificate and file must be valid now; a
+/// file that becomes invalid later only leaves the old lists in use.
 pub async fn trust(
     custody: &Custody,
     name: &str,

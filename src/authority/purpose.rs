@@ -28,7 +28,8 @@ impl Purpose {
         }
     }
 
-    /// The place of the sealed private key. It includes the purpose, so that a row with a changed purpose cannot be opened.
+    /// The place of the sealed private key. It includes the purpose, so that a row with a changed purpose cannot be
+    /// opened.
     pub(super) const fn place(self, row: &str) -> Place<'_> {
         let column = match self {
             Self::TokenSigning => "sealed_private/token_signing",

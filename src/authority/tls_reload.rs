@@ -1,9 +1,9 @@
 //! The live TLS material of the partner listener: server certificate and trust, rebuilt on every change.
 //!
-//! Changes come from the store (detected by the change number) and from files (detected by their stamps). After any change
-//! everything is rebuilt and replaced as a whole; a file that is invalid is reported, and its old contents stay in use.
-//! If the store cannot be read, revocations would go unnoticed: then the material becomes outdated, and listeners refuse
-//! connections (I3).
+//! Changes come from the store (detected by the change number) and from files (detected by their stamps). After any
+//! change everything is rebuilt and replaced as a whole; a file that is invalid is reported, and its old contents stay
+//! in use. If the store cannot be read, revocations would go unnoticed: then the material becomes outdated, and
+//! listeners refuse connections (I3).
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},

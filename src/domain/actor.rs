@@ -37,8 +37,8 @@ pub enum Principal {
     System,
 }
 
-/// A party together with its channel. Its text is `bank:cli_…`, `department:cli_…`, `operator:NAME`, `subject:CODE` or `system`,
-/// which is what ledger entries commit to.
+/// A party together with its channel. Its text is `bank:cli_…`, `department:cli_…`, `operator:NAME`, `subject:CODE` or
+/// `system`, which is what ledger entries commit to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Actor {
     principal: Principal,
@@ -69,8 +69,8 @@ impl Actor {
         Self { principal: Principal::System, channel: Channel::Clock }
     }
 
-    /// An operator. The ledger keeps the name for ever, so it has 1 to 64 characters, is trimmed, and contains no control
-    /// or invisible characters: two names that look the same are the same.
+    /// An operator. The ledger keeps the name for ever, so it has 1 to 64 characters, is trimmed, and contains no
+    /// control or invisible characters: two names that look the same are the same.
     pub fn operator(name: &str, channel: Channel) -> Result<Self, Malformed> {
         let name = name.trim();
         let length = name.chars().count();

@@ -10,8 +10,8 @@ use std::{
 
 /// Values by key, with a limit on their total weight.
 ///
-/// Entries are in two generations. A used entry moves to the young generation; when that is full, it becomes the old one
-/// and the previous old one is dropped. So eviction needs neither sorting nor timestamps.
+/// Entries are in two generations. A used entry moves to the young generation; when that is full, it becomes the old
+/// one and the previous old one is dropped. So eviction needs neither sorting nor timestamps.
 pub struct BoundedCache<K, V> {
     /// The largest weight of one generation.
     limit: usize,

@@ -1,8 +1,8 @@
 //! National codes of subjects, and the patterns that the codes of a kind match.
 //!
 //! Most kinds have national medical-insurance codes (国家医保 15 项编码). These have no check digit, and the six digits after
-//! the prefix name the region that issued the code, not the holder's region of today. Kinds without a national code use a
-//! prefix and their unified social credit code, or a number that the bureau assigns.
+//! the prefix name the region that issued the code, not the holder's region of today. Kinds without a national code use
+//! a prefix and their unified social credit code, or a number that the bureau assigns.
 
 use std::{fmt, ops::RangeInclusive, str::FromStr};
 

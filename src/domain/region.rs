@@ -11,8 +11,8 @@ use super::{
     time::Day,
 };
 
-/// A region code of six digits. Any six digits are accepted: old codes name abolished regions, and other cities' regions
-/// are not in the local table.
+/// A region code of six digits. Any six digits are accepted: old codes name abolished regions, and other cities'
+/// regions are not in the local table.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Region([u8; 6]);
 
@@ -107,7 +107,8 @@ struct RegionFile {
 pub const BUILT_IN: &str = include_str!("../../config/regions.toml");
 
 impl RegionTable {
-    /// Reads a table of regions; errors name it by `file`. Two entries of one code must not overlap in their days of use.
+    /// Reads a table of regions; errors name it by `file`. Two entries of one code must not overlap in their days of
+    /// use.
     pub fn from_toml(file: &str, text: &str) -> Result<Self, TableError> {
         let table: RegionFile = read(file, text)?;
         let mut faults = Faults::new(file);

@@ -19,8 +19,8 @@ pub trait Entropy: Debug + Send + Sync + 'static {
 /// A source of randomness shared between rooms.
 pub type SharedEntropy = Arc<dyn Entropy>;
 
-/// Bytes per call of the system's generator. The cost of a call hardly depends on its length, and every response needs a
-/// few dozen bytes three times.
+/// Bytes per call of the system's generator. The cost of a call hardly depends on its length, and every response needs
+/// a few dozen bytes three times.
 const BUFFER_BYTES: usize = 4096;
 
 /// Random bytes that are not used yet.

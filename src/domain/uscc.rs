@@ -1,7 +1,7 @@
 //! 统一社会信用代码, the unified social credit code (USCC) of GB 32100-2015: 18 characters with two check characters.
 //!
-//! A wrong length or a character outside the alphabet is an error. A wrong check character is a [`CheckMismatch`], which
-//! an operator may accept: real codes of early pilots have it.
+//! A wrong length or a character outside the alphabet is an error. A wrong check character is a [`CheckMismatch`],
+//! which an operator may accept: real codes of early pilots have it.
 
 use std::{fmt, str::FromStr};
 

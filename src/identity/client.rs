@@ -1,8 +1,8 @@
 //! The identity of a connected bank, proved by its certificate.
 //!
-//! [`ClientIdentity`] is made only of a finished handshake: the connection itself is the argument, so that neither a header
-//! nor a stored value can stand in for one (T5, T6). It names the authority that proved it cryptographically, because two
-//! authorities may bear one name and either may issue any subject.
+//! [`ClientIdentity`] is made only of a finished handshake: the connection itself is the argument, so that neither a
+//! header nor a stored value can stand in for one (T5, T6). It names the authority that proved it cryptographically,
+//! because two authorities may bear one name and either may issue any subject.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -85,8 +85,8 @@ impl ClientIdentity {
         &self.chain
     }
 
-    /// Proves the identity again under the current trust (T4): revocation, removal, a stale list and expiry all end it, on
-    /// a connection that is already open. Cheap while the last proof is current.
+    /// Proves the identity again under the current trust (T4): revocation, removal, a stale list and expiry all end it,
+    /// on a connection that is already open. Cheap while the last proof is current.
     pub fn recheck(&self, trust: &PartnerTrust, now: Timestamp) -> Result<(), IdentityError> {
         let last = Arc::clone(&self.proof.lock().unwrap_or_else(PoisonError::into_inner));
         if last.is_current(trust.generation(), now) {

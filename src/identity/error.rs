@@ -78,7 +78,8 @@ pub(super) fn identity_error(error: &rustls::Error) -> IdentityError {
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => IdentityError::Expired,
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => IdentityError::NotYetValid,
             CertificateError::Revoked => IdentityError::Revoked,
-            // A wrong signature means another authority of the same name: the issuer's name matches and its key does not.
+            // A wrong signature means another authority of the same name: the issuer's name matches and its key does
+            // not.
             CertificateError::UnknownIssuer | CertificateError::BadSignature => IdentityError::UnknownAuthority,
             CertificateError::UnknownRevocationStatus => IdentityError::RevocationUnknown,
             CertificateError::ExpiredRevocationList | CertificateError::ExpiredRevocationListContext { .. } => {

@@ -1,4 +1,5 @@
-//! Identities and signatures: certificates and trust, tokens, HTTP message signatures, and the signature suites below them.
+//! Identities and signatures: certificates and trust, tokens, HTTP message signatures, and the signature suites below
+//! them.
 //!
 //! Pure: no storage, no configuration, no network. Time is a parameter.
 

@@ -12,8 +12,8 @@ use rustls::{
 
 use crate::domain::Timestamp;
 
-/// The provider with the cipher suites and groups, the preferred first: the three of TLS 1.3, and the hybrid post-quantum
-/// key exchange before the classical ones.
+/// The provider with the cipher suites and groups, the preferred first: the three of TLS 1.3, and the hybrid
+/// post-quantum key exchange before the classical ones.
 pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(CryptoProvider {
         cipher_suites: vec![

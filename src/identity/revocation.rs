@@ -68,8 +68,8 @@ impl RevocationList {
         self.next_update <= now
     }
 
-    /// Refuses a list that is dated in the future, or whose issuer has the authority's name but not its signature. A list
-    /// with another issuer belongs to an intermediate, whose key is unknown until a bank presents its certificate.
+    /// Refuses a list that is dated in the future, or whose issuer has the authority's name but not its signature. A
+    /// list with another issuer belongs to an intermediate, whose key is unknown until a bank presents its certificate.
     pub fn check(&self, authority: &CertificateDer<'_>, now: Timestamp) -> Result<(), String> {
         if self.this_update > now.plus(LIST_CLOCK_SKEW) {
             return Err(format!("its time of issue is in the future: {}", self.this_update));

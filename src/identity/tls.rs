@@ -36,8 +36,8 @@ impl TimeProvider for ClockTime {
 /// The configuration of the partner listener: a client certificate is required, and every connection does a full
 /// handshake.
 ///
-/// Resumption would skip the verification of the client's certificate (the library takes it from the stored session). So
-/// there are neither stored sessions nor tickets, and an offered pre-shared key leads to a full handshake (T4).
+/// Resumption would skip the verification of the client's certificate (the library takes it from the stored session).
+/// So there are neither stored sessions nor tickets, and an offered pre-shared key leads to a full handshake (T4).
 pub fn server_config(
     trust: Arc<PartnerTrust>,
     certified: Arc<CertifiedKey>,

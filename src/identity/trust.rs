@@ -114,8 +114,8 @@ impl PartnerTrust {
         self.authorities.iter().map(validity).collect()
     }
 
-    /// Verifies a chain, leaf first, under the authority that issued it. If several match, the first in order is used, so
-    /// that the result is always the same.
+    /// Verifies a chain, leaf first, under the authority that issued it. If several match, the first in order is used,
+    /// so that the result is always the same.
     pub(super) fn prove(
         &self,
         chain: &[CertificateDer<'static>],

@@ -93,8 +93,8 @@ impl TryFrom<EventRow> for StoredEvent {
 }
 
 impl Outbox {
-    /// Returns up to `limit` events that are not routed yet, oldest first. The query uses their state and not a position:
-    /// transactions commit in another order than they begin, so a position could skip events.
+    /// Returns up to `limit` events that are not routed yet, oldest first. The query uses their state and not a
+    /// position: transactions commit in another order than they begin, so a position could skip events.
     pub async fn unrouted(&self, limit: i64) -> Result<Vec<StoredEvent>, Failure> {
         let rows = outbox::unrouted(&self.env.db.read("outbox::unrouted"), limit).await?;
         rows.into_iter().map(StoredEvent::try_from).collect()

@@ -86,12 +86,13 @@ pub enum Outcome {
     Retry(Timestamp),
     /// The item is given up: an operator must act.
     Dead,
-    /// The lease expired and another worker claimed the item, or the item was cancelled. The attempt is recorded anyway.
+    /// The lease expired and another worker claimed the item, or the item was cancelled. The attempt is recorded
+    /// anyway.
     LeaseLost,
 }
 
-/// Enqueues an item in the transaction of the change that caused it, and returns its id. Enqueuing it again with the same
-/// deduplication key returns the same id.
+/// Enqueues an item in the transaction of the change that caused it, and returns its id. Enqueuing it again with the
+/// same deduplication key returns the same id.
 pub async fn enqueue(tx: &mut Tx, env: &Env, item: NewItem<'_>) -> Result<OutboxId, DbError> {
     // Positions of one key are assigned under a lock, so that they follow the order of commits.
     tx.lock_names(&[format!("outbox {} {}", item.target, item.ordering_key)]).await?;

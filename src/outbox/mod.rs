@@ -1,12 +1,13 @@
 //! The transactional outbox: events, and items to deliver to a target.
 //!
-//! Both are written in the transaction of the change that caused them (I6), so there is never a change without its event
-//! or an event without its change. Events name no receiver: a router later enqueues an item for each receiver. Items are
-//! delivered at least once, with their id as the idempotency key of every attempt, and in order: among the items of one
-//! target and ordering key, a later one never overtakes an earlier one that is not delivered. A worker leases an item, and
-//! the lease expires by itself; every attempt is a row and keeps its receipt.
+//! Both are written in the transaction of the change that caused them (I6), so there is never a change without its
+//! event or an event without its change. Events name no receiver: a router later enqueues an item for each receiver.
+//! Items are delivered at least once, with their id as the idempotency key of every attempt, and in order: among the
+//! items of one target and ordering key, a later one never overtakes an earlier one that is not delivered. A worker
+//! leases an item, and the lease expires by itself; every attempt is a row and keeps its receipt.
 //!
-//! This room delivers nothing: workers claim items, deliver them and report the outcome. It does not know what a target is.
+//! This room delivers nothing: workers claim items, deliver them and report the outcome. It does not know what a target
+//! is.
 
 mod event;
 mod item;

@@ -1,7 +1,7 @@
 //! The kinds of graded subjects (信用主体), as data: `config/kinds.toml`, or a file of the city that replaces it.
 //!
-//! Cities grade different kinds, and two of the code patterns are not confirmed by an official list. So no code depends on
-//! the name of a kind: it looks up the kind's properties in this table.
+//! Cities grade different kinds, and two of the code patterns are not confirmed by an official list. So no code depends
+//! on the name of a kind: it looks up the kind's properties in this table.
 
 mod file;
 #[cfg(test)]
@@ -132,8 +132,8 @@ pub struct Kinds {
 }
 
 impl Kinds {
-    /// Reads a table of kinds; errors name it by `file`. Duplicate kinds and overlapping patterns are refused, and so are
-    /// settings that no city may choose for natural persons.
+    /// Reads a table of kinds; errors name it by `file`. Duplicate kinds and overlapping patterns are refused, and so
+    /// are settings that no city may choose for natural persons.
     pub fn from_toml(file: &str, text: &str) -> Result<Self, TableError> {
         let raw: KindsFile = read(file, text)?;
         let mut faults = Faults::new(file);

@@ -1,4 +1,5 @@
-//! The registered keys of clients, and the assertions that clients sign with them (`private_key_jwt`, RFC 7523, FAPI 2.0 section 5.3.2.1).
+//! The registered keys of clients, and the assertions that clients sign with them (`private_key_jwt`, RFC 7523, FAPI
+//! 2.0 section 5.3.2.1).
 
 use jsonwebtoken::{
     Algorithm, DecodingKey,
@@ -87,7 +88,8 @@ pub struct MessageKey<'a> {
 }
 
 impl MessageKey<'_> {
-    /// The algorithm's name in RFC 9421's registry. PS256 is not registered; the key alone decides then (section 3.3.7).
+    /// The algorithm's name in RFC 9421's registry. PS256 is not registered; the key alone decides then (section
+    /// 3.3.7).
     pub fn http_algorithm(&self) -> Option<&'static str> {
         match self.algorithm {
             Algorithm::ES256 => Some(Suite::Es256.http_name()),
@@ -187,7 +189,8 @@ pub fn unverified_subject(unverified_assertion: &str) -> Option<ClientId> {
     claims.sub.parse().ok()
 }
 
-/// Verifies the signature, issuer, subject, audience and time of an assertion. The caller then records its `jti` as used.
+/// Verifies the signature, issuer, subject, audience and time of an assertion. The caller then records its `jti` as
+/// used.
 pub fn verify_assertion(
     unverified_assertion: &str,
     client: &ClientId,

@@ -45,7 +45,8 @@ impl DigestAlgorithm {
         format!("{name}=:{}:", BASE64.encode(self.digest(body).as_ref()))
     }
 
-    /// The supported algorithm that a `Want-Content-Digest` prefers; none if the field is malformed or names only others.
+    /// The supported algorithm that a `Want-Content-Digest` prefers; none if the field is malformed or names only
+    /// others.
     pub fn preferred(field: &str) -> Option<Self> {
         let preferences = dictionary(field)?;
         let weight = |entry: &ListEntry| match entry {

@@ -43,7 +43,8 @@ impl Message<'_> {
     }
 }
 
-/// The combined value of a field: its lines, trimmed and joined (RFC 9421 section 2.1). None if it is missing or not ASCII.
+/// The combined value of a field: its lines, trimmed and joined (RFC 9421 section 2.1). None if it is missing or not
+/// ASCII.
 pub fn combined_value(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     let mut lines = headers.get_all(name).iter();
     let mut value = lines.next()?.to_str().ok()?.trim().to_owned();

@@ -1,4 +1,5 @@
-//! Signatures of responses: RFC 9421 over the components that FAPI 2.0's HTTP signatures draft requires, plus the receipt.
+//! Signatures of responses: RFC 9421 over the components that FAPI 2.0's HTTP signatures draft requires, plus the
+//! receipt.
 //!
 //! The covered components, in this order: `@status`, `content-digest`, `x-fapi-interaction-id`, `medcredit-disclosure`,
 //! and of the request `@method`, `@target-uri`, its `content-digest` if it had one, and `signature` and

@@ -1,7 +1,8 @@
 //! Signature suites: the algorithms by name, parsed keys, JSON Web Keys.
 //!
-//! No other code knows an algorithm, so that another suite (SM2 with SM3, a post-quantum one) is added only in this folder.
-//! A key belongs to exactly one suite (RFC 8725 section 3.1): a verifier never takes the algorithm from the message.
+//! No other code knows an algorithm, so that another suite (SM2 with SM3, a post-quantum one) is added only in this
+//! folder. A key belongs to exactly one suite (RFC 8725 section 3.1): a verifier never takes the algorithm from the
+//! message.
 
 mod jwk;
 mod pair;
@@ -25,8 +26,8 @@ const P256_SPKI: [u8; 27] = [
 const ED25519_SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
 words! {
-    /// A signature algorithm with its curve, digest and signature format. The words are the names in JOSE headers and JSON
-    /// Web Keys (RFC 9864 for Ed25519), and in the store.
+    /// A signature algorithm with its curve, digest and signature format. The words are the names in JOSE headers and
+    /// JSON Web Keys (RFC 9864 for Ed25519), and in the store.
     Suite: "signature suite" {
         /// ECDSA on P-256 with SHA-256, signatures of 64 bytes, r then s (RFC 7518 section 3.4).
         Es256 = "ES256",

@@ -18,8 +18,8 @@ pub const ACCESS_TOKEN_TYPE: &str = "at+jwt";
 /// The only supported type of `authorization_details` (RFC 9396).
 pub const CONSENT_DETAIL_TYPE: &str = "medcredit_consent";
 
-/// How far the issuer's clock may be ahead. A security invariant (K4): 10 s must be accepted and more than 60 s refused; a
-/// larger value extends the life of a stolen assertion.
+/// How far the issuer's clock may be ahead. A security invariant (K4): 10 s must be accepted and more than 60 s
+/// refused; a larger value extends the life of a stolen assertion.
 pub const SKEW_SECONDS: i64 = 10;
 
 /// The certificate a token is bound to (RFC 8705 section 3.1).

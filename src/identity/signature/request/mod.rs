@@ -268,7 +268,8 @@ fn base(message: &Message<'_>, covered: &InnerList) -> Result<String, RequestRef
 
 /// The parts of a request that a bank signs.
 ///
-/// The client side of [`verify_request`], for the `bank` commands and for tests: send exactly these values together with
+/// The client side of [`verify_request`], for the `bank` commands and for tests: send exactly these values together
+/// with
 /// `Signature-Input` and `Signature` from [`sign_request`]. docs/SIGNATURES.md has an example.
 #[derive(Debug, Clone, Copy)]
 pub struct Signing<'a> {
