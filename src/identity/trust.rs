@@ -1,7 +1,7 @@
 //! The trusted authorities of banks, each with its own verifier and revocation lists.
 //!
 //! Invariants: authorities are tried one by one and never share roots, intermediates or lists, so that no authority can
-//! vouch for, or block, the banks of another; an authority without a current list proves nothing (T3); a trust is
+//! confirm, or block, the banks of another; an authority without a current list proves nothing (T3); a trust is
 //! immutable, and a change creates a new [`PartnerTrust`] with a higher generation.
 
 use std::{collections::HashSet, sync::Arc};

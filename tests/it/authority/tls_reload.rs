@@ -15,16 +15,16 @@ use crate::support::{
 };
 
 /// A gateway's directory with the server's files and a partner's list.
-struct Place {
+struct GatewayFiles {
     directory: tempfile::TempDir,
 }
 
-impl Place {
+impl GatewayFiles {
     async fn new(custody: &Custody) -> Self {
-        let place = Self { directory: tempfile::tempdir().unwrap() };
+        let files = Self { directory: tempfile::tempdir().unwrap() };
         init(custody).await;
-        place.put_server(custody, &issue(custody, ProfileName::Server, "gateway").await);
-        place
+        files.put_server(custody, &issue(custody, ProfileName::Server, "gateway").await);
+        files
     }
 
     fn files(&self) -> server::ServerFiles {
@@ -80,9 +80,9 @@ both_engines! {
 async fn a_revocation_reaches_a_running_gateway(store: TestStore) {
     // A bank with an open connection, revoked from another process (T4, I3).
     let custody = custody(&store);
-    let place = Place::new(&custody).await;
+    let files = GatewayFiles::new(&custody).await;
     let bank = issue(&custody, ProfileName::BankClient, "bank-a").await;
-    let reloader = place.start(&custody).await;
+    let reloader = files.start(&custody).await;
     let trust = reloader.live().material().trust.clone();
     let identity = identify(trust, &shown(&bank), store.clock.now()).unwrap();
     assert!(!reloader.refresh().await.unwrap(), "nothing changed");
@@ -101,11 +101,11 @@ async fn a_revocation_reaches_a_running_gateway(store: TestStore) {
 async fn a_refusal_reaches_a_running_gateway(store: TestStore) {
     // A bank of a partner's authority, refused by thumbprint.
     let custody = custody(&store);
-    let place = Place::new(&custody).await;
+    let files = GatewayFiles::new(&custody).await;
     let ca = TestCa::root("Partner");
-    partners::trust(&custody, "partner", &ca.certificate, &place.put_list(&ca.list(&[]))).await.unwrap();
+    partners::trust(&custody, "partner", &ca.certificate, &files.put_list(&ca.list(&[]))).await.unwrap();
     let bank = ca.bank("bank-a", 7);
-    let reloader = place.start(&custody).await;
+    let reloader = files.start(&custody).await;
     let identity = identify(reloader.live().material().trust.clone(), &bank, NOW).unwrap();
     issuing::refuse(&custody, identity.thumbprint(), "reported by telephone").await.unwrap();
     reloader.refresh().await.unwrap();
@@ -115,12 +115,12 @@ async fn a_refusal_reaches_a_running_gateway(store: TestStore) {
 async fn a_partners_new_list_is_reloaded_from_its_file(store: TestStore) {
     // A bank whose authority revokes its certificate, in a new list file.
     let custody = custody(&store);
-    let place = Place::new(&custody).await;
+    let files = GatewayFiles::new(&custody).await;
     let ca = TestCa::root("Partner");
-    partners::trust(&custody, "partner", &ca.certificate, &place.put_list(&ca.list(&[]))).await.unwrap();
-    let reloader = place.start(&custody).await;
+    partners::trust(&custody, "partner", &ca.certificate, &files.put_list(&ca.list(&[]))).await.unwrap();
+    let reloader = files.start(&custody).await;
     let identity = identify(reloader.live().material().trust.clone(), &ca.bank("bank-a", 7), NOW).unwrap();
-    place.put_list(&ca.list_of(NOW, NOW.plus(DAY * 9), &[7]));
+    files.put_list(&ca.list_of(NOW, NOW.plus(DAY * 9), &[7]));
     assert!(reloader.refresh().await.unwrap());
     assert_eq!(identity.recheck(&reloader.live().material().trust, NOW), Err(IdentityError::Revoked));
 }
@@ -128,11 +128,11 @@ async fn a_partners_new_list_is_reloaded_from_its_file(store: TestStore) {
 async fn a_bad_list_keeps_the_old_one(store: TestStore) {
     // An attacker who can write a partner's list file: garbage, a forgery, an older list, no file.
     let custody = custody(&store);
-    let place = Place::new(&custody).await;
+    let files = GatewayFiles::new(&custody).await;
     let (ca, namesake) = (TestCa::root("Partner"), TestCa::root("Partner"));
-    let path = place.put_list(&ca.list(&[7]));
+    let path = files.put_list(&ca.list(&[7]));
     partners::trust(&custody, "partner", &ca.certificate, &path).await.unwrap();
-    let reloader = place.start(&custody).await;
+    let reloader = files.start(&custody).await;
     let (good, revoked) = (ca.bank("bank-a", 8), ca.bank("bank-b", 7));
     let holds = || {
         let trust = || reloader.live().material().trust.clone();
@@ -150,7 +150,7 @@ async fn a_bad_list_keeps_the_old_one(store: TestStore) {
     std::fs::remove_file(&path).unwrap();
     reloader.refresh().await.unwrap();
     holds();
-    place.put_list(&ca.list_of(NOW, NOW.plus(DAY * 9), &[]));
+    files.put_list(&ca.list_of(NOW, NOW.plus(DAY * 9), &[]));
     reloader.refresh().await.unwrap();
     identify(reloader.live().material().trust.clone(), &revoked, NOW).unwrap();
 }
@@ -158,19 +158,19 @@ async fn a_bad_list_keeps_the_old_one(store: TestStore) {
 async fn an_older_list_is_refused_after_a_restart_too(store: TestStore) {
     // An attacker who restores an old list while the gateway is down, to undo a revocation.
     let custody = custody(&store);
-    let place = Place::new(&custody).await;
+    let files = GatewayFiles::new(&custody).await;
     let ca = TestCa::root("Partner");
     let older = ca.list_of(NOW.minus(DAY), NOW.plus(DAY), &[]);
-    partners::trust(&custody, "partner", &ca.certificate, &place.put_list(&older)).await.unwrap();
-    place.start(&custody).await;
-    let path = place.put_list(&ca.list(&[7]));
-    place.start(&custody).await;
-    place.put_list(&older);
-    let reloader = place.start(&custody).await;
+    partners::trust(&custody, "partner", &ca.certificate, &files.put_list(&older)).await.unwrap();
+    files.start(&custody).await;
+    let path = files.put_list(&ca.list(&[7]));
+    files.start(&custody).await;
+    files.put_list(&older);
+    let reloader = files.start(&custody).await;
     assert!(identify(reloader.live().material().trust.clone(), &ca.bank("bank-a", 7), NOW).is_err());
     let again = partners::trust(&custody, "partner", &ca.certificate, &path).await;
     assert!(matches!(again, Err(AuthorityError::Invalid(_))));
-    place.put_list(&ca.list(&[7]));
+    files.put_list(&ca.list(&[7]));
     assert!(reloader.refresh().await.unwrap());
     identify(reloader.live().material().trust.clone(), &ca.bank("bank-b", 8), NOW).unwrap();
 }
@@ -178,13 +178,13 @@ async fn an_older_list_is_refused_after_a_restart_too(store: TestStore) {
 async fn the_file_of_a_removed_authority_is_no_longer_watched(store: TestStore) {
     // A gateway whose partner left and whose file still changes.
     let custody = custody(&store);
-    let place = Place::new(&custody).await;
+    let files = GatewayFiles::new(&custody).await;
     let ca = TestCa::root("Partner");
-    partners::trust(&custody, "partner", &ca.certificate, &place.put_list(&ca.list(&[]))).await.unwrap();
-    let reloader = place.start(&custody).await;
+    partners::trust(&custody, "partner", &ca.certificate, &files.put_list(&ca.list(&[]))).await.unwrap();
+    let reloader = files.start(&custody).await;
     partners::distrust(&custody, "partner", "merged").await.unwrap();
     assert!(reloader.refresh().await.unwrap());
-    place.put_list(&ca.list(&[7]));
+    files.put_list(&ca.list(&[7]));
     assert!(!reloader.refresh().await.unwrap());
 }
 
@@ -192,12 +192,12 @@ async fn operators_see_the_remaining_validity_of_a_list(store: TestStore) {
     // An operator's monitoring system, while a partner sends no new list.
     let metrics = medcredit::telemetry::install_metrics();
     let custody = custody(&store);
-    let place = Place::new(&custody).await;
+    let files = GatewayFiles::new(&custody).await;
     let ca = TestCa::root("Watched");
     let list = ca.list_of(NOW, NOW.plus(DAY * 4), &[]);
     let name = format!("watched {}", ca.id);
-    partners::trust(&custody, &name, &ca.certificate, &place.put_list(&list)).await.unwrap();
-    let reloader = place.start(&custody).await;
+    partners::trust(&custody, &name, &ca.certificate, &files.put_list(&list)).await.unwrap();
+    let reloader = files.start(&custody).await;
     let shows = |metric: &str, value: &str| {
         let line = format!("{metric}{{authority=\"{name}\"}} {value}\n");
         let text = metrics.render();
@@ -213,7 +213,7 @@ async fn operators_see_the_remaining_validity_of_a_list(store: TestStore) {
     reloader.refresh().await.unwrap();
     shows("medcredit_crl_life_left_ratio", "0");
     shows("medcredit_crl_stale", "1");
-    files::write_public(&place.path("partner.crl"), b"garbage").unwrap();
+    files::write_public(&files.path("partner.crl"), b"garbage").unwrap();
     reloader.refresh().await.unwrap();
     shows("medcredit_crl_rejected", "1");
 }
@@ -222,9 +222,9 @@ async fn a_running_gateway_detects_changes_by_polling(store: TestStore) {
     // A bank that is revoked from another process while the gateway polls. The freshness of the material ensures that
     // the gateway detects it within a second or refuses everybody (I3).
     let custody = custody(&store);
-    let place = Place::new(&custody).await;
+    let files = GatewayFiles::new(&custody).await;
     let bank = issue(&custody, ProfileName::BankClient, "bank-a").await;
-    let reloader = Arc::new(place.start(&custody).await);
+    let reloader = Arc::new(files.start(&custody).await);
     let live = reloader.live();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let running = tokio::spawn(reloader.run(async {
@@ -245,17 +245,17 @@ async fn a_running_gateway_detects_changes_by_polling(store: TestStore) {
 async fn a_gateway_starts_without_a_partners_list_and_refuses_its_banks_only(store: TestStore) {
     // A bank of an authority whose file is missing, and a bank of the own authority.
     let custody = custody(&store);
-    let place = Place::new(&custody).await;
+    let files = GatewayFiles::new(&custody).await;
     let ca = TestCa::root("Partner");
-    let path = place.put_list(&ca.list(&[]));
+    let path = files.put_list(&ca.list(&[]));
     partners::trust(&custody, "partner", &ca.certificate, &path).await.unwrap();
     std::fs::remove_file(&path).unwrap();
-    let reloader = place.start(&custody).await;
+    let reloader = files.start(&custody).await;
     let trust = || reloader.live().material().trust.clone();
     assert!(identify(trust(), &ca.bank("bank-a", 7), NOW).is_err());
     let ours = issue(&custody, ProfileName::BankClient, "bank-b").await;
     identify(trust(), &shown(&ours), store.clock.now()).unwrap();
-    place.put_list(&ca.list(&[]));
+    files.put_list(&ca.list(&[]));
     assert!(reloader.refresh().await.unwrap(), "the file appears");
     identify(trust(), &ca.bank("bank-a", 7), NOW).unwrap();
 }
@@ -263,18 +263,18 @@ async fn a_gateway_starts_without_a_partners_list_and_refuses_its_banks_only(sto
 async fn a_server_certificate_is_replaced_only_by_one_that_matches_its_key(store: TestStore) {
     // An operator who replaces the server's files, one after the other.
     let custody = custody(&store);
-    let place = Place::new(&custody).await;
-    let reloader = place.start(&custody).await;
+    let files = GatewayFiles::new(&custody).await;
+    let reloader = files.start(&custody).await;
     let first = shown_certificate(&reloader);
     let second = issue(&custody, ProfileName::Server, "gateway").await;
-    place.put_certificate(&second);
+    files.put_certificate(&second);
     reloader.refresh().await.unwrap();
     assert_eq!(shown_certificate(&reloader), first, "the key does not fit yet");
-    place.put_server(&custody, &second);
+    files.put_server(&custody, &second);
     reloader.refresh().await.unwrap();
     assert_ne!(shown_certificate(&reloader), first);
     let taken = shown_certificate(&reloader);
-    files::write_public(&place.files().certificate, b"garbage").unwrap();
+    files::write_public(&files.files().certificate, b"garbage").unwrap();
     reloader.refresh().await.unwrap();
     assert_eq!(shown_certificate(&reloader), taken);
 }
@@ -290,8 +290,8 @@ async fn a_gateway_needs_a_server_certificate_to_start(store: TestStore) {
 async fn material_that_may_be_outdated_is_not_fresh(store: TestStore) {
     // A gateway that cannot reach its database (I3).
     let custody = custody(&store);
-    let place = Place::new(&custody).await;
-    let reloader = place.start(&custody).await;
+    let files = GatewayFiles::new(&custody).await;
+    let reloader = files.start(&custody).await;
     let live = reloader.live();
     store.clock.advance(Duration::from_secs(1));
     assert!(live.fresh(store.clock.now()).is_some());
@@ -308,9 +308,9 @@ async fn material_that_may_be_outdated_is_not_fresh(store: TestStore) {
 async fn a_gateway_renews_its_stale_list_when_it_starts(store: TestStore) {
     // A gateway that was off for a week, and a bank that calls immediately.
     let custody = custody(&store);
-    let place = Place::new(&custody).await;
+    let files = GatewayFiles::new(&custody).await;
     let bank = issue(&custody, ProfileName::BankClient, "bank-a").await;
     store.clock.advance(DAY * 7);
-    let reloader = place.start(&custody).await;
+    let reloader = files.start(&custody).await;
     identify(reloader.live().material().trust.clone(), &shown(&bank), store.clock.now()).unwrap();
 }

@@ -133,7 +133,7 @@ async fn an_item_of_a_dead_worker_is_claimed_by_another(store: TestStore) {
     assert_eq!(post.outbox.delivered(lease, &receipt("R-1")).await.unwrap(), Outcome::Delivered);
 }
 
-/// A worker is slow, and nobody else has begun.
+/// A worker is slow, and no other one has started.
 async fn a_delivery_reported_after_the_lease_counts(store: TestStore) {
     let post = Harness::new(store);
     post.enqueue("bank", "H1", "one").await;

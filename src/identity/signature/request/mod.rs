@@ -216,7 +216,7 @@ fn check_times(params: &Parameters, now: Timestamp) -> Result<Timestamp, Request
         return Err(RequestRefusal::Untimely("the signature was created in the future: compare your clock with Date"));
     }
     if created < now - MAX_AGE_SECONDS {
-        return Err(RequestRefusal::Untimely("the signature is older than 60 seconds: sign each request anew"));
+        return Err(RequestRefusal::Untimely("the signature is older than 60 seconds: sign each request again"));
     }
     let mut until = created + MAX_AGE_SECONDS;
     if let Some(expires) = seconds("expires")? {
