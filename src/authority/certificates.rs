@@ -41,7 +41,7 @@ pub struct Issued {
     pub private_key: Option<Zeroizing<Vec<u8>>>,
 }
 
-/// Issues a certificate of the own authority.
+/// Issues a certificate of the local CA.
 pub async fn issue(custody: &Custody, request: &Request<'_>) -> Result<Issued, AuthorityError> {
     if request.profile == ProfileName::Ca {
         return Err(AuthorityError::Invalid("create an authority with `medcredit certs init`".into()));
@@ -117,7 +117,7 @@ pub struct Revoked {
     pub clients: usize,
 }
 
-/// Revokes a certificate of the own authority, given by id, serial number or thumbprint. The same transaction signs a
+/// Revokes a certificate of the local CA, given by id, serial number or thumbprint. The same transaction signs a
 /// new list and ends the running responses of its client.
 pub async fn revoke(custody: &Custody, name: &str, reason: &str) -> Result<Revoked, AuthorityError> {
     if !local_ca::REASONS.iter().any(|(name, _)| *name == reason) {
@@ -125,6 +125,7 @@ pub async fn revoke(custody: &Custody, name: &str, reason: &str) -> Result<Revok
         return Err(AuthorityError::Invalid(format!("{reason:?} is not a reason: use {}", names.join(", "))));
     }
     let mut tx = custody.env.db.begin("authority::revoke").await.map_err(AuthorityError::Store)?;
+    // The lock comes first: lists are numbered in the order of revocations.
     let own = authorities::lock_own(&mut tx).await.map_err(AuthorityError::Store)?;
     let own = own.ok_or_else(|| AuthorityError::Unknown("authority of our own".into()))?;
     let mut found = certificates::find_in(&mut tx, name).await.map_err(AuthorityError::Store)?;
@@ -185,7 +186,7 @@ fn canonical_thumbprint(text: &str) -> Result<String, AuthorityError> {
     Ok(BASE64URL_NOPAD.encode(&bytes))
 }
 
-/// A certificate of the own authority, as operators see it.
+/// A certificate of the local CA, as operators see it.
 #[derive(Debug, Clone)]
 pub struct CertificateRecord {
     pub id: String,

@@ -117,6 +117,7 @@ pub(super) async fn create_in(tx: &mut Tx, custody: &Custody, purpose: Purpose) 
         retired_at: None,
         revoked_at: None,
     };
+    // A unique index admits one active key of a purpose, so that concurrent operators cannot create two.
     match keys::insert(tx, &row).await {
         Err(error) if error.is_constraint() => return Err(AuthorityError::KeyExists(purpose)),
         other => other.map_err(AuthorityError::Store)?,

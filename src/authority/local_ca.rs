@@ -1,4 +1,4 @@
-//! The gateway's own authority: creation, signatures, revocation lists.
+//! The local CA, the gateway's own authority: creation, signatures, revocation lists.
 
 use rcgen::{
     CertificateRevocationListParams, Issuer, KeyIdMethod, PKCS_ECDSA_P256_SHA256, PKCS_ED25519, PublicKeyData,
@@ -40,7 +40,7 @@ pub struct CreatedAuthority {
     pub certificate: Vec<u8>,
 }
 
-/// Creates the own authority in one transaction: key, self-signed certificate and a first, empty revocation list.
+/// Creates the local CA in one transaction: key, self-signed certificate and a first, empty revocation list.
 pub async fn init(
     custody: &Custody,
     name: &str,
@@ -104,6 +104,7 @@ pub async fn renew_list(custody: &Custody) -> Result<bool, AuthorityError> {
         return Ok(false);
     }
     let mut tx = custody.env.db.begin("authority::renew_list").await.map_err(AuthorityError::Store)?;
+    // Locked, and its age judged again: two gateways must not sign two lists of one number.
     let Some(own) = authorities::lock_own(&mut tx).await.map_err(AuthorityError::Store)?.filter(due) else {
         // Another gateway has signed one in the meantime.
         return Ok(false);
@@ -115,7 +116,7 @@ pub async fn renew_list(custody: &Custody) -> Result<bool, AuthorityError> {
     Ok(true)
 }
 
-/// Signs a list of all revoked certificates, in the transaction that locked the own authority.
+/// Signs a list of all revoked certificates, in the transaction that locked the local CA.
 pub(super) async fn publish_list(tx: &mut Tx, custody: &Custody, own: &AuthorityRow) -> Result<(), AuthorityError> {
     let now = custody.env.clock.now();
     let revoked = certificates::list_revoked(tx, &own.id, now).await.map_err(AuthorityError::Store)?;
@@ -167,7 +168,7 @@ fn entry(row: &RevokedRow) -> Result<RevokedCertParams, AuthorityError> {
     })
 }
 
-/// The own authority as an issuer.
+/// The local CA as an issuer.
 pub(super) fn issuer<'a>(
     own: &AuthorityRow,
     key: &'a IssuingKey,

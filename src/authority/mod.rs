@@ -45,7 +45,7 @@ pub struct Custody {
     pub crypter: Arc<Crypter>,
     /// The directory of the certificate profiles; without it the compiled-in profiles are used.
     pub profiles: Option<PathBuf>,
-    /// The validity of the own authority's revocation lists.
+    /// The validity of the local CA's revocation lists.
     pub list_life: Duration,
     /// The actor that ledger entries name.
     pub actor: Actor,

@@ -32,7 +32,7 @@ pub struct AuthorityRecord {
     pub certificate: Vec<u8>,
     /// A partner's file of revocation lists.
     pub crl_file: Option<String>,
-    /// The own authority's current list, DER.
+    /// The local CA's current list, DER.
     pub crl: Option<Vec<u8>>,
     /// The time of issue of the newest list that was ever used.
     pub newest_list: Option<Timestamp>,

@@ -38,7 +38,7 @@ pub const MAX_AGE: Duration = Duration::from_secs(1);
 /// The name of the listener in metrics and logs.
 const LISTENER: &str = "partner";
 const POLL: Duration = Duration::from_millis(250);
-/// Polls between two checks of the age of the own list, which is valid for hours.
+/// Polls between two checks of the age of the local CA's list, which is valid for hours.
 const RENEW_EVERY_POLLS: u32 = 120;
 
 /// The material with which a listener accepts connections and rechecks open ones.
@@ -98,6 +98,7 @@ impl Live {
 
     /// Confirms that the material was current at an instant.
     pub fn confirm(&self, at: Timestamp) {
+        // The maximum: a slow refresh must not move the time back that a faster one has confirmed.
         self.confirmed_at.fetch_max(at.micros(), Ordering::SeqCst);
     }
 }
@@ -160,7 +161,9 @@ impl Reloader {
 
     /// Rebuilds the material if anything changed. Returns whether it did.
     pub async fn refresh(&self) -> Result<bool, AuthorityError> {
+        // Refreshes run one after the other, so that an older build never replaces a newer one.
         let mut state = self.state.lock().await;
+        // Taken before the reads: the material is only confirmed for the time at which they began.
         let started_at = self.custody.env.clock.now();
         let change = changes::current(&self.custody.env.db).await.map_err(AuthorityError::Store)?;
         let mut changed = change != state.change;
@@ -201,7 +204,8 @@ impl Reloader {
         }
     }
 
-    /// Keeps everything up to date until `shutdown`: polls for changes, and renews the own list at half its validity.
+    /// Keeps everything up to date until `shutdown`: polls for changes, and renews the local CA's list at half its
+    /// validity.
     pub async fn run(self: Arc<Self>, shutdown: impl Future<Output = ()> + Send) {
         let mut ticks = tokio::time::interval(POLL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

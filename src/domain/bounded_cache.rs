@@ -39,6 +39,7 @@ impl<K: Eq + Hash + Clone, V: Clone> BoundedCache<K, V> {
     }
 
     fn generations(&self) -> MutexGuard<'_, Generations<K, V>> {
+        // After a panic under the lock the maps are still usable; at worst the weight is too high.
         self.generations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -1,4 +1,4 @@
-//! What a subject's credit is, and why it may have none.
+//! Grade states of subjects, and reasons of not being rated.
 
 use super::words::words;
 

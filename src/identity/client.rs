@@ -88,6 +88,7 @@ impl ClientIdentity {
     /// Proves the identity again under the current trust (T4): revocation, removal, a stale list and expiry all end it,
     /// on a connection that is already open. Cheap while the last proof is current.
     pub fn recheck(&self, trust: &PartnerTrust, now: Timestamp) -> Result<(), IdentityError> {
+        // The lock is only held to copy the proof: requests of a connection verify in parallel.
         let last = Arc::clone(&self.proof.lock().unwrap_or_else(PoisonError::into_inner));
         if last.is_current(trust.generation(), now) {
             return Ok(());

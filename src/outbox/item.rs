@@ -123,6 +123,7 @@ impl Outbox {
         let now = self.env.clock.now();
         let until = now.plus(self.policy.lease);
         let mut tx = self.env.db.begin("outbox::claim").await?;
+        // Expired leases end first, so that their items can be claimed in the same transaction.
         let expired = outbox::end_expired(&mut tx, self.policy.max_attempts(), now).await?;
         let mut rows = outbox::claim(&mut tx, owner, (now, until), limit).await?;
         tx.commit().await?;
@@ -139,6 +140,7 @@ impl Outbox {
         let mut tx = self.env.db.begin("outbox::delivered").await?;
         self.end_attempt(&mut tx, &id, attempt, "delivered", receipt).await?;
         let settled = outbox::set_delivered(&mut tx, (&id, attempt), now).await?;
+        // A crash before the commit lets the lease expire, and the item is delivered again: at least once (I6).
         tx.commit().await?;
         metrics::counter!("medcredit_outbox_attempts_total", "outcome" => "delivered").increment(1);
         Ok(if settled { Outcome::Delivered } else { Outcome::LeaseLost })

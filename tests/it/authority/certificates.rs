@@ -1,4 +1,4 @@
-//! The own authority: certificates that it issues and revokes.
+//! The local CA: certificates that it issues and revokes.
 
 use std::time::Duration;
 

@@ -243,7 +243,7 @@ async fn a_running_gateway_detects_changes_by_polling(store: TestStore) {
 }
 
 async fn a_gateway_starts_without_a_partners_list_and_refuses_its_banks_only(store: TestStore) {
-    // A bank of an authority whose file is missing, and a bank of the own authority.
+    // A bank of an authority whose file is missing, and a bank of the local CA.
     let custody = custody(&store);
     let files = GatewayFiles::new(&custody).await;
     let ca = TestCa::root("Partner");
