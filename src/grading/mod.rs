@@ -70,11 +70,9 @@ impl Rounds {
 }
 
 /// A run's results that nobody outside sees.
-const TRIAL: &str = "trial";
-/// A run whose results subjects may object to before they count (预评定).
-const PREASSESSMENT: &str = "preassessment";
+const TRIAL: &str = RunState::Trial.as_str();
 /// A run in force: a round.
-const PUBLISHED: &str = "published";
+const PUBLISHED: &str = RunState::Published.as_str();
 /// The status of a rated subject.
 const GRADED: &str = "graded";
 /// The status of a subject that takes no part.
