@@ -3,15 +3,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::source::{Module, production};
+use super::source::Module;
 
-/// What one file says of others.
+/// The names of others in one file.
 #[derive(Default)]
 struct File {
     /// Names brought in by `use`: the path that each stands for.
     names: BTreeMap<String, Vec<String>>,
-    /// Those that only this file sees.
+    /// Those names that only this file sees.
     private: BTreeSet<String>,
+    /// The paths of all `use` declarations: in another module of the file a name may stand for another path.
+    declared: BTreeSet<Vec<String>>,
     /// Paths and single names in the code itself.
     paths: BTreeSet<Vec<String>>,
 }
@@ -20,8 +22,8 @@ struct File {
 pub struct Imports(BTreeMap<Module, File>);
 
 impl Imports {
-    pub fn of_this_crate() -> Self {
-        Self(production().iter().map(|(module, tokens)| (module.clone(), file(tokens))).collect())
+    pub fn of(files: &BTreeMap<Module, Vec<String>>) -> Self {
+        Self(files.iter().map(|(module, tokens)| (module.clone(), file(tokens))).collect())
     }
 
     /// Each file with the files it uses. A file may use what its own folder's `mod.rs` defines: this is no import.
@@ -29,9 +31,20 @@ impl Imports {
         self.0.keys().map(|module| (module.clone(), self.used_by(module))).collect()
     }
 
+    pub fn modules(&self) -> impl Iterator<Item = &Module> {
+        self.0.keys()
+    }
+
+    /// The paths that a file writes with `crate::`, without it.
+    pub fn crate_paths_of(&self, module: &Module) -> impl Iterator<Item = &[String]> {
+        let file = &self.0[module];
+        let paths = file.declared.iter().chain(&file.paths);
+        paths.filter(|path| path[0] == "crate").map(|path| &path[1..])
+    }
+
     /// The paths that a file names, from the crate's root on.
     pub fn paths_of(&self, module: &Module) -> Vec<Vec<String>> {
-        let file = &self.0[module];
+        let Some(file) = self.0.get(module) else { return Vec::new() };
         let declared = file.names.iter().filter(|(name, _)| {
             file.private.contains(*name) || file.paths.iter().any(|path| path.first() == Some(name))
         });
@@ -96,6 +109,7 @@ fn file(tokens: &[String]) -> File {
                 if !matches!(before, "pub" | ")") {
                     file.private.insert(name.clone());
                 }
+                file.declared.insert(path.clone());
                 file.names.insert(name, path);
             }
             at = end;

@@ -34,12 +34,17 @@ pub fn module(file: &Path) -> Module {
     names
 }
 
+/// The tokens of every file, tests included, by module.
+pub fn everything() -> BTreeMap<Module, Vec<String>> {
+    let read = |file: PathBuf| (module(&file), tokens(&fs::read_to_string(&file).unwrap()));
+    rust_files(&root()).into_iter().map(read).collect()
+}
+
 /// The tokens of every production file, by module: without tests, comments and the contents of strings.
 pub fn production() -> BTreeMap<Module, Vec<String>> {
     let (mut tree, mut tests) = (BTreeMap::new(), BTreeSet::new());
-    for file in rust_files(&root()) {
-        let module = module(&file);
-        let (kept, test_modules) = without_tests(&tokens(&fs::read_to_string(&file).unwrap()));
+    for (module, tokens) in everything() {
+        let (kept, test_modules) = without_tests(&tokens);
         tests.extend(test_modules.into_iter().map(|name| [&module[..], &[name]].concat()));
         tree.insert(module, kept);
     }
