@@ -39,7 +39,6 @@ pub enum AppError {
     /// Keys or certificates failed to load.
     #[error("keys and certificates")]
     Authority(#[source] AuthorityError),
-    /// The store failed.
     #[error("the database")]
     Store(#[source] DbError),
     /// The kinds of subject or the regions are wrong.
@@ -73,7 +72,6 @@ pub struct App {
     pub reloader: Arc<Reloader>,
     /// Records disclosures in the ledger.
     pub recorder: Recorder,
-    /// Seals the ledger.
     pub sealer: Arc<Sealer>,
     /// Reads what the ledger publishes.
     pub log: LogReader,

@@ -12,7 +12,6 @@ pub struct Consent {
     pub request_days: i64,
     /// The validity of a request that names none.
     pub default_validity_days: i64,
-    /// The longest validity.
     pub max_validity_days: i64,
     /// The months of data of a request that names none.
     pub default_data_months: i32,

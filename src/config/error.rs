@@ -19,9 +19,7 @@ pub struct Problem {
 /// A configuration that cannot be used. The process ends with code 64.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct ConfigError {
-    /// The operator's file.
     pub file: PathBuf,
-    /// All problems.
     pub problems: Vec<Problem>,
 }
 

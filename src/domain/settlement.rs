@@ -29,7 +29,6 @@ words! {
 /// One version of a month of one subject under one insurance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settlement {
-    /// The month settled.
     pub month: Month,
     /// 险种.
     pub insurance: Insurance,

@@ -86,9 +86,7 @@ impl RevocationList {
 /// The validity period of an authority's revocation lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListValidity {
-    /// The authority's id.
     pub authority: AuthorityId,
-    /// The authority's name.
     pub name: String,
     /// Issue and next update of the list that becomes stale first; none if the authority has no list.
     pub period: Option<(Timestamp, Timestamp)>,

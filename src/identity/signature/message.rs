@@ -10,7 +10,6 @@ pub struct Message<'a> {
     pub method: &'a str,
     /// The target URI with the gateway's public origin, whatever authority the request names.
     pub target_uri: &'a str,
-    /// The header fields.
     pub headers: &'a HeaderMap,
     /// Whether the body has at least one byte.
     pub has_content: bool,

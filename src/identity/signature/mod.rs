@@ -42,9 +42,7 @@ pub struct RequestFacts<'a> {
 /// requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FieldPair<'a> {
-    /// `Signature-Input`.
     pub input: &'a str,
-    /// `Signature`.
     pub signature: &'a str,
 }
 
@@ -64,9 +62,7 @@ pub struct Covered<'a> {
 /// The two header values of a signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignatureFields {
-    /// `Signature-Input`.
     pub input: String,
-    /// `Signature`.
     pub signature: String,
 }
 
