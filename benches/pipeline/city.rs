@@ -69,11 +69,12 @@ pub(super) async fn build(db: &Db, directory: &Path, crypter: Arc<Crypter>) -> R
     let path = directory.join("settlements.csv");
     settlements(&path, READ, MONTHS, last_month())?;
     importer.import(Template::Settlements, &path, &Options::default(), &mut |_| {}).await?;
+    let actor = medcredit::domain::Actor::system();
     let rounds = Rounds::new(medcredit::store::Env::new(db.clone(), clock.clone(), entropy));
     let model = library.get("wenzhou-institution")?;
     let period = HalfYear::of(clock.now().day().month()).plus(-1);
-    let run = rounds.run(model, period, &|_, _| {}).await?;
-    rounds.publish(&run.id.to_string(), 1).await?;
+    let run = rounds.run(&actor, model, period, &|_, _| {}).await?;
+    rounds.publish(&actor, &run.id.to_string(), 1).await?;
     // Without records nobody is good; settlements are given of good ones only.
     let mut tx = db.begin("bench").await?;
     tx.execute("UPDATE assessments SET grade = 'good' WHERE status = 'graded'", vec![]).await?;

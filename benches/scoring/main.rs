@@ -94,9 +94,10 @@ async fn measure(directory: &Path, facts: u64) -> Result<()> {
     table.row("import", imported, &note);
 
     memory::forget_peak();
+    let actor = medcredit::domain::Actor::system();
     let rounds = Rounds::new(env);
     let began = clock.now();
-    let run = rounds.run(in_force, city.period, &|_, _| ()).await?;
+    let run = rounds.run(&actor, in_force, city.period, &|_, _| ()).await?;
     let scored = clock.now().since(began);
     table.row("score", scored, &format!("{} subjects, {} MB at most", run.subjects, memory::peak_mb()));
     table.row("import and score", imported + scored, "target: at most 5");
@@ -104,7 +105,7 @@ async fn measure(directory: &Path, facts: u64) -> Result<()> {
     let other = another(in_force)?;
     let other = InForce { model: &other, catalogue: in_force.catalogue };
     let began = clock.now();
-    rounds.run(other, city.period, &|_, _| ()).await?;
+    rounds.run(&actor, other, city.period, &|_, _| ()).await?;
     table.row("score by another model", clock.now().since(began), "target: at most 1");
 
     let (took, added) = add_up_facts(&db, report.import_seq.context("no import")?).await?;

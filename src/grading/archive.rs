@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{CurrentAssessment, GRADED, GradeWord, GradingError, explain::read_model};
+use super::{CurrentAssessment, GradeWord, GradingError, RunState, documents::read_model_file, status::GRADED};
 use crate::{
     domain::{
         Day, HalfYear, Malformed, Timestamp,
@@ -141,7 +141,7 @@ impl Archive {
         if let Some(known) = self.models.lock().unwrap_or_else(PoisonError::into_inner).get(digest) {
             return Ok(known.clone());
         }
-        let model = Arc::new(read_model(&self.db, digest, "of the archive").await?);
+        let model = Arc::new(read_model_file(&self.db, digest, "of the archive").await?);
         self.models.lock().unwrap_or_else(PoisonError::into_inner).insert(digest.to_owned(), model.clone());
         Ok(model)
     }
@@ -197,7 +197,7 @@ fn former(row: &FormerRow, model: &ModelFile) -> Result<FormerAssessment, DbErro
         evaluated_on: Timestamp::from_micros(row.made_at).day(),
         valid_until: row.valid_until_on.as_deref().map(str::parse).transpose().map_err(malformed)?,
         corrected: row.assessment_version > 1,
-        superseded: row.state != super::PUBLISHED,
+        superseded: row.state != RunState::Published.as_str(),
     })
 }
 

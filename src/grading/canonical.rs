@@ -55,8 +55,17 @@ impl BySubject {
         self.0.len()
     }
 
-    /// The digest over all subjects.
-    pub(super) fn all(&self, matter: &str) -> String {
+    /// The digest over what was read of every subject.
+    pub(super) fn inputs(&self) -> String {
+        self.all("medcredit inputs 2")
+    }
+
+    /// The digest over the results of every subject.
+    pub(super) fn outcomes(&self) -> String {
+        self.all("medcredit outcomes 2")
+    }
+
+    fn all(&self, matter: &str) -> String {
         let mut fields = Fields::new(matter);
         for (subject, digest) in &self.0 {
             fields.text(subject);

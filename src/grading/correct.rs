@@ -12,11 +12,13 @@ use serde::Serialize;
 
 use super::{
     GradingError, Rounds, RunState,
+    documents::{read_model, read_model_file},
     eligibility::Standing,
-    explain::{read_catalogue, read_kept_model, read_model},
     inputs::Scope,
-    publish::{assessment, period_of},
+    period::period_of,
     rating::Rating,
+    results::assessment,
+    transition::parse_state,
 };
 use crate::{
     domain::{Actor, Timestamp, money::MilliPoints},
@@ -25,7 +27,6 @@ use crate::{
     store::{
         DbError, Tx,
         assessments::{self, NewAssessment},
-        facts,
         rounds::{self, AssessmentRow, CorrectionRow},
         runs::{self, ResultRow, RunRow},
         subjects,
@@ -191,7 +192,7 @@ impl Rounds {
             let subject = subjects::find(&self.env.db.read("correct"), of.subject).await.map_err(during())?;
             let subject = subject.ok_or_else(|| GradingError::NotCovered(of.subject.to_owned()))?;
             let all = runs::list(&self.env.db.read("correct")).await.map_err(during())?;
-            let in_force = |run: &RunRow| run.state == super::PUBLISHED && run.kind == subject.kind;
+            let in_force = |run: &RunRow| run.state == RunState::Published.as_str() && run.kind == subject.kind;
             let mut in_force: Vec<RunRow> = all.into_iter().filter(in_force).collect();
             match (in_force.pop(), in_force.is_empty()) {
                 (Some(run), true) => run,
@@ -199,35 +200,28 @@ impl Rounds {
                 (None, _) => return Err(GradingError::NotCovered(of.subject.to_owned())),
             }
         };
-        let state = RunState::of(&run.state)?;
+        let state = parse_state(&run.state)?;
         if state.was_published() { Ok(run) } else { Err(GradingError::NeverPublished { run: run.id, state }) }
     }
 
     /// Reckons one result from the facts and the file of now, as a run would.
     async fn reckon_again(&self, run: &RunRow, subject: &str) -> Result<Again, GradingError> {
-        let during = || GradingError::during("listing the imports");
-        let catalogue = read_catalogue(&self.env.db, run).await?;
-        let model = read_kept_model(&self.env.db, run, &catalogue).await?;
-        let imports = facts::accepted(&self.env.db.read("correct")).await.map_err(during())?;
-        let imports_to = imports.last().copied().unwrap_or(0);
+        let (model, catalogue) = read_model(&self.env.db, run).await?;
+        let scope = Scope::of_period(&self.env.db, period_of(run)?, &model, catalogue).await?;
+        let imports_to = scope.imports.last().copied().unwrap_or(0);
         let standing = self.subjects(&run.kind).await?.into_iter().find(|standing| standing.code == subject);
         let standing = standing.ok_or_else(|| GradingError::NotCovered(subject.to_owned()))?;
         // How it stands towards others is as the run found it: theirs is not reckoned again.
         let found = runs::result(&self.env.db.read("correct"), &run.id, subject).await;
-        let found = found.map_err(GradingError::during("reading the result"))?;
+        let during = || GradingError::during("reading the result");
+        let found = found.map_err(during())?;
         let standing = match found {
             Some(found) => standing.beside(&Standing::from_json(subject, &found.standing).map_err(during())?),
             None => standing,
         };
-        let scope = Scope {
-            catalogue: Arc::new(catalogue),
-            period: period_of(run)?,
-            lookback: model.lookback(),
-            imports: Arc::new(imports.into_iter().collect()),
-        };
         let rating = Rating::alone(self.env.db.clone(), Arc::new(model), scope, standing);
         let result = rating.only().await?;
-        let file = read_model(&self.env.db, &run.model_digest, &run.id).await?;
+        let file = read_model_file(&self.env.db, &run.model_digest, &run.id).await?;
         let new = assessment(run, &file, result.clone())?;
         Ok(Again { result, new, imports_to })
     }
@@ -293,7 +287,7 @@ impl Rounds {
         let change = change.because(Some(of.reason));
         let target = Some(done.subject_code.as_str());
         let entered = ledger::audit(tx, &self.env, of.actor, Action::GradeCorrected, target, change).await;
-        entered.map(drop).map_err(GradingError::entering("entering the correction in the ledger"))
+        entered.map(drop).map_err(GradingError::recording("recording the correction in the ledger"))
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{GRADED, GradingError, explain::read_model};
+use super::{GradingError, documents::read_model_file, status::GRADED};
 use crate::{
     domain::{
         Day, HalfYear, Malformed, Timestamp,
@@ -113,7 +113,7 @@ impl Grades {
         if let Some(known) = self.schemes.lock().unwrap_or_else(PoisonError::into_inner).get(digest) {
             return Ok(known.clone());
         }
-        let scheme = Arc::new(read_model(&self.db, digest, "in force").await?.scheme);
+        let scheme = Arc::new(read_model_file(&self.db, digest, "in force").await?.scheme);
         self.schemes.lock().unwrap_or_else(PoisonError::into_inner).insert(digest.to_owned(), scheme.clone());
         Ok(scheme)
     }

@@ -124,7 +124,7 @@ pub enum GradingError {
         state: RunState,
     },
     /// The ledger's entry could not be made.
-    #[error("the ledger's entry of the correction could not be made")]
+    #[error("the ledger entry could not be made")]
     Ledger(#[source] LedgerError),
     /// A subject's data cannot be reckoned with.
     #[error("{subject}: {source}")]
@@ -179,7 +179,7 @@ impl GradingError {
 
     /// Names the step during which an entry of the ledger failed: the store's failures stay the store's, so that they are
     /// tried again where they may be.
-    pub(super) fn entering(step: &'static str) -> impl FnOnce(LedgerError) -> Self {
+    pub(super) fn recording(step: &'static str) -> impl FnOnce(LedgerError) -> Self {
         move |error| match error {
             LedgerError::Store(source) => Self::Store { step, source },
             other => Self::Ledger(other),

@@ -1,22 +1,21 @@
 //! How a subject's result came about, as the run that found it said.
 
-use std::{fmt::Write, sync::Arc};
+use std::fmt::Write;
 
 use serde::Serialize;
 
 use super::{
-    GRADED, GradingError, PUBLISHED, Rounds,
+    GradingError, Rounds, RunState,
+    documents::{read_model, read_model_file},
     eligibility::Standing,
     inputs::{Scope, data},
-    publish::period_of,
+    period::period_of,
+    status::GRADED,
 };
 use crate::{
     domain::HalfYear,
-    scoring::{Assessment, Catalogue, Measures, Model, ModelFile, describe_assessment, evaluate, rate},
-    store::{
-        Db, facts as table,
-        runs::{self, ResultRow, RunRow},
-    },
+    scoring::{Assessment, Measures, ModelFile, describe_assessment, evaluate, rate},
+    store::runs::{self, ResultRow, RunRow},
 };
 
 /// A subject's result in a run, with the model as it was.
@@ -75,9 +74,9 @@ impl Rounds {
             }
             None => self.latest(subject).await?,
         };
-        let model = read_model(&self.env.db, &run.model_digest, &run.id).await?;
+        let model = read_model_file(&self.env.db, &run.model_digest, &run.id).await?;
         let assessment = match result.status.as_str() {
-            GRADED => Some(self.reckon(&run, &result).await?),
+            GRADED => Some(self.recompute(&run, &result).await?),
             _ => None,
         };
         Ok(Explained {
@@ -94,17 +93,10 @@ impl Rounds {
 
     /// Reckons a result again from the facts that the run read, by its model and catalogue as they were. What comes of it
     /// must be what the run found.
-    async fn reckon(&self, run: &RunRow, result: &ResultRow) -> Result<Assessment, GradingError> {
+    async fn recompute(&self, run: &RunRow, result: &ResultRow) -> Result<Assessment, GradingError> {
         let during = || GradingError::during("reading the result");
-        let catalogue = read_catalogue(&self.env.db, run).await?;
-        let model = read_kept_model(&self.env.db, run, &catalogue).await?;
-        let imports = table::accepted(&self.env.db.read("explain")).await.map_err(during())?;
-        let scope = Scope {
-            catalogue: Arc::new(catalogue),
-            period: period_of(run)?,
-            lookback: model.lookback(),
-            imports: Arc::new(imports.into_iter().filter(|seq| *seq <= run.imports_to).collect()),
-        };
+        let (model, catalogue) = read_model(&self.env.db, run).await?;
+        let scope = Scope::of_run(&self.env.db, run, &model, catalogue).await?;
         let standing = Standing::from_json(&result.subject_code, &result.standing).map_err(during())?;
         let facts = scope.facts_of(&self.env.db, &standing.code).await?;
         let signed = standing.agreement_signed_on;
@@ -127,7 +119,7 @@ impl Rounds {
         let mut all =
             runs::list(&self.env.db.read("explain")).await.map_err(GradingError::during("listing the runs"))?;
         // Stable: within each half the latest comes first.
-        all.sort_by_key(|run| run.state != PUBLISHED);
+        all.sort_by_key(|run| run.state != RunState::Published.as_str());
         for run in all {
             if let Some(result) = self.result(&run, subject).await? {
                 return Ok((run, result));
@@ -135,32 +127,4 @@ impl Rounds {
         }
         Err(GradingError::NotCovered(subject.to_owned()))
     }
-}
-
-/// A model as a run kept it.
-pub(super) async fn read_model(db: &Db, digest: &str, run: &str) -> Result<ModelFile, GradingError> {
-    let body = read_body(db, digest, run).await?;
-    serde_json::from_str(&body).map_err(|error| GradingError::Model { run: run.to_owned(), message: error.to_string() })
-}
-
-/// The model as a run kept it, checked against its catalogue.
-pub(super) async fn read_kept_model(db: &Db, run: &RunRow, catalogue: &Catalogue) -> Result<Model, GradingError> {
-    let body = read_body(db, &run.model_digest, &run.id).await?;
-    Model::from_json(&run.model_id, &body, catalogue)
-        .map_err(|error| GradingError::Model { run: run.id.clone(), message: error.to_string() })
-}
-
-/// The catalogue as a run kept it.
-pub(super) async fn read_catalogue(db: &Db, run: &RunRow) -> Result<Catalogue, GradingError> {
-    let body = read_body(db, &run.catalogue_digest, &run.id).await?;
-    Catalogue::from_json(&run.kind, &body)
-        .map_err(|error| GradingError::Model { run: run.id.clone(), message: error.to_string() })
-}
-
-pub(super) async fn read_body(db: &Db, digest: &str, run: &str) -> Result<String, GradingError> {
-    let body = runs::model_body(&db.read("model"), digest).await.map_err(GradingError::during("reading the model"))?;
-    body.ok_or_else(|| GradingError::Model {
-        run: run.to_owned(),
-        message: format!("nothing that was kept has the digest {digest}"),
-    })
 }

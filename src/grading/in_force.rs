@@ -1,6 +1,6 @@
 //! A round as it is told to platforms: every result that counts now, corrections among them.
 
-use super::{GRADED, GradeWord, GradingError, Rounds, RunHead, explain::read_model};
+use super::{GradeWord, GradingError, Rounds, RunHead, documents::read_model_file, status::GRADED};
 use crate::{
     domain::{Day, Timestamp, money::MilliPoints},
     scoring::Scheme,
@@ -50,7 +50,7 @@ impl Rounds {
     /// A run with every result that counts now; of a run that was never published there are none.
     pub async fn in_force(&self, run_id: &str) -> Result<InForceRound, GradingError> {
         let run = self.find(run_id).await?;
-        let model = read_model(&self.env.db, &run.model_digest, &run.id).await?;
+        let model = read_model_file(&self.env.db, &run.model_digest, &run.id).await?;
         let mut results: Vec<InForceResult> = Vec::new();
         loop {
             let after = results.last().map_or("", |result| result.code.as_str());

@@ -8,12 +8,12 @@ use std::{
     sync::Arc,
 };
 
-use super::GradingError;
+use super::{GradingError, period::period_of};
 use crate::{
     domain::HalfYear,
     facts::{Chunk, Damaged, FactsOf, Group, StoredFact, Totals},
-    scoring::{Catalogue, Decimal, Fact, Measures, TooLarge},
-    store::{Db, DbError, facts as table},
+    scoring::{Catalogue, Decimal, Fact, Measures, Model, TooLarge},
+    store::{Db, DbError, facts as table, runs::RunRow},
 };
 
 /// What a run reads: which kind, how far back, and which imports.
@@ -57,6 +57,40 @@ fn damaged(import_seq: i64, part: i64) -> impl Fn(Damaged) -> DbError {
 }
 
 impl Scope {
+    /// What a new run of a half-year reads: every accepted import.
+    pub(super) async fn of_period(
+        db: &Db,
+        period: HalfYear,
+        model: &Model,
+        catalogue: Catalogue,
+    ) -> Result<Self, GradingError> {
+        let imports = table::accepted(&db.read("scope")).await.map_err(GradingError::during("listing the imports"))?;
+        Ok(Self {
+            catalogue: Arc::new(catalogue),
+            period,
+            lookback: model.lookback(),
+            imports: Arc::new(imports.into_iter().collect()),
+        })
+    }
+
+    /// What a run that was made read: the imports that were accepted up to then.
+    pub(super) async fn of_run(
+        db: &Db,
+        run: &RunRow,
+        model: &Model,
+        catalogue: Catalogue,
+    ) -> Result<Self, GradingError> {
+        let now = Self::of_period(db, period_of(run)?, model, catalogue).await?;
+        Ok(now.up_to(run.imports_to))
+    }
+
+    /// The same up to an import.
+    #[must_use]
+    pub(super) fn up_to(self, import_seq: i64) -> Self {
+        let imports = self.imports.range(..=import_seq).copied().collect();
+        Self { imports: Arc::new(imports), ..self }
+    }
+
     pub(super) fn halves(&self) -> (String, String) {
         (self.period.plus(-i32::from(self.lookback)).to_string(), self.period.to_string())
     }

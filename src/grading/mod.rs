@@ -12,6 +12,7 @@ mod canonical;
 mod chain;
 mod correct;
 mod current;
+mod documents;
 mod eligibility;
 mod error;
 mod explain;
@@ -19,16 +20,20 @@ mod figures;
 mod in_force;
 mod inputs;
 mod library;
+mod lifecycle;
 mod page;
 mod peers;
+mod period;
 mod publish;
 mod rating;
 mod replay;
 mod report;
+mod results;
+mod rounds;
 mod run;
 mod state;
-
-use crate::store::Env;
+mod status;
+mod transition;
 
 pub use archive::{Archive, FormerAssessment, Levels};
 pub use correct::{Corrected, Correction, CorrectionMade, Says};
@@ -41,39 +46,11 @@ pub use figures::{
 };
 pub use in_force::{InForceResult, InForceRound};
 pub use library::{CheckedFile, InForce, Library, LibraryError, files as toml_files};
+pub use lifecycle::{Preassessed, RunHistory};
 pub use page::{comparison_rows, report_page, report_rows};
 pub use publish::Published;
 pub use replay::{Difference, Digests, Replayed};
 pub use report::{GradeCount, Report};
+pub use rounds::Rounds;
 pub use run::RunDone;
-pub use state::{Preassessed, RunHistory, RunState};
-
-/// Rounds over a store.
-#[derive(Debug, Clone)]
-pub struct Rounds {
-    env: Env,
-    objection_days: u16,
-}
-
-impl Rounds {
-    /// Rounds over a store, timed by a clock, with ids from a source of randomness.
-    pub const fn new(env: Env) -> Self {
-        Self { env, objection_days: 0 }
-    }
-
-    /// The same, where a run must have been open to objections for some days before it is published.
-    #[must_use]
-    pub const fn with_objections(mut self, days: u16) -> Self {
-        self.objection_days = days;
-        self
-    }
-}
-
-/// A run's results that nobody outside sees.
-const TRIAL: &str = RunState::Trial.as_str();
-/// A run in force: a round.
-const PUBLISHED: &str = RunState::Published.as_str();
-/// The status of a rated subject.
-const GRADED: &str = "graded";
-/// The status of a subject that takes no part.
-const NOT_RATED: &str = "not_rated";
+pub use state::RunState;

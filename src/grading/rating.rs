@@ -5,11 +5,13 @@ use std::{collections::BTreeSet, sync::Arc};
 use tokio::task::JoinSet;
 
 use super::{
-    GRADED, GradingError, NOT_RATED, canonical,
+    GradingError,
+    canonical::{self, BySubject},
     chain::{Chains, Waiting},
     eligibility::Standing,
     inputs::{Page, Scope, SumsOf, data},
     peers::PeerTable,
+    status::{GRADED, NOT_RATED},
 };
 use crate::{
     domain::grade::NotRatedReason,
@@ -75,6 +77,40 @@ pub(super) struct Rated {
     waiting: Vec<Waiting>,
     /// How many facts were read of measures that the catalogue does not have.
     pub(super) unknown: u64,
+}
+
+/// What is gathered while a run is made.
+#[derive(Default)]
+pub(super) struct Tally {
+    input: BySubject,
+    outcome: BySubject,
+    unknown: u64,
+}
+
+impl Tally {
+    /// Takes in a page.
+    pub(super) fn add(&mut self, rated: &Rated) {
+        self.unknown += rated.unknown;
+        for (result, input) in rated.results.iter().zip(&rated.inputs) {
+            self.input.add(&result.subject_code, input.clone());
+            self.outcome.add(&result.subject_code, canonical::outcome(result));
+        }
+    }
+
+    /// How many subjects were taken in.
+    pub(super) fn len(&self) -> usize {
+        self.outcome.len()
+    }
+
+    /// The digest over what was read of every subject.
+    pub(super) fn input_digest(&self) -> String {
+        self.input.inputs()
+    }
+
+    /// The digest over what came of every subject.
+    pub(super) fn outcome_digest(&self) -> String {
+        self.outcome.outcomes()
+    }
 }
 
 /// What is known of a subject before it is rated.

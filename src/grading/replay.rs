@@ -11,12 +11,12 @@ use serde::Serialize;
 use super::{
     GradingError, Rounds, RunState,
     canonical::{self, BySubject},
+    documents::{read_document, read_model},
     eligibility::Standing,
-    explain::{read_body, read_catalogue, read_kept_model},
     inputs::Scope,
-    publish::period_of,
-    rating::Rating,
-    run::Tally,
+    rating::{Rating, Tally},
+    results::stored_standings,
+    transition::parse_state,
 };
 use crate::{
     facts::Chunk,
@@ -130,16 +130,16 @@ impl Rounds {
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Result<Replayed, GradingError> {
         let run = self.find(run_id).await?;
-        let state = RunState::of(&run.state)?;
+        let state = parse_state(&run.state)?;
         if state == RunState::Discarded {
             return Err(GradingError::NoResults(run.id));
         }
         let mut replayed = Replayed::of(&run);
-        let kept = self.kept_results(&run.id).await?;
+        let kept = self.stored_results(&run.id).await?;
         if let Some((model, catalogue)) = self.replay_documents(&run, &mut replayed).await? {
-            let scope = self.replay_scope(&run, &model, catalogue).await?;
+            let scope = Scope::of_run(&self.env.db, &run, &model, catalogue).await?;
             if self.replay_chunks(&scope, &mut replayed).await? {
-                let subjects = standings(&kept)?;
+                let subjects = stored_standings(&kept)?;
                 let rating = Rating::new(self.env.db.clone(), Arc::new(model), scope, subjects).await?;
                 self.replay_results(&rating, &kept, &mut replayed, progress).await?;
                 self.replay_corrections(&run, &rating, &mut replayed).await?;
@@ -158,7 +158,7 @@ impl Rounds {
         replayed: &mut Replayed,
     ) -> Result<Option<(Model, Catalogue)>, GradingError> {
         for (what, digest) in [("model", &run.model_digest), ("catalogue", &run.catalogue_digest)] {
-            let found = canonical::document(&read_body(&self.env.db, digest, &run.id).await?);
+            let found = canonical::document(&read_document(&self.env.db, digest, &run.id).await?);
             let digests = if what == "model" { &mut replayed.model } else { &mut replayed.catalogue };
             digests.found = Some(found.clone());
             if found != *digest {
@@ -168,20 +168,7 @@ impl Rounds {
         if replayed.differing > 0 {
             return Ok(None);
         }
-        let catalogue = read_catalogue(&self.env.db, run).await?;
-        let model = read_kept_model(&self.env.db, run, &catalogue).await?;
-        Ok(Some((model, catalogue)))
-    }
-
-    async fn replay_scope(&self, run: &RunRow, model: &Model, catalogue: Catalogue) -> Result<Scope, GradingError> {
-        let imports = table::accepted(&self.env.db.read("replay")).await;
-        let imports = imports.map_err(GradingError::during("listing the imports"))?;
-        Ok(Scope {
-            catalogue: Arc::new(catalogue),
-            period: period_of(run)?,
-            lookback: model.lookback(),
-            imports: Arc::new(imports.into_iter().filter(|seq| *seq <= run.imports_to).collect()),
-        })
+        read_model(&self.env.db, run).await.map(Some)
     }
 
     /// Compares each chunk that a run read with its digest; tells whether all of them are whole.
@@ -239,7 +226,7 @@ impl Rounds {
         for (code, row) in kept {
             digests.add(code, canonical::outcome(row));
         }
-        let present = digests.all("medcredit outcomes 2");
+        let present = digests.outcomes();
         if replayed.differing == 0 && present != replayed.outcome.kept {
             let kept = replayed.outcome.kept.clone();
             replayed.differ(None, "result", kept, present);
@@ -302,25 +289,6 @@ impl Rounds {
         }
         Ok(())
     }
-
-    /// Every result of a run as it is kept, by code as bytes.
-    pub(super) async fn kept_results(&self, run_id: &str) -> Result<BTreeMap<String, ResultRow>, GradingError> {
-        let mut all = BTreeMap::new();
-        let mut after = String::new();
-        loop {
-            let page = runs::results_page(&self.env.db.read("results"), run_id, &after, PAGE).await;
-            let page = page.map_err(GradingError::during("reading the results"))?;
-            let Some(last) = page.last() else { return Ok(all) };
-            after.clone_from(&last.subject_code);
-            all.extend(page.into_iter().map(|row| (row.subject_code.clone(), row)));
-        }
-    }
-}
-
-/// The subjects' files as they were looked at, by code as bytes.
-pub(super) fn standings(kept: &BTreeMap<String, ResultRow>) -> Result<Vec<Standing>, GradingError> {
-    let of = |(code, row): (&String, &ResultRow)| Standing::from_json(code, &row.standing);
-    kept.iter().map(of).collect::<Result<_, _>>().map_err(GradingError::during("reading the results"))
 }
 
 fn same(kept: &ResultRow, found: &ResultRow) -> bool {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write};
 
 use serde::Serialize;
 
-use super::{GRADED, GradingError, Rounds, explain::read_model, publish::period_of};
+use super::{GradingError, Rounds, documents::read_model_file, period::period_of, status::GRADED};
 use crate::{
     domain::{HalfYear, Timestamp},
     store::runs::{self, RunRow},
@@ -101,7 +101,7 @@ impl Rounds {
         let run = self.find(run_id).await?;
         let counts = runs::counts(&self.env.db.read("report"), &run.id).await;
         let counts = counts.map_err(GradingError::during("counting the results"))?;
-        let model = read_model(&self.env.db, &run.model_digest, &run.id).await?;
+        let model = read_model_file(&self.env.db, &run.model_digest, &run.id).await?;
         let graded = counts.iter().filter(|row| row.status == GRADED).map(|row| row.number).sum();
         let earned: BTreeMap<&str, i64> =
             counts.iter().filter_map(|row| Some((row.grade.as_deref()?, row.number))).collect();
@@ -139,13 +139,6 @@ impl Rounds {
             published_at: run.published_at.map(Timestamp::from_micros),
             valid_until: run.valid_until_on,
         })
-    }
-}
-
-impl Rounds {
-    /// Every run, latest first.
-    pub async fn list(&self) -> Result<Vec<RunRow>, GradingError> {
-        runs::list(&self.env.db.read("list_runs")).await.map_err(GradingError::during("listing the runs"))
     }
 }
 

@@ -4,20 +4,22 @@
 //! branches are rated. Order of writing, and what a crash leaves: results page by page in bulk tables (rows of no run,
 //! which the next run removes), then one row in `runs`, from which on the run exists whole.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
+
+use serde_json::json;
 
 use super::{
-    GradingError, Rounds, TRIAL,
-    canonical::{self, BySubject},
+    GradingError, Rounds, RunState, canonical,
     eligibility::Standing,
     inputs::Scope,
     library::InForce,
-    rating::{Rated, Rating},
+    rating::{Rating, Tally},
 };
 use crate::{
-    domain::{HalfYear, ids::RunId},
+    domain::{Actor, HalfYear, ids::RunId},
+    ledger::Action,
     store::{
-        DbError, Exclusive, facts,
+        DbError, Exclusive,
         runs::{self, ResultRow, RunRow},
     },
 };
@@ -38,44 +40,12 @@ pub struct RunDone {
     pub outcome_digest: String,
 }
 
-/// What is gathered while a run is made.
-#[derive(Default)]
-pub(super) struct Tally {
-    input: BySubject,
-    outcome: BySubject,
-    unknown: u64,
-}
-
-impl Tally {
-    /// Takes in a page.
-    pub(super) fn add(&mut self, rated: &Rated) {
-        self.unknown += rated.unknown;
-        for (result, input) in rated.results.iter().zip(&rated.inputs) {
-            self.input.add(&result.subject_code, input.clone());
-            self.outcome.add(&result.subject_code, canonical::outcome(result));
-        }
-    }
-
-    /// How many subjects were taken in.
-    pub(super) fn len(&self) -> usize {
-        self.outcome.len()
-    }
-
-    /// The digest over what was read of every subject.
-    pub(super) fn input_digest(&self) -> String {
-        self.input.all("medcredit inputs 2")
-    }
-
-    /// The digest over what came of every subject.
-    pub(super) fn outcome_digest(&self) -> String {
-        self.outcome.all("medcredit outcomes 2")
-    }
-}
-
 impl Rounds {
-    /// Makes a trial run of a model for a half-year. `progress` is told how many of how many subjects are done.
+    /// Makes a trial run of a model for a half-year. `progress` is called with the number of subjects rated so far, and
+    /// of all.
     pub async fn run(
         &self,
+        actor: &Actor,
         in_force: InForce<'_>,
         period: HalfYear,
         progress: &(dyn Fn(usize, usize) + Sync),
@@ -83,12 +53,12 @@ impl Rounds {
         let lock =
             Exclusive::try_take(&self.env.db, "grading").await.map_err(GradingError::during("taking the lock"))?;
         let Some(lock) = lock else { return Err(GradingError::Busy) };
-        self.remove_remains().await?;
+        self.delete_orphans().await?;
         let id = RunId::new(&*self.env.clock, &*self.env.entropy);
-        let done = self.rate(in_force, period, id, progress).await;
+        let done = self.rate(actor, in_force, period, id, progress).await;
         if done.is_err() {
             // What is left if this fails too, the next run removes.
-            let _ = self.remove_results(&id.to_string()).await;
+            let _ = self.delete_results(&id.to_string()).await;
         }
         // The run is made or not made, whatever becomes of the lock: it ends with this process at the latest.
         let _ = lock.release().await;
@@ -97,20 +67,13 @@ impl Rounds {
 
     async fn rate(
         &self,
+        actor: &Actor,
         in_force: InForce<'_>,
         period: HalfYear,
         id: RunId,
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Result<RunDone, GradingError> {
-        let imports = facts::accepted(&self.env.db.read("run")).await;
-        let imports: BTreeSet<i64> =
-            imports.map_err(GradingError::during("listing the imports"))?.into_iter().collect();
-        let scope = Scope {
-            catalogue: Arc::new(in_force.catalogue.clone()),
-            period,
-            lookback: in_force.model.lookback(),
-            imports: Arc::new(imports),
-        };
+        let scope = Scope::of_period(&self.env.db, period, in_force.model, in_force.catalogue.clone()).await?;
         let subjects = self.subjects(in_force.model.kind()).await?;
         let rating = Rating::new(self.env.db.clone(), Arc::new(in_force.model.clone()), scope, subjects).await?;
         let mut tally = Tally::default();
@@ -122,7 +85,7 @@ impl Rounds {
             tally.add(&rated);
             progress(tally.len(), all);
         }
-        self.finish(&rating, id, tally).await
+        self.finish(actor, &rating, id, tally).await
     }
 
     async fn write(&self, id: RunId, results: &[ResultRow]) -> Result<(), GradingError> {
@@ -132,7 +95,7 @@ impl Rounds {
         tx.commit().await.map_err(GradingError::during(step))
     }
 
-    async fn finish(&self, rating: &Rating, id: RunId, tally: Tally) -> Result<RunDone, GradingError> {
+    async fn finish(&self, actor: &Actor, rating: &Rating, id: RunId, tally: Tally) -> Result<RunDone, GradingError> {
         let (model, scope) = (rating.model(), rating.scope());
         let (body, catalogue) = (model.canonical(), scope.catalogue.canonical());
         let now = self.env.clock.now();
@@ -143,7 +106,7 @@ impl Rounds {
             scheme: model.scheme().id.clone(),
             kind: model.kind().to_owned(),
             period: scope.period.to_string(),
-            state: TRIAL.to_owned(),
+            state: RunState::Trial.as_str().to_owned(),
             input_digest: tally.input_digest(),
             outcome_digest: tally.outcome_digest(),
             subject_count: i64::try_from(tally.len()).unwrap_or(i64::MAX),
@@ -163,6 +126,8 @@ impl Rounds {
             .await
             .map_err(GradingError::during(step))?;
         runs::insert(&mut tx, &run).await.map_err(GradingError::during(step))?;
+        let detail = json!({ "input_digest": run.input_digest, "catalogue_digest": run.catalogue_digest });
+        self.record(&mut tx, actor, Action::RunMade, &run, detail).await?;
         tx.commit().await.map_err(GradingError::during(step))?;
         Ok(RunDone {
             id,
@@ -183,16 +148,16 @@ impl Rounds {
         Ok(subjects)
     }
 
-    async fn remove_remains(&self) -> Result<(), GradingError> {
+    async fn delete_orphans(&self) -> Result<(), GradingError> {
         let orphans = runs::orphans(&self.env.db.read("run")).await;
         for run in orphans.map_err(GradingError::during("looking for remains"))? {
-            self.remove_results(&run).await?;
+            self.delete_results(&run).await?;
         }
         Ok(())
     }
 
     /// Removes what a run found.
-    pub(super) async fn remove_results(&self, run: &str) -> Result<(), GradingError> {
+    pub(super) async fn delete_results(&self, run: &str) -> Result<(), GradingError> {
         let step = "removing remains";
         let mut tx = self.env.db.begin_bulk("discard").await.map_err(GradingError::during(step))?;
         runs::discard_results(&mut tx, run).await.map_err(GradingError::during(step))?;

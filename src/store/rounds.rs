@@ -5,7 +5,7 @@ use crate::domain::Timestamp;
 
 record! {
     /// Where a run stands, and since when.
-    pub struct LifeRow {
+    pub struct RunHistoryRow {
         /// trial, preassessment, published, superseded or discarded.
         pub state: String,
         /// Since when subjects may object to it.
@@ -75,17 +75,17 @@ record! {
 
 record! { struct IdRow { id: String } }
 
-const LIFE: &str = "/* rounds::life */
+const HISTORY: &str = "/* rounds::history */
     SELECT state, preassessed_at, superseded_by, ended_at FROM runs WHERE id = $1";
 
 /// Where a run stands.
-pub async fn life(read: &Read<'_>, id: &str) -> Result<Option<LifeRow>, DbError> {
-    read.fetch_optional(LIFE, args![id]).await
+pub async fn history(read: &Read<'_>, id: &str) -> Result<Option<RunHistoryRow>, DbError> {
+    read.fetch_optional(HISTORY, args![id]).await
 }
 
 /// The same, inside a transaction.
-pub async fn life_in(tx: &mut Tx, id: &str) -> Result<Option<LifeRow>, DbError> {
-    tx.fetch_optional(LIFE, args![id]).await
+pub async fn history_in(tx: &mut Tx, id: &str) -> Result<Option<RunHistoryRow>, DbError> {
+    tx.fetch_optional(HISTORY, args![id]).await
 }
 
 const OPEN_PREASSESSMENT: &str = "/* rounds::open_preassessment */

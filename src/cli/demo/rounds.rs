@@ -4,7 +4,7 @@ use std::io::Write;
 
 use crate::{
     cli::Context,
-    domain::HalfYear,
+    domain::{Actor, HalfYear},
     grading::{InForce, Library, Report, Rounds},
     scoring::Model,
 };
@@ -23,13 +23,14 @@ pub(super) async fn hold(
         let of = of.to_string();
         held.iter().any(|run| run.published_at.is_some() && run.model_id == model && run.period == of)
     };
+    let actor = super::demo_operator()?;
     let mut out = ctx.out();
     for (nth, of) in half_years.iter().enumerate() {
         let last = nth + 1 == half_years.len();
         let mut published = 0;
         for id in present.iter().filter(|id| !is_held(id, *of)) {
-            let report = run(rounds, library.get(id)?, *of, ctx).await?;
-            rounds.publish(&report.run, grace_months).await?;
+            let report = run(rounds, &actor, library.get(id)?, *of, ctx).await?;
+            rounds.publish(&actor, &report.run, grace_months).await?;
             published += 1;
             if last {
                 writeln!(out, "  round {of}  {id}: {}", told(&report))?;
@@ -41,7 +42,7 @@ pub(super) async fn hold(
     }
     let Some(of) = half_years.last() else { return Ok(()) };
     for id in others(library, present) {
-        let report = run(rounds, library.get(id)?, *of, ctx).await?;
+        let report = run(rounds, &actor, library.get(id)?, *of, ctx).await?;
         writeln!(out, "  trial {of}  {id}: {}", told(&report))?;
     }
     Ok(())
@@ -52,9 +53,15 @@ fn others<'l>(library: &'l Library, present: &[String]) -> impl Iterator<Item = 
     library.models().map(Model::id).filter(|id| !present.iter().any(|own| own == id))
 }
 
-async fn run(rounds: &Rounds, in_force: InForce<'_>, of: HalfYear, ctx: &Context) -> anyhow::Result<Report> {
+async fn run(
+    rounds: &Rounds,
+    actor: &Actor,
+    in_force: InForce<'_>,
+    of: HalfYear,
+    ctx: &Context,
+) -> anyhow::Result<Report> {
     let bar = ctx.progress(None, "grading");
-    let run = rounds.run(in_force, of, &|done, _| bar.set_position(u64::try_from(done).unwrap_or(0))).await?;
+    let run = rounds.run(actor, in_force, of, &|done, _| bar.set_position(u64::try_from(done).unwrap_or(0))).await?;
     bar.finish_and_clear();
     Ok(rounds.report(&run.id.to_string()).await?)
 }

@@ -13,10 +13,11 @@ use std::io::Write;
 use super::{
     Context, Usage,
     model::{known, library},
+    operator::Operator,
 };
 use crate::{
-    domain::HalfYear,
-    grading::{Library, Rounds},
+    domain::{Actor, HalfYear},
+    grading::{InForce, Library, Rounds},
 };
 
 /// Make rounds of grades, publish and explain them.
@@ -45,6 +46,8 @@ enum Held {
         /// The half-year, as in 2026-H1; without it, the last one that is over
         #[arg(long, value_name = "HALF-YEAR")]
         period: Option<HalfYear>,
+        #[command(flatten)]
+        operator: Operator,
         /// The report as JSON
         #[arg(long)]
         json: bool,
@@ -53,16 +56,22 @@ enum Held {
     Preassess {
         /// The run's id
         run: String,
+        #[command(flatten)]
+        operator: Operator,
     },
     /// Put a trial or a pre-assessment in force: from now on banks read its grades
     Publish {
         /// The run's id
         run: String,
+        #[command(flatten)]
+        operator: Operator,
     },
     /// Give up a run that was never published, and remove its results
     Discard {
         /// The run's id
         run: String,
+        #[command(flatten)]
+        operator: Operator,
     },
     /// Tell everything about a run: where it stands, what came of it, its digests
     Show {
@@ -127,15 +136,18 @@ async fn held(verb: Held, ctx: &Context) -> anyhow::Result<()> {
     let rounds = Rounds::new(ctx.env(&db));
     let rounds = rounds.with_objections(config.grading.objection_days);
     match verb {
-        Held::Run { model, period, json } => {
+        Held::Run { model, period, operator, json } => {
             let library = library(ctx)?;
             let model = model.map_or_else(|| only(&library), Ok)?;
             let period = period.unwrap_or_else(|| HalfYear::of(ctx.clock.now().day().month()).plus(-1));
-            make(&rounds, &library, (&model, period), json, ctx).await?;
+            let in_force = library.get(&model).map_err(known)?;
+            make(&rounds, &operator.actor(ctx)?, in_force, period, json, ctx).await?;
         }
-        Held::Preassess { run } => state::preassess(&rounds, &run, ctx).await?,
-        Held::Publish { run } => state::publish(&rounds, &run, config.grading.grace_months, ctx).await?,
-        Held::Discard { run } => state::discard(&rounds, &run, ctx).await?,
+        Held::Preassess { run, operator } => state::preassess(&rounds, &operator.actor(ctx)?, &run, ctx).await?,
+        Held::Publish { run, operator } => {
+            state::publish(&rounds, &operator.actor(ctx)?, &run, config.grading.grace_months, ctx).await?;
+        }
+        Held::Discard { run, operator } => state::discard(&rounds, &operator.actor(ctx)?, &run, ctx).await?,
         Held::Show { run, json } => state::show(&rounds, &run, json, ctx).await?,
         Held::Explain { subject, run, json } => {
             let explained = rounds.explain(&subject, run.as_deref()).await?;
@@ -171,18 +183,18 @@ fn only(library: &Library) -> anyhow::Result<String> {
 
 async fn make(
     rounds: &Rounds,
-    library: &Library,
-    (model, period): (&str, HalfYear),
+    actor: &Actor,
+    in_force: InForce<'_>,
+    period: HalfYear,
     json: bool,
     ctx: &Context,
 ) -> anyhow::Result<()> {
-    let in_force = library.get(model).map_err(known)?;
     let bar = ctx.progress(Some(0), "rating");
     let progress = |done: usize, of: usize| {
         bar.set_length(u64::try_from(of).unwrap_or(0));
         bar.set_position(u64::try_from(done).unwrap_or(0));
     };
-    let done = rounds.run(in_force, period, &progress).await;
+    let done = rounds.run(actor, in_force, period, &progress).await;
     bar.finish_and_clear();
     let done = done?;
     if done.unknown > 0 {

@@ -4,11 +4,11 @@ use std::io::Write;
 
 use serde_json::json;
 
-use crate::{cli::Context, grading::Rounds};
+use crate::{cli::Context, domain::Actor, grading::Rounds};
 
 /// Opens a trial to objections.
-pub(super) async fn preassess(rounds: &Rounds, run: &str, ctx: &Context) -> anyhow::Result<()> {
-    let done = rounds.preassess(run).await?;
+pub(super) async fn preassess(rounds: &Rounds, actor: &Actor, run: &str, ctx: &Context) -> anyhow::Result<()> {
+    let done = rounds.preassess(actor, run).await?;
     let mut out = ctx.out();
     writeln!(out, "{} is open to objections of its {} subjects; it does not count yet", done.run, done.subjects)?;
     if let Some(until) = done.open_until {
@@ -18,8 +18,14 @@ pub(super) async fn preassess(rounds: &Rounds, run: &str, ctx: &Context) -> anyh
 }
 
 /// Puts a run in force.
-pub(super) async fn publish(rounds: &Rounds, run: &str, grace_months: u8, ctx: &Context) -> anyhow::Result<()> {
-    let done = rounds.publish(run, grace_months).await?;
+pub(super) async fn publish(
+    rounds: &Rounds,
+    actor: &Actor,
+    run: &str,
+    grace_months: u8,
+    ctx: &Context,
+) -> anyhow::Result<()> {
+    let done = rounds.publish(actor, run, grace_months).await?;
     let mut out = ctx.out();
     writeln!(
         out,
@@ -33,25 +39,25 @@ pub(super) async fn publish(rounds: &Rounds, run: &str, grace_months: u8, ctx: &
 }
 
 /// Gives up a run that was never published.
-pub(super) async fn discard(rounds: &Rounds, run: &str, ctx: &Context) -> anyhow::Result<()> {
-    rounds.discard(run).await?;
+pub(super) async fn discard(rounds: &Rounds, actor: &Actor, run: &str, ctx: &Context) -> anyhow::Result<()> {
+    rounds.discard(actor, run).await?;
     writeln!(ctx.out(), "{run} is discarded; its results are removed")?;
     Ok(())
 }
 
 /// Tells everything about a run.
 pub(super) async fn show(rounds: &Rounds, run: &str, as_json: bool, ctx: &Context) -> anyhow::Result<()> {
-    let life = rounds.life(run).await?;
+    let history = rounds.history(run).await?;
     let report = rounds.report(run).await?;
     let corrections = rounds.corrections(run).await?;
     let mut out = ctx.out();
     if as_json {
         let told = json!({
             "report": report,
-            "preassessed_at": life.preassessed_at,
-            "open_until": life.open_until,
-            "superseded_by": life.superseded_by,
-            "ended_at": life.ended_at,
+            "preassessed_at": history.preassessed_at,
+            "open_until": history.open_until,
+            "superseded_by": history.superseded_by,
+            "ended_at": history.ended_at,
             "corrections": corrections,
         });
         writeln!(out, "{}", serde_json::to_string_pretty(&told)?)?;
@@ -60,19 +66,19 @@ pub(super) async fn show(rounds: &Rounds, run: &str, as_json: bool, ctx: &Contex
     write!(out, "{}", report.to_text())?;
     writeln!(out, "made      {}", report.created_at)?;
     let dated = [
-        ("opened to objections", life.preassessed_at),
+        ("opened to objections", history.preassessed_at),
         ("published", report.published_at),
-        (life.state.as_str(), life.ended_at),
+        (history.state.as_str(), history.ended_at),
     ];
     for (what, at) in dated {
         if let Some(at) = at {
             writeln!(out, "{what} {at}")?;
         }
     }
-    if let Some(until) = life.open_until {
+    if let Some(until) = history.open_until {
         writeln!(out, "objections until the end of {until}")?;
     }
-    if let Some(by) = life.superseded_by {
+    if let Some(by) = history.superseded_by {
         writeln!(out, "superseded by {by}")?;
     }
     for one in corrections {

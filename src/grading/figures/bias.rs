@@ -1,7 +1,7 @@
 //! Whether each indicator of a model tells subjects apart: how its points are spread, how often data is missing, how it
 //! goes with the total. What the model is corrected by before it is used (模型校正).
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
@@ -13,17 +13,15 @@ use super::{
 use crate::{
     domain::{money::MilliPoints, words::words},
     grading::{
-        GRADED, GradingError, Rounds, RunState,
-        explain::{read_catalogue, read_kept_model},
+        GradingError, Rounds, RunState,
+        documents::read_model,
         inputs::{Scope, data},
-        publish::period_of,
-        replay::standings,
+        results::stored_standings,
+        status::GRADED,
+        transition::parse_state,
     },
     scoring::{Measures, evaluate},
-    store::{
-        facts,
-        runs::{ResultRow, RunRow},
-    },
+    store::runs::{ResultRow, RunRow},
 };
 
 /// How many subjects are read at a time.
@@ -139,11 +137,11 @@ impl Rounds {
     /// How every indicator of a run's model is spread over the subjects it graded, as the run found it.
     pub async fn bias(&self, run_id: &str) -> Result<BiasReport, GradingError> {
         let run = self.find(run_id).await?;
-        if RunState::of(&run.state)? == RunState::Discarded {
+        if parse_state(&run.state)? == RunState::Discarded {
             return Err(GradingError::NoResults(run.id));
         }
         let outcomes = self.outcomes(run_id).await?;
-        let kept = self.kept_results(&run.id).await?;
+        let kept = self.stored_results(&run.id).await?;
         if kept.values().any(|row| row.status == GRADED && row.points.is_none()) {
             return Err(GradingError::NoPoints(run.id));
         }
@@ -173,19 +171,11 @@ impl Rounds {
         run: &RunRow,
         kept: &BTreeMap<String, ResultRow>,
     ) -> Result<BTreeMap<String, Vec<bool>>, GradingError> {
-        let during = || GradingError::during("listing the imports");
-        let catalogue = read_catalogue(&self.env.db, run).await?;
-        let model = read_kept_model(&self.env.db, run, &catalogue).await?;
-        let imports = facts::accepted(&self.env.db.read("bias")).await.map_err(during())?;
-        let scope = Scope {
-            catalogue: Arc::new(catalogue),
-            period: period_of(run)?,
-            lookback: model.lookback(),
-            imports: Arc::new(imports.into_iter().filter(|seq| *seq <= run.imports_to).collect()),
-        };
+        let (model, catalogue) = read_model(&self.env.db, run).await?;
+        let scope = Scope::of_run(&self.env.db, run, &model, catalogue).await?;
         let graded = kept.iter().filter(|(_, row)| row.status == GRADED);
         let graded: BTreeMap<String, ResultRow> = graded.map(|(code, row)| (code.clone(), row.clone())).collect();
-        let standings = standings(&graded)?;
+        let standings = stored_standings(&graded)?;
         let mut missing = BTreeMap::new();
         for some in standings.chunks(PAGE) {
             let codes: Vec<String> = some.iter().map(|standing| standing.code.clone()).collect();

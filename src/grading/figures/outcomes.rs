@@ -6,7 +6,9 @@ use serde::Serialize;
 
 use crate::{
     domain::money::MilliPoints,
-    grading::{GRADED, GradingError, Rounds, RunState, Says, explain::read_model},
+    grading::{
+        GradingError, Rounds, RunState, Says, documents::read_model_file, status::GRADED, transition::parse_state,
+    },
     scoring::{ModelFile, Scheme},
     store::{
         rounds::{self, PlacedRow},
@@ -114,11 +116,11 @@ impl Rounds {
     /// Everything that came of a run; of a round what counts now, corrections among it.
     pub(in crate::grading) async fn outcomes(&self, run_id: &str) -> Result<Outcomes, GradingError> {
         let row = self.find(run_id).await?;
-        let state = RunState::of(&row.state)?;
+        let state = parse_state(&row.state)?;
         if state == RunState::Discarded {
             return Err(GradingError::NoResults(row.id));
         }
-        let model = read_model(&self.env.db, &row.model_digest, &row.id).await?;
+        let model = read_model_file(&self.env.db, &row.model_digest, &row.id).await?;
         let mut subjects = BTreeMap::new();
         let mut after = String::new();
         loop {
@@ -137,7 +139,7 @@ impl Rounds {
     pub(in crate::grading) async fn outcomes_before(&self, run: &RunRow) -> Result<Option<Outcomes>, GradingError> {
         let all = runs::list(&self.env.db.read("outcomes")).await.map_err(GradingError::during("listing the runs"))?;
         let same = |other: &&RunRow| other.kind == run.kind && other.scheme == run.scheme && other.id != run.id;
-        let before = if RunState::of(&run.state)?.was_published() {
+        let before = if parse_state(&run.state)?.was_published() {
             // Rounds go forward only. A half-year may have been published anew: its last counts.
             let earlier = |other: &&RunRow| other.published_at.is_some() && other.period < run.period;
             let order = |of: &&RunRow| (of.period.clone(), of.published_at, of.id.clone());

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     domain::{Kinds, Timestamp, region::RegionTable},
-    grading::{GRADED, GradingError, PUBLISHED, Rounds, RunState, publish::period_of},
+    grading::{GradingError, Rounds, RunState, period::period_of, status::GRADED, transition::parse_state},
     store::{
         rounds::PlacedRow,
         runs::{self, RunRow},
@@ -151,7 +151,7 @@ impl Rounds {
         (internal, below): (bool, u64),
     ) -> Result<RoundReport, GradingError> {
         let now = self.outcomes(run_id).await?;
-        let state = RunState::of(&now.row.state)?;
+        let state = parse_state(&now.row.state)?;
         if !internal && !state.was_published() {
             return Err(GradingError::NotForOthers { run: now.row.id, state });
         }
@@ -204,7 +204,7 @@ impl Rounds {
     ) -> Result<Vec<KindLine>, GradingError> {
         let all = runs::list(&self.env.db.read("report")).await.map_err(GradingError::during("listing the runs"))?;
         let others = |other: &&RunRow| {
-            other.state == PUBLISHED
+            other.state == RunState::Published.as_str()
                 && other.period == now.row.period
                 && (&other.kind, &other.scheme) != (&now.row.kind, &now.row.scheme)
         };

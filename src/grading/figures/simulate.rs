@@ -9,7 +9,7 @@ use super::{
     outcomes::{Column, Outcomes, RunHead},
     percent,
 };
-use crate::grading::{GRADED, GradingError, Rounds};
+use crate::grading::{GradingError, Rounds, status::GRADED};
 
 /// How many subjects come to a grade before and now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -65,8 +65,11 @@ impl<'a> Elsewhere<'a> {
             self.entropy.clone(),
         ));
         let period = "2025-H2".parse().unwrap();
-        let run = rounds.run(library.get("wenzhou-institution").unwrap(), period, &|_, _| {}).await.unwrap();
-        rounds.publish(&run.id.to_string(), 1).await.unwrap();
+        let run = rounds
+            .run(crate::support::tester(), library.get("wenzhou-institution").unwrap(), period, &|_, _| {})
+            .await
+            .unwrap();
+        rounds.publish(crate::support::tester(), &run.id.to_string(), 1).await.unwrap();
         run.id.to_string()
     }
 }

@@ -105,9 +105,12 @@ async fn round(app: &TestApp, period: &str, published: bool) -> String {
     let library = Library::shipped().unwrap();
     let rounds = Rounds::new(store.env());
     let period: HalfYear = period.parse().unwrap();
-    let run = rounds.run(library.get("wenzhou-institution").unwrap(), period, &|_, _| {}).await.unwrap();
+    let run = rounds
+        .run(crate::support::tester(), library.get("wenzhou-institution").unwrap(), period, &|_, _| {})
+        .await
+        .unwrap();
     if published {
-        rounds.publish(&run.id.to_string(), 1).await.unwrap();
+        rounds.publish(crate::support::tester(), &run.id.to_string(), 1).await.unwrap();
         app.app.catch_up().await.unwrap();
     }
     run.id.to_string()

@@ -18,7 +18,7 @@ fn changed(change: impl Fn(&str) -> String) -> (Model, Catalogue) {
 
 async fn run_by(bureau: &Bureau, (model, catalogue): &(Model, Catalogue)) -> RunDone {
     let in_force = medcredit::grading::InForce { model, catalogue };
-    bureau.rounds.run(in_force, periods()[1], &|_, _| ()).await.unwrap()
+    bureau.rounds.run(crate::support::tester(), in_force, periods()[1], &|_, _| ()).await.unwrap()
 }
 
 async fn bureau_of(store: TestStore, count: usize) -> Bureau {
@@ -114,7 +114,7 @@ async fn measures_follow_grades_in_succession(store: TestStore) {
         file.to_string()
     });
     let in_force = medcredit::grading::InForce { model: &with.0, catalogue: &with.1 };
-    let first = bureau.rounds.run(in_force, periods()[0], &|_, _| ()).await.unwrap();
+    let first = bureau.rounds.run(crate::support::tester(), in_force, periods()[0], &|_, _| ()).await.unwrap();
     let alone = bureau.rounds.simulate(&first.id.to_string()).await.unwrap();
     let followed: Vec<u64> = alone.measures.iter().map(|measure| measure.subjects).collect();
     assert!(followed[0] > 0 && followed[1] == 0, "nobody was good twice: {followed:?}");
@@ -165,7 +165,7 @@ async fn missing_data_is_told_by_indicator(store: TestStore) {
 async fn figures_are_of_runs_that_have_results(store: TestStore) {
     let bureau = bureau_of(store, 20).await;
     let run = bureau.run(periods()[1]).await.id.to_string();
-    bureau.rounds.discard(&run).await.unwrap();
+    bureau.rounds.discard(crate::support::tester(), &run).await.unwrap();
     for refused in [
         bureau.rounds.bias(&run).await.map(|_| ()).unwrap_err(),
         bureau.rounds.simulate(&run).await.map(|_| ()).unwrap_err(),

@@ -24,19 +24,19 @@ both_engines! {
 async fn only_a_trial_of_a_past_half_year_goes_forward(store: TestStore) {
     let bureau = Bureau::with(store);
     bureau.accept_files(&[File::usual(CODE)]).await;
-    let refused = bureau.rounds.publish("run_nobody", 1).await.unwrap_err();
+    let refused = bureau.rounds.publish(crate::support::tester(), "run_nobody", 1).await.unwrap_err();
     assert!(matches!(refused, GradingError::NoSuchRun(_)), "{refused}");
 
     let (before, after) = (bureau.run(periods()[0]).await, bureau.run(periods()[1]).await);
     bureau.publish(&after).await;
-    let refused = bureau.rounds.publish(&before.id.to_string(), 1).await.unwrap_err();
+    let refused = bureau.rounds.publish(crate::support::tester(), &before.id.to_string(), 1).await.unwrap_err();
     assert!(matches!(refused, GradingError::Backwards { .. }), "{refused}");
-    let refused = bureau.rounds.publish(&after.id.to_string(), 1).await.unwrap_err();
+    let refused = bureau.rounds.publish(crate::support::tester(), &after.id.to_string(), 1).await.unwrap_err();
     assert!(matches!(&refused, GradingError::WrongState { state: RunState::Published, .. }), "{refused}");
 
     // 2026-04-01 is within it.
     let early = bureau.run("2026-H1".parse().unwrap()).await;
-    let refused = bureau.rounds.publish(&early.id.to_string(), 1).await.unwrap_err();
+    let refused = bureau.rounds.publish(crate::support::tester(), &early.id.to_string(), 1).await.unwrap_err();
     assert!(matches!(refused, GradingError::NotOver { .. }), "{refused}");
     assert_eq!(bureau.told(CODE, "2026-04-01").await.run_id, Some(after.id.to_string()));
 }
@@ -56,7 +56,7 @@ async fn altered_results_are_not_published(store: TestStore) {
         let mut tx = bureau.db().begin_bulk("test").await.unwrap();
         assert_eq!(tx.execute(alter, vec![Arg::Text(run.id.to_string())]).await.unwrap(), 1);
         tx.commit().await.unwrap();
-        let refused = bureau.rounds.publish(&run.id.to_string(), 1).await.unwrap_err();
+        let refused = bureau.rounds.publish(crate::support::tester(), &run.id.to_string(), 1).await.unwrap_err();
         assert!(matches!(refused, GradingError::Altered(_)), "{refused}");
     }
 }
@@ -85,7 +85,7 @@ async fn one_run_is_made_at_a_time(store: TestStore) {
     let other = bureau.store.reopen().await;
     let held = Exclusive::try_take(&other, "grading").await.unwrap().expect("nobody holds it");
     let model = bureau.library.get("wenzhou-institution").unwrap();
-    let refused = bureau.rounds.run(model, periods()[1], &|_, _| ()).await.unwrap_err();
+    let refused = bureau.rounds.run(crate::support::tester(), model, periods()[1], &|_, _| ()).await.unwrap_err();
     assert!(matches!(refused, GradingError::Busy), "{refused}");
     held.release().await.unwrap();
     bureau.run(periods()[1]).await;
@@ -119,7 +119,7 @@ async fn a_run_that_fails_leaves_nothing(store: TestStore) {
     }
     bureau.import(1, &lines, true).await;
     let model = bureau.library.get("wenzhou-institution").unwrap();
-    let refused = bureau.rounds.run(model, periods()[1], &|_, _| ()).await.unwrap_err();
+    let refused = bureau.rounds.run(crate::support::tester(), model, periods()[1], &|_, _| ()).await.unwrap_err();
     assert!(matches!(&refused, GradingError::Data { subject, .. } if subject == CODE), "{refused}");
     assert!(refused.to_string().contains("fund_used in 2025-H2"), "{refused}");
     for sql in ["SELECT COUNT(*) FROM bulk.run_results", "SELECT COUNT(*) FROM runs"] {

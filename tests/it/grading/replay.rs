@@ -172,7 +172,7 @@ async fn a_discarded_run_cannot_be_proved(store: TestStore) {
     let (bureau, _) = published(store).await;
     let trial = bureau.run(periods()[1]).await.id.to_string();
     assert!(replay(&bureau, &trial).await.is_proven(), "a trial can");
-    bureau.rounds.discard(&trial).await.unwrap();
+    bureau.rounds.discard(crate::support::tester(), &trial).await.unwrap();
     let refused = bureau.rounds.replay(&trial, &|_, _| ()).await.unwrap_err();
     assert!(matches!(refused, GradingError::NoResults(_)), "{refused}");
 }

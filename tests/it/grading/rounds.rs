@@ -252,7 +252,7 @@ fn publication_waits_for_answers_under_way() {
         let mut answer = bureau.db().begin("test").await.unwrap();
         answer.lock_banks_shared(&["cli_1".to_owned()]).await.unwrap();
         let (rounds, id) = (bureau.rounds.clone(), run.id.to_string());
-        let publishing = tokio::spawn(async move { rounds.publish(&id, 1).await });
+        let publishing = tokio::spawn(async move { rounds.publish(crate::support::tester(), &id, 1).await });
         let waiting = async {
             while bureau.db().read("test").fetch_one::<(i64,)>(WAITING, vec![]).await.unwrap().0 == 0 {
                 tokio::task::yield_now().await;

@@ -40,28 +40,31 @@ async fn a_run_goes_forward_only(store: TestStore) {
     let bureau = bureau_of_one(store).await;
     let rounds = &bureau.rounds;
     let run = bureau.run(periods()[1]).await.id.to_string();
-    let state = async || rounds.life(&run).await.unwrap().state;
+    let state = async || rounds.history(&run).await.unwrap().state;
     assert_eq!(state().await, RunState::Trial);
 
-    let opened = rounds.preassess(&run).await.unwrap();
+    let opened = rounds.preassess(crate::support::tester(), &run).await.unwrap();
     assert_eq!((opened.subjects, opened.open_until), (1, None));
     assert_eq!(state().await, RunState::Preassessment);
     assert_eq!(bureau.told(CODE, "2026-04-01").await.status, GradeStatus::NotEvaluated, "it does not count yet");
-    let again = rounds.preassess(&run).await.unwrap_err();
+    let again = rounds.preassess(crate::support::tester(), &run).await.unwrap_err();
     assert!(matches!(again, GradingError::WrongState { state: RunState::Preassessment, .. }), "{again}");
 
-    rounds.publish(&run, 1).await.unwrap();
+    rounds.publish(crate::support::tester(), &run, 1).await.unwrap();
     assert_eq!(bureau.told(CODE, "2026-04-01").await.status, GradeStatus::Graded);
-    for refused in [rounds.preassess(&run).await.unwrap_err(), rounds.discard(&run).await.unwrap_err()] {
+    for refused in [
+        rounds.preassess(crate::support::tester(), &run).await.unwrap_err(),
+        rounds.discard(crate::support::tester(), &run).await.unwrap_err(),
+    ] {
         assert!(matches!(refused, GradingError::WrongState { state: RunState::Published, .. }), "{refused}");
     }
 
     let next = bureau.run(periods()[1]).await;
     bureau.publish(&next).await;
-    let life = rounds.life(&run).await.unwrap();
+    let life = rounds.history(&run).await.unwrap();
     assert_eq!((life.state, life.superseded_by), (RunState::Superseded, Some(next.id.to_string())));
     assert!(life.ended_at.is_some() && life.preassessed_at.is_some());
-    let refused = rounds.publish(&run, 1).await.unwrap_err();
+    let refused = rounds.publish(crate::support::tester(), &run, 1).await.unwrap_err();
     assert!(
         refused.to_string().contains("is superseded: only a trial or a pre-assessment can be published"),
         "{refused}"
@@ -73,17 +76,20 @@ async fn a_discarded_trial_leaves_its_name_and_nothing_else(store: TestStore) {
     let bureau = bureau_of_one(store).await;
     let run = bureau.run(periods()[1]).await.id.to_string();
     assert_eq!(results(&bureau, &run).await, 1);
-    bureau.rounds.discard(&run).await.unwrap();
+    bureau.rounds.discard(crate::support::tester(), &run).await.unwrap();
     assert_eq!(results(&bureau, &run).await, 0);
-    assert_eq!(bureau.rounds.life(&run).await.unwrap().state, RunState::Discarded);
+    assert_eq!(bureau.rounds.history(&run).await.unwrap().state, RunState::Discarded);
     for refused in [
-        bureau.rounds.publish(&run, 1).await.unwrap_err(),
-        bureau.rounds.preassess(&run).await.unwrap_err(),
-        bureau.rounds.discard(&run).await.unwrap_err(),
+        bureau.rounds.publish(crate::support::tester(), &run, 1).await.unwrap_err(),
+        bureau.rounds.preassess(crate::support::tester(), &run).await.unwrap_err(),
+        bureau.rounds.discard(crate::support::tester(), &run).await.unwrap_err(),
     ] {
         assert!(matches!(refused, GradingError::WrongState { state: RunState::Discarded, .. }), "{refused}");
     }
-    assert!(matches!(bureau.rounds.discard("run_nobody").await.unwrap_err(), GradingError::NoSuchRun(_)));
+    assert!(matches!(
+        bureau.rounds.discard(crate::support::tester(), "run_nobody").await.unwrap_err(),
+        GradingError::NoSuchRun(_)
+    ));
 }
 
 /// A process was killed between the two halves of discarding.
@@ -100,14 +106,15 @@ async fn remains_of_a_discarded_run_are_removed_by_the_next(store: TestStore) {
 async fn subjects_object_to_one_run_at_a_time(store: TestStore) {
     let bureau = bureau_of_one(store).await;
     let (one, other) = (bureau.run(periods()[1]).await.id.to_string(), bureau.run(periods()[1]).await.id.to_string());
-    bureau.rounds.preassess(&one).await.unwrap();
-    for refused in
-        [bureau.rounds.preassess(&other).await.unwrap_err(), bureau.rounds.publish(&other, 1).await.unwrap_err()]
-    {
+    bureau.rounds.preassess(crate::support::tester(), &one).await.unwrap();
+    for refused in [
+        bureau.rounds.preassess(crate::support::tester(), &other).await.unwrap_err(),
+        bureau.rounds.publish(crate::support::tester(), &other, 1).await.unwrap_err(),
+    ] {
         assert!(matches!(&refused, GradingError::AnotherOpen { open } if *open == one), "{refused}");
     }
-    bureau.rounds.discard(&one).await.unwrap();
-    bureau.rounds.publish(&other, 1).await.unwrap();
+    bureau.rounds.discard(crate::support::tester(), &one).await.unwrap();
+    bureau.rounds.publish(crate::support::tester(), &other, 1).await.unwrap();
 }
 
 /// A city gives its subjects fourteen days to object.
@@ -115,19 +122,19 @@ async fn what_nobody_could_object_to_is_not_published(store: TestStore) {
     let bureau = bureau_of_one(store).await;
     let run = bureau.run(periods()[1]).await.id.to_string();
     let rounds = Rounds::new(bureau.store.env()).with_objections(14);
-    let refused = rounds.publish(&run, 1).await.unwrap_err();
+    let refused = rounds.publish(crate::support::tester(), &run, 1).await.unwrap_err();
     assert!(matches!(refused, GradingError::NotPreassessed { days: 14, .. }), "{refused}");
-    let opened = rounds.preassess(&run).await.unwrap();
+    let opened = rounds.preassess(crate::support::tester(), &run).await.unwrap();
     assert_eq!(opened.open_until.unwrap().to_string(), "2026-04-15");
     // 2026-04-01 09:00 in the city; its 15th is the last day.
     bureau.store.clock.advance(Duration::from_hours(14 * 24));
-    let refused = rounds.publish(&run, 1).await.unwrap_err();
+    let refused = rounds.publish(crate::support::tester(), &run, 1).await.unwrap_err();
     assert!(
         matches!(&refused, GradingError::StillOpen { until, .. } if until.to_string() == "2026-04-15"),
         "{refused}"
     );
     bureau.store.clock.advance(Duration::from_hours(15));
-    rounds.publish(&run, 1).await.unwrap();
+    rounds.publish(crate::support::tester(), &run, 1).await.unwrap();
 }
 
 /// Someone changes a result, and a bureau opens the run to objections.
@@ -139,7 +146,7 @@ async fn altered_results_are_not_opened_to_objections(store: TestStore) {
         .await
         .unwrap();
     tx.commit().await.unwrap();
-    let refused = bureau.rounds.preassess(&run).await.unwrap_err();
+    let refused = bureau.rounds.preassess(crate::support::tester(), &run).await.unwrap_err();
     assert!(matches!(refused, GradingError::Altered(_)), "{refused}");
 }
 
@@ -147,6 +154,6 @@ async fn altered_results_are_not_opened_to_objections(store: TestStore) {
 async fn a_half_year_under_way_is_not_opened_to_objections(store: TestStore) {
     let bureau = bureau_of_one(store).await;
     let early = bureau.run("2026-H1".parse().unwrap()).await.id.to_string();
-    let refused = bureau.rounds.preassess(&early).await.unwrap_err();
+    let refused = bureau.rounds.preassess(crate::support::tester(), &early).await.unwrap_err();
     assert!(matches!(refused, GradingError::NotOver { .. }), "{refused}");
 }

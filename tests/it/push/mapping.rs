@@ -148,7 +148,7 @@ async fn a_table_of_a_scheme_that_was_changed_since_is_refused(store: TestStore)
     export(&bureau, &key, &run, &national(Format::Csv, true)).await.unwrap();
 }
 
-/// The models of a city with a scheme of its local_ca, whose middle grade has a code, and a table of it for the national platform.
+/// The models of a city with a scheme of its own, whose middle grade has a code, and a table of it for the national platform.
 fn of_a_city(middle: &str) -> Library {
     let folder = tempfile::tempdir().unwrap();
     let [models, mappings] = ["models", "mappings"].map(|name| folder.path().join(name));

@@ -47,7 +47,10 @@ async fn city(store: TestStore, institutions: &[(&str, Option<i64>)]) -> City {
         assert_eq!(report.rejected, 0, "{:?}", desk.findings(&report));
     }
     let library = Library::shipped().unwrap();
-    let run = rounds.run(library.get(ID).unwrap(), "2025-H2".parse().unwrap(), &|_, _| ()).await.unwrap();
+    let run = rounds
+        .run(crate::support::tester(), library.get(ID).unwrap(), "2025-H2".parse().unwrap(), &|_, _| ())
+        .await
+        .unwrap();
     City { desk, rounds, run: run.id.to_string() }
 }
 

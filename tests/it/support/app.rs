@@ -401,8 +401,8 @@ async fn city(store: &TestStore, directory: &tempfile::TempDir, crypter: Arc<med
     let rounds = Rounds::new(store.env());
     let model = library.get("wenzhou-institution").unwrap();
     let period = "2025-H2".parse().unwrap();
-    let run = rounds.run(model, period, &|_, _| {}).await.unwrap();
-    rounds.publish(&run.id.to_string(), 1).await.unwrap();
+    let run = rounds.run(crate::support::tester(), model, period, &|_, _| {}).await.unwrap();
+    rounds.publish(crate::support::tester(), &run.id.to_string(), 1).await.unwrap();
     // Without records everybody is bad; the grades the tests speak of are written over it.
     for (code, grade) in [(HOSPITAL, "good"), (CLINIC, "excellent"), (MEDIUM, "medium")] {
         let mut tx = store.db.begin("test").await.unwrap();

@@ -58,7 +58,7 @@ pub async fn medcredit(args: &[&str]) -> Outcome {
     medcredit_at(ManualClock::new(START.parse().unwrap()), args).await
 }
 
-/// Runs `medcredit ARGS...` by a clock. Each run has randomness of its local_ca, as processes have.
+/// Runs `medcredit ARGS...` by a clock. Each run has randomness of its own, as processes have.
 pub async fn medcredit_at(clock: Arc<ManualClock>, args: &[&str]) -> Outcome {
     medcredit_with_input(clock, args, "").await
 }
@@ -69,6 +69,8 @@ pub async fn medcredit_with_input(clock: Arc<ManualClock>, args: &[&str], input:
     let (out, err) = (Caught::default(), Caught::default());
     let entropy = SeededEntropy::new(RUNS.fetch_add(1, Ordering::SeqCst));
     let mut ctx = Context::new(clock, entropy, Stream::new(out.clone()), Stream::new(err.clone()));
+    // Whoever runs the tests is recorded as this operator, where a command line names none.
+    ctx.login = Some("tester".to_owned());
     ctx.input = Input::new(io::Cursor::new(input.to_owned()));
     let line = std::iter::once("medcredit").chain(args.iter().copied()).map(Into::into);
     let code = cli::run(line, ctx).await;

@@ -140,7 +140,7 @@ async fn every_subject_of_every_kind_gets_a_grade_or_a_reason(store: TestStore) 
     for rules in rules(&library) {
         let kind = rules.model.kind();
         let in_force = library.get(rules.model.id()).unwrap();
-        let run = rounds.run(in_force, "2025-H2".parse().unwrap(), &|_, _| ()).await.unwrap();
+        let run = rounds.run(crate::support::tester(), in_force, "2025-H2".parse().unwrap(), &|_, _| ()).await.unwrap();
         assert_eq!(run.unknown, 0, "{kind}");
         let report = rounds.report(&run.id.to_string()).await.unwrap();
         let there = match kind {

@@ -79,7 +79,12 @@ impl City {
             }
         }
         let in_force = self.library.get(PHARMACY).unwrap();
-        self.rounds.run(in_force, "2025-H2".parse().unwrap(), &|_, _| ()).await.unwrap().id.to_string()
+        self.rounds
+            .run(crate::support::tester(), in_force, "2025-H2".parse().unwrap(), &|_, _| ())
+            .await
+            .unwrap()
+            .id
+            .to_string()
     }
 
     /// The grade, or else why there is none.
