@@ -1,4 +1,4 @@
-//! A subject's facts by category, with how many there are and how fresh the latest is.
+//! The facts of a subject by category: their number, and whether the latest is still valid.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,35 +12,35 @@ use crate::{
     store::{DbError, facts as table, subjects::SubjectRow},
 };
 
-/// What is held of a category.
+/// The facts of a category.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CategoryFacts {
-    /// Its number in the catalogue.
+    /// The number of the category in the catalogue.
     pub no: u16,
     /// Its name.
     pub name_zh: String,
-    /// Who provides it.
+    /// The provider.
     pub provider_zh: String,
-    /// How many facts there are.
+    /// The number of facts.
     pub facts: u64,
-    /// Of which measures.
+    /// The facts by measure.
     pub measures: Vec<MeasureFacts>,
-    /// The day of the latest.
+    /// The day of the latest fact.
     pub latest_on: Option<Day>,
-    /// The last day on which the latest is good.
+    /// The last day on which the latest fact is valid.
     pub valid_to: Option<Day>,
-    /// Whether it still is.
+    /// Whether the latest fact is still valid.
     pub fresh: bool,
 }
 
-/// What is held of a measure.
+/// The facts of a measure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MeasureFacts {
     /// The measure.
     pub id: String,
-    /// How many facts there are.
+    /// The number of facts.
     pub facts: u64,
-    /// The day of the latest.
+    /// The day of the latest fact.
     pub latest_on: Day,
 }
 
@@ -49,25 +49,27 @@ fn damaged(error: &Damaged) -> DbError {
 }
 
 impl Dossiers {
-    /// Every category of the subject's kind with what is held of it, and how many facts are of no category of today.
+    /// The facts of every category of the subject's kind, and the number of facts that belong to no present category.
     pub(super) async fn facts(&self, subject: &SubjectRow) -> Result<(Vec<CategoryFacts>, u64), Failure> {
-        let mut counted = self.counted(subject).await?;
+        let mut counted = self.counts(subject).await?;
         let kind = self.tables.kinds.find(&subject.kind);
         let catalogue = kind.and_then(|kind| self.tables.catalogues.get(kind.catalogue.as_ref()?));
         let today = self.env.clock.now().day();
         let mut categories = Vec::new();
         for category in catalogue.map(Catalogue::categories).unwrap_or_default() {
             let ids = catalogue.into_iter().flat_map(Catalogue::measures).filter(|one| one.category == category.no);
-            let measures: Vec<MeasureFacts> =
-                ids.filter_map(|one| counted.remove_entry(&one.id)).map(of_measure).collect();
+            let measures: Vec<MeasureFacts> = ids
+                .filter_map(|one| counted.remove_entry(&one.id))
+                .map(|(id, (facts, latest_on))| MeasureFacts { id, facts, latest_on })
+                .collect();
             categories.push(of_category(category, measures, today));
         }
         let unknown = counted.values().fold(0u64, |sum, (count, _)| sum.saturating_add(*count));
         Ok((categories, unknown))
     }
 
-    /// How many facts of each measure there are, and the day of the latest. A fact that was delivered again is one.
-    async fn counted(&self, subject: &SubjectRow) -> Result<BTreeMap<String, (u64, Day)>, Failure> {
+    /// The number of facts of each measure, and the day of the latest. A fact that was delivered twice counts once.
+    async fn counts(&self, subject: &SubjectRow) -> Result<BTreeMap<String, (u64, Day)>, Failure> {
         let accepted: BTreeSet<i64> =
             table::accepted(&self.env.db.read("facts::accepted")).await?.into_iter().collect();
         let read = self.env.db.read("facts::of_subject");
@@ -95,10 +97,7 @@ impl Dossiers {
     }
 }
 
-fn of_measure((id, (facts, latest_on)): (String, (u64, Day))) -> MeasureFacts {
-    MeasureFacts { id, facts, latest_on }
-}
-
+/// Combines the facts of a category.
 fn of_category(category: &Category, measures: Vec<MeasureFacts>, today: Day) -> CategoryFacts {
     let latest_on = measures.iter().map(|one| one.latest_on).max();
     let valid_to = latest_on.map(|day| category.valid_to(day));

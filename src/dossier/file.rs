@@ -1,8 +1,8 @@
-//! A subject's file.
+//! The dossier of a subject.
 
 use serde::Serialize;
 
-use super::{CategoryFacts, Dossiers, unopened};
+use super::{CategoryFacts, Dossiers, undecryptable};
 use crate::{
     domain::{Failure, Timestamp},
     ledger::ReadEntry,
@@ -13,28 +13,28 @@ use crate::{
     },
 };
 
-/// How many disclosures are shown, the latest first.
+/// The number of disclosures that are listed, the latest first.
 const MOST_DISCLOSURES: i64 = 200;
 
 /// Whether personal parts are masked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shown {
-    Masked,
-    InFull,
+pub(super) enum Masking {
+    On,
+    Off,
 }
 
-/// Who the subject is.
+/// The identity of the subject.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct Identity {
     /// Its name.
     pub name: String,
-    /// What kind of certificate the number is of.
+    /// The type of the certificate.
     pub id_type: Option<String>,
     /// The certificate's number.
     pub id_number: Option<String>,
     /// The legal representative.
     pub legal_representative: Option<String>,
-    /// Whether the personal ones of these are masked.
+    /// Whether personal values are masked.
     pub masked: bool,
 }
 
@@ -62,15 +62,15 @@ pub struct Affiliation {
     pub institution: String,
     /// Whether it is the person's main place.
     pub main: bool,
-    /// Since when.
+    /// The first day.
     pub from_on: String,
-    /// Until when.
+    /// The last day.
     pub to_on: Option<String>,
 }
 
-/// What a round came to.
+/// The result of the subject in a round.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Assessed {
+pub struct RoundResult {
     /// The half-year.
     pub period: String,
     /// The round.
@@ -79,9 +79,9 @@ pub struct Assessed {
     pub model: String,
     /// The round's state.
     pub state: String,
-    /// The version: from 2 on it is a correction.
+    /// The version; from 2 on it is a correction.
     pub version: i64,
-    /// graded or not_rated.
+    /// `graded` or `not_rated`.
     pub status: String,
     /// Why it was not rated.
     pub reason: Option<String>,
@@ -95,24 +95,24 @@ pub struct Assessed {
 
 /// A consent that covers the subject.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Covering {
+pub struct CoveringConsent {
     /// The consent.
     pub id: String,
     /// The bank.
     pub bank: String,
-    /// Where it stands.
+    /// The state of the consent.
     pub state: String,
-    /// What it allows.
+    /// The permissions.
     pub permissions: Vec<String>,
-    /// What for.
+    /// The purposes.
     pub purposes: Vec<String>,
     /// When it was granted.
     pub granted_at: Option<Timestamp>,
-    /// Until when.
+    /// When it expires.
     pub expires_at: Option<Timestamp>,
 }
 
-/// Who read what.
+/// A disclosure of the subject's data to a bank.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Disclosure {
     /// The disclosure.
@@ -121,15 +121,15 @@ pub struct Disclosure {
     pub at: Timestamp,
     /// The bank.
     pub bank: String,
-    /// Under which consent.
+    /// The consent that allowed it.
     pub consent: String,
-    /// What was read.
+    /// The data that was read.
     pub what: Vec<String>,
-    /// What for.
+    /// The purposes.
     pub purpose: String,
 }
 
-/// Everything held of a subject.
+/// Everything stored about a subject.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Dossier {
     /// Its code.
@@ -142,7 +142,7 @@ pub struct Dossier {
     pub object_type: Option<u8>,
     /// Its unified social credit code.
     pub uscc: Option<String>,
-    /// Who it is.
+    /// The identity, masked or in full.
     pub identity: Identity,
     /// Its region.
     pub region: String,
@@ -152,9 +152,9 @@ pub struct Dossier {
     pub level: Option<String>,
     /// When its service agreement was signed.
     pub agreement_signed_on: Option<String>,
-    /// active, ended_by_subject, ended_by_bureau or suspended.
+    /// `active`, `ended_by_subject`, `ended_by_bureau` or `suspended`.
     pub agreement_status: String,
-    /// active, suspended or revoked.
+    /// `active`, `suspended` or `revoked`.
     pub licence_status: String,
     /// Whether an objection is open.
     pub under_objection: bool,
@@ -162,30 +162,30 @@ pub struct Dossier {
     pub version: i64,
     /// The chain it belongs to.
     pub chain: Branches,
-    /// Where it practises, or who practises there.
+    /// The institutions of a person, or the persons of an institution.
     pub affiliations: Vec<Affiliation>,
     /// Facts by category.
     pub facts: Vec<CategoryFacts>,
-    /// Facts of measures that its catalogue no longer has.
+    /// The number of facts of measures that the catalogue no longer has.
     pub facts_of_no_category: u64,
-    /// What rounds came to, latest first.
-    pub assessments: Vec<Assessed>,
-    /// Adverse facts, latest first.
-    pub adverse: Vec<Adverse>,
+    /// Results of rounds, latest first.
+    pub assessments: Vec<RoundResult>,
+    /// AdverseFact facts, latest first.
+    pub adverse: Vec<AdverseFact>,
     /// Consents that cover it, latest first.
-    pub consents: Vec<Covering>,
-    /// Who read what of it, latest first; two hundred at most.
+    pub consents: Vec<CoveringConsent>,
+    /// Disclosures of its data, latest first, at most two hundred.
     pub disclosures: Vec<Disclosure>,
 }
 
 /// An adverse fact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Adverse {
+pub struct AdverseFact {
     /// Its document.
     pub reference: String,
-    /// Who decided.
+    /// The deciding authority.
     pub source: String,
-    /// minor, general or serious.
+    /// `minor`, `general` or `serious`.
     pub tier: String,
     /// When.
     pub decided_on: String,
@@ -202,12 +202,12 @@ pub struct Adverse {
 impl Dossiers {
     /// A subject's file, personal parts masked.
     pub async fn show(&self, code: &str) -> Result<Dossier, Failure> {
-        self.file(code, Shown::Masked).await
+        self.file(code, Masking::On).await
     }
 
-    pub(super) async fn file(&self, code: &str, shown: Shown) -> Result<Dossier, Failure> {
+    pub(super) async fn file(&self, code: &str, masking: Masking) -> Result<Dossier, Failure> {
         let row = self.subject(code).await?;
-        let identity = self.identity(&row, shown)?;
+        let identity = self.identity(&row, masking)?;
         let (facts, facts_of_no_category) = self.facts(&row).await?;
         let (consents, disclosures) = self.read_by(code).await?;
         let kind = self.tables.kinds.find(&row.kind);
@@ -223,8 +223,8 @@ impl Dossiers {
             affiliations: dossier::affiliations(&read, code).await?.into_iter().map(Affiliation::from).collect(),
             facts,
             facts_of_no_category,
-            assessments: dossier::assessed(&read, code).await?.into_iter().map(Assessed::from).collect(),
-            adverse: dossier::adverse(&read, code).await?.into_iter().map(Adverse::from).collect(),
+            assessments: dossier::assessed(&read, code).await?.into_iter().map(RoundResult::from).collect(),
+            adverse: dossier::adverse(&read, code).await?.into_iter().map(AdverseFact::from).collect(),
             consents,
             disclosures,
             code: row.code,
@@ -240,22 +240,22 @@ impl Dossiers {
         })
     }
 
-    fn identity(&self, row: &SubjectRow, shown: Shown) -> Result<Identity, Failure> {
+    fn identity(&self, row: &SubjectRow, masking: Masking) -> Result<Identity, Failure> {
         let personal = Personal::of(&self.crypter, &row.code, row.sealed_identity.as_deref());
-        let personal = personal.map_err(unopened(&row.code))?;
-        let name = |name: &str| if shown == Shown::InFull { name.to_owned() } else { masked_name(name) };
-        let number = |number: &str| if shown == Shown::InFull { number.to_owned() } else { masked_number(number) };
+        let personal = personal.map_err(undecryptable(&row.code))?;
+        let name = |name: &str| if masking == Masking::Off { name.to_owned() } else { masked_name(name) };
+        let number = |number: &str| if masking == Masking::Off { number.to_owned() } else { masked_number(number) };
         Ok(Identity {
             name: personal.name.as_deref().map_or_else(|| row.name.clone(), name),
             id_type: personal.id_type.clone(),
             id_number: personal.id_number.as_deref().map(number),
             legal_representative: personal.legal_representative.as_deref().map(name),
-            masked: shown == Shown::Masked,
+            masked: masking == Masking::On,
         })
     }
 
-    /// The consents that cover a subject, and what was read of it under them.
-    async fn read_by(&self, code: &str) -> Result<(Vec<Covering>, Vec<Disclosure>), Failure> {
+    /// The consents that cover a subject, and the disclosures under them.
+    async fn read_by(&self, code: &str) -> Result<(Vec<CoveringConsent>, Vec<Disclosure>), Failure> {
         let read = self.env.db.read("dossier::read_by");
         let rows = dossier::covering(&read, code).await?;
         let mut disclosures = Vec::new();
@@ -283,12 +283,12 @@ impl Dossiers {
         Ok((rows.into_iter().map(|row| self.covering(row)).collect(), disclosures))
     }
 
-    fn covering(&self, row: CoveringRow) -> Covering {
+    fn covering(&self, row: CoveringRow) -> CoveringConsent {
         let words = |json: &str| serde_json::from_str::<Vec<String>>(json).unwrap_or_default();
         let expires_at = row.expires_at.map(Timestamp::from_micros);
-        // A consent whose time is over ends by itself, before anybody has written that down.
+        // A consent expires by itself, before the sweep has stored that.
         let over = row.state == "active" && expires_at.is_some_and(|at| at <= self.env.clock.now());
-        Covering {
+        CoveringConsent {
             state: if over { "expired".to_owned() } else { row.state },
             permissions: words(&row.permissions),
             purposes: words(&row.purposes),
@@ -307,7 +307,7 @@ impl From<dossier::AffiliationRow> for Affiliation {
     }
 }
 
-impl From<dossier::AssessedRow> for Assessed {
+impl From<dossier::AssessedRow> for RoundResult {
     fn from(row: dossier::AssessedRow) -> Self {
         Self {
             period: row.period,
@@ -324,7 +324,7 @@ impl From<dossier::AssessedRow> for Assessed {
     }
 }
 
-impl From<dossier::AdverseRow> for Adverse {
+impl From<dossier::AdverseRow> for AdverseFact {
     fn from(row: dossier::AdverseRow) -> Self {
         Self {
             reference: row.reference,

@@ -1,12 +1,12 @@
-//! Finding subjects by exactly what is known of them.
+//! Search of subjects by exact values.
 //!
-//! Whoever has a number or a name learns whether that person is known here, and by which code. So a search by either is a
-//! look at somebody even where nobody is found: it has a purpose, and is in the ledger before it is answered.
+//! A search by a number or a name reveals whether that person is registered, even where nothing is found. So it needs a
+//! purpose, and is recorded in the ledger before it is answered.
 
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Dossiers, Look, reveal::purpose_required, unopened};
+use super::{Dossiers, PersonalAccess, reveal::purpose_required, undecryptable};
 use crate::{
     domain::{Failure, Uscc},
     ledger::Action,
@@ -18,10 +18,10 @@ use crate::{
     },
 };
 
-/// What is known of the subject looked for.
+/// The value that a subject is searched by.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Wanted {
-    /// The number of a certificate: the person's own, or a legal representative's.
+pub enum SearchKey {
+    /// A certificate number: of the person, or of a legal representative.
     IdNumber(String),
     /// A name: of a natural person, of an institution, or of a legal representative.
     Name(String),
@@ -29,8 +29,8 @@ pub enum Wanted {
     Uscc(String),
 }
 
-impl Wanted {
-    /// By which personal part, if by one. A unified social credit code is of a public register.
+impl SearchKey {
+    /// The name of the personal value; none for a unified social credit code, which is in a public register.
     const fn personal(&self) -> Option<&'static str> {
         match self {
             Self::IdNumber(_) => Some("id_number"),
@@ -40,20 +40,20 @@ impl Wanted {
     }
 }
 
-impl std::fmt::Debug for Wanted {
+impl std::fmt::Debug for SearchKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Wanted(withheld)")
+        f.write_str("SearchKey(withheld)")
     }
 }
 
-/// A subject that was found. What is personal is masked.
+/// A subject that was found, with masked personal values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Found {
     /// Its code.
     pub code: String,
     /// Its kind.
     pub kind: String,
-    /// Its name, masked where it is a natural person's.
+    /// The name, masked for a natural person.
     pub name: String,
     /// Its region.
     pub region: String,
@@ -64,26 +64,26 @@ pub struct Found {
 }
 
 impl Dossiers {
-    /// The subjects of which that is known: exactly, no part of it and nothing like it; a thousand at most, by code.
+    /// The subjects with exactly this value, sorted by code, at most a thousand.
     ///
-    /// By a number or a name only with a look, which is in the ledger, with the codes that were found and without what was
-    /// looked for, before anything is opened or told.
-    pub async fn find(&self, wanted: &Wanted, look: Option<Look<'_>>) -> Result<Vec<Found>, Failure> {
+    /// A search by number or name needs an access with a purpose. The access is recorded before anything is decrypted, with
+    /// the codes found and without the value searched for.
+    pub async fn find(&self, key: &SearchKey, access: Option<PersonalAccess<'_>>) -> Result<Vec<Found>, Failure> {
         let personal =
-            wanted.personal().map(|by| look.map(|look| (by, look)).ok_or_else(purpose_required)).transpose()?;
-        if let Some((_, look)) = personal {
-            look.check()?;
+            key.personal().map(|by| access.map(|access| (by, access)).ok_or_else(purpose_required)).transpose()?;
+        if let Some((_, access)) = personal {
+            access.check()?;
         }
-        let known = self.known(wanted).map_err(|error| Failure::internal(error.to_string()))?;
-        let codes = dossier::find(&self.env.db.read("dossier::find"), &known).await?;
-        if let Some((by, look)) = personal {
-            self.enter(look, Action::SubjectSought, json!({ "by": by, "found": codes }), None).await?;
+        let criteria = self.criteria(key).map_err(|error| Failure::internal(error.to_string()))?;
+        let codes = dossier::find(&self.env.db.read("dossier::find"), &criteria).await?;
+        if let Some((by, access)) = personal {
+            self.record(access, Action::SubjectSought, json!({ "by": by, "found": codes }), None).await?;
         }
         let rows = subjects::list(&self.env.db.read("subjects::list"), &codes).await?;
         let mut found = Vec::with_capacity(rows.len());
         for row in rows {
             let personal = Personal::of(&self.crypter, &row.code, row.sealed_identity.as_deref());
-            let personal = personal.map_err(unopened(&row.code))?;
+            let personal = personal.map_err(undecryptable(&row.code))?;
             found.push(Found {
                 name: personal.name.as_deref().map_or(row.name, masked_name),
                 id_number: personal.id_number.as_deref().map(masked_number),
@@ -96,14 +96,15 @@ impl Dossiers {
         Ok(found)
     }
 
-    fn known(&self, wanted: &Wanted) -> Result<Known, CrypterError> {
-        Ok(match wanted {
-            Wanted::IdNumber(number) => {
-                // As files must have it: a resident's number ends in a capital X.
+    /// The hashes and values that rows are compared with.
+    fn criteria(&self, key: &SearchKey) -> Result<Known, CrypterError> {
+        Ok(match key {
+            SearchKey::IdNumber(number) => {
+                // As imports normalize it: the check character X of a resident number is a capital letter.
                 let number = number.trim().to_uppercase();
                 Known { id_numbers: BlindColumn::IdNumber.hashes(&self.crypter, &number)?, ..Known::default() }
             }
-            Wanted::Name(name) => {
+            SearchKey::Name(name) => {
                 let name = name.trim();
                 Known {
                     names: BlindColumn::Name.hashes(&self.crypter, name)?,
@@ -112,7 +113,7 @@ impl Dossiers {
                     ..Known::default()
                 }
             }
-            Wanted::Uscc(uscc) => {
+            SearchKey::Uscc(uscc) => {
                 let uscc = Uscc::parse(uscc.trim()).map_or_else(|_| uscc.trim().to_owned(), |uscc| uscc.to_string());
                 Known { uscc: Some(uscc), ..Known::default() }
             }

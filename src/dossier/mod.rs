@@ -1,9 +1,8 @@
-//! One file a subject (一人一档): everything held of it, for the eyes of the bureau.
+//! Dossiers (一人一档): everything stored about a subject, for the bureau.
 //!
-//! Personal parts are masked. Whoever needs them in full says for what: the look is an entry of the ledger, committed
-//! before anything is opened (征信业管理条例 Art 22). Subjects are found by exactly what is known of them, by keyed hashes;
-//! a search by a person's number or name is such a look too. This room only reads, except for that entry; it never answers
-//! a bank.
+//! Personal data is masked. Access to it in full needs a purpose, and is an entry of the ledger that is committed before
+//! anything is decrypted (征信业管理条例 Art 22). Subjects are searched by exact values, through keyed hashes; a search by a
+//! person's number or name is such an access too. The room only reads, except for that entry, and never answers a bank.
 
 mod facts;
 mod file;
@@ -19,11 +18,11 @@ use crate::{
 };
 
 pub use facts::{CategoryFacts, MeasureFacts};
-pub use file::{Affiliation, Assessed, Branches, Covering, Disclosure, Dossier, Identity};
-pub use find::{Found, Wanted};
-pub use reveal::Look;
+pub use file::{AdverseFact, Affiliation, Branches, CoveringConsent, Disclosure, Dossier, Identity, RoundResult};
+pub use find::{Found, SearchKey};
+pub use reveal::PersonalAccess;
 
-/// What is known of the city besides the store.
+/// The reference tables that a dossier needs besides the store.
 #[derive(Debug, Clone)]
 pub struct Tables {
     /// The kinds of subject.
@@ -34,7 +33,7 @@ pub struct Tables {
     pub catalogues: BTreeMap<String, Catalogue>,
 }
 
-/// Opens subjects' files.
+/// Reads dossiers.
 #[derive(Debug, Clone)]
 pub struct Dossiers {
     env: Env,
@@ -43,7 +42,7 @@ pub struct Dossiers {
 }
 
 impl Dossiers {
-    /// Over a store, opening personal parts with `crypter`.
+    /// Dossiers of a store, whose personal data `crypter` decrypts.
     pub fn new(env: Env, crypter: Arc<Crypter>, tables: Tables) -> Self {
         Self { env, crypter, tables: Arc::new(tables) }
     }
@@ -54,6 +53,7 @@ impl Dossiers {
     }
 }
 
-fn unopened(code: &str) -> impl Fn(PersonalError) -> Failure {
-    move |error| Failure::internal(format!("the personal parts of {code}: {error}"))
+/// The failure of personal data that cannot be decrypted.
+fn undecryptable(code: &str) -> impl Fn(PersonalError) -> Failure {
+    move |error| Failure::internal(format!("the personal data of {code}: {error}"))
 }

@@ -1,24 +1,24 @@
-//! What is told of persons: for a purpose that is written down first.
+//! Access to personal data in full, for a purpose that is recorded first.
 
 use serde_json::{Value, json};
 
-use super::{Dossier, Dossiers, file::Shown};
+use super::{Dossier, Dossiers, file::Masking};
 use crate::{
     domain::{Actor, Failure},
     ledger::{self, Action, Change, LedgerError},
 };
 
-/// Who reads personal parts, and for what.
+/// An access to personal data.
 #[derive(Debug, Clone, Copy)]
-pub struct Look<'a> {
-    /// Who.
+pub struct PersonalAccess<'a> {
+    /// Who reads it.
     pub actor: &'a Actor,
-    /// What for, in the operator's words.
+    /// The purpose, in the words of the operator.
     pub purpose: &'a str,
 }
 
-impl Look<'_> {
-    /// Refuses a look without a purpose.
+impl PersonalAccess<'_> {
+    /// Refuses an access without a purpose.
     pub(super) fn check(&self) -> Result<(), Failure> {
         if self.purpose.trim().is_empty() {
             return Err(purpose_required());
@@ -27,35 +27,35 @@ impl Look<'_> {
     }
 }
 
-/// What is said to a look at personal parts without a purpose.
+/// The failure of an access without a purpose.
 pub(super) fn purpose_required() -> Failure {
-    Failure::invalid("purpose", "purpose_required", "Say for what personal parts are looked at.")
+    Failure::invalid("purpose", "purpose_required", "Give the purpose of reading personal data.")
 }
 
 impl Dossiers {
-    /// A subject's file with its personal parts in full. The look is in the ledger before anything is opened; where it
-    /// cannot be entered, nothing is shown.
-    pub async fn reveal(&self, code: &str, look: Look<'_>) -> Result<Dossier, Failure> {
-        look.check()?;
-        // An unknown subject is no look at anybody.
+    /// A dossier with personal data in full. The access is recorded in the ledger before anything is decrypted; if it cannot
+    /// be recorded, nothing is shown.
+    pub async fn reveal(&self, code: &str, access: PersonalAccess<'_>) -> Result<Dossier, Failure> {
+        access.check()?;
+        // An unknown code reveals nobody and needs no entry.
         self.subject(code).await?;
         let detail = json!({ "parts": ["name", "id_number", "legal_representative"] });
-        self.enter(look, Action::SubjectRevealed, detail, Some(code)).await?;
-        self.file(code, Shown::InFull).await
+        self.record(access, Action::SubjectRevealed, detail, Some(code)).await?;
+        self.file(code, Masking::Off).await
     }
 
-    /// Enters a look in the ledger: on return it is durable, and what was looked for may be told.
-    pub(super) async fn enter(
+    /// Records an access in the ledger. On return it is durable, and the data may be shown.
+    pub(super) async fn record(
         &self,
-        look: Look<'_>,
+        access: PersonalAccess<'_>,
         action: Action,
         detail: Value,
         target: Option<&str>,
     ) -> Result<(), Failure> {
         let failed = |error: LedgerError| Failure::unavailable("ledger_unavailable", error.to_string());
-        let mut tx = self.env.db.begin("dossier::enter").await?;
-        let change = Change::of(detail).because(Some(look.purpose));
-        ledger::audit(&mut tx, &self.env, look.actor, action, target, change).await.map_err(failed)?;
+        let mut tx = self.env.db.begin("dossier::record").await?;
+        let change = Change::of(detail).because(Some(access.purpose));
+        ledger::audit(&mut tx, &self.env, access.actor, action, target, change).await.map_err(failed)?;
         Ok(tx.commit().await?)
     }
 }

@@ -9,7 +9,7 @@ use clap::{ArgGroup, Args, Subcommand};
 use super::{Context, OrFail, Usage, model::library, operator::Operator};
 use crate::{
     app, authority,
-    dossier::{Dossiers, Found, Look, Tables, Wanted},
+    dossier::{Dossiers, Found, PersonalAccess, SearchKey, Tables},
     store::Db,
 };
 
@@ -81,7 +81,7 @@ async fn act(args: SubjectCommand, dossiers: &Dossiers, ctx: &Context) -> anyhow
         Action::Show { code, reveal, purpose, json } => {
             let dossier = if reveal {
                 let purpose = purpose.unwrap_or_default();
-                dossiers.reveal(&code, Look { actor: &args.operator.actor(ctx)?, purpose: &purpose }).await
+                dossiers.reveal(&code, PersonalAccess { actor: &args.operator.actor(ctx)?, purpose: &purpose }).await
             } else {
                 dossiers.show(&code).await
             };
@@ -95,13 +95,13 @@ async fn act(args: SubjectCommand, dossiers: &Dossiers, ctx: &Context) -> anyhow
         }
         Action::Find { id_number, name, uscc, purpose, json } => {
             let wanted = match (id_number, name, uscc) {
-                (true, ..) => Wanted::IdNumber(ctx.ask("the certificate's number")?),
-                (_, true, _) => Wanted::Name(ctx.ask("the name")?),
-                (.., Some(uscc)) => Wanted::Uscc(uscc),
+                (true, ..) => SearchKey::IdNumber(ctx.ask("the certificate's number")?),
+                (_, true, _) => SearchKey::Name(ctx.ask("the name")?),
+                (.., Some(uscc)) => SearchKey::Uscc(uscc),
                 _ => return Err(Usage("say what is known: --id-number, --name or --uscc USCC".into()).into()),
             };
             let actor = purpose.is_some().then(|| args.operator.actor(ctx)).transpose()?;
-            let look = actor.as_ref().zip(purpose.as_deref()).map(|(actor, purpose)| Look { actor, purpose });
+            let look = actor.as_ref().zip(purpose.as_deref()).map(|(actor, purpose)| PersonalAccess { actor, purpose });
             let found = dossiers.find(&wanted, look).await.or_fail()?;
             tell(&found, json, ctx)
         }

@@ -1,4 +1,4 @@
-//! One file a subject: what an officer of the bureau sees of it, and what is written down of the look.
+//! Dossiers: what an officer sees of a subject, and what the ledger records of the access.
 
 use medcredit::{
     cli,
@@ -21,23 +21,24 @@ const DOCTOR: &str = "D330302000123";
 const NAME: &str = "合成欧阳医师";
 const NUMBER: &str = "33030319660704005X";
 
-struct Desk {
+struct Bureau {
     app: TestApp,
     config: String,
 }
 
-impl Desk {
+impl Bureau {
     async fn new(store: TestStore) -> Self {
         let app = TestApp::start(store).await;
         let config = app.config_file("desk");
-        let desk = Self { app, config };
-        desk.import(
-            Template::Subjects,
-            &format!("{SUBJECTS}doctor,{DOCTOR},,{NAME},330302,,,01,{NUMBER},,,active,active\n"),
-        )
-        .await;
-        desk.import(Template::Affiliations, &format!("{AFFILIATIONS}{DOCTOR},{HOSPITAL},1,2024-01-01,\n")).await;
-        desk
+        let bureau = Self { app, config };
+        bureau
+            .import(
+                Template::Subjects,
+                &format!("{SUBJECTS}doctor,{DOCTOR},,{NAME},330302,,,01,{NUMBER},,,active,active\n"),
+            )
+            .await;
+        bureau.import(Template::Affiliations, &format!("{AFFILIATIONS}{DOCTOR},{HOSPITAL},1,2024-01-01,\n")).await;
+        bureau
     }
 
     async fn import(&self, template: Template, text: &str) {
@@ -69,62 +70,62 @@ impl Desk {
 }
 
 both_engines! {
-    a_persons_file_is_masked_until_a_purpose_is_in_the_ledger,
+    a_persons_dossier_is_masked_until_a_purpose_is_in_the_ledger,
     a_search_by_number_or_name_is_in_the_ledger_with_its_purpose,
-    a_person_is_found_by_exactly_what_is_known,
-    an_institutions_file_tells_its_grades_facts_consents_and_readers,
+    a_person_is_found_by_exact_values_only,
+    an_institutions_dossier_has_its_grades_facts_consents_and_disclosures,
 }
 
-/// An officer opens a doctor's file: masked, and in full for a purpose that is written down.
-async fn a_persons_file_is_masked_until_a_purpose_is_in_the_ledger(store: TestStore) {
+/// An officer opens a doctor's dossier: masked, and in full for a recorded purpose.
+async fn a_persons_dossier_is_masked_until_a_purpose_is_in_the_ledger(store: TestStore) {
     let _ = (never_logged(NAME), never_logged(NUMBER));
-    let desk = Desk::new(store).await;
-    let page = desk.run(&["subject", "show", DOCTOR]).await.done();
+    let bureau = Bureau::new(store).await;
+    let page = bureau.run(&["subject", "show", DOCTOR]).await.done();
     for line in ["doctor (医保医师)", "合*****", "01 330303********005X", "330302 鹿城区"] {
         assert!(page.contains(line), "{line} in {page}");
     }
     assert!(page.contains(&format!("main  {DOCTOR}  {HOSPITAL}  2024-01-01 to -")), "{page}");
     assert!(!page.contains(NAME) && !page.contains(NUMBER), "{page}");
-    assert!(desk.entries("subject_revealed").await.is_empty());
-    // A purpose is asked for, and an empty one is none.
-    assert_eq!(desk.run(&["subject", "show", DOCTOR, "--reveal"]).await.code, cli::WRONG_USAGE);
-    let empty = desk.run(&["subject", "show", DOCTOR, "--reveal", "--purpose", " "]).await;
+    assert!(bureau.entries("subject_revealed").await.is_empty());
+    // A purpose is required, and must not be empty.
+    assert_eq!(bureau.run(&["subject", "show", DOCTOR, "--reveal"]).await.code, cli::WRONG_USAGE);
+    let empty = bureau.run(&["subject", "show", DOCTOR, "--reveal", "--purpose", " "]).await;
     assert_eq!((empty.code, empty.out.as_str()), (cli::FAILED, ""));
-    assert!(desk.entries("subject_revealed").await.is_empty());
+    assert!(bureau.entries("subject_revealed").await.is_empty());
     let shown = ["subject", "show", DOCTOR, "--reveal", "--purpose", "objection 2026-17", "--operator", "li", "--json"];
-    let page: serde_json::Value = serde_json::from_str(&desk.run(&shown).await.done()).unwrap();
+    let page: serde_json::Value = serde_json::from_str(&bureau.run(&shown).await.done()).unwrap();
     assert_eq!(page["identity"]["name"], NAME);
     assert_eq!(page["identity"]["id_number"], NUMBER);
-    let entries = desk.entries("subject_revealed").await;
+    let entries = bureau.entries("subject_revealed").await;
     assert_eq!(entries.len(), 1);
     for part in ["operator:li", "objection 2026-17", DOCTOR] {
         assert!(entries[0].contains(part), "{part}");
     }
     assert!(!entries[0].contains(NAME) && !entries[0].contains(NUMBER), "the entry says who looked, not what was seen");
-    let unknown = desk.run(&["subject", "show", "D330302999999", "--reveal", "--purpose", "x"]).await;
+    let unknown = bureau.run(&["subject", "show", "D330302999999", "--reveal", "--purpose", "x"]).await;
     assert_eq!(unknown.code, cli::FAILED);
     assert!(unknown.err.contains("subject_unknown"), "{}", unknown.err);
-    assert_eq!(desk.entries("subject_revealed").await.len(), 1);
+    assert_eq!(bureau.entries("subject_revealed").await.len(), 1);
 }
 
-/// An officer asks whether a person is there: the question is in the ledger, and what was asked for is not.
+/// An officer searches for a person: the search is in the ledger, and the value is not.
 async fn a_search_by_number_or_name_is_in_the_ledger_with_its_purpose(store: TestStore) {
-    let desk = Desk::new(store).await;
-    let clock = desk.app.store.clock.clone();
+    let bureau = Bureau::new(store).await;
+    let clock = bureau.app.store.clock.clone();
     for by in ["--id-number", "--name"] {
-        let ask = ["subject", "find", by, "--config", &desk.config];
+        let ask = ["subject", "find", by, "--config", &bureau.config];
         assert_eq!(medcredit_with_input(clock.clone(), &ask, NUMBER).await.code, cli::WRONG_USAGE);
         let empty = medcredit_with_input(clock.clone(), &[&ask[..], &["--purpose", " "]].concat(), NUMBER).await;
         assert_eq!((empty.code, empty.out.as_str()), (cli::FAILED, ""));
         assert!(empty.err.contains("purpose_required"), "{}", empty.err);
     }
-    desk.run(&["subject", "find", "--uscc", ENTITY]).await.done();
-    assert!(desk.entries("subject_sought").await.is_empty());
-    desk.find("--id-number", NUMBER).await.done();
-    // Entries of one millisecond have no order.
+    bureau.run(&["subject", "find", "--uscc", ENTITY]).await.done();
+    assert!(bureau.entries("subject_sought").await.is_empty());
+    bureau.find("--id-number", NUMBER).await.done();
+    // Entries of the same millisecond have no order.
     clock.advance(std::time::Duration::from_secs(1));
-    assert_ne!(desk.find("--name", "合成无此人").await.code, cli::DONE);
-    let entries = desk.entries("subject_sought").await;
+    assert_ne!(bureau.find("--name", "合成无此人").await.code, cli::DONE);
+    let entries = bureau.entries("subject_sought").await;
     assert_eq!(entries.len(), 2, "who is not found was looked for too");
     for part in ["operator:command-line", "objection 2026-18", "id_number", DOCTOR] {
         assert!(entries[0].contains(part), "{part} in {}", entries[0]);
@@ -135,11 +136,11 @@ async fn a_search_by_number_or_name_is_in_the_ledger_with_its_purpose(store: Tes
     }
 }
 
-/// An officer knows a number or a name, and types it where nobody else sees it.
-async fn a_person_is_found_by_exactly_what_is_known(store: TestStore) {
-    let desk = Desk::new(store).await;
+/// An officer types a number or a name at the prompt, where nobody else sees it.
+async fn a_person_is_found_by_exact_values_only(store: TestStore) {
+    let bureau = Bureau::new(store).await;
     for (by, input) in [("--id-number", NUMBER), ("--id-number", " 33030319660704005x \n"), ("--name", NAME)] {
-        let found = desk.find(by, input).await.done();
+        let found = bureau.find(by, input).await.done();
         assert!(
             found.starts_with(DOCTOR) && found.contains("合*****") && found.contains("330303********005X"),
             "{found}"
@@ -147,38 +148,39 @@ async fn a_person_is_found_by_exactly_what_is_known(store: TestStore) {
         assert_eq!(found.lines().count(), 1);
     }
     for (by, input) in [("--id-number", "330303196607040051"), ("--name", "合成欧阳"), ("--name", "")] {
-        assert_ne!(desk.find(by, input).await.code, cli::DONE, "{by} {input}");
+        assert_ne!(bureau.find(by, input).await.code, cli::DONE, "{by} {input}");
     }
-    // Whom a legal representative stands for, and an institution by its own name.
-    let found = desk.find("--name", "合成代表甲").await.done();
+    // By the name of a legal representative, and an institution by its own name.
+    let found = bureau.find("--name", "合成代表甲").await.done();
     assert!(found.lines().count() == 3 && found.contains(CLINIC), "{found}");
-    assert!(desk.find("--name", "合成鹿城门诊").await.done().starts_with(CLINIC));
-    let found = desk.run(&["subject", "find", "--uscc", ENTITY, "--json"]).await.done();
+    assert!(bureau.find("--name", "合成鹿城门诊").await.done().starts_with(CLINIC));
+    let found = bureau.run(&["subject", "find", "--uscc", ENTITY, "--json"]).await.done();
     let found: serde_json::Value = serde_json::from_str(&found).unwrap();
     assert_eq!(found.as_array().map(Vec::len), Some(3));
     assert_eq!(found[0]["name"], "合成鹿城医院");
-    // Of a register that is public no purpose is asked, and none is taken that would not be written down.
-    assert_eq!(desk.run(&["subject", "find", "--uscc", ENTITY, "--purpose", "x"]).await.code, cli::WRONG_USAGE);
-    // There is no way to put a number into the command line.
-    assert_eq!(desk.run(&["subject", "find", "--id-number", NUMBER]).await.code, cli::WRONG_USAGE);
+    // A USCC is public: no purpose is required, and none is accepted, because it would not be recorded.
+    assert_eq!(bureau.run(&["subject", "find", "--uscc", ENTITY, "--purpose", "x"]).await.code, cli::WRONG_USAGE);
+    // A number cannot be given on the command line.
+    assert_eq!(bureau.run(&["subject", "find", "--id-number", NUMBER]).await.code, cli::WRONG_USAGE);
 }
 
-/// An officer opens a hospital's file after a bank has read its grade.
-async fn an_institutions_file_tells_its_grades_facts_consents_and_readers(store: TestStore) {
-    let desk = Desk::new(store).await;
+/// An officer opens a hospital's dossier after a bank has read its grade.
+async fn an_institutions_dossier_has_its_grades_facts_consents_and_disclosures(store: TestStore) {
+    let bureau = Bureau::new(store).await;
     let facts = format!(
         "{RECORDS}{HOSPITAL},insurance_commendation,1,2026-01-05,医保局,a-7\n{HOSPITAL},insurance_commendation,1,2026-02-05,医保局,a-8\n"
     );
-    desk.import(Template::Records, &facts).await;
-    // The same two again in another file: they are two facts still.
-    desk.import(Template::Records, &format!("{facts}{HOSPITAL},insurance_commendation,1,2026-02-06,医保局,a-9\n"))
+    bureau.import(Template::Records, &facts).await;
+    // The same two delivered again in another file: still two facts.
+    bureau
+        .import(Template::Records, &format!("{facts}{HOSPITAL},insurance_commendation,1,2026-02-06,医保局,a-9\n"))
         .await;
-    let bank = desk.app.bank("bank-a").await;
-    let consent = desk.app.consent(&bank, |_| {}).await;
+    let bank = bureau.app.bank("bank-a").await;
+    let consent = bureau.app.consent(&bank, |_| {}).await;
     let reply = bank.get(&bank.token().await, &Bank::data(&consent, "grade")).await;
     assert_eq!(reply.status, 200, "{:?}", reply.json);
     let page: serde_json::Value =
-        serde_json::from_str(&desk.run(&["subject", "show", HOSPITAL, "--json"]).await.done()).unwrap();
+        serde_json::from_str(&bureau.run(&["subject", "show", HOSPITAL, "--json"]).await.done()).unwrap();
     assert_eq!(page["identity"]["name"], "合成鹿城医院");
     assert_eq!(page["identity"]["legal_representative"], "合****");
     assert_eq!(page["affiliations"][0]["person"], DOCTOR);
@@ -196,7 +198,7 @@ async fn an_institutions_file_tells_its_grades_facts_consents_and_readers(store:
     assert_eq!(page["disclosures"].as_array().map(Vec::len), Some(1));
     assert_eq!(page["disclosures"][0]["bank"], "bank-a");
     assert_eq!(page["disclosures"][0]["what"], serde_json::json!(["grade"]));
-    let text = desk.run(&["subject", "show", HOSPITAL]).await.done();
+    let text = bureau.run(&["subject", "show", HOSPITAL]).await.done();
     for line in ["assessments (", "consents (1)", "disclosures (1)", "facts by category", "represented by 合****"] {
         assert!(text.contains(line), "{line} in {text}");
     }

@@ -1,4 +1,4 @@
-//! Subjects as the store keeps them and the bureau looks at them: personal parts sealed, found again, shown on purpose.
+//! Subjects in the store and their dossiers: personal data is encrypted, searchable by exact values, and shown for a purpose.
 
 mod dossier;
 mod sealed;

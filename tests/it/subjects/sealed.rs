@@ -1,4 +1,4 @@
-//! Names and numbers of natural persons stand nowhere in the open: not in a table, an index, a log or a report (I8).
+//! Names and numbers of natural persons are never stored in plain text: not in a table, an index, a log or a report (I8).
 
 use std::sync::Arc;
 
@@ -55,15 +55,15 @@ async fn nothing_in_the_open(store: &TestStore) {
 }
 
 both_engines! {
-    no_name_and_no_number_is_in_what_the_store_holds,
+    no_name_and_no_number_is_in_the_store_in_plain_text,
     no_report_repeats_a_name_or_a_number,
     a_sealed_part_moved_to_another_row_or_column_is_refused,
-    names_that_stood_in_the_open_are_sealed_and_gone_from_the_files,
-    a_key_is_rolled_over_while_everybody_can_be_found,
+    plain_names_are_encrypted_and_gone_from_the_files,
+    a_key_is_rotated_while_everybody_can_be_found,
 }
 
-/// A thief with everything the store holds, and without the key.
-async fn no_name_and_no_number_is_in_what_the_store_holds(store: TestStore) {
+/// A thief has everything in the store, but not the key.
+async fn no_name_and_no_number_is_in_the_store_in_plain_text(store: TestStore) {
     let _ = [NAME, NUMBER, REPRESENTATIVE].map(never_logged);
     let desk = desk(store).await;
     nothing_in_the_open(&desk.store).await;
@@ -71,14 +71,14 @@ async fn no_name_and_no_number_is_in_what_the_store_holds(store: TestStore) {
     assert_eq!(row.name, "");
     let personal = Personal::open(&desk.crypter, DOCTOR, &row.sealed_identity.unwrap()).unwrap();
     assert_eq!((personal.name.as_deref(), personal.id_number.as_deref()), (Some(NAME), Some(NUMBER)));
-    // The same file with another name, and rows that are refused: nothing of them is left behind either.
+    // The same file with another name, and rejected rows: they leave nothing behind either.
     desk.import(Template::Subjects, rows().replace("doctor,", "physician,").replace("nurse,", "nurses,")).await;
     desk.import(Template::Subjects, rows().replace("二,330302", "三,330302")).await;
     assert_eq!(desk.subject(NURSE).await.unwrap().version, 2);
     nothing_in_the_open(&desk.store).await;
 }
 
-/// A clerk whose columns have slipped: what the report repeats is nobody's name or number.
+/// A clerk delivers a file with shifted columns: the report repeats no name and no number.
 async fn no_report_repeats_a_name_or_a_number(store: TestStore) {
     let desk = Desk::new(store);
     let slipped = [
@@ -88,22 +88,22 @@ async fn no_report_repeats_a_name_or_a_number(store: TestStore) {
     ];
     let report = desk.import(Template::Subjects, format!("{SUBJECTS}{}", slipped.concat())).await;
     assert_eq!((report.accepted, report.rejected), (0, 3));
-    let told = std::fs::read_to_string(report.rejects.as_ref().unwrap()).unwrap();
-    assert!(told.contains("the value") && !told.contains(NAME) && !told.contains(NUMBER), "{told}");
+    let rejects = std::fs::read_to_string(report.rejects.as_ref().unwrap()).unwrap();
+    assert!(rejects.contains("the value") && !rejects.contains(NAME) && !rejects.contains(NUMBER), "{rejects}");
     for (template, columns) in [(Template::Records, 6), (Template::Accounts, 4), (Template::Adverse, 9)] {
         let header = template.columns().join(",");
         let name = [NAME].repeat(columns).join(",");
         let number = [NUMBER].repeat(columns).join(",");
         let report = desk.import(template, format!("{header}\n{name}\n{number}\n")).await;
-        let told = std::fs::read_to_string(report.rejects.as_ref().unwrap()).unwrap();
-        assert!(!told.contains(NAME) && !told.contains(NUMBER), "{told}");
+        let rejects = std::fs::read_to_string(report.rejects.as_ref().unwrap()).unwrap();
+        assert!(!rejects.contains(NAME) && !rejects.contains(NUMBER), "{rejects}");
     }
-    // And a file that has lost its header.
+    // A file without its header.
     let error = desk.try_import(Template::Subjects, slipped.concat()).await.unwrap_err().to_string();
     assert!(error.contains("column 2 is not known") && !error.contains(NAME) && !error.contains(NUMBER), "{error}");
 }
 
-/// An administrator of the database who moves what he cannot read.
+/// An administrator of the database moves encrypted values.
 async fn a_sealed_part_moved_to_another_row_or_column_is_refused(store: TestStore) {
     let desk = desk(store).await;
     let sql = format!(
@@ -115,7 +115,7 @@ async fn a_sealed_part_moved_to_another_row_or_column_is_refused(store: TestStor
     assert!(refused(Personal::open(&desk.crypter, DOCTOR, &moved).unwrap_err()));
     let error = desk.try_import(Template::Subjects, rows().replace("2019-05-01", "2019-05-02")).await.unwrap_err();
     assert!(matches!(error, ImportError::Personal(PersonalError::Crypter(CrypterError::Refused { .. }))), "{error}");
-    // What was sealed for another column does not open here, nor this there.
+    // A value that was encrypted for one column cannot be decrypted in another.
     let elsewhere = Place { column: "sealed_private", ..personal::place(DOCTOR) };
     let sealed = desk.crypter.seal(elsewhere, b"{}").unwrap();
     assert!(refused(Personal::open(&desk.crypter, DOCTOR, &sealed).unwrap_err()));
@@ -123,8 +123,8 @@ async fn a_sealed_part_moved_to_another_row_or_column_is_refused(store: TestStor
     assert!(desk.crypter.open(Place { column: "sealed_private", ..personal::place(NURSE) }, &own).is_err());
 }
 
-/// An operator whose database is of before names were sealed.
-async fn names_that_stood_in_the_open_are_sealed_and_gone_from_the_files(store: TestStore) {
+/// An operator upgrades a database from before names were encrypted.
+async fn plain_names_are_encrypted_and_gone_from_the_files(store: TestStore) {
     let desk = desk(store).await;
     for (code, name) in [(DOCTOR, NAME), (NURSE, "合成欧阳秘密二")] {
         let sql = format!(
@@ -132,7 +132,7 @@ async fn names_that_stood_in_the_open_are_sealed_and_gone_from_the_files(store: 
         );
         execute(&desk.store, &sql).await;
     }
-    // As the older build sealed them: without the name.
+    // As the older build encrypted them: without the name.
     for code in [DOCTOR, NURSE] {
         let old = serde_json::json!({ "id_type": "01", "id_number": NUMBER, "legal_representative": null });
         let sealed = desk.crypter.seal(personal::place(code), old.to_string().as_bytes()).unwrap();
@@ -153,8 +153,8 @@ async fn names_that_stood_in_the_open_are_sealed_and_gone_from_the_files(store: 
     assert_eq!(reseal_subjects(&desk.store.db, &desk.crypter, &natural()).await.unwrap(), Resealed::default());
 }
 
-/// An operator puts a new key in front of the old one, seals anew, and takes the old one away.
-async fn a_key_is_rolled_over_while_everybody_can_be_found(store: TestStore) {
+/// An operator adds a new key before the old one, encrypts again, and removes the old one.
+async fn a_key_is_rotated_while_everybody_can_be_found(store: TestStore) {
     let desk = desk(store).await;
     let find = async |crypter: &Crypter| {
         let hashes = BlindColumn::Name.hashes(crypter, NAME).unwrap();
