@@ -1,10 +1,10 @@
-//! The data file of a package: a record for each subject, as lines of JSON or as CSV.
+//! The data file of a package: a record for each subject, as NDJSON or CSV.
 
 use serde::Serialize;
 
 use super::{Format, PushError};
 
-/// One result, as a receiver gets it.
+/// A result, as a receiver gets it.
 #[derive(Debug, Serialize)]
 pub(super) struct Record<'a> {
     #[serde(rename = "record_id")]
@@ -21,7 +21,7 @@ pub(super) struct Record<'a> {
     pub(super) status: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<&'a str>,
-    /// In our words.
+    /// The grade in our own scheme.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) grade: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -30,14 +30,14 @@ pub(super) struct Record<'a> {
     pub(super) points: Option<String>,
     pub(super) evaluated_on: String,
     pub(super) valid_until: Option<&'a str>,
-    /// In the receiver's words.
+    /// The grade in the receiver's scheme.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) receiver_grade: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) receiver_grade_name: Option<&'a str>,
 }
 
-/// The columns of CSV, all of them in every line.
+/// The columns of a CSV file.
 const COLUMNS: [&str; 17] = [
     "record_id",
     "version",
@@ -58,16 +58,16 @@ const COLUMNS: [&str; 17] = [
     "receiver_grade_name",
 ];
 
-/// A data file that grows.
+/// A data file under construction.
 pub(super) struct Data {
     bytes: Vec<u8>,
     rows: Option<csv::Writer<Vec<u8>>>,
-    /// How many records it has.
+    /// The number of records.
     pub(super) records: usize,
 }
 
 impl Data {
-    /// One of a form, without a record.
+    /// An empty file in a format.
     pub(super) fn new(format: Format) -> Self {
         let rows = (format == Format::Csv).then(|| csv::Writer::from_writer(Vec::new()));
         Self { bytes: Vec::new(), rows, records: 0 }
@@ -92,7 +92,7 @@ impl Data {
         Ok(())
     }
 
-    /// Its bytes.
+    /// The finished bytes.
     pub(super) fn finish(self) -> Result<Vec<u8>, PushError> {
         match self.rows {
             None => Ok(self.bytes),

@@ -1,4 +1,4 @@
-//! A signature beside what it signs: a compact JWS without its payload (RFC 7515, appendix F).
+//! Detached signatures: a compact JWS without its payload (RFC 7515, appendix F).
 
 use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use super::PackageFault;
 use crate::identity::{PublicKey, Signer, SuiteError, Verifier as _};
 
-/// What is signed. The published set has keys for tokens, answers and checkpoints alike: a signature of another matter is none of
-/// a package, whichever key made it.
+/// The type of the signature. The published key set has keys for tokens, answers and checkpoints too: a signature made for
+/// another purpose must not pass as that of a package.
 const TYPE: &str = "medcredit-package+jws";
 
-/// The header, whole: what names anything more, such as `crit`, asks for what is not done here.
+/// The complete header. A header with further members, such as `crit`, is refused, because they are not supported.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Header {
@@ -27,12 +27,12 @@ pub(super) fn sign(signer: &dyn Signer, payload: &[u8]) -> Result<String, SuiteE
     Ok(format!("{header}..{}", BASE64URL_NOPAD.encode(&signature)))
 }
 
-/// What the signature is over: the payload is put back between the dots.
+/// The signed text: the payload is inserted between the dots.
 fn message(header: &str, payload: &[u8]) -> String {
     format!("{header}.{}", BASE64URL_NOPAD.encode(payload))
 }
 
-/// A signature that has been read, and nothing more.
+/// A parsed signature, not yet verified.
 #[derive(Debug)]
 pub struct Detached {
     encoded: String,
@@ -41,34 +41,34 @@ pub struct Detached {
 }
 
 impl Detached {
-    /// Reads a signature.
+    /// Parses a signature.
     pub fn parse(text: &[u8]) -> Result<Self, PackageFault> {
         let form = PackageFault::SignatureForm;
-        let text = std::str::from_utf8(text).map_err(|_| form("it is no text"))?;
+        let text = std::str::from_utf8(text).map_err(|_| form("it is not UTF-8 text"))?;
         let parts: Vec<&str> = text.split('.').collect();
         let [encoded, "", signature] = parts.as_slice() else {
-            return Err(form("it is not a header, nothing, and a signature, with dots between them"));
+            return Err(form("it is not of the form HEADER..SIGNATURE"));
         };
         let decode = |part: &str| BASE64URL_NOPAD.decode(part.as_bytes()).map_err(|_| form("it is not base64url"));
         let header: Header = serde_json::from_slice(&decode(encoded)?)
-            .map_err(|_| form("its header is not alg, kid and typ, each once and nothing else"))?;
+            .map_err(|_| form("its header must have exactly the members alg, kid and typ"))?;
         if header.typ != TYPE {
-            return Err(form("by its typ it is of something else than a package"));
+            return Err(form("its `typ` is not that of a package"));
         }
         Ok(Self { encoded: (*encoded).to_owned(), header, signature: decode(signature)? })
     }
 
-    /// The key that it names, where it is at hand and of the suite that the header tells.
+    /// The key that it names. Refused where the key is not among `keys`, or is not of the algorithm in the header.
     pub fn key<'k>(&self, keys: &'k [PublicKey]) -> Result<&'k PublicKey, PackageFault> {
         let named = keys.iter().find(|key| key.key_id() == self.header.kid);
         let key = named.ok_or_else(|| PackageFault::UnknownKey { kid: self.header.kid.clone(), of: keys.len() })?;
         if self.header.alg != key.suite().as_str() {
-            return Err(PackageFault::Algorithm { said: self.header.alg.clone(), suite: key.suite() });
+            return Err(PackageFault::Algorithm { claimed: self.header.alg.clone(), suite: key.suite() });
         }
         Ok(key)
     }
 
-    /// Accepts it as the key's over a payload.
+    /// Verifies it over a payload.
     pub fn verify(&self, key: &PublicKey, payload: &[u8]) -> Result<(), PackageFault> {
         let message = message(&self.encoded, payload);
         key.verify(message.as_bytes(), &self.signature).map_err(|_| PackageFault::Signature)

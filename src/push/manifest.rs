@@ -1,4 +1,4 @@
-//! What a package says of itself: `manifest.json`.
+//! The manifest of a package: `manifest.json`.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use data_encoding::HEXLOWER;
@@ -11,47 +11,47 @@ use crate::{
     scoring::{Mapping, SchemeRef},
 };
 
-/// The word for the form of packages.
+/// The identifier of the package format.
 pub(super) const FORMAT: &str = "medcredit-package/1";
 
-/// A file of a package.
+/// A data file of a package.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileOf {
+pub struct DataFile {
     /// Its name.
     pub name: String,
     /// SHA-256, hex.
     pub sha256: String,
-    /// How many bytes it has.
+    /// The number of bytes.
     pub bytes: usize,
-    /// How many records it has.
+    /// The number of records.
     pub records: usize,
 }
 
-/// Who of the round is not in a package, and why.
+/// The numbers of subjects of the round that are not in the package, by reason.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {
-    /// With an open objection.
+    /// Subjects with an open objection.
     pub under_objection: usize,
-    /// Natural persons the receiver may have nothing of.
+    /// Natural persons whom the receiver may not have.
     pub natural_persons: usize,
 }
 
-/// In whose words the grades of a package are, and by which table.
+/// The mapping of the grades in a package.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MappedBy {
     /// The mapping.
     pub mapping: String,
-    /// The digest of the table that maps the round's scheme, as [`mapping_digest`] has it.
+    /// The digest of the mapping table, see [`mapping_digest`].
     pub digest: String,
-    /// The scheme that is mapped, the round's.
+    /// The mapped scheme, that of the round.
     pub from: SchemeRef,
-    /// The scheme that it is mapped to.
+    /// The id of the receiver's scheme.
     pub to: String,
-    /// Whether the grade in our own words stands beside it.
+    /// Whether the grade in our own scheme is included too.
     pub own_grade: bool,
 }
 
-/// What a package says of itself.
+/// The manifest of a package.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// `medcredit-package/1`.
@@ -70,29 +70,31 @@ pub struct Manifest {
     pub scheme: String,
     /// Its version.
     pub scheme_version: i64,
-    /// In whose words the grades are, where they are not only in the scheme's own.
+    /// The mapping, where grades of the receiver's scheme are included.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mapped_by: Option<MappedBy>,
-    /// The last day on which the grades are good.
+    /// The last day on which the grades are valid.
     pub valid_until: Option<String>,
     /// The digest of the model.
     pub model_digest: String,
-    /// The digest of what the run came to, before corrections.
+    /// The digest of the results, before corrections.
     pub outcome_digest: String,
-    /// How many results were corrected since.
+    /// The number of results with corrections.
     pub corrected: usize,
-    /// The data.
-    pub files: Vec<FileOf>,
-    /// Who is not in it.
+    /// The data files.
+    pub files: Vec<DataFile>,
+    /// The subjects that are not included.
     pub left_out: LeftOut,
 }
 
 impl Manifest {
-    /// What is said of a package of a round for a receiver.
+    /// The manifest of a package of a round for a receiver.
     pub(super) fn of(
         round: InForceRound,
-        (receiver, mapping): (&Receiver, Option<&Mapping>),
-        (file, left_out): (FileOf, LeftOut),
+        receiver: &Receiver,
+        mapping: Option<&Mapping>,
+        file: DataFile,
+        left_out: LeftOut,
         now: Timestamp,
     ) -> Self {
         Self {
@@ -126,7 +128,7 @@ pub fn mapping_digest(mapping: &Mapping) -> String {
     sha256(mapping.canonical().as_bytes())
 }
 
-/// SHA-256, as manifests and the ledger's entries of exports write it: hex.
+/// SHA-256 in hex, as manifests and ledger entries of exports have it.
 pub fn sha256(bytes: &[u8]) -> String {
     HEXLOWER.encode(digest(&SHA256, bytes).as_ref())
 }

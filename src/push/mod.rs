@@ -1,9 +1,12 @@
-//! Grades on their way to platforms: packages of a round for a receiver.
+//! Packages: signed files with the grades of a round, for receivers such as public credit platforms.
 //!
-//! What holds here: only the round in force leaves, of the kinds a receiver may have, and to one that publishes of
-//! publishable kinds only; of natural persons nothing but what its table says; nobody with an open objection. A package
-//! says what it is by digests, is signed, and is an entry of the ledger before its first byte is written. Whoever has it
-//! and the public keys can verify it. Not known here: how a package travels.
+//! - Only the round in force is exported, only of kinds that the receiver may have, and only publishable kinds to a
+//!   receiver that publishes. Natural persons are included only as the table of receivers allows, and subjects with an open
+//!   objection never (I4).
+//! - The manifest of a package has the digests of its files and is signed. The export is recorded in the ledger before the
+//!   first byte is written (I1). Anybody with the public keys can verify a package.
+//!
+//! The room does not know how a package is transported.
 
 mod data;
 mod detached;
@@ -13,19 +16,19 @@ mod receiver;
 mod verify;
 
 pub use detached::Detached;
-pub use manifest::{FileOf, LeftOut, Manifest, MappedBy, mapping_digest, sha256};
+pub use manifest::{DataFile, LeftOut, Manifest, MappedBy, mapping_digest, sha256};
 pub use package::{Exported, Exporter, Package};
 pub use receiver::{Audience, BUILT_IN, Format, Natural, Receiver, receivers};
 pub use verify::PackageFault;
 
 use crate::{grading::GradingError, identity::SuiteError, ledger::LedgerError, scoring::SchemeRef, store::DbError};
 
-/// The manifest's file.
+/// The file name of the manifest.
 pub const MANIFEST: &str = "manifest.json";
-/// The signature's file.
+/// The file name of the signature.
 pub const SIGNATURE: &str = "manifest.jws";
 
-/// Why a package could not be made.
+/// Why a package could not be made or recorded.
 #[derive(Debug, thiserror::Error)]
 pub enum PushError {
     /// The receiver may not have this kind of subject.
@@ -35,12 +38,12 @@ pub enum PushError {
         receiver: String,
         /// The kind.
         kind: String,
-        /// What it may have.
+        /// The kinds that it may have.
         allowed: String,
     },
-    /// The receiver publishes what it is given, and this kind is not published.
+    /// The receiver publishes what it receives, and this kind must not be published.
     #[error(
-        "{receiver} has the public for audience, and {kind} is not publishable by the table of kinds: its grades may be shared \
+        "{receiver} publishes to everybody, and {kind} is not publishable by the table of kinds: its grades may be shared \
          with departments only"
     )]
     NotPublishable {
@@ -49,7 +52,7 @@ pub enum PushError {
         /// The kind.
         kind: String,
     },
-    /// Only the round in force leaves.
+    /// The run is not the round in force.
     #[error("the run {run} is {state}: only the round in force is exported")]
     NotInForce {
         /// The run.
@@ -57,27 +60,27 @@ pub enum PushError {
         /// Its state.
         state: String,
     },
-    /// The receiver's mapping does not cover the scheme of the run.
+    /// The mapping of the receiver does not cover the scheme of the run.
     #[error("{0}")]
     NotCovered(Box<NotCovered>),
     /// The round could not be read.
     #[error("the round could not be read")]
     Grading(#[source] GradingError),
-    /// The package could not be written out.
+    /// The package could not be serialized.
     #[error("the package could not be made: {0}")]
     Form(String),
-    /// The key did not sign.
+    /// The signing key failed.
     #[error("the answer-signing key failed")]
     Key(#[source] SuiteError),
-    /// The ledger's entry could not be made.
-    #[error("the ledger's entry of the export could not be made")]
+    /// The ledger entry could not be made.
+    #[error("the ledger entry of the export could not be made")]
     Ledger(#[source] LedgerError),
     /// The store failed.
     #[error("the store failed while {step}")]
     Store {
-        /// What was being done.
+        /// The step during which it failed.
         step: &'static str,
-        /// How.
+        /// The error of the store.
         #[source]
         source: DbError,
     },
@@ -86,7 +89,7 @@ pub enum PushError {
 /// A run whose scheme the receiver's mapping does not cover.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the run {run} is of {scheme}, which the mapping {mapping} of {receiver} does not cover: {why}. Lay a table from {scheme} \
+    "the run {run} is of {scheme}, which the mapping {mapping} of {receiver} does not cover: {why}. Put a table from {scheme} \
      for {mapping} into [grading] mappings_directory (`medcredit model check FILE` checks it), or take the mapping out of the \
      receiver's entry"
 )]
@@ -99,6 +102,6 @@ pub struct NotCovered {
     pub receiver: String,
     /// The mapping that its entry names.
     pub mapping: String,
-    /// What is lacking.
+    /// What is missing.
     pub why: String,
 }

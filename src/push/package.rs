@@ -1,14 +1,13 @@
-//! A package: a data file, a manifest that says what it is by digests, and a detached signature over the manifest.
+//! A package: a data file, a manifest with its digest, and a detached signature over the manifest.
 
 use super::{
     NotCovered, PushError, Receiver,
     data::{Data, Record},
     detached::sign,
-    manifest::{FileOf, LeftOut, Manifest, sha256},
+    manifest::{DataFile, LeftOut, Manifest, sha256},
 };
-use crate::domain::Actor;
 use crate::{
-    domain::{Kind, Kinds, canonical::canonical, kinds::Person},
+    domain::{Actor, Kind, Kinds, canonical::canonical, kinds::Person},
     grading::{InForceResult, InForceRound, Library, Rounds},
     identity::SharedSigner,
     ledger::{self, Action, Change},
@@ -16,16 +15,16 @@ use crate::{
     store::{Env, subjects},
 };
 
-/// How many subjects' files are read at a time.
+/// The number of subjects that are read at a time.
 const PAGE: usize = 500;
 
-/// How a USCC of a sole trader begins: a natural person's trade.
+/// The prefix of the USCC of a sole trader, who is a natural person.
 const SOLE_TRADER: &str = "92";
 
-/// A package, whole: names and bytes.
+/// The files of a package.
 #[derive(Debug)]
 pub struct Package {
-    /// The data file's name.
+    /// The name of the data file.
     pub data_name: String,
     /// Its bytes.
     pub data: Vec<u8>,
@@ -35,40 +34,40 @@ pub struct Package {
     pub signature: String,
 }
 
-/// A package with what it says.
+/// The outcome of an export.
 #[derive(Debug)]
 pub struct Exported {
     /// The files.
     pub package: Package,
-    /// What the manifest says.
+    /// The content of the manifest.
     pub manifest: Manifest,
 }
 
-/// What a package is made of, and on which terms.
+/// The inputs of a package.
 struct Terms<'a> {
     round: &'a InForceRound,
     kind: Option<&'a Kind>,
     receiver: &'a Receiver,
-    /// The table of the receiver's words, where its entry names a mapping.
+    /// The mapping table, where the entry of the receiver names a mapping.
     mapping: Option<&'a Mapping>,
 }
 
 /// Makes packages.
 #[derive(Debug, Clone)]
 pub struct Exporter {
-    /// Where the rounds are.
+    /// The store with the rounds.
     pub env: Env,
-    /// The answers' key.
+    /// The key that signs answers.
     pub signer: SharedSigner,
     /// The kinds of subjects.
     pub kinds: Kinds,
-    /// Whose mapping tables are applied.
+    /// The mapping tables.
     pub library: Library,
 }
 
 impl Exporter {
-    /// A package of the round in force for a receiver. It is an entry of the ledger when this returns; nothing is written
-    /// anywhere else.
+    /// Makes a package of the round in force for a receiver. When this returns, the export is recorded in the ledger; no file
+    /// is written.
     pub async fn export(&self, run: &str, receiver: &Receiver, actor: &Actor) -> Result<Exported, PushError> {
         let rounds = Rounds::new(self.env.clone());
         let round = rounds.in_force(run).await.map_err(PushError::Grading)?;
@@ -97,16 +96,16 @@ impl Exporter {
         let records = out.records;
         let data = out.finish()?;
         let data_name = format!("{}-{}.{}", round.head.kind, round.head.period, receiver.format.extension());
-        let file = FileOf { name: data_name.clone(), sha256: sha256(&data), bytes: data.len(), records };
-        let manifest = Manifest::of(round, (receiver, mapping), (file, left_out), now);
+        let file = DataFile { name: data_name.clone(), sha256: sha256(&data), bytes: data.len(), records };
+        let manifest = Manifest::of(round, receiver, mapping, file, left_out, now);
         let bytes = serde_json::to_value(&manifest).map_err(|error| PushError::Form(error.to_string()))?;
         let bytes = canonical(&bytes).map_err(|error| PushError::Form(error.0))?.into_bytes();
         let signature = sign(&*self.signer, &bytes).map_err(PushError::Key)?;
-        self.enter(&manifest, &bytes, actor).await?;
+        self.record(&manifest, &bytes, actor).await?;
         Ok(Exported { package: Package { data_name, data, manifest: bytes, signature }, manifest })
     }
 
-    /// The table of the receiver's words for a round's scheme; a scheme that its mapping does not cover is refused.
+    /// The mapping table for the scheme of a round. Refused where the receiver's mapping does not cover the scheme.
     fn mapping(&self, round: &InForceRound, receiver: &Receiver) -> Result<Option<&Mapping>, PushError> {
         let Some(mapping) = receiver.mapping.as_deref() else { return Ok(None) };
         let from = SchemeRef { scheme: round.scheme.id.clone(), version: round.scheme.version };
@@ -119,7 +118,7 @@ impl Exporter {
             let tables = self.library.mappings().filter(|table| table.receiver() == mapping);
             let schemes: Vec<String> = tables.map(|table| table.from().to_string()).collect();
             not_covered(match schemes.as_slice() {
-                [] => "no table in force is of it".to_owned(),
+                [] => "no table in force belongs to it".to_owned(),
                 some => format!("it has tables for {}", some.join(", ")),
             })
         })?;
@@ -141,13 +140,13 @@ impl Exporter {
         let files = subjects::list(&self.env.db.read("export"), &codes).await;
         let files = files.map_err(|source| PushError::Store { step: "reading the subjects", source })?;
         for result in page {
-            // A subject that is no longer known has nothing to be found by.
+            // A subject that is no longer registered has no file, and the receiver could not identify it.
             let Some(file) = files.iter().find(|file| file.code == result.code) else { continue };
             let natural = kind.is_none_or(|kind| kind.person == Person::Natural)
                 || file.uscc.as_ref().is_some_and(|uscc| uscc.starts_with(SOLE_TRADER));
             let own_grade = result.grade.as_ref().filter(|_| receiver.own_grade);
             let theirs = match (mapping, &result.grade) {
-                (Some(mapping), Some(grade)) => Some(word(mapping, &grade.code)?),
+                (Some(mapping), Some(grade)) => Some(receiver_grade(mapping, &grade.code)?),
                 _ => None,
             };
             if file.under_objection != 0 {
@@ -179,24 +178,24 @@ impl Exporter {
         Ok(())
     }
 
-    /// What leaves is recorded first.
-    async fn enter(&self, manifest: &Manifest, bytes: &[u8], actor: &Actor) -> Result<(), PushError> {
+    /// Records the export, before anything can be written (I1).
+    async fn record(&self, manifest: &Manifest, bytes: &[u8], actor: &Actor) -> Result<(), PushError> {
         let step = "recording the export";
         let store = |source| PushError::Store { step, source };
         let records: usize = manifest.files.iter().map(|file| file.records).sum();
         let detail =
             serde_json::json!({ "receiver": manifest.receiver, "manifest_sha256": sha256(bytes), "records": records });
         let mut tx = self.env.db.begin("export").await.map_err(store)?;
-        let entered =
+        let recorded =
             ledger::audit(&mut tx, &self.env, actor, Action::GradesExported, Some(&manifest.run), Change::of(detail));
-        entered.await.map_err(PushError::Ledger)?;
+        recorded.await.map_err(PushError::Ledger)?;
         tx.commit().await.map_err(store)
     }
 }
 
-/// A grade in the receiver's words. The table was checked against the round's scheme: that it lacks one is a fault of ours, and
-/// is no reason to send a line without a grade.
-fn word<'m>(mapping: &'m Mapping, grade: &str) -> Result<&'m ReceiverGrade, PushError> {
-    let lacks = || format!("the table from {} for {} lacks the grade {grade}", mapping.from(), mapping.receiver());
-    mapping.grade(grade).ok_or_else(|| PushError::Form(lacks()))
+/// The receiver's grade for a grade. The table was checked against the scheme of the round, so a missing grade is an internal
+/// error; it must not lead to a record without a grade.
+fn receiver_grade<'m>(mapping: &'m Mapping, grade: &str) -> Result<&'m ReceiverGrade, PushError> {
+    let missing = || format!("the table from {} for {} lacks the grade {grade}", mapping.from(), mapping.receiver());
+    mapping.grade(grade).ok_or_else(|| PushError::Form(missing()))
 }

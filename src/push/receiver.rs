@@ -1,4 +1,4 @@
-//! Receivers of packages, as `config/receivers.toml` says.
+//! Receivers of packages: the table `config/receivers.toml`.
 
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
@@ -12,21 +12,21 @@ use crate::{
     scoring::Basis,
 };
 
-/// The receivers compiled in, as text.
+/// The compiled-in table of receivers.
 pub const BUILT_IN: &str = include_str!("../../config/receivers.toml");
 
-/// The form of the data file.
+/// The format of the data file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
-    /// An object a line.
+    /// One JSON object a line.
     Ndjson,
     /// Comma-separated, with a header.
     Csv,
 }
 
 impl Format {
-    /// What its file's name ends with.
+    /// The file name extension.
     pub const fn extension(self) -> &'static str {
         match self {
             Self::Ndjson => "ndjson",
@@ -34,7 +34,7 @@ impl Format {
         }
     }
 
-    /// The form of a file by its name.
+    /// The format of a file by its name.
     pub(super) fn of_name(name: &str) -> Option<Self> {
         let (_, extension) = name.rsplit_once('.')?;
         [Self::Ndjson, Self::Csv].into_iter().find(|format| format.extension() == extension)
@@ -45,52 +45,52 @@ impl Format {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Natural {
-    /// Nothing: they are left out.
+    /// Nothing: natural persons are left out.
     None,
     /// The national code and the grade; never a name or a certificate number.
     Code,
 }
 
-/// Who sees what a receiver is given.
+/// The audience of a receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Audience {
-    /// Everybody: it publishes what it is given (公开).
+    /// Everybody: the receiver publishes (公开).
     Public,
-    /// Departments, among which it is shared (政务共享).
+    /// Departments, which share it among themselves (政务共享).
     Departments,
 }
 
-/// Who receives packages.
+/// A receiver of packages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receiver {
     /// The stable word.
     pub id: String,
     /// Its name.
     pub name_zh: String,
-    /// The form of the data file.
+    /// The format of the data file.
     pub format: Format,
-    /// Who sees what it is given.
+    /// The audience.
     pub audience: Audience,
     /// The kinds of subject whose grades it may have.
     pub kinds: Vec<String>,
     /// What it may have of natural persons.
     pub natural: Natural,
-    /// Whether it may have the total.
+    /// Whether it may have total points.
     pub points: bool,
-    /// The mapping in whose words it is given grades.
+    /// The mapping of grades to its own scheme.
     pub mapping: Option<String>,
-    /// Whether it is given the grade in our own words; always where there is no mapping.
+    /// Whether it receives the grade in our own scheme; always true without a mapping.
     pub own_grade: bool,
-    /// Where that comes from.
+    /// Whether the entry was published.
     pub basis: Basis,
-    /// The publication, where `basis` is published.
+    /// The publication, where `basis` is `published`.
     pub source: Option<String>,
-    /// Why, where `basis` is default.
+    /// The reason, where `basis` is `default`.
     pub reason: Option<String>,
 }
 
-/// A receiver as its file has it.
+/// A receiver as the file has it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ReceiverFile {
@@ -115,12 +115,12 @@ struct File {
 }
 
 impl Receiver {
-    /// Whether it may have anything of natural persons: never where it would publish it.
+    /// Whether it may have anything about natural persons: never if it publishes.
     pub(super) fn may_have_natural(&self) -> bool {
         self.natural == Natural::Code && self.audience == Audience::Departments
     }
 
-    /// Whether it may have a kind, as far as the kind itself says: one that nothing is known of is not published.
+    /// Whether its audience may see a kind. An unknown kind is never published.
     pub(super) fn may_show(&self, kind: Option<&Kind>) -> bool {
         self.audience == Audience::Departments || kind.is_some_and(|kind| kind.publishable)
     }
@@ -145,8 +145,8 @@ impl ReceiverFile {
     }
 }
 
-/// Every receiver of a table, its mappings looked up in a library and its kinds among those there are; `file` names the table in
-/// what is refused.
+/// Reads and checks a table of receivers against the mappings of a library and the known kinds; `file` is the name of the
+/// table in error texts.
 pub fn receivers(file: &str, text: &str, library: &Library, kinds: &Kinds) -> Result<Vec<Receiver>, TableError> {
     let table: File = read(file, text)?;
     let mut faults = Faults::new(file);
@@ -154,21 +154,21 @@ pub fn receivers(file: &str, text: &str, library: &Library, kinds: &Kinds) -> Re
         let line = line_at(text, &one.id.span());
         let id = one.id.get_ref();
         let twice = table.receiver.iter().take(at).any(|other| other.id.get_ref() == id);
-        faults.require(!twice, line, || format!("{id} stands here twice: give each receiver an id of its own"));
+        faults.require(!twice, line, || format!("{id} is defined twice: give each receiver a unique id"));
         let given = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.trim().is_empty());
         let said = match one.basis {
             Basis::Published => given(&one.source),
             Basis::Default => given(&one.reason),
         };
-        faults.require(said, line, || format!("{id}: say where it comes from: a source, or a reason"));
+        faults.require(said, line, || format!("{id}: give a source or a reason"));
         check_audience(one, text, kinds, &mut faults);
-        check_words(one, text, library, &mut faults);
+        check_mapping(one, text, library, &mut faults);
     }
     faults.finish()?;
     Ok(table.receiver.into_iter().map(ReceiverFile::into_receiver).collect())
 }
 
-/// What a receiver that publishes may not have. A kind that there is not here is never exported, and is no fault of the table's.
+/// Checks what a receiver that publishes may have. An unknown kind is never exported, so it is no fault.
 fn check_audience(one: &ReceiverFile, text: &str, kinds: &Kinds, faults: &mut Faults<'_>) {
     if one.audience == Audience::Departments {
         return;
@@ -176,13 +176,13 @@ fn check_audience(one: &ReceiverFile, text: &str, kinds: &Kinds, faults: &mut Fa
     let id = one.id.get_ref();
     let none = *one.natural.get_ref() == Natural::None;
     faults.require(none, line_at(text, &one.natural.span()), || {
-        format!("{id} has the public for audience: natural persons are never published, say natural = \"none\"")
+        format!("{id} publishes to everybody: natural persons are never published, say natural = \"none\"")
     });
     for place in &one.kinds {
         let Some(kind) = kinds.find(place.get_ref()) else { continue };
         faults.require(kind.publishable, line_at(text, &place.span()), || {
             format!(
-                "{id} has the public for audience, and {} is not publishable by the table of kinds: take the kind out of the \
+                "{id} publishes to everybody, and {} is not publishable by the table of kinds: take the kind out of the \
                  entry, in a table of your own (--receivers FILE) where this one comes with the program",
                 kind.id
             )
@@ -190,8 +190,8 @@ fn check_audience(one: &ReceiverFile, text: &str, kinds: &Kinds, faults: &mut Fa
     }
 }
 
-/// In whose words the receiver is given grades.
-fn check_words(one: &ReceiverFile, text: &str, library: &Library, faults: &mut Faults<'_>) {
+/// Checks the mapping of a receiver.
+fn check_mapping(one: &ReceiverFile, text: &str, library: &Library, faults: &mut Faults<'_>) {
     let id = one.id.get_ref();
     match (&one.mapping, &one.own_grade) {
         (Some(mapping), own_grade) => {
@@ -203,16 +203,16 @@ fn check_words(one: &ReceiverFile, text: &str, library: &Library, faults: &mut F
                 known.dedup();
                 let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
                 format!(
-                    "{id} names the mapping {mapping}, and no table in force is of it; there are tables of: {known}. \
-                     Mend the name, or lay a table into [grading] mappings_directory"
+                    "{id} names the mapping {mapping}, and no table in force belongs to it; there are tables for: {known}. \
+                     Correct the name, or put a table into [grading] mappings_directory"
                 )
             });
             faults.require(own_grade.is_some(), line, || {
-                format!("{id} names a mapping: say with own_grade whether our own grade stands beside it (true) or not")
+                format!("{id} names a mapping: set own_grade to say whether our own grade is sent too (true) or not")
             });
         }
         (None, Some(own_grade)) => faults.require(*own_grade.get_ref(), line_at(text, &own_grade.span()), || {
-            format!("{id} would be given no grade at all: name a mapping, or take own_grade out")
+            format!("{id} would receive no grade at all: name a mapping, or take own_grade out")
         }),
         (None, None) => {}
     }

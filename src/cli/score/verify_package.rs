@@ -17,7 +17,7 @@ use crate::{
         bank::{Findings, read_keys, short},
     },
     identity::PublicKey,
-    push::{Detached, FileOf, MANIFEST, Manifest, PackageFault, SIGNATURE, sha256},
+    push::{DataFile, Detached, MANIFEST, Manifest, PackageFault, SIGNATURE, sha256},
 };
 
 /// Verify a package.
@@ -51,7 +51,7 @@ pub(super) fn run(args: &VerifyPackage, ctx: &Context) -> anyhow::Result<()> {
             }
             check_folder(folder, manifest, &mut findings)?;
         }
-        None => findings.skipped("data", "not looked at: the manifest that tells of it does not verify"),
+        None => findings.skipped("data", "not checked: the manifest does not verify"),
     }
     let mut out = ctx.out();
     if let Some(manifest) = &manifest {
@@ -104,23 +104,23 @@ fn check_manifest(folder: &Path, keys: &[PublicKey], findings: &mut Findings) ->
 }
 
 /// A data file: that it is there, its size and digest, its records.
-fn check_file(folder: &Path, file: &FileOf, findings: &mut Findings) {
+fn check_file(folder: &Path, file: &DataFile, findings: &mut Findings) {
     let name = &file.name;
     let bytes = read_data(&folder.join(name), file).map(|bytes| {
-        let text = format!("{name}: {} bytes, with the SHA-256 that the manifest tells", bytes.len());
+        let text = format!("{name}: {} bytes, with the SHA-256 that the manifest says", bytes.len());
         (text, bytes)
     });
     let Some(bytes) = findings.judge("data", bytes) else {
         return findings
-            .skipped("records", format!("{name}: not counted: it is not the file that the manifest tells of"));
+            .skipped("records", format!("{name}: not counted: it is not the file that the manifest says of"));
     };
     let counted = file.check_records(&bytes).map_err(|fault| fault.to_string());
-    let text = format!("{name}: {} records, as many as the manifest tells", file.records);
+    let text = format!("{name}: {} records, as many as the manifest says", file.records);
     findings.judge("records", counted.map(|()| (text, ())));
 }
 
 /// The bytes of a data file. One of another size is not read: what is read is as much as the manifest says.
-fn read_data(path: &Path, file: &FileOf) -> Result<Vec<u8>, String> {
+fn read_data(path: &Path, file: &DataFile) -> Result<Vec<u8>, String> {
     let name = &file.name;
     let unreadable = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound => format!("{name}: the manifest names it, and it is not there"),

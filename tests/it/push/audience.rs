@@ -1,5 +1,5 @@
-//! What may be made public: a kind that the table of kinds does not call publishable is shared with departments and never
-//! leaves for a receiver that publishes.
+//! Audiences of receivers: a kind that is not publishable by the table of kinds is shared with departments and never exported
+//! to a receiver that publishes.
 
 use medcredit::{
     domain::{Kinds, kinds},
@@ -9,7 +9,7 @@ use medcredit::{
 use super::{entries, export, export_with, receiver, round};
 use crate::support::{TestStore, both_engines};
 
-/// A city's own table, by which institutions are not published.
+/// A city's own table of kinds, in which institutions are not publishable.
 fn unpublished() -> Kinds {
     let (head, rest) = kinds::BUILT_IN.split_once("id = \"medical_institution\"").unwrap();
     let rest = rest.replacen("publishable = true", "publishable = false", 1);
@@ -20,7 +20,7 @@ fn unpublished() -> Kinds {
 
 both_engines! {
     a_kind_that_is_not_publishable_is_shared_with_departments_only,
-    a_kind_that_nothing_is_known_of_is_not_published,
+    an_unknown_kind_is_not_published,
     a_sole_trader_is_not_published,
 }
 
@@ -32,7 +32,7 @@ async fn a_kind_that_is_not_publishable_is_shared_with_departments_only(store: T
     assert!(matches!(refused, PushError::NotPublishable { .. }), "{refused}");
     assert_eq!(
         refused.to_string(),
-        "city-credit-platform has the public for audience, and medical_institution is not publishable by the table of \
+        "city-credit-platform publishes to everybody, and medical_institution is not publishable by the table of \
              kinds: its grades may be shared with departments only"
     );
     assert_eq!(entries(&bureau).await, 0, "nothing left");
@@ -42,8 +42,8 @@ async fn a_kind_that_is_not_publishable_is_shared_with_departments_only(store: T
     assert_eq!(entries(&bureau).await, 2, "shared by the one table, published by the other");
 }
 
-/// A table of kinds no longer has the kind of a round: whether it may be published, nobody says.
-async fn a_kind_that_nothing_is_known_of_is_not_published(store: TestStore) {
+/// The table of kinds no longer has the kind of a round, so nothing says that it may be published.
+async fn an_unknown_kind_is_not_published(store: TestStore) {
     let (bureau, key, run) = round(store).await;
     let text = kinds::BUILT_IN.replace("id = \"medical_institution\"", "id = \"institution\"");
     let kinds = Kinds::from_toml("kinds.toml", &text).unwrap();
@@ -51,7 +51,7 @@ async fn a_kind_that_nothing_is_known_of_is_not_published(store: TestStore) {
     assert!(matches!(refused, PushError::NotPublishable { .. }), "{refused}");
 }
 
-/// However a receiver came about, a sole trader is a natural person, whom the public is not told of.
+/// A sole trader is a natural person, and is never exported to a receiver that publishes, whatever its table says.
 async fn a_sole_trader_is_not_published(store: TestStore) {
     let (bureau, key, run) = round(store).await;
     bureau.set("H33030200013", "UPDATE subjects SET uscc = '92330381MA2CD5EF8R' WHERE code = $1").await;

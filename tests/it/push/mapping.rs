@@ -1,4 +1,4 @@
-//! Grades in a receiver's words: beside ours or in their place, by a table that the manifest names, or not at all.
+//! Grades in a receiver's scheme: with ours or instead of ours, by a table that the manifest names, or refused.
 
 use medcredit::{
     grading::Library,
@@ -14,16 +14,16 @@ use crate::{
     support::{TestStore, both_engines},
 };
 
-/// What Wenzhou's grades are in the national platform's words, written down again.
+/// The national platform's grades for Wenzhou's grades, repeated independently.
 const WORDS: [(&str, &str, &str); 5] =
     [("excellent", "1", "A"), ("good", "1", "A"), ("medium", "2", "B"), ("poor", "3", "C"), ("bad", "3", "C")];
 
-/// The national platform, given grades in a form, with ours beside its own or not.
+/// The national platform with a format, and with or without our own grades.
 fn national(format: Format, own_grade: bool) -> Receiver {
     Receiver { format, own_grade, ..receiver("national-insurance-platform") }
 }
 
-/// The records of a package, whatever its form: absent and empty are the same.
+/// The records of a package in either format; absent and empty values are the same.
 fn records(format: Format, data: &[u8]) -> Vec<Value> {
     match format {
         Format::Ndjson => {
@@ -41,13 +41,13 @@ fn records(format: Format, data: &[u8]) -> Vec<Value> {
 
 both_engines! {
     every_line_has_the_receivers_grade_beside_ours,
-    the_receivers_grade_stands_in_the_place_of_ours,
+    the_receivers_grade_replaces_ours,
     the_manifest_names_the_table_by_its_digest,
     a_scheme_that_the_mapping_does_not_cover_is_refused_before_anything_is_written,
     a_table_of_a_scheme_that_was_changed_since_is_refused,
 }
 
-/// The national platform reads its own levels, with ours beside them.
+/// The national platform reads its own levels, and ours.
 async fn every_line_has_the_receivers_grade_beside_ours(store: TestStore) {
     let (bureau, key, run) = round(store).await;
     for format in [Format::Csv, Format::Ndjson] {
@@ -65,8 +65,8 @@ async fn every_line_has_the_receivers_grade_beside_ours(store: TestStore) {
     }
 }
 
-/// A platform that knows its own levels only gets nothing else.
-async fn the_receivers_grade_stands_in_the_place_of_ours(store: TestStore) {
+/// A platform that knows only its own levels receives nothing else.
+async fn the_receivers_grade_replaces_ours(store: TestStore) {
     let (bureau, key, run) = round(store).await;
     bureau.set("H33030200011", "UPDATE assessments SET status = 'not_rated', grade = NULL, points = NULL, reason = 'licence_not_active' WHERE subject_code = $1").await;
     for format in [Format::Csv, Format::Ndjson] {
@@ -82,7 +82,7 @@ async fn the_receivers_grade_stands_in_the_place_of_ours(store: TestStore) {
     }
 }
 
-/// A receiver looks up by which table its levels came about.
+/// A receiver looks up the table that its levels were mapped by.
 async fn the_manifest_names_the_table_by_its_digest(store: TestStore) {
     let (bureau, key, run) = round(store).await;
     let manifest: Value = serde_json::from_slice(
@@ -130,7 +130,7 @@ async fn a_scheme_that_the_mapping_does_not_cover_is_refused_before_anything_is_
     assert_eq!(entries(&bureau).await, 0, "nothing left, and nothing is said to have left");
 }
 
-/// A city changed its scheme and not the scheme's version: the table in force is not one of the run's grades.
+/// A city changed its scheme without raising the version: the table in force does not fit the grades of the run.
 async fn a_table_of_a_scheme_that_was_changed_since_is_refused(store: TestStore) {
     let mut bureau = Bureau::with(store);
     bureau.library = of_a_city("medium");

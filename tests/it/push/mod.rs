@@ -1,4 +1,4 @@
-//! Packages for platforms: who is in them, and that a receiver can verify them with nothing of ours.
+//! Packages for platforms: their content, and their verification by a receiver without this program.
 
 mod audience;
 mod mapping;
@@ -22,7 +22,7 @@ use crate::{
     support::{TestStore, both_engines},
 };
 
-/// Who stands in the table of receivers.
+/// A receiver of the built-in table.
 fn receiver(id: &str) -> Receiver {
     let (library, kinds) = (Library::shipped().unwrap(), Kinds::built_in().unwrap());
     receivers("receivers.toml", BUILT_IN, &library, &kinds)
@@ -37,7 +37,7 @@ async fn round(store: TestStore) -> (Bureau, Arc<KeyPair>, String) {
     round_by(Bureau::with(store)).await
 }
 
-/// The same, by the models that the bureau has.
+/// The same, with the models of the bureau.
 async fn round_by(bureau: Bureau) -> (Bureau, Arc<KeyPair>, String) {
     let (files, lines) = city(30, 7);
     bureau.accept_files(&files).await;
@@ -65,8 +65,8 @@ async fn export_with(
 
 both_engines! {
     a_package_is_verified_by_its_manifest_alone,
-    of_natural_persons_only_the_code_leaves,
-    only_the_round_in_force_of_a_kind_it_may_have_leaves,
+    only_codes_of_natural_persons_are_exported,
+    only_the_round_in_force_of_an_allowed_kind_is_exported,
 }
 
 /// A platform verifies a package with a library of its own and the published key.
@@ -79,7 +79,7 @@ async fn a_package_is_verified_by_its_manifest_alone(store: TestStore) {
     bureau.set("H33030200013", "UPDATE subjects SET uscc = '92330381MA2CD5EF8R' WHERE code = $1").await;
     let Exported { package, .. } = export(&bureau, &key, &run, &receiver("city-credit-platform")).await.unwrap();
 
-    // The signature, as RFC 7515 has it: the payload is put back between the dots.
+    // The signature, as in RFC 7515: the payload is inserted between the dots.
     let [header, "", signature] = package.signature.split('.').collect::<Vec<_>>()[..] else {
         panic!("{}", package.signature)
     };
@@ -111,7 +111,7 @@ async fn a_package_is_verified_by_its_manifest_alone(store: TestStore) {
         (&report.outcome_digest.into(), &report.model_digest.into())
     );
 
-    // The data: nobody who is left out, the corrected version, no points.
+    // The data: no subject that is left out, the corrected version, no points.
     let rows: Vec<csv::StringRecord> =
         csv::Reader::from_reader(&package.data[..]).records().map(Result::unwrap).collect();
     assert_eq!(rows.len(), 28);
@@ -119,12 +119,12 @@ async fn a_package_is_verified_by_its_manifest_alone(store: TestStore) {
     let corrected = rows.iter().find(|row| &row[4] == "H33030200011").unwrap();
     assert_eq!((&corrected[0], &corrected[1]), (format!("{run}:H33030200011").as_str(), "2"));
 
-    // What left is an entry of the ledger.
+    // The export is an entry of the ledger.
     assert_eq!(entries(&bureau).await, 2, "a correction and an export");
 }
 
-/// A platform that may have natural persons by their code gets no name of them.
-async fn of_natural_persons_only_the_code_leaves(store: TestStore) {
+/// A platform that may have natural persons by their code receives no names of them.
+async fn only_codes_of_natural_persons_are_exported(store: TestStore) {
     let (bureau, key, run) = round(store).await;
     bureau
         .set(
@@ -144,8 +144,8 @@ async fn of_natural_persons_only_the_code_leaves(store: TestStore) {
     assert!(records.iter().any(|record| record["name"] == "synthetic"));
 }
 
-/// An operator exports what may not leave.
-async fn only_the_round_in_force_of_a_kind_it_may_have_leaves(store: TestStore) {
+/// An operator exports runs that must not be exported.
+async fn only_the_round_in_force_of_an_allowed_kind_is_exported(store: TestStore) {
     let (bureau, key, run) = round(store).await;
     let refused = export(&bureau, &key, &run, &receiver("oujiang-score")).await.unwrap_err();
     assert!(matches!(refused, PushError::NotForReceiver { .. }), "{refused}");

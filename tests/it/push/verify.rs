@@ -1,5 +1,5 @@
-//! `medcredit score verify-package`: a platform checks what it received with nothing but the published keys, and whatever was
-//! changed on the way is found.
+//! `medcredit score verify-package`: a platform verifies a package with the published keys alone, and every change on the way
+//! is found.
 
 use std::{fs, path::PathBuf, sync::Arc};
 
@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use super::{export, receiver, round};
 use crate::support::{TestStore, block_on, both_engines, command::medcredit};
 
-/// A package as a platform has it: a folder, and the keys it keeps beside it.
+/// A package at a platform: a folder, and the keys of the gateway.
 struct Received {
     place: tempfile::TempDir,
     key: Arc<KeyPair>,
@@ -41,13 +41,13 @@ impl Received {
         fs::write(self.path(name), bytes).unwrap();
     }
 
-    /// What the platform keeps of the gateway's keys.
+    /// Stores the keys of the gateway.
     fn keep(&self, keys: &[&KeyPair]) {
         let set = json!({ "keys": keys.iter().map(|key| key.public_key().jwk()).collect::<Vec<_>>() });
         fs::write(self.place.path().join("keys.json"), set.to_string()).unwrap();
     }
 
-    /// Puts another manifest in the place of the one there, rightly signed.
+    /// Replaces the manifest by a changed one with a valid signature.
     fn sign(&self, change: impl FnOnce(&mut Value)) {
         let mut manifest: Value = serde_json::from_slice(&fs::read(self.path("manifest.json")).unwrap()).unwrap();
         change(&mut manifest);
@@ -60,7 +60,7 @@ impl Received {
         self.write("manifest.jws", jws(&self.key, &header, manifest).as_bytes());
     }
 
-    /// The exit code and everything that was said.
+    /// The exit code and the output.
     async fn verified(&self) -> (u8, String) {
         let [folder, keys] = ["package", "keys.json"].map(|name| self.place.path().join(name));
         let line = ["score", "verify-package", folder.to_str().unwrap(), "--keys", keys.to_str().unwrap()];
@@ -68,7 +68,7 @@ impl Received {
         (outcome.code, outcome.out + &outcome.err)
     }
 
-    /// Expects that a check, and no other, finds a problem, and says something.
+    /// Expects that only this check finds a problem, with this text.
     async fn refused(&self, check: &str, said: &str) {
         let (code, text) = self.verified().await;
         assert_eq!(code, cli::FAILED, "{text}");
@@ -82,7 +82,7 @@ impl Received {
     }
 }
 
-/// A detached JWS as RFC 7515 has it, made without a line of the program's.
+/// A detached JWS (RFC 7515), made without any code of the program.
 fn jws(key: &KeyPair, header: &Value, payload: &[u8]) -> String {
     let header = BASE64URL_NOPAD.encode(header.to_string().as_bytes());
     let signature = key.sign(format!("{header}.{}", BASE64URL_NOPAD.encode(payload)).as_bytes()).unwrap();
@@ -99,18 +99,18 @@ async fn package(store: TestStore, to: &Receiver) -> (Package, Arc<KeyPair>) {
     (export(&bureau, &key, &run, to).await.unwrap().package, key)
 }
 
-/// One for the city's platform, where the store is not what is tested.
+/// A package for the city's platform, for tests that do not depend on the engine.
 fn city_package() -> (Package, Arc<KeyPair>) {
     block_on(async { package(TestStore::sqlite().await, &receiver("city-credit-platform")).await })
 }
 
 both_engines! {
-    a_package_as_it_was_made_verifies_and_says_what_was_checked,
+    an_unchanged_package_verifies_and_lists_the_checks,
     a_grade_changed_on_the_way_is_found,
 }
 
-/// A platform verifies what it received, in either form.
-async fn a_package_as_it_was_made_verifies_and_says_what_was_checked(store: TestStore) {
+/// A platform verifies a package in either format.
+async fn an_unchanged_package_verifies_and_lists_the_checks(store: TestStore) {
     let (bureau, key, run) = round(store).await;
     let mut lines = receiver("oujiang-score");
     lines.kinds.push("medical_institution".into());
@@ -145,7 +145,7 @@ async fn a_grade_changed_on_the_way_is_found(store: TestStore) {
     assert!(refused.contains("PROBLEM  data") && refused.contains("it was changed"), "{refused}");
 }
 
-/// Somebody on the way changes bytes of the data.
+/// An attacker changes bytes of the data.
 #[test]
 fn changed_data_is_found_wherever_it_was_changed() {
     let (package, key) = city_package();
@@ -163,13 +163,13 @@ fn changed_data_is_found_wherever_it_was_changed() {
         }
         let received = Received::new(&package, &key);
         received.write(&package.data_name, &package.data[..last]);
-        received.refused("data", &format!("it has {last} bytes, and the manifest tells {}", last + 1)).await;
+        received.refused("data", &format!("it has {last} bytes, and the manifest says {}", last + 1)).await;
         received.write(&package.data_name, &[&package.data[..], b"\n"].concat());
-        received.refused("data", &format!("it has {} bytes, and the manifest tells {}", last + 2, last + 1)).await;
+        received.refused("data", &format!("it has {} bytes, and the manifest says {}", last + 2, last + 1)).await;
     });
 }
 
-/// Somebody on the way changes the manifest or its signature, a bit of any byte.
+/// An attacker changes a bit of any byte of the manifest or its signature.
 #[test]
 fn a_bit_changed_in_the_manifest_or_its_signature_is_found() {
     let (package, key) = city_package();
@@ -184,10 +184,7 @@ fn a_bit_changed_in_the_manifest_or_its_signature_is_found() {
                 received.write(name, &changed);
                 let (code, text) = received.verified().await;
                 assert_eq!(code, cli::FAILED, "{name}, byte {at}: {text}");
-                assert!(
-                    text.contains("the manifest that tells of it does not verify"),
-                    "nothing of it is believed: {text}"
-                );
+                assert!(text.contains("the manifest does not verify"), "nothing of it is believed: {text}");
                 assert!(!text.contains("for city-credit-platform"), "nothing of it is shown: {text}");
             }
             received.write(name, &[&bytes[..], b"\n"].concat());
@@ -198,15 +195,15 @@ fn a_bit_changed_in_the_manifest_or_its_signature_is_found() {
     });
 }
 
-/// Somebody else signs: with a key of their local_ca, in the name of the gateway's, or with what another matter's signature is.
+/// An attacker signs: with another key, in the name of the gateway's key, or with a signature made for another purpose.
 #[test]
-fn a_signature_by_another_key_or_of_another_matter_is_found() {
+fn a_signature_by_another_key_or_for_another_purpose_is_found() {
     let (package, key) = city_package();
     block_on(async {
         let received = Received::new(&package, &key);
         let stranger = another_key(Suite::Es256);
         received.keep(&[&stranger, &another_key(Suite::Ed25519)]);
-        received.refused("key", "none of the 2 keys given is the one the signature names").await;
+        received.refused("key", "none of the 2 keys given is the one that the signature names").await;
         received.keep(&[&key]);
         let header = |name: &str, value: &str| {
             let mut header = json!({ "alg": "ES256", "kid": key.key_id(), "typ": "medcredit-package+jws" });
@@ -217,11 +214,11 @@ fn a_signature_by_another_key_or_of_another_matter_is_found() {
         received.write("manifest.jws", jws(&stranger, &usual, &package.manifest).as_bytes());
         received.refused("signature", "is not, byte for byte, what that key signed").await;
         for (changed, said) in [
-            (header("alg", "none"), "said to be by \"none\", and its key is good for ES256 only"),
-            (header("alg", "Ed25519"), "said to be by \"Ed25519\""),
-            (header("typ", "at+jwt"), "by its typ it is of something else than a package"),
-            (header("crit", "b64"), "its header is not alg, kid and typ"),
-            (json!({ "alg": "ES256", "kid": key.key_id() }), "its header is not alg, kid and typ"),
+            (header("alg", "none"), "claims the algorithm \"none\", but its key is for ES256 only"),
+            (header("alg", "Ed25519"), "claims the algorithm \"Ed25519\""),
+            (header("typ", "at+jwt"), "its `typ` is not that of a package"),
+            (header("crit", "b64"), "its header must have exactly the members"),
+            (json!({ "alg": "ES256", "kid": key.key_id() }), "its header must have exactly the members"),
         ] {
             received.write("manifest.jws", jws(&key, &changed, &package.manifest).as_bytes());
             received.refused("key", said).await;
@@ -231,7 +228,7 @@ fn a_signature_by_another_key_or_of_another_matter_is_found() {
     });
 }
 
-/// A file is lost on the way, or one comes along.
+/// A file is lost on the way, or added.
 #[test]
 fn a_file_that_is_missing_or_was_added_is_found() {
     let (package, key) = city_package();
@@ -265,20 +262,20 @@ fn a_file_that_is_missing_or_was_added_is_found() {
     });
 }
 
-/// The signature is good, and the manifest says what is not so.
+/// The signature is valid, but the manifest does not match the data.
 #[test]
-fn a_signed_manifest_that_tells_what_is_not_so_is_found() {
+fn a_signed_manifest_that_does_not_match_the_data_is_found() {
     let (package, key) = city_package();
     let first = |manifest: &mut Value, name: &str, value: Value| manifest["files"][0][name] = value;
     block_on(async {
-        for (told, found) in [(31, 30), (29, 30), (0, 30)] {
+        for (claimed, found) in [(31, 30), (29, 30), (0, 30)] {
             let received = Received::new(&package, &key);
-            received.sign(|manifest| first(manifest, "records", told.into()));
-            received.refused("records", &format!("it has {found} records, and the manifest tells {told}")).await;
+            received.sign(|manifest| first(manifest, "records", claimed.into()));
+            received.refused("records", &format!("it has {found} records, and the manifest says {claimed}")).await;
         }
         let received = Received::new(&package, &key);
         received.sign(|manifest| first(manifest, "sha256", "00".into()));
-        received.refused("data", "and the manifest tells 00").await;
+        received.refused("data", "and the manifest says 00").await;
         for (name, said) in [
             ("../package/medical_institution-2025-H2.csv", "is not a data file of the package's folder"),
             ("manifest.json", "is not a data file of the package's folder"),
@@ -293,7 +290,10 @@ fn a_signed_manifest_that_tells_what_is_not_so_is_found() {
         received.refused("manifest", "twice").await;
         received.sign(|manifest| manifest["format"] = "medcredit-package/9".into());
         received
-            .refused("manifest", "is of the form \"medcredit-package/9\", and this program knows medcredit-package/1")
+            .refused(
+                "manifest",
+                "has the format \"medcredit-package/9\", but this program supports medcredit-package/1",
+            )
             .await;
         let spaced = [b" ", &package.manifest[..]].concat();
         received.sign_bytes(&spaced);
@@ -303,17 +303,17 @@ fn a_signed_manifest_that_tells_what_is_not_so_is_found() {
     });
 }
 
-/// What is signed and of the right digest is still no table, or has lines that are no records.
+/// A signed file with the right digest is not of the format of its name.
 #[test]
-fn data_that_is_not_what_its_name_says_is_found() {
+fn data_of_another_format_than_its_name_is_found() {
     let (package, key) = city_package();
     block_on(async {
         for (name, data, said) in [
-            ("data.ndjson", &b"{\"a\":1}\n{\"a\":\n"[..], "line 2 is not a whole object of JSON"),
-            ("data.ndjson", b"{\"a\":1}\n{\"a\":2}", "line 2 is not a whole object of JSON"),
-            ("data.ndjson", b"{\"a\":1}\n\n{\"a\":2}\n", "line 2 is not a whole object of JSON"),
-            ("data.csv", b"a,b\n1,2\n3\n", "it is no CSV"),
-            ("data.xml", b"<a/>", "ends neither with .ndjson nor with .csv"),
+            ("data.ndjson", &b"{\"a\":1}\n{\"a\":\n"[..], "line 2 is not a complete JSON object"),
+            ("data.ndjson", b"{\"a\":1}\n{\"a\":2}", "line 2 is not a complete JSON object"),
+            ("data.ndjson", b"{\"a\":1}\n\n{\"a\":2}\n", "line 2 is not a complete JSON object"),
+            ("data.csv", b"a,b\n1,2\n3\n", "it is not CSV"),
+            ("data.xml", b"<a/>", "ends neither in .ndjson nor in .csv"),
         ] {
             let received = Received::new(&package, &key);
             fs::remove_file(received.path(&package.data_name)).unwrap();
@@ -326,9 +326,9 @@ fn data_that_is_not_what_its_name_says_is_found() {
     });
 }
 
-/// An operator names what is no package, or keys that are none.
+/// An operator gives a path that is no package, or a file without keys.
 #[test]
-fn wrong_usage_says_what_to_give() {
+fn wrong_usage_explains_the_arguments() {
     let (package, key) = city_package();
     block_on(async {
         let received = Received::new(&package, &key);
