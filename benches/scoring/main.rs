@@ -110,7 +110,7 @@ async fn measure(directory: &Path, facts: u64) -> Result<()> {
 
     let (took, added) = add_up_facts(&db, report.import_seq.context("no import")?).await?;
     ensure!(added == report.accepted, "{added} facts were read back of {}", report.accepted);
-    table.row("the other way: open every fact and add up", took, "one thread, without scoring");
+    table.row("the other design: decode every fact and add up", took, "one thread, without scoring");
 
     let mut slowest = Duration::ZERO;
     let began = clock.now();
