@@ -12,6 +12,7 @@ pub mod codes;
 mod error_chain;
 pub mod failure;
 pub mod grade;
+pub mod html;
 pub mod ids;
 pub mod kinds;
 pub mod malformed;

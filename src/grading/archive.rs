@@ -1,4 +1,4 @@
-//! What assessments say beside the present grade: grades of former rounds, and first-level totals.
+//! Grades of former rounds, and the first-level totals behind present grades.
 
 use std::{
     collections::BTreeMap,
@@ -24,45 +24,45 @@ use crate::{
 pub struct FormerAssessment {
     /// Graded, not rated, or under objection.
     pub status: GradeStatus,
-    /// Why it was not rated, where it was not.
+    /// Why it was not rated.
     pub reason: Option<NotRatedReason>,
     /// The grade; only where the status is graded.
     pub grade: Option<GradeWord>,
     /// The scheme of the round.
     pub scheme_id: String,
-    /// Its version.
+    /// The version of the scheme.
     pub scheme_version: i64,
-    /// The half-year.
+    /// The half-year of the round.
     pub period: HalfYear,
-    /// The round.
+    /// The run that became the round.
     pub run_id: String,
-    /// The version of the assessment.
+    /// Raised by every correction.
     pub assessment_version: i64,
-    /// The day the assessment was made known.
+    /// The day the assessment was published.
     pub evaluated_on: Day,
-    /// The last day on which it was good.
+    /// The last day on which it was valid.
     pub valid_until: Option<Day>,
-    /// Whether it is not what was first published of this half-year.
+    /// Whether it replaces an assessment that was published earlier for the same half-year.
     pub corrected: bool,
-    /// Whether a later round has taken its place; otherwise its time is over.
+    /// Whether a later round replaced it; if not, it has expired.
     pub superseded: bool,
 }
 
-/// What an assessment came to on the first level of its model.
+/// The first-level totals of an assessment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Levels {
-    /// The model's id.
+    /// The id of the model.
     pub model_id: String,
-    /// Its version.
+    /// The version of the model.
     pub model_version: i64,
-    /// The most points there are; none under a model that rates by rules.
+    /// The greatest possible total; none under a model that grades by rules.
     pub most: Option<MilliPoints>,
-    /// Name, points and most points of each first-level indicator, in the model's order. Models that rate by rules and
-    /// rounds that were published before totals were kept have none.
+    /// Name, points and greatest possible points of each first-level indicator, in the model's order. None under a model
+    /// that grades by rules, and for rounds published before totals were stored.
     pub totals: Option<Vec<(String, MilliPoints, MilliPoints)>>,
 }
 
-/// Reads former rounds and totals, with the models of rounds kept in memory: a model never changes once a run has kept it.
+/// Reads former grades and totals. Caches models by digest: a model never changes once a run has stored it.
 #[derive(Debug, Clone)]
 pub struct Archive {
     db: Db,
@@ -70,13 +70,13 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// The archive of a store.
+    /// An archive with an empty cache.
     pub fn new(db: Db) -> Self {
         Self { db, models: Arc::default() }
     }
 
-    /// The former grades of each code, in the order given, of rounds of some half-years, latest first. `present` is what is told of the codes now:
-    /// the round in force is no former one until its time is over. Rounds made while a code belonged to another legal
+    /// The former grades of each present assessment, in the order given, of rounds between two half-years, latest first.
+    /// The round in force is not a former one until it has expired. Rounds made while the code belonged to another legal
     /// entity are left out.
     pub async fn former(
         &self,
@@ -86,7 +86,7 @@ impl Archive {
         today: Day,
     ) -> Result<Vec<Vec<FormerAssessment>>, GradingError> {
         let step = "reading former grades";
-        let codes: Vec<_> = present.iter().map(|of| of.subject_code.as_str()).collect();
+        let codes: Vec<_> = present.iter().map(|assessment| assessment.subject_code.as_str()).collect();
         let read = self.db.read("former");
         let rows = assessments::former(&read, &codes, (&from.to_string(), &to.to_string()), uscc).await;
         let rows = rows.map_err(GradingError::during(step))?;
@@ -96,33 +96,35 @@ impl Archive {
             for row in rows.iter().filter(|row| row.subject_code == now.subject_code) {
                 let model = self.model(&row.model_digest).await?;
                 let one = former(row, &model).map_err(GradingError::during(step))?;
-                // Of rounds of one half-year the one published last counts: it corrects those before it.
-                match rounds.iter_mut().find(|of| (of.period, &of.scheme_id) == (one.period, &one.scheme_id)) {
+                // Rows come latest first. Of the rounds of one half-year the last published counts: it corrects the others.
+                match rounds.iter_mut().find(|round| (round.period, &round.scheme_id) == (one.period, &one.scheme_id)) {
                     Some(last) => last.corrected = true,
                     None => rounds.push(one),
                 }
             }
-            rounds.retain(|of| is_former(of, now, today));
-            for of in &mut rounds {
-                withhold(of, now, today);
+            rounds.retain(|round| is_former(round, now, today));
+            for round in &mut rounds {
+                withhold(round, now, today);
             }
             out.push(rounds);
         }
         Ok(out)
     }
 
-    /// The first-level totals behind grades that are told now; none for a code that is not graded.
+    /// The first-level totals behind present grades, by code; none for a code that is not graded.
     pub async fn levels(&self, present: &[CurrentAssessment]) -> Result<BTreeMap<String, Levels>, GradingError> {
         let step = "reading first-level totals";
-        let graded = present.iter().filter(|of| of.status == GradeStatus::Graded);
-        let wanted: Vec<_> = graded
-            .filter_map(|of| Some((of.subject_code.as_str(), of.run_id.as_deref()?, of.assessment_version?)))
+        let graded = present.iter().filter(|assessment| assessment.status == GradeStatus::Graded);
+        let keys: Vec<_> = graded
+            .filter_map(|graded| {
+                Some((graded.subject_code.as_str(), graded.run_id.as_deref()?, graded.assessment_version?))
+            })
             .collect();
         let mut out = BTreeMap::new();
-        if wanted.is_empty() {
+        if keys.is_empty() {
             return Ok(out);
         }
-        let rows = assessments::levels(&self.db.read("levels"), &wanted).await.map_err(GradingError::during(step))?;
+        let rows = assessments::levels(&self.db.read("levels"), &keys).await.map_err(GradingError::during(step))?;
         for row in rows {
             let model = self.model(&row.model_digest).await?;
             let totals = row.level_points.as_deref().map(|points| totals(points, &model)).transpose();
@@ -138,8 +140,9 @@ impl Archive {
     }
 
     async fn model(&self, digest: &str) -> Result<Arc<ModelFile>, GradingError> {
-        if let Some(known) = self.models.lock().unwrap_or_else(PoisonError::into_inner).get(digest) {
-            return Ok(known.clone());
+        // The lock is never held over the read: two readers may read the same model, and the second one replaces it.
+        if let Some(cached) = self.models.lock().unwrap_or_else(PoisonError::into_inner).get(digest) {
+            return Ok(cached.clone());
         }
         let model = Arc::new(read_model_file(&self.db, digest, "of the archive").await?);
         self.models.lock().unwrap_or_else(PoisonError::into_inner).insert(digest.to_owned(), model.clone());
@@ -147,24 +150,24 @@ impl Archive {
     }
 }
 
-fn over(valid_until: Option<Day>, today: Day) -> bool {
+fn has_expired(valid_until: Option<Day>, today: Day) -> bool {
     valid_until.is_some_and(|last| today > last)
 }
 
-/// The round that is told as the present grade is not a former one, until its last day has passed; nor is another of
-/// the same half-year and scheme.
-fn is_former(of: &FormerAssessment, now: &CurrentAssessment, today: Day) -> bool {
-    let present = now.period == Some(of.period) && now.scheme_id.as_deref() == Some(of.scheme_id.as_str());
-    !present || over(now.valid_until, today)
+/// The round of the present grade is not a former one until it has expired; nor is another round of the same half-year
+/// and scheme.
+fn is_former(round: &FormerAssessment, now: &CurrentAssessment, today: Day) -> bool {
+    let present = now.period == Some(round.period) && now.scheme_id.as_deref() == Some(round.scheme_id.as_str());
+    !present || has_expired(now.valid_until, today)
 }
 
-/// An open objection is against the last round or one that is still good: neither is told while it lasts.
-fn withhold(of: &mut FormerAssessment, now: &CurrentAssessment, today: Day) {
-    let contestable = !over(of.valid_until, today) || now.period.is_none_or(|period| of.period >= period);
+/// Withholds the grades that an open objection may be about: of the last round, and of rounds that are still valid.
+fn withhold(round: &mut FormerAssessment, now: &CurrentAssessment, today: Day) {
+    let contestable = !has_expired(round.valid_until, today) || now.period.is_none_or(|period| round.period >= period);
     if now.status == GradeStatus::UnderObjection && contestable {
-        of.status = GradeStatus::UnderObjection;
-        of.reason = None;
-        of.grade = None;
+        round.status = GradeStatus::UnderObjection;
+        round.reason = None;
+        round.grade = None;
     }
 }
 

@@ -1,5 +1,5 @@
-//! Digests of what a run read, by which model, and what came of it: the same for the same content, in whatever order it
-//! came and on whatever engine it lay (I5).
+//! Digests of the inputs, the model and the results of a run: equal for equal content, whatever the order of reading and
+//! the engine (I5).
 
 use std::collections::BTreeMap;
 
@@ -8,17 +8,17 @@ use data_encoding::HEXLOWER;
 
 use super::eligibility::Standing;
 use crate::{
-    scoring::{Catalogue, Measures, Peer, Sums},
+    scoring::{Catalogue, Measures, PeerRank, Sums},
     store::runs::ResultRow,
 };
 
-/// A digest of a list of fields, each with its length before it, so that no two lists look alike.
+/// A digest of a list of fields, each preceded by its length, so that two different lists never digest the same bytes.
 struct Fields(Context);
 
 impl Fields {
-    fn new(matter: &str) -> Self {
+    fn new(domain: &str) -> Self {
         let mut fields = Self(Context::new(&SHA256));
-        fields.text(matter);
+        fields.text(domain);
         fields
     }
 
@@ -31,7 +31,7 @@ impl Fields {
         self.0.update(&number.to_be_bytes());
     }
 
-    /// Absent and empty are different.
+    /// Distinguishes an absent text from an empty one.
     fn optional(&mut self, text: Option<&str>) {
         self.text(if text.is_some() { "+" } else { "-" });
         self.text(text.unwrap_or_default());
@@ -42,7 +42,7 @@ impl Fields {
     }
 }
 
-/// Digests by subject, from which one over all of them is made in the order of codes.
+/// Digests by subject. The digest over all of them follows the order of codes, so the order of adding does not matter.
 #[derive(Debug, Default)]
 pub(super) struct BySubject(BTreeMap<String, String>);
 
@@ -55,18 +55,18 @@ impl BySubject {
         self.0.len()
     }
 
-    /// The digest over what was read of every subject.
+    /// The digest of the inputs of every subject.
     pub(super) fn inputs(&self) -> String {
         self.all("medcredit inputs 2")
     }
 
-    /// The digest over the results of every subject.
+    /// The digest of the results of every subject.
     pub(super) fn outcomes(&self) -> String {
         self.all("medcredit outcomes 2")
     }
 
-    fn all(&self, matter: &str) -> String {
-        let mut fields = Fields::new(matter);
+    fn all(&self, domain: &str) -> String {
+        let mut fields = Fields::new(domain);
         for (subject, digest) in &self.0 {
             fields.text(subject);
             fields.text(digest);
@@ -75,28 +75,28 @@ impl BySubject {
     }
 }
 
-/// The digest of a model's or catalogue's canonical form.
+/// The digest of the canonical form of a model or catalogue.
 pub(super) fn document(canonical: &str) -> String {
     let mut context = Context::new(&SHA256);
     context.update(canonical.as_bytes());
     HEXLOWER.encode(context.finish().as_ref())
 }
 
-/// The digest of what was read of one subject: its file, how it stands among its peers, and what its measures come to. Which import
-/// brought a fact, and on which line, is not in it.
+/// The digest of one subject's inputs: its file, its rank among its peers, and the sums of its measures. It does not depend
+/// on which import, and which line of it, delivered a fact.
 pub(super) fn input(standing: &Standing, measures: Option<&Measures>, catalogue: &Catalogue) -> String {
     let mut fields = Fields::new("medcredit input 2");
-    let (agreement, licence) = standing.words();
+    let (agreement, licence) = standing.statuses();
     fields.text(&standing.code);
     fields.optional(standing.agreement_signed_on.map(|day| day.to_string()).as_deref());
     fields.text(agreement);
     fields.text(licence);
-    // Only of models that look at them.
+    // Present only under models that use them, so that the digests of other models stay what they were.
     if let Some(parent) = &standing.parent {
         fields.text("parent");
         fields.text(parent);
     }
-    for (name, Peer { below, equal, of }) in &standing.peers {
+    for (name, PeerRank { below, equal, of }) in &standing.peers {
         fields.text(name);
         fields.number((*below).into());
         fields.number((*equal).into());
@@ -105,7 +105,7 @@ pub(super) fn input(standing: &Standing, measures: Option<&Measures>, catalogue:
     if let Some(measures) = measures {
         let id = |place: usize| catalogue.measures().get(place).map_or("", |measure| measure.id.as_str());
         let mut sums: Vec<_> = measures.sums().map(|(back, place, sums)| (id(place), back, sums)).collect();
-        // By the measure's name, not by its place in the catalogue, which may be put in another order.
+        // By the id of the measure: its position changes when the catalogue's file is reordered.
         sums.sort_unstable_by_key(|(id, back, _)| (*id, *back));
         for (id, back, Sums { count, sum, latest }) in sums {
             fields.text(id);
@@ -118,7 +118,7 @@ pub(super) fn input(standing: &Standing, measures: Option<&Measures>, catalogue:
     fields.hex()
 }
 
-/// The digest of what came of one subject.
+/// The digest of one subject's result.
 pub(super) fn outcome(result: &ResultRow) -> String {
     let mut fields = Fields::new("medcredit outcome 2");
     fields.text(&result.subject_code);

@@ -1,4 +1,4 @@
-//! ReadVersions of chains: rated after their branches, because the grades of these bear on theirs.
+//! Heads of chains: rated after their branches, because the grades of branches affect the grade of the head.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::{
     store::runs::ResultRow,
 };
 
-/// A head whose branches are not all rated yet, with all else that is known of it.
+/// A head whose branches are not all rated yet, with everything else that it is rated by.
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) standing: Standing,
@@ -16,17 +16,17 @@ pub(super) struct Waiting {
     pub(super) input: String,
 }
 
-/// The heads of a run that wait, and what came of branches so far.
+/// The heads of a run that wait for their branches, and the grades of branches counted so far.
 #[derive(Debug, Default)]
 pub(super) struct Chains {
     waiting: BTreeMap<String, Waiting>,
     branches: BTreeMap<String, Branches>,
-    /// How many branches of a head wait themselves.
+    /// The number of branches of a head that wait themselves, because they are heads too.
     behind: BTreeMap<String, usize>,
 }
 
 impl Chains {
-    /// Lets a head wait.
+    /// Queues a head.
     pub(super) fn wait(&mut self, head: Waiting) {
         if let Some(parent) = &head.standing.parent {
             *self.behind.entry(parent.clone()).or_default() += 1;
@@ -34,16 +34,16 @@ impl Chains {
         self.waiting.insert(head.standing.code.clone(), head);
     }
 
-    /// Notes what came of a branch. One that was not rated has no grade and does not count.
-    pub(super) fn note(&mut self, model: &Model, parent: Option<&str>, result: &ResultRow) {
+    /// Counts the grade of a branch. One that was not rated has no grade and does not count.
+    pub(super) fn count(&mut self, model: &Model, parent: Option<&str>, result: &ResultRow) {
         let (Some(chain), Some(parent), Some(grade)) = (&model.file().chain, parent, &result.grade) else { return };
         let of_head = self.branches.entry(parent.to_owned()).or_default();
         of_head.of += 1;
         of_head.counted += u32::from(*grade == chain.counts);
     }
 
-    /// The next head to be rated, with what came of its branches: one none of whose branches waits itself, the smallest
-    /// code first. Where heads are each other's branches, the circle is cut at the smallest code.
+    /// The next head to rate, with the counts of its branches: the smallest code among those of which no branch waits.
+    /// Where heads are each other's branches, the cycle is cut at the smallest code, so that every run cuts it alike.
     pub(super) fn next(&mut self) -> Option<Waiting> {
         let free = |head: &&String| self.behind.get(*head).is_none_or(|behind| *behind == 0);
         let ready = self.waiting.keys().find(free).or_else(|| self.waiting.keys().next()).cloned()?;

@@ -1,10 +1,9 @@
-//! Correction of what was published: a new version of one assessment, with the one event that recalls the former.
+//! Correction of a published assessment: a new version, with one event for the receivers of the former one.
 //!
-//! A grade is never set by hand (I5). Whoever objected and was right has the facts corrected, by an import that delivers
-//! them again, or the subject's file; then the result is reckoned again from what is known now, by the model and the
-//! catalogue of the round. One transaction adds the version, says how it came about, raises what banks' appends compare,
-//! and writes the event. After a crash it is all there or nothing of it, and a correction of what is already corrected
-//! changes nothing.
+//! A grade is never set by hand (I5). First the facts are corrected, by an import that delivers them again, or the
+//! subject's file. Then the result is recomputed from the present facts, by the model and the catalogue of the round. One
+//! transaction adds the version, its reason, the event and the ledger entry, and raises the versions that appends of
+//! answers compare. After a crash there is all of it or nothing, and repeating a correction changes nothing.
 
 use std::sync::Arc;
 
@@ -33,29 +32,29 @@ use crate::{
     },
 };
 
-/// The longest reason, in characters.
+/// The greatest length of a reason, in characters.
 const LONGEST_REASON: usize = 500;
 
-/// How often a correction is tried again when another transaction was in the way.
+/// How many times a correction is attempted when another transaction is in the way.
 const ATTEMPTS: u32 = 3;
 
-/// What is to be corrected, and who says so.
+/// A request to correct an assessment.
 #[derive(Debug, Clone, Copy)]
 pub struct Correction<'a> {
     /// The subject's code.
     pub subject: &'a str,
-    /// The round; without it the one in force.
+    /// The round; the one in force where absent.
     pub run: Option<&'a str>,
-    /// Why: for the bureau's own eyes, and never told outside.
+    /// Why: for the bureau only, never sent outside.
     pub reason: &'a str,
-    /// Who does it.
+    /// Who corrects it.
     pub actor: &'a Actor,
 }
 
-/// What an assessment says.
+/// The content of an assessment: status, grade and total.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Says {
-    /// graded or not_rated.
+pub struct AssessmentSummary {
+    /// `graded` or `not_rated`.
     pub status: String,
     /// Why it was not rated.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -68,40 +67,40 @@ pub struct Says {
     pub points: Option<MilliPoints>,
 }
 
-/// What became of a correction.
+/// The outcome of a correction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Corrected {
     /// The round.
     pub run: String,
     /// The subject.
     pub subject_code: String,
-    /// The version that counts now.
+    /// The version in force.
     pub version: i64,
-    /// What was said before.
-    pub before: Says,
-    /// What is said now.
-    pub now: Says,
-    /// Whether anything was changed: where the facts come to what was published, nothing is, and nobody is told.
+    /// The assessment before the correction.
+    pub before: AssessmentSummary,
+    /// The assessment in force.
+    pub now: AssessmentSummary,
+    /// Whether anything changed. Nothing does, and nobody is notified, where the facts give what was published.
     pub changed: bool,
 }
 
-/// A correction that was made.
+/// A correction of a round.
 #[derive(Debug, Clone, Serialize)]
 pub struct CorrectionMade {
     /// The subject.
     pub subject_code: String,
-    /// The version it made.
+    /// The version that it added.
     pub version: i64,
     /// Why.
     pub reason: String,
-    /// Who did it.
+    /// Who corrected it.
     pub operator: String,
     /// When.
     pub at: Timestamp,
 }
 
-/// A published result has a new version. Banks that read the former, and platforms that were sent it, are told from this
-/// one event; it says what to ask for again, and not why.
+/// A published assessment has a new version. Banks that read the former one, and platforms that received it, are notified
+/// by this event. It names what to fetch again, and not why.
 #[derive(Debug, Serialize)]
 struct GradeCorrected<'a> {
     code: &'a str,
@@ -120,7 +119,7 @@ impl Event for GradeCorrected<'_> {
     }
 }
 
-impl From<&AssessmentRow> for Says {
+impl From<&AssessmentRow> for AssessmentSummary {
     fn from(row: &AssessmentRow) -> Self {
         Self {
             status: row.status.clone(),
@@ -131,7 +130,7 @@ impl From<&AssessmentRow> for Says {
     }
 }
 
-impl From<&NewAssessment> for Says {
+impl From<&NewAssessment> for AssessmentSummary {
     fn from(new: &NewAssessment) -> Self {
         Self {
             status: new.status.clone(),
@@ -142,25 +141,26 @@ impl From<&NewAssessment> for Says {
     }
 }
 
-/// What was reckoned again, and up to which import.
-struct Again {
+/// A recomputed result, and the last import that it was computed from.
+struct Recomputed {
     result: ResultRow,
     new: NewAssessment,
     imports_to: i64,
 }
 
 impl Rounds {
-    /// Corrects a published result: reckons it again from what is known now.
+    /// Corrects a published assessment: recomputes it from the present facts.
     pub async fn correct(&self, of: Correction<'_>) -> Result<Corrected, GradingError> {
         if of.reason.trim().is_empty() || of.reason.chars().count() > LONGEST_REASON || has_control(of.reason) {
             return Err(GradingError::Reason { longest: LONGEST_REASON });
         }
         let run = self.round_of(&of).await?;
-        let again = self.reckon_again(&run, of.subject).await?;
+        let recomputed = self.recompute_now(&run, of.subject).await?;
         let mut attempt = 0;
         loop {
             attempt += 1;
-            match self.put_right(&run, of, &again).await {
+            match self.apply_correction(&run, of, &recomputed).await {
+                // Appends of answers take the banks' locks too: the engine may end one of the two. Nothing was changed.
                 Err(error) if error.is_contention() && attempt < ATTEMPTS => {}
                 done => return done,
             }
@@ -183,7 +183,7 @@ impl Rounds {
             .collect())
     }
 
-    /// The round that is corrected: the one named, or the one in force of the subject's kind.
+    /// The round to correct: the requested one, or the one in force of the subject's kind.
     async fn round_of(&self, of: &Correction<'_>) -> Result<RunRow, GradingError> {
         let during = || GradingError::during("looking for the round");
         let run = if let Some(run) = of.run {
@@ -204,65 +204,78 @@ impl Rounds {
         if state.was_published() { Ok(run) } else { Err(GradingError::NeverPublished { run: run.id, state }) }
     }
 
-    /// Reckons one result from the facts and the file of now, as a run would.
-    async fn reckon_again(&self, run: &RunRow, subject: &str) -> Result<Again, GradingError> {
+    /// Recomputes one result from the present facts and file, as a run would.
+    async fn recompute_now(&self, run: &RunRow, subject: &str) -> Result<Recomputed, GradingError> {
         let (model, catalogue) = read_model(&self.env.db, run).await?;
         let scope = Scope::of_period(&self.env.db, period_of(run)?, &model, catalogue).await?;
         let imports_to = scope.imports.last().copied().unwrap_or(0);
         let standing = self.subjects(&run.kind).await?.into_iter().find(|standing| standing.code == subject);
         let standing = standing.ok_or_else(|| GradingError::NotCovered(subject.to_owned()))?;
-        // How it stands towards others is as the run found it: theirs is not reckoned again.
+        // Its ranks and branches are those that the run stored, because the other subjects are not recomputed.
         let found = runs::result(&self.env.db.read("correct"), &run.id, subject).await;
         let during = || GradingError::during("reading the result");
         let found = found.map_err(during())?;
         let standing = match found {
-            Some(found) => standing.beside(&Standing::from_json(subject, &found.standing).map_err(during())?),
+            Some(found) => {
+                standing.with_relations_of(&Standing::from_json(subject, &found.standing).map_err(during())?)
+            }
             None => standing,
         };
-        let rating = Rating::alone(self.env.db.clone(), Arc::new(model), scope, standing);
-        let result = rating.only().await?;
+        let rating = Rating::single(self.env.db.clone(), Arc::new(model), scope, standing);
+        let result = rating.rate_single().await?;
         let file = read_model_file(&self.env.db, &run.model_digest, &run.id).await?;
         let new = assessment(run, &file, result.clone())?;
-        Ok(Again { result, new, imports_to })
+        Ok(Recomputed { result, new, imports_to })
     }
 
-    async fn put_right(&self, run: &RunRow, of: Correction<'_>, again: &Again) -> Result<Corrected, GradingError> {
+    async fn apply_correction(
+        &self,
+        run: &RunRow,
+        of: Correction<'_>,
+        recomputed: &Recomputed,
+    ) -> Result<Corrected, GradingError> {
         let during = || GradingError::during("correcting the result");
         let now = self.env.clock.now();
         let mut tx = self.env.db.begin("correct").await.map_err(during())?;
-        // Answers under way are done or will see the new version: a grade that falls ends access (I2).
+        // Appends that hold these locks commit first, and later ones see the new version: a grade that falls ends access (I2).
         let banks = runs::banks(&mut tx).await.map_err(during())?;
         tx.lock_banks_exclusive(&banks).await.map_err(during())?;
-        // This row is also what two corrections of one subject wait for.
+        // The update also locks the row of the subject, so that two corrections of one subject run one after the other.
         rounds::raise_subject(&mut tx, of.subject).await.map_err(during())?;
         let newest = rounds::newest(&mut tx, of.subject, &run.id).await.map_err(during())?;
         let newest = newest.ok_or_else(|| GradingError::NotCovered(of.subject.to_owned()))?;
-        let (before, now_says) = (Says::from(&newest), Says::from(&again.new));
+        let (before, after) = (AssessmentSummary::from(&newest), AssessmentSummary::from(&recomputed.new));
         let mut done = Corrected {
             run: run.id.clone(),
             subject_code: of.subject.to_owned(),
             version: newest.version,
-            changed: before != now_says || !same_levels(&newest, &again.new),
+            changed: before != after || !same_levels(&newest, &recomputed.new),
             before,
-            now: now_says,
+            now: after,
         };
         if !done.changed {
             return Ok(done);
         }
         done.version += 1;
-        let new = std::slice::from_ref(&again.new);
+        let new = std::slice::from_ref(&recomputed.new);
         assessments::insert(&mut tx, &run.id, done.version, new, now).await.map_err(during())?;
-        let row = correction_row(&done, of, again, now);
+        let row = correction_row(&done, of, recomputed, now);
         rounds::insert_correction(&mut tx, &row).await.map_err(during())?;
-        self.tell(&mut tx, run, &done, now).await?;
-        self.enter(&mut tx, &done, of).await?;
+        self.enqueue_event(&mut tx, run, &done, now).await?;
+        self.record_correction(&mut tx, &done, of).await?;
         runs::raise_publication(&mut tx).await.map_err(during())?;
         tx.commit().await.map_err(during())?;
         Ok(done)
     }
 
-    /// The one event of a correction.
-    async fn tell(&self, tx: &mut Tx, run: &RunRow, done: &Corrected, now: Timestamp) -> Result<(), GradingError> {
+    /// Puts the event of a correction into the outbox.
+    async fn enqueue_event(
+        &self,
+        tx: &mut Tx,
+        run: &RunRow,
+        done: &Corrected,
+        now: Timestamp,
+    ) -> Result<(), GradingError> {
         let event = GradeCorrected {
             code: &done.subject_code,
             kind: &run.kind,
@@ -273,42 +286,42 @@ impl Rounds {
         };
         let mut batch = EventBatch::new();
         batch.add(&self.env, &event).map_err(|error| GradingError::Store {
-            step: "telling of the correction",
+            step: "writing the event of the correction",
             source: DbError::corrupt("grade.corrected", error.to_string()),
         })?;
-        batch.write(tx, now).await.map_err(GradingError::during("telling of the correction"))
+        batch.write(tx, now).await.map_err(GradingError::during("writing the event of the correction"))
     }
 
-    /// The entry of the ledger: who changed what was published is not to be changed unseen either.
-    async fn enter(&self, tx: &mut Tx, done: &Corrected, of: Correction<'_>) -> Result<(), GradingError> {
+    /// Appends the ledger entry of a correction.
+    async fn record_correction(&self, tx: &mut Tx, done: &Corrected, of: Correction<'_>) -> Result<(), GradingError> {
         let change = Change::of(
             serde_json::json!({ "run": done.run, "version": done.version, "before": done.before, "now": done.now }),
         );
         let change = change.because(Some(of.reason));
         let target = Some(done.subject_code.as_str());
-        let entered = ledger::audit(tx, &self.env, of.actor, Action::GradeCorrected, target, change).await;
-        entered.map(drop).map_err(GradingError::recording("recording the correction in the ledger"))
+        let recorded = ledger::audit(tx, &self.env, of.actor, Action::GradeCorrected, target, change).await;
+        recorded.map(drop).map_err(GradingError::recording("recording the correction in the ledger"))
     }
 }
 
-fn correction_row(done: &Corrected, of: Correction<'_>, again: &Again, now: Timestamp) -> CorrectionRow {
+fn correction_row(done: &Corrected, of: Correction<'_>, recomputed: &Recomputed, now: Timestamp) -> CorrectionRow {
     CorrectionRow {
         run_id: done.run.clone(),
         subject_code: done.subject_code.clone(),
         version: done.version,
         reason: of.reason.to_owned(),
         operator: of.actor.to_string(),
-        imports_to: again.imports_to,
-        findings: again.result.findings.clone(),
-        standing: again.result.standing.clone(),
+        imports_to: recomputed.imports_to,
+        findings: recomputed.result.findings.clone(),
+        standing: recomputed.result.standing.clone(),
         made_at: now.micros(),
     }
 }
 
-/// Whether the first-level totals are the same; of before they were kept nothing is known, and nothing told.
-fn same_levels(kept: &AssessmentRow, new: &NewAssessment) -> bool {
+/// Whether the first-level totals are the same. Assessments published before totals were stored have none to compare.
+fn same_levels(stored: &AssessmentRow, new: &NewAssessment) -> bool {
     let levels = new.level_points.as_ref().map(|levels| serde_json::json!(levels).to_string());
-    kept.level_points.is_none() || kept.level_points == levels
+    stored.level_points.is_none() || stored.level_points == levels
 }
 
 fn has_control(text: &str) -> bool {

@@ -1,4 +1,4 @@
-//! What banks are told of a subject's grade: one of five answers, from one statement.
+//! The answer to a grade question: one of five, read by one statement.
 
 use std::{
     collections::BTreeMap,
@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-/// A grade as people know it.
+/// A grade of a scheme: code, word and place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GradeWord {
     /// The stable code.
@@ -32,7 +32,7 @@ pub struct GradeWord {
     pub ordinal: i64,
 }
 
-/// What is published of a subject.
+/// The published assessment of a subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CurrentAssessment {
     /// The subject.
@@ -43,19 +43,19 @@ pub struct CurrentAssessment {
     pub name: String,
     /// Its USCC.
     pub uscc: Option<String>,
-    /// The version of its file, which an append compares.
+    /// The version of the subject's file, which every append compares.
     pub subject_version: i64,
-    /// Which of the five answers this is.
+    /// One of the five answers.
     pub status: GradeStatus,
-    /// Why it is not rated, where it is not.
+    /// Why it is not rated.
     pub reason: Option<NotRatedReason>,
-    /// The grade; only where the status is graded.
+    /// Present only where the status is graded.
     pub grade: Option<GradeWord>,
-    /// The total; only where the status is graded.
+    /// The total; present only where the status is graded.
     pub points: Option<MilliPoints>,
     /// The scheme of the round, where one covers the subject.
     pub scheme_id: Option<String>,
-    /// Its version.
+    /// The version of the scheme.
     pub scheme_version: Option<i64>,
     /// The round's model.
     pub model_id: Option<String>,
@@ -63,15 +63,15 @@ pub struct CurrentAssessment {
     pub period: Option<HalfYear>,
     /// The round.
     pub run_id: Option<String>,
-    /// The version of the assessment: a correction raises it.
+    /// Raised by every correction.
     pub assessment_version: Option<i64>,
-    /// The day the assessment was made known.
+    /// The day the assessment was published.
     pub evaluated_on: Option<Day>,
-    /// The last day on which it is good.
+    /// The last day on which it is valid.
     pub valid_until: Option<Day>,
 }
 
-/// What is published, read with the schemes of rounds kept in memory: a model never changes once a run has kept it.
+/// Reads published assessments. Caches schemes by the digest of their model, which never changes once a run has stored it.
 #[derive(Debug, Clone)]
 pub struct Grades {
     db: Db,
@@ -79,12 +79,12 @@ pub struct Grades {
 }
 
 impl Grades {
-    /// What is published in a store.
+    /// A reader with an empty cache.
     pub fn new(db: Db) -> Self {
         Self { db, schemes: Arc::default() }
     }
 
-    /// What is published of some subjects, with the publication number of the same moment. Codes that are no subject's
+    /// The published assessments of some subjects, and the publication number of the same moment. Codes without a subject
     /// are left out.
     pub async fn current(&self, codes: &[String], today: Day) -> Result<(i64, Vec<CurrentAssessment>), GradingError> {
         let step = "reading the grades";
@@ -96,7 +96,7 @@ impl Grades {
         };
         let mut assessments: Vec<CurrentAssessment> = Vec::with_capacity(rows.len());
         for row in rows {
-            // Of several schemes for a kind the one published last is told.
+            // Rows of a subject come latest published first: of several schemes for a kind the last published counts.
             if assessments.last().is_some_and(|last| last.subject_code == row.subject_code) {
                 continue;
             }
@@ -110,8 +110,9 @@ impl Grades {
     }
 
     async fn scheme(&self, digest: &str) -> Result<Arc<Scheme>, GradingError> {
-        if let Some(known) = self.schemes.lock().unwrap_or_else(PoisonError::into_inner).get(digest) {
-            return Ok(known.clone());
+        // The lock is never held over the read: two readers may read the same scheme, and the second one replaces it.
+        if let Some(cached) = self.schemes.lock().unwrap_or_else(PoisonError::into_inner).get(digest) {
+            return Ok(cached.clone());
         }
         let scheme = Arc::new(read_model_file(&self.db, digest, "in force").await?.scheme);
         self.schemes.lock().unwrap_or_else(PoisonError::into_inner).insert(digest.to_owned(), scheme.clone());
@@ -119,7 +120,7 @@ impl Grades {
     }
 }
 
-/// What is published of some subjects, once: a process that asks often keeps a [`Grades`].
+/// [`Grades::current`] with an empty cache; a process that reads often reuses a [`Grades`].
 pub async fn current(db: &Db, codes: &[String], today: Day) -> Result<(i64, Vec<CurrentAssessment>), GradingError> {
     Grades::new(db.clone()).current(codes, today).await
 }
@@ -133,7 +134,7 @@ fn answer(row: CurrentRow, scheme: Option<&Scheme>, today: Day) -> Result<Curren
         Some(text) => Some(text.parse().map_err(malformed)?),
         None => None,
     };
-    // An objection withholds the grade whatever it is; a round that is over says nothing any more.
+    // An open objection withholds even a grade that has expired. An expired grade is never shown.
     let status = match row.status.as_deref() {
         _ if row.under_objection != 0 => GradeStatus::UnderObjection,
         None => GradeStatus::NotEvaluated,
@@ -170,12 +171,12 @@ fn answer(row: CurrentRow, scheme: Option<&Scheme>, today: Day) -> Result<Curren
     })
 }
 
-/// Which grades of which schemes count as good standing (信用优良), upon which settlement data may be read (domain 0.5).
+/// The grades that count as good standing (信用优良), by scheme: the condition for reading settlement data (domain 0.5).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct GoodStanding(pub BTreeMap<String, Vec<String>>);
 
-/// Whether a subject is in good standing now: graded, and with a grade that its scheme counts as good.
+/// Whether a subject is in good standing: graded, with a grade that counts as good in its scheme.
 pub fn in_good_standing(rule: &GoodStanding, assessment: &CurrentAssessment) -> bool {
     let good = assessment.scheme_id.as_ref().and_then(|scheme| rule.0.get(scheme));
     match (&assessment.grade, good) {

@@ -1,4 +1,4 @@
-//! What of a subject besides its facts decides its grade: its file, its peers, its branches; and who takes no part
+//! The inputs of a grade apart from facts: the subject's file, its peers and its branches; and the subjects that take no part
 //! (不参评).
 
 use std::collections::BTreeMap;
@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::{Day, HalfYear, grade::NotRatedReason},
-    scoring::{Branches, Measures, Model, Peer, PeerGroup},
+    scoring::{Branches, Measures, Model, PeerGroup, PeerRank},
     store::{DbError, runs::SubjectRow},
 };
 
-/// What of a subject besides its facts was looked at.
+/// A subject's inputs apart from its facts.
 #[derive(Debug, Clone)]
 pub(super) struct Standing {
     pub(super) code: String,
@@ -24,19 +24,19 @@ pub(super) struct Standing {
     pub(super) level: Option<String>,
     /// Its region, where the model compares it with others of its region.
     pub(super) region: Option<String>,
-    /// How it stands among its peers, by the names of the model's comparisons.
-    pub(super) peers: BTreeMap<String, Peer>,
-    /// What came of its branches, where it is the head of a chain that was rated.
+    /// Its rank among its peers, by the names of the model's comparisons.
+    pub(super) peers: BTreeMap<String, PeerRank>,
+    /// The counts of its branches, where it is the head of a chain that was rated.
     pub(super) branches: Option<Branches>,
 }
 
-/// The form of [`Standing::to_json`].
+/// The stored form of a [`Standing`].
 #[derive(Debug, Serialize, Deserialize)]
-struct Kept {
+struct StoredStanding {
     agreement_signed_on: Option<String>,
     agreement_status: String,
     licence_status: String,
-    /// Only of a model that looks at it, as what follows.
+    /// Present only under a model that uses it, as are the fields below.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     parent: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -44,13 +44,13 @@ struct Kept {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     region: Option<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    peers: BTreeMap<String, Peer>,
-    /// The number of branches with the grade that is counted, and under `of` of those graded.
+    peers: BTreeMap<String, PeerRank>,
+    /// The number of branches with the grade that the model counts, by that grade, and of all graded ones, under [`OF`].
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     branches: BTreeMap<String, u32>,
 }
 
-/// Under what [`Kept::branches`] has the number of branches graded.
+/// The key of [`StoredStanding::branches`] with the number of graded branches.
 const OF: &str = "of";
 
 impl TryFrom<SubjectRow> for Standing {
@@ -79,18 +79,18 @@ fn day(code: &str, text: Option<String>) -> Result<Option<Day>, DbError> {
 }
 
 impl Standing {
-    /// Why the subject takes no part in a round of the model, if its file says so. The gravest reason is the one told.
+    /// Why the subject takes no part in a round of the model, going by its file: the gravest reason that applies.
     pub(super) fn not_rated(&self, model: &Model, period: HalfYear) -> Option<NotRatedReason> {
         let end = period.last_month().last_day();
-        let holds = |reason: NotRatedReason| match reason {
+        let applies = |reason: NotRatedReason| match reason {
             NotRatedReason::LicenceSuspended => self.licence_status != "active",
             NotRatedReason::AgreementEndedByBureau => self.agreement_status == "ended_by_bureau",
             NotRatedReason::AgreementEndedBySubject => self.agreement_status == "ended_by_subject",
-            // A day that is not known cannot prove a year.
+            // Without a day there is no proof of a full year.
             NotRatedReason::AgreementUnderOneYear => {
                 self.agreement_signed_on.is_none_or(|signed| a_year_after(signed) > end)
             }
-            // Facts say so, not the file.
+            // Decided by facts, see `Model::exempted`.
             NotRatedReason::Other => false,
         };
         let gravest_first = [
@@ -100,10 +100,10 @@ impl Standing {
             NotRatedReason::AgreementUnderOneYear,
         ];
         let named = &model.file().not_rated.reasons;
-        gravest_first.into_iter().find(|reason| named.contains(reason) && holds(*reason))
+        gravest_first.into_iter().find(|reason| named.contains(reason) && applies(*reason))
     }
 
-    /// Leaves out what the model does not look at.
+    /// Removes what the model does not use, so that it is neither stored nor digested.
     pub(super) fn restrict(&mut self, model: &Model) {
         let among = |group: PeerGroup| model.peers().iter().any(|form| form.among() == group);
         if model.file().chain.is_none() {
@@ -117,22 +117,22 @@ impl Standing {
         }
     }
 
-    /// The same standing towards others as when a run looked at it: for a result that is reckoned again alone.
+    /// Takes the ranks and branches that a run stored: for a result that is recomputed alone, without its peers.
     #[must_use]
-    pub(super) fn beside(mut self, kept: &Self) -> Self {
-        self.peers.clone_from(&kept.peers);
-        self.branches = kept.branches;
+    pub(super) fn with_relations_of(mut self, stored: &Self) -> Self {
+        self.peers.clone_from(&stored.peers);
+        self.branches = stored.branches;
         self
     }
 
-    /// What was looked at, to be kept with the result.
+    /// The stored form.
     pub(super) fn to_json(&self, model: &Model) -> String {
         let mut branches = BTreeMap::new();
         if let (Some(chain), Some(counted)) = (&model.file().chain, self.branches) {
             branches.insert(chain.counts.clone(), counted.counted);
             branches.insert(OF.to_owned(), counted.of);
         }
-        let kept = Kept {
+        let stored = StoredStanding {
             agreement_signed_on: self.agreement_signed_on.map(|day| day.to_string()),
             agreement_status: self.agreement_status.clone(),
             licence_status: self.licence_status.clone(),
@@ -143,41 +143,41 @@ impl Standing {
             branches,
         };
         // Infallible: texts and numbers.
-        serde_json::to_string(&kept).unwrap_or_default()
+        serde_json::to_string(&stored).unwrap_or_default()
     }
 
-    /// What was kept by [`Standing::to_json`], without what was not looked at.
+    /// Parses the stored form.
     pub(super) fn from_json(code: &str, json: &str) -> Result<Self, DbError> {
-        let kept: Kept = serde_json::from_str(json)
+        let stored: StoredStanding = serde_json::from_str(json)
             .map_err(|error| DbError::corrupt("runs::result", format!("the standing of {code}: {error}")))?;
-        let of = kept.branches.get(OF).copied();
-        let counted = kept.branches.iter().find(|(grade, _)| *grade != OF).map(|(_, counted)| *counted);
+        let of = stored.branches.get(OF).copied();
+        let counted = stored.branches.iter().find(|(grade, _)| *grade != OF).map(|(_, counted)| *counted);
         Ok(Self {
             code: code.to_owned(),
-            agreement_signed_on: day(code, kept.agreement_signed_on)?,
-            agreement_status: kept.agreement_status,
-            licence_status: kept.licence_status,
-            parent: kept.parent,
-            level: kept.level,
-            region: kept.region,
-            peers: kept.peers,
+            agreement_signed_on: day(code, stored.agreement_signed_on)?,
+            agreement_status: stored.agreement_status,
+            licence_status: stored.licence_status,
+            parent: stored.parent,
+            level: stored.level,
+            region: stored.region,
+            peers: stored.peers,
             branches: of.zip(counted).map(|(of, counted)| Branches { counted, of }),
         })
     }
 
-    /// What is known of the subject with how it stands among its peers and what came of its branches.
+    /// Adds the ranks among peers and the counts of branches to the subject's measures.
     pub(super) fn complete(&self, model: &Model, measures: Measures) -> Measures {
         let peers = model.peers().iter().map(|form| self.peers.get(form.name()).copied()).collect();
         measures.with_peers(peers).with_branches(self.branches)
     }
 
-    /// The words of the file, for the digest of what was read.
-    pub(super) fn words(&self) -> (&str, &str) {
+    /// The statuses of the agreement and the licence, for the digest of inputs.
+    pub(super) fn statuses(&self) -> (&str, &str) {
         (&self.agreement_status, &self.licence_status)
     }
 }
 
-/// The same day of the next year; the day after for 29 February.
+/// The same day of the next year; 1 March for 29 February.
 fn a_year_after(day: Day) -> Day {
     let date = day.date();
     Day::new(date.year() + 1, u8::from(date.month()), date.day()).unwrap_or_else(|_| day.plus_days(366))

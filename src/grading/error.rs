@@ -1,4 +1,4 @@
-//! What can go wrong with a round.
+//! Errors of runs and rounds.
 
 use super::RunState;
 use crate::{
@@ -20,22 +20,22 @@ pub enum GradingError {
     /// No round in force, and no run at all, covers the subject.
     #[error("no run covers the subject {0}")]
     NotCovered(String),
-    /// There is no way from the run's state to the one wanted.
-    #[error("the run {run} is {}: {}", .state.as_str(), wanted(*.next))]
+    /// The run cannot go from its present state to the next one.
+    #[error("the run {run} is {}: {}", .state.as_str(), requirement(*.next))]
     WrongState {
         /// The run.
         run: String,
         /// Its state.
         state: RunState,
-        /// The one wanted.
+        /// The requested state.
         next: RunState,
     },
-    /// Another process changed the run's state meanwhile.
+    /// Another process changed the state of the run at the same time.
     #[error("the run {run} was changed by another process before it became {}", .next.as_str())]
     Raced {
         /// The run.
         run: String,
-        /// The state it was to have.
+        /// The requested state.
         next: RunState,
     },
     /// Another run of the kind and scheme is open to objections.
@@ -46,12 +46,12 @@ pub enum GradingError {
     },
     /// Subjects could not object to the run.
     #[error(
-        "the run {run} was not open to objections: [grading] objection_days asks for {days} days of pre-assessment"
+        "the run {run} was not open to objections: [grading] objection_days requires {days} days of pre-assessment"
     )]
     NotPreassessed {
         /// The run.
         run: String,
-        /// How many days are asked for.
+        /// The required number of days.
         days: u16,
     },
     /// Subjects may still object to the run.
@@ -71,21 +71,21 @@ pub enum GradingError {
         today: Day,
     },
     /// A later round is in force.
-    #[error("{in_force} is in force, which is later than {period}: rounds go forward only")]
+    #[error("the round of {in_force} is in force: one of {period}, which is earlier, can no longer replace it")]
     Backwards {
         /// The run's half-year.
         period: HalfYear,
         /// The half-year in force.
         in_force: HalfYear,
     },
-    /// The results are not those that the run said it found.
-    #[error("the results of the run {0} are not the ones it found: they were changed or are incomplete")]
+    /// The stored results do not have the digest that the run recorded.
+    #[error("the results of the run {0} do not match its digest: they were changed or are incomplete")]
     Altered(String),
     /// The run's results were removed.
-    #[error("the run {0} was discarded: its results are gone")]
+    #[error("the run {0} was discarded: its results are deleted")]
     NoResults(String),
-    /// What was never published cannot be corrected.
-    #[error("the run {run} is {}: only what was published can be corrected", .state.as_str())]
+    /// The run was never published, so there is nothing to correct.
+    #[error("the run {run} is {}: only a published run can be corrected", .state.as_str())]
     NeverPublished {
         /// The run.
         run: String,
@@ -105,7 +105,7 @@ pub enum GradingError {
         longest: usize,
     },
     /// Two runs are of two kinds.
-    #[error("the runs are of {first} and of {second}: only runs of one kind can be put beside each other")]
+    #[error("the runs are of {first} and of {second}: only runs of one kind can be compared")]
     DifferentKinds {
         /// The first one's.
         first: String,
@@ -113,20 +113,20 @@ pub enum GradingError {
         second: String,
     },
     /// The run's model gives grades without points.
-    #[error("the model of the run {0} gives grades by rules and no points: there is nothing to be spread")]
+    #[error("the model of the run {0} grades by rules, without points: there is no distribution of points to report")]
     NoPoints(String),
-    /// Others may not see the run.
-    #[error("the run {run} is {}: nothing of it may be shown to others; --internal makes a report for the bureau's own eyes", .state.as_str())]
+    /// The run may be shown inside the bureau only.
+    #[error("the run {run} is {}: only published rounds may be shown outside the bureau; make an internal report with --internal", .state.as_str())]
     NotForOthers {
         /// The run.
         run: String,
         /// Its state.
         state: RunState,
     },
-    /// The ledger's entry could not be made.
+    /// The ledger entry could not be made.
     #[error("the ledger entry could not be made")]
     Ledger(#[source] LedgerError),
-    /// A subject's data cannot be reckoned with.
+    /// The data of a subject is out of range.
     #[error("{subject}: {source}")]
     Data {
         /// The subject.
@@ -135,7 +135,7 @@ pub enum GradingError {
         #[source]
         source: TooLarge,
     },
-    /// The model that a run kept cannot be read.
+    /// The model or catalogue that a run stored cannot be read.
     #[error("the model of the run {run} cannot be read: {message}")]
     Model {
         /// The run.
@@ -143,7 +143,7 @@ pub enum GradingError {
         /// Why.
         message: String,
     },
-    /// A thread that rated subjects ended without saying why.
+    /// A thread that rated subjects panicked or was cancelled.
     #[error("the run stopped unexpectedly")]
     Stopped,
     /// A model or catalogue was refused.
@@ -154,14 +154,14 @@ pub enum GradingError {
     Store {
         /// What was being done.
         step: &'static str,
-        /// How.
+        /// The error of the store.
         #[source]
         source: DbError,
     },
 }
 
-/// Which runs may come to a state.
-const fn wanted(next: RunState) -> &'static str {
+/// Which runs can reach a state.
+const fn requirement(next: RunState) -> &'static str {
     match next {
         RunState::Trial => "a run is a trial when it is made, and never again",
         RunState::Preassessment => "only a trial can be opened to objections",
@@ -177,8 +177,8 @@ impl GradingError {
         move |source| Self::Store { step, source }
     }
 
-    /// Names the step during which an entry of the ledger failed: the store's failures stay the store's, so that they are
-    /// tried again where they may be.
+    /// Names the step during which a ledger entry failed. Errors of the store stay errors of the store, so that contention is
+    /// retried.
     pub(super) fn recording(step: &'static str) -> impl FnOnce(LedgerError) -> Self {
         move |error| match error {
             LedgerError::Store(source) => Self::Store { step, source },
@@ -186,12 +186,12 @@ impl GradingError {
         }
     }
 
-    /// Another process was faster.
+    /// The error of a run that another process changed first.
     pub(super) fn raced(run: &str, next: RunState) -> Self {
         Self::Raced { run: run.to_owned(), next }
     }
 
-    /// Whether the same attempt may succeed when made again at once.
+    /// Whether an immediate retry may succeed.
     pub(super) const fn is_contention(&self) -> bool {
         matches!(self, Self::Store { source, .. } if source.is_contention())
     }

@@ -1,4 +1,4 @@
-//! How a subject's result came about, as the run that found it said.
+//! Explanation of a subject's result, by the model and the facts of the run.
 
 use std::fmt::Write;
 
@@ -18,34 +18,34 @@ use crate::{
     store::runs::{self, ResultRow, RunRow},
 };
 
-/// A subject's result in a run, with the model as it was.
+/// The explanation of a subject's result in a run.
 #[derive(Debug, Clone, Serialize)]
 pub struct Explained {
-    /// The subject.
+    /// The code of the subject.
     pub subject_code: String,
-    /// The run.
+    /// The id of the run.
     pub run: String,
-    /// Its state.
+    /// The state of the run.
     pub state: String,
-    /// Its half-year.
+    /// The half-year of the run.
     pub period: HalfYear,
-    /// The digest of the model as it was.
+    /// The digest of the model.
     pub model_digest: String,
-    /// Why the subject was not rated, where it was not.
+    /// Why the subject was not rated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_rated: Option<String>,
-    /// How its points came about.
+    /// The explanation of its points and grade.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assessment: Option<Assessment>,
-    /// The model as it was.
+    /// The model, as the run stored it.
     pub model: ModelFile,
 }
 
 impl Explained {
-    /// The same as text.
+    /// The explanation as text for a terminal.
     pub fn to_text(&self) -> String {
         let mut text = String::new();
-        // Writing to a String cannot fail.
+        // Infallible: writing to a String.
         let _ = writeln!(
             text,
             "{} in {}: {} version {}, run {} ({})",
@@ -63,8 +63,8 @@ impl Explained {
 }
 
 impl Rounds {
-    /// How a subject's result came about: in a run, or else in the round in force, or else in the latest run that covers
-    /// it.
+    /// Explains a subject's result in a run. Without a run: in the round in force, or in the latest run that covers the
+    /// subject.
     pub async fn explain(&self, subject: &str, run: Option<&str>) -> Result<Explained, GradingError> {
         let (run, result) = match run {
             Some(run) => {
@@ -91,8 +91,8 @@ impl Rounds {
         })
     }
 
-    /// Reckons a result again from the facts that the run read, by its model and catalogue as they were. What comes of it
-    /// must be what the run found.
+    /// Recomputes a result from the facts that the run read, by the model and the catalogue that it stored. Refused where
+    /// the outcome differs from the stored result.
     async fn recompute(&self, run: &RunRow, result: &ResultRow) -> Result<Assessment, GradingError> {
         let during = || GradingError::during("reading the result");
         let (model, catalogue) = read_model(&self.env.db, run).await?;
@@ -118,7 +118,7 @@ impl Rounds {
     async fn latest(&self, subject: &str) -> Result<(RunRow, ResultRow), GradingError> {
         let mut all =
             runs::list(&self.env.db.read("explain")).await.map_err(GradingError::during("listing the runs"))?;
-        // Stable: within each half the latest comes first.
+        // A stable sort: among published runs, and among the others, the latest stays first.
         all.sort_by_key(|run| run.state != RunState::Published.as_str());
         for run in all {
             if let Some(result) = self.result(&run, subject).await? {

@@ -1,4 +1,4 @@
-//! A round as it is told to platforms: every result that counts now, corrections among them.
+//! A round as platforms receive it: the newest version of every assessment.
 
 use super::{GradeWord, GradingError, Rounds, RunHead, documents::read_model_file, status::GRADED};
 use crate::{
@@ -10,14 +10,14 @@ use crate::{
 /// How many results are read at a time.
 const PAGE: i64 = 2000;
 
-/// A result that counts now.
+/// The newest version of an assessment.
 #[derive(Debug, Clone)]
 pub struct InForceResult {
     /// The subject's code.
     pub code: String,
     /// The version of the assessment.
     pub version: i64,
-    /// graded or not_rated.
+    /// `graded` or `not_rated`.
     pub status: String,
     /// Why it was not rated.
     pub reason: Option<String>,
@@ -25,29 +25,29 @@ pub struct InForceResult {
     pub grade: Option<GradeWord>,
     /// The total.
     pub points: Option<MilliPoints>,
-    /// The day the assessment was made known.
+    /// The day the assessment was published.
     pub evaluated_on: Day,
 }
 
-/// A run with every result that counts now.
+/// A run with the newest version of every assessment.
 #[derive(Debug, Clone)]
 pub struct InForceRound {
     /// The run.
     pub head: RunHead,
-    /// The scheme, as the run kept it.
+    /// The scheme, as the run stored it.
     pub scheme: Scheme,
-    /// The last day on which its grades are good.
+    /// The last day on which the grades are valid.
     pub valid_until: Option<String>,
     /// The digest of the model.
     pub model_digest: String,
-    /// The digest of what the run came to.
+    /// The digest of the results, before corrections.
     pub outcome_digest: String,
-    /// The results, in the store's order of codes.
+    /// The assessments, in the order of codes of the engine.
     pub results: Vec<InForceResult>,
 }
 
 impl Rounds {
-    /// A run with every result that counts now; of a run that was never published there are none.
+    /// A run with the newest version of every assessment; none for a run that was never published.
     pub async fn in_force(&self, run_id: &str) -> Result<InForceRound, GradingError> {
         let run = self.find(run_id).await?;
         let model = read_model_file(&self.env.db, &run.model_digest, &run.id).await?;

@@ -1,7 +1,7 @@
-//! What is known of subjects, from the chunks that facts are stored in.
+//! The inputs of a run: measures of subjects, from the chunks in which facts are stored.
 //!
-//! A page of subjects is scored from totals alone. Only where two imports have facts of one measure for one subject and
-//! half-year are the facts themselves opened: one may have been delivered again, and then the later delivery counts.
+//! Subjects are scored from the totals of chunks alone. The facts themselves are decoded only where two imports have facts
+//! of one measure for one subject and half-year: a fact may have been delivered twice, and then the later delivery counts.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,43 +12,40 @@ use super::{GradingError, period::period_of};
 use crate::{
     domain::HalfYear,
     facts::{Chunk, Damaged, FactsOf, Group, StoredFact, Totals},
-    scoring::{Catalogue, Decimal, Fact, Measures, Model, TooLarge},
+    scoring::{Catalogue, Decimal, Fact, MeasureSums, Measures, Model, TooLarge},
     store::{Db, DbError, facts as table, runs::RunRow},
 };
 
-/// What a run reads: which kind, how far back, and which imports.
+/// The facts that a run reads: of which kind, from which half-years, and from which imports.
 #[derive(Debug, Clone)]
 pub(super) struct Scope {
     pub(super) catalogue: Arc<Catalogue>,
     pub(super) period: HalfYear,
     pub(super) lookback: u8,
-    /// The imports that count.
+    /// The sequence numbers of the imports that count.
     pub(super) imports: Arc<BTreeSet<i64>>,
 }
 
-/// What a subject's measures come to: place in the catalogue, half-years back, count, sum, latest.
-pub(super) type SumsOf = Vec<(usize, u8, u64, i128, i64)>;
-
-/// The totals of a chunk, ready to be walked through.
-struct Part {
+/// A cursor over the totals of a chunk.
+struct ChunkCursor {
     import_seq: i64,
-    /// Its place among the chunks of its import.
+    /// Position among the chunks of its import.
     nth: i64,
     back: u8,
     period: HalfYear,
     totals: Totals,
-    /// The catalogue's place of each of its measures.
+    /// The position of each of its measures in the catalogue, which may no longer have it.
     places: Vec<Option<usize>>,
-    /// The subject that comes next.
+    /// The position of the next subject.
     at: usize,
-    /// The facts of subjects that another import has facts of the same measure for.
-    opened: BTreeMap<usize, Vec<StoredFact>>,
+    /// The decoded facts, by position of the subject, where chunks overlap.
+    decoded: BTreeMap<usize, Vec<StoredFact>>,
 }
 
-/// What was read of a page of subjects.
+/// The facts of a page of subjects.
 pub(super) struct Page {
-    parts: Vec<Part>,
-    /// How many facts are of measures that the catalogue does not have.
+    parts: Vec<ChunkCursor>,
+    /// The number of facts of measures that the catalogue does not have.
     pub(super) unknown: u64,
 }
 
@@ -57,7 +54,7 @@ fn damaged(import_seq: i64, part: i64) -> impl Fn(Damaged) -> DbError {
 }
 
 impl Scope {
-    /// What a new run of a half-year reads: every accepted import.
+    /// The scope of a new run of a half-year: every accepted import.
     pub(super) async fn of_period(
         db: &Db,
         period: HalfYear,
@@ -73,7 +70,7 @@ impl Scope {
         })
     }
 
-    /// What a run that was made read: the imports that were accepted up to then.
+    /// The scope of a stored run: the imports that were accepted up to then.
     pub(super) async fn of_run(
         db: &Db,
         run: &RunRow,
@@ -91,6 +88,7 @@ impl Scope {
         Self { imports: Arc::new(imports), ..self }
     }
 
+    /// The first and the last half-year.
     pub(super) fn halves(&self) -> (String, String) {
         (self.period.plus(-i32::from(self.lookback)).to_string(), self.period.to_string())
     }
@@ -100,7 +98,7 @@ impl Scope {
         u8::try_from(months.div_euclid(6)).ok().filter(|back| *back <= self.lookback)
     }
 
-    /// Reads what there is of subjects, which come in the order of their codes.
+    /// Reads the facts of subjects, which must be in byte order of codes.
     pub(super) async fn page(&self, db: &Db, codes: &[String]) -> Result<Page, GradingError> {
         let failed = || GradingError::during("reading the facts");
         let (Some(first), Some(last)) = (codes.first(), codes.last()) else {
@@ -117,9 +115,9 @@ impl Scope {
             let totals = Totals::read(&row.totals).map_err(damaged(row.import_seq, row.part)).map_err(failed())?;
             let places = totals.measures().iter().map(|id| self.catalogue.place(id)).collect();
             let (import_seq, nth) = (row.import_seq, row.part);
-            parts.push(Part { import_seq, nth, back, period, totals, places, at: 0, opened: BTreeMap::new() });
+            parts.push(ChunkCursor { import_seq, nth, back, period, totals, places, at: 0, decoded: BTreeMap::new() });
         }
-        // The order of imports is the order in which later deliveries replace earlier ones.
+        // In the order of imports, because later deliveries replace earlier ones.
         parts.sort_by_key(|part| (part.import_seq, part.nth));
         let mut page = Page { parts, unknown: 0 };
         for (nth, subjects) in page.overlapping(codes) {
@@ -128,7 +126,7 @@ impl Scope {
             let wrong = damaged(part.import_seq, part.nth);
             let mut facts = FactsOf::new(&part.totals, &blob, part.period).map_err(&wrong).map_err(failed())?;
             for at in subjects {
-                part.opened.insert(at, facts.of(at).map_err(&wrong).map_err(failed())?);
+                part.decoded.insert(at, facts.of(at).map_err(&wrong).map_err(failed())?);
             }
         }
         Ok(page)
@@ -168,18 +166,18 @@ fn as_fact(fact: StoredFact, places: &[Option<usize>], import_seq: i64) -> Optio
     })
 }
 
-/// A group of a subject, and the part it is in.
+/// A group of facts of a subject: one measure in one half-year of one chunk.
 #[derive(Clone, Copy)]
-struct Found {
+struct FactGroup {
     place: usize,
     back: u8,
     part: usize,
     group: Group,
 }
 
-impl Part {
-    /// Moves on to a subject, and tells whether it is there. Subjects are asked for in order.
-    fn reach(&mut self, code: &str) -> bool {
+impl ChunkCursor {
+    /// Advances to a subject; false where the chunk does not have it. Callers must go in byte order of codes.
+    fn advance_to(&mut self, code: &str) -> bool {
         while self.at < self.totals.len() {
             match self.totals.code(self.at).cmp(code) {
                 std::cmp::Ordering::Less => self.at += 1,
@@ -192,33 +190,34 @@ impl Part {
 }
 
 impl Page {
-    /// The groups of a subject by half-year and measure, and how many facts no measure was found for.
-    fn groups(&mut self, code: &str) -> (Vec<Found>, u64) {
+    /// The groups of a subject by half-year and measure, and the number of facts of unknown measures.
+    fn groups(&mut self, code: &str) -> (Vec<FactGroup>, u64) {
         let (mut found, mut unknown) = (Vec::new(), 0);
         for (nth, part) in self.parts.iter_mut().enumerate() {
-            if !part.reach(code) {
+            if !part.advance_to(code) {
                 continue;
             }
             for group in part.totals.groups(part.at) {
                 match part.places.get(group.measure).copied().flatten() {
-                    Some(place) => found.push(Found { place, back: part.back, part: nth, group: *group }),
+                    Some(place) => found.push(FactGroup { place, back: part.back, part: nth, group: *group }),
                     None => unknown += group.count,
                 }
             }
         }
-        // Stable: within a measure the imports stay in their order.
+        // A stable sort: within a measure the imports stay in their order.
         found.sort_by_key(|found| (found.back, found.place));
         (found, unknown)
     }
 
+    /// Puts every cursor back to the first subject.
     fn rewind(&mut self) {
         self.parts.iter_mut().for_each(|part| part.at = 0);
     }
 
-    /// The parts whose facts are needed, and of which subjects: those with groups that another import has too.
+    /// The chunks that overlap with those of another import, with the positions of the subjects concerned.
     fn overlapping(&mut self, codes: &[String]) -> BTreeMap<usize, BTreeSet<usize>> {
         let mut needed: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
-        // One part of each half-year cannot overlap with another.
+        // Most runs read one import a half-year: then nothing overlaps, and no subject needs to be looked at.
         let mut halves: Vec<_> = self.parts.iter().map(|part| (part.import_seq, part.back)).collect();
         halves.sort_unstable();
         halves.dedup();
@@ -241,46 +240,57 @@ impl Page {
         needed
     }
 
-    /// What a subject's measures come to. Subjects are asked for in the order of their codes.
-    pub(super) fn sums(&mut self, scope: &Scope, code: &str) -> Result<SumsOf, GradingError> {
+    /// The sums of a subject's measures. Callers must go in byte order of codes.
+    pub(super) fn sums(&mut self, scope: &Scope, code: &str) -> Result<Vec<MeasureSums>, GradingError> {
         let (found, unknown) = self.groups(code);
         self.unknown += unknown;
-        let mut sums = SumsOf::with_capacity(found.len());
-        let mut opened = Vec::new();
+        let mut sums = Vec::with_capacity(found.len());
+        let mut decoded = Vec::new();
         for same in found.chunk_by(|one, other| (one.back, one.place) == (other.back, other.place)) {
             match same {
-                [Found { place, back, group, .. }] => {
-                    sums.push((*place, *back, group.count, group.sum, group.latest));
+                [FactGroup { place, back, group, .. }] => {
+                    sums.push(MeasureSums {
+                        measure: *place,
+                        back: *back,
+                        count: group.count,
+                        sum: group.sum,
+                        latest: group.latest,
+                    });
                 }
                 several => {
                     for found in several {
-                        opened.extend(self.open(found));
+                        decoded.extend(self.facts_of_group(found));
                     }
                 }
             }
         }
-        if !opened.is_empty() {
-            let merged = Measures::collect(&scope.catalogue, scope.period, scope.lookback, None, opened);
+        if !decoded.is_empty() {
+            let merged = Measures::collect(&scope.catalogue, scope.period, scope.lookback, None, decoded);
             let merged = merged.map_err(|source| data(code, source))?;
-            sums.extend(
-                merged.sums().map(|(back, place, one)| (place, back, one.count, i128::from(one.sum), one.latest)),
-            );
+            sums.extend(merged.sums().map(|(back, measure, one)| MeasureSums {
+                measure,
+                back,
+                count: one.count,
+                sum: one.sum.into(),
+                latest: one.latest,
+            }));
         }
         Ok(sums)
     }
 
-    /// The facts of a group, one by one.
-    fn open(&self, found: &Found) -> impl Iterator<Item = Fact> {
+    /// The decoded facts of a group.
+    fn facts_of_group(&self, found: &FactGroup) -> impl Iterator<Item = Fact> {
         let part = self.parts.get(found.part);
-        let opened = part.and_then(|part| Some((part, part.opened.get(&part.at)?)));
+        let decoded = part.and_then(|part| Some((part, part.decoded.get(&part.at)?)));
         let measure = found.group.measure;
-        opened.into_iter().flat_map(move |(part, facts)| {
+        decoded.into_iter().flat_map(move |(part, facts)| {
             let of = facts.iter().filter(move |fact| fact.measure == measure).cloned();
             of.filter_map(|fact| as_fact(fact, &part.places, part.import_seq))
         })
     }
 }
 
+/// The error of a subject whose data is out of range.
 pub(super) fn data(code: &str, source: TooLarge) -> GradingError {
     GradingError::Data { subject: code.to_owned(), source }
 }

@@ -1,4 +1,4 @@
-//! The models, catalogues and mapping tables in force: those that come with the program, and over them those of the
+//! The models, catalogues and mapping tables in force: those shipped with the program, overridden by those in the
 //! operator's folders.
 
 use std::{
@@ -25,9 +25,9 @@ pub struct InForce<'a> {
 pub struct Library {
     catalogues: BTreeMap<String, Catalogue>,
     models: BTreeMap<String, Model>,
-    /// By the scheme that is mapped, and the receiver.
+    /// By the mapped scheme and the receiver.
     mappings: BTreeMap<(SchemeRef, String), Mapping>,
-    /// Models that came with the program and that a replaced catalogue cannot carry, with what it lacks.
+    /// Shipped models that do not fit a replaced catalogue, with the reason.
     left_out: BTreeMap<String, TableError>,
 }
 
@@ -45,20 +45,20 @@ pub enum CheckedFile {
 /// Why models or catalogues cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LibraryError {
-    /// A file says what cannot be.
+    /// A file is invalid.
     #[error(transparent)]
     Refused(#[from] TableError),
     /// A file or folder cannot be read.
     #[error("{path}: {source}")]
     Unreadable {
-        /// Which.
+        /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
-    /// Two files of a folder are about the same.
-    #[error("{path}: {id} stands in another file of the folder too")]
-    Twice {
+    /// Two files of a folder define the same model, catalogue or mapping.
+    #[error("{path}: {id} is already defined by another file of the folder")]
+    Duplicate {
         /// The second file.
         path: PathBuf,
         /// The model's id, or the catalogue's kind.
@@ -75,23 +75,23 @@ pub enum LibraryError {
     /// No model has the id.
     #[error("there is no model {id}; there are: {known}")]
     NoSuchModel {
-        /// The id asked for.
+        /// The requested id.
         id: String,
         /// Those that exist.
         known: String,
     },
-    /// A model that came with the program does not fit the catalogue that replaced the program's.
-    #[error("the model {id} comes with the program, but does not fit the catalogue in force: {refused}")]
+    /// A shipped model does not fit the catalogue that replaced the shipped one.
+    #[error("the model {id} is shipped with the program, but does not fit the catalogue in force: {refused}")]
     LeftOut {
         /// The model.
         id: String,
-        /// What is wrong.
+        /// The reason.
         refused: TableError,
     },
     /// No model in force grades by the scheme.
     #[error("no model in force grades by the scheme {id}; there are: {known}")]
     NoSuchScheme {
-        /// The id asked for.
+        /// The requested id.
         id: String,
         /// Those that exist.
         known: String,
@@ -101,7 +101,7 @@ pub enum LibraryError {
     NoSuchGrade {
         /// The scheme.
         scheme: String,
-        /// The code asked for.
+        /// The requested code.
         code: String,
         /// Its grades.
         known: String,
@@ -113,7 +113,7 @@ pub enum LibraryError {
         scheme: String,
         /// Its version.
         version: i64,
-        /// The receiver asked for.
+        /// The requested receiver.
         receiver: String,
         /// Those that exist.
         known: String,
@@ -121,7 +121,7 @@ pub enum LibraryError {
 }
 
 impl Library {
-    /// Those that come with the program.
+    /// The shipped models, catalogues and mapping tables.
     pub fn shipped() -> Result<Self, LibraryError> {
         let mut library = Self {
             catalogues: BTreeMap::new(),
@@ -141,8 +141,8 @@ impl Library {
         Ok(library)
     }
 
-    /// Those that come with the program, each replaced where a folder has one of the same id or kind. A folder that does
-    /// not exist has none.
+    /// The shipped library, in which a model or catalogue of a folder replaces the shipped one of the same id or kind. A
+    /// missing folder counts as empty.
     pub fn load(catalogues: &Path, models: &Path) -> Result<Self, LibraryError> {
         let mut library = Self::shipped()?;
         let mut found = BTreeMap::new();
@@ -150,7 +150,7 @@ impl Library {
             let catalogue = Catalogue::parse(&path.display().to_string(), &text)?;
             let kind = catalogue.kind().to_owned();
             if found.insert(kind.clone(), catalogue).is_some() {
-                return Err(LibraryError::Twice { path, id: kind });
+                return Err(LibraryError::Duplicate { path, id: kind });
             }
         }
         library.catalogues.extend(found);
@@ -159,7 +159,7 @@ impl Library {
             let model = library.check_model(&path.display().to_string(), &text)?;
             let id = model.id().to_owned();
             if found.insert(id.clone(), model).is_some() {
-                return Err(LibraryError::Twice { path, id });
+                return Err(LibraryError::Duplicate { path, id });
             }
         }
         library.leave_out();
@@ -169,7 +169,7 @@ impl Library {
         Ok(library)
     }
 
-    /// The same with the mapping tables of a folder laid over those of the program.
+    /// The same, in which mapping tables of a folder replace the shipped ones.
     pub fn with_mappings(mut self, folder: &Path) -> Result<Self, LibraryError> {
         let mut found = BTreeMap::new();
         for (path, text) in files(folder)? {
@@ -177,15 +177,15 @@ impl Library {
             let key = (mapping.from().clone(), mapping.receiver().to_owned());
             let id = format!("{} for {}", key.0.scheme, key.1);
             if found.insert(key, mapping).is_some() {
-                return Err(LibraryError::Twice { path, id });
+                return Err(LibraryError::Duplicate { path, id });
             }
         }
         self.mappings.extend(found);
         Ok(self)
     }
 
-    /// Leaves out models of the program that a replaced catalogue cannot carry: a city's own catalogue need not have what
-    /// a later version of the program brings a model for.
+    /// Removes shipped models that do not fit a replaced catalogue: a city's own catalogue need not have the measures that a
+    /// later version of the program adds.
     fn leave_out(&mut self) {
         for (id, model) in &self.models {
             let Some(catalogue) = self.catalogues.get(model.kind()) else { continue };
@@ -196,7 +196,7 @@ impl Library {
         self.models.retain(|id, _| !self.left_out.contains_key(id));
     }
 
-    /// Takes in the program's tables of schemes that are in force as the program has them.
+    /// Adds the shipped mapping tables of schemes that are in force in the shipped version.
     fn take_shipped_mappings(&mut self) -> Result<(), LibraryError> {
         for (file, text) in shipped::MAPPINGS {
             let (from, receiver) = Mapping::of(file, text)?;
@@ -209,9 +209,9 @@ impl Library {
         Ok(())
     }
 
-    /// Reads and checks a file, whatever it is of: a catalogue has categories, a mapping table a receiver.
+    /// Reads and checks a file of any of the three sorts: a catalogue has categories, a mapping table a receiver.
     pub fn check_file(&self, file: &str, text: &str) -> Result<CheckedFile, LibraryError> {
-        // What is no TOML at all is told of as a model would be: with its line.
+        // Invalid TOML is checked as a model, whose error names the line.
         let keys = text.parse::<toml::Table>().unwrap_or_default();
         Ok(if keys.contains_key("receiver") {
             CheckedFile::Mapping(Box::new(self.check_mapping(file, text)?))
@@ -222,7 +222,7 @@ impl Library {
         })
     }
 
-    /// Reads and checks a mapping table against the scheme in force, without taking it in.
+    /// Reads and checks a mapping table against the scheme in force, without adding it.
     pub fn check_mapping(&self, file: &str, text: &str) -> Result<Mapping, LibraryError> {
         let (from, _) = Mapping::of(file, text)?;
         let scheme = self.scheme(&from.scheme).filter(|scheme| scheme.version == from.version);
@@ -234,14 +234,14 @@ impl Library {
         self.models.values().map(Model::scheme).find(|scheme| scheme.id == id)
     }
 
-    /// A grade of a scheme in the words of a receiver.
+    /// The grade of a receiver's scheme that a grade is mapped to.
     pub fn map(&self, scheme: &str, grade: &str, receiver: &str) -> Result<&ReceiverGrade, LibraryError> {
         let found = self.scheme(scheme).ok_or_else(|| LibraryError::NoSuchScheme {
             id: scheme.to_owned(),
-            known: listed(self.models.values().map(|model| model.scheme().id.as_str())),
+            known: distinct(self.models.values().map(|model| model.scheme().id.as_str())),
         })?;
         if found.grade(grade).is_none() {
-            let known = listed(found.grade.iter().map(|grade| grade.code.as_str()));
+            let known = distinct(found.grade.iter().map(|grade| grade.code.as_str()));
             return Err(LibraryError::NoSuchGrade { scheme: scheme.to_owned(), code: grade.to_owned(), known });
         }
         let from = SchemeRef { scheme: found.id.clone(), version: found.version };
@@ -252,7 +252,7 @@ impl Library {
                 scheme: from.scheme.clone(),
                 version: from.version,
                 receiver: receiver.to_owned(),
-                known: listed(of_scheme.map(|(_, receiver)| receiver.as_str())),
+                known: distinct(of_scheme.map(|(_, receiver)| receiver.as_str())),
             }
         })
     }
@@ -267,12 +267,12 @@ impl Library {
         self.mappings.values()
     }
 
-    /// Models that came with the program and that a replaced catalogue cannot carry, with what it lacks.
+    /// Shipped models that do not fit a replaced catalogue, with the reason.
     pub fn left_out(&self) -> impl Iterator<Item = (&str, &TableError)> {
         self.left_out.iter().map(|(id, refused)| (id.as_str(), refused))
     }
 
-    /// Reads and checks a model against the catalogue of its kind, without taking it in.
+    /// Reads and checks a model against the catalogue of its kind, without adding it.
     pub fn check_model(&self, file: &str, text: &str) -> Result<Model, LibraryError> {
         let kind = Model::kind_of(file, text)?;
         let catalogue = self
@@ -313,13 +313,13 @@ impl Library {
     }
 }
 
-/// What there is, each once.
-fn listed<'a>(ids: impl Iterator<Item = &'a str>) -> String {
+/// The distinct ids, for error texts.
+fn distinct<'a>(ids: impl Iterator<Item = &'a str>) -> String {
     let ids: BTreeSet<&str> = ids.collect();
     if ids.is_empty() { "none".to_owned() } else { ids.into_iter().collect::<Vec<_>>().join(", ") }
 }
 
-/// The TOML files of a folder with their texts, by name.
+/// The TOML files of a folder with their texts, sorted by name.
 pub fn files(folder: &Path) -> Result<Vec<(PathBuf, String)>, LibraryError> {
     let unreadable = |path: &Path| {
         let path = path.to_owned();

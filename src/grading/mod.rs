@@ -1,11 +1,14 @@
-//! Grading: a round of a kind of subject by half-year, from a trial that nobody outside sees to the grades banks read.
+//! Grading: runs rate a kind of subject for a half-year, from a trial that only the bureau sees to the round that banks
+//! read.
 //!
-//! What holds here: a run reads one set of accepted imports and says by digests what it read, by which model, and what
-//! came of it (I5); its results are seen by nobody outside until [`Rounds::publish`] puts them in force, in one
-//! transaction with the end of the round before. [`current()`] tells the five answers that a grade question can have
-//! apart, from one statement, so that a reader sees the old round or the new one and never a mixture.
+//! - A run reads one set of accepted imports and records digests of its inputs, its model and its results (I5).
+//! - Results leave the gateway only after [`Rounds::publish`], which puts them in force and ends the round before in one
+//!   transaction.
+//! - [`current()`] distinguishes the five answers to a grade question in one statement, so that a reader sees the old
+//!   round or the new one and never a mixture.
+//! - Each act on a run is one entry of the ledger, in the transaction of the act.
 //!
-//! Not known here: who asks, and whether they may.
+//! The room does not know who reads a grade, or whether they may.
 
 mod archive;
 mod canonical;
@@ -23,6 +26,7 @@ mod library;
 mod lifecycle;
 mod page;
 mod peers;
+mod percent;
 mod period;
 mod publish;
 mod rating;
@@ -36,13 +40,13 @@ mod status;
 mod transition;
 
 pub use archive::{Archive, FormerAssessment, Levels};
-pub use correct::{Corrected, Correction, CorrectionMade, Says};
+pub use correct::{AssessmentSummary, Corrected, Correction, CorrectionMade};
 pub use current::{CurrentAssessment, GoodStanding, GradeWord, Grades, current, in_good_standing};
 pub use error::GradingError;
 pub use explain::Explained;
 pub use figures::{
-    BiasFlag, BiasReport, Column, Comparison, Differs, Followed, IndicatorBias, KindLine, Movement, MovementTold,
-    RoundReport, RunHead, Share, Simulation, Table, TableRow,
+    BiasFlag, BiasReport, Column, Comparison, IndicatorBias, KindLine, MeasureCount, Movement, MovementTable,
+    ReportNames, RoundReport, RunHead, Share, Simulation, SubjectDifference, Table, TableRow,
 };
 pub use in_force::{InForceResult, InForceRound};
 pub use library::{CheckedFile, InForce, Library, LibraryError, files as toml_files};

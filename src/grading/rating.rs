@@ -1,4 +1,4 @@
-//! What every subject of a run is rated by: the model, its scope, and how subjects stand towards each other.
+//! Rating all subjects of a run: the model, the facts in scope, and the relations between subjects.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -9,86 +9,86 @@ use super::{
     canonical::{self, BySubject},
     chain::{Chains, Waiting},
     eligibility::Standing,
-    inputs::{Page, Scope, SumsOf, data},
+    inputs::{Page, Scope, data},
     peers::PeerTable,
     status::{GRADED, NOT_RATED},
 };
 use crate::{
     domain::grade::NotRatedReason,
-    scoring::{Measures, Model, rate},
+    scoring::{MeasureSums, Measures, Model, rate},
     store::{Db, runs::ResultRow},
 };
 
-/// How many subjects are read, rated and written at a time.
+/// The number of subjects that are read, rated and written together.
 const PAGE: usize = 2_000;
 
-/// How many pages are under way at once.
-const PAGES_UNDER_WAY: usize = 3;
+/// The number of pages in flight: enough to read one page while others are rated, few enough to bound memory.
+const PAGES_IN_FLIGHT: usize = 3;
 
-/// What every page of a run is rated by.
+/// Everything that the pages of a run have in common.
 #[derive(Debug, Clone)]
 pub(super) struct Rating {
     db: Db,
     model: Arc<Model>,
     scope: Scope,
     subjects: Arc<[Standing]>,
-    /// Subjects that others have for the head of their chain, where the model has a rule for heads.
+    /// The heads of chains, where the model has a rule for heads.
     heads: Arc<BTreeSet<String>>,
-    /// What subjects are compared by; without it, what is known of each already counts.
+    /// The values of all peers; without it the ranks that standings already have count.
     peers: Option<Arc<PeerTable>>,
 }
 
-/// The pages of a rating, some of them under way at once; they come in no particular order, heads of chains last.
+/// The pages of a rating. Some are in flight together, so they come in no particular order; heads of chains come last.
 pub(super) struct Pages {
     rating: Rating,
     start: usize,
-    under_way: JoinSet<Result<Rated, GradingError>>,
+    in_flight: JoinSet<Result<Rated, GradingError>>,
     chains: Chains,
 }
 
 impl Pages {
-    /// The next page that is done.
+    /// The next page that is rated.
     pub(super) async fn next(&mut self) -> Result<Option<Rated>, GradingError> {
-        while self.under_way.len() < PAGES_UNDER_WAY && self.start < self.rating.subjects.len() {
-            self.under_way.spawn(self.rating.clone().page(self.start));
+        while self.in_flight.len() < PAGES_IN_FLIGHT && self.start < self.rating.subjects.len() {
+            self.in_flight.spawn(self.rating.clone().page(self.start));
             self.start += PAGE;
         }
-        let Some(rated) = self.under_way.join_next().await else {
+        let Some(rated) = self.in_flight.join_next().await else {
             return Ok(self.rating.heads(&mut self.chains, PAGE));
         };
         let mut rated = rated.unwrap_or(Err(GradingError::Stopped))?;
         for (result, parent) in rated.results.iter().zip(&rated.parents) {
-            self.chains.note(&self.rating.model, parent.as_deref(), result);
+            self.chains.count(&self.rating.model, parent.as_deref(), result);
         }
         rated.waiting.drain(..).for_each(|head| self.chains.wait(head));
         Ok(Some(rated))
     }
 }
 
-/// What came of some subjects.
+/// The results of some subjects.
 #[derive(Debug, Default)]
 pub(super) struct Rated {
     pub(super) results: Vec<ResultRow>,
-    /// The digest of what was read of each.
+    /// The digest of the inputs of each.
     pub(super) inputs: Vec<String>,
-    /// The head of each one's chain.
+    /// The head of the chain of each.
     parents: Vec<Option<String>>,
-    /// ReadVersions that wait for their branches.
+    /// Heads that wait for their branches.
     waiting: Vec<Waiting>,
-    /// How many facts were read of measures that the catalogue does not have.
+    /// The number of facts of measures that the catalogue does not have.
     pub(super) unknown: u64,
 }
 
-/// What is gathered while a run is made.
+/// Digests and counts over the pages of a run.
 #[derive(Default)]
 pub(super) struct Tally {
     input: BySubject,
     outcome: BySubject,
-    unknown: u64,
+    pub(super) unknown: u64,
 }
 
 impl Tally {
-    /// Takes in a page.
+    /// Adds a page.
     pub(super) fn add(&mut self, rated: &Rated) {
         self.unknown += rated.unknown;
         for (result, input) in rated.results.iter().zip(&rated.inputs) {
@@ -97,33 +97,33 @@ impl Tally {
         }
     }
 
-    /// How many subjects were taken in.
+    /// The number of subjects added.
     pub(super) fn len(&self) -> usize {
         self.outcome.len()
     }
 
-    /// The digest over what was read of every subject.
+    /// The digest of the inputs of every subject.
     pub(super) fn input_digest(&self) -> String {
         self.input.inputs()
     }
 
-    /// The digest over what came of every subject.
+    /// The digest of the results of every subject.
     pub(super) fn outcome_digest(&self) -> String {
         self.outcome.outcomes()
     }
 }
 
-/// What is known of a subject before it is rated.
-enum Known {
-    /// It takes no part, and the digest of what was read says why.
-    Not(NotRatedReason, String),
-    /// It takes part.
-    Of(Measures),
+/// Whether a subject takes part.
+enum Eligibility {
+    /// It does not, for this reason; with the digest of its inputs.
+    NotRated(NotRatedReason, String),
+    /// It does, with these measures.
+    Rated(Measures),
 }
 
 impl Rating {
-    /// Makes ready to rate subjects, which come in the order of their codes. Where the model compares subjects with their
-    /// peers, every subject's values are read first.
+    /// Prepares to rate subjects, which must be in byte order of codes. Where the model compares subjects with their peers,
+    /// the values of every subject are read first.
     pub(super) async fn new(
         db: Db,
         model: Arc<Model>,
@@ -138,30 +138,30 @@ impl Rating {
         let heads = subjects.iter().filter_map(|standing| standing.parent.clone()).collect();
         let mut rating = Self { db, model, scope, subjects: subjects.into(), heads: Arc::new(heads), peers: None };
         if !rating.model.peers().is_empty() {
-            rating.peers = Some(Arc::new(rating.compare().await?));
+            rating.peers = Some(Arc::new(rating.peer_table().await?));
         }
         Ok(rating)
     }
 
-    /// Makes ready to rate one subject alone: how it stands towards others is taken as it is known.
-    pub(super) fn alone(db: Db, model: Arc<Model>, scope: Scope, mut standing: Standing) -> Self {
+    /// Prepares to rate one subject alone, with the ranks and branches that its standing already has.
+    pub(super) fn single(db: Db, model: Arc<Model>, scope: Scope, mut standing: Standing) -> Self {
         standing.restrict(&model);
         Self { db, model, scope, subjects: Arc::new([standing]), heads: Arc::default(), peers: None }
     }
 
     /// The same for one subject alone, with other imports.
-    pub(super) fn of(&self, standing: Standing, imports: BTreeSet<i64>) -> Self {
+    pub(super) fn for_subject(&self, standing: Standing, imports: BTreeSet<i64>) -> Self {
         let scope = Scope { imports: Arc::new(imports), ..self.scope.clone() };
-        Self::alone(self.db.clone(), self.model.clone(), scope, standing)
+        Self::single(self.db.clone(), self.model.clone(), scope, standing)
     }
 
-    /// Begins to rate every subject.
+    /// Starts to rate every subject.
     pub(super) fn pages(&self) -> Pages {
-        Pages { rating: self.clone(), start: 0, under_way: JoinSet::new(), chains: Chains::default() }
+        Pages { rating: self.clone(), start: 0, in_flight: JoinSet::new(), chains: Chains::default() }
     }
 
-    /// Rates the only subject there is.
-    pub(super) async fn only(&self) -> Result<ResultRow, GradingError> {
+    /// Rates the subject of [`Rating::single`].
+    pub(super) async fn rate_single(&self) -> Result<ResultRow, GradingError> {
         let rated = self.clone().page(0).await?;
         rated.results.into_iter().next().ok_or(GradingError::Stopped)
     }
@@ -171,34 +171,35 @@ impl Rating {
         &self.model
     }
 
-    /// What is read.
+    /// The facts in scope.
     pub(super) const fn scope(&self) -> &Scope {
         &self.scope
     }
 
-    /// How many subjects there are.
+    /// The number of subjects.
     pub(super) fn subjects(&self) -> usize {
         self.subjects.len()
     }
 
-    /// Gathers what subjects are compared by.
-    async fn compare(&self) -> Result<PeerTable, GradingError> {
+    /// Reads the values of every subject that takes part.
+    async fn peer_table(&self) -> Result<PeerTable, GradingError> {
         let mut table = PeerTable::default();
         for start in (0..self.subjects.len()).step_by(PAGE) {
             let page = self.read(start).await?;
             let this = self.clone();
-            let part = tokio::task::spawn_blocking(move || this.compare_page(start, page));
+            // Off the runtime's threads: a page is some milliseconds of computing.
+            let part = tokio::task::spawn_blocking(move || this.peers_of_page(start, page));
             table.merge(part.await.unwrap_or(Err(GradingError::Stopped))?);
         }
         table.sort();
         Ok(table)
     }
 
-    fn compare_page(&self, start: usize, mut page: Page) -> Result<PeerTable, GradingError> {
+    fn peers_of_page(&self, start: usize, mut page: Page) -> Result<PeerTable, GradingError> {
         let mut table = PeerTable::default();
         for standing in self.page_of(start) {
             let sums = page.sums(&self.scope, &standing.code)?;
-            if let Known::Of(measures) = self.known(standing, sums)? {
+            if let Eligibility::Rated(measures) = self.eligibility(standing, sums)? {
                 table.add(&self.model, standing, &measures);
             }
         }
@@ -227,15 +228,15 @@ impl Rating {
         for standing in self.page_of(start) {
             let sums = page.sums(&self.scope, &standing.code)?;
             let mut standing = standing.clone();
-            match self.known(&standing, sums)? {
-                Known::Not(reason, input) => {
-                    let mut result = self.nothing(&standing);
+            match self.eligibility(&standing, sums)? {
+                Eligibility::NotRated(reason, input) => {
+                    let mut result = self.not_graded(&standing);
                     result.reason = Some(reason.as_str().to_owned());
                     rated.push(result, input, standing.parent);
                 }
-                Known::Of(measures) => {
+                Eligibility::Rated(measures) => {
                     if let Some(table) = &self.peers {
-                        standing.peers = table.standing(&self.model, &standing, &measures);
+                        standing.peers = table.ranks(&self.model, &standing, &measures);
                     }
                     let measures = standing.complete(&self.model, measures);
                     let input = canonical::input(&standing, Some(&measures), &self.scope.catalogue);
@@ -251,38 +252,38 @@ impl Rating {
         Ok(rated)
     }
 
-    /// Rates heads that wait, so many at most; nothing where none does.
-    fn heads(&self, chains: &mut Chains, most: usize) -> Option<Rated> {
+    /// Rates up to `limit` waiting heads; `None` where none waits.
+    fn heads(&self, chains: &mut Chains, limit: usize) -> Option<Rated> {
         let mut rated = Rated::default();
-        while rated.results.len() < most
+        while rated.results.len() < limit
             && let Some(Waiting { standing, measures, input }) = chains.next()
         {
             let measures = standing.complete(&self.model, measures);
             let result = self.graded(&standing, &measures);
-            // What comes of it counts for its own head at once.
-            chains.note(&self.model, standing.parent.as_deref(), &result);
+            // It may be a branch itself: its own head, which comes later, counts it.
+            chains.count(&self.model, standing.parent.as_deref(), &result);
             rated.push(result, input, None);
         }
         (!rated.results.is_empty()).then_some(rated)
     }
 
-    /// What a subject's measures are, or why it takes no part.
-    fn known(&self, standing: &Standing, sums: SumsOf) -> Result<Known, GradingError> {
+    /// The measures of a subject, or why it takes no part.
+    fn eligibility(&self, standing: &Standing, sums: Vec<MeasureSums>) -> Result<Eligibility, GradingError> {
         let Self { model, scope, .. } = self;
         if let Some(reason) = standing.not_rated(model, scope.period) {
-            return Ok(Known::Not(reason, canonical::input(standing, None, &scope.catalogue)));
+            return Ok(Eligibility::NotRated(reason, canonical::input(standing, None, &scope.catalogue)));
         }
         let signed = standing.agreement_signed_on;
         let measures = Measures::of_sums(&scope.catalogue, scope.period, scope.lookback, signed, sums)
             .map_err(|source| data(&standing.code, source))?;
         if model.exempted(&measures) {
             let input = canonical::input(standing, Some(&measures), &scope.catalogue);
-            return Ok(Known::Not(NotRatedReason::Other, input));
+            return Ok(Eligibility::NotRated(NotRatedReason::Other, input));
         }
-        Ok(Known::Of(measures))
+        Ok(Eligibility::Rated(measures))
     }
 
-    fn nothing(&self, standing: &Standing) -> ResultRow {
+    fn not_graded(&self, standing: &Standing) -> ResultRow {
         ResultRow {
             subject_code: standing.code.clone(),
             status: NOT_RATED.to_owned(),
@@ -296,7 +297,7 @@ impl Rating {
 
     fn graded(&self, standing: &Standing, measures: &Measures) -> ResultRow {
         let outcome = rate(&self.model, measures);
-        let mut result = self.nothing(standing);
+        let mut result = self.not_graded(standing);
         GRADED.clone_into(&mut result.status);
         result.grade = Some(outcome.grade);
         result.points = outcome.points.map(|points| points.0);

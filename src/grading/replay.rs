@@ -1,8 +1,8 @@
-//! Proof that a run is what it says: it is reckoned again from its kept model, its kept catalogue and the imports it read,
-//! and everything is compared.
+//! Replay: a run is recomputed from its stored model, its stored catalogue and the imports it read, and everything is
+//! compared with what it stored.
 //!
-//! Looked at in this order, so that what is told first is the cause: the model and the catalogue as they were kept, the
-//! chunks of facts, the results as they were kept, the same reckoned again, what was published of them, and corrections.
+//! Compared in this order, so that the first difference is the cause of the later ones: the model and the catalogue, the
+//! chunks of facts, the results, corrections, and the published assessments.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -24,63 +24,63 @@ use crate::{
     store::{
         facts as table,
         rounds::{self, AssessmentRow},
-        runs::{self, ResultRow, RunRow},
+        runs::{ResultRow, RunRow},
     },
 };
 
-/// How many results are read at a time.
+/// The number of results that are read at a time.
 const PAGE: i64 = 1000;
 
-/// How many differences are told; the others are counted.
-const TOLD: usize = 10;
+/// The number of differences that are listed; further ones are only counted.
+const LISTED: usize = 10;
 
-/// A digest that was kept, and what is found now.
+/// A stored digest, and the recomputed one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Digests {
-    /// As the run has it.
+    /// The digest that the run stored.
     pub kept: String,
-    /// As it comes out now; nothing where it could not be reckoned.
+    /// The recomputed digest; none where it could not be computed.
     pub found: Option<String>,
 }
 
-/// Something that is not as it was.
+/// A difference between what is stored and what is recomputed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// The subject; none where it concerns a chunk of facts, the model or the catalogue.
+    /// The subject; none for a chunk of facts, the model or the catalogue.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject_code: Option<String>,
-    /// model, catalogue, facts, result, assessment or correction.
+    /// `model`, `catalogue`, `facts`, `result`, `assessment` or `correction`.
     pub what: &'static str,
-    /// As it is kept.
+    /// The stored value.
     pub kept: String,
-    /// As it comes out.
+    /// The recomputed value.
     pub found: String,
 }
 
-/// What came of reckoning a run again.
+/// The outcome of a replay.
 #[derive(Debug, Clone, Serialize)]
 pub struct Replayed {
     /// The run.
     pub run: String,
     /// Its state.
     pub state: String,
-    /// How many subjects were reckoned again.
+    /// The number of recomputed subjects.
     pub subjects: usize,
-    /// How many chunks of facts were checked.
+    /// The number of checked chunks of facts.
     pub chunks: usize,
-    /// How many corrections were reckoned again.
+    /// The number of recomputed corrections.
     pub corrections: usize,
-    /// Of the model.
+    /// The digests of the model.
     pub model: Digests,
-    /// Of the catalogue.
+    /// The digests of the catalogue.
     pub catalogue: Digests,
-    /// Of everything that was read.
+    /// The digests of the inputs.
     pub input: Digests,
-    /// Of everything that came of it.
+    /// The digests of the results.
     pub outcome: Digests,
-    /// How much differs.
+    /// The number of differences.
     pub differing: usize,
-    /// The first of it.
+    /// The first differences.
     pub differences: Vec<Difference>,
 }
 
@@ -91,7 +91,7 @@ impl Digests {
 }
 
 impl Replayed {
-    /// Whether everything is as the run said.
+    /// Whether nothing differs.
     pub fn is_proven(&self) -> bool {
         let digests = [&self.model, &self.catalogue, &self.input, &self.outcome];
         self.differing == 0 && digests.into_iter().all(Digests::is_same)
@@ -116,14 +116,14 @@ impl Replayed {
 
     fn differ(&mut self, subject: Option<&str>, what: &'static str, kept: String, found: String) {
         self.differing += 1;
-        if self.differences.len() < TOLD {
+        if self.differences.len() < LISTED {
             self.differences.push(Difference { subject_code: subject.map(str::to_owned), what, kept, found });
         }
     }
 }
 
 impl Rounds {
-    /// Reckons a run again and compares everything. `progress` is told how many of how many subjects are done.
+    /// Recomputes a run and compares everything. `progress` is called with the number of subjects done so far, and of all.
     pub async fn replay(
         &self,
         run_id: &str,
@@ -151,7 +151,7 @@ impl Rounds {
         Ok(replayed)
     }
 
-    /// The model and the catalogue, if they are what the run kept.
+    /// The stored model and catalogue; `None` where their digests differ.
     async fn replay_documents(
         &self,
         run: &RunRow,
@@ -171,27 +171,28 @@ impl Rounds {
         read_model(&self.env.db, run).await.map(Some)
     }
 
-    /// Compares each chunk that a run read with its digest; tells whether all of them are whole.
+    /// Compares each chunk that the run read with its digest; false where one is damaged.
     async fn replay_chunks(&self, scope: &Scope, replayed: &mut Replayed) -> Result<bool, GradingError> {
         let during = || GradingError::during("reading the facts");
         let (from, to) = scope.halves();
-        let places = rounds::chunks(&self.env.db.read("replay"), scope.catalogue.kind(), (&from, &to)).await;
+        let chunks = rounds::chunks(&self.env.db.read("replay"), scope.catalogue.kind(), (&from, &to)).await;
         let mut whole = true;
-        for place in places.map_err(during())?.into_iter().filter(|place| scope.imports.contains(&place.import_seq)) {
+        for position in chunks.map_err(during())?.into_iter().filter(|chunk| scope.imports.contains(&chunk.import_seq))
+        {
             let chunk =
-                table::chunk(&self.env.db.read("replay"), place.import_seq, place.part).await.map_err(during())?;
+                table::chunk(&self.env.db.read("replay"), position.import_seq, position.part).await.map_err(during())?;
             let Some(chunk) = chunk else { continue };
             replayed.chunks += 1;
             if let Err(damage) = Chunk::check(&chunk.totals, &chunk.facts, &chunk.digest) {
                 whole = false;
-                let kept = format!("part {} of import {}", place.part, place.import_seq);
+                let kept = format!("part {} of import {}", position.part, position.import_seq);
                 replayed.differ(None, "facts", kept, damage.to_string());
             }
         }
         Ok(whole)
     }
 
-    /// Reckons every result again.
+    /// Recomputes every result.
     async fn replay_results(
         &self,
         rating: &Rating,
@@ -214,14 +215,14 @@ impl Rounds {
             }
             progress(tally.len(), kept.len());
         }
-        // Pages come in no order of their own.
+        // Sorted by code: pages come in no particular order.
         for (subject, (kept, found)) in differing {
             replayed.differ(Some(&subject), "result", kept, found);
         }
         replayed.subjects = tally.len();
         replayed.input.found = Some(tally.input_digest());
         replayed.outcome.found = Some(tally.outcome_digest());
-        // The results as they are kept may differ from the run's digest and yet not show above: one may be missing.
+        // A missing result does not show above, but it changes the digest over the stored results.
         let mut digests = BySubject::default();
         for (code, row) in kept {
             digests.add(code, canonical::outcome(row));
@@ -234,7 +235,7 @@ impl Rounds {
         Ok(())
     }
 
-    /// Compares what was first published with what the run found.
+    /// Compares the first published versions with the results of the run.
     async fn replay_published(
         &self,
         run: &RunRow,
@@ -264,7 +265,7 @@ impl Rounds {
         Ok(())
     }
 
-    /// Reckons every correction again.
+    /// Recomputes every correction.
     async fn replay_corrections(
         &self,
         run: &RunRow,
@@ -276,7 +277,7 @@ impl Rounds {
         for row in rounds::corrections(&self.env.db.read("replay"), &run.id).await.map_err(during())? {
             let upto = imports.iter().copied().filter(|seq| *seq <= row.imports_to);
             let standing = Standing::from_json(&row.subject_code, &row.standing).map_err(during())?;
-            let found = rating.of(standing, upto.collect()).only().await?;
+            let found = rating.for_subject(standing, upto.collect()).rate_single().await?;
             let code = row.subject_code.as_str();
             let kept =
                 rounds::version(&self.env.db.read("replay"), code, &run.id, row.version).await.map_err(during())?;

@@ -1,36 +1,36 @@
-//! What came of a run, in numbers.
+//! The results of a run in numbers.
 
 use std::{collections::BTreeMap, fmt::Write};
 
 use serde::Serialize;
 
-use super::{GradingError, Rounds, documents::read_model_file, period::period_of, status::GRADED};
+use super::{GradingError, Rounds, documents::read_model_file, percent::percent, period::period_of, status::GRADED};
 use crate::{
     domain::{HalfYear, Timestamp},
     store::runs::{self, RunRow},
 };
 
-/// How many subjects earned a grade.
+/// The number of subjects with a grade.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct GradeCount {
     /// The grade's code.
     pub code: String,
-    /// The grade's word.
+    /// The Chinese word of the grade.
     pub name_zh: String,
-    /// Its place in the scheme.
+    /// Place in the scheme, 1 being the best.
     pub ordinal: i64,
-    /// How many.
+    /// The number of subjects.
     pub count: i64,
-    /// Their share of those graded, as a percentage with two decimals, the rest rounded half up.
+    /// Their share of all graded subjects, as a percentage with two decimals, rounded half up.
     pub percent: String,
 }
 
-/// What came of a run.
+/// The results of a run in numbers.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
     /// The run.
     pub run: String,
-    /// trial, preassessment, published or superseded.
+    /// `trial`, `preassessment`, `published`, `superseded` or `discarded`.
     pub state: String,
     /// The kind of subject.
     pub kind: String,
@@ -44,40 +44,40 @@ pub struct Report {
     pub scheme: String,
     /// The scheme's version.
     pub scheme_version: i64,
-    /// How many subjects it covers.
+    /// The number of subjects that the run covers.
     pub subjects: i64,
-    /// How many of them were graded.
+    /// The number of graded subjects.
     pub graded: i64,
-    /// How many earned each grade, best first; also grades that nobody earned.
+    /// The number of subjects by grade, best grade first, with grades that nobody earned.
     pub grades: Vec<GradeCount>,
-    /// How many were not rated, by reason.
+    /// The number of subjects that were not rated, by reason.
     pub not_rated: BTreeMap<String, i64>,
     /// The digest of the model.
     pub model_digest: String,
-    /// The digest of what was read.
+    /// The digest of the inputs.
     pub input_digest: String,
-    /// The digest of what came of it.
+    /// The digest of the results.
     pub outcome_digest: String,
-    /// When it was made.
+    /// When the run was made.
     pub created_at: Timestamp,
-    /// When it was published.
+    /// When the run was published.
     pub published_at: Option<Timestamp>,
-    /// The last day on which its grades are good.
+    /// The last day on which the grades are valid.
     pub valid_until: Option<String>,
 }
 
 impl Report {
-    /// The same as text.
+    /// The report as text for a terminal.
     pub fn to_text(&self) -> String {
         let mut text = String::new();
-        // Writing to a String cannot fail.
+        // Infallible: writing to a String.
         let _ = writeln!(
             text,
             "run {} ({}): {} in {}, model {} version {}",
             self.run, self.state, self.kind, self.period, self.model, self.model_version
         );
         if let Some(last) = &self.valid_until {
-            let _ = writeln!(text, "good until {last}");
+            let _ = writeln!(text, "valid until {last}");
         }
         let _ = writeln!(text, "{} subjects, {} graded", self.subjects, self.graded);
         for grade in &self.grades {
@@ -96,13 +96,13 @@ impl Report {
 }
 
 impl Rounds {
-    /// What came of a run.
+    /// The results of a run in numbers.
     pub async fn report(&self, run_id: &str) -> Result<Report, GradingError> {
         let run = self.find(run_id).await?;
         let counts = runs::counts(&self.env.db.read("report"), &run.id).await;
         let counts = counts.map_err(GradingError::during("counting the results"))?;
         let model = read_model_file(&self.env.db, &run.model_digest, &run.id).await?;
-        let graded = counts.iter().filter(|row| row.status == GRADED).map(|row| row.number).sum();
+        let graded: i64 = counts.iter().filter(|row| row.status == GRADED).map(|row| row.number).sum();
         let earned: BTreeMap<&str, i64> =
             counts.iter().filter_map(|row| Some((row.grade.as_deref()?, row.number))).collect();
         let grades = model.scheme.grade.iter().map(|grade| {
@@ -112,7 +112,7 @@ impl Rounds {
                 name_zh: grade.name_zh.clone(),
                 ordinal: grade.ordinal,
                 count,
-                percent: percent(count, graded),
+                percent: percent(count.unsigned_abs(), graded.unsigned_abs()),
             }
         });
         let grades = grades.collect();
@@ -139,26 +139,5 @@ impl Rounds {
             published_at: run.published_at.map(Timestamp::from_micros),
             valid_until: run.valid_until_on,
         })
-    }
-}
-
-/// A share as a percentage with two decimals, rounded half up.
-fn percent(count: i64, of: i64) -> String {
-    let hundredths = if of > 0 { (count * 20_000 + of) / (2 * of) } else { 0 };
-    format!("{}.{:02}", hundredths / 100, hundredths % 100)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shares_are_rounded_half_up() {
-        assert_eq!(percent(203, 2000), "10.15");
-        assert_eq!(percent(1, 3), "33.33");
-        assert_eq!(percent(2, 3), "66.67");
-        assert_eq!(percent(1, 16), "6.25");
-        assert_eq!(percent(1, 20_000), "0.01");
-        assert_eq!(percent(0, 0), "0.00");
     }
 }

@@ -1,8 +1,8 @@
-//! A trial run: every subject of a kind is rated by a model from the facts of a half-year.
+//! A trial run: a model rates every subject of a kind from the facts of a half-year.
 //!
-//! Subjects are rated page by page, some pages at a time, each on a thread of its own; heads of chains wait until their
-//! branches are rated. Order of writing, and what a crash leaves: results page by page in bulk tables (rows of no run,
-//! which the next run removes), then one row in `runs`, from which on the run exists whole.
+//! Subjects are rated page by page, some pages in parallel; heads of chains wait until their branches are rated. Results
+//! are written page by page to a bulk table. The run exists from the moment its row in `runs` is committed, together with
+//! its ledger entry. A crash before that leaves results without a run, which the next run deletes.
 
 use std::sync::Arc;
 
@@ -24,19 +24,19 @@ use crate::{
     },
 };
 
-/// A run that was made.
+/// The outcome of making a run.
 #[derive(Debug, Clone)]
 pub struct RunDone {
-    /// Its id.
+    /// The id of the run.
     pub id: RunId,
-    /// How many subjects it covers.
+    /// The number of subjects that the run covers.
     pub subjects: usize,
-    /// How many facts were read of measures that the catalogue does not have. Import refuses such facts, so they are from
+    /// The number of facts of measures that the catalogue does not have. Import refuses such facts, so they were accepted
     /// before the catalogue was changed.
     pub unknown: u64,
-    /// The digest of what was read.
+    /// The digest of the inputs.
     pub input_digest: String,
-    /// The digest of what came of it.
+    /// The digest of the results.
     pub outcome_digest: String,
 }
 
@@ -57,10 +57,10 @@ impl Rounds {
         let id = RunId::new(&*self.env.clock, &*self.env.entropy);
         let done = self.rate(actor, in_force, period, id, progress).await;
         if done.is_err() {
-            // What is left if this fails too, the next run removes.
+            // If this fails too, the next run deletes the results.
             let _ = self.delete_results(&id.to_string()).await;
         }
-        // The run is made or not made, whatever becomes of the lock: it ends with this process at the latest.
+        // The outcome of the run does not depend on the release: the lock ends with this process at the latest.
         let _ = lock.release().await;
         done
     }
@@ -138,7 +138,7 @@ impl Rounds {
         })
     }
 
-    /// The subjects of a kind, by code as bytes: engines differ in how they order text.
+    /// The subjects of a kind, in byte order of codes: engines differ in how they order text.
     pub(super) async fn subjects(&self, kind: &str) -> Result<Vec<Standing>, GradingError> {
         let step = "listing the subjects";
         let rows = runs::subjects(&self.env.db.read("run"), kind).await.map_err(GradingError::during(step))?;
@@ -148,17 +148,18 @@ impl Rounds {
         Ok(subjects)
     }
 
+    /// Deletes results of runs that a crash or an error cut short, or that were discarded.
     async fn delete_orphans(&self) -> Result<(), GradingError> {
         let orphans = runs::orphans(&self.env.db.read("run")).await;
-        for run in orphans.map_err(GradingError::during("looking for remains"))? {
+        for run in orphans.map_err(GradingError::during("looking for results without a run"))? {
             self.delete_results(&run).await?;
         }
         Ok(())
     }
 
-    /// Removes what a run found.
+    /// Deletes the results of a run.
     pub(super) async fn delete_results(&self, run: &str) -> Result<(), GradingError> {
-        let step = "removing remains";
+        let step = "deleting results";
         let mut tx = self.env.db.begin_bulk("discard").await.map_err(GradingError::during(step))?;
         runs::discard_results(&mut tx, run).await.map_err(GradingError::during(step))?;
         tx.commit().await.map_err(GradingError::during(step))

@@ -1,5 +1,5 @@
-//! The information catalogue of a kind of subject (信息目录): who provides what, how often, for how long it is valid, who
-//! may see it; and the measures that hang on its categories.
+//! The information catalogue of a kind of subject (信息目录): its categories with provider, frequency, validity and
+//! publicity, and the measures of each category.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,19 +11,19 @@ use crate::domain::{
 };
 
 use super::{
+    faults::{Faults, Step},
     number::Decimal,
-    source::{Faults, Step},
 };
 
-/// How the facts of a half-year become one number.
+/// How the facts of a half-year are combined into one number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MeasureForm {
     /// Added up: visits, amounts.
     Flow,
-    /// The latest counts: beds, scores.
+    /// The latest value counts: beds, scores.
     Stock,
-    /// Each fact is one event, with the value 1; no fact means that none happened.
+    /// Each fact is one event with the value 1; no fact means no event.
     Event,
 }
 
@@ -49,13 +49,13 @@ pub enum Publicity {
     Public,
     /// 政务共享: departments.
     Shared,
-    /// 查询: whom the subject allows.
+    /// 查询: those whom the subject allows.
     Query,
-    /// Stays inside the bureau.
+    /// Only the bureau.
     Internal,
 }
 
-/// A category of the catalogue.
+/// A category of information.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Category {
@@ -77,72 +77,72 @@ pub struct Category {
 
 impl Category {
     /// Whether a source is the category's provider: the provider itself, or its office somewhere (鹿城区医保局 is a 医保局).
-    /// Several providers stand with 、 between them.
+    /// Several providers are separated by 、.
     pub fn is_provided_by(&self, source: &str) -> bool {
-        // Nearly always it is the very name, and a file has millions of rows.
+        // The exact name is by far the most frequent case, and a file has millions of rows.
         self.provider_zh == source
             || self.provider_zh.split('、').any(|provider| !provider.is_empty() && source.ends_with(provider))
     }
 
-    /// The first day of which a fact is still good on a day.
+    /// The earliest day whose facts are still valid on a day.
     pub fn valid_from(&self, on: Day) -> Day {
         let first = on.plus_months(-i32::from(self.validity_months));
-        // Months differ in length: the day before may be good too.
+        // Months differ in length: facts of the day before may be valid too.
         if self.valid_to(first.plus_days(-1)) >= on { first.plus_days(-1) } else { first }
     }
 
-    /// The last day on which a fact of a day is good.
+    /// The last day on which a fact of a day is valid.
     pub fn valid_to(&self, day: Day) -> Day {
         day.plus_months(i32::from(self.validity_months))
     }
 }
 
-/// What one line of `records.csv` reports.
+/// A measure that a line of `records.csv` reports.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Measure {
-    /// Its name in files and models, in snake_case.
+    /// The name in files and models, in `snake_case`.
     pub id: String,
-    /// Its name to people.
+    /// The Chinese name.
     pub name_zh: String,
-    /// What it is counted in; empty for a bare number.
+    /// The unit; empty for a pure number.
     pub unit: String,
-    /// How the facts of a half-year become one number.
+    /// How the facts of a half-year are combined into one number.
     pub form: MeasureForm,
     /// The category it belongs to.
     pub category: u16,
-    /// The least value a fact may have.
+    /// The least valid value of a fact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub least: Option<Decimal>,
-    /// The greatest value a fact may have.
+    /// The greatest valid value of a fact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub most: Option<Decimal>,
 }
 
 impl Measure {
-    /// Whether a fact may have this value.
+    /// Whether a value is valid for a fact.
     pub fn admits(&self, value: Decimal) -> bool {
         self.least.is_none_or(|least| value >= least) && self.most.is_none_or(|most| value <= most)
     }
 }
 
-/// Which fields of a file were published, and by whom.
+/// The fields of a file that an authority published.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PublishedFields {
     /// The fields.
     pub fields: Vec<String>,
-    /// Where they were published.
+    /// The publication.
     pub source: String,
 }
 
-/// Which fields of a file are our own choice, and why.
+/// The fields of a file that this project chose.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DefaultFields {
     /// The fields.
     pub fields: Vec<String>,
-    /// Why they are as they are.
+    /// The reason of the choice.
     pub reason: String,
 }
 
@@ -159,7 +159,7 @@ struct CatalogueFile {
     measure: Vec<Measure>,
 }
 
-/// A catalogue that has been checked.
+/// A checked catalogue.
 #[derive(Debug, Clone)]
 pub struct Catalogue {
     file: CatalogueFile,
@@ -167,12 +167,12 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
-    /// Reads and checks a catalogue; `file` names it in what is refused.
+    /// Reads and checks a catalogue; `file` is its name in error texts.
     pub fn parse(file: &str, text: &str) -> Result<Self, TableError> {
         Self::checked(file, text, read(file, text)?)
     }
 
-    /// Reads and checks a catalogue that a run kept.
+    /// Reads and checks a catalogue that a run stored.
     pub fn from_json(name: &str, text: &str) -> Result<Self, TableError> {
         let raw = serde_json::from_str(text).map_err(|error| TableError::whole_file(name, error.to_string()))?;
         Self::checked(name, "", raw)
@@ -186,28 +186,28 @@ impl Catalogue {
         Ok(Self { file: raw, places })
     }
 
-    /// The form a run keeps and digests: JSON without spaces, fields in the order of their types.
+    /// The canonical form that runs store and digest: JSON without spaces, fields in the order of their types.
     pub fn canonical(&self) -> String {
         // Infallible: the types hold only texts, numbers and lists of them.
         serde_json::to_string(&self.file).unwrap_or_default()
     }
 
-    /// The kind of subject it is about.
+    /// The kind of subject.
     pub fn kind(&self) -> &str {
         &self.file.kind
     }
 
-    /// Its name to people.
+    /// The Chinese name.
     pub fn name_zh(&self) -> &str {
         &self.file.name_zh
     }
 
-    /// What was published of it, and where.
+    /// The fields that an authority published.
     pub const fn published(&self) -> Option<&PublishedFields> {
         self.file.published.as_ref()
     }
 
-    /// What is our own choice in it, and why.
+    /// The fields that this project chose.
     pub const fn default_fields(&self) -> Option<&DefaultFields> {
         self.file.default.as_ref()
     }
@@ -227,7 +227,7 @@ impl Catalogue {
         self.file.measure.get(self.place(id)?)
     }
 
-    /// A measure's place in [`Catalogue::measures`].
+    /// The position of a measure in [`Catalogue::measures`].
     pub fn place(&self, id: &str) -> Option<usize> {
         self.places.get(id).copied()
     }
@@ -238,7 +238,7 @@ impl Catalogue {
     }
 }
 
-/// Whether a text can be an id of a measure or grade: `snake_case`, ASCII.
+/// Whether a text is a valid id of a measure or grade: ASCII `snake_case`.
 pub(super) fn is_snake_case(text: &str) -> bool {
     text.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase())
         && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
@@ -259,7 +259,8 @@ fn check(raw: &CatalogueFile, faults: &mut Faults<'_>) {
     let mut numbers = BTreeSet::new();
     for (at, category) in raw.category.iter().enumerate() {
         let place = [Key("category"), At(at)];
-        faults.require(numbers.insert(category.no), &place, || format!("category {} stands here twice", category.no));
+        faults
+            .require(numbers.insert(category.no), &place, || format!("the category {} is defined twice", category.no));
         faults.require(!category.name_zh.trim().is_empty(), &place, || "the category has no name".into());
     }
     let mut ids = BTreeSet::new();
@@ -267,7 +268,7 @@ fn check(raw: &CatalogueFile, faults: &mut Faults<'_>) {
         let place = [Key("measure"), At(at)];
         let id = &measure.id;
         faults.require(is_snake_case(id), &place, || format!("{id:?} is not snake_case"));
-        faults.require(ids.insert(id), &place, || format!("the measure {id} stands here twice"));
+        faults.require(ids.insert(id), &place, || format!("the measure {id} is defined twice"));
         faults.require(numbers.contains(&measure.category), &place, || {
             format!("the measure {id} belongs to category {}, which is not in the catalogue", measure.category)
         });
@@ -278,7 +279,7 @@ fn check(raw: &CatalogueFile, faults: &mut Faults<'_>) {
             || format!("{id} is an event: each line is one, so its value can only be 1 (least = 1, most = 1)"),
         );
         if let (Some(least), Some(most)) = (measure.least, measure.most) {
-            faults.require(least <= most, &place, || format!("the measure {id} admits no value: {least} to {most}"));
+            faults.require(least <= most, &place, || format!("the measure {id} has no valid value: {least} to {most}"));
         }
     }
 }

@@ -1,17 +1,32 @@
-//! What the conditions of a model decide: which rule gives the grade, which caps and vetoes hold, what branches do to
-//! the head of their chain. Signals are looked up once, by place; grades are places of the scheme, 0 being the best.
+//! The decisions of a model: which rule gives the grade, which caps and vetoes apply, and how branches affect the head of
+//! their chain. Signals are resolved to positions once; grades are positions in the scheme, 0 being the best.
 
 use super::{
-    measures::{Branches, Lack},
+    measures::{Branches, MissingReason},
     model::{Chain, ChainRule, Condition, GradeRule, ModelFile, OwnWorseOutcome, Scheme, Signal, SignalMissing, When},
     number::{Fraction, Points},
 };
+use crate::domain::words::words;
 
-/// A signal as conditions see it; nothing where no condition on it holds.
-pub(super) type Asked = Option<Fraction>;
+words! {
+    /// A sort of rule in a model.
+    Part: "part of a model" {
+        /// A grade rule.
+        Rule = "rule",
+        /// A veto.
+        Veto = "veto",
+        /// A cap.
+        Cap = "cap",
+        /// A rule of the chain.
+        Chain = "chain",
+    }
+}
 
-/// What a signal is to conditions, with its policy where data is missing.
-pub(super) fn asked(signal: &Signal, value: Result<Fraction, Lack>) -> Asked {
+/// The value of a signal in conditions; none where no condition on it is met.
+pub(super) type SignalValue = Option<Fraction>;
+
+/// The value of a signal in conditions, with its policy for missing data applied.
+pub(super) fn signal_value(signal: &Signal, value: Result<Fraction, MissingReason>) -> SignalValue {
     match (value, signal.missing) {
         (Ok(value), _) => Some(value),
         (Err(_), SignalMissing::NoneHappened) => Some(Fraction::whole(0)),
@@ -20,8 +35,8 @@ pub(super) fn asked(signal: &Signal, value: Result<Fraction, Lack>) -> Asked {
     }
 }
 
-/// Whether a condition holds for a value.
-pub(super) fn holds(condition: &Condition, value: Asked) -> bool {
+/// Whether a value meets a condition.
+pub(super) fn holds(condition: &Condition, value: SignalValue) -> bool {
     let Some(value) = value else { return false };
     condition.at_least.is_none_or(|bound| value >= Fraction::of(bound))
         && condition.at_most.is_none_or(|bound| value <= Fraction::of(bound))
@@ -29,7 +44,7 @@ pub(super) fn holds(condition: &Condition, value: Asked) -> bool {
         && condition.below.is_none_or(|bound| value < Fraction::of(bound))
 }
 
-/// Conditions with the places of their signals.
+/// Conditions with the positions of their signals.
 #[derive(Debug, Clone)]
 struct Tests {
     any: bool,
@@ -43,14 +58,14 @@ impl Tests {
         Some(Self { any: matches!(when, When::Any(_)), tests: tests.collect::<Option<_>>()? })
     }
 
-    fn hold(&self, signals: &[Asked]) -> bool {
+    fn hold(&self, signals: &[SignalValue]) -> bool {
         let mut each =
             self.tests.iter().map(|(place, condition)| holds(condition, signals.get(*place).copied().flatten()));
         if self.any { each.any(|holds| holds) } else { each.all(|holds| holds) }
     }
 }
 
-/// A cap or veto that is ready to be asked.
+/// A cap or veto with its resolved conditions.
 #[derive(Debug, Clone)]
 struct Limit {
     which: LimitOf,
@@ -58,14 +73,14 @@ struct Limit {
     most: Points,
 }
 
-/// Which cap or veto of the file.
+/// A cap or veto by its position in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LimitOf {
     Veto(usize),
     Cap(usize),
 }
 
-/// What the conditions of a model decide.
+/// The resolved rules, limits and chain rules of a model.
 #[derive(Debug, Clone)]
 pub(super) struct Decisions {
     rules: Vec<(Option<Tests>, usize)>,
@@ -85,19 +100,19 @@ enum Effect {
     Direct(usize),
 }
 
-/// What branches did to the head of their chain.
+/// The effect of branches on the head of their chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ChainDecided {
-    /// Which rule of the chain is for so many branches.
+    /// The position of the chain rule for this number of branches.
     pub(super) rule: usize,
-    /// Whether its exception holds, so that it does nothing.
+    /// Whether the exception of the rule applies, so that it has no effect.
     pub(super) excepted: bool,
-    /// The grade that comes of it.
+    /// The position of the resulting grade.
     pub(super) grade: usize,
 }
 
 impl Decisions {
-    /// The decisions of a model; `None` only where a name is not known, which the check has refused.
+    /// Resolves the decisions of a model; `None` only for an unknown name, which the check refuses.
     pub(super) fn of(file: &ModelFile) -> Option<Self> {
         let scheme = &file.scheme;
         let rule = |rule: &GradeRule| {
@@ -115,32 +130,32 @@ impl Decisions {
         })
     }
 
-    /// The first rule that holds, and its grade. `None` only for a model without a last rule, which the check refuses.
-    pub(super) fn rule(&self, signals: &[Asked]) -> Option<(usize, usize)> {
+    /// The first rule that applies, and its grade. `None` only for a model without a last rule, which the check refuses.
+    pub(super) fn rule(&self, signals: &[SignalValue]) -> Option<(usize, usize)> {
         let first = self.rules.iter().position(|(tests, _)| tests.as_ref().is_none_or(|tests| tests.hold(signals)))?;
         self.rules.get(first).map(|(_, grade)| (first, *grade))
     }
 
-    /// Every rule with conditions that holds.
-    pub(super) fn rules_that_hold(&self, signals: &[Asked]) -> Vec<usize> {
+    /// Every rule with conditions that applies.
+    pub(super) fn rules_that_hold(&self, signals: &[SignalValue]) -> Vec<usize> {
         let holding = |(_, (tests, _)): &(usize, &(Option<Tests>, usize))| {
             tests.as_ref().is_some_and(|tests| tests.hold(signals))
         };
         self.rules.iter().enumerate().filter(holding).map(|(at, _)| at).collect()
     }
 
-    /// Every cap and veto that holds, with the most points it leaves; vetoes first.
-    pub(super) fn limits(&self, signals: &[Asked]) -> impl Iterator<Item = (LimitOf, Points)> {
+    /// Every cap and veto that applies, with the most points it allows; vetoes first.
+    pub(super) fn limits(&self, signals: &[SignalValue]) -> impl Iterator<Item = (LimitOf, Points)> {
         self.limits.iter().filter(|limit| limit.tests.hold(signals)).map(|limit| (limit.which, limit.most))
     }
 
-    /// What branches do to a head of this grade of its own; nothing for a head none of whose branches is counted.
+    /// The effect of branches on a head with this own grade; none for a head without a counted branch.
     pub(super) fn chain(
         &self,
         file: &ModelFile,
         own: usize,
         branches: Option<Branches>,
-        signals: &[Asked],
+        signals: &[SignalValue],
     ) -> Option<ChainDecided> {
         let (chain, branches) = (file.chain.as_ref()?, branches?);
         let rule = chain.rule.iter().position(|rule| rule.covers(branches.counted))?;
@@ -168,6 +183,7 @@ impl ChainTests {
 }
 
 impl Effect {
+    /// The grade of a head with this own grade.
     fn on(self, own: usize, own_worse: OwnWorseOutcome) -> usize {
         match self {
             Self::Best(best) => own.max(best),
@@ -177,8 +193,7 @@ impl Effect {
     }
 }
 
-/// What a head comes to that would have the best grade of its own, by the number of its branches that are counted:
-/// the exceptions left aside.
+/// The best grade that a head can have with this number of counted branches, leaving exceptions aside.
 pub(super) fn chain_allows(chain: &Chain, scheme: &Scheme, branches: u32) -> Option<usize> {
     let Some(rule) = chain.rule.iter().find(|rule| rule.covers(branches)) else { return Some(0) };
     rule.best.as_ref().or(rule.direct.as_ref()).and_then(|code| scheme.place(code))

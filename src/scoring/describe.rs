@@ -5,18 +5,18 @@ use super::model::{
     SubjectDay, ValueForm, When,
 };
 
-/// An indicator's rule in one line: what is measured, how it earns points, what happens without data.
+/// An indicator's rule in one line: the value, how it earns points, and the policy for missing data.
 pub fn describe_rule(indicator: &Indicator) -> String {
     let value = describe_value(&indicator.value);
     format!("{value} -> {}; {}", describe_score(indicator), describe_missing(indicator))
 }
 
-/// How an indicator's value becomes points, in words.
+/// The score form of an indicator in words.
 pub(super) fn describe_score(indicator: &Indicator) -> String {
     match &indicator.score {
         ScoreForm::Linear { worst, best } => format!("in proportion from {worst} (0) to {best} ({})", indicator.weight),
         ScoreForm::PassThrough { out_of } => format!("as scored out of {out_of}"),
-        ScoreForm::PerEvent { start, each } => format!("{start}, and {each} for each"),
+        ScoreForm::PerEvent { start, each } => format!("{start}, and {each} for each event"),
         ScoreForm::Bands(bands) => {
             let steps: Vec<String> = bands
                 .iter()
@@ -30,7 +30,7 @@ pub(super) fn describe_score(indicator: &Indicator) -> String {
     }
 }
 
-/// What an indicator gives without data, in words.
+/// The policy of an indicator for missing data, in words.
 pub(super) fn describe_missing(indicator: &Indicator) -> String {
     match indicator.missing {
         Missing::NoneHappened => "no record means none".to_owned(),
@@ -40,7 +40,7 @@ pub(super) fn describe_missing(indicator: &Indicator) -> String {
     }
 }
 
-/// What is measured, in words.
+/// A value form in words.
 pub(super) fn describe_value(value: &ValueForm) -> String {
     match value {
         ValueForm::Measure(id) => id.clone(),
@@ -62,7 +62,7 @@ pub(super) fn describe_value(value: &ValueForm) -> String {
             format!("number of {}{when}", measures.join(" + "))
         }
         ValueForm::PeerPercentile { of, among, least } => {
-            format!("{}, of {least} others at least", describe_peers(of, *among))
+            format!("{}, with at least {least} others", describe_peers(of, *among))
         }
         ValueForm::Age { since: SubjectDay::AgreementSignedOn } => "months since the agreement was signed".to_owned(),
     }
@@ -73,7 +73,7 @@ pub(super) fn describe_peers(of: &ValueForm, among: PeerGroup) -> String {
     format!("percentile of {} among the {}", describe_value(of), among.as_str())
 }
 
-/// A condition's bounds in words.
+/// The bounds of a condition in words.
 pub fn describe_condition(condition: &Condition) -> String {
     let bounds = [
         ("at least", condition.at_least),
@@ -85,18 +85,18 @@ pub fn describe_condition(condition: &Condition) -> String {
     given.collect::<Vec<_>>().join(" and ")
 }
 
-/// When something holds, in words.
+/// Conditions in words.
 pub fn describe_when(when: &When) -> String {
     let conditions: Vec<_> =
         when.conditions().iter().map(|one| format!("{} is {}", one.signal, describe_condition(one))).collect();
     conditions.join(if matches!(when, When::Any(_)) { " or " } else { " and " })
 }
 
-/// A signal in one line: what is measured, and what happens without data.
+/// A signal in one line: the value, and the policy for missing data.
 pub fn describe_signal(signal: &Signal) -> String {
     let missing = match signal.missing {
         SignalMissing::NoneHappened => "no record means none".to_owned(),
-        SignalMissing::NoConditionHolds => "without data no condition on it holds".to_owned(),
+        SignalMissing::NoConditionHolds => "without data no condition on it is met".to_owned(),
         SignalMissing::Value(value) => format!("without data {value}"),
     };
     format!("{}; {missing}", describe_value(&signal.value))
@@ -119,10 +119,10 @@ pub fn describe_chain_rule(chain: &Chain, rule: &ChainRule) -> String {
     format!("{number} {branches} {}: {effect}{unless}", chain.counts)
 }
 
-/// What counts where a head's own grade is worse than the one a chain rule gives, in words.
+/// The grade that counts where a head's own grade is worse than the one of a chain rule, in words.
 pub fn describe_own_worse(outcome: OwnWorseOutcome) -> &'static str {
     match outcome {
-        OwnWorseOutcome::Stands => "a head's own grade stands where it is worse than one given directly",
-        OwnWorseOutcome::Replaced => "a grade given directly takes the place of a head's own, though that is worse",
+        OwnWorseOutcome::Stands => "a head keeps its own grade where it is worse than one given directly",
+        OwnWorseOutcome::Replaced => "a grade given directly replaces the head's own grade, even a worse one",
     }
 }

@@ -1,24 +1,24 @@
-//! How two models differ, in words: what was added, removed, moved and changed.
+//! Differences between two models in words: what was added, removed, moved and changed.
 
 use super::{
     describe::{describe_chain_rule, describe_own_worse, describe_rule, describe_signal, describe_when},
     model::{ModelFile, Origin},
 };
 
-/// Something that both models may have: what it is known by, and what is said of it.
+/// A part that both models may have: its name, and its properties in words.
 struct Item {
     name: String,
-    says: Vec<(&'static str, String)>,
+    properties: Vec<(&'static str, String)>,
 }
 
-/// Items of one sort, whose order may count.
+/// Items of one sort, in an order that may matter.
 struct Section {
     word: &'static str,
     ordered: bool,
     items: Vec<Item>,
 }
 
-/// How `new` differs from `old`, a line for each difference; nothing where they say the same.
+/// A line for each difference between `old` and `new`; empty where they are equal.
 pub fn diff_models(old: &ModelFile, new: &ModelFile) -> Vec<String> {
     let mut lines = Vec::new();
     for (one, other) in sections(old).iter().zip(&sections(new)) {
@@ -39,7 +39,7 @@ fn compare(old: &Section, new: &Section, lines: &mut Vec<String>) {
             lines.push(format!("{word} {} added: {}", item.name, in_short(item)));
             continue;
         };
-        for ((what, was), (_, is)) in before.says.iter().zip(&item.says).filter(|(was, is)| was.1 != is.1) {
+        for ((what, was), (_, is)) in before.properties.iter().zip(&item.properties).filter(|(was, is)| was.1 != is.1) {
             lines.push(format!("{word} {}: {what} {was} -> {is}", item.name));
         }
     }
@@ -56,8 +56,8 @@ fn compare(old: &Section, new: &Section, lines: &mut Vec<String>) {
 }
 
 fn in_short(item: &Item) -> String {
-    let told = item.says.iter().filter(|(what, text)| *what != "basis" && !text.is_empty());
-    told.map(|(what, text)| format!("{what} {text}")).collect::<Vec<_>>().join(", ")
+    let shown = item.properties.iter().filter(|(what, text)| *what != "basis" && !text.is_empty());
+    shown.map(|(what, text)| format!("{what} {text}")).collect::<Vec<_>>().join(", ")
 }
 
 fn basis(of: Origin<'_>) -> (&'static str, String) {
@@ -73,7 +73,7 @@ fn sections(file: &ModelFile) -> Vec<Section> {
 
 fn head(file: &ModelFile) -> Section {
     let reasons: Vec<_> = file.not_rated.reasons.iter().map(|reason| reason.as_str()).collect();
-    let says = vec![
+    let properties = vec![
         ("id", file.id.clone()),
         ("version", file.version.to_string()),
         ("name", file.name_zh.clone()),
@@ -83,13 +83,13 @@ fn head(file: &ModelFile) -> Section {
         ("not rated", reasons.join(", ")),
         ("not rated upon", file.not_rated.other.join(", ")),
     ];
-    Section { word: "model", ordered: false, items: vec![Item { name: String::from("itself"), says }] }
+    Section { word: "model", ordered: false, items: vec![Item { name: String::from("itself"), properties }] }
 }
 
 fn grades(file: &ModelFile) -> Section {
     let grade = |grade: &super::model::Grade| Item {
         name: grade.code.clone(),
-        says: vec![
+        properties: vec![
             ("name", grade.name_zh.clone()),
             ("from", grade.from.map_or_else(|| "no points".to_owned(), |from| from.to_string())),
         ],
@@ -101,18 +101,18 @@ fn tree(file: &ModelFile) -> Vec<Section> {
     let level1 = file
         .level1
         .iter()
-        .map(|level| Item { name: level.name_zh.clone(), says: vec![("weight", level.weight.to_string())] });
+        .map(|level| Item { name: level.name_zh.clone(), properties: vec![("weight", level.weight.to_string())] });
     let level2 = file.level1.iter().flat_map(|level1| {
         level1.level2.iter().map(|level| Item {
             name: level.name_zh.clone(),
-            says: vec![("weight", level.weight.to_string()), ("under", level1.name_zh.clone())],
+            properties: vec![("weight", level.weight.to_string()), ("under", level1.name_zh.clone())],
         })
     });
     let indicators = file.indicators().map(|placed| {
         let of = placed.indicator;
         Item {
             name: of.name_zh.clone(),
-            says: vec![
+            properties: vec![
                 ("place", format!("{} / {}", placed.level1.name_zh, placed.level2.name_zh)),
                 ("number", of.no.to_string()),
                 ("weight", of.weight.to_string()),
@@ -131,11 +131,11 @@ fn tree(file: &ModelFile) -> Vec<Section> {
 fn decisions(file: &ModelFile) -> Vec<Section> {
     let signals = file.signal.iter().map(|of| Item {
         name: of.id.clone(),
-        says: vec![("name", of.name_zh.clone()), ("value", describe_signal(of)), basis(of.origin())],
+        properties: vec![("name", of.name_zh.clone()), ("value", describe_signal(of)), basis(of.origin())],
     });
     let rules = file.rule.iter().map(|of| Item {
         name: of.clause.clone(),
-        says: vec![
+        properties: vec![
             ("grade", of.grade.clone()),
             ("when", of.when.as_ref().map_or_else(|| "in every other case".to_owned(), describe_when)),
             basis(of.origin()),
@@ -143,11 +143,11 @@ fn decisions(file: &ModelFile) -> Vec<Section> {
     });
     let vetoes = file.veto.iter().map(|of| Item {
         name: of.clause.clone(),
-        says: vec![("grade", of.grade.clone()), ("when", describe_when(&of.when)), basis(of.origin())],
+        properties: vec![("grade", of.grade.clone()), ("when", describe_when(&of.when)), basis(of.origin())],
     });
     let caps = file.cap.iter().map(|of| Item {
         name: of.clause.clone(),
-        says: vec![
+        properties: vec![
             ("at", of.at.map_or_else(|| of.grade.clone().unwrap_or_default(), |at| at.to_string())),
             ("when", describe_when(&of.when)),
             basis(of.origin()),
@@ -155,7 +155,7 @@ fn decisions(file: &ModelFile) -> Vec<Section> {
     });
     let consequences = file.consequence.iter().map(|of| Item {
         name: format!("of {}: {}", of.grade, of.text_zh),
-        says: vec![("after results in a row", of.after_consecutive.to_string()), basis(of.origin())],
+        properties: vec![("after results in a row", of.after_consecutive.to_string()), basis(of.origin())],
     });
     vec![
         Section { word: "signal", ordered: false, items: signals.collect() },
@@ -172,7 +172,7 @@ fn chain(file: &ModelFile) -> Section {
     if let Some(chain) = &file.chain {
         items.push(Item {
             name: String::from("of heads"),
-            says: vec![
+            properties: vec![
                 ("counts branches that are", chain.counts.clone()),
                 ("own grade", describe_own_worse(chain.own_worse.outcome).to_owned()),
                 basis(chain.origin()),
@@ -180,7 +180,7 @@ fn chain(file: &ModelFile) -> Section {
         });
         items.extend(chain.rule.iter().map(|rule| Item {
             name: format!("from {}", rule.from),
-            says: vec![("rule", describe_chain_rule(chain, rule)), basis(rule.origin())],
+            properties: vec![("rule", describe_chain_rule(chain, rule)), basis(rule.origin())],
         }));
     }
     Section { word: "chain", ordered: false, items }

@@ -1,4 +1,4 @@
-//! Where in a file something is wrong: a refused file names itself, the line, and what to do about it.
+//! Faults of a file: each names the file, the line, and what to do.
 
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ use toml::{
 
 use crate::domain::table::{TableError, TableFault, line_at};
 
-/// One step from the top of a file to a value in it.
+/// A step of the path from the top of a file to a value in it.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Step {
     /// The value of a key.
@@ -18,7 +18,7 @@ pub(super) enum Step {
     At(usize),
 }
 
-/// Collects what is wrong with a file, by place.
+/// Collects the faults of a file.
 #[derive(Debug)]
 pub(super) struct Faults<'a> {
     file: &'a str,
@@ -28,30 +28,30 @@ pub(super) struct Faults<'a> {
 }
 
 impl<'a> Faults<'a> {
-    /// Nothing wrong so far. A text that is not TOML (a model read back from the database) has no lines to name.
+    /// No faults yet. A text that is not TOML, such as a model from the database, has no lines to name.
     pub(super) fn new(file: &'a str, text: &'a str) -> Self {
         Self { file, text, tree: DeTable::parse(text).ok(), found: Vec::new() }
     }
 
-    /// Notes a fault at a place.
+    /// Adds a fault at a path.
     pub(super) fn add(&mut self, path: &[Step], message: impl Into<String>) {
         let line = self.place_of(path).filter(|_| !self.text.is_empty()).map(|place| line_at(self.text, &place));
         self.found.push(TableFault { line, message: message.into() });
     }
 
-    /// Notes a fault at a place unless a condition holds.
+    /// Adds a fault at a path unless a condition is true.
     pub(super) fn require(&mut self, holds: bool, path: &[Step], message: impl FnOnce() -> String) {
         if !holds {
             self.add(path, message());
         }
     }
 
-    /// Refuses the file if anything was found.
+    /// Refuses the file if it has a fault.
     pub(super) fn finish(self) -> Result<(), TableError> {
         TableError::check_none(self.file, self.found)
     }
 
-    /// Where the value at a path stands, or the nearest thing around it that exists.
+    /// The span of the value at a path, or of its nearest ancestor that exists.
     fn place_of(&self, path: &[Step]) -> Option<Range<usize>> {
         let Some((first, rest)) = path.split_first() else { return Some(0..0) };
         let Step::Key(name) = first else { return Some(0..0) };

@@ -1,74 +1,74 @@
-//! What would raise a subject's grade: for a points model which indicators could give what is lacking and from which
-//! value on; for rules, caps, vetoes and chains what must stop holding, and when it will by itself.
+//! What would raise a subject's grade. Under a points model: the indicators that could add the missing points, and from
+//! which value on. For rules, caps, vetoes and chains: what must no longer apply, and when it ends by itself.
 
 use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    decide::{LimitOf, chain_allows, holds},
+    computed::Computed,
+    decide::{LimitOf, Part, chain_allows, holds},
     describe::{describe_chain_rule, describe_condition},
-    evaluate::{Part, Reckoned},
     measures::Measures,
     model::{Condition, Model, ModelFile, When},
     number::{Fraction, Points},
-    reading::Reading,
+    resolved::ResolvedValue,
     score::needed,
 };
 use crate::domain::{HalfYear, money::MilliPoints};
 
 /// What would raise a grade to the next better one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Raise {
+pub struct Improvement {
     /// The next better grade.
     pub to: String,
-    /// How many points are lacking; none under a rule model, or where only a cap or veto stands in the way.
+    /// The missing points; none under a model that grades by rules, or where only a cap or veto blocks the better grade.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub lacking: Option<MilliPoints>,
-    /// Indicators each of which could give them alone, the one that has to give the least part of what it still can first.
+    /// Indicators that could each add them alone, the one with the most remaining points first.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub alone: Vec<RaiseStep>,
-    /// Where none could alone: the fewest that could together, those that still can give the most.
+    pub alone: Vec<ImprovementStep>,
+    /// Where none could alone: the fewest indicators that could together, those with the most remaining points.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub together: Vec<RaiseStep>,
-    /// What holds now and must stop holding.
+    pub together: Vec<ImprovementStep>,
+    /// What applies now and must no longer apply.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub must_end: Vec<Blocker>,
-    /// Where no rule with conditions gave the grade: what one of them would have to hold, by clause.
+    /// Where no rule with conditions gave the grade: the rules of which one must apply.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub must_begin: Vec<String>,
 }
 
-/// What one indicator could add.
+/// The points that one indicator could add.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RaiseStep {
-    /// The indicator's number.
+pub struct ImprovementStep {
+    /// The number of the indicator.
     pub no: u16,
-    /// How many points more it can give at most.
+    /// The points that it can still add.
     pub room: MilliPoints,
-    /// The values with which it gives what is asked of it, in words.
+    /// The values with which it adds its part of the missing points, in words.
     pub with: String,
 }
 
-/// Something that holds and stands in the way.
+/// A rule that applies and blocks the better grade.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Blocker {
-    /// What it is.
+    /// The sort of rule.
     pub part: Part,
-    /// What it is known by.
+    /// The clause that it is cited by.
     pub clause: String,
-    /// What must change, in words: of each condition that holds.
+    /// The conditions that are met and must change, in words.
     pub conditions: Vec<String>,
-    /// The half-year from whose round on it no longer holds if nothing more happens, because events leave the window.
+    /// The half-year from which on it no longer applies unless new events happen, because old events leave the window.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub ends_by_itself: Option<HalfYear>,
 }
 
-/// What would raise the grade; nothing where it is the best.
-pub(super) fn raise(model: &Model, measures: &Measures, reckoned: &Reckoned) -> Option<Raise> {
-    let target = reckoned.grade.checked_sub(1)?;
+/// What would raise the grade; `None` for the best grade.
+pub(super) fn improvement(model: &Model, measures: &Measures, computed: &Computed) -> Option<Improvement> {
+    let target = computed.grade.checked_sub(1)?;
     let to = model.scheme().grade.get(target)?;
-    let mut raise = Raise {
+    let mut improvement = Improvement {
         to: to.code.clone(),
         lacking: None,
         alone: Vec::new(),
@@ -78,31 +78,31 @@ pub(super) fn raise(model: &Model, measures: &Measures, reckoned: &Reckoned) -> 
     };
     if model.by_points() {
         let from = to.from?;
-        raise.must_end = limits_in_the_way(model, measures, reckoned, from);
-        let lacking = from.0 - reckoned.sum.0;
+        improvement.must_end = blocking_limits(model, measures, computed, from);
+        let lacking = from.0 - computed.sum.0;
         if lacking > 0 {
-            raise.lacking = Some(MilliPoints(lacking));
-            (raise.alone, raise.together) = steps(model, reckoned, lacking);
+            improvement.lacking = Some(MilliPoints(lacking));
+            (improvement.alone, improvement.together) = steps(model, computed, lacking);
         }
     } else {
-        raise.must_end = rules_in_the_way(model, measures, reckoned, target);
-        raise.must_begin = rules_to_reach(model, reckoned, target);
+        improvement.must_end = blocking_rules(model, measures, computed, target);
+        improvement.must_begin = rules_to_reach(model, computed, target);
     }
-    raise.must_end.extend(chain_in_the_way(model, measures, reckoned, target));
-    Some(raise)
+    improvement.must_end.extend(blocking_chain(model, measures, computed, target));
+    Some(improvement)
 }
 
-/// The indicators that could give what is lacking: each alone, or else the fewest together.
-fn steps(model: &Model, reckoned: &Reckoned, lacking: i64) -> (Vec<RaiseStep>, Vec<RaiseStep>) {
+/// The indicators that could add the missing points: each alone, or else the fewest together.
+fn steps(model: &Model, computed: &Computed, lacking: i64) -> (Vec<ImprovementStep>, Vec<ImprovementStep>) {
     let mut rooms: Vec<_> = model
         .indicators()
-        .zip(&reckoned.earned)
+        .zip(&computed.earned)
         .map(|(placed, earned)| (placed.indicator, earned.0, placed.indicator.weight.0 - earned.0))
         .filter(|(_, _, room)| *room > 0)
         .collect();
-    // The greatest room first: of it what is lacking is the least part.
+    // The most remaining points first: the missing ones are the smallest part of them.
     rooms.sort_by_key(|(indicator, _, room)| (std::cmp::Reverse(*room), indicator.no));
-    let step = |(indicator, earned, room): &(&super::model::Indicator, i64, i64), more: i64| RaiseStep {
+    let step = |(indicator, earned, room): &(&super::model::Indicator, i64, i64), more: i64| ImprovementStep {
         no: indicator.no,
         room: MilliPoints(*room),
         with: needed(indicator, Points(earned + more)),
@@ -124,38 +124,38 @@ fn steps(model: &Model, reckoned: &Reckoned, lacking: i64) -> (Vec<RaiseStep>, V
     (alone, together)
 }
 
-/// Caps and vetoes that leave fewer points than the next better grade needs.
-fn limits_in_the_way(model: &Model, measures: &Measures, reckoned: &Reckoned, from: Points) -> Vec<Blocker> {
+/// Caps and vetoes that allow fewer points than the next better grade needs.
+fn blocking_limits(model: &Model, measures: &Measures, computed: &Computed, from: Points) -> Vec<Blocker> {
     let file = model.file();
-    let low = model.decisions().limits(&reckoned.asked).filter(|(_, most)| *most < from);
+    let low = model.decisions().limits(&computed.signal_values).filter(|(_, most)| *most < from);
     low.filter_map(|(which, _)| {
         let (part, clause, when) = match which {
             LimitOf::Veto(at) => file.veto.get(at).map(|veto| (Part::Veto, &veto.clause, &veto.when))?,
             LimitOf::Cap(at) => file.cap.get(at).map(|cap| (Part::Cap, &cap.clause, &cap.when))?,
         };
-        Some(must_end(model, measures, reckoned, (part, clause, when)))
+        Some(blocker(model, measures, computed, part, clause, when))
     })
     .collect()
 }
 
-/// Rules that hold and give a grade worse than the next better one.
-fn rules_in_the_way(model: &Model, measures: &Measures, reckoned: &Reckoned, target: usize) -> Vec<Blocker> {
+/// Rules that apply and give a grade worse than the next better one.
+fn blocking_rules(model: &Model, measures: &Measures, computed: &Computed, target: usize) -> Vec<Blocker> {
     let (file, scheme) = (model.file(), model.scheme());
-    let hold = model.decisions().rules_that_hold(&reckoned.asked);
+    let hold = model.decisions().rules_that_hold(&computed.signal_values);
     hold.into_iter()
         .filter_map(|at| {
             let rule =
                 file.rule.get(at).filter(|rule| scheme.place(&rule.grade).is_some_and(|place| place > target))?;
-            Some(must_end(model, measures, reckoned, (Part::Rule, &rule.clause, rule.when.as_ref()?)))
+            Some(blocker(model, measures, computed, Part::Rule, &rule.clause, rule.when.as_ref()?))
         })
         .collect()
 }
 
-/// Where the rest of all cases gets too bad a grade: the rules of which one must hold.
-fn rules_to_reach(model: &Model, reckoned: &Reckoned, target: usize) -> Vec<String> {
+/// The rules of which one must apply, where the last rule, for all other cases, gives too low a grade.
+fn rules_to_reach(model: &Model, computed: &Computed, target: usize) -> Vec<String> {
     let (file, scheme) = (model.file(), model.scheme());
     let rest = file.rule.last().and_then(|rule| scheme.place(&rule.grade));
-    if reckoned.own <= target || rest.is_none_or(|rest| rest <= target) {
+    if computed.own <= target || rest.is_none_or(|rest| rest <= target) {
         return Vec::new();
     }
     let good = file.rule.iter().filter(|rule| scheme.place(&rule.grade).is_some_and(|place| place <= target));
@@ -169,12 +169,12 @@ fn rules_to_reach(model: &Model, reckoned: &Reckoned, target: usize) -> Vec<Stri
     .collect()
 }
 
-/// What branches must become, where they keep the head from the next better grade.
-fn chain_in_the_way(model: &Model, measures: &Measures, reckoned: &Reckoned, target: usize) -> Option<Blocker> {
+/// The chain rule that blocks the next better grade of a head.
+fn blocking_chain(model: &Model, measures: &Measures, computed: &Computed, target: usize) -> Option<Blocker> {
     let branches = measures.branches()?;
     let (file, scheme) = (model.file(), model.scheme());
     let chain = file.chain.as_ref()?;
-    let decided = model.decisions().chain(file, reckoned.own, Some(branches), &reckoned.asked)?;
+    let decided = model.decisions().chain(file, computed.own, Some(branches), &computed.signal_values)?;
     if decided.excepted || chain_allows(chain, scheme, branches.counted).is_some_and(|allowed| allowed <= target) {
         return None;
     }
@@ -184,26 +184,22 @@ fn chain_in_the_way(model: &Model, measures: &Measures, reckoned: &Reckoned, tar
     Some(Blocker {
         part: Part::Chain,
         clause: describe_chain_rule(chain, chain.rule.get(decided.rule)?),
-        conditions: vec![format!("branches that are {}: {}, at most {most} needed", chain.counts, branches.counted)],
+        conditions: vec![format!("branches that are {}: {}, at most {most} allowed", chain.counts, branches.counted)],
         ends_by_itself: None,
     })
 }
 
-fn must_end(
-    model: &Model,
-    measures: &Measures,
-    reckoned: &Reckoned,
-    (part, clause, when): (Part, &str, &When),
-) -> Blocker {
+/// A rule as a blocker, with the conditions that are met.
+fn blocker(model: &Model, measures: &Measures, computed: &Computed, part: Part, clause: &str, when: &When) -> Blocker {
     let file = model.file();
-    let held = held(file, reckoned, when);
-    let conditions = held.iter().map(|(place, condition)| in_words(model, measures, reckoned, *place, condition));
+    let met = conditions_met(file, computed, when);
+    let conditions = met.iter().map(|(place, condition)| in_words(model, measures, computed, *place, condition));
     let conditions = conditions.collect();
-    let ends = held.iter().map(|(place, condition)| {
-        let reading = model.signal_readings().get(*place)?;
-        ends(reading, measures, condition)
+    let ends = met.iter().map(|(place, condition)| {
+        let value = model.signal_values().get(*place)?;
+        ends(value, measures, condition)
     });
-    // Of `any` all that hold must end: the last of them; of `all` one is enough: the first.
+    // With `any`, all conditions that are met must end: the last one counts. With `all`, the first one to end is enough.
     let ends: Vec<Option<i32>> = ends.collect();
     let halves = match when {
         When::Any(_) => ends.iter().copied().collect::<Option<Vec<_>>>().and_then(|ends| ends.into_iter().max()),
@@ -217,35 +213,37 @@ fn must_end(
     }
 }
 
-/// The conditions that hold, with the places of their signals.
-fn held<'m>(file: &ModelFile, reckoned: &Reckoned, when: &'m When) -> Vec<(usize, &'m Condition)> {
+/// The conditions that are met, with the positions of their signals.
+fn conditions_met<'m>(file: &ModelFile, computed: &Computed, when: &'m When) -> Vec<(usize, &'m Condition)> {
     let place = |condition: &Condition| file.signal.iter().position(|signal| signal.id == condition.signal);
     let conditions = when.conditions().iter().filter_map(|condition| Some((place(condition)?, condition)));
-    conditions.filter(|(place, condition)| holds(condition, reckoned.asked.get(*place).copied().flatten())).collect()
+    conditions
+        .filter(|(place, condition)| holds(condition, computed.signal_values.get(*place).copied().flatten()))
+        .collect()
 }
 
-fn in_words(model: &Model, measures: &Measures, reckoned: &Reckoned, place: usize, condition: &Condition) -> String {
-    let value = reckoned.asked.get(place).copied().flatten();
+fn in_words(model: &Model, measures: &Measures, computed: &Computed, place: usize, condition: &Condition) -> String {
+    let value = computed.signal_values.get(place).copied().flatten();
     let shown = value.map_or_else(String::new, Fraction::to_decimal_text);
     let mut text = format!("{} is {shown} and must no longer be {}", condition.signal, describe_condition(condition));
-    if let Some(reading) = model.signal_readings().get(place) {
-        let counted = reading.by_half_year(measures);
+    if let Some(resolved) = model.signal_values().get(place) {
+        let counted = resolved.by_half_year(measures);
         let farthest = counted.last().map_or(0, |(back, _)| *back);
         for (back, count) in counted.into_iter().filter(|(_, count)| *count > 0) {
             let happened = measures.period().plus(-i32::from(back));
             let last = happened.plus(i32::from(farthest));
-            // Writing to a String cannot fail.
-            let _ = write!(text, "; {count} of {happened} counted until the round of {last}");
+            // Infallible: writing to a String.
+            let _ = write!(text, "; {count} of {happened}, counted until the round of {last}");
         }
     }
     text
 }
 
-/// In how many half-years a condition on a count ends if nothing more happens; nothing where time does not end it.
-fn ends(reading: &Reading, measures: &Measures, condition: &Condition) -> Option<i32> {
-    let farthest = reading.by_half_year(measures).last()?.0;
+/// The number of half-years until a condition on a count ends without new events; none where time does not end it.
+fn ends(resolved: &ResolvedValue, measures: &Measures, condition: &Condition) -> Option<i32> {
+    let farthest = resolved.by_half_year(measures).last()?.0;
     (1..=i32::from(farthest) + 1).find(|halves| {
-        let count = reading.count_later(measures, *halves);
+        let count = resolved.count_later(measures, *halves);
         !holds(condition, Some(Fraction::whole(i64::try_from(count).unwrap_or(i64::MAX))))
     })
 }

@@ -1,20 +1,20 @@
-//! Mapping tables: a grade of one scheme in the words of a receiver's. Total over every grade, and never the wrong way
-//! round: of two grades the better one is not mapped to a worse one.
+//! Mapping tables from the grades of a scheme to those of a receiver's scheme. A table maps every grade and is monotonic: of
+//! two grades the better one is never mapped to a worse one.
 
 use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    model::{Basis, Origin, Scheme},
-    source::{
+    faults::{
         Faults,
         Step::{At, Key},
     },
+    model::{Basis, Origin, Scheme},
 };
 use crate::domain::table::{TableError, read};
 
-/// A scheme that is mapped, by id and version.
+/// A mapped scheme, by id and version.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SchemeRef {
@@ -46,9 +46,9 @@ pub struct ReceiverScheme {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReceiverGrade {
-    /// What is sent.
+    /// The code that is sent.
     pub code: String,
-    /// The word people know.
+    /// The Chinese word.
     pub name_zh: String,
 }
 
@@ -80,12 +80,12 @@ pub struct Mapping {
 }
 
 impl Mapping {
-    /// Reads a table without checking it: from which scheme, and to which receiver.
+    /// Reads the scheme and the receiver of a table without checking it.
     pub fn of(file: &str, text: &str) -> Result<(SchemeRef, String), TableError> {
         read::<MappingFile>(file, text).map(|raw| (raw.from, raw.receiver))
     }
 
-    /// Reads and checks a table against the scheme that it maps, which has to be the one it names.
+    /// Reads and checks a table against the scheme that it names.
     pub fn parse(file: &str, text: &str, scheme: Option<&Scheme>) -> Result<Self, TableError> {
         let raw: MappingFile = read(file, text)?;
         let mut faults = Faults::new(file, text);
@@ -94,8 +94,8 @@ impl Mapping {
         Ok(Self { file: raw })
     }
 
-    /// Checks the table against a scheme as a run kept it, which is not the one in force where a file was changed and its
-    /// version was not raised.
+    /// Checks the table against a scheme as a run stored it. It differs from the one in force where a file was changed without
+    /// raising its version.
     pub fn check_against(&self, scheme: &Scheme) -> Result<(), TableError> {
         let name = format!("the table from {} for {}", self.file.from, self.file.receiver);
         let mut faults = Faults::new(&name, "");
@@ -109,12 +109,12 @@ impl Mapping {
         serde_json::to_string(&self.file).unwrap_or_default()
     }
 
-    /// Who receives.
+    /// The receiver.
     pub fn receiver(&self) -> &str {
         &self.file.receiver
     }
 
-    /// The scheme that is mapped.
+    /// The mapped scheme.
     pub const fn from(&self) -> &SchemeRef {
         &self.file.from
     }
@@ -124,7 +124,7 @@ impl Mapping {
         &self.file.to
     }
 
-    /// A grade in the receiver's words; nothing for a code that is no grade of the scheme.
+    /// The receiver's grade for a grade of the scheme; `None` for an unknown code.
     pub fn grade(&self, code: &str) -> Option<&ReceiverGrade> {
         let pair = self.file.map.iter().find(|pair| pair.from == code)?;
         self.file.to.grade.iter().find(|grade| grade.code == pair.to)
@@ -139,7 +139,7 @@ fn check(raw: &MappingFile, scheme: Option<&Scheme>, faults: &mut Faults<'_>) {
         let place = [Key("to"), Key("grade"), At(at)];
         let code = &grade.code;
         faults.require(!code.trim().is_empty() && codes.insert(code), &place, || {
-            format!("{code:?} cannot be a receiver's grade: each has a code of its own")
+            format!("{code:?} cannot be a receiver's grade: give each grade a unique code")
         });
         faults.require(!grade.name_zh.trim().is_empty(), &place, || format!("the grade {code} has no name"));
     }
@@ -175,7 +175,7 @@ fn check_pairs(raw: &MappingFile, scheme: &Scheme, faults: &mut Faults<'_>) {
             let code = |place: usize| scheme.grade.get(place).map_or("", |grade| grade.code.as_str());
             faults.add(
                 &[Key("map"), At(*at)],
-                format!("the wrong way round: {} is mapped to a better grade than {}", code(*worse), code(*better)),
+                format!("the order is reversed: {} is mapped to a better grade than {}", code(*worse), code(*better)),
             );
         }
     }

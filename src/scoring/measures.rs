@@ -1,4 +1,4 @@
-//! What is known of one subject in a run: the facts of the period and of those it looks back to, by measure.
+//! The measures of one subject in a run: its facts of the period and of the half-years before, summed up by measure.
 
 use std::{cmp::Ordering, ops::Range};
 
@@ -10,31 +10,31 @@ use super::{
 };
 use crate::domain::{Day, HalfYear};
 
-/// Sums stay below this, so that a ratio of ratios of them fits in 128 bits. As an amount it is 460 million million yuan.
+/// Sums must stay below this, so that a ratio of ratios of them fits in 128 bits. As an amount it is 460 trillion yuan.
 const GREATEST_SUM: i64 = 1 << 62;
 
-/// How many references an explanation repeats for each measure; the number of facts is always told.
-const REFERENCES_TOLD: usize = 5;
+/// The number of references that an explanation lists for each measure; the number of facts is always given.
+const REFERENCES_LISTED: usize = 5;
 
 /// One fact: a line of `records.csv`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fact {
-    /// The place of its measure in the catalogue.
+    /// The position of its measure in the catalogue.
     pub measure: usize,
-    /// The day it happened, or that it is as of.
+    /// The day of the event, or the reporting date.
     pub occurred_on: Day,
     /// Its value.
     pub value: Decimal,
-    /// Who reported it.
+    /// The reporting authority.
     pub source: String,
-    /// By what it can be found again.
+    /// The identifier of the record at its source.
     pub reference: String,
-    /// Which import brought it: a fact delivered again replaces the former one.
+    /// The import that delivered it: a fact delivered again replaces the former one.
     pub import_seq: i64,
 }
 
 impl Fact {
-    /// The order in which facts are kept: by content alone, so that neither the order of lines nor that of files counts.
+    /// The order of facts: by content alone, so that neither the order of lines nor that of files matters.
     fn order(&self, other: &Self) -> Ordering {
         self.identity()
             .cmp(&other.identity())
@@ -47,9 +47,9 @@ impl Fact {
     }
 }
 
-/// A measure whose facts add up to more than the score can be computed with: certainly an error in the data.
+/// A measure whose sum is too large to compute with: certainly an error in the data.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the facts of {measure} in {period} add up to more than can be")]
+#[error("the facts of {measure} in {period} add up to more than the greatest sum that can be computed with")]
 pub struct TooLarge {
     /// The measure.
     pub measure: String,
@@ -57,59 +57,74 @@ pub struct TooLarge {
     pub period: HalfYear,
 }
 
-/// What the facts of one measure in one half-year come to: all that a score is reckoned from.
+/// Count, sum and latest value of the facts of one measure in one half-year: all that a score is computed from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Sums {
-    /// How many there are.
+    /// The number of facts.
     pub count: u64,
-    /// What they add up to, in ten-thousandths.
+    /// Their sum, in ten-thousandths.
     pub sum: i64,
-    /// The latest value; of several on one day that of the greatest source, then reference.
+    /// The latest value; of several on one day, the one with the greatest source, then reference.
     pub latest: i64,
 }
 
-/// The same with the facts themselves, where they are known one by one.
+/// The facts of one measure of a subject in one half-year, summed up elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MeasureSums {
+    /// The position of the measure in the catalogue.
+    pub measure: usize,
+    /// Half-years before the one that is scored.
+    pub back: u8,
+    /// The number of facts.
+    pub count: u64,
+    /// Their sum, in ten-thousandths.
+    pub sum: i128,
+    /// The latest value, in ten-thousandths.
+    pub latest: i64,
+}
+
+/// The sums, with the range of the facts behind them, where they are known.
 #[derive(Debug, Clone, Default)]
 struct Total {
     facts: Range<usize>,
     sums: Sums,
 }
 
-/// The sum of facts, if it can be computed with.
+/// The sum, if it is within bounds.
 fn bounded(sum: i128) -> Option<i64> {
     i64::try_from(sum).ok().filter(|sum| sum.abs() < GREATEST_SUM)
 }
 
-/// What the data lacks for a value.
+/// Why there is no value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Lack {
+pub enum MissingReason {
     /// No fact was reported.
     NoData,
-    /// What should be divided by is nothing, or less.
+    /// The denominator is zero or negative.
     NothingToDivideBy,
-    /// There is nothing in the half-year before that it could have grown from.
+    /// The previous half-year has no positive value to compare with.
     NoFormerPeriod,
-    /// The day is not in the subject's file, or lies after the period.
+    /// The date is not in the subject's file, or is after the period.
     NoDay,
     /// There are too few peers to compare with.
     FewPeers,
 }
 
-impl Lack {
-    /// What a reader is told.
-    pub const fn in_words(self) -> &'static str {
+impl MissingReason {
+    /// The reason in words.
+    pub const fn describe(self) -> &'static str {
         match self {
             Self::NoData => "nothing was reported",
-            Self::NothingToDivideBy => "there is nothing to divide by",
-            Self::NoFormerPeriod => "there is no former half-year to compare with",
-            Self::NoDay => "the day is not known",
+            Self::NothingToDivideBy => "the denominator is not positive",
+            Self::NoFormerPeriod => "there is no previous half-year to compare with",
+            Self::NoDay => "the date is unknown",
             Self::FewPeers => "there are too few peers to compare with",
         }
     }
 }
 
-/// What is known of one subject, ready to be scored.
+/// The measures of one subject, ready to be scored.
 #[derive(Debug, Clone)]
 pub struct Measures {
     period: HalfYear,
@@ -119,66 +134,66 @@ pub struct Measures {
     /// By half-years back, then by measure.
     totals: Vec<Total>,
     forms: Vec<MeasureForm>,
-    /// By the model's comparisons.
-    peers: Vec<Option<Peer>>,
+    /// In the order of the model's comparisons.
+    peers: Vec<Option<PeerRank>>,
     branches: Option<Branches>,
 }
 
-/// How a subject stands among its peers in one comparison.
+/// The rank of a subject among its peers in one comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Peer {
-    /// How many of the others are below it.
+pub struct PeerRank {
+    /// The number of others with a lower value.
     pub below: u32,
-    /// How many of the others have the same value.
+    /// The number of others with the same value.
     pub equal: u32,
-    /// How many others there are.
+    /// The number of others.
     pub of: u32,
 }
 
-impl Peer {
+impl PeerRank {
     /// The share of the others that are below, each of the same value counting half.
     pub fn percentile(self) -> Option<Fraction> {
         Fraction::new(2 * i128::from(self.below) + i128::from(self.equal), 2 * i128::from(self.of))
     }
 }
 
-/// What came of a chain's branches in the run.
+/// The branches of a chain in a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Branches {
-    /// How many have the grade that is counted.
+    /// The number of branches with the grade that the model counts.
     pub counted: u32,
-    /// How many were graded.
+    /// The number of graded branches.
     pub of: u32,
 }
 
 impl Measures {
-    /// The same with how the subject stands among its peers, by the model's comparisons.
+    /// Adds the ranks among peers, in the order of the model's comparisons.
     #[must_use]
-    pub fn with_peers(mut self, peers: Vec<Option<Peer>>) -> Self {
+    pub fn with_peers(mut self, peers: Vec<Option<PeerRank>>) -> Self {
         self.peers = peers;
         self
     }
 
-    /// The same for the head of a chain, with what came of its branches.
+    /// Adds the counts of the branches of a head.
     #[must_use]
     pub const fn with_branches(mut self, branches: Option<Branches>) -> Self {
         self.branches = branches;
         self
     }
 
-    /// How the subject stands among its peers in one of the model's comparisons.
-    pub fn peer(&self, nth: usize) -> Option<Peer> {
+    /// The rank of the subject in one of the model's comparisons.
+    pub fn peer(&self, nth: usize) -> Option<PeerRank> {
         self.peers.get(nth).copied().flatten()
     }
 
-    /// What came of its branches, where it is the head of a chain.
+    /// The counts of its branches, where it is the head of a chain.
     pub const fn branches(&self) -> Option<Branches> {
         self.branches
     }
 
-    /// Gathers facts, in whatever order they come. Those outside the period and its look-back are left out.
+    /// Sums up facts, in any order. Facts outside the period and its look-back are left out.
     pub fn collect(
         catalogue: &Catalogue,
         period: HalfYear,
@@ -194,8 +209,8 @@ impl Measures {
         };
         facts.retain(|fact| back(fact).is_some());
         facts.sort_by(Fact::order);
-        // A reference names a fact: delivered again, the later delivery counts. Without one every line is a fact.
-        facts.dedup_by(|later, kept| !kept.reference.is_empty() && later.identity() == kept.identity());
+        // A reference identifies a fact: of two deliveries the later counts, which the order puts first. Without a reference every line is a fact.
+        facts.dedup_by(|earlier, kept| !kept.reference.is_empty() && earlier.identity() == kept.identity());
         let mut totals = vec![Total::default(); width * (usize::from(lookback) + 1)];
         for (at, fact) in facts.iter().enumerate() {
             let Some(total) = back(fact).and_then(|back| totals.get_mut(back * width + fact.measure)) else { continue };
@@ -213,18 +228,17 @@ impl Measures {
         Ok(Self { period, agreement_signed_on, facts, totals, forms, peers: Vec::new(), branches: None })
     }
 
-    /// What a score is reckoned from alone, without the facts behind it: place of the measure, half-years back, count,
-    /// sum and latest value. It comes to the same points as the facts would.
+    /// Measures from sums alone, without the facts behind them. They give the same points as the facts would.
     pub fn of_sums(
         catalogue: &Catalogue,
         period: HalfYear,
         lookback: u8,
         agreement_signed_on: Option<Day>,
-        sums: impl IntoIterator<Item = (usize, u8, u64, i128, i64)>,
+        sums: impl IntoIterator<Item = MeasureSums>,
     ) -> Result<Self, TooLarge> {
         let width = catalogue.measures().len();
         let mut totals = vec![Total::default(); width * (usize::from(lookback) + 1)];
-        for (measure, back, count, sum, latest) in sums {
+        for MeasureSums { measure, back, count, sum, latest } in sums {
             if measure >= width || back > lookback {
                 continue;
             }
@@ -237,11 +251,11 @@ impl Measures {
         Ok(Self { period, agreement_signed_on, facts: Vec::new(), totals, forms, peers: Vec::new(), branches: None })
     }
 
-    /// What the score is reckoned from: by half-years back, then by the measure's place, those without facts left out.
+    /// The sums of measures with facts, by half-years back, then by the position of the measure.
     pub fn sums(&self) -> impl Iterator<Item = (u8, usize, Sums)> {
         let width = self.forms.len().max(1);
-        let known = self.totals.iter().enumerate().filter(|(_, total)| total.sums.count > 0);
-        known.map(move |(at, total)| (u8::try_from(at / width).unwrap_or(u8::MAX), at % width, total.sums))
+        let present = self.totals.iter().enumerate().filter(|(_, total)| total.sums.count > 0);
+        present.map(move |(at, total)| (u8::try_from(at / width).unwrap_or(u8::MAX), at % width, total.sums))
     }
 
     /// The half-year that is scored.
@@ -249,12 +263,12 @@ impl Measures {
         self.period
     }
 
-    /// The day the agreement was signed, if it is known.
+    /// The day the agreement was signed, where known.
     pub const fn agreement_signed_on(&self) -> Option<Day> {
         self.agreement_signed_on
     }
 
-    /// Every fact that counts, each once, in an order that depends on content alone.
+    /// Every fact once, in an order that depends on content alone.
     pub fn facts(&self) -> &[Fact] {
         &self.facts
     }
@@ -267,7 +281,7 @@ impl Measures {
         self.total(measure, back).and_then(|total| self.facts.get(total.facts.clone())).unwrap_or_default()
     }
 
-    /// How many facts a measure has in a half-year.
+    /// The number of facts of a measure in a half-year.
     pub(super) fn count(&self, measure: usize, back: u8) -> u64 {
         self.total(measure, back).map_or(0, |total| total.sums.count)
     }
@@ -282,15 +296,15 @@ impl Measures {
         })
     }
 
-    /// The sum of some measures; those without facts count as nothing unless all are.
+    /// The sum of some measures. Measures without facts count as zero; `None` where none has facts.
     pub(super) fn sum(&self, measures: &[usize], back: u8) -> Option<Fraction> {
-        let mut known = measures.iter().filter_map(|measure| self.value(*measure, back)).peekable();
-        known.peek()?;
-        let sum = known.fold(0i128, |sum, value| sum + i128::from(value));
+        let mut values = measures.iter().filter_map(|measure| self.value(*measure, back)).peekable();
+        values.peek()?;
+        let sum = values.fold(0i128, |sum, value| sum + i128::from(value));
         Fraction::new(sum, Decimal::ONE.into())
     }
 
-    /// What stands behind a measure's value.
+    /// The records behind a measure's value.
     pub(super) fn evidence(&self, catalogue_id: &str, measure: usize, back: u8) -> Evidence {
         let facts = self.facts_of(measure, back);
         Evidence {
@@ -298,7 +312,7 @@ impl Measures {
             period: self.period.plus(-i32::from(back)),
             value: self.value(measure, back).map(|value| Decimal(value).to_string()),
             facts: usize::try_from(self.count(measure, back)).unwrap_or(usize::MAX),
-            references: facts.iter().rev().take(REFERENCES_TOLD).map(|fact| fact.reference.clone()).collect(),
+            references: facts.iter().rev().take(REFERENCES_LISTED).map(|fact| fact.reference.clone()).collect(),
         }
     }
 }
@@ -315,12 +329,12 @@ pub struct Evidence {
     pub measure: String,
     /// The half-year.
     pub period: HalfYear,
-    /// What its facts come to.
+    /// The value of the measure.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub value: Option<String>,
-    /// How many facts there are.
+    /// The number of facts.
     pub facts: usize,
-    /// The latest few of them, latest first.
+    /// The references of the latest facts, latest first.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub references: Vec<String>,
 }

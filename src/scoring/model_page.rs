@@ -1,5 +1,5 @@
-//! A model as a page to be read and signed off: the tree, every rule in words with where it comes from, and what is
-//! gathered for it by whom.
+//! A model as a page for review and sign-off: the tree, every rule in words with where it comes from, and the measures it
+//! needs with their providers.
 
 use super::{
     catalogue::{Catalogue, MeasureForm, Publicity, UpdateFrequency},
@@ -11,12 +11,12 @@ use super::{
     page::Page,
 };
 
-/// How a page is written.
+/// The format of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PageFormat {
-    /// As Markdown.
+    /// Markdown.
     Markdown,
-    /// As HTML that needs nothing else.
+    /// Self-contained HTML.
     Html,
 }
 

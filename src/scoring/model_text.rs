@@ -1,4 +1,4 @@
-//! A model as text: the tree, the rules, and where each comes from.
+//! A model as text for a terminal: the tree, the rules, and where each comes from.
 
 use std::fmt::Write;
 
@@ -7,9 +7,9 @@ use super::{
     model::{Model, ModelFile, Origin},
 };
 
-// Writing to a String cannot fail: the results of `write!` are let go throughout.
+// Infallible: writing to a String. The results of `write!` are ignored throughout.
 
-/// A model as a tree: levels, weights, rules and where they come from.
+/// Describes a model as a tree: levels, weights, rules and where they come from.
 pub fn describe_model(model: &Model) -> String {
     let file = model.file();
     let mut out = String::new();
@@ -38,17 +38,17 @@ pub fn describe_model(model: &Model) -> String {
         };
         let _ = writeln!(out, "  {} {} {}{band}", grade.ordinal, grade.code, grade.name_zh);
     }
-    show_tree(&mut out, model);
+    write_tree(&mut out, model);
     for signal in &file.signal {
         let _ = writeln!(out, "signal {} {}", signal.id, signal.name_zh);
         let _ = writeln!(out, "       {}", describe_signal(signal));
-        show_basis(&mut out, signal.origin());
+        write_basis(&mut out, signal.origin());
     }
-    show_decisions(&mut out, file);
+    write_decisions(&mut out, file);
     out
 }
 
-fn show_tree(out: &mut String, model: &Model) {
+fn write_tree(out: &mut String, model: &Model) {
     let (mut level1, mut level2) = ("", "");
     for placed in model.indicators() {
         if level1 != placed.level1.name_zh {
@@ -63,19 +63,19 @@ fn show_tree(out: &mut String, model: &Model) {
         let indicator = placed.indicator;
         let _ = writeln!(out, "    {:>2} {} {}", indicator.no, indicator.name_zh, indicator.weight);
         let _ = writeln!(out, "       {}", describe_rule(indicator));
-        show_basis(out, indicator.origin());
+        write_basis(out, indicator.origin());
     }
 }
 
-fn show_decisions(out: &mut String, file: &ModelFile) {
+fn write_decisions(out: &mut String, file: &ModelFile) {
     for rule in &file.rule {
         let when = rule.when.as_ref().map_or_else(|| "in every other case".to_owned(), describe_when);
         let _ = writeln!(out, "rule {}: {} when {when}", rule.clause, rule.grade);
-        show_basis(out, rule.origin());
+        write_basis(out, rule.origin());
     }
     for veto in &file.veto {
         let _ = writeln!(out, "veto {}: {} when {}", veto.clause, veto.grade, describe_when(&veto.when));
-        show_basis(out, veto.origin());
+        write_basis(out, veto.origin());
     }
     for cap in &file.cap {
         let most = match (&cap.grade, cap.at) {
@@ -84,18 +84,18 @@ fn show_decisions(out: &mut String, file: &ModelFile) {
             (None, None) => String::new(),
         };
         let _ = writeln!(out, "cap {}: {most} when {}", cap.clause, describe_when(&cap.when));
-        show_basis(out, cap.origin());
+        write_basis(out, cap.origin());
     }
     if let Some(chain) = &file.chain {
         let _ = writeln!(out, "chain: the head of a chain, by its branches that are {}", chain.counts);
-        show_basis(out, chain.origin());
+        write_basis(out, chain.origin());
         for rule in &chain.rule {
             let _ = writeln!(out, "  {}", describe_chain_rule(chain, rule));
-            show_basis(out, rule.origin());
+            write_basis(out, rule.origin());
         }
         let own = &chain.own_worse;
         let _ = writeln!(out, "  {}", describe_own_worse(own.outcome));
-        show_basis(out, own.origin());
+        write_basis(out, own.origin());
     }
     for consequence in &file.consequence {
         let times = match consequence.after_consecutive {
@@ -103,10 +103,10 @@ fn show_decisions(out: &mut String, file: &ModelFile) {
             times => format!(" {times} times in a row"),
         };
         let _ = writeln!(out, "after {}{times}: {}", consequence.grade, consequence.text_zh);
-        show_basis(out, consequence.origin());
+        write_basis(out, consequence.origin());
     }
 }
 
-fn show_basis(out: &mut String, of: Origin<'_>) {
+fn write_basis(out: &mut String, of: Origin<'_>) {
     let _ = writeln!(out, "       {of}");
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::domain::money::MilliPoints;
 
-/// Reads a decimal with at most `places` decimals as an integer of that many places. Signs only in front, ASCII only.
+/// Parses a decimal with at most `places` decimals as an integer of that many places. ASCII only, with an optional minus.
 fn fixed(text: &str, places: usize) -> Option<i64> {
     let (negative, digits) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
@@ -41,8 +41,8 @@ fn write_fixed(f: &mut fmt::Formatter<'_>, value: i64, places: u32) -> fmt::Resu
     write!(f, "{sign}{whole}.{}", digits.trim_end_matches('0'))
 }
 
-/// What a decimal may be written as in a model: a whole number or text. A TOML float is refused, because `0.1` there is
-/// already no longer a tenth.
+/// Reads a decimal of a model from a whole number or a text. A TOML float is refused, because `0.1` as a float is no longer
+/// exactly a tenth.
 struct FixedVisitor {
     read: fn(&str) -> Option<i64>,
     unit: i64,
@@ -70,7 +70,7 @@ impl de::Visitor<'_> for FixedVisitor {
     }
 }
 
-/// A decimal with up to four places, kept as ten-thousandths. Also written as a percentage with up to two.
+/// A decimal with up to four places, stored as ten-thousandths. Also written as a percentage with up to two places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Decimal(pub i64);
 
@@ -78,7 +78,7 @@ impl Decimal {
     /// Ten-thousandths in one.
     pub const ONE: i64 = 10_000;
 
-    /// Reads `12`, `-0.05` or `5%`.
+    /// Parses `12`, `-0.05` or `5%`.
     pub fn parse(text: &str) -> Option<Self> {
         match text.strip_suffix('%') {
             Some(percent) => fixed(percent, 2).map(Self),
@@ -110,18 +110,18 @@ impl<'de> Deserialize<'de> for Decimal {
     }
 }
 
-/// Points of a model, kept as thousandths. May be negative where they are taken off.
+/// Points of a model, stored as thousandths. Negative points are deductions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Points(pub i64);
 
 impl Points {
-    /// The same as points of the trade.
+    /// The same as the points of the domain.
     pub const fn milli(self) -> MilliPoints {
         MilliPoints(self.0)
     }
 
-    /// Whether there are none.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes what it may skip by reference")]
+    /// Whether they are zero.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes the field by reference")]
     pub(super) const fn is_zero(&self) -> bool {
         self.0 == 0
     }
@@ -209,9 +209,9 @@ impl Fraction {
         self.denominator
     }
 
-    /// The first four decimals, cut off (not rounded): for the reader's eye only.
+    /// The value truncated to four decimals, for display only.
     pub fn to_decimal_text(self) -> String {
-        // Halving both sides keeps the long division within range and cannot reach the fourth decimal.
+        // Halving both sides keeps the long division within range and does not change the first four decimals.
         let (mut numerator, mut denominator) = (self.numerator.unsigned_abs(), self.denominator.unsigned_abs());
         while denominator > 1 << 100 {
             numerator >>= 1;
@@ -232,7 +232,7 @@ impl Fraction {
 }
 
 impl Ord for Fraction {
-    /// Compares whole parts, then the reciprocals of what is left (Euclid's steps), so that no product can overflow.
+    /// Compares whole parts, then the reciprocals of the remainders (Euclid's algorithm), so that no product can overflow.
     fn cmp(&self, other: &Self) -> Ordering {
         let mut left = (self.numerator, self.denominator);
         let mut right = (other.numerator, other.denominator);
@@ -283,7 +283,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn decimals_are_read_exactly_and_nothing_else_is() {
+    fn only_exact_decimals_are_parsed() {
         for (text, value) in
             [("0", 0), ("12", 120_000), ("-0.05", -500), ("5%", 500), ("0.25%", 25), ("3.1415", 31_415)]
         {
@@ -299,7 +299,7 @@ mod tests {
     fn a_toml_float_is_refused_because_it_is_not_exact() {
         #[derive(Debug, Deserialize)]
         struct Holder {
-            #[expect(dead_code, reason = "only read to see whether it can be")]
+            #[expect(dead_code, reason = "parsed only to see whether it can be")]
             value: Decimal,
         }
         let error = toml::from_str::<Holder>("value = 0.1").unwrap_err().to_string();
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reader_sees_four_decimals_cut_off() {
+    fn text_is_truncated_to_four_decimals() {
         let text = |numerator, denominator| Fraction::new(numerator, denominator).unwrap().to_decimal_text();
         assert_eq!(text(3, 400), "0.0075");
         assert_eq!(text(2, 3), "0.6666");

@@ -1,8 +1,10 @@
-//! A page of headings, paragraphs and tables, as Markdown and as HTML.
+//! A page of headings, paragraphs and tables, rendered as Markdown or as HTML.
 
 use std::fmt::Write;
 
-/// A page as it is put together.
+use crate::domain::html::escape;
+
+/// A page under construction.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Page {
     blocks: Vec<Block>,
@@ -34,7 +36,7 @@ impl Page {
     /// The page as Markdown.
     pub(super) fn markdown(&self) -> String {
         let mut out = String::new();
-        // Writing to a String cannot fail.
+        // Infallible: writing to a String.
         for block in &self.blocks {
             if !out.is_empty() {
                 out.push('\n');
@@ -59,7 +61,7 @@ impl Page {
         out
     }
 
-    /// The page as HTML that needs nothing else: no script, no style sheet, nothing fetched.
+    /// The page as self-contained HTML: no script, no external style sheet, nothing fetched.
     pub(super) fn html(&self, title: &str) -> String {
         let mut out = String::new();
         let _ = writeln!(
@@ -93,16 +95,12 @@ table { border-collapse: collapse; margin: 1em 0; }
 th, td { border: 1px solid #bbb; padding: .3em .6em; text-align: left; vertical-align: top; }
 th { background: #f2f2f2; }";
 
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn what_a_file_says_cannot_become_markup() {
+    fn texts_of_a_file_never_become_markup() {
         let mut page = Page::default();
         page.heading(1, "<script>");
         page.table(&["a"], vec![vec!["x | \"y\" & <b>".to_owned()]]);

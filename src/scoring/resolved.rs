@@ -1,14 +1,14 @@
-//! A value form resolved against a catalogue: what it comes to for a subject, and the records it read.
+//! Value forms resolved against a catalogue: the value for a subject, and the records behind it.
 
 use super::{
     catalogue::Catalogue,
     describe::describe_peers,
-    measures::{Evidence, Lack, Measures},
+    measures::{Evidence, Measures, MissingReason},
     model::{PeerGroup, SubjectDay, ValueForm},
     number::Fraction,
 };
 
-/// What is measured, by places in the catalogue.
+/// A value form whose measures are positions in the catalogue.
 #[derive(Debug, Clone)]
 enum Value {
     Measure(usize),
@@ -23,64 +23,64 @@ enum Value {
         farthest: u8,
     },
     Age(SubjectDay),
-    /// Which of the model's comparisons, and how many others it needs.
+    /// The position of the comparison in the model, and the least number of others.
     Peer {
         nth: usize,
         least: u32,
     },
 }
 
-/// A value form ready to be measured.
+/// A value form, resolved.
 #[derive(Debug, Clone)]
-pub(super) struct Reading {
+pub(super) struct ResolvedValue {
     value: Value,
-    /// The measures it reads, with their ids and the half-years back, for the explanation.
+    /// The ids and positions of the measures that it reads, and the half-years back, for the explanation.
     reads: Vec<(String, usize, u8)>,
 }
 
-impl Reading {
-    /// A value form in places of the catalogue; `None` only where a measure is not in it, which the check has refused.
-    /// Comparisons with peers are added to the model's.
-    pub(super) fn of(form: &ValueForm, catalogue: &Catalogue, peers: &mut Vec<PeerForm>) -> Option<Self> {
+impl ResolvedValue {
+    /// Resolves a value form; `None` only for an unknown measure, which the check refuses. Comparisons with peers are added
+    /// to those of the model.
+    pub(super) fn of(form: &ValueForm, catalogue: &Catalogue, peers: &mut Vec<PeerComparison>) -> Option<Self> {
         let value = resolve(form, catalogue, peers)?;
         let mut reads = Vec::new();
         list_reads(&value, 0, peers, catalogue, &mut reads);
         Some(Self { value, reads })
     }
 
-    /// How many half-years back it looks.
+    /// The number of half-years that it looks back.
     pub(super) fn lookback(&self) -> u8 {
         self.reads.iter().map(|(_, _, back)| *back).max().unwrap_or(0)
     }
 
-    /// What it measures of a subject.
-    pub(super) fn measure(&self, measures: &Measures) -> Result<Fraction, Lack> {
+    /// The value for a subject.
+    pub(super) fn measure(&self, measures: &Measures) -> Result<Fraction, MissingReason> {
         evaluate(&self.value, measures, 0)
     }
 
-    /// How many events there are in each half-year it counts, nearest first; nothing for what is no count.
+    /// The number of events in each half-year of a count, nearest first; empty for other forms.
     pub(super) fn by_half_year(&self, measures: &Measures) -> Vec<(u8, u64)> {
         let Value::Count { measures: places, nearest, farthest } = &self.value else { return Vec::new() };
         let count = |back| (back, places.iter().map(|place| measures.count(*place, back)).sum());
         (*nearest..=*farthest).map(count).collect()
     }
 
-    /// How many of the events known now a count has so many half-years later.
+    /// The number of present events that a count still includes some half-years later.
     pub(super) fn count_later(&self, measures: &Measures, halves: i32) -> u64 {
         let Value::Count { measures: places, nearest, farthest } = &self.value else { return 0 };
         let window = i32::from(*nearest)..=i32::from(*farthest);
-        let known = (0..=*farthest).filter(|back| window.contains(&(i32::from(*back) + halves)));
-        known.map(|back| places.iter().map(|place| measures.count(*place, back)).sum::<u64>()).sum()
+        let counted = (0..=*farthest).filter(|back| window.contains(&(i32::from(*back) + halves)));
+        counted.map(|back| places.iter().map(|place| measures.count(*place, back)).sum::<u64>()).sum()
     }
 
-    /// The records it read.
+    /// The records behind the value.
     pub(super) fn evidence(&self, measures: &Measures) -> Vec<Evidence> {
         let read = |(id, place, back): &(String, usize, u8)| measures.evidence(id, *place, *back);
         self.reads.iter().map(read).filter(|evidence| evidence.facts > 0).collect()
     }
 }
 
-fn resolve(value: &ValueForm, catalogue: &Catalogue, peers: &mut Vec<PeerForm>) -> Option<Value> {
+fn resolve(value: &ValueForm, catalogue: &Catalogue, peers: &mut Vec<PeerComparison>) -> Option<Value> {
     let places = |ids: &[String]| ids.iter().map(|id| catalogue.place(id)).collect::<Option<Vec<_>>>();
     Some(match value {
         ValueForm::Measure(id) => Value::Measure(catalogue.place(id)?),
@@ -94,11 +94,11 @@ fn resolve(value: &ValueForm, catalogue: &Catalogue, peers: &mut Vec<PeerForm>) 
         ValueForm::Age { since } => Value::Age(*since),
         ValueForm::PeerPercentile { of, among, least } => {
             let name = describe_peers(of, *among);
-            let nth = if let Some(nth) = peers.iter().position(|known| known.name == name) {
+            let nth = if let Some(nth) = peers.iter().position(|peer| peer.name == name) {
                 nth
             } else {
                 let of = resolve(of, catalogue, peers)?;
-                peers.push(PeerForm { name, among: *among, of });
+                peers.push(PeerComparison { name, among: *among, of });
                 peers.len() - 1
             };
             Value::Peer { nth, least: *least }
@@ -109,14 +109,14 @@ fn resolve(value: &ValueForm, catalogue: &Catalogue, peers: &mut Vec<PeerForm>) 
 fn list_reads(
     value: &Value,
     back: u8,
-    peers: &[PeerForm],
+    peers: &[PeerComparison],
     catalogue: &Catalogue,
     reads: &mut Vec<(String, usize, u8)>,
 ) {
     let mut read = |place: usize, back: u8| {
-        // A measure that stands on both sides of a ratio is told once.
-        let known = reads.iter().any(|(_, known, when)| (*known, *when) == (place, back));
-        if let Some(measure) = catalogue.measures().get(place).filter(|_| !known) {
+        // A measure on both sides of a ratio is listed once.
+        let listed = reads.iter().any(|(_, listed, when)| (*listed, *when) == (place, back));
+        if let Some(measure) = catalogue.measures().get(place).filter(|_| !listed) {
             reads.push((measure.id.clone(), place, back));
         }
     };
@@ -147,20 +147,20 @@ fn list_reads(
     }
 }
 
-fn evaluate(value: &Value, measures: &Measures, back: u8) -> Result<Fraction, Lack> {
+fn evaluate(value: &Value, measures: &Measures, back: u8) -> Result<Fraction, MissingReason> {
     match value {
-        Value::Measure(place) => measures.sum(&[*place], back).ok_or(Lack::NoData),
+        Value::Measure(place) => measures.sum(&[*place], back).ok_or(MissingReason::NoData),
         Value::Ratio { numerator, denominator } => {
-            let above = measures.sum(numerator, back).ok_or(Lack::NoData)?;
-            let below = measures.sum(denominator, back).ok_or(Lack::NoData)?;
+            let above = measures.sum(numerator, back).ok_or(MissingReason::NoData)?;
+            let below = measures.sum(denominator, back).ok_or(MissingReason::NoData)?;
             let ratio = below.is_positive().then(|| above.over(below)).flatten();
-            ratio.ok_or(Lack::NothingToDivideBy)
+            ratio.ok_or(MissingReason::NothingToDivideBy)
         }
         Value::Growth(of) => {
             let now = evaluate(of, measures, back)?;
-            let before = evaluate(of, measures, back + 1).map_err(|_| Lack::NoFormerPeriod)?;
+            let before = evaluate(of, measures, back + 1).map_err(|_| MissingReason::NoFormerPeriod)?;
             let growth = before.is_positive().then(|| now.growth_from(before)).flatten();
-            growth.ok_or(Lack::NoFormerPeriod)
+            growth.ok_or(MissingReason::NoFormerPeriod)
         }
         Value::Count { measures: places, nearest, farthest } => {
             let counts =
@@ -169,42 +169,42 @@ fn evaluate(value: &Value, measures: &Measures, back: u8) -> Result<Fraction, La
         }
         Value::Age(SubjectDay::AgreementSignedOn) => {
             let end = measures.period().last_month().last_day();
-            let since = measures.agreement_signed_on().filter(|since| *since <= end).ok_or(Lack::NoDay)?;
-            // A month is full on the day of the month it began; the 31st is full at the end of a shorter month.
+            let since = measures.agreement_signed_on().filter(|since| *since <= end).ok_or(MissingReason::NoDay)?;
+            // A month is complete on the same day of the next month, or on the last day of a shorter month.
             let months = end.month().months_since(since.month());
-            let begun = end.date().day() < since.date().day() && end != end.month().last_day();
-            Ok(Fraction::whole((months - i32::from(begun)).into()))
+            let incomplete = end.date().day() < since.date().day() && end != end.month().last_day();
+            Ok(Fraction::whole((months - i32::from(incomplete)).into()))
         }
         Value::Peer { nth, least } => {
-            let peer = measures.peer(*nth).ok_or(Lack::NoData)?;
+            let peer = measures.peer(*nth).ok_or(MissingReason::NoData)?;
             if peer.of < (*least).max(1) {
-                return Err(Lack::FewPeers);
+                return Err(MissingReason::FewPeers);
             }
-            peer.percentile().ok_or(Lack::FewPeers)
+            peer.percentile().ok_or(MissingReason::FewPeers)
         }
     }
 }
 
 /// A comparison with peers that a model needs.
 #[derive(Debug, Clone)]
-pub struct PeerForm {
+pub struct PeerComparison {
     name: String,
     among: PeerGroup,
     of: Value,
 }
 
-impl PeerForm {
-    /// What it is known by: what is compared, and with whom.
+impl PeerComparison {
+    /// The name: what is compared, and with whom.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// With whom.
+    /// The group of peers.
     pub const fn among(&self) -> PeerGroup {
         self.among
     }
 
-    /// What is compared, of one subject; nothing where its data lacks it.
+    /// The compared value of one subject; `None` where data is missing.
     pub fn value(&self, measures: &Measures) -> Option<Fraction> {
         evaluate(&self.of, measures, 0).ok()
     }

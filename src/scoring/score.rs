@@ -1,13 +1,13 @@
-//! How an indicator's value becomes points, and which part of its rule fired.
+//! The points of an indicator for a value, and the part of its rule that applied.
 
 use super::{
-    measures::Lack,
+    measures::MissingReason,
     model::{Band, Indicator, Missing, ScoreForm},
     number::{Decimal, Fraction, Points},
 };
 
-/// The points of an indicator for a value, or for the lack of one.
-pub(super) fn earn(indicator: &Indicator, value: Result<Fraction, Lack>) -> Points {
+/// The points of an indicator for a value, or for missing data.
+pub(super) fn earn(indicator: &Indicator, value: Result<Fraction, MissingReason>) -> Points {
     let weight = indicator.weight;
     let points = match value {
         Ok(value) => score(&indicator.score, weight, value),
@@ -33,17 +33,17 @@ fn score(form: &ScoreForm, weight: Points, value: Fraction) -> Points {
     }
 }
 
-/// The part of an indicator's rule that fires for a value, or for the lack of one, in words.
-pub(super) fn fired(indicator: &Indicator, value: Result<Fraction, Lack>) -> String {
+/// The part of an indicator's rule that applies to a value or to missing data, in words.
+pub(super) fn fired(indicator: &Indicator, value: Result<Fraction, MissingReason>) -> String {
     let weight = indicator.weight;
     let value = match value {
         Ok(value) => value,
-        Err(lack) => return format!("{}: {} of {weight}", lack.in_words(), earn(indicator, Err(lack))),
+        Err(lack) => return format!("{}: {} of {weight}", lack.describe(), earn(indicator, Err(lack))),
     };
     match &indicator.score {
         ScoreForm::Linear { worst, best } => format!("in proportion: {worst} earns 0, {best} earns {weight}"),
         ScoreForm::PassThrough { out_of } => format!("as scored, out of {out_of}"),
-        ScoreForm::PerEvent { start, each } => format!("{start} to begin with, {each} for each event"),
+        ScoreForm::PerEvent { start, each } => format!("starts at {start}, {each} for each event"),
         ScoreForm::Bands(bands) => {
             let Some((from, band)) = band_of(bands, value) else { return "no band".to_owned() };
             format!("band {}: {}", limits(from, band.below), band.points)
@@ -51,7 +51,7 @@ pub(super) fn fired(indicator: &Indicator, value: Result<Fraction, Lack>) -> Str
     }
 }
 
-/// The values with which an indicator earns at least so many points, in words.
+/// The values for which an indicator gives at least these points, in words.
 pub(super) fn needed(indicator: &Indicator, points: Points) -> String {
     let weight = indicator.weight;
     match &indicator.score {
@@ -79,7 +79,7 @@ pub(super) fn needed(indicator: &Indicator, points: Points) -> String {
     }
 }
 
-/// The value from which an indicator in proportion earns so many points.
+/// The value from which a proportional indicator gives these points, in words.
 fn from_on(worst: Decimal, best: Decimal, weight: Points, points: Points) -> String {
     let span = i128::from(best.0) - i128::from(worst.0);
     let above = i128::from(worst.0) * i128::from(weight.0) + i128::from(points.0) * span;
@@ -101,7 +101,7 @@ fn limits(from: Option<Decimal>, below: Option<Decimal>) -> String {
     }
 }
 
-/// The band a value is in, and where it begins.
+/// The band of a value, and its lower limit.
 fn band_of(bands: &[Band], value: Fraction) -> Option<(Option<Decimal>, &Band)> {
     let mut from = None;
     for band in bands {
@@ -113,7 +113,7 @@ fn band_of(bands: &[Band], value: Fraction) -> Option<(Option<Decimal>, &Band)> 
     None
 }
 
-/// `weight * (value - worst) / (best - worst)`, cut to whole thousandths downwards, between 0 and `weight`.
+/// `weight * (value - worst) / (best - worst)`, rounded down to whole thousandths, between 0 and `weight`.
 fn linear(value: Fraction, worst: Decimal, best: Decimal, weight: Points) -> Points {
     let direct = || {
         let one = i128::from(Decimal::ONE);
@@ -126,11 +126,11 @@ fn linear(value: Fraction, worst: Decimal, best: Decimal, weight: Points) -> Poi
             if below > 0 { above.div_euclid(below) } else { above.checked_neg()?.div_euclid(below.checked_neg()?) };
         i64::try_from(floor.clamp(0, weight.0.into())).ok()
     };
-    Points(direct().unwrap_or_else(|| linear_by_halving(value, worst, best, weight)))
+    Points(direct().unwrap_or_else(|| linear_by_search(value, worst, best, weight)))
 }
 
-/// The same where the products would not fit: the most points whose value is reached, found by halving.
-fn linear_by_halving(value: Fraction, worst: Decimal, best: Decimal, weight: Points) -> i64 {
+/// The same where the products would overflow: binary search for the most points whose value is reached.
+fn linear_by_search(value: Fraction, worst: Decimal, best: Decimal, weight: Points) -> i64 {
     let reached = |points: i64| {
         let span = i128::from(best.0) - i128::from(worst.0);
         let above = i128::from(worst.0) * i128::from(weight.0) + i128::from(points) * span;
@@ -153,7 +153,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn both_ways_to_reckon_in_proportion_agree(
+        fn direct_and_searched_points_agree(
             numerator in -1_000_000_000i64..1_000_000_000,
             denominator in 1i64..1_000_000,
             worst in -50_000i64..50_000,
@@ -163,11 +163,11 @@ mod tests {
             prop_assume!(worst != best);
             let value = Fraction::new(numerator.into(), denominator.into()).unwrap();
             let (worst, best, weight) = (Decimal(worst), Decimal(best), Points(weight));
-            prop_assert_eq!(linear(value, worst, best, weight).0, linear_by_halving(value, worst, best, weight));
+            prop_assert_eq!(linear(value, worst, best, weight).0, linear_by_search(value, worst, best, weight));
         }
 
         #[test]
-        fn points_in_proportion_stay_within_the_weight_at_any_size(numerator in any::<i128>(), denominator in 1..i128::MAX) {
+        fn linear_points_stay_within_the_weight_at_any_size(numerator in any::<i128>(), denominator in 1..i128::MAX) {
             let value = Fraction::new(numerator, denominator).unwrap();
             let points = linear(value, Decimal(500), Decimal(0), Points(40_000));
             prop_assert!((0..=40_000).contains(&points.0));

@@ -1,6 +1,6 @@
-//! The catalogues, models and mapping tables that come with the program, so that it works in an empty directory.
+//! The catalogues, models and mapping tables shipped with the program, so that it works in an empty directory.
 
-/// Catalogues: name and text.
+/// The names and texts of the catalogues.
 pub const CATALOGUES: &[(&str, &str)] = &[
     ("catalogue/medical_institution.toml", include_str!("../../config/catalogue/medical_institution.toml")),
     ("catalogue/pharmacy.toml", include_str!("../../config/catalogue/pharmacy.toml")),
@@ -13,7 +13,7 @@ pub const CATALOGUES: &[(&str, &str)] = &[
     ("catalogue/insured_person.toml", include_str!("../../config/catalogue/insured_person.toml")),
 ];
 
-/// Models: name and text.
+/// The names and texts of the models.
 pub const MODELS: &[(&str, &str)] = &[
     ("models/wenzhou-institution.toml", include_str!("../../config/models/wenzhou-institution.toml")),
     ("models/wenzhou-pharmacy.toml", include_str!("../../config/models/wenzhou-pharmacy.toml")),
@@ -29,7 +29,7 @@ pub const MODELS: &[(&str, &str)] = &[
     ("models/zhenjiang-pharmacy.toml", include_str!("../../config/models/zhenjiang-pharmacy.toml")),
 ];
 
-/// Mapping tables to receivers' schemes: name and text.
+/// The names and texts of the mapping tables.
 pub const MAPPINGS: &[(&str, &str)] = &[
     ("mappings/hengyang-national-cred-lv.toml", include_str!("../../config/mappings/hengyang-national-cred-lv.toml")),
     ("mappings/wenzhou-national-cred-lv.toml", include_str!("../../config/mappings/wenzhou-national-cred-lv.toml")),

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use crate::{
     cli::{Context, operator::Operator},
-    grading::{Correction, Rounds, Says},
+    grading::{AssessmentSummary, Correction, Rounds},
 };
 
 /// Give a published result a new version.
@@ -53,9 +53,9 @@ pub(super) async fn correct(rounds: &Rounds, args: &Correct, ctx: &Context) -> a
     Ok(())
 }
 
-fn in_words(says: &Says) -> String {
-    let points = says.points.map(|points| points.to_string());
-    let word = says.grade.as_deref().or(says.reason.as_deref()).unwrap_or(&says.status);
+fn in_words(summary: &AssessmentSummary) -> String {
+    let points = summary.points.map(|points| points.to_string());
+    let word = summary.grade.as_deref().or(summary.reason.as_deref()).unwrap_or(&summary.status);
     match points {
         Some(points) => format!("{word} ({points} points)"),
         None => word.to_owned(),

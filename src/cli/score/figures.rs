@@ -6,7 +6,8 @@ use super::report::write;
 use crate::{
     cli::Context,
     grading::{
-        BiasReport, Comparison, Differs, IndicatorBias, MovementTold, Rounds, Says, Simulation, comparison_rows,
+        AssessmentSummary, BiasReport, Comparison, IndicatorBias, MovementTable, Rounds, Simulation, SubjectDifference,
+        comparison_rows,
     },
 };
 
@@ -80,7 +81,7 @@ pub(super) async fn bias(rounds: &Rounds, args: &Bias, ctx: &Context) -> anyhow:
     Ok(())
 }
 
-fn word(says: Option<&Says>) -> String {
+fn word(says: Option<&AssessmentSummary>) -> String {
     match says {
         None => "absent".to_owned(),
         Some(says) => {
@@ -91,7 +92,7 @@ fn word(says: Option<&Says>) -> String {
 }
 
 /// A movement as a table of text.
-fn matrix(of: &MovementTold) -> Vec<String> {
+fn matrix(of: &MovementTable) -> Vec<String> {
     let mut lines = vec![
         std::iter::once(format!("  {:<12}", ""))
             .chain(of.columns.iter().map(|column| format!("{:>11}", column.code)))
@@ -115,7 +116,7 @@ fn comparison_in_words(of: &Comparison) -> String {
         format!("{} of {} subjects agree: {}%", of.agree, of.subjects, of.agree_percent),
     ];
     lines.extend(matrix(&of.matrix));
-    for Differs { subject_code, first, second, .. } in of.differing.iter().take(TOLD) {
+    for SubjectDifference { subject_code, first, second, .. } in of.differing.iter().take(TOLD) {
         lines.push(format!("  {subject_code}: {} and {}", word(first.as_ref()), word(second.as_ref())));
     }
     if of.differing.len() > TOLD {

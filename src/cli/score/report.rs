@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use crate::{
     cli::{Context, Usage},
     config::Config,
-    grading::{Rounds, report_page, report_rows},
+    grading::{ReportNames, Rounds, report_page, report_rows},
 };
 
 /// What a report is written as.
@@ -44,8 +44,9 @@ pub(super) struct ReportArgs {
 pub(super) async fn report(rounds: &Rounds, args: &ReportArgs, config: &Config, ctx: &Context) -> anyhow::Result<()> {
     let Some(format) = args.format else { return numbers(rounds, &args.run, args.json, ctx).await };
     let (kinds, regions) = (config.reference.kinds()?, config.reference.regions()?);
-    let rule = (args.internal, config.grading.withhold_below);
-    let report = rounds.round_report(&args.run, (&kinds, &regions), rule).await?;
+    let withheld_below = (!args.internal).then_some(config.grading.withhold_below);
+    let names = ReportNames { kinds: &kinds, regions: &regions };
+    let report = rounds.round_report(&args.run, names, withheld_below).await?;
     let bytes = match format {
         Format::Csv => report_rows(&report)?,
         Format::Json => format!("{}\n", serde_json::to_string_pretty(&report)?).into_bytes(),

@@ -1,5 +1,5 @@
-//! Whether each indicator of a model tells subjects apart: how its points are spread, how often data is missing, how it
-//! goes with the total. What the model is corrected by before it is used (模型校正).
+//! Indicator statistics: whether each indicator of a model distinguishes subjects, how often its data is missing, and how it
+//! correlates with the total. They are the basis for correcting a model before it is used (模型校正).
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use super::{
     outcomes::RunHead,
-    percent,
     statistics::{Spread, correlation, spread},
 };
 use crate::{
@@ -16,38 +15,39 @@ use crate::{
         GradingError, Rounds, RunState,
         documents::read_model,
         inputs::{Scope, data},
+        percent::percent,
         results::stored_standings,
         status::GRADED,
         transition::parse_state,
     },
-    scoring::{Measures, evaluate},
+    scoring::{Indicator, Measures, evaluate},
     store::runs::{ResultRow, RunRow},
 };
 
-/// How many subjects are read at a time.
+/// The number of subjects that are read at a time.
 const PAGE: usize = 2_000;
 
-/// Data missing of more subjects than this share, in hundredths, is told.
+/// An indicator whose data is missing for more subjects than this percentage is flagged.
 const MISSING_PERCENT: u64 = 20;
-/// More subjects than this with the whole weight: the indicator is at its ceiling.
+/// More than this percentage of subjects with the full weight: the indicator is at its ceiling.
 const CAP_PERCENT: u64 = 90;
-/// More subjects than this with nothing: it is at its floor.
+/// More than this percentage of subjects with zero: the indicator is at its floor.
 const ZERO_PERCENT: u64 = 90;
-/// A standard deviation of less than this share of the weight: it does not tell subjects apart.
+/// A standard deviation below this percentage of the weight: the indicator does not distinguish subjects.
 const SPREAD_PERCENT: i64 = 2;
-/// A correlation with the total below this, in thousandths: it does not go with the rest.
+/// A correlation with the total below this, in thousandths: the indicator is unrelated to the others.
 const UNRELATED: i64 = 50;
-/// Below this it goes against the rest.
+/// A correlation below this, in thousandths: the indicator works against the others.
 const AGAINST: i64 = -100;
 
 words! {
-    /// What is remarkable about an indicator.
+    /// A conspicuous property of an indicator.
     BiasFlag: "flag of an indicator" {
-        /// Data is missing of more than a fifth of the subjects.
+        /// Data is missing for more than a fifth of the subjects.
         OftenMissing = "often_missing",
-        /// More than nine tenths have the whole weight.
+        /// More than nine tenths have the full weight.
         AtCap = "at_cap",
-        /// More than nine tenths have nothing.
+        /// More than nine tenths have zero.
         AtZero = "at_zero",
         /// The standard deviation is below a fiftieth of the weight.
         NoSpread = "no_spread",
@@ -58,122 +58,121 @@ words! {
     }
 }
 
-/// How an indicator's points are spread.
+/// The distribution of an indicator's points.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct IndicatorBias {
     /// Its number.
     pub no: u16,
     /// Its name.
     pub name_zh: String,
-    /// The most points it gives.
+    /// The greatest possible points.
     pub weight: MilliPoints,
-    /// The fewest that somebody has.
+    /// The least points of any subject.
     pub least: MilliPoints,
-    /// A quarter has this or less.
+    /// A quarter of the subjects has this or less.
     pub lower_quartile: MilliPoints,
-    /// Half has this or less.
+    /// Half of the subjects have this or less.
     pub median: MilliPoints,
-    /// Three quarters have this or less.
+    /// Three quarters of the subjects have this or less.
     pub upper_quartile: MilliPoints,
-    /// The most that somebody has.
+    /// The greatest points of any subject.
     pub most: MilliPoints,
     /// The mean.
     pub mean: MilliPoints,
     /// The standard deviation.
     pub deviation: MilliPoints,
-    /// Of how many data is missing.
+    /// The number of subjects without data.
     pub missing: u64,
-    /// Their share, as a percentage.
+    /// Their share as a percentage.
     pub missing_percent: String,
-    /// How many have the whole weight.
+    /// The number of subjects with the full weight.
     pub at_cap: u64,
-    /// Their share.
+    /// Their share as a percentage.
     pub at_cap_percent: String,
-    /// How many have nothing.
+    /// The number of subjects with zero.
     pub at_zero: u64,
-    /// Their share.
+    /// Their share as a percentage.
     pub at_zero_percent: String,
     /// The correlation with the total, in thousandths; none where either does not vary.
     pub correlation_milli: Option<i64>,
-    /// What is remarkable.
+    /// Conspicuous properties.
     pub flags: Vec<BiasFlag>,
 }
 
-/// How every indicator of a run's model is spread.
+/// Statistics of every indicator of a run's model.
 #[derive(Debug, Clone, Serialize)]
 pub struct BiasReport {
     /// The run.
     pub run: RunHead,
-    /// How many subjects were graded.
+    /// The number of graded subjects.
     pub graded: u64,
     /// Every indicator, in the model's order.
     pub indicators: Vec<IndicatorBias>,
 }
 
-/// What the graded subjects of a run have, indicator by indicator.
+/// The points of the graded subjects of a run, by indicator.
 #[derive(Default)]
-struct Gathered {
+struct IndicatorPoints {
     /// By indicator, then by subject.
     points: Vec<Vec<i64>>,
     totals: Vec<i64>,
     missing: Vec<u64>,
 }
 
-impl Gathered {
+impl IndicatorPoints {
     fn add(&mut self, points: &[MilliPoints], missing: Option<&[bool]>) {
         self.points.resize(points.len().max(self.points.len()), Vec::new());
         self.missing.resize(self.points.len(), 0);
-        for (all, points) in self.points.iter_mut().zip(points) {
-            all.push(points.0);
+        for (column, points) in self.points.iter_mut().zip(points) {
+            column.push(points.0);
         }
         self.totals.push(points.iter().map(|points| points.0).sum());
-        for (all, missing) in self.missing.iter_mut().zip(missing.unwrap_or_default()) {
-            *all += u64::from(*missing);
+        for (count, missing) in self.missing.iter_mut().zip(missing.unwrap_or_default()) {
+            *count += u64::from(*missing);
         }
     }
 }
 
 impl Rounds {
-    /// How every indicator of a run's model is spread over the subjects it graded, as the run found it.
+    /// Statistics of every indicator of a run's model over the subjects that the run graded.
     pub async fn bias(&self, run_id: &str) -> Result<BiasReport, GradingError> {
         let run = self.find(run_id).await?;
         if parse_state(&run.state)? == RunState::Discarded {
             return Err(GradingError::NoResults(run.id));
         }
         let outcomes = self.outcomes(run_id).await?;
-        let kept = self.stored_results(&run.id).await?;
-        if kept.values().any(|row| row.status == GRADED && row.points.is_none()) {
+        let results = self.stored_results(&run.id).await?;
+        if results.values().any(|row| row.status == GRADED && row.points.is_none()) {
             return Err(GradingError::NoPoints(run.id));
         }
-        let missing: BTreeMap<String, Vec<bool>> = self.missing_data(&run, &kept).await?;
-        let mut gathered = Gathered::default();
-        for (code, row) in kept.iter().filter(|(_, row)| row.status == GRADED) {
+        let missing: BTreeMap<String, Vec<bool>> = self.missing_data(&run, &results).await?;
+        let mut all = IndicatorPoints::default();
+        for (code, row) in results.iter().filter(|(_, row)| row.status == GRADED) {
             let points: Vec<MilliPoints> =
                 serde_json::from_str(&row.findings).map_err(|_| GradingError::Altered(run.id.clone()))?;
-            gathered.add(&points, missing.get(code).map(Vec::as_slice));
+            all.add(&points, missing.get(code).map(Vec::as_slice));
         }
-        let graded = u64::try_from(gathered.totals.len()).unwrap_or(u64::MAX);
+        let graded = u64::try_from(all.totals.len()).unwrap_or(u64::MAX);
         let levels = outcomes.model.level1.iter().flat_map(|level| &level.level2);
         let indicators = levels.flat_map(|level| &level.indicator).enumerate().map(|(at, indicator)| {
-            let points = gathered.points.get(at).map(Vec::as_slice).unwrap_or_default();
-            let missing = gathered.missing.get(at).copied().unwrap_or(0);
-            let named = (indicator.no, indicator.name_zh.clone(), indicator.weight.milli());
-            of_indicator(named, points, missing, &gathered.totals)
+            let points = all.points.get(at).map(Vec::as_slice).unwrap_or_default();
+            let missing = all.missing.get(at).copied().unwrap_or(0);
+            of_indicator(indicator, points, missing, &all.totals)
         });
         Ok(BiasReport { run: outcomes.head(), graded, indicators: indicators.collect() })
     }
 }
 
 impl Rounds {
-    /// Of which indicators data is missing, by subject: reckoned again, because results keep points alone.
+    /// The indicators without data, by subject. They are recomputed, because results store points only.
     async fn missing_data(
         &self,
         run: &RunRow,
-        kept: &BTreeMap<String, ResultRow>,
+        results: &BTreeMap<String, ResultRow>,
     ) -> Result<BTreeMap<String, Vec<bool>>, GradingError> {
         let (model, catalogue) = read_model(&self.env.db, run).await?;
         let scope = Scope::of_run(&self.env.db, run, &model, catalogue).await?;
-        let graded = kept.iter().filter(|(_, row)| row.status == GRADED);
+        let graded = results.iter().filter(|(_, row)| row.status == GRADED);
         let graded: BTreeMap<String, ResultRow> = graded.map(|(code, row)| (code.clone(), row.clone())).collect();
         let standings = stored_standings(&graded)?;
         let mut missing = BTreeMap::new();
@@ -202,12 +201,8 @@ impl Rounds {
     }
 }
 
-fn of_indicator(
-    (no, name_zh, weight): (u16, String, MilliPoints),
-    points: &[i64],
-    missing: u64,
-    totals: &[i64],
-) -> IndicatorBias {
+fn of_indicator(indicator: &Indicator, points: &[i64], missing: u64, totals: &[i64]) -> IndicatorBias {
+    let weight = indicator.weight.milli();
     let Spread { least, lower_quartile, median, upper_quartile, most, mean, deviation } = spread(points);
     let many = |is: &dyn Fn(i64) -> bool| u64::try_from(points.iter().filter(|of| is(**of)).count()).unwrap_or(0);
     let (at_cap, at_zero) = (many(&|points| points == weight.0), many(&|points| points == 0));
@@ -223,8 +218,8 @@ fn of_indicator(
         (BiasFlag::Against, correlation.is_some_and(|of| of < AGAINST)),
     ];
     IndicatorBias {
-        no,
-        name_zh,
+        no: indicator.no,
+        name_zh: indicator.name_zh.clone(),
         weight,
         least: MilliPoints(least),
         lower_quartile: MilliPoints(lower_quartile),
@@ -240,6 +235,6 @@ fn of_indicator(
         at_zero,
         at_zero_percent: percent(at_zero, all),
         correlation_milli: correlation,
-        flags: found.into_iter().filter_map(|(flag, holds)| holds.then_some(flag)).collect(),
+        flags: found.into_iter().filter_map(|(flag, applies)| applies.then_some(flag)).collect(),
     }
 }

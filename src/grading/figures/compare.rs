@@ -1,53 +1,52 @@
-//! Two runs over the same subjects beside each other: two models, or one model before and after a change.
+//! Comparison of two runs over the same subjects: of two models, or of one model before and after a change.
 
 use serde::Serialize;
 
 use super::{
-    movement::{Movement, MovementTold},
-    outcomes::{RunHead, ordinal, says},
-    percent,
+    movement::{Movement, MovementTable},
+    outcomes::{RunHead, ordinal, summary},
 };
 use crate::{
     domain::money::MilliPoints,
-    grading::{GradingError, Rounds, Says},
+    grading::{AssessmentSummary, GradingError, Rounds, percent::percent},
 };
 
-/// A subject of which two runs say different things.
+/// A subject with different grades in two runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Differs {
+pub struct SubjectDifference {
     /// The subject.
     pub subject_code: String,
-    /// What the first run says; nothing where it does not cover the subject.
-    pub first: Option<Says>,
-    /// What the second says.
-    pub second: Option<Says>,
-    /// How many places the second puts it higher; negative where lower.
+    /// The result in the first run; none where it does not cover the subject.
+    pub first: Option<AssessmentSummary>,
+    /// The result in the second run.
+    pub second: Option<AssessmentSummary>,
+    /// The number of places that the subject is higher in the second run; negative where lower.
     pub places: Option<i64>,
-    /// How many points the second gives more; negative where fewer.
+    /// The points that the second run gives more; negative where fewer.
     pub points: Option<MilliPoints>,
 }
 
-/// Two runs beside each other.
+/// The comparison of two runs.
 #[derive(Debug, Clone, Serialize)]
 pub struct Comparison {
-    /// The first.
+    /// The first run.
     pub first: RunHead,
-    /// The second.
+    /// The second run.
     pub second: RunHead,
-    /// How many subjects either covers.
+    /// The number of subjects that either run covers.
     pub subjects: u64,
-    /// How many are in the same place of both schemes, or not rated in both.
+    /// The number of subjects in the same place of both schemes, or not rated in both.
     pub agree: u64,
     /// Their share, as a percentage.
     pub agree_percent: String,
-    /// Who stands where: the agreement matrix, the first run's grades in rows.
-    pub matrix: MovementTold,
-    /// Everybody of whom the grades differ, the greatest differences first.
-    pub differing: Vec<Differs>,
+    /// The agreement matrix, with the grades of the first run in rows.
+    pub matrix: MovementTable,
+    /// The subjects with different grades, the greatest differences first.
+    pub differing: Vec<SubjectDifference>,
 }
 
 impl Rounds {
-    /// Puts two runs of one kind beside each other.
+    /// Compares two runs of one kind.
     pub async fn compare(&self, first: &str, second: &str) -> Result<Comparison, GradingError> {
         let (one, other) = (self.outcomes(first).await?, self.outcomes(second).await?);
         if one.row.kind != other.row.kind {
@@ -64,15 +63,15 @@ impl Rounds {
                 continue;
             }
             let points = (first.and_then(|row| row.points), second.and_then(|row| row.points));
-            differing.push(Differs {
+            differing.push(SubjectDifference {
                 subject_code: code.clone(),
-                first: first.map(says),
-                second: second.map(says),
+                first: first.map(summary),
+                second: second.map(summary),
                 places: places.0.zip(places.1).map(|(first, second)| first - second),
                 points: points.0.zip(points.1).map(|(first, second)| MilliPoints(second - first)),
             });
         }
-        // Stable: of equal differences the order of codes stays. Who has no place in one of them comes last.
+        // A stable sort: equal differences stay in the order of codes. Subjects without a grade in one run come last.
         differing.sort_by_key(|of| {
             let greatest_first = |number: Option<i64>| std::cmp::Reverse(number.map(i64::abs));
             (greatest_first(of.places), greatest_first(of.points.map(|points| points.0)))
@@ -84,7 +83,7 @@ impl Rounds {
             subjects,
             agree,
             agree_percent: percent(agree, subjects),
-            matrix: Movement::between(&one, &other).everything(),
+            matrix: Movement::between(&one, &other).internal_table(),
             differing,
         })
     }

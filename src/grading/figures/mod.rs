@@ -1,8 +1,8 @@
-//! Rounds in figures: how results are spread, who moves from one round to the next, where two models differ, and whether
-//! an indicator tells subjects apart at all.
+//! Figures of runs: how results are distributed, who moves from one round to the next, where two models differ, and
+//! whether an indicator distinguishes subjects at all.
 //!
-//! Figures are exact: counts, and shares and statistics reckoned with integers. What may be shown to others passes through
-//! [`withhold`], so that nobody is found in a small cell.
+//! Figures are exact: counts, and shares and statistics in integer arithmetic. Figures for readers outside the bureau pass
+//! through [`suppression`], so that nobody can be identified in a small cell (I4).
 
 mod bias;
 mod compare;
@@ -11,18 +11,11 @@ mod outcomes;
 mod round;
 mod simulate;
 mod statistics;
-mod withhold;
+mod suppression;
 
 pub use bias::{BiasFlag, BiasReport, IndicatorBias};
-pub use compare::{Comparison, Differs};
-pub use movement::{Movement, MovementTold};
+pub use compare::{Comparison, SubjectDifference};
+pub use movement::{Movement, MovementTable};
 pub use outcomes::{Column, RunHead};
-pub use round::{KindLine, RoundReport, Share, Table, TableRow};
-pub use simulate::{Followed, Simulation};
-
-/// A share as a percentage with two decimals, rounded half up.
-pub(super) fn percent(count: u64, of: u64) -> String {
-    let (count, of) = (u128::from(count), u128::from(of));
-    let hundredths = if of > 0 { (count * 20_000 + of) / (2 * of) } else { 0 };
-    format!("{}.{:02}", hundredths / 100, hundredths % 100)
-}
+pub use round::{KindLine, ReportNames, RoundReport, Share, Table, TableRow};
+pub use simulate::{MeasureCount, Simulation};

@@ -1,15 +1,15 @@
-//! Who moved from one run to another.
+//! Movement of subjects between the grades of two runs.
 
 use serde::Serialize;
 
 use super::{
     outcomes::{Column, Outcomes, RunHead, ordinal},
-    percent,
-    withhold::{Cell, Told, Withholding},
+    suppression::{Cell, Released, Suppression},
 };
+use crate::grading::percent::percent;
 
-/// Who moved: rows are what subjects came to before, columns what they came to now. In both, one more place is for who
-/// is not in the other run.
+/// Movement between two runs. Rows are grades in the run before, columns grades in the run now; the last of each is for
+/// subjects that are in the other run only.
 #[derive(Debug, Clone)]
 pub struct Movement {
     before: RunHead,
@@ -21,33 +21,33 @@ pub struct Movement {
     stayed: u64,
 }
 
-/// Who moved, as it may be told; nothing where a count is withheld.
+/// Movement between two runs as it may be published; none where a count is withheld.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct MovementTold {
+pub struct MovementTable {
     /// The run before.
     pub before: RunHead,
-    /// What subjects came to before.
+    /// Grades in the run before.
     pub rows: Vec<Column>,
-    /// What they came to now.
+    /// Grades in the run now.
     pub columns: Vec<Column>,
-    /// How many, by row and column.
+    /// The number of subjects, by row and column.
     pub counts: Vec<Vec<Option<u64>>>,
-    /// How many were graded in both runs.
+    /// The number of subjects that were graded in both runs.
     pub graded_in_both: Option<u64>,
-    /// How many of them rose.
+    /// The number of them whose grade rose.
     pub risen: Option<u64>,
-    /// How many of them fell.
+    /// The number of them whose grade fell.
     pub fallen: Option<u64>,
-    /// How many of them stayed.
+    /// The number of them whose grade stayed.
     pub stayed: Option<u64>,
-    /// The share that rose, as a percentage.
+    /// The share whose grade rose, as a percentage.
     pub risen_percent: Option<String>,
-    /// The share that fell.
+    /// The share whose grade fell, as a percentage.
     pub fallen_percent: Option<String>,
 }
 
-/// The places of a movement's counts in what is told together.
-pub(super) struct Placed {
+/// The counts of a movement as cells of a suppression system.
+pub(super) struct MovementCells {
     cells: Vec<Vec<Cell>>,
     both: Cell,
     risen: Cell,
@@ -55,19 +55,19 @@ pub(super) struct Placed {
     stayed: Cell,
 }
 
-/// Who is in the other run only.
+/// The column of subjects that are in the other run only.
 fn absent() -> Column {
     Column { code: "absent".into(), name_zh: "未列入".into() }
 }
 
-/// How a pair of grades compares; grades of two schemes by their places, 1 being the best.
+/// Compares two grades of a subject by their places, 1 being the best; also grades of two schemes.
 fn moved(before: &Outcomes, now: &Outcomes, code: &str) -> Option<std::cmp::Ordering> {
     let place = |of: &Outcomes| of.subjects.get(code).and_then(|row| ordinal(&of.model.scheme, row));
     Some(place(now)?.cmp(&place(before)?))
 }
 
 impl Movement {
-    /// From one run to another.
+    /// The movement from one run to another.
     pub(in crate::grading) fn between(before: &Outcomes, now: &Outcomes) -> Self {
         let with_absent = |mut columns: Vec<Column>| {
             columns.push(absent());
@@ -93,8 +93,8 @@ impl Movement {
         Self { before: before.head(), rows, columns, counts, risen, fallen, stayed }
     }
 
-    /// Puts its counts into what is told together. The totals of the columns, but for the last, are those of the run now.
-    pub(super) fn place(&self, system: &mut Withholding, now: &[Cell]) -> Placed {
+    /// Adds its counts to a suppression system. The totals of all columns but the last are the counts of the run now.
+    pub(super) fn add_to(&self, system: &mut Suppression, now: &[Cell]) -> MovementCells {
         let cells: Vec<Vec<Cell>> =
             self.counts.iter().map(|row| row.iter().map(|count| system.cell(*count)).collect()).collect();
         for row in &cells {
@@ -104,57 +104,57 @@ impl Movement {
             let column: Vec<Cell> = cells.iter().filter_map(|row| row.get(at).copied()).collect();
             system.adds_up(*total, &column);
         }
-        // Those graded in both: without the last two of each, not rated and absent.
+        // Graded in both runs: all but the last two rows and columns, which are not rated and absent.
         let graded = cells.iter().take(cells.len().saturating_sub(2));
         let graded: Vec<Cell> = graded.flat_map(|row| row.iter().take(row.len().saturating_sub(2)).copied()).collect();
         let both = system.total(&graded);
         let (risen, fallen, stayed) = (system.cell(self.risen), system.cell(self.fallen), system.cell(self.stayed));
         system.adds_up(both, &[risen, fallen, stayed]);
         self.by_direction(system, &cells, [risen, fallen, stayed]);
-        Placed { cells, both, risen, fallen, stayed }
+        MovementCells { cells, both, risen, fallen, stayed }
     }
 
-    /// Where both runs are of one scheme, rising, falling and staying are sums of the matrix's own cells.
-    fn by_direction(&self, system: &mut Withholding, cells: &[Vec<Cell>], [risen, fallen, stayed]: [Cell; 3]) {
+    /// Where both runs have one scheme, the numbers of those who rose, fell and stayed are sums of cells of the matrix.
+    fn by_direction(&self, system: &mut Suppression, cells: &[Vec<Cell>], [risen, fallen, stayed]: [Cell; 3]) {
         if self.rows != self.columns {
             return;
         }
         let grades = self.rows.len().saturating_sub(2);
-        let of = |wanted: std::cmp::Ordering| -> Vec<Cell> {
+        let cells_where = |ordering: std::cmp::Ordering| -> Vec<Cell> {
             let rows = cells.iter().take(grades).enumerate();
             rows.flat_map(|(row, cells)| {
-                cells.iter().take(grades).enumerate().filter(move |(column, _)| column.cmp(&row) == wanted)
+                cells.iter().take(grades).enumerate().filter(move |(column, _)| column.cmp(&row) == ordering)
             })
             .map(|(_, cell)| *cell)
             .collect()
         };
-        system.adds_up(risen, &of(std::cmp::Ordering::Less));
-        system.adds_up(fallen, &of(std::cmp::Ordering::Greater));
-        system.adds_up(stayed, &of(std::cmp::Ordering::Equal));
+        system.adds_up(risen, &cells_where(std::cmp::Ordering::Less));
+        system.adds_up(fallen, &cells_where(std::cmp::Ordering::Greater));
+        system.adds_up(stayed, &cells_where(std::cmp::Ordering::Equal));
     }
 
-    /// What may be told of it.
-    pub(super) fn told(&self, placed: &Placed, told: &Told) -> MovementTold {
-        let both = told.of(placed.both);
-        let share = |cell: Cell| Some(percent(told.of(cell)?, both?));
-        MovementTold {
+    /// The table of the released counts.
+    pub(super) fn table(&self, cells: &MovementCells, released: &Released) -> MovementTable {
+        let both = released.get(cells.both);
+        let share = |cell: Cell| Some(percent(released.get(cell)?, both?));
+        MovementTable {
             before: self.before.clone(),
             rows: self.rows.clone(),
             columns: self.columns.clone(),
-            counts: placed.cells.iter().map(|row| row.iter().map(|cell| told.of(*cell)).collect()).collect(),
+            counts: cells.cells.iter().map(|row| row.iter().map(|cell| released.get(*cell)).collect()).collect(),
             graded_in_both: both,
-            risen: told.of(placed.risen),
-            fallen: told.of(placed.fallen),
-            stayed: told.of(placed.stayed),
-            risen_percent: share(placed.risen),
-            fallen_percent: share(placed.fallen),
+            risen: released.get(cells.risen),
+            fallen: released.get(cells.fallen),
+            stayed: released.get(cells.stayed),
+            risen_percent: share(cells.risen),
+            fallen_percent: share(cells.fallen),
         }
     }
 
-    /// All of it, for the bureau's own eyes.
-    pub(in crate::grading) fn everything(&self) -> MovementTold {
-        let mut system = Withholding::default();
-        let placed = self.place(&mut system, &[]);
-        self.told(&placed, &system.told(None))
+    /// The table with nothing withheld, for the bureau only.
+    pub(in crate::grading) fn internal_table(&self) -> MovementTable {
+        let mut system = Suppression::default();
+        let cells = self.add_to(&mut system, &[]);
+        self.table(&cells, &system.release(None))
     }
 }

@@ -1,4 +1,4 @@
-//! What came of a run, subject by subject, as figures are made of it.
+//! The results of a run, subject by subject, from which figures are computed.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,8 @@ use serde::Serialize;
 use crate::{
     domain::money::MilliPoints,
     grading::{
-        GradingError, Rounds, RunState, Says, documents::read_model_file, status::GRADED, transition::parse_state,
+        AssessmentSummary, GradingError, Rounds, RunState, documents::read_model_file, status::GRADED,
+        transition::parse_state,
     },
     scoring::{ModelFile, Scheme},
     store::{
@@ -16,10 +17,10 @@ use crate::{
     },
 };
 
-/// How many results are read at a time.
+/// The number of results that are read at a time.
 const PAGE: i64 = 2000;
 
-/// A run, named.
+/// The identity of a run, its model and its scheme.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RunHead {
     /// Its id.
@@ -38,16 +39,16 @@ pub struct RunHead {
     pub scheme: String,
 }
 
-/// What subjects can come to: a grade, or that they are not rated.
+/// A possible result of a subject: a grade, or not rated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Column {
-    /// The grade's code; `not_rated`, or `absent` for who is in another run only.
+    /// The code of the grade; `not_rated`; or `absent` for subjects that are in another run only.
     pub code: String,
-    /// What people read.
+    /// The Chinese word.
     pub name_zh: String,
 }
 
-/// Everything that came of a run.
+/// All results of a run.
 #[derive(Debug)]
 pub(in crate::grading) struct Outcomes {
     pub(in crate::grading) row: RunRow,
@@ -68,7 +69,7 @@ impl Outcomes {
         }
     }
 
-    /// The scheme's grades, best first, and after them that a subject was not rated.
+    /// The grades of the scheme, best first, and not rated.
     pub(in crate::grading) fn columns(&self) -> Vec<Column> {
         let grades = self.model.scheme.grade.iter();
         let mut columns: Vec<Column> =
@@ -77,14 +78,14 @@ impl Outcomes {
         columns
     }
 
-    /// Where in [`Outcomes::columns`] a result stands.
+    /// The position of a result in [`Outcomes::columns`].
     pub(in crate::grading) fn column(&self, row: &PlacedRow) -> usize {
         let grades = &self.model.scheme.grade;
         let grade = row.grade.as_deref().filter(|_| row.status == GRADED);
         grade.and_then(|code| grades.iter().position(|grade| grade.code == code)).unwrap_or(grades.len())
     }
 
-    /// How many subjects came to each of [`Outcomes::columns`].
+    /// The number of results in each of [`Outcomes::columns`].
     pub(in crate::grading) fn counts<'a>(&self, of: impl Iterator<Item = &'a PlacedRow>) -> Vec<u64> {
         let mut counts = vec![0; self.model.scheme.grade.len() + 1];
         for row in of {
@@ -96,15 +97,15 @@ impl Outcomes {
     }
 }
 
-/// The place of a result's grade in its scheme, 1 being the best; none for who was not rated.
+/// The place of a result's grade in its scheme, 1 being the best; none for a subject that was not rated.
 pub(in crate::grading) fn ordinal(scheme: &Scheme, row: &PlacedRow) -> Option<i64> {
     let code = row.grade.as_deref().filter(|_| row.status == GRADED)?;
     scheme.grade(code).map(|grade| grade.ordinal)
 }
 
-/// What a result says.
-pub(in crate::grading) fn says(row: &PlacedRow) -> Says {
-    Says {
+/// A result as a summary.
+pub(in crate::grading) fn summary(row: &PlacedRow) -> AssessmentSummary {
+    AssessmentSummary {
         status: row.status.clone(),
         reason: row.reason.clone(),
         grade: row.grade.clone(),
@@ -113,7 +114,7 @@ pub(in crate::grading) fn says(row: &PlacedRow) -> Says {
 }
 
 impl Rounds {
-    /// Everything that came of a run; of a round what counts now, corrections among it.
+    /// All results of a run; of a round, the newest versions of its assessments.
     pub(in crate::grading) async fn outcomes(&self, run_id: &str) -> Result<Outcomes, GradingError> {
         let row = self.find(run_id).await?;
         let state = parse_state(&row.state)?;
@@ -134,13 +135,13 @@ impl Rounds {
         Ok(Outcomes { row, model, subjects })
     }
 
-    /// What a run is seen against: of a round the one whose place it took, of any other run the round in force of its
-    /// kind and scheme.
+    /// The results that a run is compared with: of a round, the round of the half-year before; of any other run, the round
+    /// in force of its kind and scheme.
     pub(in crate::grading) async fn outcomes_before(&self, run: &RunRow) -> Result<Option<Outcomes>, GradingError> {
         let all = runs::list(&self.env.db.read("outcomes")).await.map_err(GradingError::during("listing the runs"))?;
         let same = |other: &&RunRow| other.kind == run.kind && other.scheme == run.scheme && other.id != run.id;
         let before = if parse_state(&run.state)?.was_published() {
-            // Rounds go forward only. A half-year may have been published anew: its last counts.
+            // A half-year may have been published more than once: the last publication counts.
             let earlier = |other: &&RunRow| other.published_at.is_some() && other.period < run.period;
             let order = |of: &&RunRow| (of.period.clone(), of.published_at, of.id.clone());
             all.iter().filter(same).filter(earlier).max_by_key(order)

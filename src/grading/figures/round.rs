@@ -1,58 +1,59 @@
-//! The report of a round: how its grades are spread, by region and by level, who moved since the round before, and how
-//! the other kinds stand in the same half-year.
+//! The report of a round: the distribution of its grades, by region and by level, the movement since the round before, and
+//! the other kinds of subject in the same half-year.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use super::{
-    movement::{Movement, MovementTold},
+    movement::{Movement, MovementTable},
     outcomes::{Column, Outcomes},
-    percent,
-    simulate::Followed,
-    withhold::{Cell, Told, Withholding},
+    simulate::MeasureCount,
+    suppression::{Cell, Released, Suppression},
 };
 use crate::{
     domain::{Kinds, Timestamp, region::RegionTable},
-    grading::{GradingError, Rounds, RunState, period::period_of, status::GRADED, transition::parse_state},
+    grading::{
+        GradingError, Rounds, RunState, percent::percent, period::period_of, status::GRADED, transition::parse_state,
+    },
     store::{
         rounds::PlacedRow,
         runs::{self, RunRow},
     },
 };
 
-/// A count with its share of all of its row.
+/// A count, and its share of the total of its row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Share {
-    /// How many; nothing where it is withheld.
+    /// The count; none where it is withheld.
     pub count: Option<u64>,
-    /// As a percentage with two decimals.
+    /// The share as a percentage with two decimals.
     pub percent: Option<String>,
 }
 
-/// A line of a table.
+/// A row of a table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TableRow {
     /// The code of the region, level or reason; empty where the subject's file has none.
     pub code: String,
     /// Its name.
     pub name_zh: String,
-    /// By column.
+    /// The counts by column.
     pub cells: Vec<Share>,
-    /// All of them together.
+    /// The total of the row.
     pub total: Option<u64>,
 }
 
-/// How grades are spread over something.
+/// The distribution of grades over regions or levels.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Table {
     /// The grades, best first, and not rated.
     pub columns: Vec<Column>,
-    /// The lines.
+    /// The rows.
     pub rows: Vec<TableRow>,
 }
 
-/// How another kind of subject stands in the same half-year.
+/// The grades of one kind of subject in the half-year of the report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct KindLine {
     /// The kind.
@@ -65,13 +66,13 @@ pub struct KindLine {
     pub scheme: String,
     /// Its grades.
     pub columns: Vec<Column>,
-    /// How many came to each.
+    /// The counts by grade.
     pub cells: Vec<Share>,
-    /// How many it covers.
+    /// The number of subjects.
     pub total: Option<u64>,
-    /// The share that rose since the round before.
+    /// The share whose grade rose since the round before.
     pub risen_percent: Option<String>,
-    /// The share that fell.
+    /// The share whose grade fell since the round before.
     pub fallen_percent: Option<String>,
 }
 
@@ -82,9 +83,9 @@ pub struct RoundReport {
     pub run: String,
     /// Its state.
     pub state: String,
-    /// Whether nothing is withheld: for the bureau's own eyes.
+    /// Whether the report is for the bureau only, with nothing withheld.
     pub internal: bool,
-    /// Counts from one up to this number are withheld, and what they could be computed from.
+    /// Counts from one up to this number are withheld, with the counts from which they could be computed.
     pub withheld_below: Option<u64>,
     /// The kind of subject.
     pub kind: String,
@@ -106,68 +107,91 @@ pub struct RoundReport {
     pub scheme_version: i64,
     /// When it was published.
     pub published_at: Option<Timestamp>,
-    /// The last day on which its grades are good.
+    /// The last day on which the grades are valid.
     pub valid_until: Option<String>,
-    /// How many assessments were corrected since.
+    /// The number of corrections since publication.
     pub corrections: usize,
-    /// How many subjects it covers.
+    /// The number of subjects that the run covers.
     pub subjects: Option<u64>,
-    /// How many of them were graded.
+    /// The number of graded subjects.
     pub graded: Option<u64>,
-    /// How its grades are spread: shares are of those graded.
+    /// The counts by grade; shares are of all graded subjects.
     pub grades: Vec<(Column, Share)>,
-    /// How many were not rated, by reason.
+    /// The counts of subjects that were not rated, by reason.
     pub not_rated: Vec<(Column, Share)>,
-    /// By region.
+    /// The distribution by region.
     pub by_region: Table,
-    /// By level.
+    /// The distribution by level.
     pub by_level: Table,
-    /// Who moved since the round before.
-    pub movement: Option<MovementTold>,
-    /// Every kind with a round of the half-year.
+    /// The movement since the round before.
+    pub movement: Option<MovementTable>,
+    /// Every kind with a round of the same half-year.
     pub kinds: Vec<KindLine>,
-    /// What is done about whom; not told where counts are withheld.
-    pub measures: Vec<Followed>,
+    /// The measures that the grades lead to; empty where counts are withheld.
+    pub measures: Vec<MeasureCount>,
     /// The digest of the model.
     pub model_digest: String,
-    /// The digest of what was read.
+    /// The digest of the inputs.
     pub input_digest: String,
-    /// The digest of what came of it.
+    /// The digest of the results.
     pub outcome_digest: String,
 }
 
-/// The cells of a table before it is known which may be told.
-struct Draft {
-    rows: Vec<(String, String, Vec<Cell>, Cell)>,
+/// The names that a report prints beside codes.
+#[derive(Debug, Clone, Copy)]
+pub struct ReportNames<'a> {
+    /// The names of kinds.
+    pub kinds: &'a Kinds,
+    /// The names of regions.
+    pub regions: &'a RegionTable,
+}
+
+/// A table as cells of a suppression system.
+struct TableCells {
+    rows: Vec<RowCells>,
+}
+
+/// A row of [`TableCells`].
+struct RowCells {
+    code: String,
+    name_zh: String,
+    cells: Vec<Cell>,
+    total: Cell,
+}
+
+/// The counts over all subjects of a run, as cells of a suppression system.
+struct OverallCells {
+    columns: Vec<Cell>,
+    subjects: Cell,
 }
 
 impl Rounds {
-    /// The report of a run. Without `internal`, counts from one up to `below` are withheld, and only what was published
-    /// is reported at all.
+    /// The report of a run. With `withheld_below` it is for readers outside the bureau: counts from one up to this number are
+    /// withheld, and only published runs are reported. Without it the report is internal.
     pub async fn round_report(
         &self,
         run_id: &str,
-        names: (&Kinds, &RegionTable),
-        (internal, below): (bool, u64),
+        names: ReportNames<'_>,
+        withheld_below: Option<u64>,
     ) -> Result<RoundReport, GradingError> {
+        let internal = withheld_below.is_none();
         let now = self.outcomes(run_id).await?;
         let state = parse_state(&now.row.state)?;
         if !internal && !state.was_published() {
             return Err(GradingError::NotForOthers { run: now.row.id, state });
         }
-        let below = (!internal).then_some(below);
         let before = self.outcomes_before(&now.row).await?;
         let measures = if internal { self.measures(&now, before.as_ref()).await? } else { Vec::new() };
         let corrections = self.corrections(run_id).await?.len();
-        let kinds = self.kind_lines(&now, names.0, below).await?;
-        let figures = Figures::of(&now, before.as_ref(), Some(names.1), below);
-        let name = |kind: &str| names.0.find(kind).map_or_else(|| kind.to_owned(), |kind| kind.name.clone());
+        let kinds = self.kind_lines(&now, names.kinds, withheld_below).await?;
+        let figures = Figures::of(&now, before.as_ref(), Some(names.regions), withheld_below);
+        let name = |kind: &str| names.kinds.find(kind).map_or_else(|| kind.to_owned(), |kind| kind.name.clone());
         let Outcomes { row, model, .. } = now;
         Ok(RoundReport {
             run: row.id,
             state: row.state,
             internal,
-            withheld_below: below,
+            withheld_below,
             kind_zh: name(&row.kind),
             kind: row.kind,
             period: row.period,
@@ -195,7 +219,7 @@ impl Rounds {
         })
     }
 
-    /// Every kind with a round of the same half-year, this run's own first.
+    /// Every kind with a round of the same half-year, the kind of this run first.
     async fn kind_lines(
         &self,
         now: &Outcomes,
@@ -218,26 +242,31 @@ impl Rounds {
         Ok(lines)
     }
 
-    async fn kind_line(&self, of: &Outcomes, names: &Kinds, below: Option<u64>) -> Result<KindLine, GradingError> {
-        let before = self.outcomes_before(&of.row).await?;
-        let figures = Figures::of(of, before.as_ref(), None, below);
-        let kind = of.row.kind.clone();
+    async fn kind_line(
+        &self,
+        outcomes: &Outcomes,
+        names: &Kinds,
+        below: Option<u64>,
+    ) -> Result<KindLine, GradingError> {
+        let before = self.outcomes_before(&outcomes.row).await?;
+        let figures = Figures::of(outcomes, before.as_ref(), None, below);
+        let kind = outcomes.row.kind.clone();
         let movement = figures.movement.as_ref();
         Ok(KindLine {
             name_zh: names.find(&kind).map_or_else(|| kind.clone(), |kind| kind.name.clone()),
             kind,
-            run: of.row.id.clone(),
-            scheme: of.row.scheme.clone(),
+            run: outcomes.row.id.clone(),
+            scheme: outcomes.row.scheme.clone(),
             columns: figures.grades.iter().map(|(column, _)| column.clone()).collect(),
             cells: figures.grades.iter().map(|(_, share)| share.clone()).collect(),
             total: figures.subjects,
-            risen_percent: movement.and_then(|of| of.risen_percent.clone()),
-            fallen_percent: movement.and_then(|of| of.fallen_percent.clone()),
+            risen_percent: movement.and_then(|table| table.risen_percent.clone()),
+            fallen_percent: movement.and_then(|table| table.fallen_percent.clone()),
         })
     }
 }
 
-/// Everything that is told together of one run, so that nothing withheld in one table is told by another.
+/// All figures of one run. They share one suppression system, so that no table reveals what another one withholds.
 struct Figures {
     subjects: Option<u64>,
     graded: Option<u64>,
@@ -245,17 +274,17 @@ struct Figures {
     not_rated: Vec<(Column, Share)>,
     by_region: Table,
     by_level: Table,
-    movement: Option<MovementTold>,
+    movement: Option<MovementTable>,
 }
 
 impl Figures {
     fn of(now: &Outcomes, before: Option<&Outcomes>, regions: Option<&RegionTable>, below: Option<u64>) -> Self {
-        let mut system = Withholding::default();
+        let mut system = Suppression::default();
         let columns = now.columns();
-        let overall: Vec<Cell> =
-            now.counts(now.subjects.values()).into_iter().map(|count| system.cell(count)).collect();
-        let subjects = system.total(&overall);
-        let (grades, unrated) = overall.split_at(overall.len().saturating_sub(1));
+        let cells: Vec<Cell> = now.counts(now.subjects.values()).into_iter().map(|count| system.cell(count)).collect();
+        let subjects = system.total(&cells);
+        let overall = OverallCells { columns: cells, subjects };
+        let (grades, unrated) = overall.columns.split_at(overall.columns.len().saturating_sub(1));
         let graded = system.total(grades);
         system.adds_up(subjects, &[&[graded], unrated].concat());
         let ends = period_of(&now.row).map(|period| period.last_month().last_day()).ok();
@@ -263,78 +292,79 @@ impl Figures {
             let line = regions.zip(ends).and_then(|(table, ends)| table.find(code.parse().ok()?, ends));
             line.map_or_else(|| code.to_owned(), |line| line.name.clone())
         };
-        let region = spread(now, &mut system, (&overall, subjects), |row| row.region.clone(), named);
-        let level = spread(now, &mut system, (&overall, subjects), |row| row.level.clone(), str::to_owned);
+        let region = spread(now, &mut system, &overall, |row| row.region.clone(), named);
+        let level = spread(now, &mut system, &overall, |row| row.level.clone(), str::to_owned);
         let reasons = reasons(now, &mut system, unrated);
         let movement = before.map(|before| Movement::between(before, now));
-        let placed = movement.as_ref().map(|movement| movement.place(&mut system, &overall));
-        let told = system.told(below);
-        let of_graded = |cell: &Cell| share(&told, *cell, graded);
+        let placed = movement.as_ref().map(|movement| movement.add_to(&mut system, &overall.columns));
+        let released = system.release(below);
+        let of_graded = |cell: &Cell| share(&released, *cell, graded);
         Self {
-            subjects: told.of(subjects),
-            graded: told.of(graded),
+            subjects: released.get(subjects),
+            graded: released.get(graded),
             grades: columns.iter().cloned().zip(grades.iter().map(of_graded)).collect(),
-            not_rated: reasons.into_iter().map(|(column, cell)| (column, share(&told, cell, subjects))).collect(),
-            by_region: region.told(&columns, &told),
-            by_level: level.told(&columns, &told),
-            movement: movement.zip(placed).map(|(movement, placed)| movement.told(&placed, &told)),
+            not_rated: reasons.into_iter().map(|(column, cell)| (column, share(&released, cell, subjects))).collect(),
+            by_region: region.release(&columns, &released),
+            by_level: level.release(&columns, &released),
+            movement: movement.zip(placed).map(|(movement, cells)| movement.table(&cells, &released)),
         }
     }
 }
 
-/// A table over what a subject's file says; who has nothing there, or is no longer known, comes last.
+/// The distribution over a field of the subjects' files. Subjects without a value, or no longer registered, come last.
 fn spread(
     now: &Outcomes,
-    system: &mut Withholding,
-    (overall, subjects): (&[Cell], Cell),
+    system: &mut Suppression,
+    overall: &OverallCells,
     of: impl Fn(&PlacedRow) -> Option<String>,
     named: impl Fn(&str) -> String,
-) -> Draft {
+) -> TableCells {
     let mut groups: BTreeMap<(usize, String), Vec<&PlacedRow>> = BTreeMap::new();
     for row in now.subjects.values() {
         let code = of(row);
         groups.entry((rank(code.as_deref()), code.unwrap_or_default())).or_default().push(row);
     }
-    let rows: Vec<(String, String, Vec<Cell>, Cell)> = groups
+    let rows: Vec<RowCells> = groups
         .into_iter()
         .map(|((rank, code), rows)| {
             let cells: Vec<Cell> = now.counts(rows.into_iter()).into_iter().map(|count| system.cell(count)).collect();
             let total = system.total(&cells);
             let name = if rank == UNKNOWN { "未登记".to_owned() } else { named(&code) };
-            (code, name, cells, total)
+            RowCells { code, name_zh: name, cells, total }
         })
         .collect();
-    for (at, total) in overall.iter().enumerate() {
-        let column: Vec<Cell> = rows.iter().filter_map(|(_, _, cells, _)| cells.get(at).copied()).collect();
+    for (at, total) in overall.columns.iter().enumerate() {
+        let column: Vec<Cell> = rows.iter().filter_map(|row| row.cells.get(at).copied()).collect();
         system.adds_up(*total, &column);
     }
-    let totals: Vec<Cell> = rows.iter().map(|(_, _, _, total)| *total).collect();
-    system.adds_up(subjects, &totals);
-    Draft { rows }
+    let totals: Vec<Cell> = rows.iter().map(|row| row.total).collect();
+    system.adds_up(overall.subjects, &totals);
+    TableCells { rows }
 }
 
-/// The place of who has nothing there.
+/// The rank of subjects without a value.
 const UNKNOWN: usize = usize::MAX;
 
-/// Levels stand highest first; what has no order of its own stands by its code.
+/// Ranks levels, the highest first; everything else is ordered by code.
 fn rank(code: Option<&str>) -> usize {
     const LEVELS: [&str; 3] = ["三级", "二级", "一级"];
     code.map_or(UNKNOWN, |code| LEVELS.iter().position(|level| *level == code).unwrap_or(LEVELS.len()))
 }
 
-impl Draft {
-    fn told(self, columns: &[Column], told: &Told) -> Table {
-        let row = |(code, name_zh, cells, total): (String, String, Vec<Cell>, Cell)| TableRow {
+impl TableCells {
+    fn release(self, columns: &[Column], released: &Released) -> Table {
+        let row = |RowCells { code, name_zh, cells, total }| TableRow {
             code,
             name_zh,
-            cells: cells.into_iter().map(|cell| share(told, cell, total)).collect(),
-            total: told.of(total),
+            cells: cells.into_iter().map(|cell| share(released, cell, total)).collect(),
+            total: released.get(total),
         };
         Table { columns: columns.to_vec(), rows: self.rows.into_iter().map(row).collect() }
     }
 }
 
-fn reasons(now: &Outcomes, system: &mut Withholding, unrated: &[Cell]) -> Vec<(Column, Cell)> {
+/// The reasons of subjects that were not rated.
+fn reasons(now: &Outcomes, system: &mut Suppression, unrated: &[Cell]) -> Vec<(Column, Cell)> {
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
     for row in now.subjects.values().filter(|row| row.status != GRADED) {
         *counts.entry(row.reason.as_deref().unwrap_or("other")).or_default() += 1;
@@ -352,7 +382,7 @@ fn reasons(now: &Outcomes, system: &mut Withholding, unrated: &[Cell]) -> Vec<(C
     reasons
 }
 
-/// The words for why a subject takes no part.
+/// The Chinese words of a reason.
 fn reason_zh(code: &str) -> &str {
     match code {
         "agreement_under_one_year" => "签订医保服务协议不满一年",
@@ -363,7 +393,7 @@ fn reason_zh(code: &str) -> &str {
     }
 }
 
-fn share(told: &Told, count: Cell, of: Cell) -> Share {
-    let count = told.of(count);
-    Share { count, percent: count.zip(told.of(of)).map(|(count, of)| percent(count, of)) }
+fn share(released: &Released, count: Cell, of: Cell) -> Share {
+    let count = released.get(count);
+    Share { count, percent: count.zip(released.get(of)).map(|(count, of)| percent(count, of)) }
 }

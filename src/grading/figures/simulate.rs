@@ -1,69 +1,68 @@
-//! Simulated application (试运行): what would follow if a run were published.
+//! Simulated application (试运行): the consequences that publishing a run would have.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use super::{
-    movement::{Movement, MovementTold},
+    movement::{Movement, MovementTable},
     outcomes::{Column, Outcomes, RunHead},
-    percent,
 };
-use crate::grading::{GradingError, Rounds, status::GRADED};
+use crate::grading::{GradingError, Rounds, percent::percent, status::GRADED};
 
-/// How many subjects come to a grade before and now.
+/// The number of subjects with a grade in the round before and in this run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct BeforeAndNow {
-    /// The grade, or that they are not rated.
+    /// The grade, or not rated.
     #[serde(flatten)]
     pub column: Column,
-    /// In the round before.
+    /// The number in the round before.
     pub before: u64,
-    /// As a percentage of all it covers.
+    /// The same as a percentage of all subjects.
     pub before_percent: String,
-    /// In this run.
+    /// The number in this run.
     pub now: u64,
-    /// As a percentage of all it covers.
+    /// The same as a percentage of all subjects.
     pub now_percent: String,
 }
 
-/// A measure (分类监管措施), and for how many subjects it would follow.
+/// A supervisory measure (分类监管措施), and the number of subjects that it would apply to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Followed {
-    /// The grade that it follows.
+pub struct MeasureCount {
+    /// The grade that leads to the measure.
     pub grade: String,
-    /// How many times in succession the grade must have been earned.
+    /// The number of rounds in a row with this grade.
     pub after_consecutive: u8,
-    /// What is done.
+    /// The measure in words.
     pub text_zh: String,
-    /// For how many subjects.
+    /// The number of subjects.
     pub subjects: u64,
 }
 
-/// What would follow if a run were published.
+/// The consequences that publishing a run would have.
 #[derive(Debug, Clone, Serialize)]
 pub struct Simulation {
     /// The run.
     pub run: RunHead,
-    /// The round it is seen against; none where nothing was published before.
+    /// The round it is compared with; none where nothing was published before.
     pub before: Option<RunHead>,
     /// The distribution before and now.
     pub distribution: Vec<BeforeAndNow>,
-    /// Who moves.
+    /// The movement since the round before.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub movement: Option<MovementTold>,
-    /// What would be done about whom.
-    pub measures: Vec<Followed>,
+    pub movement: Option<MovementTable>,
+    /// The measures that would apply.
+    pub measures: Vec<MeasureCount>,
 }
 
 impl Rounds {
-    /// What would follow if a run were published. Nothing of it is seen outside.
+    /// Computes the consequences of publishing a run, without publishing anything.
     pub async fn simulate(&self, run_id: &str) -> Result<Simulation, GradingError> {
         let now = self.outcomes(run_id).await?;
         let before = self.outcomes_before(&now.row).await?;
         let measures = self.measures(&now, before.as_ref()).await?;
         let counts = now.counts(now.subjects.values());
-        // By code, because a scheme's grades may have changed between the versions of a model.
+        // By code, because the grades of a scheme may differ between versions of a model.
         let former: BTreeMap<String, u64> = match &before {
             Some(before) => {
                 let columns = before.columns().into_iter().map(|column| column.code);
@@ -86,20 +85,20 @@ impl Rounds {
             run: now.head(),
             before: before.as_ref().map(Outcomes::head),
             distribution: distribution.collect(),
-            movement: before.as_ref().map(|before| Movement::between(before, &now).everything()),
+            movement: before.as_ref().map(|before| Movement::between(before, &now).internal_table()),
             measures,
         })
     }
 
-    /// The measures that a run's grades lead to, and for how many subjects.
+    /// The measures that the grades of a run lead to, with the number of subjects.
     pub(super) async fn measures(
         &self,
         now: &Outcomes,
         before: Option<&Outcomes>,
-    ) -> Result<Vec<Followed>, GradingError> {
+    ) -> Result<Vec<MeasureCount>, GradingError> {
         let consequences = &now.model.consequence;
         let rounds = consequences.iter().map(|one| usize::from(one.after_consecutive)).max().unwrap_or(0);
-        // The rounds before the one before, latest first, as far back as a measure looks.
+        // The rounds before `before`, latest first, as far back as a measure looks.
         let mut earlier: Vec<Outcomes> = Vec::new();
         while earlier.len() + 2 < rounds
             && let Some(last) = earlier.last().or(before)
@@ -111,19 +110,19 @@ impl Rounds {
         let earned = |of: &Outcomes, subject: &str, grade: &str| {
             of.subjects.get(subject).is_some_and(|row| row.status == GRADED && row.grade.as_deref() == Some(grade))
         };
-        let followed = consequences.iter().map(|one| {
+        let counts = consequences.iter().map(|one| {
             let times = usize::from(one.after_consecutive);
             let in_a_row = succession.get(..times).unwrap_or_default();
             let all_of_them = |subject: &&String| {
                 !in_a_row.is_empty() && in_a_row.iter().all(|round| earned(round, subject, &one.grade))
             };
-            Followed {
+            MeasureCount {
                 grade: one.grade.clone(),
                 after_consecutive: one.after_consecutive,
                 text_zh: one.text_zh.clone(),
                 subjects: u64::try_from(now.subjects.keys().filter(all_of_them).count()).unwrap_or(u64::MAX),
             }
         });
-        Ok(followed.collect())
+        Ok(counts.collect())
     }
 }

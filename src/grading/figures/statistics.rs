@@ -1,6 +1,6 @@
-//! Statistics over whole numbers, with whole numbers.
+//! Statistics in integer arithmetic.
 
-/// How some numbers are spread.
+/// The distribution of some numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Spread {
     pub(super) least: i64,
@@ -8,18 +8,18 @@ pub(super) struct Spread {
     pub(super) median: i64,
     pub(super) upper_quartile: i64,
     pub(super) most: i64,
-    /// Cut towards nothing.
+    /// Truncated towards zero.
     pub(super) mean: i64,
-    /// The standard deviation over all of them (divided by their number), cut downwards.
+    /// The population standard deviation, rounded down.
     pub(super) deviation: i64,
 }
 
-/// The spread of some numbers; all nothing where there are none.
+/// The distribution of some numbers; all zero where there are none.
 pub(super) fn spread(numbers: &[i64]) -> Spread {
     let mut sorted = numbers.to_vec();
     sorted.sort_unstable();
     let (Some(least), Some(most)) = (sorted.first(), sorted.last()) else { return Spread::default() };
-    // By nearest rank: always one of the numbers.
+    // By nearest rank, so that a quartile is always one of the numbers.
     let quartile = |quarters: usize| {
         let rank = (sorted.len() * quarters).div_ceil(4).max(1);
         sorted.get(rank - 1).copied().unwrap_or(*most)
@@ -38,11 +38,11 @@ pub(super) fn spread(numbers: &[i64]) -> Spread {
     }
 }
 
-/// The correlation (Pearson's) of pairs, in thousandths; none where either does not vary.
+/// Pearson's correlation of pairs, in thousandths; none where either side does not vary.
 pub(super) fn correlation(one: &[i64], other: &[i64]) -> Option<i64> {
     let between = scatter(one, other);
     let (first, second) = (scatter(one, one).unsigned_abs(), scatter(other, other).unsigned_abs());
-    // One root of the product; where that is too large, the roots are so large that cutting them does not show.
+    // The root of the product; where that overflows, the roots are so large that rounding each down makes no difference.
     let root = first.checked_mul(second).map_or_else(|| first.isqrt().saturating_mul(second.isqrt()), u128::isqrt);
     let scale = i128::try_from(root).unwrap_or(i128::MAX);
     (scale > 0).then(|| i64::try_from((between * 1000 / scale).clamp(-1000, 1000)).unwrap_or(0))

@@ -1,22 +1,22 @@
-//! The charts of a report, as SVG inside the page: whole numbers, no style of their own, each with a title for who cannot
-//! see it. What they show stands in a table beside them too.
+//! The charts of a report, as SVG inside the page: integer coordinates, styled by the page, each with a title for screen
+//! readers. A table beside each chart has the same figures.
 
 use svg::{
     Document,
     node::element::{Group, Rectangle, Text, Title},
 };
 
-use crate::grading::{Column, MovementTold, Share, Table};
+use crate::grading::{Column, MovementTable, Share, Table};
 
-/// How broad every chart is, in its own units.
-const BREADTH: u64 = 900;
-/// How many shades grades have; the scheme's grades share them, and not rated has one more.
+/// The width of every chart, in its own units.
+const WIDTH: u64 = 900;
+/// The number of shades that the grades of a scheme share; not rated has one of its own.
 const SHADES: usize = 5;
 
-/// A chart of some height with its title.
+/// An empty chart with its title.
 fn chart(id: &str, title: &str, height: u64) -> Document {
     Document::new()
-        .set("viewBox", format!("0 0 {BREADTH} {height}"))
+        .set("viewBox", format!("0 0 {WIDTH} {height}"))
         .set("role", "img")
         .set("aria-labelledby", id)
         .add(Title::new(title).set("id", id))
@@ -26,21 +26,38 @@ fn text(x: u64, y: u64, class: &str, content: &str) -> Text {
     Text::new(content).set("x", x).set("y", y).set("class", class)
 }
 
-fn bar((x, y): (u64, u64), (width, height): (u64, u64), class: &str) -> Rectangle {
-    Rectangle::new().set("x", x).set("y", y).set("width", width).set("height", height).set("class", class)
+/// A rectangle in a chart.
+#[derive(Clone, Copy)]
+struct Area {
+    x: u64,
+    y: u64,
+    width: u64,
+    height: u64,
 }
 
-/// The shade of a grade among so many, best first.
+impl Area {
+    const fn new(x: u64, y: u64, width: u64, height: u64) -> Self {
+        Self { x, y, width, height }
+    }
+
+    /// Draws the rectangle.
+    fn bar(self, class: &str) -> Rectangle {
+        let Self { x, y, width, height } = self;
+        Rectangle::new().set("x", x).set("y", y).set("width", width).set("height", height).set("class", class)
+    }
+}
+
+/// The shade of a grade by its position, best first.
 fn shade(at: usize, of: usize) -> usize {
     if of > 1 { at * (SHADES - 1) / (of - 1) } else { 0 }
 }
 
-/// So much of a length as one number is of another.
+/// The part of a length that is in proportion to one number of another.
 fn part(length: u64, number: u64, of: u64) -> u64 {
     u64::try_from(u128::from(length) * u128::from(number) / u128::from(of.max(1))).unwrap_or(0)
 }
 
-/// A bar for each grade.
+/// A bar chart with a bar for each grade.
 pub(super) fn distribution(grades: &[(Column, Share)], title: &str) -> String {
     const ROW: u64 = 42;
     const LABELS: u64 = 170;
@@ -53,33 +70,30 @@ pub(super) fn distribution(grades: &[(Column, Share)], title: &str) -> String {
         let row = Group::new()
             .add(text(0, y + 26, "strong", &column.name_zh))
             .add(text(84, y + 26, "small", &column.code))
-            .add(bar((LABELS, y + 8), (LENGTH, 26), "rail"));
-        drawn = drawn.add(match share.count {
-            Some(count) => {
-                let length = part(LENGTH, count, most);
-                let said = match &share.percent {
-                    Some(percent) => format!("{count}　{percent}%"),
-                    None => count.to_string(),
-                };
-                row.add(bar((LABELS, y + 8), (length, 26), &format!("g{}", shade(at, grades.len())))).add(text(
+            .add(Area::new(LABELS, y + 8, LENGTH, 26).bar("rail"));
+        drawn =
+            drawn.add(match share.count {
+                Some(count) => {
+                    let length = part(LENGTH, count, most);
+                    let label = match &share.percent {
+                        Some(percent) => format!("{count}　{percent}%"),
+                        None => count.to_string(),
+                    };
+                    row.add(Area::new(LABELS, y + 8, length, 26).bar(&format!("g{}", shade(at, grades.len()))))
+                        .add(text(LABELS + LENGTH + 12, y + 26, "", &label))
+                }
+                None => row.add(Area::new(LABELS, y + 8, LENGTH, 26).bar("hidden")).add(text(
                     LABELS + LENGTH + 12,
                     y + 26,
-                    "",
-                    &said,
-                ))
-            }
-            None => row.add(bar((LABELS, y + 8), (LENGTH, 26), "hidden")).add(text(
-                LABELS + LENGTH + 12,
-                y + 26,
-                "small",
-                "不予公布",
-            )),
-        });
+                    "small",
+                    "不予公布",
+                )),
+            });
     }
     drawn.to_string()
 }
 
-/// A bar for each line of a table, divided by grades; what is withheld is one part without a shade.
+/// A stacked bar for each row of a table, divided by grades; withheld counts are one part without a shade.
 pub(super) fn divided(table: &Table, id: &str, title: &str) -> String {
     const ROW: u64 = 32;
     const LABELS: u64 = 110;
@@ -91,32 +105,32 @@ pub(super) fn divided(table: &Table, id: &str, title: &str) -> String {
         let y = LEGEND + ROW * u64::try_from(at).unwrap_or(0);
         let mut group = Group::new().add(text(0, y + 19, "", &row.name_zh));
         let Some(total) = row.total.filter(|total| *total > 0) else {
-            drawn = drawn.add(group.add(bar((LABELS, y + 4), (LENGTH, 22), "hidden")));
+            drawn = drawn.add(group.add(Area::new(LABELS, y + 4, LENGTH, 22).bar("hidden")));
             continue;
         };
-        let (mut before, mut told) = (0, 0);
+        let (mut before, mut shown) = (0, 0);
         for (place, share) in row.cells.iter().enumerate() {
             let Some(count) = share.count.filter(|count| *count > 0) else { continue };
-            told += count;
+            shown += count;
             let (x, end) = (part(LENGTH, before, total), part(LENGTH, before + count, total));
             before += count;
             let class = class_of(place, table.columns.len());
-            group = group.add(bar((LABELS + x, y + 4), (end - x, 22), &class));
+            group = group.add(Area::new(LABELS + x, y + 4, end - x, 22).bar(&class));
             if end - x >= 34 {
                 let tone = if matches!(class.as_str(), "g2" | "g3") { "inside dark mid" } else { "inside mid" };
                 group = group.add(text(LABELS + x.midpoint(end), y + 19, tone, &count.to_string()));
             }
         }
-        if told < total {
+        if shown < total {
             let x = part(LENGTH, before, total);
-            group = group.add(bar((LABELS + x, y + 4), (LENGTH - x, 22), "hidden"));
+            group = group.add(Area::new(LABELS + x, y + 4, LENGTH - x, 22).bar("hidden"));
         }
-        drawn = drawn.add(group.add(text(BREADTH, y + 19, "small end", &total.to_string())));
+        drawn = drawn.add(group.add(text(WIDTH, y + 19, "small end", &total.to_string())));
     }
     drawn.to_string()
 }
 
-/// The class of a column: the last is not rated.
+/// The CSS class of a column; the last column is not rated.
 fn class_of(place: usize, columns: usize) -> String {
     if place + 1 == columns { "g5".to_owned() } else { format!("g{}", shade(place, columns - 1)) }
 }
@@ -126,7 +140,7 @@ fn legend(columns: &[Column]) -> Group {
     let step = 110;
     for (at, column) in columns.iter().enumerate() {
         let x = 110 + step * u64::try_from(at).unwrap_or(0);
-        group = group.add(bar((x, 6), (14, 14), &class_of(at, columns.len()))).add(text(
+        group = group.add(Area::new(x, 6, 14, 14).bar(&class_of(at, columns.len()))).add(text(
             x + 20,
             18,
             "small",
@@ -136,12 +150,12 @@ fn legend(columns: &[Column]) -> Group {
     group
 }
 
-/// Who moved, as a field of squares: darker where more did, blue above the diagonal's rise and red for falls.
-pub(super) fn movement(of: &MovementTold, title: &str) -> String {
+/// A heat map of movement: darker where more subjects moved, blue for rises and red for falls.
+pub(super) fn movement(of: &MovementTable, title: &str) -> String {
     const LABELS: u64 = 130;
     const ROW: u64 = 44;
     let columns = u64::try_from(of.columns.len()).unwrap_or(1).max(1);
-    let width = (BREADTH - LABELS) / columns;
+    let width = (WIDTH - LABELS) / columns;
     let height = ROW * (u64::try_from(of.rows.len()).unwrap_or(0) + 1) + 8;
     let most = of.counts.iter().flatten().filter_map(|count| *count).max().unwrap_or(0);
     let mut drawn = chart("chart-movement", title, height).add(text(0, 26, "small", "上期 ↓　本期 →"));
@@ -154,14 +168,14 @@ pub(super) fn movement(of: &MovementTold, title: &str) -> String {
         drawn = drawn.add(text(0, y + 26, "strong", &column.name_zh));
         for (at, count) in counts.iter().enumerate() {
             let x = LABELS + width * u64::try_from(at).unwrap_or(0);
-            drawn = drawn.add(square((x, y), (width, ROW), *count, (direction(of, row, at), most)));
+            drawn = drawn.add(square(Area::new(x, y, width, ROW), *count, direction(of, row, at), most));
         }
     }
     drawn.to_string()
 }
 
-/// Whether a square is of those who rose, fell, or neither. Only grades rise: the last two places are none.
-fn direction(of: &MovementTold, row: usize, column: usize) -> &'static str {
+/// The CSS class of a square: risen, fallen or neither. The last two rows and columns are no grades.
+fn direction(of: &MovementTable, row: usize, column: usize) -> &'static str {
     let grades = of.rows.len().saturating_sub(2);
     if of.rows != of.columns || row >= grades || column >= grades || row == column {
         "same"
@@ -172,16 +186,18 @@ fn direction(of: &MovementTold, row: usize, column: usize) -> &'static str {
     }
 }
 
-fn square((x, y): (u64, u64), (width, height): (u64, u64), count: Option<u64>, (class, most): (&str, u64)) -> Group {
-    let inner = (width - 4, height - 4);
-    let middle = (x + width / 2, y + height / 2 + 5);
+/// A square of the heat map, with its count.
+fn square(area: Area, count: Option<u64>, direction: &str, most: u64) -> Group {
+    let Area { x, y, width, height } = area;
+    let inner = Area::new(x + 2, y + 2, width - 4, height - 4);
+    let label = |class: &str, content: &str| text(x + width / 2, y + height / 2 + 5, class, content);
     let Some(count) = count else {
-        return Group::new().add(bar((x + 2, y + 2), inner, "hidden")).add(text(middle.0, middle.1, "small mid", "＊"));
+        return Group::new().add(inner.bar("hidden")).add(label("small mid", "＊"));
     };
     if count == 0 {
-        return Group::new().add(bar((x + 2, y + 2), inner, "rail")).add(text(middle.0, middle.1, "small mid", "0"));
+        return Group::new().add(inner.bar("rail")).add(label("small mid", "0"));
     }
-    // By thirds of the way on a scale of powers, so that a few still show beside many.
+    // A roughly logarithmic scale, so that small counts remain visible beside large ones.
     let weight = match part(10_000, count, most) {
         0..50 => 1,
         50..300 => 2,
@@ -190,10 +206,5 @@ fn square((x, y): (u64, u64), (width, height): (u64, u64), count: Option<u64>, (
         _ => 5,
     };
     let tone = if weight >= 4 { "inside mid" } else { "mid" };
-    Group::new().add(bar((x + 2, y + 2), inner, &format!("{class} w{weight}"))).add(text(
-        middle.0,
-        middle.1,
-        tone,
-        &count.to_string(),
-    ))
+    Group::new().add(inner.bar(&format!("{direction} w{weight}"))).add(label(tone, &count.to_string()))
 }

@@ -1,7 +1,7 @@
-//! A round's report as a page and as rows.
+//! The report of a round as an HTML page and as CSV.
 //!
-//! The page is one file that needs nothing else: no script, no image, no font from elsewhere, and a policy that forbids
-//! them. It can be printed, and read aloud: charts have titles and stand beside tables that say the same.
+//! The page is one self-contained file: no script, no image, no external font, and a content security policy that forbids
+//! them. It can be printed and read by screen readers: charts have titles, and tables beside them have the same figures.
 
 mod charts;
 mod rows;
@@ -13,32 +13,29 @@ use data_encoding::BASE64;
 
 pub use rows::{comparison_rows, report_rows};
 
-use super::{Column, MovementTold, RoundReport, Share, Table};
+use super::{Column, MovementTable, RoundReport, Share, Table};
+use crate::domain::html::escape;
 
 const STYLE: &str = include_str!("style.css");
 
-/// What stands where a count is withheld.
+/// The mark in place of a withheld count.
 const WITHHELD: &str = "＊";
 
-/// A page that grows.
+/// A page under construction.
 #[derive(Default)]
 struct Page(String);
 
 impl Page {
-    fn add(&mut self, what: Arguments<'_>) {
-        // Writing to a String cannot fail.
-        let _ = self.0.write_fmt(what);
+    /// Adds a line.
+    fn add(&mut self, line: Arguments<'_>) {
+        // Infallible: writing to a String.
+        let _ = self.0.write_fmt(line);
         self.0.push('\n');
     }
 }
 
 macro_rules! add {
-    ($page:expr, $($what:tt)*) => { $page.add(format_args!($($what)*)) };
-}
-
-/// Text as it may stand in a page.
-fn safe(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    ($page:expr, $($line:tt)*) => { $page.add(format_args!($($line)*)) };
 }
 
 /// A half-year in Chinese.
@@ -66,12 +63,12 @@ fn count(of: Option<u64>) -> String {
     of.map_or_else(|| WITHHELD.to_owned(), |count| count.to_string())
 }
 
-/// A share, or the mark.
+/// A share, or the mark of one that is withheld.
 fn percent(of: Option<&String>) -> String {
     of.map_or_else(|| WITHHELD.to_owned(), |percent| format!("{percent}%"))
 }
 
-/// The report of a round as a page.
+/// The report of a round as an HTML page.
 pub fn report_page(report: &RoundReport) -> String {
     let mut page = Page::default();
     head(&mut page, report);
@@ -86,8 +83,8 @@ pub fn report_page(report: &RoundReport) -> String {
     if let Some(movement) = &report.movement {
         moved(&mut page, movement);
     }
-    table(&mut page, &report.by_region, ("region", "按地区分布", "By region", "地区"));
-    table(&mut page, &report.by_level, ("level", "按级别分布", "By level", "级别"));
+    table(&mut page, &report.by_region, &BY_REGION);
+    table(&mut page, &report.by_level, &BY_LEVEL);
     kinds(&mut page, report);
     measures(&mut page, report);
     foot(&mut page, report);
@@ -104,7 +101,7 @@ fn head(page: &mut Page, report: &RoundReport) {
     );
     add!(page, "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">");
     add!(page, "<meta name=\"referrer\" content=\"no-referrer\">\n<meta name=\"robots\" content=\"noindex\">");
-    add!(page, "<title>{}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n<header>", safe(&title));
+    add!(page, "<title>{}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n<header>", escape(&title));
     if report.internal {
         add!(page, "<span class=\"mark internal\">内部资料 不得外传</span>");
     } else {
@@ -113,22 +110,22 @@ fn head(page: &mut Page, report: &RoundReport) {
     add!(
         page,
         "<h1>{}医保信用评级报告 <span lang=\"en\">Credit rating of a round: {}</span></h1>",
-        safe(&report.kind_zh),
-        safe(&report.kind)
+        escape(&report.kind_zh),
+        escape(&report.kind)
     );
     add!(
         page,
         "<p class=\"lead\">{}　{}　{}（第 {} 版）</p>",
         period_zh(&report.period),
-        safe(state_zh(&report.state)),
-        safe(&report.scheme_zh),
+        escape(state_zh(&report.state)),
+        escape(&report.scheme_zh),
         report.scheme_version
     );
     if let Some(until) = &report.valid_until {
         add!(
             page,
-            "<p class=\"en\">等级有效期至 {} <span lang=\"en\">· grades are good until that day</span></p>",
-            safe(until)
+            "<p class=\"en\">等级有效期至 {} <span lang=\"en\">· grades are valid until this day</span></p>",
+            escape(until)
         );
     }
     add!(page, "</header>");
@@ -161,42 +158,60 @@ fn reasons(page: &mut Page, reasons: &[(Column, Share)]) {
     );
     add!(page, "<thead><tr><th scope=\"col\">原因</th><th scope=\"col\">数量</th></tr></thead><tbody>");
     for (column, share) in reasons {
-        add!(page, "<tr><th scope=\"row\">{}</th>{}</tr>", safe(&column.name_zh), cell(share));
+        add!(page, "<tr><th scope=\"row\">{}</th>{}</tr>", escape(&column.name_zh), cell(share));
     }
     add!(page, "</tbody></table></div>");
 }
 
-fn moved(page: &mut Page, of: &MovementTold) {
-    add!(page, "<section><h2>等级变动 <span lang=\"en\">Movement since {}</span></h2>", safe(&of.before.period));
+fn moved(page: &mut Page, movement: &MovementTable) {
+    add!(
+        page,
+        "<section><h2>等级变动 <span lang=\"en\">Movement since {}</span></h2>",
+        escape(&movement.before.period)
+    );
     add!(
         page,
         "<p>两期均评定等级的主体 {} 家：上升 {}（{}），下降 {}（{}），不变 {}。</p>",
-        count(of.graded_in_both),
-        count(of.risen),
-        percent(of.risen_percent.as_ref()),
-        count(of.fallen),
-        percent(of.fallen_percent.as_ref()),
-        count(of.stayed)
+        count(movement.graded_in_both),
+        count(movement.risen),
+        percent(movement.risen_percent.as_ref()),
+        count(movement.fallen),
+        percent(movement.fallen_percent.as_ref()),
+        count(movement.stayed)
     );
-    let title = format!("从{}到本期的等级变动", period_zh(&of.before.period));
-    add!(page, "<figure>{}</figure>", charts::movement(of, &title));
+    let title = format!("从{}到本期的等级变动", period_zh(&movement.before.period));
+    add!(page, "<figure>{}</figure>", charts::movement(movement, &title));
     add!(
         page,
         "<div class=\"scroll\"><table><caption>上期等级（行）与本期等级（列） <span lang=\"en\">Before in rows, now in columns</span></caption>"
     );
     add!(page, "<thead><tr><th scope=\"col\">上期</th>");
-    for column in &of.columns {
-        add!(page, "<th scope=\"col\">{}</th>", safe(&column.name_zh));
+    for column in &movement.columns {
+        add!(page, "<th scope=\"col\">{}</th>", escape(&column.name_zh));
     }
     add!(page, "</tr></thead><tbody>");
-    for (column, counts) in of.rows.iter().zip(&of.counts) {
-        let cells: String = counts.iter().map(|told| plain(*told)).collect();
-        add!(page, "<tr><th scope=\"row\">{}</th>{cells}</tr>", safe(&column.name_zh));
+    for (column, counts) in movement.rows.iter().zip(&movement.counts) {
+        let cells: String = counts.iter().map(|count| count_cell(*count)).collect();
+        add!(page, "<tr><th scope=\"row\">{}</th>{cells}</tr>", escape(&column.name_zh));
     }
     add!(page, "</tbody></table></div></section>");
 }
 
-fn table(page: &mut Page, table: &Table, (id, zh, en, what): (&str, &str, &str, &str)) {
+/// The headings of a table.
+struct Headings {
+    /// The id of the chart.
+    id: &'static str,
+    zh: &'static str,
+    en: &'static str,
+    /// The heading of the first column.
+    first_column: &'static str,
+}
+
+const BY_REGION: Headings = Headings { id: "region", zh: "按地区分布", en: "By region", first_column: "地区" };
+const BY_LEVEL: Headings = Headings { id: "level", zh: "按级别分布", en: "By level", first_column: "级别" };
+
+fn table(page: &mut Page, table: &Table, headings: &Headings) {
+    let Headings { id, zh, en, first_column } = headings;
     if table.rows.is_empty() {
         return;
     }
@@ -204,15 +219,15 @@ fn table(page: &mut Page, table: &Table, (id, zh, en, what): (&str, &str, &str, 
     add!(page, "<figure>{}</figure>", charts::divided(table, &format!("chart-{id}"), zh));
     add!(
         page,
-        "<div class=\"scroll\"><table><caption>{zh}：数量与占本行的比例</caption><thead><tr><th scope=\"col\">{what}</th>"
+        "<div class=\"scroll\"><table><caption>{zh}：数量与占本行的比例</caption><thead><tr><th scope=\"col\">{first_column}</th>"
     );
     for column in &table.columns {
-        add!(page, "<th scope=\"col\">{}</th>", safe(&column.name_zh));
+        add!(page, "<th scope=\"col\">{}</th>", escape(&column.name_zh));
     }
     add!(page, "<th scope=\"col\">合计</th></tr></thead><tbody>");
     for row in &table.rows {
         let cells: String = row.cells.iter().map(cell).collect();
-        add!(page, "<tr><th scope=\"row\">{}</th>{cells}{}</tr>", safe(&row.name_zh), plain(row.total));
+        add!(page, "<tr><th scope=\"row\">{}</th>{cells}{}</tr>", escape(&row.name_zh), count_cell(row.total));
     }
     add!(page, "</tbody></table></div></section>");
 }
@@ -231,14 +246,14 @@ fn kinds(page: &mut Page, report: &RoundReport) {
             .columns
             .iter()
             .zip(&line.cells)
-            .map(|(column, share)| format!("{} {}", safe(&column.name_zh), count(share.count)))
+            .map(|(column, share)| format!("{} {}", escape(&column.name_zh), count(share.count)))
             .collect();
         let dash = |of: Option<&String>| of.map_or_else(|| "—".to_owned(), |percent| format!("{percent}%"));
         add!(
             page,
             "<tr><th scope=\"row\">{}</th>{}<td class=\"text\">{}</td><td>{}</td><td>{}</td></tr>",
-            safe(&line.name_zh),
-            plain(line.total),
+            escape(&line.name_zh),
+            count_cell(line.total),
             grades.join("　"),
             dash(line.risen_percent.as_ref()),
             dash(line.fallen_percent.as_ref())
@@ -251,7 +266,7 @@ fn measures(page: &mut Page, report: &RoundReport) {
     if report.measures.is_empty() {
         return;
     }
-    add!(page, "<section><h2>分类监管措施 <span lang=\"en\">Measures that follow the grades</span></h2>");
+    add!(page, "<section><h2>分类监管措施 <span lang=\"en\">Supervisory measures by grade</span></h2>");
     add!(
         page,
         "<div class=\"scroll\"><table><thead><tr><th scope=\"col\">等级</th><th scope=\"col\">措施</th><th scope=\"col\">主体数</th></tr></thead><tbody>"
@@ -267,8 +282,8 @@ fn measures(page: &mut Page, report: &RoundReport) {
         add!(
             page,
             "<tr><th scope=\"row\">{}{times}</th><td class=\"text\">{}</td><td>{}</td></tr>",
-            safe(grade),
-            safe(&one.text_zh),
+            escape(grade),
+            escape(&one.text_zh),
             one.subjects
         );
     }
@@ -276,16 +291,16 @@ fn measures(page: &mut Page, report: &RoundReport) {
 }
 
 fn foot(page: &mut Page, report: &RoundReport) {
-    add!(page, "<section><h2>说明与可验证信息 <span lang=\"en\">Notes, and what proves this report</span></h2>");
+    add!(page, "<section><h2>说明与可验证信息 <span lang=\"en\">Notes and verification</span></h2>");
     match report.withheld_below {
         Some(below) => add!(
             page,
-            "<p class=\"note\">{WITHHELD} 数量少于 {below} 的单元格不予公布，并隐去可据以推算的其他单元格。<span lang=\"en\">Counts from 1 to {} are withheld, with others from which they could be computed.</span></p>",
+            "<p class=\"note\">{WITHHELD} 数量少于 {below} 的单元格不予公布，并隐去可据以推算的其他单元格。<span lang=\"en\">Counts from 1 to {} are withheld, with the counts from which they could be computed.</span></p>",
             below - 1
         ),
         None => add!(
             page,
-            "<p class=\"note\">本报告未隐去任何单元格，仅供内部使用。<span lang=\"en\">Nothing is withheld: for internal use only.</span></p>"
+            "<p class=\"note\">本报告未隐去任何单元格，仅供内部使用。<span lang=\"en\">Nothing is withheld. For internal use only.</span></p>"
         ),
     }
     add!(page, "<dl class=\"proof\">");
@@ -296,22 +311,24 @@ fn foot(page: &mut Page, report: &RoundReport) {
         ("输入摘要", report.input_digest.as_str()),
         ("结果摘要", report.outcome_digest.as_str()),
     ] {
-        add!(page, "<dt>{name}</dt><dd><code>{}</code></dd>", safe(value));
+        add!(page, "<dt>{name}</dt><dd><code>{}</code></dd>", escape(value));
     }
     add!(page, "</dl></section>");
     add!(page, "<footer>政务信息，供参考。<span lang=\"en\">Government information, for reference.</span></footer>");
     add!(page, "</main>\n</body>\n</html>");
 }
 
+/// A table cell with a count and its share.
 fn cell(share: &Share) -> String {
     match (share.count, &share.percent) {
         (Some(count), Some(percent)) => format!("<td>{count}<small>{percent}%</small></td>"),
-        (told, _) => plain(told),
+        (count, _) => count_cell(count),
     }
 }
 
-fn plain(told: Option<u64>) -> String {
-    match told {
+/// A table cell with a count.
+fn count_cell(count: Option<u64>) -> String {
+    match count {
         Some(count) => format!("<td>{count}</td>"),
         None => format!("<td class=\"hidden\"><abbr title=\"不予公布\">{WITHHELD}</abbr></td>"),
     }

@@ -1,8 +1,8 @@
-//! Reports as rows of CSV, for spreadsheets: one line a figure.
+//! Reports as CSV for spreadsheets: a line for each figure.
 
-use crate::grading::{Column, Comparison, RoundReport, Says, Share, Table};
+use crate::grading::{AssessmentSummary, Column, Comparison, RoundReport, Share, Table};
 
-/// A report's rows; a count that is withheld is empty.
+/// A report as CSV; withheld counts are empty.
 pub fn report_rows(report: &RoundReport) -> Result<Vec<u8>, csv::Error> {
     let mut out = csv::Writer::from_writer(Vec::new());
     out.write_record(["table", "row_code", "row_name", "column_code", "column_name", "count", "percent"])?;
@@ -11,7 +11,7 @@ pub fn report_rows(report: &RoundReport) -> Result<Vec<u8>, csv::Error> {
     let mut line = |table: &str, row: (&str, &str), column: (&str, &str), share: &Share| {
         let count = share.count.map(|count| count.to_string()).unwrap_or_default();
         let percent = share.percent.clone().unwrap_or_default();
-        let texts = [row.0, row.1, column.0, column.1].map(harmless);
+        let texts = [row.0, row.1, column.0, column.1].map(escape_formula);
         let [row_code, row_name, column_code, column_name] = texts;
         out.write_record([table, &row_code, &row_name, &column_code, &column_name, &count, &percent])
     };
@@ -52,19 +52,19 @@ pub fn report_rows(report: &RoundReport) -> Result<Vec<u8>, csv::Error> {
     finish(out)
 }
 
-/// Everybody of whom two runs differ.
+/// The subjects with different grades in two runs, as CSV.
 pub fn comparison_rows(comparison: &Comparison) -> Result<Vec<u8>, csv::Error> {
     let mut out = csv::Writer::from_writer(Vec::new());
     out.write_record(["subject_code", "first", "first_points", "second", "second_points", "places", "points"])?;
     for of in &comparison.differing {
-        let word = |says: Option<&Says>| match says {
-            Some(Says { grade: Some(grade), .. }) => grade.clone(),
-            Some(Says { reason: Some(reason), .. }) => reason.clone(),
-            Some(says) => says.status.clone(),
+        let word = |summary: Option<&AssessmentSummary>| match summary {
+            Some(AssessmentSummary { grade: Some(grade), .. }) => grade.clone(),
+            Some(AssessmentSummary { reason: Some(reason), .. }) => reason.clone(),
+            Some(summary) => summary.status.clone(),
             None => "absent".to_owned(),
         };
-        let points = |says: Option<&Says>| {
-            says.and_then(|says| says.points).map(|points| points.to_string()).unwrap_or_default()
+        let points = |summary: Option<&AssessmentSummary>| {
+            summary.and_then(|summary| summary.points).map(|points| points.to_string()).unwrap_or_default()
         };
         out.write_record([
             of.subject_code.clone(),
@@ -90,8 +90,8 @@ fn finish(out: csv::Writer<Vec<u8>>) -> Result<Vec<u8>, csv::Error> {
     out.into_inner().map_err(|error| csv::Error::from(error.into_error()))
 }
 
-/// A text that no spreadsheet takes for a formula: names come from files.
-fn harmless(text: &str) -> String {
+/// Escapes a text that a spreadsheet would take for a formula: names come from files of others.
+fn escape_formula(text: &str) -> String {
     let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
     if formula { format!("'{text}") } else { text.to_owned() }
 }
@@ -101,8 +101,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_name_is_a_formula() {
-        assert_eq!(harmless("=cmd|' /C calc'!A0"), "'=cmd|' /C calc'!A0");
-        assert_eq!(harmless("鹿城区"), "鹿城区");
+    fn names_are_never_formulas() {
+        assert_eq!(escape_formula("=cmd|' /C calc'!A0"), "'=cmd|' /C calc'!A0");
+        assert_eq!(escape_formula("鹿城区"), "鹿城区");
     }
 }

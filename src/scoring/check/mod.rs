@@ -1,4 +1,4 @@
-//! What a model must be before anything is scored by it. Everything wrong is told at once, with its line.
+//! The rules that a model must satisfy before it is used. All faults are reported together, each with its line.
 
 use std::collections::BTreeSet;
 
@@ -6,22 +6,22 @@ mod rules;
 
 use super::{
     catalogue::{Catalogue, MeasureForm, is_snake_case},
-    model::{Band, Indicator, Level2, Missing, ModelFile, ScoreForm, ValueForm},
-    number::Points,
-    source::{
+    faults::{
         Faults,
         Step::{self, At, Key},
     },
+    model::{Band, Indicator, Level2, Missing, ModelFile, ScoreForm, ValueForm},
+    number::Points,
 };
 
-/// The farthest half-year back that a rule may look: five years, as long as adverse facts are kept
+/// The farthest half-year that a rule may look back: five years, as long as adverse facts are published
 /// (浙江省公共信用信息管理条例 art. 16).
 const FARTHEST_BACK: u8 = 10;
 
 /// Months in a half-year.
 const MONTHS_IN_HALF_YEAR: u16 = 6;
 
-/// Notes everything that is wrong with a model.
+/// Checks a model and adds its faults.
 pub(super) fn check(model: &ModelFile, catalogue: &Catalogue, faults: &mut Faults<'_>) {
     let is_slug = |text: &str| {
         !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
@@ -35,9 +35,9 @@ pub(super) fn check(model: &ModelFile, catalogue: &Catalogue, faults: &mut Fault
     });
     faults.require(model.by_points() == (model.total.0 > 0), &[Key("total")], || {
         if model.by_points() {
-            "there must be points to give".into()
+            "the total must be positive".into()
         } else {
-            "without a tree ([[level1]]) there are no points to give: leave `total` out".into()
+            "without a tree ([[level1]]) there are no points: leave `total` out".into()
         }
     });
     if let Some(published) = &model.published {
@@ -47,7 +47,7 @@ pub(super) fn check(model: &ModelFile, catalogue: &Catalogue, faults: &mut Fault
         faults.require(!default.reason.trim().is_empty(), &[Key("default")], || "give the reason".into());
     }
     check_scheme(model, faults);
-    model.not_rated.origin().check(&[Key("not_rated")], "who is not rated", faults);
+    model.not_rated.origin().check(&[Key("not_rated")], "the list of subjects that are not rated", faults);
     if model.by_points() {
         check_tree(model, catalogue, faults);
     }
@@ -70,7 +70,7 @@ fn check_scheme(model: &ModelFile, faults: &mut Faults<'_>) {
         });
         faults.require(!grade.name_zh.trim().is_empty(), &place, || format!("the grade {code} has no name"));
         faults.require(usize::try_from(grade.ordinal).is_ok_and(|ordinal| ordinal == at + 1), &place, || {
-            format!("the grade {code} stands in place {}, its ordinal is {}", at + 1, grade.ordinal)
+            format!("the grade {code} is in place {}, but its ordinal is {}", at + 1, grade.ordinal)
         });
         let last = at + 1 == scheme.grade.len();
         if !model.by_points() {
@@ -84,7 +84,7 @@ fn check_scheme(model: &ModelFile, faults: &mut Faults<'_>) {
                 faults.require(last, &place, || format!("the grade {code} needs a `from`: only the worst has none"));
             }
             Some(_) if last => {
-                faults.add(&place, format!("the worst grade, {code}, must have no `from`: it takes the rest"));
+                faults.add(&place, format!("the worst grade, {code}, must have no `from`: it covers all lower totals"));
             }
             Some(from) => {
                 faults.require(from.0 > 0 && from <= model.total, &place, || {
@@ -111,15 +111,15 @@ fn check_tree(model: &ModelFile, catalogue: &Catalogue, faults: &mut Faults<'_>)
     let mut names = BTreeSet::new();
     for (at1, level1) in model.level1.iter().enumerate() {
         let place = [Key("level1"), At(at1)];
-        let beneath = sum(&mut level1.level2.iter().map(|level| level.weight));
-        faults.require(beneath == level1.weight, &place, || {
-            format!("{} weighs {}, what stands beneath it adds up to {beneath}", level1.name_zh, level1.weight)
+        let parts = sum(&mut level1.level2.iter().map(|level| level.weight));
+        faults.require(parts == level1.weight, &place, || {
+            format!("{} weighs {}, but its parts add up to {parts}", level1.name_zh, level1.weight)
         });
         for (at2, level2) in level1.level2.iter().enumerate() {
             let place = [Key("level1"), At(at1), Key("level2"), At(at2)];
-            let beneath = sum(&mut level2.indicator.iter().map(|indicator| indicator.weight));
-            faults.require(beneath == level2.weight, &place, || {
-                format!("{} weighs {}, what stands beneath it adds up to {beneath}", level2.name_zh, level2.weight)
+            let parts = sum(&mut level2.indicator.iter().map(|indicator| indicator.weight));
+            faults.require(parts == level2.weight, &place, || {
+                format!("{} weighs {}, but its parts add up to {parts}", level2.name_zh, level2.weight)
             });
             check_indicators(level2, &place, &mut next, &mut names, catalogue, faults);
         }
@@ -138,7 +138,7 @@ fn check_indicators<'m>(
     for (at, indicator) in level2.indicator.iter().enumerate() {
         let place = [a, b, c, d, Key("indicator"), At(at)];
         let (no, name) = (indicator.no, &indicator.name_zh);
-        faults.require(no == *next, &place, || format!("indicator {no} stands where {next} is due"));
+        faults.require(no == *next, &place, || format!("indicator {no} is found where {next} is expected"));
         *next = next.saturating_add(1);
         faults.require(!name.trim().is_empty() && names.insert(name), &place, || {
             format!("indicator {no} needs a name of its own, not {name:?}")
@@ -215,20 +215,20 @@ fn check_value(value: &ValueForm, catalogue: &Catalogue, wrong: &mut Vec<String>
                 _ => wrong.push("only a measure or a ratio can be compared with peers".into()),
             }
             if *least == 0 {
-                wrong.push("a comparison with peers needs one other at least".into());
+                wrong.push("a comparison with peers needs at least one other subject".into());
             }
         }
         ValueForm::Age { .. } => {}
     }
 }
 
-/// A count must not look farther back than facts of the measure's category are valid.
+/// The fault of a count that looks farther back than facts of the measure's category are valid.
 fn outlived(id: &str, farthest: u8, catalogue: &Catalogue) -> Option<String> {
     let category = catalogue.category(catalogue.measure(id)?.category)?;
     let looked = (u16::from(farthest) + 1) * MONTHS_IN_HALF_YEAR;
     (looked > category.validity_months).then(|| {
         format!(
-            "{id} is looked for over {looked} months, facts of {} are valid for {}",
+            "{id} is counted over {looked} months, but facts of {} are valid for {}",
             category.name_zh, category.validity_months
         )
     })
@@ -236,7 +236,7 @@ fn outlived(id: &str, farthest: u8, catalogue: &Catalogue) -> Option<String> {
 
 fn check_score(score: &ScoreForm, weight: Points, wrong: &mut Vec<String>) {
     match score {
-        ScoreForm::PassThrough { out_of } if out_of.0 <= 0 => wrong.push("a score is out of more than nothing".into()),
+        ScoreForm::PassThrough { out_of } if out_of.0 <= 0 => wrong.push("`out_of` must be positive".into()),
         ScoreForm::Linear { worst, best } if worst == best => wrong.push("worst and best are the same value".into()),
         ScoreForm::Linear { .. } | ScoreForm::PassThrough { .. } => {}
         ScoreForm::Bands(bands) => check_bands(bands, weight, wrong),
@@ -255,7 +255,7 @@ fn check_bands(bands: &[Band], weight: Points, wrong: &mut Vec<String>) {
         let last = at + 1 == bands.len();
         match band.below {
             None if !last => wrong.push("only the last band has no `below`".into()),
-            Some(_) if last => wrong.push("the last band must have no `below`: it takes the rest".into()),
+            Some(_) if last => wrong.push("the last band must have no `below`: it covers all greater values".into()),
             Some(below) if before.is_some_and(|before| below <= before) => {
                 wrong.push(format!("the band below {below} does not come after the one before it"));
             }
@@ -267,6 +267,6 @@ fn check_bands(bands: &[Band], weight: Points, wrong: &mut Vec<String>) {
         }
     }
     if !bands.iter().any(|band| band.points == weight) {
-        wrong.push(format!("no band gives the whole {weight} points"));
+        wrong.push(format!("no band gives the full {weight} points"));
     }
 }

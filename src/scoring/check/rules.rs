@@ -1,18 +1,18 @@
-//! What signals, rules, caps, vetoes, chains and consequences must be.
+//! The rules that signals, grade rules, caps, vetoes, chains and consequences must satisfy.
 
 use std::collections::BTreeSet;
 
 use super::check_value;
 use crate::scoring::{
     catalogue::{Catalogue, MeasureForm, is_snake_case},
-    model::{Chain, ChainRule, ModelFile, Signal, SignalMissing, ValueForm, When},
-    source::{
+    faults::{
         Faults,
         Step::{self, At, Key},
     },
+    model::{Chain, ChainRule, ModelFile, Signal, SignalMissing, ValueForm, When},
 };
 
-/// Notes everything that is wrong with what a model says beside its tree.
+/// Checks the rules of a model and adds their faults.
 pub(super) fn check_rules(model: &ModelFile, catalogue: &Catalogue, faults: &mut Faults<'_>) {
     let mut names = BTreeSet::new();
     for (at, signal) in model.signal.iter().enumerate() {
@@ -21,8 +21,8 @@ pub(super) fn check_rules(model: &ModelFile, catalogue: &Catalogue, faults: &mut
             format!("{:?} cannot be a signal's name: snake_case, and each once", signal.id)
         });
         check_signal(signal, &place, catalogue, faults);
-        faults.require(is_asked(model, &signal.id), &place, || {
-            format!("nothing asks for the signal {}: give it a condition or leave it out", signal.id)
+        faults.require(is_used(model, &signal.id), &place, || {
+            format!("no condition refers to the signal {}: give it a condition or leave it out", signal.id)
         });
     }
     if model.by_points() {
@@ -31,7 +31,7 @@ pub(super) fn check_rules(model: &ModelFile, catalogue: &Catalogue, faults: &mut
         });
         faults.require(model.chain.is_none(), &[Key("chain")], || "a chain needs a model that rates by rules".into());
     } else {
-        faults.require(model.cap.is_empty(), &[Key("cap")], || "a cap needs points to hold down".into());
+        faults.require(model.cap.is_empty(), &[Key("cap")], || "a cap needs points to limit".into());
         faults.require(model.veto.is_empty(), &[Key("veto")], || {
             "a veto needs points: in a model that rates by rules write it as the first rule".into()
         });
@@ -65,7 +65,7 @@ fn check_signal(signal: &Signal, place: &[Step], catalogue: &Catalogue, faults: 
     }
 }
 
-fn is_asked(model: &ModelFile, id: &str) -> bool {
+fn is_used(model: &ModelFile, id: &str) -> bool {
     let rules = model.rule.iter().filter_map(|rule| rule.when.as_ref());
     let limits = model.cap.iter().map(|cap| &cap.when).chain(model.veto.iter().map(|veto| &veto.when));
     let chain = model.chain.iter().flat_map(|chain| chain.rule.iter().filter_map(|rule| rule.unless.as_ref()));
@@ -87,12 +87,13 @@ fn check_grade_rules(model: &ModelFile, faults: &mut Faults<'_>) {
             Some(_) if last => faults.add(
                 &place,
                 format!(
-                    "the last rule, {clause}, must have no `when`: it takes every case that no rule before it does"
+                    "the last rule, {clause}, must have no `when`: it covers every case that no rule before it covers"
                 ),
             ),
             Some(when) => check_when(model, when, &place, clause, faults),
-            None => faults
-                .require(last, &place, || format!("the rule {clause} has no `when`: no rule after it could ever hold")),
+            None => faults.require(last, &place, || {
+                format!("the rule {clause} has no `when`: no rule after it could ever apply")
+            }),
         }
     }
     for (at, grade) in model.scheme.grade.iter().enumerate() {
@@ -113,11 +114,11 @@ fn check_limits(model: &ModelFile, faults: &mut Faults<'_>) {
         check_when(model, &cap.when, &place, clause, faults);
         match (cap.at, &cap.grade) {
             (Some(most), None) => faults.require(most.0 >= 0 && most < model.total, &place, || {
-                format!("the cap {clause} is at {most}, which holds nothing down: the model has {} points", model.total)
+                format!("the cap {clause} is at {most}, which limits nothing: the model has {} points", model.total)
             }),
             (None, Some(grade)) => {
                 check_grade(model, grade, &place, faults);
-                faults.require(!best(grade), &place, || format!("the cap {clause} leaves the best grade"));
+                faults.require(!best(grade), &place, || format!("the cap {clause} allows the best grade"));
             }
             _ => faults.add(&place, format!("the cap {clause} needs either `at` or `grade`")),
         }
@@ -129,7 +130,7 @@ fn check_limits(model: &ModelFile, faults: &mut Faults<'_>) {
         veto.origin().check(&place, &format!("the veto {clause}"), faults);
         check_when(model, &veto.when, &place, clause, faults);
         check_grade(model, &veto.grade, &place, faults);
-        faults.require(!best(&veto.grade), &place, || format!("the veto {clause} leaves the best grade"));
+        faults.require(!best(&veto.grade), &place, || format!("the veto {clause} allows the best grade"));
     }
 }
 
@@ -143,8 +144,8 @@ fn check_chain(model: &ModelFile, chain: &Chain, faults: &mut Faults<'_>) {
     for (at, rule) in chain.rule.iter().enumerate() {
         let place = [Key("chain"), Key("rule"), At(at)];
         faults.require(next == Some(rule.from), &place, || match next {
-            Some(next) => format!("the chain's rule begins at {} branches where {next} is due", rule.from),
-            None => "the chain's rule before this one already takes every greater number".into(),
+            Some(next) => format!("the chain's rule begins at {} branches, but {next} is next", rule.from),
+            None => "the chain's rule before this one already covers every greater number".into(),
         });
         faults.require(rule.to.is_none_or(|to| to >= rule.from), &place, || {
             "the chain's rule ends before it begins".into()
@@ -153,7 +154,7 @@ fn check_chain(model: &ModelFile, chain: &Chain, faults: &mut Faults<'_>) {
         check_chain_rule(model, rule, &place, faults);
     }
     faults.require(!chain.rule.is_empty() && next.is_none(), &place, || {
-        "the chain's rules must take every number of branches: the last one has no `to`".into()
+        "the chain's rules must cover every number of branches: the last one has no `to`".into()
     });
 }
 
@@ -173,7 +174,7 @@ fn check_consequences(model: &ModelFile, faults: &mut Faults<'_>) {
     for (at, consequence) in model.consequence.iter().enumerate() {
         let place = [Key("consequence"), At(at)];
         check_grade(model, &consequence.grade, &place, faults);
-        faults.require(consequence.after_consecutive >= 1, &place, || "a measure follows one result at least".into());
+        faults.require(consequence.after_consecutive >= 1, &place, || "after_consecutive must be at least 1".into());
         faults.require(!consequence.text_zh.trim().is_empty(), &place, || "say what is done".into());
         consequence.origin().check(&place, "the measure", faults);
     }
@@ -184,7 +185,7 @@ fn check_other(model: &ModelFile, catalogue: &Catalogue, faults: &mut Faults<'_>
     let place = [Key("not_rated")];
     let named = model.not_rated.reasons.contains(&Other);
     faults.require(named != model.not_rated.other.is_empty(), &place, || {
-        "the reason \"other\" and the events upon which it holds (`other`) go together".into()
+        "the reason \"other\" and the events that lead to it (`other`) go together".into()
     });
     for id in &model.not_rated.other {
         let event = catalogue.measure(id).is_some_and(|measure| measure.form == MeasureForm::Event);
@@ -208,16 +209,16 @@ fn check_when(model: &ModelFile, when: &When, place: &[Step], what: &str, faults
     for condition in when.conditions() {
         let id = &condition.signal;
         faults.require(model.signal(id).is_some(), place, || {
-            format!("{what} asks for the signal {id:?}, which the model does not have")
+            format!("{what} refers to the signal {id:?}, which the model does not have")
         });
         let (least, most) = (condition.at_least.max(condition.above), [condition.at_most, condition.below]);
         let most = most.into_iter().flatten().min();
-        faults.require(least.is_some() || most.is_some(), place, || format!("{what}: say how much {id} has to be"));
+        faults.require(least.is_some() || most.is_some(), place, || format!("{what}: give a bound for {id}"));
         let strict = condition.above.is_some() || condition.below.is_some();
         let possible = match (least, most) {
             (Some(least), Some(most)) => least < most || (least == most && !strict),
             _ => true,
         };
-        faults.require(possible, place, || format!("{what}: no {id} can be within its bounds"));
+        faults.require(possible, place, || format!("{what}: no value of {id} can be within the bounds"));
     }
 }

@@ -1,4 +1,4 @@
-//! A model file: its head, its scheme of grades, who is not rated, and the tree of weighted indicators.
+//! A model file: its head, its scheme of grades, the subjects that are not rated, and the tree of weighted indicators.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,17 +11,17 @@ use crate::{
     },
 };
 
-/// A grade of a scheme: its word, and from how many points on it is given.
+/// A grade of a scheme, with the points that it needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Grade {
     /// The stable code.
     pub code: String,
-    /// The word people know.
+    /// The Chinese word.
     pub name_zh: String,
-    /// Its place, 1 being the best: what grades of different schemes are compared by.
+    /// The place, 1 being the best. Grades of different schemes are compared by it.
     pub ordinal: i64,
-    /// The least points that earn it (half-open: below the next better grade's). The worst grade has none.
+    /// The least points that earn it. The range ends below the next better grade's; the worst grade has no lower limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Points>,
 }
@@ -29,11 +29,11 @@ pub struct Grade {
 sourced! {
     /// A scheme of grades.
     pub struct Scheme {
-        /// Its id, sent with every grade.
+        /// The id, sent with every grade.
         pub id: String,
-        /// Its version, raised when its words or bands change.
+        /// The version, raised when words or bands change.
         pub version: i64,
-        /// Its name to people.
+        /// The Chinese name.
         pub name_zh: String,
         basis, source, reason,
         /// The grades, best first.
@@ -42,7 +42,7 @@ sourced! {
 }
 
 impl Scheme {
-    /// The grade that a total earns. `None` only for a scheme without a worst grade, which the check refuses.
+    /// The grade of a total. `None` only for a scheme without a worst grade, which the check refuses.
     pub fn grade_of(&self, points: Points) -> Option<&Grade> {
         self.grade.iter().find(|grade| grade.from.is_none_or(|from| points >= from))
     }
@@ -52,12 +52,12 @@ impl Scheme {
         self.grade.iter().find(|grade| grade.code == code)
     }
 
-    /// A grade's place, 0 being the best.
+    /// The position of a grade, 0 being the best.
     pub fn place(&self, code: &str) -> Option<usize> {
         self.grade.iter().position(|grade| grade.code == code)
     }
 
-    /// The most points that earn no better grade than the one in a place; `None` for the best, which has no such limit.
+    /// The most points that do not earn a better grade than the one at a position; `None` for the best grade.
     pub fn most_of(&self, place: usize) -> Option<Points> {
         let better = self.grade.get(place.checked_sub(1)?)?;
         better.from.map(|from| Points(from.0 - 1))
@@ -65,11 +65,11 @@ impl Scheme {
 }
 
 sourced! {
-    /// Who takes no part in rounds of the model (不参评).
+    /// The subjects that take no part in rounds of the model (不参评).
     pub struct NotRated {
-        /// The cases.
+        /// The reasons that the model recognizes.
         pub reasons: Vec<NotRatedReason>,
-        /// Events upon any of which, in the half-year itself, `other` holds: what the bureau decides case by case.
+        /// Events of the half-year of which any one means the reason `other`, for decisions of the bureau case by case.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         pub other: Vec<String>,
         basis, source, reason,
@@ -82,9 +82,9 @@ sourced! {
 pub struct Level1 {
     /// Its name.
     pub name_zh: String,
-    /// The points of all beneath it.
+    /// The sum of the weights below it.
     pub weight: Points,
-    /// What stands beneath it.
+    /// The second-level indicators.
     pub level2: Vec<Level2>,
 }
 
@@ -94,9 +94,9 @@ pub struct Level1 {
 pub struct Level2 {
     /// Its name.
     pub name_zh: String,
-    /// The points of all beneath it.
+    /// The sum of the weights below it.
     pub weight: Points,
-    /// What stands beneath it.
+    /// The third-level indicators.
     pub indicator: Vec<Indicator>,
 }
 
@@ -107,50 +107,50 @@ sourced! {
         pub no: u16,
         /// Its name.
         pub name_zh: String,
-        /// The most points it gives.
+        /// The greatest possible points.
         pub weight: Points,
-        /// What is measured.
+        /// The value form.
         pub value: ValueForm,
-        /// How that becomes points.
+        /// How the value becomes points.
         pub score: ScoreForm,
-        /// What happens where there is nothing to measure.
+        /// The policy for missing data.
         pub missing: Missing,
         basis, source, reason,
     }
 }
 
-/// A model as its file has it.
+/// The content of a model file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelFile {
     /// Its id.
     pub id: String,
-    /// Its version, raised when anything in it changes.
+    /// The version, raised when anything changes.
     pub version: i64,
-    /// Its name to people.
+    /// The Chinese name.
     pub name_zh: String,
-    /// The kind of subject it rates.
+    /// The kind of subject that the model rates.
     pub kind: String,
-    /// The points there are; nothing in a rule model.
+    /// The greatest possible total; zero in a rule model.
     #[serde(default, skip_serializing_if = "Points::is_zero")]
     pub total: Points,
-    /// Which fields were published, and where.
+    /// The fields that an authority published.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published: Option<PublishedFields>,
-    /// Which fields are our own choice, and why. Rules say it for themselves.
+    /// The fields that this project chose. Rules have a reason of their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<DefaultFields>,
     /// Its grades.
     pub scheme: Scheme,
-    /// Who is not rated.
+    /// The subjects that take no part.
     pub not_rated: NotRated,
-    /// The tree of a points model; a rule model has none.
+    /// The tree of a points model; empty in a rule model.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub level1: Vec<Level1>,
-    /// What conditions ask about.
+    /// The values that conditions refer to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub signal: Vec<Signal>,
-    /// The rules of a rule model, in the order in which they are asked.
+    /// The rules of a rule model, in the order of evaluation.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rule: Vec<GradeRule>,
     /// The caps of a points model.
@@ -159,41 +159,41 @@ pub struct ModelFile {
     /// The vetoes of a points model.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub veto: Vec<Veto>,
-    /// How branches bear on the head of their chain.
+    /// How branches affect the head of their chain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chain: Option<Chain>,
-    /// What follows the grades.
+    /// The supervisory measures that follow the grades.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub consequence: Vec<Consequence>,
 }
 
 impl ModelFile {
-    /// Whether it rates by points; otherwise by rules.
+    /// Whether the model grades by points; if not, it grades by rules.
     pub const fn by_points(&self) -> bool {
         !self.level1.is_empty()
     }
 
-    /// Its indicators with their places in the tree, in order.
-    pub fn indicators(&self) -> impl Iterator<Item = Placed<'_>> {
+    /// The indicators with their ancestors, in order.
+    pub fn indicators(&self) -> impl Iterator<Item = PlacedIndicator<'_>> {
         self.level1.iter().flat_map(|level1| {
             level1.level2.iter().flat_map(move |level2| {
-                level2.indicator.iter().map(move |indicator| Placed { level1, level2, indicator })
+                level2.indicator.iter().map(move |indicator| PlacedIndicator { level1, level2, indicator })
             })
         })
     }
 
-    /// The signal of a name.
+    /// A signal by its id.
     pub fn signal(&self, id: &str) -> Option<&Signal> {
         self.signal.iter().find(|signal| signal.id == id)
     }
 }
 
-/// An indicator with its place in the tree.
+/// An indicator with its ancestors in the tree.
 #[derive(Debug, Clone, Copy)]
-pub struct Placed<'a> {
-    /// The first level above it.
+pub struct PlacedIndicator<'a> {
+    /// The first-level indicator above it.
     pub level1: &'a Level1,
-    /// The second level above it.
+    /// The second-level indicator above it.
     pub level2: &'a Level2,
     /// The indicator.
     pub indicator: &'a Indicator,

@@ -1,53 +1,53 @@
-//! What an indicator or signal measures, and how an indicator's value becomes points.
+//! Value forms of indicators and signals, and score forms of indicators.
 
 use serde::{Deserialize, Serialize};
 
 use crate::scoring::number::{Decimal, Points};
 
-/// What is measured.
+/// The form of a value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum ValueForm {
-    /// A measure as it is.
+    /// The value of a measure.
     Measure(String),
-    /// The sum of some measures over the sum of others.
+    /// The sum of some measures divided by the sum of others.
     Ratio {
-        /// Added up above the line.
+        /// The measures of the numerator.
         numerator: Vec<String>,
-        /// Added up below it.
+        /// The measures of the denominator.
         denominator: Vec<String>,
     },
-    /// How much a measure or ratio grew from the half-year before: `(now - before) / before`.
+    /// The growth of a measure or ratio since the half-year before: `(now - before) / before`.
     Growth {
-        /// What grew.
+        /// The measure or ratio.
         of: Box<ValueForm>,
     },
-    /// How many events happened.
+    /// The number of events.
     Count {
-        /// Of these kinds.
+        /// The measures of the events.
         measures: Vec<String>,
-        /// In the half-years from the nearest to the farthest one back, both included; `[0, 0]` is the present one.
+        /// The nearest and the farthest half-year back, both included; `[0, 0]` is the present one.
         #[serde(default)]
         periods_back: [u8; 2],
     },
-    /// How a measure or ratio stands among those of the subject's peers in the same run: the share of the others that are
-    /// below, each other of the same value counting half.
+    /// The percentile of a measure or ratio among the subject's peers in the same run: the share of the others with a lower
+    /// value, where others with the same value count half.
     PeerPercentile {
-        /// What is compared.
+        /// The compared value.
         of: Box<ValueForm>,
-        /// With whom.
+        /// The group of peers.
         among: PeerGroup,
-        /// With fewer others than this there is nothing to compare with.
+        /// The least number of others; with fewer, data is missing.
         least: u32,
     },
-    /// Full months from a day of the subject's file to the last day of the period.
+    /// Complete months from a date in the subject's file to the last day of the period.
     Age {
-        /// Which day.
+        /// The date.
         since: SubjectDay,
     },
 }
 
-/// A day in a subject's file.
+/// A date in a subject's file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SubjectDay {
@@ -55,15 +55,15 @@ pub enum SubjectDay {
     AgreementSignedOn,
 }
 
-/// Who a subject's peers are: of those that take part in the run and have the value, the others
+/// The peers of a subject: the other subjects that take part in the run and have the value, in the same group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PeerGroup {
-    /// of the same kind: all of the run.
+    /// The same kind: all subjects of the run.
     Kind,
-    /// of the same level; those without one are a level of their own.
+    /// The same level; subjects without one are a level of their own.
     Level,
-    /// of the same region.
+    /// The same region.
     Region,
 }
 
@@ -78,55 +78,55 @@ impl PeerGroup {
     }
 }
 
-/// How a value becomes points. Whatever the form, points are cut to whole thousandths downwards and kept between
-/// nothing and the indicator's weight.
+/// How a value becomes points. In every form, points are rounded down to whole thousandths and limited to the range from
+/// zero to the indicator's weight.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum ScoreForm {
-    /// In proportion between a value that earns nothing and one that earns all; either may be the greater.
+    /// In proportion between a value that earns zero and one that earns the full weight; either may be the greater.
     Linear {
-        /// Earns nothing.
+        /// The value that earns zero.
         worst: Decimal,
-        /// Earns the whole weight.
+        /// The value that earns the full weight.
         best: Decimal,
     },
-    /// By steps, each up to but not including its `below`; the last has none.
+    /// By bands, each up to but not including its `below`; the last band has none.
     Bands(Vec<Band>),
-    /// So many points to begin with, and so many more or less for each event.
+    /// Points to start with, and more or fewer for each event.
     PerEvent {
-        /// Without any event.
+        /// The points without any event.
         start: Points,
-        /// For each one; negative takes points off.
+        /// The points for each event; negative ones are deductions.
         each: Points,
     },
-    /// The value is a score itself, out of so much.
+    /// The value is a score already.
     PassThrough {
-        /// The greatest score there is.
+        /// The greatest possible score.
         out_of: Decimal,
     },
 }
 
-/// A step of [`ScoreForm::Bands`].
+/// A band of [`ScoreForm::Bands`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Band {
-    /// It ends before this value.
+    /// The value before which it ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub below: Option<Decimal>,
-    /// What it earns.
+    /// The points that it gives.
     pub points: Points,
 }
 
-/// What an indicator gives where there is nothing to measure.
+/// The policy of an indicator for missing data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Missing {
-    /// For counts of events, and only for them: no record means that none happened.
+    /// Only for counts of events: no record means no event.
     NoneHappened,
-    /// Nothing.
+    /// Zero points.
     Zero,
-    /// The whole weight.
+    /// The full weight.
     Full,
-    /// So many points.
+    /// These points.
     Points(Points),
 }

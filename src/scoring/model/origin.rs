@@ -1,23 +1,23 @@
-//! Where a part of a model comes from: an authority's publication, or our own choice.
+//! The origin of a part of a model: an authority's publication, or a choice of this project.
 
 use std::fmt;
 
 use crate::{
     domain::words::words,
-    scoring::source::{Faults, Step},
+    scoring::faults::{Faults, Step},
 };
 
 words! {
-    /// Whether something was published by an authority or chosen by us.
+    /// The basis of a part: published, or chosen by this project.
     Basis: "basis" {
-        /// Published: `source` says where.
+        /// An authority published it: `source` names the publication.
         Published = "published",
-        /// Ours: `reason` says why.
+        /// A choice of this project: `reason` explains it.
         Default = "default",
     }
 }
 
-/// What a part of a file says of where it comes from: the keys `basis`, `source` and `reason`.
+/// The origin of a part of a file: the keys `basis`, `source` and `reason`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Origin<'a> {
     basis: Basis,
@@ -26,30 +26,31 @@ pub struct Origin<'a> {
 }
 
 impl<'a> Origin<'a> {
-    /// What three keys say.
+    /// The origin that three keys give.
     pub(in crate::scoring) fn of(basis: Basis, source: Option<&'a String>, reason: Option<&'a String>) -> Self {
         Self { basis, source: source.map(String::as_str), reason: reason.map(String::as_str) }
     }
 
-    /// Whether it was published.
+    /// The basis.
     pub const fn basis(self) -> Basis {
         self.basis
     }
 
-    /// The publication, or else the reason.
+    /// The publication, or the reason.
     pub fn words(self) -> &'a str {
         self.source.or(self.reason).unwrap_or_default()
     }
 
-    /// Notes a fault unless what is published has its source, and what is our own its reason.
+    /// Adds a fault unless a published part has a source, and a chosen one a reason.
     pub(in crate::scoring) fn check(self, path: &[Step], what: &str, faults: &mut Faults<'_>) {
         let given = |text: Option<&str>| text.is_some_and(|text| !text.trim().is_empty());
         match self.basis {
             Basis::Published => {
-                faults.require(given(self.source), path, || format!("{what} is said to be published: name the source"));
+                faults
+                    .require(given(self.source), path, || format!("{what} has basis = \"published\": name the source"));
             }
             Basis::Default => {
-                faults.require(given(self.reason), path, || format!("{what} is our own choice: give the reason"));
+                faults.require(given(self.reason), path, || format!("{what} has basis = \"default\": give the reason"));
             }
         }
     }
@@ -61,11 +62,10 @@ impl fmt::Display for Origin<'_> {
     }
 }
 
-/// Parts of a model's file, with the keys `basis`, `source` and `reason` in the place where these words stand alone: runs
-/// keep and digest the fields in their order.
+/// Defines parts of a model file, with the keys `basis`, `source` and `reason` where these words are listed: runs store and
+/// digest the fields in their order.
 ///
-/// Not one type that serde flattens into each: beside it unknown keys would pass, and a wrong key or value would no longer
-/// be refused with its line.
+/// A flattened serde type would accept unknown keys, and would lose the line of a wrong key or value.
 macro_rules! sourced {
     ($($(#[$meta:meta])* pub struct $name:ident {
         $($(#[$before_meta:meta])* pub $before:ident: $before_type:ty,)*
@@ -77,19 +77,19 @@ macro_rules! sourced {
         #[serde(deny_unknown_fields)]
         pub struct $name {
             $($(#[$before_meta])* pub $before: $before_type,)*
-            /// Where it comes from.
+            /// Whether it was published.
             pub basis: $crate::scoring::Basis,
-            /// The publication, where `basis` is published.
+            /// The publication, where `basis` is `published`.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub source: Option<String>,
-            /// Why, where `basis` is default.
+            /// The reason, where `basis` is `default`.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub reason: Option<String>,
             $($(#[$after_meta])* pub $after: $after_type,)*
         }
 
         impl $name {
-            /// Where it comes from.
+            /// The origin.
             pub fn origin(&self) -> $crate::scoring::Origin<'_> {
                 $crate::scoring::Origin::of(self.basis, self.source.as_ref(), self.reason.as_ref())
             }

@@ -1,4 +1,4 @@
-//! What a model says beside a tree: signals, conditions over them, grade rules, limits, chains, and what follows a grade.
+//! The rules of a model: signals and conditions over them, grade rules, limits, chains, and consequences of grades.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,64 +6,64 @@ use super::{ValueForm, origin::sourced};
 use crate::scoring::number::{Decimal, Points};
 
 sourced! {
-    /// Something that conditions ask about: a value with a name.
+    /// A named value that conditions refer to.
     pub struct Signal {
-        /// The name conditions know it by.
+        /// The id that conditions use.
         pub id: String,
-        /// Its name to people.
+        /// The Chinese name.
         pub name_zh: String,
-        /// What is measured.
+        /// The value form.
         pub value: ValueForm,
-        /// What happens where there is nothing to measure.
+        /// The policy for missing data.
         pub missing: SignalMissing,
         basis, source, reason,
     }
 }
 
-/// What a signal is where there is nothing to measure.
+/// The policy of a signal for missing data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum SignalMissing {
-    /// For counts of events, and only for them: no record means that none happened.
+    /// Only for counts of events: no record means no event.
     NoneHappened,
-    /// No condition on it holds.
+    /// No condition on it is met.
     NoConditionHolds,
-    /// As if it were so much.
+    /// This value is assumed.
     Value(Decimal),
 }
 
-/// A condition on a signal: every bound that is given must be kept.
+/// A condition on a signal: the value must be within all bounds that are given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Condition {
-    /// Which signal.
+    /// The id of the signal.
     pub signal: String,
-    /// It is this or more.
+    /// The least value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_least: Option<Decimal>,
-    /// It is this or less.
+    /// The greatest value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_most: Option<Decimal>,
-    /// It is more than this.
+    /// The value must be greater.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub above: Option<Decimal>,
-    /// It is less than this.
+    /// The value must be less.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub below: Option<Decimal>,
 }
 
-/// When something holds.
+/// When a rule applies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum When {
-    /// When at least one condition holds.
+    /// When at least one condition is met.
     Any(Vec<Condition>),
-    /// When every condition holds.
+    /// When every condition is met.
     All(Vec<Condition>),
 }
 
 impl When {
-    /// Its conditions.
+    /// The conditions.
     pub fn conditions(&self) -> &[Condition] {
         match self {
             Self::Any(conditions) | Self::All(conditions) => conditions,
@@ -72,13 +72,13 @@ impl When {
 }
 
 sourced! {
-    /// A rule of a rule model: of all that hold the first gives the grade.
+    /// A rule of a rule model: the first one that applies gives the grade.
     pub struct GradeRule {
-        /// What it is known by: the clause it comes from.
+        /// The clause that it is cited by.
         pub clause: String,
-        /// The grade it gives.
+        /// The grade that it gives.
         pub grade: String,
-        /// When it holds. The last rule has none: it takes the rest.
+        /// When it applies. The last rule has none: it covers all other cases.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub when: Option<When>,
         basis, source, reason,
@@ -86,16 +86,16 @@ sourced! {
 }
 
 sourced! {
-    /// A cap of a points model: while it holds, the total is at most so much.
+    /// A cap of a points model: an upper limit of the total while it applies.
     pub struct Cap {
-        /// What it is known by.
+        /// The clause that it is cited by.
         pub clause: String,
-        /// When it holds.
+        /// When it applies.
         pub when: When,
-        /// The most points; or else `grade`.
+        /// The most points. Exactly one of `at` and `grade` is given.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub at: Option<Points>,
-        /// The best grade: as many points as just do not reach the next better one.
+        /// The best grade: the total stays just below the next better one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub grade: Option<String>,
         basis, source, reason,
@@ -103,37 +103,37 @@ sourced! {
 }
 
 sourced! {
-    /// A veto of a points model (一票否决): while it holds, points earn no better grade than this one.
+    /// A veto of a points model (一票否决): while it applies, no better grade is given than this one.
     pub struct Veto {
-        /// What it is known by.
+        /// The clause that it is cited by.
         pub clause: String,
-        /// When it holds.
+        /// When it applies.
         pub when: When,
-        /// The grade.
+        /// The best possible grade.
         pub grade: String,
         basis, source, reason,
     }
 }
 
 sourced! {
-    /// How the grades of its branches bear on the head of a chain.
+    /// How the grades of branches affect the head of their chain.
     pub struct Chain {
         /// The grade whose branches are counted.
         pub counts: String,
-        /// By number of such branches, from one on, without a gap.
+        /// The rules by the number of such branches, from one on, without a gap.
         pub rule: Vec<ChainRule>,
-        /// What counts where the head's own grade is worse than one that a rule gives directly.
+        /// Which grade counts where the head's own grade is worse than a direct one.
         pub own_worse: OwnWorse,
         basis, source, reason,
     }
 }
 
 sourced! {
-    /// What so many branches do to their head: exactly one of `best` and `direct` is given.
+    /// The effect of a number of branches on their head: exactly one of `best` and `direct` is given.
     pub struct ChainRule {
-        /// From so many branches.
+        /// The least number of branches.
         pub from: u32,
-        /// To so many, both included; the last rule has no end.
+        /// The greatest number of branches; the last rule has none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub to: Option<u32>,
         /// The head's grade is at best this one.
@@ -142,7 +142,7 @@ sourced! {
         /// The head's grade is this one (直接评定为).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub direct: Option<String>,
-        /// When the rule does not hold after all, over the head's own signals.
+        /// An exception, over the head's own signals.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub unless: Option<When>,
         basis, source, reason,
@@ -150,14 +150,14 @@ sourced! {
 }
 
 impl ChainRule {
-    /// Whether it is for so many branches.
+    /// Whether the rule is for this number of branches.
     pub fn covers(&self, branches: u32) -> bool {
         branches >= self.from && self.to.is_none_or(|to| branches <= to)
     }
 }
 
 sourced! {
-    /// What counts where the head's own grade is worse than the one a chain rule gives directly.
+    /// Which grade counts where the head's own grade is worse than the direct one of a chain rule.
     pub struct OwnWorse {
         /// Which grade counts.
         pub outcome: OwnWorseOutcome,
@@ -169,21 +169,21 @@ sourced! {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OwnWorseOutcome {
-    /// The head's own stands.
+    /// The head keeps its own grade.
     Stands,
-    /// The rule's takes its place, though it is better.
+    /// The direct grade replaces it, although it is better.
     Replaced,
 }
 
 sourced! {
-    /// A measure that follows a grade (分类监管措施).
+    /// A supervisory measure that follows a grade (分类监管措施).
     pub struct Consequence {
-        /// The grade it follows.
+        /// The grade that leads to it.
         pub grade: String,
-        /// After how many results of this grade in a row; 1 is the present one alone.
+        /// The number of results with this grade in a row; 1 is the present one alone.
         #[serde(default = "once", skip_serializing_if = "is_once")]
         pub after_consecutive: u8,
-        /// What is done.
+        /// The measure in words.
         pub text_zh: String,
         basis, source, reason,
     }
@@ -193,7 +193,7 @@ const fn once() -> u8 {
     1
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes what it may skip by reference")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes the field by reference")]
 const fn is_once(times: &u8) -> bool {
     *times == 1
 }

@@ -11,7 +11,6 @@ use super::{
 const ALLOWED: &[&[&str]] = &[
     &["cli/context", "cli/operator"],
     &["cli/bank/client", "cli/bank/doctor/connection"],
-    &["grading/error", "grading/explain", "grading/inputs", "grading/publish", "grading/state"],
     &[
         "importing/facts",
         "importing/facts/partition",
@@ -23,7 +22,6 @@ const ALLOWED: &[&[&str]] = &[
         "importing/template",
     ],
     &["ledger/batch", "ledger/recorder"],
-    &["scoring/evaluate", "scoring/improvement"],
     &[
         "synthetic/records/calibrate",
         "synthetic/records/draw",

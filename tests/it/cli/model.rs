@@ -113,5 +113,9 @@ fn a_folder_with_a_bad_model_is_bad_configuration() {
     let (_directory, config) = bureau(&[("one.toml", own), ("two.toml", own)]);
     let outcome = block_on(medcredit(&["model", "check", "--config", &config]));
     assert_eq!(outcome.code, cli::BAD_CONFIGURATION);
-    assert!(outcome.err.contains("two.toml: wenzhou-institution stands in another file"), "{}", outcome.err);
+    assert!(
+        outcome.err.contains("two.toml: wenzhou-institution is already defined by another file"),
+        "{}",
+        outcome.err
+    );
 }

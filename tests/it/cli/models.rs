@@ -244,9 +244,9 @@ fn a_new_citys_scheme_is_a_file_and_not_a_release() {
         let said = on(&["score", "publish", run]).await;
         assert!(said.contains("is in force: 60 subjects"), "{said}");
         let said = on(&["score", "explain", "H33030200007"]).await;
-        assert!(said.contains("rejected_share 审核违规金额占比") && said.contains("what holds"), "{said}");
+        assert!(said.contains("rejected_share 审核违规金额占比") && said.contains("rules that apply"), "{said}");
         // What banks are told is the new scheme's word, and no points.
-        let told = bureau.told("H33030200007", "2026-01-20").await;
+        let told = bureau.assessment_of("H33030200007", "2026-01-20").await;
         assert_eq!((told.scheme_id.as_deref(), told.points), (Some("atlantis-moons"), None));
         let code = told.grade.unwrap().code;
         let said = on(&["model", "map", "atlantis-moons", &code, "--to", "city-platform"]).await;

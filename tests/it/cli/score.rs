@@ -119,7 +119,7 @@ fn a_run_is_examined_proved_and_reported_on_the_command_line() {
         let file = directory.path().join("report.html").to_str().unwrap().to_owned();
         let refused = score(&config, &["report", run, "--format", "html", "--out", &file]).await;
         assert_eq!(refused.code, cli::FAILED);
-        assert!(refused.err.contains("is trial: nothing of it may be shown to others"), "{}", refused.err);
+        assert!(refused.err.contains("is trial: only published rounds may be shown outside"), "{}", refused.err);
         let written = score(&config, &["report", run, "--format", "html", "--internal", "--out", &file]).await.done();
         assert!(written.contains("report.html"), "{written}");
         assert!(std::fs::read_to_string(&file).unwrap().contains("内部资料"));
@@ -168,7 +168,7 @@ fn a_package_is_exported_and_verified_on_the_command_line() {
 
         // The receiver has no configuration, no database and no gateway.
         let said = medcredit(&["score", "verify-package", &out, "--keys", &path("jwks.json")]).await.done();
-        assert!(said.contains("100 records, as many as the manifest tells") && said.contains("whole"), "{said}");
+        assert!(said.contains("100 records, as many as the manifest says") && said.contains("whole"), "{said}");
         std::fs::write(path("package/more"), "").unwrap();
         let found = medcredit(&["score", "verify-package", &out, "--keys", &path("jwks.json")]).await;
         assert_eq!(found.code, cli::FAILED);

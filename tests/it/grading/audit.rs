@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{
     Bureau, File,
-    aborted::{Break, broken_off},
+    interrupted::{Interruption, interrupted_at},
     line, periods,
 };
 use crate::support::{TestStore, both_engines, operator, tester};
@@ -127,17 +127,17 @@ async fn an_interrupted_act_is_an_entry_exactly_when_it_was_done(store: TestStor
 /// Breaks an act off before its first statement, its second, and so on, until it comes to its end.
 async fn interrupt(bureau: &Bureau, action: &str, act: impl AsyncFn(&Rounds) -> Result<(), GradingError>) {
     for nth in 1..100 {
-        let broken = broken_off(bureau, Break::Before(nth), &act).await;
+        let interrupted = interrupted_at(bureau, Interruption::Before(nth), &act).await;
         let count = actions(bureau).await.iter().filter(|of| *of == action).count();
         // What follows the commit may be interrupted too: the act is done then, and cannot be done again.
-        let committed = broken.turns.iter().rev().skip(1).any(|turn| *turn == "commit");
-        match broken.done {
+        let committed = interrupted.operations.iter().rev().skip(1).any(|operation| *operation == "commit");
+        match interrupted.done {
             Some(Ok(())) => return assert_eq!(count, 1),
             Some(Err(refused)) => {
                 assert!(matches!(refused, GradingError::WrongState { .. }), "{refused}");
                 return assert_eq!(count, 1);
             }
-            None => assert_eq!(count, usize::from(committed), "before statement {nth} of {:?}", broken.turns),
+            None => assert_eq!(count, usize::from(committed), "before statement {nth} of {:?}", interrupted.operations),
         }
     }
     panic!("{action} does not come to an end");

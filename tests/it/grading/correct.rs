@@ -1,4 +1,4 @@
-//! Corrections: one new version, one event, and what banks read next.
+//! Corrections: a new version, an event, and the next reading of a bank.
 
 use medcredit::{
     domain::{Clock, permission::Permission},
@@ -33,18 +33,18 @@ async fn number(bureau: &Bureau, sql: &'static str) -> i64 {
 
 both_engines! {
     a_correction_is_a_version_and_an_event,
-    what_is_right_is_not_corrected,
+    a_right_assessment_is_not_corrected,
     two_processes_correct_one_result_once,
-    who_should_not_have_been_rated_is_not_rated_any_more,
-    only_what_was_published_is_corrected,
-    a_former_round_is_corrected_by_its_name,
+    a_subject_that_should_not_have_been_rated_is_corrected_to_not_rated,
+    only_a_published_run_is_corrected,
+    a_former_round_is_corrected_by_its_id,
     a_bank_reads_the_correction_next,
 }
 
 /// A bureau corrects a grade after a department delivered a fact again.
 async fn a_correction_is_a_version_and_an_event(store: TestStore) {
     let bureau = published(store).await;
-    let before = bureau.told(CODE, "2026-04-01").await;
+    let before = bureau.assessment_of(CODE, "2026-04-01").await;
     let publication = number(&bureau, "SELECT number FROM publication").await;
     bureau.import(2, &[line(CODE, "public_credit_score", 1000, "2025-12-31")], true).await;
 
@@ -54,10 +54,10 @@ async fn a_correction_is_a_version_and_an_event(store: TestStore) {
     assert_eq!((done.before.grade.as_deref(), done.now.grade.as_deref()), (Some("poor"), Some("medium")));
     assert_eq!(done.now.points.unwrap().to_string(), "753.000");
 
-    let told = bureau.told(CODE, "2026-04-01").await;
-    assert_eq!((told.assessment_version, told.run_id), (Some(2), before.run_id));
-    assert_eq!(told.grade.unwrap().code, "medium");
-    assert_eq!(told.subject_version, before.subject_version + 1);
+    let after = bureau.assessment_of(CODE, "2026-04-01").await;
+    assert_eq!((after.assessment_version, after.run_id), (Some(2), before.run_id));
+    assert_eq!(after.grade.unwrap().code, "medium");
+    assert_eq!(after.subject_version, before.subject_version + 1);
     assert_eq!(number(&bureau, "SELECT number FROM publication").await, publication + 1);
 
     let sql = "SELECT topic, ordering_key, body FROM outbox_events";
@@ -75,8 +75,8 @@ async fn a_correction_is_a_version_and_an_event(store: TestStore) {
     assert_eq!(made[0].at, bureau.store.clock.now());
 }
 
-/// A bureau asks for a correction where nothing is wrong, and asks twice where something is.
-async fn what_is_right_is_not_corrected(store: TestStore) {
+/// A bureau corrects an assessment that is right, and corrects a wrong one twice.
+async fn a_right_assessment_is_not_corrected(store: TestStore) {
     let bureau = published(store).await;
     let done = bureau.rounds.correct(correction("checked")).await.unwrap();
     assert!(!done.changed && done.version == 1, "{done:?}");
@@ -89,7 +89,7 @@ async fn what_is_right_is_not_corrected(store: TestStore) {
     assert_eq!(number(&bureau, "SELECT COUNT(*) FROM outbox_events").await, 1);
 }
 
-/// A bureau corrects many at once, from two processes.
+/// Two processes correct the same assessment concurrently.
 async fn two_processes_correct_one_result_once(store: TestStore) {
     let bureau = published(store).await;
     bureau.import(2, &[line(CODE, "public_credit_score", 1000, "2025-12-31")], true).await;
@@ -102,17 +102,17 @@ async fn two_processes_correct_one_result_once(store: TestStore) {
 }
 
 /// A bureau corrects a subject's file: its licence was suspended all along.
-async fn who_should_not_have_been_rated_is_not_rated_any_more(store: TestStore) {
+async fn a_subject_that_should_not_have_been_rated_is_corrected_to_not_rated(store: TestStore) {
     let bureau = published(store).await;
     bureau.set(CODE, "UPDATE subjects SET licence_status = 'suspended', version = version + 1 WHERE code = $1").await;
     let done = bureau.rounds.correct(correction("licence")).await.unwrap();
     assert_eq!((done.now.status.as_str(), done.now.reason.as_deref()), ("not_rated", Some("licence_suspended")));
-    let told = bureau.told(CODE, "2026-04-01").await;
-    assert_eq!((told.grade, told.points), (None, None));
+    let after = bureau.assessment_of(CODE, "2026-04-01").await;
+    assert_eq!((after.grade, after.points), (None, None));
 }
 
-/// A bureau corrects what cannot be corrected.
-async fn only_what_was_published_is_corrected(store: TestStore) {
+/// A bureau corrects a trial, and gives no valid reason.
+async fn only_a_published_run_is_corrected(store: TestStore) {
     let bureau = published(store).await;
     let trial = bureau.run(periods()[1]).await.id.to_string();
     let refused = bureau.rounds.correct(Correction { run: Some(&trial), ..correction("a trial") }).await.unwrap_err();
@@ -128,18 +128,22 @@ async fn only_what_was_published_is_corrected(store: TestStore) {
     assert!(matches!(bureau.rounds.correct(newcomer).await.unwrap_err(), GradingError::NotCovered(_)));
 }
 
-/// A bureau corrects a former round: what banks read as history.
-async fn a_former_round_is_corrected_by_its_name(store: TestStore) {
+/// A bureau corrects a former round, which banks read as history.
+async fn a_former_round_is_corrected_by_its_id(store: TestStore) {
     let bureau = published(store).await;
-    let former = bureau.told(CODE, "2026-04-01").await.run_id.unwrap();
+    let former = bureau.assessment_of(CODE, "2026-04-01").await.run_id.unwrap();
     bureau.publish(&bureau.run(periods()[1]).await).await;
     bureau.import(2, &[line(CODE, "public_credit_score", 1000, "2025-12-31")], true).await;
     let done = bureau.rounds.correct(Correction { run: Some(&former), ..correction("later") }).await.unwrap();
     assert!(done.changed && done.run == former);
-    assert_eq!(bureau.told(CODE, "2026-04-01").await.assessment_version, Some(1), "the round in force is another");
+    assert_eq!(
+        bureau.assessment_of(CODE, "2026-04-01").await.assessment_version,
+        Some(1),
+        "the round in force is another"
+    );
 }
 
-/// A bank that remembers a grade reads it again after a correction.
+/// A bank reads a grade again after a correction.
 async fn a_bank_reads_the_correction_next(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
@@ -158,7 +162,7 @@ async fn a_bank_reads_the_correction_next(store: TestStore) {
             (&json!(HOSPITAL), &json!("good"), &json!(1))
         );
     }
-    // What the test's city was given by hand is not what its records come to.
+    // The grades that the test set by hand differ from those that the records give.
     let rounds = Rounds::new(medcredit::store::Env::new(
         app.store.reopen().await,
         app.store.clock.clone(),
@@ -169,13 +173,13 @@ async fn a_bank_reads_the_correction_next(store: TestStore) {
     let after = grade().await;
     assert_eq!((&after["grade"]["code"], &after["assessment_version"]), (&json!("poor"), &json!(2)));
 
-    // Once its time is over it is history, marked as corrected.
+    // After its expiry it is history, marked as corrected.
     app.advance(std::time::Duration::from_hours(24 * 130)).await;
     let token = bank.token().await;
     let reply = bank.get(&token, &Bank::data(&consent, "grade-history")).await;
-    let told = &reply.json["codes"][0]["rounds"][0];
+    let round = &reply.json["codes"][0]["rounds"][0];
     assert_eq!(
-        (&told["corrected"], &told["assessment_version"], &told["grade"]["code"]),
+        (&round["corrected"], &round["assessment_version"], &round["grade"]["code"]),
         (&json!(true), &json!(2), &json!("poor"))
     );
 }

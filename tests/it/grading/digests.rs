@@ -1,5 +1,5 @@
-//! I5: the same records under the same model come to the same points, grades, explanations and digests, in whatever order
-//! and in however many files they came, on either engine.
+//! I5: the same records under the same model give the same points, grades, explanations and digests, in any order, in any
+//! number of files, on either engine.
 
 use medcredit::grading::RunDone;
 
@@ -18,10 +18,10 @@ async fn rate(store: TestStore, imports: &[Vec<Line>], backwards: bool) -> (RunD
         bureau.import(seq, lines, true).await;
     }
     let run = bureau.run(periods()[1]).await;
-    let explained = bureau.rounds.explain(&files[0].code.clone(), Some(&run.id.to_string())).await.unwrap();
-    let told = bureau.rounds.explain("H33030200007", Some(&run.id.to_string())).await.unwrap();
-    assert_eq!(explained.run, run.id.to_string());
-    (run, serde_json::to_string(&(told.assessment, told.model_digest)).unwrap())
+    let first = bureau.rounds.explain(&files[0].code.clone(), Some(&run.id.to_string())).await.unwrap();
+    let explained = bureau.rounds.explain("H33030200007", Some(&run.id.to_string())).await.unwrap();
+    assert_eq!(first.run, run.id.to_string());
+    (run, serde_json::to_string(&(explained.assessment, explained.model_digest)).unwrap())
 }
 
 fn digests(run: &RunDone) -> (&str, &str) {
@@ -29,7 +29,7 @@ fn digests(run: &RunDone) -> (&str, &str) {
 }
 
 #[test]
-fn the_same_records_come_to_the_same_digests_in_any_order_and_on_both_engines() {
+fn the_same_records_give_the_same_digests_in_any_order_on_both_engines() {
     block_on(async {
         let (_, lines) = city(30, 3);
         let mut shuffled = lines.clone();
@@ -37,12 +37,12 @@ fn the_same_records_come_to_the_same_digests_in_any_order_and_on_both_engines() 
         let (odd, even): (Vec<_>, Vec<_>) = shuffled.iter().cloned().enumerate().partition(|(at, _)| at % 2 == 1);
         let halves: Vec<Vec<Line>> = [even, odd].map(|half| half.into_iter().map(|(_, line)| line).collect()).into();
 
-        let (one, told) = rate(TestStore::sqlite().await, std::slice::from_ref(&lines), false).await;
-        let (other, told_too) = rate(TestStore::postgres().await, &halves, true).await;
+        let (one, explained) = rate(TestStore::sqlite().await, std::slice::from_ref(&lines), false).await;
+        let (other, other_explained) = rate(TestStore::postgres().await, &halves, true).await;
         assert_eq!(digests(&one), digests(&other));
-        assert_eq!(told, told_too);
+        assert_eq!(explained, other_explained);
 
-        // One value differs by a ten-thousandth: what was read is not the same any more.
+        // One value differs by a ten-thousandth: the inputs are different.
         let mut changed = lines;
         changed[17].value_e4 += 1;
         let (different, _) = rate(TestStore::sqlite().await, &[changed], false).await;

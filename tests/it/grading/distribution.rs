@@ -1,11 +1,11 @@
-//! A synthetic city of 2,000 institutions comes to the distribution that Wenzhou published, and moved as it did.
+//! A synthetic city of 2,000 institutions has the distribution and the movement that Wenzhou published.
 
 use std::sync::LazyLock;
 
 use super::{Bureau, File, Line, city, counts, grades, periods};
 use crate::support::{TestStore, both_engines};
 
-/// Drawn once for both engines.
+/// Generated once for both engines.
 pub(super) static CITY: LazyLock<(Vec<File>, Vec<Line>)> = LazyLock::new(|| city(2000, 2));
 
 both_engines! {

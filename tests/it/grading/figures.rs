@@ -1,4 +1,4 @@
-//! What a bureau looks at before a run counts: another model beside it, what would follow, and whether indicators tell.
+//! Figures before publication: comparison of models, simulation of consequences, and statistics of indicators.
 
 use medcredit::{
     grading::{BiasFlag, GradingError, Library, RunDone},
@@ -30,20 +30,20 @@ async fn bureau_of(store: TestStore, count: usize) -> Bureau {
 }
 
 both_engines! {
-    two_models_are_put_beside_each_other,
-    who_is_in_one_run_only_differs,
-    a_round_is_tried_before_it_counts,
-    measures_follow_grades_in_succession,
-    indicators_that_do_not_tell_are_flagged,
-    missing_data_is_told_by_indicator,
-    figures_are_of_runs_that_have_results,
+    two_models_are_compared,
+    a_subject_in_one_run_only_differs,
+    a_publication_is_simulated,
+    measures_follow_consecutive_grades,
+    indicators_that_do_not_distinguish_subjects_are_flagged,
+    missing_data_is_counted_by_indicator,
+    figures_need_runs_with_results,
 }
 
 /// A bureau tries a stricter scheme over the same records.
-async fn two_models_are_put_beside_each_other(store: TestStore) {
+async fn two_models_are_compared(store: TestStore) {
     let bureau = bureau_of(store, 100).await;
     let first = bureau.run(periods()[1]).await.id.to_string();
-    // The best grade begins a hundred points later.
+    // The best grade needs a hundred points more.
     let stricter = changed(|json| json.replace("\"from\":\"850\"", "\"from\":\"950\""));
     assert_ne!(stricter.0.canonical(), changed(str::to_owned).0.canonical(), "nothing was changed");
     let second = run_by(&bureau, &stricter).await.id.to_string();
@@ -65,8 +65,8 @@ async fn two_models_are_put_beside_each_other(store: TestStore) {
     assert_eq!((comparison.matrix.risen, comparison.matrix.fallen), (Some(0), Some(10)));
 }
 
-/// A bureau puts runs beside each other that share only some of their subjects.
-async fn who_is_in_one_run_only_differs(store: TestStore) {
+/// A bureau compares runs that share only some of their subjects.
+async fn a_subject_in_one_run_only_differs(store: TestStore) {
     let bureau = bureau_of(store, 20).await;
     let first = bureau.run(periods()[1]).await.id.to_string();
     bureau.accept_files(&[File::usual("H33030299999")]).await;
@@ -77,8 +77,8 @@ async fn who_is_in_one_run_only_differs(store: TestStore) {
     assert_eq!((one.subject_code.as_str(), &one.first, one.places), ("H33030299999", &None, None));
 }
 
-/// A bureau tries a round before it counts: nothing is seen outside, and the numbers are those that follow.
-async fn a_round_is_tried_before_it_counts(store: TestStore) {
+/// A bureau simulates a publication: nothing is visible outside, and the figures match the later publication.
+async fn a_publication_is_simulated(store: TestStore) {
     let bureau = bureau_of(store, 200).await;
     let first = bureau.run(periods()[0]).await;
     let alone = bureau.rounds.simulate(&first.id.to_string()).await.unwrap();
@@ -94,16 +94,16 @@ async fn a_round_is_tried_before_it_counts(store: TestStore) {
     let now: u64 = tried.distribution.iter().map(|grade| grade.now).sum();
     let before: u64 = tried.distribution.iter().map(|grade| grade.before).sum();
     assert_eq!((now, before), (200, 200));
-    let told = bureau.told("H33030200001", "2026-04-01").await;
-    assert_eq!(told.run_id, Some(first.id.to_string()), "nothing is seen outside");
-    // After publication the same comparison is made with the round whose place it took.
+    let assessment = bureau.assessment_of("H33030200001", "2026-04-01").await;
+    assert_eq!(assessment.run_id, Some(first.id.to_string()), "nothing is visible outside");
+    // After publication the same comparison is made with the round that it replaced.
     bureau.publish(&trial).await;
     let after = bureau.rounds.simulate(&trial.id.to_string()).await.unwrap();
     assert_eq!(after.movement.unwrap().counts, movement.counts);
 }
 
-/// A bureau whose scheme says what follows a grade, once and twice in a row.
-async fn measures_follow_grades_in_succession(store: TestStore) {
+/// A bureau has measures for a grade that is given once, and twice in a row.
+async fn measures_follow_consecutive_grades(store: TestStore) {
     let bureau = bureau_of(store, 60).await;
     let with = changed(|json| {
         let mut file: serde_json::Value = serde_json::from_str(json).unwrap();
@@ -128,8 +128,8 @@ async fn measures_follow_grades_in_succession(store: TestStore) {
     assert!(twice > 0 && twice < good);
 }
 
-/// A bureau asks which indicators do not tell its subjects apart.
-async fn indicators_that_do_not_tell_are_flagged(store: TestStore) {
+/// A bureau looks for indicators that do not distinguish its subjects.
+async fn indicators_that_do_not_distinguish_subjects_are_flagged(store: TestStore) {
     let bureau = bureau_of(store, 100).await;
     let run = bureau.run(periods()[1]).await;
     let report = bureau.rounds.bias(&run.id.to_string()).await.unwrap();
@@ -140,14 +140,14 @@ async fn indicators_that_do_not_tell_are_flagged(store: TestStore) {
         assert!(of.least <= of.mean && of.mean <= of.most, "{of:?}");
         assert!(of.correlation_milli.is_none_or(|of| (-1000..=1000).contains(&of)));
     }
-    // Every agreement of this city is of one day: its years tell nobody from another.
+    // Every agreement of this city was signed on the same day, so that its age distinguishes nobody.
     let years = &report.indicators[1];
     assert_eq!(years.deviation.0, 0);
     assert!(years.flags.contains(&BiasFlag::NoSpread) && years.correlation_milli.is_none(), "{years:?}");
 }
 
 /// A bureau has no data at all for most indicators.
-async fn missing_data_is_told_by_indicator(store: TestStore) {
+async fn missing_data_is_counted_by_indicator(store: TestStore) {
     let bureau = Bureau::with(store);
     let codes = ["H33030200001", "H33030200002", "H33030200003", "H33030200004"];
     bureau.accept_files(&codes.map(File::usual)).await;
@@ -161,8 +161,8 @@ async fn missing_data_is_told_by_indicator(store: TestStore) {
     assert_eq!(years.missing, 0);
 }
 
-/// A bureau compares what cannot be compared, and asks for figures of what is gone.
-async fn figures_are_of_runs_that_have_results(store: TestStore) {
+/// A bureau compares runs of different kinds, and requests figures of a discarded run.
+async fn figures_need_runs_with_results(store: TestStore) {
     let bureau = bureau_of(store, 20).await;
     let run = bureau.run(periods()[1]).await.id.to_string();
     bureau.rounds.discard(crate::support::tester(), &run).await.unwrap();

@@ -1,5 +1,5 @@
-//! A publication or correction that is broken off at each of its turns of the database, before it and while it is under
-//! way: banks see the old or the new, never a part.
+//! Publications and corrections that are interrupted before or during each of their database operations: banks see the old
+//! state or the new one, never a part.
 
 use std::{
     collections::BTreeSet,
@@ -17,41 +17,45 @@ use medcredit::{
 use super::{Bureau, File, city, line, periods};
 use crate::support::{TestStore, both_engines};
 
-/// Where work is broken off, by the number of the turn, from 1.
+/// Where work is interrupted, by the number of the database operation, from 1.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Break {
-    /// The turn is never taken, as by a process that was killed before it.
+pub enum Interruption {
+    /// Before the operation, as by a process that is killed.
     Before(usize),
-    /// The turn was taken, and nobody waits for what comes of it.
+    /// After the operation was started, without waiting for its result.
     During(usize),
 }
 
-/// What became of work that was to be broken off.
-pub struct Broken<T> {
-    /// What it came to, if it came to its end.
+/// The outcome of interrupted work.
+pub struct Interrupted<T> {
+    /// The result of the work, if it was completed.
     pub done: Option<T>,
-    /// The names of the turns that it came to.
-    pub turns: Vec<&'static str>,
+    /// The names of the operations that were reached.
+    pub operations: Vec<&'static str>,
 }
 
-/// Where a statement stands in the code, which is what it begins with; and the locks of banks, which are without.
-fn name(turn: &'static str) -> &'static str {
-    match turn.strip_prefix("/* ").and_then(|turn| turn.split_once(" */")) {
+/// The name of a statement, which its comment begins with; the locks of banks have none.
+fn name(operation: &'static str) -> &'static str {
+    match operation.strip_prefix("/* ").and_then(|operation| operation.split_once(" */")) {
         Some((name, _)) => name,
-        None if turn.starts_with("SELECT pg_advisory") => "locks",
-        None => turn,
+        None if operation.starts_with("SELECT pg_advisory") => "locks",
+        None => operation,
     }
 }
 
-/// Does work over rounds of its own, and breaks it off.
-pub async fn broken_off<T>(bureau: &Bureau, at: Break, work: impl AsyncFnOnce(&Rounds) -> T) -> Broken<T> {
-    let (Break::Before(last) | Break::During(last)) = at;
-    let turns = Arc::new(Mutex::new(Vec::new()));
-    let seen = turns.clone();
-    let db = bureau.db().interrupted(move |turn| {
+/// Does work with its own `Rounds`, and interrupts it.
+pub async fn interrupted_at<T>(
+    bureau: &Bureau,
+    at: Interruption,
+    work: impl AsyncFnOnce(&Rounds) -> T,
+) -> Interrupted<T> {
+    let (Interruption::Before(last) | Interruption::During(last)) = at;
+    let operations = Arc::new(Mutex::new(Vec::new()));
+    let seen = operations.clone();
+    let db = bureau.db().interrupted(move |operation| {
         let mut seen = seen.lock().unwrap();
-        seen.push(name(turn));
-        let never = at == Break::Before(seen.len());
+        seen.push(name(operation));
+        let never = at == Interruption::Before(seen.len());
         async move {
             if never {
                 pending::<()>().await;
@@ -63,23 +67,23 @@ pub async fn broken_off<T>(bureau: &Bureau, at: Break, work: impl AsyncFnOnce(&R
         let mut work = pin!(work(&rounds));
         poll_fn(|cx| match work.as_mut().poll(cx) {
             Poll::Ready(done) => Poll::Ready(Some(done)),
-            Poll::Pending if turns.lock().unwrap().len() >= last => Poll::Ready(None),
+            Poll::Pending if operations.lock().unwrap().len() >= last => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
         })
         .await
     };
-    let turns = turns.lock().unwrap().clone();
+    let operations = operations.lock().unwrap().clone();
     settled(bureau).await;
-    Broken { done, turns }
+    Interrupted { done, operations }
 }
 
-/// Waits for what a broken-off transaction locked last: afterwards it is committed, or never will be.
+/// Waits for the last lock of an interrupted transaction: afterwards it is committed, or never will be.
 async fn settled(bureau: &Bureau) {
     let mut tx = bureau.db().begin("test").await.unwrap();
     tx.execute("UPDATE publication SET number = number WHERE id = 1", vec![]).await.unwrap();
 }
 
-/// The turns of a publication of one page of results.
+/// The operations of a publication of one page of results.
 const PUBLICATION: &[&str] = &[
     "runs::find",
     "runs::model_body",
@@ -102,7 +106,7 @@ const PUBLICATION: &[&str] = &[
     "commit",
 ];
 
-/// The turns of a correction in the round in force, by facts in two chunks.
+/// The operations of a correction in the round in force, with facts in two chunks.
 const CORRECTION: &[&str] = &[
     "subjects::find",
     "runs::list",
@@ -130,30 +134,30 @@ const CORRECTION: &[&str] = &[
     "commit",
 ];
 
-/// Those of the turns that there are on an engine.
-fn on(engine: Engine, turns: &[&'static str]) -> Vec<&'static str> {
+/// The operations that an engine has.
+fn on(engine: Engine, operations: &[&'static str]) -> Vec<&'static str> {
     let engine = format!("{engine:?}");
-    let there = turns.iter().filter_map(|turn| match turn.split_once(" on ") {
-        Some((turn, only)) => (only == engine).then_some(turn),
-        None => Some(*turn),
+    let there = operations.iter().filter_map(|operation| match operation.split_once(" on ") {
+        Some((operation, only)) => (only == engine).then_some(operation),
+        None => Some(*operation),
     });
     there.collect()
 }
 
-/// The rounds that grades are told of, and the publication number.
-async fn told(bureau: &Bureau, codes: &[String]) -> (i64, BTreeSet<Option<String>>) {
-    let (number, told) = current(bureau.db(), codes, "2026-04-01".parse().unwrap()).await.unwrap();
-    assert_eq!(told.len(), codes.len());
-    (number, told.into_iter().map(|told| told.run_id).collect())
+/// The publication number, and the rounds of the present assessments.
+async fn rounds_in_force(bureau: &Bureau, codes: &[String]) -> (i64, BTreeSet<Option<String>>) {
+    let (number, assessments) = current(bureau.db(), codes, "2026-04-01".parse().unwrap()).await.unwrap();
+    assert_eq!(assessments.len(), codes.len());
+    (number, assessments.into_iter().map(|one| one.run_id).collect())
 }
 
 both_engines! {
-    a_publication_broken_off_anywhere_is_whole_or_nothing,
-    a_correction_broken_off_anywhere_is_made_once,
+    a_publication_interrupted_anywhere_is_whole_or_nothing,
+    a_correction_interrupted_anywhere_is_made_once,
 }
 
-/// A bank asks after each breakdown.
-async fn a_publication_broken_off_anywhere_is_whole_or_nothing(store: TestStore) {
+/// A bank reads grades after each interruption.
+async fn a_publication_interrupted_anywhere_is_whole_or_nothing(store: TestStore) {
     let bureau = Bureau::with(store);
     let (files, lines) = city(40, 4);
     bureau.accept_files(&files).await;
@@ -163,39 +167,47 @@ async fn a_publication_broken_off_anywhere_is_whole_or_nothing(store: TestStore)
     let old = bureau.run(periods()[0]).await;
     bureau.publish(&old).await;
     let new = bureau.run(periods()[1]).await.id.to_string();
-    let (before, _) = told(&bureau, &codes).await;
+    let (before, _) = rounds_in_force(&bureau, &codes).await;
     let old = old.id.to_string();
-    let turns = on(bureau.db().engine(), PUBLICATION);
+    let operations = on(bureau.db().engine(), PUBLICATION);
     let publish = async |rounds: &Rounds| rounds.publish(crate::support::tester(), &new, 1).await;
-    for nth in 1..=turns.len() {
-        let broken = broken_off(&bureau, Break::Before(nth), publish).await;
-        eprintln!("{nth} {:?}", broken.turns);
-        assert_eq!((broken.done.is_none(), broken.turns), (true, turns[..nth].to_vec()));
-        assert_eq!(told(&bureau, &codes).await, (before, [Some(old.clone())].into()), "before turn {nth}");
+    for nth in 1..=operations.len() {
+        let interrupted = interrupted_at(&bureau, Interruption::Before(nth), publish).await;
+        eprintln!("{nth} {:?}", interrupted.operations);
+        assert_eq!((interrupted.done.is_none(), interrupted.operations), (true, operations[..nth].to_vec()));
+        assert_eq!(
+            rounds_in_force(&bureau, &codes).await,
+            (before, [Some(old.clone())].into()),
+            "before operation {nth}"
+        );
     }
-    // Which turns a poll gets through is for the machine to say; that the end is one of two is not.
-    for nth in 1..=turns.len() {
-        let broken = broken_off(&bureau, Break::During(nth), publish).await;
-        let (number, rounds) = told(&bureau, &codes).await;
+    // How many operations a poll completes depends on the machine; the end state is one of two in any case.
+    for nth in 1..=operations.len() {
+        let interrupted = interrupted_at(&bureau, Interruption::During(nth), publish).await;
+        let (number, rounds) = rounds_in_force(&bureau, &codes).await;
         if number > before {
-            assert_eq!((broken.turns, rounds), (turns.clone(), [Some(new.clone())].into()), "in turn {nth}");
+            assert_eq!(
+                (interrupted.operations, rounds),
+                (operations.clone(), [Some(new.clone())].into()),
+                "in operation {nth}"
+            );
             break;
         }
-        assert_eq!((broken.done.is_none(), rounds), (true, [Some(old.clone())].into()), "in turn {nth}");
+        assert_eq!((interrupted.done.is_none(), rounds), (true, [Some(old.clone())].into()), "in operation {nth}");
     }
-    // The commit may have been sent or not. Whoever was not told tries again, and is told then at the latest.
+    // The commit may have been sent or not. A retry succeeds, or is refused because the run is published already.
     match publish(&bureau.rounds).await {
         Ok(published) => assert_eq!(published.publication, before + 1),
         Err(error) => assert!(matches!(error, GradingError::WrongState { .. }), "{error}"),
     }
-    assert_eq!(told(&bureau, &codes).await, (before + 1, [Some(new.clone())].into()));
+    assert_eq!(rounds_in_force(&bureau, &codes).await, (before + 1, [Some(new.clone())].into()));
     let sql = "SELECT COUNT(*) FROM assessments WHERE run_id = $1";
     let (assessments,): (i64,) = bureau.db().read("test").fetch_one(sql, vec![new.as_str().into()]).await.unwrap();
     assert_eq!(assessments, 40);
 }
 
-/// An operator tries again after each breakdown.
-async fn a_correction_broken_off_anywhere_is_made_once(store: TestStore) {
+/// An operator retries after each interruption.
+async fn a_correction_interrupted_anywhere_is_made_once(store: TestStore) {
     const CODE: &str = "H33030200001";
     let bureau = Bureau::with(store);
     bureau.accept_files(&[File::usual(CODE)]).await;
@@ -203,32 +215,32 @@ async fn a_correction_broken_off_anywhere_is_made_once(store: TestStore) {
     bureau.import(1, &[line(CODE, "public_credit_score", 900, "2025-12-31")], true).await;
     bureau.publish(&bureau.run(periods()[1]).await).await;
     bureau.import(2, &[line(CODE, "public_credit_score", 1000, "2025-12-31")], true).await;
-    let publication = async || told(&bureau, &[CODE.to_owned()]).await.0;
+    let publication = async || rounds_in_force(&bureau, &[CODE.to_owned()]).await.0;
     let before = publication().await;
     let correction =
         Correction { subject: CODE, run: None, reason: "the file was wrong", actor: crate::support::tester() };
-    let turns = on(bureau.db().engine(), CORRECTION);
+    let operations = on(bureau.db().engine(), CORRECTION);
     let correct = async |rounds: &Rounds| rounds.correct(correction).await;
-    for nth in 1..=turns.len() {
-        let broken = broken_off(&bureau, Break::Before(nth), correct).await;
-        eprintln!("{nth} {:?}", broken.turns);
-        assert_eq!((broken.done.is_none(), broken.turns), (true, turns[..nth].to_vec()));
-        assert_eq!((publication().await, kept(&bureau).await), (before, [0, 0, 0, 0, 1]), "before turn {nth}");
+    for nth in 1..=operations.len() {
+        let interrupted = interrupted_at(&bureau, Interruption::Before(nth), correct).await;
+        eprintln!("{nth} {:?}", interrupted.operations);
+        assert_eq!((interrupted.done.is_none(), interrupted.operations), (true, operations[..nth].to_vec()));
+        assert_eq!((publication().await, stored(&bureau).await), (before, [0, 0, 0, 0, 1]), "before operation {nth}");
     }
-    for nth in 1..=turns.len() {
-        broken_off(&bureau, Break::During(nth), correct).await;
+    for nth in 1..=operations.len() {
+        interrupted_at(&bureau, Interruption::During(nth), correct).await;
         if publication().await > before {
             break;
         }
-        assert_eq!(kept(&bureau).await, [0, 0, 0, 0, 1], "in turn {nth}");
+        assert_eq!(stored(&bureau).await, [0, 0, 0, 0, 1], "in operation {nth}");
     }
-    // The commit may have been sent or not. Whoever was not told tries again, and it is made once.
+    // The commit may have been sent or not. A retry leaves exactly one correction.
     assert_eq!(correct(&bureau.rounds).await.unwrap().version, 2);
-    assert_eq!((publication().await, kept(&bureau).await), (before + 1, [1, 1, 1, 1, 2]));
+    assert_eq!((publication().await, stored(&bureau).await), (before + 1, [1, 1, 1, 1, 2]));
 }
 
-/// What a correction leaves: versions, corrections, events, entries, and the subject's version.
-async fn kept(bureau: &Bureau) -> [i64; 5] {
+/// The rows that a correction leaves: versions, corrections, events, entries, and the version of the subject.
+async fn stored(bureau: &Bureau) -> [i64; 5] {
     let mut many = [0; 5];
     for (many, sql) in many.iter_mut().zip([
         "SELECT COUNT(*) FROM assessments WHERE version > 1",

@@ -1,11 +1,11 @@
-//! Rounds: from accepted records to what a bank is told, on both engines.
+//! Rounds: from accepted records to the grades that banks read, on both engines.
 
-mod aborted;
 mod audit;
 mod correct;
 mod digests;
 mod distribution;
 mod figures;
+mod interrupted;
 mod refusals;
 mod replay;
 mod reports;
@@ -30,14 +30,14 @@ pub fn periods() -> [HalfYear; 2] {
     ["2025-H1".parse().unwrap(), "2025-H2".parse().unwrap()]
 }
 
-/// A bureau with a store: what it has and what it does with it.
+/// A bureau with a store, a library of models, and rounds.
 pub struct Bureau {
     pub store: TestStore,
     pub library: Library,
     pub rounds: Rounds,
 }
 
-/// A subject's file as an import leaves it.
+/// A subject's file as an import stores it.
 #[derive(Clone)]
 pub struct File {
     pub code: String,
@@ -47,7 +47,7 @@ pub struct File {
 }
 
 impl File {
-    /// A file with nothing unusual in it.
+    /// A file of an active subject with an old agreement.
     pub fn usual(code: &str) -> Self {
         Self { code: code.to_owned(), signed: Some("2016-05-04"), agreement: "active", licence: "active" }
     }
@@ -207,12 +207,12 @@ impl Bureau {
         self.rounds.report(&run.id.to_string()).await.unwrap()
     }
 
-    /// What a bank would be told of one subject on a day.
-    pub async fn told(&self, code: &str, today: &str) -> CurrentAssessment {
+    /// The assessment of one subject that a bank would read on a day.
+    pub async fn assessment_of(&self, code: &str, today: &str) -> CurrentAssessment {
         let today: Day = today.parse().unwrap();
-        let (_, mut told) = current(self.db(), &[code.to_owned()], today).await.unwrap();
-        assert_eq!(told.len(), 1, "{code} is not known");
-        told.remove(0)
+        let (_, mut assessments) = current(self.db(), &[code.to_owned()], today).await.unwrap();
+        assert_eq!(assessments.len(), 1, "{code} is not known");
+        assessments.remove(0)
     }
 }
 
@@ -262,8 +262,11 @@ pub fn counts(report: &Report) -> Vec<i64> {
     report.grades.iter().map(|grade| grade.count).collect()
 }
 
-/// The grade of each subject that a bank would be told on a day.
+/// The grade of each subject that a bank would read on a day.
 pub async fn grades(bureau: &Bureau, codes: &[String], today: &str) -> BTreeMap<String, String> {
-    let (_, told) = current(bureau.db(), codes, today.parse().unwrap()).await.unwrap();
-    told.into_iter().map(|told| (told.subject_code, told.grade.map(|grade| grade.code).unwrap_or_default())).collect()
+    let (_, assessments) = current(bureau.db(), codes, today.parse().unwrap()).await.unwrap();
+    assessments
+        .into_iter()
+        .map(|one| (one.subject_code, one.grade.map(|grade| grade.code).unwrap_or_default()))
+        .collect()
 }

@@ -1,4 +1,4 @@
-//! What a bureau cannot do with a round, and what is left when a run does not come to its end.
+//! Acts on runs that are refused, and the remains of runs that were cut short.
 
 use medcredit::{
     grading::{GradingError, RunState},
@@ -11,17 +11,17 @@ use crate::support::{TestStore, both_engines};
 const CODE: &str = "H33030200001";
 
 both_engines! {
-    only_a_trial_of_a_past_half_year_goes_forward,
+    only_a_trial_of_a_past_half_year_is_published,
     altered_results_are_not_published,
-    altered_facts_explain_nothing,
+    altered_facts_are_not_explained,
     one_run_is_made_at_a_time,
     remains_of_a_run_are_removed_by_the_next,
     a_run_that_fails_leaves_nothing,
-    facts_of_measures_that_are_gone_are_counted,
+    facts_of_removed_measures_are_counted,
 }
 
-/// A bureau publishes what cannot be published.
-async fn only_a_trial_of_a_past_half_year_goes_forward(store: TestStore) {
+/// A bureau publishes runs that cannot be published.
+async fn only_a_trial_of_a_past_half_year_is_published(store: TestStore) {
     let bureau = Bureau::with(store);
     bureau.accept_files(&[File::usual(CODE)]).await;
     let refused = bureau.rounds.publish(crate::support::tester(), "run_nobody", 1).await.unwrap_err();
@@ -34,11 +34,11 @@ async fn only_a_trial_of_a_past_half_year_goes_forward(store: TestStore) {
     let refused = bureau.rounds.publish(crate::support::tester(), &after.id.to_string(), 1).await.unwrap_err();
     assert!(matches!(&refused, GradingError::WrongState { state: RunState::Published, .. }), "{refused}");
 
-    // 2026-04-01 is within it.
+    // The test runs on 2026-04-01, within this half-year.
     let early = bureau.run("2026-H1".parse().unwrap()).await;
     let refused = bureau.rounds.publish(crate::support::tester(), &early.id.to_string(), 1).await.unwrap_err();
     assert!(matches!(refused, GradingError::NotOver { .. }), "{refused}");
-    assert_eq!(bureau.told(CODE, "2026-04-01").await.run_id, Some(after.id.to_string()));
+    assert_eq!(bureau.assessment_of(CODE, "2026-04-01").await.run_id, Some(after.id.to_string()));
 }
 
 /// Someone changes a result between trial and publication.
@@ -61,8 +61,8 @@ async fn altered_results_are_not_published(store: TestStore) {
     }
 }
 
-/// Someone changes the facts behind a result, and the subject asks how it came about.
-async fn altered_facts_explain_nothing(store: TestStore) {
+/// Someone changes the facts behind a result, which is explained afterwards.
+async fn altered_facts_are_not_explained(store: TestStore) {
     let bureau = Bureau::with(store);
     let (files, lines) = city(20, 5);
     bureau.accept_files(&files).await;
@@ -71,7 +71,7 @@ async fn altered_facts_explain_nothing(store: TestStore) {
     let code = &files[11].code;
     bureau.rounds.explain(code, None).await.unwrap();
     let mut tx = bureau.db().begin_bulk("test").await.unwrap();
-    // Of the same chunk, so that nothing else is wrong with the bytes than that they are others.
+    // From a valid chunk, so that only the digest is wrong.
     let altered = tx.execute("UPDATE bulk.fact_chunks SET totals = facts, facts = totals", vec![]).await.unwrap();
     assert!(altered > 0);
     tx.commit().await.unwrap();
@@ -79,7 +79,7 @@ async fn altered_facts_explain_nothing(store: TestStore) {
     assert!(format!("{refused:?}").contains("its digest is another"), "{refused:?}");
 }
 
-/// Two processes make runs at once.
+/// Two processes make runs at the same time.
 async fn one_run_is_made_at_a_time(store: TestStore) {
     let bureau = Bureau::with(store);
     let other = bureau.store.reopen().await;
@@ -91,7 +91,7 @@ async fn one_run_is_made_at_a_time(store: TestStore) {
     bureau.run(periods()[1]).await;
 }
 
-/// A process was killed half way through a run.
+/// A process was killed in the middle of a run.
 async fn remains_of_a_run_are_removed_by_the_next(store: TestStore) {
     let bureau = Bureau::with(store);
     bureau.accept_files(&[File::usual(CODE)]).await;
@@ -109,7 +109,7 @@ async fn remains_of_a_run_are_removed_by_the_next(store: TestStore) {
     assert_eq!(left, [(run.id.to_string(),)]);
 }
 
-/// A record says what cannot be.
+/// A record has a value out of range.
 async fn a_run_that_fails_leaves_nothing(store: TestStore) {
     let bureau = Bureau::with(store);
     bureau.accept_files(&[File::usual(CODE), File::usual("H33030200002")]).await;
@@ -127,8 +127,8 @@ async fn a_run_that_fails_leaves_nothing(store: TestStore) {
     }
 }
 
-/// A measure was taken out of the catalogue after its records came in.
-async fn facts_of_measures_that_are_gone_are_counted(store: TestStore) {
+/// A measure was removed from the catalogue after its records were imported.
+async fn facts_of_removed_measures_are_counted(store: TestStore) {
     let bureau = Bureau::with(store);
     bureau.accept_files(&[File::usual(CODE)]).await;
     bureau.import(1, &[line(CODE, "hours_open", 8, "2025-12-31")], true).await;

@@ -1,4 +1,4 @@
-//! A run is proved by reckoning it again; whatever was changed since is found.
+//! Replay: a run is recomputed, and every later change is found.
 
 use medcredit::{
     grading::{Correction, GradingError, Replayed},
@@ -25,8 +25,8 @@ async fn replay(bureau: &Bureau, run: &str) -> Replayed {
     bureau.rounds.replay(run, &|_, _| ()).await.unwrap()
 }
 
-/// What is told to differ: what, and of whom.
-fn told(replayed: &Replayed) -> Vec<(&'static str, Option<&str>)> {
+/// The differences, each with its subject.
+fn differences(replayed: &Replayed) -> Vec<(&'static str, Option<&str>)> {
     replayed.differences.iter().map(|one| (one.what, one.subject_code.as_deref())).collect()
 }
 
@@ -47,7 +47,7 @@ both_engines! {
     a_discarded_run_cannot_be_proved,
 }
 
-/// A supreme auditor reckons an untouched round again, also after more was imported and files were changed.
+/// An auditor replays an untouched round, also after further imports and changes of files.
 async fn an_untouched_run_is_proved(store: TestStore) {
     let (bureau, run) = published(store).await;
     let proved = replay(&bureau, &run).await;
@@ -57,7 +57,7 @@ async fn an_untouched_run_is_proved(store: TestStore) {
 
     bureau.import(2, &[line(CODE, "public_credit_score", 1, "2025-12-31")], true).await;
     bureau.set(CODE, "UPDATE subjects SET licence_status = 'revoked' WHERE code = $1").await;
-    assert!(replay(&bureau, &run).await.is_proven(), "what came later is not read");
+    assert!(replay(&bureau, &run).await.is_proven(), "later facts are not read");
     let (_, lines) = city(40, 5);
     assert!(lines.iter().any(|line| line.code == CODE));
 
@@ -76,7 +76,7 @@ async fn a_tampered_result_is_found(store: TestStore) {
     let found = replay(&bureau, &run).await;
     assert!(!found.is_proven());
     // The result is not what comes out, and what was published is not the result.
-    assert_eq!(told(&found), [("result", Some(CODE)), ("assessment", Some(CODE))]);
+    assert_eq!(differences(&found), [("result", Some(CODE)), ("assessment", Some(CODE))]);
     assert_eq!(found.outcome.found.as_ref(), Some(&found.outcome.kept), "it comes to the same as it did");
 }
 
@@ -87,16 +87,16 @@ async fn a_missing_result_is_found(store: TestStore) {
     tamper(bureau.db().begin_bulk("test").await.unwrap(), sql, vec![run.as_str().into(), CODE.into()]).await;
     let found = replay(&bureau, &run).await;
     assert!(!found.is_proven());
-    assert_eq!(told(&found), [("result", None), ("assessment", Some(CODE))]);
+    assert_eq!(differences(&found), [("result", None), ("assessment", Some(CODE))]);
 }
 
-/// Someone changes what banks are told, and leaves the run as it was.
+/// Someone changes a published assessment, and not the results of the run.
 async fn a_tampered_assessment_is_found(store: TestStore) {
     let (bureau, run) = published(store).await;
     let sql = "UPDATE assessments SET grade = 'excellent', points = 999000 WHERE run_id = $1 AND subject_code = $2";
     tamper(bureau.db().begin("test").await.unwrap(), sql, vec![run.as_str().into(), CODE.into()]).await;
     let found = replay(&bureau, &run).await;
-    assert_eq!(told(&found), [("assessment", Some(CODE))]);
+    assert_eq!(differences(&found), [("assessment", Some(CODE))]);
     assert_eq!(found.differences[0].kept, "graded excellent 999.000");
 }
 
@@ -107,9 +107,9 @@ async fn a_tampered_chunk_is_found(store: TestStore) {
     tamper(bureau.db().begin_bulk("test").await.unwrap(), sql, vec![]).await;
     let found = replay(&bureau, &run).await;
     assert!(!found.is_proven());
-    assert_eq!(told(&found), [("facts", None)]);
+    assert_eq!(differences(&found), [("facts", None)]);
     assert!(found.differences[0].kept.ends_with("of import 1"), "{found:?}");
-    assert_eq!(found.outcome.found, None, "what is damaged is not reckoned with");
+    assert_eq!(found.outcome.found, None, "damaged facts are not computed with");
 }
 
 /// Someone replaces facts whole, digests and all.
@@ -127,7 +127,7 @@ async fn facts_that_were_exchanged_are_found(store: TestStore) {
     let found = replay(&bureau, &run).await;
     assert!(!found.is_proven());
     assert_ne!(found.input.found.as_ref(), Some(&found.input.kept));
-    assert_eq!(told(&found), [("result", Some(CODE))]);
+    assert_eq!(differences(&found), [("result", Some(CODE))]);
 }
 
 /// Someone changes the model that a run kept, or its catalogue.
@@ -148,7 +148,7 @@ async fn a_changed_model_is_found(store: TestStore) {
         tamper(bureau.db().begin("test").await.unwrap(), sql, vec![]).await;
         let found = replay(&bureau, &run).await;
         assert!(!found.is_proven());
-        assert_eq!(told(&found), [(what, None)], "{found:?}");
+        assert_eq!(differences(&found), [(what, None)], "{found:?}");
         let mut tx = bureau.db().begin("test").await.unwrap();
         tx.execute(back, vec![]).await.unwrap();
         tx.commit().await.unwrap();
@@ -164,7 +164,7 @@ async fn a_tampered_correction_is_found(store: TestStore) {
     assert!(replay(&bureau, &run).await.is_proven());
     let sql = "UPDATE assessments SET grade = 'excellent' WHERE version = 2 AND subject_code = $1";
     tamper(bureau.db().begin("test").await.unwrap(), sql, vec![CODE.into()]).await;
-    assert_eq!(told(&replay(&bureau, &run).await), [("correction", Some(CODE))]);
+    assert_eq!(differences(&replay(&bureau, &run).await), [("correction", Some(CODE))]);
 }
 
 /// A discarded run has nothing to be proved by.

@@ -1,12 +1,12 @@
-//! Reports of a round, as files: what they say, what they withhold, and that pages need nothing else.
+//! Reports of a round as files: their content, their suppression of small counts, and self-contained pages.
 //!
-//! After a deliberate change: `MEDCREDIT_GOLDEN=write cargo test --test it grading::reports`, and read the diff.
+//! After a deliberate change: `MEDCREDIT_GOLDEN=write cargo test --test it grading::reports`, and review the diff.
 
 use std::path::PathBuf;
 
 use medcredit::{
     domain::{Kinds, region::RegionTable},
-    grading::{GradingError, RoundReport, report_page, report_rows},
+    grading::{GradingError, ReportNames, RoundReport, report_page, report_rows},
     store::Arg,
 };
 
@@ -37,7 +37,7 @@ async fn two_rounds(store: TestStore) -> (Bureau, String, String) {
             74..294 => Some("一级"),
             _ => None,
         };
-        // Most live in few places, as they do.
+        // Most subjects are in a few regions, as in a real city.
         serde_json::json!({ "code": file.code, "region": REGIONS[(nth * nth / 7) % 12], "level": level })
     });
     let mut tx = bureau.db().begin("test").await.unwrap();
@@ -62,10 +62,11 @@ async fn two_rounds(store: TestStore) -> (Bureau, String, String) {
 
 async fn report(bureau: &Bureau, run: &str, internal: bool) -> RoundReport {
     let (kinds, regions) = (Kinds::built_in().unwrap(), RegionTable::built_in().unwrap());
-    bureau.rounds.round_report(run, (&kinds, &regions), (internal, 10)).await.unwrap()
+    let names = ReportNames { kinds: &kinds, regions: &regions };
+    bureau.rounds.round_report(run, names, (!internal).then_some(10)).await.unwrap()
 }
 
-/// Compares with a golden file, or writes it. What differs from version to version of a model is left out.
+/// Compares with a golden file, or writes it. Ids and digests are replaced by placeholders.
 fn golden(name: &str, report: &RoundReport, text: &str) {
     let mut text = text.to_owned();
     for (value, word) in [
@@ -89,13 +90,13 @@ fn golden(name: &str, report: &RoundReport, text: &str) {
 }
 
 both_engines! {
-    reports_read_as_they_did,
-    nobody_is_found_in_a_small_cell,
-    a_trial_is_reported_to_the_bureau_alone,
+    reports_match_their_golden_files,
+    nobody_can_be_identified_in_a_small_cell,
+    a_trial_is_reported_to_the_bureau_only,
 }
 
-/// A bureau writes its reports, for itself and for others.
-async fn reports_read_as_they_did(store: TestStore) {
+/// A bureau writes its internal and public reports.
+async fn reports_match_their_golden_files(store: TestStore) {
     let (bureau, before, after) = two_rounds(store).await;
     let whole = report(&bureau, &after, true).await;
     assert_eq!((whole.subjects, whole.graded), (Some(2014), Some(2000)));
@@ -106,52 +107,53 @@ async fn reports_read_as_they_did(store: TestStore) {
     golden("internal.json", &whole, &serde_json::to_string_pretty(&whole).unwrap());
     golden("internal.html", &whole, &report_page(&whole));
 
-    let told = report(&bureau, &after, false).await;
-    golden("public.csv", &told, &String::from_utf8(report_rows(&told).unwrap()).unwrap());
-    golden("public.html", &told, &report_page(&told));
+    let public = report(&bureau, &after, false).await;
+    golden("public.csv", &public, &String::from_utf8(report_rows(&public).unwrap()).unwrap());
+    golden("public.html", &public, &report_page(&public));
 }
 
-/// Somebody reads a report that may be shown to others.
-async fn nobody_is_found_in_a_small_cell(store: TestStore) {
+/// A reader of a public report looks for small counts.
+async fn nobody_can_be_identified_in_a_small_cell(store: TestStore) {
     let (bureau, _, after) = two_rounds(store).await;
-    let (whole, told) = (report(&bureau, &after, true).await, report(&bureau, &after, false).await);
+    let (internal, public) = (report(&bureau, &after, true).await, report(&bureau, &after, false).await);
     let mut withheld = 0;
-    for (whole, told) in [(&whole.by_region, &told.by_region), (&whole.by_level, &told.by_level)] {
-        for (whole, told) in whole.rows.iter().zip(&told.rows) {
-            for (whole, told) in whole.cells.iter().zip(&told.cells) {
-                assert!(told.count.is_none() || !(1..10).contains(&whole.count.unwrap()), "{told:?}");
-                withheld += usize::from(told.count.is_none());
+    for (internal, public) in [(&internal.by_region, &public.by_region), (&internal.by_level, &public.by_level)] {
+        for (internal, public) in internal.rows.iter().zip(&public.rows) {
+            for (internal, public) in internal.cells.iter().zip(&public.cells) {
+                assert!(public.count.is_none() || !(1..10).contains(&internal.count.unwrap()), "{public:?}");
+                withheld += usize::from(public.count.is_none());
             }
-            let hidden = told.cells.iter().filter(|share| share.count.is_none()).count();
-            assert!(hidden != 1 || told.total.is_none(), "what is withheld is what remains: {told:?}");
+            let hidden = public.cells.iter().filter(|share| share.count.is_none()).count();
+            assert!(hidden != 1 || public.total.is_none(), "what is withheld can be computed: {public:?}");
         }
-        // Nor is one alone in its column, whose sum is told.
-        for at in 0..whole.columns.len() {
-            let hidden = told.rows.iter().filter(|row| row.cells[at].count.is_none()).count();
+        // Nor is a cell the only withheld one of its column, whose sum is published.
+        for at in 0..internal.columns.len() {
+            let hidden = public.rows.iter().filter(|row| row.cells[at].count.is_none()).count();
             assert_ne!(hidden, 1, "column {at}");
         }
     }
-    assert!(withheld > 0, "nothing was small: nothing was tested");
-    let movement = told.movement.unwrap();
+    assert!(withheld > 0, "the test needs small counts");
+    let movement = public.movement.unwrap();
     let small = |count: &Option<u64>| count.is_some_and(|count| (1..10).contains(&count));
     assert!(!movement.counts.iter().flatten().any(small));
 }
 
-/// Somebody would like to see a trial.
-async fn a_trial_is_reported_to_the_bureau_alone(store: TestStore) {
+/// A public report of a trial is requested.
+async fn a_trial_is_reported_to_the_bureau_only(store: TestStore) {
     let bureau = Bureau::with(store);
     bureau.accept_files(&[File::usual("H33030200001")]).await;
     let trial = bureau.run(periods()[1]).await.id.to_string();
     let (kinds, regions) = (Kinds::built_in().unwrap(), RegionTable::built_in().unwrap());
-    let refused = bureau.rounds.round_report(&trial, (&kinds, &regions), (false, 10)).await.unwrap_err();
+    let names = ReportNames { kinds: &kinds, regions: &regions };
+    let refused = bureau.rounds.round_report(&trial, names, Some(10)).await.unwrap_err();
     assert!(matches!(refused, GradingError::NotForOthers { .. }), "{refused}");
     let page = report_page(&report(&bureau, &trial, true).await);
     assert!(page.contains("内部资料") && page.contains("试评"), "{page}");
 }
 
-/// Somebody opens a page without a network, and with a browser that runs nothing.
+/// A page is opened without a network, in a browser without scripts.
 #[test]
-fn a_page_needs_nothing_else_and_lets_nothing_in() {
+fn a_page_is_self_contained_and_safe() {
     let page = include_str!("../../golden/reports/public.html");
     for never in [
         "<script",
@@ -171,7 +173,7 @@ fn a_page_needs_nothing_else_and_lets_nothing_in() {
     }
     assert!(page.contains("default-src 'none'"));
     assert!(page.contains("lang=\"zh-CN\"") && page.contains("role=\"img\"") && page.contains("<th scope=\"row\">"));
-    // The policy names the style by its digest: another would not be applied.
+    // The policy allows only the style with this digest.
     let style = page.split_once("<style>").unwrap().1.split_once("</style>").unwrap().0;
     let digest =
         data_encoding::BASE64.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, style.as_bytes()).as_ref());

@@ -1,4 +1,4 @@
-//! A round in force: what a bank is told before, while and after it is published, and the five answers (domain 0.8).
+//! A round in force: the grades that a bank reads before, during and after publication, and the five answers (domain 0.8).
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -12,7 +12,7 @@ use crate::support::{TestStore, both_engines};
 
 const GOOD: &str = "H33030200001";
 
-/// A bureau with one institution of which almost nothing is known, which earns 728 points and more.
+/// A bureau with one institution with almost no data, which earns 728 points and more.
 async fn bureau_of_one(store: TestStore) -> Bureau {
     let bureau = Bureau::with(store);
     bureau.accept_files(&[File::usual(GOOD)]).await;
@@ -21,31 +21,31 @@ async fn bureau_of_one(store: TestStore) -> Bureau {
 }
 
 both_engines! {
-    a_trial_is_never_told_outside,
-    a_published_grade_is_told_with_its_round,
+    a_trial_is_never_visible_outside,
+    a_published_grade_is_answered_with_its_round,
     a_grade_expires_by_the_clock_alone,
     an_open_objection_withholds_the_grade,
     a_newcomer_is_not_evaluated,
-    who_is_not_rated_is_told_with_the_reason,
+    a_subject_that_is_not_rated_is_answered_with_the_reason,
     the_next_round_supersedes_the_one_before,
     a_reader_sees_the_old_round_or_the_new_one,
     publication_raises_what_others_watch,
 }
 
-/// A bank asks while a bureau works on a round.
-async fn a_trial_is_never_told_outside(store: TestStore) {
+/// A bank reads a grade while a bureau works on a round.
+async fn a_trial_is_never_visible_outside(store: TestStore) {
     let bureau = bureau_of_one(store).await;
-    let told = bureau.told(GOOD, "2026-04-01").await;
-    assert_eq!((told.status, told.grade, told.run_id), (GradeStatus::NotEvaluated, None, None));
+    let assessment = bureau.assessment_of(GOOD, "2026-04-01").await;
+    assert_eq!((assessment.status, assessment.grade, assessment.run_id), (GradeStatus::NotEvaluated, None, None));
 
     let run = bureau.run(periods()[1]).await;
     assert_eq!(bureau.report(&run).await.state, "trial");
-    let told = bureau.told(GOOD, "2026-04-01").await;
-    assert_eq!((told.status, told.grade, told.points), (GradeStatus::NotEvaluated, None, None));
+    let assessment = bureau.assessment_of(GOOD, "2026-04-01").await;
+    assert_eq!((assessment.status, assessment.grade, assessment.points), (GradeStatus::NotEvaluated, None, None));
 }
 
-/// A bank asks after publication.
-async fn a_published_grade_is_told_with_its_round(store: TestStore) {
+/// A bank reads a grade after publication.
+async fn a_published_grade_is_answered_with_its_round(store: TestStore) {
     let bureau = bureau_of_one(store).await;
     let run = bureau.run(periods()[1]).await;
     let published = bureau.publish(&run).await;
@@ -54,57 +54,57 @@ async fn a_published_grade_is_told_with_its_round(store: TestStore) {
         (1, None, "2026-07-31".into())
     );
 
-    let (number, told) = current(bureau.db(), &[GOOD.to_owned()], "2026-04-01".parse().unwrap()).await.unwrap();
-    let told = &told[0];
+    let (number, assessments) = current(bureau.db(), &[GOOD.to_owned()], "2026-04-01".parse().unwrap()).await.unwrap();
+    let assessment = &assessments[0];
     assert_eq!(number, published.publication);
-    assert_eq!(told.status, GradeStatus::Graded);
-    let grade = told.grade.as_ref().unwrap();
+    assert_eq!(assessment.status, GradeStatus::Graded);
+    let grade = assessment.grade.as_ref().unwrap();
     assert_eq!((grade.code.as_str(), grade.name_zh.as_str(), grade.ordinal), ("poor", "较差", 4));
-    // Twenty points for its years, forty-five for its public credit; the rest is what missing data gives.
-    assert_eq!(told.points.unwrap().to_string(), "748.000");
-    assert_eq!((told.scheme_id.as_deref(), told.scheme_version), (Some("wenzhou-951"), Some(1)));
-    assert_eq!(told.model_id.as_deref(), Some("wenzhou-institution"));
-    assert_eq!((told.period, told.run_id.clone()), (Some(periods()[1]), Some(run.id.to_string())));
-    assert_eq!((told.assessment_version, told.subject_version), (Some(1), 1));
-    assert_eq!(told.evaluated_on.unwrap().to_string(), "2026-04-01");
-    assert_eq!(told.valid_until.unwrap().to_string(), "2026-07-31");
+    // Twenty points for its age, forty-five for its public credit; the rest comes from policies for missing data.
+    assert_eq!(assessment.points.unwrap().to_string(), "748.000");
+    assert_eq!((assessment.scheme_id.as_deref(), assessment.scheme_version), (Some("wenzhou-951"), Some(1)));
+    assert_eq!(assessment.model_id.as_deref(), Some("wenzhou-institution"));
+    assert_eq!((assessment.period, assessment.run_id.clone()), (Some(periods()[1]), Some(run.id.to_string())));
+    assert_eq!((assessment.assessment_version, assessment.subject_version), (Some(1), 1));
+    assert_eq!(assessment.evaluated_on.unwrap().to_string(), "2026-04-01");
+    assert_eq!(assessment.valid_until.unwrap().to_string(), "2026-07-31");
 }
 
-/// A bank asks day after day: nothing but the clock moves.
+/// A bank reads a grade day after day; only the clock moves.
 async fn a_grade_expires_by_the_clock_alone(store: TestStore) {
     let bureau = bureau_of_one(store).await;
     bureau.publish(&bureau.run(periods()[1]).await).await;
-    assert_eq!(bureau.told(GOOD, "2026-07-31").await.status, GradeStatus::Graded);
-    let over = bureau.told(GOOD, "2026-08-01").await;
+    assert_eq!(bureau.assessment_of(GOOD, "2026-07-31").await.status, GradeStatus::Graded);
+    let over = bureau.assessment_of(GOOD, "2026-08-01").await;
     assert_eq!((over.status, over.grade, over.points), (GradeStatus::Expired, None, None));
     assert_eq!(over.valid_until.unwrap().to_string(), "2026-07-31");
 }
 
-/// A bank asks about an institution that objects.
+/// A bank reads the grade of an institution that objects.
 async fn an_open_objection_withholds_the_grade(store: TestStore) {
     let bureau = bureau_of_one(store).await;
     bureau.publish(&bureau.run(periods()[1]).await).await;
     bureau.set(GOOD, "UPDATE subjects SET under_objection = 1, version = version + 1 WHERE code = $1").await;
-    let told = bureau.told(GOOD, "2026-04-01").await;
-    assert_eq!((told.status, told.grade, told.points), (GradeStatus::UnderObjection, None, None));
-    assert_eq!(told.subject_version, 2);
+    let assessment = bureau.assessment_of(GOOD, "2026-04-01").await;
+    assert_eq!((assessment.status, assessment.grade, assessment.points), (GradeStatus::UnderObjection, None, None));
+    assert_eq!(assessment.subject_version, 2);
 }
 
-/// A bank asks about an institution that joined after the round.
+/// A bank reads the grade of an institution that joined after the round.
 async fn a_newcomer_is_not_evaluated(store: TestStore) {
     let bureau = bureau_of_one(store).await;
     bureau.publish(&bureau.run(periods()[1]).await).await;
     bureau.accept_files(&[File::usual("H33030200002")]).await;
-    assert_eq!(bureau.told("H33030200002", "2026-04-01").await.status, GradeStatus::NotEvaluated);
+    assert_eq!(bureau.assessment_of("H33030200002", "2026-04-01").await.status, GradeStatus::NotEvaluated);
     let codes = ["H33030299999".to_owned(), GOOD.to_owned()];
-    let (_, told) = current(bureau.db(), &codes, "2026-04-01".parse().unwrap()).await.unwrap();
-    assert_eq!(told.len(), 1, "a code that is nobody's is not answered");
+    let (_, assessments) = current(bureau.db(), &codes, "2026-04-01".parse().unwrap()).await.unwrap();
+    assert_eq!(assessments.len(), 1, "an unknown code is left out");
     let (number, nobody) = current(bureau.db(), &codes[..1], "2026-04-01".parse().unwrap()).await.unwrap();
     assert!(nobody.is_empty() && number > 0);
 }
 
-/// A bank asks about institutions that took no part, each for its reason.
-async fn who_is_not_rated_is_told_with_the_reason(store: TestStore) {
+/// A bank reads the grades of institutions that took no part, each for its reason.
+async fn a_subject_that_is_not_rated_is_answered_with_the_reason(store: TestStore) {
     let bureau = Bureau::with(store);
     let file = |nth: u8, change: fn(&mut File)| {
         let mut file = File::usual(&format!("H3303020000{nth}"));
@@ -121,7 +121,7 @@ async fn who_is_not_rated_is_told_with_the_reason(store: TestStore) {
         file(6, |file| file.licence = "revoked"),
         // A suspended agreement is a sanction, not a reason to be left out.
         file(7, |file| file.agreement = "suspended"),
-        // The gravest reason is told.
+        // The gravest reason counts.
         file(8, |file| {
             file.licence = "revoked";
             file.agreement = "ended_by_subject";
@@ -131,12 +131,12 @@ async fn who_is_not_rated_is_told_with_the_reason(store: TestStore) {
     bureau.accept_files(&files).await;
     let run = bureau.run(periods()[1]).await;
     bureau.publish(&run).await;
-    let mut told = Vec::new();
+    let mut reasons = Vec::new();
     for file in &files {
-        let answer = bureau.told(&file.code, "2026-04-01").await;
+        let answer = bureau.assessment_of(&file.code, "2026-04-01").await;
         assert_eq!(answer.reason.is_some(), answer.status == GradeStatus::NotRated);
         assert_eq!(answer.grade.is_some(), answer.status == GradeStatus::Graded);
-        told.push(answer.reason);
+        reasons.push(answer.reason);
     }
     let expected = [
         Some(NotRatedReason::AgreementUnderOneYear),
@@ -149,7 +149,7 @@ async fn who_is_not_rated_is_told_with_the_reason(store: TestStore) {
         None,
         Some(NotRatedReason::LicenceSuspended),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(reasons, expected);
     let report = bureau.report(&run).await;
     assert_eq!((report.subjects, report.graded), (9, 2));
     let by_reason: Vec<_> = report.not_rated.into_iter().collect();
@@ -164,25 +164,25 @@ async fn who_is_not_rated_is_told_with_the_reason(store: TestStore) {
     assert!(explained.to_text().contains("not rated: agreement_ended_by_subject"), "{}", explained.to_text());
 }
 
-/// A bank asks before and after the next round.
+/// A bank reads a grade before and after the next round.
 async fn the_next_round_supersedes_the_one_before(store: TestStore) {
     let bureau = bureau_of_one(store).await;
     let before = bureau.run(periods()[0]).await;
     let first = bureau.publish(&before).await;
     let after = bureau.run(periods()[1]).await;
-    assert_eq!(bureau.told(GOOD, "2026-01-01").await.run_id, Some(before.id.to_string()));
+    assert_eq!(bureau.assessment_of(GOOD, "2026-01-01").await.run_id, Some(before.id.to_string()));
     let second = bureau.publish(&after).await;
     assert_eq!(second.former, Some(before.id.to_string()));
     assert_eq!(second.publication, first.publication + 1);
-    assert_eq!(bureau.told(GOOD, "2026-04-01").await.run_id, Some(after.id.to_string()));
+    assert_eq!(bureau.assessment_of(GOOD, "2026-04-01").await.run_id, Some(after.id.to_string()));
     let states = (bureau.report(&before).await.state, bureau.report(&after).await.state);
     assert_eq!(states, ("superseded".to_owned(), "published".to_owned()));
-    // The same half-year may be published anew, after records were put right.
+    // The same half-year may be published again, after records were corrected.
     let again = bureau.run(periods()[1]).await;
     assert_eq!(bureau.publish(&again).await.former, Some(after.id.to_string()));
 }
 
-/// A bank asks without pause while rounds are published.
+/// A bank reads grades continuously while rounds are published.
 async fn a_reader_sees_the_old_round_or_the_new_one(store: TestStore) {
     let bureau = Bureau::with(store);
     let (files, lines) = city(60, 4);
@@ -202,9 +202,9 @@ async fn a_reader_sees_the_old_round_or_the_new_one(store: TestStore) {
             let mut seen = BTreeSet::new();
             loop {
                 let last = done.load(std::sync::atomic::Ordering::SeqCst);
-                let (number, told) = grades.current(&codes, "2026-04-01".parse().unwrap()).await.unwrap();
-                let rounds: BTreeSet<_> = told.iter().map(|told| told.run_id.clone().unwrap()).collect();
-                assert_eq!((told.len(), rounds.len()), (total, 1), "a mixture of rounds");
+                let (number, assessments) = grades.current(&codes, "2026-04-01".parse().unwrap()).await.unwrap();
+                let rounds: BTreeSet<_> = assessments.iter().map(|one| one.run_id.clone().unwrap()).collect();
+                assert_eq!((assessments.len(), rounds.len()), (total, 1), "a mixture of rounds");
                 seen.insert((number, rounds.into_iter().next().unwrap()));
                 if last {
                     return seen;
@@ -218,7 +218,7 @@ async fn a_reader_sees_the_old_round_or_the_new_one(store: TestStore) {
     done.store(true, std::sync::atomic::Ordering::SeqCst);
     let seen = tokio::time::timeout(Duration::from_mins(1), reader).await.unwrap().unwrap();
     let numbers: BTreeSet<_> = seen.iter().map(|(number, _)| *number).collect();
-    assert_eq!(numbers.len(), seen.len(), "one number names one round");
+    assert_eq!(numbers.len(), seen.len(), "a number belongs to one round");
     assert!(seen.iter().any(|(_, run)| *run == runs[3].id.to_string()));
 }
 
@@ -237,10 +237,10 @@ async fn publication_raises_what_others_watch(store: TestStore) {
     assert_eq!((number(sql[0]).await, number(sql[1]).await), (before.0 + 1, before.1 + 1));
 }
 
-/// I2: an answer that was being recorded when a round was published is finished first, and none after it rests on the
-/// round before. SQLite has one writer at a time; on PostgreSQL the banks' locks see to it.
+/// I2: an answer that is being recorded when a round is published is committed first, and later answers use the new round.
+/// SQLite has one writer at a time; on PostgreSQL the locks of banks order them.
 #[test]
-fn publication_waits_for_answers_under_way() {
+fn publication_waits_for_answers_in_progress() {
     use crate::support::block_on;
     const WAITING: &str = "SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
                            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
@@ -260,9 +260,9 @@ fn publication_waits_for_answers_under_way() {
         };
         tokio::time::timeout(Duration::from_mins(1), waiting).await.expect("publication waits for the answer");
         assert!(!publishing.is_finished());
-        assert_eq!(bureau.told(GOOD, "2026-04-01").await.status, GradeStatus::NotEvaluated);
+        assert_eq!(bureau.assessment_of(GOOD, "2026-04-01").await.status, GradeStatus::NotEvaluated);
         answer.commit().await.unwrap();
         publishing.await.unwrap().unwrap();
-        assert_eq!(bureau.told(GOOD, "2026-04-01").await.status, GradeStatus::Graded);
+        assert_eq!(bureau.assessment_of(GOOD, "2026-04-01").await.status, GradeStatus::Graded);
     });
 }

@@ -1,4 +1,4 @@
-//! Good standing (信用优良) as the bureau configures it, and a result explained to its subject.
+//! Good standing (信用优良) as configured, and the explanation of a result.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ both_engines! {
     a_result_is_explained_with_the_records_behind_it,
 }
 
-/// A bank asks for settlements of every institution (domain 0.5).
+/// A bank requests settlements of every institution (domain 0.5).
 async fn good_standing_is_what_the_rule_says(store: TestStore) {
     let bureau = Bureau::with(store);
     let (files, lines) = city(100, 6);
@@ -27,8 +27,8 @@ async fn good_standing_is_what_the_rule_says(store: TestStore) {
     let good = |rule: GoodStanding, today: &'static str| {
         let (db, codes) = (bureau.db().clone(), codes.clone());
         async move {
-            let (_, told) = current(&db, &codes, today.parse().unwrap()).await.unwrap();
-            told.iter().filter(|told| in_good_standing(&rule, told)).count()
+            let (_, assessments) = current(&db, &codes, today.parse().unwrap()).await.unwrap();
+            assessments.iter().filter(|one| in_good_standing(&rule, one)).count()
         }
     };
     assert_eq!(good(rule("wenzhou-951", &["excellent", "good"]), "2026-04-01").await, 73);
@@ -39,7 +39,7 @@ async fn good_standing_is_what_the_rule_says(store: TestStore) {
     assert!(good(rule("wenzhou-951", &["excellent", "good"]), "2026-04-01").await >= 72);
 }
 
-/// An institution asks how its points came about.
+/// A result is explained to its institution.
 async fn a_result_is_explained_with_the_records_behind_it(store: TestStore) {
     let bureau = Bureau::with(store);
     let (files, mut lines) = city(20, 8);

@@ -1,4 +1,4 @@
-//! The states of a run: what may become of it, and what is seen of it outside.
+//! The states of a run: its transitions, and what is visible outside.
 
 use std::time::Duration;
 
@@ -19,24 +19,24 @@ async fn bureau_of_one(store: TestStore) -> Bureau {
     bureau
 }
 
-/// What a run's results take up.
+/// The number of stored results of a run.
 async fn results(bureau: &Bureau, run: &str) -> i64 {
     let sql = "SELECT COUNT(*) FROM bulk.run_results WHERE run_id = $1";
     bureau.db().read("test").fetch_one::<(i64,)>(sql, vec![run.into()]).await.unwrap().0
 }
 
 both_engines! {
-    a_run_goes_forward_only,
-    a_discarded_trial_leaves_its_name_and_nothing_else,
+    a_run_only_moves_forward,
+    a_discarded_trial_leaves_only_its_row,
     remains_of_a_discarded_run_are_removed_by_the_next,
     subjects_object_to_one_run_at_a_time,
-    what_nobody_could_object_to_is_not_published,
+    a_run_is_published_only_after_the_objection_period,
     altered_results_are_not_opened_to_objections,
     a_half_year_under_way_is_not_opened_to_objections,
 }
 
-/// A bureau takes a run through its states, and tries every way that is none.
-async fn a_run_goes_forward_only(store: TestStore) {
+/// A bureau takes a run through its states, and tries the transitions that are refused.
+async fn a_run_only_moves_forward(store: TestStore) {
     let bureau = bureau_of_one(store).await;
     let rounds = &bureau.rounds;
     let run = bureau.run(periods()[1]).await.id.to_string();
@@ -46,12 +46,16 @@ async fn a_run_goes_forward_only(store: TestStore) {
     let opened = rounds.preassess(crate::support::tester(), &run).await.unwrap();
     assert_eq!((opened.subjects, opened.open_until), (1, None));
     assert_eq!(state().await, RunState::Preassessment);
-    assert_eq!(bureau.told(CODE, "2026-04-01").await.status, GradeStatus::NotEvaluated, "it does not count yet");
+    assert_eq!(
+        bureau.assessment_of(CODE, "2026-04-01").await.status,
+        GradeStatus::NotEvaluated,
+        "it does not count yet"
+    );
     let again = rounds.preassess(crate::support::tester(), &run).await.unwrap_err();
     assert!(matches!(again, GradingError::WrongState { state: RunState::Preassessment, .. }), "{again}");
 
     rounds.publish(crate::support::tester(), &run, 1).await.unwrap();
-    assert_eq!(bureau.told(CODE, "2026-04-01").await.status, GradeStatus::Graded);
+    assert_eq!(bureau.assessment_of(CODE, "2026-04-01").await.status, GradeStatus::Graded);
     for refused in [
         rounds.preassess(crate::support::tester(), &run).await.unwrap_err(),
         rounds.discard(crate::support::tester(), &run).await.unwrap_err(),
@@ -71,8 +75,8 @@ async fn a_run_goes_forward_only(store: TestStore) {
     );
 }
 
-/// A bureau gives up a trial that came out wrong.
-async fn a_discarded_trial_leaves_its_name_and_nothing_else(store: TestStore) {
+/// A bureau discards a wrong trial.
+async fn a_discarded_trial_leaves_only_its_row(store: TestStore) {
     let bureau = bureau_of_one(store).await;
     let run = bureau.run(periods()[1]).await.id.to_string();
     assert_eq!(results(&bureau, &run).await, 1);
@@ -92,7 +96,7 @@ async fn a_discarded_trial_leaves_its_name_and_nothing_else(store: TestStore) {
     ));
 }
 
-/// A process was killed between the two halves of discarding.
+/// A process was killed between the two transactions of a discard.
 async fn remains_of_a_discarded_run_are_removed_by_the_next(store: TestStore) {
     let bureau = bureau_of_one(store).await;
     let run = bureau.run(periods()[1]).await.id.to_string();
@@ -117,8 +121,8 @@ async fn subjects_object_to_one_run_at_a_time(store: TestStore) {
     bureau.rounds.publish(crate::support::tester(), &other, 1).await.unwrap();
 }
 
-/// A city gives its subjects fourteen days to object.
-async fn what_nobody_could_object_to_is_not_published(store: TestStore) {
+/// A city has fourteen days for objections.
+async fn a_run_is_published_only_after_the_objection_period(store: TestStore) {
     let bureau = bureau_of_one(store).await;
     let run = bureau.run(periods()[1]).await.id.to_string();
     let rounds = Rounds::new(bureau.store.env()).with_objections(14);

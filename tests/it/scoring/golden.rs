@@ -1,31 +1,31 @@
-//! Whole assessments, kept as text: inputs in `tests/golden/scoring/*.toml`, full explanations beside them in `*.txt`.
+//! Golden files of assessments: inputs in `tests/golden/scoring/*.toml`, full explanations beside them in `*.txt`.
 //!
-//! After a deliberate change of rules or wording: `MEDCREDIT_GOLDEN=write cargo test --test it golden`, and read the diff.
+//! After a deliberate change of rules or wording: `MEDCREDIT_GOLDEN=write cargo test --test it golden`, and review the diff.
 
 use std::{collections::BTreeSet, fmt::Write, path::PathBuf};
 
 use medcredit::{
     domain::{Day, HalfYear},
     grading::Library,
-    scoring::{Branches, Catalogue, Decimal, Fact, Measures, Peer, describe_assessment, evaluate},
+    scoring::{Branches, Catalogue, Decimal, Fact, Measures, PeerRank, describe_assessment, evaluate},
 };
 use serde::Deserialize;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Case {
-    /// What the case shows.
+    /// The purpose of the case.
     about: String,
-    /// The model; without it Wenzhou's of institutions.
+    /// The model; by default Wenzhou's model of institutions.
     model: Option<String>,
     period: HalfYear,
     agreement_signed_on: Option<Day>,
     expect: String,
-    /// What came of its branches, where it is the head of a chain.
+    /// The counts of its branches, where it is the head of a chain.
     branches: Option<Branches>,
-    /// How it stands among its peers, by the model's comparisons.
+    /// Its ranks among its peers, in the order of the model's comparisons.
     #[serde(default)]
-    peers: Vec<Peer>,
+    peers: Vec<PeerRank>,
     #[serde(default)]
     record: Vec<Record>,
 }
@@ -57,7 +57,7 @@ fn facts(case: &Case, catalogue: &Catalogue) -> Vec<Fact> {
 }
 
 #[test]
-fn assessments_read_as_they_did() {
+fn assessments_match_their_golden_files() {
     let library = Library::shipped().unwrap();
     let write = std::env::var("MEDCREDIT_GOLDEN").is_ok_and(|value| value == "write");
     let mut names = BTreeSet::new();
@@ -91,15 +91,15 @@ fn assessments_read_as_they_did() {
             case.about,
             describe_assessment(model.file(), &assessment)
         );
-        let mut told = String::new();
-        writeln!(told, "{}\n{} of {}", case.about, case.period, model.id()).unwrap();
-        told.push_str(&describe_assessment(model.file(), &assessment));
+        let mut text = String::new();
+        writeln!(text, "{}\n{} of {}", case.about, case.period, model.id()).unwrap();
+        text.push_str(&describe_assessment(model.file(), &assessment));
         let golden = input.with_extension("txt");
         if write {
-            std::fs::write(&golden, &told).unwrap();
+            std::fs::write(&golden, &text).unwrap();
         }
-        let kept = std::fs::read_to_string(&golden).unwrap_or_default();
-        assert_eq!(told, kept, "{} changed", golden.display());
+        let expected = std::fs::read_to_string(&golden).unwrap_or_default();
+        assert_eq!(text, expected, "{} changed", golden.display());
     }
     for path in names.iter().filter(|path| path.extension().is_some_and(|ext| ext == "txt")) {
         assert!(path.with_extension("toml").exists(), "{} belongs to no case", path.display());

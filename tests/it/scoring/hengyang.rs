@@ -1,4 +1,4 @@
-//! Hengyang's A/B/C/D: published are the four grades and the size of the tree; all else is ours and says so.
+//! Hengyang's grades A to D: the four grades and the size of the tree are published; everything else is marked as our choice.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,7 @@ fn the_tree_has_six_first_level_23_second_level_and_59_third_level_indicators() 
 }
 
 #[test]
-fn the_four_grades_stand_as_published() {
+fn the_four_grades_are_the_published_ones() {
     with_model(|model| {
         let grades: Vec<_> = model.scheme().grade.iter().map(|grade| grade.name_zh.as_str()).collect();
         assert_eq!(grades, ["守信(A级)", "一般失信(B级)", "较重失信(C级)", "严重失信(D级)"]);
@@ -33,7 +33,7 @@ fn the_four_grades_stand_as_published() {
 }
 
 #[test]
-fn that_the_names_are_ours_is_said_in_the_file_and_at_every_rule() {
+fn names_and_rules_are_marked_as_our_choice() {
     let (_, text) = shipped::MODELS.iter().find(|(name, _)| name.contains("hengyang")).unwrap();
     assert!(text.contains("Their names, weights and rules are NOT public"), "the head of the file says it");
     with_model(|model| {

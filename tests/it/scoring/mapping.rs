@@ -1,4 +1,4 @@
-//! Mapping tables: every grade has a receiver's word, none is turned the wrong way round, and what is wrong is told by line.
+//! Mapping tables: every grade has a receiver's grade, the order of grades is kept, and faults are reported by line.
 
 use medcredit::{
     grading::{Library, LibraryError},
@@ -9,7 +9,7 @@ fn wenzhou() -> &'static str {
     shipped::MAPPINGS.iter().find(|(name, _)| name.contains("wenzhou")).unwrap().1
 }
 
-/// What is said of the shipped table with one text replaced by another.
+/// The error of the shipped table with one text replaced by another.
 fn refused(from: &str, to: &str) -> String {
     assert!(wenzhou().contains(from), "the shipped table no longer says {from:?}");
     let text = wenzhou().replacen(from, to, 1);
@@ -21,7 +21,7 @@ fn line_of(text: &str) -> usize {
 }
 
 #[test]
-fn every_grade_of_every_mapped_scheme_has_a_word_of_the_receivers() {
+fn every_grade_of_every_mapped_scheme_has_a_receivers_grade() {
     let library = Library::shipped().unwrap();
     assert_eq!(library.mappings().count(), shipped::MAPPINGS.len());
     for mapping in library.mappings() {
@@ -37,13 +37,13 @@ fn every_grade_of_every_mapped_scheme_has_a_word_of_the_receivers() {
 }
 
 #[test]
-fn a_table_must_know_every_grade_and_map_each_once() {
+fn a_table_maps_every_grade_exactly_once() {
     let missing = refused("    { from = \"medium\", to = \"2\" },\n", "");
     assert!(missing.contains("the grade medium of wenzhou-951 is not mapped"), "{missing}");
     let unknown = refused("from = \"medium\"", "from = \"middling\"");
-    let told = format!("city.toml:{}: \"middling\" is no grade of wenzhou-951", line_of("from = \"medium\""));
-    assert!(unknown.lines().any(|line| line == told), "{unknown}");
-    assert!(unknown.contains("the grade medium of wenzhou-951 is not mapped"), "both faults at once: {unknown}");
+    let expected = format!("city.toml:{}: \"middling\" is no grade of wenzhou-951", line_of("from = \"medium\""));
+    assert!(unknown.lines().any(|line| line == expected), "{unknown}");
+    assert!(unknown.contains("the grade medium of wenzhou-951 is not mapped"), "both faults are reported: {unknown}");
     let nowhere = refused("from = \"bad\", to = \"3\"", "from = \"bad\", to = \"9\"");
     assert!(nowhere.contains("\"9\" is no grade of cred-lv"), "{nowhere}");
     let twice = refused("from = \"bad\"", "from = \"poor\"");
@@ -54,7 +54,7 @@ fn a_table_must_know_every_grade_and_map_each_once() {
 fn a_worse_grade_never_becomes_a_better_one() {
     let reversed = refused("from = \"bad\", to = \"3\"", "from = \"bad\", to = \"1\"");
     let line = line_of("from = \"bad\"");
-    let said = format!("city.toml:{line}: the wrong way round: bad is mapped to a better grade than poor");
+    let said = format!("city.toml:{line}: the order is reversed: bad is mapped to a better grade than poor");
     assert!(reversed.contains(&said), "{reversed}");
 }
 
@@ -67,7 +67,7 @@ fn a_table_names_the_scheme_and_version_in_force() {
 }
 
 #[test]
-fn questions_that_no_table_answers_say_what_there_is() {
+fn unknown_schemes_grades_and_receivers_list_the_known_ones() {
     let library = Library::shipped().unwrap();
     let said = |scheme, grade, to| library.map(scheme, grade, to).unwrap_err();
     assert!(matches!(said("atlantis", "good", "x"), LibraryError::NoSuchScheme { .. }));

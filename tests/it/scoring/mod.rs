@@ -1,5 +1,5 @@
-//! Scoring as a city sees it: the shipped model is the published one, files that are wrong are refused with their line,
-//! and the same facts always come to the same grade.
+//! Scoring: the shipped model is the published one, invalid files are refused with their line, and the same facts always
+//! give the same grade.
 
 mod golden;
 mod hengyang;

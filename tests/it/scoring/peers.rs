@@ -1,5 +1,5 @@
-//! Comparison with peers, from imported files through a run to results and explanations: ties, small groups, and who is
-//! no peer.
+//! Comparison with peers, from imported files through a run to results and explanations: ties, small groups, and subjects
+//! that are no peers.
 
 use std::fmt::Write;
 
@@ -23,14 +23,14 @@ struct City {
     run: String,
 }
 
-/// Institutions by level and cost of a stay; without a cost nothing was reported of stays.
+/// Institutions by level and cost of a stay; without a cost no stays were reported.
 async fn city(store: TestStore, institutions: &[(&str, Option<i64>)]) -> City {
     let rounds = Rounds::new(store.env());
     let desk = Desk::new(store);
     let (mut subjects, mut records) = (SUBJECTS.to_owned(), RECORDS.to_owned());
     for (nth, (level, cost)) in institutions.iter().enumerate() {
         let code = code(nth);
-        // The last one's agreement was ended: it takes no part and is nobody's peer.
+        // The agreement of the last one has ended: it takes no part and is nobody's peer.
         let agreement = if nth + 1 == institutions.len() { "ended_by_bureau" } else { "active" };
         writeln!(
             subjects,
@@ -59,16 +59,16 @@ fn code(nth: usize) -> String {
 }
 
 impl City {
-    /// Below, equal and others, as the result keeps them.
-    async fn stands(&self, nth: usize) -> Option<(u64, u64, u64)> {
+    /// The stored rank: below, equal, and all others.
+    async fn rank(&self, nth: usize) -> Option<(u64, u64, u64)> {
         let row = runs::result(&self.desk.store.db.read("test"), &self.run, &code(nth)).await.unwrap().unwrap();
         let standing: serde_json::Value = serde_json::from_str(&row.standing).unwrap();
         let peer = standing["peers"].get(COST)?;
         Some((peer["below"].as_u64()?, peer["equal"].as_u64()?, peer["of"].as_u64()?))
     }
 
-    /// What the indicator says of it.
-    async fn told(&self, nth: usize) -> (String, i64) {
+    /// The value and points of the indicator.
+    async fn finding(&self, nth: usize) -> (String, i64) {
         let explained = self.rounds.explain(&code(nth), Some(&self.run)).await.unwrap();
         let assessment = explained.assessment.unwrap();
         let library = Library::shipped().unwrap();
@@ -104,19 +104,19 @@ both_engines! {
 /// A bureau rates institutions of several levels: each is compared with those of its own.
 async fn subjects_are_compared_with_the_others_of_their_level(store: TestStore) {
     let city = city(store, &CITY).await;
-    assert_eq!(city.stands(0).await, Some((0, 0, 6)), "the cheapest: nobody that takes part is below");
-    assert_eq!(city.stands(2).await, Some((2, 1, 6)), "a tie is told");
-    assert_eq!(city.stands(3).await, Some((2, 1, 6)), "and is the same from both sides");
-    assert_eq!(city.stands(6).await, Some((6, 0, 6)), "the dearest");
-    assert_eq!(city.stands(7).await, None, "nothing was reported of it");
-    assert_eq!(city.stands(8).await, Some((0, 0, 2)), "another level");
+    assert_eq!(city.rank(0).await, Some((0, 0, 6)), "the cheapest: nobody that takes part is below");
+    assert_eq!(city.rank(2).await, Some((2, 1, 6)), "a tie is counted");
+    assert_eq!(city.rank(3).await, Some((2, 1, 6)), "and is the same from both sides");
+    assert_eq!(city.rank(6).await, Some((6, 0, 6)), "the dearest");
+    assert_eq!(city.rank(7).await, None, "nothing was reported of it");
+    assert_eq!(city.rank(8).await, Some((0, 0, 2)), "another level");
     // Each other of the same value counts half: (2 + 1/2) / 6.
-    assert_eq!(city.told(2).await, ("5/12".to_owned(), 29_166));
-    assert_eq!(city.told(0).await, ("0".to_owned(), 30_000));
-    assert_eq!(city.told(6).await, ("1".to_owned(), 0));
-    // Too few to compare with, and nothing to compare: the policy for missing data says what is given.
-    assert_eq!(city.told(8).await, ("\"few_peers\"".to_owned(), 18_000));
-    assert_eq!(city.told(7).await, ("\"no_data\"".to_owned(), 18_000));
+    assert_eq!(city.finding(2).await, ("5/12".to_owned(), 29_166));
+    assert_eq!(city.finding(0).await, ("0".to_owned(), 30_000));
+    assert_eq!(city.finding(6).await, ("1".to_owned(), 0));
+    // Too few peers, and no value: the policy for missing data applies.
+    assert_eq!(city.finding(8).await, ("\"few_peers\"".to_owned(), 18_000));
+    assert_eq!(city.finding(7).await, ("\"no_data\"".to_owned(), 18_000));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What must hold for any facts (I5): order does not matter, points stay in bounds, doing better never costs points.
+//! Properties of scoring for any facts (I5): order does not matter, points stay in bounds, a better value never costs points.
 
 use medcredit::{
     domain::{Day, HalfYear, Month, money::MilliPoints},
@@ -146,7 +146,7 @@ fn a_fact_delivered_again_replaces_the_former_one() {
 }
 
 #[test]
-fn sums_beyond_reason_are_refused_by_name() {
+fn sums_that_are_too_large_are_refused_by_measure() {
     let catalogue = catalogue();
     let fact = |reference: &str| Fact {
         measure: catalogue.place("fund_used").unwrap(),
@@ -158,5 +158,8 @@ fn sums_beyond_reason_are_refused_by_name() {
     };
     let period = HalfYear::of(Month::new(2026, 1).unwrap());
     let refused = Measures::collect(&catalogue, period, 4, None, vec![fact("a"), fact("b")]).unwrap_err();
-    assert_eq!(refused.to_string(), "the facts of fund_used in 2026-H1 add up to more than can be");
+    assert_eq!(
+        refused.to_string(),
+        "the facts of fund_used in 2026-H1 add up to more than the greatest sum that can be computed with"
+    );
 }

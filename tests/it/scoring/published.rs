@@ -1,4 +1,4 @@
-//! The Wenzhou institution model is the published one: names, tree, weights and grades to the letter.
+//! The Wenzhou institution model is the published one: names, tree, weights and grades.
 
 use super::institution;
 
@@ -71,7 +71,7 @@ const CATEGORIES: &[(u16, &str, &str)] = &[
 ];
 
 #[test]
-fn every_indicator_stands_as_published() {
+fn every_indicator_is_the_published_one() {
     let model = institution();
     let ours: Vec<_> = model
         .indicators()
@@ -97,7 +97,7 @@ fn every_indicator_stands_as_published() {
 }
 
 #[test]
-fn the_five_grades_stand_as_published() {
+fn the_five_grades_are_the_published_ones() {
     let model = institution();
     let grades: Vec<_> = model
         .scheme()
@@ -116,7 +116,7 @@ fn the_five_grades_stand_as_published() {
 }
 
 #[test]
-fn every_category_stands_as_published() {
+fn every_category_is_the_published_one() {
     let catalogue = super::catalogue();
     let ours: Vec<_> = catalogue
         .categories()
@@ -135,7 +135,7 @@ fn every_category_stands_as_published() {
 }
 
 #[test]
-fn every_rule_says_where_it_comes_from() {
+fn every_rule_has_an_origin() {
     use medcredit::scoring::Basis;
     for placed in institution().indicators() {
         let indicator = placed.indicator;

@@ -1,4 +1,4 @@
-//! A model or catalogue that cannot be right is refused, by file and line, with everything that is wrong in it.
+//! An invalid model or catalogue is refused with all of its faults, by file and line.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use medcredit::scoring::{Catalogue, Model, shipped};
 
 use super::catalogue;
 
-/// The shipped model with one text replaced by another; returns what is said of it.
+/// The error of the shipped model with one text replaced by another.
 fn refused(from: &str, to: &str) -> String {
     let text = shipped::MODELS[0].1;
     assert!(text.contains(from), "the shipped model no longer says {from:?}");
@@ -16,7 +16,7 @@ fn refused(from: &str, to: &str) -> String {
     }
 }
 
-/// The line of the shipped model on which a text stands.
+/// The line of a text in the shipped model.
 fn line_of(text: &str) -> usize {
     let (before, _) = shipped::MODELS[0].1.split_once(text).unwrap();
     before.matches('\n').count() + 1
@@ -25,10 +25,10 @@ fn line_of(text: &str) -> usize {
 #[test]
 fn weights_must_add_up_at_every_level() {
     let indicator = refused("name_zh = \"信息完整性\"\nweight = 10", "name_zh = \"信息完整性\"\nweight = 11");
-    assert!(indicator.contains("基础信息 weighs 30, what stands beneath it adds up to 31"), "{indicator}");
+    assert!(indicator.contains("基础信息 weighs 30, but its parts add up to 31"), "{indicator}");
     let second = refused("name_zh = \"自律信息\"\nweight = 80", "name_zh = \"自律信息\"\nweight = 70");
-    assert!(second.contains("自律评价 weighs 110, what stands beneath it adds up to 100"), "{second}");
-    assert!(second.contains("自律信息 weighs 70, what stands beneath it adds up to 80"), "{second}");
+    assert!(second.contains("自律评价 weighs 110, but its parts add up to 100"), "{second}");
+    assert!(second.contains("自律信息 weighs 70, but its parts add up to 80"), "{second}");
     let first = refused("name_zh = \"公共评价\"\nweight = 100", "name_zh = \"公共评价\"\nweight = 99");
     assert!(first.contains("the first level adds up to 999, the model has 1000 points"), "{first}");
 }
@@ -36,13 +36,13 @@ fn weights_must_add_up_at_every_level() {
 #[test]
 fn a_refusal_names_file_and_line() {
     let said = refused("score.linear = { worst = \"5%\", best = 0 }", "score.linear = { worst = 0, best = 0 }");
-    // The indicator's own place: its header.
+    // The line of the indicator's header.
     let header = line_of("no = 12\n") - 1;
     assert_eq!(said, format!("city.toml:{header}: indicator 12: worst and best are the same value"));
 }
 
 #[test]
-fn what_is_not_even_a_model_names_its_line() {
+fn a_file_that_cannot_be_parsed_is_refused_with_its_line() {
     let line = line_of("no = 7\n");
     let unknown = refused("no = 7\n", "no = 7\ncolour = \"red\"\n");
     assert!(unknown.starts_with("city.toml:"), "{unknown}");
@@ -53,7 +53,7 @@ fn what_is_not_even_a_model_names_its_line() {
 }
 
 #[test]
-fn a_part_that_says_where_it_comes_from_has_no_unknown_key() {
+fn a_part_with_an_origin_has_no_unknown_key() {
     let mut parts = BTreeSet::new();
     for (name, text) in shipped::MODELS {
         let mut part = "";
@@ -72,7 +72,7 @@ fn a_part_that_says_where_it_comes_from_has_no_unknown_key() {
             }
         }
     }
-    assert_eq!(parts.len(), 11, "the parts that say where they come from: {parts:?}");
+    assert_eq!(parts.len(), 11, "the parts with an origin: {parts:?}");
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn grades_must_be_ordered_and_cover_every_total() {
     let gap = refused("name_zh = \"差\", ordinal = 5", "name_zh = \"差\", ordinal = 5, from = 300");
     assert!(gap.contains("the worst grade, bad, must have no `from`"), "{gap}");
     let order = refused("ordinal = 4, from = 700", "ordinal = 3, from = 700");
-    assert!(order.contains("the grade poor stands in place 4, its ordinal is 3"), "{order}");
+    assert!(order.contains("the grade poor is in place 4, but its ordinal is 3"), "{order}");
     let outside = refused("ordinal = 1, from = 850", "ordinal = 1, from = 1001");
     assert!(outside.contains("begins at 1001, outside the model's 1000 points"), "{outside}");
 }
@@ -101,17 +101,17 @@ fn measures_must_be_in_the_catalogue_and_of_the_right_form() {
     let count = refused("measures = [\"market_penalty\"]", "measures = [\"visits\"]");
     assert!(count.contains("visits is not an event and cannot be counted"), "{count}");
     let old = refused("periods_back = [0, 3]", "periods_back = [0, 4]");
-    let told = "insurance_commendation is looked for over 30 months, facts of 医保表彰信息 are valid for 24";
-    assert!(old.contains(told), "{old}");
+    let expected = "insurance_commendation is counted over 30 months, but facts of 医保表彰信息 are valid for 24";
+    assert!(old.contains(expected), "{old}");
     let back = refused("periods_back = [1, 4]", "periods_back = [4, 1]");
     assert!(back.contains("periods_back goes from the nearest to the farthest"), "{back}");
 }
 
 #[test]
-fn rules_must_reach_their_weight_and_no_further() {
+fn rules_must_reach_their_weight_and_not_exceed_it() {
     let beyond = refused("{ below = \"5%\", points = 30 }", "{ below = \"5%\", points = 31 }");
     assert!(beyond.contains("indicator 21: a band gives 31 points of 30"), "{beyond}");
-    assert!(beyond.contains("indicator 21: no band gives the whole 30 points"), "{beyond}");
+    assert!(beyond.contains("indicator 21: no band gives the full 30 points"), "{beyond}");
     let order = refused("{ below = \"10%\", points = 26 }", "{ below = \"4%\", points = 26 }");
     assert!(order.contains("the band below 0.04 does not come after the one before it"), "{order}");
     let events =
@@ -132,21 +132,21 @@ fn missing_data_must_have_a_policy() {
 }
 
 #[test]
-fn every_choice_must_be_accounted_for() {
+fn every_rule_needs_a_source_or_a_reason() {
     let reason = refused("reason = \"Each penalty by the market regulator takes half.\"", "");
-    assert!(reason.contains("the rule of indicator 32 is our own choice: give the reason"), "{reason}");
+    assert!(reason.contains("the rule of indicator 32 has basis = \"default\": give the reason"), "{reason}");
     let source = refused(
         "basis = \"default\"\nreason = \"Each penalty by the market regulator takes half.\"",
         "basis = \"published\"",
     );
-    assert!(source.contains("the rule of indicator 32 is said to be published: name the source"), "{source}");
+    assert!(source.contains("the rule of indicator 32 has basis = \"published\": name the source"), "{source}");
     let basis =
         refused("basis = \"default\"\nreason = \"Each penalty by the market", "reason = \"Each penalty by the market");
     assert!(basis.contains("missing field `basis`"), "{basis}");
 }
 
 #[test]
-fn everything_wrong_is_told_at_once_in_the_files_order() {
+fn all_faults_are_reported_in_the_order_of_the_file() {
     let text = shipped::MODELS[0].1.replacen("missing = { points = 30 }", "missing = { points = 300 }", 1).replacen(
         "kind = \"medical_institution\"",
         "kind = \"pharmacy\"",
@@ -163,7 +163,7 @@ fn a_catalogue_is_refused_by_line_too() {
     let text = shipped::CATALOGUES[0].1;
     let twice = text.replacen("id = \"senior_nurses\"", "id = \"senior_physicians\"", 1);
     let said = Catalogue::parse("catalogue.toml", &twice).unwrap_err().to_string();
-    assert!(said.contains("the measure senior_physicians stands here twice"), "{said}");
+    assert!(said.contains("the measure senior_physicians is defined twice"), "{said}");
     let nowhere = text.replacen("form = \"stock\"\ncategory = 1\n", "form = \"stock\"\ncategory = 99\n", 1);
     let said = Catalogue::parse("catalogue.toml", &nowhere).unwrap_err().to_string();
     assert!(said.contains("belongs to category 99, which is not in the catalogue"), "{said}");
@@ -172,11 +172,11 @@ fn a_catalogue_is_refused_by_line_too() {
     assert!(said.contains("agreement_sanction is an event: each line is one"), "{said}");
     let nothing = text.replacen("least = 0\nmost = 100\n", "least = 100\nmost = 0\n", 1);
     let said = Catalogue::parse("catalogue.toml", &nothing).unwrap_err().to_string();
-    assert!(said.contains("admits no value: 100 to 0"), "{said}");
+    assert!(said.contains("has no valid value: 100 to 0"), "{said}");
 }
 
 #[test]
-fn a_kept_model_reads_back_as_itself() {
+fn a_stored_model_is_read_back_unchanged() {
     let model = super::institution();
     let again = Model::from_json("kept", &model.canonical(), &catalogue()).unwrap();
     assert_eq!(again.file(), model.file());

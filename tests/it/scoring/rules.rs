@@ -1,4 +1,4 @@
-//! Rules, caps, vetoes and chains that cannot be right are refused by file and line; what is right is decided in any order.
+//! Invalid rules, caps, vetoes and chains are refused by file and line; valid ones decide alike in any order of facts.
 
 use medcredit::{
     grading::Library,
@@ -10,7 +10,7 @@ fn text(name: &str) -> &'static str {
     shipped::MODELS.iter().find(|(file, _)| file.contains(name)).unwrap().1
 }
 
-/// What is said of a shipped model with one text replaced by another.
+/// The error of a shipped model with one text replaced by another.
 fn refused(name: &str, from: &str, to: &str) -> String {
     assert!(text(name).contains(from), "the shipped model no longer says {from:?}");
     let changed = text(name).replacen(from, to, 1);
@@ -28,32 +28,32 @@ const STARS: &str = "zhenjiang-pharmacy";
 const ABCD: &str = "hengyang-institution";
 
 #[test]
-fn conditions_ask_for_signals_that_are_there_and_for_something_possible() {
+fn conditions_refer_to_known_signals_and_can_be_met() {
     let unknown =
         refused(STARS, "{ signal = \"violations\", at_least = 2 }", "{ signal = \"vilations\", at_least = 2 }");
     let header = line_of(STARS, "clause = \"三(一)3(1)\"") - 1;
     assert!(
-        unknown.contains(&format!("city.toml:{header}: 三(一)3(1) asks for the signal \"vilations\"")),
+        unknown.contains(&format!("city.toml:{header}: 三(一)3(1) refers to the signal \"vilations\"")),
         "{unknown}"
     );
     let none = refused(STARS, "{ signal = \"violations\", at_least = 2 }", "{ signal = \"violations\" }");
-    assert!(none.contains("say how much violations has to be"), "{none}");
+    assert!(none.contains("give a bound for violations"), "{none}");
     let never = refused(
         STARS,
         "{ signal = \"violations\", at_least = 2 }",
         "{ signal = \"violations\", at_least = 2, below = 2 }",
     );
-    assert!(never.contains("no violations can be within its bounds"), "{never}");
+    assert!(never.contains("no value of violations can be within the bounds"), "{never}");
     let idle = refused(
         STARS,
         "[{ signal = \"agreement_breaches\", at_least = 1 }]",
         "[{ signal = \"complaints\", at_least = 1 }]",
     );
-    assert!(idle.contains("nothing asks for the signal agreement_breaches"), "{idle}");
+    assert!(idle.contains("no condition refers to the signal agreement_breaches"), "{idle}");
 }
 
 #[test]
-fn rules_take_every_case_and_give_every_grade() {
+fn rules_cover_every_case_and_give_every_grade() {
     let open = refused(
         STARS,
         "clause = \"三(一)1\"\ngrade = \"three_stars\"\n",
@@ -61,7 +61,7 @@ fn rules_take_every_case_and_give_every_grade() {
     );
     assert!(open.contains("the last rule, 三(一)1, must have no `when`"), "{open}");
     let early = refused(STARS, "when.any = [{ signal = \"fraud\", at_least = 1 }]\n", "");
-    assert!(early.contains("the rule 三(一)3(4) has no `when`: no rule after it could ever hold"), "{early}");
+    assert!(early.contains("the rule 三(一)3(4) has no `when`: no rule after it could ever apply"), "{early}");
     let never =
         refused(STARS, "clause = \"三(一)1\"\ngrade = \"three_stars\"", "clause = \"三(一)1\"\ngrade = \"two_stars\"");
     assert!(never.contains("no rule gives the grade three_stars"), "{never}");
@@ -82,13 +82,13 @@ fn missing_data_of_a_signal_has_a_policy() {
 }
 
 #[test]
-fn a_chains_rules_leave_no_number_of_branches_out() {
+fn chain_rules_cover_every_number_of_branches() {
     let gap = refused(STARS, "from = 2\nto = 2", "from = 2\nto = 1");
     assert!(gap.contains("the chain's rule ends before it begins"), "{gap}");
     let gap = refused(STARS, "from = 3\nto = 3", "from = 4\nto = 4");
-    assert!(gap.contains("the chain's rule begins at 4 branches where 3 is due"), "{gap}");
+    assert!(gap.contains("the chain's rule begins at 4 branches, but 3 is next"), "{gap}");
     let end = refused(STARS, "from = 4\ndirect", "from = 4\nto = 9\ndirect");
-    assert!(end.contains("the chain's rules must take every number of branches"), "{end}");
+    assert!(end.contains("the chain's rules must cover every number of branches"), "{end}");
     let both = refused(STARS, "direct = \"one_star\"", "direct = \"one_star\"\nbest = \"two_stars\"");
     assert!(both.contains("the chain's rule from 4 needs either `best` or `direct`"), "{both}");
     let silent = refused(
@@ -97,35 +97,35 @@ fn a_chains_rules_leave_no_number_of_branches_out() {
         "[chain.own_worse]\noutcome = \"stands\"\nbasis = \"default\"\nsource",
     );
     assert!(
-        silent.contains("what counts where a head's own grade is worse is our own choice: give the reason"),
+        silent.contains("what counts where a head's own grade is worse has basis = \"default\": give the reason"),
         "{silent}"
     );
 }
 
 #[test]
-fn caps_and_vetoes_must_hold_something_down() {
+fn caps_and_vetoes_must_limit_something() {
     let best = refused(ABCD, "grade = \"d\"\nbasis = \"default\"", "grade = \"a\"\nbasis = \"default\"");
-    assert!(best.contains("the veto 欺诈骗保 leaves the best grade"), "{best}");
+    assert!(best.contains("the veto 欺诈骗保 allows the best grade"), "{best}");
     let high = refused(ABCD, "at = \"799.999\"", "at = 1000");
-    assert!(high.contains("the cap 失信被执行人 is at 1000, which holds nothing down"), "{high}");
+    assert!(high.contains("the cap 失信被执行人 is at 1000, which limits nothing"), "{high}");
     let both = refused(ABCD, "at = \"799.999\"", "at = \"799.999\"\ngrade = \"b\"");
     assert!(both.contains("the cap 失信被执行人 needs either `at` or `grade`"), "{both}");
 }
 
 #[test]
-fn what_belongs_to_the_other_sort_of_model_is_refused() {
+fn fields_of_the_other_sort_of_model_are_refused() {
     let total = refused(STARS, "kind = \"pharmacy\"", "kind = \"pharmacy\"\ntotal = 100");
     assert!(total.contains("leave `total` out"), "{total}");
     let from = refused(STARS, "ordinal = 1 }", "ordinal = 1, from = 80 }");
     assert!(from.contains("the grade three_stars has a `from`, but no points lead to it"), "{from}");
     let other = refused(STARS, "other = [\"rating_exemption\"]\n", "");
-    assert!(other.contains("the reason \"other\" and the events upon which it holds"), "{other}");
+    assert!(other.contains("the reason \"other\" and the events that lead to it"), "{other}");
 }
 
 #[test]
-fn comparisons_with_peers_are_of_what_can_be_compared() {
+fn comparisons_with_peers_need_comparable_values() {
     let least = refused(ABCD, "least = 5", "least = 0");
-    assert!(least.contains("a comparison with peers needs one other at least"), "{least}");
+    assert!(least.contains("a comparison with peers needs at least one other subject"), "{least}");
     let event = refused(
         ABCD,
         "of = { ratio = { numerator = [\"bed_days\"], denominator = [\"discharges\"] } }",
@@ -134,7 +134,7 @@ fn comparisons_with_peers_are_of_what_can_be_compared() {
     assert!(event.contains("only a measure or a ratio can be compared with peers"), "{event}");
 }
 
-/// An event of any kind a star asks about, on any day of three years.
+/// An event of any measure that the stars depend on, on any day of three years.
 fn event() -> impl Strategy<Value = (usize, i64, u8)> {
     (0..EVENTS.len(), 0i64..1095, 0u8..4)
 }
@@ -190,7 +190,7 @@ proptest! {
         prop_assert_eq!(&assessment, &evaluate(in_force.model, &other));
         let outcome = rate(in_force.model, &one);
         prop_assert_eq!((outcome.points, &outcome.grade), (None, &assessment.grade));
-        // Only the best grade has nothing above it.
+        // Only the best grade has no improvement.
         prop_assert_eq!(assessment.raise.is_none(), assessment.grade == "three_stars");
     }
 }

@@ -1,5 +1,5 @@
-//! Every catalogue and model that comes with the program: weights add up, what is ours says why, what is published says
-//! where, public credit has its share, and no catalogue of persons gathers what the law forbids.
+//! Every shipped catalogue and model: weights add up, our choices have a reason, published parts have a source, public credit
+//! has its share, and no catalogue of persons collects what the law forbids.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ fn library() -> Library {
     Library::shipped().unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The models that go by points and are ours or Wenzhou's.
+/// The points models that are ours or Wenzhou's.
 fn wenzhou(library: &Library) -> Vec<&Model> {
     library.models().filter(|model| model.id().starts_with("wenzhou-")).collect()
 }
@@ -86,8 +86,8 @@ fn every_rule_gives_its_reason_or_its_source() {
     let library = library();
     for model in wenzhou(&library) {
         for placed in model.indicators() {
-            let (name, told) = (&placed.indicator.name_zh, said(placed.indicator));
-            assert!(told.chars().count() >= SHORTEST_REASON, "{} {name} does not say why: {told:?}", model.id());
+            let (name, origin) = (&placed.indicator.name_zh, said(placed.indicator));
+            assert!(origin.chars().count() >= SHORTEST_REASON, "{} {name} does not say why: {origin:?}", model.id());
         }
         let file = model.file();
         assert!(file.published.is_some() || file.default.is_some(), "{}: whose are the weights?", model.id());
@@ -124,7 +124,7 @@ fn public_credit_weighs_what_was_published() {
 }
 
 #[test]
-fn every_catalogue_says_who_how_often_for_how_long_and_who_may_see_it() {
+fn every_category_has_provider_frequency_validity_and_publicity() {
     for catalogue in library().catalogues() {
         assert!(catalogue.published().is_some() || catalogue.default_fields().is_some(), "{}", catalogue.kind());
         for category in catalogue.categories() {
@@ -137,7 +137,7 @@ fn every_catalogue_says_who_how_often_for_how_long_and_who_may_see_it() {
     }
 }
 
-/// What 浙江省公共信用信息管理条例 art. 14 forbids to gather of persons, or allows with written consent only.
+/// Data about persons that 浙江省公共信用信息管理条例 art. 14 forbids to collect, or allows with written consent only.
 const FORBIDDEN: [&str; 14] = [
     "宗教",
     "信仰",
@@ -156,7 +156,7 @@ const FORBIDDEN: [&str; 14] = [
 ];
 
 #[test]
-fn nothing_that_the_law_forbids_is_gathered_of_persons_and_nothing_of_them_is_public() {
+fn forbidden_data_about_persons_is_not_collected_and_none_is_public() {
     let kinds = Kinds::built_in().unwrap();
     let natural =
         |catalogue: &&Catalogue| kinds.find(catalogue.kind()).is_some_and(|kind| kind.person == Person::Natural);
@@ -167,14 +167,14 @@ fn nothing_that_the_law_forbids_is_gathered_of_persons_and_nothing_of_them_is_pu
             assert_eq!(found, None, "{} gathers {name}", catalogue.kind());
         }
         for category in catalogue.categories() {
-            let told = category.publicity;
-            assert_ne!(told, Publicity::Public, "{} {}", catalogue.kind(), category.name_zh);
+            let publicity = category.publicity;
+            assert_ne!(publicity, Publicity::Public, "{} {}", catalogue.kind(), category.name_zh);
         }
     }
 }
 
 #[test]
-fn what_counts_against_somebody_is_kept_as_long_as_rules_look_back_and_every_event_is_looked_at() {
+fn adverse_facts_are_valid_as_long_as_rules_look_back_and_every_event_is_used() {
     let library = library();
     for model in wenzhou(&library) {
         let in_force = library.get(model.id()).unwrap();

@@ -17,7 +17,7 @@ use crate::{
 
 /// The head of the chain.
 const HEAD: &str = "P33030200000";
-/// How many branches it has.
+/// The number of its branches.
 const BRANCHES: usize = 14;
 
 pub struct City {
@@ -63,7 +63,7 @@ impl City {
         writeln!(self.records, "{code},{measure},1,2025-09-01,医保局,").unwrap();
     }
 
-    /// So many branches have one star of their own.
+    /// Gives some branches one star of their own.
     fn one_star_branches(&mut self, count: usize) {
         for nth in 0..count {
             self.event(&branch(nth), "fraud_finding");
@@ -87,7 +87,7 @@ impl City {
             .to_string()
     }
 
-    /// The grade, or else why there is none.
+    /// The grade, or the reason why there is none.
     pub async fn result(&self, run: &str, code: &str) -> String {
         let row = runs::result(&self.desk.store.db.read("test"), run, code).await.unwrap().unwrap();
         assert_eq!(row.points, None, "a rule model has no points");
@@ -117,8 +117,8 @@ async fn 没有一家被评为一星级_the_heads_own_grade_stands(store: TestSt
     let run = city.run().await;
     assert_eq!(city.result(&run, HEAD).await, "three_stars");
     assert_eq!(city.result(&run, &branch(3)).await, "three_stars");
-    let told = city.explained(&run, HEAD).await.to_text();
-    assert!(told.contains("head of a chain: none of 14 branches graded is one_star"), "{told}");
+    let text = city.explained(&run, HEAD).await.to_text();
+    assert!(text.contains("head of a chain: none of 14 graded branches is one_star"), "{text}");
 }
 
 /// 有一家被评为★级的,则该定点零售药店原则上不得评为★★★级.
@@ -128,15 +128,15 @@ async fn 有一家_not_three_stars(store: TestStore) {
     let run = city.run().await;
     assert_eq!(city.result(&run, &branch(0)).await, "one_star");
     assert_eq!(city.result(&run, HEAD).await, "two_stars");
-    // The chain's rule is told with the numbers, and is what stands between the head and three stars.
-    let told = city.explained(&run, HEAD).await;
-    let assessment = told.assessment.clone().unwrap();
+    // The chain's rule is explained with the numbers, and is what blocks three stars.
+    let explained = city.explained(&run, HEAD).await;
+    let assessment = explained.assessment.clone().unwrap();
     let chain = assessment.decisions.iter().find(|decision| decision.part == Part::Chain).unwrap();
     assert!(chain.decides);
-    assert_eq!(chain.because, ["1 of 14 branches graded are one_star"]);
+    assert_eq!(chain.because, ["1 of 14 graded branches are one_star"]);
     let raise = assessment.raise.unwrap();
     assert_eq!((raise.to.as_str(), raise.must_end.len()), ("three_stars", 1));
-    assert_eq!(raise.must_end[0].conditions, ["branches that are one_star: 1, at most 0 needed"]);
+    assert_eq!(raise.must_end[0].conditions, ["branches that are one_star: 1, at most 0 allowed"]);
 }
 
 /// 有三家被评为★级的,该定点零售药店直接评定为★★级.
@@ -225,7 +225,7 @@ fn 直接评定为二星级_where_the_head_itself_is_worse_is_open_so_configurat
 fn only_branches_that_are_rated_count() {
     block_on(async {
         let mut city = City::chain(TestStore::sqlite().await);
-        // Its agreement was ended: it is not rated, whatever it did.
+        // Its agreement has ended: it is not rated, whatever its facts.
         city.pharmacy("P33030200090", HEAD, "2016-05-04", "ended_by_bureau", "active");
         city.event("P33030200090", "fraud_finding");
         let run = city.run().await;

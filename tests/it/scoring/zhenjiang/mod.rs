@@ -14,7 +14,7 @@ use medcredit::{
 pub const INSTITUTION: &str = "zhenjiang-institution";
 pub const PHARMACY: &str = "zhenjiang-pharmacy";
 
-/// What the model says of a subject with one event of each measure and day.
+/// The assessment of a subject with one event of each measure and day.
 fn assessed(model: &str, events: &[(&str, &str)]) -> Assessment {
     let library = Library::shipped().unwrap();
     let in_force = library.get(model).unwrap();
@@ -80,7 +80,7 @@ fn 三_一_1_1_一年之内未发现违法违规情形() {
 
 #[test]
 fn 三_一_1_2_一年之内无举报投诉情况() {
-    // Any complaint, found true or not. What it leaves is open in the text: two stars, marked so.
+    // Any complaint, substantiated or not. The resulting grade is open in the text: two stars, marked as our reading.
     is(&[("complaint_received", JUNE)], "two_stars", "三(一)1(2), not met");
     is(&[("complaint_received", JUNE); 5], "two_stars", "三(一)1(2), not met");
     is(&[("complaint_received", "2024-12-31")], "three_stars", "三(一)1");
@@ -168,11 +168,11 @@ fn 三_一_3_names_no_time_in_4_to_6_so_their_year_is_our_reading_and_says_so() 
 }
 
 #[test]
-fn all_that_holds_is_told_and_not_only_what_decides() {
+fn every_rule_that_applies_is_listed_not_only_the_deciding_one() {
     let events = [("violation", JUNE), ("price_interview", JUNE), ("price_interview", DECEMBER)];
     let assessment = assessed(PHARMACY, &events);
-    let told: Vec<_> = assessment.decisions.iter().map(|told| (told.clause.as_str(), told.decides)).collect();
-    assert_eq!(told, [("三(一)3(3)", true), ("三(一)2(1)", false), ("三(一)2(3)", false)]);
+    let decisions: Vec<_> = assessment.decisions.iter().map(|one| (one.clause.as_str(), one.decides)).collect();
+    assert_eq!(decisions, [("三(一)3(3)", true), ("三(一)2(1)", false), ("三(一)2(3)", false)]);
     let library = Library::shipped().unwrap();
     let text = describe_assessment(library.get(PHARMACY).unwrap().model.file(), &assessment);
     for said in ["one_star ★级(失信)", "price_interviews is 2 (at least 2)", "R3, R2"] {

@@ -1,11 +1,11 @@
-//! 三(一)5: who takes no part, from imported files through a run to its results.
+//! 三(一)5: subjects that take no part, from imported files through a run to its results.
 
 use medcredit::grading::Library;
 
 use super::{INSTITUTION, PHARMACY, chain::City};
 use crate::support::{TestStore, block_on, both_engines};
 
-/// The only pharmacy there is.
+/// The only pharmacy.
 const CODE: &str = "P33030200017";
 
 async fn rated(store: TestStore, signed: &str, agreement: &str, licence: &str, event: Option<&str>) -> String {
