@@ -4,7 +4,7 @@ use medcredit::{importing::Template, store::subjects};
 
 use super::import;
 use crate::{
-    importing::{Desk, SUBJECTS},
+    importing::{ImportHarness, SUBJECTS},
     support::{
         TestStore,
         app::{Bank, ENTITY, HOSPITAL, OTHER_ENTITY, TestApp},
@@ -27,26 +27,26 @@ both_engines! {
 
 /// A clerk mistypes one character of a code, and one of a code whose inner check alone is wrong.
 async fn a_check_digit_that_fails_is_rejected_and_an_operator_may_accept_it(store: TestStore) {
-    let mut desk = Desk::new(store);
+    let mut harness = ImportHarness::new(store);
     for uscc in ["91330302MA2AB3C47K", "91330302MA2AB3C57J", "91350203M0001FUE2P"] {
-        let report = desk.import(Template::Subjects, clinic(uscc)).await;
-        assert_eq!(desk.findings(&report), ["2 uscc uscc_check_mismatch reject"], "{uscc}");
-        assert!(desk.subject("H33030200090").await.is_none());
+        let report = harness.import(Template::Subjects, clinic(uscc)).await;
+        assert_eq!(harness.findings(&report), ["2 uscc uscc_check_mismatch reject"], "{uscc}");
+        assert!(harness.subject("H33030200090").await.is_none());
     }
-    desk.options.accept_uscc_mismatch = true;
-    let report = desk.import(Template::Subjects, clinic("91350203M0001FUE2P")).await;
+    harness.options.accept_uscc_mismatch = true;
+    let report = harness.import(Template::Subjects, clinic("91350203M0001FUE2P")).await;
     assert_eq!((report.accepted, report.warnings), (1, 1), "a real code of an early pilot, looked at by an operator");
 }
 
 /// A clerk copies codes from two other systems.
 async fn lower_case_is_raised_with_a_warning_and_full_width_is_rejected(store: TestStore) {
-    let desk = Desk::new(store);
-    let report = desk.import(Template::Subjects, clinic("91330302ma2ab3c47j")).await;
-    assert_eq!(desk.findings(&report), ["2 uscc uscc_lower_case warning"]);
-    assert_eq!(desk.subject("H33030200090").await.unwrap().uscc.as_deref(), Some(ENTITY));
+    let harness = ImportHarness::new(store);
+    let report = harness.import(Template::Subjects, clinic("91330302ma2ab3c47j")).await;
+    assert_eq!(harness.findings(&report), ["2 uscc uscc_lower_case warning"]);
+    assert_eq!(harness.subject("H33030200090").await.unwrap().uscc.as_deref(), Some(ENTITY));
     for uscc in ["91330302MA2AB3C47\u{ff2a}", "\u{ff19}1330302MA2AB3C47J", "91330302MA2AB3C47J\u{3000}"] {
-        let report = desk.import(Template::Subjects, clinic(uscc)).await;
-        assert_eq!(desk.findings(&report), ["2 uscc uscc_invalid reject"], "{uscc}");
+        let report = harness.import(Template::Subjects, clinic(uscc)).await;
+        assert_eq!(harness.findings(&report), ["2 uscc uscc_invalid reject"], "{uscc}");
     }
 }
 
@@ -131,13 +131,13 @@ async fn a_sole_trader_that_became_a_company_consents_anew(store: TestStore) {
 
 /// A clerk brings facts of a subject and of a measure that nobody knows: each is told with its line, none is dropped.
 async fn what_is_unknown_is_rejected_with_its_line(store: TestStore) {
-    let desk = Desk::with_subjects(store).await;
+    let harness = ImportHarness::with_subjects(store).await;
     let rows = "H33030299999,insurance_commendation,1,2026-01-05,医保局,a\n\
                     H33030200090,insurance_commendation,1,2026-01-05,医保局,b\n\
                     H33030200090,nonsense,1,2026-01-05,医保局,c\n\
                     P33030400017,insurance_experts,1,2026-01-05,医保局,d\n";
-    let report = desk.import(Template::Records, format!("{}{rows}", crate::importing::RECORDS)).await;
-    let told: Vec<_> = desk.findings(&report);
+    let report = harness.import(Template::Records, format!("{}{rows}", crate::importing::RECORDS)).await;
+    let told: Vec<_> = harness.findings(&report);
     assert_eq!((report.rows, report.accepted + report.rejected), (4, 4), "every row is taken or told of");
     assert!(told.contains(&"2 subject_code subject_unknown reject".to_owned()), "{told:?}");
     assert!(told.contains(&"4 measure measure_unknown reject".to_owned()), "{told:?}");

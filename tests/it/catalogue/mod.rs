@@ -8,7 +8,7 @@ use medcredit::{
 };
 
 use crate::{
-    importing::{Desk, RECORDS, SUBJECTS},
+    importing::{ImportHarness, RECORDS, SUBJECTS},
     support::{TestStore, block_on, both_engines, command::medcredit, raw::execute},
 };
 
@@ -19,8 +19,8 @@ fn catalogue() -> Catalogue {
     Catalogue::parse(name, text).unwrap()
 }
 
-async fn status(desk: &Desk, period: &str) -> Vec<CategoryStatus> {
-    let collection = Collection::new(desk.store.db.clone(), desk.store.clock.clone(), 15);
+async fn status(harness: &ImportHarness, period: &str) -> Vec<CategoryStatus> {
+    let collection = Collection::new(harness.store.db.clone(), harness.store.clock.clone(), 15);
     collection.status(&catalogue(), period.parse().unwrap()).await.unwrap()
 }
 
@@ -44,10 +44,10 @@ both_engines! {
 
 /// A clerk brings rows that the catalogue does not have so: each is told with its line, column and code.
 async fn rows_are_held_to_the_catalogue(store: TestStore) {
-    let desk = Desk::with_subjects(store).await;
+    let harness = ImportHarness::with_subjects(store).await;
     let elsewhere =
         "medical_institution,H33010200001,91330302MA2AB3C47J,合成杭州诊所,330102,一级,,,,,2019-05-01,active,active\n";
-    desk.import(Template::Subjects, format!("{SUBJECTS}{elsewhere}")).await;
+    harness.import(Template::Subjects, format!("{SUBJECTS}{elsewhere}")).await;
     let rows = [
         "H33030200090,insurance_commendation,1,2026-01-05,医保局,a",
         "H33030200090,no_such_measure,1,2026-01-05,医保局,b",
@@ -59,9 +59,9 @@ async fn rows_are_held_to_the_catalogue(store: TestStore) {
         "H33030299999,insurance_commendation,1,2026-01-05,医保局,h",
         "H3303029999,insurance_commendation,1,2026-01-05,医保局,i",
     ];
-    let report = desk.import(Template::Records, format!("{RECORDS}{}\n", rows.join("\n"))).await;
+    let report = harness.import(Template::Records, format!("{RECORDS}{}\n", rows.join("\n"))).await;
     assert_eq!(
-        desk.findings(&report),
+        harness.findings(&report),
         [
             "3 measure measure_unknown reject",
             "4 value value_out_of_range reject",
@@ -77,7 +77,7 @@ async fn rows_are_held_to_the_catalogue(store: TestStore) {
 
 /// A clerk whose rows are a day older, or not, than the oldest round that may still be made can use.
 async fn a_fact_is_too_old_when_no_round_can_use_it(store: TestStore) {
-    let desk = Desk::with_subjects(store).await;
+    let harness = ImportHarness::with_subjects(store).await;
     let catalogue = catalogue();
     let category = catalogue.category(catalogue.measure("insurance_commendation").unwrap().category).unwrap();
     // The morning of 2026-04-01: two years before its half-year.
@@ -87,17 +87,21 @@ async fn a_fact_is_too_old_when_no_round_can_use_it(store: TestStore) {
         "{CLINIC},insurance_commendation,1,{first},医保局,a\n{CLINIC},insurance_commendation,1,{},医保局,b\n",
         first.plus_days(-1)
     );
-    let report = desk.import(Template::Records, format!("{RECORDS}{rows}")).await;
-    assert_eq!(desk.findings(&report), ["3 occurred_on fact_expired reject"]);
+    let report = harness.import(Template::Records, format!("{RECORDS}{rows}")).await;
+    assert_eq!(harness.findings(&report), ["3 occurred_on fact_expired reject"]);
     // A bureau that still makes rounds of earlier years says so.
     let references = References::built_in([catalogue]).unwrap();
     let importer = Importer::new(
-        medcredit::store::Env::new(desk.store.db.clone(), desk.store.clock.clone(), desk.store.entropy.clone()),
+        medcredit::store::Env::new(
+            harness.store.db.clone(),
+            harness.store.clock.clone(),
+            harness.store.entropy.clone(),
+        ),
         crate::support::operator("tester"),
-        desk.crypter.clone(),
+        harness.crypter.clone(),
         references,
     );
-    let path = desk.write("earlier.csv", format!("{RECORDS}{rows}{rows}").replace(",b\n", ",c\n"));
+    let path = harness.write("earlier.csv", format!("{RECORDS}{rows}{rows}").replace(",b\n", ",c\n"));
     let options = Options { check_only: true, ..Options::default() };
     let report = importer.looking_back(6).import(Template::Records, &path, &options, &mut |_| {}).await.unwrap();
     assert_eq!((report.rows, report.findings.get("fact_expired")), (4, None));
@@ -105,19 +109,19 @@ async fn a_fact_is_too_old_when_no_round_can_use_it(store: TestStore) {
 
 /// An officer asks in the summer what of the first half-year has not come, and whom to call.
 async fn what_has_not_come_is_late_and_owed_by_its_provider(store: TestStore) {
-    let desk = Desk::with_subjects(store).await;
+    let harness = ImportHarness::with_subjects(store).await;
     let (measure, category) = reported();
-    let all = status(&desk, "2026-H1").await;
+    let all = status(&harness, "2026-H1").await;
     assert_eq!(all.len(), catalogue().categories().len());
     assert_eq!(of(&all, &category).state, CategoryState::NotDue, "the half-year is not over");
     let provider = of(&all, &category).provider_zh.clone();
     let row = format!("{CLINIC},{measure},20,2026-03-01,{provider},a\n");
-    desk.import(Template::Records, format!("{RECORDS}{row}")).await;
+    harness.import(Template::Records, format!("{RECORDS}{row}")).await;
     let more =
         "medical_institution,H33030200091,91330302MA2AB3C47J,合成门诊,330302,一级,,,,,2019-05-01,active,active\n";
-    desk.import(Template::Subjects, format!("{SUBJECTS}{more}")).await;
-    desk.store.clock.advance(std::time::Duration::from_hours(24 * 150));
-    let all = status(&desk, "2026-H1").await;
+    harness.import(Template::Subjects, format!("{SUBJECTS}{more}")).await;
+    harness.store.clock.advance(std::time::Duration::from_hours(24 * 150));
+    let all = status(&harness, "2026-H1").await;
     let came = of(&all, &category);
     assert_eq!(came.state, CategoryState::Delivered);
     assert_eq!((came.facts, came.subjects_with, came.subjects_without), (1, 1, 1));
@@ -126,23 +130,23 @@ async fn what_has_not_come_is_late_and_owed_by_its_provider(store: TestStore) {
     assert!(!late.is_empty() && late.iter().all(|one| one.facts == 0 && one.subjects_without == 2));
     assert!(all.iter().any(|one| one.state == CategoryState::Silent), "no event need have happened");
     // Of the half-year before, nothing ever came.
-    assert_eq!(of(&status(&desk, "2025-H2").await, &category).state, CategoryState::Late);
+    assert_eq!(of(&status(&harness, "2025-H2").await, &category).state, CategoryState::Late);
     // What an import that does not count has brought does not count.
-    execute(&desk.store, "UPDATE imports SET state = 'discarded' WHERE template = 'records'").await;
-    assert_eq!(of(&status(&desk, "2026-H1").await, &category).state, CategoryState::Late);
+    execute(&harness.store, "UPDATE imports SET state = 'discarded' WHERE template = 'records'").await;
+    assert_eq!(of(&status(&harness, "2026-H1").await, &category).state, CategoryState::Late);
 }
 
 /// An officer of a city with millions of facts: not one of them is opened.
 async fn the_status_reads_totals_alone(store: TestStore) {
-    let desk = Desk::with_subjects(store).await;
+    let harness = ImportHarness::with_subjects(store).await;
     let (measure, category) = reported();
     let rows: String =
         (1..=28).map(|day| format!("{CLINIC},{measure},{day},2026-02-{day:02},医保局,{day}\n")).collect();
-    desk.import(Template::Records, format!("{RECORDS}{rows}")).await;
-    let before = status(&desk, "2026-H1").await;
-    let none = if desk.store.url().is_empty() { "x''" } else { "''" };
-    execute(&desk.store, &format!("UPDATE bulk.fact_chunks SET facts = {none}")).await;
-    let after = status(&desk, "2026-H1").await;
+    harness.import(Template::Records, format!("{RECORDS}{rows}")).await;
+    let before = status(&harness, "2026-H1").await;
+    let none = if harness.store.url().is_empty() { "x''" } else { "''" };
+    execute(&harness.store, &format!("UPDATE bulk.fact_chunks SET facts = {none}")).await;
+    let after = status(&harness, "2026-H1").await;
     assert_eq!(after, before);
     assert_eq!(of(&after, &category).facts, 28);
 }

@@ -5,12 +5,12 @@ use medcredit::{
     outbox::{Outbox, Policy},
 };
 
-use super::{Desk, RECORDS, SETTLEMENTS, SUBJECTS, THREE, month};
+use super::{ImportHarness, RECORDS, SETTLEMENTS, SUBJECTS, THREE, month};
 use crate::support::{TestStore, both_engines};
 
 /// The events so far, as `topic key`, with their bodies.
-async fn events(desk: &Desk) -> Vec<(String, serde_json::Value)> {
-    let store = &desk.store;
+async fn events(harness: &ImportHarness) -> Vec<(String, serde_json::Value)> {
+    let store = &harness.store;
     let outbox = Outbox::new(store.env(), Policy::default());
     let mut events: Vec<_> = outbox
         .unrouted(1_000)
@@ -32,16 +32,16 @@ both_engines! {
 
 /// A clerk brings months for the first time, then revises one of them, then brings the same figures again.
 async fn months_that_come_or_are_revised_are_told_of_and_no_others(store: TestStore) {
-    let desk = Desk::with_subjects(store).await;
-    assert!(events(&desk).await.is_empty(), "new subjects are nobody's matter yet");
+    let harness = ImportHarness::with_subjects(store).await;
+    assert!(events(&harness).await.is_empty(), "new subjects are nobody's matter yet");
     let first = [
         month("H33030200090", "2025-01", 100_000, "final"),
         month("H33030200090", "2025-02", 200_000, "provisional"),
         month("P33030400017", "2025-01", 7_000, "final"),
     ]
     .concat();
-    desk.import(Template::Settlements, format!("{SETTLEMENTS}{first}")).await;
-    let told = events(&desk).await;
+    harness.import(Template::Settlements, format!("{SETTLEMENTS}{first}")).await;
+    let told = events(&harness).await;
     let names: Vec<_> = told.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["settlements.changed H33030200090", "settlements.changed P33030400017"]);
     assert_eq!(told[0].1["added"], serde_json::json!(["2025-01", "2025-02"]));
@@ -53,31 +53,31 @@ async fn months_that_come_or_are_revised_are_told_of_and_no_others(store: TestSt
         month("H33030200090", "2025-03", 1, "final"),
     ]
     .concat();
-    desk.import(Template::Settlements, format!("{SETTLEMENTS}{second}")).await;
-    let told = events(&desk).await;
+    harness.import(Template::Settlements, format!("{SETTLEMENTS}{second}")).await;
+    let told = events(&harness).await;
     assert_eq!(told.len(), 3, "{told:?}");
     let latest = told.iter().find(|(_, body)| body["revised"] == serde_json::json!(["2025-02"])).unwrap();
     assert_eq!(latest.1["added"], serde_json::json!(["2025-03"]));
     // The same figures in another order, so that the file is another.
     let third =
         [month("H33030200090", "2025-03", 1, "final"), month("H33030200090", "2025-02", 210_000, "final")].concat();
-    let report = desk.import(Template::Settlements, format!("{SETTLEMENTS}{third}")).await;
+    let report = harness.import(Template::Settlements, format!("{SETTLEMENTS}{third}")).await;
     assert_eq!(report.outcome, Outcome::Accepted);
-    assert_eq!(events(&desk).await.len(), 3, "nothing changed");
+    assert_eq!(events(&harness).await.len(), 3, "nothing changed");
     // The very same file.
-    desk.import(Template::Settlements, format!("{SETTLEMENTS}{third}")).await;
-    assert_eq!(events(&desk).await.len(), 3);
+    harness.import(Template::Settlements, format!("{SETTLEMENTS}{third}")).await;
+    assert_eq!(events(&harness).await.len(), 3);
 }
 
 /// A clinic's licence is suspended.
 async fn a_subject_that_changed_is_told_of_with_the_columns_and_without_their_values(store: TestStore) {
-    let desk = Desk::with_subjects(store).await;
+    let harness = ImportHarness::with_subjects(store).await;
     let changed = THREE.replace(
         "合成诊所,330302,一级,,01,330302198001010019,合成甲,2019-05-01,active,active",
         "合成口腔诊所,330302,一级,,01,330302198001010019,合成乙,2019-05-01,active,suspended",
     );
-    desk.import(Template::Subjects, format!("{SUBJECTS}{changed}")).await;
-    let told = events(&desk).await;
+    harness.import(Template::Subjects, format!("{SUBJECTS}{changed}")).await;
+    let told = events(&harness).await;
     assert_eq!(told.len(), 1, "{told:?}");
     assert_eq!(told[0].0, "subject.changed H33030200090");
     assert_eq!(told[0].1["changed"], serde_json::json!(["name", "licence_status", "identity"]));
@@ -87,19 +87,19 @@ async fn a_subject_that_changed_is_told_of_with_the_columns_and_without_their_va
 
 /// A file of which nothing can be taken, and one that is only checked.
 async fn what_does_not_count_is_not_told_of(store: TestStore) {
-    let mut desk = Desk::with_subjects(store).await;
-    let count = |desk: &Desk| {
-        let store = &desk.store;
+    let mut harness = ImportHarness::with_subjects(store).await;
+    let count = |harness: &ImportHarness| {
+        let store = &harness.store;
         Outbox::new(store.env(), Policy::default())
     };
-    let before = count(&desk).depth().await.unwrap().unrouted;
+    let before = count(&harness).depth().await.unwrap().unrouted;
     let bad = format!("{RECORDS}H33030200090,nothing,1,2026-01-05,医保局,a\n");
-    assert_eq!(desk.import(Template::Records, bad).await.outcome, Outcome::NothingTaken);
-    desk.options.check_only = true;
+    assert_eq!(harness.import(Template::Records, bad).await.outcome, Outcome::NothingTaken);
+    harness.options.check_only = true;
     let good = format!("{SETTLEMENTS}{}", month("H33030200090", "2025-01", 1, "final"));
-    assert_eq!(desk.import(Template::Settlements, good.clone()).await.outcome, Outcome::Checked);
-    assert_eq!(count(&desk).depth().await.unwrap().unrouted, before);
-    desk.options.check_only = false;
-    desk.import(Template::Settlements, good).await;
-    assert_eq!(count(&desk).depth().await.unwrap().unrouted, before + 2, "the months and the import");
+    assert_eq!(harness.import(Template::Settlements, good.clone()).await.outcome, Outcome::Checked);
+    assert_eq!(count(&harness).depth().await.unwrap().unrouted, before);
+    harness.options.check_only = false;
+    harness.import(Template::Settlements, good).await;
+    assert_eq!(count(&harness).depth().await.unwrap().unrouted, before + 2, "the months and the import");
 }

@@ -5,12 +5,12 @@ use medcredit::{
     store::imports,
 };
 
-use super::{Desk, RECORDS, SUBJECTS};
+use super::{ImportHarness, RECORDS, SUBJECTS};
 use crate::support::{TestStore, block_on};
 
-async fn refused(desk: &Desk, template: Template, bytes: impl AsRef<[u8]>) -> String {
-    let error = desk.try_import(template, bytes).await.unwrap_err();
-    let read = desk.store.db.read("test");
+async fn refused(harness: &ImportHarness, template: Template, bytes: impl AsRef<[u8]>) -> String {
+    let error = harness.try_import(template, bytes).await.unwrap_err();
+    let read = harness.store.db.read("test");
     assert!(imports::list(&read, "staging").await.unwrap().is_empty(), "nothing was begun");
     error.to_string()
 }
@@ -18,9 +18,9 @@ async fn refused(desk: &Desk, template: Template, bytes: impl AsRef<[u8]>) -> St
 #[test]
 fn missing_unknown_and_repeated_columns_are_all_named() {
     block_on(async {
-        let desk = Desk::new(TestStore::sqlite().await);
+        let harness = ImportHarness::new(TestStore::sqlite().await);
         let header = RECORDS.replace("measure", "Measure").replace("source", "value");
-        let said = refused(&desk, Template::Records, header).await;
+        let said = refused(&harness, Template::Records, header).await;
         for fault in [
             "does not fit the template records",
             "column measure is missing",
@@ -36,13 +36,15 @@ fn missing_unknown_and_repeated_columns_are_all_named() {
 #[test]
 fn an_empty_file_and_a_header_in_another_encoding_are_refused() {
     block_on(async {
-        let desk = Desk::new(TestStore::sqlite().await);
+        let harness = ImportHarness::new(TestStore::sqlite().await);
         for empty in ["", "\n\n", "\u{feff}"] {
-            assert!(refused(&desk, Template::Subjects, empty).await.contains("its first line must name the columns"));
+            assert!(
+                refused(&harness, Template::Subjects, empty).await.contains("its first line must name the columns")
+            );
         }
-        let said = refused(&desk, Template::Subjects, b"kind,\xc3\xfb\xb3\xc6\n").await;
+        let said = refused(&harness, Template::Subjects, b"kind,\xc3\xfb\xb3\xc6\n").await;
         assert!(said.contains("not UTF-8"), "{said}");
-        let said = refused(&desk, Template::Subjects, "H33030200090,x\n").await;
+        let said = refused(&harness, Template::Subjects, "H33030200090,x\n").await;
         assert!(said.contains("column kind is missing"), "{said}");
     });
 }
@@ -50,9 +52,9 @@ fn an_empty_file_and_a_header_in_another_encoding_are_refused() {
 #[test]
 fn a_file_that_is_not_there_is_named() {
     block_on(async {
-        let desk = Desk::new(TestStore::sqlite().await);
-        let path = desk.directory.path().join("nowhere.csv");
-        let error = desk.import_file(Template::Subjects, &path).await.unwrap_err();
+        let harness = ImportHarness::new(TestStore::sqlite().await);
+        let path = harness.directory.path().join("nowhere.csv");
+        let error = harness.import_file(Template::Subjects, &path).await.unwrap_err();
         assert!(matches!(&error, ImportError::Read { path, .. } if path.ends_with("nowhere.csv")), "{error}");
     });
 }
@@ -60,18 +62,18 @@ fn a_file_that_is_not_there_is_named() {
 #[test]
 fn columns_may_stand_in_any_order() {
     block_on(async {
-        let desk = Desk::with_subjects(TestStore::sqlite().await).await;
+        let harness = ImportHarness::with_subjects(TestStore::sqlite().await).await;
         let text = "reference,source,value,measure,occurred_on,subject_code\n温医保〔2026〕7号,医保局,1,insurance_commendation,2026-01-05,H33030200090\n";
-        let report = desk.import(Template::Records, text).await;
-        assert_eq!((report.accepted, report.rejected), (1, 0), "{:?}", desk.findings(&report));
+        let report = harness.import(Template::Records, text).await;
+        assert_eq!((report.accepted, report.rejected), (1, 0), "{:?}", harness.findings(&report));
     });
 }
 
 #[test]
 fn a_header_alone_is_a_file_without_rows() {
     block_on(async {
-        let desk = Desk::new(TestStore::sqlite().await);
-        let report = desk.import(Template::Subjects, SUBJECTS).await;
+        let harness = ImportHarness::new(TestStore::sqlite().await);
+        let report = harness.import(Template::Subjects, SUBJECTS).await;
         assert_eq!((report.rows, report.accepted, report.chunks), (0, 0, 0));
     });
 }

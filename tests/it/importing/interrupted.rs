@@ -8,7 +8,7 @@ use medcredit::{
 };
 use tokio::sync::Notify;
 
-use super::{Desk, SETTLEMENTS, month};
+use super::{ImportHarness, SETTLEMENTS, month};
 use crate::support::{TestStore, both_engines};
 
 fn year() -> String {
@@ -18,11 +18,11 @@ fn year() -> String {
 }
 
 /// How many rows stand in the bulk table, counted or not.
-async fn staged(desk: &Desk) -> usize {
-    let read = desk.store.db.read("test");
+async fn staged(harness: &ImportHarness) -> usize {
+    let read = harness.store.db.read("test");
     let (from, to) = ("2000-01".parse().unwrap(), "2030-12".parse().unwrap());
     // Accepted for the length of the look, so that even what must not be seen is counted.
-    let mut tx = desk.store.db.begin("test").await.unwrap();
+    let mut tx = harness.store.db.begin("test").await.unwrap();
     tx.execute(
         "UPDATE imports SET state = 'accepted', sha256 = id WHERE template = 'settlements' AND state = $1",
         vec![Arg::from("staging")],
@@ -31,7 +31,7 @@ async fn staged(desk: &Desk) -> usize {
     .unwrap();
     tx.commit().await.unwrap();
     let rows = settlements::list_versions(&read, &["H33030200090".to_owned()], from, to).await.unwrap().len();
-    let mut tx = desk.store.db.begin("test").await.unwrap();
+    let mut tx = harness.store.db.begin("test").await.unwrap();
     tx.execute(
         "UPDATE imports SET state = $1 WHERE template = 'settlements' AND sha256 = id",
         vec![Arg::from("staging")],
@@ -43,11 +43,11 @@ async fn staged(desk: &Desk) -> usize {
 }
 
 /// Runs an import until its seventh statement, in its second transaction, and kills it there.
-async fn kill_midway(desk: &Desk) {
-    let path = desk.write("settlements.csv", year());
-    let mut options = desk.options.clone();
+async fn kill_midway(harness: &ImportHarness) {
+    let path = harness.write("settlements.csv", year());
+    let mut options = harness.options.clone();
     options.chunk_rows = 1;
-    let importer = desk.importer();
+    let importer = harness.importer();
     let midway = Arc::new(Notify::new());
     let reached = Arc::clone(&midway);
     let import = tokio::spawn(async move {
@@ -76,14 +76,14 @@ both_engines! {
 
 /// A clerk's import is killed midway and started again.
 async fn a_killed_import_is_removed_whole_by_the_next_one(store: TestStore) {
-    let desk = Desk::with_subjects(store).await;
-    kill_midway(&desk).await;
-    let left = imports::list(&desk.store.db.read("test"), "staging").await.unwrap();
+    let harness = ImportHarness::with_subjects(store).await;
+    kill_midway(&harness).await;
+    let left = imports::list(&harness.store.db.read("test"), "staging").await.unwrap();
     assert_eq!(left.len(), 1);
-    assert!(staged(&desk).await > 0, "it had staged rows");
-    let report = desk.import(Template::Settlements, year()).await;
+    assert!(staged(&harness).await > 0, "it had staged rows");
+    let report = harness.import(Template::Settlements, year()).await;
     assert_eq!((report.outcome, report.removed, report.accepted), (Outcome::Accepted, 1, 12));
-    let read = desk.store.db.read("test");
+    let read = harness.store.db.read("test");
     let discarded = imports::list(&read, "discarded").await.unwrap();
     assert_eq!(discarded.iter().map(|row| row.seq).collect::<Vec<_>>(), [left[0].seq]);
     let versions = settlements::list_versions(
@@ -95,18 +95,18 @@ async fn a_killed_import_is_removed_whole_by_the_next_one(store: TestStore) {
     .await
     .unwrap();
     assert!(versions.len() == 12 && versions.iter().all(|row| row.version == 1));
-    assert_eq!(staged(&desk).await, 12, "nothing of the killed one is left");
+    assert_eq!(staged(&harness).await, 12, "nothing of the killed one is left");
 }
 
 /// Two clerks import at the same time.
 async fn a_second_import_is_told_to_wait(store: TestStore) {
-    let desk = Desk::with_subjects(store).await;
-    let other = desk.importer_into(desk.store.reopen().await);
-    let path = desk.write("settlements.csv", year());
+    let harness = ImportHarness::with_subjects(store).await;
+    let other = harness.importer_into(harness.store.reopen().await);
+    let path = harness.write("settlements.csv", year());
     let again = path.clone();
-    let options = desk.options.clone();
+    let options = harness.options.clone();
     let mut refused = None;
-    let importer = desk.importer();
+    let importer = harness.importer();
     let (tell, mut told) = tokio::sync::mpsc::channel::<()>(1);
     let (go, mut gone) = tokio::sync::mpsc::channel::<()>(1);
     let first = tokio::spawn(async move {
@@ -118,7 +118,7 @@ async fn a_second_import_is_told_to_wait(store: TestStore) {
         importer.import(Template::Settlements, &path, &options, &mut progress).await
     });
     told.recv().await.unwrap();
-    refused.replace(other.import(Template::Settlements, &again, &desk.options, &mut |_| {}).await);
+    refused.replace(other.import(Template::Settlements, &again, &harness.options, &mut |_| {}).await);
     go.send(()).await.unwrap();
     assert!(matches!(refused, Some(Err(ImportError::Busy))), "{refused:?}");
     assert_eq!(first.await.unwrap().unwrap().accepted, 12);

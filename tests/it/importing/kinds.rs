@@ -2,7 +2,7 @@
 
 use medcredit::{domain::Kinds, grading::Library, importing::Template};
 
-use super::{Desk, SUBJECTS};
+use super::{ImportHarness, SUBJECTS};
 use crate::support::{TestStore, both_engines};
 
 /// One of each kind of the table that comes with the program.
@@ -36,12 +36,12 @@ both_engines! {
 
 /// A clerk brings one subject of every kind.
 async fn every_kind_can_be_imported(store: TestStore) {
-    let desk = Desk::new(store);
-    let report = desk.import(Template::Subjects, format!("{SUBJECTS}{NINE}")).await;
-    assert_eq!((report.accepted, report.rejected, report.warnings), (9, 0, 0), "{:?}", desk.findings(&report));
+    let harness = ImportHarness::new(store);
+    let report = harness.import(Template::Subjects, format!("{SUBJECTS}{NINE}")).await;
+    assert_eq!((report.accepted, report.rejected, report.warnings), (9, 0, 0), "{:?}", harness.findings(&report));
     for kind in Kinds::built_in().unwrap().iter() {
         let row = NINE.lines().find(|line| line.starts_with(&format!("{},", kind.id))).expect("a row of each kind");
         let code = row.split(',').nth(1).unwrap();
-        assert_eq!(desk.subject(code).await.unwrap().kind, kind.id);
+        assert_eq!(harness.subject(code).await.unwrap().kind, kind.id);
     }
 }

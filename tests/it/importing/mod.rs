@@ -48,25 +48,25 @@ doctor,D330302000123,,合成医师,330302,,,01,33030319660704005X,,,active,activ
 
 /// Where a clerk imports: a store, a directory of files and the key that seals.
 #[derive(Debug)]
-pub struct Desk {
+pub struct ImportHarness {
     pub store: TestStore,
     pub directory: tempfile::TempDir,
     pub crypter: Arc<Crypter>,
     pub options: Options,
 }
 
-impl Desk {
+impl ImportHarness {
     pub fn new(store: TestStore) -> Self {
         let crypter = Arc::new(Crypter::new(&[KEY]).unwrap());
         Self { store, directory: tempfile::tempdir().unwrap(), crypter, options: Options::default() }
     }
 
-    /// A desk whose store knows the three subjects.
+    /// A harness whose store knows the three subjects.
     pub async fn with_subjects(store: TestStore) -> Self {
-        let desk = Self::new(store);
-        let report = desk.import(Template::Subjects, &format!("{SUBJECTS}{THREE}")).await;
-        assert_eq!((report.accepted, report.rejected), (3, 0), "{:?}", desk.findings(&report));
-        desk
+        let harness = Self::new(store);
+        let report = harness.import(Template::Subjects, &format!("{SUBJECTS}{THREE}")).await;
+        assert_eq!((report.accepted, report.rejected), (3, 0), "{:?}", harness.findings(&report));
+        harness
     }
 
     pub fn importer(&self) -> Importer {

@@ -16,7 +16,8 @@ use parquet::{
 };
 
 use super::{
-    ADVERSE, AFFILIATIONS, Desk, RECORDS, SETTLEMENTS, SUBJECTS, THREE, encodings::gb18030, month, stored_facts,
+    ADVERSE, AFFILIATIONS, ImportHarness, RECORDS, SETTLEMENTS, SUBJECTS, THREE, encodings::gb18030, month,
+    stored_facts,
 };
 use crate::support::{TestStore, block_on, both_engines};
 
@@ -143,16 +144,16 @@ fn write<T: DataType>(
     column.typed::<T>().write_batch(&values, Some(&levels), None).unwrap();
 }
 
-async fn import(desk: &Desk, template: Template, bytes: Vec<u8>) -> Result<Report, ImportError> {
-    let path: PathBuf = desk.write(&format!("{template}.parquet"), bytes);
-    desk.import_file(template, &path).await
+async fn import(harness: &ImportHarness, template: Template, bytes: Vec<u8>) -> Result<Report, ImportError> {
+    let path: PathBuf = harness.write(&format!("{template}.parquet"), bytes);
+    harness.import_file(template, &path).await
 }
 
 /// Everything a file left behind: its counts, its report, and what is stored.
-async fn left_behind(desk: &Desk, report: &Report) -> (String, Vec<String>) {
+async fn left_behind(harness: &ImportHarness, report: &Report) -> (String, Vec<String>) {
     let counts = format!("{} {} {} {:?}", report.rows, report.accepted, report.rejected, report.findings);
     let rejects = report.rejects.as_ref().map(|path| std::fs::read_to_string(path).unwrap()).unwrap_or_default();
-    let read = desk.store.db.read("test");
+    let read = harness.store.db.read("test");
     let mut stored = Vec::new();
     let codes = ["H33030200090".to_owned(), "P33030400017".to_owned(), "D330302000123".to_owned()];
     let (from, to) = ("2000-01".parse().unwrap(), "2030-12".parse().unwrap());
@@ -160,10 +161,10 @@ async fn left_behind(desk: &Desk, report: &Report) -> (String, Vec<String>) {
         stored.push(format!("{row:?}"));
     }
     for code in &codes {
-        stored.extend(stored_facts(&desk.store, code).await.iter().map(|fact| format!("{fact:?}")));
+        stored.extend(stored_facts(&harness.store, code).await.iter().map(|fact| format!("{fact:?}")));
     }
     for code in &codes {
-        let subject = desk.subject(code).await.unwrap();
+        let subject = harness.subject(code).await.unwrap();
         stored.push(format!("{:?}", medcredit::store::subjects::SubjectRow { sealed_identity: None, ..subject }));
     }
     (format!("{counts}\n{rejects}"), stored)
@@ -219,17 +220,17 @@ async fn the_same_rows_are_stored_and_reported_the_same_in_every_format(store: T
                 medcredit::store::Engine::Sqlite => TestStore::sqlite().await,
                 medcredit::store::Engine::Postgres => TestStore::postgres().await,
             };
-            let mut desk = Desk::with_subjects(store).await;
-            desk.options.format = Some(format);
-            desk.options.chunk_rows = 4;
+            let mut harness = ImportHarness::with_subjects(store).await;
+            harness.options.format = Some(format);
+            harness.options.chunk_rows = 4;
             let bytes = match format {
                 Format::Csv(Encoding::Utf8) => csv.clone().into_bytes(),
                 Format::Csv(Encoding::Gb18030) => gb18030(&csv),
                 Format::Parquet => parquet(&csv, typed.unwrap_or(|_| Typed::Text), 5),
             };
-            let path = desk.write("file", bytes);
-            let report = desk.import_file(template, &path).await.unwrap();
-            seen.push((format, left_behind(&desk, &report).await));
+            let path = harness.write("file", bytes);
+            let report = harness.import_file(template, &path).await.unwrap();
+            seen.push((format, left_behind(&harness, &report).await));
         }
         let (_, first) = &seen[0];
         assert!(first.0.contains("reject"), "{}", first.0);
@@ -243,24 +244,24 @@ async fn the_same_rows_are_stored_and_reported_the_same_in_every_format(store: T
 #[test]
 fn more_rows_than_are_read_at_a_time_come_in_order() {
     block_on(async {
-        let desk = Desk::with_subjects(TestStore::sqlite().await).await;
+        let harness = ImportHarness::with_subjects(TestStore::sqlite().await).await;
         let rows: String =
             (0..5_000).map(|nth| format!("H33030200090,insurance_commendation,1,2026-01-05,医保局,{nth}\n")).collect();
         let bytes = parquet(&format!("{RECORDS}{rows}H33030200090,nothing,1,2026-01-05,医保局,x\n"), natural, 1_500);
-        let report = import(&desk, Template::Records, bytes).await.unwrap();
+        let report = import(&harness, Template::Records, bytes).await.unwrap();
         assert_eq!((report.rows, report.accepted), (5_001, 5_000));
-        assert_eq!(desk.findings(&report), ["5002 measure measure_unknown reject"]);
+        assert_eq!(harness.findings(&report), ["5002 measure measure_unknown reject"]);
     });
 }
 
 #[test]
 fn columns_that_are_missing_unknown_or_of_a_type_they_cannot_have_are_named() {
     block_on(async {
-        let desk = Desk::with_subjects(TestStore::sqlite().await).await;
+        let harness = ImportHarness::with_subjects(TestStore::sqlite().await).await;
         let rows = format!("{RECORDS}H33030200090,insurance_commendation,1,2026-01-05,医保局,1\n");
         let refused = async |typed: fn(&str) -> Typed, header: &str| {
             let rows = rows.replacen(RECORDS.trim_end(), header, 1);
-            let error = import(&desk, Template::Records, parquet(&rows, typed, 9)).await.unwrap_err();
+            let error = import(&harness, Template::Records, parquet(&rows, typed, 9)).await.unwrap_err();
             assert!(matches!(error, ImportError::Header { .. }), "{error}");
             error.to_string()
         };
@@ -287,12 +288,12 @@ fn columns_that_are_missing_unknown_or_of_a_type_they_cannot_have_are_named() {
 #[test]
 fn decimals_of_sixteen_bytes_are_read_exactly() {
     block_on(async {
-        let desk = Desk::with_subjects(TestStore::sqlite().await).await;
+        let harness = ImportHarness::with_subjects(TestStore::sqlite().await).await;
         let rows = format!("{RECORDS}H33030200090,fund_used,-1234567.0375,2026-01-05,医保局,1\n");
         let typed = |name: &str| if name == "value" { Typed::WideDecimal } else { Typed::Text };
-        let wide = import(&desk, Template::Records, parquet(&rows, typed, 9)).await.unwrap();
-        assert_eq!((wide.accepted, wide.rejected), (1, 0), "{:?}", desk.rows_of(&wide));
-        let facts = stored_facts(&desk.store, "H33030200090").await;
+        let wide = import(&harness, Template::Records, parquet(&rows, typed, 9)).await.unwrap();
+        assert_eq!((wide.accepted, wide.rejected), (1, 0), "{:?}", harness.rows_of(&wide));
+        let facts = stored_facts(&harness.store, "H33030200090").await;
         assert_eq!(facts.iter().map(|(_, fact)| fact.value_e4).collect::<Vec<_>>(), [-12_345_670_375]);
     });
 }
@@ -300,7 +301,7 @@ fn decimals_of_sixteen_bytes_are_read_exactly() {
 #[test]
 fn a_value_that_is_no_text_rejects_its_row_with_row_and_column() {
     block_on(async {
-        let desk = Desk::with_subjects(TestStore::sqlite().await).await;
+        let harness = ImportHarness::with_subjects(TestStore::sqlite().await).await;
         let rows = format!(
             "{RECORDS}H33030200090,insurance_commendation,1,2026-01-05,医保局,1\nH33030200090,insurance_commendation,1,2026-01-05,SPOILT,2\n"
         );
@@ -311,8 +312,8 @@ fn a_value_that_is_no_text_rejects_its_row_with_row_and_column() {
         for at in places {
             bytes[at] = 0xff;
         }
-        let report = import(&desk, Template::Records, bytes).await.unwrap();
-        assert_eq!(desk.findings(&report), ["3 source not_utf8 reject"]);
+        let report = import(&harness, Template::Records, bytes).await.unwrap();
+        assert_eq!(harness.findings(&report), ["3 source not_utf8 reject"]);
         assert_eq!(report.accepted, 1);
     });
 }
@@ -320,20 +321,20 @@ fn a_value_that_is_no_text_rejects_its_row_with_row_and_column() {
 #[test]
 fn affiliations_and_adverse_facts_have_flags_and_days() {
     block_on(async {
-        let desk = Desk::with_subjects(TestStore::sqlite().await).await;
+        let harness = ImportHarness::with_subjects(TestStore::sqlite().await).await;
         let rows = format!("{AFFILIATIONS}D330302000123,H33030200090,1,2020-01-01,\n");
-        let report = import(&desk, Template::Affiliations, parquet(&rows, natural, 9)).await.unwrap();
-        assert_eq!((report.accepted, report.rejected), (1, 0), "{:?}", desk.rows_of(&report));
+        let report = import(&harness, Template::Affiliations, parquet(&rows, natural, 9)).await.unwrap();
+        assert_eq!((report.accepted, report.rejected), (1, 0), "{:?}", harness.rows_of(&report));
         let rows = format!("{ADVERSE}H33030200090,决字1号,市场监管局,general,2025-02-01,2025-02-10,,,effective\n");
-        let report = import(&desk, Template::Adverse, parquet(&rows, natural, 9)).await.unwrap();
-        assert_eq!((report.accepted, report.rejected), (1, 0), "{:?}", desk.rows_of(&report));
+        let report = import(&harness, Template::Adverse, parquet(&rows, natural, 9)).await.unwrap();
+        assert_eq!((report.accepted, report.rejected), (1, 0), "{:?}", harness.rows_of(&report));
     });
 }
 
 #[test]
 fn a_damaged_file_is_refused_wherever_it_is_damaged_and_nothing_counts() {
     block_on(async {
-        let desk = Desk::with_subjects(TestStore::sqlite().await).await;
+        let harness = ImportHarness::with_subjects(TestStore::sqlite().await).await;
         let rows: String =
             (0..40).map(|nth| format!("H33030200090,insurance_commendation,1,2026-01-05,医保局,{nth}\n")).collect();
         let whole = parquet(&format!("{RECORDS}{rows}"), natural, 20);
@@ -341,26 +342,26 @@ fn a_damaged_file_is_refused_wherever_it_is_damaged_and_nothing_counts() {
             let mut damaged = whole.clone();
             damaged[at] ^= 0x55;
             // Some damage only changes a value. What must not be: a process that ends, or a lock that stays.
-            match import(&desk, Template::Records, damaged).await {
+            match import(&harness, Template::Records, damaged).await {
                 Ok(report) => assert!(report.rows <= 40, "{report:?}"),
                 Err(ImportError::Busy) => panic!("the lock was not given back after damage at {at}"),
                 Err(_) => {}
             }
         }
-        assert!(import(&desk, Template::Records, whole[..whole.len() / 2].to_vec()).await.is_err(), "cut off");
+        assert!(import(&harness, Template::Records, whole[..whole.len() / 2].to_vec()).await.is_err(), "cut off");
     });
 }
 
 #[test]
 fn a_page_that_would_fill_the_memory_is_refused() {
     block_on(async {
-        let desk = Desk::with_subjects(TestStore::sqlite().await).await;
+        let harness = ImportHarness::with_subjects(TestStore::sqlite().await).await;
         // One page of 32 MiB that is a few kilobytes in the file.
         let long = "x".repeat(32 << 20);
         let rows = format!("{RECORDS}H33030200090,insurance_commendation,1,2026-01-05,医保局,{long}\n");
         let bytes = parquet(&rows, |_| Typed::Text, 1);
         assert!(bytes.len() < 100_000, "{}", bytes.len());
-        let error = import(&desk, Template::Records, bytes).await.unwrap_err();
+        let error = import(&harness, Template::Records, bytes).await.unwrap_err();
         assert!(format!("{error:?}").contains("larger than 16 MiB"), "{error:?}");
     });
 }

@@ -5,7 +5,7 @@ use medcredit::{
     store::{CrypterError, Db, migrations, personal},
 };
 
-use super::{ACCOUNTS, Desk, SUBJECTS, THREE};
+use super::{ACCOUNTS, ImportHarness, SUBJECTS, THREE};
 use crate::support::{TestStore, block_on, both_engines, logs::never_logged};
 
 both_engines! {
@@ -15,17 +15,17 @@ both_engines! {
 /// An administrator with the key opens an identity; moved to another row it does not open.
 async fn an_identity_opens_at_its_row_only(store: TestStore) {
     never_logged("330302198001010019");
-    let desk = Desk::with_subjects(store).await;
-    let sealed = desk.subject("H33030200090").await.unwrap().sealed_identity.unwrap();
-    let plain = desk.crypter.open(personal::place("H33030200090"), &sealed).unwrap();
+    let harness = ImportHarness::with_subjects(store).await;
+    let sealed = harness.subject("H33030200090").await.unwrap().sealed_identity.unwrap();
+    let plain = harness.crypter.open(personal::place("H33030200090"), &sealed).unwrap();
     let identity: serde_json::Value = serde_json::from_slice(&plain).unwrap();
     assert_eq!(
         identity,
         serde_json::json!({ "id_type": "01", "id_number": "330302198001010019", "legal_representative": "合成甲" })
     );
-    let moved = desk.crypter.open(personal::place("P33030400017"), &sealed).unwrap_err();
+    let moved = harness.crypter.open(personal::place("P33030400017"), &sealed).unwrap_err();
     assert!(matches!(moved, CrypterError::Refused { .. }));
-    assert!(desk.subject("P33030400017").await.unwrap().sealed_identity.is_none());
+    assert!(harness.subject("P33030400017").await.unwrap().sealed_identity.is_none());
 }
 
 /// A thief with the files of the store, but not the key.
@@ -33,20 +33,20 @@ async fn an_identity_opens_at_its_row_only(store: TestStore) {
 fn neither_numbers_nor_representatives_stand_in_the_files() {
     block_on(async {
         never_logged("6222021203000000017");
-        let desk = Desk::new(TestStore::sqlite().await);
+        let harness = ImportHarness::new(TestStore::sqlite().await);
         let files = tempfile::tempdir().unwrap();
         let db = Db::open_sqlite(files.path()).await.unwrap();
-        migrations::migrate(&db, &*desk.store.clock).await.unwrap();
+        migrations::migrate(&db, &*harness.store.clock).await.unwrap();
         let account = "H33030200090,10210000000012,6222021203000000017,2025-01-01\n";
         for (template, text) in
             [(Template::Subjects, format!("{SUBJECTS}{THREE}")), (Template::Accounts, format!("{ACCOUNTS}{account}"))]
         {
-            let path = desk.write("file.csv", text);
-            let importer = desk.importer_into(db.clone());
-            let report = importer.import(template, &path, &desk.options, &mut |_| {}).await.unwrap();
+            let path = harness.write("file.csv", text);
+            let importer = harness.importer_into(db.clone());
+            let report = importer.import(template, &path, &harness.options, &mut |_| {}).await.unwrap();
             assert_eq!(report.rejected, 0);
         }
-        let hash = desk.crypter.blind(ACCOUNT_NUMBER, b"6222021203000000017").unwrap();
+        let hash = harness.crypter.blind(ACCOUNT_NUMBER, b"6222021203000000017").unwrap();
         db.close().await;
         let mut all = Vec::new();
         for entry in std::fs::read_dir(files.path()).unwrap() {

@@ -7,7 +7,7 @@ use medcredit::{
     store::settlements,
 };
 
-use super::{ACCOUNTS, ADVERSE, AFFILIATIONS, Desk, RECORDS, SETTLEMENTS, SUBJECTS, THREE, month};
+use super::{ACCOUNTS, ADVERSE, AFFILIATIONS, ImportHarness, RECORDS, SETTLEMENTS, SUBJECTS, THREE, month};
 use crate::support::{TestStore, block_on, both_engines};
 
 /// A good row of each template that cases are made from, over the three subjects.
@@ -126,19 +126,19 @@ fn good(template: Template) -> (&'static str, String) {
 #[test]
 fn every_fault_is_named_by_line_column_and_code() {
     block_on(async {
-        let mut desk = Desk::with_subjects(TestStore::sqlite().await).await;
-        desk.options.check_only = true;
+        let mut harness = ImportHarness::with_subjects(TestStore::sqlite().await).await;
+        harness.options.check_only = true;
         let mut seen = BTreeSet::new();
         for (template, from, to, expected) in CASES {
             let (header, row) = good(*template);
             assert!(row.contains(from), "{template}: {from} is part of the good row");
-            let report = desk.import(*template, format!("{header}{}", row.replacen(from, to, 1))).await;
-            let found: Vec<_> = desk.rows_of(&report).iter().map(|row| format!("{} {}", &row[1], &row[2])).collect();
+            let report = harness.import(*template, format!("{header}{}", row.replacen(from, to, 1))).await;
+            let found: Vec<_> = harness.rows_of(&report).iter().map(|row| format!("{} {}", &row[1], &row[2])).collect();
             assert_eq!(found, *expected, "{template}: {from} -> {to}");
-            assert!(desk.rows_of(&report).iter().all(|row| &row[0] == "2"));
-            let warned = desk.rows_of(&report).iter().all(|row| &row[4] == "warning");
+            assert!(harness.rows_of(&report).iter().all(|row| &row[0] == "2"));
+            let warned = harness.rows_of(&report).iter().all(|row| &row[4] == "warning");
             assert_eq!(report.accepted, u64::from(warned), "{template}: {from} -> {to}");
-            seen.extend(desk.rows_of(&report).iter().map(|row| row[2].to_owned()));
+            seen.extend(harness.rows_of(&report).iter().map(|row| row[2].to_owned()));
         }
         // These need more than one changed field; their tests stand in `bytes`, `encodings`, `subjects`,
         // `bank::imports`, `catalogue` and below.
@@ -153,10 +153,10 @@ fn every_fault_is_named_by_line_column_and_code() {
 #[test]
 fn the_good_rows_are_good() {
     block_on(async {
-        let desk = Desk::with_subjects(TestStore::sqlite().await).await;
+        let harness = ImportHarness::with_subjects(TestStore::sqlite().await).await;
         for template in Template::ALL.iter().copied() {
             let (header, row) = good(template);
-            let report = desk.import(template, format!("{header}{row}")).await;
+            let report = harness.import(template, format!("{header}{row}")).await;
             assert_eq!((report.accepted, report.rejects), (1, None), "{template}");
         }
     });
@@ -168,8 +168,8 @@ both_engines! {
 
 /// A clerk's file has rows twice: next to each other, far apart, and in a later statement.
 async fn a_row_whose_key_the_file_had_is_refused_wherever_it_stands(store: TestStore) {
-    let mut desk = Desk::with_subjects(store).await;
-    desk.options.chunk_rows = 3;
+    let mut harness = ImportHarness::with_subjects(store).await;
+    harness.options.chunk_rows = 3;
     let keyed =
         [Template::Records, Template::Settlements, Template::Adverse, Template::Affiliations, Template::Accounts];
     for template in keyed {
@@ -179,16 +179,16 @@ async fn a_row_whose_key_the_file_had_is_refused_wherever_it_stands(store: TestS
             _ => row.replacen("H33030200090", "P33030400017", 1),
         };
         let rows = format!("{row}{row}{other}{other}{row}");
-        let report = desk.import(template, format!("{header}{rows}")).await;
+        let report = harness.import(template, format!("{header}{rows}")).await;
         assert_eq!(
-            desk.findings(&report),
+            harness.findings(&report),
             ["3  duplicate_row reject", "5  duplicate_row reject", "6  duplicate_row reject"],
             "{template}"
         );
         assert_eq!((report.rows, report.accepted, report.rejected), (5, 2, 3), "{template}");
     }
-    let report = desk.import(Template::Subjects, format!("{SUBJECTS}{CLINIC}{THREE}{CLINIC}")).await;
-    assert_eq!(desk.findings(&report), ["6 code duplicate_row reject"]);
+    let report = harness.import(Template::Subjects, format!("{SUBJECTS}{CLINIC}{THREE}{CLINIC}")).await;
+    assert_eq!(harness.findings(&report), ["6 code duplicate_row reject"]);
 }
 
 both_engines! {
@@ -197,16 +197,16 @@ both_engines! {
 
 /// A clerk's file repeats its first row at its end, after batches that are written and not yet committed.
 async fn a_row_repeated_late_costs_none_of_those_before_it(store: TestStore) {
-    let mut desk = Desk::with_subjects(store).await;
-    desk.options.chunk_rows = 3;
+    let mut harness = ImportHarness::with_subjects(store).await;
+    harness.options.chunk_rows = 3;
     let months: Vec<String> =
         (1..=12).map(|nth| month("H33030200090", &format!("2025-{nth:02}"), 1_000 * nth, "final")).collect();
     let rows = format!("{}{}{}", months[..8].concat(), months[0], months[8..].concat());
-    let report = desk.import(Template::Settlements, format!("{SETTLEMENTS}{rows}")).await;
-    assert_eq!(desk.findings(&report), ["10  duplicate_row reject"]);
+    let report = harness.import(Template::Settlements, format!("{SETTLEMENTS}{rows}")).await;
+    assert_eq!(harness.findings(&report), ["10  duplicate_row reject"]);
     assert_eq!((report.rows, report.accepted, report.rejected), (13, 12, 1));
     let (from, to) = ("2025-01".parse().unwrap(), "2025-12".parse().unwrap());
-    let read = desk.store.db.read("test");
+    let read = harness.store.db.read("test");
     let listed = settlements::list(&read, &["H33030200090".to_owned()], from, to).await.unwrap();
     let settled: Vec<i64> = listed.iter().map(|row| row.settlement.settled.0).collect();
     assert_eq!(settled, (1..=12).map(|nth| 1_000 * nth).collect::<Vec<_>>());
@@ -216,9 +216,9 @@ async fn a_row_repeated_late_costs_none_of_those_before_it(store: TestStore) {
 #[test]
 fn a_report_repeats_no_formula_and_no_personal_number() {
     block_on(async {
-        let desk = Desk::with_subjects(TestStore::sqlite().await).await;
+        let harness = ImportHarness::with_subjects(TestStore::sqlite().await).await;
         let row = CLINIC.replace("330302198001010019", "330302198001010018").replacen("active", "=1+1", 1);
-        let report = desk.import(Template::Subjects, format!("{SUBJECTS}{row}")).await;
+        let report = harness.import(Template::Subjects, format!("{SUBJECTS}{row}")).await;
         let text = std::fs::read_to_string(report.rejects.unwrap()).unwrap();
         assert!(!text.contains("330302198001010018"), "{text}");
         assert!(!text.contains(",=") && !text.contains(",\"="), "{text}");
@@ -228,13 +228,13 @@ fn a_report_repeats_no_formula_and_no_personal_number() {
 #[test]
 fn the_report_stands_beside_the_file_or_where_it_is_wanted() {
     block_on(async {
-        let mut desk = Desk::with_subjects(TestStore::sqlite().await).await;
+        let mut harness = ImportHarness::with_subjects(TestStore::sqlite().await).await;
         let text = format!("{RECORDS}{}", FACT.replace("2026-01-05", "yesterday"));
-        let report = desk.import(Template::Records, &text).await;
-        assert_eq!(report.rejects, Some(desk.directory.path().join("records.csv.rejects.csv")));
-        let elsewhere = desk.directory.path().join("to the clerk.csv");
-        desk.options.rejects = Some(elsewhere.clone());
-        let report = desk.import(Template::Records, &text).await;
+        let report = harness.import(Template::Records, &text).await;
+        assert_eq!(report.rejects, Some(harness.directory.path().join("records.csv.rejects.csv")));
+        let elsewhere = harness.directory.path().join("to the clerk.csv");
+        harness.options.rejects = Some(elsewhere.clone());
+        let report = harness.import(Template::Records, &text).await;
         assert_eq!(report.rejects, Some(elsewhere));
         assert_eq!(report.findings.into_iter().collect::<Vec<_>>(), [("date_malformed", 1)]);
     });

@@ -6,7 +6,7 @@ use medcredit::{
     store::settlements,
 };
 
-use super::{Desk, SETTLEMENTS, month};
+use super::{ImportHarness, SETTLEMENTS, month};
 use crate::support::{TestStore, both_engines};
 
 both_engines! {
@@ -16,15 +16,15 @@ both_engines! {
 
 /// A clerk brings January three times more, and February once.
 async fn a_month_revised_three_times_has_four_versions_and_the_last_is_present(store: TestStore) {
-    let desk = Desk::with_subjects(store).await;
+    let harness = ImportHarness::with_subjects(store).await;
     let february = month("H33030200090", "2026-02", 90_000, "provisional");
     let first = month("H33030200090", "2026-01", 100_000, "provisional") + &february;
-    desk.import(Template::Settlements, format!("{SETTLEMENTS}{first}")).await;
+    harness.import(Template::Settlements, format!("{SETTLEMENTS}{first}")).await;
     for settled in [101_000, 102_000, 103_000] {
         let row = month("H33030200090", "2026-01", settled, "final");
-        desk.import(Template::Settlements, format!("{SETTLEMENTS}{row}")).await;
+        harness.import(Template::Settlements, format!("{SETTLEMENTS}{row}")).await;
     }
-    let read = desk.store.db.read("test");
+    let read = harness.store.db.read("test");
     let codes = ["H33030200090".to_owned(), "H33030200090".to_owned(), "P33030400017".to_owned()];
     let (from, to) = ("2026-01".parse().unwrap(), "2026-02".parse().unwrap());
     let present = settlements::list(&read, &codes, from, to).await.unwrap();
@@ -42,18 +42,22 @@ async fn a_month_revised_three_times_has_four_versions_and_the_last_is_present(s
 
 /// A clerk brings a month of each insurance, a claw-back and a month without settlement.
 async fn insurances_are_counted_apart_and_negative_and_zero_months_are_facts(store: TestStore) {
-    let desk = Desk::with_subjects(store).await;
+    let harness = ImportHarness::with_subjects(store).await;
     let rows = month("H33030200090", "2026-01", 100_000, "final")
         + &month("H33030200090", "2026-01", 40_000, "final").replace("employee", "resident")
         + &month("H33030200090", "2026-02", -50_000, "final")
         + &month("P33030400017", "2026-02", 0, "final");
-    let report = desk.import(Template::Settlements, format!("{SETTLEMENTS}{rows}")).await;
-    assert_eq!((report.accepted, report.warnings), (4, 0), "{:?}", desk.findings(&report));
+    let report = harness.import(Template::Settlements, format!("{SETTLEMENTS}{rows}")).await;
+    assert_eq!((report.accepted, report.warnings), (4, 0), "{:?}", harness.findings(&report));
     let codes = ["P33030400017".to_owned(), "H33030200090".to_owned()];
-    let listed =
-        settlements::list(&desk.store.db.read("test"), &codes, "2026-01".parse().unwrap(), "2026-02".parse().unwrap())
-            .await
-            .unwrap();
+    let listed = settlements::list(
+        &harness.store.db.read("test"),
+        &codes,
+        "2026-01".parse().unwrap(),
+        "2026-02".parse().unwrap(),
+    )
+    .await
+    .unwrap();
     let settled: Vec<_> =
         listed.iter().map(|row| (row.settlement.insurance.as_str(), row.settlement.settled.0)).collect();
     assert_eq!(settled, [("employee", 100_000), ("resident", 40_000), ("employee", -50_000), ("employee", 0)]);

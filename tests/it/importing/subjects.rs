@@ -2,7 +2,7 @@
 
 use medcredit::importing::{SubjectChanges, Template};
 
-use super::{Desk, SUBJECTS, THREE};
+use super::{ImportHarness, SUBJECTS, THREE};
 use crate::support::{TestStore, both_engines};
 
 both_engines! {
@@ -15,13 +15,14 @@ both_engines! {
 
 /// A clerk brings the yearly file again, with one change.
 async fn a_changed_subject_gets_the_next_version_and_the_others_keep_theirs(store: TestStore) {
-    let desk = Desk::with_subjects(store).await;
-    let before = desk.change_number().await;
+    let harness = ImportHarness::with_subjects(store).await;
+    let before = harness.change_number().await;
     let rows = THREE.replace("合成药店", "合成药店二");
-    let report = desk.import(Template::Subjects, format!("{SUBJECTS}{rows}")).await;
+    let report = harness.import(Template::Subjects, format!("{SUBJECTS}{rows}")).await;
     assert_eq!(report.subjects, SubjectChanges { new: 0, changed: 1, unchanged: 2 });
-    assert_eq!(desk.change_number().await, before + 1);
-    let (pharmacy, clinic) = (desk.subject("P33030400017").await.unwrap(), desk.subject("H33030200090").await.unwrap());
+    assert_eq!(harness.change_number().await, before + 1);
+    let (pharmacy, clinic) =
+        (harness.subject("P33030400017").await.unwrap(), harness.subject("H33030200090").await.unwrap());
     assert_eq!((pharmacy.version, pharmacy.name.as_str()), (2, "合成药店二"));
     assert_eq!((clinic.version, clinic.import_seq), (1, 1));
     assert_eq!(
@@ -29,37 +30,37 @@ async fn a_changed_subject_gets_the_next_version_and_the_others_keep_theirs(stor
         ("medical_institution", Some("一级"), Some("91330302MA2AB3C47J"))
     );
     assert_eq!(clinic.agreement_signed_on.as_deref(), Some("2019-05-01"));
-    assert_eq!(desk.subject("D330302000123").await.unwrap().uscc, None);
+    assert_eq!(harness.subject("D330302000123").await.unwrap().uscc, None);
 }
 
 /// A clerk brings a representative's new name: a sealed part alone is a change too.
 async fn a_changed_personal_part_is_a_change(store: TestStore) {
-    let desk = Desk::with_subjects(store).await;
-    let report = desk.import(Template::Subjects, format!("{SUBJECTS}{}", THREE.replace("合成甲", "合成乙"))).await;
+    let harness = ImportHarness::with_subjects(store).await;
+    let report = harness.import(Template::Subjects, format!("{SUBJECTS}{}", THREE.replace("合成甲", "合成乙"))).await;
     assert_eq!(report.subjects, SubjectChanges { new: 0, changed: 1, unchanged: 2 });
 }
 
 /// A sole trader has become a company; and a code was issued anew after a merger.
 async fn a_code_that_passes_to_another_legal_entity_is_told(store: TestStore) {
-    let desk = Desk::new(store);
+    let harness = ImportHarness::new(store);
     let row =
         |uscc| format!("{SUBJECTS}pharmacy,P33038101234,{uscc},合成个体药店,330381,,,,,,2020-01-01,active,active\n");
-    desk.import(Template::Subjects, row("92330381MA2CD5EF8R")).await;
-    let report = desk.import(Template::Subjects, row("91330381MA2HK7LM8Y")).await;
+    harness.import(Template::Subjects, row("92330381MA2CD5EF8R")).await;
+    let report = harness.import(Template::Subjects, row("91330381MA2HK7LM8Y")).await;
     assert_eq!((report.accepted, report.warnings), (1, 1));
-    assert_eq!(desk.findings(&report), ["2 uscc uscc_changed warning"]);
-    let subject = desk.subject("P33038101234").await.unwrap();
+    assert_eq!(harness.findings(&report), ["2 uscc uscc_changed warning"]);
+    let subject = harness.subject("P33038101234").await.unwrap();
     assert_eq!((subject.version, subject.uscc.as_deref()), (2, Some("91330381MA2HK7LM8Y")));
 }
 
 /// A chain: one legal entity owns forty codes.
 async fn one_uscc_owns_many_codes(store: TestStore) {
-    let desk = Desk::new(store);
+    let harness = ImportHarness::new(store);
     let rows: String = (1..=40)
             .map(|nth| format!("pharmacy,P330302{nth:05},91330302MA2AB3C47J,合成连锁{nth}号店,330302,,P33030200001,,,,2020-01-01,active,active\n"))
             .collect();
-    desk.import(Template::Subjects, format!("{SUBJECTS}{rows}")).await;
-    let read = desk.store.db.read("test");
+    harness.import(Template::Subjects, format!("{SUBJECTS}{rows}")).await;
+    let read = harness.store.db.read("test");
     let owned = medcredit::store::subjects::list_of_uscc(&read, "91330302MA2AB3C47J").await.unwrap();
     assert_eq!(owned.len(), 40);
     assert!(owned.iter().all(|row| row.parent_code.as_deref() == Some("P33030200001")));
@@ -67,12 +68,12 @@ async fn one_uscc_owns_many_codes(store: TestStore) {
 
 /// The operator has looked at the licence of a subject whose check character does not fit.
 async fn a_failed_check_character_is_refused_until_the_operator_accepts_it(store: TestStore) {
-    let mut desk = Desk::new(store);
+    let mut harness = ImportHarness::new(store);
     let row = "medical_institution,H33030200090,91350203M0001FUE2P,合成诊所,330302,,,,,,2019-05-01,active,active\n";
-    let report = desk.import(Template::Subjects, format!("{SUBJECTS}{row}")).await;
-    assert_eq!(desk.findings(&report), ["2 uscc uscc_check_mismatch reject"]);
-    desk.options.accept_uscc_mismatch = true;
-    let report = desk.import(Template::Subjects, format!("{SUBJECTS}{row}")).await;
-    assert_eq!(desk.findings(&report), ["2 uscc uscc_check_mismatch warning"]);
-    assert_eq!(desk.subject("H33030200090").await.unwrap().uscc.as_deref(), Some("91350203M0001FUE2P"));
+    let report = harness.import(Template::Subjects, format!("{SUBJECTS}{row}")).await;
+    assert_eq!(harness.findings(&report), ["2 uscc uscc_check_mismatch reject"]);
+    harness.options.accept_uscc_mismatch = true;
+    let report = harness.import(Template::Subjects, format!("{SUBJECTS}{row}")).await;
+    assert_eq!(harness.findings(&report), ["2 uscc uscc_check_mismatch warning"]);
+    assert_eq!(harness.subject("H33030200090").await.unwrap().uscc.as_deref(), Some("91350203M0001FUE2P"));
 }

@@ -10,7 +10,7 @@ use medcredit::{
 };
 
 use crate::{
-    importing::{Desk, RECORDS, SUBJECTS},
+    importing::{ImportHarness, RECORDS, SUBJECTS},
     support::{TestStore, block_on, both_engines},
 };
 
@@ -18,7 +18,7 @@ const ID: &str = "hengyang-institution";
 const COST: &str = "percentile of inpatient_cost / discharges among the level";
 
 struct City {
-    desk: Desk,
+    harness: ImportHarness,
     rounds: Rounds,
     run: String,
 }
@@ -26,7 +26,7 @@ struct City {
 /// Institutions by level and cost of a stay; without a cost no stays were reported.
 async fn city(store: TestStore, institutions: &[(&str, Option<i64>)]) -> City {
     let rounds = Rounds::new(store.env());
-    let desk = Desk::new(store);
+    let harness = ImportHarness::new(store);
     let (mut subjects, mut records) = (SUBJECTS.to_owned(), RECORDS.to_owned());
     for (nth, (level, cost)) in institutions.iter().enumerate() {
         let code = code(nth);
@@ -43,15 +43,15 @@ async fn city(store: TestStore, institutions: &[(&str, Option<i64>)]) -> City {
         }
     }
     for (template, text) in [(Template::Subjects, subjects), (Template::Records, records)] {
-        let report = desk.import(template, text).await;
-        assert_eq!(report.rejected, 0, "{:?}", desk.findings(&report));
+        let report = harness.import(template, text).await;
+        assert_eq!(report.rejected, 0, "{:?}", harness.findings(&report));
     }
     let library = Library::shipped().unwrap();
     let run = rounds
         .run(crate::support::tester(), library.get(ID).unwrap(), "2025-H2".parse().unwrap(), &|_, _| ())
         .await
         .unwrap();
-    City { desk, rounds, run: run.id.to_string() }
+    City { harness, rounds, run: run.id.to_string() }
 }
 
 fn code(nth: usize) -> String {
@@ -61,7 +61,7 @@ fn code(nth: usize) -> String {
 impl City {
     /// The stored rank: below, equal, and all others.
     async fn rank(&self, nth: usize) -> Option<(u64, u64, u64)> {
-        let row = runs::result(&self.desk.store.db.read("test"), &self.run, &code(nth)).await.unwrap().unwrap();
+        let row = runs::result(&self.harness.store.db.read("test"), &self.run, &code(nth)).await.unwrap().unwrap();
         let standing: serde_json::Value = serde_json::from_str(&row.standing).unwrap();
         let peer = standing["peers"].get(COST)?;
         Some((peer["below"].as_u64()?, peer["equal"].as_u64()?, peer["of"].as_u64()?))

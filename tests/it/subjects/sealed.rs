@@ -12,7 +12,7 @@ use medcredit::{
 };
 
 use crate::{
-    importing::{Desk, SUBJECTS},
+    importing::{ImportHarness, SUBJECTS},
     support::{
         TestStore, both_engines,
         logs::never_logged,
@@ -39,11 +39,11 @@ fn natural() -> Vec<String> {
     Kinds::built_in().unwrap().natural()
 }
 
-async fn desk(store: TestStore) -> Desk {
-    let desk = Desk::new(store);
-    let report = desk.import(Template::Subjects, rows()).await;
-    assert_eq!((report.accepted, report.rejected), (3, 0), "{:?}", desk.findings(&report));
-    desk
+async fn harness(store: TestStore) -> ImportHarness {
+    let harness = ImportHarness::new(store);
+    let report = harness.import(Template::Subjects, rows()).await;
+    assert_eq!((report.accepted, report.rejected), (3, 0), "{:?}", harness.findings(&report));
+    harness
 }
 
 async fn nothing_in_the_open(store: &TestStore) {
@@ -65,28 +65,28 @@ both_engines! {
 /// A thief has everything in the store, but not the key.
 async fn no_name_and_no_number_is_in_the_store_in_plain_text(store: TestStore) {
     let _ = [NAME, NUMBER, REPRESENTATIVE].map(never_logged);
-    let desk = desk(store).await;
-    nothing_in_the_open(&desk.store).await;
-    let row = desk.subject(DOCTOR).await.unwrap();
+    let harness = harness(store).await;
+    nothing_in_the_open(&harness.store).await;
+    let row = harness.subject(DOCTOR).await.unwrap();
     assert_eq!(row.name, "");
-    let personal = Personal::open(&desk.crypter, DOCTOR, &row.sealed_identity.unwrap()).unwrap();
+    let personal = Personal::open(&harness.crypter, DOCTOR, &row.sealed_identity.unwrap()).unwrap();
     assert_eq!((personal.name.as_deref(), personal.id_number.as_deref()), (Some(NAME), Some(NUMBER)));
     // The same file with another name, and rejected rows: they leave nothing behind either.
-    desk.import(Template::Subjects, rows().replace("doctor,", "physician,").replace("nurse,", "nurses,")).await;
-    desk.import(Template::Subjects, rows().replace("二,330302", "三,330302")).await;
-    assert_eq!(desk.subject(NURSE).await.unwrap().version, 2);
-    nothing_in_the_open(&desk.store).await;
+    harness.import(Template::Subjects, rows().replace("doctor,", "physician,").replace("nurse,", "nurses,")).await;
+    harness.import(Template::Subjects, rows().replace("二,330302", "三,330302")).await;
+    assert_eq!(harness.subject(NURSE).await.unwrap().version, 2);
+    nothing_in_the_open(&harness.store).await;
 }
 
 /// A clerk delivers a file with shifted columns: the report repeats no name and no number.
 async fn no_report_repeats_a_name_or_a_number(store: TestStore) {
-    let desk = Desk::new(store);
+    let harness = ImportHarness::new(store);
     let slipped = [
         format!("doctor,{NUMBER},,{NAME},330302,,,01,{DOCTOR},,,active,active\n"),
         format!("{NAME},{DOCTOR},,{NAME},{NUMBER},,{NAME},{NUMBER},{NAME},,{NAME},{NAME},{NUMBER}\n"),
         format!("doctor,{NAME},{NUMBER},,{NAME},,,,,,{NUMBER},{NUMBER},{NAME}\n"),
     ];
-    let report = desk.import(Template::Subjects, format!("{SUBJECTS}{}", slipped.concat())).await;
+    let report = harness.import(Template::Subjects, format!("{SUBJECTS}{}", slipped.concat())).await;
     assert_eq!((report.accepted, report.rejected), (0, 3));
     let rejects = std::fs::read_to_string(report.rejects.as_ref().unwrap()).unwrap();
     assert!(rejects.contains("the value") && !rejects.contains(NAME) && !rejects.contains(NUMBER), "{rejects}");
@@ -94,75 +94,75 @@ async fn no_report_repeats_a_name_or_a_number(store: TestStore) {
         let header = template.columns().join(",");
         let name = [NAME].repeat(columns).join(",");
         let number = [NUMBER].repeat(columns).join(",");
-        let report = desk.import(template, format!("{header}\n{name}\n{number}\n")).await;
+        let report = harness.import(template, format!("{header}\n{name}\n{number}\n")).await;
         let rejects = std::fs::read_to_string(report.rejects.as_ref().unwrap()).unwrap();
         assert!(!rejects.contains(NAME) && !rejects.contains(NUMBER), "{rejects}");
     }
     // A file without its header.
-    let error = desk.try_import(Template::Subjects, slipped.concat()).await.unwrap_err().to_string();
+    let error = harness.try_import(Template::Subjects, slipped.concat()).await.unwrap_err().to_string();
     assert!(error.contains("column 2 is not known") && !error.contains(NAME) && !error.contains(NUMBER), "{error}");
 }
 
 /// An administrator of the database moves encrypted values.
 async fn a_sealed_part_moved_to_another_row_or_column_is_refused(store: TestStore) {
-    let desk = desk(store).await;
+    let harness = harness(store).await;
     let sql = format!(
         "UPDATE subjects SET sealed_identity = (SELECT sealed_identity FROM subjects WHERE code = '{NURSE}') WHERE code = '{DOCTOR}'"
     );
-    execute(&desk.store, &sql).await;
-    let moved = desk.subject(DOCTOR).await.unwrap().sealed_identity.unwrap();
+    execute(&harness.store, &sql).await;
+    let moved = harness.subject(DOCTOR).await.unwrap().sealed_identity.unwrap();
     let refused = |error: PersonalError| matches!(error, PersonalError::Crypter(CrypterError::Refused { .. }));
-    assert!(refused(Personal::open(&desk.crypter, DOCTOR, &moved).unwrap_err()));
-    let error = desk.try_import(Template::Subjects, rows().replace("2019-05-01", "2019-05-02")).await.unwrap_err();
+    assert!(refused(Personal::open(&harness.crypter, DOCTOR, &moved).unwrap_err()));
+    let error = harness.try_import(Template::Subjects, rows().replace("2019-05-01", "2019-05-02")).await.unwrap_err();
     assert!(matches!(error, ImportError::Personal(PersonalError::Crypter(CrypterError::Refused { .. }))), "{error}");
     // A value that was encrypted for one column cannot be decrypted in another.
     let elsewhere = Place { column: "sealed_private", ..personal::place(DOCTOR) };
-    let sealed = desk.crypter.seal(elsewhere, b"{}").unwrap();
-    assert!(refused(Personal::open(&desk.crypter, DOCTOR, &sealed).unwrap_err()));
-    let own = desk.subject(NURSE).await.unwrap().sealed_identity.unwrap();
-    assert!(desk.crypter.open(Place { column: "sealed_private", ..personal::place(NURSE) }, &own).is_err());
+    let sealed = harness.crypter.seal(elsewhere, b"{}").unwrap();
+    assert!(refused(Personal::open(&harness.crypter, DOCTOR, &sealed).unwrap_err()));
+    let own = harness.subject(NURSE).await.unwrap().sealed_identity.unwrap();
+    assert!(harness.crypter.open(Place { column: "sealed_private", ..personal::place(NURSE) }, &own).is_err());
 }
 
 /// An operator upgrades a database from before names were encrypted.
 async fn plain_names_are_encrypted_and_gone_from_the_files(store: TestStore) {
-    let desk = desk(store).await;
+    let harness = harness(store).await;
     for (code, name) in [(DOCTOR, NAME), (NURSE, "合成欧阳秘密二")] {
         let sql = format!(
             "UPDATE subjects SET name = '{name}', name_index = NULL, id_number_index = NULL WHERE code = '{code}'"
         );
-        execute(&desk.store, &sql).await;
+        execute(&harness.store, &sql).await;
     }
     // As the older build encrypted them: without the name.
     for code in [DOCTOR, NURSE] {
         let old = serde_json::json!({ "id_type": "01", "id_number": NUMBER, "legal_representative": null });
-        let sealed = desk.crypter.seal(personal::place(code), old.to_string().as_bytes()).unwrap();
+        let sealed = harness.crypter.seal(personal::place(code), old.to_string().as_bytes()).unwrap();
         let hex = data_encoding::HEXLOWER.encode(&sealed);
-        let bytes = if desk.store.url().is_empty() { format!("x'{hex}'") } else { format!("'\\x{hex}'") };
-        execute(&desk.store, &format!("UPDATE subjects SET sealed_identity = {bytes} WHERE code = '{code}'")).await;
+        let bytes = if harness.store.url().is_empty() { format!("x'{hex}'") } else { format!("'\\x{hex}'") };
+        execute(&harness.store, &format!("UPDATE subjects SET sealed_identity = {bytes} WHERE code = '{code}'")).await;
     }
-    assert!(holds(&everything(&desk.store).await, NAME), "it stands in the open at first");
-    let before = changes::current(&desk.store.db).await.unwrap();
-    let done = reseal_subjects(&desk.store.db, &desk.crypter, &natural()).await.unwrap();
+    assert!(holds(&everything(&harness.store).await, NAME), "it stands in the open at first");
+    let before = changes::current(&harness.store.db).await.unwrap();
+    let done = reseal_subjects(&harness.store.db, &harness.crypter, &natural()).await.unwrap();
     assert_eq!(done, Resealed { plain: 2, subjects: 2 });
-    nothing_in_the_open(&desk.store).await;
-    let row = desk.subject(DOCTOR).await.unwrap();
-    let personal = Personal::open(&desk.crypter, DOCTOR, row.sealed_identity.as_ref().unwrap()).unwrap();
+    nothing_in_the_open(&harness.store).await;
+    let row = harness.subject(DOCTOR).await.unwrap();
+    let personal = Personal::open(&harness.crypter, DOCTOR, row.sealed_identity.as_ref().unwrap()).unwrap();
     assert_eq!((personal.name.as_deref(), personal.id_number.as_deref()), (Some(NAME), Some(NUMBER)));
     assert_eq!(row.version, 1, "sealing is no change of the subject");
-    assert_eq!(changes::current(&desk.store.db).await.unwrap(), before);
-    assert_eq!(reseal_subjects(&desk.store.db, &desk.crypter, &natural()).await.unwrap(), Resealed::default());
+    assert_eq!(changes::current(&harness.store.db).await.unwrap(), before);
+    assert_eq!(reseal_subjects(&harness.store.db, &harness.crypter, &natural()).await.unwrap(), Resealed::default());
 }
 
 /// An operator adds a new key before the old one, encrypts again, and removes the old one.
 async fn a_key_is_rotated_while_everybody_can_be_found(store: TestStore) {
-    let desk = desk(store).await;
+    let harness = harness(store).await;
     let find = async |crypter: &Crypter| {
         let hashes = BlindColumn::Name.hashes(crypter, NAME).unwrap();
         let mut found = Vec::new();
         for hash in hashes {
             let sql = "/* test */ SELECT code AS text FROM subjects WHERE name_index = $1";
             let rows: Vec<Text> =
-                desk.store.db.read("test").fetch_all(sql, vec![Arg::Bytes(hash.to_vec())]).await.unwrap();
+                harness.store.db.read("test").fetch_all(sql, vec![Arg::Bytes(hash.to_vec())]).await.unwrap();
             found.extend(rows.into_iter().map(|row| row.0));
         }
         found
@@ -172,14 +172,14 @@ async fn a_key_is_rotated_while_everybody_can_be_found(store: TestStore) {
     let both = Arc::new(Crypter::from_bytes([&new, &old]).unwrap());
     let alone = Crypter::from_bytes([&new]).unwrap();
     assert_eq!((find(&both).await, find(&alone).await), (vec![DOCTOR.to_owned()], vec![]));
-    let sealed = async || desk.subject(DOCTOR).await.unwrap().sealed_identity.unwrap();
+    let sealed = async || harness.subject(DOCTOR).await.unwrap().sealed_identity.unwrap();
     assert!(Personal::open(&both, DOCTOR, &sealed().await).is_ok(), "the old key opens");
-    let done = reseal_subjects(&desk.store.db, &both, &natural()).await.unwrap();
+    let done = reseal_subjects(&harness.store.db, &both, &natural()).await.unwrap();
     assert_eq!(done, Resealed { plain: 0, subjects: 3 });
     assert_eq!(Personal::open(&alone, DOCTOR, &sealed().await).unwrap().name.as_deref(), Some(NAME));
     assert_eq!((find(&both).await, find(&alone).await), (vec![DOCTOR.to_owned()], vec![DOCTOR.to_owned()]));
     assert!(
-        Personal::open(&desk.crypter, DOCTOR, &sealed().await).is_err(),
+        Personal::open(&harness.crypter, DOCTOR, &sealed().await).is_err(),
         "the old key alone opens nothing any more"
     );
 }

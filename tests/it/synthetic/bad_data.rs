@@ -11,7 +11,7 @@ use medcredit::{
 
 use super::{make, rows, small};
 use crate::{
-    importing::Desk,
+    importing::ImportHarness,
     support::{TestStore, both_engines},
 };
 
@@ -31,13 +31,13 @@ both_engines! {
 
 /// A clerk imports the files of bad data in their order.
 async fn each_row_becomes_what_is_expected_of_it(store: TestStore) {
-    let desk = Desk::new(store);
-    let city = desk.directory.path().join("city");
+    let harness = ImportHarness::new(store);
+    let city = harness.directory.path().join("city");
     make(&Request { bad_data: true, ..small(1) }, &city);
     let expected = rows(&city.join("bad/expected.csv"));
     for (template, file) in FILES {
-        let report = desk.import_file(template, &city.join("bad").join(file)).await.unwrap();
-        let found: BTreeMap<String, String> = desk
+        let report = harness.import_file(template, &city.join("bad").join(file)).await.unwrap();
+        let found: BTreeMap<String, String> = harness
             .rows_of(&report)
             .iter()
             .map(|row| (row[0].to_owned(), format!("{} {} {}", &row[4], &row[1], &row[2])))
@@ -50,7 +50,7 @@ async fn each_row_becomes_what_is_expected_of_it(store: TestStore) {
             assert_eq!(found.get(&case["line"]), wanted.as_ref(), "{file} line {}: {}", case["line"], case["what"]);
         }
     }
-    let read = desk.store.db.read("test");
+    let read = harness.store.db.read("test");
     let chain = subjects::list_of_uscc(&read, "913303270252641A0B").await.unwrap();
     assert_eq!(chain.len(), 40, "one USCC, forty P codes");
     let company = subjects::find(&read, "P33038190001").await.unwrap().unwrap();

@@ -4,7 +4,7 @@ use medcredit::cli;
 
 use super::{make, small};
 use crate::{
-    importing::{Desk, KEY},
+    importing::{ImportHarness, KEY},
     support::{TestStore, block_on, both_engines, command::medcredit},
 };
 
@@ -14,14 +14,14 @@ both_engines! {
 
 /// A clerk imports the whole city: not one row is refused, on either engine.
 async fn every_generated_row_is_taken(store: TestStore) {
-    let desk = Desk::new(store);
-    let summary = make(&small(11), &desk.directory.path().join("city"));
+    let harness = ImportHarness::new(store);
+    let summary = make(&small(11), &harness.directory.path().join("city"));
     let mut taken = std::collections::BTreeMap::new();
     for file in &summary.files {
         let name = file.file_name().unwrap().to_str().unwrap();
         let template = name.split(['.', '-']).next().unwrap();
-        let report = desk.import_file(template.parse().unwrap(), file).await.unwrap();
-        assert_eq!((report.rejected, report.warnings), (0, 0), "{name}: {:?}", desk.findings(&report));
+        let report = harness.import_file(template.parse().unwrap(), file).await.unwrap();
+        assert_eq!((report.rejected, report.warnings), (0, 0), "{name}: {:?}", harness.findings(&report));
         *taken.entry(template.to_owned()).or_insert(0) += report.accepted;
     }
     assert_eq!(taken["subjects"], summary.institutions + summary.pharmacies);

@@ -10,7 +10,7 @@ use medcredit::{
 
 use super::{bytes_of, make, rows, rules, small, today};
 use crate::{
-    importing::Desk,
+    importing::ImportHarness,
     support::{TestStore, both_engines},
 };
 
@@ -119,23 +119,23 @@ both_engines! {
 
 /// A bureau imports a whole city and rates each kind by its own model.
 async fn every_subject_of_every_kind_gets_a_grade_or_a_reason(store: TestStore) {
-    let desk = Desk::new(store);
+    let harness = ImportHarness::new(store);
     let wanted = Request { scale_e4: 500, unrated: 3, ..peopled(11) };
-    let summary = make(&wanted, &desk.directory.path().join("city"));
+    let summary = make(&wanted, &harness.directory.path().join("city"));
     for file in &summary.files {
         let name = file.file_name().unwrap().to_str().unwrap();
         if name.starts_with("settlements") {
             continue;
         }
         let template = name.split(['.', '-']).next().unwrap();
-        let report = desk.import_file(template.parse().unwrap(), file).await.unwrap();
-        assert_eq!((report.rejected, report.warnings), (0, 0), "{name}: {:?}", desk.findings(&report));
+        let report = harness.import_file(template.parse().unwrap(), file).await.unwrap();
+        assert_eq!((report.rejected, report.warnings), (0, 0), "{name}: {:?}", harness.findings(&report));
     }
     let library = Library::shipped().unwrap();
     let rounds = Rounds::new(medcredit::store::Env::new(
-        desk.store.db.clone(),
-        desk.store.clock.clone(),
-        desk.store.entropy.clone(),
+        harness.store.db.clone(),
+        harness.store.clock.clone(),
+        harness.store.entropy.clone(),
     ));
     for rules in rules(&library) {
         let kind = rules.model.kind();

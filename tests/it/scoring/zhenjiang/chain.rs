@@ -11,7 +11,7 @@ use medcredit::{
 
 use super::PHARMACY;
 use crate::{
-    importing::{Desk, SUBJECTS},
+    importing::{ImportHarness, SUBJECTS},
     support::{TestStore, block_on, both_engines},
 };
 
@@ -21,7 +21,7 @@ const HEAD: &str = "P33030200000";
 const BRANCHES: usize = 14;
 
 pub struct City {
-    desk: Desk,
+    harness: ImportHarness,
     rounds: Rounds,
     library: Library,
     subjects: String,
@@ -38,7 +38,7 @@ impl City {
         let rounds = Rounds::new(store.env());
         let records = "subject_code,measure,value,occurred_on,source,reference\n".to_owned();
         let library = Library::shipped().unwrap();
-        Self { desk: Desk::new(store), rounds, library, subjects: SUBJECTS.to_owned(), records }
+        Self { harness: ImportHarness::new(store), rounds, library, subjects: SUBJECTS.to_owned(), records }
     }
 
     /// A chain: a head with fourteen branches.
@@ -74,8 +74,8 @@ impl City {
     pub async fn run(&self) -> String {
         for (template, text) in [(Template::Subjects, &self.subjects), (Template::Records, &self.records)] {
             if text.lines().count() > 1 {
-                let report = self.desk.import(template, text).await;
-                assert_eq!(report.rejected, 0, "{:?}", self.desk.findings(&report));
+                let report = self.harness.import(template, text).await;
+                assert_eq!(report.rejected, 0, "{:?}", self.harness.findings(&report));
             }
         }
         let in_force = self.library.get(PHARMACY).unwrap();
@@ -89,7 +89,7 @@ impl City {
 
     /// The grade, or the reason why there is none.
     pub async fn result(&self, run: &str, code: &str) -> String {
-        let row = runs::result(&self.desk.store.db.read("test"), run, code).await.unwrap().unwrap();
+        let row = runs::result(&self.harness.store.db.read("test"), run, code).await.unwrap().unwrap();
         assert_eq!(row.points, None, "a rule model has no points");
         row.grade.or(row.reason).unwrap()
     }
@@ -153,7 +153,7 @@ async fn 有四家以上_one_star_directly(store: TestStore) {
     let run = city.run().await;
     assert_eq!(city.result(&run, HEAD).await, "one_star");
     assert_eq!(city.result(&run, &branch(4)).await, "three_stars", "the other branches are as they were");
-    let row = runs::result(&city.desk.store.db.read("test"), &run, HEAD).await.unwrap().unwrap();
+    let row = runs::result(&city.harness.store.db.read("test"), &run, HEAD).await.unwrap().unwrap();
     assert!(row.standing.contains(r#""branches":{"of":14,"one_star":4}"#), "{}", row.standing);
 }
 
@@ -230,7 +230,7 @@ fn only_branches_that_are_rated_count() {
         city.event("P33030200090", "fraud_finding");
         let run = city.run().await;
         assert_eq!(city.result(&run, HEAD).await, "three_stars");
-        let row = runs::result(&city.desk.store.db.read("test"), &run, HEAD).await.unwrap().unwrap();
+        let row = runs::result(&city.harness.store.db.read("test"), &run, HEAD).await.unwrap().unwrap();
         assert!(row.standing.contains(r#""branches":{"of":14,"one_star":0}"#), "{}", row.standing);
     });
 }
