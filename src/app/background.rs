@@ -59,7 +59,7 @@ impl App {
         let removed = removed + self.consents.forget_kept().await?;
         let expired = self.consents.record_expiries().await?;
         let removed = removed + self.outbox.purge().await?;
-        let removed = removed + self.imports.tidy(self.config.imports.reports_kept()).await?;
+        let removed = removed + self.imports.delete_expired_reports(self.config.imports.reports_kept()).await?;
         if expired > 0 || removed > 0 {
             tracing::info!(count = expired, rows = removed, "housekeeping done");
         }

@@ -1,73 +1,78 @@
-//! The last transaction of an import: everything it staged becomes visible at once.
+//! The end of an import: its last transaction makes everything that was staged visible.
 
-use crate::domain::Actor;
-use std::collections::HashMap;
-
-use data_encoding::HEXLOWER;
-
-use super::{
-    DeliveryReport, ImportError, Outcome, Sender, Template,
-    events::SubjectChanged,
-    findings::{Code, Finding, Severity},
-    rows::subjects::StagedSubject,
-    stager::Stager,
-};
+use super::{ImportError, Outcome, Sender, Template, UploadReport, stager::Stager, subject_changes::SubjectUpdates};
 use crate::{
-    domain::Timestamp,
+    domain::{Actor, Timestamp},
     ledger::{self, Action, Change, LedgerError},
     outbox::EventBatch,
-    store::{
-        Crypter, DbError, Tx, changes, clients, imports,
-        personal::Personal,
-        runs,
-        subjects::{self, SubjectRow},
-    },
+    store::{DbError, Tx, changes, clients, imports, runs, subjects},
 };
 
-/// Why the last transaction was given up: for a reason of the store's, after which it may be tried again, or of ours.
-enum Refused {
+/// Why an attempt at the last transaction was given up.
+enum Failed {
+    /// The store failed. In contention with others, the transaction is tried again.
     Store(DbError),
-    Otherwise(ImportError),
+    /// The import cannot be accepted.
+    Import(ImportError),
 }
 
-impl From<DbError> for Refused {
+impl From<DbError> for Failed {
     fn from(error: DbError) -> Self {
         Self::Store(error)
     }
 }
 
-/// Subjects of one statement.
-const PAGE: i64 = 2_000;
-
-/// Times the last transaction is tried when others are in its way.
-const TRIES: usize = 5;
+/// Attempts at the last transaction.
+const ATTEMPTS: usize = 5;
 
 impl Stager<'_> {
-    pub(super) async fn accept(&mut self, seq: i64) -> Result<(), ImportError> {
-        // What changes is found out before the transaction, so that it is short: only imports change these values, and
-        // no other import runs.
-        let subjects = self.report.template == Template::Subjects;
-        let (pages, changed) = if subjects { self.changed_subjects(seq).await? } else { Default::default() };
-        let events = self.events(seq, &changed).await?;
-        let mut tries = 1;
+    /// Ends an import whose rows are all staged: accepts it, or removes it if no row was accepted.
+    pub(super) async fn conclude(&mut self, seq: i64) -> Result<(), ImportError> {
+        self.report.import_id = Some(self.run.id.to_string());
+        if self.report.accepted == 0 && self.report.rejected > 0 {
+            self.report.outcome = Outcome::NothingTaken;
+            self.run.importer.remove(self.report.template, seq).await?;
+            return self.store_report().await;
+        }
+        self.accept(seq).await?;
+        self.report.outcome = Outcome::Accepted;
+        self.report.import_seq = Some(seq);
+        if self.report.template == Template::Subjects {
+            // They are in the core now. After a crash here the staged rows, which are sealed, stay until the next import
+            // of subjects.
+            let _ = self.run.importer.remove_staged_subjects(seq).await;
+        }
+        Ok(())
+    }
+
+    async fn accept(&mut self, seq: i64) -> Result<(), ImportError> {
+        // Changes are computed before the transaction, so that it is short. They stay correct: only imports change these
+        // values, and no other import runs.
+        let updates = match self.report.template {
+            Template::Subjects => self.subject_updates(seq).await?,
+            _ => SubjectUpdates::default(),
+        };
+        let events = self.events(seq, &updates.events).await?;
+        let mut attempts = 1;
         loop {
-            match self.try_accept(seq, &pages, &events).await {
-                Err(Refused::Store(error)) if error.is_contention() && tries < TRIES => tries += 1,
-                Err(Refused::Store(error)) => return Err(ImportError::store("accept the import")(error)),
-                Err(Refused::Otherwise(error)) => return Err(error),
+            match self.try_accept(seq, &updates.pages, &events).await {
+                Err(Failed::Store(error)) if error.is_contention() && attempts < ATTEMPTS => attempts += 1,
+                Err(Failed::Store(error)) => return Err(ImportError::store("accept the import")(error)),
+                Err(Failed::Import(error)) => return Err(error),
                 Ok(()) => return Ok(()),
             }
         }
     }
 
-    async fn try_accept(&self, seq: i64, pages: &[String], events: &EventBatch) -> Result<(), Refused> {
-        let now = self.importer.env.clock.now();
-        let mut tx = self.importer.env.db.begin("imports::accept").await?;
-        if let Some(sender) = &self.sender {
+    async fn try_accept(&self, seq: i64, pages: &[String], events: &EventBatch) -> Result<(), Failed> {
+        let env = &self.run.importer.env;
+        let now = env.clock.now();
+        let mut tx = env.db.begin("imports::accept").await?;
+        if let Some(sender) = &self.run.sender {
             self.check_sender(&mut tx, sender).await?;
-            self.keep_accepted_report(&mut tx, sender, now).await?;
+            self.write_report(&mut tx, sender, Outcome::Accepted, now).await?;
         }
-        self.enter(&mut tx).await?;
+        self.audit(&mut tx).await?;
         events.write(&mut tx, now).await?;
         for page in pages {
             subjects::upsert(&mut tx, page.clone(), seq, now).await?;
@@ -75,167 +80,69 @@ impl Stager<'_> {
         imports::accept(&mut tx, seq, self.counts(), now).await?;
         let revised = self.report.template == Template::Settlements;
         if revised || !pages.is_empty() {
-            // Answers under way are recorded before this, or rendered again with the subjects as they are now. Taken this
-            // late, so that they wait for little more than the commit; and before the numbers below, as everyone else
-            // who takes both does.
+            // Answers in progress either commit before this, or are rendered again with the new subjects and months. The
+            // lock comes late so that answers wait for little more than the commit; and it comes before the numbers
+            // below, in the same order as everywhere else, so that nobody deadlocks.
             let banks = runs::banks(&mut tx).await?;
             tx.lock_banks_exclusive(&banks).await?;
         }
         if revised {
-            // A month that was read before is not the present one any more.
+            // Cached months are out of date.
             runs::raise_publication(&mut tx).await?;
         }
         changes::raise(&mut tx).await?;
         Ok(tx.commit().await?)
     }
 
-    /// Refuses a delivery whose sender is no longer as it was proved.
-    async fn check_sender(&self, tx: &mut Tx, sender: &Sender) -> Result<(), Refused> {
+    /// Refuses the upload if its sender has been suspended or changed since its token was checked.
+    async fn check_sender(&self, tx: &mut Tx, sender: &Sender) -> Result<(), Failed> {
         let client = sender.client.to_string();
-        // Whoever stops a client takes the same lock alone: the order of commits decides (I3).
+        // Suspending a client takes the same lock exclusively: the order of commits decides (I3).
         tx.lock_banks_shared(std::slice::from_ref(&client)).await?;
         if clients::stands(tx, &client, sender.epoch).await? {
             Ok(())
         } else {
-            Err(Refused::Otherwise(ImportError::SenderEnded))
+            Err(Failed::Import(ImportError::SenderEnded))
         }
     }
 
-    /// The report of an accepted delivery, kept for its sender.
-    async fn keep_accepted_report(&self, tx: &mut Tx, sender: &Sender, now: Timestamp) -> Result<(), Refused> {
-        let report = DeliveryReport::of(&self.report, Outcome::Accepted, self.listed());
-        let report = serde_json::to_string(&report).map_err(|error| Refused::Otherwise(ImportError::Json(error)))?;
-        Ok(imports::keep_report(tx, (&self.id.to_string(), &sender.client.to_string()), &report, now).await?)
-    }
-
-    /// Writes the entry of the import, whoever made it.
-    async fn enter(&self, tx: &mut Tx) -> Result<(), Refused> {
+    /// Writes the ledger entry that names who imported the file.
+    async fn audit(&self, tx: &mut Tx) -> Result<(), Failed> {
         let change = Change::of(serde_json::json!({
             "accepted": self.report.accepted,
             "rejected": self.report.rejected,
             "sha256": self.report.sha256,
             "template": self.report.template.as_str(),
         }));
-        let (env, id) = (&self.importer.env, self.id.to_string());
-        let department = self.sender.as_ref().map(|sender| Actor::department(sender.client));
-        let actor = department.unwrap_or_else(|| self.importer.actor.clone());
-        let entered = ledger::audit(tx, env, &actor, Action::ImportAccepted, Some(&id), change);
-        entered.await.map(drop).map_err(|error| match error {
-            LedgerError::Store(error) => Refused::Store(error),
-            error => Refused::Otherwise(ImportError::Ledger(Box::new(error))),
+        let (importer, id) = (self.run.importer, self.run.id.to_string());
+        let department = self.run.sender.as_ref().map(|sender| Actor::department(sender.client));
+        let actor = department.unwrap_or_else(|| importer.actor.clone());
+        let entry = ledger::audit(tx, &importer.env, &actor, Action::ImportAccepted, Some(&id), change).await;
+        entry.map(drop).map_err(|error| match error {
+            LedgerError::Store(error) => Failed::Store(error),
+            error => Failed::Import(ImportError::Ledger(Box::new(error))),
         })
     }
 
-    /// Keeps the report of a delivery of which nothing could be taken.
-    pub(super) async fn keep_report(&self) -> Result<(), ImportError> {
-        let Some(sender) = &self.sender else { return Ok(()) };
-        let failed = || ImportError::store("keep the report");
-        let told = DeliveryReport::of(&self.report, Outcome::NothingTaken, self.listed());
-        let told = serde_json::to_string(&told).map_err(ImportError::Json)?;
-        let now = self.importer.env.clock.now();
-        let mut tx = self.importer.env.db.begin("imports::keep_report").await.map_err(failed())?;
-        let ids = (self.id.to_string(), sender.client.to_string());
-        imports::keep_report(&mut tx, (&ids.0, &ids.1), &told, now).await.map_err(failed())?;
-        tx.commit().await.map_err(failed())
+    /// Stores the report of an upload for its sender.
+    async fn write_report(&self, tx: &mut Tx, sender: &Sender, outcome: Outcome, now: Timestamp) -> Result<(), Failed> {
+        let report = UploadReport::of(&self.report, outcome, self.listed());
+        let report = serde_json::to_string(&report).map_err(|error| Failed::Import(ImportError::Json(error)))?;
+        Ok(imports::keep_report(tx, (&self.run.id.to_string(), &sender.client.to_string()), &report, now).await?)
     }
 
-    /// The staged subjects that are new or different, as batches for the upsert; and what changed of those that were known.
-    async fn changed_subjects(&mut self, seq: i64) -> Result<(Vec<String>, Vec<SubjectChanged>), ImportError> {
-        let failed = || ImportError::store("compare subjects");
-        let (mut pages, mut events, mut after) = (Vec::new(), Vec::new(), 0);
-        loop {
-            let read = self.importer.env.db.read("subjects::list_staged");
-            let staged = subjects::list_staged(&read, seq, after, PAGE).await.map_err(failed())?;
-            let Some(last) = staged.last() else { return Ok((pages, events)) };
-            after = last.line;
-            let mut wanted = Vec::with_capacity(staged.len());
-            for row in &staged {
-                let subject: StagedSubject = serde_json::from_str(&row.body).map_err(ImportError::Json)?;
-                wanted.push((row.line, subject));
-            }
-            let codes: Vec<&str> = wanted.iter().map(|(_, subject)| subject.code.as_str()).collect();
-            let present =
-                subjects::list(&self.importer.env.db.read("subjects::list"), &codes).await.map_err(failed())?;
-            let present: HashMap<&str, &SubjectRow> = present.iter().map(|row| (row.code.as_str(), row)).collect();
-            let mut changed = Vec::new();
-            for (line, subject) in &wanted {
-                let before = present.get(subject.code.as_str()).copied();
-                let differences = self.differences(*line, subject, before)?;
-                if before.is_none() || !differences.is_empty() {
-                    changed.push(subject);
-                }
-                if !differences.is_empty() {
-                    let code = subject.code.clone();
-                    events.push(SubjectChanged { code, import: self.id, changed: differences });
-                }
-            }
-            if !changed.is_empty() {
-                pages.push(serde_json::to_string(&changed).map_err(ImportError::Json)?);
-            }
-        }
-    }
-
-    fn differences(
-        &mut self,
-        line: i64,
-        subject: &StagedSubject,
-        before: Option<&SubjectRow>,
-    ) -> Result<Vec<&'static str>, ImportError> {
-        let Some(before) = before else {
-            self.report.subjects.new += 1;
-            return Ok(vec![]);
+    /// Stores the report of an upload none of whose rows was accepted.
+    async fn store_report(&self) -> Result<(), ImportError> {
+        let Some(sender) = &self.run.sender else { return Ok(()) };
+        let env = &self.run.importer.env;
+        let stored = async {
+            let mut tx = env.db.begin("imports::keep_report").await?;
+            self.write_report(&mut tx, sender, Outcome::NothingTaken, env.clock.now()).await?;
+            Ok(tx.commit().await?)
         };
-        let differences = differences(subject, before, &self.importer.crypter)?;
-        if differences.is_empty() {
-            self.report.subjects.unchanged += 1;
-            return Ok(differences);
-        }
-        self.report.subjects.changed += 1;
-        if let (Some(old), Some(new)) = (&before.uscc, &subject.uscc)
-            && old != new
-        {
-            let message =
-                format!("{} passes from {old} to {new}: consents given by {old} do not cover it", subject.code);
-            self.note(&Finding {
-                line: u64::try_from(line).unwrap_or(0),
-                column: "uscc",
-                code: Code::UsccChanged,
-                severity: Severity::Warning,
-                message,
-            })?;
-        }
-        Ok(differences)
+        stored.await.map_err(|failed| match failed {
+            Failed::Store(error) => ImportError::store("store the report")(error),
+            Failed::Import(error) => error,
+        })
     }
-}
-
-/// The columns in which a staged subject says other than the store. Sealed parts differ every time, so they are opened and
-/// compared. A natural person's name is one of them.
-fn differences(staged: &StagedSubject, row: &SubjectRow, crypter: &Crypter) -> Result<Vec<&'static str>, ImportError> {
-    let (same_name, same_identity) = same_personal(staged, row, crypter)?;
-    let plain = [
-        ("kind", staged.kind == row.kind),
-        ("uscc", staged.uscc == row.uscc),
-        ("name", same_name),
-        ("region", staged.region == row.region),
-        ("level", staged.level == row.level),
-        ("parent_code", staged.parent_code == row.parent_code),
-        ("agreement_signed_on", staged.agreement_signed_on == row.agreement_signed_on),
-        ("agreement_status", staged.agreement_status == row.agreement_status),
-        ("licence_status", staged.licence_status == row.licence_status),
-        ("identity", same_identity),
-    ];
-    Ok(plain.into_iter().filter(|(_, same)| !same).map(|(name, _)| name).collect())
-}
-
-/// Whether the names are the same, and whether the other personal parts are.
-fn same_personal(staged: &StagedSubject, row: &SubjectRow, crypter: &Crypter) -> Result<(bool, bool), ImportError> {
-    let sealed = staged.sealed.identity.as_ref().map(|hex| HEXLOWER.decode(hex.as_bytes()).unwrap_or_default());
-    let open = |sealed: Option<&[u8]>| Personal::of(crypter, &staged.code, sealed).map_err(ImportError::Personal);
-    let (new, old) = (open(sealed.as_deref())?, open(row.sealed_identity.as_deref())?);
-    // Sealed under a key that is being retired: taking the new seal is the change.
-    let outdated = row.sealed_identity.as_ref().is_some_and(|there| crypter.is_outdated(there));
-    let same = new.id_type == old.id_type
-        && new.id_number == old.id_number
-        && new.legal_representative == old.legal_representative;
-    Ok((staged.name == row.name && new.name == old.name, same && !outdated))
 }

@@ -7,7 +7,7 @@ use std::{
 
 use crate::store::{CrypterError, DbError, personal::PersonalError};
 
-/// Why a file as a whole could not be imported. Nothing of it counts.
+/// Why a file as a whole could not be imported. None of its rows is accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// Another import is running in this store.
@@ -18,7 +18,7 @@ pub enum ImportError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: io::Error,
     },
@@ -26,27 +26,27 @@ pub enum ImportError {
     #[error("the file is empty: its first line must name the columns")]
     EmptyFile,
     /// The header is not UTF-8.
-    #[error("the header is not UTF-8: save the file as UTF-8, or say --encoding gb18030")]
+    #[error("the header is not UTF-8: save the file as UTF-8, or use --encoding gb18030")]
     HeaderNotUtf8,
     /// The header is not GB 18030 either.
-    #[error("the header holds bytes that are no character of GB 18030")]
+    #[error("the header has bytes that are no character of GB 18030")]
     HeaderNotGb18030,
     /// The rows are not UTF-8 and read as GB 18030.
-    #[error("the file is not UTF-8; its rows read as GB 18030: say --encoding gb18030, or save it as UTF-8")]
+    #[error("the file is not UTF-8; its rows read as GB 18030: use --encoding gb18030, or save it as UTF-8")]
     LooksLikeGb18030,
-    /// The file is said to be GB 18030 and every row is UTF-8.
-    #[error("the file is UTF-8, not GB 18030: leave --encoding gb18030 out")]
+    /// `--encoding gb18030` was given and every row is UTF-8.
+    #[error("the file is UTF-8, not GB 18030: omit --encoding gb18030")]
     LooksLikeUtf8,
-    /// The file is no Parquet, or damaged.
+    /// The file is not Parquet, or damaged.
     #[error("the file cannot be read as Parquet")]
     Parquet(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Parquet was left out of this build.
-    #[error("this build reads no Parquet: it was built without the feature `parquet`")]
+    #[error("this build cannot read Parquet: it was built without the feature `parquet`")]
     NoParquet,
-    /// The file has more rows than its sender may send at once.
+    /// The file has more rows than an upload may have.
     #[error("the file has more than {most} rows: send it in parts")]
     TooManyRows {
-        /// How many it may have.
+        /// The limit.
         most: u64,
     },
     /// The header does not fit the template.
@@ -54,65 +54,65 @@ pub enum ImportError {
     Header {
         /// The template.
         template: &'static str,
-        /// Each column that is missing, unknown, repeated, or of a type it cannot have.
+        /// Each column that is missing, unknown, repeated, or of a wrong type.
         faults: Vec<String>,
     },
-    /// A row has no end: most likely a quote is not closed.
+    /// A row is longer than any row can be: most likely a quote is not closed.
     #[error("the row that begins on line {line} is longer than 1 MiB: is a quote not closed?")]
     RowTooLong {
-        /// Where it begins.
+        /// The line that it begins on.
         line: u64,
     },
     /// The CSV reader failed.
     #[error("the file could not be read to its end")]
     Csv(#[source] csv::Error),
-    /// The file is no longer the one whose digest was taken.
-    #[error("the file changed while it was read; nothing of it was taken")]
+    /// The file no longer has the digest that was computed first.
+    #[error("the file changed while it was read; none of its rows was accepted")]
     Changed,
-    /// The very file was imported already, and not for this sender.
-    #[error("this very file was imported already, by another sender")]
+    /// Another sender has imported the same file.
+    #[error("another sender has already imported this file")]
     KnownFromOthers,
-    /// The sender was stopped while its file was read.
-    #[error("the sender was stopped while its file was read; nothing of it was taken")]
+    /// The sender was suspended while its file was read.
+    #[error("the sender was suspended while its file was read; none of its rows was accepted")]
     SenderEnded,
-    /// The import could not be entered in the ledger.
-    #[error("the import could not be entered in the ledger")]
+    /// The ledger entry could not be written.
+    #[error("the ledger entry of the import could not be written")]
     Ledger(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The report cannot be written.
     #[error("the report {path} cannot be written")]
     Rejects {
         /// The report.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: io::Error,
     },
     /// The store failed.
     #[error("the store could not {what}")]
     Store {
-        /// What it was asked to do.
+        /// The operation that failed.
         what: &'static str,
-        /// Why it did not.
+        /// The cause.
         #[source]
         source: DbError,
     },
-    /// A personal part could not be sealed.
-    #[error("a personal part could not be sealed")]
+    /// An account number could not be hashed.
+    #[error("an account number could not be hashed")]
     Crypter(#[source] CrypterError),
-    /// Personal parts could not be sealed or opened.
-    #[error("a subject's personal parts could not be sealed or opened")]
+    /// Personal data could not be sealed or opened.
+    #[error("a subject's personal data could not be sealed or opened")]
     Personal(#[source] PersonalError),
     /// A staged row could not be written or read as JSON.
     #[error("a staged row is not the JSON it should be")]
     Json(#[source] serde_json::Error),
-    /// Checked facts could not be kept while the rest of the file was read.
+    /// Checked facts could not be written to the temporary file, or read from it.
     #[error("the temporary file for facts could not be written or read: is there room in the temporary directory?")]
     Spill {
-        /// Why.
+        /// The cause.
         #[source]
         source: io::Error,
     },
-    /// The thread that reads the file ended without saying so.
+    /// The thread that reads the file ended without a result.
     #[error("the file's reader stopped unexpectedly")]
     ReaderGone,
 }
@@ -122,7 +122,7 @@ impl ImportError {
         Self::Read { path: path.to_owned(), source }
     }
 
-    /// For `map_err`: what the store was asked to do.
+    /// For `map_err`: names the operation that failed.
     pub(super) fn store(what: &'static str) -> impl FnOnce(DbError) -> Self {
         move |source| Self::Store { what, source }
     }

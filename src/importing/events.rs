@@ -1,4 +1,4 @@
-//! What an import tells others of.
+//! The events that an import publishes.
 
 use std::collections::BTreeMap;
 
@@ -32,8 +32,8 @@ impl Event for ImportAccepted {
     }
 }
 
-/// Months of a subject came, or have other figures than before. One event names them all: a city's whole history is as
-/// many events as it has subjects.
+/// Months of a subject are new or have other figures than before. One event names them all, so that a city's whole history
+/// is no more events than it has subjects.
 #[derive(Debug, Default, Serialize)]
 struct SettlementsChanged {
     code: String,
@@ -50,7 +50,7 @@ impl Event for SettlementsChanged {
     }
 }
 
-/// A subject that was known has other values.
+/// A subject has other values than before.
 #[derive(Debug, Serialize)]
 pub(super) struct SubjectChanged {
     pub(super) code: String,
@@ -68,11 +68,11 @@ impl Event for SubjectChanged {
 }
 
 impl Stager<'_> {
-    /// Everything the import tells of. Found out before its last transaction, which only writes it: nobody else changes
-    /// these facts meanwhile.
+    /// All events of the import. They are computed before the last transaction, which only writes them; nobody else changes
+    /// these values meanwhile.
     pub(super) async fn events(&self, seq: i64, subjects: &[SubjectChanged]) -> Result<EventBatch, ImportError> {
         let mut batch = EventBatch::new();
-        let env = &self.importer.env;
+        let env = &self.run.importer.env;
         for event in subjects {
             batch.add(env, event).map_err(ImportError::Json)?;
         }
@@ -83,7 +83,7 @@ impl Stager<'_> {
         }
         let report = &self.report;
         let accepted = ImportAccepted {
-            import: self.id,
+            import: self.run.id,
             template: report.template.as_str(),
             rows: report.rows,
             accepted: report.accepted,
@@ -94,15 +94,15 @@ impl Stager<'_> {
     }
 
     async fn changed_settlements(&self, seq: i64) -> Result<Vec<SettlementsChanged>, ImportError> {
-        let touched: Vec<&str> = self.touched.iter().map(AsRef::as_ref).collect();
+        let subjects: Vec<&str> = self.settled.iter().map(AsRef::as_ref).collect();
         let mut events = BTreeMap::<String, SettlementsChanged>::new();
-        for page in touched.chunks(PAGE) {
-            let read = self.importer.env.db.read("settlements::changed_by");
+        for page in subjects.chunks(PAGE) {
+            let read = self.run.importer.env.db.read("settlements::changed_by");
             let changed = settlements::changed_by(&read, seq, page).await;
             for row in changed.map_err(ImportError::store("compare settlements"))? {
                 let event = events.entry(row.subject_code.clone()).or_insert_with(|| SettlementsChanged {
                     code: row.subject_code,
-                    import: Some(self.id),
+                    import: Some(self.run.id),
                     ..SettlementsChanged::default()
                 });
                 let months = if row.added == 1 { &mut event.added } else { &mut event.revised };

@@ -1,4 +1,4 @@
-//! What is found wrong with rows: stable codes, and the report an operator works through.
+//! Findings: what is wrong with rows, with stable codes; and the report of them.
 
 use std::{
     fs::File,
@@ -9,7 +9,7 @@ use std::{
 use crate::domain::words::words;
 
 words! {
-    /// Why a row was not taken, or what is strange about one that was.
+    /// The kind of a finding: why a row was rejected, or what is unusual about an accepted one.
     Code: "code of a finding" {
         /// The account number is not 8 to 32 digits.
         AccountMalformed = "account_malformed",
@@ -19,7 +19,7 @@ words! {
         AmountTooLarge = "amount_too_large",
         /// The bank's code is not 8 to 14 digits or capital letters.
         BankCodeMalformed = "bank_code_malformed",
-        /// The national code does not look like one of its kind.
+        /// The national code does not have the pattern of its kind.
         CodeMalformed = "code_malformed",
         /// The row has more or fewer fields than the header.
         ColumnCount = "column_count",
@@ -27,7 +27,7 @@ words! {
         ControlCharacter = "control_character",
         /// A count is not a whole number, or is negative.
         CountMalformed = "count_malformed",
-        /// The day lies in the future.
+        /// The day is in the future.
         DateInFuture = "date_in_future",
         /// Not a date like 2026-03-31.
         DateMalformed = "date_malformed",
@@ -35,9 +35,9 @@ words! {
         DateOrder = "date_order",
         /// The file has this row's key already.
         DuplicateRow = "duplicate_row",
-        /// A field that must be filled is empty.
+        /// A field that must not be empty is empty.
         Empty = "empty",
-        /// The fact was over before the oldest half-year of which a round may still be made.
+        /// The fact expired before the oldest half-year that can still be graded.
         FactExpired = "fact_expired",
         /// The resident identity number is wrong.
         IdNumberInvalid = "id_number_invalid",
@@ -45,15 +45,15 @@ words! {
         IdTypeMalformed = "id_type_malformed",
         /// Warning: the amounts break the identity of paid and settled.
         IdentityGap = "identity_gap",
-        /// Not a kind of subject.
+        /// There is no such kind of subject.
         KindUnknown = "kind_unknown",
         /// The measure is not in the catalogue of the subject's kind.
         MeasureUnknown = "measure_unknown",
-        /// The month lies in the future.
+        /// The month is in the future.
         MonthInFuture = "month_in_future",
         /// Not a month like 2026-03.
         MonthMalformed = "month_malformed",
-        /// The row holds bytes that are no character of GB 18030.
+        /// The row has bytes that are no character of GB 18030.
         NotGb18030 = "not_gb18030",
         /// The row, or a text of it, is not UTF-8.
         NotUtf8 = "not_utf8",
@@ -65,11 +65,11 @@ words! {
         RegionOutside = "region_outside",
         /// Warning: the region is not in the local table today.
         RegionUnknown = "region_unknown",
-        /// The sender may not speak for this source.
+        /// The sender is not registered for this source.
         SourceForeign = "source_foreign",
         /// The subject has not been imported.
         SubjectUnknown = "subject_unknown",
-        /// The text is longer than the field holds.
+        /// The text is longer than the field allows.
         TooLong = "too_long",
         /// Warning: the code passes to another legal entity, as after a merger or when a sole trader becomes a company.
         UsccChanged = "uscc_changed",
@@ -81,40 +81,40 @@ words! {
         UsccLowerCase = "uscc_lower_case",
         /// The value is not a number with up to four decimals.
         ValueMalformed = "value_malformed",
-        /// The catalogue does not admit this value of the measure.
+        /// The catalogue does not allow this value of the measure.
         ValueOutOfRange = "value_out_of_range",
-        /// Not one of the words the field may hold.
+        /// Not one of the words that the field allows.
         WordUnknown = "word_unknown",
     }
 }
 
 words! {
-    /// What a finding means for its row.
+    /// The consequence of a finding.
     Severity: "severity" {
-        /// The row is not taken.
+        /// The row is rejected.
         Reject = "reject",
-        /// The row is taken, and a person should look at it.
+        /// The row is accepted, and a person should look at it.
         Warning = "warning",
     }
 }
 
-/// Something found in a row.
+/// One problem of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// The line of the file its row begins on.
+    /// The line of the file that the row begins on.
     pub line: u64,
-    /// The column; empty when it is about the whole row.
+    /// The column; empty when the finding is about the whole row.
     pub column: &'static str,
-    /// What it is.
+    /// The kind of finding.
     pub code: Code,
-    /// What it means for the row.
+    /// The consequence for the row.
     pub severity: Severity,
-    /// A sentence for the operator. It never repeats personal numbers.
+    /// A sentence for the operator. It never repeats names or numbers of persons.
     pub message: String,
 }
 
-/// The report of what was found, written as it is found. Its file exists only when there is something in it; of what was
-/// delivered in memory the first findings are kept there.
+/// The report of findings. It is written finding by finding to a file that exists only if there are any; without a file,
+/// the first findings are kept in memory.
 #[derive(Debug)]
 pub(super) struct FindingsReport {
     path: Option<PathBuf>,
@@ -122,11 +122,11 @@ pub(super) struct FindingsReport {
     listed: Vec<Finding>,
 }
 
-/// How many findings are kept in memory.
+/// Most findings in memory.
 pub(super) const MOST_LISTED: usize = 1_000;
 
 impl FindingsReport {
-    /// A report that will stand at `path`, or in memory.
+    /// A report at `path`, or in memory.
     pub(super) const fn new(path: Option<PathBuf>) -> Self {
         Self { path, writer: None, listed: Vec::new() }
     }
@@ -149,11 +149,11 @@ impl FindingsReport {
         };
         let severity = finding.severity.as_str();
         let line = finding.line.to_string();
-        let message = harmless(&finding.message);
+        let message = without_formula(&finding.message);
         Ok(writer.write_record([&line, finding.column, finding.code.as_str(), &message, severity])?)
     }
 
-    /// Finishes the file and tells where it is, if there is one.
+    /// Closes the file and returns its path, if there is one.
     pub(super) fn finish(self) -> io::Result<Option<PathBuf>> {
         match self.writer {
             None => Ok(None),
@@ -164,19 +164,19 @@ impl FindingsReport {
         }
     }
 
-    /// Where it is or would be.
+    /// The path of its file, if there is or would be one.
     pub(super) fn path(&self) -> PathBuf {
         self.path.clone().unwrap_or_default()
     }
 
-    /// What is kept in memory.
+    /// The findings in memory.
     pub(super) fn listed(&self) -> &[Finding] {
         &self.listed
     }
 }
 
-/// A cell that a spreadsheet does not take for a formula. Messages quote what a stranger's file says.
-fn harmless(text: &str) -> String {
+/// Text that a spreadsheet does not evaluate as a formula. Messages quote the contents of files from elsewhere.
+fn without_formula(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }
 
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_without_findings_is_no_file_and_one_with_them_holds_no_formula() {
+    fn a_report_without_findings_has_no_file_and_one_with_findings_has_no_formulas() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("rejects.csv");
         assert_eq!(FindingsReport::new(Some(path.clone())).finish().unwrap(), None);

@@ -1,4 +1,5 @@
-//! Personal parts of subjects sealed anew: those of before names were sealed, and those that an older key sealed.
+//! Seals the personal data of subjects under the present key: data sealed under an older key, and names that were stored in
+//! the clear before names were sealed.
 
 use super::ImportError;
 use crate::store::{
@@ -12,16 +13,16 @@ use serde::Serialize;
 /// Subjects of one statement.
 const PAGE: i64 = 2_000;
 
-/// What was sealed anew.
+/// Numbers of resealed subjects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Resealed {
-    /// Subjects whose name stood in the open.
+    /// Subjects whose name was stored in the clear.
     pub plain: u64,
-    /// All that were sealed anew, these included.
+    /// All resealed subjects, these included.
     pub subjects: u64,
 }
 
-/// A subject's row, to be written.
+/// A subject's row to write.
 #[derive(Serialize)]
 struct Row {
     code: String,
@@ -30,12 +31,12 @@ struct Row {
     sealed: SealedParts,
 }
 
-/// Seals every subject's personal parts under the present key, with the keyed hashes they are found by: those of the kinds
-/// of natural persons whose name stands in the open, and those that another key sealed. Where a name did, what the files
-/// still hold of it goes too. It changes no subject's version; killed, it goes on where it stopped when it is run again.
+/// Seals the personal data of subjects under the present key, with the keyed hashes that they are searched by. `natural` are
+/// the kinds of natural persons, whose names must be sealed too; if a name was stored in the clear, its remains in the
+/// database files are erased as well. No subject gets a new version. A killed run continues when the command is run again.
 pub async fn reseal_subjects(db: &Db, crypter: &Crypter, natural: &[String]) -> Result<Resealed, ImportError> {
-    let failed = || ImportError::store("seal subjects anew");
-    // Nobody else writes subjects meanwhile.
+    let failed = || ImportError::store("reseal subjects");
+    // The lock of imports: nobody else may write subjects meanwhile.
     let lock = Exclusive::try_take(db, "imports").await.map_err(failed())?.ok_or(ImportError::Busy)?;
     let (mut done, mut after) = (Resealed::default(), String::new());
     loop {
@@ -75,7 +76,7 @@ fn sealed(row: PersonalRow, plain: bool, crypter: &Crypter) -> Result<Row, Impor
         personal.name = Some(std::mem::take(&mut name));
     }
     let sealed = personal.seal(crypter, &row.code).map_err(ImportError::Personal)?;
-    // The seal is checked before it takes the place of the only copy.
+    // The seal is verified before it replaces the only copy.
     let again = sealed.identity.as_ref().and_then(|hex| HEXLOWER.decode(hex.as_bytes()).ok());
     let again = Personal::of(crypter, &row.code, again.as_deref()).map_err(ImportError::Personal)?;
     if again == personal {

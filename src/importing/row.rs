@@ -1,18 +1,21 @@
-//! One row being checked: typed reading of its fields, and the JSON it becomes.
+//! A row of a file: typed access to its fields, and the JSON that it is staged as.
 
 use std::{fmt::Write, ops::Range, str::FromStr};
 
-use super::findings::{Code, Finding, Severity};
+use super::{
+    findings::{Code, Finding, Severity},
+    layout::Layout,
+};
 use crate::domain::{Day, Malformed, Month};
 
-/// Amounts beyond ten trillion yuan are mistakes; below it, sums over a city cannot leave 64 bits.
+/// Ten trillion yuan. Greater amounts are mistakes, and with smaller ones the sums over a city fit into 64 bits.
 const MAX_FEN: i64 = 1_000_000_000_000_000;
 
-/// The longest value that a message repeats.
+/// The longest value that a message repeats, in bytes.
 const MOST_SHOWN: usize = 24;
 
-/// The message without a value that may be somebody's name or number. Where the columns of a row have slipped, any value
-/// may stand in any of them: only what looks like a code, a word or a day of the templates is repeated.
+/// Removes a value from a message if it may be somebody's name or number. Where the fields of a row are shifted, any value
+/// may be in any column: only text that looks like a code, a word or a day of the templates is repeated.
 fn without_personal(message: String, value: &str) -> String {
     let digits = value.bytes().filter(u8::is_ascii_digit).count();
     if value.is_empty()
@@ -23,43 +26,41 @@ fn without_personal(message: String, value: &str) -> String {
     message.replace(&format!("{value:?}"), "the value")
 }
 
-/// A row of the file. Every reader below returns `None` once it has noted what is wrong, so a checker reads all its
-/// fields before it gives up, and the report names every fault of the row.
+/// A row of the file. Each method below records a finding and returns `None` if the field is wrong. A checker reads all
+/// its fields before it gives up, so that the report lists every fault of the row.
 pub(super) struct Row<'a> {
     pub(super) line: u64,
     pub(super) record: &'a csv::StringRecord,
-    /// Where each column of the template stands in the file.
-    pub(super) places: &'a [usize],
-    pub(super) columns: &'static [&'static str],
+    pub(super) layout: &'a Layout,
     pub(super) findings: &'a mut Vec<Finding>,
-    /// The city's day on which the file is imported.
+    /// The city's day of the import.
     pub(super) today: Day,
 }
 
 impl<'a> Row<'a> {
     fn note(&mut self, column: usize, code: Code, severity: Severity, message: String) {
         let message = without_personal(message, self.raw(column));
-        let column = self.columns.get(column).copied().unwrap_or_default();
+        let column = self.layout.name(column);
         self.findings.push(Finding { line: self.line, column, code, severity, message });
     }
 
-    /// Notes why the row is not taken. Returns `None`, for the caller to return.
+    /// Rejects the row. Returns `None`, for the caller to return.
     pub(super) fn reject<T>(&mut self, column: usize, code: Code, message: impl Into<String>) -> Option<T> {
         self.note(column, code, Severity::Reject, message.into());
         None
     }
 
-    /// Notes something strange about a row that is taken.
+    /// Adds a warning about a row that is accepted all the same.
     pub(super) fn warn(&mut self, column: usize, code: Code, message: impl Into<String>) {
         self.note(column, code, Severity::Warning, message.into());
     }
 
-    /// The field as it stands.
+    /// The field as it is in the file.
     pub(super) fn raw(&self, column: usize) -> &'a str {
-        self.places.get(column).and_then(|place| self.record.get(*place)).unwrap_or_default()
+        self.layout.position(column).and_then(|at| self.record.get(at)).unwrap_or_default()
     }
 
-    /// A field that must be filled.
+    /// A field that must not be empty.
     pub(super) fn required(&mut self, column: usize) -> Option<&'a str> {
         match self.raw(column) {
             "" => self.reject(column, Code::Empty, "must be filled"),
@@ -67,32 +68,32 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// A text of at most `most` characters, empty or not.
+    /// A text of at most `most` characters; it may be empty.
     pub(super) fn text(&mut self, column: usize, most: usize) -> Option<&'a str> {
         let text = self.raw(column);
         if text.chars().any(char::is_control) {
             return self.reject(column, Code::ControlCharacter, "contains a line break or another control character");
         }
-        // Bytes first: counting characters is for the few that are long.
+        // The length in bytes first, because it is free: only long texts need their characters counted.
         if text.len() > most && text.chars().count() > most {
             return self.reject(column, Code::TooLong, format!("is longer than {most} characters"));
         }
         Some(text)
     }
 
-    /// A text that must be filled.
+    /// A text of at most `most` characters that must not be empty.
     pub(super) fn required_text(&mut self, column: usize, most: usize) -> Option<&'a str> {
         self.required(column)?;
         self.text(column, most)
     }
 
-    /// A word of a closed list.
+    /// A value of an enumeration.
     pub(super) fn word<T: FromStr<Err = Malformed>>(&mut self, column: usize) -> Option<T> {
         let text = self.required(column)?;
         text.parse().map_or_else(|error: Malformed| self.reject(column, Code::WordUnknown, error.0), Some)
     }
 
-    /// One of some words, given back as the constant.
+    /// One of `words`.
     pub(super) fn one_of(&mut self, column: usize, words: &[&'static str]) -> Option<&'static str> {
         let text = self.required(column)?;
         words
@@ -108,19 +109,19 @@ impl<'a> Row<'a> {
         text.parse().map_or_else(|error: Malformed| self.reject(column, Code::DateMalformed, error.0), Some)
     }
 
-    /// A day, or none. The outer option is `None` when it is malformed.
+    /// A day, or an empty field. The outer option is `None` when the field is malformed.
     #[expect(clippy::option_option, reason = "wrong, absent and present are three things")]
     pub(super) fn optional_day(&mut self, column: usize) -> Option<Option<Day>> {
         if self.raw(column).is_empty() { Some(None) } else { self.day(column).map(Some) }
     }
 
-    /// A day that has come.
+    /// A day that is not in the future.
     pub(super) fn past_day(&mut self, column: usize) -> Option<Day> {
         let day = self.day(column)?;
         self.must_have_come(column, day)
     }
 
-    /// Refuses a day in the future.
+    /// Rejects a day in the future.
     pub(super) fn must_have_come(&mut self, column: usize, day: Day) -> Option<Day> {
         if day > self.today {
             return self.reject(column, Code::DateInFuture, format!("{day} lies in the future"));
@@ -128,7 +129,7 @@ impl<'a> Row<'a> {
         Some(day)
     }
 
-    /// A month that has begun.
+    /// A month that is not in the future.
     pub(super) fn past_month(&mut self, column: usize) -> Option<Month> {
         let text = self.required(column)?;
         let month: Month =
@@ -164,14 +165,14 @@ impl<'a> Row<'a> {
     }
 }
 
-/// Rows as one growing JSON array of arrays.
+/// The rows of a batch as one growing JSON array of arrays.
 #[derive(Debug, Default)]
 pub(super) struct RowText {
     text: String,
 }
 
 impl RowText {
-    /// Begins a row with its line. [`RowText::end`] or [`RowText::forget`] must follow.
+    /// Begins a row with its line and returns its start. [`RowText::end`] or [`RowText::discard`] must follow.
     pub(super) fn begin(&mut self, line: u64) -> usize {
         let start = self.text.len();
         self.text.push(if start == 0 { '[' } else { ',' });
@@ -180,14 +181,14 @@ impl RowText {
         start
     }
 
-    /// Ends a row and tells where its JSON stands.
+    /// Ends a row and returns the position of its JSON.
     pub(super) fn end(&mut self, start: usize) -> Range<usize> {
         self.text.push(']');
         start + 1..self.text.len()
     }
 
-    /// Takes back a row that was begun.
-    pub(super) fn forget(&mut self, start: usize) {
+    /// Removes a row that was begun.
+    pub(super) fn discard(&mut self, start: usize) {
         self.text.truncate(start);
     }
 
@@ -204,7 +205,7 @@ impl RowText {
         self.number(number, true);
     }
 
-    /// Adds what prints without quotes or backslashes: codes, words, days.
+    /// Adds a value that needs no escaping: a code, a word, a day.
     pub(super) fn push_plain(&mut self, value: impl std::fmt::Display) -> Range<usize> {
         self.text.push_str(",\"");
         let start = self.text.len();
@@ -214,7 +215,7 @@ impl RowText {
         start..end
     }
 
-    /// Adds the same, or null.
+    /// Adds a value that needs no escaping, or null.
     pub(super) fn push_plain_or_null(&mut self, value: Option<impl std::fmt::Display>) {
         match value {
             Some(value) => {
@@ -224,7 +225,7 @@ impl RowText {
         }
     }
 
-    /// Adds any text.
+    /// Adds a text, escaped if necessary.
     pub(super) fn push_text(&mut self, text: &str) {
         self.text.push(',');
         if text.bytes().any(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
@@ -236,7 +237,7 @@ impl RowText {
         }
     }
 
-    /// The JSON of a row or code.
+    /// The text at a position returned by [`RowText::end`] or [`RowText::push_plain`].
     pub(super) fn slice(&self, range: Range<usize>) -> &str {
         self.text.get(range).unwrap_or_default()
     }

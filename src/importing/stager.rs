@@ -1,14 +1,16 @@
-//! The writing half of an import: rows staged, findings counted, and the end.
+//! The writing half of an import: looks up subjects, stages rows and counts findings.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use tokio::sync::mpsc;
 
 use super::{
-    ImportError, Importer, Outcome, Progress, Report, Sender, Template,
-    batch::{Batch, CheckedRow, Message},
-    facts::{PackedPart, Told},
+    ImportError, Importer, Progress, Report, Sender, Template,
+    batch::{Batch, CheckedRow},
+    facts::PackedPart,
     findings::{Code, Finding, FindingsReport, Severity},
+    reader::Message,
+    row::RowText,
     write::{ChunkWriter, Writer},
 };
 use crate::{
@@ -16,55 +18,52 @@ use crate::{
     store::{imports::ImportCounts, subjects},
 };
 
-/// Warnings of one code that a report lists; every reject is listed.
+/// Warnings of one code that a report lists; it lists every reject.
 const MOST_WARNINGS: u64 = 10_000;
 
-/// How many codes are remembered as known or unknown before they are asked for anew.
-const CODES_REMEMBERED: usize = 200_000;
+/// Most codes whose lookup is cached.
+const CODES_CACHED: usize = 200_000;
 
-/// The writing half of one import.
-pub(super) struct Stager<'a> {
+/// The identity of one import.
+pub(super) struct Run<'a> {
     pub(super) importer: &'a Importer,
     pub(super) id: ImportId,
+    /// Its number in the store; absent when the file is only checked.
+    pub(super) seq: Option<i64>,
+    /// The department that uploads the file, if one does.
     pub(super) sender: Option<Sender>,
-    /// Absent for credit facts.
-    writer: Option<Writer>,
-    chunks: ChunkWriter,
-    /// Absent when the file is only checked.
-    seq: Option<i64>,
-    findings: FindingsReport,
-    known: HashMap<Box<str>, bool>,
-    /// The codes whose settlements it brings: as many as a city has.
-    pub(super) touched: BTreeSet<Box<str>>,
+    pub(super) total_bytes: u64,
+}
+
+/// Stages the rows of one import.
+pub(super) struct Stager<'a> {
+    pub(super) run: Run<'a>,
     pub(super) report: Report,
-    total_bytes: u64,
+    /// The subjects whose settlements the file has: no more than a city has.
+    pub(super) settled: BTreeSet<Box<str>>,
+    findings: FindingsReport,
+    /// Absent for credit facts.
+    rows: Option<Writer>,
+    chunks: ChunkWriter,
+    /// Whether each code looked up so far is a subject.
+    is_subject: HashMap<Box<str>, bool>,
 }
 
 impl<'a> Stager<'a> {
-    /// Begins to write what `importer` reads; without `seq` the file is only checked.
-    pub(super) fn new(
-        importer: &'a Importer,
-        (id, sender): (ImportId, Option<Sender>),
-        seq: Option<i64>,
-        (report, findings): (Report, FindingsReport),
-        total_bytes: u64,
-    ) -> Self {
+    /// A stager that has no rows yet.
+    pub(super) fn new(run: Run<'a>, report: Report, findings: FindingsReport) -> Self {
         Self {
-            importer,
-            id,
-            sender,
-            writer: report.template.staging().map(Writer::new),
-            chunks: ChunkWriter::default(),
-            seq,
-            findings,
-            known: HashMap::new(),
-            touched: BTreeSet::new(),
+            rows: report.template.staging().map(Writer::new),
+            run,
             report,
-            total_bytes,
+            settled: BTreeSet::new(),
+            findings,
+            chunks: ChunkWriter::default(),
+            is_subject: HashMap::new(),
         }
     }
 
-    /// Writes everything that is read, and tells what is wrong with it.
+    /// Stages everything that the reader sends, up to the end of the file.
     pub(super) async fn stage_all(
         &mut self,
         from: &mut mpsc::Receiver<Message>,
@@ -77,13 +76,8 @@ impl<'a> Stager<'a> {
                     self.stage(batch).await?;
                     progress(self.progress(bytes));
                 }
-                Some(Message::Told(told)) => {
-                    let bytes = told.bytes;
-                    self.sifted(told)?;
-                    progress(self.progress(bytes));
-                }
-                Some(Message::PackedPart(heaped)) => self.heaped(heaped).await?,
-                Some(Message::End { sha256 }) if sha256 == self.report.sha256 => return Ok(()),
+                Some(Message::Packed(part)) => self.stage_packed(part).await?,
+                Some(Message::End { sha256 }) if sha256 == self.report.sha256 => return self.flush().await,
                 Some(Message::End { .. }) => return Err(ImportError::Changed),
                 Some(Message::Failed(error)) => return Err(error),
                 Some(Message::Ready) | None => return Err(ImportError::ReaderGone),
@@ -94,73 +88,20 @@ impl<'a> Stager<'a> {
     fn progress(&self, bytes: u64) -> Progress {
         Progress {
             bytes,
-            total_bytes: self.total_bytes,
+            total_bytes: self.run.total_bytes,
             rows: self.report.rows,
             rejected: self.report.rejected,
             chunks: self.report.chunks,
         }
     }
 
-    /// Forgets what is not committed.
-    pub(super) fn abandon(&mut self) {
-        if let Some(writer) = &mut self.writer {
-            writer.abandon();
-        }
-        self.chunks = ChunkWriter::default();
-    }
-
-    /// Credit facts were checked.
-    fn sifted(&mut self, told: Told) -> Result<(), ImportError> {
-        self.report.rows += told.rows;
-        self.report.accepted += told.taken;
-        self.report.rejected = self.report.rows - self.report.accepted;
-        let mut findings = told.findings;
-        findings.sort_by_key(|finding| (finding.line, finding.column));
-        findings.iter().try_for_each(|finding| self.note(finding))
-    }
-
-    /// Credit facts of some subjects were sorted and packed.
-    async fn heaped(&mut self, heaped: PackedPart) -> Result<(), ImportError> {
-        match heaped {
-            PackedPart::Chunk { kind, chunk } => {
-                self.report.chunks += 1;
-                if let Some(seq) = self.seq {
-                    self.chunks.write(&self.importer.env.db, seq, &kind, *chunk).await?;
-                }
-                Ok(())
-            }
-            PackedPart::Repeated(mut lines) => {
-                let repeated = u64::try_from(lines.len()).unwrap_or(u64::MAX);
-                self.report.accepted = self.report.accepted.saturating_sub(repeated);
-                self.report.rejected = self.report.rows - self.report.accepted;
-                lines.sort_unstable();
-                lines.into_iter().try_for_each(|line| self.note(&duplicate(line)))
-            }
-            PackedPart::Failed(source) => Err(ImportError::Spill { source }),
-        }
-    }
-
     async fn stage(&mut self, batch: Batch) -> Result<(), ImportError> {
-        let Batch { text, mut rows, mut findings, read, .. } = batch;
-        self.learn(&rows, |code| text.slice(code)).await?;
-        let columns = self.report.template.columns();
-        rows.retain(|row| {
-            let unknown =
-                row.codes.iter().flatten().find(|(_, code)| self.known.get(text.slice(code.clone())) == Some(&false));
-            let Some((column, code)) = unknown else { return true };
-            findings.push(Finding {
-                line: row.line,
-                column: columns.get(*column).copied().unwrap_or_default(),
-                code: Code::SubjectUnknown,
-                severity: Severity::Reject,
-                message: format!("{} has not been imported as a subject", text.slice(code.clone())),
-            });
-            false
-        });
-        if let Some(seq) = self.seq {
+        let Batch { read, mut findings, passed, .. } = batch;
+        let (text, mut rows) = (passed.text, passed.rows);
+        self.reject_unknown_subjects(&mut rows, &text, &mut findings).await?;
+        if let (Some(seq), Some(writer)) = (self.run.seq, &mut self.rows) {
             let json: Vec<&str> = rows.iter().map(|row| text.slice(row.json.clone())).collect();
-            let writer = self.writer.as_mut().ok_or(ImportError::ReaderGone)?;
-            let repeated = writer.write(&self.importer.env.db, seq, &json).await?;
+            let repeated = writer.write(&self.run.importer.env.db, seq, &json).await?;
             self.report.chunks += u64::from(!json.is_empty());
             rows.retain(|row| {
                 let again = repeated.contains(&row.line);
@@ -173,81 +114,109 @@ impl<'a> Stager<'a> {
         if self.report.template == Template::Settlements {
             for (_, code) in rows.iter().flat_map(|row| row.codes.iter().flatten()) {
                 let code = text.slice(code.clone());
-                if !self.touched.contains(code) {
-                    self.touched.insert(code.into());
+                if !self.settled.contains(code) {
+                    self.settled.insert(code.into());
                 }
             }
         }
-        self.report.rows += read;
-        self.report.accepted += u64::try_from(rows.len()).unwrap_or(u64::MAX);
-        self.report.rejected = self.report.rows - self.report.accepted;
+        self.report.count_rows(read, passed.spilled + u64::try_from(rows.len()).unwrap_or(u64::MAX));
         findings.sort_by_key(|finding| (finding.line, finding.column));
-        for finding in &findings {
-            self.note(finding)?;
+        findings.iter().try_for_each(|finding| self.note(finding))
+    }
+
+    /// Stages credit facts that were sorted and packed.
+    async fn stage_packed(&mut self, part: PackedPart) -> Result<(), ImportError> {
+        match part {
+            PackedPart::Chunk { kind, chunk } => {
+                self.report.chunks += 1;
+                match self.run.seq {
+                    Some(seq) => self.chunks.write(&self.run.importer.env.db, seq, &kind, *chunk).await,
+                    None => Ok(()),
+                }
+            }
+            PackedPart::Repeated(mut lines) => {
+                self.report.reject_accepted(u64::try_from(lines.len()).unwrap_or(u64::MAX));
+                lines.sort_unstable();
+                lines.into_iter().try_for_each(|line| self.note(&duplicate(line)))
+            }
         }
+    }
+
+    /// Rejects rows whose codes are not those of subjects.
+    async fn reject_unknown_subjects(
+        &mut self,
+        rows: &mut Vec<CheckedRow>,
+        text: &RowText,
+        findings: &mut Vec<Finding>,
+    ) -> Result<(), ImportError> {
+        self.look_up_subjects(rows, text).await?;
+        let columns = self.report.template.columns();
+        rows.retain(|row| {
+            let mut codes = row.codes.iter().flatten();
+            let unknown = codes.find(|(_, code)| self.is_subject.get(text.slice(code.clone())) == Some(&false));
+            let Some((column, code)) = unknown else { return true };
+            findings.push(Finding {
+                line: row.line,
+                column: columns.get(*column).copied().unwrap_or_default(),
+                code: Code::SubjectUnknown,
+                severity: Severity::Reject,
+                message: format!("{} has not been imported as a subject", text.slice(code.clone())),
+            });
+            false
+        });
         Ok(())
     }
 
-    /// Adds a finding to the report and to the counts.
+    /// Looks up the codes of a batch that are not cached, all in one statement.
+    async fn look_up_subjects(&mut self, rows: &[CheckedRow], text: &RowText) -> Result<(), ImportError> {
+        if self.is_subject.len() > CODES_CACHED {
+            self.is_subject.clear();
+        }
+        let codes = rows.iter().flat_map(|row| row.codes.iter().flatten()).map(|(_, code)| text.slice(code.clone()));
+        let missing: HashSet<&str> = codes.filter(|code| !self.is_subject.contains_key(*code)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let missing: Vec<&str> = missing.into_iter().collect();
+        let found = subjects::known(&self.run.importer.env.db.read("subjects::known"), &missing).await;
+        let found = found.map_err(ImportError::store("look up subjects"))?;
+        self.is_subject.extend(missing.into_iter().map(|code| (code.into(), false)));
+        self.is_subject.extend(found.into_iter().map(|code| (code.into(), true)));
+        Ok(())
+    }
+
+    /// Adds a finding to the report and to its counts.
     pub(super) fn note(&mut self, finding: &Finding) -> Result<(), ImportError> {
-        *self.report.findings.entry(finding.code.as_str()).or_default() += 1;
+        let count = self.report.findings.entry(finding.code.as_str()).or_default();
+        *count += 1;
         if finding.severity == Severity::Warning {
             self.report.warnings += 1;
-        }
-        let count = self.report.findings.get(finding.code.as_str()).copied().unwrap_or(0);
-        if finding.severity == Severity::Warning && count > MOST_WARNINGS {
-            // They are counted all the same: a file of millions of rows may have the same to say of each.
-            return Ok(());
+            // A file of millions of rows may have the same warning in each of them: the others are only counted.
+            if *count > MOST_WARNINGS {
+                return Ok(());
+            }
         }
         let path = self.findings.path();
         self.findings.add(finding).map_err(|source| ImportError::Rejects { path, source })
     }
 
-    /// Finds out which codes of a batch are known subjects, as far as that is not remembered.
-    async fn learn<'t>(
-        &mut self,
-        rows: &'t [CheckedRow],
-        text: impl Fn(std::ops::Range<usize>) -> &'t str,
-    ) -> Result<(), ImportError> {
-        if self.known.len() > CODES_REMEMBERED {
-            self.known.clear();
-        }
-        let codes = rows.iter().flat_map(|row| row.codes.iter().flatten()).map(|(_, code)| text(code.clone()));
-        let asked: HashSet<&str> = codes.filter(|code| !self.known.contains_key(*code)).collect();
-        if asked.is_empty() {
-            return Ok(());
-        }
-        let asked: Vec<&str> = asked.into_iter().collect();
-        let found = subjects::known(&self.importer.env.db.read("subjects::known"), &asked).await;
-        let found = found.map_err(ImportError::store("look for subjects"))?;
-        self.known.extend(asked.into_iter().map(|code| (code.into(), false)));
-        self.known.extend(found.into_iter().map(|code| (code.into(), true)));
-        Ok(())
-    }
-
-    /// Ends an import whose rows are all staged.
-    pub(super) async fn conclude(&mut self, seq: i64) -> Result<(), ImportError> {
-        if let Some(writer) = &mut self.writer {
+    /// Commits the rows written so far.
+    async fn flush(&mut self) -> Result<(), ImportError> {
+        if let Some(writer) = &mut self.rows {
             writer.flush().await?;
         }
-        self.chunks.flush().await?;
-        self.report.import_id = Some(self.id.to_string());
-        if self.report.accepted == 0 && self.report.rejected > 0 {
-            self.report.outcome = Outcome::NothingTaken;
-            self.importer.remove(self.report.template, seq).await?;
-            return self.keep_report().await;
-        }
-        self.accept(seq).await?;
-        self.report.outcome = Outcome::Accepted;
-        self.report.import_seq = Some(seq);
-        if self.report.template == Template::Subjects {
-            // They are in the core now. What a crash leaves here, sealed as it is, the next import of subjects removes.
-            let _ = self.importer.remove_staged(seq).await;
-        }
-        Ok(())
+        self.chunks.flush().await
     }
 
-    /// How many rows there were, for the import's own row.
+    /// Rolls back the rows that are not committed.
+    pub(super) fn abandon(&mut self) {
+        if let Some(writer) = &mut self.rows {
+            writer.abandon();
+        }
+        self.chunks = ChunkWriter::default();
+    }
+
+    /// The numbers of rows, for the import's own row.
     pub(super) fn counts(&self) -> ImportCounts {
         let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         ImportCounts {
@@ -257,12 +226,12 @@ impl<'a> Stager<'a> {
         }
     }
 
-    /// What was found so far, as far as it is kept in memory.
+    /// The findings that are kept in memory.
     pub(super) fn listed(&self) -> &[Finding] {
         self.findings.listed()
     }
 
-    /// Ends the report.
+    /// Closes the report of findings and returns the report of the import.
     pub(super) fn finish(self) -> Result<Report, ImportError> {
         let path = self.findings.path();
         let mut report = self.report;

@@ -1,7 +1,8 @@
-//! Staging rows: a statement for each batch, a transaction for several.
+//! Writes rows to staging tables: one statement for each batch, one transaction for several.
 //!
-//! A table is ordered by subject and a file often by month, so that every batch changes a row in nearly every page: several
-//! batches in one transaction write each page once. A crash loses what is not committed; the import is removed anyway.
+//! Tables are sorted by subject and files often by month, so that each batch changes a row in nearly every page of the
+//! table: several batches in one transaction write each page once. A crash loses what is not committed, which does no
+//! harm: the import is removed anyway.
 
 use std::collections::HashSet;
 
@@ -15,7 +16,7 @@ use crate::{
     },
 };
 
-/// Batches of one transaction. Others who write bulk tables on SQLite wait for it, so it is a matter of a second.
+/// Batches of one transaction. On SQLite other writers of bulk tables wait for it, so it may take about a second.
 const BATCHES_OF_A_TRANSACTION: usize = 5;
 
 /// Chunks of one transaction, of about a megabyte each.
@@ -27,9 +28,9 @@ pub(super) struct Writer {
     staging: Staging,
     /// The open transaction.
     tx: Option<Tx>,
-    /// The batches in it, to write them again should it have to be given up.
+    /// The batches in it, to write them again if it has to be rolled back.
     pending: Vec<String>,
-    /// Whether the file has repeated a key: from then on each batch is looked through first.
+    /// Whether the file has repeated a key. From then on each batch is compared with the staged rows first.
     careful: bool,
 }
 
@@ -38,8 +39,8 @@ impl Writer {
         Self { staging, tx: None, pending: Vec::new(), careful: false }
     }
 
-    /// Writes rows and returns the lines whose key the file had before. In the usual case there are none: the count of
-    /// rows written says so, and nothing more is asked.
+    /// Writes rows and returns the lines that repeat a key of the file. Usually there are none, and the number of rows
+    /// written shows it without another statement.
     pub(super) async fn write(&mut self, db: &Db, seq: i64, rows: &[&str]) -> Result<HashSet<u64>, ImportError> {
         if rows.is_empty() {
             return Ok(HashSet::new());
@@ -61,7 +62,7 @@ impl Writer {
             }
             return Ok(HashSet::new());
         }
-        // Which rows were left out can only be asked before the statement: go back, and write what came before again.
+        // Which rows were skipped can only be found out before the statement: roll back, and write the earlier batches again.
         drop(tx);
         self.careful = true;
         let mut tx = begin(db).await?;
@@ -76,7 +77,7 @@ impl Writer {
         let mut tx = begin(db).await?;
         let taken = self.staging.taken(&mut tx, seq, &array(rows)).await.map_err(failed())?;
         let taken: HashSet<u64> = taken.into_iter().filter_map(|line| u64::try_from(line).ok()).collect();
-        let (fresh, again) = apart(rows, self.staging.key_places(), &taken)?;
+        let (fresh, again) = split_repeated(rows, self.staging.key_places(), &taken)?;
         if !fresh.is_empty() {
             self.staging.insert(&mut tx, seq, array(&fresh)).await.map_err(failed())?;
         }
@@ -84,7 +85,7 @@ impl Writer {
         Ok(again)
     }
 
-    /// Commits what is written.
+    /// Commits the open transaction.
     pub(super) async fn flush(&mut self) -> Result<(), ImportError> {
         self.pending.clear();
         match self.tx.take() {
@@ -93,7 +94,7 @@ impl Writer {
         }
     }
 
-    /// Rolls back what is not committed.
+    /// Rolls the open transaction back.
     pub(super) fn abandon(&mut self) {
         self.tx = None;
     }
@@ -103,8 +104,9 @@ impl Writer {
 #[derive(Debug, Default)]
 pub(super) struct ChunkWriter {
     tx: Option<Tx>,
-    /// Chunks so far, and those of the open transaction.
+    /// Chunks so far.
     written: i64,
+    /// Chunks in the open transaction.
     open: usize,
 }
 
@@ -133,7 +135,7 @@ impl ChunkWriter {
         if self.open >= CHUNKS_OF_A_TRANSACTION { self.flush().await } else { Ok(()) }
     }
 
-    /// Commits what is written.
+    /// Commits the open transaction.
     pub(super) async fn flush(&mut self) -> Result<(), ImportError> {
         self.open = 0;
         match self.tx.take() {
@@ -164,8 +166,8 @@ fn array(rows: &[&str]) -> String {
     text
 }
 
-/// Parts rows whose key is new from those that repeat one: staged before, or further up in the batch.
-fn apart<'r>(
+/// Splits rows whose key is new from those that repeat a key, staged before or earlier in the batch.
+fn split_repeated<'r>(
     rows: &[&'r str],
     key_places: &[usize],
     taken: &HashSet<u64>,

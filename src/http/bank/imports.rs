@@ -17,7 +17,7 @@ use crate::{
         problem::{Problem, ProblemDocument},
         reply::Reply,
     },
-    importing::{Delivery, DeliveryReport, Encoding, Format, Sender, Template},
+    importing::{Encoding, Format, Sender, Template, Upload, UploadReport},
 };
 
 /// Where larger bodies are taken. The scope is looked at before a body is read.
@@ -61,8 +61,8 @@ fn format_of(headers: &HeaderMap) -> Result<Format, String> {
         content((String = "text/csv"), (Vec<u8> = "application/vnd.apache.parquet"))),
     security(("access_token" = ["imports:write"])),
     responses(
-        (status = 200, description = "The very same file was delivered before: this is what became of it", body = DeliveryReport),
-        (status = 201, description = "Imported: its rows count from now on", body = DeliveryReport, headers(("Location" = String, description = "Where the report is"))),
+        (status = 200, description = "The very same file was delivered before: this is what became of it", body = UploadReport),
+        (status = 201, description = "Imported: its rows count from now on", body = UploadReport, headers(("Location" = String, description = "Where the report is"))),
         (status = 403, description = "The token lacks the scope, or the template is not this department's", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 404, description = "There is no such template", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 409, description = "Another sender's import had the very same file", body = ProblemDocument, content_type = "application/problem+json"),
@@ -89,8 +89,8 @@ pub async fn deliver(
     let format = format_of(request.headers()).map_err(Problem::unsupported_media_type)?;
     let sender = Sender { client: client.id, epoch: client.epoch, sources: Arc::clone(&client.delivers.sources) };
     let bytes = body(request, &app).await?;
-    let delivered = app.imports.deliver(Delivery { sender, template, format, bytes }).await?;
-    let report = delivered.report;
+    let uploaded = app.imports.import(Upload { sender, template, format, bytes }).await?;
+    let report = uploaded.report;
     let location = HeaderValue::from_str(&format!("{PREFIX}{}", report.id))
         .map_err(|error| Failure::internal(format!("an import's id is no header value: {error}")))?;
     if report.status == "nothing_taken" {
@@ -101,7 +101,7 @@ pub async fn deliver(
         );
         return Err(Problem::from(failure).with_header(header::LOCATION, location));
     }
-    let reply = if delivered.recognised { Reply::ok(report) } else { Reply::created(report) };
+    let reply = if uploaded.recognised { Reply::ok(report) } else { Reply::created(report) };
     Ok(([(header::LOCATION, location)], reply).into_response())
 }
 
@@ -111,14 +111,14 @@ pub async fn deliver(
     params(("name" = String, Path, description = "The import, as its delivery was answered", example = "imp_06fzgv9a41wdkxs8q2e7mtb3rc")),
     security(("access_token" = ["imports:write"])),
     responses(
-        (status = 200, description = "What its sender was told", body = DeliveryReport),
+        (status = 200, description = "What its sender was told", body = UploadReport),
     )
 )]
 pub async fn report(
     State(app): State<Arc<App>>,
     authorized: Authorized<scope::ImportsWrite>,
     name: Result<Path<String>, axum::extract::rejection::PathRejection>,
-) -> Result<Reply<DeliveryReport>, Problem> {
+) -> Result<Reply<UploadReport>, Problem> {
     let import = name.map(|path| path.0).unwrap_or_default();
     Ok(Reply::ok(app.imports.report(authorized.caller.id(), &import).await?))
 }

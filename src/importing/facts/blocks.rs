@@ -1,4 +1,4 @@
-//! A file as blocks of whole lines, read and digested once by one thread while others parse.
+//! Splits a file into blocks of whole rows: one thread reads and digests the file while others parse the blocks.
 
 use std::{
     fs::File,
@@ -10,25 +10,25 @@ use aws_lc_rs::digest;
 
 use crate::importing::ImportError;
 
-/// What is read at a time.
+/// Bytes read at a time.
 const BLOCK_BYTES: usize = 4 << 20;
 
-/// No row is longer: an opening quote without its end would otherwise swallow the file into memory.
+/// Longest row. Without a limit, a quote that is never closed would read the whole file into memory.
 const MAX_ROW_BYTES: usize = 1 << 20;
 
-/// Whole lines of a file.
+/// Whole rows of a file.
 #[derive(Debug)]
 pub(super) struct Block {
-    /// Its place among the blocks.
+    /// Its number, in the order of the file.
     pub(super) nth: u64,
-    /// The line it begins with, the file's first being 1.
+    /// The line that it begins with; the first line of a file is 1.
     pub(super) line: u64,
-    /// Its bytes. The last line of a file may lack its end.
+    /// Its bytes. The last line of a file may have no line end.
     pub(super) bytes: Vec<u8>,
-    /// Whether a quotation mark is in it: then a line may not be a row.
+    /// Whether it has a quotation mark, so that a row may span lines.
     pub(super) quoted: bool,
-    /// How far the file is read with it.
-    pub(super) passed: u64,
+    /// Bytes of the file up to its end.
+    pub(super) offset: u64,
 }
 
 /// Reads a file block by block.
@@ -36,11 +36,11 @@ pub(super) struct Blocks {
     path: PathBuf,
     file: File,
     digest: digest::Context,
-    /// Read, but of a line that is not complete.
+    /// The beginning of a row whose end has not been read yet.
     rest: Vec<u8>,
     nth: u64,
     line: u64,
-    passed: u64,
+    offset: u64,
     ended: bool,
 }
 
@@ -48,10 +48,10 @@ impl Blocks {
     pub(super) fn open(path: &Path) -> Result<Self, ImportError> {
         let file = File::open(path).map_err(|error| ImportError::read(path, error))?;
         let digest = digest::Context::new(&digest::SHA256);
-        Ok(Self { path: path.to_owned(), file, digest, rest: Vec::new(), nth: 0, line: 1, passed: 0, ended: false })
+        Ok(Self { path: path.to_owned(), file, digest, rest: Vec::new(), nth: 0, line: 1, offset: 0, ended: false })
     }
 
-    /// The next block; none at the end.
+    /// The next block; `None` at the end.
     pub(super) fn next(&mut self) -> Result<Option<Block>, ImportError> {
         loop {
             if self.ended && self.rest.is_empty() {
@@ -75,7 +75,7 @@ impl Blocks {
                 return Err(ImportError::RowTooLong { line: self.line });
             }
             self.rest = bytes.split_off(end);
-            let block = Block { nth: self.nth, line: self.line, quoted, passed: self.passed, bytes };
+            let block = Block { nth: self.nth, line: self.line, quoted, offset: self.offset, bytes };
             self.nth += 1;
             self.line += newlines(&block.bytes);
             return Ok(Some(block));
@@ -88,24 +88,24 @@ impl Blocks {
         let limit = u64::try_from(BLOCK_BYTES).unwrap_or(u64::MAX);
         let count = Read::by_ref(&mut self.file).take(limit).read_to_end(bytes)?;
         self.digest.update(bytes.get(before..).unwrap_or_default());
-        self.passed = self.passed.saturating_add(u64::try_from(count).unwrap_or(0));
+        self.offset = self.offset.saturating_add(u64::try_from(count).unwrap_or(0));
         self.ended = count < BLOCK_BYTES;
         Ok(())
     }
 
-    /// The digest of all that was read.
+    /// The digest of the whole file, hex.
     pub(super) fn sha256(self) -> String {
         data_encoding::HEXLOWER.encode(self.digest.finish().as_ref())
     }
 }
 
 fn newlines(bytes: &[u8]) -> u64 {
-    // Counted in small sums that the compiler keeps in wide registers.
+    // Sums of at most 255 fit into a byte each, so that the compiler vectorizes the loop.
     bytes.chunks(255).map(|piece| u64::from(piece.iter().map(|byte| u8::from(*byte == b'\n')).sum::<u8>())).sum()
 }
 
-/// After the last line end that ends a row; or where a row begins that is too long. Blocks begin with a row, so a line
-/// end within quotes has an odd number of them before it (RFC 4180 section 2).
+/// The position after the last complete row; as an error, the start of a row that is too long. Blocks begin with a row, so a
+/// line end inside quotes has an odd number of quotes before it (RFC 4180 section 2).
 fn end_of_rows(bytes: &[u8], quoted: bool) -> Result<usize, usize> {
     if !quoted {
         return Ok(bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1));
@@ -122,23 +122,23 @@ fn end_of_rows(bytes: &[u8], quoted: bool) -> Result<usize, usize> {
     Ok(end)
 }
 
-/// The rows of a quoted block with the line each begins on. `Err` is a row that is not UTF-8.
+/// The rows of a block with quotes, and the line that each begins on. `Err` is a row that is not UTF-8.
 pub(super) fn rows_of(block: &Block) -> impl Iterator<Item = (u64, Result<csv::StringRecord, csv::Error>)> + '_ {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(block.bytes.as_slice());
-    let mut seen = (0usize, block.line);
+    let (mut counted, mut line) = (0usize, block.line);
     std::iter::from_fn(move || {
         let start = usize::try_from(reader.position().byte()).unwrap_or(usize::MAX);
         let mut row = csv::StringRecord::new();
         let outcome = reader.read_record(&mut row);
-        // Empty lines before a row are passed over by the reader.
+        // The reader skips empty lines before a row.
         let begins = block.bytes.iter().skip(start).position(|byte| !matches!(byte, b'\n' | b'\r'))?;
         let at = start.saturating_add(begins);
-        seen.1 += newlines(block.bytes.get(seen.0..at).unwrap_or_default());
-        seen.0 = at;
+        line += newlines(block.bytes.get(counted..at).unwrap_or_default());
+        counted = at;
         match outcome {
-            Ok(true) => Some((seen.1, Ok(row))),
+            Ok(true) => Some((line, Ok(row))),
             Ok(false) => None,
-            Err(error) => Some((seen.1, Err(error))),
+            Err(error) => Some((line, Err(error))),
         }
     })
 }
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_are_whole_rows_and_know_their_lines() {
+    fn blocks_are_whole_rows_with_their_line_numbers() {
         let mut text = Vec::new();
         for nth in 0..700_000 {
             writeln!(text, "row {nth}").unwrap();
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_end_within_quotes_ends_no_block_and_rows_know_their_lines() {
+    fn a_line_end_within_quotes_ends_neither_block_nor_row() {
         let mut text = b"a,b\n\n".to_vec();
         while text.len() < BLOCK_BYTES - 100 {
             text.extend_from_slice(b"x,\"y\ny\"\n");
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quote_without_its_end_is_refused_with_its_line() {
+    fn a_quote_that_is_never_closed_is_an_error_with_its_line() {
         let mut text = b"a\nb\n\"".to_vec();
         text.resize(BLOCK_BYTES * 2, b'\n');
         let mut file = tempfile::NamedTempFile::new().unwrap();

@@ -1,6 +1,6 @@
-//! The short way of a plain line: its fields cut at commas, and each looked up without a copy being made.
+//! The fast path for plain lines: fields are split at commas, and each is looked up without copying it.
 
-use super::{CheckedFact, Known};
+use super::{CheckedFact, Dictionary, dictionary::MeasureBounds};
 use crate::{
     domain::{Day, Region},
     scoring::Decimal,
@@ -9,54 +9,55 @@ use crate::{
 /// Columns of the template.
 const COLUMNS: usize = 6;
 
-/// How long texts may be, in characters: more goes the long way, which says so.
+/// Longest source, in characters. Longer ones are left to the checker, which reports them.
 const MAX_SOURCE: usize = 60;
-/// The same for references.
-pub(in crate::importing) const MAX_REFERENCE: usize = 100;
 
-/// What the lines before had, so that what repeats is looked up once.
+/// Longest reference, in characters.
+pub(super) const MAX_REFERENCE: usize = 100;
+
+/// The values of the line before, with what was found for them: most lines repeat the subject, the measure or the day.
 #[derive(Debug, Default)]
-struct Memory {
+struct LastLine {
     code: String,
     subject: u32,
     region: Option<Region>,
     kind: u16,
     measure_kind: u16,
     measure_id: String,
-    measure: Option<super::known::KnownMeasure>,
+    measure: Option<MeasureBounds>,
     day_text: String,
     day: i32,
 }
 
 /// Reads plain lines.
 #[derive(Debug)]
-pub(super) struct LineReader<'k> {
-    known: &'k Known,
-    /// Where each column of the template stands in the file.
-    places: [usize; COLUMNS],
+pub(super) struct LineReader<'d> {
+    dictionary: &'d Dictionary,
+    /// The position in the file of each column of the template.
+    positions: [usize; COLUMNS],
     today: i32,
-    memory: Memory,
+    last: LastLine,
 }
 
-impl<'k> LineReader<'k> {
-    /// A reader of lines whose columns stand in some order; none where there are others than the template's.
-    pub(super) fn new(known: &'k Known, places: &[usize]) -> Option<Self> {
-        let places: [usize; COLUMNS] = places.try_into().ok()?;
-        let today = known.today().date().to_julian_day();
-        Some(Self { known, places, today, memory: Memory::default() })
+impl<'d> LineReader<'d> {
+    /// A reader of lines with the template's columns at `positions`; `None` if there are more or fewer columns.
+    pub(super) fn new(dictionary: &'d Dictionary, positions: &[usize]) -> Option<Self> {
+        let positions: [usize; COLUMNS] = positions.try_into().ok()?;
+        let today = dictionary.today().date().to_julian_day();
+        Some(Self { dictionary, positions, today, last: LastLine::default() })
     }
 
-    /// The fact of a line, if the line is plain and nothing is wrong with it.
+    /// The fact of a line, if the line is plain and passes every check.
     pub(super) fn read<'l>(&mut self, line: u64, text: &'l str) -> Option<CheckedFact<'l>> {
         let mut fields = [""; COLUMNS];
-        let mut cut = text.split(',');
+        let mut parts = text.split(',');
         for field in &mut fields {
-            *field = cut.next()?;
+            *field = parts.next()?;
         }
-        if cut.next().is_some() {
+        if parts.next().is_some() {
             return None;
         }
-        let field = |column: usize| self.places.get(column).and_then(|place| fields.get(*place)).copied();
+        let field = |column: usize| self.positions.get(column).and_then(|at| fields.get(*at)).copied();
         let (code, measure, value) = (field(0)?, field(1)?, field(2)?);
         let (day, source, reference) = (field(3)?, field(4)?, field(5)?);
         let (subject, kind) = self.subject(code)?;
@@ -66,49 +67,49 @@ impl<'k> LineReader<'k> {
         }
         let value_e4 = Decimal::parse(value)?.0;
         let day = self.day(day)?;
-        let admitted = measure.admits(value_e4)
+        let valid = measure.admits(value_e4)
             && day <= self.today
             && measure.admits_day(day)
-            && measure.admits_region(self.memory.region)
-            && self.known.is_provided_by(measure, source);
-        admitted.then_some(CheckedFact { subject, measure: measure.place, day, value_e4, source, reference, line })
+            && measure.admits_region(self.last.region)
+            && self.dictionary.is_provided_by(measure, source);
+        valid.then_some(CheckedFact { subject, measure: measure.number, day, value_e4, source, reference, line })
     }
 
     fn subject(&mut self, code: &str) -> Option<(u32, u16)> {
-        let memory = &mut self.memory;
-        if memory.code != code || code.is_empty() {
-            memory.subject = self.known.subject(code)?;
-            memory.kind = self.known.kind_of(memory.subject)?;
-            memory.region = self.known.region_of(memory.subject);
-            memory.code.clear();
-            memory.code.push_str(code);
+        let last = &mut self.last;
+        if last.code != code || code.is_empty() {
+            last.subject = self.dictionary.subject(code)?;
+            last.kind = self.dictionary.kind_of(last.subject)?;
+            last.region = self.dictionary.region_of(last.subject);
+            last.code.clear();
+            last.code.push_str(code);
         }
-        Some((memory.subject, memory.kind))
+        Some((last.subject, last.kind))
     }
 
-    fn measure(&mut self, kind: u16, id: &str) -> Option<super::known::KnownMeasure> {
-        let memory = &mut self.memory;
-        if memory.measure.is_none() || memory.measure_kind != kind || memory.measure_id != id {
-            memory.measure = Some(self.known.measure(kind, id)?);
-            memory.measure_kind = kind;
-            memory.measure_id.clear();
-            memory.measure_id.push_str(id);
+    fn measure(&mut self, kind: u16, id: &str) -> Option<MeasureBounds> {
+        let last = &mut self.last;
+        if last.measure.is_none() || last.measure_kind != kind || last.measure_id != id {
+            last.measure = Some(self.dictionary.measure(kind, id)?);
+            last.measure_kind = kind;
+            last.measure_id.clear();
+            last.measure_id.push_str(id);
         }
-        memory.measure
+        last.measure
     }
 
     fn day(&mut self, text: &str) -> Option<i32> {
-        let memory = &mut self.memory;
-        if memory.day_text != text || text.is_empty() {
-            memory.day = text.parse::<Day>().ok()?.date().to_julian_day();
-            memory.day_text.clear();
-            memory.day_text.push_str(text);
+        let last = &mut self.last;
+        if last.day_text != text || text.is_empty() {
+            last.day = text.parse::<Day>().ok()?.date().to_julian_day();
+            last.day_text.clear();
+            last.day_text.push_str(text);
         }
-        Some(memory.day)
+        Some(last.day)
     }
 }
 
-/// Whether a text has no control character and surely not more characters than it may.
+/// Whether a text has no control character and at most `most` characters.
 fn plain(text: &str, most: usize) -> bool {
     text.len() <= most * 3 && (text.len() <= most || text.chars().count() <= most) && !has_control(text)
 }

@@ -1,47 +1,85 @@
-//! Credit facts, which come by the million: read in parallel, sifted by subject, sorted, and packed into chunks.
+//! Credit facts, which come by the million: checked, partitioned by subject, sorted, and packed into chunks.
 //!
-//! First every line is checked and put, as a few bytes, into one of many heaps of a temporary file without a name, each
-//! heap holding whole subjects. Then each heap alone is sorted and packed. Memory is bounded by one heap for each core:
-//! some 24 MB of the file, more only where it has more than 6 GB or few subjects have most of it. What is stored does not
-//! depend on the order of its lines.
+//! Every fact that passes its checks is written, as a few bytes, into one of many partitions of a temporary file; a
+//! subject's facts are all in the same one. Then each partition alone is sorted and packed. Memory is bounded by one
+//! partition for each core: some 24 MB of the file, more only where it has more than 6 GB or few subjects have most of
+//! it. The result does not depend on the order of the file's lines.
 //!
-//! A line that is plain takes the short way (`line`). Any other, and every one in which something is wrong, goes through
-//! the same checker as the rows of other templates, so that there is one place that says what is wrong.
+//! Plain CSV files are read on several threads (`validate`), and lines with nothing unusual in them take a fast path
+//! (`line`). Every other line goes through the same checker (`check`) as facts from any other source, so that findings
+//! are worded in one place.
 
 mod blocks;
-mod known;
+mod check;
+mod dictionary;
 mod line;
 mod partition;
-mod read;
 mod spill;
 #[cfg(test)]
 mod tests;
 mod validate;
 
-use partition::settle;
-use validate::{Checking, Sifted, sift_csv, sift_rows};
+use super::{ImportError, Rules, batch::Passed, row::Row};
+use crate::{domain::Day, store::facts::SubjectRow};
 
-pub(super) use known::Known;
-pub(super) use line::MAX_REFERENCE;
-pub(super) use partition::PackedPart;
-pub(super) use read::read_facts;
-pub(super) use validate::Told;
+use dictionary::Dictionary;
+pub(super) use partition::{PackedPart, pack};
+pub(super) use spill::{Spill, SpillWriter};
+pub(super) use validate::{PlainCsv, check_csv};
 
-/// A fact that was checked, with what it names already found.
+/// A fact that passed its checks, with the numbers that stand for the subject and the measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct CheckedFact<'a> {
-    /// The subject, by its place in [`Known`].
-    pub(super) subject: u32,
-    /// The measure, by its place among all measures in order of their ids.
-    pub(super) measure: u16,
-    /// Days since the beginning of the calendar in use.
-    pub(super) day: i32,
-    /// How much, in ten-thousandths.
-    pub(super) value_e4: i64,
-    /// Who reported it.
-    pub(super) source: &'a str,
-    /// By what it can be found again.
-    pub(super) reference: &'a str,
+struct CheckedFact<'a> {
+    /// The subject's number in the [`Dictionary`].
+    subject: u32,
+    /// The measure's number in the [`Dictionary`].
+    measure: u16,
+    /// The Julian day number.
+    day: i32,
+    /// The value in ten-thousandths.
+    value_e4: i64,
+    source: &'a str,
+    reference: &'a str,
     /// The line of the file.
-    pub(super) line: u64,
+    line: u64,
+}
+
+/// The checks of a file of credit facts.
+#[derive(Debug)]
+pub(super) struct FactChecks {
+    rules: Rules,
+    dictionary: Dictionary,
+}
+
+impl FactChecks {
+    /// Checks facts about `subjects`. Days after `today` are rejected, and so are facts that expired before the half-year
+    /// `halves_back` before the present one.
+    pub(super) fn new(rules: Rules, subjects: Vec<SubjectRow>, today: Day, halves_back: u8) -> Self {
+        let dictionary = Dictionary::new(subjects, &rules.references, today, halves_back);
+        Self { rules, dictionary }
+    }
+
+    /// Whether the file's sender may report the facts of any source.
+    pub(super) const fn any_source(&self) -> bool {
+        self.rules.sources.is_none()
+    }
+
+    /// An empty spill file for the facts of a file of some size.
+    pub(super) fn spill(&self, file_bytes: u64) -> Result<Spill, ImportError> {
+        Spill::for_file(file_bytes, self.dictionary.len()).map_err(|source| ImportError::Spill { source })
+    }
+
+    /// Checks a row, and writes its fact to the spill file if it passes.
+    pub(super) fn check(
+        &self,
+        row: &mut Row<'_>,
+        passed: &mut Passed,
+        writer: &mut SpillWriter<'_>,
+    ) -> Result<(), ImportError> {
+        if let Some(fact) = check::check(row, &self.rules, &self.dictionary) {
+            writer.put(&fact).map_err(|source| ImportError::Spill { source })?;
+            passed.spilled += 1;
+        }
+        Ok(())
+    }
 }

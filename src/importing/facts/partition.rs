@@ -1,154 +1,189 @@
-//! One heap at a time: sorted, freed of what it has twice, and packed into chunks.
+//! One partition at a time: sorted, freed of repeated facts, and packed into chunks.
 
 use std::{
     io,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use time::Date;
 
 use super::{
-    Known, Sifted,
+    Dictionary, FactChecks, Spill,
     spill::{Spilled, facts_of},
 };
 use crate::{
     domain::{Day, HalfYear},
     facts::{Chunk, ChunkBuilder, Row},
+    importing::{ImportError, batch::Stop},
 };
 
-/// A chunk is closed at the first subject's end beyond this.
+/// A chunk is closed after the first subject that makes it larger than this.
 const CHUNK_BYTES: usize = 1 << 20;
 
-/// What comes of a heap.
+/// A result of packing a partition.
 #[derive(Debug)]
 pub(in crate::importing) enum PackedPart {
-    /// A chunk of a kind.
-    Chunk {
-        /// The kind.
-        kind: String,
-        /// The chunk.
-        chunk: Box<Chunk>,
-    },
-    /// Lines whose fact an earlier line has already.
+    /// A chunk of facts of one kind.
+    Chunk { kind: String, chunk: Box<Chunk> },
+    /// Lines with the same fact as an earlier line.
     Repeated(Vec<u64>),
-    /// It could not be done.
-    Failed(io::Error),
 }
 
-/// Settles every heap on some threads, and hands on what comes of them. Ends early when nobody listens.
-pub(in crate::importing) fn settle(
-    known: &Known,
-    sifted: &Sifted,
+/// Packs every partition on `threads` threads. Ends early when `send` fails.
+pub(in crate::importing) fn pack(
+    checks: &FactChecks,
+    spill: &Spill,
     threads: usize,
-    tell: impl Fn(PackedPart) -> bool + Sync,
-) {
-    let sources = sifted.spill.sources();
+    send: impl Fn(PackedPart) -> Result<(), Stop> + Sync,
+) -> Result<(), Stop> {
+    let packer = Packer { dictionary: &checks.dictionary, spill, sources: spill.sources(), send };
     let next = AtomicUsize::new(0);
+    let failed = Mutex::new(None);
     std::thread::scope(|scope| {
         for _ in 0..threads.max(1) {
             scope.spawn(|| {
                 loop {
-                    let heap = next.fetch_add(1, Ordering::Relaxed);
-                    if heap >= sifted.spill.heaps() {
+                    let partition = next.fetch_add(1, Ordering::Relaxed);
+                    if partition >= spill.partitions() {
                         return;
                     }
-                    match settle_one(known, sifted, &sources, heap, &tell) {
-                        Ok(true) => {}
-                        Ok(false) => return,
-                        Err(error) => {
-                            tell(PackedPart::Failed(error));
-                            return;
-                        }
+                    if let Err(stop) = packer.pack(partition) {
+                        // No thread takes another partition; the first failure is the one reported.
+                        next.store(spill.partitions(), Ordering::Relaxed);
+                        failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(stop);
+                        return;
                     }
                 }
             });
         }
     });
+    failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
 }
 
-/// Settles a heap; false when nobody listens.
-fn settle_one(
-    known: &Known,
-    sifted: &Sifted,
-    sources: &[Box<str>],
-    heap: usize,
-    tell: &(impl Fn(PackedPart) -> bool + Sync),
-) -> io::Result<bool> {
-    let bytes = sifted.spill.read(heap)?;
-    let mut facts = facts_of(&bytes)?;
-    let reference = |fact: &Spilled| {
-        let (at, length) = fact.reference;
-        bytes.get(at..at + usize::from(length)).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
-    };
-    let source =
-        |fact: &Spilled| usize::try_from(fact.source).ok().and_then(|at| sources.get(at)).map_or("", |text| text);
-    let kind = |fact: &Spilled| known.kind_of(fact.subject).unwrap_or(0);
-    let mut halves = Halves::default();
-    facts.sort_by_cached_key(|fact| order(kind(fact), halves.half_of(fact.day), fact));
-    sort_ties(&mut facts, |one, other| {
-        (source(one), reference(one), one.line).cmp(&(source(other), reference(other), other.line))
-    });
+/// Packs partitions of a spill file.
+struct Packer<'a, S> {
+    dictionary: &'a Dictionary,
+    spill: &'a Spill,
+    /// The sources by number.
+    sources: Vec<Box<str>>,
+    send: S,
+}
+
+impl<S: Fn(PackedPart) -> Result<(), Stop>> Packer<'_, S> {
+    fn pack(&self, partition: usize) -> Result<(), Stop> {
+        let bytes = self.spill.read(partition).map_err(failed)?;
+        let mut facts = facts_of(&bytes).map_err(failed)?;
+        let texts = Texts { sources: &self.sources, partition: &bytes };
+        self.sort(&mut facts, texts);
+        let repeated = remove_repeated(&mut facts, texts);
+        if !repeated.is_empty() {
+            (self.send)(PackedPart::Repeated(repeated))?;
+        }
+        let mut open: Option<OpenChunk> = None;
+        for fact in &facts {
+            let row = Row {
+                code: self.dictionary.code(fact.subject),
+                measure: self.dictionary.measure_id(fact.measure),
+                day: day_of(fact.day),
+                source: texts.source(fact),
+                reference: texts.reference(fact),
+                value_e4: fact.value_e4,
+                line: fact.line,
+            };
+            let kind = self.kind_of(fact);
+            if let Some(full) = open.take_if(|open| open.is_full_for(kind, &row)) {
+                self.send_chunk(full)?;
+            }
+            let chunk = open.get_or_insert_with(|| OpenChunk::for_row(kind, &row));
+            chunk.builder.push(&row).map_err(io::Error::other).map_err(failed)?;
+        }
+        open.map_or(Ok(()), |open| self.send_chunk(open))
+    }
+
+    fn kind_of(&self, fact: &Spilled) -> u16 {
+        self.dictionary.kind_of(fact.subject).unwrap_or(0)
+    }
+
+    /// Sorts facts into the order in which chunks store them; equal facts by line.
+    fn sort(&self, facts: &mut [Spilled], texts: Texts<'_>) {
+        let mut halves = Halves::default();
+        facts.sort_by_cached_key(|fact| sort_key(self.kind_of(fact), halves.half_of(fact.day), fact));
+        // Texts are compared only where the numbers are equal.
+        let key = |fact: &Spilled| (fact.subject, fact.measure, fact.day);
+        for ties in facts.chunk_by_mut(|one, other| key(one) == key(other)) {
+            if ties.len() > 1 {
+                ties.sort_unstable_by(|one, other| (texts.of(one), one.line).cmp(&(texts.of(other), other.line)));
+            }
+        }
+    }
+
+    fn send_chunk(&self, open: OpenChunk) -> Result<(), Stop> {
+        let Some(chunk) = open.builder.finish() else { return Ok(()) };
+        let kind = self.dictionary.kind(open.kind).to_owned();
+        (self.send)(PackedPart::Chunk { kind, chunk: Box::new(chunk) })
+    }
+}
+
+fn failed(source: io::Error) -> Stop {
+    Stop::Failed(ImportError::Spill { source })
+}
+
+/// The texts of a partition's facts.
+#[derive(Clone, Copy)]
+struct Texts<'a> {
+    sources: &'a [Box<str>],
+    partition: &'a [u8],
+}
+
+impl<'a> Texts<'a> {
+    fn source(self, fact: &Spilled) -> &'a str {
+        usize::try_from(fact.source).ok().and_then(|at| self.sources.get(at)).map_or("", |text| text)
+    }
+
+    fn reference(self, fact: &Spilled) -> &'a str {
+        let bytes = self.partition.get(fact.reference.clone()).unwrap_or_default();
+        std::str::from_utf8(bytes).unwrap_or_default()
+    }
+
+    fn of(self, fact: &Spilled) -> (&'a str, &'a str) {
+        (self.source(fact), self.reference(fact))
+    }
+}
+
+/// Removes facts that are the same as the one before and returns their lines: the first line counts.
+fn remove_repeated(facts: &mut Vec<Spilled>, texts: Texts<'_>) -> Vec<u64> {
     let mut repeated = Vec::new();
-    let same = |one: &Spilled, other: &Spilled| {
-        (one.subject, one.measure, one.day) == (other.subject, other.measure, other.day)
-            && source(one) == source(other)
-            && reference(one) == reference(other)
-    };
-    facts.dedup_by(|later, kept| {
-        let again = same(later, kept);
-        if again {
+    facts.dedup_by(|later, first| {
+        let same = (later.subject, later.measure, later.day) == (first.subject, first.measure, first.day)
+            && texts.of(later) == texts.of(first);
+        if same {
             repeated.push(later.line);
         }
-        again
+        same
     });
-    if !repeated.is_empty() && !tell(PackedPart::Repeated(repeated)) {
-        return Ok(false);
-    }
-    let mut packing = Packing { known, open: None, tell };
-    for fact in &facts {
-        let row = Row {
-            code: known.code(fact.subject),
-            measure: known.measure_id(fact.measure),
-            day: day_of(fact.day),
-            source: source(fact),
-            reference: reference(fact),
-            value_e4: fact.value_e4,
-            line: fact.line,
-        };
-        if !packing.push(kind(fact), &row)? {
-            return Ok(false);
-        }
-    }
-    Ok(packing.close())
+    repeated
 }
 
-/// Sorts what is equal by the key it was sorted by before.
-fn sort_ties(facts: &mut [Spilled], mut order: impl FnMut(&Spilled, &Spilled) -> std::cmp::Ordering) {
-    let key = |fact: &Spilled| (fact.subject, fact.measure, fact.day);
-    for ties in facts.chunk_by_mut(|one, other| key(one) == key(other)) {
-        if ties.len() > 1 {
-            ties.sort_unstable_by(&mut order);
-        }
-    }
-}
-
-/// The day of a Julian day number that a checked day was written as.
+/// The day of a Julian day number that was computed from a day.
 fn day_of(julian: i32) -> Day {
     let date = Date::from_julian_day(julian).unwrap_or(Date::MIN);
     Day::from(date)
 }
 
-/// What facts are sorted by, as one number. The half-year comes before the subject: it parts chunks.
-fn order(kind: u16, half: u16, fact: &Spilled) -> u128 {
+/// The sort key of a fact as one number. The half-year comes before the subject, because a chunk has one half-year.
+fn sort_key(kind: u16, half: u16, fact: &Spilled) -> u128 {
     let mut key = u128::from(kind);
     key = key << 16 | u128::from(half);
     key = key << 32 | u128::from(fact.subject);
     key = key << 16 | u128::from(fact.measure);
-    // Days before the first Julian one do not come through the check of a row.
+    // Never negative: rows with a day before the Julian calendar's first do not parse.
     key << 32 | u128::from(fact.day.cast_unsigned())
 }
 
-/// Half-years of days as numbers that grow. Facts come by the thousand from the same one.
+/// Numbers for half-years, in their order. Remembers the last one, because thousands of facts in a row share it.
 #[derive(Debug, Default)]
 struct Halves {
     days: std::ops::Range<i32>,
@@ -169,32 +204,19 @@ impl Halves {
 }
 
 /// The chunk being filled.
-struct Packing<'a, T> {
-    known: &'a Known,
-    open: Option<(u16, ChunkBuilder)>,
-    tell: &'a T,
+struct OpenChunk {
+    kind: u16,
+    builder: ChunkBuilder,
 }
 
-impl<T: Fn(PackedPart) -> bool> Packing<'_, T> {
-    /// Adds a fact; false when nobody listens.
-    fn push(&mut self, kind: u16, row: &Row<'_>) -> io::Result<bool> {
-        let full = self.open.as_ref().is_some_and(|(open_kind, open)| {
-            *open_kind != kind || !open.covers(row.day) || (open.size() >= CHUNK_BYTES && open.code() != Some(row.code))
-        });
-        if full && !self.close() {
-            return Ok(false);
-        }
-        let empty = || (kind, ChunkBuilder::new(HalfYear::of(row.day.month())));
-        let (_, open) = self.open.get_or_insert_with(empty);
-        open.push(row).map_err(io::Error::other)?;
-        Ok(true)
+impl OpenChunk {
+    fn for_row(kind: u16, row: &Row<'_>) -> Self {
+        Self { kind, builder: ChunkBuilder::new(HalfYear::of(row.day.month())) }
     }
 
-    /// Hands on the chunk; false when nobody listens.
-    fn close(&mut self) -> bool {
-        let Some((kind, open)) = self.open.take() else { return true };
-        let Some(chunk) = open.finish() else { return true };
-        let kind = self.known.kind(kind).to_owned();
-        (self.tell)(PackedPart::Chunk { kind, chunk: Box::new(chunk) })
+    /// Whether a row belongs into the next chunk. A subject's facts of a half-year are never split.
+    fn is_full_for(&self, kind: u16, row: &Row<'_>) -> bool {
+        let large = self.builder.size() >= CHUNK_BYTES && self.builder.code() != Some(row.code);
+        self.kind != kind || !self.builder.covers(row.day) || large
     }
 }

@@ -1,64 +1,73 @@
-//! The temporary file that checked facts wait in, heap by heap.
+//! The temporary file that checked facts are written to, in partitions by subject.
 
 use std::{
     collections::HashMap,
     fs::File,
     io::{self, Write},
+    ops::Range,
     os::unix::fs::FileExt,
     sync::{Mutex, PoisonError},
 };
 
 use super::CheckedFact;
 
-/// A heap is written out when so much of it waits.
+/// A thread writes a partition out when it has buffered this much of it.
 const PIECE_BYTES: usize = 128 << 10;
 
-/// Texts shared by all threads, by number: few bodies report the facts of a city.
+/// Bytes of the imported file in one partition: sorting takes about twice as much memory, on each core.
+const PARTITION_BYTES: u64 = 24 << 20;
+
+/// Most partitions: each thread buffers a piece of every one.
+const MOST_PARTITIONS: u64 = 256;
+
+/// The names of sources, numbered for all threads: few authorities report the facts of a city.
 #[derive(Debug, Default)]
 struct Sources {
     texts: Vec<Box<str>>,
     places: HashMap<Box<str>, u32>,
 }
 
-/// Where the pieces of every heap stand.
+/// Where the pieces of each partition are in the file.
 #[derive(Debug, Default)]
 struct Written {
     length: u64,
-    /// By heap: where pieces begin and how long they are.
+    /// By partition: offset and length of each piece.
     pieces: Vec<Vec<(u64, usize)>>,
 }
 
-/// The file.
+/// The temporary file.
 #[derive(Debug)]
 pub(in crate::importing) struct Spill {
     file: File,
-    subjects_of_a_heap: usize,
-    heaps: usize,
+    subjects_per_partition: usize,
+    partitions: usize,
     written: Mutex<Written>,
     sources: Mutex<Sources>,
 }
 
 impl Spill {
-    /// An empty file for some subjects in some heaps. It has no name: it is gone when it is closed, however that comes.
-    pub(super) fn new(subjects: usize, heaps: usize) -> io::Result<Self> {
-        let heaps = heaps.clamp(1, subjects.max(1));
+    /// An empty file for the facts of a file of `file_bytes` about `subjects`.
+    pub(super) fn for_file(file_bytes: u64, subjects: usize) -> io::Result<Self> {
+        let partitions = usize::try_from(file_bytes.div_ceil(PARTITION_BYTES).clamp(1, MOST_PARTITIONS)).unwrap_or(1);
+        let partitions = partitions.clamp(1, subjects.max(1));
         Ok(Self {
+            // The file has no name, so the system deletes it when it is closed, also when the process is killed.
             file: tempfile::tempfile()?,
-            subjects_of_a_heap: subjects.div_ceil(heaps).max(1),
-            heaps,
-            written: Mutex::new(Written { length: 0, pieces: vec![Vec::new(); heaps] }),
+            subjects_per_partition: subjects.div_ceil(partitions).max(1),
+            partitions,
+            written: Mutex::new(Written { length: 0, pieces: vec![Vec::new(); partitions] }),
             sources: Mutex::default(),
         })
     }
 
-    /// How many heaps there are.
-    pub(super) const fn heaps(&self) -> usize {
-        self.heaps
+    /// How many partitions there are.
+    pub(super) const fn partitions(&self) -> usize {
+        self.partitions
     }
 
-    /// Somewhere for one thread to put facts.
-    pub(super) fn writer(&self) -> SpillWriter<'_> {
-        SpillWriter { spill: self, waiting: vec![Vec::new(); self.heaps], source: (String::new(), None) }
+    /// A writer for one thread.
+    pub(in crate::importing) fn writer(&self) -> SpillWriter<'_> {
+        SpillWriter { spill: self, buffers: vec![Vec::new(); self.partitions], source: (String::new(), None) }
     }
 
     fn source(&self, text: &str) -> u32 {
@@ -72,18 +81,19 @@ impl Spill {
         place
     }
 
-    /// Every source that was named.
+    /// All sources, by number.
     pub(super) fn sources(&self) -> Vec<Box<str>> {
         self.sources.lock().unwrap_or_else(PoisonError::into_inner).texts.clone()
     }
 
-    fn write(&self, heap: usize, piece: &[u8]) -> io::Result<()> {
+    fn write(&self, partition: usize, piece: &[u8]) -> io::Result<()> {
         let length = u64::try_from(piece.len()).unwrap_or(0);
         let at = {
             let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+            // Only the place is reserved under the lock; threads write their pieces at the same time.
             let at = written.length;
             written.length += length;
-            if let Some(pieces) = written.pieces.get_mut(heap) {
+            if let Some(pieces) = written.pieces.get_mut(partition) {
                 pieces.push((at, piece.len()));
             }
             at
@@ -91,11 +101,11 @@ impl Spill {
         self.file.write_all_at(piece, at)
     }
 
-    /// The bytes of a heap, its pieces in no particular order.
-    pub(super) fn read(&self, heap: usize) -> io::Result<Vec<u8>> {
+    /// The bytes of a partition. The order of its pieces depends on the threads that wrote them.
+    pub(super) fn read(&self, partition: usize) -> io::Result<Vec<u8>> {
         let pieces = {
             let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-            written.pieces.get(heap).cloned().unwrap_or_default()
+            written.pieces.get(partition).cloned().unwrap_or_default()
         };
         let mut bytes = vec![0; pieces.iter().map(|(_, length)| length).sum()];
         let mut rest = bytes.as_mut_slice();
@@ -108,54 +118,55 @@ impl Spill {
     }
 }
 
-/// One thread's share of the heaps.
+/// Writes facts on behalf of one thread.
 #[derive(Debug)]
-pub(super) struct SpillWriter<'s> {
+pub(in crate::importing) struct SpillWriter<'s> {
     spill: &'s Spill,
-    waiting: Vec<Vec<u8>>,
-    /// The source named last.
+    /// What is not written yet of each partition.
+    buffers: Vec<Vec<u8>>,
+    /// The source of the fact before, and its number: looked up under a lock only when it changes.
     source: (String, Option<u32>),
 }
 
 impl SpillWriter<'_> {
-    /// Puts a fact on the heap of its subject.
+    /// Adds a fact to the partition of its subject.
     pub(super) fn put(&mut self, fact: &CheckedFact<'_>) -> io::Result<()> {
         if self.source.1.is_none() || self.source.0 != fact.source {
             self.source = (fact.source.to_owned(), Some(self.spill.source(fact.source)));
         }
         let source = self.source.1.unwrap_or(0);
-        let heap = usize::try_from(fact.subject).unwrap_or(0) / self.spill.subjects_of_a_heap;
-        let Some(waiting) = self.waiting.get_mut(heap) else {
-            return Err(io::Error::other("a fact of a subject that is on no heap"));
+        let partition = usize::try_from(fact.subject).unwrap_or(0) / self.spill.subjects_per_partition;
+        let Some(buffer) = self.buffers.get_mut(partition) else {
+            return Err(io::Error::other("a fact of a subject that is in no partition"));
         };
         let reference = fact.reference.as_bytes();
         let length = u16::try_from(reference.len()).map_err(io::Error::other)?;
-        waiting.write_all(&fact.subject.to_le_bytes())?;
-        waiting.write_all(&fact.measure.to_le_bytes())?;
-        waiting.write_all(&fact.day.to_le_bytes())?;
-        waiting.write_all(&fact.value_e4.to_le_bytes())?;
-        waiting.write_all(&source.to_le_bytes())?;
-        waiting.write_all(&fact.line.to_le_bytes())?;
-        waiting.write_all(&length.to_le_bytes())?;
-        waiting.write_all(reference)?;
-        if waiting.len() >= PIECE_BYTES {
-            self.spill.write(heap, waiting)?;
-            waiting.clear();
+        buffer.write_all(&fact.subject.to_le_bytes())?;
+        buffer.write_all(&fact.measure.to_le_bytes())?;
+        buffer.write_all(&fact.day.to_le_bytes())?;
+        buffer.write_all(&fact.value_e4.to_le_bytes())?;
+        buffer.write_all(&source.to_le_bytes())?;
+        buffer.write_all(&fact.line.to_le_bytes())?;
+        buffer.write_all(&length.to_le_bytes())?;
+        buffer.write_all(reference)?;
+        if buffer.len() >= PIECE_BYTES {
+            self.spill.write(partition, buffer)?;
+            buffer.clear();
         }
         Ok(())
     }
 
-    /// Writes what waits.
-    pub(super) fn finish(self) -> io::Result<()> {
-        for (heap, waiting) in self.waiting.iter().enumerate().filter(|(_, waiting)| !waiting.is_empty()) {
-            self.spill.write(heap, waiting)?;
+    /// Writes the buffers out.
+    pub(in crate::importing) fn finish(self) -> io::Result<()> {
+        for (partition, buffer) in self.buffers.iter().enumerate().filter(|(_, buffer)| !buffer.is_empty()) {
+            self.spill.write(partition, buffer)?;
         }
         Ok(())
     }
 }
 
-/// A fact as it is read back: its reference still lies in the heap.
-#[derive(Debug, Clone, Copy)]
+/// A fact read back. Its reference is a range of the partition's bytes, so that facts are sorted without copying texts.
+#[derive(Debug, Clone)]
 pub(super) struct Spilled {
     pub(super) subject: u32,
     pub(super) measure: u16,
@@ -163,13 +174,13 @@ pub(super) struct Spilled {
     pub(super) value_e4: i64,
     pub(super) source: u32,
     pub(super) line: u64,
-    pub(super) reference: (usize, u16),
+    pub(super) reference: Range<usize>,
 }
 
-/// Every fact of a heap's bytes; an error where they are not what was written.
-pub(super) fn facts_of(heap: &[u8]) -> io::Result<Vec<Spilled>> {
-    let mut facts = Vec::with_capacity(heap.len() / 48);
-    let mut rest = heap;
+/// The facts of a partition; an error if its bytes are not what was written.
+pub(super) fn facts_of(partition: &[u8]) -> io::Result<Vec<Spilled>> {
+    let mut facts = Vec::with_capacity(partition.len() / 48);
+    let mut rest = partition;
     let damaged = || io::Error::new(io::ErrorKind::InvalidData, "the temporary file was changed");
     while !rest.is_empty() {
         let (subject, more) = rest.split_first_chunk::<4>().ok_or_else(damaged)?;
@@ -180,7 +191,7 @@ pub(super) fn facts_of(heap: &[u8]) -> io::Result<Vec<Spilled>> {
         let (line, more) = more.split_first_chunk::<8>().ok_or_else(damaged)?;
         let (length, more) = more.split_first_chunk::<2>().ok_or_else(damaged)?;
         let length = u16::from_le_bytes(*length);
-        let at = heap.len() - more.len();
+        let at = partition.len() - more.len();
         rest = more.get(usize::from(length)..).ok_or_else(damaged)?;
         facts.push(Spilled {
             subject: u32::from_le_bytes(*subject),
@@ -189,7 +200,7 @@ pub(super) fn facts_of(heap: &[u8]) -> io::Result<Vec<Spilled>> {
             value_e4: i64::from_le_bytes(*value),
             source: u32::from_le_bytes(*source),
             line: u64::from_le_bytes(*line),
-            reference: (at, length),
+            reference: at..at + usize::from(length),
         });
     }
     Ok(facts)

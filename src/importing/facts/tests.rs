@@ -1,23 +1,25 @@
-//! What a file says is what the chunks hold, whatever the order of its lines and the number of threads.
+//! The chunks have the facts of the file, whatever the order of its lines and the number of threads.
 
-use std::{collections::BTreeMap, fmt::Write, io::Write as _, sync::Arc};
+use std::{collections::BTreeMap, fmt::Write as _, io::Write as _, sync::Arc};
 
 use super::*;
 use crate::{
     facts::{Chunk, FactsOf, Totals},
-    importing::{References, Rules, findings::Code, rows::records},
+    importing::{
+        References, Template,
+        batch::{Batch, FileContext, Stop},
+        findings::Code,
+        layout::Layout,
+    },
     scoring::{Catalogue, shipped},
-    store::{Crypter, facts::SubjectRow},
+    store::Crypter,
 };
 
-type Kept = BTreeMap<(String, String, String, String, String, String), (i64, u64)>;
+/// A stored fact: half-year, subject, measure, day, source and reference, with its value and line.
+type Stored = BTreeMap<(String, String, String, String, String, String), (i64, u64)>;
 
-struct World {
-    known: Known,
-    rules: Rules,
-}
-
-fn world(subjects: usize) -> World {
+/// The checks of a city with some institutions.
+fn checks(subjects: usize) -> FactChecks {
     let catalogues: Vec<Catalogue> = shipped::CATALOGUES
         .iter()
         .map(|(name, text)| Catalogue::parse(name, text).expect("a shipped catalogue"))
@@ -28,61 +30,68 @@ fn world(subjects: usize) -> World {
         kind: "medical_institution".to_owned(),
         region: "330302".to_owned(),
     };
-    let subjects = (0..subjects).map(subject).collect();
-    let today = "2026-06-30".parse().expect("a day");
-    let known = Known::new(subjects, &references, today, 40);
     let crypter = Arc::new(Crypter::new(&["AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="]).expect("a key"));
-    World {
-        known,
-        rules: Rules { references: Arc::new(references), crypter, accept_uscc_mismatch: false, sources: None },
-    }
+    let rules = Rules { references: Arc::new(references), crypter, accept_uscc_mismatch: false, sources: None };
+    FactChecks::new(rules, (0..subjects).map(subject).collect(), today(), 40)
 }
 
-struct Came {
+fn today() -> Day {
+    "2026-06-30".parse().expect("a day")
+}
+
+/// Checks a file on some threads. The spill file has the partitions of a file of `size`.
+fn check_file(
+    checks: &FactChecks,
+    bytes: &[u8],
+    size: u64,
+    threads: usize,
+    send: impl FnMut(Batch) -> Result<(), Stop> + Send,
+) -> Result<Spill, Stop> {
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
+    file.write_all(bytes).expect("written");
+    let header: Vec<String> = HEADER.trim().split(',').map(str::to_owned).collect();
+    let layout = Layout::of(Template::Records, &header).expect("the template's header");
+    let context = FileContext { layout: &layout, today: today() };
+    let csv = PlainCsv::examine(file.path()).expect("plain CSV");
+    let spill = checks.spill(size)?;
+    check_csv(checks, context, &csv, &spill, threads, send)?;
+    Ok(spill)
+}
+
+struct Imported {
     chunks: Vec<(String, Chunk)>,
     repeated: Vec<u64>,
     findings: Vec<(u64, Code)>,
     rows: u64,
-    taken: u64,
+    passed: u64,
 }
 
-fn import(world: &World, text: &str, threads: usize) -> Came {
-    let mut file = tempfile::NamedTempFile::new().expect("a file");
-    file.write_all(text.as_bytes()).expect("written");
-    let places = [0, 1, 2, 3, 4, 5];
-    let checking =
-        Checking { known: &world.known, rules: &world.rules, places: &places, width: 6, columns: records::COLUMNS };
-    let (mut findings, mut rows, mut taken) = (Vec::new(), 0, 0);
-    // A size that makes several heaps of a small file.
-    let sifted = sift_csv(checking, (file.path(), 200 << 20), threads, |told| {
-        findings.extend(told.findings.iter().map(|finding| (finding.line, finding.code)));
-        rows += told.rows;
-        taken += told.taken;
-        true
+fn import(checks: &FactChecks, text: &str, threads: usize) -> Imported {
+    let (mut findings, mut rows, mut passed) = (Vec::new(), 0, 0);
+    // A size that makes several partitions of a small file.
+    let spill = check_file(checks, text.as_bytes(), 200 << 20, threads, |batch| {
+        findings.extend(batch.findings.iter().map(|finding| (finding.line, finding.code)));
+        rows += batch.read;
+        passed += batch.passed.spilled;
+        Ok(())
     });
-    let sifted = &sifted.expect("sifted").expect("somebody listens");
-    let (to, mut from) = tokio::sync::mpsc::channel(4);
+    let (to, from) = std::sync::mpsc::channel();
+    pack(checks, &spill.expect("checked"), threads, |part| to.send(part).map_err(|_| Stop::Dropped)).expect("packed");
+    drop(to);
     let (mut chunks, mut repeated) = (Vec::new(), Vec::new());
-    std::thread::scope(|scope| {
-        scope.spawn(move || {
-            settle(&world.known, sifted, threads, |heaped| to.blocking_send(heaped).is_ok());
-            drop(to);
-        });
-        while let Some(heaped) = from.blocking_recv() {
-            match heaped {
-                PackedPart::Chunk { kind, chunk } => chunks.push((kind, *chunk)),
-                PackedPart::Repeated(lines) => repeated.extend(lines),
-                PackedPart::Failed(error) => panic!("{error}"),
-            }
+    for part in from {
+        match part {
+            PackedPart::Chunk { kind, chunk } => chunks.push((kind, *chunk)),
+            PackedPart::Repeated(lines) => repeated.extend(lines),
         }
-    });
+    }
     repeated.sort_unstable();
-    Came { chunks, repeated, findings, rows, taken }
+    Imported { chunks, repeated, findings, rows, passed }
 }
 
-fn kept(came: &Came) -> Kept {
-    let mut kept = Kept::new();
-    for (kind, chunk) in &came.chunks {
+fn stored(imported: &Imported) -> Stored {
+    let mut stored = Stored::new();
+    for (kind, chunk) in &imported.chunks {
         assert_eq!(kind, "medical_institution");
         let totals = Totals::read(&chunk.totals).expect("totals");
         let mut facts = FactsOf::new(&totals, &chunk.facts, chunk.period).expect("facts");
@@ -97,20 +106,20 @@ fn kept(came: &Came) -> Kept {
                     fact.source,
                     fact.reference,
                 );
-                assert!(kept.insert(key, (fact.value_e4, fact.line)).is_none(), "a fact is kept twice");
+                assert!(stored.insert(key, (fact.value_e4, fact.line)).is_none(), "a fact is stored twice");
             }
         }
     }
-    kept
+    stored
 }
 
 const HEADER: &str = "subject_code,measure,value,occurred_on,source,reference\n";
 
 #[test]
-fn what_the_file_says_is_what_is_kept() {
-    let world = world(300);
-    let (mut text, mut expected) = (HEADER.to_owned(), Kept::new());
-    // Not in the order of anything.
+fn the_chunks_have_the_facts_of_the_file() {
+    let checks = checks(300);
+    let (mut text, mut expected) = (HEADER.to_owned(), Stored::new());
+    // In no order.
     for nth in 0..40_000u64 {
         let (subject, day) = ((nth * 7_919) % 300, (nth * 31) % 28 + 1);
         let (month, measure) = ([2, 9][usize::from(nth % 3 == 0)], ["visits", "fund_used"][usize::from(nth % 5 == 0)]);
@@ -131,15 +140,15 @@ fn what_the_file_says_is_what_is_kept() {
         );
     }
     for threads in [1, 4] {
-        let came = import(&world, &text, threads);
-        assert_eq!((came.rows, came.taken, came.findings.len()), (40_000, 40_000, 0));
-        assert_eq!(kept(&came), expected);
+        let imported = import(&checks, &text, threads);
+        assert_eq!((imported.rows, imported.passed, imported.findings.len()), (40_000, 40_000, 0));
+        assert_eq!(stored(&imported), expected);
     }
 }
 
 #[test]
-fn every_fault_is_told_with_its_line_and_the_rest_is_kept() {
-    let world = world(3);
+fn every_fault_is_reported_with_its_line_and_other_rows_are_stored() {
+    let checks = checks(3);
     let text = HEADER.to_owned()
         + "H33030200001,visits,10,2026-03-01,医保局,A\r\n"
         + "\n"
@@ -156,8 +165,8 @@ fn every_fault_is_told_with_its_line_and_the_rest_is_kept() {
         + "H33030200002,visits,5%,2026-03-01,医保局,J\n"
         + "H33030200002,visits,7,2026-03-01,医保局,K";
     for text in [text.clone(), text.replace(",K", ",\"K\"")] {
-        let came = import(&world, &text, 2);
-        let found: Vec<(u64, &str)> = came.findings.iter().map(|(line, code)| (*line, code.as_str())).collect();
+        let imported = import(&checks, &text, 2);
+        let found: Vec<(u64, &str)> = imported.findings.iter().map(|(line, code)| (*line, code.as_str())).collect();
         assert_eq!(
             found,
             [
@@ -173,11 +182,11 @@ fn every_fault_is_told_with_its_line_and_the_rest_is_kept() {
                 (14, "value_malformed"),
             ]
         );
-        assert_eq!(came.repeated, [12], "the first of two rows with one key counts");
-        assert_eq!((came.rows, came.taken), (13, 3));
-        let kept: Vec<_> = kept(&came).into_iter().map(|(key, value)| (key.1, key.5, value)).collect();
+        assert_eq!(imported.repeated, [12], "the first of two rows with one key counts");
+        assert_eq!((imported.rows, imported.passed), (13, 3));
+        let stored: Vec<_> = stored(&imported).into_iter().map(|(key, value)| (key.1, key.5, value)).collect();
         assert_eq!(
-            kept,
+            stored,
             [
                 ("H33030200001".to_owned(), "A".to_owned(), (100_000, 2)),
                 ("H33030200002".to_owned(), "K".to_owned(), (70_000, 15)),
@@ -187,36 +196,33 @@ fn every_fault_is_told_with_its_line_and_the_rest_is_kept() {
 }
 
 #[test]
-fn a_row_that_is_not_utf8_is_told_and_passed_over() {
-    let world = world(3);
-    let mut file = tempfile::NamedTempFile::new().expect("a file");
-    file.write_all(HEADER.as_bytes()).expect("written");
-    file.write_all(b"H33030200001,visits,10,2026-03-01,\xb9\xfa,A\nH33030200001,visits,1,2026-03-01,\xe5\x8c\xbb\xe4\xbf\x9d\xe5\xb1\x80,B\n")
-        .expect("written");
-    let places = [0, 1, 2, 3, 4, 5];
-    let checking =
-        Checking { known: &world.known, rules: &world.rules, places: &places, width: 6, columns: records::COLUMNS };
-    let mut told = Vec::new();
-    sift_csv(checking, (file.path(), 10), 1, |one| {
-        told.push((one.rows, one.taken, one.findings));
-        true
+fn a_row_that_is_not_utf8_is_reported_and_skipped() {
+    let checks = checks(3);
+    // Behind the part that is examined, so that the file is read as plain CSV.
+    let good = b"H33030200001,visits,1,2026-03-01,\xe5\x8c\xbb\xe4\xbf\x9d\xe5\xb1\x80,B\n";
+    let rows = (4 << 20) / good.len() + 1;
+    let mut bytes = HEADER.as_bytes().to_vec();
+    bytes.extend(good.repeat(rows));
+    bytes.extend(b"H33030200001,visits,10,2026-03-01,\xb9\xfa,A\n");
+    bytes.extend(good);
+    let (mut read, mut passed, mut findings) = (0, 0, Vec::new());
+    check_file(&checks, &bytes, 10, 1, |batch| {
+        read += batch.read;
+        passed += batch.passed.spilled;
+        findings.extend(batch.findings.iter().map(|finding| (finding.line, finding.code)));
+        Ok(())
     })
-    .expect("sifted");
-    let [(2, 1, findings)] = told.as_slice() else { panic!("{told:?}") };
-    assert_eq!(findings.iter().map(|finding| (finding.line, finding.code)).collect::<Vec<_>>(), [(2, Code::NotUtf8)]);
+    .expect("checked");
+    let rows = u64::try_from(rows).expect("few");
+    assert_eq!((read, passed, findings), (rows + 2, rows + 1, vec![(rows + 2, Code::NotUtf8)]));
 }
 
 #[test]
-fn an_import_that_nobody_waits_for_ends() {
-    let world = world(3);
-    let mut file = tempfile::NamedTempFile::new().expect("a file");
-    file.write_all(HEADER.as_bytes()).expect("written");
+fn reading_ends_when_nobody_receives() {
+    let checks = checks(3);
     let row = b"H33030200001,visits,10,2026-03-01,s,A\n";
-    // Many more blocks than may wait: whoever gives them must notice that nobody takes them any more.
-    file.write_all(&row.repeat((64 << 20) / row.len())).expect("written");
-    let places = [0, 1, 2, 3, 4, 5];
-    let checking =
-        Checking { known: &world.known, rules: &world.rules, places: &places, width: 6, columns: records::COLUMNS };
-    let sifted = sift_csv(checking, (file.path(), 64 << 20), 1, |_| false).expect("no error");
-    assert!(sifted.is_none());
+    // Many more blocks than may wait: the reader must notice that nobody takes them any more.
+    let bytes = [HEADER.as_bytes(), &row.repeat((64 << 20) / row.len())].concat();
+    let stopped = check_file(&checks, &bytes, 64 << 20, 1, |_| Err(Stop::Dropped));
+    assert!(matches!(stopped, Err(Stop::Dropped)));
 }

@@ -1,8 +1,10 @@
-//! The first half: every row checked, and put on the heap of its subject.
+//! Checks a plain CSV file on several threads: one reads blocks of rows, the others parse and check them, and one hands
+//! the results on in the order of the file.
 
 use std::{
     collections::BTreeMap,
-    io,
+    fs::File,
+    io::Read,
     path::Path,
     sync::{
         Arc, Mutex, PoisonError,
@@ -12,325 +14,201 @@ use std::{
 };
 
 use super::{
-    Known,
+    FactChecks, Spill, SpillWriter,
     blocks::{Block, Blocks, rows_of},
     line::LineReader,
-    spill::{Spill, SpillWriter},
 };
 use crate::importing::{
     ImportError,
-    findings::{Code, Finding, Severity},
-    row::Row,
-    rows::records,
-    source::Next,
+    batch::{Batch, FileContext, Stop},
+    findings::Code,
 };
 
-/// Bytes of a file whose facts are sorted at once: with their order they take about twice as much memory, on each core.
-const HEAP_BYTES: u64 = 24 << 20;
-
-/// There are no more heaps: each thread keeps a piece of each.
-const MOST_HEAPS: u64 = 256;
-
-/// Rows of another reader that are told of at once.
-const ROWS_TOLD: u64 = 10_000;
-
-/// Blocks that wait to be parsed.
+/// Blocks that wait to be parsed. With those being parsed they bound the memory.
 const BLOCKS_WAITING: usize = 2;
 
-/// What the rows of a file came to.
+/// How much of a file is examined before it is read as plain CSV.
+const EXAMINED_BYTES: u64 = 4 << 20;
+
+/// A file that can be read as blocks of lines.
 #[derive(Debug)]
-pub(in crate::importing) struct Sifted {
-    pub(super) spill: Spill,
-    /// The digest of what was read.
-    pub(in crate::importing) sha256: String,
+pub(in crate::importing) struct PlainCsv<'a> {
+    path: &'a Path,
 }
 
-/// What is told while a file is sifted, in the order of its lines.
-#[derive(Debug, Default)]
-pub(in crate::importing) struct Told {
-    /// Rows read.
-    pub(in crate::importing) rows: u64,
-    /// Rows that were put on heaps.
-    pub(in crate::importing) taken: u64,
-    /// What is wrong with others.
-    pub(in crate::importing) findings: Vec<Finding>,
-    /// How far the file is read.
-    pub(in crate::importing) bytes: u64,
-}
-
-/// What every row is checked with.
-#[derive(Clone, Copy)]
-pub(in crate::importing) struct Checking<'a> {
-    pub(in crate::importing) known: &'a Known,
-    pub(in crate::importing) rules: &'a crate::importing::Rules,
-    /// Where each column of the template stands in the file.
-    pub(in crate::importing) places: &'a [usize],
-    /// How many columns the header has.
-    pub(in crate::importing) width: usize,
-    pub(in crate::importing) columns: &'static [&'static str],
-}
-
-impl Checking<'_> {
-    /// Checks a row the long way, which says what is wrong.
-    fn row(&self, line: u64, record: &csv::StringRecord, told: &mut Told, put: &mut SpillWriter<'_>) -> io::Result<()> {
-        if record.len() != self.width {
-            let message = format!("has {} fields, the header has {}", record.len(), self.width);
-            told.findings.push(whole_row(line, Code::ColumnCount, message));
-            return Ok(());
-        }
-        let mut row = Row {
-            line,
-            record,
-            places: self.places,
-            columns: self.columns,
-            findings: &mut told.findings,
-            today: self.known.today(),
+impl<'a> PlainCsv<'a> {
+    /// A CSV file whose beginning is UTF-8 with newlines as line ends, so that it can be split at newlines; `None` for any
+    /// other, which the CSV reader reads row by row.
+    pub(in crate::importing) fn examine(path: &'a Path) -> Option<Self> {
+        let mut beginning = Vec::new();
+        let file = File::open(path).ok()?;
+        let size = file.metadata().ok()?.len();
+        file.take(EXAMINED_BYTES).read_to_end(&mut beginning).ok()?;
+        let utf8 = match std::str::from_utf8(&beginning) {
+            Ok(_) => true,
+            // The end of what was read may cut a character in two.
+            Err(error) => error.error_len().is_none() && size > EXAMINED_BYTES,
         };
-        if let Some(fact) = records::check(&mut row, self.rules, self.known) {
-            told.taken += 1;
-            put.put(&fact)?;
-        }
-        Ok(())
+        let lone_return = beginning.windows(2).any(|pair| matches!(pair, [b'\r', next] if *next != b'\n'));
+        (utf8 && !lone_return && !beginning.ends_with(b"\r")).then_some(Self { path })
     }
 }
 
-fn whole_row(line: u64, code: Code, message: String) -> Finding {
-    Finding { line, column: "", code, severity: Severity::Reject, message }
-}
+/// A parsed block, by its number.
+type Parsed = (u64, Result<Batch, ImportError>);
 
-fn not_utf8(line: u64) -> Finding {
-    whole_row(line, Code::NotUtf8, "is not UTF-8: save the file as UTF-8, or say --encoding gb18030".into())
-}
-
-/// An empty spill for a file of some size.
-fn spill_for(known: &Known, bytes: u64) -> Result<Spill, ImportError> {
-    let heaps = usize::try_from(bytes.div_ceil(HEAP_BYTES).clamp(1, MOST_HEAPS)).unwrap_or(1);
-    Spill::new(known.len(), heaps).map_err(|source| ImportError::Spill { source })
-}
-
-/// What another reader yields.
-#[derive(Debug)]
-pub(super) enum NextRow {
-    /// A row.
-    Row { line: u64, passed: u64 },
-    /// One that is no text was passed over.
-    Unreadable { line: u64, column: Option<usize>, code: Code, message: String, passed: u64 },
-    /// There are no more.
-    End { passed: u64 },
-}
-
-/// The bound of a delivery's rows.
-pub(super) struct TooMany;
-
-impl TooMany {
-    /// Refuses a row beyond the bound.
-    pub(super) fn check(most: Option<u64>, rows: u64, next: &Next) -> Result<(), ImportError> {
-        match most {
-            Some(most) if rows > most && *next != Next::End => Err(ImportError::TooManyRows { most }),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// Sifts rows that another reader yields, one after the other. `tell` says whether anyone still listens.
-pub(super) fn sift_rows(
-    checking: Checking<'_>,
-    bytes: u64,
-    mut next: impl FnMut(&mut csv::StringRecord) -> Result<NextRow, ImportError>,
-    mut tell: impl FnMut(Told) -> bool,
-) -> Result<Option<Spill>, ImportError> {
-    let spill = spill_for(checking.known, bytes)?;
-    let failed = |source| ImportError::Spill { source };
-    let mut put = spill.writer();
-    let mut record = csv::StringRecord::new();
-    let mut told = Told::default();
-    loop {
-        match next(&mut record)? {
-            NextRow::End { passed } => {
-                told.bytes = passed;
-                break;
-            }
-            NextRow::Row { line, passed } => {
-                told.bytes = passed;
-                checking.row(line, &record, &mut told, &mut put).map_err(failed)?;
-            }
-            NextRow::Unreadable { line, column, code, message, passed } => {
-                told.bytes = passed;
-                let place = column.and_then(|at| checking.places.iter().position(|place| *place == at));
-                let column = place.and_then(|at| checking.columns.get(at)).copied().unwrap_or_default();
-                told.findings.push(Finding { line, column, code, severity: Severity::Reject, message });
-            }
-        }
-        told.rows += 1;
-        if told.rows >= ROWS_TOLD && !tell(std::mem::take(&mut told)) {
-            return Ok(None);
-        }
-    }
-    put.finish().map_err(failed)?;
-    Ok(tell(told).then_some(spill))
-}
-
-/// Sifts a UTF-8 CSV file on some threads, header passed over. `tell` is called in the order of the lines, and says
-/// whether anyone still listens; none comes back when nobody does.
-pub(in crate::importing) fn sift_csv(
-    checking: Checking<'_>,
-    (path, size): (&Path, u64),
+/// Checks the rows of a file on `threads` threads, and writes their facts to the spill file. `send` gets the batches in
+/// the order of the file. Returns the file's SHA-256.
+pub(in crate::importing) fn check_csv(
+    checks: &FactChecks,
+    file: FileContext<'_>,
+    csv: &PlainCsv<'_>,
+    spill: &Spill,
     threads: usize,
-    mut tell: impl FnMut(Told) -> bool + Send,
-) -> Result<Option<Sifted>, ImportError> {
-    let spill = spill_for(checking.known, size)?;
-    let mut blocks = Blocks::open(path)?;
-    let listened = AtomicBool::new(true);
-    let (give, take) = sync_channel::<Block>(BLOCKS_WAITING);
-    let take = Arc::new(Mutex::new(take));
-    let (finish, finished) = sync_channel::<(u64, Result<Told, ImportError>)>(threads.max(1) * 2);
-    let failed = std::thread::scope(|scope| {
+    mut send: impl FnMut(Batch) -> Result<(), Stop> + Send,
+) -> Result<String, Stop> {
+    let mut blocks = Blocks::open(csv.path)?;
+    let stopped = AtomicBool::new(false);
+    let (to_parsers, unparsed) = sync_channel::<Block>(BLOCKS_WAITING);
+    // A channel has one receiver: the lock lets the parsers take turns with it.
+    let unparsed = Arc::new(Mutex::new(unparsed));
+    let (to_sender, parsed) = sync_channel::<Parsed>(threads.max(1) * 2);
+    std::thread::scope(|scope| {
         for _ in 0..threads.max(1) {
-            let (finish, take, spill) = (finish.clone(), take.clone(), &spill);
-            scope.spawn(move || parse_blocks(checking, spill, &take, &finish));
+            let (to_sender, unparsed) = (to_sender.clone(), unparsed.clone());
+            scope.spawn(move || BlockParser { checks, file, spill }.parse_all(&unparsed, &to_sender));
         }
-        // The parsers alone hold the ends they use: when they are gone, giving and telling end too.
-        drop((finish, take));
-        let telling = scope.spawn(|| {
-            let outcome = in_order(finished, &mut tell);
-            if !matches!(outcome, Ok(true)) {
-                listened.store(false, Ordering::Relaxed);
+        // Only the parsers keep their ends of the channels: when all have ended, the reader and the sender end too.
+        drop((to_sender, unparsed));
+        let sender = scope.spawn(|| {
+            let outcome = send_in_order(parsed, &mut send);
+            if outcome.is_err() {
+                stopped.store(true, Ordering::Relaxed);
             }
             outcome
         });
-        let mut failed = None;
-        loop {
-            match blocks.next() {
-                Ok(Some(block)) if listened.load(Ordering::Relaxed) => {
-                    if give.send(block).is_err() {
-                        break;
-                    }
-                }
-                Ok(_) => break,
-                Err(error) => {
-                    failed = Some(error);
-                    break;
-                }
-            }
-        }
-        drop(give);
-        let told = telling.join().unwrap_or(Err(ImportError::ReaderGone));
-        match (failed, told) {
-            (Some(error), _) | (None, Err(error)) => Err(error),
-            (None, Ok(listened)) => Ok(listened),
-        }
-    });
-    Ok(failed?.then(|| Sifted { spill, sha256: blocks.sha256() }))
+        let read = read_blocks(&mut blocks, &to_parsers, &stopped);
+        drop(to_parsers);
+        let sent = sender.join().unwrap_or(Err(Stop::Failed(ImportError::ReaderGone)));
+        read?;
+        sent
+    })?;
+    Ok(blocks.sha256())
 }
 
-impl Sifted {
-    /// Rows from another reader, with the digest it found.
-    pub(in crate::importing) const fn of(spill: Spill, sha256: String) -> Self {
-        Self { spill, sha256 }
+/// Reads the file to its end, or until no parser takes blocks any more.
+fn read_blocks(blocks: &mut Blocks, to: &SyncSender<Block>, stopped: &AtomicBool) -> Result<(), ImportError> {
+    while let Some(block) = blocks.next()? {
+        if stopped.load(Ordering::Relaxed) || to.send(block).is_err() {
+            break;
+        }
     }
+    Ok(())
 }
 
-/// Tells what was found in blocks in the order of the file.
-fn in_order(
-    finished: Receiver<(u64, Result<Told, ImportError>)>,
-    tell: &mut impl FnMut(Told) -> bool,
-) -> Result<bool, ImportError> {
-    let mut early: BTreeMap<u64, Told> = BTreeMap::new();
+/// Sends parsed blocks in the order of the file.
+fn send_in_order(parsed: Receiver<Parsed>, send: &mut impl FnMut(Batch) -> Result<(), Stop>) -> Result<(), Stop> {
+    let mut early: BTreeMap<u64, Batch> = BTreeMap::new();
     let mut next = 0;
-    for (nth, told) in finished {
-        early.insert(nth, told?);
-        while let Some(told) = early.remove(&next) {
+    for (number, batch) in parsed {
+        early.insert(number, batch?);
+        while let Some(batch) = early.remove(&next) {
             next += 1;
-            if !tell(told) {
-                return Ok(false);
-            }
+            send(batch)?;
         }
     }
-    Ok(true)
+    Ok(())
 }
 
-fn parse_blocks(
-    checking: Checking<'_>,
-    spill: &Spill,
-    take: &Mutex<Receiver<Block>>,
-    finish: &SyncSender<(u64, Result<Told, ImportError>)>,
-) {
-    let failed = |source| ImportError::Spill { source };
-    let Some(mut lines) = LineReader::new(checking.known, checking.places) else { return };
-    let mut put = spill.writer();
-    let mut last = 0;
-    loop {
-        let block = take.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(block) = block else { break };
-        last = block.nth;
-        let told = parse(checking, &block, &mut lines, &mut put);
-        if finish.send((block.nth, told.map_err(failed))).is_err() {
-            return;
+/// Parses blocks on one thread.
+struct BlockParser<'a> {
+    checks: &'a FactChecks,
+    file: FileContext<'a>,
+    spill: &'a Spill,
+}
+
+impl BlockParser<'_> {
+    fn parse_all(&self, unparsed: &Mutex<Receiver<Block>>, to: &SyncSender<Parsed>) {
+        let Some(mut lines) = LineReader::new(&self.checks.dictionary, self.file.layout.positions()) else { return };
+        let mut writer = self.spill.writer();
+        let mut last = 0;
+        loop {
+            let block = unparsed.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            let Ok(block) = block else { break };
+            last = block.nth;
+            let batch = self.parse(&block, &mut lines, &mut writer);
+            if to.send((block.nth, batch)).is_err() {
+                return;
+            }
+        }
+        if let Err(source) = writer.finish() {
+            // The last block was sent already; the error takes its number and ends the import.
+            let _ = to.send((last, Err(ImportError::Spill { source })));
         }
     }
-    if let Err(source) = put.finish() {
-        // What was already told of this block stands; the error alone counts now.
-        let _ = finish.send((last, Err(failed(source))));
+
+    fn parse(
+        &self,
+        block: &Block,
+        lines: &mut LineReader<'_>,
+        writer: &mut SpillWriter<'_>,
+    ) -> Result<Batch, ImportError> {
+        let mut batch = Batch { bytes: block.offset, ..Batch::default() };
+        if block.quoted {
+            for (line, row) in rows_of(block).filter(|(line, _)| *line != 1) {
+                match row {
+                    Ok(row) => self.check(line, &row, &mut batch, writer)?,
+                    Err(_) => not_utf8(&mut batch, line),
+                }
+            }
+            return Ok(batch);
+        }
+        let whole = std::str::from_utf8(&block.bytes);
+        let mut record = csv::StringRecord::new();
+        let mut start = 0;
+        for (line, bytes) in (block.line..).zip(block.bytes.split_inclusive(|byte| *byte == b'\n')) {
+            let from = start;
+            start += bytes.len();
+            // A block that is UTF-8 is checked once, any other line by line.
+            let text = match whole {
+                Ok(whole) => Some(whole.get(from..start).unwrap_or_default()),
+                Err(_) => std::str::from_utf8(bytes).ok(),
+            };
+            let Some(text) = text else {
+                not_utf8(&mut batch, line);
+                continue;
+            };
+            let text = text.strip_suffix('\n').unwrap_or(text);
+            let text = text.strip_suffix('\r').unwrap_or(text);
+            // The header was read before, and an empty line is no row.
+            if line == 1 || text.is_empty() {
+                continue;
+            }
+            if let Some(fact) = lines.read(line, text) {
+                batch.read += 1;
+                batch.passed.spilled += 1;
+                writer.put(&fact).map_err(|source| ImportError::Spill { source })?;
+            } else {
+                record.clear();
+                text.split(',').for_each(|field| record.push_field(field));
+                self.check(line, &record, &mut batch, writer)?;
+            }
+        }
+        Ok(batch)
+    }
+
+    /// Checks a row that is not plain, or in which something is wrong.
+    fn check(
+        &self,
+        line: u64,
+        record: &csv::StringRecord,
+        batch: &mut Batch,
+        writer: &mut SpillWriter<'_>,
+    ) -> Result<(), ImportError> {
+        batch.add(line, record, self.file, |row, passed| self.checks.check(row, passed, writer))
     }
 }
 
-fn parse(
-    checking: Checking<'_>,
-    block: &Block,
-    lines: &mut LineReader<'_>,
-    put: &mut SpillWriter<'_>,
-) -> io::Result<Told> {
-    let mut told = Told { bytes: block.passed, ..Told::default() };
-    if block.quoted {
-        for (line, row) in rows_of(block) {
-            let header = line == 1;
-            match row {
-                _ if header => {}
-                Ok(row) => {
-                    told.rows += 1;
-                    checking.row(line, &row, &mut told, put)?;
-                }
-                Err(_) => {
-                    told.rows += 1;
-                    told.findings.push(not_utf8(line));
-                }
-            }
-        }
-        return Ok(told);
-    }
-    let whole = std::str::from_utf8(&block.bytes);
-    let mut record = csv::StringRecord::new();
-    let mut start = 0;
-    for (line, bytes) in (block.line..).zip(block.bytes.split_inclusive(|byte| *byte == b'\n')) {
-        let from = start;
-        start += bytes.len();
-        let text = match whole {
-            Ok(whole) => whole.get(from..start).unwrap_or_default(),
-            Err(_) => {
-                if let Ok(text) = std::str::from_utf8(bytes) {
-                    text
-                } else {
-                    told.rows += 1;
-                    told.findings.push(not_utf8(line));
-                    continue;
-                }
-            }
-        };
-        let text = text.strip_suffix('\n').unwrap_or(text);
-        let text = text.strip_suffix('\r').unwrap_or(text);
-        // The header was read before; an empty line is no row.
-        if line == 1 || text.is_empty() {
-            continue;
-        }
-        told.rows += 1;
-        if let Some(fact) = lines.read(line, text) {
-            told.taken += 1;
-            put.put(&fact)?;
-        } else {
-            record.clear();
-            text.split(',').for_each(|field| record.push_field(field));
-            checking.row(line, &record, &mut told, put)?;
-        }
-    }
-    Ok(told)
+fn not_utf8(batch: &mut Batch, line: u64) {
+    batch.reject(line, Code::NotUtf8, "is not UTF-8: save the file as UTF-8, or use --encoding gb18030".into());
 }

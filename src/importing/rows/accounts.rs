@@ -1,16 +1,13 @@
-//! `accounts.csv`: settlement accounts. The number itself is not kept, only a keyed hash to compare with.
+//! `accounts.csv`: settlement accounts. Only a keyed hash of the number is stored, to compare with.
 
 use data_encoding::HEXLOWER;
 
-use super::{Codes, ImportError, Row, RowText, Rules, columns, subject_code};
-use crate::importing::{ACCOUNT_NUMBER, findings::Code};
-
-columns! {
-    SUBJECT_CODE = "subject_code",
-    BANK_CODE = "bank_code",
-    ACCOUNT = "account_number",
-    VALID_FROM_ON = "valid_from_on",
-}
+use super::{Codes, ImportError, Row, RowText, Rules, subject_code};
+use crate::importing::{
+    ACCOUNT_NUMBER,
+    findings::Code,
+    template::columns::accounts::{ACCOUNT, BANK_CODE, SUBJECT_CODE, VALID_FROM_ON},
+};
 
 pub(super) fn check(row: &mut Row<'_>, rules: &Rules, out: &mut RowText) -> Result<Option<Codes>, ImportError> {
     let subject = subject_code(row, SUBJECT_CODE, rules);

@@ -1,19 +1,16 @@
 //! `adverse.csv`: adverse facts with their periods of publication and repair (令第36号).
 
-use super::{Codes, Row, RowText, Rules, columns, source, subject_code};
-use crate::{domain::Day, importing::findings::Code};
-
-columns! {
-    SUBJECT_CODE = "subject_code",
-    REFERENCE = "reference",
-    SOURCE = "source",
-    TIER = "tier",
-    DECIDED_ON = "decided_on",
-    PUBLISH_FROM_ON = "publish_from_on",
-    EARLIEST_REPAIR_ON = "earliest_repair_on",
-    LATEST_END_ON = "latest_end_on",
-    STATUS = "status",
-}
+use super::{Codes, Row, RowText, Rules, source, subject_code};
+use crate::{
+    domain::Day,
+    importing::{
+        findings::Code,
+        template::columns::adverse::{
+            DECIDED_ON, EARLIEST_REPAIR_ON, LATEST_END_ON, PUBLISH_FROM_ON, REFERENCE, SOURCE, STATUS, SUBJECT_CODE,
+            TIER,
+        },
+    },
+};
 
 pub(super) fn check(row: &mut Row<'_>, rules: &Rules, out: &mut RowText) -> Option<Codes> {
     let subject = subject_code(row, SUBJECT_CODE, rules);
@@ -40,7 +37,7 @@ pub(super) fn check(row: &mut Row<'_>, rules: &Rules, out: &mut RowText) -> Opti
     Some([Some((SUBJECT_CODE, code)), None])
 }
 
-/// Decision, publication, earliest repair and latest end follow each other, as far as they are given.
+/// Checks that decision, publication, earliest repair and latest end follow each other, as far as they are given.
 fn in_order(row: &mut Row<'_>, decided: Day, later: [(usize, Option<Day>); 3]) -> Option<()> {
     let mut before = decided;
     for (column, day) in later {

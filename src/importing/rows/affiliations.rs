@@ -1,15 +1,13 @@
-//! `affiliations.csv`: who practises where, one of the places being the main one.
+//! `affiliations.csv`: which institutions a person practises in, and which of them is the main one.
 
-use super::{Codes, Row, RowText, Rules, code_of_person, columns};
-use crate::{domain::kinds::Person, importing::findings::Code};
-
-columns! {
-    PERSON_CODE = "person_code",
-    INSTITUTION_CODE = "institution_code",
-    MAIN = "main",
-    FROM_ON = "from_on",
-    TO_ON = "to_on",
-}
+use super::{Codes, Row, RowText, Rules, code_of_person};
+use crate::{
+    domain::kinds::Person,
+    importing::{
+        findings::Code,
+        template::columns::affiliations::{FROM_ON, INSTITUTION_CODE, MAIN, PERSON_CODE, TO_ON},
+    },
+};
 
 pub(super) fn check(row: &mut Row<'_>, rules: &Rules, out: &mut RowText) -> Option<Codes> {
     let person = code_of_person(row, PERSON_CODE, rules, Person::Natural);

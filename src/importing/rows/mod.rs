@@ -1,11 +1,10 @@
-//! The checkers, one a template: fields in, findings and a JSON row out.
-
-use std::ops::Range;
+//! The checks of each template: a row's fields in, findings and the JSON to stage out.
 
 use crate::domain::kinds::Person;
 
 use super::{
     ImportError, Rules, Template,
+    batch::Codes,
     findings::Code,
     row::{Row, RowText},
 };
@@ -13,35 +12,17 @@ use super::{
 pub(super) mod accounts;
 pub(super) mod adverse;
 pub(super) mod affiliations;
-pub(in crate::importing) mod records;
 pub(super) mod settlements;
 pub(super) mod subjects;
 
-/// Places of a template's columns, and their names in order.
-macro_rules! columns {
-    ($($name:ident = $text:literal),+ $(,)?) => {
-        /// The columns, in the order of the published template.
-        pub(in crate::importing) const COLUMNS: &[&str] = &[$($text),+];
-        columns!(@place 0; $($name),+);
-    };
-    (@place $at:expr; $name:ident $(, $rest:ident)*) => {
-        const $name: usize = $at;
-        columns!(@place $at + 1; $($rest),*);
-    };
-    (@place $at:expr;) => {};
-}
-use columns;
-
-/// Where in a batch's text the codes stand that must be known subjects, with the column of each.
-pub(super) type Codes = [Option<(usize, Range<usize>)>; 2];
-
-/// What a checker needs besides the row.
+/// Checks a row. Returns the codes to look up among the subjects, or `None` if the row is rejected.
 pub(super) type Checker = Box<dyn FnMut(&mut Row<'_>, &mut RowText) -> Result<Option<Codes>, ImportError> + Send>;
 
-/// The checker of a template; none for credit facts, which have a way of their own.
+/// The checker of a template; `None` for credit facts, which [`facts`](super::facts) checks.
 pub(super) fn checker(template: Template, rules: Rules) -> Option<Checker> {
     Some(match template {
         Template::Subjects => {
+            // As many codes as a city has subjects, so they fit into memory.
             let mut seen = std::collections::HashSet::new();
             Box::new(move |row, out| subjects::check(row, &rules, &mut seen, out))
         }
@@ -53,30 +34,30 @@ pub(super) fn checker(template: Template, rules: Rules) -> Option<Checker> {
     })
 }
 
-/// The same of a kind whose subjects are such persons, so that two columns cannot change places unseen.
+/// The code of a natural or a legal person. Rejects the other, so that swapped columns are noticed.
 fn code_of_person<'a>(row: &mut Row<'a>, column: usize, rules: &Rules, person: Person) -> Option<&'a str> {
     let text = subject_code(row, column, rules)?;
     if rules.kinds.of_code(text).is_some_and(|kind| kind.person == person) {
         return Some(text);
     }
-    let wanted = match person {
+    let expected = match person {
         Person::Natural => "a natural person",
         Person::Legal => "an institution",
     };
-    row.reject(column, Code::CodeMalformed, format!("{text:?} is not the code of {wanted}"))
+    row.reject(column, Code::CodeMalformed, format!("{text:?} is not the code of {expected}"))
 }
 
-/// Who says so. A department speaks for the sources it is registered for and no others.
-fn source<'a>(row: &mut Row<'a>, column: usize, rules: &Rules) -> Option<&'a str> {
+/// The source of a fact. A department may only report facts of the sources it is registered for.
+pub(super) fn source<'a>(row: &mut Row<'a>, column: usize, rules: &Rules) -> Option<&'a str> {
     let text = row.required_text(column, 60)?;
     if rules.sources.as_ref().is_some_and(|sources| !sources.contains(text)) {
-        return row.reject(column, Code::SourceForeign, "is not a source this sender speaks for");
+        return row.reject(column, Code::SourceForeign, "is not a source this sender is registered for");
     }
     Some(text)
 }
 
-/// A code that looks like one of some kind; whether it is known is asked for the whole batch.
-fn subject_code<'a>(row: &mut Row<'a>, column: usize, rules: &Rules) -> Option<&'a str> {
+/// A code with the pattern of some kind of subject. Whether the subject exists is looked up for the whole batch.
+pub(super) fn subject_code<'a>(row: &mut Row<'a>, column: usize, rules: &Rules) -> Option<&'a str> {
     let text = row.required(column)?;
     if rules.kinds.of_code(text).is_none() {
         let message = format!("{text:?} does not look like a national code of any kind of subject");

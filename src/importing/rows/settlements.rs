@@ -1,33 +1,19 @@
-//! `settlements.csv`: monthly settlements. A month that comes again in a later file is a new version of it.
+//! `settlements.csv`: monthly settlements. The same month in a later file is a new version of it.
 
-use super::{Codes, Row, RowText, Rules, columns, subject_code};
+use super::{Codes, Row, RowText, Rules, subject_code};
 use crate::{
     domain::{
         Fen,
         settlement::{Insurance, Settlement, SettlementStatus},
     },
-    importing::findings::Code,
+    importing::{
+        findings::Code,
+        template::columns::settlements::{
+            AS_OF, BILLED, CLAIMED, DEDUCTED, DISALLOWED, INSURANCE, MONTH, OFFSET, PAID, PAYABLE, PERSONS, PREPAID,
+            RETAINED, SETTLED, STATUS, SUBJECT_CODE, VISITS,
+        },
+    },
 };
-
-columns! {
-    SUBJECT_CODE = "subject_code",
-    MONTH = "month",
-    INSURANCE = "insurance",
-    VISITS = "visits",
-    PERSONS = "persons",
-    BILLED = "billed_fen",
-    CLAIMED = "claimed_fen",
-    SETTLED = "settled_fen",
-    PAID = "paid_fen",
-    RETAINED = "retained_fen",
-    DISALLOWED = "disallowed_fen",
-    DEDUCTED = "deducted_fen",
-    PREPAID = "prepaid_fen",
-    OFFSET = "offset_fen",
-    PAYABLE = "payable_fen",
-    STATUS = "status",
-    AS_OF = "as_of",
-}
 
 pub(super) fn check(row: &mut Row<'_>, rules: &Rules, out: &mut RowText) -> Option<Codes> {
     let subject = subject_code(row, SUBJECT_CODE, rules);
@@ -36,7 +22,7 @@ pub(super) fn check(row: &mut Row<'_>, rules: &Rules, out: &mut RowText) -> Opti
     let gap = settlement.identity_gap();
     if gap != Fen(0) {
         let message = format!(
-            "paid is {gap} yuan away from settled - retained - disallowed - deducted + prepaid - offset; the row is taken and flagged"
+            "paid is {gap} yuan away from settled - retained - disallowed - deducted + prepaid - offset; the row is accepted and flagged"
         );
         row.warn(PAID, Code::IdentityGap, message);
     }

@@ -1,40 +1,30 @@
-//! `subjects.csv`: graded subjects. Personal parts are sealed before they leave this file's hands.
+//! `subjects.csv`: graded subjects. Personal data is sealed here, before it is staged.
 
 use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Codes, ImportError, Row, RowText, Rules, columns};
+use super::{Codes, ImportError, Row, RowText, Rules};
 use crate::{
     domain::{
         Malformed, Region, ResidentId, Uscc,
         kinds::{Certificate, Kind, KindError, Person},
         uscc::UsccError,
     },
-    importing::findings::Code,
+    importing::{
+        findings::Code,
+        template::columns::subjects::{
+            AGREEMENT_SIGNED_ON, AGREEMENT_STATUS, CODE, ID_NUMBER, ID_TYPE, KIND, LEGAL_REPRESENTATIVE, LEVEL,
+            LICENCE_STATUS, NAME, PARENT_CODE, REGION, USCC,
+        },
+    },
     store::personal::{Personal, SealedParts},
 };
-
-columns! {
-    KIND = "kind",
-    CODE = "code",
-    USCC = "uscc",
-    NAME = "name",
-    REGION = "region",
-    LEVEL = "level",
-    PARENT_CODE = "parent_code",
-    ID_TYPE = "id_type",
-    ID_NUMBER = "id_number",
-    LEGAL_REPRESENTATIVE = "legal_representative",
-    AGREEMENT_SIGNED_ON = "agreement_signed_on",
-    AGREEMENT_STATUS = "agreement_status",
-    LICENCE_STATUS = "licence_status",
-}
 
 /// 身份证, the resident identity card, in the national table of certificates (`psn_cert_type`).
 const RESIDENT_ID_CARD: &str = "01";
 
-/// A subject as it waits for acceptance.
+/// A subject as it is staged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::importing) struct StagedSubject {
     pub(in crate::importing) code: String,
@@ -52,7 +42,7 @@ pub(in crate::importing) struct StagedSubject {
     pub(in crate::importing) licence_status: String,
 }
 
-/// `seen` holds the codes of the file so far: subjects are as many as a city has, so they fit.
+/// Checks a row. `seen` has the codes of the rows before.
 pub(super) fn check(
     row: &mut Row<'_>,
     rules: &Rules,
@@ -129,7 +119,7 @@ fn region(row: &mut Row<'_>, rules: &Rules) -> Option<Region> {
     Some(region)
 }
 
-/// A legal person must have one; a natural person has none.
+/// The unified social credit code, which legal persons must have and natural persons do not.
 #[expect(clippy::option_option, reason = "wrong, absent and present are three things")]
 fn uscc(row: &mut Row<'_>, kind: &Kind, rules: &Rules) -> Option<Option<Uscc>> {
     let text = match kind.person {
@@ -146,13 +136,13 @@ fn uscc(row: &mut Row<'_>, kind: &Kind, rules: &Rules) -> Option<Option<Uscc>> {
         );
     }
     if uscc.as_str() != text {
-        row.warn(USCC, Code::UsccLowerCase, format!("was written in lower case; it is kept as {uscc}"));
+        row.warn(USCC, Code::UsccLowerCase, format!("was written in lower case; it is stored as {uscc}"));
     }
     let mismatches: Vec<_> = uscc.mismatches().iter().map(ToString::to_string).collect();
     if !mismatches.is_empty() {
         let message = mismatches.join("; ");
         if !rules.accept_uscc_mismatch {
-            let advice = "; an operator who has looked at the licence may accept it";
+            let advice = "; an operator who has compared it with the licence may accept it";
             return row.reject(USCC, Code::UsccCheckMismatch, message + advice);
         }
         row.warn(USCC, Code::UsccCheckMismatch, message + "; accepted by the operator");
@@ -189,13 +179,17 @@ fn identity(row: &mut Row<'_>, rules: &Rules) -> Option<Personal> {
             }
         }
         ("", _) => {
-            return row.reject(ID_TYPE, Code::IdTypeMalformed, "must say what kind of certificate the number is of");
+            return row.reject(
+                ID_TYPE,
+                Code::IdTypeMalformed,
+                "must name the type of certificate that the number belongs to",
+            );
         }
         (_, "") => return row.reject(ID_NUMBER, Code::Empty, "must be filled when a type is given"),
         _ => {}
     }
     let number = match (id_type, number) {
-        // As it is written: a small x becomes the X it is, so that one person has one number to be found by.
+        // A lower-case x becomes X, so that a person has one number to be searched by.
         (RESIDENT_ID_CARD, number) => match ResidentId::parse(number, row.today) {
             Ok(resident) => Some(resident.reveal().to_owned()),
             Err(error) => return row.reject(ID_NUMBER, Code::IdNumberInvalid, error.to_string()),

@@ -1,4 +1,4 @@
-//! CSV, in either encoding.
+//! CSV files, in UTF-8 or GB 18030.
 
 use std::{
     cell::{Cell, RefCell},
@@ -15,28 +15,28 @@ use super::{
     encoding::{Evidence, decode},
 };
 
-/// No row is longer: an opening quote without its end would otherwise swallow the file into memory.
+/// Longest row. Without a limit, a quote that is never closed would read the whole file into memory.
 const MAX_ROW_BYTES: u64 = 1 << 20;
 
-/// What the reader and the file below it tell each other.
+/// State shared by the CSV reader and the file below it.
 #[derive(Debug, Default)]
 struct Shared {
-    /// Bytes of the file that have passed.
+    /// Bytes read from the file.
     passed: Cell<u64>,
-    /// Where the row being read began.
+    /// The offset at which the row being read began.
     row_began: Cell<u64>,
-    /// Line ends that have passed and no row has reached yet: where, and whether it is a newline.
+    /// Line ends that were read and that no row has reached yet: their offset, and whether it is a newline.
     ends: RefCell<VecDeque<(u64, bool)>>,
 }
 
-/// Counts and digests what passes, and refuses to go on inside a row without end.
-struct Passing {
+/// Counts and digests the bytes of a file, and fails inside a row that is too long.
+struct DigestingReader {
     file: Box<dyn Read + Send>,
     digest: digest::Context,
     shared: Rc<Shared>,
 }
 
-impl Read for Passing {
+impl Read for DigestingReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let passed = self.shared.passed.get();
         if passed.saturating_sub(self.shared.row_began.get()) > MAX_ROW_BYTES {
@@ -56,13 +56,13 @@ impl Read for Passing {
     }
 }
 
-/// CSV (RFC 4180); a byte order mark and either line end are tolerated.
+/// A CSV file (RFC 4180); a byte order mark and either line end are tolerated.
 pub(super) struct CsvSource {
-    reader: csv::Reader<Passing>,
+    reader: csv::Reader<DigestingReader>,
     shared: Rc<Shared>,
     encoding: Encoding,
     evidence: Evidence,
-    /// The row before it is decoded.
+    /// The row as bytes, before it is decoded.
     raw: csv::ByteRecord,
     /// The line the last row began on.
     line: u64,
@@ -72,15 +72,15 @@ impl CsvSource {
     pub(super) fn open(input: &Input, encoding: Encoding) -> Result<Self, ImportError> {
         let shared = Rc::<Shared>::default();
         let digest = digest::Context::new(&digest::SHA256);
-        let passing = Passing { file: input.open()?, digest, shared: Rc::clone(&shared) };
+        let digesting = DigestingReader { file: input.open()?, digest, shared: Rc::clone(&shared) };
         let reader =
-            csv::ReaderBuilder::new().has_headers(false).flexible(true).buffer_capacity(1 << 16).from_reader(passing);
+            csv::ReaderBuilder::new().has_headers(false).flexible(true).buffer_capacity(1 << 16).from_reader(digesting);
         let (evidence, raw) = (Evidence::default(), csv::ByteRecord::new());
         Ok(Self { reader, shared, encoding, evidence, raw, line: 1 })
     }
 
-    /// The line of the row that was read from `start` on. The reader's own count is of where it stood before it passed
-    /// over empty lines.
+    /// The line of the row that was read from `start` on. The reader's own count does not include the empty lines that it
+    /// skips before a row.
     fn line_of(&mut self, start: u64) -> u64 {
         let mut ends = self.shared.ends.borrow_mut();
         let mut empty_until = start;
@@ -95,12 +95,12 @@ impl CsvSource {
     }
 }
 
-/// Decodes a row. Fields are taken over where that is possible, or else copied.
-fn decoded(raw: &mut csv::ByteRecord, row: &mut csv::StringRecord, encoding: Encoding) -> bool {
+/// Decodes a row; false if it is not in the encoding. UTF-8 is moved, not copied.
+fn decode_row(raw: &mut csv::ByteRecord, row: &mut csv::StringRecord, encoding: Encoding) -> bool {
     match encoding {
         Encoding::Utf8 => match csv::StringRecord::from_byte_record(std::mem::take(raw)) {
             Ok(text) => {
-                // The old row's memory is used again.
+                // The buffer of the old row is reused.
                 *raw = std::mem::replace(row, text).into_byte_record();
                 true
             }
@@ -139,25 +139,25 @@ impl CsvSource {
             },
         }
         match self.encoding {
-            // A row that is UTF-8 is looked at once it is text.
+            // Counted below, once the row is text.
             Encoding::Utf8 => {}
             Encoding::Gb18030 => match std::str::from_utf8(self.raw.as_slice()) {
-                Ok(text) => self.evidence.is_utf8(text),
-                Err(_) => self.evidence.is_not_utf8(self.raw.as_slice()),
+                Ok(text) => self.evidence.add_utf8(text),
+                Err(_) => self.evidence.add_other(self.raw.as_slice()),
             },
         }
-        let readable = decoded(&mut self.raw, row, self.encoding);
+        let readable = decode_row(&mut self.raw, row, self.encoding);
         match (self.encoding, readable) {
             (Encoding::Gb18030, _) => {}
-            (Encoding::Utf8, true) => self.evidence.is_utf8(row.as_slice()),
-            (Encoding::Utf8, false) => self.evidence.is_not_utf8(self.raw.as_slice()),
+            (Encoding::Utf8, true) => self.evidence.add_utf8(row.as_slice()),
+            (Encoding::Utf8, false) => self.evidence.add_other(self.raw.as_slice()),
         }
         if readable {
             return Ok(Next::Row { line });
         }
         let (code, message) = match self.encoding {
-            Encoding::Utf8 => (Code::NotUtf8, "is not UTF-8: save the file as UTF-8, or say --encoding gb18030"),
-            Encoding::Gb18030 => (Code::NotGb18030, "holds bytes that are no character of GB 18030"),
+            Encoding::Utf8 => (Code::NotUtf8, "is not UTF-8: save the file as UTF-8, or use --encoding gb18030"),
+            Encoding::Gb18030 => (Code::NotGb18030, "has bytes that are no character of GB 18030"),
         };
         Ok(Next::Unreadable { line, column: None, code, message: message.into() })
     }
@@ -167,13 +167,13 @@ impl RowSource for CsvSource {
     fn header(&mut self) -> Result<Vec<String>, ImportError> {
         let mut row = csv::StringRecord::new();
         let names = match self.read(&mut row)? {
-            // GB 18030 has a mark of its own; that of UTF-8 the reader has taken away.
+            // The reader removes the byte order mark of UTF-8, but not that of GB 18030.
             Next::Row { .. } => row.iter().map(|name| name.trim_start_matches('\u{feff}').to_owned()).collect(),
             Next::Unreadable { .. } if self.encoding == Encoding::Utf8 => return Err(ImportError::HeaderNotUtf8),
             Next::Unreadable { .. } => return Err(ImportError::HeaderNotGb18030),
             Next::End => return Err(ImportError::EmptyFile),
         };
-        // What follows is judged by its rows alone: a header is ASCII in either encoding.
+        // Only rows count as evidence: a header is ASCII in either encoding.
         self.evidence = Evidence::default();
         Ok(names)
     }

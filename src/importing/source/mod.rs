@@ -1,14 +1,14 @@
-//! Where rows come from. Each format is a [`RowSource`], which yields the columns as a CSV file would write them, so that
-//! everything behind it is the same for all.
+//! File formats. Each is a [`RowSource`], which yields fields as a CSV file would have them, so that all later steps are the
+//! same for every format.
 
+#[cfg(feature = "parquet")]
+mod column;
 mod csv_file;
 mod encoding;
 #[cfg(feature = "parquet")]
-mod page;
+mod page_limit;
 #[cfg(feature = "parquet")]
 mod parquet_file;
-#[cfg(feature = "parquet")]
-mod value;
 
 use std::{
     fmt,
@@ -24,18 +24,18 @@ use bytes::{Buf, Bytes};
 use super::{ImportError, Template, findings::Code};
 use crate::domain::Malformed;
 
-/// How the text of a CSV file is encoded.
+/// The encoding of a CSV file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Encoding {
-    /// What every file should be.
+    /// UTF-8, as every file should be.
     #[default]
     Utf8,
-    /// GB 18030, and so GBK and GB 2312 too: what much of the bureau's software writes.
+    /// GB 18030, which includes GBK and GB 2312: much of the bureau's software writes it.
     Gb18030,
 }
 
 impl Encoding {
-    /// The stable word.
+    /// The stable name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Utf8 => "utf-8",
@@ -56,14 +56,14 @@ impl FromStr for Encoding {
     fn from_str(text: &str) -> Result<Self, Malformed> {
         match text.to_ascii_lowercase().as_str() {
             "utf-8" | "utf8" | "us-ascii" => Ok(Self::Utf8),
-            // The names that programs give to what are parts of GB 18030.
+            // Names that programs give to subsets of GB 18030.
             "gb18030" | "gb-18030" | "gbk" | "gb2312" | "cp936" => Ok(Self::Gb18030),
-            _ => Err(Malformed(format!("{text:?} is not an encoding: utf-8, gb18030"))),
+            _ => Err(Malformed(format!("{text:?} is not an encoding; use utf-8 or gb18030"))),
         }
     }
 }
 
-/// What kind of file it is.
+/// The format of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// RFC 4180, with a header.
@@ -73,23 +73,23 @@ pub enum Format {
 }
 
 impl Format {
-    /// What a file's name says: Parquet where it ends so, else CSV.
+    /// The format by a file's name: Parquet if it ends in `.parquet`, or else CSV in UTF-8.
     pub fn of_name(path: &Path) -> Self {
         let parquet = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("parquet"));
         if parquet { Self::Parquet } else { Self::Csv(Encoding::Utf8) }
     }
 }
 
-/// Where a file's bytes are.
+/// A file to import.
 #[derive(Debug, Clone)]
 pub enum Input {
-    /// In a file.
+    /// A file on disk.
     File(PathBuf),
-    /// In memory, as they were delivered.
+    /// An uploaded file, in memory.
     Memory {
-        /// What it is called.
+        /// The name to record.
         name: String,
-        /// All of it.
+        /// The whole file.
         bytes: Bytes,
     },
 }
@@ -114,14 +114,21 @@ impl Input {
         }
     }
 
-    /// Its digest, hex, and its size.
+    /// The SHA-256, hex, and the size in bytes.
     pub(super) fn digest(&self) -> Result<(String, u64), ImportError> {
         let failed = |error| ImportError::read(Path::new(&self.name()), error);
         digest_of(self.open()?).map_err(failed)
     }
+
+    /// The size in bytes.
+    pub(super) fn size(&self) -> Result<u64, ImportError> {
+        match self {
+            Self::File(path) => Ok(std::fs::metadata(path).map_err(|error| ImportError::read(path, error))?.len()),
+            Self::Memory { bytes, .. } => Ok(u64::try_from(bytes.len()).unwrap_or(u64::MAX)),
+        }
+    }
 }
 
-/// A digest, hex, and a size.
 fn digest_of(mut file: impl Read) -> io::Result<(String, u64)> {
     let mut digest = digest::Context::new(&digest::SHA256);
     let mut buffer = vec![0u8; 1 << 16];
@@ -136,38 +143,38 @@ fn digest_of(mut file: impl Read) -> io::Result<(String, u64)> {
     }
 }
 
-/// What became of the next row.
+/// The next row of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Next {
-    /// A row was read.
+    /// A row.
     Row {
-        /// The line it begins on.
+        /// The line that it begins on.
         line: u64,
     },
-    /// A row that is no text was passed over.
+    /// A row that cannot be read as text.
     Unreadable {
-        /// The line it begins on.
+        /// The line that it begins on.
         line: u64,
-        /// Which column of the file; none where it cannot be told.
+        /// The position of the faulty column, if only one is faulty.
         column: Option<usize>,
-        /// What is wrong with it.
+        /// The kind of finding.
         code: Code,
-        /// The same in words.
+        /// The finding in words.
         message: String,
     },
-    /// There are no more.
+    /// The end of the file.
     End,
 }
 
-/// A file's rows, one after the other.
+/// Reads the rows of a file, one after the other.
 pub(super) trait RowSource {
     /// The names of the columns.
     fn header(&mut self) -> Result<Vec<String>, ImportError>;
     /// Reads the next row into `row`.
     fn next(&mut self, row: &mut csv::StringRecord) -> Result<Next, ImportError>;
-    /// Bytes read so far.
+    /// Number of bytes read so far.
     fn bytes_read(&self) -> u64;
-    /// The digest of what was read; asked for at the end.
+    /// The SHA-256, hex, of everything that was read. Call it after the last row.
     fn sha256(&mut self) -> Result<String, ImportError>;
 }
 

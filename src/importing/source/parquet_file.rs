@@ -1,8 +1,8 @@
-//! Parquet with the same columns as the CSV template. Some rows of each column are in memory at a time, with the page they
-//! come from.
+//! Parquet files with the same columns as the CSV template. A few rows of each column are in memory at a time, with their
+//! page.
 //!
-//! Rows are counted as the lines of the same file in CSV: the first is line 2, behind the header. So a report reads the
-//! same, whichever format a department sends.
+//! Rows are numbered like the lines of the same file in CSV: the first is line 2, behind the header. So reports are the same
+//! in either format.
 
 use std::{ops::Range, sync::Arc};
 
@@ -20,14 +20,14 @@ use parquet::{
 use super::{
     super::{ImportError, Template},
     Input, Next, RowSource,
-    page::Pages,
-    value::{Fault, Reading},
+    column::{Fault, ValueFormat},
+    page_limit::Pages,
 };
 
 /// Rows of each column that are read at a time.
 const ROWS_AT_A_TIME: usize = 1024;
 
-/// Opens a file, or what was delivered.
+/// Opens a file, or an upload.
 pub(super) fn open(input: &Input, template: Template) -> std::result::Result<Box<dyn RowSource>, ImportError> {
     match input {
         Input::File(path) => Ok(Box::new(ParquetSource::open(Input::open_file(path)?, input, template)?)),
@@ -43,16 +43,16 @@ fn failed(error: ParquetError) -> ImportError {
 enum Cell {
     /// Null.
     Empty,
-    /// Where its text stands.
+    /// The position of its text.
     Text(Range<usize>),
-    /// What it holds cannot be written.
+    /// A value that has no text.
     Fault(Fault),
 }
 
 struct Column {
     name: String,
-    reading: Reading,
-    /// Of the present row group.
+    format: ValueFormat,
+    /// The reader of the present row group.
     reader: Option<ColumnReader>,
     text: String,
     cells: Vec<Cell>,
@@ -65,10 +65,11 @@ struct ParquetSource<R: ChunkReader> {
     columns: Vec<Column>,
     /// The next row group.
     group: usize,
-    /// Rows of the present one that are not read yet.
+    /// Rows of the present row group that are not read yet.
     left: usize,
-    /// Of the rows in memory, the next; and how many there are.
+    /// The next of the rows in memory.
     at: usize,
+    /// The number of rows in memory.
     filled: usize,
     line: u64,
     bytes: u64,
@@ -80,15 +81,15 @@ impl<R: ChunkReader + 'static> ParquetSource<R> {
         let schema = metadata.file_metadata().schema_descr();
         let (mut columns, mut faults) = (Vec::new(), Vec::new());
         for column in schema.columns() {
-            // A list's own name is its first; what is below has names of the format's.
+            // Of a list or structure the first part is the column's name; the others belong to the format.
             let name = column.path().parts().first().cloned().unwrap_or_default();
-            // A column that is not the template's is complained of with those that are missing.
-            let reading = match template.holds(&name) {
-                Some(holds) => Reading::of(holds, column),
-                None => Ok(Reading::Text),
+            // Unknown columns are reported with the missing ones, when the header is compared with the template.
+            let format = match template.column_type(&name) {
+                Some(column_type) => ValueFormat::of(column_type, column),
+                None => Ok(ValueFormat::Text),
             };
-            match reading {
-                Ok(reading) => columns.push(Column { name, reading, reader: None, text: String::new(), cells: vec![] }),
+            match format {
+                Ok(format) => columns.push(Column { name, format, reader: None, text: String::new(), cells: vec![] }),
                 Err(fault) => faults.push(format!("column {name} {fault}")),
             }
         }
@@ -138,41 +139,41 @@ impl Column {
     fn fill(&mut self, count: usize) -> Result<()> {
         self.text.clear();
         self.cells.clear();
-        let Self { reading, reader, text, cells, .. } = self;
-        let mut out = Filling { count, text, cells };
+        let Self { format, reader, text, cells, .. } = self;
+        let mut out = Cells { count, text, cells };
         match reader {
             None => Err(ParquetError::General("a column has no pages".into())),
             Some(ColumnReader::BoolColumnReader(reader)) => out.read(reader, |value, text| {
-                Reading::boolean(*value, text);
+                ValueFormat::boolean(*value, text);
                 Ok(())
             }),
             Some(ColumnReader::Int32ColumnReader(reader)) => out.read(reader, |value, text| {
-                // What has no sign was stored as if it had one.
-                let unsigned = *reading == Reading::Integer { signed: false };
+                // Parquet stores unsigned numbers in signed types.
+                let unsigned = *format == ValueFormat::Integer { signed: false };
                 let value = if unsigned { i64::from(value.cast_unsigned()) } else { i64::from(*value) };
-                reading.number(value, text)
+                format.number(value, text)
             }),
             Some(ColumnReader::Int64ColumnReader(reader)) => {
-                out.read(reader, |value, text| reading.number(*value, text))
+                out.read(reader, |value, text| format.number(*value, text))
             }
             Some(ColumnReader::ByteArrayColumnReader(reader)) => {
-                out.read(reader, |value, text| reading.bytes(value.as_bytes(), text))
+                out.read(reader, |value, text| format.bytes(value.as_bytes(), text))
             }
             Some(ColumnReader::FixedLenByteArrayColumnReader(reader)) => {
-                out.read(reader, |value, text| reading.bytes(value.as_bytes(), text))
+                out.read(reader, |value, text| format.bytes(value.as_bytes(), text))
             }
-            Some(_) => Err(ParquetError::General("a column is of another type than it says".into())),
+            Some(_) => Err(ParquetError::General("a column has another type than its schema".into())),
         }
     }
 }
 
-struct Filling<'a> {
+struct Cells<'a> {
     count: usize,
     text: &'a mut String,
     cells: &'a mut Vec<Cell>,
 }
 
-impl Filling<'_> {
+impl Cells<'_> {
     fn read<T: DataType>(
         &mut self,
         reader: &mut ColumnReaderImpl<T>,
@@ -189,7 +190,7 @@ impl Filling<'_> {
         }
         let mut values = values.iter();
         for row in 0..self.count {
-            // A column that is never null has no levels; a flat one that may be has level one where it is not.
+            // A required column has no definition levels; an optional flat one has level 1 where it is not null.
             if levels.get(row).is_some_and(|level| *level == 0) {
                 self.cells.push(Cell::Empty);
                 continue;
@@ -236,7 +237,7 @@ impl<R: ChunkReader + 'static> RowSource for ParquetSource<R> {
         self.bytes
     }
 
-    /// Rows are read from all over the file, so it is gone through once more: it must still be what it was.
+    /// Columns are read from all over the file, so the digest needs a second pass. It must equal the first digest.
     fn sha256(&mut self) -> std::result::Result<String, ImportError> {
         self.input.digest().map(|(digest, _)| digest)
     }
@@ -247,7 +248,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_is_no_parquet_is_refused_without_a_word_of_it() {
+    fn the_error_of_a_file_that_is_not_parquet_repeats_none_of_its_content() {
         let bytes = bytes::Bytes::from_static(b"subject_code,measure\nH33030200090,x\n");
         let input = Input::Memory { name: "records.parquet".into(), bytes };
         let error = open(&input, Template::Records).err().unwrap();

@@ -178,7 +178,7 @@ async fn nothing_is_accepted_from_a_sender_that_was_stopped_meanwhile(store: Tes
     let sender = department(&app, "Bureau", &["records"], &["医保局"]).await;
     let directory = app.app.access.directory();
     let proved = directory.client(&sender.id).unwrap();
-    let delivery = |references| medcredit::importing::Delivery {
+    let upload = |references| medcredit::importing::Upload {
         sender: medcredit::importing::Sender {
             client: sender.id,
             epoch: proved.epoch,
@@ -188,10 +188,10 @@ async fn nothing_is_accepted_from_a_sender_that_was_stopped_meanwhile(store: Tes
         format: medcredit::importing::Format::Csv(medcredit::importing::Encoding::Utf8),
         bytes: format!("{HEADER}{}", facts("医保局", references)).into(),
     };
-    app.app.imports.deliver(delivery(0..2)).await.unwrap();
+    app.app.imports.import(upload(0..2)).await.unwrap();
     access::suspend(&app.store.env(), crate::support::tester(), None, &sender.id).await.unwrap();
     let before = imports::list(&app.store.db.read("test"), "accepted").await.unwrap().len();
-    let refused = app.app.imports.deliver(delivery(5..7)).await.unwrap_err();
+    let refused = app.app.imports.import(upload(5..7)).await.unwrap_err();
     assert_eq!(refused.code, "state_moving");
     let read = app.store.db.read("test");
     assert_eq!(imports::list(&read, "accepted").await.unwrap().len(), before);

@@ -25,7 +25,7 @@ fn missing_unknown_and_repeated_columns_are_all_named() {
             "does not fit the template records",
             "column measure is missing",
             "column source is missing",
-            "column value stands there more than once",
+            "column value is there more than once",
             "column \"Measure\" is not known",
         ] {
             assert!(said.contains(fault), "{fault} in {said}");

@@ -1,4 +1,5 @@
-//! A column of a Parquet file as text: which types a template's column may have, and how a value is written in CSV.
+//! The values of a Parquet column as text: which Parquet types a template's column may have, and how their values are
+//! written in CSV.
 
 use std::fmt::Write;
 
@@ -7,21 +8,21 @@ use parquet::{
     schema::types::ColumnDescriptor,
 };
 
-use super::super::{findings::Code, template::Holds};
+use super::super::{findings::Code, template::ColumnType};
 use crate::domain::Day;
 
-/// A text longer than this fits no field, and is not copied.
+/// Longest text that is copied. No field is as long.
 const MAX_TEXT_BYTES: usize = 4096;
 
-/// The most decimals a value has.
+/// Most decimals of a value.
 const MAX_SCALE: u32 = 4;
 
 /// Why a value has no text.
 pub(super) type Fault = (Code, &'static str);
 
-/// How a column's values are written.
+/// How the values of a column are converted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reading {
+pub(super) enum ValueFormat {
     Text,
     Boolean,
     Integer {
@@ -32,32 +33,32 @@ pub(super) enum Reading {
     },
     /// Days since 1970.
     Date,
-    /// Units since 1970, of which a day has so many.
+    /// A timestamp since 1970, in units of which a day has `units_a_day`.
     Midnight {
         units_a_day: i64,
     },
 }
 
-impl Reading {
-    /// How a template's column is read from a file's, or why it cannot be.
-    pub(super) fn of(holds: Holds, column: &ColumnDescriptor) -> Result<Self, String> {
+impl ValueFormat {
+    /// The conversion of a Parquet column to a type of the template, or why there is none.
+    pub(super) fn of(column_type: ColumnType, column: &ColumnDescriptor) -> Result<Self, String> {
         if column.max_rep_level() > 0 || column.path().parts().len() > 1 {
             return Err("is a list or a structure".into());
         }
-        let reading = Self::of_type(column)?;
-        let fits = match (holds, reading) {
+        let format = Self::of_parquet(column)?;
+        let fits = match (column_type, format) {
             (_, Self::Text)
-            | (Holds::Day, Self::Date | Self::Midnight { .. })
-            | (Holds::Flag, Self::Boolean | Self::Integer { .. })
-            | (Holds::Integer, Self::Integer { .. } | Self::Decimal { scale: 0 })
-            | (Holds::Number, Self::Integer { .. }) => true,
-            (Holds::Number, Self::Decimal { scale }) => scale <= MAX_SCALE,
+            | (ColumnType::Day, Self::Date | Self::Midnight { .. })
+            | (ColumnType::Flag, Self::Boolean | Self::Integer { .. })
+            | (ColumnType::Integer, Self::Integer { .. } | Self::Decimal { scale: 0 })
+            | (ColumnType::Number, Self::Integer { .. }) => true,
+            (ColumnType::Number, Self::Decimal { scale }) => scale <= MAX_SCALE,
             _ => false,
         };
-        if fits { Ok(reading) } else { Err(named(column)) }
+        if fits { Ok(format) } else { Err(wrong_type(column)) }
     }
 
-    fn of_type(column: &ColumnDescriptor) -> Result<Self, String> {
+    fn of_parquet(column: &ColumnDescriptor) -> Result<Self, String> {
         use ConvertedType as Converted;
         let kind = (column.physical_type(), column.converted_type(), column.logical_type_ref());
         Ok(match kind {
@@ -74,7 +75,7 @@ impl Reading {
                 Self::Midnight { units_a_day: 86_400 * units_a_second }
             }
             (Type::INT32 | Type::INT64 | Type::BYTE_ARRAY | Type::FIXED_LEN_BYTE_ARRAY, Converted::DECIMAL, _) => {
-                let scale = u32::try_from(column.type_scale()).map_err(|_| named(column))?;
+                let scale = u32::try_from(column.type_scale()).map_err(|_| wrong_type(column))?;
                 Self::Decimal { scale }
             }
             (Type::INT32 | Type::INT64, Converted::UINT_8 | Converted::UINT_16 | Converted::UINT_32, _)
@@ -85,7 +86,7 @@ impl Reading {
                 _,
             )
             | (Type::INT32 | Type::INT64, Converted::NONE, None) => Self::Integer { signed: true },
-            _ => return Err(named(column)),
+            _ => return Err(wrong_type(column)),
         })
     }
 
@@ -93,7 +94,7 @@ impl Reading {
         out.push(if value { '1' } else { '0' });
     }
 
-    /// Writes a number of a column of numbers.
+    /// Writes a value that Parquet stores as a number.
     pub(super) fn number(self, value: i64, out: &mut String) -> Result<(), Fault> {
         match self {
             Self::Integer { signed: false } => {
@@ -106,12 +107,12 @@ impl Reading {
             Self::Date => day(value, out)?,
             Self::Midnight { units_a_day } if value % units_a_day == 0 => day(value / units_a_day, out)?,
             Self::Midnight { .. } => return Err((Code::DateMalformed, "is a time and not a day")),
-            Self::Text | Self::Boolean => return Err((Code::ValueMalformed, "is no number")),
+            Self::Text | Self::Boolean => return Err((Code::ValueMalformed, "is not a number")),
         }
         Ok(())
     }
 
-    /// Writes bytes of a column of texts or decimals.
+    /// Writes a value that Parquet stores as bytes.
     pub(super) fn bytes(self, value: &[u8], out: &mut String) -> Result<(), Fault> {
         if let Self::Decimal { scale } = self {
             return decimal(big_endian(value).ok_or((Code::ValueMalformed, "has too many digits"))?, scale, out);
@@ -124,8 +125,8 @@ impl Reading {
     }
 }
 
-/// What a column's type is called, and what to do about it.
-fn named(column: &ColumnDescriptor) -> String {
+/// Names the type of a column and says what to do about it.
+fn wrong_type(column: &ColumnDescriptor) -> String {
     let physical = column.physical_type();
     let advice = match physical {
         Type::FLOAT | Type::DOUBLE => ": a floating-point number is not exact; write a decimal, an integer or a text",
@@ -149,8 +150,8 @@ fn named(column: &ColumnDescriptor) -> String {
 }
 
 fn day(days: i64, out: &mut String) -> Result<(), Fault> {
-    let epoch = Day::new(1970, 1, 1).map_err(|_| (Code::DateMalformed, "is no day"))?;
-    // Four digits of a year: what a file's text can say too.
+    let epoch = Day::new(1970, 1, 1).map_err(|_| (Code::DateMalformed, "is not a day"))?;
+    // Years of four digits, as in a text.
     if !(-719_162..=2_932_896).contains(&days) {
         return Err((Code::DateMalformed, "is not a day of the years 1 to 9999"));
     }
@@ -158,7 +159,7 @@ fn day(days: i64, out: &mut String) -> Result<(), Fault> {
     Ok(())
 }
 
-/// An integer in two's complement of up to sixteen bytes.
+/// A big-endian integer in two's complement; `None` if it needs more than sixteen bytes.
 fn big_endian(bytes: &[u8]) -> Option<i128> {
     let negative = bytes.first()? & 0x80 != 0;
     let fill = if negative { 0xff } else { 0 };
@@ -185,18 +186,18 @@ mod tests {
 
     #[test]
     fn numbers_of_every_width_are_written_as_in_csv() {
-        let text = |reading: Reading, value: i64| {
+        let text = |reading: ValueFormat, value: i64| {
             let mut out = String::new();
             reading.number(value, &mut out).map(|()| out)
         };
-        assert_eq!(text(Reading::Integer { signed: true }, -5).unwrap(), "-5");
-        assert_eq!(text(Reading::Integer { signed: false }, -1).unwrap(), "18446744073709551615");
-        assert_eq!(text(Reading::Decimal { scale: 4 }, -12_345).unwrap(), "-1.2345");
-        assert_eq!(text(Reading::Decimal { scale: 2 }, 5).unwrap(), "0.05");
-        assert_eq!(text(Reading::Date, 20_543).unwrap(), "2026-03-31");
-        assert_eq!(text(Reading::Midnight { units_a_day: 86_400_000 }, 86_400_000).unwrap(), "1970-01-02");
-        assert_eq!(text(Reading::Midnight { units_a_day: 86_400_000 }, 1).unwrap_err().0, Code::DateMalformed);
-        assert_eq!(text(Reading::Date, i64::MAX).unwrap_err().0, Code::DateMalformed);
+        assert_eq!(text(ValueFormat::Integer { signed: true }, -5).unwrap(), "-5");
+        assert_eq!(text(ValueFormat::Integer { signed: false }, -1).unwrap(), "18446744073709551615");
+        assert_eq!(text(ValueFormat::Decimal { scale: 4 }, -12_345).unwrap(), "-1.2345");
+        assert_eq!(text(ValueFormat::Decimal { scale: 2 }, 5).unwrap(), "0.05");
+        assert_eq!(text(ValueFormat::Date, 20_543).unwrap(), "2026-03-31");
+        assert_eq!(text(ValueFormat::Midnight { units_a_day: 86_400_000 }, 86_400_000).unwrap(), "1970-01-02");
+        assert_eq!(text(ValueFormat::Midnight { units_a_day: 86_400_000 }, 1).unwrap_err().0, Code::DateMalformed);
+        assert_eq!(text(ValueFormat::Date, i64::MAX).unwrap_err().0, Code::DateMalformed);
     }
 
     #[test]

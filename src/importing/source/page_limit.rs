@@ -1,7 +1,7 @@
-//! A bound on what a page of a Parquet file becomes in memory.
+//! Limits the size of a Parquet page in memory.
 //!
-//! The library believes a page's header: some bytes that say they are two gigabytes are unpacked to two gigabytes. So each
-//! header is read here first, and a page that would be larger than any writer makes them is refused.
+//! The library trusts a page's header: a few bytes that claim to be two gigabytes are decompressed into a buffer of two
+//! gigabytes. So each header is read here first, and a page larger than any writer makes is refused.
 
 use std::io::{self, Read};
 
@@ -11,16 +11,16 @@ use parquet::{
     file::reader::{ChunkReader, Length},
 };
 
-/// Bytes of a page once it is unpacked. Writers make pages of about a mebibyte, some of a whole column's chunk.
+/// Largest decompressed page. Writers make pages of about 1 MiB, and some make one page of a whole column chunk.
 const MAX_PAGE_BYTES: i64 = 16 << 20;
 
-/// Structures inside structures of a page's header; the format has three.
+/// Deepest nesting of structures in a page's header; the format has three levels.
 const MAX_DEPTH: u8 = 8;
 
-/// Bytes of a text inside a page's header, such as the largest value of the page.
+/// Longest text in a page's header, such as the largest value of the page.
 const MAX_TEXT_BYTES: u64 = 1 << 20;
 
-/// A file of which pages are read, and only pages.
+/// A file whose pages are checked before they are read.
 #[derive(Debug)]
 pub(super) struct Pages<R>(pub(super) R);
 
@@ -33,11 +33,11 @@ impl<R: ChunkReader> Length for Pages<R> {
 impl<R: ChunkReader> ChunkReader for Pages<R> {
     type T = R::T;
 
-    /// Asked for where a page's header begins.
+    /// The library calls this at the start of a page's header.
     fn get_read(&self, start: u64) -> Result<Self::T> {
-        match unpacked_bytes(&mut self.0.get_read(start)?) {
+        match decompressed_bytes(&mut self.0.get_read(start)?) {
             Ok(0..=MAX_PAGE_BYTES) => self.0.get_read(start),
-            Ok(_) => Err(ParquetError::General("a page is larger than 16 MiB once it is unpacked".into())),
+            Ok(_) => Err(ParquetError::General("a page is larger than 16 MiB when decompressed".into())),
             Err(error) => Err(ParquetError::External(Box::new(error))),
         }
     }
@@ -82,14 +82,15 @@ fn pass(read: &mut impl Read, bytes: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// The second field of a page's header (Thrift's compact protocol): its size once unpacked.
-fn unpacked_bytes(read: &mut impl Read) -> io::Result<i64> {
+/// The decompressed size of a page: the second field of its header, in Thrift's compact protocol.
+fn decompressed_bytes(read: &mut impl Read) -> io::Result<i64> {
     let mut found = None;
     structure(read, 0, &mut found)?;
     found.ok_or_else(malformed)
 }
 
-/// Passes over a structure. Fields must ascend, as every writer has them: one that comes twice would be read as the last.
+/// Skips a structure. Field numbers must ascend, as every writer has them: of a repeated field the library would use the
+/// last.
 fn structure(read: &mut impl Read, depth: u8, found: &mut Option<i64>) -> io::Result<()> {
     if depth > MAX_DEPTH {
         return Err(malformed());
@@ -109,7 +110,7 @@ fn structure(read: &mut impl Read, depth: u8, found: &mut Option<i64>) -> io::Re
         }
         last = field;
         match head & 0x0f {
-            // A boolean is in its type.
+            // A boolean's value is its type.
             1 | 2 => {}
             4..=6 if depth == 0 && field == 2 => *found = Some(zigzag(read)?),
             kind => value(read, kind, depth, found)?,
@@ -147,23 +148,23 @@ fn value(read: &mut impl Read, kind: u8, depth: u8, found: &mut Option<i64>) -> 
 mod tests {
     use super::*;
 
-    fn unpacked(bytes: &[u8]) -> Option<i64> {
-        unpacked_bytes(&mut &*bytes).ok()
+    fn size(bytes: &[u8]) -> Option<i64> {
+        decompressed_bytes(&mut &*bytes).ok()
     }
 
     #[test]
-    fn the_size_is_found_behind_what_comes_first() {
-        // type 0, unpacked 300, packed 200, a data page header of four numbers.
+    fn the_size_is_found_behind_the_first_field() {
+        // Type 0, decompressed 300, compressed 200, a data page header of four numbers.
         let header = [0x15, 0, 0x15, 0xd8, 4, 0x15, 0x90, 3, 0x2c, 0x15, 2, 0x15, 0, 0x15, 6, 0x15, 6, 0, 0];
-        assert_eq!(unpacked(&header), Some(300));
-        assert_eq!(unpacked(&header[..header.len() - 1]), None, "cut off");
+        assert_eq!(size(&header), Some(300));
+        assert_eq!(size(&header[..header.len() - 1]), None, "cut off");
     }
 
     #[test]
-    fn a_size_that_comes_twice_is_refused() {
-        // The second says its field outright: type i32, field 2 in zigzag.
-        assert_eq!(unpacked(&[0x15, 0, 0x15, 2, 0x05, 4, 0xfe, 0xff, 0xff, 0xff, 0x0f, 0]), None);
-        assert_eq!(unpacked(&[0x15, 0, 0]), None, "none at all");
-        assert_eq!(unpacked(&[0x1c; 64]), None, "structures without end");
+    fn a_header_with_two_sizes_or_none_is_refused() {
+        // The second size has its field number written out: type i32, field 2 in zigzag.
+        assert_eq!(size(&[0x15, 0, 0x15, 2, 0x05, 4, 0xfe, 0xff, 0xff, 0xff, 0x0f, 0]), None);
+        assert_eq!(size(&[0x15, 0, 0]), None, "none at all");
+        assert_eq!(size(&[0x1c; 64]), None, "structures without end");
     }
 }

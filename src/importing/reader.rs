@@ -1,0 +1,175 @@
+//! The reading half of an import, on threads of its own: opens the file, checks its rows, and sends them in batches. The
+//! stager sets the pace, because the channel is short.
+
+use std::{num::NonZero, thread::available_parallelism};
+
+use tokio::sync::mpsc;
+
+use super::{
+    ImportError, Template,
+    batch::{Batch, CheckedRow, FileContext, Passed, Stop},
+    facts::{FactChecks, PackedPart, PlainCsv, check_csv, pack},
+    layout::Layout,
+    row::Row,
+    rows::Checker,
+    source::{Encoding, Format, Input, Next, RowSource, open},
+};
+use crate::domain::Day;
+
+/// Most threads for credit facts: with more, they wait for each other more than they work.
+const MOST_THREADS: usize = 8;
+
+/// A message from the reader to the stager.
+#[derive(Debug)]
+pub(super) enum Message {
+    /// The header is valid; rows follow.
+    Ready,
+    /// Checked rows.
+    Batch(Batch),
+    /// Credit facts, sorted and packed.
+    Packed(PackedPart),
+    /// The end of the file, with the SHA-256 (hex) of everything that was read.
+    End { sha256: String },
+    /// The file cannot be imported.
+    Failed(ImportError),
+}
+
+/// The checks of a file's rows.
+pub(super) enum Checks {
+    /// Rows are staged as they come.
+    Rows(Checker),
+    /// Credit facts are sorted before they are staged.
+    Facts(Box<FactChecks>),
+}
+
+/// A file to read.
+pub(super) struct ReadJob {
+    pub(super) template: Template,
+    pub(super) input: Input,
+    pub(super) format: Format,
+    pub(super) checks: Checks,
+    pub(super) today: Day,
+    /// Rows of one batch.
+    pub(super) chunk_rows: usize,
+    /// Refuses files with more rows than this.
+    pub(super) most_rows: Option<u64>,
+}
+
+/// Reads a file to its end, or until the import is dropped. Blocks the thread.
+pub(super) fn read_file(mut job: ReadJob, to: &mpsc::Sender<Message>) {
+    let last = match job.read(to) {
+        Ok(sha256) => Message::End { sha256 },
+        Err(Stop::Failed(error)) => Message::Failed(error),
+        Err(Stop::Dropped) => return,
+    };
+    // Nobody receives it if the import was dropped meanwhile.
+    let _ = to.blocking_send(last);
+}
+
+fn send(to: &mpsc::Sender<Message>, message: Message) -> Result<(), Stop> {
+    to.blocking_send(message).map_err(|_| Stop::Dropped)
+}
+
+impl ReadJob {
+    fn read(&mut self, to: &mpsc::Sender<Message>) -> Result<String, Stop> {
+        let mut source = open(&self.input, self.format, self.template)?;
+        let header = source.header()?;
+        let layout = Layout::of(self.template, &header)?;
+        let file = FileContext { layout: &layout, today: self.today };
+        let (chunk_rows, most_rows) = (self.chunk_rows, self.most_rows);
+        send(to, Message::Ready)?;
+        match &mut self.checks {
+            Checks::Rows(check) => {
+                let rows = Rows { source: &mut *source, file, chunk_rows, most_rows, to };
+                rows.read(|row, passed| stage_json(check, row, passed))?;
+                Ok(source.sha256()?)
+            }
+            Checks::Facts(checks) => {
+                let spill = checks.spill(self.input.size()?)?;
+                let sha256 = if let Some(csv) = plain_csv(&self.input, self.format, most_rows, checks) {
+                    check_csv(checks, file, &csv, &spill, threads(), |batch| send(to, Message::Batch(batch)))?
+                } else {
+                    let mut writer = spill.writer();
+                    let rows = Rows { source: &mut *source, file, chunk_rows, most_rows, to };
+                    rows.read(|row, passed| checks.check(row, passed, &mut writer))?;
+                    writer.finish().map_err(|source| ImportError::Spill { source })?;
+                    source.sha256()?
+                };
+                pack(checks, &spill, threads(), |part| send(to, Message::Packed(part)))?;
+                Ok(sha256)
+            }
+        }
+    }
+}
+
+/// A file of facts that can be read on several threads. An upload is read row by row, because its number of rows and its
+/// sources are limited.
+fn plain_csv<'i>(
+    input: &'i Input,
+    format: Format,
+    most_rows: Option<u64>,
+    checks: &FactChecks,
+) -> Option<PlainCsv<'i>> {
+    match (input, format) {
+        (Input::File(path), Format::Csv(Encoding::Utf8)) if most_rows.is_none() && checks.any_source() => {
+            PlainCsv::examine(path)
+        }
+        _ => None,
+    }
+}
+
+fn threads() -> usize {
+    available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS)
+}
+
+/// Adds a row's JSON to the batch if the row passes.
+fn stage_json(check: &mut Checker, row: &mut Row<'_>, passed: &mut Passed) -> Result<(), ImportError> {
+    let start = passed.text.begin(row.line);
+    match check(row, &mut passed.text)? {
+        Some(codes) => passed.rows.push(CheckedRow { line: row.line, json: passed.text.end(start), codes }),
+        None => passed.text.discard(start),
+    }
+    Ok(())
+}
+
+/// The rows of a file, read one after the other.
+struct Rows<'a> {
+    source: &'a mut dyn RowSource,
+    file: FileContext<'a>,
+    chunk_rows: usize,
+    most_rows: Option<u64>,
+    to: &'a mpsc::Sender<Message>,
+}
+
+impl Rows<'_> {
+    /// Checks every row and sends batches.
+    fn read(self, mut check: impl FnMut(&mut Row<'_>, &mut Passed) -> Result<(), ImportError>) -> Result<(), Stop> {
+        let chunk_rows = u64::try_from(self.chunk_rows.max(1)).unwrap_or(u64::MAX);
+        let mut record = csv::StringRecord::new();
+        let (mut batch, mut sent) = (Batch::default(), 0);
+        loop {
+            let next = self.source.next(&mut record)?;
+            match self.most_rows {
+                Some(most) if next != Next::End && sent + batch.read >= most => {
+                    return Err(Stop::Failed(ImportError::TooManyRows { most }));
+                }
+                _ => {}
+            }
+            match next {
+                Next::End => break,
+                Next::Row { line } => batch.add(line, &record, self.file, &mut check)?,
+                Next::Unreadable { line, column, code, message } => {
+                    let column = column.map_or("", |position| self.file.layout.name_at(position));
+                    batch.reject_column(line, column, code, message);
+                }
+            }
+            if batch.read >= chunk_rows {
+                sent += batch.read;
+                batch.bytes = self.source.bytes_read();
+                send(self.to, Message::Batch(std::mem::take(&mut batch)))?;
+            }
+        }
+        batch.bytes = self.source.bytes_read();
+        if batch.read > 0 { send(self.to, Message::Batch(batch)) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,130 @@
+//! Progress and result of an import.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use super::{Finding, Template};
+use crate::store::imports::ImportRow;
+
+/// Progress of an import.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// Bytes of the file read so far.
+    pub bytes: u64,
+    /// Size of the file in bytes.
+    pub total_bytes: u64,
+    /// Rows processed so far, rejected ones included.
+    pub rows: u64,
+    /// Rejected rows so far.
+    pub rejected: u64,
+    /// Statements so far.
+    pub chunks: u64,
+}
+
+/// The outcome of an import.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Its rows are visible from now on.
+    Accepted,
+    /// The same file was accepted before; nothing was written.
+    Recognised,
+    /// Every row was rejected, so there is nothing to accept. The file may be imported again.
+    NothingTaken,
+    /// It was only checked.
+    Checked,
+}
+
+/// The result of an import.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The template.
+    pub template: Template,
+    /// The file's name, without its directory.
+    pub file_name: String,
+    /// The file's SHA-256, hex.
+    pub sha256: String,
+    /// The outcome.
+    pub outcome: Outcome,
+    /// The id of this import, or of the earlier one that accepted the same file.
+    pub import_id: Option<String>,
+    /// The number of this import, or of the earlier one that accepted the same file.
+    pub import_seq: Option<i64>,
+    /// Rows of the file, without the header.
+    pub rows: u64,
+    /// Accepted rows.
+    pub accepted: u64,
+    /// Rejected rows.
+    pub rejected: u64,
+    /// Warnings about accepted rows.
+    pub warnings: u64,
+    /// Number of findings by code.
+    pub findings: BTreeMap<&'static str, u64>,
+    /// New, changed and unchanged subjects.
+    pub subjects: SubjectChanges,
+    /// Statements that staged its rows.
+    pub chunks: u64,
+    /// Killed imports whose leftovers were removed first.
+    pub removed: u64,
+    /// The report of findings, if there were any.
+    pub rejects: Option<PathBuf>,
+    /// The first findings, for a file that was uploaded.
+    pub listed: Vec<Finding>,
+}
+
+/// What an import did to subjects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SubjectChanges {
+    /// Subjects that did not exist before.
+    pub new: u64,
+    /// Subjects with other values than before; each got its next version.
+    pub changed: u64,
+    /// Subjects with the same values as before.
+    pub unchanged: u64,
+}
+
+impl Report {
+    /// The report of an import that begins.
+    pub(super) fn new(template: Template, file_name: String, sha256: String) -> Self {
+        Self {
+            template,
+            file_name,
+            sha256,
+            outcome: Outcome::Checked,
+            import_id: None,
+            import_seq: None,
+            rows: 0,
+            accepted: 0,
+            rejected: 0,
+            warnings: 0,
+            findings: BTreeMap::new(),
+            subjects: SubjectChanges::default(),
+            chunks: 0,
+            removed: 0,
+            rejects: None,
+            listed: Vec::new(),
+        }
+    }
+
+    /// Takes over the figures of the earlier import that accepted the same file.
+    pub(super) fn recognise(&mut self, earlier: &ImportRow) {
+        let count = |number: i64| u64::try_from(number).unwrap_or(0);
+        self.outcome = Outcome::Recognised;
+        self.import_seq = Some(earlier.seq);
+        self.import_id = Some(earlier.id.clone());
+        self.rows = count(earlier.row_count);
+        self.accepted = count(earlier.accepted);
+        self.rejected = count(earlier.rejected);
+    }
+
+    /// Counts rows that were read, `accepted` of which passed every check.
+    pub(super) fn count_rows(&mut self, read: u64, accepted: u64) {
+        self.rows += read;
+        self.accepted += accepted;
+        self.rejected = self.rows - self.accepted;
+    }
+
+    /// Takes back rows that were counted as accepted.
+    pub(super) fn reject_accepted(&mut self, rows: u64) {
+        self.accepted = self.accepted.saturating_sub(rows);
+        self.rejected = self.rows - self.accepted;
+    }
+}

@@ -1,0 +1,93 @@
+//! The report of an upload, as its sender receives it and as the store keeps it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Finding, Outcome, Report, findings};
+
+/// One problem found in a row of an upload.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ListedFinding {
+    /// The row, counted as the lines of a CSV file: the first behind the header is 2.
+    #[schema(example = 7)]
+    row: u64,
+    /// The column; empty where the finding is about the whole row.
+    #[schema(example = "value")]
+    column: String,
+    /// A stable code; docs/IMPORT.md explains each.
+    #[schema(example = "value_malformed")]
+    code: String,
+    /// `reject`: the row was not taken. `warning`: it was, and a person should look at it.
+    #[schema(example = "reject")]
+    severity: String,
+    /// The same in words.
+    #[schema(example = "\"1,5\" is not a number with up to four decimals")]
+    message: String,
+}
+
+impl From<&Finding> for ListedFinding {
+    fn from(finding: &Finding) -> Self {
+        Self {
+            row: finding.line,
+            column: finding.column.to_owned(),
+            code: finding.code.as_str().to_owned(),
+            severity: finding.severity.as_str().to_owned(),
+            message: finding.message.clone(),
+        }
+    }
+}
+
+// The schema keeps its published name, because clients are generated from it.
+/// Report of a delivered file.
+#[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = DeliveryReport)]
+pub struct UploadReport {
+    /// The import.
+    #[schema(example = "imp_06fzgv9a41wdkxs8q2e7mtb3rc")]
+    pub id: String,
+    /// The template.
+    #[schema(example = "records")]
+    template: String,
+    /// `accepted`: its rows count. `nothing_taken`: no row could be taken, and it may be delivered again.
+    #[schema(example = "accepted")]
+    pub status: String,
+    /// The SHA-256 of what was delivered, hex. The same again is answered with the same import.
+    #[schema(example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
+    sha256: String,
+    /// Rows delivered.
+    #[schema(example = 1000)]
+    rows: u64,
+    /// Rows taken.
+    #[schema(example = 998)]
+    accepted: u64,
+    /// Rows not taken.
+    #[schema(example = 2)]
+    rejected: u64,
+    /// How many findings there were, by code.
+    #[schema(example = json!({"value_malformed": 2}))]
+    findings: BTreeMap<String, u64>,
+    /// The first thousand of them.
+    listed: Vec<ListedFinding>,
+    /// Whether there were more than are listed.
+    #[schema(example = false)]
+    more: bool,
+}
+
+impl UploadReport {
+    pub(super) fn of(report: &Report, outcome: Outcome, listed: &[Finding]) -> Self {
+        let nothing = outcome == Outcome::NothingTaken;
+        Self {
+            id: report.import_id.clone().unwrap_or_default(),
+            template: report.template.to_string(),
+            status: if nothing { "nothing_taken" } else { "accepted" }.to_owned(),
+            sha256: report.sha256.clone(),
+            rows: report.rows,
+            accepted: report.accepted,
+            rejected: report.rejected,
+            findings: report.findings.iter().map(|(code, count)| ((*code).to_owned(), *count)).collect(),
+            listed: listed.iter().map(ListedFinding::from).collect(),
+            more: report.findings.values().sum::<u64>() > u64::try_from(findings::MOST_LISTED).unwrap_or(u64::MAX),
+        }
+    }
+}
