@@ -1,4 +1,4 @@
-//! When a category of a half-year is due, and when it is late.
+//! Due dates of categories, and whether they are met.
 
 use serde::Serialize;
 
@@ -7,35 +7,34 @@ use crate::{
     scoring::UpdateFrequency,
 };
 
-/// How a category stands in a half-year.
+/// The status of a category in a half-year.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CategoryState {
-    /// What is due has come.
+    /// Everything due has been delivered.
     Delivered,
-    /// What is due has not come.
+    /// Something due is missing.
     Late,
-    /// Nothing has come, and nothing is due yet.
+    /// Nothing has been delivered, and nothing is due yet.
     NotDue,
-    /// Nothing has come, and it cannot be told whether anything was to: its measures are events, and no event may mean that
-    /// none happened.
+    /// Nothing has been delivered, and perhaps nothing had to be: all measures are events, and none may have happened.
     Silent,
 }
 
-/// What of a category is due by a day.
+/// The deliveries of a category that are due on a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Due {
-    /// The last day of the last whole interval of its frequency; none while no interval is over.
+    /// The last day of the last interval that is over; `None` if none is over yet.
     pub interval_end: Option<Day>,
-    /// Whether a delivery counts for it only when it came after that day.
+    /// Whether only deliveries after that day count.
     after_end: bool,
 }
 
 impl Due {
-    /// What is due of a half-year by a day.
+    /// What is due for a half-year on a day.
     ///
-    /// Facts are kept by half-year, so months and quarters are told by when the last delivery came: it must have come after
-    /// the last whole month or quarter was over. Half-yearly and yearly categories only have to be there.
+    /// Facts are stored by half-year, so months and quarters are judged by the date of the last delivery: it must be
+    /// after the end of the last complete month or quarter. Half-yearly and yearly categories only have to exist.
     pub fn of(frequency: UpdateFrequency, period: HalfYear, today: Day) -> Self {
         let first = period.first_month();
         let end_of = |months: i32| first.plus(months - 1).last_day();
@@ -49,23 +48,23 @@ impl Due {
             }
             UpdateFrequency::HalfYear => Self { interval_end: over(6).then(|| end_of(6)), after_end: false },
             UpdateFrequency::Year => {
-                // Due with the year: the first half may have it and need not.
+                // Due with the year: optional in the first half.
                 let closes = closes_the_year(period);
                 Self { interval_end: (closes && over(6)).then(|| end_of(6)), after_end: false }
             }
         }
     }
 
-    /// How a category stands of which facts came or did not, the last delivery on a day. `grace_days` pass before it is late.
-    pub fn state(self, came_on: Option<Day>, only_events: bool, today: Day, grace_days: i64) -> CategoryState {
+    /// The status of a category by the day of its last delivery. It is late `grace_days` after it was due.
+    pub fn state(self, delivered_on: Option<Day>, only_events: bool, today: Day, grace_days: i64) -> CategoryState {
         let Some(end) = self.interval_end else {
-            return if came_on.is_some() { CategoryState::Delivered } else { CategoryState::NotDue };
+            return if delivered_on.is_some() { CategoryState::Delivered } else { CategoryState::NotDue };
         };
-        let covers = came_on.is_some_and(|day| !self.after_end || day > end);
-        match came_on {
+        let covers = delivered_on.is_some_and(|day| !self.after_end || day > end);
+        match delivered_on {
             _ if covers => CategoryState::Delivered,
             None if only_events => CategoryState::Silent,
-            // Events of which some came: no more may have happened since.
+            // Some events were delivered, and perhaps no more have happened since.
             Some(_) if only_events => CategoryState::Delivered,
             _ if today > end.plus_days(grace_days) => CategoryState::Late,
             Some(_) => CategoryState::Delivered,
@@ -87,13 +86,13 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn state(frequency: UpdateFrequency, period: &str, today: &str, came: Option<&str>) -> CategoryState {
+    fn state(frequency: UpdateFrequency, period: &str, today: &str, delivered: Option<&str>) -> CategoryState {
         let due = Due::of(frequency, period.parse().unwrap(), day(today));
-        due.state(came.map(day), false, day(today), 15)
+        due.state(delivered.map(day), false, day(today), 15)
     }
 
     #[test]
-    fn a_half_yearly_category_is_late_when_the_half_year_and_the_grace_are_over_without_it() {
+    fn a_missing_half_yearly_category_is_late_after_the_half_year_and_the_grace_days() {
         use UpdateFrequency::HalfYear;
         assert_eq!(state(HalfYear, "2026-H1", "2026-06-30", None), CategoryState::NotDue);
         assert_eq!(state(HalfYear, "2026-H1", "2026-07-15", None), CategoryState::NotDue);
@@ -102,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_monthly_category_must_have_come_after_the_last_whole_month() {
+    fn a_monthly_category_must_be_delivered_after_the_last_complete_month() {
         use UpdateFrequency::Month;
         assert_eq!(state(Month, "2026-H1", "2026-01-31", None), CategoryState::NotDue);
         assert_eq!(state(Month, "2026-H1", "2026-04-15", Some("2026-03-02")), CategoryState::Delivered);
@@ -124,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn events_that_did_not_come_may_not_have_happened() {
+    fn missing_events_are_silent_and_not_late() {
         let due = Due::of(UpdateFrequency::HalfYear, "2025-H2".parse().unwrap(), day("2026-09-01"));
         assert_eq!(due.state(None, true, day("2026-09-01"), 15), CategoryState::Silent);
         let due = Due::of(UpdateFrequency::Month, "2025-H2".parse().unwrap(), day("2026-09-01"));

@@ -1,7 +1,7 @@
-//! What was to be delivered, and was it (信息归集): a catalogue's categories against what the store holds of a half-year.
+//! Status of data collection (信息归集): which categories of a catalogue have been delivered for a half-year, and which are
+//! late.
 //!
-//! Reads the totals of chunks and the list of imports, never a fact. It decides when a category is late, and knows nothing
-//! of grades.
+//! Reads the totals of chunks and the list of imports, never a single fact. Knows nothing about grades.
 
 mod due;
 mod status;

@@ -1,4 +1,4 @@
-//! How every category of a kind stands in a half-year.
+//! The status of every category of a kind in a half-year.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -15,15 +15,15 @@ use crate::{
 /// Chunks read at a time: their totals are some hundred kilobytes each.
 const PAGE: i64 = 16;
 
-/// Why it cannot be told how a kind stands.
+/// Why the status cannot be determined.
 #[derive(Debug, thiserror::Error)]
 pub enum CollectionError {
     /// The store failed.
     #[error("the store could not {what}")]
     Store {
-        /// What it was asked to do.
+        /// The operation that failed.
         what: &'static str,
-        /// Why it did not.
+        /// The cause.
         #[source]
         source: DbError,
     },
@@ -33,34 +33,33 @@ fn failed(what: &'static str) -> impl FnOnce(DbError) -> CollectionError {
     move |source| CollectionError::Store { what, source }
 }
 
-/// How a category stands.
+/// The status of a category.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CategoryStatus {
-    /// The kind of subject.
+    /// The kind of subjects it is about.
     pub kind: String,
     /// The category's number.
     pub no: u16,
-    /// Its name.
     pub name_zh: String,
-    /// Who owes it.
+    /// The authority that must deliver it.
     pub provider_zh: String,
-    /// How often it is reported.
+    /// How often it must be delivered.
     pub update_frequency: UpdateFrequency,
-    /// How it stands.
+    /// Whether it was delivered.
     pub state: CategoryState,
-    /// The last day of the last whole interval that it is due for.
+    /// The last day of the last complete interval that it is due for.
     pub due_for: Option<Day>,
-    /// Facts delivered; one that was delivered again counts again.
+    /// Number of facts; a fact that was delivered twice counts twice.
     pub facts: u64,
-    /// Subjects of which there is one.
+    /// Number of subjects with facts.
     pub subjects_with: u64,
-    /// Subjects of which there is none.
+    /// Number of subjects without facts.
     pub subjects_without: u64,
     /// When the last delivery with facts of it was accepted.
     pub last_delivery_at: Option<Timestamp>,
 }
 
-/// Tells what was delivered.
+/// Determines what was delivered.
 #[derive(Debug, Clone)]
 pub struct Collection {
     db: Db,
@@ -68,22 +67,23 @@ pub struct Collection {
     grace_days: i64,
 }
 
-/// What was found of a category.
+/// The deliveries of a category.
 #[derive(Clone)]
-struct Found {
+struct Deliveries {
     facts: u64,
-    /// By the subject's place.
+    /// Whether each subject has a fact.
     subjects: Vec<bool>,
+    /// When the last import was accepted.
     last: Option<i64>,
 }
 
 impl Collection {
-    /// Over a store; a category is late so many days after it was due.
+    /// Over a store. A category is late `grace_days` after it was due.
     pub const fn new(db: Db, clock: SharedClock, grace_days: i64) -> Self {
         Self { db, clock, grace_days }
     }
 
-    /// How every category of a kind's catalogue stands in a half-year, in the catalogue's order.
+    /// The status of every category in a half-year, in the order of the catalogue.
     pub async fn status(
         &self,
         catalogue: &Catalogue,
@@ -91,12 +91,12 @@ impl Collection {
     ) -> Result<Vec<CategoryStatus>, CollectionError> {
         let kind = catalogue.kind();
         let codes = table::codes(&self.db.read("facts::codes"), kind).await.map_err(failed("list the subjects"))?;
-        let mut found = self.found(catalogue, period, &codes).await?;
+        let mut deliveries = self.deliveries(catalogue, period, &codes).await?;
         if closes_the_year(period) {
-            // What is reported once a year may have come in its first half.
-            let earlier = self.found(catalogue, period.plus(-1), &codes).await?;
+            // A yearly category may have been delivered for the first half of the year.
+            let earlier = self.deliveries(catalogue, period.plus(-1), &codes).await?;
             for category in catalogue.categories().iter().filter(|one| one.update_frequency == UpdateFrequency::Year) {
-                let (Some(now), Some(before)) = (found.get_mut(&category.no), earlier.get(&category.no)) else {
+                let (Some(now), Some(before)) = (deliveries.get_mut(&category.no), earlier.get(&category.no)) else {
                     continue;
                 };
                 now.facts = now.facts.saturating_add(before.facts);
@@ -104,27 +104,27 @@ impl Collection {
                 now.subjects.iter_mut().zip(&before.subjects).for_each(|(now, before)| *now |= before);
             }
         }
-        let told = catalogue
-            .categories()
-            .iter()
-            .filter_map(|category| Some(self.told(catalogue, category, period, found.get(&category.no)?, codes.len())));
-        Ok(told.collect())
+        let status = |category: &Category| {
+            let deliveries = deliveries.get(&category.no)?;
+            Some(self.category_status(catalogue, category, period, deliveries, codes.len()))
+        };
+        Ok(catalogue.categories().iter().filter_map(status).collect())
     }
 
-    fn told(
+    fn category_status(
         &self,
         catalogue: &Catalogue,
         category: &Category,
         period: HalfYear,
-        found: &Found,
+        deliveries: &Deliveries,
         subjects: usize,
     ) -> CategoryStatus {
         let today = self.clock.now().day();
         let due = Due::of(category.update_frequency, period, today);
         let mut measures = catalogue.measures().iter().filter(|measure| measure.category == category.no);
         let only_events = measures.all(|measure| measure.form == MeasureForm::Event);
-        let last = found.last.map(Timestamp::from_micros);
-        let with = found.subjects.iter().filter(|has| **has).count();
+        let last = deliveries.last.map(Timestamp::from_micros);
+        let with = deliveries.subjects.iter().filter(|has| **has).count();
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         CategoryStatus {
             kind: catalogue.kind().to_owned(),
@@ -134,25 +134,25 @@ impl Collection {
             update_frequency: category.update_frequency,
             state: due.state(last.map(Timestamp::day), only_events, today, self.grace_days),
             due_for: due.interval_end,
-            facts: found.facts,
+            facts: deliveries.facts,
             subjects_with: count(with),
             subjects_without: count(subjects.saturating_sub(with)),
             last_delivery_at: last,
         }
     }
 
-    /// What there is of each category, from the totals of every chunk of the half-year.
-    async fn found(
+    /// The deliveries of each category, from the totals of every chunk of the half-year.
+    async fn deliveries(
         &self,
         catalogue: &Catalogue,
         period: HalfYear,
         codes: &[String],
-    ) -> Result<BTreeMap<u16, Found>, CollectionError> {
+    ) -> Result<BTreeMap<u16, Deliveries>, CollectionError> {
         let reading = || failed("read the totals of facts");
-        let nothing = Found { facts: 0, subjects: vec![false; codes.len()], last: None };
-        let mut found: BTreeMap<u16, Found> =
+        let nothing = Deliveries { facts: 0, subjects: vec![false; codes.len()], last: None };
+        let mut deliveries: BTreeMap<u16, Deliveries> =
             catalogue.categories().iter().map(|category| (category.no, nothing.clone())).collect();
-        let places: HashMap<&str, usize> = codes.iter().map(String::as_str).zip(0..).collect();
+        let subjects: HashMap<&str, usize> = codes.iter().map(String::as_str).zip(0..).collect();
         let accepted =
             table::accepted_at(&self.db.read("facts::accepted_at")).await.map_err(failed("list the imports"))?;
         let accepted: HashMap<i64, i64> = accepted.into_iter().collect();
@@ -160,7 +160,7 @@ impl Collection {
         loop {
             let read = self.db.read("facts::totals_after");
             let page = table::totals_after(&read, (catalogue.kind(), &period), after, PAGE).await.map_err(reading())?;
-            let Some(last) = page.last() else { return Ok(found) };
+            let Some(last) = page.last() else { return Ok(deliveries) };
             after = (last.import_seq, last.part);
             for row in page {
                 let Some(at) = accepted.get(&row.import_seq) else { continue };
@@ -168,30 +168,30 @@ impl Collection {
                     let what = format!("part {} of import {}: {error}", row.part, row.import_seq);
                     reading()(DbError::corrupt("facts", what))
                 })?;
-                add(&totals, catalogue, &places, *at, &mut found);
+                add(&totals, catalogue, &subjects, *at, &mut deliveries);
             }
         }
     }
 }
 
-/// Adds the totals of a chunk.
+/// Adds the totals of a chunk that was accepted at a time.
 fn add(
     totals: &Totals,
     catalogue: &Catalogue,
-    places: &HashMap<&str, usize>,
+    subjects: &HashMap<&str, usize>,
     at: i64,
-    found: &mut BTreeMap<u16, Found>,
+    deliveries: &mut BTreeMap<u16, Deliveries>,
 ) {
     let categories: Vec<Option<u16>> =
         totals.measures().iter().map(|id| catalogue.measure(id).map(|measure| measure.category)).collect();
     for nth in 0..totals.len() {
-        let place = places.get(totals.code(nth));
+        let subject = subjects.get(totals.code(nth));
         for group in totals.groups(nth) {
             let category = categories.get(group.measure).copied().flatten();
-            let Some(of) = category.and_then(|no| found.get_mut(&no)) else { continue };
+            let Some(of) = category.and_then(|no| deliveries.get_mut(&no)) else { continue };
             of.facts = of.facts.saturating_add(group.count);
             of.last = of.last.max(Some(at));
-            if let Some(has) = place.and_then(|place| of.subjects.get_mut(*place)) {
+            if let Some(has) = subject.and_then(|subject| of.subjects.get_mut(*subject)) {
                 *has = true;
             }
         }

@@ -1,4 +1,4 @@
-//! Making a chunk of rows that come in order.
+//! Builds a chunk from sorted rows.
 
 use std::collections::HashMap;
 
@@ -10,10 +10,11 @@ use super::{
 };
 use crate::domain::{Day, HalfYear};
 
-/// The format of both parts.
+/// The format version of both parts.
 pub(super) const VERSION: u8 = 1;
 
-/// A block is closed at the first subject's end beyond this: what a look-up of one subject unpacks.
+/// A block is closed after the first subject that makes it larger than this. Reading one subject decompresses one
+/// block.
 const BLOCK_BYTES: usize = 128 << 10;
 
 /// A chunk, ready to be stored.
@@ -25,23 +26,23 @@ pub struct Chunk {
     pub first_code: String,
     /// The code of its last subject.
     pub last_code: String,
-    /// How many facts it holds.
+    /// Number of facts.
     pub rows: u64,
-    /// What they add up to, by subject and measure.
+    /// The `totals` part: number, sum and latest value by subject and measure.
     pub totals: Vec<u8>,
-    /// The facts.
+    /// The `facts` part: every fact.
     pub facts: Vec<u8>,
-    /// SHA-256 over both parts, the length of the first before them.
+    /// SHA-256 of the length of `totals`, `totals` and `facts`.
     pub digest: [u8; 32],
 }
 
 impl Chunk {
-    /// Refuses parts that are not those a digest was taken of.
+    /// Fails if the parts do not have the digest.
     pub fn check(totals: &[u8], facts: &[u8], digest: &[u8]) -> Result<(), Damaged> {
-        if Self::digest_of(totals, facts) == digest { Ok(()) } else { Err(Damaged("its digest is another")) }
+        if Self::digest_of(totals, facts) == digest { Ok(()) } else { Err(Damaged("its digest is wrong")) }
     }
 
-    /// The digest of two parts.
+    /// The digest of both parts.
     pub fn digest_of(totals: &[u8], facts: &[u8]) -> [u8; 32] {
         let mut context = digest::Context::new(&digest::SHA256);
         context.update(&u64::try_from(totals.len()).unwrap_or(u64::MAX).to_be_bytes());
@@ -53,32 +54,33 @@ impl Chunk {
     }
 }
 
-/// Texts that repeat, by number.
+/// Repeated texts, stored once and referred to by index.
 #[derive(Debug, Default)]
-struct Words {
+struct TextTable {
     texts: Vec<String>,
-    places: HashMap<String, usize>,
+    indexes: HashMap<String, usize>,
+    /// The index returned last: most rows repeat the text of the row before.
     last: usize,
 }
 
-impl Words {
-    fn place(&mut self, text: &str) -> usize {
+impl TextTable {
+    fn index(&mut self, text: &str) -> usize {
         if self.texts.get(self.last).is_some_and(|last| last == text) {
             return self.last;
         }
-        self.last = if let Some(place) = self.places.get(text) {
-            *place
+        self.last = if let Some(index) = self.indexes.get(text) {
+            *index
         } else {
-            let place = self.texts.len();
+            let index = self.texts.len();
             self.texts.push(text.to_owned());
-            self.places.insert(text.to_owned(), place);
-            place
+            self.indexes.insert(text.to_owned(), index);
+            index
         };
         self.last
     }
 
-    fn text(&self, place: usize) -> &str {
-        self.texts.get(place).map_or("", String::as_str)
+    fn text(&self, index: usize) -> &str {
+        self.texts.get(index).map_or("", String::as_str)
     }
 
     fn put(&self, out: &mut Vec<u8>) {
@@ -89,7 +91,7 @@ impl Words {
     }
 }
 
-/// The facts of one subject and measure so far.
+/// Totals of the subject and measure whose facts are being pushed.
 #[derive(Debug, Clone, Copy)]
 struct Open {
     count: u64,
@@ -97,7 +99,7 @@ struct Open {
     latest: i64,
 }
 
-/// The columns of a block.
+/// The columns of the open block.
 #[derive(Debug, Default)]
 struct Columns {
     values: Vec<u8>,
@@ -127,7 +129,7 @@ impl Columns {
         self.last_line = row.line;
     }
 
-    /// Appends the block to the part, empties the columns and tells how long it came to be.
+    /// Appends the compressed block to the part, clears the columns and returns the length of the block.
     fn close(&mut self, facts: &mut Vec<u8>) -> usize {
         let mut raw = Vec::with_capacity(self.size() + 16);
         for column in [&self.values, &self.days, &self.sources, &self.references, &self.lines] {
@@ -145,7 +147,7 @@ impl Columns {
     }
 }
 
-/// How many bytes two texts share from their beginning, in whole characters.
+/// The length in bytes of the longest common prefix, in whole characters.
 fn shared_prefix(one: &str, other: &str) -> usize {
     let mut shared = one.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count();
     while !other.is_char_boundary(shared) {
@@ -154,14 +156,14 @@ fn shared_prefix(one: &str, other: &str) -> usize {
     shared
 }
 
-/// Makes a chunk of rows that come in the order of [`Row::identity`].
+/// Builds a chunk from rows that are pushed in the order of [`Row::identity`].
 #[derive(Debug)]
 pub struct ChunkBuilder {
     period: HalfYear,
     first_day: Day,
     last_day: Day,
-    measures: Words,
-    sources: Words,
+    measures: TextTable,
+    sources: TextTable,
     first_code: String,
     last: Option<Last>,
     open: Open,
@@ -181,7 +183,7 @@ pub struct ChunkBuilder {
     facts: Vec<u8>,
 }
 
-/// The row pushed last.
+/// The last row.
 #[derive(Debug, Clone)]
 struct Last {
     code: String,
@@ -191,15 +193,23 @@ struct Last {
     reference: String,
 }
 
+/// What a row is the first of.
+struct Begins {
+    /// Its subject.
+    subject: bool,
+    /// Its subject and measure.
+    group: bool,
+}
+
 impl ChunkBuilder {
-    /// An empty chunk of a half-year.
+    /// A builder without rows, for a half-year.
     pub fn new(period: HalfYear) -> Self {
         Self {
             period,
             first_day: period.first_month().first_day(),
             last_day: period.last_month().last_day(),
-            measures: Words::default(),
-            sources: Words::default(),
+            measures: TextTable::default(),
+            sources: TextTable::default(),
             first_code: String::new(),
             last: None,
             open: Open { count: 0, sum: 0, latest: 0 },
@@ -220,22 +230,22 @@ impl ChunkBuilder {
         }
     }
 
-    /// Whether a day lies in the half-year.
+    /// Whether a day is in the half-year.
     pub fn covers(&self, day: Day) -> bool {
         self.first_day <= day && day <= self.last_day
     }
 
-    /// How many facts it holds.
+    /// The number of facts so far.
     pub const fn rows(&self) -> u64 {
         self.rows
     }
 
-    /// How large it is so far; the block being filled counts unpacked.
+    /// The size so far in bytes; the open block counts uncompressed.
     pub fn size(&self) -> usize {
         self.facts.len() + self.columns.size()
     }
 
-    /// The code of the subject whose facts come now.
+    /// The code of the last row.
     pub fn code(&self) -> Option<&str> {
         self.last.as_ref().map(|last| last.code.as_str())
     }
@@ -246,11 +256,11 @@ impl ChunkBuilder {
             return Err(Misplaced);
         }
         let day = u8::try_from(row.day.days_since(self.first_day)).map_err(|_| Misplaced)?;
-        let (new_subject, new_group) = self.placed(row)?;
+        let Begins { subject: new_subject, group: new_group } = self.begins(row)?;
         if new_subject {
             self.begin_subject(row.code);
         }
-        let (measure, source) = (self.measures.place(row.measure), self.sources.place(row.source));
+        let (measure, source) = (self.measures.index(row.measure), self.sources.index(row.source));
         if new_group {
             self.close_group();
             self.groups_of_subject += 1;
@@ -271,23 +281,23 @@ impl ChunkBuilder {
         Ok(())
     }
 
-    /// Whether a row begins a subject, and a group; an error where it does not come after the last one.
-    fn placed(&self, row: &Row<'_>) -> Result<(bool, bool), Misplaced> {
-        let Some(last) = &self.last else { return Ok((true, true)) };
+    /// What a row begins; an error if it does not come after the last one.
+    fn begins(&self, row: &Row<'_>) -> Result<Begins, Misplaced> {
+        let Some(last) = &self.last else { return Ok(Begins { subject: true, group: true }) };
         match last.code.as_str().cmp(row.code) {
-            std::cmp::Ordering::Less => return Ok((true, true)),
+            std::cmp::Ordering::Less => return Ok(Begins { subject: true, group: true }),
             std::cmp::Ordering::Greater => return Err(Misplaced),
             std::cmp::Ordering::Equal => {}
         }
         match self.measures.text(last.measure).cmp(row.measure) {
-            std::cmp::Ordering::Less => return Ok((false, true)),
+            std::cmp::Ordering::Less => return Ok(Begins { subject: false, group: true }),
             std::cmp::Ordering::Greater => return Err(Misplaced),
             std::cmp::Ordering::Equal => {}
         }
         let in_order = last.day < row.day
             || (last.day == row.day
                 && (self.sources.text(last.source), last.reference.as_str()) <= (row.source, row.reference));
-        if in_order { Ok((false, false)) } else { Err(Misplaced) }
+        if in_order { Ok(Begins { subject: false, group: false }) } else { Err(Misplaced) }
     }
 
     fn begin_subject(&mut self, code: &str) {
@@ -343,7 +353,7 @@ impl ChunkBuilder {
         }
     }
 
-    /// The chunk; none where no fact was added.
+    /// The chunk; `None` if no fact was added.
     pub fn finish(mut self) -> Option<Chunk> {
         self.close_group();
         self.close_subject();

@@ -1,14 +1,14 @@
-//! Numbers as bytes: unsigned LEB128, and zigzag for signed ones. Blocks: length and LZ4.
+//! Encoding of numbers (LEB128, with zigzag for signed ones), texts, and blocks (their length, then LZ4).
 
 use super::Damaged;
 
-/// No part of a chunk is larger than this when unpacked: more is damage, not data.
+/// Largest decompressed part of a chunk. A larger one is damaged.
 const GREATEST_PART: usize = 1 << 28;
 
-/// LZ4 cannot make more than this of one byte.
+/// Greatest compression ratio of LZ4.
 const GREATEST_RATIO: usize = 255;
 
-/// Appends a number.
+/// Appends a number of 128 bits.
 pub(super) fn put(out: &mut Vec<u8>, mut number: u128) {
     loop {
         let low = u8::try_from(number & 0x7f).unwrap_or(0);
@@ -45,13 +45,13 @@ pub(super) fn put_i128(out: &mut Vec<u8>, number: i128) {
     put(out, (number.cast_unsigned() << 1) ^ (number >> 127).cast_unsigned());
 }
 
-/// Appends a text with its length.
+/// Appends a text and its length.
 pub(super) fn put_text(out: &mut Vec<u8>, text: &str) {
     put_usize(out, text.len());
     out.extend_from_slice(text.as_bytes());
 }
 
-/// Reads from the front of bytes.
+/// Reads values from the front of a slice.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reader<'a>(pub(super) &'a [u8]);
 
@@ -106,13 +106,13 @@ impl<'a> Reader<'a> {
         text(self.take(length)?)
     }
 
-    /// A count of things that take a byte each at least, so that it bounds what is reserved for them.
+    /// A number of items of at least one byte each. It is at most what is left, so that it may be used as a capacity.
     pub(super) fn count(&mut self) -> Result<usize, Damaged> {
         let count = self.usize()?;
-        if count > self.0.len() { Err(Damaged("it counts more than it holds")) } else { Ok(count) }
+        if count > self.0.len() { Err(Damaged("a count is larger than the data")) } else { Ok(count) }
     }
 
-    /// A part that begins with its length.
+    /// Bytes that are preceded by their length.
     pub(super) fn part(&mut self) -> Result<Reader<'a>, Damaged> {
         let length = self.usize()?;
         self.take(length).map(Reader)
@@ -123,18 +123,18 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Bytes as text.
+/// Decodes UTF-8.
 pub(super) fn text(bytes: &[u8]) -> Result<&str, Damaged> {
     std::str::from_utf8(bytes).map_err(|_| Damaged("a text is not UTF-8"))
 }
 
-/// Appends bytes compressed, with their length before.
+/// Appends the length of some bytes, and the bytes compressed.
 pub(super) fn pack(out: &mut Vec<u8>, raw: &[u8]) {
     put_usize(out, raw.len());
     out.extend_from_slice(&lz4_flex::block::compress(raw));
 }
 
-/// Undoes [`pack`].
+/// Decompresses what [`pack`] appended.
 pub(super) fn unpack(packed: &[u8]) -> Result<Vec<u8>, Damaged> {
     let mut reader = Reader(packed);
     let length = reader.usize()?;
@@ -142,5 +142,5 @@ pub(super) fn unpack(packed: &[u8]) -> Result<Vec<u8>, Damaged> {
         return Err(Damaged("a part is larger than it can be"));
     }
     let raw = lz4_flex::block::decompress(reader.0, length).map_err(|_| Damaged("a part cannot be unpacked"))?;
-    if raw.len() == length { Ok(raw) } else { Err(Damaged("a part has another length")) }
+    if raw.len() == length { Ok(raw) } else { Err(Damaged("a part does not have its length")) }
 }

@@ -1,13 +1,13 @@
 //! Credit facts by the million: sorted, columnar, compressed.
 //!
-//! A chunk holds facts of one import, one kind and one half-year, of a range of subjects in the order of their codes. It
-//! has two parts that are stored side by side. `totals` says of each subject and measure how many facts there are, what
-//! they add up to and which value is the latest: all that a grading run reads. `facts` has every fact with its source,
-//! reference and line, in blocks of whole subjects, so that one subject's are found by opening one block.
+//! A chunk has the facts of one import, one kind and one half-year, of a range of subjects in the order of their codes.
+//! It has two parts that are stored side by side. `totals` has, for each subject and measure, the number of facts,
+//! their sum and the latest value: all that a grading run reads. `facts` has every fact with its source, reference and
+//! line, in blocks of whole subjects, so that one block is decompressed to read the facts of one subject.
 //!
-//! Pure: bytes in, values out. Integers only; sums are kept in 128 bits and cannot overflow. What is read back was
-//! written to a database that others can write to, so every length is checked and nothing here can panic or ask for
-//! more memory than the blob can justify.
+//! Pure: bytes in, values out. Integers only; sums have 128 bits and cannot overflow. Others can write to the database
+//! that chunks are read from, so every length is checked, and nothing here panics or allocates more memory than the
+//! size of the blob justifies.
 
 mod build;
 mod bytes;
@@ -20,58 +20,58 @@ pub use build::{Chunk, ChunkBuilder};
 pub use read::FactsOf;
 pub use totals::{Group, Totals};
 
-/// A fact as it goes in and comes out.
+/// A fact in a chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Row<'a> {
-    /// Whom it is about.
+    /// The code of its subject.
     pub code: &'a str,
-    /// What it reports.
+    /// The id of its measure.
     pub measure: &'a str,
-    /// When it happened, or that it is as of.
+    /// The day on which it happened, or for which it was measured.
     pub day: Day,
-    /// Who reported it.
+    /// The authority that reported it.
     pub source: &'a str,
-    /// By what it can be found again.
+    /// The source's reference.
     pub reference: &'a str,
-    /// How much, in ten-thousandths.
+    /// The value in ten-thousandths.
     pub value_e4: i64,
     /// The line of the file.
     pub line: u64,
 }
 
 impl Row<'_> {
-    /// What tells facts of one import apart, in the order in which they are kept. Of several on one day the last in this
-    /// order is the latest.
+    /// Identifies a fact within an import, and orders the facts of a chunk. Of several on one day, the last in this
+    /// order counts as the latest.
     pub fn identity(&self) -> (&str, &str, Day, &str, &str) {
         (self.code, self.measure, self.day, self.source, self.reference)
     }
 }
 
-/// A fact of a subject, read back.
+/// A fact of a subject, read from a chunk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredFact {
-    /// The measure, by its place in [`Totals::measures`].
+    /// Index of its measure in [`Totals::measures`].
     pub measure: usize,
-    /// When.
+    /// The day on which it happened, or for which it was measured.
     pub day: Day,
-    /// Who reported it.
+    /// The authority that reported it.
     pub source: String,
-    /// By what it can be found again.
+    /// The source's reference.
     pub reference: String,
-    /// How much, in ten-thousandths.
+    /// The value in ten-thousandths.
     pub value_e4: i64,
     /// The line of the file.
     pub line: u64,
 }
 
-/// What is stored is not a chunk: changed or cut off since it was written.
+/// The stored bytes are not a chunk: they were changed or truncated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the stored facts are damaged: {0}")]
 pub struct Damaged(pub &'static str);
 
-/// A row that does not belong where it was put: not after the one before it, or outside the half-year.
+/// A row was pushed out of order, or is outside the half-year of the chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a fact is out of its place in a chunk")]
+#[error("a fact is out of order, or outside the half-year of its chunk")]
 pub struct Misplaced;
 
 #[cfg(test)]

@@ -1,4 +1,6 @@
-//! The second part of a chunk: the facts themselves, a block at a time.
+//! Reads the `facts` part of a chunk, a block at a time.
+
+use std::ops::Range;
 
 use super::{
     Damaged, StoredFact, Totals,
@@ -7,10 +9,10 @@ use super::{
 };
 use crate::domain::{Day, HalfYear};
 
-/// A day of a half-year is at most this many after its first.
+/// The last day of a half-year, counted from its first day.
 const GREATEST_DAY: u8 = 183;
 
-/// The facts of a chunk, with the block opened last: subjects asked for in order are read in one pass.
+/// Reads the facts of a chunk. It keeps the last block, so that subjects read in order need one pass.
 #[derive(Debug)]
 pub struct FactsOf<'a> {
     totals: &'a Totals,
@@ -19,10 +21,10 @@ pub struct FactsOf<'a> {
     open: Option<Block>,
 }
 
-/// A block that was unpacked, and how far it was read.
+/// A decompressed block and the position in it.
 #[derive(Debug)]
 struct Block {
-    /// Which one.
+    /// Its number in the chunk.
     nth: usize,
     raw: Vec<u8>,
     columns: Columns,
@@ -31,13 +33,13 @@ struct Block {
 }
 
 impl<'a> FactsOf<'a> {
-    /// The facts of the chunk whose totals were read, of a half-year.
+    /// A reader for the chunk with the given totals and half-year.
     pub fn new(totals: &'a Totals, part: &'a [u8], period: HalfYear) -> Result<Self, Damaged> {
         let [VERSION, blocks @ ..] = part else { return Err(Damaged("it has an unknown version")) };
         Ok(Self { totals, part: blocks, first_day: period.first_month().first_day(), open: None })
     }
 
-    /// Every fact of a subject, in their order.
+    /// All facts of a subject, in order.
     pub fn of(&mut self, at: usize) -> Result<Vec<StoredFact>, Damaged> {
         let (nth, first) = self.block_of(at)?;
         let mut block = match self.open.take() {
@@ -71,18 +73,18 @@ impl<'a> FactsOf<'a> {
 
     fn unpack(&self, nth: usize, first: usize) -> Result<Block, Damaged> {
         let blocks = &self.totals.blocks;
-        let start = blocks.iter().take(nth).fold(0usize, |sum, (_, bytes)| sum.saturating_add(*bytes));
-        let length = blocks.get(nth).map_or(0, |(_, bytes)| *bytes);
+        let start = blocks.iter().take(nth).fold(0usize, |sum, block| sum.saturating_add(block.bytes));
+        let length = blocks.get(nth).map_or(0, |block| block.bytes);
         let packed = self.part.get(start..start.saturating_add(length)).ok_or(Damaged("a block is missing"))?;
         let raw = unpack(packed)?;
         Ok(Block { nth, columns: Columns::of(&raw)?, raw, next: first })
     }
 
-    /// The block a subject's facts are in, and the block's first subject.
+    /// The number of the block with a subject's facts, and the block's first subject.
     fn block_of(&self, at: usize) -> Result<(usize, usize), Damaged> {
         let mut first = 0usize;
-        for (nth, (subjects, _)) in self.totals.blocks.iter().enumerate() {
-            let next = first.saturating_add(*subjects);
+        for (nth, block) in self.totals.blocks.iter().enumerate() {
+            let next = first.saturating_add(block.subjects);
             if at < next {
                 return Ok((nth, first));
             }
@@ -92,11 +94,11 @@ impl<'a> FactsOf<'a> {
     }
 }
 
-/// How far the columns of a block were read: what is left of each, counted from its end, which does not move.
+/// The positions in the columns of a block.
 #[derive(Debug)]
 struct Columns {
-    /// Where each column ends, and how much of it is left: values, days, sources, references, lines.
-    left: [(usize, usize); 5],
+    /// The unread range of each column: values, days, sources, references, lines.
+    unread: [Range<usize>; 5],
     reference: Vec<u8>,
     line: u64,
 }
@@ -104,19 +106,20 @@ struct Columns {
 impl Columns {
     fn of(raw: &[u8]) -> Result<Self, Damaged> {
         let mut reader = Reader(raw);
-        let mut left = [(0, 0); 5];
-        for column in &mut left {
+        let mut unread = [const { 0..0 }; 5];
+        for column in &mut unread {
             let length = reader.part()?.0.len();
-            *column = (raw.len() - reader.0.len(), length);
+            let end = raw.len() - reader.0.len();
+            *column = end - length..end;
         }
-        Ok(Self { left, reference: Vec::new(), line: 0 })
+        Ok(Self { unread, reference: Vec::new(), line: 0 })
     }
 
-    /// Moves to the next fact, and gives its value, day and source. Its reference and line are told by how they differ
-    /// from those before, so none can be passed over.
+    /// Moves to the next fact and returns its value, day and source. References and lines are stored as differences
+    /// from the fact before, so no fact can be skipped.
     fn step(&mut self, raw: &[u8]) -> Result<(i64, u8, usize), Damaged> {
-        let at = |(end, left): (usize, usize)| Reader(raw.get(end.saturating_sub(left)..end).unwrap_or_default());
-        let [mut values, mut days, mut sources, mut references, mut lines] = self.left.map(at);
+        let reader = |column: &Range<usize>| Reader(raw.get(column.clone()).unwrap_or_default());
+        let [mut values, mut days, mut sources, mut references, mut lines] = self.unread.each_ref().map(reader);
         let value_e4 = values.i64()?;
         let [day @ 0..=GREATEST_DAY] = days.take(1)? else { return Err(Damaged("a day is not of the half-year")) };
         let source = sources.usize()?;
@@ -124,13 +127,13 @@ impl Columns {
         let length = references.usize()?;
         let suffix = references.take(length)?;
         if shared > self.reference.len() {
-            return Err(Damaged("a reference begins with more than there was"));
+            return Err(Damaged("a reference shares more than the one before has"));
         }
         self.reference.truncate(shared);
         self.reference.extend_from_slice(suffix);
         self.line = self.line.wrapping_add(lines.i64()?.cast_unsigned());
-        for (column, reader) in self.left.iter_mut().zip([values, days, sources, references, lines]) {
-            column.1 = reader.0.len();
+        for (column, reader) in self.unread.iter_mut().zip([values, days, sources, references, lines]) {
+            column.start = column.end - reader.0.len();
         }
         Ok((value_e4, *day, source))
     }

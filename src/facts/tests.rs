@@ -1,4 +1,4 @@
-//! What goes in comes out; what was damaged is found, and nothing panics.
+//! Facts survive a round trip; damage is detected, and nothing panics.
 
 use proptest::prelude::*;
 
@@ -9,7 +9,7 @@ fn period() -> HalfYear {
     HalfYear::new(2026, 1).expect("a half-year")
 }
 
-/// A fact as drawn: place of code and measure, day, source, reference, value, line.
+/// A drawn fact: numbers of code, measure, day and source; reference, value and line.
 type Drawn = (u8, u8, u8, u8, String, i64, u64);
 
 #[derive(Debug)]
@@ -70,7 +70,7 @@ fn drawn() -> impl Strategy<Value = Vec<Drawn>> {
 
 proptest! {
     #[test]
-    fn facts_come_back_as_they_went_in(facts in drawn()) {
+    fn facts_are_read_back_as_they_were_pushed(facts in drawn()) {
         let rows = owned(facts);
         let Some(chunk) = chunk(&rows) else {
             prop_assert!(rows.is_empty());
@@ -98,7 +98,7 @@ proptest! {
     }
 
     #[test]
-    fn totals_are_what_the_facts_add_up_to(facts in drawn()) {
+    fn totals_match_the_facts(facts in drawn()) {
         let rows = owned(facts);
         let Some(chunk) = chunk(&rows) else { return Ok(()) };
         let totals = Totals::read(&chunk.totals).expect("totals");
@@ -130,7 +130,7 @@ proptest! {
                 && let Ok(mut facts) = FactsOf::new(&totals, facts, chunk.period)
             {
                 for at in 0..totals.len().min(100) {
-                    // Whatever comes of it, it comes of it without a panic.
+                    // Any result will do; only a panic fails the test.
                     let _ = facts.of(at);
                 }
             }
@@ -138,7 +138,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_can_be_read(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+    fn reading_any_bytes_does_not_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let mut part = vec![1];
         part.extend_from_slice(&bytes);
         let _ = Totals::read(&part);
@@ -168,7 +168,7 @@ fn rows_out_of_order_or_outside_the_half_year_are_refused() {
 }
 
 #[test]
-fn large_subjects_and_many_blocks_are_found() {
+fn large_subjects_are_found_among_many_blocks() {
     let first = period().first_month().first_day();
     let mut builder = ChunkBuilder::new(period());
     let mut expected = 0u64;
@@ -197,7 +197,7 @@ fn large_subjects_and_many_blocks_are_found() {
     assert_eq!(chunk.rows, expected);
     let totals = Totals::read(&chunk.totals).expect("totals");
     let mut facts = FactsOf::new(&totals, &chunk.facts, chunk.period).expect("facts");
-    // Backwards: no block is the one opened before it by luck.
+    // Backwards, so that hardly any block is the one in memory.
     for at in (0..totals.len()).rev() {
         let of = facts.of(at).expect("facts");
         assert_eq!(of.len(), if at == 20 { 60_000 } else { 3_000 });

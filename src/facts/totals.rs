@@ -1,4 +1,4 @@
-//! The first part of a chunk: what the facts of each subject and measure add up to.
+//! Reads the `totals` part of a chunk: number, sum and latest value by subject and measure.
 
 use super::{
     Damaged,
@@ -6,46 +6,55 @@ use super::{
     bytes::{Reader, unpack},
 };
 
-/// The facts of one subject and one measure in the half-year.
+/// Totals of the facts of one subject and one measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Group {
-    /// The measure, by its place in [`Totals::measures`].
+    /// Index of the measure in [`Totals::measures`].
     pub measure: usize,
-    /// How many facts.
+    /// Number of facts.
     pub count: u64,
-    /// What they add up to, in ten-thousandths.
+    /// Their sum in ten-thousandths.
     pub sum: i128,
-    /// The latest value; of several on one day that of the greatest source, then reference.
+    /// The latest value; of several on one day, that of the greatest source and then the greatest reference.
     pub latest: i64,
 }
 
-/// The part, read.
+/// The size of a block of facts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct BlockSize {
+    pub(super) subjects: usize,
+    /// Compressed length.
+    pub(super) bytes: usize,
+}
+
+/// The totals of a chunk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Totals {
     measures: Vec<String>,
     pub(super) sources: Vec<String>,
-    /// Every code, one after the other, and where each begins and ends.
+    /// All codes, one after the other.
     codes: String,
+    /// The end of each code.
     code_ends: Vec<usize>,
     groups: Vec<Group>,
-    /// Where each subject's groups end.
+    /// The end of each subject's groups.
     group_ends: Vec<usize>,
-    /// Of each block: how many subjects, and how many bytes.
-    pub(super) blocks: Vec<(usize, usize)>,
+    /// The blocks of the `facts` part.
+    pub(super) blocks: Vec<BlockSize>,
 }
 
-fn words(reader: &mut Reader<'_>) -> Result<Vec<String>, Damaged> {
+fn texts(reader: &mut Reader<'_>) -> Result<Vec<String>, Damaged> {
     let count = reader.count()?;
     (0..count).map(|_| reader.text().map(str::to_owned)).collect()
 }
 
 impl Totals {
-    /// Reads the part.
+    /// Reads a `totals` part.
     pub fn read(part: &[u8]) -> Result<Self, Damaged> {
         let [VERSION, packed @ ..] = part else { return Err(Damaged("it has an unknown version")) };
         let raw = unpack(packed)?;
         let mut reader = Reader(&raw);
-        let (measures, sources) = (words(&mut reader)?, words(&mut reader)?);
+        let (measures, sources) = (texts(&mut reader)?, texts(&mut reader)?);
         let subjects = reader.count()?;
         let (codes, code_ends) = read_codes(reader.part()?, subjects)?;
         let mut group_counts = reader.part()?;
@@ -58,9 +67,9 @@ impl Totals {
         let mut columns = [reader.part()?, reader.part()?, reader.part()?, reader.part()?];
         let groups = read_groups(&mut columns, end, measures.len())?;
         let count = reader.count()?;
-        let blocks: Vec<(usize, usize)> =
-            (0..count).map(|_| Ok((reader.usize()?, reader.usize()?))).collect::<Result<_, Damaged>>()?;
-        let in_blocks = blocks.iter().fold(0usize, |sum, (subjects, _)| sum.saturating_add(*subjects));
+        let block = |_| Ok(BlockSize { subjects: reader.usize()?, bytes: reader.usize()? });
+        let blocks: Vec<BlockSize> = (0..count).map(block).collect::<Result<_, Damaged>>()?;
+        let in_blocks = blocks.iter().fold(0usize, |sum, block| sum.saturating_add(block.subjects));
         let left = !reader.is_empty() || !group_counts.is_empty() || columns.iter().any(|column| !column.is_empty());
         if in_blocks != subjects || left {
             return Err(Damaged("its parts do not fit together"));
@@ -68,17 +77,17 @@ impl Totals {
         Ok(Self { measures, sources, codes, code_ends, groups, group_ends, blocks })
     }
 
-    /// The measures, by place.
+    /// The ids of the measures.
     pub fn measures(&self) -> &[String] {
         &self.measures
     }
 
-    /// How many subjects there are.
+    /// The number of subjects.
     pub fn len(&self) -> usize {
         self.code_ends.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no subjects.
     pub fn is_empty(&self) -> bool {
         self.code_ends.is_empty()
     }
@@ -89,13 +98,13 @@ impl Totals {
         self.code_ends.get(at).and_then(|end| self.codes.get(start..*end)).unwrap_or_default()
     }
 
-    /// The groups of a subject, by measure id.
+    /// The totals of a subject, sorted by measure.
     pub fn groups(&self, at: usize) -> &[Group] {
         let start = at.checked_sub(1).and_then(|before| self.group_ends.get(before)).copied().unwrap_or(0);
         self.group_ends.get(at).and_then(|end| self.groups.get(start..*end)).unwrap_or_default()
     }
 
-    /// Where a subject stands.
+    /// The index of a subject.
     pub fn find(&self, code: &str) -> Option<usize> {
         let (mut low, mut high) = (0, self.len());
         while low < high {
@@ -109,7 +118,7 @@ impl Totals {
         None
     }
 
-    /// How many facts a subject has.
+    /// The number of facts of a subject.
     pub(super) fn facts(&self, at: usize) -> u64 {
         self.groups(at).iter().fold(0, |sum, group| sum.saturating_add(group.count))
     }
@@ -125,7 +134,7 @@ fn read_codes(mut reader: Reader<'_>, subjects: usize) -> Result<(String, Vec<us
         let prefix_end = before.start.checked_add(shared).filter(|end| *end <= before.end);
         let prefix = prefix_end.and_then(|end| codes.get(before.start..end)).map(str::to_owned);
         let start = codes.len();
-        codes.push_str(&prefix.ok_or(Damaged("a code begins with more than there was"))?);
+        codes.push_str(&prefix.ok_or(Damaged("a code shares more than the one before has"))?);
         codes.push_str(suffix);
         if codes.get(before.clone()) >= codes.get(start..) && !ends.is_empty() {
             return Err(Damaged("its codes are not in order"));
@@ -136,10 +145,10 @@ fn read_codes(mut reader: Reader<'_>, subjects: usize) -> Result<(String, Vec<us
     if reader.is_empty() { Ok((codes, ends)) } else { Err(Damaged("its parts do not fit together")) }
 }
 
-fn read_groups(columns: &mut [Reader<'_>; 4], count: usize, known: usize) -> Result<Vec<Group>, Damaged> {
+fn read_groups(columns: &mut [Reader<'_>; 4], count: usize, measure_count: usize) -> Result<Vec<Group>, Damaged> {
     let [measures, counts, sums, latest] = columns;
     if count > measures.0.len() {
-        return Err(Damaged("it counts more than it holds"));
+        return Err(Damaged("a count is larger than the data"));
     }
     let mut groups = Vec::with_capacity(count);
     for _ in 0..count {
@@ -147,7 +156,7 @@ fn read_groups(columns: &mut [Reader<'_>; 4], count: usize, known: usize) -> Res
         let (count, sum) = (counts.u64()?, sums.i128()?);
         let latest =
             if count > 1 { latest.i64()? } else { i64::try_from(sum).map_err(|_| Damaged("a value is too large"))? };
-        if measure >= known || count == 0 {
+        if measure >= measure_count || count == 0 {
             return Err(Damaged("a group is of no measure, or of no facts"));
         }
         groups.push(Group { measure, count, sum, latest });
