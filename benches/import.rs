@@ -1,4 +1,5 @@
-//! How fast settlements are imported into SQLite: a million rows ordered by subject, then the same ordered by month.
+//! Measures the import of settlements into SQLite: a million rows sorted by subject, then the same rows sorted by
+//! month.
 //!
 //! `cargo bench --bench import`
 

@@ -5,8 +5,8 @@
 //! `cargo bench --bench pipeline -- import` readers while a million rows are imported
 //! `cargo bench --bench pipeline -- load sqlite grade 20` one load for twenty seconds, to look at with a profiler
 //!
-//! The gateway (or a floor) is a process of its own on one core; this process, which plays the banks, and PostgreSQL are
-//! on another. Linux, `taskset` and, for PostgreSQL, `initdb` and `pg_ctl` are needed.
+//! The gateway (or a floor) is a process of its own on one core; this process, which plays the banks, and PostgreSQL
+//! are on another. Linux, `taskset` and, for PostgreSQL, `initdb` and `pg_ctl` are needed.
 
 mod banks;
 mod city;

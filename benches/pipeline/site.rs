@@ -39,8 +39,8 @@ const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 const BANKS: usize = 8;
 /// How many consents each holds.
 const CONSENTS: usize = 125;
-/// Until every consent was read, every connection to the database opened and every statement planned: what is measured is
-/// the state that lasts.
+/// Until every consent was read, every connection to the database opened and every statement planned: what is measured
+/// is the state that lasts.
 const WARM_UP: Duration = Duration::from_secs(3);
 
 /// Which engine.

@@ -1,4 +1,4 @@
-//! Subjects and their facts in the bureau's templates, made once and kept between measurements.
+//! Files of subjects and their facts in the bureau's templates, generated once and reused by later measurements.
 
 use std::{
     fs::File,
@@ -14,14 +14,14 @@ use medcredit::{
     synthetic::records::{Plan, Size, SubjectSeed, records},
 };
 
-/// Wenzhou's facts over so many subjects.
+/// The number of subjects for Wenzhou's number of facts.
 const SUBJECTS: u64 = 200_000;
 const REGIONS: [&str; 12] = [
     "330302", "330303", "330304", "330305", "330324", "330326", "330327", "330328", "330329", "330381", "330382",
     "330383",
 ];
 
-/// The files.
+/// The generated files.
 pub(crate) struct City {
     pub(crate) subjects: PathBuf,
     pub(crate) records: PathBuf,
@@ -30,13 +30,13 @@ pub(crate) struct City {
 }
 
 impl City {
-    /// A subject's code.
+    /// The code of a subject.
     pub(crate) fn code(&self, nth: usize) -> String {
         self.seeds.get(nth % self.seeds.len().max(1)).map(|seed| seed.code.clone()).unwrap_or_default()
     }
 }
 
-/// Makes them, or finds them made.
+/// Generates the files, unless they exist.
 pub(crate) fn make(directory: &Path, facts: u64, in_force: InForce<'_>, progress: &mut dyn FnMut(u64)) -> Result<City> {
     let count = usize::try_from((SUBJECTS * facts).div_ceil(crate::FACTS))?;
     let period = HalfYear::of(Month::new(2025, 7)?);

@@ -1,5 +1,5 @@
-//! The floor: the file is read once, in parallel, and its values are added up by subject and measure in memory. Nothing
-//! is checked, kept or scored.
+//! The lower bound: reads the file once, in parallel, and adds its values up by subject and measure in memory. Nothing
+//! is checked, stored or scored.
 
 use std::{
     collections::HashMap,
@@ -16,26 +16,26 @@ use medcredit::domain::{Clock, SystemClock};
 
 use crate::memory;
 
-/// What it came to.
+/// The result of a measurement.
 pub(crate) struct Floor {
     pub(crate) took: Duration,
     pub(crate) groups: u64,
     pub(crate) peak_mb: u64,
 }
 
-/// Measures it in a process of its own, so that its memory is told apart.
+/// Measures in a separate process, so that its peak memory is its own.
 pub(crate) fn measure(path: &Path) -> Result<Floor> {
-    // Once so that the file is in memory for everyone, and once for the time.
-    run_apart(path)?;
-    run_apart(path)
+    // The first run reads the file into the page cache; the second is measured.
+    run_in_process(path)?;
+    run_in_process(path)
 }
 
-fn run_apart(path: &Path) -> Result<Floor> {
+fn run_in_process(path: &Path) -> Result<Floor> {
     let output = Command::new(std::env::current_exe()?).arg("floor").arg(path).output()?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout)?;
     let mut numbers = text.split_whitespace().map(str::parse::<u64>);
-    let mut next = || numbers.next().context("a figure is missing")?.context("a figure is no number");
+    let mut next = || numbers.next().context("a figure is missing")?.context("a figure is not a number");
     Ok(Floor { took: Duration::from_micros(next()?), groups: next()?, peak_mb: next()? })
 }
 

@@ -1,8 +1,8 @@
-//! How long it takes to import and score a city's credit facts, beside reading the same file once and adding it up.
-//! docs/SCORING.md tells the method and has the figures.
+//! Measures importing and scoring a city's credit facts, compared with reading the same file once and adding it up.
+//! docs/SCORING.md has the method and the figures.
 //!
-//! `cargo bench --bench scoring`              45,230,000 facts of 200,000 subjects, which takes some minutes to make
-//! `cargo bench --bench scoring -- 1000000`   fewer facts, and as many fewer subjects
+//! `cargo bench --bench scoring`              45,230,000 facts of 200,000 subjects, which takes some minutes to
+//! generate `cargo bench --bench scoring -- 1000000`   fewer facts, and as many fewer subjects
 
 mod city;
 mod floor;
@@ -21,9 +21,9 @@ use medcredit::{
 };
 
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
-/// Wenzhou's own figure.
+/// The number of facts of Wenzhou.
 const FACTS: u64 = 45_230_000;
-/// How many subjects are looked up.
+/// The number of subjects that are looked up.
 const LOOK_UPS: usize = 200;
 
 fn seconds(took: Duration) -> f64 {
@@ -43,7 +43,7 @@ impl Table {
     }
 }
 
-/// Reads every fact from the second parts of all chunks and adds them up: what a run would do without totals.
+/// Reads every fact of all chunks and adds them up, as a run without totals would.
 async fn add_up_facts(db: &Db, import_seq: i64) -> Result<(Duration, u64)> {
     let clock = SystemClock;
     let began = clock.now();
@@ -132,7 +132,7 @@ async fn measure(directory: &Path, facts: u64) -> Result<()> {
     Ok(())
 }
 
-/// The same model with other weights between two indicators.
+/// The same model with other weights of two indicators.
 fn another(in_force: InForce<'_>) -> Result<Model> {
     let mut file = in_force.model.file().clone();
     "another".clone_into(&mut file.id);
@@ -149,7 +149,7 @@ fn store_size(directory: &Path) -> Result<u64> {
 }
 
 fn progress(text: &str) {
-    // Nobody misses a line of progress that could not be written.
+    // Progress is optional: a line that cannot be written is ignored.
     let _ = write!(std::io::stderr(), "\r{text:60}\r");
 }
 

@@ -1,5 +1,5 @@
-//! Lognormal amounts in integers only, so that every machine draws the same: no exponential of a math library, whose
-//! last bit differs between platforms.
+//! Lognormal amounts in integer arithmetic, so that every machine draws the same: the last bit of a math library's
+//! exponential differs between platforms.
 
 use super::stream::Stream;
 
@@ -7,8 +7,8 @@ use super::stream::Stream;
 const BITS: u32 = 32;
 const ONE: i128 = 1 << BITS;
 
-/// A standard normal number in fixed point: the sum of twelve uniform ones, less six. Its variance is exactly one; beyond
-/// six deviations there is nothing, which suits monthly amounts.
+/// A standard normal number in fixed point: the sum of twelve uniform numbers, less six. Its variance is exactly one,
+/// and it is never beyond six deviations, which suits monthly amounts.
 fn normal(stream: &mut Stream) -> i128 {
     const UNIFORM: i64 = 1 << 20;
     let sum: i64 = (0..12).map(|_| stream.between(0, UNIFORM - 1)).sum();
@@ -16,8 +16,8 @@ fn normal(stream: &mut Stream) -> i128 {
     centred << (BITS - 20)
 }
 
-/// 2 to the power of a fixed-point number, in fixed point: the whole part shifts, the rest is a polynomial that is right
-/// to eight digits. Saturates far beyond anything drawn here.
+/// 2 to the power of a fixed-point number, in fixed point: the integer part is a shift, the fraction a polynomial that
+/// is correct to eight digits. Saturates far beyond anything drawn here.
 fn power_of_two(exponent: i128) -> i128 {
     // Taylor coefficients of 2^x: ln(2)^n / n!, times 2^32.
     const COEFFICIENTS: [i128; 10] =
@@ -32,7 +32,7 @@ fn power_of_two(exponent: i128) -> i128 {
     }
 }
 
-/// A lognormal amount with a median, and a sigma in thousandths.
+/// Draws a lognormal amount with a median and a sigma in thousandths.
 pub(super) fn lognormal(stream: &mut Stream, median: i64, sigma_thousandths: i64) -> i64 {
     // 1 / ln 2, times 2^32: the amount is median * e^(sigma z) = median * 2^(sigma z / ln 2).
     const LOG2_E: i128 = 6_196_328_019;
@@ -41,18 +41,18 @@ pub(super) fn lognormal(stream: &mut Stream, median: i64, sigma_thousandths: i64
     i64::try_from(amount).unwrap_or(i64::MAX)
 }
 
-/// `amount * numerator / denominator`, rounded down, without leaving 64 bits on the way.
+/// `amount * numerator / denominator`, rounded down, with an intermediate result of 128 bits.
 pub(super) fn share(amount: i64, numerator: i64, denominator: i64) -> i64 {
     let product = i128::from(amount) * i128::from(numerator);
     i64::try_from(product.div_euclid(i128::from(denominator.max(1)))).unwrap_or(i64::MAX)
 }
 
-/// Amounts moved in proportion until they add up to a total, to the fen.
+/// Scales amounts so that they add up to a total exactly.
 pub(super) fn scale_to_total(amounts: &mut [i64], total: i64) {
     let sum: i128 = amounts.iter().map(|amount| i128::from(*amount)).sum();
     let (mut before, mut done) = (0i128, 0i128);
     for amount in amounts {
-        // Cutting the running sum, not each amount, leaves nothing over.
+        // Rounding the running sum instead of each amount leaves no remainder.
         before += i128::from(*amount);
         let until = before * i128::from(total) / sum.max(1);
         *amount = i64::try_from(until - done).unwrap_or(0);
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn powers_of_two_are_right_to_seven_digits() {
+    fn powers_of_two_are_correct_to_seven_digits() {
         for (exponent, expected) in [(0, ONE), (1, 2 * ONE), (-1, ONE / 2), (10, 1024 * ONE), (-10, ONE / 1024)] {
             assert_eq!(power_of_two(exponent << BITS), expected);
         }
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn draws_have_the_median_and_the_spread_they_are_asked_for() {
+    fn draws_have_the_given_median_and_sigma() {
         let mut stream = Stream::of(1, &["lognormal"]);
         let mut drawn: Vec<i64> = (0..20_001).map(|_| lognormal(&mut stream, 1_000_000, 1000)).collect();
         drawn.sort_unstable();
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_draws_are_these_on_every_machine() {
+    fn the_first_draws_are_the_same_on_every_machine() {
         let mut stream = Stream::of(1, &["lognormal"]);
         let drawn: Vec<i64> = (0..4).map(|_| lognormal(&mut stream, 2_500_000, 1000)).collect();
         assert_eq!(drawn, [2_745_267, 4_326_588, 2_973_467, 3_270_103]);

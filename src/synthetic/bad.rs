@@ -1,15 +1,15 @@
-//! Everything that goes wrong with files, on purpose: each case a row, with what should happen to it.
+//! Bad data on purpose: a row for each way in which files go wrong, with its expected result.
 
 use std::fmt::Write;
 
 use super::{SyntheticError, files::Folder};
 
-/// A row of a file, and what should become of it.
+/// A row of a file and its expected result.
 struct Case {
     file: &'static str,
-    /// What is odd about it.
+    /// What is unusual about it.
     what: &'static str,
-    /// `reject`, `warning` or `taken`, with the column and code reported where one is.
+    /// `reject`, `warning` or `taken`; with the column and code of the finding, if there is one.
     outcome: &'static str,
     column: &'static str,
     code: &'static str,
@@ -21,44 +21,55 @@ const LATER: &str = "2-subjects-later.csv";
 const MONTHS: &str = "3-settlements.csv";
 const REVISIONS: [&str; 3] = ["4-settlements-revised.csv", "5-settlements-revised.csv", "6-settlements-revised.csv"];
 const FACTS: &str = "7-records.csv";
-/// Where what should happen stands for a program to read.
+/// The expected results, for programs.
 const EXPECTED: &str = "expected.csv";
+
+/// An expected finding.
+#[derive(Clone, Copy)]
+struct Expected {
+    column: &'static str,
+    code: &'static str,
+}
+
+const fn at(column: &'static str, code: &'static str) -> Expected {
+    Expected { column, code }
+}
 
 const fn taken(file: &'static str, what: &'static str, row: &'static str) -> Case {
     Case { file, what, outcome: "taken", column: "", code: "", row }
 }
 
-const fn warned(file: &'static str, what: &'static str, at: (&'static str, &'static str), row: &'static str) -> Case {
-    Case { file, what, outcome: "warning", column: at.0, code: at.1, row }
+const fn warned(file: &'static str, what: &'static str, finding: Expected, row: &'static str) -> Case {
+    Case { file, what, outcome: "warning", column: finding.column, code: finding.code, row }
 }
 
-const fn rejected(file: &'static str, what: &'static str, at: (&'static str, &'static str), row: &'static str) -> Case {
-    Case { file, what, outcome: "reject", column: at.0, code: at.1, row }
+const fn rejected(file: &'static str, what: &'static str, finding: Expected, row: &'static str) -> Case {
+    Case { file, what, outcome: "reject", column: finding.column, code: finding.code, row }
 }
 
 const CASES: &[Case] = &[
     rejected(
         FIRST,
         "the last check character of the USCC is wrong; --accept-uscc-mismatch takes it with a warning",
-        ("uscc", "uscc_check_mismatch"),
+        at("uscc", "uscc_check_mismatch"),
         "medical_institution,H33030290001,91330302MA2AB3C47K,合成校验错误诊所,330302,未定级,,,,,2019-05-01,active,active",
     ),
     rejected(
         FIRST,
         "a code of an early pilot, which fails the check although it is real in form",
-        ("uscc", "uscc_check_mismatch"),
+        at("uscc", "uscc_check_mismatch"),
         "medical_institution,H33030290002,91350203M0001FUE2P,合成试点代码诊所,330302,未定级,,,,,2019-05-01,active,active",
     ),
     warned(
         FIRST,
         "the USCC in lower case; kept in upper case",
-        ("uscc", "uscc_lower_case"),
+        at("uscc", "uscc_lower_case"),
         "medical_institution,H33030290003,91330302ma2ab3c47j,合成小写诊所,330302,未定级,,,,,2019-05-01,active,active",
     ),
     rejected(
         FIRST,
         "a full-width figure in the USCC; never folded silently",
-        ("uscc", "uscc_invalid"),
+        at("uscc", "uscc_invalid"),
         "medical_institution,H33030290004,9133030\u{ff12}MA2AB3C47J,合成全角诊所,330302,未定级,,,,,2019-05-01,active,active",
     ),
     taken(
@@ -74,13 +85,13 @@ const CASES: &[Case] = &[
     rejected(
         FIRST,
         "born on the 29th of February of a year that has none",
-        ("id_number", "id_number_invalid"),
+        at("id_number", "id_number_invalid"),
         "medical_institution,H33030290007,12330300470001016F,合成平年诊所,330302,一级,,01,339999199302290004,合成平年,2019-05-01,active,active",
     ),
     rejected(
         FIRST,
         "an identity number of 15 digits, no certificate any more",
-        ("id_number", "id_number_invalid"),
+        at("id_number", "id_number_invalid"),
         "medical_institution,H33030290008,12330300470001016F,合成旧证诊所,330302,一级,,01,339999660704000,合成旧证,2019-05-01,active,active",
     ),
     taken(
@@ -96,13 +107,13 @@ const CASES: &[Case] = &[
     warned(
         LATER,
         "the sole trader has become a company: its USCC changes, consents of the old one do not cover the code",
-        ("uscc", "uscc_changed"),
+        at("uscc", "uscc_changed"),
         "pharmacy,P33038190001,91330381MA2HK7LM8Y,合成个转企药店,330381,,,,,,2019-05-01,active,active",
     ),
     warned(
         LATER,
-        "the code was issued anew to another legal entity after a merger",
-        ("uscc", "uscc_changed"),
+        "the code was reissued to another legal entity after a merger",
+        at("uscc", "uscc_changed"),
         "medical_institution,H33030490009,12330300470001016F,合成合并后医院,330304,二级,,,,,2026-01-01,active,active",
     ),
     taken(
@@ -128,30 +139,30 @@ const CASES: &[Case] = &[
     warned(
         MONTHS,
         "paid is not settled less what is withheld: taken, and flagged wherever it is read",
-        ("paid_fen", "identity_gap"),
+        at("paid_fen", "identity_gap"),
         "H33030290006,2025-07,employee,400,300,8000000,5000000,5000000,4900000,150000,20000,0,0,0,4980000,final,2025-09-29",
     ),
     taken(
         MONTHS,
-        "a month that three later files revise: version 4 is present in the end",
+        "a month that three later files revise: version 4 is the current one in the end",
         "H33030290006,2025-08,employee,400,300,8000000,5000000,5000000,4830000,150000,20000,0,0,0,4980000,provisional,2025-09-25",
     ),
     rejected(
         MONTHS,
         "the same month twice in one file",
-        ("", "duplicate_row"),
+        at("", "duplicate_row"),
         "H33030290006,2025-08,employee,400,300,8000000,5000000,5000000,4830000,150000,20000,0,0,0,4980000,provisional,2025-09-25",
     ),
     rejected(
         MONTHS,
         "an amount in yuan with decimals",
-        ("settled_fen", "amount_malformed"),
+        at("settled_fen", "amount_malformed"),
         "H33030290006,2025-09,employee,400,300,8000000,5000000,50000.00,4830000,150000,20000,0,0,0,4980000,final,2025-11-29",
     ),
     rejected(
         MONTHS,
         "a subject that nobody imported",
-        ("subject_code", "subject_unknown"),
+        at("subject_code", "subject_unknown"),
         "H33030299999,2025-08,employee,400,300,8000000,5000000,5000000,4830000,150000,20000,0,0,0,4980000,final,2025-10-30",
     ),
     taken(
@@ -172,43 +183,43 @@ const CASES: &[Case] = &[
     taken(FACTS, "a fact as it should be", "H33030290005,insurance_commendation,1,2025-10-09,医保局,BAD-1"),
     rejected(
         FACTS,
-        "a fact of a subject that nobody imported: told with its line, not dropped",
-        ("subject_code", "subject_unknown"),
+        "a fact of a subject that nobody imported: reported with its line, not dropped",
+        at("subject_code", "subject_unknown"),
         "H33030299999,insurance_commendation,1,2025-10-09,医保局,BAD-2",
     ),
     rejected(
         FACTS,
         "a fact of a measure that the catalogue does not have",
-        ("measure", "measure_unknown"),
+        at("measure", "measure_unknown"),
         "H33030290005,no_such_measure,1,2025-10-09,医保局,BAD-3",
     ),
     rejected(
         FACTS,
         "a fact of the 29th of February of a year that has none",
-        ("occurred_on", "date_malformed"),
+        at("occurred_on", "date_malformed"),
         "H33030290005,insurance_commendation,1,2025-02-29,医保局,BAD-4",
     ),
     rejected(
         FACTS,
         "an event that is two",
-        ("value", "value_out_of_range"),
+        at("value", "value_out_of_range"),
         "H33030290005,insurance_commendation,2,2025-10-09,医保局,BAD-5",
     ),
     rejected(
         FACTS,
-        "a fact that was over long before any round that may still be made",
-        ("occurred_on", "fact_expired"),
+        "a fact that expired long before any half-year that can still be graded",
+        at("occurred_on", "fact_expired"),
         "H33030290005,insurance_commendation,1,1999-10-09,医保局,BAD-6",
     ),
     warned(
         FACTS,
         "a fact from somebody who is not the category's provider",
-        ("source", "provider_unexpected"),
+        at("source", "provider_unexpected"),
         "H33030290005,insurance_commendation,1,2025-10-10,教育局,BAD-7",
     ),
 ];
 
-/// How many codes one legal entity owns.
+/// The number of codes of one legal entity.
 const ONE_USCC_MANY_CODES: usize = 40;
 
 /// Writes the files into a folder of their own.
@@ -252,8 +263,8 @@ pub(super) fn write(folder: &Folder) -> Result<(), SyntheticError> {
 pub(super) fn description() -> String {
     let mut text = String::from(
         "
-In bad/ is everything that goes wrong with files, on purpose; import them in the order of their numbers. What should happen
-to each row, which bad/expected.csv says once more for a program:
+The files in bad/ go wrong on purpose; import them in the order of their numbers. The expected result of each row, which
+bad/expected.csv has for programs too:
 ",
     );
     let mut last = "";

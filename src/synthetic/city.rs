@@ -1,4 +1,4 @@
-//! Who is in the city: institutions by tier, pharmacies alone and in chains, each with codes that check.
+//! Institutions by tier, and pharmacies alone and in chains, each with valid codes.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +9,14 @@ use super::{
 };
 use crate::domain::{Day, Malformed, Region, ResidentId, Uscc, region::RegionTable};
 
-/// How a subject is settled.
+/// The tier of a subject, which decides the size of its settlements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tier {
     /// 三级.
     Tertiary,
     /// 二级.
     Secondary,
-    /// 一级, community and township.
+    /// 一级: community and township hospitals.
     Primary,
     /// Clinics, village posts and others.
     Clinic,
@@ -25,10 +25,10 @@ pub enum Tier {
 }
 
 impl Tier {
-    /// Every tier, in the order of the files.
+    /// All tiers, in the order of the files.
     pub const ALL: [Self; 5] = [Self::Tertiary, Self::Secondary, Self::Primary, Self::Clinic, Self::Pharmacy];
 
-    /// How many there are in a city like Wenzhou.
+    /// The number of subjects in a city like Wenzhou.
     pub const fn count(self) -> usize {
         match self {
             Self::Tertiary => 14,
@@ -49,7 +49,7 @@ impl Tier {
         }
     }
 
-    /// Its size as credit facts know it; that of a pharmacy is not looked at.
+    /// The size for credit facts; unused for pharmacies.
     pub(super) const fn size(self) -> Size {
         match self {
             Self::Tertiary => Size::Tertiary,
@@ -59,7 +59,8 @@ impl Tier {
         }
     }
 
-    /// Of a hundred: public institutions (12), private non-profit ones (52), companies (91); sole traders (92) are the rest.
+    /// Percentages of public institutions (12), private non-profit ones (52) and companies (91); the rest are sole
+    /// traders (92).
     const fn sorts(self) -> [i64; 3] {
         match self {
             Self::Tertiary => [90, 10, 0],
@@ -71,35 +72,37 @@ impl Tier {
     }
 }
 
+/// The legal representative of a subject.
+#[derive(Debug, Clone)]
+pub(super) struct Representative {
+    pub(super) name: String,
+    pub(super) number: ResidentId,
+}
+
 /// A subject of the city.
 #[derive(Debug, Clone)]
 pub(super) struct CitySubject {
-    /// How it is settled.
     pub(super) tier: Tier,
-    /// Its national code.
     pub(super) code: String,
-    /// The legal entity's code; one may own many subjects.
+    /// The code of its legal entity, which may own many subjects.
     pub(super) uscc: Uscc,
-    /// Its name.
     pub(super) name: String,
-    /// Where it is.
     pub(super) region: Region,
-    /// The code of its chain's head.
+    /// The code of the head of its chain.
     pub(super) parent_code: Option<String>,
-    /// The legal representative's name and number.
-    pub(super) representative: (String, ResidentId),
+    pub(super) representative: Representative,
     /// The number of its settlement account.
     pub(super) account: String,
     /// When its agreement was signed.
     pub(super) agreement_signed_on: Day,
-    /// active, ended_by_subject or ended_by_bureau.
+    /// `active`, `ended_by_subject` or `ended_by_bureau`.
     pub(super) agreement_status: &'static str,
-    /// active or suspended.
+    /// `active` or `suspended`.
     pub(super) licence_status: &'static str,
 }
 
 impl CitySubject {
-    /// Its kind, as files name it.
+    /// The name of its kind in files.
     pub(super) const fn kind(&self) -> &'static str {
         match self.tier {
             Tier::Pharmacy => "pharmacy",
@@ -107,12 +110,12 @@ impl CitySubject {
         }
     }
 
-    /// Its level, as files name it.
+    /// The name of its level in files.
     pub(super) const fn level(&self) -> &'static str {
         self.tier.level()
     }
 
-    /// Whether it takes part in rounds.
+    /// Whether it is graded from a day on.
     pub(super) fn rated(&self, from: Day) -> bool {
         self.agreement_status == "active"
             && self.licence_status == "active"
@@ -120,51 +123,63 @@ impl CitySubject {
     }
 }
 
-/// How the city is made.
+/// The parameters of a city.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CityPlan {
     pub(super) seed: u64,
-    /// Size, in ten-thousandths of a city like Wenzhou.
+    /// The size in ten-thousandths of Wenzhou.
     pub(super) scale_e4: i64,
-    /// Institutions that take no part in rounds, for one of the five reasons each in turn.
+    /// The number of institutions that are not graded, for each of four reasons in turn.
     pub(super) unrated: usize,
-    /// How many of the staff, the employers and the insured there are, in ten-thousandths.
+    /// The share of staff, employers and insured persons, in ten-thousandths.
     pub(super) staff_e4: i64,
-    /// The first day of the data: rated subjects have had an agreement for more than a year by then.
+    /// The first day of the data. Graded subjects have had an agreement for more than a year by then.
     pub(super) from: Day,
     /// The day of the data.
     pub(super) today: Day,
 }
 
-/// Shares of a hundred of the regions' subjects, in the order of the local table: 鹿城, 龙湾, 瓯海, 洞头, 永嘉, 平阳, 苍南,
+/// Percentages of subjects by region, in the order of the local table: 鹿城, 龙湾, 瓯海, 洞头, 永嘉, 平阳, 苍南,
 /// 文成, 泰顺, 瑞安, 乐清, 龙港.
 const REGION_SHARES: [i64; 12] = [20, 8, 11, 2, 9, 9, 8, 3, 3, 13, 11, 3];
 
+/// What identifies a new subject.
+struct Identity {
+    code: String,
+    uscc: Uscc,
+    name: String,
+    region: Region,
+}
+
+/// Generates subjects one by one.
 struct Maker {
     plan: CityPlan,
-    regions: Vec<(Region, String)>,
-    /// How many codes of a letter each region has issued.
+    regions: Vec<NamedRegion>,
+    /// The number of codes issued, by letter and region.
     issued: BTreeMap<(char, Region), u32>,
-    /// How many legal entities there are.
+    /// The number of legal entities.
     entities: u32,
-    /// How many of a name there are.
+    /// The number of names used, by tier and region.
     named: BTreeMap<(Tier, Region), usize>,
 }
 
-/// The city's own regions on a day, with their names.
-pub(super) fn regions(today: Day) -> Result<Vec<(Region, String)>, SyntheticError> {
+/// A region of the city.
+#[derive(Debug, Clone)]
+pub(super) struct NamedRegion {
+    pub(super) region: Region,
+    pub(super) name: String,
+}
+
+/// The regions of the city on a day.
+pub(super) fn regions(today: Day) -> Result<Vec<NamedRegion>, SyntheticError> {
     let table = RegionTable::built_in().map_err(|error| SyntheticError::Table(Malformed(error.to_string())))?;
     let counties = table.in_use(today).filter(|region| region.code.city() != region.code);
     let counties = counties.filter(|region| !region.code.as_str().ends_with("99"));
-    Ok(counties.map(|region| (region.code, region.name.clone())).collect())
+    Ok(counties.map(|region| NamedRegion { region: region.code, name: region.name.clone() }).collect())
 }
 
-/// A region, by how many subjects each has.
-pub(super) fn pick(
-    regions: &[(Region, String)],
-    centre: bool,
-    stream: &mut Stream,
-) -> Result<(Region, String), Malformed> {
+/// Draws a region by its share of subjects; the first one for the `centre`.
+pub(super) fn pick(regions: &[NamedRegion], centre: bool, stream: &mut Stream) -> Result<NamedRegion, Malformed> {
     let mut at = if centre { -1 } else { stream.between(0, 99) };
     for (region, share) in regions.iter().zip(REGION_SHARES) {
         at -= share;
@@ -175,7 +190,7 @@ pub(super) fn pick(
     regions.last().cloned().ok_or_else(|| Malformed("the table of regions is empty".into()))
 }
 
-/// Makes the institutions and pharmacies of the city.
+/// Generates the institutions and pharmacies of the city.
 pub(super) fn make(plan: CityPlan) -> Result<Vec<CitySubject>, SyntheticError> {
     let regions = regions(plan.today)?;
     let mut maker = Maker { plan, regions, issued: BTreeMap::new(), entities: 0, named: BTreeMap::new() };
@@ -205,15 +220,15 @@ pub(super) fn make(plan: CityPlan) -> Result<Vec<CitySubject>, SyntheticError> {
     Ok(subjects)
 }
 
-/// So many ten-thousandths, rounded, and at least one.
+/// A count in ten-thousandths, rounded and at least one.
 pub(super) fn scaled(count: usize, scale_e4: i64) -> usize {
     let scaled = (i64::try_from(count).unwrap_or(i64::MAX).saturating_mul(scale_e4) + 5_000) / 10_000;
     usize::try_from(scaled).unwrap_or(0).max(1)
 }
 
 impl Maker {
-    fn region(&self, tier: Tier, stream: &mut Stream) -> Result<(Region, String), Malformed> {
-        // Half of the great hospitals are in the first region, the city's centre.
+    fn place(&self, tier: Tier, stream: &mut Stream) -> Result<NamedRegion, Malformed> {
+        // Half of the large hospitals are in the first region, the city's centre.
         let centre = tier == Tier::Tertiary && stream.happens(5_000);
         pick(&self.regions, centre, stream)
     }
@@ -224,7 +239,8 @@ impl Maker {
         format!("{letter}{region}{issued:05}")
     }
 
-    /// A code of a legal entity. Its own part begins with Y, which no registry has issued, so that it is nobody's.
+    /// A code for a new legal entity. Its own part begins with Y, which no registry issues, so that it belongs to
+    /// nobody.
     fn next_uscc(&mut self, sort: &str, region: Region) -> Result<Uscc, Malformed> {
         self.entities += 1;
         Uscc::complete(&format!("{sort}{region}Y{:07}", self.entities)).map_err(|error| Malformed(error.to_string()))
@@ -237,7 +253,7 @@ impl Maker {
     fn institution(&mut self, tier: Tier) -> Result<CitySubject, Malformed> {
         let nth = self.entities.to_string();
         let mut stream = self.stream(&["subject", &nth]);
-        let (region, place) = self.region(tier, &mut stream)?;
+        let NamedRegion { region, name: place } = self.place(tier, &mut stream)?;
         let draw = stream.between(0, 99);
         let [public, non_profit, company] = tier.sorts();
         let sort = match draw {
@@ -260,17 +276,12 @@ impl Maker {
             Tier::Clinic => names::name(&place, at, ["诊所", "门诊部", "口腔诊所", "中医诊所", "村卫生室"][at % 5]),
             Tier::Pharmacy => names::name(&place, at, "药店"),
         };
-        self.subject(tier, (code, uscc), name, region, &mut stream)
+        let identity = Identity { code, uscc, name, region };
+        self.subject(tier, identity, &mut stream)
     }
 
-    fn subject(
-        &self,
-        tier: Tier,
-        (code, uscc): (String, Uscc),
-        name: String,
-        region: Region,
-        stream: &mut Stream,
-    ) -> Result<CitySubject, Malformed> {
+    fn subject(&self, tier: Tier, identity: Identity, stream: &mut Stream) -> Result<CitySubject, Malformed> {
+        let Identity { code, uscc, name, region } = identity;
         // Between a year and a half and fifteen years before the data begins.
         let agreement_signed_on = self.plan.from.plus_days(-stream.between(550, 5_500));
         let representative = representative(stream, self.plan.today)?;
@@ -291,16 +302,16 @@ impl Maker {
         })
     }
 
-    /// Sixty of a hundred in chains of 20 to 200 shops under one legal entity, the others alone.
+    /// Adds pharmacies: 60 % in chains of 20 to 200 shops under one legal entity, the others alone.
     fn pharmacies(&mut self, count: usize, subjects: &mut Vec<CitySubject>) -> Result<(), Malformed> {
         let mut left = count * 60 / 100;
         let alone = count - left;
         let mut chains = self.stream(&["chains"]);
         let mut nth = 0;
         while left > 0 {
-            let wanted = usize::try_from(chains.between(20, 200)).unwrap_or(20).min(left);
-            // A chain too small to be one joins the last.
-            let shops = if left - wanted < 20 { left } else { wanted };
+            let size = usize::try_from(chains.between(20, 200)).unwrap_or(20).min(left);
+            // A rest that is too small for a chain joins this one.
+            let shops = if left - size < 20 { left } else { size };
             self.chain(nth, shops, subjects)?;
             left -= shops;
             nth += 1;
@@ -314,18 +325,21 @@ impl Maker {
 
     fn chain(&mut self, nth: usize, shops: usize, subjects: &mut Vec<CitySubject>) -> Result<(), Malformed> {
         let mut stream = self.stream(&["chain", &nth.to_string()]);
-        let (home, _) = self.region(Tier::Pharmacy, &mut stream)?;
+        let home = self.place(Tier::Pharmacy, &mut stream)?.region;
         let uscc = self.next_uscc("91", home)?;
         let brand = names::word(nth);
         let mut head: Option<CitySubject> = None;
         for shop in 0..shops {
-            let (region, place) = match shop {
-                0 => self.regions.iter().find(|(code, _)| *code == home).cloned().unwrap_or((home, String::new())),
-                _ => self.region(Tier::Pharmacy, &mut stream)?,
+            let NamedRegion { region, name: place } = match shop {
+                0 => {
+                    let found = self.regions.iter().find(|place| place.region == home).cloned();
+                    found.unwrap_or_else(|| NamedRegion { region: home, name: String::new() })
+                }
+                _ => self.place(Tier::Pharmacy, &mut stream)?,
             };
             let code = self.next_code('P', region);
             let name = format!("合成{brand}大药房连锁{place}{}店", shop + 1);
-            let mut subject = self.subject(Tier::Pharmacy, (code, uscc), name, region, &mut stream)?;
+            let mut subject = self.subject(Tier::Pharmacy, Identity { code, uscc, name, region }, &mut stream)?;
             if let Some(head) = &head {
                 subject.parent_code = Some(head.code.clone());
                 subject.representative = head.representative.clone();
@@ -338,12 +352,12 @@ impl Maker {
         Ok(())
     }
 
-    /// Village posts belong to the township hospital of their region: one legal entity, many H codes.
+    /// Assigns village posts to a township hospital of their region: one legal entity, many H codes.
     fn share_village_posts(&self, subjects: &mut [CitySubject]) {
         let owners: Vec<CitySubject> = subjects.iter().filter(|one| one.tier == Tier::Primary).cloned().collect();
         for post in subjects.iter_mut().filter(|one| one.name.contains("村卫生室")) {
             let near = owners.iter().filter(|owner| owner.region == post.region);
-            // The owner that a shuffle of all of them puts nearest to the post.
+            // The first owner in a shuffled order.
             let key = |owner: &&CitySubject| shuffle_key(self.plan.seed, &["post", &post.code, &owner.code]);
             if let Some(owner) = near.min_by_key(key) {
                 post.uscc = owner.uscc;
@@ -355,12 +369,12 @@ impl Maker {
     }
 }
 
-/// A person of a region that does not exist, 339999, so that the number is nobody's.
-fn representative(stream: &mut Stream, today: Day) -> Result<(String, ResidentId), Malformed> {
+/// A legal representative. Region 339999 does not exist, so that the number belongs to nobody.
+fn representative(stream: &mut Stream, today: Day) -> Result<Representative, Malformed> {
     let born = Day::new(1955, 1, 1)?.plus_days(stream.between(0, 15_000)).to_string().replace('-', "");
     let sequence = stream.between(1, 999);
     let name = format!("合成{}{sequence:03}", names::word(usize::try_from(sequence).unwrap_or(0)));
     let short = born.get(2..).unwrap_or_default();
     let number = ResidentId::from_fifteen_digits(&format!("339999{short}{sequence:03}"), today);
-    Ok((name, number.map_err(|error| Malformed(error.to_string()))?))
+    Ok(Representative { name, number: number.map_err(|error| Malformed(error.to_string()))? })
 }

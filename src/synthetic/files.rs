@@ -1,4 +1,4 @@
-//! The city as files: the bureau's collection templates and a README.
+//! Writes the city as files of the bureau's collection templates, with a README.
 
 use std::{
     convert::Infallible,
@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    Request, Summary, SyntheticError, bad,
+    Request, Summary, SyntheticError,
     city::CitySubject,
     people::Holder,
     records::{Batch, RecordRow},
@@ -24,7 +24,7 @@ const ADVERSE: &str =
 const SETTLEMENTS: &str = "subject_code,month,insurance,visits,persons,billed_fen,claimed_fen,settled_fen,paid_fen,retained_fen,disallowed_fen,deducted_fen,prepaid_fen,offset_fen,payable_fen,status,as_of";
 const ACCOUNTS: &str = "subject_code,bank_code,account_number,valid_from_on";
 
-/// Facts that count against a subject, with their tier under 令第36号.
+/// Measures of adverse facts, with their tier under 令第36号.
 const ADVERSE_MEASURES: [(&str, AdverseTier); 12] = [
     ("agreement_sanction", AdverseTier::Minor),
     ("agreement_breach", AdverseTier::Minor),
@@ -40,6 +40,16 @@ const ADVERSE_MEASURES: [(&str, AdverseTier); 12] = [
     ("court_fraud_judgment", AdverseTier::Serious),
 ];
 
+/// The terms of a tier.
+struct Terms {
+    /// Its name in files.
+    word: &'static str,
+    /// Days of publication until repair is possible.
+    repair_days: i64,
+    /// Days until publication ends at the latest.
+    publication_days: i64,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum AdverseTier {
     Minor,
@@ -48,17 +58,17 @@ enum AdverseTier {
 }
 
 impl AdverseTier {
-    /// The word, and the days until repair is possible and until publication ends at the latest.
-    const fn terms(self) -> (&'static str, i64, i64) {
+    /// The tier's terms.
+    const fn terms(self) -> Terms {
         match self {
-            Self::Minor => ("minor", 0, 90),
-            Self::General => ("general", 90, 365),
-            Self::Serious => ("serious", 365, 1_095),
+            Self::Minor => Terms { word: "minor", repair_days: 0, publication_days: 90 },
+            Self::General => Terms { word: "general", repair_days: 90, publication_days: 365 },
+            Self::Serious => Terms { word: "serious", repair_days: 365, publication_days: 1_095 },
         }
     }
 }
 
-/// The directory being filled.
+/// The output directory.
 pub(super) struct Folder {
     path: PathBuf,
     files: Vec<PathBuf>,
@@ -70,7 +80,7 @@ impl Folder {
         Ok(Self { path: path.to_owned(), files: Vec::new() })
     }
 
-    /// Begins a file with its header.
+    /// Creates a file with a header.
     pub(super) fn table(&mut self, name: &str, header: &str) -> Result<Table, SyntheticError> {
         let path = self.path.join(name);
         self.files.push(path.clone());
@@ -88,7 +98,7 @@ impl Folder {
     pub(super) fn subjects(&mut self, subjects: &[CitySubject], people: &[Holder]) -> Result<(), SyntheticError> {
         let mut file = self.subject_table("subjects.csv")?;
         for subject in subjects {
-            let (name, number) = &subject.representative;
+            let representative = &subject.representative;
             file.row(&[
                 subject.kind(),
                 &subject.code,
@@ -98,8 +108,8 @@ impl Folder {
                 subject.level(),
                 subject.parent_code.as_deref().unwrap_or_default(),
                 "01",
-                number.reveal(),
-                name,
+                representative.number.reveal(),
+                &representative.name,
                 &subject.agreement_signed_on.to_string(),
                 subject.agreement_status,
                 subject.licence_status,
@@ -137,7 +147,7 @@ impl Folder {
         self.table(name, SETTLEMENTS)
     }
 
-    /// Who practises where, the main place first.
+    /// Writes where each person practises, the main place first.
     pub(super) fn affiliations(&mut self, people: &[Holder]) -> Result<(), SyntheticError> {
         let mut file = self.table("affiliations.csv", AFFILIATIONS)?;
         for holder in people {
@@ -162,7 +172,8 @@ impl Folder {
         self.settlement_table(&format!("settlements-{half}.csv"))
     }
 
-    pub(super) fn readme(&self, request: &Request, summary: &Summary) -> Result<(), SyntheticError> {
+    /// Writes the README, with `notes` at its end.
+    pub(super) fn readme(&self, request: &Request, summary: &Summary, notes: &str) -> Result<(), SyntheticError> {
         let halves: Vec<_> = request.half_years.iter().map(ToString::to_string).collect();
         let mut others = String::new();
         for (kind, count) in &summary.others {
@@ -198,9 +209,7 @@ Import in this order:
             // Writing into a String cannot fail.
             let _ = writeln!(text, "  medcredit import {template} {name}");
         }
-        if request.bad_data {
-            text.push_str(&bad::description());
-        }
+        text.push_str(notes);
         let path = self.path.join("README.txt");
         std::fs::write(&path, text).map_err(|source| SyntheticError::Write { path, source })
     }
@@ -214,12 +223,12 @@ pub(super) struct Table {
 
 impl Table {
     fn create(path: PathBuf, header: &str) -> Result<Self, SyntheticError> {
-        let begun = File::create(&path).and_then(|file| {
+        let created = File::create(&path).and_then(|file| {
             let mut buffer = BufWriter::with_capacity(1 << 16, file);
             writeln!(buffer, "{header}")?;
             Ok(buffer)
         });
-        match begun {
+        match created {
             Ok(file) => Ok(Self { path, file }),
             Err(source) => Err(SyntheticError::Write { path, source }),
         }
@@ -231,7 +240,7 @@ impl Table {
         self.lines(&bytes)
     }
 
-    /// Adds lines that are written out already.
+    /// Adds lines that are complete.
     fn lines(&mut self, bytes: &[u8]) -> Result<(), SyntheticError> {
         self.file.write_all(bytes).map_err(|source| SyntheticError::Write { path: self.path.clone(), source })
     }
@@ -267,14 +276,14 @@ impl Table {
     }
 }
 
-/// Rows of a batch as they stand in files.
+/// The rows of a batch as they are written to files.
 pub(super) struct Rendered {
     halves: Vec<(HalfYear, Vec<u8>)>,
     adverse: Vec<u8>,
     adverse_count: u64,
 }
 
-/// Writes a batch's rows out, on whatever thread.
+/// Formats the rows of a batch. Runs on several threads.
 pub(super) fn rendered(batch: &Batch<'_>) -> Rendered {
     let mut rendered = Rendered { halves: Vec::new(), adverse: Vec::new(), adverse_count: 0 };
     let done = batch.each(|row| {
@@ -302,25 +311,25 @@ impl Rendered {
     }
 
     fn adverse(&mut self, row: &RecordRow<'_>, decided: Day, tier: AdverseTier) {
-        let (word, repair, end) = tier.terms();
+        let terms = tier.terms();
         self.adverse_count += 1;
         let published = decided.plus_days(7);
         let fields = [
             row.subject_code,
             &format!("{}/{}", row.measure, row.reference),
             row.source,
-            word,
+            terms.word,
             &decided.to_string(),
             &published.to_string(),
-            &published.plus_days(repair).to_string(),
-            &published.plus_days(end).to_string(),
+            &published.plus_days(terms.repair_days).to_string(),
+            &published.plus_days(terms.publication_days).to_string(),
             "effective",
         ];
         line(&mut self.adverse, &fields);
     }
 }
 
-/// Adds a line, with quotation marks where a city's own words need them.
+/// Adds a line. Fields are quoted where necessary: a city may have any words of its own.
 fn line(bytes: &mut Vec<u8>, fields: &[&str]) {
     for (nth, field) in fields.iter().enumerate() {
         if nth > 0 {
@@ -335,7 +344,8 @@ fn line(bytes: &mut Vec<u8>, fields: &[&str]) {
     bytes.push(b'\n');
 }
 
-/// Credit facts, a file for each half-year, and the adverse ones among them once more with their periods.
+/// Writes credit facts, a file for each half-year, and the adverse ones among them also with their periods of
+/// publication.
 pub(super) struct RecordFiles {
     records: Vec<(HalfYear, Table)>,
     adverse: Table,
@@ -359,7 +369,7 @@ impl RecordFiles {
         self.adverse.lines(&rendered.adverse)
     }
 
-    /// Ends the files and tells how many adverse facts there were.
+    /// Closes the files and returns the number of adverse facts.
     pub(super) fn finish(self) -> Result<u64, SyntheticError> {
         for (_, file) in self.records {
             file.finish()?;

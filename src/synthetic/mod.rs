@@ -1,9 +1,9 @@
-//! A synthetic city: who is in it, what the fund settles with them, and credit facts that come to the published grades.
+//! A synthetic city: subjects, monthly settlements, and credit facts that give the published distribution of grades.
 //!
-//! Everything follows from a seed, in integer arithmetic, so that the same request gives the same bytes on any machine.
-//! Nobody in it exists: names begin with 合成, legal entities' codes with a letter no registry issues, identity numbers
-//! with a region that does not exist, accounts with digits no bank uses. The files are the bureau's own templates and
-//! enter by the same door as real ones; nothing here knows the store.
+//! Everything is computed from a seed in integer arithmetic, so that the same request gives the same bytes on any
+//! machine. Nobody in it exists: names begin with 合成, the codes of legal entities use a letter that no registry issues,
+//! identity numbers a region that does not exist, and accounts digits that no bank uses. The files follow the bureau's
+//! templates and are imported like real ones; nothing here knows the store.
 
 mod arithmetic;
 mod bad;
@@ -30,85 +30,86 @@ use city::CityPlan;
 pub use city::Tier;
 use files::Folder;
 use records::{Plan, RecordsError, SubjectSeed};
+use settlements::Settled;
 
-/// What is to be made.
+/// The city to generate.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// Where everything random comes from.
+    /// The seed of all random numbers.
     pub seed: u64,
-    /// Size of the city, in ten-thousandths of one like Wenzhou.
+    /// The size of the city, in ten-thousandths of Wenzhou.
     pub scale_e4: i64,
     /// The first month of settlements.
     pub from: Month,
     /// The last month of settlements.
     pub to: Month,
-    /// The half-years of credit facts, one after the other; the last one comes to the published distribution.
+    /// Consecutive half-years of credit facts. The last one has the published distribution.
     pub half_years: Vec<HalfYear>,
-    /// How many credit facts; as few as possible, when absent.
+    /// The number of credit facts; as few as possible, when absent.
     pub records: Option<u64>,
-    /// Institutions beyond the city's own that take no part in rounds.
+    /// The number of additional institutions that are not graded.
     pub unrated: usize,
-    /// How many of the staff, the employers and the insured are made, in ten-thousandths; none of anybody but institutions
-    /// and pharmacies, when zero.
+    /// The share of staff, employers and insured persons to generate, in ten-thousandths; at zero, only institutions
+    /// and pharmacies are generated.
     pub staff_e4: i64,
-    /// Also files with everything that goes wrong, and what should happen.
+    /// Also writes files with every kind of bad data, and the expected results.
     pub bad_data: bool,
-    /// The day of the data: what is cleared, and how old things are.
+    /// The day of the data: it decides which months are cleared, and how old contracts are.
     pub today: Day,
 }
 
-/// The model and catalogue that credit facts of a kind are made for. A kind without has no facts.
+/// The model and catalogue for the credit facts of a kind. Kinds without them get no facts.
 #[derive(Debug, Clone, Copy)]
 pub struct Rules<'a> {
-    /// How totals are reckoned.
+    /// The model that computes totals.
     pub model: &'a Model,
-    /// What is gathered.
+    /// The catalogue of the model.
     pub catalogue: &'a Catalogue,
 }
 
-/// What was made.
+/// The contents of a generated city.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Summary {
-    /// Medical institutions.
+    /// Number of medical institutions.
     pub institutions: u64,
-    /// Pharmacies.
+    /// Number of pharmacies.
     pub pharmacies: u64,
-    /// Subjects of other kinds.
+    /// Number of subjects by kind, for other kinds.
     pub others: BTreeMap<&'static str, u64>,
-    /// Rows of settlements.
+    /// Number of monthly settlements.
     pub settlements: u64,
-    /// Credit facts.
+    /// Number of credit facts.
     pub records: u64,
-    /// Adverse facts.
+    /// Number of adverse facts.
     pub adverse: u64,
-    /// Every file, in the order in which they are imported.
+    /// All files, in import order.
     pub files: Vec<PathBuf>,
 }
 
-/// Why a city could not be made.
+/// Why a city could not be generated.
 #[derive(Debug, thiserror::Error)]
 pub enum SyntheticError {
-    /// A table compiled in cannot be used.
-    #[error("the tables of the program cannot be used")]
+    /// A built-in table is invalid.
+    #[error("a built-in table is invalid")]
     Table(#[source] Malformed),
     /// A file cannot be written.
     #[error("{path} cannot be written")]
     Write {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: io::Error,
     },
-    /// The credit facts could not be made.
-    #[error("the credit facts could not be made")]
+    /// The credit facts could not be drawn.
+    #[error("the credit facts could not be drawn")]
     Records(#[source] Box<RecordsError<SyntheticError>>),
 }
 
-/// How far it is: what is being made, and how much of it is done.
+/// Called with the current step, the amount done and the total.
 pub type Progress<'a> = dyn FnMut(&'static str, u64, u64) + 'a;
 
-/// Makes the city's files in a directory, which is made when it is not there.
+/// Writes the city's files into a directory, and creates it if it does not exist.
 pub fn generate(
     request: &Request,
     rules: &[Rules<'_>],
@@ -141,33 +142,49 @@ pub fn generate(
     folder.affiliations(&people)?;
     folder.accounts(&subjects)?;
 
-    let accounts = settlements::accounts(&subjects, request.seed, request.scale_e4);
+    summary.settlements = write_settlements(request, &subjects, &mut folder, progress)?;
+    let mut writer = files::RecordFiles::new(&mut folder, &request.half_years)?;
+    summary.records = facts(request, rules, &seeds(request, &subjects, &people), &mut writer, progress)?;
+    summary.adverse = writer.finish()?;
+    if request.bad_data {
+        bad::write(&folder)?;
+    }
+    let notes = if request.bad_data { bad::description() } else { String::new() };
+    folder.readme(request, &summary, &notes)?;
+    summary.files = folder.into_files();
+    Ok(summary)
+}
+
+/// Writes the settlements of all subjects, a file for each half-year, and returns the number of rows.
+fn write_settlements(
+    request: &Request,
+    subjects: &[city::CitySubject],
+    folder: &mut Folder,
+    progress: &mut Progress<'_>,
+) -> Result<u64, SyntheticError> {
+    let accounts = settlements::accounts(subjects, request.seed, request.scale_e4);
+    let mut rows = 0;
     let halves = halves(request.from, request.to);
     for (nth, (from, to)) in (0..).zip(&halves) {
         progress("settlements", nth, u64::try_from(halves.len()).unwrap_or(0));
         let mut file = folder.settlements(&HalfYear::of(*from).to_string())?;
         for (subject, account) in subjects.iter().zip(&accounts) {
+            let settled = Settled { subject, account, seed: request.seed, today: request.today };
             let mut month = *from;
             while month <= *to {
-                for row in settlements::month(subject, account, month, request.seed, request.today) {
+                for row in settlements::month(&settled, month) {
                     file.settlement(&subject.code, &row)?;
-                    summary.settlements += 1;
+                    rows += 1;
                 }
                 month = month.plus(1);
             }
         }
         file.finish()?;
     }
-    facts(request, rules, &seeds(request, &subjects, &people), (&mut folder, &mut summary), progress)?;
-    if request.bad_data {
-        bad::write(&folder)?;
-    }
-    folder.readme(request, &summary)?;
-    summary.files = folder.into_files();
-    Ok(summary)
+    Ok(rows)
 }
 
-/// The half-years that months fall in, each with its first and last month wanted.
+/// The months between two, by half-year: the first and the last of each.
 fn halves(from: Month, to: Month) -> Vec<(Month, Month)> {
     let mut halves = Vec::new();
     let mut half = HalfYear::of(from);
@@ -178,7 +195,7 @@ fn halves(from: Month, to: Month) -> Vec<(Month, Month)> {
     halves
 }
 
-/// Whom credit facts are about, by kind in the order of the files.
+/// The subjects of credit facts, by kind in the order of the files.
 fn seeds(
     request: &Request,
     subjects: &[city::CitySubject],
@@ -203,23 +220,24 @@ fn seeds(
     kinds
 }
 
+/// Draws the credit facts of all kinds and returns their number.
 fn facts(
     request: &Request,
     rules: &[Rules<'_>],
     kinds: &[(&'static str, Vec<SubjectSeed>)],
-    (folder, summary): (&mut Folder, &mut Summary),
+    writer: &mut files::RecordFiles,
     progress: &mut Progress<'_>,
-) -> Result<(), SyntheticError> {
-    let mut writer = files::RecordFiles::new(folder, &request.half_years)?;
+) -> Result<u64, SyntheticError> {
+    let mut records = 0u64;
     let of_kind = |kind: &str| rules.iter().find(|rules| rules.model.kind() == kind);
     let made = kinds.iter().filter_map(|(kind, seeds)| Some((of_kind(kind)?, seeds)));
     let mut subjects_left: usize = made.clone().map(|(_, seeds)| seeds.len()).sum();
     for (rules, seeds) in made {
-        // Rows are shared out by heads; what one kind must have beyond its share, later ones have less of.
-        let rows = request.records.map(|wanted| {
-            let left = u128::from(wanted.saturating_sub(summary.records));
-            let heads = |count: usize| u128::try_from(count).unwrap_or(1);
-            let share = left * heads(seeds.len()) / heads(subjects_left).max(1);
+        // Rows are distributed by the number of subjects. What a kind needs beyond its share is taken from later kinds.
+        let rows = request.records.map(|requested| {
+            let left = u128::from(requested.saturating_sub(records));
+            let count = |subjects: usize| u128::try_from(subjects).unwrap_or(1);
+            let share = left * count(seeds.len()) / count(subjects_left).max(1);
             u64::try_from(share).unwrap_or(u64::MAX)
         });
         subjects_left -= seeds.len();
@@ -231,15 +249,13 @@ fn facts(
             seed: request.seed,
             rows,
         };
-        let before = summary.records;
-        let mut done = before;
+        let mut done = records;
         let made = records::in_batches(&plan, files::rendered, |batch, rendered| {
             done += batch.rows();
             progress("credit facts", done, request.records.unwrap_or(0));
             writer.write(&rendered)
         });
-        summary.records = before + made.map_err(|error| SyntheticError::Records(Box::new(error)))?;
+        records += made.map_err(|error| SyntheticError::Records(Box::new(error)))?;
     }
-    summary.adverse = writer.finish()?;
-    Ok(())
+    Ok(records)
 }

@@ -1,4 +1,4 @@
-//! Names that say that they are made up: every one begins with 合成.
+//! Made-up names. Every one begins with 合成, which means synthetic.
 
 /// Words of two characters that names are made of.
 const WORDS: [&str; 40] = [
@@ -11,12 +11,12 @@ const WORDS: [&str; 40] = [
 const ORDINALS: [&str; 12] =
     ["第一", "第二", "第三", "第四", "第五", "第六", "第七", "第八", "第九", "第十", "第十一", "第十二"];
 
-/// A word, the same for the same number.
+/// The word for a number.
 pub(super) fn word(nth: usize) -> &'static str {
     WORDS.get(nth % WORDS.len()).copied().unwrap_or("合成")
 }
 
-/// A name from a place, a word, and what it is; a number where words come round again.
+/// A name from a place, a word and a type of institution, with a number once all words are used.
 pub(super) fn name(place: &str, nth: usize, what: &str) -> String {
     let place = short(place);
     match nth / WORDS.len() {
@@ -25,7 +25,7 @@ pub(super) fn name(place: &str, nth: usize, what: &str) -> String {
     }
 }
 
-/// A people's hospital of a place.
+/// The name of a people's hospital.
 pub(super) fn hospital(place: &str, nth: usize) -> String {
     let place = short(place);
     match ORDINALS.get(nth) {
@@ -34,7 +34,7 @@ pub(super) fn hospital(place: &str, nth: usize) -> String {
     }
 }
 
-/// 鹿城 of 鹿城区.
+/// The name of a place without 区, 县 or 市: 鹿城 for 鹿城区.
 fn short(place: &str) -> &str {
     place.strip_suffix(['区', '县', '市']).unwrap_or(place)
 }

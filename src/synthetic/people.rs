@@ -1,9 +1,9 @@
-//! Everybody else with a credit: those who work in institutions and pharmacies, offices, companies, employers, and a sample
-//! of the insured. Each is made from its number alone, so that nobody is in the city twice.
+//! Subjects of other kinds: staff of institutions and pharmacies, agencies, companies, employers, and a sample of
+//! insured persons. Each is computed from its number alone, so that none is in the city twice.
 
 use super::{
     SyntheticError,
-    city::{self, CityPlan, CitySubject, Tier},
+    city::{self, CityPlan, CitySubject, NamedRegion, Tier},
     names,
     records::{Size, SubjectSeed},
     stream::Stream,
@@ -13,16 +13,16 @@ use crate::domain::{Day, Malformed, Region, ResidentId, Uscc};
 /// A subject that is neither institution nor pharmacy.
 #[derive(Debug, Clone)]
 pub(super) struct Holder {
-    /// Its kind, as files name it.
+    /// The name of its kind in files.
     pub(super) kind: &'static str,
     pub(super) code: String,
     pub(super) uscc: Option<Uscc>,
     pub(super) name: String,
     pub(super) region: Region,
     pub(super) level: &'static str,
-    /// A person's own number, or that of a legal entity's representative.
+    /// The identity number of the person, or of the legal entity's representative.
     pub(super) identity: ResidentId,
-    /// Of a legal entity.
+    /// The representative of a legal entity.
     pub(super) representative: Option<String>,
     pub(super) signed_on: Day,
     pub(super) agreement_status: &'static str,
@@ -31,18 +31,18 @@ pub(super) struct Holder {
     pub(super) places: Vec<String>,
 }
 
-/// A kind of subject that this file makes.
+/// A kind of subject in this file.
 struct Kind {
     id: &'static str,
     prefix: &'static str,
-    /// How many there are in a city like Wenzhou. Insured persons are a sample of eight million.
+    /// The number of subjects in a city like Wenzhou. Insured persons are a sample of eight million.
     count: usize,
-    /// Whether the request's share of the staff applies.
+    /// Whether the plan's share of staff applies.
     shared: bool,
     levels: &'static [&'static str],
 }
 
-/// With 2,000 institutions and 2,400 pharmacies 200,000 subjects in all.
+/// With 2,000 institutions and 2,400 pharmacies, 200,000 subjects in all.
 const KINDS: [Kind; 7] = [
     Kind {
         id: "doctor",
@@ -67,13 +67,13 @@ const KINDS: [Kind; 7] = [
     Kind { id: "insured_person", prefix: "CB", count: 100_000, shared: true, levels: &["职工", "居民"] },
 ];
 
-/// Of fifteen pharmacists so many work in pharmacies.
+/// The number of pharmacists, of every fifteen, that work in pharmacies.
 const IN_PHARMACIES: usize = 8;
 
-/// One in so many takes no part in rounds, for one reason or another in turn.
+/// One in this many subjects is not graded, for each of three reasons in turn.
 const UNRATED: usize = 200;
 
-/// Where somebody works: of a hundred, in which tier of institutions.
+/// Percentages of a kind's staff by tier of institution.
 const fn tiers_of(kind: &str) -> [i64; 4] {
     match kind.as_bytes() {
         b"doctor" => [37, 26, 16, 21],
@@ -82,8 +82,8 @@ const fn tiers_of(kind: &str) -> [i64; 4] {
     }
 }
 
-/// Of ten thousand, how many practise in a second place too (多点执业).
-const fn elsewhere(kind: &str) -> i64 {
+/// The share that also practises in a second place (多点执业), in ten-thousandths.
+const fn second_place(kind: &str) -> i64 {
     match kind.as_bytes() {
         b"doctor" => 1_200,
         b"pharmacist" => 200,
@@ -91,20 +91,21 @@ const fn elsewhere(kind: &str) -> i64 {
     }
 }
 
+/// Generates subjects one by one.
 struct Maker<'a> {
     plan: CityPlan,
-    regions: Vec<(Region, String)>,
+    regions: Vec<NamedRegion>,
     /// Institutions by tier, and pharmacies last.
     places: [Vec<&'a CitySubject>; 5],
 }
 
-/// Makes them, for a city whose institutions and pharmacies there are.
+/// Generates the subjects of other kinds for a city with the given institutions and pharmacies.
 pub(super) fn make(plan: CityPlan, subjects: &[CitySubject]) -> Result<Vec<Holder>, SyntheticError> {
     let places = Tier::ALL.map(|tier| subjects.iter().filter(|subject| subject.tier == tier).collect());
     let maker = Maker { plan, regions: city::regions(plan.today)?, places };
     let mut all = Vec::new();
     for (kind, at) in KINDS.iter().zip(0..) {
-        for nth in 0..kind.many(plan) {
+        for nth in 0..kind.count_in(plan) {
             all.push(maker.holder(kind, at, nth).map_err(SyntheticError::Table)?);
         }
     }
@@ -112,7 +113,7 @@ pub(super) fn make(plan: CityPlan, subjects: &[CitySubject]) -> Result<Vec<Holde
 }
 
 impl Kind {
-    fn many(&self, plan: CityPlan) -> usize {
+    fn count_in(&self, plan: CityPlan) -> usize {
         match plan.staff_e4 {
             0 => 0,
             share if self.shared => city::scaled(city::scaled(self.count, plan.scale_e4), share),
@@ -122,7 +123,7 @@ impl Kind {
 }
 
 impl Holder {
-    /// For its credit facts: it takes part in rounds from a day on, unless there is a reason.
+    /// The subject for credit facts. It is graded from a day on, unless there is a reason against it.
     pub(super) fn seed(&self, from: Day) -> SubjectSeed {
         let usual = self.agreement_status == "active" && self.licence_status == "active";
         SubjectSeed {
@@ -137,7 +138,7 @@ impl Holder {
 impl Maker<'_> {
     fn holder(&self, kind: &Kind, at: usize, nth: usize) -> Result<Holder, Malformed> {
         let mut stream = Stream::of(self.plan.seed, &[kind.id, &nth.to_string()]);
-        let (region, place) = city::pick(&self.regions, false, &mut stream)?;
+        let NamedRegion { region, name: place } = city::pick(&self.regions, false, &mut stream)?;
         let signed_on = self.plan.from.plus_days(-stream.between(550, 5_500));
         let level = usize::try_from(stream.between(0, 99)).unwrap_or(0);
         let identity = self.identity(at, nth)?;
@@ -157,25 +158,25 @@ impl Maker<'_> {
         };
         match kind.id {
             "agency" => {
-                holder.legal("11", 7_000_000 + nth)?;
+                holder.make_legal_entity("11", 7_000_000 + nth)?;
                 holder.name = names::name(&place, nth, "医保服务中心");
                 holder.code = format!("{}{region}{:05}", kind.prefix, nth + 1);
             }
             "medical_company" => {
-                let uscc = holder.legal("91", 5_000_000 + nth)?;
+                let uscc = holder.make_legal_entity("91", 5_000_000 + nth)?;
                 holder.name = names::name(&place, nth, "医药有限公司");
                 holder.code = format!("{}{uscc}", kind.prefix);
             }
             "employer" => {
                 let sort = ["91", "91", "91", "92", "12", "52"].get(nth % 6).copied().unwrap_or("91");
-                let uscc = holder.legal(sort, 6_000_000 + nth)?;
+                let uscc = holder.make_legal_entity(sort, 6_000_000 + nth)?;
                 holder.name = names::name(&place, nth, "企业服务有限公司");
                 holder.code = format!("{}{uscc}", kind.prefix);
             }
             "insured_person" => holder.code = format!("{}{region}{:08}", kind.prefix, nth + 1),
             _ => self.employ(kind, nth, &mut holder, &mut stream),
         }
-        self.leave_out(nth, &mut holder);
+        self.exclude_some(nth, &mut holder);
         Ok(holder)
     }
 
@@ -184,21 +185,24 @@ impl Maker<'_> {
         let [_, _, _, _, pharmacies] = &self.places;
         let in_pharmacy = kind.id == "pharmacist" && nth % 15 < IN_PHARMACIES && !pharmacies.is_empty();
         let main = if in_pharmacy {
-            // One after the other, so that every shop has its pharmacist before any has two.
+            // In turn, so that every shop has a pharmacist before any has two.
             pharmacies.get((nth / 15 * IN_PHARMACIES + nth % 15) % pharmacies.len().max(1)).copied()
         } else {
             self.institution(kind.id, stream)
         };
         holder.region = main.map_or(holder.region, |main| main.region);
         holder.places.extend(main.map(|main| main.code.clone()));
-        let also =
-            if stream.happens(elsewhere(kind.id)) && !in_pharmacy { self.institution(kind.id, stream) } else { None };
+        let also = if stream.happens(second_place(kind.id)) && !in_pharmacy {
+            self.institution(kind.id, stream)
+        } else {
+            None
+        };
         holder.places.extend(also.map(|also| also.code.clone()).filter(|code| !holder.places.contains(code)));
         let prefix = if in_pharmacy { "LY" } else { kind.prefix };
         holder.code = format!("{prefix}{}{:06}", holder.region, nth + 1);
     }
 
-    /// An institution that somebody works in: a tier by its share of the staff, then any of it.
+    /// Draws an institution: the tier by its share of staff, then any institution of the tier.
     fn institution(&self, kind: &str, stream: &mut Stream) -> Option<&CitySubject> {
         let mut at = stream.between(0, 99);
         for (tier, share) in self.places.iter().zip(tiers_of(kind)) {
@@ -211,11 +215,11 @@ impl Maker<'_> {
         None
     }
 
-    /// A number of a region that does not exist, 339999; another one for each number of each kind.
+    /// An identity number, different for each number of each kind. Region 339999 does not exist.
     fn identity(&self, kind: usize, nth: usize) -> Result<ResidentId, Malformed> {
         const DAYS: usize = 15_000;
         let number = nth * KINDS.len() + kind;
-        // 7919 and 15,000 have no common divisor: births are spread without two numbers being the same.
+        // 7919 and 15,000 have no common divisor, so the birthdays are spread and no two numbers are the same.
         let born = i64::try_from(number * 7_919 % DAYS).unwrap_or(0);
         let born = Day::new(1955, 1, 1)?.plus_days(born).to_string().replace('-', "");
         let sequence = 1 + number / DAYS;
@@ -224,8 +228,8 @@ impl Maker<'_> {
         number.map_err(|error| Malformed(error.to_string()))
     }
 
-    /// Some have a reason not to be rated.
-    fn leave_out(&self, nth: usize, holder: &mut Holder) {
+    /// Gives one in [`UNRATED`] a reason not to be graded.
+    fn exclude_some(&self, nth: usize, holder: &mut Holder) {
         if nth % UNRATED != UNRATED - 1 {
             return;
         }
@@ -238,8 +242,8 @@ impl Maker<'_> {
 }
 
 impl Holder {
-    /// Makes it a legal entity, whose own part of the code begins with Y, which no registry has issued.
-    fn legal(&mut self, sort: &str, entity: usize) -> Result<Uscc, Malformed> {
+    /// Makes it a legal entity. The own part of its code begins with Y, which no registry issues.
+    fn make_legal_entity(&mut self, sort: &str, entity: usize) -> Result<Uscc, Malformed> {
         let uscc = Uscc::complete(&format!("{sort}{}Y{entity:07}", self.region));
         let uscc = uscc.map_err(|error| Malformed(error.to_string()))?;
         self.uscc = Some(uscc);

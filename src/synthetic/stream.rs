@@ -1,9 +1,9 @@
-//! A stream of random numbers for one matter of one subject, in integers only.
+//! Streams of random integers, each for one purpose and subject.
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 
-/// Random numbers that depend on a seed and on words, and on nothing else.
+/// Random numbers that depend only on a seed and some words.
 #[derive(Debug)]
 pub(in crate::synthetic) struct Stream(ChaCha12Rng);
 
@@ -13,20 +13,20 @@ impl Stream {
         Self(ChaCha12Rng::from_seed(digest(seed, words)))
     }
 
-    /// A number from `low` to `high`, both included. The bias of the remainder is far below anything visible here, and
-    /// the arithmetic is the same everywhere.
+    /// A number from `low` to `high`, both included. The bias of the remainder is negligible here, and the arithmetic
+    /// is the same on every machine.
     pub(in crate::synthetic) fn between(&mut self, low: i64, high: i64) -> i64 {
         let span = u64::try_from(high.saturating_sub(low)).unwrap_or(0).saturating_add(1);
         low.saturating_add(i64::try_from(self.0.next_u64() % span).unwrap_or(0))
     }
 
-    /// Whether something of so many chances in ten thousand happens.
+    /// True with a probability in ten-thousandths.
     pub(in crate::synthetic) fn happens(&mut self, chances: i64) -> bool {
         self.between(0, 9_999) < chances
     }
 }
 
-/// A place in a shuffled order that does not depend on how the subjects are listed.
+/// A sort key for shuffling. The order does not depend on how subjects are listed.
 pub(in crate::synthetic) fn shuffle_key(seed: u64, words: &[&str]) -> [u8; 32] {
     digest(seed, words)
 }
@@ -35,7 +35,7 @@ fn digest(seed: u64, words: &[&str]) -> [u8; 32] {
     let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
     context.update(&seed.to_be_bytes());
     for word in words {
-        // The length keeps "ab","c" apart from "a","bc".
+        // The length distinguishes "ab","c" from "a","bc".
         context.update(&u64::try_from(word.len()).unwrap_or(u64::MAX).to_be_bytes());
         context.update(word.as_bytes());
     }

@@ -1,12 +1,13 @@
-//! A plan is made in batches of subjects, some at a time, each on a thread of its own: memory is bounded by the batches
-//! under way, and what comes of a batch does not depend on how many there are of them.
+//! Draws a plan in batches of subjects, several at a time on threads of their own. Memory is bounded by the batches in
+//! progress, and the result of a batch does not depend on how many there are.
 
 use std::{num::NonZero, ops::Range};
 
 use super::{
     Plan, RecordRow, RecordsError, SubjectSeed, calibrate,
     draw::{Draw, History, Prepared, Traits},
-    emit::{Splitter, monthly},
+    emit::{LeastRows, Splitter, monthly},
+    fact_sheet::Context,
     targets::Targets,
 };
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
 /// Subjects in a batch.
 const SUBJECTS: usize = 128;
 
-/// What all batches of a plan share.
+/// The state that all batches of a plan share.
 struct Shared<'a> {
     plan: &'a Plan<'a>,
     targets: Targets,
@@ -33,11 +34,11 @@ pub struct Batch<'a> {
     subjects: &'a [SubjectSeed],
     /// By half-year and then by subject.
     facts: Vec<Vec<Fact>>,
-    /// Months' figures among them: what can be reported in pieces.
+    /// Number of monthly figures among them, which can be split into several rows.
     figures: u64,
-    /// Rows they come to at the least.
+    /// The least number of rows for them.
     least: u64,
-    /// Rows beyond those.
+    /// Additional rows.
     extra: u64,
 }
 
@@ -49,12 +50,12 @@ struct OutOfReach {
 }
 
 impl Batch<'_> {
-    /// How many rows it comes to.
+    /// The number of its rows.
     pub const fn rows(&self) -> u64 {
         self.least + self.extra
     }
 
-    /// Every row, half-year by half-year and subject by subject.
+    /// Calls `sink` with every row, by half-year and then by subject.
     pub fn each<E>(&self, mut sink: impl FnMut(RecordRow<'_>) -> Result<(), E>) -> Result<(), E> {
         let mut splitter = Splitter::new(self.plan, self.monthly, self.extra, self.figures);
         let mut facts = self.facts.iter();
@@ -79,40 +80,41 @@ impl<'a> Shared<'a> {
             for ((subject, traits), history) in subjects.iter().zip(&traits).zip(&mut histories) {
                 let target = self.targets.of_subject(&subject.code, nth);
                 let prepared = &self.prepared;
-                let draw = Draw { plan, prepared, subject, traits, period: *period, first: nth == 0, target };
+                let context = Context { plan, subject, period: *period, first: nth == 0, target };
+                let draw = Draw { context, prepared, traits };
                 let drawn = calibrate::find(&draw, history).ok_or_else(|| OutOfReach {
                     subject_code: subject.code.clone(),
                     period: *period,
                     target: target.points.milli(),
                 })?;
-                let (figures, least) = Splitter::least(&self.monthly, &drawn.all);
-                batch.figures += figures;
-                batch.least += least;
+                let least = LeastRows::of(&self.monthly, &drawn.all);
+                batch.figures += least.monthly_figures;
+                batch.least += least.rows;
                 batch.facts.push(drawn.all.clone());
-                history.keep(*period, plan.model.lookback(), drawn);
+                history.add(*period, plan.model.lookback(), drawn);
             }
         }
         Ok(batch)
     }
 }
 
-/// Shares wanted rows out among batches: what one must have beyond its share, later ones have less of.
+/// Distributes the requested rows among batches. What a batch needs beyond its share is taken from later ones.
 struct Budget {
-    wanted: Option<u64>,
+    requested: Option<u64>,
     subjects: u64,
-    /// Subjects whose batches have had their share.
+    /// Subjects of the batches so far.
     before: u64,
-    /// Rows that were given.
+    /// Rows of the batches so far.
     given: u64,
 }
 
 impl Budget {
     fn give(&mut self, batch: &mut Batch<'_>) {
         self.before += u64::try_from(batch.subjects.len()).unwrap_or(u64::MAX);
-        if let Some(wanted) = self.wanted
+        if let Some(requested) = self.requested
             && batch.figures > 0
         {
-            let until = u128::from(wanted) * u128::from(self.before) / u128::from(self.subjects.max(1));
+            let until = u128::from(requested) * u128::from(self.before) / u128::from(self.subjects.max(1));
             let due = u64::try_from(until).unwrap_or(u64::MAX).saturating_sub(self.given);
             batch.extra = due.saturating_sub(batch.least);
         }
@@ -120,8 +122,8 @@ impl Budget {
     }
 }
 
-/// Makes every row of a plan, batch by batch: `render` makes something of a batch on a thread, `take` is given both in
-/// order. Returns how many rows there were.
+/// Draws every row of a plan, batch by batch: `render` converts a batch on a thread, `take` gets batches and results in
+/// order. Returns the number of rows.
 pub fn in_batches<T: Send, E>(
     plan: &Plan<'_>,
     render: impl Fn(&Batch<'_>) -> T + Sync,
@@ -133,7 +135,7 @@ pub fn in_batches<T: Send, E>(
     let ranges: Vec<Range<usize>> =
         (0..subjects).step_by(SUBJECTS).map(|from| from..(from + SUBJECTS).min(subjects)).collect();
     let count = u64::try_from(subjects).unwrap_or(u64::MAX);
-    let mut budget = Budget { wanted: plan.rows, subjects: count, before: 0, given: 0 };
+    let mut budget = Budget { requested: plan.rows, subjects: count, before: 0, given: 0 };
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
     for round in ranges.chunks(threads) {
         let mut batches = Vec::with_capacity(threads);
@@ -154,7 +156,7 @@ pub fn in_batches<T: Send, E>(
     Ok(budget.given)
 }
 
-/// Does some work, each piece on a thread of its own; `None` if one of them stopped.
+/// Runs each piece of work on a thread of its own; `None` if one of them panicked.
 fn on_threads<W: Sync, T: Send>(work: &[W], run: impl Fn(&W) -> T + Sync) -> Option<Vec<T>> {
     let run = &run;
     std::thread::scope(|scope| {

@@ -1,5 +1,5 @@
-//! Facts as lines of a file: figures of a half-year are reported month by month, and in smaller pieces where more lines
-//! are wanted. Pieces add up to the figure exactly, so that the score does not change.
+//! Facts as rows of a file. Figures of a half-year are reported month by month, and in smaller pieces if more rows are
+//! requested. Pieces add up to the figure exactly, so that the score does not change.
 
 use super::{Plan, RecordRow};
 use crate::{
@@ -38,30 +38,40 @@ pub(super) fn monthly(plan: &Plan<'_>) -> Vec<bool> {
 pub(super) struct Splitter<'a> {
     plan: &'a Plan<'a>,
     monthly: &'a [bool],
-    /// How many rows each month's figure is to have beyond its first.
+    /// Additional rows of every monthly figure.
     more: i64,
-    /// How many of the months' figures have one beyond that.
+    /// The number of monthly figures with one more row than that.
     one_more: i64,
-    /// How many months' figures were written.
+    /// Monthly figures written so far.
     written: i64,
 }
 
+/// The least number of rows that facts are written as.
+#[derive(Debug)]
+pub(super) struct LeastRows {
+    /// Rows of figures that are reported by month.
+    pub(super) monthly_figures: u64,
+    /// All rows.
+    pub(super) rows: u64,
+}
+
+impl LeastRows {
+    pub(super) fn of(monthly: &[bool], facts: &[Fact]) -> Self {
+        let of_months = facts.iter().filter(|fact| monthly.get(fact.measure) == Some(&true)).count();
+        let others = facts.len() - of_months;
+        let monthly_figures = count(of_months) * count(6);
+        Self { monthly_figures, rows: monthly_figures + count(others) }
+    }
+}
+
 impl<'a> Splitter<'a> {
-    /// A splitter that spreads extra rows evenly over so many months' figures.
+    /// A splitter that spreads `extra` rows evenly over `figures` monthly figures.
     pub(super) fn new(plan: &'a Plan<'a>, monthly: &'a [bool], extra: u64, figures: u64) -> Self {
         let (extra, figures) = (int(extra), int(figures).max(1));
         Self { plan, monthly, more: extra / figures, one_more: extra % figures, written: 0 }
     }
 
-    /// How many months' figures there are among facts, and how many rows they all come to at the least.
-    pub(super) fn least(monthly: &[bool], facts: &[Fact]) -> (u64, u64) {
-        let of_months = facts.iter().filter(|fact| monthly.get(fact.measure) == Some(&true)).count();
-        let others = facts.len() - of_months;
-        let figures = count(of_months) * count(6);
-        (figures, figures + count(others))
-    }
-
-    /// Writes what was drawn for a subject.
+    /// Writes the facts of a subject.
     pub(super) fn emit<E>(
         &mut self,
         subject_code: &str,
@@ -81,7 +91,7 @@ impl<'a> Splitter<'a> {
                 reference: &fact.reference,
             };
             if self.monthly.get(fact.measure) == Some(&true) {
-                // Visits are whole; amounts have two decimals.
+                // Visits are whole numbers; amounts have two decimals.
                 let unit = if measure.unit == "元" { Decimal::ONE / 100 } else { Decimal::ONE };
                 self.months(row, unit, sink)?;
             } else {
@@ -104,7 +114,7 @@ impl<'a> Splitter<'a> {
             self.written += 1;
             let days = month.last_day().days_since(month.first_day()) + 1;
             for piece in 0..pieces {
-                // Without pieces the figure is as of the month's end; pieces spread over its days.
+                // A single row is dated at the end of the month; pieces are spread over its days.
                 let before = if pieces == 1 { 0 } else { (pieces - 1 - piece) * days / pieces };
                 let reference = format!("{}-{month}-{}", row.reference, piece + 1);
                 sink(RecordRow {
@@ -119,7 +129,7 @@ impl<'a> Splitter<'a> {
     }
 }
 
-/// The `nth` of so many nearly equal parts of a whole; all of them add up to it.
+/// The `nth` of `of` nearly equal parts that add up to `whole`.
 fn share(whole: i64, nth: i64, of: i64) -> i64 {
     whole / of + i64::from(nth < whole % of)
 }

@@ -1,12 +1,12 @@
-//! What happens to subjects: the fewer points one shall have, the more.
+//! Events: sanctions, penalties, commendations. The lower the target, the more faults.
 
-use super::draw::Sheet;
+use super::fact_sheet::FactSheet;
 use crate::{
     scoring::{Catalogue, Decimal, MeasureForm},
     synthetic::stream::Stream,
 };
 
-/// How often something happens in a half-year.
+/// The probability of an event in a half-year.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Chance<'a> {
     pub(super) measure: &'a str,
@@ -18,12 +18,12 @@ pub(super) struct Chance<'a> {
 }
 
 impl<'a> Chance<'a> {
-    /// Happens to those who shall lose more points than `over`.
+    /// Happens to subjects that lose more points than `over`.
     pub(super) const fn fault(measure: &'a str, over: i64, per_point: i64) -> Self {
         Self { measure, bound: over, per_point, honour: false }
     }
 
-    /// Happens to those who shall lose fewer points than `under`.
+    /// Happens to subjects that lose fewer points than `under`.
     pub(super) const fn honour(measure: &'a str, under: i64, per_point: i64) -> Self {
         Self { measure, bound: under, per_point, honour: true }
     }
@@ -34,7 +34,7 @@ impl<'a> Chance<'a> {
     }
 }
 
-/// What happens to subjects of any kind. Models that count events (stars) judge by the same ones.
+/// Events of subjects of any kind. Models that count events (stars) use the same ones.
 const USUAL: [Chance<'_>; 34] = [
     Chance::fault("agreement_sanction", 120, 33),
     Chance::fault("agreement_sanction", 200, 25),
@@ -72,34 +72,34 @@ const USUAL: [Chance<'_>; 34] = [
     Chance::honour("association_commendation", 180, 25),
 ];
 
-/// Writes what happened, of a table of chances. The first half-year of a plan brings what happened before along. Unless it
-/// may happen `again`, a fault of a former half-year does not: a person who rises is one who has learnt.
-pub(super) fn happen(sheet: &mut Sheet<'_>, table: &[Chance<'_>], again: bool, stream: &mut Stream) {
-    let draw = sheet.draw;
-    let lost = (draw.plan.model.file().total.0 - draw.target.points.0) / 1000;
-    let periods = if draw.first { i32::from(draw.plan.model.lookback()) } else { 0 };
+/// Draws events from a table of chances. The first half-year of a plan also gets the events of earlier ones. Without
+/// `repeats`, a fault happens in one half-year only, so that a person's grade can rise.
+pub(super) fn happen(sheet: &mut FactSheet<'_>, table: &[Chance<'_>], repeats: bool, stream: &mut Stream) {
+    let context = sheet.context;
+    let lost = (context.plan.model.file().total.0 - context.target.points.0) / 1000;
+    let periods = if context.first { i32::from(context.plan.model.lookback()) } else { 0 };
     for back in (0..=periods).rev() {
-        let period = draw.period.plus(-back);
+        let period = context.period.plus(-back);
         let days = period.last_month().last_day().days_since(period.first_month().first_day());
         for chance in table {
             let on = period.first_month().first_day().plus_days(stream.between(0, days));
-            // What lies before the plan is thinner: it is only there to have a past.
+            // Fewer events before the plan: they only give subjects a past.
             let chances = chance.chances(lost) / if back > 0 { 3 } else { 1 };
-            if stream.happens(chances) && (again || chance.honour || !sheet.happened_before(chance.measure, period)) {
+            if stream.happens(chances) && (repeats || chance.honour || !sheet.happened_before(chance.measure, period)) {
                 sheet.write(chance.measure, Decimal(Decimal::ONE), on);
             }
         }
     }
 }
 
-/// Chances for events that a catalogue has and another table does not: the usual ones, and for a city's own events those
-/// of a rare fault.
+/// Chances for events of a catalogue that are not in a table: the usual chances, and for a city's own events those of a
+/// rare fault.
 pub(super) fn beyond<'c>(table: &[Chance<'_>], catalogue: &'c Catalogue) -> Vec<Chance<'c>> {
     let events = catalogue.measures().iter().filter(|measure| measure.form == MeasureForm::Event);
     let ids: Vec<&str> = events.map(|measure| measure.id.as_str()).collect();
     let of = |table: &[Chance<'_>], id: &str| table.iter().any(|chance| chance.measure == id);
-    let wanted = |id: &str| ids.contains(&id) && !of(table, id);
-    let usual: Vec<Chance<'c>> = USUAL.iter().filter(|chance| wanted(chance.measure)).copied().collect();
-    let own = ids.iter().filter(|id| wanted(id) && !of(&USUAL, id)).map(|id| Chance::fault(id, 200, 10));
+    let missing = |id: &str| ids.contains(&id) && !of(table, id);
+    let usual: Vec<Chance<'c>> = USUAL.iter().filter(|chance| missing(chance.measure)).copied().collect();
+    let own = ids.iter().filter(|id| missing(id) && !of(&USUAL, id)).map(|id| Chance::fault(id, 200, 10));
     usual.iter().copied().chain(own).collect()
 }

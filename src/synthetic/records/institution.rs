@@ -1,13 +1,13 @@
-//! What a medical institution reports: beds, work, money, DRG.
+//! Figures of medical institutions: beds, visits, money, DRG.
 
 use super::{
     Size,
-    draw::{ALL, Sheet},
     events::Chance,
+    fact_sheet::{ALL, FactSheet},
 };
 use crate::{scoring::Decimal, synthetic::stream::Stream};
 
-/// What happens to an institution, and how often.
+/// The events of institutions.
 pub(super) const EVENTS: [Chance<'_>; 9] = [
     Chance::fault("agreement_sanction", 120, 33),
     Chance::fault("agreement_sanction", 200, 25),
@@ -20,7 +20,7 @@ pub(super) const EVENTS: [Chance<'_>; 9] = [
     Chance::honour("health_commendation", 180, 25),
 ];
 
-/// What is reported of one, besides scores and events.
+/// The measures of institutions, except scores and events.
 pub(super) const REPORTED: [&str; 22] = [
     "visits",
     "fund_used",
@@ -53,19 +53,19 @@ pub(super) struct Traits {
     /// Whether it is paid by DRG.
     drg: bool,
     visits: i64,
-    /// Fund money for a visit, in fen.
+    /// Fund money per visit, in fen.
     fund_per_visit: i64,
     /// The fund's share of its revenue, in ten-thousandths.
     fund_share: i64,
     discharges: i64,
-    /// Readmissions in ten thousand discharges.
+    /// Readmissions per ten thousand discharges.
     readmission_rate: i64,
     case_mix_e4: i64,
     drg_cost_e4: i64,
 }
 
 impl Traits {
-    /// Draws them for a size (magnitudes: 三级 some 35 million yuan a month, clinics some 25 thousand).
+    /// Draws the traits for a size. Fund money is about 35 million yuan a month for 三级, and 25 thousand for clinics.
     pub(super) fn draw(size: Size, stream: &mut Stream) -> Self {
         let (beds, visits, fund_per_visit) = match size {
             Size::Tertiary => {
@@ -94,7 +94,7 @@ impl Traits {
     }
 }
 
-/// The figures of a half-year from which the next one grows.
+/// The figures of a half-year, from which those of the next one grow.
 #[derive(Debug, Clone)]
 pub(super) struct Figures {
     visits: i64,
@@ -106,7 +106,7 @@ pub(super) struct Figures {
 }
 
 impl Traits {
-    /// The figures of a half-year, grown from those before.
+    /// The figures of the next half-year.
     pub(super) fn grown(&self, last: Option<&Figures>, loss: i64, stream: &mut Stream) -> Figures {
         let Some(last) = last else {
             return Figures {
@@ -119,7 +119,7 @@ impl Traits {
             };
         };
         let mut grow = |value: i64, low: i64, high: i64| value * (ALL + stream.between(low, high)) / ALL;
-        // The more is to be lost, the farther growth strays to the side that costs points.
+        // With more points to lose, figures grow further in the direction that costs points.
         let stray = loss.clamp(0, ALL);
         Figures {
             visits: grow(last.visits, -300, 800 + stray / 8).max(30),
@@ -133,14 +133,14 @@ impl Traits {
 }
 
 impl Traits {
-    /// Writes what an institution reports of a half-year.
-    pub(super) fn report(&self, figures: &Figures, loss: i64, sheet: &mut Sheet<'_>, stream: &mut Stream) {
+    /// Writes the figures of a half-year as facts.
+    pub(super) fn report(&self, figures: &Figures, loss: i64, sheet: &mut FactSheet<'_>, stream: &mut Stream) {
         work(figures, loss, sheet, stream);
         self.staff(loss, sheet, stream);
         self.hospital(figures, sheet);
     }
 
-    fn staff(&self, loss: i64, sheet: &mut Sheet<'_>, stream: &mut Stream) {
+    fn staff(&self, loss: i64, sheet: &mut FactSheet<'_>, stream: &mut Stream) {
         let beds = self.beds;
         let mut short = || ALL - (loss * stream.between(0, 15_000) / ALL).clamp(0, ALL);
         let (physicians, nurses) = if beds == 0 { (2, 2) } else { (beds / 5, beds / 4) };
@@ -155,8 +155,8 @@ impl Traits {
         sheet.figure("insurance_experts", experts * Decimal::ONE);
     }
 
-    /// What only institutions with beds report.
-    fn hospital(&self, figures: &Figures, sheet: &mut Sheet<'_>) {
+    /// Writes the figures that only institutions with beds report.
+    fn hospital(&self, figures: &Figures, sheet: &mut FactSheet<'_>) {
         let discharges = self.discharges;
         if discharges > 0 {
             sheet.figure("discharges", discharges * Decimal::ONE);
@@ -169,10 +169,10 @@ impl Traits {
     }
 }
 
-/// Work, money and what the audit found.
-fn work(figures: &Figures, loss: i64, sheet: &mut Sheet<'_>, stream: &mut Stream) {
+/// Writes visits, money and audit findings.
+fn work(figures: &Figures, loss: i64, sheet: &mut FactSheet<'_>, stream: &mut Stream) {
     let yuan = |fen: i64| fen * (Decimal::ONE / 100);
-    // Half of the average loss to three halves of it.
+    // 50 % to 150 % of the average loss.
     let mut share = || (loss * stream.between(5_000, 15_000) / ALL).clamp(0, ALL);
     let claimed_fen = figures.fund_fen + figures.fund_fen / 40;
     sheet.figure("visits", figures.visits * Decimal::ONE);

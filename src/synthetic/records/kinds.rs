@@ -1,34 +1,14 @@
-//! What each kind of subject reports, and how its grades are spread.
+//! The tables of what each kind of subject reports.
 
-use super::sheet::{
-    How::{Grows, Kept, Lost, Part, Rare, Stays, Times},
+use super::table::{
     Line,
+    Rule::{Grows, Kept, Lost, Part, Rare, Stays, Times},
 };
 
-/// Fen of a yuan, times ten thousand: an amount of so many yuan for each unit of another measure.
+/// One yuan in fen, in ten-thousandths: for amounts per unit of another measure.
 const YUAN: i64 = 100 * 10_000;
 
-/// How the grades of a kind are spread, best first, in ten-thousandths, and how many of a thousand rose and fell since the
-/// round before.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Spread {
-    pub(super) shares: [usize; 5],
-    pub(super) rose: usize,
-    pub(super) fell: usize,
-}
-
-/// How the grades of a kind are spread. Published are the shares of institutions (10.15 / 62.45 / 23.40 / 4.00 / 0) and how
-/// many of them and of pharmacies rose a grade (24.4 % and 15.3 %); everything else is ours.
-pub(super) fn spread(kind: &str) -> Spread {
-    let (shares, rose) = match kind {
-        "medical_institution" => ([1_015, 6_245, 2_340, 400, 0], 244),
-        "doctor" | "nurse" | "pharmacist" | "insured_person" => ([3_000, 6_000, 800, 150, 50], 153),
-        _ => ([800, 5_800, 2_700, 600, 100], 153),
-    };
-    Spread { shares, rose, fell: 100 }
-}
-
-/// What a kind reports besides scores and events. Of a kind that is not known here, every measure is drawn alike.
+/// The measures of a kind, except scores and events. Kinds without a table have all their measures drawn alike.
 pub(super) fn lines(kind: &str) -> &'static [Line] {
     match kind {
         "pharmacy" => PHARMACY,

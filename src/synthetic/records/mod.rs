@@ -1,20 +1,23 @@
-//! Synthetic credit facts that come to a published distribution of grades.
+//! Synthetic credit facts with the published distribution of grades.
 //!
-//! Each subject is given a target for every half-year, plausible measures are drawn around it, and the bureau's own
-//! scores in them are then moved until the scoring room itself says that the total is right. Nothing here knows a weight
-//! or a rule: a city that changes its model gets data that fits the changed model.
+//! Each subject gets a target for every half-year. Plausible measures are drawn around it, and the bureau's own scores
+//! among them are then moved until the scoring room computes the target's total. Nothing here knows a weight or a rule,
+//! so a city that changes its model gets data that fits the changed model.
 //!
-//! Integer arithmetic and one ChaCha stream for each (seed, subject, half-year): the same plan gives the same rows on any
-//! machine, in whatever order the subjects are listed.
+//! Integer arithmetic and one ChaCha stream for each (seed, subject, half-year): the same plan gives the same rows on
+//! any machine, in whatever order the subjects are listed.
 
 mod batch;
 mod calibrate;
 mod draw;
 mod emit;
 mod events;
+mod fact_sheet;
 mod institution;
 mod kinds;
-mod sheet;
+mod knobs;
+mod spread;
+mod table;
 mod targets;
 
 use crate::{
@@ -23,9 +26,9 @@ use crate::{
 };
 
 pub use batch::{Batch, in_batches};
-use draw::{Draw, History};
+use fact_sheet::Context;
 
-/// How large an institution is. Subjects of other kinds are drawn alike, whatever their size.
+/// The size of an institution. It has no effect on subjects of other kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Size {
     /// 三级.
@@ -38,81 +41,80 @@ pub enum Size {
     Clinic,
 }
 
-/// A subject that records are made for.
+/// A subject to draw records for.
 #[derive(Debug, Clone)]
 pub struct SubjectSeed {
-    /// Its national code.
+    /// The national code.
     pub code: String,
-    /// Its size.
     pub size: Size,
-    /// When its agreement was signed, which counts towards its points.
+    /// When the agreement was signed, which counts towards the points.
     pub agreement_signed_on: Day,
-    /// Whether it takes part in rounds: only these are counted in the distribution. The others get records too.
+    /// Whether it is graded, and so counts in the distribution. Other subjects get records too.
     pub rated: bool,
 }
 
-/// What is to be made.
+/// The records to draw.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan<'a> {
-    /// The model that the totals are reckoned by.
+    /// The model that computes the totals.
     pub model: &'a Model,
-    /// Its catalogue.
+    /// The catalogue of the model.
     pub catalogue: &'a Catalogue,
-    /// The subjects, in the order in which rows are wanted.
+    /// The subjects, in the order of the rows.
     pub subjects: &'a [SubjectSeed],
-    /// The half-years, one after the other. The last one has the published distribution.
+    /// Consecutive half-years. The last one has the published distribution.
     pub periods: &'a [HalfYear],
-    /// Where everything random comes from.
+    /// The seed of all random numbers.
     pub seed: u64,
-    /// How many rows there shall be; figures are reported in smaller pieces until there are. Fewer than the least
-    /// possible is not possible: then the least possible are made.
+    /// The number of rows. Figures are split into as many rows as it takes; a number below the least possible gives the
+    /// least possible.
     pub rows: Option<u64>,
 }
 
-/// One line of `records.csv`.
+/// A row of `records.csv`.
 #[derive(Debug, Clone, Copy)]
 pub struct RecordRow<'a> {
-    /// The half-year whose delivery the line belongs to. What happened before the first one is delivered with it.
+    /// The half-year whose file the row belongs to. Events before the first half-year are in its file.
     pub period: HalfYear,
-    /// Whom it is about.
+    /// The subject.
     pub subject_code: &'a str,
-    /// What it reports.
+    /// The id of the measure.
     pub measure: &'a str,
-    /// How much.
+    /// The value.
     pub value: Decimal,
-    /// When.
+    /// The day of the event, or the last day of what the figure covers.
     pub occurred_on: Day,
-    /// Who says so.
+    /// The authority that reports it.
     pub source: &'a str,
-    /// By what it can be found again.
+    /// The source's reference.
     pub reference: &'a str,
 }
 
-/// Why records could not be made.
+/// Why records could not be drawn.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordsError<E> {
-    /// The rows could not be handed on.
+    /// The rows could not be written.
     #[error("the rows could not be written")]
     Sink(#[source] E),
-    /// No figures were found that bring a subject to its target: the model is far from the one these draws are meant for.
-    #[error("no figures bring {subject_code} to {target} points in {period} under this model")]
+    /// No figures give a subject its target: the model is too different from the one that the draws are made for.
+    #[error("no figures give {subject_code} {target} points in {period} under this model")]
     OutOfReach {
         /// The subject.
         subject_code: String,
         /// The half-year.
         period: HalfYear,
-        /// The points it should have come to.
+        /// The target.
         target: crate::domain::money::MilliPoints,
     },
-    /// A thread that was making some of them stopped.
-    #[error("a thread that was making records stopped")]
+    /// A thread panicked.
+    #[error("a thread that draws records panicked")]
     Stopped,
-    /// The published distribution is over five grades; this model has another number.
-    #[error("the published distribution is over five grades, the scheme {0} has another number")]
+    /// The model does not have the five grades of the published distribution.
+    #[error("the published distribution has five grades, and the scheme {0} has another number")]
     OtherScheme(String),
 }
 
-/// Makes every row of a plan, batch by batch of subjects, and tells how many there were.
+/// Calls `sink` with every row of a plan, and returns the number of rows.
 pub fn records<E>(
     plan: &Plan<'_>,
     mut sink: impl FnMut(RecordRow<'_>) -> Result<(), E>,
@@ -120,11 +122,11 @@ pub fn records<E>(
     in_batches(plan, |_| (), |batch, ()| batch.each(&mut sink))
 }
 
-/// The total that facts come to, reckoned by the scoring room; `None` where it cannot.
-fn measures_of(draw: &Draw<'_>, history: &History, facts: &[Fact]) -> Option<Measures> {
-    let all = history.facts().iter().chain(facts).cloned().collect();
-    let signed = Some(draw.subject.agreement_signed_on);
-    Measures::collect(draw.plan.catalogue, draw.period, draw.plan.model.lookback(), signed, all).ok()
+/// The measures of a subject's facts for the scoring room; `None` if it refuses them.
+fn measures_of(context: Context<'_>, history: &[Fact], facts: &[Fact]) -> Option<Measures> {
+    let all = history.iter().chain(facts).cloned().collect();
+    let signed = Some(context.subject.agreement_signed_on);
+    Measures::collect(context.plan.catalogue, context.period, context.plan.model.lookback(), signed, all).ok()
 }
 
 #[cfg(test)]

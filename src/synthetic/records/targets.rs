@@ -1,13 +1,13 @@
-//! Which total each subject shall come to in each half-year.
+//! The target total of each subject in each half-year.
 //!
-//! The last half-year has the distribution of the kind. Each one before is derived from the one after it: of institutions
-//! 24.4 % rose a grade between them, as published, and about a tenth fell.
+//! The last half-year has the published distribution of the kind. Each earlier one is derived from the next: 24.4 % of
+//! the institutions rose a grade between them, as published, and about a tenth fell.
 
 use std::collections::BTreeMap;
 
 use super::{
     Plan,
-    kinds::{Spread, spread},
+    spread::{Spread, spread},
 };
 use crate::{
     domain::HalfYear,
@@ -15,18 +15,18 @@ use crate::{
     synthetic::stream::{Stream, shuffle_key},
 };
 
-/// How many subjects of each grade stand exactly on its lower bound, where there are enough of them.
+/// Subjects of each grade exactly at its lower bound, if the grade has enough subjects.
 const ON_THE_BOUND: usize = 3;
 
-/// The span of points above the best grade's bound, and below the worst grade's, in which totals are set.
+/// Range of totals above the bound of the best grade and below the bound of the worst, in thousandths of a point.
 const REACH: i64 = 60_000;
 
-/// What one subject shall come to.
+/// The target of one subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Target {
-    /// About so many points; where `exact`, not a thousandth more or less.
+    /// The total; approximate unless `exact`.
     pub(super) points: Points,
-    /// Whether the points must be met exactly.
+    /// Whether the total must be exact to a thousandth of a point.
     pub(super) exact: bool,
     /// The least points of its grade.
     pub(super) least: Points,
@@ -39,7 +39,7 @@ pub(super) struct Target {
 pub(super) struct Targets(BTreeMap<String, Vec<Target>>);
 
 impl Targets {
-    /// Sets the targets of a plan; `None` where the scheme has another number of grades than the published shares.
+    /// Sets the targets of a plan; `None` if the scheme does not have the five grades of the published shares.
     pub(super) fn of(plan: &Plan<'_>) -> Option<Self> {
         let bands = bands(plan.model.scheme(), plan.model.file().total)?;
         let mut rated: Vec<&str> =
@@ -68,7 +68,7 @@ impl Targets {
     }
 }
 
-/// The least and most points of each grade that targets are set in.
+/// The range of targets of each grade, best first.
 fn bands(scheme: &Scheme, total: Points) -> Option<[(Points, Points); 5]> {
     let froms: Vec<i64> = scheme.grade.iter().filter_map(|grade| grade.from).map(|from| from.0).collect();
     let [first, second, third, fourth] = froms.try_into().ok()?;
@@ -80,7 +80,7 @@ fn bands(scheme: &Scheme, total: Points) -> Option<[(Points, Points); 5]> {
     )
 }
 
-/// Shares of a whole by largest remainder: they always add up to it.
+/// Divides a whole by the largest-remainder method, so that the parts add up to it.
 fn apportion(whole: usize, shares: [usize; 5]) -> [usize; 5] {
     let mut counts = shares.map(|share| whole * share / 10_000);
     let mut by_remainder: Vec<usize> = (0..shares.len()).collect();
@@ -98,14 +98,14 @@ fn sort_shuffled(codes: &mut [&str], seed: u64, matter: &str) {
     codes.sort_by_cached_key(|code| shuffle_key(seed, &[matter, code]));
 }
 
-/// The grade of each subject in the last round, by place from the best.
+/// The grade of each subject in the last half-year; 0 is the best.
 fn last_grades(shuffled: &[&str], spread: Spread) -> BTreeMap<String, usize> {
     let counts = apportion(shuffled.len(), spread.shares);
     let grades = counts.iter().enumerate().flat_map(|(grade, count)| std::iter::repeat_n(grade, *count));
     shuffled.iter().map(|code| (*code).to_owned()).zip(grades).collect()
 }
 
-/// The grades of the round before: who rose since stood a grade lower, who fell a grade higher.
+/// The grades one half-year earlier: a grade lower for subjects that rose, a grade higher for those that fell.
 fn grades_before(
     after: &BTreeMap<String, usize>,
     spread: Spread,
@@ -148,7 +148,7 @@ fn set(
     }
     let mut met = [0usize; 5];
     for (code, targets) in targets {
-        // A subject outside the rounds has records all the same: those of a usual institution.
+        // Subjects that are not graded get the records of an average institution.
         let grade = grades.get(code).copied().unwrap_or(1);
         let (Some((least, most)), Some(met), Some(members)) =
             (bands.get(grade), met.get_mut(grade), members.get(grade))
@@ -161,7 +161,7 @@ fn set(
         let drawn = Stream::of(seed, &["target", code, &period.to_string()]).between(least.0 + 1, most.0 - 1);
         let (points, exact) = match *met {
             nth if bounded && (1..=ON_THE_BOUND).contains(&nth) => (least.0, true),
-            // One just misses the better grade.
+            // One subject just misses the better grade.
             nth if bounded && grade > 0 && nth == ON_THE_BOUND + 1 => (most.0, true),
             _ => (drawn, false),
         };
@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_thousand_come_to_the_published_counts() {
+    fn two_thousand_subjects_have_the_published_counts() {
         let shares = spread("medical_institution").shares;
         assert_eq!(apportion(2000, shares), [203, 1249, 468, 80, 0]);
         for whole in [0, 1, 7, 10, 99, 200, 1675, 20_000] {
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn between_rounds_as_many_rise_and_fall_as_published() {
+    fn as_many_subjects_rise_and_fall_as_published() {
         let codes: Vec<String> = (0..2000).map(|nth| format!("H330302{nth:05}")).collect();
         let shuffled: Vec<&str> = codes.iter().map(String::as_str).collect();
         let spread = spread("medical_institution");

@@ -86,7 +86,7 @@ fn periods() -> [HalfYear; 2] {
 }
 
 #[test]
-fn two_thousand_institutions_come_to_the_published_distribution_and_movement() {
+fn two_thousand_institutions_have_the_published_distribution_and_movement() {
     let (catalogue, model) = shipped_model();
     let (subjects, periods) = (city(2000), periods());
     let plan =
@@ -100,12 +100,12 @@ fn two_thousand_institutions_come_to_the_published_distribution_and_movement() {
     };
     assert_eq!((moved(|before, after| after < before), moved(|before, after| after > before)), (488, 200));
     for bound in [850_000, 800_000, 750_000, 700_000, 849_999, 799_999, 749_999] {
-        assert!(after.values().any(|(points, _)| *points == bound), "nobody stands on {bound}");
+        assert!(after.values().any(|(points, _)| *points == bound), "nobody has {bound}");
     }
 }
 
 #[test]
-fn a_small_city_comes_to_the_same_shares_by_largest_remainder() {
+fn a_small_city_has_the_same_shares_by_largest_remainder() {
     let (catalogue, model) = shipped_model();
     let (mut subjects, periods) = (city(101), periods());
     subjects[50].rated = false;
@@ -134,7 +134,7 @@ fn the_same_seed_gives_the_same_rows_in_any_listing_and_another_seed_others() {
 }
 
 #[test]
-fn as_many_rows_as_wanted_come_to_the_same_grades() {
+fn the_requested_number_of_rows_gives_the_same_grades() {
     let (catalogue, model) = shipped_model();
     let (subjects, periods) = (city(40), periods());
     let plan =
@@ -150,7 +150,7 @@ fn as_many_rows_as_wanted_come_to_the_same_grades() {
 }
 
 #[test]
-fn every_row_is_one_the_catalogue_admits() {
+fn every_row_is_valid_by_the_catalogue() {
     let (catalogue, model) = shipped_model();
     let (subjects, periods) = (city(200), periods());
     let plan =
@@ -165,7 +165,7 @@ fn every_row_is_one_the_catalogue_admits() {
 }
 
 #[test]
-fn every_measure_of_the_catalogue_is_reported_by_somebody() {
+fn every_measure_of_the_catalogue_is_reported() {
     let (catalogue, model) = shipped_model();
     let (subjects, periods) = (city(2000), periods());
     let plan =
@@ -183,22 +183,22 @@ fn rows_are_the_same_on_every_machine() {
     let plan =
         Plan { model: &model, catalogue: &catalogue, subjects: &subjects, periods: &periods, seed: 1, rows: None };
     let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
-    // Without what others put into the catalogue: it comes from streams of its own.
-    let knobs: Vec<_> = model.indicators().filter_map(|one| calibrate::knob_of(one.indicator, &catalogue)).collect();
+    // Without measures that others add to the catalogue: these have streams of their own.
+    let scores: Vec<_> = model.indicators().filter_map(|one| knobs::score_measure(one.indicator, &catalogue)).collect();
     let own = |id: &str| {
         let event = institution::EVENTS.iter().any(|chance| chance.measure == id);
-        event || institution::REPORTED.contains(&id) || knobs.contains(&id)
+        event || institution::REPORTED.contains(&id) || scores.contains(&id)
     };
     for line in lines(&plan).iter().filter(|line| own(&line.1)) {
         context.update(format!("{line:?}").as_bytes());
     }
     let digest = data_encoding::HEXLOWER.encode(context.finish().as_ref());
-    // Changes only when the draws are changed on purpose: everybody's synthetic city then changes with them.
+    // Changes only when the draws are changed on purpose, because every synthetic city changes with them.
     assert_eq!(digest, "2150c7b7b01b213f890af7e5a92066f6f11a32af47830603aed3b692a5d49904");
 }
 
 #[test]
-fn four_rounds_from_other_seeds_are_within_reach() {
+fn targets_of_four_half_years_are_reached_from_other_seeds() {
     let (catalogue, model) = shipped_model();
     let subjects = city(150);
     let periods: Vec<HalfYear> = (0..4).map(|nth| periods()[0].plus(nth - 2)).collect();
@@ -211,7 +211,7 @@ fn four_rounds_from_other_seeds_are_within_reach() {
 }
 
 #[test]
-fn as_many_rows_as_wanted_are_made_over_many_batches() {
+fn the_requested_number_of_rows_is_reached_over_many_batches() {
     let (catalogue, model) = shipped_model();
     let (subjects, periods) = (city(300), periods());
     let plan = Plan {
@@ -241,7 +241,7 @@ const OTHERS: [(&str, &str, [usize; 5]); 8] = [
 ];
 
 #[test]
-fn every_other_kind_comes_to_its_distribution_by_rows_that_its_catalogue_admits() {
+fn every_other_kind_has_its_distribution_and_valid_rows() {
     let (subjects, periods) = (city(300), periods());
     for (kind, name, expected) in OTHERS {
         let (catalogue, model) = shipped_of(kind, &format!("models/wenzhou-{name}.toml"));
