@@ -1,4 +1,4 @@
-//! Unified social credit codes and national codes that are wrong, odd, many, or pass to somebody else.
+//! Unified social credit codes and national codes that are wrong, unusual, shared, or passed to another entity.
 
 use medcredit::{importing::Template, store::subjects};
 
@@ -17,16 +17,16 @@ fn clinic(uscc: &str) -> String {
 }
 
 both_engines! {
-    a_check_digit_that_fails_is_rejected_and_an_operator_may_accept_it,
-    lower_case_is_raised_with_a_warning_and_full_width_is_rejected,
+    a_wrong_check_digit_is_rejected_unless_an_operator_accepts_it,
+    lower_case_becomes_upper_case_with_a_warning_and_full_width_is_rejected,
     one_entity_owns_forty_codes_and_a_consent_covers_those_it_names,
-    a_code_issued_anew_after_a_merger_is_no_longer_what_was_consented_to,
-    a_sole_trader_that_became_a_company_consents_anew,
-    what_is_unknown_is_rejected_with_its_line,
+    consents_do_not_cover_a_code_reissued_after_a_merger,
+    a_sole_trader_that_became_a_company_consents_again,
+    facts_of_unknown_subjects_and_measures_are_rejected_with_their_line,
 }
 
 /// A clerk mistypes one character of a code, and one of a code whose inner check alone is wrong.
-async fn a_check_digit_that_fails_is_rejected_and_an_operator_may_accept_it(store: TestStore) {
+async fn a_wrong_check_digit_is_rejected_unless_an_operator_accepts_it(store: TestStore) {
     let mut harness = ImportHarness::new(store);
     for uscc in ["91330302MA2AB3C47K", "91330302MA2AB3C57J", "91350203M0001FUE2P"] {
         let report = harness.import(Template::Subjects, clinic(uscc)).await;
@@ -35,11 +35,11 @@ async fn a_check_digit_that_fails_is_rejected_and_an_operator_may_accept_it(stor
     }
     harness.options.accept_uscc_mismatch = true;
     let report = harness.import(Template::Subjects, clinic("91350203M0001FUE2P")).await;
-    assert_eq!((report.accepted, report.warnings), (1, 1), "a real code of an early pilot, looked at by an operator");
+    assert_eq!((report.accepted, report.warnings), (1, 1), "a real code of an early pilot, checked by an operator");
 }
 
 /// A clerk copies codes from two other systems.
-async fn lower_case_is_raised_with_a_warning_and_full_width_is_rejected(store: TestStore) {
+async fn lower_case_becomes_upper_case_with_a_warning_and_full_width_is_rejected(store: TestStore) {
     let harness = ImportHarness::new(store);
     let report = harness.import(Template::Subjects, clinic("91330302ma2ab3c47j")).await;
     assert_eq!(harness.findings(&report), ["2 uscc uscc_lower_case warning"]);
@@ -86,8 +86,8 @@ async fn one_entity_owns_forty_codes_and_a_consent_covers_those_it_names(store: 
     assert_eq!(reply.json["total"]["codes"], 40);
 }
 
-/// A bank, when the hospital it has a consent of has merged and its code was issued anew to another entity.
-async fn a_code_issued_anew_after_a_merger_is_no_longer_what_was_consented_to(store: TestStore) {
+/// A bank has the consent of a hospital that merged, and whose code was reissued to another entity.
+async fn consents_do_not_cover_a_code_reissued_after_a_merger(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
     let consent = app.consent(&bank, |wish| wish.codes = vec![HOSPITAL.into()]).await;
@@ -99,17 +99,21 @@ async fn a_code_issued_anew_after_a_merger_is_no_longer_what_was_consented_to(st
     let report = import(&app, Template::Subjects, &row).await;
     assert_eq!(report.findings.get("uscc_changed"), Some(&1), "taken, with a warning");
     assert_eq!(bank.get(&token, &Bank::data(&consent, "grade")).await.refusal(), (403, "entity_changed"));
-    let anew = app
+    let renewed = app
         .consent(&bank, |wish| {
             wish.uscc = OTHER_ENTITY.into();
             wish.codes = vec![HOSPITAL.into()];
         })
         .await;
-    assert_eq!(bank.get(&token, &Bank::data(&anew, "grade")).await.status, 200, "the new entity consents for itself");
+    assert_eq!(
+        bank.get(&token, &Bank::data(&renewed, "grade")).await.status,
+        200,
+        "the new entity consents for itself"
+    );
 }
 
-/// A bank, when a sole trader has become a company (个转企): the code stays, the entity is another.
-async fn a_sole_trader_that_became_a_company_consents_anew(store: TestStore) {
+/// A sole trader has become a company (个转企): the code is the same, the entity is another.
+async fn a_sole_trader_that_became_a_company_consents_again(store: TestStore) {
     let app = TestApp::start(store).await;
     let row = |uscc: &str| format!("pharmacy,P33038101234,{uscc},合成个体药店,330381,,,,,,2019-05-01,active,active\n");
     import(&app, Template::Subjects, &row("92330381MA2CD5EF8R")).await;
@@ -126,19 +130,19 @@ async fn a_sole_trader_that_became_a_company_consents_anew(store: TestStore) {
     assert_eq!((report.findings.get("uscc_changed"), report.subjects.changed), (Some(&1), 1));
     assert_eq!(bank.get(&token, &Bank::data(&consent, "grade")).await.refusal(), (403, "entity_changed"));
     let owned = subjects::list_of_uscc(&app.store.db.read("test"), "92330381MA2CD5EF8R").await.unwrap();
-    assert!(owned.is_empty(), "nothing hangs on the old code");
+    assert!(owned.is_empty(), "the old entity owns no code");
 }
 
-/// A clerk brings facts of a subject and of a measure that nobody knows: each is told with its line, none is dropped.
-async fn what_is_unknown_is_rejected_with_its_line(store: TestStore) {
+/// A clerk imports facts of an unknown subject and of an unknown measure: each is reported with its line.
+async fn facts_of_unknown_subjects_and_measures_are_rejected_with_their_line(store: TestStore) {
     let harness = ImportHarness::with_subjects(store).await;
     let rows = "H33030299999,insurance_commendation,1,2026-01-05,医保局,a\n\
                     H33030200090,insurance_commendation,1,2026-01-05,医保局,b\n\
                     H33030200090,nonsense,1,2026-01-05,医保局,c\n\
                     P33030400017,insurance_experts,1,2026-01-05,医保局,d\n";
     let report = harness.import(Template::Records, format!("{}{rows}", crate::importing::RECORDS)).await;
-    let told: Vec<_> = harness.findings(&report);
-    assert_eq!((report.rows, report.accepted + report.rejected), (4, 4), "every row is taken or told of");
-    assert!(told.contains(&"2 subject_code subject_unknown reject".to_owned()), "{told:?}");
-    assert!(told.contains(&"4 measure measure_unknown reject".to_owned()), "{told:?}");
+    let findings: Vec<_> = harness.findings(&report);
+    assert_eq!((report.rows, report.accepted + report.rejected), (4, 4), "every row is accepted or reported");
+    assert!(findings.contains(&"2 subject_code subject_unknown reject".to_owned()), "{findings:?}");
+    assert!(findings.contains(&"4 measure measure_unknown reject".to_owned()), "{findings:?}");
 }

@@ -1,4 +1,4 @@
-//! Consents that end on the stroke, overlap, or are withdrawn in the middle.
+//! Consents that end at midnight, overlap, or are withdrawn during a batch.
 
 use std::{
     sync::{Arc, Mutex},
@@ -20,13 +20,13 @@ use crate::support::{
 const SECOND: Duration = Duration::from_secs(1);
 
 both_engines! {
-    a_consent_that_ends_at_midnight_is_good_until_then,
-    overlapping_consents_of_one_bank_do_not_lean_on_each_other,
+    a_consent_that_ends_at_midnight_is_valid_until_then,
+    overlapping_consents_of_one_bank_are_independent,
     a_consent_withdrawn_while_a_batch_is_running_is_left_out,
 }
 
 /// A bank asks in the last second of a consent that ends at midnight, and in the first second after.
-async fn a_consent_that_ends_at_midnight_is_good_until_then(store: TestStore) {
+async fn a_consent_that_ends_at_midnight_is_valid_until_then(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
     // From 09:00 to the city's midnight.
@@ -42,8 +42,8 @@ async fn a_consent_that_ends_at_midnight_is_good_until_then(store: TestStore) {
     assert!(reply.json["detail"].as_str().unwrap().contains("expired"), "{:?}", reply.json);
 }
 
-/// A bank with two consents of one entity for the same codes: each stands for itself, and so does its end.
-async fn overlapping_consents_of_one_bank_do_not_lean_on_each_other(store: TestStore) {
+/// A bank has two consents of one entity for the same codes: each has its own budget and its own end.
+async fn overlapping_consents_of_one_bank_are_independent(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
     let first = app.consent(&bank, |wish| wish.max_fetches = Some(1)).await;
@@ -53,7 +53,7 @@ async fn overlapping_consents_of_one_bank_do_not_lean_on_each_other(store: TestS
         let reply = bank.get(&token, &Bank::data(consent, "grade")).await;
         assert_eq!((reply.status, &reply.json["consent"]), (200, &json!(consent.id.to_string())));
     }
-    // What is used up of one is not taken from the other.
+    // Use of one does not count against the other.
     assert_eq!(bank.get(&token, &Bank::data(&first, "grade")).await.refusal(), (429, "consent_used_up"));
     assert_eq!(bank.get(&token, &Bank::data(&second, "grade")).await.status, 200);
     app.app.consents.revoke(&first.id.to_string(), None, &crate::support::decided_by("tester")).await.unwrap();
@@ -63,8 +63,8 @@ async fn overlapping_consents_of_one_bank_do_not_lean_on_each_other(store: TestS
     assert_eq!(bank.get(&token, &Bank::data(&second, "grade")).await.refusal(), (403, "consent_not_active"));
 }
 
-/// A bank's month of everything is under way when an institution withdraws: its line is not in it, and nothing of it is
-/// recorded as read; the others are not disturbed.
+/// An institution withdraws its consent while a bank's batch is running: its line is left out and not recorded as read;
+/// the other lines are complete.
 async fn a_consent_withdrawn_while_a_batch_is_running_is_left_out(store: TestStore) {
     type Withdrawing = Arc<Mutex<Option<(Consents, String)>>>;
     let withdrawing: Withdrawing = Arc::default();
@@ -89,11 +89,11 @@ async fn a_consent_withdrawn_while_a_batch_is_running_is_left_out(store: TestSto
     let wish = json!({ "month": "2026-02", "purpose": "pre_loan_review" });
     let reply = bank.post(&token, "/v1/deliveries", &wish).await;
     assert_eq!(reply.status, 200, "{:?}", reply.json);
-    assert!(withdrawing.lock().unwrap().is_none(), "it was withdrawn on the way");
+    assert!(withdrawing.lock().unwrap().is_none(), "it was withdrawn during the batch");
     let body = String::from_utf8(reply.bytes).unwrap();
     let has = |id: &String| body.lines().any(|line| line.contains(id.as_str()));
     assert_eq!((has(&ids[0]), has(&ids[1]), has(&ids[2])), (true, false, true));
     let sql = "SELECT CAST(count(*) AS BIGINT) FROM ledger_openings o JOIN ledger_entries e ON e.id = o.entry_id WHERE e.type = 'disclosure' AND o.consent_id = $1";
     let (count,): (i64,) = app.store.db.read("test").fetch_one(sql, vec![ids[1].clone().into()]).await.unwrap();
-    assert_eq!(count, 0, "nothing of it left, and nothing says so");
+    assert_eq!(count, 0, "nothing of it was released or recorded");
 }

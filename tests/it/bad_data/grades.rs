@@ -1,9 +1,9 @@
-//! Totals that stand exactly on the edge of a grade.
+//! Totals exactly on the bound of a grade.
 
 use medcredit::{config::Config, domain::money::MilliPoints, grading::Library};
 
 #[test]
-fn a_total_exactly_on_the_edge_has_the_better_grade() {
+fn a_total_exactly_on_the_bound_has_the_better_grade() {
     let library = Library::shipped().unwrap();
     let good = Config::defaults(std::path::Path::new(".")).unwrap().disclosure.good_standing;
     let mut seen = 0;
@@ -22,5 +22,5 @@ fn a_total_exactly_on_the_edge_has_the_better_grade() {
         let lent = |points| counts.contains(&model.grade_of(MilliPoints(points)));
         assert!(lent(800_000) && !lent(799_999), "settlements are read from exactly 800 on");
     }
-    assert!(seen >= 9, "one model a kind at least: {seen}");
+    assert!(seen >= 9, "at least one model for each kind: {seen}");
 }

@@ -1,7 +1,7 @@
-//! Data that goes wrong in every city, case by case: what happens to it, from the file to the bank's answer.
+//! Bad data of every kind, from the file to the bank's answer.
 //!
-//! docs/IMPORT.md has the same list as a table. A chain with exactly two branches of one star is with the stars
-//! (`scoring`), where the rule is.
+//! docs/IMPORT.md has the same list as a table. A chain with exactly two branches of one star is tested
+//! with the star rules (`scoring`).
 
 mod codes;
 mod consents;
@@ -15,7 +15,7 @@ use medcredit::importing::{Importer, Options, References, Report, Template};
 
 use crate::support::app::TestApp;
 
-/// Imports a file into a running gateway's store, as a clerk beside it would.
+/// Imports a file into the store of a running gateway, as the command does.
 async fn import(app: &TestApp, template: Template, rows: &str) -> Report {
     let path = app.path(&format!("{template}-bad.csv"));
     std::fs::write(&path, format!("{}\n{rows}", template.columns().join(","))).unwrap();

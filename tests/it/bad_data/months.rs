@@ -1,4 +1,4 @@
-//! Settlement months that go backwards, stand still, change, or come before their time.
+//! Settlement months that are negative, zero, revised or prepaid.
 
 use medcredit::{
     domain::{Fen, settlement::SettlementStatus},
@@ -14,8 +14,8 @@ use crate::support::{
     both_engines,
 };
 
-/// A row of the hospital: visits and persons, then billed, claimed, settled, paid, retained, disallowed, deducted, prepaid,
-/// offset, payable.
+/// A row of the hospital: visits and persons, then the amounts billed, claimed, settled, paid, retained, disallowed,
+/// deducted, prepaid, offset, payable.
 fn row(month: &str, counts: &str, amounts: [i64; 10], status: &str, as_of: &str) -> String {
     let amounts = amounts.map(|fen| fen.to_string()).join(",");
     format!("{HOSPITAL},{month},resident,{counts},{amounts},{status},{as_of}\n")
@@ -37,14 +37,14 @@ async fn months(app: &TestApp, from: &str, to: &str) -> Vec<Value> {
 }
 
 both_engines! {
-    a_negative_month_is_taken_and_shown_as_it_is,
-    a_month_of_zero_is_a_month_and_suppressed,
+    a_negative_month_is_accepted_and_shown_unchanged,
+    a_month_of_zero_is_accepted_and_suppressed,
     a_month_revised_three_times_is_its_fourth_version,
-    a_prepayment_and_its_offset_are_fields_of_their_own,
+    a_prepayment_and_its_offset_are_separate_fields,
 }
 
 /// A bank reads a month in which money was clawed back.
-async fn a_negative_month_is_taken_and_shown_as_it_is(store: TestStore) {
+async fn a_negative_month_is_accepted_and_shown_unchanged(store: TestStore) {
     let app = TestApp::start(store).await;
     let amounts = [-500_000, -500_000, -500_000, -485_000, -10_000, -5_000, 0, 0, 0, -495_000];
     let report = import(&app, Template::Settlements, &row("2025-07", "40,30", amounts, "final", "2025-09-29")).await;
@@ -54,8 +54,8 @@ async fn a_negative_month_is_taken_and_shown_as_it_is(store: TestStore) {
     assert_eq!((&shown[0]["consistent"], &shown[0]["suppressed"]), (&json!(true), &json!(false)));
 }
 
-/// A bank reads a month in which settlement was suspended: it is there, and as small a cell as there can be.
-async fn a_month_of_zero_is_a_month_and_suppressed(store: TestStore) {
+/// A bank reads a month in which settlement was suspended: it exists, and its cells are suppressed as too small.
+async fn a_month_of_zero_is_accepted_and_suppressed(store: TestStore) {
     let app = TestApp::start(store).await;
     let report = import(&app, Template::Settlements, &row("2025-08", "0,0", [0; 10], "final", "2025-10-30")).await;
     assert_eq!((report.accepted, report.warnings), (1, 0));
@@ -81,12 +81,12 @@ async fn a_month_revised_three_times_is_its_fourth_version(store: TestStore) {
     let (month, read) = ("2024-08".parse().unwrap(), app.store.db.read("test"));
     let all = settlements::list_versions(&read, &[HOSPITAL.to_owned()], month, month).await.unwrap();
     let all: Vec<_> = all.iter().filter(|row| row.settlement.insurance.to_string() == "resident").collect();
-    assert_eq!(all.len(), 4, "what a bank was shown earlier can still be read");
+    assert_eq!(all.len(), 4, "every version that a bank has read is stored");
     assert_eq!((all[0].settlement.settled, all[0].settlement.status), (Fen(5_000_000), SettlementStatus::Provisional));
 }
 
-/// A bank adds up a month with a prepayment and the next, which takes it back: nothing is counted twice.
-async fn a_prepayment_and_its_offset_are_fields_of_their_own(store: TestStore) {
+/// A bank adds up a month with a prepayment and the next one, which offsets it: nothing is counted twice.
+async fn a_prepayment_and_its_offset_are_separate_fields(store: TestStore) {
     let app = TestApp::start(store).await;
     let july =
         [320_000_000, 210_000_000, 200_000_000, 311_000_000, 8_000_000, 1_000_000, 0, 120_000_000, 0, 319_000_000];

@@ -18,22 +18,26 @@ both_engines! {
     the_29th_of_february_is_a_day_of_leap_years,
 }
 
-/// A clerk brings a number that ends in X, then the same in a small x.
+/// A clerk imports a number that ends in X, then the same number with a lower-case x.
 async fn a_number_that_ends_in_x_is_one_number(store: TestStore) {
     let number = never_logged("33030319660704005X");
     let harness = ImportHarness::new(store);
     let report = harness.import(Template::Subjects, doctor(number)).await;
     assert_eq!((report.accepted, report.warnings), (1, 0));
-    // The same person in a small x is the same person: nothing has changed, and one number finds it.
+    // With a lower-case x it is the same person: nothing has changed, and one number finds them.
     let report = harness.import(Template::Subjects, doctor(&number.to_lowercase())).await;
     assert_eq!((report.subjects.unchanged, report.subjects.changed, report.rejected), (1, 0, 0));
     let sealed = harness.subject(DOCTOR).await.unwrap().sealed_identity.unwrap();
     assert_eq!(Personal::open(&harness.crypter, DOCTOR, &sealed).unwrap().id_number.as_deref(), Some(number));
     let report = harness.import(Template::Subjects, doctor("330303196607040051")).await;
-    assert_eq!(harness.findings(&report), ["2 id_number id_number_invalid reject"], "its check is X and nothing else");
+    assert_eq!(
+        harness.findings(&report),
+        ["2 id_number id_number_invalid reject"],
+        "its check character is X and no other"
+    );
 }
 
-/// A clerk brings people and facts of a 29th of February.
+/// A clerk imports people and facts of a 29th of February.
 async fn the_29th_of_february_is_a_day_of_leap_years(store: TestStore) {
     let harness = ImportHarness::with_subjects(store).await;
     for (number, findings) in [
@@ -45,7 +49,7 @@ async fn the_29th_of_february_is_a_day_of_leap_years(store: TestStore) {
     }
     let rows = "H33030200090,insurance_commendation,1,2024-02-29,医保局,a\nH33030200090,insurance_commendation,1,2026-02-29,医保局,b\n";
     let report = harness.import(Template::Records, format!("{RECORDS}{rows}")).await;
-    let told = harness.findings(&report);
-    assert!(told.contains(&"3 occurred_on date_malformed reject".to_owned()), "{told:?}");
-    assert!(!told.iter().any(|finding| finding.starts_with("2 occurred_on date_malformed")), "{told:?}");
+    let findings = harness.findings(&report);
+    assert!(findings.contains(&"3 occurred_on date_malformed reject".to_owned()), "{findings:?}");
+    assert!(!findings.iter().any(|finding| finding.starts_with("2 occurred_on date_malformed")), "{findings:?}");
 }

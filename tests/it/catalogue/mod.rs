@@ -1,4 +1,4 @@
-//! The information catalogue: rows are held to it when they come, and it tells what has not come.
+//! The information catalogue: rows are checked against it, and its status names the categories that are missing.
 
 use medcredit::{
     cli,
@@ -28,7 +28,7 @@ fn of<'a>(all: &'a [CategoryStatus], name: &str) -> &'a CategoryStatus {
     all.iter().find(|one| one.name_zh == name).unwrap_or_else(|| panic!("{name} is not in the catalogue"))
 }
 
-/// A measure that is reported of every institution, with its category.
+/// A measure of institutions that is not an event, with its category.
 fn reported() -> (String, String) {
     let catalogue = catalogue();
     let measure = catalogue.measure("beds_open").unwrap();
@@ -36,14 +36,14 @@ fn reported() -> (String, String) {
 }
 
 both_engines! {
-    rows_are_held_to_the_catalogue,
-    a_fact_is_too_old_when_no_round_can_use_it,
-    what_has_not_come_is_late_and_owed_by_its_provider,
-    the_status_reads_totals_alone,
+    rows_are_checked_against_the_catalogue,
+    a_fact_is_too_old_when_no_half_year_can_use_it,
+    a_missing_category_is_late_and_names_its_provider,
+    the_status_reads_only_totals,
 }
 
-/// A clerk brings rows that the catalogue does not have so: each is told with its line, column and code.
-async fn rows_are_held_to_the_catalogue(store: TestStore) {
+/// A clerk imports rows that the catalogue does not allow: each is reported with its line, column and code.
+async fn rows_are_checked_against_the_catalogue(store: TestStore) {
     let harness = ImportHarness::with_subjects(store).await;
     let elsewhere =
         "medical_institution,H33010200001,91330302MA2AB3C47J,合成杭州诊所,330102,一级,,,,,2019-05-01,active,active\n";
@@ -75,8 +75,8 @@ async fn rows_are_held_to_the_catalogue(store: TestStore) {
     assert_eq!((report.rows, report.accepted, report.rejected, report.warnings), (9, 3, 6, 1));
 }
 
-/// A clerk whose rows are a day older, or not, than the oldest round that may still be made can use.
-async fn a_fact_is_too_old_when_no_round_can_use_it(store: TestStore) {
+/// A clerk imports rows exactly as old as the oldest half-year that can still be graded can use, and one day older.
+async fn a_fact_is_too_old_when_no_half_year_can_use_it(store: TestStore) {
     let harness = ImportHarness::with_subjects(store).await;
     let catalogue = catalogue();
     let category = catalogue.category(catalogue.measure("insurance_commendation").unwrap().category).unwrap();
@@ -89,7 +89,7 @@ async fn a_fact_is_too_old_when_no_round_can_use_it(store: TestStore) {
     );
     let report = harness.import(Template::Records, format!("{RECORDS}{rows}")).await;
     assert_eq!(harness.findings(&report), ["3 occurred_on fact_expired reject"]);
-    // A bureau that still makes rounds of earlier years says so.
+    // A bureau that still grades earlier years configures it.
     let references = References::built_in([catalogue]).unwrap();
     let importer = Importer::new(
         medcredit::store::Env::new(
@@ -107,8 +107,8 @@ async fn a_fact_is_too_old_when_no_round_can_use_it(store: TestStore) {
     assert_eq!((report.rows, report.findings.get("fact_expired")), (4, None));
 }
 
-/// An officer asks in the summer what of the first half-year has not come, and whom to call.
-async fn what_has_not_come_is_late_and_owed_by_its_provider(store: TestStore) {
+/// In summer, an officer looks up what is missing for the first half-year, and whom to call.
+async fn a_missing_category_is_late_and_names_its_provider(store: TestStore) {
     let harness = ImportHarness::with_subjects(store).await;
     let (measure, category) = reported();
     let all = status(&harness, "2026-H1").await;
@@ -122,22 +122,22 @@ async fn what_has_not_come_is_late_and_owed_by_its_provider(store: TestStore) {
     harness.import(Template::Subjects, format!("{SUBJECTS}{more}")).await;
     harness.store.clock.advance(std::time::Duration::from_hours(24 * 150));
     let all = status(&harness, "2026-H1").await;
-    let came = of(&all, &category);
-    assert_eq!(came.state, CategoryState::Delivered);
-    assert_eq!((came.facts, came.subjects_with, came.subjects_without), (1, 1, 1));
-    assert_eq!(came.last_delivery_at.map(|at| at.day().to_string()).as_deref(), Some("2026-04-01"));
+    let delivered = of(&all, &category);
+    assert_eq!(delivered.state, CategoryState::Delivered);
+    assert_eq!((delivered.facts, delivered.subjects_with, delivered.subjects_without), (1, 1, 1));
+    assert_eq!(delivered.last_delivery_at.map(|at| at.day().to_string()).as_deref(), Some("2026-04-01"));
     let late: Vec<_> = all.iter().filter(|one| one.state == CategoryState::Late).collect();
     assert!(!late.is_empty() && late.iter().all(|one| one.facts == 0 && one.subjects_without == 2));
     assert!(all.iter().any(|one| one.state == CategoryState::Silent), "no event need have happened");
-    // Of the half-year before, nothing ever came.
+    // Nothing was delivered for the half-year before.
     assert_eq!(of(&status(&harness, "2025-H2").await, &category).state, CategoryState::Late);
-    // What an import that does not count has brought does not count.
+    // Facts of an import that was not accepted do not count.
     execute(&harness.store, "UPDATE imports SET state = 'discarded' WHERE template = 'records'").await;
     assert_eq!(of(&status(&harness, "2026-H1").await, &category).state, CategoryState::Late);
 }
 
-/// An officer of a city with millions of facts: not one of them is opened.
-async fn the_status_reads_totals_alone(store: TestStore) {
+/// In a city with millions of facts, not one of them is read.
+async fn the_status_reads_only_totals(store: TestStore) {
     let harness = ImportHarness::with_subjects(store).await;
     let (measure, category) = reported();
     let rows: String =
@@ -152,7 +152,7 @@ async fn the_status_reads_totals_alone(store: TestStore) {
 }
 
 #[test]
-fn the_command_tells_and_its_exit_code_does_too() {
+fn the_command_reports_late_categories_and_so_does_its_exit_code() {
     block_on(async {
         let directory = tempfile::tempdir().unwrap();
         let config = directory.path().join("gateway.toml");
@@ -178,8 +178,8 @@ fn the_command_tells_and_its_exit_code_does_too() {
             assert!(future.out.contains(&format!("{kind} in 2026-H2")), "{}", future.out);
         }
         let json = status("2025-H2", &["--kind", "nurse", "--json"]).await;
-        let told: serde_json::Value = serde_json::from_str(&json.out).unwrap();
-        assert!(told["late"].as_u64().unwrap() > 0 && told["categories"][0]["kind"] == "nurse");
+        let shown: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+        assert!(shown["late"].as_u64().unwrap() > 0 && shown["categories"][0]["kind"] == "nurse");
         assert_eq!(status("2025-03", &[]).await.code, cli::WRONG_USAGE);
     });
 }

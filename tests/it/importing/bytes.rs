@@ -1,4 +1,4 @@
-//! What a spreadsheet makes of a file: marks, line ends, quotes; and what no program should have made of it.
+//! Byte order marks, line ends and quotes as spreadsheets write them, and malformed files.
 
 use medcredit::{
     importing::{ImportError, Template},
@@ -30,7 +30,7 @@ fn quoted_commas_and_quotes_are_part_of_the_text() {
 }
 
 #[test]
-fn rows_are_named_by_the_line_they_begin_on() {
+fn findings_name_the_line_that_a_row_begins_on() {
     block_on(async {
         let harness = ImportHarness::with_subjects(TestStore::sqlite().await).await;
         let good = "H33030200090,insurance_commendation,1,2026-01-05,医保局,\"a\"\n";
@@ -48,7 +48,7 @@ fn rows_are_named_by_the_line_they_begin_on() {
 }
 
 #[test]
-fn a_row_in_another_encoding_is_refused_and_the_next_one_taken() {
+fn a_row_in_another_encoding_is_rejected_and_the_next_one_is_accepted() {
     block_on(async {
         let harness = ImportHarness::with_subjects(TestStore::sqlite().await).await;
         let mut bytes = RECORDS.as_bytes().to_vec();
@@ -61,7 +61,7 @@ fn a_row_in_another_encoding_is_refused_and_the_next_one_taken() {
 }
 
 #[test]
-fn a_quote_that_is_never_closed_does_not_swallow_the_file_into_memory() {
+fn a_quote_that_is_never_closed_does_not_read_the_file_into_memory() {
     block_on(async {
         let harness = ImportHarness::with_subjects(TestStore::sqlite().await).await;
         let row = "H33030200090,insurance_commendation,1,2026-01-05,医保局,a\n";
@@ -69,7 +69,7 @@ fn a_quote_that_is_never_closed_does_not_swallow_the_file_into_memory() {
         let error = harness.try_import(Template::Records, text).await.unwrap_err();
         assert!(matches!(error, ImportError::RowTooLong { line: 3 }), "{error}");
         let read = harness.store.db.read("test");
-        assert_eq!(imports::list(&read, "discarded").await.unwrap().len(), 1, "nothing of it counts");
+        assert_eq!(imports::list(&read, "discarded").await.unwrap().len(), 1, "none of its rows is accepted");
     });
 }
 

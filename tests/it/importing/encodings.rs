@@ -1,4 +1,4 @@
-//! Files in GB 18030, as much of the bureau's software writes them, and files in another encoding than was said.
+//! Files in GB 18030, as much of the bureau's software writes them, and files in another encoding than the one given.
 
 use medcredit::importing::{Encoding, Format, ImportError, Template};
 
@@ -19,10 +19,10 @@ async fn harness() -> ImportHarness {
 }
 
 #[test]
-fn names_in_gb18030_are_kept_as_they_are_meant_rare_characters_too() {
+fn names_in_gb18030_are_stored_correctly_even_rare_characters() {
     block_on(async {
         let harness = harness().await;
-        // Two bytes, and four: a character beyond GBK, and one beyond the basic plane.
+        // Characters of two and of four bytes: one beyond GBK, and one beyond the basic plane.
         let rows = THREE.replace("合成诊所", "\"合成㙍𠮷,诊所\"").replace('\n', "\r\n");
         let report = harness.import(Template::Subjects, gb18030(&format!("{SUBJECTS}{rows}"))).await;
         assert_eq!((report.accepted, report.rejected), (3, 0), "{:?}", harness.findings(&report));
@@ -31,7 +31,7 @@ fn names_in_gb18030_are_kept_as_they_are_meant_rare_characters_too() {
 }
 
 #[test]
-fn a_mark_of_gb18030_is_tolerated() {
+fn a_byte_order_mark_in_gb18030_is_tolerated() {
     block_on(async {
         let harness = harness().await;
         let report = harness.import(Template::Subjects, gb18030(&format!("\u{feff}{SUBJECTS}{THREE}"))).await;
@@ -40,7 +40,7 @@ fn a_mark_of_gb18030_is_tolerated() {
 }
 
 #[test]
-fn bytes_that_are_no_character_are_named_with_their_line_and_the_next_row_is_taken() {
+fn invalid_bytes_are_reported_with_their_line_and_the_next_row_is_accepted() {
     block_on(async {
         let harness = harness().await;
         let mut bytes = gb18030(&format!("{SUBJECTS}{THREE}"));
@@ -58,7 +58,7 @@ fn bytes_that_are_no_character_are_named_with_their_line_and_the_next_row_is_tak
 }
 
 #[test]
-fn a_file_in_gb18030_without_the_option_is_told_of_it_and_nothing_counts() {
+fn a_file_in_gb18030_without_the_option_is_refused_with_advice() {
     block_on(async {
         let harness = ImportHarness::new(TestStore::sqlite().await);
         for rows in [1, 30] {
@@ -75,7 +75,7 @@ fn a_file_in_gb18030_without_the_option_is_told_of_it_and_nothing_counts() {
 }
 
 #[test]
-fn a_file_in_utf8_said_to_be_gb18030_is_refused_before_a_name_is_kept_wrong() {
+fn a_file_in_utf8_with_the_option_gb18030_is_refused_before_a_name_is_stored_wrong() {
     block_on(async {
         let harness = harness().await;
         let error = harness.try_import(Template::Subjects, format!("{SUBJECTS}{THREE}")).await.unwrap_err();
@@ -85,7 +85,7 @@ fn a_file_in_utf8_said_to_be_gb18030_is_refused_before_a_name_is_kept_wrong() {
 }
 
 #[test]
-fn a_file_in_ascii_is_the_same_in_both() {
+fn a_file_in_ascii_is_valid_in_both_encodings() {
     block_on(async {
         let mut harness = ImportHarness::with_subjects(TestStore::sqlite().await).await;
         harness.options.format = Some(Format::Csv(Encoding::Gb18030));

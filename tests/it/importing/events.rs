@@ -1,4 +1,4 @@
-//! What an import tells others of: in its last transaction, of what changed and of nothing else.
+//! Events of an import: its last transaction publishes what changed and nothing else.
 
 use medcredit::{
     importing::{Outcome, Template},
@@ -25,15 +25,15 @@ async fn events(harness: &ImportHarness) -> Vec<(String, serde_json::Value)> {
 }
 
 both_engines! {
-    months_that_come_or_are_revised_are_told_of_and_no_others,
-    a_subject_that_changed_is_told_of_with_the_columns_and_without_their_values,
-    what_does_not_count_is_not_told_of,
+    new_and_revised_months_are_published_and_no_others,
+    a_changed_subject_is_published_with_its_columns_and_without_their_values,
+    an_import_that_is_not_accepted_publishes_nothing,
 }
 
-/// A clerk brings months for the first time, then revises one of them, then brings the same figures again.
-async fn months_that_come_or_are_revised_are_told_of_and_no_others(store: TestStore) {
+/// A clerk imports new months, then revises one of them, then imports the same figures again.
+async fn new_and_revised_months_are_published_and_no_others(store: TestStore) {
     let harness = ImportHarness::with_subjects(store).await;
-    assert!(events(&harness).await.is_empty(), "new subjects are nobody's matter yet");
+    assert!(events(&harness).await.is_empty(), "nobody depends on new subjects yet");
     let first = [
         month("H33030200090", "2025-01", 100_000, "final"),
         month("H33030200090", "2025-02", 200_000, "provisional"),
@@ -41,12 +41,12 @@ async fn months_that_come_or_are_revised_are_told_of_and_no_others(store: TestSt
     ]
     .concat();
     harness.import(Template::Settlements, format!("{SETTLEMENTS}{first}")).await;
-    let told = events(&harness).await;
-    let names: Vec<_> = told.iter().map(|(name, _)| name.as_str()).collect();
+    let published = events(&harness).await;
+    let names: Vec<_> = published.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["settlements.changed H33030200090", "settlements.changed P33030400017"]);
-    assert_eq!(told[0].1["added"], serde_json::json!(["2025-01", "2025-02"]));
-    assert_eq!(told[0].1["revised"], serde_json::json!([]));
-    // One month revised, one as before, one new.
+    assert_eq!(published[0].1["added"], serde_json::json!(["2025-01", "2025-02"]));
+    assert_eq!(published[0].1["revised"], serde_json::json!([]));
+    // One month revised, one unchanged, one new.
     let second = [
         month("H33030200090", "2025-01", 100_000, "final"),
         month("H33030200090", "2025-02", 210_000, "final"),
@@ -54,9 +54,9 @@ async fn months_that_come_or_are_revised_are_told_of_and_no_others(store: TestSt
     ]
     .concat();
     harness.import(Template::Settlements, format!("{SETTLEMENTS}{second}")).await;
-    let told = events(&harness).await;
-    assert_eq!(told.len(), 3, "{told:?}");
-    let latest = told.iter().find(|(_, body)| body["revised"] == serde_json::json!(["2025-02"])).unwrap();
+    let published = events(&harness).await;
+    assert_eq!(published.len(), 3, "{published:?}");
+    let latest = published.iter().find(|(_, body)| body["revised"] == serde_json::json!(["2025-02"])).unwrap();
     assert_eq!(latest.1["added"], serde_json::json!(["2025-03"]));
     // The same figures in another order, so that the file is another.
     let third =
@@ -64,29 +64,29 @@ async fn months_that_come_or_are_revised_are_told_of_and_no_others(store: TestSt
     let report = harness.import(Template::Settlements, format!("{SETTLEMENTS}{third}")).await;
     assert_eq!(report.outcome, Outcome::Accepted);
     assert_eq!(events(&harness).await.len(), 3, "nothing changed");
-    // The very same file.
+    // The same file again.
     harness.import(Template::Settlements, format!("{SETTLEMENTS}{third}")).await;
     assert_eq!(events(&harness).await.len(), 3);
 }
 
 /// A clinic's licence is suspended.
-async fn a_subject_that_changed_is_told_of_with_the_columns_and_without_their_values(store: TestStore) {
+async fn a_changed_subject_is_published_with_its_columns_and_without_their_values(store: TestStore) {
     let harness = ImportHarness::with_subjects(store).await;
     let changed = THREE.replace(
         "合成诊所,330302,一级,,01,330302198001010019,合成甲,2019-05-01,active,active",
         "合成口腔诊所,330302,一级,,01,330302198001010019,合成乙,2019-05-01,active,suspended",
     );
     harness.import(Template::Subjects, format!("{SUBJECTS}{changed}")).await;
-    let told = events(&harness).await;
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert_eq!(told[0].0, "subject.changed H33030200090");
-    assert_eq!(told[0].1["changed"], serde_json::json!(["name", "licence_status", "identity"]));
-    let text = told[0].1.to_string();
+    let published = events(&harness).await;
+    assert_eq!(published.len(), 1, "{published:?}");
+    assert_eq!(published[0].0, "subject.changed H33030200090");
+    assert_eq!(published[0].1["changed"], serde_json::json!(["name", "licence_status", "identity"]));
+    let text = published[0].1.to_string();
     assert!(!text.contains("合成") && !text.contains("330302198001010019"), "{text}");
 }
 
-/// A file of which nothing can be taken, and one that is only checked.
-async fn what_does_not_count_is_not_told_of(store: TestStore) {
+/// A file without valid rows, and one that is only checked.
+async fn an_import_that_is_not_accepted_publishes_nothing(store: TestStore) {
     let mut harness = ImportHarness::with_subjects(store).await;
     let count = |harness: &ImportHarness| {
         let store = &harness.store;

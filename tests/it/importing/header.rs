@@ -11,7 +11,7 @@ use crate::support::{TestStore, block_on};
 async fn refused(harness: &ImportHarness, template: Template, bytes: impl AsRef<[u8]>) -> String {
     let error = harness.try_import(template, bytes).await.unwrap_err();
     let read = harness.store.db.read("test");
-    assert!(imports::list(&read, "staging").await.unwrap().is_empty(), "nothing was begun");
+    assert!(imports::list(&read, "staging").await.unwrap().is_empty(), "no import was started");
     error.to_string()
 }
 
@@ -50,7 +50,7 @@ fn an_empty_file_and_a_header_in_another_encoding_are_refused() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_named() {
+fn a_missing_file_is_named_in_the_error() {
     block_on(async {
         let harness = ImportHarness::new(TestStore::sqlite().await);
         let path = harness.directory.path().join("nowhere.csv");
@@ -60,7 +60,7 @@ fn a_file_that_is_not_there_is_named() {
 }
 
 #[test]
-fn columns_may_stand_in_any_order() {
+fn columns_may_be_in_any_order() {
     block_on(async {
         let harness = ImportHarness::with_subjects(TestStore::sqlite().await).await;
         let text = "reference,source,value,measure,occurred_on,subject_code\n温医保〔2026〕7号,医保局,1,insurance_commendation,2026-01-05,H33030200090\n";

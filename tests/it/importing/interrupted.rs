@@ -1,4 +1,4 @@
-//! An import that is killed, or in another's way, leaves nothing that counts.
+//! An import that is killed, or refused because another one runs, leaves no visible rows.
 
 use std::sync::Arc;
 
@@ -17,11 +17,11 @@ fn year() -> String {
     format!("{SETTLEMENTS}{rows}")
 }
 
-/// How many rows stand in the bulk table, counted or not.
+/// Number of rows in the bulk table, visible or not.
 async fn staged(harness: &ImportHarness) -> usize {
     let read = harness.store.db.read("test");
     let (from, to) = ("2000-01".parse().unwrap(), "2030-12".parse().unwrap());
-    // Accepted for the length of the look, so that even what must not be seen is counted.
+    // Marked as accepted while they are counted, so that invisible rows are included.
     let mut tx = harness.store.db.begin("test").await.unwrap();
     tx.execute(
         "UPDATE imports SET state = 'accepted', sha256 = id WHERE template = 'settlements' AND state = $1",
@@ -58,7 +58,7 @@ async fn kill_midway(harness: &ImportHarness) {
                 reached.notify_one();
             }
         };
-        // Dropped once the seventh statement is through.
+        // Dropped after the seventh statement.
         let running = importer.import(Template::Settlements, &path, &options, &mut progress);
         tokio::select! {
             biased;
@@ -71,7 +71,7 @@ async fn kill_midway(harness: &ImportHarness) {
 
 both_engines! {
     a_killed_import_is_removed_whole_by_the_next_one,
-    a_second_import_is_told_to_wait,
+    a_second_import_is_refused_while_one_runs,
 }
 
 /// A clerk's import is killed midway and started again.
@@ -95,11 +95,11 @@ async fn a_killed_import_is_removed_whole_by_the_next_one(store: TestStore) {
     .await
     .unwrap();
     assert!(versions.len() == 12 && versions.iter().all(|row| row.version == 1));
-    assert_eq!(staged(&harness).await, 12, "nothing of the killed one is left");
+    assert_eq!(staged(&harness).await, 12, "no row of the killed import is left");
 }
 
 /// Two clerks import at the same time.
-async fn a_second_import_is_told_to_wait(store: TestStore) {
+async fn a_second_import_is_refused_while_one_runs(store: TestStore) {
     let harness = ImportHarness::with_subjects(store).await;
     let other = harness.importer_into(harness.store.reopen().await);
     let path = harness.write("settlements.csv", year());
@@ -107,17 +107,17 @@ async fn a_second_import_is_told_to_wait(store: TestStore) {
     let options = harness.options.clone();
     let mut refused = None;
     let importer = harness.importer();
-    let (tell, mut told) = tokio::sync::mpsc::channel::<()>(1);
+    let (started, mut first_started) = tokio::sync::mpsc::channel::<()>(1);
     let (go, mut gone) = tokio::sync::mpsc::channel::<()>(1);
     let first = tokio::spawn(async move {
         let mut progress = |_| {
-            tell.try_send(()).unwrap();
-            // The first import stands here until the second has been refused.
+            started.try_send(()).unwrap();
+            // The first import waits here until the second has been refused.
             tokio::task::block_in_place(|| gone.blocking_recv());
         };
         importer.import(Template::Settlements, &path, &options, &mut progress).await
     });
-    told.recv().await.unwrap();
+    first_started.recv().await.unwrap();
     refused.replace(other.import(Template::Settlements, &again, &harness.options, &mut |_| {}).await);
     go.send(()).await.unwrap();
     assert!(matches!(refused, Some(Err(ImportError::Busy))), "{refused:?}");

@@ -5,7 +5,7 @@ use medcredit::{domain::Kinds, grading::Library, importing::Template};
 use super::{ImportHarness, SUBJECTS};
 use crate::support::{TestStore, both_engines};
 
-/// One of each kind of the table that comes with the program.
+/// A subject of each built-in kind.
 const NINE: &str = "\
 medical_institution,H33030200090,91330302MA2AB3C47J,合成诊所,330302,一级,,,,,2019-05-01,active,active
 pharmacy,P33030400017,52330304MJ8765K12B,合成药店,330304,,,,,,2020-01-01,active,active
@@ -34,7 +34,7 @@ both_engines! {
     every_kind_can_be_imported,
 }
 
-/// A clerk brings one subject of every kind.
+/// A clerk imports one subject of every kind.
 async fn every_kind_can_be_imported(store: TestStore) {
     let harness = ImportHarness::new(store);
     let report = harness.import(Template::Subjects, format!("{SUBJECTS}{NINE}")).await;

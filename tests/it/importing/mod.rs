@@ -1,4 +1,4 @@
-//! `import`: the bureau's files, from a clerk's hand into the store.
+//! `import`: the bureau's files, from a clerk's directory into the store.
 
 mod bytes;
 mod encodings;
@@ -6,6 +6,7 @@ mod events;
 mod header;
 mod interrupted;
 mod kinds;
+mod ledger;
 mod once;
 #[cfg(feature = "parquet")]
 mod parquet_files;
@@ -39,14 +40,14 @@ pub const ADVERSE: &str =
 pub const AFFILIATIONS: &str = "person_code,institution_code,main,from_on,to_on\n";
 pub const ACCOUNTS: &str = "subject_code,bank_code,account_number,valid_from_on\n";
 
-/// A clinic, a pharmacy and a doctor, all in order.
+/// A clinic, a pharmacy and a doctor, all valid.
 pub const THREE: &str = "\
 medical_institution,H33030200090,91330302MA2AB3C47J,合成诊所,330302,一级,,01,330302198001010019,合成甲,2019-05-01,active,active
 pharmacy,P33030400017,52330304MJ8765K12B,合成药店,330304,,,,,,2020-01-01,active,active
 doctor,D330302000123,,合成医师,330302,,,01,33030319660704005X,,,active,active
 ";
 
-/// Where a clerk imports: a store, a directory of files and the key that seals.
+/// A store, a directory of files and the key that seals personal data.
 #[derive(Debug)]
 pub struct ImportHarness {
     pub store: TestStore,
@@ -61,7 +62,7 @@ impl ImportHarness {
         Self { store, directory: tempfile::tempdir().unwrap(), crypter, options: Options::default() }
     }
 
-    /// A harness whose store knows the three subjects.
+    /// A harness whose store has the three subjects.
     pub async fn with_subjects(store: TestStore) -> Self {
         let harness = Self::new(store);
         let report = harness.import(Template::Subjects, &format!("{SUBJECTS}{THREE}")).await;

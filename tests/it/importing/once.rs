@@ -1,4 +1,4 @@
-//! The same file counts once, and everything of a file counts at once.
+//! The same file is accepted once, and all its rows become visible together.
 
 use medcredit::{
     importing::{Options, Outcome, Template},
@@ -10,7 +10,7 @@ use crate::support::{TestStore, block_on, both_engines};
 
 #[test]
 fn an_import_does_not_wait_for_itself_with_the_fewest_connections() {
-    // A small installation whose database admits few; a bank's answer needs one more meanwhile.
+    // A small installation with few database connections; a bank's answer needs another one at the same time.
     block_on(async {
         let harness = ImportHarness::new(TestStore::postgres().await);
         let few = Db::open_postgres(harness.store.url(), 7).await.unwrap();
@@ -26,7 +26,7 @@ fn an_import_does_not_wait_for_itself_with_the_fewest_connections() {
 both_engines! {
     the_same_file_twice_is_recognised_and_nothing_is_written,
     the_same_bytes_under_another_template_are_another_file,
-    a_file_of_which_nothing_was_taken_may_be_imported_again,
+    a_file_without_accepted_rows_may_be_imported_again,
     rows_are_seen_only_when_the_import_is_accepted,
     a_file_that_is_only_checked_changes_nothing,
 }
@@ -47,7 +47,7 @@ async fn the_same_file_twice_is_recognised_and_nothing_is_written(store: TestSto
     assert_eq!(accepted.len(), 2, "the subjects and one settlement file");
 }
 
-/// A clerk imports one file under two templates; only the header that fits is taken.
+/// A clerk imports one file under two templates; only the one with its header accepts it.
 async fn the_same_bytes_under_another_template_are_another_file(store: TestStore) {
     let harness = ImportHarness::new(store);
     let text = format!("{SUBJECTS}{THREE}");
@@ -55,8 +55,8 @@ async fn the_same_bytes_under_another_template_are_another_file(store: TestStore
     assert_eq!(harness.import(Template::Subjects, &text).await.outcome, Outcome::Accepted);
 }
 
-/// A clerk imports settlements before the subjects, sees every row refused, and tries again afterwards.
-async fn a_file_of_which_nothing_was_taken_may_be_imported_again(store: TestStore) {
+/// A clerk imports settlements before the subjects, sees every row rejected, and tries again afterwards.
+async fn a_file_without_accepted_rows_may_be_imported_again(store: TestStore) {
     let harness = ImportHarness::new(store);
     let text = format!("{SETTLEMENTS}{}", month("H33030200090", "2026-01", 100_000, "final"));
     let report = harness.import(Template::Settlements, &text).await;
@@ -76,20 +76,20 @@ async fn rows_are_seen_only_when_the_import_is_accepted(store: TestStore) {
     let path = harness.write("settlements.csv", format!("{SETTLEMENTS}{rows}"));
     let codes = ["H33030200090".to_owned()];
     let (from, to) = ("2025-01".parse().unwrap(), "2026-03".parse().unwrap());
-    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let (send, mut received) = tokio::sync::mpsc::unbounded_channel();
     let importer = harness.importer();
     let options = harness.options.clone();
     let import = tokio::spawn(async move {
-        importer.import(Template::Settlements, &path, &options, &mut |progress| tell.send(progress).unwrap()).await
+        importer.import(Template::Settlements, &path, &options, &mut |progress| send.send(progress).unwrap()).await
     });
     let mut last = medcredit::importing::Progress::default();
-    while let Some(progress) = told.recv().await {
+    while let Some(progress) = received.recv().await {
         last = progress;
         if import.is_finished() {
             break;
         }
         let seen = settlements::list(&harness.store.db.read("test"), &codes, from, to).await.unwrap();
-        assert!(seen.is_empty() || seen.len() == 9, "all at once, not {} rows", seen.len());
+        assert!(seen.is_empty() || seen.len() == 9, "all or none, not {} rows", seen.len());
     }
     let report = import.await.unwrap().unwrap();
     assert_eq!((report.rows, report.chunks), (9, 5), "memory is bounded by chunks of two rows");

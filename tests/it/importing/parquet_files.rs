@@ -1,4 +1,4 @@
-//! Parquet: the same columns, the same rows, the same report; and files that are not what they should be.
+//! Parquet files with the same rows and reports as CSV files, and damaged or malformed ones.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::support::{TestStore, block_on, both_engines};
 
-/// How a test writes a column.
+/// The Parquet type of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Typed {
     Text,
@@ -63,7 +63,7 @@ impl Typed {
     }
 }
 
-/// What every column of a template may be when it is not text.
+/// The type of a template's column, other than text.
 fn natural(column: &str) -> Typed {
     match column {
         "value" => Typed::Decimal,
@@ -149,8 +149,8 @@ async fn import(harness: &ImportHarness, template: Template, bytes: Vec<u8>) -> 
     harness.import_file(template, &path).await
 }
 
-/// Everything a file left behind: its counts, its report, and what is stored.
-async fn left_behind(harness: &ImportHarness, report: &Report) -> (String, Vec<String>) {
+/// The result of an import: its counts, its report, and the stored rows.
+async fn result_of(harness: &ImportHarness, report: &Report) -> (String, Vec<String>) {
     let counts = format!("{} {} {} {:?}", report.rows, report.accepted, report.rejected, report.findings);
     let rejects = report.rejects.as_ref().map(|path| std::fs::read_to_string(path).unwrap()).unwrap_or_default();
     let read = harness.store.db.read("test");
@@ -170,7 +170,7 @@ async fn left_behind(harness: &ImportHarness, report: &Report) -> (String, Vec<S
     (format!("{counts}\n{rejects}"), stored)
 }
 
-/// Settlements, good and bad: a future month, an amount that is none, a subject nobody knows, a row that comes twice.
+/// Valid and invalid settlements: a future month, a malformed amount, an unknown subject, a repeated row.
 fn settlements_with_faults(bad_amount: bool) -> String {
     let mut csv = SETTLEMENTS.to_owned();
     for nth in 1..=12 {
@@ -200,12 +200,12 @@ H33030200090,insurance_commendation,1,2026-01-07,市场监管局,e
 }
 
 both_engines! {
-    the_same_rows_are_stored_and_reported_the_same_in_every_format,
+    the_same_rows_give_the_same_result_in_every_format,
 }
 
-/// A clerk brings the same rows as CSV in both encodings and as Parquet, with types and as texts.
-async fn the_same_rows_are_stored_and_reported_the_same_in_every_format(store: TestStore) {
-    // The columns' own types cannot hold an amount that is none, so that row is left to the texts.
+/// A clerk imports the same rows as CSV in both encodings and as Parquet, typed and as text.
+async fn the_same_rows_give_the_same_result_in_every_format(store: TestStore) {
+    // A typed column cannot have a malformed amount, so only the text columns have that row.
     for (template, csv, typed) in [
         (Template::Settlements, settlements_with_faults(true), None),
         (Template::Settlements, settlements_with_faults(false), Some(natural as fn(&str) -> Typed)),
@@ -215,7 +215,7 @@ async fn the_same_rows_are_stored_and_reported_the_same_in_every_format(store: T
     ] {
         let mut seen = Vec::new();
         for format in [Format::Csv(Encoding::Utf8), Format::Csv(Encoding::Gb18030), Format::Parquet] {
-            // The first engine under test once; the others are fresh, so that no import knows of another.
+            // The store under test once, and new ones for the others, so that no import recognises another's file.
             let store = match store.db.engine() {
                 medcredit::store::Engine::Sqlite => TestStore::sqlite().await,
                 medcredit::store::Engine::Postgres => TestStore::postgres().await,
@@ -230,7 +230,7 @@ async fn the_same_rows_are_stored_and_reported_the_same_in_every_format(store: T
             };
             let path = harness.write("file", bytes);
             let report = harness.import_file(template, &path).await.unwrap();
-            seen.push((format, left_behind(&harness, &report).await));
+            seen.push((format, result_of(&harness, &report).await));
         }
         let (_, first) = &seen[0];
         assert!(first.0.contains("reject"), "{}", first.0);
@@ -242,7 +242,7 @@ async fn the_same_rows_are_stored_and_reported_the_same_in_every_format(store: T
 }
 
 #[test]
-fn more_rows_than_are_read_at_a_time_come_in_order() {
+fn rows_of_several_pages_are_read_in_order() {
     block_on(async {
         let harness = ImportHarness::with_subjects(TestStore::sqlite().await).await;
         let rows: String =
@@ -255,7 +255,7 @@ fn more_rows_than_are_read_at_a_time_come_in_order() {
 }
 
 #[test]
-fn columns_that_are_missing_unknown_or_of_a_type_they_cannot_have_are_named() {
+fn columns_that_are_missing_unknown_or_of_a_wrong_type_are_named() {
     block_on(async {
         let harness = ImportHarness::with_subjects(TestStore::sqlite().await).await;
         let rows = format!("{RECORDS}H33030200090,insurance_commendation,1,2026-01-05,医保局,1\n");
@@ -267,8 +267,8 @@ fn columns_that_are_missing_unknown_or_of_a_type_they_cannot_have_are_named() {
         };
         let header = RECORDS.trim_end();
         let other = header.replace("source", "bron");
-        let told = refused(|_| Typed::Text, &other).await;
-        assert!(told.contains("column source is missing") && told.contains("\"bron\" is not known"), "{told}");
+        let error = refused(|_| Typed::Text, &other).await;
+        assert!(error.contains("column source is missing") && error.contains("\"bron\" is not known"), "{error}");
         for (column, typed, words) in [
             (
                 "value",
@@ -279,8 +279,8 @@ fn columns_that_are_missing_unknown_or_of_a_type_they_cannot_have_are_named() {
             ("occurred_on", |name| if name == "occurred_on" { Typed::UtcStamp } else { Typed::Text }, "UTC"),
             ("reference", |name| if name == "reference" { Typed::Long } else { Typed::Text }, "INT64"),
         ] {
-            let told = refused(typed, header).await;
-            assert!(told.contains(&format!("column {column} is ")) && told.contains(words), "{told}");
+            let error = refused(typed, header).await;
+            assert!(error.contains(&format!("column {column} is ")) && error.contains(words), "{error}");
         }
     });
 }
@@ -299,14 +299,14 @@ fn decimals_of_sixteen_bytes_are_read_exactly() {
 }
 
 #[test]
-fn a_value_that_is_no_text_rejects_its_row_with_row_and_column() {
+fn a_value_that_is_not_text_rejects_its_row_with_line_and_column() {
     block_on(async {
         let harness = ImportHarness::with_subjects(TestStore::sqlite().await).await;
         let rows = format!(
             "{RECORDS}H33030200090,insurance_commendation,1,2026-01-05,医保局,1\nH33030200090,insurance_commendation,1,2026-01-05,SPOILT,2\n"
         );
         let mut bytes = parquet(&rows, |_| Typed::Text, 1);
-        // The names of the second row's group are not compressed where that does not pay; spoil whatever is found.
+        // Short columns are not compressed, so that the text can be found and damaged in the file.
         let places: Vec<_> = bytes.windows(6).enumerate().filter(|(_, w)| w == b"SPOILT").map(|(at, _)| at).collect();
         assert!(!places.is_empty());
         for at in places {
@@ -332,7 +332,7 @@ fn affiliations_and_adverse_facts_have_flags_and_days() {
 }
 
 #[test]
-fn a_damaged_file_is_refused_wherever_it_is_damaged_and_nothing_counts() {
+fn a_damaged_file_is_refused_wherever_it_is_damaged() {
     block_on(async {
         let harness = ImportHarness::with_subjects(TestStore::sqlite().await).await;
         let rows: String =
@@ -341,7 +341,7 @@ fn a_damaged_file_is_refused_wherever_it_is_damaged_and_nothing_counts() {
         for at in (0..whole.len()).step_by(7) {
             let mut damaged = whole.clone();
             damaged[at] ^= 0x55;
-            // Some damage only changes a value. What must not be: a process that ends, or a lock that stays.
+            // Some damage only changes a value. The process must not panic, and the lock must be released.
             match import(&harness, Template::Records, damaged).await {
                 Ok(report) => assert!(report.rows <= 40, "{report:?}"),
                 Err(ImportError::Busy) => panic!("the lock was not given back after damage at {at}"),

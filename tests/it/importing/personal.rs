@@ -1,4 +1,4 @@
-//! Personal parts are sealed and account numbers hashed before they reach the store (I8).
+//! Personal data is sealed and account numbers are hashed before they reach the store (I8).
 
 use medcredit::{
     importing::{ACCOUNT_NUMBER, Template},
@@ -9,11 +9,11 @@ use super::{ACCOUNTS, ImportHarness, SUBJECTS, THREE};
 use crate::support::{TestStore, block_on, both_engines, logs::never_logged};
 
 both_engines! {
-    an_identity_opens_at_its_row_only,
+    an_identity_can_be_opened_only_in_its_own_row,
 }
 
 /// An administrator with the key opens an identity; moved to another row it does not open.
-async fn an_identity_opens_at_its_row_only(store: TestStore) {
+async fn an_identity_can_be_opened_only_in_its_own_row(store: TestStore) {
     never_logged("330302198001010019");
     let harness = ImportHarness::with_subjects(store).await;
     let sealed = harness.subject("H33030200090").await.unwrap().sealed_identity.unwrap();
@@ -30,7 +30,7 @@ async fn an_identity_opens_at_its_row_only(store: TestStore) {
 
 /// A thief with the files of the store, but not the key.
 #[test]
-fn neither_numbers_nor_representatives_stand_in_the_files() {
+fn the_files_of_the_store_have_neither_numbers_nor_representatives() {
     block_on(async {
         never_logged("6222021203000000017");
         let harness = ImportHarness::new(TestStore::sqlite().await);
@@ -54,9 +54,9 @@ fn neither_numbers_nor_representatives_stand_in_the_files() {
         }
         let holds = |bytes: &[u8]| all.windows(bytes.len()).any(|window| window == bytes);
         for secret in ["330302198001010019", "33030319660704005X", "6222021203000000017", "合成甲", "合成医师"] {
-            assert!(!holds(secret.as_bytes()), "{secret} stands in the store's files");
+            assert!(!holds(secret.as_bytes()), "{secret} is in the files of the store");
         }
-        assert!(holds(&hash), "what is kept of the account number is its keyed hash");
-        assert!(holds("合成诊所".as_bytes()), "the search finds what is there");
+        assert!(holds(&hash), "only the keyed hash of the account number is stored");
+        assert!(holds("合成诊所".as_bytes()), "the search finds text that is there");
     });
 }

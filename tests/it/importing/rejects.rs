@@ -1,4 +1,4 @@
-//! Every code of the reject report, each from a row that deserves it.
+//! Every code of the report of findings, each from a row with that fault.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use medcredit::{
 use super::{ACCOUNTS, ADVERSE, AFFILIATIONS, ImportHarness, RECORDS, SETTLEMENTS, SUBJECTS, THREE, month};
 use crate::support::{TestStore, block_on, both_engines};
 
-/// A good row of each template that cases are made from, over the three subjects.
+/// A valid row of each template. The cases below change it.
 const CLINIC: &str = "medical_institution,H33030200091,91330302MA2AB3C47J,合成诊所,330302,一级,,01,330302198001010019,合成甲,2019-05-01,active,active\n";
 const FACT: &str = "H33030200090,insurance_commendation,1,2026-01-05,医保局,温医保〔2026〕7号\n";
 const PENALTY: &str =
@@ -18,7 +18,7 @@ const PENALTY: &str =
 const PLACE: &str = "D330302000123,H33030200090,1,2024-01-01,2025-01-01\n";
 const ACCOUNT: &str = "H33030200090,10210000000012,6222021203000000017,2025-01-01\n";
 
-/// template, what of the good row becomes what, and what is reported: `column code`.
+/// Template, text of the valid row, its replacement, and the expected findings as `column code`.
 const CASES: &[(Template, &str, &str, &[&str])] = &[
     (Template::Subjects, "medical_institution", "hospital", &["kind kind_unknown"]),
     (Template::Subjects, "medical_institution", "employer", &["code code_malformed"]),
@@ -124,7 +124,7 @@ fn good(template: Template) -> (&'static str, String) {
 }
 
 #[test]
-fn every_fault_is_named_by_line_column_and_code() {
+fn every_fault_is_reported_with_line_column_and_code() {
     block_on(async {
         let mut harness = ImportHarness::with_subjects(TestStore::sqlite().await).await;
         harness.options.check_only = true;
@@ -140,7 +140,7 @@ fn every_fault_is_named_by_line_column_and_code() {
             assert_eq!(report.accepted, u64::from(warned), "{template}: {from} -> {to}");
             seen.extend(harness.rows_of(&report).iter().map(|row| row[2].to_owned()));
         }
-        // These need more than one changed field; their tests stand in `bytes`, `encodings`, `subjects`,
+        // These need more than one changed field; their tests are in `bytes`, `encodings`, `subjects`,
         // `bank::imports`, `catalogue` and below.
         let elsewhere =
             ["not_gb18030", "not_utf8", "region_outside", "source_foreign", "uscc_changed", "duplicate_row"];
@@ -151,7 +151,7 @@ fn every_fault_is_named_by_line_column_and_code() {
 }
 
 #[test]
-fn the_good_rows_are_good() {
+fn the_valid_rows_are_accepted() {
     block_on(async {
         let harness = ImportHarness::with_subjects(TestStore::sqlite().await).await;
         for template in Template::ALL.iter().copied() {
@@ -163,11 +163,11 @@ fn the_good_rows_are_good() {
 }
 
 both_engines! {
-    a_row_whose_key_the_file_had_is_refused_wherever_it_stands,
+    a_row_that_repeats_a_key_of_the_file_is_rejected_wherever_it_is,
 }
 
 /// A clerk's file has rows twice: next to each other, far apart, and in a later statement.
-async fn a_row_whose_key_the_file_had_is_refused_wherever_it_stands(store: TestStore) {
+async fn a_row_that_repeats_a_key_of_the_file_is_rejected_wherever_it_is(store: TestStore) {
     let mut harness = ImportHarness::with_subjects(store).await;
     harness.options.chunk_rows = 3;
     let keyed =
@@ -192,11 +192,11 @@ async fn a_row_whose_key_the_file_had_is_refused_wherever_it_stands(store: TestS
 }
 
 both_engines! {
-    a_row_repeated_late_costs_none_of_those_before_it,
+    a_late_repeated_row_does_not_lose_the_rows_before_it,
 }
 
 /// A clerk's file repeats its first row at its end, after batches that are written and not yet committed.
-async fn a_row_repeated_late_costs_none_of_those_before_it(store: TestStore) {
+async fn a_late_repeated_row_does_not_lose_the_rows_before_it(store: TestStore) {
     let mut harness = ImportHarness::with_subjects(store).await;
     harness.options.chunk_rows = 3;
     let months: Vec<String> =
@@ -212,9 +212,9 @@ async fn a_row_repeated_late_costs_none_of_those_before_it(store: TestStore) {
     assert_eq!(settled, (1..=12).map(|nth| 1_000 * nth).collect::<Vec<_>>());
 }
 
-/// The clerk's own file may hold what a spreadsheet would run.
+/// A file may contain text that a spreadsheet would evaluate.
 #[test]
-fn a_report_repeats_no_formula_and_no_personal_number() {
+fn a_report_has_no_formula_and_no_personal_number() {
     block_on(async {
         let harness = ImportHarness::with_subjects(TestStore::sqlite().await).await;
         let row = CLINIC.replace("330302198001010019", "330302198001010018").replacen("active", "=1+1", 1);
@@ -226,7 +226,7 @@ fn a_report_repeats_no_formula_and_no_personal_number() {
 }
 
 #[test]
-fn the_report_stands_beside_the_file_or_where_it_is_wanted() {
+fn the_report_is_beside_the_file_or_at_the_given_path() {
     block_on(async {
         let mut harness = ImportHarness::with_subjects(TestStore::sqlite().await).await;
         let text = format!("{RECORDS}{}", FACT.replace("2026-01-05", "yesterday"));
@@ -241,7 +241,7 @@ fn the_report_stands_beside_the_file_or_where_it_is_wanted() {
 }
 
 #[test]
-fn the_operators_page_explains_every_code_and_names_every_column() {
+fn the_documentation_explains_every_code_and_names_every_column() {
     let page = include_str!("../../../docs/IMPORT.md");
     for code in Code::ALL {
         assert!(page.contains(&format!("| `{}` | ", code.as_str())), "{}", code.as_str());

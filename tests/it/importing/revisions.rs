@@ -1,4 +1,4 @@
-//! A settlement month may be revised: every version is kept, the last accepted one is present.
+//! A settlement month may be revised: every version is stored, and the last accepted one is current.
 
 use medcredit::{
     domain::{Fen, settlement::SettlementStatus},
@@ -10,12 +10,12 @@ use super::{ImportHarness, SETTLEMENTS, month};
 use crate::support::{TestStore, both_engines};
 
 both_engines! {
-    a_month_revised_three_times_has_four_versions_and_the_last_is_present,
-    insurances_are_counted_apart_and_negative_and_zero_months_are_facts,
+    a_month_revised_three_times_has_four_versions_and_the_last_is_current,
+    insurances_are_stored_separately_and_negative_and_zero_months_are_valid,
 }
 
-/// A clerk brings January three times more, and February once.
-async fn a_month_revised_three_times_has_four_versions_and_the_last_is_present(store: TestStore) {
+/// A clerk imports January three more times, and February once.
+async fn a_month_revised_three_times_has_four_versions_and_the_last_is_current(store: TestStore) {
     let harness = ImportHarness::with_subjects(store).await;
     let february = month("H33030200090", "2026-02", 90_000, "provisional");
     let first = month("H33030200090", "2026-01", 100_000, "provisional") + &february;
@@ -28,9 +28,9 @@ async fn a_month_revised_three_times_has_four_versions_and_the_last_is_present(s
     let codes = ["H33030200090".to_owned(), "H33030200090".to_owned(), "P33030400017".to_owned()];
     let (from, to) = ("2026-01".parse().unwrap(), "2026-02".parse().unwrap());
     let present = settlements::list(&read, &codes, from, to).await.unwrap();
-    let told: Vec<_> =
+    let months: Vec<_> =
         present.iter().map(|row| (row.settlement.month.to_string(), row.version, row.settlement.settled)).collect();
-    assert_eq!(told, [("2026-01".to_owned(), 4, Fen(103_000)), ("2026-02".to_owned(), 1, Fen(90_000))]);
+    assert_eq!(months, [("2026-01".to_owned(), 4, Fen(103_000)), ("2026-02".to_owned(), 1, Fen(90_000))]);
     assert_eq!(present[0].settlement.status, SettlementStatus::Final);
     assert_eq!(present[0].settlement.identity_gap(), Fen(0));
     let all = settlements::list_versions(&read, &codes, from, from).await.unwrap();
@@ -40,8 +40,8 @@ async fn a_month_revised_three_times_has_four_versions_and_the_last_is_present(s
     assert!(settlements::list(&read, &[], from, to).await.unwrap().is_empty());
 }
 
-/// A clerk brings a month of each insurance, a claw-back and a month without settlement.
-async fn insurances_are_counted_apart_and_negative_and_zero_months_are_facts(store: TestStore) {
+/// A clerk imports a month of each insurance, a claw-back and a month without settlement.
+async fn insurances_are_stored_separately_and_negative_and_zero_months_are_valid(store: TestStore) {
     let harness = ImportHarness::with_subjects(store).await;
     let rows = month("H33030200090", "2026-01", 100_000, "final")
         + &month("H33030200090", "2026-01", 40_000, "final").replace("employee", "resident")

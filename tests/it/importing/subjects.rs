@@ -1,4 +1,4 @@
-//! Subjects are written to the core when their file is accepted, and only where they change.
+//! Subjects are written to the core when their file is accepted, and only if they change.
 
 use medcredit::importing::{SubjectChanges, Template};
 
@@ -7,13 +7,13 @@ use crate::support::{TestStore, both_engines};
 
 both_engines! {
     a_changed_subject_gets_the_next_version_and_the_others_keep_theirs,
-    a_changed_personal_part_is_a_change,
-    a_code_that_passes_to_another_legal_entity_is_told,
+    changed_personal_data_is_a_change_of_the_subject,
+    a_code_that_passes_to_another_legal_entity_is_a_warning,
     one_uscc_owns_many_codes,
     a_failed_check_character_is_refused_until_the_operator_accepts_it,
 }
 
-/// A clerk brings the yearly file again, with one change.
+/// A clerk imports the yearly file again, with one change.
 async fn a_changed_subject_gets_the_next_version_and_the_others_keep_theirs(store: TestStore) {
     let harness = ImportHarness::with_subjects(store).await;
     let before = harness.change_number().await;
@@ -33,15 +33,15 @@ async fn a_changed_subject_gets_the_next_version_and_the_others_keep_theirs(stor
     assert_eq!(harness.subject("D330302000123").await.unwrap().uscc, None);
 }
 
-/// A clerk brings a representative's new name: a sealed part alone is a change too.
-async fn a_changed_personal_part_is_a_change(store: TestStore) {
+/// A clerk imports a representative's new name: sealed data alone is a change too.
+async fn changed_personal_data_is_a_change_of_the_subject(store: TestStore) {
     let harness = ImportHarness::with_subjects(store).await;
     let report = harness.import(Template::Subjects, format!("{SUBJECTS}{}", THREE.replace("合成甲", "合成乙"))).await;
     assert_eq!(report.subjects, SubjectChanges { new: 0, changed: 1, unchanged: 2 });
 }
 
-/// A sole trader has become a company; and a code was issued anew after a merger.
-async fn a_code_that_passes_to_another_legal_entity_is_told(store: TestStore) {
+/// A sole trader has become a company, and a code was reissued after a merger.
+async fn a_code_that_passes_to_another_legal_entity_is_a_warning(store: TestStore) {
     let harness = ImportHarness::new(store);
     let row =
         |uscc| format!("{SUBJECTS}pharmacy,P33038101234,{uscc},合成个体药店,330381,,,,,,2020-01-01,active,active\n");
@@ -66,7 +66,7 @@ async fn one_uscc_owns_many_codes(store: TestStore) {
     assert!(owned.iter().all(|row| row.parent_code.as_deref() == Some("P33030200001")));
 }
 
-/// The operator has looked at the licence of a subject whose check character does not fit.
+/// The operator has compared the licence of a subject whose check character is wrong.
 async fn a_failed_check_character_is_refused_until_the_operator_accepts_it(store: TestStore) {
     let mut harness = ImportHarness::new(store);
     let row = "medical_institution,H33030200090,91350203M0001FUE2P,合成诊所,330302,,,,,,2019-05-01,active,active\n";

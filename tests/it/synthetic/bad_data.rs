@@ -1,4 +1,4 @@
-//! Everything that goes wrong with files, and that each of it becomes what the README says.
+//! The generated files of bad data: each row has the result that the README names.
 
 use std::collections::BTreeMap;
 
@@ -26,11 +26,11 @@ const FILES: [(Template, &str); 7] = [
 ];
 
 both_engines! {
-    each_row_becomes_what_is_expected_of_it,
+    each_row_has_its_expected_result,
 }
 
 /// A clerk imports the files of bad data in their order.
-async fn each_row_becomes_what_is_expected_of_it(store: TestStore) {
+async fn each_row_has_its_expected_result(store: TestStore) {
     let harness = ImportHarness::new(store);
     let city = harness.directory.path().join("city");
     make(&Request { bad_data: true, ..small(1) }, &city);
@@ -43,11 +43,11 @@ async fn each_row_becomes_what_is_expected_of_it(store: TestStore) {
             .map(|row| (row[0].to_owned(), format!("{} {} {}", &row[4], &row[1], &row[2])))
             .collect();
         for case in expected.iter().filter(|case| case["file"] == file) {
-            let wanted = match case["outcome"].as_str() {
+            let expected = match case["outcome"].as_str() {
                 "taken" => None,
                 outcome => Some(format!("{outcome} {} {}", case["column"], case["code"])),
             };
-            assert_eq!(found.get(&case["line"]), wanted.as_ref(), "{file} line {}: {}", case["line"], case["what"]);
+            assert_eq!(found.get(&case["line"]), expected.as_ref(), "{file} line {}: {}", case["line"], case["what"]);
         }
     }
     let read = harness.store.db.read("test");
@@ -58,7 +58,7 @@ async fn each_row_becomes_what_is_expected_of_it(store: TestStore) {
     let (from, to) = ("2025-07".parse().unwrap(), "2025-09".parse().unwrap());
     let codes = ["H33030290005", "H33030290006", "H33030490009"].map(str::to_owned);
     let listed = settlements::list(&read, &codes, from, to).await.unwrap();
-    let told: Vec<_> = listed
+    let months: Vec<_> = listed
         .iter()
         .map(|row| {
             (row.subject_code.as_str(), row.settlement.month.to_string(), row.version, row.settlement.identity_gap())
@@ -67,7 +67,7 @@ async fn each_row_becomes_what_is_expected_of_it(store: TestStore) {
     let july = || "2025-07".to_owned();
     let august = || "2025-08".to_owned();
     assert_eq!(
-        told,
+        months,
         [
             ("H33030290005", july(), 1, Fen(0)),
             ("H33030290005", august(), 1, Fen(0)),

@@ -1,4 +1,4 @@
-//! The same seed is the same city; a city like Wenzhou has its magnitudes; and nobody in it exists.
+//! The same seed gives the same city; a city of full size has the magnitudes of Wenzhou; and nobody in it exists.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,7 +41,7 @@ fn this_seed_gives_these_files_on_every_machine() {
 }
 
 #[test]
-fn no_seed_is_out_of_reach() {
+fn every_seed_gives_a_city() {
     let directory = tempfile::tempdir().unwrap();
     for seed in 100..108 {
         let half_years = ["2024-H1", "2024-H2", "2025-H1", "2025-H2"].map(|half| half.parse().unwrap()).to_vec();
@@ -51,7 +51,7 @@ fn no_seed_is_out_of_reach() {
 }
 
 #[test]
-fn as_many_credit_facts_as_wanted_are_made() {
+fn the_requested_number_of_credit_facts_is_generated() {
     let directory = tempfile::tempdir().unwrap();
     let summary = make(&Request { records: Some(12_345), ..small(3) }, directory.path());
     assert_eq!(summary.records, 12_345);
@@ -59,7 +59,7 @@ fn as_many_credit_facts_as_wanted_are_made() {
 }
 
 #[test]
-fn institutions_that_take_no_part_in_rounds_have_a_reason() {
+fn institutions_that_are_not_graded_have_a_reason() {
     let directory = tempfile::tempdir().unwrap();
     let summary = make(&Request { unrated: 4, ..small(3) }, directory.path());
     let subjects = rows(&directory.path().join("subjects.csv"));
@@ -85,7 +85,7 @@ fn full() -> (tempfile::TempDir, Summary) {
 }
 
 #[test]
-fn a_city_like_wenzhou_has_its_magnitudes_and_nobody_in_it_exists() {
+fn a_city_of_full_size_has_the_magnitudes_of_wenzhou_and_nobody_in_it_exists() {
     let (directory, summary) = full();
     assert_eq!((summary.institutions, summary.pharmacies), (2_000, 2_400));
     let subjects = rows(&directory.path().join("subjects.csv"));
@@ -116,7 +116,7 @@ fn chains(subjects: &[BTreeMap<String, String>]) {
         *shops.entry(row["uscc"].as_str()).or_default() += 1;
     }
     let chains: Vec<usize> = shops.values().copied().filter(|shops| *shops > 1).collect();
-    assert_eq!(chains.iter().sum::<usize>(), 1_440, "sixty of a hundred pharmacies are in chains");
+    assert_eq!(chains.iter().sum::<usize>(), 1_440, "60 % of the pharmacies are in chains");
     assert!(chains.iter().all(|shops| (20..=220).contains(shops)), "{chains:?}");
     let head = |row: &BTreeMap<String, String>| row["kind"] == "pharmacy" && !row["parent_code"].is_empty();
     assert_eq!(subjects.iter().filter(|row| head(row)).count(), 1_440 - chains.len());
@@ -144,9 +144,9 @@ fn a_month(settlements: &[BTreeMap<String, String>]) {
         assert!(fen(row, "billed_fen") >= fen(row, "claimed_fen") && fen(row, "persons") <= fen(row, "visits"));
     }
     let few = settlements.iter().filter(|row| fen(row, "visits") < 10).count();
-    assert!(few > 0, "some months are too small to be told");
+    assert!(few > 0, "some months have too few visits to be shown");
     let deducted = settlements.iter().filter(|row| fen(row, "deducted_fen") > 0).count();
-    assert!((3..=7).contains(&(deducted * 100 / settlements.len())), "deductions in some five of a hundred months");
+    assert!((3..=7).contains(&(deducted * 100 / settlements.len())), "deductions in about 5 % of the months");
 }
 
 #[test]
@@ -172,8 +172,8 @@ fn seasons_prepayments_and_clearing_are_seen_over_a_year() {
     let percent = |month: &str| settled[month] * 100 / settled["2025-09"];
     assert!((66..=82).contains(&percent("2025-02")), "February {}", percent("2025-02"));
     assert!((103..=115).contains(&percent("2025-12")), "December {}", percent("2025-12"));
-    assert!(prepaid.values().any(|fen| *fen > 0), "some hospital was paid ahead");
-    assert_eq!(prepaid, offset, "what was paid ahead is taken back within the year");
+    assert!(prepaid.values().any(|fen| *fen > 0), "some hospital was prepaid");
+    assert_eq!(prepaid, offset, "prepayments are offset within the year");
     let only = |month: &str| status[month].iter().map(String::as_str).collect::<Vec<_>>();
     assert_eq!(
         (only("2026-01"), only("2026-02")),

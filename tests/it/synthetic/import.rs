@@ -9,11 +9,11 @@ use crate::{
 };
 
 both_engines! {
-    every_generated_row_is_taken,
+    every_generated_row_is_accepted,
 }
 
-/// A clerk imports the whole city: not one row is refused, on either engine.
-async fn every_generated_row_is_taken(store: TestStore) {
+/// A clerk imports the whole city: not one row is rejected, on either engine.
+async fn every_generated_row_is_accepted(store: TestStore) {
     let harness = ImportHarness::new(store);
     let summary = make(&small(11), &harness.directory.path().join("city"));
     let mut taken = std::collections::BTreeMap::new();
@@ -73,7 +73,7 @@ fn an_operator_generates_a_city_and_imports_it() {
 }
 
 #[test]
-fn an_operator_is_told_what_was_not_taken_and_where_to_look() {
+fn the_command_reports_rejected_rows_and_where_the_report_is() {
     block_on(async {
         let (directory, config) = place().await;
         let file = directory.path().join("settlements.csv");
@@ -95,7 +95,7 @@ fn an_operator_is_told_what_was_not_taken_and_where_to_look() {
 }
 
 #[test]
-fn an_operator_asks_for_what_cannot_be_made() {
+fn impossible_requests_are_refused_with_a_reason() {
     block_on(async {
         let directory = tempfile::tempdir().unwrap();
         let out = directory.path().to_str().unwrap();

@@ -1,4 +1,4 @@
-//! `generate`: a synthetic city that enters by the same door as a real one.
+//! `generate`: a synthetic city that is imported like a real one.
 
 mod bad_data;
 mod city;

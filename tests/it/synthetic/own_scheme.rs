@@ -1,4 +1,4 @@
-//! A city adds its own scheme as the README says, command by command.
+//! A city adds its own scheme with the commands of the README.
 
 use std::{path::Path, process::Command};
 
@@ -14,7 +14,7 @@ fn commands() -> Vec<String> {
     section.lines().filter_map(|line| line.strip_prefix("    ")).map(str::to_owned).collect()
 }
 
-/// Where the README's commands are typed: beside a gateway.toml, with the program's own files in `config/`.
+/// Prepares a directory for the README's commands: a gateway.toml, and the program's own files in `config/`.
 fn prepare(directory: &Path) {
     let models = directory.join("config/models");
     std::fs::create_dir_all(&models).unwrap();
@@ -24,7 +24,7 @@ fn prepare(directory: &Path) {
 }
 
 #[test]
-fn the_readmes_commands_take_a_city_from_a_copied_file_to_a_published_round() {
+fn the_commands_of_the_readme_lead_from_a_copied_file_to_published_grades() {
     block_on(async {
         let (directory, config) = place().await;
         let directory = directory.path();
@@ -58,12 +58,12 @@ fn the_readmes_commands_take_a_city_from_a_copied_file_to_a_published_round() {
                     other => other,
                 })
                 .collect();
-            let told = medcredit(&args).await.done();
+            let output = medcredit(&args).await.done();
             if command.contains("score run") {
-                runs.push(told.lines().last().unwrap().rsplit(' ').next().unwrap().to_owned());
-                assert!(runs.last().unwrap().starts_with("run_"), "{told}");
+                runs.push(output.lines().last().unwrap().rsplit(' ').next().unwrap().to_owned());
+                assert!(runs.last().unwrap().starts_with("run_"), "{output}");
             }
-            said = format!("{said}$ {command}\n{told}");
+            said = format!("{said}$ {command}\n{output}");
         }
         assert_eq!(runs.len(), 2);
         assert!(said.contains("our-pharmacy version 1 can be used: 31 indicators"), "{said}");

@@ -1,4 +1,4 @@
-//! Those who work in the city's institutions, its offices, companies and employers, and a sample of the insured.
+//! Staff of the city's institutions, its agencies, companies and employers, and a sample of insured persons.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -58,8 +58,8 @@ fn staff_practise_somewhere_and_some_in_a_second_place() {
     let directory = tempfile::tempdir().unwrap();
     let month = "2025-11".parse().unwrap();
     let half_years = vec!["2025-H2".parse().unwrap()];
-    let wanted = Request { staff_e4: 10_000, scale_e4: 300, from: month, to: month, half_years, ..small(4) };
-    make(&wanted, directory.path());
+    let request = Request { staff_e4: 10_000, scale_e4: 300, from: month, to: month, half_years, ..small(4) };
+    make(&request, directory.path());
     let subjects = rows(&directory.path().join("subjects.csv"));
     let staff: BTreeSet<&str> = subjects
         .iter()
@@ -101,11 +101,11 @@ fn the_same_seed_gives_the_same_people() {
     let alone = city("alone", &Request { staff_e4: 0, ..peopled(7) });
     let institutions = String::from_utf8(alone["subjects.csv"].clone()).unwrap();
     let everybody = String::from_utf8(one["subjects.csv"].clone()).unwrap();
-    assert!(everybody.starts_with(&institutions), "staff come after, and change nobody");
+    assert!(everybody.starts_with(&institutions), "staff come after the institutions and do not change them");
 }
 
 #[test]
-fn facts_of_all_kinds_come_to_the_number_that_was_wanted() {
+fn the_facts_of_all_kinds_add_up_to_the_requested_number() {
     let directory = tempfile::tempdir().unwrap();
     let summary = make(&Request { records: Some(60_000), ..peopled(3) }, directory.path());
     assert_eq!(summary.records, 60_000);
@@ -120,8 +120,8 @@ both_engines! {
 /// A bureau imports a whole city and rates each kind by its own model.
 async fn every_subject_of_every_kind_gets_a_grade_or_a_reason(store: TestStore) {
     let harness = ImportHarness::new(store);
-    let wanted = Request { scale_e4: 500, unrated: 3, ..peopled(11) };
-    let summary = make(&wanted, &harness.directory.path().join("city"));
+    let request = Request { scale_e4: 500, unrated: 3, ..peopled(11) };
+    let summary = make(&request, &harness.directory.path().join("city"));
     for file in &summary.files {
         let name = file.file_name().unwrap().to_str().unwrap();
         if name.starts_with("settlements") {
