@@ -38,16 +38,16 @@ impl Stager<'_> {
         self.report.outcome = Outcome::Accepted;
         self.report.import_seq = Some(seq);
         if self.report.template == Template::Subjects {
-            // They are in the core now. After a crash here the staged rows, which are sealed, stay until the next import
-            // of subjects.
+            // They are in the core now. After a crash here the staged rows, which are sealed, stay until the next
+            // import of subjects.
             let _ = self.run.importer.remove_staged_subjects(seq).await;
         }
         Ok(())
     }
 
     async fn accept(&mut self, seq: i64) -> Result<(), ImportError> {
-        // Changes are computed before the transaction, so that it is short. They stay correct: only imports change these
-        // values, and no other import runs.
+        // Changes are computed before the transaction, so that it is short. They stay correct: only imports change
+        // these values, and no other import runs.
         let updates = match self.report.template {
             Template::Subjects => self.subject_updates(seq).await?,
             _ => SubjectUpdates::default(),
@@ -80,8 +80,8 @@ impl Stager<'_> {
         imports::accept(&mut tx, seq, self.counts(), now).await?;
         let revised = self.report.template == Template::Settlements;
         if revised || !pages.is_empty() {
-            // Answers in progress either commit before this, or are rendered again with the new subjects and months. The
-            // lock comes late so that answers wait for little more than the commit; and it comes before the numbers
+            // Answers in progress either commit before this, or are rendered again with the new subjects and months.
+            // The lock comes late so that answers wait for little more than the commit; and it comes before the numbers
             // below, in the same order as everywhere else, so that nobody deadlocks.
             let banks = runs::banks(&mut tx).await?;
             tx.lock_banks_exclusive(&banks).await?;

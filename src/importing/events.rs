@@ -32,8 +32,8 @@ impl Event for ImportAccepted {
     }
 }
 
-/// Months of a subject are new or have other figures than before. One event names them all, so that a city's whole history
-/// is no more events than it has subjects.
+/// Months of a subject are new or have other figures than before. One event names them all, so that a city's whole
+/// history is no more events than it has subjects.
 #[derive(Debug, Default, Serialize)]
 struct SettlementsChanged {
     code: String,
@@ -68,8 +68,8 @@ impl Event for SubjectChanged {
 }
 
 impl Stager<'_> {
-    /// All events of the import. They are computed before the last transaction, which only writes them; nobody else changes
-    /// these values meanwhile.
+    /// All events of the import. They are computed before the last transaction, which only writes them; nobody else
+    /// changes these values meanwhile.
     pub(super) async fn events(&self, seq: i64, subjects: &[SubjectChanged]) -> Result<EventBatch, ImportError> {
         let mut batch = EventBatch::new();
         let env = &self.run.importer.env;

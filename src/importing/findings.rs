@@ -113,8 +113,8 @@ pub struct Finding {
     pub message: String,
 }
 
-/// The report of findings. It is written finding by finding to a file that exists only if there are any; without a file,
-/// the first findings are kept in memory.
+/// The report of findings. It is written finding by finding to a file that exists only if there are any; without a
+/// file, the first findings are kept in memory.
 #[derive(Debug)]
 pub(super) struct FindingsReport {
     path: Option<PathBuf>,

@@ -1,6 +1,7 @@
 //! One file from its bytes to its acceptance:
 //!
-//! 1. The **reader** (`reader`, `source`) opens the file, whatever its format, and compares its header with the template.
+//! 1. The **reader** (`reader`, `source`) opens the file, whatever its format, and compares its header with the
+//!    template.
 //! 2. It yields **rows** in batches, on threads of its own.
 //! 3. Each row is **checked** (`rows`, and `facts` for credit facts). Faults become findings.
 //! 4. The **stager** looks up the subjects of each batch and writes its rows to bulk tables, where nobody sees them.
@@ -30,13 +31,13 @@ use crate::{
     },
 };
 
-/// Batches between the reader and the stager. With the one being read and the one being staged they bound the memory of an
-/// import.
+/// Batches between the reader and the stager. With the one being read and the one being staged they bound the memory of
+/// an import.
 const BATCHES_WAITING: usize = 2;
 
 impl Importer {
-    /// Imports a file. Errors leave nothing behind; dropping the future, or killing the process, leaves staged rows that
-    /// nobody sees and that the next import removes.
+    /// Imports a file. Errors leave nothing behind; dropping the future, or killing the process, leaves staged rows
+    /// that nobody sees and that the next import removes.
     pub async fn import(
         &self,
         template: Template,
@@ -55,7 +56,8 @@ impl Importer {
         options: &Options,
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<Report, ImportError> {
-        // One import at a time in a store: its staged rows are compared with accepted ones that must not change meanwhile.
+        // One import at a time in a store: its staged rows are compared with accepted ones that must not change
+        // meanwhile.
         let lock = Exclusive::try_take(&self.env.db, "imports").await.map_err(ImportError::store("lock imports"))?;
         let lock = lock.ok_or(ImportError::Busy)?;
         let report = self.import_locked(template, input, options, progress).await;

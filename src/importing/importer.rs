@@ -29,8 +29,8 @@ impl Importer {
         Self { env, actor, crypter, references: Arc::new(references), halves_back: HALVES_BACK }
     }
 
-    /// Sets how many half-years before the present one can still be graded. Facts that expired before the oldest of them
-    /// are rejected.
+    /// Sets how many half-years before the present one can still be graded. Facts that expired before the oldest of
+    /// them are rejected.
     #[must_use]
     pub const fn looking_back(mut self, halves_back: u8) -> Self {
         self.halves_back = halves_back;

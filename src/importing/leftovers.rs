@@ -20,8 +20,8 @@ impl Importer {
         Ok(removed)
     }
 
-    /// Removes staged subjects of this import and earlier ones: the caller holds the lock of imports, so all of them have
-    /// been accepted or given up.
+    /// Removes staged subjects of this import and earlier ones: the caller holds the lock of imports, so all of them
+    /// have been accepted or given up.
     pub(super) async fn remove_staged_subjects(&self, seq: i64) -> Result<(), ImportError> {
         let failed = || ImportError::store("remove staged subjects");
         let mut bulk = self.env.db.begin_bulk("imports::remove_staged").await.map_err(failed())?;

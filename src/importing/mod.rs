@@ -1,13 +1,13 @@
 //! Imports the bureau's files: CSV or Parquet in, checked rows in the store, and a report of what was rejected.
 //!
-//! A file is read in bounded memory; a bad row is reported and never stops the file. Rows are staged in bulk tables under
-//! the import's number, where nobody sees them, until one last transaction on the core accepts all of them. The same file
-//! is recognised by its SHA-256 and changes nothing. One import runs at a time in a store, whichever process runs it, so
-//! the leftovers of a killed import belong to nobody, and the next import removes them before it begins. `import.rs` has
-//! the sequence of steps.
+//! A file is read in bounded memory; a bad row is reported and never stops the file. Rows are staged in bulk tables
+//! under the import's number, where nobody sees them, until one last transaction on the core accepts all of them. The
+//! same file is recognised by its SHA-256 and changes nothing. One import runs at a time in a store, whichever process
+//! runs it, so the leftovers of a killed import belong to nobody, and the next import removes them before it begins.
+//! `import.rs` has the sequence of steps.
 //!
-//! Personal data is sealed, and account numbers hashed, before they reach a statement. This room knows neither grades nor
-//! who may read what it imports.
+//! Personal data is sealed, and account numbers hashed, before they reach a statement. This room knows neither grades
+//! nor who may read what it imports.
 
 mod accept;
 mod batch;

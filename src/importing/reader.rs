@@ -1,5 +1,5 @@
-//! The reading half of an import, on threads of its own: opens the file, checks its rows, and sends them in batches. The
-//! stager sets the pace, because the channel is short.
+//! The reading half of an import, on threads of its own: opens the file, checks its rows, and sends them in batches.
+//! The stager sets the pace, because the channel is short.
 
 use std::{num::NonZero, thread::available_parallelism};
 
@@ -102,8 +102,8 @@ impl ReadJob {
     }
 }
 
-/// A file of facts that can be read on several threads. An upload is read row by row, because its number of rows and its
-/// sources are limited.
+/// A file of facts that can be read on several threads. An upload is read row by row, because its number of rows and
+/// its sources are limited.
 fn plain_csv<'i>(
     input: &'i Input,
     format: Format,

@@ -1,5 +1,5 @@
-//! Seals the personal data of subjects under the present key: data sealed under an older key, and names that were stored in
-//! the clear before names were sealed.
+//! Seals the personal data of subjects under the present key: data sealed under an older key, and names that were
+//! stored in the clear before names were sealed.
 
 use super::ImportError;
 use crate::store::{
@@ -31,9 +31,10 @@ struct Row {
     sealed: SealedParts,
 }
 
-/// Seals the personal data of subjects under the present key, with the keyed hashes that they are searched by. `natural` are
-/// the kinds of natural persons, whose names must be sealed too; if a name was stored in the clear, its remains in the
-/// database files are erased as well. No subject gets a new version. A killed run continues when the command is run again.
+/// Seals the personal data of subjects under the present key, with the keyed hashes that they are searched by.
+/// `natural` are the kinds of natural persons, whose names must be sealed too; if a name was stored in the clear, its
+/// remains in the database files are erased as well. No subject gets a new version. A killed run continues when the
+/// command is run again.
 pub async fn reseal_subjects(db: &Db, crypter: &Crypter, natural: &[String]) -> Result<Resealed, ImportError> {
     let failed = || ImportError::store("reseal subjects");
     // The lock of imports: nobody else may write subjects meanwhile.

@@ -14,8 +14,8 @@ const MAX_FEN: i64 = 1_000_000_000_000_000;
 /// The longest value that a message repeats, in bytes.
 const MOST_SHOWN: usize = 24;
 
-/// Removes a value from a message if it may be somebody's name or number. Where the fields of a row are shifted, any value
-/// may be in any column: only text that looks like a code, a word or a day of the templates is repeated.
+/// Removes a value from a message if it may be somebody's name or number. Where the fields of a row are shifted, any
+/// value may be in any column: only text that looks like a code, a word or a day of the templates is repeated.
 fn without_personal(message: String, value: &str) -> String {
     let digits = value.bytes().filter(u8::is_ascii_digit).count();
     if value.is_empty()
@@ -187,7 +187,7 @@ impl RowText {
         start + 1..self.text.len()
     }
 
-    /// Removes a row that was begun.
+    /// Removes the row that begins at `start`.
     pub(super) fn discard(&mut self, start: usize) {
         self.text.truncate(start);
     }

@@ -100,8 +100,8 @@ impl Stager<'_> {
     }
 }
 
-/// The columns in which a staged subject differs from its stored row. Sealing gives other bytes every time, so sealed parts
-/// are opened and compared; a natural person's name is one of them.
+/// The columns in which a staged subject differs from its stored row. Sealing gives other bytes every time, so sealed
+/// parts are opened and compared; a natural person's name is one of them.
 fn differences(staged: &StagedSubject, row: &SubjectRow, crypter: &Crypter) -> Result<Vec<&'static str>, ImportError> {
     let sealed = staged.sealed.identity.as_ref().map(|hex| HEXLOWER.decode(hex.as_bytes()).unwrap_or_default());
     let open = |sealed: Option<&[u8]>| Personal::of(crypter, &staged.code, sealed).map_err(ImportError::Personal);

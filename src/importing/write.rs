@@ -62,7 +62,8 @@ impl Writer {
             }
             return Ok(HashSet::new());
         }
-        // Which rows were skipped can only be found out before the statement: roll back, and write the earlier batches again.
+        // Which rows were skipped can only be found out before the statement: roll back, and write the earlier batches
+        // again.
         drop(tx);
         self.careful = true;
         let mut tx = begin(db).await?;

@@ -16,7 +16,7 @@ const BLOCK_BYTES: usize = 4 << 20;
 /// Longest row. Without a limit, a quote that is never closed would read the whole file into memory.
 const MAX_ROW_BYTES: usize = 1 << 20;
 
-/// Whole rows of a file.
+/// Complete rows of a file.
 #[derive(Debug)]
 pub(super) struct Block {
     /// Its number, in the order of the file.
@@ -104,8 +104,8 @@ fn newlines(bytes: &[u8]) -> u64 {
     bytes.chunks(255).map(|piece| u64::from(piece.iter().map(|byte| u8::from(*byte == b'\n')).sum::<u8>())).sum()
 }
 
-/// The position after the last complete row; as an error, the start of a row that is too long. Blocks begin with a row, so a
-/// line end inside quotes has an odd number of quotes before it (RFC 4180 section 2).
+/// The position after the last complete row; as an error, the start of a row that is too long. Blocks begin with a row,
+/// so a line end inside quotes has an odd number of quotes before it (RFC 4180 section 2).
 fn end_of_rows(bytes: &[u8], quoted: bool) -> Result<usize, usize> {
     if !quoted {
         return Ok(bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1));

@@ -52,8 +52,8 @@ pub(super) struct FactChecks {
 }
 
 impl FactChecks {
-    /// Checks facts about `subjects`. Days after `today` are rejected, and so are facts that expired before the half-year
-    /// `halves_back` before the present one.
+    /// Checks facts about `subjects`. Days after `today` are rejected, and so are facts that expired before the
+    /// half-year `halves_back` before the present one.
     pub(super) fn new(rules: Rules, subjects: Vec<SubjectRow>, today: Day, halves_back: u8) -> Self {
         let dictionary = Dictionary::new(subjects, &rules.references, today, halves_back);
         Self { rules, dictionary }

@@ -37,8 +37,8 @@ pub(in crate::importing) struct PlainCsv<'a> {
 }
 
 impl<'a> PlainCsv<'a> {
-    /// A CSV file whose beginning is UTF-8 with newlines as line ends, so that it can be split at newlines; `None` for any
-    /// other, which the CSV reader reads row by row.
+    /// A CSV file whose beginning is UTF-8 with newlines as line ends, so that it can be split at newlines; `None` for
+    /// any other, which the CSV reader reads row by row.
     pub(in crate::importing) fn examine(path: &'a Path) -> Option<Self> {
         let mut beginning = Vec::new();
         let file = File::open(path).ok()?;

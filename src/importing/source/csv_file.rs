@@ -79,8 +79,8 @@ impl CsvSource {
         Ok(Self { reader, shared, encoding, evidence, raw, line: 1 })
     }
 
-    /// The line of the row that was read from `start` on. The reader's own count does not include the empty lines that it
-    /// skips before a row.
+    /// The line of the row that was read from `start` on. The reader's own count does not include the empty lines that
+    /// it skips before a row.
     fn line_of(&mut self, start: u64) -> u64 {
         let mut ends = self.shared.ends.borrow_mut();
         let mut empty_until = start;

@@ -1,7 +1,7 @@
 //! Detects CSV files that are in another encoding than the one given.
 //!
-//! That is an error of the file, not of its rows. Read as UTF-8, GB 18030 would be rejected row by row; read as GB 18030,
-//! UTF-8 would become other characters, and names would be stored wrong.
+//! That is an error of the file, not of its rows. Read as UTF-8, GB 18030 would be rejected row by row; read as GB
+//! 18030, UTF-8 would become other characters, and names would be stored wrong.
 
 use std::borrow::Cow;
 
@@ -12,8 +12,8 @@ use super::{super::ImportError, Encoding};
 /// Rows in GB 18030 that are enough evidence before the end of the file.
 const ENOUGH_ROWS: u64 = 20;
 
-/// Characters beyond ASCII in UTF-8 that are enough evidence against GB 18030, before and at the end of the file. Less than
-/// one in ten two-byte characters of GB 18030 is by chance valid UTF-8.
+/// Characters beyond ASCII in UTF-8 that are enough evidence against GB 18030, before and at the end of the file. Less
+/// than one in ten two-byte characters of GB 18030 is by chance valid UTF-8.
 const ENOUGH_CHARACTERS: usize = 64;
 const ENOUGH_CHARACTERS_AT_END: usize = 8;
 
@@ -71,8 +71,8 @@ impl Evidence {
     }
 }
 
-/// Decodes GB 18030; `None` if it is not. Commas, quotes and line ends are never part of a longer character in it, so rows
-/// are split into fields before they are decoded.
+/// Decodes GB 18030; `None` if it is not. Commas, quotes and line ends are never part of a longer character in it, so
+/// rows are split into fields before they are decoded.
 pub(super) fn decode(bytes: &[u8]) -> Option<Cow<'_, str>> {
     GB18030.decode_without_bom_handling_and_without_replacement(bytes)
 }

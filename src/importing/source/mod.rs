@@ -1,5 +1,5 @@
-//! File formats. Each is a [`RowSource`], which yields fields as a CSV file would have them, so that all later steps are the
-//! same for every format.
+//! File formats. Each is a [`RowSource`], which yields fields as a CSV file would have them, so that all later steps
+//! are the same for every format.
 
 #[cfg(feature = "parquet")]
 mod column;

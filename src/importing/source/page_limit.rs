@@ -89,8 +89,8 @@ fn decompressed_bytes(read: &mut impl Read) -> io::Result<i64> {
     found.ok_or_else(malformed)
 }
 
-/// Skips a structure. Field numbers must ascend, as every writer has them: of a repeated field the library would use the
-/// last.
+/// Skips a structure. Field numbers must ascend, as every writer has them: of a repeated field the library would use
+/// the last.
 fn structure(read: &mut impl Read, depth: u8, found: &mut Option<i64>) -> io::Result<()> {
     if depth > MAX_DEPTH {
         return Err(malformed());

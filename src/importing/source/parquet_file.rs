@@ -1,8 +1,8 @@
-//! Parquet files with the same columns as the CSV template. A few rows of each column are in memory at a time, with their
-//! page.
+//! Parquet files with the same columns as the CSV template. A few rows of each column are in memory at a time, with
+//! their page.
 //!
-//! Rows are numbered like the lines of the same file in CSV: the first is line 2, behind the header. So reports are the same
-//! in either format.
+//! Rows are numbered like the lines of the same file in CSV: the first is line 2, behind the header. So reports are the
+//! same in either format.
 
 use std::{ops::Range, sync::Arc};
 
