@@ -144,7 +144,9 @@ fn failure(error: &ImportError) -> Failure {
         ImportError::SenderEnded => {
             Failure::unavailable("state_moving", "the sender was suspended while its file was read")
         }
-        ImportError::Store { .. } | ImportError::Ledger(_) => Failure::unavailable("store_unavailable", error_chain(error)),
+        ImportError::Store { .. } | ImportError::Ledger(_) => {
+            Failure::unavailable("store_unavailable", error_chain(error))
+        }
         _ => Failure::internal(error_chain(error)),
     }
 }

@@ -11,27 +11,7 @@ use super::{
 const ALLOWED: &[&[&str]] = &[
     &["cli/context", "cli/operator"],
     &["cli/bank/client", "cli/bank/doctor/connection"],
-    &[
-        "importing/facts",
-        "importing/facts/partition",
-        "importing/facts/validate",
-        "importing/rows/records",
-        "importing/source",
-        "importing/source/parquet_file",
-        "importing/source/value",
-        "importing/template",
-    ],
     &["ledger/batch", "ledger/recorder"],
-    &[
-        "synthetic/records/calibrate",
-        "synthetic/records/draw",
-        "synthetic/records/events",
-        "synthetic/records/institution",
-        "synthetic/records/kinds",
-        "synthetic/records/sheet",
-        "synthetic/records/targets",
-    ],
-    &["synthetic/bad", "synthetic/files"],
 ];
 
 type Arrows = BTreeMap<Module, BTreeSet<Module>>;
