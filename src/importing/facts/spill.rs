@@ -24,7 +24,7 @@ const MOST_PARTITIONS: u64 = 256;
 #[derive(Debug, Default)]
 struct Sources {
     texts: Vec<Box<str>>,
-    places: HashMap<Box<str>, u32>,
+    numbers: HashMap<Box<str>, u32>,
 }
 
 /// Where the pieces of each partition are in the file.
@@ -67,18 +67,18 @@ impl Spill {
 
     /// A writer for one thread.
     pub(in crate::importing) fn writer(&self) -> SpillWriter<'_> {
-        SpillWriter { spill: self, buffers: vec![Vec::new(); self.partitions], source: (String::new(), None) }
+        SpillWriter { spill: self, buffers: vec![Vec::new(); self.partitions], last_source: None }
     }
 
     fn source(&self, text: &str) -> u32 {
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(place) = sources.places.get(text) {
-            return *place;
+        if let Some(number) = sources.numbers.get(text) {
+            return *number;
         }
-        let place = u32::try_from(sources.texts.len()).unwrap_or(u32::MAX);
+        let number = u32::try_from(sources.texts.len()).unwrap_or(u32::MAX);
         sources.texts.push(text.into());
-        sources.places.insert(text.into(), place);
-        place
+        sources.numbers.insert(text.into(), number);
+        number
     }
 
     /// All sources, by number.
@@ -90,7 +90,7 @@ impl Spill {
         let length = u64::try_from(piece.len()).unwrap_or(0);
         let at = {
             let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-            // Only the place is reserved under the lock; threads write their pieces at the same time.
+            // Only the range is reserved under the lock; threads write their pieces at the same time.
             let at = written.length;
             written.length += length;
             if let Some(pieces) = written.pieces.get_mut(partition) {
@@ -118,6 +118,13 @@ impl Spill {
     }
 }
 
+/// A source and its number.
+#[derive(Debug)]
+struct NumberedSource {
+    name: String,
+    number: u32,
+}
+
 /// Writes facts on behalf of one thread.
 #[derive(Debug)]
 pub(in crate::importing) struct SpillWriter<'s> {
@@ -125,16 +132,20 @@ pub(in crate::importing) struct SpillWriter<'s> {
     /// What is not written yet of each partition.
     buffers: Vec<Vec<u8>>,
     /// The source of the fact before, and its number: looked up under a lock only when it changes.
-    source: (String, Option<u32>),
+    last_source: Option<NumberedSource>,
 }
 
 impl SpillWriter<'_> {
     /// Adds a fact to the partition of its subject.
     pub(super) fn put(&mut self, fact: &CheckedFact<'_>) -> io::Result<()> {
-        if self.source.1.is_none() || self.source.0 != fact.source {
-            self.source = (fact.source.to_owned(), Some(self.spill.source(fact.source)));
-        }
-        let source = self.source.1.unwrap_or(0);
+        let source = match &self.last_source {
+            Some(last) if last.name == fact.source => last.number,
+            _ => {
+                let number = self.spill.source(fact.source);
+                self.last_source = Some(NumberedSource { name: fact.source.to_owned(), number });
+                number
+            }
+        };
         let partition = usize::try_from(fact.subject).unwrap_or(0) / self.spill.subjects_per_partition;
         let Some(buffer) = self.buffers.get_mut(partition) else {
             return Err(io::Error::other("a fact of a subject that is in no partition"));
