@@ -118,8 +118,8 @@ fn uses(text: &str) -> Vec<(usize, String)> {
         }
     }
     for (at, line) in text.lines().enumerate() {
-        let code = line.split("//").next().unwrap();
-        let mut names = code.split(|c: char| !c.is_alphanumeric() && c != '_');
+        let code = line.split("//").next().unwrap().split('"').step_by(2);
+        let mut names = code.flat_map(|code| code.split(|c: char| !c.is_alphanumeric() && c != '_'));
         found.extend(names.find(|name| NAMES.contains(name)).map(|name| (at + 1, format!("the name {name}"))));
     }
     found.sort();
