@@ -18,12 +18,10 @@ const PAGE: i64 = 16;
 /// Why the status cannot be determined.
 #[derive(Debug, thiserror::Error)]
 pub enum CollectionError {
-    /// The store failed.
     #[error("the store could not {what}")]
     Store {
         /// The operation that failed.
         what: &'static str,
-        /// The cause.
         #[source]
         source: DbError,
     },
@@ -38,7 +36,6 @@ fn failed(what: &'static str) -> impl FnOnce(DbError) -> CollectionError {
 pub struct CategoryStatus {
     /// The kind of subjects it is about.
     pub kind: String,
-    /// The category's number.
     pub no: u16,
     pub name_zh: String,
     /// The authority that must deliver it.

@@ -17,9 +17,7 @@ use crate::{
 pub struct CategoryFacts {
     /// The number of the category in the catalogue.
     pub no: u16,
-    /// Its name.
     pub name_zh: String,
-    /// The provider.
     pub provider_zh: String,
     /// The number of facts.
     pub facts: u64,
@@ -36,7 +34,6 @@ pub struct CategoryFacts {
 /// The facts of a measure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MeasureFacts {
-    /// The measure.
     pub id: String,
     /// The number of facts.
     pub facts: u64,

@@ -26,13 +26,10 @@ pub(super) enum Masking {
 /// The identity of the subject.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct Identity {
-    /// Its name.
     pub name: String,
     /// The type of the certificate.
     pub id_type: Option<String>,
-    /// The certificate's number.
     pub id_number: Option<String>,
-    /// The legal representative.
     pub legal_representative: Option<String>,
     /// Whether personal values are masked.
     pub masked: bool,
@@ -56,28 +53,21 @@ pub struct Branches {
 /// A place of practice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Affiliation {
-    /// The person.
     pub person: String,
-    /// The institution.
     pub institution: String,
     /// Whether it is the person's main place.
     pub main: bool,
     /// The first day.
     pub from_on: String,
-    /// The last day.
     pub to_on: Option<String>,
 }
 
 /// The result of the subject in a round.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RoundResult {
-    /// The half-year.
     pub period: String,
-    /// The round.
     pub run: String,
-    /// The model.
     pub model: String,
-    /// The round's state.
     pub state: String,
     /// The version; from 2 on it is a correction.
     pub version: i64,
@@ -85,7 +75,6 @@ pub struct RoundResult {
     pub status: String,
     /// Why it was not rated.
     pub reason: Option<String>,
-    /// The grade's code.
     pub grade: Option<String>,
     /// The total, in thousandths.
     pub points_milli: Option<i64>,
@@ -96,47 +85,35 @@ pub struct RoundResult {
 /// A consent that covers the subject.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CoveringConsent {
-    /// The consent.
     pub id: String,
-    /// The bank.
     pub bank: String,
     /// The state of the consent.
     pub state: String,
-    /// The permissions.
     pub permissions: Vec<String>,
-    /// The purposes.
     pub purposes: Vec<String>,
     /// When it was granted.
     pub granted_at: Option<Timestamp>,
-    /// When it expires.
     pub expires_at: Option<Timestamp>,
 }
 
 /// A disclosure of the subject's data to a bank.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Disclosure {
-    /// The disclosure.
     pub id: String,
-    /// When.
     pub at: Timestamp,
-    /// The bank.
     pub bank: String,
     /// The consent that allowed it.
     pub consent: String,
     /// The data that was read.
     pub what: Vec<String>,
-    /// The purposes.
     pub purpose: String,
 }
 
 /// Everything stored about a subject.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Dossier {
-    /// Its code.
     pub code: String,
-    /// Its kind.
     pub kind: String,
-    /// The kind's name.
     pub kind_zh: Option<String>,
     /// CRED_OBJ_TYPE.
     pub object_type: Option<u8>,
@@ -144,11 +121,8 @@ pub struct Dossier {
     pub uscc: Option<String>,
     /// The identity, masked or in full.
     pub identity: Identity,
-    /// Its region.
     pub region: String,
-    /// The region's name.
     pub region_zh: Option<String>,
-    /// Its level.
     pub level: Option<String>,
     /// When its service agreement was signed.
     pub agreement_signed_on: Option<String>,
@@ -164,7 +138,6 @@ pub struct Dossier {
     pub chain: Branches,
     /// The institutions of a person, or the persons of an institution.
     pub affiliations: Vec<Affiliation>,
-    /// Facts by category.
     pub facts: Vec<CategoryFacts>,
     /// The number of facts of measures that the catalogue no longer has.
     pub facts_of_no_category: u64,
@@ -181,15 +154,12 @@ pub struct Dossier {
 /// An adverse fact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AdverseFact {
-    /// Its document.
     pub reference: String,
     /// The deciding authority.
     pub source: String,
     /// `minor`, `general` or `serious`.
     pub tier: String,
-    /// When.
     pub decided_on: String,
-    /// When publication begins.
     pub publish_from_on: Option<String>,
     /// When repair is possible.
     pub earliest_repair_on: Option<String>,

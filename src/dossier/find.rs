@@ -49,13 +49,10 @@ impl std::fmt::Debug for SearchKey {
 /// A subject that was found, with masked personal values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Found {
-    /// Its code.
     pub code: String,
-    /// Its kind.
     pub kind: String,
     /// The name, masked for a natural person.
     pub name: String,
-    /// Its region.
     pub region: String,
     /// Its unified social credit code.
     pub uscc: Option<String>,

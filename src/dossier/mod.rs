@@ -27,7 +27,6 @@ pub use reveal::PersonalAccess;
 pub struct Tables {
     /// The kinds of subject.
     pub kinds: Kinds,
-    /// The regions.
     pub regions: RegionTable,
     /// The catalogue of each kind.
     pub catalogues: BTreeMap<String, Catalogue>,

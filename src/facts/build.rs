@@ -195,7 +195,6 @@ struct Last {
 
 /// What a row is the first of.
 struct Begins {
-    /// Its subject.
     subject: bool,
     /// Its subject and measure.
     group: bool,

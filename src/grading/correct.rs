@@ -41,7 +41,6 @@ const ATTEMPTS: u32 = 3;
 /// A request to correct an assessment.
 #[derive(Debug, Clone, Copy)]
 pub struct Correction<'a> {
-    /// The subject's code.
     pub subject: &'a str,
     /// The round; the one in force where absent.
     pub run: Option<&'a str>,
@@ -59,10 +58,8 @@ pub struct AssessmentSummary {
     /// Why it was not rated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The grade's code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grade: Option<String>,
-    /// The total.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub points: Option<MilliPoints>,
 }
@@ -70,9 +67,7 @@ pub struct AssessmentSummary {
 /// The outcome of a correction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Corrected {
-    /// The round.
     pub run: String,
-    /// The subject.
     pub subject_code: String,
     /// The version in force.
     pub version: i64,
@@ -87,15 +82,12 @@ pub struct Corrected {
 /// A correction of a round.
 #[derive(Debug, Clone, Serialize)]
 pub struct CorrectionMade {
-    /// The subject.
     pub subject_code: String,
     /// The version that it added.
     pub version: i64,
-    /// Why.
     pub reason: String,
     /// Who corrected it.
     pub operator: String,
-    /// When.
     pub at: Timestamp,
 }
 

@@ -24,9 +24,7 @@ use crate::{
 /// A grade of a scheme: code, word and place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GradeWord {
-    /// The stable code.
     pub code: String,
-    /// The word.
     pub name_zh: String,
     /// Its place in the scheme, 1 being the best.
     pub ordinal: i64,
@@ -35,13 +33,9 @@ pub struct GradeWord {
 /// The published assessment of a subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CurrentAssessment {
-    /// The subject.
     pub subject_code: String,
-    /// Its kind.
     pub kind: String,
-    /// Its name.
     pub name: String,
-    /// Its USCC.
     pub uscc: Option<String>,
     /// The version of the subject's file, which every append compares.
     pub subject_version: i64,
@@ -57,11 +51,8 @@ pub struct CurrentAssessment {
     pub scheme_id: Option<String>,
     /// The version of the scheme.
     pub scheme_version: Option<i64>,
-    /// The round's model.
     pub model_id: Option<String>,
-    /// The round's half-year.
     pub period: Option<HalfYear>,
-    /// The round.
     pub run_id: Option<String>,
     /// Raised by every correction.
     pub assessment_version: Option<i64>,

@@ -23,9 +23,7 @@ pub enum GradingError {
     /// The run cannot go from its present state to the next one.
     #[error("the run {run} is {}: {}", .state.as_str(), requirement(*.next))]
     WrongState {
-        /// The run.
         run: String,
-        /// Its state.
         state: RunState,
         /// The requested state.
         next: RunState,
@@ -33,47 +31,31 @@ pub enum GradingError {
     /// Another process changed the state of the run at the same time.
     #[error("the run {run} was changed by another process before it became {}", .next.as_str())]
     Raced {
-        /// The run.
         run: String,
         /// The requested state.
         next: RunState,
     },
     /// Another run of the kind and scheme is open to objections.
     #[error("the run {open} is open to objections: publish or discard it first")]
-    AnotherOpen {
-        /// That run.
-        open: String,
-    },
+    AnotherOpen { open: String },
     /// Subjects could not object to the run.
     #[error(
         "the run {run} was not open to objections: [grading] objection_days requires {days} days of pre-assessment"
     )]
     NotPreassessed {
-        /// The run.
         run: String,
         /// The required number of days.
         days: u16,
     },
     /// Subjects may still object to the run.
     #[error("the run {run} is open to objections until the end of {until}")]
-    StillOpen {
-        /// The run.
-        run: String,
-        /// The last day.
-        until: Day,
-    },
+    StillOpen { run: String, until: Day },
     /// The half-year is not over.
     #[error("{period} is not over on {today}: a round needs the whole half-year")]
-    NotOver {
-        /// The half-year.
-        period: HalfYear,
-        /// The city's day.
-        today: Day,
-    },
+    NotOver { period: HalfYear, today: Day },
     /// A later round is in force.
     #[error("the round of {in_force} is in force: one of {period}, which is earlier, can no longer replace it")]
     Backwards {
-        /// The run's half-year.
         period: HalfYear,
         /// The half-year in force.
         in_force: HalfYear,
@@ -86,50 +68,28 @@ pub enum GradingError {
     NoResults(String),
     /// The run was never published, so there is nothing to correct.
     #[error("the run {run} is {}: only a published run can be corrected", .state.as_str())]
-    NeverPublished {
-        /// The run.
-        run: String,
-        /// Its state.
-        state: RunState,
-    },
+    NeverPublished { run: String, state: RunState },
     /// Rounds of several schemes are in force for the subject's kind.
     #[error("several rounds of {kind} are in force: name one with --run")]
-    SeveralRounds {
-        /// The kind.
-        kind: String,
-    },
+    SeveralRounds { kind: String },
     /// A correction needs a reason.
     #[error("a correction needs a reason of at most {longest} characters on one line")]
-    Reason {
-        /// The most characters.
-        longest: usize,
-    },
+    Reason { longest: usize },
     /// Two runs are of two kinds.
     #[error("the runs are of {first} and of {second}: only runs of one kind can be compared")]
-    DifferentKinds {
-        /// The first one's.
-        first: String,
-        /// The second one's.
-        second: String,
-    },
+    DifferentKinds { first: String, second: String },
     /// The run's model gives grades without points.
     #[error("the model of the run {0} grades by rules, without points: there is no distribution of points to report")]
     NoPoints(String),
     /// The run may be shown inside the bureau only.
     #[error("the run {run} is {}: only published rounds may be shown outside the bureau; make an internal report with --internal", .state.as_str())]
-    NotForOthers {
-        /// The run.
-        run: String,
-        /// Its state.
-        state: RunState,
-    },
+    NotForOthers { run: String, state: RunState },
     /// The ledger entry could not be made.
     #[error("the ledger entry could not be made")]
     Ledger(#[source] LedgerError),
     /// The data of a subject is out of range.
     #[error("{subject}: {source}")]
     Data {
-        /// The subject.
         subject: String,
         /// What is wrong with it.
         #[source]
@@ -137,19 +97,13 @@ pub enum GradingError {
     },
     /// The model or catalogue that a run stored cannot be read.
     #[error("the model of the run {run} cannot be read: {message}")]
-    Model {
-        /// The run.
-        run: String,
-        /// Why.
-        message: String,
-    },
+    Model { run: String, message: String },
     /// A thread that rated subjects panicked or was cancelled.
     #[error("the run stopped unexpectedly")]
     Stopped,
     /// A model or catalogue was refused.
     #[error(transparent)]
     Refused(TableError),
-    /// The store failed.
     #[error("the store failed while {step}")]
     Store {
         /// What was being done.

@@ -13,7 +13,6 @@ const PAGE: i64 = 2000;
 /// The newest version of an assessment.
 #[derive(Debug, Clone)]
 pub struct InForceResult {
-    /// The subject's code.
     pub code: String,
     /// The version of the assessment.
     pub version: i64,
@@ -21,9 +20,7 @@ pub struct InForceResult {
     pub status: String,
     /// Why it was not rated.
     pub reason: Option<String>,
-    /// The grade.
     pub grade: Option<GradeWord>,
-    /// The total.
     pub points: Option<MilliPoints>,
     /// The day the assessment was published.
     pub evaluated_on: Day,
@@ -32,7 +29,6 @@ pub struct InForceResult {
 /// A run with the newest version of every assessment.
 #[derive(Debug, Clone)]
 pub struct InForceRound {
-    /// The run.
     pub head: RunHead,
     /// The scheme, as the run stored it.
     pub scheme: Scheme,

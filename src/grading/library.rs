@@ -14,9 +14,7 @@ use crate::{
 /// A model with the catalogue it was checked against.
 #[derive(Debug, Clone, Copy)]
 pub struct InForce<'a> {
-    /// The model.
     pub model: &'a Model,
-    /// Its catalogue.
     pub catalogue: &'a Catalogue,
 }
 
@@ -34,11 +32,8 @@ pub struct Library {
 /// A file that has been checked.
 #[derive(Debug)]
 pub enum CheckedFile {
-    /// A model.
     Model(Box<Model>),
-    /// A catalogue.
     Catalogue(Box<Catalogue>),
-    /// A mapping table.
     Mapping(Box<Mapping>),
 }
 
@@ -53,69 +48,50 @@ pub enum LibraryError {
     Unreadable {
         /// The file or folder.
         path: PathBuf,
-        /// The cause.
         source: std::io::Error,
     },
     /// Two files of a folder define the same model, catalogue or mapping.
     #[error("{path}: {id} is already defined by another file of the folder")]
     Duplicate {
-        /// The second file.
         path: PathBuf,
         /// The model's id, or the catalogue's kind.
         id: String,
     },
     /// There is no catalogue for the kind a model rates.
     #[error("{file}: there is no catalogue of {kind}")]
-    NoCatalogue {
-        /// The model's file.
-        file: String,
-        /// The kind.
-        kind: String,
-    },
+    NoCatalogue { file: String, kind: String },
     /// No model has the id.
     #[error("there is no model {id}; there are: {known}")]
     NoSuchModel {
         /// The requested id.
         id: String,
-        /// Those that exist.
         known: String,
     },
     /// A shipped model does not fit the catalogue that replaced the shipped one.
     #[error("the model {id} is shipped with the program, but does not fit the catalogue in force: {refused}")]
-    LeftOut {
-        /// The model.
-        id: String,
-        /// The reason.
-        refused: TableError,
-    },
+    LeftOut { id: String, refused: TableError },
     /// No model in force grades by the scheme.
     #[error("no model in force grades by the scheme {id}; there are: {known}")]
     NoSuchScheme {
         /// The requested id.
         id: String,
-        /// Those that exist.
         known: String,
     },
     /// The scheme has no such grade.
     #[error("{code} is no grade of {scheme}, which has: {known}")]
     NoSuchGrade {
-        /// The scheme.
         scheme: String,
         /// The requested code.
         code: String,
-        /// Its grades.
         known: String,
     },
     /// No table maps the scheme for the receiver.
     #[error("no table maps {scheme} version {version} for {receiver}; there are tables for: {known}")]
     NoMapping {
-        /// The scheme.
         scheme: String,
-        /// Its version.
         version: i64,
         /// The requested receiver.
         receiver: String,
-        /// Those that exist.
         known: String,
     },
 }

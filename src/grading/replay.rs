@@ -60,9 +60,7 @@ pub struct Difference {
 /// The outcome of a replay.
 #[derive(Debug, Clone, Serialize)]
 pub struct Replayed {
-    /// The run.
     pub run: String,
-    /// Its state.
     pub state: String,
     /// The number of recomputed subjects.
     pub subjects: usize,

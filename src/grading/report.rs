@@ -13,7 +13,6 @@ use crate::{
 /// The number of subjects with a grade.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct GradeCount {
-    /// The grade's code.
     pub code: String,
     /// The Chinese word of the grade.
     pub name_zh: String,
@@ -28,21 +27,15 @@ pub struct GradeCount {
 /// The results of a run in numbers.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
-    /// The run.
     pub run: String,
     /// `trial`, `preassessment`, `published`, `superseded` or `discarded`.
     pub state: String,
     /// The kind of subject.
     pub kind: String,
-    /// The half-year.
     pub period: HalfYear,
-    /// The model's id.
     pub model: String,
-    /// The model's version.
     pub model_version: i64,
-    /// The scheme's id.
     pub scheme: String,
-    /// The scheme's version.
     pub scheme_version: i64,
     /// The number of subjects that the run covers.
     pub subjects: i64,

@@ -65,7 +65,6 @@ pub mod scope {
 /// An active client, authenticated by the certificate of its connection. Extraction counts the request against its limits.
 #[derive(Debug, Clone)]
 pub struct Connected {
-    /// The client.
     pub client: Arc<Client>,
     /// The connection that its certificate authenticated.
     pub peer: Arc<ConnectionIdentity>,

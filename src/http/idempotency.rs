@@ -21,7 +21,6 @@ const MAX_LENGTH: usize = 40;
 /// A JSON body with the idempotency key of its request.
 #[derive(Debug)]
 pub struct Idempotent<T> {
-    /// The body.
     pub body: T,
     /// The key, if the request has one.
     pub key: Option<IdempotencyKey>,

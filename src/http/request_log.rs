@@ -86,7 +86,6 @@ impl RequestLog {
 
 /// A request that is being answered.
 pub(super) struct Pending {
-    /// The request's id.
     pub(super) id: Arc<str>,
     /// The request's method.
     pub(super) method: Method,

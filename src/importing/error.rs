@@ -16,9 +16,7 @@ pub enum ImportError {
     /// The file cannot be read.
     #[error("{path} cannot be read")]
     Read {
-        /// The file.
         path: PathBuf,
-        /// The cause.
         #[source]
         source: io::Error,
     },
@@ -52,7 +50,6 @@ pub enum ImportError {
     /// The header does not fit the template.
     #[error("the header does not fit the template {template}: {}", .faults.join("; "))]
     Header {
-        /// The template.
         template: &'static str,
         /// Each column that is missing, unknown, repeated, or of a wrong type.
         faults: Vec<String>,
@@ -81,18 +78,14 @@ pub enum ImportError {
     /// The report cannot be written.
     #[error("the report {path} cannot be written")]
     Rejects {
-        /// The report.
         path: PathBuf,
-        /// The cause.
         #[source]
         source: io::Error,
     },
-    /// The store failed.
     #[error("the store could not {what}")]
     Store {
         /// The operation that failed.
         what: &'static str,
-        /// The cause.
         #[source]
         source: DbError,
     },
@@ -108,7 +101,6 @@ pub enum ImportError {
     /// Checked facts could not be written to the temporary file, or read from it.
     #[error("the temporary file for facts could not be written or read: is there room in the temporary directory?")]
     Spill {
-        /// The cause.
         #[source]
         source: io::Error,
     },

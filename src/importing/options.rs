@@ -8,7 +8,6 @@ use crate::domain::ids::ClientId;
 /// The department client that uploads a file.
 #[derive(Debug, Clone)]
 pub struct Sender {
-    /// Its client id.
     pub client: ClientId,
     /// Its epoch when its token was checked. Nothing is accepted from it once the epoch has been raised.
     pub epoch: i64,

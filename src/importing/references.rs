@@ -19,7 +19,6 @@ pub const ACCOUNT_NUMBER: &str = "account number";
 pub struct References {
     /// The kinds of subject and the patterns of their codes.
     pub kinds: Kinds,
-    /// The local regions.
     pub regions: RegionTable,
     /// The catalogue of measures of each kind.
     pub catalogues: BTreeMap<String, Catalogue>,

@@ -36,13 +36,11 @@ pub enum Outcome {
 /// The result of an import.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// The template.
     pub template: Template,
     /// The file's name, without its directory.
     pub file_name: String,
     /// The file's SHA-256, hex.
     pub sha256: String,
-    /// The outcome.
     pub outcome: Outcome,
     /// The id of this import, or of the earlier one that accepted the same file.
     pub import_id: Option<String>,

@@ -26,7 +26,6 @@ const CHUNKS_OF_A_TRANSACTION: usize = 16;
 #[derive(Debug)]
 pub(super) struct Writer {
     staging: Staging,
-    /// The open transaction.
     tx: Option<Tx>,
     /// The batches in it, to write them again if it has to be rolled back.
     pending: Vec<String>,

@@ -17,7 +17,6 @@ pub(super) const FORMAT: &str = "medcredit-package/1";
 /// A data file of a package.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DataFile {
-    /// Its name.
     pub name: String,
     /// SHA-256, hex.
     pub sha256: String,
@@ -39,7 +38,6 @@ pub struct LeftOut {
 /// The mapping of the grades in a package.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MappedBy {
-    /// The mapping.
     pub mapping: String,
     /// The digest of the mapping table, see [`mapping_digest`].
     pub digest: String,
@@ -56,19 +54,14 @@ pub struct MappedBy {
 pub struct Manifest {
     /// `medcredit-package/1`.
     pub format: String,
-    /// The receiver.
     pub receiver: String,
     /// When it was made.
     pub made_at: Timestamp,
-    /// The round.
     pub run: String,
     /// The kind of subject.
     pub kind: String,
-    /// The half-year.
     pub period: String,
-    /// The scheme.
     pub scheme: String,
-    /// Its version.
     pub scheme_version: i64,
     /// The mapping, where grades of the receiver's scheme are included.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,7 +74,6 @@ pub struct Manifest {
     pub outcome_digest: String,
     /// The number of results with corrections.
     pub corrected: usize,
-    /// The data files.
     pub files: Vec<DataFile>,
     /// The subjects that are not included.
     pub left_out: LeftOut,

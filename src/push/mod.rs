@@ -34,9 +34,7 @@ pub enum PushError {
     /// The receiver may not have this kind of subject.
     #[error("{receiver} may not have grades of {kind}: its table names {allowed}")]
     NotForReceiver {
-        /// The receiver.
         receiver: String,
-        /// The kind.
         kind: String,
         /// The kinds that it may have.
         allowed: String,
@@ -46,20 +44,10 @@ pub enum PushError {
         "{receiver} publishes to everybody, and {kind} is not publishable by the table of kinds: its grades may be shared \
          with departments only"
     )]
-    NotPublishable {
-        /// The receiver.
-        receiver: String,
-        /// The kind.
-        kind: String,
-    },
+    NotPublishable { receiver: String, kind: String },
     /// The run is not the round in force.
     #[error("the run {run} is {state}: only the round in force is exported")]
-    NotInForce {
-        /// The run.
-        run: String,
-        /// Its state.
-        state: String,
-    },
+    NotInForce { run: String, state: String },
     /// The mapping of the receiver does not cover the scheme of the run.
     #[error("{0}")]
     NotCovered(Box<NotCovered>),
@@ -75,7 +63,6 @@ pub enum PushError {
     /// The ledger entry could not be made.
     #[error("the ledger entry of the export could not be made")]
     Ledger(#[source] LedgerError),
-    /// The store failed.
     #[error("the store failed while {step}")]
     Store {
         /// The step during which it failed.
@@ -94,11 +81,8 @@ pub enum PushError {
      receiver's entry"
 )]
 pub struct NotCovered {
-    /// The run.
     pub run: String,
-    /// Its scheme.
     pub scheme: SchemeRef,
-    /// The receiver.
     pub receiver: String,
     /// The mapping that its entry names.
     pub mapping: String,

@@ -26,7 +26,6 @@ const SOLE_TRADER: &str = "92";
 pub struct Package {
     /// The name of the data file.
     pub data_name: String,
-    /// Its bytes.
     pub data: Vec<u8>,
     /// `manifest.json`: canonical JSON.
     pub manifest: Vec<u8>,
@@ -37,7 +36,6 @@ pub struct Package {
 /// The outcome of an export.
 #[derive(Debug)]
 pub struct Exported {
-    /// The files.
     pub package: Package,
     /// The content of the manifest.
     pub manifest: Manifest,

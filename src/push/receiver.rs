@@ -66,11 +66,9 @@ pub enum Audience {
 pub struct Receiver {
     /// The stable word.
     pub id: String,
-    /// Its name.
     pub name_zh: String,
     /// The format of the data file.
     pub format: Format,
-    /// The audience.
     pub audience: Audience,
     /// The kinds of subject whose grades it may have.
     pub kinds: Vec<String>,

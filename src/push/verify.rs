@@ -44,7 +44,6 @@ pub enum PackageFault {
     /// A file has another size.
     #[error("{name}: it has {found} bytes, and the manifest says {expected}")]
     Size {
-        /// The file.
         name: String,
         /// The actual size.
         found: usize,
@@ -54,7 +53,6 @@ pub enum PackageFault {
     /// A file has another digest.
     #[error("{name}: its SHA-256 is {found}, and the manifest says {expected}: it was changed")]
     Digest {
-        /// The file.
         name: String,
         /// The actual digest.
         found: String,
@@ -64,7 +62,6 @@ pub enum PackageFault {
     /// A file is not of the format of its name.
     #[error("{name}: {why}")]
     Data {
-        /// The file.
         name: String,
         /// The fault.
         why: String,
@@ -72,7 +69,6 @@ pub enum PackageFault {
     /// A file has another number of records.
     #[error("{name}: it has {found} records, and the manifest says {expected}")]
     Records {
-        /// The file.
         name: String,
         /// The actual number.
         found: usize,

@@ -103,7 +103,6 @@ impl Category {
 pub struct Measure {
     /// The name in files and models, in `snake_case`.
     pub id: String,
-    /// The Chinese name.
     pub name_zh: String,
     /// The unit; empty for a pure number.
     pub unit: String,
@@ -130,7 +129,6 @@ impl Measure {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PublishedFields {
-    /// The fields.
     pub fields: Vec<String>,
     /// The publication.
     pub source: String,
@@ -140,7 +138,6 @@ pub struct PublishedFields {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DefaultFields {
-    /// The fields.
     pub fields: Vec<String>,
     /// The reason of the choice.
     pub reason: String,

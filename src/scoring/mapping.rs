@@ -18,9 +18,7 @@ use crate::domain::table::{TableError, read};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SchemeRef {
-    /// Its id.
     pub scheme: String,
-    /// Its version.
     pub version: i64,
 }
 
@@ -34,7 +32,6 @@ impl fmt::Display for SchemeRef {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReceiverScheme {
-    /// Its id.
     pub scheme: String,
     /// Its name to people.
     pub name_zh: String,

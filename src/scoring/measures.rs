@@ -23,7 +23,6 @@ pub struct Fact {
     pub measure: usize,
     /// The day of the event, or the reporting date.
     pub occurred_on: Day,
-    /// Its value.
     pub value: Decimal,
     /// The reporting authority.
     pub source: String,
@@ -51,9 +50,7 @@ impl Fact {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the facts of {measure} in {period} add up to more than the greatest sum that can be computed with")]
 pub struct TooLarge {
-    /// The measure.
     pub measure: String,
-    /// The half-year.
     pub period: HalfYear,
 }
 
@@ -325,9 +322,7 @@ fn too_large(catalogue: &Catalogue, measure: usize, period: HalfYear) -> TooLarg
 /// The records behind a value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
-    /// The measure.
     pub measure: String,
-    /// The half-year.
     pub period: HalfYear,
     /// The value of the measure.
     #[serde(skip_serializing_if = "Option::is_none", default)]

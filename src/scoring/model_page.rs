@@ -14,7 +14,6 @@ use super::{
 /// The format of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PageFormat {
-    /// Markdown.
     Markdown,
     /// Self-contained HTML.
     Html,

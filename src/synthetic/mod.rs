@@ -95,9 +95,7 @@ pub enum SyntheticError {
     /// A file cannot be written.
     #[error("{path} cannot be written")]
     Write {
-        /// The file.
         path: PathBuf,
-        /// The cause.
         #[source]
         source: io::Error,
     },

@@ -66,7 +66,6 @@ const ALLOWED: &[&str] = &[
     "tests/it/gateways/",
     "tests/it/ledger/",
     "tests/it/readme.rs",
-    "tests/it/scoring/",
     "tests/it/storage/",
     "tests/it/subjects/",
     "tests/it/support/",

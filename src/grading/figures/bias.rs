@@ -61,9 +61,7 @@ words! {
 /// The distribution of an indicator's points.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct IndicatorBias {
-    /// Its number.
     pub no: u16,
-    /// Its name.
     pub name_zh: String,
     /// The greatest possible points.
     pub weight: MilliPoints,
@@ -77,7 +75,6 @@ pub struct IndicatorBias {
     pub upper_quartile: MilliPoints,
     /// The greatest points of any subject.
     pub most: MilliPoints,
-    /// The mean.
     pub mean: MilliPoints,
     /// The standard deviation.
     pub deviation: MilliPoints,
@@ -102,7 +99,6 @@ pub struct IndicatorBias {
 /// Statistics of every indicator of a run's model.
 #[derive(Debug, Clone, Serialize)]
 pub struct BiasReport {
-    /// The run.
     pub run: RunHead,
     /// The number of graded subjects.
     pub graded: u64,

@@ -14,7 +14,6 @@ use crate::{
 /// A subject with different grades in two runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SubjectDifference {
-    /// The subject.
     pub subject_code: String,
     /// The result in the first run; none where it does not cover the subject.
     pub first: Option<AssessmentSummary>,
@@ -29,9 +28,7 @@ pub struct SubjectDifference {
 /// The comparison of two runs.
 #[derive(Debug, Clone, Serialize)]
 pub struct Comparison {
-    /// The first run.
     pub first: RunHead,
-    /// The second run.
     pub second: RunHead,
     /// The number of subjects that either run covers.
     pub subjects: u64,

@@ -24,7 +24,6 @@ pub struct Movement {
 /// Movement between two runs as it may be published; none where a count is withheld.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MovementTable {
-    /// The run before.
     pub before: RunHead,
     /// Grades in the run before.
     pub rows: Vec<Column>,

@@ -23,19 +23,13 @@ const PAGE: i64 = 2000;
 /// The identity of a run, its model and its scheme.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RunHead {
-    /// Its id.
     pub run: String,
-    /// Its state.
     pub state: String,
     /// The kind of subject.
     pub kind: String,
-    /// Its half-year.
     pub period: String,
-    /// The model's id.
     pub model: String,
-    /// The model's version.
     pub model_version: i64,
-    /// The scheme's id.
     pub scheme: String,
 }
 

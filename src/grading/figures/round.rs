@@ -36,7 +36,6 @@ pub struct Share {
 pub struct TableRow {
     /// The code of the region, level or reason; empty where the subject's file has none.
     pub code: String,
-    /// Its name.
     pub name_zh: String,
     /// The counts by column.
     pub cells: Vec<Share>,
@@ -49,22 +48,16 @@ pub struct TableRow {
 pub struct Table {
     /// The grades, best first, and not rated.
     pub columns: Vec<Column>,
-    /// The rows.
     pub rows: Vec<TableRow>,
 }
 
 /// The grades of one kind of subject in the half-year of the report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct KindLine {
-    /// The kind.
     pub kind: String,
-    /// Its name.
     pub name_zh: String,
-    /// The run.
     pub run: String,
-    /// Its scheme.
     pub scheme: String,
-    /// Its grades.
     pub columns: Vec<Column>,
     /// The counts by grade.
     pub cells: Vec<Share>,
@@ -79,9 +72,7 @@ pub struct KindLine {
 /// The report of a round.
 #[derive(Debug, Clone, Serialize)]
 pub struct RoundReport {
-    /// The run.
     pub run: String,
-    /// Its state.
     pub state: String,
     /// Whether the report is for the bureau only, with nothing withheld.
     pub internal: bool,
@@ -89,21 +80,13 @@ pub struct RoundReport {
     pub withheld_below: Option<u64>,
     /// The kind of subject.
     pub kind: String,
-    /// Its name.
     pub kind_zh: String,
-    /// The half-year.
     pub period: String,
-    /// The model's id.
     pub model: String,
-    /// Its name.
     pub model_zh: String,
-    /// Its version.
     pub model_version: i64,
-    /// The scheme's id.
     pub scheme: String,
-    /// Its name.
     pub scheme_zh: String,
-    /// Its version.
     pub scheme_version: i64,
     /// When it was published.
     pub published_at: Option<Timestamp>,

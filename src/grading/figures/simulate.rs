@@ -42,7 +42,6 @@ pub struct MeasureCount {
 /// The consequences that publishing a run would have.
 #[derive(Debug, Clone, Serialize)]
 pub struct Simulation {
-    /// The run.
     pub run: RunHead,
     /// The round it is compared with; none where nothing was published before.
     pub before: Option<RunHead>,

@@ -63,7 +63,6 @@ pub struct Listener {
     pub kind: ListenerKind,
     /// The time, for certificates and revocation lists. Timeouts use the runtime's timers.
     pub clock: SharedClock,
-    /// Renders refusals.
     pub render: RenderRefusal,
 }
 

@@ -16,7 +16,6 @@ use crate::{
 pub struct Negotiated {
     /// The TLS version.
     pub protocol: String,
-    /// The cipher suite.
     pub cipher_suite: String,
     /// The key exchange group.
     pub key_exchange: String,

@@ -146,7 +146,6 @@ fn digest_of(mut file: impl Read) -> io::Result<(String, u64)> {
 /// The next row of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Next {
-    /// A row.
     Row {
         /// The line that it begins on.
         line: u64,

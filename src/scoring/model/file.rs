@@ -15,7 +15,6 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Grade {
-    /// The stable code.
     pub code: String,
     /// The Chinese word.
     pub name_zh: String,
@@ -33,7 +32,6 @@ sourced! {
         pub id: String,
         /// The version, raised when words or bands change.
         pub version: i64,
-        /// The Chinese name.
         pub name_zh: String,
         basis, source, reason,
         /// The grades, best first.
@@ -80,7 +78,6 @@ sourced! {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Level1 {
-    /// Its name.
     pub name_zh: String,
     /// The sum of the weights below it.
     pub weight: Points,
@@ -92,7 +89,6 @@ pub struct Level1 {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Level2 {
-    /// Its name.
     pub name_zh: String,
     /// The sum of the weights below it.
     pub weight: Points,
@@ -105,11 +101,9 @@ sourced! {
     pub struct Indicator {
         /// Its number in the published table.
         pub no: u16,
-        /// Its name.
         pub name_zh: String,
         /// The greatest possible points.
         pub weight: Points,
-        /// The value form.
         pub value: ValueForm,
         /// How the value becomes points.
         pub score: ScoreForm,
@@ -123,11 +117,9 @@ sourced! {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelFile {
-    /// Its id.
     pub id: String,
     /// The version, raised when anything changes.
     pub version: i64,
-    /// The Chinese name.
     pub name_zh: String,
     /// The kind of subject that the model rates.
     pub kind: String,
@@ -140,7 +132,6 @@ pub struct ModelFile {
     /// The fields that this project chose. Rules have a reason of their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<DefaultFields>,
-    /// Its grades.
     pub scheme: Scheme,
     /// The subjects that take no part.
     pub not_rated: NotRated,
@@ -195,6 +186,5 @@ pub struct PlacedIndicator<'a> {
     pub level1: &'a Level1,
     /// The second-level indicator above it.
     pub level2: &'a Level2,
-    /// The indicator.
     pub indicator: &'a Indicator,
 }

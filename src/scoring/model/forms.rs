@@ -127,6 +127,5 @@ pub enum Missing {
     Zero,
     /// The full weight.
     Full,
-    /// These points.
     Points(Points),
 }

@@ -10,9 +10,7 @@ sourced! {
     pub struct Signal {
         /// The id that conditions use.
         pub id: String,
-        /// The Chinese name.
         pub name_zh: String,
-        /// The value form.
         pub value: ValueForm,
         /// The policy for missing data.
         pub missing: SignalMissing,
@@ -159,7 +157,6 @@ impl ChainRule {
 sourced! {
     /// Which grade counts where the head's own grade is worse than the direct one of a chain rule.
     pub struct OwnWorse {
-        /// Which grade counts.
         pub outcome: OwnWorseOutcome,
         basis, source, reason,
     }

@@ -51,7 +51,6 @@ pub(super) struct Splitter<'a> {
 pub(super) struct LeastRows {
     /// Rows of figures that are reported by month.
     pub(super) monthly_figures: u64,
-    /// All rows.
     pub(super) rows: u64,
 }
 

@@ -76,11 +76,9 @@ pub struct Plan<'a> {
 pub struct RecordRow<'a> {
     /// The half-year whose file the row belongs to. Events before the first half-year are in its file.
     pub period: HalfYear,
-    /// The subject.
     pub subject_code: &'a str,
     /// The id of the measure.
     pub measure: &'a str,
-    /// The value.
     pub value: Decimal,
     /// The day of the event, or the last day of what the figure covers.
     pub occurred_on: Day,
@@ -98,14 +96,7 @@ pub enum RecordsError<E> {
     Sink(#[source] E),
     /// No figures give a subject its target: the model is too different from the one that the draws are made for.
     #[error("no figures give {subject_code} {target} points in {period} under this model")]
-    OutOfReach {
-        /// The subject.
-        subject_code: String,
-        /// The half-year.
-        period: HalfYear,
-        /// The target.
-        target: crate::domain::money::MilliPoints,
-    },
+    OutOfReach { subject_code: String, period: HalfYear, target: crate::domain::money::MilliPoints },
     /// A thread panicked.
     #[error("a thread that draws records panicked")]
     Stopped,
