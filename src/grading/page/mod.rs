@@ -291,7 +291,7 @@ fn measures(page: &mut Page, report: &RoundReport) {
 }
 
 fn foot(page: &mut Page, report: &RoundReport) {
-    add!(page, "<section><h2>说明与可验证信息 <span lang=\"en\">Notes and verification</span></h2>");
+    add!(page, "<section><h2>说明与可验证信息 <span lang=\"en\">Remarks and verification</span></h2>");
     match report.withheld_below {
         Some(below) => add!(
             page,

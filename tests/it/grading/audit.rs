@@ -30,7 +30,7 @@ async fn entries(bureau: &Bureau) -> Vec<(String, Value)> {
     let parsed = rows.into_iter().map(|row| {
         let body: Value = serde_json::from_str(&row.body.unwrap()).unwrap();
         let opening: Value = serde_json::from_str(&row.opening.unwrap()).unwrap();
-        (body["action"].as_str().unwrap().to_owned(), opening)
+        (body["facts"]["action"].as_str().unwrap().to_owned(), opening)
     });
     parsed.collect()
 }
@@ -106,7 +106,8 @@ async fn a_refused_act_is_no_entry(store: TestStore) {
     bureau.rounds.publish(tester(), &id, 1).await.unwrap_err();
     bureau.rounds.discard(tester(), &id).await.unwrap_err();
     bureau.rounds.publish(tester(), "run_nobody", 1).await.unwrap_err();
-    let lock = medcredit::store::Exclusive::try_take(bureau.db(), "grading").await.unwrap().unwrap();
+    let other = bureau.store.reopen().await;
+    let lock = medcredit::store::Exclusive::try_take(&other, "grading").await.unwrap().unwrap();
     let model = bureau.library.get("wenzhou-institution").unwrap();
     let busy = bureau.rounds.run(tester(), model, periods()[1], &|_, _| ()).await.unwrap_err();
     assert!(matches!(busy, GradingError::Busy), "{busy}");
