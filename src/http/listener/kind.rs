@@ -1,4 +1,4 @@
-//! What a listener is made of: whom it lets in, what handles its requests, how it renders refusals.
+//! The parts of a listener: its clients, the handler of its requests, the rendering of refusals.
 
 use std::{fmt, sync::Arc};
 
@@ -16,7 +16,7 @@ use crate::{
 /// Renders a refusal, given the header fields that identify the request.
 pub type RenderRefusal = Arc<dyn Fn(&HeaderMap, Refusal) -> Response + Send + Sync>;
 
-/// Who may connect to a listener, with its TLS material.
+/// The clients that may connect to a listener, with its TLS material.
 #[derive(Debug, Clone)]
 pub enum ListenerKind {
     /// Clients with a trusted certificate.
@@ -59,7 +59,7 @@ impl RequestHandler for Router {
 pub struct Listener {
     /// The limits of clients.
     pub settings: Settings,
-    /// Who may connect.
+    /// The clients that may connect.
     pub kind: ListenerKind,
     /// The time, for certificates and revocation lists. Timeouts use the runtime's timers.
     pub clock: SharedClock,

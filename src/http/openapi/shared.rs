@@ -54,7 +54,7 @@ const PUBLIC: &str = "/.well-known/";
 fn fields(status: &str, counted: bool) -> Vec<(&'static str, &'static str)> {
     let mut fields = vec![
         ("x-fapi-interaction-id", "Id of the request: the UUID that was sent, or a new one"),
-        ("Cache-Control", "Who may store the response, and for how long"),
+        ("Cache-Control", "Caches that may store the response, and for how long"),
         ("X-Content-Type-Options", "Always `nosniff`"),
         ("Content-Digest", "RFC 9530: on every data response, and on others if Want-Content-Digest requests it"),
     ];
