@@ -222,6 +222,12 @@ pub struct OauthErrorDocument {
     pub error_description: String,
 }
 
+impl From<Problem> for OauthProblem {
+    fn from(problem: Problem) -> Self {
+        Self(*problem.failure)
+    }
+}
+
 impl IntoResponse for OauthProblem {
     fn into_response(self) -> Response {
         let mut problem = Problem::from(self.0);

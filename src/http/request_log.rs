@@ -180,50 +180,38 @@ struct Line<'a> {
     duration_ms: u64,
 }
 
+/// Writes a line of the log. A macro, because the level of an event must be a constant.
+macro_rules! log_line {
+    ($level:ident, $line:expr, $code:expr, $reason:expr, $message:literal) => {
+        tracing::event!(
+            tracing::Level::$level,
+            http.method = $line.method,
+            http.route = $line.route,
+            http.status = $line.status,
+            interaction.id = $line.id,
+            client.id = $line.client,
+            code = $code,
+            reason = $reason,
+            duration_ms = $line.duration_ms,
+            $message
+        )
+    };
+}
+
 impl Line<'_> {
     fn write(&self, problem: Option<&Problem>) {
-        let code = problem.map_or("-", |problem| problem.failure().code);
-        let context = problem.and_then(|problem| problem.failure().context.as_deref()).unwrap_or("-");
-        let status = self.status;
-        if problem.is_some_and(|problem| problem.failure().kind == FailureKind::Internal && status >= 500) {
-            tracing::error!(
-                http.method = self.method,
-                http.route = self.route,
-                http.status = status,
-                interaction.id = self.id,
-                client.id = self.client,
-                code = code,
-                reason = context,
-                duration_ms = self.duration_ms,
-                "a request failed with an internal error"
-            );
-        } else if status >= 500 {
-            tracing::warn!(
-                http.method = self.method,
-                http.route = self.route,
-                http.status = status,
-                interaction.id = self.id,
-                client.id = self.client,
-                code = code,
-                reason = context,
-                duration_ms = self.duration_ms,
-                "a request failed"
-            );
+        let failure = problem.map(Problem::failure);
+        let code = failure.map_or("-", |failure| failure.code);
+        let reason = failure.and_then(|failure| failure.context.as_deref()).unwrap_or("-");
+        if self.status < 500 {
+            log_line!(INFO, self, code, reason, "request answered");
+        } else if failure.is_some_and(|failure| failure.kind == FailureKind::Internal) {
+            log_line!(ERROR, self, code, reason, "request failed with an internal error");
         } else {
-            tracing::info!(
-                http.method = self.method,
-                http.route = self.route,
-                http.status = status,
-                interaction.id = self.id,
-                client.id = self.client,
-                code = code,
-                reason = context,
-                duration_ms = self.duration_ms,
-                "request answered"
-            );
+            log_line!(WARN, self, code, reason, "request failed");
         }
-        if let Some(problem) = problem {
-            metrics::counter!("medcredit_problems_total", "code" => problem.failure().code).increment(1);
+        if failure.is_some() {
+            metrics::counter!("medcredit_problems_total", "code" => code).increment(1);
         }
     }
 }

@@ -26,7 +26,7 @@ pub async fn introspect(
     connected: Result<Connected, Problem>,
     Form(form): Form<TokenForm>,
 ) -> Result<Reply<Introspection>, OauthProblem> {
-    let connected = connected.map_err(|problem| OauthProblem(problem.failure().clone()))?;
+    let Connected { client, .. } = connected?;
     let token = form.require()?;
-    app.access.introspect(&connected.client, &token).await.map(Reply::ok).map_err(OauthProblem)
+    app.access.introspect(&client, &token).await.map(Reply::ok).map_err(OauthProblem)
 }

@@ -26,7 +26,7 @@ pub async fn revoke(
     connected: Result<Connected, Problem>,
     Form(form): Form<TokenForm>,
 ) -> Result<(), OauthProblem> {
-    let connected = connected.map_err(|problem| OauthProblem(problem.failure().clone()))?;
+    let Connected { client, .. } = connected?;
     let token = form.require()?;
-    app.access.revoke(&connected.client, &token).await.map_err(OauthProblem)
+    app.access.revoke(&client, &token).await.map_err(OauthProblem)
 }
