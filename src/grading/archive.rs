@@ -183,7 +183,7 @@ fn former(row: &FormerRow, model: &ModelFile) -> Result<FormerAssessment, DbErro
     let grade = match row.grade.as_deref().filter(|_| graded) {
         Some(code) => {
             let grade = model.scheme.grade(code).ok_or_else(|| corrupt(format!("the grade {code:?}")))?;
-            Some(GradeWord { code: grade.code.clone(), name_zh: grade.name_zh.clone(), ordinal: grade.ordinal })
+            Some(GradeWord::from(grade))
         }
         None if graded => return Err(corrupt(format!("{} was graded without a grade", row.subject_code))),
         None => None,

@@ -14,7 +14,7 @@ use crate::{
         grade::{GradeStatus, NotRatedReason},
         money::MilliPoints,
     },
-    scoring::Scheme,
+    scoring::{Grade, Scheme},
     store::{
         Db, DbError,
         runs::{self, CurrentRow},
@@ -28,6 +28,12 @@ pub struct GradeWord {
     pub name_zh: String,
     /// Its place in the scheme, 1 being the best.
     pub ordinal: i64,
+}
+
+impl From<&Grade> for GradeWord {
+    fn from(grade: &Grade) -> Self {
+        Self { code: grade.code.clone(), name_zh: grade.name_zh.clone(), ordinal: grade.ordinal }
+    }
 }
 
 /// The published assessment of a subject.
@@ -136,7 +142,7 @@ fn answer(row: CurrentRow, scheme: Option<&Scheme>, today: Day) -> Result<Curren
     let grade = match (status, row.grade.as_deref(), scheme) {
         (GradeStatus::Graded, Some(code), Some(scheme)) => {
             let grade = scheme.grade(code).ok_or_else(|| corrupt(format!("the grade {code:?}")))?;
-            Some(GradeWord { code: grade.code.clone(), name_zh: grade.name_zh.clone(), ordinal: grade.ordinal })
+            Some(GradeWord::from(grade))
         }
         (GradeStatus::Graded, _, _) => return Err(corrupt(format!("{} is graded without a grade", row.subject_code))),
         _ => None,

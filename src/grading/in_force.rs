@@ -59,11 +59,7 @@ impl Rounds {
                 let code = row.grade.as_deref().filter(|_| row.status == GRADED);
                 let grade = code.and_then(|code| model.scheme.grade(code));
                 InForceResult {
-                    grade: grade.map(|grade| GradeWord {
-                        code: grade.code.clone(),
-                        name_zh: grade.name_zh.clone(),
-                        ordinal: grade.ordinal,
-                    }),
+                    grade: grade.map(GradeWord::from),
                     code: row.subject_code,
                     version: row.version,
                     status: row.status,
