@@ -1,6 +1,6 @@
-//! The banks: keep-alive connections over mutual TLS, each asking again as soon as it is answered.
+//! The banks: keep-alive connections over mutual TLS, each sending its next request when it is answered.
 //!
-//! As little as possible beside TLS: what this process costs must not be taken for the gateway's.
+//! They do as little as possible besides TLS, so that their cost is not mistaken for the gateway's.
 
 use std::{sync::Arc, time::Duration};
 
@@ -34,7 +34,7 @@ impl Connection {
         Ok(Self { stream, buffer: Vec::with_capacity(64 * 1024) })
     }
 
-    /// Sends a request and reads its answer, whose head is left in the buffer.
+    /// Sends a request and reads its answer; the answer's head remains in the buffer.
     async fn exchange(&mut self, request: &[u8]) -> Result<(u16, usize, usize)> {
         self.stream.write_all(request).await?;
         self.buffer.clear();
@@ -55,7 +55,7 @@ impl Connection {
         }
     }
 
-    /// The same, with the body.
+    /// Sends a request and returns the whole answer.
     pub(super) async fn ask(&mut self, request: &[u8]) -> Result<Answer> {
         let (status, head, whole) = self.exchange(request).await?;
         Ok(Answer { status, body: self.buffer[head..whole].to_vec(), bytes: whole })
@@ -69,16 +69,16 @@ fn content_length(head: &[u8]) -> Result<usize> {
     Ok(lengths.next().context("content-length")?.1.trim().parse()?)
 }
 
-/// What readers saw.
+/// The results of the readers.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Seen {
     /// Answers with status 200.
     pub(super) answers: u64,
     /// Other answers.
     pub(super) refused: u64,
-    /// The first of these.
+    /// The first other answer.
     pub(super) refusal: Option<String>,
-    /// For how long was asked.
+    /// The time of the measurement.
     pub(super) during: Duration,
     latencies: Vec<u32>,
 }
@@ -98,7 +98,7 @@ impl Seen {
     }
 }
 
-/// Every connection asks its requests in turn, over and over, until `until` is done.
+/// Every connection sends its requests in turn, again and again, until `until` is done.
 pub(super) async fn read(
     connections: Vec<Connection>,
     requests: &[Arc<Vec<Vec<u8>>>],
@@ -111,7 +111,7 @@ pub(super) async fn read(
         let (requests, stop) = (requests[nth % requests.len()].clone(), stop.clone());
         tasks.spawn(async move {
             let mut seen = Seen::default();
-            // Each begins elsewhere: together they touch all consents all the time.
+            // Each connection begins at another request, so that together they always read all consents.
             let mut at = nth * 97;
             while !stop.load(std::sync::atomic::Ordering::Relaxed) {
                 let asked = Instant::now();
@@ -141,7 +141,7 @@ pub(super) async fn read(
         all.latencies.extend(seen.latencies);
         connections.push((nth, connection));
     }
-    // In the order they came in: a token is bound to its connection's certificate.
+    // In the order of the connections: a token is bound to its connection's certificate.
     connections.sort_unstable_by_key(|(nth, _)| *nth);
     Ok((all, connections.into_iter().map(|(_, connection)| connection).collect()))
 }

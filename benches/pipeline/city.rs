@@ -1,4 +1,4 @@
-//! Subjects, settlements and grades to read: synthetic, and just enough.
+//! Synthetic subjects, settlements and grades to read.
 
 use std::{io::Write, path::Path, sync::Arc};
 
@@ -14,9 +14,9 @@ use medcredit::{
 pub(super) const ENTITY: &str = "91330302MA2AB3C47J";
 /// Its institutions.
 pub(super) const INSTITUTIONS: usize = 4_400;
-/// Those that are read.
+/// The institutions that are read.
 pub(super) const READ: usize = 1_000;
-/// Months of settlements each of these has.
+/// Months of settlements of each of these.
 pub(super) const MONTHS: i32 = 24;
 
 /// The code of an institution.
@@ -29,7 +29,7 @@ pub(super) fn last_month() -> Month {
     SystemClock.now().day().month().plus(-1)
 }
 
-/// A file of settlements: each institution in each of the months up to `last`, as a new import brings them.
+/// A file of settlements: each institution in each of the months up to `last`.
 pub(super) fn settlements(path: &Path, institutions: usize, months: i32, last: Month) -> Result<()> {
     let mut file = std::io::BufWriter::new(std::fs::File::create(path)?);
     writeln!(file, "{}", Template::Settlements.columns().join(","))?;
@@ -75,7 +75,7 @@ pub(super) async fn build(db: &Db, directory: &Path, crypter: Arc<Crypter>) -> R
     let period = HalfYear::of(clock.now().day().month()).plus(-1);
     let run = rounds.run(&actor, model, period, &|_, _| {}).await?;
     rounds.publish(&actor, &run.id.to_string(), 1).await?;
-    // Without records nobody is good; settlements are given of good ones only.
+    // Without records no institution is graded good, and settlements are disclosed only for those that are.
     let mut tx = db.begin("bench").await?;
     tx.execute("UPDATE assessments SET grade = 'good' WHERE status = 'graded'", vec![]).await?;
     Ok(tx.commit().await?)

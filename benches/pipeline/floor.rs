@@ -1,4 +1,4 @@
-//! The floors: the gateway's own TLS, and axum behind it answering at once, without or with one signature an answer.
+//! The floors: the gateway's own TLS, and axum behind it answering immediately, without or with one signature an answer.
 
 use std::{io::Write, path::Path, sync::Arc};
 
@@ -21,7 +21,7 @@ use medcredit::{
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-/// About as long as what an answer's signature covers.
+/// About as long as the input of an answer's signature.
 const MESSAGE: [u8; 700] = [b'm'; 700];
 /// The length of the header of a floor's answer.
 const HEAD: usize = 100;
@@ -37,7 +37,7 @@ async fn answer(State(floor): State<Arc<Floor>>) -> impl IntoResponse {
     let mut response = floor.body.clone().into_response();
     let headers = response.headers_mut();
     headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    // The key is parsed once. A signature that fails would show as a missing header, and does not happen.
+    // The key is parsed once. A failed signature would show as a missing header, and does not occur.
     if let Some(signature) = floor.signer.as_ref().and_then(|signer| signer.sign(&MESSAGE).ok())
         && let Ok(value) = HeaderValue::try_from(BASE64.encode(&signature))
     {
@@ -46,7 +46,7 @@ async fn answer(State(floor): State<Arc<Floor>>) -> impl IntoResponse {
     response
 }
 
-/// Serves a floor whose answers are as long as the gateway's, headers and all.
+/// Serves a floor whose answers are as long as the gateway's, including headers.
 pub(super) async fn serve(config: &str, bytes: usize, signed: bool) -> Result<()> {
     let config = Config::load(Path::new(config))?;
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));

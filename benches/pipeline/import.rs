@@ -1,4 +1,4 @@
-//! Readers while a million settlement rows are imported beside them, by the command as an operator runs it.
+//! Readers during an import of a million settlement rows by the command, as an operator runs it.
 
 use std::{path::Path, process::Command, time::Duration};
 
@@ -18,7 +18,7 @@ pub(super) async fn run() -> Result<()> {
     for (on, name) in [(On::Sqlite, "SQLite"), (On::Postgres, "PostgreSQL")] {
         let mut site = Site::make(on).await?;
         let file = site.path().join("million.csv");
-        // Months long past: the readers' own stay as they are until the last moment, when all are looked at anew.
+        // Months in the past: the cached readings stay valid until the import is accepted, when all are read again.
         city::settlements(&file, city::INSTITUTIONS, MONTHS, city::last_month().plus(-city::MONTHS))?;
         let gateway = site.gateway().await?;
         let requests = site.requests(What::Settlements);
@@ -32,7 +32,7 @@ pub(super) async fn run() -> Result<()> {
             ))?;
             drop(open);
         }
-        // On both cores: wherever the system puts it, it is in somebody's way.
+        // On both cores: on either it competes with another process.
         let mut import = Command::new("taskset");
         import.args(["-c", "0,1"]).arg(Path::new(env!("CARGO_BIN_EXE_medcredit")));
         import.args(["import", "settlements"]).arg(&file).arg("--config").arg(site.config_file());

@@ -1,9 +1,9 @@
-//! How fast the gateway answers, beside the least that such an answer may cost. docs/PERFORMANCE.md tells the method.
+//! The speed of the gateway's answers, compared with their least possible cost. docs/PERFORMANCE.md describes the method.
 //!
 //! `cargo bench --bench pipeline`           the table: two floors, and the whole cycle on both engines
 //! `cargo bench --bench pipeline -- commit` group commit, with 2 ms added to every commit
 //! `cargo bench --bench pipeline -- import` readers while a million rows are imported
-//! `cargo bench --bench pipeline -- load sqlite grade 20` one load for twenty seconds, to look at with a profiler
+//! `cargo bench --bench pipeline -- load sqlite grade 20` one load for twenty seconds, for a profiler
 //!
 //! The gateway (or a floor) is a process of its own on one core; this process, which plays the banks, and PostgreSQL
 //! are on another. Linux, `taskset` and, for PostgreSQL, `initdb` and `pg_ctl` are needed.
@@ -30,7 +30,7 @@ mod table;
 
 use anyhow::Result;
 
-/// The core of the gateway, and of whatever is measured in its place.
+/// The core of the gateway or of a floor.
 const GATEWAY_CORE: &str = "0";
 /// The core of everything else.
 const OTHER_CORE: &str = "1";

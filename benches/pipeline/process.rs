@@ -1,4 +1,4 @@
-//! Processes: pinned to a core, and what the system says they cost.
+//! Processes pinned to a core, and their cost as reported by the system.
 
 use std::{
     fs::File,
@@ -37,12 +37,12 @@ pub(super) struct Measured {
     child: Child,
     /// From its start until it was ready.
     pub(super) ready_after: Duration,
-    /// Where it listens.
+    /// The address it listens on.
     pub(super) address: String,
 }
 
 impl Measured {
-    /// Starts a program on a core and waits until its log says where it listens and `ready` agrees.
+    /// Starts a program on a core and waits until its log contains its address and `ready` confirms.
     pub(super) async fn start(
         core: &str,
         program: &Path,
@@ -72,7 +72,7 @@ impl Measured {
         }
     }
 
-    /// The process's number.
+    /// The process id.
     pub(super) fn id(&self) -> u32 {
         self.child.id()
     }
@@ -90,7 +90,7 @@ impl Measured {
         Ok(kilobytes / 1024.0)
     }
 
-    /// Stops it as an operator does.
+    /// Stops it with SIGTERM, as an operator does.
     pub(super) fn stop(mut self) -> Result<()> {
         Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status()?;
         self.child.wait()?;
@@ -100,18 +100,18 @@ impl Measured {
 
 impl Drop for Measured {
     fn drop(&mut self) {
-        // Fails when it has ended, which is as good.
+        // Fails when the process has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The address of the partner listener, as the log tells it.
+/// The address of the partner listener in the log.
 fn listening(log: &str) -> Option<String> {
     address_of(log, "partner")
 }
 
-/// The address of a listener, as the log tells it.
+/// The address of a listener in the log.
 pub(super) fn address_of(log: &str, listener: &str) -> Option<String> {
     let events = log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     let mut listening = events.filter(|event| event["message"] == "listening" && event["listener"] == listener);

@@ -1,4 +1,4 @@
-//! A place a gateway can serve from, with banks that hold consents: made through the library, as an operator would.
+//! A configured site with banks that have consents, set up through the library.
 
 use std::{
     path::{Path, PathBuf},
@@ -39,8 +39,8 @@ const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 const BANKS: usize = 8;
 /// How many consents each holds.
 const CONSENTS: usize = 125;
-/// Until every consent was read, every connection to the database opened and every statement planned: what is measured
-/// is the state that lasts.
+/// Long enough to read every consent, open every connection to the database and plan every statement, so that the steady
+/// state is measured.
 const WARM_UP: Duration = Duration::from_secs(3);
 
 /// Which engine.
@@ -50,7 +50,7 @@ pub(super) enum On {
     Postgres,
 }
 
-/// What is read.
+/// The reading that is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum What {
     Grade,
@@ -73,11 +73,11 @@ pub(super) struct Bank {
     token: String,
 }
 
-/// The place.
+/// The site.
 pub(super) struct Site {
     directory: tempfile::TempDir,
     banks: Vec<Bank>,
-    /// PostgreSQL, where it is on that.
+    /// The PostgreSQL server, if it uses one.
     _cluster: Option<Cluster>,
 }
 
@@ -96,7 +96,7 @@ async fn issue(custody: &Custody, profile: ProfileName, profile_values: &Profile
 }
 
 impl Site {
-    /// Makes one.
+    /// Sets up a site.
     pub(super) async fn make(on: On) -> Result<Self> {
         let directory = tempfile::tempdir()?;
         std::fs::create_dir(directory.path().join("secrets"))?;
@@ -105,7 +105,7 @@ impl Site {
         let store = match on {
             On::Sqlite => "engine = 'sqlite'".to_owned(),
             On::Postgres => {
-                // As a production server has it; the tests do without.
+                // As on a production server; the tests turn it off.
                 let start = || Cluster::start_with("autovacuum = on");
                 let cluster = std::thread::spawn(start).join().map_err(|_| anyhow::anyhow!("the cluster"))?;
                 let url = cluster.url(&cluster.migrated_database().await);
@@ -114,7 +114,7 @@ impl Site {
                 "engine = 'postgres'\nurl_file = 'database-url'".to_owned()
             }
         };
-        // The limits are those of a test of load; everything else is as delivered.
+        // Rate limits for a load test; everything else has its default.
         let text = format!(
             "[gateway]\npublic_origin = 'https://localhost:8443'\n[store]\n{store}\n[partner]\nlisten = '127.0.0.1:0'\n\
              max_connections_per_certificate = 128\nmax_handshakes_per_address = 512\n[telemetry]\nlisten = '127.0.0.1:0'\n\
@@ -205,7 +205,7 @@ impl Site {
         Ok(Bank { tls: Arc::new(tls), consents, token: String::new() })
     }
 
-    /// Starts `medcredit serve` here, on its core, until it is ready.
+    /// Starts `medcredit serve` on its core and waits until it is ready.
     pub(super) async fn gateway(&mut self) -> Result<Measured> {
         let config = self.config_file();
         let args = ["serve", "--config", config.to_str().context("a path")?];
@@ -230,7 +230,7 @@ impl Site {
         Ok(gateway)
     }
 
-    /// How many answers were in a commit, on average since the gateway's start.
+    /// The average number of answers in a commit since the gateway's start.
     pub(super) async fn answers_a_commit(&self) -> Result<f64> {
         let address = address_of(&std::fs::read_to_string(self.path().join("gateway.log"))?, "telemetry");
         let metrics = get(&address.context("its telemetry")?, "/metrics").await?;
@@ -242,7 +242,7 @@ impl Site {
         Ok(figure(sum)? / figure(count)?)
     }
 
-    /// Starts a floor here, on the same core.
+    /// Starts a floor on the same core.
     pub(super) async fn floor(&self, bytes: usize, signed: bool) -> Result<Measured> {
         let config = self.config_file();
         let bytes = bytes.to_string();
@@ -310,7 +310,7 @@ pub(super) async fn open(config: &Config) -> Result<Db> {
     })
 }
 
-/// A use-case's failure, whole.
+/// The complete text of a failure.
 pub(super) fn failed(failure: impl std::fmt::Debug) -> anyhow::Error {
     anyhow::anyhow!("{failure:?}")
 }
@@ -346,7 +346,7 @@ async fn is_ready(address: &str) -> Result<bool> {
     Ok(get(address, "/readyz").await?.starts_with("HTTP/1.1 200"))
 }
 
-/// What the telemetry listener answers.
+/// The answer of the telemetry listener.
 async fn get(address: &str, path: &str) -> Result<String> {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut stream = tokio::net::TcpStream::connect(address).await?;
@@ -356,7 +356,7 @@ async fn get(address: &str, path: &str) -> Result<String> {
     Ok(answer)
 }
 
-/// The operator of everything that a run sets up.
+/// The operator who sets up everything.
 fn operator() -> Actor {
     Actor::operator("bench", Channel::CommandLine).expect("a good name")
 }

@@ -97,7 +97,7 @@ pub(super) async fn run() -> Result<()> {
     Ok(())
 }
 
-/// One load for a while, beside the floor with a signature.
+/// One load for a while, compared with the floor with a signature.
 pub(super) async fn load(engine: &str, what: &str, seconds: u64) -> Result<()> {
     let on = if engine == "sqlite" { On::Sqlite } else { On::Postgres };
     let what = if what == "grade" { What::Grade } else { What::Settlements };
