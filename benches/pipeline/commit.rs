@@ -1,4 +1,4 @@
-//! Group commit against one transaction an answer, where a commit takes 2 ms longer than here.
+//! Group commit compared with one transaction an answer, when a commit takes 2 ms longer.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,10 +19,10 @@ use super::{
     table::say,
 };
 
-/// What every commit takes longer.
-const LONGER: Duration = Duration::from_millis(2);
-/// Answers that wait at once.
-const WAITING: usize = 64;
+/// The delay of every commit.
+const DELAY: Duration = Duration::from_millis(2);
+/// Answers in flight.
+const IN_FLIGHT: usize = 64;
 
 fn draft(consent: &medcredit::consent::Consent, epoch: i64) -> Result<Draft> {
     let at = SystemClock.now();
@@ -43,7 +43,7 @@ fn draft(consent: &medcredit::consent::Consent, epoch: i64) -> Result<Draft> {
         interaction: "3b1f7c52-6a0e-4c1d-9c57-1f2f6a5d8e90".into(),
     };
     let (entry, opening) = facts.into_entry(&SystemEntropy)?;
-    let heads = ReadVersions {
+    let versions = ReadVersions {
         client_id: consent.client,
         client_epoch: epoch,
         consent_id: consent.id,
@@ -55,7 +55,7 @@ fn draft(consent: &medcredit::consent::Consent, epoch: i64) -> Result<Draft> {
     };
     let day: Day = at.day();
     let answer = Answer { headers: http::HeaderMap::new(), body: vec![b'x'; 1024].into() };
-    Ok(Draft { heads, budget: Budget { max_fetches: None, per_day: None, day }, entry, opening, answer })
+    Ok(Draft { versions, budget: Budget { max_fetches: None, per_day: None, day }, entry, opening, answer })
 }
 
 async fn answers_per_second(site: &Site, max_batch: usize) -> Result<f64> {
@@ -72,14 +72,14 @@ async fn answers_per_second(site: &Site, max_batch: usize) -> Result<f64> {
     let consents = room.list_any(None, 100).await.map_err(failed)?;
     let faults = Faults::new(|step| async move {
         if step == Step::Commit {
-            tokio::time::sleep(LONGER).await;
+            tokio::time::sleep(DELAY).await;
         }
         Ok(())
     });
     let recorder =
         Recorder::start(db.clone(), clock, RecorderOptions { max_batch, faults, ..RecorderOptions::default() });
     let (began, during) = (Instant::now(), Duration::from_secs(3));
-    let readers = (0..WAITING).map(|nth| {
+    let readers = (0..IN_FLIGHT).map(|nth| {
         let (recorder, consent) = (recorder.clone(), &consents[nth % consents.len()]);
         async move {
             let mut answered = 0u32;
@@ -100,13 +100,13 @@ async fn answers_per_second(site: &Site, max_batch: usize) -> Result<f64> {
 }
 
 pub(super) async fn run() -> Result<()> {
-    say(&format!("{WAITING} answers waiting at once, {} ms added to every commit:", LONGER.as_millis()))?;
+    say(&format!("{IN_FLIGHT} answers in flight, {} ms added to every commit:", DELAY.as_millis()))?;
     for (on, name) in [(On::Sqlite, "SQLite"), (On::Postgres, "PostgreSQL")] {
         let site = Site::make(on).await?;
-        let apart = answers_per_second(&site, 1).await?;
+        let one_by_one = answers_per_second(&site, 1).await?;
         let together = answers_per_second(&site, RecorderOptions::default().max_batch).await?;
-        let times = together / apart;
-        say(&format!("{name:12}{apart:9.0} a second one by one{together:9.0} together: {times:.1} times"))?;
+        let times = together / one_by_one;
+        say(&format!("{name:12}{one_by_one:9.0} a second one by one{together:9.0} together: {times:.1} times"))?;
     }
     Ok(())
 }

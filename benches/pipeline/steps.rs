@@ -1,4 +1,4 @@
-//! Where the time goes: each step of the cycle apart, in this process, as CPU time of all its threads.
+//! Where the time goes: each step of the cycle separately, in this process, as CPU time of all its threads.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -31,7 +31,7 @@ use super::{process::cpu_of, site::failed, table::say};
 
 /// How often each step is done.
 const TIMES: u32 = 4_096;
-/// How many wait at once.
+/// How many are in flight.
 const TOGETHER: usize = 64;
 
 const REQUEST: RequestFacts<'static> = RequestFacts {
@@ -174,7 +174,7 @@ impl Bench {
         while let Some(checkpoint) = app.sealer.seal_once().await? {
             sealed = checkpoint.size;
         }
-        tell(
+        measure(
             "8. sealing, apart, of one entry",
             cpu_of(std::process::id())?.saturating_sub(before),
             u32::try_from(sealed)?,
@@ -200,7 +200,7 @@ impl Bench {
             interaction: "3b1f7c52-6a0e-4c1d-9c57-1f2f6a5d8e90".into(),
         };
         let (entry, opening) = facts.into_entry(entropy)?;
-        let heads = ReadVersions {
+        let versions = ReadVersions {
             client_id: caller.id(),
             client_epoch: caller.client().epoch,
             consent_id: consent.id,
@@ -212,7 +212,7 @@ impl Bench {
         };
         let budget = Budget { max_fetches: None, per_day: None, day: at.day() };
         let answer = Answer { headers: http::HeaderMap::new(), body: vec![b'x'; 1024].into() };
-        Ok(Draft { heads, budget, entry, opening, answer })
+        Ok(Draft { versions, budget, entry, opening, answer })
     }
 
     /// One after the other.
@@ -223,10 +223,10 @@ impl Bench {
         for nth in 0..TIMES {
             work(usize::try_from(nth)?).await?;
         }
-        tell(name, cpu_of(std::process::id())?.saturating_sub(before), TIMES)
+        measure(name, cpu_of(std::process::id())?.saturating_sub(before), TIMES)
     }
 
-    /// Many at once.
+    /// Many concurrently.
     async fn together(&self, name: &str, work: impl AsyncFn(usize) -> Result<()>) -> Result<()> {
         self.app.catch_up().await.map_err(failed)?;
         let batches = usize::try_from(TIMES)? / TOGETHER;
@@ -242,13 +242,13 @@ impl Bench {
         for nth in 0..batches {
             batch(nth * TOGETHER).await?;
         }
-        tell(name, cpu_of(std::process::id())?.saturating_sub(before), TIMES)
+        measure(name, cpu_of(std::process::id())?.saturating_sub(before), TIMES)
     }
 }
 
-/// The imports of subjects and settlements and the round: settlements and round raise it from 1.
+/// The publication number after the imports of subjects and settlements and the round: settlements and round increment it.
 const PUBLICATION: i64 = 3;
 
-fn tell(name: &str, cpu: Duration, times: u32) -> Result<()> {
+fn measure(name: &str, cpu: Duration, times: u32) -> Result<()> {
     say(&format!("    {name:50}{:8.1} us", cpu.as_secs_f64() * 1e6 / f64::from(times.max(1))))
 }

@@ -54,7 +54,7 @@ impl App {
         let mut tx = self.env.db.begin("app::tidy").await?;
         // Not immediately: on a gateway whose clock is behind, the token is still valid.
         let cutoff = self.env.clock.now().minus(EXPIRED_TOKEN_RETENTION);
-        let removed = tokens::forget_expired(&mut tx, cutoff).await?;
+        let removed = tokens::delete_expired(&mut tx, cutoff).await?;
         tx.commit().await?;
         let removed = removed + self.consents.forget_kept().await?;
         let expired = self.consents.record_expiries().await?;

@@ -36,7 +36,7 @@ impl LogKeys for CheckpointKeys {
         Some(self.0.load().ledger.clone())
     }
 
-    fn known(&self) -> Vec<PublicKey> {
+    fn verification_keys(&self) -> Vec<PublicKey> {
         self.0.load().log.clone()
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::Failure,
-    ledger::{self, Found},
+    ledger::{self, ProofStatus},
     merkle::TileId,
     store::Db,
 };
@@ -34,7 +34,7 @@ impl LogReader {
     }
 
     /// The proof of a disclosure that was made to a client.
-    pub async fn prove(&self, disclosure: &str, client: &str) -> Result<Option<Found>, Failure> {
+    pub async fn prove(&self, disclosure: &str, client: &str) -> Result<Option<ProofStatus>, Failure> {
         Ok(ledger::prove(&self.db, disclosure, Some(client)).await?)
     }
 }

@@ -123,7 +123,8 @@ fn ledger(config: &Config, env: &Env, keys: &LiveKeys, faults: &Faults) -> (Reco
     let recorder = Recorder::start(env.db.clone(), env.clock.clone(), recorder_options(config, &leaves, faults));
     let keys = Arc::new(CheckpointKeys(keys.clone()));
     // On PostgreSQL over a connection of its own: sealing never waits for one that responses use.
-    let sealer = Sealer::new(env.db.apart(), env.clock.clone(), keys, sealer_options(config, &leaves, faults));
+    let sealer =
+        Sealer::new(env.db.on_dedicated_connection(), env.clock.clone(), keys, sealer_options(config, &leaves, faults));
     (recorder, sealer)
 }
 

@@ -51,7 +51,7 @@ pub(super) fn recorder_options(config: &Config, leaves: &LeafCache, faults: &Fau
         max_batch: section.max_batch,
         queue: section.queue,
         queue_bytes: section.queue_bytes(),
-        fresh: leaves.clone(),
+        leaf_cache: leaves.clone(),
         faults: faults.clone(),
         ..RecorderOptions::default()
     }
@@ -60,10 +60,10 @@ pub(super) fn recorder_options(config: &Config, leaves: &LeafCache, faults: &Fau
 pub(super) fn sealer_options(config: &Config, leaves: &LeafCache, faults: &Faults) -> SealerOptions {
     SealerOptions {
         origin: config.ledger.origin(&config.gateway.public_origin),
-        outside: Some(config.ledger.checkpoint_file.clone()),
+        checkpoint_file: Some(config.ledger.checkpoint_file.clone()),
         interval: config.ledger.seal_interval(),
         round: SEAL_ROUND,
-        fresh: leaves.clone(),
+        leaf_cache: leaves.clone(),
         faults: faults.clone(),
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     identity::{CertificateFacts, KeyPair, Signer as _, Suite},
     ledger::{Action, Change},
     store::{
-        authorities::{self, Concerned},
+        authorities::{self, AffectedClients},
         certificates::{self, CertificateRow},
         changes,
     },
@@ -141,8 +141,8 @@ pub async fn revoke(custody: &Custody, name: &str, reason: &str) -> Result<Revok
     local_ca::publish_list(&mut tx, custody, &own).await?;
     let detail = json!({ "serial": row.serial, "subject": row.subject });
     audit(&mut tx, custody, Action::CertificateRevoked, &row.id, Change::of(detail).because(Some(reason))).await?;
-    let concerned = Concerned::Identity(&row.authority_id, &row.subject);
-    let clients = authorities::end_answers_of(&mut tx, concerned).await.map_err(AuthorityError::Store)?;
+    let concerned = AffectedClients::Identity(&row.authority_id, &row.subject);
+    let clients = authorities::invalidate_answers_of(&mut tx, concerned).await.map_err(AuthorityError::Store)?;
     changes::raise(&mut tx).await.map_err(AuthorityError::Store)?;
     tx.commit().await.map_err(AuthorityError::Store)?;
     tracing::warn!(certificate.id = %row.id, reason, "a certificate was revoked");
@@ -161,10 +161,10 @@ pub async fn refuse(custody: &Custody, thumbprint: &str, reason: &str) -> Result
     }
     let ours = certificates::find_in(&mut tx, &thumbprint).await.map_err(AuthorityError::Store)?;
     let concerned = match ours.first() {
-        Some(row) => Concerned::Identity(&row.authority_id, &row.subject),
-        None => Concerned::All,
+        Some(row) => AffectedClients::Identity(&row.authority_id, &row.subject),
+        None => AffectedClients::All,
     };
-    authorities::end_answers_of(&mut tx, concerned).await.map_err(AuthorityError::Store)?;
+    authorities::invalidate_answers_of(&mut tx, concerned).await.map_err(AuthorityError::Store)?;
     let detail = json!({});
     audit(&mut tx, custody, Action::CertificateRefused, &thumbprint, Change::of(detail).because(Some(reason))).await?;
     changes::raise(&mut tx).await.map_err(AuthorityError::Store)?;

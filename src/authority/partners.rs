@@ -14,7 +14,7 @@ use crate::{
     },
     ledger::{Action, Change},
     store::{
-        authorities::{self, AuthorityRow, Concerned, RefusedRow},
+        authorities::{self, AffectedClients, AuthorityRow, RefusedRow},
         changes,
     },
 };
@@ -155,8 +155,8 @@ pub async fn distrust(custody: &Custody, name: &str, reason: &str) -> Result<usi
     if !authorities::remove(&mut tx, &row.id, custody.env.clock.now()).await.map_err(AuthorityError::Store)? {
         return Err(AuthorityError::Conflict(format!("authority {name} is already removed")));
     }
-    let concerned = Concerned::Authority(&row.id);
-    let clients = authorities::end_answers_of(&mut tx, concerned).await.map_err(AuthorityError::Store)?;
+    let concerned = AffectedClients::Authority(&row.id);
+    let clients = authorities::invalidate_answers_of(&mut tx, concerned).await.map_err(AuthorityError::Store)?;
     let detail = json!({ "name": name });
     audit(&mut tx, custody, Action::AuthorityDistrusted, &row.id, Change::of(detail).because(Some(reason))).await?;
     changes::raise(&mut tx).await.map_err(AuthorityError::Store)?;

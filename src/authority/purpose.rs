@@ -1,6 +1,6 @@
 //! The purposes of keys. A key has exactly one.
 
-use crate::{domain::words::words, identity::Suite, store::Place};
+use crate::{domain::words::words, identity::Suite, store::SealContext};
 
 words! {
     /// The purpose of a key, in the store and on the command line.
@@ -30,13 +30,13 @@ impl Purpose {
 
     /// The place of the sealed private key. It includes the purpose, so that a row with a changed purpose cannot be
     /// opened.
-    pub(super) const fn place(self, row: &str) -> Place<'_> {
+    pub(super) const fn place(self, row: &str) -> SealContext<'_> {
         let column = match self {
             Self::TokenSigning => "sealed_private/token_signing",
             Self::AnswerSigning => "sealed_private/answer_signing",
             Self::LedgerSigning => "sealed_private/ledger_signing",
             Self::Authority => "sealed_private/authority",
         };
-        Place { table: "keys", row, column }
+        SealContext { table: "keys", row, column }
     }
 }

@@ -14,7 +14,7 @@ use super::{AuthorityError, files};
 use crate::{
     domain::Timestamp,
     identity::{CertificateFacts, certificate::is_signed_by, tls},
-    store::{Crypter, Place},
+    store::{Crypter, SealContext},
 };
 
 /// The paths of a listener's certificate and key.
@@ -27,8 +27,8 @@ pub struct ServerFiles {
 }
 
 /// The place of a sealed key file. It is bound to the public key, so that the key opens only with its own certificate.
-fn place(row: &str) -> Place<'_> {
-    Place { table: "server key file", row, column: "private_key" }
+fn place(row: &str) -> SealContext<'_> {
+    SealContext { table: "server key file", row, column: "private_key" }
 }
 
 fn row_of(public_key_der: &[u8]) -> String {

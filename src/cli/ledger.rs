@@ -9,7 +9,7 @@ use crate::{
     authority::Purpose,
     config::Config,
     identity::PublicKey,
-    ledger::{self, CheckpointFile, Found, LogKey, verify},
+    ledger::{self, CheckpointFile, LogKey, ProofStatus, verify},
     merkle::VerifierKey,
     store::{Db, keys},
 };
@@ -81,7 +81,7 @@ async fn verify(args: Verify, config: &Config, db: &Db, ctx: &Context) -> anyhow
     };
     let outside = CheckpointFile::new(args.checkpoint.unwrap_or_else(|| config.ledger.checkpoint_file.clone()));
     let origin = config.ledger.origin(&config.gateway.public_origin);
-    let subject = verify::Subject { db, origin: &origin, keys: &keys, outside: Some(&outside) };
+    let subject = verify::Target { db, origin: &origin, keys: &keys, checkpoint_file: Some(&outside) };
     let bar = ctx.progress(Some(0), "leaves");
     let report = verify::verify(subject, &|done, of| {
         bar.set_length(of);
@@ -102,8 +102,8 @@ async fn verify(args: Verify, config: &Config, db: &Db, ctx: &Context) -> anyhow
 async fn prove(id: &str, db: &Db, ctx: &Context) -> anyhow::Result<()> {
     match ledger::prove(db, id, None).await? {
         None => anyhow::bail!("there is no entry {id}"),
-        Some(Found::Waiting) => anyhow::bail!("{id} is recorded and not yet sealed: is a gateway running?"),
-        Some(Found::Sealed(proof)) => {
+        Some(ProofStatus::Pending) => anyhow::bail!("{id} is recorded and not yet sealed: is a gateway running?"),
+        Some(ProofStatus::Sealed(proof)) => {
             let json = serde_json::to_string_pretty(&proof).context("the proof cannot be written")?;
             writeln!(ctx.out(), "{json}")?;
         }

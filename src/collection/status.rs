@@ -9,7 +9,10 @@ use crate::{
     domain::{Day, HalfYear, Timestamp, clock::SharedClock},
     facts::Totals,
     scoring::{Catalogue, Category, MeasureForm, UpdateFrequency},
-    store::{Db, DbError, facts as table},
+    store::{
+        Db, DbError,
+        facts::{self as table, ChunkKey},
+    },
 };
 
 /// Chunks read at a time: their totals are some hundred kilobytes each.
@@ -153,12 +156,13 @@ impl Collection {
         let accepted =
             table::accepted_at(&self.db.read("facts::accepted_at")).await.map_err(failed("list the imports"))?;
         let accepted: HashMap<i64, i64> = accepted.into_iter().collect();
-        let (period, mut after) = (period.to_string(), (0, -1));
+        let (period, mut after) = (period.to_string(), ChunkKey { import_seq: 0, part: -1 });
         loop {
             let read = self.db.read("facts::totals_after");
-            let page = table::totals_after(&read, (catalogue.kind(), &period), after, PAGE).await.map_err(reading())?;
+            let page =
+                table::totals_after(&read, catalogue.kind(), &period, after.clone(), PAGE).await.map_err(reading())?;
             let Some(last) = page.last() else { return Ok(deliveries) };
-            after = (last.import_seq, last.part);
+            after = ChunkKey { import_seq: last.import_seq, part: last.part };
             for row in page {
                 let Some(at) = accepted.get(&row.import_seq) else { continue };
                 let totals = Totals::read(&row.totals).map_err(|error| {

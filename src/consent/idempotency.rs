@@ -15,7 +15,7 @@ use crate::{
     domain::{Failure, FailureKind, Timestamp, ids::ClientId},
     store::{
         Tx,
-        idempotency::{self, KeptRow},
+        idempotency::{self, StoredResponseRow},
     },
 };
 
@@ -121,7 +121,7 @@ impl Consents {
         answer: &StoredResponse,
         now: Timestamp,
     ) -> Result<bool, Failure> {
-        let row = KeptRow {
+        let row = StoredResponseRow {
             client_id: client.to_string(),
             key: key.key.clone(),
             request: key.request.clone(),
@@ -130,13 +130,13 @@ impl Consents {
             body: answer.body.clone(),
             created_at: now.micros(),
         };
-        Ok(idempotency::keep(tx, &row, now.minus(KEPT_FOR)).await?)
+        Ok(idempotency::insert(tx, &row, now.minus(KEPT_FOR)).await?)
     }
 
     /// Forgets answers that are no longer given again.
     pub async fn forget_kept(&self) -> Result<u64, Failure> {
         let mut tx = self.env.db.begin("consent::forget_kept").await?;
-        let forgotten = idempotency::forget(&mut tx, self.env.clock.now().minus(KEPT_FOR + FORGETTING)).await?;
+        let forgotten = idempotency::delete_older(&mut tx, self.env.clock.now().minus(KEPT_FOR + FORGETTING)).await?;
         tx.commit().await?;
         Ok(forgotten)
     }

@@ -4,7 +4,7 @@
 //! the consent's version and the client's epoch, the version of each subject, and the number of the publication, which
 //! every publication, every correction and every accepted import of settlements raises. What passes with time alone (a
 //! grade's last day) is read anew each day; expiry of the consent is judged at every use. So a reading may be remembered
-//! exactly when everything in it is under one of these heads, and was read after them.
+//! exactly when everything in it is under one of these versions, and was read after them.
 
 use std::sync::{
     Arc,
@@ -50,7 +50,7 @@ impl CacheKey {
     }
 }
 
-/// What was read, its members written out, with the heads it rests on.
+/// What was read, its members written out, with the versions it rests on.
 #[derive(Debug)]
 pub(super) struct CachedReading {
     pub(super) members: Members,

@@ -73,7 +73,7 @@ struct Inner {
     keys: LiveKeys,
     recorder: Recorder,
     faults: Faults,
-    closer: DeliveryRecorder,
+    delivery_recorder: DeliveryRecorder,
     deliveries: Semaphore,
     policy: DisclosurePolicy,
     memory: ReadingCache,
@@ -108,7 +108,7 @@ struct CurrentGrades {
     assessments: Vec<CurrentAssessment>,
 }
 
-/// What was read, with the heads it rests on. It is remembered by them, so they were read first, and nothing is in the body
+/// What was read, with the versions it rests on. It is remembered by them, so they were read first, and nothing is in the body
 /// that is not under one of them (`memory.rs`).
 struct Content {
     /// The body, without what only the rendering knows.
@@ -146,7 +146,7 @@ impl Disclosures {
         policy: DisclosurePolicy,
     ) -> Self {
         let (grades, archive) = (Grades::new(env.db.clone()), Archive::new(env.db.clone()));
-        let closer = DeliveryRecorder::new(env.db.clone(), faults.clone());
+        let delivery_recorder = DeliveryRecorder::new(env.db.clone(), faults.clone());
         let deliveries = Semaphore::new(delivery::AT_ONCE);
         Self(Arc::new(Inner {
             env,
@@ -157,7 +157,7 @@ impl Disclosures {
             keys,
             recorder,
             faults,
-            closer,
+            delivery_recorder,
             deliveries,
             policy,
             memory: ReadingCache::new(),
@@ -352,7 +352,7 @@ impl Disclosures {
         let receipt = self.receipt(&entry, at)?;
         let keys = self.0.keys.load();
         let answer = rendered.sign(asked, receipt, &*keys.answer, at)?;
-        let heads = ReadVersions {
+        let versions = ReadVersions {
             client_id: caller.id(),
             client_epoch: caller.client().epoch,
             consent_id: consent.id,
@@ -364,7 +364,7 @@ impl Disclosures {
         };
         let budget = Budget { max_fetches: consent.max_fetches, per_day: consent.daily_budget, day: at.day() };
         // Boxed, so that what every answer carries about is not as large as what only the recorder needs.
-        Ok(Box::new(Draft { heads, budget, entry, opening, answer }))
+        Ok(Box::new(Draft { versions, budget, entry, opening, answer }))
     }
 }
 

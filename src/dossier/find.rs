@@ -12,7 +12,7 @@ use crate::{
     ledger::Action,
     store::{
         CrypterError,
-        dossier::{self, Known},
+        dossier::{self, SearchCriteria},
         personal::{BlindColumn, Personal, masked_name, masked_number},
         subjects,
     },
@@ -94,25 +94,28 @@ impl Dossiers {
     }
 
     /// The hashes and values that rows are compared with.
-    fn criteria(&self, key: &SearchKey) -> Result<Known, CrypterError> {
+    fn criteria(&self, key: &SearchKey) -> Result<SearchCriteria, CrypterError> {
         Ok(match key {
             SearchKey::IdNumber(number) => {
                 // As imports normalize it: the check character X of a resident number is a capital letter.
                 let number = number.trim().to_uppercase();
-                Known { id_numbers: BlindColumn::IdNumber.hashes(&self.crypter, &number)?, ..Known::default() }
+                SearchCriteria {
+                    id_numbers: BlindColumn::IdNumber.hashes(&self.crypter, &number)?,
+                    ..SearchCriteria::default()
+                }
             }
             SearchKey::Name(name) => {
                 let name = name.trim();
-                Known {
+                SearchCriteria {
                     names: BlindColumn::Name.hashes(&self.crypter, name)?,
                     representatives: BlindColumn::Representative.hashes(&self.crypter, name)?,
                     plain_name: Some(name.to_owned()),
-                    ..Known::default()
+                    ..SearchCriteria::default()
                 }
             }
             SearchKey::Uscc(uscc) => {
                 let uscc = Uscc::parse(uscc.trim()).map_or_else(|_| uscc.trim().to_owned(), |uscc| uscc.to_string());
-                Known { uscc: Some(uscc), ..Known::default() }
+                SearchCriteria { uscc: Some(uscc), ..SearchCriteria::default() }
             }
         })
     }

@@ -230,7 +230,7 @@ impl Rounds {
         let now = self.env.clock.now();
         let mut tx = self.env.db.begin("correct").await.map_err(during())?;
         // Appends that hold these locks commit first, and later ones see the new version: a grade that falls ends access (I2).
-        let banks = runs::banks(&mut tx).await.map_err(during())?;
+        let banks = runs::client_ids(&mut tx).await.map_err(during())?;
         tx.lock_banks_exclusive(&banks).await.map_err(during())?;
         // The update also locks the row of the subject, so that two corrections of one subject run one after the other.
         rounds::raise_subject(&mut tx, of.subject).await.map_err(during())?;

@@ -88,9 +88,9 @@ impl Rounds {
         self.record(&mut tx, actor, Action::RunPublished, run, detail).await?;
         // Appends that hold these locks commit first, and later ones see the new round: a grade that falls ends access
         // (I2). Taken after the bulk of the statements, so that appends wait for the last few only.
-        let banks = runs::banks(&mut tx).await.map_err(during())?;
+        let banks = runs::client_ids(&mut tx).await.map_err(during())?;
         tx.lock_banks_exclusive(&banks).await.map_err(during())?;
-        rounds::name_successor(&mut tx, (&run.kind, &run.scheme), &run.id, now).await.map_err(during())?;
+        rounds::name_successor(&mut tx, &run.kind, &run.scheme, &run.id, now).await.map_err(during())?;
         runs::supersede(&mut tx, &run.kind, &run.scheme).await.map_err(during())?;
         if !runs::publish(&mut tx, &run.id, now, &valid_until.to_string()).await.map_err(during())? {
             return Err(GradingError::raced(&run.id, RunState::Published));

@@ -19,7 +19,7 @@ use crate::{
     domain::{Actor, HalfYear, ids::RunId},
     ledger::Action,
     store::{
-        DbError, Exclusive,
+        DbError, JobLock,
         runs::{self, ResultRow, RunRow},
     },
 };
@@ -51,7 +51,7 @@ impl Rounds {
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Result<RunDone, GradingError> {
         let lock =
-            Exclusive::try_take(&self.env.db, "grading").await.map_err(GradingError::during("taking the lock"))?;
+            JobLock::try_acquire(&self.env.db, "grading").await.map_err(GradingError::during("taking the lock"))?;
         let Some(lock) = lock else { return Err(GradingError::Busy) };
         self.delete_orphans().await?;
         let id = RunId::new(&*self.env.clock, &*self.env.entropy);
@@ -118,11 +118,11 @@ impl Rounds {
         };
         let step = "adding the run";
         let mut tx = self.env.db.begin("run").await.map_err(GradingError::during(step))?;
-        runs::keep_model(&mut tx, &run.model_digest, &run.model_id, &body, now)
+        runs::insert_model(&mut tx, &run.model_digest, &run.model_id, &body, now)
             .await
             .map_err(GradingError::during(step))?;
         let of_kind = format!("catalogue:{}", run.kind);
-        runs::keep_model(&mut tx, &run.catalogue_digest, &of_kind, &catalogue, now)
+        runs::insert_model(&mut tx, &run.catalogue_digest, &of_kind, &catalogue, now)
             .await
             .map_err(GradingError::during(step))?;
         runs::insert(&mut tx, &run).await.map_err(GradingError::during(step))?;

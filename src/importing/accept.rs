@@ -83,7 +83,7 @@ impl Stager<'_> {
             // Answers in progress either commit before this, or are rendered again with the new subjects and months.
             // The lock comes late so that answers wait for little more than the commit; and it comes before the numbers
             // below, in the same order as everywhere else, so that nobody deadlocks.
-            let banks = runs::banks(&mut tx).await?;
+            let banks = runs::client_ids(&mut tx).await?;
             tx.lock_banks_exclusive(&banks).await?;
         }
         if revised {
@@ -99,7 +99,7 @@ impl Stager<'_> {
         let client = sender.client.to_string();
         // Suspending a client takes the same lock exclusively: the order of commits decides (I3).
         tx.lock_banks_shared(std::slice::from_ref(&client)).await?;
-        if clients::stands(tx, &client, sender.epoch).await? {
+        if clients::is_active(tx, &client, sender.epoch).await? {
             Ok(())
         } else {
             Err(Failed::Import(ImportError::SenderEnded))
@@ -128,7 +128,7 @@ impl Stager<'_> {
     async fn write_report(&self, tx: &mut Tx, sender: &Sender, outcome: Outcome, now: Timestamp) -> Result<(), Failed> {
         let report = UploadReport::of(&self.report, outcome, self.listed());
         let report = serde_json::to_string(&report).map_err(|error| Failed::Import(ImportError::Json(error)))?;
-        Ok(imports::keep_report(tx, (&self.run.id.to_string(), &sender.client.to_string()), &report, now).await?)
+        Ok(imports::insert_report(tx, &self.run.id.to_string(), &sender.client.to_string(), &report, now).await?)
     }
 
     /// Stores the report of an upload none of whose rows was accepted.
@@ -136,7 +136,7 @@ impl Stager<'_> {
         let Some(sender) = &self.run.sender else { return Ok(()) };
         let env = &self.run.importer.env;
         let stored = async {
-            let mut tx = env.db.begin("imports::keep_report").await?;
+            let mut tx = env.db.begin("imports::insert_report").await?;
             self.write_report(&mut tx, sender, Outcome::NothingTaken, env.clock.now()).await?;
             Ok(tx.commit().await?)
         };

@@ -26,7 +26,7 @@ use super::{
 use crate::{
     domain::{Day, ids::ImportId},
     store::{
-        Exclusive, facts,
+        JobLock, facts,
         imports::{self, ImportRow, NewImport},
     },
 };
@@ -58,7 +58,7 @@ impl Importer {
     ) -> Result<Report, ImportError> {
         // One import at a time in a store: its staged rows are compared with accepted ones that must not change
         // meanwhile.
-        let lock = Exclusive::try_take(&self.env.db, "imports").await.map_err(ImportError::store("lock imports"))?;
+        let lock = JobLock::try_acquire(&self.env.db, "imports").await.map_err(ImportError::store("lock imports"))?;
         let lock = lock.ok_or(ImportError::Busy)?;
         let report = self.import_locked(template, input, options, progress).await;
         // The outcome is committed already; a lock that cannot be released has lost its connection, and so is free.

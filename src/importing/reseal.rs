@@ -3,7 +3,7 @@
 
 use super::ImportError;
 use crate::store::{
-    Crypter, Db, Exclusive,
+    Crypter, Db, JobLock,
     personal::{Personal, PersonalError, SealedParts},
     subjects::{self, PersonalRow},
 };
@@ -38,7 +38,7 @@ struct Row {
 pub async fn reseal_subjects(db: &Db, crypter: &Crypter, natural: &[String]) -> Result<Resealed, ImportError> {
     let failed = || ImportError::store("reseal subjects");
     // The lock of imports: nobody else may write subjects meanwhile.
-    let lock = Exclusive::try_take(db, "imports").await.map_err(failed())?.ok_or(ImportError::Busy)?;
+    let lock = JobLock::try_acquire(db, "imports").await.map_err(failed())?.ok_or(ImportError::Busy)?;
     let (mut done, mut after) = (Resealed::default(), String::new());
     loop {
         let read = db.read("subjects::list_personal");
@@ -63,7 +63,7 @@ pub async fn reseal_subjects(db: &Db, crypter: &Crypter, natural: &[String]) -> 
         }
     }
     if done.plain > 0 {
-        db.forget_former_subjects().await.map_err(failed())?;
+        db.purge_former_subject_data().await.map_err(failed())?;
     }
     lock.release().await.map_err(failed())?;
     Ok(done)

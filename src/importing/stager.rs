@@ -178,7 +178,7 @@ impl<'a> Stager<'a> {
             return Ok(());
         }
         let missing: Vec<&str> = missing.into_iter().collect();
-        let found = subjects::known(&self.run.importer.env.db.read("subjects::known"), &missing).await;
+        let found = subjects::existing(&self.run.importer.env.db.read("subjects::existing"), &missing).await;
         let found = found.map_err(ImportError::store("look up subjects"))?;
         self.is_subject.extend(missing.into_iter().map(|code| (code.into(), false)));
         self.is_subject.extend(found.into_iter().map(|code| (code.into(), true)));

@@ -106,8 +106,8 @@ impl Uploads {
 
     /// Deletes reports older than `retention`.
     pub async fn delete_expired_reports(&self, retention: Duration) -> Result<u64, Failure> {
-        let mut tx = self.importer.env.db.begin("imports::forget_reports").await?;
-        let deleted = imports::forget_reports(&mut tx, self.importer.env.clock.now().minus(retention)).await?;
+        let mut tx = self.importer.env.db.begin("imports::delete_reports").await?;
+        let deleted = imports::delete_reports(&mut tx, self.importer.env.clock.now().minus(retention)).await?;
         tx.commit().await?;
         Ok(deleted)
     }

@@ -75,7 +75,7 @@ impl Writer {
 
     async fn write_carefully(&self, db: &Db, seq: i64, rows: &[&str]) -> Result<HashSet<u64>, ImportError> {
         let mut tx = begin(db).await?;
-        let taken = self.staging.taken(&mut tx, seq, &array(rows)).await.map_err(failed())?;
+        let taken = self.staging.existing_lines(&mut tx, seq, &array(rows)).await.map_err(failed())?;
         let taken: HashSet<u64> = taken.into_iter().filter_map(|line| u64::try_from(line).ok()).collect();
         let (fresh, again) = split_repeated(rows, self.staging.key_places(), &taken)?;
         if !fresh.is_empty() {

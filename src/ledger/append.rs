@@ -1,10 +1,10 @@
-//! Entries that belong to a change: appended in the change's own transaction, or not at all.
+//! Appends entries within the transaction of the change they record.
 
 use serde_json::json;
 
 use super::{
-    LedgerError,
     entry::{Entry, Opening},
+    error::LedgerError,
     facts::ErasureFacts,
 };
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     store::{Tx, ledger::append as table},
 };
 
-/// Adds an entry to the columns that the store takes.
+/// Adds an entry to columns of entries.
 pub(super) fn add_entry(columns: &mut table::EntryColumns, entry: &Entry) {
     columns.id.push(entry.id().to_owned());
     columns.kind.push(entry.kind().to_string());
@@ -20,7 +20,7 @@ pub(super) fn add_entry(columns: &mut table::EntryColumns, entry: &Entry) {
     columns.leaf.push(entry.leaf().to_vec());
 }
 
-/// Adds an opening to the columns that the store takes.
+/// Adds an entry's opening to columns of openings.
 pub(super) fn add_opening(columns: &mut table::OpeningColumns, id: &str, opening: &Opening) {
     columns.id.push(id.to_owned());
     columns.client.push(opening.client_id.clone());
@@ -30,18 +30,18 @@ pub(super) fn add_opening(columns: &mut table::OpeningColumns, id: &str, opening
 
 /// Appends an entry within the caller's transaction: it is durable exactly when the caller's change is.
 pub async fn append(tx: &mut Tx, entry: &Entry, opening: Option<&Opening>) -> Result<(), LedgerError> {
-    let mut entries = table::EntryColumns::default();
-    add_entry(&mut entries, entry);
-    let mut openings = table::OpeningColumns::default();
+    let mut rows = table::EntryRows::default();
+    add_entry(&mut rows.entries, entry);
     if let Some(opening) = opening {
-        add_opening(&mut openings, entry.id(), opening);
+        add_opening(&mut rows.openings, entry.id(), opening);
     }
-    Ok(table::insert(tx, entries, openings, entry.at()).await?)
+    Ok(table::insert(tx, rows, entry.at()).await?)
 }
 
-/// Erases openings and appends the entry that backs it, in the caller's transaction: refused when one is not there.
+/// Erases openings and appends the erasure entry that accounts for them, in the caller's transaction. Fails when one of the
+/// openings does not exist.
 ///
-/// On PostgreSQL only the role that owns the tables may: the serving role cannot make an opening disappear.
+/// On PostgreSQL only the role that owns the tables may do this: the serving role cannot remove an opening.
 pub async fn erase(tx: &mut Tx, facts: ErasureFacts, entropy: &dyn Entropy) -> Result<(), LedgerError> {
     let rows: Vec<_> = facts.entries.iter().map(|id| json!({ "id": id })).collect();
     let count = rows.len();
@@ -51,10 +51,10 @@ pub async fn erase(tx: &mut Tx, facts: ErasureFacts, entropy: &dyn Entropy) -> R
     let (entry, opening) = facts.into_entry(entropy)?;
     append(tx, &entry, Some(&opening)).await?;
     let erased = table::delete_openings(tx, serde_json::Value::from(rows).to_string()).await?;
-    // An erasure entry that names what it did not erase would be called tampering for ever after.
+    // An erasure entry for an opening that was not erased would be reported as tampering by every later verification.
     if u64::try_from(count) == Ok(erased) {
         Ok(())
     } else {
-        Err(Malformed(format!("of {count} openings to be erased {erased} are there")).into())
+        Err(Malformed(format!("of {count} openings to be erased only {erased} exist")).into())
     }
 }

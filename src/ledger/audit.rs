@@ -1,15 +1,15 @@
-//! Acts of people and of the gateway that change something: one entry each, in the transaction of the change itself.
+//! Acts that change something, by people or by the gateway: one entry each, in the transaction of the change.
 
 use serde_json::{Value, json};
 
-use super::{LedgerError, append::append, facts::OperatorFacts};
+use super::{append::append, error::LedgerError, facts::OperatorFacts};
 use crate::{
     domain::{Actor, ids::EntryId, words::words},
     store::{Env, Tx},
 };
 
 words! {
-    /// What was done. Entries hold these words for ever: a word is added, never changed.
+    /// What was done. Entries hold these words permanently: a word may be added and is never changed.
     Action: "action" {
         /// Our own certification authority was created.
         AuthorityMade = "authority_made",
@@ -37,7 +37,7 @@ words! {
         GradesExported = "grades_exported",
         /// An import became visible.
         ImportAccepted = "import_accepted",
-        /// A key was made.
+        /// A key was created.
         KeyMade = "key_made",
         /// A key was revoked.
         KeyRevoked = "key_revoked",
@@ -47,13 +47,13 @@ words! {
         SubjectsResealed = "subjects_resealed",
         /// A PostgreSQL role was granted what serving needs.
         RoleGranted = "role_granted",
-        /// A trial run was made.
+        /// A trial run was created.
         RunMade = "run_made",
         /// A trial run was opened to objections.
         RunPreassessed = "run_preassessed",
         /// A run became the round in force.
         RunPublished = "run_published",
-        /// A run was given up before publication.
+        /// A run was discarded before publication.
         RunDiscarded = "run_discarded",
         /// Migrations were applied.
         SchemaMigrated = "schema_migrated",
@@ -64,27 +64,27 @@ words! {
     }
 }
 
-/// What an act changed, and why.
+/// The particulars of an act, and the reason for it.
 #[derive(Debug, Clone)]
 pub struct Change {
-    /// Why, in the actor's words.
+    /// The reason in the actor's words.
     pub reason: Option<String>,
-    /// Whatever else belongs to it: an object.
+    /// Further particulars, a JSON object.
     pub detail: Value,
 }
 
 impl Change {
-    /// Of which nothing more is to be said.
+    /// A change without particulars.
     pub fn none() -> Self {
         Self::of(json!({}))
     }
 
-    /// With its particulars, an object.
+    /// A change with particulars, a JSON object.
     pub const fn of(detail: Value) -> Self {
         Self { reason: None, detail }
     }
 
-    /// The same with a reason.
+    /// Adds the reason.
     #[must_use]
     pub fn because(mut self, reason: Option<&str>) -> Self {
         self.reason = reason.map(str::to_owned);
@@ -102,7 +102,7 @@ pub async fn audit(
     change: Change,
 ) -> Result<EntryId, LedgerError> {
     let mut detail = change.detail;
-    // The channel stands in the detail: the members of an entry's version 1 are fixed.
+    // The channel goes into the detail, because the members of a version 1 entry are fixed.
     if let Value::Object(members) = &mut detail {
         members.insert("channel".into(), json!(actor.channel().as_str()));
     }

@@ -1,4 +1,4 @@
-//! The exact bytes of an answer, without copying what answers share.
+//! The body of an answer, without copying the bytes that several answers share.
 
 use std::fmt;
 
@@ -17,17 +17,17 @@ impl AnswerBody {
         Self { beginning, rest }
     }
 
-    /// How many bytes it has.
+    /// Number of bytes.
     pub const fn len(&self) -> usize {
         self.beginning.len() + self.rest.len()
     }
 
-    /// Whether it has none.
+    /// Whether it has no bytes.
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Its pieces, one after the other.
+    /// Its pieces in order.
     pub fn into_pieces(self) -> [Bytes; 2] {
         [self.beginning, self.rest]
     }

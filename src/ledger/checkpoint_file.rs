@@ -1,9 +1,9 @@
-//! The checkpoint outside the database: what makes a cut-off tail visible.
+//! The checkpoint file outside the database, which makes a truncated ledger visible.
 //!
-//! It is replaced by compare-and-swap under a lock on a file beside it, so that several gateways of one machine may share
-//! it, and in the order that leaves either the old or the new one whole whenever the power fails:
-//! open(new, O_CREAT|O_TRUNC), write, fsync(new), rename(new, old), fsync(directory). What remains is a disk that answers
-//! fsync without having written.
+//! It is replaced by compare-and-swap under a lock on a neighbouring file, so that several gateways of one machine may share
+//! it, and in an order that leaves either the old or the new file complete whenever the power fails:
+//! open(new, O_CREAT|O_TRUNC), write, fsync(new), rename(new, old), fsync(directory). The remaining risk is a disk that
+//! acknowledges fsync without having written.
 
 use std::{
     fs::{File, OpenOptions},
@@ -14,7 +14,7 @@ use std::{
 use super::faults::{Faults, Step};
 use crate::store::DbError;
 
-/// Why the checkpoint outside could not be read or replaced.
+/// Why the checkpoint file could not be read or replaced.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointFileError {
     /// The file system refused.
@@ -22,11 +22,11 @@ pub enum CheckpointFileError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What it said.
+        /// Its error.
         #[source]
         source: io::Error,
     },
-    /// A test broke it.
+    /// A test injected a fault.
     #[error("the checkpoint file")]
     Interrupted(#[source] DbError),
 }
@@ -43,18 +43,18 @@ impl CheckpointFile {
         Self { path }
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    fn beside(&self, extension: &str) -> PathBuf {
+    fn neighbour(&self, extension: &str) -> PathBuf {
         let mut name = self.path.clone().into_os_string();
         name.push(extension);
         name.into()
     }
 
-    /// The note it holds; `None` when there is no file.
+    /// The note in the file; `None` when there is no file.
     pub async fn read(&self) -> Result<Option<String>, CheckpointFileError> {
         let path = self.path.clone();
         self.blocking(move || match std::fs::read_to_string(path) {
@@ -65,24 +65,25 @@ impl CheckpointFile {
         .await
     }
 
-    /// Replaces `expected` by `note`; `false` when something else is there.
+    /// Replaces `expected` by `note`; `false` when the file holds something else.
     pub(super) async fn replace(
         &self,
         expected: Option<&str>,
         note: &str,
         faults: &Faults,
     ) -> Result<bool, CheckpointFileError> {
-        let (path, new, lock) = (self.path.clone(), self.beside(".new"), self.beside(".lock"));
+        let (path, new, lock) = (self.path.clone(), self.neighbour(".new"), self.neighbour(".lock"));
         let (expected, note) = (expected.map(str::to_owned), note.to_owned());
         let (target, source) = (path.clone(), new.clone());
-        // A crash while the new file is written leaves the old one in its place and a rest that the next one overwrites.
-        let locked = self.blocking(move || write_beside(&path, &new, &lock, expected.as_deref(), &note)).await?;
+        // A crash while the new file is written leaves the old one in place, and a partial file that the next write
+        // overwrites.
+        let locked = self.blocking(move || write_new(&path, &new, &lock, expected.as_deref(), &note)).await?;
         let Some(lock) = locked else { return Ok(false) };
-        faults.at(Step::OutsideRename).await.map_err(CheckpointFileError::Interrupted)?;
+        faults.at(Step::CheckpointFileRename).await.map_err(CheckpointFileError::Interrupted)?;
         let renamed = target.clone();
         self.blocking(move || std::fs::rename(source, renamed)).await?;
-        // A crash here may bring the old name back: an older checkpoint, which the next start brings forward.
-        faults.at(Step::OutsideSync).await.map_err(CheckpointFileError::Interrupted)?;
+        // A crash here may undo the rename: an older checkpoint, which the next start replaces.
+        faults.at(Step::CheckpointFileSync).await.map_err(CheckpointFileError::Interrupted)?;
         self.blocking(move || File::open(directory_of(&target))?.sync_all()).await?;
         drop(lock);
         Ok(true)
@@ -104,17 +105,17 @@ fn directory_of(path: &Path) -> PathBuf {
     }
 }
 
-/// Takes the lock and writes the new file; `None` when the present one is not the expected one.
-fn write_beside(path: &Path, new: &Path, lock: &Path, expected: Option<&str>, note: &str) -> io::Result<Option<File>> {
+/// Takes the lock and writes the new file; `None` when the current note is not the expected one. Returns the lock.
+fn write_new(path: &Path, new: &Path, lock: &Path, expected: Option<&str>, note: &str) -> io::Result<Option<File>> {
     std::fs::create_dir_all(directory_of(path))?;
     let lock = OpenOptions::new().create(true).truncate(false).write(true).open(lock)?;
     lock.lock()?;
-    let present = match std::fs::read_to_string(path) {
-        Ok(present) => Some(present),
+    let current = match std::fs::read_to_string(path) {
+        Ok(note) => Some(note),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(error),
     };
-    if present.as_deref() != expected {
+    if current.as_deref() != expected {
         return Ok(None);
     }
     let mut file = OpenOptions::new().create(true).truncate(true).write(true).open(new)?;

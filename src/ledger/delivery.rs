@@ -1,8 +1,8 @@
-//! Deliveries: disclosures that leave together, as the lines of one body.
+//! Deliveries: many disclosures in one answer, each a line of its body.
 //!
-//! The rule of [`Disclosed`] holds for each line. [`Lines`] takes lines only from a [`Disclosed`], so only after their
-//! commit; a [`DeliveryBody`] is made only from [`Lines`]; and a delivery's own [`Disclosed`] is made here from a [`DeliveryBody`],
-//! after the commit of an entry that has the digest of the whole body.
+//! The rule of [`Disclosed`] applies to each line. [`DeliveryLines`] takes lines only from a [`Disclosed`], so only after
+//! their commit; a [`DeliveryBody`] is made only from [`DeliveryLines`]; and the delivery's own [`Disclosed`] is made here
+//! from a [`DeliveryBody`], after the commit of an entry with the digest of the whole body.
 
 use std::time::Duration;
 
@@ -10,30 +10,31 @@ use bytes::Bytes;
 use http::HeaderMap;
 
 use super::{
-    LedgerError, append,
+    append::append,
+    disclosed::{Answer, Disclosed, RecordError},
     entry::{Entry, Opening},
+    error::LedgerError,
     faults::{Faults, Step},
-    recorder::{Answer, Disclosed, RecordError},
 };
 use crate::{
     domain::ids::ClientId,
-    store::{Db, DbError, ledger::delivery as table},
+    store::{Db, DbError, clients},
 };
 
-/// How often the last entry is tried when another transaction is in its way.
+/// How often the delivery's entry is tried when it conflicts with another transaction.
 const ATTEMPTS: u32 = 5;
 
-/// How long its transaction may take: behind a database that hangs, the bank would wait for ever.
+/// The limit of its transaction's time: behind a database that hangs, the bank would wait without end.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Lines whose records are durable, one after the other.
+/// DeliveryLines whose records are durable, one after the other.
 #[derive(Debug, Default)]
-pub struct Lines {
+pub struct DeliveryLines {
     body: Vec<u8>,
     count: usize,
 }
 
-impl Lines {
+impl DeliveryLines {
     /// Adds the next line: the bytes that were recorded, and a newline.
     pub fn push(&mut self, line: Disclosed) {
         for piece in line.into_answer().body.into_pieces() {
@@ -43,25 +44,25 @@ impl Lines {
         self.count += 1;
     }
 
-    /// How many there are.
+    /// Number of lines.
     pub const fn count(&self) -> usize {
         self.count
     }
 
-    /// Ends the body with a last line of the caller's, which has no subject's data in it.
-    pub fn end(mut self, last: &[u8]) -> DeliveryBody {
+    /// Completes the body with a last line from the caller, which contains no subject's data.
+    pub fn finish(mut self, last: &[u8]) -> DeliveryBody {
         self.body.extend_from_slice(last);
         self.body.push(b'\n');
         DeliveryBody(self.body.into())
     }
 }
 
-/// The body of a delivery: lines whose records are durable, and the last.
+/// The body of a delivery: lines whose records are durable, and the last line.
 #[derive(Clone)]
 pub struct DeliveryBody(Bytes);
 
 impl DeliveryBody {
-    /// Its bytes, to be digested.
+    /// Its bytes, for the digest.
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
@@ -74,24 +75,32 @@ impl std::fmt::Debug for DeliveryBody {
     }
 }
 
-/// A delivery that waits for its own entry.
+/// A delivery to be recorded.
 #[derive(Debug)]
-pub struct Closing {
+pub struct DeliveryDraft {
     /// The bank.
     pub client_id: ClientId,
-    /// Its epoch, compared once more: a client that was ended meanwhile receives nothing.
+    /// The bank's epoch, compared once more: a client whose access has ended receives nothing.
     pub client_epoch: i64,
-    /// The entry, which has the digest of the body.
+    /// The entry, with the digest of the body.
     pub entry: Entry,
     /// The entry's opening.
     pub opening: Opening,
-    /// The header fields, with the signature over that digest.
+    /// The header fields, with a signature over that digest.
     pub headers: HeaderMap,
     /// The body.
     pub body: DeliveryBody,
 }
 
-/// Records the last entry of a delivery.
+/// The outcome of one attempt to record a delivery.
+enum Attempt {
+    /// The entry is durable.
+    Committed,
+    /// The client's access has changed since the delivery was rendered; nothing was written.
+    Stale,
+}
+
+/// Records the delivery entry, after the entries of its lines.
 #[derive(Debug, Clone)]
 pub struct DeliveryRecorder {
     db: Db,
@@ -99,25 +108,25 @@ pub struct DeliveryRecorder {
 }
 
 impl DeliveryRecorder {
-    /// A closer over a store. `faults` are a test's.
+    /// A recorder over a store. Tests inject `faults`.
     pub const fn new(db: Db, faults: Faults) -> Self {
         Self { db, faults }
     }
 
-    /// Waits until the delivery's own entry is durable and hands the delivery back for release.
-    pub async fn close(&self, closing: Closing) -> Result<Disclosed, RecordError> {
+    /// Waits until the delivery's entry is durable and returns the delivery for release.
+    pub async fn record(&self, draft: DeliveryDraft) -> Result<Disclosed, RecordError> {
         let mut attempt = 1;
         loop {
-            // Cut off in the middle, its outcome is unknown: nothing is released.
-            let outcome = tokio::time::timeout(LIMIT, self.attempt(&closing)).await.unwrap_or_else(|_| {
+            // After a timeout in the middle the outcome is unknown: nothing is released.
+            let outcome = tokio::time::timeout(LIMIT, self.attempt(&draft)).await.unwrap_or_else(|_| {
                 Err(LedgerError::Store(DbError::Setup("the database did not answer in time".into())))
             });
             match outcome {
-                Ok(true) => {
-                    let Closing { entry, headers, body, .. } = closing;
+                Ok(Attempt::Committed) => {
+                    let DeliveryDraft { entry, headers, body, .. } = draft;
                     return Ok(Disclosed::after_commit(entry.into_id(), Answer { headers, body: body.0.into() }, None));
                 }
-                Ok(false) => return Err(RecordError::Stale),
+                Ok(Attempt::Stale) => return Err(RecordError::Stale),
                 Err(LedgerError::Store(error)) if error.is_contention() && attempt < ATTEMPTS => attempt += 1,
                 Err(error) => {
                     tracing::error!(error = %error, "a delivery could not be recorded: it is not released");
@@ -127,24 +136,23 @@ impl DeliveryRecorder {
         }
     }
 
-    /// Whether the client stood and the entry is durable.
-    async fn attempt(&self, closing: &Closing) -> Result<bool, LedgerError> {
-        let client = closing.client_id.to_string();
+    async fn attempt(&self, draft: &DeliveryDraft) -> Result<Attempt, LedgerError> {
+        let client = draft.client_id.to_string();
         self.faults.at(Step::Begin).await?;
         let mut tx = self.db.begin("ledger.deliver").await?;
         self.faults.at(Step::Lock).await?;
-        // As in a batch: from here to the commit no narrowing of the bank's access can commit.
+        // As in a batch: until this commit, no change can commit that narrows the bank's access.
         tx.lock_banks_shared(std::slice::from_ref(&client)).await?;
         self.faults.at(Step::ReadVersions).await?;
-        if !table::client_stands(&mut tx, &client, closing.client_epoch).await? {
-            return Ok(false);
+        if !clients::is_active(&mut tx, &client, draft.client_epoch).await? {
+            return Ok(Attempt::Stale);
         }
         self.faults.at(Step::Insert).await?;
-        append(&mut tx, &closing.entry, Some(&closing.opening)).await?;
+        append(&mut tx, &draft.entry, Some(&draft.opening)).await?;
         self.faults.at(Step::Commit).await?;
         tx.commit().await?;
         // A crash here leaves the entries of a delivery that was never released: recorded too much, never too little.
         self.faults.at(Step::Committed).await?;
-        Ok(true)
+        Ok(Attempt::Committed)
     }
 }

@@ -1,6 +1,6 @@
-//! Entries and their openings: made here, and read back below, where they are refused when they are not exactly of their form.
+//! Entries and their openings: made here, and parsed in `read.rs`, which accepts exactly the form that is written here.
 //!
-//! docs/LEDGER.md sections 1 to 3 fix the format. It is for ever: a new version may be added, this one never changes.
+//! docs/LEDGER.md sections 1 to 3 define the format. It is permanent: a new version may be added, this one never changes.
 
 mod read;
 
@@ -25,11 +25,11 @@ use crate::{
     merkle::{Hash, leaf_hash},
 };
 
-/// The version of everything here.
+/// The version of the format.
 const VERSION: u64 = 1;
-/// Keeps a commitment's input apart from everything else that is hashed.
+/// Separates the input of commitments from all other hashed data.
 const TAG: &[u8] = b"medcredit-commitment-v1\0";
-/// 128 bits: enough that no value can be found by trying.
+/// 128 bits: too many to find a committed value by guessing.
 const SALT_BYTES: usize = 16;
 const AT: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
@@ -37,15 +37,15 @@ const AT: &[BorrowedFormatItem<'_>] =
 words! {
     /// What an entry records.
     EntryType: "type of entry" {
-        /// Data left for a bank.
+        /// Data was released to a bank.
         Disclosure = "disclosure",
-        /// Disclosures left together, as one answer.
+        /// Several disclosures were released in one answer.
         Delivery = "delivery",
         /// A consent changed.
         Consent = "consent",
-        /// Somebody decided on another's request.
+        /// One person decided on another's request.
         Approval = "approval",
-        /// An operator acted.
+        /// An act changed something.
         Operator = "operator",
         /// Openings were erased.
         Erasure = "erasure",
@@ -53,7 +53,7 @@ words! {
 }
 
 impl EntryType {
-    /// The members of `facts`, sorted.
+    /// The names in `facts`, sorted.
     const fn facts(self) -> &'static [&'static str] {
         match self {
             Self::Disclosure | Self::Delivery => &[],
@@ -64,7 +64,7 @@ impl EntryType {
         }
     }
 
-    /// The members of `commitments`, sorted.
+    /// The names in `commitments`, sorted.
     const fn commitments(self) -> &'static [&'static str] {
         match self {
             Self::Disclosure => &[
@@ -102,9 +102,9 @@ impl EntryType {
     }
 }
 
-/// A ledger entry as it is stored and hashed. It says nothing about anybody without its [`Opening`].
+/// A ledger entry as it is stored and hashed. Without its [`Opening`] it reveals nothing about anybody.
 ///
-/// Made here alone and never changed: its text always has its id in it and hashes to its leaf.
+/// Made only here and never changed: its text always contains its id and hashes to its leaf.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     id: String,
@@ -115,7 +115,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Unique in the log: `dis_...` or `ent_...`.
+    /// The id, unique in the log: `dis_...` or `ent_...`.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -125,7 +125,7 @@ impl Entry {
         self.kind
     }
 
-    /// When it happened.
+    /// When the recorded event happened.
     pub const fn at(&self) -> Timestamp {
         self.at
     }
@@ -140,16 +140,16 @@ impl Entry {
         self.leaf
     }
 
-    /// Its id, when nothing else of it is needed any more.
+    /// The id, consuming the entry.
     pub(super) fn into_id(self) -> String {
         self.id
     }
 }
 
-/// What an entry's commitments hide: the values and their salts. May be erased.
+/// The values behind an entry's commitments, with their salts. It may be erased.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Opening {
-    /// The bank it concerns, by which its disclosures are found.
+    /// The bank it concerns, by which a bank's disclosures are found.
     pub client_id: Option<String>,
     /// The consent it concerns.
     pub consent_id: Option<String>,
@@ -167,20 +167,36 @@ impl fmt::Debug for Opening {
 /// Values by name, in the order of their names.
 pub(super) type Values = BTreeMap<&'static str, Value>;
 
-/// Makes an entry and its opening. `facts` are in the clear, `values` are committed to.
+/// The contents of an entry.
+pub(super) struct Contents {
+    /// Values in the clear.
+    pub(super) facts: Values,
+    /// Values that the entry only commits to; they go into the opening.
+    pub(super) values: Values,
+}
+
+impl Contents {
+    /// Contents without any value in the clear.
+    pub(super) const fn hidden(values: Values) -> Self {
+        Self { facts: Values::new(), values }
+    }
+}
+
+/// Makes an entry and its opening.
 pub(super) fn make(
     kind: EntryType,
     id: String,
     at: Timestamp,
-    (facts, values): (Values, Values),
+    contents: Contents,
     entropy: &dyn Entropy,
 ) -> Result<(Entry, Opening), Malformed> {
+    let Contents { facts, values } = contents;
     let mut salts = vec![[0u8; SALT_BYTES]; values.len()];
     entropy.fill(salts.as_flattened_mut());
     let (mut commitments, mut fields) = (String::with_capacity(1024), String::with_capacity(1536));
     fields.push_str("{\"fields\":{");
     let mut scratch = Vec::with_capacity(256);
-    // Names are words and base64url needs no escaping: both may be written as they are.
+    // Neither names, which are words, nor base64url need escaping.
     for (at, ((name, value), salt)) in values.iter().zip(&salts).enumerate() {
         let begins = if at == 0 { "\"" } else { ",\"" };
         for part in [begins, name, "\":{\"salt\":\""] {
@@ -219,21 +235,23 @@ pub(super) fn make(
 }
 
 fn entry_time(at: Timestamp) -> Result<String, Malformed> {
-    at.to_utc().format(AT).map_err(|_| Malformed(format!("{} is not a time that can be written", at.micros())))
+    at.to_utc()
+        .format(AT)
+        .map_err(|_| Malformed(format!("the time {} is outside of the range that can be written", at.micros())))
 }
 
 /// The commitment to a value, given as canonical JSON, under its name and salt.
 ///
-/// The tag and the salt have fixed lengths and the name is preceded by its own, so no two inputs are the same.
+/// The tag and the salt have fixed lengths and the name is preceded by its length, so the encoding is unambiguous.
 pub fn commitment(name: &str, salt: &[u8; SALT_BYTES], value: &str) -> Hash {
     commitment_in(&mut Vec::new(), name, salt, value)
 }
 
-/// The same, its input put together in the same place as that of the last one.
+/// [`commitment`] with a buffer for its input that calls may share.
 fn commitment_in(input: &mut Vec<u8>, name: &str, salt: &[u8; SALT_BYTES], value: &str) -> Hash {
     input.clear();
     input.extend_from_slice(TAG);
-    // Names are ours and short; a longer one could not be told apart, so it commits to nothing that verifies.
+    // Names are our own and short. The length of a longer one would not fit, so its commitment would not verify.
     input.push(u8::try_from(name.len()).unwrap_or(0));
     input.extend_from_slice(name.as_bytes());
     input.extend_from_slice(salt);

@@ -1,10 +1,10 @@
-//! What each type of entry is made of. A struct per type, so that no field can be forgotten or invented.
+//! The contents of each type of entry: one struct per type, so that no field can be missing or extra.
 
 use serde_json::{Value, json};
 
 use super::{
-    LedgerError,
-    entry::{Entry, EntryType, Opening, Values, make},
+    entry::{Contents, Entry, EntryType, Opening, Values, make},
+    error::LedgerError,
 };
 use crate::domain::{
     Entropy, Month, Timestamp,
@@ -13,8 +13,8 @@ use crate::domain::{
     words::words,
 };
 
-/// Both halves of an entry.
-type Made = Result<(Entry, Opening), LedgerError>;
+/// An entry with its opening.
+type EntryWithOpening = Result<(Entry, Opening), LedgerError>;
 
 fn sorted(texts: &[String]) -> Value {
     let mut texts: Vec<_> = texts.iter().map(String::as_str).collect();
@@ -32,15 +32,15 @@ pub struct DisclosureFacts {
     pub at: Timestamp,
     /// The bank.
     pub client_id: ClientId,
-    /// The consent it rests on.
+    /// The consent it was given under.
     pub consent_id: ConsentId,
-    /// The consent's version that was checked.
+    /// The version of the consent that was checked.
     pub consent_version: i64,
     /// The subject's unified social credit code, where it has one.
     pub uscc: Option<String>,
-    /// The national codes answered about.
+    /// The national codes of the subjects in the answer.
     pub codes: Vec<String>,
-    /// What the bank reads for.
+    /// The purpose the bank gave.
     pub purpose: Purpose,
     /// The permissions used.
     pub what: Vec<Permission>,
@@ -55,8 +55,8 @@ pub struct DisclosureFacts {
 }
 
 impl DisclosureFacts {
-    /// The entry and its opening.
-    pub fn into_entry(self, entropy: &dyn Entropy) -> Made {
+    /// Makes the entry and its opening.
+    pub fn into_entry(self, entropy: &dyn Entropy) -> EntryWithOpening {
         let mut what: Vec<_> = self.what.iter().map(|permission| permission.as_str()).collect();
         what.sort_unstable();
         what.dedup();
@@ -73,12 +73,11 @@ impl DisclosureFacts {
             ("uscc", json!(self.uscc)),
             ("what", json!(what)),
         ]);
-        Ok(make(EntryType::Disclosure, self.id.to_string(), self.at, (Values::new(), values), entropy)?)
+        Ok(make(EntryType::Disclosure, self.id.to_string(), self.at, Contents::hidden(values), entropy)?)
     }
 }
 
-/// Answers of one moment, about to be released to a bank together. Each of them is a disclosure of its own; this one
-/// binds them into the body that left.
+/// Disclosures about to be released to a bank in one body. Each has an entry of its own; this one records the body.
 #[derive(Debug, Clone)]
 pub struct DeliveryFacts {
     /// The delivery, fixed when its body was rendered.
@@ -87,15 +86,15 @@ pub struct DeliveryFacts {
     pub at: Timestamp,
     /// The bank.
     pub client_id: ClientId,
-    /// What the bank reads for.
+    /// The purpose the bank gave.
     pub purpose: Purpose,
-    /// The permissions used, over all lines.
+    /// The permissions used by all lines together.
     pub what: Vec<Permission>,
     /// The month of the data.
     pub month: Month,
-    /// How many disclosures are in the body.
+    /// Number of disclosures in the body.
     pub lines: usize,
-    /// For how many consents of the page none is.
+    /// Number of consents of the page without a disclosure.
     pub refused: usize,
     /// The body's `Content-Digest` field value.
     pub content_digest: String,
@@ -104,8 +103,8 @@ pub struct DeliveryFacts {
 }
 
 impl DeliveryFacts {
-    /// The entry and its opening.
-    pub fn into_entry(self, entropy: &dyn Entropy) -> Made {
+    /// Makes the entry and its opening.
+    pub fn into_entry(self, entropy: &dyn Entropy) -> EntryWithOpening {
         let mut what: Vec<_> = self.what.iter().map(|permission| permission.as_str()).collect();
         what.sort_unstable();
         what.dedup();
@@ -119,24 +118,24 @@ impl DeliveryFacts {
             ("refused", json!(self.refused)),
             ("what", json!(what)),
         ]);
-        Ok(make(EntryType::Delivery, self.id.to_string(), self.at, (Values::new(), values), entropy)?)
+        Ok(make(EntryType::Delivery, self.id.to_string(), self.at, Contents::hidden(values), entropy)?)
     }
 }
 
-/// A consent changed its state or its terms.
+/// A change of a consent's state or terms.
 #[derive(Debug, Clone)]
 pub struct ConsentFacts {
-    /// The entry.
+    /// The entry's id.
     pub id: EntryId,
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
     /// `requested`, `granted`, `suspended`, `resumed`, `amended`, `revoked`, `expired`, `superseded` or `rejected`.
     pub event: &'static str,
     /// Who did it: `bank:cli_…`, `operator:…`, `subject:…` or `system`.
     pub actor: String,
-    /// What changed: member -> value, or [former, present].
+    /// What changed: member -> value, or [old, new].
     pub changes: Value,
-    /// By which way it came.
+    /// The channel by which the change was made.
     pub channel: String,
     /// The bank.
     pub client_id: ClientId,
@@ -148,15 +147,15 @@ pub struct ConsentFacts {
     pub consent_version: i64,
     /// Hex SHA-256 of the evidence, such as the signed text.
     pub evidence: Option<String>,
-    /// Why.
+    /// The reason given.
     pub reason: Option<String>,
     /// The subject's unified social credit code.
     pub uscc: String,
 }
 
 impl ConsentFacts {
-    /// The entry and its opening.
-    pub fn into_entry(self, entropy: &dyn Entropy) -> Made {
+    /// Makes the entry and its opening.
+    pub fn into_entry(self, entropy: &dyn Entropy) -> EntryWithOpening {
         let values = Values::from([
             ("actor", json!(self.actor)),
             ("changes", self.changes),
@@ -170,32 +169,32 @@ impl ConsentFacts {
             ("uscc", json!(self.uscc)),
         ]);
         let facts = Values::from([("event", json!(self.event))]);
-        Ok(make(EntryType::Consent, self.id.to_string(), self.at, (facts, values), entropy)?)
+        Ok(make(EntryType::Consent, self.id.to_string(), self.at, Contents { facts, values }, entropy)?)
     }
 }
 
-/// An operator did something that must not be denied later.
+/// An act by somebody or by the gateway that changed something.
 #[derive(Debug, Clone)]
 pub(super) struct OperatorFacts {
-    /// The entry.
+    /// The entry's id.
     pub(super) id: EntryId,
-    /// When.
+    /// When it happened.
     pub(super) at: Timestamp,
     /// What was done, a word such as `client_suspended`.
     pub(super) action: &'static str,
     /// Who did it.
     pub(super) actor: String,
-    /// Whatever else belongs to it: an object.
+    /// Further particulars, a JSON object.
     pub(super) detail: Value,
-    /// Why.
+    /// The reason given.
     pub(super) reason: Option<String>,
-    /// To what.
+    /// The object of the act, such as a client's id.
     pub(super) target: Option<String>,
 }
 
 impl OperatorFacts {
-    /// The entry and its opening.
-    pub(super) fn into_entry(self, entropy: &dyn Entropy) -> Made {
+    /// Makes the entry and its opening.
+    pub(super) fn into_entry(self, entropy: &dyn Entropy) -> EntryWithOpening {
         let values = Values::from([
             ("actor", json!(self.actor)),
             ("detail", self.detail),
@@ -203,36 +202,36 @@ impl OperatorFacts {
             ("target", json!(self.target)),
         ]);
         let facts = Values::from([("action", json!(self.action))]);
-        Ok(make(EntryType::Operator, self.id.to_string(), self.at, (facts, values), entropy)?)
+        Ok(make(EntryType::Operator, self.id.to_string(), self.at, Contents { facts, values }, entropy)?)
     }
 }
 
-/// One person decided on what another asked for.
+/// One person's decision on another person's request.
 #[derive(Debug, Clone)]
 pub struct ApprovalFacts {
-    /// The entry.
+    /// The entry's id.
     pub id: EntryId,
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
-    /// What was asked for, a word such as `client_resumed`.
+    /// The requested action, a word such as `client_resumed`.
     pub action: &'static str,
     /// Whether it was approved.
     pub approved: bool,
     /// Who decided.
     pub actor: String,
-    /// Whatever else belongs to it: an object.
+    /// Further particulars, a JSON object.
     pub detail: Value,
-    /// Why.
+    /// The reason given.
     pub reason: Option<String>,
-    /// Who asked.
+    /// Who requested it.
     pub request: String,
-    /// For what.
+    /// The object of the request.
     pub target: Option<String>,
 }
 
 impl ApprovalFacts {
-    /// The entry and its opening.
-    pub fn into_entry(self, entropy: &dyn Entropy) -> Made {
+    /// Makes the entry and its opening.
+    pub fn into_entry(self, entropy: &dyn Entropy) -> EntryWithOpening {
         let values = Values::from([
             ("actor", json!(self.actor)),
             ("detail", self.detail),
@@ -242,44 +241,44 @@ impl ApprovalFacts {
         ]);
         let decision = if self.approved { "approved" } else { "refused" };
         let facts = Values::from([("action", json!(self.action)), ("decision", json!(decision))]);
-        Ok(make(EntryType::Approval, self.id.to_string(), self.at, (facts, values), entropy)?)
+        Ok(make(EntryType::Approval, self.id.to_string(), self.at, Contents { facts, values }, entropy)?)
     }
 }
 
 words! {
-    /// Why openings may be erased.
+    /// The legal ground for erasing openings.
     ErasureGround: "ground of an erasure" {
-        /// They were kept as long as they had to be.
+        /// The retention period has ended.
         RetentionEnded = "retention_ended",
-        /// A subject asked, with right.
+        /// A subject has a right to it and requested it.
         SubjectRequest = "subject_request",
         /// An authority ordered it.
         Order = "order",
     }
 }
 
-/// Openings are erased.
+/// An erasure of openings.
 #[derive(Debug, Clone)]
 pub struct ErasureFacts {
-    /// The entry.
+    /// The entry's id.
     pub id: EntryId,
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
-    /// The entries whose openings go: 1 to 1000.
+    /// The entries whose openings are erased: 1 to 1000.
     pub entries: Vec<String>,
-    /// By what right.
+    /// The legal ground.
     pub ground: ErasureGround,
     /// Who did it.
     pub actor: String,
-    /// Why, in words.
+    /// The reason in words.
     pub reason: Option<String>,
 }
 
 impl ErasureFacts {
-    /// The entry and its opening.
-    pub(super) fn into_entry(self, entropy: &dyn Entropy) -> Made {
+    /// Makes the entry and its opening.
+    pub(super) fn into_entry(self, entropy: &dyn Entropy) -> EntryWithOpening {
         let values = Values::from([("actor", json!(self.actor)), ("reason", json!(self.reason))]);
         let facts = Values::from([("entries", sorted(&self.entries)), ("ground", json!(self.ground.as_str()))]);
-        Ok(make(EntryType::Erasure, self.id.to_string(), self.at, (facts, values), entropy)?)
+        Ok(make(EntryType::Erasure, self.id.to_string(), self.at, Contents { facts, values }, entropy)?)
     }
 }

@@ -1,32 +1,32 @@
-//! Where a test may break a disclosure, from its caller to its place in the tree. In production nothing is attached and
-//! nothing is asked.
+//! Fault injection: the steps at which a test may interrupt a disclosure, from the caller's check to the sealed tree. In
+//! production no interruption is attached.
 //!
-//! The steps are those of docs/DISCLOSURE-CYCLE.md, whichever room takes them: this is the lowest of those rooms.
+//! The steps are those of docs/DISCLOSURE-CYCLE.md. Several rooms take them; this is the lowest of those rooms.
 
 use std::{fmt, pin::Pin, sync::Arc};
 
 use crate::store::DbError;
 
-/// A place between two effects.
+/// A point between two effects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Step {
-    /// Before certificate and token are looked at.
+    /// Before certificate and token are checked.
     Caller,
     /// Before the request is counted.
     Limits,
-    /// Before the consent is looked at.
+    /// Before the consent is checked.
     Permit,
     /// Before grades or settlements are read.
     Read,
-    /// Before the bytes are fixed, digested and signed.
+    /// Before the bytes are rendered, digested and signed.
     Render,
-    /// Signed, and before the answer joins those that wait for a batch.
+    /// After the signature, before the answer is queued for a batch.
     Append,
     /// Before a batch begins its transaction.
     Begin,
     /// Before the banks' locks are taken.
     Lock,
-    /// Before heads are compared.
+    /// Before versions are compared.
     ReadVersions,
     /// Before budgets are charged.
     Budget,
@@ -34,11 +34,11 @@ pub enum Step {
     Insert,
     /// Before the commit is sent.
     Commit,
-    /// After the commit, before anybody is told.
+    /// After the commit, before any caller gets a reply.
     Committed,
-    /// The record is durable, and before its answer is released.
+    /// After the record is durable, before its answer is released.
     Release,
-    /// Before a sealer reads what waits.
+    /// Before a sealer reads the queue.
     SealRead,
     /// Before a sealer extends the tree and signs it.
     SealSign,
@@ -46,23 +46,23 @@ pub enum Step {
     SealInsert,
     /// Before a sealer commits.
     SealCommit,
-    /// After a sealer committed, before the checkpoint goes outside.
+    /// After a sealer committed, before the checkpoint file is replaced.
     SealCommitted,
-    /// After the new checkpoint is in a file of its own, before it takes the place of the old one.
-    OutsideRename,
-    /// After it took that place, before the directory is synced.
-    OutsideSync,
+    /// After the new checkpoint file is written, before it is renamed over the old one.
+    CheckpointFileRename,
+    /// After the rename, before the directory is synced.
+    CheckpointFileSync,
 }
 
-/// What a test does at a step: fail it, or never return as a killed process would not.
+/// What a test does at a step: fail it, or never return, as in a process that was killed.
 type Interruption = dyn Fn(Step) -> Pin<Box<dyn Future<Output = Result<(), DbError>> + Send>> + Send + Sync;
 
-/// Nothing, or what a test does at each step.
+/// Called at each step, where a test attached an interruption.
 #[derive(Clone, Default)]
 pub struct Faults(Option<Arc<Interruption>>);
 
 impl Faults {
-    /// Asks `at` at every step.
+    /// Calls `at` at every step.
     pub fn new<F>(at: impl Fn(Step) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<(), DbError>> + Send + 'static,
@@ -70,7 +70,7 @@ impl Faults {
         Self(Some(Arc::new(move |step| Box::pin(at(step)))))
     }
 
-    /// Asks the test, if there is one.
+    /// Waits for the test's interruption, if there is one.
     pub async fn at(&self, step: Step) -> Result<(), DbError> {
         match &self.0 {
             None => Ok(()),

@@ -1,4 +1,4 @@
-//! The log's own keys, by way of the one signing boundary: Ed25519 under the origin as the key's name.
+//! The log's signing keys: Ed25519 keys of a [`SharedSigner`], with the log's origin as the key name.
 
 use std::fmt::Debug;
 
@@ -7,32 +7,32 @@ use crate::{
     merkle::{Checkpoint, Note, NoteError, NoteSigner, VerifierKey},
 };
 
-/// Where the log's keys come from. Asked at every sealing, so that a rotation needs no restart.
+/// The source of the log's keys. It is read at every sealing, so that a rotation needs no restart.
 pub trait LogKeys: Debug + Send + Sync {
-    /// What signs the next checkpoint; none when no key is active.
+    /// The signer of the next checkpoint; none when no key is active.
     fn signer(&self) -> Option<SharedSigner>;
 
-    /// Every key that ever signed checkpoints of this log, the present one among them.
-    fn known(&self) -> Vec<PublicKey>;
+    /// Every key that ever signed checkpoints of this log, including the active one.
+    fn verification_keys(&self) -> Vec<PublicKey>;
 }
 
 /// Keys that do not change while the process runs.
 #[derive(Debug, Clone)]
 pub struct FixedKeys {
     signer: Option<SharedSigner>,
-    known: Vec<PublicKey>,
+    verification_keys: Vec<PublicKey>,
 }
 
 impl FixedKeys {
-    /// One key that signs, and former ones that only verify.
+    /// One signing key, and former keys that only verify.
     pub fn new(signer: SharedSigner, former: Vec<PublicKey>) -> Self {
-        let known = std::iter::once(signer.public_key().clone()).chain(former).collect();
-        Self { signer: Some(signer), known }
+        let verification_keys = std::iter::once(signer.public_key().clone()).chain(former).collect();
+        Self { signer: Some(signer), verification_keys }
     }
 
     /// Keys that only verify.
-    pub const fn verifying(known: Vec<PublicKey>) -> Self {
-        Self { signer: None, known }
+    pub const fn verifying(verification_keys: Vec<PublicKey>) -> Self {
+        Self { signer: None, verification_keys }
     }
 }
 
@@ -41,21 +41,21 @@ impl LogKeys for FixedKeys {
         self.signer.clone()
     }
 
-    fn known(&self) -> Vec<PublicKey> {
-        self.known.clone()
+    fn verification_keys(&self) -> Vec<PublicKey> {
+        self.verification_keys.clone()
     }
 }
 
 /// A key of the log: the 32 bytes of an Ed25519 public key.
 pub type LogKey = [u8; 32];
 
-/// The keys of a list that can be a log's.
+/// The keys of a list that can sign checkpoints: its Ed25519 keys.
 pub fn log_keys(keys: &[PublicKey]) -> Vec<LogKey> {
     let ed25519 = keys.iter().filter(|key| key.suite() == Suite::Ed25519);
     ed25519.filter_map(|key| key.raw().try_into().ok()).collect()
 }
 
-/// The log's signer as notes want it.
+/// The log's signer, as a signer of notes.
 #[derive(Debug)]
 pub(super) struct OriginSigner {
     key: VerifierKey,
@@ -80,14 +80,14 @@ impl NoteSigner for OriginSigner {
     }
 }
 
-/// Opens a checkpoint of this log: of this epoch, or of an earlier one that a restore ended.
+/// Verifies and parses a checkpoint of this log: of this epoch, or of an earlier one that a restore ended.
 pub(super) fn open_checkpoint(note: &str, origin: &str, keys: &[LogKey]) -> Result<Checkpoint, NoteError> {
     let parsed = Note::parse(note)?;
-    let written = parsed.unverified_text().lines().next().unwrap_or_default();
-    if !same_lineage(written, origin) {
+    let signed_origin = parsed.unverified_text().lines().next().unwrap_or_default();
+    if !same_lineage(signed_origin, origin) {
         return Err(NoteError::Form("it is of another log"));
     }
-    let keys: Vec<_> = keys.iter().map(|key| VerifierKey::new(written, *key)).collect::<Result<_, _>>()?;
+    let keys: Vec<_> = keys.iter().map(|key| VerifierKey::new(signed_origin, *key)).collect::<Result<_, _>>()?;
     Checkpoint::open(note, &keys)
 }
 

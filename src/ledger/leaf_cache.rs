@@ -1,4 +1,4 @@
-//! The leaves of entries that this process has committed and that nobody has sealed yet.
+//! A cache of the leaves of entries that this process has committed and that are not sealed yet.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -10,88 +10,90 @@ use crate::{
     store::{Db, DbError, ledger::seal as table},
 };
 
-/// How many leaves are remembered: several seconds of full load.
-const REMEMBERED: usize = 128 * 1024;
+/// How many leaves are cached: several seconds of full load.
+const CAPACITY: usize = 128 * 1024;
 
 /// How many entries are read from the tables at a time.
-const TEXTS: usize = 128;
-/// How often the whole queue is looked at, and not only what is new in it.
-const WHOLE: Duration = Duration::from_secs(1);
+const PAGE: usize = 128;
+/// How often the whole queue is read, and not only its new part.
+const FULL_SCAN: Duration = Duration::from_secs(1);
 
-/// Where a sealer is in the queue.
+/// A sealer's position in the queue.
 #[derive(Debug, Default)]
-pub(super) struct Place {
+pub(super) struct QueuePosition {
     /// The last entry it took.
     last: String,
-    /// When it looked at the whole of it.
-    looked: Option<Timestamp>,
+    /// When it last read the queue from the beginning.
+    scanned_at: Option<Timestamp>,
 }
 
-/// Handed by a recorder to the sealer beside it, which then need neither read such an entry nor hash it again. Shared by its
-/// clones. Only ever a shortcut: what is not remembered is read from the tables.
+/// Filled by a recorder and read by the sealer of the same process, which then need neither read such an entry nor hash it
+/// again. Clones share their contents. Only a shortcut: what is not cached is read from the tables.
 ///
-/// It is the better witness of the two, too: it is what the entry hashed to when it was made, whatever the tables say since.
+/// A cached leaf is also the stronger evidence: it is the hash of the entry as it was made, even if the tables were changed.
 #[derive(Debug, Clone)]
 pub struct LeafCache(Arc<BoundedCache<String, Hash>>);
 
 impl Default for LeafCache {
     fn default() -> Self {
-        Self(Arc::new(BoundedCache::new(REMEMBERED)))
+        Self(Arc::new(BoundedCache::new(CAPACITY)))
     }
 }
 
 impl LeafCache {
-    /// Remembers the leaf of an entry whose commit was acknowledged.
+    /// Caches the leaf of an entry whose commit was acknowledged.
     pub(super) fn put(&self, id: &str, leaf: Hash) {
         self.0.insert(id.to_owned(), leaf, 1);
     }
 
-    /// Forgets entries that were sealed.
-    pub(super) fn forget(&self, ids: &[String]) {
+    /// Removes entries that were sealed.
+    pub(super) fn remove(&self, ids: &[String]) {
         for id in ids {
             self.0.remove(id);
         }
     }
 
-    /// What waits to be sealed, at most so much of it: behind what was taken last, and from the beginning when there is
-    /// nothing, or it is time. An entry that was made before another may be committed after it.
+    /// At most `limit` entries that wait to be sealed, with their leaves: those after the last one taken, or from the
+    /// beginning of the queue when there are none or a full scan is due. An entry may be committed after another with a
+    /// later id.
     pub(super) async fn waiting(
         &self,
         db: &Db,
-        place: &mut Place,
-        (now, limit): (Timestamp, i64),
+        position: &mut QueuePosition,
+        now: Timestamp,
+        limit: i64,
     ) -> Result<Vec<(String, Hash)>, DbError> {
         let mut waiting = Vec::new();
-        if place.looked.is_some_and(|at| now.since(at) < WHOLE) {
-            waiting = self.behind(db, &place.last, limit).await?;
+        if position.scanned_at.is_some_and(|at| now.since(at) < FULL_SCAN) {
+            waiting = self.after(db, &position.last, limit).await?;
         }
         if waiting.is_empty() {
-            place.looked = Some(now);
-            waiting = self.behind(db, "", limit).await?;
+            position.scanned_at = Some(now);
+            waiting = self.after(db, "", limit).await?;
         }
         if let Some((id, _)) = waiting.last() {
-            place.last.clone_from(id);
+            position.last.clone_from(id);
         }
         Ok(waiting)
     }
 
-    /// What waits behind an id with its leaves: remembered, or hashed again from the tables.
-    async fn behind(&self, db: &Db, id: &str, limit: i64) -> Result<Vec<(String, Hash)>, DbError> {
+    /// Entries in the queue after an id, with their leaves: from the cache, or hashed again from the tables.
+    async fn after(&self, db: &Db, id: &str, limit: i64) -> Result<Vec<(String, Hash)>, DbError> {
         let ids = table::unsealed_ids(db, id, limit).await?;
         let waiting: Vec<_> = ids.into_iter().map(|id| (self.0.get(&id), id)).collect();
-        let unknown: Vec<_> =
+        let uncached: Vec<_> =
             waiting.iter().filter(|(leaf, _)| leaf.is_none()).map(|(_, id)| json!({ "id": id })).collect();
-        let read = if unknown.is_empty() { HashMap::new() } else { from_tables(db, unknown).await? };
+        let read = if uncached.is_empty() { HashMap::new() } else { from_tables(db, uncached).await? };
         let leaf = |(leaf, id): (Option<Hash>, String)| Some((leaf.or_else(|| read.get(&id).copied())?, id));
         Ok(waiting.into_iter().filter_map(leaf).map(|(leaf, id)| (id, leaf)).collect())
     }
 }
 
-/// The leaves of stored entries that are still what they were made as. After a restart that is all of them: not all of their
-/// texts are held at once.
+/// The leaves of stored entries whose texts are unchanged. Read in pages: after a restart the whole queue is uncached, and
+/// its texts need not all be in memory.
 async fn from_tables(db: &Db, rows: Vec<Value>) -> Result<HashMap<String, Hash>, DbError> {
     let mut leaves = HashMap::with_capacity(rows.len());
-    for part in rows.chunks(TEXTS) {
+    for part in rows.chunks(PAGE) {
         read_leaves(db, part, &mut leaves).await?;
     }
     Ok(leaves)
@@ -103,7 +105,7 @@ async fn read_leaves(db: &Db, rows: &[Value], leaves: &mut HashMap<String, Hash>
         if let Some(leaf) = leaf.filter(|leaf| row.leaf_hash.as_deref() == Some(leaf)) {
             leaves.insert(row.id, leaf);
         } else {
-            // Signing it would make a forgery genuine. It stays where it is, and `verify` names it.
+            // Sealing it would make a forgery genuine. It remains in the queue, and `verify` reports it.
             tracing::error!(entry.id = %row.id, "an entry was changed before it was sealed: it is not sealed");
         }
     }

@@ -1,4 +1,4 @@
-//! Proofs from the tables, and their verification without them.
+//! Proofs of inclusion: made from the tables, and verified without them.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    LedgerError,
     entry::{EntryFault, EntryType, ReadEntry},
+    error::LedgerError,
     tiles,
 };
 use crate::{
@@ -20,62 +20,62 @@ use crate::{
     store::{Db, ledger::seal as table},
 };
 
-/// What proves that an entry is in the log (docs/LEDGER.md section 7).
+/// Proof that an entry is in the log (docs/LEDGER.md section 7).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Proof {
-    /// The entry's id.
+    /// Id of the entry.
     pub id: String,
-    /// The log's origin.
+    /// Origin of the log.
     pub log: String,
-    /// The entry's canonical JSON, as one string: its bytes are what is hashed.
+    /// Canonical JSON of the entry, as one string: its bytes are hashed.
     pub entry: String,
-    /// The values and salts behind the entry's commitments; null once erased.
+    /// Values and salts behind the entry's commitments; null once erased.
     pub opening: Option<Value>,
-    /// The leaf hash, base64.
+    /// Leaf hash, base64.
     pub leaf: String,
-    /// The leaf's place, from 0.
+    /// Index of the leaf in the tree, from 0.
     pub leaf_index: u64,
-    /// The number of leaves under the checkpoint.
+    /// Number of leaves that the checkpoint covers.
     pub tree_size: u64,
-    /// The RFC 6962 audit path, from the leaf's sibling upwards, base64.
+    /// RFC 6962 audit path, from the leaf's sibling upwards, base64.
     pub inclusion: Vec<String>,
-    /// The signed checkpoint, a C2SP note.
+    /// Signed checkpoint, a C2SP note.
     pub checkpoint: String,
 }
 
-/// An entry that was looked for and is there.
+/// Whether an entry can be proved yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
-    /// It is durable and not yet under a checkpoint.
-    Waiting,
-    /// It is under a checkpoint.
+pub enum ProofStatus {
+    /// The entry is durable and no checkpoint covers it yet.
+    Pending,
+    /// A checkpoint covers the entry.
     Sealed(Box<Proof>),
 }
 
-/// Finds an entry and proves it. With a client, only that client's disclosures are there: what else concerns it, such as
-/// who ended a consent and why, is not for it to see.
-pub async fn prove(db: &Db, id: &str, client: Option<&str>) -> Result<Option<Found>, LedgerError> {
-    let Some(row) = table::placed(db, id).await? else { return Ok(None) };
+/// Finds an entry and proves it. With a client, only that client's disclosures are found: other entries that concern it,
+/// such as who ended a consent and why, are not for it to see.
+pub async fn prove(db: &Db, id: &str, client: Option<&str>) -> Result<Option<ProofStatus>, LedgerError> {
+    let Some(row) = table::entry(db, id).await? else { return Ok(None) };
     let released = [EntryType::Disclosure, EntryType::Delivery].iter().any(|kind| row.kind == kind.as_str());
     let own = released && row.client_id.as_deref() == client;
     if client.is_some() && !own {
         return Ok(None);
     }
-    let Some(index) = row.leaf_index else { return Ok(Some(Found::Waiting)) };
+    let Some(index) = row.leaf_index else { return Ok(Some(ProofStatus::Pending)) };
     let wrong = |what: &str| LedgerError::Tampered(format!("{what} of {id}"));
-    // Read after the leaf: leaf and checkpoint were committed together, so this one covers it.
+    // Read after the leaf: leaf and checkpoint were committed together, so the newest checkpoint covers it.
     let latest = table::latest_checkpoint(db).await?.ok_or_else(|| wrong("the checkpoint"))?;
     let (Ok(index), Ok(size)) = (u64::try_from(index), u64::try_from(latest.tree_size)) else {
-        return Err(wrong("the place"));
+        return Err(wrong("the leaf index"));
     };
     let spans = inclusion_spans(index, size).map_err(|_| wrong("the checkpoint"))?;
     let path = tiles::nodes(db, size, &spans).await?.hashes(&spans).ok_or_else(|| wrong("the tiles"))?;
     let leaf = leaf_hash(row.body.as_bytes());
-    // What does not verify here must not be sent to a bank as a proof.
+    // A bank must never receive a proof that does not verify.
     let root = tiles::hash(&latest.root, "a root")?;
     verify_inclusion(&leaf, index, size, &path, &root).map_err(|_| wrong("the entry, the tiles or the checkpoint"))?;
     let opening = row.opening.map(|text| serde_json::from_str(&text)).transpose();
-    Ok(Some(Found::Sealed(Box::new(Proof {
+    Ok(Some(ProofStatus::Sealed(Box::new(Proof {
         id: id.to_owned(),
         log: latest.note.lines().next().unwrap_or_default().to_owned(),
         entry: row.body,
@@ -93,20 +93,20 @@ pub async fn checkpoint(db: &Db) -> Result<Option<String>, LedgerError> {
     Ok(table::latest_checkpoint(db).await?.map(|row| row.note))
 }
 
-/// The consistency proof between two sizes of the tree. An error when the tables do not reach so far.
-pub async fn consistency(db: &Db, old: u64, new: u64) -> Result<Vec<Hash>, LedgerError> {
-    let wrong = || LedgerError::Tampered(format!("the tiles between the trees of {old} and {new} leaves"));
-    let spans = consistency_spans(old, new).map_err(|_| wrong())?;
-    tiles::nodes(db, new, &spans).await?.hashes(&spans).ok_or_else(wrong)
+/// The consistency proof between two sizes of the tree. An error when the tables hold a smaller tree.
+pub async fn consistency(db: &Db, older: u64, newer: u64) -> Result<Vec<Hash>, LedgerError> {
+    let wrong = || LedgerError::Tampered(format!("the tiles between the trees of {older} and {newer} leaves"));
+    let spans = consistency_spans(older, newer).map_err(|_| wrong())?;
+    tiles::nodes(db, newer, &spans).await?.hashes(&spans).ok_or_else(wrong)
 }
 
-/// Why a proof proves nothing.
+/// Why a proof does not verify.
 #[derive(Debug, thiserror::Error)]
 pub enum ProofFault {
-    /// The entry, or its opening, is not of its form, or they do not fit.
+    /// The entry or its opening is malformed, or they do not match.
     #[error("the entry: {0}")]
     Entry(#[from] EntryFault),
-    /// A member contradicts another.
+    /// One member contradicts another.
     #[error("{0} contradicts the entry or the checkpoint")]
     Member(&'static str),
     /// The checkpoint is not signed by a known key of the log.
@@ -117,7 +117,7 @@ pub enum ProofFault {
     Path(#[from] ProofError),
 }
 
-/// Verifies a proof with nothing but itself and the log's keys. Returns the entry and, unless erased, its opened values.
+/// Verifies a proof with only the log's keys. Returns the entry and, unless they are erased, its opened values.
 pub fn check_proof(
     proof: &Proof,
     keys: &[VerifierKey],

@@ -1,4 +1,4 @@
-//! The receipt an answer carries: a promise that the entry will be under a checkpoint (docs/LEDGER.md section 6).
+//! The receipt in each answer: a promise that a checkpoint will cover the entry (docs/LEDGER.md section 6).
 
 use data_encoding::BASE64;
 use http::{HeaderName, HeaderValue};
@@ -12,23 +12,24 @@ use crate::{
 /// The name of the header field.
 pub const RECEIPT_HEADER: HeaderName = HeaderName::from_static("medcredit-disclosure");
 
-/// What the header field says.
+/// The value of the header field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
-    /// The disclosure.
+    /// The disclosure's id.
     pub id: String,
     /// The leaf its entry will have in the tree.
     pub leaf: Hash,
     /// The log's origin.
     pub log: String,
-    /// Until when it will be under a checkpoint: whole seconds.
+    /// The latest time at which a checkpoint covers the entry: whole seconds.
     pub by: Timestamp,
 }
 
 impl Receipt {
     /// The header field's value, an RFC 9651 dictionary.
     pub fn to_header(&self) -> Result<HeaderValue, Malformed> {
-        let wrong = || Malformed("a receipt's id and log are ASCII, and its time is of this age".into());
+        let wrong =
+            || Malformed("the id and log of a receipt must be ASCII, and its time in the range of RFC 9651".into());
         let string = |text| StringRef::from_str(text).map_err(|_| wrong());
         let by = sfv::Date::from_unix_seconds(sfv::Integer::try_from(self.by.seconds()).map_err(|_| wrong())?);
         // The names are constants that fit the grammar.
@@ -41,7 +42,7 @@ impl Receipt {
         dictionary.finish().and_then(|text| HeaderValue::try_from(text).ok()).ok_or_else(wrong)
     }
 
-    /// Reads the header field's value. Members that are not known are ignored.
+    /// Parses the header field's value. Unknown members are ignored.
     pub fn parse(value: &str) -> Result<Self, Malformed> {
         let wrong = |what: &str| Malformed(format!("the receipt has no {what} of the right form"));
         let dictionary: Dictionary = Parser::new(value).parse().map_err(|_| wrong("dictionary"))?;
@@ -64,7 +65,7 @@ impl Receipt {
         Ok(Self { id: text("id")?, leaf: leaf.ok_or_else(|| wrong("leaf"))?, log: text("log")?, by })
     }
 
-    /// The leaf as the proof's JSON has it.
+    /// The leaf in base64, as in the JSON of a proof.
     pub fn leaf_base64(&self) -> String {
         BASE64.encode(&self.leaf)
     }
@@ -75,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_receipt_reads_as_it_was_written_and_unknown_members_are_ignored() {
+    fn a_receipt_round_trips_and_unknown_members_are_ignored() {
         let receipt = Receipt {
             id: "dis_06fzgvc5pqyd2m8s4tbn0xke71".into(),
             leaf: [7; 32],

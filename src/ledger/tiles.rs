@@ -8,17 +8,17 @@ use crate::{
     },
 };
 
-use super::LedgerError;
+use super::error::LedgerError;
 
 fn number(value: u64) -> Result<i64, LedgerError> {
-    i64::try_from(value).map_err(|_| LedgerError::Tampered(format!("{value} is no place in the tree")))
+    i64::try_from(value).map_err(|_| LedgerError::Tampered(format!("{value} is not an index in the tree")))
 }
 
 fn hashes(rows: Vec<Vec<u8>>) -> Option<Vec<Hash>> {
     rows.into_iter().map(|row| Hash::try_from(row).ok()).collect()
 }
 
-/// The hashes of a tile, as wide as asked, or an error that names it.
+/// The first `width` hashes of a tile, or an error that names the tile.
 async fn read_tile(db: &Db, id: TileId, width: u16) -> Result<Vec<Hash>, LedgerError> {
     let missing = || LedgerError::Tampered(format!("{} is missing or has the wrong length", id.path(width)));
     let (level, index) = (i64::from(id.level), number(id.index)?);
@@ -37,7 +37,7 @@ async fn read_tile(db: &Db, id: TileId, width: u16) -> Result<Vec<Hash>, LedgerE
     read.filter(|hashes| hashes.len() == usize::from(width)).ok_or_else(missing)
 }
 
-/// The tiles that spans of a tree of `size` are made from.
+/// The tiles from which the spans of a tree of `size` are computed.
 pub(super) async fn nodes(db: &Db, size: u64, spans: &[Span]) -> Result<TileNodes, LedgerError> {
     let mut nodes = TileNodes::default();
     for id in TileNodes::needed(spans) {
@@ -56,7 +56,7 @@ pub(super) async fn edge(db: &Db, size: u64) -> Result<Edge, LedgerError> {
     Edge::from_tiles(size, levels).ok_or_else(|| LedgerError::Tampered(format!("the right edge of size {size}")))
 }
 
-/// Whether a checkpoint covers so much of a tile.
+/// Whether a checkpoint covers the first `width` hashes of a tile.
 async fn is_covered(db: &Db, id: TileId, width: u16) -> Result<bool, LedgerError> {
     let size = match seal::latest_checkpoint(db).await? {
         Some(latest) => u64::try_from(latest.tree_size).unwrap_or(0),
@@ -65,7 +65,7 @@ async fn is_covered(db: &Db, id: TileId, width: u16) -> Result<bool, LedgerError
     Ok((1..=id.width(size)).contains(&width))
 }
 
-/// A tile as it is published: the bytes of as many hashes as its path asks for; `None` when no checkpoint covers them.
+/// A published tile: the bytes of its first `width` hashes; `None` when no checkpoint covers them.
 pub async fn published_tile(db: &Db, id: TileId, width: u16) -> Result<Option<Vec<u8>>, LedgerError> {
     if !is_covered(db, id, width).await? {
         return Ok(None);
@@ -73,21 +73,21 @@ pub async fn published_tile(db: &Db, id: TileId, width: u16) -> Result<Option<Ve
     Ok(Some(read_tile(db, id, width).await?.concat()))
 }
 
-/// The entries below a tile of leaves (C2SP tlog-tiles, entry bundle): each one's length in two bytes, then its canonical
-/// JSON; `None` when no checkpoint covers them. Openings are not in it.
+/// The entries of a tile of leaves (C2SP tlog-tiles, entry bundle): for each its length in two bytes, then its canonical
+/// JSON; `None` when no checkpoint covers them. Openings are not included.
 pub async fn entry_bundle(db: &Db, id: TileId, width: u16) -> Result<Option<Vec<u8>>, LedgerError> {
     if id.level != 0 || !is_covered(db, id, width).await? {
         return Ok(None);
     }
     let wrong = |what: &str| LedgerError::Tampered(format!("the entries of {}: {what}", id.path(width)));
-    let from = number(id.index)?.checked_mul(256).ok_or_else(|| wrong("no place in the tree"))?;
+    let from = number(id.index)?.checked_mul(256).ok_or_else(|| wrong("the index is not in the tree"))?;
     let bodies = audit::bodies(db, from, from.saturating_add(i64::from(width))).await?;
     if bodies.len() != usize::from(width) {
         return Err(wrong("one is missing"));
     }
     let mut bundle = Vec::new();
     for body in bodies {
-        let length = u16::try_from(body.len()).map_err(|_| wrong("one is longer than a bundle can hold"))?;
+        let length = u16::try_from(body.len()).map_err(|_| wrong("one is too long for a bundle"))?;
         bundle.extend_from_slice(&length.to_be_bytes());
         bundle.extend_from_slice(body.as_bytes());
     }
@@ -97,5 +97,5 @@ pub async fn entry_bundle(db: &Db, id: TileId, width: u16) -> Result<Option<Vec<
 /// A hash that was stored as bytes.
 pub(super) fn hash(bytes: &[u8], what: &str) -> Result<Hash, LedgerError> {
     Hash::try_from(bytes)
-        .map_err(|_| LedgerError::Store(DbError::corrupt("ledger", format!("{what} has not 32 bytes"))))
+        .map_err(|_| LedgerError::Store(DbError::corrupt("ledger", format!("{what} does not have 32 bytes"))))
 }

@@ -5,22 +5,28 @@ use data_encoding::BASE64;
 use super::{
     Hash,
     note::{Note, NoteError, NoteSigner, VerifierKey},
+    proof::TreeHead,
     tile::decimal,
 };
 
-/// What a log says its tree is.
+/// A log's statement about the size and root of its tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// Which log: `<host>/ledger/<epoch>`.
+    /// The log's origin: `<host>/ledger/<epoch>`.
     pub origin: String,
-    /// How many leaves.
+    /// Number of leaves.
     pub size: u64,
     /// The root over them.
     pub root: Hash,
 }
 
 impl Checkpoint {
-    /// The text that is signed.
+    /// Size and root.
+    pub const fn head(&self) -> TreeHead {
+        TreeHead { size: self.size, root: self.root }
+    }
+
+    /// The text to sign.
     pub fn text(&self) -> String {
         format!("{}\n{}\n{}\n", self.origin, self.size, BASE64.encode(&self.root))
     }
@@ -33,7 +39,7 @@ impl Checkpoint {
         Note::sign(&self.text(), signer)
     }
 
-    /// Reads a checkpoint from a note that one of the known keys signed under the checkpoint's own origin.
+    /// Parses a checkpoint from a note, which one of the known keys must have signed under the checkpoint's own origin.
     pub fn open(note: &str, known: &[VerifierKey]) -> Result<Self, NoteError> {
         let note = Note::parse(note)?;
         let checkpoint = Self::parse(note.unverified_text())?;
@@ -42,7 +48,7 @@ impl Checkpoint {
         Ok(checkpoint)
     }
 
-    /// Reads the text. Extension lines are refused: this log writes none.
+    /// Parses the text. Extension lines are refused: this log writes none.
     fn parse(text: &str) -> Result<Self, NoteError> {
         let form = || NoteError::Form("its text is not a checkpoint of three lines");
         let mut lines = text.strip_suffix('\n').ok_or_else(form)?.split('\n');

@@ -1,4 +1,4 @@
-//! Our arithmetic against `ct-merkle`, an implementation of RFC 6962 by others, over many sizes; and what forgers try.
+//! Comparison with `ct-merkle`, an independent implementation of RFC 6962, over many sizes; and refused forgeries.
 
 use ct_merkle::{ConsistencyProof, InclusionProof, RootHash, mem_backed_tree::MemoryBackedTree};
 use proptest::prelude::*;
@@ -8,7 +8,7 @@ use super::*;
 
 type Theirs = MemoryBackedTree<Sha256, Vec<u8>>;
 
-/// A tree of `size` leaves in three hands: theirs, our edge, and our tiles.
+/// A tree in three forms: theirs, our edge, and our tiles.
 struct Trees {
     theirs: Vec<RootHash<Sha256>>,
     tree: Theirs,
@@ -16,6 +16,10 @@ struct Trees {
     leaves: Vec<Hash>,
     full: Vec<FullTile>,
     edge: Edge,
+}
+
+fn head(size: u64, root: &Hash) -> TreeHead {
+    TreeHead { size, root: *root }
 }
 
 fn data(at: u64) -> Vec<u8> {
@@ -48,7 +52,7 @@ fn grow(size: u64) -> Trees {
 }
 
 impl Trees {
-    /// Tiles as a reader of the published log of this size has them.
+    /// The tiles that a reader of the published log of this size has.
     fn nodes(&self, spans: &[Span]) -> TileNodes {
         let mut nodes = TileNodes::default();
         for id in TileNodes::needed(spans) {
@@ -98,7 +102,7 @@ fn consistency_proofs_are_the_same_and_each_verifies_in_both() {
         for old in (1..=size).step_by(if size > 40 { 5 } else { 1 }) {
             let at = usize::try_from(old).unwrap();
             let path = grown.proof(&consistency_spans(old, size).unwrap());
-            verify_consistency((old, &grown.roots[at]), (size, grown.roots.last().unwrap()), &path).unwrap();
+            verify_consistency(head(old, &grown.roots[at]), head(size, grown.roots.last().unwrap()), &path).unwrap();
             let theirs = grown.tree.prove_consistency(usize::try_from(size - old).unwrap());
             assert_eq!(theirs.as_bytes(), path.concat(), "{old} in {size}");
             let ours = ConsistencyProof::<Sha256>::from_digests(&outputs(&path));
@@ -111,13 +115,13 @@ fn consistency_proofs_are_the_same_and_each_verifies_in_both() {
 fn every_tree_is_consistent_with_the_empty_one_and_itself_only_by_its_root() {
     let grown = grow(5);
     let five = grown.roots[5];
-    verify_consistency((0, &empty_root()), (5, &five), &[]).unwrap();
-    verify_consistency((5, &five), (5, &five), &[]).unwrap();
-    verify_consistency((0, &empty_root()), (0, &empty_root()), &[]).unwrap();
-    assert_eq!(verify_consistency((0, &five), (5, &five), &[]), Err(ProofError::Root));
-    assert_eq!(verify_consistency((5, &five), (5, &grown.roots[4]), &[]), Err(ProofError::Root));
-    assert_eq!(verify_consistency((5, &five), (5, &five), &[five]), Err(ProofError::Length));
-    assert_eq!(verify_consistency((5, &five), (4, &grown.roots[4]), &[]), Err(ProofError::Sizes));
+    verify_consistency(head(0, &empty_root()), head(5, &five), &[]).unwrap();
+    verify_consistency(head(5, &five), head(5, &five), &[]).unwrap();
+    verify_consistency(head(0, &empty_root()), head(0, &empty_root()), &[]).unwrap();
+    assert_eq!(verify_consistency(head(0, &five), head(5, &five), &[]), Err(ProofError::Root));
+    assert_eq!(verify_consistency(head(5, &five), head(5, &grown.roots[4]), &[]), Err(ProofError::Root));
+    assert_eq!(verify_consistency(head(5, &five), head(5, &five), &[five]), Err(ProofError::Length));
+    assert_eq!(verify_consistency(head(5, &five), head(4, &grown.roots[4]), &[]), Err(ProofError::Sizes));
     assert!(consistency_spans(0, 5).unwrap().is_empty());
 }
 
@@ -182,13 +186,13 @@ proptest! {
         let path = grown.proof(&consistency_spans(old, size).unwrap());
         let mut other = *old_root;
         other[usize::try_from(flip % 32).unwrap()] ^= 1;
-        prop_assert!(verify_consistency((old, &other), (size, new_root), &path).is_err());
-        prop_assert!(verify_consistency((old, old_root), (size, &other), &path).is_err());
+        prop_assert!(verify_consistency(head(old, &other), head(size, new_root), &path).is_err());
+        prop_assert!(verify_consistency(head(old, old_root), head(size, &other), &path).is_err());
         let mut changed = path.clone();
         let at = usize::try_from(flip).unwrap_or(usize::MAX) % changed.len();
         changed[at][0] ^= 1;
-        prop_assert_eq!(verify_consistency((old, old_root), (size, new_root), &changed), Err(ProofError::Root));
-        prop_assert!(verify_consistency((old, old_root), (size, new_root), &path[1..]).is_err());
+        prop_assert_eq!(verify_consistency(head(old, old_root), head(size, new_root), &changed), Err(ProofError::Root));
+        prop_assert!(verify_consistency(head(old, old_root), head(size, new_root), &path[1..]).is_err());
     }
 
     #[test]
@@ -196,7 +200,7 @@ proptest! {
         sizes in any::<(u64, u64)>(), hashes in proptest::collection::vec(any::<[u8; 32]>(), 0..70),
     ) {
         prop_assert!(verify_inclusion(&[0; 32], sizes.0, sizes.1, &hashes, &[1; 32]).is_err());
-        prop_assert!(verify_consistency((sizes.0, &[2; 32]), (sizes.1, &[1; 32]), &hashes).is_err());
+        prop_assert!(verify_consistency(head(sizes.0, &[2; 32]), head(sizes.1, &[1; 32]), &hashes).is_err());
         for spans in [inclusion_spans(sizes.0, sizes.1), consistency_spans(sizes.0, sizes.1)].into_iter().flatten() {
             prop_assert!(spans.len() <= 65);
             let needed = TileNodes::needed(&spans);

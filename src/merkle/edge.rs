@@ -1,4 +1,4 @@
-//! The right edge of a growing tree: what must be remembered to add leaves, and nothing else.
+//! The right edge of a growing tree: the hashes that are needed to add leaves, and nothing else.
 
 use super::{
     Hash, empty_root, fold,
@@ -8,7 +8,7 @@ use super::{
 /// A tile that has received its last hash, with the hash it contributes to the tile above it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FullTile {
-    /// Where it belongs.
+    /// Its level and index.
     pub id: TileId,
     /// Its 256 hashes.
     pub hashes: Vec<Hash>,
@@ -24,22 +24,22 @@ pub struct Edge {
 }
 
 impl Edge {
-    /// From the partial tiles of a tree of `size` leaves, lowest level first; `None` when their widths do not fit it.
+    /// From the partial tiles of a tree of `size` leaves, lowest level first; `None` when their widths contradict the size.
     pub fn from_tiles(size: u64, mut levels: Vec<Vec<Hash>>) -> Option<Self> {
         while levels.last().is_some_and(Vec::is_empty) {
             levels.pop();
         }
-        let wanted = TileId::partials(size);
+        let expected = TileId::partials(size);
         let fits = |level: usize, hashes: &Vec<Hash>| {
-            let width = wanted.iter().find(|(id, _)| usize::from(id.level) == level).map_or(0, |(_, width)| *width);
+            let width = expected.iter().find(|(id, _)| usize::from(id.level) == level).map_or(0, |(_, width)| *width);
             hashes.len() == usize::from(width)
         };
-        let highest = wanted.iter().map(|(id, _)| usize::from(id.level) + 1).max().unwrap_or(0);
-        let whole = levels.len() == highest && levels.iter().enumerate().all(|(level, hashes)| fits(level, hashes));
-        whole.then_some(Self { size, levels })
+        let highest = expected.iter().map(|(id, _)| usize::from(id.level) + 1).max().unwrap_or(0);
+        let fits_size = levels.len() == highest && levels.iter().enumerate().all(|(level, hashes)| fits(level, hashes));
+        fits_size.then_some(Self { size, levels })
     }
 
-    /// How many leaves the tree has.
+    /// Number of leaves of the tree.
     pub const fn size(&self) -> u64 {
         self.size
     }

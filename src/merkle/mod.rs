@@ -1,8 +1,8 @@
 //! The Merkle tree of RFC 6962, its proofs, its tiles and its signed checkpoints, as pure functions over bytes.
 //!
 //! Invariants: nothing here reads or writes anything; nothing panics on any input; a proof that does not verify is an
-//! error and never a `false` that a caller could forget. What an entry means is not known here.
-//! docs/LEDGER.md sections 4 and 5 fix the formats.
+//! error and never a `false` that a caller could overlook. The meaning of entries is unknown here.
+//! docs/LEDGER.md sections 4 and 5 define the formats.
 #![deny(clippy::indexing_slicing, reason = "proofs and notes come from elsewhere: no index is trusted")]
 
 mod checkpoint;
@@ -14,7 +14,9 @@ mod tile;
 pub use checkpoint::Checkpoint;
 pub use edge::{Edge, FullTile};
 pub use note::{Note, NoteError, NoteSigner, VerifierKey};
-pub use proof::{Node, ProofError, Span, consistency_spans, inclusion_spans, verify_consistency, verify_inclusion};
+pub use proof::{
+    Node, ProofError, Span, TreeHead, consistency_spans, inclusion_spans, verify_consistency, verify_inclusion,
+};
 pub use tile::{TILE_WIDTH, TileId, TileNodes};
 
 use aws_lc_rs::digest;
@@ -33,12 +35,12 @@ fn sha256(parts: &[&[u8]]) -> Hash {
     out
 }
 
-/// The hash of a leaf: its prefix keeps it apart from every node (RFC 6962 section 2.1).
+/// The hash of a leaf, whose prefix distinguishes it from every node (RFC 6962 section 2.1).
 pub fn leaf_hash(data: &[u8]) -> Hash {
     sha256(&[&[0], data])
 }
 
-/// The hash of two neighbours.
+/// The hash of a node with two children.
 pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
     sha256(&[&[1], left, right])
 }
@@ -55,7 +57,7 @@ const fn split_point(count: u64) -> u64 {
 
 /// The hash over neighbouring subtrees of equal size, of which the last may be smaller: MTH of RFC 6962 section 2.1.
 ///
-/// `None` when there is none, so that the empty tree's root cannot be taken for a subtree.
+/// `None` for no subtrees, so that the empty tree's root cannot be mistaken for a subtree.
 fn fold(hashes: &[Hash]) -> Option<Hash> {
     match hashes {
         [] => None,
@@ -76,7 +78,7 @@ mod tests {
     use super::*;
     use data_encoding::HEXLOWER;
 
-    /// The eight inputs and nine roots with which implementations of certificate transparency are commonly tested.
+    /// The eight inputs and nine roots of the common test vectors of certificate transparency.
     const INPUTS: [&[u8]; 8] = [
         b"",
         b"\x00",

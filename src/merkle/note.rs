@@ -9,16 +9,16 @@ use super::sha256;
 
 /// The signature type of plain Ed25519.
 const ED25519_TYPE: u8 = 1;
-/// Longer ones are refused unread.
+/// Longer notes are refused without parsing.
 const MAX_NOTE_BYTES: usize = 64 * 1024;
 
 /// Why a note or a key was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoteError {
-    /// It is not of the form of a signed note.
+    /// The text is not a signed note.
     #[error("not a signed note: {0}")]
     Form(&'static str),
-    /// The name cannot name a key.
+    /// The name is not a valid key name.
     #[error("{0:?} cannot name a key: it is empty, or has a space or a plus sign")]
     KeyName(String),
     /// The text is not a verifier key.
@@ -27,7 +27,7 @@ pub enum NoteError {
     /// No known key signed it.
     #[error("no signature by a known key")]
     UnknownKey,
-    /// A known key's signature does not fit.
+    /// A signature line of a known key does not verify.
     #[error("the signature of key {0} does not fit")]
     Signature(String),
     /// The signer failed.
@@ -103,21 +103,21 @@ impl FromStr for VerifierKey {
             _ => return Err(NoteError::Key),
         };
         let key = Self::new(name, public)?;
-        // A wrong id is a key that was copied badly.
+        // A wrong id means that the key was copied incorrectly.
         if key.id() == id { Ok(key) } else { Err(NoteError::Key) }
     }
 }
 
-/// Signs notes. The private key stays where it is.
+/// Signs notes with a private key that the caller never sees.
 pub trait NoteSigner: fmt::Debug + Send + Sync {
-    /// The public half, under the name it signs as.
+    /// The public key with the name it signs under.
     fn key(&self) -> &VerifierKey;
 
     /// The Ed25519 signature of a text.
     fn sign(&self, text: &[u8]) -> Result<[u8; 64], NoteError>;
 }
 
-/// A note: a text and the lines that sign it. Its text means nothing until [`Note::verify`] has said so.
+/// A note: a text and its signature lines. The text is not trustworthy before [`Note::verify`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
     text: String,
@@ -132,13 +132,13 @@ impl Note {
         }
         let key = signer.key();
         let signature = signer.sign(text.as_bytes())?;
-        // A signer whose private half does not belong to its public half must not publish anything.
+        // A signer whose private key does not match its public key must not publish anything.
         key.verify(text, &signature)?;
         let line = BASE64.encode(&[key.id.as_slice(), signature.as_slice()].concat());
         Ok(format!("{text}\n\u{2014} {} {line}\n", key.name))
     }
 
-    /// Reads a note without verifying it.
+    /// Parses a note without verifying it.
     pub fn parse(note: &str) -> Result<Self, NoteError> {
         if note.len() > MAX_NOTE_BYTES {
             return Err(NoteError::Form("it is too long"));
@@ -146,7 +146,7 @@ impl Note {
         if note.chars().any(|c| c < ' ' && c != '\n') {
             return Err(NoteError::Form("it has a control character"));
         }
-        // The last empty line parts the text from the signatures.
+        // The last empty line separates the text from the signatures.
         let (text, lines) = note.rsplit_once("\n\n").ok_or(NoteError::Form("it has no empty line"))?;
         let lines = lines.strip_suffix('\n').ok_or(NoteError::Form("its last line has no end"))?;
         let signatures = lines.split('\n').map(signature_line).collect::<Option<Vec<_>>>();
@@ -185,7 +185,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The example of the C2SP signed-note page's format, whose key the page does not give: it must parse.
+    /// The example of the C2SP signed-note specification, which gives no key for it: it must parse.
     const EXAMPLE: &str = "Ognuno sta solo sul cuor della terra\ntrafitto da un raggio di sole:\n\ned è subito sera.\n\n\
         \u{2014} quasimodo.example/salvatore NnugSzTjtVAewIS+Z/iJhUPeFDkO/5QQ2i5ddnGITLlC+EhfLW9oJKONrMouFSQU0xMcXxj99ihAQwaqP3ZekRwNtIc=\n";
 
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_verifier_key_is_read_as_written_and_not_when_copied_badly() {
+    fn a_verifier_key_round_trips_and_a_miscopied_one_is_refused() {
         let key = VerifierKey::new("gateway.example/ledger/1", [7; 32]).unwrap();
         let text = key.to_string();
         assert_eq!(text.parse::<VerifierKey>().unwrap(), key);

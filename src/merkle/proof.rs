@@ -1,7 +1,7 @@
-//! Inclusion and consistency proofs (RFC 6962 sections 2.1.1 and 2.1.2): what they are made of, and how they verify.
+//! Inclusion and consistency proofs (RFC 6962 sections 2.1.1 and 2.1.2): their construction and verification.
 //!
-//! Making and verifying share no code on purpose: making follows the recursion of RFC 6962, verifying the loops of
-//! RFC 9162 sections 2.1.3.2 and 2.1.4.2.
+//! Construction and verification share no code on purpose: construction follows the recursion of RFC 6962, verification
+//! the loops of RFC 9162 sections 2.1.3.2 and 2.1.4.2.
 
 use super::{Hash, empty_root, node_hash, split_point};
 
@@ -10,7 +10,7 @@ use super::{Hash, empty_root, node_hash, split_point};
 pub struct Node {
     /// 0 for leaves.
     pub level: u8,
-    /// From the left, from 0.
+    /// Counted from the left, from 0.
     pub index: u64,
 }
 
@@ -51,7 +51,7 @@ impl Span {
     }
 }
 
-/// Why a proof does not hold.
+/// Why a proof does not verify.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ProofError {
     /// The sizes or the index contradict each other.
@@ -65,7 +65,7 @@ pub enum ProofError {
     Root,
 }
 
-/// What an inclusion proof lists for a leaf in a tree of `size`, from the leaf's sibling upwards.
+/// The elements of an inclusion proof for a leaf in a tree of `size`, from the leaf's sibling upwards.
 pub fn inclusion_spans(index: u64, size: u64) -> Result<Vec<Span>, ProofError> {
     if index >= size {
         return Err(ProofError::Sizes);
@@ -86,7 +86,7 @@ pub fn inclusion_spans(index: u64, size: u64) -> Result<Vec<Span>, ProofError> {
     Ok(spans)
 }
 
-/// What a consistency proof between two sizes lists. Empty when they are equal or the older tree is.
+/// The elements of a consistency proof between two sizes. None when the sizes are equal or the older tree is empty.
 pub fn consistency_spans(old: u64, new: u64) -> Result<Vec<Span>, ProofError> {
     if old > new {
         return Err(ProofError::Sizes);
@@ -96,7 +96,7 @@ pub fn consistency_spans(old: u64, new: u64) -> Result<Vec<Span>, ProofError> {
     }
     let (mut start, mut end) = (0, new);
     let mut spans = Vec::new();
-    // The subtree in question begins the old tree only while nothing to its left was split off.
+    // The current subtree is the beginning of the old tree as long as nothing to its left was split off.
     while old < end {
         let middle = start + split_point(end - start);
         if old <= middle {
@@ -114,7 +114,7 @@ pub fn consistency_spans(old: u64, new: u64) -> Result<Vec<Span>, ProofError> {
     Ok(spans)
 }
 
-/// Verifies that a leaf hash stands at `index` in the tree of `size` with this root (RFC 9162 section 2.1.3.2).
+/// Verifies that a leaf hash is at `index` in the tree of `size` with this root (RFC 9162 section 2.1.3.2).
 pub fn verify_inclusion(leaf: &Hash, index: u64, size: u64, path: &[Hash], root: &Hash) -> Result<(), ProofError> {
     if index >= size {
         return Err(ProofError::Sizes);
@@ -143,17 +143,23 @@ pub fn verify_inclusion(leaf: &Hash, index: u64, size: u64, path: &[Hash], root:
     if hash == *root { Ok(()) } else { Err(ProofError::Root) }
 }
 
-/// Verifies that the tree of `new` leaves begins with the tree of `old` leaves (RFC 9162 section 2.1.4.2).
-pub fn verify_consistency(
-    (old, old_root): (u64, &Hash),
-    (new, new_root): (u64, &Hash),
-    path: &[Hash],
-) -> Result<(), ProofError> {
+/// The size and the root of a tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TreeHead {
+    /// Number of leaves.
+    pub size: u64,
+    /// The root over them.
+    pub root: Hash,
+}
+
+/// Verifies that the tree of `newer` begins with the tree of `older` (RFC 9162 section 2.1.4.2).
+pub fn verify_consistency(older: TreeHead, newer: TreeHead, path: &[Hash]) -> Result<(), ProofError> {
+    let (old, old_root, new, new_root) = (older.size, &older.root, newer.size, &newer.root);
     if old > new {
         return Err(ProofError::Sizes);
     }
     if old == new || old == 0 {
-        // A tree is consistent with itself, and with the empty one, whose root is known.
+        // A tree is consistent with itself and with the empty tree, whose root is a constant.
         let expected = if old == new { *new_root } else { empty_root() };
         return match (path.is_empty(), *old_root == expected) {
             (false, _) => Err(ProofError::Length),
@@ -162,7 +168,7 @@ pub fn verify_consistency(
         };
     }
     let mut rest = path.iter();
-    // An old tree that is a complete subtree is not listed: its root is the given one.
+    // An old tree that is a complete subtree is not part of the proof: its root is the given one.
     let first = if old.is_power_of_two() { *old_root } else { *rest.next().ok_or(ProofError::Length)? };
     let (mut at, mut last) = (old - 1, new - 1);
     while at & 1 == 1 {

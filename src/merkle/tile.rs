@@ -1,25 +1,25 @@
 //! Tiles of 256 hashes (C2SP tlog-tiles): their names, and the nodes that can be computed from them.
 
-use std::{collections::HashMap, fmt, str::FromStr};
+use std::{collections::HashMap, fmt, ops::Range, str::FromStr};
 
 use super::{
     Hash, fold,
     proof::{Node, Span},
 };
 
-/// How many hashes a full tile has.
+/// Number of hashes of a full tile.
 pub const TILE_WIDTH: usize = 256;
 /// A tile spans eight levels of the tree.
 const HEIGHT: u8 = 8;
 /// Level 7 would span 2^64 leaves.
 const MAX_LEVEL: u8 = 7;
 
-/// Which tile: the level counts tiles, not nodes.
+/// The id of a tile. Its level counts tiles, not nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TileId {
     /// 0 for leaf hashes.
     pub level: u8,
-    /// From the left, from 0.
+    /// Counted from the left, from 0.
     pub index: u64,
 }
 
@@ -29,7 +29,7 @@ impl TileId {
         (level as u32 + 1) * HEIGHT as u32
     }
 
-    /// How many hashes this tile has in a tree of `size` leaves: 256 when it is full, 0 when there is none.
+    /// Number of hashes of this tile in a tree of `size` leaves: 256 when it is full, 0 when it does not exist.
     pub fn width(self, size: u64) -> u16 {
         let hashes = size.checked_shr(u32::from(self.level) * u32::from(HEIGHT)).unwrap_or(0);
         let before = self.index.saturating_mul(256);
@@ -47,13 +47,14 @@ impl TileId {
             .collect()
     }
 
-    /// The tile that holds, or spans, a node, and where in its hashes the node's subtree begins and how many it has.
-    fn of(node: Node) -> Option<(Self, usize, usize)> {
+    /// The tile that contains or spans a node, and the hashes of the node's subtree within it.
+    fn of(node: Node) -> Option<(Self, Range<usize>)> {
         let level = node.level / HEIGHT;
         let rise = u32::from(node.level % HEIGHT);
         let first = node.index.checked_mul(1u64.checked_shl(rise)?)?;
         let start = usize::try_from(first % 256).ok()?;
-        Some((Self { level, index: first / 256 }, start, 1usize.checked_shl(rise)?))
+        let count = 1usize.checked_shl(rise)?;
+        Some((Self { level, index: first / 256 }, start..start.checked_add(count)?))
     }
 
     /// The path of the tile under a log's prefix; `width` 256 is the full tile.
@@ -68,7 +69,7 @@ impl TileId {
         format!("tile/{}/{groups}{partial}", self.level)
     }
 
-    /// Reads what [`TileId::path`] writes, and nothing else: a tile has one name.
+    /// Parses what [`TileId::path`] writes, and nothing else: a tile has one name.
     pub fn parse_path(path: &str) -> Option<(Self, u16)> {
         let (level, rest) = path.strip_prefix("tile/")?.split_once('/')?;
         let (groups, width) = match rest.split_once(".p/") {
@@ -101,16 +102,16 @@ pub(super) fn decimal<T: FromStr>(text: &str) -> Option<T> {
     (plain && (text.len() == 1 || !text.starts_with('0'))).then(|| text.parse().ok()).flatten()
 }
 
-/// Hashes of tiles, from which nodes are computed. Which tiles a proof needs is asked first, so that the caller can
-/// fetch them from wherever they are kept.
+/// Hashes of tiles, from which nodes are computed. [`TileNodes::needed`] lists the tiles of a proof first, so that the
+/// caller can fetch them from its storage.
 #[derive(Debug, Default)]
 pub struct TileNodes(HashMap<TileId, Vec<Hash>>);
 
 impl TileNodes {
-    /// The tiles that spans of a tree are made from, each once.
+    /// The tiles from which spans of a tree are computed, each once.
     pub fn needed(spans: &[Span]) -> Vec<TileId> {
         let mut ids: Vec<_> =
-            spans.iter().flat_map(|span| span.nodes()).filter_map(TileId::of).map(|(id, ..)| id).collect();
+            spans.iter().flat_map(|span| span.nodes()).filter_map(TileId::of).map(|(id, _)| id).collect();
         ids.sort_unstable();
         ids.dedup();
         ids
@@ -123,8 +124,8 @@ impl TileNodes {
 
     /// A complete node; `None` when its tile is missing or too short.
     pub fn node(&self, node: Node) -> Option<Hash> {
-        let (id, start, count) = TileId::of(node)?;
-        fold(self.0.get(&id)?.get(start..start.checked_add(count)?)?)
+        let (id, hashes) = TileId::of(node)?;
+        fold(self.0.get(&id)?.get(hashes)?)
     }
 
     /// The hash over a span; `None` when a tile is missing.
@@ -144,7 +145,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_tree_of_70000_has_the_tiles_the_specification_tells() {
+    fn a_tree_of_70000_has_the_tiles_of_the_specification() {
         let id = |level, index| TileId { level, index };
         assert_eq!(TileId::partials(70_000), [(id(0, 273), 112), (id(1, 1), 17), (id(2, 0), 1)]);
         assert_eq!(id(0, 272).width(70_000), 256);

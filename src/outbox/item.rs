@@ -9,7 +9,7 @@ use crate::{
     domain::{Failure, FailureKind, Timestamp, ids::OutboxId},
     store::{
         DbError, Env, Tx,
-        outbox::{self, ClaimedRow, Ended, NewRow},
+        outbox::{self, AttemptEnd, ClaimedRow, NewRow},
     },
 };
 
@@ -125,7 +125,7 @@ impl Outbox {
         let mut tx = self.env.db.begin("outbox::claim").await?;
         // Expired leases end first, so that their items can be claimed in the same transaction.
         let expired = outbox::end_expired(&mut tx, self.policy.max_attempts(), now).await?;
-        let mut rows = outbox::claim(&mut tx, owner, (now, until), limit).await?;
+        let mut rows = outbox::claim(&mut tx, owner, now, until, limit).await?;
         tx.commit().await?;
         if expired > 0 {
             metrics::counter!("medcredit_outbox_leases_lost_total").increment(expired);
@@ -139,7 +139,7 @@ impl Outbox {
         let (id, attempt, now) = (lease.id.to_string(), lease.attempt, self.env.clock.now());
         let mut tx = self.env.db.begin("outbox::delivered").await?;
         self.end_attempt(&mut tx, &id, attempt, "delivered", receipt).await?;
-        let settled = outbox::set_delivered(&mut tx, (&id, attempt), now).await?;
+        let settled = outbox::set_delivered(&mut tx, &id, attempt, now).await?;
         // A crash before the commit lets the lease expire, and the item is delivered again: at least once (I6).
         tx.commit().await?;
         metrics::counter!("medcredit_outbox_attempts_total", "outcome" => "delivered").increment(1);
@@ -155,7 +155,7 @@ impl Outbox {
         let mut tx = self.env.db.begin("outbox::failed").await?;
         let reason = if failed.reason.is_empty() { "failed" } else { failed.reason };
         self.end_attempt(&mut tx, &id, attempt, reason, &failed.receipt).await?;
-        let settled = outbox::set_failed(&mut tx, (&id, attempt), due, now).await?;
+        let settled = outbox::set_failed(&mut tx, &id, attempt, due, now).await?;
         tx.commit().await?;
         metrics::counter!("medcredit_outbox_attempts_total", "outcome" => reason).increment(1);
         Ok(match due {
@@ -174,8 +174,9 @@ impl Outbox {
         receipt: &Receipt,
     ) -> Result<(), Failure> {
         let text = serde_json::to_string(receipt).map_err(|error| Failure::internal(error.to_string()))?;
-        let ended = Ended { outcome, status: receipt.status.map(i64::from), receipt: &text, at: self.env.clock.now() };
-        outbox::end_attempt(tx, (id, attempt), ended).await?;
+        let ended =
+            AttemptEnd { outcome, status: receipt.status.map(i64::from), receipt: &text, at: self.env.clock.now() };
+        outbox::end_attempt(tx, id, attempt, ended).await?;
         Ok(())
     }
 }

@@ -76,7 +76,7 @@ impl Outbox {
     pub async fn purge(&self) -> Result<u64, Failure> {
         let mut tx = self.env.db.begin("outbox::purge").await?;
         let before = self.env.clock.now().minus(self.policy.event_retention);
-        let deleted = outbox::forget_events(&mut tx, before).await?;
+        let deleted = outbox::delete_events(&mut tx, before).await?;
         tx.commit().await?;
         let depth = self.depth().await?;
         #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; the counts stay far below 2^52")]

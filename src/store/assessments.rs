@@ -1,4 +1,4 @@
-//! Published assessments: added with their round, read as former grades and as first-level totals.
+//! Published assessments: inserted with their round, read as former grades and as first-level totals.
 
 use super::{DbError, Read, Tx, args, record};
 use crate::domain::Timestamp;
@@ -23,46 +23,37 @@ pub struct NewAssessment {
 record! {
     /// An assessment of a round that is or was in force.
     pub struct FormerRow {
-        /// The subject.
         pub subject_code: String,
-        /// The round.
         pub run_id: String,
-        /// The round's model as it was.
+        /// Digest of the model the round was made with.
         pub model_digest: String,
-        /// The scheme's id.
         pub scheme: String,
-        /// The half-year.
         pub period: String,
-        /// published or superseded.
         pub state: String,
-        /// The last day on which the round's grades are good.
+        /// The last day on which the round's grades are valid.
         pub valid_until_on: Option<String>,
-        /// The version of the assessment.
         pub assessment_version: i64,
         /// graded or not_rated.
         pub status: String,
-        /// Why it was not rated.
+        /// The reason when not_rated.
         pub reason: Option<String>,
-        /// The grade's code.
         pub grade: Option<String>,
-        /// When the assessment was made.
         pub made_at: i64,
     }
 }
 
 record! {
-    /// What an assessment came to on the first level.
+    /// The first-level totals of an assessment.
     pub struct LevelsRow {
-        /// The subject.
         pub subject_code: String,
-        /// The round's model as it was.
+        /// Digest of the model the round was made with.
         pub model_digest: String,
-        /// JSON of the totals; rounds of before they were kept have none.
+        /// JSON of the totals; none for rounds made before they were stored.
         pub level_points: Option<String>,
     }
 }
 
-// Whose the code is at this moment is kept with the assessment: a later owner's consent does not open it.
+// The owner of the code at this time is stored with the assessment: a later owner's consent does not give access to it.
 const INSERT: &str = "/* assessments::insert */
     INSERT INTO assessments (run_id, subject_code, version, status, reason, grade, points, made_at, uscc, level_points)
     SELECT CAST($2 AS TEXT), value->>'code', CAST($4 AS BIGINT), value->>'status', value->>'reason', value->>'grade',
@@ -70,8 +61,8 @@ const INSERT: &str = "/* assessments::insert */
            (SELECT s.uscc FROM subjects s WHERE s.code = value->>'code'), value->>'levels'
     FROM json_rows($1)";
 
-/// Adds a version of assessments of a run: the first with the publication, and they are seen once the run is published;
-/// later ones correct it.
+/// Inserts a version of assessments of a run: the first together with the publication, visible once the run is published;
+/// later versions are corrections.
 pub async fn insert(
     tx: &mut Tx,
     run_id: &str,
@@ -88,7 +79,7 @@ pub async fn insert(
     tx.execute(INSERT, args![rows, run_id, now, version]).await
 }
 
-// Trials have no assessments; the states are named all the same, so that none can ever be told.
+// Trials have no assessments; the condition on the state makes sure that none is ever disclosed.
 const FORMER: &str = "/* assessments::former */
     SELECT a.subject_code, r.id AS run_id, r.model_digest, r.scheme, r.period, r.state, r.valid_until_on,
            a.version AS assessment_version, a.status, a.reason, a.grade, a.made_at
@@ -100,8 +91,8 @@ const FORMER: &str = "/* assessments::former */
                        WHERE b.run_id = a.run_id AND b.subject_code = a.subject_code)
     ORDER BY a.subject_code, r.period DESC, r.published_at DESC, r.id DESC";
 
-/// The assessments that rounds of some half-years made of some codes while these belonged to a legal entity: by code,
-/// latest half-year first, and of one half-year the round published last first.
+/// The assessments of subjects in rounds of some half-years, made while the subjects belonged to a legal entity: by code,
+/// latest half-year first, and within a half-year the round published last first.
 pub async fn former(
     read: &Read<'_>,
     codes: &[&str],

@@ -1,4 +1,4 @@
-//! Authorities whose client certificates are accepted, what they revoke, and what an operator refuses on top of that.
+//! Authorities whose client certificates are accepted, their revocation lists, and certificates that an operator refuses.
 
 use super::{Db, DbError, Tx, args, record};
 use crate::domain::Timestamp;
@@ -14,31 +14,30 @@ record! {
         pub kind: String,
         /// DER.
         pub certificate: Vec<u8>,
-        /// Partner: the watched file.
+        /// Partner: the file that its revocation lists are read from.
         pub crl_file: Option<String>,
         /// Own: the current list, DER.
         pub crl: Option<Vec<u8>>,
         /// Own: the number of the current list.
         pub crl_number: i64,
-        /// Own: when the current list was issued. Partner: when the youngest list was issued that was ever in use.
+        /// Own: when the current list was issued. Partner: when the newest list that was ever in use was issued.
         pub crl_this_update_at: Option<i64>,
-        /// Own: when the current list is stale.
+        /// Own: when the current list expires.
         pub crl_next_update_at: Option<i64>,
-        /// When it was trusted first.
+        /// When it was first trusted.
         pub added_at: i64,
-        /// Since when it is trusted no more.
+        /// When it ceased to be trusted.
         pub removed_at: Option<i64>,
     }
 }
 
 record! {
-    /// A certificate refused here.
+    /// A certificate refused by this gateway.
     pub struct RefusedRow {
         /// base64url SHA-256 of the DER.
         pub thumbprint: String,
-        /// Why, in the operator's words.
+        /// The reason in the operator's words.
         pub reason: String,
-        /// Since when.
         pub refused_at: i64,
     }
 }
@@ -58,7 +57,7 @@ const FIND: &str = "/* authorities::find */
 const FIND_OWN: &str = "/* authorities::find_own */
     SELECT id, name, kind, certificate, crl_file, crl, crl_number, crl_this_update_at, crl_next_update_at, added_at, removed_at
     FROM authorities WHERE kind = 'own' AND removed_at IS NULL";
-// A change of nothing: it takes the row's lock, and the next statement sees what was committed before.
+// Changes nothing: it takes the row's lock, so that the next statement sees everything committed before.
 const LOCK_OWN: &str = "/* authorities::lock_own */
     UPDATE authorities SET kind = kind WHERE kind = 'own' AND removed_at IS NULL";
 const INSERT: &str = "/* authorities::insert */
@@ -86,17 +85,17 @@ const CLIENTS_OF_AUTHORITY: &str = "/* authorities::clients_of_authority */
 const ALL_CLIENTS: &str = "/* authorities::all_clients */ SELECT id FROM clients ORDER BY id";
 const RAISE_EPOCH: &str = "/* authorities::raise_epochs */ UPDATE clients SET epoch = epoch + 1 WHERE id = $1";
 
-/// Every authority there ever was, in the order they were trusted.
+/// Every authority that was ever trusted, in the order of trust.
 pub async fn list(db: &Db) -> Result<Vec<AuthorityRow>, DbError> {
     db.read("authorities::list").fetch_all(LIST, args![]).await
 }
 
-/// Every authority there ever was, inside a transaction that is going to add one.
+/// [`list`] inside a transaction that will add an authority.
 pub async fn list_in(tx: &mut Tx) -> Result<Vec<AuthorityRow>, DbError> {
     tx.fetch_all(LIST, args![]).await
 }
 
-/// The authority of a name, trusted or no more.
+/// The authority with a name, whether it is still trusted or not.
 pub async fn find_in(tx: &mut Tx, name: &str) -> Result<Option<AuthorityRow>, DbError> {
     tx.fetch_optional(FIND, args![name]).await
 }
@@ -106,7 +105,7 @@ pub async fn find_own(db: &Db) -> Result<Option<AuthorityRow>, DbError> {
     db.read("authorities::find_own").fetch_optional(FIND_OWN, args![]).await
 }
 
-/// Our own authority, locked until the transaction ends, so that its lists follow one another.
+/// Our own authority, locked until the transaction ends, so that its lists are numbered in order.
 pub async fn lock_own(tx: &mut Tx) -> Result<Option<AuthorityRow>, DbError> {
     tx.execute(LOCK_OWN, args![]).await?;
     find_own_in(tx).await
@@ -117,7 +116,7 @@ pub async fn find_own_in(tx: &mut Tx) -> Result<Option<AuthorityRow>, DbError> {
     tx.fetch_optional(FIND_OWN, args![]).await
 }
 
-/// Trusts an authority; refused where its name is taken.
+/// Inserts an authority; fails when its name is taken.
 pub async fn insert(tx: &mut Tx, row: &AuthorityRow) -> Result<(), DbError> {
     let args = args![
         &row.id,
@@ -134,68 +133,70 @@ pub async fn insert(tx: &mut Tx, row: &AuthorityRow) -> Result<(), DbError> {
     tx.execute(INSERT, args).await.map(|_| ())
 }
 
-/// A revocation list of our own, as it is kept.
+/// A revocation list of our own authority.
 #[derive(Debug, Clone)]
 pub struct OwnList {
     /// DER.
     pub der: Vec<u8>,
-    /// Its number: every list has a higher one than the list before.
+    /// Its number, higher than that of every list before.
     pub number: i64,
     /// When it was issued.
     pub this_update: Timestamp,
-    /// When it is stale.
+    /// When it expires.
     pub next_update: Timestamp,
 }
 
-/// Replaces our own list by a later one. `false` where a later one is there already.
+/// Replaces our own list by a later one. `false` when the stored one is at least as late.
 pub async fn set_list(tx: &mut Tx, id: &str, list: &OwnList) -> Result<bool, DbError> {
     let args = args![id, list.der.clone(), list.number, list.this_update, list.next_update];
     tx.execute(SET_LIST, args).await.map(|changed| changed == 1)
 }
 
-/// Names the file a partner's lists come in, and trusts the authority again if it was trusted no more.
+/// Sets the file that a partner's lists are read from, and trusts the authority again if trust had ended.
 pub async fn set_file(tx: &mut Tx, id: &str, file: &str) -> Result<(), DbError> {
     tx.execute(SET_FILE, args![id, file]).await.map(|_| ())
 }
 
-/// Notes when a partner's list in use was issued, so that no older one is taken up later, by this process or another.
+/// Stores when a partner's list in use was issued, so that neither this process nor another accepts an older one later.
 pub async fn note_list(tx: &mut Tx, id: &str, this_update: Timestamp) -> Result<(), DbError> {
     tx.execute(NOTE_LIST, args![id, this_update]).await.map(|_| ())
 }
 
-/// Trusts an authority no more. `false` where that was so before.
+/// Ends the trust in an authority. `false` when it had already ended.
 pub async fn remove(tx: &mut Tx, id: &str, at: Timestamp) -> Result<bool, DbError> {
     tx.execute(REMOVE, args![id, at]).await.map(|changed| changed == 1)
 }
 
-/// Refuses a certificate. `false` where it was refused before.
+/// Refuses a certificate. `false` when it was already refused.
 pub async fn refuse(tx: &mut Tx, thumbprint: &str, reason: &str, at: Timestamp) -> Result<bool, DbError> {
     tx.execute(REFUSE, args![thumbprint, reason, at]).await.map(|changed| changed == 1)
 }
 
-/// Every certificate refused here.
+/// Every certificate refused by this gateway.
 pub async fn list_refused(db: &Db) -> Result<Vec<RefusedRow>, DbError> {
     db.read("authorities::list_refused").fetch_all(LIST_REFUSED, args![]).await
 }
 
-/// Whose answers a change of certificates concerns.
+/// The clients affected by a change of certificates.
 #[derive(Debug, Clone, Copy)]
-pub enum Concerned<'a> {
+pub enum AffectedClients<'a> {
     /// The client registered under an authority and a subject.
     Identity(&'a str, &'a str),
     /// Every client of an authority.
     Authority(&'a str),
-    /// Everybody, where it cannot be known.
+    /// Every client, when the affected ones are not known.
     All,
 }
 
-/// Makes every answer that is under way for the clients concerned be looked at again, and waits for those that are
-/// being appended (I2). Returns how many clients there are.
-pub async fn end_answers_of(tx: &mut Tx, concerned: Concerned<'_>) -> Result<usize, DbError> {
+/// Makes the append compare again every answer in progress for the affected clients, and waits for appends in progress (I2).
+/// Returns how many clients are affected.
+pub async fn invalidate_answers_of(tx: &mut Tx, concerned: AffectedClients<'_>) -> Result<usize, DbError> {
     let rows: Vec<IdRow> = match concerned {
-        Concerned::Identity(authority, subject) => tx.fetch_all(CLIENTS_OF_IDENTITY, args![authority, subject]).await?,
-        Concerned::Authority(authority) => tx.fetch_all(CLIENTS_OF_AUTHORITY, args![authority]).await?,
-        Concerned::All => tx.fetch_all(ALL_CLIENTS, args![]).await?,
+        AffectedClients::Identity(authority, subject) => {
+            tx.fetch_all(CLIENTS_OF_IDENTITY, args![authority, subject]).await?
+        }
+        AffectedClients::Authority(authority) => tx.fetch_all(CLIENTS_OF_AUTHORITY, args![authority]).await?,
+        AffectedClients::All => tx.fetch_all(ALL_CLIENTS, args![]).await?,
     };
     let ids: Vec<String> = rows.into_iter().map(|row| row.id).collect();
     tx.lock_banks_exclusive(&ids).await?;

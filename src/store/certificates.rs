@@ -8,15 +8,14 @@ record! {
     pub struct CertificateRow {
         /// `crt_…`.
         pub id: String,
-        /// The authority that signed it.
         pub authority_id: String,
-        /// Lower-case hex, no leading zeros.
+        /// Lower-case hex without leading zeros.
         pub serial: String,
         /// base64url SHA-256 of the DER.
         pub thumbprint: String,
         /// server | bank-client.
         pub profile: String,
-        /// RFC 4514.
+        /// Distinguished name, RFC 4514.
         pub subject: String,
         /// DER.
         pub certificate: Vec<u8>,
@@ -24,11 +23,9 @@ record! {
         pub not_before_at: i64,
         /// Last instant of validity.
         pub not_after_at: i64,
-        /// When it was issued.
         pub issued_at: i64,
-        /// When it was revoked.
         pub revoked_at: Option<i64>,
-        /// Why it was revoked: a reason's name of RFC 5280.
+        /// Name of a reason in RFC 5280.
         pub revocation_reason: Option<String>,
     }
 }
@@ -38,9 +35,8 @@ record! {
     pub struct RevokedRow {
         /// Lower-case hex.
         pub serial: String,
-        /// When it was revoked.
         pub revoked_at: i64,
-        /// Why: a reason's name of RFC 5280.
+        /// Name of a reason in RFC 5280.
         pub revocation_reason: String,
     }
 }
@@ -60,7 +56,7 @@ const LIST_REVOKED: &str = "/* certificates::list_revoked */
     SELECT serial, revoked_at, revocation_reason FROM certificates
     WHERE authority_id = $1 AND revoked_at IS NOT NULL AND not_after_at >= $2 ORDER BY revoked_at, serial";
 
-/// Notes a certificate that was issued.
+/// Inserts an issued certificate.
 pub async fn insert(tx: &mut Tx, row: &CertificateRow) -> Result<(), DbError> {
     let args = args![
         &row.id,
@@ -82,17 +78,17 @@ pub async fn list(db: &Db) -> Result<Vec<CertificateRow>, DbError> {
     db.read("certificates::list").fetch_all(LIST, args![]).await
 }
 
-/// The certificates an operator may mean by an id, a serial number or a thumbprint.
+/// The certificates with an id, a serial number or a thumbprint.
 pub async fn find_in(tx: &mut Tx, name: &str) -> Result<Vec<CertificateRow>, DbError> {
     tx.fetch_all(FIND, args![name]).await
 }
 
-/// Revokes a certificate. `false` where it was revoked before.
+/// Revokes a certificate. `false` when it was already revoked.
 pub async fn revoke(tx: &mut Tx, id: &str, reason: &str, at: Timestamp) -> Result<bool, DbError> {
     tx.execute(REVOKE, args![id, at, reason]).await.map(|changed| changed == 1)
 }
 
-/// What a revocation list has to name: revoked, and not expired before `expired_before`.
+/// The entries of a revocation list: certificates that are revoked and did not expire before `expired_before`.
 pub async fn list_revoked(tx: &mut Tx, authority: &str, expired_before: Timestamp) -> Result<Vec<RevokedRow>, DbError> {
     tx.fetch_all(LIST_REVOKED, args![authority, expired_before]).await
 }

@@ -1,4 +1,4 @@
-//! The two numbers everything else is compared with: what changed, and which grades are published.
+//! The change number, by which processes notice each other's changes.
 
 use super::{Db, DbError, Tx, args, record};
 
@@ -11,12 +11,12 @@ record! {
 const CURRENT: &str = "/* changes::current */ SELECT number FROM change_counter WHERE id = 1";
 const RAISE: &str = "/* changes::raise */ UPDATE change_counter SET number = number + 1 WHERE id = 1";
 
-/// The change number: other processes compare it with the one they last saw.
+/// The change number: other processes compare it with the one they read last.
 pub async fn current(db: &Db) -> Result<i64, DbError> {
     db.read("changes::current").fetch_one::<NumberRow>(CURRENT, args![]).await.map(|row| row.number)
 }
 
-/// Tells other processes, with the caller's change, that there is one.
+/// Increments the change number in the transaction of a change, so that other processes notice it.
 pub async fn raise(tx: &mut Tx) -> Result<(), DbError> {
     tx.execute(RAISE, args![]).await.map(|_| ())
 }

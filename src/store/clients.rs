@@ -44,7 +44,7 @@ pub async fn list(db: &Db) -> Result<Vec<ClientRow>, DbError> {
     db.read("clients::list").fetch_all(LIST, args![]).await
 }
 
-/// Registers a client; refused where its name, or its authority and subject, are taken.
+/// Registers a client; fails when its name, or its authority and subject, are taken.
 pub async fn insert(tx: &mut Tx, row: &ClientRow) -> Result<(), DbError> {
     let args = args![
         &row.id,
@@ -67,13 +67,12 @@ pub async fn insert(tx: &mut Tx, row: &ClientRow) -> Result<(), DbError> {
     tx.execute(INSERT, args).await.map(|_| ())
 }
 
-/// Moves a client to another state and raises its epoch; `false` where it is unknown, closed or already there.
+/// Sets a client's state and raises its epoch; `false` when it is unknown, closed or already in that state.
 pub async fn set_state(tx: &mut Tx, id: &str, state: &str, at: Timestamp) -> Result<bool, DbError> {
     tx.execute(SET_STATE, args![id, state, at]).await.map(|changed| changed == 1)
 }
 
-/// Gives a client other keys and another way with signed requests, and raises its epoch; `false` where it is unknown or
-/// closed.
+/// Sets a client's keys and its mode of signed requests, and raises its epoch; `false` when it is unknown or closed.
 pub async fn change_signing(
     tx: &mut Tx,
     id: &str,
@@ -83,15 +82,15 @@ pub async fn change_signing(
     tx.execute(CHANGE_SIGNING, args![id, jwks, signed_requests]).await.map(|changed| changed == 1)
 }
 
-const STANDS: &str = "/* clients::stands */
+const IS_ACTIVE: &str = "/* clients::is_active */
     SELECT id FROM clients WHERE id = $1 AND epoch = $2 AND state = 'active'";
 
-/// Whether a client is active and nothing of it was ended since its epoch was read.
-pub async fn stands(tx: &mut Tx, id: &str, epoch: i64) -> Result<bool, DbError> {
-    tx.fetch_optional::<IdRow>(STANDS, args![id, epoch]).await.map(|row| row.is_some_and(|row| row.id == id))
+/// Whether a client is active and its epoch is still the given one.
+pub async fn is_active(tx: &mut Tx, id: &str, epoch: i64) -> Result<bool, DbError> {
+    tx.fetch_optional::<IdRow>(IS_ACTIVE, args![id, epoch]).await.map(|row| row.is_some_and(|row| row.id == id))
 }
 
-/// Makes every answer that is under way for this client be looked at again.
+/// Makes the append refuse every answer in progress for this client as stale.
 pub async fn raise_epoch(tx: &mut Tx, id: &str) -> Result<(), DbError> {
     tx.execute(RAISE_EPOCH, args![id]).await.map(|_| ())
 }

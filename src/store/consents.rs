@@ -1,4 +1,4 @@
-//! Consents: the present state, the codes covered, every transition, and the fetches used.
+//! Consents: their current state, the codes they cover, every transition, and the fetches used.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::{Db, DbError, Tx, args, record};
 use crate::domain::Timestamp;
 
 record! {
-    /// A consent as it stands.
+    /// The current state of a consent.
     pub struct ConsentRow {
         pub id: String,
         pub version: i64,
@@ -84,7 +84,7 @@ record! {
 }
 
 record! {
-    /// Which entity a subject belongs to.
+    /// The legal entity that a subject belongs to.
     pub struct OwnerRow {
         pub code: String,
         pub uscc: Option<String>,
@@ -92,7 +92,7 @@ record! {
 }
 
 record! {
-    /// What a token that is limited to consents must find unchanged.
+    /// The parts of a consent that must be unchanged for a token limited to it.
     pub struct StandingRow {
         pub id: String,
         pub version: i64,
@@ -159,7 +159,7 @@ pub async fn find(db: &Db, id: &str) -> Result<Option<ConsentRow>, DbError> {
     db.read("consents::find").fetch_optional(FIND, args![id]).await
 }
 
-/// The same inside a transaction that goes on to change it.
+/// [`find`] inside a transaction that will change the consent.
 pub async fn find_in(tx: &mut Tx, id: &str) -> Result<Option<ConsentRow>, DbError> {
     tx.fetch_optional(FIND, args![id]).await
 }
@@ -211,35 +211,35 @@ pub async fn codes(db: &Db, id: &str) -> Result<Vec<String>, DbError> {
     Ok(rows.into_iter().map(|row| row.subject_code).collect())
 }
 
-/// The same inside a transaction.
+/// [`codes`] inside a transaction.
 pub async fn codes_in(tx: &mut Tx, id: &str) -> Result<Vec<String>, DbError> {
     let rows: Vec<CodeRow> = tx.fetch_all(CODES, args![id]).await?;
     Ok(rows.into_iter().map(|row| row.subject_code).collect())
 }
 
-/// How several consents stand.
+/// The states of several consents.
 pub async fn standings(db: &Db, ids: &[String]) -> Result<Vec<StandingRow>, DbError> {
     db.read("consents::standings").fetch_all(STANDINGS, args![id_rows(ids)]).await
 }
 
-/// The entities some subjects belong to; codes that are no subject's are left out.
+/// The legal entities of subjects; unknown codes are left out.
 pub async fn owners(db: &Db, codes: &[String]) -> Result<Vec<OwnerRow>, DbError> {
     let rows: Vec<_> = codes.iter().map(|code| serde_json::json!({ "code": code })).collect();
     db.read("consents::owners").fetch_all(OWNERS, args![serde_json::Value::from(rows).to_string()]).await
 }
 
-/// How many requests of a client wait to be granted.
+/// The number of a client's pending requests.
 pub async fn count_pending(tx: &mut Tx, client: &str, now: Timestamp) -> Result<i64, DbError> {
     tx.fetch_one::<CountRow>(COUNT_PENDING, args![client, now]).await.map(|row| row.number)
 }
 
-/// Consents whose time is over and whose row does not say so yet.
+/// Consents that have expired and are not marked as expired yet.
 pub async fn due(db: &Db, now: Timestamp) -> Result<Vec<String>, DbError> {
     let rows: Vec<IdRow> = db.read("consents::due").fetch_all(DUE, args![now]).await?;
     Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
-/// A new consent with the codes it covers.
+/// Inserts a consent with the codes it covers.
 pub async fn insert(tx: &mut Tx, row: &ConsentRow, codes: &[String]) -> Result<(), DbError> {
     let args = args![
         &row.id,
@@ -271,7 +271,7 @@ pub async fn insert(tx: &mut Tx, row: &ConsentRow, codes: &[String]) -> Result<(
     tx.execute(INSERT_CODES, args![serde_json::Value::from(rows).to_string()]).await.map(|_| ())
 }
 
-/// Writes a consent's new state over the version it was read at; `false` where another transition came first.
+/// Writes a consent's new state if its version is still the one that was read; `false` when another transition came first.
 pub async fn update(tx: &mut Tx, row: &ConsentRow, from_version: i64) -> Result<bool, DbError> {
     let args = args![
         &row.id,
@@ -296,7 +296,7 @@ pub async fn update(tx: &mut Tx, row: &ConsentRow, from_version: i64) -> Result<
     tx.execute(UPDATE, args).await.map(|changed| changed == 1)
 }
 
-/// Writes a transition.
+/// Inserts a transition.
 pub async fn insert_event(tx: &mut Tx, row: &EventRow) -> Result<(), DbError> {
     let args = args![
         &row.consent_id,
@@ -317,7 +317,7 @@ pub async fn events(db: &Db, id: &str) -> Result<Vec<EventRow>, DbError> {
     db.read("consents::events").fetch_all(EVENTS, args![id]).await
 }
 
-/// Fetches used, where the consent limits them and one was made.
+/// The fetches used; none when the consent does not limit them or there was none.
 pub async fn find_use(db: &Db, id: &str) -> Result<Option<UseRow>, DbError> {
     db.read("consents::find_use").fetch_optional(USE, args![id]).await
 }

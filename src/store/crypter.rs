@@ -1,8 +1,8 @@
-//! Secrets at rest, bound to their place: a sealed value moved to another row, column or table does not open.
+//! Secrets at rest, bound to their context: a sealed value moved to another row, column or table does not open.
 //!
 //! AES-256-GCM under a list of keys: the first seals, all open, and each sealed value names its key, so that a key is
-//! changed by putting a new one first. From each master key two others are derived (HKDF-SHA-256): one seals, one makes
-//! keyed hashes for values that are only ever compared (account numbers). The master key itself is not used and not kept.
+//! replaced by putting a new one first. From each master key two keys are derived (HKDF-SHA-256): one seals, one makes
+//! keyed hashes for values that are only ever compared (account numbers). The master key itself is not used and not stored.
 
 use std::fmt;
 
@@ -13,13 +13,13 @@ use aws_lc_rs::{
 use data_encoding::BASE64;
 use zeroize::Zeroizing;
 
-/// The layout of sealed values; moves when any of the lengths or derivations below does.
+/// The version of the layout of sealed values; it changes with any of the lengths or derivations below.
 const FORMAT: u8 = 1;
 const KEY_BYTES: usize = 32;
 const KEY_ID_BYTES: usize = 8;
 const NONCE_BYTES: usize = 12;
 const TAG_BYTES: usize = 16;
-/// Format, key id and nonce stand before the ciphertext.
+/// Format, key id and nonce precede the ciphertext.
 const HEADER_BYTES: usize = 1 + KEY_ID_BYTES + NONCE_BYTES;
 
 /// Why a value could not be sealed or opened.
@@ -34,7 +34,7 @@ pub enum CrypterError {
     /// The same key was given twice.
     #[error("key-encryption key number {0} is the same as an earlier one")]
     DuplicateKey(usize),
-    /// The value is too short, or of a layout this build does not know.
+    /// The value is too short, or has a layout unknown to this build.
     #[error("a sealed value of {table}.{column} is cut short or of an unknown layout")]
     Malformed {
         /// Where it was read.
@@ -50,7 +50,7 @@ pub enum CrypterError {
         /// Where it was read.
         column: &'static str,
     },
-    /// It was changed, or sealed for another place.
+    /// It was changed, or sealed for another context.
     #[error("a sealed value of {table}.{column} was changed or moved from another place")]
     Refused {
         /// Where it was read.
@@ -63,19 +63,19 @@ pub enum CrypterError {
     Provider,
 }
 
-/// Where a sealed value stands. It is authenticated with the value.
+/// The table, row and column that a sealed value belongs to, authenticated with the value.
 #[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
+pub struct SealContext<'a> {
     /// The table, or the kind of file.
     pub table: &'static str,
-    /// What identifies the row, or the file.
+    /// The id of the row, or of the file.
     pub row: &'a str,
-    /// The column, with the purpose where one column holds several kinds of secret.
+    /// The column, with the purpose when one column has several kinds of secrets.
     pub column: &'static str,
 }
 
-impl Place<'_> {
-    /// Each part with its length before it, so that no two places have the same bytes.
+impl SealContext<'_> {
+    /// Each part is preceded by its length, so that no two contexts have the same encoding.
     fn associated_data(&self, header: &[u8]) -> Vec<u8> {
         let mut data = Vec::with_capacity(header.len() + self.table.len() + self.row.len() + self.column.len() + 24);
         data.extend_from_slice(header);
@@ -187,25 +187,25 @@ impl Crypter {
 
     /// A new key in the form [`Self::new`] reads.
     ///
-    /// From the provider's own generator and not the injected one: a key that a seed decides is no key.
+    /// Uses the provider's own generator and not the injected one: a key derived from a test's seed would be no secret.
     pub fn generate_key() -> Result<Zeroizing<String>, CrypterError> {
         let mut bytes = Zeroizing::new([0; KEY_BYTES]);
         aws_lc_rs::rand::fill(bytes.as_mut()).map_err(|_| CrypterError::Provider)?;
         Ok(Zeroizing::new(BASE64.encode(bytes.as_ref())))
     }
 
-    /// Seals a value for its place.
+    /// Seals a value for its context.
     ///
     /// The nonce comes from the provider's own generator and not the injected one: a repeated nonce breaks GCM. Random
-    /// nonces are good for 2^32 values under one key, far more than a gateway ever seals.
-    pub fn seal(&self, place: Place<'_>, plaintext: &[u8]) -> Result<Vec<u8>, CrypterError> {
+    /// nonces are safe for 2^32 values under one key, far more than a gateway ever seals.
+    pub fn seal(&self, context: SealContext<'_>, plaintext: &[u8]) -> Result<Vec<u8>, CrypterError> {
         let key = self.keys.first().ok_or(CrypterError::NoKey)?;
         let named = header(key.id);
         let mut body = Vec::with_capacity(plaintext.len() + TAG_BYTES);
         body.extend_from_slice(plaintext);
         let nonce = key
             .sealing
-            .seal_in_place_append_tag(Aad::from(place.associated_data(&named)), &mut body)
+            .seal_in_place_append_tag(Aad::from(context.associated_data(&named)), &mut body)
             .map_err(|_| CrypterError::Provider)?;
         let mut sealed = Vec::with_capacity(HEADER_BYTES + body.len());
         sealed.extend_from_slice(&named);
@@ -214,9 +214,9 @@ impl Crypter {
         Ok(sealed)
     }
 
-    /// Opens a value that was sealed for this place.
-    pub fn open(&self, place: Place<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, CrypterError> {
-        let malformed = || place.malformed();
+    /// Opens a value that was sealed for this context.
+    pub fn open(&self, context: SealContext<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, CrypterError> {
+        let malformed = || context.malformed();
         let (named, rest) = sealed.split_at_checked(1 + KEY_ID_BYTES).ok_or_else(malformed)?;
         let (nonce, body) = rest.split_at_checked(NONCE_BYTES).ok_or_else(malformed)?;
         if named.first() != Some(&FORMAT) || body.len() < TAG_BYTES {
@@ -226,13 +226,13 @@ impl Crypter {
             .keys
             .iter()
             .find(|key| header(key.id) == *named)
-            .ok_or(CrypterError::UnknownKey { table: place.table, column: place.column })?;
+            .ok_or(CrypterError::UnknownKey { table: context.table, column: context.column })?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| malformed())?;
         let mut buffer = Zeroizing::new(body.to_vec());
         let length = key
             .sealing
-            .open_in_place(nonce, Aad::from(place.associated_data(named)), &mut buffer)
-            .map_err(|_| CrypterError::Refused { table: place.table, column: place.column })?
+            .open_in_place(nonce, Aad::from(context.associated_data(named)), &mut buffer)
+            .map_err(|_| CrypterError::Refused { table: context.table, column: context.column })?
             .len();
         buffer.truncate(length);
         Ok(buffer)
@@ -243,13 +243,13 @@ impl Crypter {
         self.keys.first().is_some_and(|key| !sealed.starts_with(&header(key.id)))
     }
 
-    /// The keyed hash under which a value is stored that is only ever compared. `purpose` keeps two uses of the same
-    /// value apart, so that one table's hashes cannot be looked up in another.
+    /// The keyed hash of a value that is only ever compared. Different purposes give different hashes of the same value, so
+    /// that hashes of one table cannot be looked up in another.
     pub fn blind(&self, purpose: &'static str, value: &[u8]) -> Result<[u8; 32], CrypterError> {
         self.keys.first().ok_or(CrypterError::NoKey)?.blind(purpose, value)
     }
 
-    /// The keyed hashes under which a value may have been stored, the present key's first: search for any of them.
+    /// The keyed hashes of a value under every key, the sealing key's first: a search has to try all of them.
     pub fn blinds(&self, purpose: &'static str, value: &[u8]) -> Result<Vec<[u8; 32]>, CrypterError> {
         self.keys.iter().map(|key| key.blind(purpose, value)).collect()
     }
@@ -265,7 +265,7 @@ fn header(id: [u8; KEY_ID_BYTES]) -> [u8; 1 + KEY_ID_BYTES] {
 mod tests {
     use super::*;
 
-    const PLACE: Place<'static> = Place { table: "keys", row: "key_1", column: "sealed_private" };
+    const CONTEXT: SealContext<'static> = SealContext { table: "keys", row: "key_1", column: "sealed_private" };
 
     fn key(fill: u8) -> String {
         BASE64.encode(&[fill; 32])
@@ -278,52 +278,52 @@ mod tests {
     #[test]
     fn what_was_sealed_opens_at_its_place() {
         let crypter = crypter(&[1]);
-        let sealed = crypter.seal(PLACE, b"secret").unwrap();
-        assert_eq!(crypter.open(PLACE, &sealed).unwrap().as_slice(), b"secret");
-        assert_ne!(sealed, crypter.seal(PLACE, b"secret").unwrap(), "each sealing has a nonce of its own");
+        let sealed = crypter.seal(CONTEXT, b"secret").unwrap();
+        assert_eq!(crypter.open(CONTEXT, &sealed).unwrap().as_slice(), b"secret");
+        assert_ne!(sealed, crypter.seal(CONTEXT, b"secret").unwrap(), "each sealing has a nonce of its own");
     }
 
     #[test]
     fn a_value_moved_to_another_row_column_or_table_does_not_open() {
         let crypter = crypter(&[1]);
-        let sealed = crypter.seal(PLACE, b"secret").unwrap();
+        let sealed = crypter.seal(CONTEXT, b"secret").unwrap();
         let elsewhere = [
-            Place { row: "key_2", ..PLACE },
-            Place { column: "other", ..PLACE },
-            Place { table: "subjects", ..PLACE },
-            // The same characters divided otherwise.
-            Place { table: "key", row: "skey_1", ..PLACE },
-            Place { row: "key_1s", column: "ealed_private", ..PLACE },
+            SealContext { row: "key_2", ..CONTEXT },
+            SealContext { column: "other", ..CONTEXT },
+            SealContext { table: "subjects", ..CONTEXT },
+            // The same characters, divided differently.
+            SealContext { table: "key", row: "skey_1", ..CONTEXT },
+            SealContext { row: "key_1s", column: "ealed_private", ..CONTEXT },
         ];
-        for place in elsewhere {
-            let refused = CrypterError::Refused { table: place.table, column: place.column };
-            assert_eq!(crypter.open(place, &sealed).unwrap_err(), refused, "{place:?}");
+        for context in elsewhere {
+            let refused = CrypterError::Refused { table: context.table, column: context.column };
+            assert_eq!(crypter.open(context, &sealed).unwrap_err(), refused, "{context:?}");
         }
     }
 
     #[test]
     fn the_first_key_seals_and_all_open() {
-        let sealed = crypter(&[1]).seal(PLACE, b"secret").unwrap();
+        let sealed = crypter(&[1]).seal(CONTEXT, b"secret").unwrap();
         let rotated = crypter(&[2, 1]);
-        assert_eq!(rotated.open(PLACE, &sealed).unwrap().as_slice(), b"secret");
+        assert_eq!(rotated.open(CONTEXT, &sealed).unwrap().as_slice(), b"secret");
         assert!(rotated.is_outdated(&sealed));
-        let again = rotated.seal(PLACE, b"secret").unwrap();
+        let again = rotated.seal(CONTEXT, b"secret").unwrap();
         assert!(!rotated.is_outdated(&again));
         let unknown = CrypterError::UnknownKey { table: "keys", column: "sealed_private" };
-        assert_eq!(crypter(&[1]).open(PLACE, &again).unwrap_err(), unknown);
+        assert_eq!(crypter(&[1]).open(CONTEXT, &again).unwrap_err(), unknown);
     }
 
     #[test]
     fn a_changed_or_cut_value_does_not_open() {
         let crypter = crypter(&[1]);
-        let sealed = crypter.seal(PLACE, b"secret").unwrap();
+        let sealed = crypter.seal(CONTEXT, b"secret").unwrap();
         for length in 0..sealed.len() {
-            assert!(crypter.open(PLACE, &sealed[..length]).is_err(), "cut to {length}");
+            assert!(crypter.open(CONTEXT, &sealed[..length]).is_err(), "cut to {length}");
         }
         for at in 0..sealed.len() {
             let mut changed = sealed.clone();
             changed[at] ^= 1;
-            assert!(crypter.open(PLACE, &changed).is_err(), "byte {at} changed");
+            assert!(crypter.open(CONTEXT, &changed).is_err(), "byte {at} changed");
         }
     }
 

@@ -3,13 +3,14 @@
 //! What differs, and is hidden here: how a transaction begins (`BEGIN IMMEDIATE` takes SQLite's one write lock;
 //! PostgreSQL reads committed), how rows are made of one JSON parameter (`json_rows($1)` in a statement becomes
 //! `jsonb_each` or `jsonb_array_elements`; `json_few_rows($1)` where PostgreSQL must plan for a few rows and not for a
-//! hundred), how rows are bound value by value (`rows.rs`) or listed (`listed.rs`), how a transaction is one turn of the engine
-//! (`whole.rs`), and the locks per bank that only an engine with several writers needs.
+//! hundred), how rows are bound value by value (`rows.rs`) or as one list (`row_list.rs`), how a transaction takes one round
+//! trip (`single_roundtrip.rs`), and the locks per bank that only an engine with several writers needs.
 //!
 //! SQLite has two files. Writers of `core.db` do not attach `bulk.db`, because `BEGIN IMMEDIATE` would take the write
 //! lock of every attached file and a long import would stall the answers. Readers attach both.
 
 mod checkpoint;
+mod column;
 mod compact;
 mod locks;
 mod open;
@@ -25,15 +26,15 @@ use std::{
 };
 
 use super::DbError;
-use checkpoint::Keeper;
-use query_hook::Turns;
-pub use rows::Column;
+use checkpoint::Checkpointer;
+pub use column::{Column, RowStatement};
+use query_hook::QueryHook;
 use sqlx::{
     Executor, FromRow, PgPool, SqlitePool,
     postgres::{PgArguments, PgRow},
     sqlite::{SqliteArguments, SqliteRow},
 };
-use tx::Begun;
+use tx::EngineTx;
 pub use tx::{Read, Tx};
 
 /// Which engine a store runs on.
@@ -164,8 +165,8 @@ enum Pools {
     Sqlite {
         /// The one writer of `core.db`.
         core: SqlitePool,
-        /// Moves what was committed from the log of `core.db` into it.
-        keeper: Keeper,
+        /// Copies committed pages from the WAL of `core.db` into the file.
+        checkpointer: Checkpointer,
         /// The one writer of `bulk.db`.
         bulk: SqlitePool,
         /// Readers of both, which cannot write.
@@ -176,27 +177,30 @@ enum Pools {
     Postgres {
         /// For everything else.
         pool: PgPool,
-        /// For what every answer needs, and nothing else: it never waits behind the rest, and few connections that are used
-        /// all the time have their plans and tables at hand.
+        /// For appending answers alone: an append never waits behind other work, and few connections that are always in use
+        /// keep their plans and tables cached.
         appends: PgPool,
-        /// For [`Db::apart`].
-        apart: PgPool,
+        /// For [`Db::on_dedicated_connection`].
+        dedicated: PgPool,
     },
 }
 
 /// A store: cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Db(Arc<Pools>, Turns);
+pub struct Db {
+    pools: Arc<Pools>,
+    hook: QueryHook,
+}
 
-/// Boxed: waiting for a connection takes four kilobytes, which whatever may begin a transaction would carry about.
-async fn begin_postgres(pool: &PgPool) -> Result<Begun, sqlx::Error> {
-    Box::pin(pool.begin()).await.map(Begun::Postgres)
+/// Boxed: waiting for a connection takes four kilobytes, by which every future that may begin a transaction would grow.
+async fn begin_postgres(pool: &PgPool) -> Result<EngineTx, sqlx::Error> {
+    Box::pin(pool.begin()).await.map(EngineTx::Postgres)
 }
 
 impl Db {
     /// Which engine this is.
     pub fn engine(&self) -> Engine {
-        match &*self.0 {
+        match &*self.pools {
             Pools::Sqlite { .. } => Engine::Sqlite,
             Pools::Postgres { .. } => Engine::Postgres,
         }
@@ -204,68 +208,68 @@ impl Db {
 
     /// Where SQLite's files are; nowhere on PostgreSQL.
     pub(super) fn directory(&self) -> Option<&Path> {
-        match &*self.0 {
+        match &*self.pools {
             Pools::Sqlite { directory, .. } => Some(directory),
             Pools::Postgres { .. } => None,
         }
     }
 
-    /// How many batches of answers may be appended at once: on PostgreSQL the server works on one while the gateway makes
-    /// the next. Of more, each is smaller, and the server's price is by the batch.
-    pub fn appends_at_once(&self) -> u32 {
-        match &*self.0 {
+    /// How many batches of answers may be appended concurrently: on PostgreSQL the server works on one while the gateway
+    /// builds the next. More batches would be smaller ones, and the server's cost is by the batch.
+    pub fn concurrent_appends(&self) -> u32 {
+        match &*self.pools {
             Pools::Sqlite { .. } => 1,
             Pools::Postgres { .. } => open::APPENDS,
         }
     }
 
-    /// The same store for one task that works all the time and does one thing after the other: on PostgreSQL over one
-    /// connection of its own, which has plans and tables at hand. Of many, each would be cold when its turn comes.
+    /// The same store over one dedicated connection on PostgreSQL, for a task that runs statements all the time, one after
+    /// the other: its connection keeps plans and tables cached, which a connection from a large pool would not.
     #[must_use]
-    pub fn apart(&self) -> Self {
-        match &*self.0 {
+    pub fn on_dedicated_connection(&self) -> Self {
+        match &*self.pools {
             Pools::Sqlite { .. } => self.clone(),
-            Pools::Postgres { appends, apart, .. } => {
-                let (pool, appends, apart) = (apart.clone(), appends.clone(), apart.clone());
-                Self(Arc::new(Pools::Postgres { pool, appends, apart }), self.1.clone())
+            Pools::Postgres { appends, dedicated, .. } => {
+                let (pool, appends, dedicated) = (dedicated.clone(), appends.clone(), dedicated.clone());
+                Self { pools: Arc::new(Pools::Postgres { pool, appends, dedicated }), hook: self.hook.clone() }
             }
         }
     }
 
-    /// Begins a transaction that may change core tables. Named, so that its failures and retries can be told apart.
+    /// Begins a transaction that may change core tables. Errors and metrics name its `operation`.
     pub async fn begin(&self, operation: &'static str) -> Result<Tx, DbError> {
-        self.1.next("begin").await;
-        let begun = match &*self.0 {
-            Pools::Sqlite { core, .. } => core.begin_with("BEGIN IMMEDIATE").await.map(Begun::Sqlite),
+        self.hook.before("begin").await;
+        let inner = match &*self.pools {
+            Pools::Sqlite { core, .. } => core.begin_with("BEGIN IMMEDIATE").await.map(EngineTx::Sqlite),
             Pools::Postgres { pool, .. } => begin_postgres(pool).await,
         };
-        begun.map(|begun| self.tx(begun, operation)).map_err(|error| DbError::of(operation, error))
+        inner.map(|inner| self.tx(inner, operation)).map_err(|error| DbError::of(operation, error))
     }
 
     /// Begins a transaction that may change bulk tables (named `bulk.…`) and no others.
     pub async fn begin_bulk(&self, operation: &'static str) -> Result<Tx, DbError> {
-        self.1.next("begin").await;
-        let begun = match &*self.0 {
-            Pools::Sqlite { bulk, .. } => bulk.begin_with("BEGIN IMMEDIATE").await.map(Begun::Sqlite),
+        self.hook.before("begin").await;
+        let inner = match &*self.pools {
+            Pools::Sqlite { bulk, .. } => bulk.begin_with("BEGIN IMMEDIATE").await.map(EngineTx::Sqlite),
             Pools::Postgres { pool, .. } => begin_postgres(pool).await,
         };
-        let mut tx = begun.map(|begun| self.tx(begun, operation)).map_err(|error| DbError::of(operation, error))?;
-        tx.may_be_silent().await?;
+        let mut tx = inner.map(|inner| self.tx(inner, operation)).map_err(|error| DbError::of(operation, error))?;
+        tx.allow_idle().await?;
         Ok(tx)
     }
 
-    fn tx(&self, begun: Begun, operation: &'static str) -> Tx {
-        Tx { begun, operation, turns: self.1.clone() }
+    fn tx(&self, inner: EngineTx, operation: &'static str) -> Tx {
+        Tx { inner, operation, hook: self.hook.clone() }
     }
 
     /// Statements that only read, each on its own, over core and bulk tables.
     pub fn read(&self, operation: &'static str) -> Read<'_> {
-        Read { pools: &self.0, operation, turns: &self.1 }
+        Read { pools: &self.pools, operation, hook: &self.hook }
     }
 
     /// Runs a script of several statements without arguments: migrations only.
     pub(super) async fn script(&self, sql: &'static str) -> Result<(), DbError> {
-        let done = match &*self.0 {
+        let done = match &*self.pools {
             Pools::Sqlite { core, .. } => core.execute(sqlx::raw_sql(sql)).await.map(|_| ()),
             Pools::Postgres { pool, .. } => pool.execute(sqlx::raw_sql(sql)).await.map(|_| ()),
         };
@@ -274,15 +278,15 @@ impl Db {
 
     /// Closes every connection, so that the files are whole on return.
     pub async fn close(&self) {
-        match &*self.0 {
-            Pools::Sqlite { core, keeper, bulk, read, .. } => {
-                keeper.close().await;
+        match &*self.pools {
+            Pools::Sqlite { core, checkpointer, bulk, read, .. } => {
+                checkpointer.close().await;
                 read.close().await;
                 bulk.close().await;
                 core.close().await;
             }
-            Pools::Postgres { pool, appends, apart } => {
-                apart.close().await;
+            Pools::Postgres { pool, appends, dedicated } => {
+                dedicated.close().await;
                 appends.close().await;
                 pool.close().await;
             }

@@ -1,4 +1,4 @@
-//! Everything held of one subject, and the subjects that somebody looks for: reads alone.
+//! Everything stored about one subject, and the search for subjects: read only.
 
 use data_encoding::HEXLOWER;
 
@@ -10,36 +10,28 @@ record! {
     }
 }
 record! {
-    /// Where a person practises, or who practises in an institution.
+    /// The affiliation of a person with an institution.
     pub struct AffiliationRow {
-        /// The person.
         pub person_code: String,
-        /// The institution.
         pub institution_code: String,
-        /// 1 where it is the person's main place.
+        /// 1 for the person's main place of practice, otherwise 0.
         pub main: i64,
-        /// Since when.
         pub from_on: String,
-        /// Until when.
         pub to_on: Option<String>,
     }
 }
 record! {
-    /// An adverse fact as the last accepted file has it.
+    /// An adverse fact according to the last accepted file.
     pub struct AdverseRow {
-        /// Its document.
         pub reference: String,
-        /// Who decided.
         pub source: String,
         /// minor, general or serious.
         pub tier: String,
-        /// When it was decided.
         pub decided_on: String,
-        /// When publication begins.
         pub publish_from_on: Option<String>,
-        /// When repair is possible.
+        /// First day on which repair is possible.
         pub earliest_repair_on: Option<String>,
-        /// When publication ends at the latest.
+        /// Last possible day of publication.
         pub latest_end_on: Option<String>,
         /// effective, repaired or withdrawn.
         pub status: String,
@@ -48,57 +40,42 @@ record! {
 record! {
     /// An assessment of a round.
     pub struct AssessedRow {
-        /// The half-year.
         pub period: String,
-        /// The round.
         pub run_id: String,
-        /// The model.
         pub model_id: String,
-        /// The round's state.
         pub state: String,
-        /// The version of the assessment.
         pub version: i64,
         /// graded or not_rated.
         pub status: String,
-        /// Why it was not rated.
+        /// The reason when not_rated.
         pub reason: Option<String>,
-        /// The grade's code.
         pub grade: Option<String>,
         /// The total, in thousandths.
         pub points: Option<i64>,
-        /// When it was made.
         pub made_at: i64,
     }
 }
 record! {
     /// A consent that covers a subject.
     pub struct CoveringRow {
-        /// The consent.
         pub id: String,
-        /// The bank.
         pub client_id: String,
-        /// The bank's name.
         pub client: String,
-        /// Where it stands.
         pub state: String,
-        /// What it allows, JSON.
+        /// JSON.
         pub permissions: String,
-        /// What for, JSON.
+        /// JSON.
         pub purposes: String,
-        /// When it was granted.
         pub granted_at: Option<i64>,
-        /// Until when.
         pub expires_at: Option<i64>,
     }
 }
 record! {
     /// A disclosure under a consent.
     pub struct DisclosedRow {
-        /// Its entry.
         pub entry: String,
-        /// What the entry's commitments hide.
+        /// Canonical JSON of the values behind the entry's commitments.
         pub opening: String,
-        /// The bank's name.
         pub client: String,
     }
 }
@@ -111,9 +88,9 @@ const FIND: &str = "/* dossier::find */
     UNION SELECT s.code FROM json_rows($1) JOIN subjects s ON s.uscc = value->>'uscc'
     ORDER BY 1 LIMIT 1000";
 
-/// What somebody knows of the subjects looked for: any of these.
+/// Search criteria, of which a subject must match one.
 #[derive(Debug, Clone, Default)]
-pub struct Known {
+pub struct SearchCriteria {
     /// Keyed hashes of a natural person's name.
     pub names: Vec<[u8; 32]>,
     /// Keyed hashes of a certificate's number.
@@ -126,17 +103,17 @@ pub struct Known {
     pub uscc: Option<String>,
 }
 
-/// The codes of the subjects of which any of that is so, a thousand at most.
-pub async fn find(read: &Read<'_>, known: &Known) -> Result<Vec<String>, DbError> {
+/// The codes of the subjects that match any of the criteria, a thousand at most.
+pub async fn find(read: &Read<'_>, criteria: &SearchCriteria) -> Result<Vec<String>, DbError> {
     let hashes = |member: &'static str, hashes: &[[u8; 32]]| {
         hashes.iter().map(|hash| serde_json::json!({ member: HEXLOWER.encode(hash) })).collect::<Vec<_>>()
     };
-    let mut wanted = hashes("name", &known.names);
-    wanted.extend(hashes("id_number", &known.id_numbers));
-    wanted.extend(hashes("representative", &known.representatives));
-    wanted.extend(known.plain_name.iter().map(|name| serde_json::json!({ "plain": name })));
-    wanted.extend(known.uscc.iter().map(|uscc| serde_json::json!({ "uscc": uscc })));
-    let rows: Vec<CodeRow> = read.fetch_all(FIND, args![serde_json::Value::Array(wanted).to_string()]).await?;
+    let mut rows = hashes("name", &criteria.names);
+    rows.extend(hashes("id_number", &criteria.id_numbers));
+    rows.extend(hashes("representative", &criteria.representatives));
+    rows.extend(criteria.plain_name.iter().map(|name| serde_json::json!({ "plain": name })));
+    rows.extend(criteria.uscc.iter().map(|uscc| serde_json::json!({ "uscc": uscc })));
+    let rows: Vec<CodeRow> = read.fetch_all(FIND, args![serde_json::Value::Array(rows).to_string()]).await?;
     Ok(rows.into_iter().map(|row| row.code).collect())
 }
 
@@ -149,7 +126,7 @@ pub async fn branches(read: &Read<'_>, code: &str) -> Result<Vec<String>, DbErro
     Ok(rows.into_iter().map(|row| row.code).collect())
 }
 
-// A later file that has the same place from the same day says it anew.
+// A later file with the same affiliation from the same day replaces the earlier one.
 const AFFILIATIONS: &str = "/* dossier::affiliations */
     SELECT a.person_code, a.institution_code, a.main, a.from_on, a.to_on FROM bulk.affiliations a
     JOIN imports i ON i.seq = a.import_seq AND i.state = 'accepted'
@@ -159,7 +136,7 @@ const AFFILIATIONS: &str = "/* dossier::affiliations */
             AND b.import_seq > a.import_seq)
     ORDER BY a.main DESC, a.from_on DESC, a.person_code, a.institution_code";
 
-/// Where a person practises, or who practises in an institution.
+/// The affiliation of a person with an institution.
 pub async fn affiliations(read: &Read<'_>, code: &str) -> Result<Vec<AffiliationRow>, DbError> {
     read.fetch_all(AFFILIATIONS, args![code]).await
 }
@@ -205,7 +182,7 @@ const DISCLOSED: &str = "/* dossier::disclosed */
     JOIN clients k ON k.id = o.client_id
     ORDER BY e.committed_at DESC, e.id DESC LIMIT $2";
 
-/// What was disclosed under consents, each with its bank, latest first. Openings that were erased are not there.
+/// The disclosures under consents, each with its bank, latest first. Those with erased openings are left out.
 pub async fn disclosed(read: &Read<'_>, consents: &[CoveringRow], limit: i64) -> Result<Vec<DisclosedRow>, DbError> {
     let of = consents.iter().map(|row| serde_json::json!({ "client": row.client_id, "consent": row.id }));
     read.fetch_all(DISCLOSED, args![serde_json::Value::Array(of.collect()).to_string(), limit]).await

@@ -1,4 +1,4 @@
-//! Whether the database keeps what it says it has committed (I1): its settings, its standbys, and its clock.
+//! Checks that committed transactions are durable (I1): the database's settings, its standbys, and its clock.
 
 use super::{
     DbError, args,
@@ -6,12 +6,12 @@ use super::{
 };
 use crate::domain::Timestamp;
 
-/// What was found.
+/// The result of the checks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Durability {
-    /// With any of these an answer could leave before its record is safe: the gateway must not serve.
+    /// Problems with which an answer could be released before its record is durable: the gateway must not serve.
     pub refused: Vec<String>,
-    /// The operator should know.
+    /// Problems that the operator should know about.
     pub warned: Vec<String>,
 }
 
@@ -39,7 +39,7 @@ const SQLITE_SETTINGS: &str = "/* durability::examine */ \
     UNION ALL SELECT 'journal_mode', journal_mode FROM pragma_journal_mode";
 const POSTGRES_SETTINGS: &str = "/* durability::examine */ SELECT name, setting AS value FROM pg_settings \
     WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit')";
-/// Who may not see a standby's state sees null in its place.
+/// A role without the right to see a standby's state sees null.
 const POSTGRES_LAGGARDS: &str = "/* durability::examine */ SELECT COUNT(*) AS number FROM pg_stat_replication \
     WHERE sync_state IS NULL OR sync_state IN ('async', 'potential')";
 const POSTGRES_NOW: &str = "/* durability::database_clock */ \
@@ -47,7 +47,7 @@ const POSTGRES_NOW: &str = "/* durability::database_clock */ \
 const LAST_SEALED: &str =
     "/* durability::last_sealed */ SELECT sealed_at AS at FROM ledger_checkpoints ORDER BY tree_size DESC LIMIT 1";
 
-/// Looks at the settings of the connections that change core tables.
+/// Checks the settings of the connections that change core tables.
 pub async fn examine(db: &Db) -> Result<Durability, DbError> {
     let mut tx = db.begin("durability").await?;
     let mut found = Durability::default();
@@ -62,7 +62,7 @@ pub async fn examine(db: &Db) -> Result<Durability, DbError> {
         }
         Engine::Postgres => {
             for Setting { name, value } in tx.fetch_all(POSTGRES_SETTINGS, args![]).await? {
-                // Below `on` a commit is answered before it is on this server's disk.
+                // Below `on` a commit is acknowledged before it is on this server's disk.
                 if !matches!(value.as_str(), "on" | "remote_apply") {
                     found.refused.push(format!("{name} is {value}; it must be on"));
                 }
@@ -91,7 +91,7 @@ pub async fn database_clock(db: &Db) -> Result<Option<Timestamp>, DbError> {
     }
 }
 
-/// When the newest checkpoint of the ledger was sealed: no clock may be behind it.
+/// When the newest checkpoint of the ledger was sealed. A clock behind it is wrong.
 pub async fn last_sealed(db: &Db) -> Result<Option<Timestamp>, DbError> {
     let last: Option<Instant> = db.read("durability").fetch_optional(LAST_SEALED, args![]).await?;
     Ok(last.and_then(|last| last.at).map(Timestamp::from_micros))

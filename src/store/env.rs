@@ -1,9 +1,9 @@
-//! What every room that changes something works with.
+//! The environment of every room that changes something.
 
 use super::Db;
 use crate::domain::{Timestamp, clock::SharedClock, rng::SharedEntropy};
 
-/// The store, the time and randomness: injected together, so that a test can stand at any instant and get the same
+/// The store, the clock and the source of randomness, injected together so that a test can choose the time and gets the same
 /// identifiers in every run. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Env {
@@ -16,12 +16,12 @@ pub struct Env {
 }
 
 impl Env {
-    /// Puts the three together.
+    /// An environment of the three.
     pub const fn new(db: Db, clock: SharedClock, entropy: SharedEntropy) -> Self {
         Self { db, clock, entropy }
     }
 
-    /// The present instant.
+    /// The current time.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }

@@ -1,8 +1,8 @@
-//! What the store answers when it cannot do what it was asked.
+//! Errors of the store.
 
 use crate::domain::{Failure, error_chain};
 
-/// A failure of the database, told apart as far as callers act on it.
+/// A failure of the database, classified as far as callers act on it.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
     /// A named constraint refused the change.
@@ -13,7 +13,7 @@ pub enum DbError {
         /// The constraint (PostgreSQL) or the `table.column` list (SQLite).
         constraint: String,
     },
-    /// Another transaction was in the way; the same one may succeed when tried again.
+    /// A conflict with another transaction; the same transaction may succeed when tried again.
     #[error("{operation}: another transaction was in the way")]
     Contention {
         /// The transaction's name.
@@ -24,7 +24,7 @@ pub enum DbError {
     Corrupt {
         /// The transaction's name.
         operation: &'static str,
-        /// What does not fit.
+        /// What is wrong with it.
         what: String,
     },
     /// The commit was sent and its outcome is unknown.
@@ -62,7 +62,7 @@ impl DbError {
         error
     }
 
-    /// Of a commit: unless the server says that it refused, it may have been done.
+    /// An error of a commit: unless the server reports that it refused the commit, it may have succeeded.
     pub(super) fn of_commit(operation: &'static str, source: sqlx::Error) -> Self {
         match Self::of(operation, source) {
             Self::Engine { operation, source } => Self::CommitUnknown { operation, source },
@@ -71,7 +71,7 @@ impl DbError {
     }
 
     fn sort(operation: &'static str, source: sqlx::Error) -> Self {
-        // Whoever holds the connections holds them for a transaction.
+        // All connections are in use by transactions.
         if matches!(source, sqlx::Error::PoolTimedOut) {
             return Self::Contention { operation };
         }
@@ -93,12 +93,12 @@ impl DbError {
         matches!(self, Self::Contention { .. })
     }
 
-    /// Whether a uniqueness or reference rule refused the change.
+    /// Whether a constraint refused the change.
     pub const fn is_constraint(&self) -> bool {
         matches!(self, Self::Constraint { .. })
     }
 
-    /// A value read back that is not what its column promises.
+    /// A stored value that is not valid for its column.
     pub fn corrupt(operation: &'static str, what: impl Into<String>) -> Self {
         Self::Corrupt { operation, what: what.into() }
     }

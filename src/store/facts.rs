@@ -1,11 +1,11 @@
-//! Credit facts as they are stored: chunks of an import, one kind and one half-year each, of a range of subjects.
+//! Stored credit facts: chunks of an import, each with one kind, one half-year and a range of subjects.
 
 use super::{DbError, Read, Tx, args, record};
 
-/// A chunk to be stored.
+/// A chunk to insert.
 #[derive(Debug)]
 pub struct NewChunk<'a> {
-    /// Its place among the chunks of its import.
+    /// Index among the chunks of its import.
     pub part: i64,
     /// The kind of subject.
     pub kind: &'a str,
@@ -15,63 +15,64 @@ pub struct NewChunk<'a> {
     pub first_code: &'a str,
     /// The code of its last subject.
     pub last_code: &'a str,
-    /// How many facts it holds.
+    /// Number of facts.
     pub rows: i64,
-    /// SHA-256 over both parts.
+    /// SHA-256 over totals and facts.
     pub digest: &'a [u8],
-    /// What they add up to.
+    /// The totals of the facts, encoded.
     pub totals: Vec<u8>,
-    /// The facts.
+    /// The facts, encoded.
     pub facts: Vec<u8>,
 }
 
 record! {
-    /// The first part of a chunk.
+    /// The totals of a chunk.
     pub struct TotalsRow {
-        /// Which import brought it.
         pub import_seq: i64,
-        /// Its place among the chunks of that import.
+        /// Index among the chunks of its import.
         pub part: i64,
-        /// The half-year.
         pub period: String,
-        /// The first part.
         pub totals: Vec<u8>,
     }
 }
 
 record! {
-    /// A whole chunk.
+    /// A chunk with totals and facts.
     pub struct ChunkRow {
-        /// Which import brought it.
         pub import_seq: i64,
-        /// Its place among the chunks of that import.
+        /// Index among the chunks of its import.
         pub part: i64,
-        /// The half-year.
         pub period: String,
-        /// The first part.
         pub totals: Vec<u8>,
-        /// The second part.
         pub facts: Vec<u8>,
-        /// SHA-256 over both parts.
+        /// SHA-256 over totals and facts.
         pub digest: Vec<u8>,
     }
 }
 
 record! {
-    /// The second part of a chunk.
+    /// The facts of a chunk.
     pub struct FactsRow {
-        /// The second part.
         pub facts: Vec<u8>,
     }
 }
 
 record! {
-    /// What is known of a chunk without its parts.
+    /// The digest of a chunk.
     pub struct DigestRow {
-        /// Its place among the chunks of its import.
+        /// Index among the chunks of its import.
         pub part: i64,
-        /// SHA-256 over both parts.
+        /// SHA-256 over totals and facts.
         pub digest: Vec<u8>,
+    }
+}
+
+record! {
+    /// The key of a chunk.
+    pub struct ChunkKey {
+        pub import_seq: i64,
+        /// Index among the chunks of its import.
+        pub part: i64,
     }
 }
 
@@ -80,13 +81,10 @@ record! { struct CodeRow { code: String } }
 record! { struct AcceptedRow { seq: i64, accepted_at: Option<i64> } }
 
 record! {
-    /// Whom facts may be about.
+    /// A subject that facts may refer to.
     pub struct SubjectRow {
-        /// Its code.
         pub code: String,
-        /// Its kind.
         pub kind: String,
-        /// Its region.
         pub region: String,
     }
 }
@@ -95,7 +93,7 @@ const INSERT: &str = "/* facts::insert */
     INSERT INTO bulk.fact_chunks (import_seq, part, kind, period, first_code, last_code, row_count, digest, totals, facts)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 
-/// Stores a chunk.
+/// Inserts a chunk.
 pub async fn insert(tx: &mut Tx, import_seq: i64, chunk: NewChunk<'_>) -> Result<(), DbError> {
     let NewChunk { part, kind, period, first_code, last_code, rows, digest, totals, facts } = chunk;
     let args = args![import_seq, part, kind, period, first_code, last_code, rows, digest, totals, facts];
@@ -112,7 +110,7 @@ pub async fn purge(tx: &mut Tx, import_seq: i64) -> Result<u64, DbError> {
 const ACCEPTED: &str = "/* facts::accepted */
     SELECT seq FROM imports WHERE template = 'records' AND state = 'accepted' ORDER BY seq";
 
-/// The imports of facts that are accepted at this moment, in the order in which they were.
+/// The accepted imports of facts, in the order of acceptance.
 pub async fn accepted(read: &Read<'_>) -> Result<Vec<i64>, DbError> {
     let rows: Vec<SeqRow> = read.fetch_all(ACCEPTED, args![]).await?;
     Ok(rows.into_iter().map(|row| row.seq).collect())
@@ -122,8 +120,8 @@ const TOTALS: &str = "/* facts::totals */
     SELECT import_seq, part, period, totals FROM bulk.fact_chunks
     WHERE kind = $1 AND period >= $2 AND period <= $3 AND first_code <= $5 AND last_code >= $4";
 
-/// The first parts of every chunk of a kind that may have facts of subjects between two codes, both included, in the
-/// half-years between two, both included. Of whatever import and in no particular order.
+/// The totals of every chunk of a kind that may have facts of subjects in a range of codes and in a range of half-years,
+/// bounds included. From all imports and in no particular order.
 pub async fn totals(
     read: &Read<'_>,
     kind: &str,
@@ -137,7 +135,7 @@ const OF_SUBJECT: &str = "/* facts::of_subject */
     SELECT import_seq, part, period, totals, facts, digest FROM bulk.fact_chunks
     WHERE kind = $1 AND period >= $2 AND period <= $3 AND first_code <= $4 AND last_code >= $4";
 
-/// Every chunk that may have facts of a subject in the half-years between two, both included.
+/// Every chunk that may have facts of a subject in a range of half-years, bounds included.
 pub async fn of_subject(
     read: &Read<'_>,
     kind: &str,
@@ -157,7 +155,7 @@ pub async fn chunk(read: &Read<'_>, import_seq: i64, part: i64) -> Result<Option
 
 const FACTS: &str = "/* facts::facts */ SELECT facts FROM bulk.fact_chunks WHERE import_seq = $1 AND part = $2";
 
-/// The second part of a chunk.
+/// The facts of a chunk.
 pub async fn facts(read: &Read<'_>, import_seq: i64, part: i64) -> Result<Vec<u8>, DbError> {
     read.fetch_one::<FactsRow>(FACTS, args![import_seq, part]).await.map(|row| row.facts)
 }
@@ -165,21 +163,21 @@ pub async fn facts(read: &Read<'_>, import_seq: i64, part: i64) -> Result<Vec<u8
 const DIGESTS: &str = "/* facts::digests */
     SELECT part, digest FROM bulk.fact_chunks WHERE import_seq = $1 ORDER BY part";
 
-/// The digests of an import's chunks, in their order.
+/// The digests of an import's chunks in order.
 pub async fn digests(read: &Read<'_>, import_seq: i64) -> Result<Vec<DigestRow>, DbError> {
     read.fetch_all(DIGESTS, args![import_seq]).await
 }
 
 const SUBJECTS: &str = "/* facts::subjects */ SELECT code, kind, region FROM subjects";
 
-/// Every subject: whom facts may be about.
+/// Every subject that facts may refer to.
 pub async fn subjects(read: &Read<'_>) -> Result<Vec<SubjectRow>, DbError> {
     read.fetch_all(SUBJECTS, args![]).await
 }
 
 const CODES: &str = "/* facts::codes */ SELECT code FROM subjects WHERE kind = $1";
 
-/// The code of every subject of a kind, in no order that can be relied on.
+/// The code of every subject of a kind, in no particular order.
 pub async fn codes(read: &Read<'_>, kind: &str) -> Result<Vec<String>, DbError> {
     let rows: Vec<CodeRow> = read.fetch_all(CODES, args![kind]).await?;
     Ok(rows.into_iter().map(|row| row.code).collect())
@@ -188,7 +186,7 @@ pub async fn codes(read: &Read<'_>, kind: &str) -> Result<Vec<String>, DbError> 
 const ACCEPTED_AT: &str = "/* facts::accepted_at */
     SELECT seq, accepted_at FROM imports WHERE template = 'records' AND state = 'accepted'";
 
-/// The accepted imports of facts, with when they were accepted.
+/// The accepted imports of facts with the time of acceptance.
 pub async fn accepted_at(read: &Read<'_>) -> Result<Vec<(i64, i64)>, DbError> {
     let rows: Vec<AcceptedRow> = read.fetch_all(ACCEPTED_AT, args![]).await?;
     Ok(rows.into_iter().map(|row| (row.seq, row.accepted_at.unwrap_or(0))).collect())
@@ -199,12 +197,13 @@ const TOTALS_AFTER: &str = "/* facts::totals_after */
     WHERE kind = $1 AND period = $2 AND (import_seq > $3 OR (import_seq = $3 AND part > $4))
     ORDER BY import_seq, part LIMIT $5";
 
-/// A page of the first parts of every chunk of a kind and a half-year, after a part of an import. Of whatever import.
+/// A page of the totals of every chunk of a kind and a half-year, after a chunk of an import. From all imports.
 pub async fn totals_after(
     read: &Read<'_>,
-    (kind, period): (&str, &str),
-    (import_seq, part): (i64, i64),
+    kind: &str,
+    period: &str,
+    after: ChunkKey,
     limit: i64,
 ) -> Result<Vec<TotalsRow>, DbError> {
-    read.fetch_all(TOTALS_AFTER, args![kind, period, import_seq, part, limit]).await
+    read.fetch_all(TOTALS_AFTER, args![kind, period, after.import_seq, after.part, limit]).await
 }

@@ -1,20 +1,20 @@
-//! What the role that `serve` connects as may do on PostgreSQL: the rights of each table, in one list.
+//! The rights of the PostgreSQL role that `serve` connects as: one list of tables.
 //!
-//! The role that migrates owns the tables. The role that serves cannot change or remove what the ledger holds, even if
-//! the process is taken over: it has no such right, and the triggers would refuse it too.
+//! The role that migrates owns the tables. The role that serves cannot change or remove ledger rows, even if the process is
+//! taken over: it lacks the right, and triggers refuse it, too.
 
 use super::{
     DbError,
     db::{Db, Engine},
 };
 
-/// Rows come and are never changed.
+/// Rows are inserted and never changed.
 const APPEND: &str = "SELECT, INSERT";
-/// Rows come and, whole batches at a time, go.
+/// Rows are inserted and deleted in whole batches.
 const BATCH: &str = "SELECT, INSERT, DELETE";
-/// Rows that state what is true now.
+/// Rows with current state.
 const STATE: &str = "SELECT, INSERT, UPDATE";
-/// Rows that state what is true now and end.
+/// Rows with current state that expire.
 const PASSING: &str = "SELECT, INSERT, UPDATE, DELETE";
 
 /// Every table with the rights of the serving role.
@@ -63,12 +63,12 @@ pub const RIGHTS: &[(&str, &str)] = &[
 /// Every function that the serving role calls.
 pub const FUNCTIONS: &[&str] = &["core.record_disclosures"];
 
-/// Gives an existing role exactly the rights of [`RIGHTS`], taking away what it had beyond them.
+/// Gives an existing role exactly the rights of [`RIGHTS`] and revokes all others.
 pub async fn grant(db: &Db, role: &str) -> Result<(), DbError> {
     if db.engine() == Engine::Sqlite {
         return Err(DbError::Setup("roles are PostgreSQL's".into()));
     }
-    // A name in a GRANT cannot be bound, so it is held to letters that need no quoting.
+    // A name in a GRANT cannot be bound, so only letters are accepted that need no quoting.
     let plain = role.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
     if !plain || role.is_empty() || role.len() > 63 || role.starts_with(|first: char| first.is_ascii_digit()) {
         return Err(DbError::Setup(format!("{role:?} is not a role's name of lower-case letters, digits and _")));

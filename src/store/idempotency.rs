@@ -1,12 +1,12 @@
-//! Answers kept under a client's `Idempotency-Key`, so that a request sent twice creates once. Nothing here was disclosed:
-//! data answers are never kept.
+//! Responses stored under a client's `Idempotency-Key`, so that a request sent twice creates once. They contain no disclosed
+//! data: data answers are never stored.
 
 use super::{Db, DbError, Tx, args, record};
 use crate::domain::Timestamp;
 
 record! {
-    /// An answer that is kept. Key and request are SHA-256, base64url: what a bank wrote into them is not.
-    pub struct KeptRow {
+    /// A stored response. Key and request are SHA-256 digests, base64url, so that the bank's own text is not stored.
+    pub struct StoredResponseRow {
         pub client_id: String,
         pub key: String,
         pub request: String,
@@ -20,27 +20,27 @@ record! {
 const FIND: &str = "/* idempotency::find */
     SELECT client_id, key, request, status, location, body, created_at FROM idempotency_keys
     WHERE client_id = $1 AND key = $2 AND created_at > $3";
-const FORGET_ONE: &str = "/* idempotency::forget_one */
+const DELETE_EXPIRED: &str = "/* idempotency::delete_expired */
     DELETE FROM idempotency_keys WHERE client_id = $1 AND key = $2 AND created_at <= $3";
-const KEEP: &str = "/* idempotency::keep */
+const INSERT: &str = "/* idempotency::insert */
     INSERT INTO idempotency_keys (client_id, key, request, status, location, body, created_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (client_id, key) DO NOTHING";
-const FORGET: &str = "/* idempotency::forget */ DELETE FROM idempotency_keys WHERE created_at <= $1";
+const DELETE_OLDER: &str = "/* idempotency::delete_older */ DELETE FROM idempotency_keys WHERE created_at <= $1";
 
-/// The answer kept under a client's key since an instant.
-pub async fn find(db: &Db, client: &str, key: &str, since: Timestamp) -> Result<Option<KeptRow>, DbError> {
+/// The response stored under a client's key since an instant.
+pub async fn find(db: &Db, client: &str, key: &str, since: Timestamp) -> Result<Option<StoredResponseRow>, DbError> {
     db.read("idempotency::find").fetch_optional(FIND, args![client, key, since]).await
 }
 
-/// Keeps an answer with what it says was created, in place of one that is older than `since`; `false` where one is kept
-/// already.
-pub async fn keep(tx: &mut Tx, row: &KeptRow, since: Timestamp) -> Result<bool, DbError> {
-    tx.execute(FORGET_ONE, args![&row.client_id, &row.key, since]).await?;
+/// Inserts a response in the transaction that creates its resource, replacing one older than `since`; `false` when a newer
+/// one is stored.
+pub async fn insert(tx: &mut Tx, row: &StoredResponseRow, since: Timestamp) -> Result<bool, DbError> {
+    tx.execute(DELETE_EXPIRED, args![&row.client_id, &row.key, since]).await?;
     let args = args![&row.client_id, &row.key, &row.request, row.status, &row.location, &row.body, row.created_at];
-    tx.execute(KEEP, args).await.map(|kept| kept == 1)
+    tx.execute(INSERT, args).await.map(|inserted| inserted == 1)
 }
 
-/// Forgets answers older than `since`.
-pub async fn forget(tx: &mut Tx, since: Timestamp) -> Result<u64, DbError> {
-    tx.execute(FORGET, args![since]).await
+/// Deletes responses older than `since`.
+pub async fn delete_older(tx: &mut Tx, since: Timestamp) -> Result<u64, DbError> {
+    tx.execute(DELETE_OLDER, args![since]).await
 }

@@ -1,4 +1,4 @@
-//! Imported files: what was brought, by which file, and whether it counts.
+//! Imported files and their states.
 
 use super::{DbError, Read, Tx, args, record};
 use crate::domain::Timestamp;
@@ -6,29 +6,25 @@ use crate::domain::Timestamp;
 record! {
     /// An imported file.
     pub struct ImportRow {
-        /// Its number; the order in which versions of a fact count.
+        /// Its number, which orders the versions of a fact.
         pub seq: i64,
-        /// Its id.
         pub id: String,
-        /// The template it follows.
         pub template: String,
-        /// Its name, without the directory.
+        /// The file name without its directory.
         pub file_name: String,
-        /// Its SHA-256, hex.
+        /// SHA-256 of the file, hex.
         pub sha256: String,
-        /// Its rows, the header not counted.
+        /// Number of rows without the header.
         pub row_count: i64,
-        /// How many were taken.
+        /// Number of accepted rows.
         pub accepted: i64,
-        /// How many were not.
+        /// Number of rejected rows.
         pub rejected: i64,
         /// staging, accepted, discarding or discarded.
         pub state: String,
-        /// When it was begun.
         pub started_at: i64,
-        /// When its rows became visible.
         pub accepted_at: Option<i64>,
-        /// The client that delivered it; none where an operator brought it.
+        /// The client that uploaded it; none when an operator imported it.
         pub client_id: Option<String>,
     }
 }
@@ -43,29 +39,29 @@ record! {
     }
 }
 
-/// What an import is begun with.
+/// A new import.
 #[derive(Debug, Clone, Copy)]
 pub struct NewImport<'a> {
     /// Its id.
     pub id: &'a str,
-    /// The client that delivers it, if one does.
+    /// The client that uploads it, if any.
     pub client: Option<&'a str>,
-    /// The template it follows.
+    /// Its template.
     pub template: &'a str,
-    /// The file's name, without the directory.
+    /// The file's name without its directory.
     pub file_name: &'a str,
     /// The file's SHA-256, hex.
     pub sha256: &'a str,
 }
 
-/// How many rows an import had.
+/// The row counts of an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ImportCounts {
-    /// All, the header not counted.
+    /// All rows, without the header.
     pub rows: i64,
-    /// Those taken.
+    /// Accepted rows.
     pub accepted: i64,
-    /// Those not taken.
+    /// Rejected rows.
     pub rejected: i64,
 }
 
@@ -89,33 +85,28 @@ const DISCARD: &str = "/* imports::discard */
 const DISCARDED: &str =
     "/* imports::discarded */ UPDATE imports SET state = 'discarded' WHERE seq = $1 AND state = 'discarding'";
 
-const KEEP_REPORT: &str = "/* imports::keep_report */
+const INSERT_REPORT: &str = "/* imports::insert_report */
     INSERT INTO import_reports (import_id, client_id, body, made_at) VALUES ($1, $2, $3, $4)";
 const REPORT: &str = "/* imports::report */
     SELECT body FROM import_reports WHERE import_id = $1 AND client_id = $2";
-const FORGET_REPORTS: &str = "/* imports::forget_reports */ DELETE FROM import_reports WHERE made_at < $1";
+const DELETE_REPORTS: &str = "/* imports::delete_reports */ DELETE FROM import_reports WHERE made_at < $1";
 
-/// Keeps what a client is told of its import, JSON.
-pub async fn keep_report(
-    tx: &mut Tx,
-    (import, client): (&str, &str),
-    body: &str,
-    now: Timestamp,
-) -> Result<(), DbError> {
-    tx.execute(KEEP_REPORT, args![import, client, body, now]).await.map(|_| ())
+/// Inserts the report on an import for the client that uploaded it, JSON.
+pub async fn insert_report(tx: &mut Tx, import: &str, client: &str, body: &str, now: Timestamp) -> Result<(), DbError> {
+    tx.execute(INSERT_REPORT, args![import, client, body, now]).await.map(|_| ())
 }
 
-/// What a client was told of an import of its own.
+/// The report on an import for the client that uploaded it.
 pub async fn report(read: &Read<'_>, import: &str, client: &str) -> Result<Option<String>, DbError> {
     read.fetch_optional::<BodyRow>(REPORT, args![import, client]).await.map(|row| row.map(|row| row.body))
 }
 
-/// Forgets reports made before a time.
-pub async fn forget_reports(tx: &mut Tx, before: Timestamp) -> Result<u64, DbError> {
-    tx.execute(FORGET_REPORTS, args![before]).await
+/// Deletes reports made before a time.
+pub async fn delete_reports(tx: &mut Tx, before: Timestamp) -> Result<u64, DbError> {
+    tx.execute(DELETE_REPORTS, args![before]).await
 }
 
-/// The accepted import of a file, recognised by its digest.
+/// The accepted import of a file with a digest.
 pub async fn find_accepted(read: &Read<'_>, template: &str, sha256: &str) -> Result<Option<ImportRow>, DbError> {
     read.fetch_optional(FIND_ACCEPTED, args![template, sha256]).await
 }
@@ -125,13 +116,13 @@ pub async fn list(read: &Read<'_>, state: &str) -> Result<Vec<ImportRow>, DbErro
     read.fetch_all(LIST, args![state]).await
 }
 
-/// Enters an import and gives it its number. Callers hold the lock of imports, so that numbers follow acceptance.
+/// Inserts an import and returns its number. Callers hold the imports lock, so that numbers follow the order of acceptance.
 pub async fn begin(tx: &mut Tx, import: NewImport<'_>, now: Timestamp) -> Result<i64, DbError> {
     let values = args![import.id, import.template, import.file_name, import.sha256, now, import.client];
     tx.fetch_one::<SeqRow>(BEGIN, values).await.map(|row| row.seq)
 }
 
-/// Makes everything an import staged visible at once. An error unless it was staging.
+/// Makes all staged rows of an import visible together. An error unless its state is staging.
 pub async fn accept(tx: &mut Tx, seq: i64, counts: ImportCounts, now: Timestamp) -> Result<(), DbError> {
     let values = args![seq, counts.rows, counts.accepted, counts.rejected, now];
     match tx.execute(ACCEPT, values).await? {
@@ -140,7 +131,7 @@ pub async fn accept(tx: &mut Tx, seq: i64, counts: ImportCounts, now: Timestamp)
     }
 }
 
-/// Marks an import as one that will never be accepted, so that its staged rows may be removed. An error if it was.
+/// Marks an import as one that will never be accepted, so that its staged rows may be removed. An error if it is accepted.
 pub async fn discard(tx: &mut Tx, seq: i64) -> Result<(), DbError> {
     match tx.execute(DISCARD, args![seq]).await? {
         1 => Ok(()),
@@ -148,7 +139,7 @@ pub async fn discard(tx: &mut Tx, seq: i64) -> Result<(), DbError> {
     }
 }
 
-/// Marks a discarded import whose staged rows are gone.
+/// Marks a discarded import whose staged rows are removed.
 pub async fn discarded(tx: &mut Tx, seq: i64) -> Result<(), DbError> {
     tx.execute(DISCARDED, args![seq]).await.map(|_| ())
 }

@@ -1,33 +1,33 @@
-//! Work of which a store admits one at a time, whichever process does it, such as an import.
+//! A lock for a kind of work that only one process may do at a time, such as an import.
 //!
-//! The lock ends with its holder, however that ends: on SQLite it is the operating system's lock on a file beside the
-//! store's, on PostgreSQL an advisory lock of a transaction that does nothing else. So whoever holds it knows that
-//! remains of earlier work belong to nobody any more.
+//! The lock ends with its holder, even if that is killed: on SQLite it is a file lock of the operating system in the store's
+//! directory, on PostgreSQL an advisory lock of a transaction that does nothing else. So its holder knows that leftovers of
+//! earlier work belong to no running process.
 
 use std::{fs::File, path::PathBuf};
 
 use super::{Db, DbError, Tx, args};
 
-/// A little patience on PostgreSQL: a dropped transaction ends when its connection is next looked after.
+/// Waits briefly on PostgreSQL: a dropped transaction ends only when its connection is next used.
 const SHORT_WAIT: &str = "/* job_lock::short_wait */ SET LOCAL lock_timeout = '500ms'";
 const LOCK: &str = "/* job_lock::lock */ SELECT pg_advisory_xact_lock(hashtextextended('medcredit:' || $1, 0))";
 
-/// A file with the operating system's lock on it.
+/// A locked file.
 ///
-/// Closing it is not enough: a process that is just being begotten has it open, too, until it becomes its own program.
+/// Unlocked explicitly, because closing is not enough: a child process between fork and exec still has the file open.
 #[derive(Debug)]
 struct Locked(File);
 
 impl Drop for Locked {
     fn drop(&mut self) {
-        // One that cannot be unlocked ends when it is closed.
+        // If unlocking fails, the lock ends when the file is closed.
         let _ = self.0.unlock();
     }
 }
 
-/// The right to do one kind of work alone. Dropped, it is free for others.
+/// The lock for a kind of work, released when dropped.
 #[derive(Debug)]
-pub struct Exclusive(Held);
+pub struct JobLock(Held);
 
 #[derive(Debug)]
 enum Held {
@@ -35,12 +35,12 @@ enum Held {
     Tx(Tx),
 }
 
-impl Exclusive {
-    /// Takes the lock of a name, or tells that another holds it.
-    pub async fn try_take(db: &Db, name: &'static str) -> Result<Option<Self>, DbError> {
+impl JobLock {
+    /// Acquires the lock with a name; `None` when another process holds it.
+    pub async fn try_acquire(db: &Db, name: &'static str) -> Result<Option<Self>, DbError> {
         let Some(directory) = db.directory() else {
             let mut tx = db.begin("exclusive").await?;
-            tx.may_be_silent().await?;
+            tx.allow_idle().await?;
             tx.execute(SHORT_WAIT, args![]).await?;
             return match tx.execute(LOCK, args![name]).await {
                 Ok(_) => Ok(Some(Self(Held::Tx(tx)))),
@@ -58,7 +58,7 @@ impl Exclusive {
         }
     }
 
-    /// Gives the lock up, and returns when it is free. A drop frees it too, on PostgreSQL only some time after.
+    /// Releases the lock and returns when it is free. Dropping it releases it, too, on PostgreSQL with some delay.
     pub async fn release(self) -> Result<(), DbError> {
         match self.0 {
             Held::Tx(tx) => tx.commit().await,
@@ -72,14 +72,14 @@ impl Exclusive {
 
 #[cfg(test)]
 mod tests {
-    use super::{Db, Exclusive, Held, Locked};
+    use super::{Db, Held, JobLock, Locked};
 
     #[tokio::test]
     async fn a_dropped_lock_is_free_though_its_file_is_still_open() {
-        // As in a process begotten a moment ago, which has every file open that this one had.
+        // As in a child process between fork and exec, which has every file of its parent open.
         let directory = tempfile::tempdir().unwrap();
         let db = Db::open_sqlite(directory.path()).await.unwrap();
-        let take = async || Exclusive::try_take(&db, "work").await.unwrap();
+        let take = async || JobLock::try_acquire(&db, "work").await.unwrap();
         let first = take().await.expect("nobody holds it");
         let Held::File(Locked(file)) = &first.0 else { panic!("a file of SQLite's") };
         let open = file.try_clone().unwrap();

@@ -1,4 +1,4 @@
-//! Private keys, sealed, and what became of each.
+//! Sealed private keys and their states.
 
 use super::{Db, DbError, Tx, args, record};
 use crate::domain::Timestamp;
@@ -8,21 +8,17 @@ record! {
     pub struct KeyRow {
         /// `key_…`, bound into the seal.
         pub id: String,
-        /// What it is for, bound into the seal.
+        /// Authenticated by the seal, like the id.
         pub purpose: String,
-        /// Its suite's name.
         pub suite: String,
         /// SubjectPublicKeyInfo, DER.
         pub public_key: Vec<u8>,
-        /// PKCS#8, sealed.
         pub sealed_private: Vec<u8>,
         /// active | retired | revoked.
         pub state: String,
-        /// When it was made.
         pub created_at: i64,
-        /// Since when it no longer signs.
+        /// When it ceased to sign.
         pub retired_at: Option<i64>,
-        /// Since when it is good for nothing.
         pub revoked_at: Option<i64>,
     }
 }
@@ -47,7 +43,7 @@ pub async fn list(db: &Db) -> Result<Vec<KeyRow>, DbError> {
     db.read("keys::list").fetch_all(LIST, args![]).await
 }
 
-/// Every key, inside a transaction that is going to change some.
+/// [`list`] inside a transaction that will change keys.
 pub async fn list_in(tx: &mut Tx) -> Result<Vec<KeyRow>, DbError> {
     tx.fetch_all(LIST, args![]).await
 }
@@ -57,29 +53,29 @@ pub async fn find_active(db: &Db, purpose: &str) -> Result<Option<KeyRow>, DbErr
     db.read("keys::find_active").fetch_optional(FIND_ACTIVE, args![purpose]).await
 }
 
-/// The key that signs for a purpose, inside a transaction.
+/// [`find_active`] inside a transaction.
 pub async fn find_active_in(tx: &mut Tx, purpose: &str) -> Result<Option<KeyRow>, DbError> {
     tx.fetch_optional(FIND_ACTIVE, args![purpose]).await
 }
 
-/// Adds an active key; refused while its purpose has one.
+/// Inserts an active key; fails while its purpose has one.
 pub async fn insert(tx: &mut Tx, row: &KeyRow) -> Result<(), DbError> {
     let args =
         args![&row.id, &row.purpose, &row.suite, row.public_key.clone(), row.sealed_private.clone(), row.created_at];
     tx.execute(INSERT, args).await.map(|_| ())
 }
 
-/// Lets the active key of a purpose sign no more; it stays published. `false` where there was none.
+/// Retires the active key of a purpose: it no longer signs and remains published. `false` when there was none.
 pub async fn retire(tx: &mut Tx, purpose: &str, at: Timestamp) -> Result<bool, DbError> {
     tx.execute(RETIRE, args![purpose, at]).await.map(|changed| changed == 1)
 }
 
-/// Makes a key good for nothing. `false` where it is unknown or was revoked before.
+/// Revokes a key. `false` when it is unknown or already revoked.
 pub async fn revoke(tx: &mut Tx, id: &str, at: Timestamp) -> Result<bool, DbError> {
     tx.execute(REVOKE, args![id, at]).await.map(|changed| changed == 1)
 }
 
-/// Replaces a sealed private key by the same one sealed anew.
+/// Replaces a sealed private key by the same key sealed again.
 pub async fn reseal(tx: &mut Tx, id: &str, sealed_private: &[u8]) -> Result<(), DbError> {
     tx.execute(RESEAL, args![id, sealed_private]).await.map(|_| ())
 }

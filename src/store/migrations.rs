@@ -1,4 +1,4 @@
-//! Brings a database to the schema this build knows: paired files, forward only, each applied once and in one transaction.
+//! Migrates a database to the schema of this build: paired files, forward only, each applied once and in one transaction.
 
 use super::{
     DbError, args,
@@ -6,14 +6,14 @@ use super::{
 };
 use crate::domain::Clock;
 
-/// One step of the schema, in both engines' words.
+/// One step of the schema in both dialects.
 #[derive(Debug)]
 pub struct Migration {
-    /// Its place in the order.
+    /// Its number in the order.
     pub number: i64,
     /// Its name, the same for both engines.
     pub name: &'static str,
-    /// Whether it makes bulk tables, which SQLite keeps in a file of their own.
+    /// Whether it creates bulk tables, which SQLite keeps in a file of their own.
     pub bulk: bool,
     sqlite: &'static str,
     postgres: &'static str,
@@ -61,10 +61,10 @@ const LIST_APPLIED: &str = "/* migrations::applied */ SELECT number, name FROM s
 const RECORD_APPLIED: &str =
     "/* migrations::record */ INSERT INTO schema_migrations (number, name, applied_at) VALUES ($1, $2, $3)";
 
-/// Applies what is missing and returns the names of what was applied.
+/// Applies the missing steps and returns their names.
 ///
-/// A crash between a step and its row cannot happen for core steps (one transaction); a bulk step on SQLite is in a file
-/// of its own, so it says IF NOT EXISTS and can be applied again: its row is written after it.
+/// A core step and its row are one transaction, so no crash separates them. A bulk step on SQLite changes another file: it
+/// uses IF NOT EXISTS, so that it can be applied again, and its row is written after it.
 pub async fn migrate(db: &Db, clock: &dyn Clock) -> Result<Vec<&'static str>, DbError> {
     db.script(match db.engine() {
         Engine::Sqlite => CREATE_LIST_SQLITE,
@@ -112,7 +112,7 @@ async fn applied(db: &Db) -> Result<Vec<i64>, DbError> {
     Ok(rows.into_iter().map(|row| row.number).collect())
 }
 
-/// Refuses a database whose schema is not exactly the one this build knows, saying what to run.
+/// Checks that a database has exactly the schema of this build; the error names the command to run.
 pub async fn check(db: &Db) -> Result<(), DbError> {
     let advice = "run `medcredit migrate` first";
     let applied = applied(db).await.map_err(|error| match error {

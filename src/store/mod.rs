@@ -1,8 +1,8 @@
 //! Every SQL statement of the gateway, one file per group of tables, over one seam for both engines.
 //!
-//! Invariants: statements are written once, in the dialect SQLite and PostgreSQL share; whoever calls owns the
-//! transaction's edges; nothing here decides, it reads and writes what it is told. Only `db.rs`, with what is
-//! below it, says Sqlite or Postgres, and this room is the only one that mentions sqlx.
+//! Invariants: statements are written once, in the dialect that SQLite and PostgreSQL share; callers begin and commit
+//! transactions; this room decides nothing, it reads and writes. Only `db.rs` and the files below it name Sqlite or Postgres
+//! types, and only this room mentions sqlx.
 
 pub mod assessments;
 pub mod authorities;
@@ -33,9 +33,9 @@ pub mod staging;
 pub mod subjects;
 pub mod tokens;
 
-pub use crypter::{Crypter, CrypterError, Place};
-pub use db::{Arg, Column, Db, Engine, Read, Record, Tx};
+pub use crypter::{Crypter, CrypterError, SealContext};
+pub use db::{Arg, Column, Db, Engine, Read, Record, RowStatement, Tx};
 pub(crate) use db::{args, record};
 pub use env::Env;
 pub use error::DbError;
-pub use job_lock::Exclusive;
+pub use job_lock::JobLock;

@@ -1,7 +1,7 @@
-//! The outbox: events, items on their way, and every attempt at them.
+//! The outbox: events, items to deliver, and every delivery attempt.
 //!
-//! An item that is neither delivered nor cancelled is open. Of one target and ordering key only the open item with the
-//! lowest position may be claimed.
+//! An item that is neither delivered nor cancelled is open. Of the items with one target and ordering key only the open item
+//! with the lowest position may be claimed.
 
 use super::{DbError, Read, Tx, args, record};
 use crate::domain::Timestamp;
@@ -18,7 +18,7 @@ record! {
 }
 
 record! {
-    /// An item somebody holds.
+    /// An item claimed by a worker.
     pub struct ClaimedRow {
         pub id: String,
         pub topic: String,
@@ -32,7 +32,7 @@ record! {
 }
 
 record! {
-    /// How many items are in a state.
+    /// The number of items in a state.
     pub struct DepthRow {
         pub state: String,
         pub number: i64,
@@ -41,7 +41,7 @@ record! {
 }
 
 record! {
-    /// An attempt at an item.
+    /// A delivery attempt.
     pub struct AttemptRow {
         pub number: i64,
         pub owner: String,
@@ -54,7 +54,7 @@ record! {
 }
 
 record! {
-    /// How an item stands.
+    /// The state of an item.
     pub struct ItemRow {
         pub id: String,
         pub target: String,
@@ -69,27 +69,23 @@ record! {
 record! { struct IdRow { id: String } }
 record! { struct NumberRow { number: i64 } }
 
-/// An item to be inserted.
+/// An item to insert.
 #[derive(Debug, Clone, Copy)]
 pub struct NewRow<'a> {
-    /// Its id.
     pub id: &'a str,
-    /// What it is.
     pub topic: &'a str,
-    /// Where it goes.
     pub target: &'a str,
-    /// What it is about.
+    /// The key whose items are delivered in order.
     pub ordering_key: &'a str,
-    /// By what it is recognised.
+    /// Its idempotency key.
     pub idempotency: &'a str,
-    /// What is delivered.
     pub body: &'a str,
 }
 
-/// How an attempt ended.
+/// The end of a delivery attempt.
 #[derive(Debug, Clone, Copy)]
-pub struct Ended<'a> {
-    /// A word.
+pub struct AttemptEnd<'a> {
+    /// The outcome, a word.
     pub outcome: &'a str,
     /// The receiver's status code.
     pub status: Option<i64>,
@@ -110,7 +106,7 @@ const COUNT_UNROUTED: &str = "/* outbox::count_unrouted */
 const SET_ROUTED: &str = "/* outbox::set_routed */
     UPDATE outbox_events SET routed_at = $2
     WHERE routed_at IS NULL AND id IN (SELECT value->>'id' FROM json_rows($1))";
-const FORGET_EVENTS: &str = "/* outbox::forget_events */ DELETE FROM outbox_events WHERE happened_at < $1";
+const DELETE_EVENTS: &str = "/* outbox::delete_events */ DELETE FROM outbox_events WHERE happened_at < $1";
 
 const ENQUEUE: &str = "/* outbox::enqueue */
     INSERT INTO outbox_items (id, topic, target, ordering_key, position, idempotency, body, state, attempts, tries,
@@ -130,7 +126,7 @@ const END_EXPIRED: &str = "/* outbox::end_expired */
     UPDATE outbox_items SET state = CASE WHEN tries >= $2 THEN 'dead' ELSE 'retry' END, due_at = $1,
         lease_owner = NULL, lease_until_at = NULL
     WHERE id IN (SELECT id FROM ended)";
-// Materialised: were the inner statement run again for each row, it would lock more than it is to give.
+// Materialised: run again for each row, the inner statement would lock more items than the limit.
 const CLAIM: &str = "/* outbox::claim */
     WITH due AS MATERIALIZED (
         SELECT i.id FROM outbox_items i
@@ -148,7 +144,7 @@ const BEGIN_ATTEMPTS: &str = "/* outbox::begin_attempts */
 const END_ATTEMPT: &str = "/* outbox::end_attempt */
     UPDATE outbox_attempts SET outcome = $3, status = $4, receipt = $5, ended_at = $6
     WHERE item_id = $1 AND number = $2 AND outcome IN ('running', 'lost')";
-// A report that comes after its lease ended is still true, as long as no further attempt has begun.
+// A report after the end of its lease is still valid, as long as no further attempt has started.
 const SET_DELIVERED: &str = "/* outbox::set_delivered */
     UPDATE outbox_items SET state = 'delivered', ended_at = $3, lease_owner = NULL, lease_until_at = NULL
     WHERE id = $1 AND attempts = $2 AND state IN ('leased', 'retry', 'dead')";
@@ -170,74 +166,76 @@ const ATTEMPTS: &str = "/* outbox::attempts */
     SELECT number, owner, started_at, ended_at, outcome, status, receipt FROM outbox_attempts
     WHERE item_id = $1 ORDER BY number";
 
-/// Writes events: a JSON array of arrays of id, topic, ordering key and body.
+/// Inserts events: a JSON array of arrays of id, topic, ordering key and body.
 pub async fn insert_events(tx: &mut Tx, rows: String, now: Timestamp) -> Result<(), DbError> {
     tx.execute(INSERT_EVENTS, args![rows, now]).await.map(|_| ())
 }
 
-/// Events whose receivers have no items yet.
+/// Events that no items were made for yet.
 pub async fn unrouted(read: &Read<'_>, most: i64) -> Result<Vec<EventRow>, DbError> {
     read.fetch_all(UNROUTED, args![most]).await
 }
 
-/// How many those are.
+/// The number of events that no items were made for yet.
 pub async fn count_unrouted(read: &Read<'_>) -> Result<i64, DbError> {
     read.fetch_one::<NumberRow>(COUNT_UNROUTED, args![]).await.map(|row| row.number)
 }
 
-/// Notes that events (a JSON array of objects with `id`) are dealt with, and tells of how many that is news.
+/// Marks events (a JSON array of objects with `id`) as routed, and returns how many were not before.
 pub async fn set_routed(tx: &mut Tx, ids: String, now: Timestamp) -> Result<u64, DbError> {
     tx.execute(SET_ROUTED, args![ids, now]).await
 }
 
-/// Forgets events of before a time.
-pub async fn forget_events(tx: &mut Tx, before: Timestamp) -> Result<u64, DbError> {
-    tx.execute(FORGET_EVENTS, args![before]).await
+/// Deletes events from before a time.
+pub async fn delete_events(tx: &mut Tx, before: Timestamp) -> Result<u64, DbError> {
+    tx.execute(DELETE_EVENTS, args![before]).await
 }
 
-/// Adds an item behind all others of its key, and gives its id: that of the same item if it is there already.
+/// Inserts an item after all others of its key and returns its id; for an item that exists, the existing id.
 pub async fn enqueue(tx: &mut Tx, row: NewRow<'_>, now: Timestamp) -> Result<String, DbError> {
     let values = args![row.id, row.topic, row.target, row.ordering_key, row.idempotency, row.body, now];
     tx.execute(ENQUEUE, values).await?;
     tx.fetch_one::<IdRow>(FIND, args![row.target, row.idempotency]).await.map(|row| row.id)
 }
 
-/// Ends the leases whose time is over; what has been tried as often as it may be is given up.
+/// Ends expired leases; items without tries left become dead.
 pub async fn end_expired(tx: &mut Tx, tries: i64, now: Timestamp) -> Result<u64, DbError> {
     tx.execute(END_EXPIRED_ATTEMPTS, args![now]).await?;
     tx.execute(END_EXPIRED, args![now, tries]).await
 }
 
-/// Takes items that are due, from `now` until a time.
+/// Leases items that are due, from `now` until a time.
 pub async fn claim(
     tx: &mut Tx,
     owner: &str,
-    (now, until): (Timestamp, Timestamp),
+    now: Timestamp,
+    until: Timestamp,
     most: i64,
 ) -> Result<Vec<ClaimedRow>, DbError> {
     let rows: Vec<ClaimedRow> = tx.fetch_all(CLAIM, args![owner, now, until, most]).await?;
     if !rows.is_empty() {
-        let begun: Vec<_> = rows.iter().map(|row| serde_json::json!([row.id, row.attempts])).collect();
-        tx.execute(BEGIN_ATTEMPTS, args![serde_json::Value::from(begun).to_string(), owner, now]).await?;
+        let started: Vec<_> = rows.iter().map(|row| serde_json::json!([row.id, row.attempts])).collect();
+        tx.execute(BEGIN_ATTEMPTS, args![serde_json::Value::from(started).to_string(), owner, now]).await?;
     }
     Ok(rows)
 }
 
-/// Writes how an attempt ended, unless that is known.
-pub async fn end_attempt(tx: &mut Tx, (id, attempt): (&str, i64), ended: Ended<'_>) -> Result<(), DbError> {
+/// Writes the end of an attempt, unless it is already known.
+pub async fn end_attempt(tx: &mut Tx, id: &str, attempt: i64, ended: AttemptEnd<'_>) -> Result<(), DbError> {
     let values = args![id, attempt, ended.outcome, ended.status, ended.receipt, ended.at];
     tx.execute(END_ATTEMPT, values).await.map(|_| ())
 }
 
-/// Marks an item as delivered by an attempt; `false` where a later one has begun, or it was cancelled.
-pub async fn set_delivered(tx: &mut Tx, (id, attempt): (&str, i64), now: Timestamp) -> Result<bool, DbError> {
+/// Marks an item as delivered by an attempt; `false` when a later attempt has started or the item was cancelled.
+pub async fn set_delivered(tx: &mut Tx, id: &str, attempt: i64, now: Timestamp) -> Result<bool, DbError> {
     tx.execute(SET_DELIVERED, args![id, attempt, now]).await.map(|changed| changed == 1)
 }
 
-/// Marks an item as to be tried again when it is due, or as given up; `false` where the attempt holds it no longer.
+/// Schedules the next try of an item, or marks it as dead; `false` when the attempt no longer holds the lease.
 pub async fn set_failed(
     tx: &mut Tx,
-    (id, attempt): (&str, i64),
+    id: &str,
+    attempt: i64,
     due: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<bool, DbError> {
@@ -251,7 +249,7 @@ pub async fn cancel(tx: &mut Tx, target: &str, now: Timestamp) -> Result<u64, Db
     tx.execute(CANCEL, args![target, now]).await
 }
 
-/// Takes up an item that was given up; `false` where it was not.
+/// Queues a dead item again; `false` when it is not dead.
 pub async fn redrive(tx: &mut Tx, id: &str, now: Timestamp) -> Result<bool, DbError> {
     tx.execute(REDRIVE, args![id, now]).await.map(|changed| changed == 1)
 }

@@ -1,12 +1,12 @@
-//! The personal parts of a subject's row: sealed as one value bound to the row, and found again by keyed hashes.
+//! The personal parts of a subject's row: sealed as one value bound to the row, and searchable by keyed hashes.
 //!
-//! Sealed are the certificate, the legal representative's name and, of a natural person, the name. One value a row and not
-//! one a field: it is opened and changed as a whole. Beside it stand keyed hashes, each made under a key of its own for
-//! its column, so that a subject can be looked for by exactly what somebody knows of it. Two rows with the same name have
-//! the same hash: who reads the table learns that they are the same, and not what it is.
+//! The certificate, the legal representative's name and a natural person's name are sealed, as one value a row and not one a
+//! field: they are opened and changed together. The row also has keyed hashes, each under a key of its own for its column,
+//! so that a subject can be found by an exact value. Two rows with the same name have the same hash: a reader of the table
+//! learns that they are equal, and not what they are.
 //!
-//! When the key-encryption key is rolled over, the new one seals and hashes; the old one still opens, and is still asked
-//! for when something is looked for, until every row is sealed anew.
+//! After a rotation of the key-encryption key, the new key seals and hashes. The old key still opens, and searches also use
+//! its hashes, until every row is sealed again.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{Crypter, CrypterError, DbError, Place};
+use super::{Crypter, CrypterError, DbError, SealContext};
 
 /// A column by whose keyed hash subjects are found. Each has a key of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub enum BlindColumn {
 }
 
 impl BlindColumn {
-    /// What its key is derived for.
+    /// The purpose that its key is derived for.
     const fn purpose(self) -> &'static str {
         match self {
             Self::Name => "subjects.name_index",
@@ -37,26 +37,26 @@ impl BlindColumn {
         }
     }
 
-    /// The keyed hash that the sealing key makes.
+    /// The keyed hash under the sealing key.
     fn hash(self, crypter: &Crypter, value: &str) -> Result<[u8; 32], CrypterError> {
         crypter.blind(self.purpose(), value.as_bytes())
     }
 
-    /// The keyed hashes under which a value may stand, of every key there is.
+    /// The keyed hashes of a value under every key.
     pub fn hashes(self, crypter: &Crypter, value: &str) -> Result<Vec<[u8; 32]>, CrypterError> {
         crypter.blinds(self.purpose(), value.as_bytes())
     }
 }
 
-/// Where a subject's personal parts are sealed for.
-pub const fn place(code: &str) -> Place<'_> {
-    Place { table: "subjects", row: code, column: "sealed_identity" }
+/// The context that a subject's personal parts are sealed for.
+pub const fn seal_context(code: &str) -> SealContext<'_> {
+    SealContext { table: "subjects", row: code, column: "sealed_identity" }
 }
 
 /// The personal parts of a subject.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Personal {
-    /// What kind of certificate its number is of: two digits of the national table.
+    /// The kind of certificate: two digits of the national table.
     pub id_type: Option<String>,
     /// The certificate's number: the person's own, or the legal representative's.
     pub id_number: Option<String>,
@@ -81,7 +81,7 @@ impl Drop for Personal {
     }
 }
 
-/// Personal parts as they stand in a row, each as hex.
+/// Sealed parts and keyed hashes of a row, each as hex.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealedParts {
     /// All of them, sealed.
@@ -95,7 +95,7 @@ pub struct SealedParts {
 }
 
 impl Personal {
-    /// Seals the parts for a subject's row, and makes the hashes it is found by.
+    /// Seals the parts for a subject's row and computes its keyed hashes.
     pub fn seal(&self, crypter: &Crypter, code: &str) -> Result<SealedParts, PersonalError> {
         let index = |column: BlindColumn, value: &Option<String>| -> Result<Option<String>, CrypterError> {
             value.as_deref().map(|value| column.hash(crypter, value).map(|hash| HEXLOWER.encode(&hash))).transpose()
@@ -105,32 +105,32 @@ impl Personal {
         }
         let plain = Zeroizing::new(serde_json::to_vec(self).map_err(|_| PersonalError::Form)?);
         Ok(SealedParts {
-            identity: Some(HEXLOWER.encode(&crypter.seal(place(code), &plain)?)),
+            identity: Some(HEXLOWER.encode(&crypter.seal(seal_context(code), &plain)?)),
             name_index: index(BlindColumn::Name, &self.name)?,
             id_number_index: index(BlindColumn::IdNumber, &self.id_number)?,
             representative_index: index(BlindColumn::Representative, &self.legal_representative)?,
         })
     }
 
-    /// Opens what was sealed for a subject's row.
+    /// Opens the sealed parts of a subject's row.
     pub fn open(crypter: &Crypter, code: &str, sealed: &[u8]) -> Result<Self, PersonalError> {
-        let plain = crypter.open(place(code), sealed)?;
+        let plain = crypter.open(seal_context(code), sealed)?;
         serde_json::from_slice(&plain).map_err(|_| PersonalError::Form)
     }
 
-    /// The parts of a row: none where nothing is sealed.
+    /// The parts of a row; empty when nothing is sealed.
     pub fn of(crypter: &Crypter, code: &str, sealed: Option<&[u8]>) -> Result<Self, PersonalError> {
         sealed.map_or_else(|| Ok(Self::default()), |sealed| Self::open(crypter, code, sealed))
     }
 }
 
-/// Why personal parts could not be sealed or opened. It repeats nothing of them.
+/// Why personal parts could not be sealed or opened. The text contains nothing of them.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum PersonalError {
-    /// The key refused.
+    /// Sealing or opening failed.
     #[error(transparent)]
     Crypter(#[from] CrypterError),
-    /// What was sealed is not what is sealed here.
+    /// The opened value has another form.
     #[error("the personal parts of a subject are not of the form they are sealed in")]
     Form,
 }
@@ -141,7 +141,7 @@ impl From<PersonalError> for DbError {
     }
 }
 
-/// The first six and the last four characters of a number, the rest starred (JR/T 0171); of a short one, stars alone.
+/// The first six and the last four characters of a number, the rest starred (JR/T 0171); a short number is all stars.
 pub fn masked_number(number: &str) -> String {
     let length = number.chars().count();
     if length < 12 {
@@ -195,12 +195,12 @@ mod tests {
         let parts = same.seal(&old, "H33030200090").unwrap();
         assert_ne!(parts.name_index, parts.representative_index, "each column has a key of its own");
         let rolled = crypter(&[2, 1]);
-        let asked = BlindColumn::Name.hashes(&rolled, "合成医师").unwrap();
-        assert!(asked.iter().any(|hash| hash.as_slice() == bytes(parts.name_index.as_ref())));
-        let anew = same.seal(&rolled, "H33030200090").unwrap();
-        assert_ne!(anew.name_index, parts.name_index, "the new key hashes what is sealed anew");
+        let searched = BlindColumn::Name.hashes(&rolled, "合成医师").unwrap();
+        assert!(searched.iter().any(|hash| hash.as_slice() == bytes(parts.name_index.as_ref())));
+        let resealed = same.seal(&rolled, "H33030200090").unwrap();
+        assert_ne!(resealed.name_index, parts.name_index, "the new key hashes resealed parts");
         let without = BlindColumn::Name.hashes(&crypter(&[2]), "合成医师").unwrap();
-        assert!(without.iter().any(|hash| hash.as_slice() == bytes(anew.name_index.as_ref())));
+        assert!(without.iter().any(|hash| hash.as_slice() == bytes(resealed.name_index.as_ref())));
     }
 
     #[test]
@@ -208,9 +208,9 @@ mod tests {
         let crypter = crypter(&[1]);
         assert_eq!(Personal::default().seal(&crypter, "H33030200090").unwrap(), SealedParts::default());
         let old = br#"{"id_type":"01","id_number":"330302198001010019","legal_representative":null}"#;
-        let sealed = crypter.seal(place("H33030200090"), old).unwrap();
+        let sealed = crypter.seal(seal_context("H33030200090"), old).unwrap();
         assert_eq!(Personal::open(&crypter, "H33030200090", &sealed).unwrap().name, None);
-        let sealed = crypter.seal(place("H33030200090"), b"[]").unwrap();
+        let sealed = crypter.seal(seal_context("H33030200090"), b"[]").unwrap();
         assert_eq!(Personal::open(&crypter, "H33030200090", &sealed).unwrap_err(), PersonalError::Form);
     }
 

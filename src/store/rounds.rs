@@ -1,16 +1,16 @@
-//! What befalls runs after they were made: their states, and corrections of what they published.
+//! The states of runs, and corrections of published assessments.
 
-use super::{DbError, Read, Tx, args, record};
+use super::{DbError, Read, Tx, args, facts::ChunkKey, record};
 use crate::domain::Timestamp;
 
 record! {
-    /// Where a run stands, and since when.
+    /// The state of a run with its changes.
     pub struct RunHistoryRow {
         /// trial, preassessment, published, superseded or discarded.
         pub state: String,
-        /// Since when subjects may object to it.
+        /// When it was opened to objections.
         pub preassessed_at: Option<i64>,
-        /// The run that took its place.
+        /// The run that replaced it.
         pub superseded_by: Option<String>,
         /// When it was superseded or discarded.
         pub ended_at: Option<i64>,
@@ -18,58 +18,41 @@ record! {
 }
 
 record! {
-    /// How a version of an assessment after its first came about.
+    /// The correction that created a later version of an assessment.
     pub struct CorrectionRow {
-        /// The round.
         pub run_id: String,
-        /// The subject.
         pub subject_code: String,
-        /// The version it made.
+        /// The version of the assessment that the correction created.
         pub version: i64,
-        /// Why, in the operator's words.
+        /// The reason in the operator's words.
         pub reason: String,
-        /// Who did it.
         pub operator: String,
-        /// The last import of facts that was read.
+        /// Number of the last import of facts that was read.
         pub imports_to: i64,
-        /// What was found by the model's parts, as JSON.
+        /// Findings of the model's parts, JSON.
         pub findings: String,
-        /// What of the subject's file was looked at, as JSON.
+        /// The parts of the subject's file that the model read, JSON.
         pub standing: String,
-        /// When.
         pub made_at: i64,
     }
 }
 
 record! {
-    /// An assessment, as banks read it.
+    /// A published assessment.
     pub struct AssessmentRow {
-        /// The subject.
         pub subject_code: String,
-        /// Its version.
         pub version: i64,
         /// graded or not_rated.
         pub status: String,
-        /// Why it was not rated.
+        /// The reason when not_rated.
         pub reason: Option<String>,
-        /// The grade's code.
         pub grade: Option<String>,
         /// The total, in thousandths.
         pub points: Option<i64>,
-        /// JSON of the first-level totals; rounds of before they were kept have none.
+        /// JSON of the first-level totals; none for rounds made before they were stored.
         pub level_points: Option<String>,
-        /// When it was made known.
+        /// When it was published.
         pub made_at: i64,
-    }
-}
-
-record! {
-    /// A chunk by its place.
-    pub struct ChunkPlaceRow {
-        /// Which import brought it.
-        pub import_seq: i64,
-        /// Its place among the chunks of that import.
-        pub part: i64,
     }
 }
 
@@ -78,12 +61,12 @@ record! { struct IdRow { id: String } }
 const HISTORY: &str = "/* rounds::history */
     SELECT state, preassessed_at, superseded_by, ended_at FROM runs WHERE id = $1";
 
-/// Where a run stands.
+/// The state of a run with its changes.
 pub async fn history(read: &Read<'_>, id: &str) -> Result<Option<RunHistoryRow>, DbError> {
     read.fetch_optional(HISTORY, args![id]).await
 }
 
-/// The same, inside a transaction.
+/// [`history`] inside a transaction.
 pub async fn history_in(tx: &mut Tx, id: &str) -> Result<Option<RunHistoryRow>, DbError> {
     tx.fetch_optional(HISTORY, args![id]).await
 }
@@ -91,7 +74,7 @@ pub async fn history_in(tx: &mut Tx, id: &str) -> Result<Option<RunHistoryRow>, 
 const OPEN_PREASSESSMENT: &str = "/* rounds::open_preassessment */
     SELECT id FROM runs WHERE kind = $1 AND scheme = $2 AND state = 'preassessment'";
 
-/// The run of a kind and scheme that subjects may object to.
+/// The run of a kind and scheme that is open to objections.
 pub async fn open_preassessment(tx: &mut Tx, kind: &str, scheme: &str) -> Result<Option<String>, DbError> {
     let row: Option<IdRow> = tx.fetch_optional(OPEN_PREASSESSMENT, args![kind, scheme]).await?;
     Ok(row.map(|row| row.id))
@@ -100,7 +83,7 @@ pub async fn open_preassessment(tx: &mut Tx, kind: &str, scheme: &str) -> Result
 const PREASSESS: &str = "/* rounds::preassess */
     UPDATE runs SET state = 'preassessment', preassessed_at = $2 WHERE id = $1 AND state = 'trial'";
 
-/// Opens a trial to objections; tells whether it still was one.
+/// Opens a trial to objections; `false` when it is no longer a trial.
 pub async fn preassess(tx: &mut Tx, id: &str, now: Timestamp) -> Result<bool, DbError> {
     Ok(tx.execute(PREASSESS, args![id, now]).await? == 1)
 }
@@ -108,7 +91,7 @@ pub async fn preassess(tx: &mut Tx, id: &str, now: Timestamp) -> Result<bool, Db
 const DISCARD: &str = "/* rounds::discard */
     UPDATE runs SET state = 'discarded', ended_at = $2 WHERE id = $1 AND state IN ('trial', 'preassessment')";
 
-/// Gives up a run that was never published; tells whether it still could be.
+/// Discards a run that was never published; `false` when it is published or already discarded.
 pub async fn discard(tx: &mut Tx, id: &str, now: Timestamp) -> Result<bool, DbError> {
     Ok(tx.execute(DISCARD, args![id, now]).await? == 1)
 }
@@ -116,13 +99,8 @@ pub async fn discard(tx: &mut Tx, id: &str, now: Timestamp) -> Result<bool, DbEr
 const NAME_SUCCESSOR: &str = "/* rounds::name_successor */
     UPDATE runs SET superseded_by = $3, ended_at = $4 WHERE kind = $1 AND scheme = $2 AND state = 'published'";
 
-/// Notes, before the round in force is taken out of it, what takes its place.
-pub async fn name_successor(
-    tx: &mut Tx,
-    (kind, scheme): (&str, &str),
-    by: &str,
-    now: Timestamp,
-) -> Result<u64, DbError> {
+/// Stores the successor of the round in force, before the round is superseded.
+pub async fn name_successor(tx: &mut Tx, kind: &str, scheme: &str, by: &str, now: Timestamp) -> Result<u64, DbError> {
     tx.execute(NAME_SUCCESSOR, args![kind, scheme, by, now]).await
 }
 
@@ -142,7 +120,7 @@ const PUBLISHED_PAGE: &str = "/* rounds::published_page */
                      WHERE b.run_id = a.run_id AND b.subject_code = a.subject_code)
     ORDER BY subject_code LIMIT $3";
 
-/// The newest assessments of a round after a subject, in the engine's order of codes.
+/// A page of the newest assessments of a round, after a subject, in the engine's order of codes.
 pub async fn published_page(
     read: &Read<'_>,
     run_id: &str,
@@ -156,7 +134,7 @@ const VERSIONS_PAGE: &str = "/* rounds::versions_page */
     SELECT subject_code, version, status, reason, grade, points, level_points, made_at FROM assessments
     WHERE run_id = $1 AND subject_code > $2 AND version = 1 ORDER BY subject_code LIMIT $3";
 
-/// What a round first published, after a subject, in the engine's order of codes.
+/// A page of the first versions of a round's assessments, after a subject, in the engine's order of codes.
 pub async fn first_published_page(
     read: &Read<'_>,
     run_id: &str,
@@ -184,7 +162,7 @@ const INSERT_CORRECTION: &str = "/* rounds::insert_correction */
     INSERT INTO corrections (run_id, subject_code, version, reason, operator, imports_to, findings, standing, made_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 
-/// Keeps how a correction came about.
+/// Inserts a correction.
 pub async fn insert_correction(tx: &mut Tx, row: &CorrectionRow) -> Result<(), DbError> {
     let args = args![
         &row.run_id,
@@ -222,43 +200,41 @@ const CHUNKS: &str = "/* rounds::chunks */
     SELECT import_seq, part FROM bulk.fact_chunks WHERE kind = $1 AND period >= $2 AND period <= $3
     ORDER BY import_seq, part";
 
-/// Where the facts of a kind stand of the half-years between two, both included.
-pub async fn chunks(read: &Read<'_>, kind: &str, (from, to): (&str, &str)) -> Result<Vec<ChunkPlaceRow>, DbError> {
+/// The keys of the chunks of a kind in a range of half-years, bounds included.
+pub async fn chunks(read: &Read<'_>, kind: &str, (from, to): (&str, &str)) -> Result<Vec<ChunkKey>, DbError> {
     read.fetch_all(CHUNKS, args![kind, from, to]).await
 }
 
 const RAISE_SUBJECT: &str = "/* rounds::raise_subject */ UPDATE subjects SET version = version + 1 WHERE code = $1";
 
-/// Raises the version of a subject's file, which every append compares.
+/// Increments the version of a subject's file, which every append compares.
 pub async fn raise_subject(tx: &mut Tx, code: &str) -> Result<u64, DbError> {
     tx.execute(RAISE_SUBJECT, args![code]).await
 }
 
 record! {
-    /// What a run found for a subject, with where the subject stands in the city.
-    pub struct PlacedRow {
-        /// The subject.
+    /// The result of a run for a subject, with the subject's region and level.
+    pub struct RegionalResultRow {
         pub subject_code: String,
         /// graded or not_rated.
         pub status: String,
-        /// Why it was not rated.
+        /// The reason when not_rated.
         pub reason: Option<String>,
-        /// The grade's code.
         pub grade: Option<String>,
         /// The total, in thousandths.
         pub points: Option<i64>,
-        /// Its region; absent for a subject that is no longer known.
+        /// None for a subject that no longer exists.
         pub region: Option<String>,
-        /// Its level, such as 三级.
+        /// Such as 三级.
         pub level: Option<String>,
     }
 }
 
-const PLACED_TRIAL: &str = "/* rounds::placed_results */
+const TRIAL_RESULTS: &str = "/* rounds::trial_results */
     SELECT b.subject_code, b.status, b.reason, b.grade, b.points, s.region, s.level
     FROM bulk.run_results b LEFT JOIN subjects s ON s.code = b.subject_code
     WHERE b.run_id = $1 AND b.subject_code > $2 ORDER BY b.subject_code LIMIT $3";
-const PLACED_ROUND: &str = "/* rounds::placed_assessments */
+const ROUND_RESULTS: &str = "/* rounds::round_results */
     SELECT a.subject_code, a.status, a.reason, a.grade, a.points, s.region, s.level
     FROM assessments a LEFT JOIN subjects s ON s.code = a.subject_code
     WHERE a.run_id = $1 AND a.subject_code > $2
@@ -266,13 +242,14 @@ const PLACED_ROUND: &str = "/* rounds::placed_assessments */
                        WHERE b.run_id = a.run_id AND b.subject_code = a.subject_code)
     ORDER BY a.subject_code LIMIT $3";
 
-/// A page of what came of a run, after a subject, in the engine's order of codes: of a round what counts now, corrections
-/// among it; of any other run what it found.
-pub async fn placed_page(
+/// A page of results, after a subject, in the engine's order of codes: the current assessments of a round, with corrections;
+/// the working results of any other run.
+pub async fn regional_results_page(
     read: &Read<'_>,
-    (run_id, is_round): (&str, bool),
+    run_id: &str,
+    is_round: bool,
     after: &str,
     limit: i64,
-) -> Result<Vec<PlacedRow>, DbError> {
-    read.fetch_all(if is_round { PLACED_ROUND } else { PLACED_TRIAL }, args![run_id, after, limit]).await
+) -> Result<Vec<RegionalResultRow>, DbError> {
+    read.fetch_all(if is_round { ROUND_RESULTS } else { TRIAL_RESULTS }, args![run_id, after, limit]).await
 }

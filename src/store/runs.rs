@@ -1,136 +1,110 @@
-//! Grading runs: their models, working results, published assessments, and what banks are told of them.
+//! Grading runs: their models, working results, published assessments, and the grades that banks read.
 
 use super::{DbError, Read, Tx, args, record};
 use crate::domain::Timestamp;
 
 record! {
-    /// A run as it is kept.
+    /// A run.
     pub struct RunRow {
-        /// Its id.
         pub id: String,
-        /// The model's id.
         pub model_id: String,
-        /// The model as it was.
+        /// Digest of the model the run was made with.
         pub model_digest: String,
-        /// The scheme's id.
         pub scheme: String,
-        /// The kind of subject.
         pub kind: String,
-        /// The half-year.
         pub period: String,
         /// trial, preassessment, published, superseded or discarded.
         pub state: String,
-        /// Over everything that was read.
+        /// Digest of all inputs.
         pub input_digest: String,
-        /// Over everything that came of it.
+        /// Digest of all results.
         pub outcome_digest: String,
-        /// How many subjects it covers.
         pub subject_count: i64,
-        /// When it was made.
         pub created_at: i64,
-        /// When it was published.
         pub published_at: Option<i64>,
-        /// The last day on which a grade of the round is good.
+        /// The last day on which the round's grades are valid.
         pub valid_until_on: Option<String>,
-        /// The catalogue as it was.
+        /// Digest of the catalogue the run was made with.
         pub catalogue_digest: String,
-        /// The last import of facts that it read.
+        /// Number of the last import of facts that was read.
         pub imports_to: i64,
     }
 }
 
 record! {
-    /// What a run found for a subject.
+    /// The working result of a run for a subject.
     pub struct ResultRow {
-        /// The subject.
         pub subject_code: String,
         /// graded or not_rated.
         pub status: String,
-        /// Why it was not rated.
+        /// The reason when not_rated.
         pub reason: Option<String>,
-        /// The grade's code.
         pub grade: Option<String>,
         /// The total, in thousandths.
         pub points: Option<i64>,
-        /// What was found by the model's parts, as JSON.
+        /// Findings of the model's parts, JSON.
         pub findings: String,
-        /// What of the subject's file was looked at, as JSON.
+        /// The parts of the subject's file that the model read, JSON.
         pub standing: String,
     }
 }
 
 record! {
-    /// How many subjects of a run came to the same.
+    /// The number of subjects of a run with the same result.
     pub struct CountRow {
         /// graded or not_rated.
         pub status: String,
-        /// Why they were not rated.
+        /// The reason when not_rated.
         pub reason: Option<String>,
-        /// The grade's code.
         pub grade: Option<String>,
-        /// How many.
         pub number: i64,
     }
 }
 
 record! {
-    /// What is published of a subject, or that nothing is; one row for each scheme with a round.
+    /// The published grade of a subject, or none; one row for each scheme with a round.
     pub struct CurrentRow {
-        /// The publication number at the moment of reading.
+        /// The publication number when the row was read.
         pub publication: i64,
-        /// The subject.
         pub subject_code: String,
-        /// Its kind.
         pub kind: String,
-        /// Its name.
         pub name: String,
-        /// Its USCC.
         pub uscc: Option<String>,
-        /// The version of its file.
         pub subject_version: i64,
-        /// Whether an objection is open.
+        /// 1 while an objection is open, otherwise 0.
         pub under_objection: i64,
-        /// The round, where one of its kind is published and covers it.
+        /// None when no published round covers the subject.
         pub run_id: Option<String>,
-        /// The round's model.
         pub model_id: Option<String>,
-        /// The same as it was.
+        /// Digest of the model the round was made with.
         pub model_digest: Option<String>,
-        /// The round's half-year.
         pub period: Option<String>,
-        /// The round's last day.
+        /// The last day on which the round's grades are valid.
         pub valid_until_on: Option<String>,
-        /// The version of the assessment.
         pub assessment_version: Option<i64>,
         /// graded or not_rated.
         pub status: Option<String>,
-        /// Why it was not rated.
+        /// The reason when not_rated.
         pub reason: Option<String>,
-        /// The grade's code.
         pub grade: Option<String>,
         /// The total, in thousandths.
         pub points: Option<i64>,
-        /// When the assessment was made.
         pub made_at: Option<i64>,
     }
 }
 
 record! {
-    /// What of a subject's file decides whether it is rated.
+    /// The parts of a subject's file that decide whether it is rated.
     pub struct SubjectRow {
-        /// The subject.
         pub code: String,
-        /// When its agreement was signed.
         pub agreement_signed_on: Option<String>,
         /// active, ended_by_subject, ended_by_bureau or suspended.
         pub agreement_status: String,
         /// active, suspended or revoked.
         pub licence_status: String,
-        /// The head of its chain.
+        /// The code of the chain's head.
         pub parent_code: Option<String>,
-        /// Its level.
         pub level: Option<String>,
-        /// Its region.
         pub region: String,
     }
 }
@@ -139,17 +113,23 @@ record! { struct BodyRow { body: String } }
 record! { struct IdRow { id: String } }
 record! { struct NumberRow { number: i64 } }
 
-const KEEP_MODEL: &str = "/* runs::keep_model */
+const INSERT_MODEL: &str = "/* runs::insert_model */
     INSERT INTO models (digest, model_id, body, seen_at) VALUES ($1, $2, $3, $4) ON CONFLICT (digest) DO NOTHING";
 
-/// Keeps a model as it is, once.
-pub async fn keep_model(tx: &mut Tx, digest: &str, model_id: &str, body: &str, now: Timestamp) -> Result<(), DbError> {
-    tx.execute(KEEP_MODEL, args![digest, model_id, body, now]).await.map(|_| ())
+/// Inserts a model, unless one with its digest is stored.
+pub async fn insert_model(
+    tx: &mut Tx,
+    digest: &str,
+    model_id: &str,
+    body: &str,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    tx.execute(INSERT_MODEL, args![digest, model_id, body, now]).await.map(|_| ())
 }
 
 const MODEL_BODY: &str = "/* runs::model_body */ SELECT body FROM models WHERE digest = $1";
 
-/// A model as it was, by its digest.
+/// A model by its digest.
 pub async fn model_body(read: &Read<'_>, digest: &str) -> Result<Option<String>, DbError> {
     let row: Option<BodyRow> = read.fetch_optional(MODEL_BODY, args![digest]).await?;
     Ok(row.map(|row| row.body))
@@ -160,7 +140,7 @@ const INSERT: &str = "/* runs::insert */
                       subject_count, created_at, published_at, valid_until_on, catalogue_digest, imports_to)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
 
-/// Adds a run. From here on its results can be seen.
+/// Inserts a run, which makes its results visible.
 pub async fn insert(tx: &mut Tx, run: &RunRow) -> Result<(), DbError> {
     let args = args![
         &run.id,
@@ -192,7 +172,7 @@ pub async fn find(read: &Read<'_>, id: &str) -> Result<Option<RunRow>, DbError> 
     read.fetch_optional(FIND, args![id]).await
 }
 
-/// A run by its id, as it is inside a transaction.
+/// [`find`] inside a transaction.
 pub async fn find_in(tx: &mut Tx, id: &str) -> Result<Option<RunRow>, DbError> {
     tx.fetch_optional(FIND, args![id]).await
 }
@@ -219,7 +199,7 @@ pub async fn published(tx: &mut Tx, kind: &str, scheme: &str) -> Result<Option<R
 
 const SUPERSEDE: &str = "/* runs::supersede */ UPDATE runs SET state = 'superseded' WHERE kind = $1 AND scheme = $2 AND state = 'published'";
 
-/// Takes the round in force out of force.
+/// Marks the round in force as superseded.
 pub async fn supersede(tx: &mut Tx, kind: &str, scheme: &str) -> Result<u64, DbError> {
     tx.execute(SUPERSEDE, args![kind, scheme]).await
 }
@@ -228,7 +208,7 @@ const PUBLISH: &str = "/* runs::publish */
     UPDATE runs SET state = 'published', published_at = $2, valid_until_on = $3
     WHERE id = $1 AND state IN ('trial', 'preassessment')";
 
-/// Puts a run in force; tells whether it could still be.
+/// Publishes a run; `false` when its state no longer allows it.
 pub async fn publish(tx: &mut Tx, id: &str, now: Timestamp, valid_until: &str) -> Result<bool, DbError> {
     Ok(tx.execute(PUBLISH, args![id, now, valid_until]).await? == 1)
 }
@@ -238,18 +218,19 @@ const RAISE_PUBLICATION: &str =
 const RAISE_CHANGES: &str =
     "/* runs::raise_changes */ UPDATE change_counter SET number = number + 1 WHERE id = 1 RETURNING number";
 
-/// Raises the numbers that appends compare and other processes watch; returns the publication's.
+/// Increments the publication number, which appends compare, and the change number, which other processes poll; returns the
+/// publication number.
 pub async fn raise_publication(tx: &mut Tx) -> Result<i64, DbError> {
     let publication: NumberRow = tx.fetch_one(RAISE_PUBLICATION, args![]).await?;
     let _: NumberRow = tx.fetch_one(RAISE_CHANGES, args![]).await?;
     Ok(publication.number)
 }
 
-const BANKS: &str = "/* runs::banks */ SELECT id FROM clients";
+const CLIENT_IDS: &str = "/* runs::client_ids */ SELECT id FROM clients";
 
-/// Every client whose answers may rest on grades.
-pub async fn banks(tx: &mut Tx) -> Result<Vec<String>, DbError> {
-    let rows: Vec<IdRow> = tx.fetch_all(BANKS, args![]).await?;
+/// The ids of every client whose answers may contain grades.
+pub async fn client_ids(tx: &mut Tx) -> Result<Vec<String>, DbError> {
+    let rows: Vec<IdRow> = tx.fetch_all(CLIENT_IDS, args![]).await?;
     Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
@@ -259,7 +240,7 @@ const INSERT_RESULTS: &str = "/* runs::insert_results */
            CAST(value->>'points' AS BIGINT), value->>'findings', value->>'standing'
     FROM json_rows($1)";
 
-/// Adds working results of a run, in a bulk transaction.
+/// Inserts working results of a run, in a bulk transaction.
 pub async fn insert_results(tx: &mut Tx, run_id: &str, results: &[ResultRow]) -> Result<u64, DbError> {
     let rows = results.iter().map(|row| {
         serde_json::json!({ "code": row.subject_code, "status": row.status, "reason": row.reason, "grade": row.grade,
@@ -273,7 +254,7 @@ const RESULTS_PAGE: &str = "/* runs::results_page */
     SELECT subject_code, status, reason, grade, points, findings, standing FROM bulk.run_results
     WHERE run_id = $1 AND subject_code > $2 ORDER BY subject_code LIMIT $3";
 
-/// Results of a run after a subject, in the engine's order of codes.
+/// A page of results of a run, after a subject, in the engine's order of codes.
 pub async fn results_page(read: &Read<'_>, run_id: &str, after: &str, limit: i64) -> Result<Vec<ResultRow>, DbError> {
     read.fetch_all(RESULTS_PAGE, args![run_id, after, limit]).await
 }
@@ -282,7 +263,7 @@ const RESULT: &str = "/* runs::result */
     SELECT subject_code, status, reason, grade, points, findings, standing FROM bulk.run_results
     WHERE run_id = $1 AND subject_code = $2";
 
-/// What a run found for a subject.
+/// The working result of a run for a subject.
 pub async fn result(read: &Read<'_>, run_id: &str, subject: &str) -> Result<Option<ResultRow>, DbError> {
     read.fetch_optional(RESULT, args![run_id, subject]).await
 }
@@ -291,7 +272,7 @@ const COUNTS: &str = "/* runs::counts */
     SELECT status, reason, grade, COUNT(*) AS number FROM bulk.run_results WHERE run_id = $1
     GROUP BY status, reason, grade";
 
-/// How many subjects of a run came to what.
+/// The number of subjects of a run by result.
 pub async fn counts(read: &Read<'_>, run_id: &str) -> Result<Vec<CountRow>, DbError> {
     read.fetch_all(COUNTS, args![run_id]).await
 }
@@ -300,7 +281,7 @@ const ORPHANS: &str = "/* runs::orphans */
     SELECT DISTINCT b.run_id AS id FROM bulk.run_results b 
     WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.id = b.run_id AND r.state <> 'discarded')";
 
-/// Ids of results whose run was never finished, or was discarded.
+/// The run ids of results whose run was never finished or is discarded.
 pub async fn orphans(read: &Read<'_>) -> Result<Vec<String>, DbError> {
     let rows: Vec<IdRow> = read.fetch_all(ORPHANS, args![]).await?;
     Ok(rows.into_iter().map(|row| row.id).collect())
@@ -308,7 +289,7 @@ pub async fn orphans(read: &Read<'_>) -> Result<Vec<String>, DbError> {
 
 const DISCARD: &str = "/* runs::discard_results */ DELETE FROM bulk.run_results WHERE run_id = $1";
 
-/// Removes the results of a run that was never finished, in a bulk transaction.
+/// Deletes the results of a run, in a bulk transaction.
 pub async fn discard_results(tx: &mut Tx, run_id: &str) -> Result<u64, DbError> {
     tx.execute(DISCARD, args![run_id]).await
 }
@@ -317,13 +298,13 @@ const SUBJECTS: &str = "/* runs::subjects */
     SELECT code, agreement_signed_on, agreement_status, licence_status, parent_code, level, region
     FROM subjects WHERE kind = $1";
 
-/// Every subject of a kind, in no order that can be relied on.
+/// Every subject of a kind, in no particular order.
 pub async fn subjects(read: &Read<'_>, kind: &str) -> Result<Vec<SubjectRow>, DbError> {
     read.fetch_all(SUBJECTS, args![kind]).await
 }
 
-// One statement, so that number and assessments are of one moment: a reader sees the old round or the new one. Assessments
-// are joined by themselves and not with their rounds in brackets: SQLite would make a table of all assessments first.
+// One statement, so that number and assessments come from one snapshot: a reader sees the old round or the new one. The join
+// of assessments with their rounds is not in brackets, for which SQLite would materialise all assessments first.
 const CURRENT: &str = "/* runs::current */
     SELECT p.number AS publication, s.code AS subject_code, s.kind, s.name, s.uscc, s.version AS subject_version,
            s.under_objection, r.id AS run_id, r.model_id, r.model_digest, r.period, r.valid_until_on,
@@ -338,18 +319,18 @@ const CURRENT: &str = "/* runs::current */
     LEFT JOIN runs r ON r.id = a.run_id
     ORDER BY s.code, r.published_at DESC, r.id";
 
-/// What is published of some subjects. Codes that are no subject's are left out.
+/// The published grades of subjects. Unknown codes are left out.
 pub async fn current(read: &Read<'_>, codes: &[String]) -> Result<Vec<CurrentRow>, DbError> {
-    let mut wanted: Vec<&String> = codes.iter().collect();
-    wanted.sort_unstable();
-    wanted.dedup();
-    let wanted: Vec<_> = wanted.into_iter().map(|code| serde_json::json!({ "code": code })).collect();
-    read.fetch_all(CURRENT, args![serde_json::Value::Array(wanted).to_string()]).await
+    let mut distinct: Vec<&String> = codes.iter().collect();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let rows: Vec<_> = distinct.into_iter().map(|code| serde_json::json!({ "code": code })).collect();
+    read.fetch_all(CURRENT, args![serde_json::Value::Array(rows).to_string()]).await
 }
 
 const PUBLICATION: &str = "/* runs::publication */ SELECT number FROM publication WHERE id = 1";
 
-/// The number that every publication or correction raises.
+/// The publication number, which every publication or correction increments.
 pub async fn publication(read: &Read<'_>) -> Result<i64, DbError> {
     let row: NumberRow = read.fetch_one(PUBLICATION, args![]).await?;
     Ok(row.number)

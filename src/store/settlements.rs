@@ -1,5 +1,4 @@
-//! Monthly settlements as they are read: every version is kept, the accepted import with the highest number is the
-//! present one.
+//! Monthly settlements for reading: every version is stored, and the accepted import with the highest number is current.
 
 use super::{DbError, Read, args, record};
 use crate::domain::{
@@ -30,16 +29,16 @@ record! {
     }
 }
 
-/// A month of a subject as one import brought it.
+/// A month of a subject in one version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettlementRow {
     /// The national code of the subject.
     pub subject_code: String,
     /// The figures.
     pub settlement: Settlement,
-    /// Which version of the month this is, from 1.
+    /// The version of the month, from 1.
     pub version: i64,
-    /// The import that brought it.
+    /// The import that contained it.
     pub import_seq: i64,
 }
 
@@ -55,11 +54,9 @@ const LIST_VERSIONS: &str = "/* settlements::list_versions */
 record! {
     /// A month whose figures an import changes.
     pub struct ChangedRow {
-        /// Whose.
         pub subject_code: String,
-        /// Which.
         pub month: String,
-        /// 1 where there were no such figures before.
+        /// 1 when the month had no figures before, otherwise 0.
         pub added: i64,
     }
 }
@@ -81,25 +78,25 @@ const CHANGED_BY: &str = "/* settlements::changed_by */
         OR n.payable_fen <> o.payable_fen OR n.status <> o.status OR n.as_of <> o.as_of
     GROUP BY n.subject_code, n.month ORDER BY n.subject_code, n.month";
 
-/// The months of some subjects whose figures an import, which is not accepted yet, would change.
+/// The months of subjects whose figures an import would change that is not accepted yet.
 pub async fn changed_by(read: &Read<'_>, seq: i64, codes: &[&str]) -> Result<Vec<ChangedRow>, DbError> {
-    let wanted: Vec<_> = codes.iter().map(|code| serde_json::json!({ "code": code })).collect();
-    read.fetch_all(CHANGED_BY, args![serde_json::Value::Array(wanted).to_string(), seq]).await
+    let rows: Vec<_> = codes.iter().map(|code| serde_json::json!({ "code": code })).collect();
+    read.fetch_all(CHANGED_BY, args![serde_json::Value::Array(rows).to_string(), seq]).await
 }
 
-/// Every version of the months of some subjects, ordered by subject, month, insurance and version.
+/// Every version of the months of subjects, ordered by subject, month, insurance and version.
 pub async fn list_versions(
     read: &Read<'_>,
     codes: &[String],
     from: Month,
     to: Month,
 ) -> Result<Vec<SettlementRow>, DbError> {
-    let mut wanted: Vec<&String> = codes.iter().collect();
-    wanted.sort_unstable();
-    wanted.dedup();
-    let wanted: Vec<_> = wanted.into_iter().map(|code| serde_json::json!({ "code": code })).collect();
-    let wanted = serde_json::Value::Array(wanted).to_string();
-    let rows: Vec<VersionRow> = read.fetch_all(LIST_VERSIONS, args![wanted, from.to_string(), to.to_string()]).await?;
+    let mut distinct: Vec<&String> = codes.iter().collect();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let rows: Vec<_> = distinct.into_iter().map(|code| serde_json::json!({ "code": code })).collect();
+    let codes = serde_json::Value::Array(rows).to_string();
+    let rows: Vec<VersionRow> = read.fetch_all(LIST_VERSIONS, args![codes, from.to_string(), to.to_string()]).await?;
     let mut listed: Vec<SettlementRow> = Vec::with_capacity(rows.len());
     for row in rows {
         let mut row = SettlementRow::try_from(row)?;
@@ -111,7 +108,7 @@ pub async fn list_versions(
     Ok(listed)
 }
 
-/// The present version of each month of some subjects; its number tells how many there are.
+/// The current version of each month of subjects.
 pub async fn list(read: &Read<'_>, codes: &[String], from: Month, to: Month) -> Result<Vec<SettlementRow>, DbError> {
     let mut present: Vec<SettlementRow> = Vec::new();
     for row in list_versions(read, codes, from, to).await? {

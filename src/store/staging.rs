@@ -1,6 +1,6 @@
-//! Rows of an import before it is accepted: written to bulk tables under the import's number, seen by nobody yet.
+//! Rows of an import before it is accepted: written to bulk tables under the import's number, and not visible yet.
 //!
-//! A batch is one JSON array of arrays. The first element of each row is its line in the file; the others stand in the
+//! A batch is one JSON array of arrays. The first element of each row is its line in the file; the others follow in the
 //! order of the statements below, codes first.
 
 use super::{DbError, Tx, args, record};
@@ -11,7 +11,7 @@ record! {
     }
 }
 
-/// Where rows of a template are staged.
+/// The table in which rows of a template are staged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Staging {
     /// `bulk.staged_subjects`; moved to `subjects` on acceptance. Rows: line, body.
@@ -54,21 +54,21 @@ const INSERT_ACCOUNTS: &str = "/* staging::insert_accounts */
     SELECT value->>1, value->>2, unhex(value->>3), value->>4, CAST($2 AS BIGINT)
     FROM json_rows($1) WHERE true ON CONFLICT DO NOTHING";
 
-const TAKEN_SUBJECTS: &str = "/* staging::taken_subjects */
+const EXISTING_SUBJECTS: &str = "/* staging::existing_subjects */
     SELECT CAST(value->>0 AS BIGINT) AS line FROM json_rows($1)
     JOIN bulk.staged_subjects s ON s.import_seq = $2 AND s.line = CAST(value->>0 AS BIGINT)";
-const TAKEN_AFFILIATIONS: &str = "/* staging::taken_affiliations */
+const EXISTING_AFFILIATIONS: &str = "/* staging::existing_affiliations */
     SELECT CAST(value->>0 AS BIGINT) AS line FROM json_rows($1)
     JOIN bulk.affiliations a ON a.person_code = value->>1 AND a.institution_code = value->>2 AND a.import_seq = $2
         AND a.from_on = value->>4";
-const TAKEN_ADVERSE: &str = "/* staging::taken_adverse */
+const EXISTING_ADVERSE: &str = "/* staging::existing_adverse */
     SELECT CAST(value->>0 AS BIGINT) AS line FROM json_rows($1)
     JOIN bulk.adverse a ON a.subject_code = value->>1 AND a.reference = value->>2 AND a.import_seq = $2";
-const TAKEN_SETTLEMENTS: &str = "/* staging::taken_settlements */
+const EXISTING_SETTLEMENTS: &str = "/* staging::existing_settlements */
     SELECT CAST(value->>0 AS BIGINT) AS line FROM json_rows($1)
     JOIN bulk.settlements s ON s.subject_code = value->>1 AND s.month = value->>2 AND s.insurance = value->>3
         AND s.import_seq = $2";
-const TAKEN_ACCOUNTS: &str = "/* staging::taken_accounts */
+const EXISTING_ACCOUNTS: &str = "/* staging::existing_accounts */
     SELECT CAST(value->>0 AS BIGINT) AS line FROM json_rows($1)
     JOIN bulk.accounts a ON a.subject_code = value->>1 AND a.valid_from_on = value->>4 AND a.import_seq = $2";
 
@@ -92,25 +92,26 @@ impl Staging {
         }
     }
 
-    /// Writes a batch and tells how many of its rows were new. Rows whose key the import has already are left out.
+    /// Inserts a batch and returns how many rows were new. Rows whose key the import already has are left out.
     pub async fn insert(self, tx: &mut Tx, import_seq: i64, rows: String) -> Result<u64, DbError> {
         tx.execute(self.insert_statement(), args![rows, import_seq]).await
     }
 
-    /// The lines of a batch whose keys earlier batches of the same import have brought already.
-    pub async fn taken(self, tx: &mut Tx, import_seq: i64, rows: &str) -> Result<Vec<i64>, DbError> {
+    /// The lines of a batch whose keys the import already has from earlier batches.
+    pub async fn existing_lines(self, tx: &mut Tx, import_seq: i64, rows: &str) -> Result<Vec<i64>, DbError> {
         let statement = match self {
-            Self::Subjects => TAKEN_SUBJECTS,
-            Self::Affiliations => TAKEN_AFFILIATIONS,
-            Self::Adverse => TAKEN_ADVERSE,
-            Self::Settlements => TAKEN_SETTLEMENTS,
-            Self::Accounts => TAKEN_ACCOUNTS,
+            Self::Subjects => EXISTING_SUBJECTS,
+            Self::Affiliations => EXISTING_AFFILIATIONS,
+            Self::Adverse => EXISTING_ADVERSE,
+            Self::Settlements => EXISTING_SETTLEMENTS,
+            Self::Accounts => EXISTING_ACCOUNTS,
         };
         let lines: Vec<LineRow> = tx.fetch_all(statement, args![rows, import_seq]).await?;
         Ok(lines.into_iter().map(|row| row.line).collect())
     }
 
-    /// Places in a row, after the line, that make its key within one import; empty where every line is a row of its own.
+    /// The elements of a row, counted from the line at 0, that form its key within one import; empty when each line is a
+    /// row of its own.
     pub const fn key_places(self) -> &'static [usize] {
         match self {
             Self::Subjects => &[],
@@ -121,12 +122,12 @@ impl Staging {
         }
     }
 
-    /// Removes staged subjects of every import up to one.
+    /// Deletes staged subjects of every import up to one.
     pub async fn purge_subjects_to(tx: &mut Tx, import_seq: i64) -> Result<u64, DbError> {
         tx.execute(PURGE_SUBJECTS_TO, args![import_seq]).await
     }
 
-    /// Removes what an import staged.
+    /// Deletes the staged rows of an import.
     pub async fn purge(self, tx: &mut Tx, import_seq: i64) -> Result<u64, DbError> {
         let statement = match self {
             Self::Subjects => PURGE_SUBJECTS,

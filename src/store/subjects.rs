@@ -1,4 +1,4 @@
-//! Graded subjects as the bureau's files describe them.
+//! Graded subjects as described by the bureau's files.
 
 use super::{DbError, Read, Tx, args, record};
 use crate::domain::Timestamp;
@@ -6,33 +6,29 @@ use crate::domain::Timestamp;
 record! {
     /// A subject.
     pub struct SubjectRow {
-        /// Its national code.
         pub code: String,
-        /// Its kind.
         pub kind: String,
-        /// Its unified social credit code; absent for natural persons.
+        /// None for natural persons.
         pub uscc: Option<String>,
-        /// Its name; empty for natural persons, whose name is sealed.
+        /// Empty for natural persons, whose name is sealed.
         pub name: String,
-        /// Its region.
         pub region: String,
-        /// Its level, such as 三级.
+        /// Such as 三级.
         pub level: Option<String>,
         /// The code of the chain's head.
         pub parent_code: Option<String>,
-        /// Certificate, legal representative and a natural person's name, sealed: [`super::personal`].
+        /// Certificate, legal representative and a natural person's name, sealed (see [`super::personal`]).
         pub sealed_identity: Option<Vec<u8>>,
-        /// When the service agreement was signed.
         pub agreement_signed_on: Option<String>,
         /// active, ended_by_subject, ended_by_bureau or suspended.
         pub agreement_status: String,
         /// active, suspended or revoked.
         pub licence_status: String,
-        /// Whether an objection is open: 0 or 1.
+        /// 1 while an objection is open, otherwise 0.
         pub under_objection: i64,
-        /// Raised by every change of the row.
+        /// Incremented by every change of the row.
         pub version: i64,
-        /// The import that brought the present values.
+        /// The import that wrote the current values.
         pub import_seq: i64,
     }
 }
@@ -50,9 +46,8 @@ record! {
 record! {
     /// A staged subject.
     pub struct StagedRow {
-        /// Its line in the file.
         pub line: i64,
-        /// Its values, JSON.
+        /// JSON.
         pub body: String,
     }
 }
@@ -72,7 +67,7 @@ macro_rules! select {
 const FIND: &str = select!("find", "FROM subjects s WHERE s.code = $1");
 const LIST: &str = select!("list", "FROM json_rows($1) JOIN subjects s ON s.code = value->>'c' ORDER BY s.code");
 const LIST_OF_USCC: &str = select!("list_of_uscc", "FROM subjects s WHERE s.uscc = $1 ORDER BY s.code");
-const KNOWN: &str = "/* subjects::known */
+const EXISTING: &str = "/* subjects::existing */
     SELECT s.code FROM json_rows($1) JOIN subjects s ON s.code = value->>'c'";
 const COUNT_BY_KIND: &str = "/* subjects::count_by_kind */
     SELECT kind, COUNT(*) AS subjects FROM subjects GROUP BY kind ORDER BY kind";
@@ -97,17 +92,14 @@ const UPSERT: &str = "/* subjects::upsert */
         updated_at = excluded.updated_at";
 
 record! {
-    /// What of a subject is sealed, or is to be.
+    /// The parts of a subject that are sealed or must be.
     pub struct PersonalRow {
-        /// Its code.
         pub code: String,
-        /// Its kind.
         pub kind: String,
-        /// Its name as it stands there.
+        /// Empty for natural persons whose name is sealed.
         pub name: String,
-        /// What is sealed.
         pub sealed_identity: Option<Vec<u8>>,
-        /// 1 where something is sealed and no keyed hash stands beside it.
+        /// 1 when there is a sealed value without any keyed hash, otherwise 0.
         pub unindexed: i64,
     }
 }
@@ -127,19 +119,19 @@ const COUNT_UNSEALED: &str = "/* subjects::count_unsealed */
     WHERE (name <> '' AND kind IN (SELECT value->>'c' FROM json_rows($1)))
        OR (sealed_identity IS NOT NULL AND name_index IS NULL AND id_number_index IS NULL AND representative_index IS NULL)";
 
-/// A page of what is personal, after a code.
+/// A page of the personal parts of subjects, after a code.
 pub async fn list_personal(read: &Read<'_>, after: &str, limit: i64) -> Result<Vec<PersonalRow>, DbError> {
     read.fetch_all(LIST_PERSONAL, args![after, limit]).await
 }
 
-/// Writes personal parts anew (a JSON array of `code`, `name` and the members of [`super::personal::SealedParts`]). It is
-/// no change of the subject: its version stays.
+/// Replaces sealed personal parts (a JSON array of `code`, `name` and the members of [`super::personal::SealedParts`]). The
+/// subject itself does not change, so its version does not.
 pub async fn seal(tx: &mut Tx, rows: String) -> Result<u64, DbError> {
     tx.execute(SEAL, args![rows]).await
 }
 
-/// How many subjects of the kinds of natural persons have their name in the open, or are sealed and cannot be looked for:
-/// rows of before that was so.
+/// The number of natural persons whose name is in the clear, and of subjects whose sealed parts have no keyed hash: rows
+/// written before names were sealed and hashed.
 pub async fn count_unsealed<S: AsRef<str>>(read: &Read<'_>, natural: &[S]) -> Result<i64, DbError> {
     read.fetch_one::<KindRow>(COUNT_UNSEALED, args![batch_of(natural)]).await.map(|row| row.subjects)
 }
@@ -154,7 +146,7 @@ pub async fn find(read: &Read<'_>, code: &str) -> Result<Option<SubjectRow>, DbE
     read.fetch_optional(FIND, args![code]).await
 }
 
-/// Those of some codes that exist, ordered by code.
+/// The subjects with some codes, ordered by code. Unknown codes are left out.
 pub async fn list<S: AsRef<str>>(read: &Read<'_>, codes: &[S]) -> Result<Vec<SubjectRow>, DbError> {
     read.fetch_all(LIST, args![batch_of(codes)]).await
 }
@@ -164,19 +156,19 @@ pub async fn list_of_uscc(read: &Read<'_>, uscc: &str) -> Result<Vec<SubjectRow>
     read.fetch_all(LIST_OF_USCC, args![uscc]).await
 }
 
-/// Those of some codes that are known.
-pub async fn known<S: AsRef<str>>(read: &Read<'_>, codes: &[S]) -> Result<Vec<String>, DbError> {
-    let rows: Vec<CodeRow> = read.fetch_all(KNOWN, args![batch_of(codes)]).await?;
+/// Those of some codes that belong to a subject.
+pub async fn existing<S: AsRef<str>>(read: &Read<'_>, codes: &[S]) -> Result<Vec<String>, DbError> {
+    let rows: Vec<CodeRow> = read.fetch_all(EXISTING, args![batch_of(codes)]).await?;
     Ok(rows.into_iter().map(|row| row.code).collect())
 }
 
-/// How many subjects there are of each kind.
+/// The number of subjects of each kind.
 pub async fn count_by_kind(read: &Read<'_>) -> Result<Vec<(String, i64)>, DbError> {
     let rows: Vec<KindRow> = read.fetch_all(COUNT_BY_KIND, args![]).await?;
     Ok(rows.into_iter().map(|row| (row.kind, row.subjects)).collect())
 }
 
-/// A page of what an import staged, after a line.
+/// A page of the staged subjects of an import, after a line.
 pub async fn list_staged(
     read: &Read<'_>,
     import_seq: i64,
@@ -186,8 +178,8 @@ pub async fn list_staged(
     read.fetch_all(LIST_STAGED, args![import_seq, after_line, limit]).await
 }
 
-/// Writes subjects (a JSON array of objects, see [`SubjectRow`]; the members of [`super::personal::SealedParts`] as hex). A row that was there
-/// already gets the next version; whether an objection is open stays as it is.
+/// Inserts or updates subjects (a JSON array of objects, see [`SubjectRow`]; the members of
+/// [`super::personal::SealedParts`] as hex). An update increments the version and leaves `under_objection` as it is.
 pub async fn upsert(tx: &mut Tx, rows: String, import_seq: i64, now: Timestamp) -> Result<u64, DbError> {
     tx.execute(UPSERT, args![rows, import_seq, now]).await
 }

@@ -1,10 +1,10 @@
-//! What must be remembered of tokens: those revoked before their time, and the assertions already used.
+//! Revoked tokens, and assertions already used.
 
 use super::{Db, DbError, Tx, args, record};
 use crate::domain::Timestamp;
 
 record! {
-    /// A token that ended before its time.
+    /// A token revoked before it expired.
     pub struct RevokedTokenRow {
         pub token_id: String,
         pub client_id: String,
@@ -18,15 +18,15 @@ const REVOKE: &str = "/* tokens::revoke */
     INSERT INTO revoked_tokens (token_id, client_id, expires_at, revoked_at) VALUES ($1, $2, $3, $4) ON CONFLICT (token_id) DO NOTHING";
 const USE_ASSERTION: &str = "/* tokens::use_assertion */
     INSERT INTO used_assertions (client_id, assertion, expires_at) VALUES ($1, $2, $3) ON CONFLICT (client_id, assertion) DO NOTHING";
-const FORGET_REVOKED: &str = "/* tokens::forget_revoked */ DELETE FROM revoked_tokens WHERE expires_at <= $1";
-const FORGET_ASSERTIONS: &str = "/* tokens::forget_assertions */ DELETE FROM used_assertions WHERE expires_at <= $1";
+const DELETE_REVOKED: &str = "/* tokens::delete_revoked */ DELETE FROM revoked_tokens WHERE expires_at <= $1";
+const DELETE_ASSERTIONS: &str = "/* tokens::delete_assertions */ DELETE FROM used_assertions WHERE expires_at <= $1";
 
-/// Tokens revoked that would still be good at `now`.
+/// Revoked tokens that have not expired at `now`.
 pub async fn list_revoked(db: &Db, now: Timestamp) -> Result<Vec<RevokedTokenRow>, DbError> {
     db.read("tokens::list_revoked").fetch_all(LIST_REVOKED, args![now]).await
 }
 
-/// Ends a token; `false` where it had been ended before.
+/// Revokes a token; `false` when it was already revoked.
 pub async fn revoke(
     tx: &mut Tx,
     token: &str,
@@ -37,12 +37,12 @@ pub async fn revoke(
     tx.execute(REVOKE, args![token, client, expires_at, now]).await.map(|changed| changed == 1)
 }
 
-/// Uses up an assertion's identifier; `false` where it was used before, on any gateway.
+/// Marks an assertion's identifier as used; `false` when it was used before, on any gateway.
 pub async fn use_assertion(tx: &mut Tx, client: &str, assertion: &str, expires_at: Timestamp) -> Result<bool, DbError> {
     tx.execute(USE_ASSERTION, args![client, assertion, expires_at]).await.map(|changed| changed == 1)
 }
 
-/// Forgets what time has made harmless.
-pub async fn forget_expired(tx: &mut Tx, now: Timestamp) -> Result<u64, DbError> {
-    Ok(tx.execute(FORGET_REVOKED, args![now]).await? + tx.execute(FORGET_ASSERTIONS, args![now]).await?)
+/// Deletes revoked tokens and used assertions that have expired.
+pub async fn delete_expired(tx: &mut Tx, now: Timestamp) -> Result<u64, DbError> {
+    Ok(tx.execute(DELETE_REVOKED, args![now]).await? + tx.execute(DELETE_ASSERTIONS, args![now]).await?)
 }

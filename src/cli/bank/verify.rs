@@ -289,7 +289,7 @@ pub(super) fn check_continued(
     let hash = |text: &String| BASE64.decode(text.as_bytes()).ok().and_then(|bytes| Hash::try_from(bytes).ok());
     let path: Option<Vec<Hash>> = continued.path.iter().map(hash).collect();
     let path = path.ok_or("the path is not one of hashes")?;
-    verify_consistency((older.size, &older.root), (newer.size, &newer.root), &path).map_err(|error| {
+    verify_consistency(older.head(), newer.head(), &path).map_err(|error| {
         format!("the log of {} leaves does not continue that of {}: it was rewritten ({error})", newer.size, older.size)
     })?;
     Ok((format!("the log of {} leaves continues the older one of {}", newer.size, older.size), ()))

@@ -13,7 +13,7 @@ use crate::{
         permission::Purpose,
     },
     identity::signature::content_digest,
-    ledger::{Closing, DeliveryFacts, Disclosed, Entry, Lines, RecordError, Step},
+    ledger::{DeliveryDraft, DeliveryFacts, DeliveryLines, Disclosed, Entry, RecordError, Step},
 };
 
 /// The media type of a delivery: one JSON object a line, each ended by a newline.
@@ -96,7 +96,7 @@ impl Disclosures {
         self.0.faults.at(Step::Render).await?;
         let (id, at) = (DisclosureId::new(&*self.0.env.clock, &*self.0.env.entropy), self.0.env.clock.now());
         let Told { lines: recorded, refused: without } = told;
-        let mut lines = Lines::default();
+        let mut lines = DeliveryLines::default();
         let mut receipts = Vec::with_capacity(recorded.len());
         for (receipt, line) in recorded.into_values() {
             receipts.push(receipt);
@@ -120,7 +120,7 @@ impl Disclosures {
         };
         let end = serde_json::to_vec(&end)
             .map_err(|error| Failure::internal(format!("a last line does not serialise: {error}")))?;
-        let body = lines.end(&end);
+        let body = lines.finish(&end);
         let digest = content_digest(body.bytes());
         let facts = DeliveryFacts {
             id,
@@ -140,8 +140,8 @@ impl Disclosures {
         let keys = self.0.keys.load();
         let headers = signed_headers(asked, NDJSON, (digest, receipt), &*keys.answer, at)?;
         let (client_id, client_epoch) = (caller.id(), caller.client().epoch);
-        let closing = Closing { client_id, client_epoch, entry, opening, headers, body };
-        match self.0.closer.close(closing).await {
+        let draft = DeliveryDraft { client_id, client_epoch, entry, opening, headers, body };
+        match self.0.delivery_recorder.record(draft).await {
             Err(RecordError::Stale) => {
                 // The client was ended while its delivery was made: it is told what its next request would be.
                 self.0.access.refresh(caller).await?;

@@ -67,7 +67,7 @@ struct Published {
     settlements: BTreeMap<String, Vec<SettlementRow>>,
 }
 
-/// The parts of a line, with the heads they rest on.
+/// The parts of a line, with the versions they rest on.
 struct Parts {
     subjects: Vec<(String, i64)>,
     publication: i64,
@@ -192,7 +192,7 @@ impl Disclosures {
         let (entry, opening) =
             facts.into_entry(&*self.0.env.entropy).map_err(|error| Failure::internal(error.to_string()))?;
         let receipt = LineReceipt::new(&entry, self.sealed_by(at));
-        let heads = ReadVersions {
+        let versions = ReadVersions {
             client_id: caller.id(),
             client_epoch: caller.client().epoch,
             consent_id: consent.id,
@@ -204,6 +204,6 @@ impl Disclosures {
         };
         let budget = Budget { max_fetches: consent.max_fetches, per_day: consent.daily_budget, day: at.day() };
         let answer = Answer { headers: http::HeaderMap::new(), body: body.into() };
-        Ok(Drafted { consent: consent.id, receipt, draft: Draft { heads, budget, entry, opening, answer } })
+        Ok(Drafted { consent: consent.id, receipt, draft: Draft { versions, budget, entry, opening, answer } })
     }
 }

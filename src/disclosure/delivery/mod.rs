@@ -2,7 +2,7 @@
 //!
 //! Steps 3 to 8 of docs/DISCLOSURE-CYCLE.md are done for each line; its section on deliveries tells what differs. Each line
 //! is a disclosure of its own, with its permit, its entry and its receipt. A page is read by few statements, its lines are
-//! recorded in company, and only lines whose records are durable come into the body ([`Lines`](crate::ledger::Lines)). The body then has an
+//! recorded in company, and only lines whose records are durable come into the body ([`DeliveryLines`](crate::ledger::DeliveryLines)). The body then has an
 //! entry of its own, and one signature.
 
 mod close;

@@ -12,7 +12,7 @@ use crate::{
     },
     scoring::{ModelFile, Scheme},
     store::{
-        rounds::{self, PlacedRow},
+        rounds::{self, RegionalResultRow},
         runs::{self, RunRow},
     },
 };
@@ -47,7 +47,7 @@ pub struct Column {
 pub(in crate::grading) struct Outcomes {
     pub(in crate::grading) row: RunRow,
     pub(in crate::grading) model: ModelFile,
-    pub(in crate::grading) subjects: BTreeMap<String, PlacedRow>,
+    pub(in crate::grading) subjects: BTreeMap<String, RegionalResultRow>,
 }
 
 impl Outcomes {
@@ -73,14 +73,14 @@ impl Outcomes {
     }
 
     /// The position of a result in [`Outcomes::columns`].
-    pub(in crate::grading) fn column(&self, row: &PlacedRow) -> usize {
+    pub(in crate::grading) fn column(&self, row: &RegionalResultRow) -> usize {
         let grades = &self.model.scheme.grade;
         let grade = row.grade.as_deref().filter(|_| row.status == GRADED);
         grade.and_then(|code| grades.iter().position(|grade| grade.code == code)).unwrap_or(grades.len())
     }
 
     /// The number of results in each of [`Outcomes::columns`].
-    pub(in crate::grading) fn counts<'a>(&self, of: impl Iterator<Item = &'a PlacedRow>) -> Vec<u64> {
+    pub(in crate::grading) fn counts<'a>(&self, of: impl Iterator<Item = &'a RegionalResultRow>) -> Vec<u64> {
         let mut counts = vec![0; self.model.scheme.grade.len() + 1];
         for row in of {
             if let Some(count) = counts.get_mut(self.column(row)) {
@@ -92,13 +92,13 @@ impl Outcomes {
 }
 
 /// The place of a result's grade in its scheme, 1 being the best; none for a subject that was not rated.
-pub(in crate::grading) fn ordinal(scheme: &Scheme, row: &PlacedRow) -> Option<i64> {
+pub(in crate::grading) fn ordinal(scheme: &Scheme, row: &RegionalResultRow) -> Option<i64> {
     let code = row.grade.as_deref().filter(|_| row.status == GRADED)?;
     scheme.grade(code).map(|grade| grade.ordinal)
 }
 
 /// A result as a summary.
-pub(in crate::grading) fn summary(row: &PlacedRow) -> AssessmentSummary {
+pub(in crate::grading) fn summary(row: &RegionalResultRow) -> AssessmentSummary {
     AssessmentSummary {
         status: row.status.clone(),
         reason: row.reason.clone(),
@@ -119,8 +119,9 @@ impl Rounds {
         let mut subjects = BTreeMap::new();
         let mut after = String::new();
         loop {
-            let of = (row.id.as_str(), state.was_published());
-            let page = rounds::placed_page(&self.env.db.read("outcomes"), of, &after, PAGE).await;
+            let read = self.env.db.read("outcomes");
+            let is_round = state.was_published();
+            let page = rounds::regional_results_page(&read, &row.id, is_round, &after, PAGE).await;
             let page = page.map_err(GradingError::during("reading the results"))?;
             let Some(last) = page.last() else { break };
             after.clone_from(&last.subject_code);

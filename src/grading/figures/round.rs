@@ -17,7 +17,7 @@ use crate::{
         GradingError, Rounds, RunState, percent::percent, period::period_of, status::GRADED, transition::parse_state,
     },
     store::{
-        rounds::PlacedRow,
+        rounds::RegionalResultRow,
         runs::{self, RunRow},
     },
 };
@@ -299,10 +299,10 @@ fn spread(
     now: &Outcomes,
     system: &mut Suppression,
     overall: &OverallCells,
-    of: impl Fn(&PlacedRow) -> Option<String>,
+    of: impl Fn(&RegionalResultRow) -> Option<String>,
     named: impl Fn(&str) -> String,
 ) -> TableCells {
-    let mut groups: BTreeMap<(usize, String), Vec<&PlacedRow>> = BTreeMap::new();
+    let mut groups: BTreeMap<(usize, String), Vec<&RegionalResultRow>> = BTreeMap::new();
     for row in now.subjects.values() {
         let code = of(row);
         groups.entry((rank(code.as_deref()), code.unwrap_or_default())).or_default().push(row);

@@ -17,7 +17,7 @@ use crate::{
         published,
         reply::Reply,
     },
-    ledger::{Found, Proof},
+    ledger::{Proof, ProofStatus},
 };
 
 /// Prove that a disclosure is in the log.
@@ -41,8 +41,8 @@ pub async fn proof(
     let client = authorized.caller.id().to_string();
     let id = id.parse::<DisclosureId>().map_or_else(|_| "dis_none".to_owned(), |id| id.to_string());
     match app.log.prove(&id, &client).await? {
-        Some(Found::Sealed(proof)) => Ok(Reply::ok(*proof)),
-        Some(Found::Waiting) => {
+        Some(ProofStatus::Sealed(proof)) => Ok(Reply::ok(*proof)),
+        Some(ProofStatus::Pending) => {
             let failure = Failure::new(
                 FailureKind::Conflict,
                 "disclosure_not_sealed",

@@ -1,4 +1,4 @@
-//! Entries and openings read back, refused when they are not exactly what version 1 writes.
+//! Parsing of entries and openings, which refuses everything that version 1 does not write.
 
 use std::collections::BTreeMap;
 
@@ -11,28 +11,28 @@ use crate::{
     merkle::Hash,
 };
 
-/// Why an entry or an opening is not what it should be.
+/// Why an entry or an opening is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EntryFault {
     /// The text is not canonical JSON.
     #[error("its text is not canonical JSON")]
     NotCanonical,
     /// A member is missing, of the wrong form, or not of this version.
-    #[error("its member {0} is not as version 1 has it")]
+    #[error("its member {0} does not conform to version 1")]
     Member(String),
     /// The opening does not fit the commitment.
     #[error("the opening of {0} does not fit its commitment")]
     Commitment(String),
 }
 
-/// An entry read back and found to be of its form.
+/// A parsed entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadEntry {
-    /// The id it carries.
+    /// The id in its text.
     pub id: String,
     /// What it records.
     pub kind: EntryType,
-    /// When it happened.
+    /// When the recorded event happened.
     pub at: Timestamp,
     /// The values in the clear.
     pub facts: Map<String, Value>,
@@ -41,7 +41,7 @@ pub struct ReadEntry {
 }
 
 impl ReadEntry {
-    /// Reads the text of an entry, refusing everything that version 1 would not have written.
+    /// Parses the text of an entry, refusing everything that version 1 would not have written.
     pub fn parse(body: &str) -> Result<Self, EntryFault> {
         let member = |name: &str| EntryFault::Member(name.to_owned());
         let mut members = canonical_object(body)?;
@@ -60,7 +60,7 @@ impl ReadEntry {
             return Err(member("at"));
         }
         let Some(Value::Object(facts)) = members.remove("facts") else { return Err(member("facts")) };
-        if !facts.keys().map(String::as_str).eq(kind.facts().iter().copied()) || !facts_fit(kind, &facts) {
+        if !facts.keys().map(String::as_str).eq(kind.facts().iter().copied()) || !facts_conform(kind, &facts) {
             return Err(member("facts"));
         }
         let Some(Value::Object(committed)) = members.remove("commitments") else { return Err(member("commitments")) };
@@ -81,7 +81,7 @@ impl ReadEntry {
         }
     }
 
-    /// The ids whose openings this entry says were erased.
+    /// The ids of the entries whose openings this entry records as erased.
     pub fn erased(&self) -> impl Iterator<Item = &str> {
         self.facts.get("entries").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
     }
@@ -118,17 +118,17 @@ impl ReadEntry {
     }
 }
 
-/// An object whose text is canonical, with its members in the order of their names.
+/// Parses an object and checks that its text is canonical.
 fn canonical_object(text: &str) -> Result<Map<String, Value>, EntryFault> {
     let value: Value = serde_json::from_str(text).map_err(|_| EntryFault::NotCanonical)?;
-    // A text with a member twice, other spacing or other escapes is not its own canonical text.
+    // A text with a repeated member, other spacing or other escapes differs from its canonical form.
     match (canonical(&value).as_deref() == Ok(text), value) {
         (true, Value::Object(members)) => Ok(members),
         _ => Err(EntryFault::NotCanonical),
     }
 }
 
-fn facts_fit(kind: EntryType, facts: &Map<String, Value>) -> bool {
+fn facts_conform(kind: EntryType, facts: &Map<String, Value>) -> bool {
     let word = |name: &str| {
         facts.get(name).and_then(Value::as_str).is_some_and(|word| {
             !word.is_empty()

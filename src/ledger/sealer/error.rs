@@ -1,12 +1,9 @@
-//! Why a round of sealing came to nothing.
+//! Why a round of sealing failed.
 
 use std::path::PathBuf;
 
-use crate::{
-    ledger::{CheckpointFileError, LedgerError},
-    merkle::NoteError,
-    store::DbError,
-};
+use super::super::{checkpoint_file::CheckpointFileError, error::LedgerError};
+use crate::{merkle::NoteError, store::DbError};
 
 /// Why nothing was sealed.
 #[derive(Debug, thiserror::Error)]
@@ -20,30 +17,30 @@ pub enum SealError {
     /// The checkpoint could not be signed.
     #[error("the checkpoint could not be signed")]
     Sign(#[source] NoteError),
-    /// The checkpoint outside could not be read or replaced.
+    /// The checkpoint file could not be read or replaced.
     #[error(transparent)]
-    Outside(#[from] CheckpointFileError),
-    /// What the file outside holds is not a checkpoint of this log.
-    #[error("the checkpoint file {path} holds none of this log")]
-    ForeignOutside {
+    CheckpointFile(#[from] CheckpointFileError),
+    /// The checkpoint file holds something else than a checkpoint of this log.
+    #[error("the checkpoint file {path} does not hold a checkpoint of this log")]
+    ForeignCheckpointFile {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
         #[source]
         source: NoteError,
     },
-    /// The database has less than a checkpoint outside, or than this process has seen.
+    /// The database has fewer leaves than the checkpoint file covers, or than this process has seen.
     #[error("the ledger has {have} leaves but had {had}: its tail was cut off, or an old database was put in place")]
     CutOff {
-        /// How many there are.
+        /// Leaves in the database.
         have: u64,
-        /// How many there were.
+        /// Leaves it had before.
         had: u64,
     },
-    /// The database's tree does not begin with the one of the checkpoint outside.
-    #[error("the ledger's first {size} leaves are not those of the checkpoint outside")]
+    /// The database's tree does not extend the tree of the checkpoint file.
+    #[error("the ledger's first {size} leaves are not those of the checkpoint file")]
     Rewritten {
-        /// The size of the checkpoint outside.
+        /// The size of the tree in the checkpoint file.
         size: u64,
     },
 }

@@ -1,12 +1,13 @@
-//! Entries and openings: each text against its leaf, each opening against its commitments, each gap against an erasure.
+//! Verification of entries and openings: each text against its leaf, each opening against its commitments, each missing
+//! opening against an erasure entry.
 
 use std::collections::HashSet;
 
 use serde_json::Value;
 
-use super::{PAGE, Report};
+use super::{PAGE, report::Report};
 use crate::{
-    ledger::{LedgerError, entry::ReadEntry},
+    ledger::{entry::ReadEntry, error::LedgerError},
     merkle::{Hash, leaf_hash},
     store::{
         Db,
@@ -14,17 +15,17 @@ use crate::{
     },
 };
 
-/// What has been seen so far.
+/// Missing and erased openings found so far.
 #[derive(Debug, Default)]
 pub(super) struct Entries {
-    /// Entries whose openings are gone.
+    /// Entries without an opening.
     missing: HashSet<String>,
-    /// Entries whose openings an erasure entry says are gone.
+    /// Entries whose openings were erased according to an erasure entry.
     erased: HashSet<String>,
 }
 
 impl Entries {
-    /// Checks an entry that a leaf stands for, and returns the hash of its text.
+    /// Checks the entry of a leaf and returns the hash of its text.
     pub(super) fn leaf(&mut self, row: &audit::LeafRow, report: &mut Report) -> Option<Hash> {
         let place = format!("entry {} (leaf {})", row.entry_id, row.leaf_index);
         self.entry(row, &place, report)
@@ -37,7 +38,7 @@ impl Entries {
         };
         let leaf = leaf_hash(body.as_bytes());
         if row.leaf_hash.as_deref() != Some(leaf.as_slice()) {
-            report.wrong(place, "its text does not hash to the leaf beside it: one of them was changed");
+            report.wrong(place, "its text does not hash to the leaf hash in its row: one of them was changed");
         }
         let entry = match ReadEntry::parse(body) {
             Ok(entry) => entry,
@@ -64,7 +65,7 @@ impl Entries {
             Ok(values) => {
                 let value = |name: &str| values.get(name).and_then(Value::as_str);
                 if row.client_id.as_deref() != value("client") || row.consent_id.as_deref() != value("consent") {
-                    report.wrong(place, "the bank or the consent beside its opening was changed");
+                    report.wrong(place, "the bank or the consent in its opening's row was changed");
                 } else {
                     report.openings += 1;
                 }
@@ -72,31 +73,31 @@ impl Entries {
         }
     }
 
-    /// Checks what no leaf stands for, and that every gap is backed.
+    /// Checks entries without a leaf, and that an erasure entry accounts for every missing opening.
     pub(super) async fn finish(mut self, db: &Db, leaves: i64, report: &mut Report) -> Result<(), LedgerError> {
         self.outside_tree(db, report).await?;
         for stray in audit::stray(db).await? {
             report.wrong(stray, "it belongs to no entry, or to one that is in the tree already");
         }
         if self.missing.iter().any(|id| !self.erased.contains(id)) {
-            // Erased while this was running: the entry that backs it was sealed behind the leaves looked at.
+            // Erased during the verification: the erasure entry was sealed after the leaves that were read.
             self.later_erasures(db, leaves).await?;
         }
         for id in &self.missing {
             if self.erased.contains(id) {
                 report.erased += 1;
             } else {
-                report.wrong(format!("entry {id}"), "its opening was removed, and no erasure entry says so");
+                report.wrong(format!("entry {id}"), "its opening was removed, and no erasure entry accounts for it");
             }
         }
         for id in self.erased.difference(&self.missing) {
-            match seal::placed(db, id).await? {
-                // Erased since it was looked at.
+            match seal::entry(db, id).await? {
+                // Erased after it was read.
                 Some(row) if row.opening.is_none() => report.erased += 1,
                 Some(_) => {
-                    report.wrong(format!("entry {id}"), "its opening is there although an entry says it was erased");
+                    report.wrong(format!("entry {id}"), "its opening exists although an entry records its erasure");
                 }
-                None => report.wrong(format!("entry {id}"), "an erasure names it and it is not there"),
+                None => report.wrong(format!("entry {id}"), "an erasure names it and it does not exist"),
             }
         }
         Ok(())
@@ -113,7 +114,7 @@ impl Entries {
                 if row.leaf_index < 0 {
                     report.wrong(
                         &place,
-                        "it does not wait for the sealer either: it was taken from the queue or the tree",
+                        "it is not in the sealer's queue either: it was removed from the queue or the tree",
                     );
                 } else {
                     report.waiting += 1;

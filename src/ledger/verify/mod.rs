@@ -1,17 +1,18 @@
-//! Builds the whole ledger again from nothing and says what does not fit, and where (I7).
+//! Verifies a whole ledger: recomputes it from the entries and reports what does not match, and where (I7).
 //!
-//! Nothing that is derived is believed: leaves are hashed from the entries' texts, tiles and roots are computed, every
-//! checkpoint's signature is verified. What cannot be seen from inside is said as well: without a checkpoint from
-//! outside the database, entries cut off at the end together with their checkpoints leave no trace in it.
+//! Nothing derived is trusted: leaves are hashed from the entries' texts, tiles and roots are computed, every checkpoint's
+//! signature is verified. The report also states a limit: without a checkpoint from outside the database, the removal of
+//! the last entries together with their checkpoints leaves no trace.
 
 mod entries;
+mod report;
 mod tree;
 
-use std::fmt;
+pub use report::{CheckpointFileCheck, Problem, Report};
 
 use super::{
-    LedgerError,
     checkpoint_file::CheckpointFile,
+    error::LedgerError,
     keys::{LogKey, open_checkpoint},
 };
 use crate::{
@@ -22,142 +23,35 @@ use crate::{
 use entries::Entries;
 use tree::Tree;
 
-/// How many problems are kept in full; all are counted.
-const KEPT: usize = 200;
-/// How many leaves are read at once.
+/// How many rows are read at a time.
 const PAGE: i64 = 1000;
 
-/// What is verified, and against what.
+/// The ledger to verify, with the keys and the checkpoint to verify it against.
 #[derive(Debug)]
-pub struct Subject<'a> {
+pub struct Target<'a> {
     /// The database.
     pub db: &'a Db,
     /// The log: `<host>/ledger/<epoch>`.
     pub origin: &'a str,
-    /// The keys that may have signed its checkpoints. Best not taken from the same database.
+    /// The keys that may have signed its checkpoints, preferably from another source than the same database.
     pub keys: &'a [LogKey],
     /// The file with the newest checkpoint.
-    pub outside: Option<&'a CheckpointFile>,
+    pub checkpoint_file: Option<&'a CheckpointFile>,
 }
 
-/// Something that does not fit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// Where: an entry, a leaf, a tile, a checkpoint.
-    pub place: String,
-    /// What is wrong there.
-    pub what: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.what)
-    }
-}
-
-/// What was said by the checkpoint outside.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outside {
-    /// There was none: a cut-off tail cannot be seen.
-    Absent,
-    /// It covers this many leaves.
-    Covers(u64),
-    /// It is no checkpoint of this log.
-    Unusable,
-}
-
-/// What was found.
-#[derive(Debug, Clone)]
-pub struct Report {
-    /// Leaves, each hashed again.
-    pub leaves: u64,
-    /// Full tiles, each computed again.
-    pub tiles: u64,
-    /// Checkpoints, each root and signature verified.
-    pub checkpoints: u64,
-    /// Openings, each field checked against its commitment.
-    pub openings: u64,
-    /// Openings that are gone, each backed by an erasure entry.
-    pub erased: u64,
-    /// Entries that wait for the sealer.
-    pub waiting: u64,
-    /// The checkpoint outside.
-    pub outside: Outside,
-    /// What does not fit, the first ones.
-    pub problems: Vec<Problem>,
-    /// How many things do not fit.
-    pub problem_count: u64,
-}
-
-impl Report {
-    const fn new() -> Self {
-        Self {
-            leaves: 0,
-            tiles: 0,
-            checkpoints: 0,
-            openings: 0,
-            erased: 0,
-            waiting: 0,
-            outside: Outside::Absent,
-            problems: Vec::new(),
-            problem_count: 0,
-        }
-    }
-
-    fn wrong(&mut self, place: impl Into<String>, what: impl Into<String>) {
-        self.problem_count += 1;
-        if self.problems.len() < KEPT {
-            self.problems.push(Problem { place: place.into(), what: what.into() });
-        }
-    }
-
-    /// Whether everything fits.
-    pub const fn sound(&self) -> bool {
-        self.problem_count == 0
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "leaves       {} hashed again", self.leaves)?;
-        writeln!(f, "tiles        {} computed again", self.tiles)?;
-        writeln!(f, "checkpoints  {} roots and signatures verified", self.checkpoints)?;
-        writeln!(f, "openings     {} fit their commitments, {} erased by an entry", self.openings, self.erased)?;
-        writeln!(f, "waiting      {} committed and not yet sealed", self.waiting)?;
-        match self.outside {
-            Outside::Covers(size) => writeln!(f, "outside      the checkpoint outside covers {size} leaves")?,
-            Outside::Unusable => writeln!(f, "outside      the checkpoint outside cannot be used")?,
-            Outside::Absent => {
-                writeln!(f, "outside      NO CHECKPOINT FROM OUTSIDE: entries cut off at the end cannot be seen")?;
-            }
-        }
-        for problem in &self.problems {
-            writeln!(f, "TAMPERED     {problem}")?;
-        }
-        let kept = u64::try_from(self.problems.len()).unwrap_or(u64::MAX);
-        if self.problem_count > kept {
-            writeln!(f, "TAMPERED     and {} more", self.problem_count - kept)?;
-        }
-        match self.problem_count {
-            0 => f.write_str("the ledger is whole"),
-            many => write!(f, "the ledger is NOT whole: {many} thing(s) do not fit"),
-        }
-    }
-}
-
-/// Verifies a ledger, also while gateways write to it. `progress` is told how many leaves are done, and of how many.
-pub async fn verify(subject: Subject<'_>, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<Report, LedgerError> {
+/// Verifies a ledger, also while gateways write to it. `progress` is called with the number of verified leaves and of all.
+pub async fn verify(target: Target<'_>, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<Report, LedgerError> {
     let mut report = Report::new();
-    // Read before the database: each checkpoint goes outside after its commit, so this one is not ahead of an honest
-    // ledger.
-    let outside = read_outside(&subject, &mut report).await;
-    let extent = audit::extent(subject.db).await?;
+    // Read before the database: each checkpoint is written to the file after its commit, so the file is never ahead of an
+    // untampered ledger that is read later.
+    let file_checkpoint = read_checkpoint_file(&target, &mut report).await;
+    let extent = audit::extent(target.db).await?;
     let leaves = u64::try_from(extent.leaves).unwrap_or(0);
-    if let Some(outside) = outside.as_ref().filter(|outside| outside.size > leaves) {
+    if let Some(outside) = file_checkpoint.as_ref().filter(|outside| outside.size > leaves) {
         report.wrong(
             "tail",
             format!(
-                "the ledger ends after {leaves} leaves, the checkpoint outside covers {}: the tail was cut off",
+                "the ledger ends after {leaves} leaves, the checkpoint file covers {}: the tail was cut off",
                 outside.size
             ),
         );
@@ -165,50 +59,50 @@ pub async fn verify(subject: Subject<'_>, progress: &(dyn Fn(u64, u64) + Sync)) 
     if extent.sealed != extent.leaves {
         report.wrong("tail", format!("{leaves} leaves, but the last checkpoint covers {}", extent.sealed));
     }
-    let mut tree = Tree::new(&subject, leaves, outside);
+    let mut tree = Tree::new(&target, leaves, file_checkpoint);
     let mut entries = Entries::default();
     let mut from = 0;
     while from < extent.leaves {
-        let page = audit::leaves(subject.db, from, PAGE.min(extent.leaves - from)).await?;
+        let page = audit::leaves(target.db, from, PAGE.min(extent.leaves - from)).await?;
         let Some(last) = page.last().map(|row| row.leaf_index) else {
             report.wrong(format!("leaf {from}"), "it is missing, and every one after it");
             break;
         };
         for row in page {
-            // Counted leaves with a gap reach beyond the count.
+            // With a gap among the leaves, the last indexes are beyond their count.
             if row.leaf_index < extent.leaves {
                 let leaf = entries.leaf(&row, &mut report);
                 tree.leaf(&row, leaf, &mut report).await?;
             } else {
-                report.wrong(format!("leaf {}", row.leaf_index), "it stands beyond a gap");
+                report.wrong(format!("leaf {}", row.leaf_index), "it follows a gap");
             }
         }
         from = last + 1;
         progress(u64::try_from(from).unwrap_or(leaves).min(leaves), leaves);
     }
     tree.finish(u64::try_from(extent.tiles).unwrap_or(0), &mut report).await?;
-    entries.finish(subject.db, extent.leaves, &mut report).await?;
+    entries.finish(target.db, extent.leaves, &mut report).await?;
     Ok(report)
 }
 
-async fn read_outside(subject: &Subject<'_>, report: &mut Report) -> Option<Checkpoint> {
-    let file = subject.outside?;
+async fn read_checkpoint_file(target: &Target<'_>, report: &mut Report) -> Option<Checkpoint> {
+    let file = target.checkpoint_file?;
     let place = format!("checkpoint file {}", file.path().display());
     match file.read().await {
         Ok(None) => None,
-        Ok(Some(note)) => match open_checkpoint(&note, subject.origin, subject.keys) {
+        Ok(Some(note)) => match open_checkpoint(&note, target.origin, target.keys) {
             Ok(checkpoint) => {
-                report.outside = Outside::Covers(checkpoint.size);
+                report.checkpoint_file = CheckpointFileCheck::Covers(checkpoint.size);
                 Some(checkpoint)
             }
             Err(error) => {
-                report.outside = Outside::Unusable;
+                report.checkpoint_file = CheckpointFileCheck::Unusable;
                 report.wrong(place, error.to_string());
                 None
             }
         },
         Err(error) => {
-            report.outside = Outside::Unusable;
+            report.checkpoint_file = CheckpointFileCheck::Unusable;
             report.wrong(place, error.to_string());
             None
         }

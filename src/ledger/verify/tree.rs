@@ -1,11 +1,11 @@
-//! The tree: leaves without gaps, tiles, and every checkpoint's root and signature.
+//! Verification of the tree: leaves without gaps, tiles, and every checkpoint's root and signature.
 
 use std::collections::VecDeque;
 
-use super::{PAGE, Report, Subject};
+use super::{PAGE, Target, report::Report};
 use crate::{
     ledger::{
-        LedgerError,
+        error::LedgerError,
         keys::{LogKey, open_checkpoint},
     },
     merkle::{Checkpoint, Edge, FullTile, Hash, TILE_WIDTH},
@@ -15,43 +15,43 @@ use crate::{
     },
 };
 
-/// The tree as it is built again.
+/// The recomputed tree.
 #[derive(Debug)]
 pub(super) struct Tree<'a> {
     db: &'a Db,
     origin: &'a str,
     keys: &'a [LogKey],
     leaves: u64,
-    outside: Option<Checkpoint>,
+    file_checkpoint: Option<Checkpoint>,
     edge: Edge,
-    /// The stored tile of the leaves in hand, where it is a full one.
+    /// The stored tile of the current leaves, where it is full.
     tile: Option<Vec<Hash>>,
     checkpoints: VecDeque<CheckpointRow>,
     /// The largest checkpoint read.
     after: i64,
-    /// The last size at which a root fitted.
-    fitted: u64,
-    /// Something is missing, so that no root after it can be computed.
+    /// The last size at which a root matched.
+    matched: u64,
+    /// A leaf is missing, so no later root can be computed.
     broken: bool,
-    /// A root did not fit: those after it do not either, which says nothing new.
-    misfit: bool,
+    /// A root did not match. Later ones cannot match either and are not reported in detail.
+    mismatch: bool,
 }
 
 impl<'a> Tree<'a> {
-    pub(super) fn new(subject: &Subject<'a>, leaves: u64, outside: Option<Checkpoint>) -> Self {
+    pub(super) fn new(target: &Target<'a>, leaves: u64, file_checkpoint: Option<Checkpoint>) -> Self {
         Self {
-            db: subject.db,
-            origin: subject.origin,
-            keys: subject.keys,
+            db: target.db,
+            origin: target.origin,
+            keys: target.keys,
             leaves,
-            outside,
+            file_checkpoint,
             edge: Edge::default(),
             tile: None,
             checkpoints: VecDeque::new(),
             after: 0,
-            fitted: 0,
+            matched: 0,
             broken: false,
-            misfit: false,
+            mismatch: false,
         }
     }
 
@@ -77,14 +77,14 @@ impl<'a> Tree<'a> {
         if offset == 0 {
             self.tile = self.stored_leaves(expected / 256).await?;
         }
-        // What the tile says was sealed is taken, so that a change to one entry is told once and the roots after it can
-        // still be compared. An entry that differs from it is told here.
+        // The leaf in the sealed tile takes precedence, so that a change to one entry is reported once, here, and the
+        // later roots can still be compared.
         let sealed = self.tile.as_ref().and_then(|tile| tile.get(offset)).copied();
-        let beside = row.leaf_hash.as_deref().and_then(|bytes| Hash::try_from(bytes).ok());
+        let in_row = row.leaf_hash.as_deref().and_then(|bytes| Hash::try_from(bytes).ok());
         if computed.is_some() && sealed.is_some() && computed != sealed {
             report.wrong(&place, "its text does not hash to the leaf in its tile: one of them was changed");
         }
-        let Some(leaf) = sealed.or(beside).or(computed) else {
+        let Some(leaf) = sealed.or(in_row).or(computed) else {
             self.broken = true;
             return Ok(());
         };
@@ -127,12 +127,12 @@ impl<'a> Tree<'a> {
         while let Some(row) = self.checkpoints.pop_front_if(|row| due(row)) {
             self.checkpoint(&row, report);
         }
-        if let Some(outside) = self.outside.take_if(|outside| outside.size == size)
+        if let Some(outside) = self.file_checkpoint.take_if(|outside| outside.size == size)
             && outside.root != self.edge.root()
         {
             report.wrong(
                 "checkpoint file",
-                format!("the first {size} leaves are not those of the checkpoint outside: history was rewritten"),
+                format!("the first {size} leaves are not those of the checkpoint file: history was rewritten"),
             );
         }
         Ok(())
@@ -145,14 +145,14 @@ impl<'a> Tree<'a> {
             Err(error) => return report.wrong(place, error.to_string()),
         };
         if u64::try_from(row.tree_size) != Ok(checkpoint.size) || row.root != checkpoint.root {
-            return report.wrong(place, "its row says something else than the note that was signed");
+            return report.wrong(place, "its row contradicts the signed note");
         }
         if checkpoint.root == self.edge.root() {
-            self.fitted = checkpoint.size;
+            self.matched = checkpoint.size;
             report.checkpoints += 1;
-        } else if !self.misfit {
-            self.misfit = true;
-            let from = self.fitted;
+        } else if !self.mismatch {
+            self.mismatch = true;
+            let from = self.matched;
             report.wrong(
                 place,
                 format!(
@@ -161,11 +161,11 @@ impl<'a> Tree<'a> {
                 ),
             );
         } else {
-            report.wrong(place, "its root does not fit either");
+            report.wrong(place, "its root does not match either");
         }
     }
 
-    /// Says what is left over when the leaves have ended.
+    /// Reports tiles and checkpoints beyond the last leaf.
     pub(super) async fn finish(mut self, stored_tiles: u64, report: &mut Report) -> Result<(), LedgerError> {
         let full = |level: u32| self.leaves.checked_shr(8 * (level + 1)).unwrap_or(0);
         let expected: u64 = (0..8).map(full).sum();
@@ -173,14 +173,14 @@ impl<'a> Tree<'a> {
             report.wrong("tiles", format!("there are {stored_tiles}, and {expected} belong to the tree"));
         }
         if self.broken {
-            report.wrong("checkpoints", format!("those after {} cannot be verified: leaves are missing", self.fitted));
+            report.wrong("checkpoints", format!("those after {} cannot be verified: leaves are missing", self.matched));
             return Ok(());
         }
         if self.checkpoints.is_empty() {
             self.checkpoints = audit::checkpoints(self.db, self.after, 1).await?.into();
         }
         let ends = self.edge.size();
-        // One that was signed while this was running covers leaves that were not looked at.
+        // A checkpoint signed during the verification covers leaves that were not read.
         let added = u64::try_from(audit::extent(self.db).await?.leaves).unwrap_or(0);
         for row in self.checkpoints.iter().filter(|row| u64::try_from(row.tree_size).is_ok_and(|size| size > added)) {
             report.wrong(

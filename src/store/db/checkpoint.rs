@@ -1,9 +1,9 @@
-//! SQLite's checkpoints beside the answers instead of among them.
+//! SQLite's WAL checkpoints on a connection of their own, so that no answer waits for them.
 //!
-//! Left to itself, SQLite moves a thousand pages from its log into the file within whichever commit comes next, with two
-//! syncs, and all answers of that batch wait. Here another connection does it, which is in no writer's way. Under constant
-//! load such a checkpoint never ends with nothing left, and the log would grow for ever: once it is long, the writer's own
-//! connection moves the little that came meanwhile, between two transactions, and the log begins anew.
+//! By default SQLite copies a thousand pages from the WAL into the file within the next commit, with two syncs, and all
+//! answers of that batch wait. Here another connection copies them without blocking the writer. Under constant load such a
+//! checkpoint never copies everything, and the WAL would grow without bound: once it is long, the writer's connection copies
+//! the few pages that are left, between two transactions, and the WAL starts again from its beginning.
 
 use sqlx::{
     Row, SqlitePool,
@@ -13,14 +13,14 @@ use sqlx::{
 use super::{Db, DbError, Pools};
 
 const CHECKPOINT: &str = "PRAGMA wal_checkpoint(PASSIVE)";
-/// The pages of a log that is long.
-const LONG: i64 = 4096;
+/// The number of WAL pages above which the writer's connection helps.
+const LONG_WAL: i64 = 4096;
 
-/// The connection that moves pages. Opened when first used: commands that end soon need none.
+/// The connection that checkpoints. Opened on first use: short commands need none.
 #[derive(Debug)]
-pub(super) struct Keeper(SqlitePool);
+pub(super) struct Checkpointer(SqlitePool);
 
-impl Keeper {
+impl Checkpointer {
     pub(super) fn new(options: SqliteConnectOptions) -> Self {
         Self(SqlitePoolOptions::new().max_connections(1).connect_lazy_with(options))
     }
@@ -30,17 +30,17 @@ impl Keeper {
     }
 }
 
-/// How many pages the log has.
+/// Checkpoints and returns how many pages the WAL has.
 async fn checkpoint(pool: &SqlitePool) -> Result<i64, DbError> {
     let row = sqlx::query(CHECKPOINT).fetch_one(pool).await.and_then(|row| row.try_get(1));
     row.map_err(|error| DbError::of("checkpoint", error))
 }
 
 impl Db {
-    /// Moves what was committed into SQLite's file. On PostgreSQL there is nothing to do.
+    /// Copies committed pages from SQLite's WAL into its file. On PostgreSQL there is nothing to do.
     pub async fn checkpoint(&self) -> Result<(), DbError> {
-        let Pools::Sqlite { core, keeper, .. } = &*self.0 else { return Ok(()) };
-        if checkpoint(&keeper.0).await? > LONG {
+        let Pools::Sqlite { core, checkpointer, .. } = &*self.pools else { return Ok(()) };
+        if checkpoint(&checkpointer.0).await? > LONG_WAL {
             checkpoint(core).await?;
         }
         Ok(())

@@ -1,5 +1,4 @@
-//! Taking out of the files what rows no longer hold: an engine keeps the old bytes of a changed row until it needs their
-//! place.
+//! Removing old row contents from the files: an engine keeps the old bytes of a changed row until it reuses their space.
 
 use sqlx::Executor as _;
 
@@ -9,16 +8,16 @@ use crate::store::DbError;
 const CORE: &str = "VACUUM; PRAGMA wal_checkpoint(TRUNCATE);";
 const BULK: &str = "PRAGMA bulk.secure_delete=ON; DELETE FROM bulk.staged_subjects; PRAGMA bulk.secure_delete=OFF;
     PRAGMA bulk.wal_checkpoint(TRUNCATE);";
-/// Each on its own: it cannot run in a transaction, which several statements in one text would be.
+/// One statement a text: several in one text would form a transaction, in which `VACUUM` cannot run.
 const POSTGRES: [&str; 3] =
     ["DELETE FROM bulk.staged_subjects", "VACUUM (FULL) core.subjects", "VACUUM (FULL) bulk.staged_subjects"];
 
 impl Db {
-    /// Removes what subjects' rows held before, also from the files: staged rows, freed pages, SQLite's log. Back-ups and
-    /// PostgreSQL's own log keep it until they are gone. The caller holds the lock of imports.
-    pub async fn forget_former_subjects(&self) -> Result<(), DbError> {
+    /// Removes former contents of subjects' rows from the files: staged rows, freed pages, SQLite's WAL. Back-ups and
+    /// PostgreSQL's WAL still hold them until they are deleted. The caller holds the imports lock.
+    pub async fn purge_former_subject_data(&self) -> Result<(), DbError> {
         let failed = |error| DbError::of("subjects::forget", error);
-        match &*self.0 {
+        match &*self.pools {
             Pools::Sqlite { core, bulk, .. } => {
                 bulk.execute(sqlx::raw_sql(BULK)).await.map_err(failed)?;
                 core.execute(sqlx::raw_sql(CORE)).await.map_err(failed)?;

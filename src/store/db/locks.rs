@@ -1,28 +1,28 @@
-//! The locks per bank: many answers at once, and no answer beside a narrowing (I2).
+//! The locks per bank: appends share a lock, and a change that narrows access takes it exclusively (I2).
 
 use std::collections::BTreeSet;
 
 use sqlx::AssertSqlSafe;
 
-use super::{Arg, Begun, Db, Engine, Pools, Tx};
+use super::{Arg, Db, Engine, EngineTx, Pools, Tx};
 use crate::store::DbError;
 
 impl Db {
-    /// Begins a transaction that may change core tables, with the locks of [`Tx::lock_banks_shared`], in one turn of the
-    /// server.
+    /// Begins a transaction that may change core tables and takes the locks of [`Tx::lock_banks_shared`], in one round trip
+    /// to the server.
     pub async fn begin_with_banks(&self, operation: &'static str, banks: &BTreeSet<String>) -> Result<Tx, DbError> {
-        // Identifiers of our own: anything else, which does not happen, is bound and not written into the statement.
+        // Only our own identifiers are written into the statement; anything else, which does not occur, is bound.
         let ours = |bank: &String| bank.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        match &*self.0 {
+        match &*self.pools {
             Pools::Postgres { appends: pool, .. } if !banks.is_empty() && banks.iter().all(ours) => {
                 let names: Vec<_> = banks.iter().map(|bank| format!("('{bank}')")).collect();
                 let sql = format!(
                     "BEGIN; SELECT pg_advisory_xact_lock_shared(hashtextextended(k, 0)) FROM (VALUES {}) AS s(k)",
                     names.join(",")
                 );
-                self.1.next("begin").await;
-                let begun = pool.begin_with(AssertSqlSafe(sql)).await.map(Begun::Postgres);
-                begun.map(|begun| self.tx(begun, operation)).map_err(|error| DbError::of(operation, error))
+                self.hook.before("begin").await;
+                let inner = pool.begin_with(AssertSqlSafe(sql)).await.map(EngineTx::Postgres);
+                inner.map(|inner| self.tx(inner, operation)).map_err(|error| DbError::of(operation, error))
             }
             _ => {
                 let mut tx = self.begin(operation).await?;
@@ -34,20 +34,21 @@ impl Db {
 }
 
 impl Tx {
-    /// Takes the locks under which a bank's answers are appended: many may hold them at once, a narrowing waits for all.
+    /// Takes the locks under which a bank's answers are appended: many transactions may share them, and a change that
+    /// narrows access waits for all of those.
     ///
-    /// SQLite's one writer already stands for them. On PostgreSQL they are advisory, taken in sorted order so that two
-    /// batches cannot wait for each other, and they end with the transaction.
+    /// On SQLite there is one writer, so there is nothing to lock. On PostgreSQL these are advisory locks, taken in sorted
+    /// order so that two batches cannot deadlock, and they end with the transaction.
     pub async fn lock_banks_shared(&mut self, banks: &[String]) -> Result<(), DbError> {
         self.lock_banks(banks, "SELECT pg_advisory_xact_lock_shared(hashtextextended(k, 0)) FROM (SELECT value #>> '{}' AS k FROM json_rows($1) ORDER BY 1) s").await
     }
 
-    /// Takes the same locks alone: for every change that narrows or ends what a bank may read (I2).
+    /// Takes the same locks exclusively: for every change that narrows or ends what a bank may read (I2).
     pub async fn lock_banks_exclusive(&mut self, banks: &[String]) -> Result<(), DbError> {
         self.lock_banks(banks, "SELECT pg_advisory_xact_lock(hashtextextended(k, 0)) FROM (SELECT value #>> '{}' AS k FROM json_rows($1) ORDER BY 1) s").await
     }
 
-    /// Takes locks of some names alone, until the transaction ends: for what is decided by rows that are not there yet.
+    /// Takes exclusive locks on names until the transaction ends: for decisions that depend on rows not being there yet.
     pub async fn lock_names(&mut self, names: &[String]) -> Result<(), DbError> {
         self.lock_banks_exclusive(names).await
     }

@@ -8,37 +8,37 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use super::{Db, Pools, checkpoint::Keeper, query_hook::Turns, single_roundtrip::NOTES};
+use super::{Db, Pools, checkpoint::Checkpointer, query_hook::QueryHook, single_roundtrip::CREATE_FOUND};
 use crate::store::DbError;
 
-/// For the writer of bulk tables: an import in the order of months touches pages all over a table. 64 MiB hold most of
-/// what one transaction touches, and a checkpoint every 32 MiB of log writes a page once for several changes.
+/// For the writer of bulk tables: an import in the order of months touches pages all over a table. A cache of 64 MiB holds
+/// most of what one transaction touches, and a checkpoint every 32 MiB of WAL writes a page once for several changes.
 const BULK_TUNING: &str = " PRAGMA bulk.cache_size=-65536; PRAGMA wal_autocheckpoint=8192;";
 
-/// For the writer of core tables: the log's pages, 64 MiB, at which a commit itself moves them into the file, because nobody
-/// did it beside (`checkpoint.rs`).
+/// For the writer of core tables: the number of WAL pages (64 MiB) at which a commit itself checkpoints, because the other
+/// connection has not (`checkpoint.rs`).
 const CORE_CHECKPOINT: &str = "16384";
 
-/// How long PostgreSQL keeps a transaction whose process says nothing, in milliseconds. A gateway that hangs or is cut off
-/// looks like one that thinks: what it holds locked would be in the way of sealing and of revocations until TCP gives up,
-/// which takes hours. With the sealing interval this must stay under the five seconds others may have to wait.
-const SILENCE: &str = "3000";
-/// How long a connection to PostgreSQL that was given back is taken for whole.
-const TRUSTED_FOR: Duration = Duration::from_secs(1);
+/// How long PostgreSQL keeps an idle transaction, in milliseconds. A gateway that hangs or is cut off looks like one that
+/// computes: its locks would block sealing and revocations until TCP gives up, which takes hours. Together with the sealing
+/// interval this must stay under the five seconds that others may have to wait.
+const IDLE_TRANSACTION_LIMIT: &str = "3000";
+/// How long an idle connection to PostgreSQL is used again without a ping.
+const PING_AFTER: Duration = Duration::from_secs(1);
 
 /// How long a writer waits for SQLite's lock, and a statement for a PostgreSQL lock.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
 
 /// How many of PostgreSQL's connections are kept for the appends of answers.
 pub(super) const APPENDS: u32 = 2;
-/// And for [`Db::apart`].
-const APART: u32 = 1;
+/// And for [`Db::on_dedicated_connection`].
+const DEDICATED: u32 = 1;
 
 impl Db {
     /// Opens, and where needed creates, the two files in a directory.
     pub async fn open_sqlite(directory: &Path) -> Result<Self, DbError> {
         let setup = |error: sqlx::Error| DbError::Setup(format!("SQLite in {}: {error}", directory.display()));
-        // Private from the start: whoever can write here can put another database in this one's place.
+        // Private from the start: anybody who can write here can replace the database.
         std::fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -55,7 +55,7 @@ impl Db {
                 .foreign_keys(true)
                 .busy_timeout(LOCK_WAIT)
                 .statement_cache_capacity(256)
-                // The driver's thread hands rows over one by one, and rests whenever so many wait: not for every fifty.
+                // The driver's thread sends rows one by one and pauses when this many are unread; its default is fifty.
                 .row_buffer_size(4096)
                 .disable_statement_logging()
         };
@@ -63,11 +63,11 @@ impl Db {
             .max_connections(1)
             .acquire_timeout(LOCK_WAIT)
             .test_before_acquire(false)
-            .after_connect(|connection, _| Box::pin(async move { connection.execute(NOTES).await.map(|_| ()) }))
+            .after_connect(|connection, _| Box::pin(async move { connection.execute(CREATE_FOUND).await.map(|_| ()) }))
             .connect_with(options(&core_path).pragma("wal_autocheckpoint", CORE_CHECKPOINT))
             .await
             .map_err(setup)?;
-        let keeper = Keeper::new(options(&core_path).pragma("wal_autocheckpoint", "0"));
+        let checkpointer = Checkpointer::new(options(&core_path).pragma("wal_autocheckpoint", "0"));
         // Creating the file first lets the attaching writer and readers find it in WAL mode.
         SqlitePoolOptions::new()
             .max_connections(1)
@@ -103,10 +103,8 @@ impl Db {
         let read = attaching(options(&core_path).create_if_missing(false).pragma("query_only", "ON"), 8, "")
             .await
             .map_err(setup)?;
-        Ok(Self(
-            Arc::new(Pools::Sqlite { core, keeper, bulk, read, directory: directory.to_owned() }),
-            Turns::default(),
-        ))
+        let pools = Pools::Sqlite { core, checkpointer, bulk, read, directory: directory.to_owned() };
+        Ok(Self { pools: Arc::new(pools), hook: QueryHook::default() })
     }
 
     /// Connects to a PostgreSQL database, with at most so many connections, four at the least.
@@ -119,10 +117,10 @@ impl Db {
             .options([
                 ("lock_timeout", "5s"),
                 ("search_path", "core"),
-                // What is compared under a lock must be younger than the lock (I2): each statement has a view of its own,
-                // whatever the server's own default is.
+                // A comparison under a lock needs a snapshot younger than the lock (I2): each statement takes its own,
+                // whatever the server's default is.
                 ("default_transaction_isolation", "read committed"),
-                ("idle_in_transaction_session_timeout", SILENCE),
+                ("idle_in_transaction_session_timeout", IDLE_TRANSACTION_LIMIT),
                 // Many small statements: compiling one of them costs more than a thousand runs of it.
                 ("jit", "off"),
             ])
@@ -131,17 +129,18 @@ impl Db {
             PgPoolOptions::new()
                 .max_connections(connections)
                 .acquire_timeout(LOCK_WAIT)
-                // Whether a connection is still there is asked of those that were idle, and not before every transaction.
+                // Only connections that were idle are pinged, not every connection before every transaction.
                 .test_before_acquire(false)
                 .before_acquire(|connection, about| {
-                    let trusted = about.idle_for < TRUSTED_FOR;
-                    Box::pin(async move { Ok(trusted || sqlx::Connection::ping(connection).await.is_ok()) })
+                    let recently_used = about.idle_for < PING_AFTER;
+                    Box::pin(async move { Ok(recently_used || sqlx::Connection::ping(connection).await.is_ok()) })
                 })
         };
-        let pool = of(max_connections.saturating_sub(APPENDS + APART).max(1)).connect_with(options.clone()).await;
+        let pool = of(max_connections.saturating_sub(APPENDS + DEDICATED).max(1)).connect_with(options.clone()).await;
         let pool = pool.map_err(|error| DbError::Setup(format!("PostgreSQL: {error}")))?;
-        // Of a process that answers nobody, never opened.
-        let (appends, apart) = (of(APPENDS).connect_lazy_with(options.clone()), of(APART).connect_lazy_with(options));
-        Ok(Self(Arc::new(Pools::Postgres { pool, appends, apart }), Turns::default()))
+        // Opened on first use: a command that appends nothing never opens them.
+        let (appends, dedicated) =
+            (of(APPENDS).connect_lazy_with(options.clone()), of(DEDICATED).connect_lazy_with(options));
+        Ok(Self { pools: Arc::new(Pools::Postgres { pool, appends, dedicated }), hook: QueryHook::default() })
     }
 }

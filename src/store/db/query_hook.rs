@@ -1,39 +1,39 @@
-//! Where a test may break off what uses a store: before each turn of the engine. In production nothing is attached and
-//! nothing is asked.
+//! A hook that tests use to interrupt work before a statement of their choice. In production none is attached.
 
 use std::{fmt, pin::Pin, sync::Arc};
 
 use super::Db;
 
-/// What a test does before a turn: let it be taken, or never return as a killed process would not.
+/// What a test does before a statement: let it run, or never return, as in a process that was killed.
 type Interruption = dyn Fn(&'static str) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync;
 
-/// Nothing, or what a test does before each turn.
+/// Called before each statement, begin and commit, where a test attached one.
 #[derive(Clone, Default)]
-pub(super) struct Turns(Option<Arc<Interruption>>);
+pub(super) struct QueryHook(Option<Arc<Interruption>>);
 
-impl Turns {
-    /// Asks the test, if there is one.
-    pub(super) async fn next(&self, turn: &'static str) {
+impl QueryHook {
+    /// Waits for the test's hook, if there is one.
+    pub(super) async fn before(&self, statement: &'static str) {
         if let Some(interruption) = &self.0 {
-            interruption(turn).await;
+            interruption(statement).await;
         }
     }
 }
 
-impl fmt::Debug for Turns {
+impl fmt::Debug for QueryHook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "Turns(attached)" } else { "Turns(none)" })
+        f.write_str(if self.0.is_some() { "QueryHook(attached)" } else { "QueryHook(none)" })
     }
 }
 
 impl Db {
-    /// The same store, which asks `before` ahead of every turn: a statement's text, or the words `begin` and `commit`.
+    /// The same store with a hook that is called with each statement's text, or with the words `begin` and `commit`.
     #[must_use]
-    pub fn interrupted<F>(&self, before: impl Fn(&'static str) -> F + Send + Sync + 'static) -> Self
+    pub fn with_query_hook<F>(&self, before: impl Fn(&'static str) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        Self(self.0.clone(), Turns(Some(Arc::new(move |turn| Box::pin(before(turn))))))
+        let hook = QueryHook(Some(Arc::new(move |statement| Box::pin(before(statement)))));
+        Self { pools: self.pools.clone(), hook }
     }
 }

@@ -1,8 +1,9 @@
 //! Many short values in one statement, however many they are.
 //!
-//! `listed_rows` in a statement is a set of rows with columns `column1`, `column2` and so on, and `listed_few` one of which
-//! PostgreSQL must plan for a few and not for as many as there are. On PostgreSQL each column is an array. On SQLite all of
-//! them are one JSON parameter: bound value by value (`rows.rs`) they would be a statement for every few dozen.
+//! `row_list` in a statement is a set of rows named `bound`, with the names of its [`Column`]s; of `short_row_list`
+//! PostgreSQL must assume that it holds a few rows, and not as many as there are. On PostgreSQL each column is an array. On
+//! SQLite all of them are one JSON parameter: bound value by value (`rows.rs`) they would be a statement for every few
+//! dozen.
 
 use std::fmt::Write;
 
@@ -11,7 +12,8 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, Postgres, Sqlite};
 
 use super::{
-    Arg, Begun, Column, Tx,
+    Arg, EngineTx, Tx,
+    column::{Column, Values, row_count},
     rows::{arrays, as_arrays},
     sqlite_args,
 };
@@ -20,12 +22,12 @@ use crate::store::DbError;
 impl Column {
     /// The value of a row as JSON.
     fn json(&self, row: usize) -> Value {
-        match self {
-            Self::Text(values) => values.get(row).cloned().into(),
-            Self::TextOpt(values) => values.get(row).cloned().flatten().into(),
-            Self::Int(values) => values.get(row).copied().into(),
-            Self::IntOpt(values) => values.get(row).copied().flatten().into(),
-            Self::Bytes(values) => values.get(row).map(|bytes| HEXLOWER.encode(bytes)).into(),
+        match &self.values {
+            Values::Text(values) => values.get(row).cloned().into(),
+            Values::TextOpt(values) => values.get(row).cloned().flatten().into(),
+            Values::Int(values) => values.get(row).copied().into(),
+            Values::IntOpt(values) => values.get(row).copied().flatten().into(),
+            Values::Bytes(values) => values.get(row).map(|bytes| HEXLOWER.encode(bytes)).into(),
         }
     }
 }
@@ -34,42 +36,42 @@ impl Column {
 fn as_json(sql: &str, columns: &[Column]) -> (AssertSqlSafe<String>, Arg) {
     let mut rows = String::from("(SELECT ");
     for (at, column) in columns.iter().enumerate() {
-        let begins = if at == 0 { "" } else { ", " };
-        let _ = match column {
-            Column::Bytes(_) => write!(rows, "{begins}unhex(value->>{at}) AS column{}", at + 1),
-            _ => write!(rows, "{begins}value->>{at} AS column{}", at + 1),
+        let separator = if at == 0 { "" } else { ", " };
+        let _ = match column.values {
+            Values::Bytes(_) => write!(rows, "{separator}unhex(value->>{at}) AS {}", column.name),
+            _ => write!(rows, "{separator}value->>{at} AS {}", column.name),
         };
     }
-    rows.push_str(" FROM jsonb_each($1))");
-    let count = columns.first().map_or(0, Column::len);
+    rows.push_str(" FROM jsonb_each($1)) AS bound");
     let row = |row| columns.iter().map(|column| column.json(row)).collect::<Value>();
-    let values: Value = (0..count).map(row).collect();
-    let text = sql.replace("listed_rows", &rows).replace("listed_few", &rows);
+    let values: Value = (0..row_count(columns)).map(row).collect();
+    // The longer placeholder first: it contains the other.
+    let text = sql.replace("short_row_list", &rows).replace("row_list", &rows);
     (AssertSqlSafe(text), Arg::Text(values.to_string()))
 }
 
-/// A statement with its rows as arrays. The planner takes an array it does not know yet for ten rows: each is then looked up
-/// by its key.
-fn as_lists(sql: &str, columns: &[Column]) -> AssertSqlSafe<String> {
-    let first = columns.first().map_or("text[]", Column::array);
-    let few = format!("UNNEST(ARRAY(SELECT UNNEST($1::{first}))) AS listed(column1)");
-    as_arrays(&sql.replace("listed_few", &few).replace("listed_rows", "bound_rows"), 0, columns)
+/// A statement with its rows as arrays. PostgreSQL's planner assumes ten rows of an array whose length it does not know:
+/// each is then looked up by its key.
+fn as_row_arrays(sql: &str, columns: &[Column]) -> AssertSqlSafe<String> {
+    let (array_type, name) = columns.first().map_or(("text[]", "id"), |first| (first.array_type(), first.name));
+    let short = format!("UNNEST(ARRAY(SELECT UNNEST($1::{array_type}))) AS bound({name})");
+    as_arrays(&sql.replace("short_row_list", &short).replace("row_list", "bound_rows"), 0, columns)
 }
 
 impl Tx {
-    /// Runs a statement over listed rows and tells how many it changed.
-    pub async fn execute_listed(&mut self, sql: &'static str, columns: Vec<Column>) -> Result<u64, DbError> {
-        self.turns.next(sql).await;
+    /// Runs a statement over a list of rows and returns how many rows it changed.
+    pub async fn execute_row_list(&mut self, sql: &'static str, columns: Vec<Column>) -> Result<u64, DbError> {
+        self.hook.before(sql).await;
         let failed = |error| DbError::of(self.operation, error);
-        match &mut self.begun {
-            Begun::Sqlite(tx) => {
+        match &mut self.inner {
+            EngineTx::Sqlite(tx) => {
                 let (text, rows) = as_json(sql, &columns);
                 let bound = sqlite_args(vec![rows]).map_err(sqlx::Error::Encode).map_err(failed)?;
                 let done = sqlx::query_with::<Sqlite, _>(text, bound).execute(&mut **tx).await;
                 done.map(|done| done.rows_affected()).map_err(failed)
             }
-            Begun::Postgres(tx) => {
-                let text = as_lists(sql, &columns);
+            EngineTx::Postgres(tx) => {
+                let text = as_row_arrays(sql, &columns);
                 let bound = arrays(Vec::new(), columns).map_err(sqlx::Error::Encode).map_err(failed)?;
                 let done = sqlx::query_with::<Postgres, _>(text, bound).execute(&mut **tx).await;
                 done.map(|done| done.rows_affected()).map_err(failed)
@@ -80,19 +82,23 @@ impl Tx {
 
 #[cfg(test)]
 mod tests {
-    use super::{Arg, Column, as_json, as_lists};
+    use super::{Arg, Column, as_json, as_row_arrays};
 
     fn columns() -> [Column; 3] {
-        [Column::Int(vec![1, 2]), Column::Text(vec!["a".into(), "b\"".into()]), Column::Bytes(vec![vec![0xff], vec![]])]
+        [
+            Column::int("number", vec![1, 2]),
+            Column::text("word", vec!["a".into(), "b\"".into()]),
+            Column::bytes("hash", vec![vec![0xff], vec![]]),
+        ]
     }
 
     #[test]
     fn on_sqlite_rows_are_one_json_text() {
-        let (text, rows) = as_json("INSERT INTO t SELECT column2, column3 FROM listed_rows", &columns());
+        let (text, rows) = as_json("INSERT INTO t SELECT word, hash FROM row_list", &columns());
         assert_eq!(
             text.0,
-            "INSERT INTO t SELECT column2, column3 FROM (SELECT value->>0 AS column1, value->>1 AS column2, \
-             unhex(value->>2) AS column3 FROM jsonb_each($1))"
+            "INSERT INTO t SELECT word, hash FROM (SELECT value->>0 AS number, value->>1 AS word, \
+             unhex(value->>2) AS hash FROM jsonb_each($1)) AS bound"
         );
         let Arg::Text(rows) = rows else { panic!("{rows:?}") };
         assert_eq!(rows, r#"[[1,"a","ff"],[2,"b\"",""]]"#);
@@ -100,13 +106,14 @@ mod tests {
 
     #[test]
     fn on_postgresql_columns_are_arrays() {
-        let text = as_lists("INSERT INTO t SELECT column1 FROM listed_rows", &columns());
-        let arrays = "UNNEST($1::bigint[],$2::text[],$3::bytea[]) AS bound(column1,column2,column3)";
-        assert_eq!(text.0, format!("INSERT INTO t SELECT column1 FROM {arrays}"));
-        let text = as_lists("DELETE FROM t WHERE a IN (SELECT column1 FROM listed_few)", &[Column::Text(vec![])]);
+        let text = as_row_arrays("INSERT INTO t SELECT number FROM row_list", &columns());
+        let arrays = "UNNEST($1::bigint[],$2::text[],$3::bytea[]) AS bound(number,word,hash)";
+        assert_eq!(text.0, format!("INSERT INTO t SELECT number FROM {arrays}"));
+        let ids = [Column::text("id", vec![])];
+        let text = as_row_arrays("DELETE FROM t WHERE a IN (SELECT bound.id FROM short_row_list)", &ids);
         assert_eq!(
             text.0,
-            "DELETE FROM t WHERE a IN (SELECT column1 FROM UNNEST(ARRAY(SELECT UNNEST($1::text[]))) AS listed(column1))"
+            "DELETE FROM t WHERE a IN (SELECT bound.id FROM UNNEST(ARRAY(SELECT UNNEST($1::text[]))) AS bound(id))"
         );
     }
 }

@@ -1,26 +1,29 @@
-//! A whole transaction in one turn of the engine: of PostgreSQL's server, or of the thread that SQLite's writer lives on.
+//! A whole transaction in one round trip to the engine: to PostgreSQL's server, or to the thread that owns SQLite's writer.
 //!
-//! Every turn wakes whoever works and whoever waits for it: with beginning, comparing, inserting and committing apart, a
-//! small batch waits longer for turns than for the engine. On PostgreSQL a function does all of it. On SQLite the text of one
-//! query does: what is compared is noted in a table of the connection's own, and the insertions ask it whether they are to
-//! insert.
+//! Every round trip wakes the engine and then its caller: with begin, comparison, insertion and commit as separate calls, a
+//! small batch waits longer for round trips than for the engine. On PostgreSQL a function does all of it. On SQLite one
+//! text of several statements does: the comparison writes what it finds into a temporary table of the connection, and each
+//! insertion inserts only when that table is empty.
 
 use sqlx::{AssertSqlSafe, Database, Postgres, Sqlite, pool::PoolConnection, sqlite::SqliteArguments};
 
 use super::{
-    Arg, Column, Db, Pools, Record, record,
-    rows::{PART, add_rows, arrays, as_values, filled},
+    Arg, Db, Pools, Record,
+    column::{Column, Encoded, RowStatement, row_count},
+    record,
+    rows::{CHUNK, add_rows, arrays, as_values, padded},
 };
 use crate::store::DbError;
 
-/// What the writer's connection is opened with: where a comparison is noted. It is a few pages, and in memory without asking
-/// for that: asked for, everything temporary would be, the copy that compacting makes of the whole file too.
-pub(super) const NOTES: &str = "CREATE TEMP TABLE found (position)";
+/// Run when the writer's connection is opened: the table for what a comparison finds. It is a few pages, which SQLite keeps
+/// in memory by itself. `temp_store = MEMORY` would keep all temporary data there, also the copy of the whole file that
+/// compacting makes.
+pub(super) const CREATE_FOUND: &str = "CREATE TEMP TABLE found (position)";
 
-const FORGET: &str = "DELETE FROM temp.found";
-const NOTE: &str = "INSERT INTO temp.found ";
-const UNLESS: &str = " WHERE NOT EXISTS (SELECT 1 FROM temp.found)";
-const TELL: &str = "SELECT COUNT(*) AS found FROM temp.found";
+const CLEAR_FOUND: &str = "DELETE FROM temp.found";
+const INTO_FOUND: &str = "INSERT INTO temp.found ";
+const UNLESS_FOUND: &str = " WHERE NOT EXISTS (SELECT 1 FROM temp.found)";
+const COUNT_FOUND: &str = "SELECT COUNT(*) AS found FROM temp.found";
 
 record! {
     struct FoundRow {
@@ -28,22 +31,22 @@ record! {
     }
 }
 
-/// A connection for one turn. Whoever stops waiting leaves it to nobody: the next one would be within the same transaction,
-/// or wait for the same answer first.
-struct Lent<D: Database> {
+/// A connection lent for one round trip. A caller that is dropped before the answer closes the connection: the next user
+/// would find itself inside the same transaction, or would read the answer to this statement.
+struct LentConnection<D: Database> {
     connection: PoolConnection<D>,
-    whole: bool,
+    is_clean: bool,
 }
 
-impl<D: Database> Drop for Lent<D> {
+impl<D: Database> Drop for LentConnection<D> {
     fn drop(&mut self) {
-        if !self.whole {
+        if !self.is_clean {
             self.connection.close_on_drop();
         }
     }
 }
 
-/// The text of such a transaction with its values: statements over bound rows, one after the other, in parts.
+/// The text of such a transaction with its values: statements over bound rows, one after the other, in chunks.
 #[derive(Default)]
 struct Script {
     text: String,
@@ -56,111 +59,95 @@ impl Script {
         self.text.push_str("; ");
     }
 
-    /// Each part filled up to a length.
-    fn add_rows(
-        &mut self,
-        sql: &str,
-        mut columns: Vec<Column>,
-        filled: fn(usize) -> usize,
-    ) -> Result<(), sqlx::error::BoxDynError> {
-        let rows = rows_of(&columns);
-        for from in (0..rows).step_by(PART) {
-            let length = filled((rows - from).min(PART));
-            let AssertSqlSafe(statement) = as_values(sql, 0, columns.len(), length);
+    /// Adds a statement for each chunk of rows, padded to the length that `padded` gives.
+    fn add_rows(&mut self, sql: &str, mut columns: Vec<Column>, padded: fn(usize) -> usize) -> Encoded<()> {
+        let rows = row_count(&columns);
+        for from in (0..rows).step_by(CHUNK) {
+            let length = padded((rows - from).min(CHUNK));
+            let AssertSqlSafe(statement) = as_values(sql, 0, &columns, length);
             self.add(&statement);
-            add_rows(&mut self.bound, &mut columns, (from, length))?;
+            add_rows(&mut self.bound, &mut columns, from, length)?;
         }
         Ok(())
     }
 }
 
-const fn rows_of(columns: &[Column]) -> usize {
-    match columns.first() {
-        Some(column) => column.len(),
-        None => 0,
-    }
-}
-
 /// Whether there are so few rows that few texts do for all transactions: each number of rows has one of its own, which stays
-/// prepared. With more of them the turns weigh little, too.
-fn is_short(unless: &[Column], insertions: &[(&str, Vec<Column>)]) -> bool {
-    rows_of(unless) <= 2 * PART && insertions.iter().all(|(_, columns)| rows_of(columns) <= PART)
+/// prepared. With more rows the round trips matter less, too.
+fn is_short(unless: &RowStatement, insertions: &[RowStatement]) -> bool {
+    row_count(&unless.columns) <= 2 * CHUNK && insertions.iter().all(|insertion| row_count(&insertion.columns) <= CHUNK)
 }
 
 /// The transaction: insertions, unless a comparison yields a row.
-fn script(
-    unless: (&str, Vec<Column>),
-    insertions: Vec<(&str, Vec<Column>)>,
-) -> Result<Script, sqlx::error::BoxDynError> {
+fn script(unless: RowStatement, insertions: Vec<RowStatement>) -> Encoded<Script> {
     let mut script = Script::default();
     script.add("BEGIN IMMEDIATE");
-    script.add(FORGET);
-    // Of more rows than are inserted, and not always of as many more: fewer lengths keep the texts few.
-    script.add_rows(
-        &format!("{NOTE}{}", unless.0),
-        unless.1,
-        |rows| if rows <= 8 { 8 } else { rows.next_multiple_of(16) },
-    )?;
-    for (sql, columns) in insertions {
-        script.add_rows(&format!("{sql}{UNLESS}"), columns, filled)?;
+    script.add(CLEAR_FOUND);
+    // There are more rows to compare than to insert, and not always by the same number: longer padding keeps the texts few.
+    script.add_rows(&format!("{INTO_FOUND}{}", unless.sql), unless.columns, |rows| {
+        if rows <= 8 { 8 } else { rows.next_multiple_of(16) }
+    })?;
+    for RowStatement { sql, columns } in insertions {
+        script.add_rows(&format!("{sql}{UNLESS_FOUND}"), columns, padded)?;
     }
     script.add("COMMIT");
-    script.text.push_str(TELL);
+    script.text.push_str(COUNT_FOUND);
     Ok(script)
 }
 
 impl Db {
-    /// Runs one statement as a transaction of its own, in one turn of the server: a function that takes columns as arrays,
-    /// after `args`. On return of `Ok` what it did is durable; on [`DbError::CommitUnknown`] nobody knows. PostgreSQL only.
-    pub async fn change_at_once<R: Record>(
+    /// Runs one statement as a transaction of its own, in one round trip to the server: a function that takes columns as
+    /// arrays, after `args`. On return of `Ok` its changes are durable; on [`DbError::CommitUnknown`] they may be.
+    /// PostgreSQL only.
+    pub async fn change_single_roundtrip<R: Record>(
         &self,
         operation: &'static str,
         sql: &'static str,
         args: Vec<Arg>,
         columns: Vec<Column>,
     ) -> Result<Vec<R>, DbError> {
-        self.1.next(sql).await;
-        let Pools::Postgres { appends, .. } = &*self.0 else {
-            return Err(DbError::Setup(format!("{operation}: a function of PostgreSQL's, on another engine")));
+        self.hook.before(sql).await;
+        let Pools::Postgres { appends, .. } = &*self.pools else {
+            return Err(DbError::Setup(format!("{operation}: only PostgreSQL has this function")));
         };
         let failed = |error| DbError::of(operation, error);
         let bound = arrays(args, columns).map_err(sqlx::Error::Encode).map_err(failed)?;
-        let mut lent = Lent { connection: appends.acquire().await.map_err(failed)?, whole: false };
-        // Rows come before the commit, its failure behind them: all that the server says is read.
+        let mut lent = LentConnection { connection: appends.acquire().await.map_err(failed)?, is_clean: false };
+        // The server sends rows before it commits, and a failed commit after them: everything it sends is read.
         let rows = sqlx::query_as_with::<Postgres, R, _>(sql, bound).fetch_all(&mut *lent.connection).await;
-        lent.whole = true;
+        lent.is_clean = true;
         let rows = rows.map_err(|source| DbError::of_commit(operation, source))?;
         metrics::counter!("medcredit_store_commits_total", "operation" => operation).increment(1);
         Ok(rows)
     }
 
-    /// Inserts rows in a transaction of their own, unless a comparison over rows yields any, or there are too many of them
-    /// for one turn: then nothing is inserted, and the answer is no. On return of `Ok` they are durable; on
-    /// [`DbError::CommitUnknown`] nobody knows. SQLite only.
+    /// Inserts rows in a transaction of their own, unless the statement `unless` yields a row or there are too many rows
+    /// for one round trip: then nothing is inserted and the result is `false`. On return of `Ok(true)` the rows are
+    /// durable; on [`DbError::CommitUnknown`] they may be. SQLite only.
     pub async fn insert_unless(
         &self,
         operation: &'static str,
-        unless: (&'static str, Vec<Column>),
-        insertions: Vec<(&'static str, Vec<Column>)>,
+        unless: RowStatement,
+        insertions: Vec<RowStatement>,
     ) -> Result<bool, DbError> {
-        if !is_short(&unless.1, &insertions) {
+        if !is_short(&unless, &insertions) {
             return Ok(false);
         }
-        self.1.next(unless.0).await;
-        let Pools::Sqlite { core, .. } = &*self.0 else {
-            return Err(DbError::Setup(format!("{operation}: a script of SQLite's, on another engine")));
+        self.hook.before(unless.sql).await;
+        let Pools::Sqlite { core, .. } = &*self.pools else {
+            return Err(DbError::Setup(format!("{operation}: only SQLite runs such a script")));
         };
         let failed = |error| DbError::of(operation, error);
         let Script { text, bound } = script(unless, insertions).map_err(sqlx::Error::Encode).map_err(failed)?;
-        let mut lent = Lent { connection: core.acquire().await.map_err(failed)?, whole: false };
+        let mut lent = LentConnection { connection: core.acquire().await.map_err(failed)?, is_clean: false };
         let query = sqlx::query_as_with::<Sqlite, FoundRow, _>(AssertSqlSafe(text), bound);
         let found = query.fetch_all(&mut *lent.connection).await;
-        // A connection that failed on the way is closed, and what it had begun with it.
+        // A script that fails midway leaves its connection unclean: it is closed, which rolls the transaction back.
         let found = found.map_err(|source| DbError::of_commit(operation, source))?;
         let [FoundRow { found }] = found.as_slice() else {
             return Err(DbError::CommitUnknown { operation, source: sqlx::Error::RowNotFound });
         };
-        lent.whole = true;
+        lent.is_clean = true;
         if *found > 0 {
             return Ok(false);
         }
@@ -173,31 +160,35 @@ impl Db {
 mod tests {
     use sqlx::Arguments as _;
 
-    use super::{Column, Script, is_short, script};
+    use super::{Column, RowStatement, Script, is_short, script};
+
+    fn statement(sql: &'static str, count: i64) -> RowStatement {
+        RowStatement { sql, columns: vec![Column::int("number", (0..count).collect())] }
+    }
 
     #[test]
-    fn all_of_a_transaction_is_one_text() {
-        let numbers = |count: i64| vec![Column::Int((0..count).collect())];
+    fn a_transaction_is_one_text() {
         let made = script(
-            ("SELECT column1 FROM bound_rows", numbers(1)),
-            vec![("INSERT INTO t SELECT column1 FROM bound_rows", numbers(65))],
+            statement("SELECT number FROM bound_rows", 1),
+            vec![statement("INSERT INTO t SELECT number FROM bound_rows", 65)],
         );
         let Script { text, bound } = made.unwrap();
         assert_eq!(text.matches('?').count(), bound.len());
         let statements: Vec<_> = text.split("; ").collect();
-        assert_eq!(statements.len(), 7, "a part of 64 and one of 1: {text}");
+        assert_eq!(statements.len(), 7, "a chunk of 64 and one of 1: {text}");
         assert_eq!(statements[0], "BEGIN IMMEDIATE");
         assert_eq!(
             statements[2],
             format!(
-                "INSERT OR FAIL INTO temp.found SELECT column1 FROM \
-                 (SELECT * FROM (VALUES {}) WHERE column1 IS NOT NULL)",
+                "INSERT OR FAIL INTO temp.found SELECT number FROM \
+                 (SELECT column1 AS number FROM (VALUES {}) WHERE column1 IS NOT NULL) AS bound",
                 ["(?)"; 8].join(",")
             )
         );
         assert_eq!(
             statements[4],
-            "INSERT OR FAIL INTO t SELECT column1 FROM (SELECT * FROM (VALUES (?)) WHERE column1 IS NOT NULL) \
+            "INSERT OR FAIL INTO t SELECT number FROM \
+             (SELECT column1 AS number FROM (VALUES (?)) WHERE column1 IS NOT NULL) AS bound \
              WHERE NOT EXISTS (SELECT 1 FROM temp.found)"
         );
         assert_eq!(statements[5..], ["COMMIT", "SELECT COUNT(*) AS found FROM temp.found"]);
@@ -205,8 +196,7 @@ mod tests {
 
     #[test]
     fn long_transactions_have_no_text_of_their_own() {
-        let numbers = |count: i64| vec![Column::Int((0..count).collect())];
-        let short = |compared, inserted| is_short(&numbers(compared), &[("", numbers(inserted))]);
+        let short = |compared, inserted| is_short(&statement("", compared), &[statement("", inserted)]);
         assert!(short(128, 64));
         assert!(!short(129, 64) && !short(64, 65));
     }

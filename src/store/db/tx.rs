@@ -1,29 +1,29 @@
-//! Statements, on their own and in transactions, each said in the dialect of its engine.
+//! Statements, on their own and in transactions, each in the dialect of its engine.
 
 use sqlx::{AssertSqlSafe, Executor, Postgres, Sqlite};
 
-use super::{Arg, Engine, Pools, Record, pg_args, query_hook::Turns, sqlite_args};
+use super::{Arg, Engine, Pools, Record, pg_args, query_hook::QueryHook, sqlite_args};
 use crate::store::DbError;
 
-/// For transactions that stand still rightly: those of imports and runs, and those that only hold a lock.
-const MAY_BE_SILENT: &str = "/* db::may_be_silent */ SET LOCAL idle_in_transaction_session_timeout = 0";
+/// For transactions that are idle on purpose: those of imports and runs, and those that only hold a lock.
+const ALLOW_IDLE: &str = "/* db::allow_idle */ SET LOCAL idle_in_transaction_session_timeout = 0";
 
-/// What keeps several workers from waiting for each other's rows; one writer needs nothing of the kind.
+/// Keeps several workers from waiting for each other's rows; SQLite has one writer and needs no such clause.
 const SKIP_LOCKED: &str = "FOR UPDATE SKIP LOCKED";
 
-/// Whether a statement is said otherwise on one of the engines.
+/// Whether a statement has another text on one of the engines.
 fn differs(sql: &str) -> bool {
     sql.contains("json_rows(") || sql.contains("json_few_rows(") || sql.contains(SKIP_LOCKED)
 }
 
-/// What a statement says on one engine: `json_rows($1)` is a set of rows with a JSON column `value`.
+/// The text of a statement on one engine: `json_rows($1)` is a set of rows with a JSON column `value`.
 fn in_dialect(engine: Engine, sql: &'static str) -> AssertSqlSafe<String> {
     AssertSqlSafe(match engine {
         // Not `json_each`: that would turn each row back into text, to be parsed again for every field read of it.
         Engine::Sqlite => {
             sql.replace("json_rows(", "jsonb_each(").replace("json_few_rows(", "jsonb_each(").replace(SKIP_LOCKED, "")
         }
-        // The planner takes an array it does not know yet for ten rows: each is then looked up by its key.
+        // The planner assumes ten rows of an array whose length it does not know: each is then looked up by its key.
         Engine::Postgres => sql
             .replace("json_rows($1)", "jsonb_array_elements($1::jsonb) AS rows(value)")
             .replace("json_few_rows($1)", "UNNEST(ARRAY(SELECT jsonb_array_elements($1::jsonb))) AS rows(value)"),
@@ -63,13 +63,13 @@ macro_rules! execute_on {
 pub struct Read<'a> {
     pub(super) pools: &'a Pools,
     pub(super) operation: &'static str,
-    pub(super) turns: &'a Turns,
+    pub(super) hook: &'a QueryHook,
 }
 
 impl Read<'_> {
     /// Every row.
     pub async fn fetch_all<R: Record>(&self, sql: &'static str, args: Vec<Arg>) -> Result<Vec<R>, DbError> {
-        self.turns.next(sql).await;
+        self.hook.before(sql).await;
         match self.pools {
             Pools::Sqlite { read, .. } => fetch_on!(sql, args, R, Sqlite, read, fetch_all, sqlite_args, Engine::Sqlite),
             Pools::Postgres { pool, .. } => {
@@ -79,9 +79,9 @@ impl Read<'_> {
         .map_err(|error| DbError::of(self.operation, error))
     }
 
-    /// The row, if there is one.
+    /// The first row, if there is one.
     pub async fn fetch_optional<R: Record>(&self, sql: &'static str, args: Vec<Arg>) -> Result<Option<R>, DbError> {
-        self.turns.next(sql).await;
+        self.hook.before(sql).await;
         match self.pools {
             Pools::Sqlite { read, .. } => {
                 fetch_on!(sql, args, R, Sqlite, read, fetch_optional, sqlite_args, Engine::Sqlite)
@@ -93,7 +93,7 @@ impl Read<'_> {
         .map_err(|error| DbError::of(self.operation, error))
     }
 
-    /// The row; an error if there is none.
+    /// The first row; an error if there is none.
     pub async fn fetch_one<R: Record>(&self, sql: &'static str, args: Vec<Arg>) -> Result<R, DbError> {
         self.fetch_optional(sql, args)
             .await?
@@ -102,7 +102,7 @@ impl Read<'_> {
 }
 
 #[derive(Debug)]
-pub(super) enum Begun {
+pub(super) enum EngineTx {
     Sqlite(sqlx::Transaction<'static, Sqlite>),
     Postgres(sqlx::Transaction<'static, Postgres>),
 }
@@ -110,90 +110,92 @@ pub(super) enum Begun {
 /// A named transaction. Dropped without [`Tx::commit`], it is rolled back.
 #[derive(Debug)]
 pub struct Tx {
-    pub(super) begun: Begun,
+    pub(super) inner: EngineTx,
     pub(super) operation: &'static str,
-    pub(super) turns: Turns,
+    pub(super) hook: QueryHook,
 }
 
 impl Tx {
-    /// The name it was begun with.
+    /// The operation it was started for.
     pub const fn operation(&self) -> &'static str {
         self.operation
     }
 
     /// Which engine it runs on.
     pub const fn engine(&self) -> Engine {
-        match self.begun {
-            Begun::Sqlite(_) => Engine::Sqlite,
-            Begun::Postgres(_) => Engine::Postgres,
+        match self.inner {
+            EngineTx::Sqlite(_) => Engine::Sqlite,
+            EngineTx::Postgres(_) => Engine::Postgres,
         }
     }
 
-    /// Runs a statement and tells how many rows it changed.
+    /// Runs a statement and returns how many rows it changed.
     pub async fn execute(&mut self, sql: &'static str, args: Vec<Arg>) -> Result<u64, DbError> {
-        self.turns.next(sql).await;
-        match &mut self.begun {
-            Begun::Sqlite(tx) => execute_on!(sql, args, Sqlite, &mut **tx, sqlite_args, Engine::Sqlite),
-            Begun::Postgres(tx) => execute_on!(sql, args, Postgres, &mut **tx, pg_args, Engine::Postgres),
+        self.hook.before(sql).await;
+        match &mut self.inner {
+            EngineTx::Sqlite(tx) => execute_on!(sql, args, Sqlite, &mut **tx, sqlite_args, Engine::Sqlite),
+            EngineTx::Postgres(tx) => execute_on!(sql, args, Postgres, &mut **tx, pg_args, Engine::Postgres),
         }
         .map_err(|error| DbError::of(self.operation, error))
     }
 
     /// Every row.
     pub async fn fetch_all<R: Record>(&mut self, sql: &'static str, args: Vec<Arg>) -> Result<Vec<R>, DbError> {
-        self.turns.next(sql).await;
-        match &mut self.begun {
-            Begun::Sqlite(tx) => fetch_on!(sql, args, R, Sqlite, &mut **tx, fetch_all, sqlite_args, Engine::Sqlite),
-            Begun::Postgres(tx) => fetch_on!(sql, args, R, Postgres, &mut **tx, fetch_all, pg_args, Engine::Postgres),
+        self.hook.before(sql).await;
+        match &mut self.inner {
+            EngineTx::Sqlite(tx) => fetch_on!(sql, args, R, Sqlite, &mut **tx, fetch_all, sqlite_args, Engine::Sqlite),
+            EngineTx::Postgres(tx) => {
+                fetch_on!(sql, args, R, Postgres, &mut **tx, fetch_all, pg_args, Engine::Postgres)
+            }
         }
         .map_err(|error| DbError::of(self.operation, error))
     }
 
-    /// The row, if there is one.
+    /// The first row, if there is one.
     pub async fn fetch_optional<R: Record>(&mut self, sql: &'static str, args: Vec<Arg>) -> Result<Option<R>, DbError> {
-        self.turns.next(sql).await;
-        match &mut self.begun {
-            Begun::Sqlite(tx) => {
+        self.hook.before(sql).await;
+        match &mut self.inner {
+            EngineTx::Sqlite(tx) => {
                 fetch_on!(sql, args, R, Sqlite, &mut **tx, fetch_optional, sqlite_args, Engine::Sqlite)
             }
-            Begun::Postgres(tx) => {
+            EngineTx::Postgres(tx) => {
                 fetch_on!(sql, args, R, Postgres, &mut **tx, fetch_optional, pg_args, Engine::Postgres)
             }
         }
         .map_err(|error| DbError::of(self.operation, error))
     }
 
-    /// The row; an error if there is none.
+    /// The first row; an error if there is none.
     pub async fn fetch_one<R: Record>(&mut self, sql: &'static str, args: Vec<Arg>) -> Result<R, DbError> {
         let operation = self.operation;
         self.fetch_optional(sql, args).await?.ok_or(DbError::Engine { operation, source: sqlx::Error::RowNotFound })
     }
 
-    /// Lets this transaction stand still for as long as it likes: its process may work, or wait, between statements.
-    pub(in crate::store) async fn may_be_silent(&mut self) -> Result<(), DbError> {
+    /// Lifts the limit on idle time: the process may work, or wait, between the statements of this transaction.
+    pub(in crate::store) async fn allow_idle(&mut self) -> Result<(), DbError> {
         match self.engine() {
             Engine::Sqlite => Ok(()),
-            Engine::Postgres => self.execute(MAY_BE_SILENT, Vec::new()).await.map(|_| ()),
+            Engine::Postgres => self.execute(ALLOW_IDLE, Vec::new()).await.map(|_| ()),
         }
     }
 
     /// Runs a script of several statements without arguments: migrations and grants only.
     pub(in crate::store) async fn script(&mut self, sql: impl Into<String>) -> Result<(), DbError> {
         let sql = AssertSqlSafe(sql.into());
-        match &mut self.begun {
-            Begun::Sqlite(tx) => (&mut **tx).execute(sqlx::raw_sql(sql)).await.map(|_| ()),
-            Begun::Postgres(tx) => (&mut **tx).execute(sqlx::raw_sql(sql)).await.map(|_| ()),
+        match &mut self.inner {
+            EngineTx::Sqlite(tx) => (&mut **tx).execute(sqlx::raw_sql(sql)).await.map(|_| ()),
+            EngineTx::Postgres(tx) => (&mut **tx).execute(sqlx::raw_sql(sql)).await.map(|_| ()),
         }
         .map_err(|error| DbError::of(self.operation, error))
     }
 
-    /// Makes the changes durable. On return of `Ok` they are synced; on [`DbError::CommitUnknown`] nobody knows.
+    /// Makes the changes durable. On return of `Ok` they are synced; on [`DbError::CommitUnknown`] they may be.
     pub async fn commit(self) -> Result<(), DbError> {
         let operation = self.operation;
-        self.turns.next("commit").await;
-        match self.begun {
-            Begun::Sqlite(tx) => tx.commit().await,
-            Begun::Postgres(tx) => tx.commit().await,
+        self.hook.before("commit").await;
+        match self.inner {
+            EngineTx::Sqlite(tx) => tx.commit().await,
+            EngineTx::Postgres(tx) => tx.commit().await,
         }
         .map_err(|source| DbError::of_commit(operation, source))?;
         metrics::counter!("medcredit_store_commits_total", "operation" => operation).increment(1);

@@ -1,39 +1,37 @@
-//! Everything the ledger holds, page by page, for whoever verifies it from nothing.
+//! All tables of the ledger, page by page, for a verification that recomputes everything.
 
 use crate::store::{Db, DbError, args, record};
 
 use super::seal::CheckpointRow;
 
 record! {
-    /// A leaf with what it stands for, as far as that is there.
+    /// A leaf with its entry and opening, as far as they exist.
     pub struct LeafRow {
-        /// Its place.
         pub leaf_index: i64,
-        /// The entry it stands for.
         pub entry_id: String,
-        /// The entry's type; none when the entry is missing.
+        /// None when the entry is missing.
         pub kind: Option<String>,
         /// The entry's canonical JSON.
         pub body: Option<String>,
-        /// The leaf hash beside it.
+        /// The leaf hash in the entry's row.
         pub leaf_hash: Option<Vec<u8>>,
         /// The opening's canonical JSON; none once erased.
         pub opening: Option<String>,
-        /// The bank beside the opening.
+        /// The bank in the opening's row.
         pub client_id: Option<String>,
-        /// The consent beside the opening.
+        /// The consent in the opening's row.
         pub consent_id: Option<String>,
     }
 }
 
 record! {
-    /// How far the tables say the tree reaches, as of one instant.
+    /// The size of the tree according to the tables, as of one instant.
     pub struct ExtentRow {
-        /// Leaves, counted.
+        /// Number of leaves.
         pub leaves: i64,
-        /// Full tiles, counted.
+        /// Number of full tiles.
         pub tiles: i64,
-        /// The largest checkpoint's size.
+        /// Size of the largest checkpoint.
         pub sealed: i64,
     }
 }
@@ -47,9 +45,7 @@ record! {
 record! {
     /// A full tile as it is stored.
     pub struct TileRow {
-        /// Its hashes.
         pub hashes: Vec<u8>,
-        /// The root beside them.
         pub root: Vec<u8>,
     }
 }
@@ -59,7 +55,7 @@ const EXTENT: &str = "/* ledger::extent */ SELECT \
     (SELECT CAST(count(*) AS BIGINT) FROM ledger_tiles) AS tiles, \
     (SELECT COALESCE(MAX(tree_size), 0) FROM ledger_checkpoints) AS sealed";
 
-/// How far the tree reaches.
+/// The size of the tree.
 pub async fn extent(db: &Db) -> Result<ExtentRow, DbError> {
     db.read("ledger.extent").fetch_one(EXTENT, args![]).await
 }
@@ -80,8 +76,8 @@ const OUTSIDE_TREE: &str = "/* ledger::outside_tree */ \
     LEFT JOIN ledger_leaves l ON l.entry_id = e.id LEFT JOIN ledger_unsealed u ON u.entry_id = e.id \
     LEFT JOIN ledger_openings o ON o.entry_id = e.id WHERE l.leaf_index IS NULL AND e.id > $1 ORDER BY e.id LIMIT $2";
 
-/// A page of entries that no leaf stands for, after an id; `leaf_index` is 0 for one that waits for the sealer and -1 for
-/// one that does not, which no gateway leaves behind.
+/// A page of entries without a leaf, after an id; `leaf_index` is 0 for an entry in the sealer's queue and -1 for one that
+/// is not, which no gateway leaves behind.
 pub async fn outside_tree(db: &Db, after: &str, limit: i64) -> Result<Vec<LeafRow>, DbError> {
     db.read("ledger.outside_tree").fetch_all(OUTSIDE_TREE, args![after, limit]).await
 }
@@ -92,7 +88,7 @@ const STRAY: &str = "/* ledger::stray */ \
         LEFT JOIN ledger_leaves l ON l.entry_id = u.entry_id WHERE e.id IS NULL OR l.entry_id IS NOT NULL \
     ORDER BY 1 LIMIT 100";
 
-/// Openings and queued rows that belong to no entry, or to one that is in the tree already; the first hundred.
+/// The first hundred openings without an entry and queued rows whose entry is missing or already in the tree.
 pub async fn stray(db: &Db) -> Result<Vec<String>, DbError> {
     let rows: Vec<TextRow> = db.read("ledger.stray").fetch_all(STRAY, args![]).await?;
     Ok(rows.into_iter().map(|row| row.text).collect())
@@ -110,7 +106,7 @@ const BODIES: &str = "/* ledger::bodies */ \
     SELECT e.body AS text FROM ledger_leaves l JOIN ledger_entries e ON e.id = l.entry_id \
     WHERE l.leaf_index >= $1 AND l.leaf_index < $2 ORDER BY l.leaf_index";
 
-/// The texts of neighbouring leaves' entries.
+/// The canonical JSON of the entries of consecutive leaves.
 pub async fn bodies(db: &Db, from: i64, to: i64) -> Result<Vec<String>, DbError> {
     let rows: Vec<TextRow> = db.read("ledger.bodies").fetch_all(BODIES, args![from, to]).await?;
     Ok(rows.into_iter().map(|row| row.text).collect())

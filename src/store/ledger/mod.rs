@@ -1,6 +1,5 @@
-//! The ledger's tables: appended to in batches, sealed by one sealer at a time, read back for proofs and audits.
+//! The ledger's tables: appended to in batches, sealed by one sealer at a time, read for proofs and verification.
 
 pub mod append;
 pub mod audit;
-pub mod delivery;
 pub mod seal;

@@ -1,4 +1,4 @@
-//! The tree's tables: what waits, the leaves in their order, full tiles, checkpoints.
+//! The tree's tables: the queue of unsealed entries, leaves in order, full tiles, checkpoints.
 
 use crate::{
     domain::Timestamp,
@@ -8,7 +8,6 @@ use crate::{
 record! {
     /// A committed entry that is not in the tree yet.
     pub struct UnsealedRow {
-        /// The entry.
         pub id: String,
         /// Its canonical JSON; none when there is no such entry.
         pub body: Option<String>,
@@ -24,23 +23,20 @@ record! {
 }
 
 record! {
-    /// A checkpoint as it was signed.
+    /// A signed checkpoint.
     pub struct CheckpointRow {
-        /// How many leaves.
         pub tree_size: i64,
-        /// The root over them.
         pub root: Vec<u8>,
-        /// The signed note.
         pub note: String,
     }
 }
 
 record! {
-    /// How much waits for the sealer.
+    /// The size of the sealer's queue.
     pub struct BacklogRow {
-        /// How many entries.
+        /// Entries in the queue.
         pub waiting: i64,
-        /// When the first of them was committed.
+        /// When the oldest of them was committed.
         pub oldest_at: Option<i64>,
     }
 }
@@ -52,37 +48,35 @@ record! {
 }
 
 record! {
-    /// An entry's place in the tree, with its texts.
-    pub struct PlacedRow {
-        /// The entry's type.
+    /// An entry with its opening and its leaf in the tree.
+    pub struct LedgerEntryRow {
         pub kind: String,
         /// The entry's canonical JSON.
         pub body: String,
-        /// Its leaf in the tree; none until it is sealed.
+        /// None until the entry is sealed.
         pub leaf_index: Option<i64>,
         /// The opening's canonical JSON; none once erased.
         pub opening: Option<String>,
-        /// The bank it concerns.
         pub client_id: Option<String>,
     }
 }
 
-/// One row for all of them: the driver's price is by the row. From a place on: what was taken from the queue before it is gone
-/// through by PostgreSQL until it is vacuumed.
+/// One row for all ids, because the driver's cost is by the row. Only ids after a given one: before it PostgreSQL would step
+/// over the removed rows of the queue until it is vacuumed.
 const UNSEALED_IDS: &str = "/* ledger::unsealed_ids */ \
     SELECT string_agg(waiting.entry_id, ' ') AS ids \
     FROM (SELECT entry_id FROM ledger_unsealed WHERE entry_id > $2 ORDER BY entry_id LIMIT $1) waiting";
 
-/// The ids of entries that wait to be sealed, about in the order they were made: those behind an id.
-pub async fn unsealed_ids(db: &Db, behind: &str, limit: i64) -> Result<Vec<String>, DbError> {
-    let row: IdsRow = db.read("ledger.unsealed").fetch_one(UNSEALED_IDS, args![limit, behind]).await?;
+/// The ids of entries that wait to be sealed and follow an id, roughly in the order they were created.
+pub async fn unsealed_ids(db: &Db, after: &str, limit: i64) -> Result<Vec<String>, DbError> {
+    let row: IdsRow = db.read("ledger.unsealed").fetch_one(UNSEALED_IDS, args![limit, after]).await?;
     let mut ids: Vec<_> = row.ids.as_deref().unwrap_or_default().split_terminator(' ').map(str::to_owned).collect();
     ids.sort_unstable();
     Ok(ids)
 }
 
-/// Each entry is looked up by its key: for a join PostgreSQL would read all entries there are beside the few that wait,
-/// because nobody tells it in time how few they are.
+/// Each entry is looked up by its key: for a join PostgreSQL would read all entries, because its statistics do not show in
+/// time how few are waiting.
 const UNSEALED: &str = "/* ledger::unsealed */ \
     SELECT value->>'id' AS id, (SELECT e.body FROM ledger_entries e WHERE e.id = value->>'id') AS body, \
     (SELECT e.leaf_hash FROM ledger_entries e WHERE e.id = value->>'id') AS leaf_hash FROM json_few_rows($1)";
@@ -96,43 +90,48 @@ const BACKLOG: &str = "/* ledger::backlog */ \
     SELECT (SELECT CAST(count(*) AS BIGINT) FROM ledger_unsealed) AS waiting, \
     (SELECT e.committed_at FROM ledger_entries e WHERE e.id = (SELECT MIN(u.entry_id) FROM ledger_unsealed u)) AS oldest_at";
 
-/// How much waits to be sealed.
+/// The size of the sealer's queue.
 pub async fn backlog(db: &Db) -> Result<BacklogRow, DbError> {
     db.read("ledger.backlog").fetch_one(BACKLOG, args![]).await
 }
 
 const INSERT_LEAVES: &str = "/* ledger::insert_leaves */ \
     INSERT INTO ledger_leaves (leaf_index, entry_id) \
-    SELECT column1, column2 FROM listed_rows";
+    SELECT bound.leaf_index, bound.entry_id FROM row_list";
 
-/// Adds leaves for entries, from a number on. The primary key refuses a second sealer.
+/// Adds leaves for entries, numbered from `first`. The primary key refuses a second sealer.
 pub async fn insert_leaves(tx: &mut Tx, first: i64, ids: Vec<String>) -> Result<u64, DbError> {
     let numbers = (first..).take(ids.len()).collect();
-    tx.execute_listed(INSERT_LEAVES, vec![Column::Int(numbers), Column::Text(ids)]).await
+    tx.execute_row_list(INSERT_LEAVES, vec![Column::int("leaf_index", numbers), Column::text("entry_id", ids)]).await
 }
 
 const INSERT_TILES: &str = "/* ledger::insert_tiles */ \
     INSERT INTO ledger_tiles (level, tile_index, hashes, root) \
-    SELECT column1, column2, column3, column4 FROM listed_rows";
+    SELECT bound.level, bound.tile_index, bound.hashes, bound.root FROM row_list";
 
 /// Full tiles, column by column.
 #[derive(Debug, Default)]
 pub struct TileColumns {
-    /// The level.
+    /// Their levels.
     pub level: Vec<i64>,
-    /// Where on its level.
+    /// Their indexes on their levels.
     pub index: Vec<i64>,
-    /// Its hashes.
+    /// Their hashes.
     pub hashes: Vec<Vec<u8>>,
-    /// The root over them.
+    /// The roots of the subtrees they span.
     pub root: Vec<Vec<u8>>,
 }
 
 /// Adds full tiles.
 pub async fn insert_tiles(tx: &mut Tx, tiles: TileColumns) -> Result<u64, DbError> {
     let TileColumns { level, index, hashes, root } = tiles;
-    let columns = vec![Column::Int(level), Column::Int(index), Column::Bytes(hashes), Column::Bytes(root)];
-    tx.execute_listed(INSERT_TILES, columns).await
+    let columns = vec![
+        Column::int("level", level),
+        Column::int("tile_index", index),
+        Column::bytes("hashes", hashes),
+        Column::bytes("root", root),
+    ];
+    tx.execute_row_list(INSERT_TILES, columns).await
 }
 
 const INSERT_CHECKPOINT: &str = "/* ledger::insert_checkpoint */ \
@@ -143,13 +142,13 @@ pub async fn insert_checkpoint(tx: &mut Tx, row: CheckpointRow, at: Timestamp) -
     tx.execute(INSERT_CHECKPOINT, args![row.tree_size, row.root, row.note, at]).await.map(|_| ())
 }
 
-/// By their keys, however many dead rows there are beside them.
+/// Looks each row up by its key, however many dead rows the table has.
 const DELETE_UNSEALED: &str = "/* ledger::delete_unsealed */ \
-    DELETE FROM ledger_unsealed WHERE entry_id IN (SELECT column1 FROM listed_few)";
+    DELETE FROM ledger_unsealed WHERE entry_id IN (SELECT bound.entry_id FROM short_row_list)";
 
-/// Takes entries from the queue. Tells how many were still there.
+/// Removes entries from the queue and returns how many were still in it.
 pub async fn delete_unsealed(tx: &mut Tx, ids: Vec<String>) -> Result<u64, DbError> {
-    tx.execute_listed(DELETE_UNSEALED, vec![Column::Text(ids)]).await
+    tx.execute_row_list(DELETE_UNSEALED, vec![Column::text("entry_id", ids)]).await
 }
 
 const LATEST: &str = "/* ledger::latest_checkpoint */ \
@@ -187,11 +186,11 @@ pub async fn leaf_hashes(db: &Db, from: i64, to: i64) -> Result<Vec<Vec<u8>>, Db
     Ok(rows.into_iter().map(|row| row.hashes).collect())
 }
 
-const PLACED: &str = "/* ledger::placed */ \
+const ENTRY: &str = "/* ledger::entry */ \
     SELECT e.type AS kind, e.body, l.leaf_index, o.body AS opening, o.client_id FROM ledger_entries e \
     LEFT JOIN ledger_leaves l ON l.entry_id = e.id LEFT JOIN ledger_openings o ON o.entry_id = e.id WHERE e.id = $1";
 
-/// An entry with its place in the tree.
-pub async fn placed(db: &Db, id: &str) -> Result<Option<PlacedRow>, DbError> {
-    db.read("ledger.placed").fetch_optional(PLACED, args![id]).await
+/// An entry with its opening and its leaf.
+pub async fn entry(db: &Db, id: &str) -> Result<Option<LedgerEntryRow>, DbError> {
+    db.read("ledger.entry").fetch_optional(ENTRY, args![id]).await
 }

@@ -87,7 +87,7 @@ async fn a_content_coding_is_refused(store: TestStore) {
     assert!(refused.json["error_description"].as_str().unwrap().contains("Content-Encoding"), "{:?}", refused.json);
 }
 
-/// A bank that wants digests of answers which carry none of their local_ca, errors included.
+/// A bank that wants digests of answers which carry none of their own, errors included.
 async fn a_digest_is_given_where_it_is_wanted(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;

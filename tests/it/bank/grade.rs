@@ -5,7 +5,7 @@ use std::time::Duration;
 use medcredit::{
     domain::permission::{Permission, Purpose},
     identity::signature::{Covered, RequestFacts, SignatureFields, content_digest, verify},
-    ledger::{Found, Receipt, prove},
+    ledger::{ProofStatus, Receipt, prove},
 };
 
 use crate::support::{
@@ -103,7 +103,7 @@ async fn can_verify_digest_signature_receipt_and_proof(store: TestStore) {
     let token = other.token().await;
     let refused = other.get(&token, &format!("/v1/disclosures/{}/proof", receipt.id)).await;
     assert_eq!(refused.refusal(), (404, "disclosure_not_found"));
-    assert!(matches!(prove(&app.store.db, &receipt.id, None).await.unwrap(), Some(Found::Sealed(_))));
+    assert!(matches!(prove(&app.store.db, &receipt.id, None).await.unwrap(), Some(ProofStatus::Sealed(_))));
 }
 
 /// A bank that asks outside its consent: row 32 of the negative matrix.

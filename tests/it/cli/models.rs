@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{
     grading::{Bureau, city},
-    support::{TestStore, block_on, command::medcredit, store::Place},
+    support::{TestStore, block_on, command::medcredit, store::StoreLocation},
 };
 
 fn model(args: &[&str]) -> String {
@@ -217,7 +217,7 @@ fn a_new_citys_scheme_is_a_file_and_not_a_release() {
         let (files, lines) = city(60, 5);
         bureau.accept_files(&files).await;
         bureau.import(1, &lines, true).await;
-        let Place::Sqlite(directory) = bureau.store.place() else { panic!("it is on SQLite") };
+        let StoreLocation::Sqlite(directory) = bureau.store.location() else { panic!("it is on SQLite") };
         let path = directory.path();
         std::fs::write(path.join("gateway.toml"), "[store]\ndirectory = '.'\n").unwrap();
         for (folder, name, text) in

@@ -9,13 +9,13 @@ use crate::{
         TestStore, block_on,
         command::{Outcome, medcredit},
         logs::never_logged,
-        store::Place,
+        store::StoreLocation,
     },
 };
 
 /// The path of a file beside its database.
 fn path(bureau: &Bureau, name: &str) -> String {
-    let Place::Sqlite(directory) = bureau.store.place() else { panic!("it is on SQLite") };
+    let StoreLocation::Sqlite(directory) = bureau.store.location() else { panic!("it is on SQLite") };
     directory.path().join(name).to_str().unwrap().to_owned()
 }
 
@@ -114,8 +114,8 @@ fn a_run_is_examined_proved_and_reported_on_the_command_line() {
         let said = score(&config, &["compare", run, run]).await.done();
         assert!(said.contains("100 of 100 subjects agree: 100.00%"), "{said}");
 
-        let page = bureau.store.place();
-        let Place::Sqlite(directory) = page else { panic!("it is on SQLite") };
+        let page = bureau.store.location();
+        let StoreLocation::Sqlite(directory) = page else { panic!("it is on SQLite") };
         let file = directory.path().join("report.html").to_str().unwrap().to_owned();
         let refused = score(&config, &["report", run, "--format", "html", "--out", &file]).await;
         assert_eq!(refused.code, cli::FAILED);

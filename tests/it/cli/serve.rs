@@ -66,7 +66,7 @@ fn an_operator_starts_watches_and_stops_a_gateway() {
     assert!(ready.starts_with("HTTP/1.1 200"), "{ready}");
     assert!(ready.contains(r#""state":"ok""#) && ready.contains(r#""trust":"ok""#), "{ready}");
     assert!(get(&address, "/metrics").contains("medcredit_build_info"));
-    gateway.tell("-TERM");
+    gateway.signal("-TERM");
     let (code, log) = gateway.end();
     assert_eq!(code, Some(0), "{log}");
     assert!(log.contains(r#""message":"stopped""#), "{log}");

@@ -129,7 +129,7 @@ async fn parallel_requests_under_one_key_create_one(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank_with("Bank A", |new| new.max_pending = 100).await;
     let token = bank.token().await;
-    let beside = app.beside("other", Faults::default()).await;
+    let beside = app.second_gateway("other", Faults::default()).await;
     let there = bank.at(&beside.origin);
     let wish = wish("a");
     let mut created = 0;

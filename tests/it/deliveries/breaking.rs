@@ -131,7 +131,7 @@ async fn a_bank_that_is_ended_on_the_way_receives_nothing(store: TestStore) {
     let refused = ask(&bank, &token, &wish()).await;
     assert!(fate.happened());
     assert_eq!(refused.refusal(), (401, "invalid_token"));
-    crate::faults::world::holds_no_data(&refused);
+    crate::faults::fixture::holds_no_data(&refused);
     // Its lines were recorded before it was ended; recorded too much, never too little.
     assert_eq!((entries(&app, "disclosure").await, entries(&app, "delivery").await), (5, 0));
 }
@@ -157,7 +157,7 @@ async fn a_ledger_that_fails_for_any_line_gives_no_page(store: TestStore) {
         let reply = ask(&bank, &token, &wish()).await;
         assert!(fate.happened(), "{step:?}");
         assert!(reply.status >= 500, "{step:?}: {}", reply.status);
-        crate::faults::world::holds_no_data(&reply);
+        crate::faults::fixture::holds_no_data(&reply);
     }
     // The page's own entry: the lines before it are committed.
     let commits = Arc::new(Mutex::new(0));
@@ -173,7 +173,7 @@ async fn a_ledger_that_fails_for_any_line_gives_no_page(store: TestStore) {
         let reply = ask(&bank, &token, &wish()).await;
         assert!(fate.happened(), "{step:?}");
         assert_eq!(reply.refusal(), (503, "ledger_unavailable"), "{step:?}");
-        crate::faults::world::holds_no_data(&reply);
+        crate::faults::fixture::holds_no_data(&reply);
         assert_eq!(entries(&app, "disclosure").await, before + 70, "{step:?}");
         assert_eq!(entries(&app, "delivery").await, of_pages + i64::from(step == Step::Committed), "{step:?}");
     }

@@ -181,7 +181,8 @@ async fn the_page_and_each_of_its_lines_are_evidence(store: TestStore) {
     }
     let keys = log_keys(&app.app.keys.load().log);
     let origin = app.app.config.ledger.origin(&app.app.config.gateway.public_origin);
-    let subject = medcredit::ledger::verify::Subject { db: &app.store.db, origin: &origin, keys: &keys, outside: None };
+    let subject =
+        medcredit::ledger::verify::Target { db: &app.store.db, origin: &origin, keys: &keys, checkpoint_file: None };
     let report = medcredit::ledger::verify::verify(subject, &|_, _| {}).await.unwrap();
     assert!(report.sound(), "{report}");
 }

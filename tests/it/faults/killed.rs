@@ -1,5 +1,5 @@
-//! The same table where the whole process ends at a step: the bank's connection breaks, and what the ledger holds is the
-//! same as when the step failed.
+//! The fault table with a process that is killed at a step: the bank's connection breaks, and the ledger is the same as
+//! when the step failed.
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -17,47 +17,47 @@ use medcredit::{
 };
 use tokio::net::TcpListener;
 
-use super::world::{Held, World, is_an_answer};
-use crate::support::{TestStore, block_on, both_engines, store::Place};
+use super::fixture::{GatewayFixture, LedgerCounts, is_an_answer};
+use crate::support::{TestStore, block_on, both_engines, store::StoreLocation};
 
-/// Where the process ends, and what the ledger holds then. The bank never sees a byte of an answer.
+/// The step at which the process is killed, and the ledger's rows afterwards. The bank never sees a byte of an answer.
 #[rustfmt::skip]
-const TABLE: &[(Step, Held)] = &[
-    (Step::Caller,    Held::NOTHING),
-    (Step::Limits,    Held::NOTHING),
-    (Step::Permit,    Held::NOTHING),
-    (Step::Read,      Held::NOTHING),
-    (Step::Render,    Held::NOTHING),
-    (Step::Append,    Held::NOTHING),
-    (Step::Begin,     Held::NOTHING),
-    (Step::Lock,      Held::NOTHING),
-    (Step::ReadVersions,     Held::NOTHING),
-    (Step::Budget,    Held::NOTHING),
-    (Step::Insert,    Held::NOTHING),
-    (Step::Commit,    Held::NOTHING),
-    (Step::Committed, Held::RECORD),
-    (Step::Release,   Held::RECORD),
+const TABLE: &[(Step, LedgerCounts)] = &[
+    (Step::Caller,    LedgerCounts::NOTHING),
+    (Step::Limits,    LedgerCounts::NOTHING),
+    (Step::Permit,    LedgerCounts::NOTHING),
+    (Step::Read,      LedgerCounts::NOTHING),
+    (Step::Render,    LedgerCounts::NOTHING),
+    (Step::Append,    LedgerCounts::NOTHING),
+    (Step::Begin,     LedgerCounts::NOTHING),
+    (Step::Lock,      LedgerCounts::NOTHING),
+    (Step::ReadVersions,     LedgerCounts::NOTHING),
+    (Step::Budget,    LedgerCounts::NOTHING),
+    (Step::Insert,    LedgerCounts::NOTHING),
+    (Step::Commit,    LedgerCounts::NOTHING),
+    (Step::Committed, LedgerCounts::RECORD),
+    (Step::Release,   LedgerCounts::RECORD),
 ];
 
-/// Tells the test's own process, started again, to be a gateway that ends at a step.
+/// The variable that makes the test binary, started again, a gateway that is killed at a step.
 const GATEWAY: &str = "MEDCREDIT_TEST_ENDS_AT";
 
-/// A gateway in a process of its local_ca, which ends at a step.
-struct Doomed {
+/// A gateway in a process of its own, which is killed at a step.
+struct KilledGateway {
     child: Child,
     origin: String,
 }
 
-impl Doomed {
-    fn start(world: &World, step: Step) -> Self {
-        let store = match world.app.store.place() {
-            Place::Sqlite(directory) => directory.path().display().to_string(),
-            Place::Postgres { .. } => world.app.store.url().to_owned(),
+impl KilledGateway {
+    fn start(fixture: &GatewayFixture, step: Step) -> Self {
+        let store = match fixture.app.store.location() {
+            StoreLocation::Sqlite(directory) => directory.path().display().to_string(),
+            StoreLocation::Postgres { .. } => fixture.app.store.url().to_owned(),
         };
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "faults::killed::a_gateway_that_ends_at_a_step", "--nocapture"])
-            .env(GATEWAY, format!("{step:?}|{store}|{}", world.app.config_file("doomed")))
-            .env("MEDCREDIT_TEST_NOW", world.app.store.clock.now().micros().to_string())
+            .env(GATEWAY, format!("{step:?}|{store}|{}", fixture.app.config_file("killed")))
+            .env("MEDCREDIT_TEST_NOW", fixture.app.store.clock.now().micros().to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -69,7 +69,7 @@ impl Doomed {
     }
 }
 
-impl Drop for Doomed {
+impl Drop for KilledGateway {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -84,7 +84,7 @@ fn a_gateway_that_ends_at_a_step() {
     let step = step.to_owned();
     let faults = Faults::new(move |at| {
         if format!("{at:?}") == step {
-            // As SIGKILL: nothing is unwound, flushed or said.
+            // As SIGKILL: nothing is unwound, flushed or logged.
             std::process::abort();
         }
         async { Ok(()) }
@@ -114,19 +114,19 @@ both_engines! {
 
 /// A bank reads while its gateway is killed at a step: its connection breaks, and another gateway answers.
 async fn a_gateway_killed_at_any_step_has_answered_nobody(store: TestStore) {
-    let world = World::new(store).await;
+    let fixture = GatewayFixture::new(store).await;
     for (step, holds) in TABLE {
-        let before = world.held().await;
-        let mut doomed = Doomed::start(&world, *step);
-        let bank = world.bank.at(&doomed.origin);
+        let before = fixture.counts().await;
+        let mut killed = KilledGateway::start(&fixture, *step);
+        let bank = fixture.bank.at(&killed.origin);
         let request =
-            bank.http.get(bank.url(&world.path())).bearer_auth(world.token()).timeout(Duration::from_secs(60));
+            bank.http.get(bank.url(&fixture.path())).bearer_auth(fixture.token()).timeout(Duration::from_secs(60));
         if let Ok(reply) = request.send().await {
             panic!("{step:?}: it answered {}", reply.status());
         }
-        assert!(!doomed.child.wait().unwrap().success(), "{step:?} was not reached: nothing was tested");
-        assert_eq!(world.held().await.since(before), *holds, "{step:?}");
-        is_an_answer(&world.read().await);
+        assert!(!killed.child.wait().unwrap().success(), "{step:?} was not reached: nothing was tested");
+        assert_eq!(fixture.counts().await.since(before), *holds, "{step:?}");
+        is_an_answer(&fixture.read().await);
     }
-    world.seals_and_verifies().await;
+    fixture.seals_and_verifies().await;
 }

@@ -1,7 +1,7 @@
 //! What a fault at any step costs a bank and the ledger: a refusal, never an answer without its record (I1).
 
+pub mod fixture;
 mod killed;
 mod sealing;
 mod table;
 mod windows;
-pub mod world;

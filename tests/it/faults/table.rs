@@ -1,22 +1,25 @@
-//! The fault table of a disclosure, through the front door: a bank asks over TLS while one step goes wrong.
+//! The fault table of a disclosure over TLS: a bank sends a request while one step fails.
 //!
-//! Each row says what the bank saw and what the ledger holds of it: entry, opening, place in the sealer's queue and count
-//! of the consent's use come together or not at all.
+//! Each row states what the bank sees and what the ledger holds: entry, opening, queued row and count of the consent's use
+//! are written together or not at all.
 
 use medcredit::ledger::Step;
 
-use super::world::{Held, World, broken, contention, holds_no_data, is_an_answer};
-use crate::support::{TestStore, app::Reply, both_engines};
+use super::fixture::{GatewayFixture, LedgerCounts, holds_no_data, is_an_answer};
+use crate::{
+    ledger::fixture::{broken, contention},
+    support::{TestStore, app::Reply, both_engines},
+};
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum How {
     /// The step fails, and did nothing.
     Failed,
-    /// The step does its work, and is said to have failed.
+    /// The step does its work and then reports a failure.
     FailedButDone,
-    /// Another transaction is in the way, once.
-    InTheWay,
+    /// The step conflicts with another transaction, once.
+    Contention,
 }
 
 /// What the bank sees.
@@ -28,7 +31,7 @@ enum Sees {
     Refusal(&'static str),
 }
 
-use How::{Failed, FailedButDone, InTheWay};
+use How::{Contention, Failed, FailedButDone};
 use Sees::{Answer, Refusal};
 use Step::{
     Append, Begin, Budget, Caller, Commit, Committed, Insert, Limits, Lock, Permit, Read, ReadVersions, Release, Render,
@@ -37,7 +40,7 @@ use Step::{
 const STORE: Sees = Refusal("store_unavailable");
 const LEDGER: Sees = Refusal("ledger_unavailable");
 
-/// The steps in their order: a step that did its work and then fails, fails on the threshold of the next one.
+/// The steps in order. A step that fails after its work fails at the beginning of the next step.
 const ORDER: [Step; 14] = [
     Caller,
     Limits,
@@ -56,48 +59,48 @@ const ORDER: [Step; 14] = [
 ];
 
 #[rustfmt::skip]
-const TABLE: &[(Step, How, Sees, Held)] = &[
+const TABLE: &[(Step, How, Sees, LedgerCounts)] = &[
     // 1 to 5: nothing has been written, so there is nothing to be left behind.
-    (Caller,    Failed,        STORE,  Held::NOTHING),
-    (Caller,    FailedButDone, STORE,  Held::NOTHING),
-    (Limits,    Failed,        STORE,  Held::NOTHING),
-    (Limits,    FailedButDone, STORE,  Held::NOTHING),
-    (Permit,    Failed,        STORE,  Held::NOTHING),
-    (Permit,    FailedButDone, STORE,  Held::NOTHING),
-    (Read,      Failed,        STORE,  Held::NOTHING),
-    (Read,      FailedButDone, STORE,  Held::NOTHING),
-    (Render,    Failed,        STORE,  Held::NOTHING),
+    (Caller,    Failed,        STORE,  LedgerCounts::NOTHING),
+    (Caller,    FailedButDone, STORE,  LedgerCounts::NOTHING),
+    (Limits,    Failed,        STORE,  LedgerCounts::NOTHING),
+    (Limits,    FailedButDone, STORE,  LedgerCounts::NOTHING),
+    (Permit,    Failed,        STORE,  LedgerCounts::NOTHING),
+    (Permit,    FailedButDone, STORE,  LedgerCounts::NOTHING),
+    (Read,      Failed,        STORE,  LedgerCounts::NOTHING),
+    (Read,      FailedButDone, STORE,  LedgerCounts::NOTHING),
+    (Render,    Failed,        STORE,  LedgerCounts::NOTHING),
     // Signed: the signature is thrown away with its bytes.
-    (Render,    FailedButDone, STORE,  Held::NOTHING),
-    (Append,    Failed,        STORE,  Held::NOTHING),
+    (Render,    FailedButDone, STORE,  LedgerCounts::NOTHING),
+    (Append,    Failed,        STORE,  LedgerCounts::NOTHING),
     // 6: one transaction. What it did before it failed is undone with it.
-    (Append,    FailedButDone, LEDGER, Held::NOTHING),
-    (Begin,     Failed,        LEDGER, Held::NOTHING),
-    (Begin,     FailedButDone, LEDGER, Held::NOTHING),
-    (Lock,      Failed,        LEDGER, Held::NOTHING),
-    (Lock,      FailedButDone, LEDGER, Held::NOTHING),
-    (ReadVersions,     Failed,        LEDGER, Held::NOTHING),
-    (ReadVersions,     FailedButDone, LEDGER, Held::NOTHING),
-    (Budget,    Failed,        LEDGER, Held::NOTHING),
-    (Budget,    FailedButDone, LEDGER, Held::NOTHING),
-    (Insert,    Failed,        LEDGER, Held::NOTHING),
-    (Insert,    FailedButDone, LEDGER, Held::NOTHING),
-    // In another transaction's way, a batch is tried again, and answered once.
-    (Begin,     InTheWay,      Answer, Held::RECORD),
-    (Lock,      InTheWay,      Answer, Held::RECORD),
-    (ReadVersions,     InTheWay,      Answer, Held::RECORD),
-    (Budget,    InTheWay,      Answer, Held::RECORD),
-    (Insert,    InTheWay,      Answer, Held::RECORD),
-    (Commit,    InTheWay,      Answer, Held::RECORD),
+    (Append,    FailedButDone, LEDGER, LedgerCounts::NOTHING),
+    (Begin,     Failed,        LEDGER, LedgerCounts::NOTHING),
+    (Begin,     FailedButDone, LEDGER, LedgerCounts::NOTHING),
+    (Lock,      Failed,        LEDGER, LedgerCounts::NOTHING),
+    (Lock,      FailedButDone, LEDGER, LedgerCounts::NOTHING),
+    (ReadVersions,     Failed,        LEDGER, LedgerCounts::NOTHING),
+    (ReadVersions,     FailedButDone, LEDGER, LedgerCounts::NOTHING),
+    (Budget,    Failed,        LEDGER, LedgerCounts::NOTHING),
+    (Budget,    FailedButDone, LEDGER, LedgerCounts::NOTHING),
+    (Insert,    Failed,        LEDGER, LedgerCounts::NOTHING),
+    (Insert,    FailedButDone, LEDGER, LedgerCounts::NOTHING),
+    // After a conflict a batch is tried again, and answered once.
+    (Begin,     Contention,      Answer, LedgerCounts::RECORD),
+    (Lock,      Contention,      Answer, LedgerCounts::RECORD),
+    (ReadVersions,     Contention,      Answer, LedgerCounts::RECORD),
+    (Budget,    Contention,      Answer, LedgerCounts::RECORD),
+    (Insert,    Contention,      Answer, LedgerCounts::RECORD),
+    (Commit,    Contention,      Answer, LedgerCounts::RECORD),
     // 7: before the commit is sent, nothing; once it may have been done, a record without an answer.
-    (Commit,    Failed,        LEDGER, Held::NOTHING),
-    (Commit,    FailedButDone, LEDGER, Held::RECORD),
-    (Committed, Failed,        LEDGER, Held::RECORD),
-    // It may be there, so it is not tried again.
-    (Committed, InTheWay,      LEDGER, Held::RECORD),
-    // 8: the record is there, whatever becomes of the answer.
-    (Committed, FailedButDone, STORE,  Held::RECORD),
-    (Release,   Failed,        STORE,  Held::RECORD),
+    (Commit,    Failed,        LEDGER, LedgerCounts::NOTHING),
+    (Commit,    FailedButDone, LEDGER, LedgerCounts::RECORD),
+    (Committed, Failed,        LEDGER, LedgerCounts::RECORD),
+    // The record may exist, so the batch is not tried again.
+    (Committed, Contention,      LEDGER, LedgerCounts::RECORD),
+    // 8: the record is durable, whether or not the answer arrives.
+    (Committed, FailedButDone, STORE,  LedgerCounts::RECORD),
+    (Release,   Failed,        STORE,  LedgerCounts::RECORD),
 ];
 
 fn saw(reply: &Reply) -> Sees {
@@ -122,51 +125,51 @@ both_engines! {
 
 /// A bank reads while a step fails: it gets its answer with a record, or 503 and no data; the next one is answered.
 async fn a_bank_gets_a_recorded_answer_or_none(store: TestStore) {
-    let world = World::new(store).await;
+    let fixture = GatewayFixture::new(store).await;
     for (step, how, sees, holds) in TABLE {
         let at = match how {
-            Failed | InTheWay => *step,
+            Failed | Contention => *step,
             FailedButDone => ORDER[ORDER.iter().position(|of| of == step).unwrap() + 1],
         };
-        world.arm(at, if *how == InTheWay { contention } else { broken });
-        let before = world.held().await;
-        assert_eq!(saw(&world.read().await), *sees, "{step:?} {how:?}");
-        assert!(world.went_off(), "{step:?} {how:?} was not reached: nothing was tested");
-        assert_eq!(world.held().await.since(before), *holds, "{step:?} {how:?}");
-        // The gateway goes on as if nothing had been.
-        assert_eq!(saw(&world.read().await), Answer, "after {step:?} {how:?}");
+        fixture.arm(at, if *how == Contention { contention } else { broken });
+        let before = fixture.counts().await;
+        assert_eq!(saw(&fixture.read().await), *sees, "{step:?} {how:?}");
+        assert!(fixture.went_off(), "{step:?} {how:?} was not reached: nothing was tested");
+        assert_eq!(fixture.counts().await.since(before), *holds, "{step:?} {how:?}");
+        // The gateway continues normally.
+        assert_eq!(saw(&fixture.read().await), Answer, "after {step:?} {how:?}");
     }
-    world.seals_and_verifies().await;
+    fixture.seals_and_verifies().await;
 }
 
-/// A bank goes away while its answer is being committed: the record stays, and nobody else notices.
+/// A bank disconnects while its answer is being committed: the record remains, and other banks are unaffected.
 async fn a_bank_that_goes_away_leaves_a_record_without_an_answer(store: TestStore) {
-    let (reached, go_on) =
+    let (reached, resume) =
         (std::sync::Arc::new(tokio::sync::Notify::new()), std::sync::Arc::new(tokio::sync::Notify::new()));
-    let (told, wait) = (reached.clone(), go_on.clone());
+    let (at_step, wait) = (reached.clone(), resume.clone());
     let once = std::sync::atomic::AtomicBool::new(true);
     let faults = medcredit::ledger::Faults::new(move |step| {
         let held = step == Commit && once.swap(false, std::sync::atomic::Ordering::SeqCst);
-        let (told, wait) = (told.clone(), wait.clone());
+        let (at_step, wait) = (at_step.clone(), wait.clone());
         async move {
             if held {
-                told.notify_one();
+                at_step.notify_one();
                 wait.notified().await;
             }
             Ok(())
         }
     });
-    let world = World::with(store, faults).await;
-    let before = world.held().await;
+    let fixture = GatewayFixture::with(store, faults).await;
+    let before = fixture.counts().await;
     tokio::select! {
-        reply = world.read() => panic!("answered: {:?}", reply.json),
+        reply = fixture.read() => panic!("answered: {:?}", reply.json),
         () = reached.notified() => {}
     }
     // The request is dropped: the bank has closed its stream.
-    go_on.notify_one();
+    resume.notify_one();
     // Batches are committed one after the other, so this one comes after it.
-    assert_eq!(saw(&world.read().await), Answer);
-    let Held { entries, openings, unsealed, fetches } = world.held().await.since(before);
+    assert_eq!(saw(&fixture.read().await), Answer);
+    let LedgerCounts { entries, openings, unsealed, fetches } = fixture.counts().await.since(before);
     assert_eq!((entries, openings, unsealed, fetches), (2, 2, 2, 2));
-    world.seals_and_verifies().await;
+    fixture.seals_and_verifies().await;
 }

@@ -10,12 +10,12 @@ use crate::support::{
     TestStore,
     app::{Bank, TestApp},
     block_on, order,
-    second_gateway::Beside,
+    second_gateway::SecondGateway,
 };
 
 struct Two {
     app: TestApp,
-    beside: Beside,
+    beside: SecondGateway,
     bank: Bank,
 }
 
@@ -23,18 +23,19 @@ impl Two {
     async fn new() -> Self {
         let app = TestApp::start_with(TestStore::postgres().await, UNLIMITED).await;
         let bank = app.bank("Bank A").await;
-        let beside = app.beside("second", Faults::default()).await;
+        let beside = app.second_gateway("second", Faults::default()).await;
         Self { app, beside, bank }
     }
 
-    /// Both learn of what changed, time included.
+    /// Advances the clock and lets both gateways read all changes.
     async fn advance(&self, by: Duration) {
         self.app.advance(by).await;
         self.beside.app.catch_up().await.unwrap();
     }
 
-    /// So many requests at once, half at each; how many are answered, and the code of all others.
-    async fn at_once(&self, token: &str, path: &str, count: usize) -> (usize, Vec<String>) {
+    /// Sends `count` requests concurrently, half to each gateway. Returns how many are answered, and the codes of the
+    /// others.
+    async fn concurrently(&self, token: &str, path: &str, count: usize) -> (usize, Vec<String>) {
         let banks = [self.bank.clone(), self.bank.at(&self.beside.origin)];
         let replies = join_all((0..count).map(|at| banks[at % 2].get(token, path))).await;
         let (answers, refusals): (Vec<_>, Vec<_>) = replies.into_iter().partition(|reply| reply.status == 200);
@@ -47,13 +48,13 @@ impl Two {
 
 #[test]
 fn a_consent_for_forty_fetches_gives_forty() {
-    // A bank that asks 120 times at once, at two gateways (C10).
+    // A bank that sends 120 requests in parallel to two gateways (C10).
     block_on(async {
         let two = Two::new().await;
         let consent = two.app.consent(&two.bank, |wish| wish.max_fetches = Some(40)).await;
         let token = two.bank.token().await;
         let path = Bank::data(&consent, "grade");
-        let (answered, codes) = two.at_once(&token, &path, 120).await;
+        let (answered, codes) = two.concurrently(&token, &path, 120).await;
         assert_eq!((answered, codes), (40, vec!["429 consent_used_up".to_owned()]));
         let (db, id) = (&two.app.store.db, consent.id.to_string());
         assert_eq!((order::recorded_under(db, &id).await, order::used(db, &id).await), (40, 40));
@@ -70,7 +71,7 @@ fn a_budget_of_a_day_is_exact_across_midnight() {
         let (path, id) = (Bank::data(&consent, "grade"), consent.id.to_string());
         let used_up = vec!["429 consent_daily_budget_used_up".to_owned()];
         // 09:00 in the city; then a minute to midnight, when some are left.
-        let (answered, _) = two.at_once(&two.bank.token().await, &path, 10).await;
+        let (answered, _) = two.concurrently(&two.bank.token().await, &path, 10).await;
         assert_eq!(answered, 10);
         two.advance(Duration::from_secs(15 * 3600 - 60)).await;
         let token = two.bank.token().await;
@@ -78,9 +79,9 @@ fn a_budget_of_a_day_is_exact_across_midnight() {
             tokio::task::yield_now().await;
             two.advance(Duration::from_secs(61)).await;
         };
-        let ((struck, _), ()) = tokio::join!(two.at_once(&token, &path, 60), strikes);
+        let ((struck, _), ()) = tokio::join!(two.concurrently(&token, &path, 60), strikes);
         assert!(struck <= 5 + 15, "{struck} answers, but 5 of the old day and 15 of the new one were left");
-        let (rest, codes) = two.at_once(&token, &path, 60).await;
+        let (rest, codes) = two.concurrently(&token, &path, 60).await;
         assert_eq!(codes, used_up);
         let db = &two.app.store.db;
         let (used, used_today): (i64, i64) =
@@ -90,7 +91,7 @@ fn a_budget_of_a_day_is_exact_across_midnight() {
         assert_eq!(order::recorded_under(db, &id).await, used);
         // And once more on the day after, to the last.
         two.advance(Duration::from_secs(86_400)).await;
-        let (answered, codes) = two.at_once(&two.bank.token().await, &path, 60).await;
+        let (answered, codes) = two.concurrently(&two.bank.token().await, &path, 60).await;
         assert_eq!((answered, codes), (15, used_up));
         two.beside.stop().await;
     });

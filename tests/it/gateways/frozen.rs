@@ -1,5 +1,5 @@
-//! A gateway that stands still in the middle of a transaction, with its connections open: a machine that hangs, or is cut
-//! off. To the database it looks like a client that thinks for a long time, and what it holds locked is in others' way.
+//! A gateway that hangs in the middle of a transaction with its connections open: a frozen or disconnected machine. To the
+//! database it looks like a slow client, and its locks block others.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,33 +13,33 @@ use crate::support::{
     block_on, order,
 };
 
-/// What the others may have to wait.
+/// How long the others may have to wait.
 const BOUND: Duration = Duration::from_secs(5);
 
-/// Stands still at a step, the first time it is reached, until it is let on.
-fn standing_still_at(step: Step) -> (Faults, Arc<Notify>, Arc<Notify>) {
-    let (reached, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let (told, wait) = (reached.clone(), go_on.clone());
+/// Hangs at a step, the first time it is reached, until it is released.
+fn hanging_at(step: Step) -> (Faults, Arc<Notify>, Arc<Notify>) {
+    let (reached, resume) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (at_step, wait) = (reached.clone(), resume.clone());
     let once = Arc::new(std::sync::atomic::AtomicBool::new(true));
     let faults = Faults::new(move |at| {
         let still = at == step && once.swap(false, std::sync::atomic::Ordering::SeqCst);
-        let (told, wait) = (told.clone(), wait.clone());
+        let (at_step, wait) = (at_step.clone(), wait.clone());
         async move {
             if still {
-                told.notify_one();
+                at_step.notify_one();
                 wait.notified().await;
             }
             Ok(())
         }
     });
-    (faults, reached, go_on)
+    (faults, reached, resume)
 }
 
 #[test]
-fn a_sealer_that_stands_still_is_taken_over_within_five_seconds() {
+fn a_hanging_sealer_is_replaced_within_five_seconds() {
     // A bank whose answers wait to be sealed by the other gateway.
     block_on(async {
-        let (faults, reached, go_on) = standing_still_at(Step::SealCommit);
+        let (faults, reached, resume) = hanging_at(Step::SealCommit);
         let app = TestApp::start_breakable(TestStore::postgres().await, UNLIMITED, faults).await;
         let bank = app.bank("Bank A").await;
         let consent = app.consent(&bank, |_| {}).await;
@@ -48,15 +48,15 @@ fn a_sealer_that_stands_still_is_taken_over_within_five_seconds() {
         let first = app.app.sealer.clone();
         let standing = tokio::spawn(async move { first.seal_once().await });
         reached.notified().await;
-        let beside = app.beside("second", Faults::default()).await;
+        let beside = app.second_gateway("second", Faults::default()).await;
         let sealed = async {
             while medcredit::ledger::checkpoint(&app.store.db).await.unwrap().is_none() {
                 tokio::task::yield_now().await;
             }
         };
         tokio::time::timeout(BOUND, sealed).await.expect("the second gateway seals");
-        // The first wakes up: what it was about to commit is no longer there to be committed.
-        go_on.notify_one();
+        // The first continues: its transaction has been rolled back, so nothing is committed twice.
+        resume.notify_one();
         assert!(!matches!(standing.await.unwrap(), Ok(Some(_))), "it sealed what the other had sealed");
         bank.get(&token, &Bank::data(&consent, "grade")).await;
         while app.app.sealer.seal_once().await.unwrap().is_some() {}
@@ -66,7 +66,7 @@ fn a_sealer_that_stands_still_is_taken_over_within_five_seconds() {
 }
 
 #[test]
-fn a_gateway_that_stands_still_delays_a_revocation_by_five_seconds_at_most() {
+fn a_hanging_gateway_delays_a_revocation_by_five_seconds_at_most() {
     // A bank whose answer is about to be recorded while its gateway hangs; the subject revokes at the other. Where uses are
     // counted, the gateway hangs with locks, and loses them.
     block_on(revoked_meanwhile(Some(10), (503, "ledger_unavailable")));
@@ -75,12 +75,12 @@ fn a_gateway_that_stands_still_delays_a_revocation_by_five_seconds_at_most() {
 }
 
 async fn revoked_meanwhile(max_fetches: Option<i64>, refusal: (u16, &str)) {
-    let (faults, reached, go_on) = standing_still_at(Step::Insert);
+    let (faults, reached, resume) = hanging_at(Step::Insert);
     let app = TestApp::start_breakable(TestStore::postgres().await, UNLIMITED, faults).await;
     let bank = app.bank("Bank A").await;
     let consent = app.consent(&bank, |wish| wish.max_fetches = max_fetches).await;
     let (token, path) = (bank.token().await, Bank::data(&consent, "grade"));
-    let beside = app.beside("second", Faults::default()).await;
+    let beside = app.second_gateway("second", Faults::default()).await;
     let (asking, asked, to) = (bank.clone(), token.clone(), path.clone());
     let waiting = tokio::spawn(async move { asking.get(&asked, &to).await });
     reached.notified().await;
@@ -88,7 +88,7 @@ async fn revoked_meanwhile(max_fetches: Option<i64>, refusal: (u16, &str)) {
     let actor = crate::support::decided_by("tester");
     let revoked = tokio::time::timeout(BOUND, beside.app.consents.revoke(&id, None, &actor)).await;
     revoked.expect("the revocation is acknowledged").unwrap();
-    go_on.notify_one();
+    resume.notify_one();
     let reply = waiting.await.unwrap();
     assert_eq!(reply.refusal(), refusal);
     assert_eq!(order::recorded_under(&app.store.db, &id).await, 0);

@@ -16,10 +16,10 @@ use crate::support::{
     TestStore,
     app::{Bank, TestApp},
     block_on, order, process,
-    second_gateway::Beside,
+    second_gateway::SecondGateway,
 };
 
-/// Consents of a bank that are read at the same time.
+/// Consents of a bank that are read concurrently.
 const WAVE: usize = 5;
 /// So many times.
 const WAVES: usize = 10;
@@ -51,7 +51,7 @@ enum Revoker {
 const REVOKERS: [Revoker; WAVE] =
     [Revoker::BankAt(0), Revoker::BankAt(1), Revoker::Operator, Revoker::CommandLine, Revoker::Operator];
 
-/// Asks until refused; only a request that was begun before the revocation was acknowledged may be answered.
+/// Reads until refused; only a request sent before the revocation was acknowledged may be answered.
 async fn read_on(bank: &Bank, token: &str, read: &Read) -> usize {
     let path = Bank::data(&read.consent, "grade");
     let mut answered = 0;
@@ -66,7 +66,7 @@ async fn read_on(bank: &Bank, token: &str, read: &Read) -> usize {
                     read.reached.notify_one();
                 }
             }
-            // What it rests on changed twice while it was made: the next request tells.
+            // The versions changed twice while the answer was made: the next request decides.
             (503, "state_moving") => {}
             (403, "consent_not_active") => return answered,
             _ => panic!("{}: {:?}", reply.status, reply.json),
@@ -76,7 +76,7 @@ async fn read_on(bank: &Bank, token: &str, read: &Read) -> usize {
 
 struct Several {
     app: TestApp,
-    /// Where banks connect: twice the same where there is one gateway.
+    /// The origins banks connect to: twice the same when there is one gateway.
     origins: [String; 2],
     elsewhere: Consents,
     config: String,
@@ -135,7 +135,7 @@ impl Several {
     }
 }
 
-async fn read_and_revoke(app: TestApp, second: Option<&Beside>) {
+async fn read_and_revoke(app: TestApp, second: Option<&SecondGateway>) {
     let kinds = Arc::new(medcredit::domain::Kinds::built_in().unwrap());
     let policy = medcredit::app::consent_policy(&app.app.config);
     let (clock, entropy) = (app.store.clock.clone(), app.store.entropy.clone());
@@ -149,7 +149,7 @@ async fn read_and_revoke(app: TestApp, second: Option<&Beside>) {
         banks.push((bank, token));
     }
     if let Some(second) = second {
-        // The banks were registered after it was started; of all that follows it is told by nobody but the database.
+        // The banks were registered after it was started; it learns of everything that follows only from the database.
         second.app.catch_up().await.unwrap();
     }
     let several = Several { app, origins, elsewhere, config };
@@ -169,7 +169,7 @@ fn on_two_gateways_every_disclosure_is_committed_before_its_revocation() {
     block_on(async {
         let app = TestApp::start_with(TestStore::postgres().await.today(), UNLIMITED).await;
         // The second has everything that runs beside; the first learns of changes only by having its records refused.
-        let beside = app.beside("second", Faults::default()).await;
+        let beside = app.second_gateway("second", Faults::default()).await;
         read_and_revoke(app, Some(&beside)).await;
         beside.stop().await;
     });

@@ -1,4 +1,4 @@
-//! One tree whoever seals it: two gateways seal, one is killed, the other goes on.
+//! Two gateways seal one tree; one is killed, and the other continues.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::support::{
     process::{Gateway, run},
 };
 
-/// Both checkpoints outside are of the one tree, and the ledger is whole.
+/// Both checkpoint files belong to the one tree, and the ledger verifies.
 async fn both_verify(app: &TestApp, names: [&str; 2]) {
     for name in names {
         let config = app.config_file(name);
@@ -30,7 +30,8 @@ fn two_gateways_that_seal_at_the_same_time_make_one_tree() {
     // Banks read at both while both seal.
     block_on(async {
         let app = TestApp::start_with(TestStore::postgres().await.today(), UNLIMITED).await;
-        let (one, two) = (app.beside("one", Faults::default()).await, app.beside("two", Faults::default()).await);
+        let (one, two) =
+            (app.second_gateway("one", Faults::default()).await, app.second_gateway("two", Faults::default()).await);
         let bank = app.bank("Bank A").await;
         let consent = app.consent(&bank, |_| {}).await;
         let (token, path) = (bank.token().await, Bank::data(&consent, "grade"));
@@ -39,7 +40,7 @@ fn two_gateways_that_seal_at_the_same_time_make_one_tree() {
         let at = [bank.at(&one.origin), bank.at(&two.origin)];
         for _ in 0..10 {
             join_all((0..40).map(|reader| at[reader % 2].get(&token, &path))).await;
-            // Beside their local_ca, so that the two meet often.
+            // In addition to their own rounds, so that the two sealers collide often.
             let (first, second) = tokio::join!(one.app.sealer.seal_once(), two.app.sealer.seal_once());
             first.unwrap();
             second.unwrap();
@@ -83,7 +84,7 @@ fn a_killed_gateways_sealing_is_taken_over_within_five_seconds() {
             gateways[dies] = Some(start(names[dies]));
         }
         for (gateway, _) in gateways.into_iter().flatten() {
-            gateway.tell("-TERM");
+            gateway.signal("-TERM");
             assert_eq!(gateway.end().0, Some(0));
         }
         order::leaves_are_one_tree(&app.store.db).await;

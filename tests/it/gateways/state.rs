@@ -1,4 +1,4 @@
-//! What a gateway may have missed, and what it does then (I3).
+//! A gateway that has not read changes made by others (I3).
 
 use std::time::Duration;
 
@@ -16,11 +16,11 @@ use crate::support::{
 };
 
 #[test]
-fn a_gateway_cut_off_from_the_database_answers_nobody_and_the_other_goes_on() {
+fn a_gateway_cut_off_from_the_database_answers_nobody_and_the_other_continues() {
     // A bank at two gateways, one of which cannot reach the database any more.
     block_on(async {
         let app = TestApp::start_with(TestStore::postgres().await, UNLIMITED).await;
-        let beside = app.beside("second", Faults::default()).await;
+        let beside = app.second_gateway("second", Faults::default()).await;
         let bank = app.bank("Bank A").await;
         let consent = app.consent(&bank, |_| {}).await;
         let (token, path) = (bank.token().await, Bank::data(&consent, "grade"));
@@ -36,11 +36,11 @@ fn a_gateway_cut_off_from_the_database_answers_nobody_and_the_other_goes_on() {
 }
 
 #[test]
-fn what_one_gateway_was_told_binds_the_other() {
+fn changes_at_one_gateway_bind_the_other() {
     // A bank that is suspended, or whose consent is revoked, at one gateway, asks at the other before that has heard of it.
     block_on(async {
         let app = TestApp::start_with(TestStore::postgres().await, UNLIMITED).await;
-        let beside = app.beside("second", Faults::default()).await;
+        let beside = app.second_gateway("second", Faults::default()).await;
         let (bank, other) = (app.bank("Bank A").await, app.bank("Bank B").await);
         beside.app.catch_up().await.unwrap();
         let (one, two) = (app.consent(&bank, |_| {}).await, app.consent(&other, |_| {}).await);
@@ -64,7 +64,7 @@ both_engines! {
     the_command_line_revokes_under_a_running_gateway,
 }
 
-/// An operator revokes at the command line, as a process of its local_ca, under a gateway that is one, too: the next
+/// An operator revokes at the command line, as a process of its own, under a gateway that is one, too: the next
 /// request is refused.
 async fn the_command_line_revokes_under_a_running_gateway(store: TestStore) {
     let app = TestApp::start_with(store.today(), UNLIMITED).await;
@@ -91,6 +91,6 @@ async fn the_command_line_revokes_under_a_running_gateway(store: TestStore) {
     let refused = async { while there.get(&token, "/v1/consents").await.status != 401 {} };
     tokio::time::timeout(Duration::from_secs(1), refused).await.expect("within a second");
     assert_eq!(order::revocations_come_last(&app.store).await, 2);
-    gateway.tell("-TERM");
+    gateway.signal("-TERM");
     assert_eq!(gateway.end().0, Some(0));
 }

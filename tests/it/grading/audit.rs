@@ -107,7 +107,7 @@ async fn a_refused_act_is_no_entry(store: TestStore) {
     bureau.rounds.discard(tester(), &id).await.unwrap_err();
     bureau.rounds.publish(tester(), "run_nobody", 1).await.unwrap_err();
     let other = bureau.store.reopen().await;
-    let lock = medcredit::store::Exclusive::try_take(&other, "grading").await.unwrap().unwrap();
+    let lock = medcredit::store::JobLock::try_acquire(&other, "grading").await.unwrap().unwrap();
     let model = bureau.library.get("wenzhou-institution").unwrap();
     let busy = bureau.rounds.run(tester(), model, periods()[1], &|_, _| ()).await.unwrap_err();
     assert!(matches!(busy, GradingError::Busy), "{busy}");

@@ -52,7 +52,7 @@ pub async fn interrupted_at<T>(
     let (Interruption::Before(last) | Interruption::During(last)) = at;
     let operations = Arc::new(Mutex::new(Vec::new()));
     let seen = operations.clone();
-    let db = bureau.db().interrupted(move |operation| {
+    let db = bureau.db().with_query_hook(move |operation| {
         let mut seen = seen.lock().unwrap();
         seen.push(name(operation));
         let never = at == Interruption::Before(seen.len());
@@ -96,7 +96,7 @@ const PUBLICATION: &[&str] = &[
     "assessments::insert",
     // Its other tables are in the same statement on PostgreSQL.
     "ledger::insert_entries",
-    "runs::banks",
+    "runs::client_ids",
     "locks on Postgres",
     "rounds::name_successor",
     "runs::supersede",
@@ -120,7 +120,7 @@ const CORRECTION: &[&str] = &[
     "facts::facts",
     "runs::model_body",
     "begin",
-    "runs::banks",
+    "runs::client_ids",
     "locks on Postgres",
     "rounds::raise_subject",
     "rounds::newest",

@@ -2,7 +2,7 @@
 
 use medcredit::{
     grading::{GradingError, RunState},
-    store::{Arg, Exclusive},
+    store::{Arg, JobLock},
 };
 
 use super::{Bureau, File, city, line, periods};
@@ -83,7 +83,7 @@ async fn altered_facts_are_not_explained(store: TestStore) {
 async fn one_run_is_made_at_a_time(store: TestStore) {
     let bureau = Bureau::with(store);
     let other = bureau.store.reopen().await;
-    let held = Exclusive::try_take(&other, "grading").await.unwrap().expect("nobody holds it");
+    let held = JobLock::try_acquire(&other, "grading").await.unwrap().expect("nobody holds it");
     let model = bureau.library.get("wenzhou-institution").unwrap();
     let refused = bureau.rounds.run(crate::support::tester(), model, periods()[1], &|_, _| ()).await.unwrap_err();
     assert!(matches!(refused, GradingError::Busy), "{refused}");

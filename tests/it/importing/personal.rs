@@ -17,13 +17,13 @@ async fn an_identity_can_be_opened_only_in_its_own_row(store: TestStore) {
     never_logged("330302198001010019");
     let harness = ImportHarness::with_subjects(store).await;
     let sealed = harness.subject("H33030200090").await.unwrap().sealed_identity.unwrap();
-    let plain = harness.crypter.open(personal::place("H33030200090"), &sealed).unwrap();
+    let plain = harness.crypter.open(personal::seal_context("H33030200090"), &sealed).unwrap();
     let identity: serde_json::Value = serde_json::from_slice(&plain).unwrap();
     assert_eq!(
         identity,
         serde_json::json!({ "id_type": "01", "id_number": "330302198001010019", "legal_representative": "合成甲" })
     );
-    let moved = harness.crypter.open(personal::place("P33030400017"), &sealed).unwrap_err();
+    let moved = harness.crypter.open(personal::seal_context("P33030400017"), &sealed).unwrap_err();
     assert!(matches!(moved, CrypterError::Refused { .. }));
     assert!(harness.subject("P33030400017").await.unwrap().sealed_identity.is_none());
 }

@@ -1,28 +1,28 @@
-//! Budgets are counted in the append: exact on any number of gateways.
+//! Budgets are counted in the append, so they are exact on any number of gateways.
 
 use std::{sync::Arc, time::Duration};
 
 use medcredit::ledger::{Budget, BudgetUse, RecordError};
 
-use super::world::World;
+use super::fixture::LedgerFixture;
 use crate::support::{TestStore, both_engines};
 
 both_engines! {
     a_budget_is_exact_under_concurrency_on_two_gateways,
-    what_is_refused_uses_nothing_up,
-    a_day_that_is_over_is_not_opened_again,
+    a_refused_answer_uses_no_budget,
+    a_past_day_is_never_counted_again,
 }
 
-/// 64 requests of one bank at once on two gateways, with a consent for 20 fetches, 10 a day: exactly so many are answered.
+/// 64 concurrent requests of one bank on two gateways, with a consent for 20 fetches, 10 a day: exactly so many are answered.
 async fn a_budget_is_exact_under_concurrency_on_two_gateways(store: TestStore) {
-    let world = Arc::new(World::new(store).await);
-    let gateways = [world.recorder(), world.recorder_with(world.store.reopen().await, Default::default())];
+    let fixture = Arc::new(LedgerFixture::new(store).await);
+    let gateways = [fixture.recorder(), fixture.recorder_with(fixture.store.reopen().await, Default::default())];
     let ask = async |day| {
         let tasks: Vec<_> = (0..64)
             .map(|at| {
-                let (recorder, world) = (gateways[at % 2].clone(), world.clone());
+                let (recorder, fixture) = (gateways[at % 2].clone(), fixture.clone());
                 tokio::spawn(async move {
-                    let mut draft = world.draft();
+                    let mut draft = fixture.draft();
                     draft.budget = Budget { max_fetches: Some(20), per_day: Some(10), day };
                     recorder.record(draft).await.map(|_| ())
                 })
@@ -39,58 +39,58 @@ async fn a_budget_is_exact_under_concurrency_on_two_gateways(store: TestStore) {
         }
         (answered, day_used, used_up)
     };
-    let today = world.today();
+    let today = fixture.today();
     assert_eq!(ask(today).await, (10, 54, 0));
-    assert_eq!(world.entries().await, 10);
-    world.store.clock.advance(Duration::from_secs(86_400));
-    let tomorrow = world.today();
+    assert_eq!(fixture.entries().await, 10);
+    fixture.store.clock.advance(Duration::from_secs(86_400));
+    let tomorrow = fixture.today();
     let (answered, day_used, used_up) = ask(tomorrow).await;
     assert_eq!((answered, day_used + used_up), (10, 54));
-    assert_eq!(world.entries().await, 20);
+    assert_eq!(fixture.entries().await, 20);
     assert_eq!(ask(tomorrow.plus_days(1)).await, (0, 0, 64));
     let used: (i64, String, i64) =
-        world.store.db.read("test").fetch_one("SELECT used, day, used_today FROM consent_use", vec![]).await.unwrap();
+        fixture.store.db.read("test").fetch_one("SELECT used, day, used_today FROM consent_use", vec![]).await.unwrap();
     assert_eq!(used, (20, tomorrow.to_string(), 10));
 }
 
-/// A refused answer of a bank uses nothing up, and a consent without limits is not counted.
-async fn what_is_refused_uses_nothing_up(store: TestStore) {
-    let world = World::new(store).await;
-    let recorder = world.recorder();
+/// A refused answer is not counted, and neither is a consent without limits.
+async fn a_refused_answer_uses_no_budget(store: TestStore) {
+    let fixture = LedgerFixture::new(store).await;
+    let recorder = fixture.recorder();
     let limited = |change: fn(&mut medcredit::ledger::Draft)| {
-        let mut draft = world.draft();
+        let mut draft = fixture.draft();
         draft.budget.max_fetches = Some(1);
         change(&mut draft);
         draft
     };
     assert_eq!(
-        recorder.record(limited(|draft| draft.heads.consent_version = 1)).await.unwrap_err(),
+        recorder.record(limited(|draft| draft.versions.consent_version = 1)).await.unwrap_err(),
         RecordError::Stale
     );
-    assert_eq!(world.count("SELECT CAST(count(*) AS BIGINT) FROM consent_use").await, 0);
-    recorder.record(world.draft()).await.unwrap();
-    assert_eq!(world.count("SELECT CAST(count(*) AS BIGINT) FROM consent_use").await, 0);
+    assert_eq!(fixture.count("SELECT CAST(count(*) AS BIGINT) FROM consent_use").await, 0);
+    recorder.record(fixture.draft()).await.unwrap();
+    assert_eq!(fixture.count("SELECT CAST(count(*) AS BIGINT) FROM consent_use").await, 0);
     recorder.record(limited(|_| {})).await.unwrap();
     assert!(matches!(recorder.record(limited(|_| {})).await.unwrap_err(), RecordError::TotalUsedUp(_)));
-    assert_eq!(world.entries().await, 2);
+    assert_eq!(fixture.entries().await, 2);
 }
 
-/// An answer rendered before midnight that is committed after one of the new day does not open the old day again.
-async fn a_day_that_is_over_is_not_opened_again(store: TestStore) {
-    let world = World::new(store).await;
-    let recorder = world.recorder();
+/// An answer rendered before midnight and committed after one of the new day counts on the new day.
+async fn a_past_day_is_never_counted_again(store: TestStore) {
+    let fixture = LedgerFixture::new(store).await;
+    let recorder = fixture.recorder();
     let on = |day| {
-        let mut draft = world.draft();
+        let mut draft = fixture.draft();
         draft.budget = Budget { max_fetches: None, per_day: Some(2), day };
         draft
     };
-    let (today, tomorrow) = (world.today(), world.today().plus_days(1));
+    let (today, tomorrow) = (fixture.today(), fixture.today().plus_days(1));
     recorder.record(on(today)).await.unwrap();
     recorder.record(on(tomorrow)).await.unwrap();
     recorder.record(on(today)).await.unwrap();
     for day in [today, tomorrow] {
         let error = recorder.record(on(day)).await.unwrap_err();
-        // Told as of the day on which is counted now, whichever the answer was rendered on.
+        // The error names the day that is counted now, not the day on which the answer was rendered.
         let budget = Budget { max_fetches: None, per_day: Some(2), day: tomorrow };
         assert_eq!(error, RecordError::DayUsedUp(BudgetUse { budget, used: 3, used_today: 2 }));
     }

@@ -2,30 +2,30 @@
 
 use medcredit::{cli, domain::ids::KeyId, ledger::Proof};
 
-use super::{vandal::vandalise, world::World};
+use super::{fixture::LedgerFixture, vandal::vandalise};
 use crate::support::{
     TestStore, both_engines,
     cluster::cluster,
     command::{Outcome, medcredit},
-    store::Place,
+    store::StoreLocation,
 };
 
-/// A configuration of the world's store, whose log has the world's key.
-async fn configured(world: &World) -> String {
-    let store = match world.store.place() {
-        Place::Sqlite(directory) => format!("engine = 'sqlite'\ndirectory = '{}'", directory.path().display()),
-        Place::Postgres { database } => {
-            std::fs::write(world.directory.path().join("url"), cluster().url(database)).unwrap();
+/// A configuration of the fixture's store, whose log has the fixture's key.
+async fn configured(fixture: &LedgerFixture) -> String {
+    let store = match fixture.store.location() {
+        StoreLocation::Sqlite(directory) => format!("engine = 'sqlite'\ndirectory = '{}'", directory.path().display()),
+        StoreLocation::Postgres { database } => {
+            std::fs::write(fixture.directory.path().join("url"), cluster().url(database)).unwrap();
             "engine = 'postgres'\nurl_file = 'url'".into()
         }
     };
     let gateway = "[gateway]\npublic_origin = 'https://gateway.example'";
     let text = format!("{gateway}\n[store]\n{store}\n[ledger]\ncheckpoint_file = 'checkpoint'\n");
-    let file = world.directory.path().join("gateway.toml");
+    let file = fixture.directory.path().join("gateway.toml");
     std::fs::write(&file, text).unwrap();
-    let id = KeyId::new(&*world.store.clock, world.entropy()).to_string();
-    let key = world.signer.public_key_der().to_vec();
-    world
+    let id = KeyId::new(&*fixture.store.clock, fixture.entropy()).to_string();
+    let key = fixture.signer.public_key_der().to_vec();
+    fixture
         .change(
             "INSERT INTO keys (id, purpose, suite, public_key, sealed_private, state, created_at) VALUES ($1, 'ledger_signing', 'Ed25519', $2, $2, 'active', 0)",
             vec![id.into(), key.into()],
@@ -39,22 +39,22 @@ async fn ledger(config: &str, args: &[&str]) -> Outcome {
 }
 
 both_engines! {
-    an_auditor_verifies_and_the_exit_code_tells,
-    a_proof_is_printed_as_the_page_has_it,
+    an_auditor_verifies_and_the_exit_code_shows_the_result,
+    a_proof_is_printed_in_the_documented_form,
 }
 
-/// An auditor verifies with the log's key in hand, and again after somebody has been at the database.
-async fn an_auditor_verifies_and_the_exit_code_tells(store: TestStore) {
-    let world = World::new(store).await;
-    let config = configured(&world).await;
+/// An auditor verifies with the log's key, and again after somebody has changed the database.
+async fn an_auditor_verifies_and_the_exit_code_shows_the_result(store: TestStore) {
+    let fixture = LedgerFixture::new(store).await;
+    let config = configured(&fixture).await;
     let none = ledger(&config, &["checkpoint"]).await;
     assert_eq!(none.code, cli::FAILED);
-    let ids = world.record_many(30).await;
-    world.sealer().seal_once().await.unwrap();
+    let ids = fixture.record_many(30).await;
+    fixture.sealer().seal_once().await.unwrap();
     let note = ledger(&config, &["checkpoint"]).await.done();
-    assert_eq!(Some(note), world.outside().read().await.unwrap());
+    assert_eq!(Some(note), fixture.checkpoint_file().read().await.unwrap());
     let key = ledger(&config, &["checkpoint", "--keys"]).await.done();
-    assert_eq!(key.trim_end(), world.verifier_key().to_string());
+    assert_eq!(key.trim_end(), fixture.verifier_key().to_string());
     let said = ledger(&config, &["verify", "--key", key.trim_end()]).await.done();
     assert!(said.contains("leaves       30 hashed again") && said.contains("the ledger is whole"), "{said}");
     assert!(!said.contains("from this same database"));
@@ -64,7 +64,7 @@ async fn an_auditor_verifies_and_the_exit_code_tells(store: TestStore) {
     assert!(said.contains("NO CHECKPOINT FROM OUTSIDE"), "{said}");
     assert_eq!(ledger(&config, &["verify", "--key", "nonsense"]).await.code, cli::WRONG_USAGE);
     let tamper = format!("UPDATE ledger_entries SET body = replace(body, '2026-', '2027-') WHERE id = '{}'", ids[7]);
-    vandalise(&world, &tamper).await;
+    vandalise(&fixture, &tamper).await;
     let outcome = ledger(&config, &["verify", "--key", key.trim_end()]).await;
     assert_eq!(outcome.code, cli::FAILED);
     assert!(outcome.out.contains(&format!("TAMPERED     entry {}", ids[7])), "{}", outcome.out);
@@ -72,14 +72,14 @@ async fn an_auditor_verifies_and_the_exit_code_tells(store: TestStore) {
 }
 
 /// An operator prints the proof of an entry.
-async fn a_proof_is_printed_as_the_page_has_it(store: TestStore) {
-    let world = World::new(store).await;
-    let config = configured(&world).await;
-    let id = world.record(1).await.remove(0);
+async fn a_proof_is_printed_in_the_documented_form(store: TestStore) {
+    let fixture = LedgerFixture::new(store).await;
+    let config = configured(&fixture).await;
+    let id = fixture.record(1).await.remove(0);
     let waiting = ledger(&config, &["prove", &id]).await;
     assert!(waiting.code == cli::FAILED && waiting.err.contains("not yet sealed"), "{}", waiting.err);
-    world.sealer().seal_once().await.unwrap();
+    fixture.sealer().seal_once().await.unwrap();
     let proof: Proof = serde_json::from_str(&ledger(&config, &["prove", &id]).await.done()).unwrap();
-    medcredit::ledger::check_proof(&proof, &[world.verifier_key()]).unwrap();
+    medcredit::ledger::check_proof(&proof, &[fixture.verifier_key()]).unwrap();
     assert_eq!(ledger(&config, &["prove", "dis_never"]).await.code, cli::FAILED);
 }

@@ -1,5 +1,5 @@
-//! The fault table: each step of recording and sealing fails, fails though it was done, or kills the process. Each row
-//! says what the bank saw and what the ledger holds (I1).
+//! The fault table: each step of recording and sealing fails, fails after its work, or kills the process. Each row states
+//! what the bank sees and what the ledger holds (I1).
 
 use std::{
     process::Command,
@@ -14,8 +14,8 @@ use medcredit::{
     store::{Db, DbError},
 };
 
-use super::world::{ORIGIN, World, broken, contention, draft, fail_at};
-use crate::support::{TestStore, block_on, both_engines, cluster::cluster, store::Place, store::START};
+use super::fixture::{LedgerFixture, ORIGIN, broken, contention, draft, fail_at};
+use crate::support::{TestStore, block_on, both_engines, cluster::cluster, store::START, store::StoreLocation};
 
 /// Step, the error, how often, whether the answer is released, how many entries there are then.
 const RECORDING: &[(Step, fn() -> DbError, usize, bool, i64)] = &[
@@ -28,57 +28,57 @@ const RECORDING: &[(Step, fn() -> DbError, usize, bool, i64)] = &[
     (Step::Commit, broken, 1, false, 0),
     // Failed, but persisted: recorded and never released.
     (Step::Committed, broken, 1, false, 1),
-    // Nobody knows: it is not tried again, because it may be there.
+    // The outcome is unknown: not tried again, because the record may exist.
     (Step::Committed, contention, 1, false, 1),
-    // In the way of another transaction: tried again, and then released once.
+    // A conflict with another transaction: tried again, and then released once.
     (Step::Begin, contention, 1, true, 1),
     (Step::Lock, contention, 4, true, 1),
     (Step::ReadVersions, contention, 1, true, 1),
     (Step::Budget, contention, 1, true, 1),
     (Step::Insert, contention, 4, true, 1),
     (Step::Commit, contention, 1, true, 1),
-    // In the way for too long.
+    // Conflicts until no attempt is left.
     (Step::Insert, contention, 5, false, 0),
 ];
 
-/// Step, leaves after it, leaves the file outside covers after it.
+/// Step, leaves after it, leaves that the checkpoint file covers after it.
 const SEALING: &[(Step, u64, u64)] = &[
     (Step::SealRead, 2, 2),
     (Step::SealInsert, 2, 2),
     (Step::SealCommit, 2, 2),
-    // Committed, and the file outside not yet: it is one checkpoint behind.
+    // Committed, with the checkpoint file one checkpoint behind.
     (Step::SealCommitted, 5, 2),
-    (Step::OutsideRename, 5, 2),
+    (Step::CheckpointFileRename, 5, 2),
     // Renamed, and the directory not synced: this time the new name was kept.
-    (Step::OutsideSync, 5, 5),
+    (Step::CheckpointFileSync, 5, 5),
 ];
 
-async fn covered(world: &World) -> u64 {
-    let note = world.outside().read().await.unwrap().unwrap_or_default();
+async fn covered(fixture: &LedgerFixture) -> u64 {
+    let note = fixture.checkpoint_file().read().await.unwrap().unwrap_or_default();
     note.lines().nth(1).map_or(0, |size| size.parse().unwrap())
 }
 
-/// The next round, of a sealer that remembers nothing, puts everything right.
-async fn recovers(world: &World, leaves: u64, what: &str) {
-    let sealer = world.sealer();
+/// The next round, of a sealer without any state, repairs everything.
+async fn recovers(fixture: &LedgerFixture, leaves: u64, what: &str) {
+    let sealer = fixture.sealer();
     while sealer.seal_once().await.unwrap().is_some() {}
-    let report = world.verify().await;
+    let report = fixture.verify().await;
     assert!(report.sound() && report.leaves == leaves && report.waiting == 0, "{what}: {report}");
-    assert_eq!(covered(world).await, leaves, "{what}");
+    assert_eq!(covered(fixture).await, leaves, "{what}");
 }
 
 /// Runs this binary again for one step, at which it aborts. Returns what it printed.
-fn killed(world: &World, what: &str, step: Step) -> String {
-    let place = match world.store.place() {
-        Place::Sqlite(directory) => directory.path().display().to_string(),
-        Place::Postgres { database } => cluster().url(database),
+fn killed(fixture: &LedgerFixture, what: &str, step: Step) -> String {
+    let place = match fixture.store.location() {
+        StoreLocation::Sqlite(directory) => directory.path().display().to_string(),
+        StoreLocation::Postgres { database } => cluster().url(database),
     };
-    let seed = data_encoding::HEXLOWER.encode(&world.pkcs8);
+    let seed = data_encoding::HEXLOWER.encode(&fixture.pkcs8);
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "ledger::faults::a_process_that_is_killed", "--nocapture"])
-        .env("MEDCREDIT_TEST_KILLED", format!("{what}|{step:?}|{place}|{}|{}", world.bank, world.consent))
+        .env("MEDCREDIT_TEST_KILLED", format!("{what}|{step:?}|{place}|{}|{}", fixture.bank, fixture.consent))
         .env("MEDCREDIT_TEST_KEY", seed)
-        .env("MEDCREDIT_TEST_OUTSIDE", world.outside().path())
+        .env("MEDCREDIT_TEST_OUTSIDE", fixture.checkpoint_file().path())
         .output()
         .unwrap();
     assert!(!output.status.success(), "{what} at {step:?}: it was to be killed");
@@ -117,10 +117,10 @@ fn a_process_that_is_killed() {
             let signer: SharedSigner = std::sync::Arc::new(KeyPair::from_pkcs8(Suite::Ed25519, &pkcs8).unwrap());
             let options = SealerOptions {
                 origin: ORIGIN.into(),
-                outside: std::env::var_os("MEDCREDIT_TEST_OUTSIDE").map(Into::into),
+                checkpoint_file: std::env::var_os("MEDCREDIT_TEST_OUTSIDE").map(Into::into),
                 interval: Duration::from_secs(1),
                 round: 1024,
-                fresh: LeafCache::default(),
+                leaf_cache: LeafCache::default(),
                 faults,
             };
             let keys = std::sync::Arc::new(FixedKeys::new(signer, Vec::new()));
@@ -131,23 +131,23 @@ fn a_process_that_is_killed() {
 
 both_engines! {
     a_recording_that_fails_releases_nothing,
-    a_database_that_hangs_holds_nobody_for_ever,
+    a_hanging_database_delays_answers_only_up_to_the_limit,
     a_process_killed_while_recording_has_released_nothing,
-    a_sealing_that_fails_leaves_a_tree_to_go_on_with,
-    a_process_killed_while_sealing_leaves_a_tree_to_go_on_with,
+    a_failed_sealing_leaves_a_tree_that_can_be_extended,
+    a_process_killed_while_sealing_leaves_a_tree_that_can_be_extended,
 }
 
 /// A bank reads while a step fails: it gets its answer with a record, or 503 and none.
 async fn a_recording_that_fails_releases_nothing(store: TestStore) {
-    let world = World::new(store).await;
+    let fixture = LedgerFixture::new(store).await;
     let mut expected = 0;
-    // Where uses are counted, each step is a turn of its own.
+    // With a counted budget each step is a round trip of its own.
     let counted = [None, Some(1000)];
     for ((step, error, times, released, entries), max_fetches) in
         RECORDING.iter().flat_map(|line| counted.map(|max| (line, max)))
     {
-        let recorder = world.recorder_with(world.store.db.clone(), fail_at(*step, *times, *error));
-        let mut draft = world.draft();
+        let recorder = fixture.recorder_with(fixture.store.db.clone(), fail_at(*step, *times, *error));
+        let mut draft = fixture.draft();
         draft.budget.max_fetches = max_fetches;
         let outcome = recorder.record(draft).await;
         match outcome {
@@ -156,20 +156,20 @@ async fn a_recording_that_fails_releases_nothing(store: TestStore) {
             Err(other) => panic!("{step:?}: {other}"),
         }
         expected += entries;
-        assert_eq!(world.entries().await, expected, "{step:?} {times} {max_fetches:?}");
-        // The recorder goes on as if nothing had been.
-        recorder.record(world.draft()).await.unwrap();
+        assert_eq!(fixture.entries().await, expected, "{step:?} {times} {max_fetches:?}");
+        // The recorder continues normally.
+        recorder.record(fixture.draft()).await.unwrap();
         expected += 1;
         recorder.shutdown().await;
     }
-    recovers(&world, u64::try_from(expected).unwrap(), "recording").await;
+    recovers(&fixture, u64::try_from(expected).unwrap(), "recording").await;
 }
 
-/// The database hangs while a bank waits: it is told in time, and the next one is answered.
-async fn a_database_that_hangs_holds_nobody_for_ever(store: TestStore) {
-    let world = World::new(store).await;
+/// The database hangs while a bank waits: its request fails within the limit, and the next one is answered.
+async fn a_hanging_database_delays_answers_only_up_to_the_limit(store: TestStore) {
+    let fixture = LedgerFixture::new(store).await;
     let steps = [Step::Lock, Step::Insert, Step::Commit, Step::Committed];
-    // Where uses are counted, each step is a turn of its own.
+    // With a counted budget each step is a round trip of its own.
     for (step, max_fetches) in steps.into_iter().flat_map(|step| [(step, None), (step, Some(1000))]) {
         let hung = AtomicBool::new(false);
         let faults = Faults::new(move |at| {
@@ -177,22 +177,22 @@ async fn a_database_that_hangs_holds_nobody_for_ever(store: TestStore) {
             async move { if hangs { std::future::pending().await } else { Ok(()) } }
         });
         let options = RecorderOptions { faults, limit: Duration::from_millis(100), ..RecorderOptions::default() };
-        let recorder = Recorder::start(world.store.db.clone(), world.store.clock.clone(), options);
-        let mut draft = world.draft();
+        let recorder = Recorder::start(fixture.store.db.clone(), fixture.store.clock.clone(), options);
+        let mut draft = fixture.draft();
         draft.budget.max_fetches = max_fetches;
         let outcome = recorder.record(draft).await;
         assert!(matches!(outcome, Err(RecordError::Unavailable(_))), "{step:?} {max_fetches:?}");
         drop(recorder);
-        // With a limit that a busy machine keeps to.
-        world.record(1).await;
+        // With a limit that suffices on a busy machine.
+        fixture.record(1).await;
     }
-    assert_eq!(world.entries().await, 10, "two of them were committed before it hung");
-    recovers(&world, 10, "a database that hung").await;
+    assert_eq!(fixture.entries().await, 10, "two of them were committed before it hung");
+    recovers(&fixture, 10, "a database that hung").await;
 }
 
 /// The process is killed at a step while a bank waits: no answer, and a record only when it was committed.
 async fn a_process_killed_while_recording_has_released_nothing(store: TestStore) {
-    let world = World::new(store).await;
+    let fixture = LedgerFixture::new(store).await;
     let mut expected = 0;
     for (step, entries) in [
         (Step::Begin, 0),
@@ -203,87 +203,87 @@ async fn a_process_killed_while_recording_has_released_nothing(store: TestStore)
         (Step::Commit, 0),
         (Step::Committed, 1),
     ] {
-        let said = killed(&world, "record", step);
+        let said = killed(&fixture, "record", step);
         assert!(!said.contains("released"), "{step:?}");
         expected += entries;
-        assert_eq!(world.entries().await, expected, "{step:?}");
+        assert_eq!(fixture.entries().await, expected, "{step:?}");
     }
-    recovers(&world, 1, "killed while recording").await;
+    recovers(&fixture, 1, "killed while recording").await;
 }
 
-/// A sealer's step fails: the tree is extended whole or not at all, and the next round goes on.
-async fn a_sealing_that_fails_leaves_a_tree_to_go_on_with(store: TestStore) {
-    let world = World::new(store).await;
+/// A sealer's step fails: the tree is extended completely or not at all, and the next round continues.
+async fn a_failed_sealing_leaves_a_tree_that_can_be_extended(store: TestStore) {
+    let fixture = LedgerFixture::new(store).await;
     let mut sealed = 0;
     for (step, leaves, outside) in SEALING {
-        world.record(2).await;
-        recovers(&world, sealed + 2, "before").await;
-        world.record(3).await;
-        let sealer = world.sealer_with(world.store.db.clone(), fail_at(*step, 1, broken));
+        fixture.record(2).await;
+        recovers(&fixture, sealed + 2, "before").await;
+        fixture.record(3).await;
+        let sealer = fixture.sealer_with(fixture.store.db.clone(), fail_at(*step, 1, broken));
         sealer.seal_once().await.unwrap_err();
-        let count = world.count("SELECT CAST(count(*) AS BIGINT) FROM ledger_leaves").await;
+        let count = fixture.count("SELECT CAST(count(*) AS BIGINT) FROM ledger_leaves").await;
         assert_eq!(u64::try_from(count), Ok(sealed + leaves), "{step:?}");
-        assert_eq!(covered(&world).await, sealed + outside, "{step:?}");
-        // The same sealer goes on by itself.
-        world.record(1).await;
+        assert_eq!(covered(&fixture).await, sealed + outside, "{step:?}");
+        // The same sealer continues by itself.
+        fixture.record(1).await;
         while sealer.seal_once().await.unwrap().is_some() {}
         sealed += 6;
-        recovers(&world, sealed, "a failed sealing").await;
+        recovers(&fixture, sealed, "a failed sealing").await;
     }
 }
 
-/// A sealer is killed at a step: the same, with nothing remembered.
-async fn a_process_killed_while_sealing_leaves_a_tree_to_go_on_with(store: TestStore) {
-    let world = World::new(store).await;
+/// A sealer is killed at a step: the same, without any state.
+async fn a_process_killed_while_sealing_leaves_a_tree_that_can_be_extended(store: TestStore) {
+    let fixture = LedgerFixture::new(store).await;
     let mut expected = 0;
     for (step, ..) in SEALING {
-        world.record(3).await;
+        fixture.record(3).await;
         expected += 3;
-        killed(&world, "seal", *step);
-        recovers(&world, expected, "a killed sealer").await;
+        killed(&fixture, "seal", *step);
+        recovers(&fixture, expected, "a killed sealer").await;
     }
 }
 
-/// Another process has SQLite's write lock and does not give it up: a bank is told in time, what it was told of is not
-/// recorded later, and the next one is answered.
+/// Another process holds SQLite's write lock: a bank's request fails within the limit, it is not recorded later, and the
+/// next one is answered.
 #[test]
-fn a_lock_of_another_process_holds_nobody_for_ever() {
+fn a_lock_of_another_process_delays_answers_only_up_to_the_limit() {
     block_on(async {
-        let world = World::new(TestStore::sqlite().await).await;
+        let fixture = LedgerFixture::new(TestStore::sqlite().await).await;
         let options = RecorderOptions { limit: Duration::from_millis(200), ..RecorderOptions::default() };
-        let recorder = Recorder::start(world.store.db.clone(), world.store.clock.clone(), options);
-        world.record(1).await;
-        let other = world.store.reopen().await;
+        let recorder = Recorder::start(fixture.store.db.clone(), fixture.store.clock.clone(), options);
+        fixture.record(1).await;
+        let other = fixture.store.reopen().await;
         let held = other.begin("test").await.unwrap();
-        let refused = recorder.record(world.draft()).await.unwrap_err();
+        let refused = recorder.record(fixture.draft()).await.unwrap_err();
         assert!(matches!(&refused, RecordError::Unavailable(why) if why.contains("in time")), "{refused}");
         drop(held);
-        // With a limit that a busy machine keeps to.
-        world.record(1).await;
-        assert_eq!(world.entries().await, 2);
-        recovers(&world, 2, "a lock that was held").await;
+        // With a limit that suffices on a busy machine.
+        fixture.record(1).await;
+        assert_eq!(fixture.entries().await, 2);
+        recovers(&fixture, 2, "a lock that was held").await;
     });
 }
 
-/// The server's processes for the appends stand still and hold their connections: banks are told in time, and the next
-/// answers go over other connections.
+/// The server processes of the append connections freeze: requests fail within the limit, and the next answers use new
+/// connections.
 #[test]
-fn a_connection_that_says_nothing_is_left_behind() {
+fn a_frozen_connection_is_replaced() {
     block_on(async {
-        let world = World::new(TestStore::postgres().await).await;
-        let Place::Postgres { database } = world.store.place() else { panic!("on PostgreSQL") };
+        let fixture = LedgerFixture::new(TestStore::postgres().await).await;
+        let StoreLocation::Postgres { database } = fixture.store.location() else { panic!("on PostgreSQL") };
         let options = RecorderOptions { limit: Duration::from_millis(300), ..RecorderOptions::default() };
-        let recorder = Recorder::start(world.store.db.clone(), world.store.clock.clone(), options);
-        recorder.record(world.draft()).await.unwrap();
-        let standing = cluster().signal_those_that_ran(database, "ledger::record", "-STOP").await;
-        assert!(standing > 0);
+        let recorder = Recorder::start(fixture.store.db.clone(), fixture.store.clock.clone(), options);
+        recorder.record(fixture.draft()).await.unwrap();
+        let frozen = cluster().signal_backends(database, "ledger::record", "-STOP").await;
+        assert!(frozen > 0);
         let mut refused = 0;
-        while let Err(error) = recorder.record(world.draft()).await {
+        while let Err(error) = recorder.record(fixture.draft()).await {
             assert!(matches!(&error, RecordError::Unavailable(why) if why.contains("in time")), "{error}");
             refused += 1;
-            assert!(refused <= standing, "a connection that stands still is used again");
+            assert!(refused <= frozen, "a frozen connection is used again");
         }
-        assert_eq!(refused, standing);
-        assert_eq!(cluster().signal_those_that_ran(database, "ledger::record", "-CONT").await, standing + 1);
+        assert_eq!(refused, frozen);
+        assert_eq!(cluster().signal_backends(database, "ledger::record", "-CONT").await, frozen + 1);
     });
 }

@@ -1,8 +1,10 @@
-//! The ledger: recorded before released, linearizable with revocation, and telling on whoever changes it.
+//! The ledger: recorded before released, linearizable with revocation, and tamper-evident.
 
 mod budgets;
 mod command;
+mod comparison;
 mod faults;
+pub mod fixture;
 mod proofs;
 mod recording;
 mod revocation;
@@ -10,4 +12,3 @@ mod sealing;
 mod vandal;
 mod vectors;
 mod verifying;
-mod world;

@@ -1,16 +1,16 @@
-//! What a bank and the public can check without trusting the gateway.
+//! Proofs that a bank and the public can check without trusting the gateway.
 
 use medcredit::{
-    ledger::{Found, check_proof, consistency, erase, prove, published_tile},
+    ledger::{ProofStatus, check_proof, consistency, erase, prove, published_tile},
     merkle::{Checkpoint, TileId, verify_consistency},
 };
 
-use super::world::{HOSPITAL, World};
+use super::fixture::{HOSPITAL, LedgerFixture};
 use crate::support::{TestStore, both_engines};
 
-async fn proof_of(world: &World, id: &str) -> medcredit::ledger::Proof {
-    match prove(&world.store.db, id, Some(&world.bank.to_string())).await.unwrap() {
-        Some(Found::Sealed(proof)) => *proof,
+async fn proof_of(fixture: &LedgerFixture, id: &str) -> medcredit::ledger::Proof {
+    match prove(&fixture.store.db, id, Some(&fixture.bank.to_string())).await.unwrap() {
+        Some(ProofStatus::Sealed(proof)) => *proof,
         other => panic!("{other:?}"),
     }
 }
@@ -18,125 +18,125 @@ async fn proof_of(world: &World, id: &str) -> medcredit::ledger::Proof {
 both_engines! {
     every_disclosure_is_proved_to_its_bank,
     a_disclosure_is_there_for_its_own_bank_only,
-    an_entry_about_a_bank_is_not_the_banks,
+    an_entry_about_a_bank_is_hidden_from_it,
     an_erased_entry_still_has_its_proof,
     tiles_and_consistency_follow_the_log,
 }
 
-/// A bank asks for the proof of each of its disclosures and verifies it with the log's key alone.
+/// A bank requests the proof of each of its disclosures and verifies it with only the log's key.
 async fn every_disclosure_is_proved_to_its_bank(store: TestStore) {
-    let world = World::new(store).await;
-    let ids = world.record_many(300).await;
-    assert_eq!(prove(&world.store.db, &ids[0], None).await.unwrap(), Some(Found::Waiting));
-    world.sealer().seal_once().await.unwrap();
+    let fixture = LedgerFixture::new(store).await;
+    let ids = fixture.record_many(300).await;
+    assert_eq!(prove(&fixture.store.db, &ids[0], None).await.unwrap(), Some(ProofStatus::Pending));
+    fixture.sealer().seal_once().await.unwrap();
     for id in ids.iter().step_by(37).chain([ids.last().unwrap()]) {
-        let proof = proof_of(&world, id).await;
+        let proof = proof_of(&fixture, id).await;
         assert_eq!(proof.tree_size, 300);
         let json = serde_json::to_string(&proof).unwrap();
         let read = serde_json::from_str(&json).unwrap();
-        let (entry, values) = check_proof(&read, &[world.verifier_key()]).unwrap();
-        assert_eq!((&entry.id, values.unwrap()["client"].as_str()), (id, Some(world.bank.to_string().as_str())));
+        let (entry, values) = check_proof(&read, &[fixture.verifier_key()]).unwrap();
+        assert_eq!((&entry.id, values.unwrap()["client"].as_str()), (id, Some(fixture.bank.to_string().as_str())));
     }
     // A proof made later is of a larger tree.
-    world.record(1).await;
-    world.sealer().seal_once().await.unwrap();
-    assert_eq!(proof_of(&world, &ids[0]).await.tree_size, 301);
+    fixture.record(1).await;
+    fixture.sealer().seal_once().await.unwrap();
+    assert_eq!(proof_of(&fixture, &ids[0]).await.tree_size, 301);
 }
 
-/// Another bank asks for it: it is not there. Nor is what never was.
+/// Another bank does not find the disclosure, and nobody finds one that never was.
 async fn a_disclosure_is_there_for_its_own_bank_only(store: TestStore) {
-    let world = World::new(store).await;
-    let ids = world.record(1).await;
-    let (other, _) = world.new_bank();
+    let fixture = LedgerFixture::new(store).await;
+    let ids = fixture.record(1).await;
+    let (other, _) = fixture.new_bank();
     for sealed in [false, true] {
         if sealed {
-            world.sealer().seal_once().await.unwrap();
+            fixture.sealer().seal_once().await.unwrap();
         }
-        assert_eq!(prove(&world.store.db, &ids[0], Some(&other.to_string())).await.unwrap(), None);
-        assert_eq!(prove(&world.store.db, "dis_never", Some(&world.bank.to_string())).await.unwrap(), None);
+        assert_eq!(prove(&fixture.store.db, &ids[0], Some(&other.to_string())).await.unwrap(), None);
+        assert_eq!(prove(&fixture.store.db, "dis_never", Some(&fixture.bank.to_string())).await.unwrap(), None);
     }
 }
 
-/// A bank asks for the entry of its consent's end, whose opening names an operator: it is not for the bank.
-async fn an_entry_about_a_bank_is_not_the_banks(store: TestStore) {
-    let world = World::new(store).await;
+/// A bank requests the entry of its consent's revocation, whose opening names an operator: it is not found.
+async fn an_entry_about_a_bank_is_hidden_from_it(store: TestStore) {
+    let fixture = LedgerFixture::new(store).await;
     let facts = medcredit::ledger::ConsentFacts {
-        id: medcredit::domain::ids::EntryId::new(&*world.store.clock, world.entropy()),
-        at: world.now(),
+        id: medcredit::domain::ids::EntryId::new(&*fixture.store.clock, fixture.entropy()),
+        at: fixture.now(),
         event: "revoked",
         actor: "operator:lin".into(),
         changes: serde_json::json!({ "state": ["active", "revoked"] }),
         channel: "console".into(),
-        client_id: world.bank,
+        client_id: fixture.bank,
         codes: vec![HOSPITAL.into()],
-        consent_id: world.consent,
+        consent_id: fixture.consent,
         consent_version: 3,
         evidence: None,
         reason: Some("a reason".into()),
         uscc: "12330300470500001J".into(),
     };
-    let (entry, opening) = facts.into_entry(world.entropy()).unwrap();
-    let mut tx = world.store.db.begin("test").await.unwrap();
+    let (entry, opening) = facts.into_entry(fixture.entropy()).unwrap();
+    let mut tx = fixture.store.db.begin("test").await.unwrap();
     medcredit::ledger::append(&mut tx, &entry, Some(&opening)).await.unwrap();
     tx.commit().await.unwrap();
-    world.sealer().seal_once().await.unwrap();
-    assert_eq!(prove(&world.store.db, entry.id(), Some(&world.bank.to_string())).await.unwrap(), None);
-    assert!(matches!(prove(&world.store.db, entry.id(), None).await.unwrap(), Some(Found::Sealed(_))));
-    assert!(world.verify().await.sound());
+    fixture.sealer().seal_once().await.unwrap();
+    assert_eq!(prove(&fixture.store.db, entry.id(), Some(&fixture.bank.to_string())).await.unwrap(), None);
+    assert!(matches!(prove(&fixture.store.db, entry.id(), None).await.unwrap(), Some(ProofStatus::Sealed(_))));
+    assert!(fixture.verify().await.sound());
 }
 
-/// An auditor proves an entry whose opening was erased: it stands, and says nothing about anybody.
+/// An auditor proves an entry whose opening was erased: the proof verifies and reveals nothing about anybody.
 async fn an_erased_entry_still_has_its_proof(store: TestStore) {
-    let world = World::new(store).await;
-    let ids = world.record(5).await;
+    let fixture = LedgerFixture::new(store).await;
+    let ids = fixture.record(5).await;
     let facts = medcredit::ledger::ErasureFacts {
-        id: medcredit::domain::ids::EntryId::new(&*world.store.clock, world.entropy()),
-        at: world.now(),
+        id: medcredit::domain::ids::EntryId::new(&*fixture.store.clock, fixture.entropy()),
+        at: fixture.now(),
         entries: vec![ids[2].clone()],
         ground: medcredit::ledger::ErasureGround::RetentionEnded,
         actor: "system".into(),
         reason: None,
     };
-    let mut tx = world.store.db.begin("test").await.unwrap();
-    erase(&mut tx, facts.clone(), world.entropy()).await.unwrap();
+    let mut tx = fixture.store.db.begin("test").await.unwrap();
+    erase(&mut tx, facts.clone(), fixture.entropy()).await.unwrap();
     tx.commit().await.unwrap();
-    let mut tx = world.store.db.begin("test").await.unwrap();
+    let mut tx = fixture.store.db.begin("test").await.unwrap();
     let again = medcredit::ledger::ErasureFacts {
-        id: medcredit::domain::ids::EntryId::new(&*world.store.clock, world.entropy()),
+        id: medcredit::domain::ids::EntryId::new(&*fixture.store.clock, fixture.entropy()),
         ..facts
     };
-    assert!(erase(&mut tx, again, world.entropy()).await.is_err(), "what is not there cannot be erased");
+    assert!(erase(&mut tx, again, fixture.entropy()).await.is_err(), "an opening that does not exist cannot be erased");
     drop(tx);
-    world.sealer().seal_once().await.unwrap();
-    let Some(Found::Sealed(proof)) = prove(&world.store.db, &ids[2], None).await.unwrap() else {
+    fixture.sealer().seal_once().await.unwrap();
+    let Some(ProofStatus::Sealed(proof)) = prove(&fixture.store.db, &ids[2], None).await.unwrap() else {
         panic!("it is there")
     };
-    assert!(check_proof(&proof, &[world.verifier_key()]).unwrap().1.is_none());
-    assert!(!serde_json::to_string(&proof).unwrap().contains(&world.bank.to_string()));
-    let report = world.verify().await;
+    assert!(check_proof(&proof, &[fixture.verifier_key()]).unwrap().1.is_none());
+    assert!(!serde_json::to_string(&proof).unwrap().contains(&fixture.bank.to_string()));
+    let report = fixture.verify().await;
     assert!(report.sound() && report.erased == 1, "{report}");
 }
 
-/// The public follows the log from checkpoint to checkpoint with tiles alone.
+/// The public follows the log from checkpoint to checkpoint with only tiles.
 async fn tiles_and_consistency_follow_the_log(store: TestStore) {
-    let world = World::new(store).await;
-    let sealer = world.sealer();
+    let fixture = LedgerFixture::new(store).await;
+    let sealer = fixture.sealer();
     let mut former: Option<Checkpoint> = None;
     let id = |level, index| TileId { level, index };
     for more in [1, 99, 156, 44, 300] {
-        world.record_many(more).await;
+        fixture.record_many(more).await;
         let now = sealer.seal_once().await.unwrap().unwrap();
         if let Some(former) = former {
-            let path = consistency(&world.store.db, former.size, now.size).await.unwrap();
-            verify_consistency((former.size, &former.root), (now.size, &now.root), &path).unwrap();
+            let path = consistency(&fixture.store.db, former.size, now.size).await.unwrap();
+            verify_consistency(former.head(), now.head(), &path).unwrap();
         }
         for (tile, width) in TileId::partials(now.size) {
-            let bytes = published_tile(&world.store.db, tile, width).await.unwrap().unwrap();
+            let bytes = published_tile(&fixture.store.db, tile, width).await.unwrap().unwrap();
             assert_eq!(bytes.len(), usize::from(width) * 32);
         }
         former = Some(now);
     }
-    let db = &world.store.db;
+    let db = &fixture.store.db;
     let full = published_tile(db, id(0, 0), 256).await.unwrap().unwrap();
     assert_eq!(full.len(), 8192);
     // A partial tile is a prefix of the full one, and no tile reaches beyond the checkpoint.

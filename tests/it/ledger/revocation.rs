@@ -11,10 +11,10 @@ use medcredit::{
     store::Db,
 };
 
-use super::world::{World, run};
+use super::fixture::{LedgerFixture, run};
 use crate::support::{TestStore, both_engines};
 
-/// Ends a consent as any process may, and tells how many disclosures under it were committed before that.
+/// Revokes a consent as any process may, and returns how many disclosures under it were committed before.
 async fn revoke(db: &Db, bank: ClientId, consent: ConsentId) -> i64 {
     let mut tx = db.begin("test.revoke").await.unwrap();
     tx.lock_banks_exclusive(&[bank.to_string()]).await.unwrap();
@@ -35,9 +35,9 @@ async fn revoke(db: &Db, bank: ClientId, consent: ConsentId) -> i64 {
     before
 }
 
-/// Asks until refused, and tells how many answers were released.
+/// Reads until refused, and returns how many answers were released.
 async fn read_on(
-    world: Arc<World>,
+    fixture: Arc<LedgerFixture>,
     recorder: Recorder,
     bank: ClientId,
     consent: ConsentId,
@@ -46,7 +46,7 @@ async fn read_on(
     let mut released = 0;
     loop {
         let after = revoked.load(Ordering::SeqCst);
-        match recorder.record(world.draft_of(bank, consent)).await {
+        match recorder.record(fixture.draft_of(bank, consent)).await {
             Ok(_) => {
                 assert!(!after, "an answer was released after its consent's revocation had committed");
                 released += 1;
@@ -64,20 +64,21 @@ both_engines! {
 /// Two banks read on two gateways while a command line revokes their consents: what was committed before the
 /// revocation is all there ever is.
 async fn no_disclosure_commits_after_its_revocation(store: TestStore) {
-    let world = Arc::new(World::new(store).await);
-    let gateways = [world.recorder(), world.recorder_with(world.store.reopen().await, Default::default())];
-    let command_line = world.store.reopen().await;
+    let fixture = Arc::new(LedgerFixture::new(store).await);
+    let gateways = [fixture.recorder(), fixture.recorder_with(fixture.store.reopen().await, Default::default())];
+    let command_line = fixture.store.reopen().await;
     for round in 0..6u64 {
         let mut readers = Vec::new();
         let mut consents = Vec::new();
         for _ in 0..2 {
-            let (bank, consent) = world.new_bank();
-            world.add_bank(bank).await;
-            world.add_consent(bank, consent).await;
+            let (bank, consent) = fixture.new_bank();
+            fixture.add_bank(bank).await;
+            fixture.add_consent(bank, consent).await;
             let revoked = Arc::new(AtomicBool::new(false));
             for reader in 0..8 {
                 let recorder = gateways[reader % 2].clone();
-                readers.push((consent, tokio::spawn(read_on(world.clone(), recorder, bank, consent, revoked.clone()))));
+                readers
+                    .push((consent, tokio::spawn(read_on(fixture.clone(), recorder, bank, consent, revoked.clone()))));
             }
             consents.push((bank, consent, revoked));
         }
@@ -95,7 +96,7 @@ async fn no_disclosure_commits_after_its_revocation(store: TestStore) {
                 }
             }
             assert_eq!(released, before, "every released answer was committed before the revocation, and no other");
-            let (after,): (i64,) = world
+            let (after,): (i64,) = fixture
                 .store
                 .db
                 .read("test")

@@ -1,14 +1,14 @@
-//! Whoever has the database's own credentials: no trigger, no foreign key and no right stands in the way.
+//! An attacker with the database owner's credentials, whom no trigger, foreign key or right stops.
 
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 
-use super::world::World;
-use crate::support::{cluster::cluster, store::Place};
+use super::fixture::LedgerFixture;
+use crate::support::{cluster::cluster, store::StoreLocation};
 
-/// Runs statements as the database's owner would, with every protection off.
-pub async fn vandalise(world: &World, sql: &str) {
-    match world.store.place() {
-        Place::Sqlite(directory) => {
+/// Runs statements as the database's owner, with every protection disabled.
+pub async fn vandalise(fixture: &LedgerFixture, sql: &str) {
+    match fixture.store.location() {
+        StoreLocation::Sqlite(directory) => {
             let options = sqlx::sqlite::SqliteConnectOptions::new()
                 .filename(directory.path().join("core.db"))
                 .foreign_keys(false)
@@ -23,7 +23,7 @@ pub async fn vandalise(world: &World, sql: &str) {
             connection.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await.unwrap();
             connection.close().await.unwrap();
         }
-        Place::Postgres { database } => {
+        StoreLocation::Postgres { database } => {
             let options: sqlx::postgres::PgConnectOptions = cluster().url(database).parse().unwrap();
             let mut connection = options.options([("search_path", "core")]).connect().await.unwrap();
             let sql = format!("SET session_replication_role = replica; {sql}");

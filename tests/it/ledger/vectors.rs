@@ -3,10 +3,10 @@
 use data_encoding::{BASE64, BASE64URL_NOPAD, HEXLOWER};
 use medcredit::{
     domain::{Timestamp, canonical::canonical},
-    ledger::{EntryFault, Proof, ReadEntry, Receipt, check_proof, commitment},
+    ledger::{Action, EntryFault, Proof, ReadEntry, Receipt, check_proof, commitment},
     merkle::{
-        Checkpoint, Edge, Hash, Node, NoteError, NoteSigner, Span, TileId, TileNodes, VerifierKey, consistency_spans,
-        inclusion_spans, leaf_hash, verify_consistency, verify_inclusion,
+        Checkpoint, Edge, Hash, Node, NoteError, NoteSigner, Span, TileId, TileNodes, TreeHead, VerifierKey,
+        consistency_spans, inclusion_spans, leaf_hash, verify_consistency, verify_inclusion,
     },
 };
 use serde_json::Value;
@@ -47,14 +47,14 @@ fn the_commitment_is_the_one_of_the_page() {
 }
 
 #[test]
-fn every_entry_of_the_page_reads_and_its_opening_fits() {
+fn every_entry_of_the_page_parses_and_its_opening_matches() {
     for given in vectors()["entries"].as_array().unwrap() {
         let body = text(given, "/entry");
         assert_eq!(leaf_hash(body.as_bytes()), hex(text(given, "/leaf")));
         let entry = ReadEntry::parse(body).unwrap();
         let values = entry.open(text(given, "/opening")).unwrap();
         assert_eq!(values.len(), entry.commitments.len());
-        // A changed value, under the same salt, does not fit.
+        // A changed value under the same salt does not match.
         let changed = text(given, "/opening").replacen("operator:", "operatar:", 1).replacen("cli_", "cli_0", 1);
         if changed != text(given, "/opening") {
             assert!(matches!(entry.open(&changed), Err(EntryFault::Commitment(_))));
@@ -63,7 +63,7 @@ fn every_entry_of_the_page_reads_and_its_opening_fits() {
 }
 
 #[test]
-fn an_entry_that_is_not_exactly_of_the_form_is_refused() {
+fn an_entry_of_any_other_form_is_refused() {
     let vectors = vectors();
     let disclosure = text(&vectors, "/entries/0/entry");
     let erasure = text(&vectors, "/entries/4/entry");
@@ -114,7 +114,7 @@ fn the_tree_and_its_proofs_are_those_of_the_page() {
     }
     let path = base64_hashes(&vectors["consistency_3_5"]);
     assert_eq!(nodes.hashes(&consistency_spans(3, 5).unwrap()).unwrap(), path);
-    verify_consistency((3, &roots[3]), (5, &roots[5]), &path).unwrap();
+    verify_consistency(TreeHead { size: 3, root: roots[3] }, TreeHead { size: 5, root: roots[5] }, &path).unwrap();
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn the_checkpoint_of_the_page_is_signed_and_verified_byte_for_byte() {
     let seed = hex(text(&vectors, "/key/seed"));
     let pair = aws_lc_rs::signature::Ed25519KeyPair::from_seed_unchecked(&seed).unwrap();
     assert_eq!(checkpoint.sign(&Seeded(pair, key.clone())).unwrap(), note);
-    // Another's line beside ours is ignored; a line under our name and id that does not fit spoils the note.
+    // A line of another key is ignored; a line with our name and id that does not verify invalidates the note.
     let witness = format!("{note}\u{2014} witness.example AAAAAAAAAAA=\n");
     assert_eq!(Checkpoint::open(&witness, std::slice::from_ref(&key)).unwrap(), checkpoint);
     let spoiled =
@@ -177,7 +177,7 @@ fn the_checkpoint_of_the_page_is_signed_and_verified_byte_for_byte() {
 }
 
 #[test]
-fn the_receipt_of_the_page_reads_and_writes() {
+fn the_receipt_of_the_page_round_trips() {
     let vectors = vectors();
     let receipt = Receipt::parse(text(&vectors, "/receipt")).unwrap();
     assert_eq!(receipt.leaf, leaves(&vectors)[0]);
@@ -224,4 +224,11 @@ fn a_proof_made_of_the_page_verifies_without_a_gateway() {
     }
     let erased = Proof { opening: None, ..proof };
     assert!(check_proof(&erased, &[key]).unwrap().1.is_none());
+}
+
+#[test]
+fn every_action_is_in_the_table_of_the_page() {
+    for action in Action::ALL {
+        assert!(PAGE.contains(&format!("\n| `{action}` | ")), "{action} is missing in docs/LEDGER.md section 2");
+    }
 }

@@ -1,4 +1,4 @@
-//! Every change behind the ledger's back is found, and named (I7).
+//! Every manipulation of the ledger's tables is found and reported (I7).
 
 use std::sync::{
     Arc,
@@ -7,54 +7,54 @@ use std::sync::{
 
 use medcredit::{
     domain::ids::EntryId,
-    ledger::{CheckpointFile, ErasureFacts, ErasureGround, erase, verify::Outside},
+    ledger::{CheckpointFile, ErasureFacts, ErasureGround, erase, verify::CheckpointFileCheck},
     merkle::{Checkpoint, NoteError, NoteSigner, VerifierKey, leaf_hash},
     store::Arg,
 };
 
 use super::{
+    fixture::{LedgerFixture, ORIGIN},
     vandal::vandalise,
-    world::{ORIGIN, World},
 };
 use crate::support::{TestStore, both_engines};
 
-async fn erase_one(world: &World, id: String) {
-    let mut tx = world.store.db.begin("test").await.unwrap();
+async fn erase_one(fixture: &LedgerFixture, id: String) {
+    let mut tx = fixture.store.db.begin("test").await.unwrap();
     let facts = ErasureFacts {
-        id: EntryId::new(&*world.store.clock, world.entropy()),
-        at: world.now(),
+        id: EntryId::new(&*fixture.store.clock, fixture.entropy()),
+        at: fixture.now(),
         entries: vec![id],
         ground: ErasureGround::RetentionEnded,
         actor: "system".into(),
         reason: None,
     };
-    erase(&mut tx, facts, world.entropy()).await.unwrap();
+    erase(&mut tx, facts, fixture.entropy()).await.unwrap();
     tx.commit().await.unwrap();
 }
 
-/// A ledger of 600 leaves under three checkpoints, with two full tiles, an erasure, and one entry that waits.
-async fn grown(store: TestStore) -> World {
-    let world = World::new(store).await;
-    let sealer = world.sealer();
-    let first = world.record_many(100).await;
+/// A ledger of 600 leaves with three checkpoints, two full tiles, an erasure, and one entry in the queue.
+async fn grown(store: TestStore) -> LedgerFixture {
+    let fixture = LedgerFixture::new(store).await;
+    let sealer = fixture.sealer();
+    let first = fixture.record_many(100).await;
     sealer.seal_once().await.unwrap();
-    world.record_many(200).await;
-    let mut tx = world.store.db.begin("test").await.unwrap();
+    fixture.record_many(200).await;
+    let mut tx = fixture.store.db.begin("test").await.unwrap();
     let facts = ErasureFacts {
-        id: EntryId::new(&*world.store.clock, world.entropy()),
-        at: world.now(),
+        id: EntryId::new(&*fixture.store.clock, fixture.entropy()),
+        at: fixture.now(),
         entries: vec![first[3].clone(), first[4].clone()],
         ground: ErasureGround::SubjectRequest,
         actor: "operator:lin".into(),
         reason: None,
     };
-    erase(&mut tx, facts, world.entropy()).await.unwrap();
+    erase(&mut tx, facts, fixture.entropy()).await.unwrap();
     tx.commit().await.unwrap();
     sealer.seal_once().await.unwrap();
-    world.record_many(299).await;
+    fixture.record_many(299).await;
     sealer.seal_once().await.unwrap();
-    world.record(1).await;
-    world
+    fixture.record(1).await;
+    fixture
 }
 
 /// `(what, how, how to undo it, what verify says)`; `{n}` is the entry of leaf n.
@@ -119,13 +119,13 @@ const SABOTAGES: &[Sabotage] = &[
         "the bank beside an opening",
         "UPDATE ledger_openings SET client_id = 'cli_other' WHERE entry_id = {21}",
         "UPDATE ledger_openings SET client_id = (SELECT o.client_id FROM ledger_openings o WHERE o.entry_id = {22}) WHERE entry_id = {21}",
-        "(leaf 21): the bank or the consent beside its opening",
+        "(leaf 21): the bank or the consent in its opening's row",
     ),
     (
         "an opening removed",
         "CREATE TABLE saved AS SELECT * FROM ledger_openings WHERE entry_id = {23}; DELETE FROM ledger_openings WHERE entry_id = {23}",
         "INSERT INTO ledger_openings SELECT * FROM saved; DROP TABLE saved",
-        "its opening was removed, and no erasure entry says so",
+        "its opening was removed, and no erasure entry accounts for it",
     ),
     (
         "an opening of nothing",
@@ -137,7 +137,7 @@ const SABOTAGES: &[Sabotage] = &[
         "a queued row removed",
         "CREATE TABLE saved AS SELECT * FROM ledger_unsealed; DELETE FROM ledger_unsealed",
         "INSERT INTO ledger_unsealed SELECT * FROM saved; DROP TABLE saved",
-        "it does not wait for the sealer either",
+        "it is not in the sealer's queue either",
     ),
     (
         "a sealed entry queued again",
@@ -173,7 +173,7 @@ const SABOTAGES: &[Sabotage] = &[
         "a checkpoint's root",
         "CREATE TABLE saved AS SELECT * FROM ledger_checkpoints; UPDATE ledger_checkpoints SET root = (SELECT s.root FROM saved s WHERE s.tree_size = 100) WHERE tree_size = 301",
         "DELETE FROM ledger_checkpoints; INSERT INTO ledger_checkpoints SELECT * FROM saved; DROP TABLE saved",
-        "checkpoint 301: its row says something else than the note",
+        "checkpoint 301: its row contradicts the signed note",
     ),
     (
         "a checkpoint's text",
@@ -197,13 +197,13 @@ const SABOTAGES: &[Sabotage] = &[
         "an erased opening put back",
         "INSERT INTO ledger_openings SELECT {erased}, client_id, consent_id, body FROM ledger_openings WHERE entry_id = {20}",
         "DELETE FROM ledger_openings WHERE entry_id = {erased}",
-        "its opening is there although an entry says it was erased",
+        "its opening exists although an entry records its erasure",
     ),
 ];
 
 /// Writes the entries' ids where a sabotage names their leaves, or an erased one.
-async fn with_ids(world: &World, sql: &str) -> String {
-    let db = &world.store.db;
+async fn with_ids(fixture: &LedgerFixture, sql: &str) -> String {
+    let db = &fixture.store.db;
     let erased = "SELECT l.entry_id FROM ledger_leaves l LEFT JOIN ledger_openings o ON o.entry_id = l.entry_id WHERE o.entry_id IS NULL";
     let (erased,): (String,) = db.read("test").fetch_one(erased, vec![]).await.unwrap();
     let mut out = sql.replace("{erased}", &format!("'{erased}'"));
@@ -217,14 +217,14 @@ async fn with_ids(world: &World, sql: &str) -> String {
     out
 }
 
-/// Puts the tiles back as they were.
-async fn restore_tiles(world: &World) {
-    vandalise(world, "DELETE FROM ledger_tiles; INSERT INTO ledger_tiles SELECT * FROM whole_tiles").await;
+/// Restores the original tiles.
+async fn restore_tiles(fixture: &LedgerFixture) {
+    vandalise(fixture, "DELETE FROM ledger_tiles; INSERT INTO ledger_tiles SELECT * FROM whole_tiles").await;
 }
 
-/// Signs with the log's own key, as whoever holds it could.
+/// Signs with the log's own key, as somebody who has it could.
 #[derive(Debug)]
-struct Forger<'a>(&'a World, VerifierKey);
+struct Forger<'a>(&'a LedgerFixture, VerifierKey);
 
 impl NoteSigner for Forger<'_> {
     fn key(&self) -> &VerifierKey {
@@ -237,32 +237,32 @@ impl NoteSigner for Forger<'_> {
 }
 
 both_engines! {
-    an_honest_ledger_is_whole,
-    a_ledger_that_is_being_written_is_whole,
-    every_sabotage_is_found_and_named,
-    an_entry_changed_with_all_that_is_derived_from_it_is_found,
-    a_tail_that_was_cut_off_is_found_with_the_checkpoint_outside_only,
-    a_history_signed_anew_is_found_by_an_older_checkpoint,
+    an_untampered_ledger_verifies,
+    a_ledger_that_is_being_written_verifies,
+    every_manipulation_is_found_and_reported,
+    an_entry_changed_with_everything_derived_from_it_is_found,
+    a_truncated_ledger_is_found_only_with_the_checkpoint_file,
+    a_rewritten_history_is_found_by_an_older_checkpoint,
 }
 
-/// An auditor verifies an honest ledger: everything is counted and nothing is wrong.
-async fn an_honest_ledger_is_whole(store: TestStore) {
-    let world = grown(store).await;
-    let report = world.verify().await;
+/// An auditor verifies an untampered ledger: everything is counted and nothing is wrong.
+async fn an_untampered_ledger_verifies(store: TestStore) {
+    let fixture = grown(store).await;
+    let report = fixture.verify().await;
     assert!(report.sound(), "{report}");
     assert_eq!((report.leaves, report.tiles, report.checkpoints), (600, 2, 3));
     assert_eq!((report.openings, report.erased, report.waiting), (599, 2, 1));
-    assert_eq!(report.outside, Outside::Covers(600));
-    let blind = world.verify_against(None).await;
+    assert_eq!(report.checkpoint_file, CheckpointFileCheck::Covers(600));
+    let blind = fixture.verify_against(None).await;
     assert!(blind.sound());
     assert!(blind.to_string().contains("NO CHECKPOINT FROM OUTSIDE"), "{blind}");
 }
 
-/// An auditor verifies while gateways record, seal and erase: an honest ledger is whole at every moment.
-async fn a_ledger_that_is_being_written_is_whole(store: TestStore) {
-    let world = Arc::new(World::new(store).await);
+/// An auditor verifies while gateways record, seal and erase: an untampered ledger verifies at any moment.
+async fn a_ledger_that_is_being_written_verifies(store: TestStore) {
+    let fixture = Arc::new(LedgerFixture::new(store).await);
     let writing = Arc::new(AtomicBool::new(true));
-    let (writer, more) = (world.clone(), writing.clone());
+    let (writer, more) = (fixture.clone(), writing.clone());
     let writer = tokio::spawn(async move {
         let (recorder, sealer) = (writer.recorder(), writer.sealer());
         let mut ids = Vec::new();
@@ -276,7 +276,7 @@ async fn a_ledger_that_is_being_written_is_whole(store: TestStore) {
     });
     let mut erased = 0;
     for round in 0.. {
-        let report = world.verify().await;
+        let report = fixture.verify().await;
         assert!(report.sound(), "{report}");
         erased = erased.max(report.erased);
         if round >= 15 && erased > 10 {
@@ -287,42 +287,42 @@ async fn a_ledger_that_is_being_written_is_whole(store: TestStore) {
     writer.await.unwrap();
 }
 
-/// A database administrator changes, removes or exchanges anything: `verify` names it.
-async fn every_sabotage_is_found_and_named(store: TestStore) {
-    let world = grown(store).await;
-    vandalise(&world, "CREATE TABLE whole_tiles AS SELECT * FROM ledger_tiles").await;
+/// A database administrator changes, removes or exchanges anything: `verify` reports it.
+async fn every_manipulation_is_found_and_reported(store: TestStore) {
+    let fixture = grown(store).await;
+    vandalise(&fixture, "CREATE TABLE whole_tiles AS SELECT * FROM ledger_tiles").await;
     for (what, how, undo, expected) in SABOTAGES {
-        let (how, undo) = (with_ids(&world, how).await, with_ids(&world, undo).await);
-        vandalise(&world, &how).await;
-        let report = world.verify().await;
+        let (how, undo) = (with_ids(&fixture, how).await, with_ids(&fixture, undo).await);
+        vandalise(&fixture, &how).await;
+        let report = fixture.verify().await;
         assert!(!report.sound(), "{what}");
         assert!(report.to_string().contains(expected), "{what}: expected {expected:?} in\n{report}");
-        vandalise(&world, &undo).await;
-        restore_tiles(&world).await;
-        let report = world.verify().await;
+        vandalise(&fixture, &undo).await;
+        restore_tiles(&fixture).await;
+        let report = fixture.verify().await;
         assert!(report.sound(), "after {what}: {report}");
     }
 }
 
-/// Somebody changes an entry and its leaf together, and the tile as well: the checkpoint still tells.
-async fn an_entry_changed_with_all_that_is_derived_from_it_is_found(store: TestStore) {
-    let world = grown(store).await;
-    let row: (String, String) = world.store.db.read("test")
+/// Somebody changes an entry, its leaf hash and the tile together: the checkpoint still shows it.
+async fn an_entry_changed_with_everything_derived_from_it_is_found(store: TestStore) {
+    let fixture = grown(store).await;
+    let row: (String, String) = fixture.store.db.read("test")
             .fetch_one("SELECT e.id, e.body FROM ledger_entries e JOIN ledger_leaves l ON l.entry_id = e.id WHERE l.leaf_index = 40", vec![]).await.unwrap();
     let forged = row.1.replace("2026-", "2027-");
     let leaf = data_encoding::HEXLOWER.encode(&leaf_hash(forged.as_bytes()));
-    let literal = |hex: &str| match world.store.db.engine() {
+    let literal = |hex: &str| match fixture.store.db.engine() {
         medcredit::store::Engine::Sqlite => format!("x'{hex}'"),
         medcredit::store::Engine::Postgres => format!("'\\x{hex}'"),
     };
     vandalise(
-        &world,
+        &fixture,
         &format!("UPDATE ledger_entries SET body = '{forged}', leaf_hash = {} WHERE id = '{}'", literal(&leaf), row.0),
     )
     .await;
-    let report = world.verify().await;
+    let report = fixture.verify().await;
     assert!(report.to_string().contains("(leaf 40): its text does not hash to the leaf in its tile"), "{report}");
-    let (tile,): (Vec<u8>,) = world
+    let (tile,): (Vec<u8>,) = fixture
         .store
         .db
         .read("test")
@@ -331,8 +331,8 @@ async fn an_entry_changed_with_all_that_is_derived_from_it_is_found(store: TestS
         .unwrap();
     let mut tile = data_encoding::HEXLOWER.encode(&tile);
     tile.replace_range(40 * 64..41 * 64, &leaf);
-    vandalise(&world, &format!("UPDATE ledger_tiles SET hashes = {} WHERE tile_index = 0", literal(&tile))).await;
-    let report = world.verify().await;
+    vandalise(&fixture, &format!("UPDATE ledger_tiles SET hashes = {} WHERE tile_index = 0", literal(&tile))).await;
+    let report = fixture.verify().await;
     assert!(
         report.to_string().contains("checkpoint 100: its root is not that of the leaves: one from 0 to 99"),
         "{report}"
@@ -340,46 +340,44 @@ async fn an_entry_changed_with_all_that_is_derived_from_it_is_found(store: TestS
     assert!(report.to_string().contains("tile/0/000: it was changed"), "{report}");
 }
 
-/// The tail is cut off with everything that belongs to it: only the checkpoint outside tells.
-async fn a_tail_that_was_cut_off_is_found_with_the_checkpoint_outside_only(store: TestStore) {
-    let world = grown(store).await;
-    vandalise(&world, "\
+/// The last entries are removed with everything derived from them: only the checkpoint file shows it.
+async fn a_truncated_ledger_is_found_only_with_the_checkpoint_file(store: TestStore) {
+    let fixture = grown(store).await;
+    vandalise(&fixture, "\
             DELETE FROM ledger_unsealed; \
             DELETE FROM ledger_openings WHERE entry_id NOT IN (SELECT entry_id FROM ledger_leaves WHERE leaf_index < 301); \
             DELETE FROM ledger_entries WHERE id NOT IN (SELECT entry_id FROM ledger_leaves WHERE leaf_index < 301); \
             DELETE FROM ledger_leaves WHERE leaf_index >= 301; \
             DELETE FROM ledger_tiles WHERE tile_index >= 1; \
             DELETE FROM ledger_checkpoints WHERE tree_size > 301").await;
-    let blind = world.verify_against(None).await;
+    let blind = fixture.verify_against(None).await;
     assert!(blind.sound() && blind.leaves == 301, "{blind}");
     assert!(blind.to_string().contains("cut off at the end cannot be seen"), "{blind}");
-    let report = world.verify().await;
+    let report = fixture.verify().await;
     assert!(!report.sound());
     assert!(
         report
             .to_string()
-            .contains("the ledger ends after 301 leaves, the checkpoint outside covers 600: the tail was cut off"),
+            .contains("the ledger ends after 301 leaves, the checkpoint file covers 600: the tail was cut off"),
         "{report}"
     );
 }
 
-/// The holder of the signing key writes another history: an older checkpoint tells.
-async fn a_history_signed_anew_is_found_by_an_older_checkpoint(store: TestStore) {
-    let world = grown(store).await;
-    let forger = Forger(&world, world.verifier_key());
+/// The holder of the signing key writes another history: an older checkpoint shows it.
+async fn a_rewritten_history_is_found_by_an_older_checkpoint(store: TestStore) {
+    let fixture = grown(store).await;
+    let forger = Forger(&fixture, fixture.verifier_key());
     let other = Checkpoint { origin: ORIGIN.into(), size: 100, root: [3; 32] }.sign(&forger).unwrap();
-    let file = CheckpointFile::new(world.directory.path().join("older"));
+    let file = CheckpointFile::new(fixture.directory.path().join("older"));
     std::fs::write(file.path(), other).unwrap();
-    let report = world.verify_against(Some(&file)).await;
+    let report = fixture.verify_against(Some(&file)).await;
     assert!(
-        report
-            .to_string()
-            .contains("the first 100 leaves are not those of the checkpoint outside: history was rewritten"),
+        report.to_string().contains("the first 100 leaves are not those of the checkpoint file: history was rewritten"),
         "{report}"
     );
     std::fs::write(file.path(), "nothing").unwrap();
-    let report = world.verify_against(Some(&file)).await;
-    assert!(!report.sound() && report.outside == Outside::Unusable, "{report}");
+    let report = fixture.verify_against(Some(&file)).await;
+    assert!(!report.sound() && report.checkpoint_file == CheckpointFileCheck::Unusable, "{report}");
     std::fs::remove_file(file.path()).unwrap();
-    assert_eq!(world.verify_against(Some(&file)).await.outside, Outside::Absent);
+    assert_eq!(fixture.verify_against(Some(&file)).await.checkpoint_file, CheckpointFileCheck::Absent);
 }

@@ -1,4 +1,4 @@
-//! The private cluster is gone with the process that started it, also when nobody could say goodbye.
+//! The private cluster ends with the process that started it, even if that is killed.
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -13,14 +13,14 @@ use crate::support::cluster::cluster;
 const HOLD: &str = "MEDCREDIT_TEST_HOLDS_A_CLUSTER";
 
 #[test]
-fn a_killed_process_takes_its_cluster_along() {
+fn a_killed_process_ends_its_cluster() {
     if std::env::var_os(HOLD).is_some() {
         println!("\ncluster in {}", cluster().directory().display());
         let _ = std::io::stdin().read(&mut [0]);
         return;
     }
     let mut holder = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "--nocapture", "storage::cluster::a_killed_process_takes_its_cluster_along"])
+        .args(["--exact", "--nocapture", "storage::cluster::a_killed_process_ends_its_cluster"])
         .env(HOLD, "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -32,7 +32,7 @@ fn a_killed_process_takes_its_cluster_along() {
     let mut connection = connect().unwrap();
     holder.kill().unwrap();
     holder.wait().unwrap();
-    // A connection that says nothing ends when its server does. A server about to end may still take a few.
+    // An idle connection ends with its server. A server that is shutting down may still accept a few.
     for _ in 0..1000 {
         connection.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         let _ = connection.read_to_end(&mut Vec::new());

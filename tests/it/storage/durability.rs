@@ -1,4 +1,4 @@
-//! A database that does not keep what it says it has committed is refused, and one that may lose it is told of (I1).
+//! A database that may lose acknowledged commits is refused, and asynchronous standbys are reported (I1).
 
 use std::{
     fs,
@@ -21,7 +21,7 @@ impl Drop for Ending {
     }
 }
 
-/// Keeps the server's log beside it, as an asynchronous standby does; returns when the server knows.
+/// Receives the server's WAL, as an asynchronous standby does; returns when the server reports it.
 async fn follow(cluster: &Cluster, db: &Db) -> Ending {
     let place = cluster.directory().join("follower");
     fs::create_dir(&place).unwrap();
@@ -49,7 +49,7 @@ struct Site {
 
 impl Site {
     async fn of(cluster: &Cluster) -> Self {
-        let store = TestStore::of(cluster).await;
+        let store = TestStore::on_cluster(cluster).await;
         let directory = tempfile::tempdir().unwrap();
         let config = directory.path().join("gateway.toml");
         fs::write(directory.path().join("url"), store.url()).unwrap();
@@ -85,7 +85,7 @@ fn a_server_that_does_not_sync_is_refused() {
 }
 
 #[test]
-fn a_standby_that_follows_behind_is_told() {
+fn an_asynchronous_standby_is_reported() {
     // An operator whose server has an asynchronous standby: a failover may lose what was committed.
     block_on(async {
         let cluster = with_off(&[]);

@@ -1,4 +1,4 @@
-//! The schema: the same on both engines, applied once, and a ledger that refuses to be rewritten.
+//! The schema: equal on both engines, applied once, with ledger tables that refuse changes.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -86,7 +86,7 @@ fn the_schemas_of_both_engines_are_equivalent() {
             set::<Reference>(a, SQLITE_REFERENCES, POSTGRES_REFERENCES).await,
             set(b, SQLITE_REFERENCES, POSTGRES_REFERENCES).await,
         );
-        // Where a reference costs a trigger and a locked row for each row written, `0010_ledger_queue` does without these.
+        // `0010_ledger_queue` has no such references, because each costs a trigger and a locked row for every row written.
         left.retain(|(from, _, to)| !(from.starts_with("ledger_") && to == "ledger_entries"));
         assert_eq!(left.symmetric_difference(&right).collect::<Vec<_>>(), Vec::<&Reference>::new());
     });
@@ -127,7 +127,7 @@ async fn a_database_that_lacks_a_step_is_refused_with_advice(store: TestStore) {
     assert!(refused.contains("0002_bulk") && refused.contains("medcredit migrate"), "{refused}");
 }
 
-/// I7: not even the owner of the tables rewrites the ledger by accident, and a thief must leave traces.
+/// I7: not even the owner of the tables changes the ledger by accident.
 async fn the_ledger_refuses_to_be_rewritten(store: TestStore) {
     let rows = [
         "INSERT INTO ledger_entries (id, type, body, leaf_hash, committed_at) VALUES ('ent_1', 't', '{}', $1, 1)",
@@ -169,9 +169,9 @@ fn a_database_without_a_schema_is_refused_with_advice() {
     });
 }
 
-/// A bulk step on SQLite is in a file of its own: killed between the step and its row, it is applied again.
+/// A bulk step on SQLite changes another file: after a kill between the step and its row, it is applied again.
 #[test]
-fn a_migration_cut_off_between_the_two_files_is_finished_by_the_next() {
+fn a_migration_killed_between_the_two_files_is_completed_by_the_next() {
     block_on(async {
         let store = TestStore::sqlite().await;
         let mut tx = store.db.begin("test").await.unwrap();
@@ -182,7 +182,7 @@ fn a_migration_cut_off_between_the_two_files_is_finished_by_the_next() {
 }
 
 #[test]
-fn two_operators_who_migrate_at_once_do_not_break_the_schema() {
+fn two_concurrent_migrations_do_not_break_the_schema() {
     block_on(async {
         let database = cluster().empty_database().await;
         let url = cluster().url(&database);

@@ -1,4 +1,4 @@
-//! How the engines plan what an answer reads: by indices, and on SQLite without statistics that would make it plan anew.
+//! The engines' plans for the reads of an answer: by indexes, and on SQLite without statistics that force replanning.
 
 use medcredit::store::Db;
 
@@ -13,9 +13,9 @@ async fn texts(db: &Db, sql: String) -> Vec<String> {
 }
 
 /// SQLite as sqlx builds it has STAT4: with its table present every new binding of a prepared statement is planned again,
-/// which costs more than most statements. `ANALYZE` and `PRAGMA optimize` leave that table behind.
+/// which costs more than most statements. `ANALYZE` and `PRAGMA optimize` create that table.
 #[test]
-fn nothing_the_gateway_does_leaves_statistics_behind() {
+fn the_gateway_never_creates_statistics() {
     crate::support::block_on(async {
         let app = TestApp::start(TestStore::sqlite().await).await;
         let bank = app.bank("Bank A").await;
@@ -32,7 +32,7 @@ fn nothing_the_gateway_does_leaves_statistics_behind() {
     });
 }
 
-/// The text of a statement of the store, by the name it begins with, as SQLite gets it.
+/// The SQLite text of a statement of the store, by the name in its comment.
 fn statement(file: &str, name: &str) -> String {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store").join(file);
     let source = std::fs::read_to_string(path).unwrap();
@@ -42,7 +42,7 @@ fn statement(file: &str, name: &str) -> String {
 }
 
 #[test]
-fn what_an_answer_reads_is_found_by_an_index() {
+fn the_reads_of_an_answer_use_indexes() {
     crate::support::block_on(async {
         let store = TestStore::sqlite().await;
         for (file, name) in [("runs.rs", "runs::current"), ("settlements.rs", "settlements::list_versions")] {
@@ -51,7 +51,7 @@ fn what_an_answer_reads_is_found_by_an_index() {
                 store.db.read("test").fetch_all(Box::leak(sql.into_boxed_str()), vec![]).await.unwrap();
             assert!(rows.len() > 2, "{name}");
             for (.., step) in rows {
-                // The parameter itself is gone through; nothing else is, and no index is made for the occasion.
+                // Only the parameter itself is scanned, and no automatic index is built.
                 let whole = step.starts_with("SCAN ") && !step.contains("jsonb_each");
                 assert!(!whole && !step.contains("AUTOMATIC") && !step.contains("MATERIALIZE"), "{name}: {step}");
             }
@@ -59,9 +59,9 @@ fn what_an_answer_reads_is_found_by_an_index() {
     });
 }
 
-/// PostgreSQL takes JSON of any length for a hundred rows, and would read every subject there is for one.
+/// PostgreSQL assumes a hundred rows in JSON of any length, and would read every subject for one code.
 #[test]
-fn what_an_answer_reads_does_not_grow_with_the_city() {
+fn the_reads_of_an_answer_do_not_grow_with_the_city() {
     crate::support::block_on(async {
         let store = TestStore::postgres().await;
         let mut tx = store.db.begin("test").await.unwrap();
@@ -89,9 +89,9 @@ fn what_an_answer_reads_does_not_grow_with_the_city() {
     });
 }
 
-/// PostgreSQL is not told in time how little waits: for a join it would read every entry there is, twice a second.
+/// PostgreSQL's statistics do not show in time how short the queue is: for a join it would read every entry, twice a second.
 #[test]
-fn what_the_sealer_reads_does_not_grow_with_the_ledger() {
+fn the_reads_of_the_sealer_do_not_grow_with_the_ledger() {
     crate::support::block_on(async {
         let store = TestStore::postgres().await;
         let mut tx = store.db.begin("test").await.unwrap();
@@ -114,13 +114,13 @@ fn what_the_sealer_reads_does_not_grow_with_the_ledger() {
             );
             assert!(!steps.iter().any(|step| step.contains("Seq Scan on ledger_entries")), "{name}: {steps:?}");
         }
-        // The queue itself is as long as what went through it since it was vacuumed.
+        // The queue's table has a dead row for every entry that went through it since it was vacuumed.
         for (name, from, to) in [
             ("ledger::unsealed_ids", "LIMIT '[{}]'", "LIMIT 256"),
             (
                 "ledger::delete_unsealed",
-                "listed_few",
-                "UNNEST(ARRAY(SELECT UNNEST('{dsc_119901}'::text[]))) AS listed(column1)",
+                "short_row_list",
+                "UNNEST(ARRAY(SELECT UNNEST('{dsc_119901}'::text[]))) AS bound(entry_id)",
             ),
         ] {
             let sql = statement("ledger/seal.rs", name).replace("\\\n", "").replace(from, to);

@@ -1,8 +1,8 @@
-//! What `store/db.rs` promises, said once and held on both engines.
+//! The promises of `store/db.rs`, tested on both engines.
 
 use medcredit::{
     domain::Timestamp,
-    store::{Arg, Column, Db, DbError, Engine},
+    store::{Arg, Column, Db, DbError, Engine, RowStatement},
 };
 
 use crate::support::{TestStore, both_engines};
@@ -30,20 +30,20 @@ async fn value(db: &Db, name: &str) -> Option<String> {
 }
 
 both_engines! {
-    what_is_committed_is_read_back,
+    committed_rows_are_read_back,
     a_transaction_that_is_dropped_leaves_nothing,
     every_kind_of_argument_arrives_as_it_was,
-    nulls_are_told_from_empty_values,
+    nulls_differ_from_empty_values,
     a_batch_comes_as_one_json_parameter,
     a_refused_change_names_its_constraint,
-    one_row_asked_for_and_none_there_is_an_error,
-    a_transaction_in_the_way_is_worth_another_try,
+    fetching_one_row_of_none_is_an_error,
+    a_conflicting_transaction_reports_contention,
     an_open_bulk_transaction_stalls_no_change,
-    locks_of_banks_are_shared_by_answers_and_alone_for_a_narrowing,
-    rows_are_bound_value_by_value_whatever_their_number,
+    bank_locks_are_shared_by_appends_and_exclusive_for_narrowing,
+    any_number_of_rows_is_bound_value_by_value,
 }
 
-async fn what_is_committed_is_read_back(store: TestStore) {
+async fn committed_rows_are_read_back(store: TestStore) {
     let mut tx = store.db.begin("test").await.unwrap();
     assert_eq!(tx.operation(), "test");
     assert_eq!(tx.execute(KEEP, texts(&["a", "1"])).await.unwrap(), 1);
@@ -76,7 +76,7 @@ async fn every_kind_of_argument_arrives_as_it_was(store: TestStore) {
     assert_eq!(row, ("文字 'quoted' \u{1F3E5}".into(), i64::MIN, vec![0, 255, 10], 1, at.micros()));
 }
 
-async fn nulls_are_told_from_empty_values(store: TestStore) {
+async fn nulls_differ_from_empty_values(store: TestStore) {
     let keys = "INSERT INTO authorities (id, name, kind, certificate, crl_file, crl, crl_number, crl_this_update_at, added_at) VALUES ($1, $1, 'partner', $2, $3, $4, 0, $5, 1)";
     let mut tx = store.db.begin("test").await.unwrap();
     let full =
@@ -132,13 +132,13 @@ async fn a_refused_change_names_its_constraint(store: TestStore) {
     assert_eq!(value(&store.db, "a").await.as_deref(), Some("1"));
 }
 
-async fn one_row_asked_for_and_none_there_is_an_error(store: TestStore) {
+async fn fetching_one_row_of_none_is_an_error(store: TestStore) {
     let none: Result<(String,), _> = store.db.read("test").fetch_one(VALUE, texts(&["a"])).await;
     assert!(matches!(none, Err(DbError::Engine { operation: "test", .. })));
 }
 
-async fn a_transaction_in_the_way_is_worth_another_try(store: TestStore) {
-    // Two processes, each holding what the other wants.
+async fn a_conflicting_transaction_reports_contention(store: TestStore) {
+    // Two processes, each holding a lock that the other needs.
     let other = store.reopen().await;
     keep(&store.db, "a", "1").await.unwrap();
     keep(&store.db, "b", "1").await.unwrap();
@@ -191,7 +191,7 @@ async fn an_open_bulk_transaction_stalls_no_change(store: TestStore) {
     assert_eq!(both, 2, "reads see both");
 }
 
-async fn locks_of_banks_are_shared_by_answers_and_alone_for_a_narrowing(store: TestStore) {
+async fn bank_locks_are_shared_by_appends_and_exclusive_for_narrowing(store: TestStore) {
     let banks = ["cli_b".to_owned(), "cli_a".to_owned()];
     if store.db.engine() == Engine::Postgres {
         let mut one = store.db.begin("answers").await.unwrap();
@@ -206,21 +206,22 @@ async fn locks_of_banks_are_shared_by_answers_and_alone_for_a_narrowing(store: T
     narrowing.commit().await.unwrap();
 }
 
-/// Batches of every length, one statement each where they fit: what is filled up is not written.
-async fn rows_are_bound_value_by_value_whatever_their_number(store: TestStore) {
+/// Batches of many lengths, in one statement each where they fit: padding rows are not written.
+async fn any_number_of_rows_is_bound_value_by_value(store: TestStore) {
     let mut all = 0;
     for length in [1, 7, 8, 9, 63, 64, 65, 200] {
         let mut tx = store.db.begin("test").await.unwrap();
         let names: Vec<_> = (0..length).map(|nth| format!("{length}-{nth}")).collect();
         let values: Vec<_> = (0..length).map(|nth| (nth % 2 == 0).then(|| "值 'quoted\\\"".to_owned())).collect();
-        let sql =
-            "INSERT INTO settings (name, value) SELECT column1, COALESCE(column2, CAST($1 AS TEXT)) FROM bound_rows";
-        let columns = || vec![Column::Text(names.clone()), Column::TextOpt(values.clone())];
+        let sql = "INSERT INTO settings (name, value) SELECT bound.name, COALESCE(bound.value, CAST($1 AS TEXT)) FROM bound_rows";
+        let columns = || vec![Column::text("name", names.clone()), Column::text_opt("value", values.clone())];
         assert_eq!(tx.execute_rows(sql, vec!["none".into()], columns()).await.unwrap(), length);
-        let sql = "SELECT column1, settings.value FROM bound_rows JOIN settings ON settings.name = column1 WHERE column2 > $1";
-        let numbers = Column::Int((0..i64::try_from(length).unwrap()).collect());
-        let found: Vec<(String, String)> =
-            tx.fetch_rows(sql, vec![Arg::from(0i64)], vec![Column::Text(names.clone()), numbers]).await.unwrap();
+        let sql = "SELECT bound.name, settings.value FROM bound_rows JOIN settings ON settings.name = bound.name WHERE bound.number > $1";
+        let numbers = Column::int("number", (0..i64::try_from(length).unwrap()).collect());
+        let found: Vec<(String, String)> = tx
+            .fetch_rows(sql, vec![Arg::from(0i64)], vec![Column::text("name", names.clone()), numbers])
+            .await
+            .unwrap();
         assert_eq!(found.len(), names.len() - 1);
         for (name, value) in found {
             let nth: usize = name.split('-').nth(1).unwrap().parse().unwrap();
@@ -250,10 +251,10 @@ fn sqlites_readers_cannot_write() {
     });
 }
 
-/// A server whose operator thinks that stricter is safer: with one view for a whole transaction, what is compared under a
-/// lock could be older than the lock (I2).
+/// A server whose operator has set a stricter isolation level: with one snapshot for a whole transaction, a comparison under
+/// a lock could be older than the lock (I2).
 #[test]
-fn each_statement_has_a_view_of_its_own_whatever_the_servers_default() {
+fn each_statement_has_its_own_snapshot_despite_the_servers_default() {
     crate::support::block_on(async {
         let store = TestStore::postgres().await;
         let strict = "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = serializable', current_database()); END $$";
@@ -270,10 +271,10 @@ fn each_statement_has_a_view_of_its_own_whatever_the_servers_default() {
     });
 }
 
-/// A whole transaction in one turn: it inserts all or, where the comparison finds something, nothing; and what goes wrong on
-/// the way, in the midst of it or at its very commit, leaves nothing behind either.
+/// A transaction in one round trip inserts everything or, when the comparison finds a row, nothing. A failure before, during
+/// or at its commit leaves nothing behind either.
 #[test]
-fn a_transaction_in_one_turn_is_whole() {
+fn a_single_roundtrip_transaction_is_atomic() {
     crate::support::block_on(async {
         let store = TestStore::sqlite().await;
         let mut tx = store.db.begin("test").await.unwrap();
@@ -285,10 +286,11 @@ fn a_transaction_in_one_turn_is_whole() {
         }
         tx.commit().await.unwrap();
         let insert = async |compared: i64, kept: std::ops::Range<i64>, of_kept: i64| {
-            let kept = ("INSERT INTO kept (a) SELECT column1 FROM bound_rows", vec![Column::Int(kept.collect())]);
-            let of = ("INSERT INTO of_kept (a) SELECT column1 FROM bound_rows", vec![Column::Int(vec![of_kept])]);
-            let unless = ("SELECT column1 FROM bound_rows WHERE column1 > 99", vec![Column::Int(vec![1, compared])]);
-            store.db.insert_unless("test", unless, vec![kept, of]).await
+            let rows = |sql, numbers| RowStatement { sql, columns: vec![Column::int("number", numbers)] };
+            let parents = rows("INSERT INTO kept (a) SELECT bound.number FROM bound_rows", kept.collect());
+            let children = rows("INSERT INTO of_kept (a) SELECT bound.number FROM bound_rows", vec![of_kept]);
+            let unless = rows("SELECT bound.number FROM bound_rows WHERE bound.number > 99", vec![1, compared]);
+            store.db.insert_unless("test", unless, vec![parents, children]).await
         };
         let rows = async || -> (i64, i64) {
             let counts = "SELECT (SELECT count(*) FROM kept), (SELECT count(*) FROM of_kept)";
@@ -296,16 +298,16 @@ fn a_transaction_in_one_turn_is_whole() {
         };
         assert!(insert(99, 0..40, 0).await.unwrap());
         assert_eq!(rows().await, (40, 1));
-        assert!(!insert(100, 40..80, 40).await.unwrap(), "something was found");
-        assert!(!insert(99, 40..105, 40).await.unwrap(), "too many for one turn");
+        assert!(!insert(100, 40..80, 40).await.unwrap(), "a row was found");
+        assert!(!insert(99, 40..105, 40).await.unwrap(), "too many for one round trip");
         assert_eq!(rows().await, (40, 1));
-        assert!(insert(99, 40..104, 40).await.unwrap(), "what was found before is forgotten");
+        assert!(insert(99, 40..104, 40).await.unwrap(), "earlier findings are cleared");
         assert_eq!(rows().await, (104, 2));
         let refused = insert(99, 103..110, 0).await.unwrap_err();
         assert!(refused.is_constraint(), "{refused}");
         insert(99, 110..120, 1000).await.expect_err("the commit is refused: nothing has this number");
         assert_eq!(rows().await, (104, 2));
-        assert!(insert(99, 104..105, 104).await.unwrap(), "another connection goes on");
+        assert!(insert(99, 104..105, 104).await.unwrap(), "another connection is used");
         assert_eq!(rows().await, (105, 3));
     });
 }
@@ -323,7 +325,7 @@ fn sqlite_syncs_every_commit_keeps_no_memory_statistics_and_plans_once() {
         for expected in ["DEFAULT_MEMSTATUS=0", "ENABLE_QPSG"] {
             assert!(options.iter().any(|(option,)| option == expected), "{expected}: {options:?}");
         }
-        // What is temporary may be large: compacting copies the whole file.
+        // Temporary data may be large: compacting copies the whole file.
         let (temporary,): (i64,) = core.fetch_one("SELECT temp_store FROM pragma_temp_store", vec![]).await.unwrap();
         assert_eq!(temporary, 0, "in files, but for small things");
         // Or every page would be looked up under a mutex that all connections share.

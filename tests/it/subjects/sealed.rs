@@ -6,7 +6,7 @@ use medcredit::{
     domain::Kinds,
     importing::{ImportError, Resealed, Template, reseal_subjects},
     store::{
-        Arg, Crypter, CrypterError, Place, changes,
+        Arg, Crypter, CrypterError, SealContext, changes,
         personal::{self, BlindColumn, Personal, PersonalError},
     },
 };
@@ -116,11 +116,13 @@ async fn a_sealed_part_moved_to_another_row_or_column_is_refused(store: TestStor
     let error = harness.try_import(Template::Subjects, rows().replace("2019-05-01", "2019-05-02")).await.unwrap_err();
     assert!(matches!(error, ImportError::Personal(PersonalError::Crypter(CrypterError::Refused { .. }))), "{error}");
     // A value that was encrypted for one column cannot be decrypted in another.
-    let elsewhere = Place { column: "sealed_private", ..personal::place(DOCTOR) };
+    let elsewhere = SealContext { column: "sealed_private", ..personal::seal_context(DOCTOR) };
     let sealed = harness.crypter.seal(elsewhere, b"{}").unwrap();
     assert!(refused(Personal::open(&harness.crypter, DOCTOR, &sealed).unwrap_err()));
     let own = harness.subject(NURSE).await.unwrap().sealed_identity.unwrap();
-    assert!(harness.crypter.open(Place { column: "sealed_private", ..personal::place(NURSE) }, &own).is_err());
+    assert!(
+        harness.crypter.open(SealContext { column: "sealed_private", ..personal::seal_context(NURSE) }, &own).is_err()
+    );
 }
 
 /// An operator upgrades a database from before names were encrypted.
@@ -135,7 +137,7 @@ async fn plain_names_are_encrypted_and_gone_from_the_files(store: TestStore) {
     // As the older build encrypted them: without the name.
     for code in [DOCTOR, NURSE] {
         let old = serde_json::json!({ "id_type": "01", "id_number": NUMBER, "legal_representative": null });
-        let sealed = harness.crypter.seal(personal::place(code), old.to_string().as_bytes()).unwrap();
+        let sealed = harness.crypter.seal(personal::seal_context(code), old.to_string().as_bytes()).unwrap();
         let hex = data_encoding::HEXLOWER.encode(&sealed);
         let bytes = if harness.store.url().is_empty() { format!("x'{hex}'") } else { format!("'\\x{hex}'") };
         execute(&harness.store, &format!("UPDATE subjects SET sealed_identity = {bytes} WHERE code = '{code}'")).await;

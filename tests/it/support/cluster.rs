@@ -1,8 +1,8 @@
-//! A private PostgreSQL cluster, started once per test process and gone with it.
+//! A private PostgreSQL cluster, started once per test process and stopped with it.
 //!
 //! It listens on a Unix socket in a directory only its user can enter, and on no port, so nothing else on the machine
-//! can reach it or be in its way. A shell watches over it through a pipe: when this process ends, however it ends, the
-//! pipe closes, the shell stops the server and removes the directory.
+//! can reach it. A shell waits on a pipe from this process: when the process ends for any reason, the pipe closes, and the
+//! shell stops the server and removes the directory.
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -23,7 +23,7 @@ use medcredit::{
     store::{Db, migrations},
 };
 
-/// The settings keep the promises that `serve` insists on: nothing here turns syncing off.
+/// The settings meet the requirements of `serve`: none of them turns syncing off.
 const WATCH: &str = r#"
 bin=$1; dir=$2; settings=$3
 umask 077
@@ -63,7 +63,7 @@ pub struct Cluster {
     _watchdog: Child,
 }
 
-/// The cluster of this process, started when first asked for.
+/// The cluster of this process, started on first use.
 pub fn cluster() -> &'static Cluster {
     static CLUSTER: OnceLock<Cluster> = OnceLock::new();
     CLUSTER.get_or_init(Cluster::start)
@@ -75,7 +75,7 @@ impl Cluster {
         Self::start_with("")
     }
 
-    /// The same with more lines of configuration.
+    /// Starts a cluster with additional lines of configuration.
     pub fn start_with(settings: &str) -> Self {
         let binaries = binaries();
         let directory =
@@ -83,7 +83,7 @@ impl Cluster {
         let mut command = Command::new("sh");
         command.args(["-c", WATCH, "watch"]).arg(&binaries).arg(&directory).arg(settings).current_dir(&directory);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        // A group of its own: an interrupt typed at the terminal must not reach the server before its watchdog acts.
+        // In a process group of its own: an interrupt typed at the terminal must not reach the server before its watchdog.
         command.process_group(0);
         let owner = std::fs::metadata(&directory).expect("the directory exists").uid();
         if owner == 0 {
@@ -106,7 +106,7 @@ impl Cluster {
         cluster
     }
 
-    /// On a thread of its local_ca, because whoever asks first may be inside a runtime already.
+    /// On a thread of its own, because the first caller may already be inside a runtime.
     fn make_template(&self) {
         std::thread::scope(|scope| {
             scope
@@ -131,9 +131,9 @@ impl Cluster {
         connection.close().await.expect("the connection closes");
     }
 
-    /// One of PostgreSQL's programs, to be run as the server's user.
+    /// A command for one of PostgreSQL's programs, run as the server's user.
     pub fn program(&self, name: &str, args: &[&str]) -> Command {
-        // Debian puts those for clients where the server's are, and links some of them into PATH.
+        // On Debian client programs are in the same directory as the server's, and only some of them in PATH.
         let beside = self.binaries.join(name);
         let mut command = if beside.exists() { Command::new(beside) } else { Command::new(name) };
         command.args(args).current_dir(&self.directory).stdin(Stdio::null());
@@ -141,7 +141,7 @@ impl Cluster {
         command
     }
 
-    /// Ends every process of the server at once, as when the power fails, and starts it again: it recovers from its log.
+    /// Kills every process of the server, as in a power failure, and starts it again: it recovers from its WAL.
     pub fn crash(&self) {
         let data = self.directory.join("data");
         let log = self.directory.join("server.log");
@@ -160,8 +160,8 @@ impl Cluster {
         assert!(Command::new("kill").args(["-9", &last.to_string()]).status().unwrap().success());
     }
 
-    /// Lets the server's processes that ran such a statement last stand still (SIGSTOP), or go on (SIGCONT).
-    pub async fn signal_those_that_ran(&self, database: &str, statement: &str, signal: &str) -> usize {
+    /// Stops (SIGSTOP) or continues (SIGCONT) the server processes whose last statement contains a text.
+    pub async fn signal_backends(&self, database: &str, statement: &str, signal: &str) -> usize {
         let pids = self.backends(database, statement).await;
         for pid in &pids {
             assert!(Command::new("kill").args([signal, &pid.to_string()]).status().unwrap().success());
@@ -169,7 +169,7 @@ impl Cluster {
         pids.len()
     }
 
-    /// The server's processes for clients of a database whose last statement has this in it, the latest first.
+    /// The server processes for clients of a database whose last statement contains a text, the latest first.
     async fn backends(&self, database: &str, statement: &str) -> Vec<i32> {
         use sqlx::{ConnectOptions, Connection};
         let options: sqlx::postgres::PgConnectOptions = self.url("postgres").parse().expect("our own URL");
@@ -177,17 +177,17 @@ impl Cluster {
         let sql =
             "SELECT pid FROM pg_stat_activity WHERE datname = $1 AND strpos(query, $2) > 0 ORDER BY state_change DESC";
         let pids = sqlx::query_scalar(sql).bind(database).bind(statement).fetch_all(&mut connection).await;
-        // Whoever asks may kill the server next.
+        // Closed here, because the caller may kill the server next.
         let _ = connection.close().await;
-        pids.expect("it is told")
+        pids.expect("the server lists its processes")
     }
 
-    /// Where it lives while it lives.
+    /// Its directory, which exists as long as it runs.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// The URL of a database, for the role that owns everything.
+    /// The URL of a database for the role that owns everything.
     pub fn url(&self, database: &str) -> String {
         self.url_as("medcredit", database)
     }
@@ -198,21 +198,21 @@ impl Cluster {
         format!("postgres://{role}@localhost/{database}?host={socket}")
     }
 
-    /// A new database with the whole schema; its name.
+    /// Creates a database with the whole schema and returns its name.
     pub async fn migrated_database(&self) -> String {
         let name = self.next_name();
         self.execute(format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE}")).await;
         name
     }
 
-    /// A new database with nothing in it; its name.
+    /// Creates an empty database and returns its name.
     pub async fn empty_database(&self) -> String {
         let name = self.next_name();
         self.execute(format!("CREATE DATABASE {name}")).await;
         name
     }
 
-    /// Makes a role that may connect, unless it is there: roles belong to the whole cluster.
+    /// Creates a role that may connect, unless it exists: roles belong to the whole cluster.
     pub async fn create_role(&self, role: &str) {
         self.execute(format!(
             "DO $$ BEGIN CREATE ROLE {role} LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
@@ -220,7 +220,7 @@ impl Cluster {
         .await;
     }
 
-    /// Sets a parameter for every session that a database will have.
+    /// Sets a parameter for every future session of a database.
     pub async fn set_for_database(&self, database: &str, parameter: &str, value: &str) {
         self.execute(format!("ALTER DATABASE {database} SET {parameter} = '{value}'")).await;
     }
@@ -230,7 +230,7 @@ impl Cluster {
     }
 }
 
-/// PostgreSQL refuses to run as root, so it runs as whoever owns its directory.
+/// PostgreSQL refuses to run as root, so it runs as the owner of its directory.
 fn as_owner(command: &mut Command, directory: &Path) {
     let owner = std::fs::metadata(directory).expect("the directory exists");
     if std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0) {
@@ -238,7 +238,7 @@ fn as_owner(command: &mut Command, directory: &Path) {
     }
 }
 
-/// Where `initdb` and `pg_ctl` are: in PATH, or where Debian puts them (the newest version).
+/// The directory of `initdb` and `pg_ctl`: from PATH, or Debian's (the newest version).
 fn binaries() -> PathBuf {
     let complete = |directory: &Path| directory.join("initdb").exists() && directory.join("pg_ctl").exists();
     let path = std::env::var_os("PATH").unwrap_or_default();

@@ -8,14 +8,14 @@ use std::{
 
 use super::logs;
 
-/// The program with arguments, and nothing of this process's configuration.
+/// The program with arguments, without the configuration of this process.
 pub fn program(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_medcredit"));
     command.args(args).env_remove("MEDCREDIT_CONFIG");
     command
 }
 
-/// Runs a command line to its end; its log is watched for what must not be there.
+/// Runs a command to its end and checks its log for forbidden contents.
 pub fn run(args: &[&str]) -> Output {
     let output = program(args).stdin(Stdio::null()).output().unwrap();
     logs::check(&String::from_utf8_lossy(&output.stderr));
@@ -44,7 +44,7 @@ impl Gateway {
         Self { child, log, rest: None, seen: String::new() }
     }
 
-    /// Reads the log up to a line of a listener, and returns the address in it.
+    /// Reads the log up to the line of a listener and returns its address.
     pub fn address_of(&mut self, listener: &str) -> String {
         loop {
             let mut line = String::new();
@@ -52,15 +52,15 @@ impl Gateway {
             assert!(log.read_line(&mut line).unwrap() > 0, "the gateway ended: {}", self.seen);
             self.seen.push_str(&line);
             let event: serde_json::Value =
-                serde_json::from_str(&line).unwrap_or_else(|_| panic!("the gateway said: {}", self.seen));
+                serde_json::from_str(&line).unwrap_or_else(|_| panic!("unexpected output: {}", self.seen));
             if event["message"] == "listening" && event["listener"] == listener {
                 return event["address"].as_str().unwrap().to_owned();
             }
         }
     }
 
-    /// Where banks connect, under a name that is in its certificate. From here on its log is read beside, so that it
-    /// never waits for a reader.
+    /// The origin banks connect to, under a name in the gateway's certificate. From here on a thread reads the log, so that
+    /// the gateway never blocks on it.
     pub fn serving(&mut self) -> String {
         let address = self.address_of("partner");
         let mut log = self.log.take().unwrap();
@@ -73,7 +73,7 @@ impl Gateway {
     }
 
     /// Sends it a signal.
-    pub fn tell(&self, signal: &str) {
+    pub fn signal(&self, signal: &str) {
         let done = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
         assert!(done.success());
     }
@@ -103,7 +103,7 @@ impl Gateway {
 
 impl Drop for Gateway {
     fn drop(&mut self) {
-        // Fails when it has ended, which is as good.
+        // Fails when the process has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -4,12 +4,12 @@ use std::fmt::Write;
 
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row, SqliteConnection};
 
-use super::store::{Place, TestStore};
+use super::store::{StoreLocation, TestStore};
 
 /// The whole content: on SQLite the files with their logs, on PostgreSQL every row of every table as text.
 pub async fn everything(store: &TestStore) -> Vec<u8> {
-    match store.place() {
-        Place::Sqlite(directory) => {
+    match store.location() {
+        StoreLocation::Sqlite(directory) => {
             let mut all = Vec::new();
             let mut logs = 0;
             for entry in std::fs::read_dir(directory.path()).unwrap() {
@@ -20,7 +20,7 @@ pub async fn everything(store: &TestStore) -> Vec<u8> {
             assert!(logs > 0, "the write-ahead log is included");
             all
         }
-        Place::Postgres { .. } => dump(store.url()).await.into_bytes(),
+        StoreLocation::Postgres { .. } => dump(store.url()).await.into_bytes(),
     }
 }
 
@@ -43,8 +43,8 @@ async fn dump(url: &str) -> String {
 /// Runs statements as the database's owner. Core tables are named without their schema.
 pub async fn execute(store: &TestStore, sql: &str) {
     let sql = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
-    match store.place() {
-        Place::Sqlite(directory) => {
+    match store.location() {
+        StoreLocation::Sqlite(directory) => {
             let url = format!("sqlite://{}", directory.path().join("core.db").display());
             let mut connection = SqliteConnection::connect(&url).await.unwrap();
             let attach = format!("ATTACH DATABASE '{}' AS bulk", directory.path().join("bulk.db").display());
@@ -52,7 +52,7 @@ pub async fn execute(store: &TestStore, sql: &str) {
             connection.execute(sql).await.unwrap();
             connection.close().await.unwrap();
         }
-        Place::Postgres { .. } => {
+        StoreLocation::Postgres { .. } => {
             let mut connection = PgConnection::connect(store.url()).await.unwrap();
             connection.execute("SET search_path = core").await.unwrap();
             connection.execute(sql).await.unwrap();

@@ -5,26 +5,26 @@ use std::sync::Arc;
 use medcredit::{app::App, config::Config, http::server::Running, ledger::Faults, store::Env, telemetry::Health};
 use tokio::net::TcpListener;
 
-use super::{app::TestApp, store::Place};
+use super::{app::TestApp, store::StoreLocation};
 
 /// Another gateway on the same database.
 #[derive(Debug)]
-pub struct Beside {
-    /// Its rooms.
+pub struct SecondGateway {
+    /// The application.
     pub app: Arc<App>,
-    /// Where banks connect.
+    /// The origin banks connect to.
     pub origin: String,
     running: Running,
 }
 
-impl Beside {
-    /// Stops it in order.
+impl SecondGateway {
+    /// Shuts it down gracefully.
     pub async fn stop(self) {
         self.running.stop().await;
     }
 }
 
-/// Another process may be reading the file that is there.
+/// Writes a file that does not exist yet; another process may be reading one that does.
 fn write_once(path: &std::path::Path, text: &str) {
     if !path.exists() {
         std::fs::write(path, text).unwrap();
@@ -32,11 +32,13 @@ fn write_once(path: &std::path::Path, text: &str) {
 }
 
 impl TestApp {
-    /// A configuration for another process, with the newest checkpoint in a file of its own.
+    /// Writes the configuration of another process, with a checkpoint file of its own.
     pub fn config_file(&self, name: &str) -> String {
-        let store = match self.store.place() {
-            Place::Sqlite(directory) => format!("engine = 'sqlite'\ndirectory = '{}'", directory.path().display()),
-            Place::Postgres { .. } => {
+        let store = match self.store.location() {
+            StoreLocation::Sqlite(directory) => {
+                format!("engine = 'sqlite'\ndirectory = '{}'", directory.path().display())
+            }
+            StoreLocation::Postgres { .. } => {
                 write_once(&self.path("url"), self.store.url());
                 "engine = 'postgres'\nurl_file = 'url'".into()
             }
@@ -49,15 +51,15 @@ impl TestApp {
         path.to_str().unwrap().to_owned()
     }
 
-    /// A second gateway with everything that runs beside it, as on another machine: with connections and a file for
-    /// checkpoints of its own.
-    pub async fn beside(&self, name: &str, faults: Faults) -> Beside {
+    /// Starts a second gateway with its background tasks, as on another machine: with connections and a checkpoint file of
+    /// its own.
+    pub async fn second_gateway(&self, name: &str, faults: Faults) -> SecondGateway {
         let config = Config::load(self.config_file(name).as_ref()).unwrap();
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("https://localhost:{}", socket.local_addr().unwrap().port());
         let env = Env { db: self.store.reopen().await, ..self.store.env() };
         let app = App::open_breakable(config, env, faults).await.unwrap();
         let running = Running::start(app.clone(), socket, &Health::new()).unwrap();
-        Beside { app, origin, running }
+        SecondGateway { app, origin, running }
     }
 }

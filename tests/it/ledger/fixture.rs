@@ -1,4 +1,4 @@
-//! A bank with a consent over a hospital, and everything a test of the ledger drives.
+//! A store with one bank that has a consent over a hospital, and the recorders and sealers that tests drive.
 
 use std::sync::{
     Arc,
@@ -17,7 +17,7 @@ use medcredit::{
     ledger::{
         Answer, Budget, CheckpointFile, DisclosureFacts, Draft, Faults, FixedKeys, LeafCache, LogKey, ReadVersions,
         Recorder, RecorderOptions, Sealer, SealerOptions, Step, log_keys,
-        verify::{Report, Subject, verify},
+        verify::{Report, Target, verify},
     },
     merkle::VerifierKey,
     store::{Arg, Db, DbError, Tx},
@@ -25,14 +25,14 @@ use medcredit::{
 
 use crate::support::TestStore;
 
-/// The log of every test.
+/// The origin of every test's log.
 pub const ORIGIN: &str = "gateway.example/ledger/1";
-/// The hospital.
+/// The hospital's code.
 pub const HOSPITAL: &str = "H33030100001";
 
-/// A bank with a consent over a hospital.
+/// A store with one bank that has a consent over a hospital.
 #[derive(Debug)]
-pub struct World {
+pub struct LedgerFixture {
     pub store: TestStore,
     pub bank: ClientId,
     pub consent: ConsentId,
@@ -40,15 +40,15 @@ pub struct World {
     pub pkcs8: Vec<u8>,
     pub former: Vec<PublicKey>,
     pub directory: tempfile::TempDir,
-    /// What this world's recorders have committed.
-    fresh: LeafCache,
+    /// The leaves that this fixture's recorders have committed.
+    leaf_cache: LeafCache,
     entropy: Arc<SeededEntropy>,
 }
 
-/// The second bank's name must differ from the first's.
+/// Numbers the banks, whose names must differ.
 static BANKS: AtomicUsize = AtomicUsize::new(0);
 
-impl World {
+impl LedgerFixture {
     pub async fn new(store: TestStore) -> Self {
         let entropy = SeededEntropy::new(7);
         let pkcs8 = KeyPair::generate(Suite::Ed25519).unwrap();
@@ -59,11 +59,11 @@ impl World {
         tx.commit().await.unwrap();
         let (bank, consent) = (ClientId::new(&*store.clock, &*entropy), ConsentId::new(&*store.clock, &*entropy));
         let directory = tempfile::tempdir().unwrap();
-        let (pkcs8, fresh) = (pkcs8.to_vec(), LeafCache::default());
-        let world = Self { store, bank, consent, signer, pkcs8, former: Vec::new(), directory, fresh, entropy };
-        world.add_bank(bank).await;
-        world.add_consent(bank, consent).await;
-        world
+        let (pkcs8, leaf_cache) = (pkcs8.to_vec(), LeafCache::default());
+        let fixture = Self { store, bank, consent, signer, pkcs8, former: Vec::new(), directory, leaf_cache, entropy };
+        fixture.add_bank(bank).await;
+        fixture.add_consent(bank, consent).await;
+        fixture
     }
 
     pub async fn add_bank(&self, id: ClientId) {
@@ -84,7 +84,7 @@ impl World {
         .await;
     }
 
-    /// Another key signs from now on; the former one still verifies.
+    /// Replaces the signing key; the former one still verifies.
     pub fn rotate(&mut self) {
         self.former.push(self.signer.public_key().clone());
         self.signer =
@@ -107,14 +107,14 @@ impl World {
         &*self.entropy
     }
 
-    /// Runs one change in a transaction of its own.
+    /// Runs one statement in a transaction of its own.
     pub async fn change(&self, sql: &'static str, args: Vec<Arg>) {
         let mut tx = self.store.db.begin("test").await.unwrap();
         run(&mut tx, sql, args).await;
         tx.commit().await.unwrap();
     }
 
-    /// An answer of this bank under this consent.
+    /// An answer for the bank under its consent.
     pub fn draft(&self) -> Draft {
         self.draft_of(self.bank, self.consent)
     }
@@ -128,11 +128,11 @@ impl World {
     }
 
     pub fn recorder_with(&self, db: Db, faults: Faults) -> Recorder {
-        let options = RecorderOptions { faults, fresh: self.fresh.clone(), ..RecorderOptions::default() };
+        let options = RecorderOptions { faults, leaf_cache: self.leaf_cache.clone(), ..RecorderOptions::default() };
         Recorder::start(db, self.store.clock.clone(), options)
     }
 
-    /// Records some answers, one after the other, each in a transaction of its own.
+    /// Records answers one after the other, each in a transaction of its own.
     pub async fn record(&self, count: usize) -> Vec<String> {
         let recorder = self.recorder();
         let mut ids = Vec::new();
@@ -143,7 +143,7 @@ impl World {
         ids
     }
 
-    /// Records many answers at once.
+    /// Records many answers concurrently.
     pub async fn record_many(&self, count: usize) -> Vec<String> {
         let recorder = self.recorder();
         let waiting: Vec<_> = (0..count)
@@ -161,7 +161,7 @@ impl World {
         ids
     }
 
-    pub fn outside(&self) -> CheckpointFile {
+    pub fn checkpoint_file(&self) -> CheckpointFile {
         CheckpointFile::new(self.directory.path().join("checkpoint"))
     }
 
@@ -170,28 +170,34 @@ impl World {
     }
 
     pub fn sealer_with(&self, db: Db, faults: Faults) -> Sealer {
-        self.sealer_of(db, faults, ORIGIN)
+        self.start_sealer(db, SealerOptions { faults, ..self.sealer_options() })
     }
 
-    pub fn sealer_of(&self, db: Db, faults: Faults, origin: &str) -> Sealer {
-        self.sealer_that(db, (faults, LeafCache::default()), origin)
+    /// The sealer of another epoch of the log.
+    pub fn sealer_of_origin(&self, origin: &str) -> Sealer {
+        let options = SealerOptions { origin: origin.into(), ..self.sealer_options() };
+        self.start_sealer(self.store.db.clone(), options)
     }
 
-    /// The sealer of the gateway that recorded, which remembers what.
-    pub fn sealer_beside(&self) -> Sealer {
-        self.sealer_that(self.store.db.clone(), (Faults::default(), self.fresh.clone()), ORIGIN)
+    /// The sealer of the gateway that recorded: it shares the cache of leaves.
+    pub fn sealer_with_cache(&self) -> Sealer {
+        let options = SealerOptions { leaf_cache: self.leaf_cache.clone(), ..self.sealer_options() };
+        self.start_sealer(self.store.db.clone(), options)
     }
 
-    fn sealer_that(&self, db: Db, (faults, fresh): (Faults, LeafCache), origin: &str) -> Sealer {
-        let keys = Arc::new(FixedKeys::new(self.signer.clone(), self.former.clone()));
-        let options = SealerOptions {
-            origin: origin.into(),
-            outside: Some(self.outside().path().to_owned()),
+    fn sealer_options(&self) -> SealerOptions {
+        SealerOptions {
+            origin: ORIGIN.into(),
+            checkpoint_file: Some(self.checkpoint_file().path().to_owned()),
             interval: std::time::Duration::from_millis(1),
             round: 1024,
-            fresh,
-            faults,
-        };
+            leaf_cache: LeafCache::default(),
+            faults: Faults::default(),
+        }
+    }
+
+    fn start_sealer(&self, db: Db, options: SealerOptions) -> Sealer {
+        let keys = Arc::new(FixedKeys::new(self.signer.clone(), self.former.clone()));
         Sealer::new(db, self.store.clock.clone(), keys, options)
     }
 
@@ -203,13 +209,13 @@ impl World {
         VerifierKey::new(ORIGIN, self.signer.public_key().raw().try_into().unwrap()).unwrap()
     }
 
-    /// Verifies the ledger against the file outside.
+    /// Verifies the ledger against the checkpoint file.
     pub async fn verify(&self) -> Report {
-        self.verify_against(Some(&self.outside())).await
+        self.verify_against(Some(&self.checkpoint_file())).await
     }
 
-    pub async fn verify_against(&self, outside: Option<&CheckpointFile>) -> Report {
-        let subject = Subject { db: &self.store.db, origin: ORIGIN, keys: &self.keys(), outside };
+    pub async fn verify_against(&self, checkpoint_file: Option<&CheckpointFile>) -> Report {
+        let subject = Target { db: &self.store.db, origin: ORIGIN, keys: &self.keys(), checkpoint_file };
         verify(subject, &|_, _| {}).await.unwrap()
     }
 
@@ -223,7 +229,7 @@ impl World {
     }
 }
 
-/// An answer about the hospital.
+/// An answer about the hospital, not recorded yet.
 pub fn draft(clock: &dyn Clock, entropy: &dyn Entropy, bank: ClientId, consent: ConsentId) -> Draft {
     let now = clock.now();
     let facts = DisclosureFacts {
@@ -243,7 +249,7 @@ pub fn draft(clock: &dyn Clock, entropy: &dyn Entropy, bank: ClientId, consent: 
     };
     let (entry, opening) = facts.into_entry(entropy).unwrap();
     Draft {
-        heads: ReadVersions {
+        versions: ReadVersions {
             client_id: bank,
             client_epoch: 3,
             consent_id: consent,
@@ -279,7 +285,7 @@ pub fn fail_at(step: Step, times: usize, error: fn() -> DbError) -> Faults {
     })
 }
 
-/// An error that says nothing about what was written.
+/// An error after which the outcome is unknown.
 pub fn broken() -> DbError {
     DbError::Setup("the test pulled the plug".into())
 }

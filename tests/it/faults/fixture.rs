@@ -1,4 +1,4 @@
-//! A gateway that a test breaks at one step, a bank with a consent whose use is counted, and what the ledger holds.
+//! A gateway with injected faults, a bank with a consent whose use is counted, and counts of the ledger's rows.
 
 use std::sync::{Arc, Mutex};
 
@@ -6,7 +6,7 @@ use medcredit::{
     consent::Consent,
     ledger::{
         CheckpointFile, Faults, Step, log_keys,
-        verify::{Report, Subject, verify},
+        verify::{Report, Target, verify},
     },
     store::DbError,
 };
@@ -19,16 +19,16 @@ use crate::support::{
 /// How often the consent of these tests may be used: often enough.
 pub const FETCHES: i64 = 10_000;
 
-/// Quotas nobody reaches.
+/// Quotas that are never reached.
 pub const UNLIMITED: &str =
     "[limits]\nburst = { quota = 100000, window_seconds = 1 }\nsustained = { quota = 100000, window_seconds = 60 }";
 
-/// A fault that is to come: where, and what the step answers.
+/// The next fault: its step, and the error of that step.
 type Armed = Arc<Mutex<Option<(Step, fn() -> DbError)>>>;
 
 /// A gateway with one bank.
 #[derive(Debug)]
-pub struct World {
+pub struct GatewayFixture {
     pub app: TestApp,
     pub bank: Bank,
     pub consent: Consent,
@@ -36,19 +36,19 @@ pub struct World {
     armed: Armed,
 }
 
-/// How many rows the ledger holds of disclosures, and how many fetches are counted.
+/// The number of the ledger's rows of disclosures, and of counted fetches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Held {
+pub struct LedgerCounts {
     pub entries: i64,
     pub openings: i64,
     pub unsealed: i64,
     pub fetches: i64,
 }
 
-impl Held {
+impl LedgerCounts {
     /// Nothing was recorded.
     pub const NOTHING: Self = Self { entries: 0, openings: 0, unsealed: 0, fetches: 0 };
-    /// One disclosure was recorded, whole.
+    /// One disclosure was recorded completely.
     pub const RECORD: Self = Self { entries: 1, openings: 1, unsealed: 1, fetches: 1 };
 
     pub const fn since(self, before: Self) -> Self {
@@ -61,17 +61,7 @@ impl Held {
     }
 }
 
-/// An error that says nothing about what was written.
-pub fn broken() -> DbError {
-    DbError::Setup("the test pulled the plug".into())
-}
-
-/// An error after which the same transaction may succeed.
-pub const fn contention() -> DbError {
-    DbError::Contention { operation: "test" }
-}
-
-impl World {
+impl GatewayFixture {
     pub async fn new(store: TestStore) -> Self {
         let armed = Armed::default();
         let hit = armed.clone();
@@ -89,7 +79,7 @@ impl World {
         Self { armed, ..Self::with(store, faults).await }
     }
 
-    /// One with faults of the test's own.
+    /// A fixture with the test's own faults.
     pub async fn with(store: TestStore, faults: Faults) -> Self {
         let app = TestApp::start_breakable(store, UNLIMITED, faults).await;
         let bank = app.bank("Bank A").await;
@@ -98,7 +88,7 @@ impl World {
         Self { app, bank, consent, token, armed: Armed::default() }
     }
 
-    /// The next time a step is reached, it answers this.
+    /// Makes a step fail the next time it is reached.
     pub fn arm(&self, step: Step, error: fn() -> DbError) {
         *self.armed.lock().unwrap() = Some((step, error));
     }
@@ -134,9 +124,9 @@ impl World {
         count
     }
 
-    /// What the ledger holds of disclosures.
-    pub async fn held(&self) -> Held {
-        Held {
+    /// Counts the ledger's rows of disclosures.
+    pub async fn counts(&self) -> LedgerCounts {
+        LedgerCounts {
             entries: self.count("SELECT CAST(count(*) AS BIGINT) FROM ledger_entries WHERE type = 'disclosure'").await,
             openings: self
                 .count("SELECT CAST(count(*) AS BIGINT) FROM ledger_openings o JOIN ledger_entries e ON e.id = o.entry_id WHERE e.type = 'disclosure'")
@@ -152,31 +142,32 @@ impl World {
         self.count("SELECT CAST(count(*) AS BIGINT) FROM ledger_leaves").await
     }
 
-    /// The checkpoint outside.
-    pub fn outside(&self) -> CheckpointFile {
+    /// The gateway's checkpoint file.
+    pub fn checkpoint_file(&self) -> CheckpointFile {
         CheckpointFile::new(self.app.app.config.ledger.checkpoint_file.clone())
     }
 
-    /// How many leaves the checkpoint outside covers.
+    /// Number of leaves that the checkpoint file covers.
     pub async fn covered(&self) -> i64 {
-        let note = self.outside().read().await.unwrap().unwrap_or_default();
+        let note = self.checkpoint_file().read().await.unwrap().unwrap_or_default();
         note.lines().nth(1).map_or(0, |size| size.parse().unwrap())
     }
 
-    /// Seals what waits, and verifies the whole ledger from nothing.
+    /// Seals the queue and verifies the whole ledger.
     pub async fn seals_and_verifies(&self) -> Report {
         while self.app.app.sealer.seal_once().await.unwrap().is_some() {}
         let app = &self.app.app;
         let origin = app.config.ledger.origin(&app.config.gateway.public_origin);
         let keys = log_keys(&app.keys.load().log);
-        let subject = Subject { db: &app.env.db, origin: &origin, keys: &keys, outside: Some(&self.outside()) };
+        let subject =
+            Target { db: &app.env.db, origin: &origin, keys: &keys, checkpoint_file: Some(&self.checkpoint_file()) };
         let report = verify(subject, &|_, _| {}).await.unwrap();
         assert!(report.sound() && report.waiting == 0, "{report}");
         report
     }
 }
 
-/// Nothing of a subject is in a refusal, and it says when to come again.
+/// A refusal contains nothing about a subject.
 pub fn holds_no_data(reply: &Reply) {
     assert_eq!(reply.headers["content-type"], "application/problem+json", "{:?}", reply.json);
     for of_an_answer in ["medcredit-disclosure", "content-digest", "signature"] {
@@ -188,7 +179,7 @@ pub fn holds_no_data(reply: &Reply) {
     }
 }
 
-/// An answer is whole: its receipt names what its body names, and its digest is the body's.
+/// An answer is complete: its receipt names the disclosure of its body, and its digest is that of the body.
 pub fn is_an_answer(reply: &Reply) {
     assert_eq!(reply.status, 200, "{:?}", reply.json);
     let id = reply.json["disclosure"].as_str().unwrap();

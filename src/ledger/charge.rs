@@ -1,0 +1,93 @@
+//! Verdicts on the answers of a batch, and the charging of their consents' budgets.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::json;
+
+use super::{
+    budget::{Budget, BudgetUse},
+    disclosed::Draft,
+};
+use crate::{
+    domain::ids::ConsentId,
+    store::{DbError, Tx, ledger::append as table},
+};
+
+/// The decision about one answer of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// With the use of the budget including this answer, where the consent has one.
+    Recorded(Option<BudgetUse>),
+    Stale,
+    TotalUsedUp(BudgetUse),
+    DayUsedUp(BudgetUse),
+}
+
+impl Verdict {
+    pub(super) const fn is_recorded(self) -> bool {
+        matches!(self, Self::Recorded(_))
+    }
+}
+
+/// The verdicts of the comparison alone: an answer is stale when a row of its own is, or its bank's.
+pub(super) fn verdicts_of(bank_positions: &[i64], stale: &[i64]) -> Vec<Verdict> {
+    let stale: HashSet<_> = stale.iter().copied().collect();
+    let verdict = |(position, bank): (i64, &i64)| {
+        if stale.contains(&position) || stale.contains(bank) { Verdict::Stale } else { Verdict::Recorded(None) }
+    };
+    (0i64..).zip(bank_positions).map(verdict).collect()
+}
+
+/// Counts the answers under consents that limit their use, in the batch's order, and refuses those beyond the limit.
+pub(super) async fn charge(
+    tx: &mut Tx,
+    drafts: impl Iterator<Item = &Draft> + Clone + Send,
+    verdicts: &mut [Verdict],
+) -> Result<(), DbError> {
+    let days: HashMap<ConsentId, String> = drafts
+        .clone()
+        .zip(verdicts.iter())
+        .filter(|(draft, verdict)| verdict.is_recorded() && draft.budget.is_limited())
+        .map(|(draft, _)| (draft.versions.consent_id, draft.budget.day.to_string()))
+        .collect();
+    if days.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<_> = days.iter().map(|(consent, day)| json!({ "consent": consent, "day": day })).collect();
+    let rows = table::lock_use(tx, serde_json::Value::from(rows).to_string()).await?;
+    let mut used: HashMap<String, table::UseRow> = rows.into_iter().map(|row| (row.consent_id.clone(), row)).collect();
+    for (draft, verdict) in drafts.zip(verdicts).filter(|(draft, _)| draft.budget.is_limited()) {
+        if verdict.is_recorded()
+            && let Some(row) = used.get_mut(&draft.versions.consent_id.to_string())
+        {
+            *verdict = use_once(row, draft.budget);
+        }
+    }
+    let rows: Vec<_> = used
+        .values()
+        .map(|row| json!({ "consent": row.consent_id, "used": row.used, "day": row.day, "used_today": row.used_today }))
+        .collect();
+    table::set_use(tx, serde_json::Value::from(rows).to_string()).await
+}
+
+fn use_once(row: &mut table::UseRow, budget: Budget) -> Verdict {
+    // ISO days sort as text. An answer rendered before midnight and committed after one of the new day counts on the new
+    // day: the budget of a past day is never used again.
+    let day = budget.day.to_string();
+    let (today, counted_on) =
+        if day > row.day { (0, budget.day) } else { (row.used_today, row.day.parse().unwrap_or(budget.day)) };
+    let budget = Budget { day: counted_on, ..budget };
+    let use_of = |used, used_today| BudgetUse { budget, used, used_today };
+    if budget.max_fetches.is_some_and(|max| row.used >= max) {
+        return Verdict::TotalUsedUp(use_of(row.used, today));
+    }
+    if budget.per_day.is_some_and(|max| today >= max) {
+        return Verdict::DayUsedUp(use_of(row.used, today));
+    }
+    row.used += 1;
+    row.used_today = today + 1;
+    if day > row.day {
+        row.day = day;
+    }
+    Verdict::Recorded(Some(use_of(row.used, row.used_today)))
+}

@@ -1,0 +1,51 @@
+//! Errors of the ledger outside recording and sealing.
+
+use crate::{
+    domain::{Failure, Malformed, error_chain},
+    merkle::NoteError,
+    store::DbError,
+};
+
+/// Why the ledger could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// A value does not fit the form of an entry.
+    #[error("the entry cannot be made: {0}")]
+    Entry(#[source] Malformed),
+    /// The store failed.
+    #[error("the ledger's tables")]
+    Store(#[source] DbError),
+    /// What is stored contradicts itself: somebody changed it.
+    #[error("the ledger has been tampered with: {0}")]
+    Tampered(String),
+    /// A stored checkpoint is malformed, or no known key signed it.
+    #[error("the checkpoint of size {size}")]
+    Checkpoint {
+        /// The size it is stored under.
+        size: i64,
+        /// What is wrong with it.
+        #[source]
+        source: NoteError,
+    },
+}
+
+impl From<Malformed> for LedgerError {
+    fn from(error: Malformed) -> Self {
+        Self::Entry(error)
+    }
+}
+
+impl From<DbError> for LedgerError {
+    fn from(error: DbError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<LedgerError> for Failure {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::Store(error) => error.into(),
+            other => Self::internal(error_chain(&other)),
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! The result of a verification, and its text for the command line.
+
+use std::fmt;
+
+/// How many problems are reported in full; all are counted.
+const REPORTED: usize = 200;
+
+/// A mismatch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where: an entry, a leaf, a tile, a checkpoint.
+    pub place: String,
+    /// What is wrong there.
+    pub what: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.what)
+    }
+}
+
+/// The result of reading the checkpoint file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CheckpointFileCheck {
+    /// There is no file: a truncated ledger cannot be detected.
+    Absent,
+    /// Its checkpoint covers this many leaves.
+    Covers(u64),
+    /// It is not a checkpoint of this log.
+    Unusable,
+}
+
+/// The result of a verification.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// Leaves, each hashed again.
+    pub leaves: u64,
+    /// Full tiles, each computed again.
+    pub tiles: u64,
+    /// Checkpoints, each root and signature verified.
+    pub checkpoints: u64,
+    /// Openings, each field checked against its commitment.
+    pub openings: u64,
+    /// Missing openings, each accounted for by an erasure entry.
+    pub erased: u64,
+    /// Entries in the sealer's queue.
+    pub waiting: u64,
+    /// The checkpoint file.
+    pub checkpoint_file: CheckpointFileCheck,
+    /// The first mismatches, at most 200.
+    pub problems: Vec<Problem>,
+    /// The number of all mismatches.
+    pub problem_count: u64,
+}
+
+impl Report {
+    pub(super) const fn new() -> Self {
+        Self {
+            leaves: 0,
+            tiles: 0,
+            checkpoints: 0,
+            openings: 0,
+            erased: 0,
+            waiting: 0,
+            checkpoint_file: CheckpointFileCheck::Absent,
+            problems: Vec::new(),
+            problem_count: 0,
+        }
+    }
+
+    /// Adds a mismatch.
+    pub(super) fn wrong(&mut self, place: impl Into<String>, what: impl Into<String>) {
+        self.problem_count += 1;
+        if self.problems.len() < REPORTED {
+            self.problems.push(Problem { place: place.into(), what: what.into() });
+        }
+    }
+
+    /// Whether there is no mismatch.
+    pub const fn sound(&self) -> bool {
+        self.problem_count == 0
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "leaves       {} hashed again", self.leaves)?;
+        writeln!(f, "tiles        {} computed again", self.tiles)?;
+        writeln!(f, "checkpoints  {} roots and signatures verified", self.checkpoints)?;
+        writeln!(f, "openings     {} fit their commitments, {} erased by an entry", self.openings, self.erased)?;
+        writeln!(f, "waiting      {} committed and not yet sealed", self.waiting)?;
+        match self.checkpoint_file {
+            CheckpointFileCheck::Covers(size) => writeln!(f, "outside      the checkpoint file covers {size} leaves")?,
+            CheckpointFileCheck::Unusable => writeln!(f, "outside      the checkpoint file cannot be used")?,
+            CheckpointFileCheck::Absent => {
+                writeln!(f, "outside      NO CHECKPOINT FROM OUTSIDE: entries cut off at the end cannot be seen")?;
+            }
+        }
+        for problem in &self.problems {
+            writeln!(f, "TAMPERED     {problem}")?;
+        }
+        let reported = u64::try_from(self.problems.len()).unwrap_or(u64::MAX);
+        if self.problem_count > reported {
+            writeln!(f, "TAMPERED     and {} more", self.problem_count - reported)?;
+        }
+        match self.problem_count {
+            0 => f.write_str("the ledger is whole"),
+            many => write!(f, "the ledger is NOT whole: {many} mismatch(es)"),
+        }
+    }
+}
