@@ -20,9 +20,7 @@ pub enum CheckpointFileError {
     /// The file system refused.
     #[error("the checkpoint file {path}")]
     Io {
-        /// The file.
         path: PathBuf,
-        /// Its error.
         #[source]
         source: io::Error,
     },

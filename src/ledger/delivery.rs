@@ -78,17 +78,14 @@ impl std::fmt::Debug for DeliveryBody {
 /// A delivery to be recorded.
 #[derive(Debug)]
 pub struct DeliveryDraft {
-    /// The bank.
     pub client_id: ClientId,
     /// The bank's epoch, compared once more: a client whose access has ended receives nothing.
     pub client_epoch: i64,
     /// The entry, with the digest of the body.
     pub entry: Entry,
-    /// The entry's opening.
     pub opening: Opening,
     /// The header fields, with a signature over that digest.
     pub headers: HeaderMap,
-    /// The body.
     pub body: DeliveryBody,
 }
 

@@ -17,13 +17,10 @@ use crate::domain::{
 /// The versions that an answer rests on, as they were when it was rendered. The append compares them again (I2).
 #[derive(Debug, Clone)]
 pub struct ReadVersions {
-    /// The bank.
     pub client_id: ClientId,
     /// The bank's epoch, raised when it is suspended or a certificate or token of it is revoked.
     pub client_epoch: i64,
-    /// The consent.
     pub consent_id: ConsentId,
-    /// The consent's version.
     pub consent_version: i64,
     /// The subjects of the answer with their versions.
     pub subjects: Vec<(String, i64)>,
@@ -38,9 +35,7 @@ pub struct ReadVersions {
 /// The exact bytes of an answer, digested and signed.
 #[derive(Clone)]
 pub struct Answer {
-    /// The header fields.
     pub headers: HeaderMap,
-    /// The body.
     pub body: AnswerBody,
 }
 
@@ -58,9 +53,7 @@ pub struct Draft {
     pub versions: ReadVersions,
     /// The budget it is charged to.
     pub budget: Budget,
-    /// Its entry.
     pub entry: Entry,
-    /// The entry's opening.
     pub opening: Opening,
     /// The answer itself.
     pub answer: Answer,

@@ -12,7 +12,6 @@ pub enum LedgerError {
     /// A value does not fit the form of an entry.
     #[error("the entry cannot be made: {0}")]
     Entry(#[source] Malformed),
-    /// The store failed.
     #[error("the ledger's tables")]
     Store(#[source] DbError),
     /// What is stored contradicts itself: somebody changed it.

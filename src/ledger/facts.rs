@@ -30,7 +30,6 @@ pub struct DisclosureFacts {
     pub id: DisclosureId,
     /// When it was rendered.
     pub at: Timestamp,
-    /// The bank.
     pub client_id: ClientId,
     /// The consent it was given under.
     pub consent_id: ConsentId,
@@ -50,7 +49,6 @@ pub struct DisclosureFacts {
     pub publication: i64,
     /// The answer's `Content-Digest` field value.
     pub content_digest: String,
-    /// The answer's `x-fapi-interaction-id`.
     pub interaction: String,
 }
 
@@ -84,7 +82,6 @@ pub struct DeliveryFacts {
     pub id: DisclosureId,
     /// When it was rendered.
     pub at: Timestamp,
-    /// The bank.
     pub client_id: ClientId,
     /// The purpose the bank gave.
     pub purpose: Purpose,
@@ -127,7 +124,6 @@ impl DeliveryFacts {
 pub struct ConsentFacts {
     /// The entry's id.
     pub id: EntryId,
-    /// When it happened.
     pub at: Timestamp,
     /// `requested`, `granted`, `suspended`, `resumed`, `amended`, `revoked`, `expired`, `superseded` or `rejected`.
     pub event: &'static str,
@@ -137,11 +133,9 @@ pub struct ConsentFacts {
     pub changes: Value,
     /// The channel by which the change was made.
     pub channel: String,
-    /// The bank.
     pub client_id: ClientId,
     /// The codes it covers.
     pub codes: Vec<String>,
-    /// The consent.
     pub consent_id: ConsentId,
     /// Its version after the event.
     pub consent_version: i64,
@@ -178,11 +172,9 @@ impl ConsentFacts {
 pub(super) struct OperatorFacts {
     /// The entry's id.
     pub(super) id: EntryId,
-    /// When it happened.
     pub(super) at: Timestamp,
     /// What was done, a word such as `client_suspended`.
     pub(super) action: &'static str,
-    /// Who did it.
     pub(super) actor: String,
     /// Further particulars, a JSON object.
     pub(super) detail: Value,
@@ -211,19 +203,16 @@ impl OperatorFacts {
 pub struct ApprovalFacts {
     /// The entry's id.
     pub id: EntryId,
-    /// When it happened.
     pub at: Timestamp,
     /// The requested action, a word such as `client_resumed`.
     pub action: &'static str,
     /// Whether it was approved.
     pub approved: bool,
-    /// Who decided.
     pub actor: String,
     /// Further particulars, a JSON object.
     pub detail: Value,
     /// The reason given.
     pub reason: Option<String>,
-    /// Who requested it.
     pub request: String,
     /// The object of the request.
     pub target: Option<String>,
@@ -262,13 +251,11 @@ words! {
 pub struct ErasureFacts {
     /// The entry's id.
     pub id: EntryId,
-    /// When it happened.
     pub at: Timestamp,
     /// The entries whose openings are erased: 1 to 1000.
     pub entries: Vec<String>,
     /// The legal ground.
     pub ground: ErasureGround,
-    /// Who did it.
     pub actor: String,
     /// The reason in words.
     pub reason: Option<String>,

@@ -19,7 +19,6 @@ pub struct Receipt {
     pub id: String,
     /// The leaf its entry will have in the tree.
     pub leaf: Hash,
-    /// The log's origin.
     pub log: String,
     /// The latest time at which a checkpoint covers the entry: whole seconds.
     pub by: Timestamp,

@@ -6,13 +6,11 @@ use crate::domain::Timestamp;
 /// An assessment to be published with its round.
 #[derive(Debug, Clone)]
 pub struct NewAssessment {
-    /// The subject.
     pub subject_code: String,
     /// graded or not_rated.
     pub status: String,
     /// Why it was not rated.
     pub reason: Option<String>,
-    /// The grade's code.
     pub grade: Option<String>,
     /// The total, in thousandths.
     pub points: Option<i64>,

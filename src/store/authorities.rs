@@ -136,7 +136,6 @@ pub async fn insert(tx: &mut Tx, row: &AuthorityRow) -> Result<(), DbError> {
 /// A revocation list of our own authority.
 #[derive(Debug, Clone)]
 pub struct OwnList {
-    /// DER.
     pub der: Vec<u8>,
     /// Its number, higher than that of every list before.
     pub number: i64,

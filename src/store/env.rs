@@ -7,11 +7,8 @@ use crate::domain::{Timestamp, clock::SharedClock, rng::SharedEntropy};
 /// identifiers in every run. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Env {
-    /// The store.
     pub db: Db,
-    /// The time.
     pub clock: SharedClock,
-    /// Randomness.
     pub entropy: SharedEntropy,
 }
 

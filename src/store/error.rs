@@ -8,21 +8,16 @@ pub enum DbError {
     /// A named constraint refused the change.
     #[error("{operation}: constraint {constraint} refused the change")]
     Constraint {
-        /// The transaction's name.
         operation: &'static str,
         /// The constraint (PostgreSQL) or the `table.column` list (SQLite).
         constraint: String,
     },
     /// A conflict with another transaction; the same transaction may succeed when tried again.
     #[error("{operation}: another transaction was in the way")]
-    Contention {
-        /// The transaction's name.
-        operation: &'static str,
-    },
+    Contention { operation: &'static str },
     /// A value read back is not what its column promises.
     #[error("{operation}: {what}")]
     Corrupt {
-        /// The transaction's name.
         operation: &'static str,
         /// What is wrong with it.
         what: String,
@@ -30,18 +25,14 @@ pub enum DbError {
     /// The commit was sent and its outcome is unknown.
     #[error("{operation}: the outcome of the commit is not known")]
     CommitUnknown {
-        /// The transaction's name.
         operation: &'static str,
-        /// The driver's error.
         #[source]
         source: sqlx::Error,
     },
-    /// Anything else.
+    /// Any other error of the database.
     #[error("{operation}")]
     Engine {
-        /// The transaction's name.
         operation: &'static str,
-        /// The driver's error.
         #[source]
         source: sqlx::Error,
     },

@@ -9,7 +9,6 @@ pub struct NewChunk<'a> {
     pub part: i64,
     /// The kind of subject.
     pub kind: &'a str,
-    /// The half-year.
     pub period: &'a str,
     /// The code of its first subject.
     pub first_code: &'a str,

@@ -42,11 +42,9 @@ record! {
 /// A new import.
 #[derive(Debug, Clone, Copy)]
 pub struct NewImport<'a> {
-    /// Its id.
     pub id: &'a str,
     /// The client that uploads it, if any.
     pub client: Option<&'a str>,
-    /// Its template.
     pub template: &'a str,
     /// The file's name without its directory.
     pub file_name: &'a str,

@@ -91,7 +91,6 @@ pub struct AttemptEnd<'a> {
     pub status: Option<i64>,
     /// JSON of the receipt.
     pub receipt: &'a str,
-    /// When.
     pub at: Timestamp,
 }
 

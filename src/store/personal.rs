@@ -21,7 +21,6 @@ use super::{Crypter, CrypterError, DbError, SealContext};
 pub enum BlindColumn {
     /// A natural person's name.
     Name,
-    /// The certificate's number.
     IdNumber,
     /// The legal representative's name.
     Representative,

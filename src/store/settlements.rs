@@ -34,7 +34,6 @@ record! {
 pub struct SettlementRow {
     /// The national code of the subject.
     pub subject_code: String,
-    /// The figures.
     pub settlement: Settlement,
     /// The version of the month, from 1.
     pub version: i64,

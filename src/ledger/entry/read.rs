@@ -30,13 +30,11 @@ pub enum EntryFault {
 pub struct ReadEntry {
     /// The id in its text.
     pub id: String,
-    /// What it records.
     pub kind: EntryType,
     /// When the recorded event happened.
     pub at: Timestamp,
     /// The values in the clear.
     pub facts: Map<String, Value>,
-    /// The commitments.
     pub commitments: BTreeMap<String, Hash>,
 }
 

@@ -23,7 +23,6 @@ pub enum SealError {
     /// The checkpoint file holds something else than a checkpoint of this log.
     #[error("the checkpoint file {path} does not hold a checkpoint of this log")]
     ForeignCheckpointFile {
-        /// The file.
         path: PathBuf,
         /// What is wrong with it.
         #[source]

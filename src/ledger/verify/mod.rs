@@ -29,7 +29,6 @@ const PAGE: i64 = 1000;
 /// The ledger to verify, with the keys and the checkpoint to verify it against.
 #[derive(Debug)]
 pub struct Target<'a> {
-    /// The database.
     pub db: &'a Db,
     /// The log: `<host>/ledger/<epoch>`.
     pub origin: &'a str,

@@ -46,7 +46,6 @@ pub struct Report {
     pub erased: u64,
     /// Entries in the sealer's queue.
     pub waiting: u64,
-    /// The checkpoint file.
     pub checkpoint_file: CheckpointFileCheck,
     /// The first mismatches, at most 200.
     pub problems: Vec<Problem>,

@@ -29,9 +29,7 @@ record! {
 /// A consent as it was when an answer was rendered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConsentVersion {
-    /// The consent.
     pub id: String,
-    /// Its version.
     pub version: i64,
     /// The publication's number at that time.
     pub publication: i64,
@@ -42,9 +40,7 @@ pub struct ConsentVersion {
 /// A subject's file as it was when an answer was rendered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubjectVersion {
-    /// The subject.
     pub code: String,
-    /// Its version.
     pub version: i64,
 }
 
@@ -55,13 +51,10 @@ pub struct SubjectVersion {
 pub struct VersionRow {
     /// The answer's place in the batch, or a negative number for a bank.
     pub position: i64,
-    /// The bank.
     pub client: Option<String>,
     /// The bank's epoch.
     pub epoch: Option<i64>,
-    /// The consent.
     pub consent: Option<ConsentVersion>,
-    /// A subject.
     pub subject: Option<SubjectVersion>,
 }
 
@@ -188,7 +181,6 @@ pub struct OpeningColumns {
 /// Entries with their openings.
 #[derive(Debug, Clone, Default)]
 pub struct EntryRows {
-    /// The entries.
     pub entries: EntryColumns,
     /// Their openings; an entry may have none.
     pub openings: OpeningColumns,
