@@ -174,7 +174,7 @@ impl Bench {
         while let Some(checkpoint) = app.sealer.seal_once().await? {
             sealed = checkpoint.size;
         }
-        measure(
+        print_step(
             "8. sealing, apart, of one entry",
             cpu_of(std::process::id())?.saturating_sub(before),
             u32::try_from(sealed)?,
@@ -223,7 +223,7 @@ impl Bench {
         for nth in 0..TIMES {
             work(usize::try_from(nth)?).await?;
         }
-        measure(name, cpu_of(std::process::id())?.saturating_sub(before), TIMES)
+        print_step(name, cpu_of(std::process::id())?.saturating_sub(before), TIMES)
     }
 
     /// Many concurrently.
@@ -242,13 +242,13 @@ impl Bench {
         for nth in 0..batches {
             batch(nth * TOGETHER).await?;
         }
-        measure(name, cpu_of(std::process::id())?.saturating_sub(before), TIMES)
+        print_step(name, cpu_of(std::process::id())?.saturating_sub(before), TIMES)
     }
 }
 
 /// The publication number after the imports of subjects and settlements and the round: settlements and round increment it.
 const PUBLICATION: i64 = 3;
 
-fn measure(name: &str, cpu: Duration, times: u32) -> Result<()> {
+fn print_step(name: &str, cpu: Duration, times: u32) -> Result<()> {
     say(&format!("    {name:50}{:8.1} us", cpu.as_secs_f64() * 1e6 / f64::from(times.max(1))))
 }
