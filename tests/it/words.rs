@@ -12,7 +12,7 @@ const WORDS: &[(&[&str], &str)] = &[
     (&["befall", "befalls", "befell"], "event, outcome"),
     (&["mend", "mends", "mended", "mending"], "fix"),
     (&["reckon", "reckons", "reckoned", "reckoning"], "compute, calculate"),
-    (&["begotten", "begun"], "created, started"),
+    (&["begotten"], "created"),
     (&["sift", "sifts", "sifted", "heaped"], "validate, partition"),
     (&["vouch", "vouches", "vouched"], "confirm, allow"),
     (&["anew", "afresh", "nought"], "again, zero"),
@@ -35,10 +35,8 @@ const ALLOWED: &[&str] = &[
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
     "README.md",
-    "config/",
     "docs/BANK-KIT.md",
     "docs/DISCLOSURE-CYCLE.md",
-    "docs/ERRORS.md",
     "src/access/",
     "src/cli/",
     "src/consent/",
@@ -110,6 +108,15 @@ fn uses(text: &str) -> Vec<(usize, String)> {
     found
 }
 
+/// Keys and comments of a configuration. Its values are data: reasons that models state enter their digests.
+fn without_strings(text: &str) -> String {
+    let part = |(at, part): (usize, &str)| match at % 2 {
+        0 => part.to_owned(),
+        _ => part.chars().filter(|c| *c == '\n').collect(),
+    };
+    text.split('"').enumerate().map(part).collect()
+}
+
 #[test]
 fn only_plain_words_are_used() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -119,7 +126,11 @@ fn only_plain_words_are_used() {
     for file in all {
         let name = file.strip_prefix(root.to_str().unwrap()).unwrap().trim_start_matches('/').to_owned();
         let text = fs::read_to_string(&file).unwrap();
-        let uses = if name == "tests/it/words.rs" { Vec::new() } else { uses(&text) };
+        let uses = match name.as_str() {
+            "tests/it/words.rs" => Vec::new(),
+            name if name.ends_with(".toml") => uses(&without_strings(&text)),
+            _ => uses(&text),
+        };
         match ALLOWED.iter().find(|allowed| name.starts_with(**allowed)) {
             Some(allowed) if !uses.is_empty() => _ = unused.remove(allowed),
             Some(_) => {}
