@@ -1,4 +1,4 @@
-//! A cache with a bounded weight that evicts the entries that were not used cachely.
+//! A cache with a bounded weight that evicts the entries that were not used recently.
 
 use std::{
     borrow::Borrow,
