@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::domain::{Timestamp, ids::ClientId};
 use crate::identity::{
     suite::Suite,
-    token::{TokenRefusal, check_times, signature_only},
+    token::{TokenRefusal, check_header, check_times, signature_only},
 };
 
 /// The longest validity of an assertion. It bounds how long its `jti` must be remembered.
@@ -199,13 +199,7 @@ pub fn verify_assertion(
     now: Timestamp,
 ) -> Result<Assertion, TokenRefusal> {
     let unverified_header = jsonwebtoken::decode_header(unverified_assertion).map_err(|_| TokenRefusal::Malformed)?;
-    if unverified_header.crit.is_some()
-        || unverified_header.jku.is_some()
-        || unverified_header.x5u.is_some()
-        || unverified_header.jwk.is_some()
-    {
-        return Err(TokenRefusal::Header);
-    }
+    check_header(&unverified_header)?;
     let algorithm = unverified_header.alg;
     if !matches!(algorithm, Algorithm::ES256 | Algorithm::PS256 | Algorithm::EdDSA) {
         return Err(TokenRefusal::UnknownKey);

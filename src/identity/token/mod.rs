@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use data_encoding::BASE64URL_NOPAD;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, jwk::Jwk};
+use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, jwk::Jwk};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Timestamp, ids::ClientId, ids::ConsentId, ids::TokenId};
@@ -115,12 +115,12 @@ pub enum TokenSignError {
 /// Signs the claims as a compact JWS.
 pub fn sign_jwt<C: Serialize>(typ: &str, claims: &C, signer: &dyn Signer) -> Result<String, TokenSignError> {
     #[derive(Serialize)]
-    struct Header<'a> {
+    struct JoseHeader<'a> {
         typ: &'a str,
         alg: &'a str,
         kid: &'a str,
     }
-    let header = Header { typ, alg: signer.suite().as_str(), kid: signer.key_id() };
+    let header = JoseHeader { typ, alg: signer.suite().as_str(), kid: signer.key_id() };
     let header = serde_json::to_vec(&header).map_err(TokenSignError::Claims)?;
     let claims = serde_json::to_vec(claims).map_err(TokenSignError::Claims)?;
     let mut token = format!("{}.{}", BASE64URL_NOPAD.encode(&header), BASE64URL_NOPAD.encode(&claims));
@@ -182,13 +182,7 @@ pub fn verify_access_token(
     now: Timestamp,
 ) -> Result<(AccessClaims, String), TokenRefusal> {
     let unverified_header = jsonwebtoken::decode_header(unverified_token).map_err(|_| TokenRefusal::Malformed)?;
-    if unverified_header.crit.is_some()
-        || unverified_header.jku.is_some()
-        || unverified_header.x5u.is_some()
-        || unverified_header.jwk.is_some()
-    {
-        return Err(TokenRefusal::Header);
-    }
+    check_header(&unverified_header)?;
     // RFC 9068 section 4: at+jwt, or the same with its media-type prefix.
     let typ = unverified_header.typ.as_deref().unwrap_or_default().to_ascii_lowercase();
     if typ != ACCESS_TOKEN_TYPE && typ != "application/at+jwt" {
@@ -222,6 +216,18 @@ pub fn claimed_client(token: &str) -> Option<ClientId> {
         client_id: ClientId,
     }
     jsonwebtoken::dangerous::insecure_decode_claims::<Claimed>(token).ok().map(|claimed| claimed.client_id)
+}
+
+/// Refuses a header that requires extensions (`crit`) or brings its own key, which an attacker could choose.
+pub(in crate::identity) const fn check_header(unverified_header: &Header) -> Result<(), TokenRefusal> {
+    if unverified_header.crit.is_some()
+        || unverified_header.jku.is_some()
+        || unverified_header.x5u.is_some()
+        || unverified_header.jwk.is_some()
+    {
+        return Err(TokenRefusal::Header);
+    }
+    Ok(())
 }
 
 /// Checks issue, start and end against the clock: with the skew of K4 for issue and start, and none for the end.

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::scoring::number::{Decimal, Points};
+use crate::{
+    domain::words::words,
+    scoring::number::{Decimal, Points},
+};
 
 /// The form of a value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,26 +58,15 @@ pub enum SubjectDay {
     AgreementSignedOn,
 }
 
-/// The peers of a subject: the other subjects that take part in the run and have the value, in the same group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PeerGroup {
-    /// The same kind: all subjects of the run.
-    Kind,
-    /// The same level; subjects without one are a level of their own.
-    Level,
-    /// The same region.
-    Region,
-}
-
-impl PeerGroup {
-    /// The stable word.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Kind => "kind",
-            Self::Level => "level",
-            Self::Region => "region",
-        }
+words! {
+    /// The peers of a subject, among those that take part in the run and have the value.
+    PeerGroup: "peer group" {
+        /// All subjects of the same kind.
+        Kind = "kind",
+        /// Subjects of the same level; those without one form a level of their own.
+        Level = "level",
+        /// Subjects of the same region.
+        Region = "region",
     }
 }
 
