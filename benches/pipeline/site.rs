@@ -18,7 +18,10 @@ use medcredit::{
         ids::{AuthorityId, ClientId},
         permission::{Permission, Purpose, Scope},
     },
-    identity::{CertificateFacts, tls::client_config},
+    identity::{
+        CertificateFacts,
+        tls::{ClientCertificate, client_config},
+    },
     store::{Db, migrations},
 };
 use rustls::{
@@ -200,7 +203,7 @@ impl Site {
             consents.push(consent(room, id, nth * CONSENTS + of).await?);
         }
         let key = PrivateKeyDer::try_from(key).map_err(|error| anyhow::anyhow!("the bank's key: {error}"))?;
-        let identity = (vec![CertificateDer::from(certificate)], key);
+        let identity = ClientCertificate { chain: vec![CertificateDer::from(certificate)], key };
         let tls = client_config(roots.clone(), Some(identity), Arc::new(SystemClock))?;
         Ok(Bank { tls: Arc::new(tls), consents, token: String::new() })
     }

@@ -18,7 +18,7 @@ use medcredit::{
     identity::{
         ClientIdentity,
         signature::{Covered, RequestFacts, content_digest, sign},
-        tls::client_config,
+        tls::{ClientCertificate, client_config},
     },
     ledger::{Answer, Budget, DisclosureFacts, Draft, ReadVersions},
 };
@@ -82,8 +82,8 @@ async fn identity(custody: &Custody, app: &App) -> Result<ClientIdentity> {
     }
     let key = issued.private_key.context("a key")?.to_vec();
     let key = PrivateKeyDer::try_from(key).map_err(|error| anyhow::anyhow!("{error}"))?;
-    let config =
-        client_config(roots, Some((vec![CertificateDer::from(issued.certificate)], key)), Arc::new(SystemClock))?;
+    let identity = ClientCertificate { chain: vec![CertificateDer::from(issued.certificate)], key };
+    let config = client_config(roots, Some(identity), Arc::new(SystemClock))?;
     app.catch_up().await.map_err(failed)?;
     let material = app.reloader.live().material();
     let mut client = ClientConnection::new(Arc::new(config), ServerName::try_from("localhost")?)?;

@@ -70,17 +70,26 @@ fn pinned(mut config: ServerConfig) -> ServerConfig {
     config
 }
 
+/// A client's certificate chain, leaf first, and its private key.
+#[derive(Debug)]
+pub struct ClientCertificate {
+    /// The certificates, leaf first.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// The private key of the leaf.
+    pub key: PrivateKeyDer<'static>,
+}
+
 /// The configuration of a client: the roots that it trusts, and a bank's certificate chain with its key.
 pub fn client_config(
     roots: RootCertStore,
-    identity: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+    identity: Option<ClientCertificate>,
     clock: SharedClock,
 ) -> Result<ClientConfig, rustls::Error> {
     let builder = ClientConfig::builder_with_details(provider(), Arc::new(ClockTime(clock)))
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_root_certificates(roots);
     match identity {
-        Some((chain, key)) => builder.with_client_auth_cert(chain, key),
+        Some(ClientCertificate { chain, key }) => builder.with_client_auth_cert(chain, key),
         None => Ok(builder.with_no_client_auth()),
     }
 }

@@ -132,14 +132,15 @@ pub(in crate::cli) fn tls_config(profile: &Profile, clock: SharedClock) -> anyho
     let chain = chain.iter().map(|certificate| CertificateDer::from(certificate.to_vec())).collect();
     let key = files::read_item(files::PRIVATE_KEY, &profile.key).context("the profile's key")?;
     let key = PrivateKeyDer::try_from(key.to_vec()).map_err(|error| anyhow::anyhow!("the profile's key: {error}"))?;
-    let mut config = tls::client_config(roots, Some((chain, key)), clock).map_err(|error| match error {
-        rustls::Error::InconsistentKeys(_) => anyhow::anyhow!(
-            "{} is not the key of {}: put the key into the profile that its certificate was made for",
-            profile.key.display(),
-            profile.certificate.display()
-        ),
-        other => anyhow::Error::new(other).context("the profile's certificate and key"),
-    })?;
+    let mut config =
+        tls::client_config(roots, Some(tls::ClientCertificate { chain, key }), clock).map_err(|error| match error {
+            rustls::Error::InconsistentKeys(_) => anyhow::anyhow!(
+                "{} is not the key of {}: put the key into the profile that its certificate was made for",
+                profile.key.display(),
+                profile.certificate.display()
+            ),
+            other => anyhow::Error::new(other).context("the profile's certificate and key"),
+        })?;
     config.alpn_protocols = tls::ALPN.iter().map(|name| name.to_vec()).collect();
     Ok(config)
 }

@@ -200,7 +200,8 @@ pub fn trust(generation: u64, anchors: Vec<Anchor>) -> PartnerTrust {
 
 /// The TLS configuration of a client that trusts the server's root and has a certificate, if any.
 pub fn client(server: &TestCa, identity: Option<&TestCertificate>, clock: SharedClock) -> ClientConfig {
-    let identity = identity.map(|certificate| (certificate.chain.clone(), certificate.private_key()));
+    let identity = identity
+        .map(|certificate| tls::ClientCertificate { chain: certificate.chain.clone(), key: certificate.private_key() });
     tls::client_config(server.roots(), identity, clock).unwrap()
 }
 

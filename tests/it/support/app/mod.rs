@@ -18,7 +18,10 @@ use medcredit::{
         permission::{Permission, Purpose},
     },
     http::server::Running,
-    identity::CertificateFacts,
+    identity::{
+        CertificateFacts,
+        tls::{ClientCertificate, client_config},
+    },
     ledger::Faults,
     store::Arg,
 };
@@ -114,7 +117,7 @@ impl TestApp {
     /// A TLS configuration without a client certificate.
     pub fn public_tls(&self, alpn: &[&str]) -> Arc<rustls::ClientConfig> {
         let clock = self.store.clock.clone();
-        let mut config = medcredit::identity::tls::client_config(self.roots.clone(), None, clock).unwrap();
+        let mut config = client_config(self.roots.clone(), None, clock).unwrap();
         config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
         Arc::new(config)
     }
@@ -146,11 +149,11 @@ impl TestApp {
 
     /// An HTTP client with a certificate.
     pub fn connect(&self, certificate: &[u8], key: &[u8]) -> reqwest::Client {
-        let identity =
-            (vec![CertificateDer::from(certificate.to_vec())], PrivateKeyDer::try_from(key.to_vec()).unwrap());
-        let mut config =
-            medcredit::identity::tls::client_config(self.roots.clone(), Some(identity), self.store.clock.clone())
-                .unwrap();
+        let identity = ClientCertificate {
+            chain: vec![CertificateDer::from(certificate.to_vec())],
+            key: PrivateKeyDer::try_from(key.to_vec()).unwrap(),
+        };
+        let mut config = client_config(self.roots.clone(), Some(identity), self.store.clock.clone()).unwrap();
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         reqwest::Client::builder()
             .tls_backend_preconfigured(config)
