@@ -7,7 +7,7 @@ use super::{AuthorityError, Custody, Purpose, audit::audit};
 use crate::{
     domain::ids::KeyId,
     identity::{KeyPair, Signer as _},
-    ledger::{Action, Change},
+    ledger::{self, Action, Change},
     store::{
         Tx, changes,
         keys::{self, KeyRow},
@@ -94,6 +94,11 @@ pub async fn reseal(custody: &Custody) -> Result<usize, AuthorityError> {
             keys::reseal(&mut tx, &row.id, &sealed).await.map_err(AuthorityError::Store)?;
             resealed += 1;
         }
+    }
+    if resealed > 0 {
+        let change = Change::of(json!({ "keys": resealed }));
+        let entry = ledger::audit(&mut tx, &custody.env, &custody.actor, Action::KeysResealed, None, change).await;
+        entry.map_err(AuthorityError::Ledger)?;
     }
     tx.commit().await.map_err(AuthorityError::Store)?;
     Ok(resealed)

@@ -1,4 +1,4 @@
-//! `medcredit keys`: the keys a gateway signs with.
+//! `medcredit keys`: the keys that the gateway signs with.
 
 use std::io::Write;
 
@@ -6,12 +6,12 @@ use clap::{Args, Subcommand};
 
 use super::{Context, context::custody, operator::Operator};
 use crate::{
-    authority::{Purpose, keyring, keys},
+    authority::{Custody, Purpose, keyring, keys},
     domain::ids::KeyId,
     importing::reseal_subjects,
 };
 
-/// The keys a gateway signs with.
+/// Manage the keys that the gateway signs with.
 #[derive(Debug, Args)]
 pub(super) struct KeysCommand {
     #[command(flatten)]
@@ -22,29 +22,29 @@ pub(super) struct KeysCommand {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Make the keys that are missing: for tokens, answers and the ledger
+    /// Create the missing keys: for tokens, answers and the ledger
     Init,
-    /// List keys, the oldest first
+    /// List the keys, oldest first
     List,
-    /// Make a new key; the one before it signs no more and is still published
+    /// Create a new key; the old one stops signing and stays published
     Rotate {
-        /// token_signing, answer_signing or ledger_signing
+        /// The purpose: token_signing, answer_signing or ledger_signing
         purpose: Purpose,
     },
-    /// Make a key good for nothing, at once and for ever; an active one is replaced
+    /// Revoke a key immediately and for ever; an active one is replaced
     Revoke {
-        /// The key, as `keys list` shows it
+        /// The key's id, as `keys list` shows it
         key: KeyId,
-        /// Why
+        /// The reason, for the ledger
         #[arg(long)]
         reason: String,
     },
-    /// Seal private keys and subjects' personal parts anew under the first key-encryption key, where an older one sealed them
+    /// Seal private keys and personal data of subjects again under the first key-encryption key
     Reseal,
 }
 
 impl Action {
-    /// Whether it changes something, so that the ledger will name who did it.
+    /// Whether it changes something, and the ledger records the operator.
     const fn changes(&self) -> bool {
         !matches!(self, Self::List)
     }
@@ -61,7 +61,7 @@ pub(super) async fn run(args: KeysCommand, ctx: &Context) -> anyhow::Result<()> 
         Action::Init => {
             let made = keys::create_missing(&custody).await?;
             for key in &made {
-                writeln!(out, "made {}  {}  {}", key.id, key.purpose, key.kid)?;
+                writeln!(out, "created {}  {}  {}", key.id, key.purpose, key.kid)?;
             }
             if made.is_empty() {
                 writeln!(out, "nothing is missing")?;
@@ -84,20 +84,21 @@ pub(super) async fn run(args: KeysCommand, ctx: &Context) -> anyhow::Result<()> 
         }
         Action::Rotate { purpose } => {
             let made = keys::rotate(&custody, purpose).await?;
-            writeln!(out, "made {}  {}  {}", made.id, made.purpose, made.kid)?;
+            writeln!(out, "created {}  {}  {}", made.id, made.purpose, made.kid)?;
         }
         Action::Revoke { key, reason } => {
             let replacement = keys::revoke(&custody, key, &reason).await?;
             writeln!(out, "revoked {key}")?;
             if let Some(made) = replacement {
-                writeln!(out, "made {}  {}  {}", made.id, made.purpose, made.kid)?;
+                writeln!(out, "created {}  {}  {}", made.id, made.purpose, made.kid)?;
             }
         }
         Action::Reseal => {
-            writeln!(out, "sealed {} keys anew", keys::reseal(&custody).await?)?;
+            writeln!(out, "sealed {} keys again", keys::reseal(&custody).await?)?;
             let natural = ctx.config()?.reference.kinds()?.natural();
-            let subjects = reseal_subjects(&custody.env.db, &custody.crypter, &natural).await?.subjects;
-            writeln!(out, "sealed the personal parts of {subjects} subjects anew")?;
+            let Custody { env, actor, crypter, .. } = &custody;
+            let subjects = reseal_subjects(env, actor, crypter, &natural).await?.subjects;
+            writeln!(out, "sealed the personal parts of {subjects} subjects again")?;
         }
     }
     custody.env.db.close().await;

@@ -2,20 +2,26 @@
 
 use std::io::Write;
 
-use super::{Context, Usage, context::open_store};
+use serde_json::json;
+
+use super::{Context, Usage, context::open_store, operator::Operator};
 use crate::{
     authority,
     config::Config,
+    domain::Actor,
     importing::reseal_subjects,
-    store::{Db, Engine, grants, migrations, subjects},
+    ledger::{self, Action, Change},
+    store::{Engine, Env, grants, migrations, subjects},
 };
 
-/// Bring the database to this build's schema.
+/// Migrate the database to this build's schema.
 #[derive(Debug, clap::Args)]
 pub(super) struct Migrate {
-    /// PostgreSQL: the role `serve` connects as, given only what it needs (ledger tables: insert and select)
+    /// Grant the role that `serve` connects as what it needs, and nothing else (PostgreSQL only)
     #[arg(long, value_name = "ROLE")]
     app_role: Option<String>,
+    #[command(flatten)]
+    operator: Operator,
 }
 
 /// Runs the command.
@@ -25,33 +31,73 @@ pub(super) async fn run(args: Migrate, ctx: &Context) -> anyhow::Result<()> {
     if args.app_role.is_some() && db.engine() == Engine::Sqlite {
         return Err(Usage("--app-role is for PostgreSQL: SQLite has no roles".into()).into());
     }
-    let applied = migrations::migrate(&db, &*ctx.clock).await?;
+    let env = ctx.env(&db);
+    // One actor for everything this command changes, and none where it changes nothing.
+    let mut actor = LazyActor { operator: &args.operator, ctx, resolved: None };
+    let applied = migrate(&env, || actor.get()).await?;
     for name in &applied {
         writeln!(ctx.out(), "applied {name}")?;
     }
     if applied.is_empty() {
         writeln!(ctx.out(), "nothing to apply: the schema is this build's")?;
     }
-    seal_names(&config, &db, ctx).await?;
+    seal_names(&config, &env, ctx, &mut actor).await?;
     if let Some(role) = &args.app_role {
-        grants::grant(&db, role).await?;
-        writeln!(ctx.out(), "role {role} may do what serving needs, and no more")?;
+        let actor = actor.get()?;
+        let mut tx = db.begin("grants").await?;
+        grants::grant(&mut tx, role).await?;
+        ledger::audit(&mut tx, &env, &actor, Action::RoleGranted, Some(role), Change::none()).await?;
+        tx.commit().await?;
+        writeln!(ctx.out(), "role {role} has the rights that serving needs, and no others")?;
     }
     db.close().await;
     Ok(())
 }
 
-/// Seals names of natural persons that an older schema kept in the open: a step that needs the key, which no script has.
-async fn seal_names(config: &Config, db: &Db, ctx: &Context) -> anyhow::Result<()> {
+/// The operator as an actor, resolved once and only when something changes.
+struct LazyActor<'a> {
+    operator: &'a Operator,
+    ctx: &'a Context,
+    resolved: Option<Actor>,
+}
+
+impl LazyActor<'_> {
+    fn get(&mut self) -> anyhow::Result<Actor> {
+        if let Some(actor) = &self.resolved {
+            return Ok(actor.clone());
+        }
+        let actor = self.operator.actor(self.ctx)?;
+        self.resolved = Some(actor.clone());
+        Ok(actor)
+    }
+}
+
+/// Applies the missing migrations, with their entry in the same transaction: a crash leaves both or neither.
+pub(super) async fn migrate(
+    env: &Env,
+    actor: impl FnOnce() -> anyhow::Result<Actor>,
+) -> anyhow::Result<Vec<&'static str>> {
+    let migrations::Pending { mut tx, applied } = migrations::begin(&env.db, &*env.clock).await?;
+    if !applied.is_empty() {
+        let change = Change::of(json!({ "applied": applied }));
+        ledger::audit(&mut tx, env, &actor()?, Action::SchemaMigrated, None, change).await?;
+    }
+    tx.commit().await?;
+    Ok(applied)
+}
+
+/// Seals names of natural persons that an older schema stored in plain text: a step that needs the key, which no script
+/// has.
+async fn seal_names(config: &Config, env: &Env, ctx: &Context, actor: &mut LazyActor<'_>) -> anyhow::Result<()> {
     let natural = config.reference.kinds()?.natural();
-    if subjects::count_unsealed(&db.read("migrate"), &natural).await? == 0 {
+    if subjects::count_unsealed(&env.db.read("migrate"), &natural).await? == 0 {
         return Ok(());
     }
     let crypter = authority::crypter(&config.secrets)?;
-    let done = reseal_subjects(db, &crypter, &natural).await?;
+    let done = reseal_subjects(env, &actor.get()?, &crypter, &natural).await?;
     writeln!(ctx.out(), "sealed the personal parts of {} subjects, {} names among them", done.subjects, done.plain)?;
     if done.plain > 0 {
-        writeln!(ctx.out(), "back-ups of before this hold these names in the open: keep them under lock, or end them")?;
+        writeln!(ctx.out(), "older back-ups contain these names in plain text: lock them away or destroy them")?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@
 
 use super::{
     DbError,
-    db::{Db, Engine},
+    db::{Engine, Tx},
 };
 
 /// Rows are inserted and never changed.
@@ -63,9 +63,9 @@ pub const RIGHTS: &[(&str, &str)] = &[
 /// Every function that the serving role calls.
 pub const FUNCTIONS: &[&str] = &["core.record_disclosures"];
 
-/// Gives an existing role exactly the rights of [`RIGHTS`] and revokes all others.
-pub async fn grant(db: &Db, role: &str) -> Result<(), DbError> {
-    if db.engine() == Engine::Sqlite {
+/// Gives an existing role exactly the rights of [`RIGHTS`] within the caller's transaction, and revokes all others.
+pub async fn grant(tx: &mut Tx, role: &str) -> Result<(), DbError> {
+    if tx.engine() == Engine::Sqlite {
         return Err(DbError::Setup("roles are PostgreSQL's".into()));
     }
     // A name in a GRANT cannot be bound, so only letters are accepted that need no quoting.
@@ -80,7 +80,5 @@ pub async fn grant(db: &Db, role: &str) -> Result<(), DbError> {
     ];
     lines.extend(RIGHTS.iter().map(|(table, rights)| format!("GRANT {rights} ON {table} TO \"{role}\";")));
     lines.extend(FUNCTIONS.iter().map(|name| format!("GRANT EXECUTE ON FUNCTION {name} TO \"{role}\";")));
-    let mut tx = db.begin("grants").await?;
-    tx.script(lines.join("\n")).await?;
-    tx.commit().await
+    tx.script(lines.join("\n")).await
 }

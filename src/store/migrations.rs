@@ -1,8 +1,8 @@
-//! Migrates a database to the schema of this build: paired files, forward only, each applied once and in one transaction.
+//! Migrates a database to the schema of this build: paired files, forward only, all that are missing in one transaction.
 
 use super::{
     DbError, args,
-    db::{Db, Engine, record},
+    db::{Db, Engine, Tx, record},
 };
 use crate::domain::Clock;
 
@@ -57,53 +57,76 @@ record! {
 
 const CREATE_LIST_SQLITE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (number BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL)";
 const CREATE_LIST_POSTGRES: &str = "CREATE SCHEMA IF NOT EXISTS core; CREATE SCHEMA IF NOT EXISTS bulk; CREATE TABLE IF NOT EXISTS core.schema_migrations (number BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL)";
+const LOCK_POSTGRES: &str =
+    "/* migrations::lock */ SELECT pg_advisory_xact_lock(hashtextextended('medcredit:migrations', 0))";
 const LIST_APPLIED: &str = "/* migrations::applied */ SELECT number, name FROM schema_migrations ORDER BY number";
 const RECORD_APPLIED: &str =
     "/* migrations::record */ INSERT INTO schema_migrations (number, name, applied_at) VALUES ($1, $2, $3)";
 
-/// Applies the missing steps and returns their names.
-///
-/// A core step and its row are one transaction, so no crash separates them. A bulk step on SQLite changes another file: it
-/// uses IF NOT EXISTS, so that it can be applied again, and its row is written after it.
-pub async fn migrate(db: &Db, clock: &dyn Clock) -> Result<Vec<&'static str>, DbError> {
-    db.script(match db.engine() {
-        Engine::Sqlite => CREATE_LIST_SQLITE,
-        Engine::Postgres => CREATE_LIST_POSTGRES,
-    })
-    .await?;
-    let applied = applied(db).await?;
-    let mut done = Vec::new();
-    for step in MIGRATIONS.iter().filter(|step| !applied.contains(&step.number)) {
-        apply(db, step, clock).await?;
-        done.push(step.name);
-    }
-    Ok(done)
+/// Migrations that were applied in a transaction which is still open, so that the caller can record them in it.
+#[derive(Debug)]
+pub struct Pending {
+    /// The transaction: dropped, it leaves the schema as it was.
+    pub tx: Tx,
+    /// The names of the migrations that it applies, in order; empty when the schema is this build's already.
+    pub applied: Vec<&'static str>,
 }
 
-async fn apply(db: &Db, step: &Migration, clock: &dyn Clock) -> Result<(), DbError> {
-    if db.engine() == Engine::Sqlite && step.bulk {
-        let mut bulk = db.begin_bulk("migrate").await?;
-        bulk.script(step.sqlite).await?;
-        bulk.commit().await?;
+/// Applies what is missing and returns the names of what was applied.
+pub async fn migrate(db: &Db, clock: &dyn Clock) -> Result<Vec<&'static str>, DbError> {
+    let Pending { tx, applied } = begin(db, clock).await?;
+    tx.commit().await?;
+    Ok(applied)
+}
+
+/// Applies what is missing in one transaction, which the caller commits. A crash before the commit leaves the old schema.
+///
+/// The bulk tables of SQLite are in a file of their own, which no transaction of the core file covers. Their migrations
+/// say IF NOT EXISTS and run first: after a crash they are applied again.
+pub async fn begin(db: &Db, clock: &dyn Clock) -> Result<Pending, DbError> {
+    if db.engine() == Engine::Sqlite {
+        db.script(CREATE_LIST_SQLITE).await?;
+        let applied = applied_numbers(db.read("migrate").fetch_all(LIST_APPLIED, args![]).await?)?;
+        for step in missing(&applied).filter(|step| step.bulk) {
+            let mut bulk = db.begin_bulk("migrate").await?;
+            bulk.script(step.sqlite).await?;
+            bulk.commit().await?;
+        }
     }
     let mut tx = db.begin("migrate").await?;
-    match db.engine() {
-        Engine::Sqlite if step.bulk => {}
-        Engine::Sqlite => tx.script(step.sqlite).await?,
-        Engine::Postgres => tx.script(step.postgres).await?,
+    if db.engine() == Engine::Postgres {
+        // Two operators who migrate together would otherwise create the same tables.
+        tx.execute(LOCK_POSTGRES, args![]).await?;
+        tx.allow_idle().await?;
+        tx.script(CREATE_LIST_POSTGRES).await?;
     }
-    tx.execute(RECORD_APPLIED, args![step.number, step.name, clock.now()]).await?;
-    tx.commit().await
+    let applied = applied_numbers(tx.fetch_all(LIST_APPLIED, args![]).await?)?;
+    let mut done = Vec::new();
+    for step in missing(&applied) {
+        match db.engine() {
+            Engine::Sqlite if step.bulk => {}
+            Engine::Sqlite => tx.script(step.sqlite).await?,
+            Engine::Postgres => tx.script(step.postgres).await?,
+        }
+        tx.execute(RECORD_APPLIED, args![step.number, step.name, clock.now()]).await?;
+        done.push(step.name);
+    }
+    Ok(Pending { tx, applied: done })
 }
 
-async fn applied(db: &Db) -> Result<Vec<i64>, DbError> {
-    let rows: Vec<AppliedRow> = db.read("migrate").fetch_all(LIST_APPLIED, args![]).await?;
+/// The migrations that are not applied yet, in order.
+fn missing(applied: &[i64]) -> impl Iterator<Item = &'static Migration> {
+    MIGRATIONS.iter().filter(|step| !applied.contains(&step.number))
+}
+
+/// The numbers of the applied migrations, each of which must be one of this build's.
+fn applied_numbers(rows: Vec<AppliedRow>) -> Result<Vec<i64>, DbError> {
     for row in &rows {
         match MIGRATIONS.iter().find(|step| step.number == row.number) {
             Some(step) if step.name == row.name => {}
             _ => {
                 return Err(DbError::Setup(format!(
-                    "the database has step {} ({}), which this build does not know: it was migrated by a newer one",
+                    "the database has migration {} ({}), which this build does not know: a newer build migrated it",
                     row.number, row.name
                 )));
             }
@@ -115,12 +138,12 @@ async fn applied(db: &Db) -> Result<Vec<i64>, DbError> {
 /// Checks that a database has exactly the schema of this build; the error names the command to run.
 pub async fn check(db: &Db) -> Result<(), DbError> {
     let advice = "run `medcredit migrate` first";
-    let applied = applied(db).await.map_err(|error| match error {
+    let rows = db.read("migrate").fetch_all(LIST_APPLIED, args![]).await.map_err(|error| match error {
         DbError::Engine { .. } => DbError::Setup(format!("the database has no schema: {advice}")),
         other => other,
     })?;
-    match MIGRATIONS.iter().find(|step| !applied.contains(&step.number)) {
+    match missing(&applied_numbers(rows)?).next() {
         None => Ok(()),
-        Some(missing) => Err(DbError::Setup(format!("the database lacks step {}: {advice}", missing.name))),
+        Some(missing) => Err(DbError::Setup(format!("the database lacks migration {}: {advice}", missing.name))),
     }
 }

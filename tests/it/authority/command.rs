@@ -88,7 +88,7 @@ fn an_operator_creates_rotates_and_revokes_keys() {
         assert_eq!(harness.run("keys rotate authority").await.code, cli::FAILED);
         assert_eq!(harness.run("keys rotate everything").await.code, cli::WRONG_USAGE);
         let resealed = harness.run("keys reseal").await.done();
-        assert_eq!(resealed, "sealed 0 keys anew\nsealed the personal parts of 0 subjects anew\n");
+        assert_eq!(resealed, "sealed 0 keys again\nsealed the personal parts of 0 subjects again\n");
         let entries = harness.run("ledger verify").await;
         assert_eq!(entries.code, cli::DONE, "{}", entries.err);
     });
@@ -125,7 +125,7 @@ fn an_operator_issues_and_revokes_a_banks_certificate() {
         assert_eq!(mode(&harness.path("bank-a.key")), 0o600);
         files::read_item(files::PRIVATE_KEY, &harness.path("bank-a.key")).unwrap();
         let over = harness.issue_bank("bank-a").await;
-        assert_eq!(over.code, cli::WRONG_USAGE, "a bank's key is not written over");
+        assert_eq!(over.code, cli::WRONG_USAGE, "a bank's key is not overwritten");
         let thumbprint = facts(&harness.path("bank-a.crt")).thumbprint;
         harness.run(&format!("certs revoke {thumbprint} --reason keyCompromise")).await.done();
         let listed = harness.run("certs list").await.done();
@@ -166,7 +166,7 @@ fn an_operator_trusts_refuses_and_distrusts() {
         std::fs::write(harness.path("partner.crl"), "garbage").unwrap();
         assert!(harness.run("certs list").await.done().contains("its file cannot be used"));
         harness.run("certs distrust partner --reason merged").await.done();
-        assert!(harness.run("certs list").await.done().contains("trusted no more since"));
+        assert!(harness.run("certs list").await.done().contains("not trusted since"));
         assert_eq!(harness.run("certs distrust partner").await.code, cli::WRONG_USAGE, "an operator says why");
     });
 }

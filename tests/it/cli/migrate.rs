@@ -2,8 +2,10 @@
 
 use medcredit::{
     cli,
+    domain::SystemClock,
     store::{Arg, Db, DbError, grants::RIGHTS, migrations},
 };
+use serde_json::{Value, json};
 
 use crate::support::{block_on, cluster::cluster, command::medcredit, logs::never_logged};
 
@@ -19,6 +21,21 @@ fn postgres_config(url: &str) -> (tempfile::TempDir, String) {
     let (directory, path) = config("[store]\nengine = 'postgres'\nurl_file = 'url'\n");
     std::fs::write(directory.path().join("url"), format!("{url}\n")).unwrap();
     (directory, path)
+}
+
+/// The action, the actor and the detail of every operator entry, oldest first.
+async fn entries(db: &Db) -> Vec<(String, String, Value)> {
+    let sql = "SELECT e.body, o.body FROM ledger_entries e JOIN ledger_openings o ON o.entry_id = e.id \
+               WHERE e.type = 'operator' ORDER BY e.id";
+    let rows: Vec<(String, String)> = db.read("test").fetch_all(sql, Vec::new()).await.unwrap();
+    let read = |(body, opening): (String, String)| {
+        let (body, opening): (Value, Value) =
+            (serde_json::from_str(&body).unwrap(), serde_json::from_str(&opening).unwrap());
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let of = |name: &str| &opening["fields"][name]["value"];
+        (text(&body["facts"]["action"]), text(of("actor")), of("detail").clone())
+    };
+    rows.into_iter().map(read).collect()
 }
 
 fn every_step() -> String {
@@ -48,8 +65,38 @@ fn an_operator_migrates_an_empty_postgresql_database() {
     });
 }
 
+/// An operator whose process is killed before the commit, and who migrates again.
 #[test]
-fn a_database_that_does_not_answer_is_told_without_its_password() {
+fn migrations_and_their_entry_are_committed_together() {
+    block_on(async {
+        let (directory, sqlite) = config("");
+        let database = cluster().empty_database().await;
+        let url = cluster().url(&database);
+        let (_directory, postgres) = postgres_config(&url);
+        let stores = [
+            (Db::open_sqlite(&directory.path().join("data")).await.unwrap(), sqlite),
+            (Db::open_postgres(&url, 2).await.unwrap(), postgres),
+        ];
+        for (db, path) in stores {
+            let pending = migrations::begin(&db, &SystemClock).await.unwrap();
+            assert_eq!(pending.applied.len(), migrations::MIGRATIONS.len());
+            drop(pending);
+            migrations::check(&db).await.unwrap_err();
+            for _ in 0..2 {
+                medcredit(&["migrate", "--config", &path, "--operator", "lin"]).await.done();
+                migrations::check(&db).await.unwrap();
+                let [(action, actor, detail)] = &entries(&db).await[..] else { panic!("one entry") };
+                assert_eq!((action.as_str(), actor.as_str()), ("schema_migrated", "operator:lin"));
+                let names: Vec<_> = migrations::MIGRATIONS.iter().map(|step| step.name).collect();
+                assert_eq!(*detail, json!({ "applied": names, "channel": "command_line" }));
+            }
+            db.close().await;
+        }
+    });
+}
+
+#[test]
+fn a_database_that_does_not_answer_is_reported_without_its_password() {
     let password = never_logged("correct-horse-battery");
     let url = format!("postgres://medcredit:{password}@localhost/none?host=%2Fnowhere");
     let (_directory, path) = postgres_config(&url);
@@ -77,7 +124,7 @@ fn a_role_with_a_name_that_needs_quoting_is_refused() {
     });
 }
 
-/// I7: whoever takes over the serving process still cannot rewrite the ledger.
+/// I7: an attacker who takes over the serving process still cannot rewrite the ledger.
 #[test]
 fn the_serving_role_reads_and_adds_to_the_ledger_and_cannot_change_it() {
     block_on(async {
@@ -88,6 +135,8 @@ fn the_serving_role_reads_and_adds_to_the_ledger_and_cannot_change_it() {
 
         let app = Db::open_postgres(&cluster().url_as("medcredit_app", &database), 2).await.unwrap();
         migrations::check(&app).await.unwrap();
+        let granted = json!({ "channel": "command_line" });
+        assert_eq!(entries(&app).await, [("role_granted".to_owned(), "operator:tester".to_owned(), granted)]);
         let run = async |sql: &'static str| {
             let mut tx = app.begin("test").await.unwrap();
             let done = tx.execute(sql, Vec::<Arg>::new()).await;

@@ -17,6 +17,7 @@ use crate::{
         TestStore, both_engines,
         logs::never_logged,
         raw::{everything, execute, holds},
+        tester,
     },
 };
 
@@ -52,6 +53,12 @@ async fn nothing_in_the_open(store: &TestStore) {
     for secret in [NAME, NUMBER, REPRESENTATIVE, "330302198001010019"] {
         assert!(!holds(&all, secret), "{secret} stands in the store");
     }
+}
+
+async fn reseal_entries(store: &TestStore) -> i64 {
+    let sql = "SELECT CAST(count(*) AS BIGINT) FROM ledger_entries WHERE body LIKE '%subjects_resealed%'";
+    let (count,): (i64,) = store.db.read("test").fetch_one(sql, Vec::new()).await.unwrap();
+    count
 }
 
 both_engines! {
@@ -144,15 +151,18 @@ async fn plain_names_are_encrypted_and_gone_from_the_files(store: TestStore) {
     }
     assert!(holds(&everything(&harness.store).await, NAME), "it stands in the open at first");
     let before = changes::current(&harness.store.db).await.unwrap();
-    let done = reseal_subjects(&harness.store.db, &harness.crypter, &natural()).await.unwrap();
+    let done = reseal_subjects(&harness.store.env(), tester(), &harness.crypter, &natural()).await.unwrap();
     assert_eq!(done, Resealed { plain: 2, subjects: 2 });
+    assert_eq!(reseal_entries(&harness.store).await, 1);
     nothing_in_the_open(&harness.store).await;
     let row = harness.subject(DOCTOR).await.unwrap();
     let personal = Personal::open(&harness.crypter, DOCTOR, row.sealed_identity.as_ref().unwrap()).unwrap();
     assert_eq!((personal.name.as_deref(), personal.id_number.as_deref()), (Some(NAME), Some(NUMBER)));
     assert_eq!(row.version, 1, "sealing is no change of the subject");
     assert_eq!(changes::current(&harness.store.db).await.unwrap(), before);
-    assert_eq!(reseal_subjects(&harness.store.db, &harness.crypter, &natural()).await.unwrap(), Resealed::default());
+    let again = reseal_subjects(&harness.store.env(), tester(), &harness.crypter, &natural()).await.unwrap();
+    assert_eq!(again, Resealed::default());
+    assert_eq!(reseal_entries(&harness.store).await, 1, "a run that seals nothing leaves no entry");
 }
 
 /// An operator adds a new key before the old one, encrypts again, and removes the old one.
@@ -176,7 +186,7 @@ async fn a_key_is_rotated_while_everybody_can_be_found(store: TestStore) {
     assert_eq!((find(&both).await, find(&alone).await), (vec![DOCTOR.to_owned()], vec![]));
     let sealed = async || harness.subject(DOCTOR).await.unwrap().sealed_identity.unwrap();
     assert!(Personal::open(&both, DOCTOR, &sealed().await).is_ok(), "the old key opens");
-    let done = reseal_subjects(&harness.store.db, &both, &natural()).await.unwrap();
+    let done = reseal_subjects(&harness.store.env(), tester(), &both, &natural()).await.unwrap();
     assert_eq!(done, Resealed { plain: 0, subjects: 3 });
     assert_eq!(Personal::open(&alone, DOCTOR, &sealed().await).unwrap().name.as_deref(), Some(NAME));
     assert_eq!((find(&both).await, find(&alone).await), (vec![DOCTOR.to_owned()], vec![DOCTOR.to_owned()]));

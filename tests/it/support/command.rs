@@ -15,7 +15,7 @@ use medcredit::{
 
 use super::store::START;
 
-/// What a command line came to.
+/// The outcome of a command line.
 #[derive(Debug)]
 pub struct Outcome {
     /// The exit code.
@@ -58,7 +58,7 @@ pub async fn medcredit(args: &[&str]) -> Outcome {
     medcredit_at(ManualClock::new(START.parse().unwrap()), args).await
 }
 
-/// Runs `medcredit ARGS...` by a clock. Each run has randomness of its own, as processes have.
+/// Runs `medcredit ARGS...` by a clock, as the login name `tester`. Each run has its own randomness, as processes do.
 pub async fn medcredit_at(clock: Arc<ManualClock>, args: &[&str]) -> Outcome {
     medcredit_with_input(clock, args, "").await
 }
@@ -69,7 +69,7 @@ pub async fn medcredit_with_input(clock: Arc<ManualClock>, args: &[&str], input:
     let (out, err) = (Caught::default(), Caught::default());
     let entropy = SeededEntropy::new(RUNS.fetch_add(1, Ordering::SeqCst));
     let mut ctx = Context::new(clock, entropy, Stream::new(out.clone()), Stream::new(err.clone()));
-    // Whoever runs the tests is recorded as this operator, where a command line names none.
+    // The default of --operator, for command lines without it.
     ctx.login = Some("tester".to_owned());
     ctx.input = Input::new(io::Cursor::new(input.to_owned()));
     let line = std::iter::once("medcredit").chain(args.iter().copied()).map(Into::into);
