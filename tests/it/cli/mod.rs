@@ -1,5 +1,6 @@
 //! The command line: what commands say and the exit codes scripts rely on.
 
+mod audit;
 mod bank;
 mod config;
 mod doctor;
