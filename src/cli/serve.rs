@@ -1,4 +1,4 @@
-//! `medcredit serve`: the gateway, until it is told to stop.
+//! `medcredit serve`: runs the gateway until SIGTERM or SIGINT.
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,10 +23,10 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub(super) struct Serve {}
 
-/// How long answers under way may take once the process is told to stop.
+/// How long requests in progress may take after the signal to stop.
 const GRACE: Duration = Duration::from_secs(20);
 
-/// Starts the log as the configuration wants it. Its lines are gathered until what comes back is dropped.
+/// Starts the log as configured. Dropping the returned guard writes the buffered lines.
 pub(super) fn start_log(config: &Config, ctx: &Context) -> FlushGuard<Stream> {
     let format = match config.log.format {
         LogFormat::Json => Format::Json,
@@ -38,8 +38,8 @@ pub(super) fn start_log(config: &Config, ctx: &Context) -> FlushGuard<Stream> {
     guard
 }
 
-/// Resolves when the process is told to stop (SIGTERM, or SIGINT from a terminal).
-pub(super) async fn told_to_stop() -> std::io::Result<&'static str> {
+/// Waits for the signal to stop: SIGTERM, or SIGINT from a terminal.
+pub(super) async fn wait_for_stop() -> std::io::Result<&'static str> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(tokio::select! {
         _ = terminate.recv() => "SIGTERM",
@@ -47,7 +47,7 @@ pub(super) async fn told_to_stop() -> std::io::Result<&'static str> {
     })
 }
 
-/// A gateway that serves, with its telemetry.
+/// A running gateway with its telemetry.
 #[derive(Debug)]
 pub(super) struct Serving {
     running: Running,
@@ -57,7 +57,7 @@ pub(super) struct Serving {
 }
 
 impl Serving {
-    /// Serves banks on one socket, the operator's monitoring on another, and the public on a third where there is one.
+    /// Serves banks on one socket, monitoring on another, and the public on a third if there is one.
     pub(super) fn start(
         app: Arc<App>,
         partner: TcpListener,
@@ -70,7 +70,7 @@ impl Serving {
         let monitor = Telemetry { metrics: telemetry::install_metrics(), health: health.clone() };
         let monitored = tokio::spawn(async move {
             let until = async move {
-                // An error means the sender is gone, and with it the gateway.
+                // An error means that the sender was dropped, and with it the gateway.
                 let _ = stopping.wait_for(|stop| *stop).await;
             };
             telemetry::serve(telemetry, monitor, until).await;
@@ -82,7 +82,7 @@ impl Serving {
         Ok(Self { running, health, monitored, stop })
     }
 
-    /// Stops in order; telemetry goes last, so that the drain can be watched.
+    /// Stops in order: telemetry last, so that the drain can be observed.
     pub(super) async fn stop(self) {
         self.health.drain();
         self.running.stop().await;
@@ -94,7 +94,7 @@ impl Serving {
 /// Runs the command.
 pub(super) async fn run(_: Serve, ctx: &Context) -> anyhow::Result<()> {
     let config = ctx.config()?;
-    // Dropped last, whichever way this ends.
+    // Dropped last, on success and on failure, so that every line is written.
     let _log = start_log(&config, ctx);
     let db = ctx.store(&config).await?;
     let durability = durability::examine(&db).await?;
@@ -104,18 +104,18 @@ pub(super) async fn run(_: Serve, ctx: &Context) -> anyhow::Result<()> {
         durability.refused.join("; ")
     );
     for warning in &durability.warned {
-        tracing::warn!(reason = warning, "the database could lose what it commits");
+        tracing::warn!(reason = warning, "the database could lose committed data");
     }
     let listen = async |address, key| {
-        TcpListener::bind(address).await.with_context(|| format!("{key}: {address} cannot be listened on"))
+        TcpListener::bind(address).await.with_context(|| format!("{key}: cannot listen on {address}"))
     };
     let telemetry = listen(config.telemetry.listen, "telemetry.listen").await?;
     let partner = listen(config.partner.listen, "partner.listen").await?;
     let portal = if config.portal.enabled { Some(listen(config.portal.listen, "portal.listen").await?) } else { None };
     let app = App::open(config, ctx.env(&db)).await.context("the gateway")?;
     let serving = Serving::start(app, partner, telemetry, portal)?;
-    let signal = told_to_stop().await?;
-    tracing::info!(signal, "stopping: what has begun is finished, nothing new is taken");
+    let signal = wait_for_stop().await?;
+    tracing::info!(signal, "stopping: requests in progress are finished, new ones are refused");
     serving.stop().await;
     db.close().await;
     tracing::info!("stopped");

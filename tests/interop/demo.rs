@@ -46,14 +46,14 @@ impl Demonstration {
         panic!("the demonstration ended early:\n{printed}");
     }
 
-    fn book(&self) -> Value {
+    fn summary(&self) -> Value {
         let text = std::fs::read_to_string(self.directory.path().join("demo.json")).unwrap();
         serde_json::from_str(&text).unwrap()
     }
 }
 
 /// Three ports in a row that nobody has.
-pub fn free_ports() -> u16 {
+pub(crate) fn free_ports() -> u16 {
     loop {
         let first = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = first.local_addr().unwrap().port();
@@ -63,7 +63,7 @@ pub fn free_ports() -> u16 {
     }
 }
 
-pub fn medcredit() -> Command {
+pub(crate) fn medcredit() -> Command {
     Command::new(env!("CARGO_BIN_EXE_medcredit"))
 }
 
@@ -73,7 +73,7 @@ fn demonstration() -> &'static Demonstration {
     ONE.get_or_init(Demonstration::start)
 }
 
-pub fn bash(script: &str) -> String {
+pub(crate) fn bash(script: &str) -> String {
     let output = Command::new("bash").args(["-euo", "pipefail", "-c", script]).output().expect("bash is installed");
     assert!(output.status.success(), "{script}\n{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
@@ -81,9 +81,9 @@ pub fn bash(script: &str) -> String {
 
 /// A person with only `curl` and demo.json.
 #[test]
-fn curl_and_the_book_are_enough_for_a_token_and_a_grade() {
-    let book = demonstration().book();
-    let text = |pointer: &str| book.pointer(pointer).unwrap().as_str().unwrap().to_owned();
+fn curl_and_the_summary_are_enough_for_a_token_and_a_grade() {
+    let summary = demonstration().summary();
+    let text = |pointer: &str| summary.pointer(pointer).unwrap().as_str().unwrap().to_owned();
     let tls = format!(
         "--silent --show-error --cacert '{}' --cert '{}' --key '{}'",
         text("/ca"),
@@ -100,7 +100,7 @@ fn curl_and_the_book_are_enough_for_a_token_and_a_grade() {
     };
     let grade = get(&format!("/v1/consents/{}/grade", text("/consents/active")));
     assert_eq!(grade["codes"][0]["status"], "graded", "{grade}");
-    assert_eq!(grade["codes"][0]["code"], book["subjects"][0]["code"]);
+    assert_eq!(grade["codes"][0]["code"], summary["subjects"][0]["code"]);
     for (state, code) in
         [("pending", "consent_not_active"), ("expired", "consent_not_active"), ("revoked", "consent_not_active")]
     {
@@ -131,8 +131,8 @@ fn the_printed_lines_work_when_pasted() {
 fn an_answer_is_verified_by_a_library_that_is_not_ours() {
     let python = python_with("verifiers", PACKAGES);
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/verify_answer.py");
-    let book = demonstration().directory.path().join("demo.json");
-    let output = Command::new(python).arg(script).arg(book).output().unwrap();
+    let summary = demonstration().directory.path().join("demo.json");
+    let output = Command::new(python).arg(script).arg(summary).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
     assert!(said.contains("verified grade") && said.contains("verified settlements"), "{said}");
@@ -143,8 +143,8 @@ fn an_answer_is_verified_by_a_library_that_is_not_ours() {
 fn the_log_is_verified_from_the_portal_by_code_that_is_not_ours() {
     let python = python_with("verifiers", PACKAGES);
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/verify_log.py");
-    let book = demonstration().directory.path().join("demo.json");
-    let output = Command::new(python).arg(script).arg(book).output().unwrap();
+    let summary = demonstration().directory.path().join("demo.json");
+    let output = Command::new(python).arg(script).arg(summary).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
     assert!(said.contains("root computed from tiles") && said.contains("inclusion of the disclosure"), "{said}");
@@ -161,14 +161,14 @@ fn requests_signed_by_a_library_that_is_not_ours_are_taken() {
     jwk.kid = Some("bank-2026".into());
     std::fs::write(place.join("bank.key"), files::to_pem("PRIVATE KEY", &pkcs8).as_bytes()).unwrap();
     std::fs::write(place.join("bank.jwks.json"), serde_json::json!({ "keys": [jwk] }).to_string()).unwrap();
-    let book = demonstration.book();
+    let summary = demonstration.summary();
     let changed = medcredit()
         .args([
             "--config",
-            book["config"].as_str().unwrap(),
+            summary["config"].as_str().unwrap(),
             "client",
             "signing",
-            book["banks"][0]["name"].as_str().unwrap(),
+            summary["banks"][0]["name"].as_str().unwrap(),
         ])
         .args(["--signed-requests", "required", "--jwks"])
         .arg(place.join("bank.jwks.json"))
@@ -195,14 +195,14 @@ fn requests_signed_by_a_library_that_is_not_ours_are_taken() {
 /// the next request (I2, I3).
 #[test]
 fn the_command_line_grants_and_revokes_under_the_running_gateway() {
-    let book = demonstration().book();
-    let config = book["config"].as_str().unwrap();
+    let summary = demonstration().summary();
+    let config = summary["config"].as_str().unwrap();
     let run = |args: &[&str]| {
         let output = medcredit().args(["--config", config]).args(args).output().unwrap();
         assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     };
-    let text = |pointer: &str| book.pointer(pointer).unwrap().as_str().unwrap().to_owned();
+    let text = |pointer: &str| summary.pointer(pointer).unwrap().as_str().unwrap().to_owned();
     let tls = format!(
         "--silent --show-error --cacert '{}' --cert '{}' --key '{}'",
         text("/ca"),
@@ -233,9 +233,9 @@ fn the_command_line_grants_and_revokes_under_the_running_gateway() {
     run(&["ledger", "verify"]);
 }
 
-/// `--once` in an empty directory, and once more in the same.
+/// `--once` in an empty directory, and again in the same one.
 #[test]
-fn once_ends_by_itself_and_goes_on_from_where_it_was() {
+fn once_stops_after_the_walk_through_and_runs_again() {
     let directory = tempfile::tempdir().unwrap();
     for _ in 0..2 {
         let output = medcredit()
@@ -245,7 +245,8 @@ fn once_ends_by_itself_and_goes_on_from_where_it_was() {
             .unwrap();
         let said = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
-        assert!(said.contains("The very next request: 403 consent_not_active"), "{said}");
+        assert!(said.contains("The next request: 403 consent_not_active"), "{said}");
+        assert!(said.contains("Three things to try:") && said.contains("ledger verify"), "{said}");
     }
     let elsewhere = tempfile::tempdir().unwrap();
     std::fs::write(elsewhere.path().join("mine.txt"), "mine").unwrap();
@@ -258,7 +259,7 @@ fn once_ends_by_itself_and_goes_on_from_where_it_was() {
 const PACKAGES: &[&str] = &["http-message-signatures==3.0.0", "requests==2.34.2"];
 
 /// A Python with some packages, made once under the target directory. Each set has a place of its own.
-pub fn python_with(set: &str, packages: &[&str]) -> PathBuf {
+pub(crate) fn python_with(set: &str, packages: &[&str]) -> PathBuf {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("python-{set}"));

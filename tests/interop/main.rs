@@ -1,5 +1,5 @@
 //! Tests that need programs which are not Rust.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot continue fails")]
 
 mod demo;
 mod ledger;

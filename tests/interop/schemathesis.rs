@@ -1,5 +1,5 @@
-//! The OpenAPI document against the live gateway: a generator that is not ours makes what the document allows and what it
-//! does not, alone and one call after the other, and judges every answer by the document.
+//! The OpenAPI document against the running gateway: a third-party generator makes valid and invalid requests, alone and in
+//! sequence, and checks every response against the document.
 
 use std::{
     path::{Path, PathBuf},
@@ -10,11 +10,11 @@ use serde_json::Value;
 
 use crate::demo::{bash, free_ports, medcredit, python_with};
 
-/// Who calls, and of what kind it is: one bank asks for consents and ends them, another reads.
+/// The clients and their kinds: one bank requests and revokes consents, another reads.
 const CLIENTS: [(&str, &str); 4] =
     [("bank", "bank"), ("reader", "bank"), ("auditor", "auditor"), ("department", "department")];
 
-/// A gateway whose limits are wide enough for a generator, over a demonstration's data; ended when dropped.
+/// A gateway with limits that are wide enough for a generator, over a demonstration's data; killed when dropped.
 struct Gateway {
     directory: tempfile::TempDir,
     url: String,
@@ -23,7 +23,7 @@ struct Gateway {
 
 impl Drop for Gateway {
     fn drop(&mut self) {
-        // Fails when it has ended, which is as good.
+        // Fails if it has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -37,7 +37,7 @@ impl Gateway {
             .args(["demo", "--once", "--scale", "0.02", "--port-base", &port.to_string(), "--dir"])
             .arg(directory.path()));
         let mut settings = std::fs::read_to_string(directory.path().join("gateway.toml")).unwrap();
-        // The generator tries bad tokens by the hundred: what a certificate may get wrong is not this test's matter.
+        // The generator sends hundreds of bad tokens; the limit on failed authentication has tests of its own.
         settings.push_str("\n[limits]\nauthentication_failures = { quota = 1000000, window_seconds = 1 }\n");
         settings.push_str("\n[tokens]\nlifetime_seconds = 600\n");
         let config = directory.path().join("serve.toml");
@@ -124,16 +124,18 @@ fn the_live_gateway_keeps_to_its_document() {
     let python = python_with("schemathesis", &["schemathesis==4.32.5"]);
     let gateway = Gateway::start();
     let [banks, token, auditors, departments] = CLIENTS.map(|(name, _)| gateway.token(name));
-    let book: Value = serde_json::from_str(&std::fs::read_to_string(gateway.path("demo.json")).unwrap()).unwrap();
-    let consent = gateway.consent(&token, &book["subjects"][0], "pre_loan_review");
-    gateway.consent(&token, &book["subjects"][1], "post_loan_management");
+    let summary: Value = serde_json::from_str(&std::fs::read_to_string(gateway.path("demo.json")).unwrap()).unwrap();
+    let consent = gateway.consent(&token, &summary["subjects"][0], "pre_loan_review");
+    gateway.consent(&token, &summary["subjects"][1], "post_loan_management");
     let grade = gateway.curl("reader", &format!("{}/v1/consents/{consent}/grade {}", gateway.url, bearer(&token)));
     let disclosure = grade["disclosure"].as_str().unwrap();
     // Sealed within a second.
     gateway.curl("reader", &format!("{}/v1/disclosures/{disclosure}/proof {}", gateway.url, bearer(&token)));
     let header = "subject_code,measure,value,occurred_on,source,reference";
-    let fact =
-        format!("{},insurance_commendation,1,2026-01-05,市场监管局,1", book["subjects"][0]["code"].as_str().unwrap());
+    let fact = format!(
+        "{},insurance_commendation,1,2026-01-05,市场监管局,1",
+        summary["subjects"][0]["code"].as_str().unwrap()
+    );
     let csv = format!("-H 'Content-Type: text/csv' --data-binary $'{header}\\n{fact}\\n' {}", bearer(&departments));
     let imported = gateway.curl("department", &format!("{csv} {}/v1/imports/records", gateway.url));
     let path = |name: &str| gateway.path(name).to_str().unwrap().to_owned();

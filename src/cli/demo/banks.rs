@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 
-use super::place::Place;
+use super::directory::DemoDirectory;
 use crate::{
     access::{self, AuthMethod, ClientKind, Delivers, LimitOverrides, NewClient, SignedRequests},
     authority::{Custody, ProfileName, ProfileValues, certificates, files, local_ca, partners, server},
@@ -17,21 +17,20 @@ use crate::{
     identity::CertificateFacts,
 };
 
-/// What has less than this left is made anew.
+/// A certificate with less of its lifetime left is replaced.
 const RENEWAL: std::time::Duration = std::time::Duration::from_hours(24 * 7);
 
 /// A bank of the demonstration.
 #[derive(Debug, Clone)]
 pub(super) struct DemoBank {
-    /// Its name.
     pub(super) name: String,
-    /// Who it is.
+    /// Its `client_id`.
     pub(super) id: ClientId,
     /// Its certificate chain.
     pub(super) certificate: PathBuf,
     /// Its private key.
     pub(super) key: PathBuf,
-    /// What `medcredit bank --profile` takes.
+    /// Its profile, for `medcredit bank --profile`.
     pub(super) profile: PathBuf,
 }
 
@@ -42,15 +41,15 @@ fn profile_values(name: &str, organization: &str) -> ProfileValues {
     profile_values
 }
 
-/// Whether a certificate file is there and good for a while.
+/// Whether a certificate file exists and is valid long enough.
 fn is_good(path: &std::path::Path, clock: &dyn Clock) -> bool {
     let facts =
         files::read_items("CERTIFICATE", path).ok().and_then(|items| CertificateFacts::read(items.first()?).ok());
     facts.is_some_and(|facts| facts.not_after > clock.now().plus(RENEWAL))
 }
 
-/// The development authority.
-pub(super) async fn ensure_authority(place: &Place, custody: &Custody) -> anyhow::Result<AuthorityId> {
+/// Makes the development authority, unless there is one.
+pub(super) async fn ensure_authority(directory: &DemoDirectory, custody: &Custody) -> anyhow::Result<AuthorityId> {
     let known = partners::list(custody).await?;
     let own = known.into_iter().find(|authority| authority.kind == "own" && authority.removed_at.is_none());
     let (id, certificate) = if let Some(own) = own {
@@ -64,12 +63,16 @@ pub(super) async fn ensure_authority(place: &Place, custody: &Custody) -> anyhow
         .await?;
         (made.id, made.certificate)
     };
-    files::write_public(&place.file("certs/ca.pem"), files::to_pem("CERTIFICATE", &certificate).as_bytes())?;
+    files::write_public(&directory.file("certs/ca.pem"), files::to_pem("CERTIFICATE", &certificate).as_bytes())?;
     Ok(id)
 }
 
-/// The partner listener's certificate, its key sealed.
-pub(super) async fn ensure_server_certificate(place: &Place, config: &Config, custody: &Custody) -> anyhow::Result<()> {
+/// Makes the partner listener's certificate and sealed key, unless they are valid.
+pub(super) async fn ensure_server_certificate(
+    directory: &DemoDirectory,
+    config: &Config,
+    custody: &Custody,
+) -> anyhow::Result<()> {
     if is_good(&config.partner.certificate_file, &*custody.env.clock) && config.partner.key_file.exists() {
         return Ok(());
     }
@@ -80,33 +83,47 @@ pub(super) async fn ensure_server_certificate(place: &Place, config: &Config, cu
     let issued = certificates::issue(custody, &request).await?;
     let key = issued.private_key.context("a new server key")?;
     let sealed = server::seal(&custody.crypter, &issued.facts, &key)?;
-    // The key first: a certificate without its key is not taken up, a key without its certificate harms nobody.
-    files::write_private(&place.file("certs/server.key"), sealed.as_bytes())?;
-    files::write_public(&place.file("certs/server.pem"), files::to_pem("CERTIFICATE", &issued.certificate).as_bytes())?;
+    // The key first: after a crash in between, a key without its certificate does no harm.
+    files::write_private(&directory.file("certs/server.key"), sealed.as_bytes())?;
+    files::write_public(
+        &directory.file("certs/server.pem"),
+        files::to_pem("CERTIFICATE", &issued.certificate).as_bytes(),
+    )?;
     Ok(())
 }
 
-/// Two banks, registered, with certificates that are good.
+/// Registers two banks with valid certificates, unless they are registered.
 pub(super) async fn ensure_banks(
-    place: &Place,
+    directory: &DemoDirectory,
     config: &Config,
     custody: &Custody,
     authority: AuthorityId,
 ) -> anyhow::Result<[DemoBank; 2]> {
-    let one = ensure_bank(place, config, custody, authority, ("bank-a", "合成银行甲 (synthetic)")).await?;
-    let other = ensure_bank(place, config, custody, authority, ("bank-b", "合成银行乙 (synthetic)")).await?;
-    Ok([one, other])
+    let first = NewBank { file: "bank-a", name: "合成银行甲 (synthetic)" };
+    let second = NewBank { file: "bank-b", name: "合成银行乙 (synthetic)" };
+    Ok([
+        ensure_bank(directory, config, custody, authority, first).await?,
+        ensure_bank(directory, config, custody, authority, second).await?,
+    ])
+}
+
+/// A bank to register.
+struct NewBank {
+    /// The name of its files, and in its certificate.
+    file: &'static str,
+    name: &'static str,
 }
 
 async fn ensure_bank(
-    place: &Place,
+    directory: &DemoDirectory,
     config: &Config,
     custody: &Custody,
     authority: AuthorityId,
-    (file, name): (&str, &str),
+    bank: NewBank,
 ) -> anyhow::Result<DemoBank> {
-    let certificate = place.file(&format!("banks/{file}.pem"));
-    let key = place.file(&format!("banks/{file}.key"));
+    let NewBank { file, name } = bank;
+    let certificate = directory.file(&format!("banks/{file}.pem"));
+    let key = directory.file(&format!("banks/{file}.key"));
     if !is_good(&certificate, &*custody.env.clock) || !key.exists() {
         let profile_values = profile_values(file, name);
         let request =
@@ -137,12 +154,13 @@ async fn ensure_bank(
         };
         access::register(&custody.env, &super::demo_operator()?, &new).await.or_fail()?
     };
-    // Written anew each time: the port may be another one.
-    let profile = place.file(&format!("banks/{file}.toml"));
+    // Rewritten every time, because the port may have changed.
+    let profile = directory.file(&format!("banks/{file}.toml"));
     let text = Profile::text(
         &config.gateway.public_origin,
         "../certs/ca.pem",
-        (&format!("{file}.pem"), &format!("{file}.key")),
+        &format!("{file}.pem"),
+        &format!("{file}.key"),
         &format!("{file}-answers"),
     );
     files::write_public(&profile, text.as_bytes())?;

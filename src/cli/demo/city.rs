@@ -1,10 +1,10 @@
-//! The city: made, imported and graded, unless a round is in force.
+//! The city: generated, imported and graded, unless the current half-year's round was published.
 
 use std::{io::Write, path::Path, sync::Arc};
 
 use anyhow::Context as _;
 
-use super::{place::Place, rounds as held};
+use super::{directory::DemoDirectory, rounds};
 use crate::{
     app,
     cli::{Context, generate},
@@ -18,26 +18,24 @@ use crate::{
 
 /// The city's seed: every demonstration has the same city.
 const SEED: u64 = 951;
-/// The share of the staff, the employers and the insured: a twentieth, in ten-thousandths.
+/// The share of staff, employers and insured persons that is generated: a twentieth, in ten-thousandths.
 const STAFF_E4: i64 = 500;
 /// Months of settlements.
 const MONTHS: i32 = 24;
 
-/// A subject that the walk-through speaks of.
+/// A subject of the city.
 #[derive(Debug, Clone)]
 pub(super) struct DemoSubject {
-    /// Its code.
     pub(super) code: String,
-    /// Its legal entity.
+    /// The unified social credit code of its legal entity.
     pub(super) uscc: String,
-    /// Its name.
     pub(super) name: String,
 }
 
-/// Makes, imports and grades the city where that is not done for the present half-year; returns subjects in good
+/// Generates, imports and grades the city, unless that was done for the current half-year. Returns subjects in good
 /// standing, best first.
 pub(super) async fn ensure_city(
-    place: &Place,
+    directory: &DemoDirectory,
     config: &Config,
     ctx: &Context,
     db: &Db,
@@ -48,16 +46,20 @@ pub(super) async fn ensure_city(
     let references = app::reference_tables(config, &library)?;
     let today = ctx.clock.now().day();
     let period = HalfYear::of(today.month()).plus(-1);
-    let rounds = Rounds::new(ctx.env(&db));
+    let service = Rounds::new(ctx.env(db));
     let mut out = ctx.out();
-    let done = place.file(&format!("city/{period}/graded"));
+    let done = directory.file(&format!("city/{period}/graded"));
     if !done.exists() {
-        let folder = place.file(&format!("city/{period}"));
+        let folder = directory.file(&format!("city/{period}"));
         let request = request(scale, today.month(), period, today)?;
-        let bar = ctx.progress(None, "making the city");
+        let bar = ctx.progress(Some(0), "generating the city");
         let rules = generate::rules(&library, &references.kinds, &[])?;
         let made = tokio::task::block_in_place(|| {
-            synthetic::generate(&request, &rules, &folder, &mut |_, done, _| bar.set_position(done))
+            synthetic::generate(&request, &rules, &folder, &mut |what, done, total| {
+                bar.set_message(what);
+                bar.set_length(total);
+                bar.set_position(done);
+            })
         })?;
         bar.finish_and_clear();
         writeln!(
@@ -69,14 +71,21 @@ pub(super) async fn ensure_city(
             made.settlements,
             made.records
         )?;
-        let present: Vec<String> = references.kinds.current_models().map(str::to_owned).collect();
+        let current: Vec<String> = references.kinds.current_models().map(str::to_owned).collect();
         let importer = Importer::new(ctx.env(db), super::demo_operator()?, crypter, references);
         let mut accepted = 0;
         for file in &made.files {
             accepted += import(&importer, file, ctx).await?;
         }
         writeln!(out, "  import       {} files, {accepted} rows accepted", made.files.len())?;
-        held::hold(&rounds, (&library, &present), &request.half_years, config.grading.grace_months, ctx).await?;
+        rounds::publish_missing(
+            &service,
+            rounds::Models { library: &library, current: &current },
+            &request.half_years,
+            config.grading.grace_months,
+            ctx,
+        )
+        .await?;
         std::fs::write(&done, "")?;
     }
     let found = runs::best_rated(&db.read("demo::subjects"), 50).await?;
@@ -114,9 +123,13 @@ async fn import(importer: &Importer, file: &Path, ctx: &Context) -> anyhow::Resu
     let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let stem = name.split(['.', '-', '_']).next().unwrap_or_default();
     let template: Template = stem.parse()?;
-    let bar = ctx.progress(None, "importing");
-    let report =
-        importer.import(template, file, &Options::default(), &mut |progress| bar.set_position(progress.rows)).await?;
+    let bar = ctx.progress(Some(0), "importing");
+    let report = importer
+        .import(template, file, &Options::default(), &mut |progress| {
+            bar.set_length(progress.total_bytes);
+            bar.set_position(progress.bytes);
+        })
+        .await?;
     bar.finish_and_clear();
     anyhow::ensure!(report.rejected == 0, "{name}: {} rows were rejected", report.rejected);
     Ok(report.accepted)

@@ -16,7 +16,7 @@ use crate::{
     store::Env,
 };
 
-/// Ids of the first bank's consents.
+/// The ids of the first bank's consents.
 #[derive(Debug, Clone)]
 pub(super) struct DemoConsents {
     pub(super) active: String,
@@ -25,8 +25,8 @@ pub(super) struct DemoConsents {
     pub(super) revoked: String,
 }
 
-/// What a bank asks for.
-pub(super) fn wish(subject: &DemoSubject, present: Month) -> NewConsent {
+/// The consent that the bank requests.
+fn new_consent(subject: &DemoSubject, present: Month) -> NewConsent {
     NewConsent {
         uscc: subject.uscc.clone(),
         codes: vec![subject.code.clone()],
@@ -42,8 +42,8 @@ pub(super) fn wish(subject: &DemoSubject, present: Month) -> NewConsent {
     }
 }
 
-/// The evidence of a signature that nobody gave: it says so.
-pub(super) fn signed() -> Grant {
+/// Evidence of a signature, which says that nobody signed.
+pub(super) fn synthetic_grant() -> Grant {
     let text = "合成授权书 (a synthetic authorisation, signed by nobody)";
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
     Grant {
@@ -55,7 +55,7 @@ pub(super) fn signed() -> Grant {
     }
 }
 
-/// Finds a consent of each state, and makes what is missing.
+/// Finds a consent in each state, and makes the missing ones.
 pub(super) async fn ensure_consents(
     app: &Arc<App>,
     ctx: &Context,
@@ -71,11 +71,11 @@ pub(super) async fn ensure_consents(
     };
     let operator = Decision::by(super::demo_operator()?);
     let request = async |room: &Consents| -> anyhow::Result<Consent> {
-        room.request(bank, 1000, &wish(subject, now.day().month())).await.or_fail()
+        room.request(bank, 1000, &new_consent(subject, now.day().month())).await.or_fail()
     };
     let grant = async |room: &Consents| -> anyhow::Result<String> {
         let id = request(room).await?.id.to_string();
-        room.grant(&id, &signed(), &operator).await.or_fail()?;
+        room.grant(&id, &synthetic_grant(), &operator).await.or_fail()?;
         Ok(id)
     };
     let active = if let Some(id) = find(ConsentState::Active) { id } else { grant(&app.consents).await? };
@@ -84,7 +84,7 @@ pub(super) async fn ensure_consents(
     let expired = if let Some(id) = find(ConsentState::Expired) {
         id
     } else {
-        // Granted a hundred days ago, by a clock set back: it ended by itself since.
+        // Granted by a clock set back a hundred days, so that it has expired since.
         let past = ManualClock::new(now.minus(Duration::from_hours(24 * 100)));
         let kinds = Arc::new(app.config.reference.kinds()?);
         let room = Consents::open(

@@ -1,96 +1,133 @@
 //! `medcredit demo`: a whole gateway in an empty directory, and a bank's day on it.
 //!
-//! Every step makes what is not there or not good any more, so that the same command makes a demonstration and renews one.
-//! Nothing in it is a short cut: the files are imported, the city is graded, the bank talks over real mTLS.
+//! Every step makes what is missing or no longer valid, so that the same command makes a demonstration and renews one.
+//! Nothing is simulated: the files are imported, the city is graded, and the bank calls over mutual TLS.
 
 mod banks;
-mod book;
 mod city;
 mod consents;
-mod day;
-mod place;
+mod directory;
+mod next_steps;
 mod rounds;
+mod summary;
+mod walkthrough;
 
-use crate::domain::{Actor, Channel};
 use std::{io::Write, path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 
-use super::{Context, serve};
+use super::{Context, migrate, serve};
 use crate::{
     app::App,
     authority::{self, Custody, keys},
-    store::{Db, migrations},
+    domain::{Actor, Channel},
+    store::Db,
 };
-use place::Place;
+use banks::DemoBank;
+use city::DemoSubject;
+use consents::DemoConsents;
+use directory::DemoDirectory;
 
-/// Make a demonstration in a directory, walk through a bank's day, and stay up.
+/// Set up a demonstration in a directory, walk through a bank's day, and keep the gateway running.
 #[derive(Debug, clap::Args)]
 pub(super) struct Demo {
-    /// Where everything is made
+    /// The directory to use: empty, or a demonstration that was made before
     #[arg(long, value_name = "DIR", default_value = "demo")]
     dir: PathBuf,
-    /// End after the walk-through
+    /// Make a city of a tenth of the size, in a few seconds
+    #[arg(long, conflicts_with = "scale")]
+    small: bool,
+    /// Stop after the walk-through
     #[arg(long)]
     once: bool,
-    /// The partner listener's port; telemetry and the portal have the next two
+    /// The port of the partner listener; telemetry and the portal use the next two
     #[arg(long, value_name = "PORT", default_value_t = 8443)]
     port_base: u16,
-    /// Size of the city, as a share of one like Wenzhou
+    /// The size of the city, as a share of one like Wenzhou
     #[arg(long, value_name = "SHARE", default_value = "1", hide = true)]
     scale: String,
 }
 
+/// A demonstration that is set up.
+#[derive(Debug)]
+struct Demonstration {
+    directory: DemoDirectory,
+    app: Arc<App>,
+    banks: [DemoBank; 2],
+    consents: DemoConsents,
+    city: Vec<DemoSubject>,
+}
+
 /// Runs the command.
 pub(super) async fn run(args: Demo, ctx: &Context) -> anyhow::Result<()> {
-    let place = Place::open(&args.dir, args.port_base, &*ctx.entropy)?;
-    let mut out = ctx.out();
-    writeln!(
-        out,
-        "A demonstration of the Medcredit Gateway in {}. All data is synthetic.\n",
-        place.directory.display()
-    )?;
-    let config = place.config()?;
+    let directory = DemoDirectory::open(&args.dir, args.port_base, &*ctx.entropy)?;
+    announce(&args, &directory, ctx)?;
+    let config = directory.config()?;
     let _log = serve::start_log(&config, ctx);
-    let socket = bind(config.partner.listen, "--port-base").await?;
+    // Before anything is made, so that a port in use is reported immediately.
+    let partner = bind(config.partner.listen, "--port-base").await?;
     let telemetry = bind(config.telemetry.listen, "--port-base").await?;
     let portal = bind(config.portal.listen, "--port-base").await?;
-    let db = Db::open_sqlite(&config.store.directory).await?;
-    migrations::migrate(&db, &*ctx.clock).await?;
-    let crypter = Arc::new(authority::crypter(&config.secrets)?);
-    let custody = Custody::new(ctx.env(&db), crypter.clone(), &config.authority);
-    keys::create_missing(&custody).await?;
-    let authority = banks::ensure_authority(&place, &custody).await?;
-    banks::ensure_server_certificate(&place, &config, &custody).await?;
-    let banks = banks::ensure_banks(&place, &config, &custody, authority).await?;
-    writeln!(
-        out,
-        "  keys         a development authority, a server certificate, two banks with certificates of their own"
-    )?;
-    let city = city::ensure_city(&place, &config, ctx, &db, crypter, &args.scale).await?;
-    let app = App::open(config, ctx.env(&db)).await.context("the gateway")?;
-    let consents = consents::ensure_consents(&app, ctx, &banks, &city).await?;
-    writeln!(out, "  consents     one each that is active, pending, expired and revoked, of {}", banks[0].name)?;
-    let running = serve::Serving::start(app.clone(), socket, telemetry, Some(portal))?;
-    book::write(&place, &app, &banks, &consents, &city)?;
-    writeln!(out, "  listening    {} for banks", app.config.gateway.public_origin)?;
-    writeln!(out, "  portal       {} for everybody: checkpoint, tiles and keys\n", app.config.portal.public_origin)?;
+    let demo = set_up(&args, directory, ctx).await?;
+    let running = serve::Serving::start(demo.app.clone(), partner, telemetry, Some(portal))?;
+    summary::write(&demo)?;
+    let (mut out, config) = (ctx.out(), &demo.app.config);
+    writeln!(out, "  listening    {} for banks", config.gateway.public_origin)?;
+    writeln!(out, "  portal       {} for everybody: checkpoint, tiles and keys\n", config.portal.public_origin)?;
 
-    day::walk(ctx, &app, &banks, &city).await?;
+    walkthrough::run(&demo, ctx).await?;
     if args.once {
-        writeln!(out, "\nThe walk-through is done.")?;
+        next_steps::after_once(&demo, &args, ctx)?;
     } else {
-        day::invite(ctx, &place, &app, &banks, &consents)?;
-        serve::told_to_stop().await?;
+        next_steps::while_running(&demo, ctx)?;
+        serve::wait_for_stop().await?;
         writeln!(out, "\nStopping.")?;
     }
     running.stop().await;
-    db.close().await;
+    demo.app.env.db.close().await;
     Ok(())
 }
 
-/// The operator of everything the demonstration sets up.
+/// Says what happens now and how long it takes.
+fn announce(args: &Demo, directory: &DemoDirectory, ctx: &Context) -> anyhow::Result<()> {
+    let mut out = ctx.out();
+    let place = directory.path.display();
+    if directory.is_new {
+        let time = if args.small { "a few seconds" } else { "about half a minute" };
+        writeln!(
+            out,
+            "Setting up a demonstration of the Medcredit Gateway in {place}: a synthetic city, its grades, two"
+        )?;
+        writeln!(out, "banks and a running gateway. This takes {time}. All data is synthetic.\n")?;
+    } else {
+        writeln!(out, "Renewing the demonstration of the Medcredit Gateway in {place}. All data is synthetic.\n")?;
+    }
+    Ok(())
+}
+
+/// Makes keys, certificates, banks, the city with its grades, and consents.
+async fn set_up(args: &Demo, directory: DemoDirectory, ctx: &Context) -> anyhow::Result<Demonstration> {
+    let mut out = ctx.out();
+    let config = directory.config()?;
+    let db = Db::open_sqlite(&config.store.directory).await?;
+    migrate::migrate(&ctx.env(&db), demo_operator).await?;
+    let crypter = Arc::new(authority::crypter(&config.secrets)?);
+    let custody = Custody::new(ctx.env(&db), crypter.clone(), &config.authority).acting_for(demo_operator()?);
+    keys::create_missing(&custody).await?;
+    let authority = banks::ensure_authority(&directory, &custody).await?;
+    banks::ensure_server_certificate(&directory, &config, &custody).await?;
+    let banks = banks::ensure_banks(&directory, &config, &custody, authority).await?;
+    writeln!(out, "  keys         a development authority, a server certificate, and two banks with certificates")?;
+    let scale = if args.small { "0.1" } else { &args.scale };
+    let city = city::ensure_city(&directory, &config, ctx, &db, crypter, scale).await?;
+    let app = App::open(config, ctx.env(&db)).await.context("the gateway")?;
+    let consents = consents::ensure_consents(&app, ctx, &banks, &city).await?;
+    writeln!(out, "  consents     one each that is active, pending, expired and revoked, of {}", banks[0].name)?;
+    Ok(Demonstration { directory, app, banks, consents, city })
+}
+
+/// The operator whom the ledger records for everything the demonstration sets up.
 fn demo_operator() -> anyhow::Result<Actor> {
     Ok(Actor::operator("demo", Channel::CommandLine)?)
 }
@@ -98,5 +135,5 @@ fn demo_operator() -> anyhow::Result<Actor> {
 async fn bind(address: std::net::SocketAddr, option: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address)
         .await
-        .with_context(|| format!("{address} cannot be listened on; choose another port with {option}"))
+        .with_context(|| format!("cannot listen on {address}; choose another port with {option}"))
 }

@@ -1,4 +1,4 @@
-//! The demonstration's directory: its configuration, its secrets, and where everything else is.
+//! The demonstration's directory: its configuration, its secrets, and the places of everything else.
 
 use std::path::{Path, PathBuf};
 
@@ -9,44 +9,45 @@ use crate::{authority::files, config::Config, domain::Entropy};
 
 /// The demonstration's directory.
 #[derive(Debug)]
-pub(super) struct Place {
-    /// Itself, absolute.
-    pub(super) directory: PathBuf,
+pub(super) struct DemoDirectory {
+    /// The absolute path.
+    pub(super) path: PathBuf,
+    /// Whether it was empty.
+    pub(super) is_new: bool,
 }
 
-/// Says whose a directory is, so that nothing else is ever written into.
+/// A file that marks a demonstration: a directory with other files is never written to.
 const MARK: &str = "demo.json";
 
-impl Place {
-    /// Takes an empty directory, or one that is a demonstration already.
+impl DemoDirectory {
+    /// Opens an empty directory, or one that is a demonstration already.
     pub(super) fn open(directory: &Path, port: u16, entropy: &dyn Entropy) -> anyhow::Result<Self> {
         std::fs::create_dir_all(directory).with_context(|| directory.display().to_string())?;
-        let directory = std::fs::canonicalize(directory).with_context(|| directory.display().to_string())?;
-        let place = Self { directory };
-        let ours = place.file("gateway.toml").exists() || place.file(MARK).exists();
-        let empty = std::fs::read_dir(&place.directory)?.next().is_none();
+        let path = std::fs::canonicalize(directory).with_context(|| directory.display().to_string())?;
+        let is_new = std::fs::read_dir(&path)?.next().is_none();
+        let opened = Self { path, is_new };
         ensure!(
-            ours || empty,
+            is_new || opened.file("gateway.toml").exists() || opened.file(MARK).exists(),
             "{} is neither empty nor a demonstration: choose another directory with --dir",
-            place.directory.display()
+            opened.path.display()
         );
         for folder in ["secrets", "certs", "banks", "city"] {
-            std::fs::create_dir_all(place.file(folder))?;
+            std::fs::create_dir_all(opened.file(folder))?;
         }
-        let secret = place.file("secrets/key-encryption-keys");
+        let secret = opened.file("secrets/key-encryption-keys");
         if !secret.exists() {
             let mut key = zeroize::Zeroizing::new([0; 32]);
             entropy.fill(&mut *key);
             files::write_private(&secret, BASE64.encode(&*key).as_bytes())?;
         }
-        // Written anew each time: the port may be another one.
-        std::fs::write(place.file("gateway.toml"), settings(port)?)?;
-        Ok(place)
+        // Rewritten every time, because the port may have changed.
+        std::fs::write(opened.file("gateway.toml"), settings(port)?)?;
+        Ok(opened)
     }
 
     /// A file of the directory.
     pub(super) fn file(&self, name: &str) -> PathBuf {
-        self.directory.join(name)
+        self.path.join(name)
     }
 
     /// The configuration.
@@ -83,7 +84,7 @@ public_origin = "https://localhost:{portal}"
 listen = "127.0.0.1:{telemetry}"
 
 [ledger]
-# Without the port, which may be another one tomorrow: the log stays the same.
+# Without the port, so that the log keeps its name when the port changes.
 host = "localhost"
 checkpoint_file = "checkpoint"
 

@@ -1,19 +1,14 @@
-//! `demo.json`: where everything is, for programs.
+//! `demo.json`: the places and ids of everything in the demonstration, for programs.
 
 use anyhow::Context as _;
 use serde_json::json;
 
-use super::{banks::DemoBank, city::DemoSubject, consents::DemoConsents, place::Place};
-use crate::{app::App, authority::files};
+use super::Demonstration;
+use crate::authority::files;
 
-/// Writes the book.
-pub(super) fn write(
-    place: &Place,
-    app: &App,
-    banks: &[DemoBank; 2],
-    consents: &DemoConsents,
-    city: &[DemoSubject],
-) -> anyhow::Result<()> {
+/// Writes the file.
+pub(super) fn write(demo: &Demonstration) -> anyhow::Result<()> {
+    let Demonstration { directory, app, banks, consents, city } = demo;
     let banks: Vec<_> = banks
         .iter()
         .map(
@@ -25,10 +20,10 @@ pub(super) fn write(
         .take(20)
         .map(|subject| json!({ "code": subject.code, "uscc": subject.uscc, "name": subject.name }))
         .collect();
-    let book = json!({
+    let summary = json!({
         "partner_url": app.config.gateway.public_origin,
         "portal_url": app.config.portal.public_origin,
-        "ca": place.file("certs/ca.pem"),
+        "ca": directory.file("certs/ca.pem"),
         "banks": banks,
         "consents": {
             "active": consents.active,
@@ -37,12 +32,12 @@ pub(super) fn write(
             "revoked": consents.revoked,
         },
         "subjects": subjects,
-        "config": place.file("gateway.toml"),
+        "config": directory.file("gateway.toml"),
         "database": app.config.store.directory,
         "telemetry_url": format!("http://{}", app.config.telemetry.listen),
         "pid": std::process::id(),
     });
-    let text = serde_json::to_string_pretty(&book).context("demo.json")?;
-    files::write_public(&place.file("demo.json"), text.as_bytes())?;
+    let text = serde_json::to_string_pretty(&summary).context("demo.json")?;
+    files::write_public(&directory.file("demo.json"), text.as_bytes())?;
     Ok(())
 }
