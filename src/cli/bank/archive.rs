@@ -1,5 +1,5 @@
-//! The bank's own directory: every key and the newest checkpoint it has seen, so that a gateway that changes its story is
-//! found out.
+//! The bank's own directory: every key and the newest checkpoint that the gateway published, so that a gateway that rewrites
+//! its log is detected.
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(in crate::cli) struct Archive(PathBuf);
 
-/// A key that was published.
+/// A key that the gateway published.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct KnownKey {
     first_seen: Timestamp,
@@ -36,7 +36,7 @@ impl Archive {
         Self(directory.to_owned())
     }
 
-    /// Itself.
+    /// Its path.
     pub(super) fn path(&self) -> &Path {
         &self.0
     }
@@ -49,13 +49,13 @@ impl Archive {
         serde_json::from_slice(&files::read(&path)?).with_context(|| path.display().to_string())
     }
 
-    /// Every key this gateway was seen to publish.
+    /// Every key that this gateway has published, as far as this bank has seen.
     pub(super) fn keys(&self) -> anyhow::Result<Vec<PublicKey>> {
         Ok(self.read_keys()?.keys.into_iter().filter_map(|known| known.jwk.public_key().ok()).collect())
     }
 
-    /// Keeps what is published now, and returns the names of those not seen before.
-    pub(super) fn remember(&self, jwks: &Value, now: Timestamp) -> anyhow::Result<Vec<String>> {
+    /// Saves the published keys, and returns the thumbprints of the new ones.
+    pub(super) fn save_keys(&self, jwks: &Value, now: Timestamp) -> anyhow::Result<Vec<String>> {
         let mut known = self.read_keys()?;
         let published = jwks.get("keys").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let mut new = Vec::new();
@@ -74,7 +74,7 @@ impl Archive {
         Ok(new)
     }
 
-    /// The newest checkpoint that was verified.
+    /// The newest saved checkpoint.
     pub(super) fn checkpoint(&self) -> anyhow::Result<Option<String>> {
         let path = self.0.join("checkpoint");
         if !path.exists() {
@@ -84,8 +84,8 @@ impl Archive {
         Ok(Some(String::from_utf8(bytes.to_vec()).with_context(|| path.display().to_string())?))
     }
 
-    /// Keeps a checkpoint that was verified and continues the one before.
-    pub(super) fn keep_checkpoint(&self, note: &str) -> anyhow::Result<()> {
+    /// Saves a checkpoint, which the caller has verified to continue the saved one.
+    pub(super) fn save_checkpoint(&self, note: &str) -> anyhow::Result<()> {
         Ok(files::write_private(&self.0.join("checkpoint"), note.as_bytes())?)
     }
 }

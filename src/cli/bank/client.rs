@@ -1,4 +1,4 @@
-//! A bank's connection: mTLS with its certificate, tokens kept in memory, and answers kept whole.
+//! The HTTP client of a bank: mutual TLS, cached tokens, signed requests, and whole responses.
 
 use std::{
     collections::BTreeMap,
@@ -9,29 +9,22 @@ use std::{
 use anyhow::Context as _;
 use data_encoding::HEXLOWER;
 use http::{HeaderName, Method, StatusCode};
-use rustls::{
-    RootCertStore,
-    pki_types::{CertificateDer, PrivateKeyDer},
-};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    Kept, Profile,
-    assertion::{self, SigningKey},
-    diagnosis::Trouble,
-    doctor::find_trouble,
+    assertion::{self, Assertion, SigningKey},
+    connection::{diagnose, tls_config},
+    diagnosis::Diagnosis,
+    profile::Profile,
+    saved_answer::Response,
 };
 use crate::{
-    authority::files,
     cli::Context,
     domain::{Timestamp, clock::SharedClock, ids::ClientId, rng::SharedEntropy},
-    identity::{
-        signature::{
-            SignatureFields, content_digest,
-            request::{Signing, sign_request},
-        },
-        tls,
+    identity::signature::{
+        SignatureFields, content_digest,
+        request::{Signing, sign_request},
     },
 };
 
@@ -40,19 +33,18 @@ const DIGEST: HeaderName = HeaderName::from_static("content-digest");
 const SIGNATURE: HeaderName = HeaderName::from_static("signature");
 const SIGNATURE_INPUT: HeaderName = HeaderName::from_static("signature-input");
 const IDEMPOTENCY: HeaderName = HeaderName::from_static("idempotency-key");
-/// A token with less than this left is not used any more: the request takes time, too.
+/// A token with less of its lifetime left is not used: the request takes time, too.
 const TOKEN_MARGIN: Duration = Duration::from_secs(20);
-/// How often something that is safe to repeat is tried.
+/// How many times a request that is safe to repeat is sent.
 const ATTEMPTS: u32 = 4;
 
-/// A connection that did not come about, or was cut.
+/// A connection that could not be made, or was lost.
 #[derive(Debug, thiserror::Error)]
-#[error("{method} {target}: {}\n  to mend: {}", trouble.text, trouble.mend)]
-pub(in crate::cli) struct Unreached {
+#[error("{method} {target}: {}\n  to fix it: {}", diagnosis.text, diagnosis.fix)]
+pub(in crate::cli) struct ConnectionError {
     method: Method,
     target: String,
-    /// What was wrong.
-    pub(in crate::cli) trouble: Trouble,
+    diagnosis: Diagnosis,
     timeout: bool,
 }
 
@@ -62,16 +54,16 @@ pub(in crate::cli) struct Token {
     /// The token.
     #[serde(rename = "access_token")]
     pub(in crate::cli) text: String,
-    /// How long it is good, in seconds.
+    /// Its lifetime, in seconds.
     pub(in crate::cli) expires_in: u64,
-    /// What for.
+    /// The granted scopes, separated by spaces.
     pub(in crate::cli) scope: String,
-    /// When it is over, by this machine's clock.
+    /// When it expires, by this machine's clock.
     #[serde(skip)]
     pub(in crate::cli) expires_at: Timestamp,
 }
 
-/// A bank's connection to the gateway. Clones share tokens.
+/// A bank's client of the gateway. Clones share the cached tokens.
 #[derive(Clone)]
 pub(in crate::cli) struct BankClient {
     http: reqwest::Client,
@@ -88,18 +80,27 @@ impl std::fmt::Debug for BankClient {
     }
 }
 
+/// The parts of a request that its signature covers.
+#[derive(Debug)]
+struct Unsigned<'a> {
+    method: &'a Method,
+    target_uri: &'a str,
+    authorization: &'a str,
+    content_digest: Option<&'a str>,
+    idempotency_key: Option<&'a str>,
+}
+
 /// A request.
 #[derive(Debug, Clone)]
 pub(in crate::cli) struct Call<'a> {
-    /// Method.
     pub(in crate::cli) method: Method,
     /// Path and query.
     pub(in crate::cli) path: &'a str,
-    /// Which token it takes; none without.
+    /// The access token, for a request that takes one.
     pub(in crate::cli) token: Option<&'a str>,
-    /// Body, with its media type.
+    /// The media type and the bytes of the body.
     pub(in crate::cli) body: Option<(&'static str, Vec<u8>)>,
-    /// The key under which the gateway does it once.
+    /// The `Idempotency-Key`: a repeated request with the same key is executed once.
     pub(in crate::cli) idempotency_key: Option<String>,
 }
 
@@ -122,31 +123,8 @@ impl<'a> Call<'a> {
     }
 }
 
-/// The configuration of TLS as the profile's files have it.
-pub(in crate::cli) fn tls_config(profile: &Profile, clock: SharedClock) -> anyhow::Result<rustls::ClientConfig> {
-    let mut roots = RootCertStore::empty();
-    for authority in files::read_items(files::CERTIFICATE, &profile.ca).context("the profile's ca")? {
-        roots.add(CertificateDer::from(authority.to_vec())).context("the profile's ca")?;
-    }
-    let chain = files::read_items(files::CERTIFICATE, &profile.certificate).context("the profile's certificate")?;
-    let chain = chain.iter().map(|certificate| CertificateDer::from(certificate.to_vec())).collect();
-    let key = files::read_item(files::PRIVATE_KEY, &profile.key).context("the profile's key")?;
-    let key = PrivateKeyDer::try_from(key.to_vec()).map_err(|error| anyhow::anyhow!("the profile's key: {error}"))?;
-    let mut config =
-        tls::client_config(roots, Some(tls::ClientCertificate { chain, key }), clock).map_err(|error| match error {
-            rustls::Error::InconsistentKeys(_) => anyhow::anyhow!(
-                "{} is not the key of {}: put the key into the profile that its certificate was made for",
-                profile.key.display(),
-                profile.certificate.display()
-            ),
-            other => anyhow::Error::new(other).context("the profile's certificate and key"),
-        })?;
-    config.alpn_protocols = tls::ALPN.iter().map(|name| name.to_vec()).collect();
-    Ok(config)
-}
-
 impl BankClient {
-    /// Connects with a profile: TLS 1.3, no redirects, bounded times.
+    /// A client with the profile's files: TLS 1.3, no redirects, time limits.
     pub(in crate::cli) fn new(profile: Profile, ctx: &Context) -> anyhow::Result<Self> {
         let config = tls_config(&profile, ctx.clock.clone())?;
         let signing = profile.signing_key.as_deref().map(|file| SigningKey::read(file, profile.signing_key_id.clone()));
@@ -168,7 +146,7 @@ impl BankClient {
         })
     }
 
-    /// What it connects with.
+    /// The profile it was made with.
     pub(in crate::cli) fn profile(&self) -> &Profile {
         &self.profile
     }
@@ -185,36 +163,40 @@ impl BankClient {
         uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
     }
 
-    /// Sends a request and keeps what came back, whatever it is.
-    pub(in crate::cli) async fn send(&self, call: Call<'_>) -> anyhow::Result<Kept> {
+    /// Sends a request and returns the response, whatever its status.
+    pub(in crate::cli) async fn send(&self, call: Call<'_>) -> anyhow::Result<Response> {
         let target_uri = format!("{}{}", self.profile.origin, call.path);
         let mut request = self.http.request(call.method.clone(), &target_uri).header(INTERACTION, self.uuid());
-        let mut asked = BTreeMap::new();
+        let mut signed_fields = BTreeMap::new();
         let authorization = call.token.map(|token| format!("Bearer {token}"));
         let idempotency = call.idempotency_key.as_ref().map(|key| format!("\"{key}\""));
         if let Some((media_type, body)) = call.body {
             let digest = content_digest(&body);
             request = request.header(http::header::CONTENT_TYPE, media_type).header(DIGEST, &digest).body(body);
-            asked.insert(DIGEST.as_str().to_owned(), digest);
+            signed_fields.insert(DIGEST.as_str().to_owned(), digest);
         }
         if let Some(value) = &idempotency {
             request = request.header(IDEMPOTENCY, value);
         }
         if let Some(authorization) = &authorization {
             request = request.header(http::header::AUTHORIZATION, authorization);
-            let digest = asked.get(DIGEST.as_str()).map(String::as_str);
-            if let Some(fields) =
-                self.signed((&call.method, &target_uri), authorization, (digest, idempotency.as_deref()))?
-            {
+            let digest = signed_fields.get(DIGEST.as_str()).map(String::as_str);
+            let signing = Unsigned {
+                method: &call.method,
+                target_uri: &target_uri,
+                authorization,
+                content_digest: digest,
+                idempotency_key: idempotency.as_deref(),
+            };
+            if let Some(fields) = self.sign(&signing)? {
                 request = request.header(SIGNATURE_INPUT, &fields.input).header(SIGNATURE, &fields.signature);
-                asked.insert(SIGNATURE_INPUT.as_str().to_owned(), fields.input);
-                asked.insert(SIGNATURE.as_str().to_owned(), fields.signature);
+                signed_fields.insert(SIGNATURE_INPUT.as_str().to_owned(), fields.input);
+                signed_fields.insert(SIGNATURE.as_str().to_owned(), fields.signature);
             }
         }
-        let way = (&call.method, target_uri.as_str());
         let response = match request.send().await {
             Ok(response) => response,
-            Err(error) => return Err(self.unreached(way, &error).await.into()),
+            Err(error) => return Err(self.connection_error(&call.method, &target_uri, &error).await.into()),
         };
         let status = response.status();
         let headers = response
@@ -224,51 +206,55 @@ impl BankClient {
             .collect();
         let body = match response.bytes().await {
             Ok(body) => body.to_vec(),
-            Err(error) => return Err(self.unreached(way, &error).await.into()),
+            Err(error) => return Err(self.connection_error(&call.method, &target_uri, &error).await.into()),
         };
-        Ok(Kept { method: call.method.to_string(), target_uri, asked, status, headers, body })
+        Ok(Response {
+            method: call.method.to_string(),
+            target_uri,
+            request_headers: signed_fields,
+            status,
+            headers,
+            body,
+        })
     }
 
-    /// The signature of a request, where the profile wants requests signed.
-    fn signed(
-        &self,
-        (method, target_uri): (&Method, &str),
-        authorization: &str,
-        (content_digest, idempotency_key): (Option<&str>, Option<&str>),
-    ) -> anyhow::Result<Option<SignatureFields>> {
+    /// Signs a request (RFC 9421), if the profile says that requests are signed.
+    fn sign(&self, request: &Unsigned<'_>) -> anyhow::Result<Option<SignatureFields>> {
         let Some(key) = self.signing.as_ref().filter(|_| self.profile.sign_requests) else { return Ok(None) };
         let nonce = self.uuid();
         let signing = Signing {
-            method: method.as_str(),
-            target_uri,
-            authorization,
-            content_digest,
-            idempotency_key,
+            method: request.method.as_str(),
+            target_uri: request.target_uri,
+            authorization: request.authorization,
+            content_digest: request.content_digest,
+            idempotency_key: request.idempotency_key,
             key_id: key.id(),
             nonce: Some(&nonce),
         };
         Ok(Some(sign_request(&signing, key.pair(), self.now()).context("the request's signature")?))
     }
 
-    /// Why a request was not answered; where the HTTP client does not tell, the way is gone once more to find out.
-    async fn unreached(&self, (method, target): (&Method, &str), error: &reqwest::Error) -> Unreached {
-        let mut trouble = Trouble::of(error, &self.profile);
-        if trouble.is_none() {
-            trouble = find_trouble(&self.profile, self.clock.clone()).await;
+    /// Why a request got no response. Where the HTTP client does not say, the connection is probed step by step.
+    async fn connection_error(&self, method: &Method, target: &str, error: &reqwest::Error) -> ConnectionError {
+        let mut diagnosis = Diagnosis::of(error, &self.profile);
+        if diagnosis.is_none() {
+            diagnosis = diagnose(&self.profile, self.clock.clone()).await;
         }
-        let trouble = trouble.unwrap_or_else(|| Trouble::unknown(error));
-        Unreached { method: method.clone(), target: target.to_owned(), trouble, timeout: error.is_timeout() }
+        let diagnosis = diagnosis.unwrap_or_else(|| Diagnosis::unknown(error));
+        ConnectionError { method: method.clone(), target: target.to_owned(), diagnosis, timeout: error.is_timeout() }
     }
 
-    /// Sends what may safely be repeated until it is answered: 503 and time-outs are tried again, a few times.
-    pub(in crate::cli) async fn send_patiently(&self, call: Call<'_>) -> anyhow::Result<Kept> {
+    /// Sends a request that is safe to repeat: after a 503 or a time-out it is sent again, a few times.
+    pub(in crate::cli) async fn send_with_retries(&self, call: Call<'_>) -> anyhow::Result<Response> {
         let mut attempt = 1;
         loop {
             let wait = match self.send(call.clone()).await {
-                Ok(kept) if kept.status == StatusCode::SERVICE_UNAVAILABLE && attempt < ATTEMPTS => {
-                    kept.retry_after().unwrap_or(Duration::from_secs(1))
+                Ok(response) if response.status == StatusCode::SERVICE_UNAVAILABLE && attempt < ATTEMPTS => {
+                    response.retry_after().unwrap_or(Duration::from_secs(1))
                 }
-                Err(error) if attempt < ATTEMPTS && error.downcast_ref().is_some_and(|it: &Unreached| it.timeout) => {
+                Err(error)
+                    if attempt < ATTEMPTS && error.downcast_ref().is_some_and(|it: &ConnectionError| it.timeout) =>
+                {
                     Duration::from_secs(1)
                 }
                 outcome => return outcome,
@@ -278,15 +264,20 @@ impl BankClient {
         }
     }
 
-    /// Gets an access token; without scopes, with all that are registered.
+    /// Requests an access token; without scopes, one with all that are registered.
     pub(in crate::cli) async fn issue(&self, scope: Option<&str>) -> anyhow::Result<Token> {
         let mut form = vec![("grant_type".to_owned(), "client_credentials".to_owned())];
         form.extend(scope.map(|scope| ("scope".to_owned(), scope.to_owned())));
-        if let Some((key, client)) = self.asserting().await? {
-            let audience = format!("{}/oauth2/token", self.profile.origin);
+        if let Some((key, client)) = self.assertion_key().await? {
             let mut jti = [0; 16];
             self.entropy.fill(&mut jti);
-            let assertion = assertion::sign(key, client, &audience, (&HEXLOWER.encode(&jti), self.now()))?;
+            let assertion = Assertion {
+                client,
+                audience: &format!("{}/oauth2/token", self.profile.origin),
+                jti: &HEXLOWER.encode(&jti),
+                now: self.now(),
+            };
+            let assertion = assertion.sign(key)?;
             form.push(("client_assertion_type".into(), assertion::TYPE.into()));
             form.push(("client_assertion".into(), assertion));
         }
@@ -299,23 +290,23 @@ impl BankClient {
         Ok(token)
     }
 
-    /// The key and the name of client assertions, where this bank is registered for them: a signing key may be there for
-    /// request signatures alone.
-    async fn asserting(&self) -> anyhow::Result<Option<(&SigningKey, ClientId)>> {
+    /// The key and client id for a client assertion, if this bank is registered for `private_key_jwt`: the profile may have
+    /// a signing key for request signatures alone.
+    async fn assertion_key(&self) -> anyhow::Result<Option<(&SigningKey, ClientId)>> {
         let Some(key) = &self.signing else { return Ok(None) };
-        let said = self.whoami(None).await?.json()?;
-        let methods = said.pointer("/client/auth_methods").and_then(Value::as_array);
+        let whoami = self.whoami(None).await?.json()?;
+        let methods = whoami.pointer("/client/auth_methods").and_then(Value::as_array);
         if !methods.is_some_and(|methods| methods.iter().any(|method| method == "private_key_jwt")) {
             return Ok(None);
         }
-        let id = said.pointer("/client/id").and_then(Value::as_str).and_then(|id| id.parse().ok());
-        Ok(Some((key, self.profile.client_id.or(id).context("the gateway did not say who we are")?)))
+        let id = whoami.pointer("/client/id").and_then(Value::as_str).and_then(|id| id.parse().ok());
+        Ok(Some((key, self.profile.client_id.or(id).context("the gateway did not return this bank's client_id")?)))
     }
 
-    /// A token of a scope, from memory while it lasts.
+    /// A token with these scopes, cached until shortly before it expires.
     pub(in crate::cli) async fn token(&self, scope: &str) -> anyhow::Result<String> {
-        let known = self.tokens.lock().unwrap_or_else(PoisonError::into_inner).get(scope).cloned();
-        if let Some(token) = known.filter(|token| token.expires_at > self.now().plus(TOKEN_MARGIN)) {
+        let cached = self.tokens.lock().unwrap_or_else(PoisonError::into_inner).get(scope).cloned();
+        if let Some(token) = cached.filter(|token| token.expires_at > self.now().plus(TOKEN_MARGIN)) {
             return Ok(token.text);
         }
         let token = self.issue(Some(scope)).await?;
@@ -324,21 +315,21 @@ impl BankClient {
         Ok(text)
     }
 
-    /// A GET, with a token where there is one.
-    pub(in crate::cli) async fn get(&self, token: Option<&str>, path: &str) -> anyhow::Result<Kept> {
+    /// Sends a GET, with a token if there is one.
+    pub(in crate::cli) async fn get(&self, token: Option<&str>, path: &str) -> anyhow::Result<Response> {
         self.send(Call { token, ..Call::get(path) }).await
     }
 
-    /// What the gateway sees of us.
-    pub(in crate::cli) async fn whoami(&self, token: Option<&str>) -> anyhow::Result<Kept> {
+    /// What the gateway sees of this bank (`GET /v1/whoami`).
+    pub(in crate::cli) async fn whoami(&self, token: Option<&str>) -> anyhow::Result<Response> {
         self.get(token, "/v1/whoami").await?.ok()
     }
 
-    /// Who we are there.
+    /// This bank's `client_id`.
     pub(in crate::cli) async fn client_id(&self) -> anyhow::Result<ClientId> {
-        let said = self.whoami(None).await?.json()?;
-        let id = said.pointer("/client/id").and_then(Value::as_str).and_then(|id| id.parse().ok());
-        id.context("the gateway did not say who we are")
+        let whoami = self.whoami(None).await?.json()?;
+        let id = whoami.pointer("/client/id").and_then(Value::as_str).and_then(|id| id.parse().ok());
+        id.context("the gateway did not return this bank's client_id")
     }
 
     /// The published keys.

@@ -1,4 +1,4 @@
-//! `bank consent`: ask for consents, and see where they stand.
+//! `bank consent`: requests, shows, lists and revokes consents, and fetches their receipts.
 
 use std::{
     io::Write,
@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    Kept,
+    Response,
     client::Call,
     session::{Session, print_exactly},
     show::{Align, Table, clean},
@@ -31,7 +31,7 @@ use crate::{
     identity::{PublicKey, Suite, Verifier as _},
 };
 
-/// Consents.
+/// Request, show, list and revoke consents, and fetch their receipts.
 #[derive(Debug, Args)]
 pub(super) struct ConsentCommand {
     #[command(subcommand)]
@@ -40,54 +40,54 @@ pub(super) struct ConsentCommand {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Ask an institution for its consent
+    /// Request the consent of an institution
     Request(Box<RequestArgs>),
-    /// Show a consent as it stands now
+    /// Show a consent
     Show(One),
-    /// List one's own consents, oldest first
+    /// List this bank's consents, oldest first
     List(ListArgs),
-    /// End a consent, or withdraw a request
+    /// Revoke a consent, or withdraw a request
     Revoke(One),
-    /// Fetch the signed receipt of a consent, and verify it
+    /// Fetch and verify the signed receipt of a consent
     Receipt(ReceiptArgs),
 }
 
 #[derive(Debug, Args)]
 struct RequestArgs {
-    /// 统一社会信用代码 of the legal entity
+    /// The unified social credit code of the legal entity (统一社会信用代码)
     #[arg(long)]
     uscc: String,
     /// Its medical-insurance codes, separated by commas
     #[arg(long, value_delimiter = ',', required = true)]
     codes: Vec<String>,
-    /// What is to be read: grade, grade_history, scorecard, settlements, account_match
+    /// The data to read: grade, grade_history, scorecard, settlements, account_match
     #[arg(long, value_delimiter = ',', required = true)]
     permissions: Vec<Permission>,
-    /// What for: pre_loan_review, loan_approval, post_loan_management; by default the profile's
+    /// The purposes: pre_loan_review, loan_approval, post_loan_management; by default the profile's
     #[arg(long = "purpose", value_delimiter = ',')]
     purposes: Vec<Purpose>,
-    /// The bank's product
+    /// The name of the bank's product
     #[arg(long)]
     product: String,
-    /// The bank's own number
+    /// The bank's own reference number
     #[arg(long)]
     reference: Option<String>,
-    /// First month of data, YYYY-MM
+    /// The first month of data, as in 2025-07
     #[arg(long, value_name = "MONTH")]
     data_from: Option<Month>,
-    /// Last month of data, YYYY-MM
+    /// The last month of data, as in 2026-06
     #[arg(long, value_name = "MONTH")]
     data_to: Option<Month>,
-    /// Validity once granted
+    /// How many days the consent is valid once granted
     #[arg(long, value_name = "DAYS")]
     valid_for_days: Option<i64>,
-    /// The most readings in all
+    /// The maximum number of readings in total
     #[arg(long, value_name = "NUMBER")]
     max_fetches: Option<i64>,
-    /// The most readings in a day
+    /// The maximum number of readings per day
     #[arg(long, value_name = "NUMBER")]
     daily_budget: Option<i64>,
-    /// The request's own key (a UUID): sent again with the same one, it is done once
+    /// The idempotency key of the request: repeated with the same key, it is executed once
     #[arg(long, value_name = "UUID")]
     idempotency_key: Option<String>,
     /// Print the exact body
@@ -97,7 +97,7 @@ struct RequestArgs {
 
 #[derive(Debug, Args)]
 struct One {
-    /// The consent
+    /// The consent's id
     id: ConsentId,
     /// Print the exact body
     #[arg(long)]
@@ -106,10 +106,10 @@ struct One {
 
 #[derive(Debug, Args)]
 struct ListArgs {
-    /// Go on behind this consent
+    /// List the consents after this one
     #[arg(long)]
     after: Option<ConsentId>,
-    /// How many, 1 to 200
+    /// The maximum number of consents to list, 1 to 200
     #[arg(long, default_value_t = 50)]
     limit: u32,
     /// Print the exact body
@@ -119,9 +119,9 @@ struct ListArgs {
 
 #[derive(Debug, Args)]
 struct ReceiptArgs {
-    /// The consent
+    /// The consent's id
     id: ConsentId,
-    /// Keep the receipt, a compact JWS, in a file
+    /// Save the receipt, a compact JWS, in a file
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
     /// Print the verified record as JSON
@@ -129,7 +129,7 @@ struct ReceiptArgs {
     json: bool,
 }
 
-/// A consent as the API shows it.
+/// A consent as the API returns it.
 #[derive(Debug, Deserialize)]
 struct Consent {
     id: String,
@@ -164,38 +164,39 @@ pub(super) async fn run(command: ConsentCommand, profile: Option<&Path>, ctx: &C
     match command.action {
         Action::Request(args) => request(*args, &Session::open(profile, ctx)?, ctx).await,
         Action::Show(args) => {
-            let desk = Session::open(profile, ctx)?;
-            let kept = call(&desk, Method::GET, &format!("/v1/consents/{}", args.id), "consents:read").await?;
-            show(&kept, args.json, ctx)
+            let session = Session::open(profile, ctx)?;
+            let response = call(&session, Method::GET, &format!("/v1/consents/{}", args.id), "consents:read").await?;
+            show(&response, args.json, ctx)
         }
         Action::Revoke(args) => {
-            let desk = Session::open(profile, ctx)?;
-            let kept = call(&desk, Method::DELETE, &format!("/v1/consents/{}", args.id), "consents:write").await?;
-            show(&kept, args.json, ctx)
+            let session = Session::open(profile, ctx)?;
+            let response =
+                call(&session, Method::DELETE, &format!("/v1/consents/{}", args.id), "consents:write").await?;
+            show(&response, args.json, ctx)
         }
         Action::List(args) => list(&args, &Session::open(profile, ctx)?, ctx).await,
         Action::Receipt(args) => receipt(&args, &Session::open(profile, ctx)?, ctx).await,
     }
 }
 
-async fn call(desk: &Session, method: Method, path: &str, scope: &str) -> anyhow::Result<Kept> {
-    let token = desk.client.token(scope).await?;
-    desk.client.send(Call { method, token: Some(&token), ..Call::get(path) }).await?.ok()
+async fn call(session: &Session, method: Method, path: &str, scope: &str) -> anyhow::Result<Response> {
+    let token = session.client.token(scope).await?;
+    session.client.send(Call { method, token: Some(&token), ..Call::get(path) }).await?.ok()
 }
 
-async fn request(args: RequestArgs, desk: &Session, ctx: &Context) -> anyhow::Result<()> {
+async fn request(args: RequestArgs, session: &Session, ctx: &Context) -> anyhow::Result<()> {
     let mut purposes = args.purposes;
     if purposes.is_empty() {
-        purposes.extend(desk.client.profile().purpose);
+        purposes.extend(session.client.profile().purpose);
     }
     if purposes.is_empty() {
-        return Err(Usage("what for? --purpose pre_loan_review, or purpose in the profile".into()).into());
+        return Err(Usage("a purpose is needed: --purpose pre_loan_review, or purpose in the profile".into()).into());
     }
-    let mut wish = json!({
+    let mut body = json!({
         "uscc": args.uscc, "codes": args.codes, "permissions": args.permissions, "purposes": purposes,
         "product": args.product,
     });
-    let more = [
+    let optional = [
         ("reference", args.reference.map(Value::from)),
         ("data_from", args.data_from.map(|month| json!(month))),
         ("data_to", args.data_to.map(|month| json!(month))),
@@ -203,23 +204,25 @@ async fn request(args: RequestArgs, desk: &Session, ctx: &Context) -> anyhow::Re
         ("max_fetches", args.max_fetches.map(Value::from)),
         ("daily_budget", args.daily_budget.map(Value::from)),
     ];
-    if let Some(wish) = wish.as_object_mut() {
-        wish.extend(more.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    if let Some(body) = body.as_object_mut() {
+        body.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
     }
-    let key = args.idempotency_key.unwrap_or_else(|| desk.client.uuid());
-    let token = desk.client.token("consents:write").await?;
-    let call = Call { idempotency_key: Some(key.clone()), ..Call::post("/v1/consents", &wish).with(&token) };
-    let kept = desk.client.send_patiently(call).await.with_context(|| {
-        format!("nobody knows whether the request arrived; repeat it with --idempotency-key {key} and it is done once")
+    let key = args.idempotency_key.unwrap_or_else(|| session.client.uuid());
+    let token = session.client.token("consents:write").await?;
+    let call = Call { idempotency_key: Some(key.clone()), ..Call::post("/v1/consents", &body).with(&token) };
+    let response = session.client.send_with_retries(call).await.with_context(|| {
+        format!(
+            "it is unknown whether the request arrived; repeat it with --idempotency-key {key}, and it is executed once"
+        )
     })?;
-    show(&kept.ok()?, args.json, ctx)
+    show(&response.ok()?, args.json, ctx)
 }
 
-fn show(kept: &Kept, exactly: bool, ctx: &Context) -> anyhow::Result<()> {
-    if exactly {
-        return print_exactly(kept, ctx);
+fn show(response: &Response, json: bool, ctx: &Context) -> anyhow::Result<()> {
+    if json {
+        return print_exactly(response, ctx);
     }
-    let consent: Consent = serde_json::from_slice(&kept.body).context("the consent")?;
+    let consent: Consent = serde_json::from_slice(&response.body).context("the consent")?;
     let limit =
         |most: i64, used: Option<i64>| used.map_or_else(|| format!("{most}"), |used| format!("{used} of {most}"));
     let used = consent.fetches.as_ref();
@@ -262,7 +265,7 @@ fn status_words(status: &str) -> String {
     format!("{chinese} {status}")
 }
 
-async fn list(args: &ListArgs, desk: &Session, ctx: &Context) -> anyhow::Result<()> {
+async fn list(args: &ListArgs, session: &Session, ctx: &Context) -> anyhow::Result<()> {
     #[derive(Deserialize)]
     struct Page {
         consents: Vec<Consent>,
@@ -270,11 +273,11 @@ async fn list(args: &ListArgs, desk: &Session, ctx: &Context) -> anyhow::Result<
     }
     let after = args.after.map(|id| format!("&after={id}")).unwrap_or_default();
     let path = format!("/v1/consents?limit={}{after}", args.limit);
-    let kept = call(desk, Method::GET, &path, "consents:read").await?;
+    let response = call(session, Method::GET, &path, "consents:read").await?;
     if args.json {
-        return print_exactly(&kept, ctx);
+        return print_exactly(&response, ctx);
     }
-    let page: Page = serde_json::from_slice(&kept.body).context("the list")?;
+    let page: Page = serde_json::from_slice(&response.body).context("the list")?;
     let mut table = Table::new(&[
         ("授权", "consent", Align::Left),
         ("状态", "status", Align::Left),
@@ -302,21 +305,21 @@ async fn list(args: &ListArgs, desk: &Session, ctx: &Context) -> anyhow::Result<
     Ok(())
 }
 
-async fn receipt(args: &ReceiptArgs, desk: &Session, ctx: &Context) -> anyhow::Result<()> {
+async fn receipt(args: &ReceiptArgs, session: &Session, ctx: &Context) -> anyhow::Result<()> {
     if let Some(path) = args.save.as_deref().filter(|path| path.exists()) {
-        bail!("{} is there already, and evidence is not written over: choose another name", path.display());
+        bail!("{} exists, and evidence is not overwritten: choose another name", path.display());
     }
-    let kept = call(desk, Method::GET, &format!("/v1/consents/{}/receipt", args.id), "consents:read").await?;
-    let keys = desk.keys().await?;
-    let (record, key) = verify_receipt(&kept.body, &keys)?;
+    let response = call(session, Method::GET, &format!("/v1/consents/{}/receipt", args.id), "consents:read").await?;
+    let keys = session.keys().await?;
+    let (record, key) = verify_receipt(&response.body, &keys)?;
     let text = |pointer: &str| record.pointer(pointer).map(plain).unwrap_or_default();
     ensure!(
         text("/record_id") == args.id.to_string(),
-        "the receipt is of another consent: {}",
+        "the receipt is for another consent: {}",
         clean(&text("/record_id"))
     );
     if let Some(path) = &args.save {
-        files::write_private(path, &kept.body)?;
+        files::write_private(path, &response.body)?;
         writeln!(ctx.err(), "saved: {}", path.display())?;
     }
     let mut out = ctx.out();
@@ -345,7 +348,7 @@ async fn receipt(args: &ReceiptArgs, desk: &Session, ctx: &Context) -> anyhow::R
     Ok(())
 }
 
-/// A value as a person reads it.
+/// Formats a JSON value for reading.
 fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -355,7 +358,7 @@ fn plain(value: &Value) -> String {
     }
 }
 
-/// Verifies a receipt's signature and type, and returns its record.
+/// Verifies a receipt's signature and type, and returns its record and the key that signed it.
 fn verify_receipt<'a>(jws: &[u8], keys: &'a [PublicKey]) -> anyhow::Result<(Value, &'a PublicKey)> {
     let text = std::str::from_utf8(jws).context("the receipt is not text")?.trim();
     let (message, signature) = text.rsplit_once('.').context("the receipt is not a compact JWS")?;
@@ -363,7 +366,7 @@ fn verify_receipt<'a>(jws: &[u8], keys: &'a [PublicKey]) -> anyhow::Result<(Valu
     let part = |text: &str| BASE64URL_NOPAD.decode(text.as_bytes()).context("the receipt is not base64url");
     let header: Value = serde_json::from_slice(&part(header)?).context("the receipt's header")?;
     let named = |name: &str| header.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    ensure!(named("typ") == RECEIPT_TYPE, "it is no consent receipt: its type is {:?}", named("typ"));
+    ensure!(named("typ") == RECEIPT_TYPE, "it is not a consent receipt: its type is {:?}", named("typ"));
     let key = keys.iter().find(|key| key.key_id() == named("kid"));
     let key = key.context("the receipt does not verify: its key is not one that the gateway publishes")?;
     ensure!(

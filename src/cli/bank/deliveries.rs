@@ -1,4 +1,5 @@
-//! `bank deliveries`: a month of all consents in force, page by page, each page kept as evidence before the next is asked.
+//! `bank deliveries`: a month's data of all active consents, page by page. Each page is saved as evidence before the next
+//! one is requested.
 
 use std::{
     io::Write,
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::{
     client::Call,
-    saved_answer::Saved,
+    saved_answer::SavedAnswer,
     session::Session,
     verify::{Verified, verify_answer},
 };
@@ -22,24 +23,24 @@ use crate::{
     domain::{Month, permission::Purpose},
 };
 
-/// Have a month delivered.
+/// Fetch a month's data for all active consents, page by page; continues after an interruption.
 #[derive(Debug, Args)]
 pub(super) struct DeliveriesArgs {
-    /// The month, YYYY-MM
+    /// The month to fetch, as in 2026-06
     #[arg(long)]
     month: Month,
-    /// What for; by default the profile's
+    /// The purpose of the reading; by default the profile's
     #[arg(long)]
     purpose: Option<Purpose>,
-    /// What is to be delivered: grade, settlements; by default both, where scope and consent allow them
+    /// The data to fetch: grade, settlements; by default both, as far as scopes and consents allow
     #[arg(long, value_delimiter = ',')]
     what: Vec<String>,
-    /// Where the pages are kept; by default a folder of the month in the profile's directory
+    /// Where to save the pages; by default a folder of the month in the profile's directory
     #[arg(long, value_name = "DIR")]
     save: Option<PathBuf>,
 }
 
-/// `cursor.json`: how far a delivery has come. Written after a page is kept and before the next is asked.
+/// `cursor.json`: the progress of a delivery. Written after a page is saved and before the next one is requested.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Cursor {
@@ -49,7 +50,7 @@ struct Cursor {
     pages: u32,
     lines: u64,
     refused: u64,
-    /// Where the next page begins; null when all is there.
+    /// Where the next page begins; null when the delivery is complete.
     next: Option<String>,
 }
 
@@ -70,39 +71,44 @@ struct LineReceipt {
 
 /// Runs the command.
 pub(super) async fn run(args: DeliveriesArgs, profile: Option<&Path>, ctx: &Context) -> anyhow::Result<()> {
-    let desk = Session::open(profile, ctx)?;
-    let purpose = args.purpose.or(desk.client.profile().purpose);
-    let purpose =
-        purpose.ok_or_else(|| Usage("what for? --purpose post_loan_management, or purpose in the profile".into()))?;
-    let folder = args.save.unwrap_or_else(|| desk.archive.path().join(format!("deliveries/{}-{purpose}", args.month)));
+    let session = Session::open(profile, ctx)?;
+    let purpose = args.purpose.or(session.client.profile().purpose);
+    let purpose = purpose.ok_or_else(|| {
+        Usage("a purpose is needed: --purpose post_loan_management, or purpose in the profile".into())
+    })?;
+    let folder =
+        args.save.unwrap_or_else(|| session.archive.path().join(format!("deliveries/{}-{purpose}", args.month)));
     let path = folder.join("cursor.json");
     let mut cursor = Cursor { month: args.month, purpose, what: args.what, pages: 0, lines: 0, refused: 0, next: None };
     if path.exists() {
-        let kept: Cursor = serde_json::from_slice(&files::read(&path)?).with_context(|| path.display().to_string())?;
+        let saved: Cursor = serde_json::from_slice(&files::read(&path)?).with_context(|| path.display().to_string())?;
         ensure!(
-            kept.month == cursor.month && kept.purpose == cursor.purpose && kept.what == cursor.what,
-            "{} holds a delivery of {} for {}: choose another folder with --save",
+            saved.month == cursor.month && saved.purpose == cursor.purpose && saved.what == cursor.what,
+            "{} contains a delivery of {} for {}: choose another folder with --save",
             folder.display(),
-            kept.month,
-            kept.purpose
+            saved.month,
+            saved.purpose
         );
-        if kept.next.is_none() {
-            writeln!(ctx.err(), "the delivery is complete already; another folder (--save) has it made once more")?;
-            return told(&kept, &folder, ctx);
+        if saved.next.is_none() {
+            writeln!(
+                ctx.err(),
+                "the delivery is complete already; choose another folder with --save to fetch it again"
+            )?;
+            return print_summary(&saved, &folder, ctx);
         }
-        writeln!(ctx.err(), "going on behind page {}", kept.pages)?;
-        cursor = kept;
+        writeln!(ctx.err(), "continuing after page {}", saved.pages)?;
+        cursor = saved;
     }
     let bar = ctx.progress(None, "delivery");
     loop {
-        let end = page(&desk, &cursor, &folder).await?;
+        let end = fetch_page(&session, &cursor, &folder).await?;
         cursor.pages += 1;
         cursor.lines += end.lines;
         cursor.refused += end.refused;
         cursor.next = end.next;
         let mut text = serde_json::to_vec_pretty(&cursor).context("the cursor")?;
         text.push(b'\n');
-        // A crash before this asks for the page once more: its lines are new disclosures, and the file is the newer one.
+        // After a crash before this line the page is requested again: its lines are new disclosures and replace the file.
         files::write_private(&path, &text)?;
         bar.set_position(cursor.lines);
         if cursor.next.is_none() {
@@ -110,13 +116,13 @@ pub(super) async fn run(args: DeliveriesArgs, profile: Option<&Path>, ctx: &Cont
         }
     }
     bar.finish_and_clear();
-    told(&cursor, &folder, ctx)
+    print_summary(&cursor, &folder, ctx)
 }
 
-fn told(cursor: &Cursor, folder: &Path, ctx: &Context) -> anyhow::Result<()> {
+fn print_summary(cursor: &Cursor, folder: &Path, ctx: &Context) -> anyhow::Result<()> {
     writeln!(
         ctx.out(),
-        "{}: {} lines on {} pages in {}; for {} consents in force there is none",
+        "{}: {} lines on {} pages in {}; {} active consents have none",
         cursor.month,
         cursor.lines,
         cursor.pages,
@@ -126,14 +132,14 @@ fn told(cursor: &Cursor, folder: &Path, ctx: &Context) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Asks for a page, verifies it with its lines, and keeps it twice: as evidence, and as the plain lines.
-async fn page(desk: &Session, cursor: &Cursor, folder: &Path) -> anyhow::Result<End> {
-    let mut wish = json!({ "month": cursor.month, "purpose": cursor.purpose });
-    if let Some(wish) = wish.as_object_mut() {
-        wish.extend(cursor.next.as_ref().map(|next| ("after".to_owned(), json!(next))));
-        wish.extend((!cursor.what.is_empty()).then(|| ("what".to_owned(), json!(cursor.what))));
+/// Fetches a page, verifies it with its lines, and saves it twice: as evidence, and as the plain lines.
+async fn fetch_page(session: &Session, cursor: &Cursor, folder: &Path) -> anyhow::Result<End> {
+    let mut body = json!({ "month": cursor.month, "purpose": cursor.purpose });
+    if let Some(body) = body.as_object_mut() {
+        body.extend(cursor.next.as_ref().map(|next| ("after".to_owned(), json!(next))));
+        body.extend((!cursor.what.is_empty()).then(|| ("what".to_owned(), json!(cursor.what))));
     }
-    let wanted = match cursor.what.as_slice() {
+    let requested = match cursor.what.as_slice() {
         [] => vec!["grade:read", "settlements:read"],
         what => what
             .iter()
@@ -142,33 +148,33 @@ async fn page(desk: &Session, cursor: &Cursor, folder: &Path) -> anyhow::Result<
             })
             .collect(),
     };
-    let scopes = format!("deliveries:read {}", desk.registered(&wanted).await?);
-    let token = desk.client.token(&scopes).await?;
-    let kept = desk.client.send_patiently(Call::post("/v1/deliveries", &wish).with(&token)).await?.ok()?;
-    let Verified { key, .. } = verify_answer(&kept, &desk.keys().await?)?;
-    let end = check_lines(&kept.body)?;
-    ensure!(end.month == cursor.month, "the page is of {}, not of {}", end.month, cursor.month);
-    let client_id = desk.client.client_id().await.ok();
+    let scopes = format!("deliveries:read {}", session.registered(&requested).await?);
+    let token = session.client.token(&scopes).await?;
+    let response = session.client.send_with_retries(Call::post("/v1/deliveries", &body).with(&token)).await?.ok()?;
+    let Verified { key, .. } = verify_answer(&response, &session.keys().await?)?;
+    let end = check_lines(&response.body)?;
+    ensure!(end.month == cursor.month, "the page is for {}, not for {}", end.month, cursor.month);
+    let client_id = session.client.client_id().await.ok();
     let number = cursor.pages + 1;
-    Saved::new(&kept, key.jwk(), client_id, desk.client.now())?
+    SavedAnswer::new(&response, key.jwk(), client_id, session.client.now())?
         .write(&folder.join(format!("page-{number:04}.json")))?;
-    files::write_private(&folder.join(format!("page-{number:04}.ndjson")), &kept.body)?;
+    files::write_private(&folder.join(format!("page-{number:04}.ndjson")), &response.body)?;
     Ok(end)
 }
 
-/// A page's last line speaks of exactly the lines before it.
+/// Checks that a page's last line lists exactly the lines before it.
 fn check_lines(body: &[u8]) -> anyhow::Result<End> {
     let text = std::str::from_utf8(body).context("the page is not UTF-8")?;
     let mut lines: Vec<&str> = text.lines().collect();
     let end: End = serde_json::from_str(lines.pop().context("the page is empty")?).context("the page's last line")?;
-    let told: Vec<&str> = end.receipts.iter().map(|receipt| receipt.id.as_str()).collect();
+    let listed: Vec<&str> = end.receipts.iter().map(|receipt| receipt.id.as_str()).collect();
     let mut found = Vec::with_capacity(lines.len());
     for line in &lines {
         let line: Value = serde_json::from_str(line).context("a line of the page")?;
         found.push(line.get("disclosure").and_then(Value::as_str).unwrap_or_default().to_owned());
     }
-    if found != told || end.lines != u64::try_from(found.len()).unwrap_or(0) {
-        bail!("the page has {} lines, and its last line speaks of others", found.len());
+    if found != listed || end.lines != u64::try_from(found.len()).unwrap_or(0) {
+        bail!("the page has {} lines, and its last line lists others", found.len());
     }
     Ok(end)
 }
@@ -178,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_whose_lines_are_not_those_of_its_end_is_refused() {
+    fn a_page_whose_last_line_lists_other_lines_is_refused() {
         let end = |ids: &[&str], lines: usize| {
             let receipts: Vec<_> = ids.iter().map(|id| json!({ "id": id, "leaf": "", "by": "" })).collect();
             json!({ "month": "2026-03", "lines": lines, "refused": 2, "receipts": receipts, "next": "c" }).to_string()

@@ -1,23 +1,22 @@
-//! Why a connection came to nothing, in words a bank's administrator can act on.
+//! Why a connection failed, in words a bank's administrator can act on.
 
 use std::{error::Error, io};
 
 use rustls::{AlertDescription, CertificateError};
 
-use super::{Profile, show::clean};
+use super::{profile::Profile, show::clean};
+use crate::domain::error_chain;
 
-/// What went wrong, and how it is mended.
+/// What failed, and how to fix it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::cli) struct Trouble {
-    /// Which part of the way it stopped at.
+pub(in crate::cli) struct Diagnosis {
+    /// The step that failed: `name`, `connection`, `gateway` or `admission`.
     pub(in crate::cli) stage: &'static str,
-    /// What went wrong.
     pub(in crate::cli) text: String,
-    /// How it is mended.
-    pub(in crate::cli) mend: String,
+    pub(in crate::cli) fix: String,
 }
 
-/// The first cause of a type; an I/O error's inner error, which its `source` passes over, included.
+/// The first error of a type in a chain of causes, including the inner error of an I/O error, which `source` skips.
 fn cause<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
     let mut at = Some(error);
     while let Some(error) = at {
@@ -33,8 +32,8 @@ fn cause<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a
     None
 }
 
-impl Trouble {
-    /// Reads an error of the HTTP client; none where it does not tell.
+impl Diagnosis {
+    /// Diagnoses an error of the HTTP client; none where the error does not say enough.
     pub(in crate::cli) fn of(error: &reqwest::Error, profile: &Profile) -> Option<Self> {
         if let Some(tls) = cause::<rustls::Error>(error) {
             return Some(Self::of_tls(tls, profile));
@@ -43,91 +42,81 @@ impl Trouble {
             return Some(Self {
                 stage: "connection",
                 text: "the gateway did not answer in time".into(),
-                mend: "try again; if it stays so, a firewall may drop what goes between".into(),
+                fix: "try again; if it fails again, a firewall may drop the packets".into(),
             });
         }
-        if texts(error).iter().any(|text| text.contains("dns error")) {
+        if error_chain(error).contains("dns error") {
             return Some(Self::of_name(profile));
         }
         let refused = cause::<io::Error>(error).filter(|io| io.kind() == io::ErrorKind::ConnectionRefused);
         refused.map(|io| Self::of_io(io, profile))
     }
 
-    /// An error that nothing more is known of.
+    /// An error without a known cause.
     pub(in crate::cli) fn unknown(error: &reqwest::Error) -> Self {
-        let mend = "try again; `medcredit bank doctor` goes the way step by step".into();
-        Self { stage: "connection", text: clean(&texts(error).join(": ")), mend }
+        let fix = "try again; `medcredit bank doctor` checks the connection step by step".into();
+        Self { stage: "connection", text: clean(&error_chain(error)), fix }
     }
 
-    /// The host's name leads nowhere.
+    /// The host's name resolves to no address.
     pub(in crate::cli) fn of_name(profile: &Profile) -> Self {
         Self {
             stage: "name",
-            text: format!("the name {} leads to no address", profile.host()),
-            mend: "compare origin in the profile with what the bureau gave you, and look at this machine's DNS".into(),
+            text: format!("the name {} resolves to no address", profile.host()),
+            fix: "compare origin in the profile with what the bureau gave you, and check this machine's DNS".into(),
         }
     }
 
-    /// Reads an error of the socket.
+    /// Diagnoses an error of the socket.
     pub(in crate::cli) fn of_io(error: &io::Error, profile: &Profile) -> Self {
-        let place = format!("{}:{}", profile.host(), profile.port());
-        let (text, mend) = match error.kind() {
+        let address = format!("{}:{}", profile.host(), profile.port());
+        let (text, fix) = match error.kind() {
             io::ErrorKind::ConnectionRefused => (
-                format!("{place} refuses connections: nothing listens there"),
+                format!("{address} refuses connections: nothing listens there"),
                 "compare the port in origin; ask the bureau whether the gateway is up".to_owned(),
             ),
             io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe => (
-                format!("{place} ended the connection without a word"),
-                "a firewall between may cut TLS it cannot read, or the port is not the gateway's".to_owned(),
+                format!("{address} closed the connection without an alert"),
+                "a firewall may block TLS that it cannot read, or the port is not the gateway's".to_owned(),
             ),
-            _ => (format!("{place}: {error}"), "look at the network between here and the gateway".to_owned()),
+            _ => (format!("{address}: {error}"), "check the network between here and the gateway".to_owned()),
         };
-        Self { stage: "connection", text, mend }
+        Self { stage: "connection", text, fix }
     }
 
-    /// Reads an error of TLS: ours about the gateway's certificate, or the gateway's about ours.
+    /// Diagnoses a TLS error: ours about the gateway's certificate, or the gateway's about ours.
     pub(in crate::cli) fn of_tls(error: &rustls::Error, profile: &Profile) -> Self {
         match error {
             rustls::Error::InvalidCertificate(why) => {
-                let (text, mend) = gateways_certificate(why, profile);
-                Self { stage: "gateway", text, mend }
+                let (text, fix) = gateway_certificate(why, profile);
+                Self { stage: "gateway", text, fix }
             }
             rustls::Error::AlertReceived(alert) => {
-                let (text, mend) = refused(*alert);
-                Self { stage: "admission", text, mend: mend.to_owned() }
+                let (text, fix) = refused(*alert);
+                Self { stage: "admission", text, fix: fix.to_owned() }
             }
             rustls::Error::InvalidMessage(_) => Self {
                 stage: "gateway",
-                text: "what answers there does not speak TLS".into(),
-                mend: "compare host and port in origin with what the bureau gave you".into(),
+                text: "the server does not speak TLS".into(),
+                fix: "compare host and port in origin with what the bureau gave you".into(),
             },
             other => Self {
                 stage: "gateway",
                 text: format!("TLS: {other}"),
-                mend: "TLS 1.3 must reach the gateway unbroken; look for a proxy between".into(),
+                fix: "TLS 1.3 must reach the gateway unchanged; look for a proxy in between".into(),
             },
         }
     }
 }
 
-/// The texts of an error and its causes.
-fn texts(error: &(dyn Error + 'static)) -> Vec<String> {
-    let mut out = vec![error.to_string()];
-    let mut at = error.source();
-    while let Some(error) = at {
-        out.push(error.to_string());
-        at = error.source();
-    }
-    out
-}
-
-fn gateways_certificate(why: &CertificateError, profile: &Profile) -> (String, String) {
+fn gateway_certificate(why: &CertificateError, profile: &Profile) -> (String, String) {
     let ca = profile.ca.display();
-    let clock = "if it is good, this machine's clock is wrong: set it, and keep it by NTP".to_owned();
+    let clock = "if the certificate is good, this machine's clock is wrong: set it, and keep it by NTP".to_owned();
     match why {
         CertificateError::UnknownIssuer | CertificateError::BadSignature => (
             format!("the gateway's certificate was not issued by the authority in {ca}"),
-            "ask the bureau for the present authority's certificate and compare fingerprints; trust no other".into(),
+            "ask the bureau for the certificate of its current authority and compare fingerprints; trust no other"
+                .into(),
         ),
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             let names = match why {
@@ -140,7 +129,7 @@ fn gateways_certificate(why: &CertificateError, profile: &Profile) -> (String, S
             )
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            (format!("the gateway's certificate is over by this machine's clock{}", context(why)), clock)
+            (format!("the gateway's certificate has expired by this machine's clock{}", context(why)), clock)
         }
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             (format!("the gateway's certificate is not valid yet by this machine's clock{}", context(why)), clock)
@@ -149,41 +138,49 @@ fn gateways_certificate(why: &CertificateError, profile: &Profile) -> (String, S
     }
 }
 
-/// When the certificate's validity ends or begins, as seconds told by the library.
+/// When the certificate expires or becomes valid, as far as the library reports it.
 fn context(why: &CertificateError) -> String {
     let time = |seconds: u64| crate::domain::Timestamp::from_seconds(i64::try_from(seconds).unwrap_or(i64::MAX));
     match why {
         CertificateError::ExpiredContext { time: now, not_after } => {
-            format!(": it ended at {}, here it is {}", time(not_after.as_secs()), time(now.as_secs()))
+            format!(": it expired at {}, here it is {}", time(not_after.as_secs()), time(now.as_secs()))
         }
         CertificateError::NotValidYetContext { time: now, not_before } => {
-            format!(": it begins at {}, here it is {}", time(not_before.as_secs()), time(now.as_secs()))
+            format!(": it is valid from {}, here it is {}", time(not_before.as_secs()), time(now.as_secs()))
         }
         _ => String::new(),
     }
 }
 
-/// What the gateway's alert says of our certificate.
+/// What the gateway's alert means for our certificate.
 fn refused(alert: AlertDescription) -> (String, &'static str) {
-    let (why, mend) = match alert {
+    let (why, fix) = match alert {
         AlertDescription::UnknownCA => (
             "was not issued by an authority it trusts",
             "send the bureau the certificate your authority issued, or ask which authority it expects",
         ),
-        AlertDescription::CertificateExpired => {
-            ("is over, or not valid yet, by the gateway's clock", "have a new one issued and put it into the profile")
-        }
+        AlertDescription::CertificateExpired => (
+            "has expired, or is not valid yet, by the gateway's clock",
+            "have a new one issued and put it into the profile",
+        ),
         AlertDescription::CertificateRevoked => ("is revoked", "have a new one issued, with a new key"),
-        AlertDescription::CertificateRequired => ("did not arrive", "the profile's certificate must be its own first"),
+        AlertDescription::CertificateRequired => {
+            ("was not sent", "put this bank's own certificate first in the profile's certificate file")
+        }
         AlertDescription::UnsupportedCertificate => {
             ("is not for client authentication", "have one issued with the extended key usage clientAuth")
         }
         AlertDescription::BadCertificate | AlertDescription::CertificateUnknown | AlertDescription::AccessDenied => (
-            "is refused there: too weak, refused by name, or its authority's revocation list is missing or stale",
-            "ask the bureau what its log says about your certificate's serial number",
+            "is too weak, is refused by thumbprint, or its authority's revocation list is missing or stale",
+            "ask the bureau to look up your certificate's serial number in the gateway's log",
         ),
-        AlertDescription::DecryptError => ("does not fit the key", "put the key that belongs to it into the profile"),
-        other => return (format!("the gateway ended the handshake: {other:?}"), "ask the bureau what its log says"),
+        AlertDescription::DecryptError => ("does not match the key", "put the key of the certificate into the profile"),
+        other => {
+            return (
+                format!("the gateway ended the handshake: {other:?}"),
+                "ask the bureau to look in the gateway's log",
+            );
+        }
     };
-    (format!("the gateway refuses our certificate: it {why}"), mend)
+    (format!("the gateway refuses our certificate: it {why}"), fix)
 }

@@ -1,4 +1,4 @@
-//! `bank grade`: the present grade of each covered code.
+//! `bank grade`: the current grade of each covered code.
 
 use std::{io::Write, path::Path};
 
@@ -6,16 +6,16 @@ use clap::Args;
 use serde::Deserialize;
 
 use super::{
-    session::{Reading, Session, print_exactly, write_foot},
+    session::{Data, ReadArgs, Session, print_exactly, write_footer},
     show::{Align, Table, clean},
 };
 use crate::cli::Context;
 
-/// Read grades.
+/// Read the grade of each covered code (信用等级).
 #[derive(Debug, Args)]
 pub(super) struct GradeArgs {
     #[command(flatten)]
-    reading: Reading,
+    read: ReadArgs,
 }
 
 #[derive(Debug, Deserialize)]
@@ -45,13 +45,13 @@ pub(super) struct Grade {
 }
 
 impl Grade {
-    /// Its name, code and scheme.
+    /// Formats its name, code and scheme.
     pub(super) fn words(&self) -> String {
         clean(&format!("{} {} ({})", self.name, self.code, self.scheme))
     }
 }
 
-/// A status in Chinese and English, with the reason where there is one.
+/// Formats a status in Chinese and English, with the reason if there is one.
 pub(super) fn status_words(status: &str, reason: Option<&str>) -> String {
     let chinese = match status {
         "graded" => "已评 ",
@@ -67,20 +67,21 @@ pub(super) fn status_words(status: &str, reason: Option<&str>) -> String {
 
 /// Runs the command.
 pub(super) async fn run(args: GradeArgs, profile: Option<&Path>, ctx: &Context) -> anyhow::Result<()> {
-    let desk = Session::open(profile, ctx)?;
-    let (kept, verified) = desk.read(&args.reading, ("grade:read", "grade"), &[], ctx).await?;
-    if args.reading.json {
-        return print_exactly(&kept, ctx);
+    let session = Session::open(profile, ctx)?;
+    let (response, verified) =
+        session.read(&args.read, Data { resource: "grade", scope: "grade:read", query: &[] }, ctx).await?;
+    if args.read.json {
+        return print_exactly(&response, ctx);
     }
-    let answer: Answer = serde_json::from_slice(&kept.body)?;
+    let answer: Answer = serde_json::from_slice(&response.body)?;
     let mut out = ctx.out();
     let (uscc, purpose) = (clean(&answer.uscc), clean(&answer.purpose));
-    writeln!(out, "信用等级 grade of {uscc}, under {} for {purpose}\n", args.reading.consent)?;
+    writeln!(out, "信用等级 grade of {uscc}, under {} for {purpose}\n", args.read.consent)?;
     write(&answer, &mut out)?;
-    write_foot(&mut out, &kept, &verified)
+    write_footer(&mut out, &response, &verified)
 }
 
-/// The table.
+/// Writes the table.
 pub(super) fn write(answer: &Answer, out: &mut dyn Write) -> anyhow::Result<()> {
     let mut table = Table::new(&[
         ("编码", "code", Align::Left),

@@ -1,4 +1,4 @@
-//! `bank history`: the grades of former rounds (历史等级).
+//! `bank history`: the grades of earlier rounds (历史等级).
 
 use std::{io::Write, path::Path};
 
@@ -7,20 +7,20 @@ use serde::Deserialize;
 
 use super::{
     grade::{Grade, status_words},
-    session::{Reading, Session, print_exactly, write_foot},
+    session::{Data, ReadArgs, Session, print_exactly, write_footer},
     show::{Align, Table, clean},
 };
 use crate::{cli::Context, domain::HalfYear};
 
-/// Read former grades.
+/// Read the grades of earlier rounds (历史等级).
 #[derive(Debug, Args)]
 pub(super) struct HistoryArgs {
     #[command(flatten)]
-    reading: Reading,
-    /// First half-year, such as 2025-H1; by default the consent's first
+    read: ReadArgs,
+    /// The first half-year, as in 2025-H1; by default the consent's first
     #[arg(long)]
     from: Option<HalfYear>,
-    /// Last half-year
+    /// The last half-year; by default the consent's last
     #[arg(long)]
     to: Option<HalfYear>,
 }
@@ -53,20 +53,22 @@ struct Round {
 
 /// Runs the command.
 pub(super) async fn run(args: HistoryArgs, profile: Option<&Path>, ctx: &Context) -> anyhow::Result<()> {
-    let desk = Session::open(profile, ctx)?;
+    let session = Session::open(profile, ctx)?;
     let span = [("from", args.from), ("to", args.to)];
     let span: Vec<_> = span.iter().filter_map(|(name, half)| Some((*name, half.as_ref()?.to_string()))).collect();
-    let (kept, verified) = desk.read(&args.reading, ("grade-history:read", "grade-history"), &span, ctx).await?;
-    if args.reading.json {
-        return print_exactly(&kept, ctx);
+    let (response, verified) = session
+        .read(&args.read, Data { resource: "grade-history", scope: "grade-history:read", query: &span }, ctx)
+        .await?;
+    if args.read.json {
+        return print_exactly(&response, ctx);
     }
     let mut out = ctx.out();
-    writeln!(out, "历史等级 former grades under {}\n", args.reading.consent)?;
-    write(&serde_json::from_slice(&kept.body)?, &mut out)?;
-    write_foot(&mut out, &kept, &verified)
+    writeln!(out, "历史等级 earlier grades under {}\n", args.read.consent)?;
+    write(&serde_json::from_slice(&response.body)?, &mut out)?;
+    write_footer(&mut out, &response, &verified)
 }
 
-/// The table.
+/// Writes the table.
 pub(super) fn write(answer: &Answer, out: &mut dyn Write) -> anyhow::Result<()> {
     let mut table = Table::new(&[
         ("编码", "code", Align::Left),

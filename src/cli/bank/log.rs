@@ -1,4 +1,4 @@
-//! The log as a bank watches it: proofs once they are sealed, and checkpoints that must continue the older ones.
+//! The transparency log, as a bank checks it: inclusion proofs, and checkpoints that must continue the older ones.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use http::StatusCode;
 use super::{
     BankClient,
     archive::Archive,
-    client::Unreached,
-    saved_answer::{Continued, Refused},
-    verify::{check_continued, log_keys},
+    client::ConnectionError,
+    saved_answer::{Consistency, Refusal},
+    verify::{check_consistency, log_keys},
 };
 use crate::{
     identity::PublicKey,
@@ -19,15 +19,16 @@ use crate::{
     merkle::{Checkpoint, Hash, Note, TileId, TileNodes, consistency_spans},
 };
 
-/// Whether an error is of the way and not of the log: what it says nothing about must not be called a forgery.
-pub(super) fn is_of_the_way(error: &anyhow::Error) -> bool {
-    error.is::<Unreached>() || error.is::<Refused>()
+/// Whether an error is of the connection or a refusal: it says nothing about the log, and must not be reported as a
+/// forgery.
+pub(super) fn is_transport_error(error: &anyhow::Error) -> bool {
+    error.is::<ConnectionError>() || error.is::<Refusal>()
 }
 
-/// How long an entry is waited for that is not sealed yet, between one question and the next: each counts on the limits.
+/// The waits between requests for the proof of an entry that is not sealed yet. Each request counts against the limits.
 const WAITS_MS: [u64; 9] = [50, 100, 200, 400, 800, 1000, 1000, 1000, 1000];
 
-/// The proof of a disclosure, waiting for the seal as long as receipts usually promise.
+/// Fetches the proof of a disclosure, and waits for the seal as long as receipts usually promise.
 pub(in crate::cli) async fn fetch_proof(client: &BankClient, id: &str) -> anyhow::Result<Proof> {
     let path = format!("/v1/disclosures/{id}/proof");
     let token = client.token("disclosures:read").await?;
@@ -42,31 +43,31 @@ pub(in crate::cli) async fn fetch_proof(client: &BankClient, id: &str) -> anyhow
     serde_json::from_slice(&answer.ok()?.body).context("the proof")
 }
 
-/// Opens a note whose log is not known beforehand: its own first line says which.
+/// Verifies a checkpoint note under the log that its own first line names.
 pub(super) fn open(note: &str, keys: &[PublicKey]) -> anyhow::Result<Checkpoint> {
     let parsed = Note::parse(note)?;
     let origin = parsed.unverified_text().lines().next().unwrap_or_default();
     Ok(Checkpoint::open(note, &log_keys(keys, origin))?)
 }
 
-/// Fetches what proves that `newer` continues an older checkpoint, and verifies it. An error when it does not.
-pub(super) async fn continues(
+/// Fetches and verifies the proof that `newer` continues an older checkpoint; an error when it does not.
+pub(super) async fn check_continuation(
     client: &BankClient,
     keys: &[PublicKey],
     older_note: &str,
     newer: &Checkpoint,
-) -> anyhow::Result<(Continued, String)> {
+) -> anyhow::Result<(Consistency, String)> {
     let older = open(older_note, keys).context("the older checkpoint")?;
     ensure!(
         older.origin == newer.origin,
-        "the older checkpoint is of log {}, and this one of {}: a new log is begun only when the gateway was restored \
-         from a back-up; ask the bureau for its statement, and keep the older checkpoint",
+        "the older checkpoint is of log {}, and this one of {}: a gateway begins a new log only after it was restored from \
+         a back-up; ask the bureau for its statement, and keep the older checkpoint",
         older.origin,
         newer.origin
     );
     if older.size > newer.size {
         bail!(
-            "the log has {} leaves, and an older checkpoint has {}: its end was cut off. Keep both checkpoints, they are \
+            "the log has {} leaves, and an older checkpoint has {}: its end was cut off. Keep both checkpoints: they are \
              the proof",
             newer.size,
             older.size
@@ -74,14 +75,14 @@ pub(super) async fn continues(
     }
     let path = path_between(client, older.size, newer.size).await?;
     let path = path.iter().map(|hash| BASE64.encode(hash)).collect();
-    let continued = Continued { checkpoint: older_note.to_owned(), path };
-    match check_continued(&continued, newer, keys) {
-        Ok((text, ())) => Ok((continued, text)),
-        Err(text) => bail!("{text}. Keep both checkpoints, they are the proof"),
+    let consistency = Consistency { checkpoint: older_note.to_owned(), path };
+    match check_consistency(&consistency, newer, keys) {
+        Ok((text, ())) => Ok((consistency, text)),
+        Err(text) => bail!("{text}. Keep both checkpoints: they are the proof"),
     }
 }
 
-/// The consistency proof between two sizes, made of the published tiles.
+/// The consistency proof between two sizes of the log, computed from the published tiles.
 async fn path_between(client: &BankClient, old: u64, new: u64) -> anyhow::Result<Vec<Hash>> {
     if old == new {
         return Ok(Vec::new());
@@ -102,28 +103,37 @@ async fn tile(client: &BankClient, id: TileId, width: u16) -> anyhow::Result<Vec
     Ok(hashes.to_vec())
 }
 
-/// Compares a verified checkpoint with the newest one kept, and keeps it when it continues that one. Says what was found.
-pub(super) async fn watch(
+/// A verified checkpoint and the note it was read from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct VerifiedCheckpoint<'a> {
+    pub(super) checkpoint: &'a Checkpoint,
+    pub(super) note: &'a str,
+}
+
+/// Compares a checkpoint with the newest saved one, and saves it when it continues that one. Returns the proof, if one was
+/// needed, and the result as a sentence.
+pub(super) async fn update_checkpoint(
     client: &BankClient,
     archive: &Archive,
     keys: &[PublicKey],
-    (newer, note): (&Checkpoint, &str),
-) -> anyhow::Result<(Option<Continued>, String)> {
-    let Some(kept) = archive.checkpoint()? else {
-        archive.keep_checkpoint(note)?;
-        return Ok((None, format!("of {} leaves: the first one kept here", newer.size)));
+    verified: VerifiedCheckpoint<'_>,
+) -> anyhow::Result<(Option<Consistency>, String)> {
+    let VerifiedCheckpoint { checkpoint: newer, note } = verified;
+    let Some(saved) = archive.checkpoint()? else {
+        archive.save_checkpoint(note)?;
+        return Ok((None, format!("of {} leaves: the first one saved here", newer.size)));
     };
-    // A proof of another process may be older than what this one has seen since.
-    let older = open(&kept, keys).context("the kept checkpoint")?;
+    // Another process may have saved a newer checkpoint since this proof was made.
+    let older = open(&saved, keys).context("the saved checkpoint")?;
     if older.origin == newer.origin && older.size > newer.size {
         let latest = client.get(None, "/v1/ledger/checkpoint").await?.ok()?;
         let latest = String::from_utf8(latest.body).context("the checkpoint")?;
-        let present = open(&latest, keys).context("the gateway's checkpoint")?;
-        let (_, text) = continues(client, keys, &kept, &present).await?;
-        archive.keep_checkpoint(&latest)?;
+        let current = open(&latest, keys).context("the gateway's checkpoint")?;
+        let (_, text) = check_continuation(client, keys, &saved, &current).await?;
+        archive.save_checkpoint(&latest)?;
         return Ok((None, text));
     }
-    let (continued, text) = continues(client, keys, &kept, newer).await?;
-    archive.keep_checkpoint(note)?;
-    Ok((Some(continued), text))
+    let (consistency, text) = check_continuation(client, keys, &saved, newer).await?;
+    archive.save_checkpoint(note)?;
+    Ok((Some(consistency), text))
 }

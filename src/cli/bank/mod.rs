@@ -1,16 +1,16 @@
-//! The bank's own side, on nothing but the public API: what it connects with, asks, keeps and verifies.
+//! A bank's side of the gateway, over the public API only: its profile, its requests, saved answers and their verification.
 //!
-//! These commands need no configuration of a gateway and no database, only a profile of a few lines. Nothing is shown that
-//! was not verified: an answer's digest, signature and receipt first, then its contents.
+//! These commands need a profile of a few lines, and neither a gateway's configuration nor a database. Nothing is shown
+//! before it is verified: an answer's digest, signature and receipt first, then its contents.
 
 mod archive;
 mod assertion;
 mod client;
+mod connection;
 mod consent;
 mod deliveries;
 mod diagnosis;
 mod doctor;
-mod findings;
 mod grade;
 mod history;
 mod log;
@@ -33,15 +33,14 @@ use clap::{Args, Subcommand};
 use super::Context;
 
 pub(super) use client::{BankClient, Call};
-pub(super) use findings::Findings;
 pub(super) use log::fetch_proof;
 pub(super) use profile::{Profile, ProfileError};
-pub(super) use saved_answer::Kept;
+pub(super) use saved_answer::Response;
 pub(super) use verify::{keys, read_keys, short, verify_answer, verify_proof};
 
-/// A bank's side of the gateway: ask, verify what was answered, keep it, and prove it later.
+/// Act as a bank: read data under a consent, verify the answers, save them as evidence and prove them later.
 ///
-/// Needs only a profile: `bank.toml` with origin, ca, certificate and key. docs/BANK-KIT.md is the first day on one page.
+/// Needs only a profile: `bank.toml` with origin, ca, certificate and key. docs/BANK-KIT.md covers a bank's first day.
 #[derive(Debug, Args)]
 pub(super) struct BankCommand {
     /// The bank's profile [environment: MEDCREDIT_BANK]
@@ -53,27 +52,27 @@ pub(super) struct BankCommand {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Get an access token and show what it is good for
+    /// Request an access token and show its scopes and lifetime
     Token(token::TokenArgs),
-    /// Ask for consents, and see where they stand
+    /// Request, show, list and revoke consents, and fetch their receipts
     Consent(consent::ConsentCommand),
     /// Read the grade of each covered code (信用等级)
     Grade(grade::GradeArgs),
-    /// Read monthly settlement summaries (医保月度结算): a table and a chart
+    /// Read monthly settlement summaries as tables and a chart (医保月度结算)
     Settlements(settlements::SettlementsArgs),
-    /// Read the grades of former rounds (历史等级)
+    /// Read the grades of earlier rounds (历史等级)
     History(history::HistoryArgs),
     /// Read the totals of the first-level indicators (一级指标得分)
     Scorecard(scorecard::ScorecardArgs),
     /// Read everything the consent allows, in one signed document (信用报告)
     Report(report::ReportArgs),
-    /// Have a month delivered for all consents in force, page by page; goes on where it stopped
+    /// Fetch a month's data for all active consents, page by page; continues after an interruption
     Deliveries(deliveries::DeliveriesArgs),
     /// Verify a saved answer offline, check by check
     Verify(verify_file::VerifyArgs),
-    /// Prove that a disclosure is in the log, and that the log was not rewritten
+    /// Fetch the proof that a disclosure is in the log, and check that the log was not rewritten
     Proof(proof::ProofArgs),
-    /// Look at everything between the profile and an answer, and say what to mend
+    /// Check everything between the profile and an answer, and say how to fix what is wrong
     Doctor(doctor::DoctorArgs),
 }
 

@@ -1,4 +1,4 @@
-//! `bank.toml`: what a bank needs to call the gateway, and nothing of the gateway's own.
+//! `bank.toml`: everything a bank needs to call the gateway.
 
 use std::path::{Path, PathBuf};
 
@@ -17,30 +17,30 @@ pub(in crate::cli) struct ProfileError {
     problem: String,
 }
 
-/// What a bank connects with. Paths are taken from the profile's own directory.
+/// A bank's profile. Relative paths start at the profile's own directory.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::cli) struct Profile {
-    /// The gateway's public origin, exactly as the bureau names it: signatures cover it.
+    /// The gateway's public origin, exactly as the bureau gives it: signatures cover it.
     pub(in crate::cli) origin: String,
-    /// The authority of the gateway's own certificate, PEM.
+    /// The authority that issued the gateway's certificate, PEM.
     pub(in crate::cli) ca: PathBuf,
     /// The bank's certificate chain, PEM, its own first.
     pub(in crate::cli) certificate: PathBuf,
     /// Its private key, PKCS#8 PEM.
     pub(in crate::cli) key: PathBuf,
-    /// The `client_id`; without it the gateway is asked.
+    /// The `client_id`; without it, the one that the gateway returns.
     pub(in crate::cli) client_id: Option<ClientId>,
     /// The key of client assertions (`private_key_jwt`) and request signatures, PKCS#8 PEM.
     pub(in crate::cli) signing_key: Option<PathBuf>,
-    /// Its `kid` in the registered key set, where that is not its thumbprint.
+    /// The `kid` of the signing key in the registered key set, if it is not its thumbprint.
     pub(in crate::cli) signing_key_id: Option<String>,
     /// Whether requests for data are signed.
     #[serde(default)]
     pub(in crate::cli) sign_requests: bool,
-    /// What data is read for, where a command does not say.
+    /// The purpose of readings, for commands without --purpose.
     pub(in crate::cli) purpose: Option<Purpose>,
-    /// Where answers, keys and checkpoints are kept.
+    /// The directory for answers, keys and checkpoints.
     #[serde(default = "answers")]
     pub(in crate::cli) directory: PathBuf,
 }
@@ -50,7 +50,7 @@ fn answers() -> PathBuf {
 }
 
 impl Profile {
-    /// The profile a command was given: `--profile`, or `MEDCREDIT_BANK`.
+    /// The profile of `--profile`, or of `MEDCREDIT_BANK`.
     pub(in crate::cli) fn find(argument: Option<&Path>, ctx: &Context) -> anyhow::Result<Self> {
         let path = argument.or(ctx.bank_profile.as_deref()).ok_or_else(|| {
             Usage("a bank profile is needed: --profile bank.toml, or MEDCREDIT_BANK in the environment".into())
@@ -78,7 +78,7 @@ impl Profile {
         let authority = uri.authority().map(ToString::to_string).unwrap_or_default();
         if self.origin != format!("https://{authority}") || uri.host().unwrap_or_default().is_empty() {
             return Err(format!(
-                "origin is https://host or https://host:port, without a path or a final slash, and not {:?}",
+                "origin must be https://host or https://host:port, without a path or a final slash, and not {:?}",
                 self.origin
             ));
         }
@@ -101,16 +101,16 @@ impl Profile {
         uri.and_then(|uri| uri.port_u16()).unwrap_or(443)
     }
 
-    /// The text of a profile; paths are taken from its own directory.
-    pub(in crate::cli) fn text(origin: &str, ca: &str, (certificate, key): (&str, &str), directory: &str) -> String {
+    /// The text of a profile file; relative paths start at its own directory.
+    pub(in crate::cli) fn text(origin: &str, ca: &str, certificate: &str, key: &str, directory: &str) -> String {
         format!(
-            r#"# What `medcredit bank --profile <this file> ...` connects with; docs/BANK-KIT.md explains each line.
+            r#"# The profile of `medcredit bank --profile <this file> ...`; docs/BANK-KIT.md explains each line.
 origin = {origin:?}
 ca = {ca:?}
 certificate = {certificate:?}
 key = {key:?}
 directory = {directory:?}
-# purpose = "pre_loan_review"       # where a command does not say
+# purpose = "pre_loan_review"       # for commands without --purpose
 # signing_key = "signing.key"       # for private_key_jwt and request signatures
 # sign_requests = true
 "#

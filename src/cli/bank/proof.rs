@@ -1,4 +1,4 @@
-//! `bank proof`: the inclusion proof of a disclosure, and whether the log is still the one it was.
+//! `bank proof`: fetches the inclusion proof of a disclosure, and checks that the log was not rewritten.
 
 use std::{
     io::Write,
@@ -9,27 +9,26 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 
 use super::{
-    findings::Findings,
-    log::{continues, fetch_proof, is_of_the_way, open, watch},
-    saved_answer::Saved,
+    log::{VerifiedCheckpoint, check_continuation, fetch_proof, is_transport_error, open, update_checkpoint},
+    saved_answer::{Consistency, SavedAnswer},
     session::{Session, log_jwks},
-    verify::{check_answer, check_entry, log_keys},
+    verify::{Receipted, check_answer, check_record, log_keys},
 };
 use crate::{
     authority::files,
-    cli::{Context, Usage},
+    cli::{Context, Usage, findings::Findings},
     domain::ids::DisclosureId,
     identity::PublicKey,
     ledger::{Proof, check_proof},
 };
 
-/// Prove a disclosure.
+/// Fetch the proof that a disclosure is in the log, and check that the log was not rewritten.
 #[derive(Debug, Args)]
 pub(super) struct ProofArgs {
-    /// What `--save` wrote, which then keeps the proof; or a disclosure's id
+    /// A file written by --save, to which the proof is added; or a disclosure's id
     #[arg(value_name = "FILE|DISCLOSURE")]
     what: PathBuf,
-    /// A checkpoint you keep: the log must continue it
+    /// A checkpoint you saved: the log must continue it
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
 }
@@ -41,77 +40,95 @@ pub(super) async fn run(args: ProofArgs, profile: Option<&Path>, ctx: &Context) 
         let what = args.what.display();
         return Err(Usage(format!("{what} is neither a file nor a disclosure's id (dis_...)")).into());
     }
-    let desk = Session::open(profile, ctx)?;
-    let keys = desk.keys().await?;
+    let session = Session::open(profile, ctx)?;
+    let keys = session.keys().await?;
     let mut findings = Findings::default();
-    let mut saved = if id.is_none() { Some(Saved::read(&args.what)?) } else { None };
+    let mut saved = if id.is_none() { Some(SavedAnswer::read(&args.what)?) } else { None };
     let id = match (&id, &saved) {
         (Some(id), _) => id.to_string(),
         (None, Some(saved)) => {
             let own: Vec<PublicKey> = saved.key.public_key().into_iter().collect();
-            match check_answer(&saved.kept()?, &own, &mut findings) {
+            match check_answer(&saved.response()?, &own, &mut findings) {
                 Some(verified) => verified.receipt.id,
                 None => bail!("the saved answer does not verify: {}", findings.first_problem().unwrap_or_default()),
             }
         }
         (None, None) => return Err(Usage("a saved answer or a disclosure's id is needed".into()).into()),
     };
-    let proof = fetch_proof(&desk.client, &id).await?;
-    let entered = match &saved {
-        Some(saved) => entered_saved(saved, &proof, &keys, &mut findings)?,
-        None => entered_alone(&proof, &keys, &mut findings),
+    let proof = fetch_proof(&session.client, &id).await?;
+    let recorded = match &saved {
+        Some(saved) => check_saved_record(saved, &proof, &keys, &mut findings)?,
+        None => check_lone_record(&proof, &keys, &mut findings),
     };
-    let mut connected = Vec::new();
-    if entered {
-        let checkpoint = open(&proof.checkpoint, &keys)?;
-        if let Some(path) = &args.checkpoint {
-            let note = String::from_utf8(files::read(path)?.to_vec()).with_context(|| path.display().to_string())?;
-            match continues(&desk.client, &keys, &note, &checkpoint).await {
-                Ok((continued, text)) => {
-                    findings.good("checkpoint", text);
-                    connected.push(continued);
-                }
-                Err(error) => findings.wrong("checkpoint", format!("{error:#}")),
-            }
-        }
-        match watch(&desk.client, &desk.archive, &keys, (&checkpoint, &proof.checkpoint)).await {
-            Ok((continued, text)) => {
-                findings.good("log", text);
-                connected.extend(continued);
-            }
-            Err(error) if is_of_the_way(&error) => findings.warning(
-                "log",
-                format!("it could not be compared with the checkpoint kept here: {error:#}"),
-                "the kept checkpoint stays; `bank proof` again compares it",
-            ),
-            Err(error) => findings.wrong("log", format!("{error:#}")),
-        }
-    }
+    let consistency =
+        if recorded { check_log(&session, &args, &proof, &keys, &mut findings).await? } else { Vec::new() };
     if let (Some(saved), true) = (&mut saved, findings.problems().is_empty()) {
-        connected.dedup();
         saved.proof = Some(proof);
         saved.log_keys = log_jwks(&keys);
-        saved.consistency = connected;
+        saved.consistency = consistency;
         saved.write(&args.what)?;
     }
     findings.write(&mut ctx.out())?;
     match findings.problems().as_slice() {
-        [] if saved.is_some() => writeln!(ctx.out(), "\nThe proof is kept in {}.", args.what.display())?,
+        [] if saved.is_some() => writeln!(ctx.out(), "\nThe proof is saved in {}.", args.what.display())?,
         [] => {}
         problems => bail!("the disclosure is not proved: {}", problems.join(", ")),
     }
     Ok(())
 }
 
-fn entered_saved(saved: &Saved, proof: &Proof, keys: &[PublicKey], findings: &mut Findings) -> anyhow::Result<bool> {
-    let kept = saved.kept()?;
-    let receipt = crate::ledger::Receipt::parse(kept.header("medcredit-disclosure")?)?;
-    let client = saved.client_id.map(|id| id.to_string());
-    Ok(check_entry((&kept, &receipt), proof, (keys, client.as_deref()), findings).is_some())
+/// Checks that the log of a proof continues the checkpoint of --checkpoint and the saved one. Returns the proofs of it.
+async fn check_log(
+    session: &Session,
+    args: &ProofArgs,
+    proof: &Proof,
+    keys: &[PublicKey],
+    findings: &mut Findings,
+) -> anyhow::Result<Vec<Consistency>> {
+    let mut proofs = Vec::new();
+    let checkpoint = open(&proof.checkpoint, keys)?;
+    if let Some(path) = &args.checkpoint {
+        let note = String::from_utf8(files::read(path)?.to_vec()).with_context(|| path.display().to_string())?;
+        match check_continuation(&session.client, keys, &note, &checkpoint).await {
+            Ok((consistency, text)) => {
+                findings.good("checkpoint", text);
+                proofs.push(consistency);
+            }
+            Err(error) => findings.wrong("checkpoint", format!("{error:#}")),
+        }
+    }
+    let verified = VerifiedCheckpoint { checkpoint: &checkpoint, note: &proof.checkpoint };
+    match update_checkpoint(&session.client, &session.archive, keys, verified).await {
+        Ok((consistency, text)) => {
+            findings.good("log", text);
+            proofs.extend(consistency);
+        }
+        Err(error) if is_transport_error(&error) => findings.warning(
+            "log",
+            format!("it could not be compared with the checkpoint saved here: {error:#}"),
+            "run `bank proof` again: the saved checkpoint is unchanged",
+        ),
+        Err(error) => findings.wrong("log", format!("{error:#}")),
+    }
+    proofs.dedup();
+    Ok(proofs)
 }
 
-/// Without the answer there is no receipt to compare with: the entry itself says what was disclosed.
-fn entered_alone(proof: &Proof, keys: &[PublicKey], findings: &mut Findings) -> bool {
+fn check_saved_record(
+    saved: &SavedAnswer,
+    proof: &Proof,
+    keys: &[PublicKey],
+    findings: &mut Findings,
+) -> anyhow::Result<bool> {
+    let response = saved.response()?;
+    let receipt = crate::ledger::Receipt::parse(response.header("medcredit-disclosure")?)?;
+    let client = saved.client_id.map(|id| id.to_string());
+    Ok(check_record(Receipted { response: &response, receipt: &receipt }, proof, keys, client.as_deref(), findings)
+        .is_some())
+}
+
+/// Checks a proof without its answer: there is no receipt to compare with, and the entry itself shows what was disclosed.
+fn check_lone_record(proof: &Proof, keys: &[PublicKey], findings: &mut Findings) -> bool {
     match check_proof(proof, &log_keys(keys, &proof.log)) {
         Ok((entry, opened)) => {
             let text = opened.map_or_else(

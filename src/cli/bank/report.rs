@@ -7,18 +7,18 @@ use serde::Deserialize;
 
 use super::{
     grade, history, scorecard,
-    session::{Reading, Session, print_exactly, write_foot},
+    session::{Data, ReadArgs, Session, print_exactly, write_footer},
     settlements,
     show::clean,
 };
 use crate::cli::Context;
 
-/// Read a report.
+/// Read everything the consent allows, in one signed document (信用报告).
 #[derive(Debug, Args)]
 pub(super) struct ReportArgs {
     #[command(flatten)]
-    reading: Reading,
-    /// Show each code and insurance of the settlements too, not the totals alone
+    read: ReadArgs,
+    /// Show the settlements of each code and insurance too, not only the totals
     #[arg(long)]
     each: bool,
 }
@@ -35,24 +35,25 @@ struct Answer {
     settlements: Option<settlements::Answer>,
 }
 
-/// The scopes of a report's sections: a token with any of them reads what it allows.
+/// The scopes of a report's sections: a token with some of them reads their sections.
 const SCOPES: [&str; 4] = ["grade:read", "grade-history:read", "scorecard:read", "settlements:read"];
 
 /// Runs the command.
 pub(super) async fn run(args: ReportArgs, profile: Option<&Path>, ctx: &Context) -> anyhow::Result<()> {
-    let desk = Session::open(profile, ctx)?;
-    let scopes = desk.registered(&SCOPES).await?;
-    let (kept, verified) = desk.read(&args.reading, (&scopes, "report"), &[], ctx).await?;
-    if args.reading.json {
-        return print_exactly(&kept, ctx);
+    let session = Session::open(profile, ctx)?;
+    let scopes = session.registered(&SCOPES).await?;
+    let (response, verified) =
+        session.read(&args.read, Data { resource: "report", scope: &scopes, query: &[] }, ctx).await?;
+    if args.read.json {
+        return print_exactly(&response, ctx);
     }
-    let answer: Answer = serde_json::from_slice(&kept.body)?;
+    let answer: Answer = serde_json::from_slice(&response.body)?;
     let mut out = ctx.out();
     writeln!(
         out,
         "信用报告 report of {}, under {} for {}",
         clean(&answer.uscc),
-        args.reading.consent,
+        args.read.consent,
         clean(&answer.purpose)
     )?;
     if let Some(section) = &answer.grade {
@@ -60,7 +61,7 @@ pub(super) async fn run(args: ReportArgs, profile: Option<&Path>, ctx: &Context)
         grade::write(section, &mut out)?;
     }
     if let Some(section) = &answer.grade_history {
-        writeln!(out, "\n历史等级 former grades\n")?;
+        writeln!(out, "\n历史等级 earlier grades\n")?;
         history::write(section, &mut out)?;
     }
     if let Some(section) = &answer.scorecard {
@@ -78,5 +79,5 @@ pub(super) async fn run(args: ReportArgs, profile: Option<&Path>, ctx: &Context)
         }
         writeln!(out, "  {}: {}", clean(name).replace('_', " "), clean(state).replace('_', " "))?;
     }
-    write_foot(&mut out, &kept, &verified)
+    write_footer(&mut out, &response, &verified)
 }

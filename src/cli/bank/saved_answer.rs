@@ -1,4 +1,4 @@
-//! An answer kept whole, in memory and in a file that proves years later what was asked and told.
+//! A whole response, in memory and in a file that proves years later what was requested and what was answered.
 
 use std::{
     collections::BTreeMap,
@@ -19,40 +19,37 @@ use crate::{
     ledger::Proof,
 };
 
-/// An answer as it arrived: everything its signature covers, and the body's exact bytes.
+/// A response as it arrived: everything its signature covers, and the exact bytes of the body.
 #[derive(Debug, Clone)]
-pub(in crate::cli) struct Kept {
-    /// What was asked.
+pub(in crate::cli) struct Response {
+    /// The request's method.
     pub(in crate::cli) method: String,
-    /// Where.
+    /// The request's target, under the gateway's public origin.
     pub(in crate::cli) target_uri: String,
     /// The request's fields that the answer's signature covers: `content-digest`, `signature`, `signature-input`.
-    pub(in crate::cli) asked: BTreeMap<String, String>,
-    /// What came back.
+    pub(in crate::cli) request_headers: BTreeMap<String, String>,
     pub(in crate::cli) status: StatusCode,
-    /// Its header fields, names in lower case.
+    /// The header fields, names in lower case.
     pub(in crate::cli) headers: BTreeMap<String, String>,
-    /// Its body.
     pub(in crate::cli) body: Vec<u8>,
 }
 
-/// What the gateway refused, and why.
+/// A request that the gateway refused.
 #[derive(Debug, thiserror::Error)]
 #[error("{method} {target}: {status} {code}: {detail}{hint}")]
-pub(in crate::cli) struct Refused {
+pub(in crate::cli) struct Refusal {
     method: String,
     target: String,
-    /// The status.
     pub(in crate::cli) status: u16,
-    /// The stable code.
+    /// The problem's stable code.
     pub(in crate::cli) code: String,
-    /// The sentence.
+    /// The problem's detail.
     pub(in crate::cli) detail: String,
     hint: String,
 }
 
-impl Kept {
-    /// A header field.
+impl Response {
+    /// A header field; an error where it is missing.
     pub(in crate::cli) fn header(&self, name: &str) -> anyhow::Result<&str> {
         self.headers.get(name).map(String::as_str).with_context(|| format!("the answer has no {name}"))
     }
@@ -62,24 +59,24 @@ impl Kept {
         serde_json::from_slice(&self.body).context("the answer's body is not JSON")
     }
 
-    /// What the answer says of itself: its body, or the last line of a delivery.
-    pub(super) fn told(&self) -> Option<Value> {
+    /// The JSON document with the answer's ids and times: the body, or the last line of a delivery.
+    pub(super) fn document(&self) -> Option<Value> {
         let last = self.body.trim_ascii_end().rsplit(|byte| *byte == b'\n').next()?;
         self.json().ok().or_else(|| serde_json::from_slice(last).ok())
     }
 
-    /// When to try again, where the gateway says.
+    /// How long to wait before the next try, from `Retry-After`.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         self.headers.get("retry-after")?.parse().ok().map(Duration::from_secs)
     }
 
-    /// Why it was refused; `None` for an answer.
-    pub(in crate::cli) fn refusal(&self) -> Option<Refused> {
+    /// The refusal; none for a successful response.
+    pub(in crate::cli) fn refusal(&self) -> Option<Refusal> {
         if self.status.is_success() {
             return None;
         }
-        let said = self.json().unwrap_or_default();
-        let text = |name: &str| clean(said.get(name).and_then(Value::as_str).unwrap_or_default());
+        let problem = self.json().unwrap_or_default();
+        let text = |name: &str| clean(problem.get(name).and_then(Value::as_str).unwrap_or_default());
         let code = text("code") + &text("error");
         let mut hint = String::new();
         if let Some(wait) = self.retry_after() {
@@ -89,9 +86,9 @@ impl Kept {
             hint.push_str(" `medcredit bank doctor` shows the scopes this bank is registered for.");
         }
         if let (Some(id), true) = (self.headers.get("x-fapi-interaction-id"), self.status.is_server_error()) {
-            hint.extend([" Tell the bureau this request's id: ", &clean(id)]);
+            hint.extend([" Give the bureau this request's id: ", &clean(id)]);
         }
-        Some(Refused {
+        Some(Refusal {
             method: self.method.clone(),
             target: self.target_uri.clone(),
             status: self.status.as_u16(),
@@ -101,7 +98,7 @@ impl Kept {
         })
     }
 
-    /// The answer, or an error that says what the gateway said.
+    /// The response, or the refusal as an error.
     pub(in crate::cli) fn ok(self) -> anyhow::Result<Self> {
         match self.refusal() {
             None => Ok(self),
@@ -110,79 +107,82 @@ impl Kept {
     }
 }
 
-/// A saved answer: `docs/BANK-KIT.md` fixes the form.
+/// A saved answer. docs/BANK-KIT.md specifies the format.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::cli) struct Saved {
-    /// The version of this form: 1.
+pub(in crate::cli) struct SavedAnswer {
+    /// The version of this format: 1.
     pub(super) medcredit_answer: u32,
-    /// When it was kept, by the bank's clock.
+    /// When it was saved, by the bank's clock.
     pub(super) kept_at: Timestamp,
-    /// Who asked, as the gateway knew it.
+    /// The bank's `client_id`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) client_id: Option<ClientId>,
-    /// What was asked.
     pub(super) request: SavedRequest,
-    /// What was answered.
-    pub(super) answer: SavedAnswer,
+    pub(super) answer: SavedResponse,
     /// The key that signed the answer.
     pub(super) key: Jwk,
-    /// The document of `GET /v1/disclosures/{id}/proof`, once sealed.
+    /// The document of `GET /v1/disclosures/{id}/proof`, once the disclosure is sealed.
     #[serde(default)]
     pub(super) proof: Option<Proof>,
-    /// The keys of the log that were published when the proof was fetched.
+    /// The log's keys that were published when the proof was fetched.
     #[serde(default)]
     pub(super) log_keys: Vec<Jwk>,
-    /// Older checkpoints that the proof's one was found to continue.
+    /// Older checkpoints, each with the proof that the log of this proof continues it.
     #[serde(default)]
-    pub(super) consistency: Vec<Continued>,
+    pub(super) consistency: Vec<Consistency>,
 }
 
-/// What was asked.
+/// The request of a saved answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::cli) struct SavedRequest {
     pub(super) method: String,
     pub(super) target_uri: String,
-    /// Its fields that the answer's signature covers.
+    /// The fields that the answer's signature covers.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) headers: BTreeMap<String, String>,
 }
 
-/// What was answered.
+/// The response of a saved answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::cli) struct SavedAnswer {
+pub(in crate::cli) struct SavedResponse {
     pub(super) status: u16,
     pub(super) headers: BTreeMap<String, String>,
-    /// The body's exact text.
+    /// The exact text of the body.
     pub(super) body: String,
 }
 
-/// An older checkpoint, and the hashes that lead from it to the proof's.
+/// An older checkpoint, and the proof that a newer one continues it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::cli) struct Continued {
+pub(in crate::cli) struct Consistency {
     /// The older checkpoint's note.
     pub(super) checkpoint: String,
     /// The RFC 6962 consistency proof, base64.
     pub(super) path: Vec<String>,
 }
 
-impl Saved {
-    /// An answer just received.
-    pub(super) fn new(kept: &Kept, key: Jwk, client_id: Option<ClientId>, now: Timestamp) -> anyhow::Result<Self> {
-        let body = String::from_utf8(kept.body.clone()).context("the answer's body is not UTF-8")?;
+impl SavedAnswer {
+    /// A response that was just received and verified.
+    pub(super) fn new(
+        response: &Response,
+        key: Jwk,
+        client_id: Option<ClientId>,
+        now: Timestamp,
+    ) -> anyhow::Result<Self> {
+        let body = String::from_utf8(response.body.clone()).context("the answer's body is not UTF-8")?;
         Ok(Self {
             medcredit_answer: 1,
             kept_at: now,
             client_id,
             request: SavedRequest {
-                method: kept.method.clone(),
-                target_uri: kept.target_uri.clone(),
-                headers: kept.asked.clone(),
+                method: response.method.clone(),
+                target_uri: response.target_uri.clone(),
+                headers: response.request_headers.clone(),
             },
-            answer: SavedAnswer { status: kept.status.as_u16(), headers: kept.headers.clone(), body },
+            answer: SavedResponse { status: response.status.as_u16(), headers: response.headers.clone(), body },
             key,
             proof: None,
             log_keys: Vec::new(),
@@ -197,24 +197,24 @@ impl Saved {
         let value: Value = serde_json::from_slice(&text).with_context(name)?;
         match value.get("medcredit_answer").and_then(Value::as_u64) {
             Some(1) => serde_json::from_value(value).with_context(name),
-            Some(version) => bail!("{} is of version {version}, which this program does not know", name()),
+            Some(version) => bail!("{} has format version {version}, which this program does not support", name()),
             None => bail!("{} is not a saved answer", name()),
         }
     }
 
-    /// Writes it, for its owner only; what was there is replaced at once or not at all.
+    /// Writes the file, readable by its owner only. An existing file is replaced whole or not at all.
     pub(super) fn write(&self, path: &Path) -> anyhow::Result<()> {
         let mut text = serde_json::to_vec_pretty(self).context("the saved answer")?;
         text.push(b'\n');
         Ok(files::write_private(path, &text)?)
     }
 
-    /// The answer as it arrived.
-    pub(super) fn kept(&self) -> anyhow::Result<Kept> {
-        Ok(Kept {
+    /// The response as it arrived.
+    pub(super) fn response(&self) -> anyhow::Result<Response> {
+        Ok(Response {
             method: self.request.method.clone(),
             target_uri: self.request.target_uri.clone(),
-            asked: self.request.headers.clone(),
+            request_headers: self.request.headers.clone(),
             status: StatusCode::from_u16(self.answer.status).context("the saved status")?,
             headers: self.answer.headers.clone(),
             body: self.answer.body.clone().into_bytes(),
@@ -222,29 +222,25 @@ impl Saved {
     }
 }
 
-/// Where an answer is to be saved: a file, or a directory in which its disclosure names the file.
+/// Where to save an answer: a file, or a directory, where the file is named after the disclosure.
 #[derive(Debug, Clone)]
-pub(super) enum Shelf {
+pub(super) enum SavePath {
     File(PathBuf),
     Directory(PathBuf),
 }
 
-impl Shelf {
-    /// Reads `--save`. Evidence is never written over, and that is found out before anything is asked.
+impl SavePath {
+    /// Reads `--save`. Evidence is never overwritten, which is checked before the request is sent.
     pub(super) fn of(path: Option<&Path>, home: &Path) -> anyhow::Result<Self> {
         let Some(path) = path else { return Ok(Self::Directory(home.to_owned())) };
         if path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/") {
             return Ok(Self::Directory(path.to_owned()));
         }
-        ensure!(
-            !path.exists(),
-            "{} is there already, and evidence is not written over: choose another name",
-            path.display()
-        );
+        ensure!(!path.exists(), "{} exists, and evidence is not overwritten: choose another name", path.display());
         Ok(Self::File(path.to_owned()))
     }
 
-    /// The file of a disclosure. Its id was verified and is a word.
+    /// The file of a disclosure. Its id is verified, so it is safe as a file name.
     pub(super) fn file(&self, disclosure: &str) -> PathBuf {
         match self {
             Self::File(path) => path.clone(),

@@ -7,16 +7,16 @@ use serde::Deserialize;
 
 use super::{
     grade::status_words,
-    session::{Reading, Session, print_exactly, write_foot},
+    session::{Data, ReadArgs, Session, print_exactly, write_footer},
     show::{Align, Table, clean},
 };
 use crate::{cli::Context, domain::money::MilliPoints};
 
-/// Read first-level totals.
+/// Read the totals of the first-level indicators (一级指标得分).
 #[derive(Debug, Args)]
 pub(super) struct ScorecardArgs {
     #[command(flatten)]
-    reading: Reading,
+    read: ReadArgs,
 }
 
 #[derive(Debug, Deserialize)]
@@ -52,18 +52,19 @@ struct Level {
 
 /// Runs the command.
 pub(super) async fn run(args: ScorecardArgs, profile: Option<&Path>, ctx: &Context) -> anyhow::Result<()> {
-    let desk = Session::open(profile, ctx)?;
-    let (kept, verified) = desk.read(&args.reading, ("scorecard:read", "scorecard"), &[], ctx).await?;
-    if args.reading.json {
-        return print_exactly(&kept, ctx);
+    let session = Session::open(profile, ctx)?;
+    let (response, verified) =
+        session.read(&args.read, Data { resource: "scorecard", scope: "scorecard:read", query: &[] }, ctx).await?;
+    if args.read.json {
+        return print_exactly(&response, ctx);
     }
     let mut out = ctx.out();
-    writeln!(out, "一级指标得分 first-level totals under {}\n", args.reading.consent)?;
-    write(&serde_json::from_slice(&kept.body)?, &mut out)?;
-    write_foot(&mut out, &kept, &verified)
+    writeln!(out, "一级指标得分 first-level totals under {}\n", args.read.consent)?;
+    write(&serde_json::from_slice(&response.body)?, &mut out)?;
+    write_footer(&mut out, &response, &verified)
 }
 
-/// A table for each code.
+/// Writes a table for each code.
 pub(super) fn write(answer: &Answer, out: &mut dyn Write) -> anyhow::Result<()> {
     for (at, code) in answer.codes.iter().enumerate() {
         if at > 0 {

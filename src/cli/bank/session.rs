@@ -1,4 +1,4 @@
-//! What every command that talks to the gateway does alike: connect, read, verify, save, show.
+//! What the commands that call the gateway share: connecting, reading, verifying, saving and printing.
 
 use std::{
     io::Write,
@@ -9,10 +9,10 @@ use clap::Args;
 use serde_json::Value;
 
 use super::{
-    BankClient, Kept, Profile,
+    BankClient, Profile, Response,
     archive::Archive,
     log::fetch_proof,
-    saved_answer::{Saved, Shelf},
+    saved_answer::{SavePath, SavedAnswer},
     show::clean,
     verify::{Verified, keys, short, verify_answer},
 };
@@ -22,24 +22,35 @@ use crate::{
     identity::{PublicKey, Suite},
 };
 
-/// What commands that read data have in common.
+/// The arguments of every command that reads data.
 #[derive(Debug, Args)]
-pub(super) struct Reading {
+pub(super) struct ReadArgs {
     /// The consent to read under
     pub(super) consent: ConsentId,
-    /// What for; by default the profile's, or the consent's only one
+    /// The purpose of the reading; by default the profile's, or the consent's only one
     #[arg(long)]
     pub(super) purpose: Option<Purpose>,
-    /// Print the exact body, and nothing else on standard output
+    /// Print the exact body and nothing else
     #[arg(long)]
     pub(super) json: bool,
-    /// Keep the answer as evidence, in a file or a directory; without a path, in the profile's directory
+    /// Save the answer as evidence, in a file or a directory; without a path, in the profile's directory
     #[arg(long, value_name = "FILE|DIR")]
     #[expect(clippy::option_option, reason = "the library's form of an option whose value may be left out")]
     pub(super) save: Option<Option<PathBuf>>,
 }
 
-/// A command's connection, and the bank's directory.
+/// The data that a command reads under a consent.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Data<'a> {
+    /// The last segment of the path, such as `grade`.
+    pub(super) resource: &'a str,
+    /// The scopes of the token.
+    pub(super) scope: &'a str,
+    /// Query parameters besides the purpose.
+    pub(super) query: &'a [(&'a str, String)],
+}
+
+/// The client of one command, and the bank's directory.
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) client: BankClient,
@@ -47,78 +58,77 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Connects with the profile that was given.
+    /// Opens a session with the profile of `--profile` or the environment.
     pub(super) fn open(profile: Option<&Path>, ctx: &Context) -> anyhow::Result<Self> {
         let profile = Profile::find(profile, ctx)?;
         let archive = Archive::at(&profile.directory);
         Ok(Self { client: BankClient::new(profile, ctx)?, archive })
     }
 
-    /// Those of some scopes that this bank is registered for: asking for another one would be refused.
-    pub(super) async fn registered(&self, wanted: &[&str]) -> anyhow::Result<String> {
-        let said = self.client.whoami(None).await?.json()?;
-        let known = said.pointer("/client/scopes").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        let scopes: Vec<&str> = wanted.iter().copied().filter(|scope| known.iter().any(|of| of == scope)).collect();
+    /// The scopes among `requested` that this bank is registered for: a token request with any other would be refused.
+    pub(super) async fn registered(&self, requested: &[&str]) -> anyhow::Result<String> {
+        let whoami = self.client.whoami(None).await?.json()?;
+        let known = whoami.pointer("/client/scopes").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let scopes: Vec<&str> = requested.iter().copied().filter(|scope| known.iter().any(|of| of == scope)).collect();
         anyhow::ensure!(
             !scopes.is_empty(),
             "this bank is registered for none of {}: ask the bureau",
-            wanted.join(", ")
+            requested.join(", ")
         );
         Ok(scopes.join(" "))
     }
 
-    /// The published keys; new ones are kept in the bank's directory.
+    /// The published keys; new ones are saved in the bank's directory.
     pub(super) async fn keys(&self) -> anyhow::Result<Vec<PublicKey>> {
         let jwks = self.client.jwks().await?;
-        self.archive.remember(&jwks, self.client.now())?;
+        self.archive.save_keys(&jwks, self.client.now())?;
         keys(&jwks)
     }
 
-    /// Reads data under a consent: asks, verifies, saves where that is wanted. Nothing comes back that did not verify.
+    /// Reads data under a consent, verifies the answer and saves it if `--save` is given. Returns only verified answers.
     pub(super) async fn read(
         &self,
-        reading: &Reading,
-        (scope, what): (&str, &str),
-        more: &[(&str, String)],
+        read: &ReadArgs,
+        data: Data<'_>,
         ctx: &Context,
-    ) -> anyhow::Result<(Kept, Verified)> {
-        let shelf = reading.save.as_ref();
-        let shelf = shelf.map(|path| Shelf::of(path.as_deref(), self.archive.path())).transpose()?;
-        let mut query: Vec<String> = more.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let purpose = reading.purpose.or(self.client.profile().purpose);
+    ) -> anyhow::Result<(Response, Verified)> {
+        let save_path = read.save.as_ref();
+        let save_path = save_path.map(|path| SavePath::of(path.as_deref(), self.archive.path())).transpose()?;
+        let mut query: Vec<String> = data.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let purpose = read.purpose.or(self.client.profile().purpose);
         query.extend(purpose.map(|purpose| format!("purpose={purpose}")));
         let mark = if query.is_empty() { "" } else { "?" };
-        let path = format!("/v1/consents/{}/{what}{mark}{}", reading.consent, query.join("&"));
-        let token = self.client.token(scope).await?;
-        let kept = self.client.get(Some(&token), &path).await?.ok()?;
+        let path = format!("/v1/consents/{}/{}{mark}{}", read.consent, data.resource, query.join("&"));
+        let token = self.client.token(data.scope).await?;
+        let response = self.client.get(Some(&token), &path).await?.ok()?;
         let keys = self.keys().await?;
-        let verified = verify_answer(&kept, &keys)?;
-        if let Some(shelf) = shelf {
-            self.save(&kept, &verified, &keys, (&shelf, ctx)).await?;
+        let verified = verify_answer(&response, &keys)?;
+        if let Some(save_path) = save_path {
+            self.save(&response, &verified, &keys, &save_path.file(&verified.receipt.id), ctx).await?;
         }
-        Ok((kept, verified))
+        Ok((response, verified))
     }
 
-    /// Keeps an answer: at once, and once more with its proof as soon as it is sealed.
+    /// Saves an answer immediately, so that a crash loses nothing, and again with its proof as soon as it is sealed.
     async fn save(
         &self,
-        kept: &Kept,
+        response: &Response,
         verified: &Verified,
         keys: &[PublicKey],
-        (shelf, ctx): (&Shelf, &Context),
+        path: &Path,
+        ctx: &Context,
     ) -> anyhow::Result<()> {
-        let path = shelf.file(&verified.receipt.id);
         let client_id = match self.client.profile().client_id {
             Some(id) => Some(id),
             None => self.client.client_id().await.ok(),
         };
-        let mut saved = Saved::new(kept, verified.key.jwk(), client_id, self.client.now())?;
-        saved.write(&path)?;
+        let mut saved = SavedAnswer::new(response, verified.key.jwk(), client_id, self.client.now())?;
+        saved.write(path)?;
         match fetch_proof(&self.client, &verified.receipt.id).await {
             Ok(proof) => {
                 saved.proof = Some(proof);
                 saved.log_keys = log_jwks(keys);
-                saved.write(&path)?;
+                saved.write(path)?;
                 writeln!(ctx.err(), "saved with its proof: {}", path.display())?;
             }
             Err(error) => {
@@ -130,20 +140,20 @@ impl Session {
     }
 }
 
-/// The keys that checkpoints are signed with.
+/// The keys that sign checkpoints.
 pub(super) fn log_jwks(keys: &[PublicKey]) -> Vec<crate::identity::Jwk> {
     keys.iter().filter(|key| key.suite() == Suite::Ed25519).map(PublicKey::jwk).collect()
 }
 
-/// Prints a body exactly: no byte more, so that its digest is the one that was signed.
-pub(super) fn print_exactly(kept: &Kept, ctx: &Context) -> anyhow::Result<()> {
-    ctx.out().write_all(&kept.body)?;
+/// Prints exactly the bytes of a body, so that their digest is the signed one.
+pub(super) fn print_exactly(response: &Response, ctx: &Context) -> anyhow::Result<()> {
+    ctx.out().write_all(&response.body)?;
     Ok(ctx.out().flush()?)
 }
 
-/// The lines under an answer: what was verified, and under which conditions it was given.
-pub(super) fn write_foot(out: &mut dyn Write, kept: &Kept, verified: &Verified) -> anyhow::Result<()> {
-    let notice = kept.json()?.get("notice").and_then(Value::as_str).map(clean).unwrap_or_default();
+/// Writes the lines below an answer: its conditions, and what was verified.
+pub(super) fn write_footer(out: &mut dyn Write, response: &Response, verified: &Verified) -> anyhow::Result<()> {
+    let notice = response.json()?.get("notice").and_then(Value::as_str).map(clean).unwrap_or_default();
     writeln!(out, "\n  {notice}")?;
     writeln!(
         out,

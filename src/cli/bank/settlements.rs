@@ -1,4 +1,4 @@
-//! `bank settlements`: the months as a table, the prepayments apart, and a chart.
+//! `bank settlements`: the months as a table, prepayments in a table of their own, and a chart.
 
 use std::{io::Write, path::Path};
 
@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Deserialize;
 
 use super::{
-    session::{Reading, Session, print_exactly, write_foot},
+    session::{Data, ReadArgs, Session, print_exactly, write_footer},
     show::{Align, Table, bars, clean, count, yuan},
 };
 use crate::{
@@ -17,18 +17,18 @@ use crate::{
 const PROVISIONAL: &str = "暂定 provisional";
 const SUPPRESSED: &str = "隐去 suppressed";
 
-/// Read settlement months.
+/// Read monthly settlement summaries as tables and a chart (医保月度结算).
 #[derive(Debug, Args)]
 pub(super) struct SettlementsArgs {
     #[command(flatten)]
-    reading: Reading,
-    /// First month, YYYY-MM; by default the consent's first
+    read: ReadArgs,
+    /// The first month, as in 2025-07; by default the consent's first
     #[arg(long)]
     from: Option<Month>,
-    /// Last month, YYYY-MM; by default the consent's last
+    /// The last month, as in 2026-06; by default the consent's last
     #[arg(long)]
     to: Option<Month>,
-    /// Show each code and insurance too, not the totals alone
+    /// Show each code and insurance too, not only the totals
     #[arg(long)]
     each: bool,
 }
@@ -85,7 +85,7 @@ struct Amounts {
 }
 
 impl Amounts {
-    /// 预留, 不予支付 and 扣款 together: what stands between settled and paid, prepayments apart.
+    /// The sum of 预留, 不予支付 and 扣款: the difference between settled and paid, without prepayments.
     fn withheld(&self) -> Fen {
         self.retained_fen + self.disallowed_fen + self.deducted_fen
     }
@@ -95,7 +95,7 @@ impl Amounts {
     }
 }
 
-/// The cells of a row whose counts and amounts may be withheld.
+/// Formats the counts and amounts of a row, which may be suppressed.
 fn cells(amounts: Option<Amounts>) -> Vec<String> {
     amounts.map_or_else(|| vec!["-".to_owned(); 5], |amounts| amounts.cells().to_vec())
 }
@@ -111,14 +111,16 @@ const NOTE: (&str, &str, Align) = ("备注", "note", Align::Left);
 
 /// Runs the command.
 pub(super) async fn run(args: SettlementsArgs, profile: Option<&Path>, ctx: &Context) -> anyhow::Result<()> {
-    let desk = Session::open(profile, ctx)?;
+    let session = Session::open(profile, ctx)?;
     let months = [("from", args.from), ("to", args.to)];
     let months: Vec<_> = months.iter().filter_map(|(name, month)| Some((*name, month.as_ref()?.to_string()))).collect();
-    let (kept, verified) = desk.read(&args.reading, ("settlements:read", "settlements"), &months, ctx).await?;
-    if args.reading.json {
-        return print_exactly(&kept, ctx);
+    let (response, verified) = session
+        .read(&args.read, Data { resource: "settlements", scope: "settlements:read", query: &months }, ctx)
+        .await?;
+    if args.read.json {
+        return print_exactly(&response, ctx);
     }
-    let answer: Answer = serde_json::from_slice(&kept.body)?;
+    let answer: Answer = serde_json::from_slice(&response.body)?;
     let mut out = ctx.out();
     writeln!(
         out,
@@ -126,14 +128,14 @@ pub(super) async fn run(args: SettlementsArgs, profile: Option<&Path>, ctx: &Con
         clean(&answer.uscc),
         clean(&answer.from),
         clean(&answer.to),
-        args.reading.consent,
+        args.read.consent,
         clean(&answer.purpose)
     )?;
     write(&answer, args.each, ctx.screen, &mut out)?;
-    write_foot(&mut out, &kept, &verified)
+    write_footer(&mut out, &response, &verified)
 }
 
-/// The tables and the chart; a report shows the same.
+/// Writes the tables and the chart, as a report shows them too.
 pub(super) fn write(answer: &Answer, each: bool, screen: Screen, out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "金额单位: 元 (amounts in yuan, exact to the fen)\n")?;
     for code in answer.codes.iter().filter(|code| !code.available) {
@@ -209,7 +211,8 @@ fn notes(suppressed: bool, provisional: bool, consistent: bool) -> String {
     marks.join(", ")
 }
 
-/// 预拨付 stands apart: it is in the paid column of its month, and is no income of it.
+/// Writes prepayments (预拨付) in their own table: the paid column of their month includes them, and they are no income of
+/// that month.
 fn write_prepayments(answer: &Answer, out: &mut dyn Write) -> anyhow::Result<()> {
     let mut table = Table::new(&[
         ("月份", "month", Align::Left),
@@ -267,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn months_are_exact_marked_and_drawn_and_prepayments_stand_apart() {
+    fn months_are_exact_marked_and_drawn_and_prepayments_have_their_own_table() {
         let expected = "
 金额单位: 元 (amounts in yuan, exact to the fen)
 

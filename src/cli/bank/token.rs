@@ -1,4 +1,4 @@
-//! `bank token`: a token, and what it is good for.
+//! `bank token`: an access token, its scopes and its lifetime.
 
 use std::{io::Write, path::Path};
 
@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use super::session::Session;
 use crate::{authority::files, cli::Context, identity::certificate::thumbprint};
 
-/// Get an access token.
+/// Request an access token and show its scopes and lifetime.
 #[derive(Debug, Args)]
 pub(super) struct TokenArgs {
-    /// The scopes to ask for, separated by spaces; by default all that are registered
+    /// The scopes to request, separated by spaces; by default all that are registered
     #[arg(long, value_name = "SCOPES")]
     scope: Option<String>,
-    /// Print the token itself: for a script that calls the API with curl
+    /// Print the token itself, for a script that calls the API with curl
     #[arg(long)]
     show: bool,
     /// Print as JSON
@@ -25,12 +25,12 @@ pub(super) struct TokenArgs {
 
 /// Runs the command.
 pub(super) async fn run(args: TokenArgs, profile: Option<&Path>, ctx: &Context) -> anyhow::Result<()> {
-    let desk = Session::open(profile, ctx)?;
-    let token = desk.client.issue(args.scope.as_deref()).await?;
-    let said = desk.client.whoami(Some(&token.text)).await?.json()?;
-    let chain = files::read_items(files::CERTIFICATE, &desk.client.profile().certificate)?;
+    let session = Session::open(profile, ctx)?;
+    let token = session.client.issue(args.scope.as_deref()).await?;
+    let whoami = session.client.whoami(Some(&token.text)).await?.json()?;
+    let chain = files::read_items(files::CERTIFICATE, &session.client.profile().certificate)?;
     let own = thumbprint(chain.first().context("the profile's certificate")?);
-    let bound = said.pointer("/token/valid").and_then(Value::as_bool).unwrap_or_default();
+    let bound = whoami.pointer("/token/valid").and_then(Value::as_bool).unwrap_or_default();
     let mut out = ctx.out();
     if args.json {
         let mut shown = json!({

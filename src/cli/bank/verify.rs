@@ -1,6 +1,6 @@
-//! What a bank verifies of an answer it keeps: digest, signature, receipt, the ledger's entry, and its place in the log.
+//! The verification of an answer: digest, signature, receipt, the ledger's entry, and its inclusion in the log.
 //!
-//! Each check says in words what it found, and none needs the gateway.
+//! Each check reports its result as a sentence, and none needs the gateway.
 
 use std::path::Path;
 
@@ -9,12 +9,12 @@ use data_encoding::BASE64;
 use serde_json::Value;
 
 use super::{
-    Kept,
-    findings::Findings,
-    saved_answer::{Continued, Saved},
+    Response,
+    saved_answer::{Consistency, SavedAnswer},
 };
 use crate::{
     authority::files,
+    cli::findings::Findings,
     domain::{Month, Timestamp, ids::DisclosureId},
     identity::{
         Jwk, PublicKey, Suite,
@@ -24,14 +24,12 @@ use crate::{
     merkle::{Checkpoint, Hash, VerifierKey, verify_consistency},
 };
 
-/// What was found of an answer.
+/// A verified answer.
 #[derive(Debug, Clone)]
 pub(in crate::cli) struct Verified {
-    /// When it was signed.
     pub(in crate::cli) signed_at: Timestamp,
-    /// By which key.
+    /// The key that signed it.
     pub(in crate::cli) key: PublicKey,
-    /// Its receipt.
     pub(in crate::cli) receipt: Receipt,
 }
 
@@ -59,77 +57,77 @@ pub(in crate::cli) fn log_keys(keys: &[PublicKey], origin: &str) -> Vec<Verifier
         .collect()
 }
 
-/// A key's name, short enough to read aloud.
+/// The beginning of a key's id, short enough to read aloud.
 pub(in crate::cli) fn short(key_id: &str) -> &str {
     key_id.get(..12).unwrap_or(key_id)
 }
 
-/// Verifies an answer just received with the published keys; the error names the check that failed.
-pub(in crate::cli) fn verify_answer(kept: &Kept, keys: &[PublicKey]) -> anyhow::Result<Verified> {
+/// Verifies a response with the published keys; the error names the check that failed.
+pub(in crate::cli) fn verify_answer(response: &Response, keys: &[PublicKey]) -> anyhow::Result<Verified> {
     let mut findings = Findings::default();
-    let verified = check_answer(kept, keys, &mut findings);
+    let verified = check_answer(response, keys, &mut findings);
     match (findings.first_problem(), verified) {
         (None, Some(verified)) => Ok(verified),
         (problem, _) => bail!("the answer does not verify and is not shown: {}", problem.unwrap_or_default()),
     }
 }
 
-/// The checks that need only the answer and keys.
-pub(super) fn check_answer(kept: &Kept, keys: &[PublicKey], findings: &mut Findings) -> Option<Verified> {
-    findings.judge("body", check_body(kept));
-    let key = findings.judge("key", find_key(kept, keys));
-    let signed_at = key.as_ref().and_then(|key| findings.judge("signature", check_signature(kept, key)));
-    let receipt = findings.judge("receipt", check_receipt(kept));
+/// Runs the checks that need only the response and keys.
+pub(super) fn check_answer(response: &Response, keys: &[PublicKey], findings: &mut Findings) -> Option<Verified> {
+    findings.judge("body", check_body(response));
+    let key = findings.judge("key", find_key(response, keys));
+    let signed_at = key.as_ref().and_then(|key| findings.judge("signature", check_signature(response, key)));
+    let receipt = findings.judge("receipt", check_receipt(response));
     Some(Verified { signed_at: signed_at?, key: key?, receipt: receipt? })
 }
 
-fn header<'a>(kept: &'a Kept, name: &str) -> Result<&'a str, String> {
-    kept.headers.get(name).map(String::as_str).ok_or_else(|| format!("the answer has no {name}"))
+fn header<'a>(response: &'a Response, name: &str) -> Result<&'a str, String> {
+    response.headers.get(name).map(String::as_str).ok_or_else(|| format!("the answer has no {name}"))
 }
 
-fn check_body(kept: &Kept) -> Result<(String, ()), String> {
-    if header(kept, "content-digest")? != content_digest(&kept.body) {
-        return Err("its SHA-256 is not the one Content-Digest tells: the body was changed".into());
+fn check_body(response: &Response) -> Result<(String, ()), String> {
+    if header(response, "content-digest")? != content_digest(&response.body) {
+        return Err("its SHA-256 is not the one in Content-Digest: the body was changed".into());
     }
-    Ok((format!("{} bytes, with the SHA-256 that Content-Digest tells", kept.body.len()), ()))
+    Ok((format!("{} bytes, with the SHA-256 of Content-Digest", response.body.len()), ()))
 }
 
-fn find_key(kept: &Kept, keys: &[PublicKey]) -> Result<(String, PublicKey), String> {
-    let input = header(kept, "signature-input")?;
+fn find_key(response: &Response, keys: &[PublicKey]) -> Result<(String, PublicKey), String> {
+    let input = header(response, "signature-input")?;
     let named = |key: &&PublicKey| input.contains(&format!("keyid=\"{}\"", key.key_id()));
-    let key = keys.iter().find(named).ok_or("no key at hand is the one the signature names")?;
+    let key = keys.iter().find(named).ok_or("none of the given keys is the one the signature names")?;
     Ok((format!("{} key {} is the one the signature names", key.suite(), short(key.key_id())), key.clone()))
 }
 
-fn check_signature(kept: &Kept, key: &PublicKey) -> Result<(String, Timestamp), String> {
+fn check_signature(response: &Response, key: &PublicKey) -> Result<(String, Timestamp), String> {
     let fields = SignatureFields {
-        input: header(kept, "signature-input")?.to_owned(),
-        signature: header(kept, "signature")?.to_owned(),
+        input: header(response, "signature-input")?.to_owned(),
+        signature: header(response, "signature")?.to_owned(),
     };
-    // What of the request is covered, the signature's own parameters say: a gateway that does not verify requests of this
-    // bank does not vouch for their signatures either.
-    let asked = |name: &str| {
+    // The signature's own parameters list the covered fields of the request: a gateway that does not verify this bank's
+    // requests does not cover their signatures either.
+    let request_header = |name: &str| {
         let covered = fields.input.contains(&format!("\"{name}\";req"));
-        kept.asked.get(name).map(String::as_str).filter(|_| covered)
+        response.request_headers.get(name).map(String::as_str).filter(|_| covered)
     };
     let covered = Covered {
-        status: kept.status.as_u16(),
-        content_digest: header(kept, "content-digest")?,
-        interaction_id: header(kept, "x-fapi-interaction-id")?,
-        disclosure: header(kept, "medcredit-disclosure")?,
+        status: response.status.as_u16(),
+        content_digest: header(response, "content-digest")?,
+        interaction_id: header(response, "x-fapi-interaction-id")?,
+        disclosure: header(response, "medcredit-disclosure")?,
         request: RequestFacts {
-            method: &kept.method,
-            target_uri: &kept.target_uri,
-            digest: asked("content-digest"),
-            signature: asked("signature-input")
-                .zip(asked("signature"))
+            method: &response.method,
+            target_uri: &response.target_uri,
+            digest: request_header("content-digest"),
+            signature: request_header("signature-input")
+                .zip(request_header("signature"))
                 .map(|(input, signature)| FieldPair { input, signature }),
         },
     };
     match verify(&covered, &fields, key.key_id(), key.suite(), key.der()) {
         Ok(at) => Ok((format!("status, digest, receipt, method and target were signed at {at}"), at)),
         Err(SignatureRefusal::Mismatch) => Err(
-            "it does not fit: status, digest, interaction id, receipt, method or target is not what was signed (the \
+            "it does not match: status, digest, interaction id, receipt, method or target is not what was signed (the \
              target is under the gateway's public origin)"
                 .into(),
         ),
@@ -137,45 +135,59 @@ fn check_signature(kept: &Kept, key: &PublicKey) -> Result<(String, Timestamp), 
     }
 }
 
-fn check_receipt(kept: &Kept) -> Result<(String, Receipt), String> {
-    let receipt = Receipt::parse(header(kept, "medcredit-disclosure")?).map_err(|error| error.to_string())?;
+fn check_receipt(response: &Response) -> Result<(String, Receipt), String> {
+    let receipt = Receipt::parse(header(response, "medcredit-disclosure")?).map_err(|error| error.to_string())?;
     if receipt.id.parse::<DisclosureId>().is_err() {
         return Err("it names no disclosure".into());
     }
-    let told =
-        kept.told().and_then(|body| body.get("disclosure").or(body.get("delivery"))?.as_str().map(str::to_owned));
-    if told.is_some_and(|told| told != receipt.id) {
-        return Err(format!("it is of {}, and the body is of another disclosure", receipt.id));
+    let in_body = response
+        .document()
+        .and_then(|body| body.get("disclosure").or(body.get("delivery"))?.as_str().map(str::to_owned));
+    if in_body.is_some_and(|id| id != receipt.id) {
+        return Err(format!("it belongs to {}, and the body to another disclosure", receipt.id));
     }
     Ok((format!("{} in log {}, to be sealed by {}", receipt.id, receipt.log, receipt.by), receipt))
 }
 
-/// The checks of a proof: the entry is the receipt's, its opening says what the answer says, and it is in the log.
-pub(super) fn check_entry(
-    (kept, receipt): (&Kept, &Receipt),
+/// An answer and its receipt.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Receipted<'a> {
+    pub(super) response: &'a Response,
+    pub(super) receipt: &'a Receipt,
+}
+
+/// Checks a proof: the entry has the leaf hash of the receipt, its opening matches the answer, and it is in the log.
+pub(super) fn check_record(
+    answer: Receipted<'_>,
     proof: &Proof,
-    (keys, client): (&[PublicKey], Option<&str>),
+    keys: &[PublicKey],
+    client: Option<&str>,
     findings: &mut Findings,
 ) -> Option<Checkpoint> {
+    let Receipted { response, receipt } = answer;
     if proof.id != receipt.id || proof.log != receipt.log {
-        findings
-            .wrong("record", format!("the proof is of {} in {}, not of the receipt's disclosure", proof.id, proof.log));
+        findings.wrong(
+            "record",
+            format!("the proof is for {} in {}, not for the receipt's disclosure", proof.id, proof.log),
+        );
         return None;
     }
     let leaf = crate::merkle::leaf_hash(proof.entry.as_bytes());
     if leaf != receipt.leaf {
-        findings.wrong("record", "the entry's hash is not the leaf the receipt promised: it is another entry");
+        findings.wrong("record", "the entry's hash is not the leaf hash of the receipt: it is another entry");
         return None;
     }
-    findings.good("record", "the ledger's entry has the leaf hash that the signed receipt promised");
+    findings.good("record", "the ledger's entry has the leaf hash of the signed receipt");
     let verifiers = log_keys(keys, &receipt.log);
     match check_proof(proof, &verifiers) {
         Ok((entry, opened)) => {
             match opened {
-                None => findings.skipped("opening", "erased at the gateway: the entry no longer says to whom it was"),
+                None => findings
+                    .skipped("opening", "erased at the gateway: the entry no longer shows who received the data"),
                 Some(values) => {
-                    findings.good("opening", format!("all {} commitments of the entry open", values.len()));
-                    findings.judge("contents", check_contents(kept, entry.at, &values, client));
+                    findings
+                        .good("opening", format!("all {} commitments of the entry match their openings", values.len()));
+                    findings.judge("contents", check_contents(response, entry.at, &values, client));
                 }
             }
             findings.good(
@@ -191,17 +203,17 @@ pub(super) fn check_entry(
     Checkpoint::open(&proof.checkpoint, &verifiers).ok()
 }
 
-/// Compares what the entry records with what the bank saw.
+/// Compares the entry's values with the answer.
 fn check_contents(
-    kept: &Kept,
+    response: &Response,
     at: Timestamp,
     values: &std::collections::BTreeMap<String, Value>,
     client: Option<&str>,
 ) -> Result<(String, ()), String> {
-    let body = kept.told().ok_or("the body is not JSON")?;
+    let body = response.document().ok_or("the body is not JSON")?;
     let mut seen: Vec<(&str, Value)> = vec![
-        ("content_digest", header(kept, "content-digest")?.into()),
-        ("interaction", header(kept, "x-fapi-interaction-id")?.into()),
+        ("content_digest", header(response, "content-digest")?.into()),
+        ("interaction", header(response, "x-fapi-interaction-id")?.into()),
     ];
     seen.extend(client.map(|client| ("client", client.into())));
     for name in ["consent", "purpose", "uscc", "lines", "refused"] {
@@ -213,7 +225,7 @@ fn check_contents(
         codes.dedup();
         seen.push(("codes", codes.into()));
     }
-    // Former grades have half-years there, which the entry does not record.
+    // In a grade history these are half-years, which the entry does not record.
     let month =
         |name: &str| body.get(name).filter(|text| text.as_str().is_some_and(|text| text.parse::<Month>().is_ok()));
     if let (Some(from), Some(to)) = (month("from").or(month("month")), month("to").or(month("month"))) {
@@ -221,53 +233,61 @@ fn check_contents(
     }
     for (name, value) in &seen {
         if values.get(*name) != Some(value) {
-            return Err(format!("the entry records another {name} than the bank saw"));
+            return Err(format!("the entry records another {name} than the answer has"));
         }
     }
-    let told = body
+    let disclosed_at = body
         .get("disclosed_at")
         .or(body.get("delivered_at"))
         .and_then(Value::as_str)
         .and_then(|text| text.parse::<Timestamp>().ok());
-    if told.is_some_and(|told| told != at) {
-        return Err("the entry records another time than the answer tells".into());
+    if disclosed_at.is_some_and(|time| time != at) {
+        return Err("the entry records another time than the answer has".into());
     }
     let names: Vec<&str> = seen.iter().map(|(name, _)| *name).collect();
-    Ok((format!("the entry records what the bank saw: {}, and the time", names.join(", ")), ()))
+    Ok((format!("the entry records the same values as the answer: {}, and the time", names.join(", ")), ()))
 }
 
-/// Every check of a saved answer. With other keys than its own, also whose key it is.
-pub(super) fn check_saved(saved: &Saved, trusted: Option<&[PublicKey]>, findings: &mut Findings) -> anyhow::Result<()> {
-    let kept = saved.kept()?;
+/// Runs every check of a saved answer; with trusted keys, also whether the keys in the file are among them.
+pub(super) fn check_saved(
+    saved: &SavedAnswer,
+    trusted: Option<&[PublicKey]>,
+    findings: &mut Findings,
+) -> anyhow::Result<()> {
+    let response = saved.response()?;
     let own: Vec<PublicKey> = saved.key.public_key().into_iter().collect();
-    let Some(verified) = check_answer(&kept, &own, findings) else {
-        findings.skipped("record", "not looked at: the answer itself does not verify");
+    let Some(verified) = check_answer(&response, &own, findings) else {
+        findings.skipped("record", "not checked: the answer itself does not verify");
         return Ok(());
     };
     let mut needed = vec![verified.key.clone()];
     if let Some(proof) = &saved.proof {
         let logs: Vec<PublicKey> = saved.log_keys.iter().filter_map(|key| key.public_key().ok()).collect();
         let client = saved.client_id.map(|id| id.to_string());
-        let checkpoint = check_entry((&kept, &verified.receipt), proof, (&logs, client.as_deref()), findings);
+        let answer = Receipted { response: &response, receipt: &verified.receipt };
+        let checkpoint = check_record(answer, proof, &logs, client.as_deref(), findings);
         if let Some(checkpoint) = checkpoint {
             needed.extend(logs.iter().filter(|key| signed(&proof.checkpoint, key, &checkpoint.origin)).cloned());
-            for continued in &saved.consistency {
-                findings.judge("consistency", check_continued(continued, &checkpoint, &logs));
+            for consistency in &saved.consistency {
+                findings.judge("consistency", check_consistency(consistency, &checkpoint, &logs));
             }
         }
     } else {
-        findings.skipped("record", "no proof was saved yet: `medcredit bank proof FILE` fetches it");
+        findings.skipped("record", "no proof is saved yet: `medcredit bank proof FILE` fetches it");
     }
     match trusted {
         None => findings.warning(
             "trust",
-            format!("the file brings its own key {}", short(verified.key.key_id())),
-            "give the keys you keep with --keys, or a --profile whose directory has them: this file cannot vouch for itself",
+            format!("the signing key {} is known only from the file itself", short(verified.key.key_id())),
+            "give your own copy of the gateway's keys with --keys, or a --profile whose directory has them",
         ),
         Some(trusted) => match needed.iter().find(|key| !trusted.contains(key)) {
-            None => findings.good("trust", "every key is one that you keep of this gateway"),
+            None => findings.good("trust", "every key is one of the gateway's keys that you saved"),
             Some(key) => {
-                findings.wrong("trust", format!("key {} is not one that you keep of this gateway", short(key.key_id())));
+                findings.wrong(
+                    "trust",
+                    format!("key {} is not one of the gateway's keys that you saved", short(key.key_id())),
+                );
             }
         },
     }
@@ -278,32 +298,32 @@ fn signed(note: &str, key: &PublicKey, origin: &str) -> bool {
     Checkpoint::open(note, &log_keys(std::slice::from_ref(key), origin)).is_ok()
 }
 
-/// Verifies that a checkpoint continues an older one.
-pub(super) fn check_continued(
-    continued: &Continued,
+/// Checks that a checkpoint continues an older one (RFC 6962 consistency).
+pub(super) fn check_consistency(
+    consistency: &Consistency,
     newer: &Checkpoint,
     keys: &[PublicKey],
 ) -> Result<(String, ()), String> {
-    let older = Checkpoint::open(&continued.checkpoint, &log_keys(keys, &newer.origin))
+    let older = Checkpoint::open(&consistency.checkpoint, &log_keys(keys, &newer.origin))
         .map_err(|error| format!("the older checkpoint: {error}"))?;
     let hash = |text: &String| BASE64.decode(text.as_bytes()).ok().and_then(|bytes| Hash::try_from(bytes).ok());
-    let path: Option<Vec<Hash>> = continued.path.iter().map(hash).collect();
-    let path = path.ok_or("the path is not one of hashes")?;
+    let path: Option<Vec<Hash>> = consistency.path.iter().map(hash).collect();
+    let path = path.ok_or("the path does not consist of hashes")?;
     verify_consistency(older.head(), newer.head(), &path).map_err(|error| {
         format!("the log of {} leaves does not continue that of {}: it was rewritten ({error})", newer.size, older.size)
     })?;
-    Ok((format!("the log of {} leaves continues the older one of {}", newer.size, older.size), ()))
+    Ok((format!("the log of {} leaves check_continuation the older one of {}", newer.size, older.size), ()))
 }
 
 /// Verifies that an answer's entry is in the log; the error names the check that failed.
 pub(in crate::cli) fn verify_proof(
-    kept: &Kept,
+    response: &Response,
     receipt: &Receipt,
     proof: &Proof,
     keys: &[PublicKey],
 ) -> anyhow::Result<()> {
     let mut findings = Findings::default();
-    check_entry((kept, receipt), proof, (keys, None), &mut findings);
+    check_record(Receipted { response, receipt }, proof, keys, None, &mut findings);
     match findings.first_problem() {
         None => Ok(()),
         Some(problem) => bail!("the proof does not verify: {problem}"),

@@ -1,4 +1,4 @@
-//! `bank verify`: a saved answer, offline, check by check.
+//! `bank verify`: verifies a saved answer offline, check by check.
 
 use std::{
     io::Write,
@@ -11,29 +11,32 @@ use clap::Args;
 use super::{
     Profile,
     archive::Archive,
-    findings::Findings,
     log::open,
-    saved_answer::Saved,
-    verify::{check_continued, check_saved, read_keys},
+    saved_answer::SavedAnswer,
+    verify::{check_consistency, check_saved, read_keys},
 };
-use crate::{authority::files, cli::Context, identity::PublicKey};
+use crate::{
+    authority::files,
+    cli::{Context, findings::Findings},
+    identity::PublicKey,
+};
 
-/// Verify a saved answer.
+/// Verify a saved answer offline, check by check.
 #[derive(Debug, Args)]
 pub(super) struct VerifyArgs {
-    /// What `--save` wrote
+    /// A file written by --save
     file: PathBuf,
-    /// A checkpoint you keep: the log of the saved proof must be the same one
+    /// A checkpoint you saved: it must belong to the log of the saved proof
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
-    /// The keys you keep of this gateway, a JSON Web Key Set; by default those in the profile's directory
+    /// Your own copy of the gateway's keys, a JSON Web Key Set; by default those in the profile's directory
     #[arg(long, value_name = "FILE")]
     keys: Option<PathBuf>,
 }
 
 /// Runs the command.
 pub(super) fn run(args: &VerifyArgs, profile: Option<&Path>, ctx: &Context) -> anyhow::Result<()> {
-    let saved = Saved::read(&args.file)?;
+    let saved = SavedAnswer::read(&args.file)?;
     let trusted = trusted(args, profile, ctx)?;
     let mut findings = Findings::default();
     check_saved(&saved, trusted.as_deref(), &mut findings)?;
@@ -43,7 +46,7 @@ pub(super) fn run(args: &VerifyArgs, profile: Option<&Path>, ctx: &Context) -> a
     }
     let mut out = ctx.out();
     writeln!(out, "{} {}", saved.request.method, super::show::clean(&saved.request.target_uri))?;
-    writeln!(out, "answered {}, kept at {}\n", saved.answer.status, saved.kept_at)?;
+    writeln!(out, "answered {}, saved at {}\n", saved.answer.status, saved.kept_at)?;
     findings.write(&mut out)?;
     let problems = findings.problems();
     if !problems.is_empty() {
@@ -54,7 +57,7 @@ pub(super) fn run(args: &VerifyArgs, profile: Option<&Path>, ctx: &Context) -> a
     Ok(())
 }
 
-/// The keys to believe: those given, or those of the profile's directory, where there is one.
+/// The keys to trust: those of --keys, or those in the profile's directory, if there is a profile.
 fn trusted(args: &VerifyArgs, profile: Option<&Path>, ctx: &Context) -> anyhow::Result<Option<Vec<PublicKey>>> {
     if let Some(path) = &args.keys {
         return read_keys(path).map(Some);
@@ -66,8 +69,8 @@ fn trusted(args: &VerifyArgs, profile: Option<&Path>, ctx: &Context) -> anyhow::
     Ok(Some(known).filter(|known| !known.is_empty()))
 }
 
-/// Compares the saved proof's checkpoint with one the bank kept.
-fn compare(saved: &Saved, note: &str, findings: &mut Findings) {
+/// Compares the saved proof's checkpoint with one that the bank saved.
+fn compare(saved: &SavedAnswer, note: &str, findings: &mut Findings) {
     let check = "checkpoint";
     let logs: Vec<PublicKey> = saved.log_keys.iter().filter_map(|key| key.public_key().ok()).collect();
     let Some(proof) = &saved.proof else {
@@ -78,7 +81,7 @@ fn compare(saved: &Saved, note: &str, findings: &mut Findings) {
         (Err(error), _) => return findings.wrong(check, format!("the one you gave: {error}")),
         (_, Err(error)) => return findings.wrong(check, format!("the saved one: {error}")),
     };
-    let continued = saved.consistency.iter().find(|continued| continued.checkpoint == note);
+    let consistency = saved.consistency.iter().find(|consistency| consistency.checkpoint == note);
     if ours.origin != theirs.origin {
         findings
             .wrong(check, format!("the one you gave is of log {}, the saved one of {}", ours.origin, theirs.origin));
@@ -86,14 +89,14 @@ fn compare(saved: &Saved, note: &str, findings: &mut Findings) {
         findings.wrong(check, "two checkpoints of one size with different roots: the log has two histories");
     } else if ours.size == theirs.size {
         findings.good(check, format!("the one you gave and the saved one are of the same {} leaves", ours.size));
-    } else if let Some(continued) = continued {
-        findings.judge(check, check_continued(continued, &theirs, &logs));
+    } else if let Some(consistency) = consistency {
+        findings.judge(check, check_consistency(consistency, &theirs, &logs));
     } else {
         findings.skipped(
             check,
             format!(
-                "the one you gave has {} leaves, the saved one {}; `bank proof FILE --checkpoint FILE` asks the gateway \
-                 for what connects them",
+                "the one you gave has {} leaves, the saved one {}; `bank proof FILE --checkpoint FILE` fetches the \
+                 proof that connects them",
                 ours.size, theirs.size
             ),
         );

@@ -1,101 +1,102 @@
-//! Keys and certificates: the gateway can sign, can be recognised, and can recognise banks.
+//! Keys and certificates: the gateway can sign, has a server certificate, and can verify the certificates of banks.
 
 use std::{path::Path, sync::Arc};
 
-use super::{Examination, Report};
+use super::{Examination, Findings};
 use crate::{
     authority::{self, Custody, Keyring, Purpose, partners, partners::AuthorityRecord, server},
     config::TlsFiles,
-    domain::{SystemEntropy, Timestamp},
+    domain::{SystemEntropy, Timestamp, error_chain},
     identity::{CertificateFacts, RevocationList, revocation::left_permille},
     store::Env,
 };
 
-/// Less than this of a certificate's or a list's life is worth a warning.
+/// A certificate with less of its lifetime left, in thousandths, is worth a warning.
 const CERTIFICATE_PERMILLE: i64 = 100;
+/// A revocation list with less of its lifetime left, in thousandths, is worth a warning.
 const LIST_PERMILLE: i64 = 250;
 
-pub(super) async fn check(exam: &Examination, report: &mut Report) {
-    // What is missing here was told by the checks before.
+pub(super) async fn check(exam: &Examination, findings: &mut Findings) {
+    // Earlier checks have reported a database or key that is missing.
     let (Some(db), Ok(crypter)) = (&exam.db, authority::crypter(&exam.config.secrets)) else { return };
     let (clock, settings) = (Arc::clone(&exam.clock), &exam.config.authority);
     let custody = Custody::new(Env::new(db.clone(), clock, Arc::new(SystemEntropy)), Arc::new(crypter), settings);
-    keys(&custody, report).await;
+    keys(&custody, findings).await;
     let (partner, portal) = (&exam.config.partner, &exam.config.portal);
-    server_certificate("server certificate", partner.tls_files(), exam, &custody, report);
+    server_certificate("server certificate", partner.tls_files(), &custody, findings);
     if portal.enabled && portal.tls_files(partner) != partner.tls_files() {
-        server_certificate("portal certificate", portal.tls_files(partner), exam, &custody, report);
+        server_certificate("portal certificate", portal.tls_files(partner), &custody, findings);
     }
-    authorities(&custody, report, exam.now()).await;
+    authorities(&custody, findings).await;
 }
 
-async fn keys(custody: &Custody, report: &mut Report) {
+async fn keys(custody: &Custody, findings: &mut Findings) {
     let check = "keys";
     let keyring = match Keyring::load(custody).await {
         Ok(keyring) => keyring,
-        Err(error) => return report.bad(check, told(error)),
+        Err(error) => return findings.wrong(check, error_chain(&error)),
     };
     let missing: Vec<_> = Purpose::SIGNING.into_iter().filter(|purpose| keyring.signer(*purpose).is_err()).collect();
     if missing.is_empty() {
-        report.good(check, "tokens, answers and the ledger each have one that signs");
+        findings.good(check, "tokens, answers and the ledger each have one that signs");
     }
     for purpose in missing {
-        report.bad(check, format!("no {purpose} key: run `medcredit keys init`"));
+        findings.problem(check, format!("no {purpose} key"), "run `medcredit keys init`");
     }
 }
 
-fn server_certificate(
-    check: &'static str,
-    files: TlsFiles<'_>,
-    exam: &Examination,
-    custody: &Custody,
-    report: &mut Report,
-) {
+fn server_certificate(check: &'static str, files: TlsFiles<'_>, custody: &Custody, findings: &mut Findings) {
     let files = server::ServerFiles { certificate: files.certificate.to_owned(), key: files.key.to_owned() };
-    let certified = match server::load(&files, &custody.crypter, exam.now()) {
+    let now = custody.env.now();
+    let certified = match server::load(&files, &custody.crypter, now) {
         Ok(certified) => certified,
-        Err(error) => return report.bad(check, told(error)),
+        Err(error) => return findings.wrong(check, error_chain(&error)),
     };
     let facts = certified.end_entity_cert().ok().and_then(|leaf| CertificateFacts::read(leaf).ok());
-    let Some(facts) = facts else { return report.bad(check, "it cannot be read") };
-    let text = format!("fits its key, until {}", facts.not_after);
-    if left_permille(facts.not_before, facts.not_after, exam.now()) <= CERTIFICATE_PERMILLE {
-        report.warning(check, format!("{text}: issue another one"));
+    let Some(facts) = facts else { return findings.wrong(check, "it cannot be read") };
+    let text = format!("matches its key, valid until {}", facts.not_after);
+    if left_permille(facts.not_before, facts.not_after, now) <= CERTIFICATE_PERMILLE {
+        findings.warning(check, text, "issue a new one with `medcredit certs issue`");
     } else {
-        report.good(check, text);
+        findings.good(check, text);
     }
 }
 
-async fn authorities(custody: &Custody, report: &mut Report, now: Timestamp) {
+async fn authorities(custody: &Custody, findings: &mut Findings) {
     let check = "authorities";
+    let now = custody.env.now();
     let known = match partners::list(custody).await {
         Ok(known) => known,
-        Err(error) => return report.bad(check, told(error)),
+        Err(error) => return findings.wrong(check, error_chain(&error)),
     };
     let trusted: Vec<_> = known.into_iter().filter(|authority| authority.removed_at.is_none()).collect();
     if trusted.is_empty() {
-        report.warning(check, "none is trusted, so no bank can connect: run `medcredit certs init` or `certs trust`");
+        findings.warning(
+            check,
+            "none is trusted, so no bank can connect",
+            "run `medcredit certs init` or `medcredit certs trust`",
+        );
     }
     for authority in trusted {
         let name = &authority.name;
-        match lists_of(&authority, now) {
-            Err(why) => report.warning(check, format!("{name}: its banks are refused: {why}")),
+        match list_validity(&authority, now) {
+            Err(why) => findings.caution(check, format!("{name}: its banks are refused: {why}")),
             Ok((_, until)) if until <= now => {
-                report.warning(
+                findings.caution(
                     check,
                     format!("{name}: its banks are refused: its revocation list is stale since {until}"),
                 );
             }
             Ok((from, until)) if left_permille(from, until, now) <= LIST_PERMILLE => {
-                report.warning(check, format!("{name}: its revocation list runs out at {until}"));
+                findings.caution(check, format!("{name}: its revocation list expires at {until}"));
             }
-            Ok((_, until)) => report.good(check, format!("{name}: its revocation list is good until {until}")),
+            Ok((_, until)) => findings.good(check, format!("{name}: its revocation list is valid until {until}")),
         }
     }
 }
 
-/// From when until when the list runs that is stale first.
-fn lists_of(authority: &AuthorityRecord, now: Timestamp) -> Result<(Timestamp, Timestamp), String> {
+/// The validity of the revocation list that expires first: from, until.
+fn list_validity(authority: &AuthorityRecord, now: Timestamp) -> Result<(Timestamp, Timestamp), String> {
     let lists = match (&authority.crl, &authority.crl_file) {
         (Some(der), _) => vec![RevocationList::read(der)?],
         (None, Some(file)) => partners::read_lists(Path::new(file), &authority.certificate, now)?,
@@ -103,8 +104,4 @@ fn lists_of(authority: &AuthorityRecord, now: Timestamp) -> Result<(Timestamp, T
     };
     let first = lists.iter().min_by_key(|list| list.next_update);
     first.map(|list| (list.this_update, list.next_update)).ok_or_else(|| "it has no revocation list".to_owned())
-}
-
-fn told(error: impl Into<anyhow::Error>) -> String {
-    format!("{:#}", error.into())
 }

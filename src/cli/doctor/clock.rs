@@ -2,33 +2,40 @@
 
 use std::time::Duration;
 
-use super::{Examination, Report};
+use super::{Examination, Findings};
 use crate::{domain::Timestamp, store::durability};
 
-/// Before this build was written no clock is right.
+/// A clock that shows a time before this build was written is wrong.
 const EARLIEST: Timestamp = Timestamp::from_seconds(1_767_225_600); // 2026-01-01T00:00:00Z
-/// Tokens allow for ten seconds between two parties; gateways of one database must do better.
-const APART: Duration = Duration::from_secs(2);
+/// The largest difference to the database server and the last seal. Tokens allow for ten seconds between two parties;
+/// gateways of one database must do better.
+const TOLERANCE: Duration = Duration::from_secs(2);
 
-pub(super) async fn check(exam: &Examination, report: &mut Report) {
+const USE_NTP: &str = "set the clock, and keep it by NTP";
+
+pub(super) async fn check(exam: &Examination, findings: &mut Findings) {
     let check = "clock";
     let now = exam.now();
     if now < EARLIEST {
-        return report.bad(check, format!("it shows {now}, which has long passed: set it, and keep it by NTP"));
+        return findings.problem(check, format!("it shows {now}, which is long past"), USE_NTP);
     }
-    let Some(db) = &exam.db else { return report.good(check, format!("{now}")) };
+    let Some(db) = &exam.db else { return findings.good(check, format!("{now}")) };
     match durability::last_sealed(db).await {
-        Ok(Some(sealed)) if sealed > now.plus(APART) => {
-            return report.bad(check, format!("it shows {now}, but the ledger was sealed at {sealed}"));
+        Ok(Some(sealed)) if sealed > now.plus(TOLERANCE) => {
+            return findings.problem(check, format!("it shows {now}, but the ledger was sealed at {sealed}"), USE_NTP);
         }
         Ok(_) => {}
-        Err(error) => return report.bad(check, error.to_string()),
+        Err(error) => return findings.wrong(check, error.to_string()),
     }
     match durability::database_clock(db).await {
-        Ok(Some(theirs)) if theirs.since(now).max(now.since(theirs)) > APART => {
-            report.bad(check, format!("it shows {now}, the database server's shows {theirs}: keep both by NTP"));
+        Ok(Some(theirs)) if theirs.since(now).max(now.since(theirs)) > TOLERANCE => {
+            findings.problem(
+                check,
+                format!("it shows {now}, and the database server's shows {theirs}"),
+                "set both clocks, and keep them by NTP",
+            );
         }
-        Ok(_) => report.good(check, format!("{now}")),
-        Err(error) => report.bad(check, error.to_string()),
+        Ok(_) => findings.good(check, format!("{now}")),
+        Err(error) => findings.wrong(check, error.to_string()),
     }
 }

@@ -1,61 +1,57 @@
 //! Files with secrets: readable by the gateway's user and by nobody else.
 
-use std::{
-    fs,
-    os::unix::fs::{MetadataExt, PermissionsExt},
-    path::Path,
-};
+use std::{fs, os::unix::fs::MetadataExt, path::Path};
 
-use super::{Examination, Report};
-use crate::config::StoreEngine;
+use super::{Examination, Findings};
+use crate::{cli::findings::mode_open_to_others, config::StoreEngine};
 
-/// Every bit that lets somebody else read, write or list.
-const OTHERS: u32 = 0o077;
-/// The bits that let somebody else write.
-const OTHERS_WRITE: u32 = 0o022;
+/// The permission bits that let other users write.
+const OTHER_USERS_WRITE: u32 = 0o022;
 
-pub(super) fn check(exam: &Examination, report: &mut Report) {
+pub(super) fn check(exam: &Examination, findings: &mut Findings) {
+    let check = "key-encryption keys";
     match exam.config.secrets.key_encryption_keys() {
-        Ok(keys) => report.good("key-encryption keys", format!("{} in the list, the first one encrypts", keys.len())),
-        Err(error) => report.bad("key-encryption keys", error.to_string()),
+        Ok(keys) => findings.good(check, format!("{} in the list, the first one encrypts", keys.len())),
+        Err(error) => findings.wrong(check, error.to_string()),
     }
-    private(&exam.config.secrets.key_encryption_key_file, "key-encryption keys", report);
+    private(check, &exam.config.secrets.key_encryption_key_file, findings);
     match exam.config.store.engine {
-        StoreEngine::Sqlite => directory(&exam.config.store.directory, report),
+        StoreEngine::Sqlite => directory(&exam.config.store.directory, findings),
         StoreEngine::Postgres => {
             if let Some(file) = &exam.config.store.url_file {
-                private(file, "database URL", report);
+                private("database URL", file, findings);
             }
         }
     }
 }
 
-/// Says so when others can reach a file that holds a secret. Its absence is for whoever reads it to say.
-pub(super) fn private(file: &Path, check: &'static str, report: &mut Report) {
+/// Checks that other users cannot reach a file with a secret. A missing file is reported by the check that reads it.
+fn private(check: &'static str, file: &Path, findings: &mut Findings) {
     let Ok(metadata) = fs::metadata(file) else { return };
-    let mode = metadata.permissions().mode() & 0o777;
-    if mode & OTHERS != 0 {
-        let text = format!("{} has mode {mode:03o}: others can reach it; `chmod 600` it", file.display());
-        report.bad(check, text);
-    } else {
-        report.good(check, format!("{} is private to user {}", file.display(), metadata.uid()));
+    let name = file.display();
+    match mode_open_to_others(file) {
+        Some(mode) => findings.problem(
+            check,
+            format!("{name} has mode {mode:03o}: other users can reach it"),
+            format!("chmod 600 {name}"),
+        ),
+        None => findings.good(check, format!("{name} is private to user {}", metadata.uid())),
     }
 }
 
-/// SQLite's directory: whoever can write in it can put another database in its place.
-fn directory(directory: &Path, report: &mut Report) {
+/// Checks SQLite's directory: a user who can write in it can put another database there.
+fn directory(directory: &Path, findings: &mut Findings) {
     let check = "data directory";
+    let name = directory.display();
     let Ok(metadata) = fs::metadata(directory) else {
-        return report.bad(check, format!("{} is not there; `medcredit migrate` makes it", directory.display()));
+        return findings.problem(check, format!("{name} does not exist"), "`medcredit migrate` creates it");
     };
-    let mode = metadata.permissions().mode() & 0o777;
-    if mode & OTHERS_WRITE != 0 {
-        let text = format!("{} has mode {mode:03o}: others can write in it; `chmod 700` it", directory.display());
-        report.bad(check, text);
-    } else if mode & OTHERS != 0 {
-        let text = format!("{} has mode {mode:03o}: others can read it; `chmod 700` it", directory.display());
-        report.warning(check, text);
-    } else {
-        report.good(check, format!("{} is private to user {}", directory.display(), metadata.uid()));
+    let fix = format!("chmod 700 {name}");
+    match mode_open_to_others(directory) {
+        Some(mode) if mode & OTHER_USERS_WRITE != 0 => {
+            findings.problem(check, format!("{name} has mode {mode:03o}: other users can write in it"), fix);
+        }
+        Some(mode) => findings.warning(check, format!("{name} has mode {mode:03o}: other users can read it"), fix),
+        None => findings.good(check, format!("{name} is private to user {}", metadata.uid())),
     }
 }

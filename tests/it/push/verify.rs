@@ -78,7 +78,7 @@ impl Received {
         );
         assert_eq!(text.matches("PROBLEM").count(), 1, "{text}");
         assert!(text.contains(&format!("does not verify: {check}")), "{text}");
-        assert!(!text.contains("This is what was signed"), "{text}");
+        assert!(!text.contains("The package is whole"), "{text}");
     }
 }
 
@@ -121,7 +121,7 @@ async fn an_unchanged_package_verifies_and_lists_the_checks(store: TestStore) {
         assert!(text.starts_with(&format!("medical_institution of 2025-H2 for {}, made 2026-04-01", to.id)), "{text}");
         assert!(text.contains(&format!("round {run}, graded by wenzhou-951 version 1")), "{text}");
         assert_eq!(
-            text.contains("grades in the words of national-cred-lv (cred-lv), by the table"),
+            text.contains("grades mapped to national-cred-lv (cred-lv), by the table"),
             to.mapping.is_some(),
             "{text}"
         );
@@ -129,7 +129,7 @@ async fn an_unchanged_package_verifies_and_lists_the_checks(store: TestStore) {
             text.lines().filter_map(|line| line.strip_prefix("ok ")?.split_whitespace().next()).collect();
         assert_eq!(checks, ["key", "signature", "manifest", "data", "records", "folder"]);
         assert!(text.contains(&HEXLOWER.encode(&Sha256::digest(&package.manifest))), "{text}");
-        assert!(text.contains(": 30 records") && text.contains("This is what was signed, whole"), "{text}");
+        assert!(text.contains(": 30 records") && text.contains("The package is whole, as signed"), "{text}");
     }
 }
 
@@ -184,7 +184,10 @@ fn a_bit_changed_in_the_manifest_or_its_signature_is_found() {
                 received.write(name, &changed);
                 let (code, text) = received.verified().await;
                 assert_eq!(code, cli::FAILED, "{name}, byte {at}: {text}");
-                assert!(text.contains("the manifest does not verify"), "nothing of it is believed: {text}");
+                assert!(
+                    text.contains("the manifest that lists it does not verify"),
+                    "nothing of it is believed: {text}"
+                );
                 assert!(!text.contains("for city-credit-platform"), "nothing of it is shown: {text}");
             }
             received.write(name, &[&bytes[..], b"\n"].concat());
@@ -236,11 +239,11 @@ fn a_file_that_is_missing_or_was_added_is_found() {
     block_on(async {
         let received = Received::new(&package, &key);
         fs::remove_file(received.path(data)).unwrap();
-        received.refused("data", &format!("{data}: the manifest names it, and it is not there")).await;
+        received.refused("data", &format!("{data}: the manifest lists it, and it is missing")).await;
         for added in [".hidden", "medical_institution-2025-H1.csv", "manifest.json.old"] {
             let received = Received::new(&package, &key);
             received.write(added, b"");
-            received.refused("folder", &format!("nobody signed for what else is in it: {added:?}")).await;
+            received.refused("folder", &format!("it contains unsigned files: {added:?}")).await;
         }
         let received = Received::new(&package, &key);
         fs::create_dir(received.path("more")).unwrap();
@@ -250,7 +253,7 @@ fn a_file_that_is_missing_or_was_added_is_found() {
         let elsewhere = received.place.path().join("elsewhere.csv");
         fs::rename(received.path(data), &elsewhere).unwrap();
         std::os::unix::fs::symlink(&elsewhere, received.path(data)).unwrap();
-        received.refused("data", "it is no plain file").await;
+        received.refused("data", "it is not a regular file").await;
 
         for missing in ["manifest.json", "manifest.jws"] {
             let received = Received::new(&package, &key);
@@ -337,7 +340,7 @@ fn wrong_usage_explains_the_arguments() {
         let outcome =
             medcredit(&["score", "verify-package", manifest.to_str().unwrap(), "--keys", keys.to_str().unwrap()]).await;
         assert_eq!(outcome.code, cli::WRONG_USAGE, "{}", outcome.err);
-        assert!(outcome.err.contains("is no folder: give the one that `score export` made"), "{}", outcome.err);
+        assert!(outcome.err.contains("is not a folder: give the one that `score export` wrote"), "{}", outcome.err);
         received.keep(&[]);
         let (code, text) = received.verified().await;
         assert_eq!(code, cli::FAILED);

@@ -1,30 +1,33 @@
-//! The profile's files: certificate, key and authority, before anything goes over the network.
+//! The profile's files: certificate, key and authority, before anything is sent.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
 use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer},
     sign::CertifiedKey,
 };
 
-use super::{Examination, Own};
+use super::Examination;
 use crate::{
     authority::files,
-    cli::bank::{assertion::SigningKey, client::tls_config},
+    cli::{
+        bank::{assertion::SigningKey, connection::tls_config},
+        findings::mode_open_to_others,
+    },
     identity::{CertificateFacts, certificate::is_signed_by, tls},
 };
 
 const DAY: Duration = Duration::from_hours(24);
-/// A certificate with less than this left is worth a warning: issuing one takes a bank some weeks.
+/// A certificate with less of its lifetime left is worth a warning: issuing one takes a bank some weeks.
 const RENEWAL: Duration = Duration::from_hours(24 * 30);
 
-/// Checks the files; the certificate when all of them can be used.
-pub(super) fn check(exam: &mut Examination<'_>) -> Option<Own> {
+/// Checks the files, and returns the bank's certificate if all of them can be used.
+pub(super) fn check(exam: &mut Examination<'_>) -> Option<CertificateFacts> {
     let own = certificate(exam);
     let fits = own.is_some() && key(exam);
     let ca = authority(exam);
     signing_key(exam);
-    // What the checks above do not know of would otherwise be met later, less clearly.
+    // The whole configuration, so that anything the checks above miss is reported here and not as a failed connection.
     if fits
         && ca
         && let Err(error) = tls_config(exam.profile, exam.ctx.clock.clone())
@@ -35,20 +38,20 @@ pub(super) fn check(exam: &mut Examination<'_>) -> Option<Own> {
     own.filter(|_| fits && ca)
 }
 
-fn certificate(exam: &mut Examination<'_>) -> Option<Own> {
+fn certificate(exam: &mut Examination<'_>) -> Option<CertificateFacts> {
     let check = "certificate";
     let path = &exam.profile.certificate;
-    let mend = "put the certificate your authority issued into the profile, PEM, your own first, then intermediates";
+    let fix = "put the certificate your authority issued into the profile, PEM, your own first, then intermediates";
     let chain = match files::read_items(files::CERTIFICATE, path) {
         Ok(chain) => chain,
         Err(error) => {
-            exam.findings.problem(check, error.to_string(), mend);
+            exam.findings.problem(check, error.to_string(), fix);
             return None;
         }
     };
     let read = chain.first().and_then(|der| CertificateFacts::read(der).ok());
     let Some(facts) = read else {
-        exam.findings.problem(check, format!("{} is not a certificate that can be read", path.display()), mend);
+        exam.findings.problem(check, format!("{} is not a certificate that can be read", path.display()), fix);
         return None;
     };
     let now = exam.ctx.clock.now();
@@ -56,7 +59,7 @@ fn certificate(exam: &mut Examination<'_>) -> Option<Own> {
     if !facts.client_authentication {
         exam.findings.problem(
             check,
-            format!("{} has not the extended key usage clientAuth", facts.subject),
+            format!("{} lacks the extended key usage clientAuth", facts.subject),
             "have one issued for client authentication",
         );
         return None;
@@ -68,18 +71,18 @@ fn certificate(exam: &mut Examination<'_>) -> Option<Own> {
     if now < facts.not_before {
         exam.findings.problem(
             check,
-            format!("it begins at {}, and here it is {now}", facts.not_before),
+            format!("it is valid from {}, and here it is {now}", facts.not_before),
             "if it was just issued, this machine's clock is slow: set it, and keep it by NTP",
         );
         return None;
     }
     if now > facts.not_after {
-        exam.findings.problem(check, format!("it ended at {}, and here it is {now}", facts.not_after), issue);
+        exam.findings.problem(check, format!("it expired at {}, and here it is {now}", facts.not_after), issue);
         return None;
     }
     for (child, parent) in chain.iter().zip(chain.iter().skip(1)) {
         if !is_signed_by(child, parent) {
-            exam.findings.problem(check, "a certificate of the chain was not issued by the next one in the file", mend);
+            exam.findings.problem(check, "a certificate of the chain was not issued by the next one in the file", fix);
             return None;
         }
     }
@@ -93,7 +96,7 @@ fn certificate(exam: &mut Examination<'_>) -> Option<Own> {
     Some(facts)
 }
 
-/// Whether the key is there and belongs to the certificate.
+/// Checks that the key exists and matches the certificate.
 fn key(exam: &mut Examination<'_>) -> bool {
     let check = "key";
     let path = &exam.profile.key;
@@ -101,8 +104,8 @@ fn key(exam: &mut Examination<'_>) -> bool {
     let Some(key) = key.and_then(|der| PrivateKeyDer::try_from(der.to_vec()).ok()) else {
         exam.findings.problem(
             check,
-            format!("{} does not hold one private key in PKCS#8 PEM", path.display()),
-            "`openssl pkcs8 -topk8 -nocrypt -in KEY -out bank.key` makes it of another form",
+            format!("{} does not contain exactly one private key in PKCS#8 PEM", path.display()),
+            "`openssl pkcs8 -topk8 -nocrypt -in KEY -out bank.key` converts another format",
         );
         return false;
     };
@@ -114,7 +117,7 @@ fn key(exam: &mut Examination<'_>) -> bool {
             exam.findings.problem(
                 check,
                 format!("{} is not the key of {}", path.display(), exam.profile.certificate.display()),
-                "put the key into the profile that the certificate was requested with",
+                "put the key with which the certificate was requested into the profile",
             );
             return false;
         }
@@ -123,31 +126,30 @@ fn key(exam: &mut Examination<'_>) -> bool {
             return false;
         }
     }
-    private(exam, check, path, "it belongs to the certificate");
+    private(exam, check, path, "it matches the certificate");
     true
 }
 
-/// Says whether others on this machine can read a secret.
+/// Reports whether other users of this machine can read a secret.
 fn private(exam: &mut Examination<'_>, check: &'static str, path: &Path, text: &str) {
-    let mode = fs::metadata(path).map_or(0, |facts| facts.permissions().mode() & 0o777);
-    let open_to_others = mode & 0o077;
-    if open_to_others == 0 {
-        exam.findings.good(check, text);
-    } else {
-        let mend = format!("chmod 600 {}", path.display());
-        exam.findings.warning(check, format!("{text}, and others on this machine can read it (mode {mode:o})"), mend);
+    match mode_open_to_others(path) {
+        None => exam.findings.good(check, text),
+        Some(mode) => exam.findings.warning(
+            check,
+            format!("{text}, and other users of this machine can read it (mode {mode:o})"),
+            format!("chmod 600 {}", path.display()),
+        ),
     }
 }
 
 fn authority(exam: &mut Examination<'_>) -> bool {
     let check = "ca";
     let path = &exam.profile.ca;
-    let mend =
-        "put the certificate of the authority that issued the gateway's into the profile; the bureau gives it to you";
+    let fix = "put the certificate of the authority that issued the gateway's certificate into the profile; ask the bureau for it";
     let read = match files::read_items(files::CERTIFICATE, path) {
         Ok(items) => items,
         Err(error) => {
-            exam.findings.problem(check, error.to_string(), mend);
+            exam.findings.problem(check, error.to_string(), fix);
             return false;
         }
     };
@@ -162,13 +164,13 @@ fn authority(exam: &mut Examination<'_>) -> bool {
         Some(_) => {
             exam.findings.problem(
                 check,
-                format!("{} holds a certificate that is no authority's", path.display()),
-                mend,
+                format!("{} contains a certificate that is not an authority's", path.display()),
+                fix,
             );
             false
         }
         None => {
-            exam.findings.problem(check, format!("{} holds no certificate that can be read", path.display()), mend);
+            exam.findings.problem(check, format!("{} contains no certificate that can be read", path.display()), fix);
             false
         }
     }
@@ -181,7 +183,7 @@ fn signing_key(exam: &mut Examination<'_>) {
         Err(error) => exam.findings.problem(
             "signing key",
             format!("{error:#}"),
-            "its public half must be the one the bureau registered for this bank",
+            "its public key must be the one the bureau registered for this bank",
         ),
     }
 }

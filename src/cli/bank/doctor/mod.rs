@@ -1,27 +1,23 @@
-//! `bank doctor`: a bank's first day. Everything between the profile and an answer, in the order in which it can fail;
-//! what is wrong, and how it is mended.
+//! `bank doctor`: checks everything between the profile and an answer, in the order in which it can fail, and says how to
+//! fix what is wrong.
 //!
 //! It reads no data about anybody.
 
-mod connection;
 mod files;
 mod service;
 
-pub(super) use connection::find_trouble;
-
 use std::{io::Write, path::Path};
 
-use anyhow::bail;
 use clap::Args;
 
-use super::{BankClient, Profile, archive::Archive, findings::Findings};
-use crate::{cli::Context, identity::CertificateFacts};
+use super::{BankClient, Profile, archive::Archive, connection::probe};
+use crate::cli::{Context, findings::Findings};
 
-/// Look at everything between the profile and an answer.
+/// Check everything between the profile and an answer, and say how to fix what is wrong.
 #[derive(Debug, Args)]
 pub(super) struct DoctorArgs {}
 
-/// What the checks go by.
+/// What the checks work on.
 #[derive(Debug)]
 struct Examination<'a> {
     profile: &'a Profile,
@@ -39,30 +35,23 @@ pub(super) async fn run(_: DoctorArgs, profile: Option<&Path>, ctx: &Context) ->
     let mut out = ctx.out();
     writeln!(out, "{}\n", profile.origin)?;
     exam.findings.write(&mut out)?;
-    match exam.findings.problems().as_slice() {
-        [] => {
-            writeln!(out, "\nThis bank is ready.")?;
-            Ok(())
-        }
-        [one] => bail!("one thing must be mended: {one}"),
-        many => bail!("{} things must be mended: {}", many.len(), many.join(", ")),
-    }
+    exam.findings.conclude()?;
+    writeln!(out, "\nThis bank is ready.")?;
+    Ok(())
 }
 
-/// Each step needs those before it; what was not looked at is said.
+/// Runs the checks. Each needs those before it; one that cannot run is reported as skipped.
 async fn examine(exam: &mut Examination<'_>) {
-    let Some(own) = files::check(exam) else {
+    let Some(certificate) = files::check(exam) else {
         return exam.findings.skipped("connection", "not tried: certificate, key and ca come first");
     };
-    if !connection::check(exam).await {
-        return exam.findings.skipped("service", "not looked at: the connection comes first");
+    if let Err(failed) = probe(exam.profile, exam.ctx.clock.clone(), &mut exam.findings).await {
+        exam.findings.problem(failed.stage, failed.text, failed.fix);
+        return exam.findings.skipped("service", "not checked: the connection comes first");
     }
     let client = match BankClient::new(exam.profile.clone(), exam.ctx) {
         Ok(client) => client,
         Err(error) => return exam.findings.wrong("client", format!("{error:#}")),
     };
-    service::check(exam, &client, &own).await;
+    service::check(exam, &client, &certificate).await;
 }
-
-/// The bank's own certificate.
-type Own = CertificateFacts;

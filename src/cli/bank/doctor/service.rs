@@ -1,25 +1,26 @@
-//! What the gateway says once it lets us in: who we are, its clock, tokens, limits, keys and the log.
+//! The gateway behind the connection: this bank's registration, the clock, tokens, limits, keys and the log.
 
 use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{Examination, Own};
+use super::Examination;
 use crate::{
     cli::bank::{
-        BankClient, Kept,
-        log::{is_of_the_way, open, watch},
-        saved_answer::Refused,
+        BankClient, Response,
+        log::{VerifiedCheckpoint, is_transport_error, open, update_checkpoint},
+        saved_answer::Refusal,
         show::clean,
         verify::{keys, short},
     },
     domain::Timestamp,
-    identity::{PublicKey, Suite},
+    identity::{CertificateFacts, PublicKey, Suite},
 };
 
-/// Tokens and assertions allow for ten seconds; more than two is worth a warning.
-const NOTICED: Duration = Duration::from_secs(2);
-const TOO_FAR: Duration = Duration::from_secs(10);
+/// A larger difference between the clocks is worth a warning.
+const CLOCK_WARNING: Duration = Duration::from_secs(2);
+/// Tokens and assertions with a larger difference are refused.
+const CLOCK_LIMIT: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Deserialize)]
 struct WhoAmI {
@@ -41,83 +42,81 @@ struct Connection {
     thumbprint: String,
 }
 
-/// Asks the gateway, in the order of a request.
-pub(super) async fn check(exam: &mut Examination<'_>, client: &BankClient, own: &Own) {
+/// Checks in the order of a request.
+pub(super) async fn check(exam: &mut Examination<'_>, client: &BankClient, certificate: &CertificateFacts) {
     let before = exam.ctx.clock.now();
-    let kept = match client.whoami(None).await {
-        Ok(kept) => kept,
+    let response = match client.whoami(None).await {
+        Ok(response) => response,
         Err(error) => return registration(exam, &error),
     };
     let after = exam.ctx.clock.now();
-    let said: WhoAmI = match serde_json::from_slice(&kept.body) {
-        Ok(said) => said,
+    let whoami: WhoAmI = match serde_json::from_slice(&response.body) {
+        Ok(whoami) => whoami,
         Err(error) => {
             return exam.findings.problem(
                 "registration",
-                format!("what answers is no gateway: {error}"),
-                "compare origin",
+                format!("the server is not a gateway: {error}"),
+                "compare origin with what the bureau gave you",
             );
         }
     };
-    let Client { id, name, .. } = &said.client;
+    let Client { id, name, .. } = &whoami.client;
     exam.findings.good("registration", format!("{} {}", clean(id), clean(name)));
-    thumbprint(exam, &said, own);
+    thumbprint(exam, &whoami, certificate);
     origin(exam, client).await;
-    clock(exam, said.server_time, before.plus(after.since(before) / 2));
-    token(exam, client, &said.client).await;
-    limits(exam, &kept);
+    clock(exam, whoami.server_time, before.plus(after.since(before) / 2));
+    token(exam, client, &whoami.client).await;
+    limits(exam, &response);
     let Some(keys) = published(exam, client).await else { return };
     log(exam, client, &keys).await;
 }
 
-/// The certificate was accepted, and its bearer is not a client, or not any more.
+/// Reports a certificate that is accepted while the bank itself is refused.
 fn registration(exam: &mut Examination<'_>, error: &anyhow::Error) {
     let check = "registration";
-    match error.downcast_ref::<Refused>() {
+    match error.downcast_ref::<Refusal>() {
         Some(refused) if refused.status == 401 => exam.findings.problem(
             check,
-            format!(
-                "the gateway trusts the certificate and does not serve its bearer: {} {}",
-                refused.code, refused.detail
-            ),
-            "the bureau registers a bank by its certificate's exact subject, and may have suspended it: ask there",
+            format!("the gateway trusts the certificate and refuses the bank: {} {}", refused.code, refused.detail),
+            "the bureau registers a bank by its certificate's exact subject, and may have suspended it: ask the bureau",
         ),
         Some(refused) => exam.findings.problem(
             check,
             format!("{} {} {}", refused.status, refused.code, refused.detail),
-            "try again later; if it stays so, ask the bureau",
+            "try again later; if it fails again, ask the bureau",
         ),
-        None => exam.findings.problem(check, format!("{error:#}"), "ask the bureau what its log says"),
+        None => exam.findings.problem(check, format!("{error:#}"), "ask the bureau to look in the gateway's log"),
     }
 }
 
-fn thumbprint(exam: &mut Examination<'_>, said: &WhoAmI, own: &Own) {
-    if said.connection.thumbprint == own.thumbprint {
-        exam.findings.good("thumbprint", format!("the gateway saw our certificate, SHA-256 {}", own.thumbprint));
+fn thumbprint(exam: &mut Examination<'_>, whoami: &WhoAmI, certificate: &CertificateFacts) {
+    if whoami.connection.thumbprint == certificate.thumbprint {
+        exam.findings
+            .good("thumbprint", format!("the gateway saw our certificate, SHA-256 {}", certificate.thumbprint));
     } else {
         exam.findings.problem(
             "thumbprint",
-            format!("the gateway saw another certificate: {}", clean(&said.connection.thumbprint)),
-            "something between ends our TLS and begins its own: it must pass the connection on unbroken",
+            format!("the gateway saw another certificate: {}", clean(&whoami.connection.thumbprint)),
+            "a proxy terminates our TLS and opens its own: it must pass the connection through unchanged",
         );
     }
 }
 
-/// Signatures cover the public origin, so that it must be the one we call.
+/// Checks the origin: signatures cover the public one, so it must be the one this bank calls.
 async fn origin(exam: &mut Examination<'_>, client: &BankClient) {
     let path = "/.well-known/oauth-protected-resource";
-    let said = match client.get(None, path).await.and_then(Kept::ok).and_then(|kept| kept.json()) {
-        Ok(said) => said,
+    let metadata = match client.get(None, path).await.and_then(Response::ok).and_then(|response| response.json()) {
+        Ok(metadata) => metadata,
         Err(error) => return exam.findings.warning("origin", format!("{error:#}"), "ask the bureau"),
     };
-    let public = said.get("resource").and_then(serde_json::Value::as_str).unwrap_or_default();
+    let public = metadata.get("resource").and_then(serde_json::Value::as_str).unwrap_or_default();
     if public == exam.profile.origin {
-        exam.findings.good("origin", "it is the public one, which signatures cover");
+        exam.findings.good("origin", "it is the public origin, which signatures cover");
     } else {
         exam.findings.problem(
             "origin",
-            format!("the gateway calls itself {}, and its signatures cover that name", clean(public)),
-            format!("origin = {:?} in the profile", clean(public)),
+            format!("the gateway's public origin is {}, and its signatures cover that name", clean(public)),
+            format!("set origin = {:?} in the profile", clean(public)),
         );
     }
 }
@@ -125,11 +124,11 @@ async fn origin(exam: &mut Examination<'_>, client: &BankClient) {
 fn clock(exam: &mut Examination<'_>, theirs: Timestamp, ours: Timestamp) {
     let (apart, which) = if theirs > ours { (theirs.since(ours), "slow") } else { (ours.since(theirs), "fast") };
     let text = format!("{}.{:03} s {which} of the gateway's", apart.as_secs(), apart.subsec_millis());
-    let mend = "keep this machine's clock by NTP; if it is, tell the bureau that the gateway's is off";
-    if apart > TOO_FAR {
-        exam.findings.problem("clock", format!("{text}: signed requests and tokens will be refused"), mend);
-    } else if apart > NOTICED {
-        exam.findings.warning("clock", text, mend);
+    let fix = "keep this machine's clock by NTP; if it is, ask the bureau to correct the gateway's";
+    if apart > CLOCK_LIMIT {
+        exam.findings.problem("clock", format!("{text}: signed requests and tokens will be refused"), fix);
+    } else if apart > CLOCK_WARNING {
+        exam.findings.warning("clock", text, fix);
     } else {
         exam.findings.good("clock", text);
     }
@@ -141,17 +140,17 @@ async fn token(exam: &mut Examination<'_>, client: &BankClient, registered: &Cli
         Ok(token) => token,
         Err(error) => {
             let methods = registered.auth_methods.join(", ");
-            let mend = format!(
-                "this bank is registered for {methods}: private_key_jwt needs signing_key in the profile, whose public half is \
+            let fix = format!(
+                "this bank is registered for {methods}: private_key_jwt needs signing_key in the profile, and its public key \
                  registered at the bureau"
             );
-            return exam.findings.problem(check, format!("{error:#}"), mend);
+            return exam.findings.problem(check, format!("{error:#}"), fix);
         }
     };
     let granted: Vec<&str> = token.scope.split(' ').collect();
     let missing: Vec<&str> =
         registered.scopes.iter().map(String::as_str).filter(|scope| !granted.contains(scope)).collect();
-    exam.findings.good(check, format!("issued, good for {} s, bound to the certificate", token.expires_in));
+    exam.findings.good(check, format!("issued, valid for {} s, bound to the certificate", token.expires_in));
     if missing.is_empty() {
         exam.findings.good("scopes", clean(&token.scope));
     } else {
@@ -162,34 +161,34 @@ async fn token(exam: &mut Examination<'_>, client: &BankClient, registered: &Cli
             exam.findings.warning(
                 "scopes",
                 format!("without {scope} there are no {what}"),
-                "have the bureau register it",
+                "ask the bureau to register it",
             );
         }
     }
 }
 
-fn limits(exam: &mut Examination<'_>, kept: &Kept) {
-    let field = |name: &str| kept.headers.get(name).map(|text| clean(text)).unwrap_or_default();
+fn limits(exam: &mut Examination<'_>, response: &Response) {
+    let field = |name: &str| response.headers.get(name).map(|text| clean(text)).unwrap_or_default();
     let (policies, state) = (field("ratelimit-policy"), field("ratelimit"));
     if policies.is_empty() {
-        return exam.findings.skipped("limits", "the gateway told none");
+        return exam.findings.skipped("limits", "the gateway reports none");
     }
     let spent = state.split(',').find(|use_| use_.contains(";r=0;") || use_.ends_with(";r=0"));
     let text = format!("{}; left: {}", in_words(&policies, "q", "w"), in_words(&state, "r", "t"));
     match spent {
-        Some(_) => exam.findings.warning("limits", text, "something of this bank's asks too often: space requests out"),
+        Some(_) => exam.findings.warning("limits", text, "this bank sends requests too often: space them out"),
         None => exam.findings.good("limits", text),
     }
 }
 
-/// `"burst";q=100;w=60` as `burst 100 in 60 s`; what is not of that form as it is.
+/// Formats `"burst";q=100;w=60` as `burst 100 in 60 s`, and anything else unchanged.
 fn in_words(field: &str, number: &str, seconds: &str) -> String {
     let item = |text: &str| {
         let mut parts = text.trim().split(';');
         let name = parts.next()?.trim_matches('"').to_owned();
         let values: Vec<(&str, &str)> = parts.filter_map(|part| part.split_once('=')).collect();
-        let value = |wanted: &str| values.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
-        let joined = if number == "q" { "in" } else { "until all is back in" };
+        let value = |parameter: &str| values.iter().find(|(name, _)| *name == parameter).map(|(_, value)| *value);
+        let joined = if number == "q" { "in" } else { "until it refills in" };
         Some(format!("{name} {} {joined} {} s", value(number)?, value(seconds)?))
     };
     let items: Option<Vec<String>> = field.split(',').map(item).collect();
@@ -201,7 +200,7 @@ async fn published(exam: &mut Examination<'_>, client: &BankClient) -> Option<Ve
     let found = async {
         let jwks = client.jwks().await?;
         let first = exam.archive.keys()?.is_empty();
-        let new = exam.archive.remember(&jwks, exam.ctx.clock.now())?;
+        let new = exam.archive.save_keys(&jwks, exam.ctx.clock.now())?;
         anyhow::Ok((keys(&jwks)?, new, first))
     };
     let (keys, new, first) = match found.await {
@@ -220,7 +219,7 @@ async fn published(exam: &mut Examination<'_>, client: &BankClient) -> Option<Ve
         exam.findings.problem(check, "the gateway publishes no key for answers or none for the log", "ask the bureau");
         return None;
     }
-    let text = format!("{} published, all kept in {}", keys.len(), exam.archive.path().display());
+    let text = format!("{} published, all saved in {}", keys.len(), exam.archive.path().display());
     if first || new.is_empty() {
         exam.findings.good(check, text);
     } else {
@@ -228,7 +227,7 @@ async fn published(exam: &mut Examination<'_>, client: &BankClient) -> Option<Ve
         exam.findings.warning(
             check,
             format!("{text}; new since last time: {}", names.join(", ")),
-            "compare with the key log the bureau publishes: a rotation is announced there",
+            "compare them with the key log that the bureau publishes: it announces a rotation",
         );
     }
     Some(keys)
@@ -246,20 +245,22 @@ async fn log(exam: &mut Examination<'_>, client: &BankClient, keys: &[PublicKey]
     let verified = async {
         let note = String::from_utf8(answer.ok()?.body)?;
         let checkpoint = open(&note, keys)?;
-        let (_, text) = watch(client, &exam.archive, keys, (&checkpoint, &note)).await?;
+        let (_, text) =
+            update_checkpoint(client, &exam.archive, keys, VerifiedCheckpoint { checkpoint: &checkpoint, note: &note })
+                .await?;
         anyhow::Ok(format!("checkpoint of {}: {text}", checkpoint.origin))
     };
     match verified.await {
         Ok(text) => exam.findings.good(check, text),
-        Err(error) if is_of_the_way(&error) => exam.findings.warning(
+        Err(error) if is_transport_error(&error) => exam.findings.warning(
             check,
-            format!("it could not be compared with the checkpoint kept here: {error:#}"),
-            "the kept checkpoint stays; try again",
+            format!("it could not be compared with the checkpoint saved here: {error:#}"),
+            "try again: the saved checkpoint is unchanged",
         ),
         Err(error) => exam.findings.problem(
             check,
             format!("{error:#}"),
-            "do not go on as if nothing were: tell the bureau, and keep your older checkpoint",
+            "report this to the bureau immediately, and keep your older checkpoint",
         ),
     }
 }

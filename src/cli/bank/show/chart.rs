@@ -1,4 +1,4 @@
-//! A bar a month: eighths of a block on a terminal, `#` elsewhere.
+//! A bar chart: eighths of a block on a terminal, `#` elsewhere.
 
 use std::io::Write;
 
@@ -8,11 +8,11 @@ use super::{
 };
 use crate::{cli::Screen, domain::Fen};
 
-/// A bar is not longer than this, however broad the terminal is.
+/// The maximum length of a bar, on any terminal.
 const LONGEST: usize = 60;
 const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
-/// Writes a bar for each labelled amount; one without an amount says so instead. The longest stands for the largest.
+/// Writes a bar for each labelled amount, scaled to the largest, with its note.
 pub(in crate::cli::bank) fn bars(
     out: &mut dyn Write,
     screen: Screen,

@@ -1,6 +1,6 @@
-//! How a bank's commands show what they got: tables and charts that know how broad a Chinese character is.
+//! Tables and charts of the bank's commands, which account for the double width of Chinese characters.
 //!
-//! Everything shown came over the network: control characters never reach the terminal.
+//! Everything printed came over the network: control characters never reach the terminal.
 
 mod chart;
 mod table;
@@ -12,7 +12,7 @@ pub(super) use width::clean;
 
 use crate::domain::Fen;
 
-/// Fen as yuan, exactly, with the thousands parted: `1,234,567.89`.
+/// Formats fen as yuan, exactly, with thousands separators: `1,234,567.89`.
 pub(super) fn yuan(fen: Fen) -> String {
     let plain = fen.to_string();
     let (whole, cents) = plain.split_once('.').unwrap_or((&plain, "00"));
@@ -20,7 +20,7 @@ pub(super) fn yuan(fen: Fen) -> String {
     format!("{sign}{}.{cents}", grouped(digits))
 }
 
-/// A count with the thousands parted.
+/// Formats a count with thousands separators.
 pub(super) fn count(number: i64) -> String {
     let sign = if number < 0 { "-" } else { "" };
     format!("{sign}{}", grouped(&number.unsigned_abs().to_string()))

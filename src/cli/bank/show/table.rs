@@ -1,19 +1,19 @@
-//! A table whose columns are as broad as what stands in them.
+//! A table whose columns are as wide as their cells.
 
 use std::io::Write;
 
 use super::width::{pad, width};
 
-/// To which side a column is pushed.
+/// The alignment of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::cli::bank) enum Align {
-    /// Words.
+    /// For words.
     Left,
-    /// Numbers.
+    /// For numbers.
     Right,
 }
 
-/// A table: a head of two lines, the Chinese words above the English ones, and rows.
+/// A table: a header of two lines, Chinese above English, and rows.
 #[derive(Debug)]
 pub(in crate::cli::bank) struct Table {
     columns: Vec<(&'static str, &'static str, Align)>,
@@ -21,7 +21,7 @@ pub(in crate::cli::bank) struct Table {
 }
 
 impl Table {
-    /// A table with these columns: Chinese, English, side.
+    /// An empty table with these columns: Chinese name, English name, alignment.
     pub(in crate::cli::bank) fn new(columns: &[(&'static str, &'static str, Align)]) -> Self {
         Self { columns: columns.to_vec(), rows: Vec::new() }
     }
@@ -31,7 +31,7 @@ impl Table {
         self.rows.push(cells);
     }
 
-    /// Writes it, indented by two, without spaces at the ends of lines.
+    /// Writes the table, indented by two, without trailing spaces.
     pub(in crate::cli::bank) fn write(&self, out: &mut dyn Write) -> std::io::Result<()> {
         let breadths: Vec<usize> = self
             .columns

@@ -1,6 +1,6 @@
-//! How many columns a text takes on a terminal.
+//! The width of text on a terminal.
 
-/// Characters that are two columns broad: the wide and full-width blocks of Unicode's East Asian Width, as whole ranges.
+/// Characters of two columns: the wide and full-width blocks of Unicode's East Asian Width, as whole ranges.
 const BROAD: [(u32, u32); 9] = [
     (0x1100, 0x115F),
     (0x2E80, 0x303E),
@@ -12,14 +12,14 @@ const BROAD: [(u32, u32); 9] = [
     (0xFFE0, 0xFFE6),
     (0x1F300, 0x3FFFD),
 ];
-/// Characters that take no column: accents that combine, joiners, marks of direction.
+/// Characters of no width: combining accents, joiners, direction marks.
 const NONE: [(u32, u32); 4] = [(0x0300, 0x036F), (0x200B, 0x200F), (0x202A, 0x202E), (0xFE00, 0xFE0F)];
 
 fn within(ranges: &[(u32, u32)], letter: char) -> bool {
     ranges.iter().any(|(from, to)| (*from..=*to).contains(&u32::from(letter)))
 }
 
-/// The columns of a text.
+/// The width of a text in columns.
 pub(super) fn width(text: &str) -> usize {
     text.chars()
         .map(|letter| match letter {
@@ -30,12 +30,12 @@ pub(super) fn width(text: &str) -> usize {
         .sum()
 }
 
-/// A text of somebody else's without what could move a terminal's cursor or turn its direction.
+/// Removes from foreign text everything that could move a terminal's cursor or change its direction.
 pub(in crate::cli::bank) fn clean(text: &str) -> String {
     text.chars().filter(|letter| !letter.is_control() && !within(&NONE, *letter)).collect()
 }
 
-/// A text filled with spaces at its right, or at its left.
+/// Pads a text with spaces at its right, or at its left.
 pub(super) fn pad(text: &str, columns: usize, left: bool) -> String {
     let space = " ".repeat(columns.saturating_sub(width(text)));
     if left { format!("{space}{text}") } else { format!("{text}{space}") }

@@ -12,7 +12,7 @@ use rcgen::ExtendedKeyUsagePurpose;
 use serde_json::json;
 
 use super::{
-    Desk,
+    BankMachine,
     evidence::sealing,
     fake_gateway::{FakeGateway, Lie},
     line,
@@ -24,21 +24,21 @@ use crate::support::{
     pki::{CertificateSpec, DAY, NOW, TestCa},
 };
 
-async fn ready() -> (TestApp, Bank, Desk) {
+async fn ready() -> (TestApp, Bank, BankMachine) {
     let app = TestApp::start(TestStore::sqlite().await).await;
     let bank = app.bank("bank-a").await;
-    let desk = Desk::new(&app, &bank);
-    (app, bank, desk)
+    let machine = BankMachine::new(&app, &bank);
+    (app, bank, machine)
 }
 
-/// What the doctor says of one check, which must be a problem, and how it is mended.
-async fn problem(desk: &Desk, check: &str) -> String {
-    let said = desk.refused(&["doctor"]).await;
+/// The lines of one check, which must be a problem, with how to fix it.
+async fn problem(machine: &BankMachine, check: &str) -> String {
+    let said = machine.refused(&["doctor"]).await;
     assert!(line(&said, check).starts_with("PROBLEM"), "{check}: {said}");
     let mut lines = said.lines().skip_while(|text| *text != line(&said, check));
-    let (text, mend) = (lines.next().unwrap(), lines.next().unwrap());
-    assert!(mend.trim_start().starts_with("-> "), "{said}");
-    format!("{text} {mend}")
+    let (text, fix) = (lines.next().unwrap(), lines.next().unwrap());
+    assert!(fix.trim_start().starts_with("-> "), "{said}");
+    format!("{text} {fix}")
 }
 
 fn has(said: &str, words: &[&str]) {
@@ -47,15 +47,15 @@ fn has(said: &str, words: &[&str]) {
     }
 }
 
-/// A bank whose every thing is in order.
+/// A bank where everything is right.
 #[test]
-fn a_bank_that_is_ready_is_told_so() {
+fn a_ready_bank_passes_every_check() {
     block_on(async {
-        let (app, bank, desk) = ready().await;
+        let (app, bank, machine) = ready().await;
         sealing(&app);
         let id = app.consent(&bank, |_| {}).await.id.to_string();
-        desk.bank(&["grade", &id, "--save"]).await.done();
-        let said = desk.bank(&["doctor"]).await.done();
+        machine.bank(&["grade", &id, "--save"]).await.done();
+        let said = machine.bank(&["doctor"]).await.done();
         let checks: Vec<_> =
             said.lines().filter_map(|line| line.strip_prefix("ok")?.split_whitespace().next()).collect();
         let expected =
@@ -67,45 +67,45 @@ fn a_bank_that_is_ready_is_told_so() {
 
 /// A bank with the wrong files.
 #[test]
-fn files_that_do_not_fit_are_told_before_anything_is_sent() {
+fn wrong_files_are_reported_before_anything_is_sent() {
     block_on(async {
-        let (app, _, desk) = ready().await;
+        let (app, _, machine) = ready().await;
         let other = TestCa::root("other");
         let stranger = other.bank("stranger", 9);
-        desk.put("bank.key", files::PRIVATE_KEY, &stranger.key);
-        has(&problem(&desk, "key").await, &["is not the key of", "bank.pem"]);
-        fs::write(desk.path("bank.key"), "nonsense").unwrap();
-        has(&problem(&desk, "key").await, &["does not hold one private key", "openssl pkcs8"]);
-        fs::remove_file(desk.path("bank.pem")).unwrap();
-        has(&problem(&desk, "certificate").await, &["bank.pem"]);
+        machine.put("bank.key", files::PRIVATE_KEY, &stranger.key);
+        has(&problem(&machine, "key").await, &["is not the key of", "bank.pem"]);
+        fs::write(machine.path("bank.key"), "nonsense").unwrap();
+        has(&problem(&machine, "key").await, &["does not contain exactly one private key", "openssl pkcs8"]);
+        fs::remove_file(machine.path("bank.pem")).unwrap();
+        has(&problem(&machine, "certificate").await, &["bank.pem"]);
         let server = other.issue(&CertificateSpec {
             purposes: vec![ExtendedKeyUsagePurpose::ServerAuth],
             ..CertificateSpec::bank("x", 3)
         });
-        desk.put("bank.pem", files::CERTIFICATE, &server.chain[0]);
-        has(&problem(&desk, "certificate").await, &["clientAuth"]);
+        machine.put("bank.pem", files::CERTIFICATE, &server.chain[0]);
+        has(&problem(&machine, "certificate").await, &["clientAuth"]);
         let over = other
             .issue(&CertificateSpec { not_after: NOW.minus(Duration::from_secs(1)), ..CertificateSpec::bank("x", 4) });
-        desk.put("bank.pem", files::CERTIFICATE, &over.chain[0]);
-        has(&problem(&desk, "certificate").await, &["it ended at", "have a new one issued"]);
+        machine.put("bank.pem", files::CERTIFICATE, &over.chain[0]);
+        has(&problem(&machine, "certificate").await, &["it expired at", "have a new one issued"]);
         let early = other.issue(&CertificateSpec { not_before: NOW.plus(DAY), ..CertificateSpec::bank("x", 5) });
-        desk.put("bank.pem", files::CERTIFICATE, &early.chain[0]);
-        has(&problem(&desk, "certificate").await, &["it begins at", "clock is slow"]);
+        machine.put("bank.pem", files::CERTIFICATE, &early.chain[0]);
+        has(&problem(&machine, "certificate").await, &["it is valid from", "clock is slow"]);
         let bank = app.bank("bank-b").await;
-        let desk = Desk::new(&app, &bank);
-        desk.put("ca.pem", files::CERTIFICATE, &bank.certificate);
-        has(&problem(&desk, "ca").await, &["no authority's"]);
+        let machine = BankMachine::new(&app, &bank);
+        machine.put("ca.pem", files::CERTIFICATE, &bank.certificate);
+        has(&problem(&machine, "ca").await, &["not an authority's"]);
     });
 }
 
-/// A bank whose certificate ends soon, and whose key others can read.
+/// A bank whose certificate expires soon, and whose key other users can read.
 #[test]
-fn what_will_be_wrong_soon_is_a_warning() {
+fn a_certificate_that_expires_soon_is_a_warning() {
     block_on(async {
-        let (app, _, desk) = ready().await;
-        fs::set_permissions(desk.path("bank.key"), fs::Permissions::from_mode(0o644)).unwrap();
+        let (app, _, machine) = ready().await;
+        fs::set_permissions(machine.path("bank.key"), fs::Permissions::from_mode(0o644)).unwrap();
         app.advance(DAY * 340).await;
-        let said = desk.bank(&["doctor"]).await;
+        let said = machine.bank(&["doctor"]).await;
         has(line(&said.out, "certificate"), &["warning", "more days"]);
         has(line(&said.out, "key"), &["warning", "mode 644"]);
         has(&said.out, &["chmod 600"]);
@@ -114,104 +114,104 @@ fn what_will_be_wrong_soon_is_a_warning() {
 
 /// A bank that trusts the wrong authority, or comes with a certificate of one the gateway does not trust.
 #[test]
-fn each_side_of_the_handshake_is_told_apart() {
+fn a_wrong_gateway_and_a_refused_bank_are_reported_apart() {
     block_on(async {
-        let (_app, _, desk) = ready().await;
+        let (_app, _, machine) = ready().await;
         let other = TestCa::root("other");
-        let ours = fs::read(desk.path("ca.pem")).unwrap();
-        desk.put("ca.pem", files::CERTIFICATE, &other.certificate);
-        has(&problem(&desk, "gateway").await, &["was not issued by the authority in", "ca.pem"]);
-        let said = desk.refused(&["token"]).await;
-        has(&said, &["was not issued by the authority in", "to mend: ask the bureau"]);
-        fs::write(desk.path("ca.pem"), ours).unwrap();
+        let ours = fs::read(machine.path("ca.pem")).unwrap();
+        machine.put("ca.pem", files::CERTIFICATE, &other.certificate);
+        has(&problem(&machine, "gateway").await, &["was not issued by the authority in", "ca.pem"]);
+        let said = machine.refused(&["token"]).await;
+        has(&said, &["was not issued by the authority in", "to fix it: ask the bureau"]);
+        fs::write(machine.path("ca.pem"), ours).unwrap();
         let stranger = other.bank("stranger", 9);
-        desk.put("bank.pem", files::CERTIFICATE, &stranger.chain[0]);
-        desk.put("bank.key", files::PRIVATE_KEY, &stranger.key);
+        machine.put("bank.pem", files::CERTIFICATE, &stranger.chain[0]);
+        machine.put("bank.key", files::PRIVATE_KEY, &stranger.key);
         has(
-            &problem(&desk, "admission").await,
+            &problem(&machine, "admission").await,
             &["the gateway refuses our certificate", "not issued by an authority it trusts"],
         );
-        let said = desk.refused(&["token"]).await;
+        let said = machine.refused(&["token"]).await;
         has(&said, &["the gateway refuses our certificate"]);
     });
 }
 
 /// A bank with the wrong origin.
 #[test]
-fn a_wrong_way_is_told_by_its_step() {
+fn a_failed_connection_is_reported_by_its_step() {
     block_on(async {
-        let (app, _, desk) = ready().await;
+        let (app, _, machine) = ready().await;
         let port = app.origin.rsplit(':').next().unwrap();
-        desk.profile(&format!("https://gateway.invalid:{port}"), "");
-        has(&problem(&desk, "name").await, &["gateway.invalid leads to no address", "DNS"]);
-        has(&desk.refused(&["token"]).await, &["gateway.invalid leads to no address"]);
+        machine.profile(&format!("https://gateway.invalid:{port}"), "");
+        has(&problem(&machine, "name").await, &["gateway.invalid resolves to no address", "DNS"]);
+        has(&machine.refused(&["token"]).await, &["gateway.invalid resolves to no address"]);
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        desk.profile(&format!("https://localhost:{free}"), "");
-        has(&problem(&desk, "connection").await, &["refuses connections", "compare the port"]);
-        has(&desk.refused(&["token"]).await, &["refuses connections"]);
+        machine.profile(&format!("https://localhost:{free}"), "");
+        has(&problem(&machine, "connection").await, &["refuses connections", "compare the port"]);
+        has(&machine.refused(&["token"]).await, &["refuses connections"]);
         // The certificate is for this address too, and signatures are not.
-        desk.profile(&format!("https://127.0.0.1:{port}"), "");
-        has(&problem(&desk, "origin").await, &[&app.origin, "in the profile"]);
+        machine.profile(&format!("https://127.0.0.1:{port}"), "");
+        has(&problem(&machine, "origin").await, &[&app.origin, "in the profile"]);
     });
 }
 
 /// A gateway whose certificate is for another name.
 #[test]
-fn a_name_that_is_not_the_certificates_is_told() {
+fn a_certificate_for_another_name_is_reported() {
     block_on(async {
         let liar = FakeGateway::named("elsewhere.test").await;
-        has(&problem(liar.desk(), "gateway").await, &["is for", "elsewhere.test", "not for localhost"]);
-        has(&liar.desk().refused(&["token"]).await, &["not for localhost"]);
+        has(&problem(liar.machine(), "gateway").await, &["is for", "elsewhere.test", "not for localhost"]);
+        has(&liar.machine().refused(&["token"]).await, &["not for localhost"]);
     });
 }
 
-/// A bank behind something that ends its TLS.
+/// A bank behind a proxy that terminates TLS.
 #[test]
-fn another_certificate_on_the_way_is_told() {
+fn a_proxy_that_terminates_tls_is_reported() {
     block_on(async {
         let liar = FakeGateway::start(Lie::Thumbprint).await;
-        has(&problem(liar.desk(), "thumbprint").await, &["saw another certificate: somebody-elses", "unbroken"]);
+        has(&problem(liar.machine(), "thumbprint").await, &["saw another certificate: somebody-elses", "unchanged"]);
     });
 }
 
 /// A bank whose clock is off.
 #[test]
-fn a_clock_that_is_off_is_told_by_how_much() {
+fn a_wrong_clock_is_reported_with_its_difference() {
     block_on(async {
-        let (app, _, mut desk) = ready().await;
+        let (app, _, mut machine) = ready().await;
         let at = |ahead: u64| ManualClock::new(app.store.clock.now().plus(Duration::from_secs(ahead)));
-        desk.clock = at(5);
-        let said = desk.bank(&["doctor"]).await.done();
+        machine.clock = at(5);
+        let said = machine.bank(&["doctor"]).await.done();
         has(line(&said, "clock"), &["warning", "s fast of the gateway's"]);
-        desk.clock = at(300);
-        has(&problem(&desk, "clock").await, &["300.000 s fast", "NTP"]);
-        desk.clock = Arc::clone(&app.store.clock);
+        machine.clock = at(300);
+        has(&problem(&machine, "clock").await, &["300.000 s fast", "NTP"]);
+        machine.clock = Arc::clone(&app.store.clock);
         app.advance(Duration::from_secs(300)).await;
-        has(line(&desk.bank(&["doctor"]).await.done(), "clock"), &["ok"]);
+        has(line(&machine.bank(&["doctor"]).await.done(), "clock"), &["ok"]);
     });
 }
 
 /// Banks that are suspended, unregistered, or registered for less.
 #[test]
-fn what_the_bureau_must_do_is_told() {
+fn what_the_bureau_must_do_is_reported() {
     block_on(async {
-        let (app, bank, desk) = ready().await;
+        let (app, bank, machine) = ready().await;
         access::suspend(&app.store.env(), crate::support::tester(), None, &bank.id).await.unwrap();
         app.app.catch_up().await.unwrap();
-        has(&problem(&desk, "registration").await, &["suspended it", "ask there"]);
+        has(&problem(&machine, "registration").await, &["suspended it", "ask the bureau"]);
         let (certificate, key) = app.certificate("nobody").await;
-        desk.put("bank.pem", files::CERTIFICATE, &certificate);
-        desk.put("bank.key", files::PRIVATE_KEY, &key);
-        has(&problem(&desk, "registration").await, &["exact subject"]);
+        machine.put("bank.pem", files::CERTIFICATE, &certificate);
+        machine.put("bank.key", files::PRIVATE_KEY, &key);
+        has(&problem(&machine, "registration").await, &["exact subject"]);
         let narrow = app.bank_with("bank-c", |new| new.scopes = vec![Scope::ConsentsRead]).await;
-        let said = Desk::new(&app, &narrow).bank(&["doctor"]).await.done();
-        has(&said, &["without grade:read there are no grades", "have the bureau register it"]);
+        let said = BankMachine::new(&app, &narrow).bank(&["doctor"]).await.done();
+        has(&said, &["without grade:read there are no grades", "ask the bureau to register it"]);
     });
 }
 
 /// A bank registered for `private_key_jwt`, without its key and with it, in both suites.
 #[test]
-fn an_assertion_is_signed_where_the_bureau_wants_one() {
+fn an_assertion_is_signed_where_the_bank_is_registered_for_one() {
     block_on(async {
         let app = TestApp::start(TestStore::sqlite().await).await;
         for suite in [Suite::Es256, Suite::Ed25519] {
@@ -226,11 +226,11 @@ fn an_assertion_is_signed_where_the_bureau_wants_one() {
                     new.jwks = Some(json!({ "keys": [jwk] }).to_string());
                 })
                 .await;
-            let desk = Desk::new(&app, &bank);
-            has(&problem(&desk, "token").await, &["private_key_jwt", "signing_key in the profile"]);
-            desk.put("signing.key", files::PRIVATE_KEY, &pkcs8);
-            desk.profile(&app.origin, "signing_key = 'signing.key'");
-            let said = desk.bank(&["doctor"]).await.done();
+            let machine = BankMachine::new(&app, &bank);
+            has(&problem(&machine, "token").await, &["private_key_jwt", "signing_key in the profile"]);
+            machine.put("signing.key", files::PRIVATE_KEY, &pkcs8);
+            machine.profile(&app.origin, "signing_key = 'signing.key'");
+            let said = machine.bank(&["doctor"]).await.done();
             has(line(&said, "signing"), &["ok"]);
             has(line(&said, "token"), &["ok"]);
         }
@@ -239,13 +239,13 @@ fn an_assertion_is_signed_where_the_bureau_wants_one() {
 
 /// A bank that meets a new key at the gateway.
 #[test]
-fn a_new_key_is_told_once() {
+fn a_new_key_is_reported_once() {
     block_on(async {
-        let (app, _, desk) = ready().await;
-        has(line(&desk.bank(&["doctor"]).await.done(), "keys"), &["ok", "3 published"]);
+        let (app, _, machine) = ready().await;
+        has(line(&machine.bank(&["doctor"]).await.done(), "keys"), &["ok", "3 published"]);
         medcredit::authority::keys::rotate(app.custody(), medcredit::authority::Purpose::AnswerSigning).await.unwrap();
         app.advance(Duration::from_secs(1)).await;
-        has(line(&desk.bank(&["doctor"]).await.done(), "keys"), &["warning", "new since last time"]);
-        has(line(&desk.bank(&["doctor"]).await.done(), "keys"), &["ok"]);
+        has(line(&machine.bank(&["doctor"]).await.done(), "keys"), &["warning", "new since last time"]);
+        has(line(&machine.bank(&["doctor"]).await.done(), "keys"), &["ok"]);
     });
 }

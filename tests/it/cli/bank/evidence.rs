@@ -14,20 +14,20 @@ use medcredit::{
 };
 use serde_json::{Value, json};
 
-use super::{Desk, line, mode};
+use super::{BankMachine, line, mode};
 use crate::support::{TestStore, app::TestApp, block_on, both_engines, command::medcredit};
 
 /// A bank that has saved a grade with its proof.
-async fn saved(store: TestStore) -> (TestApp, Desk, String) {
+async fn saved(store: TestStore) -> (TestApp, BankMachine, String) {
     let app = TestApp::start(store).await;
     sealing(&app);
     let bank = app.bank("bank-a").await;
     let id = app.consent(&bank, |_| {}).await.id.to_string();
-    let desk = Desk::new(&app, &bank);
-    let file = desk.name("grade.json");
-    let outcome = desk.bank(&["grade", &id, "--save", &file]).await;
+    let machine = BankMachine::new(&app, &bank);
+    let file = machine.name("grade.json");
+    let outcome = machine.bank(&["grade", &id, "--save", &file]).await;
     assert!(outcome.err.contains("saved with its proof"), "{}", outcome.err);
-    (app, desk, id)
+    (app, machine, id)
 }
 
 /// Seals as a running gateway does, as long as there is one.
@@ -44,16 +44,16 @@ pub(super) fn sealing(app: &TestApp) {
     });
 }
 
-fn read(desk: &Desk) -> Value {
-    serde_json::from_slice(&fs::read(desk.path("grade.json")).unwrap()).unwrap()
+fn read(machine: &BankMachine) -> Value {
+    serde_json::from_slice(&fs::read(machine.path("grade.json")).unwrap()).unwrap()
 }
 
 /// Changes the saved file, verifies it without a profile, and returns what was said with the exit code.
-async fn verified(desk: &Desk, change: impl FnOnce(&mut Value)) -> (u8, String) {
-    let mut value = read(desk);
+async fn verified(machine: &BankMachine, change: impl FnOnce(&mut Value)) -> (u8, String) {
+    let mut value = read(machine);
     change(&mut value);
-    fs::write(desk.path("changed.json"), value.to_string()).unwrap();
-    let outcome = medcredit(&["bank", "verify", &desk.name("changed.json")]).await;
+    fs::write(machine.path("changed.json"), value.to_string()).unwrap();
+    let outcome = medcredit(&["bank", "verify", &machine.name("changed.json")]).await;
     (outcome.code, outcome.out + &outcome.err)
 }
 
@@ -64,47 +64,47 @@ both_engines! {
 
 /// A bank, and its auditor without any profile.
 async fn a_saved_answer_verifies_offline(store: TestStore) {
-    let (app, desk, id) = saved(store).await;
+    let (app, machine, id) = saved(store).await;
     drop(app);
-    assert_eq!(mode(&desk.path("grade.json")), 0o600);
-    let value = read(&desk);
+    assert_eq!(mode(&machine.path("grade.json")), 0o600);
+    let value = read(&machine);
     assert_eq!(value["medcredit_answer"], 1);
     assert_eq!(value["request"]["method"], "GET");
     assert!(value["request"]["target_uri"].as_str().unwrap().ends_with(&format!("/v1/consents/{id}/grade")));
     assert!(!value.to_string().contains("Bearer"), "a token is no evidence");
-    let (code, said) = verified(&desk, |_| {}).await;
+    let (code, said) = verified(&machine, |_| {}).await;
     assert_eq!(code, cli::DONE, "{said}");
     for check in ["body", "key", "signature", "receipt", "record", "opening", "contents", "inclusion"] {
         assert!(line(&said, check).starts_with("ok"), "{said}");
     }
-    assert!(line(&said, "trust").starts_with("warning"), "the file cannot vouch for itself: {said}");
-    let kept = desk.bank(&["verify", &desk.name("grade.json")]).await.done();
+    assert!(line(&said, "trust").starts_with("warning"), "the file alone proves nothing: {said}");
+    let kept = machine.bank(&["verify", &machine.name("grade.json")]).await.done();
     assert!(line(&kept, "trust").starts_with("ok") && kept.contains("signed and recorded"), "{kept}");
-    let keys = desk.name("answers/keys.json");
-    let kept = medcredit(&["bank", "verify", &desk.name("grade.json"), "--keys", &keys]).await.done();
+    let keys = machine.name("answers/keys.json");
+    let kept = medcredit(&["bank", "verify", &machine.name("grade.json"), "--keys", &keys]).await.done();
     assert!(line(&kept, "trust").starts_with("ok"), "{kept}");
 }
 
 /// A bank that keeps checkpoints.
 async fn a_proof_is_kept_and_the_log_must_continue(store: TestStore) {
-    let (_app, desk, id) = saved(store).await;
-    let first = desk.bank(&["proof", &desk.name("grade.json")]).await.done();
-    assert!(line(&first, "log").contains("the first one kept here"), "{first}");
-    fs::copy(desk.path("answers/checkpoint"), desk.path("old")).unwrap();
+    let (_app, machine, id) = saved(store).await;
+    let first = machine.bank(&["proof", &machine.name("grade.json")]).await.done();
+    assert!(line(&first, "log").contains("the first one saved here"), "{first}");
+    fs::copy(machine.path("answers/checkpoint"), machine.path("old")).unwrap();
     for _ in 0..5 {
-        desk.bank(&["grade", &id, "--save"]).await.done();
+        machine.bank(&["grade", &id, "--save"]).await.done();
     }
-    let old = desk.name("old");
-    let later = desk.bank(&["proof", &desk.name("grade.json"), "--checkpoint", &old]).await.done();
+    let old = machine.name("old");
+    let later = machine.bank(&["proof", &machine.name("grade.json"), "--checkpoint", &old]).await.done();
     assert!(line(&later, "checkpoint").contains("continues the older one"), "{later}");
     assert!(line(&later, "log").starts_with("ok"), "{later}");
-    assert_ne!(fs::read(desk.path("answers/checkpoint")).unwrap(), fs::read(desk.path("old")).unwrap());
+    assert_ne!(fs::read(machine.path("answers/checkpoint")).unwrap(), fs::read(machine.path("old")).unwrap());
     // The path is in the file now: the same comparison without the gateway.
-    let offline = medcredit(&["bank", "verify", &desk.name("grade.json"), "--checkpoint", &old]).await.done();
+    let offline = medcredit(&["bank", "verify", &machine.name("grade.json"), "--checkpoint", &old]).await.done();
     assert!(line(&offline, "checkpoint").starts_with("ok"), "{offline}");
     assert!(line(&offline, "consistency").starts_with("ok"), "{offline}");
-    let told = read(&desk)["proof"]["id"].as_str().unwrap().to_owned();
-    let alone = desk.bank(&["proof", &told]).await.done();
+    let proved = read(&machine)["proof"]["id"].as_str().unwrap().to_owned();
+    let alone = machine.bank(&["proof", &proved]).await.done();
     assert!(line(&alone, "record").contains(&id) && line(&alone, "inclusion").starts_with("ok"), "{alone}");
 }
 
@@ -112,7 +112,7 @@ async fn a_proof_is_kept_and_the_log_must_continue(store: TestStore) {
 #[test]
 fn every_change_is_found_by_name() {
     block_on(async {
-        let (_app, desk, _) = saved(TestStore::sqlite().await).await;
+        let (_app, machine, _) = saved(TestStore::sqlite().await).await;
         let header = |name: &'static str, text: &'static str| {
             move |value: &mut Value| value["answer"]["headers"][name] = text.into()
         };
@@ -145,7 +145,7 @@ fn every_change_is_found_by_name() {
             ("contents", Box::new(|value| value["client_id"] = "cli_06fzgvc5pqyd2m8s4tbn0xke71".into())),
         ];
         for (check, change) in cases {
-            let (code, said) = verified(&desk, change).await;
+            let (code, said) = verified(&machine, change).await;
             assert_eq!(code, cli::FAILED, "{check}: {said}");
             assert!(line(&said, check).starts_with("PROBLEM"), "{check}: {said}");
             assert!(said.contains("does not verify: "), "{said}");
@@ -157,9 +157,9 @@ fn every_change_is_found_by_name() {
 #[test]
 fn a_forgery_that_fits_itself_is_found_by_the_keys_a_bank_keeps() {
     block_on(async {
-        let (_app, desk, _) = saved(TestStore::sqlite().await).await;
+        let (_app, machine, _) = saved(TestStore::sqlite().await).await;
         let key = KeyPair::from_pkcs8(Suite::Es256, &KeyPair::generate(Suite::Es256).unwrap()).unwrap();
-        let mut value = read(&desk);
+        let mut value = read(&machine);
         let body = value["answer"]["body"].as_str().unwrap().replace("良好", "优秀");
         let digest = content_digest(body.as_bytes());
         let text = |pointer: &str| value.pointer(pointer).unwrap().as_str().unwrap().to_owned();
@@ -182,8 +182,8 @@ fn a_forgery_that_fits_itself_is_found_by_the_keys_a_bank_keeps() {
         {
             value["answer"]["headers"][name] = text.into();
         }
-        fs::write(desk.path("forged.json"), value.to_string()).unwrap();
-        let (forged, kept) = (desk.name("forged.json"), desk.name("answers/keys.json"));
+        fs::write(machine.path("forged.json"), value.to_string()).unwrap();
+        let (forged, kept) = (machine.name("forged.json"), machine.name("answers/keys.json"));
         let alone = medcredit(&["bank", "verify", &forged]).await.done();
         assert!(line(&alone, "trust").starts_with("warning"), "{alone}");
         let compared = medcredit(&["bank", "verify", &forged, "--keys", &kept]).await;
@@ -210,30 +210,30 @@ impl NoteSigner for Forger {
 #[test]
 fn a_log_that_was_rewritten_or_cut_is_found_and_the_old_checkpoint_stays() {
     block_on(async {
-        let (app, desk, _) = saved(TestStore::sqlite().await).await;
-        let file = desk.name("grade.json");
-        desk.bank(&["proof", &file]).await.done();
+        let (app, machine, _) = saved(TestStore::sqlite().await).await;
+        let file = machine.name("grade.json");
+        machine.bank(&["proof", &file]).await.done();
         let signer = app.app.keys.load().ledger.clone();
-        let origin = read(&desk)["proof"]["log"].as_str().unwrap().to_owned();
+        let origin = read(&machine)["proof"]["log"].as_str().unwrap().to_owned();
         let forger = Forger(VerifierKey::new(&origin, signer.public_key().raw().try_into().unwrap()).unwrap(), signer);
         for (size, why) in [(1, "was rewritten"), (10_000, "its end was cut off")] {
             let note = Checkpoint { origin: origin.clone(), size, root: [9; 32] }.sign(&forger).unwrap();
-            fs::write(desk.path("answers/checkpoint"), &note).unwrap();
-            let said = desk.refused(&["proof", &file]).await;
+            fs::write(machine.path("answers/checkpoint"), &note).unwrap();
+            let said = machine.refused(&["proof", &file]).await;
             assert!(line(&said, "log").starts_with("PROBLEM") && said.contains(why), "{said}");
-            assert_eq!(fs::read_to_string(desk.path("answers/checkpoint")).unwrap(), note, "it is the evidence");
-            let said = desk.refused(&["doctor"]).await;
+            assert_eq!(fs::read_to_string(machine.path("answers/checkpoint")).unwrap(), note, "it is the evidence");
+            let said = machine.refused(&["doctor"]).await;
             assert!(line(&said, "log").starts_with("PROBLEM") && said.contains(why), "{said}");
         }
-        let own = read(&desk)["proof"]["tree_size"].as_u64().unwrap();
+        let own = read(&machine)["proof"]["tree_size"].as_u64().unwrap();
         let two = Checkpoint { origin: origin.clone(), size: own, root: [9; 32] }.sign(&forger).unwrap();
-        fs::write(desk.path("two"), two).unwrap();
-        let said = desk.refused(&["verify", &file, "--checkpoint", &desk.name("two")]).await;
+        fs::write(machine.path("two"), two).unwrap();
+        let said = machine.refused(&["verify", &file, "--checkpoint", &machine.name("two")]).await;
         assert!(line(&said, "checkpoint").contains("two histories"), "{said}");
         let foreign = Checkpoint { origin: "localhost/ledger/2".into(), size: 1, root: [9; 32] };
         let key = VerifierKey::new("localhost/ledger/2", *forger.0.public()).unwrap();
-        fs::write(desk.path("two"), foreign.sign(&Forger(key, forger.1.clone())).unwrap()).unwrap();
-        let said = desk.refused(&["proof", &file, "--checkpoint", &desk.name("two")]).await;
+        fs::write(machine.path("two"), foreign.sign(&Forger(key, forger.1.clone())).unwrap()).unwrap();
+        let said = machine.refused(&["proof", &file, "--checkpoint", &machine.name("two")]).await;
         assert!(said.contains("is of log localhost/ledger/2"), "{said}");
     });
 }
@@ -247,16 +247,16 @@ fn another_key() -> Value {
 #[test]
 fn evidence_is_not_written_over_and_nothing_is_asked_for_it() {
     block_on(async {
-        let (_app, desk, id) = saved(TestStore::sqlite().await).await;
-        let before = fs::read(desk.path("grade.json")).unwrap();
-        let said = desk.refused(&["grade", &id, "--save", &desk.name("grade.json")]).await;
-        assert!(said.contains("evidence is not written over"), "{said}");
-        assert_eq!(fs::read(desk.path("grade.json")).unwrap(), before);
+        let (_app, machine, id) = saved(TestStore::sqlite().await).await;
+        let before = fs::read(machine.path("grade.json")).unwrap();
+        let said = machine.refused(&["grade", &id, "--save", &machine.name("grade.json")]).await;
+        assert!(said.contains("evidence is not overwritten"), "{said}");
+        assert_eq!(fs::read(machine.path("grade.json")).unwrap(), before);
         for (text, why) in
-            [("{}", "is not a saved answer"), ("{\"medcredit_answer\": 2}", "is of version 2"), ("", "EOF")]
+            [("{}", "is not a saved answer"), ("{\"medcredit_answer\": 2}", "has format version 2"), ("", "EOF")]
         {
-            fs::write(desk.path("other.json"), text).unwrap();
-            let said = desk.refused(&["verify", &desk.name("other.json")]).await;
+            fs::write(machine.path("other.json"), text).unwrap();
+            let said = machine.refused(&["verify", &machine.name("other.json")]).await;
             assert!(said.contains(why), "{said}");
         }
     });
@@ -277,22 +277,22 @@ fn a_signed_request_is_part_of_the_evidence() {
             })
             .await;
         let id = app.consent(&bank, |_| {}).await.id.to_string();
-        let desk = Desk::new(&app, &bank);
-        let file = desk.name("grade.json");
-        assert!(desk.refused(&["grade", &id]).await.contains("401 request_signature_required"));
-        desk.put("signing.key", files::PRIVATE_KEY, &pkcs8);
-        desk.profile(&app.origin, "signing_key = 'signing.key'\nsign_requests = true");
-        desk.bank(&["grade", &id, "--save", &file]).await.done();
-        let input = read(&desk)["request"]["headers"]["signature-input"].as_str().unwrap().to_owned();
+        let machine = BankMachine::new(&app, &bank);
+        let file = machine.name("grade.json");
+        assert!(machine.refused(&["grade", &id]).await.contains("401 request_signature_required"));
+        machine.put("signing.key", files::PRIVATE_KEY, &pkcs8);
+        machine.profile(&app.origin, "signing_key = 'signing.key'\nsign_requests = true");
+        machine.bank(&["grade", &id, "--save", &file]).await.done();
+        let input = read(&machine)["request"]["headers"]["signature-input"].as_str().unwrap().to_owned();
         assert!(input.contains("fapi-2-request"), "{input}");
-        let (code, said) = verified(&desk, |_| {}).await;
+        let (code, said) = verified(&machine, |_| {}).await;
         assert_eq!(code, cli::DONE, "{said}");
-        let (code, said) = verified(&desk, |value| value["request"]["headers"] = json!({})).await;
+        let (code, said) = verified(&machine, |value| value["request"]["headers"] = json!({})).await;
         assert_eq!(code, cli::FAILED, "{said}");
         assert!(line(&said, "signature").starts_with("PROBLEM"), "{said}");
         let asked = ["consent", "request", "--uscc", "91330302MA2AB3C47J", "--codes", "H33030200001"];
         let rest = ["--permissions", "grade", "--purpose", "loan_approval", "--product", "医保信用贷"];
-        desk.bank(&[&asked[..], &rest].concat()).await.done();
-        desk.bank(&["doctor"]).await.done();
+        machine.bank(&[&asked[..], &rest].concat()).await.done();
+        machine.bank(&["doctor"]).await.done();
     });
 }

@@ -18,7 +18,7 @@ use tokio::{
     net::TcpListener,
 };
 
-use super::Desk;
+use super::BankMachine;
 use crate::support::pki::{CertificateSpec, NOW, TestCa, trust};
 
 /// What it lies about.
@@ -38,7 +38,7 @@ pub(super) enum Lie {
 }
 
 pub(super) struct FakeGateway {
-    desk: Desk,
+    machine: BankMachine,
 }
 
 impl FakeGateway {
@@ -60,12 +60,12 @@ impl FakeGateway {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("https://localhost:{}", socket.local_addr().unwrap().port());
-        let desk = Desk { directory: tempfile::tempdir().unwrap(), clock };
+        let machine = BankMachine { directory: tempfile::tempdir().unwrap(), clock };
         let bank = banks.bank("bank-a", 7);
-        desk.put("ca.pem", files::CERTIFICATE, &servers.certificate);
-        desk.put("bank.pem", files::CERTIFICATE, &bank.chain[0]);
-        desk.put("bank.key", files::PRIVATE_KEY, &bank.key);
-        desk.profile(&origin, "");
+        machine.put("ca.pem", files::CERTIFICATE, &servers.certificate);
+        machine.put("bank.pem", files::CERTIFICATE, &bank.chain[0]);
+        machine.put("bank.key", files::PRIVATE_KEY, &bank.key);
+        machine.profile(&origin, "");
         let key = Arc::new(KeyPair::from_pkcs8(Suite::Es256, &KeyPair::generate(Suite::Es256).unwrap()).unwrap());
         let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
         tokio::spawn(async move {
@@ -86,11 +86,11 @@ impl FakeGateway {
                 });
             }
         });
-        Self { desk }
+        Self { machine }
     }
 
-    pub(super) const fn desk(&self) -> &Desk {
-        &self.desk
+    pub(super) const fn machine(&self) -> &BankMachine {
+        &self.machine
     }
 }
 
@@ -120,11 +120,11 @@ fn answer(lie: Lie, origin: &str, path: &str, key: &KeyPair) -> String {
 }
 
 fn grade(lie: Lie, origin: &str, path: &str, key: &KeyPair) -> String {
-    let told = "dis_06fzgvc5pqyd2m8s4tbn0xke71";
-    let of = if lie == Lie::Disclosure { "dis_06fzgvc5pqyd2m8s4tbn0xke72" } else { told };
+    let disclosure = "dis_06fzgvc5pqyd2m8s4tbn0xke71";
+    let of = if lie == Lie::Disclosure { "dis_06fzgvc5pqyd2m8s4tbn0xke72" } else { disclosure };
     let name = if lie == Lie::Escapes { "\u{1b}[2Jexcellent" } else { "excellent" };
     let body = json!({
-        "disclosure": told, "consent": "con_06fzgv9a41wdkxs8q2e7mtb3rc", "purpose": "loan_approval", "uscc": "X",
+        "disclosure": disclosure, "consent": "con_06fzgv9a41wdkxs8q2e7mtb3rc", "purpose": "loan_approval", "uscc": "X",
         "codes": [{ "code": "H1", "name": "N", "status": "graded",
             "grade": { "scheme": "s", "code": "c", "name": name } }], "notice": "政务信息",
     })

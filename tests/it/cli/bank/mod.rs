@@ -1,4 +1,4 @@
-//! `medcredit bank`: a bank's own side, by the real command line over real TLS, against the gateway and against a liar.
+//! `medcredit bank`: the real command line over real TLS, against the gateway and against a fake one.
 
 mod consents;
 mod doctor;
@@ -21,20 +21,20 @@ use crate::support::{
 };
 
 /// A bank's directory: its files and its profile.
-struct Desk {
+struct BankMachine {
     directory: tempfile::TempDir,
     clock: Arc<ManualClock>,
 }
 
-impl Desk {
+impl BankMachine {
     /// A bank of a gateway.
     fn new(app: &TestApp, bank: &Bank) -> Self {
-        let desk = Self { directory: tempfile::tempdir().unwrap(), clock: app.store.clock.clone() };
-        desk.put("ca.pem", files::CERTIFICATE, &app.ca);
-        desk.put("bank.pem", files::CERTIFICATE, &bank.certificate);
-        desk.put("bank.key", files::PRIVATE_KEY, &bank.key);
-        desk.profile(&app.origin, "");
-        desk
+        let machine = Self { directory: tempfile::tempdir().unwrap(), clock: app.store.clock.clone() };
+        machine.put("ca.pem", files::CERTIFICATE, &app.ca);
+        machine.put("bank.pem", files::CERTIFICATE, &bank.certificate);
+        machine.put("bank.key", files::PRIVATE_KEY, &bank.key);
+        machine.profile(&app.origin, "");
+        machine
     }
 
     fn path(&self, name: &str) -> PathBuf {

@@ -7,7 +7,7 @@ use medcredit::{
 };
 
 use super::{
-    Desk,
+    BankMachine,
     fake_gateway::{FakeGateway, Lie},
 };
 use crate::support::{TestStore, app::TestApp, block_on, both_engines, command::medcredit};
@@ -27,7 +27,7 @@ async fn a_grade_is_a_table(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("bank-a").await;
     let id = app.consent(&bank, |_| {}).await.id.to_string();
-    let said = Desk::new(&app, &bank).bank(&["grade", &id]).await.done();
+    let said = BankMachine::new(&app, &bank).bank(&["grade", &id]).await.done();
     let expected = "
 信用等级 grade of 91330302MA2AB3C47J, under CONSENT for pre_loan_review
 
@@ -45,7 +45,8 @@ async fn settlements_are_a_table_and_a_chart(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("bank-a").await;
     let id = app.consent(&bank, |_| {}).await.id.to_string();
-    let said = Desk::new(&app, &bank).bank(&["settlements", &id, "--from", "2025-03", "--to", "2025-05"]).await.done();
+    let said =
+        BankMachine::new(&app, &bank).bank(&["settlements", &id, "--from", "2025-03", "--to", "2025-05"]).await.done();
     let expected = "
 医保月度结算 monthly settlements of 91330302MA2AB3C47J, 2025-03 to 2025-05, under CONSENT for pre_loan_review
 金额单位: 元 (amounts in yuan, exact to the fen)
@@ -63,7 +64,7 @@ async fn settlements_are_a_table_and_a_chart(store: TestStore) {
   2025-05  40,000.00  ############################################################
 ";
     assert_eq!(head(&said, &id), expected.trim_start());
-    let last = Desk::new(&app, &bank).bank(&["settlements", &id, "--from", "2026-02", "--each"]).await.done();
+    let last = BankMachine::new(&app, &bank).bank(&["settlements", &id, "--from", "2026-02", "--each"]).await.done();
     assert!(last.contains("暂定 provisional"), "{last}");
 }
 
@@ -76,7 +77,7 @@ fn former_grades_scorecards_and_reports_are_read_and_proved() {
         let bank = app.bank("bank-a").await;
         let all = [Permission::Grade, Permission::GradeHistory, Permission::Scorecard, Permission::Settlements];
         let id = app.consent(&bank, |wish| wish.permissions = all.to_vec()).await.id.to_string();
-        let desk = Desk::new(&app, &bank);
+        let machine = BankMachine::new(&app, &bank);
         for (what, words) in [
             ("history", &["历史等级", "合成鹿城医院"][..]),
             ("scorecard", &["一级指标得分", "合成鹿城门诊", "已评 graded"]),
@@ -85,15 +86,15 @@ fn former_grades_scorecards_and_reports_are_read_and_proved() {
                 &["信用等级 grade", "历史等级", "一级指标得分", "医保月度结算", "40,000.00", "暂定 provisional"],
             ),
         ] {
-            let file = desk.name(&format!("{what}.json"));
-            let said = desk.bank(&[what, &id, "--save", &file]).await.done();
+            let file = machine.name(&format!("{what}.json"));
+            let said = machine.bank(&[what, &id, "--save", &file]).await.done();
             assert!(words.iter().all(|word| said.contains(word)), "{said}");
-            let proved = desk.bank(&["verify", &file]).await.done();
+            let proved = machine.bank(&["verify", &file]).await.done();
             assert!(super::line(&proved, "contents").starts_with("ok"), "{proved}");
             assert!(super::line(&proved, "inclusion").starts_with("ok"), "{proved}");
         }
         let grades = app.consent(&bank, |wish| wish.permissions = vec![Permission::Grade]).await.id.to_string();
-        let said = desk.bank(&["report", &grades]).await.done();
+        let said = machine.bank(&["report", &grades]).await.done();
         assert!(said.contains("settlements: not permitted") && !said.contains("医保月度结算"), "{said}");
     });
 }
@@ -105,9 +106,9 @@ fn json_is_the_exact_body_and_nothing_else() {
         let app = TestApp::start(TestStore::sqlite().await).await;
         let bank = app.bank("bank-a").await;
         let id = app.consent(&bank, |_| {}).await.id.to_string();
-        let desk = Desk::new(&app, &bank);
-        let body = desk.bank(&["grade", &id, "--json", "--save"]).await.done();
-        let saved = std::fs::read_dir(desk.path("answers")).unwrap();
+        let machine = BankMachine::new(&app, &bank);
+        let body = machine.bank(&["grade", &id, "--json", "--save"]).await.done();
+        let saved = std::fs::read_dir(machine.path("answers")).unwrap();
         let saved =
             saved.map(|entry| entry.unwrap().path()).find(|path| path.to_str().unwrap().contains("dis_")).unwrap();
         let saved: serde_json::Value = serde_json::from_slice(&std::fs::read(saved).unwrap()).unwrap();
@@ -123,28 +124,28 @@ fn the_purpose_is_the_commands_or_the_profiles() {
         let bank = app.bank("bank-a").await;
         let purposes = vec![Purpose::PreLoanReview, Purpose::LoanApproval];
         let id = app.consent(&bank, |wish| wish.purposes = purposes).await.id.to_string();
-        let desk = Desk::new(&app, &bank);
-        assert!(desk.refused(&["grade", &id]).await.contains("purpose"), "neither says it");
-        let said = desk.bank(&["grade", &id, "--purpose", "loan_approval"]).await.done();
+        let machine = BankMachine::new(&app, &bank);
+        assert!(machine.refused(&["grade", &id]).await.contains("purpose"), "neither says it");
+        let said = machine.bank(&["grade", &id, "--purpose", "loan_approval"]).await.done();
         assert!(said.contains("for loan_approval"), "{said}");
-        desk.profile(&app.origin, "purpose = 'pre_loan_review'");
-        assert!(desk.bank(&["grade", &id]).await.done().contains("for pre_loan_review"));
+        machine.profile(&app.origin, "purpose = 'pre_loan_review'");
+        assert!(machine.bank(&["grade", &id]).await.done().contains("for pre_loan_review"));
     });
 }
 
 /// Banks without the consent, without the permission and without the scope.
 #[test]
-fn a_refusal_is_told_with_its_code() {
+fn a_refusal_is_reported_with_its_code() {
     block_on(async {
         let app = TestApp::start(TestStore::sqlite().await).await;
         let bank = app.bank("bank-a").await;
         let grades = app.consent(&bank, |wish| wish.permissions = vec![Permission::Grade]).await.id.to_string();
-        let stranger = Desk::new(&app, &app.bank("bank-b").await);
+        let stranger = BankMachine::new(&app, &app.bank("bank-b").await);
         assert!(stranger.refused(&["grade", &grades]).await.contains("404 consent_not_found"));
-        let said = Desk::new(&app, &bank).refused(&["settlements", &grades]).await;
+        let said = BankMachine::new(&app, &bank).refused(&["settlements", &grades]).await;
         assert!(said.contains("403 permission_not_granted"), "{said}");
         let narrow = app.bank_with("bank-c", |new| new.scopes = vec![Scope::ConsentsRead]).await;
-        let said = Desk::new(&app, &narrow).refused(&["grade", &grades]).await;
+        let said = BankMachine::new(&app, &narrow).refused(&["grade", &grades]).await;
         assert!(said.contains("invalid_scope") && said.contains("bank doctor"), "{said}");
     });
 }
@@ -154,7 +155,7 @@ fn a_refusal_is_told_with_its_code() {
 fn what_does_not_verify_is_not_shown() {
     block_on(async {
         for (lie, why) in [
-            (Lie::Body, "body: its SHA-256 is not the one Content-Digest tells"),
+            (Lie::Body, "body: its SHA-256 is not the one in Content-Digest"),
             (Lie::Digest, "signature: it does not fit"),
             (Lie::Target, "signature: it does not fit"),
             (Lie::Receipt, "signature: it does not fit"),
@@ -163,7 +164,7 @@ fn what_does_not_verify_is_not_shown() {
             (Lie::Unsigned, "the answer has no signature"),
         ] {
             let liar = FakeGateway::start(lie).await;
-            let said = liar.desk().bank(&["grade", "con_06fzgv9a41wdkxs8q2e7mtb3rc"]).await;
+            let said = liar.machine().bank(&["grade", "con_06fzgv9a41wdkxs8q2e7mtb3rc"]).await;
             assert_eq!(said.code, cli::FAILED, "{lie:?}: {}", said.out);
             assert!(
                 said.err.contains("does not verify and is not shown") && said.err.contains(why),
@@ -173,7 +174,7 @@ fn what_does_not_verify_is_not_shown() {
             assert!(!said.out.contains("excellent"), "{lie:?}");
         }
         let honest = FakeGateway::start(Lie::None).await;
-        assert!(honest.desk().bank(&["grade", "con_06fzgv9a41wdkxs8q2e7mtb3rc"]).await.done().contains("excellent"));
+        assert!(honest.machine().bank(&["grade", "con_06fzgv9a41wdkxs8q2e7mtb3rc"]).await.done().contains("excellent"));
     });
 }
 
@@ -182,7 +183,7 @@ fn what_does_not_verify_is_not_shown() {
 fn nothing_moves_the_terminals_cursor() {
     block_on(async {
         let liar = FakeGateway::start(Lie::Escapes).await;
-        let said = liar.desk().bank(&["grade", "con_06fzgv9a41wdkxs8q2e7mtb3rc"]).await.done();
+        let said = liar.machine().bank(&["grade", "con_06fzgv9a41wdkxs8q2e7mtb3rc"]).await.done();
         assert!(!said.contains('\u{1b}') && said.contains("[2Jexcellent"), "{said:?}");
     });
 }
@@ -221,27 +222,27 @@ fn a_month_is_delivered_kept_and_proved() {
         for purpose in [Purpose::PostLoanManagement, Purpose::PostLoanManagement, Purpose::LoanApproval] {
             app.consent(&bank, |wish| wish.purposes = vec![purpose]).await;
         }
-        let desk = Desk::new(&app, &bank);
+        let machine = BankMachine::new(&app, &bank);
         let line = ["deliveries", "--month", "2026-01", "--purpose", "post_loan_management"];
-        let said = desk.bank(&line).await.done();
+        let said = machine.bank(&line).await.done();
         assert!(said.starts_with("2026-01: 2 lines on 1 pages in"), "{said}");
         let folder = "answers/deliveries/2026-01-post_loan_management";
-        let lines = std::fs::read_to_string(desk.path(&format!("{folder}/page-0001.ndjson"))).unwrap();
+        let lines = std::fs::read_to_string(machine.path(&format!("{folder}/page-0001.ndjson"))).unwrap();
         assert_eq!(lines.lines().count(), 3);
-        let page = desk.name(&format!("{folder}/page-0001.json"));
-        let proved = desk.bank(&["proof", &page]).await.done();
+        let page = machine.name(&format!("{folder}/page-0001.json"));
+        let proved = machine.bank(&["proof", &page]).await.done();
         for check in ["signature", "contents", "inclusion"] {
             assert!(super::line(&proved, check).starts_with("ok"), "{proved}");
         }
         let first: serde_json::Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
-        let alone = desk.bank(&["proof", first["disclosure"].as_str().unwrap()]).await.done();
+        let alone = machine.bank(&["proof", first["disclosure"].as_str().unwrap()]).await.done();
         assert!(super::line(&alone, "record").contains(first["consent"].as_str().unwrap()), "{alone}");
-        let again = desk.bank(&line).await;
+        let again = machine.bank(&line).await;
         assert!(again.err.contains("complete already") && again.out == said, "{again:?}");
         // As a page that was lost on the way leaves it: nothing is complete, and the next run begins where it says.
-        let cursor = desk.path(&format!("{folder}/cursor.json"));
+        let cursor = machine.path(&format!("{folder}/cursor.json"));
         let text = std::fs::read_to_string(&cursor).unwrap().replace("\"next\": null", "\"next\": \"nonsense\"");
         std::fs::write(&cursor, text).unwrap();
-        assert!(desk.refused(&line).await.contains("invalid_cursor"), "it goes on where the cursor says");
+        assert!(machine.refused(&line).await.contains("invalid_cursor"), "it continues at the cursor");
     });
 }
