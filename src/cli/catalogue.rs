@@ -1,6 +1,6 @@
-//! `medcredit catalogue show|status`: what is gathered about a kind (信息目录), and whether it came.
+//! `medcredit catalogue show|status`: the data categories of a kind of subject (信息目录), and their deliveries.
 //!
-//! `status` ends with 0 where nothing is late and with 1 where something is, so that a scheduler can ask it.
+//! `status` ends with 0 if nothing is late and with 1 if something is, for use by a scheduler.
 
 use std::io::Write;
 
@@ -14,7 +14,7 @@ use crate::{
     scoring::{Catalogue, Publicity, UpdateFrequency},
 };
 
-/// The information catalogues.
+/// Show the data categories of a kind of subject, and which deliveries are late.
 #[derive(Debug, Args)]
 pub(super) struct CatalogueCommand {
     #[command(subcommand)]
@@ -23,29 +23,29 @@ pub(super) struct CatalogueCommand {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Show a kind's catalogue: categories with provider, region, validity, frequency and publicity, and their measures
+    /// Show the catalogue of a kind: categories with provider, region, validity, frequency, publicity and measures
     Show {
-        /// The kind, such as medical_institution
+        /// The kind of subject, such as medical_institution
         kind: String,
-        /// As JSON
+        /// Print as JSON
         #[arg(long)]
         json: bool,
     },
-    /// Tell which categories of a half-year are late, and who owes them; ends with 1 where one is
+    /// Show which categories of a half-year are late, and their providers; ends with 1 if one is late
     Status {
         /// The half-year, such as 2026H1
         #[arg(long, value_parser = half_year)]
         period: HalfYear,
-        /// One kind alone
+        /// Only this kind of subject
         #[arg(long)]
         kind: Option<String>,
-        /// As JSON
+        /// Print as JSON
         #[arg(long)]
         json: bool,
     },
 }
 
-/// `2026H1`, or `2026-H1` as it is shown.
+/// Parses `2026H1`, or `2026-H1` as it is printed.
 fn half_year(text: &str) -> Result<HalfYear, String> {
     let plain = text.replacen('H', "-H", usize::from(!text.contains('-')));
     plain.parse().map_err(|_| format!("{text:?} is not a half-year like 2026H1"))
@@ -81,7 +81,7 @@ pub(super) async fn run(args: CatalogueCommand, ctx: &Context) -> anyhow::Result
                 all.extend(collection.status(catalogue, period).await?);
             }
             db.close().await;
-            tell(&all, period, json, ctx)
+            print_status(&all, period, json, ctx)
         }
     }
 }
@@ -141,7 +141,7 @@ const fn state(state: CategoryState) -> &'static str {
     }
 }
 
-fn tell(all: &[CategoryStatus], period: HalfYear, json: bool, ctx: &Context) -> anyhow::Result<()> {
+fn print_status(all: &[CategoryStatus], period: HalfYear, json: bool, ctx: &Context) -> anyhow::Result<()> {
     let mut out = ctx.out();
     let late: Vec<&CategoryStatus> = all.iter().filter(|one| one.state == CategoryState::Late).collect();
     if json {
@@ -169,15 +169,15 @@ fn tell(all: &[CategoryStatus], period: HalfYear, json: bool, ctx: &Context) -> 
             )?;
         }
     }
-    let mut owing: Vec<&str> = late.iter().map(|one| one.provider_zh.as_str()).collect();
-    owing.sort_unstable();
-    owing.dedup();
+    let mut providers: Vec<&str> = late.iter().map(|one| one.provider_zh.as_str()).collect();
+    providers.sort_unstable();
+    providers.dedup();
     anyhow::ensure!(
         late.is_empty(),
-        "{} of {} categories are late, owed by {}",
+        "{} of {} categories are late, to be delivered by {}",
         late.len(),
         all.len(),
-        owing.join(", ")
+        providers.join(", ")
     );
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `medcredit certs`: our own authority, partners' authorities, and the certificates of both.
+//! `medcredit certs`: our own authority, partners' authorities, and their certificates.
 
 use std::{
     collections::BTreeMap,
@@ -15,7 +15,7 @@ use crate::{
     identity::RevocationList,
 };
 
-/// Certificates and the authorities that issue them.
+/// Manage certificates: our own authority, partners' authorities, issuing and revoking.
 #[derive(Debug, Args)]
 pub(super) struct CertsCommand {
     #[command(flatten)]
@@ -26,17 +26,17 @@ pub(super) struct CertsCommand {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Make our own authority: its key, its certificate and its first revocation list
+    /// Create our own authority: its key, its certificate and its first revocation list
     Init(Init),
-    /// Issue a certificate of our own authority
+    /// Issue a certificate by our own authority
     Issue(Issue),
-    /// Trust a partner's authority, or name a new file for its revocation lists
+    /// Trust a partner's authority, or change the file of its revocation lists
     Trust(Trust),
-    /// Trust a partner's authority no more: its banks are refused from the next request on
+    /// Stop trusting a partner's authority: its banks are refused from the next request on
     Distrust {
-        /// Its name
+        /// The authority's name
         name: String,
-        /// Why
+        /// The reason, for the ledger
         #[arg(long)]
         reason: String,
     },
@@ -44,71 +44,71 @@ enum Action {
     Revoke {
         /// The certificate, by id, serial number or thumbprint
         certificate: String,
-        /// unspecified, keyCompromise, affiliationChanged, superseded, cessationOfOperation or privilegeWithdrawn
+        /// The reason: unspecified, keyCompromise, affiliationChanged, superseded, cessationOfOperation or privilegeWithdrawn
         #[arg(long, default_value = "unspecified")]
         reason: String,
     },
-    /// Refuse a certificate, leaf or intermediate, whatever its authority says
+    /// Refuse a certificate, leaf or intermediate, even if its authority considers it valid
     Refuse {
-        /// Its SHA-256 thumbprint, hex or base64url
+        /// The certificate's SHA-256 thumbprint, hex or base64url
         thumbprint: String,
-        /// Why
+        /// The reason, for the ledger
         #[arg(long)]
         reason: String,
     },
-    /// List authorities and our own certificates
+    /// List authorities, our own certificates and refused ones
     List,
 }
 
 #[derive(Debug, Args)]
 struct Init {
-    /// The authority's name among operators
+    /// The authority's name for operators
     #[arg(long, default_value = "own")]
     name: String,
-    /// A value for a place of the profile's subject, as in name="Gateway CA"; may be given many times
-    #[arg(long = "set", value_name = "PLACE=VALUE")]
+    /// A value for a placeholder of the profile's subject, as in name="Gateway CA"; repeatable
+    #[arg(long = "set", value_name = "NAME=VALUE")]
     values: Vec<String>,
-    /// Where the authority's certificate is written, for whoever is to trust the gateway
+    /// The file to write the authority's certificate to, for those who are to trust the gateway
     #[arg(long, value_name = "FILE")]
     certificate_out: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 struct Issue {
-    /// server or bank-client
+    /// The certificate profile: server or bank-client
     #[arg(long)]
     profile: ProfileName,
-    /// A value for a place of the profile's subject; may be given many times
-    #[arg(long = "set", value_name = "PLACE=VALUE")]
+    /// A value for a placeholder of the profile's subject; repeatable
+    #[arg(long = "set", value_name = "NAME=VALUE")]
     values: Vec<String>,
-    /// A host name or address of the server; may be given many times
+    /// A host name or address of the server; repeatable
     #[arg(long = "host")]
     hosts: Vec<String>,
-    /// A certificate request (PKCS#10): its key is certified, its subject is not looked at. Without it, a key is made
+    /// A certificate request (PKCS#10) with the key to certify; its subject is ignored [default: create a key]
     #[arg(long, value_name = "FILE")]
     csr: Option<PathBuf>,
-    /// Where the certificate is written
+    /// The file to write the certificate to
     #[arg(long, value_name = "FILE")]
     certificate_out: PathBuf,
-    /// Where the new key is written, for its owner only: sealed for a server, plain PKCS#8 for a bank
+    /// The file to write the new key to, readable by its owner only: sealed for a server, plain PKCS#8 for a bank
     #[arg(long, value_name = "FILE", required_unless_present = "csr", conflicts_with = "csr")]
     key_out: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 struct Trust {
-    /// Its name among operators
+    /// The authority's name for operators
     name: String,
-    /// Its certificate
+    /// The authority's certificate
     #[arg(long, value_name = "FILE")]
     certificate: PathBuf,
-    /// The file its revocation lists come in, watched from now on
+    /// The file in which its revocation lists arrive; it is watched for changes
     #[arg(long, value_name = "FILE")]
     crl: PathBuf,
 }
 
 impl Action {
-    /// Whether it changes something, so that the ledger will name who did it.
+    /// Whether it changes something, and the ledger records the operator.
     const fn changes(&self) -> bool {
         !matches!(self, Self::List)
     }
@@ -131,7 +131,7 @@ pub(super) async fn run(args: CertsCommand, ctx: &Context) -> anyhow::Result<()>
         }
         Action::Distrust { name, reason } => {
             let clients = partners::distrust(&custody, &name, &reason).await?;
-            writeln!(out, "trusted no more: {name}; {clients} clients are refused")?;
+            writeln!(out, "no longer trusted: {name}; {clients} clients are refused")?;
         }
         Action::Revoke { certificate, reason } => {
             let revoked = certificates::revoke(&custody, &certificate, &reason).await?;
@@ -148,13 +148,12 @@ pub(super) async fn run(args: CertsCommand, ctx: &Context) -> anyhow::Result<()>
 }
 
 fn profile_values(values: &[String], hosts: Vec<String>) -> Result<ProfileValues, Usage> {
-    let mut places = BTreeMap::new();
+    let mut placeholders = BTreeMap::new();
     for value in values {
-        let (place, value) =
-            value.split_once('=').ok_or_else(|| Usage(format!("--set {value:?}: PLACE=VALUE is wanted")))?;
-        places.insert(place.to_owned(), value.to_owned());
+        let (name, value) = value.split_once('=').ok_or_else(|| Usage(format!("--set {value:?}: write NAME=VALUE")))?;
+        placeholders.insert(name.to_owned(), value.to_owned());
     }
-    Ok(ProfileValues { subject: places, hosts })
+    Ok(ProfileValues { subject: placeholders, hosts })
 }
 
 async fn init(custody: &Custody, args: Init, out: &mut impl Write) -> anyhow::Result<()> {
@@ -162,15 +161,15 @@ async fn init(custody: &Custody, args: Init, out: &mut impl Write) -> anyhow::Re
     if let Some(path) = &args.certificate_out {
         write_certificate(path, &made.certificate)?;
     }
-    writeln!(out, "made {}: {}, until {}", made.id, made.facts.subject, made.facts.not_after)?;
+    writeln!(out, "created {}: {}, until {}", made.id, made.facts.subject, made.facts.not_after)?;
     Ok(())
 }
 
 async fn issue(custody: &Custody, args: Issue, out: &mut impl Write) -> anyhow::Result<()> {
-    // A bank's key exists nowhere else: writing over one would lose it. A server's is replaced while the gateway runs.
+    // A bank's key exists nowhere else: overwriting one would lose it. A server's is replaced while the gateway runs.
     if let Some(path) = args.key_out.as_deref().filter(|path| args.profile == ProfileName::BankClient && path.exists())
     {
-        return Err(Usage(format!("{} exists: a bank's key is not written over", path.display())).into());
+        return Err(Usage(format!("{} exists: a bank's key is not overwritten", path.display())).into());
     }
     let signing_request =
         args.csr.as_deref().map(|path| files::read_item(files::CERTIFICATE_REQUEST, path)).transpose()?;
@@ -208,7 +207,7 @@ async fn list(custody: &Custody, out: &mut impl Write) -> anyhow::Result<()> {
             (None, None) => Ok(Vec::new()),
         };
         let state = match (authority.removed_at, lists) {
-            (Some(at), _) => format!("trusted no more since {at}"),
+            (Some(at), _) => format!("not trusted since {at}"),
             (None, Err(error)) => format!("its file cannot be used: {error:#}"),
             (None, Ok(lists)) => match lists.iter().map(|list| list.next_update).min() {
                 None => "has no revocation list".into(),

@@ -1,6 +1,10 @@
-//! `medcredit client`: banks and departments as clients.
+//! `medcredit client`: banks, departments and auditors as clients.
 
-use std::{io::Write, path::PathBuf, sync::Arc};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
@@ -9,13 +13,13 @@ use super::{Context, OrFail, Usage, operator::Operator};
 use crate::{
     access::{self, AuthMethod, ClientKind, Delivers, LimitOverrides, NewClient, SignedRequests, SigningChange},
     authority::files,
-    domain::permission::Scope,
+    domain::{ids::ClientId, permission::Scope},
     identity::CertificateFacts,
     importing::Template,
-    store::authorities,
+    store::{Db, authorities},
 };
 
-/// Banks and departments as clients.
+/// Manage clients: banks, departments and auditors.
 #[derive(Debug, Args)]
 pub(super) struct ClientCommand {
     #[command(flatten)]
@@ -26,57 +30,57 @@ pub(super) struct ClientCommand {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Register a client under its authority and its certificate's subject
+    /// Register a client by its authority and the subject of its certificate
     Register(Box<Register>),
     /// List clients
     List,
-    /// Give a client other keys, or another way with signed requests
+    /// Change a client's signing keys, or whether its requests are signed
     Signing(Signing),
-    /// Stop a client: its next request is refused, on open connections too
+    /// Suspend a client: its next request is refused, on open connections too
     Suspend(Change),
-    /// Let a stopped client go on
+    /// Resume a suspended client
     Resume(Change),
 }
 
 #[derive(Debug, Args)]
 struct Register {
-    /// Its name, unique
+    /// The client's name, unique among clients
     #[arg(long)]
     name: String,
-    /// bank, department or auditor
+    /// The kind of client: bank, department or auditor
     #[arg(long, default_value = "bank")]
     kind: ClientKind,
-    /// The authority that issues its certificates, as in `certs list`
+    /// The authority that issues its certificates, as named in `certs list`
     #[arg(long)]
     authority: String,
-    /// A certificate of it: its subject is registered
+    /// A certificate of the client, whose subject is registered
     #[arg(long, value_name = "FILE", required_unless_present = "subject", conflicts_with = "subject")]
     certificate: Option<PathBuf>,
-    /// The subject its certificates carry (RFC 4514)
+    /// The subject of the client's certificates, as an RFC 4514 string
     #[arg(long)]
     subject: Option<String>,
-    /// How it may authenticate; may be given twice [tls_client_auth, private_key_jwt]
+    /// How it may authenticate: tls_client_auth or private_key_jwt; repeatable
     #[arg(long = "auth-method", default_value = "tls_client_auth")]
     auth_methods: Vec<AuthMethod>,
-    /// Its JSON Web Key Set, for private_key_jwt and signed requests
+    /// The file with its JSON Web Key Set, for private_key_jwt and signed requests
     #[arg(long, value_name = "FILE")]
     jwks: Option<PathBuf>,
-    /// Whether its requests are signed (RFC 9421) [ignored, allowed, required]
+    /// Whether its requests are signed (RFC 9421): ignored, allowed or required
     #[arg(long, default_value = "ignored")]
     signed_requests: SignedRequests,
-    /// A scope; may be given many times. Without it, all of its kind
+    /// A scope to register; repeatable [default: all scopes of its kind]
     #[arg(long = "scope")]
     scopes: Vec<Scope>,
-    /// A template a department delivers; may be given many times
+    /// A template that a department may deliver; repeatable
     #[arg(long = "template")]
     templates: Vec<Template>,
-    /// A source of facts a department speaks for, as files name it; may be given many times
+    /// A source that a department may deliver facts of, as files name it; repeatable
     #[arg(long = "source")]
     sources: Vec<String>,
-    /// A quota of its own, as in burst=200; may be given many times
+    /// A limit of its own, as in burst=200; repeatable
     #[arg(long = "limit", value_name = "NAME=QUOTA")]
     limits: Vec<String>,
-    /// Consent requests of it that may wait at once; without it, as configured
+    /// The maximum number of its pending consent requests [default: as configured]
     #[arg(long)]
     max_pending: Option<i64>,
 }
@@ -85,13 +89,13 @@ struct Register {
 struct Signing {
     /// The client, by id or name
     client: String,
-    /// Whether its requests are signed (RFC 9421) [ignored, allowed, required]
+    /// Whether its requests are signed (RFC 9421): ignored, allowed or required
     #[arg(long, required_unless_present = "jwks")]
     signed_requests: Option<SignedRequests>,
-    /// Its new JSON Web Key Set, in place of the old; for a rotation, with the old keys and the new
+    /// The file with its new JSON Web Key Set, which replaces the old; for a rotation, with old and new keys
     #[arg(long, value_name = "FILE")]
     jwks: Option<PathBuf>,
-    /// Why
+    /// The reason, for the ledger
     #[arg(long)]
     reason: Option<String>,
 }
@@ -100,7 +104,7 @@ struct Signing {
 struct Change {
     /// The client, by id or name
     client: String,
-    /// Why
+    /// The reason, for the ledger
     #[arg(long)]
     reason: Option<String>,
 }
@@ -112,53 +116,11 @@ pub(super) async fn run(args: ClientCommand, ctx: &Context) -> anyhow::Result<()
     let env = ctx.env(&db);
     match args.action {
         Action::Register(new) => {
-            let authorities = authorities::list(&db).await?;
-            let authority =
-                authorities.iter().find(|row| row.removed_at.is_none() && row.name == new.authority).ok_or_else(
-                    || Usage(format!("no authority is named {:?}; `medcredit certs list` shows them", new.authority)),
-                )?;
-            let subject = match (&new.certificate, new.subject) {
-                (Some(file), _) => {
-                    let certificate = files::read_item("CERTIFICATE", file)?;
-                    CertificateFacts::read(&certificate).with_context(|| file.display().to_string())?.subject
-                }
-                (None, Some(subject)) => subject,
-                (None, None) => return Err(Usage("--certificate or --subject is needed".into()).into()),
-            };
-            let jwks = new.jwks.as_deref().map(key_set).transpose()?;
-            let limits = quotas(&new.limits)?;
-            let new = NewClient {
-                name: new.name,
-                kind: new.kind,
-                authority: authority.id.parse()?,
-                subject,
-                auth_methods: new.auth_methods,
-                jwks,
-                signed_requests: new.signed_requests,
-                scopes: if new.scopes.is_empty() { new.kind.scopes() } else { new.scopes },
-                limits,
-                delivers: Delivers {
-                    templates: new.templates.iter().map(ToString::to_string).collect(),
-                    sources: Arc::new(new.sources.into_iter().collect()),
-                },
-                max_pending: new.max_pending.unwrap_or(config.consent.max_pending),
-            };
+            let new = new_client(*new, config.consent.max_pending, &db).await?;
             let id = access::register(&env, &args.operator.actor(ctx)?, &new).await.or_fail()?;
             writeln!(ctx.out(), "registered {id}: {} ({})", new.name, new.subject)?;
         }
-        Action::List => {
-            for client in access::list(&db).await.or_fail()? {
-                writeln!(
-                    ctx.out(),
-                    "{}  {:9}  {:10}  {}  ({})",
-                    client.id,
-                    client.state,
-                    client.kind,
-                    client.name,
-                    client.subject
-                )?;
-            }
-        }
+        Action::List => list(&db, ctx).await?,
         Action::Signing(change) => {
             let id = find(&db, &change.client).await?;
             let actor = args.operator.actor(ctx)?;
@@ -185,19 +147,68 @@ pub(super) async fn run(args: ClientCommand, ctx: &Context) -> anyhow::Result<()
     Ok(())
 }
 
-fn key_set(file: &std::path::Path) -> anyhow::Result<String> {
+/// The client to register, from the arguments.
+async fn new_client(args: Register, max_pending: i64, db: &Db) -> anyhow::Result<NewClient> {
+    let authorities = authorities::list(db).await?;
+    let authority = authorities.iter().find(|row| row.removed_at.is_none() && row.name == args.authority);
+    let authority = authority.ok_or_else(|| {
+        Usage(format!("no authority is named {:?}; `medcredit certs list` lists them", args.authority))
+    })?;
+    let subject = match (&args.certificate, args.subject) {
+        (Some(file), _) => {
+            let certificate = files::read_item("CERTIFICATE", file)?;
+            CertificateFacts::read(&certificate).with_context(|| file.display().to_string())?.subject
+        }
+        (None, Some(subject)) => subject,
+        (None, None) => return Err(Usage("--certificate or --subject is needed".into()).into()),
+    };
+    Ok(NewClient {
+        name: args.name,
+        kind: args.kind,
+        authority: authority.id.parse()?,
+        subject,
+        auth_methods: args.auth_methods,
+        jwks: args.jwks.as_deref().map(key_set).transpose()?,
+        signed_requests: args.signed_requests,
+        scopes: if args.scopes.is_empty() { args.kind.scopes() } else { args.scopes },
+        limits: quotas(&args.limits)?,
+        delivers: Delivers {
+            templates: args.templates.iter().map(ToString::to_string).collect(),
+            sources: Arc::new(args.sources.into_iter().collect()),
+        },
+        max_pending: args.max_pending.unwrap_or(max_pending),
+    })
+}
+
+async fn list(db: &Db, ctx: &Context) -> anyhow::Result<()> {
+    for client in access::list(db).await.or_fail()? {
+        writeln!(
+            ctx.out(),
+            "{}  {:9}  {:10}  {}  ({})",
+            client.id,
+            client.state,
+            client.kind,
+            client.name,
+            client.subject
+        )?;
+    }
+    Ok(())
+}
+
+/// Reads a JSON Web Key Set.
+fn key_set(file: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(file).with_context(|| file.display().to_string())
 }
 
-/// Quotas of a client's own, as in burst=200.
+/// Parses limits such as burst=200.
 fn quotas(limits: &[String]) -> Result<LimitOverrides, Usage> {
     let known = ["burst", "sustained", "deliveries"];
     let mut quotas = LimitOverrides::default();
     for limit in limits {
         let (name, quota) =
-            limit.split_once('=').ok_or_else(|| Usage(format!("--limit {limit:?}: NAME=QUOTA is wanted")))?;
+            limit.split_once('=').ok_or_else(|| Usage(format!("--limit {limit:?}: write NAME=QUOTA")))?;
         let quota: std::num::NonZeroU32 =
-            quota.parse().map_err(|_| Usage(format!("--limit {limit:?}: the quota is a number")))?;
+            quota.parse().map_err(|_| Usage(format!("--limit {limit:?}: the quota must be a number")))?;
         if !known.contains(&name) {
             return Err(Usage(format!("--limit {limit:?}: the limits are {}", known.join(", "))));
         }
@@ -206,8 +217,9 @@ fn quotas(limits: &[String]) -> Result<LimitOverrides, Usage> {
     Ok(quotas)
 }
 
-async fn find(db: &crate::store::Db, named: &str) -> anyhow::Result<crate::domain::ids::ClientId> {
+/// The client with this id or name.
+async fn find(db: &Db, named: &str) -> anyhow::Result<ClientId> {
     let clients = access::list(db).await.or_fail()?;
     let found = clients.iter().find(|client| client.name == named || client.id.to_string() == named);
-    Ok(found.ok_or_else(|| Usage(format!("no client is {named:?}; `medcredit client list` shows them")))?.id)
+    Ok(found.ok_or_else(|| Usage(format!("no client is {named:?}; `medcredit client list` lists them")))?.id)
 }

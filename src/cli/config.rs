@@ -14,9 +14,9 @@ pub(super) struct ConfigCommand {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    /// Say what is wrong with the configuration file, and with the kinds, regions, catalogues and models it names
+    /// Check the configuration file, and the kinds, regions, catalogues and models that it names
     Check,
-    /// Print the configuration in effect; without --config, the documented defaults
+    /// Print the configuration in effect; without --config, the defaults with their documentation
     Print,
 }
 
@@ -25,13 +25,13 @@ pub(super) fn run(args: &ConfigCommand, ctx: &Context) -> anyhow::Result<()> {
     match args.verb {
         Verb::Check => {
             let config = ctx.config()?;
-            // What the city's own tables, catalogues and models say is configuration too.
+            // The city's own tables, catalogues and models are configuration too.
             app::reference_tables(&config, &library(ctx)?)?;
-            writeln!(ctx.out(), "The configuration can be used. `medcredit doctor` looks at what it points to.")?;
+            writeln!(ctx.out(), "The configuration can be used. `medcredit doctor` checks everything it points to.")?;
         }
         Verb::Print => {
             let text = match &ctx.config_file {
-                // It holds no secret: sections hold only the paths of files that do.
+                // It contains no secrets, only the paths of files with secrets.
                 Some(file) => Config::load(file)?.to_toml()?,
                 None => crate::config::DEFAULTS.to_owned(),
             };

@@ -1,4 +1,4 @@
-//! `medcredit consent`: what an administrator does with consents, also while the gateway runs.
+//! `medcredit consent`: manages consents, also while the gateway runs.
 
 use std::{io::Write, path::PathBuf, sync::Arc};
 
@@ -17,7 +17,7 @@ use crate::{
     store::consents,
 };
 
-/// Consents.
+/// Manage consents: list, show, grant, amend, suspend and revoke.
 #[derive(Debug, Args)]
 pub(super) struct ConsentCommand {
     #[command(flatten)]
@@ -30,96 +30,132 @@ pub(super) struct ConsentCommand {
 enum Action {
     /// List consents, oldest first
     List {
-        /// Go on behind this one
+        /// List the consents after this one
         #[arg(long)]
         after: Option<String>,
-        /// How many
+        /// The maximum number of consents to list
         #[arg(long, default_value_t = 50)]
         limit: i64,
     },
     /// Show a consent with its history
     Show {
-        /// The consent
+        /// The consent's id
         id: String,
     },
-    /// Put a requested consent in force
+    /// Grant a requested consent: it becomes active
     Grant(GrantArgs),
-    /// Refuse a request
+    /// Reject a request for consent
     Reject(Change),
-    /// Stop a consent for the moment
+    /// Suspend a consent
     Suspend(Change),
-    /// Let a stopped consent go on
+    /// Resume a suspended consent
     Resume(Change),
-    /// End a consent
+    /// Revoke a consent: the next request under it is refused
     Revoke(Change),
-    /// Change what a consent allows; tokens limited to it end with the change
+    /// Change what a consent allows; tokens that are limited to it become invalid
     Amend(Box<AmendArgs>),
 }
 
 #[derive(Debug, Args)]
 struct GrantArgs {
-    /// The consent
+    /// The consent's id
     id: String,
-    /// The signed text: its SHA-256 is kept, the text is not
+    /// The file with the signed text, of which only the SHA-256 is stored
     #[arg(long, value_name = "FILE", required_unless_present = "text_sha256", conflicts_with = "text_sha256")]
     text: Option<PathBuf>,
-    /// The signed text's SHA-256, hex
+    /// The SHA-256 of the signed text, hex
     #[arg(long, value_name = "HEX")]
     text_sha256: Option<String>,
-    /// Which version of the text was signed
+    /// The version of the signed text
     #[arg(long, default_value = "1")]
     text_version: String,
-    /// Who signed: legal_representative or authorised_agent
+    /// The signer: legal_representative or authorised_agent
     #[arg(long, default_value = "legal_representative")]
     signer: String,
-    /// An earlier end than asked for (RFC 3339)
+    /// An earlier end than the requested one (RFC 3339)
     #[arg(long)]
     expires_at: Option<Timestamp>,
-    /// An older consent of the same bank and entity that this one replaces
+    /// An older consent of the same bank and entity, which this one replaces
     #[arg(long, value_name = "CONSENT")]
     replaces: Option<String>,
 }
 
 #[derive(Debug, Args)]
 struct Change {
-    /// The consent
+    /// The consent's id
     id: String,
-    /// Why
+    /// The reason, for the ledger
     #[arg(long)]
     reason: Option<String>,
 }
 
 #[derive(Debug, Args)]
 struct AmendArgs {
-    /// The consent
+    /// The consent's id
     id: String,
-    /// What may be read from now on; may be given many times
+    /// A permission from now on; repeatable
     #[arg(long = "permission")]
     permissions: Vec<Permission>,
-    /// What for from now on; may be given many times
+    /// A purpose from now on; repeatable
     #[arg(long = "purpose")]
     purposes: Vec<Purpose>,
-    /// First month of data
+    /// The first month of data
     #[arg(long, requires = "data_to")]
     data_from: Option<Month>,
-    /// Last month of data
+    /// The last month of data
     #[arg(long, requires = "data_from")]
     data_to: Option<Month>,
-    /// The most fetches in all
+    /// The maximum number of readings in total
     #[arg(long)]
     max_fetches: Option<i64>,
-    /// The most fetches in a day
+    /// The maximum number of readings per day
     #[arg(long)]
     daily_budget: Option<i64>,
-    /// End of validity (RFC 3339)
+    /// The end of validity (RFC 3339)
     #[arg(long)]
     expires_at: Option<Timestamp>,
-    /// SHA-256 of the text signed for it, hex
+    /// The SHA-256 of the text that was signed for the change, hex
     #[arg(long, value_name = "HEX")]
     text_sha256: Option<String>,
-    /// Why
+    /// The reason, for the ledger
     #[arg(long)]
     reason: Option<String>,
+}
+
+impl GrantArgs {
+    /// The terms of the grant.
+    fn terms(self) -> anyhow::Result<Grant> {
+        let text_sha256 = match (&self.text, self.text_sha256) {
+            (Some(file), _) => {
+                let text = std::fs::read(file).with_context(|| file.display().to_string())?;
+                HEXLOWER.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &text).as_ref())
+            }
+            (None, Some(digest)) => digest,
+            (None, None) => return Err(Usage("--text or --text-sha256 is needed".into()).into()),
+        };
+        Ok(Grant {
+            text_sha256,
+            text_version: self.text_version,
+            signer: self.signer,
+            expires_at: self.expires_at,
+            replaces: self.replaces,
+        })
+    }
+}
+
+impl AmendArgs {
+    /// The change, of which everything that was not given stays as it is.
+    fn amendment(self) -> Amendment {
+        Amendment {
+            permissions: (!self.permissions.is_empty()).then_some(self.permissions),
+            purposes: (!self.purposes.is_empty()).then_some(self.purposes),
+            data: self.data_from.zip(self.data_to),
+            max_fetches: self.max_fetches,
+            daily_budget: self.daily_budget,
+            expires_at: self.expires_at,
+            text_sha256: self.text_sha256,
+        }
+    }
 }
 
 /// Runs the command.
@@ -131,17 +167,7 @@ pub(super) async fn run(args: ConsentCommand, ctx: &Context) -> anyhow::Result<(
     let decision = |reason| anyhow::Ok(Decision::by(args.operator.actor(ctx)?).because(reason));
     let changed = match args.action {
         Action::List { after, limit } => {
-            let now = ctx.clock.now();
-            for consent in room.list_any(after.as_deref(), limit).await.or_fail()? {
-                writeln!(
-                    ctx.out(),
-                    "{}  {:10}  {}  {}",
-                    consent.id,
-                    consent.state_at(now),
-                    consent.uscc,
-                    consent.codes.join(",")
-                )?;
-            }
+            list(&room.list_any(after.as_deref(), limit).await.or_fail()?, ctx)?;
             None
         }
         Action::Show { id } => {
@@ -150,44 +176,37 @@ pub(super) async fn run(args: ConsentCommand, ctx: &Context) -> anyhow::Result<(
             None
         }
         Action::Grant(grant) => {
-            let text_sha256 = match (&grant.text, grant.text_sha256) {
-                (Some(file), _) => {
-                    let text = std::fs::read(file).with_context(|| file.display().to_string())?;
-                    HEXLOWER.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &text).as_ref())
-                }
-                (None, Some(digest)) => digest,
-                (None, None) => return Err(Usage("--text or --text-sha256 is needed".into()).into()),
-            };
-            let terms = Grant {
-                text_sha256,
-                text_version: grant.text_version,
-                signer: grant.signer,
-                expires_at: grant.expires_at,
-                replaces: grant.replaces,
-            };
-            Some(room.grant(&grant.id, &terms, &decision(None)?).await.or_fail()?)
+            let id = grant.id.clone();
+            Some(room.grant(&id, &grant.terms()?, &decision(None)?).await.or_fail()?)
         }
         Action::Reject(change) => Some(room.reject(&change.id, &decision(change.reason)?).await.or_fail()?),
         Action::Suspend(change) => Some(room.suspend(&change.id, &decision(change.reason)?).await.or_fail()?),
         Action::Resume(change) => Some(room.resume(&change.id, &decision(change.reason)?).await.or_fail()?),
         Action::Revoke(change) => Some(room.revoke(&change.id, None, &decision(change.reason)?).await.or_fail()?),
         Action::Amend(amend) => {
-            let amendment = Amendment {
-                permissions: (!amend.permissions.is_empty()).then_some(amend.permissions),
-                purposes: (!amend.purposes.is_empty()).then_some(amend.purposes),
-                data: amend.data_from.zip(amend.data_to),
-                max_fetches: amend.max_fetches,
-                daily_budget: amend.daily_budget,
-                expires_at: amend.expires_at,
-                text_sha256: amend.text_sha256,
-            };
-            Some(room.amend(&amend.id, &amendment, &decision(amend.reason)?).await.or_fail()?)
+            let (id, reason) = (amend.id.clone(), amend.reason.clone());
+            Some(room.amend(&id, &amend.amendment(), &decision(reason)?).await.or_fail()?)
         }
     };
     if let Some(consent) = changed {
         writeln!(ctx.out(), "{} is {} (version {})", consent.id, consent.state, consent.version)?;
     }
     db.close().await;
+    Ok(())
+}
+
+fn list(consents: &[Consent], ctx: &Context) -> std::io::Result<()> {
+    let now = ctx.clock.now();
+    for consent in consents {
+        writeln!(
+            ctx.out(),
+            "{}  {:10}  {}  {}",
+            consent.id,
+            consent.state_at(now),
+            consent.uscc,
+            consent.codes.join(",")
+        )?;
+    }
     Ok(())
 }
 

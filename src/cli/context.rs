@@ -1,4 +1,4 @@
-//! What a command works with: configuration, clock, randomness and streams, each replaceable by a test.
+//! The surroundings of a command: configuration, clock, randomness and streams, each replaceable by a test.
 
 use crate::store::Env;
 use std::{
@@ -18,7 +18,7 @@ use crate::{
     store::{Db, migrations},
 };
 
-/// A stream that commands write to. Cheap to clone; clones write to the same place.
+/// A stream that commands write to. Cheap to clone; clones write to the same sink.
 #[derive(Clone)]
 pub struct Stream(Arc<Mutex<dyn Write + Send>>);
 
@@ -45,7 +45,7 @@ impl fmt::Debug for Stream {
     }
 }
 
-/// A stream that commands read from. Cheap to clone; clones read on from each other.
+/// A stream that commands read from. Cheap to clone; clones share the position.
 #[derive(Clone)]
 pub struct Input(Arc<Mutex<Box<dyn BufRead + Send>>>);
 
@@ -57,7 +57,7 @@ impl Input {
 
     fn line(&self) -> io::Result<String> {
         let mut line = String::new();
-        // Longer than any name or number there is.
+        // Longer than any name or number.
         self.0.lock().unwrap_or_else(PoisonError::into_inner).by_ref().take(4096).read_line(&mut line)?;
         Ok(line)
     }
@@ -69,17 +69,17 @@ impl fmt::Debug for Input {
     }
 }
 
-/// The command was called wrongly, in a way its arguments' shape does not show. Ends with code 2.
+/// Wrong usage that the argument parser cannot detect. Ends with code 2.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Usage(pub String);
 
-/// A use-case's failure, told to an operator: here the private half may be read too.
+/// A use-case's failure, for an operator: here the private half may be shown too.
 #[derive(Debug, thiserror::Error)]
 #[error("{} ({})", .0.context.as_deref().unwrap_or(&.0.public), .0.code)]
 struct Failed(Failure);
 
-/// Turns a use-case's failure into the command's.
+/// Turns a use-case's failure into the command's error.
 pub trait OrFail<T> {
     /// The value, or an error with the failure's text and code.
     fn or_fail(self) -> anyhow::Result<T>;
@@ -91,20 +91,20 @@ impl<T> OrFail<T> for Result<T, Failure> {
     }
 }
 
-/// What standard output can show.
+/// The capabilities of standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Screen {
-    /// Whether bars may be drawn with block characters; with ASCII otherwise.
+    /// Whether charts use block characters or ASCII.
     pub blocks: bool,
-    /// How many columns it has.
+    /// The width in columns.
     pub columns: usize,
 }
 
 impl Screen {
-    /// What a file or a pipe is taken for.
+    /// A file or a pipe.
     pub const PLAIN: Self = Self { blocks: false, columns: 100 };
 
-    /// The process's own: blocks on a terminal, unless `TERM` is dumb or `NO_COLOR` asks for plain output.
+    /// The process's standard output: blocks on a terminal, unless `TERM` is dumb or `NO_COLOR` is set.
     fn system() -> Self {
         let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
             || std::env::var_os("TERM").is_some_and(|value| value == "dumb");
@@ -116,38 +116,36 @@ impl Screen {
     }
 }
 
-/// What a command works with.
+/// The surroundings of a command.
 #[derive(Debug, Clone)]
 pub struct Context {
     /// `--config`, or the environment's `MEDCREDIT_CONFIG`.
     pub config_file: Option<PathBuf>,
     /// The environment's `MEDCREDIT_BANK`: a bank's profile.
     pub bank_profile: Option<PathBuf>,
-    /// Where the time comes from.
     pub clock: SharedClock,
-    /// Where randomness comes from.
     pub entropy: SharedEntropy,
-    /// The login name of whoever runs this, for the ledger.
+    /// The login name of the user, for the ledger.
     pub login: Option<String>,
-    /// Whether a person watches: progress is shown.
+    /// Whether standard error is a terminal, so that progress is shown.
     pub terminal: bool,
-    /// Where a value is read that must not stand in the command line.
+    /// The source of values that must not appear in the command line.
     pub input: Input,
-    /// What results are shown on.
+    /// The capabilities of the output.
     pub screen: Screen,
     out: Stream,
     err: Stream,
 }
 
 impl Context {
-    /// The process's own.
+    /// The process's own surroundings.
     pub fn system() -> Self {
         Self {
             config_file: std::env::var_os("MEDCREDIT_CONFIG").map(PathBuf::from),
             bank_profile: std::env::var_os("MEDCREDIT_BANK").map(PathBuf::from),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
-            login: super::operator::login_name(),
+            login: super::login::login_name(),
             terminal: io::stderr().is_terminal(),
             input: Input::new(io::BufReader::new(io::stdin())),
             screen: Screen::system(),
@@ -156,24 +154,24 @@ impl Context {
         }
     }
 
-    /// One with streams, clock and randomness of the caller's, and nobody watching.
+    /// A context with the caller's streams, clock and randomness, and without a terminal.
     pub fn new(clock: SharedClock, entropy: SharedEntropy, out: Stream, err: Stream) -> Self {
         let (terminal, screen, input) = (false, Screen::PLAIN, Input::new(io::empty()));
         Self { config_file: None, bank_profile: None, clock, entropy, login: None, terminal, input, screen, out, err }
     }
 
-    /// Where results go: `writeln!(ctx.out(), "...")?`.
+    /// The stream for results: `writeln!(ctx.out(), "...")?`.
     pub fn out(&self) -> Stream {
         self.out.clone()
     }
 
-    /// Where complaints and notices go.
+    /// The stream for errors and notices.
     pub fn err(&self) -> Stream {
         self.err.clone()
     }
 
-    /// A value that must not stand in the command line, where other users and the shell's history see it: one line of
-    /// standard input. A person is asked for it.
+    /// Reads one line of standard input, with a prompt on a terminal: a value that must not appear in the command line,
+    /// where other users and the shell's history see it.
     pub fn ask(&self, what: &str) -> anyhow::Result<String> {
         if self.terminal {
             write!(self.err(), "{what}: ")?;
@@ -182,12 +180,12 @@ impl Context {
         let line = self.input.line().with_context(|| format!("{what} cannot be read"))?;
         let value = line.trim();
         if value.is_empty() {
-            return Err(Usage(format!("{what} is read from standard input, one line of it, and there was none")).into());
+            return Err(Usage(format!("{what} is read from standard input: give it as one line")).into());
         }
         Ok(value.to_owned())
     }
 
-    /// The configuration the command was given.
+    /// The configuration of `--config` or the environment.
     pub fn config(&self) -> anyhow::Result<Config> {
         let file = self.config_file.as_deref().ok_or_else(|| {
             Usage("this command needs a configuration: --config FILE, or MEDCREDIT_CONFIG in the environment".into())
@@ -195,19 +193,19 @@ impl Context {
         Ok(Config::load(file)?)
     }
 
-    /// The configured database, refused unless its schema is exactly this build's.
+    /// Opens the configured database; an error unless its schema is exactly this build's.
     pub async fn store(&self, config: &Config) -> anyhow::Result<Db> {
         let db = open_store(config).await?;
         migrations::check(&db).await?;
         Ok(db)
     }
 
-    /// What a room works with: this store, and the context's time and randomness.
+    /// The environment of use-cases: this store, and the context's clock and randomness.
     pub fn env(&self, db: &Db) -> Env {
         Env::new(db.clone(), self.clock.clone(), self.entropy.clone())
     }
 
-    /// A bar for long work, drawn only while a person watches. Without a total it spins.
+    /// A progress bar for long work, drawn only on a terminal: a spinner without a total.
     pub fn progress(&self, total: Option<u64>, what: &'static str) -> ProgressBar {
         let target = if self.terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(total, target);
@@ -215,13 +213,13 @@ impl Context {
             Some(_) => "{msg} {wide_bar} {pos}/{len} {eta}",
             None => "{msg} {spinner} {pos} {elapsed}",
         };
-        // The shapes above are constants that parse; were one not to, the default is as good.
+        // Both templates are valid; the default is only a fallback.
         let style = ProgressStyle::with_template(shape).unwrap_or_else(|_| ProgressStyle::default_bar());
         bar.with_style(style).with_message(what)
     }
 }
 
-/// Opens the configured database as it is, without looking at its schema.
+/// Opens the configured database without checking its schema.
 pub(super) async fn open_store(config: &Config) -> anyhow::Result<Db> {
     match config.store.engine {
         StoreEngine::Sqlite => Ok(Db::open_sqlite(&config.store.directory).await?),
@@ -234,7 +232,7 @@ pub(super) async fn open_store(config: &Config) -> anyhow::Result<Db> {
     }
 }
 
-/// Keys and certificates as they are configured, for an operator.
+/// Opens the configured keys and certificates for an operator.
 pub(super) async fn custody(ctx: &Context) -> anyhow::Result<Custody> {
     let config = ctx.config()?;
     let db = ctx.store(&config).await?;

@@ -1,10 +1,10 @@
-//! `medcredit generate`: a synthetic city in the bureau's templates.
+//! `medcredit generate`: generates a synthetic city as files in the bureau's templates.
 
 use std::{collections::BTreeSet, io::Write, path::PathBuf};
 
 use super::{
     Context, Usage,
-    model::{known, library},
+    model::{library, unknown_as_usage},
 };
 use crate::{
     app,
@@ -14,25 +14,25 @@ use crate::{
     synthetic::{Request, Rules, generate},
 };
 
-/// The greatest product of scale and staff, each in ten-thousandths: twenty cities' staff.
+/// The maximum product of scale and staff, each in ten-thousandths: the staff of twenty cities.
 const MOST_STAFF: i64 = 20 * 10_000 * 10_000;
 
-/// Make a synthetic city.
+/// Generate a synthetic city as files in the bureau's templates.
 #[derive(Debug, clap::Args)]
 pub(super) struct Generate {
-    /// The directory the files go to
+    /// The directory for the files
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Where everything random comes from: the same seed gives the same files
+    /// The seed of the random numbers: the same seed gives the same files
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Size, compared with a city like Wenzhou: 2,000 institutions, 2,400 pharmacies, 200,000 subjects in all
+    /// The size, relative to a city like Wenzhou: 2,000 institutions, 2,400 pharmacies, 200,000 subjects in all
     #[arg(long, value_name = "F", default_value = "1")]
     scale: String,
-    /// How many of the staff, the employers and the insured are made: a share such as 1/20 or 0.05
+    /// The share of staff, employers and insured persons to generate, such as 1/20 or 0.05
     #[arg(long, value_name = "SHARE", default_value = "1")]
     staff: String,
-    /// How many credit facts; as few as the model needs, without it
+    /// The number of credit facts [default: as few as the model needs]
     #[arg(long, value_name = "N")]
     records: Option<u64>,
     /// The first half-year, as in 2025-H1
@@ -41,19 +41,19 @@ pub(super) struct Generate {
     /// The last half-year
     #[arg(long, value_name = "HALF-YEAR", requires = "from")]
     to: Option<HalfYear>,
-    /// How many months of settlements, up to the last one that is over
+    /// The number of months of settlements, up to the last complete one
     #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(i32).range(1..=240))]
     months: i32,
-    /// The day of the data, as in 2026-03-31; today, without it
+    /// The day of the data, as in 2026-03-31 [default: today]
     #[arg(long, value_name = "DAY")]
     as_of: Option<Day>,
-    /// Institutions beyond the city's own that take no part in rounds
+    /// The number of additional institutions that are not graded
     #[arg(long, value_name = "N", default_value_t = 0)]
     unrated: usize,
-    /// A model whose grades the credit facts of its kind come to, instead of the kind's present one; as often as wanted
+    /// A model to make the credit facts of its kind for, instead of the kind's current one; repeatable
     #[arg(long, value_name = "ID")]
     model: Vec<String>,
-    /// Also files with everything that goes wrong, and what should happen
+    /// Also generate faulty files, with the expected results of importing them
     #[arg(long)]
     bad_data: bool,
 }
@@ -67,7 +67,7 @@ pub(super) fn run(args: &Generate, ctx: &Context) -> anyhow::Result<()> {
     };
     let rules = rules(&library, &kinds, &args.model)?;
     let request = request(args, args.as_of.unwrap_or_else(|| ctx.clock.now().day()))?;
-    let bar = ctx.progress(None, "city");
+    let bar = ctx.progress(Some(0), "city");
     let summary = generate(&request, &rules, &args.out, &mut |what, done, total| {
         bar.set_message(what);
         if total > 0 {
@@ -88,17 +88,17 @@ pub(super) fn run(args: &Generate, ctx: &Context) -> anyhow::Result<()> {
         summary.records,
         summary.adverse
     )?;
-    writeln!(out, "{} says in which order to import them", args.out.join("README.txt").display())?;
+    writeln!(out, "{} lists the order in which to import them", args.out.join("README.txt").display())?;
     Ok(())
 }
 
-/// The models that credit facts are made for: one for each kind, those named in the place of the kind's present one.
+/// The models that credit facts are made for, one for each kind: the named ones, and else the kind's current one.
 pub(super) fn rules<'l>(library: &'l Library, kinds: &Kinds, named: &[String]) -> anyhow::Result<Vec<Rules<'l>>> {
     let present: BTreeSet<&str> = kinds.current_models().collect();
     let own = library.models().map(Model::id).filter(|id| present.contains(id));
     let mut rules: Vec<Rules<'_>> = Vec::new();
     for id in named.iter().map(String::as_str).chain(own) {
-        let found = library.get(id).map_err(known)?;
+        let found = library.get(id).map_err(unknown_as_usage)?;
         if !rules.iter().any(|rules| rules.model.kind() == found.model.kind()) {
             rules.push(Rules { model: found.model, catalogue: found.catalogue });
         }
@@ -106,7 +106,7 @@ pub(super) fn rules<'l>(library: &'l Library, kinds: &Kinds, named: &[String]) -
     Ok(rules)
 }
 
-/// A share from nothing to all: a fraction such as 1/20, or a number.
+/// Parses a share from 0 to 1, as a fraction such as 1/20 or as a number, into ten-thousandths.
 fn share(text: &str) -> Option<i64> {
     let share = match text.split_once('/') {
         Some((part, of)) => {
@@ -120,11 +120,11 @@ fn share(text: &str) -> Option<i64> {
 
 fn request(args: &Generate, today: Day) -> Result<Request, Usage> {
     let scale = Decimal::parse(&args.scale).filter(|scale| (1..=1_000_000).contains(&scale.0));
-    let scale = scale.ok_or_else(|| Usage("--scale is a number from 0.0001 to 100".into()))?;
+    let scale = scale.ok_or_else(|| Usage("--scale must be a number from 0.0001 to 100".into()))?;
     let staff =
-        share(&args.staff).ok_or_else(|| Usage("--staff is a share from 0 to 1, such as 1/20 or 0.05".into()))?;
+        share(&args.staff).ok_or_else(|| Usage("--staff must be a share from 0 to 1, such as 1/20 or 0.05".into()))?;
     if scale.0.saturating_mul(staff) > MOST_STAFF {
-        return Err(Usage("--scale times --staff is at most 20: codes of persons have six digits".into()));
+        return Err(Usage("--scale times --staff must be at most 20: codes of persons have six digits".into()));
     }
     let (from, to, half_years) = match (args.from, args.to) {
         (Some(from), Some(to)) => half_years_between(from, to, today)?,
@@ -144,7 +144,7 @@ fn request(args: &Generate, today: Day) -> Result<Request, Usage> {
     })
 }
 
-/// Months and half-years asked for, as far as they are over.
+/// The requested months and half-years, as far as they are over.
 fn half_years_between(from: HalfYear, to: HalfYear, today: Day) -> Result<(Month, Month, Vec<HalfYear>), Usage> {
     let over = HalfYear::of(today.month()).plus(-1);
     if from > to {
@@ -157,7 +157,7 @@ fn half_years_between(from: HalfYear, to: HalfYear, today: Day) -> Result<(Month
     Ok((from.first_month(), last, whole(from, to.min(over))))
 }
 
-/// So many months up to the last one that is over, and the half-years they touch that are over; at least one.
+/// This many months up to the last complete one, and the complete half-years that they touch; at least one.
 fn months_until(today: Day, months: i32) -> (Month, Month, Vec<HalfYear>) {
     let last = today.month().plus(-1);
     let first = last.plus(1 - months);

@@ -1,4 +1,4 @@
-//! `medcredit import TEMPLATE FILE...`: the bureau's files, into the store.
+//! `medcredit import TEMPLATE FILE...`: imports the bureau's files.
 
 use std::{
     io::Write,
@@ -12,28 +12,28 @@ use crate::{
     importing::{Encoding, Format, Importer, Options, Outcome, Report, Template},
 };
 
-/// Import files that follow a template.
+/// Import the bureau's files that follow a template.
 #[derive(Debug, clap::Args)]
 pub(super) struct Import {
     /// The template: subjects, affiliations, records, adverse, settlements or accounts
     #[arg(value_name = "TEMPLATE")]
     template: Template,
-    /// The files, CSV with a header or Parquet, in the order in which their versions count
+    /// The files, CSV with a header or Parquet, in the order in which to import them
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// csv or parquet; without it, Parquet where a name ends in .parquet and CSV elsewhere
+    /// The format: csv or parquet [default: parquet for names ending in .parquet, csv for others]
     #[arg(long, value_name = "FORMAT", value_parser = ["csv", "parquet"])]
     format: Option<String>,
-    /// How the text of CSV files is encoded: utf-8 or gb18030 [default: utf-8]
+    /// The encoding of CSV files: utf-8 or gb18030 [default: utf-8]
     #[arg(long, value_name = "ENCODING")]
     encoding: Option<Encoding>,
-    /// Where the report of rows that were not taken goes; beside the file, as FILE.rejects.csv, without it
+    /// The file for the report of rejected rows [default: FILE.rejects.csv beside the file]
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
-    /// Take subjects whose unified social credit code fails its check: you have looked at the licences
+    /// Accept subjects whose unified social credit code fails its check, once the licences were compared
     #[arg(long)]
     accept_uscc_mismatch: bool,
-    /// Check and report only; write nothing to the store
+    /// Only check the files and report; store nothing
     #[arg(long)]
     check: bool,
     #[command(flatten)]
@@ -58,10 +58,10 @@ pub(super) async fn run(args: Import, ctx: &Context) -> anyhow::Result<()> {
         check_only: args.check,
         ..Options::default()
     };
-    let mut without = 0;
+    let mut failed = 0;
     for (file, format) in args.files.iter().zip(formats) {
         options.format = Some(format);
-        let bar = ctx.progress(None, args.template.as_str());
+        let bar = ctx.progress(Some(0), args.template.as_str());
         let report = importer
             .import(args.template, file, &options, &mut |progress| {
                 bar.set_length(progress.total_bytes);
@@ -70,15 +70,15 @@ pub(super) async fn run(args: Import, ctx: &Context) -> anyhow::Result<()> {
             .await;
         bar.finish_and_clear();
         let report = report.map_err(|error| anyhow::Error::new(error).context(file.display().to_string()))?;
-        tell(&report, ctx)?;
-        without += u32::from(report.outcome == Outcome::NothingTaken);
+        print_report(&report, ctx)?;
+        failed += u32::from(report.outcome == Outcome::NothingTaken);
     }
     db.close().await;
-    anyhow::ensure!(without == 0, "no row of {without} of {} files could be taken", args.files.len());
+    anyhow::ensure!(failed == 0, "no row of {failed} of {} files was accepted", args.files.len());
     Ok(())
 }
 
-/// What kind of file it is, as far as it was said.
+/// The format of a file, by the options or its name.
 fn format_of(args: &Import, file: &Path) -> Result<Format, Usage> {
     let format = match args.format.as_deref() {
         Some("parquet") => Format::Parquet,
@@ -94,17 +94,17 @@ fn format_of(args: &Import, file: &Path) -> Result<Format, Usage> {
     }
 }
 
-fn tell(report: &Report, ctx: &Context) -> anyhow::Result<()> {
+fn print_report(report: &Report, ctx: &Context) -> anyhow::Result<()> {
     let mut out = ctx.out();
     let Report { file_name, rows, accepted, rejected, warnings, .. } = report;
     if report.removed > 0 {
-        writeln!(out, "removed what {} killed imports had left", report.removed)?;
+        writeln!(out, "removed the remains of {} interrupted imports", report.removed)?;
     }
-    let counts = format!("{rows} rows, {accepted} taken, {rejected} rejected, {warnings} warnings");
+    let counts = format!("{rows} rows, {accepted} accepted, {rejected} rejected, {warnings} warnings");
     match report.outcome {
         Outcome::Recognised => {
             let seq = report.import_seq.unwrap_or(0);
-            writeln!(out, "{file_name}: the same file is import {seq} already; nothing was written")?;
+            writeln!(out, "{file_name}: the same file was imported as {seq}; nothing was stored")?;
         }
         Outcome::Accepted => {
             let seq = report.import_seq.unwrap_or(0);
@@ -115,7 +115,7 @@ fn tell(report: &Report, ctx: &Context) -> anyhow::Result<()> {
     }
     if report.template == Template::Subjects && report.outcome == Outcome::Accepted {
         let subjects = report.subjects;
-        writeln!(out, "  {} new, {} changed, {} as before", subjects.new, subjects.changed, subjects.unchanged)?;
+        writeln!(out, "  {} new, {} changed, {} unchanged", subjects.new, subjects.changed, subjects.unchanged)?;
     }
     for (code, count) in &report.findings {
         writeln!(out, "  {count} {code}")?;

@@ -14,7 +14,7 @@ use crate::{
     store::{Db, keys},
 };
 
-/// Verify the ledger, prove an entry, show the newest checkpoint.
+/// Verify the ledger, prove an entry, or print the newest checkpoint.
 #[derive(Debug, clap::Args)]
 pub(super) struct LedgerCommand {
     #[command(subcommand)]
@@ -23,11 +23,11 @@ pub(super) struct LedgerCommand {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    /// Build the whole ledger again from its entries and say what does not fit; ends with 1 when something does not
+    /// Rebuild the whole ledger from its entries and report every mismatch; ends with 1 if there is one
     Verify(Verify),
-    /// Print the proof that an entry is in the ledger (JSON, docs/LEDGER.md section 7)
+    /// Print the proof that an entry is in the ledger, as JSON (docs/LEDGER.md, section 7)
     Prove {
-        /// The entry: dis_... or ent_...
+        /// The entry's id: dis_... or ent_...
         id: String,
     },
     /// Print the newest signed checkpoint
@@ -40,11 +40,11 @@ enum Verb {
 
 #[derive(Debug, clap::Args)]
 struct Verify {
-    /// A verifier key of the log, as `ledger checkpoint --keys` printed it on a better day; may be repeated. Without it the
-    /// keys in the database are believed
+    /// A verifier key of the log, as `ledger checkpoint --keys` printed it earlier; repeatable [default: the keys in the
+    /// database, unverified]
     #[arg(long = "key", value_name = "NAME+ID+KEY")]
     keys: Vec<String>,
-    /// The checkpoint outside, instead of the configured file: a copy that the database's administrators cannot write
+    /// A copy of the checkpoint file that the database's administrators cannot write [default: the configured file]
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
 }
@@ -63,7 +63,7 @@ pub(super) async fn run(args: LedgerCommand, ctx: &Context) -> anyhow::Result<()
     done
 }
 
-/// The log's keys as the database has them, whatever became of them: what they signed stays signed.
+/// The log's keys in the database, including retired and revoked ones: their signatures stay valid.
 async fn stored_keys(db: &Db) -> anyhow::Result<Vec<LogKey>> {
     let rows = keys::list(db).await?;
     let of_log = rows.iter().filter(|row| row.purpose == Purpose::LedgerSigning.as_str());
@@ -92,17 +92,21 @@ async fn verify(args: Verify, config: &Config, db: &Db, ctx: &Context) -> anyhow
     let report = report?;
     writeln!(ctx.out(), "log          {origin}")?;
     if !trusted {
-        writeln!(ctx.out(), "keys         {} from this same database: give --key to trust none of it", keys.len())?;
+        writeln!(
+            ctx.out(),
+            "keys         {} from this same database: give --key to verify independently of it",
+            keys.len()
+        )?;
     }
     writeln!(ctx.out(), "{report}")?;
-    anyhow::ensure!(report.sound(), "the ledger has been tampered with: {} thing(s) do not fit", report.problem_count);
+    anyhow::ensure!(report.sound(), "the ledger was tampered with: {} mismatches", report.problem_count);
     Ok(())
 }
 
 async fn prove(id: &str, db: &Db, ctx: &Context) -> anyhow::Result<()> {
     match ledger::prove(db, id, None).await? {
         None => anyhow::bail!("there is no entry {id}"),
-        Some(ProofStatus::Pending) => anyhow::bail!("{id} is recorded and not yet sealed: is a gateway running?"),
+        Some(ProofStatus::Pending) => anyhow::bail!("{id} is recorded and not sealed yet: is a gateway running?"),
         Some(ProofStatus::Sealed(proof)) => {
             let json = serde_json::to_string_pretty(&proof).context("the proof cannot be written")?;
             writeln!(ctx.out(), "{json}")?;
@@ -112,7 +116,7 @@ async fn prove(id: &str, db: &Db, ctx: &Context) -> anyhow::Result<()> {
 }
 
 async fn print_checkpoint(db: &Db, ctx: &Context) -> anyhow::Result<()> {
-    let note = ledger::checkpoint(db).await?.context("nothing has been sealed yet")?;
+    let note = ledger::checkpoint(db).await?.context("nothing is sealed yet")?;
     write!(ctx.out(), "{note}")?;
     Ok(())
 }

@@ -1,10 +1,11 @@
-//! The command line: one file a command, each with its arguments (`clap::Args`) and an asynchronous `run`.
+//! The command line: one file for each command, with its arguments (`clap::Args`) and its `run`.
 //!
-//! A command is a thin caller of a use-case: it reads arguments and configuration, calls, and writes what an operator
-//! wants to know to the [`Context`]'s streams. Exit codes are a promise to scripts: 0 done, 1 the work failed, 2 wrong
-//! usage, 64 bad configuration.
+//! A command is a thin caller of a use-case: it reads arguments and configuration, calls the use-case, and writes the
+//! result to the [`Context`]'s streams. Scripts rely on the exit codes: 0 done, 1 the work failed, 2 wrong usage, 64 bad
+//! configuration.
 //!
-//! To add a command: its file, a `mod` line, a variant of `Command` and an arm of `Command::run`.
+//! To add a command: its file, a `mod` line, a variant of `Command` and an arm of `Command::run`. One that changes
+//! something takes `--operator` (operator.rs) and leaves one ledger entry for each change; tests/it/cli/audit.rs lists it.
 
 mod bank;
 mod catalogue;
@@ -15,10 +16,12 @@ mod consent;
 mod context;
 mod demo;
 mod doctor;
+mod findings;
 mod generate;
 mod import;
 mod keys;
 mod ledger;
+mod login;
 mod migrate;
 mod model;
 mod openapi;
@@ -29,7 +32,7 @@ mod subject;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
-use clap::{Parser, Subcommand, error::ErrorKind};
+use clap::{CommandFactory, Parser, Subcommand, error::ErrorKind};
 
 use crate::{
     config::{Config, ConfigError, StoreEngine},
@@ -48,55 +51,55 @@ pub const WRONG_USAGE: u8 = 2;
 /// The configuration cannot be used.
 pub const BAD_CONFIGURATION: u8 = 64;
 
-/// The medical-insurance credit gateway: consented grades and settlement summaries for banks, each answer signed and recorded.
+/// The medical-insurance credit gateway: grades and settlement summaries for banks, by consent, signed and recorded.
 #[derive(Debug, Parser)]
 #[command(name = "medcredit", version, subcommand_required = true, arg_required_else_help = true)]
 struct Cli {
-    /// The gateway's configuration file [environment: MEDCREDIT_CONFIG]
+    /// The gateway's configuration file [env: MEDCREDIT_CONFIG]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
 
-/// What can be done, in the order an operator meets it.
+/// The commands, in the order in which an operator needs them.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make a demonstration in a directory, walk through a bank's day, and stay up
+    /// Set up a demonstration in a directory, walk through a bank's day, and keep the gateway running
     Demo(demo::Demo),
     /// Run the gateway
     Serve(serve::Serve),
-    /// Bring the database to this build's schema
+    /// Migrate the database to this build's schema
     Migrate(migrate::Migrate),
     /// Check or print the configuration
     Config(config::ConfigCommand),
-    /// Make authorities, issue, trust, revoke, refuse and list certificates
+    /// Manage certificates: our own authority, partners' authorities, issuing and revoking
     Certs(certs::CertsCommand),
-    /// Make, list, rotate and revoke the keys a gateway signs with
+    /// Manage the keys that the gateway signs with
     Keys(keys::KeysCommand),
-    /// Register, list, suspend and resume banks and departments
+    /// Manage clients: banks, departments and auditors
     Client(client::ClientCommand),
-    /// List, show, grant, amend, suspend and revoke consents
+    /// Manage consents: list, show, grant, amend, suspend and revoke
     Consent(consent::ConsentCommand),
-    /// Print or check the partner API's OpenAPI document
+    /// Print the partner API's OpenAPI document, or compare a file with it
     Openapi(openapi::OpenApi),
-    /// Make a synthetic city: files in the bureau's templates
+    /// Generate a synthetic city as files in the bureau's templates
     Generate(generate::Generate),
     /// Import the bureau's files
     Import(import::Import),
-    /// Show what is gathered about a kind, and what of it has come or is late
+    /// Show the data categories of a kind of subject, and which deliveries are late
     Catalogue(catalogue::CatalogueCommand),
-    /// Check and show scoring models
+    /// Check, show, compare and document scoring models
     Model(model::ModelCommand),
-    /// Make rounds of grades, publish and explain them
+    /// Grade subjects, and publish, explain and report the grades
     Score(score::Score),
-    /// Show everything held of a subject; find subjects by what is known of them
+    /// Show everything stored about a subject, or find subjects by number or name
     Subject(subject::SubjectCommand),
-    /// Verify the ledger, prove an entry, show the newest checkpoint
+    /// Verify the ledger, prove an entry, or print the newest checkpoint
     Ledger(ledger::LedgerCommand),
-    /// A bank's side: ask, verify, keep and prove answers, with a profile instead of a configuration
+    /// Act as a bank: read data under a consent, and verify, save and prove the answers
     Bank(bank::BankCommand),
-    /// Look at configuration, files, database, keys, certificates and clock, and say what to mend
+    /// Check configuration, files, database, keys, certificates and clock, and say how to fix what is wrong
     Doctor(doctor::Doctor),
 }
 
@@ -125,37 +128,42 @@ impl Command {
     }
 }
 
-/// After how many steps of its tasks a thread looks whether something has arrived, as the runtime has it.
-const LOOKS_EVERY: u32 = 61;
-/// The same where PostgreSQL answers for batches: 61 steps are milliseconds of signing, and for so long a server that has
-/// answered would not be heard. With SQLite there is nobody to hear but banks, and fewer looks bring more of them at once.
-const LOOKS_EVERY_OF_POSTGRES: u32 = 16;
+/// How many task polls a thread runs between two polls of the I/O driver: the runtime's default.
+const POLLS_PER_IO: u32 = 61;
+/// The same with PostgreSQL: 61 polls are milliseconds of signing, during which a response of the server would wait. With
+/// SQLite only requests of banks arrive, and rarer I/O polls take in more of them together.
+const POLLS_PER_IO_WITH_POSTGRES: u32 = 16;
 
-/// How often a thread looks. Whatever is wrong with arguments or configuration is told later.
-fn looks_every(args: &[OsString], ctx: &Context) -> u32 {
+/// The polls per I/O for a command line. Errors in arguments or configuration are reported later.
+fn polls_per_io(args: &[OsString], ctx: &Context) -> u32 {
     let serves = Cli::try_parse_from(args).ok().filter(|cli| matches!(cli.command, Command::Serve(_)));
     let file = serves.and_then(|cli| cli.config.or_else(|| ctx.config_file.clone()));
     match file.and_then(|file| Config::load(&file).ok()) {
-        Some(config) if config.store.engine == StoreEngine::Postgres => LOOKS_EVERY_OF_POSTGRES,
-        _ => LOOKS_EVERY,
+        Some(config) if config.store.engine == StoreEngine::Postgres => POLLS_PER_IO_WITH_POSTGRES,
+        _ => POLLS_PER_IO,
     }
 }
 
-/// Runs the process: the system's clock, randomness and streams.
+/// The command line's definition, for tests and documentation.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Runs the process with the system's clock, randomness and streams.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    // Libraries that ask for the process's provider must find ours. A second installation is refused and changes nothing.
+    // For libraries that use the process's default provider. A second installation fails and changes nothing.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let ctx = Context::system();
     let args: Vec<OsString> = args.into_iter().collect();
-    let looks_every = looks_every(&args, &ctx);
+    let polls_per_io = polls_per_io(&args, &ctx);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .event_interval(looks_every)
-        .global_queue_interval(looks_every)
+        .event_interval(polls_per_io)
+        .global_queue_interval(polls_per_io)
         .build();
     ExitCode::from(match runtime {
         Ok(runtime) => runtime.block_on(run(args, ctx)),
-        Err(error) => complain(&ctx, &anyhow::Error::new(error).context("the asynchronous runtime did not start")),
+        Err(error) => print_error(&ctx, &anyhow::Error::new(error).context("the asynchronous runtime did not start")),
     })
 }
 
@@ -163,46 +171,46 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 pub async fn run(args: impl IntoIterator<Item = OsString>, mut ctx: Context) -> u8 {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
-        Err(error) => return explain(&ctx, &error),
+        Err(error) => return print_clap_error(&ctx, &error),
     };
     if cli.config.is_some() {
         ctx.config_file = cli.config;
     }
     match cli.command.run(&ctx).await {
         Ok(()) => DONE,
-        Err(error) => complain(&ctx, &error),
+        Err(error) => print_error(&ctx, &error),
     }
 }
 
-/// Help and version are answers; everything else clap says is a complaint.
-fn explain(ctx: &Context, error: &clap::Error) -> u8 {
+/// Prints help and version to standard output, and wrong usage to standard error.
+fn print_clap_error(ctx: &Context, error: &clap::Error) -> u8 {
     let (mut stream, code) = match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => (ctx.out(), DONE),
         _ => (ctx.err(), WRONG_USAGE),
     };
-    // Nobody is left to be told when the stream itself is closed.
+    // A closed stream cannot be reported anywhere.
     let _ = std::io::Write::write_fmt(&mut stream, format_args!("{}", error.render()));
     code
 }
 
-/// Says what went wrong, with its causes, and chooses the exit code.
-fn complain(ctx: &Context, error: &anyhow::Error) -> u8 {
+/// Prints an error with its causes, and returns the exit code.
+fn print_error(ctx: &Context, error: &anyhow::Error) -> u8 {
     let broken_pipe = |cause: &(dyn std::error::Error + 'static)| {
         cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
     };
     if error.chain().any(broken_pipe) {
-        // Whoever read the output, such as `head`, has seen enough.
+        // The reader of the output, such as `head`, has closed it.
         return DONE;
     }
     let mut lines = vec![format!("medcredit: {error}")];
-    let mut said = error.to_string();
+    let mut previous = error.to_string();
     for cause in error.chain().skip(1) {
         let cause = cause.to_string();
-        // Some libraries repeat their cause in their own text.
-        if !said.ends_with(&cause) {
+        // Some libraries repeat the cause in their own text.
+        if !previous.ends_with(&cause) {
             lines.push(format!("  because: {cause}"));
         }
-        said = cause;
+        previous = cause;
     }
     lines.push(String::new());
     let _ = std::io::Write::write_all(&mut ctx.err(), lines.join("\n").as_bytes());

@@ -1,4 +1,4 @@
-//! `medcredit openapi`: the partner API's document.
+//! `medcredit openapi`: prints the partner API's OpenAPI document.
 
 use std::{io::Write, path::PathBuf};
 
@@ -7,10 +7,10 @@ use anyhow::Context as _;
 use super::Context;
 use crate::http::openapi;
 
-/// Print the partner API's OpenAPI document, or compare the committed one with it.
+/// Print the partner API's OpenAPI document, or compare a file with it.
 #[derive(Debug, clap::Args)]
 pub(super) struct OpenApi {
-    /// Compare with a file instead of printing; ends with code 1 where they differ
+    /// Compare this file with the document instead of printing it; ends with 1 if they differ
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "openapi/bank.v1.json")]
     check: Option<PathBuf>,
 }
@@ -25,11 +25,11 @@ pub(super) async fn run(args: OpenApi, ctx: &Context) -> anyhow::Result<()> {
             let committed = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
             anyhow::ensure!(
                 committed == document,
-                "{} is not what the code says: run `medcredit openapi > {}` and review the difference",
+                "{} differs from the code: run `medcredit openapi > {}` and review the difference",
                 file.display(),
                 file.display()
             );
-            writeln!(ctx.out(), "{} is what the code says", file.display())?;
+            writeln!(ctx.out(), "{} matches the code", file.display())?;
         }
     }
     Ok(())

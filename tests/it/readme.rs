@@ -1,4 +1,4 @@
-//! README.md and ARCHITECTURE.md say what is there.
+//! README.md and ARCHITECTURE.md agree with the tree.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -17,21 +17,21 @@ fn table(text: &str, column: usize) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn the_readmes_map_names_every_room_and_no_other() {
+fn the_readme_lists_every_room_and_no_other() {
     let named: Vec<_> = table(&read("README.md"), 0).into_iter().map(|cells| cells[0].replace('`', "")).collect();
     let mut known: Vec<_> = LEVELS.iter().map(|(name, _)| (*name).to_owned()).collect();
     known.sort();
-    assert_eq!(named, known, "in the order of the alphabet");
+    assert_eq!(named, known, "in alphabetical order");
 }
 
 #[test]
-fn the_architectures_table_is_the_one_the_imports_are_held_to() {
-    let told: BTreeSet<_> = table(&read("ARCHITECTURE.md"), 1)
+fn the_table_in_architecture_is_the_one_that_imports_are_checked_against() {
+    let documented: BTreeSet<_> = table(&read("ARCHITECTURE.md"), 1)
         .into_iter()
         .map(|cells| (cells[1].replace('`', ""), cells[0].parse::<u8>().unwrap()))
         .collect();
-    let held: BTreeSet<_> = LEVELS.iter().map(|(room, level)| ((*room).to_owned(), *level)).collect();
-    assert_eq!(told, held);
+    let checked: BTreeSet<_> = LEVELS.iter().map(|(room, level)| ((*room).to_owned(), *level)).collect();
+    assert_eq!(documented, checked);
 }
 
 #[test]

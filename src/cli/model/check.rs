@@ -1,4 +1,4 @@
-//! `medcredit model check`: what can be used, and what is wrong with what cannot.
+//! `medcredit model check`: checks files, and lists the models in force.
 
 use std::{
     io::Write,
@@ -14,19 +14,22 @@ use crate::{
     scoring::{Catalogue, Mapping, Model},
 };
 
-/// Tells what is in force.
+/// Lists the models in force.
 pub(super) fn in_force(library: &Library, ctx: &Context) -> anyhow::Result<()> {
     for model in library.models() {
         writeln!(ctx.out(), "{}", summary(model))?;
     }
     for (id, refused) in library.left_out() {
-        writeln!(ctx.err(), "{id} comes with the program and is left out: the catalogue in force lacks what it needs")?;
+        writeln!(
+            ctx.err(),
+            "{id} comes with the program and is not in force: the catalogue lacks measures that it needs"
+        )?;
         writeln!(ctx.err(), "{refused}")?;
     }
     Ok(())
 }
 
-/// Checks files, and every file of folders.
+/// Checks files, and every file in folders.
 pub(super) fn files(library: &Library, paths: &[PathBuf], ctx: &Context) -> anyhow::Result<()> {
     let mut all: Vec<(PathBuf, String)> = Vec::new();
     for path in paths {

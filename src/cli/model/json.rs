@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::scoring::{Model, Points, describe_rule};
 
-/// Whole points as a number, others as text: never as a binary fraction.
+/// Integral points as a number, others as text, so that no reader rounds them to a binary fraction.
 fn points(points: Points) -> Value {
     if points.0 % 1000 == 0 { json!(points.0 / 1000) } else { json!(points.to_string()) }
 }

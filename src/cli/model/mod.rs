@@ -1,4 +1,4 @@
-//! `medcredit model check|show|diff|doc|map`: scoring models as data.
+//! `medcredit model check|show|diff|doc|map`: scoring models.
 
 mod check;
 mod json;
@@ -25,59 +25,59 @@ pub(super) struct ModelCommand {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    /// Say what is wrong with files, all of it at once; without files, say what is in force
+    /// Check files and report everything that is wrong; without files, list the models in force
     Check {
-        /// Files of models, catalogues or mapping tables, or folders of them
+        /// Files with models, catalogues or mapping tables, or folders of them
         files: Vec<PathBuf>,
     },
-    /// Show a model as a tree: weights, rules, and where each comes from
+    /// Show a model as a tree: weights, rules, and their sources
     Show {
         /// The model's id, such as wenzhou-institution
         id: String,
-        /// As JSON, one object for each indicator
+        /// Print as JSON, one object for each indicator
         #[arg(long)]
         json: bool,
     },
-    /// Tell in words how two models differ
+    /// Describe the differences between two models
     Diff {
         /// A model's id, or its file
         old: String,
-        /// Another's
+        /// The other model's id, or its file
         new: String,
     },
-    /// Write a model as a page to read and sign off
+    /// Write a model as a document to review and sign
     Doc {
         /// The model's id
         id: String,
-        /// As what
+        /// The format of the document
         #[arg(long, value_enum, default_value_t = Format::Markdown)]
         format: Format,
-        /// Into a file instead of onto the terminal
+        /// The file to write to [default: standard output]
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
-    /// Say a grade in the words of a receiver
+    /// Map a grade to the scheme of a receiver
     Map {
         /// The scheme's id, such as wenzhou-951
         scheme: String,
         /// The grade's code
         grade: String,
-        /// The receiver
+        /// The receiver's mapping table
         #[arg(long, value_name = "RECEIVER")]
         to: String,
     },
 }
 
-/// How a page is written.
+/// The format of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
     /// Markdown
     Markdown,
-    /// HTML that needs nothing else
+    /// Self-contained HTML
     Html,
 }
 
-/// The models and catalogues in force: with a configuration its folders' too, without one those of the program.
+/// The models and catalogues in force: the program's own, and with a configuration those of its folders.
 pub(super) fn library(ctx: &Context) -> anyhow::Result<Library> {
     Ok(match &ctx.config_file {
         Some(_) => {
@@ -89,8 +89,8 @@ pub(super) fn library(ctx: &Context) -> anyhow::Result<Library> {
     })
 }
 
-/// A model's id that is none is wrong usage.
-pub(super) fn known(error: LibraryError) -> anyhow::Error {
+/// Turns an unknown model, scheme or grade into wrong usage.
+pub(super) fn unknown_as_usage(error: LibraryError) -> anyhow::Error {
     match error {
         LibraryError::NoSuchModel { .. }
         | LibraryError::LeftOut { .. }
@@ -108,7 +108,7 @@ pub(super) fn run(args: ModelCommand, ctx: &Context) -> anyhow::Result<()> {
         Verb::Check { files } if files.is_empty() => check::in_force(&library, ctx),
         Verb::Check { files } => check::files(&library, &files, ctx),
         Verb::Show { id, json } => {
-            let model = library.get(&id).map_err(known)?.model;
+            let model = library.get(&id).map_err(unknown_as_usage)?.model;
             if json {
                 writeln!(ctx.out(), "{}", serde_json::to_string_pretty(&json::to_json(model)?)?)?;
             } else {
@@ -120,7 +120,7 @@ pub(super) fn run(args: ModelCommand, ctx: &Context) -> anyhow::Result<()> {
             let (old, new) = (model_or_file(&library, &old)?, model_or_file(&library, &new)?);
             let lines = diff_models(&old, &new);
             if lines.is_empty() {
-                writeln!(ctx.out(), "they say the same")?;
+                writeln!(ctx.out(), "they are equivalent")?;
             }
             for line in lines {
                 writeln!(ctx.out(), "{line}")?;
@@ -128,7 +128,7 @@ pub(super) fn run(args: ModelCommand, ctx: &Context) -> anyhow::Result<()> {
             Ok(())
         }
         Verb::Doc { id, format, out } => {
-            let found = library.get(&id).map_err(known)?;
+            let found = library.get(&id).map_err(unknown_as_usage)?;
             let format = match format {
                 Format::Markdown => PageFormat::Markdown,
                 Format::Html => PageFormat::Html,
@@ -139,13 +139,13 @@ pub(super) fn run(args: ModelCommand, ctx: &Context) -> anyhow::Result<()> {
                 Some(file) => {
                     let name = file.display().to_string();
                     std::fs::write(&file, page).with_context(|| format!("{name} cannot be written"))?;
-                    writeln!(ctx.out(), "{id} is written to {name}")?;
+                    writeln!(ctx.out(), "{id} was written to {name}")?;
                 }
             }
             Ok(())
         }
         Verb::Map { scheme, grade, to } => {
-            let mapped = library.map(&scheme, &grade, &to).map_err(known)?;
+            let mapped = library.map(&scheme, &grade, &to).map_err(unknown_as_usage)?;
             writeln!(ctx.out(), "{} {}", mapped.code, mapped.name_zh)?;
             Ok(())
         }
@@ -155,11 +155,11 @@ pub(super) fn run(args: ModelCommand, ctx: &Context) -> anyhow::Result<()> {
 /// A model in force by its id, or one from a file.
 fn model_or_file(library: &Library, name: &str) -> anyhow::Result<ModelFile> {
     if !Path::new(name).is_file() {
-        return Ok(library.get(name).map_err(known)?.model.file().clone());
+        return Ok(library.get(name).map_err(unknown_as_usage)?.model.file().clone());
     }
     let text = std::fs::read_to_string(name).with_context(|| format!("{name} cannot be read"))?;
     match library.check_file(name, &text)? {
         CheckedFile::Model(model) => Ok(model.file().clone()),
-        CheckedFile::Catalogue(_) | CheckedFile::Mapping(_) => Err(Usage(format!("{name} is no model")).into()),
+        CheckedFile::Catalogue(_) | CheckedFile::Mapping(_) => Err(Usage(format!("{name} is not a model")).into()),
     }
 }

@@ -1,4 +1,4 @@
-//! `medcredit score correct`: a published result gets a new version.
+//! `medcredit score correct`: corrects a published grade.
 
 use std::io::Write;
 
@@ -7,25 +7,25 @@ use crate::{
     grading::{AssessmentSummary, Correction, Rounds},
 };
 
-/// Give a published result a new version.
+/// Correct a published grade from the current records; banks and platforms are notified.
 #[derive(Debug, clap::Args)]
 pub(super) struct Correct {
     /// The subject's code
     subject: String,
-    /// Why: kept with the correction and in the ledger, and never told to banks; name no person
+    /// The reason, for the correction and the ledger; banks never see it. Name no person
     #[arg(long, value_name = "TEXT")]
     reason: String,
-    /// The round; without it the one in force of the subject's kind
+    /// The round's id [default: the round in force of the subject's kind]
     #[arg(long, value_name = "RUN")]
     run: Option<String>,
     #[command(flatten)]
     operator: Operator,
-    /// As JSON
+    /// Print as JSON
     #[arg(long)]
     json: bool,
 }
 
-/// Corrects a result.
+/// Corrects a grade.
 pub(super) async fn correct(rounds: &Rounds, args: &Correct, ctx: &Context) -> anyhow::Result<()> {
     let done = rounds
         .correct(Correction {
@@ -40,13 +40,13 @@ pub(super) async fn correct(rounds: &Rounds, args: &Correct, ctx: &Context) -> a
         writeln!(out, "{}", serde_json::to_string_pretty(&done)?)?;
     } else if done.changed {
         let (before, now) = (in_words(&done.before), in_words(&done.now));
-        writeln!(out, "{} in {}: version {} says {now}; it was {before}", done.subject_code, done.run, done.version)?;
-        writeln!(out, "banks read it from now on, and are told to ask again")?;
+        writeln!(out, "{} in {}: version {} is {now}; it was {before}", done.subject_code, done.run, done.version)?;
+        writeln!(out, "banks read it from now on, and are notified to read again")?;
     } else {
         let now = in_words(&done.now);
         writeln!(
             out,
-            "{} in {}: version {} already says {now}, which is what the records come to; nothing was changed",
+            "{} in {}: version {} is {now} already, as the records give it; nothing was changed",
             done.subject_code, done.run, done.version
         )?;
     }

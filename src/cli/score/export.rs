@@ -1,4 +1,4 @@
-//! `medcredit score export`: a package of the round in force for a receiver.
+//! `medcredit score export`: exports the round in force as a signed package for a receiver.
 
 use std::{
     fs,
@@ -14,25 +14,25 @@ use crate::{
     push::{BUILT_IN, Exporter, MANIFEST, Package, SIGNATURE, receivers},
 };
 
-/// Make a package of the round in force for a receiver.
+/// Export the round in force as a signed package for a receiver.
 #[derive(Debug, clap::Args)]
 pub(super) struct Export {
     /// The round's id
     run: String,
-    /// The receiver's id
+    /// The receiver's id, from the table of receivers
     #[arg(long, value_name = "RECEIVER")]
     to: String,
-    /// The folder that is made
+    /// The folder to create for the package
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// A table of receivers instead of the one compiled in (config/receivers.toml)
+    /// A table of receivers [default: the built-in one, config/receivers.toml]
     #[arg(long, value_name = "FILE")]
     receivers: Option<PathBuf>,
     #[command(flatten)]
     operator: Operator,
 }
 
-/// Makes a package.
+/// Exports a package.
 pub(super) async fn export(args: &Export, ctx: &Context) -> anyhow::Result<()> {
     let config = ctx.config()?;
     let (file, text) = match &args.receivers {
@@ -50,7 +50,7 @@ pub(super) async fn export(args: &Export, ctx: &Context) -> anyhow::Result<()> {
         Usage(format!("there is no receiver {} in {file}; there are: {}", args.to, known.join(", ")))
     })?;
     if args.out.exists() {
-        return Err(Usage(format!("{} is there already: name another folder", args.out.display())).into());
+        return Err(Usage(format!("{} exists: name another folder", args.out.display())).into());
     }
     let custody = custody(ctx).await?;
     let signer = Keyring::load(&custody).await?.signer(Purpose::AnswerSigning)?;
@@ -63,7 +63,7 @@ pub(super) async fn export(args: &Export, ctx: &Context) -> anyhow::Result<()> {
     }
     if let Some(mapped) = &exported.manifest.mapped_by {
         let ours = if mapped.own_grade { "beside ours" } else { "in place of ours" };
-        writeln!(out, "grades in the words of {}, {ours}: {} from {}", mapped.mapping, mapped.to, mapped.from)?;
+        writeln!(out, "grades mapped to {}, {ours}: {} from {}", mapped.mapping, mapped.to, mapped.from)?;
     }
     let left = exported.manifest.left_out;
     writeln!(
@@ -75,13 +75,13 @@ pub(super) async fn export(args: &Export, ctx: &Context) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes a package under another name and then gives it its own: whoever watches for the folder finds it whole.
+/// Writes a package under a temporary name and renames it, so that a process that watches for the folder finds it complete.
 fn write(package: &Package, folder: &Path) -> std::io::Result<()> {
     let mut unfinished = folder.as_os_str().to_owned();
     unfinished.push(".unfinished");
     let unfinished = PathBuf::from(unfinished);
     if unfinished.exists() {
-        // What a killed export left.
+        // The remains of a killed export.
         fs::remove_dir_all(&unfinished)?;
     }
     fs::create_dir_all(&unfinished)?;

@@ -1,4 +1,4 @@
-//! `medcredit score compare|simulate|bias`: what is looked at before a run counts.
+//! `medcredit score compare|simulate|bias`: figures to check before a run is published.
 
 use std::io::Write;
 
@@ -11,38 +11,38 @@ use crate::{
     },
 };
 
-/// How many of those who differ are told on the terminal.
-const TOLD: usize = 10;
+/// The maximum number of differing subjects that are printed.
+const MOST_LISTED: usize = 10;
 
-/// Put two runs beside each other.
+/// Compare two runs: agreement, and the subjects that differ.
 #[derive(Debug, clap::Args)]
 pub(super) struct Compare {
     /// The first run's id
     first: String,
     /// The second run's id
     second: String,
-    /// Everything as JSON
+    /// Print everything as JSON
     #[arg(long, conflicts_with = "csv")]
     json: bool,
-    /// Everybody who differs, as CSV
+    /// Print all differing subjects as CSV
     #[arg(long)]
     csv: bool,
 }
 
-/// Tell how each indicator is spread.
+/// Show the distribution of each indicator, with missing, capped and uncorrelated values.
 #[derive(Debug, clap::Args)]
 pub(super) struct Bias {
     /// The run's id
     run: String,
-    /// As JSON
+    /// Print as JSON
     #[arg(long)]
     json: bool,
-    /// Only indicators with something remarkable
+    /// Only indicators with a flag
     #[arg(long)]
     flagged: bool,
 }
 
-/// Puts two runs beside each other.
+/// Compares two runs.
 pub(super) async fn compare(rounds: &Rounds, args: &Compare, ctx: &Context) -> anyhow::Result<()> {
     let comparison = rounds.compare(&args.first, &args.second).await?;
     if args.csv {
@@ -56,7 +56,7 @@ pub(super) async fn compare(rounds: &Rounds, args: &Compare, ctx: &Context) -> a
     Ok(())
 }
 
-/// Tells what would follow if a run were published.
+/// Shows the effects of publishing a run.
 pub(super) async fn simulate(rounds: &Rounds, run: &str, json: bool, ctx: &Context) -> anyhow::Result<()> {
     let simulation = rounds.simulate(run).await?;
     if json {
@@ -67,7 +67,7 @@ pub(super) async fn simulate(rounds: &Rounds, run: &str, json: bool, ctx: &Conte
     Ok(())
 }
 
-/// Tells how each indicator is spread.
+/// Shows the distribution of each indicator.
 pub(super) async fn bias(rounds: &Rounds, args: &Bias, ctx: &Context) -> anyhow::Result<()> {
     let mut report = rounds.bias(&args.run).await?;
     if args.flagged {
@@ -91,7 +91,7 @@ fn word(says: Option<&AssessmentSummary>) -> String {
     }
 }
 
-/// A movement as a table of text.
+/// Formats a movement as a table.
 fn matrix(of: &MovementTable) -> Vec<String> {
     let mut lines = vec![
         std::iter::once(format!("  {:<12}", ""))
@@ -116,31 +116,34 @@ fn comparison_in_words(of: &Comparison) -> String {
         format!("{} of {} subjects agree: {}%", of.agree, of.subjects, of.agree_percent),
     ];
     lines.extend(matrix(&of.matrix));
-    for SubjectDifference { subject_code, first, second, .. } in of.differing.iter().take(TOLD) {
+    for SubjectDifference { subject_code, first, second, .. } in of.differing.iter().take(MOST_LISTED) {
         lines.push(format!("  {subject_code}: {} and {}", word(first.as_ref()), word(second.as_ref())));
     }
-    if of.differing.len() > TOLD {
-        lines.push(format!("  and {} more: --csv tells them all", of.differing.len() - TOLD));
+    if of.differing.len() > MOST_LISTED {
+        lines.push(format!("  and {} more: --csv lists all", of.differing.len() - MOST_LISTED));
     }
     lines.push(String::new());
     lines.join("\n")
 }
 
-fn simulation_in_words(of: &Simulation) -> String {
-    let mut lines = vec![match &of.before {
+fn simulation_in_words(simulation: &Simulation) -> String {
+    let mut lines = vec![match &simulation.before {
         Some(before) => format!(
-            "if {} of {} were published in the place of {} of {}:",
-            of.run.run, of.run.period, before.run, before.period
+            "if {} of {} were published in place of {} of {}:",
+            simulation.run.run, simulation.run.period, before.run, before.period
         ),
-        None => format!("if {} of {} were published, as the first of its scheme:", of.run.run, of.run.period),
+        None => format!(
+            "if {} of {} were published, as the first of its scheme:",
+            simulation.run.run, simulation.run.period
+        ),
     }];
-    for grade in &of.distribution {
+    for grade in &simulation.distribution {
         lines.push(format!(
             "  {:<10} {:>7} {:>6}%  ->  {:>7} {:>6}%  {}",
             grade.column.code, grade.before, grade.before_percent, grade.now, grade.now_percent, grade.column.name_zh
         ));
     }
-    if let Some(movement) = &of.movement {
+    if let Some(movement) = &simulation.movement {
         let share = |percent: &Option<String>| percent.as_deref().map_or_else(String::new, |of| format!(" ({of}%)"));
         let number = |count: Option<u64>| count.map_or_else(String::new, |count| count.to_string());
         lines.push(format!(
@@ -153,7 +156,7 @@ fn simulation_in_words(of: &Simulation) -> String {
         ));
         lines.extend(matrix(movement));
     }
-    for measure in &of.measures {
+    for measure in &simulation.measures {
         let times = match measure.after_consecutive {
             0 | 1 => String::new(),
             times => format!(" {times} times in succession"),
@@ -163,7 +166,7 @@ fn simulation_in_words(of: &Simulation) -> String {
             measure.subjects, measure.grade, measure.text_zh
         ));
     }
-    lines.push("nothing of this is seen outside".to_owned());
+    lines.push("none of this is visible outside".to_owned());
     lines.push(String::new());
     lines.join("\n")
 }
@@ -200,7 +203,7 @@ fn bias_in_words(report: &BiasReport) -> String {
     lines.join("\n")
 }
 
-/// A number of thousandths with its sign.
+/// Formats thousandths with their sign.
 fn thousandths(of: i64) -> String {
     let sign = if of < 0 { "-" } else { "" };
     format!("{sign}{}.{:03}", of.abs() / 1000, of.abs() % 1000)

@@ -1,4 +1,4 @@
-//! `medcredit score ...`: rounds of grades. One file for each matter.
+//! `medcredit score ...`: grades subjects, and publishes, explains and reports the grades.
 
 mod correct;
 mod export;
@@ -12,7 +12,7 @@ use std::io::Write;
 
 use super::{
     Context, Usage,
-    model::{known, library},
+    model::{library, unknown_as_usage},
     operator::Operator,
 };
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
     grading::{InForce, Library, Rounds},
 };
 
-/// Make rounds of grades, publish and explain them.
+/// Grade subjects, and publish, explain and report the grades.
 #[derive(Debug, clap::Args)]
 pub(super) struct Score {
     #[command(subcommand)]
@@ -30,126 +30,126 @@ pub(super) struct Score {
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
     #[command(flatten)]
-    Held(Held),
-    /// Verify a package, offline, check by check, with nothing but the gateway's public keys
+    WithStore(WithStore),
+    /// Verify a package offline, check by check, with only the gateway's public keys
     VerifyPackage(verify_package::VerifyPackage),
 }
 
-/// What is done where the rounds are.
+/// The subcommands that need the gateway's store.
 #[derive(Debug, clap::Subcommand)]
-enum Held {
-    /// Rate every subject of a model's kind for a half-year, as a trial that nobody outside sees
+enum WithStore {
+    /// Grade every subject of a model's kind for a half-year, as a trial run that is invisible outside
     Run {
-        /// The model's id; needed where more than one is in force
+        /// The model's id; needed if more than one is in force
         #[arg(long, value_name = "ID")]
         model: Option<String>,
-        /// The half-year, as in 2026-H1; without it, the last one that is over
+        /// The half-year, as in 2026-H1 [default: the last complete one]
         #[arg(long, value_name = "HALF-YEAR")]
         period: Option<HalfYear>,
         #[command(flatten)]
         operator: Operator,
-        /// The report as JSON
+        /// Print the report as JSON
         #[arg(long)]
         json: bool,
     },
-    /// Open a trial to its subjects' objections (预评定): it does not count yet
+    /// Open a trial run to objections of its subjects, before it is published (预评定)
     Preassess {
         /// The run's id
         run: String,
         #[command(flatten)]
         operator: Operator,
     },
-    /// Put a trial or a pre-assessment in force: from now on banks read its grades
+    /// Publish a run: from now on banks read its grades
     Publish {
         /// The run's id
         run: String,
         #[command(flatten)]
         operator: Operator,
     },
-    /// Give up a run that was never published, and remove its results
+    /// Discard an unpublished run and delete its results
     Discard {
         /// The run's id
         run: String,
         #[command(flatten)]
         operator: Operator,
     },
-    /// Tell everything about a run: where it stands, what came of it, its digests
+    /// Show everything about a run: its state, results and digests
     Show {
         /// The run's id
         run: String,
-        /// As JSON
+        /// Print as JSON
         #[arg(long)]
         json: bool,
     },
-    /// Tell how a subject's points came about: in the round in force, or in a run
+    /// Explain a subject's score, in the round in force or in a run
     Explain {
         /// The subject's code
         subject: String,
         /// The run's id
         #[arg(long, value_name = "RUN")]
         run: Option<String>,
-        /// As JSON
+        /// Print as JSON
         #[arg(long)]
         json: bool,
     },
-    /// Tell what came of a run in numbers, or write the report of a round
+    /// Show the results of a run in numbers, or write the report of a published round
     Report(report::ReportArgs),
-    /// Put two runs beside each other: agreement, who differs, and by how much
+    /// Compare two runs: agreement, and the subjects that differ
     Compare(figures::Compare),
-    /// Tell what would follow if a run were published: who moves, and what measures follow for how many
+    /// Show the effects of publishing a run: changed grades, and the measures that follow
     Simulate {
         /// The run's id
         run: String,
-        /// As JSON
+        /// Print as JSON
         #[arg(long)]
         json: bool,
     },
-    /// Tell how each indicator is spread: what is missing, at its cap, or does not go with the rest
+    /// Show the distribution of each indicator, with missing, capped and uncorrelated values
     Bias(figures::Bias),
-    /// List every run, latest first
+    /// List all runs, latest first
     List,
-    /// Reckon a run again from what it kept, and compare everything; fails where anything differs
+    /// Recompute a run from its stored inputs and compare the results; ends with 1 if anything differs
     Replay {
         /// The run's id
         run: String,
-        /// As JSON
+        /// Print as JSON
         #[arg(long)]
         json: bool,
     },
-    /// Give a published result a new version, from the records and the file as they are now; banks and platforms are told
+    /// Correct a published grade from the current records; banks and platforms are notified
     Correct(correct::Correct),
-    /// Make a signed package of the round in force for a receiver, such as the city's personal score
+    /// Export the round in force as a signed package for a receiver, such as the city's personal credit score
     Export(export::Export),
 }
 
 /// Runs the command.
 pub(super) async fn run(args: Score, ctx: &Context) -> anyhow::Result<()> {
     match args.verb {
-        Verb::Held(verb) => held(verb, ctx).await,
+        Verb::WithStore(verb) => run_with_store(verb, ctx).await,
         Verb::VerifyPackage(args) => verify_package::run(&args, ctx),
     }
 }
 
-async fn held(verb: Held, ctx: &Context) -> anyhow::Result<()> {
+async fn run_with_store(verb: WithStore, ctx: &Context) -> anyhow::Result<()> {
     let config = ctx.config()?;
     let db = ctx.store(&config).await?;
     let rounds = Rounds::new(ctx.env(&db));
     let rounds = rounds.with_objections(config.grading.objection_days);
     match verb {
-        Held::Run { model, period, operator, json } => {
+        WithStore::Run { model, period, operator, json } => {
             let library = library(ctx)?;
             let model = model.map_or_else(|| only(&library), Ok)?;
             let period = period.unwrap_or_else(|| HalfYear::of(ctx.clock.now().day().month()).plus(-1));
-            let in_force = library.get(&model).map_err(known)?;
+            let in_force = library.get(&model).map_err(unknown_as_usage)?;
             make(&rounds, &operator.actor(ctx)?, in_force, period, json, ctx).await?;
         }
-        Held::Preassess { run, operator } => state::preassess(&rounds, &operator.actor(ctx)?, &run, ctx).await?,
-        Held::Publish { run, operator } => {
+        WithStore::Preassess { run, operator } => state::preassess(&rounds, &operator.actor(ctx)?, &run, ctx).await?,
+        WithStore::Publish { run, operator } => {
             state::publish(&rounds, &operator.actor(ctx)?, &run, config.grading.grace_months, ctx).await?;
         }
-        Held::Discard { run, operator } => state::discard(&rounds, &operator.actor(ctx)?, &run, ctx).await?,
-        Held::Show { run, json } => state::show(&rounds, &run, json, ctx).await?,
-        Held::Explain { subject, run, json } => {
+        WithStore::Discard { run, operator } => state::discard(&rounds, &operator.actor(ctx)?, &run, ctx).await?,
+        WithStore::Show { run, json } => state::show(&rounds, &run, json, ctx).await?,
+        WithStore::Explain { subject, run, json } => {
             let explained = rounds.explain(&subject, run.as_deref()).await?;
             if json {
                 writeln!(ctx.out(), "{}", serde_json::to_string_pretty(&explained)?)?;
@@ -157,20 +157,20 @@ async fn held(verb: Held, ctx: &Context) -> anyhow::Result<()> {
                 write!(ctx.out(), "{}", explained.to_text())?;
             }
         }
-        Held::Report(args) => report::report(&rounds, &args, &config, ctx).await?,
-        Held::Compare(args) => figures::compare(&rounds, &args, ctx).await?,
-        Held::Simulate { run, json } => figures::simulate(&rounds, &run, json, ctx).await?,
-        Held::Bias(args) => figures::bias(&rounds, &args, ctx).await?,
-        Held::List => state::list(&rounds, ctx).await?,
-        Held::Replay { run, json } => replay::replay(&rounds, &run, json, ctx).await?,
-        Held::Export(args) => export::export(&args, ctx).await?,
-        Held::Correct(args) => correct::correct(&rounds, &args, ctx).await?,
+        WithStore::Report(args) => report::report(&rounds, &args, &config, ctx).await?,
+        WithStore::Compare(args) => figures::compare(&rounds, &args, ctx).await?,
+        WithStore::Simulate { run, json } => figures::simulate(&rounds, &run, json, ctx).await?,
+        WithStore::Bias(args) => figures::bias(&rounds, &args, ctx).await?,
+        WithStore::List => state::list(&rounds, ctx).await?,
+        WithStore::Replay { run, json } => replay::replay(&rounds, &run, json, ctx).await?,
+        WithStore::Export(args) => export::export(&args, ctx).await?,
+        WithStore::Correct(args) => correct::correct(&rounds, &args, ctx).await?,
     }
     db.close().await;
     Ok(())
 }
 
-/// The model in force, where there is only one.
+/// The model in force, if there is only one.
 fn only(library: &Library) -> anyhow::Result<String> {
     let ids: Vec<&str> = library.models().map(crate::scoring::Model::id).collect();
     match ids.as_slice() {
@@ -189,7 +189,7 @@ async fn make(
     json: bool,
     ctx: &Context,
 ) -> anyhow::Result<()> {
-    let bar = ctx.progress(Some(0), "rating");
+    let bar = ctx.progress(Some(0), "grading");
     let progress = |done: usize, of: usize| {
         bar.set_length(u64::try_from(of).unwrap_or(0));
         bar.set_position(u64::try_from(done).unwrap_or(0));
@@ -198,11 +198,11 @@ async fn make(
     bar.finish_and_clear();
     let done = done?;
     if done.unknown > 0 {
-        writeln!(ctx.err(), "{} records are of measures that the catalogue does not have", done.unknown)?;
+        writeln!(ctx.err(), "{} records belong to measures that the catalogue does not have", done.unknown)?;
     }
     report::numbers(rounds, &done.id.to_string(), json, ctx).await?;
     if !json {
-        writeln!(ctx.out(), "To put it in force: medcredit score publish {}", done.id)?;
+        writeln!(ctx.out(), "To publish it: medcredit score publish {}", done.id)?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `medcredit score replay`: a run is proved by reckoning it again.
+//! `medcredit score replay`: recomputes a run to verify it.
 
 use std::io::Write;
 
@@ -7,9 +7,9 @@ use crate::{
     grading::{Replayed, Rounds},
 };
 
-/// Reckons a run again and tells what differs.
+/// Recomputes a run and reports the differences.
 pub(super) async fn replay(rounds: &Rounds, run: &str, json: bool, ctx: &Context) -> anyhow::Result<()> {
-    let bar = ctx.progress(Some(0), "reckoning again");
+    let bar = ctx.progress(Some(0), "recomputing");
     let progress = |done: usize, of: usize| {
         bar.set_length(u64::try_from(of).unwrap_or(0));
         bar.set_position(u64::try_from(done).unwrap_or(0));
@@ -22,12 +22,16 @@ pub(super) async fn replay(rounds: &Rounds, run: &str, json: bool, ctx: &Context
     } else {
         write!(ctx.out(), "{}", in_words(&replayed))?;
     }
-    if replayed.is_proven() { Ok(()) } else { anyhow::bail!("{run} is not what it says: something was changed since") }
+    if replayed.is_proven() {
+        Ok(())
+    } else {
+        anyhow::bail!("{run} does not match its stored results: something was changed since")
+    }
 }
 
 fn in_words(replayed: &Replayed) -> String {
     let mut lines = vec![format!(
-        "{} ({}): {} subjects reckoned again from {} chunks of facts, and {} corrections",
+        "{} ({}): {} subjects recomputed from {} chunks of facts, and {} corrections",
         replayed.run, replayed.state, replayed.subjects, replayed.chunks, replayed.corrections
     )];
     let digests = [
@@ -40,16 +44,16 @@ fn in_words(replayed: &Replayed) -> String {
         lines.push(match &of.found {
             Some(found) if *found == of.kept => format!("  {name:<9} {found}  the same"),
             Some(found) => format!("  {name:<9} {}  comes out as {found}", of.kept),
-            None => format!("  {name:<9} {}  could not be reckoned", of.kept),
+            None => format!("  {name:<9} {}  could not be recomputed", of.kept),
         });
     }
     for one in &replayed.differences {
         let of = one.subject_code.as_deref().unwrap_or("-");
         lines.push(format!("  {} of {of}: kept {}, comes out as {}", one.what, one.kept, one.found));
     }
-    let told = replayed.differences.len();
-    if replayed.differing > told {
-        lines.push(format!("  and {} more", replayed.differing - told));
+    let listed = replayed.differences.len();
+    if replayed.differing > listed {
+        lines.push(format!("  and {} more", replayed.differing - listed));
     }
     lines.push(String::new());
     lines.join("\n")

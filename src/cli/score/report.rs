@@ -1,4 +1,4 @@
-//! `medcredit score report`: what came of a run, on the terminal or as a file for others.
+//! `medcredit score report`: the results of a run, on the terminal or as a file for others.
 
 use std::{io::Write, path::PathBuf};
 
@@ -10,37 +10,37 @@ use crate::{
     grading::{ReportNames, Rounds, report_page, report_rows},
 };
 
-/// What a report is written as.
+/// The format of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Format {
-    /// One line a figure
+    /// One line for each figure
     Csv,
-    /// One object
+    /// One JSON object
     Json,
-    /// A page with charts that needs nothing else
+    /// A self-contained page with charts
     Html,
 }
 
-/// Tell what came of a run in numbers, or write the report of a round.
+/// Show the results of a run in numbers, or write the report of a published round.
 #[derive(Debug, clap::Args)]
 pub(super) struct ReportArgs {
     /// The run's id
     run: String,
-    /// The numbers as JSON
+    /// Print the numbers as JSON
     #[arg(long, conflicts_with = "format")]
     json: bool,
-    /// Write the report of a round: small counts are withheld, and only what was published is reported
+    /// Write the report of a published round in this format; small counts are withheld
     #[arg(long, value_enum, value_name = "FORMAT")]
     format: Option<Format>,
-    /// Where the report is written; without it, to standard output
+    /// The file to write to [default: standard output]
     #[arg(long, value_name = "FILE", requires = "format")]
     out: Option<PathBuf>,
-    /// Withhold nothing, and report any run: for the bureau's own eyes
+    /// Withhold nothing, and report any run: for the bureau only
     #[arg(long, requires = "format")]
     internal: bool,
 }
 
-/// Tells or writes a report.
+/// Prints or writes a report.
 pub(super) async fn report(rounds: &Rounds, args: &ReportArgs, config: &Config, ctx: &Context) -> anyhow::Result<()> {
     let Some(format) = args.format else { return numbers(rounds, &args.run, args.json, ctx).await };
     let (kinds, regions) = (config.reference.kinds()?, config.reference.regions()?);
@@ -55,13 +55,13 @@ pub(super) async fn report(rounds: &Rounds, args: &ReportArgs, config: &Config, 
     write(&bytes, args.out.as_ref(), ctx)
 }
 
-/// Writes bytes to a file, which must not be there yet, or to standard output.
+/// Writes bytes to a new file or to standard output.
 pub(super) fn write(bytes: &[u8], out: Option<&PathBuf>, ctx: &Context) -> anyhow::Result<()> {
     let Some(path) = out else { return Ok(ctx.out().write_all(bytes)?) };
     let file = std::fs::OpenOptions::new().write(true).create_new(true).open(path);
     let mut file = file.map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => {
-            anyhow::Error::new(Usage(format!("{} is there already: name another file", path.display())))
+            anyhow::Error::new(Usage(format!("{} exists: name another file", path.display())))
         }
         _ => anyhow::Error::new(error).context(path.display().to_string()),
     })?;
@@ -70,7 +70,7 @@ pub(super) fn write(bytes: &[u8], out: Option<&PathBuf>, ctx: &Context) -> anyho
     Ok(())
 }
 
-/// What came of a run in numbers.
+/// Prints the results of a run in numbers.
 pub(super) async fn numbers(rounds: &Rounds, run: &str, json: bool, ctx: &Context) -> anyhow::Result<()> {
     let report = rounds.report(run).await?;
     if json {

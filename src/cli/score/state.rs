@@ -1,4 +1,4 @@
-//! `medcredit score preassess|publish|discard|show|list`: where runs stand.
+//! `medcredit score preassess|publish|discard|show|list`: the states of runs.
 
 use std::io::Write;
 
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{cli::Context, domain::Actor, grading::Rounds};
 
-/// Opens a trial to objections.
+/// Opens a trial run to objections.
 pub(super) async fn preassess(rounds: &Rounds, actor: &Actor, run: &str, ctx: &Context) -> anyhow::Result<()> {
     let done = rounds.preassess(actor, run).await?;
     let mut out = ctx.out();
@@ -17,7 +17,7 @@ pub(super) async fn preassess(rounds: &Rounds, actor: &Actor, run: &str, ctx: &C
     Ok(())
 }
 
-/// Puts a run in force.
+/// Publishes a run.
 pub(super) async fn publish(
     rounds: &Rounds,
     actor: &Actor,
@@ -38,21 +38,21 @@ pub(super) async fn publish(
     Ok(())
 }
 
-/// Gives up a run that was never published.
+/// Discards an unpublished run.
 pub(super) async fn discard(rounds: &Rounds, actor: &Actor, run: &str, ctx: &Context) -> anyhow::Result<()> {
     rounds.discard(actor, run).await?;
     writeln!(ctx.out(), "{run} is discarded; its results are removed")?;
     Ok(())
 }
 
-/// Tells everything about a run.
+/// Shows everything about a run.
 pub(super) async fn show(rounds: &Rounds, run: &str, as_json: bool, ctx: &Context) -> anyhow::Result<()> {
     let history = rounds.history(run).await?;
     let report = rounds.report(run).await?;
     let corrections = rounds.corrections(run).await?;
     let mut out = ctx.out();
     if as_json {
-        let told = json!({
+        let document = json!({
             "report": report,
             "preassessed_at": history.preassessed_at,
             "open_until": history.open_until,
@@ -60,7 +60,7 @@ pub(super) async fn show(rounds: &Rounds, run: &str, as_json: bool, ctx: &Contex
             "ended_at": history.ended_at,
             "corrections": corrections,
         });
-        writeln!(out, "{}", serde_json::to_string_pretty(&told)?)?;
+        writeln!(out, "{}", serde_json::to_string_pretty(&document)?)?;
         return Ok(());
     }
     write!(out, "{}", report.to_text())?;
@@ -91,7 +91,7 @@ pub(super) async fn show(rounds: &Rounds, run: &str, as_json: bool, ctx: &Contex
     Ok(())
 }
 
-/// Lists every run, latest first.
+/// Lists all runs, latest first.
 pub(super) async fn list(rounds: &Rounds, ctx: &Context) -> anyhow::Result<()> {
     for run in rounds.list().await? {
         writeln!(ctx.out(), "{}  {:<13}  {}  {}  {}", run.id, run.state, run.period, run.kind, run.model_id)?;

@@ -1,4 +1,4 @@
-//! `medcredit subject show|find`: one file a subject (一人一档).
+//! `medcredit subject show|find`: one file for each subject (一人一档).
 
 mod show;
 
@@ -10,10 +10,9 @@ use super::{Context, OrFail, Usage, model::library, operator::Operator};
 use crate::{
     app, authority,
     dossier::{Dossiers, Found, PersonalAccess, SearchKey, Tables},
-    store::Db,
 };
 
-/// Subjects as the bureau sees them.
+/// Show everything stored about a subject, or find subjects by number or name.
 #[derive(Debug, Args)]
 pub(super) struct SubjectCommand {
     #[command(flatten)]
@@ -24,36 +23,36 @@ pub(super) struct SubjectCommand {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Show everything held of a subject: who it is, facts, grades, adverse facts, consents, who read what
+    /// Show everything stored about a subject: identity, facts, grades, adverse facts, consents and disclosures
     Show {
         /// The subject's code, such as H33030200090
         code: String,
-        /// Personal parts in full; the look, with its purpose, becomes an entry of the ledger
+        /// Show personal data in full; the ledger records the operator and the purpose
         #[arg(long, requires = "purpose")]
         reveal: bool,
-        /// What for
+        /// The purpose of showing personal data
         #[arg(long, requires = "reveal")]
         purpose: Option<String>,
-        /// As JSON
+        /// Print as JSON
         #[arg(long)]
         json: bool,
     },
-    /// Find subjects by exactly what is known of them; numbers and names are read from standard input
+    /// Find subjects by an exact number, name or code; numbers and names are read from standard input
     #[command(group(ArgGroup::new("by").required(true)))]
     Find {
-        /// By a certificate's number: the person's own, or a legal representative's; read from standard input
+        /// Find by the number of an identity document: the person's own, or a legal representative's
         #[arg(long, group = "by")]
         id_number: bool,
-        /// By a name: a person's, an institution's or a legal representative's; read from standard input
+        /// Find by a name: a person's, an institution's or a legal representative's
         #[arg(long, group = "by")]
         name: bool,
-        /// By the unified social credit code
+        /// Find by this unified social credit code
         #[arg(long, group = "by", value_name = "USCC")]
         uscc: Option<String>,
-        /// What for: a search by number or name, with its purpose, becomes an entry of the ledger
+        /// The purpose of a search by number or name; the ledger records the operator and the purpose
         #[arg(long, required_unless_present = "uscc", conflicts_with = "uscc")]
         purpose: Option<String>,
-        /// As JSON
+        /// Print as JSON
         #[arg(long)]
         json: bool,
     },
@@ -67,16 +66,12 @@ pub(super) async fn run(args: SubjectCommand, ctx: &Context) -> anyhow::Result<(
     let db = ctx.store(&config).await?;
     let tables = Tables { kinds: references.kinds, regions: references.regions, catalogues: references.catalogues };
     let dossiers = Dossiers::new(ctx.env(&db), crypter, tables);
-    let done = act(args, &dossiers, ctx).await;
-    close(db).await;
+    let done = execute(args, &dossiers, ctx).await;
+    db.close().await;
     done
 }
 
-async fn close(db: Db) {
-    db.close().await;
-}
-
-async fn act(args: SubjectCommand, dossiers: &Dossiers, ctx: &Context) -> anyhow::Result<()> {
+async fn execute(args: SubjectCommand, dossiers: &Dossiers, ctx: &Context) -> anyhow::Result<()> {
     match args.action {
         Action::Show { code, reveal, purpose, json } => {
             let dossier = if reveal {
@@ -95,20 +90,20 @@ async fn act(args: SubjectCommand, dossiers: &Dossiers, ctx: &Context) -> anyhow
         }
         Action::Find { id_number, name, uscc, purpose, json } => {
             let wanted = match (id_number, name, uscc) {
-                (true, ..) => SearchKey::IdNumber(ctx.ask("the certificate's number")?),
+                (true, ..) => SearchKey::IdNumber(ctx.ask("the number of the identity document")?),
                 (_, true, _) => SearchKey::Name(ctx.ask("the name")?),
                 (.., Some(uscc)) => SearchKey::Uscc(uscc),
-                _ => return Err(Usage("say what is known: --id-number, --name or --uscc USCC".into()).into()),
+                _ => return Err(Usage("one of --id-number, --name and --uscc is needed".into()).into()),
             };
             let actor = purpose.is_some().then(|| args.operator.actor(ctx)).transpose()?;
             let look = actor.as_ref().zip(purpose.as_deref()).map(|(actor, purpose)| PersonalAccess { actor, purpose });
             let found = dossiers.find(&wanted, look).await.or_fail()?;
-            tell(&found, json, ctx)
+            print_found(&found, json, ctx)
         }
     }
 }
 
-fn tell(found: &[Found], json: bool, ctx: &Context) -> anyhow::Result<()> {
+fn print_found(found: &[Found], json: bool, ctx: &Context) -> anyhow::Result<()> {
     let mut out = ctx.out();
     if json {
         writeln!(out, "{}", serde_json::to_string_pretty(found)?)?;
@@ -118,6 +113,6 @@ fn tell(found: &[Found], json: bool, ctx: &Context) -> anyhow::Result<()> {
             writeln!(out, "{:20}  {:19}  {}  {uscc:18}  {number:18}  {}", one.code, one.kind, one.region, one.name)?;
         }
     }
-    anyhow::ensure!(!found.is_empty(), "no subject is known by exactly that");
+    anyhow::ensure!(!found.is_empty(), "no subject matches exactly");
     Ok(())
 }

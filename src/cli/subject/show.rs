@@ -1,24 +1,24 @@
-//! A subject's file as a page of text.
+//! A subject's file as text.
 
 use std::io::{self, Write};
 
 use crate::{domain::money::MilliPoints, dossier::Dossier};
 
-/// Lists longer than this are cut; `--json` has them whole.
+/// The maximum number of printed rows of a list; `--json` has all.
 const MOST_LISTED: usize = 20;
 
 fn or_dash(text: Option<&String>) -> &str {
     text.map_or("-", String::as_str)
 }
 
-/// Writes a heading with the number of what follows, and as much of it as is listed.
+/// Writes a heading with the number of rows, and the first of them.
 fn list<T>(out: &mut impl Write, heading: &str, all: &[T], line: impl Fn(&T) -> String) -> io::Result<()> {
     writeln!(out, "\n{heading} ({})", all.len())?;
     for one in all.iter().take(MOST_LISTED) {
         writeln!(out, "  {}", line(one))?;
     }
     if all.len() > MOST_LISTED {
-        writeln!(out, "  and {} more: --json has them", all.len() - MOST_LISTED)?;
+        writeln!(out, "  and {} more: --json lists all", all.len() - MOST_LISTED)?;
     }
     Ok(())
 }
@@ -77,7 +77,7 @@ fn identity(dossier: &Dossier, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "represented by {name}")?;
     }
     if identity.masked {
-        writeln!(out, "               masked; --reveal --purpose WHY shows it in full and enters that in the ledger")?;
+        writeln!(out, "               masked; --reveal --purpose WHY shows it in full and records that in the ledger")?;
     }
     writeln!(out, "region         {} {}", dossier.region, or_dash(dossier.region_zh.as_ref()))?;
     if let Some(level) = &dossier.level {

@@ -170,7 +170,11 @@ fn the_command_reports_late_categories_and_so_does_its_exit_code() {
         };
         let late = status("2025H2", &["--kind", "medical_institution"]).await;
         assert_eq!(late.code, cli::FAILED);
-        assert!(late.out.contains("LATE") && late.err.contains("categories are late, owed by"), "{}", late.err);
+        assert!(
+            late.out.contains("LATE") && late.err.contains("categories are late, to be delivered by"),
+            "{}",
+            late.err
+        );
         assert!(late.err.contains("医保局"), "{}", late.err);
         let future = status("2026-H2", &[]).await;
         assert_eq!(future.code, cli::DONE, "{}", future.err);

@@ -105,7 +105,7 @@ fn a_kind_of_a_citys_own_is_imported_and_one_it_has_not_is_refused() {
         medcredit(&["migrate", "--config", &path]).await.done();
         let said =
             medcredit(&["import", "subjects", at("subjects.csv").to_str().unwrap(), "--config", &path]).await.done();
-        assert!(said.contains("2 rows, 1 taken, 1 rejected"), "{said}");
+        assert!(said.contains("2 rows, 1 accepted, 1 rejected"), "{said}");
         let rejects = std::fs::read_to_string(at("subjects.csv.rejects.csv")).unwrap();
         assert!(
             rejects.contains("3,kind,kind_unknown,\"is not a kind of subject: use medical_institution,"),

@@ -65,7 +65,7 @@ fn a_model_is_shown_as_a_tree() {
         "  1 excellent 优秀: from 850",
         "  5 bad 差: the rest",
     ] {
-        assert!(said.lines().any(|told| told == line), "{line} is missing from\n{said}");
+        assert!(said.lines().any(|printed| printed == line), "{line} is missing from\n{said}");
     }
 }
 
@@ -77,7 +77,7 @@ fn an_unknown_model_is_wrong_usage() {
 }
 
 #[test]
-fn a_file_that_cannot_be_used_is_told_by_line() {
+fn errors_in_a_file_are_reported_by_line() {
     let bad = shipped::MODELS[0].1.replacen("weight = 580", "weight = 581", 1);
     let (directory, _) = bureau(&[("bad.toml", &bad), ("good.toml", shipped::MODELS[0].1)]);
     let path = |name: &str| directory.path().join("models").join(name).to_str().unwrap().to_owned();

@@ -20,13 +20,13 @@ fn shipped_model(name: &str) -> &'static str {
 }
 
 /// Compares with a file of `tests/golden/models`, or writes it with `MEDCREDIT_GOLDEN=write`.
-fn golden(name: &str, told: &str) {
+fn golden(name: &str, text: &str) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/models").join(name);
     if std::env::var("MEDCREDIT_GOLDEN").is_ok_and(|value| value == "write") {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, told).unwrap();
+        std::fs::write(&path, text).unwrap();
     }
-    assert_eq!(told, std::fs::read_to_string(&path).unwrap_or_default(), "{} changed", path.display());
+    assert_eq!(text, std::fs::read_to_string(&path).unwrap_or_default(), "{} changed", path.display());
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn every_model_of_the_program_can_be_written_as_a_page() {
         let id = text.lines().find_map(|line| line.strip_prefix("id = ")).unwrap().trim_matches('"');
         let file = directory.path().join(format!("{id}.html"));
         let said = model(&["doc", id, "--format", "html", "--out", file.to_str().unwrap()]);
-        assert_eq!(said, format!("{id} is written to {}\n", file.display()), "{name}");
+        assert_eq!(said, format!("{id} was written to {}\n", file.display()), "{name}");
         let page = std::fs::read_to_string(&file).unwrap();
         assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"), "{name}");
         assert!(!page.contains("<script") && !page.contains("http"), "the page needs nothing else: {name}");
@@ -66,16 +66,16 @@ fn two_models_are_compared_in_words() {
     let stars = shipped_model("zhenjiang-pharmacy")
         .replacen("{ signal = \"violations\", at_least = 2 }", "{ signal = \"violations\", at_least = 3 }", 1)
         .replacen("outcome = \"stands\"", "outcome = \"replaced\"", 1);
-    let mut told = String::new();
+    let mut differences = String::new();
     for (name, text, old) in
         [("ours.toml", &changed, "wenzhou-institution"), ("stars.toml", &stars, "zhenjiang-pharmacy")]
     {
         let file = directory.path().join(name);
         std::fs::write(&file, text).unwrap();
-        told.push_str(&model(&["diff", old, file.to_str().unwrap()]));
+        differences.push_str(&model(&["diff", old, file.to_str().unwrap()]));
     }
-    golden("diff.txt", &told);
-    assert_eq!(model(&["diff", "wenzhou-institution", "wenzhou-institution"]), "they say the same\n");
+    golden("diff.txt", &differences);
+    assert_eq!(model(&["diff", "wenzhou-institution", "wenzhou-institution"]), "they are equivalent\n");
     let other = model(&["diff", "wenzhou-institution", "zhenjiang-institution"]);
     assert!(other.contains("indicator 医保年限 removed") && other.contains("rule 三(一)3(1) added"), "{other}");
 }
@@ -90,7 +90,7 @@ fn a_grade_is_said_in_a_receivers_words() {
 }
 
 #[test]
-fn every_file_of_a_folder_is_checked_and_every_fault_told() {
+fn every_file_of_a_folder_is_checked_and_every_fault_reported() {
     let directory = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
     write("catalogue.toml", shipped::CATALOGUES[0].1);
@@ -245,10 +245,10 @@ fn a_new_citys_scheme_is_a_file_and_not_a_release() {
         assert!(said.contains("is in force: 60 subjects"), "{said}");
         let said = on(&["score", "explain", "H33030200007"]).await;
         assert!(said.contains("rejected_share 审核违规金额占比") && said.contains("rules that apply"), "{said}");
-        // What banks are told is the new scheme's word, and no points.
-        let told = bureau.assessment_of("H33030200007", "2026-01-20").await;
-        assert_eq!((told.scheme_id.as_deref(), told.points), (Some("atlantis-moons"), None));
-        let code = told.grade.unwrap().code;
+        // Banks read the new scheme's grade, and no points.
+        let graded = bureau.assessment_of("H33030200007", "2026-01-20").await;
+        assert_eq!((graded.scheme_id.as_deref(), graded.points), (Some("atlantis-moons"), None));
+        let code = graded.grade.unwrap().code;
         let said = on(&["model", "map", "atlantis-moons", &code, "--to", "city-platform"]).await;
         assert!(["good 好\n", "bad 差\n"].contains(&said.as_str()), "{said}");
     });

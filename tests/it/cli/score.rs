@@ -1,4 +1,4 @@
-//! `medcredit score ...`: a bureau holds a round from the command line.
+//! `medcredit score ...`: a bureau grades and publishes from the command line.
 
 use medcredit::{cli, identity::PublicKey};
 use serde_json::Value;
@@ -77,8 +77,8 @@ fn a_result_is_explained_on_the_command_line() {
         );
         assert!(said.contains("36 省社会信用评分"), "{said}");
         let said = score(&config, &["explain", "H33030200042", "--run", &run, "--json"]).await.done();
-        let told: Value = serde_json::from_str(&said).unwrap();
-        assert_eq!(told["assessment"]["findings"].as_array().unwrap().len(), 36);
+        let explained: Value = serde_json::from_str(&said).unwrap();
+        assert_eq!(explained["assessment"]["findings"].as_array().unwrap().len(), 36);
         let nobody = score(&config, &["explain", "H33030299999"]).await;
         assert_eq!(nobody.code, cli::FAILED);
         assert!(nobody.err.contains("no run covers the subject"), "{}", nobody.err);
@@ -106,7 +106,7 @@ fn a_run_is_examined_proved_and_reported_on_the_command_line() {
         let run = report["run"].as_str().unwrap();
         let said = score(&config, &["simulate", run]).await.done();
         assert!(
-            said.contains("as the first of its scheme") && said.contains("nothing of this is seen outside"),
+            said.contains("as the first of its scheme") && said.contains("none of this is visible outside"),
             "{said}"
         );
         let said = score(&config, &["bias", run]).await.done();
@@ -130,7 +130,7 @@ fn a_run_is_examined_proved_and_reported_on_the_command_line() {
         assert!(said.contains("open to objections of its 100 subjects"), "{said}");
         score(&config, &["publish", run]).await.done();
         let said = score(&config, &["replay", run]).await.done();
-        assert!(said.contains("100 subjects reckoned again") && said.contains("the same"), "{said}");
+        assert!(said.contains("100 subjects recomputed") && said.contains("the same"), "{said}");
         let said = score(&config, &["correct", "H33030200042", "--reason", "checked"]).await.done();
         assert!(said.contains("nothing was changed"), "{said}");
         let said = score(&config, &["show", run]).await.done();
@@ -163,12 +163,12 @@ fn a_package_is_exported_and_verified_on_the_command_line() {
         let to = "national-insurance-platform";
         let said = score(&config, &["export", &run, "--to", to, "--out", &out]).await.done();
         assert!(said.contains("100 records for 国家医保信息平台"), "{said}");
-        let words = "grades in the words of national-cred-lv, beside ours: cred-lv from wenzhou-951 version 1\n";
+        let words = "grades mapped to national-cred-lv, beside ours: cred-lv from wenzhou-951 version 1\n";
         assert!(said.contains(words), "{said}");
 
         // The receiver has no configuration, no database and no gateway.
         let said = medcredit(&["score", "verify-package", &out, "--keys", &path("jwks.json")]).await.done();
-        assert!(said.contains("100 records, as many as the manifest says") && said.contains("whole"), "{said}");
+        assert!(said.contains("100 records, as many as the manifest lists") && said.contains("whole"), "{said}");
         std::fs::write(path("package/more"), "").unwrap();
         let found = medcredit(&["score", "verify-package", &out, "--keys", &path("jwks.json")]).await;
         assert_eq!(found.code, cli::FAILED);

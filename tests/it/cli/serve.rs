@@ -1,4 +1,4 @@
-//! `medcredit serve` as a process of its own: it starts, can be watched, and stops when it is told to.
+//! `medcredit serve` as a process: it starts, can be monitored, and stops on a signal.
 
 use std::{
     fs,
@@ -81,7 +81,7 @@ fn a_second_gateway_on_the_same_port_says_which_setting_is_in_the_way() {
     fs::write(&config, text).unwrap();
     let (code, log) = Gateway::start(&config).end();
     assert_eq!(code, Some(1));
-    assert!(log.contains("partner.listen: 127.0.0.1:") && log.contains("cannot be listened on"), "{log}");
+    assert!(log.contains("partner.listen: 127.0.0.1:") && log.contains("cannot listen on"), "{log}");
 }
 
 #[test]

@@ -77,7 +77,7 @@ async fn a_proof_is_printed_in_the_documented_form(store: TestStore) {
     let config = configured(&fixture).await;
     let id = fixture.record(1).await.remove(0);
     let waiting = ledger(&config, &["prove", &id]).await;
-    assert!(waiting.code == cli::FAILED && waiting.err.contains("not yet sealed"), "{}", waiting.err);
+    assert!(waiting.code == cli::FAILED && waiting.err.contains("not sealed yet"), "{}", waiting.err);
     fixture.sealer().seal_once().await.unwrap();
     let proof: Proof = serde_json::from_str(&ledger(&config, &["prove", &id]).await.done()).unwrap();
     medcredit::ledger::check_proof(&proof, &[fixture.verifier_key()]).unwrap();

@@ -1,4 +1,4 @@
-//! What the tests stand on: a fresh store on each engine, a clock that is advanced by hand, randomness with a seed.
+//! The basis of the tests: a fresh store on each engine, a clock that is advanced by hand, randomness with a seed.
 //!
 //! A test that touches a store is written once, inside [`both_engines!`], and runs as `name::sqlite` and
 //! `name::postgres`.
@@ -39,7 +39,7 @@ pub fn decided_by(name: &str) -> Decision {
     Decision::by(operator(name))
 }
 
-/// Runs an asynchronous body to its end on a runtime of its own.
+/// Runs an asynchronous body to completion on its own runtime.
 pub fn block_on<F: Future>(body: F) -> F::Output {
     logs::watch();
     tokio::runtime::Builder::new_multi_thread()

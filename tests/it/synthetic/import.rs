@@ -59,16 +59,19 @@ fn an_operator_generates_a_city_and_imports_it() {
         };
         let subjects = format!("{city}/subjects.csv");
         let said = import(&["subjects", &subjects]).await.done();
-        assert!(said.contains("subjects.csv: import 1 accepted: 24 rows, 24 taken, 0 rejected, 0 warnings"), "{said}");
-        assert!(said.contains("24 new, 0 changed, 0 as before"), "{said}");
+        assert!(
+            said.contains("subjects.csv: import 1 accepted: 24 rows, 24 accepted, 0 rejected, 0 warnings"),
+            "{said}"
+        );
+        assert!(said.contains("24 new, 0 changed, 0 unchanged"), "{said}");
         let said = import(&["subjects", &subjects]).await.done();
-        assert!(said.contains("the same file is import 1 already; nothing was written"), "{said}");
+        assert!(said.contains("the same file was imported as 1; nothing was stored"), "{said}");
         // At the tests' clock, the morning of 2026-04-01, March is the last month that is over.
         let files = ["2026-H1"].map(|half| format!("{city}/settlements-{half}.csv"));
         let said = import(&["settlements", &files[0]]).await.done();
         assert!(said.contains("import 2 accepted"), "{said}");
         let said = import(&["settlements", "--check", &files[0]]).await.done();
-        assert!(said.contains("the same file is import 2 already"), "{said}");
+        assert!(said.contains("the same file was imported as 2"), "{said}");
     });
 }
 
@@ -81,7 +84,7 @@ fn the_command_reports_rejected_rows_and_where_the_report_is() {
         std::fs::write(&file, format!("{}{row}", crate::importing::SETTLEMENTS)).unwrap();
         let file = file.to_str().unwrap();
         let outcome = medcredit(&["--config", &config, "import", "settlements", file]).await;
-        assert_eq!(outcome.code, cli::FAILED, "no row could be taken");
+        assert_eq!(outcome.code, cli::FAILED, "no row was accepted");
         assert!(outcome.out.contains("1 subject_unknown") && outcome.out.contains(".rejects.csv"), "{}", outcome.out);
         let outcome = medcredit(&["--config", &config, "import", "records", file]).await;
         assert_eq!(outcome.code, cli::FAILED);
@@ -100,11 +103,11 @@ fn impossible_requests_are_refused_with_a_reason() {
         let directory = tempfile::tempdir().unwrap();
         let out = directory.path().to_str().unwrap();
         for (args, said) in [
-            (["--scale", "0"], "--scale is a number"),
-            (["--scale", "big"], "--scale is a number"),
+            (["--scale", "0"], "--scale must be a number"),
+            (["--scale", "big"], "--scale must be a number"),
             (["--model", "nobody"], "there is no model nobody"),
-            (["--staff", "2"], "--staff is a share from 0 to 1"),
-            (["--scale", "21"], "--scale times --staff is at most 20"),
+            (["--staff", "2"], "--staff must be a share from 0 to 1"),
+            (["--scale", "21"], "--scale times --staff must be at most 20"),
             (["--from", "2025-H1"], "--to"),
             (["--months", "0"], "0 is not in 1..=240"),
         ] {
