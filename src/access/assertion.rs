@@ -26,7 +26,7 @@ fn invalid_client(public: &str) -> Failure {
 }
 
 impl Access {
-    /// Proves the client: by its certificate alone, or by an assertion over a connection with its certificate (K1).
+    /// Authenticates the client by its certificate alone, or by an assertion over a connection with its certificate (K1).
     pub(super) async fn authenticate_client(
         &self,
         identity: &ClientIdentity,
@@ -67,7 +67,7 @@ impl Access {
         let audiences = [policy.expected.issuer.as_str(), policy.token_endpoint.as_str()];
         let assertion = verify_assertion(unverified_assertion, &client.id, &client.keys, &audiences, now)
             .map_err(|refusal| refused(refusal.to_string()))?;
-        // Used up in the database, so that it cannot be replayed at another gateway either.
+        // Recorded in the database, so that it cannot be replayed at another gateway either.
         let jti = BASE64URL_NOPAD.encode(&sha256(assertion.jti.as_bytes()));
         let mut tx = self.0.env.db.begin("access::use_assertion").await?;
         let new = tokens::use_assertion(&mut tx, &client.id.to_string(), &jti, assertion.expires_at).await?;

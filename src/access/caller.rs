@@ -1,4 +1,4 @@
-//! Who is calling, proved: a certificate the connection proved, and a token bound to it.
+//! Authentication of callers: by the certificate of the connection, and a token bound to it.
 
 use std::{
     collections::HashMap,
@@ -15,7 +15,7 @@ use crate::{
     store::consents,
 };
 
-/// A verified token, kept by the hash of its text until it expires.
+/// A verified token, cached by the hash of its text until it expires.
 #[derive(Debug)]
 pub(super) struct VerifiedToken {
     pub(super) claims: AccessClaims,
@@ -23,7 +23,7 @@ pub(super) struct VerifiedToken {
     scopes: Vec<Scope>,
 }
 
-/// An authenticated client with a token for this very connection. Made here alone.
+/// An authenticated client with a token that is bound to its connection. Only this file makes one.
 #[derive(Debug, Clone)]
 pub struct Caller {
     client: Arc<Client>,
@@ -33,27 +33,27 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Who it is.
+    /// The client.
     pub fn client(&self) -> &Client {
         &self.client
     }
 
-    /// Its identifier.
+    /// The client's id.
     pub fn id(&self) -> ClientId {
         self.client.id
     }
 
-    /// The certificate on the connection.
+    /// The thumbprint of the connection's certificate.
     pub fn thumbprint(&self) -> &str {
         &self.thumbprint
     }
 
-    /// The change number at which its client, and the client's epoch, were read.
+    /// The change number at which the client and its epoch were read.
     pub const fn seen_at_change(&self) -> i64 {
         self.change
     }
 
-    /// What the token may be used for.
+    /// The scopes of the token.
     pub fn scopes(&self) -> &[Scope] {
         &self.token.scopes
     }
@@ -63,12 +63,12 @@ impl Caller {
         Timestamp::from_seconds(self.token.claims.exp)
     }
 
-    /// The consents the token is limited to, where it is.
+    /// The consents that the token is limited to, if it is.
     pub fn consents(&self) -> Option<&[ConsentDetail]> {
         self.token.claims.authorization_details.as_deref()
     }
 
-    /// Refuses a token that was issued for none of these scopes (K16).
+    /// Refuses a token that has none of these scopes (K16).
     pub fn require(&self, one_of: &[Scope]) -> Result<(), Failure> {
         if one_of.iter().any(|scope| self.token.scopes.contains(scope)) {
             return Ok(());
@@ -81,10 +81,10 @@ impl Caller {
     }
 }
 
-/// The most tokens remembered; beyond it the expired and then all are forgotten, which costs a signature check each.
+/// The most tokens in the cache. A full cache drops the expired ones, and then all: each costs a signature check again.
 const CACHE_LIMIT: usize = 10_000;
 
-/// Verified tokens by SHA-256 of their text. Only the signature and the claims are remembered, never a decision.
+/// Verified tokens by the SHA-256 of their text. Only signature and claims are cached, never a decision.
 #[derive(Debug, Default)]
 pub(super) struct TokenCache(RwLock<HashMap<[u8; 32], Arc<VerifiedToken>>>);
 
@@ -105,13 +105,13 @@ impl TokenCache {
     }
 }
 
-/// A caller that was not proved.
+/// The refusal of a caller that could not be authenticated.
 #[derive(Debug, Clone)]
 pub struct Refused {
-    /// What it is told.
+    /// The answer to the caller.
     pub failure: Failure,
-    /// Whether the token was really issued to this client and has merely ended. It is told so at `whoami`, and it is no
-    /// failure of authentication: tokens end in the ordinary course of things.
+    /// Whether the token was issued to this client and has ended since. `whoami` explains that to the client, and it does
+    /// not count as a failed authentication: tokens end in the ordinary course of things.
     pub ended: bool,
 }
 
@@ -131,7 +131,7 @@ fn ended(context: impl Into<String>) -> Refused {
     Refused { failure: invalid_token(context), ended: true }
 }
 
-/// The one thing a refused token is told; why is for the log.
+/// The only answer to a refused token. The reason goes to the log.
 pub(super) fn invalid_token(context: impl Into<String>) -> Failure {
     Failure::new(
         FailureKind::Unauthenticated,
@@ -142,7 +142,7 @@ pub(super) fn invalid_token(context: impl Into<String>) -> Failure {
 }
 
 impl Access {
-    /// Proves who is calling: the connection's certificate belongs to an active client, and the token was issued to that
+    /// Authenticates a caller: the connection's certificate belongs to an active client, and the token was issued to that
     /// client, for that certificate, and has not ended (K2, K7, K8, T5).
     pub async fn authenticate(&self, identity: &ClientIdentity, unverified_token: &str) -> Result<Caller, Refused> {
         let now = self.0.env.clock.now();
@@ -160,7 +160,8 @@ impl Access {
             return Err(ended("the token was revoked"));
         }
         if let Some(details) = &claims.authorization_details {
-            Box::pin(self.require_standing(client.id, details, now)).await?;
+            // Boxed: few tokens are limited to consents, and the future of every request should not have room for this.
+            Box::pin(self.require_consents(client.id, details, now)).await?;
         }
         Ok(Caller {
             client: client.clone(),
@@ -170,7 +171,7 @@ impl Access {
         })
     }
 
-    /// The same caller looked at again, after something changed while it was being answered.
+    /// Checks a caller again after something changed during its request.
     pub async fn refresh(&self, caller: &Caller) -> Result<Caller, Failure> {
         self.reload().await?;
         let now = self.0.env.clock.now();
@@ -178,23 +179,23 @@ impl Access {
         let client = directory
             .client(&caller.client.id)
             .filter(|client| client.is_active())
-            .ok_or_else(|| invalid_token("the client was suspended while it was answered"))?;
+            .ok_or_else(|| invalid_token("the client was suspended during its request"))?;
         if client.epoch != caller.client.epoch {
-            // Its certificate, a token or the client itself was ended. The next request is proved from the beginning; this
-            // one was begun before, and is not answered after (I3).
-            return Err(Failure::unavailable("state_moving", "the client's epoch was raised while it was answered"));
+            // Its certificate, a token or the client itself was revoked. The next request is authenticated from the start;
+            // this one began before the revocation, so it gets no answer after it (I3).
+            return Err(Failure::unavailable("state_moving", "the client's epoch was raised during its request"));
         }
         let claims = &caller.token.claims;
         if directory.is_revoked(&claims.jti) || claims.exp <= now.seconds() {
-            return Err(invalid_token("the token ended while it was answered"));
+            return Err(invalid_token("the token ended during its request"));
         }
         if let Some(details) = &claims.authorization_details {
-            self.require_standing(client.id, details, now).await.map_err(|refused| refused.failure)?;
+            self.require_consents(client.id, details, now).await.map_err(|refused| refused.failure)?;
         }
         Ok(Caller { client: client.clone(), ..caller.clone() })
     }
 
-    /// The active client this certificate belongs to, without a token.
+    /// The active client that a certificate belongs to. Needs no token.
     pub fn client_of(&self, identity: &ClientIdentity) -> Result<Arc<Client>, Failure> {
         let directory = self.0.directory.fresh(self.0.env.clock.now())?;
         directory
@@ -210,8 +211,8 @@ impl Access {
             })
     }
 
-    /// Signature and claims of a client's own token, from memory where they were checked before; time and key again in any
-    /// case.
+    /// Verifies a client's own token: signature and claims from the cache where they were verified before, expiry and key
+    /// every time.
     pub(super) fn verified(
         &self,
         client: ClientId,
@@ -235,7 +236,7 @@ impl Access {
         }
         let verified = verify_access_token(unverified_token, &keys.verification, &self.0.policy.expected, now);
         let (claims, kid) = verified.map_err(|refusal| match refusal {
-            // Time is looked at last: the signature, issuer and audience were right.
+            // Expiry is checked last: signature, issuer and audience were right.
             TokenRefusal::Expired if claimed_client(unverified_token) == Some(client) => ended(refusal.to_string()),
             _ => invalid_token(refusal.to_string()).into(),
         })?;
@@ -248,8 +249,9 @@ impl Access {
         Ok(token)
     }
 
-    /// A token limited to consents dies with any of them (K8, K14, C5): each must be active and as it was at issue.
-    pub(super) async fn require_standing(
+    /// Checks the consents that a token is limited to: each must be active, and unchanged since the token was issued (K8,
+    /// K14, C5).
+    pub(super) async fn require_consents(
         &self,
         client: ClientId,
         details: &[ConsentDetail],
@@ -258,7 +260,7 @@ impl Access {
         let ids: Vec<String> = details.iter().map(|detail| detail.identifier.to_string()).collect();
         let rows = consents::standings(&self.0.env.db, &ids).await?;
         let client = client.to_string();
-        let stands = |detail: &ConsentDetail| {
+        let is_in_force = |detail: &ConsentDetail| {
             let id = detail.identifier.to_string();
             rows.iter().any(|row| {
                 row.id == id
@@ -268,7 +270,7 @@ impl Access {
                     && row.expires_at.is_some_and(|at| at > now.micros())
             })
         };
-        if details.iter().all(stands) {
+        if details.iter().all(is_in_force) {
             return Ok(());
         }
         Err(ended("a consent the token is limited to has changed or ended"))

@@ -1,4 +1,4 @@
-//! A client as registered.
+//! A registered client.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,20 +19,20 @@ use crate::{
 };
 
 words! {
-    /// What a client is.
+    /// The kind of a client.
     ClientKind: "kind of client" {
         /// A partner bank.
         Bank = "bank",
         /// A department whose systems deliver records.
         Department = "department",
-        /// Somebody who checks the ledger whole, and reads nothing else.
+        /// An auditor, who checks the whole ledger and reads nothing else.
         Auditor = "auditor",
     }
 }
 
 impl ClientKind {
-    /// Whether a client of this kind may be registered for a scope: auditors see every entry and no subject's data, all
-    /// others the other way round.
+    /// Whether a client of this kind may be registered for a scope. Auditors see every entry and no subject's data; for
+    /// the others it is the reverse.
     pub fn may_have(self, scope: Scope) -> bool {
         match scope {
             Scope::LedgerAudit => self == Self::Auditor,
@@ -41,26 +41,26 @@ impl ClientKind {
         }
     }
 
-    /// Every scope a client of this kind may have.
+    /// All scopes that a client of this kind may have.
     pub fn scopes(self) -> Vec<Scope> {
         Scope::ALL.iter().copied().filter(|scope| self.may_have(*scope)).collect()
     }
 }
 
 words! {
-    /// Whether a client may do anything.
+    /// The state of a client.
     ClientState: "state of a client" {
-        /// In good order.
+        /// The client may call.
         Active = "active",
-        /// Stopped by an operator, until resumed.
+        /// Suspended by an operator until resumed.
         Suspended = "suspended",
-        /// Gone for good.
+        /// Closed for ever.
         Closed = "closed",
     }
 }
 
 words! {
-    /// How a client authenticates at the token endpoint, beside its certificate on the connection.
+    /// The method by which a client authenticates at the token endpoint, besides the certificate of its connection.
     AuthMethod: "authentication method" {
         /// The certificate itself (RFC 8705 section 2.1).
         TlsClientAuth = "tls_client_auth",
@@ -70,68 +70,60 @@ words! {
 }
 
 words! {
-    /// Whether a client's requests are signed (RFC 9421), beside its token and certificate.
+    /// The policy for a client's request signatures (RFC 9421), besides its token and certificate.
     SignedRequests: "way with signed requests" {
-        /// Signatures are not looked at.
+        /// Signatures are not verified.
         Ignored = "ignored",
-        /// A signature that is there must be good.
+        /// A signature is optional, and must be valid if present.
         Allowed = "allowed",
-        /// Every request with a token must have one.
+        /// Every request with a token must be signed.
         Required = "required",
     }
 }
 
-/// A bank's own values of named limits; what is absent has the configured default.
+/// A bank's own values of named limits. Absent ones have the configured default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct LimitOverrides(pub BTreeMap<String, u32>);
 
-/// What a department may deliver. It speaks for itself alone: a fact names its source, and only sources it is registered
-/// for are taken from it; templates without a source are given to the one department that answers for them.
+/// The data that a department may deliver. Facts name their source, and a department may deliver only for the sources it
+/// is registered for. Templates without a source are registered for the one department that is responsible for them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Delivers {
-    /// The templates.
     pub templates: Vec<String>,
-    /// The sources of facts.
     pub sources: Arc<BTreeSet<String>>,
 }
 
 /// A registered client.
 #[derive(Debug, Clone)]
 pub struct Client {
-    /// Its identifier, made by us: it cannot be chosen to look like a subject's (K9).
+    /// The id. The gateway generates it, so that it cannot be chosen to look like a subject's (K9).
     pub id: ClientId,
-    /// Its name.
     pub name: String,
-    /// What it is.
     pub kind: ClientKind,
-    /// The authority that issues its certificates.
+    /// The authority that issues the client's certificates.
     pub authority: AuthorityId,
-    /// The subject its certificates carry (RFC 4514).
+    /// The subject of the client's certificates (RFC 4514).
     pub subject: String,
-    /// How it may authenticate.
     pub auth_methods: Vec<AuthMethod>,
-    /// Its own keys, where it signs assertions or requests.
+    /// The client's public keys, if it signs assertions or requests.
     pub keys: ClientKeys,
-    /// Whether its requests are signed.
     pub signed_requests: SignedRequests,
-    /// The most a token of it can be used for.
+    /// The scopes that its tokens can have.
     pub scopes: Vec<Scope>,
-    /// Its own limits.
     pub limits: LimitOverrides,
-    /// What it may deliver, where it is a department.
+    /// The data that it may deliver, if it is a department.
     pub delivers: Delivers,
-    /// How many of its consent requests may be pending at once.
+    /// The most consent requests that may be pending at a time.
     pub max_pending: i64,
-    /// Raised when it is suspended, or its certificate or a token revoked.
+    /// Raised when the client is suspended, or its certificate or a token is revoked. Every append compares it.
     pub epoch: i64,
-    /// Whether it may do anything.
     pub state: ClientState,
 }
 
 impl Client {
-    /// Whether it may do anything.
+    /// Whether the client may call.
     pub fn is_active(&self) -> bool {
         self.state == ClientState::Active
     }
@@ -140,7 +132,7 @@ impl Client {
         let json = |what: &str, error: serde_json::Error| Malformed(format!("client {}: {what}: {error}", row.id));
         let kind: ClientKind = row.kind.parse()?;
         let mut scopes: Vec<Scope> = serde_json::from_str(&row.scopes).map_err(|error| json("scopes", error))?;
-        // Whatever was registered once: a kind has its own scopes and no others.
+        // A registration may be older than the rules: scopes that its kind may not have are dropped.
         scopes.retain(|scope| kind.may_have(*scope));
         Ok(Self {
             id: row.id.parse()?,
@@ -169,29 +161,25 @@ impl Client {
     }
 }
 
-/// What an operator says to register a client.
+/// A client that an operator registers.
 #[derive(Debug, Clone)]
 pub struct NewClient {
     /// Its name, unique.
     pub name: String,
-    /// What it is.
     pub kind: ClientKind,
-    /// The authority that issues its certificates.
+    /// The authority that issues the client's certificates.
     pub authority: AuthorityId,
-    /// The subject its certificates carry (RFC 4514).
+    /// The subject of the client's certificates (RFC 4514).
     pub subject: String,
-    /// How it may authenticate.
     pub auth_methods: Vec<AuthMethod>,
-    /// Its JSON Web Key Set, where it signs assertions or requests.
+    /// The client's JSON Web Key Set, if it signs assertions or requests.
     pub jwks: Option<String>,
-    /// Whether its requests are signed.
     pub signed_requests: SignedRequests,
-    /// The most a token of it can be used for.
+    /// The scopes that its tokens can have.
     pub scopes: Vec<Scope>,
-    /// Its own limits.
     pub limits: LimitOverrides,
-    /// What it may deliver, where it is a department.
+    /// The data that it may deliver, if it is a department.
     pub delivers: Delivers,
-    /// How many of its consent requests may be pending at once.
+    /// The most consent requests that may be pending at a time.
     pub max_pending: i64,
 }

@@ -1,4 +1,4 @@
-//! What is known of clients and ended tokens, as a snapshot that is never older than a second.
+//! The directory: a snapshot of the clients and the revoked tokens that is never older than a second.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -20,14 +20,14 @@ use crate::{
     store::{Db, DbError, changes, clients, tokens},
 };
 
-/// A gateway that has not been able to learn of changes for this long answers nobody. A security invariant (I3): the
-/// watcher polls four times in it.
+/// A gateway that could not learn of changes for this long answers no request. A security invariant (I3). The watcher polls
+/// four times in this period.
 pub(super) const MAX_AGE: Duration = Duration::from_secs(1);
 
-/// Clients and ended tokens at one moment.
+/// The clients and the revoked tokens at one moment.
 #[derive(Debug, Default)]
 pub struct Directory {
-    /// The change number it was read at.
+    /// The change number at which it was read.
     pub change: i64,
     by_id: HashMap<ClientId, Arc<Client>>,
     by_identity: HashMap<AuthorityId, HashMap<String, Arc<Client>>>,
@@ -40,18 +40,18 @@ impl Directory {
         self.by_id.get(id)
     }
 
-    /// The client whose certificates this authority issues to this subject.
+    /// The client that has certificates of this authority for this subject.
     pub fn by_identity(&self, authority: &AuthorityId, subject: &str) -> Option<&Arc<Client>> {
         self.by_identity.get(authority)?.get(subject)
     }
 
-    /// Whether the token was ended before its time.
+    /// Whether the token was revoked.
     pub fn is_revoked(&self, token: &TokenId) -> bool {
         self.revoked_tokens.contains(token)
     }
 
     async fn read(db: &Db, clock: &dyn Clock) -> Result<Self, DbError> {
-        // The number first: a change that comes between the reads is then read again, never missed.
+        // The change number is read first: a change between the reads is then read again, never missed.
         let mut directory = Self { change: changes::current(db).await?, ..Self::default() };
         for row in clients::list(db).await? {
             let client = Client::from_row(&row).map_err(|error| DbError::corrupt("directory", error.0))?;
@@ -67,28 +67,28 @@ impl Directory {
     }
 }
 
-/// The snapshot in force, and when it was last known to be the newest.
+/// The current snapshot, and when it was last known to be up to date.
 #[derive(Debug)]
-pub(super) struct Live {
+pub(super) struct LiveDirectory {
     snapshot: ArcSwap<Directory>,
     confirmed_at: AtomicI64,
 }
 
-impl Live {
+impl LiveDirectory {
     pub(super) async fn open(db: &Db, clock: &dyn Clock) -> Result<Self, DbError> {
-        let asked_at = clock.now();
+        let read_at = clock.now();
         let directory = Directory::read(db, clock).await?;
-        Ok(Self { snapshot: ArcSwap::from_pointee(directory), confirmed_at: AtomicI64::new(asked_at.micros()) })
+        Ok(Self { snapshot: ArcSwap::from_pointee(directory), confirmed_at: AtomicI64::new(read_at.micros()) })
     }
 
     pub(super) fn snapshot(&self) -> Arc<Directory> {
         self.snapshot.load_full()
     }
 
-    /// Reads again what is known. It does not confirm: only the watcher does, once keys and trust are known too.
+    /// Reads a new snapshot. It does not confirm it: only the watcher does, once keys and trust are up to date too.
     pub(super) async fn reload(&self, db: &Db, clock: &dyn Clock) -> Result<(), DbError> {
         let directory = Directory::read(db, clock).await?;
-        // Two reloads may overlap: the older must not replace the newer.
+        // Two reloads may overlap: an older snapshot must not replace a newer one.
         self.snapshot.rcu(|present| {
             if present.change > directory.change { present.clone() } else { Arc::new(directory.clone_shallow()) }
         });
@@ -96,26 +96,26 @@ impl Live {
     }
 
     pub(super) async fn catch_up(&self, db: &Db, clock: &dyn Clock) -> Result<bool, DbError> {
-        let asked_at = clock.now();
+        let read_at = clock.now();
         if changes::current(db).await? == self.snapshot.load().change {
-            self.confirm(asked_at);
+            self.confirm(read_at);
             return Ok(false);
         }
         self.reload(db, clock).await?;
-        self.confirm(asked_at);
+        self.confirm(read_at);
         Ok(true)
     }
 
-    /// Notes that the snapshot was still the newest at this instant.
-    pub(super) fn confirm(&self, asked_at: Timestamp) {
-        // Stored, not the larger kept: a clock set back must not make the past look fresh.
-        self.confirmed_at.store(asked_at.micros(), Ordering::SeqCst);
+    /// Records that the snapshot was up to date at this instant.
+    pub(super) fn confirm(&self, read_at: Timestamp) {
+        // Stored even if it is lower: after a clock is set back, an old confirmation must not look fresh.
+        self.confirmed_at.store(read_at.micros(), Ordering::SeqCst);
     }
 
-    /// The snapshot, or a refusal when it may be out of date.
+    /// The snapshot, or an error if it may be out of date.
     pub(super) fn fresh(&self, now: Timestamp) -> Result<Arc<Directory>, Failure> {
         let confirmed = Timestamp::from_micros(self.confirmed_at.load(Ordering::SeqCst));
-        // Either way: a confirmation from the future is of a clock that was wrong.
+        // In both directions: a confirmation in the future was made with a wrong clock.
         let age = now.since(confirmed).max(confirmed.since(now));
         if age > MAX_AGE {
             return Err(Failure::unavailable(
@@ -128,7 +128,7 @@ impl Live {
 }
 
 impl Directory {
-    /// The clients are shared, so this copies pointers only.
+    /// Copies pointers only: the clients are shared.
     fn clone_shallow(&self) -> Self {
         Self {
             change: self.change,

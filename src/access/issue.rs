@@ -1,4 +1,4 @@
-//! Tokens: issued, looked into, ended.
+//! Access tokens: issuing, introspection and revocation.
 
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
@@ -20,7 +20,7 @@ use crate::{
 /// The most consents one token may be limited to.
 const MAX_DETAILS: usize = 50;
 
-/// What a token request says, before any of it is believed.
+/// The parameters of a token request, unverified.
 #[derive(Debug, Clone, Default)]
 pub struct TokenRequest {
     /// `grant_type`.
@@ -39,7 +39,7 @@ pub struct TokenRequest {
     pub authorization_details: Option<String>,
 }
 
-/// A token on its way out.
+/// An issued token.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct IssuedToken {
     /// The token, a JWT bound to the connection's certificate.
@@ -47,24 +47,23 @@ pub struct IssuedToken {
     /// Always `Bearer`: the binding is in the token (RFC 8705).
     #[schema(example = "Bearer")]
     pub token_type: &'static str,
-    /// How long it is good, in seconds.
+    /// The lifetime in seconds.
     #[schema(example = 300)]
     pub expires_in: i64,
-    /// What it may be used for.
+    /// The scopes of the token.
     #[schema(example = "grade:read settlements:read")]
     pub scope: String,
-    /// The consents it is limited to, where it is.
+    /// The consents that the token is limited to, if it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<Object>>)]
     pub authorization_details: Option<Vec<ConsentDetail>>,
 }
 
-/// What is said of a token to the client it belongs to (RFC 7662); of any other nothing but `active: false`.
+/// The state of a token, for the client it belongs to (RFC 7662). For any other token it is only `active: false`.
 #[derive(Debug, Clone, Serialize)]
 pub struct Introspection {
-    /// Whether it is good, and the caller's.
+    /// Whether the token is valid and belongs to the caller.
     active: bool,
-    /// What it may be used for, where it is good.
     #[serde(flatten)]
     token: Option<ActiveToken>,
 }
@@ -75,41 +74,42 @@ impl utoipa::ToSchema for Introspection {}
 impl utoipa::PartialSchema for Introspection {
     fn schema() -> RefOr<Schema> {
         let RefOr::T(Schema::Object(mut schema)) = ActiveToken::schema() else { return ActiveToken::schema() };
-        let active =
-            ObjectBuilder::new().schema_type(Type::Boolean).description(Some("Whether it is good, and the caller's"));
+        let active = ObjectBuilder::new()
+            .schema_type(Type::Boolean)
+            .description(Some("Whether the token is valid and belongs to the caller"));
         schema.properties.insert("active".into(), active.into());
         schema.required = vec!["active".into()];
-        schema.description =
-            Some("What is said of a token to the client it belongs to; of any other `active: false` alone.".into());
+        schema.description = Some(
+            "The state of a token, for the client it belongs to. For any other token it is only `active: false`."
+                .into(),
+        );
         RefOr::T(Schema::Object(schema))
     }
 }
 
-/// A good token.
+/// A valid token.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct ActiveToken {
-    /// What it may be used for.
+    /// The scopes of the token.
     scope: String,
-    /// The client.
+    /// The client that the token was issued to.
     client_id: String,
     /// Always `Bearer`.
     token_type: &'static str,
-    /// Expires, in seconds since the epoch.
+    /// The time of expiry, in seconds since the epoch.
     exp: i64,
-    /// Issued at.
+    /// The time of issue, in seconds since the epoch.
     iat: i64,
-    /// The client.
+    /// The same as `client_id`.
     sub: String,
-    /// The audience.
     aud: String,
-    /// The issuer.
     iss: String,
-    /// The token's identifier.
+    /// The id of the token.
     jti: String,
-    /// The certificate it is bound to.
+    /// The certificate that the token is bound to.
     #[schema(value_type = Object)]
     cnf: Confirmation,
-    /// The consents it is limited to.
+    /// The consents that the token is limited to.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<Object>>)]
     authorization_details: Option<Vec<ConsentDetail>>,
@@ -134,7 +134,7 @@ impl Access {
                 return Err(Failure::invalid(
                     "grant_type",
                     "invalid_request",
-                    "grant_type is missing; it is client_credentials.",
+                    "grant_type is missing. Send client_credentials.",
                 ));
             }
         }
@@ -175,15 +175,15 @@ impl Access {
     async fn details(&self, client: &Client, text: &str, now: Timestamp) -> Result<Vec<ConsentDetail>, Failure> {
         let refuse = |public: String| Failure::forbidden("invalid_authorization_details", public);
         let requested: Vec<RequestedDetail> = serde_json::from_str(text)
-            .map_err(|error| refuse(format!("authorization_details is not as RFC 9396 wants it: {error}.")))?;
+            .map_err(|error| refuse(format!("authorization_details does not follow RFC 9396: {error}.")))?;
         if requested.is_empty() || requested.len() > MAX_DETAILS {
-            return Err(refuse(format!("authorization_details names between 1 and {MAX_DETAILS} consents.")));
+            return Err(refuse(format!("Name between 1 and {MAX_DETAILS} consents in authorization_details.")));
         }
         if let Some(other) = requested.iter().find(|detail| detail.kind != CONSENT_DETAIL_TYPE) {
-            return Err(refuse(format!("The type {:?} is not known; it is {CONSENT_DETAIL_TYPE}.", other.kind)));
+            return Err(refuse(format!("The type {:?} is unknown. Use {CONSENT_DETAIL_TYPE}.", other.kind)));
         }
-        let known = |detail: &RequestedDetail| detail.identifier.parse::<ConsentId>().ok().map(|id| id.to_string());
-        let ids: Vec<String> = requested.iter().filter_map(known).collect();
+        let parsed = |detail: &RequestedDetail| detail.identifier.parse::<ConsentId>().ok().map(|id| id.to_string());
+        let ids: Vec<String> = requested.iter().filter_map(parsed).collect();
         let rows = consents::standings(&self.0.env.db, &ids).await?;
         let own = client.id.to_string();
         requested
@@ -201,7 +201,7 @@ impl Access {
                     (Some(row), Some(identifier)) => {
                         Ok(ConsentDetail { kind: CONSENT_DETAIL_TYPE.into(), identifier, version: row.version })
                     }
-                    // Unknown, foreign and not active look the same here.
+                    // Unknown, foreign and inactive consents have the same answer (C7).
                     _ => Err(refuse(format!(
                         "authorization_details[{at}].identifier is no active consent of this client."
                     ))),
@@ -210,7 +210,7 @@ impl Access {
             .collect()
     }
 
-    /// What the token is good for, to its own client.
+    /// Introspects a token for its own client.
     pub async fn introspect(&self, client: &Client, unverified_token: &str) -> Result<Introspection, Failure> {
         let now = self.0.env.clock.now();
         let inactive = Introspection { active: false, token: None };
@@ -220,7 +220,7 @@ impl Access {
             return Ok(inactive);
         }
         if let Some(details) = &claims.authorization_details {
-            match self.require_standing(client.id, details, now).await {
+            match self.require_consents(client.id, details, now).await {
                 Ok(()) => {}
                 Err(refused) if refused.failure.retryable() => return Err(refused.failure),
                 Err(_) => return Ok(inactive),
@@ -242,14 +242,14 @@ impl Access {
         Ok(Introspection { active: true, token: Some(token) })
     }
 
-    /// Ends a token of this client. One that is unknown, foreign or over is no error (RFC 7009 section 2.2).
+    /// Revokes a token of this client. An unknown, foreign or expired one is no error (RFC 7009 section 2.2).
     pub async fn revoke(&self, client: &Client, unverified_token: &str) -> Result<(), Failure> {
         let now = self.0.env.clock.now();
         let Ok(token) = self.verified(client.id, unverified_token, now) else { return Ok(()) };
         let claims = &token.claims;
         let id = client.id.to_string();
         let mut tx = self.0.env.db.begin("access::revoke_token").await?;
-        // What is under way under this token is committed before, or looked at again (I2, I3).
+        // The bank's lock, exclusively: answers in progress under this token are committed before, or checked again (I2, I3).
         tx.lock_banks_exclusive(std::slice::from_ref(&id)).await?;
         if tokens::revoke(&mut tx, &claims.jti.to_string(), &id, Timestamp::from_seconds(claims.exp), now).await? {
             clients::raise_epoch(&mut tx, &id).await?;
@@ -262,8 +262,8 @@ impl Access {
     }
 }
 
-/// The scopes a request may have: those asked for, all of which must be registered; all registered where none is named
-/// (K10).
+/// The scopes that a token gets: those requested, all of which must be registered; all registered ones if none is
+/// requested (K10).
 fn grantable(client: &Client, requested: Option<&str>) -> Result<Vec<Scope>, Failure> {
     let Some(text) = requested.filter(|text| !text.trim().is_empty()) else { return Ok(client.scopes.clone()) };
     let mut scopes = Vec::new();

@@ -1,4 +1,4 @@
-//! What operators do with clients.
+//! Management of clients by operators.
 
 use super::client::{AuthMethod, Client, ClientKind, Delivers, NewClient, SignedRequests};
 use crate::{
@@ -11,35 +11,14 @@ use crate::{
     },
 };
 
-/// Every client, by name.
+/// Lists all clients, ordered by name.
 pub async fn list(db: &Db) -> Result<Vec<Client>, Failure> {
     clients::list(db).await?.iter().map(|row| Client::from_row(row).map_err(Failure::internal)).collect()
 }
 
-/// Registers a client. Its certificate's authority and subject together are its identity.
+/// Registers a client. The authority and the subject of its certificates together identify it.
 pub async fn register(env: &Env, actor: &Actor, new: &NewClient) -> Result<ClientId, Failure> {
-    let invalid = |field: &str, public: String| Failure::invalid(field, "invalid_request", public);
-    if new.name.trim().is_empty() || new.name.chars().count() > 100 {
-        return Err(invalid("name", "A name of 1 to 100 characters is needed.".into()));
-    }
-    if new.auth_methods.is_empty() || new.scopes.is_empty() {
-        return Err(invalid("auth_methods", "At least one authentication method and one scope are needed.".into()));
-    }
-    if let Some(scope) = new.scopes.iter().find(|scope| !new.kind.may_have(**scope)) {
-        return Err(invalid("scopes", format!("A client of kind {} cannot have the scope {scope}.", new.kind)));
-    }
-    let delivers = &new.delivers;
-    if new.kind == ClientKind::Department {
-        // Facts are of a source; without one, a department could speak for another.
-        let facts = delivers.templates.iter().any(|template| template == "records" || template == "adverse");
-        if delivers.templates.is_empty() || (facts && delivers.sources.is_empty()) {
-            let public = "A department needs the templates it delivers, and for records and adverse facts its sources.";
-            return Err(invalid("delivers", public.into()));
-        }
-    } else if *delivers != Delivers::default() {
-        return Err(invalid("delivers", format!("A client of kind {} delivers nothing.", new.kind)));
-    }
-    check_keys(&new.auth_methods, new.signed_requests, new.jwks.as_deref())?;
+    check(new)?;
     let id = ClientId::new(&*env.clock, &*env.entropy);
     let now = env.now().micros();
     let row = ClientRow {
@@ -80,7 +59,34 @@ pub async fn register(env: &Env, actor: &Actor, new: &NewClient) -> Result<Clien
     Ok(id)
 }
 
-/// The keys a client needs for what it signs: each acceptable, and named where requests are signed.
+/// Checks a client before it is registered.
+fn check(new: &NewClient) -> Result<(), Failure> {
+    let invalid = |field: &str, public: String| Failure::invalid(field, "invalid_request", public);
+    if new.name.trim().is_empty() || new.name.chars().count() > 100 {
+        return Err(invalid("name", "Send a name of 1 to 100 characters.".into()));
+    }
+    if new.auth_methods.is_empty() || new.scopes.is_empty() {
+        return Err(invalid("auth_methods", "At least one authentication method and one scope are needed.".into()));
+    }
+    if let Some(scope) = new.scopes.iter().find(|scope| !new.kind.may_have(**scope)) {
+        return Err(invalid("scopes", format!("A client of kind {} cannot have the scope {scope}.", new.kind)));
+    }
+    let delivers = &new.delivers;
+    if new.kind == ClientKind::Department {
+        // Facts have a source: without this check a department could deliver facts of another.
+        let facts = delivers.templates.iter().any(|template| template == "records" || template == "adverse");
+        if delivers.templates.is_empty() || (facts && delivers.sources.is_empty()) {
+            let public = "A department needs the templates it delivers, and for records and adverse facts its sources.";
+            return Err(invalid("delivers", public.into()));
+        }
+    } else if *delivers != Delivers::default() {
+        return Err(invalid("delivers", format!("A client of kind {} delivers nothing.", new.kind)));
+    }
+    check_keys(&new.auth_methods, new.signed_requests, new.jwks.as_deref())
+}
+
+/// Checks the keys of a client: it has them if it signs anything, each is acceptable, and each has a `kid` if requests are
+/// signed.
 fn check_keys(methods: &[AuthMethod], signed: SignedRequests, jwks: Option<&str>) -> Result<(), Failure> {
     let invalid = |public: String| Failure::invalid("jwks", "invalid_request", public);
     let keys = jwks.map(ClientKeys::parse).transpose().map_err(|error| invalid(error.to_string()))?;
@@ -98,17 +104,15 @@ fn check_keys(methods: &[AuthMethod], signed: SignedRequests, jwks: Option<&str>
     }
 }
 
-/// What of a client's signing changes; what is left out stays as it is.
+/// A change of a client's signing. Absent values stay as they are.
 #[derive(Debug, Clone, Default)]
 pub struct SigningChange {
-    /// Whether its requests are signed.
     pub signed_requests: Option<SignedRequests>,
-    /// Its JSON Web Key Set.
     pub jwks: Option<String>,
 }
 
-/// Gives a client other keys, or another way with signed requests. What is left out stays as it is. Effective on its next
-/// request; answers under way are looked at again.
+/// Changes a client's keys, or its policy for signed requests. Effective on its next request; answers in progress are
+/// checked again.
 pub async fn change_signing(
     env: &Env,
     actor: &Actor,
@@ -137,17 +141,17 @@ pub async fn change_signing(
     Ok(signed)
 }
 
-/// Stops a client: its next request is refused, on open connections too (I3).
+/// Suspends a client: its next request is refused, on open connections too (I3).
 pub async fn suspend(env: &Env, actor: &Actor, reason: Option<&str>, id: &ClientId) -> Result<(), Failure> {
     set_state(env, actor, reason, id, NewState { word: "suspended", action: Action::ClientSuspended }).await
 }
 
-/// Lets a stopped client go on.
+/// Lets a suspended client call again.
 pub async fn resume(env: &Env, actor: &Actor, reason: Option<&str>, id: &ClientId) -> Result<(), Failure> {
     set_state(env, actor, reason, id, NewState { word: "active", action: Action::ClientResumed }).await
 }
 
-/// The state a client is put into, and how the ledger names that act.
+/// The new state of a client, and the ledger's action for the change.
 struct NewState {
     word: &'static str,
     action: Action,
@@ -174,7 +178,7 @@ async fn set_state(
     Ok(tx.commit().await?)
 }
 
-/// Writes the entry of an act on a client, in the transaction of the act itself.
+/// Writes the ledger entry of a change of a client, in the transaction of the change.
 async fn record(
     tx: &mut Tx,
     env: &Env,

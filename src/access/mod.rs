@@ -1,9 +1,10 @@
-//! Clients and what they may use: registration, suspension, tokens, and the proof of who is calling.
+//! Clients: registration, suspension, tokens, and the authentication of callers.
 //!
-//! Invariants: [`Caller`] is made here alone, from a handshaken connection's identity and a token bound to its
-//! certificate; a client is found by its authority **and** its subject, so that no authority can issue another's bank;
-//! the state of client, certificate, token and key is looked at on every request, from a snapshot that is never older
-//! than a second (I3). This room knows nothing of HTTP, and of consents only whether a token's still stand.
+//! Invariants: only this room makes a [`Caller`], from a handshaken connection's identity and a token bound to its
+//! certificate; a client is found by its authority **and** its subject, so that no authority can issue certificates for
+//! another's bank; the state of client, certificate, token and key is checked on every request, from a snapshot that is
+//! never older than a second (I3). This room knows nothing of HTTP, and of consents only whether those of a token are
+//! still in force.
 
 mod assertion;
 mod caller;
@@ -26,18 +27,18 @@ use crate::{
     store::Env,
 };
 
-/// What tokens are made with.
+/// The settings of access tokens.
 #[derive(Debug, Clone)]
 pub struct TokenPolicy {
-    /// Issuer and audience.
+    /// The issuer and the audience of every token.
     pub expected: Expected,
-    /// The token endpoint's URL: an assertion may be addressed to it (K3).
+    /// The URL of the token endpoint: an assertion may have it as its audience (K3).
     pub token_endpoint: String,
-    /// How long a token is good, in seconds (K6: two to ten minutes).
+    /// The lifetime of a token in seconds (K6: two to ten minutes).
     pub lifetime_seconds: i64,
 }
 
-/// The room: authenticates callers, issues and ends tokens.
+/// The entry point of the room: authenticates callers, issues and revokes tokens.
 #[derive(Debug, Clone)]
 pub struct Access(Arc<Inner>);
 
@@ -46,7 +47,7 @@ struct Inner {
     env: Env,
     keys: LiveKeys,
     policy: TokenPolicy,
-    directory: directory::Live,
+    directory: directory::LiveDirectory,
     tokens: caller::TokenCache,
     nonces: nonce::Nonces,
 }
@@ -54,7 +55,7 @@ struct Inner {
 impl Access {
     /// Opens the room and reads the directory for the first time.
     pub async fn open(env: Env, keys: LiveKeys, policy: TokenPolicy) -> Result<Self, crate::store::DbError> {
-        let directory = directory::Live::open(&env.db, &*env.clock).await?;
+        let directory = directory::LiveDirectory::open(&env.db, &*env.clock).await?;
         Ok(Self(Arc::new(Inner {
             env,
             keys,
@@ -65,22 +66,22 @@ impl Access {
         })))
     }
 
-    /// Reads the directory again. Call it when the change number has moved, and after one's own changes.
+    /// Reads the directory again. Call it when the change number has moved, and after changes by this process.
     pub async fn reload(&self) -> Result<(), crate::store::DbError> {
         self.0.directory.reload(&self.0.env.db, &*self.0.env.clock).await
     }
 
-    /// Reads the directory again if the change number has moved; tells whether it had.
+    /// Reads the directory again if the change number has moved. Returns whether it had.
     pub async fn catch_up(&self) -> Result<bool, crate::store::DbError> {
         self.0.directory.catch_up(&self.0.env.db, &*self.0.env.clock).await
     }
 
-    /// Whether the directory is known to be the newest.
+    /// Fails if the directory may be out of date.
     pub fn is_current(&self) -> Result<(), crate::domain::Failure> {
         self.0.directory.fresh(self.0.env.clock.now()).map(|_| ())
     }
 
-    /// The directory as it is known now.
+    /// The current snapshot of the directory.
     pub fn directory(&self) -> Arc<Directory> {
         self.0.directory.snapshot()
     }

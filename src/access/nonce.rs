@@ -1,9 +1,9 @@
-//! Nonces of signed requests: each is accepted once while its signature could be repeated.
+//! Nonces of signed requests: each is accepted once while its signature is valid.
 //!
-//! Reading twice harms little and is counted anyway, so nonces of reads are remembered by this process only. What changes
-//! state uses its nonce up in the database, so that it cannot be repeated at another gateway either. A request without a
-//! nonce can be repeated for a minute by whoever holds the token and the certificate's key: equal requests of one second
-//! may honestly carry equal signatures (Ed25519 is deterministic), so the signature itself is no nonce.
+//! A repeated read does little harm and is counted anyway, so this process alone remembers the nonces of reads. The nonce
+//! of a request that changes state is recorded in the database, so that it cannot be replayed at another gateway either.
+//! A request without a nonce can be repeated for a minute by the holder of the token and the certificate's key: equal
+//! requests within one second may have equal signatures (Ed25519 is deterministic), so the signature itself is no nonce.
 
 use std::{
     collections::HashMap,
@@ -18,30 +18,30 @@ use crate::{
     store::tokens,
 };
 
-/// The most nonces remembered: about 5 MB, and more than 1,000 signed requests a second for a minute.
-const MOST: usize = 65_536;
+/// The most nonces in memory: about 5 MB, and more than 1,000 signed requests a second for a minute.
+const MAX_NONCES: usize = 65_536;
 
-/// Nonces by hash, until when.
+/// Nonces by hash, each with the second until which it must be remembered.
 #[derive(Debug, Default)]
 pub(super) struct Nonces(Mutex<HashMap<[u8; 32], i64>>);
 
 impl Nonces {
-    /// Whether it was new. `None` where there is no room to remember it.
+    /// Records a nonce. Returns whether it was new, or `None` if there is no room for it.
     fn take(&self, hash: [u8; 32], until: Timestamp, now: Timestamp) -> Option<bool> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MOST {
-            known.retain(|_, until| *until >= now.seconds());
-            if known.len() >= MOST {
+        let mut nonces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if nonces.len() >= MAX_NONCES {
+            nonces.retain(|_, until| *until >= now.seconds());
+            if nonces.len() >= MAX_NONCES {
                 return None;
             }
         }
-        Some(known.insert(hash, until.seconds()).is_none())
+        Some(nonces.insert(hash, until.seconds()).is_none())
     }
 }
 
 impl Access {
-    /// Uses up a nonce of a caller's signed request; refused where it was used before. `changes_state` says whether all
-    /// gateways must know.
+    /// Uses up the nonce of a caller's signed request, and refuses one that was used before. If the request
+    /// `changes_state`, the nonce is recorded for all gateways.
     pub async fn use_nonce(
         &self,
         caller: &Caller,
@@ -76,15 +76,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_is_bounded_and_time_frees_it() {
+    fn the_number_of_nonces_is_bounded_and_expired_ones_make_room() {
         let nonces = Nonces::default();
         let at = Timestamp::from_seconds;
         let hash = |number: usize| sha256(&number.to_be_bytes());
-        for number in 0..MOST {
+        for number in 0..MAX_NONCES {
             assert_eq!(nonces.take(hash(number), at(60), at(0)), Some(true));
         }
-        assert_eq!(nonces.take(hash(MOST), at(60), at(60)), None, "no room, and nothing is forgotten early");
-        assert_eq!(nonces.take(hash(MOST), at(120), at(61)), Some(true));
-        assert_eq!(nonces.take(hash(MOST), at(120), at(62)), Some(false));
+        assert_eq!(nonces.take(hash(MAX_NONCES), at(60), at(60)), None, "no room, and nothing is forgotten early");
+        assert_eq!(nonces.take(hash(MAX_NONCES), at(120), at(61)), Some(true));
+        assert_eq!(nonces.take(hash(MAX_NONCES), at(120), at(62)), Some(false));
     }
 }
