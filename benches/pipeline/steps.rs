@@ -8,8 +8,8 @@ use medcredit::{
     app::App,
     authority::{self, Custody, ProfileName, ProfileValues, certificates},
     config::Config,
-    consent::Ask,
-    disclosure::DataRequest,
+    consent::PermitRequest,
+    disclosure::{DataRequest, Grade},
     domain::{
         SystemClock, SystemEntropy,
         ids::DisclosureId,
@@ -128,14 +128,14 @@ impl Bench {
         })
         .await?;
         self.step("3. permit: the consent, checked", async |nth| {
-            let ask = Ask {
+            let request = PermitRequest {
                 unverified_consent: &ids[nth % ids.len()],
                 permissions: &[Permission::Grade],
                 purpose: None,
                 months: None,
                 limited_to: None,
             };
-            app.consents.permit(caller.id(), ask).await.map(drop).map_err(failed)
+            app.consents.permit(caller.id(), request).await.map(drop).map_err(failed)
         })
         .await?;
         let keys = app.keys.load_full();
@@ -166,7 +166,7 @@ impl Bench {
                 request: REQUEST,
                 interaction_id: "3b1f7c52-6a0e-4c1d-9c57-1f2f6a5d8e90",
             };
-            app.disclosures.grade(&caller, &asked).await.map(drop).map_err(failed)
+            app.disclosures.disclose(&caller, &asked, Grade).await.map(drop).map_err(failed)
         })
         .await?;
         let before = cpu_of(std::process::id())?;

@@ -56,7 +56,7 @@ impl App {
         let cutoff = self.env.clock.now().minus(EXPIRED_TOKEN_RETENTION);
         let removed = tokens::delete_expired(&mut tx, cutoff).await?;
         tx.commit().await?;
-        let removed = removed + self.consents.forget_kept().await?;
+        let removed = removed + self.consents.delete_expired_responses().await?;
         let expired = self.consents.record_expiries().await?;
         let removed = removed + self.outbox.purge().await?;
         let removed = removed + self.imports.delete_expired_reports(self.config.imports.reports_kept()).await?;

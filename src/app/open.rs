@@ -16,7 +16,7 @@ use crate::{
     authority::{self, AuthorityError, Custody, Keyring, Reloader},
     config::Config,
     consent::Consents,
-    disclosure::Disclosures,
+    disclosure::{Disclosures, Services},
     domain::{Actor, TableError},
     grading::Library,
     identity::{keyset::LiveKeys, token::Expected},
@@ -46,9 +46,13 @@ impl App {
         let (recorder, sealer) = ledger(&config, &env, &keys, &faults);
         let disclosures = Disclosures::open(
             env.clone(),
-            (access.clone(), consents.clone()),
-            keys.clone(),
-            (recorder.clone(), faults.clone()),
+            Services {
+                access: access.clone(),
+                consents: consents.clone(),
+                keys: keys.clone(),
+                recorder: recorder.clone(),
+                faults: faults.clone(),
+            },
             disclosure_policy(&config),
         );
         Ok(Arc::new(Self {

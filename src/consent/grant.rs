@@ -1,46 +1,45 @@
-//! Granting, and everything that happens to a consent afterwards.
+//! Granting a consent, and every later change of it.
 
 use super::{
     Consent, ConsentEvent, Consents, Decision,
     transition::{Step, impossible},
 };
-use crate::domain::Actor;
 use crate::{
-    domain::{Failure, FailureKind, Month, Timestamp, ids::ClientId, permission::Permission, permission::Purpose},
+    domain::{
+        Actor, Failure, FailureKind, Month, Timestamp, ids::ClientId, permission::Permission, permission::Purpose,
+    },
     store::consents,
 };
 
-/// What is written down when a consent is signed.
+/// The evidence of a signed consent, and its terms.
 #[derive(Debug, Clone)]
 pub struct Grant {
-    /// SHA-256 of the signed text, hex.
+    /// The SHA-256 of the signed text, in hex.
     pub text_sha256: String,
-    /// Which version of the text was signed.
+    /// The version of the text that was signed.
     pub text_version: String,
     /// Who signed: `legal_representative` or `authorised_agent`.
     pub signer: String,
-    /// An earlier end than the one asked for.
+    /// An earlier end of validity than the requested one.
     pub expires_at: Option<Timestamp>,
     /// An older consent of the same bank and entity that this one replaces.
     pub replaces: Option<String>,
 }
 
-/// What an amendment changes; what is absent stays.
+/// The changes of an amendment. Absent values stay as they are.
 #[derive(Debug, Clone, Default)]
 pub struct Amendment {
-    /// What may be read.
     pub permissions: Option<Vec<Permission>>,
-    /// What for.
     pub purposes: Option<Vec<Purpose>>,
-    /// First and last month of data.
+    /// The first and the last month of data.
     pub data: Option<(Month, Month)>,
-    /// The most fetches in all.
+    /// The most fetches in total.
     pub max_fetches: Option<i64>,
     /// The most fetches in a day.
     pub daily_budget: Option<i64>,
-    /// End of validity.
+    /// The end of validity.
     pub expires_at: Option<Timestamp>,
-    /// SHA-256 of the text that was signed for it, hex.
+    /// The SHA-256 of the text signed for the amendment, in hex.
     pub text_sha256: Option<String>,
 }
 
@@ -74,8 +73,8 @@ impl Consents {
         self.check_subjects(&consent).await?;
         let longest = now
             .plus(std::time::Duration::from_secs(86_400 * u64::try_from(self.policy.max_validity_days).unwrap_or(0)));
-        let asked_for = now.plus(consent.expires_at.since(consent.requested_at));
-        let expires_at = grant.expires_at.unwrap_or(asked_for).min(longest);
+        let requested = now.plus(consent.expires_at.since(consent.requested_at));
+        let expires_at = grant.expires_at.unwrap_or(requested).min(longest);
         if expires_at <= now {
             return Err(Failure::invalid("expires_at", "invalid_request", "The end of validity is in the past."));
         }
@@ -113,11 +112,11 @@ impl Consents {
             .ok_or_else(|| Failure::internal("a grant returned no consent"))
     }
 
-    /// Every covered code must exist and belong to the entity.
+    /// Checks that every covered code exists and belongs to the entity.
     async fn check_subjects(&self, consent: &Consent) -> Result<(), Failure> {
-        let known = consents::owners(&self.env.db, &consent.codes).await?;
+        let owners = consents::owners(&self.env.db, &consent.codes).await?;
         for code in &consent.codes {
-            match known.iter().find(|row| row.code == *code) {
+            match owners.iter().find(|row| row.code == *code) {
                 None => {
                     return Err(unprocessable("subject_unknown", format!("There is no subject with the code {code}.")));
                 }
@@ -133,27 +132,27 @@ impl Consents {
         Ok(())
     }
 
-    /// Refuses a request.
+    /// Rejects a request for a consent.
     pub async fn reject(&self, id: &str, decision: &Decision) -> Result<Consent, Failure> {
         self.transition_one(Step { id, owner: None, event: ConsentEvent::Rejected, decision, change: &|_| {} }).await
     }
 
-    /// Stops a consent for the moment.
+    /// Suspends a consent until it is resumed.
     pub async fn suspend(&self, id: &str, decision: &Decision) -> Result<Consent, Failure> {
         self.transition_one(Step { id, owner: None, event: ConsentEvent::Suspended, decision, change: &|_| {} }).await
     }
 
-    /// Lets a stopped consent go on.
+    /// Puts a suspended consent back in force.
     pub async fn resume(&self, id: &str, decision: &Decision) -> Result<Consent, Failure> {
         self.transition_one(Step { id, owner: None, event: ConsentEvent::Resumed, decision, change: &|_| {} }).await
     }
 
-    /// Ends a consent; `owner` is the bank when it is the bank that does so.
+    /// Revokes a consent. `owner` is the bank if a bank revokes it.
     pub async fn revoke(&self, id: &str, owner: Option<ClientId>, decision: &Decision) -> Result<Consent, Failure> {
         self.transition_one(Step { id, owner, event: ConsentEvent::Revoked, decision, change: &|_| {} }).await
     }
 
-    /// Changes what a consent allows. Tokens limited to it end with the change, and only with it (C5).
+    /// Changes what a consent allows. Tokens that are limited to it become invalid with the change (C5).
     pub async fn amend(&self, id: &str, amendment: &Amendment, decision: &Decision) -> Result<Consent, Failure> {
         let now = self.env.clock.now();
         if let Some(digest) = &amendment.text_sha256 {
@@ -196,8 +195,8 @@ impl Consents {
             .await
     }
 
-    /// Writes down the ends that time has brought. Nothing depends on it being done in time (C3): it keeps the history
-    /// and the ledger complete.
+    /// Records the consents that have expired. Nothing depends on the time of this (C3): it keeps history and ledger
+    /// complete.
     pub async fn record_expiries(&self) -> Result<usize, Failure> {
         let due = consents::due(&self.env.db, self.env.clock.now()).await?;
         let (mut written, mut failed) = (0, None);
@@ -206,9 +205,9 @@ impl Consents {
             let step = Step { id, owner: None, event: ConsentEvent::Expired, decision: &decision, change: &|_| {} };
             match self.transition_one(step).await {
                 Ok(_) => written += 1,
-                // Another gateway wrote it first.
+                // Another gateway recorded it first.
                 Err(Failure { kind: FailureKind::Conflict, .. }) => {}
-                // One that cannot be written must not keep the others from it.
+                // One that cannot be recorded must not stop the others.
                 Err(failure) => failed = Some(failure),
             }
         }

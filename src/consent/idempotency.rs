@@ -1,8 +1,8 @@
-//! A request that may be sent twice and counts once (`Idempotency-Key`, M9).
+//! Idempotency keys (`Idempotency-Key`, M9): a request that is sent twice creates one consent.
 //!
-//! The answer is kept in the transaction that creates the consent: a crash leaves both or neither. Only what was created is
-//! kept; a refusal changes nothing and is judged anew. Equal requests at one moment: this process refuses the second while
-//! the first runs; another process waits for the bank's lock and then finds what the first kept.
+//! The response is stored in the transaction that creates the consent: a crash leaves both or neither. Refusals are not
+//! stored: they change nothing, and a retry is checked again. Of two equal requests at the same time, this process refuses
+//! the second while the first runs; another process waits for the bank's lock and then finds the stored response.
 
 use std::{
     collections::HashSet,
@@ -19,48 +19,48 @@ use crate::{
     },
 };
 
-/// How long an answer is kept. Published: docs and OpenAPI name it.
-pub const KEPT_FOR: Duration = Duration::from_hours(24);
+/// How long a response is stored. The documentation and the OpenAPI document promise it.
+pub const STORED_FOR: Duration = Duration::from_hours(24);
 
-/// How long beyond that other gateways, whose clocks may be behind, may still find it.
-const FORGETTING: Duration = Duration::from_mins(5);
+/// How much longer it stays in the table, for gateways whose clocks are behind.
+const CLOCK_TOLERANCE: Duration = Duration::from_mins(5);
 
-/// A key and what was asked under it, both as digests.
+/// A key and the request under it, both as digests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyKey {
-    /// Of the key.
+    /// The digest of the key.
     pub key: String,
-    /// Of method, path and body.
+    /// The digest of method, path and body.
     pub request: String,
 }
 
-/// An answer to be given again.
+/// A response that a repeated request gets again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredResponse {
-    /// Where the created thing is.
+    /// The value of `Location`: the consent's path.
     pub location: String,
     /// The body, byte for byte.
     pub body: String,
 }
 
-/// What became of a request that may be sent twice.
+/// The outcome of a request under a key.
 #[derive(Debug)]
 pub enum Requested {
-    /// It was carried out now.
+    /// The consent was created now.
     Created(StoredResponse),
-    /// It had been; this was the answer.
+    /// The consent had been created; this was the response.
     Replayed(StoredResponse),
 }
 
-/// How a request under a key is answered, and kept.
-pub struct Once<'a> {
+/// The key of a request, and how its response is made.
+pub struct ResponseUnderKey<'a> {
     /// The key.
     pub key: &'a IdempotencyKey,
-    /// Makes the answer of the new consent.
-    pub answer: &'a (dyn Fn(&Consent) -> Result<StoredResponse, Failure> + Sync),
+    /// Makes the response for the new consent.
+    pub respond: &'a (dyn Fn(&Consent) -> Result<StoredResponse, Failure> + Sync),
 }
 
-/// Keys whose requests run in this process.
+/// The keys whose requests are running in this process.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Running(Arc<Mutex<HashSet<(ClientId, String)>>>);
 
@@ -78,7 +78,7 @@ impl Running {
     }
 }
 
-/// A key whose request runs; gone when the request ends, whatever its end.
+/// A key whose request is running. Dropping it removes the key, also when the request fails or is cancelled.
 #[derive(Debug)]
 pub(super) struct RunningKey {
     running: Running,
@@ -92,15 +92,15 @@ impl Drop for RunningKey {
 }
 
 impl Consents {
-    /// What is kept under a key, if it answered the same request.
-    pub(super) async fn kept(
+    /// The response stored under a key, if the request is the same.
+    pub(super) async fn stored_response(
         &self,
         client: ClientId,
         key: &IdempotencyKey,
         now: Timestamp,
     ) -> Result<Option<StoredResponse>, Failure> {
-        let kept = idempotency::find(&self.env.db, &client.to_string(), &key.key, now.minus(KEPT_FOR)).await?;
-        match kept {
+        let stored = idempotency::find(&self.env.db, &client.to_string(), &key.key, now.minus(STORED_FOR)).await?;
+        match stored {
             None => Ok(None),
             Some(row) if row.request == key.request => {
                 Ok(Some(StoredResponse { location: row.location, body: row.body }))
@@ -108,17 +108,17 @@ impl Consents {
             Some(_) => Err(Failure::new(
                 FailureKind::Unprocessable,
                 "idempotency_key_reused",
-                "This Idempotency-Key was used with another request in the last 24 hours. Take a new key.",
+                "This Idempotency-Key was used with another request in the last 24 hours. Use a new key.",
             )),
         }
     }
 
-    /// Keeps the answer in the transaction that makes it true; `false` where another process was first.
-    pub(super) async fn keep(
+    /// Stores the response in the transaction that creates the consent. Returns `false` if another process was first.
+    pub(super) async fn store_response(
         tx: &mut Tx,
         client: ClientId,
         key: &IdempotencyKey,
-        answer: &StoredResponse,
+        response: &StoredResponse,
         now: Timestamp,
     ) -> Result<bool, Failure> {
         let row = StoredResponseRow {
@@ -126,18 +126,19 @@ impl Consents {
             key: key.key.clone(),
             request: key.request.clone(),
             status: 201,
-            location: answer.location.clone(),
-            body: answer.body.clone(),
+            location: response.location.clone(),
+            body: response.body.clone(),
             created_at: now.micros(),
         };
-        Ok(idempotency::insert(tx, &row, now.minus(KEPT_FOR)).await?)
+        Ok(idempotency::insert(tx, &row, now.minus(STORED_FOR)).await?)
     }
 
-    /// Forgets answers that are no longer given again.
-    pub async fn forget_kept(&self) -> Result<u64, Failure> {
-        let mut tx = self.env.db.begin("consent::forget_kept").await?;
-        let forgotten = idempotency::delete_older(&mut tx, self.env.clock.now().minus(KEPT_FOR + FORGETTING)).await?;
+    /// Deletes responses that are no longer replayed. Returns how many.
+    pub async fn delete_expired_responses(&self) -> Result<u64, Failure> {
+        let mut tx = self.env.db.begin("consent::delete_expired_responses").await?;
+        let deleted =
+            idempotency::delete_older(&mut tx, self.env.clock.now().minus(STORED_FOR + CLOCK_TOLERANCE)).await?;
         tx.commit().await?;
-        Ok(forgotten)
+        Ok(deleted)
     }
 }

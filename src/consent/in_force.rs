@@ -1,8 +1,8 @@
-//! The consents of a bank that are in force, a page at a time: for deliveries.
+//! Pages of a bank's consents in force, for deliveries.
 
 use std::sync::Arc;
 
-use super::{Ask, Consent, ConsentPermit, Consents, not_found, permit::allow};
+use super::{Consent, ConsentPermit, Consents, PermitRequest, not_found, permit::allow};
 use crate::{
     domain::{
         Failure,
@@ -12,7 +12,7 @@ use crate::{
 };
 
 impl Consents {
-    /// A page of this client's consents that are in force at this moment, by id: those behind `after`, at most `limit`.
+    /// A page of this client's consents that are in force at this moment, ordered by id: at most `limit` after `after`.
     pub async fn in_force(
         &self,
         client: ClientId,
@@ -25,25 +25,25 @@ impl Consents {
         self.with_all_codes(rows).await
     }
 
-    /// Some consents of this client as they are now, whatever their state. Ids of others are left out.
+    /// The consents of this client with these ids, in any state. Ids of other clients' consents are left out.
     pub async fn find_many(&self, client: ClientId, ids: &[ConsentId]) -> Result<Vec<Arc<Consent>>, Failure> {
         let ids: Vec<String> = ids.iter().map(ConsentId::to_string).collect();
         let rows = consents::find_many(&self.env.db, &client.to_string(), &ids).await?;
         self.with_all_codes(rows).await
     }
 
-    /// Looks whether a consent that was read already allows a reading: the same as [`Consents::permit`], without reading
-    /// it again. The append compares its version, so what was read too early is refused there.
-    pub fn permit_read(
+    /// Checks that a consent the caller already read allows a reading: [`Consents::permit`] without the query. The append
+    /// compares its version, so a consent that has changed since is refused there.
+    pub fn permit_loaded(
         &self,
         client: ClientId,
         consent: &Arc<Consent>,
-        ask: Ask<'_>,
+        request: PermitRequest<'_>,
     ) -> Result<ConsentPermit, Failure> {
         if consent.client != client {
             return Err(not_found());
         }
-        allow(consent.clone(), ask, self.env.clock.now())
+        allow(consent.clone(), request, self.env.clock.now())
     }
 
     async fn with_all_codes(&self, rows: Vec<consents::ConsentRow>) -> Result<Vec<Arc<Consent>>, Failure> {

@@ -1,10 +1,10 @@
-//! Consents: requested by a bank, granted by whom it concerns, narrowed and ended by either side.
+//! Consents: a bank requests one, the subject grants it, and either side may narrow or end it.
 //!
-//! Invariants: [`ConsentPermit`] is made here alone; every transition is one transaction with its event and its ledger
-//! entry (C2); a transition that narrows takes the bank's lock alone first, so that the order of commits decides (I2);
-//! expiry is judged when a consent is used, never by a sweeper (C3); terminal states do not change (C1); what is
-//! remembered of a consent allows only what the append then compares by its version, and refuses nobody. This room knows
-//! nothing of HTTP, of grades or of what is disclosed.
+//! Invariants: only this room makes a [`ConsentPermit`]; every transition is one transaction with its event and its ledger
+//! entry (C2); every transition first takes the bank's lock exclusively, so that the order of commits decides (I2); expiry
+//! is checked when a consent is used, never by a sweeper (C3); terminal states do not change (C1); a cached consent allows
+//! only what the append then compares by its version, and refuses nobody. This room knows nothing of HTTP, of grades or of
+//! what is disclosed.
 
 mod grant;
 mod idempotency;
@@ -16,9 +16,9 @@ mod request;
 mod transition;
 
 pub use grant::{Amendment, Grant};
-pub use idempotency::{IdempotencyKey, KEPT_FOR, Once, Requested, StoredResponse};
+pub use idempotency::{IdempotencyKey, Requested, ResponseUnderKey, STORED_FOR, StoredResponse};
 pub use model::{Consent, ConsentEvent, ConsentState};
-pub use permit::{Ask, ConsentPermit};
+pub use permit::{ConsentPermit, MonthRange, PermitRequest};
 pub use receipt::{RECEIPT_TYPE, Receipt};
 pub use request::NewConsent;
 pub use transition::Decision;
@@ -32,7 +32,7 @@ use crate::{
 };
 use std::sync::Arc;
 
-/// The bounds every consent keeps to.
+/// The bounds of every consent.
 #[derive(Debug, Clone, Copy)]
 pub struct ConsentPolicy {
     /// How long a request waits to be granted, in days.
@@ -47,21 +47,21 @@ pub struct ConsentPolicy {
     pub max_data_months: i32,
 }
 
-/// The room.
+/// The entry point of the room.
 #[derive(Debug, Clone)]
 pub struct Consents {
     env: Env,
     kinds: Arc<Kinds>,
     policy: ConsentPolicy,
     running: idempotency::Running,
-    /// By the client too: a foreign consent is not remembered, and takes the same steps as an unknown one (C7).
+    /// Keyed by the client too: another bank's consent is never found here, and takes the same steps as an unknown one (C7).
     recent: Arc<BoundedCache<(ClientId, ConsentId), Arc<Consent>>>,
 }
 
-/// How many consents are remembered: some ten megabytes.
-const REMEMBERED: usize = 10_000;
+/// The most consents in the cache: some ten megabytes.
+const MAX_CACHED: usize = 10_000;
 
-/// What an unknown, a foreign and a malformed id are all answered (C7).
+/// The answer for unknown, foreign and malformed ids alike (C7).
 pub(crate) fn not_found() -> Failure {
     Failure::not_found("consent_not_found", "There is no consent with this id.")
 }
@@ -74,41 +74,41 @@ impl Consents {
             kinds,
             policy,
             running: idempotency::Running::default(),
-            recent: Arc::new(BoundedCache::new(REMEMBERED)),
+            recent: Arc::new(BoundedCache::new(MAX_CACHED)),
         }
     }
 
-    /// A consent of this client.
+    /// Finds a consent of this client.
     pub async fn get(&self, client: ClientId, id: &str) -> Result<Consent, Failure> {
         let row = self.find(id).await?;
-        // Before anything more is read: a foreign id takes the same steps as an unknown one.
+        // Checked before anything more is read, so that a foreign id takes the same time as an unknown one.
         let row = row.filter(|row| row.client_id == client.to_string()).ok_or_else(not_found)?;
         let codes = consents::codes(&self.env.db, &row.id).await?;
         Ok(Consent::from_row(row, codes)?)
     }
 
-    /// The row of an id as it was written by whoever asks. A malformed one is looked up too, under an id that nobody has,
-    /// so that it takes the same time as an unknown one and no engine sees what it cannot hold.
+    /// Finds the row of an id as the caller wrote it. For a malformed one, an id that no consent has is looked up: it takes
+    /// the same time as an unknown id, and no engine gets text that it cannot store.
     async fn find(&self, unverified_id: &str) -> Result<Option<consents::ConsentRow>, Failure> {
         let id = unverified_id.parse::<ConsentId>().map_or_else(|_| "con_none".to_owned(), |id| id.to_string());
         Ok(consents::find(&self.env.db, &id).await?)
     }
 
-    /// A consent, whoever it was given to: for operators.
+    /// Finds a consent of any client, for operators.
     pub async fn get_any(&self, id: &str) -> Result<Consent, Failure> {
         let row = self.find(id).await?.ok_or_else(not_found)?;
         let codes = consents::codes(&self.env.db, &row.id).await?;
         Ok(Consent::from_row(row, codes)?)
     }
 
-    /// A page of this client's consents, oldest first.
+    /// Lists a page of this client's consents, oldest first.
     pub async fn list(&self, client: ClientId, after: Option<&str>, limit: i64) -> Result<Vec<Consent>, Failure> {
         let rows =
             consents::list_of_client(&self.env.db, &client.to_string(), after.unwrap_or_default(), limit).await?;
         self.with_codes(rows).await
     }
 
-    /// A page of every client's consents, oldest first: for operators.
+    /// Lists a page of every client's consents, oldest first, for operators.
     pub async fn list_any(&self, after: Option<&str>, limit: i64) -> Result<Vec<Consent>, Failure> {
         let rows = consents::list_all(&self.env.db, after.unwrap_or_default(), limit).await?;
         self.with_codes(rows).await
@@ -123,7 +123,7 @@ impl Consents {
         Ok(out)
     }
 
-    /// Fetches used in all and on a day.
+    /// The fetches used in total, and on one day.
     pub async fn used(&self, consent: &Consent, day: crate::domain::Day) -> Result<(i64, i64), Failure> {
         let used = consents::find_use(&self.env.db, &consent.id.to_string()).await?;
         Ok(used.map_or((0, 0), |row| (row.used, if row.day == day.to_string() { row.used_today } else { 0 })))

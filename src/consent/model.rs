@@ -1,4 +1,4 @@
-//! A consent as it stands, and the table of its transitions.
+//! A consent, its states, and the table of transitions between them.
 
 use crate::{
     domain::{
@@ -11,51 +11,51 @@ use crate::{
 };
 
 words! {
-    /// Where a consent stands (C1).
+    /// The state of a consent (C1).
     ConsentState: "state of a consent" {
-        /// 待签: requested, not granted.
+        /// 待签: requested, not granted yet.
         Pending = "pending",
         /// 生效: in force.
         Active = "active",
-        /// 暂停: stopped for the moment.
+        /// 暂停: suspended until it is resumed.
         Suspended = "suspended",
-        /// 撤回: withdrawn.
+        /// 撤回: revoked by the subject, the bank or an operator.
         Revoked = "revoked",
-        /// 到期: over.
+        /// 到期: its validity, or the time to grant it, is over.
         Expired = "expired",
-        /// Replaced by a newer one.
+        /// Replaced by a newer consent.
         Superseded = "superseded",
-        /// 驳回: refused by whom it concerns.
+        /// 驳回: the subject refused to grant it.
         Rejected = "rejected",
     }
 }
 
 words! {
-    /// What can happen to a consent.
+    /// An event of a consent.
     ConsentEvent: "event of a consent" {
-        /// A bank asks for it.
+        /// A bank requests it.
         Requested = "requested",
-        /// It is signed.
+        /// The subject signs it.
         Granted = "granted",
-        /// It is stopped for the moment.
+        /// It is suspended.
         Suspended = "suspended",
-        /// It goes on.
+        /// It is in force again.
         Resumed = "resumed",
         /// Its content changes; the id stays (C5).
         Amended = "amended",
-        /// It is withdrawn.
+        /// It is revoked.
         Revoked = "revoked",
-        /// Its time is over.
+        /// Its validity is over.
         Expired = "expired",
-        /// A newer one takes its place.
+        /// A newer consent replaces it.
         Superseded = "superseded",
-        /// It is refused.
+        /// The subject refuses it.
         Rejected = "rejected",
     }
 }
 
 impl ConsentState {
-    /// The state after an event, or `None` where the event cannot happen. The whole table of C1.
+    /// The state after an event, or `None` where the event is not allowed. This is the whole table of C1.
     pub const fn after(self, event: ConsentEvent) -> Option<Self> {
         match (self, event) {
             (Self::Pending, ConsentEvent::Granted)
@@ -70,7 +70,7 @@ impl ConsentState {
         }
     }
 
-    /// Whether nothing can happen to it any more.
+    /// Whether no event is allowed any more.
     pub const fn is_terminal(self) -> bool {
         matches!(self, Self::Revoked | Self::Expired | Self::Superseded | Self::Rejected)
     }
@@ -79,45 +79,38 @@ impl ConsentState {
 /// A consent.
 #[derive(Debug, Clone)]
 pub struct Consent {
-    /// Its identifier, the same over amendments.
+    /// The id. Amendments do not change it.
     pub id: ConsentId,
     /// Raised by every transition.
     pub version: i64,
-    /// The bank it is given to.
+    /// The bank that may read.
     pub client: ClientId,
-    /// The legal entity it concerns.
+    /// The unified social credit code of the legal entity.
     pub uscc: String,
-    /// The medical-insurance codes of that entity it covers, in order.
+    /// The medical-insurance codes of that entity that it covers, sorted.
     pub codes: Vec<String>,
-    /// As written; [`Consent::state_at`] also looks at the clock.
+    /// The state in the database. [`Consent::state_at`] also considers the time.
     pub state: ConsentState,
-    /// What may be read.
     pub permissions: Vec<Permission>,
-    /// What for.
     pub purposes: Vec<Purpose>,
-    /// The bank's product.
+    /// The bank's name for its product.
     pub product: String,
-    /// The bank's own number.
+    /// The bank's own reference number.
     pub reference: Option<String>,
-    /// First month of data.
     pub data_from: Month,
-    /// Last month of data.
     pub data_to: Month,
-    /// The most fetches in all.
+    /// The most fetches in total.
     pub max_fetches: Option<i64>,
     /// The most fetches in a day.
     pub daily_budget: Option<i64>,
-    /// When it was requested.
     pub requested_at: Timestamp,
-    /// Until when the request waits.
+    /// The end of the time to grant it.
     pub request_expires_at: Timestamp,
-    /// When it was granted.
     pub granted_at: Option<Timestamp>,
-    /// End of validity: asked for while pending, in force once granted.
+    /// The end of validity: the requested one until the grant, then the granted one.
     pub expires_at: Timestamp,
-    /// When it ended.
     pub ended_at: Option<Timestamp>,
-    /// Why it stands as it does.
+    /// The reason of the latest event.
     pub status_reason: Option<String>,
     pub(super) row: ConsentRow,
 }
@@ -156,7 +149,7 @@ impl Consent {
         })
     }
 
-    /// Where it stands at an instant: its time may be over without anybody having written so (C3).
+    /// The state at an instant. A consent can have expired before its expiry is recorded (C3).
     pub fn state_at(&self, now: Timestamp) -> ConsentState {
         match self.state {
             ConsentState::Pending if self.request_expires_at <= now => ConsentState::Expired,

@@ -1,4 +1,4 @@
-//! The permit: a consent found to allow this very reading.
+//! The permit: proof that a consent allows one particular reading.
 
 use std::sync::Arc;
 
@@ -12,22 +12,32 @@ use crate::{
     identity::token::ConsentDetail,
 };
 
-/// What a bank wants to read under a consent.
+/// The months requested. An end that is absent is the consent's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct MonthRange {
+    /// The first month.
+    pub from: Option<Month>,
+    /// The last month.
+    pub to: Option<Month>,
+}
+
+/// A reading that a bank requests under a consent.
 #[derive(Debug, Clone, Copy)]
-pub struct Ask<'a> {
-    /// The consent in the path, as written there.
+pub struct PermitRequest<'a> {
+    /// The consent in the path, as the caller wrote it.
     pub unverified_consent: &'a str,
-    /// What is to be read. Several where parts of an answer may be left out: one of them must be allowed.
+    /// The permissions requested. There are several where an answer can leave parts out: the consent must have one.
     pub permissions: &'a [Permission],
-    /// What for; may be left out where the consent has one purpose.
+    /// The purpose. It may be absent where the consent has only one.
     pub purpose: Option<&'a str>,
-    /// The months to be read, where there are any; an end that is not named is the consent's.
-    pub months: Option<(Option<Month>, Option<Month>)>,
-    /// The consents the caller's token is limited to, where it is.
+    /// The months, if the reading has any.
+    pub months: Option<MonthRange>,
+    /// The consents that the caller's token is limited to, if it is.
     pub limited_to: Option<&'a [ConsentDetail]>,
 }
 
-/// A consent that allows one reading by one caller at one moment. Made here alone; the append looks again.
+/// Proof that a consent allows one reading by one caller at one moment. Only this file makes one; the append checks the
+/// consent's version again.
 #[derive(Debug, Clone)]
 pub struct ConsentPermit {
     consent: Arc<Consent>,
@@ -43,17 +53,17 @@ impl ConsentPermit {
         &self.consent
     }
 
-    /// Its identifier.
+    /// The consent's id.
     pub fn id(&self) -> ConsentId {
         self.consent.id
     }
 
-    /// What may be read: of what was asked for, all that the consent allows.
+    /// The requested permissions that the consent has.
     pub fn permissions(&self) -> &[Permission] {
         &self.permissions
     }
 
-    /// What for.
+    /// The purpose of the reading.
     pub const fn purpose(&self) -> Purpose {
         self.purpose
     }
@@ -63,40 +73,44 @@ impl ConsentPermit {
         self.months
     }
 
-    /// When it was given.
+    /// When the consent was checked.
     pub const fn at(&self) -> Timestamp {
         self.at
     }
 }
 
 impl Consents {
-    /// Looks whether a consent allows a reading. Unknown, foreign and malformed ids are told apart by nothing (C7).
-    pub async fn permit(&self, client: ClientId, ask: Ask<'_>) -> Result<ConsentPermit, Failure> {
-        let consent = self.get(client, ask.unverified_consent).await.map_err(|failure| match failure {
+    /// Checks that a consent allows a reading. Unknown, foreign and malformed ids have the same answer (C7).
+    pub async fn permit(&self, client: ClientId, request: PermitRequest<'_>) -> Result<ConsentPermit, Failure> {
+        let consent = self.get(client, request.unverified_consent).await.map_err(|failure| match failure {
             failure if failure.retryable() => failure,
             _ => not_found(),
         })?;
         let consent = Arc::new(consent);
         self.recent.insert((client, consent.id), consent.clone(), 1);
-        allow(consent, ask, self.env.clock.now())
+        allow(consent, request, self.env.clock.now())
     }
 
-    /// The permit by what is remembered of the consent, where that allows the reading. It may have changed since: who is
-    /// not allowed by it is not refused by it, and the append compares its version.
-    pub fn recall(&self, client: ClientId, ask: Ask<'_>) -> Option<ConsentPermit> {
-        let consent = self.recent.get(&(client, ask.unverified_consent.parse().ok()?))?;
-        allow(consent, ask, self.env.clock.now()).ok()
+    /// The permit by the cached consent, where that allows the reading. The consent may have changed since, so a caller is
+    /// never refused by it, and the append compares its version.
+    pub fn permit_cached(&self, client: ClientId, request: PermitRequest<'_>) -> Option<ConsentPermit> {
+        let consent = self.recent.get(&(client, request.unverified_consent.parse().ok()?))?;
+        allow(consent, request, self.env.clock.now()).ok()
     }
 
-    /// Forgets what is remembered of a consent that has turned out to be another.
+    /// Removes a consent from the cache after the append found that it has changed.
     pub fn forget(&self, permit: &ConsentPermit) {
         self.recent.remove(&(permit.consent.client, permit.consent.id));
     }
 }
 
-/// Looks whether a consent of the caller's own allows a reading at a moment.
-pub(super) fn allow(consent: Arc<Consent>, ask: Ask<'_>, now: Timestamp) -> Result<ConsentPermit, Failure> {
-    if ask.limited_to.is_some_and(|details| details.iter().all(|detail| detail.identifier != consent.id)) {
+/// Checks that one of the caller's own consents allows a reading at `now`.
+pub(super) fn allow(
+    consent: Arc<Consent>,
+    request: PermitRequest<'_>,
+    now: Timestamp,
+) -> Result<ConsentPermit, Failure> {
+    if request.limited_to.is_some_and(|details| details.iter().all(|detail| detail.identifier != consent.id)) {
         return Err(Failure::forbidden(
             "consent_not_in_token",
             "The token is limited to other consents; get one for this consent.",
@@ -107,23 +121,20 @@ pub(super) fn allow(consent: Arc<Consent>, ask: Ask<'_>, now: Timestamp) -> Resu
         return Err(Failure::forbidden("consent_not_active", format!("The consent is {state}.")));
     }
     let permissions: Vec<_> =
-        ask.permissions.iter().copied().filter(|asked| consent.permissions.contains(asked)).collect();
+        request.permissions.iter().copied().filter(|one| consent.permissions.contains(one)).collect();
     if permissions.is_empty() {
-        let asked: Vec<_> = ask.permissions.iter().map(|asked| asked.as_str()).collect();
+        let requested: Vec<_> = request.permissions.iter().map(|one| one.as_str()).collect();
         return Err(Failure::forbidden(
             "permission_not_granted",
-            format!("The consent does not allow to read {}.", asked.join(", ")),
+            format!("The consent does not allow to read {}.", requested.join(", ")),
         ));
     }
-    let purpose = purpose(&consent, ask.purpose)?;
-    let months = match ask.months {
-        Some(ends) => Some(months(&consent, ends)?),
-        None => None,
-    };
+    let purpose = purpose(&consent, request.purpose)?;
+    let months = request.months.map(|range| months(&consent, range)).transpose()?;
     Ok(ConsentPermit { permissions, purpose, months, at: now, consent })
 }
 
-/// The purpose of a reading: the one named, or the consent's only one.
+/// The purpose of a reading: the one requested, or the consent's only one.
 fn purpose(consent: &Consent, named: Option<&str>) -> Result<Purpose, Failure> {
     match (named, consent.purposes.as_slice()) {
         (None, [only]) => Ok(*only),
@@ -144,9 +155,9 @@ fn purpose(consent: &Consent, named: Option<&str>) -> Result<Purpose, Failure> {
     }
 }
 
-/// The months of a reading, all of them within the consent's period.
-fn months(consent: &Consent, (from, to): (Option<Month>, Option<Month>)) -> Result<(Month, Month), Failure> {
-    let (from, to) = (from.unwrap_or(consent.data_from), to.unwrap_or(consent.data_to));
+/// The months of a reading, all within the consent's period.
+fn months(consent: &Consent, range: MonthRange) -> Result<(Month, Month), Failure> {
+    let (from, to) = (range.from.unwrap_or(consent.data_from), range.to.unwrap_or(consent.data_to));
     if from > to {
         return Err(Failure::invalid(
             "from",

@@ -1,7 +1,7 @@
-//! The receipt of a consent (C8): the record as it stands, with its history, for whoever it was given to.
+//! The receipt of a consent (C8): its current record and its history, for the bank that holds it.
 //!
-//! Its members follow ISO/IEC TS 27560's record: header, subject, processing, parties, and the provenance of events. It is
-//! signed as a JWS, so that it can be verified years later with nothing but the published key.
+//! The members follow the record of ISO/IEC TS 27560: header, subject, processing, parties, and the provenance of events.
+//! The receipt is signed as a JWS, so it can be verified years later with only the published key.
 
 use serde::Serialize;
 
@@ -11,110 +11,102 @@ use crate::{
     store::consents::{self, EventRow},
 };
 
-/// The media type in the JWS's header.
+/// The `typ` in the header of the JWS.
 pub const RECEIPT_TYPE: &str = "consent-receipt+jwt";
 
 /// A consent's receipt.
 #[derive(Debug, Clone, Serialize)]
 pub struct Receipt {
-    /// The version of this form.
+    /// The version of this format.
     pub schema_version: &'static str,
-    /// The consent.
+    /// The id of the consent.
     pub record_id: String,
-    /// Its version.
+    /// The version of the consent.
     pub record_version: i64,
-    /// Who issues the receipt.
+    /// The issuer of the receipt.
     pub iss: String,
-    /// When it was made, in seconds.
+    /// The time of issue, in seconds since the epoch.
     pub iat: i64,
-    /// Where the consent stands at that moment.
+    /// The state of the consent at that time.
     pub state: ConsentState,
-    /// Whom it concerns.
     pub principal: Principal,
-    /// What is processed, what for, and for how long.
     pub processing: Processing,
-    /// Who receives.
     pub recipient: Recipient,
-    /// What was signed.
     pub notice: Notice,
-    /// What happened, oldest first.
+    /// The events, oldest first.
     pub events: Vec<Provenance>,
 }
 
-/// Whom a consent concerns.
+/// The subject of a consent.
 #[derive(Debug, Clone, Serialize)]
 pub struct Principal {
-    /// The legal entity.
+    /// The unified social credit code of the legal entity.
     pub uscc: String,
-    /// The codes covered.
+    /// The medical-insurance codes that the consent covers.
     pub codes: Vec<String>,
 }
 
-/// What is processed.
+/// The data processed, the purposes and the limits.
 #[derive(Debug, Clone, Serialize)]
 pub struct Processing {
-    /// Always consent (PIPL art. 13(1), 23).
+    /// Always `consent` (PIPL art. 13(1), 23).
     pub lawful_basis: &'static str,
-    /// What for.
     pub purposes: Vec<Purpose>,
-    /// Which data.
+    /// The permissions of the consent.
     pub data: Vec<Permission>,
-    /// First and last month of data.
+    /// The first and the last month of data.
     pub data_period: [String; 2],
-    /// When it came into force.
+    /// The time of the grant.
     pub valid_from: Option<Timestamp>,
-    /// When it ends.
     pub valid_until: Timestamp,
-    /// The most readings in all and in a day.
+    /// The most fetches in total, and in a day.
     pub limits: [Option<i64>; 2],
-    /// Where data is kept.
+    /// The country where the data is stored.
     pub jurisdiction: &'static str,
-    /// How it is withdrawn.
+    /// How the consent can be withdrawn.
     pub withdrawal: &'static str,
-    /// Whether it may be handed on.
+    /// Whether the bank may pass the data on.
     pub onward_supply: &'static str,
 }
 
-/// Who receives.
+/// The recipient of the data.
 #[derive(Debug, Clone, Serialize)]
 pub struct Recipient {
-    /// The bank.
+    /// The id of the bank.
     pub client_id: String,
-    /// Its name.
+    /// The name of the bank.
     pub name: String,
-    /// Its product.
+    /// The bank's name for its product.
     pub product: String,
 }
 
-/// What was signed.
+/// The text that was signed.
 #[derive(Debug, Clone, Serialize)]
 pub struct Notice {
-    /// SHA-256 of the text, hex.
+    /// The SHA-256 of the text, in hex.
     pub sha256: Option<String>,
-    /// Which version of the text.
+    /// The version of the text.
     pub version: Option<String>,
-    /// Who signed.
+    /// The capacity of the person who signed.
     pub signer: Option<String>,
 }
 
-/// One event.
+/// One event in the history of a consent.
 #[derive(Debug, Clone, Serialize)]
 pub struct Provenance {
-    /// The version it made.
+    /// The version of the consent after the event.
     pub version: i64,
-    /// What happened.
     pub event: String,
-    /// When.
     pub at: Timestamp,
-    /// By which way.
+    /// The channel through which it was decided.
     pub channel: String,
-    /// The evidence's SHA-256, hex.
+    /// The SHA-256 of the evidence, in hex.
     pub evidence_sha256: Option<String>,
 }
 
 impl From<EventRow> for Provenance {
     fn from(row: EventRow) -> Self {
-        // Who acted inside the bureau is not the bank's to know: the ledger has it.
+        // Not the actor: the bank need not know who acted inside the bureau. The ledger has it.
         Self {
             version: row.version,
             event: row.event,
@@ -126,7 +118,7 @@ impl From<EventRow> for Provenance {
 }
 
 impl Consents {
-    /// The receipt of a consent, as it stands now.
+    /// Makes the receipt of a consent in its current state.
     pub async fn receipt(&self, consent: &Consent, recipient_name: &str, issuer: &str) -> Result<Receipt, Failure> {
         let events = consents::events(&self.env.db, &consent.id.to_string()).await?;
         let now = self.env.clock.now();

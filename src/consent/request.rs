@@ -1,17 +1,16 @@
-//! A bank asks for a consent.
+//! A bank's request for a consent.
 
-use crate::domain::Actor;
 use std::time::Duration;
 
 use super::{
     Consent, ConsentState, Consents,
-    idempotency::{Once, Requested},
+    idempotency::{Requested, ResponseUnderKey},
     model::ConsentEvent,
     transition::Decision,
 };
 use crate::{
     domain::{
-        Failure, FailureKind, Month, Timestamp,
+        Actor, Failure, FailureKind, Month, Timestamp,
         ids::{ClientId, ConsentId},
         permission::{Permission, Purpose},
         uscc::Uscc,
@@ -27,28 +26,26 @@ const MAX_CODES: usize = 200;
 /// A day in seconds.
 const DAY: u64 = 86_400;
 
-/// What a bank asks for, as it said it.
+/// A request as the bank sent it.
 #[derive(Debug, Clone)]
 pub struct NewConsent {
-    /// The legal entity.
+    /// The unified social credit code of the legal entity.
     pub uscc: String,
-    /// Its codes to be covered.
+    /// The medical-insurance codes of that entity to cover.
     pub codes: Vec<String>,
-    /// What is to be read.
     pub permissions: Vec<Permission>,
-    /// What for.
     pub purposes: Vec<Purpose>,
-    /// The bank's product.
+    /// The bank's name for its product.
     pub product: String,
-    /// The bank's own number.
+    /// The bank's own reference number.
     pub reference: Option<String>,
-    /// First month of data.
+    /// The first month of data; by default some months back, as configured.
     pub data_from: Option<Month>,
-    /// Last month of data.
+    /// The last month of data; by default the current one.
     pub data_to: Option<Month>,
-    /// Validity once granted, in days.
+    /// The validity from the grant on, in days.
     pub valid_for_days: Option<i64>,
-    /// The most fetches in all.
+    /// The most fetches in total.
     pub max_fetches: Option<i64>,
     /// The most fetches in a day.
     pub daily_budget: Option<i64>,
@@ -66,8 +63,8 @@ fn deduplicated<T: Ord + Copy>(words: &[T]) -> Vec<T> {
 }
 
 impl Consents {
-    /// Records a request. Whether the codes exist is neither looked at nor told: one that does not can never be granted,
-    /// and expires like any other.
+    /// Records a request. Whether the codes exist is not checked, so the answer cannot reveal it: a request for an unknown
+    /// code is never granted, and expires like any other.
     pub async fn request(&self, client: ClientId, max_pending: i64, new: &NewConsent) -> Result<Consent, Failure> {
         let now = self.env.clock.now();
         let (consent, tx) = self.create(client, max_pending, new, now).await?;
@@ -76,39 +73,44 @@ impl Consents {
         Ok(consent)
     }
 
-    /// Records a request that counts once, however often it is sent under its key (M9).
-    pub async fn request_once(
+    /// Records a request under an idempotency key: sent again, it gets the stored response (M9).
+    pub async fn request_idempotent(
         &self,
         client: ClientId,
         max_pending: i64,
         new: &NewConsent,
-        once: Once<'_>,
+        under_key: ResponseUnderKey<'_>,
     ) -> Result<Requested, Failure> {
         let now = self.env.clock.now();
-        let _running = self.running.begin(client, &once.key.key)?;
-        // Before anything is judged: what was right when it was carried out is not refused when it is sent again.
-        if let Some(kept) = self.kept(client, once.key, now).await? {
-            return Ok(Requested::Replayed(kept));
+        let key = under_key.key;
+        // Held until the end, so that an equal request to this process is refused meanwhile.
+        let _running = self.running.begin(client, &key.key)?;
+        // Looked up before any check: a request that was accepted once is not refused when it is repeated.
+        if let Some(stored) = self.stored_response(client, key, now).await? {
+            return Ok(Requested::Replayed(stored));
         }
         let (consent, mut tx) = match self.create(client, max_pending, new, now).await {
             Ok(created) => created,
-            // Another gateway may have filled the last place with this very request.
-            Err(failure) => return self.kept(client, once.key, now).await?.map(Requested::Replayed).ok_or(failure),
+            // The limit of pending requests may be reached because another gateway has recorded this same request.
+            Err(failure) => {
+                return self.stored_response(client, key, now).await?.map(Requested::Replayed).ok_or(failure);
+            }
         };
-        let answer = (once.answer)(&consent)?;
-        if !Self::keep(&mut tx, client, once.key, &answer, now).await? {
+        let response = (under_key.respond)(&consent)?;
+        if !Self::store_response(&mut tx, client, key, &response, now).await? {
+            // Another gateway was first: this transaction, with its consent, is rolled back.
             drop(tx);
-            let kept = self.kept(client, once.key, now).await?;
-            return kept
+            let stored = self.stored_response(client, key, now).await?;
+            return stored
                 .map(Requested::Replayed)
-                .ok_or_else(|| Failure::unavailable("state_moving", "a kept answer went while it was looked for"));
+                .ok_or_else(|| Failure::unavailable("state_moving", "the stored response expired during the request"));
         }
         tx.commit().await?;
         tracing::info!(client.id = %client, consent.id = %consent.id, "a bank requested a consent");
-        Ok(Requested::Created(answer))
+        Ok(Requested::Created(response))
     }
 
-    /// Writes a request, uncommitted.
+    /// Checks and writes a request. The caller commits.
     async fn create(
         &self,
         client: ClientId,
@@ -120,7 +122,7 @@ impl Consents {
         let mut codes = new.codes.clone();
         codes.sort_unstable();
         let mut tx = self.env.db.begin("consent::request").await?;
-        // Under the bank's lock alone, so that parallel requests cannot pass the cap together.
+        // The bank's lock, exclusively: concurrent requests must not pass the limit together.
         tx.lock_banks_exclusive(std::slice::from_ref(&row.client_id)).await?;
         if consents::count_pending(&mut tx, &row.client_id, now).await? >= max_pending {
             return Err(Failure::new(
@@ -130,7 +132,7 @@ impl Consents {
                 },
                 "too_many_pending_consents",
                 format!(
-                    "{max_pending} consent requests of this bank wait already; let them be granted, or withdraw some."
+                    "{max_pending} consent requests of this bank are pending. Wait until they are granted, or withdraw some."
                 ),
             ));
         }
@@ -149,7 +151,7 @@ impl Consents {
         let purposes = deduplicated(&new.purposes);
         if permissions.is_empty() || purposes.is_empty() {
             let field = if permissions.is_empty() { "/permissions" } else { "/purposes" };
-            return Err(invalid(field, "At least one is needed."));
+            return Err(invalid(field, "Name at least one."));
         }
         for (field, text, most) in [("/product", Some(&new.product), 100), ("/reference", new.reference.as_ref(), 64)] {
             let fits = text.is_none_or(|text| {
@@ -166,7 +168,7 @@ impl Consents {
         }
         for (field, limit) in [("/max_fetches", new.max_fetches), ("/daily_budget", new.daily_budget)] {
             if limit.is_some_and(|limit| !(1..=1_000_000).contains(&limit)) {
-                return Err(invalid(field, "Between 1 and 1000000, or left out."));
+                return Err(invalid(field, "Send a number between 1 and 1000000, or leave it out."));
             }
         }
         let after = |days: i64| now.plus(Duration::from_secs(DAY * u64::try_from(days).unwrap_or(0)));
@@ -210,13 +212,13 @@ impl Consents {
                 return Err(invalid(&field, format!("Subjects of the kind {} are not lent to.", kind.id)));
             }
             if codes.iter().skip(at + 1).any(|other| other == code) {
-                return Err(invalid(&field, "It stands twice in the list."));
+                return Err(invalid(&field, "The code is in the list twice."));
             }
         }
         Ok(())
     }
 
-    /// The window of data: as asked for, within bounds, not beyond the present month.
+    /// The period of data: as requested, or the default; within the configured bounds.
     fn data_period(&self, new: &NewConsent, now: Timestamp) -> Result<(Month, Month), Failure> {
         let present = now.day().month();
         let to = new.data_to.unwrap_or(present);
@@ -228,10 +230,10 @@ impl Consents {
         if months > self.policy.max_data_months {
             return Err(invalid(
                 "/data_from",
-                format!("{months} months; at most {} may be asked for.", self.policy.max_data_months),
+                format!("The period has {months} months; request at most {}.", self.policy.max_data_months),
             ));
         }
-        // Post-loan management looks ahead: the window may reach into the months that validity will cover.
+        // For post-loan management the period may reach into the months of the validity to come.
         if to.months_since(present) > self.policy.max_data_months {
             return Err(invalid("/data_to", "Too far in the future."));
         }

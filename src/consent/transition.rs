@@ -1,4 +1,4 @@
-//! One transition of a consent: state, event and ledger entry in one transaction.
+//! Transitions of a consent: new state, event and ledger entry in one transaction.
 
 use serde_json::{Value, json};
 
@@ -12,27 +12,27 @@ use crate::{
     store::{DbError, Tx, changes, consents},
 };
 
-/// Times a transition is tried again when another transaction is in the way.
+/// The most attempts of a transition when other transactions conflict with it.
 const ATTEMPTS: usize = 5;
 
-/// A decision on a consent: who makes it, and on what ground.
+/// A decision on a consent: who made it, and why.
 #[derive(Debug, Clone)]
 pub struct Decision {
-    /// Who, by which channel.
+    /// Who decided, and through which channel.
     pub actor: Actor,
-    /// Why.
+    /// The reason in words.
     pub reason: Option<String>,
-    /// SHA-256 of the evidence, hex.
+    /// The SHA-256 of the evidence, in hex.
     pub evidence_sha256: Option<String>,
 }
 
 impl Decision {
-    /// Of somebody, without a reason or evidence.
+    /// A decision without a reason or evidence.
     pub const fn by(actor: Actor) -> Self {
         Self { actor, reason: None, evidence_sha256: None }
     }
 
-    /// The same with a reason.
+    /// The same decision with a reason.
     #[must_use]
     pub fn because(mut self, reason: Option<String>) -> Self {
         self.reason = reason;
@@ -40,7 +40,7 @@ impl Decision {
     }
 }
 
-/// The refusal of an event that the table of C1 does not allow.
+/// The refusal of an event that the state table (C1) does not allow.
 pub(super) fn impossible(consent: &Consent, event: ConsentEvent, now: Timestamp) -> Failure {
     Failure::new(
         FailureKind::Conflict,
@@ -49,26 +49,26 @@ pub(super) fn impossible(consent: &Consent, event: ConsentEvent, now: Timestamp)
     )
 }
 
-/// One event to happen to one consent.
+/// One event of one consent.
 pub(super) struct Step<'a> {
     pub(super) id: &'a str,
-    /// The bank it must belong to, when it is the bank that acts.
+    /// The bank that the consent must belong to, when a bank acts.
     pub(super) owner: Option<ClientId>,
     pub(super) event: ConsentEvent,
     pub(super) decision: &'a Decision,
-    /// Edits the row; state, version and end are set by the transition.
+    /// Edits the row. The transition itself sets state, version and end.
     pub(super) change: &'a (dyn Fn(&mut consents::ConsentRow) + Sync),
 }
 
 impl Consents {
-    /// Makes transitions, all of one bank, in one transaction. Tried again, bounded, when another one is in the way.
+    /// Makes transitions, all of one bank, in one transaction. Retries a few times when other transactions conflict.
     pub(super) async fn transition(&self, steps: &[Step<'_>]) -> Result<Vec<Consent>, Failure> {
         let mut attempt = 1;
         loop {
             match self.try_transition(steps).await {
-                Err(Attempt::Db(error)) if error.is_contention() && attempt < ATTEMPTS => attempt += 1,
-                Err(Attempt::Db(error)) => return Err(error.into()),
-                Err(Attempt::Refused(failure)) => return Err(failure),
+                Err(AttemptError::Db(error)) if error.is_contention() && attempt < ATTEMPTS => attempt += 1,
+                Err(AttemptError::Db(error)) => return Err(error.into()),
+                Err(AttemptError::Refused(failure)) => return Err(failure),
                 Ok(consents) => {
                     for consent in &consents {
                         tracing::info!(consent.id = %consent.id, consent.state = %consent.state, consent.version = consent.version, "a consent changed");
@@ -79,12 +79,12 @@ impl Consents {
         }
     }
 
-    /// One event of one consent.
+    /// Makes one transition in its own transaction.
     pub(super) async fn transition_one(&self, step: Step<'_>) -> Result<Consent, Failure> {
         self.transition(&[step]).await?.pop().ok_or_else(|| Failure::internal("a transition returned no consent"))
     }
 
-    async fn try_transition(&self, steps: &[Step<'_>]) -> Result<Vec<Consent>, Attempt> {
+    async fn try_transition(&self, steps: &[Step<'_>]) -> Result<Vec<Consent>, AttemptError> {
         let mut tx = self.env.db.begin("consent::transition").await?;
         let mut done = Vec::with_capacity(steps.len());
         for step in steps {
@@ -95,22 +95,22 @@ impl Consents {
         Ok(done)
     }
 
-    async fn apply(&self, tx: &mut Tx, step: &Step<'_>) -> Result<Consent, Attempt> {
+    async fn apply(&self, tx: &mut Tx, step: &Step<'_>) -> Result<Consent, AttemptError> {
         let id: ConsentId = step.id.parse().map_err(|_| not_found())?;
         let id = id.to_string();
         let row = consents::find_in(tx, &id).await?.ok_or_else(not_found)?;
         if step.owner.is_some_and(|owner| owner.to_string() != row.client_id) {
             return Err(not_found().into());
         }
-        // Answers under way for this bank are committed before this transition, or see it (I2). The row is read again
-        // under the lock: on PostgreSQL another transition may have come between.
+        // The bank's lock, exclusively: answers in progress for this bank are committed before this transition, or see it
+        // (I2). The row is read again under the lock: on PostgreSQL another transaction may have changed it.
         tx.lock_banks_exclusive(std::slice::from_ref(&row.client_id)).await?;
         let row = consents::find_in(tx, &id).await?.ok_or_else(not_found)?;
         let codes = consents::codes_in(tx, &id).await?;
         let before = Consent::from_row(row, codes)?;
         let now = self.env.clock.now();
-        let judged = if step.event == ConsentEvent::Expired { before.state } else { before.state_at(now) };
-        let state = judged.after(step.event).ok_or_else(|| impossible(&before, step.event, now))?;
+        let current = if step.event == ConsentEvent::Expired { before.state } else { before.state_at(now) };
+        let state = current.after(step.event).ok_or_else(|| impossible(&before, step.event, now))?;
         if step.event == ConsentEvent::Expired && before.state_at(now) != ConsentState::Expired {
             return Err(impossible(&before, step.event, now).into());
         }
@@ -129,7 +129,7 @@ impl Consents {
         Ok(after)
     }
 
-    /// Writes the event and its ledger entry, in the transaction of the change itself (C2).
+    /// Writes the event and its ledger entry in the transaction of the change (C2).
     pub(super) async fn write_event(
         &self,
         tx: &mut Tx,
@@ -177,25 +177,25 @@ impl Consents {
     }
 }
 
-/// Why one attempt did not succeed.
-enum Attempt {
+/// Why one attempt failed.
+enum AttemptError {
     Db(DbError),
     Refused(Failure),
 }
 
-impl From<DbError> for Attempt {
+impl From<DbError> for AttemptError {
     fn from(error: DbError) -> Self {
         Self::Db(error)
     }
 }
 
-impl From<Failure> for Attempt {
+impl From<Failure> for AttemptError {
     fn from(failure: Failure) -> Self {
         Self::Refused(failure)
     }
 }
 
-/// Changed values, before and after, for the history.
+/// The values that changed, before and after, for the history.
 fn differences(before: &consents::ConsentRow, after: &consents::ConsentRow) -> Value {
     let mut out = serde_json::Map::new();
     let mut note = |name: &str, old: Value, new: Value| {

@@ -1,48 +1,51 @@
-//! Step 4 from memory: what was read before, by the versions it rests on.
+//! Step 4 from memory: earlier readings, by the versions they rest on.
 //!
-//! What is remembered decides nothing. Every head it rests on is compared in the append like that of an answer just read:
-//! the consent's version and the client's epoch, the version of each subject, and the number of the publication, which
-//! every publication, every correction and every accepted import of settlements raises. What passes with time alone (a
-//! grade's last day) is read anew each day; expiry of the consent is judged at every use. So a reading may be remembered
-//! exactly when everything in it is under one of these versions, and was read after them.
+//! The cache decides nothing. The append compares every version that a cached reading rests on, as it does for an answer
+//! that was just read: the consent's version, the client's epoch, the version of each subject, and the number of the
+//! publication, which every publication, every correction and every accepted import of settlements raises. What changes
+//! with time alone is not cached beyond its time: a grade's last day is read again each day, and the consent's expiry is
+//! checked at every use. So a reading may be cached exactly when everything in it is covered by one of these versions and
+//! was read after them.
 
 use std::sync::{
     Arc,
     atomic::{AtomicI64, Ordering},
 };
 
-use super::{Content, Reading, render::Members};
+use super::reading::{CachedReading, Reading, RequestedPeriod};
 use crate::{
     consent::ConsentPermit,
     domain::{
-        BoundedCache, Day, Failure, Month,
+        BoundedCache, Day,
         ids::ConsentId,
         permission::{Permission, Purpose},
     },
 };
 
-/// How much is remembered: the bytes of the answers' members.
-const REMEMBERED_BYTES: usize = 64 * 1024 * 1024;
-/// What an entry costs beside its members.
+/// The most bytes of cached members.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+/// The bytes of an entry beside its members.
 const OVERHEAD: usize = 512;
 
-/// A reading of a consent on a day.
+/// A reading under a version of a consent, on a day.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct CacheKey {
     consent: ConsentId,
     version: i64,
-    reading: Reading,
+    operation: &'static str,
+    period: RequestedPeriod,
     permissions: Vec<Permission>,
     purpose: Purpose,
     day: Day,
 }
 
 impl CacheKey {
-    pub(super) fn of(permit: &ConsentPermit, reading: Reading) -> Self {
+    pub(super) fn of<R: Reading>(permit: &ConsentPermit, reading: R) -> Self {
         Self {
             consent: permit.id(),
             version: permit.consent().version,
-            reading,
+            operation: R::OPERATION,
+            period: reading.period(),
             permissions: permit.permissions().to_vec(),
             purpose: permit.purpose(),
             day: permit.at().day(),
@@ -50,53 +53,30 @@ impl CacheKey {
     }
 }
 
-/// What was read, its members written out, with the versions it rests on.
-#[derive(Debug)]
-pub(super) struct CachedReading {
-    pub(super) members: Members,
-    pub(super) subjects: Vec<(String, i64)>,
-    pub(super) codes: Vec<String>,
-    pub(super) publication: i64,
-    pub(super) period: Option<(Month, Month)>,
-    pub(super) what: Vec<Permission>,
-}
-
-impl CachedReading {
-    pub(super) fn of(content: Content) -> Result<Self, Failure> {
-        Ok(Self {
-            members: Members::of(&content.body)?,
-            codes: content.subjects.iter().map(|(code, _)| code.clone()).collect(),
-            subjects: content.subjects,
-            publication: content.publication,
-            period: content.period,
-            what: content.what,
-        })
-    }
-}
-
-/// What was read lately.
+/// The readings that this process made or used recently.
 #[derive(Debug)]
 pub(super) struct ReadingCache {
-    known: BoundedCache<CacheKey, Arc<CachedReading>>,
+    readings: BoundedCache<CacheKey, Arc<CachedReading>>,
     /// The highest publication seen: what rests on a lower one is not worth an append.
     publication: AtomicI64,
 }
 
 impl ReadingCache {
     pub(super) fn new() -> Self {
-        Self { known: BoundedCache::new(REMEMBERED_BYTES), publication: AtomicI64::new(0) }
+        Self { readings: BoundedCache::new(MAX_BYTES), publication: AtomicI64::new(0) }
     }
 
-    pub(super) fn recall(&self, place: &CacheKey) -> Option<Arc<CachedReading>> {
-        self.known.get(place).filter(|known| known.publication >= self.publication.load(Ordering::Relaxed))
+    pub(super) fn get(&self, key: &CacheKey) -> Option<Arc<CachedReading>> {
+        // Relaxed: a stale value costs a refused append, never a wrong answer.
+        self.readings.get(key).filter(|reading| reading.publication >= self.publication.load(Ordering::Relaxed))
     }
 
-    pub(super) fn keep(&self, place: CacheKey, known: &Arc<CachedReading>) {
-        self.publication.fetch_max(known.publication, Ordering::Relaxed);
-        self.known.insert(place, known.clone(), known.members.len() + OVERHEAD);
+    pub(super) fn put(&self, key: CacheKey, reading: &Arc<CachedReading>) {
+        self.publication.fetch_max(reading.publication, Ordering::Relaxed);
+        self.readings.insert(key, reading.clone(), reading.members.len() + OVERHEAD);
     }
 
-    pub(super) fn forget(&self, place: &CacheKey) {
-        self.known.remove(place);
+    pub(super) fn remove(&self, key: &CacheKey) {
+        self.readings.remove(key);
     }
 }

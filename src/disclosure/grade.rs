@@ -1,56 +1,64 @@
-//! Step 4 of `grade`: the present assessment of each covered code.
+//! `grade`: the assessment in force of each covered code.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::Serialize;
 
-use super::{Body, Content, CurrentGrades};
+use super::{
+    Disclosures,
+    reading::{CachedReading, CurrentGrades, Extent, Reading},
+};
 use crate::{
+    access::Caller,
     consent::ConsentPermit,
     domain::{
-        Day, HalfYear,
+        Day, Failure, HalfYear,
         grade::{GradeStatus, NotRatedReason},
         permission::{Permission, Purpose},
     },
     grading::{CurrentAssessment, GradeWord},
 };
 
+/// Reads the grade of each covered code.
+#[derive(Debug, Clone, Copy)]
+pub struct Grade;
+
 /// The grade of each covered code (信用等级).
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct GradeAnswer {
-    /// The consent.
+    /// The id of the consent.
     #[schema(example = "con_06fzgv9a41wdkxs8q2e7mtb3rc")]
     pub consent: String,
-    /// What the reading is for.
+    /// The purpose of the reading.
     pub purpose: Purpose,
-    /// The legal entity.
+    /// The unified social credit code of the legal entity.
     #[schema(example = "91330302MA2AB3C47J")]
     pub uscc: String,
     /// Each covered code.
     pub codes: Vec<CodeGrade>,
-    /// Over the codes of the entity.
+    /// The counts over all covered codes.
     pub total: GradeTotal,
 }
 
-/// How one code stands.
+/// The grade of one code, or why it has none.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct CodeGrade {
     /// The medical-insurance code.
     #[schema(example = "H33030200090")]
     pub code: String,
-    /// Its name.
+    /// The name of the subject.
     pub name: String,
-    /// Which kind of subject it is.
+    /// The kind of the subject.
     #[schema(example = "medical_institution")]
     pub kind: String,
     /// `graded`, `not_rated`, `not_evaluated`, `expired` or `under_objection`.
     #[schema(value_type = String, example = "graded")]
     pub status: GradeStatus,
-    /// Why it was not rated; only with `not_rated`.
+    /// The reason why it was not rated; only with `not_rated`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub not_rated_reason: Option<NotRatedReason>,
-    /// The grade; only with `graded`. One that has expired or is objected to is not told.
+    /// The grade; only with `graded`. A grade that has expired or is under objection is not disclosed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grade: Option<GradeView>,
     /// The half-year assessed.
@@ -61,14 +69,14 @@ pub struct CodeGrade {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "2026-07-15")]
     pub evaluated_on: Option<Day>,
-    /// The last day on which it is good.
+    /// The last day of its validity.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "2027-01-31")]
     pub valid_until: Option<Day>,
-    /// The grading run and the assessment's version in it: what a correction or a recall will name.
+    /// The grading run. Corrections and recalls name it, with `assessment_version`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
-    /// See `run`.
+    /// The version of the assessment within the run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assessment_version: Option<i64>,
 }
@@ -76,37 +84,50 @@ pub struct CodeGrade {
 /// A grade of a scheme.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct GradeView {
-    /// The scheme; `GET /v1/schemes` has its bands.
+    /// The scheme; `GET /v1/schemes` lists its bands.
     #[schema(example = "wenzhou-951")]
     pub scheme: String,
     /// The scheme's version.
     #[schema(example = 1)]
     pub scheme_version: i64,
-    /// The grade's code.
+    /// The code of the grade.
     #[schema(example = "excellent")]
     pub code: String,
-    /// Its name.
+    /// The name of the grade.
     #[schema(example = "优秀")]
     pub name: String,
-    /// Its place, 1 the best.
+    /// The rank of the grade; 1 is the best.
     #[schema(example = 1)]
     pub ordinal: i64,
 }
 
-/// Over the codes of the entity.
+/// The counts over all covered codes.
 #[derive(Debug, Clone, Default, Serialize, utoipa::ToSchema)]
 pub struct GradeTotal {
-    /// How many codes are covered.
+    /// The number of covered codes.
     pub codes: usize,
-    /// How many stand how.
+    /// The number of codes by status.
     pub by_status: BTreeMap<String, usize>,
-    /// How many have which grade, as `scheme/grade`.
+    /// The number of codes by grade, as `scheme/grade`.
     pub by_grade: BTreeMap<String, usize>,
 }
 
-pub(super) fn read(permit: &ConsentPermit, present: &CurrentGrades) -> Content {
-    let answer = answer(permit, &present.assessments);
-    present.content(Body::Grade(answer), vec![Permission::Grade], None)
+impl Reading for Grade {
+    const OPERATION: &'static str = "grade";
+
+    fn permissions(&self, _: &Caller) -> Cow<'static, [Permission]> {
+        Cow::Borrowed(&[Permission::Grade])
+    }
+
+    async fn read(
+        self,
+        _: &Disclosures,
+        permit: &ConsentPermit,
+        current: CurrentGrades,
+    ) -> Result<CachedReading, Failure> {
+        let answer = answer(permit, &current.assessments);
+        CachedReading::of(&current, &answer, Extent::of(Permission::Grade))
+    }
 }
 
 pub(super) fn answer(permit: &ConsentPermit, assessments: &[CurrentAssessment]) -> GradeAnswer {

@@ -1,55 +1,61 @@
-//! What banks call for data: the one place that joins consent, grading, settlement and ledger.
+//! What banks call for data: the one place that joins consent, grades, settlements and ledger.
 //!
-//! docs/DISCLOSURE-CYCLE.md tells the cycle; the numbers here are its numbers. Steps 1 and 2, caller and limits, are done
-//! where the request comes in. Nothing leaves this room but a [`Disclosed`], which only the ledger makes, after the sync.
+//! The disclosure cycle has eight steps, and docs/DISCLOSURE-CYCLE.md explains them under the same numbers. Steps 1 (caller)
+//! and 2 (limits) are done where the request comes in, by `http`. This room does 3 (permit), 4 (read) and 5 (render). The
+//! ledger does 6 (append), 7 (commit) and 8 (release): nothing leaves this room but a [`Disclosed`], which only the ledger
+//! makes, after the commit.
+//!
+//! A kind of data answer is a [`Reading`], one file each; `delivery` is the cycle for a page of consents.
 
 mod cache;
 mod delivery;
+mod draft;
 mod grade;
-mod history;
+mod grade_history;
+mod reading;
 mod refusal;
 mod render;
 mod report;
 mod scorecard;
 mod settlements;
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use http::HeaderValue;
 use tokio::sync::Semaphore;
 
-pub use delivery::{DeliveryEnd, DeliveryLine, DeliveryPart, DeliveryWish, LineReceipt};
-pub use grade::{CodeGrade, GradeAnswer, GradeTotal, GradeView};
-pub use history::{CodeHistory, FormerGrade, GradeHistoryAnswer};
-pub use report::{ReportAnswer, ReportSections, SectionState};
-pub use scorecard::{CodeScorecard, LevelTotal, ModelView, ScorecardAnswer};
-pub use settlements::{Amounts, CodeSettlements, SettlementMonth, SettlementTotal, SettlementsAnswer};
+pub use delivery::{DeliveryEnd, DeliveryLine, DeliveryPart, LineReceipt, PageRequest};
+pub use grade::{CodeGrade, Grade, GradeAnswer, GradeTotal, GradeView};
+pub use grade_history::{CodeHistory, FormerGrade, GradeHistory, GradeHistoryAnswer};
+pub use reading::{Reading, RequestedPeriod};
+pub use report::{Report, ReportAnswer, ReportSections, SectionState};
+pub use scorecard::{CodeScorecard, LevelTotal, ModelView, Scorecard, ScorecardAnswer};
+pub use settlements::{Amounts, CodeSettlements, SettlementMonth, SettlementTotal, Settlements, SettlementsAnswer};
 
 use crate::{
     access::{Access, Caller},
-    consent::{Ask, ConsentPermit, Consents},
-    domain::{Failure, HalfYear, Month, Timestamp, ids::DisclosureId, permission::Permission},
-    grading::{Archive, CurrentAssessment, GoodStanding, Grades},
+    consent::{ConsentPermit, Consents, PermitRequest},
+    domain::{Failure, Timestamp, ids::DisclosureId, permission::Permission},
+    grading::{Archive, GoodStanding, Grades},
     identity::{keyset::LiveKeys, signature::RequestFacts},
-    ledger::{
-        Budget, DeliveryRecorder, Disclosed, DisclosureFacts, Draft, Entry, Faults, ReadVersions, Receipt, RecordError,
-        Recorder, Step,
-    },
+    ledger::{DeliveryRecorder, Disclosed, Draft, Entry, Faults, Receipt, RecordError, Recorder, Step},
     store::Env,
 };
-use cache::{CacheKey, CachedReading, ReadingCache};
+use cache::{CacheKey, ReadingCache};
+use draft::DisclosureDraft;
+use reading::{CachedReading, CurrentGrades};
 use refusal::{refused, require_entity};
 use render::Rendered;
 
-/// The notice every data answer carries.
+/// The notice in every data answer.
 pub const NOTICE: &str = "政务信息,供参考。仅限本次授权目的使用,不得向第三方提供。(Government information, for reference. For the consented purpose only; onward supply is prohibited.)";
 
-/// What data answers keep to.
+/// The settings of data answers.
 #[derive(Debug, Clone)]
 pub struct DisclosurePolicy {
     /// Settlement rows of fewer visits are suppressed.
     pub min_visits: i64,
-    /// Grades, by scheme, that are good standing: settlements are given for no others.
+    /// Grades, by scheme, that are good standing: settlements are disclosed for no others.
     pub good_standing: GoodStanding,
     /// The log's origin, as receipts name it.
     pub log: String,
@@ -59,337 +65,245 @@ pub struct DisclosurePolicy {
     pub delivery_consents: usize,
 }
 
-/// The room.
+/// The rooms that a disclosure joins.
+#[derive(Debug, Clone)]
+pub struct Services {
+    /// Authenticates callers, and checks them again when something changed.
+    pub access: Access,
+    /// Makes the permits.
+    pub consents: Consents,
+    /// The keys that sign answers.
+    pub keys: LiveKeys,
+    /// Appends and commits the records.
+    pub recorder: Recorder,
+    /// Faults that tests inject between the steps.
+    pub faults: Faults,
+}
+
+/// The entry point of the room.
 #[derive(Debug, Clone)]
 pub struct Disclosures(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
     env: Env,
-    access: Access,
-    consents: Consents,
+    services: Services,
     grades: Grades,
     archive: Archive,
-    keys: LiveKeys,
-    recorder: Recorder,
-    faults: Faults,
     delivery_recorder: DeliveryRecorder,
-    deliveries: Semaphore,
+    /// Bounds the pages of deliveries that are made at one time.
+    delivery_pages: Semaphore,
     policy: DisclosurePolicy,
-    memory: ReadingCache,
+    cache: ReadingCache,
 }
 
-/// What a request for data says of itself.
+/// A request for data under one consent.
 #[derive(Debug, Clone, Copy)]
 pub struct DataRequest<'a> {
     /// The consent in the path.
     pub unverified_consent: &'a str,
-    /// The purpose, where named.
+    /// The purpose, if the request names one.
     pub purpose: Option<&'a str>,
-    /// What the answer's signature says of the request: method, target, and the digest and signature it came with.
+    /// The parts of the HTTP request that the answer's signature covers: method, target, its digest and its signature.
     pub request: RequestFacts<'a>,
-    /// The request's id.
+    /// The value of `x-fapi-interaction-id`.
     pub interaction_id: &'a str,
 }
 
-/// What is to be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Reading {
-    Grade,
-    GradeHistory { from: Option<HalfYear>, to: Option<HalfYear> },
-    Scorecard,
-    Settlements { from: Option<Month>, to: Option<Month> },
-    Report,
-}
-
-/// What is told of the covered codes at this moment: every reading begins with it, and rests on its versions.
-struct CurrentGrades {
-    publication: i64,
-    assessments: Vec<CurrentAssessment>,
-}
-
-/// What was read, with the versions it rests on. It is remembered by them, so they were read first, and nothing is in the body
-/// that is not under one of them (`memory.rs`).
-struct Content {
-    /// The body, without what only the rendering knows.
-    body: Body,
-    subjects: Vec<(String, i64)>,
-    publication: i64,
-    period: Option<(Month, Month)>,
-    /// The permissions whose data is in the body.
-    what: Vec<Permission>,
-}
-
-enum Body {
-    Grade(GradeAnswer),
-    GradeHistory(GradeHistoryAnswer),
-    Scorecard(ScorecardAnswer),
-    Settlements(SettlementsAnswer),
-    Report(Box<ReportAnswer>),
-}
-
-impl CurrentGrades {
-    /// A body with the versions it rests on.
-    fn content(&self, body: Body, what: Vec<Permission>, period: Option<(Month, Month)>) -> Content {
-        let subjects = self.assessments.iter().map(|of| (of.subject_code.clone(), of.subject_version)).collect();
-        Content { body, subjects, publication: self.publication, period, what }
-    }
+/// The outcome of one attempt to record an answer.
+#[expect(clippy::large_enum_variant, reason = "it is matched where it is made, and a box would cost every answer")]
+enum Attempt {
+    /// The record is durable.
+    Disclosed(Disclosed),
+    /// A version moved between reading and append: nothing is recorded, and reading again may help.
+    Stale,
 }
 
 impl Disclosures {
     /// Opens the room.
-    pub fn open(
-        env: Env,
-        (access, consents): (Access, Consents),
-        keys: LiveKeys,
-        (recorder, faults): (Recorder, Faults),
-        policy: DisclosurePolicy,
-    ) -> Self {
-        let (grades, archive) = (Grades::new(env.db.clone()), Archive::new(env.db.clone()));
-        let delivery_recorder = DeliveryRecorder::new(env.db.clone(), faults.clone());
-        let deliveries = Semaphore::new(delivery::AT_ONCE);
+    pub fn open(env: Env, services: Services, policy: DisclosurePolicy) -> Self {
         Self(Arc::new(Inner {
+            grades: Grades::new(env.db.clone()),
+            archive: Archive::new(env.db.clone()),
+            delivery_recorder: DeliveryRecorder::new(env.db.clone(), services.faults.clone()),
+            delivery_pages: Semaphore::new(delivery::MAX_PAGES),
+            cache: ReadingCache::new(),
             env,
-            access,
-            consents,
-            grades,
-            archive,
-            keys,
-            recorder,
-            faults,
-            delivery_recorder,
-            deliveries,
+            services,
             policy,
-            memory: ReadingCache::new(),
         }))
     }
 
-    /// The grade of every covered code.
-    pub async fn grade(&self, caller: &Caller, asked: &DataRequest<'_>) -> Result<Disclosed, Failure> {
-        self.disclose(caller, asked, Reading::Grade).await
-    }
-
-    /// The settlement months of the covered codes in good standing.
-    pub async fn settlements(
+    /// Steps 3 to 8, first from the cache. When a version moved between reading and append, everything is read from the
+    /// tables and rendered again; when one moves then too, once more; after that the answer is 503.
+    pub async fn disclose<R: Reading>(
         &self,
         caller: &Caller,
-        asked: &DataRequest<'_>,
-        (from, to): (Option<Month>, Option<Month>),
+        request: &DataRequest<'_>,
+        reading: R,
     ) -> Result<Disclosed, Failure> {
-        self.disclose(caller, asked, Reading::Settlements { from, to }).await
-    }
-
-    /// The grades of former rounds of the covered codes.
-    pub async fn grade_history(
-        &self,
-        caller: &Caller,
-        asked: &DataRequest<'_>,
-        (from, to): (Option<HalfYear>, Option<HalfYear>),
-    ) -> Result<Disclosed, Failure> {
-        self.disclose(caller, asked, Reading::GradeHistory { from, to }).await
-    }
-
-    /// The first-level totals of the covered codes.
-    pub async fn scorecard(&self, caller: &Caller, asked: &DataRequest<'_>) -> Result<Disclosed, Failure> {
-        self.disclose(caller, asked, Reading::Scorecard).await
-    }
-
-    /// All that the consent allows and the token may read, in one answer.
-    pub async fn report(&self, caller: &Caller, asked: &DataRequest<'_>) -> Result<Disclosed, Failure> {
-        self.disclose(caller, asked, Reading::Report).await
-    }
-
-    /// Steps 3 to 8, at first from memory. When a head has moved between reading and append, all is read from the tables
-    /// and rendered again; when one moves then too, once more; after that the request is not answered.
-    async fn disclose(&self, caller: &Caller, asked: &DataRequest<'_>, reading: Reading) -> Result<Disclosed, Failure> {
-        if let Some((permit, known)) = self.recall(caller, asked, reading) {
-            self.0.faults.at(Step::Permit).await?;
-            self.0.faults.at(Step::Read).await?;
-            match self.record(caller, asked, &permit, &known).await? {
-                Err(RecordError::Stale) => {}
-                outcome => return outcome.map_err(|error| refused(error, self.0.env.clock.now())),
+        if let Some((permit, cached)) = self.find_cached(caller, request, reading) {
+            self.0.services.faults.at(Step::Permit).await?;
+            self.0.services.faults.at(Step::Read).await?;
+            if let Attempt::Disclosed(disclosed) = self.record(caller, request, &permit, &cached).await? {
+                return Ok(disclosed);
             }
-            // It was old, which is nobody's fault: it does not count as having been tried.
-            self.0.consents.forget(&permit);
-            self.0.memory.forget(&CacheKey::of(&permit, reading));
+            // The cache was out of date. That is no fault of the caller, so it does not count as an attempt.
+            self.0.services.consents.forget(&permit);
+            self.0.cache.remove(&CacheKey::of(&permit, reading));
             let refreshed = async {
-                let caller = self.0.access.refresh(caller).await?;
-                self.disclose_afresh(&caller, asked, reading).await
+                let caller = self.0.services.access.refresh(caller).await?;
+                self.disclose_from_tables(&caller, request, reading).await
             };
             return Box::pin(refreshed).await;
         }
-        // Apart, so that what every answer carries about is not as large as what few of them need.
-        Box::pin(self.disclose_afresh(caller, asked, reading)).await
+        // Boxed: most answers come from the cache, and their future should not be as large as this one.
+        Box::pin(self.disclose_from_tables(caller, request, reading)).await
     }
 
-    async fn disclose_afresh(
+    async fn disclose_from_tables<R: Reading>(
         &self,
         caller: &Caller,
-        asked: &DataRequest<'_>,
-        reading: Reading,
+        request: &DataRequest<'_>,
+        reading: R,
     ) -> Result<Disclosed, Failure> {
-        let (permit, known) = self.read(caller, asked, reading).await?;
-        match self.record(caller, asked, &permit, &known).await? {
-            Err(RecordError::Stale) => {}
-            outcome => return outcome.map_err(|error| refused(error, self.0.env.clock.now())),
+        let (permit, answer) = self.read(caller, request, reading).await?;
+        if let Attempt::Disclosed(disclosed) = self.record(caller, request, &permit, &answer).await? {
+            return Ok(disclosed);
         }
-        let caller = self.0.access.refresh(caller).await?;
-        let (permit, known) = self.read(&caller, asked, reading).await?;
-        self.record(&caller, asked, &permit, &known).await?.map_err(|error| refused(error, self.0.env.clock.now()))
+        let caller = self.0.services.access.refresh(caller).await?;
+        let (permit, answer) = self.read(&caller, request, reading).await?;
+        match self.record(&caller, request, &permit, &answer).await? {
+            Attempt::Disclosed(disclosed) => Ok(disclosed),
+            Attempt::Stale => Err(refused(RecordError::Stale, self.0.env.clock.now())),
+        }
     }
 
-    /// Steps 3 and 4 from memory, where both are remembered and allow the reading. Whoever is to be refused is refused by
-    /// the tables.
-    fn recall(
+    /// Steps 3 and 4 from the caches, where both have an entry that allows the reading. A caller that they do not allow is
+    /// not refused by them: the tables decide.
+    fn find_cached<R: Reading>(
         &self,
         caller: &Caller,
-        asked: &DataRequest<'_>,
-        reading: Reading,
+        request: &DataRequest<'_>,
+        reading: R,
     ) -> Option<(ConsentPermit, Arc<CachedReading>)> {
-        let permissions = permissions(caller, reading);
-        let permit = self.0.consents.recall(caller.id(), ask(caller, asked, reading, &permissions))?;
-        let known = self.0.memory.recall(&CacheKey::of(&permit, reading))?;
-        Some((permit, known))
+        let permissions = reading.permissions(caller);
+        let permit_request = permit_request(caller, request, reading, &permissions);
+        let permit = self.0.services.consents.permit_cached(caller.id(), permit_request)?;
+        let cached = self.0.cache.get(&CacheKey::of(&permit, reading))?;
+        Some((permit, cached))
     }
 
-    async fn read(
+    async fn read<R: Reading>(
         &self,
         caller: &Caller,
-        asked: &DataRequest<'_>,
-        reading: Reading,
+        request: &DataRequest<'_>,
+        reading: R,
     ) -> Result<(ConsentPermit, Arc<CachedReading>), Failure> {
         // 3. Permit: the consent in the path allows this reading, by this caller, now.
-        self.0.faults.at(Step::Permit).await?;
-        let permissions = permissions(caller, reading);
-        let permit = self.0.consents.permit(caller.id(), ask(caller, asked, reading, &permissions)).await?;
-        // 4. Read, with the versions of what was read.
-        self.0.faults.at(Step::Read).await?;
-        let present = self.present(&permit).await?;
-        let content = match reading {
-            Reading::Grade => grade::read(&permit, &present),
-            Reading::GradeHistory { from, to } => self.read_history(&permit, present, (from, to)).await?,
-            Reading::Scorecard => self.read_scorecard(&permit, present).await?,
-            Reading::Settlements { .. } => self.read_settlements(&permit, present).await?,
-            Reading::Report => self.read_report(&permit, present).await?,
-        };
-        let whole = permit.consent().codes.len() == content.subjects.len();
-        let known = Arc::new(CachedReading::of(content)?);
-        // A code that is no subject's yet has no version that could be compared.
-        if whole {
-            self.0.memory.keep(CacheKey::of(&permit, reading), &known);
+        self.0.services.faults.at(Step::Permit).await?;
+        let permissions = reading.permissions(caller);
+        let permit_request = permit_request(caller, request, reading, &permissions);
+        let permit = self.0.services.consents.permit(caller.id(), permit_request).await?;
+        // 4. Read: the assessments first, since everything else must be covered by their versions.
+        self.0.services.faults.at(Step::Read).await?;
+        let current = self.current_grades(&permit).await?;
+        let answer = Arc::new(reading.read(self, &permit, current).await?);
+        // A code that belongs to no subject yet has no version to compare: its answer is not cached.
+        if permit.consent().codes.len() == answer.subjects.len() {
+            self.0.cache.put(CacheKey::of(&permit, reading), &answer);
         }
-        Ok((permit, known))
+        Ok((permit, answer))
     }
 
     async fn record(
         &self,
         caller: &Caller,
-        asked: &DataRequest<'_>,
+        request: &DataRequest<'_>,
         permit: &ConsentPermit,
-        known: &CachedReading,
-    ) -> Result<Result<Disclosed, RecordError>, Failure> {
-        // 5. Render the exact bytes; fix id and time; digest; sign. A signature whose append fails is thrown away.
-        let faults = &self.0.faults;
+        answer: &CachedReading,
+    ) -> Result<Attempt, Failure> {
+        // 5. Render the exact bytes; fix id and time; digest; sign. A signature whose append fails is discarded.
+        let faults = &self.0.services.faults;
         faults.at(Step::Render).await?;
-        let id = DisclosureId::new(&*self.0.env.clock, &*self.0.env.entropy);
-        let at = self.0.env.clock.now();
-        let draft = self.draft(caller, asked, permit, known, (id, at))?;
-        // 6. Append with the answers that wait, 7. commit with full sync, 8. release: the ledger's own.
+        let draft = self.render(caller, request, permit, answer)?;
+        // 6. Append with all other waiting answers, 7. commit with full sync: the ledger does both.
         faults.at(Step::Append).await?;
-        let recorded = self.0.recorder.record(draft).await;
-        if recorded.is_ok() {
-            faults.at(Step::Release).await?;
+        match self.0.services.recorder.record(draft).await {
+            Ok(disclosed) => {
+                // 8. Release. A crash before this line leaves a record without an answer, which is safe (I1).
+                faults.at(Step::Release).await?;
+                Ok(Attempt::Disclosed(disclosed))
+            }
+            Err(RecordError::Stale) => Ok(Attempt::Stale),
+            Err(error) => Err(refused(error, self.0.env.clock.now())),
         }
-        Ok(recorded)
     }
 
-    async fn present(&self, permit: &ConsentPermit) -> Result<CurrentGrades, Failure> {
+    async fn current_grades(&self, permit: &ConsentPermit) -> Result<CurrentGrades, Failure> {
         let consent = permit.consent();
         let (publication, assessments) = self.0.grades.current(&consent.codes, permit.at().day()).await?;
         require_entity(consent, &assessments)?;
         Ok(CurrentGrades { publication, assessments })
     }
 
-    /// What the header of an answer promises of its entry.
+    /// The receipt header: what an answer promises about its entry.
     fn receipt(&self, entry: &Entry, at: Timestamp) -> Result<HeaderValue, Failure> {
         let (id, leaf, log) = (entry.id().to_owned(), entry.leaf(), self.0.policy.log.clone());
         let receipt = Receipt { id, leaf, log, by: self.sealed_by(at) };
         receipt.to_header().map_err(|error| Failure::internal(error.0))
     }
 
-    /// Until when what is recorded at a time will be under a checkpoint.
+    /// The latest time at which an entry recorded at `at` is covered by a checkpoint.
     fn sealed_by(&self, at: Timestamp) -> Timestamp {
         at.plus(self.0.policy.sealed_within)
     }
 
-    fn draft(
+    /// Step 5: the signed bytes, their ledger entry, and the versions to compare.
+    fn render(
         &self,
         caller: &Caller,
-        asked: &DataRequest<'_>,
+        request: &DataRequest<'_>,
         permit: &ConsentPermit,
-        known: &CachedReading,
-        (id, at): (DisclosureId, Timestamp),
+        answer: &CachedReading,
     ) -> Result<Box<Draft>, Failure> {
-        let consent = permit.consent();
-        let rendered = Rendered::of(&known.members, id, at);
-        let facts = DisclosureFacts {
+        let env = &self.0.env;
+        let (id, at) = (DisclosureId::new(&*env.clock, &*env.entropy), env.clock.now());
+        let rendered = Rendered::of(&answer.members, id, at);
+        let draft = DisclosureDraft {
             id,
             at,
-            client_id: caller.id(),
-            consent_id: consent.id,
-            consent_version: consent.version,
-            uscc: Some(consent.uscc.clone()),
-            codes: known.codes.clone(),
+            caller,
+            consent: permit.consent(),
             purpose: permit.purpose(),
-            what: known.what.clone(),
-            period: known.period,
-            publication: known.publication,
+            subjects: &answer.subjects,
+            publication: answer.publication,
+            permissions: answer.extent.permissions.clone(),
+            months: answer.extent.months,
             content_digest: rendered.digest.clone(),
-            interaction: asked.interaction_id.to_owned(),
+            interaction_id: request.interaction_id,
         };
-        let (entry, opening) =
-            facts.into_entry(&*self.0.env.entropy).map_err(|error| Failure::internal(error.to_string()))?;
+        let (versions, budget) = (draft.read_versions(), draft.budget());
+        let (entry, opening) = draft.entry(&*env.entropy)?;
         let receipt = self.receipt(&entry, at)?;
-        let keys = self.0.keys.load();
-        let answer = rendered.sign(asked, receipt, &*keys.answer, at)?;
-        let versions = ReadVersions {
-            client_id: caller.id(),
-            client_epoch: caller.client().epoch,
-            consent_id: consent.id,
-            consent_version: consent.version,
-            subjects: known.subjects.clone(),
-            publication: known.publication,
-            now: at,
-            expires_at: consent.expires_at,
-        };
-        let budget = Budget { max_fetches: consent.max_fetches, per_day: consent.daily_budget, day: at.day() };
-        // Boxed, so that what every answer carries about is not as large as what only the recorder needs.
+        let keys = self.0.services.keys.load();
+        let answer = rendered.sign(request, receipt, &*keys.answer, at)?;
+        // Boxed: the future of an answer should not have room for what only the recorder needs.
         Ok(Box::new(Draft { versions, budget, entry, opening, answer }))
     }
 }
 
-/// What a reading is of. What the token may not read of a report is not asked for.
-fn permissions(caller: &Caller, reading: Reading) -> Cow<'static, [Permission]> {
-    match reading {
-        Reading::Grade => (&[Permission::Grade]).into(),
-        Reading::GradeHistory { .. } => (&[Permission::GradeHistory]).into(),
-        Reading::Scorecard => (&[Permission::Scorecard]).into(),
-        Reading::Settlements { .. } => (&[Permission::Settlements]).into(),
-        Reading::Report => report::readable(caller).into(),
-    }
-}
-
-fn ask<'a>(caller: &'a Caller, asked: &DataRequest<'a>, reading: Reading, permissions: &'a [Permission]) -> Ask<'a> {
-    let months = match reading {
-        Reading::Settlements { from, to } => Some((from, to)),
-        Reading::Report => Some((None, None)),
-        Reading::Grade | Reading::GradeHistory { .. } | Reading::Scorecard => None,
-    };
-    Ask {
-        unverified_consent: asked.unverified_consent,
+fn permit_request<'a>(
+    caller: &'a Caller,
+    request: &DataRequest<'a>,
+    reading: impl Reading,
+    permissions: &'a [Permission],
+) -> PermitRequest<'a> {
+    PermitRequest {
+        unverified_consent: request.unverified_consent,
         permissions,
-        purpose: asked.purpose,
-        months,
+        purpose: request.purpose,
+        months: reading.period().months(),
         limited_to: caller.consents(),
     }
 }

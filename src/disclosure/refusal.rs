@@ -1,4 +1,4 @@
-//! What a caller is told where a disclosure comes to nothing.
+//! The refusals of a disclosure.
 
 use crate::{
     consent::Consent,
@@ -7,32 +7,27 @@ use crate::{
     ledger::{BudgetUse, RecordError},
 };
 
-/// Refuses when a covered code has passed to another legal entity since: what that one allows is not in this consent.
+/// Refuses if a covered code belongs to another legal entity by now: that entity has not given this consent.
 pub(super) fn require_entity(consent: &Consent, assessments: &[CurrentAssessment]) -> Result<(), Failure> {
     if assessments.iter().all(|of| of.uscc.as_deref() == Some(consent.uscc.as_str())) {
         return Ok(());
     }
     Err(Failure::forbidden(
         "entity_changed",
-        "A code the consent covers belongs to another legal entity now; a new consent is needed.",
+        "A code that the consent covers belongs to another legal entity now. Request a new consent.",
     ))
 }
 
-/// What a caller is told of an append that did not happen.
+/// The refusal for an answer that the ledger did not record.
 pub(super) fn refused(error: RecordError, now: Timestamp) -> Failure {
     let spent = |code, public: &str, retry_after, of: BudgetUse| {
         Failure::new(FailureKind::Spent { retry_after, quotas: of.quotas(now) }, code, public)
     };
     match error {
-        RecordError::Stale => {
-            Failure::unavailable("state_moving", "what the answer rests on changed twice while it was made")
+        RecordError::Stale => Failure::unavailable("state_moving", "a version that the answer rests on moved twice"),
+        RecordError::TotalUsedUp(of) => {
+            spent("consent_used_up", "All fetches this consent allows have been made. Request a new consent.", None, of)
         }
-        RecordError::TotalUsedUp(of) => spent(
-            "consent_used_up",
-            "All fetches this consent allows have been made. A new consent is needed.",
-            None,
-            of,
-        ),
         RecordError::DayUsedUp(of) => spent(
             "consent_daily_budget_used_up",
             "The fetches this consent allows in a day have been made. Retry-After says when the next day begins.",

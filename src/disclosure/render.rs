@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde::Serialize;
 
-use super::{Body, DataRequest};
+use super::DataRequest;
 use crate::{
     domain::{Failure, Timestamp, ids::DisclosureId},
     identity::{
@@ -20,50 +20,43 @@ const CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-digest");
 const SIGNATURE: HeaderName = HeaderName::from_static("signature");
 const SIGNATURE_INPUT: HeaderName = HeaderName::from_static("signature-input");
 
-/// Bytes with their digest.
+/// The bytes of an answer with their digest.
 pub(super) struct Rendered {
     body: AnswerBody,
-    /// `Content-Digest`.
+    /// The value of `Content-Digest`.
     pub(super) digest: String,
 }
 
-/// The members of an answer that are the same whenever it is given, written out and digested: most of every answer, and
-/// in front of what is not. The object is not closed yet.
+/// The members of an answer that do not change from one disclosure to the next, serialised, and their digest so far. They
+/// come first, and are most of every answer. The JSON object is not closed yet.
 pub(super) struct Members {
     text: Bytes,
-    digested: DigestPrefix,
+    digest: DigestPrefix,
 }
 
 impl fmt::Debug for Members {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // It is a subject's data (I8).
+        // The text is a subject's data (I8).
         write!(f, "Members({} bytes)", self.text.len())
     }
 }
 
 impl Members {
-    pub(super) fn of(body: &Body) -> Result<Self, Failure> {
+    pub(super) fn of<T: Serialize>(answer: &T) -> Result<Self, Failure> {
         #[derive(Serialize)]
-        struct Ended<'a, T> {
+        struct WithNotice<'a, T> {
             #[serde(flatten)]
             answer: &'a T,
             notice: &'static str,
             onward_supply: &'static str,
         }
-        fn text<T: Serialize>(answer: &T) -> Result<String, serde_json::Error> {
-            serde_json::to_string(&Ended { answer, notice: super::NOTICE, onward_supply: "prohibited" })
-        }
-        let mut text = match body {
-            Body::Grade(answer) => text(answer),
-            Body::GradeHistory(answer) => text(answer),
-            Body::Scorecard(answer) => text(answer),
-            Body::Settlements(answer) => text(answer),
-            Body::Report(answer) => text(&**answer),
-        }
-        .map_err(|error| Failure::internal(format!("an answer does not serialise: {error}")))?;
+        let answer = WithNotice { answer, notice: super::NOTICE, onward_supply: "prohibited" };
+        let mut text = serde_json::to_string(&answer)
+            .map_err(|error| Failure::internal(format!("an answer does not serialise: {error}")))?;
+        // The closing brace: `Rendered::of` appends the last members.
         text.pop();
-        let digested = DigestPrefix::of(text.as_bytes());
-        Ok(Self { text: text.into(), digested })
+        let digest = DigestPrefix::of(text.as_bytes());
+        Ok(Self { text: text.into(), digest })
     }
 
     pub(super) const fn len(&self) -> usize {
@@ -72,32 +65,33 @@ impl Members {
 }
 
 impl Rendered {
-    /// The exact bytes: the members, and then which disclosure this is.
+    /// The exact bytes: the members, then the id and the time of this disclosure.
     pub(super) fn of(members: &Members, id: DisclosureId, at: Timestamp) -> Self {
-        // Neither an identifier nor a time has anything to escape.
+        // Neither an id nor a time contains a character that JSON escapes.
         let rest = format!(r#","disclosure":"{id}","disclosed_at":"{at}"}}"#);
-        let digest = members.digested.content_digest(rest.as_bytes());
+        let digest = members.digest.content_digest(rest.as_bytes());
         Self { digest, body: AnswerBody::new(members.text.clone(), rest.into()) }
     }
 
     /// The answer as it will be sent, signed over its status, digest, receipt and request.
     pub(super) fn sign(
         self,
-        asked: &DataRequest<'_>,
+        request: &DataRequest<'_>,
         receipt: HeaderValue,
         signer: &dyn Signer,
         at: Timestamp,
     ) -> Result<Answer, Failure> {
-        let headers = signed_headers(asked, "application/json", (self.digest, receipt), signer, at)?;
+        let headers = signed_headers(request, "application/json", self.digest, receipt, signer, at)?;
         Ok(Answer { headers, body: self.body })
     }
 }
 
 /// The header fields of a data answer, signed over its status, digest, receipt and request.
 pub(super) fn signed_headers(
-    asked: &DataRequest<'_>,
+    request: &DataRequest<'_>,
     media_type: &'static str,
-    (digest, receipt): (String, HeaderValue),
+    digest: String,
+    receipt: HeaderValue,
     signer: &dyn Signer,
     at: Timestamp,
 ) -> Result<HeaderMap, Failure> {
@@ -105,9 +99,9 @@ pub(super) fn signed_headers(
     let covered = Covered {
         status: 200,
         content_digest: &digest,
-        interaction_id: asked.interaction_id,
+        interaction_id: request.interaction_id,
         disclosure: receipt.to_str().map_err(|_| Failure::internal("a receipt is not printable"))?,
-        request: asked.request,
+        request: request.request,
     };
     let fields =
         sign(&covered, signer, at).map_err(|error| Failure::unavailable("signing_unavailable", error.to_string()))?;

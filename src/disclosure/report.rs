@@ -1,32 +1,39 @@
-//! Step 4 of `report`: every section that the consent allows and the token may read, of one moment and as one disclosure.
+//! `report`: every section that the consent and the token's scopes allow, of one moment and as one disclosure.
+
+use std::borrow::Cow;
 
 use serde::Serialize;
 
 use super::{
-    Body, Content, CurrentGrades, Disclosures, GradeAnswer, GradeHistoryAnswer, ScorecardAnswer, SettlementsAnswer,
-    grade, history,
+    Disclosures, GradeAnswer, GradeHistoryAnswer, ScorecardAnswer, SettlementsAnswer, grade, grade_history,
+    reading::{CachedReading, CurrentGrades, Extent, Reading, RequestedPeriod},
 };
 use crate::{
     access::Caller,
-    consent::ConsentPermit,
+    consent::{ConsentPermit, MonthRange},
     domain::{
         Failure,
         permission::{Permission, Purpose, Scope},
     },
+    grading::CurrentAssessment,
 };
 
-/// All that the consent allows. Each section is what the endpoint of its name would have answered at the same moment.
+/// Reads all that the consent and the token's scopes allow.
+#[derive(Debug, Clone, Copy)]
+pub struct Report;
+
+/// All that the consent allows. Each section is the answer of the operation of the same name at the same moment.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct ReportAnswer {
-    /// The consent.
+    /// The id of the consent.
     #[schema(example = "con_06fzgv9a41wdkxs8q2e7mtb3rc")]
     pub consent: String,
-    /// What the reading is for.
+    /// The purpose of the reading.
     pub purpose: Purpose,
-    /// The legal entity.
+    /// The unified social credit code of the legal entity.
     #[schema(example = "91330302MA2AB3C47J")]
     pub uscc: String,
-    /// What stands below, and what does not.
+    /// The sections that are included, and why others are not.
     pub sections: ReportSections,
     /// The grade of each covered code.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,7 +49,7 @@ pub struct ReportAnswer {
     pub settlements: Option<SettlementsAnswer>,
 }
 
-/// Which section stands how.
+/// The state of each section.
 #[derive(Debug, Clone, Copy, Serialize, utoipa::ToSchema)]
 pub struct ReportSections {
     /// The grade of each covered code.
@@ -55,17 +62,17 @@ pub struct ReportSections {
     pub settlements: SectionState,
 }
 
-/// Whether a section stands in a report, and if not, on which side to look.
+/// Whether a section is in the report, and if not, why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SectionState {
-    /// It is there.
+    /// The section is included.
     Included,
-    /// The consent does not allow it.
+    /// The consent does not allow the section.
     NotPermitted,
-    /// The consent allows it, and the token lacks its scope.
+    /// The consent allows the section, but the token lacks its scope.
     ScopeMissing,
-    /// The consent and the token allow it, and the endpoint of its name would refuse it too at this moment.
+    /// Consent and token allow the section, but the operation of the same name would refuse it too at this moment.
     NotAvailable,
 }
 
@@ -77,27 +84,64 @@ const SECTIONS: [(Permission, Scope); 4] = [
     (Permission::Settlements, Scope::SettlementsRead),
 ];
 
-/// What of a report the caller's token may read.
-pub(super) fn readable(caller: &Caller) -> Vec<Permission> {
-    let may = |scope: &Scope| caller.scopes().contains(scope);
-    SECTIONS.iter().filter(|(_, scope)| may(scope)).map(|(permission, _)| *permission).collect()
+impl Reading for Report {
+    const OPERATION: &'static str = "report";
+
+    /// The sections that the token's scopes allow.
+    fn permissions(&self, caller: &Caller) -> Cow<'static, [Permission]> {
+        let in_scope = SECTIONS.iter().filter(|(_, scope)| caller.scopes().contains(scope));
+        in_scope.map(|(permission, _)| *permission).collect()
+    }
+
+    /// All months of the consent.
+    fn period(&self) -> RequestedPeriod {
+        RequestedPeriod::Months(MonthRange::default())
+    }
+
+    async fn read(
+        self,
+        room: &Disclosures,
+        permit: &ConsentPermit,
+        current: CurrentGrades,
+    ) -> Result<CachedReading, Failure> {
+        let answer = room.report_of(permit, &current.assessments).await?;
+        let permissions = answer.sections.included();
+        if permissions.is_empty() {
+            return Err(Failure::forbidden(
+                "report_not_available",
+                "No section of a report is available under this consent at the moment.",
+            ));
+        }
+        let former = answer.grade_history.as_ref().map(|of| (of.from.first_month(), of.to.last_month()));
+        let months = answer.settlements.as_ref().map(|of| (of.from, of.to)).or(former);
+        CachedReading::of(&current, &answer, Extent { permissions, months })
+    }
 }
 
 impl Disclosures {
-    pub(super) async fn read_report(&self, permit: &ConsentPermit, present: CurrentGrades) -> Result<Content, Failure> {
+    async fn report_of(
+        &self,
+        permit: &ConsentPermit,
+        assessments: &[CurrentAssessment],
+    ) -> Result<ReportAnswer, Failure> {
         let consent = permit.consent();
-        let told = &present.assessments;
-        let wanted = |section| permit.permissions().contains(&section);
-        let grade = wanted(Permission::Grade).then(|| grade::answer(permit, told));
-        let grade_history = match history::covered(consent).filter(|_| wanted(Permission::GradeHistory)) {
-            Some(window) => Some(self.history_of(permit, told, window).await?),
+        let readable = |section| permit.permissions().contains(&section);
+        let grade = readable(Permission::Grade).then(|| grade::answer(permit, assessments));
+        let grade_history = match grade_history::covered(consent).filter(|_| readable(Permission::GradeHistory)) {
+            Some(window) => Some(self.history_of(permit, assessments, window).await?),
             None => None,
         };
-        let scorecard = if wanted(Permission::Scorecard) { Some(self.scorecard_of(permit, told).await?) } else { None };
-        let settlements = if wanted(Permission::Settlements) { self.settlements_of(permit, told).await? } else { None };
+        let scorecard = match readable(Permission::Scorecard) {
+            true => Some(self.scorecard_of(permit, assessments).await?),
+            false => None,
+        };
+        let settlements = match readable(Permission::Settlements) {
+            true => self.settlements_of(permit, assessments).await?,
+            false => None,
+        };
         let state = |section, included| match included {
             true => SectionState::Included,
-            false if wanted(section) => SectionState::NotAvailable,
+            false if readable(section) => SectionState::NotAvailable,
             false if consent.permissions.contains(&section) => SectionState::ScopeMissing,
             false => SectionState::NotPermitted,
         };
@@ -107,16 +151,7 @@ impl Disclosures {
             scorecard: state(Permission::Scorecard, scorecard.is_some()),
             settlements: state(Permission::Settlements, settlements.is_some()),
         };
-        let what = sections.included();
-        if what.is_empty() {
-            return Err(Failure::forbidden(
-                "report_not_available",
-                "Nothing that a report may hold is available under this consent at the moment.",
-            ));
-        }
-        let former = grade_history.as_ref().map(|of| (of.from.first_month(), of.to.last_month()));
-        let period = settlements.as_ref().map(|of| (of.from, of.to)).or(former);
-        let answer = ReportAnswer {
+        Ok(ReportAnswer {
             consent: consent.id.to_string(),
             purpose: permit.purpose(),
             uscc: consent.uscc.clone(),
@@ -125,8 +160,7 @@ impl Disclosures {
             grade_history,
             scorecard,
             settlements,
-        };
-        Ok(present.content(Body::Report(Box::new(answer)), what, period))
+        })
     }
 }
 

@@ -1,9 +1,15 @@
-//! Step 4 of `scorecard`: first-level totals and nothing beneath them.
+//! `scorecard`: first-level totals, and nothing below them.
+
+use std::borrow::Cow;
 
 use serde::Serialize;
 
-use super::{Body, Content, CurrentGrades, Disclosures};
+use super::{
+    Disclosures,
+    reading::{CachedReading, CurrentGrades, Extent, Reading},
+};
 use crate::{
+    access::Caller,
     consent::ConsentPermit,
     domain::{
         Day, Failure, HalfYear,
@@ -14,15 +20,19 @@ use crate::{
     grading::{CurrentAssessment, Levels},
 };
 
+/// Reads the first-level totals of each covered code.
+#[derive(Debug, Clone, Copy)]
+pub struct Scorecard;
+
 /// First-level totals (一级指标得分). Points are integer thousandths.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct ScorecardAnswer {
-    /// The consent.
+    /// The id of the consent.
     #[schema(example = "con_06fzgv9a41wdkxs8q2e7mtb3rc")]
     pub consent: String,
-    /// What the reading is for.
+    /// The purpose of the reading.
     pub purpose: Purpose,
-    /// The legal entity.
+    /// The unified social credit code of the legal entity.
     #[schema(example = "91330302MA2AB3C47J")]
     pub uscc: String,
     /// Each covered code.
@@ -35,32 +45,32 @@ pub struct CodeScorecard {
     /// The medical-insurance code.
     #[schema(example = "H33030200090")]
     pub code: String,
-    /// Its name.
+    /// The name of the subject.
     pub name: String,
-    /// Which kind of subject it is.
+    /// The kind of the subject.
     #[schema(example = "medical_institution")]
     pub kind: String,
-    /// `graded`, `not_rated`, `not_evaluated`, `expired` or `under_objection`: as of `grade`, and points only with `graded`.
+    /// `graded`, `not_rated`, `not_evaluated`, `expired` or `under_objection`, as in `grade`. Only `graded` has points.
     #[schema(value_type = String, example = "graded")]
     pub status: GradeStatus,
-    /// Why it was not rated; only with `not_rated`.
+    /// The reason why it was not rated; only with `not_rated`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub not_rated_reason: Option<NotRatedReason>,
     /// The model that gave the grade.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelView>,
-    /// The total, in thousandths of a point: the sum of the levels, or less where the model's caps and vetoes hold it down.
+    /// The total, in thousandths of a point: the sum of the levels, or less where the model's caps and vetoes limit it.
     /// A model that rates by rules and not by points has none, and neither `max_milli_points` nor `levels`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<i64>, example = 861_250)]
     pub milli_points: Option<MilliPoints>,
-    /// The most there is, in thousandths of a point; none where there are no points.
+    /// The maximum, in thousandths of a point; absent where there are no points.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<i64>, example = 1_000_000)]
     pub max_milli_points: Option<MilliPoints>,
-    /// The first-level indicators, in the model's order. Left out under a model without points, and for a
-    /// round published before totals were kept.
+    /// The first-level indicators, in the model's order. Absent under a model without points, and for a
+    /// round published before totals were stored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub levels: Option<Vec<LevelTotal>>,
     /// The half-year assessed.
@@ -71,53 +81,62 @@ pub struct CodeScorecard {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "2026-07-15")]
     pub evaluated_on: Option<Day>,
-    /// The last day on which it is good.
+    /// The last day of its validity.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "2027-01-31")]
     pub valid_until: Option<Day>,
-    /// The grading run and the assessment's version in it: what a correction or a recall will name.
+    /// The grading run. Corrections and recalls name it, with `assessment_version`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
-    /// See `run`.
+    /// The version of the assessment within the run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assessment_version: Option<i64>,
 }
 
-/// A scoring model, as it was when it gave the points.
+/// The scoring model that computed the points.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct ModelView {
-    /// Its id.
+    /// The id of the model.
     #[schema(example = "wenzhou-institution")]
     pub id: String,
-    /// Its version.
+    /// The version of the model.
     #[schema(example = 1)]
     pub version: i64,
 }
 
-/// A first-level indicator's total.
+/// The total of a first-level indicator.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct LevelTotal {
-    /// Its name.
+    /// The name of the indicator.
     #[schema(example = "协议管理")]
     pub name: String,
-    /// What it came to, in thousandths of a point.
+    /// The points, in thousandths.
     #[schema(value_type = i64, example = 512_400)]
     pub milli_points: MilliPoints,
-    /// The most it gives, in thousandths of a point.
+    /// The maximum, in thousandths of a point.
     #[schema(value_type = i64, example = 580_000)]
     pub max_milli_points: MilliPoints,
 }
 
-impl Disclosures {
-    pub(super) async fn read_scorecard(
-        &self,
-        permit: &ConsentPermit,
-        present: CurrentGrades,
-    ) -> Result<Content, Failure> {
-        let answer = self.scorecard_of(permit, &present.assessments).await?;
-        Ok(present.content(Body::Scorecard(answer), vec![Permission::Scorecard], None))
+impl Reading for Scorecard {
+    const OPERATION: &'static str = "scorecard";
+
+    fn permissions(&self, _: &Caller) -> Cow<'static, [Permission]> {
+        Cow::Borrowed(&[Permission::Scorecard])
     }
 
+    async fn read(
+        self,
+        room: &Disclosures,
+        permit: &ConsentPermit,
+        current: CurrentGrades,
+    ) -> Result<CachedReading, Failure> {
+        let answer = room.scorecard_of(permit, &current.assessments).await?;
+        CachedReading::of(&current, &answer, Extent::of(Permission::Scorecard))
+    }
+}
+
+impl Disclosures {
     pub(super) async fn scorecard_of(
         &self,
         permit: &ConsentPermit,

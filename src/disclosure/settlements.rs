@@ -1,10 +1,16 @@
-//! Step 4 of `settlements`: the months of the codes in good standing, small cells suppressed.
+//! `settlements`: the months of the codes in good standing, with small cells suppressed.
+
+use std::borrow::Cow;
 
 use serde::Serialize;
 
-use super::{Body, Content, CurrentGrades, Disclosures};
+use super::{
+    Disclosures,
+    reading::{CachedReading, CurrentGrades, Extent, Reading, RequestedPeriod},
+};
 use crate::{
-    consent::ConsentPermit,
+    access::Caller,
+    consent::{ConsentPermit, MonthRange},
     domain::{
         Day, Failure, Fen, Month,
         permission::{Permission, Purpose},
@@ -14,26 +20,30 @@ use crate::{
     store::settlements::{self, SettlementRow},
 };
 
+/// Reads the settlement months of the covered codes in good standing.
+#[derive(Debug, Clone, Copy)]
+pub struct Settlements(pub MonthRange);
+
 /// Monthly settlement summaries (医保月度结算数据). Amounts are integer fen.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct SettlementsAnswer {
-    /// The consent.
+    /// The id of the consent.
     #[schema(example = "con_06fzgv9a41wdkxs8q2e7mtb3rc")]
     pub consent: String,
-    /// What the reading is for.
+    /// The purpose of the reading.
     pub purpose: Purpose,
-    /// The legal entity.
+    /// The unified social credit code of the legal entity.
     #[schema(example = "91330302MA2AB3C47J")]
     pub uscc: String,
-    /// First month asked for.
+    /// The first month of the answer.
     #[schema(value_type = String, example = "2026-01")]
     pub from: Month,
-    /// Last month asked for.
+    /// The last month of the answer.
     #[schema(value_type = String, example = "2026-06")]
     pub to: Month,
     /// Each covered code, whether its data is available, and its months.
     pub codes: Vec<CodeSettlements>,
-    /// Per month over the available codes and all insurances.
+    /// The totals per month, over the available codes and all insurances.
     pub totals: Vec<SettlementTotal>,
     /// Rows of fewer visits than this are suppressed.
     #[schema(example = 10)]
@@ -46,9 +56,9 @@ pub struct CodeSettlements {
     /// The medical-insurance code.
     #[schema(example = "H33030200090")]
     pub code: String,
-    /// Whether data of it is given at this moment. No reason is told.
+    /// Whether its data is available at this moment. No reason is given.
     pub available: bool,
-    /// Its months, oldest first.
+    /// The months, oldest first.
     pub months: Vec<SettlementMonth>,
 }
 
@@ -61,16 +71,16 @@ pub struct SettlementMonth {
     /// 险种: `employee` (职工) or `resident` (居民).
     #[schema(value_type = String, example = "employee")]
     pub insurance: Insurance,
-    /// Which version this is: a month may be revised, and every version is kept.
+    /// The version: a month may be revised, and every version is stored.
     #[schema(example = 1)]
     pub version: i64,
     /// `provisional` (暂定) or `final` (已清算).
     #[schema(value_type = String, example = "final")]
     pub status: SettlementStatus,
-    /// The day the figures are of.
+    /// The day of the figures.
     #[schema(value_type = String, example = "2026-04-25")]
     pub as_of: Day,
-    /// Whether counts and amounts are withheld because the visits are few.
+    /// Whether counts and amounts are withheld because there are few visits.
     pub suppressed: bool,
     /// Whether paid = settled - retained - disallowed - deducted + prepaid - offset; null where suppressed.
     pub consistent: Option<bool>,
@@ -123,11 +133,11 @@ pub struct SettlementTotal {
     /// The month.
     #[schema(value_type = String, example = "2026-03")]
     pub month: Month,
-    /// Whether the total is withheld, because a suppressed row could be computed from it.
+    /// Whether the total is withheld because a suppressed row could be computed from it.
     pub suppressed: bool,
-    /// Whether a row in it is not final.
+    /// Whether one of its rows is not final.
     pub provisional: bool,
-    /// Counts and amounts; null where suppressed. Persons are added up: one who comes twice counts twice.
+    /// Counts and amounts; null where suppressed. Persons are added up: one with two rows counts twice.
     pub amounts: Option<Amounts>,
 }
 
@@ -168,23 +178,36 @@ impl Amounts {
     }
 }
 
-impl Disclosures {
-    pub(super) async fn read_settlements(
-        &self,
+impl Reading for Settlements {
+    const OPERATION: &'static str = "settlements";
+
+    fn permissions(&self, _: &Caller) -> Cow<'static, [Permission]> {
+        Cow::Borrowed(&[Permission::Settlements])
+    }
+
+    fn period(&self) -> RequestedPeriod {
+        RequestedPeriod::Months(self.0)
+    }
+
+    async fn read(
+        self,
+        room: &Disclosures,
         permit: &ConsentPermit,
-        present: CurrentGrades,
-    ) -> Result<Content, Failure> {
-        let answer = self.settlements_of(permit, &present.assessments).await?.ok_or_else(|| {
+        current: CurrentGrades,
+    ) -> Result<CachedReading, Failure> {
+        let answer = room.settlements_of(permit, &current.assessments).await?.ok_or_else(|| {
             Failure::forbidden(
                 "settlements_not_available",
                 "Settlement data is not available under this consent at the moment.",
             )
         })?;
-        let period = Some((answer.from, answer.to));
-        Ok(present.content(Body::Settlements(answer), vec![Permission::Settlements], period))
+        let months = Some((answer.from, answer.to));
+        CachedReading::of(&current, &answer, Extent { permissions: vec![Permission::Settlements], months })
     }
+}
 
-    /// The months, or nothing where no code is in good standing.
+impl Disclosures {
+    /// The months, or `None` where no code is in good standing.
     pub(super) async fn settlements_of(
         &self,
         permit: &ConsentPermit,
@@ -200,8 +223,8 @@ impl Disclosures {
         Ok(Some(SettlementsAnswer::of(permit, (from, to), &available, &rows, self.0.policy.min_visits)))
     }
 
-    /// The codes whose settlements may be given. Standing is judged on each fetch: a later downgrade stops new data
-    /// (domain 0.5), and nobody is told why.
+    /// The codes whose settlements may be disclosed. Standing is judged on each fetch: a later downgrade stops new data
+    /// (domain 0.5), and the answer gives no reason.
     pub(super) fn available(&self, assessments: &[CurrentAssessment]) -> Vec<String> {
         let good = assessments.iter().filter(|of| in_good_standing(&self.0.policy.good_standing, of));
         good.map(|of| of.subject_code.clone()).collect()
@@ -209,7 +232,7 @@ impl Disclosures {
 }
 
 impl SettlementsAnswer {
-    /// What a permit's codes are told of some months: rows are of the available codes and of no others.
+    /// The answer for a permit's codes. `rows` are of the available codes only.
     pub(super) fn of(
         permit: &ConsentPermit,
         (from, to): (Month, Month),
@@ -250,8 +273,8 @@ fn month(row: &SettlementRow, min_visits: i64) -> SettlementMonth {
     }
 }
 
-/// A total that contains a suppressed row is suppressed with it: what is left after taking away the rows shown would be
-/// the row withheld.
+/// The totals by month. One that contains a suppressed row is suppressed too: subtracting the rows shown from it would
+/// yield the row withheld.
 fn totals(rows: &[SettlementRow], min_visits: i64) -> Vec<SettlementTotal> {
     let mut months: Vec<Month> = rows.iter().map(|row| row.settlement.month).collect();
     months.sort_unstable();

@@ -15,6 +15,7 @@ pub mod key_log;
 pub mod listener;
 pub mod oauth;
 pub mod openapi;
+mod operations;
 pub mod peer;
 pub mod portal;
 pub mod problem;

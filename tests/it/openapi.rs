@@ -1,8 +1,16 @@
 //! The committed OpenAPI document, the routes, and the access checks of each operation.
 
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
+
 use serde_json::Value;
 
-use crate::support::{TestStore, app::TestApp, both_engines};
+use crate::{
+    architecture::rust_files,
+    support::{TestStore, app::TestApp, both_engines},
+};
 
 /// Operations that need no token: public documents, and operations that need only a certificate.
 const WITHOUT_TOKEN: &[&str] = &[
@@ -30,6 +38,14 @@ fn document() -> Value {
     serde_json::from_str(&medcredit::http::openapi::partner().unwrap()).unwrap()
 }
 
+/// The ids of the operations that `which` selects.
+fn operation_ids(which: impl Fn(&Value) -> bool) -> BTreeSet<String> {
+    let document = document();
+    let items = document["paths"].as_object().unwrap().values();
+    let operations = items.flat_map(|item| item.as_object().unwrap().values()).filter(|operation| which(operation));
+    operations.map(|operation| operation["operationId"].as_str().unwrap().to_owned()).collect()
+}
+
 fn operations() -> Vec<(String, String)> {
     let document = document();
     let paths = document["paths"].as_object().unwrap();
@@ -46,17 +62,40 @@ fn the_committed_document_is_up_to_date() {
     assert!(committed == made, "run `medcredit openapi > openapi/bank.v1.json` and review the difference");
 }
 
+/// Every file below a folder of the source.
+fn sources(folder: &str) -> Vec<(PathBuf, String)> {
+    let files = rust_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(folder));
+    files.into_iter().map(|file| (file.clone(), std::fs::read_to_string(&file).unwrap())).collect()
+}
+
+/// The text between two marks, for each occurrence of the first.
+fn quoted<'a>(text: &'a str, before: &'a str) -> impl Iterator<Item = &'a str> {
+    text.split(before).skip(1).map(|rest| rest.split('"').next().unwrap())
+}
+
+/// A handler that no `operations!` lists is neither mounted nor documented, and would go unnoticed.
 #[test]
-fn every_route_is_documented() {
-    let mut routes: Vec<String> = Vec::new();
-    for file in ["src/http/bank/mod.rs", "src/http/oauth/mod.rs"] {
-        let text = std::fs::read_to_string(format!("{}/{file}", env!("CARGO_MANIFEST_DIR"))).unwrap();
-        routes.extend(text.split(".route(").skip(1).map(|rest| rest.split('"').nth(1).unwrap().replace("{*", "{")));
+fn every_handler_is_an_operation() {
+    let documented: BTreeSet<String> = operation_ids(|_| true);
+    for (file, text) in sources("http/bank").into_iter().chain(sources("http/oauth")) {
+        let handlers = text.matches("#[utoipa::path(").count();
+        let ids: Vec<_> = quoted(&text, "operation_id = \"").collect();
+        assert!(handlers <= 1 && ids.len() == handlers, "{}: one handler, with its operation_id", file.display());
+        for id in ids {
+            assert!(documented.contains(id), "{}: {id} is in no `operations!`", file.display());
+        }
     }
-    routes.sort();
-    let mut documented: Vec<String> = document()["paths"].as_object().unwrap().keys().cloned().collect();
-    documented.sort();
-    assert_eq!(routes, documented);
+}
+
+/// A `Reading` and the operation that returns it have one name; a delivery is lines of several readings.
+#[test]
+fn every_reading_has_an_operation_and_every_data_operation_a_reading() {
+    let sources = sources("disclosure");
+    let readings = sources.iter().flat_map(|(_, text)| quoted(text, "const OPERATION: &'static str = \""));
+    let readings: BTreeSet<String> = readings.map(str::to_owned).collect();
+    let mut data = operation_ids(|operation| operation["tags"][0] == "data");
+    assert!(data.remove("deliver"));
+    assert_eq!(readings, data);
 }
 
 /// A token with one scope.

@@ -1,9 +1,9 @@
-//! The end of a delivery's page: its last line, its own entry, and its one signature.
+//! The end of a page: its last line, its ledger entry, and its one signature.
 
 use data_encoding::BASE64;
 use serde::Serialize;
 
-use super::{Delivery, DeliveryPart, Told, cursor};
+use super::{Delivery, DeliveryPart, RecordedLines, cursor};
 use crate::{
     access::Caller,
     disclosure::{DataRequest, Disclosures, NOTICE, refusal::refused, render::signed_headers},
@@ -19,33 +19,33 @@ use crate::{
 /// The media type of a delivery: one JSON object a line, each ended by a newline.
 const NDJSON: &str = "application/x-ndjson";
 
-/// The last line of a page: what was asked, what was told, the receipts of its lines, and where the next page begins. It
-/// says nothing about a consent that has no line.
+/// The last line of a page: the request, the counts, the receipts of its lines, and where the next page begins. It names
+/// no consent that has no line.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct DeliveryEnd {
-    /// The page itself, as an entry: its receipt is the header `Medcredit-Disclosure`.
+    /// The page's own entry. Its receipt is the header `Medcredit-Disclosure`.
     #[schema(example = "dis_06fzgvc5pqyd2m8s4tbn0xke72")]
     pub delivery: String,
-    /// When it was made.
+    /// The time of the page.
     #[schema(value_type = String, example = "2026-04-01T01:02:03Z")]
     pub delivered_at: Timestamp,
-    /// The month.
+    /// The month delivered.
     #[schema(value_type = String, example = "2026-03")]
     pub month: Month,
-    /// What the reading is for.
+    /// The purpose of the reading.
     pub purpose: Purpose,
-    /// What was to be delivered.
+    /// The parts requested.
     pub what: Vec<DeliveryPart>,
-    /// The cursor this page was asked with.
+    /// The cursor in the request for this page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
-    /// How many lines come before this one.
+    /// The number of lines before this one.
     #[schema(example = 1)]
     pub lines: usize,
-    /// For how many consents in force on this page there is no line. Which, and why, is not told.
+    /// The number of consents in force on this page that have no line. Neither their ids nor the reasons are given.
     #[schema(example = 0)]
     pub refused: usize,
-    /// Where the next page begins: `after`; absent on the last.
+    /// The cursor of the next page, to be sent as `after`; absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
     /// The log of all receipts.
@@ -53,24 +53,24 @@ pub struct DeliveryEnd {
     pub log: String,
     /// The receipt of each line, in the order of the lines.
     pub receipts: Vec<LineReceipt>,
-    /// For every line.
+    /// The notice, for every line.
     pub notice: &'static str,
     /// `prohibited`.
     #[schema(value_type = String, example = "prohibited")]
     pub onward_supply: &'static str,
 }
 
-/// The receipt of a line: the promise that the header `Medcredit-Disclosure` is for a single answer. It cannot stand in
-/// the line itself, since the leaf is made from the line's digest.
+/// The receipt of a line: the same promise as the header `Medcredit-Disclosure` of a single answer. It cannot be in the
+/// line itself, since the leaf is computed from the line's digest.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct LineReceipt {
-    /// The disclosure.
+    /// The disclosure that the line is.
     #[schema(example = "dis_06fzgvc5pqyd2m8s4tbn0xke71")]
     pub id: String,
-    /// The leaf its entry will have in the tree, base64.
+    /// The leaf of its entry in the tree, base64.
     #[schema(example = "OsTAMv/MHSJu1ZqM97BcovPifyeEoGCfTCGTRFZNggs=")]
     pub leaf: String,
-    /// Until when it will be under a checkpoint.
+    /// The latest time at which a checkpoint covers it.
     #[schema(value_type = String, example = "2026-04-01T01:02:05Z")]
     pub by: Timestamp,
 }
@@ -82,20 +82,20 @@ impl LineReceipt {
 }
 
 impl Disclosures {
-    /// Ends a page over lines whose records are durable: digest, entry, signature, and one commit more before its release.
+    /// Ends a page of lines whose records are durable: digest, entry, signature, and one more commit before the release.
     ///
-    /// Nothing but the commit of every line has happened before: a crash here leaves records without an answer.
+    /// A crash before that commit leaves records without an answer.
     pub(super) async fn close(
         &self,
         caller: &Caller,
-        asked: &DataRequest<'_>,
+        request: &DataRequest<'_>,
         delivery: &Delivery,
-        told: Told,
+        recorded: RecordedLines,
         next: Option<ConsentId>,
     ) -> Result<Disclosed, Failure> {
-        self.0.faults.at(Step::Render).await?;
+        self.0.services.faults.at(Step::Render).await?;
         let (id, at) = (DisclosureId::new(&*self.0.env.clock, &*self.0.env.entropy), self.0.env.clock.now());
-        let Told { lines: recorded, refused: without } = told;
+        let RecordedLines { lines: recorded, refused } = recorded;
         let mut lines = DeliveryLines::default();
         let mut receipts = Vec::with_capacity(recorded.len());
         for (receipt, line) in recorded.into_values() {
@@ -111,7 +111,7 @@ impl Disclosures {
             what: delivery.what.clone(),
             after: delivery.after.map(|after| cursor::write(caller.id(), delivery, after)),
             lines: count,
-            refused: without,
+            refused,
             next: next.map(|last| cursor::write(caller.id(), delivery, last)),
             log: self.0.policy.log.clone(),
             receipts,
@@ -130,28 +130,33 @@ impl Disclosures {
             what: delivery.what.iter().map(|part| part.permission()).collect(),
             month: delivery.month,
             lines: count,
-            refused: without,
+            refused,
             content_digest: digest.clone(),
-            interaction: asked.interaction_id.to_owned(),
+            interaction: request.interaction_id.to_owned(),
         };
         let (entry, opening) =
             facts.into_entry(&*self.0.env.entropy).map_err(|error| Failure::internal(error.to_string()))?;
         let receipt = self.receipt(&entry, at)?;
-        let keys = self.0.keys.load();
-        let headers = signed_headers(asked, NDJSON, (digest, receipt), &*keys.answer, at)?;
+        let keys = self.0.services.keys.load();
+        let headers = signed_headers(request, NDJSON, digest, receipt, &*keys.answer, at)?;
         let (client_id, client_epoch) = (caller.id(), caller.client().epoch);
-        let draft = DeliveryDraft { client_id, client_epoch, entry, opening, headers, body };
+        self.commit(caller, DeliveryDraft { client_id, client_epoch, entry, opening, headers, body }).await
+    }
+
+    /// Commits the entry of a page (step 7), and releases the page (step 8).
+    async fn commit(&self, caller: &Caller, draft: DeliveryDraft) -> Result<Disclosed, Failure> {
         match self.0.delivery_recorder.record(draft).await {
-            Err(RecordError::Stale) => {
-                // The client was ended while its delivery was made: it is told what its next request would be.
-                self.0.access.refresh(caller).await?;
-                Err(refused(RecordError::Stale, at))
-            }
-            Err(error) => Err(refused(error, at)),
             Ok(disclosed) => {
-                // 8. Release.
-                self.0.faults.at(Step::Release).await?;
+                self.0.services.faults.at(Step::Release).await?;
                 Ok(disclosed)
+            }
+            Err(error) => {
+                if error == RecordError::Stale {
+                    // The client's access ended while its delivery was made. The refresh fails with the refusal that its
+                    // next request would get.
+                    self.0.services.access.refresh(caller).await?;
+                }
+                Err(refused(error, self.0.env.clock.now()))
             }
         }
     }

@@ -9,13 +9,13 @@ use crate::domain::{
     ids::{ClientId, ConsentId},
 };
 
-/// Bytes of the tag: enough that no cursor fits another delivery by chance.
+/// Bytes of the tag: enough that no cursor is valid for another delivery by chance.
 const TAG_BYTES: usize = 10;
 
-/// The cursor behind a consent: its id, and a tag over the delivery it belongs to.
+/// The cursor after a consent: its id, and a tag over the delivery it belongs to.
 ///
-/// The tag is against mistakes and not against malice. Who makes up a cursor begins elsewhere in the list of his own
-/// consents, which is his to read anyway.
+/// The tag is against mistakes and not against malice. A client that forges a cursor only starts elsewhere in the list of
+/// its own consents, which it may read anyway.
 pub(super) fn write(client: ClientId, delivery: &Delivery, last: ConsentId) -> String {
     let id = last.to_string();
     let mut bytes = id.clone().into_bytes();
@@ -23,7 +23,7 @@ pub(super) fn write(client: ClientId, delivery: &Delivery, last: ConsentId) -> S
     BASE64URL_NOPAD.encode(&bytes)
 }
 
-/// The consent a cursor is behind. One of another bank, month, purpose or choice of data is refused like nonsense.
+/// The consent before the cursor. A cursor of another bank, month, purpose or choice of parts is refused like nonsense.
 pub(super) fn read(client: ClientId, delivery: &Delivery, cursor: &str) -> Result<ConsentId, Failure> {
     let found = || {
         let bytes = BASE64URL_NOPAD.decode(cursor.as_bytes()).ok()?;
@@ -35,7 +35,7 @@ pub(super) fn read(client: ClientId, delivery: &Delivery, cursor: &str) -> Resul
         Failure::invalid(
             "after",
             "invalid_cursor",
-            "It is the `next` of a page of this very delivery: same bank, month, purpose and data.",
+            "Send the `next` of a page of the same delivery: same bank, month, purpose and parts.",
         )
     })
 }
@@ -59,7 +59,7 @@ mod tests {
     use crate::domain::{Clock, Entropy, ManualClock, SeededEntropy, Timestamp, permission::Purpose};
 
     #[test]
-    fn a_cursor_fits_its_own_delivery_and_no_other() {
+    fn a_cursor_is_valid_for_its_own_delivery_only() {
         let clock = ManualClock::new(Timestamp::from_seconds(1_780_000_000));
         let entropy = SeededEntropy::new(1);
         let (clock, entropy): (&dyn Clock, &dyn Entropy) = (&*clock, &*entropy);

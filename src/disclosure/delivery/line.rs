@@ -1,13 +1,16 @@
-//! Steps 4 and 5 of a delivery: a page is read by few statements, and each line is rendered as single answers are.
+//! Steps 4 and 5 of a delivery: a page is read by few statements, and each line is rendered like a single answer.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Delivery, DeliveryPart, Permitted, close::LineReceipt};
+use super::{Delivery, DeliveryPart, PermittedConsent, close::LineReceipt};
 use crate::{
     access::Caller,
-    disclosure::{DataRequest, Disclosures, GradeAnswer, SettlementsAnswer, grade, refusal::require_entity},
+    disclosure::{
+        DataRequest, Disclosures, GradeAnswer, SettlementsAnswer, draft::DisclosureDraft, grade,
+        refusal::require_entity,
+    },
     domain::{
         Failure, Month, Timestamp,
         ids::{ConsentId, DisclosureId},
@@ -15,60 +18,60 @@ use crate::{
     },
     grading::CurrentAssessment,
     identity::signature::content_digest,
-    ledger::{Answer, Budget, DisclosureFacts, Draft, ReadVersions},
+    ledger::{Answer, Draft},
     store::settlements::{self, SettlementRow},
 };
 
-/// A line of a delivery: what one consent allows of it. A disclosure of its own: the SHA-256 of the line, without its
-/// newline, is the `content_digest` of its ledger entry.
+/// A line of a delivery: the parts that one consent allows. It is a disclosure of its own: the SHA-256 of the line without
+/// its newline is the `content_digest` of its ledger entry.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct DeliveryLine {
     /// The disclosure; `receipts` of the last line has its receipt.
     #[schema(example = "dis_06fzgvc5pqyd2m8s4tbn0xke71")]
     pub disclosure: String,
-    /// When it was made.
+    /// The time of the disclosure.
     #[schema(value_type = String, example = "2026-04-01T01:02:03Z")]
     pub disclosed_at: Timestamp,
     /// The consent.
     #[schema(example = "con_06fzgv9a41wdkxs8q2e7mtb3rc")]
     pub consent: String,
-    /// What the reading is for.
+    /// The purpose of the reading.
     pub purpose: Purpose,
     /// The legal entity.
     #[schema(example = "91330302MA2AB3C47J")]
     pub uscc: String,
-    /// The month.
+    /// The month delivered.
     #[schema(value_type = String, example = "2026-03")]
     pub month: Month,
-    /// What this line has: of what was asked for, what the consent allows and what is available now.
+    /// The parts in this line: those requested that the consent allows and that are available now.
     pub what: Vec<DeliveryPart>,
-    /// What `GET /v1/consents/{id}/grade` would have answered: the grade of each covered code, as it is now.
+    /// The answer of `GET /v1/consents/{id}/grade`: the grade of each covered code, as it is now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grade: Option<GradeAnswer>,
-    /// What `GET /v1/consents/{id}/settlements` would have answered for this month.
+    /// The answer of `GET /v1/consents/{id}/settlements` for this month.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settlements: Option<SettlementsAnswer>,
-    /// `prohibited`: the notice of the last line is for every line.
+    /// Always `prohibited`. The notice in the last line is for every line.
     #[schema(value_type = String, example = "prohibited")]
     pub onward_supply: &'static str,
 }
 
-/// A line that waits to be recorded.
-pub(super) struct Drafted {
+/// A rendered line that is to be recorded.
+pub(super) struct LineDraft {
     pub(super) consent: ConsentId,
     pub(super) receipt: LineReceipt,
     pub(super) draft: Draft,
 }
 
-/// What a page rests on, read at one moment.
-struct Published {
+/// The data of a page, read at one moment.
+struct PageData {
     publication: i64,
     assessments: BTreeMap<String, CurrentAssessment>,
     settlements: BTreeMap<String, Vec<SettlementRow>>,
 }
 
 /// The parts of a line, with the versions they rest on.
-struct Parts {
+struct LineParts {
     subjects: Vec<(String, i64)>,
     publication: i64,
     grade: Option<GradeAnswer>,
@@ -76,79 +79,79 @@ struct Parts {
 }
 
 impl Disclosures {
-    /// The lines of some permitted consents. A consent that has nothing to tell has none.
+    /// The lines of some permitted consents. A consent for which no part is available has none.
     pub(super) async fn lines(
         &self,
         caller: &Caller,
-        asked: &DataRequest<'_>,
+        request: &DataRequest<'_>,
         delivery: &Delivery,
-        permitted: Vec<Permitted>,
-    ) -> Result<Vec<Drafted>, Failure> {
-        let published = self.published(delivery, &permitted).await?;
+        permitted: Vec<PermittedConsent>,
+    ) -> Result<Vec<LineDraft>, Failure> {
+        let data = self.page_data(delivery, &permitted).await?;
         let mut lines = Vec::with_capacity(permitted.len());
         for of in permitted {
-            let covered = of.consent.codes.iter().filter_map(|code| published.assessments.get(code).cloned());
+            let covered = of.consent.codes.iter().filter_map(|code| data.assessments.get(code).cloned());
             let assessments: Vec<CurrentAssessment> = covered.collect();
             if require_entity(&of.consent, &assessments).is_err() {
                 continue;
             }
-            let parts = self.parts(delivery, &of, &assessments, &published);
+            let parts = self.parts(delivery, &of, &assessments, &data);
             if parts.grade.is_none() && parts.settlements.is_none() {
                 continue;
             }
-            lines.push(self.line(caller, asked, delivery, &of, parts)?);
+            lines.push(self.line(caller, request, delivery, &of, parts)?);
         }
         Ok(lines)
     }
 
-    /// What is published of all codes of a page, and the month of those that may be given.
-    async fn published(&self, delivery: &Delivery, permitted: &[Permitted]) -> Result<Published, Failure> {
+    /// The assessments of all codes of a page, and the month's settlements of those in good standing.
+    async fn page_data(&self, delivery: &Delivery, permitted: &[PermittedConsent]) -> Result<PageData, Failure> {
         let mut codes: Vec<String> = permitted.iter().flat_map(|of| of.consent.codes.iter().cloned()).collect();
         codes.sort_unstable();
         codes.dedup();
         let (publication, assessments) = self.0.grades.current(&codes, self.0.env.clock.now().day()).await?;
         let available = self.available(&assessments);
-        let wanted = delivery.what.contains(&DeliveryPart::Settlements) && !available.is_empty();
+        let with_settlements = delivery.what.contains(&DeliveryPart::Settlements) && !available.is_empty();
         let mut settlements = BTreeMap::<String, Vec<SettlementRow>>::new();
-        if wanted {
+        if with_settlements {
             let read = self.0.env.db.read("disclosure::delivery");
             for row in settlements::list(&read, &available, delivery.month, delivery.month).await? {
                 settlements.entry(row.subject_code.clone()).or_default().push(row);
             }
         }
         let assessments = assessments.into_iter().map(|of| (of.subject_code.clone(), of)).collect();
-        Ok(Published { publication, assessments, settlements })
+        Ok(PageData { publication, assessments, settlements })
     }
 
     fn parts(
         &self,
         delivery: &Delivery,
-        of: &Permitted,
+        of: &PermittedConsent,
         assessments: &[CurrentAssessment],
-        published: &Published,
-    ) -> Parts {
+        data: &PageData,
+    ) -> LineParts {
         let permit = |part| of.parts.iter().find(|(of, _)| *of == part).map(|(_, permit)| permit);
         let grade = permit(DeliveryPart::Grade).map(|permit| grade::answer(permit, assessments));
         let available = self.available(assessments);
         let settlements = permit(DeliveryPart::Settlements).filter(|_| !available.is_empty()).map(|permit| {
-            let rows = available.iter().filter_map(|code| published.settlements.get(code));
+            let rows = available.iter().filter_map(|code| data.settlements.get(code));
             let rows: Vec<SettlementRow> = rows.flatten().cloned().collect();
             let month = (delivery.month, delivery.month);
             SettlementsAnswer::of(permit, month, &available, &rows, self.0.policy.min_visits)
         });
         let subjects = assessments.iter().map(|of| (of.subject_code.clone(), of.subject_version)).collect();
-        Parts { subjects, publication: published.publication, grade, settlements }
+        LineParts { subjects, publication: data.publication, grade, settlements }
     }
 
-    /// Step 5: the exact bytes of a line, its digest, entry and receipt. The signature is the delivery's.
+    /// Step 5: the exact bytes of a line, its digest, entry and receipt. Only the page is signed.
     fn line(
         &self,
         caller: &Caller,
-        asked: &DataRequest<'_>,
+        request: &DataRequest<'_>,
         delivery: &Delivery,
-        of: &Permitted,
-        parts: Parts,
-    ) -> Result<Drafted, Failure> {
+        of: &PermittedConsent,
+        parts: LineParts,
+    ) -> Result<LineDraft, Failure> {
         let consent = &of.consent;
         let (id, at) = (DisclosureId::new(&*self.0.env.clock, &*self.0.env.entropy), self.0.env.clock.now());
         let what: Vec<DeliveryPart> = [
@@ -159,7 +162,7 @@ impl Disclosures {
         .flatten()
         .collect();
         let permissions = what.iter().map(|part| part.permission()).collect();
-        let period = parts.settlements.as_ref().map(|_| (delivery.month, delivery.month));
+        let months = parts.settlements.as_ref().map(|_| (delivery.month, delivery.month));
         let line = DeliveryLine {
             disclosure: id.to_string(),
             disclosed_at: at,
@@ -174,36 +177,24 @@ impl Disclosures {
         };
         let body = serde_json::to_vec(&line)
             .map_err(|error| Failure::internal(format!("a line does not serialise: {error}")))?;
-        let facts = DisclosureFacts {
+        let draft = DisclosureDraft {
             id,
             at,
-            client_id: caller.id(),
-            consent_id: consent.id,
-            consent_version: consent.version,
-            uscc: Some(consent.uscc.clone()),
-            codes: parts.subjects.iter().map(|(code, _)| code.clone()).collect(),
+            caller,
+            consent,
             purpose: delivery.purpose,
-            what: permissions,
-            period,
+            subjects: &parts.subjects,
             publication: parts.publication,
+            permissions,
+            months,
             content_digest: content_digest(&body),
-            interaction: asked.interaction_id.to_owned(),
+            interaction_id: request.interaction_id,
         };
-        let (entry, opening) =
-            facts.into_entry(&*self.0.env.entropy).map_err(|error| Failure::internal(error.to_string()))?;
+        let (versions, budget) = (draft.read_versions(), draft.budget());
+        let (entry, opening) = draft.entry(&*self.0.env.entropy)?;
         let receipt = LineReceipt::new(&entry, self.sealed_by(at));
-        let versions = ReadVersions {
-            client_id: caller.id(),
-            client_epoch: caller.client().epoch,
-            consent_id: consent.id,
-            consent_version: consent.version,
-            subjects: parts.subjects,
-            publication: parts.publication,
-            now: at,
-            expires_at: consent.expires_at,
-        };
-        let budget = Budget { max_fetches: consent.max_fetches, per_day: consent.daily_budget, day: at.day() };
+        // The headers belong to the page, not to the line.
         let answer = Answer { headers: http::HeaderMap::new(), body: body.into() };
-        Ok(Drafted { consent: consent.id, receipt, draft: Draft { versions, budget, entry, opening, answer } })
+        Ok(LineDraft { consent: consent.id, receipt, draft: Draft { versions, budget, entry, opening, answer } })
     }
 }

@@ -1,9 +1,9 @@
-//! Regular delivery: a month of all the consents of a bank that are in force, as the lines of one answer.
+//! Deliveries: a month of data for all consents of a bank that are in force, as the lines of one answer.
 //!
-//! Steps 3 to 8 of docs/DISCLOSURE-CYCLE.md are done for each line; its section on deliveries tells what differs. Each line
-//! is a disclosure of its own, with its permit, its entry and its receipt. A page is read by few statements, its lines are
-//! recorded in company, and only lines whose records are durable come into the body ([`DeliveryLines`](crate::ledger::DeliveryLines)). The body then has an
-//! entry of its own, and one signature.
+//! Steps 3 to 8 of docs/DISCLOSURE-CYCLE.md are done for each line; its section on deliveries explains the differences.
+//! Each line is a disclosure with its own permit, entry and receipt. A page is read by few statements, its lines are
+//! recorded concurrently, and only lines whose records are durable come into the body ([`DeliveryLines`](crate::ledger::DeliveryLines)).
+//! The body then has an entry of its own, and one signature.
 
 mod close;
 mod cursor;
@@ -18,7 +18,7 @@ pub use line::DeliveryLine;
 use super::{DataRequest, Disclosures};
 use crate::{
     access::Caller,
-    consent::{Ask, Consent, ConsentPermit},
+    consent::{Consent, ConsentPermit, MonthRange, PermitRequest},
     domain::{
         Failure, FailureKind, Month,
         ids::ConsentId,
@@ -28,15 +28,15 @@ use crate::{
     ledger::{Disclosed, Step},
 };
 
-/// How many pages are made at once in this process; others wait their turn. Single answers go before: of a page no more
-/// than [`record::TOGETHER`] lines wait for their commit at a time.
-pub(super) const AT_ONCE: usize = 4;
+/// The most pages made concurrently in this process; further ones wait. Single answers are not delayed much: a page has no
+/// more than [`record::MAX_PENDING`] lines waiting for their commit.
+pub(super) const MAX_PAGES: usize = 4;
 
-/// The most codes of a page, but for one consent alone: what bounds its memory and its body.
+/// The most codes of a page, unless a single consent has more. It bounds memory and body.
 const PAGE_CODES: usize = 2000;
 
 words! {
-    /// What can be delivered: what a month changes.
+    /// A part of a delivery: the data that changes from month to month.
     DeliveryPart: "part of a delivery" {
         /// 信用等级: the grade of each covered code, as it is now.
         Grade = "grade",
@@ -61,89 +61,90 @@ impl DeliveryPart {
     }
 }
 
-/// What a bank asks to have delivered.
+/// A request for one page of a delivery.
 #[derive(Debug, Clone, Copy)]
-pub struct DeliveryWish<'a> {
-    /// The month.
+pub struct PageRequest<'a> {
+    /// The month of the settlements.
     pub month: Month,
-    /// What for.
+    /// The purpose of the reading.
     pub purpose: Purpose,
-    /// Which parts; by default all that the token and each consent allow.
+    /// The parts requested; by default all that the token and each consent allow.
     pub what: Option<&'a [DeliveryPart]>,
-    /// Go on where a page ended.
+    /// The cursor of the previous page.
     pub unverified_after: Option<&'a str>,
 }
 
-/// A delivery that was found in order.
+/// A valid request for a page.
 #[derive(Debug, Clone)]
 struct Delivery {
     month: Month,
     purpose: Purpose,
-    /// In order, each once.
+    /// Sorted, without duplicates.
     what: Vec<DeliveryPart>,
     after: Option<ConsentId>,
 }
 
-/// A consent with what it allows of the delivery.
-struct Permitted {
+/// A consent with its permit for each part that it allows.
+struct PermittedConsent {
     consent: Arc<Consent>,
     parts: Vec<(DeliveryPart, ConsentPermit)>,
 }
 
-/// Consents that are to have lines.
+/// The consents of a page.
 struct Page {
     consents: Vec<Arc<Consent>>,
-    /// The last of them, where there are more.
+    /// The last of them, if another page follows.
     next: Option<ConsentId>,
 }
 
-/// What has been recorded so far.
+/// The lines recorded so far, and the number of consents without one.
 #[derive(Default)]
-struct Told {
-    /// In the order of the consents.
+struct RecordedLines {
+    /// Ordered as the consents are.
     lines: BTreeMap<ConsentId, (LineReceipt, Disclosed)>,
-    /// For how many consents there is no line.
+    /// The number of consents that have no line.
     refused: usize,
 }
 
 impl Disclosures {
-    /// A page of a delivery.
+    /// Makes a page of a delivery.
     pub async fn deliver(
         &self,
         caller: &Caller,
-        asked: &DataRequest<'_>,
-        wish: DeliveryWish<'_>,
+        request: &DataRequest<'_>,
+        page: PageRequest<'_>,
     ) -> Result<Disclosed, Failure> {
-        let delivery = self.in_order(caller, wish)?;
-        let _turn = self.0.deliveries.acquire().await.map_err(|error| Failure::internal(error.to_string()))?;
-        self.0.faults.at(Step::Permit).await?;
+        let delivery = self.validate(caller, page)?;
+        // Held until the page is made, so that the number of pages in memory is bounded.
+        let _slot = self.0.delivery_pages.acquire().await.map_err(|error| Failure::internal(error.to_string()))?;
+        self.0.services.faults.at(Step::Permit).await?;
         let page = self.page(caller, &delivery).await?;
-        let mut told = Told::default();
-        let stale = self.tell(caller, asked, &delivery, page.consents, &mut told).await?;
+        let mut recorded = RecordedLines::default();
+        let stale = self.record_lines(caller, request, &delivery, page.consents, &mut recorded).await?;
         if stale.is_empty() {
-            return self.close(caller, asked, &delivery, told, page.next).await;
+            return self.close(caller, request, &delivery, recorded, page.next).await;
         }
-        // As for a single answer: what moved between reading and append is done once more, and then refused.
-        let caller = self.0.access.refresh(caller).await?;
-        let again = self.0.consents.find_many(caller.id(), &stale).await?;
-        told.refused += stale.len().saturating_sub(again.len());
-        let lost = self.tell(&caller, asked, &delivery, again, &mut told).await?;
-        told.refused += lost.len();
-        self.close(&caller, asked, &delivery, told, page.next).await
+        // As for a single answer: a line whose versions moved between reading and append is tried once more.
+        let caller = self.0.services.access.refresh(caller).await?;
+        let again = self.0.services.consents.find_many(caller.id(), &stale).await?;
+        recorded.refused += stale.len().saturating_sub(again.len());
+        let still_stale = self.record_lines(&caller, request, &delivery, again, &mut recorded).await?;
+        recorded.refused += still_stale.len();
+        self.close(&caller, request, &delivery, recorded, page.next).await
     }
 
-    /// Whether a delivery can be asked for, before anything is read.
-    fn in_order(&self, caller: &Caller, wish: DeliveryWish<'_>) -> Result<Delivery, Failure> {
-        if wish.month > self.0.env.clock.now().day().month() {
-            // Its lines would be empty, and each would use up a fetch of its consent.
+    /// Checks a request before anything is read.
+    fn validate(&self, caller: &Caller, page: PageRequest<'_>) -> Result<Delivery, Failure> {
+        if page.month > self.0.env.clock.now().day().month() {
+            // The lines would be empty, and each would use up a fetch of its consent.
             return Err(Failure::new(
                 FailureKind::Unprocessable,
                 "month_not_begun",
-                format!("The month {} has not begun.", wish.month),
+                format!("The month {} is in the future.", page.month),
             ));
         }
-        let mut what = match wish.what {
-            Some([]) => return Err(Failure::invalid("what", "invalid_request", "It names at least one part.")),
+        let mut what = match page.what {
+            Some([]) => return Err(Failure::invalid("what", "invalid_request", "Name at least one part.")),
             Some(parts) => parts.to_vec(),
             None => {
                 let allowed = |part: &&DeliveryPart| caller.scopes().contains(&part.scope());
@@ -158,85 +159,88 @@ impl Disclosures {
         for part in &what {
             caller.require(&[part.scope()])?;
         }
-        let mut delivery = Delivery { month: wish.month, purpose: wish.purpose, what, after: None };
-        if let Some(cursor) = wish.unverified_after {
+        let mut delivery = Delivery { month: page.month, purpose: page.purpose, what, after: None };
+        if let Some(cursor) = page.unverified_after {
             delivery.after = Some(cursor::read(caller.id(), &delivery, cursor)?);
         }
         Ok(delivery)
     }
 
-    /// The next consents in force, in the order of their ids, within the bounds of a page.
+    /// The next consents in force, ordered by id, within the bounds of a page.
     async fn page(&self, caller: &Caller, delivery: &Delivery) -> Result<Page, Failure> {
         let most = self.0.policy.delivery_consents;
         let mut consents = match caller.consents() {
-            None => self.0.consents.in_force(caller.id(), delivery.after, most + 1).await?,
-            // A token that is limited to consents delivers those, and speaks of no others.
+            None => self.0.services.consents.in_force(caller.id(), delivery.after, most + 1).await?,
+            // A token that is limited to consents delivers those only, and counts no others as refused.
             Some(details) => {
                 let ids: Vec<_> = details.iter().map(|detail| detail.identifier).collect();
-                let mut found = self.0.consents.find_many(caller.id(), &ids).await?;
+                let mut found = self.0.services.consents.find_many(caller.id(), &ids).await?;
                 found.retain(|consent| delivery.after.is_none_or(|after| consent.id > after));
                 found
             }
         };
-        let count = fitting(consents.iter().map(|consent| consent.codes.len()), most);
+        let count = consents_that_fit(consents.iter().map(|consent| consent.codes.len()), most);
         let more = consents.len() > count;
         consents.truncate(count);
         let next = consents.last().filter(|_| more).map(|consent| consent.id);
         Ok(Page { consents, next })
     }
 
-    /// Steps 3 to 7 for some consents. Returns those whose lines were refused because something had moved.
-    async fn tell(
+    /// Steps 3 to 7 for some consents. Returns those whose line was refused because a version had moved.
+    async fn record_lines(
         &self,
         caller: &Caller,
-        asked: &DataRequest<'_>,
+        request: &DataRequest<'_>,
         delivery: &Delivery,
         consents: Vec<Arc<Consent>>,
-        told: &mut Told,
+        recorded: &mut RecordedLines,
     ) -> Result<Vec<ConsentId>, Failure> {
         let all = consents.len();
-        // 3. Permit, each consent by itself.
+        // 3. Permit, for each consent.
         let permitted: Vec<_> =
             consents.into_iter().filter_map(|consent| self.permitted(caller, delivery, consent)).collect();
-        // 4. Read, the whole page at once; 5. render and digest each line.
-        self.0.faults.at(Step::Read).await?;
-        let drafts = self.lines(caller, asked, delivery, permitted).await?;
-        told.refused += all.saturating_sub(drafts.len());
-        // 6. Append, 7. commit: the ledger's own, in company.
-        self.0.faults.at(Step::Append).await?;
+        // 4. Read, the whole page by few statements; 5. render and digest each line.
+        self.0.services.faults.at(Step::Read).await?;
+        let drafts = self.lines(caller, request, delivery, permitted).await?;
+        recorded.refused += all.saturating_sub(drafts.len());
+        // 6. Append, 7. commit: the ledger does both, for many lines concurrently.
+        self.0.services.faults.at(Step::Append).await?;
         let mut stale = Vec::new();
-        for (consent, receipt, outcome) in record::together(&self.0.recorder, drafts, &*self.0.env.clock).await? {
+        for (consent, receipt, outcome) in
+            record::record_all(&self.0.services.recorder, drafts, &*self.0.env.clock).await?
+        {
             match outcome {
                 record::Outcome::Recorded(line) => {
-                    told.lines.insert(consent, (receipt, *line));
+                    recorded.lines.insert(consent, (receipt, *line));
                 }
                 record::Outcome::Stale => stale.push(consent),
-                record::Outcome::UsedUp => told.refused += 1,
+                record::Outcome::UsedUp => recorded.refused += 1,
             }
         }
         Ok(stale)
     }
 
-    /// What a consent allows of a delivery; nothing where it allows none of it.
-    fn permitted(&self, caller: &Caller, delivery: &Delivery, consent: Arc<Consent>) -> Option<Permitted> {
+    /// The permits of a consent for the parts of a delivery, or `None` where it allows none.
+    fn permitted(&self, caller: &Caller, delivery: &Delivery, consent: Arc<Consent>) -> Option<PermittedConsent> {
+        let month = MonthRange { from: Some(delivery.month), to: Some(delivery.month) };
         let parts = delivery.what.iter().filter_map(|part| {
-            let ask = Ask {
+            let request = PermitRequest {
                 unverified_consent: "",
                 permissions: &[part.permission()],
                 purpose: Some(delivery.purpose.as_str()),
-                // A grade is the present one; the month is the settlements'.
-                months: (*part == DeliveryPart::Settlements).then_some((Some(delivery.month), Some(delivery.month))),
+                // The grade is the one in force now; the month is of the settlements only.
+                months: (*part == DeliveryPart::Settlements).then_some(month),
                 limited_to: caller.consents(),
             };
-            self.0.consents.permit_read(caller.id(), &consent, ask).ok().map(|permit| (*part, permit))
+            self.0.services.consents.permit_loaded(caller.id(), &consent, request).ok().map(|permit| (*part, permit))
         });
         let parts: Vec<_> = parts.collect();
-        (!parts.is_empty()).then_some(Permitted { consent, parts })
+        (!parts.is_empty()).then_some(PermittedConsent { consent, parts })
     }
 }
 
-/// How many consents fit a page, given how many codes each covers: at least one.
-fn fitting(codes: impl Iterator<Item = usize>, most: usize) -> usize {
+/// The number of consents that fit on a page, given the number of codes of each: at least one.
+fn consents_that_fit(codes: impl Iterator<Item = usize>, most: usize) -> usize {
     let totals = codes.scan(0, |total, codes| {
         *total += codes;
         Some(*total)
@@ -246,15 +250,15 @@ fn fitting(codes: impl Iterator<Item = usize>, most: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{PAGE_CODES, fitting};
+    use super::{PAGE_CODES, consents_that_fit};
 
     #[test]
-    fn a_page_is_bound_by_consents_and_by_codes_and_never_empty() {
-        assert_eq!(fitting([1; 10].into_iter(), 4), 4);
-        assert_eq!(fitting([1; 3].into_iter(), 4), 3);
-        assert_eq!(fitting([PAGE_CODES / 2; 3].into_iter(), 500), 2);
-        assert_eq!(fitting([PAGE_CODES + 1, 1].into_iter(), 500), 1);
-        assert_eq!(fitting([1, PAGE_CODES].into_iter(), 500), 1);
-        assert_eq!(fitting(std::iter::empty(), 500), 0);
+    fn a_page_is_bounded_by_consents_and_by_codes_and_never_empty() {
+        assert_eq!(consents_that_fit([1; 10].into_iter(), 4), 4);
+        assert_eq!(consents_that_fit([1; 3].into_iter(), 4), 3);
+        assert_eq!(consents_that_fit([PAGE_CODES / 2; 3].into_iter(), 500), 2);
+        assert_eq!(consents_that_fit([PAGE_CODES + 1, 1].into_iter(), 500), 1);
+        assert_eq!(consents_that_fit([1, PAGE_CODES].into_iter(), 500), 1);
+        assert_eq!(consents_that_fit(std::iter::empty(), 500), 0);
     }
 }

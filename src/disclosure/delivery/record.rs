@@ -1,50 +1,50 @@
-//! Steps 6 and 7 for the lines of a page: recorded in company, none released.
+//! Steps 6 and 7 for the lines of a page: recorded concurrently, none released.
 
 use tokio::task::JoinSet;
 
-use super::{close::LineReceipt, line::Drafted};
+use super::{close::LineReceipt, line::LineDraft};
 use crate::{
     disclosure::refusal::refused,
     domain::{Clock, Failure, ids::ConsentId},
     ledger::{Disclosed, RecordError, Recorder},
 };
 
-/// How many lines of a page wait for their commit at a time. Enough that a commit is shared by many, and few enough that a
-/// single answer behind them waits for one batch and not for a page.
-pub(super) const TOGETHER: usize = 64;
+/// The most lines of a page that wait for their commit. Enough that many share a commit, and few enough that a single
+/// answer behind them waits for one batch and not for a whole page.
+pub(super) const MAX_PENDING: usize = 64;
 
-/// What became of a line.
+/// The outcome of recording a line.
 pub(super) enum Outcome {
-    /// Its record is durable.
+    /// The record is durable.
     Recorded(Box<Disclosed>),
-    /// What it rests on has moved.
+    /// A version moved between reading and append.
     Stale,
-    /// Its consent has been used as often as it may be.
+    /// The consent's budget is used up.
     UsedUp,
 }
 
-/// Records lines. When the ledger fails for one, or nobody knows, there is no delivery (I1): what was recorded already is
-/// recorded too much, never too little.
-pub(super) async fn together(
+/// Records lines. When an append fails or its outcome is unknown, there is no delivery (I1). The lines recorded before that
+/// are records without an answer, which is safe.
+pub(super) async fn record_all(
     recorder: &Recorder,
-    drafts: Vec<Drafted>,
+    drafts: Vec<LineDraft>,
     clock: &dyn Clock,
 ) -> Result<Vec<(ConsentId, LineReceipt, Outcome)>, Failure> {
-    let mut told = Vec::with_capacity(drafts.len());
+    let mut recorded = Vec::with_capacity(drafts.len());
     let mut waiting = drafts.into_iter();
-    let mut under_way = JoinSet::new();
+    let mut pending = JoinSet::new();
     let mut failed = None;
     loop {
-        while under_way.len() < TOGETHER
+        while pending.len() < MAX_PENDING
             && failed.is_none()
-            && let Some(Drafted { consent, receipt, draft }) = waiting.next()
+            && let Some(LineDraft { consent, receipt, draft }) = waiting.next()
         {
             let recorder = recorder.clone();
-            under_way.spawn(async move { (consent, receipt, recorder.record(draft).await) });
+            pending.spawn(async move { (consent, receipt, recorder.record(draft).await) });
         }
-        // After a failure what is under way comes to its end, so that no page leaves work behind it.
-        let Some(joined) = under_way.join_next().await else {
-            return failed.map_or(Ok(told), |error| Err(refused(error, clock.now())));
+        // After a failure the pending appends still run to their end, so that no page leaves work behind.
+        let Some(joined) = pending.join_next().await else {
+            return failed.map_or(Ok(recorded), |error| Err(refused(error, clock.now())));
         };
         let (consent, receipt, outcome) = joined.map_err(|error| Failure::internal(error.to_string()))?;
         let outcome = match outcome {
@@ -56,6 +56,6 @@ pub(super) async fn together(
                 continue;
             }
         };
-        told.push((consent, receipt, outcome));
+        recorded.push((consent, receipt, outcome));
     }
 }

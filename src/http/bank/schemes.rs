@@ -1,4 +1,4 @@
-//! `GET /v1/schemes`: what grades mean.
+//! `GET /v1/schemes`: the meaning of grades.
 
 use std::sync::Arc;
 
@@ -15,63 +15,63 @@ use crate::{
     http::{authentication::Connected, problem::Problem},
 };
 
-/// Every scheme in use.
+/// The schemes in use.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct Schemes {
-    /// By id.
+    /// The schemes, ordered by id.
     schemes: Vec<SchemeView>,
 }
 
 /// A scheme of grades.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct SchemeView {
-    /// Its identifier.
+    /// The id of the scheme.
     #[schema(example = "wenzhou-951")]
     id: String,
-    /// Its version.
+    /// The version of the scheme.
     #[schema(example = 1)]
     version: i64,
-    /// Its name.
+    /// The name of the scheme.
     name: String,
-    /// Kinds of subject graded by it.
+    /// The kinds of subject that it grades.
     #[schema(example = json!(["medical_institution"]))]
     kinds: Vec<String>,
-    /// From the best to the worst.
+    /// The grades, best first.
     grades: Vec<GradeBand>,
 }
 
 /// A grade of a scheme.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct GradeBand {
-    /// Its code.
+    /// The code of the grade.
     #[schema(example = "excellent")]
     code: String,
-    /// Its name.
+    /// The name of the grade.
     #[schema(example = "优秀")]
     name: String,
-    /// Its place, 1 the best.
+    /// The rank of the grade; 1 is the best.
     #[schema(example = 1)]
     ordinal: i64,
-    /// The least points, in thousandths, where the scheme goes by points. Bands are half-open: the least belongs to it.
+    /// The lower bound in thousandths of a point, if the scheme is based on points. The bound itself belongs to the grade.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = 850_000)]
     from_milli_points: Option<i64>,
 }
 
-/// The schemes of grades, with their bands.
+/// List the schemes of grades, with their bands.
 #[utoipa::path(
-    get, path = "/v1/schemes", tag = "about",
+    get, path = "/v1/schemes", operation_id = "schemes", tag = "about",
     responses(
-        (status = 200, description = "Every scheme in use", body = Schemes),
+        (status = 200, description = "The schemes in use", body = Schemes),
     )
 )]
-pub async fn schemes(State(app): State<Arc<App>>, _connected: Connected) -> Result<Response, Problem> {
+pub async fn handle(State(app): State<Arc<App>>, _connected: Connected) -> Result<Response, Problem> {
     let mut schemes: Vec<SchemeView> = Vec::new();
     for model in app.library.models() {
         let scheme = model.scheme();
-        match schemes.iter_mut().find(|known| known.id == scheme.id && known.version == scheme.version) {
-            Some(known) if known.kinds.iter().any(|kind| kind == model.kind()) => {}
-            Some(known) => known.kinds.push(model.kind().to_owned()),
+        match schemes.iter_mut().find(|listed| listed.id == scheme.id && listed.version == scheme.version) {
+            Some(listed) if listed.kinds.iter().any(|kind| kind == model.kind()) => {}
+            Some(listed) => listed.kinds.push(model.kind().to_owned()),
             None => schemes.push(SchemeView {
                 id: scheme.id.clone(),
                 version: scheme.version,

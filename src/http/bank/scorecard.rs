@@ -2,37 +2,37 @@
 
 use serde::Deserialize;
 
-use super::data::DataCall;
-use crate::{disclosure::ScorecardAnswer, domain::Failure, http::authentication::scope, ledger::Disclosed};
+use super::data_call::DataCall;
+use crate::{
+    disclosure::{Scorecard, ScorecardAnswer},
+    domain::Failure,
+    http::authentication::scope,
+    ledger::Disclosed,
+};
 
-/// What `scorecard` may be asked with.
+/// Query parameters of `scorecard`.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ScorecardQuery {
-    /// What the reading is for; see `grade`.
+    /// The purpose of the reading; see `grade`.
     #[param(example = "pre_loan_review")]
     purpose: Option<String>,
 }
 
 /// Read the first-level totals of every code the consent covers.
 ///
-/// Integer thousandths of points, each beside the most it can be, with the model's id and version. Indicators, measures and
-/// records beneath them are never given. A code stands as in `grade`, and has points only where it is graded.
+/// Points are integer thousandths, each with its maximum, and with the id and version of the model. Indicators, measures and
+/// records below the first level are never disclosed. The status of a code is that of `grade`; only graded codes have points.
 #[utoipa::path(
-    get, path = "/v1/consents/{id}/scorecard", tag = "data",
+    get, path = "/v1/consents/{id}/scorecard", operation_id = "scorecard", tag = "data",
     params(("id" = String, Path, description = "The consent", example = "con_06fzgv9a41wdkxs8q2e7mtb3rc"), ScorecardQuery),
     security(("access_token" = ["scorecard:read"])),
     responses(
-        (status = 200, description = "First-level totals, signed and recorded", body = ScorecardAnswer, headers(
-            ("Content-Digest" = String, description = "RFC 9530, SHA-256 of the body"),
-            ("Medcredit-Disclosure" = String, description = "The receipt: the entry's id, its leaf in the log, and by when it is sealed"),
-            ("Signature" = String, description = "RFC 9421, over status, digest, receipt and request"),
-            ("Signature-Input" = String, description = "RFC 9421"),
-        )),
+        (status = 200, description = "First-level totals, signed and recorded", body = ScorecardAnswer),
     )
 )]
-pub async fn scorecard(call: DataCall<scope::ScorecardRead>) -> Result<Disclosed, Failure> {
+pub async fn handle(call: DataCall<scope::ScorecardRead>) -> Result<Disclosed, Failure> {
     let query: ScorecardQuery = call.query()?;
-    call.app.disclosures.scorecard(&call.authorized.caller, &call.asked(query.purpose.as_deref())).await
+    call.disclose(query.purpose.as_deref(), Scorecard).await
 }

@@ -1,4 +1,4 @@
-//! `GET /v1/whoami`: what the gateway sees of the caller. Touches no data.
+//! `GET /v1/whoami`: how the gateway sees the caller. Reads no subject data.
 
 use std::sync::Arc;
 
@@ -15,22 +15,23 @@ use crate::{
         reply::Reply,
         request_signature::SignatureView,
     },
+    identity::ClientIdentity,
 };
 
-/// What the gateway sees.
+/// The caller as the gateway sees it.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub struct WhoAmI {
-    /// The client this certificate belongs to.
+    /// The client that the certificate belongs to.
     client: ClientView,
     /// The connection.
     connection: ConnectionView,
-    /// The token, or what is wrong with it.
+    /// The token, or the reason why it is refused.
     token: TokenView,
-    /// The request's signature, as it would be judged with a token.
+    /// The request's signature, as it would be verified with a token.
     request_signature: SignatureView,
-    /// The limits that apply.
+    /// The limits that apply to the client.
     limits: Vec<LimitView>,
-    /// The gateway's clock: compare it with yours.
+    /// The time of the gateway's clock, to compare with yours.
     #[schema(value_type = String)]
     server_time: Timestamp,
 }
@@ -38,37 +39,37 @@ pub struct WhoAmI {
 /// A client.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct ClientView {
-    /// Its identifier, the `client_id` of OAuth.
+    /// The id, `client_id` in OAuth.
     id: String,
-    /// Its name.
+    /// The name.
     name: String,
     /// `bank`, `department` or `auditor`.
     kind: String,
-    /// How it may authenticate at the token endpoint.
+    /// The authentication methods allowed at the token endpoint.
     auth_methods: Vec<String>,
-    /// Every scope it is registered for.
+    /// All scopes that the client is registered for.
     scopes: Vec<String>,
 }
 
 /// A connection.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct ConnectionView {
-    /// The certificate's subject (RFC 4514).
+    /// The subject of the certificate (RFC 4514).
     subject: String,
-    /// Its serial number, hex.
+    /// The serial number of the certificate, in hex.
     serial: String,
-    /// base64url of the SHA-256 of its DER: the `x5t#S256` of tokens.
+    /// The SHA-256 of the certificate's DER in base64url, `x5t#S256` in tokens.
     thumbprint: String,
-    /// The last instant of its validity.
+    /// The end of the certificate's validity.
     #[schema(value_type = String)]
     not_after: Timestamp,
-    /// The authority that proved it.
+    /// The authority that issued the certificate.
     authority: String,
-    /// TLS version.
+    /// The TLS version.
     protocol: String,
-    /// Cipher suite.
+    /// The TLS cipher suite.
     cipher_suite: String,
-    /// Key exchange group.
+    /// The TLS key exchange group.
     key_exchange: String,
     /// `h2` or `http/1.1`.
     alpn: String,
@@ -77,21 +78,21 @@ struct ConnectionView {
 /// A token.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct TokenView {
-    /// Whether one was sent.
+    /// Whether a token was sent.
     present: bool,
-    /// Whether it is good on this connection.
+    /// Whether the token is valid on this connection.
     valid: bool,
-    /// What is wrong with it.
+    /// The reason why the token is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<String>,
-    /// What it may be used for.
+    /// The scopes of the token.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     scopes: Vec<String>,
-    /// When it expires.
+    /// The time of expiry.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     expires_at: Option<Timestamp>,
-    /// The consents it is limited to.
+    /// The consents that the token is limited to.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     consents: Vec<String>,
 }
@@ -99,25 +100,25 @@ struct TokenView {
 /// A limit.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct LimitView {
-    /// Its name, as in `RateLimit-Policy`.
+    /// The name, as in `RateLimit-Policy`.
     name: String,
-    /// How many.
+    /// The number of requests allowed in the window.
     quota: u32,
-    /// In how many seconds.
+    /// The length of the window in seconds.
     window_seconds: u32,
 }
 
-/// See yourself as the gateway does.
+/// Show the caller as the gateway sees it.
 ///
-/// TLS, certificate, clock, token, request signature and limits, for whoever sets up a client. A token may be left out; one that is refused
-/// is explained here, and nowhere else.
+/// TLS, certificate, clock, token, request signature and limits, to help in setting up a client. The token is optional. The
+/// reason why a token is refused is explained here, and nowhere else.
 #[utoipa::path(
-    get, path = "/v1/whoami", tag = "about", security((), ("access_token" = [])),
+    get, path = "/v1/whoami", operation_id = "whoami", tag = "about", security((), ("access_token" = [])),
     responses(
-        (status = 200, description = "What the gateway sees", body = WhoAmI),
+        (status = 200, description = "The caller as the gateway sees it", body = WhoAmI),
     )
 )]
-pub async fn whoami(
+pub async fn handle(
     State(app): State<Arc<App>>,
     connected: Connected,
     token: Option<UnverifiedToken>,
@@ -125,41 +126,7 @@ pub async fn whoami(
 ) -> Result<Reply<WhoAmI>, Problem> {
     let Connected { client, peer } = connected;
     let identity = peer.identity();
-    let token = match token {
-        None => TokenView {
-            present: false,
-            valid: false,
-            problem: None,
-            scopes: vec![],
-            expires_at: None,
-            consents: vec![],
-        },
-        Some(UnverifiedToken(text)) => match app.access.authenticate(identity, &text).await {
-            Ok(caller) => TokenView {
-                present: true,
-                valid: true,
-                problem: None,
-                scopes: caller.scopes().iter().map(ToString::to_string).collect(),
-                expires_at: Some(caller.token_expires_at()),
-                consents: caller
-                    .consents()
-                    .unwrap_or_default()
-                    .iter()
-                    .map(|detail| detail.identifier.to_string())
-                    .collect(),
-            },
-            Err(refused) if refused.failure.retryable() => return Err(refused.failure.into()),
-            Err(Refused { failure, ended }) => TokenView {
-                present: true,
-                valid: false,
-                // Of a token that is not this client's own nothing is told (K13).
-                problem: Some(if ended { failure.context.unwrap_or(failure.public) } else { failure.public }),
-                scopes: vec![],
-                expires_at: None,
-                consents: vec![],
-            },
-        },
-    };
+    let token = view_of(&app, identity, token).await?;
     let limits = app.limits.policies(&client.limits.0).into_iter().map(|policy| LimitView {
         name: policy.name,
         quota: policy.quota.get(),
@@ -190,4 +157,27 @@ pub async fn whoami(
         limits: limits.collect(),
         server_time: app.env.clock.now(),
     }))
+}
+
+/// The view of a token, or of the reason why it is refused. Fails only if that cannot be decided now.
+async fn view_of(app: &App, identity: &ClientIdentity, token: Option<UnverifiedToken>) -> Result<TokenView, Problem> {
+    let none =
+        TokenView { present: false, valid: false, problem: None, scopes: vec![], expires_at: None, consents: vec![] };
+    let Some(UnverifiedToken(text)) = token else { return Ok(none) };
+    match app.access.authenticate(identity, &text).await {
+        Ok(caller) => Ok(TokenView {
+            present: true,
+            valid: true,
+            scopes: caller.scopes().iter().map(ToString::to_string).collect(),
+            expires_at: Some(caller.token_expires_at()),
+            consents: caller.consents().unwrap_or_default().iter().map(|one| one.identifier.to_string()).collect(),
+            ..none
+        }),
+        Err(refused) if refused.failure.retryable() => Err(refused.failure.into()),
+        // The reason is given only for a token of this client (K13).
+        Err(Refused { failure, ended: true }) => {
+            Ok(TokenView { present: true, problem: Some(failure.context.unwrap_or(failure.public)), ..none })
+        }
+        Err(Refused { failure, .. }) => Ok(TokenView { present: true, problem: Some(failure.public), ..none }),
+    }
 }

@@ -15,13 +15,13 @@ use crate::{
 ///
 /// Only for the client that the token belongs to. For any other token the response is `{"active": false}` and nothing else.
 #[utoipa::path(
-    post, path = "/oauth2/introspect", tag = "oauth",
+    post, path = "/oauth2/introspect", operation_id = "introspect", tag = "oauth",
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "State and scopes of the token", body = Introspection),
     )
 )]
-pub async fn introspect(
+pub async fn handle(
     State(app): State<Arc<App>>,
     connected: Result<Connected, Problem>,
     Form(form): Form<TokenForm>,

@@ -2,32 +2,39 @@
 //!
 //! Errors of these endpoints have RFC 6749's form. In everything else they are like other endpoints.
 
+pub mod authorization_server;
 pub mod introspect;
-pub mod metadata;
+pub mod jwks;
+pub mod protected_resource;
 pub mod revoke;
 pub mod token;
 
 use std::sync::Arc;
 
 use axum::{
-    Router,
     extract::{FromRequest, Request},
-    routing::{get, post},
+    response::{IntoResponse, Response},
 };
+use http::{HeaderValue, header};
 use serde::Deserialize;
+use serde_json::Value;
 
-use super::problem::OauthProblem;
-use crate::{app::App, domain::Failure};
+use super::{
+    operations::{operations, plain},
+    problem::OauthProblem,
+};
+use crate::{
+    app::App,
+    domain::{Failure, permission::Scope},
+};
 
-/// The routes.
-pub fn router() -> Router<Arc<App>> {
-    Router::new()
-        .route("/oauth2/token", post(token::token))
-        .route("/oauth2/revoke", post(revoke::revoke))
-        .route("/oauth2/introspect", post(introspect::introspect))
-        .route("/.well-known/oauth-authorization-server", get(metadata::authorization_server))
-        .route("/.well-known/oauth-protected-resource", get(metadata::protected_resource))
-        .route("/.well-known/jwks.json", get(metadata::jwks))
+operations! {
+    token => plain;
+    revoke => plain;
+    introspect => plain;
+    authorization_server => plain;
+    protected_resource => plain;
+    jwks => plain;
 }
 
 /// A form of RFC 6749: each parameter occurs at most once, and unknown ones are ignored.
@@ -64,4 +71,19 @@ impl TokenForm {
         self.token
             .ok_or_else(|| OauthProblem(Failure::invalid("token", "invalid_request", "Send the parameter `token`.")))
     }
+}
+
+/// A JSON document that caches may store for some seconds.
+fn cacheable(body: &Value, seconds: u32) -> Response {
+    let cache = HeaderValue::from_str(&format!("public, max-age={seconds}"))
+        .unwrap_or_else(|_| HeaderValue::from_static("no-store"));
+    (
+        [(header::CONTENT_TYPE, HeaderValue::from_static("application/json")), (header::CACHE_CONTROL, cache)],
+        body.to_string(),
+    )
+        .into_response()
+}
+
+fn scopes() -> Vec<&'static str> {
+    Scope::ALL.iter().map(|scope| scope.as_str()).collect()
 }

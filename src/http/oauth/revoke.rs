@@ -21,7 +21,7 @@ use crate::{
         (status = 200, description = "The token is not valid any more, if it ever was"),
     )
 )]
-pub async fn revoke(
+pub async fn handle(
     State(app): State<Arc<App>>,
     connected: Result<Connected, Problem>,
     Form(form): Form<TokenForm>,

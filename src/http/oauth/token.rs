@@ -47,13 +47,13 @@ pub struct TokenForm {
 /// `private_key_jwt`. The token is bound to the certificate, expires after minutes, and has the requested scopes, or all
 /// registered ones.
 #[utoipa::path(
-    post, path = "/oauth2/token", tag = "oauth",
+    post, path = "/oauth2/token", operation_id = "token", tag = "oauth",
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "A token", body = IssuedToken),
     )
 )]
-pub async fn token(
+pub async fn handle(
     State(app): State<Arc<App>>,
     log: axum::Extension<RequestLog>,
     peer: PeerIdentity,

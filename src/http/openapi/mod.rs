@@ -23,21 +23,7 @@ use shared::SharedParts;
         description = "API for partner banks and departments, over TLS 1.3 with a client certificate. Every data response is signed (RFC 9421) and recorded before it is sent. A client that is registered for signed requests signs each request with a token: RFC 9421, tag `fapi-2-request`, over `@method`, `@target-uri`, `authorization` and, if they are sent, `content-digest` and `idempotency-key`; docs/SIGNATURES.md has worked examples. Every response has an `x-fapi-interaction-id`: the UUID of the request, or a new one. `Content-Digest` of a request is verified before its body is read; `Want-Content-Digest` is honoured. All examples are synthetic.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
-    paths(
-        oauth::token::token, oauth::revoke::revoke, oauth::introspect::introspect,
-        oauth::metadata::authorization_server, oauth::metadata::protected_resource, oauth::metadata::jwks,
-        bank::whoami::whoami, bank::schemes::schemes,
-        bank::consents::request, bank::consents::list, bank::consents::show, bank::consents::revoke,
-        bank::receipt::receipt,
-        bank::data::grade, bank::history::grade_history, bank::scorecard::scorecard, bank::data::settlements,
-        bank::report::report,
-        bank::deliveries::deliver,
-        bank::proofs::proof, bank::proofs::checkpoint,
-        bank::tiles::tile, bank::tiles::entries, bank::tiles::keys,
-        bank::imports::deliver, bank::imports::report,
-    ),
     components(schemas(ProblemDocument, OauthErrorDocument)),
-    modifiers(&Security, &SharedParts),
     tags(
         (name = "oauth", description = "Tokens"),
         (name = "consents", description = "Consents"),
@@ -63,5 +49,10 @@ impl Modify for Security {
 
 /// Renders the document.
 pub fn partner() -> Result<String, serde_json::Error> {
-    Partner::openapi().to_pretty_json().map(|text| text + "\n")
+    let mut document = Partner::openapi();
+    document.merge(oauth::Documented::openapi());
+    document.merge(bank::Documented::openapi());
+    Security.modify(&mut document);
+    SharedParts.modify(&mut document);
+    document.to_pretty_json().map(|text| text + "\n")
 }

@@ -73,8 +73,17 @@ fn fields(status: &str, counted: bool) -> Vec<(&'static str, &'static str)> {
     fields
 }
 
-fn add_fields(response: &mut Response, status: &str, counted: bool) {
-    for (name, description) in fields(status, counted) {
+/// The further header fields of every response with subject data. An operation may describe one of them itself.
+const SIGNED_FIELDS: [(&str, &str); 4] = [
+    ("Content-Digest", "RFC 9530, SHA-256 of the body"),
+    ("Medcredit-Disclosure", "The receipt: the entry's id, its leaf in the log, and by when it is sealed"),
+    ("Signature", "RFC 9421, over status, digest, receipt and request"),
+    ("Signature-Input", "RFC 9421"),
+];
+
+/// Adds the header fields that a response does not describe itself.
+fn add_fields(response: &mut Response, fields: impl IntoIterator<Item = (&'static str, &'static str)>) {
+    for (name, description) in fields {
         if !response.headers.keys().any(|known| known.eq_ignore_ascii_case(name)) {
             let mut header = Header::new(ObjectBuilder::new().schema_type(Type::String).build());
             header.description = Some(description.to_owned());
@@ -93,7 +102,7 @@ fn problem(status: &str, description: &str, oauth: bool, examples: &BTreeMap<Str
     let mut content = Content::new(Some(Ref::from_schema_name(schema)));
     content.example = examples.get(&format!("{form}_{status}")).map(|example| example.body.clone());
     let mut response = ResponseBuilder::new().description(description).content(media_type, content).build();
-    add_fields(&mut response, status, true);
+    add_fields(&mut response, fields(status, true));
     response
 }
 
@@ -122,6 +131,7 @@ fn is_possible(status: &str, path: &str, operation: &Operation) -> bool {
 
 fn add_problems(path: &str, operation: &mut Operation) {
     let oauth = path.starts_with(OAUTH_PREFIX);
+    let data = operation.tags.iter().flatten().any(|tag| tag == "data");
     for (status, name, _) in PROBLEMS {
         if is_possible(status, path, operation) {
             let shared = || RefOr::Ref(Ref::from_response_name(name_of(name, oauth)));
@@ -130,7 +140,10 @@ fn add_problems(path: &str, operation: &mut Operation) {
     }
     for (status, response) in &mut operation.responses.responses {
         if let RefOr::T(response) = response {
-            add_fields(response, status, !path.starts_with(PUBLIC));
+            if data && status == "200" {
+                add_fields(response, SIGNED_FIELDS);
+            }
+            add_fields(response, fields(status, !path.starts_with(PUBLIC)));
         }
     }
 }

@@ -47,7 +47,7 @@ pub(super) fn api(app: Arc<App>) -> Api {
         .route("/ledger/checkpoint", get(checkpoint))
         .route("/ledger/tile/{*name}", get(tile))
         .route("/ledger/keys", get(keys))
-        .route("/.well-known/jwks.json", get(oauth::metadata::jwks))
+        .route("/.well-known/jwks.json", get(oauth::jwks::handle))
         .fallback(route_not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(app.clone(), guard));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{Path, State},
+    extract::State,
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, header};
@@ -14,29 +14,29 @@ use crate::{
     domain::Failure,
     http::{
         authentication::{Authorized, scope},
+        bank::path_value::PathValue,
         problem::Problem,
     },
     identity::token::sign_jwt,
 };
 
-/// The signed receipt of a consent.
+/// Get the signed receipt of a consent.
 ///
-/// A JWS (RFC 7515, compact) of the consent's record as it stands, its history included, after ISO/IEC TS 27560. Keep it:
-/// it is verified with the published answer-signing key, without the gateway.
+/// A JWS (RFC 7515, compact) of the consent's current record and its history, after ISO/IEC TS 27560. Store it: it can be
+/// verified with the published answer-signing key, without the gateway.
 #[utoipa::path(
-    get, path = "/v1/consents/{id}/receipt", tag = "consents",
+    get, path = "/v1/consents/{id}/receipt", operation_id = "receipt", tag = "consents",
     params(("id" = String, Path, description = "The consent")),
     security(("access_token" = ["consents:read"])),
     responses(
         (status = 200, description = "A compact JWS", body = String, content_type = "application/jose"),
     )
 )]
-pub async fn receipt(
+pub async fn handle(
     State(app): State<Arc<App>>,
     authorized: Authorized<scope::ConsentsRead>,
-    id: Result<Path<String>, axum::extract::rejection::PathRejection>,
+    PathValue(id): PathValue,
 ) -> Result<Response, Problem> {
-    let id = id.map(|path| path.0).unwrap_or_default();
     let client = authorized.caller.client();
     let consent = app.consents.get(client.id, &id).await?;
     let receipt = app.consents.receipt(&consent, &client.name, app.config.gateway.issuer()).await?;

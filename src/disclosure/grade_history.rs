@@ -1,9 +1,15 @@
-//! Step 4 of `grade-history`: the grades of former rounds, within the half-years of the consent's period.
+//! `grade-history`: the grades of former rounds, within the half-years of the consent's period.
+
+use std::borrow::Cow;
 
 use serde::Serialize;
 
-use super::{Body, Content, CurrentGrades, Disclosures, GradeView};
+use super::{
+    Disclosures, GradeView,
+    reading::{CachedReading, CurrentGrades, Extent, Reading, RequestedPeriod},
+};
 use crate::{
+    access::Caller,
     consent::{Consent, ConsentPermit},
     domain::{
         Day, Failure, HalfYear,
@@ -13,21 +19,30 @@ use crate::{
     grading::{CurrentAssessment, FormerAssessment},
 };
 
-/// Grades of former rounds (历史等级). The round in force is told by `grade` alone, until its last day has passed.
+/// Reads the grades of former rounds of each covered code. An end that is absent is the consent's.
+#[derive(Debug, Clone, Copy)]
+pub struct GradeHistory {
+    /// The first half-year.
+    pub from: Option<HalfYear>,
+    /// The last half-year.
+    pub to: Option<HalfYear>,
+}
+
+/// Grades of former rounds (历史等级). Only `grade` has the round in force, until its last day has passed.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct GradeHistoryAnswer {
-    /// The consent.
+    /// The id of the consent.
     #[schema(example = "con_06fzgv9a41wdkxs8q2e7mtb3rc")]
     pub consent: String,
-    /// What the reading is for.
+    /// The purpose of the reading.
     pub purpose: Purpose,
-    /// The legal entity.
+    /// The unified social credit code of the legal entity.
     #[schema(example = "91330302MA2AB3C47J")]
     pub uscc: String,
-    /// First half-year asked for.
+    /// The first half-year of the answer.
     #[schema(value_type = String, example = "2024-H2")]
     pub from: HalfYear,
-    /// Last half-year asked for.
+    /// The last half-year of the answer.
     #[schema(value_type = String, example = "2026-H1")]
     pub to: HalfYear,
     /// Each covered code.
@@ -40,17 +55,17 @@ pub struct CodeHistory {
     /// The medical-insurance code.
     #[schema(example = "H33030200090")]
     pub code: String,
-    /// Its name.
+    /// The name of the subject.
     pub name: String,
-    /// Which kind of subject it is.
+    /// The kind of the subject.
     #[schema(example = "medical_institution")]
     pub kind: String,
-    /// One for each half-year and scheme, latest first. Half-years in which no round covered the code, or in which it
-    /// belonged to another legal entity, are not listed.
+    /// The rounds, one for each half-year and scheme, latest first. Half-years in which no round covered the code, or in
+    /// which it belonged to another legal entity, are not listed.
     pub rounds: Vec<FormerGrade>,
 }
 
-/// What one former round found.
+/// The result of one former round.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct FormerGrade {
     /// The half-year assessed.
@@ -59,46 +74,58 @@ pub struct FormerGrade {
     /// `graded`, `not_rated` or `under_objection`.
     #[schema(value_type = String, example = "graded")]
     pub status: GradeStatus,
-    /// Why it was not rated; only with `not_rated`.
+    /// The reason why it was not rated; only with `not_rated`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub not_rated_reason: Option<NotRatedReason>,
-    /// The grade; only with `graded`. While an objection is open, none is told that it may be against.
+    /// The grade; only with `graded`. While an objection is open, a grade that it may concern is not disclosed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grade: Option<GradeView>,
     /// The day the assessment was published.
     #[schema(value_type = String, example = "2026-01-15")]
     pub evaluated_on: Day,
-    /// The last day on which it was good.
+    /// The last day of its validity.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "2026-07-31")]
     pub valid_until: Option<Day>,
-    /// Whether a later round has taken its place. Otherwise its time is over, and there is no later one.
+    /// Whether a later round has replaced it. If not, its validity is over and there is no later round.
     #[schema(example = true)]
     pub superseded: bool,
-    /// Whether it is not what was first published of the half-year: it was corrected, or the round was made again.
+    /// Whether it differs from the first publication for the half-year: it was corrected, or the round was repeated.
     #[schema(example = false)]
     pub corrected: bool,
-    /// The grading run and the assessment's version in it, as `grade` named them at the time.
+    /// The grading run, as `grade` named it at the time.
     pub run: String,
-    /// See `run`.
+    /// The version of the assessment within the run.
     #[schema(example = 1)]
     pub assessment_version: i64,
 }
 
-impl Disclosures {
-    pub(super) async fn read_history(
-        &self,
-        permit: &ConsentPermit,
-        present: CurrentGrades,
-        ends: (Option<HalfYear>, Option<HalfYear>),
-    ) -> Result<Content, Failure> {
-        let window = within(permit.consent(), ends)?;
-        let answer = self.history_of(permit, &present.assessments, window).await?;
-        let period = Some((window.0.first_month(), window.1.last_month()));
-        Ok(present.content(Body::GradeHistory(answer), vec![Permission::GradeHistory], period))
+impl Reading for GradeHistory {
+    const OPERATION: &'static str = "grade_history";
+
+    fn permissions(&self, _: &Caller) -> Cow<'static, [Permission]> {
+        Cow::Borrowed(&[Permission::GradeHistory])
     }
 
+    fn period(&self) -> RequestedPeriod {
+        RequestedPeriod::HalfYears { from: self.from, to: self.to }
+    }
+
+    async fn read(
+        self,
+        room: &Disclosures,
+        permit: &ConsentPermit,
+        current: CurrentGrades,
+    ) -> Result<CachedReading, Failure> {
+        let window = self.within(permit.consent())?;
+        let answer = room.history_of(permit, &current.assessments, window).await?;
+        let months = Some((answer.from.first_month(), answer.to.last_month()));
+        CachedReading::of(&current, &answer, Extent { permissions: vec![Permission::GradeHistory], months })
+    }
+}
+
+impl Disclosures {
     pub(super) async fn history_of(
         &self,
         permit: &ConsentPermit,
@@ -139,7 +166,7 @@ fn view(of: FormerAssessment) -> FormerGrade {
     }
 }
 
-/// The half-years that lie wholly within the consent's months: a grade speaks of all six.
+/// The half-years that lie wholly within the consent's months: a grade is about all six months of its half-year.
 pub(super) fn covered(consent: &Consent) -> Option<(HalfYear, HalfYear)> {
     let (first, last) = (HalfYear::of(consent.data_from), HalfYear::of(consent.data_to));
     let from = if first.first_month() < consent.data_from { first.plus(1) } else { first };
@@ -147,20 +174,22 @@ pub(super) fn covered(consent: &Consent) -> Option<(HalfYear, HalfYear)> {
     (from <= to).then_some((from, to))
 }
 
-/// The half-years of a reading: those named, or else the consent's ends.
-fn within(consent: &Consent, ends: (Option<HalfYear>, Option<HalfYear>)) -> Result<(HalfYear, HalfYear), Failure> {
-    let outside = |public: String| Failure::forbidden("period_outside_consent", public);
-    let (first, last) = covered(consent).ok_or_else(|| {
-        let (from, to) = (consent.data_from, consent.data_to);
-        outside(format!("The consent covers the months {from} to {to}, and no whole half-year."))
-    })?;
-    let (from, to) = (ends.0.unwrap_or(first), ends.1.unwrap_or(last));
-    if from > to {
-        let public = format!("The first half-year, {from}, is after the last, {to}.");
-        return Err(Failure::invalid("from", "invalid_request", public));
+impl GradeHistory {
+    /// The half-years to read: those requested, or else the consent's ends.
+    fn within(self, consent: &Consent) -> Result<(HalfYear, HalfYear), Failure> {
+        let outside = |public: String| Failure::forbidden("period_outside_consent", public);
+        let (first, last) = covered(consent).ok_or_else(|| {
+            let (from, to) = (consent.data_from, consent.data_to);
+            outside(format!("The consent covers the months {from} to {to}, and no whole half-year."))
+        })?;
+        let (from, to) = (self.from.unwrap_or(first), self.to.unwrap_or(last));
+        if from > to {
+            let public = format!("The first half-year, {from}, is after the last, {to}.");
+            return Err(Failure::invalid("from", "invalid_request", public));
+        }
+        if from < first || to > last {
+            return Err(outside(format!("The consent covers the half-years {first} to {last}.")));
+        }
+        Ok((from, to))
     }
-    if from < first || to > last {
-        return Err(outside(format!("The consent covers the half-years {first} to {last}.")));
-    }
-    Ok((from, to))
 }
