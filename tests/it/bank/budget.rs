@@ -8,26 +8,26 @@ use crate::support::{
     both_engines,
 };
 
-/// The items of a field that are about the consent.
+/// The items of a field that concern the consent.
 fn of_consent(reply: &Reply, field: &str) -> Vec<String> {
     let items = reply.headers[field].split(", ").filter(|item| item.starts_with("\"consent-"));
     items.map(str::to_owned).collect()
 }
 
 both_engines! {
-    is_told_with_every_answer_and_refusal,
-    is_exact_for_answers_of_one_moment,
-    is_not_told_where_there_is_none,
+    is_in_every_answer_and_refusal,
+    is_exact_for_concurrent_answers,
+    is_absent_where_there_is_none,
 }
 
 /// A bank with a consent for two fetches a day and three in all, at nine in the morning.
-async fn is_told_with_every_answer_and_refusal(store: TestStore) {
+async fn is_in_every_answer_and_refusal(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
     let consent = app
-        .consent(&bank, |wish| {
-            wish.daily_budget = Some(2);
-            wish.max_fetches = Some(3);
+        .consent(&bank, |new| {
+            new.daily_budget = Some(2);
+            new.max_fetches = Some(3);
         })
         .await;
     let path = Bank::data(&consent, "grade");
@@ -50,7 +50,7 @@ async fn is_told_with_every_answer_and_refusal(store: TestStore) {
     let reply = bank.get(&token, &path).await;
     assert_eq!(reply.refusal(), (429, "consent_daily_budget_used_up"));
     assert_eq!(reply.json["violated-policies"], serde_json::json!(["consent-day"]));
-    // Until midnight in the city, and never a moment earlier.
+    // Until midnight in the city, not a moment earlier.
     assert_eq!(reply.headers["retry-after"], "50400");
     assert_eq!(of_consent(&reply, "ratelimit"), ["\"consent-day\";r=0;t=50400", "\"consent-total\";r=1"]);
     assert_eq!(of_consent(&reply, "ratelimit-policy"), policy);
@@ -64,16 +64,16 @@ async fn is_told_with_every_answer_and_refusal(store: TestStore) {
     let reply = bank.get(&token, &path).await;
     assert_eq!(reply.refusal(), (429, "consent_used_up"));
     assert_eq!(reply.json["violated-policies"], serde_json::json!(["consent-total"]));
-    // Waiting does not help, and nothing pretends that it does.
+    // Waiting does not help, so there is no Retry-After.
     assert!(!reply.headers.contains_key("retry-after"), "{:?}", reply.headers);
     assert_eq!(of_consent(&reply, "ratelimit")[1], "\"consent-total\";r=0");
 }
 
-/// A bank that asks eight times at once: each answer tells what was left after it, and no two tell the same.
-async fn is_exact_for_answers_of_one_moment(store: TestStore) {
+/// A bank with eight concurrent requests: each answer states what is left after it, and no two state the same.
+async fn is_exact_for_concurrent_answers(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
-    let consent = app.consent(&bank, |wish| wish.max_fetches = Some(5)).await;
+    let consent = app.consent(&bank, |new| new.max_fetches = Some(5)).await;
     let (path, token) = (Bank::data(&consent, "grade"), bank.token().await);
     let replies = futures_util::future::join_all((0..8).map(|_| bank.get(&token, &path))).await;
     let mut left: Vec<_> =
@@ -83,11 +83,11 @@ async fn is_exact_for_answers_of_one_moment(store: TestStore) {
 }
 
 /// A bank with a consent that is not limited, and one that is refused before anything is counted.
-async fn is_not_told_where_there_is_none(store: TestStore) {
+async fn is_absent_where_there_is_none(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
     let consent = app.consent(&bank, |_| {}).await;
-    let counted = app.consent(&bank, |wish| wish.max_fetches = Some(5)).await;
+    let counted = app.consent(&bank, |new| new.max_fetches = Some(5)).await;
     let token = bank.token().await;
     let reply = bank.get(&token, &Bank::data(&consent, "grade")).await;
     assert_eq!((reply.status, of_consent(&reply, "ratelimit")), (200, vec![]));

@@ -1,4 +1,4 @@
-//! Content as it comes and goes: digests, codings, and what an answer says of the request's (M2, M4).
+//! Bodies of requests and answers: digests, codings, and the request digest in an answer's signature (M2, M4).
 
 use medcredit::identity::signature::{
     Covered, RequestFacts, SignatureFields, content_digest, digest::DigestAlgorithm, verify,
@@ -11,20 +11,20 @@ use crate::support::{
     both_engines,
 };
 
-/// A wish as bytes, so that a test can digest and change them.
-fn wish() -> Vec<u8> {
-    let wish = serde_json::json!({
+/// A consent request as bytes, so that a test can digest and change them.
+fn consent_request() -> Vec<u8> {
+    let consent_request = serde_json::json!({
         "uscc": ENTITY, "codes": [HOSPITAL], "permissions": ["grade"],
         "purposes": ["pre_loan_review"], "product": "test",
     });
-    wish.to_string().into_bytes()
+    consent_request.to_string().into_bytes()
 }
 
 both_engines! {
     a_digest_is_checked_before_the_body_is_read,
     a_large_delivery_may_be_digested,
     a_content_coding_is_refused,
-    a_digest_is_given_where_it_is_wanted,
+    a_digest_is_sent_where_it_is_requested,
     an_answers_signature_covers_the_requests_digest,
 }
 
@@ -39,16 +39,16 @@ async fn a_digest_is_checked_before_the_body_is_read(store: TestStore) {
         bank.send(request.header("content-digest", digest).body(body.to_vec())).await
     };
     for algorithm in [DigestAlgorithm::Sha256, DigestAlgorithm::Sha512] {
-        assert_eq!(send(&algorithm.field(&wish()), &wish()).await.status, 201);
+        assert_eq!(send(&algorithm.field(&consent_request()), &consent_request()).await.status, 201);
     }
-    // Not JSON either: the digest speaks first.
-    let changed = send(&content_digest(&wish()), b"{").await;
+    // It is not JSON either, but the digest is checked first.
+    let changed = send(&content_digest(&consent_request()), b"{").await;
     assert_eq!(changed.refusal(), (400, "content_digest_mismatch"));
-    let unsupported = send("md5=:AAAA:", &wish()).await;
+    let unsupported = send("md5=:AAAA:", &consent_request()).await;
     assert_eq!(unsupported.refusal(), (400, "content_digest_unsupported"));
     assert_eq!(unsupported.headers["want-content-digest"], "sha-256=10, sha-512=5");
-    let twice = format!("{}, {}", content_digest(b"other"), content_digest(&wish()));
-    assert_eq!(send(&twice, &wish()).await.refusal(), (400, "content_digest_malformed"));
+    let twice = format!("{}, {}", content_digest(b"other"), content_digest(&consent_request()));
+    assert_eq!(send(&twice, &consent_request()).await.refusal(), (400, "content_digest_malformed"));
 }
 
 /// A department that digests a delivery, which may be larger than other bodies.
@@ -59,7 +59,7 @@ async fn a_large_delivery_may_be_digested(store: TestStore) {
     let rows = (0..8000).map(|nth| format!("{HOSPITAL},insurance_commendation,1,2026-01-05,市场监管局,{nth:0>300}\n"));
     let body = imports::HEADER.to_owned() + &rows.collect::<String>();
     assert!(body.len() > 2 * 1024 * 1024);
-    // Read to its end, and then refused for what is in it: each reference is too long.
+    // Read to its end, and then refused for its content: each reference is too long.
     let wrong = (content_digest(b"other"), (400, "content_digest_mismatch"));
     for (digest, expected) in [wrong, (content_digest(body.as_bytes()), (422, "nothing_taken"))] {
         let request = sender.http.post(sender.url("/v1/imports/records")).bearer_auth(&token);
@@ -75,20 +75,20 @@ async fn a_content_coding_is_refused(store: TestStore) {
     let bank = app.bank("Bank A").await;
     let token = bank.token().await;
     let request = bank.http.post(bank.url("/v1/consents")).bearer_auth(&token).header("content-encoding", "gzip");
-    let refused = bank.send(request.header("content-type", "application/json").body(wish())).await;
+    let refused = bank.send(request.header("content-type", "application/json").body(consent_request())).await;
     assert_eq!(refused.refusal(), (415, "content_encoding_refused"));
     assert_eq!(refused.headers["accept-encoding"], "identity");
     assert!(refused.headers.contains_key("x-fapi-interaction-id"));
     let nowhere = bank.http.post(bank.url("/v1/nothing")).header("content-encoding", "gzip");
-    assert_eq!(bank.send(nowhere.body(wish())).await.refusal(), (404, "route_not_found"));
+    assert_eq!(bank.send(nowhere.body(consent_request())).await.refusal(), (404, "route_not_found"));
     let token = bank.http.post(bank.url("/oauth2/token")).header("content-encoding", "gzip");
     let refused = bank.send(token.header("content-type", "application/x-www-form-urlencoded").body("x")).await;
     assert_eq!(refused.refusal(), (400, "invalid_request"));
     assert!(refused.json["error_description"].as_str().unwrap().contains("Content-Encoding"), "{:?}", refused.json);
 }
 
-/// A bank that wants digests of answers which carry none of their own, errors included.
-async fn a_digest_is_given_where_it_is_wanted(store: TestStore) {
+/// A bank that requests digests of answers that have none by default, errors included.
+async fn a_digest_is_sent_where_it_is_requested(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
     let get = async |path: &str, want: &str| {
@@ -102,7 +102,7 @@ async fn a_digest_is_given_where_it_is_wanted(store: TestStore) {
     assert!(!get("/v1/schemes", "md5=1").await.headers.contains_key("content-digest"));
 }
 
-/// A bank that keeps an answer to a request it had digested.
+/// A bank that stores the answer to a request that it sent with a digest.
 async fn an_answers_signature_covers_the_requests_digest(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;

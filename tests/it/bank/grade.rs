@@ -20,7 +20,7 @@ both_engines! {
     is_refused_outside_the_consent_each_with_its_own_code,
     ends_with_the_consents_last_instant,
     counts_fetches_exactly,
-    tells_the_five_answers_apart,
+    distinguishes_the_five_answers,
     ends_for_codes_that_pass_to_another_entity,
 }
 
@@ -28,7 +28,7 @@ both_engines! {
 async fn reads_each_covered_code_and_a_total(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
-    let consent = app.consent(&bank, |wish| wish.codes.push(PHARMACY.into())).await;
+    let consent = app.consent(&bank, |new| new.codes.push(PHARMACY.into())).await;
     let token = bank.token().await;
     let reply = bank.get(&token, &Bank::data(&consent, "grade")).await;
     assert_eq!(reply.status, 200, "{:?}", reply.json);
@@ -50,11 +50,11 @@ async fn reads_each_covered_code_and_a_total(store: TestStore) {
     assert_eq!(reply.json["total"]["codes"], 3);
     assert_eq!(reply.json["total"]["by_status"]["graded"], 2);
     assert_eq!(reply.json["total"]["by_grade"]["wenzhou-951/good"], 1);
-    // I4: nothing but what the permission names; no points, no measures.
+    // I4: only what the permission names; no points, no measures.
     assert!(!String::from_utf8(reply.bytes.clone()).unwrap().contains("points"));
 }
 
-/// A bank that keeps an answer as evidence.
+/// A bank that stores an answer as evidence.
 async fn can_verify_digest_signature_receipt_and_proof(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
@@ -98,7 +98,7 @@ async fn can_verify_digest_signature_receipt_and_proof(store: TestStore) {
     assert_eq!(opened["content_digest"]["value"], reply.headers["content-digest"]);
     assert_eq!(opened["codes"]["value"], serde_json::json!([HOSPITAL, CLINIC]));
     assert_eq!(opened["purpose"]["value"], "pre_loan_review");
-    // Another bank is not told that there is such a disclosure.
+    // Another bank cannot learn that there is such a disclosure.
     let other = app.bank("Bank B").await;
     let token = other.token().await;
     let refused = other.get(&token, &format!("/v1/disclosures/{}/proof", receipt.id)).await;
@@ -121,7 +121,7 @@ async fn is_refused_outside_the_consent_each_with_its_own_code(store: TestStore)
         reply.json["instance"] = serde_json::Value::Null;
         bodies.push(reply.json.to_string());
     }
-    // C7: indistinguishable, but for the request's own id.
+    // C7: indistinguishable except for the request's own id.
     assert!(bodies.windows(2).all(|pair| pair[0] == pair[1]), "{bodies:?}");
 
     let pending = app.pending(&bank, |_| {}).await;
@@ -129,7 +129,7 @@ async fn is_refused_outside_the_consent_each_with_its_own_code(store: TestStore)
     assert_eq!(reply.refusal(), (403, "consent_not_active"));
     assert!(reply.json["detail"].as_str().unwrap().contains("pending"));
 
-    let narrow = app.consent(&bank, |wish| wish.permissions = vec![Permission::Settlements]).await;
+    let narrow = app.consent(&bank, |new| new.permissions = vec![Permission::Settlements]).await;
     assert_eq!(bank.get(&token, &Bank::data(&narrow, "grade")).await.refusal(), (403, "permission_not_granted"));
 
     let consent = app.consent(&bank, |_| {}).await;
@@ -143,7 +143,7 @@ async fn is_refused_outside_the_consent_each_with_its_own_code(store: TestStore)
     assert_eq!(reply.refusal(), (400, "invalid_request"));
     assert!(reply.json["detail"].as_str().unwrap().contains("porpose"), "{:?}", reply.json);
 
-    let several = app.consent(&bank, |wish| wish.purposes.push(Purpose::LoanApproval)).await;
+    let several = app.consent(&bank, |new| new.purposes.push(Purpose::LoanApproval)).await;
     assert_eq!(bank.get(&token, &Bank::data(&several, "grade")).await.refusal(), (400, "purpose_required"));
     assert_eq!(bank.get(&token, &Bank::data(&several, "grade?purpose=loan_approval")).await.status, 200);
 
@@ -158,11 +158,11 @@ async fn is_refused_outside_the_consent_each_with_its_own_code(store: TestStore)
     assert!(reply.json["detail"].as_str().unwrap().contains("revoked"));
 }
 
-/// A bank whose consent ends by the clock alone (C3).
+/// A bank whose consent expires (C3).
 async fn ends_with_the_consents_last_instant(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
-    let consent = app.consent(&bank, |wish| wish.valid_for_days = Some(1)).await;
+    let consent = app.consent(&bank, |new| new.valid_for_days = Some(1)).await;
     app.advance(Duration::from_secs(86_400 - 1)).await;
     let token = bank.token().await;
     assert_eq!(bank.get(&token, &Bank::data(&consent, "grade")).await.status, 200);
@@ -170,7 +170,7 @@ async fn ends_with_the_consents_last_instant(store: TestStore) {
     let reply = bank.get(&token, &Bank::data(&consent, "grade")).await;
     assert_eq!(reply.refusal(), (403, "consent_not_active"));
     assert!(reply.json["detail"].as_str().unwrap().contains("expired"));
-    // Nobody had written so before; the tidying does, once.
+    // Nothing had recorded the expiry before; the background task does, once.
     app.app.tidy().await.unwrap();
     assert_eq!(app.app.consents.record_expiries().await.unwrap(), 0);
     let events = medcredit::store::consents::events(&app.store.db, &consent.id.to_string()).await.unwrap();
@@ -182,9 +182,9 @@ async fn counts_fetches_exactly(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
     let consent = app
-        .consent(&bank, |wish| {
-            wish.daily_budget = Some(2);
-            wish.max_fetches = Some(3);
+        .consent(&bank, |new| {
+            new.daily_budget = Some(2);
+            new.max_fetches = Some(3);
         })
         .await;
     let token = bank.token().await;
@@ -204,20 +204,20 @@ async fn counts_fetches_exactly(store: TestStore) {
     assert_eq!(shown.json["fetches"], serde_json::json!({ "used": 3, "used_today": 1 }));
 }
 
-/// A bank, of a subject to which something happened: the five answers of domain 0.8.
-async fn tells_the_five_answers_apart(store: TestStore) {
+/// A bank that reads of a subject in each of five states: the five answers of domain 0.8.
+async fn distinguishes_the_five_answers(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
     let theirs = app
-        .consent(&bank, |wish| {
-            wish.uscc = crate::support::app::OTHER_ENTITY.into();
-            wish.codes = vec![crate::support::app::MEDIUM.into(), crate::support::app::YOUNG.into()];
+        .consent(&bank, |new| {
+            new.uscc = crate::support::app::OTHER_ENTITY.into();
+            new.codes = vec![crate::support::app::MEDIUM.into(), crate::support::app::YOUNG.into()];
         })
         .await;
     let ours = app
-        .consent(&bank, |wish| {
-            wish.codes.push(PHARMACY.into());
-            wish.valid_for_days = Some(1000);
+        .consent(&bank, |new| {
+            new.codes.push(PHARMACY.into());
+            new.valid_for_days = Some(1000);
         })
         .await;
     let token = bank.token().await;

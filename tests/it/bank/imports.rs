@@ -1,4 +1,4 @@
-//! `POST /v1/imports/{template}`: departments' systems deliver, each for itself.
+//! `POST /v1/imports/{template}`: departments' systems send files, each only its own.
 
 use medcredit::{
     access::{self, ClientKind, Delivers},
@@ -47,15 +47,15 @@ async fn import_entries(app: &TestApp) -> Vec<String> {
 }
 
 both_engines! {
-    a_department_delivers_and_is_told_of_every_row_not_taken,
+    a_department_delivers_and_gets_a_report_of_every_rejected_row,
     banks_do_not_deliver_and_departments_do_not_read,
-    what_cannot_be_imported_is_told_apart,
-    deliveries_at_once_come_one_after_the_other,
-    nothing_is_accepted_from_a_sender_that_was_stopped_meanwhile,
+    each_file_that_cannot_be_imported_has_its_own_refusal,
+    concurrent_imports_run_one_after_the_other,
+    nothing_is_accepted_from_a_sender_that_is_suspended_meanwhile,
 }
 
-/// A market supervision bureau delivers its commendations, some rows of which are wrong, and asks again what became of it.
-async fn a_department_delivers_and_is_told_of_every_row_not_taken(store: TestStore) {
+/// A market supervision bureau sends its commendations, some rows of which are wrong, and reads the report again.
+async fn a_department_delivers_and_gets_a_report_of_every_rejected_row(store: TestStore) {
     let app = TestApp::start(store).await;
     // An operator imported the subjects and their months.
     let entries_before = import_entries(&app).await.len();
@@ -68,34 +68,34 @@ async fn a_department_delivers_and_is_told_of_every_row_not_taken(store: TestSto
     );
     let reply = csv(&sender, &token, "records", &body).await;
     assert_eq!(reply.status, 201, "{:?}", reply.json);
-    let told = &reply.json;
-    assert_eq!((&told["rows"], &told["accepted"], &told["rejected"]), (&5.into(), &3.into(), &2.into()));
-    let listed: Vec<_> = told["listed"]
+    let report = &reply.json;
+    assert_eq!((&report["rows"], &report["accepted"], &report["rejected"]), (&5.into(), &3.into(), &2.into()));
+    let listed: Vec<_> = report["listed"]
         .as_array()
         .unwrap()
         .iter()
         .map(|one| format!("{} {} {} {}", one["row"], one["column"], one["code"], one["severity"]).replace('"', ""))
         .collect();
-    // A source of somebody else's: one department cannot speak for another.
+    // A source of another department: one department cannot deliver for another.
     assert_eq!(listed, ["5 measure measure_unknown reject", "6 source source_foreign reject"]);
-    let id = told["id"].as_str().unwrap().to_owned();
+    let id = report["id"].as_str().unwrap().to_owned();
     assert_eq!(reply.headers["location"], format!("/v1/imports/{id}"));
-    assert_eq!(sender.get(&token, &format!("/v1/imports/{id}")).await.json, *told);
-    // Delivered again, because the answer was lost.
+    assert_eq!(sender.get(&token, &format!("/v1/imports/{id}")).await.json, *report);
+    // Sent again, because the answer was lost.
     let again = csv(&sender, &token, "records", &body).await;
-    assert_eq!((again.status, &again.json), (200, told));
-    // The act is in the ledger, and its body names nobody.
+    assert_eq!((again.status, &again.json), (200, report));
+    // The act is in the ledger, and its entry names no person.
     let entries = import_entries(&app).await;
     assert!(entries.iter().all(|entry| !entry.contains("Market supervision") && !entry.contains(&id)), "{entries:?}");
     assert_eq!(entries.len(), entries_before + 1);
-    // Another department learns nothing of it but that the file needs no import.
+    // Another department learns only that the file needs no import.
     let other = department(&app, "Health commission", &["records"], &["市场监管局"]).await;
     let token = other.token().await;
     assert_eq!(other.get(&token, &format!("/v1/imports/{id}")).await.refusal(), (404, "import_not_found"));
     assert_eq!(csv(&other, &token, "records", &body).await.refusal(), (409, "file_known"));
 }
 
-/// A bank tries to deliver; a department tries to read.
+/// A bank that tries to send a file, and a department that tries to read data.
 async fn banks_do_not_deliver_and_departments_do_not_read(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
@@ -118,8 +118,8 @@ async fn banks_do_not_deliver_and_departments_do_not_read(store: TestStore) {
     assert!(!ClientKind::Bank.may_have(Scope::ImportsWrite) && !ClientKind::Department.may_have(Scope::GradeRead));
 }
 
-/// A department delivers what it may not, what there is not, and what is no file.
-async fn what_cannot_be_imported_is_told_apart(store: TestStore) {
+/// A department that sends a template it is not registered for, one that does not exist, and bodies that are no file.
+async fn each_file_that_cannot_be_imported_has_its_own_refusal(store: TestStore) {
     let app = TestApp::start_with(store, "[imports]\nmax_bytes = 300000\nmax_rows = 50").await;
     let sender = department(&app, "Bureau", &["records", "settlements"], &["医保局"]).await;
     let token = sender.token().await;
@@ -138,7 +138,7 @@ async fn what_cannot_be_imported_is_told_apart(store: TestStore) {
     assert_eq!(refusal.refusal(), (422, "file_unreadable"));
     let many = format!("{HEADER}{}", facts("医保局", 0..51));
     assert_eq!(csv(&sender, &token, "records", &many).await.refusal(), (422, "too_many_rows"));
-    // More than the listener takes elsewhere, and more than it takes here.
+    // Larger than the listener accepts elsewhere, and larger than it accepts here.
     let padded = |bytes: usize| format!("{HEADER}{}{}", facts("医保局", 0..1), "\n".repeat(bytes));
     assert_eq!(csv(&sender, &token, "records", &padded(280_000)).await.status, 201);
     assert_eq!(csv(&sender, &token, "records", &padded(310_000)).await.refusal(), (413, "body_too_large"));
@@ -146,14 +146,14 @@ async fn what_cannot_be_imported_is_told_apart(store: TestStore) {
     assert_eq!(nothing.refusal(), (422, "nothing_taken"));
     let report = sender.get(&token, &nothing.headers["location"]).await;
     assert_eq!((&report.json["status"], &report.json["rejected"]), (&"nothing_taken".into(), &1.into()));
-    // The same in its encoding.
+    // The same in another encoding.
     assert_eq!(send(&sender, &token, "records", "text/csv; charset=GB18030", gb).await.status, 201);
     let read = app.store.db.read("test");
     assert!(imports::list(&read, "staging").await.unwrap().is_empty());
 }
 
-/// Two departments deliver at the same moment.
-async fn deliveries_at_once_come_one_after_the_other(store: TestStore) {
+/// Two departments that send files at the same time.
+async fn concurrent_imports_run_one_after_the_other(store: TestStore) {
     let app = TestApp::start(store).await;
     let mut senders = Vec::new();
     for (name, source) in [("Bureau", "医保局"), ("Market supervision", "市场监管局")] {
@@ -176,8 +176,8 @@ async fn deliveries_at_once_come_one_after_the_other(store: TestStore) {
     assert_eq!(delivered.len(), 6);
 }
 
-/// A department is stopped between the proof of its token and the last transaction of its delivery.
-async fn nothing_is_accepted_from_a_sender_that_was_stopped_meanwhile(store: TestStore) {
+/// A department that is suspended between the check of its token and the last transaction of its import.
+async fn nothing_is_accepted_from_a_sender_that_is_suspended_meanwhile(store: TestStore) {
     let app = TestApp::start(store).await;
     let sender = department(&app, "Bureau", &["records"], &["医保局"]).await;
     let directory = app.app.access.directory();

@@ -13,7 +13,7 @@ fn id(reply: &Reply) -> &str {
     &reply.headers["x-fapi-interaction-id"]
 }
 
-/// Ways to ask that end in every kind of answer: success, errors of handlers, extractors, router, listener and OAuth.
+/// Requests that get every kind of answer: success, errors of handlers, extractors, router, listener and OAuth.
 async fn every_kind(bank: &Bank, token: &str, sent: Option<&str>) -> Vec<(&'static str, Reply)> {
     let large = "x".repeat(300_000);
     let requests = [
@@ -46,7 +46,7 @@ both_engines! {
     is_on_every_answer,
 }
 
-/// A bank that names its requests, one that does not, and one whose names are none.
+/// A bank that sends ids, one that does not, and one whose ids are malformed.
 async fn is_on_every_answer(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
@@ -66,7 +66,7 @@ async fn is_on_every_answer(store: TestStore) {
             assert_ne!(id(&reply), KNOWN);
         }
     }
-    // Two names are no name.
+    // Two ids count as none.
     let twice = bank
         .http
         .get(bank.url("/v1/schemes"))

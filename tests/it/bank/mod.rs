@@ -1,12 +1,12 @@
-//! What banks read: the answers, what they carry, and who is refused.
+//! What banks read: the answers, their headers, and who is refused.
 
 mod budget;
+mod cache;
 mod content;
 mod grade;
-mod history;
+mod grade_history;
 pub mod imports;
 mod interaction;
-mod memory;
 mod page;
 mod refused;
 mod report;
@@ -87,7 +87,7 @@ async fn recorded(app: &TestApp, reply: &Reply, field: &str) -> Value {
     serde_json::from_str::<Value>(&body).unwrap()["fields"][field]["value"].clone()
 }
 
-/// Raises the number that every publication and correction raises: what was remembered is read anew.
+/// Raises the number that every publication and correction raises, so that cached readings are outdated.
 async fn raise_publication(app: &TestApp) {
     app.sql("UPDATE publication SET number = number + 1", vec![]).await;
 }

@@ -38,7 +38,7 @@ async fn outside_token_consent_and_purpose(store: TestStore) {
     let other = app.bank("Bank B").await;
     let full = bank.token().await;
     for (endpoint, permission, scope) in ENDPOINTS {
-        let consent = app.consent(&bank, |wish| wish.permissions = vec![permission]).await;
+        let consent = app.consent(&bank, |new| new.permissions = vec![permission]).await;
         let path = Bank::data(&consent, endpoint);
         let enough = token(&bank, scope).await;
         assert_eq!(bank.get(&enough, &path).await.status, 200, "{endpoint}");
@@ -47,7 +47,7 @@ async fn outside_token_consent_and_purpose(store: TestStore) {
         assert_eq!(reply.refusal(), (403, "insufficient_scope"), "{endpoint}");
         assert!(reply.headers["www-authenticate"].contains(scope), "{endpoint}");
 
-        let narrow = app.consent(&bank, |wish| wish.permissions = vec![Permission::AccountMatch]).await;
+        let narrow = app.consent(&bank, |new| new.permissions = vec![Permission::AccountMatch]).await;
         assert_eq!(bank.get(&full, &Bank::data(&narrow, endpoint)).await.refusal(), (403, "permission_not_granted"));
         assert_eq!(
             bank.get(&full, &format!("{path}?purpose=loan_approval")).await.refusal(),
@@ -59,16 +59,16 @@ async fn outside_token_consent_and_purpose(store: TestStore) {
             (400, "invalid_request")
         );
         let several = app
-            .consent(&bank, |wish| {
-                wish.permissions = vec![permission];
-                wish.purposes.push(Purpose::LoanApproval);
+            .consent(&bank, |new| {
+                new.permissions = vec![permission];
+                new.purposes.push(Purpose::LoanApproval);
             })
             .await;
         assert_eq!(bank.get(&full, &Bank::data(&several, endpoint)).await.refusal(), (400, "purpose_required"));
         let reply = bank.get(&full, &Bank::data(&several, &format!("{endpoint}?purpose=loan_approval"))).await;
         assert_eq!((reply.status, &reply.json["purpose"]), (200, &serde_json::json!("loan_approval")));
 
-        let foreign = app.consent(&other, |wish| wish.permissions = vec![permission]).await;
+        let foreign = app.consent(&other, |new| new.permissions = vec![permission]).await;
         let unknown = foreign.id.to_string().replace("con_0", "con_1");
         let mut bodies = Vec::new();
         for id in [foreign.id.to_string(), unknown, "con_nonsense".into(), "%FF%00".into()] {
@@ -88,9 +88,9 @@ async fn by_a_consent_that_is_not_in_force(store: TestStore) {
     let full = bank.token().await;
     let operator = crate::support::decided_by("tester");
     for (endpoint, permission, _) in ENDPOINTS {
-        let pending = app.pending(&bank, |wish| wish.permissions = vec![permission]).await;
+        let pending = app.pending(&bank, |new| new.permissions = vec![permission]).await;
         assert_eq!(bank.get(&full, &Bank::data(&pending, endpoint)).await.refusal(), (403, "consent_not_active"));
-        let consent = app.consent(&bank, |wish| wish.permissions = vec![permission]).await;
+        let consent = app.consent(&bank, |new| new.permissions = vec![permission]).await;
         let (id, path) = (consent.id.to_string(), Bank::data(&consent, endpoint));
         app.app.consents.suspend(&id, &operator).await.unwrap();
         assert_eq!(bank.get(&full, &path).await.refusal(), (403, "consent_not_active"));
@@ -99,9 +99,9 @@ async fn by_a_consent_that_is_not_in_force(store: TestStore) {
         app.app.consents.revoke(&id, None, &operator).await.unwrap();
         assert_eq!(bank.get(&full, &path).await.refusal(), (403, "consent_not_active"));
         let once = app
-            .consent(&bank, |wish| {
-                wish.permissions = vec![permission];
-                wish.max_fetches = Some(1);
+            .consent(&bank, |new| {
+                new.permissions = vec![permission];
+                new.max_fetches = Some(1);
             })
             .await;
         assert_eq!(bank.get(&full, &Bank::data(&once, endpoint)).await.status, 200);
@@ -109,9 +109,9 @@ async fn by_a_consent_that_is_not_in_force(store: TestStore) {
     }
     let permissions: Vec<_> = ENDPOINTS.iter().map(|(_, permission, _)| *permission).collect();
     let passed = app
-        .consent(&bank, |wish| {
-            wish.permissions = permissions.clone();
-            wish.valid_for_days = Some(1);
+        .consent(&bank, |new| {
+            new.permissions = permissions.clone();
+            new.valid_for_days = Some(1);
         })
         .await;
     app.sql(
@@ -161,7 +161,7 @@ async fn by_a_revocation_on_the_way_to_the_record(store: TestStore) {
         policy,
     );
     for (endpoint, permission, _) in ENDPOINTS {
-        let consent = app.consent(&bank, |wish| wish.permissions = vec![permission]).await;
+        let consent = app.consent(&bank, |new| new.permissions = vec![permission]).await;
         let before = disclosures(&app).await;
         *revoking.lock().unwrap() = Some((elsewhere.clone(), consent.id.to_string()));
         let reply = bank.get(&full, &Bank::data(&consent, endpoint)).await;

@@ -37,15 +37,15 @@ both_engines! {
 async fn is_every_section_as_its_endpoint_gives_it_in_one_disclosure(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
-    let wish = |wish: &mut medcredit::consent::NewConsent| {
-        wish.permissions = [&ALL[..], &[Permission::AccountMatch]].concat();
-        wish.codes.push(PHARMACY.into());
-        wish.valid_for_days = Some(400);
+    let free_terms = |new: &mut medcredit::consent::NewConsent| {
+        new.permissions = [&ALL[..], &[Permission::AccountMatch]].concat();
+        new.codes.push(PHARMACY.into());
+        new.valid_for_days = Some(400);
     };
-    let free = app.consent(&bank, wish).await;
+    let free = app.consent(&bank, free_terms).await;
     let counted = app
         .consent(&bank, |of| {
-            wish(of);
+            free_terms(of);
             of.max_fetches = Some(2);
         })
         .await;
@@ -89,8 +89,8 @@ async fn is_every_section_as_its_endpoint_gives_it_in_one_disclosure(store: Test
 async fn leaves_out_and_names_what_is_not_allowed(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
-    let all = app.consent(&bank, |wish| wish.permissions = ALL.to_vec()).await;
-    let two = app.consent(&bank, |wish| wish.permissions = vec![Permission::Grade, Permission::Scorecard]).await;
+    let all = app.consent(&bank, |new| new.permissions = ALL.to_vec()).await;
+    let two = app.consent(&bank, |new| new.permissions = vec![Permission::Grade, Permission::Scorecard]).await;
     let full = bank.token().await;
     let reply = bank.get(&full, &Bank::data(&two, "report")).await;
     assert_eq!(sections(&reply.json), ["included", "not_permitted", "included", "not_permitted"]);
@@ -124,11 +124,11 @@ async fn says_that_a_section_is_not_available_and_no_more(store: TestStore) {
     let bank = app.bank("Bank A").await;
     let of = |permissions: &[Permission]| {
         let permissions = permissions.to_vec();
-        |wish: &mut medcredit::consent::NewConsent| {
-            wish.permissions = permissions;
-            wish.uscc = OTHER_ENTITY.into();
-            wish.codes = vec![MEDIUM.into(), YOUNG.into()];
-            wish.data_from = Some("2025-08".parse().unwrap());
+        |new: &mut medcredit::consent::NewConsent| {
+            new.permissions = permissions;
+            new.uscc = OTHER_ENTITY.into();
+            new.codes = vec![MEDIUM.into(), YOUNG.into()];
+            new.data_from = Some("2025-08".parse().unwrap());
         }
     };
     let all = app.consent(&bank, of(&ALL)).await;
@@ -149,7 +149,7 @@ async fn says_that_a_section_is_not_available_and_no_more(store: TestStore) {
 async fn has_these_members_and_no_others(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
-    let consent = app.consent(&bank, |wish| wish.permissions = ALL.to_vec()).await;
+    let consent = app.consent(&bank, |new| new.permissions = ALL.to_vec()).await;
     let token = bank.token().await;
     let reply = bank.get(&token, &Bank::data(&consent, "report")).await;
     let mut allowed = list(ENVELOPE);

@@ -11,17 +11,17 @@ use crate::support::{
 };
 
 async fn consent(app: &TestApp, bank: &Bank) -> Consent {
-    app.consent(bank, |wish| {
-        wish.permissions = vec![Permission::Scorecard];
-        wish.codes.push(PHARMACY.into());
-        wish.valid_for_days = Some(400);
+    app.consent(bank, |new| {
+        new.permissions = vec![Permission::Scorecard];
+        new.codes.push(PHARMACY.into());
+        new.valid_for_days = Some(400);
     })
     .await
 }
 
 both_engines! {
     gives_first_level_totals_that_add_up,
-    gives_points_only_where_a_grade_is_told,
+    has_points_only_where_a_grade_is_disclosed,
     leaves_out_totals_that_were_not_kept,
     has_these_members_and_no_others,
 }
@@ -70,22 +70,22 @@ async fn gives_first_level_totals_that_add_up(store: TestStore) {
 }
 
 /// A bank, of subjects that stand otherwise: no points, of whatever was found.
-async fn gives_points_only_where_a_grade_is_told(store: TestStore) {
+async fn has_points_only_where_a_grade_is_disclosed(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
     let ours = consent(&app, &bank).await;
     let theirs = app
-        .consent(&bank, |wish| {
-            wish.permissions = vec![Permission::Scorecard];
-            wish.uscc = OTHER_ENTITY.into();
-            wish.codes = vec![MEDIUM.into(), YOUNG.into()];
+        .consent(&bank, |new| {
+            new.permissions = vec![Permission::Scorecard];
+            new.uscc = OTHER_ENTITY.into();
+            new.codes = vec![MEDIUM.into(), YOUNG.into()];
         })
         .await;
     app.sql("UPDATE subjects SET under_objection = 1, version = version + 1 WHERE code = $1", vec![HOSPITAL.into()])
         .await;
     app.app.catch_up().await.unwrap();
     let token = bank.token().await;
-    let told = |json: &Value| {
+    let statuses = |json: &Value| {
         json["codes"]
             .as_array()
             .unwrap()
@@ -103,16 +103,16 @@ async fn gives_points_only_where_a_grade_is_told(store: TestStore) {
     };
     let reply = bank.get(&token, &Bank::data(&ours, "scorecard")).await;
     assert_eq!(
-        told(&reply.json),
+        statuses(&reply.json),
         pairs(&[(HOSPITAL, "under_objection"), (CLINIC, "graded"), (PHARMACY, "not_evaluated")])
     );
     let reply = bank.get(&token, &Bank::data(&theirs, "scorecard")).await;
-    assert_eq!(told(&reply.json), pairs(&[(MEDIUM, "graded"), (YOUNG, "not_rated")]));
+    assert_eq!(statuses(&reply.json), pairs(&[(MEDIUM, "graded"), (YOUNG, "not_rated")]));
     assert_eq!(reply.json["codes"][1]["not_rated_reason"], "agreement_under_one_year");
     app.advance(std::time::Duration::from_secs(86_400 * 200)).await;
     let token = bank.token().await;
     let reply = bank.get(&token, &Bank::data(&ours, "scorecard")).await;
-    assert_eq!(told(&reply.json)[1].1, "expired");
+    assert_eq!(statuses(&reply.json)[1].1, "expired");
 }
 
 /// A bank, of a round that was published before totals were kept: the sum, and no guess at its parts.
@@ -126,7 +126,7 @@ async fn leaves_out_totals_that_were_not_kept(store: TestStore) {
     assert_eq!(reply.json["codes"][0]["status"], "graded");
     assert!(reply.json["codes"][0]["milli_points"].is_i64());
     assert_eq!(reply.json["codes"][0].get("levels"), None);
-    // What does not fit the model is not told either.
+    // Totals that do not fit the model are not disclosed either.
     app.sql("UPDATE assessments SET level_points = '[1, 2]'", vec![]).await;
     raise_publication(&app).await;
     assert_eq!(bank.get(&token, &Bank::data(&consent, "scorecard")).await.refusal(), (503, "store_unavailable"));
@@ -137,10 +137,10 @@ async fn has_these_members_and_no_others(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
     let consent = app
-        .consent(&bank, |wish| {
-            wish.permissions = vec![Permission::Scorecard];
-            wish.uscc = OTHER_ENTITY.into();
-            wish.codes = vec![MEDIUM.into(), YOUNG.into()];
+        .consent(&bank, |new| {
+            new.permissions = vec![Permission::Scorecard];
+            new.uscc = OTHER_ENTITY.into();
+            new.codes = vec![MEDIUM.into(), YOUNG.into()];
         })
         .await;
     let token = bank.token().await;

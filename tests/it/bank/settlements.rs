@@ -23,7 +23,7 @@ both_engines! {
 async fn gives_each_month_with_version_status_and_totals(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
-    let consent = app.consent(&bank, |wish| wish.codes.push(PHARMACY.into())).await;
+    let consent = app.consent(&bank, |new| new.codes.push(PHARMACY.into())).await;
     let token = bank.token().await;
     let reply = bank.get(&token, &Bank::data(&consent, "settlements?from=2025-01&to=2026-02")).await;
     assert_eq!(reply.status, 200, "{:?}", reply.json);
@@ -76,9 +76,9 @@ async fn are_given_only_while_the_subject_is_in_good_standing(store: TestStore) 
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
     let consent = app
-        .consent(&bank, |wish| {
-            wish.uscc = OTHER_ENTITY.into();
-            wish.codes = vec![MEDIUM.into()];
+        .consent(&bank, |new| {
+            new.uscc = OTHER_ENTITY.into();
+            new.codes = vec![MEDIUM.into()];
         })
         .await;
     let token = bank.token().await;

@@ -114,12 +114,12 @@ impl SigningBank {
     }
 }
 
-fn wish() -> Vec<u8> {
-    let wish = serde_json::json!({
+fn request_body() -> Vec<u8> {
+    let body = serde_json::json!({
         "uscc": crate::support::app::ENTITY, "codes": [crate::support::app::HOSPITAL], "permissions": ["grade"],
         "purposes": ["pre_loan_review"], "product": "test",
     });
-    wish.to_string().into_bytes()
+    body.to_string().into_bytes()
 }
 
 async fn required(store: TestStore) -> (TestApp, SigningBank) {
@@ -172,12 +172,12 @@ async fn a_signed_request_is_answered_and_the_answer_names_it(store: TestStore) 
     covered(&asked.signature).unwrap();
     let other = signer.fields(&app, "GET", &path, None, &Twist::default());
     assert!(covered(&other.signature).is_err(), "another request's signature is not the one that was answered");
-    assert_eq!(signer.send(&app, "POST", "/v1/consents", Some(&wish()), Twist::default()).await.status, 201);
+    assert_eq!(signer.send(&app, "POST", "/v1/consents", Some(&request_body()), Twist::default()).await.status, 201);
     let ended = signer.send(&app, "DELETE", &format!("/v1/consents/{}", consent.id), None, Twist::default()).await;
     assert_eq!(ended.json["status"], "revoked", "{:?}", ended.json);
 }
 
-/// A bank whose requests must be signed, and are not or not well. Each has its code, tells how, and changes nothing.
+/// A bank whose requests must be signed, and are unsigned or wrongly signed. Each refusal has its code, explains the error, and changes nothing.
 async fn what_is_not_well_signed_is_refused(store: TestStore) {
     let (app, signer) = required(store).await;
     let consent = app.consent(&signer.bank, |_| {}).await;
@@ -212,7 +212,7 @@ async fn what_is_not_well_signed_is_refused(store: TestStore) {
         refused(&signer.send_with("GET", &path, None, Some(&fields)).await, code);
     }
     // The body is not what was digested; its digest is not what was signed; it has none that was signed.
-    let body = wish();
+    let body = request_body();
     let fields = signer.fields(&app, "POST", "/v1/consents", Some(&body), &Twist::default());
     let request = signer
         .bank
@@ -257,7 +257,7 @@ async fn a_signature_is_the_clients_own(store: TestStore) {
 async fn a_nonce_is_good_once(store: TestStore) {
     let (app, signer) = required(store).await;
     let once = || Twist { nonce: Some("n-1"), ..Twist::default() };
-    for (method, path, body) in [("GET", "/v1/consents", None), ("POST", "/v1/consents", Some(wish()))] {
+    for (method, path, body) in [("GET", "/v1/consents", None), ("POST", "/v1/consents", Some(request_body()))] {
         let fields = signer.fields(&app, method, path, body.as_deref(), &once());
         let first = signer.send_with(method, path, body.as_deref(), Some(&fields)).await;
         assert!(first.status < 300, "{:?}", first.json);
@@ -265,8 +265,8 @@ async fn a_nonce_is_good_once(store: TestStore) {
         assert_eq!(again.refusal(), (401, "request_signature_replayed"), "{method}");
     }
     // Another gateway on the same store knows it too.
-    let fields = signer.fields(&app, "POST", "/v1/consents", Some(&wish()), &once());
-    let replayed = signer.send_with("POST", "/v1/consents", Some(&wish()), Some(&fields)).await;
+    let fields = signer.fields(&app, "POST", "/v1/consents", Some(&request_body()), &once());
+    let replayed = signer.send_with("POST", "/v1/consents", Some(&request_body()), Some(&fields)).await;
     assert_eq!(replayed.refusal(), (401, "request_signature_replayed"));
     // Without a nonce, equal requests of one second are two requests.
     let fields = signer.fields(&app, "GET", "/v1/consents", None, &Twist::default());
@@ -313,7 +313,7 @@ async fn an_operator_changes_the_way_and_the_keys(store: TestStore) {
     assert_eq!(signer.send(&app, "GET", "/v1/consents", None, Twist::default()).await.status, 200);
 }
 
-/// A bank's engineer who looks for what is wrong: the gateway shows the text it would verify, without the token.
+/// A bank's engineer in search of an error: the gateway shows the text that it would verify, without the token.
 async fn whoami_shows_the_signature_base(store: TestStore) {
     let (app, signer) = required(store).await;
     let good = signer.send(&app, "GET", "/v1/whoami", None, Twist::default()).await;

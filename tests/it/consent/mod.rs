@@ -1,6 +1,6 @@
-//! Consents over their life: asked for, granted, changed, ended, by banks and by operators.
+//! Consents from request to end, by banks and by operators.
 
 mod idempotency;
-mod life;
 mod request;
 mod revocation;
+mod transitions;

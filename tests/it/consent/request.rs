@@ -8,7 +8,7 @@ use crate::support::{
     both_engines,
 };
 
-fn wish() -> Value {
+fn request_body() -> Value {
     json!({
         "uscc": ENTITY, "codes": [HOSPITAL], "permissions": ["grade", "settlements"], "purposes": ["pre_loan_review"],
         "product": "医保信用贷", "reference": "A-1"
@@ -23,12 +23,12 @@ both_engines! {
     are_listed_by_pages,
 }
 
-/// A bank that asks for a consent.
+/// A bank that requests a consent.
 async fn gets_a_pending_consent(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
     let token = bank.token().await;
-    let reply = bank.post(&token, "/v1/consents", &wish()).await;
+    let reply = bank.post(&token, "/v1/consents", &request_body()).await;
     assert_eq!(reply.status, 201, "{:?}", reply.json);
     let id = reply.json["id"].as_str().unwrap();
     assert_eq!(reply.headers["location"], format!("/v1/consents/{id}"));
@@ -45,15 +45,15 @@ async fn gets_a_pending_consent(store: TestStore) {
     assert_eq!(other.delete(&theirs, &format!("/v1/consents/{id}")).await.refusal(), (404, "consent_not_found"));
 }
 
-/// A bank that guesses codes: what exists and what does not are answered alike, and the latter is never granted.
+/// A bank that guesses codes: existing and unknown codes get the same answer, and the latter is never granted.
 async fn cannot_be_used_to_find_out_who_exists(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
     let token = bank.token().await;
-    let mut guess = wish();
+    let mut guess = request_body();
     guess["codes"] = json!(["H33039999999"]);
     let (real, guessed) =
-        (bank.post(&token, "/v1/consents", &wish()).await, bank.post(&token, "/v1/consents", &guess).await);
+        (bank.post(&token, "/v1/consents", &request_body()).await, bank.post(&token, "/v1/consents", &guess).await);
     assert_eq!((real.status, guessed.status), (201, 201));
     let keys = |json: &Value| json.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     assert_eq!(keys(&real.json), keys(&guessed.json));
@@ -61,7 +61,7 @@ async fn cannot_be_used_to_find_out_who_exists(store: TestStore) {
     let refused =
         app.app.consents.grant(guessed.json["id"].as_str().unwrap(), &crate::support::app::signed(), &operator).await;
     assert_eq!(refused.unwrap_err().code, "subject_unknown");
-    let mut foreign = wish();
+    let mut foreign = request_body();
     foreign["codes"] = json!([crate::support::app::MEDIUM]);
     let foreign = bank.post(&token, "/v1/consents", &foreign).await;
     let refused =
@@ -69,7 +69,7 @@ async fn cannot_be_used_to_find_out_who_exists(store: TestStore) {
     assert_eq!(refused.unwrap_err().code, "subject_of_other_entity");
 }
 
-/// A bank that asks wrongly is told where.
+/// A bank whose request is malformed.
 async fn names_what_is_wrong(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
@@ -92,14 +92,14 @@ async fn names_what_is_wrong(store: TestStore) {
         ("max_fetches", json!(0), "/max_fetches"),
         ("daily_budget", json!(-1), "/daily_budget"),
     ] {
-        let mut body = wish();
+        let mut body = request_body();
         body[name] = value.clone();
         let reply = bank.post(&token, "/v1/consents", &body).await;
         assert_eq!(reply.refusal(), (400, "invalid_request"), "{name} {value}");
         assert_eq!(reply.json["field"], field, "{name} {value}: {:?}", reply.json);
     }
     for (name, value) in [("permissions", json!(["everything"])), ("unknown", json!(1)), ("data_to", json!("soon"))] {
-        let mut body = wish();
+        let mut body = request_body();
         body[name] = value;
         let reply = bank.post(&token, "/v1/consents", &body).await;
         assert_eq!(reply.refusal(), (400, "invalid_request"), "{name}");
@@ -108,17 +108,17 @@ async fn names_what_is_wrong(store: TestStore) {
     assert_eq!(bank.get(&token, "/v1/consents").await.json["consents"], json!([]), "nothing was half done");
 }
 
-/// A bank with as many requests waiting as it may have.
+/// A bank with the maximum of pending requests.
 async fn is_capped(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
     let token = bank.token().await;
-    let body = wish();
+    let body = request_body();
     let replies = futures_util::future::join_all((0..12).map(|_| bank.post(&token, "/v1/consents", &body))).await;
     assert_eq!(replies.iter().filter(|reply| reply.status == 201).count(), 5);
     let refused = replies.iter().find(|reply| reply.status != 201).unwrap();
     assert_eq!(refused.refusal(), (429, "too_many_pending_consents"));
-    // One withdrawn, or expired, makes room.
+    // One that is withdrawn or expires makes room.
     let first = replies.iter().find(|reply| reply.status == 201).unwrap().json["id"].as_str().unwrap().to_owned();
     let withdrawn = bank.delete(&token, &format!("/v1/consents/{first}")).await;
     assert_eq!((withdrawn.status, &withdrawn.json["status"]), (200, &json!("revoked")));

@@ -1,4 +1,4 @@
-//! Revocation against reading: the order of commits decides (I2, C6).
+//! Revocation during reading: the order of commits decides (I2, C6).
 
 use medcredit::{ledger::prove, store::consents};
 
@@ -23,15 +23,15 @@ async fn no_disclosure_is_committed_after_its_consents_revocation(store: TestSto
         let consent = app.consent(&bank, |_| {}).await;
         let id = consent.id.to_string();
         let path = Bank::data(&consent, "grade");
-        // Eight readers go on until they are refused; the revocation comes while they are at it.
-        let begun = tokio::sync::Notify::new();
+        // Eight readers read until they are refused; the revocation comes while they do.
+        let reading = tokio::sync::Notify::new();
         let reader = async || {
             let mut replies = Vec::new();
             loop {
                 let reply = bank.get(&token, &path).await;
                 let refused = reply.status != 200;
                 replies.push(reply);
-                begun.notify_one();
+                reading.notify_one();
                 if refused {
                     return replies;
                 }
@@ -39,7 +39,7 @@ async fn no_disclosure_is_committed_after_its_consents_revocation(store: TestSto
         };
         let readers = futures_util::future::join_all((0..8).map(|_| reader()));
         let revoke = async {
-            begun.notified().await;
+            reading.notified().await;
             if round % 2 == 0 {
                 app.app.consents.revoke(&id, None, &crate::support::decided_by("tester")).await.unwrap();
             } else {
@@ -60,7 +60,7 @@ async fn no_disclosure_is_committed_after_its_consents_revocation(store: TestSto
         for reply in replies.iter().filter(|reply| reply.status != 200) {
             assert!(matches!(reply.refusal(), (403, "consent_not_active") | (503, _)), "{:?}", reply.json);
         }
-        // Whoever asks now is refused, and what was answered is what is recorded.
+        // Every later reading is refused, and every answer has its record.
         assert_eq!(bank.get(&token, &path).await.refusal(), (403, "consent_not_active"));
         for reply in replies.iter().filter(|reply| reply.status == 200) {
             let id = reply.json["disclosure"].as_str().unwrap();

@@ -1,4 +1,4 @@
-//! Deliveries that something happens to while they are made: what ends, what moves, what breaks (I1, I2).
+//! Deliveries during which something ends, changes or fails (I1, I2).
 
 use std::{
     pin::Pin,
@@ -11,7 +11,7 @@ use medcredit::{
     store::DbError,
 };
 
-use super::{Page, SMALL_PAGES, ask, deliver, entries, wish};
+use super::{Page, SMALL_PAGES, ask, deliver, entries, request_body};
 use crate::support::{
     TestStore,
     app::{Bank, TestApp},
@@ -20,7 +20,7 @@ use crate::support::{
 
 type Happening = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = Result<(), DbError>> + Send>> + Send>;
 
-/// What is to happen, and at which coming of which step.
+/// The event to inject, and at which occurrence of which step.
 #[derive(Clone, Default)]
 struct Fate(Arc<Mutex<Option<(Step, usize, Happening)>>>);
 
@@ -46,7 +46,7 @@ impl Fate {
         })
     }
 
-    /// At the given coming of a step, from 1.
+    /// At the given occurrence of a step, counted from 1.
     fn arm<F>(&self, step: Step, coming: usize, happening: impl FnOnce() -> F + Send + 'static)
     where
         F: Future<Output = Result<(), DbError>> + Send + 'static,
@@ -59,8 +59,8 @@ impl Fate {
     }
 }
 
-/// A gateway that can be broken, a bank, and so many consents.
-async fn world(store: TestStore, consents: usize) -> (Fate, TestApp, Bank, Vec<String>) {
+/// A gateway with injected faults, a bank, and some consents.
+async fn setup(store: TestStore, consents: usize) -> (Fate, TestApp, Bank, Vec<String>) {
     let fate = Fate::default();
     let app = TestApp::start_breakable(store, SMALL_PAGES, fate.faults()).await;
     let bank = app.bank("Bank A").await;
@@ -76,24 +76,24 @@ fn pulled() -> DbError {
 }
 
 both_engines! {
-    a_consent_that_ends_on_the_way_has_no_line,
-    what_moves_on_the_way_is_read_once_more,
-    a_bank_that_is_ended_on_the_way_receives_nothing,
+    a_consent_that_ends_during_the_page_has_no_line,
+    what_changes_during_the_page_is_read_once_more,
+    a_bank_that_is_suspended_during_the_page_receives_nothing,
     a_ledger_that_fails_for_any_line_gives_no_page,
-    a_page_in_the_way_of_another_transaction_is_recorded_once,
-    pages_made_at_once_do_not_disturb_each_other,
+    a_page_that_conflicts_with_another_transaction_is_recorded_once,
+    concurrent_pages_do_not_disturb_each_other,
 }
 
-/// A bank whose consent is withdrawn after its line was rendered and before it was recorded: it is left out (I2).
-async fn a_consent_that_ends_on_the_way_has_no_line(store: TestStore) {
-    let (fate, app, bank, ids) = world(store, 5).await;
+/// A bank whose consent is revoked after its line was rendered and before it was recorded: it has no line (I2).
+async fn a_consent_that_ends_during_the_page_has_no_line(store: TestStore) {
+    let (fate, app, bank, ids) = setup(store, 5).await;
     let token = bank.token().await;
     let (consents, ended) = (app.app.consents.clone(), ids[2].clone());
     fate.arm(Step::Append, 1, move || async move {
         consents.revoke(&ended, None, &crate::support::decided_by("tester")).await.unwrap();
         Ok(())
     });
-    let page = deliver(&bank, &token, &wish()).await;
+    let page = deliver(&bank, &token, &request_body()).await;
     assert!(fate.happened());
     assert_eq!(page.counts(), (4, 1));
     assert!(!page.consents().contains(&ids[2].as_str()));
@@ -103,8 +103,8 @@ async fn a_consent_that_ends_on_the_way_has_no_line(store: TestStore) {
 }
 
 /// A bank, while a round is published in the middle of its page: every line is read and rendered once more.
-async fn what_moves_on_the_way_is_read_once_more(store: TestStore) {
-    let (fate, app, bank, _) = world(store, 5).await;
+async fn what_changes_during_the_page_is_read_once_more(store: TestStore) {
+    let (fate, app, bank, _) = setup(store, 5).await;
     let token = bank.token().await;
     let publish = |db: medcredit::store::Db| async move {
         let mut tx = db.begin("test").await.unwrap();
@@ -114,32 +114,32 @@ async fn what_moves_on_the_way_is_read_once_more(store: TestStore) {
     };
     let db = app.store.db.clone();
     fate.arm(Step::Append, 1, move || publish(db));
-    assert_eq!(deliver(&bank, &token, &wish()).await.counts(), (5, 0));
+    assert_eq!(deliver(&bank, &token, &request_body()).await.counts(), (5, 0));
     assert!(fate.happened());
     assert_eq!(entries(&app, "disclosure").await, 5);
 }
 
 /// A bank that is suspended when its lines are recorded and its page is not: it receives nothing (I3).
-async fn a_bank_that_is_ended_on_the_way_receives_nothing(store: TestStore) {
-    let (fate, app, bank, _) = world(store, 5).await;
+async fn a_bank_that_is_suspended_during_the_page_receives_nothing(store: TestStore) {
+    let (fate, app, bank, _) = setup(store, 5).await;
     let token = bank.token().await;
     let (parts, id) = (app.app.clone(), bank.id);
     fate.arm(Step::Render, 1, move || async move {
         access::suspend(&parts.env, crate::support::tester(), None, &id).await.unwrap();
         Ok(())
     });
-    let refused = ask(&bank, &token, &wish()).await;
+    let refused = ask(&bank, &token, &request_body()).await;
     assert!(fate.happened());
     assert_eq!(refused.refusal(), (401, "invalid_token"));
     crate::faults::fixture::holds_no_data(&refused);
-    // Its lines were recorded before it was ended; recorded too much, never too little.
+    // Its lines were recorded before the suspension: over-recording is safe.
     assert_eq!((entries(&app, "disclosure").await, entries(&app, "delivery").await), (5, 0));
 }
 
 /// A bank whose page meets a ledger that fails: at the first lines, at later ones, at the page's own entry, before and
-/// after a commit. It receives nothing, and what it gets at its next try is whole (I1).
+/// after a commit. It receives nothing, and its next request gets a complete page (I1).
 async fn a_ledger_that_fails_for_any_line_gives_no_page(store: TestStore) {
-    let (fate, app, bank, _) = world(store, 70).await;
+    let (fate, app, bank, _) = setup(store, 70).await;
     let token = bank.token().await;
     let cases = [
         (Step::Permit, 1, "store_unavailable"),
@@ -154,7 +154,7 @@ async fn a_ledger_that_fails_for_any_line_gives_no_page(store: TestStore) {
     ];
     for (step, coming, _) in cases {
         fate.arm(step, coming, || async { Err(pulled()) });
-        let reply = ask(&bank, &token, &wish()).await;
+        let reply = ask(&bank, &token, &request_body()).await;
         assert!(fate.happened(), "{step:?}");
         assert!(reply.status >= 500, "{step:?}: {}", reply.status);
         crate::faults::fixture::holds_no_data(&reply);
@@ -170,7 +170,7 @@ async fn a_ledger_that_fails_for_any_line_gives_no_page(store: TestStore) {
             inner.arm(step, 1, || async { Err(pulled()) });
             Ok(())
         });
-        let reply = ask(&bank, &token, &wish()).await;
+        let reply = ask(&bank, &token, &request_body()).await;
         assert!(fate.happened(), "{step:?}");
         assert_eq!(reply.refusal(), (503, "ledger_unavailable"), "{step:?}");
         crate::faults::fixture::holds_no_data(&reply);
@@ -178,30 +178,30 @@ async fn a_ledger_that_fails_for_any_line_gives_no_page(store: TestStore) {
         assert_eq!(entries(&app, "delivery").await, of_pages + i64::from(step == Step::Committed), "{step:?}");
     }
     assert_eq!(*commits.lock().unwrap(), 4);
-    assert_eq!(deliver(&bank, &token, &wish()).await.counts(), (70, 0));
+    assert_eq!(deliver(&bank, &token, &request_body()).await.counts(), (70, 0));
 }
 
-/// A page whose own entry meets another transaction is recorded at the next attempt, once.
-async fn a_page_in_the_way_of_another_transaction_is_recorded_once(store: TestStore) {
-    let (fate, app, bank, _) = world(store, 1).await;
+/// A page whose own entry conflicts with another transaction is recorded at the next attempt, once.
+async fn a_page_that_conflicts_with_another_transaction_is_recorded_once(store: TestStore) {
+    let (fate, app, bank, _) = setup(store, 1).await;
     let token = bank.token().await;
     let inner = fate.clone();
     fate.arm(Step::Render, 1, move || async move {
         inner.arm(Step::Insert, 1, || async { Err(DbError::Contention { operation: "test" }) });
         Ok(())
     });
-    let page = Page::of(ask(&bank, &token, &wish()).await);
+    let page = Page::of(ask(&bank, &token, &request_body()).await);
     assert!(fate.happened());
     assert_eq!((page.counts(), entries(&app, "delivery").await), ((1, 0), 1));
 }
 
-/// A bank that has two pages made at the same time: each is whole, and budgets are exact.
-async fn pages_made_at_once_do_not_disturb_each_other(store: TestStore) {
-    let (_, app, bank, _) = world(store, 20).await;
+/// A bank with two concurrent pages: each is complete, and budgets are exact.
+async fn concurrent_pages_do_not_disturb_each_other(store: TestStore) {
+    let (_, app, bank, _) = setup(store, 20).await;
     let token = bank.token().await;
-    let once = app.consent(&bank, |wish| wish.max_fetches = Some(3)).await;
-    let wish = wish();
-    let pages = futures_util::future::join_all((0..6).map(|_| deliver(&bank, &token, &wish))).await;
+    let once = app.consent(&bank, |new| new.max_fetches = Some(3)).await;
+    let body = request_body();
+    let pages = futures_util::future::join_all((0..6).map(|_| deliver(&bank, &token, &body))).await;
     let with_it = pages.iter().filter(|page| page.consents().contains(&once.id.to_string().as_str())).count();
     assert_eq!(with_it, 3);
     for page in &pages {

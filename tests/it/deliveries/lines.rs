@@ -1,4 +1,4 @@
-//! What a delivery's lines are, and what a bank can prove of them.
+//! The lines of a delivery, and what a bank can prove with them.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use medcredit::{
 };
 use serde_json::{Value, json};
 
-use super::{Page, deliver, entries, verify_page, wish};
+use super::{Page, deliver, entries, request_body, verify_page};
 use crate::support::{
     TestStore,
     app::{Bank, CLINIC, HOSPITAL, MEDIUM, OTHER_ENTITY, PHARMACY, TestApp},
@@ -31,7 +31,7 @@ fn keys(value: &Value, into: &mut BTreeSet<String>) {
     }
 }
 
-/// A single answer without what names that one disclosure.
+/// A single answer without the members that name that one disclosure.
 fn section(mut answer: Value) -> Value {
     for of_the_answer in ["disclosure", "disclosed_at", "notice", "onward_supply"] {
         answer.as_object_mut().unwrap().remove(of_the_answer);
@@ -54,36 +54,36 @@ async fn proved(app: &TestApp, bank: &Bank, token: &str, id: &str, leaf: &str, c
 }
 
 both_engines! {
-    a_line_is_what_the_single_endpoints_answer,
+    a_line_equals_the_answers_of_the_single_operations,
     nothing_but_the_allowed_fields_leaves,
     the_page_and_each_of_its_lines_are_evidence,
     a_month_without_settlements_has_lines_without_rows,
-    a_bank_without_consents_is_told_so,
+    a_bank_without_consents_gets_an_empty_page,
 }
 
-/// A bank with consents of several kinds: each line is what the single endpoints say, with what its consent allows.
-async fn a_line_is_what_the_single_endpoints_answer(store: TestStore) {
+/// A bank with consents of several kinds: each line equals the single answers that its consent allows.
+async fn a_line_equals_the_answers_of_the_single_operations(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
     let token = bank.token().await;
-    let both = app.consent(&bank, |wish| wish.codes.push(PHARMACY.into())).await;
-    let grade = app.consent(&bank, |wish| wish.permissions = vec![Permission::Grade]).await;
-    let settlements = app.consent(&bank, |wish| wish.permissions = vec![Permission::Settlements]).await;
-    let medium = |wish: &mut medcredit::consent::NewConsent| {
-        wish.uscc = OTHER_ENTITY.into();
-        wish.codes = vec![MEDIUM.into()];
+    let both = app.consent(&bank, |new| new.codes.push(PHARMACY.into())).await;
+    let grade = app.consent(&bank, |new| new.permissions = vec![Permission::Grade]).await;
+    let settlements = app.consent(&bank, |new| new.permissions = vec![Permission::Settlements]).await;
+    let medium = |new: &mut medcredit::consent::NewConsent| {
+        new.uscc = OTHER_ENTITY.into();
+        new.codes = vec![MEDIUM.into()];
     };
-    // Not in good standing: its grade is told, its settlements are not, and a consent for nothing else has no line.
+    // Not in good standing: its grade is disclosed, its settlements are not, and a consent for these alone has no line.
     let medium_both = app.consent(&bank, medium).await;
-    app.consent(&bank, |wish| {
-        medium(wish);
-        wish.permissions = vec![Permission::Settlements];
+    app.consent(&bank, |new| {
+        medium(new);
+        new.permissions = vec![Permission::Settlements];
     })
     .await;
-    // Another purpose; a month outside the consent's, where the grade is still told; nothing that can be delivered.
-    app.consent(&bank, |wish| wish.purposes = vec![Purpose::PostLoanManagement]).await;
-    let earlier = app.consent(&bank, |wish| wish.data_to = Some("2025-03".parse().unwrap())).await;
-    app.consent(&bank, |wish| wish.permissions = vec![Permission::AccountMatch]).await;
+    // Another purpose; a month outside the consent's, where the grade is still disclosed; no part that can be delivered.
+    app.consent(&bank, |new| new.purposes = vec![Purpose::PostLoanManagement]).await;
+    let earlier = app.consent(&bank, |new| new.data_to = Some("2025-03".parse().unwrap())).await;
+    app.consent(&bank, |new| new.permissions = vec![Permission::AccountMatch]).await;
     // Not in force: not counted.
     app.pending(&bank, |_| {}).await;
     let stranger = app.bank("Bank B").await;
@@ -123,8 +123,8 @@ async fn nothing_but_the_allowed_fields_leaves(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
     let token = bank.token().await;
-    app.consent(&bank, |wish| wish.codes.push(PHARMACY.into())).await;
-    let page = deliver(&bank, &token, &wish()).await;
+    app.consent(&bank, |new| new.codes.push(PHARMACY.into())).await;
+    let page = deliver(&bank, &token, &request_body()).await;
     let mut found = BTreeSet::new();
     page.lines.iter().chain([&page.end]).for_each(|line| keys(line, &mut found));
     // Members of maps, which are values.
@@ -139,7 +139,7 @@ async fn nothing_but_the_allowed_fields_leaves(store: TestStore) {
     assert_eq!(found.iter().map(String::as_str).collect::<Vec<_>>(), allowed.split_whitespace().collect::<Vec<_>>());
 }
 
-/// A bank that keeps a delivery as evidence: the page is signed once, and the page and each line are proved apart.
+/// A bank that stores a delivery as evidence: the page is signed once, and the page and each line have separate proofs.
 async fn the_page_and_each_of_its_lines_are_evidence(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
@@ -147,14 +147,14 @@ async fn the_page_and_each_of_its_lines_are_evidence(store: TestStore) {
     for _ in 0..3 {
         app.consent(&bank, |_| {}).await;
     }
-    let body = serde_json::to_vec(&wish()).unwrap();
+    let body = serde_json::to_vec(&request_body()).unwrap();
     let digest = content_digest(&body);
     let request = |digest: &str| {
         let request = bank.http.post(bank.url("/v1/deliveries")).bearer_auth(&token);
         request.header("content-type", "application/json").header("content-digest", digest).body(body.clone())
     };
     let page = Page::of(bank.send(request(&digest)).await);
-    // The signature covers the digest of what was asked (M2), and it matters.
+    // The signature covers the digest of the request (M2): another digest does not verify.
     let receipt = verify_page(&app, &bank, &page, Some(&digest));
     assert_eq!(page.reply.headers["cache-control"], "no-store");
     assert!(!page.reply.headers.contains_key("etag"));
@@ -172,7 +172,7 @@ async fn the_page_and_each_of_its_lines_are_evidence(store: TestStore) {
     assert_eq!((&opened["lines"]["value"], &opened["refused"]["value"]), (&json!(3), &json!(0)));
     assert_eq!(opened["interaction"]["value"], page.reply.headers["x-fapi-interaction-id"]);
     assert_eq!(opened["period"]["value"], json!({ "from": "2026-02", "to": "2026-02" }));
-    // Neither is another bank's to prove.
+    // Another bank gets neither proof.
     let other = app.bank("Bank B").await;
     let theirs = other.token().await;
     for id in [receipt.id.as_str(), page.lines[0]["disclosure"].as_str().unwrap()] {
@@ -187,7 +187,7 @@ async fn the_page_and_each_of_its_lines_are_evidence(store: TestStore) {
     assert!(report.sound(), "{report}");
 }
 
-/// A bank, of a month for which nothing has been settled yet, and of one whose figures are not final.
+/// A bank that reads a month without settlements yet, and one whose figures are not final.
 async fn a_month_without_settlements_has_lines_without_rows(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
@@ -202,15 +202,15 @@ async fn a_month_without_settlements_has_lines_without_rows(store: TestStore) {
         let of = settlements["codes"].as_array().unwrap().iter().find(|of| of["code"] == code).unwrap();
         assert_eq!((&of["available"], &of["months"]), (&json!(true), &json!([])));
     }
-    let page = deliver(&bank, &token, &wish()).await;
+    let page = deliver(&bank, &token, &request_body()).await;
     assert_eq!(page.lines[0]["settlements"]["totals"][0]["provisional"], true);
 }
 
-/// A bank without any consent in force: an answer all the same, recorded and signed.
-async fn a_bank_without_consents_is_told_so(store: TestStore) {
+/// A bank without any consent in force: it still gets an answer, recorded and signed.
+async fn a_bank_without_consents_gets_an_empty_page(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
-    let page = deliver(&bank, &bank.token().await, &wish()).await;
+    let page = deliver(&bank, &bank.token().await, &request_body()).await;
     assert_eq!((page.counts(), page.next()), ((0, 0), None));
     verify_page(&app, &bank, &page, None);
     assert_eq!(entries(&app, "delivery").await, 1);

@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 
 use crate::support::app::{Bank, Reply, TestApp};
 
-/// Quotas nobody reaches, and small pages.
+/// Quotas that no test reaches, and small pages.
 const SMALL_PAGES: &str = "[limits]\nburst = { quota = 100000, window_seconds = 1 }\nsustained = { quota = 100000, window_seconds = 60 }\n[disclosure]\ndelivery_consents = 200";
 
-/// A page as a bank takes it apart.
+/// A page as a bank parses it.
 #[derive(Debug)]
 struct Page {
     reply: Reply,
@@ -53,8 +53,8 @@ impl Page {
     }
 }
 
-/// March's month of everything, as a loan department asks.
-fn wish() -> Value {
+/// The request of a loan department: all parts of March.
+fn request_body() -> Value {
     json!({ "month": "2026-02", "purpose": "pre_loan_review" })
 }
 
@@ -66,7 +66,7 @@ async fn deliver(bank: &Bank, token: &str, body: &Value) -> Page {
     Page::of(ask(bank, token, body).await)
 }
 
-/// What a bank can check of a page with nothing but the page and the published key: digest, signature, receipts.
+/// Checks what a bank can check with only the page and the published key: digest, signature, receipts.
 fn verify_page(app: &TestApp, bank: &Bank, page: &Page, request_digest: Option<&str>) -> Receipt {
     let headers = &page.reply.headers;
     assert_eq!(headers["content-digest"], content_digest(&page.reply.bytes));
@@ -90,7 +90,7 @@ fn verify_page(app: &TestApp, bank: &Bank, page: &Page, request_digest: Option<&
     receipt
 }
 
-/// How many entries of a type the ledger holds.
+/// The number of ledger entries of a type.
 async fn entries(app: &TestApp, kind: &str) -> i64 {
     let sql = "SELECT CAST(count(*) AS BIGINT) FROM ledger_entries WHERE type = $1";
     let (count,): (i64,) = app.store.db.read("test").fetch_one(sql, vec![kind.into()]).await.unwrap();

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Page, SMALL_PAGES, ask, deliver, entries, wish};
+use super::{Page, SMALL_PAGES, ask, deliver, entries, request_body};
 use crate::support::{
     TestStore,
     app::{Bank, TestApp},
@@ -16,23 +16,23 @@ async fn with_scopes(bank: &Bank, scopes: &str) -> String {
 }
 
 both_engines! {
-    a_malformed_request_is_told_where,
-    a_cursor_fits_its_own_delivery_only,
+    a_malformed_request_gets_the_position_of_the_error,
+    a_cursor_is_valid_for_its_own_delivery_only,
     a_token_needs_the_scopes_of_what_it_delivers,
     pages_have_a_limit_of_their_own,
     an_idempotency_key_replays_nothing,
 }
 
-/// A bank whose request is malformed, or asks for what cannot be.
-async fn a_malformed_request_is_told_where(store: TestStore) {
+/// A bank whose request is malformed or impossible.
+async fn a_malformed_request_gets_the_position_of_the_error(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
     let token = bank.token().await;
     app.consent(&bank, |_| {}).await;
     let with = |name: &str, value: Value| {
-        let mut wish = wish();
-        wish[name] = value;
-        wish
+        let mut body = request_body();
+        body[name] = value;
+        body
     };
     let malformed = [
         json!({}),
@@ -59,7 +59,7 @@ async fn a_malformed_request_is_told_where(store: TestStore) {
             "{cursor}"
         );
     }
-    // It is April: March is over, April has begun, May has not.
+    // It is April: May is in the future.
     for month in ["2026-03", "2026-04"] {
         assert_eq!(ask(&bank, &token, &with("month", month.into())).await.status, 200, "{month}");
     }
@@ -70,18 +70,18 @@ async fn a_malformed_request_is_told_where(store: TestStore) {
     assert_eq!(entries(&app, "delivery").await, 2);
 }
 
-/// A bank with a cursor of another delivery, and another bank with this one's.
-async fn a_cursor_fits_its_own_delivery_only(store: TestStore) {
+/// A bank with a cursor of another delivery, and another bank with a cursor of this one.
+async fn a_cursor_is_valid_for_its_own_delivery_only(store: TestStore) {
     let app = TestApp::start_with(store, &SMALL_PAGES.replace("200", "1")).await;
     let bank = app.bank("Bank A").await;
     let token = bank.token().await;
     for _ in 0..2 {
         app.consent(&bank, |_| {}).await;
     }
-    let first = deliver(&bank, &token, &wish()).await;
+    let first = deliver(&bank, &token, &request_body()).await;
     let cursor = first.next().unwrap();
     assert!(!cursor.contains(first.consents()[0]), "it is opaque");
-    let mut own = wish();
+    let mut own = request_body();
     own["after"] = cursor.into();
     for (member, value) in
         [("month", json!("2026-01")), ("purpose", json!("loan_approval")), ("what", json!(["grade"]))]
@@ -95,40 +95,40 @@ async fn a_cursor_fits_its_own_delivery_only(store: TestStore) {
     assert_eq!(deliver(&bank, &token, &own).await.counts(), (1, 0));
 }
 
-/// A bank with tokens of fewer scopes: delivery needs its own and those of what it delivers (K10, K16).
+/// A bank with tokens of fewer scopes: a delivery needs its own scope and those of its parts (K10, K16).
 async fn a_token_needs_the_scopes_of_what_it_delivers(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
     app.consent(&bank, |_| {}).await;
     let single = with_scopes(&bank, "consents:read consents:write grade:read settlements:read disclosures:read").await;
-    let refused = ask(&bank, &single, &wish()).await;
+    let refused = ask(&bank, &single, &request_body()).await;
     assert_eq!(refused.refusal(), (403, "insufficient_scope"));
     assert!(refused.headers["www-authenticate"].contains("deliveries:read"));
     let grades = with_scopes(&bank, "deliveries:read grade:read").await;
-    let page = deliver(&bank, &grades, &wish()).await;
+    let page = deliver(&bank, &grades, &request_body()).await;
     assert_eq!((&page.end["what"], &page.lines[0]["what"]), (&json!(["grade"]), &json!(["grade"])));
-    let mut both = wish();
+    let mut both = request_body();
     both["what"] = json!(["settlements", "grade", "grade"]);
     let refused = ask(&bank, &grades, &both).await;
     assert_eq!(refused.refusal(), (403, "insufficient_scope"));
     assert!(refused.json["detail"].as_str().unwrap().contains("settlements:read"));
     let alone = with_scopes(&bank, "deliveries:read").await;
-    assert_eq!(ask(&bank, &alone, &wish()).await.refusal(), (403, "insufficient_scope"));
+    assert_eq!(ask(&bank, &alone, &request_body()).await.refusal(), (403, "insufficient_scope"));
     let all = deliver(&bank, &bank.token().await, &both).await;
     assert_eq!(all.end["what"], json!(["grade", "settlements"]));
 }
 
-/// A bank that asks for more pages than its quota of them: single readings go on.
+/// A bank that requests more pages than its quota: single readings still work.
 async fn pages_have_a_limit_of_their_own(store: TestStore) {
     let app = TestApp::start_with(store, "[limits]\ndeliveries = { quota = 2, window_seconds = 600 }").await;
     let bank = app.bank("Bank A").await;
     let token = bank.token().await;
     let consent = app.consent(&bank, |_| {}).await;
-    let first = deliver(&bank, &token, &wish()).await;
+    let first = deliver(&bank, &token, &request_body()).await;
     assert!(first.reply.headers["ratelimit-policy"].contains("\"deliveries\";q=2;w=600"));
     assert!(first.reply.headers["ratelimit"].contains("\"deliveries\";r=1"));
-    deliver(&bank, &token, &wish()).await;
-    let refused = ask(&bank, &token, &wish()).await;
+    deliver(&bank, &token, &request_body()).await;
+    let refused = ask(&bank, &token, &request_body()).await;
     assert_eq!(refused.refusal(), (429, "rate_limited"));
     assert_eq!(refused.json["violated-policies"], json!(["deliveries"]));
     assert!(refused.headers["retry-after"].parse::<u64>().unwrap() >= 299);
@@ -137,7 +137,7 @@ async fn pages_have_a_limit_of_their_own(store: TestStore) {
     assert!(whoami.json["limits"].as_array().unwrap().iter().any(|limit| limit["name"] == "deliveries"));
 }
 
-/// A bank that sends an idempotency key: it is no data answer's business, and nothing is kept under it (M9).
+/// A bank that sends an idempotency key: data answers ignore it, and nothing is stored under it (M9).
 async fn an_idempotency_key_replays_nothing(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
@@ -148,7 +148,7 @@ async fn an_idempotency_key_replays_nothing(store: TestStore) {
             .post(bank.url("/v1/deliveries"))
             .bearer_auth(&token)
             .header("idempotency-key", "\"8e03978e-40d5-43dd-bc93-6894a57f9324\"")
-            .json(&wish())
+            .json(&request_body())
     };
     let first = Page::of(bank.send(request()).await);
     let second = Page::of(bank.send(request()).await);

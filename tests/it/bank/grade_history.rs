@@ -17,7 +17,7 @@ use crate::support::{
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// The rounds told of a code: half-year, status and grade.
+/// The rounds listed for a code: half-year, status and grade.
 fn rounds<'a>(json: &'a Value, code: &str) -> Vec<(&'a str, &'a str, Option<&'a str>)> {
     let of = json["codes"].as_array().unwrap().iter().find(|of| of["code"] == code).unwrap();
     let row = |round: &'a Value| {
@@ -27,15 +27,15 @@ fn rounds<'a>(json: &'a Value, code: &str) -> Vec<(&'a str, &'a str, Option<&'a 
 }
 
 async fn consent(app: &TestApp, bank: &Bank, change: impl FnOnce(&mut NewConsent)) -> Consent {
-    app.consent(bank, |wish| {
-        wish.permissions = vec![Permission::Grade, Permission::GradeHistory];
-        wish.valid_for_days = Some(400);
-        change(wish);
+    app.consent(bank, |new| {
+        new.permissions = vec![Permission::Grade, Permission::GradeHistory];
+        new.valid_for_days = Some(400);
+        change(new);
     })
     .await
 }
 
-/// A round of 2025-H1 that the one in force has superseded, in which everybody was excellent.
+/// A round of 2025-H1, superseded by the one in force, in which every subject was excellent.
 async fn add_former(app: &TestApp) {
     app.sql(
         "INSERT INTO runs (id, model_id, model_digest, scheme, kind, period, state, input_digest, outcome_digest, subject_count, created_at, published_at, valid_until_on)
@@ -53,22 +53,22 @@ async fn add_former(app: &TestApp) {
 }
 
 both_engines! {
-    tells_published_rounds_that_are_over_latest_first,
-    withholds_what_an_open_objection_may_be_against,
-    tells_the_last_round_once_its_time_is_over,
-    of_a_former_owner_is_not_opened_by_the_new_ones_consent,
+    lists_published_former_rounds_latest_first,
+    withholds_grades_that_an_open_objection_may_concern,
+    lists_the_last_round_once_its_validity_is_over,
+    of_a_former_owner_is_not_disclosed_by_the_new_owners_consent,
     stays_within_the_whole_half_years_of_the_consent,
     has_these_members_and_no_others,
 }
 
 /// A bank with a consent for former grades, over the years.
-async fn tells_published_rounds_that_are_over_latest_first(store: TestStore) {
+async fn lists_published_former_rounds_latest_first(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
-    let consent = consent(&app, &bank, |wish| wish.codes.push(PHARMACY.into())).await;
+    let consent = consent(&app, &bank, |new| new.codes.push(PHARMACY.into())).await;
     let path = Bank::data(&consent, "grade-history");
     let token = bank.token().await;
-    // The round in force is told by `grade` and its permission, not here; a trial by nothing.
+    // The round in force is in `grade`, under its permission, and not here; a trial run is nowhere.
     round(&app, "2025-H2", false).await;
     assert_eq!(rounds(&bank.get(&token, &path).await.json, HOSPITAL), []);
     add_former(&app).await;
@@ -90,18 +90,18 @@ async fn tells_published_rounds_that_are_over_latest_first(store: TestStore) {
     assert_eq!(recorded(&app, &reply, "what").await, json!(["grade_history"]));
     assert_eq!(recorded(&app, &reply, "period").await, json!({ "from": "2025-01", "to": "2025-12" }));
 
-    // The round of 2025-H2 is made again: what was first published of it is told nowhere any more.
+    // The round of 2025-H2 is repeated: its first publication is not disclosed any more.
     round(&app, "2025-H2", true).await;
     assert_eq!(rounds(&bank.get(&token, &path).await.json, HOSPITAL).len(), 1);
     app.advance(DAY * 92).await;
     round(&app, "2026-H1", true).await;
     let token = bank.token().await;
     let reply = bank.get(&token, &path).await;
-    let told: Vec<_> = rounds(&reply.json, HOSPITAL).into_iter().map(|(period, ..)| period).collect();
-    assert_eq!(told, ["2025-H2", "2025-H1"]);
+    let listed: Vec<_> = rounds(&reply.json, HOSPITAL).into_iter().map(|(period, ..)| period).collect();
+    assert_eq!(listed, ["2025-H2", "2025-H1"]);
     let latest = &reply.json["codes"][0]["rounds"][0];
     assert_eq!((&latest["corrected"], &latest["superseded"]), (&json!(true), &json!(true)));
-    // A correction of a single assessment is told as its latest version.
+    // A corrected assessment is listed in its latest version.
     app.sql("INSERT INTO assessments (run_id, subject_code, version, status, reason, made_at, uscc) SELECT run_id, subject_code, 2, 'not_rated', 'other', made_at + 1, uscc FROM assessments WHERE run_id = 'run_former' AND subject_code = $1", vec![HOSPITAL.into()]).await;
     raise_publication(&app).await;
     let reply = bank.get(&token, &path).await;
@@ -114,7 +114,7 @@ async fn tells_published_rounds_that_are_over_latest_first(store: TestStore) {
 }
 
 /// A bank, of an institution that objects.
-async fn withholds_what_an_open_objection_may_be_against(store: TestStore) {
+async fn withholds_grades_that_an_open_objection_may_concern(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
     let consent = consent(&app, &bank, |_| {}).await;
@@ -127,7 +127,7 @@ async fn withholds_what_an_open_objection_may_be_against(store: TestStore) {
     app.app.catch_up().await.unwrap();
     let token = bank.token().await;
     let reply = bank.get(&token, &path).await;
-    // Grades of 2025-H2 are good until the end of July, whatever was published since.
+    // Grades of 2025-H2 are valid until the end of July, whatever was published since.
     assert_eq!(
         rounds(&reply.json, HOSPITAL),
         [("2025-H2", "under_objection", None), ("2025-H1", "graded", Some("excellent"))]
@@ -138,8 +138,8 @@ async fn withholds_what_an_open_objection_may_be_against(store: TestStore) {
     assert_eq!(rounds(&bank.get(&token, &path).await.json, HOSPITAL)[0], ("2025-H2", "graded", Some("good")));
 }
 
-/// A bank, after the last round's time is over and no other has come.
-async fn tells_the_last_round_once_its_time_is_over(store: TestStore) {
+/// A bank, after the validity of the last round is over and no other was published.
+async fn lists_the_last_round_once_its_validity_is_over(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
     let consent = consent(&app, &bank, |_| {}).await;
@@ -159,8 +159,8 @@ async fn tells_the_last_round_once_its_time_is_over(store: TestStore) {
     assert_eq!(rounds(&bank.get(&token, &path).await.json, HOSPITAL), [("2025-H2", "under_objection", None)]);
 }
 
-/// A bank of the entity to which a code has passed: the consent is the new owner's, the former grades are not.
-async fn of_a_former_owner_is_not_opened_by_the_new_ones_consent(store: TestStore) {
+/// A bank with the consent of a code's new owner: the grades of the former owner are not covered by it.
+async fn of_a_former_owner_is_not_disclosed_by_the_new_owners_consent(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;
     add_former(&app).await;
@@ -171,9 +171,9 @@ async fn of_a_former_owner_is_not_opened_by_the_new_ones_consent(store: TestStor
     )
     .await;
     app.app.catch_up().await.unwrap();
-    let present = consent(&app, &bank, |wish| {
-        wish.uscc = OTHER_ENTITY.into();
-        wish.codes = vec![CLINIC.into(), MEDIUM.into()];
+    let present = consent(&app, &bank, |new| {
+        new.uscc = OTHER_ENTITY.into();
+        new.codes = vec![CLINIC.into(), MEDIUM.into()];
     })
     .await;
     let token = bank.token().await;
@@ -205,21 +205,21 @@ async fn stays_within_the_whole_half_years_of_the_consent(store: TestStore) {
     let reply = bank.get(&token, &Bank::data(&wide, "grade-history?from=2025-H2&to=2025-H2")).await;
     assert_eq!(rounds(&reply.json, HOSPITAL), []);
     // February to March of the next year: only the second half of 2025 is whole.
-    let late = consent(&app, &bank, |wish| wish.data_from = Some("2025-02".parse().unwrap())).await;
+    let late = consent(&app, &bank, |new| new.data_from = Some("2025-02".parse().unwrap())).await;
     let reply = bank.get(&token, &Bank::data(&late, "grade-history")).await;
     assert_eq!((&reply.json["from"], &reply.json["to"]), (&json!("2025-H2"), &json!("2025-H2")));
     assert_eq!(
         bank.get(&token, &Bank::data(&late, "grade-history?from=2025-H1")).await.refusal(),
         (403, "period_outside_consent")
     );
-    let narrow = consent(&app, &bank, |wish| wish.data_from = Some("2025-08".parse().unwrap())).await;
+    let narrow = consent(&app, &bank, |new| new.data_from = Some("2025-08".parse().unwrap())).await;
     assert_eq!(
         bank.get(&token, &Bank::data(&narrow, "grade-history")).await.refusal(),
         (403, "period_outside_consent")
     );
 }
 
-/// I4: what leaves is what is written here.
+/// I4: only the members listed here leave.
 async fn has_these_members_and_no_others(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank("Bank A").await;

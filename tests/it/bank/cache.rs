@@ -1,5 +1,5 @@
-//! Answers from memory: whatever another process changes shows in the very next answer, and nobody is refused by what was
-//! remembered (I2, I3).
+//! Answers from the cache: any change by another process shows in the next answer, and no caller is refused because of the
+//! cache (I2, I3).
 
 use std::{sync::Arc, time::Duration};
 
@@ -81,7 +81,7 @@ fn subject(name: &str, uscc: &str) -> String {
     )
 }
 
-/// A bank that has read everything, so that it is remembered.
+/// A bank that has read everything, so that it is cached.
 struct Reader {
     bank: Bank,
     token: String,
@@ -110,21 +110,21 @@ impl Reader {
 }
 
 both_engines! {
-    what_nothing_has_changed_is_told_from_memory,
+    an_unchanged_answer_comes_from_the_cache,
     what_another_process_publishes_or_imports_is_in_the_next_answer,
-    what_another_process_does_to_a_consent_holds_at_once,
+    a_consents_change_by_another_process_is_effective_immediately,
     a_consent_ended_through_one_gateway_is_ended_at_the_other,
-    what_passes_with_time_alone_is_not_remembered_longer,
-    what_is_remembered_for_one_bank_is_unknown_to_another,
-    no_bank_is_told_to_come_back_because_a_memory_was_old,
+    what_expires_by_time_alone_is_not_cached_longer,
+    what_is_cached_for_one_bank_is_unknown_to_another,
+    no_bank_gets_a_503_because_a_cached_reading_was_outdated,
 }
 
-/// A bank that asks again while nothing has changed: the tables of grades are not read, only their numbers compared.
-async fn what_nothing_has_changed_is_told_from_memory(store: TestStore) {
+/// A bank that reads again while nothing has changed: the tables of grades are not read, only their versions compared.
+async fn an_unchanged_answer_comes_from_the_cache(store: TestStore) {
     let app = TestApp::start(store).await;
     let reader = Reader::of(&app).await;
     let before = reader.answered("grade").await;
-    // No use-case does this: the change is under no number that an append compares.
+    // No use case does this: no version that an append compares covers the change.
     app.sql("UPDATE assessments SET grade = 'bad' WHERE subject_code = $1", vec![HOSPITAL.into()]).await;
     let after = reader.answered("grade").await;
     assert_eq!(after.json["codes"], before.json["codes"]);
@@ -153,15 +153,15 @@ async fn what_another_process_publishes_or_imports_is_in_the_next_answer(store: 
     let run = elsewhere.publish().await;
     let reply = reader.answered("grade").await;
     assert_eq!((&reply.json["codes"][0]["run"], &reply.json["codes"][1]["run"]), (&json!(run), &json!(run)));
-    // Without records nobody is in good standing, and what was remembered of a good one is not given.
+    // Without records no subject is in good standing, and a cached reading of a good one is not disclosed.
     assert_eq!(reader.reads("settlements").await.refusal(), (403, "settlements_not_available"));
 
     elsewhere.import(Template::Subjects, &[subject("合成更名医院", OTHER_ENTITY)]).await;
     assert_eq!(reader.reads("grade").await.refusal(), (403, "entity_changed"));
 }
 
-/// A bank whose consent another process narrows, stops, resumes and ends.
-async fn what_another_process_does_to_a_consent_holds_at_once(store: TestStore) {
+/// A bank whose consent another process narrows, suspends, resumes and revokes.
+async fn a_consents_change_by_another_process_is_effective_immediately(store: TestStore) {
     let app = TestApp::start(store).await;
     let reader = Reader::of(&app).await;
     let elsewhere = Elsewhere::of(&app).await;
@@ -176,7 +176,7 @@ async fn what_another_process_does_to_a_consent_holds_at_once(store: TestStore) 
     reader.answered("grade").await;
     elsewhere.consents.suspend(&id, &operator).await.unwrap();
     assert_eq!(reader.reads("grade").await.refusal(), (403, "consent_not_active"));
-    // Nothing that was remembered refuses it now.
+    // No cached state refuses it now.
     elsewhere.consents.resume(&id, &operator).await.unwrap();
     reader.answered("grade").await;
     let wider = Amendment {
@@ -217,11 +217,11 @@ async fn a_consent_ended_through_one_gateway_is_ended_at_the_other(store: TestSt
     other.stop().await;
 }
 
-/// A bank that asks on the day after a grade's last.
-async fn what_passes_with_time_alone_is_not_remembered_longer(store: TestStore) {
+/// A bank that reads on the day after a grade's last.
+async fn what_expires_by_time_alone_is_not_cached_longer(store: TestStore) {
     let app = TestApp::start(store).await;
     let mut reader = Reader::of(&app).await;
-    reader.consent = app.consent(&reader.bank, |wish| wish.valid_for_days = Some(400)).await;
+    reader.consent = app.consent(&reader.bank, |new| new.valid_for_days = Some(400)).await;
     assert_eq!(reader.answered("grade").await.json["codes"][0]["valid_until"], "2026-07-31");
     // To an hour before midnight of that day in the city, and past it.
     for (hours, status) in [(121 * 24 + 14, "graded"), (1, "expired")] {
@@ -233,8 +233,8 @@ async fn what_passes_with_time_alone_is_not_remembered_longer(store: TestStore) 
     assert_eq!(reader.reads("settlements").await.refusal(), (403, "settlements_not_available"));
 }
 
-/// Another bank that asks for a consent which is remembered for its owner: the same as for one that does not exist (C7).
-async fn what_is_remembered_for_one_bank_is_unknown_to_another(store: TestStore) {
+/// A bank that names another bank's cached consent: the same answer as for one that does not exist (C7).
+async fn what_is_cached_for_one_bank_is_unknown_to_another(store: TestStore) {
     let app = TestApp::start(store).await;
     let reader = Reader::of(&app).await;
     let stranger = app.bank("Bank B").await;
@@ -243,8 +243,8 @@ async fn what_is_remembered_for_one_bank_is_unknown_to_another(store: TestStore)
     assert_eq!(reply.refusal(), (404, "consent_not_found"));
 }
 
-/// An operator who raises the version of a subject while many readings of it are remembered.
-async fn no_bank_is_told_to_come_back_because_a_memory_was_old(store: TestStore) {
+/// An operator who raises the version of a subject while many readings of it are cached.
+async fn no_bank_gets_a_503_because_a_cached_reading_was_outdated(store: TestStore) {
     let app = TestApp::start_with(store, "[limits]\nburst = { quota = 100000, window_seconds = 1 }\nsustained = { quota = 1000000, window_seconds = 60 }").await;
     let reader = Reader::of(&app).await;
     for _ in 0..5 {

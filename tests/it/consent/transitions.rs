@@ -42,7 +42,7 @@ async fn in_state(app: &TestApp, bank: &Bank, state: ConsentState) -> Consent {
     }
 }
 
-async fn happen(app: &TestApp, id: &str, event: ConsentEvent) -> Result<Consent, Failure> {
+async fn apply(app: &TestApp, id: &str, event: ConsentEvent) -> Result<Consent, Failure> {
     let operator = crate::support::decided_by("tester");
     let room = &app.app.consents;
     match event {
@@ -59,13 +59,13 @@ async fn happen(app: &TestApp, id: &str, event: ConsentEvent) -> Result<Consent,
 }
 
 both_engines! {
-    the_table_is_kept_and_every_transition_is_written_down,
+    the_state_table_holds_and_every_transition_is_recorded,
     a_grant_needs_its_evidence,
     the_receipt_is_the_record_signed,
 }
 
-/// An operator tries everything in every state.
-async fn the_table_is_kept_and_every_transition_is_written_down(store: TestStore) {
+/// An operator who tries every event in every state.
+async fn the_state_table_holds_and_every_transition_is_recorded(store: TestStore) {
     let app = TestApp::start(store).await;
     let bank = app.bank_with("Bank A", |new| new.max_pending = 1000).await;
     for state in ConsentState::ALL {
@@ -81,7 +81,7 @@ async fn the_table_is_kept_and_every_transition_is_written_down(store: TestStore
             assert_eq!(before.state, *state);
             let id = before.id.to_string();
             let entries = seal::backlog(&app.store.db).await.unwrap().waiting;
-            let outcome = happen(&app, &id, event).await;
+            let outcome = apply(&app, &id, event).await;
             let written = seal::backlog(&app.store.db).await.unwrap().waiting - entries;
             let events = consents::events(&app.store.db, &id).await.unwrap();
             match state.after(event) {
@@ -110,7 +110,7 @@ async fn the_table_is_kept_and_every_transition_is_written_down(store: TestStore
     }
 }
 
-/// An operator who grants with bad evidence, or replaces a stranger's consent.
+/// An operator who grants with invalid evidence, or replaces another bank's consent.
 async fn a_grant_needs_its_evidence(store: TestStore) {
     let app = TestApp::start(store).await;
     let (bank, other) = (app.bank("Bank A").await, app.bank("Bank B").await);
@@ -134,11 +134,11 @@ async fn a_grant_needs_its_evidence(store: TestStore) {
     assert_eq!(reply.refusal(), (403, "consent_not_active"));
 }
 
-/// A bank that keeps the receipt, and verifies it without the gateway (C8).
+/// A bank that stores the receipt, and verifies it without the gateway (C8).
 async fn the_receipt_is_the_record_signed(store: TestStore) {
     let app = TestApp::start(store).await;
     let (bank, other) = (app.bank("Bank A").await, app.bank("Bank B").await);
-    let consent = app.consent(&bank, |wish| wish.max_fetches = Some(5)).await;
+    let consent = app.consent(&bank, |new| new.max_fetches = Some(5)).await;
     app.app
         .consents
         .revoke(
@@ -167,7 +167,7 @@ async fn the_receipt_is_the_record_signed(store: TestStore) {
     let events: Vec<_> =
         record["events"].as_array().unwrap().iter().map(|event| event["event"].as_str().unwrap()).collect();
     assert_eq!(events, ["requested", "granted", "revoked"]);
-    assert!(!record.to_string().contains("tester"), "who acted inside the bureau is not told");
+    assert!(!record.to_string().contains("tester"), "the receipt does not name who acted inside the bureau");
     let theirs = other.get(&other.token().await, &Bank::data(&consent, "receipt")).await;
     assert_eq!(theirs.refusal(), (404, "consent_not_found"));
 }
