@@ -96,6 +96,7 @@ impl TokenCache {
     fn put(&self, hash: [u8; 32], token: Arc<VerifiedToken>, now: Timestamp) {
         let mut cache = self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         if cache.len() >= CACHE_LIMIT {
+            // Only under memory pressure: dropping tokens costs signature checks, never a wrong answer.
             cache.retain(|_, token| token.claims.exp > now.seconds());
             if cache.len() >= CACHE_LIMIT {
                 cache.clear();
@@ -146,6 +147,7 @@ impl Access {
     /// client, for that certificate, and has not ended (K2, K7, K8, T5).
     pub async fn authenticate(&self, identity: &ClientIdentity, unverified_token: &str) -> Result<Caller, Refused> {
         let now = self.0.env.clock.now();
+        // Fails closed: with a snapshot older than a second, no caller is authenticated (I3).
         let directory = self.0.directory.fresh(now)?;
         let client = directory
             .by_identity(identity.authority(), identity.subject())
@@ -173,6 +175,7 @@ impl Access {
 
     /// Checks a caller again after something changed during its request.
     pub async fn refresh(&self, caller: &Caller) -> Result<Caller, Failure> {
+        // The change that made the answer stale may not be in this process's snapshot yet.
         self.reload().await?;
         let now = self.0.env.clock.now();
         let directory = self.0.directory.fresh(now)?;
@@ -223,12 +226,14 @@ impl Access {
         let hash = sha256(unverified_token.as_bytes());
         let keys = self.0.keys.load();
         if let Some(token) = self.0.tokens.get(&hash) {
+            // Before expiry and key: a client learns nothing about the tokens of others, not even that they have expired.
             if token.claims.client_id != client {
                 return Err(foreign());
             }
             if token.claims.exp <= now.seconds() {
                 return Err(ended("the token has expired"));
             }
+            // The key may have been revoked after the token was cached.
             if !keys.verification.contains(&token.kid) {
                 return Err(ended("the key that signed the token was withdrawn"));
             }
@@ -257,6 +262,7 @@ impl Access {
         details: &[ConsentDetail],
         now: Timestamp,
     ) -> Result<(), Refused> {
+        // Read from the tables each time: a change of a consent must end the token immediately.
         let ids: Vec<String> = details.iter().map(|detail| detail.identifier.to_string()).collect();
         let rows = consents::standings(&self.0.env.db, &ids).await?;
         let client = client.to_string();

@@ -76,6 +76,7 @@ pub(super) struct LiveDirectory {
 
 impl LiveDirectory {
     pub(super) async fn open(db: &Db, clock: &dyn Clock) -> Result<Self, DbError> {
+        // Before the read: the confirmation must not be later than what it confirms.
         let read_at = clock.now();
         let directory = Directory::read(db, clock).await?;
         Ok(Self { snapshot: ArcSwap::from_pointee(directory), confirmed_at: AtomicI64::new(read_at.micros()) })

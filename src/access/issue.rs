@@ -138,6 +138,7 @@ impl Access {
                 ));
             }
         }
+        // Before scopes and consents are looked at: a stranger learns nothing about a client's registration.
         let client = self.authenticate_client(identity, request, now).await?;
         let scopes = grantable(&client, request.scope.as_deref())?;
         let details = match &request.authorization_details {
@@ -256,6 +257,7 @@ impl Access {
             changes::raise(&mut tx).await?;
         }
         tx.commit().await?;
+        // After the commit: from here on this process refuses the token; other gateways do within a second.
         self.reload().await?;
         tracing::info!(client.id = %client.id, token.id = %claims.jti, "revoked an access token");
         Ok(())

@@ -40,6 +40,7 @@ pub async fn register(env: &Env, actor: &Actor, new: &NewClient) -> Result<Clien
         state_changed_at: now,
     };
     let mut tx = env.db.begin("access::register").await?;
+    // The unique constraints decide, not a query before: two registrations may run concurrently.
     clients::insert(&mut tx, &row).await.map_err(|error| {
         if error.is_constraint() {
             Failure::new(
@@ -130,6 +131,7 @@ pub async fn change_signing(
     let jwks = change.jwks.or_else(|| row.jwks.clone());
     check_keys(&present.auth_methods, signed, jwks.as_deref())?;
     let mut tx = env.db.begin("access::change_signing").await?;
+    // The bank's lock, exclusively: requests verified with the old keys are answered before, or checked again.
     tx.lock_banks_exclusive(&[id.to_string()]).await?;
     if !clients::change_signing(&mut tx, &id.to_string(), jwks, signed.as_str()).await? {
         return Err(unknown());
@@ -165,6 +167,7 @@ async fn set_state(
     state: NewState,
 ) -> Result<(), Failure> {
     let mut tx = env.db.begin("access::set_state").await?;
+    // The bank's lock, exclusively: answers in progress are committed before, or find the raised epoch (I2, I3).
     tx.lock_banks_exclusive(&[id.to_string()]).await?;
     if !clients::set_state(&mut tx, &id.to_string(), state.word, env.now()).await? {
         return Err(Failure::new(

@@ -51,6 +51,7 @@ impl Access {
     ) -> Result<(), Failure> {
         let hash = sha256(format!("nonce:{}:{nonce}", caller.id()).as_bytes());
         let new = if changes_state {
+            // Committed before the request is carried out: a crash in between costs the client a new nonce, never a second use.
             let mut tx = self.0.env.db.begin("access::use_nonce").await?;
             let name = BASE64URL_NOPAD.encode(&hash);
             let new = tokens::use_assertion(&mut tx, &caller.id().to_string(), &name, until).await?;

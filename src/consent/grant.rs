@@ -65,6 +65,7 @@ impl Consents {
                 "The signer is legal_representative or authorised_agent.",
             ));
         }
+        // Checked here for clear refusals. The transition checks the state again, under the lock.
         let consent = self.get_any(id).await?;
         let now = self.env.clock.now();
         if consent.state_at(now).after(ConsentEvent::Granted).is_none() {
@@ -88,6 +89,7 @@ impl Consents {
             row.granted_at = Some(now.micros());
             row.expires_at = Some(expires_at.micros());
         };
+        // One transaction for both consents: there is no moment with both in force, or with neither.
         let mut steps = vec![Step { id, owner: None, event: ConsentEvent::Granted, decision: &signed, change: &sign }];
         if let Some(old) = &grant.replaces {
             let former = self.get_any(old).await?;

@@ -67,6 +67,7 @@ pub(super) struct Running(Arc<Mutex<HashSet<(ClientId, String)>>>);
 impl Running {
     pub(super) fn begin(&self, client: ClientId, key: &str) -> Result<RunningKey, Failure> {
         let of = (client, key.to_owned());
+        // A poisoned lock is usable: the set is never left half changed.
         if self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(of.clone()) {
             return Ok(RunningKey { running: self.clone(), of });
         }

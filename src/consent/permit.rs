@@ -110,12 +110,14 @@ pub(super) fn allow(
     request: PermitRequest<'_>,
     now: Timestamp,
 ) -> Result<ConsentPermit, Failure> {
+    // First, because it depends on the token alone and reveals nothing about the consent.
     if request.limited_to.is_some_and(|details| details.iter().all(|detail| detail.identifier != consent.id)) {
         return Err(Failure::forbidden(
             "consent_not_in_token",
             "The token is limited to other consents; get one for this consent.",
         ));
     }
+    // By the clock: the expiry may not be recorded yet (C3).
     let state = consent.state_at(now);
     if state != ConsentState::Active {
         return Err(Failure::forbidden("consent_not_active", format!("The consent is {state}.")));

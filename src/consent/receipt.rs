@@ -121,6 +121,7 @@ impl Consents {
     /// Makes the receipt of a consent in its current state.
     pub async fn receipt(&self, consent: &Consent, recipient_name: &str, issuer: &str) -> Result<Receipt, Failure> {
         let events = consents::events(&self.env.db, &consent.id.to_string()).await?;
+        // One instant for state and time of issue, so that they cannot contradict each other.
         let now = self.env.clock.now();
         Ok(Receipt {
             schema_version: "medcredit-consent-receipt-1",

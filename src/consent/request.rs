@@ -171,6 +171,7 @@ impl Consents {
                 return Err(invalid(field, "Send a number between 1 and 1000000, or leave it out."));
             }
         }
+        // Both times are fixed now, so that later changes of the policy do not move them.
         let after = |days: i64| now.plus(Duration::from_secs(DAY * u64::try_from(days).unwrap_or(0)));
         Ok(ConsentRow {
             id: ConsentId::new(&*self.env.clock, &*self.env.entropy).to_string(),

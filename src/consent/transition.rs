@@ -66,6 +66,7 @@ impl Consents {
         let mut attempt = 1;
         loop {
             match self.try_transition(steps).await {
+                // A failed transaction has left nothing, so a retry cannot record an event twice.
                 Err(AttemptError::Db(error)) if error.is_contention() && attempt < ATTEMPTS => attempt += 1,
                 Err(AttemptError::Db(error)) => return Err(error.into()),
                 Err(AttemptError::Refused(failure)) => return Err(failure),
@@ -90,6 +91,7 @@ impl Consents {
         for step in steps {
             done.push(self.apply(&mut tx, step).await?);
         }
+        // Last: every transaction that raises the change number waits for its row.
         changes::raise(&mut tx).await?;
         tx.commit().await?;
         Ok(done)
@@ -120,6 +122,7 @@ impl Consents {
         row.state = state.as_str().into();
         row.status_reason.clone_from(&step.decision.reason);
         row.ended_at = state.is_terminal().then_some(now.micros());
+        // The version in the statement guards against a writer that does not take the lock.
         if !consents::update(tx, &row, before.version).await? {
             return Err(DbError::Contention { operation: "consent::transition" }.into());
         }

@@ -126,6 +126,7 @@ impl Disclosures {
     ) -> Result<ReportAnswer, Failure> {
         let consent = permit.consent();
         let readable = |section| permit.permissions().contains(&section);
+        // From the same assessments as all other sections: a report is of one moment.
         let grade = readable(Permission::Grade).then(|| grade::answer(permit, assessments));
         let grade_history = match grade_history::covered(consent).filter(|_| readable(Permission::GradeHistory)) {
             Some(window) => Some(self.history_of(permit, assessments, window).await?),

@@ -215,6 +215,7 @@ impl Disclosures {
     ) -> Result<Option<SettlementsAnswer>, Failure> {
         let consent = permit.consent();
         let (from, to) = permit.months().unwrap_or((consent.data_from, consent.data_to));
+        // Before the months are read: no row of a code that is not in good standing leaves the database.
         let available = self.available(assessments);
         if available.is_empty() {
             return Ok(None);

@@ -92,6 +92,7 @@ impl Disclosures {
         for of in permitted {
             let covered = of.consent.codes.iter().filter_map(|code| data.assessments.get(code).cloned());
             let assessments: Vec<CurrentAssessment> = covered.collect();
+            // A refusal of one consent does not fail the page; the missing line is counted.
             if require_entity(&of.consent, &assessments).is_err() {
                 continue;
             }

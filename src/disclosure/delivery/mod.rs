@@ -151,6 +151,7 @@ impl Disclosures {
                 DeliveryPart::ALL.iter().filter(allowed).copied().collect()
             }
         };
+        // Sorted and unique: the cursor's tag covers the list.
         what.sort_unstable();
         what.dedup();
         if what.is_empty() {
@@ -169,6 +170,7 @@ impl Disclosures {
     /// The next consents in force, ordered by id, within the bounds of a page.
     async fn page(&self, caller: &Caller, delivery: &Delivery) -> Result<Page, Failure> {
         let most = self.0.policy.delivery_consents;
+        // One more than fits, to know whether another page follows.
         let mut consents = match caller.consents() {
             None => self.0.services.consents.in_force(caller.id(), delivery.after, most + 1).await?,
             // A token that is limited to consents delivers those only, and counts no others as refused.

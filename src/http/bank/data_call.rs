@@ -50,6 +50,7 @@ impl<S: RequiredScope> FromRequestParts<Arc<App>> for DataCall<S> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        // First: nothing else of the request is parsed for a caller that is not authenticated.
         let authorized = Authorized::<S>::from_request_parts(parts, app).await?;
         // A delivery has no consent in its path; its handler does not use it.
         let Ok(PathValue(unverified_consent)) = PathValue::from_request_parts(parts, app).await;
@@ -112,6 +113,7 @@ impl<S> DataCall<S> {
 
     /// What the answer needs after the handler has consumed the call.
     fn responder(&self) -> Responder {
+        // Cloned, because the handler consumes the call.
         Responder { log: self.log.clone(), clock: self.app.env.clock.clone() }
     }
 }

@@ -173,6 +173,7 @@ async fn view_of(app: &App, identity: &ClientIdentity, token: Option<UnverifiedT
             consents: caller.consents().unwrap_or_default().iter().map(|one| one.identifier.to_string()).collect(),
             ..none
         }),
+        // The check itself failed, which says nothing about the token.
         Err(refused) if refused.failure.retryable() => Err(refused.failure.into()),
         // The reason is given only for a token of this client (K13).
         Err(Refused { failure, ended: true }) => {

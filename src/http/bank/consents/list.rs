@@ -65,6 +65,7 @@ pub async fn handle(
         )
         .into());
     }
+    // One more than the page, to know whether another page follows.
     let mut found = app.consents.list(authorized.caller.id(), query.after.as_deref(), limit + 1).await?;
     let page = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = found.len() > page;

@@ -87,6 +87,7 @@ pub async fn handle(
     }
     let format = format_of(request.headers()).map_err(Problem::unsupported_media_type)?;
     let sender = Sender { client: client.id, epoch: client.epoch, sources: Arc::clone(&client.delivers.sources) };
+    // Only now, because the body may be large: sender, template and media type are checked.
     let bytes = body(request, &app).await?;
     let uploaded = app.imports.import(Upload { sender, template, format, bytes }).await?;
     let report = uploaded.report;

@@ -35,6 +35,7 @@ pub async fn handle(
     PathValue(id): PathValue,
 ) -> Result<Reply<Proof>, Problem> {
     let client = authorized.caller.id().to_string();
+    // A malformed id is looked up as one that no disclosure has, so that it takes the same time as an unknown id.
     let id = id.parse::<DisclosureId>().map_or_else(|_| "dis_none".to_owned(), |id| id.to_string());
     match app.log.prove(&id, &client).await? {
         Some(ProofStatus::Sealed(proof)) => Ok(Reply::ok(*proof)),
