@@ -312,7 +312,7 @@ pub(super) fn check_consistency(
     verify_consistency(older.head(), newer.head(), &path).map_err(|error| {
         format!("the log of {} leaves does not continue that of {}: it was rewritten ({error})", newer.size, older.size)
     })?;
-    Ok((format!("the log of {} leaves check_continuation the older one of {}", newer.size, older.size), ()))
+    Ok((format!("the log of {} leaves continues the older one of {}", newer.size, older.size), ()))
 }
 
 /// Verifies that an answer's entry is in the log; the error names the check that failed.
