@@ -94,7 +94,11 @@ fn announce(args: &Demo, directory: &DemoDirectory, ctx: &Context) -> anyhow::Re
     let mut out = ctx.out();
     let place = directory.path.display();
     if directory.is_new {
-        let time = if args.small { "a few seconds" } else { "about half a minute" };
+        let time = match (args.small, cfg!(debug_assertions)) {
+            (true, false) => "a few seconds",
+            (false, false) | (true, true) => "about 15 seconds",
+            (false, true) => "about two minutes in this debug build",
+        };
         writeln!(
             out,
             "Setting up a demonstration of the Medcredit Gateway in {place}: a synthetic city, its grades, two"
