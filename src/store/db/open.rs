@@ -34,6 +34,21 @@ pub(super) const APPENDS: u32 = 2;
 /// And for [`Db::on_dedicated_connection`].
 const DEDICATED: u32 = 1;
 
+/// The options of every connection to a file of SQLite's.
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(LOCK_WAIT)
+        .statement_cache_capacity(256)
+        // The driver's thread sends rows one by one and pauses when this many are unread; its default is fifty.
+        .row_buffer_size(4096)
+        .disable_statement_logging()
+}
+
 impl Db {
     /// Opens, and where needed creates, the two files in a directory.
     pub async fn open_sqlite(directory: &Path) -> Result<Self, DbError> {
@@ -46,19 +61,6 @@ impl Db {
             .map_err(|error| DbError::Setup(format!("{}: {error}", directory.display())))?;
         let core_path = directory.join("core.db");
         let bulk_path = directory.join("bulk.db");
-        let options = |path: &Path| {
-            SqliteConnectOptions::new()
-                .filename(path)
-                .create_if_missing(true)
-                .journal_mode(SqliteJournalMode::Wal)
-                .synchronous(SqliteSynchronous::Full)
-                .foreign_keys(true)
-                .busy_timeout(LOCK_WAIT)
-                .statement_cache_capacity(256)
-                // The driver's thread sends rows one by one and pauses when this many are unread; its default is fifty.
-                .row_buffer_size(4096)
-                .disable_statement_logging()
-        };
         let core = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(LOCK_WAIT)
