@@ -9,15 +9,16 @@ use crate::domain::{Actor, Channel};
 #[derive(Debug, clap::Args)]
 pub(super) struct Operator {
     /// Record changes in the ledger under this name [default: the login name]
-    #[arg(long = "operator", global = true, value_name = "NAME")]
-    name: Option<String>,
+    // An id of its own: a global option shares its value with every argument of the same id, such as `certs init --name`.
+    #[arg(id = "operator", long = "operator", global = true, value_name = "NAME")]
+    operator: Option<String>,
 }
 
 impl Operator {
     /// The operator as an actor. The default, the login name, is announced on standard error, so that nobody is recorded
     /// without knowing it.
     pub(super) fn actor(&self, ctx: &Context) -> anyhow::Result<Actor> {
-        let name = match &self.name {
+        let name = match &self.operator {
             Some(name) => name.clone(),
             None => {
                 let login = ctx.login.clone().ok_or_else(|| {

@@ -156,11 +156,11 @@ fn what_does_not_verify_is_not_shown() {
     block_on(async {
         for (lie, why) in [
             (Lie::Body, "body: its SHA-256 is not the one in Content-Digest"),
-            (Lie::Digest, "signature: it does not fit"),
-            (Lie::Target, "signature: it does not fit"),
-            (Lie::Receipt, "signature: it does not fit"),
-            (Lie::Key, "key: no key at hand is the one the signature names"),
-            (Lie::Disclosure, "receipt: it is of dis_"),
+            (Lie::Digest, "signature: it does not match"),
+            (Lie::Target, "signature: it does not match"),
+            (Lie::Receipt, "signature: it does not match"),
+            (Lie::Key, "key: none of the given keys is the one the signature names"),
+            (Lie::Disclosure, "receipt: it belongs to dis_"),
             (Lie::Unsigned, "the answer has no signature"),
         ] {
             let liar = FakeGateway::start(lie).await;
