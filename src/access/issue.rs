@@ -23,17 +23,12 @@ const MAX_DETAILS: usize = 50;
 /// The parameters of a token request, unverified.
 #[derive(Debug, Clone, Default)]
 pub struct TokenRequest {
-    /// `grant_type`.
     pub grant_type: Option<String>,
-    /// `scope`.
     pub scope: Option<String>,
-    /// `client_id`.
     pub client_id: Option<String>,
     /// Whether a shared secret was sent, in the body or by Basic authentication.
     pub client_secret: bool,
-    /// `client_assertion_type`.
     pub client_assertion_type: Option<String>,
-    /// `client_assertion`.
     pub client_assertion: Option<String>,
     /// `authorization_details` (RFC 9396), JSON.
     pub authorization_details: Option<String>,

@@ -51,7 +51,6 @@ fn half_year(text: &str) -> Result<HalfYear, String> {
     plain.parse().map_err(|_| format!("{text:?} is not a half-year like 2026H1"))
 }
 
-/// Runs the command.
 pub(super) async fn run(args: CatalogueCommand, ctx: &Context) -> anyhow::Result<()> {
     let library = library(ctx)?;
     let of_kind = |kind: &str| {

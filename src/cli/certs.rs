@@ -114,7 +114,6 @@ impl Action {
     }
 }
 
-/// Runs the command.
 pub(super) async fn run(args: CertsCommand, ctx: &Context) -> anyhow::Result<()> {
     let mut custody = custody(ctx).await?;
     if args.action.changes() {

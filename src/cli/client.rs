@@ -109,7 +109,6 @@ struct Change {
     reason: Option<String>,
 }
 
-/// Runs the command.
 pub(super) async fn run(args: ClientCommand, ctx: &Context) -> anyhow::Result<()> {
     let config = ctx.config()?;
     let db = ctx.store(&config).await?;

@@ -20,7 +20,6 @@ enum Verb {
     Print,
 }
 
-/// Runs the command.
 pub(super) fn run(args: &ConfigCommand, ctx: &Context) -> anyhow::Result<()> {
     match args.verb {
         Verb::Check => {

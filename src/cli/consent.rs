@@ -158,7 +158,6 @@ impl AmendArgs {
     }
 }
 
-/// Runs the command.
 pub(super) async fn run(args: ConsentCommand, ctx: &Context) -> anyhow::Result<()> {
     let config = ctx.config()?;
     let db = ctx.store(&config).await?;

@@ -58,7 +58,6 @@ pub(super) struct Generate {
     bad_data: bool,
 }
 
-/// Runs the command.
 pub(super) fn run(args: &Generate, ctx: &Context) -> anyhow::Result<()> {
     let library = library(ctx)?;
     let kinds = match &ctx.config_file {

@@ -40,7 +40,6 @@ pub(super) struct Import {
     operator: Operator,
 }
 
-/// Runs the command.
 pub(super) async fn run(args: Import, ctx: &Context) -> anyhow::Result<()> {
     if args.rejects.is_some() && args.files.len() > 1 {
         return Err(Usage("--rejects names one report: import one file at a time with it".into()).into());

@@ -50,7 +50,6 @@ impl Action {
     }
 }
 
-/// Runs the command.
 pub(super) async fn run(args: KeysCommand, ctx: &Context) -> anyhow::Result<()> {
     let mut custody = custody(ctx).await?;
     if args.action.changes() {

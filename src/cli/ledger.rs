@@ -49,7 +49,6 @@ struct Verify {
     checkpoint: Option<PathBuf>,
 }
 
-/// Runs the command.
 pub(super) async fn run(args: LedgerCommand, ctx: &Context) -> anyhow::Result<()> {
     let config = ctx.config()?;
     let db = ctx.store(&config).await?;

@@ -24,7 +24,6 @@ pub(super) struct Migrate {
     operator: Operator,
 }
 
-/// Runs the command.
 pub(super) async fn run(args: Migrate, ctx: &Context) -> anyhow::Result<()> {
     let config = ctx.config()?;
     let db = open_store(&config).await?;

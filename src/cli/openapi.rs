@@ -15,7 +15,6 @@ pub(super) struct OpenApi {
     check: Option<PathBuf>,
 }
 
-/// Runs the command.
 #[expect(clippy::unused_async, reason = "every command has the same form")]
 pub(super) async fn run(args: OpenApi, ctx: &Context) -> anyhow::Result<()> {
     let document = openapi::partner()?;

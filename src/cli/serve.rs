@@ -91,7 +91,6 @@ impl Serving {
     }
 }
 
-/// Runs the command.
 pub(super) async fn run(_: Serve, ctx: &Context) -> anyhow::Result<()> {
     let config = ctx.config()?;
     // Dropped last, on success and on failure, so that every line is written.

@@ -54,7 +54,6 @@ pub enum Requested {
 
 /// The key of a request, and how its response is made.
 pub struct ResponseUnderKey<'a> {
-    /// The key.
     pub key: &'a IdempotencyKey,
     /// Makes the response for the new consent.
     pub respond: &'a (dyn Fn(&Consent) -> Result<StoredResponse, Failure> + Sync),

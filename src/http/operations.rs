@@ -24,7 +24,6 @@ pub(super) type Routes = Router<Arc<App>>;
 pub(super) struct Route {
     /// The path, in the form that axum and OpenAPI share.
     pub(super) path: String,
-    /// The method.
     pub(super) method: MethodFilter,
 }
 

@@ -31,8 +31,18 @@ const NAMES: &[&str] =
     &["Known", "Told", "Notes", "Door", "Surface", "Who", "Life", "Whole", "Heaped", "Place", "Desk", "World"];
 
 /// What is read: folders and files of the repository.
-const READ: &[&str] =
-    &["src", "tests", "benches", "docs", "config", "certs", "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"];
+const READ: &[&str] = &[
+    "src",
+    "tests",
+    "benches",
+    "docs",
+    "config",
+    "certs",
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+];
 
 fn files(path: &Path, found: &mut Vec<String>) {
     if path.is_dir() {

@@ -51,7 +51,6 @@ pub(in crate::cli) struct ConnectionError {
 /// An access token as it was issued.
 #[derive(Debug, Clone, Deserialize)]
 pub(in crate::cli) struct Token {
-    /// The token.
     #[serde(rename = "access_token")]
     pub(in crate::cli) text: String,
     /// Its lifetime, in seconds.

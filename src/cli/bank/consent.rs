@@ -159,7 +159,6 @@ struct Fetches {
     used_today: i64,
 }
 
-/// Runs the command.
 pub(super) async fn run(command: ConsentCommand, profile: Option<&Path>, ctx: &Context) -> anyhow::Result<()> {
     match command.action {
         Action::Request(args) => request(*args, &Session::open(profile, ctx)?, ctx).await,

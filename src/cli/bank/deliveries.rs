@@ -69,7 +69,6 @@ struct LineReceipt {
     id: String,
 }
 
-/// Runs the command.
 pub(super) async fn run(args: DeliveriesArgs, profile: Option<&Path>, ctx: &Context) -> anyhow::Result<()> {
     let session = Session::open(profile, ctx)?;
     let purpose = args.purpose.or(session.client.profile().purpose);

@@ -65,7 +65,6 @@ pub(super) fn status_words(status: &str, reason: Option<&str>) -> String {
     format!("{chinese}{}{reason}", clean(status).replace('_', " "))
 }
 
-/// Runs the command.
 pub(super) async fn run(args: GradeArgs, profile: Option<&Path>, ctx: &Context) -> anyhow::Result<()> {
     let session = Session::open(profile, ctx)?;
     let (response, verified) =

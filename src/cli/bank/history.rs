@@ -51,7 +51,6 @@ struct Round {
     corrected: bool,
 }
 
-/// Runs the command.
 pub(super) async fn run(args: HistoryArgs, profile: Option<&Path>, ctx: &Context) -> anyhow::Result<()> {
     let session = Session::open(profile, ctx)?;
     let span = [("from", args.from), ("to", args.to)];

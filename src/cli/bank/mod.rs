@@ -76,7 +76,6 @@ enum Action {
     Doctor(doctor::DoctorArgs),
 }
 
-/// Runs the command.
 pub(super) async fn run(command: BankCommand, ctx: &Context) -> anyhow::Result<()> {
     let profile = command.profile;
     let profile = profile.as_deref();

@@ -33,7 +33,6 @@ pub(super) struct ProofArgs {
     checkpoint: Option<PathBuf>,
 }
 
-/// Runs the command.
 pub(super) async fn run(args: ProofArgs, profile: Option<&Path>, ctx: &Context) -> anyhow::Result<()> {
     let id = args.what.to_str().and_then(|text| text.parse::<DisclosureId>().ok());
     if id.is_none() && !args.what.exists() {

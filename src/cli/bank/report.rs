@@ -38,7 +38,6 @@ struct Answer {
 /// The scopes of a report's sections: a token with some of them reads their sections.
 const SCOPES: [&str; 4] = ["grade:read", "grade-history:read", "scorecard:read", "settlements:read"];
 
-/// Runs the command.
 pub(super) async fn run(args: ReportArgs, profile: Option<&Path>, ctx: &Context) -> anyhow::Result<()> {
     let session = Session::open(profile, ctx)?;
     let scopes = session.registered(&SCOPES).await?;

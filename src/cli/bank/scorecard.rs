@@ -50,7 +50,6 @@ struct Level {
     max_milli_points: MilliPoints,
 }
 
-/// Runs the command.
 pub(super) async fn run(args: ScorecardArgs, profile: Option<&Path>, ctx: &Context) -> anyhow::Result<()> {
     let session = Session::open(profile, ctx)?;
     let (response, verified) =

@@ -109,7 +109,6 @@ const AMOUNTS: [(&str, &str, Align); 5] = [
 ];
 const NOTE: (&str, &str, Align) = ("备注", "note", Align::Left);
 
-/// Runs the command.
 pub(super) async fn run(args: SettlementsArgs, profile: Option<&Path>, ctx: &Context) -> anyhow::Result<()> {
     let session = Session::open(profile, ctx)?;
     let months = [("from", args.from), ("to", args.to)];

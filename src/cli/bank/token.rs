@@ -23,7 +23,6 @@ pub(super) struct TokenArgs {
     json: bool,
 }
 
-/// Runs the command.
 pub(super) async fn run(args: TokenArgs, profile: Option<&Path>, ctx: &Context) -> anyhow::Result<()> {
     let session = Session::open(profile, ctx)?;
     let token = session.client.issue(args.scope.as_deref()).await?;

@@ -34,7 +34,6 @@ pub(super) struct VerifyArgs {
     keys: Option<PathBuf>,
 }
 
-/// Runs the command.
 pub(super) fn run(args: &VerifyArgs, profile: Option<&Path>, ctx: &Context) -> anyhow::Result<()> {
     let saved = SavedAnswer::read(&args.file)?;
     let trusted = trusted(args, profile, ctx)?;

@@ -26,9 +26,7 @@ pub(super) struct DemoBank {
     pub(super) name: String,
     /// Its `client_id`.
     pub(super) id: ClientId,
-    /// Its certificate chain.
     pub(super) certificate: PathBuf,
-    /// Its private key.
     pub(super) key: PathBuf,
     /// Its profile, for `medcredit bank --profile`.
     pub(super) profile: PathBuf,

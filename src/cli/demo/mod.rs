@@ -59,7 +59,6 @@ struct Demonstration {
     city: Vec<DemoSubject>,
 }
 
-/// Runs the command.
 pub(super) async fn run(args: Demo, ctx: &Context) -> anyhow::Result<()> {
     let directory = DemoDirectory::open(&args.dir, args.port_base, &*ctx.entropy)?;
     announce(&args, &directory, ctx)?;

@@ -45,7 +45,6 @@ async fn examine(exam: &mut Examination, findings: &mut Findings) {
     clock::check(exam, findings).await;
 }
 
-/// Runs the command.
 pub(super) async fn run(_: Doctor, ctx: &Context) -> anyhow::Result<()> {
     let mut exam = Examination { config: ctx.config()?, db: None, clock: ctx.clock.clone() };
     let mut findings = Findings::default();

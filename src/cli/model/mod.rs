@@ -101,7 +101,6 @@ pub(super) fn unknown_as_usage(error: LibraryError) -> anyhow::Error {
     }
 }
 
-/// Runs the command.
 pub(super) fn run(args: ModelCommand, ctx: &Context) -> anyhow::Result<()> {
     let library = library(ctx)?;
     match args.verb {

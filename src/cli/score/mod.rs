@@ -122,7 +122,6 @@ enum WithStore {
     Export(export::Export),
 }
 
-/// Runs the command.
 pub(super) async fn run(args: Score, ctx: &Context) -> anyhow::Result<()> {
     match args.verb {
         Verb::WithStore(verb) => run_with_store(verb, ctx).await,

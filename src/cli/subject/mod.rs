@@ -58,7 +58,6 @@ enum Action {
     },
 }
 
-/// Runs the command.
 pub(super) async fn run(args: SubjectCommand, ctx: &Context) -> anyhow::Result<()> {
     let config = ctx.config()?;
     let references = app::reference_tables(&config, &library(ctx)?)?;

@@ -26,7 +26,6 @@ struct Examination<'a> {
     findings: Findings,
 }
 
-/// Runs the command.
 pub(super) async fn run(_: DoctorArgs, profile: Option<&Path>, ctx: &Context) -> anyhow::Result<()> {
     let profile = Profile::find(profile, ctx)?;
     let archive = Archive::at(&profile.directory);
