@@ -1,7 +1,7 @@
 //! Words and names this tree does not use, because a reader would have to learn them first; each with what to say. They
 //! are looked for in code, comments, messages and help texts, in the documents, and in the comments of configuration.
 
-use std::{fs, path::Path};
+use std::{collections::HashSet, fs, path::Path};
 
 /// A word, or words in a row, in any case and also inside identifiers; and what to say instead.
 const WORDS: &[(&[&str], &str)] = &[
@@ -78,9 +78,13 @@ fn words(text: &str) -> Vec<(usize, String)> {
 /// Each use in a text: its line, and what was found there.
 fn uses(text: &str) -> Vec<(usize, String)> {
     let words = words(text);
+    let present: HashSet<&str> = words.iter().map(|(_, word)| word.as_str()).collect();
     let mut found = Vec::new();
     for (not, but) in WORDS.iter().flat_map(|(list, but)| list.iter().map(move |not| (*not, *but))) {
         let row: Vec<_> = not.split(' ').collect();
+        if !row.iter().all(|word| present.contains(word)) {
+            continue;
+        }
         for at in words.windows(row.len()).filter(|some| some.iter().map(|(_, word)| word).eq(&row)) {
             found.push((at[0].0, format!("{not:?}: {but}")));
         }
