@@ -35,6 +35,8 @@ pub(super) async fn run(demo: &Demonstration, ctx: &Context) -> anyhow::Result<(
     let bank = client(&banks[0], ctx)?;
     writeln!(out, "A bank's day")?;
 
+    // A gateway that started on a busy machine answers 503 until it has learnt of the latest changes (I3).
+    bank.send_with_retries(Call::get("/v1/whoami")).await?.ok()?;
     let token = bank.issue(None).await?.text;
     writeln!(
         out,
@@ -44,7 +46,7 @@ pub(super) async fn run(demo: &Demonstration, ctx: &Context) -> anyhow::Result<(
 
     let consent = request_consent(&bank, &token, subject, ctx).await?;
     let grade_path = format!("/v1/consents/{consent}/grade");
-    let early = bank.get(Some(&token), &grade_path).await?;
+    let early = get(&bank, &token, &grade_path).await?;
     writeln!(
         out,
         "  2. It requests the consent of {}. Until that is granted, reading is refused: {}.",
@@ -54,7 +56,7 @@ pub(super) async fn run(demo: &Demonstration, ctx: &Context) -> anyhow::Result<(
 
     let operator = Decision::by(super::demo_operator()?);
     app.consents.grant(&consent, &consents::synthetic_grant(), &operator).await.or_fail()?;
-    let grade = bank.get(Some(&token), &grade_path).await?.ok()?;
+    let grade = get(&bank, &token, &grade_path).await?.ok()?;
     let grade = grade.json()?;
     writeln!(
         out,
@@ -65,7 +67,7 @@ pub(super) async fn run(demo: &Demonstration, ctx: &Context) -> anyhow::Result<(
         text(&grade, "/codes/0/valid_until"),
     )?;
 
-    let settlements = bank.get(Some(&token), &format!("/v1/consents/{consent}/settlements")).await?.ok()?;
+    let settlements = get(&bank, &token, &format!("/v1/consents/{consent}/settlements")).await?.ok()?;
     let body = settlements.json()?;
     let months = body.get("totals").and_then(Value::as_array).map_or(0, Vec::len);
     let last = format!("/totals/{}", months.saturating_sub(1));
@@ -84,9 +86,14 @@ pub(super) async fn run(demo: &Demonstration, ctx: &Context) -> anyhow::Result<(
         .revoke(&consent, None, &operator.because(Some("the institution withdrew it".into())))
         .await
         .or_fail()?;
-    let ended = bank.get(Some(&token), &grade_path).await?;
+    let ended = get(&bank, &token, &grade_path).await?;
     writeln!(out, "  8. The institution withdraws its consent. The next request: {}.", refusal(&ended)?)?;
     Ok(())
+}
+
+/// Reads, and repeats the request after a 503: every answer of the walk-through is safe to request again.
+async fn get(bank: &BankClient, token: &str, path: &str) -> anyhow::Result<Response> {
+    bank.send_with_retries(Call::get(path).with(token)).await
 }
 
 /// Requests the consent of an institution, and returns the consent's id.
@@ -102,7 +109,8 @@ async fn request_consent(
         "uscc": subject.uscc, "codes": [subject.code], "permissions": ["grade", "settlements"], "purposes": ["pre_loan_review"],
         "product": "医保信用贷", "valid_for_days": 30,
     });
-    let requested = bank.send(Call::post("/v1/consents", &request).with(token)).await?.ok()?.json()?;
+    let call = Call { idempotency_key: Some(bank.uuid()), ..Call::post("/v1/consents", &request).with(token) };
+    let requested = bank.send_with_retries(call).await?.ok()?.json()?;
     Ok(text(&requested, "/id").to_owned())
 }
 
@@ -133,14 +141,14 @@ async fn other_bank(ctx: &Context, demo: &Demonstration, token: &str, consent: &
     let path = format!("/v1/consents/{consent}/grade");
     let stranger = client(&banks[1], ctx)?;
     let other = stranger.issue(None).await?.text;
-    let refused = stranger.get(Some(&other), &path).await?;
+    let refused = get(&stranger, &other, &path).await?;
     writeln!(
         out,
         "  7. {} tries the same consent: {}. It cannot even learn that the consent exists.",
         banks[1].name,
         refusal(&refused)?
     )?;
-    let stolen = stranger.get(Some(token), &path).await?;
+    let stolen = get(&stranger, token, &path).await?;
     writeln!(out, "     With the first bank's token: {}. Tokens are bound to certificates.", refusal(&stolen)?)?;
     Ok(())
 }

@@ -14,7 +14,7 @@ use medcredit::{
         Kinds, ManualClock, SeededEntropy,
         permission::{Permission, Purpose},
     },
-    identity::{CertificateFacts, certificate::thumbprint},
+    identity::{CertificateFacts, KeyPair, Signer as _, Suite, certificate::thumbprint},
     store::{Db, Env, clients},
 };
 use serde_json::Value;
@@ -294,7 +294,11 @@ async fn set_up(site: &mut Site) {
     let subject = CertificateFacts::read(&certificate).unwrap().subject;
     let register = ["--name", "bank-a", "--authority", "own", "--subject", &subject];
     site.leaves(1, "client register", &register).await;
-    site.leaves(1, "client signing", &["bank-a", "--signed-requests", "allowed"]).await;
+    let key = KeyPair::from_pkcs8(Suite::Es256, &KeyPair::generate(Suite::Es256).unwrap()).unwrap();
+    let set = serde_json::json!({ "keys": [key.public_key().jwk()] });
+    std::fs::write(site.path("bank.jwks"), set.to_string()).unwrap();
+    let jwks = site.name("bank.jwks");
+    site.leaves(1, "client signing", &["bank-a", "--signed-requests", "allowed", "--jwks", &jwks]).await;
     site.leaves(1, "client suspend", &["bank-a"]).await;
     site.leaves(1, "client resume", &["bank-a"]).await;
     site.leaves(1, "certs revoke", &[&CertificateFacts::read(&certificate).unwrap().thumbprint]).await;
