@@ -20,13 +20,13 @@ pub enum LogFormat {
 pub struct Log {
     /// The format of a line.
     pub format: LogFormat,
-    /// The level that is logged for each module.
+    /// The least level that is logged, by module: `info`, or `info,medcredit::store=debug`.
     pub filter: String,
 }
 
 impl Section for Log {
     fn check(&self, report: &mut Report<'_>) {
-        if let Err(error) = self.filter.parse::<tracing_subscriber::EnvFilter>() {
+        if let Err(error) = self.filter.parse::<tracing_subscriber::filter::Targets>() {
             report.wrong("filter", error.to_string());
         }
     }

@@ -13,7 +13,8 @@ use tracing::{
     span,
 };
 use tracing_subscriber::{
-    EnvFilter, Layer,
+    Layer,
+    filter::{LevelFilter, Targets},
     layer::{Context, SubscriberExt},
     registry::LookupSpan,
 };
@@ -38,14 +39,15 @@ pub enum Format {
 pub struct LogSettings {
     /// The format of a line.
     pub format: Format,
-    /// The level that is logged for each module, in the syntax of [`EnvFilter`].
+    /// The least level that is logged, by module, in the syntax of [`Targets`].
     pub filter: String,
 }
 
 /// Starts the log of the process. A second call changes nothing and returns `false`.
 pub fn init(settings: &LogSettings, clock: SharedClock, sink: impl Write + Send + 'static) -> bool {
     // The configuration has been checked, so the fallback is never used.
-    let filter = settings.filter.parse::<EnvFilter>().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter =
+        settings.filter.parse::<Targets>().unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
     let layer = LogLayer::new(settings.format, clock, sink).with_filter(filter);
     tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer)).is_ok()
 }
