@@ -6,7 +6,7 @@ check:
 
 # A whole city, two banks and a running gateway, in a directory of its own
 demo:
-    cargo run --release -- demo
+    cargo run -- demo
 
 # Tests on both engines; arguments name some of them
 test *ARGS:

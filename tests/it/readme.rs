@@ -39,7 +39,7 @@ fn the_quick_start_is_two_commands() {
     let readme = read("README.md");
     let quick = readme.split("## Quick start").nth(1).unwrap().split("\n## ").next().unwrap();
     let commands: Vec<_> = quick.lines().filter_map(|line| line.strip_prefix("    ")).collect();
-    assert_eq!(commands, ["cargo run --release -- demo", "./tests/run"]);
+    assert_eq!(commands, ["cargo run -- demo", "./tests/run"]);
 }
 
 #[test]
