@@ -108,7 +108,7 @@ fn an_unsigned_token_is_refused() {
 fn a_symmetric_signature_with_the_public_key_is_refused() {
     let fixture = fixture();
     for secret in [fixture.pair.public_key_der(), fixture.pair.public_key().raw()] {
-        let mut header = jsonwebtoken::Header::new(Algorithm::HS256);
+        let mut header = Header::new(Algorithm::HS256);
         header.typ = Some("at+jwt".into());
         header.kid = Some(fixture.pair.key_id().to_owned());
         let token =
