@@ -88,6 +88,14 @@ impl Actor {
         Ok(Self { principal: Principal::Operator(name.to_owned()), channel })
     }
 
+    /// The name of an operator; the written form of anybody else.
+    pub fn name(&self) -> String {
+        match &self.principal {
+            Principal::Operator(name) => name.clone(),
+            _ => self.to_string(),
+        }
+    }
+
     /// The party.
     pub const fn principal(&self) -> &Principal {
         &self.principal

@@ -46,8 +46,7 @@ pub struct LogSettings {
 /// Starts the log of the process. A second call changes nothing and returns `false`.
 pub fn init(settings: &LogSettings, clock: SharedClock, sink: impl Write + Send + 'static) -> bool {
     // The configuration has been checked, so the fallback is never used.
-    let filter =
-        settings.filter.parse::<Targets>().unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
+    let filter = settings.filter.parse::<Targets>().unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
     let layer = LogLayer::new(settings.format, clock, sink).with_filter(filter);
     tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer)).is_ok()
 }

@@ -122,7 +122,7 @@ async fn a_scheme_that_the_mapping_does_not_cover_is_refused_before_anything_is_
         refused.to_string(),
         format!(
             "the run {run} is of wenzhou-951 version 1, which the mapping city-words of national-insurance-platform does not \
-             cover: it has tables for hengyang-abcd version 1. Lay a table from wenzhou-951 version 1 for city-words into \
+             cover: it has tables for hengyang-abcd version 1. Put a table from wenzhou-951 version 1 for city-words into \
              [grading] mappings_directory (`medcredit model check FILE` checks it), or take the mapping out of the receiver's \
              entry"
         )
