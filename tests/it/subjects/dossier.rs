@@ -127,7 +127,7 @@ async fn a_search_by_number_or_name_is_in_the_ledger_with_its_purpose(store: Tes
     assert_ne!(bureau.find("--name", "合成无此人").await.code, cli::DONE);
     let entries = bureau.entries("subject_sought").await;
     assert_eq!(entries.len(), 2, "who is not found was looked for too");
-    for part in ["operator:command-line", "objection 2026-18", "id_number", DOCTOR] {
+    for part in ["operator:tester", "objection 2026-18", "id_number", DOCTOR] {
         assert!(entries[0].contains(part), "{part} in {}", entries[0]);
     }
     assert!(entries[1].contains("\"found\":[]"), "{}", entries[1]);
