@@ -12,7 +12,7 @@ use medcredit::{
     app::consent_policy,
     authority::{self, Custody, ProfileName, ProfileValues, certificates, files, keys, local_ca, server},
     config::Config,
-    consent::{Consents, Decision, Grant, NewConsent},
+    consent::{Consents, Decision, Grant, NewConsent, SignedText},
     domain::{
         Actor, Channel, Kinds, SystemClock, SystemEntropy,
         ids::{AuthorityId, ClientId},
@@ -333,13 +333,8 @@ async fn consent(room: &Consents, client: ClientId, nth: usize) -> Result<String
         daily_budget: None,
     };
     let pending = room.request(client, 1000, &wish).await.map_err(failed)?;
-    let grant = Grant {
-        text_sha256: "ab".repeat(32),
-        text_version: "1".into(),
-        signer: "legal_representative".into(),
-        expires_at: None,
-        replaces: None,
-    };
+    let text = SignedText { sha256: "ab".repeat(32), version: "1".into(), signer: "legal_representative".into() };
+    let grant = Grant { text, expires_at: None, replaces: None };
     let id = pending.id.to_string();
     room.grant(&id, &grant, &Decision::by(operator())).await.map_err(failed)?;
     Ok(id)

@@ -9,7 +9,7 @@ use data_encoding::HEXLOWER;
 use super::{Context, OrFail, Usage, operator::Operator};
 use crate::{
     app,
-    consent::{Amendment, Consent, Consents, Decision, Grant},
+    consent::{Amendment, Consent, Consents, Decision, Grant, SignedText},
     domain::{
         Month, Timestamp,
         permission::{Permission, Purpose},
@@ -52,16 +52,15 @@ enum Action {
     Resume(Change),
     /// Revoke a consent: the next request under it is refused
     Revoke(Change),
-    /// Change what a consent allows; tokens that are limited to it become invalid
+    /// Change what a consent allows; tokens that are limited to it become invalid. To allow more, pass a newly signed text
     Amend(Box<AmendArgs>),
 }
 
+/// The text that the subject signed.
 #[derive(Debug, Args)]
-struct GrantArgs {
-    /// The consent's id
-    id: String,
+struct TextArgs {
     /// The file with the signed text, of which only the SHA-256 is stored
-    #[arg(long, value_name = "FILE", required_unless_present = "text_sha256", conflicts_with = "text_sha256")]
+    #[arg(long, value_name = "FILE", conflicts_with = "text_sha256")]
     text: Option<PathBuf>,
     /// The SHA-256 of the signed text, hex
     #[arg(long, value_name = "HEX")]
@@ -72,6 +71,14 @@ struct GrantArgs {
     /// The signer: legal_representative or authorised_agent
     #[arg(long, default_value = "legal_representative")]
     signer: String,
+}
+
+#[derive(Debug, Args)]
+struct GrantArgs {
+    /// The consent's id
+    id: String,
+    #[command(flatten)]
+    text: TextArgs,
     /// An earlier end than the requested one (RFC 3339)
     #[arg(long)]
     expires_at: Option<Timestamp>,
@@ -114,47 +121,47 @@ struct AmendArgs {
     /// The end of validity (RFC 3339)
     #[arg(long)]
     expires_at: Option<Timestamp>,
-    /// The SHA-256 of the text that was signed for the change, hex
-    #[arg(long, value_name = "HEX")]
-    text_sha256: Option<String>,
+    #[command(flatten)]
+    text: TextArgs,
     /// The reason, for the ledger
     #[arg(long)]
     reason: Option<String>,
 }
 
-impl GrantArgs {
-    /// The terms of the grant.
-    fn terms(self) -> anyhow::Result<Grant> {
-        let text_sha256 = match (&self.text, self.text_sha256) {
+impl TextArgs {
+    fn read(self) -> anyhow::Result<Option<SignedText>> {
+        let sha256 = match (self.text, self.text_sha256) {
             (Some(file), _) => {
-                let text = std::fs::read(file).with_context(|| file.display().to_string())?;
+                let text = std::fs::read(&file).with_context(|| file.display().to_string())?;
                 HEXLOWER.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &text).as_ref())
             }
             (None, Some(digest)) => digest,
-            (None, None) => return Err(Usage("--text or --text-sha256 is needed".into()).into()),
+            (None, None) => return Ok(None),
         };
-        Ok(Grant {
-            text_sha256,
-            text_version: self.text_version,
-            signer: self.signer,
-            expires_at: self.expires_at,
-            replaces: self.replaces,
-        })
+        Ok(Some(SignedText { sha256, version: self.text_version, signer: self.signer }))
+    }
+}
+
+impl GrantArgs {
+    /// The terms of the grant.
+    fn terms(self) -> anyhow::Result<Grant> {
+        let text = self.text.read()?.ok_or_else(|| Usage("Pass --text or --text-sha256.".into()))?;
+        Ok(Grant { text, expires_at: self.expires_at, replaces: self.replaces })
     }
 }
 
 impl AmendArgs {
     /// The change, of which everything that was not given stays as it is.
-    fn amendment(self) -> Amendment {
-        Amendment {
+    fn amendment(self) -> anyhow::Result<Amendment> {
+        Ok(Amendment {
             permissions: (!self.permissions.is_empty()).then_some(self.permissions),
             purposes: (!self.purposes.is_empty()).then_some(self.purposes),
             data: self.data_from.zip(self.data_to),
             max_fetches: self.max_fetches,
             daily_budget: self.daily_budget,
             expires_at: self.expires_at,
-            text_sha256: self.text_sha256,
-        }
+            text: self.text.read()?,
+        })
     }
 }
 
@@ -184,7 +191,7 @@ pub(super) async fn run(args: ConsentCommand, ctx: &Context) -> anyhow::Result<(
         Action::Revoke(change) => Some(room.revoke(&change.id, None, &decision(change.reason)?).await.or_fail()?),
         Action::Amend(amend) => {
             let (id, reason) = (amend.id.clone(), amend.reason.clone());
-            Some(room.amend(&id, &amend.amendment(), &decision(reason)?).await.or_fail()?)
+            Some(room.amend(&id, &amend.amendment()?, &decision(reason)?).await.or_fail()?)
         }
     };
     if let Some(consent) = changed {

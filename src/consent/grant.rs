@@ -1,7 +1,9 @@
 //! Granting a consent, and every later change of it.
 
 use super::{
-    Consent, ConsentEvent, Consents, Decision,
+    Consent, ConsentEvent, Consents, Decision, SignedText,
+    evidence::unprocessable,
+    terms::days_after,
     transition::{Step, impossible},
 };
 use crate::{
@@ -14,12 +16,7 @@ use crate::{
 /// The evidence of a signed consent, and its terms.
 #[derive(Debug, Clone)]
 pub struct Grant {
-    /// The SHA-256 of the signed text, in hex.
-    pub text_sha256: String,
-    /// The version of the text that was signed.
-    pub text_version: String,
-    /// Who signed: `legal_representative` or `authorised_agent`.
-    pub signer: String,
+    pub text: SignedText,
     /// An earlier end of validity than the requested one.
     pub expires_at: Option<Timestamp>,
     /// An older consent of the same bank and entity that this one replaces.
@@ -39,32 +36,14 @@ pub struct Amendment {
     pub daily_budget: Option<i64>,
     /// The end of validity.
     pub expires_at: Option<Timestamp>,
-    /// The SHA-256 of the text signed for the amendment, in hex.
-    pub text_sha256: Option<String>,
-}
-
-fn unprocessable(code: &'static str, public: impl Into<String>) -> Failure {
-    Failure::new(FailureKind::Unprocessable, code, public)
-}
-
-fn check_digest(text: &str) -> Result<(), Failure> {
-    if text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
-        return Ok(());
-    }
-    Err(Failure::invalid("text_sha256", "invalid_request", "The signed text's SHA-256 is 64 lower-case hex digits."))
+    /// The text signed for the amendment; required where it allows more.
+    pub text: Option<SignedText>,
 }
 
 impl Consents {
     /// Puts a consent in force, with the evidence that it was signed.
     pub async fn grant(&self, id: &str, grant: &Grant, decision: &Decision) -> Result<Consent, Failure> {
-        check_digest(&grant.text_sha256)?;
-        if !matches!(grant.signer.as_str(), "legal_representative" | "authorised_agent") {
-            return Err(Failure::invalid(
-                "signer",
-                "invalid_request",
-                "The signer is legal_representative or authorised_agent.",
-            ));
-        }
+        grant.text.check()?;
         // Checked here for clear refusals. The transition checks the state again, under the lock.
         let consent = self.get_any(id).await?;
         let now = self.env.clock.now();
@@ -72,20 +51,21 @@ impl Consents {
             return Err(impossible(&consent, ConsentEvent::Granted, now));
         }
         self.check_subjects(&consent).await?;
-        let longest = now
-            .plus(std::time::Duration::from_secs(86_400 * u64::try_from(self.policy.max_validity_days).unwrap_or(0)));
+        // The same time as was requested, from now on.
         let requested = now.plus(consent.expires_at.since(consent.requested_at));
-        let expires_at = grant.expires_at.unwrap_or(requested).min(longest);
-        if expires_at <= now {
-            return Err(Failure::invalid("expires_at", "invalid_request", "The end of validity is in the past."));
+        if grant.expires_at.is_some_and(|at| at > requested) {
+            return Err(Failure::invalid(
+                "expires_at",
+                "invalid_request",
+                format!("The bank requested validity until {requested} at the latest. Grant an end that is not later."),
+            ));
         }
-        let signed = Decision { evidence_sha256: Some(grant.text_sha256.clone()), ..decision.clone() };
+        // The longest validity may have become shorter since the request.
+        let expires_at = grant.expires_at.unwrap_or(requested).min(days_after(now, self.policy.max_validity_days));
+        let signed = decision.clone().on(Some(&grant.text));
         let replaced = decision.clone().because(Some(format!("replaced by {id}")));
         let sign = |row: &mut consents::ConsentRow| {
-            row.text_sha256 = Some(grant.text_sha256.clone());
-            row.text_version = Some(grant.text_version.clone());
-            row.signer = Some(grant.signer.clone());
-            row.channel = Some(decision.actor.channel().to_string());
+            grant.text.write_to(row, &decision.actor);
             row.granted_at = Some(now.micros());
             row.expires_at = Some(expires_at.micros());
         };
@@ -154,29 +134,11 @@ impl Consents {
         self.transition_one(Step { id, owner, event: ConsentEvent::Revoked, decision, change: &|_| {} }).await
     }
 
-    /// Changes what a consent allows. Tokens that are limited to it become invalid with the change (C5).
+    /// Changes what a consent allows, within the bounds of a request. An amendment that allows more needs a newly signed
+    /// text. Tokens that are limited to the consent become invalid with the change (C5).
     pub async fn amend(&self, id: &str, amendment: &Amendment, decision: &Decision) -> Result<Consent, Failure> {
-        let now = self.env.clock.now();
-        if let Some(digest) = &amendment.text_sha256 {
-            check_digest(digest)?;
-        }
-        if amendment.expires_at.is_some_and(|at| at <= now) {
-            return Err(Failure::invalid(
-                "expires_at",
-                "invalid_request",
-                "The end of validity is in the past; revoke the consent instead.",
-            ));
-        }
-        if amendment.permissions.as_ref().is_some_and(Vec::is_empty)
-            || amendment.purposes.as_ref().is_some_and(Vec::is_empty)
-        {
-            return Err(Failure::invalid(
-                "permissions",
-                "invalid_request",
-                "At least one permission and one purpose are needed.",
-            ));
-        }
-        let signed = Decision { evidence_sha256: amendment.text_sha256.clone(), ..decision.clone() };
+        amendment.text.as_ref().map_or(Ok(()), SignedText::check)?;
+        let signed = decision.clone().on(amendment.text.as_ref());
         let change = |row: &mut consents::ConsentRow| {
             if let Some(permissions) = &amendment.permissions {
                 row.permissions = serde_json::json!(permissions).to_string();
@@ -191,7 +153,9 @@ impl Consents {
             row.max_fetches = amendment.max_fetches.or(row.max_fetches);
             row.daily_budget = amendment.daily_budget.or(row.daily_budget);
             row.expires_at = amendment.expires_at.map(Timestamp::micros).or(row.expires_at);
-            row.text_sha256 = amendment.text_sha256.clone().or_else(|| row.text_sha256.clone());
+            if let Some(text) = &amendment.text {
+                text.write_to(row, &decision.actor);
+            }
         };
         self.transition_one(Step { id, owner: None, event: ConsentEvent::Amended, decision: &signed, change: &change })
             .await

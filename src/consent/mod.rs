@@ -6,6 +6,7 @@
 //! only what the append then compares by its version, and refuses nobody. This room knows nothing of HTTP, of grades or of
 //! what is disclosed.
 
+mod evidence;
 mod grant;
 mod idempotency;
 mod in_force;
@@ -13,8 +14,10 @@ mod model;
 mod permit;
 mod receipt;
 mod request;
+mod terms;
 mod transition;
 
+pub use evidence::SignedText;
 pub use grant::{Amendment, Grant};
 pub use idempotency::{IdempotencyKey, Requested, ResponseUnderKey, STORED_FOR, StoredResponse};
 pub use model::{Consent, ConsentEvent, ConsentState};

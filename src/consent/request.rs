@@ -6,6 +6,7 @@ use super::{
     Consent, ConsentState, Consents,
     idempotency::{Requested, ResponseUnderKey},
     model::ConsentEvent,
+    terms::{Judged, OutOfBounds, Terms, days_after},
     transition::Decision,
 };
 use crate::{
@@ -23,8 +24,6 @@ use crate::{
 
 /// The most codes one consent covers.
 const MAX_CODES: usize = 200;
-/// A day in seconds.
-const DAY: u64 = 86_400;
 
 /// A request as the bank sent it.
 #[derive(Debug, Clone)]
@@ -149,10 +148,6 @@ impl Consents {
         self.check_codes(&new.codes)?;
         let permissions = deduplicated(&new.permissions);
         let purposes = deduplicated(&new.purposes);
-        if permissions.is_empty() || purposes.is_empty() {
-            let field = if permissions.is_empty() { "/permissions" } else { "/purposes" };
-            return Err(invalid(field, "Name at least one."));
-        }
         for (field, text, most) in [("/product", Some(&new.product), 100), ("/reference", new.reference.as_ref(), 64)] {
             let fits = text.is_none_or(|text| {
                 !text.trim().is_empty() && text.chars().count() <= most && !text.chars().any(char::is_control)
@@ -161,18 +156,18 @@ impl Consents {
                 return Err(invalid(field, format!("1 to {most} printable characters.")));
             }
         }
-        let (from, to) = self.data_period(new, now)?;
-        let days = new.valid_for_days.unwrap_or(self.policy.default_validity_days);
-        if !(1..=self.policy.max_validity_days).contains(&days) {
-            return Err(invalid("/valid_for_days", format!("Between 1 and {}.", self.policy.max_validity_days)));
-        }
-        for (field, limit) in [("/max_fetches", new.max_fetches), ("/daily_budget", new.daily_budget)] {
-            if limit.is_some_and(|limit| !(1..=1_000_000).contains(&limit)) {
-                return Err(invalid(field, "Send a number between 1 and 1000000, or leave it out."));
-            }
-        }
-        // Both times are fixed now, so that later changes of the policy do not move them.
-        let after = |days: i64| now.plus(Duration::from_secs(DAY * u64::try_from(days).unwrap_or(0)));
+        let data_to = new.data_to.unwrap_or_else(|| now.day().month());
+        let terms = Terms {
+            permissions: &permissions,
+            purposes: &purposes,
+            data_from: new.data_from.unwrap_or_else(|| data_to.plus(1 - self.policy.default_data_months)),
+            data_to,
+            max_fetches: new.max_fetches,
+            daily_budget: new.daily_budget,
+            // Fixed now, as the end of the request is, so that later changes of the policy do not move them.
+            expires_at: days_after(now, new.valid_for_days.unwrap_or(self.policy.default_validity_days)),
+        };
+        self.policy.check(&terms, Judged { requested_at: now, now }).map_err(|error| self.in_request(error))?;
         Ok(ConsentRow {
             id: ConsentId::new(&*self.env.clock, &*self.env.entropy).to_string(),
             version: 1,
@@ -183,19 +178,19 @@ impl Consents {
             purposes: serde_json::json!(purposes).to_string(),
             product: new.product.trim().to_owned(),
             reference: new.reference.clone(),
-            data_from: from.to_string(),
-            data_to: to.to_string(),
-            max_fetches: new.max_fetches,
-            daily_budget: new.daily_budget,
+            data_from: terms.data_from.to_string(),
+            data_to: terms.data_to.to_string(),
+            max_fetches: terms.max_fetches,
+            daily_budget: terms.daily_budget,
             text_sha256: None,
             text_version: None,
             signer: None,
             channel: None,
             status_reason: None,
             requested_at: now.micros(),
-            request_expires_at: after(self.policy.request_days).micros(),
+            request_expires_at: days_after(now, self.policy.request_days).micros(),
             granted_at: None,
-            expires_at: Some(after(days).micros()),
+            expires_at: Some(terms.expires_at.micros()),
             ended_at: None,
         })
     }
@@ -219,25 +214,11 @@ impl Consents {
         Ok(())
     }
 
-    /// The period of data: as requested, or the default; within the configured bounds.
-    fn data_period(&self, new: &NewConsent, now: Timestamp) -> Result<(Month, Month), Failure> {
-        let present = now.day().month();
-        let to = new.data_to.unwrap_or(present);
-        let from = new.data_from.unwrap_or_else(|| to.plus(1 - self.policy.default_data_months));
-        if from > to {
-            return Err(invalid("/data_from", "It is after data_to."));
+    /// The refusal of a term out of bounds, by its name in a request.
+    fn in_request(&self, error: OutOfBounds) -> Failure {
+        match error.field {
+            "expires_at" => invalid("/valid_for_days", format!("Between 1 and {}.", self.policy.max_validity_days)),
+            field => invalid(&format!("/{field}"), error.text),
         }
-        let months = to.months_since(from) + 1;
-        if months > self.policy.max_data_months {
-            return Err(invalid(
-                "/data_from",
-                format!("The period has {months} months; request at most {}.", self.policy.max_data_months),
-            ));
-        }
-        // For post-loan management the period may reach into the months of the validity to come.
-        if to.months_since(present) > self.policy.max_data_months {
-            return Err(invalid("/data_to", "Too far in the future."));
-        }
-        Ok((from, to))
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Consent, ConsentEvent, ConsentState, Consents, not_found};
+use super::{Consent, ConsentEvent, ConsentState, Consents, SignedText, evidence, not_found, terms::Judged};
 use crate::{
     domain::{
         Actor, Failure, FailureKind, Timestamp,
@@ -38,6 +38,13 @@ impl Decision {
         self.reason = reason;
         self
     }
+
+    /// The same decision with a signed text as its evidence, if there is one.
+    #[must_use]
+    pub(super) fn on(mut self, text: Option<&SignedText>) -> Self {
+        self.evidence_sha256 = text.map(|text| text.sha256.clone()).or(self.evidence_sha256);
+        self
+    }
 }
 
 /// The refusal of an event that the state table (C1) does not allow.
@@ -58,6 +65,12 @@ pub(super) struct Step<'a> {
     pub(super) decision: &'a Decision,
     /// Edits the row. The transition itself sets state, version and end.
     pub(super) change: &'a (dyn Fn(&mut consents::ConsentRow) + Sync),
+}
+
+/// A consent before and after a step.
+struct Changed<'a> {
+    before: &'a Consent,
+    after: &'a Consent,
 }
 
 impl Consents {
@@ -122,14 +135,41 @@ impl Consents {
         row.state = state.as_str().into();
         row.status_reason.clone_from(&step.decision.reason);
         row.ended_at = state.is_terminal().then_some(now.micros());
+        let after = Consent::from_row(row, before.codes.clone())?;
+        self.check_terms(tx, step, Changed { before: &before, after: &after }, now).await?;
         // The version in the statement guards against a writer that does not take the lock.
-        if !consents::update(tx, &row, before.version).await? {
+        if !consents::update(tx, &after.row, before.version).await? {
             return Err(DbError::Contention { operation: "consent::transition" }.into());
         }
-        let differences = differences(&before.row, &row);
-        let after = Consent::from_row(row, before.codes)?;
+        let differences = differences(&before.row, &after.row);
         self.write_event(tx, &after, step.event, step.decision, &differences).await?;
         Ok(after)
+    }
+
+    /// Checks what a consent allows from now on, under the lock: its terms cannot change between check and commit.
+    async fn check_terms(
+        &self,
+        tx: &mut Tx,
+        step: &Step<'_>,
+        change: Changed<'_>,
+        now: Timestamp,
+    ) -> Result<(), AttemptError> {
+        if !matches!(step.event, ConsentEvent::Granted | ConsentEvent::Amended) {
+            return Ok(());
+        }
+        let (before, after) = (change.before, change.after);
+        let judged = Judged { requested_at: after.requested_at, now };
+        self.policy.check(&after.terms(), judged).map_err(Failure::from)?;
+        if step.event == ConsentEvent::Amended {
+            let digest = step.decision.evidence_sha256.as_deref();
+            after.terms().check_signed(&before.terms(), digest.is_some())?;
+            if let Some(digest) = digest
+                && consents::has_evidence(tx, &after.row.id, digest).await?
+            {
+                return Err(evidence::used_before().into());
+            }
+        }
+        Ok(())
     }
 
     /// Writes the event and its ledger entry in the transaction of the change (C2).
@@ -215,6 +255,7 @@ fn differences(before: &consents::ConsentRow, after: &consents::ConsentRow) -> V
     note("daily_budget", json!(before.daily_budget), json!(after.daily_budget));
     note("expires_at", json!(before.expires_at), json!(after.expires_at));
     note("text_sha256", json!(before.text_sha256), json!(after.text_sha256));
+    note("signer", json!(before.signer), json!(after.signer));
     note("text_version", json!(before.text_version), json!(after.text_version));
     Value::Object(out)
 }

@@ -152,6 +152,8 @@ const INSERT_EVENT: &str = "/* consents::insert_event */
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 const EVENTS: &str = "/* consents::events */
     SELECT consent_id, version, event, actor, channel, reason, evidence_sha256, changes, at FROM consent_events WHERE consent_id = $1 ORDER BY version";
+const HAS_EVIDENCE: &str = "/* consents::has_evidence */
+    SELECT count(*) AS number FROM consent_events WHERE consent_id = $1 AND evidence_sha256 = $2";
 const USE: &str = "/* consents::find_use */ SELECT used, day, used_today FROM consent_use WHERE consent_id = $1";
 
 /// The consent with this id.
@@ -315,6 +317,12 @@ pub async fn insert_event(tx: &mut Tx, row: &EventRow) -> Result<(), DbError> {
 /// Every transition of a consent, in order.
 pub async fn events(db: &Db, id: &str) -> Result<Vec<EventRow>, DbError> {
     db.read("consents::events").fetch_all(EVENTS, args![id]).await
+}
+
+/// Whether an event of a consent rests on this evidence.
+pub async fn has_evidence(tx: &mut Tx, id: &str, sha256: &str) -> Result<bool, DbError> {
+    let row: Option<CountRow> = tx.fetch_optional(HAS_EVIDENCE, args![id, sha256]).await?;
+    Ok(row.is_some_and(|row| row.number > 0))
 }
 
 /// The fetches used; none when the consent does not limit them or there was none.

@@ -8,7 +8,7 @@ use super::{banks::DemoBank, city::DemoSubject};
 use crate::{
     app::{self, App},
     cli::{Context, OrFail},
-    consent::{Consent, ConsentState, Consents, Decision, Grant, NewConsent},
+    consent::{Consent, ConsentState, Consents, Decision, Grant, NewConsent, SignedText},
     domain::{
         ManualClock, Month,
         permission::{Permission, Purpose},
@@ -47,9 +47,11 @@ pub(super) fn synthetic_grant() -> Grant {
     let text = "合成授权书 (a synthetic authorisation, signed by nobody)";
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
     Grant {
-        text_sha256: data_encoding::HEXLOWER.encode(digest.as_ref()),
-        text_version: "demo-1".into(),
-        signer: "legal_representative".into(),
+        text: SignedText {
+            sha256: data_encoding::HEXLOWER.encode(digest.as_ref()),
+            version: "demo-1".into(),
+            signer: "legal_representative".into(),
+        },
         expires_at: None,
         replaces: None,
     }

@@ -16,7 +16,7 @@ use serde_json::json;
 
 use crate::support::{
     TestStore,
-    app::{Bank, CLINIC, ENTITY, HOSPITAL, KEY, OTHER_ENTITY, Reply, TestApp},
+    app::{Bank, CLINIC, ENTITY, HOSPITAL, KEY, OTHER_ENTITY, Reply, TestApp, signed_text},
     both_engines,
     logs::never_logged,
 };
@@ -166,11 +166,8 @@ async fn a_consents_change_by_another_process_is_effective_immediately(store: Te
     let reader = Reader::of(&app).await;
     let elsewhere = Elsewhere::of(&app).await;
     let (id, operator) = (reader.consent.id.to_string(), crate::support::decided_by("command-line"));
-    let narrower = Amendment {
-        permissions: Some(vec![Permission::Grade]),
-        text_sha256: Some("cd".repeat(32)),
-        ..Amendment::default()
-    };
+    let narrower =
+        Amendment { permissions: Some(vec![Permission::Grade]), text: Some(signed_text("cd")), ..Amendment::default() };
     elsewhere.consents.amend(&id, &narrower, &operator).await.unwrap();
     assert_eq!(reader.reads("settlements").await.refusal(), (403, "permission_not_granted"));
     reader.answered("grade").await;
@@ -181,7 +178,7 @@ async fn a_consents_change_by_another_process_is_effective_immediately(store: Te
     reader.answered("grade").await;
     let wider = Amendment {
         permissions: Some(vec![Permission::Grade, Permission::Settlements]),
-        text_sha256: Some("ef".repeat(32)),
+        text: Some(signed_text("ef")),
         ..Amendment::default()
     };
     elsewhere.consents.amend(&id, &wider, &operator).await.unwrap();

@@ -3,6 +3,7 @@
 mod audit;
 mod bank;
 mod config;
+mod consent;
 mod doctor;
 mod migrate;
 mod model;

@@ -1,5 +1,6 @@
 //! Consents from request to end, by banks and by operators.
 
+mod amend;
 mod idempotency;
 mod request;
 mod revocation;

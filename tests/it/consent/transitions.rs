@@ -1,14 +1,14 @@
 //! Transitions: every event in every state, each with its event row and its ledger entry (C1, C2).
 
 use medcredit::{
-    consent::{Amendment, Consent, ConsentEvent, ConsentState, Grant},
+    consent::{Amendment, Consent, ConsentEvent, ConsentState, Grant, SignedText},
     domain::Failure,
     store::{consents, ledger::seal},
 };
 
 use crate::support::{
     TestStore,
-    app::{Bank, TestApp, signed},
+    app::{Bank, TestApp, signed, signed_text},
     both_engines,
 };
 
@@ -118,8 +118,9 @@ async fn a_grant_needs_its_evidence(store: TestStore) {
     let theirs = app.consent(&other, |_| {}).await;
     let operator = crate::support::decided_by("tester");
     let grant = async |grant: Grant| app.app.consents.grant(&pending.id.to_string(), &grant, &operator).await;
-    assert_eq!(grant(Grant { text_sha256: "AB".repeat(32), ..signed() }).await.unwrap_err().code, "invalid_request");
-    assert_eq!(grant(Grant { signer: "somebody".into(), ..signed() }).await.unwrap_err().code, "invalid_request");
+    assert_eq!(grant(Grant { text: signed_text("AB"), ..signed() }).await.unwrap_err().code, "invalid_request");
+    let stranger = SignedText { signer: "somebody".into(), ..signed_text("ab") };
+    assert_eq!(grant(Grant { text: stranger, ..signed() }).await.unwrap_err().code, "invalid_request");
     let past = medcredit::domain::Timestamp::from_seconds(1);
     assert_eq!(grant(Grant { expires_at: Some(past), ..signed() }).await.unwrap_err().code, "invalid_request");
     let stranger = Grant { replaces: Some(theirs.id.to_string()), ..signed() };

@@ -11,7 +11,7 @@ use medcredit::{
     app::App,
     authority::{Custody, ProfileName, local_ca},
     config::Config,
-    consent::{Consent, Grant, NewConsent},
+    consent::{Consent, Grant, NewConsent, SignedText},
     domain::{
         Month,
         ids::AuthorityId,
@@ -235,11 +235,10 @@ impl TestApp {
 
 /// The evidence of a grant.
 pub fn signed() -> Grant {
-    Grant {
-        text_sha256: "ab".repeat(32),
-        text_version: "1".into(),
-        signer: "legal_representative".into(),
-        expires_at: None,
-        replaces: None,
-    }
+    Grant { text: signed_text("ab"), expires_at: None, replaces: None }
+}
+
+/// A signed text, whose digest repeats one byte.
+pub fn signed_text(byte: &str) -> SignedText {
+    SignedText { sha256: byte.repeat(32), version: "1".into(), signer: "legal_representative".into() }
 }
