@@ -4,7 +4,7 @@ use crate::{
     authority::server::ServerFiles,
     config::{Config, Quota, TlsFiles},
     consent::ConsentPolicy,
-    disclosure::DisclosurePolicy,
+    disclosure::{DisclosurePolicy, SmallCells},
     grading::GoodStanding,
     ledger::{Faults, LeafCache, RecorderOptions, SealerOptions},
     limits, outbox,
@@ -70,7 +70,10 @@ pub(super) fn sealer_options(config: &Config, leaves: &LeafCache, faults: &Fault
 
 pub(super) fn disclosure_policy(config: &Config) -> DisclosurePolicy {
     DisclosurePolicy {
-        min_visits: config.disclosure.min_visits,
+        small_cells: SmallCells {
+            min_visits: config.disclosure.min_visits,
+            min_persons: config.disclosure.min_persons,
+        },
         good_standing: GoodStanding(config.disclosure.good_standing.clone()),
         log: config.ledger.origin(&config.gateway.public_origin),
         sealed_within: config.ledger.sealed_within(),

@@ -56,7 +56,7 @@ enum Action {
     Amend(Box<AmendArgs>),
 }
 
-/// The text that the subject signed.
+// The text that the subject signed. No doc comment: clap would show it in place of the command's own.
 #[derive(Debug, Args)]
 struct TextArgs {
     /// The file with the signed text, of which only the SHA-256 is stored

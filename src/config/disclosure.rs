@@ -10,8 +10,10 @@ use super::{Report, Section};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Disclosure {
-    /// Settlement rows with fewer visits are suppressed.
+    /// Settlement rows with fewer visits are suppressed, and newer versions that differ by fewer.
     pub min_visits: i64,
+    /// Settlement rows with fewer persons are suppressed, and newer versions that differ by fewer.
+    pub min_persons: i64,
     /// The most consents in one page of a delivery.
     pub delivery_consents: usize,
     /// The grades that count as good standing, by scheme.
@@ -21,6 +23,7 @@ pub struct Disclosure {
 impl Section for Disclosure {
     fn check(&self, report: &mut Report<'_>) {
         report.require((0..=1000).contains(&self.min_visits), "min_visits", "must be between 0 and 1000");
+        report.require((0..=1000).contains(&self.min_persons), "min_persons", "must be between 0 and 1000");
         report.require(
             (1..=1000).contains(&self.delivery_consents),
             "delivery_consents",

@@ -18,6 +18,7 @@ mod render;
 mod report;
 mod scorecard;
 mod settlements;
+mod small_cells;
 
 use std::sync::Arc;
 
@@ -31,6 +32,7 @@ pub use reading::{Reading, RequestedPeriod};
 pub use report::{Report, ReportAnswer, ReportSections, SectionState};
 pub use scorecard::{CodeScorecard, LevelTotal, ModelView, Scorecard, ScorecardAnswer};
 pub use settlements::{Amounts, CodeSettlements, SettlementMonth, SettlementTotal, Settlements, SettlementsAnswer};
+pub use small_cells::SmallCells;
 
 use crate::{
     access::{Access, Caller},
@@ -53,8 +55,8 @@ pub const NOTICE: &str = "政务信息,供参考。仅限本次授权目的使�
 /// The settings of data answers.
 #[derive(Debug, Clone)]
 pub struct DisclosurePolicy {
-    /// Settlement rows of fewer visits are suppressed.
-    pub min_visits: i64,
+    /// The counts below which settlements are suppressed.
+    pub small_cells: SmallCells,
     /// Grades, by scheme, that are good standing: settlements are disclosed for no others.
     pub good_standing: GoodStanding,
     /// The log's origin, as receipts name it.

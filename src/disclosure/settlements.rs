@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::{
-    Disclosures,
+    Disclosures, SmallCells,
     reading::{CachedReading, CurrentGrades, Extent, Reading, RequestedPeriod},
+    small_cells::ReleasedMonth,
 };
 use crate::{
     access::Caller,
@@ -48,6 +49,9 @@ pub struct SettlementsAnswer {
     /// Rows of fewer visits than this are suppressed.
     #[schema(example = 10)]
     pub suppressed_below_visits: i64,
+    /// Rows of fewer persons than this are suppressed.
+    #[schema(example = 10)]
+    pub suppressed_below_persons: i64,
 }
 
 /// One covered code.
@@ -80,8 +84,11 @@ pub struct SettlementMonth {
     /// The day of the figures.
     #[schema(value_type = String, example = "2026-04-25")]
     pub as_of: Day,
-    /// Whether counts and amounts are withheld because there are few visits.
+    /// Whether counts and amounts are withheld because there are few visits or persons.
     pub suppressed: bool,
+    /// Whether a newer version exists that is withheld, because its visits or persons differ by few from a version that was
+    /// disclosed.
+    pub newer_withheld: bool,
     /// Whether paid = settled - retained - disallowed - deducted + prepaid - offset; null where suppressed.
     pub consistent: Option<bool>,
     /// Counts and amounts; null where suppressed.
@@ -137,6 +144,8 @@ pub struct SettlementTotal {
     pub suppressed: bool,
     /// Whether one of its rows is not final.
     pub provisional: bool,
+    /// Whether one of its rows has a newer version that is withheld.
+    pub newer_withheld: bool,
     /// Counts and amounts; null where suppressed. Persons are added up: one with two rows counts twice.
     pub amounts: Option<Amounts>,
 }
@@ -220,8 +229,11 @@ impl Disclosures {
         if available.is_empty() {
             return Ok(None);
         }
-        let rows = settlements::list(&self.0.env.db.read("disclosure::settlements"), &available, from, to).await?;
-        Ok(Some(SettlementsAnswer::of(permit, (from, to), &available, &rows, self.0.policy.min_visits)))
+        let read = self.0.env.db.read("disclosure::settlements");
+        let versions = settlements::list_versions(&read, &available, from, to).await?;
+        let small_cells = self.0.policy.small_cells;
+        let months: Vec<ReleasedMonth<'_>> = small_cells.release(&versions).collect();
+        Ok(Some(SettlementsAnswer::of(permit, (from, to), &available, &months, small_cells)))
     }
 
     /// The codes whose settlements may be disclosed. Standing is judged on each fetch: a later downgrade stops new data
@@ -233,19 +245,19 @@ impl Disclosures {
 }
 
 impl SettlementsAnswer {
-    /// The answer for a permit's codes. `rows` are of the available codes only.
+    /// The answer for a permit's codes. `months` are of the available codes only.
     pub(super) fn of(
         permit: &ConsentPermit,
         (from, to): (Month, Month),
         available: &[String],
-        rows: &[SettlementRow],
-        min_visits: i64,
+        months: &[ReleasedMonth<'_>],
+        small_cells: SmallCells,
     ) -> Self {
         let consent = permit.consent();
         let codes = consent.codes.iter().map(|code| CodeSettlements {
             code: code.clone(),
             available: available.contains(code),
-            months: rows.iter().filter(|row| row.subject_code == *code).map(|row| month(row, min_visits)).collect(),
+            months: months.iter().filter(|of| of.row.subject_code == *code).map(month).collect(),
         });
         Self {
             consent: consent.id.to_string(),
@@ -254,14 +266,15 @@ impl SettlementsAnswer {
             from,
             to,
             codes: codes.collect(),
-            totals: totals(rows, min_visits),
-            suppressed_below_visits: min_visits,
+            totals: totals(months),
+            suppressed_below_visits: small_cells.min_visits,
+            suppressed_below_persons: small_cells.min_persons,
         }
     }
 }
 
-fn month(row: &SettlementRow, min_visits: i64) -> SettlementMonth {
-    let suppressed = row.settlement.visits < min_visits;
+fn month(released: &ReleasedMonth<'_>) -> SettlementMonth {
+    let (row, suppressed) = (released.row, released.suppressed);
     SettlementMonth {
         month: row.settlement.month,
         insurance: row.settlement.insurance,
@@ -269,6 +282,7 @@ fn month(row: &SettlementRow, min_visits: i64) -> SettlementMonth {
         status: row.settlement.status,
         as_of: row.settlement.as_of,
         suppressed,
+        newer_withheld: released.newer_withheld,
         consistent: (!suppressed).then(|| row.settlement.identity_gap() == Fen(0)),
         amounts: (!suppressed).then(|| Amounts::of(row)),
     }
@@ -276,20 +290,21 @@ fn month(row: &SettlementRow, min_visits: i64) -> SettlementMonth {
 
 /// The totals by month. One that contains a suppressed row is suppressed too: subtracting the rows shown from it would
 /// yield the row withheld.
-fn totals(rows: &[SettlementRow], min_visits: i64) -> Vec<SettlementTotal> {
-    let mut months: Vec<Month> = rows.iter().map(|row| row.settlement.month).collect();
+fn totals(released: &[ReleasedMonth<'_>]) -> Vec<SettlementTotal> {
+    let mut months: Vec<Month> = released.iter().map(|of| of.row.settlement.month).collect();
     months.sort_unstable();
     months.dedup();
     months
         .into_iter()
         .map(|month| {
-            let of_month = || rows.iter().filter(move |row| row.settlement.month == month);
-            let suppressed = of_month().any(|row| row.settlement.visits < min_visits);
-            let amounts = of_month().map(Amounts::of).fold(Amounts::default(), Amounts::plus);
+            let of_month = || released.iter().filter(move |of| of.row.settlement.month == month);
+            let suppressed = of_month().any(|of| of.suppressed);
+            let amounts = of_month().map(|of| Amounts::of(of.row)).fold(Amounts::default(), Amounts::plus);
             SettlementTotal {
                 month,
                 suppressed,
-                provisional: of_month().any(|row| row.settlement.status != SettlementStatus::Final),
+                provisional: of_month().any(|of| of.row.settlement.status != SettlementStatus::Final),
+                newer_withheld: of_month().any(|of| of.newer_withheld),
                 amounts: (!suppressed).then_some(amounts),
             }
         })

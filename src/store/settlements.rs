@@ -120,7 +120,8 @@ pub async fn list(read: &Read<'_>, codes: &[String], from: Month, to: Month) -> 
 }
 
 impl SettlementRow {
-    fn same_month(&self, other: &Self) -> bool {
+    /// Whether two rows are versions of one month.
+    pub fn same_month(&self, other: &Self) -> bool {
         self.subject_code == other.subject_code
             && self.settlement.month == other.settlement.month
             && self.settlement.insurance == other.settlement.insurance

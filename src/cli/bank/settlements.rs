@@ -16,6 +16,7 @@ use crate::{
 
 const PROVISIONAL: &str = "暂定 provisional";
 const SUPPRESSED: &str = "隐去 suppressed";
+const NEWER_WITHHELD: &str = "新版隐去 newer withheld";
 
 /// Read monthly settlement summaries as tables and a chart (医保月度结算).
 #[derive(Debug, Args)]
@@ -42,6 +43,9 @@ pub(super) struct Answer {
     codes: Vec<Covered>,
     totals: Vec<Total>,
     suppressed_below_visits: i64,
+    /// Older gateways do not suppress by persons.
+    #[serde(default)]
+    suppressed_below_persons: i64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -59,6 +63,8 @@ struct Row {
     status: String,
     as_of: String,
     suppressed: bool,
+    #[serde(default)]
+    newer_withheld: bool,
     consistent: Option<bool>,
     amounts: Option<Amounts>,
 }
@@ -68,6 +74,8 @@ struct Total {
     month: String,
     suppressed: bool,
     provisional: bool,
+    #[serde(default)]
+    newer_withheld: bool,
     amounts: Option<Amounts>,
 }
 
@@ -150,17 +158,15 @@ pub(super) fn write(answer: &Answer, each: bool, screen: Screen, out: &mut dyn W
     for total in &answer.totals {
         let mut row = vec![clean(&total.month)];
         row.extend(cells(total.amounts));
-        row.push(notes(total.suppressed, total.provisional, true));
+        row.push(notes(&[
+            (total.suppressed, SUPPRESSED),
+            (total.provisional, PROVISIONAL),
+            (total.newer_withheld, NEWER_WITHHELD),
+        ]));
         table.row(row);
     }
     table.write(out)?;
-    if answer.totals.iter().any(|total| total.suppressed) {
-        writeln!(
-            out,
-            "  隐去 suppressed: a row in it has fewer than {} visits, and could be computed from the total",
-            answer.suppressed_below_visits
-        )?;
-    }
+    write_legend(answer, out)?;
     write_prepayments(answer, out)?;
     let rows: Vec<(String, Option<Fen>, &str)> = answer
         .totals
@@ -181,6 +187,25 @@ pub(super) fn write(answer: &Answer, each: bool, screen: Screen, out: &mut dyn W
     Ok(())
 }
 
+/// What the marks mean that stand in the table.
+fn write_legend(answer: &Answer, out: &mut dyn Write) -> std::io::Result<()> {
+    let persons = match answer.suppressed_below_persons {
+        0 => String::new(),
+        persons => format!(" or {persons} persons"),
+    };
+    let few = format!("{} visits{persons}", answer.suppressed_below_visits);
+    if answer.totals.iter().any(|total| total.suppressed) {
+        writeln!(out, "  {SUPPRESSED}: a row in it has fewer than {few}, and could be computed from the total")?;
+    }
+    if answer.totals.iter().any(|total| total.newer_withheld) {
+        writeln!(
+            out,
+            "  {NEWER_WITHHELD}: a newer version of a row differs by fewer than {few} from one disclosed before"
+        )?;
+    }
+    Ok(())
+}
+
 fn write_code(code: &Covered, out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "  {}", clean(&code.code))?;
     let mut columns = vec![("月份", "month", Align::Left), ("险种", "insurance", Align::Left)];
@@ -196,7 +221,12 @@ fn write_code(code: &Covered, out: &mut dyn Write) -> anyhow::Result<()> {
         let mut line = vec![clean(&row.month), insurance];
         line.extend(cells(row.amounts));
         line.extend([clean(&row.as_of), row.version.to_string()]);
-        line.push(notes(row.suppressed, row.status == "provisional", row.consistent.unwrap_or(true)));
+        line.push(notes(&[
+            (row.suppressed, SUPPRESSED),
+            (row.status == "provisional", PROVISIONAL),
+            (row.newer_withheld, NEWER_WITHHELD),
+            (row.consistent == Some(false), "不平 does not add up"),
+        ]));
         table.row(line);
     }
     table.write(out)?;
@@ -204,8 +234,7 @@ fn write_code(code: &Covered, out: &mut dyn Write) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn notes(suppressed: bool, provisional: bool, consistent: bool) -> String {
-    let marks = [(suppressed, SUPPRESSED), (provisional, PROVISIONAL), (!consistent, "不平 does not add up")];
+fn notes(marks: &[(bool, &str)]) -> String {
     let marks: Vec<&str> = marks.iter().filter(|(applies, _)| *applies).map(|(_, mark)| *mark).collect();
     marks.join(", ")
 }
@@ -297,6 +326,25 @@ mod tests {
   2026-05    617,283.95  █████████████▋ 暂定 provisional
 ";
         assert_eq!(shown(true), expected.trim_start_matches('\n'));
+    }
+
+    #[test]
+    fn a_total_whose_newer_version_is_withheld_is_marked() {
+        let total = json!({ "month": "2026-01", "suppressed": false, "provisional": false, "newer_withheld": true, "amounts": amounts(1, 1, 0, 0) });
+        let hidden = json!({ "month": "2026-02", "suppressed": true, "provisional": false, "amounts": null });
+        let answer = json!({
+            "purpose": "loan_approval", "uscc": "X", "from": "2026-01", "to": "2026-02", "suppressed_below_visits": 10,
+            "suppressed_below_persons": 5, "codes": [], "totals": [total, hidden],
+        });
+        let mut out = Vec::new();
+        write(&serde_json::from_value(answer).unwrap(), false, Screen::PLAIN, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains("0.01  新版隐去 newer withheld\n"), "{text}");
+        assert!(text.contains("隐去 suppressed: a row in it has fewer than 10 visits or 5 persons, and"), "{text}");
+        assert!(
+            text.contains("newer withheld: a newer version of a row differs by fewer than 10 visits or 5 persons"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -67,6 +67,7 @@ pub(super) struct LineDraft {
 struct PageData {
     publication: i64,
     assessments: BTreeMap<String, CurrentAssessment>,
+    /// Every version of the month, by code.
     settlements: BTreeMap<String, Vec<SettlementRow>>,
 }
 
@@ -116,7 +117,7 @@ impl Disclosures {
         let mut settlements = BTreeMap::<String, Vec<SettlementRow>>::new();
         if with_settlements {
             let read = self.0.env.db.read("disclosure::delivery");
-            for row in settlements::list(&read, &available, delivery.month, delivery.month).await? {
+            for row in settlements::list_versions(&read, &available, delivery.month, delivery.month).await? {
                 settlements.entry(row.subject_code.clone()).or_default().push(row);
             }
         }
@@ -136,9 +137,10 @@ impl Disclosures {
         let available = self.available(assessments);
         let settlements = permit(DeliveryPart::Settlements).filter(|_| !available.is_empty()).map(|permit| {
             let rows = available.iter().filter_map(|code| data.settlements.get(code));
-            let rows: Vec<SettlementRow> = rows.flatten().cloned().collect();
+            let small_cells = self.0.policy.small_cells;
+            let months: Vec<_> = rows.flat_map(|versions| small_cells.release(versions)).collect();
             let month = (delivery.month, delivery.month);
-            SettlementsAnswer::of(permit, month, &available, &rows, self.0.policy.min_visits)
+            SettlementsAnswer::of(permit, month, &available, &months, small_cells)
         });
         let subjects = assessments.iter().map(|of| (of.subject_code.clone(), of.subject_version)).collect();
         LineParts { subjects, publication: data.publication, grade, settlements }

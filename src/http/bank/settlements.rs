@@ -30,7 +30,7 @@ pub struct SettlementsQuery {
 /// Read the monthly settlement summaries of the covered codes.
 ///
 /// Amounts are integer fen. Each row has its version, its as-of day and whether it is final; prepayments are separate; rows
-/// of few visits are suppressed, and so are totals that contain them. Only for codes in good standing at this moment.
+/// of few visits or persons are suppressed, and so are totals that contain them. Only for codes in good standing at this moment.
 #[utoipa::path(
     get, path = "/v1/consents/{id}/settlements", operation_id = "settlements", tag = "data",
     params(("id" = String, Path, description = "The consent", example = "con_06fzgv9a41wdkxs8q2e7mtb3rc"), SettlementsQuery),

@@ -16,7 +16,7 @@ use medcredit::importing::{Importer, Options, References, Report, Template};
 use crate::support::app::TestApp;
 
 /// Imports a file into the store of a running gateway, as the command does.
-async fn import(app: &TestApp, template: Template, rows: &str) -> Report {
+pub async fn import(app: &TestApp, template: Template, rows: &str) -> Report {
     let path = app.path(&format!("{template}-bad.csv"));
     std::fs::write(&path, format!("{}\n{rows}", template.columns().join(","))).unwrap();
     let store = &app.store;

@@ -166,8 +166,9 @@ async fn has_these_members_and_no_others(store: TestStore) {
     allowed.extend(list(
         "from to codes codes[].code codes[].available codes[].months codes[].months[].month
              codes[].months[].insurance codes[].months[].version codes[].months[].status codes[].months[].as_of
-             codes[].months[].suppressed codes[].months[].consistent codes[].months[].amounts totals totals[].month
-             totals[].suppressed totals[].provisional totals[].amounts suppressed_below_visits",
+             codes[].months[].suppressed codes[].months[].newer_withheld codes[].months[].consistent codes[].months[].amounts totals totals[].month
+             totals[].suppressed totals[].provisional totals[].newer_withheld totals[].amounts suppressed_below_visits
+             suppressed_below_persons",
     ));
     for amounts in ["codes[].months[].amounts", "totals[].amounts"] {
         for amount in list(

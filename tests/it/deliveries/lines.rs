@@ -133,8 +133,8 @@ async fn nothing_but_the_allowed_fields_leaves(store: TestStore) {
     }
     let allowed = "amounts as_of assessment_version available billed_fen by by_grade by_status claimed_fen code codes consent consistent \
             deducted_fen delivered_at delivery disallowed_fen disclosed_at disclosure evaluated_on from grade id insurance kind leaf lines log \
-            month months name notice offset_fen onward_supply ordinal paid_fen payable_fen period persons prepaid_fen provisional purpose \
-            receipts refused retained_fen run scheme scheme_version settled_fen settlements status suppressed suppressed_below_visits to total \
+            month months name newer_withheld notice offset_fen onward_supply ordinal paid_fen payable_fen period persons prepaid_fen provisional purpose \
+            receipts refused retained_fen run scheme scheme_version settled_fen settlements status suppressed suppressed_below_persons suppressed_below_visits to total \
             totals uscc valid_until version visits what";
     assert_eq!(found.iter().map(String::as_str).collect::<Vec<_>>(), allowed.split_whitespace().collect::<Vec<_>>());
 }

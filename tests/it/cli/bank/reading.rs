@@ -56,7 +56,7 @@ async fn settlements_are_a_table_and_a_chart(store: TestStore) {
   2025-03     408  40,000.00    960.00  39,040.00  39,040.00
   2025-04       -          -         -          -          -  隐去 suppressed
   2025-05     416  40,000.00    960.00  39,040.00  39,040.00
-  隐去 suppressed: a row in it has fewer than 10 visits, and could be computed from the total
+  隐去 suppressed: a row in it has fewer than 10 visits or 10 persons, and could be computed from the total
 
   结算 settled by month
   2025-03  40,000.00  ############################################################
