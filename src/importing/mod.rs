@@ -43,7 +43,7 @@ pub use options::{Options, Sender};
 pub use references::{ACCOUNT_NUMBER, References};
 pub use report::{Outcome, Progress, Report, SubjectChanges};
 pub use reseal::{Resealed, reseal_subjects};
-pub use source::{Encoding, Format, Input};
+pub use source::{Encoding, Format, Input, count_rows};
 pub use template::Template;
 pub use upload_report::{ListedFinding, UploadReport};
 pub use uploads::{Upload, Uploaded, Uploads};

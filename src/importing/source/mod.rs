@@ -190,3 +190,14 @@ pub(super) fn open(input: &Input, format: Format, template: Template) -> Result<
         }
     }
 }
+
+/// Reads a file to its end as an import does, without a store, and returns its number of rows, unreadable ones included.
+pub fn count_rows(input: &Input, format: Format, template: Template) -> Result<u64, ImportError> {
+    let mut source = open(input, format, template)?;
+    source.header()?;
+    let (mut row, mut rows) = (csv::StringRecord::new(), 0);
+    while source.next(&mut row)? != Next::End {
+        rows += 1;
+    }
+    Ok(rows)
+}

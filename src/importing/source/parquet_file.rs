@@ -4,7 +4,11 @@
 //! Rows are numbered like the lines of the same file in CSV: the first is line 2, behind the header. So reports are the
 //! same in either format.
 
-use std::{ops::Range, sync::Arc};
+use std::{
+    ops::Range,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use parquet::{
     column::reader::{ColumnReader, ColumnReaderImpl, get_column_reader},
@@ -30,13 +34,23 @@ const ROWS_AT_A_TIME: usize = 1024;
 /// Opens a file, or an upload.
 pub(super) fn open(input: &Input, template: Template) -> std::result::Result<Box<dyn RowSource>, ImportError> {
     match input {
-        Input::File(path) => Ok(Box::new(ParquetSource::open(Input::open_file(path)?, input, template)?)),
-        Input::Memory { bytes, .. } => Ok(Box::new(ParquetSource::open(bytes.clone(), input, template)?)),
+        Input::File(path) => {
+            let file = Input::open_file(path)?;
+            Ok(Box::new(guarded(|| ParquetSource::open(file, input, template))?))
+        }
+        Input::Memory { bytes, .. } => Ok(Box::new(guarded(|| ParquetSource::open(bytes.clone(), input, template))?)),
     }
 }
 
 fn failed(error: ParquetError) -> ImportError {
     ImportError::Parquet(Box::new(error))
+}
+
+/// Runs the library. It indexes and asserts by what a file claims of itself, so a damaged footer can make it panic: that
+/// too is an error of the file. The source is not read again after an error, so no half-changed state is ever seen.
+fn guarded<T>(read: impl FnOnce() -> std::result::Result<T, ImportError>) -> std::result::Result<T, ImportError> {
+    catch_unwind(AssertUnwindSafe(read))
+        .unwrap_or_else(|_| Err(failed(ParquetError::General("the file contradicts itself".into()))))
 }
 
 /// A field of a row.
@@ -212,7 +226,7 @@ impl<R: ChunkReader + 'static> RowSource for ParquetSource<R> {
     }
 
     fn next(&mut self, row: &mut csv::StringRecord) -> std::result::Result<Next, ImportError> {
-        if self.at == self.filled && !self.refill().map_err(failed)? {
+        if self.at == self.filled && !guarded(|| self.refill().map_err(failed))? {
             return Ok(Next::End);
         }
         let at = self.at;
@@ -245,7 +259,57 @@ impl<R: ChunkReader + 'static> RowSource for ParquetSource<R> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use parquet::{
+        data_type::{ByteArray, ByteArrayType},
+        file::{properties::WriterProperties, writer::SerializedFileWriter},
+        schema::parser::parse_message_type,
+    };
+
+    use super::{
+        super::{Format, count_rows},
+        *,
+    };
+
+    /// A file of credit facts, with two row groups of two rows.
+    fn file() -> Vec<u8> {
+        const COLUMNS: [&str; 6] = ["subject_code", "measure", "value", "occurred_on", "source", "reference"];
+        let fields: String = COLUMNS.iter().map(|name| format!("optional binary {name} (STRING);")).collect();
+        let schema = Arc::new(parse_message_type(&format!("message rows {{ {fields} }}")).unwrap());
+        let mut writer = SerializedFileWriter::new(Vec::new(), schema, Arc::new(WriterProperties::default())).unwrap();
+        for _ in 0..2 {
+            let mut group = writer.next_row_group().unwrap();
+            while let Some(mut column) = group.next_column().unwrap() {
+                let values = [ByteArray::from("1"), ByteArray::from("2")];
+                column.typed::<ByteArrayType>().write_batch(&values, Some(&[1, 1]), None).unwrap();
+                column.close().unwrap();
+            }
+            group.close().unwrap();
+        }
+        writer.into_inner().unwrap()
+    }
+
+    fn read(bytes: Vec<u8>) -> std::result::Result<u64, ImportError> {
+        let input = Input::Memory { name: "records.parquet".into(), bytes: bytes.into() };
+        count_rows(&input, Format::Parquet, Template::Records)
+    }
+
+    #[test]
+    fn no_flipped_bit_of_a_file_makes_its_reader_panic() {
+        let whole = file();
+        assert_eq!(read(whole.clone()).unwrap(), 4);
+        let mut panicked = 0;
+        for at in 0..whole.len() * 8 {
+            let mut flipped = whole.clone();
+            flipped[at / 8] ^= 1 << (at % 8);
+            match read(flipped) {
+                // Some bits only change a value, or a figure that nobody reads.
+                Ok(_) | Err(ImportError::Header { .. }) => {}
+                Err(ImportError::Parquet(error)) => panicked += u32::from(error.to_string().contains("contradicts")),
+                Err(error) => panic!("bit {at}: {error}"),
+            }
+        }
+        assert!(panicked > 0, "the library checks its files now: `guarded` can go");
+    }
 
     #[test]
     fn the_error_of_a_file_that_is_not_parquet_repeats_none_of_its_content() {
