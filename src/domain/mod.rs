@@ -18,6 +18,7 @@ pub mod kinds;
 pub mod malformed;
 pub mod money;
 pub mod permission;
+pub mod printable;
 pub mod quota;
 pub mod region;
 pub mod resident_id;

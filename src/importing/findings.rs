@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
 };
 
-use crate::domain::words::words;
+use crate::domain::{printable::without_formula, words::words};
 
 words! {
     /// The kind of a finding: why a row was rejected, or what is unusual about an accepted one.
@@ -23,7 +23,7 @@ words! {
         CodeMalformed = "code_malformed",
         /// The row has more or fewer fields than the header.
         ColumnCount = "column_count",
-        /// A text contains a line break or another control character.
+        /// A text contains a line break or another character that cannot be seen: a control, zero-width or direction mark.
         ControlCharacter = "control_character",
         /// A count is not a whole number, or is negative.
         CountMalformed = "count_malformed",
@@ -149,6 +149,7 @@ impl FindingsReport {
         };
         let severity = finding.severity.as_str();
         let line = finding.line.to_string();
+        // Messages quote the contents of files from elsewhere.
         let message = without_formula(&finding.message);
         Ok(writer.write_record([&line, finding.column, finding.code.as_str(), &message, severity])?)
     }
@@ -173,11 +174,6 @@ impl FindingsReport {
     pub(super) fn listed(&self) -> &[Finding] {
         &self.listed
     }
-}
-
-/// Text that a spreadsheet does not evaluate as a formula. Messages quote the contents of files from elsewhere.
-fn without_formula(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::{Format, PushError};
+use crate::domain::printable::without_formula;
 
 /// A result, as a receiver gets it.
 #[derive(Debug, Serialize)]
@@ -103,7 +104,8 @@ impl Data {
 
 /// A record in the order of [`COLUMNS`].
 fn fields(record: &Record<'_>) -> [String; COLUMNS.len()] {
-    let text = |of: Option<&str>| of.unwrap_or_default().to_owned();
+    // Receivers open the file in spreadsheets, and names are not ours. NDJSON has every text as it is.
+    let text = |of: Option<&str>| without_formula(of.unwrap_or_default()).into_owned();
     [
         record.id.clone(),
         record.version.to_string(),
@@ -123,4 +125,40 @@ fn fields(record: &Record<'_>) -> [String; COLUMNS.len()] {
         text(record.receiver_grade),
         text(record.receiver_grade_name),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_no_formula_in_csv_and_unchanged_in_ndjson() {
+        let record = Record {
+            id: "r".into(),
+            version: 1,
+            kind: "pharmacy",
+            object_type: None,
+            code: "P33030200017",
+            uscc: None,
+            name: Some("=HYPERLINK(\"x\")"),
+            region: "330302",
+            status: "graded",
+            reason: None,
+            grade: Some("A"),
+            grade_name: None,
+            points: Some("-1.5".into()),
+            evaluated_on: "2026-07-01".into(),
+            valid_until: None,
+            receiver_grade: None,
+            receiver_grade_name: None,
+        };
+        let written = |format| {
+            let mut data = Data::new(format);
+            data.add(&record).unwrap();
+            String::from_utf8(data.finish().unwrap()).unwrap()
+        };
+        let csv = written(Format::Csv);
+        assert!(csv.contains(",\"'=HYPERLINK(\"\"x\"\")\",") && csv.contains(",-1.5,"), "{csv}");
+        assert!(written(Format::Ndjson).contains(r#""name":"=HYPERLINK(\"x\")""#));
+    }
 }

@@ -1,6 +1,9 @@
 //! Reports as CSV for spreadsheets: a line for each figure.
 
-use crate::grading::{AssessmentSummary, Column, Comparison, RoundReport, Share, Table};
+use crate::{
+    domain::printable::without_formula,
+    grading::{AssessmentSummary, Column, Comparison, RoundReport, Share, Table},
+};
 
 /// A report as CSV; withheld counts are empty.
 pub fn report_rows(report: &RoundReport) -> Result<Vec<u8>, csv::Error> {
@@ -11,7 +14,8 @@ pub fn report_rows(report: &RoundReport) -> Result<Vec<u8>, csv::Error> {
     let mut line = |table: &str, row: (&str, &str), column: (&str, &str), share: &Share| {
         let count = share.count.map(|count| count.to_string()).unwrap_or_default();
         let percent = share.percent.clone().unwrap_or_default();
-        let texts = [row.0, row.1, column.0, column.1].map(escape_formula);
+        // Names come from files of others.
+        let texts = [row.0, row.1, column.0, column.1].map(without_formula);
         let [row_code, row_name, column_code, column_name] = texts;
         out.write_record([table, &row_code, &row_name, &column_code, &column_name, &count, &percent])
     };
@@ -67,10 +71,10 @@ pub fn comparison_rows(comparison: &Comparison) -> Result<Vec<u8>, csv::Error> {
             summary.and_then(|summary| summary.points).map(|points| points.to_string()).unwrap_or_default()
         };
         out.write_record([
-            of.subject_code.clone(),
-            word(of.first.as_ref()),
+            without_formula(&of.subject_code).into_owned(),
+            without_formula(&word(of.first.as_ref())).into_owned(),
             points(of.first.as_ref()),
-            word(of.second.as_ref()),
+            without_formula(&word(of.second.as_ref())).into_owned(),
             points(of.second.as_ref()),
             of.places.map(|places| places.to_string()).unwrap_or_default(),
             of.points.map(|points| points.to_string()).unwrap_or_default(),
@@ -88,21 +92,4 @@ fn cells(table: &Table) -> impl Iterator<Item = ((&str, &str), &Column, &Share)>
 
 fn finish(out: csv::Writer<Vec<u8>>) -> Result<Vec<u8>, csv::Error> {
     out.into_inner().map_err(|error| csv::Error::from(error.into_error()))
-}
-
-/// Escapes a text that a spreadsheet would take for a formula: names come from files of others.
-fn escape_formula(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    if formula { format!("'{text}") } else { text.to_owned() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_never_formulas() {
-        assert_eq!(escape_formula("=cmd|' /C calc'!A0"), "'=cmd|' /C calc'!A0");
-        assert_eq!(escape_formula("鹿城区"), "鹿城区");
-    }
 }
