@@ -2,7 +2,11 @@
 
 use super::client::{AuthMethod, Client, ClientKind, Delivers, NewClient, SignedRequests};
 use crate::{
-    domain::{Actor, Failure, FailureKind, ids::ClientId},
+    domain::{
+        Actor, Failure, FailureKind,
+        ids::ClientId,
+        printable::{check_reason, check_text},
+    },
     identity::assertion::ClientKeys,
     ledger::{self, Action, Change},
     store::{
@@ -63,8 +67,9 @@ pub async fn register(env: &Env, actor: &Actor, new: &NewClient) -> Result<Clien
 /// Checks a client before it is registered.
 fn check(new: &NewClient) -> Result<(), Failure> {
     let invalid = |field: &str, public: String| Failure::invalid(field, "invalid_request", public);
-    if new.name.trim().is_empty() || new.name.chars().count() > 100 {
-        return Err(invalid("name", "Send a name of 1 to 100 characters.".into()));
+    check_text(&new.name, 100).map_err(|error| invalid("name", error.0))?;
+    for source in new.delivers.sources.iter() {
+        check_text(source, 60).map_err(|error| invalid("sources", error.0))?;
     }
     if new.auth_methods.is_empty() || new.scopes.is_empty() {
         return Err(invalid("auth_methods", "At least one authentication method and one scope are needed.".into()));
@@ -121,6 +126,7 @@ pub async fn change_signing(
     id: &ClientId,
     change: SigningChange,
 ) -> Result<SignedRequests, Failure> {
+    check_reason(reason)?;
     let unknown =
         || Failure::new(FailureKind::Conflict, "client_state_conflict", format!("{id} is unknown or closed."));
     let rows = clients::list(&env.db).await?;
@@ -166,6 +172,7 @@ async fn set_state(
     id: &ClientId,
     state: NewState,
 ) -> Result<(), Failure> {
+    check_reason(reason)?;
     let mut tx = env.db.begin("access::set_state").await?;
     // The bank's lock, exclusively: answers in progress are committed before, or find the raised epoch (I2, I3).
     tx.lock_banks_exclusive(&[id.to_string()]).await?;

@@ -2,6 +2,7 @@
 
 use super::{AuthorityError, Custody};
 use crate::{
+    domain::printable::{LONGEST_REASON, check_text},
     ledger::{self, Action, Change},
     store::Tx,
 };
@@ -16,4 +17,9 @@ pub(super) async fn audit(
 ) -> Result<(), AuthorityError> {
     let entered = ledger::audit(tx, &custody.env, &custody.actor, action, Some(target), change).await;
     entered.map(drop).map_err(AuthorityError::Ledger)
+}
+
+/// Checks the reason that an operator gives: the ledger has it for ever.
+pub(super) fn check_reason(reason: &str) -> Result<(), AuthorityError> {
+    check_text(reason, LONGEST_REASON).map_err(|error| AuthorityError::Invalid(format!("the reason: {}", error.0)))
 }

@@ -6,7 +6,11 @@ use rustls::pki_types::CertificateSigningRequestDer;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{AuthorityError, Custody, Profile, ProfileName, ProfileValues, audit::audit, local_ca};
+use super::{
+    AuthorityError, Custody, Profile, ProfileName, ProfileValues,
+    audit::{audit, check_reason},
+    local_ca,
+};
 use crate::{
     domain::{Timestamp, ids::CertificateId},
     identity::{CertificateFacts, KeyPair, Signer as _, Suite},
@@ -153,6 +157,7 @@ pub async fn revoke(custody: &Custody, name: &str, reason: &str) -> Result<Revok
 /// base64url, or hex with or without colons. It is unknown which clients use a certificate of another authority, so the
 /// running responses of all clients end; clients with other certificates can repeat their requests.
 pub async fn refuse(custody: &Custody, thumbprint: &str, reason: &str) -> Result<String, AuthorityError> {
+    check_reason(reason)?;
     let thumbprint = canonical_thumbprint(thumbprint)?;
     let mut tx = custody.env.db.begin("authority::refuse").await.map_err(AuthorityError::Store)?;
     let fresh = authorities::refuse(&mut tx, &thumbprint, reason, custody.env.clock.now()).await;

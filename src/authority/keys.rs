@@ -3,7 +3,10 @@
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{AuthorityError, Custody, Purpose, audit::audit};
+use super::{
+    AuthorityError, Custody, Purpose,
+    audit::{audit, check_reason},
+};
 use crate::{
     domain::ids::KeyId,
     identity::{KeyPair, Signer as _},
@@ -61,6 +64,7 @@ pub async fn rotate(custody: &Custody, purpose: Purpose) -> Result<CreatedKey, A
 /// Revokes a key: it is no longer published, and its signatures are refused. An active key is replaced in the same
 /// transaction, because a gateway without one cannot respond. Returns the replacement.
 pub async fn revoke(custody: &Custody, id: KeyId, reason: &str) -> Result<Option<CreatedKey>, AuthorityError> {
+    check_reason(reason)?;
     let mut tx = custody.env.db.begin("authority::revoke_key").await.map_err(AuthorityError::Store)?;
     let rows = keys::list_in(&mut tx).await.map_err(AuthorityError::Store)?;
     let name = id.to_string();

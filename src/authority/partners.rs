@@ -5,9 +5,13 @@ use std::{collections::HashSet, path::Path};
 use rustls::pki_types::CertificateDer;
 use serde_json::json;
 
-use super::{AuthorityError, Custody, audit::audit, partner_lists};
+use super::{
+    AuthorityError, Custody,
+    audit::{audit, check_reason},
+    partner_lists,
+};
 use crate::{
-    domain::{Timestamp, ids::AuthorityId},
+    domain::{Timestamp, ids::AuthorityId, printable::check_text},
     identity::{
         Anchor, CertificateFacts, PartnerTrust, RevocationList,
         certificate::{is_signed_by, thumbprint},
@@ -18,6 +22,9 @@ use crate::{
         changes,
     },
 };
+
+/// The greatest length of an authority's name, in characters.
+const LONGEST_NAME: usize = 100;
 
 /// An authority, as operators see it.
 #[derive(Debug, Clone)]
@@ -98,6 +105,8 @@ pub async fn trust(
     certificate: &[u8],
     crl_file: &Path,
 ) -> Result<AuthorityId, AuthorityError> {
+    check_text(name, LONGEST_NAME)
+        .map_err(|error| AuthorityError::Invalid(format!("the authority's name {name:?}: {}", error.0)))?;
     let now = custody.env.clock.now();
     let crl_file = std::path::absolute(crl_file).map_err(|source| AuthorityError::File {
         path: crl_file.to_owned(),
@@ -146,6 +155,7 @@ pub async fn trust(
 
 /// Removes a partner's authority from the trust. Returns the number of its registered clients.
 pub async fn distrust(custody: &Custody, name: &str, reason: &str) -> Result<usize, AuthorityError> {
+    check_reason(reason)?;
     let mut tx = custody.env.db.begin("authority::distrust").await.map_err(AuthorityError::Store)?;
     let row = authorities::find_in(&mut tx, name).await.map_err(AuthorityError::Store)?;
     let row = row.ok_or_else(|| AuthorityError::Unknown(format!("authority {name}")))?;

@@ -9,7 +9,7 @@ use rcgen::{
 use serde::Deserialize;
 
 use super::AuthorityError;
-use crate::domain::{Entropy, Timestamp, words::words};
+use crate::domain::{Entropy, Timestamp, printable::check_text, words::words};
 
 /// How long before its issue the validity of a certificate begins, because a bank's clock may be behind.
 const BACKDATED: Duration = Duration::from_mins(5);
@@ -216,10 +216,8 @@ fn fill(template: &str, values: &BTreeMap<String, String>) -> Result<String, Aut
     }
     text.push_str(rest);
     // RFC 5280 appendix A bounds names at 64 characters.
-    if text.trim().is_empty() || text.chars().count() > 64 || text.chars().any(char::is_control) {
-        return invalid(format!(
-            "{text:?} cannot be part of a subject: use 1 to 64 characters without control characters"
-        ));
+    if let Err(error) = check_text(&text, 64) {
+        return invalid(format!("{text:?} cannot be part of a subject: {}", error.0));
     }
     Ok(text)
 }

@@ -13,6 +13,7 @@ use crate::{
     domain::{
         Month, Timestamp,
         permission::{Permission, Purpose},
+        printable::visible,
     },
     store::consents,
 };
@@ -225,14 +226,14 @@ fn show(ctx: &Context, consent: &Consent, events: &[consents::EventRow]) -> std:
     writeln!(out, "  codes        {}", consent.codes.join(", "))?;
     writeln!(out, "  permissions  {}", words(consent.permissions.iter().map(ToString::to_string).collect()))?;
     writeln!(out, "  purposes     {}", words(consent.purposes.iter().map(ToString::to_string).collect()))?;
-    writeln!(out, "  product      {}", consent.product)?;
+    writeln!(out, "  product      {}", visible(&consent.product))?;
     writeln!(out, "  data         {} to {}", consent.data_from, consent.data_to)?;
     writeln!(out, "  validity     until {}", consent.expires_at)?;
     let limit = |limit: Option<i64>| limit.map_or_else(|| "not limited".to_owned(), |limit| limit.to_string());
     writeln!(out, "  fetches      in all {}, in a day {}", limit(consent.max_fetches), limit(consent.daily_budget))?;
     writeln!(out, "  history")?;
     for event in events {
-        let reason = event.reason.as_deref().map_or_else(String::new, |reason| format!(": {reason}"));
+        let reason = event.reason.as_deref().map_or_else(String::new, |reason| format!(": {}", visible(reason)));
         writeln!(
             out,
             "    {}  {}  {} by {}{reason}",

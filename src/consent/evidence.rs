@@ -1,9 +1,12 @@
 //! The text that a subject signed: what is stored of it, and that it is used once.
 
 use crate::{
-    domain::{Actor, Failure, FailureKind},
+    domain::{Actor, Failure, FailureKind, printable::check_text},
     store::consents,
 };
+
+/// The greatest length of the name of a text's version, in characters.
+const LONGEST_TEXT_VERSION: usize = 64;
 
 /// A signed text, as a grant and an amendment store it: the text itself stays with the bureau.
 #[derive(Debug, Clone)]
@@ -37,7 +40,8 @@ impl SignedText {
                 "The signer is legal_representative or authorised_agent.",
             ));
         }
-        Ok(())
+        check_text(&self.version, LONGEST_TEXT_VERSION)
+            .map_err(|error| Failure::invalid("text_version", "invalid_request", error.0))
     }
 
     /// Writes the text into a consent that it puts in force or changes.

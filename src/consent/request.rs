@@ -14,6 +14,7 @@ use crate::{
         Actor, Failure, FailureKind, Month, Timestamp,
         ids::{ClientId, ConsentId},
         permission::{Permission, Purpose},
+        printable::check_text,
         uscc::Uscc,
     },
     store::{
@@ -149,11 +150,9 @@ impl Consents {
         let permissions = deduplicated(&new.permissions);
         let purposes = deduplicated(&new.purposes);
         for (field, text, most) in [("/product", Some(&new.product), 100), ("/reference", new.reference.as_ref(), 64)] {
-            let fits = text.is_none_or(|text| {
-                !text.trim().is_empty() && text.chars().count() <= most && !text.chars().any(char::is_control)
-            });
-            if !fits {
-                return Err(invalid(field, format!("1 to {most} printable characters.")));
+            // Signed for by the subject and shown to operators: what is read must be what is written.
+            if let Some(text) = text {
+                check_text(text, most).map_err(|error| invalid(field, error.0))?;
             }
         }
         let data_to = new.data_to.unwrap_or_else(|| now.day().month());

@@ -7,6 +7,7 @@ use crate::{
     domain::{
         Actor, Failure, FailureKind, Timestamp,
         ids::{ClientId, ConsentId, EntryId},
+        printable::check_reason,
     },
     ledger::{self, ConsentFacts},
     store::{DbError, Tx, changes, consents},
@@ -76,6 +77,9 @@ struct Changed<'a> {
 impl Consents {
     /// Makes transitions, all of one bank, in one transaction. Retries a few times when other transactions conflict.
     pub(super) async fn transition(&self, steps: &[Step<'_>]) -> Result<Vec<Consent>, Failure> {
+        for step in steps {
+            check_reason(step.decision.reason.as_deref())?;
+        }
         let mut attempt = 1;
         loop {
             match self.try_transition(steps).await {

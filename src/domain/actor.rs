@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Malformed, ids::ClientId, words::words};
+use super::{Malformed, ids::ClientId, printable::first_unprintable, words::words};
 
 words! {
     /// The channel by which an act reached the gateway.
@@ -79,7 +79,7 @@ impl Actor {
                 "an operator's name has 1 to {LONGEST_NAME} characters, and this one has {length}"
             )));
         }
-        if let Some(bad) = name.chars().find(|c| c.is_control() || is_invisible(*c)) {
+        if let Some(bad) = first_unprintable(name) {
             return Err(Malformed(format!(
                 "an operator's name contains U+{:04X}, a control or invisible character: type it again",
                 u32::from(bad)
@@ -105,11 +105,6 @@ impl Actor {
     pub const fn channel(&self) -> Channel {
         self.channel
     }
-}
-
-/// Zero-width and direction-changing characters: they let two names that differ look the same.
-const fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 impl fmt::Display for Actor {

@@ -1,6 +1,6 @@
 //! Free texts of others: what must not be in them, and what spreadsheets must not evaluate.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt::Write as _};
 
 use super::{Failure, Malformed};
 
@@ -59,6 +59,24 @@ pub fn check_reason(reason: Option<&str>) -> Result<(), Failure> {
     checked.map_err(|error| Failure::invalid("reason", "invalid_request", error.0))
 }
 
+/// A text to show to a person: every unprintable character is written as its number, `<U+202E>`. Texts that were stored
+/// before such characters were refused can have them.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    if first_unprintable(text).is_none() {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if is_unprintable(c) {
+            // Infallible: writing to a String.
+            let _ = write!(shown, "<U+{:04X}>", u32::from(c));
+        } else {
+            shown.push(c);
+        }
+    }
+    Cow::Owned(shown)
+}
+
 /// A text as a cell of a CSV file that a spreadsheet does not evaluate: what it would take for a formula gets an apostrophe
 /// in front. Only for texts: a negative number is no formula.
 pub fn without_formula(text: &str) -> Cow<'_, str> {
@@ -96,6 +114,12 @@ mod tests {
         assert!(check_text("a\u{202e}", 9).unwrap_err().0.ends_with("found U+202E."));
         assert!(check_reason(None).is_ok() && check_reason(Some("on paper")).is_ok());
         assert_eq!(check_reason(Some("a\nb")).unwrap_err().code, "invalid_request");
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_shown_by_its_number() {
+        assert_eq!(visible("贷款"), "贷款");
+        assert_eq!(visible("a\u{202e}b\u{1b}[2J"), "a<U+202E>b<U+001B>[2J");
     }
 
     #[test]

@@ -20,7 +20,11 @@ use super::{
     transition::parse_state,
 };
 use crate::{
-    domain::{Actor, Timestamp, money::MilliPoints},
+    domain::{
+        Actor, Timestamp,
+        money::MilliPoints,
+        printable::{LONGEST_REASON, check_text},
+    },
     ledger::{self, Action, Change},
     outbox::{Event, EventBatch},
     store::{
@@ -31,9 +35,6 @@ use crate::{
         subjects,
     },
 };
-
-/// The greatest length of a reason, in characters.
-const LONGEST_REASON: usize = 500;
 
 /// How many times a correction is attempted when another transaction is in the way.
 const ATTEMPTS: u32 = 3;
@@ -143,7 +144,7 @@ struct Recomputed {
 impl Rounds {
     /// Corrects a published assessment: recomputes it from the present facts.
     pub async fn correct(&self, of: Correction<'_>) -> Result<Corrected, GradingError> {
-        if of.reason.trim().is_empty() || of.reason.chars().count() > LONGEST_REASON || has_control(of.reason) {
+        if check_text(of.reason, LONGEST_REASON).is_err() {
             return Err(GradingError::Reason { longest: LONGEST_REASON });
         }
         let run = self.round_of(&of).await?;
@@ -314,8 +315,4 @@ fn correction_row(done: &Corrected, of: Correction<'_>, recomputed: &Recomputed,
 fn same_levels(stored: &AssessmentRow, new: &NewAssessment) -> bool {
     let levels = new.level_points.as_ref().map(|levels| serde_json::json!(levels).to_string());
     stored.level_points.is_none() || stored.level_points == levels
-}
-
-fn has_control(text: &str) -> bool {
-    text.chars().any(char::is_control)
 }

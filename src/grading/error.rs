@@ -73,7 +73,7 @@ pub enum GradingError {
     #[error("several rounds of {kind} are in force: name one with --run")]
     SeveralRounds { kind: String },
     /// A correction needs a reason.
-    #[error("a correction needs a reason of at most {longest} characters on one line")]
+    #[error("a correction needs a reason of 1 to {longest} characters on one line, none of them invisible")]
     Reason { longest: usize },
     /// Two runs are of two kinds.
     #[error("the runs are of {first} and of {second}: only runs of one kind can be compared")]

@@ -6,7 +6,7 @@ use super::{
     findings::{Code, Finding, Severity},
     layout::Layout,
 };
-use crate::domain::{Day, Malformed, Month};
+use crate::domain::{Day, Malformed, Month, printable::first_unprintable};
 
 /// Ten trillion yuan. Greater amounts are mistakes, and with smaller ones the sums over a city fit into 64 bits.
 const MAX_FEN: i64 = 1_000_000_000_000_000;
@@ -71,8 +71,9 @@ impl<'a> Row<'a> {
     /// A text of at most `most` characters; it may be empty.
     pub(super) fn text(&mut self, column: usize, most: usize) -> Option<&'a str> {
         let text = self.raw(column);
-        if text.chars().any(char::is_control) {
-            return self.reject(column, Code::ControlCharacter, "contains a line break or another control character");
+        if let Some(found) = first_unprintable(text) {
+            let message = format!("contains U+{:04X}, a control, zero-width or direction character", u32::from(found));
+            return self.reject(column, Code::ControlCharacter, message);
         }
         // The length in bytes first, because it is free: only long texts need their characters counted.
         if text.len() > most && text.chars().count() > most {

@@ -2,7 +2,7 @@
 
 use super::{CheckedFact, Dictionary, dictionary::MeasureBounds};
 use crate::{
-    domain::{Day, Region},
+    domain::{Day, Region, printable::first_unprintable},
     scoring::Decimal,
 };
 
@@ -109,12 +109,7 @@ impl<'d> LineReader<'d> {
     }
 }
 
-/// Whether a text has no control character and at most `most` characters.
+/// Whether every character of a text can be seen, and there are at most `most`.
 fn plain(text: &str, most: usize) -> bool {
-    text.len() <= most * 3 && (text.len() <= most || text.chars().count() <= most) && !has_control(text)
-}
-
-fn has_control(text: &str) -> bool {
-    // Control characters are those below the space, DEL, and U+0080 to U+009F, which UTF-8 writes with C2 first.
-    text.bytes().any(|byte| byte < 0x20 || byte == 0x7f || byte == 0xc2) && text.chars().any(char::is_control)
+    text.len() <= most * 3 && (text.len() <= most || text.chars().count() <= most) && first_unprintable(text).is_none()
 }

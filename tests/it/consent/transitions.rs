@@ -1,6 +1,7 @@
 //! Transitions: every event in every state, each with its event row and its ledger entry (C1, C2).
 
 use medcredit::{
+    access,
     consent::{Amendment, Consent, ConsentEvent, ConsentState, Grant, SignedText},
     domain::Failure,
     store::{consents, ledger::seal},
@@ -61,6 +62,7 @@ async fn apply(app: &TestApp, id: &str, event: ConsentEvent) -> Result<Consent, 
 both_engines! {
     the_state_table_holds_and_every_transition_is_recorded,
     a_grant_needs_its_evidence,
+    a_text_that_cannot_be_read_is_refused,
     the_receipt_is_the_record_signed,
 }
 
@@ -133,6 +135,27 @@ async fn a_grant_needs_its_evidence(store: TestStore) {
     assert_eq!(app.app.consents.get_any(&old.id.to_string()).await.unwrap().state, ConsentState::Superseded);
     let reply = bank.get(&bank.token().await, &Bank::data(&old, "grade")).await;
     assert_eq!(reply.refusal(), (403, "consent_not_active"));
+}
+
+/// An operator who pastes reasons and names with characters that nobody sees: the ledger would have them for ever.
+async fn a_text_that_cannot_be_read_is_refused(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let bank = app.bank("Bank A").await;
+    let consent = app.consent(&bank, |_| {}).await;
+    let (id, room) = (consent.id.to_string(), &app.app.consents);
+    let entries = seal::backlog(&app.store.db).await.unwrap().waiting;
+    for text in ["on paper\u{202e}", "on\u{200b}paper", "on\npaper", "\u{1b}[2Jon paper", " ", &"x".repeat(501)] {
+        let decision = crate::support::decided_by("tester").because(Some(text.to_owned()));
+        assert_eq!(room.suspend(&id, &decision).await.unwrap_err().code, "invalid_request", "{text:?}");
+        let client = access::suspend(&app.store.env(), crate::support::tester(), Some(text), &bank.id).await;
+        assert_eq!(client.unwrap_err().code, "invalid_request", "{text:?}");
+    }
+    let pending = app.pending(&bank, |_| {}).await;
+    let grant = Grant { text: SignedText { version: "1\u{feff}".into(), ..signed().text }, ..signed() };
+    let refused = room.grant(&pending.id.to_string(), &grant, &crate::support::decided_by("tester")).await;
+    assert_eq!(refused.unwrap_err().code, "invalid_request");
+    assert_eq!(room.get_any(&id).await.unwrap().state, ConsentState::Active);
+    assert_eq!(seal::backlog(&app.store.db).await.unwrap().waiting, entries + 1, "the request alone is written down");
 }
 
 /// A bank that stores the receipt, and verifies it without the gateway (C8).

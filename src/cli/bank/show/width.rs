@@ -1,5 +1,7 @@
 //! The width of text on a terminal.
 
+use crate::domain::printable::is_unprintable;
+
 /// Characters of two columns: the wide and full-width blocks of Unicode's East Asian Width, as whole ranges.
 const BROAD: [(u32, u32); 9] = [
     (0x1100, 0x115F),
@@ -32,7 +34,7 @@ pub(super) fn width(text: &str) -> usize {
 
 /// Removes from foreign text everything that could move a terminal's cursor or change its direction.
 pub(in crate::cli::bank) fn clean(text: &str) -> String {
-    text.chars().filter(|letter| !letter.is_control() && !within(&NONE, *letter)).collect()
+    text.chars().filter(|letter| !is_unprintable(*letter) && !within(&NONE, *letter)).collect()
 }
 
 /// Pads a text with spaces at its right, or at its left.
