@@ -108,7 +108,7 @@ impl Pending {
         complete(&mut response, &self.id, &limits);
         let duration = self.started.elapsed();
         let line = Line {
-            method: self.method.as_str(),
+            method: method_word(&self.method),
             route: route.as_ref().map_or("unmatched", MatchedPath::as_str),
             status: response.status().as_u16(),
             id: &self.id,
@@ -119,6 +119,23 @@ impl Pending {
         histogram(line.status, line.route).record(duration.as_secs_f64());
         response
     }
+}
+
+/// A method for the log. Any token may be sent as a method, even the number of a person (I8): only standard ones are
+/// logged.
+fn method_word(method: &Method) -> &str {
+    const STANDARD: [Method; 9] = [
+        Method::GET,
+        Method::POST,
+        Method::PUT,
+        Method::DELETE,
+        Method::HEAD,
+        Method::OPTIONS,
+        Method::PATCH,
+        Method::CONNECT,
+        Method::TRACE,
+    ];
+    if STANDARD.contains(method) { method.as_str() } else { "other" }
 }
 
 /// Renders a problem again, with the request's id in the document; headers that a handler added stay.

@@ -20,6 +20,7 @@ use tracing_subscriber::{
 };
 
 use super::{
+    escape::{write_json, write_json_text, write_text},
     fields::{Treatment, treatment},
     scrub::scrub,
 };
@@ -80,23 +81,22 @@ impl<W: Write + Send + 'static> LogLayer<W> {
         let _ = match self.format {
             Format::Json => {
                 let _ = write!(line, r#"{{"at":"{at}","level":"{level}","target":"#);
-                let _ = serde_json::to_writer(&mut line, target);
+                let _ = write_json_text(&mut line, target);
                 line.extend_from_slice(br#","message":"#);
-                serde_json::to_writer(&mut line, message).map_err(Into::into)
+                write_json_text(&mut line, message)
             }
-            Format::Text => write!(line, "{at} {level:5} {target}: {message}"),
+            Format::Text => {
+                let _ = write!(line, "{at} {level:5} {target}: ");
+                write_text(&mut line, message)
+            }
         };
         for (name, value) in others {
             // Field names are constants of the code, so nothing in them needs escaping.
-            let _ = match self.format {
-                Format::Json => {
-                    for part in [",\"", name, "\":"] {
-                        line.extend_from_slice(part.as_bytes());
-                    }
-                    serde_json::to_writer(&mut line, value).map_err(Into::into)
-                }
-                Format::Text => write!(line, " {name}={value}"),
-            };
+            let around = if self.format == Format::Json { [",\"", name, "\":"] } else { [" ", name, "="] };
+            for part in around {
+                line.extend_from_slice(part.as_bytes());
+            }
+            let _ = write_json(&mut line, value);
         }
         line.extend_from_slice(if self.format == Format::Json { b"}\n" } else { b"\n" });
         line
@@ -262,6 +262,19 @@ mod tests {
     fn texts_are_scrubbed() {
         let line = logged(Format::Text, || tracing::error!(error = "no 91330302MA2AXXXX1K", "about H33030200012"));
         assert!(line.ends_with("about [redacted] error=\"no [redacted]\"\n"), "{line}");
+    }
+
+    #[test]
+    fn a_value_cannot_begin_a_line_or_turn_the_text_around_it() {
+        for format in [Format::Json, Format::Text] {
+            let line = logged(format, || {
+                let error = "a\nINFO forged\u{202e}\u{200b}\u{9b}2J";
+                tracing::error!(error, code = "b\u{feff}\u{1b}[2J", "{error}");
+            });
+            assert_eq!(line.matches('\n').count(), 1, "{line:?}");
+            assert!(line.trim_end().chars().all(|c| !crate::domain::printable::is_unprintable(c)), "{line:?}");
+            assert!(line.contains(r"\u202e\u200b\u009b2J") && line.contains(r"b\ufeff\u001b[2J"), "{line}");
+        }
     }
 
     #[test]

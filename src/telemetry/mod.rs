@@ -6,6 +6,7 @@
 //! a label. This room knows nothing of the rooms that it reports on.
 
 mod buffered_writer;
+mod escape;
 mod fields;
 mod health;
 mod listener;

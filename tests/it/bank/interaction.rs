@@ -4,6 +4,7 @@ use crate::support::{
     TestStore,
     app::{Bank, Reply, TestApp},
     both_engines,
+    logs::never_logged,
 };
 
 const SENT: &str = "3B1F7C52-6a0e-4c1d-9c57-1f2f6a5d8e90";
@@ -44,6 +45,20 @@ async fn every_kind(bank: &Bank, token: &str, sent: Option<&str>) -> Vec<(&'stat
 
 both_engines! {
     is_on_every_answer,
+    is_logged_without_a_method_that_is_a_text_of_the_senders,
+}
+
+/// A client that sends an institution's code in place of a method (I8).
+async fn is_logged_without_a_method_that_is_a_text_of_the_senders(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let bank = app.bank("Bank A").await;
+    let token = bank.token().await;
+    let method = never_logged("H33030290099-A-METHOD".to_owned());
+    let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+    for path in ["/v1/consents", "/v1/nothing", "/oauth2/token"] {
+        let reply = bank.send(bank.http.request(method.clone(), bank.url(path)).bearer_auth(&token)).await;
+        assert!(matches!(reply.status, 404 | 405), "{path}: {:?}", reply.json);
+    }
 }
 
 /// A bank that sends ids, one that does not, and one whose ids are malformed.
