@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::on,
 };
-use http::{Method, Uri, request::Parts};
+use http::{HeaderValue, Method, Uri, header, request::Parts};
 use serde::de::DeserializeOwned;
 
 use super::path_value::PathValue;
@@ -129,7 +129,13 @@ where
         let responder = call.responder();
         responder.respond(handler(call).await)
     };
-    routes.route(&route.path, on(route.method, handler))
+    routes.route(&route.path, on(route.method, handler).head(head_refused))
+}
+
+/// HEAD on data. Axum would run the handler for GET and drop the body: a disclosure would be recorded, and the consent's
+/// budget spent, for an answer that nobody gets.
+async fn head_refused() -> Problem {
+    Problem::method_not_allowed().with_header(header::ALLOW, HeaderValue::from_static("GET"))
 }
 
 /// Mounts a data handler that also takes a body. The caller is authenticated before the body is read.

@@ -3,7 +3,7 @@
 use std::{convert::Infallible, sync::Arc};
 
 use axum::{body::Body, response::Response};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version, header};
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::Notify;
 
@@ -46,6 +46,7 @@ pub(super) async fn handle(
 ) -> Result<Response, Infallible> {
     let active = connection.activity.begin();
     let (id_headers, version) = (interaction_id_headers(request.headers()), request.version());
+    let head = request.method() == Method::HEAD;
     let (response, refused) = match handle_or_refuse(&connection, service, request).await {
         Ok(response) => (response, None),
         Err(refusal) => ((connection.listener.render)(&id_headers, refusal), Some(refusal)),
@@ -63,6 +64,9 @@ pub(super) async fn handle(
             }
         }
     }
+    // Routes drop the body themselves, and problems are rendered after them. Over HTTP/2 hyper would send it, and a client
+    // would have to end the connection.
+    let body = if head { Body::empty() } else { body };
     Ok(Response::from_parts(parts, Body::new(TrackedBody::new(body, active))))
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use medcredit::domain::permission::Permission;
+
 use crate::support::{
     TestStore,
     app::{Bank, Reply, TestApp},
@@ -18,6 +20,7 @@ both_engines! {
     is_in_every_answer_and_refusal,
     is_exact_for_concurrent_answers,
     is_absent_where_there_is_none,
+    is_not_spent_by_head,
 }
 
 /// A bank with a consent for two fetches a day and three in all, at nine in the morning.
@@ -93,4 +96,31 @@ async fn is_absent_where_there_is_none(store: TestStore) {
     assert_eq!((reply.status, of_consent(&reply, "ratelimit")), (200, vec![]));
     let reply = bank.get(&token, &Bank::data(&counted, "scorecard")).await;
     assert_eq!((reply.refusal(), of_consent(&reply, "ratelimit")), ((403, "permission_not_granted"), vec![]));
+}
+
+/// A bank, or a monitoring program with its certificate, that sends HEAD: nothing is disclosed, recorded or counted.
+async fn is_not_spent_by_head(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let bank = app.bank("Bank A").await;
+    let permissions = [Permission::Grade, Permission::GradeHistory, Permission::Scorecard, Permission::Settlements];
+    let consent = app
+        .consent(&bank, |wish| {
+            wish.permissions = permissions.to_vec();
+            wish.max_fetches = Some(1);
+        })
+        .await;
+    let token = bank.token().await;
+    for what in ["grade", "grade-history", "scorecard", "settlements", "report"] {
+        let reply = bank.send(bank.http.head(bank.url(&Bank::data(&consent, what))).bearer_auth(&token)).await;
+        assert_eq!((reply.status, reply.headers["allow"].as_str()), (405, "GET"), "{what}");
+        assert!(reply.bytes.is_empty() && !reply.headers.contains_key("medcredit-disclosure"), "{what}");
+    }
+    assert_eq!(super::disclosures(&app).await, 0);
+    assert_eq!(bank.get(&token, &Bank::data(&consent, "grade")).await.status, 200, "the one fetch is left");
+    // Over HTTP/2 a body would end the connection.
+    let reply = bank.send(bank.http.head(bank.url("/v1/consents"))).await;
+    assert_eq!((reply.status, reply.bytes.len()), (401, 0));
+    // What discloses nothing has the usual HEAD.
+    let reply = bank.send(bank.http.head(bank.url("/v1/consents")).bearer_auth(&token)).await;
+    assert_eq!((reply.status, reply.bytes.len()), (200, 0));
 }
