@@ -152,6 +152,7 @@ fn render(app: &App, headers: &HeaderMap, refusal: Refusal) -> Response {
             failure.public = refusal.detail().into();
             failure.into()
         }
+        Refusal::Host => Failure::invalid("host", refusal.code(), refusal.detail()).into(),
         Refusal::BodyTooLarge => Problem::body_too_large(),
         Refusal::BodyTooSlow => Problem::body_too_slow(),
     };

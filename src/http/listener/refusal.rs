@@ -9,6 +9,8 @@ pub enum Refusal {
     Identity(IdentityError),
     /// Revocations may have been missed, so nobody can be authenticated (I3).
     TrustOutOfDate,
+    /// The request does not name one host.
+    Host,
     /// The body is larger than allowed.
     BodyTooLarge,
     /// The body did not arrive in time.
@@ -23,6 +25,7 @@ impl Refusal {
         match self {
             Self::Identity(_) => "certificate_refused",
             Self::TrustOutOfDate => "state_unknown",
+            Self::Host => "host_invalid",
             Self::BodyTooLarge => "body_too_large",
             Self::BodyTooSlow => "body_too_slow",
             Self::RequestTimeout => "request_timeout",
@@ -44,6 +47,7 @@ impl Refusal {
                 "The certificate of this connection is not accepted any more. The connection is closed."
             }
             Self::TrustOutOfDate => "The gateway cannot answer this safely at the moment. Try again shortly.",
+            Self::Host => "Name the gateway in one `Host` header, or in `:authority`, and nowhere differently.",
             Self::BodyTooLarge => "The request body is larger than allowed.",
             Self::BodyTooSlow => "The request body did not arrive in time.",
             Self::RequestTimeout => "The gateway could not answer in time. Try again shortly.",

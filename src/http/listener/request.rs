@@ -3,7 +3,7 @@
 use std::{convert::Infallible, sync::Arc};
 
 use axum::{body::Body, response::Response};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version, header, request::Parts};
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::Notify;
 
@@ -87,6 +87,9 @@ async fn handle_or_refuse(
     let settings = &connection.listener.settings;
     let (mut parts, body) = request.into_parts();
     let version = parts.version;
+    if !names_one_host(&parts) {
+        return Err(Refusal::Host);
+    }
     let max_bytes = settings.max_body_bytes_at(parts.uri.path());
     if body.size_hint().lower() > u64::try_from(max_bytes).unwrap_or(u64::MAX) {
         return Err(Refusal::BodyTooLarge);
@@ -116,6 +119,29 @@ async fn handle_or_refuse(
             Ok(response)
         }
     }
+}
+
+/// Whether a request names one host. What lies between two of them, a cache or a balancer could route by the other (RFC 9112
+/// section 3.2, RFC 9113 section 8.3.1).
+fn names_one_host(parts: &Parts) -> bool {
+    let mut lines = parts.headers.get_all(header::HOST).iter().map(HeaderValue::as_bytes);
+    let (host, second) = (lines.next(), lines.next());
+    // Over HTTP/1 the target has an authority only in the absolute form, which proxies are sent.
+    let authority = parts.uri.authority().map(|authority| authority.as_str().as_bytes());
+    match (host, authority) {
+        _ if second.is_some() => false,
+        (Some(host), Some(authority)) => host.eq_ignore_ascii_case(authority) && is_host(host),
+        (Some(host), None) => is_host(host),
+        (None, Some(authority)) => parts.version == Version::HTTP_2 && is_host(authority),
+        (None, None) => false,
+    }
+}
+
+/// Whether a text can be a name or an address, with or without a port: no user, no list, no space.
+fn is_host(text: &[u8]) -> bool {
+    let host =
+        |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']' | b'%');
+    !text.is_empty() && text.iter().all(host)
 }
 
 /// The header fields that identify a request: a refusal needs no others.
@@ -163,6 +189,32 @@ fn claims_identity(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_request_names_one_host() {
+        let named = |version: Version, target: &str, hosts: &[&str]| {
+            let mut request = Request::builder().version(version).uri(target);
+            for host in hosts {
+                request = request.header(header::HOST, *host);
+            }
+            names_one_host(&request.body(()).unwrap().into_parts().0)
+        };
+        for host in ["a", "gateway.example:8443", "127.0.0.1:1", "[::1]:8443"] {
+            assert!(named(Version::HTTP_11, "/", &[host]), "{host}");
+            assert!(named(Version::HTTP_2, &format!("https://{host}/"), &[]), "{host}");
+        }
+        assert!(named(Version::HTTP_2, "https://a:1/", &["A:1"]));
+        assert!(named(Version::HTTP_2, "/", &["a"]));
+        assert!(named(Version::HTTP_11, "https://a/", &["a"]));
+        for hosts in [&[] as &[&str], &["a", "a"], &["a", "b"], &[""], &["a, b"], &["user@a"], &["a/b"], &["a b"]] {
+            assert!(!named(Version::HTTP_11, "/", hosts), "{hosts:?}");
+            assert!(!named(Version::HTTP_10, "/", hosts), "{hosts:?}");
+        }
+        assert!(!named(Version::HTTP_2, "https://a/", &["b"]));
+        assert!(!named(Version::HTTP_2, "/", &[]));
+        assert!(!named(Version::HTTP_11, "https://a/", &["b"]));
+        assert!(!named(Version::HTTP_11, "https://a/", &[]));
+    }
 
     #[test]
     fn headers_that_claim_an_identity_are_removed() {

@@ -74,6 +74,29 @@ fn smuggled_requests_are_refused_and_never_handled() {
 }
 
 #[test]
+fn a_request_that_names_no_host_or_two_is_refused() {
+    // What another parser could route by the other name.
+    block_on(async {
+        let (listener, bank) = open(settings()).await;
+        for hosts in
+            ["", "host: a\r\nhost: a\r\n", "host: a\r\nHost: b\r\n", "host:\r\n", "host: a, b\r\n", "host: b@a\r\n"]
+        {
+            let text = format!("GET / HTTP/1.1\r\n{hosts}\r\n");
+            let answer = listener.send(Some(&bank), &text).await.unwrap();
+            assert_eq!(status(&answer), 400, "{text:?}\n{answer}");
+            assert!(answer.ends_with("host_invalid"), "{text:?}\n{answer}");
+        }
+        let h2 = listener.h2(&bank).await;
+        let mut send = h2.send.clone().ready().await.unwrap();
+        let request = http::Request::get("https://localhost/").header("host", "other").body(()).unwrap();
+        let (response, _) = send.send_request(request, true).unwrap();
+        assert_eq!(response.await.unwrap().status(), 400);
+        assert_eq!(listener.handlers.handled.load(Ordering::SeqCst), 0);
+        assert_eq!(h2.get("/").await.unwrap().0, 200, "other requests of the connection still work");
+    });
+}
+
+#[test]
 fn pipelined_requests_are_each_answered() {
     block_on(async {
         let (listener, bank) = open(settings()).await;

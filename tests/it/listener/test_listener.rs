@@ -92,6 +92,7 @@ fn render(_: &HeaderMap, refusal: Refusal) -> Response<Body> {
     let mut response = Response::new(Body::from(refusal.code()));
     *response.status_mut() = match refusal {
         Refusal::Identity(_) => StatusCode::UNAUTHORIZED,
+        Refusal::Host => StatusCode::BAD_REQUEST,
         Refusal::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
         Refusal::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Refusal::TrustOutOfDate | Refusal::RequestTimeout => StatusCode::SERVICE_UNAVAILABLE,
