@@ -12,6 +12,11 @@ demo:
 test *ARGS:
     ./tests/run {{ARGS}}
 
+# Every fuzz target for a minute each, or those that arguments name. With cargo-bolero installed, guided by coverage:
+# cargo bolero test --test fuzz files::parquet_files::parquet
+fuzz *ARGS:
+    BOLERO_RANDOM_ITERATIONS=1000000000 BOLERO_RANDOM_TEST_TIME_MS=60000 cargo test --release --test fuzz {{ARGS}}
+
 fmt:
     cargo fmt
 

@@ -198,6 +198,8 @@ fn chunk_size(line: &[u8]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// Follows a text in one piece and byte by byte, which must agree; returns how much was strict if not all was.
@@ -253,6 +255,56 @@ mod tests {
             assert!(strict(text).is_some(), "{text:?}");
         }
     }
+
+    proptest! {
+        /// Whatever arrives, and in whatever pieces: the same bytes are strict, and a refusal is final.
+        #[test]
+        fn pieces_make_no_difference(
+            parts in prop::collection::vec(prop::sample::select(&PIECES[..]), 0..24),
+            cuts in prop::collection::vec(1..40usize, 1..20),
+        ) {
+            let text = parts.concat();
+            let mut whole = Framing::new(256);
+            let taken = whole.follow(text.as_bytes());
+            prop_assert!(taken <= text.len());
+            let (mut pieces, mut rest, mut sum) = (Framing::new(256), text.as_bytes(), 0);
+            for cut in cuts.into_iter().cycle() {
+                let (piece, after) = rest.split_at(cut.min(rest.len()));
+                let strict = pieces.follow(piece);
+                sum += strict;
+                rest = after;
+                if strict < piece.len() || rest.is_empty() {
+                    break;
+                }
+            }
+            prop_assert_eq!((sum, pieces.position), (taken, whole.position), "{:?}", text);
+            prop_assert_eq!(whole.is_refused(), taken < text.len());
+        }
+    }
+
+    /// Pieces of requests, right and wrong ones.
+    const PIECES: [&str; 20] = [
+        "GET / HTTP/1.1\r\n",
+        "POST / HTTP/1.1\r\n",
+        "host: a\r\n",
+        "content-length: 3\r\n",
+        "content-length: 18446744073709551615\r\n",
+        "content-length: 18446744073709551616\r\n",
+        "transfer-encoding: chunked\r\n",
+        "\r\n",
+        "\n",
+        "\r",
+        "3\r\nabc\r\n",
+        "0\r\n",
+        "ffffffff;x\r\n",
+        "fffffffff\r\n",
+        "abc",
+        ":",
+        " ",
+        "\0",
+        "t: v\r\n",
+        "a-line-without-an-end-that-is-rather-long-so-that-the-limit-is-reached",
+    ];
 
     #[test]
     fn a_header_is_incomplete_from_its_first_byte_to_its_last() {
