@@ -111,8 +111,8 @@ impl Terms<'_> {
         let more =
             |after: Option<i64>, before: Option<i64>| before.is_some_and(|before| after.is_none_or(|n| n > before));
         let wider = [
-            ("permissions", self.permissions.iter().any(|of| !before.permissions.contains(of))),
-            ("purposes", self.purposes.iter().any(|of| !before.purposes.contains(of))),
+            ("permissions", self.permissions.iter().any(|it| !before.permissions.contains(it))),
+            ("purposes", self.purposes.iter().any(|it| !before.purposes.contains(it))),
             ("data_from", self.data_from < before.data_from),
             ("data_to", self.data_to > before.data_to),
             ("max_fetches", more(self.max_fetches, before.max_fetches)),
