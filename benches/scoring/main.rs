@@ -94,7 +94,7 @@ async fn measure(directory: &Path, facts: u64) -> Result<()> {
     table.row("import", imported, &note);
 
     memory::forget_peak();
-    let actor = medcredit::domain::Actor::system();
+    let actor = Actor::system();
     let rounds = Rounds::new(env);
     let began = clock.now();
     let run = rounds.run(&actor, in_force, city.period, &|_, _| ()).await?;

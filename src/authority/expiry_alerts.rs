@@ -62,7 +62,7 @@ impl ExpiryAlerts {
                     );
                 }
                 AlertLevel::Expired => {
-                    tracing::error!(listener, "the server certificate has expired: clients refuse it")
+                    tracing::error!(listener, "the server certificate has expired: clients refuse it");
                 }
             }
         }

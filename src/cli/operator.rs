@@ -18,18 +18,17 @@ impl Operator {
     /// The operator as an actor. The default, the login name, is announced on standard error, so that nobody is recorded
     /// without knowing it.
     pub(super) fn actor(&self, ctx: &Context) -> anyhow::Result<Actor> {
-        let name = match &self.operator {
-            Some(name) => name.clone(),
-            None => {
-                let login = ctx.login.clone().ok_or_else(|| {
-                    Usage("this process has no login name: give the name for the ledger with --operator NAME".into())
-                })?;
-                writeln!(
-                    ctx.err(),
-                    "recorded in the ledger as operator {login} (the login name; use --operator for another)"
-                )?;
-                login
-            }
+        let name = if let Some(name) = &self.operator {
+            name.clone()
+        } else {
+            let login = ctx.login.clone().ok_or_else(|| {
+                Usage("this process has no login name: give the name for the ledger with --operator NAME".into())
+            })?;
+            writeln!(
+                ctx.err(),
+                "recorded in the ledger as operator {login} (the login name; use --operator for another)"
+            )?;
+            login
         };
         Ok(Actor::operator(&name, Channel::CommandLine).map_err(|error| Usage(format!("--operator: {}", error.0)))?)
     }

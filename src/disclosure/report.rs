@@ -132,14 +132,10 @@ impl Disclosures {
             Some(window) => Some(self.history_of(permit, assessments, window).await?),
             None => None,
         };
-        let scorecard = match readable(Permission::Scorecard) {
-            true => Some(self.scorecard_of(permit, assessments).await?),
-            false => None,
-        };
-        let settlements = match readable(Permission::Settlements) {
-            true => self.settlements_of(permit, assessments).await?,
-            false => None,
-        };
+        let scorecard =
+            if readable(Permission::Scorecard) { Some(self.scorecard_of(permit, assessments).await?) } else { None };
+        let settlements =
+            if readable(Permission::Settlements) { self.settlements_of(permit, assessments).await? } else { None };
         let state = |section, included| match included {
             true => SectionState::Included,
             false if readable(section) => SectionState::NotAvailable,

@@ -30,12 +30,13 @@ pub(super) struct Route {
 impl Route {
     /// The route that a handler's `#[utoipa::path]` states.
     pub(super) fn of<P: utoipa::Path>() -> Self {
-        let methods = P::methods().into_iter().map(filter);
-        Self { path: P::path(), method: methods.reduce(MethodFilter::or).unwrap_or(MethodFilter::GET) }
+        let methods = P::methods();
+        let filters = methods.iter().map(filter);
+        Self { path: P::path(), method: filters.reduce(MethodFilter::or).unwrap_or(MethodFilter::GET) }
     }
 }
 
-const fn filter(method: HttpMethod) -> MethodFilter {
+const fn filter(method: &HttpMethod) -> MethodFilter {
     match method {
         HttpMethod::Get => MethodFilter::GET,
         HttpMethod::Post => MethodFilter::POST,
@@ -49,25 +50,25 @@ const fn filter(method: HttpMethod) -> MethodFilter {
 }
 
 /// Mounts an ordinary handler.
-pub(super) fn plain<H: Handler<T, Arc<App>>, T: 'static>(routes: Routes, route: Route, handler: H) -> Routes {
+pub(super) fn plain<H: Handler<T, Arc<App>>, T: 'static>(routes: Routes, route: &Route, handler: H) -> Routes {
     routes.route(&route.path, on(route.method, handler))
 }
 
 /// Mounts a handler whose last path parameter may contain slashes. OpenAPI has no notation for that.
 pub(super) fn path_with_slashes<H: Handler<T, Arc<App>>, T: 'static>(
     routes: Routes,
-    route: Route,
+    route: &Route,
     handler: H,
 ) -> Routes {
     let path = match route.path.rsplit_once('{') {
         Some((before, name)) => format!("{before}{{*{name}"),
-        None => route.path,
+        None => route.path.clone(),
     };
     routes.route(&path, on(route.method, handler))
 }
 
 /// Mounts a handler that takes a body larger than axum's default. The listener has its own bound for these paths.
-pub(super) fn large_body<H: Handler<T, Arc<App>>, T: 'static>(routes: Routes, route: Route, handler: H) -> Routes {
+pub(super) fn large_body<H: Handler<T, Arc<App>>, T: 'static>(routes: Routes, route: &Route, handler: H) -> Routes {
     routes.route(&route.path, on(route.method, handler).layer(DefaultBodyLimit::disable()))
 }
 
@@ -81,7 +82,7 @@ macro_rules! operations {
             let routes = axum::Router::new();
             $(let routes = $mount(
                 routes,
-                $crate::http::operations::Route::of::<$($module)::+::__path_handle>(),
+                &$crate::http::operations::Route::of::<$($module)::+::__path_handle>(),
                 $($module)::+::handle,
             );)+
             routes

@@ -36,7 +36,7 @@ pub(super) enum Message {
 
 /// The checks of a file's rows.
 pub(super) enum Checks {
-    /// Rows are staged as they come.
+    /// RowReading are staged as they come.
     Rows(Checker),
     /// Credit facts are sorted before they are staged.
     Facts(Box<FactChecks>),
@@ -49,7 +49,7 @@ pub(super) struct ReadJob {
     pub(super) format: Format,
     pub(super) checks: Checks,
     pub(super) today: Day,
-    /// Rows of one batch.
+    /// RowReading of one batch.
     pub(super) chunk_rows: usize,
     /// Refuses files with more rows than this.
     pub(super) most_rows: Option<u64>,
@@ -80,7 +80,7 @@ impl ReadJob {
         send(to, Message::Ready)?;
         match &mut self.checks {
             Checks::Rows(check) => {
-                let rows = Rows { source: &mut *source, file, chunk_rows, most_rows, to };
+                let rows = RowReading { source: &mut *source, file, chunk_rows, most_rows, to };
                 rows.read(|row, passed| stage_json(check, row, passed))?;
                 Ok(source.sha256()?)
             }
@@ -90,7 +90,7 @@ impl ReadJob {
                     check_csv(checks, file, &csv, &spill, threads(), |batch| send(to, Message::Batch(batch)))?
                 } else {
                     let mut writer = spill.writer();
-                    let rows = Rows { source: &mut *source, file, chunk_rows, most_rows, to };
+                    let rows = RowReading { source: &mut *source, file, chunk_rows, most_rows, to };
                     rows.read(|row, passed| checks.check(row, passed, &mut writer))?;
                     writer.finish().map_err(|source| ImportError::Spill { source })?;
                     source.sha256()?
@@ -133,7 +133,7 @@ fn stage_json(check: &mut Checker, row: &mut Row<'_>, passed: &mut Passed) -> Re
 }
 
 /// The rows of a file, read one after the other.
-struct Rows<'a> {
+struct RowReading<'a> {
     source: &'a mut dyn RowSource,
     file: FileContext<'a>,
     chunk_rows: usize,
@@ -141,7 +141,7 @@ struct Rows<'a> {
     to: &'a mpsc::Sender<Message>,
 }
 
-impl Rows<'_> {
+impl RowReading<'_> {
     /// Checks every row and sends batches.
     fn read(self, mut check: impl FnMut(&mut Row<'_>, &mut Passed) -> Result<(), ImportError>) -> Result<(), Stop> {
         let chunk_rows = u64::try_from(self.chunk_rows.max(1)).unwrap_or(u64::MAX);

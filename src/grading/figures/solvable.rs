@@ -34,8 +34,12 @@ pub(super) fn solved(sums: &[(usize, Vec<usize>)], withheld: impl Fn(usize) -> b
         }
         let Some((pivot, leading)) = equation.iter().find(|(count, _)| withheld(**count)) else { continue };
         let (pivot, inverse) = (*pivot, power(*leading, PRIME - 2));
-        equation.values_mut().for_each(|coefficient| *coefficient = *coefficient * inverse % PRIME);
-        reduced.values_mut().for_each(|other| eliminate(other, pivot, &equation));
+        for coefficient in equation.values_mut() {
+            *coefficient = *coefficient * inverse % PRIME;
+        }
+        for other in reduced.values_mut() {
+            eliminate(other, pivot, &equation);
+        }
         reduced.insert(pivot, equation);
     }
     let alone =

@@ -119,7 +119,7 @@ impl<S> DataCall<S> {
 }
 
 /// Mounts a data handler: it can succeed with a [`Disclosed`] and with nothing else (I1).
-pub(super) fn disclosing<S, F, Fut>(routes: Routes, route: Route, handler: F) -> Routes
+pub(super) fn disclosing<S, F, Fut>(routes: Routes, route: &Route, handler: F) -> Routes
 where
     S: RequiredScope,
     F: Fn(DataCall<S>) -> Fut + Clone + Send + Sync + 'static,
@@ -139,7 +139,7 @@ async fn head_refused() -> Problem {
 }
 
 /// Mounts a data handler that also takes a body. The caller is authenticated before the body is read.
-pub(super) fn disclosing_body<S, B, F, Fut>(routes: Routes, route: Route, handler: F) -> Routes
+pub(super) fn disclosing_body<S, B, F, Fut>(routes: Routes, route: &Route, handler: F) -> Routes
 where
     S: RequiredScope,
     B: FromRequest<Arc<App>, Rejection = Problem> + Send + 'static,

@@ -154,7 +154,7 @@ impl Column {
         self.text.clear();
         self.cells.clear();
         let Self { format, reader, text, cells, .. } = self;
-        let mut out = Cells { count, text, cells };
+        let mut out = ColumnPage { count, text, cells };
         match reader {
             None => Err(ParquetError::General("a column has no pages".into())),
             Some(ColumnReader::BoolColumnReader(reader)) => out.read(reader, |value, text| {
@@ -181,13 +181,13 @@ impl Column {
     }
 }
 
-struct Cells<'a> {
+struct ColumnPage<'a> {
     count: usize,
     text: &'a mut String,
     cells: &'a mut Vec<Cell>,
 }
 
-impl Cells<'_> {
+impl ColumnPage<'_> {
     fn read<T: DataType>(
         &mut self,
         reader: &mut ColumnReaderImpl<T>,
@@ -273,7 +273,7 @@ mod tests {
     /// A file of credit facts, with two row groups of two rows.
     fn file() -> Vec<u8> {
         const COLUMNS: [&str; 6] = ["subject_code", "measure", "value", "occurred_on", "source", "reference"];
-        let fields: String = COLUMNS.iter().map(|name| format!("optional binary {name} (STRING);")).collect();
+        let fields = COLUMNS.map(|name| format!("optional binary {name} (STRING);")).concat();
         let schema = Arc::new(parse_message_type(&format!("message rows {{ {fields} }}")).unwrap());
         let mut writer = SerializedFileWriter::new(Vec::new(), schema, Arc::new(WriterProperties::default())).unwrap();
         for _ in 0..2 {
