@@ -14,7 +14,7 @@ use medcredit::{
     config::Config,
     consent::{Consents, Decision, Grant, NewConsent, SignedText},
     domain::{
-        Actor, Channel, Kinds, SystemClock, SystemEntropy,
+        Actor, Kinds, SystemClock, SystemEntropy,
         ids::{AuthorityId, ClientId},
         permission::{Permission, Purpose, Scope},
     },
@@ -355,6 +355,6 @@ async fn get(address: &str, path: &str) -> Result<String> {
 }
 
 /// The operator who sets up everything.
-fn operator() -> Actor {
-    Actor::operator("bench", Channel::CommandLine).expect("a good name")
+const fn operator() -> Actor {
+    Actor::system()
 }

@@ -36,7 +36,7 @@ pub(super) enum Message {
 
 /// The checks of a file's rows.
 pub(super) enum Checks {
-    /// RowReading are staged as they come.
+    /// Rows are staged as they come.
     Rows(Checker),
     /// Credit facts are sorted before they are staged.
     Facts(Box<FactChecks>),
@@ -49,7 +49,7 @@ pub(super) struct ReadJob {
     pub(super) format: Format,
     pub(super) checks: Checks,
     pub(super) today: Day,
-    /// RowReading of one batch.
+    /// Rows of one batch.
     pub(super) chunk_rows: usize,
     /// Refuses files with more rows than this.
     pub(super) most_rows: Option<u64>,
