@@ -44,7 +44,10 @@ pub async fn append(tx: &mut Tx, entry: &Entry, opening: Option<&Opening>) -> Re
 /// On PostgreSQL only the role that owns the tables may do this: the serving role cannot remove an opening.
 pub async fn erase(tx: &mut Tx, facts: ErasureFacts, entropy: &dyn Entropy) -> Result<(), LedgerError> {
     let rows: Vec<_> = facts.entries.iter().map(|id| json!({ "id": id })).collect();
+    // Counted before `into_entry` removes duplicates: a repeated id then erases fewer openings than counted, and is
+    // refused.
     let count = rows.len();
+    // The same bound as in `entry/read.rs`: a longer entry could be written but never be parsed again.
     if !(1..=1000).contains(&count) {
         return Err(Malformed("an erasure names 1 to 1000 entries".into()).into());
     }

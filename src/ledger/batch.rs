@@ -60,6 +60,8 @@ fn versions_of(batch: &[Waiting]) -> BatchVersions {
     let mut banks: HashMap<(&str, i64), i64> = HashMap::new();
     for (position, waiting) in (0i64..).zip(batch) {
         let versions = &waiting.draft.versions;
+        // Banks count downwards from -1, so that one list of stale positions serves answers and banks without
+        // ambiguity.
         let next = -1 - i64::try_from(banks.len()).unwrap_or(i64::MAX - 1);
         let bank_position = *banks.entry((&waiting.bank, versions.client_epoch)).or_insert(next);
         let client = Some(waiting.bank.clone());
@@ -138,6 +140,7 @@ pub(super) struct Batcher {
 impl Batcher {
     /// Decides every answer of a batch and replies to each caller.
     pub(super) async fn commit(&self, batch: Vec<Waiting>) {
+        // A repeated id would violate the primary key, and every answer of the batch would have to be tried alone.
         let mut seen = HashSet::new();
         let (batch, duplicates): (Vec<_>, Vec<_>) =
             batch.into_iter().partition(|waiting| seen.insert(waiting.draft.entry.id().to_owned()));
@@ -172,7 +175,11 @@ impl Batcher {
         loop {
             // After a timeout in the middle the outcome is unknown: the answers are not released.
             let timed_out = |_| Err(BatchError::Failed(DbError::Setup("the database did not answer in time".into())));
+            // The limit is for each attempt: a retry after contention gets the full time again. Only contention is
+            // retried, because then it is certain that nothing was written.
             match tokio::time::timeout(self.limit, self.transaction(batch)).await.unwrap_or_else(timed_out) {
+                // Bounded: under lasting contention the callers get an error that they may retry, and the batches
+                // behind get their turn.
                 Err(BatchError::Contention(_)) if attempt < ATTEMPTS => {
                     metrics::counter!("medcredit_ledger_retries_total").increment(1);
                     attempt += 1;
@@ -186,6 +193,8 @@ impl Batcher {
     async fn transaction(&self, batch: &[Waiting]) -> Result<Vec<Verdict>, BatchError> {
         let began = self.clock.now();
         let is_charged = batch.iter().any(|waiting| waiting.draft.budget.is_limited());
+        // Use counters are read, changed and written back under row locks, which takes several statements: not one
+        // round trip.
         let decided = if is_charged { None } else { self.commit_single_roundtrip(batch).await? };
         let verdicts = match decided {
             Some(verdicts) => verdicts,
@@ -201,6 +210,8 @@ impl Batcher {
     /// the steps of [`Batcher::commit_stepwise`]. SQLite records all answers or, where one is stale or there are many, none:
     /// `None` then, because nothing is decided.
     async fn commit_single_roundtrip(&self, batch: &[Waiting]) -> Result<Option<Vec<Verdict>>, BatchError> {
+        // All at the beginning: nothing can interrupt a single round trip from here, so these steps are one point in
+        // time.
         for step in [Step::Begin, Step::Lock, Step::ReadVersions, Step::Budget, Step::Insert, Step::Commit] {
             self.faults.at(step).await.map_err(BatchError::before_commit)?;
         }
@@ -240,6 +251,7 @@ impl Batcher {
     async fn write(&self, batch: &[Waiting]) -> Result<Written, DbError> {
         self.faults.at(Step::Begin).await?;
         self.faults.at(Step::Lock).await?;
+        // Sorted and without duplicates: batches that take their locks in one order cannot deadlock.
         let banks: BTreeSet<_> = batch.iter().map(|waiting| waiting.bank.clone()).collect();
         let mut tx = self.db.begin_with_banks("ledger.record", &banks).await?;
         self.faults.at(Step::ReadVersions).await?;
@@ -266,6 +278,7 @@ impl Batcher {
             let Waiting { draft, reply, .. } = waiting;
             let Draft { versions, entry, answer, .. } = *draft;
             if verdict.is_recorded() {
+                // Also for an answer that is not released below: its entry is committed, so it will be sealed.
                 self.leaf_cache.put(entry.id(), entry.leaf());
             }
             let (outcome, refusal) = match verdict {
@@ -285,6 +298,7 @@ impl Batcher {
     }
 }
 
+// Logged once a batch and not once an answer: a failing database would otherwise flood the log under load.
 fn refuse_all(batch: Vec<Waiting>, error: &BatchError) {
     let (BatchError::Contention(error) | BatchError::Constraint(error) | BatchError::Failed(error)) = error;
     let why = error_chain(error);
@@ -303,5 +317,6 @@ fn refuse_behind(batch: Vec<Waiting>, history: &HistoryState) {
 
 fn refuse(waiting: Waiting, why: &str) {
     metrics::counter!("medcredit_ledger_refused_total", "reason" => "failed").increment(1);
+    // The caller may be gone; there is nothing to release to it.
     let _ = waiting.reply.send(Err(RecordError::Unavailable(why.to_owned())));
 }

@@ -48,6 +48,7 @@ impl BudgetUse {
 
     /// The use of each limit of the consent. Exact, unlike request quotas, which each gateway counts for itself.
     pub fn quotas(&self, now: Timestamp) -> Vec<QuotaUse> {
+        // Clamped at 0: an amendment may have lowered a limit below what is used already.
         let unsigned = |number: i64| u64::try_from(number).unwrap_or(0);
         let day = self.budget.per_day.map(|quota| QuotaUse {
             name: DAY.to_owned(),

@@ -54,6 +54,7 @@ pub(super) async fn charge(
         return Ok(());
     }
     let rows: Vec<_> = days.iter().map(|(consent, day)| json!({ "consent": consent, "day": day })).collect();
+    // All consents in one statement, which sorts them: row locks taken one by one in batch order could deadlock.
     let rows = table::lock_use(tx, serde_json::Value::from(rows).to_string()).await?;
     let mut used: HashMap<String, table::UseRow> = rows.into_iter().map(|row| (row.consent_id.clone(), row)).collect();
     for (draft, verdict) in drafts.zip(verdicts).filter(|(draft, _)| draft.budget.is_limited()) {
@@ -63,6 +64,7 @@ pub(super) async fn charge(
             *verdict = use_once(row, draft.budget);
         }
     }
+    // Written for all locked rows, also where every answer was refused: the values are then the ones that were read.
     let rows: Vec<_> = used
         .values()
         .map(|row| json!({ "consent": row.consent_id, "used": row.used, "day": row.day, "used_today": row.used_today }))
@@ -78,6 +80,7 @@ fn use_once(row: &mut table::UseRow, budget: Budget) -> Verdict {
         if day > row.day { (0, budget.day) } else { (row.used_today, row.day.parse().unwrap_or(budget.day)) };
     let budget = Budget { day: counted_on, ..budget };
     let use_of = |used, used_today| BudgetUse { budget, used, used_today };
+    // The total is checked first: it does not recover tomorrow, so reporting the day would invite a useless retry.
     if budget.max_fetches.is_some_and(|max| row.used >= max) {
         return Verdict::TotalUsedUp(use_of(row.used, today));
     }

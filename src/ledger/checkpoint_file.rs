@@ -83,10 +83,12 @@ impl CheckpointFile {
         // A crash here may undo the rename: an older checkpoint, which the next start replaces.
         faults.at(Step::CheckpointFileSync).await.map_err(CheckpointFileError::Interrupted)?;
         self.blocking(move || File::open(directory_of(&target))?.sync_all()).await?;
+        // Held until here, so that nobody else truncates the new file between its writing and its rename.
         drop(lock);
         Ok(true)
     }
 
+    // File operations and the lock may block for long: on a runtime thread they would stall the answers.
     async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> io::Result<T> + Send + 'static,
@@ -106,6 +108,8 @@ fn directory_of(path: &Path) -> PathBuf {
 /// Takes the lock and writes the new file; `None` when the current note is not the expected one. Returns the lock.
 fn write_new(path: &Path, new: &Path, lock: &Path, expected: Option<&str>, note: &str) -> io::Result<Option<File>> {
     std::fs::create_dir_all(directory_of(path))?;
+    // A file of its own: the checkpoint file is replaced by rename, so a lock on it would be on a file no longer in
+    // place. It is never removed, or two processes could each lock a different one.
     let lock = OpenOptions::new().create(true).truncate(false).write(true).open(lock)?;
     lock.lock()?;
     let current = match std::fs::read_to_string(path) {
@@ -118,6 +122,7 @@ fn write_new(path: &Path, new: &Path, lock: &Path, expected: Option<&str>, note:
     }
     let mut file = OpenOptions::new().create(true).truncate(true).write(true).open(new)?;
     file.write_all(note.as_bytes())?;
+    // Before the rename: otherwise a power failure could leave the name pointing at a file without contents.
     file.sync_all()?;
     Ok(Some(lock))
 }

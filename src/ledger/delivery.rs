@@ -37,6 +37,7 @@ pub struct DeliveryLines {
 impl DeliveryLines {
     /// Adds the next line: the bytes that were recorded, and a newline.
     pub fn push(&mut self, line: Disclosed) {
+        // The line is consumed: what is in a delivery cannot be released a second time by itself.
         for piece in line.into_answer().body.into_pieces() {
             self.body.extend_from_slice(&piece);
         }
@@ -124,6 +125,8 @@ impl DeliveryRecorder {
                     return Ok(Disclosed::after_commit(entry.into_id(), Answer { headers, body: body.0.into() }, None));
                 }
                 Ok(Attempt::Stale) => return Err(RecordError::Stale),
+                // Only contention is tried again, because then it is certain that nothing was written; and not without
+                // end, because the bank waits.
                 Err(LedgerError::Store(error)) if error.is_contention() && attempt < ATTEMPTS => attempt += 1,
                 Err(error) => {
                     tracing::error!(error = %error, "a delivery could not be recorded: it is not released");
@@ -141,6 +144,8 @@ impl DeliveryRecorder {
         // As in a batch: until this commit, no change can commit that narrows the bank's access.
         tx.lock_banks_shared(std::slice::from_ref(&client)).await?;
         self.faults.at(Step::ReadVersions).await?;
+        // Consents are not compared again: each line's own append did so, and only their release together is recorded
+        // here.
         if !clients::is_active(&mut tx, &client, draft.client_epoch).await? {
             return Ok(Attempt::Stale);
         }

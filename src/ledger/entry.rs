@@ -31,6 +31,7 @@ const VERSION: u64 = 1;
 const TAG: &[u8] = b"medcredit-commitment-v1\0";
 /// 128 bits: too many to find a committed value by guessing.
 const SALT_BYTES: usize = 16;
+// Always six decimals and `Z`, so that an instant has one text.
 const AT: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
 
@@ -192,6 +193,7 @@ pub(super) fn make(
 ) -> Result<(Entry, Opening), Malformed> {
     let Contents { facts, values } = contents;
     let mut salts = vec![[0u8; SALT_BYTES]; values.len()];
+    // Each value has a salt of its own, so that opening one value does not help to guess another.
     entropy.fill(salts.as_flattened_mut());
     let (mut commitments, mut fields) = (String::with_capacity(1024), String::with_capacity(1536));
     fields.push_str("{\"fields\":{");
@@ -230,6 +232,7 @@ pub(super) fn make(
     };
     let _ = write!(fields, "}},\"v\":{VERSION}}}");
     let opening = Opening { client_id, consent_id, body: fields };
+    // Hashed here, from the bytes that are stored: a text rendered again later might differ.
     let leaf = leaf_hash(body.as_bytes());
     Ok((Entry { id, kind, at, body, leaf }, opening))
 }

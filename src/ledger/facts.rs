@@ -16,6 +16,7 @@ use crate::domain::{
 /// An entry with its opening.
 type EntryWithOpening = Result<(Entry, Opening), LedgerError>;
 
+// Sets are committed to in one order, so that equal sets have equal texts.
 fn sorted(texts: &[String]) -> Value {
     let mut texts: Vec<_> = texts.iter().map(String::as_str).collect();
     texts.sort_unstable();

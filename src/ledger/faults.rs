@@ -67,6 +67,7 @@ impl Faults {
     where
         F: Future<Output = Result<(), DbError>> + Send + 'static,
     {
+        // Boxed, so that a test's future does not show in the type of everything that has steps.
         Self(Some(Arc::new(move |step| Box::pin(at(step)))))
     }
 

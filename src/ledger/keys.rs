@@ -52,6 +52,7 @@ pub type LogKey = [u8; 32];
 /// The keys of a list that can sign checkpoints: its Ed25519 keys.
 pub fn log_keys(keys: &[PublicKey]) -> Vec<LogKey> {
     let ed25519 = keys.iter().filter(|key| key.suite() == Suite::Ed25519);
+    // A key of another length cannot be Ed25519; skipped, it can confirm nothing.
     ed25519.filter_map(|key| key.raw().try_into().ok()).collect()
 }
 
@@ -82,6 +83,8 @@ impl NoteSigner for OriginSigner {
 
 /// Verifies and parses a checkpoint of this log: of this epoch, or of an earlier one that a restore ended.
 pub(super) fn open_checkpoint(note: &str, origin: &str, keys: &[LogKey]) -> Result<Checkpoint, NoteError> {
+    // The origin is read before the signature is verified, because it is the name of the key to verify with; a forged
+    // one only selects a key name under which no signature verifies.
     let parsed = Note::parse(note)?;
     let signed_origin = parsed.unverified_text().lines().next().unwrap_or_default();
     if !same_lineage(signed_origin, origin) {
@@ -98,6 +101,7 @@ fn same_lineage(former: &str, origin: &str) -> bool {
         Some((log.to_owned(), epoch.parse::<u64>().ok()?))
     };
     match (parts(former), parts(origin)) {
+        // First, so that an origin without an epoch at its end still equals itself.
         _ if former == origin => true,
         (Some((former_log, former_epoch)), Some((log, epoch))) => former_log == log && former_epoch < epoch,
         _ => false,

@@ -64,9 +64,12 @@ impl LeafCache {
         limit: i64,
     ) -> Result<Vec<(String, Hash)>, DbError> {
         let mut waiting = Vec::new();
+        // Ids begin with the time of creation and entries are committed later: without full scans, an entry slow to
+        // commit would be passed over. Scanning once a second bounds both its delay and the cost.
         if position.scanned_at.is_some_and(|at| now.since(at) < FULL_SCAN) {
             waiting = self.after(db, &position.last, limit).await?;
         }
+        // Nothing new: the early entries are looked for now, and need not wait for the next full scan.
         if waiting.is_empty() {
             position.scanned_at = Some(now);
             waiting = self.after(db, "", limit).await?;
@@ -102,6 +105,8 @@ async fn from_tables(db: &Db, rows: Vec<Value>) -> Result<HashMap<String, Hash>,
 async fn read_leaves(db: &Db, rows: &[Value], leaves: &mut HashMap<String, Hash>) -> Result<(), DbError> {
     for row in table::unsealed(db, Value::from(rows).to_string()).await? {
         let leaf = row.body.as_ref().map(|body| leaf_hash(body.as_bytes()));
+        // Body and hash are both in the row and may both have been changed, which this cannot see. It finds a change of
+        // one.
         if let Some(leaf) = leaf.filter(|leaf| row.leaf_hash.as_deref() == Some(leaf)) {
             leaves.insert(row.id, leaf);
         } else {

@@ -57,6 +57,7 @@ pub enum ProofStatus {
 pub async fn prove(db: &Db, id: &str, client: Option<&str>) -> Result<Option<ProofStatus>, LedgerError> {
     let Some(row) = table::entry(db, id).await? else { return Ok(None) };
     let released = [EntryType::Disclosure, EntryType::Delivery].iter().any(|kind| row.kind == kind.as_str());
+    // Another bank's entry gets the same answer as one that does not exist, after the same single query.
     let own = released && row.client_id.as_deref() == client;
     if client.is_some() && !own {
         return Ok(None);
@@ -134,6 +135,7 @@ pub fn check_proof(
     if BASE64.encode(&leaf) != proof.leaf {
         return Err(ProofFault::Member("leaf"));
     }
+    // Only keys of this log: a key of another log that the verifier also trusts must not confirm this one's checkpoint.
     let own: Vec<_> = keys.iter().filter(|key| key.name() == proof.log).cloned().collect();
     let checkpoint = Checkpoint::open(&proof.checkpoint, &own)?;
     if checkpoint.size != proof.tree_size {

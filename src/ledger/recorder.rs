@@ -61,6 +61,7 @@ const KIBIBYTE: usize = 1024;
 /// The memory of a queued answer, in whole kibibytes.
 fn kibibytes(draft: &Draft) -> u32 {
     let bytes = draft.answer.body.len() + draft.entry.body().len() + draft.opening.body.len();
+    // Rounded up, so that an answer never counts as nothing; the semaphore counts in u32, which bytes could exceed.
     u32::try_from(bytes.div_ceil(KIBIBYTE)).unwrap_or(u32::MAX)
 }
 
@@ -79,7 +80,9 @@ pub struct Recorder {
 impl Recorder {
     /// Starts the task that commits. It ends with [`Recorder::shutdown`], or when the last handle is dropped.
     pub fn start(db: Db, clock: SharedClock, options: RecorderOptions) -> Self {
+        // A channel without capacity panics.
         let (queue, waiting) = mpsc::channel(options.queue.max(1));
+        // A semaphore with more than its maximum of permits panics.
         let kibibytes = (options.queue_bytes / KIBIBYTE).clamp(1, Semaphore::MAX_PERMITS);
         let (closing, closed) = watch::channel(false);
         let history = options.history;
@@ -117,6 +120,7 @@ impl Recorder {
             metrics::counter!("medcredit_ledger_refused_total", "reason" => "queue").increment(1);
             RecordError::Unavailable(why.into())
         };
+        // Refused and not awaited: a caller that waits holds its answer in memory, which is what the bound is for.
         let memory = self.memory.clone().try_acquire_many_owned(kibibytes(&draft));
         let memory = memory.map_err(|_| refused("the answers that wait to be recorded are too large"))?;
         self.queue.try_send(Waiting::new(draft, reply, memory)).map_err(|error| match error {
@@ -168,9 +172,11 @@ impl Committer {
         let in_progress = Arc::new(Semaphore::new(usize::try_from(self.concurrency).unwrap_or(1)));
         loop {
             let first = tokio::select! {
+                // Closing is looked at first: a queue that never runs empty must not hide the shutdown.
                 biased;
                 // `wait_for` also returns when the last handle is dropped. What is queued is still received.
                 _ = self.closed.wait_for(|closing| *closing), if !self.queue.is_closed() => {
+                    // Closed and not dropped: senders fail from now on, and what was accepted is still committed.
                     self.queue.close();
                     continue;
                 }
@@ -182,8 +188,11 @@ impl Committer {
             let batch = self.gather.receive(first, &mut self.queue).await;
             metrics::gauge!("medcredit_ledger_queue").set(gauge_value(self.queue.len()));
             let batcher = self.batcher.clone();
+            // A task of its own: a panic in one batch ends that batch and not the recorder.
             tokio::spawn(async move {
                 batcher.commit(batch).await;
+                // Only after the commit: the permits bound the commits in progress, and the task's end waits for all of
+                // them.
                 drop(permit);
             });
         }
@@ -231,6 +240,7 @@ impl Gather {
             // Running out of time is the ordinary end.
             let _ = tokio::time::timeout(self.linger, fill).await;
         }
+        // The size reached and not the one hoped for: when there are fewer clients, only one batch waits in vain.
         self.usual = batch.len();
         batch
     }

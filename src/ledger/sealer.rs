@@ -112,11 +112,15 @@ impl Sealer {
     /// Seals at every interval until `shutdown` is ready, and then one last time.
     pub async fn run(&self, shutdown: impl Future<Output = ()> + Send) {
         let mut interval = tokio::time::interval(self.options.interval.max(Duration::from_millis(1)));
+        // After a stall, ticks are not made up for: rounds in quick succession would compete with the answers that
+        // waited, too.
         interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         tokio::pin!(shutdown);
         let mut last = false;
         loop {
             tokio::select! {
+                // Not polled again once it was ready. One more round follows, so that as little as possible waits for
+                // the next start.
                 () = &mut shutdown, if !last => last = true,
                 _ = interval.tick() => {}
             }
@@ -131,6 +135,8 @@ impl Sealer {
     /// Why the last round of [`Sealer::run`] failed, if it did: until sealing works again, the promises of receipts may be
     /// broken.
     pub fn problem(&self) -> Option<String> {
+        // The value is replaced in one assignment, so also a poisoned lock holds a valid one; and a panic elsewhere
+        // must not hide the problem from the health check.
         self.problem.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -143,6 +149,7 @@ impl Sealer {
         loop {
             let sealed = self.next(&mut *self.state.lock().await).await;
             match sealed {
+                // Outside of the state's lock, so that `seal_once` need not wait for the pause.
                 Ok(Some(_)) => tokio::time::sleep(pause(self.db.engine())).await,
                 Ok(None) => return self.set_problem(None),
                 Err(error) => {
@@ -156,6 +163,7 @@ impl Sealer {
     }
 
     async fn publish_backlog(&self) {
+        // A failure is ignored: it is only a gauge, and a database that is down shows in the round itself.
         if let Ok(backlog) = table::backlog(&self.db).await {
             let oldest =
                 backlog.oldest_at.map_or(Duration::ZERO, |at| self.clock.now().since(Timestamp::from_micros(at)));
@@ -168,6 +176,7 @@ impl Sealer {
     /// Seals up to one round of the queue. `None` when the queue is empty, or when another sealer was first.
     pub async fn seal_once(&self) -> Result<Option<Checkpoint>, SealError> {
         let mut state = self.state.lock().await;
+        // From the beginning of the queue: the caller expects every committed entry to be considered.
         state.position = QueuePosition::default();
         self.next(&mut state).await
     }
@@ -180,6 +189,7 @@ impl Sealer {
             (state.edge, state.position) = (None, QueuePosition::default());
         }
         if sealed.is_err() {
+            // Read again: after a failed replacement it is unknown which of the two notes the file holds.
             state.file_note = None;
         }
         sealed
@@ -193,6 +203,7 @@ impl Sealer {
             return Err(SealError::History(HistoryState::clone(&history)));
         }
         let latest = self.latest(state.signed.as_ref()).await?;
+        // Checked before the checkpoint file is touched: a tree that contradicts its checkpoint must not get into it.
         let edge = self.current_edge(state, latest.as_ref()).await?;
         let grown_from = latest.as_ref().map(|latest| latest.note.clone());
         if let Some(latest) = latest {
@@ -206,6 +217,7 @@ impl Sealer {
         let waiting = cache.waiting(&self.db, &mut state.position, self.clock.now(), self.options.round).await?;
         self.options.faults.at(Step::SealSign).await?;
         let Some(Sealed { signed: sealed, edge }) = self.seal(edge, waiting).await? else { return Ok(None) };
+        // Before the file is written: the tree has grown even if that fails.
         state.seen = sealed.size;
         self.options.history.saw(sealed.size, sealed.root, sealed.note.clone());
         state.signed = Some(sealed.clone());
@@ -220,6 +232,7 @@ impl Sealer {
     /// The newest checkpoint. Its signature is verified unless this process has just `signed` it.
     async fn latest(&self, signed: Option<&Signed>) -> Result<Option<Signed>, SealError> {
         let Some(row) = table::latest_checkpoint(&self.db).await? else { return Ok(None) };
+        // All three members: a row of the same size with another root is not the one this process signed.
         if let Some(signed) = signed
             && u64::try_from(row.tree_size) == Ok(signed.size)
             && row.root == signed.root
@@ -238,6 +251,7 @@ impl Sealer {
     /// The right edge of the tree that the newest checkpoint covers.
     async fn current_edge(&self, state: &mut State, latest: Option<&Signed>) -> Result<Edge, SealError> {
         let (size, root) = latest.map_or((0, merkle::empty_root()), |latest| (latest.size, latest.root));
+        // A tree never shrinks: an older copy of the database was put in place under a running process (I7).
         if size < state.seen {
             return Err(SealError::CutOff { have: size, had: state.seen });
         }
@@ -287,6 +301,7 @@ impl Sealer {
         self.options.faults.at(Step::SealInsert).await?;
         let mut tx = self.db.begin("ledger.seal").await?;
         let count = u64::try_from(rows.ids.len()).unwrap_or(u64::MAX);
+        // First: a second sealer fails on the leaves' primary key before it writes anything else.
         table::insert_leaves(&mut tx, table_number(rows.first), rows.ids.clone()).await?;
         if !rows.full.is_empty() {
             table::insert_tiles(&mut tx, tile_columns(&rows.full)).await?;
@@ -297,6 +312,8 @@ impl Sealer {
             note: signed.note.clone(),
         };
         table::insert_checkpoint(&mut tx, row, self.clock.now()).await?;
+        // Fewer were in the queue than are being sealed: another sealer took some, and an entry must not be sealed
+        // twice. Dropping the transaction undoes the leaves.
         if table::delete_unsealed(&mut tx, rows.ids.clone()).await? != count {
             return Err(DbError::Contention { operation: "ledger.seal" });
         }
@@ -331,6 +348,8 @@ impl Sealer {
         grown_from: Option<String>,
     ) -> Result<(), SealError> {
         let Some(file) = &self.checkpoint_file else { return Ok(()) };
+        // Each turn that loses the swap reads the file again. Bounded: the tables have the checkpoint already, so a
+        // file that is behind until the next round is better than a sealer that spins.
         for _ in 0..SWAPS {
             if state.file_note.as_ref() == Some(&latest.note) {
                 break;
@@ -346,6 +365,7 @@ impl Sealer {
                         .filter(|now| now.size >= held.size)
                         .ok_or(SealError::CutOff { have: latest.size, had: held.size })?;
                 }
+                // Also for a file of the same size: equal sizes may have different roots (I7).
                 self.check_extends(&held, &latest).await?;
             }
             if held.as_ref() == Some(&latest.note)

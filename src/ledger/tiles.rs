@@ -58,6 +58,7 @@ pub(super) async fn edge(db: &Db, size: u64) -> Result<Edge, LedgerError> {
 
 /// Whether a checkpoint covers the first `width` hashes of a tile.
 async fn is_covered(db: &Db, id: TileId, width: u16) -> Result<bool, LedgerError> {
+    // Compared before the tile is read: one that does not exist yet would otherwise be reported as tampering.
     let size = match seal::latest_checkpoint(db).await? {
         Some(latest) => u64::try_from(latest.tree_size).unwrap_or(0),
         None => 0,
@@ -87,6 +88,7 @@ pub async fn entry_bundle(db: &Db, id: TileId, width: u16) -> Result<Option<Vec<
     }
     let mut bundle = Vec::new();
     for body in bodies {
+        // The bundle's format has two bytes for the length; a truncated length would shift every later entry.
         let length = u16::try_from(body.len()).map_err(|_| wrong("one is too long for a bundle"))?;
         bundle.extend_from_slice(&length.to_be_bytes());
         bundle.extend_from_slice(body.as_bytes());

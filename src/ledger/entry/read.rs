@@ -54,6 +54,8 @@ impl ReadEntry {
         let id = text("id")?;
         let written = text("at")?;
         let at: Timestamp = written.parse().map_err(|_| member("at"))?;
+        // One instant has several spellings that parse. Only the one that is written counts, or an entry would have
+        // several texts.
         if entry_time(at).ok().as_ref() != Some(&written) {
             return Err(member("at"));
         }
@@ -73,6 +75,7 @@ impl ReadEntry {
                 Ok((name, hash))
             })
             .collect::<Result<_, EntryFault>>()?;
+        // Every known member was removed above: what is left, this version did not write.
         match members.keys().next() {
             Some(unknown) => Err(EntryFault::Member(unknown.clone())),
             None => Ok(Self { id, kind, at, facts, commitments }),
@@ -92,6 +95,8 @@ impl ReadEntry {
             return Err(member("v"));
         }
         let Some(Value::Object(fields)) = members.remove("fields") else { return Err(member("fields")) };
+        // The same names in the same order: a field without a commitment would pass as proved, and the zip below pairs
+        // fields with commitments by position.
         if !members.is_empty() || !fields.keys().eq(self.commitments.keys()) {
             return Err(member("fields"));
         }
@@ -144,6 +149,7 @@ fn facts_conform(kind: EntryType, facts: &Map<String, Value>) -> bool {
             word("ground")
                 && (1..=1000).contains(&ids.len())
                 && texts.len() == ids.len()
+                // Strictly ascending: sorted and without duplicates, the only order that is written.
                 && texts.is_sorted_by(|a, b| a < b)
         }
     }

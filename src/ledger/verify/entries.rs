@@ -75,6 +75,8 @@ impl Entries {
 
     /// Checks entries without a leaf, and that an erasure entry accounts for every missing opening.
     pub(super) async fn finish(mut self, db: &Db, leaves: i64, report: &mut Report) -> Result<(), LedgerError> {
+        // After the leaves: an entry sealed meanwhile is then in neither list, which is harmless. Read before, it would
+        // be counted as waiting and again as a leaf.
         self.outside_tree(db, report).await?;
         for stray in audit::stray(db).await? {
             report.wrong(stray, "it belongs to no entry, or to one that is in the tree already");
@@ -90,6 +92,7 @@ impl Entries {
                 report.wrong(format!("entry {id}"), "its opening was removed, and no erasure entry accounts for it");
             }
         }
+        // The other direction: an erasure that names an opening which still exists, or an entry that never did.
         for id in self.erased.difference(&self.missing) {
             match seal::entry(db, id).await? {
                 // Erased after it was read.

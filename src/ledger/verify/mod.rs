@@ -65,6 +65,7 @@ pub async fn verify(target: Target<'_>, progress: &(dyn Fn(u64, u64) + Sync)) ->
     let mut entries = Entries::default();
     let mut from = 0;
     while from < extent.leaves {
+        // Bounded by the extent read above: leaves that a gateway adds meanwhile are not part of this verification.
         let page = audit::leaves(target.db, from, PAGE.min(extent.leaves - from)).await?;
         let Some(last) = page.last().map(|row| row.leaf_index) else {
             report.wrong(format!("leaf {from}"), "it is missing, and every one after it");

@@ -72,6 +72,8 @@ impl Report {
 
     /// Adds a mismatch.
     pub(super) fn wrong(&mut self, place: impl Into<String>, what: impl Into<String>) {
+        // Counted beyond what is listed: after one changed leaf every later checkpoint mismatches, and a large ledger's
+        // list must not exhaust the memory.
         self.problem_count += 1;
         if self.problems.len() < REPORTED {
             self.problems.push(Problem { place: place.into(), what: what.into() });

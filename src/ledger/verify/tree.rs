@@ -84,6 +84,7 @@ impl<'a> Tree<'a> {
         if computed.is_some() && sealed.is_some() && computed != sealed {
             report.wrong(&place, "its text does not hash to the leaf in its tile: one of them was changed");
         }
+        // Without any hash for this leaf no root from here on can be computed.
         let Some(leaf) = sealed.or(in_row).or(computed) else {
             self.broken = true;
             return Ok(());
@@ -97,6 +98,7 @@ impl<'a> Tree<'a> {
 
     async fn stored_leaves(&self, index: u64) -> Result<Option<Vec<Hash>>, LedgerError> {
         if (index + 1).saturating_mul(256) > self.leaves {
+            // The last leaves have no full tile yet, and nothing to compare with but their rows.
             return Ok(None);
         }
         let row = audit::tile(self.db, 0, i64::try_from(index).unwrap_or(i64::MAX)).await?;
@@ -127,6 +129,8 @@ impl<'a> Tree<'a> {
         while let Some(row) = self.checkpoints.pop_front_if(|row| due(row)) {
             self.checkpoint(&row, report);
         }
+        // Only the file's own size can be compared. What it covers beyond the leaves was reported as a cut-off tail
+        // before.
         if let Some(outside) = self.file_checkpoint.take_if(|outside| outside.size == size)
             && outside.root != self.edge.root()
         {
@@ -167,6 +171,8 @@ impl<'a> Tree<'a> {
 
     /// Reports tiles and checkpoints beyond the last leaf.
     pub(super) async fn finish(mut self, stored_tiles: u64, report: &mut Report) -> Result<(), LedgerError> {
+        // A level has one full tile for each 256 of the level below: sizes shifted by eight bits a level. A u64 has
+        // eight levels.
         let full = |level: u32| self.leaves.checked_shr(8 * (level + 1)).unwrap_or(0);
         let expected: u64 = (0..8).map(full).sum();
         if stored_tiles > expected {
