@@ -63,16 +63,19 @@ const LOCK_OWN: &str = "/* authorities::lock_own */
 const INSERT: &str = "/* authorities::insert */
     INSERT INTO authorities (id, name, kind, certificate, crl_file, crl, crl_number, crl_this_update_at, crl_next_update_at, added_at, removed_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, NULL)";
+// Only a higher number replaces the list: of two gateways that issue lists, the later list stays.
 const SET_LIST: &str = "/* authorities::set_list */
     UPDATE authorities SET crl = $2, crl_number = $3, crl_this_update_at = $4, crl_next_update_at = $5
     WHERE id = $1 AND crl_number < $3";
 const SET_FILE: &str = "/* authorities::set_file */
     UPDATE authorities SET crl_file = $2, removed_at = NULL WHERE id = $1";
+// Never moved back: a gateway that still reads an older file must not make older lists acceptable again.
 const NOTE_LIST: &str = "/* authorities::note_list */
     UPDATE authorities SET crl_this_update_at = $2
     WHERE id = $1 AND (crl_this_update_at IS NULL OR crl_this_update_at < $2)";
 const REMOVE: &str = "/* authorities::remove */
     UPDATE authorities SET removed_at = $2 WHERE id = $1 AND removed_at IS NULL";
+// Refused twice, the first reason and time remain.
 const REFUSE: &str = "/* authorities::refuse */
     INSERT INTO refused_certificates (thumbprint, reason, refused_at) VALUES ($1, $2, $3)
     ON CONFLICT (thumbprint) DO NOTHING";
@@ -198,6 +201,8 @@ pub async fn invalidate_answers_of(tx: &mut Tx, concerned: AffectedClients<'_>) 
         AffectedClients::All => tx.fetch_all(ALL_CLIENTS, args![]).await?,
     };
     let ids: Vec<String> = rows.into_iter().map(|row| row.id).collect();
+    // Before the epochs are raised: an append in progress holds the locks shared, so it commits before this change or
+    // compares with the new epoch.
     tx.lock_banks_exclusive(&ids).await?;
     for id in &ids {
         tx.execute(RAISE_EPOCH, args![id]).await?;

@@ -50,8 +50,10 @@ const LIST: &str = "/* certificates::list */
 const FIND: &str = "/* certificates::find */
     SELECT id, authority_id, serial, thumbprint, profile, subject, certificate, not_before_at, not_after_at, issued_at, revoked_at, revocation_reason
     FROM certificates WHERE id = $1 OR serial = $1 OR thumbprint = $1";
+// The first revocation counts: a later one neither moves its time nor changes its reason.
 const REVOKE: &str = "/* certificates::revoke */
     UPDATE certificates SET revoked_at = $2, revocation_reason = $3 WHERE id = $1 AND revoked_at IS NULL";
+// An expired certificate is refused for its date, so it may leave the list, which would otherwise only grow.
 const LIST_REVOKED: &str = "/* certificates::list_revoked */
     SELECT serial, revoked_at, revocation_reason FROM certificates
     WHERE authority_id = $1 AND revoked_at IS NOT NULL AND not_after_at >= $2 ORDER BY revoked_at, serial";

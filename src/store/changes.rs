@@ -9,6 +9,7 @@ record! {
 }
 
 const CURRENT: &str = "/* changes::current */ SELECT number FROM change_counter WHERE id = 1";
+// An update and not a sequence: the row's lock makes the order of numbers that of commits.
 const RAISE: &str = "/* changes::raise */ UPDATE change_counter SET number = number + 1 WHERE id = 1";
 
 /// The change number: other processes compare it with the one they read last.

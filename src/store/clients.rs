@@ -33,6 +33,8 @@ const LIST: &str = "/* clients::list */
 const INSERT: &str = "/* clients::insert */
     INSERT INTO clients (id, name, kind, authority_id, subject, auth_methods, jwks, signed_requests, scopes, limits, delivers, max_pending, epoch, state, registered_at, state_changed_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+// The epoch is raised in the same statement, so that no answer rendered under the former state passes the comparison
+// (I2).
 const SET_STATE: &str = "/* clients::set_state */
     UPDATE clients SET state = $2, state_changed_at = $3, epoch = epoch + 1 WHERE id = $1 AND state <> $2 AND state <> 'closed'";
 const CHANGE_SIGNING: &str = "/* clients::change_signing */

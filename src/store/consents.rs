@@ -117,10 +117,12 @@ const FIND: &str = columns!("/* consents::find */", "WHERE id = $1");
 const LIST_OF_CLIENT: &str =
     columns!("/* consents::list_of_client */", "WHERE client_id = $1 AND id > $2 ORDER BY id LIMIT $3");
 const LIST_ALL: &str = columns!("/* consents::list_all */", "WHERE id > $1 ORDER BY id LIMIT $2");
+// Judged by the caller's instant and not by the state alone: no sweeper marks a consent at the moment it expires (C3).
 const IN_FORCE: &str = columns!(
     "/* consents::in_force */",
     "WHERE client_id = $1 AND id > $2 AND state = 'active' AND expires_at > $3 ORDER BY id LIMIT $4"
 );
+// The client is part of the condition, so that another bank's consent looks like one that does not exist (C7).
 const FIND_MANY: &str = columns!(
     "/* consents::find_many */",
     "WHERE id IN (SELECT value->>'id' FROM json_rows($1)) AND client_id = $2 ORDER BY id"
@@ -133,6 +135,7 @@ const STANDINGS: &str = "/* consents::standings */
     SELECT id, version, client_id, state, expires_at FROM consents WHERE id IN (SELECT value->>'id' FROM json_rows($1))";
 const OWNERS: &str =
     "/* consents::owners */ SELECT s.code, s.uscc FROM json_few_rows($1) JOIN subjects s ON s.code = value->>'code'";
+// Requests past their end do not count, also while they are not marked as expired yet (C3).
 const COUNT_PENDING: &str = "/* consents::count_pending */
     SELECT count(*) AS number FROM consents WHERE client_id = $1 AND state = 'pending' AND request_expires_at > $2";
 const DUE: &str = "/* consents::due */
@@ -141,6 +144,7 @@ const INSERT: &str = "/* consents::insert */
     INSERT INTO consents (id, version, client_id, uscc, state, permissions, purposes, product, reference, data_from, data_to, max_fetches, daily_budget,
         text_sha256, text_version, signer, channel, status_reason, requested_at, request_expires_at, granted_at, expires_at, ended_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)";
+// The version is compared and not locked: of two transitions from the same version, the second changes no row.
 const UPDATE: &str = "/* consents::update */
     UPDATE consents SET version = $3, state = $4, permissions = $5, purposes = $6, data_from = $7, data_to = $8, max_fetches = $9, daily_budget = $10,
         text_sha256 = $11, text_version = $12, signer = $13, channel = $14, status_reason = $15, granted_at = $16, expires_at = $17, ended_at = $18

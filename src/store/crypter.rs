@@ -78,6 +78,7 @@ impl SealContext<'_> {
     /// Each part is preceded by its length, so that no two contexts have the same encoding.
     fn associated_data(&self, header: &[u8]) -> Vec<u8> {
         let mut data = Vec::with_capacity(header.len() + self.table.len() + self.row.len() + self.column.len() + 24);
+        // The header is authenticated, too: a value whose format or key id was exchanged does not open.
         data.extend_from_slice(header);
         for part in [self.table, self.row, self.column] {
             push_part(&mut data, part.as_bytes());
@@ -116,6 +117,7 @@ fn derive(from: &hkdf::Prk, info: &[u8], out: &mut [u8]) -> Result<(), CrypterEr
 
 impl DerivedKey {
     fn from_master(master: &[u8; KEY_BYTES]) -> Result<Self, CrypterError> {
+        // The salt separates these derivations from any other use of the same master key.
         let root = hkdf::Salt::new(hkdf::HKDF_SHA256, b"medcredit/crypter/1").extract(master);
         let mut id = [0; KEY_ID_BYTES];
         derive(&root, b"key id", &mut id)?;
@@ -126,6 +128,7 @@ impl DerivedKey {
         Ok(Self {
             id,
             sealing: RandomizedNonceKey::new(&AES_256_GCM, sealing.as_ref()).map_err(|_| CrypterError::Provider)?,
+            // A derived key is uniform already, so it needs no further extraction.
             blinding: hkdf::Prk::new_less_safe(hkdf::HKDF_SHA256, blinding.as_ref()),
         })
     }
@@ -146,6 +149,7 @@ pub struct Crypter {
 
 impl fmt::Debug for Crypter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Only how many keys there are: a debug line must not reveal one (I8).
         f.debug_struct("Crypter").field("keys", &self.keys.len()).finish_non_exhaustive()
     }
 }
@@ -156,6 +160,7 @@ impl Crypter {
         let mut derived: Vec<DerivedKey> = Vec::new();
         for (at, master) in keys.into_iter().enumerate() {
             let key = DerivedKey::from_master(master)?;
+            // By id, because opening finds a key by its id alone.
             if derived.iter().any(|other| other.id == key.id) {
                 return Err(CrypterError::DuplicateKey(at + 1));
             }
@@ -168,6 +173,7 @@ impl Crypter {
     pub fn new<T: AsRef<str>>(keys: &[T]) -> Result<Self, CrypterError> {
         let mut masters: Vec<Zeroizing<[u8; KEY_BYTES]>> = Vec::with_capacity(keys.len());
         for (at, text) in keys.iter().enumerate() {
+            // Wiped when dropped, also when a later key is refused.
             let bytes = BASE64.decode(text.as_ref().trim().as_bytes()).map(Zeroizing::new);
             let master = bytes.ok().and_then(|bytes| bytes.as_slice().try_into().ok());
             masters.push(Zeroizing::new(master.ok_or(CrypterError::BadKey(at + 1))?));
@@ -199,8 +205,10 @@ impl Crypter {
     /// The nonce comes from the provider's own generator and not the injected one: a repeated nonce breaks GCM. Random
     /// nonces are safe for 2^32 values under one key, far more than a gateway ever seals.
     pub fn seal(&self, context: SealContext<'_>, plaintext: &[u8]) -> Result<Vec<u8>, CrypterError> {
+        // Always the first, so that after a rotation nothing new depends on the old key.
         let key = self.keys.first().ok_or(CrypterError::NoKey)?;
         let named = header(key.id);
+        // With room for the tag: growing the vector would leave a copy of the plaintext in freed memory.
         let mut body = Vec::with_capacity(plaintext.len() + TAG_BYTES);
         body.extend_from_slice(plaintext);
         let nonce = key

@@ -230,6 +230,7 @@ impl Db {
         match &*self.pools {
             Pools::Sqlite { .. } => self.clone(),
             Pools::Postgres { appends, dedicated, .. } => {
+                // The copy's common pool is the dedicated connection, so that all its statements run there.
                 let (pool, appends, dedicated) = (dedicated.clone(), appends.clone(), dedicated.clone());
                 Self { pools: Arc::new(Pools::Postgres { pool, appends, dedicated }), hook: self.hook.clone() }
             }
@@ -240,6 +241,8 @@ impl Db {
     pub async fn begin(&self, operation: &'static str) -> Result<Tx, DbError> {
         self.hook.before("begin").await;
         let inner = match &*self.pools {
+            // Locks now: a transaction that reads first and locks later fails as soon as another has written in
+            // between, however long it would wait.
             Pools::Sqlite { core, .. } => core.begin_with("BEGIN IMMEDIATE").await.map(EngineTx::Sqlite),
             Pools::Postgres { pool, .. } => begin_postgres(pool).await,
         };
@@ -254,6 +257,7 @@ impl Db {
             Pools::Postgres { pool, .. } => begin_postgres(pool).await,
         };
         let mut tx = inner.map(|inner| self.tx(inner, operation)).map_err(|error| DbError::of(operation, error))?;
+        // Imports and runs compute for longer between two statements than the limit on idle transactions allows.
         tx.allow_idle().await?;
         Ok(tx)
     }
@@ -280,6 +284,7 @@ impl Db {
     pub async fn close(&self) {
         match &*self.pools {
             Pools::Sqlite { core, checkpointer, bulk, read, .. } => {
+                // SQLite moves a WAL into its file when the file's last connection closes, so every pool is awaited.
                 checkpointer.close().await;
                 read.close().await;
                 bulk.close().await;

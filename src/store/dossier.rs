@@ -80,6 +80,7 @@ record! {
     }
 }
 
+// Each row of `$1` has one member. Where it is absent it is null, and matches nothing.
 const FIND: &str = "/* dossier::find */
     SELECT s.code FROM json_rows($1) JOIN subjects s ON s.name_index = unhex(value->>'name')
     UNION SELECT s.code FROM json_rows($1) JOIN subjects s ON s.id_number_index = unhex(value->>'id_number')

@@ -49,6 +49,7 @@ const LAST_SEALED: &str =
 
 /// Checks the settings of the connections that change core tables.
 pub async fn examine(db: &Db) -> Result<Durability, DbError> {
+    // In a transaction that may write: settings belong to a connection, and the writer's are the ones that count.
     let mut tx = db.begin("durability").await?;
     let mut found = Durability::default();
     match db.engine() {

@@ -56,6 +56,7 @@ impl DbError {
     /// An error of a commit: unless the server reports that it refused the commit, it may have succeeded.
     pub(super) fn of_commit(operation: &'static str, source: sqlx::Error) -> Self {
         match Self::of(operation, source) {
+            // Contention and constraints are the server's own reports, after which nothing was committed.
             Self::Engine { operation, source } => Self::CommitUnknown { operation, source },
             refused => refused,
         }
@@ -72,6 +73,7 @@ impl DbError {
                 return Self::Contention { operation };
             }
             if error.is_unique_violation() || error.is_foreign_key_violation() || error.is_check_violation() {
+                // SQLite's driver gives no name of a constraint; the message has it.
                 let constraint = error.constraint().map_or_else(|| error.message().to_owned(), str::to_owned);
                 return Self::Constraint { operation, constraint };
             }

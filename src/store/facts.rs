@@ -130,6 +130,7 @@ pub async fn totals(
     read.fetch_all(TOTALS, args![kind, from, to, first, last]).await
 }
 
+// The range of codes only says that a chunk may have the subject; the chunk's own totals decide.
 const OF_SUBJECT: &str = "/* facts::of_subject */
     SELECT import_seq, part, period, totals, facts, digest FROM bulk.fact_chunks
     WHERE kind = $1 AND period >= $2 AND period <= $3 AND first_code <= $4 AND last_code >= $4";
@@ -191,6 +192,7 @@ pub async fn accepted_at(read: &Read<'_>) -> Result<Vec<(i64, i64)>, DbError> {
     Ok(rows.into_iter().map(|row| (row.seq, row.accepted_at.unwrap_or(0))).collect())
 }
 
+// Paged by key and not by offset: an import accepted between two pages has a higher number and moves nothing.
 const TOTALS_AFTER: &str = "/* facts::totals_after */
     SELECT import_seq, part, period, totals FROM bulk.fact_chunks
     WHERE kind = $1 AND period = $2 AND (import_seq > $3 OR (import_seq = $3 AND part > $4))

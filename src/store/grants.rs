@@ -73,6 +73,7 @@ pub async fn grant(tx: &mut Tx, role: &str) -> Result<(), DbError> {
     if !plain || role.is_empty() || role.len() > 63 || role.starts_with(|first: char| first.is_ascii_digit()) {
         return Err(DbError::Setup(format!("{role:?} is not a role's name of lower-case letters, digits and _")));
     }
+    // Revoked first, in the same transaction: a right that an earlier version granted does not stay.
     let mut lines = vec![
         format!("REVOKE ALL ON ALL TABLES IN SCHEMA core, bulk FROM \"{role}\";"),
         format!("REVOKE ALL ON SCHEMA core, bulk FROM \"{role}\";"),

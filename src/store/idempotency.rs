@@ -17,6 +17,7 @@ record! {
     }
 }
 
+// Age is judged when a response is read, because expired ones are deleted only later.
 const FIND: &str = "/* idempotency::find */
     SELECT client_id, key, request, status, location, body, created_at FROM idempotency_keys
     WHERE client_id = $1 AND key = $2 AND created_at > $3";
@@ -35,6 +36,7 @@ pub async fn find(db: &Db, client: &str, key: &str, since: Timestamp) -> Result<
 /// Inserts a response in the transaction that creates its resource, replacing one older than `since`; `false` when a newer
 /// one is stored.
 pub async fn insert(tx: &mut Tx, row: &StoredResponseRow, since: Timestamp) -> Result<bool, DbError> {
+    // An expired response still occupies its key, and the insertion below would do nothing.
     tx.execute(DELETE_EXPIRED, args![&row.client_id, &row.key, since]).await?;
     let args = args![&row.client_id, &row.key, &row.request, row.status, &row.location, &row.body, row.created_at];
     tx.execute(INSERT, args).await.map(|inserted| inserted == 1)

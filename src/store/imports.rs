@@ -69,15 +69,18 @@ const FIND_ACCEPTED: &str = "/* imports::find_accepted */
 const LIST: &str = "/* imports::list */
     SELECT seq, id, template, file_name, sha256, row_count, accepted, rejected, state, started_at, accepted_at, client_id
     FROM imports WHERE state = $1 ORDER BY seq";
+// Computed under the imports lock, which keeps two imports from the same number.
 const BEGIN: &str = "/* imports::begin */
     INSERT INTO imports (seq, id, template, file_name, sha256, row_count, accepted, rejected, state, started_at,
                          client_id)
     SELECT COALESCE(MAX(seq), 0) + 1, CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS TEXT),
            0, 0, 0, 'staging', CAST($5 AS BIGINT), CAST($6 AS TEXT)
     FROM imports RETURNING seq";
+// Only from staging: an import whose rows are being removed must not become visible.
 const ACCEPT: &str = "/* imports::accept */
     UPDATE imports SET state = 'accepted', row_count = $2, accepted = $3, rejected = $4, accepted_at = $5
     WHERE seq = $1 AND state = 'staging'";
+// Also from discarding: after a crash between its steps, the removal begins again.
 const DISCARD: &str = "/* imports::discard */
     UPDATE imports SET state = 'discarding' WHERE seq = $1 AND state IN ('staging', 'discarding')";
 const DISCARDED: &str =
@@ -85,6 +88,7 @@ const DISCARDED: &str =
 
 const INSERT_REPORT: &str = "/* imports::insert_report */
     INSERT INTO import_reports (import_id, client_id, body, made_at) VALUES ($1, $2, $3, $4)";
+// The client is compared, too: a report quotes the file, and is for its sender alone.
 const REPORT: &str = "/* imports::report */
     SELECT body FROM import_reports WHERE import_id = $1 AND client_id = $2";
 const DELETE_REPORTS: &str = "/* imports::delete_reports */ DELETE FROM import_reports WHERE made_at < $1";

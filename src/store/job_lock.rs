@@ -40,6 +40,7 @@ impl JobLock {
     pub async fn try_acquire(db: &Db, name: &'static str) -> Result<Option<Self>, DbError> {
         let Some(directory) = db.directory() else {
             let mut tx = db.begin("exclusive").await?;
+            // The transaction is idle for as long as the job runs on other connections.
             tx.allow_idle().await?;
             tx.execute(SHORT_WAIT, args![]).await?;
             return match tx.execute(LOCK, args![name]).await {
@@ -50,6 +51,7 @@ impl JobLock {
         };
         let path: PathBuf = directory.join(format!("{name}.lock"));
         let failed = |error: std::io::Error| DbError::Setup(format!("{}: {error}", path.display()));
+        // The file stays: were it removed, a second process could lock a new file of the same name beside the holder.
         let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Self(Held::File(Locked(file))))),
@@ -61,6 +63,8 @@ impl JobLock {
     /// Releases the lock and returns when it is free. Dropping it releases it, too, on PostgreSQL with some delay.
     pub async fn release(self) -> Result<(), DbError> {
         match self.0 {
+            // Nothing is to be committed, but a commit ends the transaction now, and a drop only when its connection is
+            // next used.
             Held::Tx(tx) => tx.commit().await,
             Held::File(locked) => {
                 drop(locked);

@@ -100,10 +100,12 @@ pub async fn begin(db: &Db, clock: &dyn Clock) -> Result<Pending, DbError> {
         tx.allow_idle().await?;
         tx.script(CREATE_LIST_POSTGRES).await?;
     }
+    // Read again under the lock: another process may have migrated while this one waited.
     let applied = applied_numbers(tx.fetch_all(LIST_APPLIED, args![]).await?)?;
     let mut done = Vec::new();
     for step in missing(&applied) {
         match db.engine() {
+            // Applied above to the other file; here it is only recorded.
             Engine::Sqlite if step.bulk => {}
             Engine::Sqlite => tx.script(step.sqlite).await?,
             Engine::Postgres => tx.script(step.postgres).await?,

@@ -102,11 +102,13 @@ const UNROUTED: &str = "/* outbox::unrouted */
     ORDER BY happened_at, id LIMIT $1";
 const COUNT_UNROUTED: &str = "/* outbox::count_unrouted */
     SELECT count(*) AS number FROM outbox_events WHERE routed_at IS NULL";
+// Of two gateways that route the same events, the second changes fewer rows than it named, which the count shows.
 const SET_ROUTED: &str = "/* outbox::set_routed */
     UPDATE outbox_events SET routed_at = $2
     WHERE routed_at IS NULL AND id IN (SELECT value->>'id' FROM json_rows($1))";
 const DELETE_EVENTS: &str = "/* outbox::delete_events */ DELETE FROM outbox_events WHERE happened_at < $1";
 
+// An event that is routed twice gives one item (I6).
 const ENQUEUE: &str = "/* outbox::enqueue */
     INSERT INTO outbox_items (id, topic, target, ordering_key, position, idempotency, body, state, attempts, tries,
                               due_at, created_at)
@@ -140,6 +142,7 @@ const CLAIM: &str = "/* outbox::claim */
 const BEGIN_ATTEMPTS: &str = "/* outbox::begin_attempts */
     INSERT INTO outbox_attempts (item_id, number, owner, started_at, outcome)
     SELECT value->>0, CAST(value->>1 AS BIGINT), CAST($2 AS TEXT), CAST($3 AS BIGINT), 'running' FROM json_rows($1)";
+// Also from lost: the late report of a worker that was given up says more about its attempt.
 const END_ATTEMPT: &str = "/* outbox::end_attempt */
     UPDATE outbox_attempts SET outcome = $3, status = $4, receipt = $5, ended_at = $6
     WHERE item_id = $1 AND number = $2 AND outcome IN ('running', 'lost')";
@@ -147,12 +150,14 @@ const END_ATTEMPT: &str = "/* outbox::end_attempt */
 const SET_DELIVERED: &str = "/* outbox::set_delivered */
     UPDATE outbox_items SET state = 'delivered', ended_at = $3, lease_owner = NULL, lease_until_at = NULL
     WHERE id = $1 AND attempts = $2 AND state IN ('leased', 'retry', 'dead')";
+// Only while it is leased: a late failure must not undo what was decided since.
 const SET_FAILED: &str = "/* outbox::set_failed */
     UPDATE outbox_items SET state = $3, due_at = $4, lease_owner = NULL, lease_until_at = NULL
     WHERE id = $1 AND attempts = $2 AND state = 'leased'";
 const CANCEL: &str = "/* outbox::cancel */
     UPDATE outbox_items SET state = 'cancelled', ended_at = $2, lease_owner = NULL, lease_until_at = NULL
     WHERE target = $1 AND state NOT IN ('delivered', 'cancelled')";
+// Tries begin again and attempts do not: their numbers stay unique for the item.
 const REDRIVE: &str = "/* outbox::redrive */
     UPDATE outbox_items SET state = 'queued', tries = 0, due_at = $2 WHERE id = $1 AND state = 'dead'";
 const DEPTH: &str = "/* outbox::depth */
@@ -194,11 +199,13 @@ pub async fn delete_events(tx: &mut Tx, before: Timestamp) -> Result<u64, DbErro
 pub async fn enqueue(tx: &mut Tx, row: NewRow<'_>, now: Timestamp) -> Result<String, DbError> {
     let values = args![row.id, row.topic, row.target, row.ordering_key, row.idempotency, row.body, now];
     tx.execute(ENQUEUE, values).await?;
+    // Read back: after a conflict the stored item's id counts, and not the new one.
     tx.fetch_one::<IdRow>(FIND, args![row.target, row.idempotency]).await.map(|row| row.id)
 }
 
 /// Ends expired leases; items without tries left become dead.
 pub async fn end_expired(tx: &mut Tx, tries: i64, now: Timestamp) -> Result<u64, DbError> {
+    // Attempts first: they are found by the leases that the next statement ends.
     tx.execute(END_EXPIRED_ATTEMPTS, args![now]).await?;
     tx.execute(END_EXPIRED, args![now, tries]).await
 }

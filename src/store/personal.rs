@@ -68,12 +68,14 @@ pub struct Personal {
 
 impl fmt::Debug for Personal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // It names a person (I8).
         f.write_str("Personal(withheld)")
     }
 }
 
 impl Drop for Personal {
     fn drop(&mut self) {
+        // Wiped, so that freed memory holds no names and numbers of persons.
         for part in [&mut self.id_type, &mut self.id_number, &mut self.legal_representative, &mut self.name] {
             part.zeroize();
         }
@@ -143,6 +145,7 @@ impl From<PersonalError> for DbError {
 /// The first six and the last four characters of a number, the rest starred (JR/T 0171); a short number is all stars.
 pub fn masked_number(number: &str) -> String {
     let length = number.chars().count();
+    // Six and four characters of a short number would be most of it.
     if length < 12 {
         return "*".repeat(length);
     }

@@ -96,6 +96,7 @@ pub async fn discard(tx: &mut Tx, id: &str, now: Timestamp) -> Result<bool, DbEr
     Ok(tx.execute(DISCARD, args![id, now]).await? == 1)
 }
 
+// Finds the round by the state that superseding changes, so it comes first.
 const NAME_SUCCESSOR: &str = "/* rounds::name_successor */
     UPDATE runs SET superseded_by = $3, ended_at = $4 WHERE kind = $1 AND scheme = $2 AND state = 'published'";
 

@@ -113,6 +113,7 @@ record! { struct BodyRow { body: String } }
 record! { struct IdRow { id: String } }
 record! { struct NumberRow { number: i64 } }
 
+// The digest is of the body, so a model that is stored already is the same one.
 const INSERT_MODEL: &str = "/* runs::insert_model */
     INSERT INTO models (digest, model_id, body, seen_at) VALUES ($1, $2, $3, $4) ON CONFLICT (digest) DO NOTHING";
 
@@ -322,6 +323,7 @@ const CURRENT: &str = "/* runs::current */
 /// The published grades of subjects. Unknown codes are left out.
 pub async fn current(read: &Read<'_>, codes: &[String]) -> Result<Vec<CurrentRow>, DbError> {
     let mut distinct: Vec<&String> = codes.iter().collect();
+    // A code given twice would yield its rows twice.
     distinct.sort_unstable();
     distinct.dedup();
     let rows: Vec<_> = distinct.into_iter().map(|code| serde_json::json!({ "code": code })).collect();

@@ -60,6 +60,7 @@ record! {
     }
 }
 
+// Compared with the version in force, so that a file with the same figures publishes no change.
 const CHANGED_BY: &str = "/* settlements::changed_by */
     SELECT n.subject_code, n.month, CAST(MIN(CASE WHEN o.import_seq IS NULL THEN 1 ELSE 0 END) AS BIGINT) AS added
     FROM json_rows($1)
@@ -91,6 +92,7 @@ pub async fn list_versions(
     to: Month,
 ) -> Result<Vec<SettlementRow>, DbError> {
     let mut distinct: Vec<&String> = codes.iter().collect();
+    // A code given twice would yield its rows twice, and their versions would be miscounted.
     distinct.sort_unstable();
     distinct.dedup();
     let rows: Vec<_> = distinct.into_iter().map(|code| serde_json::json!({ "code": code })).collect();

@@ -26,6 +26,7 @@ pub enum Staging {
     Accounts,
 }
 
+// `WHERE true`: without it SQLite would read ON CONFLICT as the condition of a join.
 const INSERT_SUBJECTS: &str = "/* staging::insert_subjects */
     INSERT INTO bulk.staged_subjects (import_seq, line, body)
     SELECT CAST($2 AS BIGINT), CAST(value->>0 AS BIGINT), value->>1 FROM json_rows($1)

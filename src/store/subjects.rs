@@ -73,6 +73,7 @@ const COUNT_BY_KIND: &str = "/* subjects::count_by_kind */
     SELECT kind, COUNT(*) AS subjects FROM subjects GROUP BY kind ORDER BY kind";
 const LIST_STAGED: &str = "/* subjects::list_staged */
     SELECT line, body FROM bulk.staged_subjects WHERE import_seq = $1 AND line > $2 ORDER BY line LIMIT $3";
+// `under_objection` is not in the bureau's files: an import must not end an objection.
 const UPSERT: &str = "/* subjects::upsert */
     INSERT INTO subjects (code, kind, uscc, name, region, level, parent_code, sealed_identity, name_index,
                           id_number_index, representative_index, agreement_signed_on, agreement_status, licence_status,

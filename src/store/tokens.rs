@@ -16,6 +16,7 @@ const LIST_REVOKED: &str =
     "/* tokens::list_revoked */ SELECT token_id, client_id, expires_at FROM revoked_tokens WHERE expires_at > $1";
 const REVOKE: &str = "/* tokens::revoke */
     INSERT INTO revoked_tokens (token_id, client_id, expires_at, revoked_at) VALUES ($1, $2, $3, $4) ON CONFLICT (token_id) DO NOTHING";
+// The insertion decides: of two gateways that get the same assertion, the unique key lets one through (K3).
 const USE_ASSERTION: &str = "/* tokens::use_assertion */
     INSERT INTO used_assertions (client_id, assertion, expires_at) VALUES ($1, $2, $3) ON CONFLICT (client_id, assertion) DO NOTHING";
 const DELETE_REVOKED: &str = "/* tokens::delete_revoked */ DELETE FROM revoked_tokens WHERE expires_at <= $1";

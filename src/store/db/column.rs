@@ -82,6 +82,7 @@ impl Column {
 
     /// Moves the value of a row into the arguments; a row beyond the last is null.
     pub(super) fn take(&mut self, row: usize, out: &mut SqliteArguments) -> Encoded<()> {
+        // Taken and not cloned: entries are long, and each is bound once.
         match &mut self.values {
             Values::Text(values) => out.add(values.get_mut(row).map(std::mem::take)),
             Values::TextOpt(values) => out.add(values.get_mut(row).and_then(Option::take)),

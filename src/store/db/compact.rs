@@ -5,7 +5,9 @@ use sqlx::Executor as _;
 use super::{Db, Pools};
 use crate::store::DbError;
 
+// In this order: VACUUM itself writes through the WAL, which is emptied after it.
 const CORE: &str = "VACUUM; PRAGMA wal_checkpoint(TRUNCATE);";
+// No VACUUM of all bulk data for the sake of the staged rows: `secure_delete` overwrites them with zeros.
 const BULK: &str = "PRAGMA bulk.secure_delete=ON; DELETE FROM bulk.staged_subjects; PRAGMA bulk.secure_delete=OFF;
     PRAGMA bulk.wal_checkpoint(TRUNCATE);";
 /// One statement a text: several in one text would form a transaction, in which `VACUUM` cannot run.

@@ -50,6 +50,7 @@ impl Tx {
 
     /// Takes exclusive locks on names until the transaction ends: for decisions that depend on rows not being there yet.
     pub async fn lock_names(&mut self, names: &[String]) -> Result<(), DbError> {
+        // Names share the banks' space of locks: a collision of hashes costs a wait and never lets two holders in.
         self.lock_banks_exclusive(names).await
     }
 
@@ -57,6 +58,7 @@ impl Tx {
         if self.engine() == Engine::Sqlite || banks.is_empty() {
             return Ok(());
         }
+        // Strings always serialize.
         let keys = serde_json::to_string(banks).unwrap_or_default();
         self.execute(sql, vec![Arg::Text(keys)]).await.map(|_| ())
     }

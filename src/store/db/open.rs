@@ -39,6 +39,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
+        // With a WAL readers do not block the writer; FULL syncs it at every commit (I1).
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
@@ -102,6 +103,7 @@ impl Db {
             .busy_timeout(LOCK_WAIT)
             .disable_statement_logging();
         let bulk = attaching(nameless, 1, BULK_TUNING).await.map_err(setup)?;
+        // Never creates a file, and with `query_only` a statement that writes fails here.
         let read = attaching(options(&core_path).create_if_missing(false).pragma("query_only", "ON"), 8, "")
             .await
             .map_err(setup)?;
@@ -117,7 +119,9 @@ impl Db {
                 DbError::Setup("the PostgreSQL URL is not of the form postgres://user@host:port/database".into())
             })?
             .options([
+                // A statement behind a lock fails as contention, which callers try again, and does not hang.
                 ("lock_timeout", "5s"),
+                // Bulk tables are always named with their schema, as on SQLite, where they are in another file.
                 ("search_path", "core"),
                 // A comparison under a lock needs a snapshot younger than the lock (I2): each statement takes its own,
                 // whatever the server's default is.

@@ -33,6 +33,7 @@ impl Db {
     where
         F: Future<Output = ()> + Send + 'static,
     {
+        // Boxed, so that a test's future does not show in the type of the store.
         let hook = QueryHook(Some(Arc::new(move |statement| Box::pin(before(statement)))));
         Self { pools: self.pools.clone(), hook }
     }

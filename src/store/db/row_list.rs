@@ -27,6 +27,7 @@ impl Column {
             Values::TextOpt(values) => values.get(row).cloned().flatten().into(),
             Values::Int(values) => values.get(row).copied().into(),
             Values::IntOpt(values) => values.get(row).copied().flatten().into(),
+            // JSON has no bytes: hex here, and `unhex` in the statement.
             Values::Bytes(values) => values.get(row).map(|bytes| HEXLOWER.encode(bytes)).into(),
         }
     }

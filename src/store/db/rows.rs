@@ -32,6 +32,7 @@ pub(super) const fn padded(rows: usize) -> usize {
 /// keep every page as it was before the statement.
 pub(super) fn as_values(sql: &str, others: usize, columns: &[Column], rows: usize) -> AssertSqlSafe<String> {
     let mut sql = sql.to_owned();
+    // From the highest: `$1` is also the beginning of `$10`, and a new number must not be replaced again.
     for other in (1..=others).rev() {
         sql = sql.replace(&format!("${other}"), &format!("${}", rows * columns.len() + other));
     }

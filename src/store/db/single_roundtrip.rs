@@ -82,6 +82,7 @@ fn is_short(unless: &RowStatement, insertions: &[RowStatement]) -> bool {
 fn script(unless: RowStatement, insertions: Vec<RowStatement>) -> Encoded<Script> {
     let mut script = Script::default();
     script.add("BEGIN IMMEDIATE");
+    // The table outlives transactions, and may hold what the last comparison found.
     script.add(CLEAR_FOUND);
     // There are more rows to compare than to insert, and not always by the same number: longer padding keeps the texts few.
     script.add_rows(&format!("{INTO_FOUND}{}", unless.sql), unless.columns, |rows| {
@@ -90,6 +91,7 @@ fn script(unless: RowStatement, insertions: Vec<RowStatement>) -> Encoded<Script
     for RowStatement { sql, columns } in insertions {
         script.add_rows(&format!("{sql}{UNLESS_FOUND}"), columns, padded)?;
     }
+    // Also when something was found: nothing was inserted then, and the connection has to leave its transaction.
     script.add("COMMIT");
     script.text.push_str(COUNT_FOUND);
     Ok(script)
@@ -144,6 +146,7 @@ impl Db {
         let found = query.fetch_all(&mut *lent.connection).await;
         // A script that fails midway leaves its connection unclean: it is closed, which rolls the transaction back.
         let found = found.map_err(|source| DbError::of_commit(operation, source))?;
+        // The count comes after the COMMIT: without it, it is unknown whether that ran.
         let [FoundRow { found }] = found.as_slice() else {
             return Err(DbError::CommitUnknown { operation, source: sqlx::Error::RowNotFound });
         };

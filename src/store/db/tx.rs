@@ -35,6 +35,7 @@ macro_rules! fetch_on {
         let args = $bind($args).map_err(sqlx::Error::Encode);
         match args {
             Err(error) => Err(error),
+            // Any other text is the same on both engines, and is not copied at every run.
             Ok(args) if differs($sql) => {
                 sqlx::query_as_with::<$db, $record, _>(in_dialect($engine, $sql), args).$how($executor).await
             }
@@ -197,6 +198,7 @@ impl Tx {
             EngineTx::Sqlite(tx) => tx.commit().await,
             EngineTx::Postgres(tx) => tx.commit().await,
         }
+        // An error may come after the server has committed: unless it says that it refused, the outcome is unknown.
         .map_err(|source| DbError::of_commit(operation, source))?;
         metrics::counter!("medcredit_store_commits_total", "operation" => operation).increment(1);
         Ok(())

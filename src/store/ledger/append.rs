@@ -223,9 +223,11 @@ const INSERT_ENTRIES: &str = "/* ledger::insert_entries */ \
     INSERT INTO ledger_entries (id, type, body, leaf_hash, committed_at) \
     SELECT bound.id, bound.kind, bound.body, bound.leaf, bound.moment FROM bound_rows";
 
+// A table of its own and not a column of the entries: entries are never updated.
 const INSERT_UNSEALED: &str = "/* ledger::insert_unsealed */ \
     INSERT INTO ledger_unsealed (entry_id) SELECT bound.id FROM bound_rows";
 
+// Apart from the entries, so that an opening can be erased while its entry stays in the tree.
 const INSERT_OPENINGS: &str = "/* ledger::insert_openings */ \
     INSERT INTO ledger_openings (entry_id, client_id, consent_id, body) \
     SELECT bound.id, bound.client, bound.consent, bound.body FROM bound_rows";

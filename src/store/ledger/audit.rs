@@ -50,6 +50,7 @@ record! {
     }
 }
 
+// One statement, and so one snapshot: counts read one after the other would differ beside a running gateway.
 const EXTENT: &str = "/* ledger::extent */ SELECT \
     (SELECT CAST(count(*) AS BIGINT) FROM ledger_leaves) AS leaves, \
     (SELECT CAST(count(*) AS BIGINT) FROM ledger_tiles) AS tiles, \
@@ -60,6 +61,7 @@ pub async fn extent(db: &Db) -> Result<ExtentRow, DbError> {
     db.read("ledger.extent").fetch_one(EXTENT, args![]).await
 }
 
+// Left joins: a leaf whose entry or opening was removed has to be listed, because that is what is looked for.
 const LEAVES: &str = "/* ledger::leaves */ \
     SELECT l.leaf_index, l.entry_id, e.type AS kind, e.body, e.leaf_hash, o.body AS opening, o.client_id, o.consent_id \
     FROM ledger_leaves l LEFT JOIN ledger_entries e ON e.id = l.entry_id \

@@ -71,6 +71,7 @@ const UNSEALED_IDS: &str = "/* ledger::unsealed_ids */ \
 pub async fn unsealed_ids(db: &Db, after: &str, limit: i64) -> Result<Vec<String>, DbError> {
     let row: IdsRow = db.read("ledger.unsealed").fetch_one(UNSEALED_IDS, args![limit, after]).await?;
     let mut ids: Vec<_> = row.ids.as_deref().unwrap_or_default().split_terminator(' ').map(str::to_owned).collect();
+    // `string_agg` promises no order.
     ids.sort_unstable();
     Ok(ids)
 }
