@@ -29,6 +29,8 @@ impl Stager<'_> {
     /// Ends an import whose rows are all staged: accepts it, or removes it if no row was accepted.
     pub(super) async fn conclude(&mut self, seq: i64) -> Result<(), ImportError> {
         self.report.import_id = Some(self.run.id.to_string());
+        // Accepted, its digest would be recognised from then on, and the same file could not be imported once its
+        // subjects are.
         if self.report.accepted == 0 && self.report.rejected > 0 {
             self.report.outcome = Outcome::NothingTaken;
             self.run.importer.remove(self.report.template, seq).await?;
@@ -56,6 +58,8 @@ impl Stager<'_> {
         let mut attempts = 1;
         loop {
             match self.try_accept(seq, &updates.pages, &events).await {
+                // Nothing of the attempt was committed, and pages and events are still in memory: all of it is tried
+                // again.
                 Err(Failed::Store(error)) if error.is_contention() && attempts < ATTEMPTS => attempts += 1,
                 Err(Failed::Store(error)) => return Err(ImportError::store("accept the import")(error)),
                 Err(Failed::Import(error)) => return Err(error),
@@ -68,6 +72,7 @@ impl Stager<'_> {
         let env = &self.run.importer.env;
         let now = env.clock.now();
         let mut tx = env.db.begin("imports::accept").await?;
+        // First: nothing below matters if the sender's access has ended.
         if let Some(sender) = &self.run.sender {
             self.check_sender(&mut tx, sender).await?;
             self.write_report(&mut tx, sender, Outcome::Accepted, now).await?;
@@ -90,6 +95,7 @@ impl Stager<'_> {
             // Cached months are out of date.
             runs::raise_publication(&mut tx).await?;
         }
+        // Last: its row stays locked until the commit, and the changes of every gateway wait for it.
         changes::raise(&mut tx).await?;
         Ok(tx.commit().await?)
     }

@@ -55,6 +55,7 @@ impl Batch {
         check: impl FnOnce(&mut Row<'_>, &mut Passed) -> Result<(), ImportError>,
     ) -> Result<(), ImportError> {
         let FileContext { layout, today } = file;
+        // Before any field is read: with a field too many or too few, every later one may be under a wrong column.
         if record.len() != layout.width() {
             let message = format!("has {} fields, the header has {}", record.len(), layout.width());
             self.reject(line, Code::ColumnCount, message);

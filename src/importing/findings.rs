@@ -134,6 +134,7 @@ impl FindingsReport {
     /// Adds a finding.
     pub(super) fn add(&mut self, finding: &Finding) -> io::Result<()> {
         let Some(path) = &self.path else {
+            // An upload's findings are in memory and in its stored report: a file of bad rows must not fill either.
             if self.listed.len() < MOST_LISTED {
                 self.listed.push(finding.clone());
             }

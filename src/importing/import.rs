@@ -73,6 +73,7 @@ impl Importer {
         options: &Options,
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<Report, ImportError> {
+        // A check writes nothing, so it leaves also the leftovers of others.
         let removed = if options.check_only { 0 } else { self.remove_leftovers().await? };
         let digested = input.clone();
         let digest = tokio::task::spawn_blocking(move || digested.digest());
@@ -83,6 +84,7 @@ impl Importer {
             report.recognise(&earlier);
             return Ok(report);
         }
+        // The header is checked before the import begins: a wrong file leaves no row in the list of imports.
         let mut messages = self.start_reader(template, input, options).await?;
         let id = ImportId::new(&*self.env.clock, &*self.env.entropy);
         let seq = if options.check_only { None } else { Some(self.begin(&report, id, options).await?) };
@@ -97,6 +99,7 @@ impl Importer {
         match outcome {
             Ok(()) => stager.finish(),
             Err(error) => {
+                // First: its open transaction holds SQLite's only writer of bulk tables, which the removal needs.
                 stager.abandon();
                 // Nobody sees the staged rows; if they cannot be removed now, the next import removes them.
                 if let Some(seq) = seq {
@@ -148,6 +151,7 @@ impl Importer {
             most_rows: options.most_rows,
         };
         let (to, mut from) = mpsc::channel(BATCHES_WAITING);
+        // Not awaited: it ends when the channel is closed, and reports its result through it.
         tokio::task::spawn_blocking(move || read_file(job, &to));
         match from.recv().await {
             Some(Message::Ready) => Ok(from),

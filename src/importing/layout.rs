@@ -32,6 +32,7 @@ impl Layout {
                 if word && !name.is_empty() { format!("column {name:?}") } else { format!("column {}", at + 1) };
             faults.push(format!("{shown} is not known"));
         }
+        // Collected first, so that one attempt shows everything that is wrong with the header.
         if !faults.is_empty() {
             return Err(ImportError::Header { template: template.as_str(), faults });
         }

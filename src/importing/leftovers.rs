@@ -9,6 +9,7 @@ impl Importer {
         let read = self.env.db.read("imports::list");
         let failed = || ImportError::store("look for killed imports");
         let mut left = imports::list(&read, "staging").await.map_err(failed())?;
+        // Also those whose removal was itself interrupted.
         left.extend(imports::list(&read, "discarding").await.map_err(failed())?);
         let mut removed = 0;
         for import in left {
@@ -36,6 +37,7 @@ impl Importer {
         let mut tx = self.env.db.begin("imports::remove").await.map_err(failed())?;
         imports::discard(&mut tx, seq).await.map_err(failed())?;
         tx.commit().await.map_err(failed())?;
+        // A transaction of its own: on SQLite bulk tables are in another file than the marks.
         let mut bulk = self.env.db.begin_bulk("imports::remove").await.map_err(failed())?;
         match template.staging() {
             Some(staging) => staging.purge(&mut bulk, seq).await.map_err(failed())?,

@@ -77,6 +77,7 @@ impl ReadJob {
         let layout = Layout::of(self.template, &header)?;
         let file = FileContext { layout: &layout, today: self.today };
         let (chunk_rows, most_rows) = (self.chunk_rows, self.most_rows);
+        // Once the header fits: only then the import gets its row in the store.
         send(to, Message::Ready)?;
         match &mut self.checks {
             Checks::Rows(check) => {
@@ -150,6 +151,7 @@ impl RowReading<'_> {
         loop {
             let next = self.source.next(&mut record)?;
             match self.most_rows {
+                // Checked before the row is, so that a file beyond the limit costs no more than one within it.
                 Some(most) if next != Next::End && sent + batch.read >= most => {
                     return Err(Stop::Failed(ImportError::TooManyRows { most }));
                 }

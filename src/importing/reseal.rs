@@ -71,6 +71,7 @@ pub async fn reseal_subjects(
         tx.commit().await.map_err(failed())?;
     }
     if planned.plain > 0 {
+        // After the last commit: until then rows in the clear are still in the table itself.
         db.purge_former_subject_data().await.map_err(failed())?;
     }
     lock.release().await.map_err(failed())?;

@@ -158,6 +158,7 @@ impl<'a> Row<'a> {
     /// A count, zero or more.
     pub(super) fn count(&mut self, column: usize) -> Option<i64> {
         let text = self.required(column)?;
+        // The parser also reads `+5`, which files may not have.
         let plain = text.bytes().all(|byte| byte.is_ascii_digit());
         match text.parse::<i64>() {
             Ok(count) if plain && count <= MAX_FEN => Some(count),
@@ -176,6 +177,7 @@ impl RowText {
     /// Begins a row with its line and returns its start. [`RowText::end`] or [`RowText::discard`] must follow.
     pub(super) fn begin(&mut self, line: u64) -> usize {
         let start = self.text.len();
+        // An array's elements are separated here, so that discarding a row removes its comma as well.
         self.text.push(if start == 0 { '[' } else { ',' });
         self.text.push('[');
         self.number(i64::try_from(line).unwrap_or(i64::MAX), false);

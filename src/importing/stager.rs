@@ -120,6 +120,7 @@ impl<'a> Stager<'a> {
             }
         }
         self.report.count_rows(read, passed.spilled + u64::try_from(rows.len()).unwrap_or(u64::MAX));
+        // Found in several passes, and reported in the order of the file.
         findings.sort_by_key(|finding| (finding.line, finding.column));
         findings.iter().try_for_each(|finding| self.note(finding))
     }
@@ -170,6 +171,7 @@ impl<'a> Stager<'a> {
     /// Looks up the codes of a batch that are not cached, all in one statement.
     async fn look_up_subjects(&mut self, rows: &[CheckedRow], text: &RowText) -> Result<(), ImportError> {
         if self.is_subject.len() > CODES_CACHED {
+            // All of it: the cache only saves look-ups, so the age of an entry is not worth tracking.
             self.is_subject.clear();
         }
         let codes = rows.iter().flat_map(|row| row.codes.iter().flatten()).map(|(_, code)| text.slice(code.clone()));
@@ -180,6 +182,7 @@ impl<'a> Stager<'a> {
         let missing: Vec<&str> = missing.into_iter().collect();
         let found = subjects::existing(&self.run.importer.env.db.read("subjects::existing"), &missing).await;
         let found = found.map_err(ImportError::store("look up subjects"))?;
+        // Unknown codes are cached as well, or each of their rows would be looked up again.
         self.is_subject.extend(missing.into_iter().map(|code| (code.into(), false)));
         self.is_subject.extend(found.into_iter().map(|code| (code.into(), true)));
         Ok(())

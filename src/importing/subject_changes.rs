@@ -52,6 +52,7 @@ impl Stager<'_> {
             for (line, subject) in &subjects {
                 let before = stored.get(subject.code.as_str()).copied();
                 let differences = self.compare(*line, subject, before)?;
+                // An unchanged row is not written: its new version would make answers in progress stale for nothing.
                 if before.is_none() || !differences.is_empty() {
                     changed.push(subject);
                 }

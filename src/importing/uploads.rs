@@ -73,6 +73,7 @@ impl Uploads {
             ..Options::default()
         };
         let input = Input::Memory { name: format!("{template} from {client}"), bytes };
+        // Waits in the order of arrival, before the retries below compete with other processes.
         let queued = tokio::time::timeout(QUEUE_TIMEOUT, self.queue.lock()).await;
         let _turn = queued.map_err(|_| busy())?;
         let mut retries = 0;

@@ -64,6 +64,7 @@ impl Writer {
         // Which rows were skipped can only be found out before the statement: roll back, and write the earlier batches
         // again.
         drop(tx);
+        // For the rest of the file: otherwise each further repetition would cost another rollback.
         self.careful = true;
         let mut tx = begin(db).await?;
         for batch in self.pending.drain(..) {
@@ -87,6 +88,7 @@ impl Writer {
 
     /// Commits the open transaction.
     pub(super) async fn flush(&mut self) -> Result<(), ImportError> {
+        // Before the commit: when that fails the import ends, and nothing is written again.
         self.pending.clear();
         match self.tx.take() {
             Some(tx) => tx.commit().await.map_err(failed()),
@@ -177,6 +179,7 @@ fn split_repeated<'r>(
         let values: Vec<serde_json::Value> = serde_json::from_str(row).map_err(ImportError::Json)?;
         let line = values.first().and_then(serde_json::Value::as_u64).unwrap_or(0);
         let key: Vec<String> = key_places.iter().filter_map(|at| values.get(*at)).map(ToString::to_string).collect();
+        // An empty key means that each line is a row of its own.
         if taken.contains(&line) || (!key.is_empty() && !keys.insert(key)) {
             again.insert(line);
         } else {

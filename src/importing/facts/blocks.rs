@@ -87,8 +87,10 @@ impl Blocks {
         bytes.reserve(BLOCK_BYTES);
         let limit = u64::try_from(BLOCK_BYTES).unwrap_or(u64::MAX);
         let count = Read::by_ref(&mut self.file).take(limit).read_to_end(bytes)?;
+        // Digested as it is read, so the digest is of the very bytes that were parsed.
         self.digest.update(bytes.get(before..).unwrap_or_default());
         self.offset = self.offset.saturating_add(u64::try_from(count).unwrap_or(0));
+        // `read_to_end` stops short of the limit only at the end of the file.
         self.ended = count < BLOCK_BYTES;
         Ok(())
     }

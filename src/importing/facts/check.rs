@@ -28,6 +28,7 @@ pub(super) fn check<'a>(row: &mut Row<'a>, rules: &Rules, dictionary: &Dictionar
     let occurred = row.past_day(OCCURRED_ON);
     let source = source(row, SOURCE, rules);
     let reference = row.text(REFERENCE, MAX_REFERENCE);
+    // Not earlier: all fields are read first, so that each of their faults is reported.
     let (code, name) = (code?, name?);
     if rules.measure(code, name).is_none() {
         let message = format!("{name:?} is not a measure of the catalogue for {code}");

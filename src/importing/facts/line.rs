@@ -62,6 +62,7 @@ impl<'d> LineReader<'d> {
         let (day, source, reference) = (field(3)?, field(4)?, field(5)?);
         let (subject, kind) = self.subject(code)?;
         let measure = self.measure(kind, measure)?;
+        // Whatever is unusual is left to the checker, which finds out what it is and words it.
         if value.ends_with('%') || source.is_empty() || !plain(source, MAX_SOURCE) || !plain(reference, MAX_REFERENCE) {
             return None;
         }
@@ -81,6 +82,7 @@ impl<'d> LineReader<'d> {
             last.subject = self.dictionary.subject(code)?;
             last.kind = self.dictionary.kind_of(last.subject)?;
             last.region = self.dictionary.region_of(last.subject);
+            // Only after every look-up above succeeded: a failed one must not leave the new code with the old subject.
             last.code.clear();
             last.code.push_str(code);
         }

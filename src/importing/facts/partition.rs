@@ -46,6 +46,7 @@ pub(in crate::importing) fn pack(
         for _ in 0..threads.max(1) {
             scope.spawn(|| {
                 loop {
+                    // Relaxed is enough: the counter orders nothing but itself, and each partition goes to one thread.
                     let partition = next.fetch_add(1, Ordering::Relaxed);
                     if partition >= spill.partitions() {
                         return;
@@ -110,6 +111,7 @@ impl<S: Fn(PackedPart) -> Result<(), Stop>> Packer<'_, S> {
     /// Sorts facts into the order in which chunks store them; equal facts by line.
     fn sort(&self, facts: &mut [Spilled], texts: Texts<'_>) {
         let mut halves = Halves::default();
+        // The key is computed once for each fact and not at each comparison.
         facts.sort_by_cached_key(|fact| sort_key(self.kind_of(fact), halves.half_of(fact.day), fact));
         // Texts are compared only where the numbers are equal.
         let key = |fact: &Spilled| (fact.subject, fact.measure, fact.day);

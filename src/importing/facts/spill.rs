@@ -110,6 +110,7 @@ impl Spill {
         let mut bytes = vec![0; pieces.iter().map(|(_, length)| length).sum()];
         let mut rest = bytes.as_mut_slice();
         for (at, length) in pieces {
+            // The buffer has the sum of the lengths, so it never ends early.
             let Some((piece, more)) = rest.split_at_mut_checked(length) else { break };
             self.file.read_exact_at(piece, at)?;
             rest = more;

@@ -72,6 +72,7 @@ pub(in crate::importing) fn check_csv(
     let (to_parsers, unparsed) = sync_channel::<Block>(BLOCKS_WAITING);
     // A channel has one receiver: the lock lets the parsers take turns with it.
     let unparsed = Arc::new(Mutex::new(unparsed));
+    // Bounded: parsers that are faster than the stager must not fill the memory.
     let (to_sender, parsed) = sync_channel::<Parsed>(threads.max(1) * 2);
     std::thread::scope(|scope| {
         for _ in 0..threads.max(1) {
@@ -88,6 +89,7 @@ pub(in crate::importing) fn check_csv(
             outcome
         });
         let read = read_blocks(&mut blocks, &to_parsers, &stopped);
+        // The parsers end when no block can follow, so this comes before the wait for the sender.
         drop(to_parsers);
         let sent = sender.join().unwrap_or(Err(Stop::Failed(ImportError::ReaderGone)));
         read?;
@@ -133,6 +135,7 @@ impl BlockParser<'_> {
         let mut writer = self.spill.writer();
         let mut last = 0;
         loop {
+            // The lock is held while waiting, but not while parsing: the guard is dropped at the end of this statement.
             let block = unparsed.lock().unwrap_or_else(PoisonError::into_inner).recv();
             let Ok(block) = block else { break };
             last = block.nth;

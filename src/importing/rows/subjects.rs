@@ -52,6 +52,7 @@ pub(super) fn check(
     let described = describe(row, rules);
     let identity = identity(row, rules);
     let (Some(mut subject), Some(mut personal)) = (described, identity) else { return Ok(None) };
+    // Only rows that passed are remembered: after a bad row, a good one with the same code is accepted.
     if !seen.insert(subject.code.as_str().into()) {
         let message = format!("the file has {} already", subject.code);
         return Ok(row.reject(CODE, Code::DuplicateRow, message));

@@ -117,6 +117,7 @@ impl ValueFormat {
         if let Self::Decimal { scale } = self {
             return decimal(big_endian(value).ok_or((Code::ValueMalformed, "has too many digits"))?, scale, out);
         }
+        // Before it is copied: a value may be as large as its page.
         if value.len() > MAX_TEXT_BYTES {
             return Err((Code::TooLong, "is longer than any field"));
         }

@@ -39,6 +39,7 @@ struct DigestingReader {
 impl Read for DigestingReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let passed = self.shared.passed.get();
+        // Checked below the CSV reader, which would collect the row in memory before it returns it.
         if passed.saturating_sub(self.shared.row_began.get()) > MAX_ROW_BYTES {
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, "a row is longer than 1 MiB"));
         }

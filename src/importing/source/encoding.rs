@@ -54,6 +54,7 @@ impl Evidence {
     pub(super) fn judge(&self, given: Encoding, at_end: bool) -> Result<(), ImportError> {
         match given {
             Encoding::Utf8 => {
+                // One row that is UTF-8 beyond ASCII, or neither, means damaged rows rather than another encoding.
                 let alone = self.gb18030 > 0 && self.utf8 == 0 && self.neither == 0;
                 let most = at_end && self.gb18030 * 2 >= self.rows;
                 if alone && (self.gb18030 >= ENOUGH_ROWS || most) {

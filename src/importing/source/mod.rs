@@ -110,6 +110,7 @@ impl Input {
     fn open(&self) -> Result<Box<dyn Read + Send>, ImportError> {
         match self {
             Self::File(path) => Ok(Box::new(Self::open_file(path)?)),
+            // Cloning `Bytes` copies none of the data.
             Self::Memory { bytes, .. } => Ok(Box::new(bytes.clone().reader())),
         }
     }

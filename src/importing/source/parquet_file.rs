@@ -135,6 +135,7 @@ impl<R: ChunkReader + 'static> ParquetSource<R> {
     fn begin_group(&mut self) -> Result<()> {
         let group = self.metadata.row_group(self.group);
         let rows = usize::try_from(group.num_rows()).map_err(|_| ParquetError::General("a negative count".into()))?;
+        // The footer states both, and the zip below would leave columns without a reader where they differ.
         if group.columns().len() != self.columns.len() {
             return Err(ParquetError::General("a row group has other columns than the file".into()));
         }
@@ -197,6 +198,7 @@ impl ColumnPage<'_> {
         let (mut levels, mut values, mut read) = (Vec::new(), Vec::new(), 0);
         while read < self.count {
             let (rows, ..) = reader.read_records(self.count - read, Some(&mut levels), None, &mut values)?;
+            // Without progress the loop would not end.
             if rows == 0 {
                 return Err(short());
             }
