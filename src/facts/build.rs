@@ -45,6 +45,7 @@ impl Chunk {
     /// The digest of both parts.
     pub fn digest_of(totals: &[u8], facts: &[u8]) -> [u8; 32] {
         let mut context = digest::Context::new(&digest::SHA256);
+        // The length first: bytes moved from one part to the other would otherwise give the same digest.
         context.update(&u64::try_from(totals.len()).unwrap_or(u64::MAX).to_be_bytes());
         context.update(totals);
         context.update(facts);
@@ -139,6 +140,7 @@ impl Columns {
         for column in [&mut self.values, &mut self.days, &mut self.sources, &mut self.references, &mut self.lines] {
             column.clear();
         }
+        // Each block starts its differences again, so that it can be read without the one before.
         self.last_reference.clear();
         self.last_line = 0;
         let before = facts.len();
@@ -150,6 +152,7 @@ impl Columns {
 /// The length in bytes of the longest common prefix, in whole characters.
 fn shared_prefix(one: &str, other: &str) -> usize {
     let mut shared = one.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count();
+    // Equal bytes may end within a character, and a text is cut only between two.
     while !other.is_char_boundary(shared) {
         shared -= 1;
     }
@@ -302,6 +305,7 @@ impl ChunkBuilder {
     fn begin_subject(&mut self, code: &str) {
         self.close_group();
         self.close_subject();
+        // Only between subjects: a block holds whole subjects, so that one block is read for one.
         if self.columns.size() >= BLOCK_BYTES {
             self.close_block();
         }
@@ -316,6 +320,7 @@ impl ChunkBuilder {
         }
         self.last = Some(Last {
             code: code.to_owned(),
+            // No index of any text: `push` sets it before anything compares with it.
             measure: usize::MAX,
             day: self.first_day,
             source: usize::MAX,
@@ -328,6 +333,7 @@ impl ChunkBuilder {
         if count > 0 {
             put_u64(&mut self.counts, count);
             put_i128(&mut self.sums, sum);
+            // Of a single fact the latest value is the sum, which is stored already.
             if count > 1 {
                 put_i64(&mut self.latest, latest);
             }

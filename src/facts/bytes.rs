@@ -69,6 +69,7 @@ impl<'a> Reader<'a> {
             let [byte, rest @ ..] = self.0 else { return Err(Damaged("it ends within a number")) };
             self.0 = rest;
             let low = u128::from(byte & 0x7f);
+            // Shifted back and compared: bits that a shift pushes out would otherwise be lost without an error.
             let shifted = low.checked_shl(shift).filter(|shifted| shift < bits && shifted >> shift == low);
             number |= shifted.ok_or(Damaged("a number is too large"))?;
             if byte & 0x80 == 0 {
@@ -138,6 +139,7 @@ pub(super) fn pack(out: &mut Vec<u8>, raw: &[u8]) {
 pub(super) fn unpack(packed: &[u8]) -> Result<Vec<u8>, Damaged> {
     let mut reader = Reader(packed);
     let length = reader.usize()?;
+    // Before anything is allocated: a few bytes that claim a huge length must not take the memory.
     if length > GREATEST_PART || length > reader.0.len().saturating_mul(GREATEST_RATIO) {
         return Err(Damaged("a part is larger than it can be"));
     }

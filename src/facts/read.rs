@@ -44,6 +44,7 @@ impl<'a> FactsOf<'a> {
         let (nth, first) = self.block_of(at)?;
         let mut block = match self.open.take() {
             Some(block) if block.nth == nth && block.next <= at => block,
+            // An earlier subject of the open block: it is decompressed already, and only read again from its beginning.
             Some(block) if block.nth == nth => Block { columns: Columns::of(&block.raw)?, next: first, ..block },
             _ => self.unpack(nth, first)?,
         };

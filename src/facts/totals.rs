@@ -71,6 +71,7 @@ impl Totals {
         let blocks: Vec<BlockSize> = (0..count).map(block).collect::<Result<_, Damaged>>()?;
         let in_blocks = blocks.iter().fold(0usize, |sum, block| sum.saturating_add(block.subjects));
         let left = !reader.is_empty() || !group_counts.is_empty() || columns.iter().any(|column| !column.is_empty());
+        // No builder leaves bytes behind: the part was changed.
         if in_blocks != subjects || left {
             return Err(Damaged("its parts do not fit together"));
         }
@@ -136,6 +137,7 @@ fn read_codes(mut reader: Reader<'_>, subjects: usize) -> Result<(String, Vec<us
         let start = codes.len();
         codes.push_str(&prefix.ok_or(Damaged("a code shares more than the one before has"))?);
         codes.push_str(suffix);
+        // `find` searches by halves, and would miss subjects among codes that are not in order.
         if codes.get(before.clone()) >= codes.get(start..) && !ends.is_empty() {
             return Err(Damaged("its codes are not in order"));
         }
@@ -147,6 +149,7 @@ fn read_codes(mut reader: Reader<'_>, subjects: usize) -> Result<(String, Vec<us
 
 fn read_groups(columns: &mut [Reader<'_>; 4], count: usize, measure_count: usize) -> Result<Vec<Group>, Damaged> {
     let [measures, counts, sums, latest] = columns;
+    // A group takes at least one byte, so the data bounds the capacity below.
     if count > measures.0.len() {
         return Err(Damaged("a count is larger than the data"));
     }
