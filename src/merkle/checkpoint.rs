@@ -43,6 +43,7 @@ impl Checkpoint {
     pub fn open(note: &str, known: &[VerifierKey]) -> Result<Self, NoteError> {
         let note = Note::parse(note)?;
         let checkpoint = Self::parse(note.unverified_text())?;
+        // Only keys under this origin: a key of another log must not sign for it.
         let own: Vec<_> = known.iter().filter(|key| key.name() == checkpoint.origin).cloned().collect();
         note.verify(&own)?;
         Ok(checkpoint)

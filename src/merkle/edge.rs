@@ -26,6 +26,7 @@ pub struct Edge {
 impl Edge {
     /// From the partial tiles of a tree of `size` leaves, lowest level first; `None` when their widths contradict the size.
     pub fn from_tiles(size: u64, mut levels: Vec<Vec<Hash>>) -> Option<Self> {
+        // Empty levels at the top say nothing, and would fail the comparison with the size below.
         while levels.last().is_some_and(Vec::is_empty) {
             levels.pop();
         }
@@ -63,6 +64,7 @@ impl Edge {
             let hashes = std::mem::take(hashes);
             // Infallible: 256 hashes have a root.
             let Some(root) = fold(&hashes) else { break };
+            // The tile ends with the leaf just added, so it is the last complete one of its level.
             let index = self.size.checked_shr(TileId::span_bits(level)).unwrap_or(0).saturating_sub(1);
             full.push(FullTile { id: TileId { level, index }, hashes, root });
             carry = Some(root);

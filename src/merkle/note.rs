@@ -158,7 +158,9 @@ impl Note {
     pub fn verify(&self, known: &[VerifierKey]) -> Result<&str, NoteError> {
         let mut verified = false;
         for (name, id, signature) in &self.signatures {
+            // All of them: the id has four bytes, so two keys of one name may share it.
             for key in known.iter().filter(|key| key.name == *name && key.id == *id) {
+                // One bad signature of a known key refuses the note, also beside a good one: somebody changed it.
                 key.verify(&self.text, signature)?;
                 verified = true;
             }

@@ -107,6 +107,7 @@ pub fn consistency_spans(old: u64, new: u64) -> Result<Vec<Span>, ProofError> {
             start = middle;
         }
     }
+    // From 0 on, the old tree is a complete subtree, whose root the verifier has.
     if start > 0 {
         spans.push(Span { start, end });
     }

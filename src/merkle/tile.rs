@@ -83,9 +83,11 @@ impl TileId {
             if digits.len() != 3 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
                 return None;
             }
+            // Checked: a path comes from a request, and may have any number of groups.
             index = index.checked_mul(1000)?.checked_add(digits.parse().ok()?)?;
         }
         let id = Self { level, index };
+        // Written again and compared, which refuses every other spelling of the same tile.
         (id.path(width) == path).then_some((id, width))
     }
 }
