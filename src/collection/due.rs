@@ -63,6 +63,7 @@ impl Due {
         let covers = delivered_on.is_some_and(|day| !self.after_end || day > end);
         match delivered_on {
             _ if covers => CategoryState::Delivered,
+            // Before the test for lateness: an event that did not happen cannot be late.
             None if only_events => CategoryState::Silent,
             // Some events were delivered, and perhaps no more have happened since.
             Some(_) if only_events => CategoryState::Delivered,

@@ -164,6 +164,7 @@ impl Collection {
             let Some(last) = page.last() else { return Ok(deliveries) };
             after = ChunkKey { import_seq: last.import_seq, part: last.part };
             for row in page {
+                // Chunks of an import that is staged, or was given up, are in the table, too.
                 let Some(at) = accepted.get(&row.import_seq) else { continue };
                 let totals = Totals::read(&row.totals).map_err(|error| {
                     let what = format!("part {} of import {}: {error}", row.part, row.import_seq);
