@@ -53,6 +53,7 @@ impl CertificateFacts {
     /// Parses a certificate.
     pub fn read(der: &[u8]) -> Result<Self, IdentityError> {
         let (rest, certificate) = X509Certificate::from_der(der).map_err(|_| IdentityError::Malformed)?;
+        // The thumbprint covers all bytes: bytes after the certificate would give one certificate many thumbprints.
         if !rest.is_empty() {
             return Err(IdentityError::Malformed);
         }
@@ -67,6 +68,7 @@ impl CertificateFacts {
             not_before: Timestamp::from_seconds(certificate.validity().not_before.timestamp()),
             not_after: Timestamp::from_seconds(certificate.validity().not_after.timestamp()),
             is_authority: certificate.is_ca(),
+            // `any` and an absent extension count as no: a certificate is for what it names.
             client_authentication: purposes.is_some_and(|purposes| purposes.client_auth),
             server_authentication: purposes.is_some_and(|purposes| purposes.server_auth),
             public_key_der: certificate.public_key().raw.to_vec(),
@@ -99,6 +101,7 @@ pub fn serial_text(serial: &[u8]) -> String {
 pub fn is_signed_by(child: &[u8], parent: &[u8]) -> bool {
     let parsed = X509Certificate::from_der(child).ok().zip(X509Certificate::from_der(parent).ok());
     parsed.is_some_and(|((_, child), (_, parent))| {
+        // The names come first: comparing them as encoded is cheap, and spares most verifications.
         child.issuer().as_raw() == parent.subject().as_raw()
             && child.verify_signature(Some(parent.public_key())).is_ok()
     })
@@ -107,6 +110,7 @@ pub fn is_signed_by(child: &[u8], parent: &[u8]) -> bool {
 fn strength(key: &SubjectPublicKeyInfo<'_>) -> Strength {
     let strong = match key.parsed() {
         Ok(PublicKey::RSA(rsa)) => {
+            // DER puts a zero octet before a modulus whose first bit is set; it is no part of the strength.
             let modulus = rsa.modulus.iter().position(|byte| *byte != 0).and_then(|at| rsa.modulus.get(at..));
             let bits = modulus
                 .map_or(0, |bytes| bytes.len() * 8 - bytes.first().map_or(0, |byte| byte.leading_zeros() as usize));

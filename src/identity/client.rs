@@ -35,6 +35,7 @@ impl ClientIdentity {
         trust: &PartnerTrust,
         now: Timestamp,
     ) -> Result<Self, IdentityError> {
+        // Before the end of the handshake the client has not proved that it has the certificate's key.
         if connection.is_handshaking() {
             return Err(IdentityError::Unfinished);
         }
@@ -47,6 +48,8 @@ impl ClientIdentity {
         let (leaf, _) = chain.split_first().ok_or(IdentityError::NoCertificate)?;
         let facts = CertificateFacts::read(leaf)?;
         let (authority, proof) = trust.prove(&chain, now)?;
+        // The proof is kept with the connection, because the chain never changes on it; only the trust and the clock
+        // do.
         Ok(Self { authority, facts, chain, proof: Mutex::new(Arc::new(proof)) })
     }
 
@@ -93,7 +96,10 @@ impl ClientIdentity {
         if last.is_current(trust.generation(), now) {
             return Ok(());
         }
+        // Under the same authority, and not under any: a client is registered under an authority and a subject, and
+        // must not become another client on an open connection.
         let proof = trust.prove_under(&self.authority, &self.chain, now)?;
+        // Verified outside the lock: of two requests that verify at the same time, either proof may stay.
         *self.proof.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(proof);
         Ok(())
     }

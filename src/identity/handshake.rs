@@ -24,6 +24,7 @@ fn alert_of(error: IdentityError) -> rustls::Error {
         IdentityError::Revoked => CertificateError::Revoked.into(),
         IdentityError::RevocationUnknown => CertificateError::UnknownRevocationStatus.into(),
         IdentityError::RevocationStale => CertificateError::ExpiredRevocationList.into(),
+        // The others have no error of their own in the library; the reason travels inside for the metric.
         other => CertificateError::Other(rustls::OtherError(Arc::new(other))).into(),
     }
 }
@@ -43,6 +44,7 @@ impl ClientCertVerifier for HandshakeVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
+        // A time beyond 64 bits saturates to the future, in which every certificate has expired: it fails closed.
         let now = Timestamp::from_seconds(i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
         self.0.accept(leaf, intermediates, now).map(|()| ClientCertVerified::assertion()).map_err(alert_of)
     }
@@ -53,6 +55,7 @@ impl ClientCertVerifier for HandshakeVerifier {
         _: &CertificateDer<'_>,
         _: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        // Never called, because only TLS 1.3 is configured; if it were, nothing may pass (T1).
         Err(rustls::Error::General("TLS 1.2 is not offered".into()))
     }
 

@@ -30,6 +30,7 @@ pub(super) fn text(name: &X509Name<'_>) -> Option<String> {
         let attributes: Option<Vec<String>> = rdn.iter().map(attribute).collect();
         parts.push(attributes?.join("+"));
     }
+    // RFC 4514 section 2.1: the last RDN comes first.
     parts.reverse();
     Some(parts.join(","))
 }
@@ -40,6 +41,8 @@ fn attribute(attribute: &AttributeTypeAndValue<'_>) -> Option<String> {
     if let (Some(short), Ok(value)) = (short, attribute.as_str()) {
         return Some(format!("{short}={}", escaped(value)));
     }
+    // RFC 4514 section 2.4: what has no short name or no string form is the hex of its DER, so that two different names
+    // never have one text.
     let der = attribute.attr_value().to_der_vec().ok()?;
     Some(format!("{}=#{}", short.unwrap_or(&number), data_encoding::HEXLOWER.encode(&der)))
 }

@@ -28,5 +28,6 @@ pub fn provider() -> Arc<CryptoProvider> {
 
 /// Converts an instant to the library's type.
 pub(super) fn unix_time(at: Timestamp) -> UnixTime {
+    // Before 1970 the epoch is used: no certificate is valid yet then, and the verification fails closed.
     UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(at.seconds()).unwrap_or(0)))
 }

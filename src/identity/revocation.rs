@@ -30,6 +30,7 @@ impl RevocationList {
     /// Parses a list. A list without `nextUpdate` is refused, because it would never become stale.
     pub fn read(der: &[u8]) -> Result<Self, String> {
         let (rest, list) = CertificateRevocationList::from_der(der).map_err(|_| "it is not a revocation list")?;
+        // What follows would be ignored, and its author would believe it to be in force.
         if !rest.is_empty() {
             return Err("bytes follow the revocation list".into());
         }
@@ -65,12 +66,14 @@ impl RevocationList {
 
     /// Whether it is past `nextUpdate`.
     pub fn is_stale(&self, now: Timestamp) -> bool {
+        // At the instant itself it is stale already: the limit belongs to the strict side (T3).
         self.next_update <= now
     }
 
     /// Refuses a list that is dated in the future, or whose issuer has the authority's name but not its signature. A
     /// list with another issuer belongs to an intermediate, whose key is unknown until a bank presents its certificate.
     pub fn check(&self, authority: &CertificateDer<'_>, now: Timestamp) -> Result<(), String> {
+        // A list from the future would count as the newest, and every list after it as an older one, until that day.
         if self.this_update > now.plus(LIST_CLOCK_SKEW) {
             return Err(format!("its time of issue is in the future: {}", self.this_update));
         }
@@ -101,7 +104,9 @@ impl ListValidity {
 
 /// The remaining thousandths of a period at `now`.
 pub fn left_permille(from: Timestamp, until: Timestamp, now: Timestamp) -> i64 {
+    // At least one, because a period may be empty and is a divisor here.
     let whole = until.micros().saturating_sub(from.micros()).max(1);
     let left = until.micros().saturating_sub(now.micros()).clamp(0, whole);
+    // The product for a period of some centuries does not fit into 64 bits.
     i64::try_from(i128::from(left) * 1000 / i128::from(whole)).unwrap_or(0)
 }

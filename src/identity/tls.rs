@@ -64,7 +64,9 @@ pub fn public_server_config(certified: Arc<CertifiedKey>, clock: SharedClock) ->
 fn pinned(mut config: ServerConfig) -> ServerConfig {
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
+    // Early data can be replayed by anybody who recorded it (RFC 8446 section 8).
     config.max_early_data_size = 0;
+    // Our order puts the strongest suite first.
     config.ignore_client_order = true;
     config.alpn_protocols = ALPN.iter().map(|name| name.to_vec()).collect();
     config
@@ -88,6 +90,7 @@ pub fn client_config(
     let builder = ClientConfig::builder_with_details(provider(), Arc::new(ClockTime(clock)))
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_root_certificates(roots);
+    // A public listener requests no certificate, and a client of it needs none.
     match identity {
         Some(ClientCertificate { chain, key }) => builder.with_client_auth_cert(chain, key),
         None => Ok(builder.with_no_client_auth()),

@@ -69,6 +69,7 @@ pub struct Proof {
 impl Proof {
     /// Whether the proof is valid under a generation of the trust at a time.
     pub(super) fn is_current(&self, generation: u64, now: Timestamp) -> bool {
+        // `from` guards against a clock that was set back: a certificate may not have been valid at the earlier time.
         self.generation == generation && self.from <= now && now < self.until
     }
 }
@@ -92,6 +93,7 @@ impl PartnerTrust {
         let authorities = trusted.collect::<Result<Vec<_>, _>>()?;
         let mut hints: Vec<DistinguishedName> = Vec::new();
         for hint in authorities.iter().flat_map(|authority| &authority.hint) {
+            // Two authorities may have one name, and a client needs the name once.
             if !hints.iter().any(|other| other.as_ref() == hint.as_ref()) {
                 hints.push(hint.clone());
             }
@@ -134,6 +136,7 @@ impl PartnerTrust {
         now: Timestamp,
     ) -> Result<Proof, IdentityError> {
         let (leaf, intermediates) = chain.split_first().ok_or(IdentityError::NoCertificate)?;
+        // Again, because an operator may have refused the certificate since the handshake.
         self.check_rules(leaf, intermediates)?;
         let authority =
             self.authorities.iter().find(|authority| authority.id == *id).ok_or(IdentityError::UnknownAuthority)?;
@@ -167,6 +170,7 @@ impl PartnerTrust {
         intermediates: &[CertificateDer<'_>],
         now: Timestamp,
     ) -> Result<&TrustedAuthority, IdentityError> {
+        // These rules need no signature check and hold under every authority, so they come before the search.
         self.check_rules(leaf, intermediates)?;
         let mut refusal = IdentityError::UnknownAuthority;
         for authority in &self.authorities {
@@ -208,6 +212,7 @@ impl PartnerTrust {
         chain: &[CertificateDer<'static>],
         now: Timestamp,
     ) -> Result<Proof, IdentityError> {
+        // The proof ends with whatever ends first; without a list it would end now, and be verified again each time.
         let mut until = authority.not_after.min(authority.list_period.map_or(now, |(_, until)| until));
         for certificate in chain {
             until = until.min(CertificateFacts::read(certificate)?.not_after);
@@ -253,6 +258,7 @@ impl TrustedAuthority {
         } else {
             let built = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
                 .with_crls(lists.into_iter().map(RevocationList::into_der))
+                // The library's default accepts a list past its next update (T3).
                 .enforce_revocation_expiration()
                 .build();
             Some(built.map_err(|error| TrustError::List(name.clone(), error.to_string()))?)

@@ -52,6 +52,8 @@ impl ClientKeys {
         for (at, value) in set.keys.into_iter().enumerate() {
             let refuse = |reason: String| KeyRefusal { position: at + 1, reason };
             let key = parse_key(value).map_err(refuse)?;
+            // Of two keys with one kid, the order in the set would decide which one verifies. Keys without a kid are
+            // tried in turn.
             if key.0.is_some() && keys.iter().any(|(kid, ..)| *kid == key.0) {
                 return Err(KeyRefusal { position: at + 1, reason: "its kid occurs twice in the set".into() });
             }
@@ -63,6 +65,7 @@ impl ClientKeys {
     /// Returns the key with this id.
     pub fn find(&self, kid: &str) -> Option<MessageKey<'_>> {
         let found = self.0.iter().find(|(name, ..)| name.as_deref() == Some(kid));
+        // The algorithm is that of the registered key: a signer cannot choose a weaker one by naming it.
         found.map(|(_, algorithm, key)| MessageKey { algorithm: *algorithm, key })
     }
 
@@ -106,6 +109,8 @@ impl MessageKey<'_> {
 }
 
 fn parse_key(mut value: serde_json::Value) -> Result<(Option<String>, Algorithm, DecodingKey), String> {
+    // The first two make a verifier fetch a key that the sender can exchange later; the others are private members, and
+    // a private key in a registration is a leak to refuse and not to store.
     for forbidden in ["x5u", "jku", "d", "k", "p", "q"] {
         if value.get(forbidden).is_some() {
             return Err(format!("a registered public key must not have {forbidden:?}"));
@@ -126,6 +131,7 @@ fn parse_key(mut value: serde_json::Value) -> Result<(Option<String>, Algorithm,
             let modulus = data_encoding::BASE64URL_NOPAD
                 .decode(rsa.n.as_bytes())
                 .map_err(|_| "its modulus is not base64url".to_owned())?;
+            // Leading zero octets would make a short modulus look long enough.
             let bits = modulus.iter().skip_while(|byte| **byte == 0).count() * 8;
             if bits < 2048 {
                 return Err(format!("its RSA modulus has {bits} bits; at least 2048 are needed"));
@@ -145,6 +151,7 @@ fn parse_key(mut value: serde_json::Value) -> Result<(Option<String>, Algorithm,
     if !agrees {
         return Err("its alg is not ES256, PS256 or EdDSA, or does not match its type".into());
     }
+    // The algorithm comes from the key's type and not from `alg`, which is optional and only has to agree.
     let key = DecodingKey::from_jwk(&jwk).map_err(|error| error.to_string())?;
     Ok((jwk.common.key_id, algorithm, key))
 }
@@ -185,6 +192,7 @@ pub fn unverified_subject(unverified_assertion: &str) -> Option<ClientId> {
     struct Subject {
         sub: String,
     }
+    // Without the client there are no keys to verify with; the name only selects them, and proves nothing.
     let claims: Subject = jsonwebtoken::dangerous::insecure_decode_claims(unverified_assertion).ok()?;
     claims.sub.parse().ok()
 }
@@ -201,12 +209,15 @@ pub fn verify_assertion(
     let unverified_header = jsonwebtoken::decode_header(unverified_assertion).map_err(|_| TokenRefusal::Malformed)?;
     check_header(&unverified_header)?;
     let algorithm = unverified_header.alg;
+    // Never `none`, and never an HMAC, for which a public key would serve as the secret (K5).
     if !matches!(algorithm, Algorithm::ES256 | Algorithm::PS256 | Algorithm::EdDSA) {
         return Err(TokenRefusal::UnknownKey);
     }
+    // Of several refusals the last one is reported: a key that was found says more than that none was.
     let mut refusal = TokenRefusal::UnknownKey;
     for key in keys.candidates(unverified_header.kid.as_deref(), algorithm) {
         match jsonwebtoken::decode::<AssertionClaims>(unverified_assertion, key, &signature_only(algorithm)) {
+            // One verified signature settles who signed: the claims are not tried with further keys.
             Ok(token) => return check_claims(token.claims, client, audiences, now),
             Err(error) if matches!(error.kind(), jsonwebtoken::errors::ErrorKind::InvalidSignature) => {
                 refusal = TokenRefusal::Signature;
@@ -224,6 +235,7 @@ fn check_claims(
     now: Timestamp,
 ) -> Result<Assertion, TokenRefusal> {
     let client = client.to_string();
+    // Both name the client, so that an assertion cannot authenticate one client for another.
     if claims.iss != client || claims.sub != client {
         return Err(TokenRefusal::Issuer);
     }
@@ -235,7 +247,9 @@ fn check_claims(
     if !for_us {
         return Err(TokenRefusal::Audience);
     }
+    // `iat` is optional in an assertion; zero lies in the past and passes. `exp` is required and bounded below.
     check_times(claims.iat.unwrap_or(0), claims.nbf, claims.exp, now)?;
+    // Identifiers are stored until the assertion ends: an unbounded length or end would let a client fill the store.
     if claims.jti.is_empty() || claims.jti.len() > 256 || claims.exp > now.seconds() + MAX_LIFETIME_SECONDS {
         return Err(TokenRefusal::Malformed);
     }

@@ -55,6 +55,7 @@ impl DigestAlgorithm {
         };
         let weighted = preferences.iter().filter_map(|(name, entry)| Some((Self::of(name.as_str())?, weight(entry)?)));
         // The first of the highest weight; a weight of 0 means "not acceptable".
+        // `max_by_key` returns the last of equal items: reversed, it is the first.
         weighted.filter(|(_, weight)| *weight > 0).rev().max_by_key(|(_, weight)| *weight).map(|(name, _)| name)
     }
 }
@@ -111,6 +112,7 @@ pub fn verify_digest(field: &str, body: &[u8]) -> Result<(), DigestRefusal> {
         let ListEntry::Item(Item { bare_item: BareItem::ByteSequence(stated), .. }) = entry else {
             return Err(DigestRefusal::Malformed);
         };
+        // RFC 9530 section 2 lets a recipient ignore algorithms; one that is supported is still required.
         let Some(algorithm) = DigestAlgorithm::of(name.as_str()) else { continue };
         if algorithm.digest(body).as_ref() != stated.as_slice() {
             return Err(DigestRefusal::Mismatch);
@@ -140,6 +142,7 @@ pub(super) fn dictionary(field: &str) -> Option<Dictionary> {
         }
     }
     let ambiguous = Parser::new(field).parse_dictionary_with_visitor(Keys::default()).ok()?;
+    // Parsed twice, because the finished dictionary no longer shows its duplicates.
     if ambiguous { None } else { Parser::new(field).parse::<Dictionary>().ok() }
 }
 

@@ -32,10 +32,12 @@ impl Message<'_> {
             "@scheme" => Some(scheme.into()),
             "@authority" => {
                 let authority = authority.to_ascii_lowercase();
+                // RFC 9421 section 2.2.3: lower case, and without the default port.
                 Some(authority.strip_suffix(":443").map_or(authority.clone(), str::to_owned).into())
             }
             "@request-target" => Some(target.into()),
             "@path" => Some(if path.is_empty() { "/" } else { path }.into()),
+            // RFC 9421 section 2.2.7: an absent query is a lone question mark.
             "@query" => Some(format!("?{query}").into()),
             _ => None,
         }
@@ -49,6 +51,7 @@ pub fn combined_value(headers: &HeaderMap, name: &HeaderName) -> Option<String> 
     let mut value = lines.next()?.to_str().ok()?.trim().to_owned();
     for line in lines {
         value.push_str(", ");
+        // A value that is not ASCII has no defined place in a signature base, so the whole component is missing.
         value.push_str(line.to_str().ok()?.trim());
     }
     Some(value)

@@ -68,6 +68,7 @@ pub struct SignatureFields {
 
 /// The signature parameters: the covered components, time, key, algorithm and tag.
 fn parameters(covered: &Covered<'_>, key_id: &str, suite: Suite, at: Timestamp) -> String {
+    // Only what the request had is covered: a component that is missing would make the signature impossible to verify.
     let digest = if covered.request.digest.is_some() { r#" "content-digest";req"# } else { "" };
     let signature = if covered.request.signature.is_some() { r#" "signature";req "signature-input";req"# } else { "" };
     format!(
@@ -121,6 +122,7 @@ pub fn sign(
     signer: &dyn Signer,
     at: Timestamp,
 ) -> Result<SignatureFields, super::suite::SuiteError> {
+    // Written once and used for both: the base ends with the parameters exactly as the field has them.
     let parameters = parameters(covered, signer.key_id(), signer.suite(), at);
     let signature = signer.sign(base(covered, &parameters).as_bytes())?;
     Ok(SignatureFields {
@@ -157,6 +159,8 @@ pub fn verify(
         .and_then(|text| text.parse().ok())
         .ok_or(SignatureRefusal::Uncovered)?;
     let at = Timestamp::from_seconds(created);
+    // Compared as a whole text: exactly the required components in our order, so that a signature that covers less
+    // cannot pass.
     if parameters != self::parameters(covered, key_id, suite, at) {
         return Err(SignatureRefusal::Uncovered);
     }

@@ -31,6 +31,8 @@ pub struct Jwk {
 impl Jwk {
     /// The RFC 7638 thumbprint: SHA-256 of the required members in the order of their names, base64url.
     pub fn thumbprint(&self) -> String {
+        // A member that is missing is left out, and the order of names in the text below is alphabetical, as the RFC
+        // requires.
         let member = |name: &str, value: &Option<String>| {
             value.as_deref().map(|text| format!(",\"{name}\":\"{text}\"")).unwrap_or_default()
         };
@@ -63,6 +65,7 @@ impl Jwk {
         let bytes = |value: &Option<String>, name| {
             let text = value.as_deref().ok_or(SuiteError::BadJwk(name))?;
             let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| SuiteError::BadJwk(name))?;
+            // RFC 7518 section 6.2.1: a coordinate has its full length, leading zeros included.
             if bytes.len() == 32 { Ok(bytes) } else { Err(SuiteError::BadJwk(name)) }
         };
         let der = match suite {

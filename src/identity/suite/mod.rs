@@ -134,6 +134,7 @@ impl PublicKey {
             Suite::Ed25519 => ParsedPublicKey::new(&ED25519, raw),
         }
         .map_err(|_| bad())?;
+        // The id is computed from the parsed key, never taken from the sender, so that two keys cannot share it.
         let mut key = Self { suite, der: der.to_vec(), key_id: String::new(), parsed };
         key.key_id = key.jwk().thumbprint();
         Ok(key)
@@ -213,8 +214,10 @@ pub fn x509_signature(suite: Suite, signature: &[u8]) -> Vec<u8> {
 }
 
 fn der_integer(number: &[u8]) -> Vec<u8> {
+    // DER: the shortest form, but at least one octet, for zero.
     let first = number.iter().position(|byte| *byte != 0).unwrap_or(number.len().saturating_sub(1));
     let digits = number.get(first..).unwrap_or_default();
+    // A first bit that is set would make the number negative.
     let sign: &[u8] = if digits.first().is_some_and(|byte| *byte >= 0x80) { &[0] } else { &[] };
     [&[0x02, u8::try_from(sign.len() + digits.len()).unwrap_or_default()], sign, digits].concat()
 }

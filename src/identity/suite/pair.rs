@@ -68,6 +68,7 @@ impl Signer for KeyPair {
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SuiteError> {
         match &self.private {
+            // ECDSA needs fresh randomness for every signature: a repeated nonce gives the private key away.
             Private::Es256(pair) => pair.sign(&SystemRandom::new(), message),
             Private::Ed25519(pair) => pair.try_sign(message),
         }

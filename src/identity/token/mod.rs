@@ -123,6 +123,7 @@ pub fn sign_jwt<C: Serialize>(typ: &str, claims: &C, signer: &dyn Signer) -> Res
     let header = JoseHeader { typ, alg: signer.suite().as_str(), kid: signer.key_id() };
     let header = serde_json::to_vec(&header).map_err(TokenSignError::Claims)?;
     let claims = serde_json::to_vec(claims).map_err(TokenSignError::Claims)?;
+    // Composed by hand: the library signs with keys in memory, and a signer may be a hardware module.
     let mut token = format!("{}.{}", BASE64URL_NOPAD.encode(&header), BASE64URL_NOPAD.encode(&claims));
     let signature = signer.sign(token.as_bytes()).map_err(|error| TokenSignError::Key(error.to_string()))?;
     token.push('.');
@@ -145,6 +146,8 @@ impl VerificationKeys {
     /// left out.
     pub fn new<'a>(keys: impl IntoIterator<Item = &'a PublicKey>) -> Self {
         let keys = keys.into_iter().filter(|key| key.suite() == Suite::Es256).filter_map(|key| {
+            // Through JSON, because the library has its own type of the same form. A key that it refuses verifies
+            // nothing.
             let jwk: Jwk = serde_json::to_value(key.jwk()).ok().and_then(|value| serde_json::from_value(value).ok())?;
             Some((key.key_id().to_owned(), (Algorithm::ES256, DecodingKey::from_jwk(&jwk).ok()?)))
         });
@@ -167,6 +170,8 @@ pub struct Expected {
 /// A validation of the signature only, with a fixed algorithm.
 pub(in crate::identity) fn signature_only(algorithm: Algorithm) -> Validation {
     let mut validation = Validation::new(algorithm);
+    // The library would use the system's clock and a leeway of its own; times are checked by `check_times` with the
+    // injected clock (K4).
     validation.validate_exp = false;
     validation.validate_nbf = false;
     validation.validate_aud = false;
@@ -188,8 +193,10 @@ pub fn verify_access_token(
     if typ != ACCESS_TOKEN_TYPE && typ != "application/at+jwt" {
         return Err(TokenRefusal::WrongType);
     }
+    // Our own tokens always name their key, so there is nothing to try in turn.
     let kid = unverified_header.kid.ok_or(TokenRefusal::UnknownKey)?;
     let (algorithm, key) = keys.0.get(&kid).ok_or(TokenRefusal::UnknownKey)?;
+    // The key decides; a header that claims another algorithm is refused, not followed (K5).
     if *algorithm != unverified_header.alg {
         return Err(TokenRefusal::UnknownKey);
     }
@@ -238,6 +245,7 @@ pub(in crate::identity) fn check_times(
     now: Timestamp,
 ) -> Result<(), TokenRefusal> {
     let now = now.seconds();
+    // No skew for the end: it would lengthen the life of a stolen token or assertion.
     if exp <= now {
         return Err(TokenRefusal::Expired);
     }

@@ -130,6 +130,7 @@ fn verify_any(
         let field = combined_value(message.headers, &http::HeaderName::from_static(name));
         let field =
             field.ok_or_else(|| RequestRefusal::Malformed(format!("{name} is missing or not printable ASCII")))?;
+        // Counted before any signature is verified, or a request could cost as many verifications as its header holds.
         let members = dictionary(&field).filter(|members| members.len() <= MAX_SIGNATURES);
         let members = members.ok_or_else(|| {
             RequestRefusal::Malformed(format!(
@@ -143,6 +144,7 @@ fn verify_any(
     let mut refusal = RequestRefusal::Missing;
     for (label, entry) in &inputs {
         let ListEntry::InnerList(covered) = entry else { continue };
+        // Signatures for other purposes are no concern of this profile: they neither help nor hurt (M3).
         if text(&covered.params, "tag") != Some(REQUEST_TAG) {
             continue;
         }
@@ -152,6 +154,7 @@ fn verify_any(
         };
         match verify_one(message, covered, bytes, keys, now, base_out) {
             Ok((key_id, nonce, until)) => return Ok(SignedRequest { input, signature, key_id, nonce, until }),
+            // One bad signature does not refuse the request, because another with the tag may be valid (M3).
             Err(error) => refusal = error,
         }
     }
@@ -166,6 +169,7 @@ fn verify_one(
     now: Timestamp,
     base_out: &mut Option<String>,
 ) -> Result<(String, Option<String>, Timestamp), RequestRefusal> {
+    // The base is built first, so that a developer sees it also for a signature that is refused afterwards.
     let base = base(message, covered)?;
     let base = base_out.insert(base);
     let has =
@@ -175,6 +179,7 @@ fn verify_one(
             return Err(RequestRefusal::Uncovered(name));
         }
     }
+    // Without it the body could be exchanged under a valid signature.
     if message.has_content && !has("content-digest") {
         return Err(RequestRefusal::Uncovered("content-digest"));
     }
@@ -182,6 +187,7 @@ fn verify_one(
     if message.headers.contains_key("idempotency-key") && !has("idempotency-key") {
         return Err(RequestRefusal::Uncovered("idempotency-key"));
     }
+    // Time and nonce are checked before the signature, because a verification costs more than both.
     let until = check_times(&covered.params, now)?;
     let nonce = match covered.params.get("nonce") {
         None => None,
@@ -194,6 +200,7 @@ fn verify_one(
     let key = keys.find(key_id).ok_or(RequestRefusal::Key("keyid is not a registered key of the client"))?;
     // The key decides the algorithm; `alg` in the message may only confirm it (RFC 9421 section 3.2).
     let alg = text(&covered.params, "alg");
+    // A wrongly typed `alg` is refused too: read as absent, it would let a caller bypass the comparison.
     if covered.params.contains_key("alg") && (alg.is_none() || alg != key.http_algorithm()) {
         return Err(RequestRefusal::Key("alg is not the algorithm of the key that keyid names"));
     }
@@ -211,6 +218,7 @@ fn check_times(params: &Parameters, now: Timestamp) -> Result<Timestamp, Request
         Some(_) => Err(RequestRefusal::Malformed(format!("{name} is not an integer"))),
     };
     let created = seconds("created")?.ok_or(RequestRefusal::Uncovered("created"))?;
+    // Numbers of structured fields have at most 15 digits, so that the sums below cannot overflow.
     let now = now.seconds();
     if created > now + MAX_AHEAD_SECONDS {
         return Err(RequestRefusal::Untimely("the signature was created in the future: compare your clock with Date"));
@@ -223,6 +231,7 @@ fn check_times(params: &Parameters, now: Timestamp) -> Result<Timestamp, Request
         if expires < now {
             return Err(RequestRefusal::Untimely("the signature has expired"));
         }
+        // What ends first: past it the signature is refused by its time, and cannot be replayed.
         until = until.min(expires);
     }
     Ok(Timestamp::from_seconds(until))
@@ -248,9 +257,11 @@ fn base(message: &Message<'_>, covered: &InnerList) -> Result<String, RequestRef
     let mut base = String::with_capacity(512);
     for (at, item) in covered.items.iter().enumerate() {
         let name = component_name(item).ok_or_else(|| malformed("a component is named by a string".into()))?;
+        // Parameters such as `;sf` or `;key` change the value to be signed: to ignore one is to verify another text.
         if !item.params.is_empty() {
             return Err(malformed(format!("components with parameters are not supported: {name:?}")));
         }
+        // RFC 9421 section 2.5: each component occurs once.
         if covered.items.iter().take(at).any(|earlier| earlier == item) {
             return Err(malformed(format!("{name:?} is covered twice")));
         }
@@ -260,6 +271,7 @@ fn base(message: &Message<'_>, covered: &InnerList) -> Result<String, RequestRef
             base.push_str(part);
         }
     }
+    // Serialized again from the parsed list: RFC 9421 section 2.3 wants the strict form, whatever the sender's spacing.
     let parameters = vec![ListEntry::InnerList(covered.clone())].serialize();
     base.push_str("\"@signature-params\": ");
     base.push_str(&parameters.ok_or_else(|| malformed("nothing is covered".into()))?);
