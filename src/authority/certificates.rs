@@ -51,18 +51,21 @@ pub async fn issue(custody: &Custody, request: &Request<'_>) -> Result<Issued, A
         return Err(AuthorityError::Invalid("create an authority with `medcredit certs init`".into()));
     }
     let now = custody.env.clock.now();
+    // The file is read before the transaction begins, so that a slow disk holds no locks.
     let profile = Profile::read(custody.profiles.as_deref(), request.profile)?;
     let mut tx = custody.env.db.begin("authority::issue").await.map_err(AuthorityError::Store)?;
     let own = authorities::find_own_in(&mut tx).await.map_err(AuthorityError::Store)?;
     let own = own.ok_or_else(|| {
         AuthorityError::Unknown("authority of our own: create one with `medcredit certs init`".into())
     })?;
+    // Looked at here and not only by verifiers: a certificate of an authority that has ended is refused by everybody.
     let authority = CertificateFacts::read(&own.certificate)
         .map_err(|error| AuthorityError::Certificate(own.name.clone(), error))?;
     if authority.not_after <= now {
         return Err(AuthorityError::Conflict(format!("our authority ended at {}", authority.not_after)));
     }
     let parameters = profile.parameters(request.values, now, Some(authority.not_after), &*custody.env.entropy)?;
+    // Dropped with this function: the authority's key is in memory only while it signs.
     let key = local_ca::open_key(&mut tx, custody).await?;
     let issuer = local_ca::issuer(&own, &key)?;
     let making = |error| AuthorityError::Create("the certificate", error);
@@ -77,6 +80,7 @@ pub async fn issue(custody: &Custody, request: &Request<'_>) -> Result<Issued, A
     };
     let name = request.profile.as_str();
     let unusable = |error| AuthorityError::Certificate(name.to_owned(), error);
+    // Read back from what was signed: the row holds what verifiers see, and a weak key of a request is refused here.
     let facts = CertificateFacts::read(certificate.der()).map_err(unusable)?;
     facts.check_strength().map_err(unusable)?;
     let id = CertificateId::new(&*custody.env.clock, &*custody.env.entropy);
@@ -94,6 +98,8 @@ pub async fn issue(custody: &Custody, request: &Request<'_>) -> Result<Issued, A
         revoked_at: None,
         revocation_reason: None,
     };
+    // Stored before the caller gets it: a certificate that the store does not know could never be revoked by its serial
+    // number.
     certificates::insert(&mut tx, &row).await.map_err(AuthorityError::Store)?;
     let detail = json!({ "profile": name, "serial": row.serial, "subject": row.subject, "thumbprint": row.thumbprint });
     audit(&mut tx, custody, Action::CertificateIssued, &row.id, Change::of(detail)).await?;
@@ -124,6 +130,7 @@ pub struct Revoked {
 /// Revokes a certificate of the local CA, given by id, serial number or thumbprint. The same transaction signs a
 /// new list and ends the running responses of its client.
 pub async fn revoke(custody: &Custody, name: &str, reason: &str) -> Result<Revoked, AuthorityError> {
+    // Checked first: a reason that is not in the table would make every later list fail.
     if !local_ca::REASONS.iter().any(|(name, _)| *name == reason) {
         let names: Vec<&str> = local_ca::REASONS.iter().map(|(name, _)| *name).collect();
         return Err(AuthorityError::Invalid(format!("{reason:?} is not a reason: use {}", names.join(", "))));
@@ -138,6 +145,7 @@ pub async fn revoke(custody: &Custody, name: &str, reason: &str) -> Result<Revok
         0 => return Err(AuthorityError::Unknown(format!("certificate {name}"))),
         _ => return Err(AuthorityError::Conflict(format!("{name} names more than one certificate"))),
     };
+    // A second revocation must not change the time or the reason that lists have already published.
     let revoked = certificates::revoke(&mut tx, &row.id, reason, custody.env.clock.now()).await;
     if !revoked.map_err(AuthorityError::Store)? {
         return Err(AuthorityError::Conflict(format!("certificate {} is already revoked", row.id)));
@@ -146,7 +154,9 @@ pub async fn revoke(custody: &Custody, name: &str, reason: &str) -> Result<Revok
     let detail = json!({ "serial": row.serial, "subject": row.subject });
     audit(&mut tx, custody, Action::CertificateRevoked, &row.id, Change::of(detail).because(Some(reason))).await?;
     let concerned = AffectedClients::Identity(&row.authority_id, &row.subject);
+    // In this transaction, so that no answer of the client is recorded after the revocation commits (I2).
     let clients = authorities::invalidate_answers_of(&mut tx, concerned).await.map_err(AuthorityError::Store)?;
+    // Gateways poll this number: it is what makes the new list effective on them within a second (I3).
     changes::raise(&mut tx).await.map_err(AuthorityError::Store)?;
     tx.commit().await.map_err(AuthorityError::Store)?;
     tracing::warn!(certificate.id = %row.id, reason, "a certificate was revoked");
@@ -160,6 +170,7 @@ pub async fn refuse(custody: &Custody, thumbprint: &str, reason: &str) -> Result
     check_reason(reason)?;
     let thumbprint = canonical_thumbprint(thumbprint)?;
     let mut tx = custody.env.db.begin("authority::refuse").await.map_err(AuthorityError::Store)?;
+    // An existing refusal keeps its reason, because the ledger already has it.
     let fresh = authorities::refuse(&mut tx, &thumbprint, reason, custody.env.clock.now()).await;
     if !fresh.map_err(AuthorityError::Store)? {
         return Err(AuthorityError::Conflict(format!("certificate {thumbprint} is already refused")));
@@ -172,6 +183,7 @@ pub async fn refuse(custody: &Custody, thumbprint: &str, reason: &str) -> Result
     authorities::invalidate_answers_of(&mut tx, concerned).await.map_err(AuthorityError::Store)?;
     let detail = json!({});
     audit(&mut tx, custody, Action::CertificateRefused, &thumbprint, Change::of(detail).because(Some(reason))).await?;
+    // Without it other gateways would accept the certificate until another change (I3).
     changes::raise(&mut tx).await.map_err(AuthorityError::Store)?;
     tx.commit().await.map_err(AuthorityError::Store)?;
     tracing::warn!(certificate.thumbprint = %thumbprint, "a certificate is refused from now on");

@@ -79,6 +79,7 @@ impl From<AuthorityError> for Failure {
             AuthorityError::Invalid(_) | AuthorityError::Certificate(..) => {
                 Self::new(FailureKind::Unprocessable, "authority_invalid", context)
             }
+            // The others name rows, keys and files: details for the operator's log and not for a caller.
             _ => Self::internal(context),
         }
     }

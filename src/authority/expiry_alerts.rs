@@ -45,6 +45,7 @@ impl ExpiryAlerts {
     /// Updates the metric of the server certificate. Logs once when little validity is left, and once when it has
     /// expired.
     pub(super) fn check_server(&mut self, listener: &'static str, certificate: &[u8], now: Timestamp) {
+        // A new certificate starts again without an alert, even if the old one was near its end.
         let last = self.of_server.take().filter(|(seen, _)| seen == certificate).map(|(_, level)| level);
         // It was parsed before it came into use, so this does not fail.
         let Ok(facts) = CertificateFacts::read(certificate) else { return };
@@ -77,6 +78,7 @@ impl ExpiryAlerts {
             let stale = if left == 0 { 1.0 } else { 0.0 };
             metrics::gauge!("medcredit_crl_stale", "authority" => list.name.clone()).set(stale);
             let level = AlertLevel::of(left, ALERT_PERMILLE);
+            // Polls come four times a second: only a change of level is worth a line.
             if self.of_lists.insert(list.authority, level) == Some(level) {
                 continue;
             }
@@ -97,6 +99,7 @@ impl ExpiryAlerts {
 }
 
 fn ratio(permille: i64) -> f64 {
+    // Through 32 bits, which a float holds exactly.
     f64::from(i32::try_from(permille).unwrap_or(0)) / 1000.0
 }
 

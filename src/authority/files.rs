@@ -29,6 +29,7 @@ const MAX_FILE_BYTES: u64 = 64 << 20;
 /// Reads a file.
 pub fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, AuthorityError> {
     let failed = |source| AuthorityError::File { path: path.to_owned(), verb: "read", source };
+    // Looked at before the read, so that a wrong path cannot fill the memory.
     let size = fs::metadata(path).map_err(failed)?.len();
     if size > MAX_FILE_BYTES {
         return Err(AuthorityError::Invalid(format!(
@@ -58,8 +59,11 @@ fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), AuthorityError> {
     temporary.push(".new");
     // An interrupted run may have left it.
     let _ = fs::remove_file(&temporary);
+    // `create_new` follows no link and reuses no file: the mode applies from the first byte, and a private key is never
+    // readable by others.
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&temporary).map_err(failed)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
+    // Synced before the rename: a crash leaves the old file or the new one, never a part of one.
     fs::rename(&temporary, path).map_err(failed)?;
     // The rename is durable once the directory is synced.
     match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
@@ -71,6 +75,7 @@ fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), AuthorityError> {
 /// Encodes DER as PEM (RFC 7468).
 pub fn to_pem(label: &str, der: &[u8]) -> Zeroizing<String> {
     let encoded = Zeroizing::new(BASE64.encode(der));
+    // Large enough from the start: a string that grows would leave copies of a private key that are not erased.
     let mut text = Zeroizing::new(String::with_capacity(encoded.len() + encoded.len() / 64 + 2 * label.len() + 40));
     text.extend(["-----BEGIN ", label, "-----\n"]);
     let mut rest = encoded.as_str();
@@ -93,6 +98,7 @@ pub fn from_pem(label: &str, text: &[u8]) -> Result<Vec<Zeroizing<Vec<u8>>>, Aut
     let mut rest = text;
     while let Some((_, after)) = rest.split_once(&begin) {
         let (body, after) = after.split_once(&end).ok_or_else(|| bad("has no end"))?;
+        // Erased like the result, because a block may be a private key.
         let body: Zeroizing<String> = Zeroizing::new(body.chars().filter(|letter| !letter.is_whitespace()).collect());
         blocks.push(BASE64.decode(body.as_bytes()).map(Zeroizing::new).map_err(|_| bad("is not base64"))?);
         rest = after;

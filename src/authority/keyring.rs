@@ -51,6 +51,7 @@ impl Keyring {
         for row in rows::list(&custody.env.db).await.map_err(AuthorityError::Store)? {
             let purpose = keys::purpose_of(&row)?;
             let record = read(&row)?;
+            // Before revoked keys are left out: old checkpoints must stay verifiable.
             if purpose == Purpose::LedgerSigning {
                 log.push(record.key.public_key.clone());
             }
@@ -116,6 +117,7 @@ fn suite_of(row: &KeyRow) -> Result<Suite, AuthorityError> {
 fn read(row: &KeyRow) -> Result<KeyRecord, AuthorityError> {
     let purpose = keys::purpose_of(row)?;
     let public_key =
+        // Parsed for revoked keys too: a row that was changed shows when it is loaded, and not when it is needed.
         PublicKey::from_der(suite_of(row)?, &row.public_key).map_err(|error| AuthorityError::Key(purpose, error))?;
     let id = row.id.parse().map_err(|error| AuthorityError::Corrupt(format!("key {}: {error}", row.id)))?;
     let key = PublishedKey {

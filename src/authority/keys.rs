@@ -32,11 +32,13 @@ pub async fn create_missing(custody: &Custody) -> Result<Vec<CreatedKey>, Author
     let mut tx = custody.env.db.begin("authority::create_missing_keys").await.map_err(AuthorityError::Store)?;
     let mut made = Vec::new();
     for purpose in Purpose::SIGNING {
+        // Only what is missing: a start must not rotate keys.
         if keys::find_active_in(&mut tx, purpose.as_str()).await.map_err(AuthorityError::Store)?.is_none() {
             made.push(create_in(&mut tx, custody, purpose).await?);
         }
     }
     if !made.is_empty() {
+        // Gateways that run already load the new keys then.
         changes::raise(&mut tx).await.map_err(AuthorityError::Store)?;
     }
     tx.commit().await.map_err(AuthorityError::Store)?;
@@ -53,6 +55,8 @@ pub async fn rotate(custody: &Custody, purpose: Purpose) -> Result<CreatedKey, A
         ));
     }
     let mut tx = custody.env.db.begin("authority::rotate_key").await.map_err(AuthorityError::Store)?;
+    // Retired first: the unique index admits one active key, and both are in one transaction, so that no moment is
+    // without a signer.
     keys::retire(&mut tx, purpose.as_str(), custody.env.clock.now()).await.map_err(AuthorityError::Store)?;
     let made = create_in(&mut tx, custody, purpose).await?;
     changes::raise(&mut tx).await.map_err(AuthorityError::Store)?;
@@ -74,6 +78,7 @@ pub async fn revoke(custody: &Custody, id: KeyId, reason: &str) -> Result<Option
     if purpose == Purpose::Authority {
         return Err(AuthorityError::Invalid("the authority's key is revoked together with its authority".into()));
     }
+    // The update decides, not the row read above: of two revocations at the same time one finds it done.
     if !keys::revoke(&mut tx, &name, custody.env.clock.now()).await.map_err(AuthorityError::Store)? {
         return Err(AuthorityError::Conflict(format!("key {id} is already revoked")));
     }
@@ -91,6 +96,7 @@ pub async fn reseal(custody: &Custody) -> Result<usize, AuthorityError> {
     let mut tx = custody.env.db.begin("authority::reseal_keys").await.map_err(AuthorityError::Store)?;
     let mut resealed = 0;
     for row in keys::list_in(&mut tx).await.map_err(AuthorityError::Store)? {
+        // Keys that the newest key-encryption key sealed stay as they are: repeating the command changes nothing.
         if custody.crypter.is_outdated(&row.sealed_private) {
             let place = purpose_of(&row)?.place(&row.id);
             let opened = custody.crypter.open(place, &row.sealed_private).map_err(AuthorityError::Crypter)?;
@@ -116,6 +122,7 @@ pub(super) async fn create_in(tx: &mut Tx, custody: &Custody, purpose: Purpose) 
     let id = KeyId::new(&*custody.env.clock, &*custody.env.entropy);
     let name = id.to_string();
     let row = KeyRow {
+        // Sealed for this row and purpose: copied to another row it does not open.
         sealed_private: custody.crypter.seal(purpose.place(&name), &private).map_err(AuthorityError::Crypter)?,
         id: name,
         purpose: purpose.as_str().into(),

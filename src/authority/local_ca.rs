@@ -52,6 +52,7 @@ pub async fn init(
     if let Some(own) = authorities::find_own_in(&mut tx).await.map_err(AuthorityError::Store)? {
         return Err(AuthorityError::Conflict(format!("there already is an authority of our own: {}", own.name)));
     }
+    // Its unique index also refuses a second authority that is created at the same time.
     keys::create_in(&mut tx, custody, Purpose::Authority).await?;
     let key = open_key(&mut tx, custody).await?;
     let parameters = profile.parameters(profile_values, now, None, &*custody.env.entropy)?;
@@ -67,12 +68,14 @@ pub async fn init(
         certificate: certificate.der().to_vec(),
         crl_file: None,
         crl: None,
+        // The first list gets the next number, 2; only the order of numbers matters.
         crl_number: 1,
         crl_this_update_at: None,
         crl_next_update_at: None,
         added_at: now.micros(),
         removed_at: None,
     };
+    // An authority without a list proves nothing (T3), so it starts with an empty one.
     let list = sign_list(custody, &row, &key, &[], now)?;
     row.crl = Some(list.der);
     row.crl_number = list.number;
@@ -99,6 +102,7 @@ pub async fn renew_list(custody: &Custody) -> Result<bool, AuthorityError> {
         Some((from, until)) => now.micros() >= from + (until - from) / 2,
         None => true,
     };
+    // Looked at without a lock first: this runs twice a minute on every gateway, and a list is due only after hours.
     let seen = authorities::find_own(&custody.env.db).await.map_err(AuthorityError::Store)?;
     if !seen.as_ref().is_some_and(due) {
         return Ok(false);
@@ -119,9 +123,11 @@ pub async fn renew_list(custody: &Custody) -> Result<bool, AuthorityError> {
 /// Signs a list of all revoked certificates, in the transaction that locked the local CA.
 pub(super) async fn publish_list(tx: &mut Tx, custody: &Custody, own: &AuthorityRow) -> Result<(), AuthorityError> {
     let now = custody.env.clock.now();
+    // Certificates that have expired are left out, so that the list does not grow for ever.
     let revoked = certificates::list_revoked(tx, &own.id, now).await.map_err(AuthorityError::Store)?;
     let key = open_key(tx, custody).await?;
     let list = sign_list(custody, own, &key, &revoked, now)?;
+    // The store takes only a higher number: a list that is not newer must never replace one with more revocations.
     if authorities::set_list(tx, &own.id, &list).await.map_err(AuthorityError::Store)? {
         Ok(())
     } else {
@@ -141,6 +147,7 @@ fn sign_list(
     let parameters = CertificateRevocationListParams {
         this_update: now.to_utc(),
         next_update: next_update.to_utc(),
+        // Infallible: the number starts at one and grows.
         crl_number: SerialNumber::from(u64::try_from(number).unwrap_or_default()),
         issuing_distribution_point: None,
         revoked_certs: revoked.iter().map(entry).collect::<Result<_, _>>()?,
@@ -150,12 +157,14 @@ fn sign_list(
         .signed_by(&issuer(own, key)?)
         .map_err(|error| AuthorityError::Create("the revocation list", error))?;
     // The times in a list have whole seconds.
+    // With microseconds in the row, `check_not_before` would refuse the list as older than the newest one.
     let whole = |at: Timestamp| Timestamp::from_seconds(at.seconds());
     Ok(OwnList { der: signed.der().to_vec(), number, this_update: whole(now), next_update: whole(next_update) })
 }
 
 fn entry(row: &RevokedRow) -> Result<RevokedCertParams, AuthorityError> {
     let corrupt = || AuthorityError::Corrupt(format!("the revoked certificate {} cannot be listed", row.serial));
+    // The store has serial numbers without leading zeros; bytes need two digits each.
     let even = if row.serial.len().is_multiple_of(2) { row.serial.clone() } else { format!("0{}", row.serial) };
     let serial = data_encoding::HEXLOWER.decode(even.as_bytes()).map_err(|_| corrupt())?;
     let (_, reason) = REASONS.into_iter().find(|(name, _)| *name == row.revocation_reason).ok_or_else(corrupt)?;
@@ -221,6 +230,7 @@ impl PublicKeyData for IssuingKey {
 
 impl SigningKey for IssuingKey {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
+        // The library's error for a key that it does not hold; it has none that would carry ours.
         let signature = self.pair.sign(message).map_err(|_| rcgen::Error::RemoteKeyError)?;
         Ok(suite::x509_signature(self.pair.suite(), &signature))
     }

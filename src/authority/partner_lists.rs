@@ -17,6 +17,8 @@ pub(super) fn read(path: &Path, authority: &CertificateDer<'_>, now: Timestamp) 
     let mut lists: Vec<RevocationList> = Vec::new();
     for item in items {
         let list = RevocationList::read(&item)?;
+        // Lists of intermediates pass here, because their issuer's key is not known yet; the TLS library verifies them
+        // when used.
         list.check(authority, now)?;
         if lists.iter().any(|other| other.same_issuer(&list)) {
             return Err("the file has two lists of one issuer".into());
@@ -38,6 +40,7 @@ pub(super) fn check_not_before(
     newest: Option<Timestamp>,
 ) -> Result<(), String> {
     match (lists.iter().find(|list| list.is_issued_by(authority)), newest) {
+        // The same time is no step back: a restart reads the same file again.
         (Some(list), Some(newest)) if list.this_update < newest => {
             Err(format!("it was issued at {}, before one that was used already", list.this_update))
         }
@@ -53,6 +56,7 @@ pub(super) fn check_not_older(current: &[RevocationList], new: &[RevocationList]
                 return Err(format!("it was issued at {}, before the one in use", other.this_update));
             }
             Some(_) => {}
+            // Without a list of their issuer, certificates have an unknown status and are refused (T3).
             None => return Err("the file lacks the successor of a list in use".into()),
         }
     }

@@ -108,6 +108,7 @@ pub async fn trust(
     check_text(name, LONGEST_NAME)
         .map_err(|error| AuthorityError::Invalid(format!("the authority's name {name:?}: {}", error.0)))?;
     let now = custody.env.clock.now();
+    // Stored as an absolute path: the gateway that reads it may run in another folder.
     let crl_file = std::path::absolute(crl_file).map_err(|source| AuthorityError::File {
         path: crl_file.to_owned(),
         verb: "read",
@@ -115,6 +116,7 @@ pub async fn trust(
     })?;
     let path =
         crl_file.to_str().ok_or_else(|| AuthorityError::Invalid("the path of the list file is not UTF-8".into()))?;
+    // Certificate and file are checked before the transaction begins: reading them may be slow.
     check_certificate(name, certificate, now)?;
     let lists = check_lists(&crl_file, certificate, now)?;
     let mut tx = custody.env.db.begin("authority::trust").await.map_err(AuthorityError::Store)?;
@@ -123,6 +125,7 @@ pub async fn trust(
         Some(row) if row.certificate == certificate && row.kind == "partner" => {
             let others = existing.iter().filter(|other| other.id != row.id && other.removed_at.is_none());
             check_unrelated(certificate, others)?;
+            // Trusting again must not bring back a list from before a revocation.
             let newest = row.crl_this_update_at.map(Timestamp::from_micros);
             partner_lists::check_not_before(&lists, &owned(certificate), newest).map_err(AuthorityError::Invalid)?;
             authorities::set_file(&mut tx, &row.id, path).await.map_err(AuthorityError::Store)?;
@@ -143,6 +146,7 @@ pub async fn trust(
     };
     // The TLS library must accept the authority now, before it becomes part of the trust.
     let anchor = Anchor { id, name: name.to_owned(), certificate: owned(certificate), lists };
+    // Generation 0 is never used: this trust is built only to see whether it can be.
     PartnerTrust::new(0, vec![anchor], HashSet::new()).map_err(|error| AuthorityError::Invalid(error.to_string()))?;
     let detail = json!({ "name": name, "thumbprint": thumbprint(certificate) });
     let target = id.to_string();
@@ -165,6 +169,7 @@ pub async fn distrust(custody: &Custody, name: &str, reason: &str) -> Result<usi
     if !authorities::remove(&mut tx, &row.id, custody.env.clock.now()).await.map_err(AuthorityError::Store)? {
         return Err(AuthorityError::Conflict(format!("authority {name} is already removed")));
     }
+    // Answers in progress of its banks end too, or they could be recorded after the removal (I2).
     let concerned = AffectedClients::Authority(&row.id);
     let clients = authorities::invalidate_answers_of(&mut tx, concerned).await.map_err(AuthorityError::Store)?;
     let detail = json!({ "name": name });
@@ -232,6 +237,7 @@ fn check_unrelated<'a>(
         move |error| AuthorityError::Certificate(name, error)
     };
     let key = CertificateFacts::read(certificate).map_err(unusable("the new authority"))?.public_key_der;
+    // The same key under two names would be two authorities for one certificate.
     for other in others {
         let facts = CertificateFacts::read(&other.certificate).map_err(unusable(&other.name))?;
         if facts.public_key_der == key {

@@ -107,6 +107,7 @@ impl Profile {
         if self.subject.is_empty() {
             return wrong("a certificate needs a subject");
         }
+        // Twenty years at most, and at least a day: zero would issue certificates that have already ended.
         if !(1..=7300).contains(&self.validity_days) {
             return wrong("validity_days must be 1 to 7300");
         }
@@ -145,6 +146,7 @@ impl Profile {
         let validity = Duration::from_hours(24 * u64::from(self.validity_days));
         let not_after = now.plus(validity);
         parameters.not_before = now.minus(BACKDATED).to_utc();
+        // A certificate that outlives its issuer would fail before its own end, and nobody would expect it.
         parameters.not_after = no_later_than.map_or(not_after, |end| end.min(not_after)).to_utc();
         parameters.key_usages = self
             .key_usage
@@ -164,6 +166,7 @@ impl Profile {
             })
             .collect();
         parameters.is_ca = match (self.key_usage.contains(&KeyUsage::KeyCertSign), self.path_length) {
+            // Said explicitly, so that no verifier has to apply a default.
             (false, _) => IsCa::ExplicitNoCa,
             (true, Some(length)) => IsCa::Ca(BasicConstraints::Constrained(length)),
             (true, None) => IsCa::Ca(BasicConstraints::Unconstrained),
@@ -201,6 +204,7 @@ fn fill(template: &str, values: &BTreeMap<String, String>) -> Result<String, Aut
     let invalid = |what: String| Err(AuthorityError::Invalid(what));
     let mut text = String::new();
     let mut rest = template;
+    // One pass: a value with braces is text, and never a placeholder for another value.
     while let Some((before, after)) = rest.split_once('{') {
         let Some((name, after)) = after.split_once('}') else {
             return invalid(format!("{template:?} has a placeholder without a closing brace"));

@@ -51,10 +51,12 @@ impl PublicServer {
 
     /// Loads files that were replaced, once certificate and key match. Returns whether it did.
     pub async fn refresh(&self) -> bool {
+        // Held over the reload: two reloads at the same time could store the older certificate last.
         let mut state = self.state.lock().await;
         let (now, current) = (self.custody.env.clock.now(), stamps(&self.files).await);
         let mut loaded_new = false;
         if current != state.stamps {
+            // Set even if loading fails, so that a broken file is reported once and tried again when it changes.
             state.stamps = current;
             let loaded = server::load(&self.files, &self.custody.crypter, now)
                 .and_then(|certified| build(&self.custody, &certified).map(|config| (certified, config)));

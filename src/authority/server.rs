@@ -54,6 +54,7 @@ pub fn load(files: &ServerFiles, crypter: &Crypter, now: Timestamp) -> Result<Ar
         .collect();
     let leaf = chain.first().ok_or_else(|| AuthorityError::Invalid("the server's chain is empty".into()))?;
     let facts = check(leaf, now)?;
+    // A chain that is out of order fails at some clients only, where it would not be noticed here.
     for pair in chain.windows(2) {
         if let [child, parent] = pair
             && !is_signed_by(child, parent)
@@ -74,6 +75,7 @@ fn check(leaf: &CertificateDer<'_>, now: Timestamp) -> Result<CertificateFacts, 
     let unusable = |error| AuthorityError::Certificate("the server".into(), error);
     let facts = CertificateFacts::read(leaf).map_err(unusable)?;
     facts.check_strength().map_err(unusable)?;
+    // A server's key that could issue certificates would be worth more to steal than the server.
     if !facts.server_authentication || facts.is_authority {
         return Err(AuthorityError::Invalid("the server's certificate is not for server authentication".into()));
     }

@@ -61,6 +61,7 @@ impl LiveMaterial {
         server: Arc<CertifiedKey>,
         clock: SharedClock,
     ) -> Result<Self, AuthorityError> {
+        // Taken before the configuration swallows it: alerts need its dates.
         let certificate = server.end_entity_cert().map_err(AuthorityError::Tls)?.clone().into_owned();
         let server = tls::server_config(Arc::clone(&trust), server, clock).map_err(AuthorityError::Tls)?;
         Ok(Self { server: Arc::new(server), certificate, trust, change: 0 })
@@ -141,6 +142,7 @@ impl Reloader {
     /// Builds the first material. An invalid server certificate is an error, because there is no old one to keep.
     pub async fn start(custody: Custody, files: ServerFiles) -> Result<Self, AuthorityError> {
         let now = custody.env.clock.now();
+        // First of all: after a long stop the list may be stale, and the first material would refuse our own banks.
         local_ca::renew_list(&custody).await?;
         let mut stamps = BTreeMap::new();
         for path in [&files.certificate, &files.key] {
@@ -150,6 +152,7 @@ impl Reloader {
         let (lists, alerts) = (HashMap::new(), ExpiryAlerts::default());
         let mut state = State { files, change: 0, generation: 0, stamps, lists, server, alerts };
         let material = build(&custody, &mut state).await?;
+        // Confirmed for the time before the reads, not for the time after them.
         let live = Arc::new(Live::new(material, now));
         Ok(Self { custody, live, state: Mutex::new(state) })
     }
@@ -182,6 +185,7 @@ impl Reloader {
             let material = build(&self.custody, &mut state).await?;
             self.live.publish(material);
         }
+        // After the new material is in place: confirmed first, the old one would pass as fresh.
         self.live.confirm(started_at);
         let material = self.live.material();
         state.alerts.check_lists(&material.trust.lists(), started_at);
@@ -190,6 +194,7 @@ impl Reloader {
     }
 
     async fn reload_server(&self, state: &mut State) {
+        // Both files, because they are only valid together, and the stamps come before the reads.
         for path in [state.files.certificate.clone(), state.files.key.clone()] {
             let now = stamp(&path).await;
             state.stamps.insert(path, now);
@@ -208,6 +213,7 @@ impl Reloader {
     /// validity.
     pub async fn run(self: Arc<Self>, shutdown: impl Future<Output = ()> + Send) {
         let mut ticks = tokio::time::interval(POLL);
+        // After a slow refresh the missed polls are dropped: a burst would only load the database that was slow.
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut polls = 0_u32;
         let mut failing = false;
@@ -217,6 +223,7 @@ impl Reloader {
                 () = &mut shutdown => return,
                 _ = ticks.tick() => {}
             }
+            // An error changes nothing and confirms nothing: the age of the material then stops the listener (I3).
             let mut result = self.refresh().await.map(|_| ());
             if result.is_ok() && polls.is_multiple_of(RENEW_EVERY_POLLS) {
                 result = local_ca::renew_list(&self.custody).await.map(|_| ());
@@ -250,6 +257,7 @@ async fn build(custody: &Custody, state: &mut State) -> Result<LiveMaterial, Aut
             lists,
         });
     }
+    // An authority that is removed and trusted again starts from the stored time of issue, not from old lists.
     state.lists.retain(|id, _| anchors.iter().any(|anchor| anchor.id == *id));
     state.stamps.retain(|path, _| in_use.contains(path));
     let refused = authorities::list_refused(&custody.env.db).await.map_err(AuthorityError::Store)?;
@@ -260,6 +268,7 @@ async fn build(custody: &Custody, state: &mut State) -> Result<LiveMaterial, Aut
         .map_err(|error| AuthorityError::Invalid(error.to_string()))?;
     let material = LiveMaterial::new(trust, Arc::clone(&state.server), Arc::clone(&custody.env.clock))?;
     let material = LiveMaterial { change, ..material };
+    // Set at the end: after a build that failed, the next poll still finds the number changed.
     state.generation = generation;
     state.change = change;
     Ok(material)
@@ -273,6 +282,7 @@ async fn current_lists(custody: &Custody, state: &mut State, authority: &Authori
         (None, Some(file)) => {
             let file = PathBuf::from(file);
             let now = stamp(&file).await;
+            // Without lists in use the file is read at every build, changed or not.
             if !current.is_empty() && state.stamps.get(&file) == Some(&now) {
                 return current;
             }
@@ -291,6 +301,7 @@ async fn current_lists(custody: &Custody, state: &mut State, authority: &Authori
             .map_err(|error| error.to_string())?;
         Ok(new)
     });
+    // Stored before the lists are used: afterwards a crash would let another process accept older ones.
     let stored = match &checked {
         Ok(new) if authority.crl_file.is_some() => store_issue_time(custody, authority, new).await,
         _ => Ok(()),
