@@ -70,6 +70,7 @@ pub(super) struct Data {
 impl Data {
     /// An empty file in a format.
     pub(super) fn new(format: Format) -> Self {
+        // In memory: a package is recorded as a whole before any byte of it is written (I1).
         let rows = (format == Format::Csv).then(|| csv::Writer::from_writer(Vec::new()));
         Self { bytes: Vec::new(), rows, records: 0 }
     }
@@ -84,6 +85,7 @@ impl Data {
                 self.bytes.push(b'\n');
             }
             Some(rows) => {
+                // Only with the first record: a file without records is empty in both formats.
                 if self.records == 1 {
                     rows.write_record(COLUMNS).map_err(|error| failed(error.to_string()))?;
                 }

@@ -24,6 +24,7 @@ pub(super) fn sign(signer: &dyn Signer, payload: &[u8]) -> Result<String, SuiteE
     let header = serde_json::json!({ "alg": signer.suite().as_str(), "kid": signer.key_id(), "typ": TYPE });
     let header = BASE64URL_NOPAD.encode(header.to_string().as_bytes());
     let signature = signer.sign(message(&header, payload).as_bytes())?;
+    // RFC 7515 appendix F: the payload is left out, because the manifest is a file of its own.
     Ok(format!("{header}..{}", BASE64URL_NOPAD.encode(&signature)))
 }
 
@@ -46,6 +47,7 @@ impl Detached {
         let form = PackageFault::SignatureForm;
         let text = std::str::from_utf8(text).map_err(|_| form("it is not UTF-8 text"))?;
         let parts: Vec<&str> = text.split('.').collect();
+        // A payload between the dots could differ from the manifest that is shown.
         let [encoded, "", signature] = parts.as_slice() else {
             return Err(form("it is not of the form HEADER..SIGNATURE"));
         };
@@ -62,6 +64,7 @@ impl Detached {
     pub fn key<'k>(&self, keys: &'k [PublicKey]) -> Result<&'k PublicKey, PackageFault> {
         let named = keys.iter().find(|key| key.key_id() == self.header.kid);
         let key = named.ok_or_else(|| PackageFault::UnknownKey { kid: self.header.kid.clone(), of: keys.len() })?;
+        // The key decides the algorithm; the header may only agree.
         if self.header.alg != key.suite().as_str() {
             return Err(PackageFault::Algorithm { claimed: self.header.alg.clone(), suite: key.suite() });
         }
@@ -70,6 +73,7 @@ impl Detached {
 
     /// Verifies it over a payload.
     pub fn verify(&self, key: &PublicKey, payload: &[u8]) -> Result<(), PackageFault> {
+        // Over the header as it was sent: encoded again it could differ by a space.
         let message = message(&self.encoded, payload);
         key.verify(message.as_bytes(), &self.signature).map_err(|_| PackageFault::Signature)
     }

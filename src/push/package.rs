@@ -80,6 +80,7 @@ impl Exporter {
         if !receiver.may_show(kind) {
             return Err(PushError::NotPublishable { receiver: receiver.id.clone(), kind: round.head.kind });
         }
+        // A trial or an open round may still change; a superseded one is no longer in force.
         if round.head.state != "published" {
             return Err(PushError::NotInForce { run: round.head.run, state: round.head.state });
         }
@@ -87,6 +88,7 @@ impl Exporter {
         let terms = Terms { round: &round, kind, receiver, mapping };
         let mut out = Data::new(receiver.format);
         let mut left_out = LeftOut::default();
+        // By pages, so that the files of all subjects are never in memory together.
         for page in round.results.chunks(PAGE) {
             self.add_page(&terms, page, &mut out, &mut left_out).await?;
         }
@@ -96,9 +98,11 @@ impl Exporter {
         let data_name = format!("{}-{}.{}", round.head.kind, round.head.period, receiver.format.extension());
         let file = DataFile { name: data_name.clone(), sha256: sha256(&data), bytes: data.len(), records };
         let manifest = Manifest::of(round, receiver, mapping, file, left_out, now);
+        // Canonical, so that a reader that writes the manifest again gets the bytes that were signed.
         let bytes = serde_json::to_value(&manifest).map_err(|error| PushError::Form(error.to_string()))?;
         let bytes = canonical(&bytes).map_err(|error| PushError::Form(error.0))?.into_bytes();
         let signature = sign(&*self.signer, &bytes).map_err(PushError::Key)?;
+        // Last, when nothing else can fail: an entry in the ledger stands for a package that exists.
         self.record(&manifest, &bytes, actor).await?;
         Ok(Exported { package: Package { data_name, data, manifest: bytes, signature }, manifest })
     }
@@ -140,6 +144,7 @@ impl Exporter {
         for result in page {
             // A subject that is no longer registered has no file, and the receiver could not identify it.
             let Some(file) = files.iter().find(|file| file.code == result.code) else { continue };
+            // An unknown kind counts as natural persons: it is better to leave one out than to name one.
             let natural = kind.is_none_or(|kind| kind.person == Person::Natural)
                 || file.uscc.as_ref().is_some_and(|uscc| uscc.starts_with(SOLE_TRADER));
             let own_grade = result.grade.as_ref().filter(|_| receiver.own_grade);
@@ -147,6 +152,7 @@ impl Exporter {
                 (Some(mapping), Some(grade)) => Some(receiver_grade(mapping, &grade.code)?),
                 _ => None,
             };
+            // Judged on the present file and not on the round, which knows nothing of objections that came later.
             if file.under_objection != 0 {
                 left_out.under_objection += 1;
             } else if natural && !receiver.may_have_natural() {
@@ -158,6 +164,8 @@ impl Exporter {
                     kind: &round.head.kind,
                     object_type: kind.and_then(|kind| kind.object_type),
                     code: &result.code,
+                    // A sole trader's code and a person's name are personal; the national code identifies it to a
+                    // department.
                     uscc: file.uscc.as_deref().filter(|_| !natural),
                     name: Some(file.name.as_str()).filter(|_| !natural),
                     region: &file.region,

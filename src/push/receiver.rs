@@ -135,6 +135,7 @@ impl ReceiverFile {
             natural: self.natural.into_inner(),
             points: self.points,
             mapping: self.mapping.map(Spanned::into_inner),
+            // Without a mapping it cannot be left out: `check_mapping` refuses an entry that would send no grade.
             own_grade: self.own_grade.is_none_or(Spanned::into_inner),
             basis: self.basis,
             source: self.source,
@@ -151,6 +152,7 @@ pub fn receivers(file: &str, text: &str, library: &Library, kinds: &Kinds) -> Re
     for (at, one) in table.receiver.iter().enumerate() {
         let line = line_at(text, &one.id.span());
         let id = one.id.get_ref();
+        // Compared with the entries above only, so that a pair is reported once.
         let twice = table.receiver.iter().take(at).any(|other| other.id.get_ref() == id);
         faults.require(!twice, line, || format!("{id} is defined twice: give each receiver a unique id"));
         let given = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.trim().is_empty());

@@ -81,12 +81,14 @@ impl Manifest {
     /// Parses a manifest whose signature is verified.
     pub fn read(bytes: &[u8]) -> Result<Self, PackageFault> {
         let wrong = |why: String| PackageFault::Manifest(why);
+        // Parsed as a value first: the format decides whether the members below mean what they say.
         let value: Value = serde_json::from_slice(bytes).map_err(|error| wrong(format!("is not JSON: {error}")))?;
         let format = value.get("format").and_then(Value::as_str).unwrap_or_default();
         if format != FORMAT {
             return Err(wrong(format!("has the format {format:?}, but this program supports {FORMAT} only")));
         }
         let text = canonical(&value).map_err(|error| wrong(error.0))?;
+        // Two members of one name, which readers resolve differently, do not survive this comparison.
         if text.as_bytes() != bytes {
             return Err(wrong(
                 "is not in canonical form (RFC 8785): other programs may interpret it differently".to_owned(),
@@ -96,6 +98,7 @@ impl Manifest {
             serde_json::from_value(value).map_err(|error| wrong(format!("cannot be read: {error}")))?;
         for (at, file) in manifest.files.iter().enumerate() {
             let name = &file.name;
+            // A name with a folder in it could make a reader open or write outside the package (path traversal).
             let plain = std::path::Path::new(name).file_name().is_some_and(|last| last == name.as_str());
             if !plain || [MANIFEST, SIGNATURE].contains(&name.as_str()) {
                 return Err(wrong(format!("names a file {name:?}, which is not a data file of the package's folder")));
@@ -145,6 +148,7 @@ impl DataFile {
 /// The number of objects of an NDJSON file, each ended by a newline.
 fn count_lines(bytes: &[u8]) -> Result<usize, String> {
     let mut lines = 0;
+    // Inclusive, so that a last line without its newline shows: the file was cut.
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         lines += 1;
         let whole = line.ends_with(b"\n") && serde_json::from_slice::<serde_json::Map<String, Value>>(line).is_ok();
