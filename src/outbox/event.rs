@@ -61,6 +61,7 @@ impl EventBatch {
     /// Inserts the events in the transaction of the change that caused them.
     pub async fn write(&self, tx: &mut Tx, now: Timestamp) -> Result<(), DbError> {
         for page in &self.pages {
+            // Copied, because a transaction that meets contention is attempted again with the same batch.
             outbox::insert_events(tx, serde_json::Value::from(page.clone()).to_string(), now).await?;
         }
         Ok(())
@@ -106,5 +107,6 @@ impl Outbox {
 pub async fn mark_routed(tx: &mut Tx, events: &[EventId], now: Timestamp) -> Result<bool, Failure> {
     let ids: Vec<_> = events.iter().map(|id| serde_json::json!({ "id": id })).collect();
     let changed = outbox::set_routed(tx, serde_json::Value::from(ids).to_string(), now).await?;
+    // Fewer rows than events: another router has enqueued items for the missing ones, and a second set must not follow.
     Ok(usize::try_from(changed).is_ok_and(|changed| changed == events.len()))
 }

@@ -100,6 +100,7 @@ pub async fn enqueue(tx: &mut Tx, env: &Env, item: NewItem<'_>) -> Result<Outbox
     let NewItem { topic, target, ordering_key, idempotency, body } = item;
     let row = NewRow { id: &id.to_string(), topic, target, ordering_key, idempotency, body };
     let stored = outbox::enqueue(tx, row, env.now()).await?;
+    // The stored id and not the new one: a second enqueue of the same item finds the first.
     stored.parse().map_err(|error| DbError::corrupt(tx.operation(), error))
 }
 
@@ -127,9 +128,11 @@ impl Outbox {
         let expired = outbox::end_expired(&mut tx, self.policy.max_attempts(), now).await?;
         let mut rows = outbox::claim(&mut tx, owner, now, until, limit).await?;
         tx.commit().await?;
+        // Counted after the commit: what was rolled back has not happened.
         if expired > 0 {
             metrics::counter!("medcredit_outbox_leases_lost_total").increment(expired);
         }
+        // The statement returns its rows in no order; a worker delivers the oldest first.
         rows.sort_by(|one, other| (one.created_at, &one.id).cmp(&(other.created_at, &other.id)));
         rows.into_iter().map(Lease::try_from).collect()
     }
@@ -150,6 +153,7 @@ impl Outbox {
     pub async fn failed(&self, lease: Lease, failed: &FailedAttempt) -> Result<Outcome, Failure> {
         let (id, attempt, now) = (lease.id.to_string(), lease.attempt, self.env.clock.now());
         let wait =
+            // No wait means that no attempt is left, so the item is dead and blocks later ones of its key.
             if failed.permanent { None } else { self.policy.wait(lease.tries, failed.retry_after, &*self.env.entropy) };
         let due = wait.map(|wait| now.plus(wait));
         let mut tx = self.env.db.begin("outbox::failed").await?;
@@ -159,6 +163,7 @@ impl Outbox {
         tx.commit().await?;
         metrics::counter!("medcredit_outbox_attempts_total", "outcome" => reason).increment(1);
         Ok(match due {
+            // Of a lease that was lost neither time nor death counts: the attempt after it decides.
             _ if !settled => Outcome::LeaseLost,
             Some(due) => Outcome::Retry(due),
             None => Outcome::Dead,
@@ -191,6 +196,7 @@ impl TryFrom<ClaimedRow> for Lease {
             target: row.target,
             body: row.body,
             attempt: row.attempts,
+            // A claimed row always has an end; without one the lease would count as over, which is the safe side.
             until: Timestamp::from_micros(row.lease_until_at.unwrap_or(0)),
             tries: row.tries,
         })

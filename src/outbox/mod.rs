@@ -56,6 +56,7 @@ impl Outbox {
     pub async fn depth(&self) -> Result<Depth, Failure> {
         let count = |number: i64| u64::try_from(number).unwrap_or(0);
         let mut depth = Depth::default();
+        // Over all states: an item that is dead is as late as one that waits.
         let mut oldest = None;
         for row in outbox::depth(&self.env.db.read("outbox::depth")).await? {
             match row.state.as_str() {
@@ -75,9 +76,11 @@ impl Outbox {
     /// Deletes events whose retention is over, and updates the metrics. Returns how many were deleted.
     pub async fn purge(&self) -> Result<u64, Failure> {
         let mut tx = self.env.db.begin("outbox::purge").await?;
+        // Routed or not: until a receiver is configured, only this bounds the table.
         let before = self.env.clock.now().minus(self.policy.event_retention);
         let deleted = outbox::delete_events(&mut tx, before).await?;
         tx.commit().await?;
+        // After the commit, so that the gauges show what is left.
         let depth = self.depth().await?;
         #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; the counts stay far below 2^52")]
         let set = |state: &'static str, number: u64| {

@@ -44,6 +44,7 @@ impl Policy {
     pub(super) fn wait(&self, attempt: i64, requested: Option<Duration>, entropy: &dyn Entropy) -> Option<Duration> {
         let planned = usize::try_from(attempt).ok().and_then(|nth| self.schedule.get(nth)).copied()?;
         let requested = requested.unwrap_or_default().min(self.longest_retry_after);
+        // The jitter comes before the maximum, so that it never shortens what the receiver asked for.
         Some(self.jittered(planned, entropy).max(requested))
     }
 
@@ -52,6 +53,7 @@ impl Policy {
         entropy.fill(&mut bytes);
         let spread = self.jitter_percent.min(100) * 10;
         // In thousandths, from 1000 - spread to 1000 + spread.
+        // The remainder's bias is below one in a million here, and nothing secret depends on it.
         let share = 1000 - spread + u32::from_le_bytes(bytes) % (2 * spread + 1);
         wait * share / 1000
     }
