@@ -56,6 +56,7 @@ impl Dossiers {
         for category in catalogue.map(Catalogue::categories).unwrap_or_default() {
             let ids = catalogue.into_iter().flat_map(Catalogue::measures).filter(|one| one.category == category.no);
             let measures: Vec<MeasureFacts> = ids
+                // Removed and not looked up: what is left at the end belongs to no category.
                 .filter_map(|one| counted.remove_entry(&one.id))
                 .map(|(id, (facts, latest_on))| MeasureFacts { id, facts, latest_on })
                 .collect();
@@ -69,10 +70,13 @@ impl Dossiers {
     async fn counts(&self, subject: &SubjectRow) -> Result<BTreeMap<String, (u64, Day)>, Failure> {
         let accepted: BTreeSet<i64> =
             table::accepted(&self.env.db.read("facts::accepted")).await?.into_iter().collect();
+        // A subject's dossier has every period; the bounds are below and above all of them.
         let read = self.env.db.read("facts::of_subject");
         let chunks = table::of_subject(&read, &subject.kind, ("0000-H1", "9999-H2"), &subject.code).await?;
         let mut seen = BTreeSet::new();
+        // The table has chunks of imports that are not accepted, too.
         for chunk in chunks.into_iter().filter(|chunk| accepted.contains(&chunk.import_seq)) {
+            // A fact that was changed in the store must not be shown as one.
             if Chunk::digest_of(&chunk.totals, &chunk.facts).as_slice() != chunk.digest.as_slice() {
                 return Err(DbError::corrupt("facts", "a chunk is not the one that was stored".to_owned()).into());
             }
@@ -81,6 +85,7 @@ impl Dossiers {
             let Some(at) = totals.find(&subject.code) else { continue };
             let mut facts = FactsOf::new(&totals, &chunk.facts, period).map_err(|error| damaged(&error))?;
             for fact in facts.of(at).map_err(|error| damaged(&error))? {
+                // A position without a measure gets an empty name and is counted as belonging to no category.
                 let measure = totals.measures().get(fact.measure).cloned().unwrap_or_default();
                 seen.insert((measure, fact.day, fact.source, fact.reference));
             }

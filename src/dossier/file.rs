@@ -211,6 +211,7 @@ impl Dossiers {
     }
 
     fn identity(&self, row: &SubjectRow, masking: Masking) -> Result<Identity, Failure> {
+        // Decrypted even to be masked: the masks keep parts of the values, which only the plain text has.
         let personal = Personal::of(&self.crypter, &row.code, row.sealed_identity.as_deref());
         let personal = personal.map_err(undecryptable(&row.code))?;
         let name = |name: &str| if masking == Masking::Off { name.to_owned() } else { masked_name(name) };
@@ -229,6 +230,7 @@ impl Dossiers {
         let read = self.env.db.read("dossier::read_by");
         let rows = dossier::covering(&read, code).await?;
         let mut disclosures = Vec::new();
+        // The limit holds for all disclosures under these consents, of which some are of other codes.
         for row in dossier::disclosed(&read, &rows, MOST_DISCLOSURES).await? {
             let entry = ReadEntry::parse(&row.entry);
             let opened = entry.and_then(|entry| entry.open(&row.opening).map(|values| (entry, values)));
@@ -239,6 +241,7 @@ impl Dossiers {
                 list.filter_map(serde_json::Value::as_str).map(str::to_owned).collect::<Vec<_>>()
             };
             let text = |name: &str| values.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+            // A consent covers several codes: what was read of another one is none of this subject's file.
             if list("codes").iter().any(|one| one == code) {
                 disclosures.push(Disclosure {
                     id: entry.id,

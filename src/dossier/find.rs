@@ -66,6 +66,7 @@ impl Dossiers {
     /// A search by number or name needs an access with a purpose. The access is recorded before anything is decrypted, with
     /// the codes found and without the value searched for.
     pub async fn find(&self, key: &SearchKey, access: Option<PersonalAccess<'_>>) -> Result<Vec<Found>, Failure> {
+        // Required before anything is looked for: whether a search finds somebody is personal already.
         let personal =
             key.personal().map(|by| access.map(|access| (by, access)).ok_or_else(purpose_required)).transpose()?;
         if let Some((_, access)) = personal {
@@ -73,6 +74,8 @@ impl Dossiers {
         }
         let criteria = self.criteria(key).map_err(|error| Failure::internal(error.to_string()))?;
         let codes = dossier::find(&self.env.db.read("dossier::find"), &criteria).await?;
+        // Between the search and the decryption: a crash here leaves an entry for values that nobody saw, never the
+        // reverse.
         if let Some((by, access)) = personal {
             self.record(access, Action::SubjectSought, json!({ "by": by, "found": codes }), None).await?;
         }
@@ -100,6 +103,7 @@ impl Dossiers {
                 // As imports normalize it: the check character X of a resident number is a capital letter.
                 let number = number.trim().to_uppercase();
                 SearchCriteria {
+                    // Several hashes: rows that older keys hashed are found too.
                     id_numbers: BlindColumn::IdNumber.hashes(&self.crypter, &number)?,
                     ..SearchCriteria::default()
                 }
@@ -114,6 +118,7 @@ impl Dossiers {
                 }
             }
             SearchKey::Uscc(uscc) => {
+                // What is no code finds nothing, instead of an error: the caller searches, and does not register.
                 let uscc = Uscc::parse(uscc.trim()).map_or_else(|_| uscc.trim().to_owned(), |uscc| uscc.to_string());
                 SearchCriteria { uscc: Some(uscc), ..SearchCriteria::default() }
             }

@@ -40,6 +40,8 @@ impl Dossiers {
         // An unknown code reveals nobody and needs no entry.
         self.subject(code).await?;
         let detail = json!({ "parts": ["name", "id_number", "legal_representative"] });
+        // Committed before the file is read: if the process dies in between, the ledger has an access that showed
+        // nothing.
         self.record(access, Action::SubjectRevealed, detail, Some(code)).await?;
         self.file(code, Masking::Off).await
     }
@@ -52,6 +54,7 @@ impl Dossiers {
         detail: Value,
         target: Option<&str>,
     ) -> Result<(), Failure> {
+        // Not an internal error: without the ledger nothing is shown, and a later attempt may succeed.
         let failed = |error: LedgerError| Failure::unavailable("ledger_unavailable", error.to_string());
         let mut tx = self.env.db.begin("dossier::record").await?;
         let change = Change::of(detail).because(Some(access.purpose));
