@@ -79,6 +79,7 @@ impl Actor {
                 "an operator's name has 1 to {LONGEST_NAME} characters, and this one has {length}"
             )));
         }
+        // The character is named by its number: printed it would not be seen.
         if let Some(bad) = first_unprintable(name) {
             return Err(Malformed(format!(
                 "an operator's name contains U+{:04X}, a control or invisible character: type it again",

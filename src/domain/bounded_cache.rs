@@ -35,6 +35,7 @@ impl<K: Eq + Hash + Clone, V: Clone> BoundedCache<K, V> {
     /// Creates a cache for values of this total weight.
     pub fn new(limit: usize) -> Self {
         let generations = Generations { young: HashMap::new(), old: HashMap::new(), weight: 0 };
+        // Half, because an old and a young generation are held together.
         Self { limit: limit / 2, generations: Mutex::new(generations) }
     }
 
@@ -52,6 +53,7 @@ impl<K: Eq + Hash + Clone, V: Clone> BoundedCache<K, V> {
         if let Some((value, _)) = generations.young.get(key) {
             return Some(value.clone());
         }
+        // Moved and not copied, so that an entry is held once.
         let (key, (value, weight)) = generations.old.remove_entry(key)?;
         generations.insert(key, value.clone(), weight, self.limit);
         Some(value)
@@ -60,6 +62,7 @@ impl<K: Eq + Hash + Clone, V: Clone> BoundedCache<K, V> {
     /// Replaces the value of a key. A value heavier than a generation is not stored.
     pub fn insert(&self, key: K, value: V, weight: usize) {
         let mut generations = self.generations();
+        // Removed even if the new value is too heavy: the former value of the key must not be found any more.
         generations.remove(&key);
         if weight <= self.limit {
             generations.insert(key, value, weight, self.limit);
@@ -78,6 +81,7 @@ impl<K: Eq + Hash + Clone, V: Clone> BoundedCache<K, V> {
 impl<K: Eq + Hash, V> Generations<K, V> {
     fn insert(&mut self, key: K, value: V, weight: usize, limit: usize) {
         if self.weight + weight > limit {
+            // The new entry goes into an empty young generation, so one that is used right now is never dropped.
             self.old = std::mem::take(&mut self.young);
             self.weight = 0;
         }

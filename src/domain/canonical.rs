@@ -76,6 +76,7 @@ fn write_value(value: &Value, out: &mut String) -> Result<(), Malformed> {
 /// every other character unchanged.
 fn write_string(text: &str, out: &mut String) {
     out.push('"');
+    // Most strings need no escape, and are copied in one piece.
     if text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
         out.push_str(text);
         out.push('"');

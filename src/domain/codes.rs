@@ -94,6 +94,7 @@ impl CodePattern {
     pub fn matches(&self, code: &str) -> bool {
         code.strip_prefix(self.prefix.as_str()).is_some_and(|rest| match &self.rest {
             Rest::Digits(lengths) => lengths.contains(&rest.len()) && rest.bytes().all(|byte| byte.is_ascii_digit()),
+            // Only the canonical form: parsing accepts small letters, and one subject must not have two codes.
             Rest::Uscc => Uscc::parse(rest).is_ok_and(|uscc| uscc.as_str() == rest),
         })
     }
@@ -143,6 +144,7 @@ impl FromStr for CodePattern {
             let (least, most) = sequence.split_once("..").unwrap_or((sequence, sequence));
             let least: usize = least.parse().map_err(|_| bad())?;
             let most: usize = most.parse().map_err(|_| bad())?;
+            // Bounded before the addition below, which a huge number would overflow.
             if least == 0 || least > most || most > MAX_CODE_LENGTH {
                 return Err(bad());
             }

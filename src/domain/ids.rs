@@ -24,6 +24,7 @@ const DIGITS: [u8; 256] = {
 
 /// A UUID of version 7 (RFC 9562): 128 bits that sort by time of creation.
 fn uuid_v7(clock: &dyn Clock, entropy: &dyn Entropy) -> u128 {
+    // A time before 1970 becomes zero: the id is still unique by its random bits.
     let millis = u64::try_from(clock.now().micros().div_euclid(1000)).unwrap_or(0);
     let mut random = [0u8; 10];
     entropy.fill(&mut random);

@@ -115,6 +115,7 @@ impl RegionTable {
         for (at, one) in table.region.iter().enumerate() {
             let line = line_at(text, &one.span());
             let one = one.get_ref();
+            // A code may be given to another region later, so only days in common are a fault.
             let overlaps = |other: &NamedRegion| {
                 one.valid_from.zip(other.valid_to).is_none_or(|(from, to)| from <= to)
                     && other.valid_from.zip(one.valid_to).is_none_or(|(from, to)| from <= to)

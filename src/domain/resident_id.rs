@@ -56,6 +56,7 @@ impl ResidentId {
     /// been abolished since.
     pub fn parse(text: &str, today: Day) -> Result<Self, ResidentIdError> {
         let count = text.chars().count();
+        // A 15-digit number was valid once and deserves a better answer than a wrong length.
         if count == 15 && text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(ResidentIdError::FifteenDigits);
         }
@@ -70,6 +71,7 @@ impl ResidentId {
             (Some(address), Some(rest)) if text.len() == 15 => {
                 let mut digits = Self::characters(&format!("{address}19{rest}0"), 18)?;
                 digits[17] = check_character(&digits);
+                // The century is an assumption, so the date is checked after it was inserted.
                 Self::check_birth(&digits, today)?;
                 Ok(Self(digits))
             }

@@ -37,9 +37,11 @@ thread_local! {
 impl Buffer {
     /// Moves the next bytes to `out` and erases them here. Returns whether there were enough.
     fn take(&mut self, out: &mut [u8]) -> bool {
+        // From the front of what is left; a request that is longer finds no range and is refused.
         let next = BUFFER_BYTES - self.left;
         let Some(bytes) = self.bytes.get_mut(next..next + out.len()) else { return false };
         out.copy_from_slice(bytes);
+        // Erased when handed out: a later look at this memory shows nothing that was used for a secret or an id.
         bytes.zeroize();
         self.left -= bytes.len();
         true
@@ -58,11 +60,13 @@ fn fill_from_system(out: &mut [u8]) {
 
 impl Entropy for SystemEntropy {
     fn fill(&self, out: &mut [u8]) {
+        // Long requests would empty the buffer that short ones share, for one call of the system in any case.
         if out.len() > BUFFER_BYTES / 4 {
             return fill_from_system(out);
         }
         BUFFER.with_borrow_mut(|buffer| {
             if !buffer.take(out) {
+                // The rest is given up, and the buffer counts as empty until it is filled completely.
                 buffer.left = 0;
                 fill_from_system(&mut buffer.bytes);
                 buffer.left = BUFFER_BYTES;

@@ -81,6 +81,7 @@ impl Settlement {
 
     /// 应付未付, the amount that the fund still owes the subject for the month.
     pub fn receivable(&self) -> Fen {
+        // An amount at the limit is a data error; it must not wrap to a plausible one.
         Fen(self.payable.0.saturating_sub(self.paid.0))
     }
 }

@@ -33,6 +33,7 @@ impl TableError {
         if faults.is_empty() {
             return Ok(());
         }
+        // Checks go by topic; a person who fixes the file goes by line.
         faults.sort_by_key(|fault| fault.line);
         Err(Self { file: file.to_owned(), faults })
     }

@@ -65,6 +65,7 @@ impl Uscc {
             let upper = found.to_ascii_uppercase();
             let byte = u8::try_from(upper).ok().filter(|byte| value(*byte).is_some());
             let byte = byte.ok_or(UsccError::Alphabet { position, found })?;
+            // A text that is too long is read to its end all the same, for the count in the error.
             if let Some(slot) = code.get_mut(at) {
                 *slot = byte;
             }
@@ -75,7 +76,9 @@ impl Uscc {
 
     /// Completes the first 16 characters with both check characters.
     pub fn complete(first_sixteen: &str) -> Result<Self, UsccError> {
+        // Placeholders, replaced below: the second check character covers the first.
         let mut code = Self::parse(&format!("{first_sixteen}00"))?;
+        // In this order, because the outer check covers the inner one.
         code.0[16] = code.inner_check();
         code.0[17] = code.outer_check();
         Ok(code)

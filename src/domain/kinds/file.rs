@@ -115,6 +115,7 @@ fn check_codes<'k>(
         faults.require(pattern.contains_uscc() == by_uscc, line, || {
             format!("the pattern {pattern} of {id} does not match its code scheme")
         });
+        // Over all kinds: the kind of a code must follow from the code alone.
         let other = patterns.iter().find(|(other, _)| other.overlaps(pattern));
         faults.require(other.is_none(), line, || {
             let (other, of) = other.map_or(("", ""), |(_, of)| ("another pattern", *of));

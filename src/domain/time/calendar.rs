@@ -38,6 +38,7 @@ impl Day {
     #[must_use]
     pub fn plus_months(self, months: i32) -> Self {
         let last = self.month().plus(months).last_day();
+        // 31 January plus a month has no 31: the last day stands in.
         Self(last.0.replace_day(self.0.day()).unwrap_or(last.0))
     }
 
@@ -144,6 +145,7 @@ impl FromStr for Month {
         let bytes = text.as_bytes();
         let plain = bytes.len() == 7
             && bytes.iter().enumerate().all(|(at, byte)| if at == 4 { *byte == b'-' } else { byte.is_ascii_digit() });
+        // The shape is checked first, because the integer parser accepts a sign.
         let (year, month) = text.split_once('-').filter(|_| plain).ok_or_else(bad)?;
         Self::new(year.parse().map_err(|_| bad())?, month.parse().map_err(|_| bad())?).map_err(|_| bad())
     }

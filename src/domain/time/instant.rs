@@ -50,6 +50,7 @@ impl Timestamp {
 
     /// The city's calendar day at this instant (UTC+8).
     pub fn day(self) -> Day {
+        // Days that rules speak of are the city's: in UTC a night's work would belong to the day before.
         Day::from(self.to_utc().to_offset(CITY_OFFSET).date())
     }
 
