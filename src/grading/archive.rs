@@ -163,6 +163,7 @@ fn is_former(round: &FormerAssessment, now: &CurrentAssessment, today: Day) -> b
 
 /// Withholds the grades that an open objection may be about: of the last round, and of rounds that are still valid.
 fn withhold(round: &mut FormerAssessment, now: &CurrentAssessment, today: Day) {
+    // An older round that has expired is history: the objection cannot be about it.
     let contestable = !has_expired(round.valid_until, today) || now.period.is_none_or(|period| round.period >= period);
     if now.status == GradeStatus::UnderObjection && contestable {
         round.status = GradeStatus::UnderObjection;
@@ -206,6 +207,7 @@ fn former(row: &FormerRow, model: &ModelFile) -> Result<FormerAssessment, DbErro
 
 fn totals(points: &str, model: &ModelFile) -> Result<Vec<(String, MilliPoints, MilliPoints)>, DbError> {
     let points: Vec<i64> = serde_json::from_str(points).map_err(|error| corrupt(error.to_string()))?;
+    // Paired by position: with another number, a total could get the name of another level.
     if points.len() != model.level1.len() {
         return Err(corrupt(format!("{} totals for {} first-level indicators", points.len(), model.level1.len())));
     }

@@ -23,6 +23,7 @@ impl Fields {
     }
 
     fn text(&mut self, text: &str) {
+        // A fixed byte order, so that the digest is the same on any machine (I5).
         self.0.update(&u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes());
         self.0.update(text.as_bytes());
     }
@@ -33,6 +34,7 @@ impl Fields {
 
     /// Distinguishes an absent text from an empty one.
     fn optional(&mut self, text: Option<&str>) {
+        // Without the mark an absent and an empty text would digest alike.
         self.text(if text.is_some() { "+" } else { "-" });
         self.text(text.unwrap_or_default());
     }

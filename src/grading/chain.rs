@@ -28,6 +28,7 @@ pub(super) struct Chains {
 impl Chains {
     /// Queues a head.
     pub(super) fn wait(&mut self, head: Waiting) {
+        // Counted for a head that may never come: then nobody asks for it.
         if let Some(parent) = &head.standing.parent {
             *self.behind.entry(parent.clone()).or_default() += 1;
         }
@@ -51,6 +52,7 @@ impl Chains {
         if let Some(behind) = head.standing.parent.as_ref().and_then(|parent| self.behind.get_mut(parent)) {
             *behind = behind.saturating_sub(1);
         }
+        // A head whose branches were all left out of the round has none that count, which is not the same as no chain.
         let branches = self.branches.get(&ready).copied().unwrap_or_default();
         head.standing.branches = Some(branches);
         Some(head)

@@ -148,6 +148,7 @@ impl Rounds {
             return Err(GradingError::Reason { longest: LONGEST_REASON });
         }
         let run = self.round_of(&of).await?;
+        // Outside the transaction, because it reads many facts and the banks' locks would be held for as long.
         let recomputed = self.recompute_now(&run, of.subject).await?;
         let mut attempt = 0;
         loop {
@@ -189,6 +190,7 @@ impl Rounds {
             let mut in_force: Vec<RunRow> = all.into_iter().filter(in_force).collect();
             match (in_force.pop(), in_force.is_empty()) {
                 (Some(run), true) => run,
+                // Of several schemes none is chosen here: a correction of the wrong round would be published.
                 (Some(run), false) => return Err(GradingError::SeveralRounds { kind: run.kind }),
                 (None, _) => return Err(GradingError::NotCovered(of.subject.to_owned())),
             }
@@ -201,6 +203,7 @@ impl Rounds {
     async fn recompute_now(&self, run: &RunRow, subject: &str) -> Result<Recomputed, GradingError> {
         let (model, catalogue) = read_model(&self.env.db, run).await?;
         let scope = Scope::of_period(&self.env.db, period_of(run)?, &model, catalogue).await?;
+        // Stored with the correction, so that a replay reads the same facts.
         let imports_to = scope.imports.last().copied().unwrap_or(0);
         let standing = self.subjects(&run.kind).await?.into_iter().find(|standing| standing.code == subject);
         let standing = standing.ok_or_else(|| GradingError::NotCovered(subject.to_owned()))?;
@@ -247,6 +250,7 @@ impl Rounds {
             now: after,
         };
         if !done.changed {
+            // The transaction is dropped and rolls back, so the raised version of the subject is not stored.
             return Ok(done);
         }
         done.version += 1;
@@ -254,8 +258,10 @@ impl Rounds {
         assessments::insert(&mut tx, &run.id, done.version, new, now).await.map_err(during())?;
         let row = correction_row(&done, of, recomputed, now);
         rounds::insert_correction(&mut tx, &row).await.map_err(during())?;
+        // In the same transaction (I6): a correction that is committed is always announced.
         self.enqueue_event(&mut tx, run, &done, now).await?;
         self.record_correction(&mut tx, &done, of).await?;
+        // Last, because appends compare this row: it is locked only until the commit below.
         runs::raise_publication(&mut tx).await.map_err(during())?;
         tx.commit().await.map_err(during())?;
         Ok(done)

@@ -89,6 +89,7 @@ impl Grades {
         let rows = runs::current(&read, codes).await.map_err(GradingError::during(step))?;
         let publication = match rows.first() {
             Some(row) => row.publication,
+            // Without rows the number is read alone: an append still has to compare it.
             None => runs::publication(&read).await.map_err(GradingError::during(step))?,
         };
         let mut assessments: Vec<CurrentAssessment> = Vec::with_capacity(rows.len());
@@ -144,6 +145,7 @@ fn answer(row: CurrentRow, scheme: Option<&Scheme>, today: Day) -> Result<Curren
             let grade = scheme.grade(code).ok_or_else(|| corrupt(format!("the grade {code:?}")))?;
             Some(GradeWord::from(grade))
         }
+        // Never shown as not rated: a damaged row must not look like an answer.
         (GradeStatus::Graded, _, _) => return Err(corrupt(format!("{} is graded without a grade", row.subject_code))),
         _ => None,
     };
@@ -155,6 +157,7 @@ fn answer(row: CurrentRow, scheme: Option<&Scheme>, today: Day) -> Result<Curren
         subject_version: row.subject_version,
         status,
         reason: reason.filter(|_| status == GradeStatus::NotRated),
+        // Points would give away a grade that is withheld or has expired.
         points: row.points.filter(|_| status == GradeStatus::Graded).map(MilliPoints),
         grade,
         scheme_id: scheme.map(|scheme| scheme.id.clone()),

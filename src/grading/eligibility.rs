@@ -151,6 +151,7 @@ impl Standing {
         let stored: StoredStanding = serde_json::from_str(json)
             .map_err(|error| DbError::corrupt("runs::result", format!("the standing of {code}: {error}")))?;
         let of = stored.branches.get(OF).copied();
+        // The map has one other key, the grade that the model counts.
         let counted = stored.branches.iter().find(|(grade, _)| *grade != OF).map(|(_, counted)| *counted);
         Ok(Self {
             code: code.to_owned(),

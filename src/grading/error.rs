@@ -179,6 +179,7 @@ impl From<GradingError> for Failure {
             GradingError::Model { .. } | GradingError::Stopped => Self::internal(text),
             GradingError::Store { step, source } => {
                 let failure = Self::from(source);
+                // The step is for the operator and goes in front of the store's own text, which stays in the log.
                 let context = failure.context.clone().unwrap_or_default();
                 failure.because(format!("{step}: {context}"))
             }

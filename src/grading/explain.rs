@@ -104,6 +104,8 @@ impl Rounds {
             .map_err(|source| data(&standing.code, source))?;
         let measures = standing.complete(&model, measures);
         let outcome = rate(&model, &measures);
+        // Compared before it is explained: an explanation of another result than the stored one would be worse than
+        // none.
         let same = result.points == outcome.points.map(|points| points.0)
             && result.grade.as_ref() == Some(&outcome.grade)
             && outcome.parts.to_json() == result.findings;

@@ -61,6 +61,7 @@ impl Scope {
         model: &Model,
         catalogue: Catalogue,
     ) -> Result<Self, GradingError> {
+        // Read once for the whole run: an import that is accepted meanwhile counts for all subjects or for none.
         let imports = table::accepted(&db.read("scope")).await.map_err(GradingError::during("listing the imports"))?;
         Ok(Self {
             catalogue: Arc::new(catalogue),
@@ -108,6 +109,7 @@ impl Scope {
         let read = db.read("facts::totals");
         let rows = table::totals(&read, self.catalogue.kind(), (&from, &to), (first, last)).await.map_err(failed())?;
         let mut parts = Vec::with_capacity(rows.len());
+        // Chunks of imports that are not accepted, or came after the run, are in the table too.
         for row in rows.into_iter().filter(|row| self.imports.contains(&row.import_seq)) {
             let period = row.period.parse::<HalfYear>();
             let period = period.map_err(|error| failed()(DbError::corrupt("facts::totals", error.0)))?;
@@ -126,6 +128,7 @@ impl Scope {
             let wrong = damaged(part.import_seq, part.nth);
             let mut facts = FactsOf::new(&part.totals, &blob, part.period).map_err(&wrong).map_err(failed())?;
             for at in subjects {
+                // Only the subjects concerned are decoded: sums suffice for all others.
                 part.decoded.insert(at, facts.of(at).map_err(&wrong).map_err(failed())?);
             }
         }
@@ -265,6 +268,7 @@ impl Page {
             }
         }
         if !decoded.is_empty() {
+            // Only sums are taken from it, so the day of the agreement plays no part.
             let merged = Measures::collect(&scope.catalogue, scope.period, scope.lookback, None, decoded);
             let merged = merged.map_err(|source| data(code, source))?;
             sums.extend(merged.sums().map(|(back, measure, one)| MeasureSums {

@@ -129,6 +129,7 @@ impl Library {
                 return Err(LibraryError::Duplicate { path, id: kind });
             }
         }
+        // Catalogues first: models of the folder are checked against the catalogue in force.
         library.catalogues.extend(found);
         let mut found = BTreeMap::new();
         for (path, text) in files(models)? {
@@ -138,8 +139,10 @@ impl Library {
                 return Err(LibraryError::Duplicate { path, id });
             }
         }
+        // Before the folder's models come in, which were just checked and need no second look.
         library.leave_out();
         library.models.extend(found);
+        // The shipped tables were checked against shipped schemes, which a model of the folder may have replaced.
         library.mappings.clear();
         library.take_shipped_mappings()?;
         Ok(library)
@@ -303,6 +306,7 @@ pub fn files(folder: &Path) -> Result<Vec<(PathBuf, String)>, LibraryError> {
     };
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
+        // A folder that is not there is the normal case of a gateway without own tables.
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(unreadable(folder)(error)),
     };
@@ -314,6 +318,7 @@ pub fn files(folder: &Path) -> Result<Vec<(PathBuf, String)>, LibraryError> {
             found.push((path, text));
         }
     }
+    // The order of a folder differs between file systems, and with it which of two files is reported.
     found.sort();
     Ok(found)
 }

@@ -52,6 +52,7 @@ impl Rounds {
         let now = self.env.now();
         let during = || GradingError::during("opening the run to objections");
         let mut tx = self.env.db.begin("preassess").await.map_err(during())?;
+        // Read again inside the transaction: another process may have changed the state since.
         let history = rounds::history_in(&mut tx, &run.id).await.map_err(during())?;
         must_become(&run.id, &history.map(|history| history.state).unwrap_or_default(), RunState::Preassessment)?;
         let former = runs::published(&mut tx, &run.kind, &run.scheme).await.map_err(during())?;
@@ -59,6 +60,7 @@ impl Rounds {
         if let Some(open) = rounds::open_preassessment(&mut tx, &run.kind, &run.scheme).await.map_err(during())? {
             return Err(GradingError::AnotherOpen { open });
         }
+        // The update decides: of two operators at the same time one changes no row.
         if !rounds::preassess(&mut tx, &run.id, now).await.map_err(during())? {
             return Err(GradingError::raced(&run.id, RunState::Preassessment));
         }
@@ -82,6 +84,7 @@ impl Rounds {
             return Err(GradingError::raced(&run.id, RunState::Discarded));
         }
         self.record(&mut tx, actor, Action::RunDiscarded, &run, json!({})).await?;
+        // First the state, then the results: the other order could leave a trial without results.
         tx.commit().await.map_err(during())?;
         // A crash here leaves results of a discarded run, which the next run deletes.
         self.delete_results(&run.id).await

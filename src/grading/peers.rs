@@ -33,6 +33,7 @@ impl PeerTable {
 
     /// Adds the values of another part of the pass.
     pub(super) fn merge(&mut self, other: Self) {
+        // A part in which nobody takes part has no groups.
         self.groups.resize_with(self.groups.len().max(other.groups.len()), BTreeMap::new);
         for (mine, theirs) in self.groups.iter_mut().zip(other.groups) {
             for (name, values) in theirs {
@@ -56,6 +57,7 @@ impl PeerTable {
             let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
             let peer = PeerRank {
                 below: number(below),
+                // Minus the subject itself, which is among the equal ones.
                 equal: number((up_to - below).saturating_sub(1)),
                 of: number(values.len().saturating_sub(1)),
             };

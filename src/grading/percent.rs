@@ -3,6 +3,7 @@
 /// A share as a percentage with two decimals, rounded half up.
 pub(super) fn percent(count: u64, of: u64) -> String {
     let (count, of) = (u128::from(count), u128::from(of));
+    // Half up by adding half a unit before the division; 128 bits, because the product may not fit into 64.
     let hundredths = if of > 0 { (count * 20_000 + of) / (2 * of) } else { 0 };
     format!("{}.{:02}", hundredths / 100, hundredths % 100)
 }

@@ -46,6 +46,7 @@ impl Rounds {
     pub async fn publish(&self, actor: &Actor, run_id: &str, grace_months: u8) -> Result<Published, GradingError> {
         let run = self.find(run_id).await?;
         must_become(&run.id, &run.state, RunState::Published)?;
+        // Before the transaction: reading and digesting all results takes long.
         let results = self.verified_results(&run).await?;
         let mut attempt = 0;
         loop {
@@ -70,6 +71,7 @@ impl Rounds {
         let valid_until = valid_until(period, grace_months);
         let during = || GradingError::during("publishing");
         let mut tx = self.env.db.begin("publish").await.map_err(during())?;
+        // Read again inside the transaction: another process may have discarded the run since.
         let history = rounds::history_in(&mut tx, &run.id).await.map_err(during())?;
         let history = history.ok_or_else(|| GradingError::NoSuchRun(run.id.clone()))?;
         must_become(&run.id, &history.state, RunState::Published)?;
@@ -80,6 +82,7 @@ impl Rounds {
         }
         let former = runs::published(&mut tx, &run.kind, &run.scheme).await.map_err(during())?;
         may_follow(period, former.as_ref(), now)?;
+        // By pages, which bounds the size of a statement.
         for page in results.chunks(PAGE) {
             assessments::insert(&mut tx, &run.id, 1, page, now).await.map_err(during())?;
         }
@@ -92,6 +95,7 @@ impl Rounds {
         tx.lock_banks_exclusive(&banks).await.map_err(during())?;
         rounds::name_successor(&mut tx, &run.kind, &run.scheme, &run.id, now).await.map_err(during())?;
         runs::supersede(&mut tx, &run.kind, &run.scheme).await.map_err(during())?;
+        // The update decides, whatever was read before.
         if !runs::publish(&mut tx, &run.id, now, &valid_until.to_string()).await.map_err(during())? {
             return Err(GradingError::raced(&run.id, RunState::Published));
         }

@@ -56,6 +56,7 @@ impl Pages {
         let Some(rated) = self.in_flight.join_next().await else {
             return Ok(self.rating.heads(&mut self.chains, PAGE));
         };
+        // A task that panicked ends the run: a round without one page would look complete.
         let mut rated = rated.unwrap_or(Err(GradingError::Stopped))?;
         for (result, parent) in rated.results.iter().zip(&rated.parents) {
             self.chains.count(&self.rating.model, parent.as_deref(), result);
@@ -130,6 +131,7 @@ impl Rating {
         scope: Scope,
         mut subjects: Vec<Standing>,
     ) -> Result<Self, GradingError> {
+        // Standings of a replay have what the run stored: it is computed again and not copied.
         for standing in &mut subjects {
             standing.restrict(&model);
             standing.peers.clear();
@@ -219,6 +221,7 @@ impl Rating {
     /// Rates the subjects from one on.
     async fn page(self, start: usize) -> Result<Rated, GradingError> {
         let page = self.read(start).await?;
+        // Off the runtime's threads, as above.
         let rated = tokio::task::spawn_blocking(move || self.rate_page(start, page));
         rated.await.unwrap_or(Err(GradingError::Stopped))
     }
@@ -241,6 +244,7 @@ impl Rating {
                     let measures = standing.complete(&self.model, measures);
                     let input = canonical::input(&standing, Some(&measures), &self.scope.catalogue);
                     if self.heads.contains(&standing.code) {
+                        // A head is rated when all its branches are, which may be on later pages.
                         rated.waiting.push(Waiting { standing, measures, input });
                     } else {
                         rated.push(self.graded(&standing, &measures), input, standing.parent);

@@ -163,6 +163,7 @@ impl Rounds {
                 replayed.differ(None, what, digest.clone(), found);
             }
         }
+        // By another model every result would differ: the cause is reported and not its effects.
         if replayed.differing > 0 {
             return Ok(None);
         }
@@ -179,6 +180,7 @@ impl Rounds {
         {
             let chunk =
                 table::chunk(&self.env.db.read("replay"), position.import_seq, position.part).await.map_err(during())?;
+            // A chunk that was deleted shows as a difference of the results that read it.
             let Some(chunk) = chunk else { continue };
             replayed.chunks += 1;
             if let Err(damage) = Chunk::check(&chunk.totals, &chunk.facts, &chunk.digest) {

@@ -50,6 +50,8 @@ impl Rounds {
         period: HalfYear,
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Result<RunDone, GradingError> {
+        // One run at a time: two would compete for the whole database, and one would delete the other's results as
+        // orphans.
         let lock =
             JobLock::try_acquire(&self.env.db, "grading").await.map_err(GradingError::during("taking the lock"))?;
         let Some(lock) = lock else { return Err(GradingError::Busy) };
@@ -81,6 +83,7 @@ impl Rounds {
         progress(0, all);
         let mut pages = rating.pages();
         while let Some(rated) = pages.next().await? {
+            // A transaction for each page: one for all would hold the only writer of SQLite for minutes.
             self.write(id, &rated.results).await?;
             tally.add(&rated);
             progress(tally.len(), all);
@@ -125,6 +128,7 @@ impl Rounds {
         runs::insert_model(&mut tx, &run.catalogue_digest, &of_kind, &catalogue, now)
             .await
             .map_err(GradingError::during(step))?;
+        // The row of the run comes last: until then its results are orphans, which the next run deletes.
         runs::insert(&mut tx, &run).await.map_err(GradingError::during(step))?;
         let detail = json!({ "input_digest": run.input_digest, "catalogue_digest": run.catalogue_digest });
         self.record(&mut tx, actor, Action::RunMade, &run, detail).await?;

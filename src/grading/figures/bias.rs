@@ -141,6 +141,7 @@ impl Rounds {
         if results.values().any(|row| row.status == GRADED && row.points.is_none()) {
             return Err(GradingError::NoPoints(run.id));
         }
+        // Only graded subjects are read again: the others have no points to explain.
         let missing: BTreeMap<String, Vec<bool>> = self.missing_data(&run, &results).await?;
         let mut all = IndicatorPoints::default();
         for (code, row) in results.iter().filter(|(_, row)| row.status == GRADED) {
@@ -204,6 +205,7 @@ fn of_indicator(indicator: &Indicator, points: &[i64], missing: u64, totals: &[i
     let (at_cap, at_zero) = (many(&|points| points == weight.0), many(&|points| points == 0));
     let all = u64::try_from(points.len()).unwrap_or(u64::MAX);
     let correlation = correlation(points, totals);
+    // Products instead of a division, so that a share just above the limit is not rounded onto it.
     let above = |count: u64, share: u64| all > 0 && u128::from(count) * 100 > u128::from(all) * u128::from(share);
     let found = [
         (BiasFlag::OftenMissing, above(missing, MISSING_PERCENT)),

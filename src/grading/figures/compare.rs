@@ -56,6 +56,7 @@ impl Rounds {
             let (first, second) = (one.subjects.get(code), other.subjects.get(code));
             let place = |of: &super::outcomes::Outcomes, row| ordinal(&of.model.scheme, row);
             let places = (first.and_then(|row| place(&one, row)), second.and_then(|row| place(&other, row)));
+            // Places and not codes: two schemes may have other words for the same place.
             if places.0 == places.1 && first.is_some() == second.is_some() {
                 continue;
             }

@@ -96,6 +96,7 @@ impl Movement {
     pub(super) fn add_to(&self, system: &mut Suppression, now: &[Cell]) -> MovementCells {
         let cells: Vec<Vec<Cell>> =
             self.counts.iter().map(|row| row.iter().map(|count| system.cell(*count)).collect()).collect();
+        // Totals too, because readers can know them from the report of the run before.
         for row in &cells {
             system.total(row);
         }
@@ -115,6 +116,7 @@ impl Movement {
 
     /// Where both runs have one scheme, the numbers of those who rose, fell and stayed are sums of cells of the matrix.
     fn by_direction(&self, system: &mut Suppression, cells: &[Vec<Cell>], [risen, fallen, stayed]: [Cell; 3]) {
+        // Cells of two schemes do not line up, so their positions show no direction.
         if self.rows != self.columns {
             return;
         }
@@ -135,6 +137,7 @@ impl Movement {
     /// The table of the released counts.
     pub(super) fn table(&self, cells: &MovementCells, released: &Released) -> MovementTable {
         let both = released.get(cells.both);
+        // A share beside its total is the count: it is withheld with either of them.
         let share = |cell: Cell| Some(percent(released.get(cell)?, both?));
         MovementTable {
             before: self.before.clone(),

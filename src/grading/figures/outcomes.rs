@@ -134,6 +134,7 @@ impl Rounds {
     /// in force of its kind and scheme.
     pub(in crate::grading) async fn outcomes_before(&self, run: &RunRow) -> Result<Option<Outcomes>, GradingError> {
         let all = runs::list(&self.env.db.read("outcomes")).await.map_err(GradingError::during("listing the runs"))?;
+        // Kind and scheme together: grades of another scheme have other places.
         let same = |other: &&RunRow| other.kind == run.kind && other.scheme == run.scheme && other.id != run.id;
         let before = if parse_state(&run.state)?.was_published() {
             // A half-year may have been published more than once: the last publication counts.

@@ -160,10 +160,12 @@ impl Rounds {
         let internal = withheld_below.is_none();
         let now = self.outcomes(run_id).await?;
         let state = parse_state(&now.row.state)?;
+        // Before anything is computed: results that do not count yet must not reach readers outside.
         if !internal && !state.was_published() {
             return Err(GradingError::NotForOthers { run: now.row.id, state });
         }
         let before = self.outcomes_before(&now.row).await?;
+        // Counts of measures are outside the suppression system, so they are for the bureau only.
         let measures = if internal { self.measures(&now, before.as_ref()).await? } else { Vec::new() };
         let corrections = self.corrections(run_id).await?.len();
         let kinds = self.kind_lines(&now, names.kinds, withheld_below).await?;
@@ -269,6 +271,7 @@ impl Figures {
         let overall = OverallCells { columns: cells, subjects };
         let (grades, unrated) = overall.columns.split_at(overall.columns.len().saturating_sub(1));
         let graded = system.total(grades);
+        // Known to readers even if it is not printed, so the system must know it too.
         system.adds_up(subjects, &[&[graded], unrated].concat());
         let ends = period_of(&now.row).map(|period| period.last_month().last_day()).ok();
         let named = |code: &str| {
@@ -280,6 +283,7 @@ impl Figures {
         let reasons = reasons(now, &mut system, unrated);
         let movement = before.map(|before| Movement::between(before, now));
         let placed = movement.as_ref().map(|movement| movement.add_to(&mut system, &overall.columns));
+        // Only now, when every count and every sum is in: a sum added later could reveal a count that was released.
         let released = system.release(below);
         let of_graded = |cell: &Cell| share(&released, *cell, graded);
         Self {

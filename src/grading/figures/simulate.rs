@@ -100,6 +100,7 @@ impl Rounds {
         // The rounds before `before`, latest first, as far back as a measure looks.
         let mut earlier: Vec<Outcomes> = Vec::new();
         while earlier.len() + 2 < rounds
+            // Each round is read whole, so no farther back than some measure looks.
             && let Some(last) = earlier.last().or(before)
             && let Some(next) = self.outcomes_before(&last.row).await?
         {
@@ -111,6 +112,7 @@ impl Rounds {
         };
         let counts = consequences.iter().map(|one| {
             let times = usize::from(one.after_consecutive);
+            // With fewer rounds than the measure asks for there is no such succession, and it applies to nobody.
             let in_a_row = succession.get(..times).unwrap_or_default();
             let all_of_them = |subject: &&String| {
                 !in_a_row.is_empty() && in_a_row.iter().all(|round| earned(round, subject, &one.grade))

@@ -33,6 +33,7 @@ pub(super) fn solved(sums: &[(usize, Vec<usize>)], withheld: impl Fn(usize) -> b
             eliminate(&mut equation, *pivot, other);
         }
         let Some((pivot, leading)) = equation.iter().find(|(count, _)| withheld(**count)) else { continue };
+        // Fermat: the power of `PRIME - 2` is the inverse, so the leading coefficient becomes one.
         let (pivot, inverse) = (*pivot, power(*leading, PRIME - 2));
         for coefficient in equation.values_mut() {
             *coefficient = *coefficient * inverse % PRIME;

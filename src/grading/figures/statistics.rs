@@ -26,6 +26,7 @@ pub(super) fn spread(numbers: &[i64]) -> Spread {
     };
     let count = i128::try_from(sorted.len()).unwrap_or(i128::MAX);
     let sum: i128 = sorted.iter().copied().map(i128::from).sum();
+    // Integers throughout: a float could differ between machines.
     let root = scatter(&sorted, &sorted).unsigned_abs().isqrt();
     Spread {
         least: *least,

@@ -54,6 +54,7 @@ impl Suppression {
         let Some(below) = below else { return Released(self.values.iter().copied().map(Some).collect()) };
         let mut withheld: Vec<bool> = self.values.iter().map(|value| (1..below).contains(value)).collect();
         // Ends, because each round withholds one more, and nothing follows where all is withheld.
+        // The cheap check first; the elimination over all sums runs only where no single sum reveals anything.
         while let Some(more) = self.next_of_one_sum(&withheld, below).or_else(|| self.next_of_all(&withheld, below)) {
             if let Some(of) = withheld.get_mut(more) {
                 *of = true;
@@ -72,6 +73,7 @@ impl Suppression {
     fn next_of_all(&self, withheld: &[bool], below: u64) -> Option<usize> {
         let solved = solved(&self.sums, |at| withheld.get(at).copied().unwrap_or(false));
         let small = solved.into_iter().find(|solved| (1..below).contains(&self.value(solved.count)))?;
+        // The smallest, so that as little as possible is lost; zeros last, because they hide nothing.
         small.from.into_iter().min_by_key(|at| self.cost(*at))
     }
 
@@ -89,6 +91,7 @@ impl Suppression {
             // One withheld summand cannot be computed from a withheld sum; but with none, the sum itself can be.
             !hidden.is_empty()
         } else {
+            // Several small counts whose sum is small too would still be narrowed to a few persons.
             hidden.is_empty() || (hidden.len() > 1 && together >= below)
         };
         if safe {

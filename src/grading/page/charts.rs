@@ -54,6 +54,7 @@ fn shade(at: usize, of: usize) -> usize {
 
 /// The part of a length that is in proportion to one number of another.
 fn part(length: u64, number: u64, of: u64) -> u64 {
+    // Integers, so that the same report is the same file; 128 bits, because the product may not fit into 64.
     u64::try_from(u128::from(length) * u128::from(number) / u128::from(of.max(1))).unwrap_or(0)
 }
 
@@ -116,6 +117,7 @@ pub(super) fn divided(table: &Table, id: &str, title: &str) -> String {
             before += count;
             let class = class_of(place, table.columns.len());
             group = group.add(Area::new(LABELS + x, y + 4, end - x, 22).bar(&class));
+            // Narrower than this the number would run over the next part.
             if end - x >= 34 {
                 let tone = if matches!(class.as_str(), "g2" | "g3") { "inside dark mid" } else { "inside mid" };
                 group = group.add(text(LABELS + x.midpoint(end), y + 19, tone, &count.to_string()));
