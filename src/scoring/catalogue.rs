@@ -179,6 +179,7 @@ impl Catalogue {
         let mut faults = Faults::new(name, text);
         check(&raw, &mut faults);
         faults.finish()?;
+        // Indexed once: a lookup by id would otherwise search the list each time.
         let places = raw.measure.iter().enumerate().map(|(at, measure)| (measure.id.clone(), at)).collect();
         Ok(Self { file: raw, places })
     }
@@ -269,6 +270,7 @@ fn check(raw: &CatalogueFile, faults: &mut Faults<'_>) {
         faults.require(numbers.contains(&measure.category), &place, || {
             format!("the measure {id} belongs to category {}, which is not in the catalogue", measure.category)
         });
+        // Events are counted, so a line that says two would count as one.
         let one = Some(Decimal(Decimal::ONE));
         faults.require(
             measure.form != MeasureForm::Event || (measure.least == one && measure.most == one),

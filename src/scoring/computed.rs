@@ -41,9 +41,11 @@ impl Computed {
             model.file().signal.iter().zip(&signals).map(|(signal, value)| signal_value(signal, *value)).collect();
         let earned: Vec<MilliPoints> =
             model.indicators().zip(&values).map(|(placed, value)| earn(placed.indicator, *value).milli()).collect();
+        // Each is at most its weight, and the check makes weights add up to the total.
         let sum = MilliPoints(earned.iter().fold(0i64, |sum, points| sum.saturating_add(points.0)));
         let scheme = model.scheme();
         let (points, own) = if model.by_points() {
+            // The lowest limit wins, in whatever order limits are listed.
             let total = model.decisions().limits(&signal_values).fold(sum.0, |total, (_, most)| total.min(most.0));
             let place = scheme.grade.iter().position(|grade| grade.from.is_none_or(|from| total >= from.0));
             (Some(MilliPoints(total)), place)

@@ -53,6 +53,7 @@ struct Tests {
 
 impl Tests {
     fn of(when: &When, file: &ModelFile) -> Option<Self> {
+        // Resolved once for a model: a run evaluates them for every subject.
         let place = |id: &str| file.signal.iter().position(|signal| signal.id == id);
         let tests = when.conditions().iter().map(|condition| Some((place(&condition.signal)?, condition.clone())));
         Some(Self { any: matches!(when, When::Any(_)), tests: tests.collect::<Option<_>>()? })
@@ -158,6 +159,7 @@ impl Decisions {
         signals: &[SignalValue],
     ) -> Option<ChainDecided> {
         let (chain, branches) = (file.chain.as_ref()?, branches?);
+        // No rule covers zero branches, so a head without counted ones keeps its grade.
         let rule = chain.rule.iter().position(|rule| rule.covers(branches.counted))?;
         let tests = self.chain.get(rule)?;
         let excepted = tests.unless.as_ref().is_some_and(|unless| unless.hold(signals));
@@ -186,6 +188,7 @@ impl Effect {
     /// The grade of a head with this own grade.
     fn on(self, own: usize, own_worse: OwnWorseOutcome) -> usize {
         match self {
+            // Places count from the best, so the greater one is the worse grade.
             Self::Best(best) => own.max(best),
             Self::Direct(direct) if own > direct && own_worse == OwnWorseOutcome::Stands => own,
             Self::Direct(direct) => direct,
@@ -195,6 +198,7 @@ impl Effect {
 
 /// The best grade that a head can have with this number of counted branches, leaving exceptions aside.
 pub(super) fn chain_allows(chain: &Chain, scheme: &Scheme, branches: u32) -> Option<usize> {
+    // No rule for this number: the chain limits nothing.
     let Some(rule) = chain.rule.iter().find(|rule| rule.covers(branches)) else { return Some(0) };
     rule.best.as_ref().or(rule.direct.as_ref()).and_then(|code| scheme.place(code))
 }

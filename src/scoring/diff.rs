@@ -21,6 +21,7 @@ struct Section {
 /// A line for each difference between `old` and `new`; empty where they are equal.
 pub fn diff_models(old: &ModelFile, new: &ModelFile) -> Vec<String> {
     let mut lines = Vec::new();
+    // Every model has all sections in the same order, empty or not.
     for (one, other) in sections(old).iter().zip(&sections(new)) {
         compare(one, other, &mut lines);
     }

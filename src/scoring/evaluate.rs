@@ -111,6 +111,7 @@ fn limit(model: &Model, computed: &Computed, which: LimitOf, most: Points) -> De
         grade: model.grade_of(most.milli()),
         at_most: Some(most.milli()),
         because: because(file, when, computed),
+        // A limit that the points did not reach applies without deciding anything.
         decides: computed.points == Some(most.milli()) && computed.sum > most.milli(),
     }
 }
@@ -140,6 +141,7 @@ fn because(file: &ModelFile, when: Option<&When>, computed: &Computed) -> Vec<St
     let Some(when) = when else { return Vec::new() };
     let met = when.conditions().iter().filter_map(|condition| {
         let place = file.signal.iter().position(|signal| signal.id == condition.signal)?;
+        // With the policy for missing data applied, as the decision saw it.
         let value = computed.signal_values.get(place).copied().flatten()?;
         let shown = value.to_decimal_text();
         holds(condition, Some(value))

@@ -30,6 +30,7 @@ pub(super) struct Faults<'a> {
 impl<'a> Faults<'a> {
     /// No faults yet. A text that is not TOML, such as a model from the database, has no lines to name.
     pub(super) fn new(file: &'a str, text: &'a str) -> Self {
+        // Parsed a second time for the lines: the values themselves do not keep their places.
         Self { file, text, tree: DeTable::parse(text).ok(), found: Vec::new() }
     }
 
@@ -64,6 +65,7 @@ impl<'a> Faults<'a> {
             };
             match next {
                 Some(next) => value = next,
+                // A key that is missing has no place: its nearest ancestor says where it belongs.
                 None => break,
             }
         }

@@ -66,6 +66,7 @@ pub struct Blocker {
 
 /// What would raise the grade; `None` for the best grade.
 pub(super) fn improvement(model: &Model, measures: &Measures, computed: &Computed) -> Option<Improvement> {
+    // There is nothing above the first place.
     let target = computed.grade.checked_sub(1)?;
     let to = model.scheme().grade.get(target)?;
     let mut improvement = Improvement {
@@ -79,6 +80,7 @@ pub(super) fn improvement(model: &Model, measures: &Measures, computed: &Compute
     if model.by_points() {
         let from = to.from?;
         improvement.must_end = blocking_limits(model, measures, computed, from);
+        // From the sum before limits: a limit is among what must end, and takes no points to be earned again.
         let lacking = from.0 - computed.sum.0;
         if lacking > 0 {
             improvement.lacking = Some(MilliPoints(lacking));
@@ -178,6 +180,7 @@ fn blocking_chain(model: &Model, measures: &Measures, computed: &Computed, targe
     if decided.excepted || chain_allows(chain, scheme, branches.counted).is_some_and(|allowed| allowed <= target) {
         return None;
     }
+    // The greatest smaller number that allows the better grade: rules need not get stricter one by one.
     let most = (0..branches.counted)
         .rev()
         .find(|fewer| chain_allows(chain, scheme, *fewer).is_some_and(|allowed| allowed <= target))?;
@@ -242,6 +245,7 @@ fn in_words(model: &Model, measures: &Measures, computed: &Computed, place: usiz
 /// The number of half-years until a condition on a count ends without new events; none where time does not end it.
 fn ends(resolved: &ResolvedValue, measures: &Measures, condition: &Condition) -> Option<i32> {
     let farthest = resolved.by_half_year(measures).last()?.0;
+    // One half-year past the window at most: then no present event counts any more.
     (1..=i32::from(farthest) + 1).find(|halves| {
         let count = resolved.count_later(measures, *halves);
         !holds(condition, Some(Fraction::whole(i64::try_from(count).unwrap_or(i64::MAX))))

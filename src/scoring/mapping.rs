@@ -162,12 +162,15 @@ fn check_pairs(raw: &MappingFile, scheme: &Scheme, faults: &mut Faults<'_>) {
             mapped.push((from, to, at));
         }
     }
+    // Every grade, even a rare one: a package must never have a record without a grade for lack of a line here.
     for grade in scheme.grade.iter().filter(|grade| !seen.contains(&grade.code)) {
         faults.add(&[Key("map")], format!("the grade {} of {} is not mapped", grade.code, scheme.id));
     }
+    // In the order of our grades: each pair of neighbours shows whether the receiver's order agrees.
     mapped.sort_unstable();
     for pair in mapped.windows(2) {
         let [(better, best, _), (worse, worst, at)] = pair else { continue };
+        // Equal is allowed: a receiver may have fewer grades.
         if better < worse && best > worst {
             let code = |place: usize| scheme.grade.get(place).map_or("", |grade| grade.code.as_str());
             faults.add(

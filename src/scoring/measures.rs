@@ -216,7 +216,9 @@ impl Measures {
             }
             total.facts.end = at + 1;
             total.sums.count += 1;
+            // The order above is by day, then source and reference: the last one written is the latest.
             total.sums.latest = fact.value.0;
+            // Added in 128 bits and bounded after: a wrapped sum would be a plausible one.
             let sum = bounded(i128::from(total.sums.sum) + i128::from(fact.value.0));
             total.sums.sum =
                 sum.ok_or_else(|| too_large(catalogue, fact.measure, HalfYear::of(fact.occurred_on.month())))?;

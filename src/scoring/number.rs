@@ -13,6 +13,7 @@ fn fixed(text: &str, places: usize) -> Option<i64> {
         None => (false, text),
     };
     let (whole, part) = match digits.split_once('.') {
+        // `5.` is refused: one number has one form.
         Some((_, "")) => return None,
         Some((whole, part)) => (whole, part),
         None => (digits, ""),
@@ -25,7 +26,9 @@ fn fixed(text: &str, places: usize) -> Option<i64> {
     let value = whole
         .bytes()
         .chain(padded)
+        // A number beyond 64 bits is refused, never cut.
         .try_fold(0i64, |value, byte| value.checked_mul(10)?.checked_add(i64::from(byte - b'0')))?;
+    // Infallible: the value is not negative, so its counterpart exists.
     Some(if negative { -value } else { value })
 }
 
@@ -163,12 +166,14 @@ impl Fraction {
         if denominator == 0 {
             return None;
         }
+        // In lowest terms, so that equal values are equal texts and digests (I5).
         let divisor = gcd(numerator.unsigned_abs(), denominator.unsigned_abs());
         let divisor = i128::try_from(divisor).ok()?;
         let (numerator, denominator) = (numerator / divisor, denominator / divisor);
         if denominator > 0 {
             Some(Self { numerator, denominator })
         } else {
+            // The least integer has no positive counterpart.
             Some(Self { numerator: numerator.checked_neg()?, denominator: denominator.checked_neg()? })
         }
     }
@@ -180,6 +185,7 @@ impl Fraction {
 
     /// A decimal.
     pub fn of(decimal: Decimal) -> Self {
+        // Infallible: the denominator is a constant above zero.
         Self::new(decimal.0.into(), Decimal::ONE.into()).unwrap_or(Self::whole(0))
     }
 

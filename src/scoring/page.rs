@@ -52,6 +52,7 @@ impl Page {
                     let _ = writeln!(out, "| {} |\n|{}", head.join(" | "), "---|".repeat(head.len()));
                     for row in rows {
                         let cells: Vec<_> =
+                            // A bar or a line break would end the cell.
                             row.iter().map(|cell| cell.replace('|', "\\|").replace('\n', " ")).collect();
                         let _ = writeln!(out, "| {} |", cells.join(" | "));
                     }

@@ -94,6 +94,7 @@ fn resolve(value: &ValueForm, catalogue: &Catalogue, peers: &mut Vec<PeerCompari
         ValueForm::Age { since } => Value::Age(*since),
         ValueForm::PeerPercentile { of, among, least } => {
             let name = describe_peers(of, *among);
+            // Two rules with the same comparison share its ranks: a table of a whole city's values is kept once.
             let nth = if let Some(nth) = peers.iter().position(|peer| peer.name == name) {
                 nth
             } else {
@@ -153,6 +154,7 @@ fn evaluate(value: &Value, measures: &Measures, back: u8) -> Result<Fraction, Mi
         Value::Ratio { numerator, denominator } => {
             let above = measures.sum(numerator, back).ok_or(MissingReason::NoData)?;
             let below = measures.sum(denominator, back).ok_or(MissingReason::NoData)?;
+            // By a negative sum the ratio would have the wrong sign.
             let ratio = below.is_positive().then(|| above.over(below)).flatten();
             ratio.ok_or(MissingReason::NothingToDivideBy)
         }
@@ -177,6 +179,7 @@ fn evaluate(value: &Value, measures: &Measures, back: u8) -> Result<Fraction, Mi
         }
         Value::Peer { nth, least } => {
             let peer = measures.peer(*nth).ok_or(MissingReason::NoData)?;
+            // Even a model that asks for none needs one other: the percentile divides by their number.
             if peer.of < (*least).max(1) {
                 return Err(MissingReason::FewPeers);
             }

@@ -17,6 +17,7 @@ pub(super) fn earn(indicator: &Indicator, value: Result<Fraction, MissingReason>
             Missing::Points(points) => points,
         },
     };
+    // For policies too: no path gives more than the weight.
     Points(points.0.clamp(0, weight.0))
 }
 
@@ -26,6 +27,7 @@ fn score(form: &ScoreForm, weight: Points, value: Fraction) -> Points {
         ScoreForm::PassThrough { out_of } => linear(value, Decimal(0), *out_of, weight),
         ScoreForm::Bands(bands) => band_of(bands, value).map_or(Points(0), |(_, band)| band.points),
         ScoreForm::PerEvent { start, each } => {
+            // Rounded down, also for deductions: towards zero they would be rounded up.
             let change = i128::from(each.0).saturating_mul(value.numerator()).div_euclid(value.denominator());
             let total = i128::from(start.0).saturating_add(change).clamp(0, weight.0.into());
             Points(i64::try_from(total).unwrap_or(0))
@@ -123,6 +125,7 @@ fn linear(value: Fraction, worst: Decimal, best: Decimal, weight: Points) -> Poi
         let span = i128::from(best.0) - i128::from(worst.0);
         let below = value.denominator().checked_mul(span)?;
         let floor =
+            // Both signs are turned, because `div_euclid` rounds down only for a positive divisor.
             if below > 0 { above.div_euclid(below) } else { above.checked_neg()?.div_euclid(below.checked_neg()?) };
         i64::try_from(floor.clamp(0, weight.0.into())).ok()
     };
@@ -137,6 +140,7 @@ fn linear_by_search(value: Fraction, worst: Decimal, best: Decimal, weight: Poin
         let needed = Fraction::new(above, i128::from(weight.0) * i128::from(Decimal::ONE));
         needed.is_some_and(|needed| if span > 0 { value >= needed } else { value <= needed })
     };
+    // Points never reach `beyond`, and zero is earned in any case.
     let (mut earned, mut beyond) = (0, weight.0 + 1);
     while beyond - earned > 1 {
         let middle = earned + (beyond - earned) / 2;

@@ -100,6 +100,7 @@ fn check_scheme(model: &ModelFile, faults: &mut Faults<'_>) {
 }
 
 fn check_tree(model: &ModelFile, catalogue: &Catalogue, faults: &mut Faults<'_>) {
+    // Saturated, so that absurd weights are reported as a wrong sum and never wrap to the right one.
     let sum = |weights: &mut dyn Iterator<Item = Points>| {
         Points(weights.fold(0i64, |sum, weight| sum.saturating_add(weight.0)))
     };
@@ -155,6 +156,7 @@ fn check_rule(indicator: &Indicator, place: &[Step], catalogue: &Catalogue, faul
     check_value(&indicator.value, catalogue, &mut wrong);
     check_score(&indicator.score, indicator.weight, &mut wrong);
     let counts = matches!(indicator.value, ValueForm::Count { .. });
+    // For a count no record is an answer, for all other values it is the lack of one: the two policies do not mix.
     match indicator.missing {
         Missing::NoneHappened if !counts => {
             wrong.push("`missing` can be \"none_happened\" only for a count of events".into());
@@ -225,6 +227,7 @@ fn check_value(value: &ValueForm, catalogue: &Catalogue, wrong: &mut Vec<String>
 /// The fault of a count that looks farther back than facts of the measure's category are valid.
 fn outlived(id: &str, farthest: u8, catalogue: &Catalogue) -> Option<String> {
     let category = catalogue.category(catalogue.measure(id)?.category)?;
+    // The present half-year counts too, hence the one.
     let looked = (u16::from(farthest) + 1) * MONTHS_IN_HALF_YEAR;
     (looked > category.validity_months).then(|| {
         format!(
@@ -241,6 +244,7 @@ fn check_score(score: &ScoreForm, weight: Points, wrong: &mut Vec<String>) {
         ScoreForm::Linear { .. } | ScoreForm::PassThrough { .. } => {}
         ScoreForm::Bands(bands) => check_bands(bands, weight, wrong),
         ScoreForm::PerEvent { start, each } => {
+            // A deduction starts at the full weight, and an award below it; otherwise no case could earn the whole.
             let reaches = if each.0 < 0 { *start == weight } else { *start < weight };
             if start.0 < 0 || each.0 == 0 || !reaches {
                 wrong.push(format!("{start} points and {each} for each event do not lead to or from {weight}"));

@@ -211,6 +211,7 @@ fn check_when(model: &ModelFile, when: &When, place: &[Step], what: &str, faults
         faults.require(model.signal(id).is_some(), place, || {
             format!("{what} refers to the signal {id:?}, which the model does not have")
         });
+        // The strictest bounds of both kinds: whether they exclude each other is judged below.
         let (least, most) = (condition.at_least.max(condition.above), [condition.at_most, condition.below]);
         let most = most.into_iter().flatten().min();
         faults.require(least.is_some() || most.is_some(), place, || format!("{what}: give a bound for {id}"));

@@ -51,6 +51,7 @@ impl Model {
 
     /// Reads and checks a model that a run stored.
     pub fn from_json(name: &str, text: &str, catalogue: &Catalogue) -> Result<Self, TableError> {
+        // Checked again like a file: what the store holds may have been changed or written by an older program.
         let raw = serde_json::from_str(text).map_err(|error| TableError::whole_file(name, error.to_string()))?;
         Self::checked(name, "", raw, catalogue)
     }
