@@ -54,6 +54,7 @@ impl Api {
             started: Instant::now(),
             log: RequestLog::default(),
         };
+        // Before the router runs: handlers and extractors read both from the extensions.
         request.extensions_mut().insert(InteractionId(pending.id.clone()));
         request.extensions_mut().insert(pending.log.clone());
         // Infallible: the router answers everything.

@@ -50,6 +50,7 @@ pub mod scope {
         DeliveriesRead,
         DisclosuresRead,
         ImportsWrite,
+        // `call` only borrows the service, and the check ends before the inner service may run.
         LedgerAudit
     );
 
@@ -91,6 +92,7 @@ impl FromRequestParts<Arc<App>> for Connected {
 fn count(app: &App, parts: &Parts, client: &Client) -> Result<(), Failure> {
     let id = client.id.to_string();
     let (uses, outcome) = app.limits.admit(&id, &client.limits.0);
+    // Also when the outcome is a refusal: a 429 needs its `RateLimit` fields (M7).
     if let Some(log) = parts.extensions.get::<RequestLog>() {
         log.set_client(id);
         log.add_limits(uses);
@@ -108,6 +110,7 @@ pub struct Authorized<S> {
 
 /// The access token of a request, from the `Authorization` header and nowhere else (K15).
 fn bearer(parts: &Parts) -> Result<&str, Failure> {
+    // Refused even beside a good header: a token in a URL ends up in logs and browser histories.
     let in_query = parts
         .uri
         .query()
@@ -128,6 +131,7 @@ fn bearer(parts: &Parts) -> Result<&str, Failure> {
         )
     };
     let value = values.next().and_then(|value| value.to_str().ok()).ok_or_else(missing)?;
+    // Of two headers, a proxy could check one and the gateway use the other.
     if values.next().is_some() {
         return Err(Failure::invalid("authorization", "invalid_request", "Send one `Authorization` header."));
     }
@@ -151,6 +155,7 @@ fn challenge(app: &App, failure: Failure, one_of: &[Scope]) -> Problem {
         }
         _ => return failure.into(),
     };
+    // An origin that no header can hold costs the challenge, not the refusal.
     match HeaderValue::from_str(&challenge) {
         Ok(value) => Problem::from(failure).with_header(header::WWW_AUTHENTICATE, value),
         Err(_) => failure.into(),
@@ -183,10 +188,12 @@ impl<S: RequiredScope> FromRequestParts<Arc<App>> for Authorized<S> {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
         let PeerIdentity(peer) = PeerIdentity::from_request_parts(parts, app).await?;
         let thumbprint = peer.identity().thumbprint();
+        // Before the token is parsed: a paused certificate gets no further guesses.
         app.limits.may_authenticate(thumbprint)?;
         let token = bearer(parts).map_err(|failure| challenge(app, failure, &[]))?;
         app.faults.at(Step::Caller).await.map_err(Failure::from)?;
         let caller = app.access.authenticate(peer.identity(), token).await.map_err(|refused| {
+            // A token of its own that has ended is no guess: a client that renews late must not be paused.
             if refused.failure.kind == FailureKind::Unauthenticated && !refused.ended {
                 app.limits.note_failure(thumbprint);
             }
@@ -194,6 +201,8 @@ impl<S: RequiredScope> FromRequestParts<Arc<App>> for Authorized<S> {
         })?;
         require_trusted(app, &peer, &caller).await?;
         app.faults.at(Step::Limits).await.map_err(Failure::from)?;
+        // After authentication, so that nobody can use up another client's quota; before the signature is verified,
+        // so that even this work is bounded.
         count(app, parts, caller.client())?;
         request_signature::require(app, parts, &caller).await.map_err(|failure| {
             if failure.code == "request_signature_invalid" {

@@ -61,6 +61,7 @@ async fn check_content(request: Request, app: &Arc<App>) -> Result<Request, Prob
     {
         return Err(Problem::content_encoding_refused());
     }
+    // A signature needs the body too: whether there is content decides what it must cover (M1).
     if !headers.contains_key(&CONTENT_DIGEST) && !headers.contains_key(&SIGNATURE_INPUT) {
         return Ok(request);
     }
@@ -75,6 +76,7 @@ async fn check_content(request: Request, app: &Arc<App>) -> Result<Request, Prob
         verify_digest(&field, &content).map_err(digest_refused)?;
         digest = Some(Arc::from(field));
     }
+    // By the bytes and not by `Content-Length`, which an HTTP/2 request need not have.
     parts.extensions.insert(Content { digest, present: !content.is_empty() });
     Ok(Request::from_parts(parts, Body::from(content)))
 }

@@ -30,13 +30,16 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Idempotent<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
+        // Headers first: a request that they refuse costs no reading of its body.
         require_json(request.headers())?;
         let key = key(request.headers())?;
+        // Part of the digest: the same key and body at another path is another request.
         let target = format!("{} {}\n", request.method(), request.uri().path());
         let body = body(request, app).await?;
         let digest = |parts: &[&[u8]]| {
             BASE64URL_NOPAD.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &parts.concat()).as_ref())
         };
+        // Digests and not the texts: what a client chose as its key is never stored.
         let key = key
             .map(|key| IdempotencyKey { key: digest(&[key.as_bytes()]), request: digest(&[target.as_bytes(), &body]) });
         Ok(Self { body: from_json(&body)?, key })

@@ -18,6 +18,7 @@ impl<T: DeserializeOwned> Query<T> {
     /// Reads the query string of a request's target.
     pub fn of(uri: &Uri) -> Result<Self, Failure> {
         axum::extract::Query::<T>::try_from_uri(uri).map(|query| Self(query.0)).map_err(|rejection| {
+            // Axum's prefix is cut: the sentence below has its own.
             let mut text = rejection.body_text();
             if let Some(at) = text.rfind("query string: ") {
                 text.drain(..at + "query string: ".len());

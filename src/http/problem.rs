@@ -74,6 +74,7 @@ impl From<Failure> for Problem {
         {
             // Rounded up, so that a client never returns too early (M7).
             let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+            // Zero would invite an immediate retry.
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }
         Self { failure: Box::new(failure), status, headers: Box::new(headers) }

@@ -42,6 +42,7 @@ pub(super) fn interaction_id(app: &App, headers: &HeaderMap) -> Arc<str> {
     let mut lines = headers.get_all(&INTERACTION_ID).iter();
     // A repeated field identifies nothing either.
     let sent = lines.next().filter(|_| lines.next().is_none()).and_then(|value| value.to_str().ok());
+    // `parse_str` also takes braces and URNs, which the answer would not repeat as sent (M10).
     let sent = sent.filter(|text| text.len() == 36).and_then(|text| uuid::Uuid::parse_str(text).ok());
     let id = sent.unwrap_or_else(|| {
         let mut random = [0; 16];
@@ -65,6 +66,7 @@ struct Reported {
 
 impl RequestLog {
     fn with<T>(&self, read: impl FnOnce(&mut Reported) -> T) -> T {
+        // Used even if poisoned: after a panic the line in the log matters most.
         read(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -142,6 +144,7 @@ fn method_word(method: &Method) -> &str {
 fn with_id(problem: &Problem, id: &str, response: &Response) -> Response {
     let mut rendered = problem.render(Some(id));
     for (name, value) in response.headers() {
+        // The document with the id is longer, so its length is computed again.
         if !rendered.headers().contains_key(name) && name != header::CONTENT_LENGTH {
             rendered.headers_mut().append(name.clone(), value.clone());
         }
@@ -162,6 +165,7 @@ fn complete(response: &mut Response, id: &str, limits: &[QuotaUse]) {
             headers.insert(RATE_LIMIT, state);
         }
     }
+    // The safe default: caches store a response only where its handler allows it.
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
@@ -177,12 +181,14 @@ fn histogram(status: u16, route: &str) -> Histogram {
     if let Some(histogram) = cached.get(&status).and_then(|routes| routes.get(route)) {
         return histogram.clone();
     }
+    // Released first: the write lock below would wait for this reader for ever.
     drop(cached);
     // A histogram made before the recorder is installed would never count anything.
     telemetry::install_metrics();
     let made =
         metrics::histogram!("medcredit_request_seconds", "route" => route.to_owned(), "status" => status.to_string());
     let mut cached = HISTOGRAMS.write().unwrap_or_else(PoisonError::into_inner);
+    // Two threads may both make it: their handles count in the same histogram.
     cached.entry(status).or_default().insert(route.to_owned(), made.clone());
     made
 }

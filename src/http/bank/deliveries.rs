@@ -70,6 +70,7 @@ pub async fn handle(
     call: DataCall<scope::DeliveriesRead>,
     Json(request): Json<DeliveryRequest>,
 ) -> Result<Disclosed, Failure> {
+    // Counted before any of the page is read.
     call.count_heavy(POLICY)?;
     let page = PageRequest {
         month: request.month,

@@ -59,6 +59,7 @@ impl Limits {
     }
 
     fn admit(&self, address: SocketAddr) -> Result<Slots, &'static str> {
+        // Where a later slot is missing, `?` drops and so releases the earlier ones.
         let connection = self.connections.take(()).ok_or("too_many_connections")?;
         let total = self.handshakes.take(()).ok_or("too_many_handshakes")?;
         let by_address = self.handshakes_by_address.take(network_of(address.ip()));
@@ -93,6 +94,7 @@ async fn run(
     loop {
         tokio::select! {
             () = &mut shutdown => break,
+            // A `JoinSet` keeps each result until it is taken. A panic ends its own connection and nothing else.
             Some(_) = tasks.join_next(), if !tasks.is_empty() => {}
             accepted = socket.accept() => match accepted {
                 Ok((stream, address)) => match limits.admit(address) {
@@ -104,6 +106,7 @@ async fn run(
                             accepted.serve(stream, slots, service, stopping).await;
                         });
                     }
+                    // The stream is dropped: any answer would need the handshake that the limit saves.
                     Err(reason) => log_refusal(name, reason, address),
                 },
                 Err(error) => {
@@ -113,6 +116,7 @@ async fn run(
             },
         }
     }
+    // Closed before the drain: the system then refuses new connections, and clients try another gateway.
     drop(socket);
     // An error means that every receiver is gone: then nothing is left to stop.
     let _ = stop.send(true);
@@ -138,9 +142,11 @@ impl Accepted {
         service: impl RequestHandler,
         mut stopping: watch::Receiver<bool>,
     ) {
+        // The connection's slot is held to the end of this function, the handshake's are released sooner.
         let Slots { connection: _connection, handshake } = slots;
         let result = tokio::select! {
             result = self.handshake(stream) => result,
+            // No request is lost with an unfinished handshake.
             _ = stopping.wait_for(|stopping| *stopping) => return,
         };
         drop(handshake);
@@ -154,6 +160,7 @@ impl Accepted {
             }
         };
         metrics::counter!("medcredit_handshakes_total", "listener" => name, "outcome" => "accepted").increment(1);
+        // Only after the handshake, because the certificate names the client.
         let Some(_client) = self.limits.connections_by_client.take(peer.count_key()) else {
             let reason = match peer {
                 Peer::Client(_) => "too_many_connections_of_certificate",
@@ -180,6 +187,7 @@ impl Accepted {
         };
         let peer = match &self.listener.kind {
             ListenerKind::Partners(live) => {
+                // Not `fresh`: out-of-date trust refuses requests (I3), and connections stay.
                 let (trust, now) = (Arc::clone(&live.material().trust), self.listener.clock.now());
                 let identity = ConnectionIdentity::of(stream.get_ref().1, self.address, &trust, now);
                 Peer::Client(Arc::new(identity.map_err(IdentityError::reason)?))

@@ -43,6 +43,7 @@ impl Activity {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
+        // Used even if poisoned: a panic in one request must not end the others of the connection.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -74,6 +75,7 @@ impl Activity {
 
     /// How long the oldest request has been active, sending of its response included.
     pub(super) fn oldest_request(&self, now: Instant) -> Option<Duration> {
+        // Numbers ascend, so the first is the oldest.
         self.state().active.values().next().map(|since| now.duration_since(*since))
     }
 

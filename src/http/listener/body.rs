@@ -70,6 +70,7 @@ pub(super) struct LimitedBody {
 
 impl LimitedBody {
     pub(super) fn new(inner: Incoming, max_bytes: usize, timeout: Duration, outcome: Arc<BodyOutcome>) -> Self {
+        // A body without content is never polled, and counts as read.
         outcome.read.store(inner.is_end_stream(), Ordering::SeqCst);
         // Boxed and pinned: a timer must not move once it is polled, and a body does.
         Self { inner, remaining: max_bytes, deadline: Box::pin(tokio::time::sleep(timeout)), outcome }
@@ -93,6 +94,7 @@ impl HttpBody for LimitedBody {
                 return Poll::Ready(other.map(|frame| frame.map_err(Into::into)));
             }
             Poll::Pending => {
+                // Polled here, so that the timer wakes the task although the client is silent.
                 return match self.deadline.as_mut().poll(cx) {
                     Poll::Ready(()) => self.cut(CutBody::TooSlow),
                     Poll::Pending => Poll::Pending,
@@ -103,6 +105,7 @@ impl HttpBody for LimitedBody {
         if self.deadline.is_elapsed() || self.deadline.deadline() <= tokio::time::Instant::now() {
             return self.cut(CutBody::TooSlow);
         }
+        // Counted as it arrives: a chunked body, or one over HTTP/2, need not state its length.
         match self.remaining.checked_sub(frame.data_ref().map_or(0, Bytes::len)) {
             Some(remaining) => {
                 self.remaining = remaining;

@@ -28,6 +28,7 @@ impl<K: Eq + Hash + Clone> Caps<K> {
 
     /// Takes a slot of a key, unless all are taken.
     pub(super) fn take(self: &Arc<Self>, key: K) -> Option<Slot<K>> {
+        // Checked and counted under one lock: two connections cannot both take the last slot.
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(key.clone()).or_insert(0);
         if *count >= self.max {
@@ -54,6 +55,7 @@ impl<K: Eq + Hash + Clone> Drop for Slot<K> {
 
 /// The network by which an address is counted: the /64 for IPv6, because one customer has at least that much.
 pub(in crate::http) fn network_of(address: IpAddr) -> IpAddr {
+    // An IPv4 address mapped into IPv6 counts as itself: all of those share one /64.
     match address.to_canonical() {
         IpAddr::V4(v4) => IpAddr::V4(v4),
         IpAddr::V6(v6) => {

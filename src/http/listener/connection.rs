@@ -66,6 +66,7 @@ fn http1_builder(settings: &Settings) -> http1::Builder {
         // Hyper counts the idle time before a header too, so this bounds both together; `drive` bounds each alone.
         .header_read_timeout(settings.idle_timeout + settings.header_timeout)
         .max_header_size(max)
+        // Hyper panics on a maximum below 8192.
         .max_buf_size(max.max(8192) + 8192)
         .half_close(false)
         .keep_alive(true);
@@ -98,6 +99,7 @@ enum Decision {
 
 fn check(connection: &ConnectionState, since: Instant, draining_since: Option<Instant>) -> Decision {
     let (settings, activity, now) = (&connection.listener.settings, &connection.activity, Instant::now());
+    // First: no activity extends the drain time.
     if draining_since.is_some_and(|since| now.duration_since(since) >= settings.drain_timeout) {
         return Decision::Close("drained");
     }
@@ -131,9 +133,11 @@ async fn drive<C: GracefulConnection>(driven: C, connection: &ConnectionState, m
     let since = Instant::now();
     let mut draining_since: Option<Instant> = None;
     let mut ticks = tokio::time::interval(TICK);
+    // After a stall one check is enough: the missed ones would only repeat it.
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         let decision = tokio::select! {
+            // The result is ignored: a client can cause any error of its connection.
             _ = driven.as_mut() => return,
             () = connection.end.notified(), if draining_since.is_none() => Decision::Drain("identity"),
             // An error means that the sender is gone, and then the gateway is stopping too.

@@ -60,6 +60,7 @@ impl Framing {
                     return bytes.len();
                 }
                 Position::Body(left) => {
+                    // `left` is at most the rest of a slice here, so it fits.
                     at += usize::try_from(left).unwrap_or(0);
                     self.position = Position::Header;
                     continue;
@@ -169,11 +170,13 @@ fn after_header(header: &[u8]) -> Position {
             }
         } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
             codings += 1;
+            // With another coding, where the body ends cannot be followed.
             if !value.eq_ignore_ascii_case(b"chunked") {
                 return Position::Refused;
             }
         }
     }
+    // Two lengths, or a length beside a coding, can be read in two ways: request smuggling (RFC 9112 section 6.3).
     match (lengths, codings) {
         (0, 0) => Position::Header,
         (1, 0) if length == 0 => Position::Header,
@@ -184,6 +187,7 @@ fn after_header(header: &[u8]) -> Position {
 }
 
 fn decimal(text: &[u8]) -> Option<u64> {
+    // `parse` alone would also take a sign, as in `+1`.
     let plain = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
     plain.then(|| std::str::from_utf8(text).ok()?.parse().ok()).flatten()
 }
@@ -192,6 +196,7 @@ fn decimal(text: &[u8]) -> Option<u64> {
 fn chunk_size(line: &[u8]) -> Option<u64> {
     let line = line.strip_suffix(b"\r\n")?;
     let digits = line.split(|byte| *byte == b';').next()?;
+    // Eight digits are 4 GiB, more than any body may have, and cannot overflow.
     let plain = !digits.is_empty() && digits.len() <= 8 && digits.iter().all(u8::is_ascii_hexdigit);
     plain.then(|| u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()).flatten()
 }

@@ -44,7 +44,9 @@ pub(super) async fn handle(
     service: impl RequestHandler,
     request: Request<Incoming>,
 ) -> Result<Response, Infallible> {
+    // Active until its response is sent, refusals included.
     let active = connection.activity.begin();
+    // Copied: the request is consumed, and a refusal still needs them.
     let (id_headers, version) = (interaction_id_headers(request.headers()), request.version());
     let head = request.method() == Method::HEAD;
     let (response, refused) = match handle_or_refuse(&connection, service, request).await {
@@ -60,6 +62,7 @@ pub(super) async fn handle(
                 parts.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             if matches!(refusal, Refusal::Identity(_)) {
+                // The whole connection ends, not only this request (T4).
                 connection.end.notify_one();
             }
         }
@@ -83,6 +86,7 @@ async fn handle_or_refuse(
     service: impl RequestHandler,
     request: Request<Incoming>,
 ) -> Result<Response, Refusal> {
+    // On every request: the certificate may have been revoked since the handshake (T4).
     connection.verify_peer()?;
     let settings = &connection.listener.settings;
     let (mut parts, body) = request.into_parts();
@@ -91,6 +95,7 @@ async fn handle_or_refuse(
         return Err(Refusal::Host);
     }
     let max_bytes = settings.max_body_bytes_at(parts.uri.path());
+    // By the length that it states, before any of it is read.
     if body.size_hint().lower() > u64::try_from(max_bytes).unwrap_or(u64::MAX) {
         return Err(Refusal::BodyTooLarge);
     }
@@ -107,6 +112,7 @@ async fn handle_or_refuse(
     let Ok(mut response) = response.await else {
         return Err(Refusal::RequestTimeout);
     };
+    // Only after the handler, which may have reported a cut body as an error of its own or ignored it.
     match outcome.cut() {
         Some(CutBody::TooLarge) => Err(Refusal::BodyTooLarge),
         Some(CutBody::TooSlow) => Err(Refusal::BodyTooSlow),

@@ -62,7 +62,9 @@ pub async fn handle(
 ) -> Result<Reply<IssuedToken>, OauthProblem> {
     let identity = peer.0.identity();
     let thumbprint = identity.thumbprint();
+    // Before the client is looked up: a paused certificate costs no more than this.
     app.limits.may_authenticate(thumbprint).map_err(OauthProblem)?;
+    // An unknown client has no quota to count against; `issue` refuses it below.
     if let Ok(client) = app.access.client_of(identity) {
         let (uses, outcome) = app.limits.admit(&client.id.to_string(), &client.limits.0);
         log.set_client(client.id.to_string());
@@ -73,6 +75,7 @@ pub async fn handle(
         grant_type: form.grant_type,
         scope: form.scope,
         client_id: form.client_id,
+        // HTTP Basic is the other way to send a shared secret (K1).
         client_secret: form.client_secret.is_some() || headers.contains_key(header::AUTHORIZATION),
         client_assertion_type: form.client_assertion_type,
         client_assertion: form.client_assertion,

@@ -97,6 +97,7 @@ async fn guard(
         Ok(()) if preflight => NO_CONTENT.into_response(),
         Ok(()) => next.run(request).await,
     };
+    // On refusals too: without these fields a browser hides even the status from a page.
     let headers = response.headers_mut();
     insert_all(headers, EVERY_RESPONSE);
     if preflight {

@@ -84,6 +84,7 @@ pub(super) struct Fetches {
 /// The view of a consent in its current state.
 pub(super) async fn view(app: &App, consent: &Consent) -> Result<ConsentView, Failure> {
     let now = app.env.clock.now();
+    // Only under a limit: the counts are further reads of the database.
     let fetches = if consent.max_fetches.is_some() || consent.daily_budget.is_some() {
         let (used, used_today) = app.consents.used(consent, now.day()).await?;
         Some(Fetches { used, used_today })

@@ -81,6 +81,7 @@ pub async fn handle(
         let known = Template::ALL.iter().map(|template| template.as_str()).collect::<Vec<_>>().join(", ");
         Failure::not_found("template_not_found", format!("There is no such template. The templates are {known}."))
     })?;
+    // The scope allows imports as such; this keeps a department from sending another's records.
     if !client.delivers.templates.iter().any(|known| known == template.as_str()) {
         let public = format!("This department is not registered to deliver {template}.");
         return Err(Failure::forbidden("template_not_yours", public).into());
