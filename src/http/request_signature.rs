@@ -23,6 +23,7 @@ const CODE_PREFIX: &str = "request_signature";
 /// The request's target under the public origin, as a signature covers it by `@target-uri`.
 pub fn target_uri(app: &App, parts: &Parts) -> String {
     let path_and_query = parts.uri.path_and_query().map_or("/", |text| text.as_str());
+    // Not from the `Host` header, which the client chooses: what is signed must name this gateway.
     format!("{}{path_and_query}", app.config.gateway.public_origin)
 }
 
@@ -50,6 +51,7 @@ pub async fn require(app: &App, parts: &mut Parts, caller: &Caller) -> Result<()
         Err(refusal) => return Err(refused(&refusal)),
     };
     if let Some(nonce) = &signed.nonce {
+        // Only these are worth a write in the database; for others the nonces of this gateway suffice.
         let changes_state = !matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
         // Boxed: few requests carry a nonce, and the future of every request has room for what this awaits.
         Box::pin(app.access.use_nonce(caller, nonce, signed.until, changes_state)).await?;
@@ -96,6 +98,7 @@ impl FromRequestParts<Arc<App>> for SignatureView {
         let Inspection { base, outcome } = inspect(app, parts, &client);
         let present = !matches!(outcome, Err(RequestRefusal::Missing));
         let shown = |base: &String| {
+            // Developers paste this response elsewhere, and the token is a credential.
             let lines = base.lines().map(|line| {
                 if line.starts_with("\"authorization\":") { "\"authorization\": (left out)" } else { line }
             });

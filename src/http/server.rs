@@ -52,8 +52,11 @@ impl Running {
     /// Serves banks on a socket, and starts the background tasks.
     pub fn start(app: Arc<App>, socket: TcpListener, health: &Health) -> io::Result<Self> {
         let (stop, stopping) = watch::channel(false);
+        // Before the socket is served: without the poll, the state is out of date after a second and nobody is
+        // answered (I3).
         let tasks = app.start_background(&stopping);
         app.report_health(health);
+        // An error drops `tasks`, which ends them.
         let mut running = Self::listen(app, socket)?;
         running.background = Some(Background { stop, tasks });
         Ok(running)
@@ -97,9 +100,11 @@ impl Running {
 
     /// Stops in order: accepts no more connections, finishes active requests, then seals once more what was recorded.
     pub async fn stop(mut self) {
+        // `send` would do nothing once every listener has ended.
         self.stop_listening.send_replace(true);
         // A listener that panicked has nothing left to drain.
         while self.listeners.join_next().await.is_some() {}
+        // After the last request, and before the background ends: the sealer still covers what this commits.
         self.app.recorder.shutdown().await;
         if let Some(Background { stop, mut tasks }) = self.background {
             stop.send_replace(true);
