@@ -34,6 +34,7 @@ impl Access {
         now: Timestamp,
     ) -> Result<Arc<Client>, Failure> {
         let client = self.client_of(identity)?;
+        // Only compared: the certificate identifies the client, whatever this names.
         if request.client_id.as_deref().is_some_and(|id| id != client.id.to_string()) {
             return Err(invalid_client("client_id is not the client this connection's certificate belongs to."));
         }
@@ -60,6 +61,7 @@ impl Access {
 
     async fn use_assertion(&self, client: &Client, unverified_assertion: &str, now: Timestamp) -> Result<(), Failure> {
         let refused = |context: String| invalid_client("The client assertion is not valid.").because(context);
+        // Unverified, but it can only lead to a refusal.
         if unverified_subject(unverified_assertion) != Some(client.id) {
             return Err(refused("the assertion names another client".into()));
         }
@@ -68,9 +70,12 @@ impl Access {
         let assertion = verify_assertion(unverified_assertion, &client.id, &client.keys, &audiences, now)
             .map_err(|refusal| refused(refusal.to_string()))?;
         // Recorded in the database, so that it cannot be replayed at another gateway either.
+        // A digest has one length, whatever the client chose.
         let jti = BASE64URL_NOPAD.encode(&sha256(assertion.jti.as_bytes()));
         let mut tx = self.0.env.db.begin("access::use_assertion").await?;
         let new = tokens::use_assertion(&mut tx, &client.id.to_string(), &jti, assertion.expires_at).await?;
+        // Committed before a token is issued: after a crash the assertion stays used, and the client signs another
+        // (K3).
         tx.commit().await?;
         if new { Ok(()) } else { Err(refused("the assertion was used before".into())) }
     }

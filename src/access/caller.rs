@@ -155,6 +155,7 @@ impl Access {
             .ok_or_else(|| invalid_token("the certificate belongs to no active client"))?;
         let token = self.verified(client.id, unverified_token, now)?;
         let claims = &token.claims;
+        // Not `ended`: another certificate is how a stolen token is tried (T5), so it counts as a failure.
         if claims.cnf.x5t_s256 != identity.thumbprint() {
             return Err(invalid_token("the token is bound to another certificate").into());
         }
@@ -223,6 +224,7 @@ impl Access {
         now: Timestamp,
     ) -> Result<Arc<VerifiedToken>, Refused> {
         let foreign = || Refused::from(invalid_token("the token was issued to another client"));
+        // The text itself is a credential, and stays out of the cache.
         let hash = sha256(unverified_token.as_bytes());
         let keys = self.0.keys.load();
         if let Some(token) = self.0.tokens.get(&hash) {
@@ -248,6 +250,7 @@ impl Access {
         if claims.client_id != client {
             return Err(foreign());
         }
+        // A scope that this version does not have is dropped: nothing here asks for it.
         let scopes = claims.scope.split(' ').filter_map(|scope| scope.parse().ok()).collect();
         let token = Arc::new(VerifiedToken { claims, kid, scopes });
         self.0.tokens.put(hash, token.clone(), now);

@@ -97,6 +97,7 @@ impl LiveDirectory {
     }
 
     pub(super) async fn catch_up(&self, db: &Db, clock: &dyn Clock) -> Result<bool, DbError> {
+        // Before the query, as in `open`.
         let read_at = clock.now();
         if changes::current(db).await? == self.snapshot.load().change {
             self.confirm(read_at);

@@ -158,6 +158,7 @@ impl Access {
         let keys = self.0.keys.load();
         let access_token = sign_jwt(ACCESS_TOKEN_TYPE, &claims, &*keys.token)
             .map_err(|error| Failure::internal(format!("signing a token: {error}")))?;
+        // The token's id and never its text, which is a credential.
         tracing::info!(client.id = %client.id, token.id = %claims.jti, scope = %scope, "issued an access token");
         Ok(IssuedToken {
             access_token,
@@ -172,12 +173,14 @@ impl Access {
         let refuse = |public: String| Failure::forbidden("invalid_authorization_details", public);
         let requested: Vec<RequestedDetail> = serde_json::from_str(text)
             .map_err(|error| refuse(format!("authorization_details does not follow RFC 9396: {error}.")))?;
+        // Bounded, because each is looked up on every request with the token (K8).
         if requested.is_empty() || requested.len() > MAX_DETAILS {
             return Err(refuse(format!("Name between 1 and {MAX_DETAILS} consents in authorization_details.")));
         }
         if let Some(other) = requested.iter().find(|detail| detail.kind != CONSENT_DETAIL_TYPE) {
             return Err(refuse(format!("The type {:?} is unknown. Use {CONSENT_DETAIL_TYPE}.", other.kind)));
         }
+        // A malformed id is left out of the query and so has no row, like an unknown one (C7).
         let parsed = |detail: &RequestedDetail| detail.identifier.parse::<ConsentId>().ok().map(|id| id.to_string());
         let ids: Vec<String> = requested.iter().filter_map(parsed).collect();
         let rows = consents::standings(&self.0.env.db, &ids).await?;
@@ -210,6 +213,7 @@ impl Access {
     pub async fn introspect(&self, client: &Client, unverified_token: &str) -> Result<Introspection, Failure> {
         let now = self.0.env.clock.now();
         let inactive = Introspection { active: false, token: None };
+        // Whatever is wrong with it: unknown, foreign and expired tokens look the same (K13).
         let Ok(token) = self.verified(client.id, unverified_token, now) else { return Ok(inactive) };
         let claims = token.claims.clone();
         if self.0.directory.fresh(now)?.is_revoked(&claims.jti) {
@@ -218,6 +222,7 @@ impl Access {
         if let Some(details) = &claims.authorization_details {
             match self.require_consents(client.id, details, now).await {
                 Ok(()) => {}
+                // Undecided is an error: on `inactive` the client would throw a good token away.
                 Err(refused) if refused.failure.retryable() => return Err(refused.failure),
                 Err(_) => return Ok(inactive),
             }
@@ -247,8 +252,10 @@ impl Access {
         let mut tx = self.0.env.db.begin("access::revoke_token").await?;
         // The bank's lock, exclusively: answers in progress under this token are committed before, or checked again (I2, I3).
         tx.lock_banks_exclusive(std::slice::from_ref(&id)).await?;
+        // Only the first time: a higher epoch makes the client's answers in progress stale.
         if tokens::revoke(&mut tx, &claims.jti.to_string(), &id, Timestamp::from_seconds(claims.exp), now).await? {
             clients::raise_epoch(&mut tx, &id).await?;
+            // Last: every transaction that raises the change number waits for its row.
             changes::raise(&mut tx).await?;
         }
         tx.commit().await?;

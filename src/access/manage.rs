@@ -129,6 +129,7 @@ pub async fn change_signing(
     check_reason(reason)?;
     let unknown =
         || Failure::new(FailureKind::Conflict, "client_state_conflict", format!("{id} is unknown or closed."));
+    // Outside the transaction: the statement below refuses a client that was closed meanwhile.
     let rows = clients::list(&env.db).await?;
     let row = rows.iter().find(|row| row.id == id.to_string()).ok_or_else(unknown)?;
     let present = Client::from_row(row).map_err(|error| Failure::internal(error.0))?;
@@ -144,6 +145,7 @@ pub async fn change_signing(
     }
     let detail = serde_json::json!({ "signed_requests": signed, "keys_replaced": replaced });
     record(&mut tx, env, actor, Action::ClientSigningChanged, id, Change::of(detail).because(reason)).await?;
+    // Last: every transaction that raises the change number waits for its row.
     changes::raise(&mut tx).await?;
     tx.commit().await?;
     Ok(signed)

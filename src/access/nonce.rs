@@ -31,6 +31,7 @@ impl Nonces {
         let mut nonces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if nonces.len() >= MAX_NONCES {
             nonces.retain(|_, until| *until >= now.seconds());
+            // All of these still count. Forgetting one would allow a replay, so the request is refused.
             if nonces.len() >= MAX_NONCES {
                 return None;
             }
@@ -49,11 +50,13 @@ impl Access {
         until: Timestamp,
         changes_state: bool,
     ) -> Result<(), Failure> {
+        // With the client in it: two clients may choose the same nonce.
         let hash = sha256(format!("nonce:{}:{nonce}", caller.id()).as_bytes());
         let new = if changes_state {
             // Committed before the request is carried out: a crash in between costs the client a new nonce, never a second use.
             let mut tx = self.0.env.db.begin("access::use_nonce").await?;
             let name = BASE64URL_NOPAD.encode(&hash);
+            // The table of used assertions serves nonces too; the prefix above keeps them apart.
             let new = tokens::use_assertion(&mut tx, &caller.id().to_string(), &name, until).await?;
             tx.commit().await?;
             new
