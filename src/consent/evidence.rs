@@ -26,6 +26,7 @@ pub(super) fn unprocessable(code: &'static str, public: impl Into<String>) -> Fa
 impl SignedText {
     pub(super) fn check(&self) -> Result<(), Failure> {
         let digest = self.sha256.as_bytes();
+        // One spelling only: evidence is compared as text.
         if digest.len() != 64 || !digest.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
             return Err(Failure::invalid(
                 "text_sha256",

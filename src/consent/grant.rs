@@ -50,6 +50,7 @@ impl Consents {
         if consent.state_at(now).after(ConsentEvent::Granted).is_none() {
             return Err(impossible(&consent, ConsentEvent::Granted, now));
         }
+        // Outside the transaction: for a code that changes hands later, reading is refused (`require_entity`).
         self.check_subjects(&consent).await?;
         // The same time as was requested, from now on.
         let requested = now.plus(consent.expires_at.since(consent.requested_at));
@@ -150,6 +151,7 @@ impl Consents {
                 row.data_from = from.to_string();
                 row.data_to = to.to_string();
             }
+            // An absent limit stays: an amendment moves a limit, and cannot lift it.
             row.max_fetches = amendment.max_fetches.or(row.max_fetches);
             row.daily_budget = amendment.daily_budget.or(row.daily_budget);
             row.expires_at = amendment.expires_at.map(Timestamp::micros).or(row.expires_at);

@@ -19,6 +19,7 @@ impl Consents {
         after: Option<ConsentId>,
         limit: usize,
     ) -> Result<Vec<Arc<Consent>>, Failure> {
+        // The empty text sorts before every id.
         let after = after.map(|id| id.to_string()).unwrap_or_default();
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let rows = consents::in_force(&self.env.db, &client.to_string(), &after, self.env.clock.now(), limit).await?;
@@ -40,6 +41,7 @@ impl Consents {
         consent: &Arc<Consent>,
         request: PermitRequest<'_>,
     ) -> Result<ConsentPermit, Failure> {
+        // Checked here although the query was limited to the client: a permit is a proof, and is made here.
         if consent.client != client {
             return Err(not_found());
         }

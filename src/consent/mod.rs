@@ -129,6 +129,7 @@ impl Consents {
     /// The fetches used in total, and on one day.
     pub async fn used(&self, consent: &Consent, day: crate::domain::Day) -> Result<(i64, i64), Failure> {
         let used = consents::find_use(&self.env.db, &consent.id.to_string()).await?;
+        // The row counts one day: if that has passed, nothing is used today.
         Ok(used.map_or((0, 0), |row| (row.used, if row.day == day.to_string() { row.used_today } else { 0 })))
     }
 }

@@ -83,10 +83,12 @@ impl Consents {
     /// Checks that a consent allows a reading. Unknown, foreign and malformed ids have the same answer (C7).
     pub async fn permit(&self, client: ClientId, request: PermitRequest<'_>) -> Result<ConsentPermit, Failure> {
         let consent = self.get(client, request.unverified_consent).await.map_err(|failure| match failure {
+            // A database that cannot be asked says nothing about the consent: 503 and not 404.
             failure if failure.retryable() => failure,
             _ => not_found(),
         })?;
         let consent = Arc::new(consent);
+        // Cached before it is judged: it may allow another reading.
         self.recent.insert((client, consent.id), consent.clone(), 1);
         allow(consent, request, self.env.clock.now())
     }

@@ -127,6 +127,7 @@ impl Consents {
         if consents::count_pending(&mut tx, &row.client_id, now).await? >= max_pending {
             return Err(Failure::new(
                 FailureKind::Limited {
+                    // Nobody knows when one is granted: an hour keeps clients from polling.
                     retry_after: Duration::from_hours(1),
                     policies: vec!["pending-consents".into()],
                 },
@@ -206,6 +207,7 @@ impl Consents {
             if !kind.lendable {
                 return Err(invalid(&field, format!("Subjects of the kind {} are not lent to.", kind.id)));
             }
+            // All pairs are compared: `MAX_CODES` is small.
             if codes.iter().skip(at + 1).any(|other| other == code) {
                 return Err(invalid(&field, "The code is in the list twice."));
             }

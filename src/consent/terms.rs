@@ -49,6 +49,7 @@ impl From<OutOfBounds> for Failure {
 
 /// An instant some days after another, saturating.
 pub(super) fn days_after(at: Timestamp, days: i64) -> Timestamp {
+    // Negative days count as none: validity is then over from the start.
     at.plus(Duration::from_secs(DAY.saturating_mul(u64::try_from(days).unwrap_or(0))))
 }
 

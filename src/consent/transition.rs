@@ -118,6 +118,7 @@ impl Consents {
         let id: ConsentId = step.id.parse().map_err(|_| not_found())?;
         let id = id.to_string();
         let row = consents::find_in(tx, &id).await?.ok_or_else(not_found)?;
+        // Before the lock: another bank's id must not make that bank's answers wait.
         if step.owner.is_some_and(|owner| owner.to_string() != row.client_id) {
             return Err(not_found().into());
         }
@@ -128,13 +129,16 @@ impl Consents {
         let codes = consents::codes_in(tx, &id).await?;
         let before = Consent::from_row(row, codes)?;
         let now = self.env.clock.now();
+        // One that has expired by the clock can still be recorded as expired: for that, the stored state counts.
         let current = if step.event == ConsentEvent::Expired { before.state } else { before.state_at(now) };
         let state = current.after(step.event).ok_or_else(|| impossible(&before, step.event, now))?;
+        // Judged again here: the list of due consents is older than the lock.
         if step.event == ConsentEvent::Expired && before.state_at(now) != ConsentState::Expired {
             return Err(impossible(&before, step.event, now).into());
         }
         let mut row = before.row.clone();
         (step.change)(&mut row);
+        // After the step's own edits, which therefore cannot decide version, state or end.
         row.version += 1;
         row.state = state.as_str().into();
         row.status_reason.clone_from(&step.decision.reason);
