@@ -72,6 +72,7 @@ impl ReadingCache {
     }
 
     pub(super) fn put(&self, key: CacheKey, reading: &Arc<CachedReading>) {
+        // A maximum: a slower reading must not lower it.
         self.publication.fetch_max(reading.publication, Ordering::Relaxed);
         self.readings.insert(key, reading.clone(), reading.members.len() + OVERHEAD);
     }

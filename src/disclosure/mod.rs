@@ -152,6 +152,7 @@ impl Disclosures {
                 return Ok(disclosed);
             }
             // The cache was out of date. That is no fault of the caller, so it does not count as an attempt.
+            // Which of the two was outdated is open, so both are removed.
             self.0.services.consents.forget(&permit);
             self.0.cache.remove(&CacheKey::of(&permit, reading));
             let refreshed = async {

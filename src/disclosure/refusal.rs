@@ -9,6 +9,7 @@ use crate::{
 
 /// Refuses if a covered code belongs to another legal entity by now: that entity has not given this consent.
 pub(super) fn require_entity(consent: &Consent, assessments: &[CurrentAssessment]) -> Result<(), Failure> {
+    // A subject without an entity does not match either.
     if assessments.iter().all(|of| of.uscc.as_deref() == Some(consent.uscc.as_str())) {
         return Ok(());
     }

@@ -107,6 +107,7 @@ pub(super) fn signed_headers(
         sign(&covered, signer, at).map_err(|error| Failure::unavailable("signing_unavailable", error.to_string()))?;
     let mut headers = HeaderMap::with_capacity(7);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    // A cache would disclose it again without a record (I1).
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(CONTENT_DIGEST, HeaderValue::try_from(digest).map_err(unprintable)?);
     headers.insert(RECEIPT_HEADER, receipt);

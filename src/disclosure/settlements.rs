@@ -230,6 +230,7 @@ impl Disclosures {
             return Ok(None);
         }
         let read = self.0.env.db.read("disclosure::settlements");
+        // All versions and not the newest alone: the earlier ones decide whether it may be released.
         let versions = settlements::list_versions(&read, &available, from, to).await?;
         let small_cells = self.0.policy.small_cells;
         let months: Vec<ReleasedMonth<'_>> = small_cells.release(&versions).collect();
@@ -283,6 +284,7 @@ fn month(released: &ReleasedMonth<'_>) -> SettlementMonth {
         as_of: row.settlement.as_of,
         suppressed,
         newer_withheld: released.newer_withheld,
+        // Withheld too: whether the amounts add up says something about them.
         consistent: (!suppressed).then(|| row.settlement.identity_gap() == Fen(0)),
         amounts: (!suppressed).then(|| Amounts::of(row)),
     }

@@ -33,9 +33,11 @@ impl SmallCells {
 
     fn release_month(self, versions: &[SettlementRow]) -> Option<ReleasedMonth<'_>> {
         let newest = versions.last()?;
+        // A small newest version is withheld, whatever came before it.
         if versions.len() == 1 || self.is_small(newest) {
             return Some(ReleasedMonth { row: newest, suppressed: self.is_small(newest), newer_withheld: false });
         }
+        // What any bank can have read follows from the versions: nobody's readings are looked up.
         let mut disclosed: Vec<&SettlementRow> = Vec::new();
         for version in versions {
             let reveals = |earlier: &&SettlementRow| self.differ_by_few(earlier, version);
@@ -43,6 +45,7 @@ impl SmallCells {
                 disclosed.push(version);
             }
         }
+        // Never empty: the newest is not small, and is taken if nothing was taken before it.
         let row = disclosed.last().copied().unwrap_or(newest);
         Some(ReleasedMonth { row, suppressed: false, newer_withheld: row.version < newest.version })
     }

@@ -139,6 +139,7 @@ impl Disclosures {
         let receipt = self.receipt(&entry, at)?;
         let keys = self.0.services.keys.load();
         let headers = signed_headers(request, NDJSON, digest, receipt, &*keys.answer, at)?;
+        // The epoch under which the lines were recorded: after a revocation since then, the page is refused.
         let (client_id, client_epoch) = (caller.id(), caller.client().epoch);
         self.commit(caller, DeliveryDraft { client_id, client_epoch, entry, opening, headers, body }).await
     }

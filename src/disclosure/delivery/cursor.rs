@@ -29,6 +29,7 @@ pub(super) fn read(client: ClientId, delivery: &Delivery, cursor: &str) -> Resul
         let bytes = BASE64URL_NOPAD.decode(cursor.as_bytes()).ok()?;
         let (id, tagged) = bytes.split_at_checked(bytes.len().checked_sub(TAG_BYTES)?)?;
         let id = std::str::from_utf8(id).ok()?;
+        // Not in constant time: the tag is no secret.
         (tag(client, delivery, id) == tagged).then(|| id.parse().ok())?
     };
     found().ok_or_else(|| {
@@ -45,6 +46,7 @@ fn tag(client: ClientId, delivery: &Delivery, id: &str) -> [u8; TAG_BYTES] {
     context.update(b"medcredit-delivery-cursor-v1");
     let parts = delivery.what.iter().map(|part| part.as_str()).collect::<Vec<_>>().join(",");
     for text in [&client.to_string(), &delivery.month.to_string(), delivery.purpose.as_str(), &parts, id] {
+        // A byte that none of the parts contains: no two deliveries hash the same input.
         context.update(b"\0");
         context.update(text.as_bytes());
     }

@@ -111,6 +111,7 @@ impl Disclosures {
         let mut codes: Vec<String> = permitted.iter().flat_map(|of| of.consent.codes.iter().cloned()).collect();
         codes.sort_unstable();
         codes.dedup();
+        // First: everything else in a line must be covered by these versions.
         let (publication, assessments) = self.0.grades.current(&codes, self.0.env.clock.now().day()).await?;
         let available = self.available(&assessments);
         let with_settlements = delivery.what.contains(&DeliveryPart::Settlements) && !available.is_empty();

@@ -155,6 +155,7 @@ impl Disclosures {
         // Sorted and unique: the cursor's tag covers the list.
         what.sort_unstable();
         what.dedup();
+        // No scope for any part: the refusal names all that would do.
         if what.is_empty() {
             caller.require(&DeliveryPart::ALL.iter().map(|part| part.scope()).collect::<Vec<_>>())?;
         }
@@ -162,6 +163,7 @@ impl Disclosures {
             caller.require(&[part.scope()])?;
         }
         let mut delivery = Delivery { month: page.month, purpose: page.purpose, what, after: None };
+        // Only now: the tag covers the delivery without its cursor.
         if let Some(cursor) = page.unverified_after {
             delivery.after = Some(cursor::read(caller.id(), &delivery, cursor)?);
         }
@@ -228,6 +230,7 @@ impl Disclosures {
         let month = MonthRange { from: Some(delivery.month), to: Some(delivery.month) };
         let parts = delivery.what.iter().filter_map(|part| {
             let request = PermitRequest {
+                // Not used: the consent is loaded already.
                 unverified_consent: "",
                 permissions: &[part.permission()],
                 purpose: Some(delivery.purpose.as_str()),
@@ -235,6 +238,7 @@ impl Disclosures {
                 months: (*part == DeliveryPart::Settlements).then_some(month),
                 limited_to: caller.consents(),
             };
+            // The reason is dropped: a page only counts the consents without a line.
             self.0.services.consents.permit_loaded(caller.id(), &consent, request).ok().map(|permit| (*part, permit))
         });
         let parts: Vec<_> = parts.collect();
@@ -248,6 +252,7 @@ fn consents_that_fit(codes: impl Iterator<Item = usize>, most: usize) -> usize {
         *total += codes;
         Some(*total)
     });
+    // The first always fits: otherwise a consent with more codes than a page could never be delivered.
     totals.take(most).enumerate().take_while(|(at, total)| *at == 0 || *total <= PAGE_CODES).count()
 }
 

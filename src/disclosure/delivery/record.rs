@@ -40,6 +40,7 @@ pub(super) async fn record_all(
             && let Some(LineDraft { consent, receipt, draft }) = waiting.next()
         {
             let recorder = recorder.clone();
+            // In tasks, so that many lines are before the ledger together and share a commit.
             pending.spawn(async move { (consent, receipt, recorder.record(draft).await) });
         }
         // After a failure the pending appends still run to their end, so that no page leaves work behind.
