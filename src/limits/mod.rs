@@ -113,6 +113,7 @@ impl Limits {
         if let Some(limiter) = self.limiters.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(policy) {
             return limiter.clone();
         }
+        // Another thread may have made it between the two locks: `entry` looks again.
         let mut limiters = self.limiters.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         limiters
             .entry(policy.clone())
@@ -124,6 +125,7 @@ impl Limits {
     }
 
     fn with_override(policy: &Policy, overrides: &Overrides) -> Policy {
+        // Zero counts as no override: a quota cannot be zero.
         match overrides.get(&policy.name).copied().and_then(NonZeroU32::new) {
             Some(quota) => Policy { quota, ..policy.clone() },
             None => policy.clone(),
@@ -150,6 +152,7 @@ impl Limits {
         let mut uses = Vec::with_capacity(self.policies.len());
         let mut violated = Vec::new();
         let mut wait = Duration::ZERO;
+        // All are counted even if one refuses: the response states each of them (M7).
         for policy in policies {
             match self.limiter(&policy).check_key(&client.to_owned()) {
                 Ok(state) => {
@@ -158,6 +161,7 @@ impl Limits {
                 }
                 Err(until) => {
                     let needed = until.wait_time_from(self.clock.now());
+                    // The longest: after a shorter wait another policy would still refuse (M7).
                     wait = wait.max(needed);
                     violated.push(policy.name.clone());
                     uses.push(fields::usage(policy, 0, fields::ceiling(needed)));
@@ -172,6 +176,7 @@ impl Limits {
     pub fn note_failure(&self, thumbprint: &str) {
         if let Err(until) = self.limiter(&self.auth_failures).check_key(&thumbprint.to_owned()) {
             let end = self.clock.now() + until.wait_time_from(self.clock.now());
+            // Only certificates that passed the handshake get here, and `tidy` removes those that are over.
             self.paused.write().unwrap_or_else(std::sync::PoisonError::into_inner).insert(thumbprint.to_owned(), end);
         }
     }
