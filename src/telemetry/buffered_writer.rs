@@ -37,6 +37,7 @@ impl<W: Write> Shared<W> {
     /// and write them before this one.
     fn drain(&self) -> io::Result<()> {
         let mut sink = lock(&self.sink);
+        // Taken under the lock and written after it: a slow sink delays no thread that logs.
         let text = std::mem::take(&mut lock(&self.buffer).text);
         if text.is_empty() {
             return Ok(());
@@ -51,9 +52,11 @@ impl<W: Write> Shared<W> {
             while buffer.text.is_empty() && !buffer.closed {
                 buffer = self.filled.wait(buffer).unwrap_or_else(PoisonError::into_inner);
             }
+            // What is left in the buffer is written by the guard.
             if buffer.closed {
                 return;
             }
+            // Released first: other threads append while this one sleeps.
             drop(buffer);
             thread::sleep(FLUSH_INTERVAL);
             // A failure cannot be reported: this is the log.
@@ -82,11 +85,13 @@ pub fn buffered<W: Write + Send + 'static>(sink: W) -> (BufferedWriter<W>, Flush
 impl<W: Write> Write for BufferedWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut buffer = lock(&self.0.buffer);
+        // Only with an empty buffer does the thread wait. The lock is held, so it cannot miss the line.
         if buffer.text.is_empty() {
             self.0.filled.notify_one();
         }
         buffer.text.extend_from_slice(bytes);
         let immediately = buffer.closed || buffer.text.len() > CAPACITY;
+        // Released first: `drain` takes the sink's lock before this one.
         drop(buffer);
         if immediately {
             self.0.drain()?;

@@ -39,6 +39,7 @@ pub(super) fn write_text<W: Write + ?Sized>(writer: &mut W, text: &str) -> io::R
         writer.write_all(plain.as_bytes())?;
         let mut following = from.chars();
         if let Some(c) = following.next() {
+            // JSON escapes are UTF-16 units: a character beyond the first plane has two.
             let mut units = [0; 2];
             for unit in c.encode_utf16(&mut units) {
                 write!(writer, "\\u{unit:04x}")?;

@@ -45,6 +45,7 @@ impl Health {
     }
 
     pub(super) fn readiness(&self) -> Readiness {
+        // Cloned, so that no check runs under the lock.
         let checks = self.checks.read().unwrap_or_else(PoisonError::into_inner).clone();
         let mut results: BTreeMap<_, _> = checks.iter().map(|(name, check)| (*name, check())).collect();
         if self.draining.load(Ordering::SeqCst) {

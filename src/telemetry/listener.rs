@@ -69,6 +69,7 @@ pub async fn serve(listener: TcpListener, telemetry: Telemetry, shutdown: impl F
         });
     }
     drop(listener);
+    // A response that takes longer is given up: probes and scrapes are repeated anyway.
     let _ = tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await;
 }
 

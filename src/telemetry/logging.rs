@@ -144,6 +144,7 @@ where
                 fields.0.extend(around.0.iter().cloned());
             }
         }
+        // Made before the lock, which is then held for the write alone.
         let line = self.line(event.metadata(), &fields.0);
         let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
         // An error is ignored: a log that cannot be written must not stop the gateway, and what must never be lost is in the

@@ -23,6 +23,7 @@ pub fn scrub(text: &str) -> String {
             rest = from.get(length..).unwrap_or_default();
             continue;
         }
+        // At least one character: a lone hyphen would otherwise loop for ever.
         let end = from.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(from.len()).max(1);
         let (word, after) = from.split_at(end);
         out.push_str(if is_personal_number(word) { REDACTED } else { word });
@@ -35,9 +36,11 @@ pub fn scrub(text: &str) -> String {
 /// The length of the credential at the start of a text, in bytes; 0 if there is none.
 fn secret_at(text: &str) -> usize {
     let until = |stop: fn(char) -> bool| text.find(stop).unwrap_or(text.len());
+    // `{"` in base64: the beginning of every JWT.
     if text.starts_with("eyJ") {
         return until(|c| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')));
     }
+    // All that follows: a block that was cut off has no end to look for.
     if text.starts_with("-----BEGIN") {
         return text.len();
     }
@@ -48,6 +51,7 @@ fn secret_at(text: &str) -> usize {
         // The part between the scheme and the @ is a user and a password.
         Some((scheme, authority)) if scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
             let authority = authority.split(['/', ' ', '?', '#']).next().unwrap_or_default();
+            // The last one: a password may contain an @.
             authority.rfind('@').map_or(0, |at| scheme.len() + 3 + at)
         }
         _ => 0,
