@@ -39,6 +39,7 @@ impl App {
             let keys = key_set(&keyring).map_err(|error| Failure::internal(error.to_string()))?;
             self.keys.store(Arc::new(keys));
             self.key_log.store(Arc::new(keyring.records().to_vec()));
+            // Last, and as it was before the keyring was read: a change in between is read again, never missed.
             self.keys_at.store(change, Ordering::SeqCst);
         }
         self.history.judge(&sighting).await?;
@@ -144,6 +145,7 @@ where
             _ = ticks.tick() => {}
             _ = stopping.wait_for(|stop| *stop) => return,
         }
+        // Outside the `select!`: work that has begun is finished, also when the gateway stops.
         work().await;
     }
 }
