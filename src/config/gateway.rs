@@ -33,6 +33,7 @@ impl Section for Gateway {
 }
 
 fn check_bare(report: &mut Report<'_>, key: &str, value: &str) {
+    // `Uri` gives every origin the path `/`; a slash that is written is refused by `check_https`.
     let bare = value.parse::<http::Uri>().is_ok_and(|uri| uri.path() == "/" && uri.query().is_none());
     report.require(bare, key, "must be an origin: scheme, host and port only");
 }

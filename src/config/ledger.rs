@@ -56,6 +56,7 @@ impl Ledger {
 
 impl Section for Ledger {
     fn check(&self, report: &mut Report<'_>) {
+        // Part of the log's origin, the name in signed notes, which has neither space nor plus.
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '/');
         let named = self.host.as_ref().is_none_or(|host| !host.is_empty() && host.chars().all(plain));
         report.require(named, "host", "must be a name as in credit.example.gov.cn");
