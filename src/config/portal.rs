@@ -34,6 +34,7 @@ impl Portal {
     pub fn tls_files<'a>(&'a self, partner: &'a Partner) -> TlsFiles<'a> {
         match (&self.certificate_file, &self.key_file) {
             (Some(certificate), Some(key)) => TlsFiles { certificate, key },
+            // One file alone is refused by `check`.
             _ => partner.tls_files(),
         }
     }

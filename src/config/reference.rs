@@ -38,6 +38,7 @@ fn read(file: &Path) -> Result<Option<(String, String)>, TableError> {
     let name = file.display().to_string();
     match std::fs::read_to_string(file) {
         Ok(text) => Ok(Some((name, text))),
+        // Only absence: a table that cannot be read must not silently give way to the one that is compiled in.
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(TableError::whole_file(&name, format!("cannot be read: {error}"))),
     }

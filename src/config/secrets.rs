@@ -47,11 +47,13 @@ impl Secrets {
         let text = Secret::read(file, KEY)?;
         let mut keys = Vec::new();
         for (at, line) in text.expose().lines().enumerate() {
+            // Base64 has no `#`, so a comment may follow a key.
             let line = line.split('#').next().unwrap_or_default().trim();
             if line.is_empty() {
                 continue;
             }
             let wrong = || ConfigError::one(file, Some(at + 1), KEY, "is not the Base64 of 32 bytes");
+            // Erased when it is dropped, like the key itself.
             let bytes = Zeroizing::new(BASE64.decode(line.as_bytes()).map_err(|_| wrong())?);
             keys.push(KeyEncryptionKey::new(bytes.as_slice().try_into().map_err(|_| wrong())?));
         }

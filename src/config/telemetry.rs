@@ -18,6 +18,7 @@ pub struct Telemetry {
 
 impl Section for Telemetry {
     fn check(&self, report: &mut Report<'_>) {
+        // Neither TLS nor authentication protects this listener: that others reach it must be a decision.
         let local = self.listen.ip().is_loopback() || self.beyond_this_host;
         report.require(
             local,
