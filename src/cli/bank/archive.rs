@@ -59,6 +59,7 @@ impl Archive {
         let mut known = self.read_keys()?;
         let published = jwks.get("keys").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let mut new = Vec::new();
+        // Only added to: an old answer is verified with the key that signed it, also when that is published no more.
         for jwk in published.iter().filter_map(|key| serde_json::from_value::<Jwk>(key.clone()).ok()) {
             let thumbprint = jwk.thumbprint();
             if known.keys.iter().all(|key| key.jwk.thumbprint() != thumbprint) {

@@ -129,6 +129,7 @@ impl BankClient {
         let signing = profile.signing_key.as_deref().map(|file| SigningKey::read(file, profile.signing_key_id.clone()));
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(config)
+            // A redirect would send token and signature to another address.
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .connect_timeout(Duration::from_secs(10))
@@ -220,6 +221,7 @@ impl BankClient {
     /// Signs a request (RFC 9421), if the profile says that requests are signed.
     fn sign(&self, request: &Unsigned<'_>) -> anyhow::Result<Option<SignatureFields>> {
         let Some(key) = self.signing.as_ref().filter(|_| self.profile.sign_requests) else { return Ok(None) };
+        // A new one for each attempt: a nonce is good once.
         let nonce = self.uuid();
         let signing = Signing {
             method: request.method.as_str(),
@@ -251,6 +253,7 @@ impl BankClient {
                 Ok(response) if response.status == StatusCode::SERVICE_UNAVAILABLE && attempt < ATTEMPTS => {
                     response.retry_after().unwrap_or(Duration::from_secs(1))
                 }
+                // Of the errors only a time-out: a refused connection or certificate is the same a second later.
                 Err(error)
                     if attempt < ATTEMPTS && error.downcast_ref().is_some_and(|it: &ConnectionError| it.timeout) =>
                 {
@@ -258,6 +261,7 @@ impl BankClient {
                 }
                 outcome => return outcome,
             };
+            // Bounded, whatever `Retry-After` says: somebody waits at the terminal.
             tokio::time::sleep(wait.min(Duration::from_secs(10))).await;
             attempt += 1;
         }
@@ -304,6 +308,7 @@ impl BankClient {
 
     /// A token with these scopes, cached until shortly before it expires.
     pub(in crate::cli) async fn token(&self, scope: &str) -> anyhow::Result<String> {
+        // Not held over the request below: two calls may both get a token, which costs one request more.
         let cached = self.tokens.lock().unwrap_or_else(PoisonError::into_inner).get(scope).cloned();
         if let Some(token) = cached.filter(|token| token.expires_at > self.now().plus(TOKEN_MARGIN)) {
             return Ok(token.text);

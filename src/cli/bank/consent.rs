@@ -206,6 +206,7 @@ async fn request(args: RequestArgs, session: &Session, ctx: &Context) -> anyhow:
     if let Some(body) = body.as_object_mut() {
         body.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
     }
+    // Chosen before the first attempt: all attempts have the same key, and the request is executed once (M9).
     let key = args.idempotency_key.unwrap_or_else(|| session.client.uuid());
     let token = session.client.token("consents:write").await?;
     let call = Call { idempotency_key: Some(key.clone()), ..Call::post("/v1/consents", &body).with(&token) };
@@ -312,6 +313,7 @@ async fn receipt(args: &ReceiptArgs, session: &Session, ctx: &Context) -> anyhow
     let keys = session.keys().await?;
     let (record, key) = verify_receipt(&response.body, &keys)?;
     let text = |pointer: &str| record.pointer(pointer).map(plain).unwrap_or_default();
+    // The signature alone would accept the receipt of another consent.
     ensure!(
         text("/record_id") == args.id.to_string(),
         "the receipt is for another consent: {}",
@@ -368,6 +370,7 @@ fn verify_receipt<'a>(jws: &[u8], keys: &'a [PublicKey]) -> anyhow::Result<(Valu
     ensure!(named("typ") == RECEIPT_TYPE, "it is not a consent receipt: its type is {:?}", named("typ"));
     let key = keys.iter().find(|key| key.key_id() == named("kid"));
     let key = key.context("the receipt does not verify: its key is not one that the gateway publishes")?;
+    // The receipt's own header must not choose how it is verified (K5).
     ensure!(
         key.suite() == Suite::Es256 && named("alg") == "ES256",
         "the receipt does not verify: its algorithm is not ES256"

@@ -81,6 +81,7 @@ pub(super) async fn run(args: DeliveriesArgs, profile: Option<&Path>, ctx: &Cont
     let mut cursor = Cursor { month: args.month, purpose, what: args.what, pages: 0, lines: 0, refused: 0, next: None };
     if path.exists() {
         let saved: Cursor = serde_json::from_slice(&files::read(&path)?).with_context(|| path.display().to_string())?;
+        // A cursor is good for its own delivery only.
         ensure!(
             saved.month == cursor.month && saved.purpose == cursor.purpose && saved.what == cursor.what,
             "{} contains a delivery of {} for {}: choose another folder with --save",
@@ -150,11 +151,14 @@ async fn fetch_page(session: &Session, cursor: &Cursor, folder: &Path) -> anyhow
     let scopes = format!("deliveries:read {}", session.registered(&requested).await?);
     let token = session.client.token(&scopes).await?;
     let response = session.client.send_with_retries(Call::post("/v1/deliveries", &body).with(&token)).await?.ok()?;
+    // Before anything is saved: a page that does not verify is no evidence.
     let Verified { key, .. } = verify_answer(&response, &session.keys().await?)?;
     let end = check_lines(&response.body)?;
     ensure!(end.month == cursor.month, "the page is for {}, not for {}", end.month, cursor.month);
+    // Without it the page is saved all the same: it only lets the entry's client be compared.
     let client_id = session.client.client_id().await.ok();
     let number = cursor.pages + 1;
+    // A crash between the two files leaves the cursor as it was: the page is requested again.
     SavedAnswer::new(&response, key.jwk(), client_id, session.client.now())?
         .write(&folder.join(format!("page-{number:04}.json")))?;
     files::write_private(&folder.join(format!("page-{number:04}.ndjson")), &response.body)?;

@@ -46,6 +46,7 @@ pub(in crate::cli) async fn fetch_proof(client: &BankClient, id: &str) -> anyhow
 /// Verifies a checkpoint note under the log that its own first line names.
 pub(super) fn open(note: &str, keys: &[PublicKey]) -> anyhow::Result<Checkpoint> {
     let parsed = Note::parse(note)?;
+    // Unverified, but the signature that is verified next covers it.
     let origin = parsed.unverified_text().lines().next().unwrap_or_default();
     Ok(Checkpoint::open(note, &log_keys(keys, origin))?)
 }
@@ -120,6 +121,7 @@ pub(super) async fn update_checkpoint(
 ) -> anyhow::Result<(Option<Consistency>, String)> {
     let VerifiedCheckpoint { checkpoint: newer, note } = verified;
     let Some(saved) = archive.checkpoint()? else {
+        // Trust on first use: there is nothing older to compare with.
         archive.save_checkpoint(note)?;
         return Ok((None, format!("of {} leaves: the first one saved here", newer.size)));
     };

@@ -76,6 +76,7 @@ impl Profile {
     fn check(&self) -> Result<(), String> {
         let uri: http::Uri = self.origin.parse().map_err(|_| format!("origin {:?} is not a URL", self.origin))?;
         let authority = uri.authority().map(ToString::to_string).unwrap_or_default();
+        // Compared as a whole: a user, a path or a final slash would change what signatures cover.
         if self.origin != format!("https://{authority}") || uri.host().unwrap_or_default().is_empty() {
             return Err(format!(
                 "origin must be https://host or https://host:port, without a path or a final slash, and not {:?}",

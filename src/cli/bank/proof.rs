@@ -46,6 +46,8 @@ pub(super) async fn run(args: ProofArgs, profile: Option<&Path>, ctx: &Context) 
     let id = match (&id, &saved) {
         (Some(id), _) => id.to_string(),
         (None, Some(saved)) => {
+            // With the key in the file, which is enough to find the id; the record is checked with the published
+            // keys.
             let own: Vec<PublicKey> = saved.key.public_key().into_iter().collect();
             match check_answer(&saved.response()?, &own, &mut findings) {
                 Some(verified) => verified.receipt.id,
@@ -61,6 +63,7 @@ pub(super) async fn run(args: ProofArgs, profile: Option<&Path>, ctx: &Context) 
     };
     let consistency =
         if recorded { check_log(&session, &args, &proof, &keys, &mut findings).await? } else { Vec::new() };
+    // Only without a problem: a proof that does not hold must not replace one that does.
     if let (Some(saved), true) = (&mut saved, findings.problems().is_empty()) {
         saved.proof = Some(proof);
         saved.log_keys = log_jwks(&keys);

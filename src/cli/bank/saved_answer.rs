@@ -77,6 +77,7 @@ impl Response {
         }
         let problem = self.json().unwrap_or_default();
         let text = |name: &str| clean(problem.get(name).and_then(Value::as_str).unwrap_or_default());
+        // One of the two is empty: a problem document has `code`, an OAuth error has `error`.
         let code = text("code") + &text("error");
         let mut hint = String::new();
         if let Some(wait) = self.retry_after() {
@@ -195,6 +196,7 @@ impl SavedAnswer {
         let name = || path.display().to_string();
         let text = files::read(path)?;
         let value: Value = serde_json::from_slice(&text).with_context(name)?;
+        // Before the rest is read: another version may have other members.
         match value.get("medcredit_answer").and_then(Value::as_u64) {
             Some(1) => serde_json::from_value(value).with_context(name),
             Some(version) => bail!("{} has format version {version}, which this program does not support", name()),

@@ -101,6 +101,7 @@ impl Session {
         let path = format!("/v1/consents/{}/{}{mark}{}", read.consent, data.resource, query.join("&"));
         let token = self.client.token(data.scope).await?;
         let response = self.client.get(Some(&token), &path).await?.ok()?;
+        // After the answer, which may be signed with a key that was published a moment ago.
         let keys = self.keys().await?;
         let verified = verify_answer(&response, &keys)?;
         if let Some(save_path) = save_path {

@@ -74,6 +74,7 @@ pub(in crate::cli) fn verify_answer(response: &Response, keys: &[PublicKey]) -> 
 
 /// Runs the checks that need only the response and keys.
 pub(super) fn check_answer(response: &Response, keys: &[PublicKey], findings: &mut Findings) -> Option<Verified> {
+    // Every check runs even if one fails: the findings list all that is wrong.
     findings.judge("body", check_body(response));
     let key = findings.judge("key", find_key(response, keys));
     let signed_at = key.as_ref().and_then(|key| findings.judge("signature", check_signature(response, key)));
@@ -94,6 +95,7 @@ fn check_body(response: &Response) -> Result<(String, ()), String> {
 
 fn find_key(response: &Response, keys: &[PublicKey]) -> Result<(String, PublicKey), String> {
     let input = header(response, "signature-input")?;
+    // With its quotes, so that no id matches as a part of another.
     let named = |key: &&PublicKey| input.contains(&format!("keyid=\"{}\"", key.key_id()));
     let key = keys.iter().find(named).ok_or("none of the given keys is the one the signature names")?;
     Ok((format!("{} key {} is the one the signature names", key.suite(), short(key.key_id())), key.clone()))

@@ -65,6 +65,7 @@ fn trusted(args: &VerifyArgs, profile: Option<&Path>, ctx: &Context) -> anyhow::
         return Ok(None);
     }
     let known = Archive::at(&Profile::find(profile, ctx)?.directory).keys()?;
+    // No saved key counts as no trust given, which is a warning; an empty list would refuse every key.
     Ok(Some(known).filter(|known| !known.is_empty()))
 }
 

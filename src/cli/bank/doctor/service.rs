@@ -64,6 +64,7 @@ pub(super) async fn check(exam: &mut Examination<'_>, client: &BankClient, certi
     exam.findings.good("registration", format!("{} {}", clean(id), clean(name)));
     thumbprint(exam, &whoami, certificate);
     origin(exam, client).await;
+    // With the middle of the request: the gateway read its clock between the two.
     clock(exam, whoami.server_time, before.plus(after.since(before) / 2));
     token(exam, client, &whoami.client).await;
     limits(exam, &response);
@@ -199,6 +200,7 @@ async fn published(exam: &mut Examination<'_>, client: &BankClient) -> Option<Ve
     let check = "keys";
     let found = async {
         let jwks = client.jwks().await?;
+        // Before saving: at the first contact every key is new, and that is no warning.
         let first = exam.archive.keys()?.is_empty();
         let new = exam.archive.save_keys(&jwks, exam.ctx.clock.now())?;
         anyhow::Ok((keys(&jwks)?, new, first))

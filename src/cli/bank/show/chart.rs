@@ -35,7 +35,9 @@ pub(in crate::cli::bank) fn bars(
 
 fn bar(fen: Fen, largest: u64, room: usize, blocks: bool) -> String {
     let parts = if blocks { 8 } else { 1 };
+    // In 128 bits: an amount times the cells can exceed 64.
     let cells = u128::try_from(room * parts).unwrap_or(0) * u128::from(fen.0.unsigned_abs());
+    // At least 1: all amounts may be zero.
     let length = usize::try_from(cells.div_ceil(u128::from(largest.max(1)))).unwrap_or(0);
     match (blocks, fen.0 < 0) {
         // A claw-back month: the fund took back more than it paid.
