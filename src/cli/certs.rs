@@ -178,6 +178,7 @@ async fn issue(custody: &Custody, args: Issue, out: &mut impl Write) -> anyhow::
         signing_request: signing_request.as_deref().map(Vec::as_slice),
     };
     let issued = certificates::issue(custody, &request).await?;
+    // The key before the certificate: a crash in between leaves no certificate that lacks its key.
     if let (Some(path), Some(key)) = (&args.key_out, &issued.private_key) {
         let text = match args.profile {
             ProfileName::Server => server::seal(&custody.crypter, &issued.facts, key)?,
@@ -208,6 +209,7 @@ async fn list(custody: &Custody, out: &mut impl Write) -> anyhow::Result<()> {
         let state = match (authority.removed_at, lists) {
             (Some(at), _) => format!("not trusted since {at}"),
             (None, Err(error)) => format!("its file cannot be used: {error:#}"),
+            // The list that expires first decides: from then on the authority's banks are refused (T3).
             (None, Ok(lists)) => match lists.iter().map(|list| list.next_update).min() {
                 None => "has no revocation list".into(),
                 Some(next) if next <= now => format!("revocation list stale since {next}"),

@@ -171,6 +171,7 @@ pub(super) async fn run(args: ConsentCommand, ctx: &Context) -> anyhow::Result<(
     let db = ctx.store(&config).await?;
     let kinds = Arc::new(config.reference.kinds()?);
     let room = Consents::open(ctx.env(&db), kinds, app::consent_policy(&config));
+    // Only called for a change: the login name is announced whenever it is used.
     let decision = |reason| anyhow::Ok(Decision::by(args.operator.actor(ctx)?).because(reason));
     let changed = match args.action {
         Action::List { after, limit } => {

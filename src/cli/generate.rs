@@ -75,6 +75,7 @@ pub(super) fn run(args: &Generate, ctx: &Context) -> anyhow::Result<()> {
         bar.set_position(done);
     });
     bar.finish_and_clear();
+    // Only now, because an error must not leave the bar on the screen.
     let summary = summary?;
     let mut out = ctx.out();
     writeln!(
@@ -96,6 +97,7 @@ pub(super) fn rules<'l>(library: &'l Library, kinds: &Kinds, named: &[String]) -
     let present: BTreeSet<&str> = kinds.current_models().collect();
     let own = library.models().map(Model::id).filter(|id| present.contains(id));
     let mut rules: Vec<Rules<'_>> = Vec::new();
+    // The named ones first: the first model of a kind is taken.
     for id in named.iter().map(String::as_str).chain(own) {
         let found = library.get(id).map_err(unknown_as_usage)?;
         if !rules.iter().any(|rules| rules.model.kind() == found.model.kind()) {
@@ -110,6 +112,7 @@ fn share(text: &str) -> Option<i64> {
     let share = match text.split_once('/') {
         Some((part, of)) => {
             let (part, of): (i64, i64) = (part.trim().parse().ok()?, of.trim().parse().ok()?);
+            // Half of the divisor rounds to the nearest. A divisor of zero is no share.
             part.checked_mul(10_000)?.checked_add(of / 2)?.checked_div(of)?
         }
         None => Decimal::parse(text)?.0,

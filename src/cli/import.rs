@@ -44,6 +44,7 @@ pub(super) async fn run(args: Import, ctx: &Context) -> anyhow::Result<()> {
     if args.rejects.is_some() && args.files.len() > 1 {
         return Err(Usage("--rejects names one report: import one file at a time with it".into()).into());
     }
+    // Before anything is imported: a wrong option for the last file must not leave the first ones imported.
     let formats = args.files.iter().map(|file| format_of(&args, file)).collect::<Result<Vec<_>, Usage>>()?;
     let config = ctx.config()?;
     let references = app::reference_tables(&config, &library(ctx)?)?;

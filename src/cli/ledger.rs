@@ -67,6 +67,7 @@ pub(super) async fn run(args: LedgerCommand, ctx: &Context) -> anyhow::Result<()
         Verb::Checkpoint { keys: false } => print_checkpoint(&db, ctx).await,
         Verb::AcceptCheckpoint { operator, reason } => accept(&operator, &reason, &config, &db, ctx).await,
     };
+    // Before the result is returned, so that the database is closed after a failure too.
     db.close().await;
     done
 }

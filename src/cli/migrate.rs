@@ -27,6 +27,7 @@ pub(super) struct Migrate {
 pub(super) async fn run(args: Migrate, ctx: &Context) -> anyhow::Result<()> {
     let config = ctx.config()?;
     let db = open_store(&config).await?;
+    // Before any migration: wrong usage changes nothing.
     if args.app_role.is_some() && db.engine() == Engine::Sqlite {
         return Err(Usage("--app-role is for PostgreSQL: SQLite has no roles".into()).into());
     }
@@ -43,6 +44,7 @@ pub(super) async fn run(args: Migrate, ctx: &Context) -> anyhow::Result<()> {
     seal_names(&config, &env, ctx, &mut actor).await?;
     if let Some(role) = &args.app_role {
         let actor = actor.get()?;
+        // With its entry in one transaction: no role has rights that the ledger does not show.
         let mut tx = db.begin("grants").await?;
         grants::grant(&mut tx, role).await?;
         ledger::audit(&mut tx, &env, &actor, Action::RoleGranted, Some(role), Change::none()).await?;
@@ -92,6 +94,7 @@ async fn seal_names(config: &Config, env: &Env, ctx: &Context, actor: &mut LazyA
     if subjects::count_unsealed(&env.db.read("migrate"), &natural).await? == 0 {
         return Ok(());
     }
+    // Read only now: without such names a migration needs no key.
     let crypter = authority::crypter(&config.secrets)?;
     let done = reseal_subjects(env, &actor.get()?, &crypter, &natural).await?;
     writeln!(ctx.out(), "sealed the personal parts of {} subjects, {} names among them", done.subjects, done.plain)?;

@@ -136,6 +136,7 @@ const POLLS_PER_IO_WITH_POSTGRES: u32 = 16;
 
 /// The polls per I/O for a command line. Errors in arguments or configuration are reported later.
 fn polls_per_io(args: &[OsString], ctx: &Context) -> u32 {
+    // Parsed here too, because the runtime has to be built before `run`.
     let serves = Cli::try_parse_from(args).ok().filter(|cli| matches!(cli.command, Command::Serve(_)));
     let file = serves.and_then(|cli| cli.config.or_else(|| ctx.config_file.clone()));
     match file.and_then(|file| Config::load(&file).ok()) {

@@ -84,9 +84,11 @@ impl Serving {
 
     /// Stops in order: telemetry last, so that the drain can be observed.
     pub(super) async fn stop(self) {
+        // First: a balancer sees `/readyz` fail while requests in progress are still finished.
         self.health.drain();
         self.running.stop().await;
         self.stop.send_replace(true);
+        // Telemetry that hangs must not keep the process from ending.
         let _ = tokio::time::timeout(GRACE, self.monitored).await;
     }
 }
@@ -108,6 +110,7 @@ pub(super) async fn run(_: Serve, ctx: &Context) -> anyhow::Result<()> {
     let listen = async |address, key| {
         TcpListener::bind(address).await.with_context(|| format!("{key}: cannot listen on {address}"))
     };
+    // Bound before the gateway is opened, so that an address in use is reported first.
     let telemetry = listen(config.telemetry.listen, "telemetry.listen").await?;
     let partner = listen(config.partner.listen, "partner.listen").await?;
     let portal = if config.portal.enabled { Some(listen(config.portal.listen, "portal.listen").await?) } else { None };
@@ -117,6 +120,7 @@ pub(super) async fn run(_: Serve, ctx: &Context) -> anyhow::Result<()> {
     let signal = wait_for_stop().await?;
     tracing::info!(signal, "stopping: requests in progress are finished, new ones are refused");
     serving.stop().await;
+    // After `stop`, which seals once more.
     db.close().await;
     tracing::info!("stopped");
     Ok(())

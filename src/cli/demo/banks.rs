@@ -128,6 +128,7 @@ async fn ensure_bank(
             certificates::Request { profile: ProfileName::BankClient, values: &profile_values, signing_request: None };
         let issued = certificates::issue(custody, &request).await?;
         let private = issued.private_key.context("a new bank key")?;
+        // The certificate last: `is_good` looks at it, so after a crash in between both are issued again.
         files::write_private(&key, files::to_pem("PRIVATE KEY", &private).as_bytes())?;
         files::write_public(&certificate, files::to_pem("CERTIFICATE", &issued.certificate).as_bytes())?;
     }

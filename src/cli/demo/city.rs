@@ -54,6 +54,7 @@ pub(super) async fn ensure_city(
         let request = request(scale, today.month(), period, today)?;
         let bar = ctx.progress(Some(0), "generating the city");
         let rules = generate::rules(&library, &references.kinds, &[])?;
+        // Generating computes and writes for seconds: other tasks must be able to leave this thread.
         let made = tokio::task::block_in_place(|| {
             synthetic::generate(&request, &rules, &folder, &mut |what, done, total| {
                 bar.set_message(what);
@@ -86,6 +87,7 @@ pub(super) async fn ensure_city(
             ctx,
         )
         .await?;
+        // Last: after a crash before this line all is tried again, and files and rounds that are done are recognised.
         std::fs::write(&done, "")?;
     }
     let found = runs::best_rated(&db.read("demo::subjects"), 50).await?;

@@ -35,6 +35,7 @@ impl DemoDirectory {
             std::fs::create_dir_all(opened.file(folder))?;
         }
         let secret = opened.file("secrets/key-encryption-keys");
+        // Never replaced: what the database has sealed needs this key.
         if !secret.exists() {
             let mut key = zeroize::Zeroizing::new([0; 32]);
             entropy.fill(&mut *key);

@@ -83,6 +83,7 @@ pub(super) async fn run(args: Demo, ctx: &Context) -> anyhow::Result<()> {
         serve::wait_for_stop().await?;
         writeln!(out, "\nStopping.")?;
     }
+    // Before the database is closed: the last seal needs it.
     running.stop().await;
     demo.app.env.db.close().await;
     Ok(())

@@ -21,6 +21,7 @@ pub(super) async fn check(exam: &Examination, findings: &mut Findings) {
     }
     let Some(db) = &exam.db else { return findings.good(check, format!("{now}")) };
     match durability::last_sealed(db).await {
+        // A seal in the future: this clock, or that of the gateway which sealed, is wrong (I10).
         Ok(Some(sealed)) if sealed > now.plus(TOLERANCE) => {
             return findings.problem(check, format!("it shows {now}, but the ledger was sealed at {sealed}"), USE_NTP);
         }

@@ -37,5 +37,6 @@ pub(super) async fn check(exam: &mut Examination, findings: &mut Findings) {
         }
         Err(error) => findings.wrong("durability", error.to_string()),
     }
+    // Only with this build's schema: the checks that follow read its tables.
     exam.db = Some(db);
 }

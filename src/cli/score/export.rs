@@ -49,6 +49,7 @@ pub(super) async fn export(args: &Export, ctx: &Context) -> anyhow::Result<()> {
         let known: Vec<&str> = table.iter().map(|receiver| receiver.id.as_str()).collect();
         Usage(format!("there is no receiver {} in {file}; there are: {}", args.to, known.join(", ")))
     })?;
+    // Before the export is made, which the ledger records.
     if args.out.exists() {
         return Err(Usage(format!("{} exists: name another folder", args.out.display())).into());
     }
@@ -94,6 +95,7 @@ fn write(package: &Package, folder: &Path) -> std::io::Result<()> {
         file.write_all(bytes)?;
         file.sync_all()?;
     }
+    // The folder's list of files is data of its own, and must be durable before the rename.
     fs::File::open(&unfinished)?.sync_all()?;
     fs::rename(&unfinished, folder)
 }

@@ -195,6 +195,7 @@ async fn make(
     };
     let done = rounds.run(actor, in_force, period, &progress).await;
     bar.finish_and_clear();
+    // Only now, because an error must not leave the bar on the screen.
     let done = done?;
     if done.unknown > 0 {
         writeln!(ctx.err(), "{} records belong to measures that the catalogue does not have", done.unknown)?;

@@ -58,6 +58,7 @@ pub(super) async fn report(rounds: &Rounds, args: &ReportArgs, config: &Config, 
 /// Writes bytes to a new file or to standard output.
 pub(super) fn write(bytes: &[u8], out: Option<&PathBuf>, ctx: &Context) -> anyhow::Result<()> {
     let Some(path) = out else { return Ok(ctx.out().write_all(bytes)?) };
+    // `create_new` and no check before it: another process could make the file in between.
     let file = std::fs::OpenOptions::new().write(true).create_new(true).open(path);
     let mut file = file.map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => {

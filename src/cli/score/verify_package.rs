@@ -126,6 +126,7 @@ fn read_data(path: &Path, file: &DataFile) -> Result<Vec<u8>, String> {
         std::io::ErrorKind::NotFound => format!("{name}: the manifest lists it, and it is missing"),
         _ => format!("{name} cannot be read: {error}"),
     };
+    // Links are not followed: one in the package could point at any file of this machine.
     let metadata = fs::symlink_metadata(path).map_err(unreadable)?;
     if !metadata.is_file() {
         return Err(format!("{name}: it is not a regular file"));

@@ -74,6 +74,7 @@ async fn execute(args: SubjectCommand, dossiers: &Dossiers, ctx: &Context) -> an
     match args.action {
         Action::Show { code, reveal, purpose, json } => {
             let dossier = if reveal {
+                // Never absent: the parser requires it with `--reveal`.
                 let purpose = purpose.unwrap_or_default();
                 dossiers.reveal(&code, PersonalAccess { actor: &args.operator.actor(ctx)?, purpose: &purpose }).await
             } else {
