@@ -12,6 +12,7 @@ const ONE: i128 = 1 << BITS;
 fn normal(stream: &mut Stream) -> i128 {
     const UNIFORM: i64 = 1 << 20;
     let sum: i64 = (0..12).map(|_| stream.between(0, UNIFORM - 1)).sum();
+    // The draws end at UNIFORM - 1, so their mean is 6 below 6 * UNIFORM.
     let centred = i128::from(sum) + 6 - 6 * i128::from(UNIFORM);
     centred << (BITS - 20)
 }
@@ -26,6 +27,7 @@ fn power_of_two(exponent: i128) -> i128 {
     let rest = exponent & (ONE - 1);
     let fraction = COEFFICIENTS.iter().rev().fold(0, |sum, coefficient| ((sum * rest) >> BITS) + coefficient);
     match u32::try_from(whole.unsigned_abs()) {
+        // The fraction takes 33 bits: with 60 more it fits into 128, and no amount comes near that.
         Ok(shift) if whole >= 0 => fraction << shift.min(60),
         Ok(shift) => fraction >> shift.min(100),
         Err(_) => 0,

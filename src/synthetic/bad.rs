@@ -233,6 +233,7 @@ pub(super) fn write(folder: &Folder) -> Result<(), SyntheticError> {
             FACTS => bad.record_table(file)?,
             _ => bad.settlement_table(file)?,
         };
+        // The header is line 1.
         let mut line = 1;
         let mut line_of = |case: &Case| {
             line += 1;

@@ -180,6 +180,7 @@ pub(super) fn regions(today: Day) -> Result<Vec<NamedRegion>, SyntheticError> {
 
 /// Draws a region by its share of subjects; the first one for the `centre`.
 pub(super) fn pick(regions: &[NamedRegion], centre: bool, stream: &mut Stream) -> Result<NamedRegion, Malformed> {
+    // Below zero from the start: the first region is taken.
     let mut at = if centre { -1 } else { stream.between(0, 99) };
     for (region, share) in regions.iter().zip(REGION_SHARES) {
         at -= share;
@@ -187,6 +188,7 @@ pub(super) fn pick(regions: &[NamedRegion], centre: bool, stream: &mut Stream) -
             return Ok(region.clone());
         }
     }
+    // Only where the table has fewer regions than there are shares.
     regions.last().cloned().ok_or_else(|| Malformed("the table of regions is empty".into()))
 }
 
@@ -222,6 +224,7 @@ pub(super) fn make(plan: CityPlan) -> Result<Vec<CitySubject>, SyntheticError> {
 
 /// A count in ten-thousandths, rounded and at least one.
 pub(super) fn scaled(count: usize, scale_e4: i64) -> usize {
+    // Rounded to the nearest, and at least one: a small city has every tier too.
     let scaled = (i64::try_from(count).unwrap_or(i64::MAX).saturating_mul(scale_e4) + 5_000) / 10_000;
     usize::try_from(scaled).unwrap_or(0).max(1)
 }
@@ -354,6 +357,7 @@ impl Maker {
 
     /// Assigns village posts to a township hospital of their region: one legal entity, many H codes.
     fn share_village_posts(&self, subjects: &mut [CitySubject]) {
+        // Cloned, because the posts are changed in the same list.
         let owners: Vec<CitySubject> = subjects.iter().filter(|one| one.tier == Tier::Primary).cloned().collect();
         for post in subjects.iter_mut().filter(|one| one.name.contains("村卫生室")) {
             let near = owners.iter().filter(|owner| owner.region == post.region);

@@ -298,6 +298,7 @@ pub(super) fn rendered(batch: &Batch<'_>) -> Rendered {
 
 impl Rendered {
     fn record(&mut self, row: &RecordRow<'_>) {
+        // A batch emits one period after the other, so only the last can be the same.
         if self.halves.last().is_none_or(|(half, _)| *half != row.period) {
             self.halves.push((row.period, Vec::new()));
         }

@@ -114,6 +114,7 @@ pub fn generate(
     out: &Path,
     progress: &mut Progress<'_>,
 ) -> Result<Summary, SyntheticError> {
+    // The earlier of the two: agreements are signed before any data begins.
     let first = request.half_years.first().map_or(request.from, |half| half.first_month().min(request.from));
     let plan = CityPlan {
         seed: request.seed,

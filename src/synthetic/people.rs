@@ -247,6 +247,7 @@ impl Holder {
         let uscc = Uscc::complete(&format!("{sort}{}Y{entity:07}", self.region));
         let uscc = uscc.map_err(|error| Malformed(error.to_string()))?;
         self.uscc = Some(uscc);
+        // The name so far is a person's; the caller names the entity.
         self.representative = Some(std::mem::take(&mut self.name));
         Ok(uscc)
     }

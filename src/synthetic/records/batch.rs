@@ -76,6 +76,7 @@ impl<'a> Shared<'a> {
         let mut histories: Vec<History> = subjects.iter().map(|_| History::default()).collect();
         let mut batch =
             Batch { plan, monthly: &self.monthly, subjects, facts: Vec::new(), figures: 0, least: 0, extra: 0 };
+        // By period first: what a subject gets rests on its history of the periods before.
         for (nth, period) in plan.periods.iter().enumerate() {
             for ((subject, traits), history) in subjects.iter().zip(&traits).zip(&mut histories) {
                 let target = self.targets.of_subject(&subject.code, nth);
@@ -114,6 +115,7 @@ impl Budget {
         if let Some(requested) = self.requested
             && batch.figures > 0
         {
+            // From the running total, so that no remainder is left at the end.
             let until = u128::from(requested) * u128::from(self.before) / u128::from(self.subjects.max(1));
             let due = u64::try_from(until).unwrap_or(u64::MAX).saturating_sub(self.given);
             batch.extra = due.saturating_sub(batch.least);
@@ -137,6 +139,7 @@ pub fn in_batches<T: Send, E>(
     let count = u64::try_from(subjects).unwrap_or(u64::MAX);
     let mut budget = Budget { requested: plan.rows, subjects: count, before: 0, given: 0 };
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    // As many batches in memory as threads, whatever the size of the city.
     for round in ranges.chunks(threads) {
         let mut batches = Vec::with_capacity(threads);
         for drawn in on_threads(round, |range| shared.draw(range)).ok_or(RecordsError::Stopped)? {
@@ -145,6 +148,7 @@ pub fn in_batches<T: Send, E>(
                 period: out.period,
                 target: out.target,
             })?;
+            // In the order of the batches and not in that in which threads finish: the same seed gives the same rows.
             budget.give(&mut batch);
             batches.push(batch);
         }
@@ -161,6 +165,7 @@ fn on_threads<W: Sync, T: Send>(work: &[W], run: impl Fn(&W) -> T + Sync) -> Opt
     let run = &run;
     std::thread::scope(|scope| {
         let threads: Vec<_> = work.iter().map(|piece| scope.spawn(move || run(piece))).collect();
+        // A thread that panicked leaves a gap, and then there is no result at all.
         threads.into_iter().map(|thread| thread.join().ok()).collect()
     })
 }

@@ -45,6 +45,7 @@ pub(super) fn find(draw: &Draw<'_>, history: &History) -> Option<Drawn> {
         }
         match meet(target, target.points.0 - others, least, &mut knobs) {
             Ok(fine) => {
+                // The scores of this attempt are replaced by the tuned ones.
                 drawn.all.truncate(figures);
                 write_scores(draw.context, &knobs, fine, &mut drawn.all);
                 let reached = total(model, &measures_of(draw.context, history.facts(), &drawn.all)?);
@@ -105,6 +106,7 @@ fn meet(target: Target, needed: i64, least: i64, knobs: &mut [Knob<'_>]) -> Resu
     if needed > highest {
         return Err(highest - needed);
     }
+    // The points grow with the move, so halving finds the largest move that does not exceed them.
     let (mut under, mut over) = (-1000, 1001);
     while over - under > 1 {
         let middle = under + (over - under) / 2;
@@ -126,6 +128,7 @@ struct Fine {
 /// Raises the heaviest score that is not at its greatest by `left` points, or as many as possible.
 fn fine(knobs: &[Knob<'_>], left: i64) -> Option<Fine> {
     let room = knobs.iter().enumerate().filter(|(_, knob)| knob.share < 1000);
+    // The heaviest indicator, and of equal ones the first: `max_by_key` alone takes the last.
     let (at, knob) = room.max_by_key(|(at, knob)| (knob.indicator.weight, std::cmp::Reverse(*at)))?;
     let wanted = knob.points() + left;
     let (mut under, mut over) = (knob.score().0, knob.most + 1);

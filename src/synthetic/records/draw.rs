@@ -27,6 +27,7 @@ pub(super) enum Traits {
 impl Traits {
     /// Draws the traits of a subject.
     pub(super) fn draw(plan: &Plan<'_>, subject: &SubjectSeed) -> Self {
+        // Without the period: traits are the same in all half-years.
         let mut stream = Stream::of(plan.seed, &["traits", &subject.code]);
         match plan.model.kind() {
             INSTITUTION => Self::Institution(institution::Traits::draw(subject.size, &mut stream)),
@@ -100,6 +101,7 @@ impl History {
     /// Adds what was drawn for a half-year, and drops facts that no later half-year uses.
     pub(super) fn add(&mut self, period: HalfYear, lookback: u8, drawn: Drawn) {
         let since = period.plus(1 - i32::from(lookback)).first_month().first_day();
+        // What is older than the model looks back counts no more.
         self.facts.retain(|fact| fact.occurred_on >= since);
         self.facts.extend(drawn.all.into_iter().filter(|fact| fact.occurred_on >= since));
         self.last = Some(drawn.figures);

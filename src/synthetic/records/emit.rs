@@ -109,6 +109,7 @@ impl<'a> Splitter<'a> {
         for nth in 0..MONTHS {
             let month = row.period.first_month().plus(i32::try_from(nth).unwrap_or(0));
             let whole = share(row.value.0 / unit, nth, MONTHS);
+            // The remainder of the rows is spread over the first figures, one each.
             let pieces = 1 + self.more + i64::from(self.written < self.one_more);
             self.written += 1;
             let days = month.last_day().days_since(month.first_day()) + 1;

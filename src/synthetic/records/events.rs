@@ -82,6 +82,7 @@ pub(super) fn happen(sheet: &mut FactSheet<'_>, table: &[Chance<'_>], repeats: b
         let period = context.period.plus(-back);
         let days = period.last_month().last_day().days_since(period.first_month().first_day());
         for chance in table {
+            // Drawn even if nothing happens, so that one outcome does not shift the draws that follow it.
             let on = period.first_month().first_day().plus_days(stream.between(0, days));
             // Fewer events before the plan: they only give subjects a past.
             let chances = chance.chances(lost) / if back > 0 { 3 } else { 1 };
