@@ -67,6 +67,8 @@ impl RequestHandler for Api {
     async fn handle(self, request: Request) -> Response {
         match content_digest::requested_algorithm(request.headers()).filter(|_| self.adds_digests) {
             None => self.handle_logged(request).await,
+            // Outermost: the digest covers the bytes as they are sent, after the request log has completed the
+            // response.
             Some(algorithm) => content_digest::add_digest(self.handle_logged(request).await, algorithm).await,
         }
     }

@@ -59,6 +59,7 @@ impl KeyLog {
     pub(super) fn of(app: &App) -> Result<Self, Failure> {
         let log = app.config.ledger.origin(&app.config.gateway.public_origin);
         let records = app.key_log.load();
+        // Only keys that sign are for others to verify with.
         let public = records.iter().filter(|record| Purpose::SIGNING.contains(&record.key.purpose));
         let keys: Result<Vec<_>, _> = public.map(|record| KeyView::of(record, &log)).collect();
         Ok(Self { keys: keys?, log })

@@ -180,5 +180,6 @@ impl Responder {
 /// Step 8 of the disclosure cycle: sends the bytes that were recorded, and no others.
 fn release(disclosed: Disclosed) -> Response {
     let answer = disclosed.into_answer();
+    // Not copied into one buffer: these are the segments that were recorded.
     (answer.headers, Body::new(SegmentedBody::from(answer.body))).into_response()
 }

@@ -94,6 +94,7 @@ pub async fn handle(State(app): State<Arc<App>>, _connected: Connected) -> Resul
     let body = serde_json::to_vec(&Schemes { schemes }).map_err(|error| Failure::internal(error.to_string()))?;
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        // The same for every client, so a shared cache may store it.
         (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300")),
     ];
     Ok((headers, body).into_response())

@@ -51,6 +51,7 @@ impl Activity {
     pub(super) fn begin(self: &Arc<Self>) -> ActiveRequest {
         let mut state = self.state();
         let number = state.next;
+        // Never reused: the number also orders the requests by age.
         state.next += 1;
         state.active.insert(number, Instant::now());
         ActiveRequest { number, activity: Arc::clone(self) }

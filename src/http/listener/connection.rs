@@ -43,6 +43,7 @@ pub(super) async fn serve(
     stopping: watch::Receiver<bool>,
 ) {
     let settings = &connection.listener.settings;
+    // A client that negotiates no protocol gets HTTP/1.1.
     let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let state = Arc::clone(&connection);
     let service = service_fn(move |request: hyper::Request<Incoming>| {

@@ -159,6 +159,7 @@ fn interaction_id_headers(headers: &HeaderMap) -> HeaderMap {
 /// Removes the headers with which proxies name the client that they forward for. There is no proxy here: the TLS peer is the
 /// caller (T6).
 fn remove_identity_headers(headers: &mut HeaderMap) {
+    // Collected first: the map cannot be changed while its names are read.
     let claims: Vec<HeaderName> = headers.keys().filter(|name| claims_identity(name.as_str())).cloned().collect();
     for name in claims {
         headers.remove(name);

@@ -28,6 +28,7 @@ pub async fn handle(State(app): State<Arc<App>>) -> Result<Response, Problem> {
             "token_endpoint_auth_signing_alg_values_supported": ["ES256", "PS256", "EdDSA"],
             "authorization_details_types_supported": ["medcredit_consent"],
             "tls_client_certificate_bound_access_tokens": true,
+            // The same endpoints (T7): this listener takes no connection without a certificate.
             "mtls_endpoint_aliases": {
                 "token_endpoint": endpoint("/oauth2/token"),
                 "revocation_endpoint": endpoint("/oauth2/revoke"),

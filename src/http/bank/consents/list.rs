@@ -67,6 +67,7 @@ pub async fn handle(
     }
     // One more than the page, to know whether another page follows.
     let mut found = app.consents.list(authorized.caller.id(), query.after.as_deref(), limit + 1).await?;
+    // `limit` is at most 200 here, so it always fits.
     let page = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = found.len() > page;
     found.truncate(page);

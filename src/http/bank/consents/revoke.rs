@@ -35,6 +35,7 @@ pub async fn handle(
     PathValue(id): PathValue,
 ) -> Result<Reply<ConsentView>, Problem> {
     let client = authorized.caller.id();
+    // Only the bank's own: another bank's consent is not found (C7).
     let consent = app.consents.revoke(&id, Some(client), &Decision::by(Actor::bank(client))).await?;
     Ok(Reply::ok(view(&app, &consent).await?))
 }

@@ -92,6 +92,7 @@ pub async fn handle(
     let bytes = body(request, &app).await?;
     let uploaded = app.imports.import(Upload { sender, template, format, bytes }).await?;
     let report = uploaded.report;
+    // Made before the refusal below, which has it too: the report says which rows were bad.
     let location = HeaderValue::from_str(&format!("{PREFIX}{}", report.id))
         .map_err(|error| Failure::internal(format!("an import's id is not a header value: {error}")))?;
     if report.status == "nothing_taken" {
