@@ -272,6 +272,7 @@ impl Access {
         let is_in_force = |detail: &ConsentDetail| {
             let id = detail.identifier.to_string();
             rows.iter().any(|row| {
+                // The version too: any change since the token was issued ends it (C5).
                 row.id == id
                     && row.version == detail.version
                     && row.client_id == client
