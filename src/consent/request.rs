@@ -96,6 +96,7 @@ impl Consents {
                 return self.stored_response(client, key, now).await?.map(Requested::Replayed).ok_or(failure);
             }
         };
+        // Before the commit: where no response can be made, nothing is created.
         let response = (under_key.respond)(&consent)?;
         if !Self::store_response(&mut tx, client, key, &response, now).await? {
             // Another gateway was first: this transaction, with its consent, is rolled back.

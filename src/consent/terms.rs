@@ -97,6 +97,7 @@ impl ConsentPolicy {
         if judged.requested_at.day().month().months_since(to) > most {
             return refuse("data_to", format!("`data_to` must be at most {most} months back."));
         }
+        // Both ends count.
         let months = to.months_since(from).saturating_add(1);
         if months > most {
             return refuse("data_from", format!("`data_from` to `data_to` are {months} months; name at most {most}."));
