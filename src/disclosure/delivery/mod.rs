@@ -114,6 +114,7 @@ impl Disclosures {
         request: &DataRequest<'_>,
         page: PageRequest<'_>,
     ) -> Result<Disclosed, Failure> {
+        // Before waiting for a slot: a wrong request takes none.
         let delivery = self.validate(caller, page)?;
         self.0.services.recorder.require_current()?;
         // Held until the page is made, so that the number of pages in memory is bounded.
