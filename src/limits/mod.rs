@@ -69,6 +69,7 @@ impl GovernorClock for SharedLimitClock {
 
     fn now(&self) -> Duration {
         let now = self.0.clock.now().micros();
+        // `fetch_max` returns the value before it.
         let latest = self.0.latest.fetch_max(now, Ordering::SeqCst).max(now);
         Duration::from_micros(u64::try_from(latest).unwrap_or(0))
     }
