@@ -162,6 +162,7 @@ struct Fields(Vec<(&'static str, Value)>);
 
 impl Fields {
     fn insert(&mut self, field: &Field, value: impl FnOnce() -> Value) {
+        // `value` is only called for a field that is written: a withheld value is never even formatted.
         let value = match treatment(field.name()) {
             Treatment::Write => value(),
             Treatment::Scrub => match value() {
