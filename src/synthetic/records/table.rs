@@ -60,6 +60,7 @@ impl Traits {
         // With more points to lose, figures grow further in the direction that costs points.
         let stray = loss.clamp(0, ALL);
         let mut grow = |value: i64, low: i64, high: i64| {
+            // In 128 bits: a value times ten thousand can exceed 64. Half of the divisor rounds to the nearest.
             let grown = i128::from(value) * i128::from(ALL + stream.between(low, high)) + i128::from(ALL / 2);
             i64::try_from(grown / i128::from(ALL)).unwrap_or(value).max(1)
         };
@@ -78,6 +79,7 @@ impl Traits {
         let mut done: Vec<i64> = Vec::with_capacity(self.lines.len());
         for ((measure, rule), figure) in self.lines.iter().zip(figures) {
             let of = |other: &str| {
+                // Only lines before this one have a value: each table lists first what its other lines refer to.
                 let at = self.lines.iter().position(|(known, _)| *known == other);
                 at.and_then(|at| done.get(at)).copied().unwrap_or(0)
             };

@@ -49,12 +49,14 @@ impl Targets {
         let mut grades = last_grades(&rated, spread);
         let mut targets: BTreeMap<String, Vec<Target>> =
             plan.subjects.iter().map(|subject| (subject.code.clone(), Vec::new())).collect();
+        // From the last half-year back: the last one has exactly the published distribution.
         for (nth, period) in plan.periods.iter().enumerate().rev() {
             if nth + 1 < plan.periods.len() {
                 grades = grades_before(&grades, spread, plan.seed, *period);
             }
             set(&mut targets, &grades, &bands, plan.seed, *period);
         }
+        // They were added from the last half-year back.
         for targets in targets.values_mut() {
             targets.reverse();
         }
@@ -86,6 +88,7 @@ fn apportion(whole: usize, shares: [usize; 5]) -> [usize; 5] {
     let mut by_remainder: Vec<usize> = (0..shares.len()).collect();
     by_remainder.sort_by_key(|at| std::cmp::Reverse(shares.get(*at).map_or(0, |share| whole * share % 10_000)));
     let missing = whole.saturating_sub(counts.iter().sum());
+    // The largest remainders get what rounding down has left, so that the counts add up.
     for at in by_remainder.into_iter().take(missing) {
         if let Some(count) = counts.get_mut(at) {
             *count += 1;
@@ -158,6 +161,7 @@ fn set(
         let rated = grades.contains_key(code);
         let bounded = rated && *members >= 10 * ON_THE_BOUND && grade + 1 < bands.len();
         *met += usize::from(rated);
+        // Inside the band: its bounds are for the few subjects chosen below.
         let drawn = Stream::of(seed, &["target", code, &period.to_string()]).between(least.0 + 1, most.0 - 1);
         let (points, exact) = match *met {
             nth if bounded && (1..=ON_THE_BOUND).contains(&nth) => (least.0, true),
