@@ -50,6 +50,7 @@ impl<'t> Document<'t> {
 
     /// Deserializes a section; `None` after reporting a problem.
     pub(super) fn section<T: Deserialize<'t>>(&self, name: &str, problems: &mut Vec<Problem>) -> Option<T> {
+        // Where neither file has it, an empty table: the error then names the first key that is missing.
         let value = self.table.get(name).cloned().unwrap_or_else(|| Spanned::new(0..0, DeValue::Table(DeTable::new())));
         match T::deserialize(ValueDeserializer::from(value)) {
             Ok(section) => Some(section),
