@@ -40,6 +40,7 @@ pub(super) fn start_log(config: &Config, ctx: &Context) -> FlushGuard<Stream> {
 
 /// Waits for the signal to stop: SIGTERM, or SIGINT from a terminal.
 pub(super) async fn wait_for_stop() -> std::io::Result<&'static str> {
+    // Both are registered before either is awaited: from here on no signal ends the process by its default.
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(tokio::select! {
         _ = terminate.recv() => "SIGTERM",
@@ -68,6 +69,7 @@ impl Serving {
         tracing::info!(listener = "telemetry", address = %telemetry.local_addr()?, "listening");
         let (stop, mut stopping) = watch::channel(false);
         let monitor = Telemetry { metrics: telemetry::install_metrics(), health: health.clone() };
+        // In a task of its own, which ends last: probes are answered while requests are drained.
         let monitored = tokio::spawn(async move {
             let until = async move {
                 // An error means that the sender was dropped, and with it the gateway.

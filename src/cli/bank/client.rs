@@ -289,6 +289,7 @@ impl BankClient {
         let call = Call { method: Method::POST, body, ..Call::get("/oauth2/token") };
         let answer = self.send(call).await?.ok()?;
         let mut token: Token = serde_json::from_slice(&answer.body).context("the token answer")?;
+        // By this machine's clock, with which it is compared; the gateway's may differ.
         token.expires_at = self.now().plus(Duration::from_secs(token.expires_in));
         Ok(token)
     }

@@ -45,6 +45,7 @@ impl Diagnosis {
                 fix: "try again; if it fails again, a firewall may drop the packets".into(),
             });
         }
+        // The HTTP client exports no type for this error, only its text.
         if error_chain(error).contains("dns error") {
             return Some(Self::of_name(profile));
         }

@@ -112,6 +112,7 @@ async fn check_log(
         ),
         Err(error) => findings.wrong("log", format!("{error:#}")),
     }
+    // The checkpoint that was given may be the saved one.
     proofs.dedup();
     Ok(proofs)
 }

@@ -235,6 +235,7 @@ impl SavePath {
     /// Reads `--save`. Evidence is never overwritten, which is checked before the request is sent.
     pub(super) fn of(path: Option<&Path>, home: &Path) -> anyhow::Result<Self> {
         let Some(path) = path else { return Ok(Self::Directory(home.to_owned())) };
+        // A slash at the end names a directory that does not exist yet.
         if path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/") {
             return Ok(Self::Directory(path.to_owned()));
         }

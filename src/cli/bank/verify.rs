@@ -222,6 +222,7 @@ fn check_contents(
         seen.extend(body.get(name).map(|value| (name, value.clone())));
     }
     if let Some(codes) = body.get("codes").and_then(Value::as_array) {
+        // As the entry has them: sorted, each of them once.
         let mut codes: Vec<&str> = codes.iter().filter_map(|code| code.get("code")?.as_str()).collect();
         codes.sort_unstable();
         codes.dedup();

@@ -63,6 +63,7 @@ pub(super) async fn run(args: Demo, ctx: &Context) -> anyhow::Result<()> {
     let directory = DemoDirectory::open(&args.dir, args.port_base, &*ctx.entropy)?;
     announce(&args, &directory, ctx)?;
     let config = directory.config()?;
+    // Held to the end: dropping it writes the buffered lines.
     let _log = serve::start_log(&config, ctx);
     // Before anything is made, so that a port in use is reported immediately.
     let partner = bind(config.partner.listen, "--port-base").await?;
