@@ -80,6 +80,7 @@ pub(super) fn accounts(subjects: &[CitySubject], seed: u64, scale_e4: i64) -> Ve
 }
 
 fn account(subject: &CitySubject, seed: u64) -> Account {
+    // A stream of its own for each subject: what is drawn for one does not shift the others.
     let mut stream = Stream::of(seed, &["account", &subject.code]);
     let scale = scale(subject.tier);
     Account {
@@ -118,6 +119,7 @@ pub(super) fn month(settled: &Settled<'_>, month: Month) -> Vec<Settlement> {
 
 fn row(settled: &Settled<'_>, month: Month, insurance: Insurance) -> Option<Settlement> {
     let Settled { subject, account, seed, today } = *settled;
+    // By subject, month and insurance: a longer period gives the same months again.
     let mut stream = Stream::of(seed, &["settlement", &subject.code, &month.to_string(), insurance.as_str()]);
     let part_e4 = match insurance {
         Insurance::Employee => account.employees_e4,
@@ -178,5 +180,6 @@ fn status(month: Month, today: Day) -> (SettlementStatus, Day) {
     if cleared <= today {
         return (SettlementStatus::Final, cleared);
     }
+    // No figures from the future.
     (SettlementStatus::Provisional, month.last_day().plus_days(25).min(today))
 }

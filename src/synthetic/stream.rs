@@ -17,6 +17,7 @@ impl Stream {
     /// is the same on every machine.
     pub(in crate::synthetic) fn between(&mut self, low: i64, high: i64) -> i64 {
         let span = u64::try_from(high.saturating_sub(low)).unwrap_or(0).saturating_add(1);
+        // The bias of a remainder is far too small to show: spans are tiny beside 2^64.
         low.saturating_add(i64::try_from(self.0.next_u64() % span).unwrap_or(0))
     }
 
