@@ -130,6 +130,7 @@ where
         match self.checks_content.clone().filter(|_| content_digest::needs_check(request.headers())) {
             None => Either::Left(self.inner.call(request)),
             Some(app) => {
+                // The future outlives this borrow of the service, which has to wait for the check.
                 let inner = self.inner.clone();
                 Either::Right(Box::pin(async move {
                     match content_digest::check(request, &app).await {

@@ -50,7 +50,6 @@ pub mod scope {
         DeliveriesRead,
         DisclosuresRead,
         ImportsWrite,
-        // `call` only borrows the service, and the check ends before the inner service may run.
         LedgerAudit
     );
 
