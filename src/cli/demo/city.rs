@@ -87,7 +87,7 @@ pub(super) async fn ensure_city(
             ctx,
         )
         .await?;
-        // Last: after a crash before this line all is tried again, and files and rounds that are done are recognised.
+        // Last: after a crash before this line the city is made and imported again.
         std::fs::write(&done, "")?;
     }
     let found = runs::best_rated(&db.read("demo::subjects"), 50).await?;
