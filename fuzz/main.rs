@@ -36,7 +36,7 @@ fn edited(seed: &[u8], edits: &[Edit]) -> Vec<u8> {
 macro_rules! edits_of {
     ($seed:expr, $check:expr) => {{
         let seed: Vec<u8> = $seed;
-        bolero::check!().with_iterations(2_000).with_type::<Vec<crate::Edit>>().for_each(
+        bolero::check!().with_iterations(200).with_type::<Vec<crate::Edit>>().for_each(
             move |edits: &Vec<crate::Edit>| {
                 let check: fn(&[u8]) = $check;
                 // A long list of edits leaves nothing of the input.
