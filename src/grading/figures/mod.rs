@@ -10,7 +10,6 @@ mod movement;
 mod outcomes;
 mod round;
 mod simulate;
-mod solvable;
 mod statistics;
 mod suppression;
 
