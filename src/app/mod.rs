@@ -22,7 +22,7 @@ use crate::{
     grading::{Library, LibraryError},
     identity::keyset::LiveKeys,
     importing::Uploads,
-    ledger::{Faults, HistoryMonitor, LedgerError, Recorder, Sealer},
+    ledger::{Faults, Recorder, Sealer},
     limits::Limits,
     outbox::Outbox,
     store::{DbError, Env},
@@ -39,9 +39,6 @@ pub enum AppError {
     /// Keys or certificates failed to load.
     #[error("keys and certificates")]
     Authority(#[source] AuthorityError),
-    /// The ledger failed.
-    #[error("the ledger")]
-    Ledger(#[source] LedgerError),
     #[error("the database")]
     Store(#[source] DbError),
     /// The kinds of subject or the regions are wrong.
@@ -76,8 +73,6 @@ pub struct App {
     /// Records disclosures in the ledger.
     pub recorder: Recorder,
     pub sealer: Arc<Sealer>,
-    /// Compares the ledger with the checkpoints outside the database.
-    pub history: HistoryMonitor,
     /// Reads what the ledger publishes.
     pub log: LogReader,
     /// Events and outbound deliveries.

@@ -24,7 +24,6 @@ mod examples;
 mod faults;
 mod gateways;
 mod grading;
-mod history;
 mod importing;
 mod invariants;
 mod ledger;

@@ -52,7 +52,7 @@ pub(super) async fn record_all(
             Ok(line) => Outcome::Recorded(Box::new(line)),
             Err(RecordError::Stale) => Outcome::Stale,
             Err(RecordError::TotalUsedUp(_) | RecordError::DayUsedUp(_)) => Outcome::UsedUp,
-            Err(error @ (RecordError::Unavailable(_) | RecordError::HistoryBehind(_))) => {
+            Err(error @ RecordError::Unavailable(_)) => {
                 failed = Some(error);
                 continue;
             }

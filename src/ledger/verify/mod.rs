@@ -46,9 +46,6 @@ pub async fn verify(target: Target<'_>, progress: &(dyn Fn(u64, u64) + Sync)) ->
     let file_checkpoint = read_checkpoint_file(&target, &mut report).await;
     let extent = audit::extent(target.db).await?;
     let leaves = u64::try_from(extent.leaves).unwrap_or(0);
-    if target.checkpoint_file.is_some() && report.checkpoint_file == CheckpointFileCheck::Absent && extent.sealed > 0 {
-        report.checkpoint_file = CheckpointFileCheck::Missing;
-    }
     if let Some(outside) = file_checkpoint.as_ref().filter(|outside| outside.size > leaves) {
         report.wrong(
             "tail",

@@ -10,9 +10,7 @@ use std::{
 use medcredit::{
     domain::{ManualClock, SeededEntropy},
     identity::{KeyPair, SharedSigner, Suite},
-    ledger::{
-        Faults, FixedKeys, History, LeafCache, RecordError, Recorder, RecorderOptions, Sealer, SealerOptions, Step,
-    },
+    ledger::{Faults, FixedKeys, LeafCache, RecordError, Recorder, RecorderOptions, Sealer, SealerOptions, Step},
     store::{Db, DbError},
 };
 
@@ -123,7 +121,6 @@ fn a_process_that_is_killed() {
                 interval: Duration::from_secs(1),
                 round: 1024,
                 leaf_cache: LeafCache::default(),
-                history: History::default(),
                 faults,
             };
             let keys = std::sync::Arc::new(FixedKeys::new(signer, Vec::new()));
