@@ -209,7 +209,7 @@ mod tests {
         }
         let mismatch = code("91330302MA2AB3C47K").mismatches();
         assert_eq!(mismatch, [CheckMismatch { position: 18, expected: 'J', found: 'K' }]);
-        assert_eq!(mismatch[0].to_string(), "check character 18 is K, but the others ask for J");
+        assert_eq!(mismatch[0].to_string(), "check character 18 is K, but the other characters require J");
     }
 
     #[test]
