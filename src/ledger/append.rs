@@ -16,6 +16,7 @@ use crate::{
 pub(super) fn add_entry(columns: &mut table::EntryColumns, entry: &Entry) {
     columns.id.push(entry.id().to_owned());
     columns.kind.push(entry.kind().to_string());
+    // Stored beside the body, so that a sealer notices when only one of the two was changed.
     columns.body.push(entry.body().to_owned());
     columns.leaf.push(entry.leaf().to_vec());
 }

@@ -40,6 +40,7 @@ pub(super) struct Waiting {
 impl Waiting {
     /// Prepares everything that needs no transaction, on the caller's own task.
     pub(super) fn new(draft: Box<Draft>, reply: Reply, memory: OwnedSemaphorePermit) -> Self {
+        // Formatted once, on the caller's task: locks, comparison and rows all need it as text.
         let bank = draft.versions.client_id.to_string();
         Self { draft, reply, _memory: memory, bank }
     }
@@ -78,6 +79,7 @@ fn versions_of(batch: &[Waiting]) -> BatchVersions {
             publication: versions.publication,
             rendered_at: versions.now,
         };
+        // The first subject is compared in its consent's row; only further ones need rows of their own.
         let (consent, subject) = (Some(consent), subjects.next());
         columns.push(table::VersionRow { position, client, epoch: None, consent, subject });
         for subject in subjects {
@@ -191,9 +193,11 @@ impl Batcher {
         let decided = if is_charged { None } else { self.commit_single_roundtrip(batch).await? };
         let verdicts = match decided {
             Some(verdicts) => verdicts,
+            // Nothing was decided and nothing written: the same batch is processed statement by statement.
             None => self.commit_stepwise(batch).await?,
         };
         let recorded = verdicts.iter().filter(|verdict| verdict.is_recorded()).count();
+        // As u32, which converts to the histogram's f64 without loss.
         metrics::histogram!("medcredit_ledger_batch_entries").record(u32::try_from(recorded).unwrap_or(u32::MAX));
         metrics::histogram!("medcredit_ledger_commit_seconds").record(self.clock.now().since(began).as_secs_f64());
         Ok(verdicts)
@@ -219,6 +223,7 @@ impl Batcher {
             }
         };
         let Some(stale) = stale.map_err(BatchError::before_commit)? else { return Ok(None) };
+        // Not retried: the entries are committed, so only the release of their answers is lost.
         self.faults.at(Step::Committed).await.map_err(BatchError::Failed)?;
         Ok(Some(verdicts_of(&bank_positions, &stale)))
     }
@@ -232,6 +237,7 @@ impl Batcher {
         // A crash before the commit is acknowledged: no caller has a reply, so no data left. Whether or not the entries are
         // there, they are not answers; a bank that asks again gets another disclosure.
         self.faults.at(Step::Commit).await.map_err(BatchError::before_commit)?;
+        // A conflict is reported before anything is durable. Any other error of a commit leaves its outcome unknown.
         tx.commit().await.map_err(|error| {
             if error.is_contention() { BatchError::Contention(error) } else { BatchError::Failed(error) }
         })?;
@@ -254,6 +260,7 @@ impl Batcher {
         let stale = table::stale_versions(&mut tx, columns, self.clock.now()).await?;
         let mut verdicts = verdicts_of(&bank_positions, &stale);
         self.faults.at(Step::Budget).await?;
+        // After the comparison: a stale answer must not use up its consent's budget.
         charge(&mut tx, batch.iter().map(|waiting| &*waiting.draft), &mut verdicts).await?;
         let recorded = batch.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_recorded());
         let rows = rows_of(recorded.map(|(waiting, _)| waiting));

@@ -35,6 +35,7 @@ impl AnswerBody {
 
 impl<T: Into<Bytes>> From<T> for AnswerBody {
     fn from(whole: T) -> Self {
+        // The empty rest allocates nothing.
         Self::new(whole.into(), Bytes::new())
     }
 }

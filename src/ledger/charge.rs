@@ -44,6 +44,7 @@ pub(super) async fn charge(
     drafts: impl Iterator<Item = &Draft> + Clone + Send,
     verdicts: &mut [Verdict],
 ) -> Result<(), DbError> {
+    // One row for each consent: several answers of a batch may be given under the same one.
     let days: HashMap<ConsentId, String> = drafts
         .clone()
         .zip(verdicts.iter())
@@ -87,6 +88,7 @@ fn use_once(row: &mut table::UseRow, budget: Budget) -> Verdict {
     if budget.per_day.is_some_and(|max| today >= max) {
         return Verdict::DayUsedUp(use_of(row.used, today));
     }
+    // Counted in memory: the next answer of the batch under this consent is judged by it.
     row.used += 1;
     row.used_today = today + 1;
     if day > row.day {

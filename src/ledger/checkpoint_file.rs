@@ -93,6 +93,7 @@ impl CheckpointFile {
         &self,
         work: impl FnOnce() -> io::Result<T> + Send + 'static,
     ) -> Result<T, CheckpointFileError> {
+        // A panic of the work is reported like a failed file operation, and the next round tries again.
         let done = tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(io::Error::other(error)));
         done.map_err(|source| CheckpointFileError::Io { path: self.path.clone(), source })
     }
@@ -101,6 +102,7 @@ impl CheckpointFile {
 fn directory_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        // A name without a folder has an empty parent, which no system call accepts.
         _ => PathBuf::from("."),
     }
 }
@@ -111,6 +113,7 @@ fn write_new(path: &Path, new: &Path, lock: &Path, expected: Option<&str>, note:
     // A file of its own: the checkpoint file is replaced by rename, so a lock on it would be on a file no longer in
     // place. It is never removed, or two processes could each lock a different one.
     let lock = OpenOptions::new().create(true).truncate(false).write(true).open(lock)?;
+    // The kernel releases it when its holder dies, so a crash leaves no lock behind.
     lock.lock()?;
     let current = match std::fs::read_to_string(path) {
         Ok(note) => Some(note),

@@ -152,6 +152,7 @@ impl DeliveryRecorder {
         self.faults.at(Step::Insert).await?;
         append(&mut tx, &draft.entry, Some(&draft.opening)).await?;
         self.faults.at(Step::Commit).await?;
+        // An error other than contention leaves the outcome unknown: the page is not released, and the bank gets 503.
         tx.commit().await?;
         // A crash here leaves the entries of a delivery that was never released: recorded too much, never too little.
         self.faults.at(Step::Committed).await?;

@@ -195,8 +195,10 @@ pub(super) fn make(
     let mut salts = vec![[0u8; SALT_BYTES]; values.len()];
     // Each value has a salt of its own, so that opening one value does not help to guess another.
     entropy.fill(salts.as_flattened_mut());
+    // Room for an ordinary disclosure, whose eleven commitments take some 630 bytes, so that neither text is moved.
     let (mut commitments, mut fields) = (String::with_capacity(1024), String::with_capacity(1536));
     fields.push_str("{\"fields\":{");
+    // Shared by all commitments of the entry: one allocation, and not one for each value.
     let mut scratch = Vec::with_capacity(256);
     // Neither names, which are words, nor base64url need escaping.
     for (at, ((name, value), salt)) in values.iter().zip(&salts).enumerate() {
@@ -208,6 +210,7 @@ pub(super) fn make(
         fields.push_str("\",\"value\":");
         let text = fields.len();
         write_canonical(value, &mut fields)?;
+        // Commits to the text just written into the opening, so that the two cannot differ.
         let committed = commitment_in(&mut scratch, name, salt, fields.get(text..).unwrap_or_default());
         fields.push('}');
         for part in [begins, name, "\":\""] {
@@ -226,6 +229,7 @@ pub(super) fn make(
     }
     let _ = write!(body, "\",\"v\":{VERSION}}}");
     let text_of = |name: &str| values.get(name).and_then(Value::as_str).map(str::to_owned);
+    // Only entries about one bank's data are looked up by bank and consent.
     let (client_id, consent_id) = match kind {
         EntryType::Disclosure | EntryType::Delivery | EntryType::Consent => (text_of("client"), text_of("consent")),
         EntryType::Approval | EntryType::Operator | EntryType::Erasure => (None, None),

@@ -65,6 +65,7 @@ pub(super) struct OriginSigner {
 
 impl OriginSigner {
     pub(super) fn new(origin: &str, signer: SharedSigner) -> Result<Self, NoteError> {
+        // None when the signer's key is of another suite: notes are signed with Ed25519 only.
         let raw = log_keys(std::slice::from_ref(signer.public_key())).pop().ok_or(NoteError::Key)?;
         Ok(Self { key: VerifierKey::new(origin, raw)?, signer })
     }

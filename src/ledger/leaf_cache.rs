@@ -43,6 +43,7 @@ impl Default for LeafCache {
 impl LeafCache {
     /// Caches the leaf of an entry whose commit was acknowledged.
     pub(super) fn put(&self, id: &str, leaf: Hash) {
+        // Each leaf weighs one, so the capacity is a number of leaves.
         self.0.insert(id.to_owned(), leaf, 1);
     }
 
@@ -74,6 +75,7 @@ impl LeafCache {
             position.scanned_at = Some(now);
             waiting = self.after(db, "", limit).await?;
         }
+        // A full scan that found more than the limit moves this back; the next call then continues from there.
         if let Some((id, _)) = waiting.last() {
             position.last.clone_from(id);
         }
@@ -87,6 +89,7 @@ impl LeafCache {
         let uncached: Vec<_> =
             waiting.iter().filter(|(leaf, _)| leaf.is_none()).map(|(_, id)| json!({ "id": id })).collect();
         let read = if uncached.is_empty() { HashMap::new() } else { from_tables(db, uncached).await? };
+        // An entry without a leaf was changed: `read_leaves` has logged it, and it is left out.
         let leaf = |(leaf, id): (Option<Hash>, String)| Some((leaf.or_else(|| read.get(&id).copied())?, id));
         Ok(waiting.into_iter().filter_map(leaf).map(|(leaf, id)| (id, leaf)).collect())
     }

@@ -78,6 +78,7 @@ pub async fn prove(db: &Db, id: &str, client: Option<&str>) -> Result<Option<Pro
     let opening = row.opening.map(|text| serde_json::from_str(&text)).transpose();
     Ok(Some(ProofStatus::Sealed(Box::new(Proof {
         id: id.to_owned(),
+        // The first line of a checkpoint is the log's origin.
         log: latest.note.lines().next().unwrap_or_default().to_owned(),
         entry: row.body,
         opening: opening.map_err(|_| wrong("the opening"))?,
@@ -129,6 +130,7 @@ pub fn check_proof(
     }
     let values = match &proof.opening {
         None => None,
+        // It came as JSON, whose spacing and order of members may differ from what was committed to.
         Some(opening) => Some(entry.open(&canonical(opening).map_err(|_| EntryFault::NotCanonical)?)?),
     };
     let leaf = leaf_hash(proof.entry.as_bytes());

@@ -111,6 +111,7 @@ impl Recorder {
             mpsc::error::TrySendError::Full(_) => refused("too many answers wait to be recorded"),
             mpsc::error::TrySendError::Closed(_) => refused("the recorder is shutting down"),
         })?;
+        // A batch that panicked decided nothing that is known here, so the answer is not released.
         outcome.await.unwrap_or_else(|_| Err(RecordError::Unavailable("the recorder stopped".into())))
     }
 

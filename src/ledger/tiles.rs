@@ -22,6 +22,7 @@ fn hashes(rows: Vec<Vec<u8>>) -> Option<Vec<Hash>> {
 async fn read_tile(db: &Db, id: TileId, width: u16) -> Result<Vec<Hash>, LedgerError> {
     let missing = || LedgerError::Tampered(format!("{} is missing or has the wrong length", id.path(width)));
     let (level, index) = (i64::from(id.level), number(id.index)?);
+    // A full tile never changes and is stored whole; a partial one is put together from the rows below it.
     let read = if usize::from(width) == TILE_WIDTH {
         let bytes = seal::tile(db, level, index).await?.ok_or_else(missing)?;
         let (hashes, rest) = bytes.as_chunks::<32>();
@@ -50,6 +51,7 @@ pub(super) async fn nodes(db: &Db, size: u64, spans: &[Span]) -> Result<TileNode
 pub(super) async fn edge(db: &Db, size: u64) -> Result<Edge, LedgerError> {
     let mut levels: Vec<Vec<Hash>> = Vec::new();
     for (id, width) in TileId::partials(size) {
+        // A level without a partial tile has an empty list.
         levels.resize(usize::from(id.level), Vec::new());
         levels.push(read_tile(db, id, width).await?);
     }
@@ -60,6 +62,7 @@ pub(super) async fn edge(db: &Db, size: u64) -> Result<Edge, LedgerError> {
 async fn is_covered(db: &Db, id: TileId, width: u16) -> Result<bool, LedgerError> {
     // Compared before the tile is read: one that does not exist yet would otherwise be reported as tampering.
     let size = match seal::latest_checkpoint(db).await? {
+        // A negative size is never written; read as zero it covers nothing.
         Some(latest) => u64::try_from(latest.tree_size).unwrap_or(0),
         None => 0,
     };

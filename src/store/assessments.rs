@@ -101,6 +101,7 @@ pub async fn former(
     read.fetch_all(FORMER, args![serde_json::Value::Array(codes).to_string(), from, to, uscc]).await
 }
 
+// By exact version: totals of a correction that commits in between are not mixed with a grade read before it.
 const LEVELS: &str = "/* assessments::levels */
     SELECT a.subject_code, r.model_digest, a.level_points
     FROM json_rows($1)

@@ -67,6 +67,7 @@ const INSERT: &str = "/* authorities::insert */
 const SET_LIST: &str = "/* authorities::set_list */
     UPDATE authorities SET crl = $2, crl_number = $3, crl_this_update_at = $4, crl_next_update_at = $5
     WHERE id = $1 AND crl_number < $3";
+// Trusted again, it keeps the time of its newest list, so that older lists remain refused.
 const SET_FILE: &str = "/* authorities::set_file */
     UPDATE authorities SET crl_file = $2, removed_at = NULL WHERE id = $1";
 // Never moved back: a gateway that still reads an older file must not make older lists acceptable again.
@@ -204,6 +205,7 @@ pub async fn invalidate_answers_of(tx: &mut Tx, concerned: AffectedClients<'_>) 
     // Before the epochs are raised: an append in progress holds the locks shared, so it commits before this change or
     // compares with the new epoch.
     tx.lock_banks_exclusive(&ids).await?;
+    // One statement for each client: changes of certificates are rare.
     for id in &ids {
         tx.execute(RAISE_EPOCH, args![id]).await?;
     }

@@ -47,6 +47,7 @@ const INSERT: &str = "/* certificates::insert */
 const LIST: &str = "/* certificates::list */
     SELECT id, authority_id, serial, thumbprint, profile, subject, certificate, not_before_at, not_after_at, issued_at, revoked_at, revocation_reason
     FROM certificates ORDER BY issued_at, id";
+// An operator may name any of the three: their forms differ, so one parameter serves all.
 const FIND: &str = "/* certificates::find */
     SELECT id, authority_id, serial, thumbprint, profile, subject, certificate, not_before_at, not_after_at, issued_at, revoked_at, revocation_reason
     FROM certificates WHERE id = $1 OR serial = $1 OR thumbprint = $1";

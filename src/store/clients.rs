@@ -37,6 +37,7 @@ const INSERT: &str = "/* clients::insert */
 // (I2).
 const SET_STATE: &str = "/* clients::set_state */
     UPDATE clients SET state = $2, state_changed_at = $3, epoch = epoch + 1 WHERE id = $1 AND state <> $2 AND state <> 'closed'";
+// Raises the epoch too: an answer to a request that the former keys signed is not released.
 const CHANGE_SIGNING: &str = "/* clients::change_signing */
     UPDATE clients SET jwks = $2, signed_requests = $3, epoch = epoch + 1 WHERE id = $1 AND state <> 'closed'";
 const RAISE_EPOCH: &str = "/* clients::raise_epoch */ UPDATE clients SET epoch = epoch + 1 WHERE id = $1";

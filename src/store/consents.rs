@@ -127,17 +127,20 @@ const FIND_MANY: &str = columns!(
     "/* consents::find_many */",
     "WHERE id IN (SELECT value->>'id' FROM json_rows($1)) AND client_id = $2 ORDER BY id"
 );
+// Ordered, because the codes of a consent are sorted wherever they are read.
 const CODES_OF: &str = "/* consents::codes_of */
     SELECT consent_id, subject_code FROM consent_codes WHERE consent_id IN (SELECT value->>'id' FROM json_rows($1)) ORDER BY consent_id, subject_code";
 const CODES: &str =
     "/* consents::codes */ SELECT subject_code FROM consent_codes WHERE consent_id = $1 ORDER BY subject_code";
 const STANDINGS: &str = "/* consents::standings */
     SELECT id, version, client_id, state, expires_at FROM consents WHERE id IN (SELECT value->>'id' FROM json_rows($1))";
+// Planned for few rows: each code is looked up by its key, and the table is not scanned.
 const OWNERS: &str =
     "/* consents::owners */ SELECT s.code, s.uscc FROM json_few_rows($1) JOIN subjects s ON s.code = value->>'code'";
 // Requests past their end do not count, also while they are not marked as expired yet (C3).
 const COUNT_PENDING: &str = "/* consents::count_pending */
     SELECT count(*) AS number FROM consents WHERE client_id = $1 AND state = 'pending' AND request_expires_at > $2";
+// At most 500 a sweep: the rest is due at the next, and no check of a consent depends on when (C3).
 const DUE: &str = "/* consents::due */
     SELECT id FROM consents WHERE (state IN ('active', 'suspended') AND expires_at <= $1) OR (state = 'pending' AND request_expires_at <= $1) ORDER BY id LIMIT 500";
 const INSERT: &str = "/* consents::insert */

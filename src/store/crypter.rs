@@ -77,6 +77,7 @@ pub struct SealContext<'a> {
 impl SealContext<'_> {
     /// Each part is preceded by its length, so that no two contexts have the same encoding.
     fn associated_data(&self, header: &[u8]) -> Vec<u8> {
+        // 24: three lengths of eight bytes each.
         let mut data = Vec::with_capacity(header.len() + self.table.len() + self.row.len() + self.column.len() + 24);
         // The header is authenticated, too: a value whose format or key id was exchanged does not open.
         data.extend_from_slice(header);
@@ -92,6 +93,7 @@ impl SealContext<'_> {
 }
 
 fn push_part(out: &mut Vec<u8>, part: &[u8]) {
+    // A length in memory always fits into 64 bits.
     out.extend_from_slice(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
     out.extend_from_slice(part);
 }
@@ -119,6 +121,7 @@ impl DerivedKey {
     fn from_master(master: &[u8; KEY_BYTES]) -> Result<Self, CrypterError> {
         // The salt separates these derivations from any other use of the same master key.
         let root = hkdf::Salt::new(hkdf::HKDF_SHA256, b"medcredit/crypter/1").extract(master);
+        // The id is derived as well: it is stored in the clear, and reveals nothing about the master key.
         let mut id = [0; KEY_ID_BYTES];
         derive(&root, b"key id", &mut id)?;
         let mut sealing = Zeroizing::new([0; KEY_BYTES]);
@@ -185,6 +188,7 @@ impl Crypter {
     pub fn from_key_file(text: &str) -> Result<Self, CrypterError> {
         let lines: Vec<&str> = text
             .lines()
+            // Base64 has no `#`, so a comment may follow a key on its line.
             .map(|line| line.split('#').next().unwrap_or_default().trim())
             .filter(|l| !l.is_empty())
             .collect();
@@ -236,12 +240,14 @@ impl Crypter {
             .find(|key| header(key.id) == *named)
             .ok_or(CrypterError::UnknownKey { table: context.table, column: context.column })?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| malformed())?;
+        // A copy, because GCM decrypts in place; it is wiped when dropped, also when the tag does not match.
         let mut buffer = Zeroizing::new(body.to_vec());
         let length = key
             .sealing
             .open_in_place(nonce, Aad::from(context.associated_data(named)), &mut buffer)
             .map_err(|_| CrypterError::Refused { table: context.table, column: context.column })?
             .len();
+        // Without the tag, which decryption leaves behind the plaintext.
         buffer.truncate(length);
         Ok(buffer)
     }

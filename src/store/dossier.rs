@@ -142,6 +142,7 @@ pub async fn affiliations(read: &Read<'_>, code: &str) -> Result<Vec<Affiliation
     read.fetch_all(AFFILIATIONS, args![code]).await
 }
 
+// As for affiliations, the last accepted file with a reference decides.
 const ADVERSE: &str = "/* dossier::adverse */
     SELECT a.reference, a.source, a.tier, a.decided_on, a.publish_from_on, a.earliest_repair_on, a.latest_end_on, a.status
     FROM bulk.adverse a JOIN imports i ON i.seq = a.import_seq AND i.state = 'accepted'
@@ -155,6 +156,7 @@ pub async fn adverse(read: &Read<'_>, code: &str) -> Result<Vec<AdverseRow>, DbE
     read.fetch_all(ADVERSE, args![code]).await
 }
 
+// With every version: corrections are part of a subject's history.
 const ASSESSED: &str = "/* dossier::assessed */
     SELECT r.period, a.run_id, r.model_id, r.state, a.version, a.status, a.reason, a.grade, a.points, a.made_at
     FROM assessments a JOIN runs r ON r.id = a.run_id WHERE a.subject_code = $1
@@ -175,6 +177,7 @@ pub async fn covering(read: &Read<'_>, code: &str) -> Result<Vec<CoveringRow>, D
     read.fetch_all(COVERING, args![code]).await
 }
 
+// Without deliveries: each of their lines is a disclosure with an entry of its own.
 const DISCLOSED: &str = "/* dossier::disclosed */
     SELECT e.body AS entry, o.body AS opening, k.name AS client
     FROM json_rows($1)

@@ -115,6 +115,7 @@ pub async fn accepted(read: &Read<'_>) -> Result<Vec<i64>, DbError> {
     Ok(rows.into_iter().map(|row| row.seq).collect())
 }
 
+// Two ranges overlap when each begins before the other ends. The chunk's totals decide about each subject.
 const TOTALS: &str = "/* facts::totals */
     SELECT import_seq, part, period, totals FROM bulk.fact_chunks
     WHERE kind = $1 AND period >= $2 AND period <= $3 AND first_code <= $5 AND last_code >= $4";

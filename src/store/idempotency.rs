@@ -23,6 +23,7 @@ const FIND: &str = "/* idempotency::find */
     WHERE client_id = $1 AND key = $2 AND created_at > $3";
 const DELETE_EXPIRED: &str = "/* idempotency::delete_expired */
     DELETE FROM idempotency_keys WHERE client_id = $1 AND key = $2 AND created_at <= $3";
+// Of two gateways with one request the second waits for the first's commit, and then inserts nothing.
 const INSERT: &str = "/* idempotency::insert */
     INSERT INTO idempotency_keys (client_id, key, request, status, location, body, created_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (client_id, key) DO NOTHING";

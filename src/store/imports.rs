@@ -129,6 +129,7 @@ pub async fn accept(tx: &mut Tx, seq: i64, counts: ImportCounts, now: Timestamp)
     let values = args![seq, counts.rows, counts.accepted, counts.rejected, now];
     match tx.execute(ACCEPT, values).await? {
         1 => Ok(()),
+        // No row: the import was discarded meanwhile, and its rows may be gone already.
         _ => Err(DbError::corrupt(tx.operation(), format!("import {seq} is not staging"))),
     }
 }

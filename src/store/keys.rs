@@ -36,6 +36,7 @@ const RETIRE: &str = "/* keys::retire */
     UPDATE keys SET state = 'retired', retired_at = $2 WHERE purpose = $1 AND state = 'active'";
 const REVOKE: &str = "/* keys::revoke */
     UPDATE keys SET state = 'revoked', revoked_at = $2 WHERE id = $1 AND state <> 'revoked'";
+// Only the sealed bytes change: id and purpose are bound into the seal and stay as they are.
 const RESEAL: &str = "/* keys::reseal */ UPDATE keys SET sealed_private = $2 WHERE id = $1";
 
 /// Every key, the oldest first.

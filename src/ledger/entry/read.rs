@@ -43,6 +43,7 @@ impl ReadEntry {
     pub fn parse(body: &str) -> Result<Self, EntryFault> {
         let member = |name: &str| EntryFault::Member(name.to_owned());
         let mut members = canonical_object(body)?;
+        // First: another version may have other members, and the faults below would then mislead.
         if members.remove("v") != Some(VERSION.into()) {
             return Err(member("v"));
         }
@@ -111,6 +112,7 @@ impl ReadEntry {
             let (Some(salt), Some(value), true) = (salt, field.remove("value"), field.is_empty()) else {
                 return Err(EntryFault::Member(name));
             };
+            // A part of a canonical text is canonical, so this is the text that was committed to.
             let text = canonical(&value).map_err(|_| EntryFault::NotCanonical)?;
             if commitment(&name, &salt, &text) != *expected {
                 return Err(EntryFault::Commitment(name));

@@ -64,6 +64,7 @@ impl Entries {
             Err(fault) => report.wrong(place, format!("its opening was changed: {fault}")),
             Ok(values) => {
                 let value = |name: &str| values.get(name).and_then(Value::as_str);
+                // Both columns repeat values of the opening: a bank's entries are found by them.
                 if row.client_id.as_deref() != value("client") || row.consent_id.as_deref() != value("consent") {
                     report.wrong(place, "the bank or the consent in its opening's row was changed");
                 } else {
@@ -132,6 +133,7 @@ impl Entries {
             let page = audit::leaves(db, from, PAGE).await?;
             let Some(last) = page.last() else { return Ok(()) };
             from = last.leaf_index + 1;
+            // Only this type erases: entries of the others are not parsed again.
             let texts =
                 page.iter().filter(|row| row.kind.as_deref() == Some("erasure")).filter_map(|row| row.body.as_ref());
             for entry in texts.filter_map(|body| ReadEntry::parse(body).ok()) {

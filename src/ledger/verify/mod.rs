@@ -95,6 +95,7 @@ async fn read_checkpoint_file(target: &Target<'_>, report: &mut Report) -> Optio
                 report.checkpoint_file = CheckpointFileCheck::Covers(checkpoint.size);
                 Some(checkpoint)
             }
+            // Reported, and no end of the verification: the tables are checked all the same.
             Err(error) => {
                 report.checkpoint_file = CheckpointFileCheck::Unusable;
                 report.wrong(place, error.to_string());

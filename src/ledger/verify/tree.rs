@@ -64,6 +64,7 @@ impl<'a> Tree<'a> {
     ) -> Result<(), LedgerError> {
         let expected = self.edge.size();
         if u64::try_from(row.leaf_index) != Ok(expected) {
+            // Only the first gap is reported: every index after it differs as well.
             if !self.broken {
                 report.wrong(format!("leaf {expected}"), "it was removed");
             }
@@ -109,6 +110,7 @@ impl<'a> Tree<'a> {
     }
 
     async fn tile(&self, tile: &FullTile, report: &mut Report) -> Result<(), LedgerError> {
+        // There is no row beyond i64, so such a tile is reported as removed.
         let index = i64::try_from(tile.id.index).unwrap_or(i64::MAX);
         match audit::tile(self.db, i64::from(tile.id.level), index).await? {
             None => report.wrong(tile.id.to_string(), "it was removed"),
@@ -123,6 +125,7 @@ impl<'a> Tree<'a> {
         let size = self.edge.size();
         if self.checkpoints.is_empty() {
             self.checkpoints = audit::checkpoints(self.db, self.after, PAGE).await?.into();
+            // After the last page nothing is greater than the maximum, and later queries yield nothing.
             self.after = self.checkpoints.back().map_or(i64::MAX, |row| row.tree_size);
         }
         let due = |row: &CheckpointRow| u64::try_from(row.tree_size).is_ok_and(|at| at <= size);

@@ -32,6 +32,7 @@ impl Checkpointer {
 
 /// Checkpoints and returns how many pages the WAL has.
 async fn checkpoint(pool: &SqlitePool) -> Result<i64, DbError> {
+    // The second column is the length of the WAL; the first is whether the checkpoint was blocked.
     let row = sqlx::query(CHECKPOINT).fetch_one(pool).await.and_then(|row| row.try_get(1));
     row.map_err(|error| DbError::of("checkpoint", error))
 }
@@ -41,6 +42,7 @@ impl Db {
     pub async fn checkpoint(&self) -> Result<(), DbError> {
         let Pools::Sqlite { core, checkpointer, .. } = &*self.pools else { return Ok(()) };
         if checkpoint(&checkpointer.0).await? > LONG_WAL {
+            // The writer's pool has one connection, so this runs between two transactions.
             checkpoint(core).await?;
         }
         Ok(())

@@ -15,6 +15,8 @@ impl Db {
         let ours = |bank: &String| bank.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         match &*self.pools {
             Pools::Postgres { appends: pool, .. } if !banks.is_empty() && banks.iter().all(ours) => {
+                // In the order of the set, which is sorted: two batches take their locks in one order and cannot
+                // deadlock.
                 let names: Vec<_> = banks.iter().map(|bank| format!("('{bank}')")).collect();
                 let sql = format!(
                     "BEGIN; SELECT pg_advisory_xact_lock_shared(hashtextextended(k, 0)) FROM (VALUES {}) AS s(k)",

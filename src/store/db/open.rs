@@ -63,8 +63,10 @@ impl Db {
         let core_path = directory.join("core.db");
         let bulk_path = directory.join("bulk.db");
         let core = SqlitePoolOptions::new()
+            // SQLite has one writer: transactions queue here in order, and do not poll for its lock.
             .max_connections(1)
             .acquire_timeout(LOCK_WAIT)
+            // A connection to a local file does not go stale; a test would be a round trip to its thread.
             .test_before_acquire(false)
             .after_connect(|connection, _| Box::pin(async move { connection.execute(CREATE_FOUND).await.map(|_| ()) }))
             .connect_with(options(&core_path).pragma("wal_autocheckpoint", CORE_CHECKPOINT))
@@ -142,6 +144,7 @@ impl Db {
                     Box::pin(async move { Ok(recently_used || sqlx::Connection::ping(connection).await.is_ok()) })
                 })
         };
+        // All pools count against the maximum, because the server's limit is on the connections of the whole gateway.
         let pool = of(max_connections.saturating_sub(APPENDS + DEDICATED).max(1)).connect_with(options.clone()).await;
         let pool = pool.map_err(|error| DbError::Setup(format!("PostgreSQL: {error}")))?;
         // Opened on first use: a command that appends nothing never opens them.

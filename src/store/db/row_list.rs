@@ -38,6 +38,7 @@ fn as_json(sql: &str, columns: &[Column]) -> (AssertSqlSafe<String>, Arg) {
     let mut rows = String::from("(SELECT ");
     for (at, column) in columns.iter().enumerate() {
         let separator = if at == 0 { "" } else { ", " };
+        // Writing to a String cannot fail.
         let _ = match column.values {
             Values::Bytes(_) => write!(rows, "{separator}unhex(value->>{at}) AS {}", column.name),
             _ => write!(rows, "{separator}value->>{at} AS {}", column.name),

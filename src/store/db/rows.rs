@@ -73,6 +73,7 @@ fn as_ctes(statements: Vec<RowStatement>) -> (AssertSqlSafe<String>, Vec<Column>
     for (nth, RowStatement { sql, columns }) in statements.into_iter().enumerate() {
         let AssertSqlSafe(sql) = as_arrays(sql, all.len(), &columns);
         let _ = match nth {
+            // The last is the statement itself. PostgreSQL runs inserting CTEs although nothing reads them.
             nth if nth == last => write!(text, "{sql}"),
             0 => write!(text, "WITH part0 AS ({sql}) "),
             nth => write!(text, ", part{nth} AS ({sql}) "),
@@ -99,6 +100,7 @@ fn as_script(statements: Vec<RowStatement>) -> Encoded<(AssertSqlSafe<String>, S
 fn chunk(args: &[Arg], columns: &mut [Column], from: usize, rows: usize) -> Encoded<SqliteArguments> {
     let mut out = SqliteArguments::default();
     add_rows(&mut out, columns, from, rows)?;
+    // Cloned, because the statement of every chunk takes them.
     args.iter().try_for_each(|arg| add_sqlite(&mut out, arg.clone()))?;
     Ok(out)
 }
@@ -160,6 +162,7 @@ impl Tx {
     pub async fn insert_rows(&mut self, statements: Vec<RowStatement>) -> Result<(), DbError> {
         let statements: Vec<_> = statements.into_iter().filter(|statement| row_count(&statement.columns) > 0).collect();
         let failed = |error| DbError::of(self.operation, error);
+        // Nothing to insert needs no round trip.
         let Some(first) = statements.first() else { return Ok(()) };
         self.hook.before(first.sql).await;
         match &mut self.inner {

@@ -117,6 +117,7 @@ impl Db {
         let mut lent = LentConnection { connection: appends.acquire().await.map_err(failed)?, is_clean: false };
         // The server sends rows before it commits, and a failed commit after them: everything it sends is read.
         let rows = sqlx::query_as_with::<Postgres, R, _>(sql, bound).fetch_all(&mut *lent.connection).await;
+        // Also after an error of the server: it has ended the transaction, which is this one statement.
         lent.is_clean = true;
         let rows = rows.map_err(|source| DbError::of_commit(operation, source))?;
         metrics::counter!("medcredit_store_commits_total", "operation" => operation).increment(1);
@@ -140,6 +141,7 @@ impl Db {
             return Err(DbError::Setup(format!("{operation}: only SQLite runs such a script")));
         };
         let failed = |error| DbError::of(operation, error);
+        // Built before the connection is taken: others write meanwhile.
         let Script { text, bound } = script(unless, insertions).map_err(sqlx::Error::Encode).map_err(failed)?;
         let mut lent = LentConnection { connection: core.acquire().await.map_err(failed)?, is_clean: false };
         let query = sqlx::query_as_with::<Sqlite, FoundRow, _>(AssertSqlSafe(text), bound);

@@ -88,6 +88,7 @@ impl VersionColumns {
 
     /// The columns of [`STALE_VERSIONS`]; `now` is as near to the time of the commit as is known before it.
     fn into_columns_at(self, now: Timestamp) -> Vec<Column> {
+        // A column and not a parameter: texts of several statements bind rows only.
         let now = Column::int("moment", vec![now.micros(); self.positions.len()]);
         self.into_columns().into_iter().chain([now]).collect()
     }
@@ -131,6 +132,7 @@ pub async fn stale_versions(tx: &mut Tx, versions: VersionColumns, now: Timestam
     Ok(stale.into_iter().map(|row| row.position).collect())
 }
 
+// `WHERE true` keeps SQLite from reading `ON CONFLICT` as the condition of a join.
 /// The rows are sorted so that two batches cannot deadlock; the update that changes nothing locks the row and reads what
 /// the transaction before this one committed.
 const LOCK_USE: &str = "/* ledger::lock_use */ \
@@ -261,6 +263,7 @@ const RECORD: &str = "/* ledger::record */ SELECT UNNEST(record_disclosures(\
 /// one statement and one transaction, durable on return. PostgreSQL only. Returns the positions of the stale rows.
 pub async fn record(db: &Db, batch: BatchRows, now: Timestamp) -> Result<Vec<i64>, DbError> {
     let BatchRows { versions, bank_positions, rows } = batch;
+    // In the order of the function's parameters, which follow `moment`.
     let mut columns = versions.into_columns();
     columns.push(Column::int("bank", bank_positions));
     columns.extend(rows.entries.into_columns().into_iter().chain(rows.openings.into_columns()));
