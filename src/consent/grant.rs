@@ -73,6 +73,7 @@ impl Consents {
         // One transaction for both consents: there is no moment with both in force, or with neither.
         let mut steps = vec![Step { id, owner: None, event: ConsentEvent::Granted, decision: &signed, change: &sign }];
         if let Some(old) = &grant.replaces {
+            // Read outside the transaction: bank and entity of a consent never change.
             let former = self.get_any(old).await?;
             if former.client != consent.client || former.uscc != consent.uscc {
                 return Err(unprocessable(
@@ -88,6 +89,7 @@ impl Consents {
                 change: &|_| {},
             });
         }
+        // The first step is the grant; a second one ends the consent that is replaced.
         self.transition(&steps)
             .await?
             .into_iter()
@@ -179,6 +181,7 @@ impl Consents {
                 Err(failure) => failed = Some(failure),
             }
         }
+        // Reported after all were tried; those that failed are due again at the next sweep.
         failed.map_or(Ok(written), Err)
     }
 }

@@ -99,6 +99,7 @@ impl Consents {
         key: &IdempotencyKey,
         now: Timestamp,
     ) -> Result<Option<StoredResponse>, Failure> {
+        // An older row counts as absent, although it stays in the table for gateways whose clocks are behind.
         let stored = idempotency::find(&self.env.db, &client.to_string(), &key.key, now.minus(STORED_FOR)).await?;
         match stored {
             None => Ok(None),
@@ -125,6 +126,7 @@ impl Consents {
             client_id: client.to_string(),
             key: key.key.clone(),
             request: key.request.clone(),
+            // Only creations are stored: a refusal changes nothing, and a retry is checked again.
             status: 201,
             location: response.location.clone(),
             body: response.body.clone(),

@@ -21,6 +21,7 @@ impl Consents {
     ) -> Result<Vec<Arc<Consent>>, Failure> {
         // The empty text sorts before every id.
         let after = after.map(|id| id.to_string()).unwrap_or_default();
+        // More than any table holds is no limit.
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let rows = consents::in_force(&self.env.db, &client.to_string(), &after, self.env.clock.now(), limit).await?;
         self.with_all_codes(rows).await

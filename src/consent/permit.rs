@@ -96,6 +96,7 @@ impl Consents {
     /// The permit by the cached consent, where that allows the reading. The consent may have changed since, so a caller is
     /// never refused by it, and the append compares its version.
     pub fn permit_cached(&self, client: ClientId, request: PermitRequest<'_>) -> Option<ConsentPermit> {
+        // A malformed id is never cached: the check in the tables refuses it.
         let consent = self.recent.get(&(client, request.unverified_consent.parse().ok()?))?;
         allow(consent, request, self.env.clock.now()).ok()
     }

@@ -119,8 +119,10 @@ impl Consents {
         new: &NewConsent,
         now: Timestamp,
     ) -> Result<(Consent, Tx), Failure> {
+        // Before the transaction begins: a malformed request takes no lock.
         let row = self.checked(client, new, now)?;
         let mut codes = new.codes.clone();
+        // Stored sorted, as they are read, so that this consent equals the one that is read later.
         codes.sort_unstable();
         let mut tx = self.env.db.begin("consent::request").await?;
         // The bank's lock, exclusively: concurrent requests must not pass the limit together.
@@ -161,6 +163,7 @@ impl Consents {
         let terms = Terms {
             permissions: &permissions,
             purposes: &purposes,
+            // The last month counts as well, so one month less is subtracted.
             data_from: new.data_from.unwrap_or_else(|| data_to.plus(1 - self.policy.default_data_months)),
             data_to,
             max_fetches: new.max_fetches,

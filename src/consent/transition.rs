@@ -77,6 +77,7 @@ struct Changed<'a> {
 impl Consents {
     /// Makes transitions, all of one bank, in one transaction. Retries a few times when other transactions conflict.
     pub(super) async fn transition(&self, steps: &[Step<'_>]) -> Result<Vec<Consent>, Failure> {
+        // Before the loop: this depends on the request alone and needs no transaction.
         for step in steps {
             check_reason(step.decision.reason.as_deref())?;
         }
@@ -115,6 +116,7 @@ impl Consents {
     }
 
     async fn apply(&self, tx: &mut Tx, step: &Step<'_>) -> Result<Consent, AttemptError> {
+        // A malformed id is refused as an unknown one (C7), before an engine gets its text.
         let id: ConsentId = step.id.parse().map_err(|_| not_found())?;
         let id = id.to_string();
         let row = consents::find_in(tx, &id).await?.ok_or_else(not_found)?;
@@ -143,6 +145,7 @@ impl Consents {
         row.state = state.as_str().into();
         row.status_reason.clone_from(&step.decision.reason);
         row.ended_at = state.is_terminal().then_some(now.micros());
+        // Parsed from the row that will be written: an edit that could not be read back fails here.
         let after = Consent::from_row(row, before.codes.clone())?;
         self.check_terms(tx, step, Changed { before: &before, after: &after }, now).await?;
         // The version in the statement guards against a writer that does not take the lock.
@@ -224,6 +227,7 @@ impl Consents {
             facts.into_entry(&*self.env.entropy).map_err(|error| Failure::internal(error.to_string()))?;
         ledger::append(tx, &entry, Some(&opening))
             .await
+            // Unavailable and not internal: the transaction is rolled back, so the request may be sent again.
             .map_err(|error| Failure::unavailable("ledger_unavailable", error.to_string()))
     }
 }

@@ -136,6 +136,7 @@ pub(super) fn answer(permit: &ConsentPermit, assessments: &[CurrentAssessment]) 
     let codes: Vec<CodeGrade> = assessments.iter().map(view).collect();
     for code in &codes {
         *total.by_status.entry(status_word(code.status).to_owned()).or_default() += 1;
+        // A grade that is not disclosed does not count by its name either: the count would disclose it.
         if let Some(grade) = code.grade.as_ref().filter(|_| code.status == GradeStatus::Graded) {
             *total.by_grade.entry(format!("{}/{}", grade.scheme, grade.code)).or_default() += 1;
         }

@@ -134,6 +134,7 @@ impl Disclosures {
     ) -> Result<GradeHistoryAnswer, Failure> {
         let consent = permit.consent();
         let former = self.0.archive.former(assessments, (from, to), &consent.uscc, permit.at().day()).await?;
+        // The archive returns one list for each assessment, in the same order.
         let codes = assessments.iter().zip(former).map(|(present, rounds)| CodeHistory {
             code: present.subject_code.clone(),
             name: present.name.clone(),

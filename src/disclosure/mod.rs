@@ -158,6 +158,7 @@ impl Disclosures {
                 let caller = self.0.services.access.refresh(caller).await?;
                 self.disclose_from_tables(&caller, request, reading).await
             };
+            // Boxed like the one below: an outdated cache is rare.
             return Box::pin(refreshed).await;
         }
         // Boxed: most answers come from the cache, and their future should not be as large as this one.
@@ -174,10 +175,12 @@ impl Disclosures {
         if let Attempt::Disclosed(disclosed) = self.record(caller, request, &permit, &answer).await? {
             return Ok(disclosed);
         }
+        // The caller is checked again first: one whose access ended is refused here.
         let caller = self.0.services.access.refresh(caller).await?;
         let (permit, answer) = self.read(&caller, request, reading).await?;
         match self.record(&caller, request, &permit, &answer).await? {
             Attempt::Disclosed(disclosed) => Ok(disclosed),
+            // Not a third time: the bank's own retry comes later, when the versions have settled.
             Attempt::Stale => Err(refused(RecordError::Stale, self.0.env.clock.now())),
         }
     }
@@ -192,6 +195,7 @@ impl Disclosures {
     ) -> Option<(ConsentPermit, Arc<CachedReading>)> {
         let permissions = reading.permissions(caller);
         let permit_request = permit_request(caller, request, reading, &permissions);
+        // The permit first: the key of the cached reading contains its consent's version.
         let permit = self.0.services.consents.permit_cached(caller.id(), permit_request)?;
         let cached = self.0.cache.get(&CacheKey::of(&permit, reading))?;
         Some((permit, cached))
@@ -271,6 +275,7 @@ impl Disclosures {
         answer: &CachedReading,
     ) -> Result<Box<Draft>, Failure> {
         let env = &self.0.env;
+        // Fixed before the bytes, which contain both.
         let (id, at) = (DisclosureId::new(&*env.clock, &*env.entropy), env.clock.now());
         let rendered = Rendered::of(&answer.members, id, at);
         let draft = DisclosureDraft {
@@ -289,6 +294,7 @@ impl Disclosures {
         let (versions, budget) = (draft.read_versions(), draft.budget());
         let (entry, opening) = draft.entry(&*env.entropy)?;
         let receipt = self.receipt(&entry, at)?;
+        // One snapshot, so that a rotation meanwhile does not change the signer.
         let keys = self.0.services.keys.load();
         let answer = rendered.sign(request, receipt, &*keys.answer, at)?;
         // Boxed: the future of an answer should not have room for what only the recorder needs.

@@ -106,6 +106,7 @@ impl Reading for Report {
     ) -> Result<CachedReading, Failure> {
         let answer = room.report_of(permit, &current.assessments).await?;
         let permissions = answer.sections.included();
+        // An answer without data is neither recorded nor charged to the consent.
         if permissions.is_empty() {
             return Err(Failure::forbidden(
                 "report_not_available",
@@ -113,6 +114,7 @@ impl Reading for Report {
             ));
         }
         let former = answer.grade_history.as_ref().map(|of| (of.from.first_month(), of.to.last_month()));
+        // The settlements' months where there are any: they are the whole period of the consent.
         let months = answer.settlements.as_ref().map(|of| (of.from, of.to)).or(former);
         CachedReading::of(&current, &answer, Extent { permissions, months })
     }
@@ -163,6 +165,7 @@ impl Disclosures {
 
 impl ReportSections {
     fn included(self) -> Vec<Permission> {
+        // In the order of `SECTIONS`, with which they are zipped.
         let states = [self.grade, self.grade_history, self.scorecard, self.settlements];
         let sections = SECTIONS.iter().zip(states).filter(|(_, state)| *state == SectionState::Included);
         sections.map(|((permission, _), _)| *permission).collect()

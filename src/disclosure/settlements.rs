@@ -171,6 +171,7 @@ impl Amounts {
 
     fn plus(self, other: Self) -> Self {
         Self {
+            // Counts never reach the maximum; a corrupt row must not panic.
             visits: self.visits.saturating_add(other.visits),
             persons: self.persons.saturating_add(other.persons),
             billed_fen: self.billed_fen + other.billed_fen,

@@ -9,6 +9,7 @@ use crate::domain::QuotaUse;
 
 /// The use of a policy after a request that was admitted.
 pub(super) fn admitted(policy: Policy, remaining: u32) -> QuotaUse {
+    // Requests are regained one by one: those that are missing take their share of the window.
     let missing = u64::from(policy.quota.get().saturating_sub(remaining));
     let seconds = (missing * u64::from(policy.window_seconds.get())).div_ceil(u64::from(policy.quota.get()));
     usage(policy, remaining, seconds)

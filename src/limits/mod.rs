@@ -185,6 +185,7 @@ impl Limits {
     /// Refuses a certificate while it is paused.
     pub fn may_authenticate(&self, thumbprint: &str) -> Result<(), Failure> {
         let now = self.clock.now();
+        // Copied out of the lock, so that the refusal is built without it.
         let end = self.paused.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(thumbprint).copied();
         match end {
             Some(end) if end > now => Err(Failure::new(

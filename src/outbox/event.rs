@@ -40,6 +40,7 @@ impl EventBatch {
     pub fn add<E: Event>(&mut self, env: &Env, event: &E) -> Result<(), serde_json::Error> {
         let body = serde_json::to_string(event)?;
         let id = EventId::new(&*env.clock, &*env.entropy).to_string();
+        // An array, as the statement reads it: names of members would repeat in every row.
         let row = serde_json::json!([id, E::NAME, event.ordering_key(), body]);
         match self.pages.last_mut().filter(|page| page.len() < PAGE) {
             Some(page) => page.push(row),

@@ -141,6 +141,7 @@ impl Outbox {
     pub async fn delivered(&self, lease: Lease, receipt: &Receipt) -> Result<Outcome, Failure> {
         let (id, attempt, now) = (lease.id.to_string(), lease.attempt, self.env.clock.now());
         let mut tx = self.env.db.begin("outbox::delivered").await?;
+        // Also when the lease was lost: the receipt is evidence that the receiver has the item.
         self.end_attempt(&mut tx, &id, attempt, "delivered", receipt).await?;
         let settled = outbox::set_delivered(&mut tx, &id, attempt, now).await?;
         // A crash before the commit lets the lease expire, and the item is delivered again: at least once (I6).
@@ -157,6 +158,7 @@ impl Outbox {
             if failed.permanent { None } else { self.policy.wait(lease.tries, failed.retry_after, &*self.env.entropy) };
         let due = wait.map(|wait| now.plus(wait));
         let mut tx = self.env.db.begin("outbox::failed").await?;
+        // The attempt's row and the metric need a word.
         let reason = if failed.reason.is_empty() { "failed" } else { failed.reason };
         self.end_attempt(&mut tx, &id, attempt, reason, &failed.receipt).await?;
         let settled = outbox::set_failed(&mut tx, &id, attempt, due, now).await?;

@@ -92,6 +92,7 @@ impl Outbox {
             set(state, number);
         }
         set("event", depth.unrouted);
+        // A u32 converts to f64 without loss, and its maximum is 136 years.
         let oldest = u32::try_from(depth.oldest_seconds).unwrap_or(u32::MAX);
         metrics::gauge!("medcredit_outbox_oldest_seconds").set(f64::from(oldest));
         Ok(deleted)

@@ -51,6 +51,7 @@ impl Policy {
     fn jittered(&self, wait: Duration, entropy: &dyn Entropy) -> Duration {
         let mut bytes = [0; 4];
         entropy.fill(&mut bytes);
+        // More than a hundred percent would make waits negative.
         let spread = self.jitter_percent.min(100) * 10;
         // In thousandths, from 1000 - spread to 1000 + spread.
         // The remainder's bias is below one in a million here, and nothing secret depends on it.

@@ -93,6 +93,7 @@ impl Manifest {
             format: FORMAT.to_owned(),
             receiver: receiver.id.clone(),
             made_at: now,
+            // Version 1 is the publication; every correction raises it.
             corrected: round.results.iter().filter(|result| result.version > 1).count(),
             run: round.head.run,
             kind: round.head.kind,

@@ -29,6 +29,7 @@ struct Shared<W> {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic under the lock leaves the buffer usable, at worst with a line cut short.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -42,6 +43,7 @@ impl<W: Write> Shared<W> {
         if text.is_empty() {
             return Ok(());
         }
+        // After a failure these lines are lost: kept, they would let the buffer grow without bound.
         sink.write_all(&text)?;
         sink.flush()
     }
@@ -108,6 +110,7 @@ impl<W: Write> Drop for FlushGuard<W> {
     fn drop(&mut self) {
         lock(&self.0.buffer).closed = true;
         self.0.filled.notify_one();
+        // A failure cannot be reported: this is the log.
         let _ = self.0.drain();
     }
 }

@@ -148,6 +148,7 @@ impl Disclosures {
     async fn commit(&self, caller: &Caller, draft: DeliveryDraft) -> Result<Disclosed, Failure> {
         match self.0.delivery_recorder.record(draft).await {
             Ok(disclosed) => {
+                // A crash here leaves a recorded page that the bank never got; it requests the page again.
                 self.0.services.faults.at(Step::Release).await?;
                 Ok(disclosed)
             }

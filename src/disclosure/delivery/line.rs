@@ -101,6 +101,7 @@ impl Disclosures {
             if parts.grade.is_none() && parts.settlements.is_none() {
                 continue;
             }
+            // An error here is the gateway's own and fails the page: a count would hide it.
             lines.push(self.line(caller, request, delivery, &of, parts)?);
         }
         Ok(lines)
@@ -138,6 +139,7 @@ impl Disclosures {
         let available = self.available(assessments);
         let settlements = permit(DeliveryPart::Settlements).filter(|_| !available.is_empty()).map(|permit| {
             let rows = available.iter().filter_map(|code| data.settlements.get(code));
+            // The rule of single answers: a delivery must not show what they withhold.
             let small_cells = self.0.policy.small_cells;
             let months: Vec<_> = rows.flat_map(|versions| small_cells.release(versions)).collect();
             let month = (delivery.month, delivery.month);
@@ -179,6 +181,7 @@ impl Disclosures {
             settlements: parts.settlements,
             onward_supply: "prohibited",
         };
+        // Without the newline, which the page adds: the digest is of the line alone.
         let body = serde_json::to_vec(&line)
             .map_err(|error| Failure::internal(format!("a line does not serialise: {error}")))?;
         let draft = DisclosureDraft {

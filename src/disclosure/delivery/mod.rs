@@ -180,6 +180,7 @@ impl Disclosures {
             Some(details) => {
                 let ids: Vec<_> = details.iter().map(|detail| detail.identifier).collect();
                 let mut found = self.0.services.consents.find_many(caller.id(), &ids).await?;
+                // The ids are the token's and not the cursor's, so the cursor is applied here.
                 found.retain(|consent| delivery.after.is_none_or(|after| consent.id > after));
                 found
             }
@@ -216,6 +217,7 @@ impl Disclosures {
         {
             match outcome {
                 record::Outcome::Recorded(line) => {
+                    // Keyed by consent: lines of the second attempt take their place among those of the first.
                     recorded.lines.insert(consent, (receipt, *line));
                 }
                 record::Outcome::Stale => stale.push(consent),

@@ -47,6 +47,7 @@ pub(super) async fn record_all(
         let Some(joined) = pending.join_next().await else {
             return failed.map_or(Ok(recorded), |error| Err(refused(error, clock.now())));
         };
+        // After a panic the outcome of that line is unknown, so there is no page.
         let (consent, receipt, outcome) = joined.map_err(|error| Failure::internal(error.to_string()))?;
         let outcome = match outcome {
             Ok(line) => Outcome::Recorded(Box::new(line)),
