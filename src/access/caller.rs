@@ -90,6 +90,7 @@ pub(super) struct TokenCache(RwLock<HashMap<[u8; 32], Arc<VerifiedToken>>>);
 
 impl TokenCache {
     fn get(&self, hash: &[u8; 32]) -> Option<Arc<VerifiedToken>> {
+        // A poisoned lock is usable: no insertion leaves the map half changed.
         self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(hash).cloned()
     }
 

@@ -91,6 +91,7 @@ impl LiveDirectory {
         let directory = Directory::read(db, clock).await?;
         // Two reloads may overlap: an older snapshot must not replace a newer one.
         self.snapshot.rcu(|present| {
+            // The closure runs again when another reload came first, so it must not consume the directory.
             if present.change > directory.change { present.clone() } else { Arc::new(directory.clone_shallow()) }
         });
         Ok(())

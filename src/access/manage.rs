@@ -59,6 +59,7 @@ pub async fn register(env: &Env, actor: &Actor, new: &NewClient) -> Result<Clien
     })?;
     let detail = serde_json::json!({ "name": row.name, "authority": row.authority_id, "subject": row.subject, "scopes": new.scopes, "signed_requests": row.signed_requests, "delivers": row.delivers });
     record(&mut tx, env, actor, Action::ClientRegistered, &id, Change::of(detail)).await?;
+    // Other gateways learn of the client by this number.
     changes::raise(&mut tx).await?;
     tx.commit().await?;
     Ok(id)
@@ -186,6 +187,7 @@ async fn set_state(
         ));
     }
     record(&mut tx, env, actor, state.action, id, Change::none().because(reason)).await?;
+    // By this number every gateway refuses or accepts the client within a second (I3).
     changes::raise(&mut tx).await?;
     Ok(tx.commit().await?)
 }

@@ -150,6 +150,7 @@ pub async fn revoke(custody: &Custody, name: &str, reason: &str) -> Result<Revok
     if !revoked.map_err(AuthorityError::Store)? {
         return Err(AuthorityError::Conflict(format!("certificate {} is already revoked", row.id)));
     }
+    // After the revocation, which the new list must contain.
     local_ca::publish_list(&mut tx, custody, &own).await?;
     let detail = json!({ "serial": row.serial, "subject": row.subject });
     audit(&mut tx, custody, Action::CertificateRevoked, &row.id, Change::of(detail).because(Some(reason))).await?;
@@ -180,6 +181,7 @@ pub async fn refuse(custody: &Custody, thumbprint: &str, reason: &str) -> Result
         Some(row) => AffectedClients::Identity(&row.authority_id, &row.subject),
         None => AffectedClients::All,
     };
+    // As in `revoke`: no answer over this certificate is recorded after the refusal commits (I2).
     authorities::invalidate_answers_of(&mut tx, concerned).await.map_err(AuthorityError::Store)?;
     let detail = json!({});
     audit(&mut tx, custody, Action::CertificateRefused, &thumbprint, Change::of(detail).because(Some(reason))).await?;

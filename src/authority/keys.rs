@@ -93,6 +93,7 @@ pub async fn revoke(custody: &Custody, id: KeyId, reason: &str) -> Result<Option
 
 /// Seals every private key again that an older key-encryption key sealed. Returns their number.
 pub async fn reseal(custody: &Custody) -> Result<usize, AuthorityError> {
+    // One transaction for all keys: a crash leaves each of them sealed as it was.
     let mut tx = custody.env.db.begin("authority::reseal_keys").await.map_err(AuthorityError::Store)?;
     let mut resealed = 0;
     for row in keys::list_in(&mut tx).await.map_err(AuthorityError::Store)? {

@@ -100,6 +100,7 @@ pub async fn renew_list(custody: &Custody) -> Result<bool, AuthorityError> {
     let now = custody.env.clock.now();
     let due = |row: &AuthorityRow| match row.crl_this_update_at.zip(row.crl_next_update_at) {
         Some((from, until)) => now.micros() >= from + (until - from) / 2,
+        // Without a list every certificate of the authority is refused (T3), so one is due.
         None => true,
     };
     // Looked at without a lock first: this runs twice a minute on every gateway, and a list is due only after hours.
@@ -208,6 +209,7 @@ impl IssuingKey {
     fn new(pair: KeyPair) -> Self {
         let raw = pair.public_key().raw();
         let point = match pair.suite() {
+            // 4 marks an uncompressed point (SEC 1 section 2.3.3).
             Suite::Es256 => [&[4], raw].concat(),
             Suite::Ed25519 => raw.to_vec(),
         };

@@ -126,12 +126,14 @@ impl Columns {
         put_text(&mut self.references, row.reference.get(shared..).unwrap_or_default());
         self.last_reference.truncate(shared);
         self.last_reference.push_str(row.reference.get(shared..).unwrap_or_default());
+        // Wrapping: rows are in the order of facts, so a difference may be negative. Reading wraps it back.
         put_i64(&mut self.lines, row.line.wrapping_sub(self.last_line).cast_signed());
         self.last_line = row.line;
     }
 
     /// Appends the compressed block to the part, clears the columns and returns the length of the block.
     fn close(&mut self, facts: &mut Vec<u8>) -> usize {
+        // 16: a length of at most three bytes for each of the five columns.
         let mut raw = Vec::with_capacity(self.size() + 16);
         for column in [&self.values, &self.days, &self.sources, &self.references, &self.lines] {
             put_usize(&mut raw, column.len());
@@ -264,6 +266,7 @@ impl ChunkBuilder {
         }
         let (measure, source) = (self.measures.index(row.measure), self.sources.index(row.source));
         if new_group {
+            // Before the new group is counted: the open totals are of the group before it.
             self.close_group();
             self.groups_of_subject += 1;
             put_usize(&mut self.group_measures, measure);
@@ -278,6 +281,7 @@ impl ChunkBuilder {
                 (last.measure, last.day, last.source) = (measure, row.day, source);
                 row.reference.clone_into(&mut last.reference);
             }
+            // Not reached: `begin_subject` sets it for the first row.
             None => return Err(Misplaced),
         }
         Ok(())
@@ -368,6 +372,7 @@ impl ChunkBuilder {
         self.measures.put(&mut raw);
         self.sources.put(&mut raw);
         put_usize(&mut raw, self.subjects);
+        // This order is part of the format.
         for column in [&self.codes, &self.group_counts, &self.group_measures, &self.counts, &self.sums, &self.latest] {
             put_usize(&mut raw, column.len());
             raw.extend_from_slice(column);

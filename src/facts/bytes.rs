@@ -11,6 +11,7 @@ const GREATEST_RATIO: usize = 255;
 /// Appends a number of 128 bits.
 pub(super) fn put(out: &mut Vec<u8>, mut number: u128) {
     loop {
+        // Seven bits always fit into a byte.
         let low = u8::try_from(number & 0x7f).unwrap_or(0);
         number >>= 7;
         if number == 0 {
@@ -37,6 +38,7 @@ pub(super) fn put_u64(out: &mut Vec<u8>, mut number: u64) {
 
 /// Appends a signed number of 64 bits.
 pub(super) fn put_i64(out: &mut Vec<u8>, number: i64) {
+    // Zigzag, so that small negative numbers are short.
     put_u64(out, (number.cast_unsigned() << 1) ^ (number >> 63).cast_unsigned());
 }
 

@@ -43,16 +43,19 @@ impl<'a> FactsOf<'a> {
     pub fn of(&mut self, at: usize) -> Result<Vec<StoredFact>, Damaged> {
         let (nth, first) = self.block_of(at)?;
         let mut block = match self.open.take() {
+            // References and lines are differences from the fact before, so a block is only read forwards.
             Some(block) if block.nth == nth && block.next <= at => block,
             // An earlier subject of the open block: it is decompressed already, and only read again from its beginning.
             Some(block) if block.nth == nth => Block { columns: Columns::of(&block.raw)?, next: first, ..block },
             _ => self.unpack(nth, first)?,
         };
         let totals = self.totals;
+        // Saturating: the counts come from the stored bytes, and may be anything.
         let before = (block.next..at).fold(0u64, |sum, at| sum.saturating_add(totals.facts(at)));
         for _ in 0..before {
             block.columns.step(&block.raw)?;
         }
+        // Without a capacity: a damaged count must not allocate memory.
         let mut facts = Vec::new();
         for group in totals.groups(at) {
             for _ in 0..group.count {
@@ -119,6 +122,7 @@ impl Columns {
     /// Moves to the next fact and returns its value, day and source. References and lines are stored as differences
     /// from the fact before, so no fact can be skipped.
     fn step(&mut self, raw: &[u8]) -> Result<(i64, u8, usize), Damaged> {
+        // The ranges were made from `raw`; of another block they read as empty, which is an error below.
         let reader = |column: &Range<usize>| Reader(raw.get(column.clone()).unwrap_or_default());
         let [mut values, mut days, mut sources, mut references, mut lines] = self.unread.each_ref().map(reader);
         let value_e4 = values.i64()?;

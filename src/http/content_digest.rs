@@ -42,6 +42,7 @@ pub(super) fn needs_check(headers: &HeaderMap) -> bool {
 /// Checks a request's content. A request that no route matches passes unchecked; a refusal at an OAuth endpoint has
 /// RFC 6749's form.
 pub(super) async fn check(request: Request, app: &Arc<App>) -> Result<Request, Response> {
+    // It is answered with 404, whatever its content is.
     if request.extensions().get::<MatchedPath>().is_none() {
         return Ok(request);
     }
@@ -112,6 +113,7 @@ pub(super) async fn add_digest(response: Response, algorithm: DigestAlgorithm) -
         Ok(content) => content.to_bytes(),
         Err(error) => return Problem::from(Failure::internal(error.to_string())).into_response(),
     };
+    // A digest in base64 is always a valid value.
     if let Ok(value) = HeaderValue::try_from(algorithm.field(&content)) {
         parts.headers.insert(CONTENT_DIGEST, value);
     }

@@ -51,6 +51,7 @@ fn key(headers: &HeaderMap) -> Result<Option<String>, Failure> {
     if !headers.contains_key(&IDEMPOTENCY_KEY) {
         return Ok(None);
     }
+    // A value that is not text reads as empty, which is malformed below.
     let field = combined_value(headers, &IDEMPOTENCY_KEY).unwrap_or_default();
     match Parser::new(&field).parse::<Item>() {
         Ok(Item { bare_item: BareItem::String(key), .. }) if (1..=MAX_LENGTH).contains(&key.as_str().len()) => {

@@ -52,6 +52,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Json<T> {
 
 /// Refuses a request whose `Content-Type` is not JSON.
 pub fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
+    // A value that is not text is no media type either, and is refused below.
     let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = media_type.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case("application/json") {

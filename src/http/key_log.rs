@@ -81,6 +81,7 @@ impl KeyView {
             purpose: key.purpose.to_string(),
             status: record.state.clone(),
             from: key.created_at,
+            // A key that was revoked while it was active signed until then.
             until: key.retired_at.or(record.revoked_at),
             revoked_at: record.revoked_at,
             jwk: serde_json::to_value(key.public_key.jwk()).map_err(|error| Failure::internal(error.to_string()))?,

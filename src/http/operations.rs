@@ -32,6 +32,7 @@ impl Route {
     pub(super) fn of<P: utoipa::Path>() -> Self {
         let methods = P::methods();
         let filters = methods.iter().map(filter);
+        // Every operation states a method, so the default is not reached.
         Self { path: P::path(), method: filters.reduce(MethodFilter::or).unwrap_or(MethodFilter::GET) }
     }
 }

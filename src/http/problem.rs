@@ -185,6 +185,7 @@ impl Problem {
 
     /// The response, with the request's id in the document.
     pub fn render(&self, interaction_id: Option<&str>) -> Response {
+        // A document of texts and numbers always serializes.
         let body = serde_json::to_vec(&self.document(interaction_id)).unwrap_or_default();
         response(self.status, PROBLEM_JSON, &self.headers, body)
     }

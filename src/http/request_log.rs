@@ -155,6 +155,7 @@ fn with_id(problem: &Problem, id: &str, response: &Response) -> Response {
 /// Adds the header fields of every response.
 fn complete(response: &mut Response, id: &str, limits: &[QuotaUse]) {
     let headers = response.headers_mut();
+    // A UUID is always a valid value.
     if let Ok(value) = HeaderValue::from_str(id) {
         headers.insert(INTERACTION_ID, value);
     }

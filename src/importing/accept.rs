@@ -75,6 +75,7 @@ impl Stager<'_> {
         // First: nothing below matters if the sender's access has ended.
         if let Some(sender) = &self.run.sender {
             self.check_sender(&mut tx, sender).await?;
+            // In this transaction, so that a sender who finds its report knows that the rows are visible.
             self.write_report(&mut tx, sender, Outcome::Accepted, now).await?;
         }
         self.audit(&mut tx).await?;

@@ -61,6 +61,7 @@ impl Batch {
             self.reject(line, Code::ColumnCount, message);
             return Ok(());
         }
+        // Only now: `reject` counts a row by itself.
         self.read += 1;
         let mut row = Row { line, record, layout, findings: &mut self.findings, today };
         check(&mut row, &mut self.passed)

@@ -76,6 +76,7 @@ impl Importer {
         // A check writes nothing, so it leaves also the leftovers of others.
         let removed = if options.check_only { 0 } else { self.remove_leftovers().await? };
         let digested = input.clone();
+        // Digesting reads the whole file: on a runtime thread it would stall every other task.
         let digest = tokio::task::spawn_blocking(move || digested.digest());
         let (sha256, total_bytes) = digest.await.map_err(|_| ImportError::ReaderGone)??;
         let mut report = Report::new(template, input.name(), sha256);
@@ -178,6 +179,7 @@ impl Importer {
         };
         let mut tx = self.env.db.begin("imports::begin").await.map_err(failed())?;
         let seq = imports::begin(&mut tx, import, self.env.clock.now()).await.map_err(failed())?;
+        // A crash from here on leaves an import in staging, which the next one removes.
         tx.commit().await.map_err(failed())?;
         Ok(seq)
     }

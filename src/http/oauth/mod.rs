@@ -75,6 +75,7 @@ impl TokenForm {
 
 /// A JSON document that caches may store for some seconds.
 fn cacheable(body: &Value, seconds: u32) -> Response {
+    // A number always makes a valid value.
     let cache = HeaderValue::from_str(&format!("public, max-age={seconds}"))
         .unwrap_or_else(|_| HeaderValue::from_static("no-store"));
     (

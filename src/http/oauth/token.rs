@@ -84,6 +84,7 @@ pub async fn handle(
     match app.access.issue(identity, &request).await {
         Ok(token) => Ok(Reply::ok(token)),
         Err(failure) => {
+            // Only failed authentication counts: a scope that is not registered is no attempt to guess.
             if failure.kind == FailureKind::Unauthenticated {
                 app.limits.note_failure(thumbprint);
             }

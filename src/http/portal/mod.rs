@@ -65,16 +65,19 @@ async fn read_permit(app: &App) -> Result<SemaphorePermit<'_>, Failure> {
 }
 
 async fn checkpoint(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    // Held until the response is made from the database.
     let _permit = read_permit(&app).await?;
     Ok(published::checkpoint(&app).await?)
 }
 
 async fn tile(State(app): State<Arc<App>>, name: Result<Path<String>, PathRejection>) -> Result<Response, Problem> {
     let _permit = read_permit(&app).await?;
+    // A name that is not UTF-8 is like one that no tile has.
     Ok(published::tile(&app, &name.map(|path| path.0).unwrap_or_default()).await?)
 }
 
 async fn keys(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    // Without a permit: the keys are in memory.
     Ok(published::keys(&app)?)
 }
 

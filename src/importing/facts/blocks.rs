@@ -66,8 +66,10 @@ impl Blocks {
             let end = end_of_rows(&bytes, quoted).map_err(|before| ImportError::RowTooLong {
                 line: self.line + newlines(bytes.get(..before).unwrap_or_default()),
             })?;
+            // The last row of a file may have no line end.
             let end = if self.ended { bytes.len() } else { end };
             if end == 0 && !self.ended {
+                // The row is longer than what has been read: reading continues up to the longest row.
                 if bytes.len() > before && bytes.len() <= MAX_ROW_BYTES {
                     self.rest = bytes;
                     continue;

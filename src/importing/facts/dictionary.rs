@@ -72,14 +72,17 @@ impl Dictionary {
         let catalogues = &references.catalogues;
         let kinds: BTreeSet<String> = subjects.iter().map(|row| row.kind.clone()).collect();
         let kinds: Vec<String> = kinds.into_iter().collect();
+        // The table of kinds is far below 65,536 rows.
         let numbers: HashMap<&str, u16> = kinds.iter().map(String::as_str).zip(0..).collect();
         let mut ordered: Vec<(u16, Box<str>, Option<Region>)> = subjects
             .into_iter()
             .filter_map(|row| {
                 let kind = *numbers.get(row.kind.as_str())?;
+                // A region that does not parse excludes no fact.
                 Some((kind, row.code.into_boxed_str(), row.region.parse().ok()))
             })
             .collect();
+        // By kind and then by code, so that the numbers sort like the texts.
         ordered.sort_unstable();
         let measures: BTreeSet<&str> =
             catalogues.values().flat_map(|one| one.measures().iter().map(|measure| measure.id.as_str())).collect();

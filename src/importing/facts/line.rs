@@ -113,5 +113,6 @@ impl<'d> LineReader<'d> {
 
 /// Whether every character of a text can be seen, and there are at most `most`.
 fn plain(text: &str, most: usize) -> bool {
+    // A cheap bound first: Chinese characters have three bytes, and longer texts are left to the checker.
     text.len() <= most * 3 && (text.len() <= most || text.chars().count() <= most) && first_unprintable(text).is_none()
 }

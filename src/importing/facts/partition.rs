@@ -105,6 +105,7 @@ impl<S: Fn(PackedPart) -> Result<(), Stop>> Packer<'_, S> {
     }
 
     fn kind_of(&self, fact: &Spilled) -> u16 {
+        // The same dictionary numbered the subject, so its kind is always found.
         self.dictionary.kind_of(fact.subject).unwrap_or(0)
     }
 

@@ -49,6 +49,7 @@ impl Spill {
     /// An empty file for the facts of a file of `file_bytes` about `subjects`.
     pub(super) fn for_file(file_bytes: u64, subjects: usize) -> io::Result<Self> {
         let partitions = usize::try_from(file_bytes.div_ceil(PARTITION_BYTES).clamp(1, MOST_PARTITIONS)).unwrap_or(1);
+        // Not more than there are subjects: a partition has whole subjects.
         let partitions = partitions.clamp(1, subjects.max(1));
         Ok(Self {
             // The file has no name, so the system deletes it when it is closed, also when the process is killed.
@@ -103,6 +104,7 @@ impl Spill {
 
     /// The bytes of a partition. The order of its pieces depends on the threads that wrote them.
     pub(super) fn read(&self, partition: usize) -> io::Result<Vec<u8>> {
+        // Copied out of the lock, so that other threads read their partitions meanwhile.
         let pieces = {
             let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
             written.pieces.get(partition).cloned().unwrap_or_default()
@@ -191,6 +193,7 @@ pub(super) struct Spilled {
 
 /// The facts of a partition; an error if its bytes are not what was written.
 pub(super) fn facts_of(partition: &[u8]) -> io::Result<Vec<Spilled>> {
+    // 48: the 32 bytes of a fact, and a reference of usual length.
     let mut facts = Vec::with_capacity(partition.len() / 48);
     let mut rest = partition;
     let damaged = || io::Error::new(io::ErrorKind::InvalidData, "the temporary file was changed");

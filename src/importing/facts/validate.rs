@@ -84,6 +84,7 @@ pub(in crate::importing) fn check_csv(
         let sender = scope.spawn(|| {
             let outcome = send_in_order(parsed, &mut send);
             if outcome.is_err() {
+                // Relaxed: the flag only ends the reading sooner, and results go through the channels.
                 stopped.store(true, Ordering::Relaxed);
             }
             outcome
@@ -158,6 +159,7 @@ impl BlockParser<'_> {
     ) -> Result<Batch, ImportError> {
         let mut batch = Batch { bytes: block.offset, ..Batch::default() };
         if block.quoted {
+            // Line 1 is the header, which was read before.
             for (line, row) in rows_of(block).filter(|(line, _)| *line != 1) {
                 match row {
                     Ok(row) => self.check(line, &row, &mut batch, writer)?,
