@@ -99,6 +99,7 @@ pub fn serial_text(serial: &[u8]) -> String {
 
 /// Whether a certificate is signed with the key of another one.
 pub fn is_signed_by(child: &[u8], parent: &[u8]) -> bool {
+    // What cannot be parsed is signed by nobody.
     let parsed = X509Certificate::from_der(child).ok().zip(X509Certificate::from_der(parent).ok());
     parsed.is_some_and(|((_, child), (_, parent))| {
         // The names come first: comparing them as encoded is cheap, and spares most verifications.

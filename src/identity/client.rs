@@ -41,6 +41,7 @@ impl ClientIdentity {
         }
         let chain: Vec<CertificateDer<'static>> = connection
             .peer_certificates()
+            // An absent chain is refused below like an empty one.
             .unwrap_or_default()
             .iter()
             .map(|certificate| certificate.clone().into_owned())

@@ -106,6 +106,7 @@ pub(super) fn identity_error(error: &rustls::Error) -> IdentityError {
 pub fn failure_reason(error: &rustls::Error) -> &'static str {
     match error {
         rustls::Error::InvalidCertificate(CertificateError::Other(rustls::OtherError(inner))) => {
+            // The handshake's verifier puts its own reason inside.
             inner.downcast_ref::<IdentityError>().copied().map_or("bad_chain", IdentityError::reason)
         }
         rustls::Error::InvalidCertificate(_) | rustls::Error::InvalidCertRevocationList(_) => {

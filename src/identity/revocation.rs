@@ -80,6 +80,7 @@ impl RevocationList {
         if !self.is_issued_by(authority) {
             return Ok(());
         }
+        // Parsed again, because a parsed list borrows from its bytes.
         let signed = X509Certificate::from_der(authority).ok().zip(CertificateRevocationList::from_der(&self.der).ok());
         let fits = signed.is_some_and(|((_, ca), (_, list))| list.verify_signature(ca.public_key()).is_ok());
         if fits { Ok(()) } else { Err("its signature is not the authority's".into()) }

@@ -96,6 +96,7 @@ impl ReadJob {
                     writer.finish().map_err(|source| ImportError::Spill { source })?;
                     source.sha256()?
                 };
+                // Only now: facts of one subject may be anywhere in the file.
                 pack(checks, &spill, threads(), |part| send(to, Message::Packed(part)))?;
                 Ok(sha256)
             }

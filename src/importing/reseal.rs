@@ -50,6 +50,7 @@ pub async fn reseal_subjects(
     let db = &env.db;
     // The lock of imports: nobody else may write subjects meanwhile.
     let lock = JobLock::try_acquire(db, "imports").await.map_err(failed())?.ok_or(ImportError::Busy)?;
+    // Counted before anything changes: the entry states the numbers, and is written first.
     let planned = plan(db, crypter, natural).await?;
     let mut after = String::new();
     let mut entered = false;

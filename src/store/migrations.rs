@@ -141,6 +141,7 @@ fn applied_numbers(rows: Vec<AppliedRow>) -> Result<Vec<i64>, DbError> {
 pub async fn check(db: &Db) -> Result<(), DbError> {
     let advice = "run `medcredit migrate` first";
     let rows = db.read("migrate").fetch_all(LIST_APPLIED, args![]).await.map_err(|error| match error {
+        // The list of migrations cannot be read: most likely there is no such table.
         DbError::Engine { .. } => DbError::Setup(format!("the database has no schema: {advice}")),
         other => other,
     })?;

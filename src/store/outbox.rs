@@ -121,6 +121,7 @@ const END_EXPIRED_ATTEMPTS: &str = "/* outbox::end_expired_attempts */
     UPDATE outbox_attempts SET outcome = 'lost', ended_at = $1
     WHERE outcome = 'running' AND item_id IN (
         SELECT id FROM outbox_items WHERE state = 'leased' AND lease_until_at <= $1)";
+// Items that another gateway is working on at this moment are skipped, and not waited for.
 const END_EXPIRED: &str = "/* outbox::end_expired */
     WITH ended AS MATERIALIZED (
         SELECT id FROM outbox_items WHERE state = 'leased' AND lease_until_at <= $1 ORDER BY id FOR UPDATE SKIP LOCKED)
@@ -246,6 +247,7 @@ pub async fn set_failed(
     now: Timestamp,
 ) -> Result<bool, DbError> {
     let state = if due.is_some() { "retry" } else { "dead" };
+    // A dead item is never due; the column then shows when it was given up.
     let changed = tx.execute(SET_FAILED, args![id, attempt, state, due.unwrap_or(now)]).await?;
     Ok(changed == 1)
 }

@@ -101,6 +101,7 @@ impl Personal {
         let index = |column: BlindColumn, value: &Option<String>| -> Result<Option<String>, CrypterError> {
             value.as_deref().map(|value| column.hash(crypter, value).map(|hash| HEXLOWER.encode(&hash))).transpose()
         };
+        // A number never comes without its type, so it needs no check of its own.
         if self.name.is_none() && self.id_type.is_none() && self.legal_representative.is_none() {
             return Ok(SealedParts::default());
         }

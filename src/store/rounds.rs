@@ -131,6 +131,7 @@ pub async fn published_page(
     read.fetch_all(PUBLISHED_PAGE, args![run_id, after, limit]).await
 }
 
+// Version 1 is the publication itself, before any correction.
 const VERSIONS_PAGE: &str = "/* rounds::versions_page */
     SELECT subject_code, version, status, reason, grade, points, level_points, made_at FROM assessments
     WHERE run_id = $1 AND subject_code > $2 AND version = 1 ORDER BY subject_code LIMIT $3";
@@ -231,6 +232,7 @@ record! {
     }
 }
 
+// Left joins: a subject may no longer exist when its results are read.
 const TRIAL_RESULTS: &str = "/* rounds::trial_results */
     SELECT b.subject_code, b.status, b.reason, b.grade, b.points, s.region, s.level
     FROM bulk.run_results b LEFT JOIN subjects s ON s.code = b.subject_code

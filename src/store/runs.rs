@@ -205,6 +205,7 @@ pub async fn supersede(tx: &mut Tx, kind: &str, scheme: &str) -> Result<u64, DbE
     tx.execute(SUPERSEDE, args![kind, scheme]).await
 }
 
+// Only a run that was never published: of two operators the second changes no row.
 const PUBLISH: &str = "/* runs::publish */
     UPDATE runs SET state = 'published', published_at = $2, valid_until_on = $3
     WHERE id = $1 AND state IN ('trial', 'preassessment')";
@@ -222,6 +223,7 @@ const RAISE_CHANGES: &str =
 /// Increments the publication number, which appends compare, and the change number, which other processes poll; returns the
 /// publication number.
 pub async fn raise_publication(tx: &mut Tx) -> Result<i64, DbError> {
+    // The change number comes second: every other change waits for its row.
     let publication: NumberRow = tx.fetch_one(RAISE_PUBLICATION, args![]).await?;
     let _: NumberRow = tx.fetch_one(RAISE_CHANGES, args![]).await?;
     Ok(publication.number)

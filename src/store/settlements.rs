@@ -41,6 +41,7 @@ pub struct SettlementRow {
     pub import_seq: i64,
 }
 
+// Ordered by import within a month, because versions are numbered in this order below.
 const LIST_VERSIONS: &str = "/* settlements::list_versions */
     SELECT s.subject_code, s.month, s.insurance, s.import_seq, s.visits, s.persons, s.billed_fen, s.claimed_fen,
            s.settled_fen, s.paid_fen, s.retained_fen, s.disallowed_fen, s.deducted_fen, s.prepaid_fen, s.offset_fen,
@@ -101,6 +102,7 @@ pub async fn list_versions(
     let mut listed: Vec<SettlementRow> = Vec::with_capacity(rows.len());
     for row in rows {
         let mut row = SettlementRow::try_from(row)?;
+        // Counted over accepted imports alone, so that a discarded one leaves no gap.
         if let Some(last) = listed.last().filter(|last| last.same_month(&row)) {
             row.version = last.version + 1;
         }
@@ -153,6 +155,7 @@ impl TryFrom<VersionRow> for SettlementRow {
             status: row.status.parse::<SettlementStatus>().map_err(corrupt)?,
             as_of: row.as_of.parse().map_err(corrupt)?,
         };
+        // The first version of a month; `list_versions` numbers the later ones.
         Ok(Self { subject_code: row.subject_code, settlement, version: 1, import_seq: row.import_seq })
     }
 }

@@ -104,6 +104,7 @@ impl MessageKey<'_> {
     /// Whether a signature of the message verifies with this key and the key's algorithm.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         let signature = data_encoding::BASE64URL_NOPAD.encode(signature);
+        // A signature that cannot be parsed does not verify.
         jsonwebtoken::crypto::verify(&signature, message, self.key, self.algorithm).unwrap_or(false)
     }
 }

@@ -80,6 +80,7 @@ impl DigestPrefix {
 
     /// The SHA-256 `Content-Digest` of the body that consists of the prefix and the rest.
     pub fn content_digest(&self, rest: &[u8]) -> String {
+        // The prefix is digested once: copying its state is cheap, whatever its length.
         let mut context = self.0.clone();
         context.update(rest);
         format!("sha-256=:{}:", BASE64.encode(context.finish().as_ref()))

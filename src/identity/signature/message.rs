@@ -24,6 +24,7 @@ impl Message<'_> {
             return combined_value(self.headers, &HeaderName::try_from(name).ok()?).map(Cow::Owned);
         }
         let (scheme, rest) = self.target_uri.split_once("://")?;
+        // A URI without a path ends with its authority.
         let (authority, target) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let (path, query) = target.split_once('?').map_or((target, ""), |(path, query)| (path, query));
         match name {

@@ -161,6 +161,7 @@ impl PublicKey {
             Suite::Es256 => P256_SPKI.len(),
             Suite::Ed25519 => ED25519_SPKI.len(),
         };
+        // `from_der` checked prefix and length, so this is never empty.
         self.der.get(prefix..).unwrap_or_default()
     }
 

@@ -52,6 +52,7 @@ impl KeyPair {
                 (Private::Es256(pair), der)
             }
             Suite::Ed25519 => {
+                // Accepts version 1 of PKCS#8 too, which has no public key to compare with.
                 let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8).map_err(|_| bad())?;
                 let der = [&ED25519_SPKI, pair.public_key().as_ref()].concat();
                 (Private::Ed25519(pair), der)

@@ -17,6 +17,7 @@ pub(super) fn check(row: &mut Row<'_>, rules: &Rules, out: &mut RowText) -> Resu
     let (Some(subject), Some(bank), Some(number), Some(from)) = (subject, bank, number, from) else {
         return Ok(None);
     };
+    // Hashed here, so that the number itself is never staged.
     let hash = rules.crypter.blind(ACCOUNT_NUMBER, number.as_bytes()).map_err(ImportError::Crypter)?;
     let code = out.push_plain(subject);
     out.push_plain(bank);

@@ -20,6 +20,7 @@ pub(super) fn check(row: &mut Row<'_>, rules: &Rules, out: &mut RowText) -> Opti
     let settlement = read(row);
     let (subject, settlement) = (subject?, settlement?);
     let gap = settlement.identity_gap();
+    // A warning only: the figures are the bureau's, and answers show that they do not add up.
     if gap != Fen(0) {
         let message = format!(
             "paid is {gap} yuan away from settled - retained - disallowed - deducted + prepaid - offset; the row is accepted and flagged"

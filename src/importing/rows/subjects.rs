@@ -57,6 +57,7 @@ pub(super) fn check(
         let message = format!("the file has {} already", subject.code);
         return Ok(row.reject(CODE, Code::DuplicateRow, message));
     }
+    // Before the seal: a natural person's name is sealed with the rest, and its column stays empty.
     if rules.kinds.find(&subject.kind).is_some_and(Kind::is_natural) {
         personal.name = Some(std::mem::take(&mut subject.name));
     }

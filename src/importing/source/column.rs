@@ -173,6 +173,7 @@ fn big_endian(bytes: &[u8]) -> Option<i128> {
 }
 
 fn decimal(value: i128, scale: u32, out: &mut String) -> Result<(), Fault> {
+    // A file may state any scale.
     let unit = 10u128.checked_pow(scale).ok_or((Code::ValueMalformed, "has too many decimals"))?;
     let (whole, part) = (value.unsigned_abs() / unit, value.unsigned_abs() % unit);
     let sign = if value < 0 { "-" } else { "" };

@@ -74,6 +74,7 @@ impl CsvSource {
         let shared = Rc::<Shared>::default();
         let digest = digest::Context::new(&digest::SHA256);
         let digesting = DigestingReader { file: input.open()?, digest, shared: Rc::clone(&shared) };
+        // Flexible: a row with too many or too few fields is a finding, and does not end the file.
         let reader =
             csv::ReaderBuilder::new().has_headers(false).flexible(true).buffer_capacity(1 << 16).from_reader(digesting);
         let (evidence, raw) = (Evidence::default(), csv::ByteRecord::new());
@@ -190,6 +191,7 @@ impl RowSource for CsvSource {
     }
 
     fn sha256(&mut self) -> Result<String, ImportError> {
+        // A copy of the state, because the reader owns the digest.
         let digest = self.reader.get_ref().digest.clone().finish();
         Ok(data_encoding::HEXLOWER.encode(digest.as_ref()))
     }

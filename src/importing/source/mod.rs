@@ -98,6 +98,7 @@ impl Input {
     /// The file's name, without its directory.
     pub(super) fn name(&self) -> String {
         match self {
+            // Only recorded and shown: a name that is not UTF-8 does not end the import.
             Self::File(path) => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             Self::Memory { name, .. } => name.clone(),
         }

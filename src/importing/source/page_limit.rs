@@ -72,6 +72,7 @@ fn varint(read: &mut impl Read) -> io::Result<u64> {
 fn zigzag(read: &mut impl Read) -> io::Result<i64> {
     let value = varint(read)?;
     let half = i64::try_from(value >> 1).map_err(|_| malformed())?;
+    // Half of a u64 is below 2^63, so this does not overflow.
     Ok(if value & 1 == 0 { half } else { -half - 1 })
 }
 
@@ -105,6 +106,7 @@ fn structure(read: &mut impl Read, depth: u8, found: &mut Option<i64>) -> io::Re
             0 => zigzag(read)?,
             step => last + i64::from(step),
         };
+        // The format has eight fields; any bound keeps the sum above from overflowing.
         if field <= last || field > 100 {
             return Err(malformed());
         }
@@ -129,6 +131,7 @@ fn value(read: &mut impl Read, kind: u8, depth: u8, found: &mut Option<i64>) -> 
         }
         9 | 10 => {
             let head = byte(read)?;
+            // A list of fifteen items or more has its length behind the head.
             let count = if head >> 4 == 15 { varint(read)? } else { u64::from(head >> 4) };
             if count > MAX_TEXT_BYTES || depth >= MAX_DEPTH {
                 return Err(malformed());

@@ -143,6 +143,7 @@ impl<R: ChunkReader + 'static> ParquetSource<R> {
             let pages = SerializedPageReader::new(Arc::clone(&self.file), chunk, rows, None)?;
             column.reader = Some(get_column_reader(chunk.column_descr_ptr(), Box::new(pages)));
         }
+        // Only shown as progress: a damaged size must not end the import.
         self.bytes += u64::try_from(group.compressed_size()).unwrap_or(0);
         self.left = rows;
         self.group += 1;

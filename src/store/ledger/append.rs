@@ -145,6 +145,7 @@ pub async fn lock_use(tx: &mut Tx, rows: String) -> Result<Vec<UseRow>, DbError>
     tx.fetch_all(LOCK_USE, args![rows]).await
 }
 
+// The rows are locked since they were read, so no other transaction has counted in between.
 const SET_USE: &str = "/* ledger::set_use */ \
     UPDATE consent_use SET used = CAST(value->>'used' AS BIGINT), day = value->>'day', \
     used_today = CAST(value->>'used_today' AS BIGINT) FROM json_rows($1) WHERE consent_use.consent_id = value->>'consent'";
@@ -241,11 +242,13 @@ pub async fn insert(tx: &mut Tx, rows: EntryRows, at: Timestamp) -> Result<(), D
 
 fn insertions(rows: EntryRows, at: Timestamp) -> Vec<RowStatement> {
     let EntryRows { entries, mut openings } = rows;
+    // Copied: the ids go into two statements.
     let unsealed = vec![Column::text("id", entries.id.clone())];
     let moment = Column::int("moment", vec![at.micros(); entries.id.len()]);
     let opened = Column::text("id", std::mem::take(&mut openings.id));
     let entries = entries.into_columns().into_iter().chain([moment]).collect();
     let openings = std::iter::once(opened).chain(openings.into_columns()).collect();
+    // Entries first: queue and openings refer to them by foreign keys.
     vec![
         RowStatement { sql: INSERT_ENTRIES, columns: entries },
         RowStatement { sql: INSERT_UNSEALED, columns: unsealed },

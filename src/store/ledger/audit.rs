@@ -72,6 +72,7 @@ pub async fn leaves(db: &Db, from: i64, limit: i64) -> Result<Vec<LeafRow>, DbEr
     db.read("ledger.leaves").fetch_all(LEAVES, args![from, limit]).await
 }
 
+// One statement for both kinds: -1 marks an entry that is missing from the sealer's queue too.
 const OUTSIDE_TREE: &str = "/* ledger::outside_tree */ \
     SELECT CAST(CASE WHEN u.entry_id IS NULL THEN -1 ELSE 0 END AS BIGINT) AS leaf_index, e.id AS entry_id, e.type AS kind, e.body, \
     e.leaf_hash, o.body AS opening, o.client_id, o.consent_id FROM ledger_entries e \
@@ -84,6 +85,7 @@ pub async fn outside_tree(db: &Db, after: &str, limit: i64) -> Result<Vec<LeafRo
     db.read("ledger.outside_tree").fetch_all(OUTSIDE_TREE, args![after, limit]).await
 }
 
+// A hundred are enough to show where the tables were changed.
 const STRAY: &str = "/* ledger::stray */ \
     SELECT 'opening ' || o.entry_id AS text FROM ledger_openings o LEFT JOIN ledger_entries e ON e.id = o.entry_id WHERE e.id IS NULL \
     UNION ALL SELECT 'queued ' || u.entry_id AS text FROM ledger_unsealed u LEFT JOIN ledger_entries e ON e.id = u.entry_id \

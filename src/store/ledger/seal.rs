@@ -87,6 +87,7 @@ pub async fn unsealed(db: &Db, rows: String) -> Result<Vec<UnsealedRow>, DbError
     db.read("ledger.unsealed").fetch_all(UNSEALED, args![rows]).await
 }
 
+// Ids begin with the time of creation, so the least id is about the oldest entry.
 const BACKLOG: &str = "/* ledger::backlog */ \
     SELECT (SELECT CAST(count(*) AS BIGINT) FROM ledger_unsealed) AS waiting, \
     (SELECT e.committed_at FROM ledger_entries e WHERE e.id = (SELECT MIN(u.entry_id) FROM ledger_unsealed u)) AS oldest_at";
@@ -177,6 +178,7 @@ pub async fn tile_roots(db: &Db, level: i64, from: i64, to: i64) -> Result<Vec<V
     Ok(rows.into_iter().map(|row| row.hashes).collect())
 }
 
+// The hash is stored once, with the entry: leaves have no copy that could differ from it.
 const LEAF_HASHES: &str = "/* ledger::leaf_hashes */ \
     SELECT e.leaf_hash AS hashes FROM ledger_leaves l JOIN ledger_entries e ON e.id = l.entry_id \
     WHERE l.leaf_index >= $1 AND l.leaf_index < $2 ORDER BY l.leaf_index";
@@ -187,6 +189,7 @@ pub async fn leaf_hashes(db: &Db, from: i64, to: i64) -> Result<Vec<Vec<u8>>, Db
     Ok(rows.into_iter().map(|row| row.hashes).collect())
 }
 
+// Left joins: the entry may not be sealed yet, and its opening may be erased.
 const ENTRY: &str = "/* ledger::entry */ \
     SELECT e.type AS kind, e.body, l.leaf_index, o.body AS opening, o.client_id FROM ledger_entries e \
     LEFT JOIN ledger_leaves l ON l.entry_id = e.id LEFT JOIN ledger_openings o ON o.entry_id = e.id WHERE e.id = $1";
