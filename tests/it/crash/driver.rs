@@ -76,6 +76,7 @@ impl Load {
     pub async fn new(app: TestApp) -> Arc<Self> {
         let mut readers = Vec::new();
         for name in ["Bank A", "Bank B"] {
+            // The load requests more consents than a bank may usually have pending.
             let bank = app.bank_with(name, |new| new.max_pending = 1000).await;
             let token = bank.token().await;
             let reader =
@@ -153,6 +154,7 @@ impl Load {
         while !self.ended() {
             let origin = self.origin().await;
             let Some(consent) = reader.pick(self.next.fetch_add(1, Ordering::SeqCst)) else { continue };
+            // Before the request is sent: one that was on its way may still be answered after the revocation.
             let revoked = consent.revoked.load(Ordering::SeqCst);
             let bank = reader.bank.at(&origin);
             let path = format!("/v1/consents/{}/grade", consent.id);
@@ -167,6 +169,7 @@ impl Load {
                     self.answers.send_modify(|answers| *answers += 1);
                 }
                 (403, "consent_not_active") | (429, "consent_used_up") => reader.forget(&consent),
+                // While gateway or database recover, banks may be refused, and only with these codes.
                 (503, "ledger_unavailable" | "store_unavailable" | "state_unknown" | "state_moving") => {
                     self.unavailable.fetch_add(1, Ordering::SeqCst);
                 }
@@ -207,6 +210,7 @@ impl Load {
             wish["max_fetches"] = max.into();
         }
         let request = bank.http.post(bank.url("/v1/consents")).bearer_auth(&reader.token).json(&wish);
+        // The gateway was killed: whether the consent was created is unknown, and nobody reads it.
         let Ok(reply) = bank.try_send(request).await else { return };
         if reply.status != 201 {
             assert_eq!(reply.status, 503, "{:?}", reply.json);
@@ -231,6 +235,7 @@ impl Load {
             }
             1 => {
                 let (id, config) = (consent.id.clone(), config.to_owned());
+                // It waits for a process, which would hold a thread of the runtime.
                 let revoke = move || run(&["--config", &config, "consent", "revoke", &id]).status.success();
                 tokio::task::spawn_blocking(revoke).await.unwrap()
             }
@@ -238,6 +243,7 @@ impl Load {
         };
         // Also when the outcome of the first revocation is unknown: afterwards the consent is revoked in any case.
         let again = self.app.app.consents.revoke(&consent.id, None, &crate::support::decided_by("tester")).await;
+        // A conflict says that the consent was revoked before, which counts as well.
         let done =
             acknowledged || again.as_ref().map_or_else(|failure| failure.code == "consent_state_conflict", |_| true);
         if done {
@@ -256,6 +262,7 @@ impl Reader {
 
     fn pick(&self, turn: usize) -> Option<Arc<ReadConsent>> {
         let current = self.current.lock().unwrap();
+        // None while no consent is in force.
         current.get(turn.checked_rem(current.len())?).cloned()
     }
 

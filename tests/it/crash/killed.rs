@@ -21,6 +21,7 @@ pub const UNLIMITED: &str =
 
 /// A pseudo-random number that is the same in every run.
 const fn pseudo_random(seed: u64) -> u64 {
+    // Rounds of SplitMix64: neighbouring seeds give unrelated numbers.
     let mixed = (seed + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed ^ (mixed >> 31)
@@ -39,6 +40,7 @@ async fn no_answer_is_without_its_record_and_no_record_is_lost(store: TestStore)
     let (mut heads, mut slowest) = (Vec::new(), Duration::ZERO);
     for kill in 0..KILLS {
         let began = Instant::now();
+        // Waiting for the process blocks this thread; the readers' tasks move to others.
         let (gateway, origin) = tokio::task::block_in_place(|| {
             let mut gateway = Gateway::start(&config);
             let origin = gateway.serving();
@@ -46,6 +48,7 @@ async fn no_answer_is_without_its_record_and_no_record_is_lost(store: TestStore)
         });
         slowest = slowest.max(began.elapsed());
         load.gateway_at(&origin);
+        // From 5 to 154 answers: kills come early too, while nothing is cached.
         let answers = usize::try_from(5 + pseudo_random(kill) % 150).unwrap();
         tokio::time::timeout(Duration::from_secs(60), load.wait_for_answers(answers))
             .await

@@ -15,6 +15,7 @@ use crate::support::{order, process::run};
 pub async fn file_checkpoint(load: &Load) -> Option<TreeHead> {
     let file = CheckpointFile::new(load.app.path("checkpoint-gateway"));
     let note = file.read().await.unwrap()?;
+    // The first line is the origin; size and root follow.
     let mut lines = note.lines().skip(1);
     let size = lines.next().unwrap().parse().unwrap();
     let root = data_encoding::BASE64.decode(lines.next().unwrap().as_bytes()).unwrap();
@@ -32,6 +33,7 @@ async fn leaves(db: &Db) -> Vec<Hash> {
 pub async fn check_extends(db: &Db, heads: &[TreeHead]) {
     let leaves = leaves(db).await;
     let new = u64::try_from(leaves.len()).unwrap();
+    // The root at every size, because a checkpoint may have been signed at any.
     let (mut edge, mut roots) = (Edge::default(), HashMap::new());
     for leaf in leaves {
         edge.push(leaf);
@@ -74,6 +76,7 @@ pub async fn check_ledger(load: &Load, heads: &[TreeHead]) -> i64 {
         for consent in all {
             let recorded = order::recorded_under(&store.db, &consent.id).await;
             let answered = consent.answered.load(Ordering::SeqCst);
+            // More records than answers: an answer may be lost with its gateway, and its record may not.
             assert!(recorded >= answered, "{answered} answers and {recorded} records");
             if let Some(max) = consent.max_fetches {
                 assert_eq!(order::used(&store.db, &consent.id).await, recorded, "counted, and recorded");

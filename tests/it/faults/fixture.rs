@@ -69,6 +69,7 @@ impl GatewayFixture {
             let mut armed = hit.lock().unwrap();
             let error = match *armed {
                 Some((at, error)) if at == step => {
+                    // Disarmed first, so that a retry of the step succeeds.
                     *armed = None;
                     Some(error())
                 }
@@ -155,6 +156,7 @@ impl GatewayFixture {
 
     /// Seals the queue and verifies the whole ledger.
     pub async fn seals_and_verifies(&self) -> Report {
+        // In rounds, because each round takes a limited number of entries.
         while self.app.app.sealer.seal_once().await.unwrap().is_some() {}
         let app = &self.app.app;
         let origin = app.config.ledger.origin(&app.config.gateway.public_origin);

@@ -54,6 +54,7 @@ impl KilledGateway {
             StoreLocation::Sqlite(directory) => directory.path().display().to_string(),
             StoreLocation::Postgres { .. } => fixture.app.store.url().to_owned(),
         };
+        // The test binary starts itself: the other process runs the same code, with a fault attached.
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "faults::killed::a_gateway_that_ends_at_a_step", "--nocapture"])
             .env(GATEWAY, format!("{step:?}|{store}|{}", fixture.app.config_file("killed")))
@@ -64,6 +65,7 @@ impl KilledGateway {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        // The other lines are the test harness's.
         let port = lines.find_map(|line| line.unwrap().strip_prefix("port ").map(str::to_owned)).unwrap();
         Self { child, origin: format!("https://localhost:{port}") }
     }
@@ -71,6 +73,7 @@ impl KilledGateway {
 
 impl Drop for KilledGateway {
     fn drop(&mut self) {
+        // Fails when it has ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -97,11 +100,13 @@ fn a_gateway_that_ends_at_a_step() {
         };
         let now: i64 = std::env::var("MEDCREDIT_TEST_NOW").unwrap().parse().unwrap();
         let clock = ManualClock::new(Timestamp::from_micros(now));
+        // Another seed than the test's, so that ids do not repeat.
         let entropy = SeededEntropy::new(u64::from(std::process::id()));
         let config = Config::load(config.as_ref()).unwrap();
         let app = App::open_breakable(config, medcredit::store::Env::new(db, clock, entropy), faults).await.unwrap();
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let running = Running::listen(app, socket).unwrap();
+        // On a new line, because the harness may have begun one.
         println!("\nport {}", running.address().port());
         // Until the test goes.
         tokio::task::spawn_blocking(|| std::io::stdin().read(&mut [0])).await.unwrap().unwrap();

@@ -149,6 +149,7 @@ async fn a_bank_that_goes_away_leaves_a_record_without_an_answer(store: TestStor
     let (at_step, wait) = (reached.clone(), resume.clone());
     let once = std::sync::atomic::AtomicBool::new(true);
     let faults = medcredit::ledger::Faults::new(move |step| {
+        // Only the first commit is held: the request after it must pass.
         let held = step == Commit && once.swap(false, std::sync::atomic::Ordering::SeqCst);
         let (at_step, wait) = (at_step.clone(), wait.clone());
         async move {

@@ -76,6 +76,7 @@ fn a_budget_of_a_day_is_exact_across_midnight() {
         two.advance(Duration::from_secs(15 * 3600 - 60)).await;
         let token = two.bank.token().await;
         let strikes = async {
+            // Lets the requests begin before the clock moves.
             tokio::task::yield_now().await;
             two.advance(Duration::from_secs(61)).await;
         };

@@ -28,6 +28,7 @@ fn a_gateway_cut_off_from_the_database_answers_nobody_and_the_other_continues() 
         let there = bank.at(&beside.origin);
         assert_eq!((bank.get(&token, &path).await.status, there.get(&token, &path).await.status), (200, 200));
         beside.app.env.db.close().await;
+        // A millisecond beyond the second within which a gateway must see changes.
         app.advance(Duration::from_millis(1001)).await;
         assert_eq!(there.get(&token, &path).await.refusal(), (503, "state_unknown"));
         assert_eq!(there.get(&token, "/v1/whoami").await.refusal(), (503, "state_unknown"));

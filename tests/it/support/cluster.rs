@@ -78,6 +78,7 @@ impl Cluster {
     /// Starts a cluster with additional lines of configuration.
     pub fn start_with(settings: &str) -> Self {
         let binaries = binaries();
+        // Not removed with this value: the watchdog removes it once the server has stopped.
         let directory =
             tempfile::Builder::new().prefix("medcredit-pg-").tempdir().expect("a temporary directory").keep();
         let mut command = Command::new("sh");
@@ -115,6 +116,7 @@ impl Cluster {
                         self.execute(format!("CREATE DATABASE {TEMPLATE}")).await;
                         let db = Db::open_postgres(&self.url(TEMPLATE), 1).await.expect("the template opens");
                         migrations::migrate(&db, &SystemClock).await.expect("the template migrates");
+                        // PostgreSQL copies no template that has open connections.
                         db.close().await;
                     });
                 })
@@ -127,6 +129,7 @@ impl Cluster {
         use sqlx::{ConnectOptions, Connection, Executor};
         let options: sqlx::postgres::PgConnectOptions = self.url("postgres").parse().expect("our own URL");
         let mut connection = options.connect().await.expect("the cluster answers");
+        // The name of a database cannot be bound.
         connection.execute(sqlx::AssertSqlSafe(sql)).await.expect("the statement runs");
         connection.close().await.expect("the connection closes");
     }

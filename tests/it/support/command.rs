@@ -65,6 +65,7 @@ pub async fn medcredit_at(clock: Arc<ManualClock>, args: &[&str]) -> Outcome {
 
 /// The same with something on its standard input.
 pub async fn medcredit_with_input(clock: Arc<ManualClock>, args: &[&str], input: &str) -> Outcome {
+    // From 2, because the entropy of test stores has the seed 1.
     static RUNS: AtomicU64 = AtomicU64::new(2);
     let (out, err) = (Caught::default(), Caught::default());
     let entropy = SeededEntropy::new(RUNS.fetch_add(1, Ordering::SeqCst));

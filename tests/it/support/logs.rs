@@ -49,6 +49,7 @@ impl Guard {
 /// The guard of this process.
 pub fn guard() -> MutexGuard<'static, Guard> {
     static GUARD: OnceLock<Mutex<Guard>> = OnceLock::new();
+    // A test that failed under the lock must not keep the others from being checked.
     GUARD.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -96,6 +97,7 @@ impl Write for CheckedLog {
 
 /// Starts the checked log, once in a process.
 pub fn watch() {
+    // A process has one global subscriber.
     static STARTED: OnceLock<bool> = OnceLock::new();
     STARTED.get_or_init(|| {
         let settings = LogSettings { format: Format::Json, filter: "medcredit=trace,info".into() };

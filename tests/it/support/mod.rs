@@ -43,6 +43,7 @@ pub fn decided_by(name: &str) -> Decision {
 pub fn block_on<F: Future>(body: F) -> F::Output {
     logs::watch();
     tokio::runtime::Builder::new_multi_thread()
+        // Two threads: tasks run in parallel, and many tests still fit beside each other.
         .worker_threads(2)
         .enable_all()
         .build()

@@ -156,6 +156,7 @@ impl TestCa {
         let list = CertificateRevocationListParams {
             this_update: from.to_utc(),
             next_update: until.to_utc(),
+            // Later lists have higher numbers.
             crl_number: SerialNumber::from(u64::try_from(from.seconds()).unwrap()),
             issuing_distribution_point: None,
             revoked_certs: revoked.iter().map(entry).collect(),
@@ -216,6 +217,7 @@ pub fn identify(trust: impl Into<Arc<PartnerTrust>>, certificate: &TestCertifica
     let mut client =
         ClientConnection::new(Arc::new(client), ServerName::try_from("localhost").unwrap()).expect("a client");
     let mut server = ServerConnection::new(Arc::new(server)).expect("a server");
+    // A handshake takes fewer flights; the rounds that are left do nothing.
     for _ in 0..8 {
         pump(|out| client.write_tls(out).unwrap(), |input| server.read_tls(input).unwrap());
         server.process_new_packets().map_err(Refusal::Handshake)?;
@@ -240,6 +242,7 @@ fn pump(write: impl FnOnce(&mut Vec<u8>) -> usize, mut read: impl FnMut(&mut &[u
     let mut bytes = Vec::new();
     write(&mut bytes);
     let mut rest = bytes.as_slice();
+    // One call may take only a part of the bytes.
     while !rest.is_empty() {
         read(&mut rest);
     }

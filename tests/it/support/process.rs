@@ -11,6 +11,7 @@ use super::logs;
 /// The program with arguments, without the configuration of this process.
 pub fn program(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_medcredit"));
+    // A configuration of the developer's own must not reach the program.
     command.args(args).env_remove("MEDCREDIT_CONFIG");
     command
 }
@@ -66,6 +67,7 @@ impl Gateway {
         let mut log = self.log.take().unwrap();
         self.rest = Some(std::thread::spawn(move || {
             let mut rest = String::new();
+            // After an error, what was read before is checked all the same.
             let _ = log.read_to_string(&mut rest);
             rest
         }));
@@ -97,6 +99,7 @@ impl Gateway {
             self.seen.push_str(&rest.join().unwrap());
         }
         logs::check(&self.seen);
+        // After its log is read: a process that writes into a full pipe would never end.
         (self.child.wait().unwrap().code(), std::mem::take(&mut self.seen))
     }
 }

@@ -47,6 +47,7 @@ pub async fn execute(store: &TestStore, sql: &str) {
         StoreLocation::Sqlite(directory) => {
             let url = format!("sqlite://{}", directory.path().join("core.db").display());
             let mut connection = SqliteConnection::connect(&url).await.unwrap();
+            // Bulk tables are in a file of their own.
             let attach = format!("ATTACH DATABASE '{}' AS bulk", directory.path().join("bulk.db").display());
             connection.execute(AssertSqlSafe(attach)).await.unwrap();
             connection.execute(sql).await.unwrap();

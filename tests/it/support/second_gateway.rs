@@ -45,6 +45,7 @@ impl TestApp {
         };
         let gateway = format!("[gateway]\npublic_origin = '{}'\n{}", self.origin, self.settings());
         let listeners = "[partner]\nlisten = '127.0.0.1:0'\n[telemetry]\nlisten = '127.0.0.1:0'";
+        // Sealed five times a second, so that tests wait only briefly.
         let ledger = format!("[ledger]\ncheckpoint_file = 'checkpoint-{name}'\nseal_interval_ms = 200");
         let path = self.path(&format!("{name}.toml"));
         write_once(&path, &format!("{gateway}\n[store]\n{store}\n{listeners}\n{ledger}\n"));

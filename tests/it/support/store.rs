@@ -56,6 +56,7 @@ impl TestStore {
     pub async fn on_cluster(cluster: &Cluster) -> Self {
         let database = cluster.migrated_database().await;
         let url = cluster.url(&database);
+        // Eight of the cluster's 300 connections, because many tests run at a time.
         let db = Db::open_postgres(&url, 8).await.expect("the store opens");
         Self { url, ..Self::at(db, StoreLocation::Postgres { database }) }
     }

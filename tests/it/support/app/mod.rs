@@ -74,6 +74,7 @@ impl TestApp {
     /// Starts it so that the test can make the steps of a disclosure fail.
     pub async fn start_breakable(store: TestStore, settings: &str, faults: Faults) -> Self {
         let directory = tempfile::tempdir().unwrap();
+        // Bound before the configuration is made, because the public origin names the port.
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("https://localhost:{}", socket.local_addr().unwrap().port());
         std::fs::create_dir(directory.path().join("secrets")).unwrap();
@@ -125,6 +126,7 @@ impl TestApp {
     /// An HTTP client without a certificate.
     pub fn connect_publicly(&self) -> reqwest::Client {
         let config = Arc::unwrap_or_clone(self.public_tls(&["h2", "http/1.1"]));
+        // A proxy from the environment would not reach the loopback address.
         let builder = reqwest::Client::builder().tls_backend_preconfigured(config).no_proxy();
         builder.timeout(Duration::from_secs(30)).build().unwrap()
     }
@@ -187,6 +189,7 @@ impl TestApp {
         };
         change(&mut new);
         let id = access::register(&self.store.env(), crate::support::tester(), &new).await.unwrap();
+        // Without background tasks the gateway learns of the bank only here.
         self.app.catch_up().await.unwrap();
         Bank { id, http: self.connect(&certificate, &key), certificate, key, origin: self.origin.clone() }
     }
@@ -212,6 +215,7 @@ impl TestApp {
     pub async fn pending(&self, bank: &Bank, change: impl FnOnce(&mut NewConsent)) -> Consent {
         let mut wish = self.wish();
         change(&mut wish);
+        // Not the registered limit of pending requests, which these tests are not about.
         self.app.consents.request(bank.id, 1000, &wish).await.unwrap()
     }
 
