@@ -32,6 +32,7 @@ impl App {
         // Keys before the client directory: while the keyring cannot be read, the directory is not confirmed either, so a
         // revoked key signs and verifies for no longer than the second that a gateway may be behind.
         let change = changes::current(&self.env.db).await?;
+        // Pairs with the store below: a reader that sees the number also sees the keys stored before it.
         if self.keys_at.load(Ordering::SeqCst) != change {
             let keyring = Keyring::load(&self.custody).await.map_err(|error| Failure::internal(error.to_string()))?;
             let keys = key_set(&keyring).map_err(|error| Failure::internal(error.to_string()))?;
@@ -48,6 +49,7 @@ impl App {
 
     /// Housekeeping: records expiries, and removes expired rows and limits with a full quota.
     pub async fn tidy(&self) -> Result<(), Failure> {
+        // First, and without the database: it bounds memory even while the database fails.
         self.limits.tidy();
         if let Some(portal) = &self.portal {
             portal.addresses.tidy();
@@ -56,6 +58,7 @@ impl App {
         // Not immediately: on a gateway whose clock is behind, the token is still valid.
         let cutoff = self.env.clock.now().minus(EXPIRED_TOKEN_RETENTION);
         let removed = tokens::delete_expired(&mut tx, cutoff).await?;
+        // Committed alone: what follows has transactions of its own, and a failure there loses nothing of this.
         tx.commit().await?;
         let removed = removed + self.consents.delete_expired_responses().await?;
         let expired = self.consents.record_expiries().await?;
@@ -131,8 +134,10 @@ where
     Fut: Future<Output = ()> + Send,
 {
     let mut ticks = tokio::time::interval(period);
+    // Delay and not burst: after a stall, one poll suffices to catch up.
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
+        // When both arms are ready a tick may win; the stop is then seen after that round.
         tokio::select! {
             _ = ticks.tick() => {}
             _ = stopping.wait_for(|stop| *stop) => return,

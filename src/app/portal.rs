@@ -33,6 +33,7 @@ impl Portal {
         let server = Arc::new(PublicServer::start(custody.clone(), files).await?);
         let limit = limit_policy("address", section.per_address);
         let addresses = AddressLimit::new(custody.env.clock.clone(), &*custody.env.entropy, limit);
+        // A bound beyond this platform's sizes counts as one.
         let reads = Semaphore::new(usize::try_from(section.max_reads).unwrap_or(1));
         Ok(Some(Self { server, addresses, reads }))
     }

@@ -142,6 +142,7 @@ pub(super) async fn run(args: ClientCommand, ctx: &Context) -> anyhow::Result<()
             writeln!(ctx.out(), "resumed {id}")?;
         }
     }
+    // Closed explicitly, so that SQLite moves its WAL into the file.
     db.close().await;
     Ok(())
 }

@@ -102,6 +102,7 @@ impl Archive {
                     None => rounds.push(one),
                 }
             }
+            // After the corrections are marked: a round that is left out here may still have corrected another.
             rounds.retain(|round| is_former(round, now, today));
             for round in &mut rounds {
                 withhold(round, now, today);
@@ -116,6 +117,7 @@ impl Archive {
         let step = "reading first-level totals";
         let graded = present.iter().filter(|assessment| assessment.status == GradeStatus::Graded);
         let keys: Vec<_> = graded
+            // A graded assessment has a run and a version; one without them has no totals to read.
             .filter_map(|graded| {
                 Some((graded.subject_code.as_str(), graded.run_id.as_deref()?, graded.assessment_version?))
             })
@@ -151,6 +153,7 @@ impl Archive {
 }
 
 fn has_expired(valid_until: Option<Day>, today: Day) -> bool {
+    // Without a last day it never expires.
     valid_until.is_some_and(|last| today > last)
 }
 

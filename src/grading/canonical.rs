@@ -29,6 +29,7 @@ impl Fields {
     }
 
     fn number(&mut self, number: i128) {
+        // Of fixed width, so no length is needed.
         self.0.update(&number.to_be_bytes());
     }
 

@@ -40,6 +40,7 @@ impl Chains {
         let (Some(chain), Some(parent), Some(grade)) = (&model.file().chain, parent, &result.grade) else { return };
         let of_head = self.branches.entry(parent.to_owned()).or_default();
         of_head.of += 1;
+        // Branches with the counted grade, beside all graded ones: the model compares the two.
         of_head.counted += u32::from(*grade == chain.counts);
     }
 
@@ -47,6 +48,7 @@ impl Chains {
     /// Where heads are each other's branches, the cycle is cut at the smallest code, so that every run cuts it alike.
     pub(super) fn next(&mut self) -> Option<Waiting> {
         let free = |head: &&String| self.behind.get(*head).is_none_or(|behind| *behind == 0);
+        // Without a free head there is a cycle.
         let ready = self.waiting.keys().find(free).or_else(|| self.waiting.keys().next()).cloned()?;
         let mut head = self.waiting.remove(&ready)?;
         if let Some(behind) = head.standing.parent.as_ref().and_then(|parent| self.behind.get_mut(parent)) {

@@ -187,6 +187,7 @@ impl Rounds {
             let subject = subject.ok_or_else(|| GradingError::NotCovered(of.subject.to_owned()))?;
             let all = runs::list(&self.env.db.read("correct")).await.map_err(during())?;
             let in_force = |run: &RunRow| run.state == RunState::Published.as_str() && run.kind == subject.kind;
+            // At most one for each scheme of the kind.
             let mut in_force: Vec<RunRow> = all.into_iter().filter(in_force).collect();
             match (in_force.pop(), in_force.is_empty()) {
                 (Some(run), true) => run,
@@ -219,6 +220,7 @@ impl Rounds {
         };
         let rating = Rating::single(self.env.db.clone(), Arc::new(model), scope, standing);
         let result = rating.rate_single().await?;
+        // From the model that the run stored, as the published assessments were.
         let file = read_model_file(&self.env.db, &run.model_digest, &run.id).await?;
         let new = assessment(run, &file, result.clone())?;
         Ok(Recomputed { result, new, imports_to })
@@ -283,6 +285,7 @@ impl Rounds {
             period: &run.period,
             version: done.version,
         };
+        // One event, in the form that batches of events are written in.
         let mut batch = EventBatch::new();
         batch.add(&self.env, &event).map_err(|error| GradingError::Store {
             step: "writing the event of the correction",

@@ -181,6 +181,7 @@ impl Standing {
 /// The same day of the next year; 1 March for 29 February.
 fn a_year_after(day: Day) -> Day {
     let date = day.date();
+    // Only 29 February has no such day, and 366 days later is 1 March of the next year.
     Day::new(date.year() + 1, u8::from(date.month()), date.day()).unwrap_or_else(|_| day.plus_days(366))
 }
 

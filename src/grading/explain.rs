@@ -97,6 +97,7 @@ impl Rounds {
         let during = || GradingError::during("reading the result");
         let (model, catalogue) = read_model(&self.env.db, run).await?;
         let scope = Scope::of_run(&self.env.db, run, &model, catalogue).await?;
+        // The stored file of the subject and not today's: the run is explained as it was made.
         let standing = Standing::from_json(&result.subject_code, &result.standing).map_err(during())?;
         let facts = scope.facts_of(&self.env.db, &standing.code).await?;
         let signed = standing.agreement_signed_on;

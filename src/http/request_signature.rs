@@ -96,6 +96,7 @@ impl FromRequestParts<Arc<App>> for SignatureView {
         let PeerIdentity(peer) = PeerIdentity::from_request_parts(parts, app).await?;
         let client = app.access.client_of(peer.identity())?;
         let Inspection { base, outcome } = inspect(app, parts, &client);
+        // A missing signature is no problem of a request that need not have one.
         let present = !matches!(outcome, Err(RequestRefusal::Missing));
         let shown = |base: &String| {
             // Developers paste this response elsewhere, and the token is a credential.

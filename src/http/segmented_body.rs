@@ -17,6 +17,7 @@ pub(super) struct SegmentedBody(Vec<Bytes>);
 
 impl From<AnswerBody> for SegmentedBody {
     fn from(body: AnswerBody) -> Self {
+        // An empty segment would be a frame without data.
         Self(body.into_pieces().into_iter().rev().filter(|segment| !segment.is_empty()).collect())
     }
 }

@@ -64,6 +64,7 @@ impl Running {
 
     /// Serves banks on a socket without background tasks: for tests, which run those by hand.
     pub fn listen(app: Arc<App>, socket: TcpListener) -> io::Result<Self> {
+        // Asked before the socket moves into its task.
         let address = socket.local_addr()?;
         let (stop_listening, stopping) = watch::channel(false);
         let mut listeners = JoinSet::new();
@@ -120,6 +121,7 @@ fn partner(app: Arc<App>) -> Api {
 }
 
 async fn serve_partner(app: Arc<App>, socket: TcpListener, shutdown: impl Future<Output = ()> + Send) {
+    // A limit beyond this platform's sizes allows no larger bodies than elsewhere.
     let larger = usize::try_from(app.config.imports.max_bytes).unwrap_or(0);
     let settings =
         Settings { larger_bodies: Some((bank::imports::PREFIX, larger)), ..Settings::from(&app.config.partner) };

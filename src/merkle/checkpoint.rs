@@ -33,6 +33,7 @@ impl Checkpoint {
 
     /// Signs it, under the origin as the key's name.
     pub fn sign(&self, signer: &dyn NoteSigner) -> Result<String, NoteError> {
+        // A checkpoint signed under another name would verify for nobody.
         if signer.key().name() != self.origin {
             return Err(NoteError::KeyName(signer.key().name().into()));
         }
@@ -57,6 +58,7 @@ impl Checkpoint {
         else {
             return Err(form());
         };
+        // Decoded strictly: another spelling of the same root would be another text.
         let root = BASE64.decode(root.as_bytes()).ok().and_then(|root| Hash::try_from(root).ok());
         match (origin.is_empty(), decimal(size), root) {
             (false, Some(size), Some(root)) => Ok(Self { origin: origin.into(), size, root }),

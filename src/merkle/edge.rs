@@ -35,6 +35,7 @@ impl Edge {
             let width = expected.iter().find(|(id, _)| usize::from(id.level) == level).map_or(0, |(_, width)| *width);
             hashes.len() == usize::from(width)
         };
+        // The empty tree has no level.
         let highest = expected.iter().map(|(id, _)| usize::from(id.level) + 1).max().unwrap_or(0);
         let fits_size = levels.len() == highest && levels.iter().enumerate().all(|(level, hashes)| fits(level, hashes));
         fits_size.then_some(Self { size, levels })
@@ -56,11 +57,13 @@ impl Edge {
             if self.levels.len() <= at {
                 self.levels.push(Vec::new());
             }
+            // The level was added above, so it is always there.
             let Some(hashes) = self.levels.get_mut(at) else { break };
             hashes.push(hash);
             if hashes.len() < TILE_WIDTH {
                 break;
             }
+            // The level is empty again: its hashes are in the full tile from now on.
             let hashes = std::mem::take(hashes);
             // Infallible: 256 hashes have a root.
             let Some(root) = fold(&hashes) else { break };
@@ -83,6 +86,7 @@ impl Edge {
                 Some(lower) => fold(&[hashes.as_slice(), &[lower]].concat()),
             };
         }
+        // Without a leaf there is no hash to carry.
         carry.unwrap_or_else(empty_root)
     }
 

@@ -63,6 +63,7 @@ fn fold(hashes: &[Hash]) -> Option<Hash> {
         [] => None,
         [one] => Some(*one),
         more => {
+            // A slice has fewer than 2^64 items, so neither conversion fails.
             let split = usize::try_from(split_point(u64::try_from(more.len()).ok()?)).ok()?;
             let (left, right) = more.split_at_checked(split)?;
             Some(node_hash(&fold(left)?, &fold(right)?))

@@ -56,6 +56,7 @@ impl VerifierKey {
             return Err(NoteError::KeyName(name.into()));
         }
         let hash = sha256(&[name.as_bytes(), b"\n", &[ED25519_TYPE], &public]);
+        // A SHA-256 has more than four bytes, so the default is not reached.
         let id = hash.first_chunk::<4>().copied().unwrap_or_default();
         Ok(Self { name: name.into(), id, public })
     }
@@ -76,6 +77,7 @@ impl VerifierKey {
     }
 
     fn verify(&self, text: &str, signature: &[u8]) -> Result<(), NoteError> {
+        // Parsed at each use: checkpoints are verified seldom.
         UnparsedPublicKey::new(&ED25519, &self.public)
             .verify(text.as_bytes(), signature)
             .map_err(|_| NoteError::Signature(format!("{}+{}", self.name, self.id())))
@@ -143,6 +145,7 @@ impl Note {
         if note.len() > MAX_NOTE_BYTES {
             return Err(NoteError::Form("it is too long"));
         }
+        // Compared with a space and not by category: the text may contain characters of any script.
         if note.chars().any(|c| c < ' ' && c != '\n') {
             return Err(NoteError::Form("it has a control character"));
         }

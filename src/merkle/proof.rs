@@ -33,6 +33,7 @@ impl Span {
         let mut start = self.start;
         while start < self.end {
             let fitting = (self.end - start).ilog2();
+            // A subtree begins at a multiple of its size, so the zero bits of the start bound its level.
             let level = fitting.min(start.trailing_zeros());
             nodes.push(Node { level: u8::try_from(level).unwrap_or(0), index: start >> level });
             start += 1 << level;
@@ -82,6 +83,7 @@ pub fn inclusion_spans(index: u64, size: u64) -> Result<Vec<Span>, ProofError> {
             start = middle;
         }
     }
+    // Collected from the root down, and listed from the leaf up.
     spans.reverse();
     Ok(spans)
 }
@@ -126,6 +128,7 @@ pub fn verify_inclusion(leaf: &Hash, index: u64, size: u64, path: &[Hash], root:
         if last == 0 {
             return Err(ProofError::Length);
         }
+        // A right child, or the last node of a level without a sibling: the hash joins from the right.
         if at & 1 == 1 || at == last {
             hash = node_hash(sibling, &hash);
             while at & 1 == 0 && at != 0 {
@@ -181,6 +184,7 @@ pub fn verify_consistency(older: TreeHead, newer: TreeHead, path: &[Hash]) -> Re
         if last == 0 {
             return Err(ProofError::Length);
         }
+        // Hashes at the left are in both trees; those at the right are in the newer one only.
         if at & 1 == 1 || at == last {
             from_old = node_hash(sibling, &from_old);
             from_new = node_hash(sibling, &from_new);

@@ -31,6 +31,7 @@ impl TileId {
 
     /// Number of hashes of this tile in a tree of `size` leaves: 256 when it is full, 0 when it does not exist.
     pub fn width(self, size: u64) -> u16 {
+        // A shift by 64 bits or more leaves no hash.
         let hashes = size.checked_shr(u32::from(self.level) * u32::from(HEIGHT)).unwrap_or(0);
         let before = self.index.saturating_mul(256);
         u16::try_from(hashes.saturating_sub(before).min(256)).unwrap_or(0)
@@ -59,6 +60,7 @@ impl TileId {
 
     /// The path of the tile under a log's prefix; `width` 256 is the full tile.
     pub fn path(self, width: u16) -> String {
+        // Groups of three digits, so that no directory has more than a thousand names (C2SP tlog-tiles).
         let mut groups = format!("{:03}", self.index % 1000);
         let mut rest = self.index / 1000;
         while rest > 0 {
@@ -100,6 +102,7 @@ impl fmt::Display for TileId {
 
 /// A decimal number without leading zeros.
 pub(super) fn decimal<T: FromStr>(text: &str) -> Option<T> {
+    // The parser also reads a plus sign, which a tile's name may not have.
     let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     (plain && (text.len() == 1 || !text.starts_with('0'))).then(|| text.parse().ok()).flatten()
 }
@@ -112,6 +115,7 @@ pub struct TileNodes(HashMap<TileId, Vec<Hash>>);
 impl TileNodes {
     /// The tiles from which spans of a tree are computed, each once.
     pub fn needed(spans: &[Span]) -> Vec<TileId> {
+        // Neighbouring nodes share tiles, and each tile is one read of the store.
         let mut ids: Vec<_> =
             spans.iter().flat_map(|span| span.nodes()).filter_map(TileId::of).map(|(id, _)| id).collect();
         ids.sort_unstable();

@@ -131,6 +131,7 @@ impl BankClient {
             .tls_backend_preconfigured(config)
             // A redirect would send token and signature to another address.
             .redirect(reqwest::redirect::Policy::none())
+            // Direct, like the probe that diagnoses a failed connection, which knows of no proxy.
             .no_proxy()
             .connect_timeout(Duration::from_secs(10))
             .timeout(Duration::from_secs(30))
@@ -241,6 +242,7 @@ impl BankClient {
         if diagnosis.is_none() {
             diagnosis = diagnose(&self.profile, self.clock.clone()).await;
         }
+        // The client's own words are better than none.
         let diagnosis = diagnosis.unwrap_or_else(|| Diagnosis::unknown(error));
         ConnectionError { method: method.clone(), target: target.to_owned(), diagnosis, timeout: error.is_timeout() }
     }
@@ -251,6 +253,7 @@ impl BankClient {
         loop {
             let wait = match self.send(call.clone()).await {
                 Ok(response) if response.status == StatusCode::SERVICE_UNAVAILABLE && attempt < ATTEMPTS => {
+                    // A second, where the gateway names no time.
                     response.retry_after().unwrap_or(Duration::from_secs(1))
                 }
                 // Of the errors only a time-out: a refused connection or certificate is the same a second later.
@@ -272,6 +275,7 @@ impl BankClient {
         let mut form = vec![("grant_type".to_owned(), "client_credentials".to_owned())];
         form.extend(scope.map(|scope| ("scope".to_owned(), scope.to_owned())));
         if let Some((key, client)) = self.assertion_key().await? {
+            // 128 random bits: the gateway refuses an identifier that it has seen.
             let mut jti = [0; 16];
             self.entropy.fill(&mut jti);
             let assertion = Assertion {

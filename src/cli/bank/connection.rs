@@ -54,6 +54,7 @@ pub(super) async fn diagnose(profile: &Profile, clock: SharedClock) -> Option<Di
 
 /// Connects step by step: name, port, TLS, admission. Reports each step that succeeds, and the one that fails.
 pub(super) async fn probe(profile: &Profile, clock: SharedClock, findings: &mut Findings) -> Result<(), Diagnosis> {
+    // An unknown name and a failing resolver look the same here.
     let (host, port) = (profile.host(), profile.port());
     let found = tokio::net::lookup_host((host.as_str(), port)).await;
     let addresses: Vec<_> = found.map_err(|_| Diagnosis::of_name(profile))?.collect();
@@ -76,6 +77,7 @@ pub(super) async fn probe(profile: &Profile, clock: SharedClock, findings: &mut 
     }
     let kind = if group == "X25519MLKEM768" { ", safe against future quantum computers" } else { "" };
     findings.good("tls", format!("{version} with {group}{kind}"));
+    // One byte is enough to distinguish an alert from silence.
     let mut byte = [0];
     match timeout(ALERT_WAIT, stream.read(&mut byte)).await {
         // Silence means that the gateway waits for a request.

@@ -75,6 +75,7 @@ impl Response {
         if self.status.is_success() {
             return None;
         }
+        // A refusal by a proxy may not be JSON; the status is shown all the same.
         let problem = self.json().unwrap_or_default();
         let text = |name: &str| clean(problem.get(name).and_then(Value::as_str).unwrap_or_default());
         // One of the two is empty: a problem document has `code`, an OAuth error has `error`.

@@ -92,6 +92,7 @@ impl Session {
         data: Data<'_>,
         ctx: &Context,
     ) -> anyhow::Result<(Response, Verified)> {
+        // Before the request is sent: a file that exists must not cost a disclosure.
         let save_path = read.save.as_ref();
         let save_path = save_path.map(|path| SavePath::of(path.as_deref(), self.archive.path())).transpose()?;
         let mut query: Vec<String> = data.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -124,6 +125,7 @@ impl Session {
             None => self.client.client_id().await.ok(),
         };
         let mut saved = SavedAnswer::new(response, verified.key.jwk(), client_id, self.client.now())?;
+        // A crash from here on leaves the answer without its proof, which can be fetched later.
         saved.write(path)?;
         match fetch_proof(&self.client, &verified.receipt.id).await {
             Ok(proof) => {

@@ -36,6 +36,7 @@ pub(in crate::cli) struct Verified {
 /// The public keys of a JSON Web Key Set.
 pub(in crate::cli) fn keys(jwks: &Value) -> anyhow::Result<Vec<PublicKey>> {
     let keys = jwks.get("keys").and_then(Value::as_array).context("the key set has no keys")?;
+    // Keys of suites that this program does not know are left out.
     let read = |key: &Value| serde_json::from_value::<Jwk>(key.clone()).ok()?.public_key().ok();
     Ok(keys.iter().filter_map(read).collect())
 }
@@ -59,6 +60,7 @@ pub(in crate::cli) fn log_keys(keys: &[PublicKey], origin: &str) -> Vec<Verifier
 
 /// The beginning of a key's id, short enough to read aloud.
 pub(in crate::cli) fn short(key_id: &str) -> &str {
+    // A shorter id is shown whole.
     key_id.get(..12).unwrap_or(key_id)
 }
 
@@ -258,6 +260,7 @@ pub(super) fn check_saved(
     findings: &mut Findings,
 ) -> anyhow::Result<()> {
     let response = saved.response()?;
+    // The file's own key; whether it is the gateway's is judged below.
     let own: Vec<PublicKey> = saved.key.public_key().into_iter().collect();
     let Some(verified) = check_answer(&response, &own, findings) else {
         findings.skipped("record", "not checked: the answer itself does not verify");
@@ -309,6 +312,7 @@ pub(super) fn check_consistency(
 ) -> Result<(String, ()), String> {
     let older = Checkpoint::open(&consistency.checkpoint, &log_keys(keys, &newer.origin))
         .map_err(|error| format!("the older checkpoint: {error}"))?;
+    // A hash that cannot be decoded makes the whole path unusable.
     let hash = |text: &String| BASE64.decode(text.as_bytes()).ok().and_then(|bytes| Hash::try_from(bytes).ok());
     let path: Option<Vec<Hash>> = consistency.path.iter().map(hash).collect();
     let path = path.ok_or("the path does not consist of hashes")?;

@@ -117,12 +117,14 @@ struct IndicatorPoints {
 
 impl IndicatorPoints {
     fn add(&mut self, points: &[MilliPoints], missing: Option<&[bool]>) {
+        // The first subject decides the number of indicators; all have the same model.
         self.points.resize(points.len().max(self.points.len()), Vec::new());
         self.missing.resize(self.points.len(), 0);
         for (column, points) in self.points.iter_mut().zip(points) {
             column.push(points.0);
         }
         self.totals.push(points.iter().map(|points| points.0).sum());
+        // Without an entry nothing is missing.
         for (count, missing) in self.missing.iter_mut().zip(missing.unwrap_or_default()) {
             *count += u64::from(*missing);
         }
@@ -201,6 +203,7 @@ impl Rounds {
 fn of_indicator(indicator: &Indicator, points: &[i64], missing: u64, totals: &[i64]) -> IndicatorBias {
     let weight = indicator.weight.milli();
     let Spread { least, lower_quartile, median, upper_quartile, most, mean, deviation } = spread(points);
+    // A count of a list in memory always fits.
     let many = |is: &dyn Fn(i64) -> bool| u64::try_from(points.iter().filter(|of| is(**of)).count()).unwrap_or(0);
     let (at_cap, at_zero) = (many(&|points| points == weight.0), many(&|points| points == 0));
     let all = u64::try_from(points.len()).unwrap_or(u64::MAX);

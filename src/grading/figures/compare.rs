@@ -49,6 +49,7 @@ impl Rounds {
         if one.row.kind != other.row.kind {
             return Err(GradingError::DifferentKinds { first: one.row.kind, second: other.row.kind });
         }
+        // A sorted union, so that equal differences stay in the order of codes.
         let codes: std::collections::BTreeSet<&String> = one.subjects.keys().chain(other.subjects.keys()).collect();
         let subjects = u64::try_from(codes.len()).unwrap_or(u64::MAX);
         let mut differing = Vec::new();
@@ -74,6 +75,7 @@ impl Rounds {
             let greatest_first = |number: Option<i64>| std::cmp::Reverse(number.map(i64::abs));
             (greatest_first(of.places), greatest_first(of.points.map(|points| points.0)))
         });
+        // Bounded, so that a mistake in the counts cannot wrap around.
         let agree = subjects - u64::try_from(differing.len()).unwrap_or(u64::MAX).min(subjects);
         Ok(Comparison {
             first: one.head(),

@@ -79,6 +79,7 @@ impl Movement {
         for code in codes {
             let place = |of: &Outcomes, last: usize| of.subjects.get(code).map_or(last, |row| of.column(row));
             let (row, column) = (place(before, rows.len() - 1), place(now, columns.len() - 1));
+            // The places come from the same columns, so the cell is always there.
             if let Some(count) = counts.get_mut(row).and_then(|row| row.get_mut(column)) {
                 *count += 1;
             }
@@ -155,6 +156,7 @@ impl Movement {
 
     /// The table with nothing withheld, for the bureau only.
     pub(in crate::grading) fn internal_table(&self) -> MovementTable {
+        // Without limits nothing is withheld, so no totals of the run are needed.
         let mut system = Suppression::default();
         let cells = self.add_to(&mut system, &[]);
         self.table(&cells, &system.release(None))
