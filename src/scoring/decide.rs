@@ -37,6 +37,7 @@ pub(super) fn signal_value(signal: &Signal, value: Result<Fraction, MissingReaso
 
 /// Whether a value meets a condition.
 pub(super) fn holds(condition: &Condition, value: SignalValue) -> bool {
+    // A missing value meets no condition, whatever the bounds are.
     let Some(value) = value else { return false };
     condition.at_least.is_none_or(|bound| value >= Fraction::of(bound))
         && condition.at_most.is_none_or(|bound| value <= Fraction::of(bound))
@@ -117,6 +118,7 @@ impl Decisions {
     pub(super) fn of(file: &ModelFile) -> Option<Self> {
         let scheme = &file.scheme;
         let rule = |rule: &GradeRule| {
+            // A rule without conditions is the last one, for all other cases.
             let tests = match &rule.when {
                 Some(when) => Some(Tests::of(when, file)?),
                 None => None,
@@ -174,6 +176,7 @@ impl ChainTests {
         let effect = match (&rule.best, &rule.direct) {
             (Some(best), None) => Effect::Best(place(best)?),
             (None, Some(direct)) => Effect::Direct(place(direct)?),
+            // Both effects or neither: the check refuses such a rule.
             _ => return None,
         };
         let unless = match &rule.unless {

@@ -107,6 +107,7 @@ fn limit(model: &Model, computed: &Computed, which: LimitOf, most: Points) -> De
     };
     Decision {
         part,
+        // The position comes from the same file, so there is a clause.
         clause: clause.cloned().unwrap_or_default(),
         grade: model.grade_of(most.milli()),
         at_most: Some(most.milli()),

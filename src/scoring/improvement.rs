@@ -157,6 +157,7 @@ fn blocking_rules(model: &Model, measures: &Measures, computed: &Computed, targe
 fn rules_to_reach(model: &Model, computed: &Computed, target: usize) -> Vec<String> {
     let (file, scheme) = (model.file(), model.scheme());
     let rest = file.rule.last().and_then(|rule| scheme.place(&rule.grade));
+    // Nothing need begin where the own grade suffices, or where the last rule gives the better grade already.
     if computed.own <= target || rest.is_none_or(|rest| rest <= target) {
         return Vec::new();
     }
@@ -177,6 +178,7 @@ fn blocking_chain(model: &Model, measures: &Measures, computed: &Computed, targe
     let (file, scheme) = (model.file(), model.scheme());
     let chain = file.chain.as_ref()?;
     let decided = model.decisions().chain(file, computed.own, Some(branches), &computed.signal_values)?;
+    // An exception takes the rule's effect away, and a number of branches that allows the grade does not block it.
     if decided.excepted || chain_allows(chain, scheme, branches.counted).is_some_and(|allowed| allowed <= target) {
         return None;
     }
@@ -244,6 +246,7 @@ fn in_words(model: &Model, measures: &Measures, computed: &Computed, place: usiz
 
 /// The number of half-years until a condition on a count ends without new events; none where time does not end it.
 fn ends(resolved: &ResolvedValue, measures: &Measures, condition: &Condition) -> Option<i32> {
+    // Nearest first, so the last one is the farthest; other forms than counts have none.
     let farthest = resolved.by_half_year(measures).last()?.0;
     // One half-year past the window at most: then no present event counts any more.
     (1..=i32::from(farthest) + 1).find(|halves| {

@@ -95,6 +95,7 @@ impl Mapping {
     /// raising its version.
     pub fn check_against(&self, scheme: &Scheme) -> Result<(), TableError> {
         let name = format!("the table from {} for {}", self.file.from, self.file.receiver);
+        // Without the text of the file, faults have no line numbers.
         let mut faults = Faults::new(&name, "");
         check(&self.file, Some(scheme), &mut faults);
         faults.finish()

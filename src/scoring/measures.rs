@@ -204,13 +204,16 @@ impl Measures {
                 .ok()
                 .filter(|back| *back <= usize::from(lookback) && fact.measure < width)
         };
+        // Before the sort, which then orders only the facts that count.
         facts.retain(|fact| back(fact).is_some());
         facts.sort_by(Fact::order);
         // A reference identifies a fact: of two deliveries the later counts, which the order puts first. Without a reference every line is a fact.
         facts.dedup_by(|earlier, kept| !kept.reference.is_empty() && earlier.identity() == kept.identity());
         let mut totals = vec![Total::default(); width * (usize::from(lookback) + 1)];
         for (at, fact) in facts.iter().enumerate() {
+            // Each fact that is left has its place.
             let Some(total) = back(fact).and_then(|back| totals.get_mut(back * width + fact.measure)) else { continue };
+            // Sorted by measure and then by day, so the facts of one total are neighbours.
             if total.facts.is_empty() {
                 total.facts = at..at;
             }
@@ -238,6 +241,7 @@ impl Measures {
         let width = catalogue.measures().len();
         let mut totals = vec![Total::default(); width * (usize::from(lookback) + 1)];
         for MeasureSums { measure, back, count, sum, latest } in sums {
+            // Left out and not refused, as `collect` does with facts.
             if measure >= width || back > lookback {
                 continue;
             }
@@ -252,8 +256,10 @@ impl Measures {
 
     /// The sums of measures with facts, by half-years back, then by the position of the measure.
     pub fn sums(&self) -> impl Iterator<Item = (u8, usize, Sums)> {
+        // At least one, so that an empty catalogue divides by one.
         let width = self.forms.len().max(1);
         let present = self.totals.iter().enumerate().filter(|(_, total)| total.sums.count > 0);
+        // The look-back is a `u8`, so the half-year fits.
         present.map(move |(at, total)| (u8::try_from(at / width).unwrap_or(u8::MAX), at % width, total.sums))
     }
 
@@ -298,7 +304,9 @@ impl Measures {
     /// The sum of some measures. Measures without facts count as zero; `None` where none has facts.
     pub(super) fn sum(&self, measures: &[usize], back: u8) -> Option<Fraction> {
         let mut values = measures.iter().filter_map(|measure| self.value(*measure, back)).peekable();
+        // Without any fact there is no sum, which differs from a sum of zero.
         values.peek()?;
+        // Values of 64 bits: 128 bits hold the sum of any number of measures.
         let sum = values.fold(0i128, |sum, value| sum + i128::from(value));
         Fraction::new(sum, Decimal::ONE.into())
     }
@@ -311,6 +319,7 @@ impl Measures {
             period: self.period.plus(-i32::from(back)),
             value: self.value(measure, back).map(|value| Decimal(value).to_string()),
             facts: usize::try_from(self.count(measure, back)).unwrap_or(usize::MAX),
+            // Facts of a measure are in the order of days, so the latest are taken from the end.
             references: facts.iter().rev().take(REFERENCES_LISTED).map(|fact| fact.reference.clone()).collect(),
         }
     }
@@ -338,5 +347,6 @@ pub struct Evidence {
 
 /// Half-years from one to a later one; negative when it is not later.
 fn halves_between(from: HalfYear, to: HalfYear) -> i32 {
+    // First months of half-years differ by multiples of six, so nothing is rounded.
     to.first_month().months_since(from.first_month()).div_euclid(6)
 }

@@ -35,6 +35,7 @@ fn fixed(text: &str, places: usize) -> Option<i64> {
 /// Writes an integer of `places` places without trailing zeros.
 fn write_fixed(f: &mut fmt::Formatter<'_>, value: i64, places: u32) -> fmt::Result {
     let unit = 10u64.pow(places);
+    // The least integer has no positive counterpart, so the absolute value is unsigned.
     let (whole, part) = (value.unsigned_abs() / unit, value.unsigned_abs() % unit);
     let sign = if value < 0 { "-" } else { "" };
     if part == 0 {
@@ -84,6 +85,7 @@ impl Decimal {
     /// Parses `12`, `-0.05` or `5%`.
     pub fn parse(text: &str) -> Option<Self> {
         match text.strip_suffix('%') {
+            // A percentage of two places is a decimal of four: both are in ten-thousandths.
             Some(percent) => fixed(percent, 2).map(Self),
             None => fixed(text, 4).map(Self),
         }
@@ -180,6 +182,7 @@ impl Fraction {
 
     /// A whole number.
     pub const fn whole(value: i64) -> Self {
+        // A cast, because `From` is not const; it widens and loses nothing.
         Self { numerator: value as i128, denominator: 1 }
     }
 
@@ -227,11 +230,13 @@ impl Fraction {
         let mut decimals = String::new();
         for _ in 0..4 {
             rest *= 10;
+            // The rest is below the denominator, so the digit is below ten.
             decimals.push(char::from(b'0' + u8::try_from(rest / denominator).unwrap_or(0)));
             rest %= denominator;
         }
         let decimals = decimals.trim_end_matches('0');
         let whole = numerator / denominator;
+        // No minus before a zero that truncation leaves.
         let sign = if self.numerator < 0 && !(whole == 0 && decimals.is_empty()) { "-" } else { "" };
         if decimals.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{decimals}") }
     }
@@ -252,6 +257,7 @@ impl Ord for Fraction {
                 (0, 0) => return Ordering::Equal,
                 (0, _) => return Ordering::Less,
                 (_, 0) => return Ordering::Greater,
+                // A reciprocal reverses the order, so the sides change places.
                 _ => (left, right) = ((right.1, rest_right), (left.1, rest_left)),
             }
         }

@@ -69,6 +69,7 @@ impl ResolvedValue {
     pub(super) fn count_later(&self, measures: &Measures, halves: i32) -> u64 {
         let Value::Count { measures: places, nearest, farthest } = &self.value else { return 0 };
         let window = i32::from(*nearest)..=i32::from(*farthest);
+        // Only events that exist now: those still to come cannot be counted.
         let counted = (0..=*farthest).filter(|back| window.contains(&(i32::from(*back) + halves)));
         counted.map(|back| places.iter().map(|place| measures.count(*place, back)).sum::<u64>()).sum()
     }
@@ -76,6 +77,7 @@ impl ResolvedValue {
     /// The records behind the value.
     pub(super) fn evidence(&self, measures: &Measures) -> Vec<Evidence> {
         let read = |(id, place, back): &(String, usize, u8)| measures.evidence(id, *place, *back);
+        // A half-year without facts has no record to cite.
         self.reads.iter().map(read).filter(|evidence| evidence.facts > 0).collect()
     }
 }
@@ -160,6 +162,7 @@ fn evaluate(value: &Value, measures: &Measures, back: u8) -> Result<Fraction, Mi
         }
         Value::Growth(of) => {
             let now = evaluate(of, measures, back)?;
+            // Whatever is missing there, the reader learns that there is nothing to compare with.
             let before = evaluate(of, measures, back + 1).map_err(|_| MissingReason::NoFormerPeriod)?;
             let growth = before.is_positive().then(|| now.growth_from(before)).flatten();
             growth.ok_or(MissingReason::NoFormerPeriod)
@@ -209,6 +212,7 @@ impl PeerComparison {
 
     /// The compared value of one subject; `None` where data is missing.
     pub fn value(&self, measures: &Measures) -> Option<Fraction> {
+        // Without a value the subject has no rank, whatever the reason is.
         evaluate(&self.of, measures, 0).ok()
     }
 }

@@ -30,6 +30,7 @@ fn score(form: &ScoreForm, weight: Points, value: Fraction) -> Points {
             // Rounded down, also for deductions: towards zero they would be rounded up.
             let change = i128::from(each.0).saturating_mul(value.numerator()).div_euclid(value.denominator());
             let total = i128::from(start.0).saturating_add(change).clamp(0, weight.0.into());
+            // Between zero and the weight, so it fits.
             Points(i64::try_from(total).unwrap_or(0))
         }
     }
@@ -61,9 +62,11 @@ pub(super) fn needed(indicator: &Indicator, points: Points) -> String {
         ScoreForm::PassThrough { out_of } => from_on(Decimal(0), *out_of, weight, points),
         ScoreForm::PerEvent { start, each } if each.0 > 0 => {
             let events = (points.0 - start.0).max(0);
+            // Rounded up: a part of an event does not happen.
             format!("{} events or more", events.div_euclid(each.0) + i64::from(events.rem_euclid(each.0) > 0))
         }
         ScoreForm::PerEvent { start, each } => {
+            // Rounded down: one event more would cost too many points.
             let events = (start.0 - points.0).max(0).checked_div_euclid(-each.0).unwrap_or(0);
             if events == 0 { "no event".to_owned() } else { format!("{events} events at most") }
         }
@@ -74,6 +77,7 @@ pub(super) fn needed(indicator: &Indicator, points: Points) -> String {
                 if band.points >= points {
                     good.push(format!("{} ({})", limits(from, band.below), band.points));
                 }
+                // A band begins where the one before it ends.
                 from = band.below;
             }
             good.join(" or ")
