@@ -39,7 +39,7 @@ fn revocation_lists() {
     let now = Timestamp::from_seconds(1_780_000_000);
     let list = CertificateRevocationListParams {
         this_update: now.to_utc(),
-        next_update: now.to_utc(),
+        next_update: Timestamp::from_seconds(1_780_086_400).to_utc(),
         crl_number: SerialNumber::from(7),
         issuing_distribution_point: None,
         revoked_certs: vec![RevokedCertParams {

@@ -151,7 +151,7 @@ impl<'a> Row<'a> {
             return self.reject(column, Code::AmountMalformed, message);
         }
         match text.parse::<i64>() {
-            Ok(amount) if amount.abs() <= MAX_FEN => Some(amount),
+            Ok(amount) if (-MAX_FEN..=MAX_FEN).contains(&amount) => Some(amount),
             _ => self.reject(column, Code::AmountTooLarge, "is beyond ten trillion yuan"),
         }
     }

@@ -89,7 +89,7 @@ struct Total {
 
 /// The sum, if it is within bounds.
 fn bounded(sum: i128) -> Option<i64> {
-    i64::try_from(sum).ok().filter(|sum| sum.abs() < GREATEST_SUM)
+    i64::try_from(sum).ok().filter(|sum| (1 - GREATEST_SUM..GREATEST_SUM).contains(sum))
 }
 
 /// Why there is no value.

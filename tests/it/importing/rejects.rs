@@ -104,6 +104,13 @@ const CASES: &[(Template, &str, &str, &[&str])] = &[
         "100000,9999999999999999999,100000,",
         &["claimed_fen amount_too_large"],
     ),
+    // The least number has no absolute value of its own type.
+    (
+        Template::Settlements,
+        "100000,100000,100000,",
+        "100000,-9223372036854775808,100000,",
+        &["claimed_fen amount_too_large"],
+    ),
     (Template::Settlements, "100000,100000,100000,", "100000,100000,100001,", &["paid_fen identity_gap"]),
     (Template::Settlements, "final", "settled", &["status word_unknown"]),
     (Template::Settlements, "2026-03-25", "2025-12-31", &["as_of date_order"]),
