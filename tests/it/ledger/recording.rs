@@ -280,6 +280,10 @@ async fn a_full_queue_refuses_and_nothing_is_lost_on_shutdown(store: TestStore) 
         tokio::task::yield_now().await;
         waiting.push(task);
     }
+    // While the gate is closed only a refused one can end. Opened earlier, the queue might never have been full.
+    while !waiting.iter().any(tokio::task::JoinHandle::is_finished) {
+        tokio::task::yield_now().await;
+    }
     gate.add_permits(100);
     for task in waiting {
         match task.await.unwrap() {
