@@ -53,6 +53,7 @@ impl App {
         self.limits.tidy();
         if let Some(portal) = &self.portal {
             portal.addresses.tidy();
+            portal.sites.tidy();
         }
         let mut tx = self.env.db.begin("app::tidy").await?;
         // Not immediately: on a gateway whose clock is behind, the token is still valid.

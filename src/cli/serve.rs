@@ -48,6 +48,42 @@ pub(super) async fn wait_for_stop() -> std::io::Result<&'static str> {
     })
 }
 
+/// Descriptors of what is neither a connection of a client, nor of telemetry, nor of the database: files, their logs, pipes,
+/// and sockets that are closing.
+const OTHER_DESCRIPTORS: u64 = 128;
+/// The fewest connections worth serving.
+const FEWEST_CONNECTIONS: u64 = 64;
+
+/// Makes the caps of connections leave descriptors to everything else: to telemetry above all, which must answer while
+/// clients take all they can. Raises the limit of the process where that is allowed.
+fn leave_descriptors(config: &mut Config) -> anyhow::Result<()> {
+    let portal = if config.portal.enabled { config.portal.max_connections } else { 0 };
+    let connections = u64::from(config.partner.max_connections) + u64::from(portal);
+    let of_telemetry = u64::try_from(telemetry::MAX_CONNECTIONS).unwrap_or(0);
+    let others = OTHER_DESCRIPTORS + of_telemetry + u64::from(config.store.max_connections);
+    let limit = telemetry::raise_descriptor_limit(others + connections);
+    let room = limit.saturating_sub(others);
+    anyhow::ensure!(
+        room >= connections.min(FEWEST_CONNECTIONS),
+        "the process may open {limit} files, and needs at least {}: raise the limit (`ulimit -n`, or LimitNOFILE= of its unit)",
+        others + FEWEST_CONNECTIONS
+    );
+    if room < connections {
+        let part = |number: u32| {
+            let part = u64::from(number) * room / connections;
+            u32::try_from(part).unwrap_or(number).max(1)
+        };
+        let partner = &mut config.partner;
+        partner.max_connections = part(partner.max_connections);
+        partner.max_handshakes = partner.max_handshakes.min(partner.max_connections);
+        partner.reserved_handshakes = partner.reserved_handshakes.min(partner.max_handshakes / 4);
+        config.portal.max_connections = part(config.portal.max_connections);
+        let count = config.partner.max_connections;
+        tracing::warn!(limit, count, "the limit of open files leaves fewer connections than configured");
+    }
+    Ok(())
+}
+
 /// A running gateway with its telemetry.
 #[derive(Debug)]
 pub(super) struct Serving {
@@ -96,9 +132,10 @@ impl Serving {
 }
 
 pub(super) async fn run(_: Serve, ctx: &Context) -> anyhow::Result<()> {
-    let config = ctx.config()?;
+    let mut config = ctx.config()?;
     // Dropped last, on success and on failure, so that every line is written.
     let _log = start_log(&config, ctx);
+    leave_descriptors(&mut config)?;
     let db = ctx.store(&config).await?;
     let durability = durability::examine(&db).await?;
     anyhow::ensure!(

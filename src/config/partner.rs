@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Report, Section};
+use super::{Network, Report, Section};
 
 /// The listener for banks and departments.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -32,6 +32,12 @@ pub struct Partner {
     pub max_handshakes: u32,
     /// The most unfinished handshakes of one address.
     pub max_handshakes_per_address: u32,
+    /// The most unfinished handshakes of one site, a /48 network of IPv6.
+    pub max_handshakes_per_site: u32,
+    /// The unfinished handshakes that only known addresses may have.
+    pub reserved_handshakes: u32,
+    /// The networks that banks are registered with.
+    pub known_networks: Vec<Network>,
     /// The most open connections of one certificate.
     pub max_connections_per_certificate: u32,
     /// The most parallel requests on one HTTP/2 connection.
@@ -40,6 +46,10 @@ pub struct Partner {
     pub max_header_bytes: u32,
     /// The most bytes of a request's body.
     pub max_body_bytes: u32,
+    /// The most bytes of bodies in memory, of all clients together.
+    pub max_buffered_bytes: u32,
+    /// The most bytes of bodies in memory of one client.
+    pub max_buffered_bytes_per_client: u32,
 }
 
 /// The files of a TLS server.
@@ -99,9 +109,12 @@ impl Section for Partner {
             ("max_connections", self.max_connections, 100_000),
             ("max_handshakes", self.max_handshakes, 100_000),
             ("max_handshakes_per_address", self.max_handshakes_per_address, 100_000),
+            ("max_handshakes_per_site", self.max_handshakes_per_site, 100_000),
             ("max_connections_per_certificate", self.max_connections_per_certificate, 10_000),
             ("max_concurrent_streams", self.max_concurrent_streams, 1000),
             ("max_body_bytes", self.max_body_bytes, 16_777_216),
+            ("max_buffered_bytes", self.max_buffered_bytes, u32::MAX),
+            ("max_buffered_bytes_per_client", self.max_buffered_bytes_per_client, u32::MAX),
         ] {
             report.require((1..=most).contains(&value), key, format!("must be 1 to {most}"));
         }
@@ -112,6 +125,17 @@ impl Section for Partner {
             self.max_handshakes <= self.max_connections,
             "max_handshakes",
             "must not be more than max_connections",
+        );
+        // Somebody unknown must be able to become known.
+        report.require(
+            self.reserved_handshakes < self.max_handshakes,
+            "reserved_handshakes",
+            "must be less than max_handshakes",
+        );
+        report.require(
+            self.max_buffered_bytes_per_client <= self.max_buffered_bytes,
+            "max_buffered_bytes_per_client",
+            "must not be more than max_buffered_bytes",
         );
     }
 }

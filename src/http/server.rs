@@ -140,12 +140,18 @@ async fn serve_portal(
 }
 
 fn listener(app: &Arc<App>, settings: Settings, kind: ListenerKind) -> Listener {
-    let rendering = app.clone();
+    let (rendering, finding) = (app.clone(), app.clone());
     Listener {
         settings,
         kind,
         clock: app.env.clock.clone(),
         render: Arc::new(move |headers, refusal| render(&rendering, headers, refusal)),
+        find_client: Arc::new(move |identity| {
+            // Also by a directory that may be out of date: then requests are refused, and connections stay.
+            let directory = finding.access.directory();
+            let client = directory.by_identity(identity.authority(), identity.subject());
+            client.filter(|client| client.is_active()).map(|client| client.id.to_string())
+        }),
     }
 }
 

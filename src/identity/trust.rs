@@ -53,7 +53,8 @@ struct TrustedAuthority {
     not_after: Timestamp,
     /// Issue and next update of the list that becomes stale first; none without a list.
     list_period: Option<(Timestamp, Timestamp)>,
-    hint: Vec<DistinguishedName>,
+    /// Its own name.
+    names: Vec<DistinguishedName>,
     /// None without a list: a verifier without lists would not check revocation at all.
     verifier: Option<Arc<dyn ClientCertVerifier>>,
 }
@@ -80,7 +81,6 @@ pub struct PartnerTrust {
     generation: u64,
     authorities: Vec<TrustedAuthority>,
     refused: HashSet<String>,
-    hints: Vec<DistinguishedName>,
     provider: Arc<CryptoProvider>,
 }
 
@@ -91,14 +91,7 @@ impl PartnerTrust {
         let provider = provider();
         let trusted = anchors.into_iter().map(|anchor| TrustedAuthority::new(anchor, Arc::clone(&provider)));
         let authorities = trusted.collect::<Result<Vec<_>, _>>()?;
-        let mut hints: Vec<DistinguishedName> = Vec::new();
-        for hint in authorities.iter().flat_map(|authority| &authority.hint) {
-            // Two authorities may have one name, and a client needs the name once.
-            if !hints.iter().any(|other| other.as_ref() == hint.as_ref()) {
-                hints.push(hint.clone());
-            }
-        }
-        Ok(Self { generation, authorities, refused, hints, provider })
+        Ok(Self { generation, authorities, refused, provider })
     }
 
     /// The number of this trust; later ones are higher.
@@ -142,11 +135,6 @@ impl PartnerTrust {
             self.authorities.iter().find(|authority| authority.id == *id).ok_or(IdentityError::UnknownAuthority)?;
         authority.verify(leaf, intermediates, now)?;
         self.proof(authority, chain, now)
-    }
-
-    /// The authorities' names, which the handshake sends to clients.
-    pub(super) fn hints(&self) -> &[DistinguishedName] {
-        &self.hints
     }
 
     /// The cryptographic provider of the verifiers.
@@ -245,7 +233,7 @@ impl TrustedAuthority {
         }
         let mut roots = RootCertStore::empty();
         roots.add(certificate).map_err(|error| bad(error.to_string()))?;
-        let hint = roots.subjects();
+        let names = roots.subjects();
         for (at, list) in lists.iter().enumerate() {
             // With two lists of one issuer, the order would decide which one applies.
             if lists.iter().skip(at + 1).any(|other| other.same_issuer(list)) {
@@ -264,7 +252,7 @@ impl TrustedAuthority {
             Some(built.map_err(|error| TrustError::List(name.clone(), error.to_string()))?)
         };
         let (not_before, not_after) = (facts.not_before, facts.not_after);
-        Ok(Self { id, name, not_before, not_after, list_period, hint, verifier })
+        Ok(Self { id, name, not_before, not_after, list_period, names, verifier })
     }
 
     fn verify(
@@ -287,8 +275,8 @@ impl TrustedAuthority {
     }
 
     fn issued_under_name(&self, issuer: &str) -> bool {
-        self.hint.iter().any(|hint| {
-            X509Name::from_der(hint.as_ref()).is_ok_and(|(_, parsed)| name::text(&parsed).as_deref() == Some(issuer))
+        self.names.iter().any(|own| {
+            X509Name::from_der(own.as_ref()).is_ok_and(|(_, parsed)| name::text(&parsed).as_deref() == Some(issuer))
         })
     }
 }

@@ -1,18 +1,23 @@
 //! The telemetry listener: `/metrics`, `/healthz` and `/readyz`, plain HTTP/1.1 on the operator's own network.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Semaphore};
 
-use super::{Health, Metrics};
+use super::{Health, Metrics, host::names_one_host};
+
+/// The most open connections. Probes and scrapes need few, and the descriptors of these are set apart from those of banks.
+pub const MAX_CONNECTIONS: usize = 32;
+/// How long a connection may exist.
+const MAX_AGE: Duration = Duration::from_mins(1);
 
 /// How long a client may take to send a request header.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -38,6 +43,7 @@ pub async fn serve(listener: TcpListener, telemetry: Telemetry, shutdown: impl F
     let graceful = GracefulShutdown::new();
     let mut shutdown = std::pin::pin!(shutdown);
     let mut upkeep = tokio::time::interval(UPKEEP_INTERVAL);
+    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -55,17 +61,20 @@ pub async fn serve(listener: TcpListener, telemetry: Telemetry, shutdown: impl F
                 continue;
             }
         };
+        // The stream is dropped where there is none: the client tries again, and the others end within their time.
+        let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else { continue };
         let telemetry = telemetry.clone();
         let service = service_fn(move |request: Request<Incoming>| {
-            let response = respond(&telemetry, request.method(), request.uri().path());
+            let response = respond(&telemetry, &request.into_parts().0);
             async move { Ok::<_, Infallible>(response) }
         });
         let mut builder = http1::Builder::new();
         builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
-            // A client that disconnects is no error.
-            let _ = connection.await;
+            // A client that disconnects is no error, and one that does not read the response is cut off.
+            let _ = tokio::time::timeout(MAX_AGE, connection).await;
+            drop(slot);
         });
     }
     drop(listener);
@@ -73,11 +82,17 @@ pub async fn serve(listener: TcpListener, telemetry: Telemetry, shutdown: impl F
     let _ = tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await;
 }
 
-fn respond(telemetry: &Telemetry, method: &Method, path: &str) -> Response<Full<Bytes>> {
-    if method != Method::GET && method != Method::HEAD {
-        return plain(StatusCode::METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", "GET only\n".into());
+fn respond(telemetry: &Telemetry, request: &Parts) -> Response<Full<Bytes>> {
+    if !names_one_host(request) {
+        let text = "Name the gateway in one `Host` header.\n";
+        return plain(StatusCode::BAD_REQUEST, "text/plain; charset=utf-8", text.into());
     }
-    match path {
+    if request.method != Method::GET && request.method != Method::HEAD {
+        let mut refused = plain(StatusCode::METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", "GET only\n".into());
+        refused.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return refused;
+    }
+    match request.uri.path() {
         "/metrics" => plain(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", telemetry.metrics.render()),
         // The process responds, so it is alive. Whether it can work is what `/readyz` reports.
         "/healthz" => plain(StatusCode::OK, "text/plain; charset=utf-8", "ok\n".into()),
@@ -95,7 +110,7 @@ fn plain(status: StatusCode, content_type: &'static str, body: String) -> Respon
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(content_type));
-    headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

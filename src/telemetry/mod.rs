@@ -6,18 +6,22 @@
 //! a label. This room knows nothing of the rooms that it reports on.
 
 mod buffered_writer;
+mod descriptors;
 mod escape;
 mod fields;
 mod health;
+mod host;
 mod listener;
 mod logging;
 mod metrics;
 mod scrub;
 
 pub use buffered_writer::{BufferedWriter, FlushGuard, buffered};
+pub use descriptors::raise_descriptor_limit;
 pub use fields::is_allowed;
 pub use health::Health;
-pub use listener::{Telemetry, serve};
+pub use host::names_one_host;
+pub use listener::{MAX_CONNECTIONS, Telemetry, serve};
 pub use logging::{Format, LogLayer, LogSettings, init};
 pub use metrics::{Metrics, install as install_metrics};
 pub use scrub::scrub;

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use medcredit::telemetry::{Health, Telemetry, install_metrics, serve};
+use medcredit::telemetry::{Health, MAX_CONNECTIONS, Telemetry, install_metrics, serve};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -66,5 +66,50 @@ fn a_monitoring_system_reads_metrics_and_health() {
         stop.send(()).unwrap();
         served.await.unwrap();
         assert!(TcpStream::connect(address).await.is_err(), "the port is free again");
+    });
+}
+
+#[test]
+fn a_request_names_one_host_there_too() {
+    block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let telemetry = Telemetry { metrics: install_metrics(), health: Health::new() };
+        let served = tokio::spawn(serve(listener, telemetry, std::future::pending()));
+        for (hosts, expected) in
+            [("", 400), ("Host: a\r\nHost: a\r\n", 400), ("Host: a, b\r\n", 400), ("Host: 127.0.0.1:9464\r\n", 200)]
+        {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            let request = format!("GET /healthz HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n");
+            stream.write_all(request.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.starts_with(&format!("HTTP/1.1 {expected} ")), "{hosts:?}: {answer}");
+        }
+        served.abort();
+    });
+}
+
+#[test]
+fn connections_are_few_and_a_silent_one_ends() {
+    block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let telemetry = Telemetry { metrics: install_metrics(), health: Health::new() };
+        let served = tokio::spawn(serve(listener, telemetry, std::future::pending()));
+        let mut silent = Vec::new();
+        for _ in 0..MAX_CONNECTIONS {
+            silent.push(TcpStream::connect(address).await.unwrap());
+        }
+        let mut beyond = TcpStream::connect(address).await.unwrap();
+        assert_eq!(beyond.read(&mut [0]).await.unwrap_or(0), 0, "closed without an answer");
+        // Those before it end by the time that a header may take, and make room.
+        for mut stream in silent {
+            let mut rest = Vec::new();
+            let ended = tokio::time::timeout(std::time::Duration::from_secs(20), stream.read_to_end(&mut rest)).await;
+            assert!(ended.is_ok(), "a silent connection ends");
+        }
+        assert_eq!(get(address, "GET /healthz").await.0, 200);
+        served.abort();
     });
 }

@@ -1,4 +1,4 @@
-//! The accept loop: takes slots for a connection, then makes its handshake and serves it in a task of its own.
+//! The accept loop: takes a slot for a connection, then makes its handshake and serves it in a task of its own.
 
 use std::{
     io,
@@ -8,6 +8,7 @@ use std::{
 };
 
 use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
     sync::{Notify, watch},
     task::JoinSet,
@@ -16,55 +17,39 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use super::{
     activity::Activity,
-    caps::{Caps, Slot, network_of},
+    admission::{Admission, Admitted},
+    caps::{Caps, Slot, site_of},
     connection,
     kind::{Listener, ListenerKind, RequestHandler},
     peer::{ConnectionIdentity, Peer, PublicPeer},
     request::ConnectionState,
-    settings::Settings,
+    settings::{SITE, Settings},
 };
 use crate::identity::{IdentityError, failure_reason};
 
+/// The reason why a connection ends whose slot was given to another.
+const EVICTED: &str = "evicted";
 /// How long the loop pauses when the system cannot accept a connection, such as when it is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How long, and how many bytes, a client that was refused in its handshake may still send.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES: usize = 64 * 1024;
+
 /// The limits of a listener.
 struct Limits {
-    connections: Arc<Caps<()>>,
-    handshakes: Arc<Caps<()>>,
-    handshakes_by_address: Arc<Caps<IpAddr>>,
+    admission: Arc<Admission>,
     connections_by_client: Arc<Caps<String>>,
-}
-
-/// The slots of a connection whose handshake is not finished.
-struct Slots {
-    connection: Slot<()>,
-    handshake: HandshakeSlots,
-}
-
-/// The slots that are released at the end of the handshake.
-struct HandshakeSlots {
-    _total: Slot<()>,
-    _address: Slot<IpAddr>,
+    connections_by_site: Arc<Caps<IpAddr>>,
 }
 
 impl Limits {
     fn of(settings: &Settings) -> Self {
         Self {
-            connections: Caps::new(settings.max_connections),
-            handshakes: Caps::new(settings.max_handshakes),
-            handshakes_by_address: Caps::new(settings.max_handshakes_per_address),
+            admission: Admission::new(settings),
             connections_by_client: Caps::new(settings.max_connections_per_client),
+            connections_by_site: Caps::new(settings.max_connections_per_client.saturating_mul(SITE)),
         }
-    }
-
-    fn admit(&self, address: SocketAddr) -> Result<Slots, &'static str> {
-        // Where a later slot is missing, `?` drops and so releases the earlier ones.
-        let connection = self.connections.take(()).ok_or("too_many_connections")?;
-        let total = self.handshakes.take(()).ok_or("too_many_handshakes")?;
-        let by_address = self.handshakes_by_address.take(network_of(address.ip()));
-        let by_address = by_address.ok_or("too_many_handshakes_of_address")?;
-        Ok(Slots { connection, handshake: HandshakeSlots { _total: total, _address: by_address } })
     }
 }
 
@@ -97,13 +82,13 @@ async fn run(
             // A `JoinSet` keeps each result until it is taken. A panic ends its own connection and nothing else.
             Some(_) = tasks.join_next(), if !tasks.is_empty() => {}
             accepted = socket.accept() => match accepted {
-                Ok((stream, address)) => match limits.admit(address) {
-                    Ok(slots) => {
+                Ok((stream, address)) => match limits.admission.admit(address.ip()) {
+                    Ok(slot) => {
                         let (listener, limits) = (Arc::clone(&listener), Arc::clone(&limits));
                         let (service, stopping) = (service.clone(), stopping.clone());
                         tasks.spawn(async move {
                             let accepted = Accepted { listener, limits, address };
-                            accepted.serve(stream, slots, service, stopping).await;
+                            accepted.serve(stream, slot, service, stopping).await;
                         });
                     }
                     // The stream is dropped: any answer would need the handshake that the limit saves.
@@ -138,19 +123,17 @@ impl Accepted {
     async fn serve(
         self,
         stream: TcpStream,
-        slots: Slots,
+        slot: Admitted,
         service: impl RequestHandler,
         mut stopping: watch::Receiver<bool>,
     ) {
-        // The connection's slot is held to the end of this function, the handshake's are released sooner.
-        let Slots { connection: _connection, handshake } = slots;
+        let name = self.listener.kind.name();
         let result = tokio::select! {
             result = self.handshake(stream) => result,
+            () = slot.evicted() => return log_refusal(name, EVICTED, self.address),
             // No request is lost with an unfinished handshake.
             _ = stopping.wait_for(|stopping| *stopping) => return,
         };
-        drop(handshake);
-        let name = self.listener.kind.name();
         let (stream, peer) = match result {
             Ok(accepted) => accepted,
             Err(reason) => {
@@ -160,19 +143,35 @@ impl Accepted {
             }
         };
         metrics::counter!("medcredit_handshakes_total", "listener" => name, "outcome" => "accepted").increment(1);
+        slot.end_handshake(self.listener.client_of(&peer));
         // Only after the handshake, because the certificate names the client.
-        let Some(_client) = self.limits.connections_by_client.take(peer.count_key()) else {
-            let reason = match peer {
-                Peer::Client(_) => "too_many_connections_of_certificate",
-                Peer::Public(_) => "too_many_connections_of_address",
-            };
-            return log_refusal(name, reason, self.address);
+        let _slots = match self.slots(&peer) {
+            Ok(slots) => slots,
+            Err(reason) => return log_refusal(name, reason, self.address),
         };
         let open = metrics::gauge!("medcredit_connections", "listener" => name);
         open.increment(1.0);
         let _open = OpenConnection(open);
+        let address = self.address;
         let state = ConnectionState { listener: self.listener, peer, activity: Activity::new(), end: Notify::new() };
-        connection::serve(Arc::new(state), stream, service, stopping).await;
+        tokio::select! {
+            () = connection::serve(Arc::new(state), stream, service, stopping) => {}
+            () = slot.evicted() => log_refusal(name, EVICTED, address),
+        }
+    }
+
+    /// Takes the slots of a connection by its client, and on a public listener by its site.
+    fn slots(&self, peer: &Peer) -> Result<(Slot<String>, Option<Slot<IpAddr>>), &'static str> {
+        let of_client = self.limits.connections_by_client.take(peer.count_key());
+        match peer {
+            Peer::Client(_) => Ok((of_client.ok_or("too_many_connections_of_certificate")?, None)),
+            Peer::Public(_) => {
+                let of_client = of_client.ok_or("too_many_connections_of_address")?;
+                let Some(site) = site_of(self.address.ip()) else { return Ok((of_client, None)) };
+                let of_site = self.limits.connections_by_site.take(site).ok_or("too_many_connections_of_site")?;
+                Ok((of_client, Some(of_site)))
+            }
+        }
     }
 
     async fn handshake(&self, stream: TcpStream) -> Result<(TlsStream<TcpStream>, Peer), &'static str> {
@@ -180,9 +179,12 @@ impl Accepted {
         stream.set_nodelay(true).map_err(|_| "closed")?;
         let acceptor = TlsAcceptor::from(self.listener.kind.tls_config());
         let timeout = self.listener.settings.handshake_timeout;
-        let stream = match tokio::time::timeout(timeout, acceptor.accept(stream)).await {
+        let stream = match tokio::time::timeout(timeout, acceptor.accept(stream).into_fallible()).await {
             Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return Err(handshake_failure(&error)),
+            Ok(Err((error, stream))) => {
+                close_after_alert(stream).await;
+                return Err(handshake_failure(&error));
+            }
             Err(_) => return Err("timeout"),
         };
         let peer = match &self.listener.kind {
@@ -196,6 +198,25 @@ impl Accepted {
         };
         Ok((stream, peer))
     }
+}
+
+/// Closes a connection so that its client can read the alert that was sent: half of it first, then what the client has
+/// sent meanwhile is read. With bytes unread, the system would send a reset, and the client would lose the alert.
+async fn close_after_alert(mut stream: TcpStream) {
+    let lingering = async {
+        stream.shutdown().await?;
+        // On the heap: only refused handshakes have this, and the future of every connection would have room for it.
+        let (mut scratch, mut left) = (vec![0; 4096], LINGER_BYTES);
+        while left > 0 {
+            match stream.read(&mut scratch).await? {
+                0 => break,
+                read => left = left.saturating_sub(read),
+            }
+        }
+        io::Result::Ok(())
+    };
+    // A client that is gone, or does not close, is no concern: the alert was sent.
+    let _ = tokio::time::timeout(LINGER, Box::pin(lingering)).await;
 }
 
 /// Counts a connection as closed when dropped, however its task ends.

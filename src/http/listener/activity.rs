@@ -18,6 +18,8 @@ struct State {
     header_since: Option<Instant>,
     /// Since when the client has read nothing, although data waits for it.
     unread_since: Option<Instant>,
+    /// Whether a response was sent before the body of its request was read to its end.
+    body_unread: bool,
 }
 
 /// The activity of a connection. Behind a mutex, because the requests of an HTTP/2 connection run in parallel.
@@ -39,6 +41,7 @@ impl Activity {
             idle_since: Instant::now(),
             header_since: None,
             unread_since: None,
+            body_unread: false,
         })))
     }
 
@@ -65,6 +68,16 @@ impl Activity {
     /// Records whether data waits for the client to read it.
     pub(super) fn set_unread(&self, unread: bool) {
         set_since(&mut self.state().unread_since, unread);
+    }
+
+    /// Records that a response is sent before the body of its request was read to its end.
+    pub(super) fn set_body_unread(&self) {
+        self.state().body_unread = true;
+    }
+
+    /// Whether the client may still be sending a body that nobody reads.
+    pub(super) fn is_body_unread(&self) -> bool {
+        self.state().body_unread
     }
 
     /// How long the connection has been idle; none while it is not.

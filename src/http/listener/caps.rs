@@ -65,6 +65,17 @@ pub(in crate::http) fn network_of(address: IpAddr) -> IpAddr {
     }
 }
 
+/// The site of an IPv6 address: its /48, because one customer can have that much on request.
+pub(in crate::http) fn site_of(address: IpAddr) -> Option<IpAddr> {
+    match network_of(address) {
+        IpAddr::V4(_) => None,
+        IpAddr::V6(network) => {
+            let [a, b, c, ..] = network.segments();
+            Some(IpAddr::V6(Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0)))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,5 +98,9 @@ mod tests {
         assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
         assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
         assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
+        let site = |text: &str| site_of(text.parse().unwrap());
+        assert_eq!(site("2001:db8:1:2::1"), site("2001:db8:1:ffff::1"));
+        assert_ne!(site("2001:db8:1::1"), site("2001:db8:2::1"));
+        assert_eq!((site("192.0.2.1"), site("::ffff:192.0.2.1")), (None, None));
     }
 }

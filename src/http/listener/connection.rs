@@ -31,6 +31,9 @@ const MAX_PENDING_ACCEPT_RESETS: usize = 20;
 const MAX_LOCAL_ERROR_RESETS: usize = 256;
 /// How much of a response is buffered for a client that does not read.
 const MAX_SEND_BUFFER_BYTES: usize = 64 * 1024;
+/// How much of the bodies of a connection a client may send that nobody reads: what an HTTP/2 connection can hold in memory
+/// before its client is proved. Of an upload, this much is sent in a round trip.
+const WINDOW_BYTES: u32 = 128 * 1024;
 /// How often a silent HTTP/2 client is pinged, and how long it has to reply.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
@@ -79,6 +82,8 @@ fn http2_builder(settings: &Settings) -> http2::Builder<TokioExecutor> {
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(settings.max_concurrent_streams)
+        .initial_stream_window_size(WINDOW_BYTES)
+        .initial_connection_window_size(WINDOW_BYTES)
         .max_header_list_size(settings.max_header_bytes)
         .max_pending_accept_reset_streams(MAX_PENDING_ACCEPT_RESETS)
         .max_local_error_reset_streams(MAX_LOCAL_ERROR_RESETS)

@@ -7,14 +7,18 @@ use http::HeaderMap;
 use rustls::ServerConfig;
 use tower::ServiceExt as _;
 
-use super::{refusal::Refusal, settings::Settings};
+use super::{peer::Peer, refusal::Refusal, settings::Settings};
 use crate::{
     authority::{Live, PublicServer},
     domain::clock::SharedClock,
+    identity::ClientIdentity,
 };
 
 /// Renders a refusal, given the header fields that identify the request.
 pub type RenderRefusal = Arc<dyn Fn(&HeaderMap, Refusal) -> Response + Send + Sync>;
+
+/// The registered client that a certificate belongs to, by a name of its own, if it is active.
+pub type FindClient = Arc<dyn Fn(&ClientIdentity) -> Option<String> + Send + Sync>;
 
 /// The clients that may connect to a listener, with its TLS material.
 #[derive(Debug, Clone)]
@@ -64,6 +68,18 @@ pub struct Listener {
     /// The time, for certificates and revocation lists. Timeouts use the runtime's timers.
     pub clock: SharedClock,
     pub render: RenderRefusal,
+    /// Finds the clients whose connections are not evicted when a listener is full.
+    pub find_client: FindClient,
+}
+
+impl Listener {
+    /// The registered client that proved itself in a handshake.
+    pub(super) fn client_of(&self, peer: &Peer) -> Option<String> {
+        match peer {
+            Peer::Client(connection) => (self.find_client)(connection.identity()),
+            Peer::Public(_) => None,
+        }
+    }
 }
 
 impl fmt::Debug for Listener {

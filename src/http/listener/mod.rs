@@ -11,6 +11,7 @@
 
 mod accept;
 mod activity;
+mod admission;
 mod body;
 pub(super) mod caps;
 mod connection;

@@ -4,10 +4,14 @@ use std::{
     io,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
+    time::Duration,
 };
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::Sleep,
+};
 
 use super::{activity::Activity, framing::Framing};
 
@@ -19,6 +23,18 @@ pub(super) struct MonitoredIo<T> {
     framing: Option<Framing>,
     activity: Arc<Activity>,
     listener: &'static str,
+    /// While what the client still sends is read and dropped, after everything was sent.
+    linger: Option<Linger>,
+}
+
+/// How long, and how many bytes, a client may still send of a body that was not read.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES: usize = 8 * 1024 * 1024;
+
+#[derive(Debug)]
+struct Linger {
+    until: Pin<Box<Sleep>>,
+    left: usize,
 }
 
 impl<T> MonitoredIo<T> {
@@ -28,13 +44,33 @@ impl<T> MonitoredIo<T> {
         activity: Arc<Activity>,
         listener: &'static str,
     ) -> Self {
-        Self { inner, framing, activity, listener }
+        Self { inner, framing, activity, listener, linger: None }
     }
 
     /// Records whether a write waits for the client to read.
     fn record_write<R>(&self, poll: Poll<io::Result<R>>) -> Poll<io::Result<R>> {
         self.activity.set_unread(poll.is_pending());
         poll
+    }
+}
+
+impl<T: AsyncRead + Unpin> MonitoredIo<T> {
+    /// Reads and drops what the client still sends, until it closes or has had its time.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(linger) = &mut self.linger else { return Poll::Ready(()) };
+        let mut scratch = [0; 4096];
+        while linger.left > 0 {
+            let mut buffer = ReadBuf::new(&mut scratch);
+            match Pin::new(&mut self.inner).poll_read(cx, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                    linger.left = linger.left.saturating_sub(buffer.filled().len());
+                }
+                Poll::Ready(_) => return Poll::Ready(()),
+                // Polled here, so that the timer wakes the task although the client is silent.
+                Poll::Pending => return linger.until.as_mut().poll(cx),
+            }
+        }
+        Poll::Ready(())
     }
 }
 
@@ -68,7 +104,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for MonitoredIo<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for MonitoredIo<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for MonitoredIo<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let poll = Pin::new(&mut self.inner).poll_write(cx, bytes);
         self.record_write(poll)
@@ -80,7 +116,16 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for MonitoredIo<T> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
+        if self.linger.is_none() {
+            ready!(Pin::new(&mut self.inner).poll_shutdown(cx))?;
+            if !self.activity.is_body_unread() {
+                return Poll::Ready(Ok(()));
+            }
+            // The client may be sending a body that nobody reads. A close with bytes unread is a reset, with which it could
+            // lose the response that says why.
+            self.linger = Some(Linger { until: Box::pin(tokio::time::sleep(LINGER)), left: LINGER_BYTES });
+        }
+        self.poll_linger(cx).map(Ok)
     }
 
     fn poll_write_vectored(

@@ -3,7 +3,7 @@
 use std::{convert::Infallible, sync::Arc};
 
 use axum::{body::Body, response::Response};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version, header};
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::Notify;
 
@@ -14,7 +14,7 @@ use super::{
     peer::Peer,
     refusal::Refusal,
 };
-use crate::http::header_names::INTERACTION_ID;
+use crate::{http::header_names::INTERACTION_ID, telemetry::names_one_host};
 
 /// The state that the requests of one connection share.
 #[derive(Debug)]
@@ -59,6 +59,7 @@ pub(super) async fn handle(
         // The rest of the request is not worth reading, or its sender not worth keeping. Out-of-date trust passes.
         if refusal != Refusal::TrustOutOfDate {
             if version <= Version::HTTP_11 {
+                connection.activity.set_body_unread();
                 parts.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             if matches!(refusal, Refusal::Identity(_)) {
@@ -120,34 +121,12 @@ async fn handle_or_refuse(
             // Hyper closes an HTTP/1 connection whose body was not read to its end. The header keeps the client from sending
             // its next request into that close.
             if version <= Version::HTTP_11 && !outcome.is_read() {
+                connection.activity.set_body_unread();
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             Ok(response)
         }
     }
-}
-
-/// Whether a request names one host. What lies between two of them, a cache or a balancer could route by the other (RFC 9112
-/// section 3.2, RFC 9113 section 8.3.1).
-fn names_one_host(parts: &Parts) -> bool {
-    let mut lines = parts.headers.get_all(header::HOST).iter().map(HeaderValue::as_bytes);
-    let (host, second) = (lines.next(), lines.next());
-    // Over HTTP/1 the target has an authority only in the absolute form, which proxies are sent.
-    let authority = parts.uri.authority().map(|authority| authority.as_str().as_bytes());
-    match (host, authority) {
-        _ if second.is_some() => false,
-        (Some(host), Some(authority)) => host.eq_ignore_ascii_case(authority) && is_host(host),
-        (Some(host), None) => is_host(host),
-        (None, Some(authority)) => parts.version == Version::HTTP_2 && is_host(authority),
-        (None, None) => false,
-    }
-}
-
-/// Whether a text can be a name or an address, with or without a port: no user, no list, no space.
-fn is_host(text: &[u8]) -> bool {
-    let host =
-        |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']' | b'%');
-    !text.is_empty() && text.iter().all(host)
 }
 
 /// The header fields that identify a request: a refusal needs no others.
@@ -196,32 +175,6 @@ fn claims_identity(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_request_names_one_host() {
-        let named = |version: Version, target: &str, hosts: &[&str]| {
-            let mut request = Request::builder().version(version).uri(target);
-            for host in hosts {
-                request = request.header(header::HOST, *host);
-            }
-            names_one_host(&request.body(()).unwrap().into_parts().0)
-        };
-        for host in ["a", "gateway.example:8443", "127.0.0.1:1", "[::1]:8443"] {
-            assert!(named(Version::HTTP_11, "/", &[host]), "{host}");
-            assert!(named(Version::HTTP_2, &format!("https://{host}/"), &[]), "{host}");
-        }
-        assert!(named(Version::HTTP_2, "https://a:1/", &["A:1"]));
-        assert!(named(Version::HTTP_2, "/", &["a"]));
-        assert!(named(Version::HTTP_11, "https://a/", &["a"]));
-        for hosts in [&[] as &[&str], &["a", "a"], &["a", "b"], &[""], &["a, b"], &["user@a"], &["a/b"], &["a b"]] {
-            assert!(!named(Version::HTTP_11, "/", hosts), "{hosts:?}");
-            assert!(!named(Version::HTTP_10, "/", hosts), "{hosts:?}");
-        }
-        assert!(!named(Version::HTTP_2, "https://a/", &["b"]));
-        assert!(!named(Version::HTTP_2, "/", &[]));
-        assert!(!named(Version::HTTP_11, "https://a/", &["b"]));
-        assert!(!named(Version::HTTP_11, "https://a/", &[]));
-    }
 
     #[test]
     fn headers_that_claim_an_identity_are_removed() {

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::config;
+use crate::config::{self, Network};
+
+/// How many times as much as one address a site may have on a public listener.
+pub(in crate::http) const SITE: usize = 4;
 
 /// The limits of a listener. Tests may set shorter times than a configuration can.
 #[derive(Debug, Clone)]
@@ -27,6 +30,12 @@ pub struct Settings {
     pub max_handshakes: usize,
     /// The most unfinished handshakes of one address (of one /64 network of IPv6).
     pub max_handshakes_per_address: usize,
+    /// The most unfinished handshakes of one site (a /48 network of IPv6).
+    pub max_handshakes_per_site: usize,
+    /// The unfinished handshakes that only known addresses may have.
+    pub reserved_handshakes: usize,
+    /// The networks whose addresses are known.
+    pub known_networks: Vec<Network>,
     /// The most open connections of one client: of one certificate, or of one address on a public listener.
     pub max_connections_per_client: usize,
     /// The most parallel requests on one HTTP/2 connection.
@@ -63,6 +72,9 @@ impl From<&config::Partner> for Settings {
             max_connections: count(partner.max_connections),
             max_handshakes: count(partner.max_handshakes),
             max_handshakes_per_address: count(partner.max_handshakes_per_address),
+            max_handshakes_per_site: count(partner.max_handshakes_per_site),
+            reserved_handshakes: count(partner.reserved_handshakes),
+            known_networks: partner.known_networks.clone(),
             max_connections_per_client: count(partner.max_connections_per_certificate),
             max_concurrent_streams: partner.max_concurrent_streams,
             max_header_bytes: partner.max_header_bytes,
@@ -81,6 +93,10 @@ impl Settings {
             max_connections: count(portal.max_connections),
             max_handshakes: count(portal.max_connections),
             max_handshakes_per_address: count(portal.max_connections_per_address),
+            max_handshakes_per_site: SITE.saturating_mul(count(portal.max_connections_per_address)),
+            // Nobody is known there: the oldest connection gives way to a new one.
+            reserved_handshakes: 0,
+            known_networks: Vec::new(),
             max_connections_per_client: count(portal.max_connections_per_address),
             max_body_bytes: 0,
             ..Self::from(&config.partner)

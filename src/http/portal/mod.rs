@@ -18,7 +18,10 @@ use tokio::sync::SemaphorePermit;
 
 use super::{
     api::{Api, method_not_allowed, route_not_found},
-    listener::{caps::network_of, peer::PublicPeer},
+    listener::{
+        caps::{network_of, site_of},
+        peer::PublicPeer,
+    },
     oauth,
     problem::{NO_CONTENT, Problem},
     published,
@@ -92,6 +95,13 @@ async fn guard(
     let admitted = portal(&app).and_then(|portal| {
         let (used, outcome) = portal.addresses.admit(network_of(peer.ip()));
         log.add_limits(vec![used]);
+        outcome?;
+        let Some(site) = site_of(peer.ip()) else { return Ok(()) };
+        let (used, outcome) = portal.sites.admit(site);
+        // Named only where it refuses: the quota of the address says enough to others.
+        if outcome.is_err() {
+            log.add_limits(vec![used]);
+        }
         outcome
     });
     let preflight = request.method() == Method::OPTIONS;

@@ -100,3 +100,34 @@ fn a_gateway_without_its_schema_does_not_start() {
     assert_eq!(code, Some(1));
     assert!(log.contains("run `medcredit migrate` first"), "{log}");
 }
+
+#[test]
+fn telemetry_answers_while_clients_take_every_descriptor_they_can_get() {
+    // More silent connections than the process may open files.
+    let (_directory, config) = furnished_site();
+    let text = fs::read_to_string(&config).unwrap() + "max_handshakes_per_address = 1000\n";
+    fs::write(&config, text).unwrap();
+    let mut gateway = Gateway::start_with_files(&config, 400);
+    let telemetry = gateway.address_of("telemetry");
+    // From here on its log is read, which has a line for each refused connection.
+    let partner = gateway.serving().replace("https://localhost", "127.0.0.1");
+    let silent: Vec<_> = (0..450).filter_map(|_| TcpStream::connect(&partner).ok()).collect();
+    assert!(silent.len() > 400, "{} connections", silent.len());
+    for path in ["/healthz", "/readyz", "/metrics"] {
+        let answer = get(&telemetry, path);
+        assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
+    }
+    gateway.signal("-TERM");
+    let (code, log) = gateway.end();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("the limit of open files leaves fewer connections than configured"), "{log}");
+    assert!(!log.contains("a connection could not be accepted"), "{log}");
+}
+
+#[test]
+fn a_process_that_may_open_too_few_files_does_not_start() {
+    let (_directory, config) = furnished_site();
+    let (code, log) = Gateway::start_with_files(&config, 200).end();
+    assert_eq!(code, Some(1));
+    assert!(log.contains("the process may open 200 files, and needs at least 240"), "{log}");
+}

@@ -1,5 +1,6 @@
 //! The partner listener: handshakes, open connections, and limits of hostile clients.
 
+mod admission;
 mod handshake;
 mod hostile;
 mod identity;

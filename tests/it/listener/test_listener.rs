@@ -80,6 +80,9 @@ pub fn settings() -> Settings {
         max_connections: 1000,
         max_handshakes: 1000,
         max_handshakes_per_address: 1000,
+        max_handshakes_per_site: 1000,
+        reserved_handshakes: 0,
+        known_networks: Vec::new(),
         max_connections_per_client: 1000,
         max_concurrent_streams: 64,
         max_header_bytes: 16_384,
@@ -177,6 +180,11 @@ impl TestListener {
             kind: ListenerKind::Partners(live.clone()),
             clock: clock.clone(),
             render: Arc::new(render),
+            // Every certificate belongs to a client, except those for this name.
+            find_client: Arc::new(|identity| {
+                let subject = identity.subject();
+                (!subject.contains("CN=nobody")).then(|| subject.to_owned())
+            }),
         };
         let (stop, stopped) = oneshot::channel::<()>();
         let service = router(&handlers);

@@ -35,12 +35,19 @@ pub struct Gateway {
 impl Gateway {
     /// Starts `medcredit serve`.
     pub fn start(config: &str) -> Self {
-        let mut child = program(&["serve", "--config", config])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::spawn(program(&["serve", "--config", config]))
+    }
+
+    /// Starts it where a process may open only so many files.
+    pub fn start_with_files(config: &str, files: u32) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_medcredit")]);
+        command.args(["serve", "--config", config]).env_remove("MEDCREDIT_CONFIG");
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Self {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = child.stderr.take().map(BufReader::new);
         Self { child, log, rest: None, seen: String::new() }
     }
