@@ -15,6 +15,11 @@ use crate::{
     },
 };
 
+/// The most consent requests that a client's registration may let be pending.
+pub const MOST_PENDING: i64 = 1_000_000;
+/// The largest quota of a client's own, as of the configuration.
+const LARGEST_QUOTA: u32 = 10_000_000;
+
 /// Lists all clients, ordered by name.
 pub async fn list(db: &Db) -> Result<Vec<Client>, Failure> {
     clients::list(db).await?.iter().map(|row| Client::from_row(row).map_err(Failure::internal)).collect()
@@ -71,6 +76,12 @@ fn check(new: &NewClient) -> Result<(), Failure> {
     check_text(&new.name, 100).map_err(|error| invalid("name", error.0))?;
     for source in new.delivers.sources.iter() {
         check_text(source, 60).map_err(|error| invalid("sources", error.0))?;
+    }
+    if !(1..=MOST_PENDING).contains(&new.max_pending) {
+        return Err(invalid("max_pending", format!("Between 1 and {MOST_PENDING} pending requests.")));
+    }
+    if let Some(limit) = new.limits.0.iter().find(|(_, quota)| !(1..=LARGEST_QUOTA).contains(*quota)) {
+        return Err(invalid("limits", format!("The quota {} is between 1 and {LARGEST_QUOTA}.", limit.0)));
     }
     if new.auth_methods.is_empty() || new.scopes.is_empty() {
         return Err(invalid("auth_methods", "At least one authentication method and one scope are needed.".into()));

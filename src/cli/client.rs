@@ -81,7 +81,7 @@ struct Register {
     #[arg(long = "limit", value_name = "NAME=QUOTA")]
     limits: Vec<String>,
     /// The maximum number of its pending consent requests [default: as configured]
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(i64).range(1..=access::MOST_PENDING))]
     max_pending: Option<i64>,
 }
 

@@ -35,7 +35,7 @@ enum Action {
         #[arg(long)]
         after: Option<String>,
         /// The maximum number of consents to list
-        #[arg(long, default_value_t = 50)]
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=1_000_000))]
         limit: i64,
     },
     /// Show a consent with its history

@@ -34,6 +34,6 @@ impl Section for Consent {
         report.require((1..=120).contains(&self.max_data_months), "max_data_months", "must be between 1 and 120");
         let months = (1..=self.max_data_months).contains(&self.default_data_months);
         report.require(months, "default_data_months", "must be between 1 and max_data_months");
-        report.require(self.max_pending >= 1, "max_pending", "must be at least 1");
+        report.require((1..=1_000_000).contains(&self.max_pending), "max_pending", "must be between 1 and 1000000");
     }
 }

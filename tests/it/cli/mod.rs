@@ -33,6 +33,20 @@ fn wrong_usage_ends_with_2() {
 }
 
 #[test]
+fn a_number_out_of_bounds_is_wrong_usage() {
+    let register = ["client", "register", "--name", "B", "--authority", "a", "--subject", "CN=b", "--max-pending"];
+    for (args, option) in [(&register[..], "--max-pending"), (&["consent", "list", "--limit"], "--limit")] {
+        for number in ["-1", "0"] {
+            let (last, before) = args.split_last().unwrap();
+            let last = format!("{last}={number}");
+            let outcome = block_on(medcredit(&[before, &[last.as_str()]].concat()));
+            assert_eq!(outcome.code, cli::WRONG_USAGE, "{last}");
+            assert!(outcome.err.contains(option), "{}", outcome.err);
+        }
+    }
+}
+
+#[test]
 fn a_command_without_its_configuration_says_how_to_give_one() {
     let outcome = block_on(medcredit(&["migrate"]));
     assert_eq!(outcome.code, cli::WRONG_USAGE);

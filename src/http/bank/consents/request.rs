@@ -30,7 +30,12 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub struct ConsentRequest {
     /// 统一社会信用代码 of the legal entity (GB 32100-2015).
-    #[schema(example = "91330302MA2AB3C47J", min_length = 18, max_length = 18)]
+    #[schema(
+        example = "91330302MA2AB3C47J",
+        min_length = 18,
+        max_length = 18,
+        pattern = "^[0-9A-HJ-NPQRTUWXYa-hj-npqrtuwxy]{18}$"
+    )]
     uscc: String,
     /// The medical-insurance codes of that entity to cover.
     #[schema(example = json!(["H33030200090"]), min_items = 1, max_items = 200)]
@@ -41,11 +46,21 @@ pub struct ConsentRequest {
     /// The purposes of the readings.
     #[schema(example = json!(["pre_loan_review"]), min_items = 1)]
     purposes: Vec<Purpose>,
-    /// The bank's name for its product.
-    #[schema(example = "医保信用贷", min_length = 1, max_length = 100)]
+    /// The bank's name for its product. Control, zero-width and direction characters are refused.
+    #[schema(
+        example = "医保信用贷",
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f-\u1160\u17b4-\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb]*[^\s\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f-\u1160\u17b4-\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb][^\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f-\u1160\u17b4-\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb]*$"
+    )]
     product: String,
-    /// The bank's own reference number.
-    #[schema(example = "A-2026-000123", min_length = 1, max_length = 64)]
+    /// The bank's own reference number. Control, zero-width and direction characters are refused.
+    #[schema(
+        example = "A-2026-000123",
+        min_length = 1,
+        max_length = 64,
+        pattern = r"^[^\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f-\u1160\u17b4-\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb]*[^\s\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f-\u1160\u17b4-\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb][^\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f-\u1160\u17b4-\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb]*$"
+    )]
     reference: Option<String>,
     /// The first month of data; by default 24 months back.
     #[schema(value_type = Option<String>, pattern = "^(19|[2-9][0-9])[0-9]{2}-(0[1-9]|1[0-2])$", example = "2024-07")]
@@ -95,7 +110,7 @@ fn response_for(consent: &Consent, now: Timestamp) -> Result<StoredResponse, Fai
 pub async fn handle(
     State(app): State<Arc<App>>,
     authorized: Authorized<scope::ConsentsWrite>,
-    Idempotent { body, key }: Idempotent<ConsentRequest>,
+    Idempotent { body, key, .. }: Idempotent<ConsentRequest>,
 ) -> Result<Response, Problem> {
     let new = NewConsent {
         uscc: body.uscc,
