@@ -109,6 +109,11 @@ impl LiveDirectory {
         Ok(true)
     }
 
+    /// Reads a new snapshot if the change number has moved. Confirms nothing, as `reload`.
+    pub(super) async fn follow(&self, db: &Db, clock: &dyn Clock) -> Result<(), DbError> {
+        if changes::current(db).await? == self.snapshot.load().change { Ok(()) } else { self.reload(db, clock).await }
+    }
+
     /// Records that the snapshot was up to date at this instant.
     pub(super) fn confirm(&self, read_at: Timestamp) {
         // Stored even if it is lower: after a clock is set back, an old confirmation must not look fresh.

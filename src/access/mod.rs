@@ -20,10 +20,11 @@ pub use caller::{Caller, Refused};
 pub use client::{AuthMethod, Client, ClientKind, ClientState, Delivers, LimitOverrides, NewClient, SignedRequests};
 pub use directory::Directory;
 pub use issue::{ActiveToken, Introspection, IssuedToken, TokenRequest};
-pub use manage::{SigningChange, change_signing, list, register, resume, suspend};
+pub use manage::{MOST_PENDING, SigningChange, change_signing, list, register, resume, suspend};
 
 use crate::{
-    identity::{keyset::LiveKeys, token::Expected},
+    domain::Failure,
+    identity::{ClientIdentity, keyset::LiveKeys, token::Expected},
     store::Env,
 };
 
@@ -76,8 +77,26 @@ impl Access {
         self.0.directory.catch_up(&self.0.env.db, &*self.0.env.clock).await
     }
 
+    /// Reads the directory again if anything was changed since, so that what is decided next knows every change that was
+    /// committed before: of a suspension, for instance, by another process a millisecond ago.
+    pub async fn follow(&self, identity: &ClientIdentity) -> Result<(), Failure> {
+        let Env { db, clock, .. } = &self.0.env;
+        // First: a gateway that is cut off from the database refuses immediately.
+        let directory = self.0.directory.fresh(clock.now())?;
+        let client = directory.by_identity(identity.authority(), identity.subject());
+        // A stranger is refused by what was read last, and must not cost a query.
+        if !client.is_some_and(|client| client.is_active()) {
+            return Ok(());
+        }
+        // Bounded by the age at which the directory counts as out of date: then the answer is the same.
+        let followed = tokio::time::timeout(directory::MAX_AGE, self.0.directory.follow(db, &**clock)).await;
+        let unknown =
+            || Failure::unavailable("state_unknown", "the database did not say in time whether anything changed");
+        Ok(followed.map_err(|_| unknown())??)
+    }
+
     /// Fails if the directory may be out of date.
-    pub fn is_current(&self) -> Result<(), crate::domain::Failure> {
+    pub fn is_current(&self) -> Result<(), Failure> {
         self.0.directory.fresh(self.0.env.clock.now()).map(|_| ())
     }
 

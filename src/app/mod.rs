@@ -23,7 +23,7 @@ use crate::{
     identity::keyset::LiveKeys,
     importing::Uploads,
     ledger::{Faults, Recorder, Sealer},
-    limits::Limits,
+    limits::{ByteBudget, Limits},
     outbox::Outbox,
     store::{DbError, Env},
 };
@@ -66,6 +66,8 @@ pub struct App {
     pub disclosures: Disclosures,
     /// The limits of requests by client.
     pub limits: Limits,
+    /// The bytes of bodies in memory.
+    pub buffered_bytes: ByteBudget,
     /// The models and catalogues.
     pub library: Library,
     /// Reloads the TLS material of the partner listener.

@@ -8,7 +8,8 @@ use super::{
     App, AppError, LogReader, Portal,
     keys::{CheckpointKeys, key_set},
     policies::{
-        consent_policy, disclosure_policy, limit_policy, outbox_policy, recorder_options, sealer_options, server_files,
+        byte_budget, consent_policy, disclosure_policy, limit_policy, outbox_policy, recorder_options, sealer_options,
+        server_files,
     },
 };
 use crate::{
@@ -63,6 +64,7 @@ impl App {
             recorder,
             sealer: Arc::new(sealer),
             limits: limits(&config, &env),
+            buffered_bytes: byte_budget(&config),
             outbox: Outbox::new(env.clone(), outbox_policy(&config)),
             imports: imports(&config, &env, &custody, references),
             log: LogReader::new(env.db.clone()),

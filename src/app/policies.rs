@@ -7,7 +7,8 @@ use crate::{
     disclosure::{DisclosurePolicy, SmallCells},
     grading::GoodStanding,
     ledger::{Faults, LeafCache, RecorderOptions, SealerOptions},
-    limits, outbox,
+    limits::{self, ByteBudget},
+    outbox,
 };
 
 /// The most entries sealed in one transaction: usually those of one interval, or a part of a backlog in a few milliseconds.
@@ -31,6 +32,15 @@ pub(super) fn server_files(files: TlsFiles<'_>) -> ServerFiles {
 
 pub(super) fn limit_policy(name: &str, quota: Quota) -> limits::Policy {
     limits::Policy { name: name.to_owned(), quota: quota.quota, window_seconds: quota.window_seconds }
+}
+
+/// The budget of bytes. The largest body always fits into an unused share, and a share into an unused budget.
+pub(super) fn byte_budget(config: &Config) -> ByteBudget {
+    let bytes = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    let partner = &config.partner;
+    let largest = partner.max_body_bytes.max(config.imports.max_bytes);
+    let share = bytes(partner.max_buffered_bytes_per_client.max(largest));
+    ByteBudget::new(bytes(partner.max_buffered_bytes).max(share), share)
 }
 
 pub(super) fn outbox_policy(config: &Config) -> outbox::Policy {

@@ -18,7 +18,7 @@ use crate::{
         uscc::Uscc,
     },
     store::{
-        Tx,
+        Tx, clients,
         consents::{self, ConsentRow},
     },
 };
@@ -127,6 +127,7 @@ impl Consents {
         let mut tx = self.env.db.begin("consent::request").await?;
         // The bank's lock, exclusively: concurrent requests must not pass the limit together.
         tx.lock_banks_exclusive(std::slice::from_ref(&row.client_id)).await?;
+        Self::require_active(&mut tx, &row.client_id).await?;
         if consents::count_pending(&mut tx, &row.client_id, now).await? >= max_pending {
             return Err(Failure::new(
                 FailureKind::Limited {
@@ -146,6 +147,15 @@ impl Consents {
         self.write_event(&mut tx, &consent, ConsentEvent::Requested, &Decision::by(Actor::bank(client)), &changes)
             .await?;
         Ok((consent, tx))
+    }
+
+    /// Refuses a bank that was suspended during its request. Under the bank's lock, which a suspension takes too: what a bank
+    /// changes is committed before its suspension, or never.
+    pub(super) async fn require_active(tx: &mut Tx, client: &str) -> Result<(), Failure> {
+        if clients::may_act(tx, client).await? {
+            return Ok(());
+        }
+        Err(Failure::unavailable("state_moving", "the client was suspended during its request"))
     }
 
     fn checked(&self, client: ClientId, new: &NewConsent, now: Timestamp) -> Result<ConsentRow, Failure> {

@@ -127,6 +127,9 @@ impl Consents {
         // The bank's lock, exclusively: answers in progress for this bank are committed before this transition, or see it
         // (I2). The row is read again under the lock: on PostgreSQL another transaction may have changed it.
         tx.lock_banks_exclusive(std::slice::from_ref(&row.client_id)).await?;
+        if step.owner.is_some() {
+            Self::require_active(tx, &row.client_id).await?;
+        }
         let row = consents::find_in(tx, &id).await?.ok_or_else(not_found)?;
         let codes = consents::codes_in(tx, &id).await?;
         let before = Consent::from_row(row, codes)?;

@@ -3,7 +3,7 @@
 //! They are outside the router where they can be, because axum builds each layer of a router again, boxed, for every request.
 
 use std::{
-    pin::Pin,
+    future::{Ready, ready},
     sync::Arc,
     task::{Context, Poll},
 };
@@ -37,13 +37,13 @@ pub struct Api {
 impl Api {
     /// The API of the partner listener: the content of requests is checked.
     pub fn partner(app: Arc<App>, router: Router<Arc<App>>) -> Self {
-        let layer = RouteLayer { checks_content: Some(app.clone()) };
+        let layer = RouteLayer { checks_content: true };
         Self { router: router.layer(layer).with_state(app.clone()), app, adds_digests: true }
     }
 
     /// The API of a public listener.
     pub fn public(app: Arc<App>, router: Router<Arc<App>>) -> Self {
-        let layer = RouteLayer { checks_content: None };
+        let layer = RouteLayer { checks_content: false };
         Self { router: router.layer(layer).with_state(app.clone()), app, adds_digests: false }
     }
 
@@ -84,39 +84,35 @@ pub(super) async fn method_not_allowed() -> Problem {
     Problem::method_not_allowed()
 }
 
-/// The only layer inside the router, where the matched route is known: reports the route to the request log, and checks the
-/// request's content.
-#[derive(Debug, Clone)]
+/// The only layer inside the router, where the matched route is known: reports the route to the request log, and sets the
+/// content of a request aside until its sender is proved.
+#[derive(Debug, Clone, Copy)]
 struct RouteLayer {
-    /// The gateway, when content is to be checked.
-    checks_content: Option<Arc<App>>,
+    /// Whether what a request says of its content is checked.
+    checks_content: bool,
 }
 
 #[derive(Debug, Clone)]
 struct RouteService<S> {
     inner: S,
-    checks_content: Option<Arc<App>>,
+    checks_content: bool,
 }
 
 impl<S> Layer<S> for RouteLayer {
     type Service = RouteService<S>;
 
     fn layer(&self, inner: S) -> RouteService<S> {
-        RouteService { inner, checks_content: self.checks_content.clone() }
+        RouteService { inner, checks_content: self.checks_content }
     }
 }
 
-/// Boxed, because its type cannot be named; made only for the few requests whose content needs a check.
-type CheckedFuture<E> = Pin<Box<dyn Future<Output = Result<Response, E>> + Send>>;
-
 impl<S> Service<Request> for RouteService<S>
 where
-    S: Service<Request, Response = Response> + Clone + Send + 'static,
-    S::Future: Send,
+    S: Service<Request, Response = Response>,
 {
     type Response = Response;
     type Error = S::Error;
-    type Future = Either<S::Future, CheckedFuture<S::Error>>;
+    type Future = Either<S::Future, Ready<Result<Response, S::Error>>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -127,18 +123,12 @@ where
         if let (Some(log), Some(route)) = (extensions.get::<RequestLog>(), extensions.get::<MatchedPath>()) {
             log.set_route(route.clone());
         }
-        match self.checks_content.clone().filter(|_| content_digest::needs_check(request.headers())) {
-            None => Either::Left(self.inner.call(request)),
-            Some(app) => {
-                // The future outlives this borrow of the service, which has to wait for the check.
-                let inner = self.inner.clone();
-                Either::Right(Box::pin(async move {
-                    match content_digest::check(request, &app).await {
-                        Ok(request) => inner.oneshot(request).await,
-                        Err(refusal) => Ok(refusal),
-                    }
-                }))
-            }
+        if !self.checks_content || !content_digest::needs_check(request.headers()) {
+            return Either::Left(self.inner.call(request));
+        }
+        match content_digest::check(request) {
+            Ok(request) => Either::Left(self.inner.call(request)),
+            Err(refusal) => Either::Right(ready(Ok(refusal))),
         }
     }
 }

@@ -10,6 +10,7 @@ use super::{
     listener::{peer::ConnectionIdentity, refusal::Refusal},
     peer::PeerIdentity,
     problem::Problem,
+    request_body,
     request_log::RequestLog,
     request_signature,
 };
@@ -17,6 +18,7 @@ use crate::{
     access::{Caller, Client},
     app::App,
     domain::{Failure, FailureKind, permission::Scope},
+    identity::ClientIdentity,
     ledger::Step,
 };
 
@@ -75,17 +77,51 @@ impl FromRequestParts<Arc<App>> for Connected {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
         let PeerIdentity(peer) = PeerIdentity::from_request_parts(parts, app).await?;
-        let thumbprint = peer.identity().thumbprint().to_owned();
-        // Failed tokens do not pause this path: the certificate alone authenticates here, and a client must be able to revoke
-        // a leaked token at any time.
-        let client = app.access.client_of(peer.identity()).inspect_err(|failure| {
-            if failure.kind == FailureKind::Unauthenticated {
-                app.limits.note_failure(&thumbprint);
-            }
-        })?;
+        app.access.follow(peer.identity()).await?;
+        let client = app.access.client_of(peer.identity());
+        let client = client.map_err(|failure| failed(app, peer.identity(), Proof::Certificate, failure))?;
         count(app, parts, &client)?;
+        request_body::admit(parts, &client).await?;
         Ok(Self { client, peer })
     }
+}
+
+/// What a caller proves itself with. The failures of each are counted on their own.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Proof {
+    Certificate,
+    Token,
+    Assertion,
+    Signature,
+}
+
+impl Proof {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Certificate => "certificate",
+            Self::Token => "token",
+            Self::Assertion => "assertion",
+            Self::Signature => "signature",
+        }
+    }
+}
+
+/// The refusal of a failed proof. After too many failures of the same kind over one certificate, failing ones are answered
+/// with a pause that says nothing of the proof.
+///
+/// Only failures come here: a proof that is valid is never delayed by others that are not, such as those of a job of the
+/// same bank with an old key. An attempt costs less than the request that brings it, so verifying each is no gift to a
+/// guesser, who cannot guess a signature.
+pub(super) fn failed(app: &App, identity: &ClientIdentity, proof: Proof, failure: Failure) -> Failure {
+    if failure.kind != FailureKind::Unauthenticated {
+        return failure;
+    }
+    let key = format!("{} {}", identity.thumbprint(), proof.as_str());
+    if let Err(pause) = app.limits.may_authenticate(&key) {
+        return pause;
+    }
+    app.limits.note_failure(&key);
+    failure
 }
 
 fn count(app: &App, parts: &Parts, client: &Client) -> Result<(), Failure> {
@@ -186,30 +222,47 @@ impl<S: RequiredScope> FromRequestParts<Arc<App>> for Authorized<S> {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
         let PeerIdentity(peer) = PeerIdentity::from_request_parts(parts, app).await?;
-        let thumbprint = peer.identity().thumbprint();
-        // Before the token is parsed: a paused certificate gets no further guesses.
-        app.limits.may_authenticate(thumbprint)?;
+        // A suspension reaches these calls as it reaches data, whose append compares the client's epoch.
+        app.access.follow(peer.identity()).await?;
+        Self::for_data(parts, app).await
+    }
+}
+
+impl<S: RequiredScope> Authorized<S> {
+    /// Authenticates a call whose answer is recorded. Changes of this moment are not looked for: the append would find them.
+    pub(super) async fn for_data(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
+        let PeerIdentity(peer) = PeerIdentity::from_request_parts(parts, app).await?;
         let token = bearer(parts).map_err(|failure| challenge(app, failure, &[]))?;
         app.faults.at(Step::Caller).await.map_err(Failure::from)?;
         let caller = app.access.authenticate(peer.identity(), token).await.map_err(|refused| {
             // A token of its own that has ended is no guess: a client that renews late must not be paused.
-            if refused.failure.kind == FailureKind::Unauthenticated && !refused.ended {
-                app.limits.note_failure(thumbprint);
-            }
-            challenge(app, refused.failure, &[])
+            let failure = if refused.ended {
+                refused.failure
+            } else {
+                failed(app, peer.identity(), Proof::Token, refused.failure)
+            };
+            challenge(app, failure, &[])
         })?;
         require_trusted(app, &peer, &caller).await?;
         app.faults.at(Step::Limits).await.map_err(Failure::from)?;
         // After authentication, so that nobody can use up another client's quota; before the signature is verified,
         // so that even this work is bounded.
         count(app, parts, caller.client())?;
-        request_signature::require(app, parts, &caller).await.map_err(|failure| {
-            if failure.code == "request_signature_invalid" {
-                app.limits.note_failure(thumbprint);
+        caller.require(S::ONE_OF).map_err(|failure| challenge(app, failure, S::ONE_OF))?;
+        request_signature::require(app, parts, &caller).await.map_err(|problem| {
+            let failure = problem.failure();
+            if failure.kind != FailureKind::Unauthenticated {
+                return problem;
             }
+            let failure = match failure.code {
+                // A signature that is missing, malformed or late is no attempt at another's key.
+                "request_signature_invalid" => failed(app, peer.identity(), Proof::Signature, failure.clone()),
+                _ => failure.clone(),
+            };
             request_signature::with_accept_signature(challenge(app, failure, &[]))
         })?;
-        caller.require(S::ONE_OF).map_err(|failure| challenge(app, failure, S::ONE_OF))?;
+        // Last: until here, nothing of the body is in memory.
+        request_body::admit(parts, caller.client()).await?;
         Ok(Self { caller, scope: PhantomData })
     }
 }

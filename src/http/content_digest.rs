@@ -1,53 +1,156 @@
-//! Checks the content of a request before a handler reads it: no content coding, and the digest that `Content-Digest` claims
-//! (RFC 9530, M4). Adds a digest to a response when `Want-Content-Digest` asks for one.
+//! The content of requests: no content coding, and the digest that `Content-Digest` claims (RFC 9530, M4). Adds a digest to a
+//! response when `Want-Content-Digest` asks for one.
+//!
+//! The content of a request is set aside until its sender is proved, and its digest is verified while it passes: nothing is
+//! in memory for the sake of a digest or a signature.
 
-use std::sync::Arc;
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use axum::{
     body::{Body, HttpBody as _},
-    extract::{DefaultBodyLimit, MatchedPath, Request},
+    extract::{MatchedPath, Request},
     response::{IntoResponse as _, Response},
 };
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 use http_body_util::BodyExt as _;
 
 use super::{
     header_names::{CONTENT_DIGEST, SIGNATURE_INPUT, WANT_CONTENT_DIGEST},
-    input::body,
     problem::{OAUTH_PREFIX, OauthProblem, Problem},
 };
 use crate::{
-    app::App,
     domain::Failure,
     identity::signature::{
         combined_value,
-        digest::{DigestAlgorithm, DigestRefusal, SUPPORTED, verify_digest},
+        digest::{DigestAlgorithm, DigestCheck, DigestRefusal, SUPPORTED},
     },
 };
 
-/// What was found out about a request's content, in the request's extensions.
-#[derive(Debug, Clone, Default)]
-pub struct Content {
-    /// The `Content-Digest` field, verified against the content.
-    pub digest: Option<Arc<str>>,
-    /// Whether the request has content.
-    pub present: bool,
+/// Content that nobody has read.
+pub(super) struct Unread {
+    body: Body,
+    /// The first bytes, if they were looked at.
+    first: Option<Bytes>,
+    check: Option<DigestCheck>,
 }
 
-/// Whether a request's content has to be checked. Others are not buffered.
+impl Unread {
+    pub(super) const fn of(body: Body) -> Self {
+        Self { body, first: None, check: None }
+    }
+
+    /// The length that the request states.
+    pub(super) fn stated_length(&self) -> usize {
+        usize::try_from(self.body.size_hint().lower()).unwrap_or(usize::MAX)
+    }
+
+    /// The next bytes. At the end, the digest of all of them is verified.
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
+        if let Some(first) = self.first.take() {
+            return Ok(Some(first));
+        }
+        while let Some(frame) = self.body.frame().await {
+            let data = frame.map_err(|_| Problem::unread_body())?.into_data().unwrap_or_default();
+            if !data.is_empty() {
+                if let Some(check) = &mut self.check {
+                    check.update(&data);
+                }
+                return Ok(Some(data));
+            }
+        }
+        self.check.take().map_or(Ok(()), DigestCheck::finish).map_err(digest_refused)?;
+        Ok(None)
+    }
+
+    /// Whether there is any content. By the bytes, where the request states no length: over HTTP/2 it need not.
+    async fn is_present(&mut self) -> Result<bool, Problem> {
+        if self.first.is_none() && self.stated_length() == 0 && !self.body.is_end_stream() {
+            self.first = self.next().await?;
+        }
+        Ok(self.first.is_some() || self.stated_length() > 0)
+    }
+}
+
+/// What became of content that was set aside.
+enum Aside {
+    Unread(Unread),
+    Read { present: bool },
+}
+
+/// The content of a request whose header has a digest or a signature, in the request's extensions.
+#[derive(Clone)]
+pub struct Content {
+    /// The `Content-Digest` field. It is verified when the content has been read.
+    pub digest: Option<Arc<str>>,
+    /// Behind a mutex only because extensions are shared: the extractors of a request run one after the other.
+    aside: Arc<Mutex<Option<Aside>>>,
+}
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Content").field("digest", &self.digest).finish_non_exhaustive()
+    }
+}
+
+impl Content {
+    fn replace(&self, aside: Option<Aside>) -> Option<Aside> {
+        std::mem::replace(&mut *self.aside.lock().unwrap_or_else(PoisonError::into_inner), aside)
+    }
+
+    /// Takes the content out, to read it.
+    pub(super) fn take(&self) -> Result<Unread, Failure> {
+        match self.replace(Some(Aside::Read { present: true })) {
+            Some(Aside::Unread(unread)) => Ok(unread),
+            _ => Err(Failure::internal("the content of a request is read twice")),
+        }
+    }
+
+    /// Whether there is content. Reads its first bytes at most.
+    pub(super) async fn is_present(&self) -> Result<bool, Problem> {
+        let mut unread = match self.replace(None) {
+            Some(Aside::Unread(unread)) => unread,
+            Some(Aside::Read { present }) => {
+                self.replace(Some(Aside::Read { present }));
+                return Ok(present);
+            }
+            None => return Err(Failure::internal("the content of a request is read twice").into()),
+        };
+        let present = unread.is_present().await?;
+        self.replace(Some(Aside::Unread(unread)));
+        Ok(present)
+    }
+
+    /// Reads the content to its end and drops it as it arrives, for a handler that takes none: a digest is verified also
+    /// then.
+    pub(super) async fn discard(&self) -> Result<(), Problem> {
+        let mut unread = self.take()?;
+        let mut present = false;
+        while unread.next().await?.is_some() {
+            present = true;
+        }
+        self.replace(Some(Aside::Read { present }));
+        Ok(())
+    }
+}
+
+/// Whether the header of a request says something of its content that has to be checked.
 pub(super) fn needs_check(headers: &HeaderMap) -> bool {
     [header::CONTENT_ENCODING, CONTENT_DIGEST, SIGNATURE_INPUT].iter().any(|name| headers.contains_key(name))
 }
 
-/// Checks a request's content. A request that no route matches passes unchecked; a refusal at an OAuth endpoint has
-/// RFC 6749's form.
-pub(super) async fn check(request: Request, app: &Arc<App>) -> Result<Request, Response> {
+/// Checks what a request's header says of its content, and sets the content aside. A request that no route matches passes
+/// unchecked; a refusal at an OAuth endpoint has RFC 6749's form.
+pub(super) fn check(request: Request) -> Result<Request, Response> {
     // It is answered with 404, whatever its content is.
     if request.extensions().get::<MatchedPath>().is_none() {
         return Ok(request);
     }
     let oauth = request.uri().path().starts_with(OAUTH_PREFIX);
-    check_content(request, app).await.map_err(|problem| {
+    set_aside(request).map_err(|problem| {
         if !oauth {
             return problem.into_response();
         }
@@ -56,7 +159,7 @@ pub(super) async fn check(request: Request, app: &Arc<App>) -> Result<Request, R
     })
 }
 
-async fn check_content(request: Request, app: &Arc<App>) -> Result<Request, Problem> {
+fn set_aside(request: Request) -> Result<Request, Problem> {
     let headers = request.headers();
     if headers.get_all(header::CONTENT_ENCODING).iter().any(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"))
     {
@@ -66,20 +169,16 @@ async fn check_content(request: Request, app: &Arc<App>) -> Result<Request, Prob
     if !headers.contains_key(&CONTENT_DIGEST) && !headers.contains_key(&SIGNATURE_INPUT) {
         return Ok(request);
     }
-    let (mut parts, content) = request.into_parts();
-    let mut buffered = Request::new(content);
-    // The listener limits the size of bodies already.
-    DefaultBodyLimit::disable().apply(&mut buffered);
-    let content = body(buffered, app).await?;
+    let (mut parts, body) = request.into_parts();
+    let mut unread = Unread::of(body);
     let mut digest = None;
     if parts.headers.contains_key(&CONTENT_DIGEST) {
         let field = combined_value(&parts.headers, &CONTENT_DIGEST).unwrap_or_default();
-        verify_digest(&field, &content).map_err(digest_refused)?;
+        unread.check = Some(DigestCheck::of(&field).map_err(digest_refused)?);
         digest = Some(Arc::from(field));
     }
-    // By the bytes and not by `Content-Length`, which an HTTP/2 request need not have.
-    parts.extensions.insert(Content { digest, present: !content.is_empty() });
-    Ok(Request::from_parts(parts, Body::from(content)))
+    parts.extensions.insert(Content { digest, aside: Arc::new(Mutex::new(Some(Aside::Unread(unread)))) });
+    Ok(Request::from_parts(parts, Body::empty()))
 }
 
 fn digest_refused(refusal: DigestRefusal) -> Problem {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRequest, Request};
+use bytes::Bytes;
 use data_encoding::BASE64URL_NOPAD;
 use http::HeaderMap;
 use serde::de::DeserializeOwned;
@@ -10,8 +11,9 @@ use sfv::{BareItem, Item, Parser};
 
 use super::{
     header_names::IDEMPOTENCY_KEY,
-    input::{body, from_json, require_json},
+    input::{from_json, require_json},
     problem::Problem,
+    request_body,
 };
 use crate::{app::App, consent::IdempotencyKey, domain::Failure, identity::signature::combined_value};
 
@@ -24,6 +26,8 @@ pub struct Idempotent<T> {
     pub body: T,
     /// The key, if the request has one.
     pub key: Option<IdempotencyKey>,
+    /// Held as long as the value, which has about the same size, so that it counts in the budget of bytes.
+    _bytes: Bytes,
 }
 
 impl<T: DeserializeOwned> FromRequest<Arc<App>> for Idempotent<T> {
@@ -35,14 +39,17 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Idempotent<T> {
         let key = key(request.headers())?;
         // Part of the digest: the same key and body at another path is another request.
         let target = format!("{} {}\n", request.method(), request.uri().path());
-        let body = body(request, app).await?;
+        let (mut parts, body) = request.into_parts();
+        let bytes = request_body::read(&mut parts, body, app).await?;
         let digest = |parts: &[&[u8]]| {
             BASE64URL_NOPAD.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &parts.concat()).as_ref())
         };
         // Digests and not the texts: what a client chose as its key is never stored.
-        let key = key
-            .map(|key| IdempotencyKey { key: digest(&[key.as_bytes()]), request: digest(&[target.as_bytes(), &body]) });
-        Ok(Self { body: from_json(&body)?, key })
+        let key = key.map(|key| IdempotencyKey {
+            key: digest(&[key.as_bytes()]),
+            request: digest(&[target.as_bytes(), &bytes]),
+        });
+        Ok(Self { body: from_json(&bytes)?, key, _bytes: bytes })
     }
 }
 

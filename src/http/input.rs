@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Uri, header, request::Parts};
 use serde::de::DeserializeOwned;
 
-use super::problem::Problem;
+use super::{problem::Problem, request_body};
 use crate::{app::App, domain::Failure};
 
 /// A query string. An unknown or repeated parameter is an error that names it.
@@ -38,15 +38,20 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Arc<App>> for Query<T> {
 
 /// A JSON body. Its media type, size and shape are checked.
 #[derive(Debug, Clone)]
-pub struct Json<T>(pub T);
+pub struct Json<T> {
+    pub value: T,
+    /// Held as long as the value, which has about the same size, so that it counts in the budget of bytes.
+    _body: Bytes,
+}
 
 impl<T: DeserializeOwned> FromRequest<Arc<App>> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
         require_json(request.headers())?;
-        let body = body(request, app).await?;
-        from_json(&body).map(Self)
+        let (mut parts, body) = request.into_parts();
+        let body = request_body::read(&mut parts, body, app).await?;
+        Ok(Self { value: from_json(&body)?, _body: body })
     }
 }
 
@@ -67,9 +72,4 @@ pub fn from_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
         let position = format!("line {}, column {}", error.line(), error.column());
         Failure::invalid(position, "invalid_request", format!("The body: {error}.")).into()
     })
-}
-
-/// Reads a whole body, within the limit that the listener set.
-pub async fn body(request: Request, app: &Arc<App>) -> Result<Bytes, Problem> {
-    Bytes::from_request(request, app).await.map_err(|rejection| Problem::unread_body(rejection.status()))
 }

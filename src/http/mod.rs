@@ -2,7 +2,7 @@
 //!
 //! Nothing is decided here: a handler extracts an authenticated caller and typed input, calls one use-case and maps its
 //! result. It reads no database. Status codes are in `problem.rs` alone. The files of this folder build on each other in one
-//! order: header names < problem < request log < content digest < peer < request signature < authentication.
+//! order: header names < problem < request log < content digest < request body < peer < request signature < authentication.
 
 pub mod api;
 pub mod authentication;
@@ -21,6 +21,7 @@ pub mod portal;
 pub mod problem;
 mod published;
 pub mod reply;
+mod request_body;
 pub mod request_log;
 pub mod request_signature;
 mod segmented_body;

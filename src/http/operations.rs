@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
     handler::Handler,
     routing::{MethodFilter, on},
 };
@@ -66,11 +65,6 @@ pub(super) fn path_with_slashes<H: Handler<T, Arc<App>>, T: 'static>(
         None => route.path.clone(),
     };
     routes.route(&path, on(route.method, handler))
-}
-
-/// Mounts a handler that takes a body larger than axum's default. The listener has its own bound for these paths.
-pub(super) fn large_body<H: Handler<T, Arc<App>>, T: 'static>(routes: Routes, route: &Route, handler: H) -> Routes {
-    routes.route(&route.path, on(route.method, handler).layer(DefaultBodyLimit::disable()))
 }
 
 /// Lists operations, one line each: the module of the operation, and the function that mounts it.

@@ -135,13 +135,9 @@ impl Problem {
             .with_header(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"))
     }
 
-    /// A body that could not be read, by the status that axum gives the reason.
-    pub fn unread_body(status: StatusCode) -> Self {
-        match status {
-            StatusCode::PAYLOAD_TOO_LARGE => Self::body_too_large(),
-            StatusCode::REQUEST_TIMEOUT => Self::body_too_slow(),
-            _ => Failure::invalid("body", "invalid_request", "The request body did not arrive completely.").into(),
-        }
+    /// 400: the body ended early. Where the listener cut it, the listener's own refusal replaces this one.
+    pub fn unread_body() -> Self {
+        Failure::invalid("body", "invalid_request", "The request body did not arrive completely.").into()
     }
 
     /// Adds a header.

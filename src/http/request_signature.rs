@@ -27,33 +27,38 @@ pub fn target_uri(app: &App, parts: &Parts) -> String {
     format!("{}{path_and_query}", app.config.gateway.public_origin)
 }
 
-/// Verifies a request's signature with a client's keys, whether or not the client has to sign.
-fn inspect(app: &App, parts: &Parts, client: &Client) -> Inspection {
+/// Verifies a request's signature with a client's keys, whether or not the client has to sign. Of the content only its
+/// first bytes are read: the signature covers the digest, which is verified while the content is read later.
+async fn inspect(app: &App, parts: &Parts, client: &Client) -> Result<Inspection, Problem> {
+    let has_content = match parts.extensions.get::<Content>() {
+        Some(content) => content.is_present().await?,
+        None => false,
+    };
     let message = Message {
         method: parts.method.as_str(),
         target_uri: &target_uri(app, parts),
         headers: &parts.headers,
-        has_content: parts.extensions.get::<Content>().is_some_and(|content| content.present),
+        has_content,
     };
-    verify_request(&message, &client.keys, app.env.clock.now())
+    Ok(verify_request(&message, &client.keys, app.env.clock.now()))
 }
 
 /// Requires the signature that the caller's registration demands, and consumes its nonce. Puts the verified signature into
 /// the request's extensions, for the response's signature to cover (M2).
-pub async fn require(app: &App, parts: &mut Parts, caller: &Caller) -> Result<(), Failure> {
+pub async fn require(app: &App, parts: &mut Parts, caller: &Caller) -> Result<(), Problem> {
     let policy = caller.client().signed_requests;
     if policy == SignedRequests::Ignored {
         return Ok(());
     }
-    let signed = match inspect(app, parts, caller.client()).outcome {
+    // Boxed, as below: few clients sign, and the future of every request has room for what this awaits.
+    let signed = match Box::pin(inspect(app, parts, caller.client())).await?.outcome {
         Ok(signed) => signed,
         Err(RequestRefusal::Missing) if policy == SignedRequests::Allowed => return Ok(()),
-        Err(refusal) => return Err(refused(&refusal)),
+        Err(refusal) => return Err(refused(&refusal).into()),
     };
     if let Some(nonce) = &signed.nonce {
         // Only these are worth a write in the database; for others the nonces of this gateway suffice.
         let changes_state = !matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
-        // Boxed: few requests carry a nonce, and the future of every request has room for what this awaits.
         Box::pin(app.access.use_nonce(caller, nonce, signed.until, changes_state)).await?;
     }
     parts.extensions.insert(Arc::new(signed));
@@ -95,7 +100,7 @@ impl FromRequestParts<Arc<App>> for SignatureView {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
         let PeerIdentity(peer) = PeerIdentity::from_request_parts(parts, app).await?;
         let client = app.access.client_of(peer.identity())?;
-        let Inspection { base, outcome } = inspect(app, parts, &client);
+        let Inspection { base, outcome } = inspect(app, parts, &client).await?;
         // A missing signature is no problem of a request that need not have one.
         let present = !matches!(outcome, Err(RequestRefusal::Missing));
         let shown = |base: &String| {

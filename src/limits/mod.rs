@@ -1,11 +1,13 @@
 //! Named rate limits, with governor, by client: `burst`, `sustained`, those of heavy operations such as `deliveries`, and
-//! authentication failures by certificate. Public callers are limited by address.
+//! authentication failures by certificate. Public callers are limited by address. The bytes of bodies in memory have one
+//! budget, with a share for each client.
 //!
 //! Each process has its own counters, and a restart resets them: they protect the gateway, not the data. What must be exact
 //! over several gateways (a consent's fetches and its daily budget) is counted in the ledger's append instead. Quotas follow
 //! GCRA: a client may use its full quota immediately, and then regains it gradually over the window.
 
 mod addresses;
+mod bytes;
 mod fields;
 
 use std::{
@@ -24,6 +26,7 @@ use governor::{
 };
 
 pub use addresses::AddressLimit;
+pub use bytes::{ByteBudget, HeldBytes};
 pub use fields::render;
 
 use crate::domain::{Failure, FailureKind, QuotaUse, clock::SharedClock};

@@ -93,6 +93,13 @@ pub async fn is_active(tx: &mut Tx, id: &str, epoch: i64) -> Result<bool, DbErro
     tx.fetch_optional::<IdRow>(IS_ACTIVE, args![id, epoch]).await.map(|row| row.is_some_and(|row| row.id == id))
 }
 
+const MAY_ACT: &str = "/* clients::may_act */ SELECT id FROM clients WHERE id = $1 AND state = 'active'";
+
+/// Whether a client is active, whatever its epoch.
+pub async fn may_act(tx: &mut Tx, id: &str) -> Result<bool, DbError> {
+    tx.fetch_optional::<IdRow>(MAY_ACT, args![id]).await.map(|row| row.is_some())
+}
+
 /// Makes the append refuse every answer in progress for this client as stale.
 pub async fn raise_epoch(tx: &mut Tx, id: &str) -> Result<(), DbError> {
     tx.execute(RAISE_EPOCH, args![id]).await.map(|_| ())

@@ -107,6 +107,60 @@ async fn only(bank: &crate::support::app::Bank, scope: &str) -> String {
 
 both_engines! {
     every_operation_checks_its_caller,
+    allow_names_the_methods_that_are_served,
+}
+
+/// A client that sends a method which no path has, then each that `Allow` names.
+async fn allow_names_the_methods_that_are_served(store: TestStore) {
+    let app =
+        TestApp::start_with(store, "[limits]\nauthentication_failures = { quota = 1000, window_seconds = 1 }").await;
+    let bank = app.bank("Bank A").await;
+    let paths: BTreeSet<String> = operations().into_iter().map(|(_, path)| path).collect();
+    for path in paths {
+        let url = bank.url(&path.replace("{id}", "con_nonsense").replace("{name}", "000"));
+        let send = async |method: &str| bank.send(bank.http.request(method.parse().unwrap(), &url)).await;
+        let refused = send("PATCH").await;
+        assert_eq!(refused.refusal(), (405, "method_not_allowed"), "{path}");
+        let allowed: BTreeSet<&str> = refused.headers["allow"].split(',').map(str::trim).collect();
+        for method in ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"] {
+            let answer = send(method).await;
+            assert_eq!(answer.status != 405, allowed.contains(method), "{method} {path}: {allowed:?}");
+            if answer.status == 405 {
+                let same: BTreeSet<&str> = answer.headers["allow"].split(',').map(str::trim).collect();
+                assert_eq!(same, allowed, "{method} {path}");
+            }
+        }
+    }
+}
+
+/// The characters of a class in a pattern, such as `[^\\u0000-\\u001f]`: single ones and ranges, all as `\\uXXXX`.
+fn class(text: &str) -> BTreeSet<char> {
+    let codes: Vec<&str> = text.split("\\u").skip(1).collect();
+    let code = |text: &str| u32::from_str_radix(&text[..4], 16).unwrap();
+    let mut characters = BTreeSet::new();
+    for (at, first) in codes.iter().enumerate() {
+        let last = if first.ends_with('-') { codes[at + 1] } else { first };
+        characters.extend((code(first)..=code(last)).filter_map(char::from_u32));
+    }
+    characters
+}
+
+/// What a bank writes of its own is refused where it cannot be seen; the document says so, as far as patterns can.
+#[test]
+fn the_patterns_of_free_texts_refuse_what_the_gateway_refuses() {
+    let document = document();
+    let properties = &document["components"]["schemas"]["ConsentRequest"]["properties"];
+    for name in ["product", "reference"] {
+        let pattern = properties[name]["pattern"].as_str().unwrap_or_else(|| panic!("{name} has no pattern"));
+        let classes: Vec<&str> = pattern.split("[^").skip(1).map(|rest| rest.split(']').next().unwrap()).collect();
+        let [before, visible, after] = classes[..] else { panic!("{pattern}") };
+        assert_eq!(pattern, format!("^[^{before}]*[^{visible}][^{after}]*$"));
+        assert!(before == after && visible == format!("\\s{before}"), "{pattern}");
+        let refused = class(before);
+        let plane = (0..=0xffff).filter_map(char::from_u32);
+        let expected: BTreeSet<char> = plane.filter(|c| medcredit::domain::printable::is_unprintable(*c)).collect();
+        assert_eq!(refused, expected, "{name}");
+    }
 }
 
 /// At every operation: a trusted certificate of no client; a bank without a token, with a bad one, and with one that lacks

@@ -51,7 +51,7 @@ impl<S: RequiredScope> FromRequestParts<Arc<App>> for DataCall<S> {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Problem> {
         // First: nothing else of the request is parsed for a caller that is not authenticated.
-        let authorized = Authorized::<S>::from_request_parts(parts, app).await?;
+        let authorized = Authorized::<S>::for_data(parts, app).await?;
         // A delivery has no consent in its path; its handler does not use it.
         let Ok(PathValue(unverified_consent)) = PathValue::from_request_parts(parts, app).await;
         let InteractionId(interaction_id) = InteractionId::from_request_parts(parts, app).await?;
@@ -129,12 +129,13 @@ where
         let responder = call.responder();
         responder.respond(handler(call).await)
     };
-    routes.route(&route.path, on(route.method, handler).head(head_refused))
+    // HEAD and the rest alike, because axum names a method in `Allow` that has a handler of its own.
+    routes.route(&route.path, on(route.method, handler).head(only_get).fallback(only_get))
 }
 
-/// HEAD on data. Axum would run the handler for GET and drop the body: a disclosure would be recorded, and the consent's
-/// budget spent, for an answer that nobody gets.
-async fn head_refused() -> Problem {
+/// Every method but GET on data. For HEAD, axum would run the handler for GET and drop the body: a disclosure would be
+/// recorded, and the consent's budget spent, for an answer that nobody gets.
+async fn only_get() -> Problem {
     Problem::method_not_allowed().with_header(header::ALLOW, HeaderValue::from_static("GET"))
 }
 

@@ -68,7 +68,7 @@ pub enum DeliveryItem {
 )]
 pub async fn handle(
     call: DataCall<scope::DeliveriesRead>,
-    Json(request): Json<DeliveryRequest>,
+    Json { value: request, .. }: Json<DeliveryRequest>,
 ) -> Result<Disclosed, Failure> {
     // Counted before any of the page is read.
     call.count_heavy(POLICY)?;

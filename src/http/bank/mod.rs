@@ -18,7 +18,7 @@ pub mod scorecard;
 pub mod settlements;
 pub mod whoami;
 
-use super::operations::{large_body, operations, path_with_slashes, plain};
+use super::operations::{operations, path_with_slashes, plain};
 use data_call::{disclosing, disclosing_body};
 
 operations! {
@@ -35,7 +35,7 @@ operations! {
     settlements => disclosing;
     report => disclosing;
     deliveries => disclosing_body;
-    imports::send => large_body;
+    imports::send => plain;
     imports::show => plain;
     ledger::proof => plain;
     ledger::checkpoint => plain;

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use axum::extract::State;
 
-use super::{Form, OauthProblem, TokenForm};
+use super::{Client, Form, OauthProblem, TokenForm};
 use crate::{
     access::Introspection,
     app::App,
-    http::{authentication::Connected, problem::Problem, reply::Reply},
+    http::{authentication::Connected, reply::Reply},
 };
 
 /// Introspect a token (RFC 7662).
@@ -23,10 +23,9 @@ use crate::{
 )]
 pub async fn handle(
     State(app): State<Arc<App>>,
-    connected: Result<Connected, Problem>,
-    Form(form): Form<TokenForm>,
+    Client(Connected { client, .. }): Client,
+    Form { value: form, .. }: Form<TokenForm>,
 ) -> Result<Reply<Introspection>, OauthProblem> {
-    let Connected { client, .. } = connected?;
     let token = form.require()?;
     app.access.introspect(&client, &token).await.map(Reply::ok).map_err(OauthProblem)
 }

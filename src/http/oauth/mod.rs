@@ -12,20 +12,24 @@ pub mod token;
 use std::sync::Arc;
 
 use axum::{
-    extract::{FromRequest, Request},
+    body::Body,
+    extract::{FromRequest, FromRequestParts, Request},
     response::{IntoResponse, Response},
 };
-use http::{HeaderValue, header};
+use bytes::Bytes;
+use http::{HeaderValue, header, request::Parts};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
+    authentication::Connected,
     operations::{operations, plain},
-    problem::OauthProblem,
+    problem::{OauthProblem, Problem},
+    request_body,
 };
 use crate::{
     app::App,
-    domain::{Failure, permission::Scope},
+    domain::{Failure, FailureKind, permission::Scope},
 };
 
 operations! {
@@ -37,15 +41,35 @@ operations! {
     jwks => plain;
 }
 
+/// A connected client, whose refusal has RFC 6749's form. Before the form in each handler: no form of a stranger is read.
+#[derive(Debug)]
+pub struct Client(Connected);
+
+impl FromRequestParts<Arc<App>> for Client {
+    type Rejection = OauthProblem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, OauthProblem> {
+        Connected::from_request_parts(parts, app).await.map(Self).map_err(OauthProblem::from)
+    }
+}
+
 /// A form of RFC 6749: each parameter occurs at most once, and unknown ones are ignored.
 #[derive(Debug)]
-pub struct Form<T>(T);
+pub struct Form<T> {
+    value: T,
+    /// Held as long as the value, which has about the same size, so that it counts in the budget of bytes.
+    _body: Bytes,
+}
 
 impl<T: serde::de::DeserializeOwned> FromRequest<Arc<App>> for Form<T> {
     type Rejection = OauthProblem;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, OauthProblem> {
-        axum::extract::Form::<T>::from_request(request, app).await.map(|form| Self(form.0)).map_err(|rejection| {
+        let (mut parts, body) = request.into_parts();
+        let body = request_body::read(&mut parts, body, app).await.map_err(unread)?;
+        let read = Request::from_parts(parts, Body::from(body.clone()));
+        let form = axum::extract::Form::<T>::from_request(read, app).await;
+        form.map(|form| Self { value: form.0, _body: body }).map_err(|rejection| {
             OauthProblem(Failure::invalid(
                 "body",
                 "invalid_request",
@@ -55,6 +79,16 @@ impl<T: serde::de::DeserializeOwned> FromRequest<Arc<App>> for Form<T> {
                 ),
             ))
         })
+    }
+}
+
+/// A form that was not read: RFC 6749 has one code for whatever is wrong with it.
+fn unread(problem: Problem) -> OauthProblem {
+    match &problem.failure().kind {
+        FailureKind::Invalid { field } => {
+            OauthProblem(Failure::invalid(field, "invalid_request", &problem.failure().public))
+        }
+        _ => problem.into(),
     }
 }
 

@@ -4,11 +4,8 @@ use std::sync::Arc;
 
 use axum::extract::State;
 
-use super::{Form, OauthProblem, TokenForm};
-use crate::{
-    app::App,
-    http::{authentication::Connected, problem::Problem},
-};
+use super::{Client, Form, OauthProblem, TokenForm};
+use crate::{app::App, http::authentication::Connected};
 
 /// Revoke a token (RFC 7009).
 ///
@@ -23,10 +20,9 @@ use crate::{
 )]
 pub async fn handle(
     State(app): State<Arc<App>>,
-    connected: Result<Connected, Problem>,
-    Form(form): Form<TokenForm>,
+    Client(Connected { client, .. }): Client,
+    Form { value: form, .. }: Form<TokenForm>,
 ) -> Result<(), OauthProblem> {
-    let Connected { client, .. } = connected?;
     let token = form.require()?;
     app.access.revoke(&client, &token).await.map_err(OauthProblem)
 }

@@ -6,12 +6,14 @@ use axum::extract::State;
 use http::{HeaderMap, header};
 use serde::Deserialize;
 
-use super::{Form, OauthProblem};
+use super::{Client, Form, OauthProblem};
 use crate::{
     access::{IssuedToken, TokenRequest},
     app::App,
-    domain::FailureKind,
-    http::{peer::PeerIdentity, reply::Reply, request_log::RequestLog},
+    http::{
+        authentication::{Connected, Proof, failed},
+        reply::Reply,
+    },
 };
 
 /// A token request (RFC 6749 section 4.4).
@@ -55,22 +57,11 @@ pub struct TokenForm {
 )]
 pub async fn handle(
     State(app): State<Arc<App>>,
-    log: axum::Extension<RequestLog>,
-    peer: PeerIdentity,
+    Client(Connected { peer, .. }): Client,
     headers: HeaderMap,
-    Form(form): Form<TokenForm>,
+    Form { value: form, .. }: Form<TokenForm>,
 ) -> Result<Reply<IssuedToken>, OauthProblem> {
-    let identity = peer.0.identity();
-    let thumbprint = identity.thumbprint();
-    // Before the client is looked up: a paused certificate costs no more than this.
-    app.limits.may_authenticate(thumbprint).map_err(OauthProblem)?;
-    // An unknown client has no quota to count against; `issue` refuses it below.
-    if let Ok(client) = app.access.client_of(identity) {
-        let (uses, outcome) = app.limits.admit(&client.id.to_string(), &client.limits.0);
-        log.set_client(client.id.to_string());
-        log.add_limits(uses);
-        outcome.map_err(OauthProblem)?;
-    }
+    let identity = peer.identity();
     let request = TokenRequest {
         grant_type: form.grant_type,
         scope: form.scope,
@@ -81,14 +72,6 @@ pub async fn handle(
         client_assertion: form.client_assertion,
         authorization_details: form.authorization_details,
     };
-    match app.access.issue(identity, &request).await {
-        Ok(token) => Ok(Reply::ok(token)),
-        Err(failure) => {
-            // Only failed authentication counts: a scope that is not registered is no attempt to guess.
-            if failure.kind == FailureKind::Unauthenticated {
-                app.limits.note_failure(thumbprint);
-            }
-            Err(OauthProblem(failure))
-        }
-    }
+    let issued = app.access.issue(identity, &request).await;
+    issued.map(Reply::ok).map_err(|failure| OauthProblem(failed(&app, identity, Proof::Assertion, failure)))
 }

@@ -29,10 +29,10 @@ impl DigestAlgorithm {
         }
     }
 
-    fn digest(self, body: &[u8]) -> aws_lc_rs::digest::Digest {
+    fn of_library(self) -> &'static aws_lc_rs::digest::Algorithm {
         match self {
-            Self::Sha256 => digest(&SHA256, body),
-            Self::Sha512 => digest(&SHA512, body),
+            Self::Sha256 => &SHA256,
+            Self::Sha512 => &SHA512,
         }
     }
 
@@ -42,7 +42,7 @@ impl DigestAlgorithm {
             Self::Sha256 => "sha-256",
             Self::Sha512 => "sha-512",
         };
-        format!("{name}=:{}:", BASE64.encode(self.digest(body).as_ref()))
+        format!("{name}=:{}:", BASE64.encode(digest(self.of_library(), body).as_ref()))
     }
 
     /// The supported algorithm that a `Want-Content-Digest` prefers; none if the field is malformed or names only
@@ -106,21 +106,51 @@ pub enum DigestRefusal {
     Mismatch,
 }
 
-/// Verifies every digest of a supported algorithm against the body; at least one is required (M4).
-pub fn verify_digest(field: &str, body: &[u8]) -> Result<(), DigestRefusal> {
-    let mut supported = false;
-    for (name, entry) in &dictionary(field).ok_or(DigestRefusal::Malformed)? {
-        let ListEntry::Item(Item { bare_item: BareItem::ByteSequence(stated), .. }) = entry else {
-            return Err(DigestRefusal::Malformed);
-        };
-        // RFC 9530 section 2 lets a recipient ignore algorithms; one that is supported is still required.
-        let Some(algorithm) = DigestAlgorithm::of(name.as_str()) else { continue };
-        if algorithm.digest(body).as_ref() != stated.as_slice() {
-            return Err(DigestRefusal::Mismatch);
-        }
-        supported = true;
+/// Verifies a `Content-Digest` while the body passes, so that a body need not be in memory: every digest of a supported
+/// algorithm must match, and at least one is required (M4).
+#[derive(Clone)]
+pub struct DigestCheck(Vec<(Context, Vec<u8>)>);
+
+impl fmt::Debug for DigestCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DigestCheck")
     }
-    if supported { Ok(()) } else { Err(DigestRefusal::Unsupported) }
+}
+
+impl DigestCheck {
+    /// Reads the field.
+    pub fn of(field: &str) -> Result<Self, DigestRefusal> {
+        let mut checks = Vec::new();
+        for (name, entry) in &dictionary(field).ok_or(DigestRefusal::Malformed)? {
+            let ListEntry::Item(Item { bare_item: BareItem::ByteSequence(stated), .. }) = entry else {
+                return Err(DigestRefusal::Malformed);
+            };
+            // RFC 9530 section 2 lets a recipient ignore algorithms; one that is supported is still required.
+            let Some(algorithm) = DigestAlgorithm::of(name.as_str()) else { continue };
+            checks.push((Context::new(algorithm.of_library()), stated.clone()));
+        }
+        if checks.is_empty() { Err(DigestRefusal::Unsupported) } else { Ok(Self(checks)) }
+    }
+
+    /// Digests the next part of the body.
+    pub fn update(&mut self, part: &[u8]) {
+        for (context, _) in &mut self.0 {
+            context.update(part);
+        }
+    }
+
+    /// Compares at the end of the body.
+    pub fn finish(self) -> Result<(), DigestRefusal> {
+        let matches = self.0.into_iter().all(|(context, stated)| context.finish().as_ref() == stated.as_slice());
+        if matches { Ok(()) } else { Err(DigestRefusal::Mismatch) }
+    }
+}
+
+/// Verifies the `Content-Digest` of a body in memory.
+pub fn verify_digest(field: &str, body: &[u8]) -> Result<(), DigestRefusal> {
+    let mut check = DigestCheck::of(field)?;
+    check.update(body);
+    check.finish()
 }
 
 /// Parses a dictionary and refuses duplicate keys. Structured fields let the last duplicate win; signed and digested
@@ -184,6 +214,20 @@ mod tests {
             assert_eq!(verify_digest(&field, BODY), Err(refusal), "{field}");
         }
         assert_eq!(verify_digest(SHA256_OF_BODY, b""), Err(DigestRefusal::Mismatch));
+    }
+
+    #[test]
+    fn a_body_is_verified_in_any_parts() {
+        let both = format!("{SHA512_OF_BODY}, {SHA256_OF_BODY}");
+        for at in 0..=BODY.len() {
+            let mut check = DigestCheck::of(&both).unwrap();
+            check.update(&BODY[..at]);
+            let mut cut = check.clone();
+            check.update(&BODY[at..]);
+            assert_eq!(check.finish(), Ok(()));
+            cut.update(&BODY[..BODY.len() - at]);
+            assert_eq!(cut.finish().is_ok(), at == 0 || at == BODY.len(), "the first part again, at {at}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::support::{
 };
 
 /// A consent request as bytes, so that a test can digest and change them.
-fn consent_request() -> Vec<u8> {
+pub(super) fn consent_request() -> Vec<u8> {
     let consent_request = serde_json::json!({
         "uscc": ENTITY, "codes": [HOSPITAL], "permissions": ["grade"],
         "purposes": ["pre_loan_review"], "product": "test",

@@ -1,5 +1,6 @@
 //! What banks read: the answers, their headers, and who is refused.
 
+mod bodies;
 mod budget;
 mod cache;
 mod content;

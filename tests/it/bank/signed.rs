@@ -23,24 +23,24 @@ use crate::support::{
 };
 
 /// A bank that signs.
-struct SigningBank {
-    bank: Bank,
-    token: String,
+pub(super) struct SigningBank {
+    pub(super) bank: Bank,
+    pub(super) token: String,
     key: KeyPair,
 }
 
-fn key() -> KeyPair {
+pub(super) fn key() -> KeyPair {
     KeyPair::from_pkcs8(Suite::Es256, &KeyPair::generate(Suite::Es256).unwrap()).unwrap()
 }
 
 /// A key set with this key named `k1`.
-fn jwks(key: &KeyPair) -> String {
+pub(super) fn jwks(key: &KeyPair) -> String {
     let mut jwk = key.public_key().jwk();
     jwk.kid = Some("k1".into());
     serde_json::json!({ "keys": [jwk] }).to_string()
 }
 
-async fn signer(app: &TestApp, name: &str, way: SignedRequests) -> SigningBank {
+pub(super) async fn signer(app: &TestApp, name: &str, way: SignedRequests) -> SigningBank {
     let key = key();
     let bank = app
         .bank_with(name, |new| {
@@ -54,7 +54,7 @@ async fn signer(app: &TestApp, name: &str, way: SignedRequests) -> SigningBank {
 
 /// What a test does differently.
 #[derive(Default)]
-struct Twist<'a> {
+pub(super) struct Twist<'a> {
     nonce: Option<&'a str>,
     key: Option<&'a KeyPair>,
     /// Sent in place of what was signed.
@@ -64,7 +64,7 @@ struct Twist<'a> {
 }
 
 impl SigningBank {
-    fn fields(
+    pub(super) fn fields(
         &self,
         app: &TestApp,
         method: &str,

@@ -32,6 +32,8 @@ both_engines! {
     a_rotated_key_still_verifies_and_a_revoked_one_does_not,
     a_token_expires,
     a_gateway_that_may_be_behind_refuses_everybody,
+    a_suspension_reaches_every_call_immediately,
+    what_a_bank_changes_is_committed_before_its_suspension_or_never,
 }
 
 /// A bank revokes its own token, and another bank tries to (29, K14).
@@ -151,4 +153,60 @@ async fn a_gateway_that_may_be_behind_refuses_everybody(store: TestStore) {
     assert!(reply.headers.contains_key("retry-after"));
     app.app.catch_up().await.unwrap();
     assert_eq!(bank.get(&token, "/v1/consents").await.status, 200);
+}
+
+/// A bank that another process suspends, before this gateway has polled for changes: data and everything else is refused.
+async fn a_suspension_reaches_every_call_immediately(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let bank = app.bank("Bank A").await;
+    let token = bank.token().await;
+    let consent = app.consent(&bank, |_| {}).await;
+    let of_consent = format!("/v1/consents/{}", consent.id);
+    let wish = json!({
+        "uscc": crate::support::app::ENTITY, "codes": [crate::support::app::HOSPITAL], "permissions": ["grade"],
+        "purposes": ["pre_loan_review"], "product": "test",
+    });
+    let statuses = async || {
+        let mut statuses = Vec::new();
+        let receipt = format!("{of_consent}/receipt");
+        for path in ["/v1/consents", &of_consent, &receipt, "/v1/whoami", "/v1/schemes", "/v1/ledger/keys"] {
+            statuses.push((path.to_owned(), bank.get(&token, path).await.status));
+        }
+        let grade = Bank::data(&consent, "grade?purpose=pre_loan_review");
+        statuses.push(("data".to_owned(), bank.get(&token, &grade).await.status));
+        statuses.push(("request".to_owned(), bank.post(&token, "/v1/consents", &wish).await.status));
+        let fields = [("grant_type", "client_credentials"), ("token", &token)];
+        for path in ["/oauth2/token", "/oauth2/introspect"] {
+            statuses.push((path.to_owned(), bank.form(path, &fields).await.status));
+        }
+        statuses
+    };
+    assert!(statuses().await.iter().all(|(_, status)| matches!(status, 200 | 201)), "{:?}", statuses().await);
+    let env = app.store.env();
+    medcredit::access::suspend(&env, crate::support::tester(), Some("a test"), &bank.id).await.unwrap();
+    let refused = statuses().await;
+    assert!(refused.iter().all(|(_, status)| *status == 401), "{refused:?}");
+    assert_eq!(bank.delete(&token, &of_consent).await.status, 401);
+    medcredit::access::resume(&env, crate::support::tester(), Some("a test"), &bank.id).await.unwrap();
+    app.app.catch_up().await.unwrap();
+    let again = bank.get(&token, &of_consent).await;
+    assert_eq!((again.status, &again.json["status"]), (200, &json!("active")));
+}
+
+/// A bank that is suspended after its request was authenticated: what the request would change is not changed.
+async fn what_a_bank_changes_is_committed_before_its_suspension_or_never(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let bank = app.bank("Bank A").await;
+    let consent = app.consent(&bank, |_| {}).await;
+    let env = app.store.env();
+    medcredit::access::suspend(&env, crate::support::tester(), Some("a test"), &bank.id).await.unwrap();
+    let consents = &app.app.consents;
+    assert_eq!(consents.request(bank.id, 1000, &app.wish()).await.unwrap_err().code, "state_moving");
+    let by_bank = medcredit::consent::Decision::by(medcredit::domain::Actor::bank(bank.id));
+    let id = consent.id.to_string();
+    let refused = consents.revoke(&id, Some(bank.id), &by_bank).await.unwrap_err();
+    assert_eq!((refused.code, refused.retryable()), ("state_moving", true));
+    assert_eq!(consents.list(bank.id, None, 10).await.unwrap().len(), 1, "nothing was requested");
+    // The subject's decision does not depend on the bank.
+    consents.revoke(&id, None, &crate::support::decided_by("tester")).await.unwrap();
 }

@@ -26,6 +26,8 @@ both_engines! {
     only_active_clients_get_tokens,
     a_token_counts_only_in_the_header_of_its_own_clients_connection,
     failures_pause_the_certificate,
+    failures_slow_the_failing_proof_alone,
+    a_registration_has_bounds,
 }
 
 /// Without a requested scope the token has all registered ones (K2, K6, K7, K9, T5).
@@ -152,4 +154,81 @@ async fn failures_pause_the_certificate(store: TestStore) {
     assert!((1..=20).contains(&wait), "{wait}");
     app.advance(std::time::Duration::from_secs(wait)).await;
     assert_eq!(bank.get(&bank.token().await, "/v1/consents").await.status, 200);
+}
+
+/// A bank one of whose programs sends wrong tokens and assertions: that program waits, and the others do not notice.
+async fn failures_slow_the_failing_proof_alone(store: TestStore) {
+    let app =
+        TestApp::start_with(store, "[limits]\nauthentication_failures = { quota = 3, window_seconds = 60 }").await;
+    let (bank, other) = (app.bank("Bank A").await, app.bank("Bank B").await);
+    let (token, foreign) = (bank.token().await, other.token().await);
+    for _ in 0..2 {
+        for wrong in ["not-a-token", &foreign] {
+            assert_eq!(bank.get(wrong, "/v1/consents").await.refusal(), (401, "invalid_token"));
+        }
+    }
+    for wrong in ["not-a-token", &foreign] {
+        let paused = bank.get(wrong, "/v1/consents").await;
+        assert_eq!(paused.refusal(), (429, "authentication_paused"));
+        assert!(paused.headers.contains_key("retry-after"));
+    }
+    // Tokens that are valid, also one that this gateway has not seen, and one that has ended.
+    assert_eq!(bank.get(&token, "/v1/consents").await.status, 200);
+    let new = bank.token().await;
+    assert_eq!(bank.get(&new, "/v1/consents").await.status, 200);
+    assert_eq!(bank.form("/oauth2/revoke", &[("token", &new)]).await.status, 200);
+    assert_eq!(bank.get(&new, "/v1/consents").await.refusal(), (401, "invalid_token"));
+    let wrong = [("grant_type", "client_credentials"), ("client_secret", "a secret")];
+    for _ in 0..4 {
+        assert_eq!(bank.form("/oauth2/token", &wrong).await.refusal(), (401, "invalid_client"));
+    }
+    let paused = bank.form("/oauth2/token", &wrong).await;
+    assert_eq!(paused.refusal(), (429, "temporarily_unavailable"));
+    assert!(paused.headers.contains_key("retry-after"));
+    assert_eq!(bank.get(&bank.token().await, "/v1/consents").await.status, 200);
+    // A certificate of no client proves nothing else: it is slowed as a whole.
+    let (certificate, key) = app.certificate("Nobody").await;
+    let mut nobody = bank.clone();
+    nobody.http = app.connect(&certificate, &key);
+    let whoami = async || nobody.send(nobody.http.get(nobody.url("/v1/whoami"))).await;
+    for _ in 0..4 {
+        assert_eq!(whoami().await.refusal(), (401, "invalid_client"));
+    }
+    assert_eq!(whoami().await.refusal(), (429, "authentication_paused"));
+    app.advance(std::time::Duration::from_mins(1)).await;
+    assert_eq!(bank.get("not-a-token", "/v1/consents").await.refusal(), (401, "invalid_token"));
+    assert_eq!(whoami().await.refusal(), (401, "invalid_client"));
+}
+
+/// An operator who registers a bank with numbers that mean nothing.
+async fn a_registration_has_bounds(store: TestStore) {
+    use medcredit::access::{
+        AuthMethod, ClientKind, Delivers, LimitOverrides, MOST_PENDING, NewClient, SignedRequests,
+    };
+    let app = TestApp::start(store).await;
+    let register = async |max_pending: i64, limits: LimitOverrides| {
+        let new = NewClient {
+            name: "Bank A".into(),
+            kind: ClientKind::Bank,
+            authority: app.authority,
+            subject: "CN=bank-a".into(),
+            auth_methods: vec![AuthMethod::TlsClientAuth],
+            jwks: None,
+            signed_requests: SignedRequests::Ignored,
+            scopes: ClientKind::Bank.scopes(),
+            limits,
+            delivers: Delivers::default(),
+            max_pending,
+        };
+        medcredit::access::register(&app.store.env(), crate::support::tester(), &new).await
+    };
+    for wrong in [i64::MIN, -1, 0, MOST_PENDING + 1] {
+        let refused = register(wrong, LimitOverrides::default()).await.unwrap_err();
+        assert!(refused.code == "invalid_request" && refused.public.contains("1000000"), "{refused:?}");
+    }
+    for quota in [0, u32::MAX] {
+        let refused = register(5, LimitOverrides([("burst".to_owned(), quota)].into())).await.unwrap_err();
+        assert!(refused.public.contains("burst"), "{refused:?}");
+    }
+    register(1, LimitOverrides::default()).await.unwrap();
 }

@@ -14,9 +14,9 @@ use crate::{
     http::{
         authentication::{Authorized, scope},
         bank::{imports::PREFIX, path_value::PathValue},
-        input::body,
         problem::{Problem, ProblemDocument},
         reply::Reply,
+        request_body,
     },
     importing::{Encoding, Format, Sender, Template, Upload, UploadReport},
 };
@@ -89,7 +89,8 @@ pub async fn handle(
     let format = format_of(request.headers()).map_err(Problem::unsupported_media_type)?;
     let sender = Sender { client: client.id, epoch: client.epoch, sources: Arc::clone(&client.delivers.sources) };
     // Only now, because the body may be large: sender, template and media type are checked.
-    let bytes = body(request, &app).await?;
+    let (mut parts, body) = request.into_parts();
+    let bytes = request_body::read(&mut parts, body, &app).await?;
     let uploaded = app.imports.import(Upload { sender, template, format, bytes }).await?;
     let report = uploaded.report;
     // Made before the refusal below, which has it too: the report says which rows were bad.

@@ -149,16 +149,21 @@ impl TestApp {
         issue(&self.custody, ProfileName::BankClient, &profile_values(name)).await
     }
 
-    /// An HTTP client with a certificate.
-    pub fn connect(&self, certificate: &[u8], key: &[u8]) -> reqwest::Client {
+    /// A TLS configuration with a client's certificate.
+    pub fn tls(&self, certificate: &[u8], key: &[u8], alpn: &[&str]) -> rustls::ClientConfig {
         let identity = ClientCertificate {
             chain: vec![CertificateDer::from(certificate.to_vec())],
             key: PrivateKeyDer::try_from(key.to_vec()).unwrap(),
         };
         let mut config = client_config(self.roots.clone(), Some(identity), self.store.clock.clone()).unwrap();
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+        config
+    }
+
+    /// An HTTP client with a certificate.
+    pub fn connect(&self, certificate: &[u8], key: &[u8]) -> reqwest::Client {
         reqwest::Client::builder()
-            .tls_backend_preconfigured(config)
+            .tls_backend_preconfigured(self.tls(certificate, key, &["h2", "http/1.1"]))
             .no_proxy()
             .timeout(Duration::from_secs(30))
             .build()
