@@ -29,6 +29,8 @@ const EXPIRED_TOKEN_RETENTION: Duration = Duration::from_mins(5);
 impl App {
     /// Applies changes that other processes made. Once this has failed for a second, all requests are refused (I3).
     pub async fn catch_up(&self) -> Result<(), Failure> {
+        // The history before the keys: the key of each checkpoint was stored before it signed.
+        let sighting = self.history.read().await?;
         // Keys before the client directory: while the keyring cannot be read, the directory is not confirmed either, so a
         // revoked key signs and verifies for no longer than the second that a gateway may be behind.
         let change = changes::current(&self.env.db).await?;
@@ -41,19 +43,25 @@ impl App {
             // Last, and as it was before the keyring was read: a change in between is read again, never missed.
             self.keys_at.store(change, Ordering::SeqCst);
         }
+        self.history.judge(&sighting).await?;
         // Trust before the directory too: a new epoch must never meet the trust from before it.
         self.reloader.refresh().await.map_err(|error| Failure::unavailable("state_unknown", error.to_string()))?;
         self.access.catch_up().await?;
         Ok(())
     }
 
-    /// Housekeeping: records expiries, and removes expired rows and limits with a full quota.
+    /// Housekeeping: records expiries, and removes expired rows and limits with a full quota. In the database only while the
+    /// history is current.
     pub async fn tidy(&self) -> Result<(), Failure> {
         // First, and without the database: it bounds memory even while the database fails.
         self.limits.tidy();
         if let Some(portal) = &self.portal {
             portal.addresses.tidy();
             portal.sites.tidy();
+        }
+        if self.recorder.require_current().is_err() {
+            // What a database that was turned back expires or deletes could be needed to recover (I9).
+            return Ok(());
         }
         let mut tx = self.env.db.begin("app::tidy").await?;
         // Not immediately: on a gateway whose clock is behind, the token is still valid.

@@ -1,10 +1,17 @@
 //! The health checks that readiness depends on.
 
 use super::App;
-use crate::telemetry::Health;
+use crate::{ledger::HistoryState, telemetry::Health};
 
 impl App {
-    /// Registers the gateway's checks. It is not ready while it may have missed changes or cannot seal.
+    /// Fails where the ledger can be compared with nothing outside the database: such a gateway is not to be started.
+    pub fn require_known_history(&self) -> Result<(), HistoryState> {
+        let state = self.history.history().state();
+        if state.is_known() { Ok(()) } else { Err(HistoryState::clone(&state)) }
+    }
+
+    /// Registers the gateway's checks. It is not ready while it may have missed changes, while the ledger is behind
+    /// the newest checkpoint outside the database, or while it cannot seal.
     pub fn report_health(&self, health: &Health) {
         let access = self.access.clone();
         health
@@ -12,6 +19,11 @@ impl App {
         let (live, clock) = (self.reloader.live(), self.env.clock.clone());
         health.require("trust", move || {
             live.fresh(clock.now()).map(|_| ()).ok_or_else(|| "certificates may be out of date".into())
+        });
+        let history = self.history.history().clone();
+        health.require("history", move || match &*history.state() {
+            HistoryState::Current => Ok(()),
+            other => Err(other.to_string()),
         });
         let sealer = self.sealer.clone();
         health.require("ledger", move || sealer.problem().map_or(Ok(()), Err));

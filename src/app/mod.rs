@@ -22,7 +22,7 @@ use crate::{
     grading::{Library, LibraryError},
     identity::keyset::LiveKeys,
     importing::Uploads,
-    ledger::{Faults, Recorder, Sealer},
+    ledger::{Faults, HistoryMonitor, LedgerError, Recorder, Sealer},
     limits::{ByteBudget, Limits},
     outbox::Outbox,
     store::{DbError, Env},
@@ -39,6 +39,9 @@ pub enum AppError {
     /// Keys or certificates failed to load.
     #[error("keys and certificates")]
     Authority(#[source] AuthorityError),
+    /// The ledger failed.
+    #[error("the ledger")]
+    Ledger(#[source] LedgerError),
     #[error("the database")]
     Store(#[source] DbError),
     /// The kinds of subject or the regions are wrong.
@@ -75,6 +78,8 @@ pub struct App {
     /// Records disclosures in the ledger.
     pub recorder: Recorder,
     pub sealer: Arc<Sealer>,
+    /// Compares the ledger with the checkpoints outside the database.
+    pub history: HistoryMonitor,
     /// Reads what the ledger publishes.
     pub log: LogReader,
     /// Events and outbound deliveries.

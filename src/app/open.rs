@@ -8,7 +8,7 @@ use super::{
     App, AppError, LogReader, Portal,
     keys::{CheckpointKeys, key_set},
     policies::{
-        byte_budget, consent_policy, disclosure_policy, limit_policy, outbox_policy, recorder_options, sealer_options,
+        Shared, byte_budget, consent_policy, disclosure_policy, limit_policy, outbox_policy, recorder_options, sealer_options,
         server_files,
     },
 };
@@ -22,7 +22,7 @@ use crate::{
     grading::Library,
     identity::{keyset::LiveKeys, token::Expected},
     importing::{Importer, References, Uploads},
-    ledger::{Faults, LeafCache, Recorder, Sealer},
+    ledger::{CheckpointFile, Faults, HistoryMonitor, Recorder, Sealer, Sighting},
     limits::Limits,
     outbox::Outbox,
     scoring::Model,
@@ -37,6 +37,9 @@ impl App {
 
     /// Opens the rooms so that a test can make the steps of a disclosure fail.
     pub async fn open_breakable(config: Config, env: Env, faults: Faults) -> Result<Arc<Self>, AppError> {
+        let checkpoint_file = CheckpointFile::new(config.ledger.checkpoint_file.clone());
+        // Before the keys: the key of each checkpoint was stored before it signed.
+        let sighting = Sighting::first(&env.db, &checkpoint_file).await.map_err(AppError::Ledger)?;
         let AuthorityParts { custody, reloader, keyring, portal } =
             authority(&config, &env).await.map_err(AppError::Authority)?;
         let keys: LiveKeys = Arc::new(ArcSwap::from_pointee(key_set(&keyring).map_err(AppError::Authority)?));
@@ -44,7 +47,8 @@ impl App {
         let library = library(&config)?;
         let references = reference_tables(&config, &library).map_err(AppError::Data)?;
         let consents = Consents::open(env.clone(), Arc::new(references.kinds.clone()), consent_policy(&config));
-        let (recorder, sealer) = ledger(&config, &env, &keys, &faults);
+        let LedgerParts { recorder, sealer, history } = ledger(&config, &env, &keys, &faults);
+        history.judge(&sighting).await.map_err(AppError::Ledger)?;
         let disclosures = Disclosures::open(
             env.clone(),
             Services {
@@ -63,6 +67,7 @@ impl App {
             library,
             recorder,
             sealer: Arc::new(sealer),
+            history,
             limits: limits(&config, &env),
             buffered_bytes: byte_budget(&config),
             outbox: Outbox::new(env.clone(), outbox_policy(&config)),
@@ -123,15 +128,23 @@ pub fn reference_tables(config: &Config, library: &Library) -> Result<References
     Ok(References::new(kinds, config.reference.regions()?, library.catalogues().cloned()))
 }
 
-fn ledger(config: &Config, env: &Env, keys: &LiveKeys, faults: &Faults) -> (Recorder, Sealer) {
-    // The recorder puts new leaves into the cache, so that the sealer need not read them again.
-    let leaves = LeafCache::default();
-    let recorder = Recorder::start(env.db.clone(), env.clock.clone(), recorder_options(config, &leaves, faults));
+struct LedgerParts {
+    recorder: Recorder,
+    sealer: Sealer,
+    history: HistoryMonitor,
+}
+
+fn ledger(config: &Config, env: &Env, keys: &LiveKeys, faults: &Faults) -> LedgerParts {
+    let shared = Shared { faults: faults.clone(), ..Shared::default() };
+    let recorder = Recorder::start(env.db.clone(), env.clock.clone(), recorder_options(config, &shared));
     let keys = Arc::new(CheckpointKeys(keys.clone()));
+    let origin = config.ledger.origin(&config.gateway.public_origin);
+    let file = CheckpointFile::new(config.ledger.checkpoint_file.clone());
+    let history = HistoryMonitor::new(env.db.clone(), keys.clone(), origin, file, shared.history.clone());
     // On PostgreSQL over a connection of its own: sealing never waits for one that responses use.
     let sealer =
-        Sealer::new(env.db.on_dedicated_connection(), env.clock.clone(), keys, sealer_options(config, &leaves, faults));
-    (recorder, sealer)
+        Sealer::new(env.db.on_dedicated_connection(), env.clock.clone(), keys, sealer_options(config, &shared));
+    LedgerParts { recorder, sealer, history }
 }
 
 fn limits(config: &Config, env: &Env) -> Limits {

@@ -6,7 +6,7 @@ use crate::{
     consent::ConsentPolicy,
     disclosure::{DisclosurePolicy, SmallCells},
     grading::GoodStanding,
-    ledger::{Faults, LeafCache, RecorderOptions, SealerOptions},
+    ledger::{Faults, History, LeafCache, RecorderOptions, SealerOptions},
     limits::{self, ByteBudget},
     outbox,
 };
@@ -54,27 +54,38 @@ pub(super) fn outbox_policy(config: &Config) -> outbox::Policy {
     }
 }
 
-pub(super) fn recorder_options(config: &Config, leaves: &LeafCache, faults: &Faults) -> RecorderOptions {
+/// What recorder and sealer of one process share.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    /// New leaves, so that the sealer need not read them again.
+    pub(super) leaves: LeafCache,
+    pub(super) history: History,
+    pub(super) faults: Faults,
+}
+
+pub(super) fn recorder_options(config: &Config, shared: &Shared) -> RecorderOptions {
     let section = &config.ledger;
     RecorderOptions {
         linger: section.linger(),
         max_batch: section.max_batch,
         queue: section.queue,
         queue_bytes: section.queue_bytes(),
-        leaf_cache: leaves.clone(),
-        faults: faults.clone(),
+        leaf_cache: shared.leaves.clone(),
+        history: shared.history.clone(),
+        faults: shared.faults.clone(),
         ..RecorderOptions::default()
     }
 }
 
-pub(super) fn sealer_options(config: &Config, leaves: &LeafCache, faults: &Faults) -> SealerOptions {
+pub(super) fn sealer_options(config: &Config, shared: &Shared) -> SealerOptions {
     SealerOptions {
         origin: config.ledger.origin(&config.gateway.public_origin),
         checkpoint_file: Some(config.ledger.checkpoint_file.clone()),
         interval: config.ledger.seal_interval(),
         round: SEAL_ROUND,
-        leaf_cache: leaves.clone(),
-        faults: faults.clone(),
+        leaf_cache: shared.leaves.clone(),
+        history: shared.history.clone(),
+        faults: shared.faults.clone(),
     }
 }
 

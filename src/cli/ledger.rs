@@ -1,20 +1,20 @@
-//! `medcredit ledger verify|prove|checkpoint`.
+//! `medcredit ledger verify|prove|checkpoint|accept-checkpoint`.
 
-use std::{io::Write, path::PathBuf};
+use std::{io::Write, path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
 
-use super::{Context, Usage};
+use super::{Context, Usage, context::custody, operator::Operator};
 use crate::{
-    authority::Purpose,
+    authority::{Keyring, Purpose},
     config::Config,
     identity::PublicKey,
-    ledger::{self, CheckpointFile, LogKey, ProofStatus, verify},
+    ledger::{self, AcceptError, Accepted, CheckpointFile, FixedKeys, History, HistoryMonitor, ProofStatus, verify},
     merkle::VerifierKey,
     store::{Db, keys},
 };
 
-/// Verify the ledger, prove an entry, or print the newest checkpoint.
+/// Verify the ledger, prove an entry, print the newest checkpoint, or accept it where the checkpoint file is missing.
 #[derive(Debug, clap::Args)]
 pub(super) struct LedgerCommand {
     #[command(subcommand)]
@@ -35,6 +35,14 @@ enum Verb {
         /// Print the log's verifier keys instead
         #[arg(long)]
         keys: bool,
+    },
+    /// Write the database's newest checkpoint to the missing checkpoint file, so that `serve` and `ledger verify` work again
+    AcceptCheckpoint {
+        #[command(flatten)]
+        operator: Operator,
+        /// Why nothing outside the database is known, such as a new host; recorded in the ledger
+        #[arg(long)]
+        reason: String,
     },
 }
 
@@ -57,6 +65,7 @@ pub(super) async fn run(args: LedgerCommand, ctx: &Context) -> anyhow::Result<()
         Verb::Prove { id } => prove(&id, &db, ctx).await,
         Verb::Checkpoint { keys: true } => print_keys(&config, &db, ctx).await,
         Verb::Checkpoint { keys: false } => print_checkpoint(&db, ctx).await,
+        Verb::AcceptCheckpoint { operator, reason } => accept(&operator, &reason, &config, &db, ctx).await,
     };
     // Before the result is returned, so that the database is closed after a failure too.
     db.close().await;
@@ -64,11 +73,10 @@ pub(super) async fn run(args: LedgerCommand, ctx: &Context) -> anyhow::Result<()
 }
 
 /// The log's keys in the database, including retired and revoked ones: their signatures stay valid.
-async fn stored_keys(db: &Db) -> anyhow::Result<Vec<LogKey>> {
+pub(super) async fn stored_keys(db: &Db) -> anyhow::Result<Vec<PublicKey>> {
     let rows = keys::list(db).await?;
     let of_log = rows.iter().filter(|row| row.purpose == Purpose::LedgerSigning.as_str());
-    let public: Vec<_> = of_log.filter_map(|row| PublicKey::from_any_der(&row.public_key).ok()).collect();
-    Ok(ledger::log_keys(&public))
+    Ok(of_log.filter_map(|row| PublicKey::from_any_der(&row.public_key).ok()).collect())
 }
 
 async fn verify(args: Verify, config: &Config, db: &Db, ctx: &Context) -> anyhow::Result<()> {
@@ -77,7 +85,7 @@ async fn verify(args: Verify, config: &Config, db: &Db, ctx: &Context) -> anyhow
         let read = |text: &String| text.parse::<VerifierKey>().map(|key| *key.public());
         args.keys.iter().map(read).collect::<Result<Vec<_>, _>>().map_err(|error| Usage(error.to_string()))?
     } else {
-        stored_keys(db).await?
+        ledger::log_keys(&stored_keys(db).await?)
     };
     let outside = CheckpointFile::new(args.checkpoint.unwrap_or_else(|| config.ledger.checkpoint_file.clone()));
     let origin = config.ledger.origin(&config.gateway.public_origin);
@@ -99,7 +107,12 @@ async fn verify(args: Verify, config: &Config, db: &Db, ctx: &Context) -> anyhow
         )?;
     }
     writeln!(ctx.out(), "{report}")?;
-    anyhow::ensure!(report.sound(), "the ledger was tampered with: {} mismatches", report.problem_count);
+    anyhow::ensure!(report.problem_count == 0, "the ledger was tampered with: {} mismatches", report.problem_count);
+    anyhow::ensure!(
+        report.sound(),
+        "the checkpoint file {} is missing: put it back, or accept the database as it is with `medcredit ledger accept-checkpoint`",
+        outside.path().display()
+    );
     Ok(())
 }
 
@@ -122,11 +135,48 @@ async fn print_checkpoint(db: &Db, ctx: &Context) -> anyhow::Result<()> {
 }
 
 async fn print_keys(config: &Config, db: &Db, ctx: &Context) -> anyhow::Result<()> {
-    let keys = stored_keys(db).await?;
+    let keys = ledger::log_keys(&stored_keys(db).await?);
     anyhow::ensure!(!keys.is_empty(), "the database has no key that signs checkpoints");
     let origin = config.ledger.origin(&config.gateway.public_origin);
     for key in keys {
         writeln!(ctx.out(), "{}", VerifierKey::new(&origin, key)?)?;
+    }
+    Ok(())
+}
+
+/// A monitor of the configured log that starts without any memory.
+pub(super) fn monitor(config: &Config, db: &Db, keys: FixedKeys) -> HistoryMonitor {
+    let origin = config.ledger.origin(&config.gateway.public_origin);
+    let file = CheckpointFile::new(config.ledger.checkpoint_file.clone());
+    HistoryMonitor::new(db.clone(), Arc::new(keys), origin, file, History::default())
+}
+
+async fn accept(operator: &Operator, reason: &str, config: &Config, db: &Db, ctx: &Context) -> anyhow::Result<()> {
+    let file = config.ledger.checkpoint_file.display();
+    // Only the checkpoint of an empty ledger is signed here.
+    let keys = match ledger::checkpoint(db).await? {
+        Some(_) => FixedKeys::verifying(stored_keys(db).await?),
+        None => FixedKeys::new(Keyring::load(&custody(ctx).await?).await?.signer(Purpose::LedgerSigning)?, Vec::new()),
+    };
+    let monitor = monitor(config, db, keys);
+    match monitor.accept(&ctx.env(db), &operator.actor(ctx)?, reason).await {
+        Ok(Accepted::Nothing(size)) => {
+            writeln!(ctx.out(), "nothing to accept: {file} covers {size} leaves, and the ledger continues them")?;
+        }
+        Ok(Accepted::Empty) => writeln!(ctx.out(), "nothing has been sealed yet: {file} covers 0 leaves")?,
+        Ok(Accepted::Checkpoint(size)) => {
+            writeln!(
+                ctx.out(),
+                "accepted: {file} covers {size} leaves. Whatever was recorded after them and is missing"
+            )?;
+            writeln!(ctx.out(), "cannot be detected any more. Run `medcredit ledger verify`, then start the gateway.")?;
+        }
+        Err(error @ AcceptError::Refused(_)) => {
+            let why = "to accept this database despite that, keep the checkpoint file as evidence under another name, raise \
+                       `[ledger] epoch`, and run the command again";
+            return Err(anyhow::Error::new(error).context(why));
+        }
+        Err(error) => return Err(error.into()),
     }
     Ok(())
 }

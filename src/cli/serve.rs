@@ -154,6 +154,7 @@ pub(super) async fn run(_: Serve, ctx: &Context) -> anyhow::Result<()> {
     let partner = listen(config.partner.listen, "partner.listen").await?;
     let portal = if config.portal.enabled { Some(listen(config.portal.listen, "portal.listen").await?) } else { None };
     let app = App::open(config, ctx.env(&db)).await.context("the gateway")?;
+    app.require_known_history()?;
     let serving = Serving::start(app, partner, telemetry, portal)?;
     let signal = wait_for_stop().await?;
     tracing::info!(signal, "stopping: requests in progress are finished, new ones are refused");

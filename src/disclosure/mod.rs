@@ -144,6 +144,7 @@ impl Disclosures {
         request: &DataRequest<'_>,
         reading: R,
     ) -> Result<Disclosed, Failure> {
+        self.0.services.recorder.require_current()?;
         if let Some((permit, cached)) = self.find_cached(caller, request, reading) {
             self.0.services.faults.at(Step::Permit).await?;
             self.0.services.faults.at(Step::Read).await?;

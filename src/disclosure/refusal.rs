@@ -35,6 +35,7 @@ pub(super) fn refused(error: RecordError, now: Timestamp) -> Failure {
             Some(of.until_tomorrow(now)),
             of,
         ),
+        RecordError::HistoryBehind(error) => Failure::unavailable("history_behind", error),
         RecordError::Unavailable(error) => Failure::unavailable("ledger_unavailable", error),
     }
 }

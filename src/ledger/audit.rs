@@ -23,6 +23,8 @@ words! {
         CertificateRefused = "certificate_refused",
         /// A certificate of our authority was revoked.
         CertificateRevoked = "certificate_revoked",
+        /// The newest checkpoint in the database was accepted as the first one known outside.
+        CheckpointAccepted = "checkpoint_accepted",
         /// A bank, department or auditor was registered.
         ClientRegistered = "client_registered",
         /// A client's keys, or whether it signs requests, changed.

@@ -12,6 +12,7 @@ use super::{
     charge::{Verdict, charge, verdicts_of},
     disclosed::{Disclosed, Draft, RecordError},
     faults::{Faults, Step},
+    history::{History, HistoryState},
     leaf_cache::LeafCache,
 };
 use crate::{
@@ -134,6 +135,7 @@ pub(super) struct Batcher {
     pub(super) clock: SharedClock,
     pub(super) limit: Duration,
     pub(super) leaf_cache: LeafCache,
+    pub(super) history: History,
     pub(super) faults: Faults,
 }
 
@@ -149,6 +151,11 @@ impl Batcher {
         }
         if batch.is_empty() {
             return;
+        }
+        // Once more here: the state may have changed while the answers waited.
+        let history = self.history.state();
+        if *history != HistoryState::Current {
+            return refuse_behind(batch, &history);
         }
         match self.attempt(&batch).await {
             Ok(verdicts) => self.reply(batch, &verdicts),
@@ -305,6 +312,13 @@ fn refuse_all(batch: Vec<Waiting>, error: &BatchError) {
     tracing::error!(count = batch.len(), error = %why, "disclosures could not be recorded: they are not released");
     for waiting in batch {
         refuse(waiting, &why);
+    }
+}
+
+fn refuse_behind(batch: Vec<Waiting>, history: &HistoryState) {
+    for waiting in batch {
+        metrics::counter!("medcredit_ledger_refused_total", "reason" => "history").increment(1);
+        let _ = waiting.reply.send(Err(RecordError::HistoryBehind(history.to_string())));
     }
 }
 

@@ -101,6 +101,9 @@ pub enum RecordError {
     /// All fetches of the consent for one day are used.
     #[error("the consent is used up for the day")]
     DayUsedUp(BudgetUse),
+    /// The ledger in the database is not the newest that is known outside (I9).
+    #[error("{0}")]
+    HistoryBehind(String),
     /// The record failed, or its outcome is unknown: there is no answer (I1).
     #[error("the disclosure could not be recorded: {0}")]
     Unavailable(String),

@@ -11,9 +11,13 @@ use super::{
     batch::{Batcher, Waiting},
     disclosed::{Disclosed, Draft, RecordError},
     faults::Faults,
+    history::History,
     leaf_cache::LeafCache,
 };
-use crate::{domain::clock::SharedClock, store::Db};
+use crate::{
+    domain::{Failure, clock::SharedClock},
+    store::Db,
+};
 
 /// How a recorder forms batches, and how much it queues.
 #[derive(Debug, Clone)]
@@ -31,6 +35,8 @@ pub struct RecorderOptions {
     pub leaf_cache: LeafCache,
     /// The limit of a transaction's time: behind a database that hangs, every answer would wait without end.
     pub limit: Duration,
+    /// Whether the history is current: otherwise nothing is recorded.
+    pub history: History,
     /// Where a test makes it fail.
     pub faults: Faults,
 }
@@ -44,6 +50,7 @@ impl Default for RecorderOptions {
             queue_bytes: 64 * 1024 * 1024,
             leaf_cache: LeafCache::default(),
             limit: Duration::from_secs(10),
+            history: History::default(),
             faults: Faults::default(),
         }
     }
@@ -65,6 +72,7 @@ pub struct Recorder {
     /// One permit for each kibibyte of the queue.
     memory: Arc<Semaphore>,
     kibibytes: usize,
+    history: History,
     closing: Arc<watch::Sender<bool>>,
     task: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
@@ -77,6 +85,7 @@ impl Recorder {
         // A semaphore with more than its maximum of permits panics.
         let kibibytes = (options.queue_bytes / KIBIBYTE).clamp(1, Semaphore::MAX_PERMITS);
         let (closing, closed) = watch::channel(false);
+        let history = options.history;
         let committer = Committer {
             queue: waiting,
             closed,
@@ -87,11 +96,18 @@ impl Recorder {
                 clock,
                 limit: options.limit,
                 leaf_cache: options.leaf_cache,
+                history: history.clone(),
                 faults: options.faults,
             }),
         };
         let task = Arc::new(Mutex::new(Some(tokio::spawn(committer.run()))));
-        Self { queue, memory: Arc::new(Semaphore::new(kibibytes)), kibibytes, closing: Arc::new(closing), task }
+        let memory = Arc::new(Semaphore::new(kibibytes));
+        Self { queue, memory, kibibytes, history, closing: Arc::new(closing), task }
+    }
+
+    /// Refuses with `history_behind` while the history is not current (I9): before an old consent is judged.
+    pub fn require_current(&self) -> Result<(), Failure> {
+        self.history.require_current()
     }
 
     /// Waits until the answer's record is durable and returns the answer for release.

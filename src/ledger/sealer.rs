@@ -20,6 +20,7 @@ use super::{
     checkpoint_file::CheckpointFile,
     error::LedgerError,
     faults::{Faults, Step},
+    history::{History, HistoryState},
     keys::{LogKeys, OriginSigner, log_keys, open_checkpoint},
     leaf_cache::{LeafCache, QueuePosition},
     proof, tiles,
@@ -55,6 +56,8 @@ pub struct SealerOptions {
     pub round: i64,
     /// The leaves that the recorder of the same process has committed.
     pub leaf_cache: LeafCache,
+    /// Whether the history is current: otherwise nothing is sealed.
+    pub history: History,
     /// Where a test makes it fail.
     pub faults: Faults,
 }
@@ -194,6 +197,11 @@ impl Sealer {
 
     async fn round(&self, state: &mut State) -> Result<Option<Checkpoint>, SealError> {
         self.options.faults.at(Step::SealRead).await?;
+        let history = self.options.history.state();
+        if *history != HistoryState::Current {
+            // A missing checkpoint file is not written again either: only an operator accepts what is in the database.
+            return Err(SealError::History(HistoryState::clone(&history)));
+        }
         let latest = self.latest(state.signed.as_ref()).await?;
         // Checked before the checkpoint file is touched: a tree that contradicts its checkpoint must not get into it.
         let edge = self.current_edge(state, latest.as_ref()).await?;
@@ -211,6 +219,7 @@ impl Sealer {
         let Some(Sealed { signed: sealed, edge }) = self.seal(edge, waiting).await? else { return Ok(None) };
         // Before the file is written: the tree has grown even if that fails.
         state.seen = sealed.size;
+        self.options.history.saw(sealed.size, sealed.root, sealed.note.clone());
         state.signed = Some(sealed.clone());
         state.edge = Some(edge);
         self.options.faults.at(Step::SealCommitted).await?;
@@ -313,12 +322,15 @@ impl Sealer {
         tx.commit().await
     }
 
-    /// A database without a checkpoint is a new one only when there is no checkpoint file either.
+    /// A database without a checkpoint is a new one only when the checkpoint file covers no leaves either.
     async fn refuse_empty(&self) -> Result<(), SealError> {
         let Some(file) = &self.checkpoint_file else { return Ok(()) };
         match file.read().await? {
             None => Ok(()),
-            Some(note) => Err(SealError::CutOff { have: 0, had: self.open_file_note(file, &note)?.size }),
+            Some(note) => match self.open_file_note(file, &note)?.size {
+                0 => Ok(()),
+                had => Err(SealError::CutOff { have: 0, had }),
+            },
         }
     }
 

@@ -24,6 +24,7 @@ mod examples;
 mod faults;
 mod gateways;
 mod grading;
+mod history;
 mod importing;
 mod invariants;
 mod ledger;

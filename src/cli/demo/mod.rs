@@ -127,6 +127,7 @@ async fn set_up(args: &Demo, directory: DemoDirectory, ctx: &Context) -> anyhow:
     let scale = if args.small { "0.1" } else { &args.scale };
     let city = city::ensure_city(&directory, &config, ctx, &db, crypter, scale).await?;
     let app = App::open(config, ctx.env(&db)).await.context("the gateway")?;
+    app.require_known_history()?;
     let consents = consents::ensure_consents(&app, ctx, &banks, &city).await?;
     writeln!(out, "  consents     one each that is active, pending, expired and revoked, of {}", banks[0].name)?;
     Ok(Demonstration { directory, app, banks, consents, city })

@@ -6,6 +6,7 @@ mod authority;
 mod clock;
 mod database;
 mod files;
+mod history;
 mod reference;
 
 use super::{Context, findings::Findings};
@@ -40,6 +41,7 @@ async fn examine(exam: &mut Examination, findings: &mut Findings) {
     files::check(exam, findings);
     reference::check(exam, findings);
     database::check(exam, findings).await;
+    history::check(exam, findings).await;
     reference::check_subjects(exam, findings).await;
     authority::check(exam, findings).await;
     clock::check(exam, findings).await;

@@ -116,6 +116,7 @@ impl Disclosures {
     ) -> Result<Disclosed, Failure> {
         // Before waiting for a slot: a wrong request takes none.
         let delivery = self.validate(caller, page)?;
+        self.0.services.recorder.require_current()?;
         // Held until the page is made, so that the number of pages in memory is bounded.
         let _slot = self.0.delivery_pages.acquire().await.map_err(|error| Failure::internal(error.to_string()))?;
         self.0.services.faults.at(Step::Permit).await?;

@@ -53,7 +53,7 @@ pub(super) async fn record_all(
             Ok(line) => Outcome::Recorded(Box::new(line)),
             Err(RecordError::Stale) => Outcome::Stale,
             Err(RecordError::TotalUsedUp(_) | RecordError::DayUsedUp(_)) => Outcome::UsedUp,
-            Err(error @ RecordError::Unavailable(_)) => {
+            Err(error @ (RecordError::Unavailable(_) | RecordError::HistoryBehind(_))) => {
                 failed = Some(error);
                 continue;
             }

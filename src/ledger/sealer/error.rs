@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::super::{checkpoint_file::CheckpointFileError, error::LedgerError};
+use super::super::{checkpoint_file::CheckpointFileError, error::LedgerError, history::HistoryState};
 use crate::{merkle::NoteError, store::DbError};
 
 /// Why nothing was sealed.
@@ -11,6 +11,9 @@ pub enum SealError {
     /// The tables failed, or contradict themselves.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// The ledger in the database is not the newest that is known outside, or nothing is known to compare it with (I9).
+    #[error(transparent)]
+    History(HistoryState),
     /// No key is active.
     #[error("no key for signing checkpoints is active")]
     NoKey,

@@ -43,8 +43,17 @@ pub async fn verify(target: Target<'_>, progress: &(dyn Fn(u64, u64) + Sync)) ->
     let mut report = Report::new();
     // Read before the database: each checkpoint is written to the file after its commit, so the file is never ahead of an
     // untampered ledger that is read later.
-    let file_checkpoint = read_checkpoint_file(&target, &mut report).await;
-    let extent = audit::extent(target.db).await?;
+    let mut file_checkpoint = read_checkpoint_file(&target, &mut report).await;
+    let mut extent = audit::extent(target.db).await?;
+    if target.checkpoint_file.is_some() && report.checkpoint_file == CheckpointFileCheck::Absent && extent.sealed > 0 {
+        // Read again, in the same order: the file of a new log is written before its first sealing, and both may have
+        // come between the two reads above.
+        file_checkpoint = read_checkpoint_file(&target, &mut report).await;
+        extent = audit::extent(target.db).await?;
+        if report.checkpoint_file == CheckpointFileCheck::Absent {
+            report.checkpoint_file = CheckpointFileCheck::Missing;
+        }
+    }
     let leaves = u64::try_from(extent.leaves).unwrap_or(0);
     if let Some(outside) = file_checkpoint.as_ref().filter(|outside| outside.size > leaves) {
         report.wrong(

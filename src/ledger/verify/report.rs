@@ -23,8 +23,10 @@ impl fmt::Display for Problem {
 /// The result of reading the checkpoint file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CheckpointFileCheck {
-    /// There is no file: a truncated ledger cannot be detected.
+    /// None was given: a truncated ledger cannot be detected.
     Absent,
+    /// The given file does not exist although the database has checkpoints: the end of the ledger is not verified.
+    Missing,
     /// Its checkpoint covers this many leaves.
     Covers(u64),
     /// It is not a checkpoint of this log.
@@ -78,9 +80,9 @@ impl Report {
         }
     }
 
-    /// Whether there is no mismatch.
-    pub const fn sound(&self) -> bool {
-        self.problem_count == 0
+    /// Whether there is no mismatch, and the end of the ledger was compared if a checkpoint file was given.
+    pub fn sound(&self) -> bool {
+        self.problem_count == 0 && self.checkpoint_file != CheckpointFileCheck::Missing
     }
 }
 
@@ -94,6 +96,9 @@ impl fmt::Display for Report {
         match self.checkpoint_file {
             CheckpointFileCheck::Covers(size) => writeln!(f, "outside      the checkpoint file covers {size} leaves")?,
             CheckpointFileCheck::Unusable => writeln!(f, "outside      the checkpoint file cannot be used")?,
+            CheckpointFileCheck::Missing => {
+                writeln!(f, "outside      THE CHECKPOINT FILE IS MISSING: entries cut off at the end cannot be seen")?;
+            }
             CheckpointFileCheck::Absent => {
                 writeln!(f, "outside      NO CHECKPOINT FROM OUTSIDE: entries cut off at the end cannot be seen")?;
             }
@@ -106,6 +111,7 @@ impl fmt::Display for Report {
             writeln!(f, "TAMPERED     and {} more", self.problem_count - reported)?;
         }
         match self.problem_count {
+            0 if !self.sound() => f.write_str("the entries match, and the end of the ledger is NOT verified"),
             0 => f.write_str("the ledger is whole"),
             many => write!(f, "the ledger is NOT whole: {many} mismatch(es)"),
         }

@@ -61,6 +61,9 @@ fn a_killed_gateways_sealing_is_taken_over_within_five_seconds() {
         let consent = app.consent(&bank, |_| {}).await;
         let path = Bank::data(&consent, "grade");
         let names = ["one", "two"];
+        for name in names {
+            app.host(name).await;
+        }
         let start = |name: &str| {
             let mut gateway = Gateway::start(&app.config_file(name));
             let bank = bank.at(&gateway.serving());

@@ -1,8 +1,11 @@
-//! `medcredit ledger verify|prove|checkpoint`, as an operator or an auditor runs them.
+//! `medcredit ledger verify|prove|checkpoint|accept-checkpoint`, as an operator or an auditor runs them.
 
 use medcredit::{cli, domain::ids::KeyId, ledger::Proof};
 
-use super::{fixture::LedgerFixture, vandal::vandalise};
+use super::{
+    fixture::LedgerFixture,
+    vandal::{turn_back, vandalise},
+};
 use crate::support::{
     TestStore, both_engines,
     cluster::cluster,
@@ -41,6 +44,7 @@ async fn ledger(config: &str, args: &[&str]) -> Outcome {
 both_engines! {
     an_auditor_verifies_and_the_exit_code_shows_the_result,
     a_proof_is_printed_in_the_documented_form,
+    a_missing_checkpoint_file_is_accepted_by_an_operator,
 }
 
 /// An auditor verifies with the log's key, and again after somebody has changed the database.
@@ -60,8 +64,11 @@ async fn an_auditor_verifies_and_the_exit_code_shows_the_result(store: TestStore
     assert!(!said.contains("from this same database"));
     let said = ledger(&config, &["verify"]).await.done();
     assert!(said.contains("1 from this same database"), "{said}");
-    let said = ledger(&config, &["verify", "--checkpoint", "/nowhere/checkpoint"]).await.done();
-    assert!(said.contains("NO CHECKPOINT FROM OUTSIDE"), "{said}");
+    let missing = ledger(&config, &["verify", "--checkpoint", "/nowhere/checkpoint"]).await;
+    assert_eq!(missing.code, cli::FAILED);
+    assert!(missing.out.contains("THE CHECKPOINT FILE IS MISSING"), "{}", missing.out);
+    assert!(missing.out.contains("the end of the ledger is NOT verified"), "{}", missing.out);
+    assert!(missing.err.contains("accept-checkpoint"), "{}", missing.err);
     assert_eq!(ledger(&config, &["verify", "--key", "nonsense"]).await.code, cli::WRONG_USAGE);
     let tamper = format!("UPDATE ledger_entries SET body = replace(body, '2026-', '2027-') WHERE id = '{}'", ids[7]);
     vandalise(&fixture, &tamper).await;
@@ -82,4 +89,40 @@ async fn a_proof_is_printed_in_the_documented_form(store: TestStore) {
     let proof: Proof = serde_json::from_str(&ledger(&config, &["prove", &id]).await.done()).unwrap();
     medcredit::ledger::check_proof(&proof, &[fixture.verifier_key()]).unwrap();
     assert_eq!(ledger(&config, &["prove", "dis_never"]).await.code, cli::FAILED);
+}
+
+/// An operator whose checkpoint file is missing: `verify` fails until the database's checkpoint is accepted, which the ledger
+/// records. A database that contradicts the file is not accepted.
+async fn a_missing_checkpoint_file_is_accepted_by_an_operator(store: TestStore) {
+    let fixture = LedgerFixture::new(store).await;
+    let config = configured(&fixture).await;
+    fixture.record_many(10).await;
+    fixture.sealer().seal_once().await.unwrap();
+    let file = fixture.checkpoint_file();
+    let newest = file.read().await.unwrap();
+    let accept = ["accept-checkpoint", "--reason", "the disk was lost", "--operator", "Li"];
+    let said = ledger(&config, &accept).await.done();
+    assert!(said.contains("nothing to accept") && said.contains("covers 10 leaves"), "{said}");
+    std::fs::remove_file(file.path()).unwrap();
+    assert_eq!(ledger(&config, &["verify"]).await.code, cli::FAILED);
+    assert_eq!(ledger(&config, &accept[..1]).await.code, cli::WRONG_USAGE, "without a reason");
+    let entries = fixture.entries().await;
+    let said = ledger(&config, &accept).await.done();
+    assert!(said.contains("accepted: ") && said.contains("covers 10 leaves"), "{said}");
+    assert_eq!(file.read().await.unwrap(), newest);
+    assert_eq!(fixture.entries().await, entries + 1);
+    let opening =
+        "SELECT o.body FROM ledger_openings o JOIN ledger_entries e ON e.id = o.entry_id WHERE e.type = 'operator'";
+    let rows: Vec<(String,)> = fixture.store.db.read("test").fetch_all(opening, vec![]).await.unwrap();
+    assert!(
+        rows.len() == 1 && rows[0].0.contains("the disk was lost") && rows[0].0.contains("operator:Li"),
+        "{rows:?}"
+    );
+    assert!(ledger(&config, &["verify"]).await.done().contains("the ledger is whole"));
+    fixture.sealer().seal_once().await.unwrap();
+    turn_back(&fixture.store, 10).await;
+    let refused = ledger(&config, &accept).await;
+    assert_eq!(refused.code, cli::FAILED);
+    assert!(refused.err.contains("10 leaves") && refused.err.contains("11 leaves"), "{}", refused.err);
+    assert!(refused.err.contains("under another name"), "{}", refused.err);
 }

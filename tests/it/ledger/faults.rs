@@ -10,7 +10,9 @@ use std::{
 use medcredit::{
     domain::{ManualClock, SeededEntropy},
     identity::{KeyPair, SharedSigner, Suite},
-    ledger::{Faults, FixedKeys, LeafCache, RecordError, Recorder, RecorderOptions, Sealer, SealerOptions, Step},
+    ledger::{
+        Faults, FixedKeys, History, LeafCache, RecordError, Recorder, RecorderOptions, Sealer, SealerOptions, Step,
+    },
     store::{Db, DbError},
 };
 
@@ -121,6 +123,7 @@ fn a_process_that_is_killed() {
                 interval: Duration::from_secs(1),
                 round: 1024,
                 leaf_cache: LeafCache::default(),
+                history: History::default(),
                 faults,
             };
             let keys = std::sync::Arc::new(FixedKeys::new(signer, Vec::new()));
@@ -176,7 +179,8 @@ async fn a_hanging_database_delays_answers_only_up_to_the_limit(store: TestStore
             let hangs = at == step && !hung.swap(true, Ordering::SeqCst);
             async move { if hangs { std::future::pending().await } else { Ok(()) } }
         });
-        let options = RecorderOptions { faults, limit: Duration::from_millis(100), ..RecorderOptions::default() };
+        // Long enough for a busy machine to commit, which two of these have to.
+        let options = RecorderOptions { faults, limit: Duration::from_secs(1), ..RecorderOptions::default() };
         let recorder = Recorder::start(fixture.store.db.clone(), fixture.store.clock.clone(), options);
         let mut draft = fixture.draft();
         draft.budget.max_fetches = max_fetches;
@@ -272,7 +276,8 @@ fn a_frozen_connection_is_replaced() {
     block_on(async {
         let fixture = LedgerFixture::new(TestStore::postgres().await).await;
         let StoreLocation::Postgres { database } = fixture.store.location() else { panic!("on PostgreSQL") };
-        let options = RecorderOptions { limit: Duration::from_millis(300), ..RecorderOptions::default() };
+        // Long enough for a busy machine to start the server process of a new connection, which has to be answered.
+        let options = RecorderOptions { limit: Duration::from_secs(2), ..RecorderOptions::default() };
         let recorder = Recorder::start(fixture.store.db.clone(), fixture.store.clock.clone(), options);
         recorder.record(fixture.draft()).await.unwrap();
         let frozen = cluster().signal_backends(database, "ledger::record", "-STOP").await;

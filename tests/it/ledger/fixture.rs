@@ -15,8 +15,8 @@ use medcredit::{
     },
     identity::{KeyPair, PublicKey, SharedSigner, Suite},
     ledger::{
-        Answer, Budget, CheckpointFile, DisclosureFacts, Draft, Faults, FixedKeys, LeafCache, LogKey, ReadVersions,
-        Recorder, RecorderOptions, Sealer, SealerOptions, Step, log_keys,
+        Answer, Budget, CheckpointFile, DisclosureFacts, Draft, Faults, FixedKeys, History, HistoryMonitor, LeafCache,
+        LogKey, ReadVersions, Recorder, RecorderOptions, Sealer, SealerOptions, Step, log_keys,
         verify::{Report, Target, verify},
     },
     merkle::VerifierKey,
@@ -173,6 +173,31 @@ impl LedgerFixture {
         self.start_sealer(db, SealerOptions { faults, ..self.sealer_options() })
     }
 
+    /// The monitor of a process without any memory, with its own checkpoint file.
+    pub fn monitor(&self, file: &str) -> HistoryMonitor {
+        let keys = Arc::new(FixedKeys::new(self.signer.clone(), self.former.clone()));
+        let file = CheckpointFile::new(self.directory.path().join(file));
+        HistoryMonitor::new(self.store.db.clone(), keys, ORIGIN.into(), file, History::default())
+    }
+
+    /// The sealer of a process whose monitor sets `history`.
+    pub fn sealer_of_history(&self, history: &History, faults: Faults) -> Sealer {
+        let options = SealerOptions { history: history.clone(), faults, ..self.sealer_options() };
+        self.start_sealer(self.store.db.clone(), options)
+    }
+
+    /// The recorder of a process whose monitor sets `history`.
+    pub fn recorder_of_history(&self, history: &History) -> Recorder {
+        let options = RecorderOptions { history: history.clone(), ..RecorderOptions::default() };
+        Recorder::start(self.store.db.clone(), self.store.clock.clone(), options)
+    }
+
+    /// A sealer without a checkpoint file, as of a gateway that knows nothing.
+    pub fn sealer_without_file(&self) -> Sealer {
+        let options = SealerOptions { checkpoint_file: None, ..self.sealer_options() };
+        self.start_sealer(self.store.db.clone(), options)
+    }
+
     /// The sealer of another epoch of the log.
     pub fn sealer_of_origin(&self, origin: &str) -> Sealer {
         let options = SealerOptions { origin: origin.into(), ..self.sealer_options() };
@@ -192,6 +217,7 @@ impl LedgerFixture {
             interval: std::time::Duration::from_millis(1),
             round: 1024,
             leaf_cache: LeafCache::default(),
+            history: History::default(),
             faults: Faults::default(),
         }
     }

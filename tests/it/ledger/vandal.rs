@@ -3,11 +3,29 @@
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 
 use super::fixture::LedgerFixture;
-use crate::support::{cluster::cluster, store::StoreLocation};
+use crate::support::{TestStore, cluster::cluster, store::StoreLocation};
 
 /// Runs statements as the database's owner, with every protection disabled.
 pub async fn vandalise(fixture: &LedgerFixture, sql: &str) {
-    match fixture.store.location() {
+    vandalise_store(&fixture.store, sql).await;
+}
+
+/// Turns the ledger of a store back to its first leaves, as a restore of an older backup does. Entries that wait to be
+/// sealed are lost, too.
+pub async fn turn_back(store: &TestStore, leaves: u64) {
+    let later = format!("(SELECT entry_id FROM ledger_leaves WHERE leaf_index >= {leaves})");
+    let waiting = "(SELECT entry_id FROM ledger_unsealed)";
+    let sql = format!(
+        "DELETE FROM ledger_openings WHERE entry_id IN {later} OR entry_id IN {waiting}; \
+         DELETE FROM ledger_entries WHERE id IN {later} OR id IN {waiting}; DELETE FROM ledger_unsealed; \
+         DELETE FROM ledger_leaves WHERE leaf_index >= {leaves}; DELETE FROM ledger_checkpoints WHERE tree_size > {leaves}"
+    );
+    vandalise_store(store, &sql).await;
+}
+
+/// [`vandalise`] for any store.
+pub async fn vandalise_store(store: &TestStore, sql: &str) {
+    match store.location() {
         StoreLocation::Sqlite(directory) => {
             let options = sqlx::sqlite::SqliteConnectOptions::new()
                 .filename(directory.path().join("core.db"))

@@ -261,6 +261,9 @@ async fn an_untampered_ledger_verifies(store: TestStore) {
 /// An auditor verifies while gateways record, seal and erase: an untampered ledger verifies at any moment.
 async fn a_ledger_that_is_being_written_verifies(store: TestStore) {
     let fixture = Arc::new(LedgerFixture::new(store).await);
+    // As a gateway does at its start: the file of a new log is there before anything is sealed.
+    let monitor = fixture.monitor("checkpoint");
+    monitor.judge(&monitor.read().await.unwrap()).await.unwrap();
     let writing = Arc::new(AtomicBool::new(true));
     let (writer, more) = (fixture.clone(), writing.clone());
     let writer = tokio::spawn(async move {
@@ -379,5 +382,6 @@ async fn a_rewritten_history_is_found_by_an_older_checkpoint(store: TestStore) {
     let report = fixture.verify_against(Some(&file)).await;
     assert!(!report.sound() && report.checkpoint_file == CheckpointFileCheck::Unusable, "{report}");
     std::fs::remove_file(file.path()).unwrap();
-    assert_eq!(fixture.verify_against(Some(&file)).await.checkpoint_file, CheckpointFileCheck::Absent);
+    let report = fixture.verify_against(Some(&file)).await;
+    assert!(!report.sound() && report.checkpoint_file == CheckpointFileCheck::Missing, "{report}");
 }

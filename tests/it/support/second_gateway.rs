@@ -5,7 +5,7 @@ use std::sync::Arc;
 use medcredit::{app::App, config::Config, http::server::Running, ledger::Faults, store::Env, telemetry::Health};
 use tokio::net::TcpListener;
 
-use super::{app::TestApp, store::StoreLocation};
+use super::{app::TestApp, command::medcredit, store::StoreLocation};
 
 /// Another gateway on the same database.
 #[derive(Debug)]
@@ -52,10 +52,17 @@ impl TestApp {
         path.to_str().unwrap().to_owned()
     }
 
+    /// Writes the configuration of another host, whose operator accepts the log as it is.
+    pub async fn host(&self, name: &str) -> String {
+        let config = self.config_file(name);
+        medcredit(&["ledger", "accept-checkpoint", "--reason", "a new host", "--config", &config]).await.done();
+        config
+    }
+
     /// Starts a second gateway with its background tasks, as on another machine: with connections and a checkpoint file of
     /// its own.
     pub async fn second_gateway(&self, name: &str, faults: Faults) -> SecondGateway {
-        let config = Config::load(self.config_file(name).as_ref()).unwrap();
+        let config = Config::load(self.host(name).await.as_ref()).unwrap();
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("https://localhost:{}", socket.local_addr().unwrap().port());
         let env = Env { db: self.store.reopen().await, ..self.store.env() };
