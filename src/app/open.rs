@@ -8,8 +8,8 @@ use super::{
     App, AppError, LogReader, Portal,
     keys::{CheckpointKeys, key_set},
     policies::{
-        Shared, byte_budget, consent_policy, disclosure_policy, limit_policy, outbox_policy, recorder_options, sealer_options,
-        server_files,
+        Shared, byte_budget, consent_policy, disclosure_policy, limit_policy, outbox_policy, recorder_options,
+        sealer_options, server_files,
     },
 };
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
     grading::Library,
     identity::{keyset::LiveKeys, token::Expected},
     importing::{Importer, References, Uploads},
-    ledger::{CheckpointFile, Faults, HistoryMonitor, Recorder, Sealer, Sighting},
+    ledger::{CheckpointFile, Faults, HistoryMonitor, Recorder, Sealer, Sighting, establish_epoch, journal_beside},
     limits::Limits,
     outbox::Outbox,
     scoring::Model,
@@ -36,7 +36,11 @@ impl App {
     }
 
     /// Opens the rooms so that a test can make the steps of a disclosure fail.
-    pub async fn open_breakable(config: Config, env: Env, faults: Faults) -> Result<Arc<Self>, AppError> {
+    pub async fn open_breakable(mut config: Config, env: Env, faults: Faults) -> Result<Arc<Self>, AppError> {
+        // Each end of access is in the journal outside the database before it is acknowledged (I9).
+        let journal = journal_beside(&config.ledger.checkpoint_file);
+        let env = Env { db: env.db.with_end_journal(journal), ..env };
+        config.ledger.epoch = establish_epoch(&env, config.ledger.epoch).await.map_err(AppError::Ledger)?;
         let checkpoint_file = CheckpointFile::new(config.ledger.checkpoint_file.clone());
         // Before the keys: the key of each checkpoint was stored before it signed.
         let sighting = Sighting::first(&env.db, &checkpoint_file).await.map_err(AppError::Ledger)?;

@@ -152,7 +152,7 @@ pub async fn revoke(custody: &Custody, name: &str, reason: &str) -> Result<Revok
     }
     // After the revocation, which the new list must contain.
     local_ca::publish_list(&mut tx, custody, &own).await?;
-    let detail = json!({ "serial": row.serial, "subject": row.subject });
+    let detail = json!({ "serial": row.serial, "subject": row.subject, "thumbprint": row.thumbprint });
     audit(&mut tx, custody, Action::CertificateRevoked, &row.id, Change::of(detail).because(Some(reason))).await?;
     let concerned = AffectedClients::Identity(&row.authority_id, &row.subject);
     // In this transaction, so that no answer of the client is recorded after the revocation commits (I2).

@@ -15,6 +15,7 @@ use crate::{
     authority::{self, Custody},
     config::{Config, StoreEngine},
     domain::{Failure, SystemClock, SystemEntropy, clock::SharedClock, rng::SharedEntropy},
+    ledger::journal_beside,
     store::{Db, migrations},
 };
 
@@ -221,15 +222,17 @@ impl Context {
 
 /// Opens the configured database without checking its schema.
 pub(super) async fn open_store(config: &Config) -> anyhow::Result<Db> {
-    match config.store.engine {
-        StoreEngine::Sqlite => Ok(Db::open_sqlite(&config.store.directory).await?),
+    let db = match config.store.engine {
+        StoreEngine::Sqlite => Db::open_sqlite(&config.store.directory).await?,
         StoreEngine::Postgres => {
             let url = config.store.url()?;
             Db::open_postgres(url.expose(), config.store.max_connections)
                 .await
-                .context("the database cannot be reached")
+                .context("the database cannot be reached")?
         }
-    }
+    };
+    // What an operator ends is in the journal beside the checkpoint file before the command says so.
+    Ok(db.with_end_journal(journal_beside(&config.ledger.checkpoint_file)))
 }
 
 /// Opens the configured keys and certificates for an operator.

@@ -9,7 +9,10 @@ use crate::{
     authority::{Keyring, Purpose},
     config::Config,
     identity::PublicKey,
-    ledger::{self, AcceptError, Accepted, CheckpointFile, FixedKeys, History, HistoryMonitor, ProofStatus, verify},
+    ledger::{
+        self, AcceptError, Accepted, CheckpointFile, FixedKeys, History, HistoryMonitor, ProofStatus, current_epoch,
+        verify,
+    },
     merkle::VerifierKey,
     store::{Db, keys},
 };
@@ -58,8 +61,9 @@ struct Verify {
 }
 
 pub(super) async fn run(args: LedgerCommand, ctx: &Context) -> anyhow::Result<()> {
-    let config = ctx.config()?;
+    let mut config = ctx.config()?;
     let db = ctx.store(&config).await?;
+    config.ledger.epoch = current_epoch(&db, config.ledger.epoch).await?;
     let done = match args.verb {
         Verb::Verify(args) => verify(args, &config, &db, ctx).await,
         Verb::Prove { id } => prove(&id, &db, ctx).await,
@@ -172,8 +176,7 @@ async fn accept(operator: &Operator, reason: &str, config: &Config, db: &Db, ctx
             writeln!(ctx.out(), "cannot be detected any more. Run `medcredit ledger verify`, then start the gateway.")?;
         }
         Err(error @ AcceptError::Refused(_)) => {
-            let why = "to accept this database despite that, keep the checkpoint file as evidence under another name, raise \
-                       `[ledger] epoch`, and run the command again";
+            let why = "put the newer database back, or recover from its loss with `medcredit recover`";
             return Err(anyhow::Error::new(error).context(why));
         }
         Err(error) => return Err(error.into()),

@@ -41,6 +41,8 @@ pub(super) async fn run(args: Migrate, ctx: &Context) -> anyhow::Result<()> {
     if applied.is_empty() {
         writeln!(ctx.out(), "nothing to apply: the schema is this build's")?;
     }
+    // Here and not by the gateway, whose role on PostgreSQL cannot.
+    ledger::establish_epoch(&env, config.ledger.epoch).await?;
     seal_names(&config, &env, ctx, &mut actor).await?;
     if let Some(role) = &args.app_role {
         let actor = actor.get()?;

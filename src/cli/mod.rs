@@ -26,6 +26,7 @@ mod migrate;
 mod model;
 mod openapi;
 mod operator;
+mod recover;
 mod score;
 mod serve;
 mod subject;
@@ -97,6 +98,8 @@ enum Command {
     Subject(subject::SubjectCommand),
     /// Verify the ledger, prove an entry, or print the newest checkpoint
     Ledger(ledger::LedgerCommand),
+    /// Recover from a database that was turned back by a restore or a failover, and resume consents that were compared
+    Recover(recover::Recover),
     /// Act as a bank: read data under a consent, and verify, save and prove the answers
     Bank(bank::BankCommand),
     /// Check configuration, files, database, keys, certificates and clock, and say how to fix what is wrong
@@ -122,6 +125,7 @@ impl Command {
             Self::Score(args) => score::run(args, ctx).await,
             Self::Subject(args) => subject::run(args, ctx).await,
             Self::Ledger(args) => ledger::run(args, ctx).await,
+            Self::Recover(args) => recover::run(args, ctx).await,
             Self::Bank(args) => bank::run(args, ctx).await,
             Self::Doctor(args) => doctor::run(args, ctx).await,
         }

@@ -155,12 +155,20 @@ pub(super) async fn run(_: Serve, ctx: &Context) -> anyhow::Result<()> {
     let portal = if config.portal.enabled { Some(listen(config.portal.listen, "portal.listen").await?) } else { None };
     let app = App::open(config, ctx.env(&db)).await.context("the gateway")?;
     app.require_known_history()?;
+    let history = app.history.history().clone();
     let serving = Serving::start(app, partner, telemetry, portal)?;
-    let signal = wait_for_stop().await?;
-    tracing::info!(signal, "stopping: requests in progress are finished, new ones are refused");
+    let moved = tokio::select! {
+        signal = wait_for_stop() => {
+            let signal = signal?;
+            tracing::info!(signal, "stopping: requests in progress are finished, new ones are refused");
+            None
+        }
+        moved = history.epoch_moved() => Some(moved),
+    };
     serving.stop().await;
     // After `stop`, which seals once more.
     db.close().await;
     tracing::info!("stopped");
-    Ok(())
+    // An error, so that a supervisor starts the gateway again, in the new epoch.
+    moved.map_or(Ok(()), |moved| Err(moved.into()))
 }

@@ -12,7 +12,7 @@ use super::{Report, Section};
 pub struct Ledger {
     #[serde(skip_serializing_if = "Option::is_none")]
     host: Option<String>,
-    /// The log's epoch. Raised when the database is restored from a backup.
+    /// The log's epoch: of a new log the configured one, later the one in the database.
     pub epoch: u32,
     /// The file outside the database to which the newest checkpoint is also written.
     pub checkpoint_file: PathBuf,

@@ -54,6 +54,14 @@ words! {
     }
 }
 
+impl ConsentEvent {
+    /// Whether it may narrow or end what a bank reads, so that a database from before it must not be served from (I9).
+    /// Not the end of validity, which any database judges by the time (C3).
+    pub(super) const fn narrows(self) -> bool {
+        matches!(self, Self::Suspended | Self::Amended | Self::Revoked | Self::Superseded | Self::Rejected)
+    }
+}
+
 impl ConsentState {
     /// The state after an event, or `None` where the event is not allowed. This is the whole table of C1.
     pub const fn after(self, event: ConsentEvent) -> Option<Self> {

@@ -10,7 +10,7 @@ use crate::{
         printable::check_reason,
     },
     ledger::{self, ConsentFacts},
-    store::{DbError, Tx, changes, consents},
+    store::{DbError, NewEnd, Tx, changes, consents},
 };
 
 /// The most attempts of a transition when other transactions conflict with it.
@@ -211,8 +211,19 @@ impl Consents {
             },
         )
         .await?;
+        let id = EntryId::new(&*self.env.clock, &*self.env.entropy);
+        if event.narrows() {
+            tx.end(NewEnd {
+                id: id.to_string(),
+                kind: format!("consent_{event}"),
+                target: consent.id.to_string(),
+                detail: "{}".into(),
+                actor: decision.actor.to_string(),
+                at: now,
+            });
+        }
         let facts = ConsentFacts {
-            id: EntryId::new(&*self.env.clock, &*self.env.entropy),
+            id,
             at: now,
             event: event.as_str(),
             actor: decision.actor.to_string(),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{append::append, error::LedgerError, facts::OperatorFacts};
 use crate::{
     domain::{Actor, ids::EntryId, words::words},
-    store::{Env, Tx},
+    store::{Env, NewEnd, Tx},
 };
 
 words! {
@@ -37,6 +37,8 @@ words! {
         GradeCorrected = "grade_corrected",
         /// A signed package of a round was written for a receiver.
         GradesExported = "grades_exported",
+        /// A history that was turned back was recovered: the log continues in a new epoch.
+        HistoryRecovered = "history_recovered",
         /// An import became visible.
         ImportAccepted = "import_accepted",
         /// A key was created.
@@ -63,6 +65,21 @@ words! {
         SubjectSought = "subject_sought",
         /// An operator looked at a subject's personal parts.
         SubjectRevealed = "subject_revealed",
+    }
+}
+
+impl Action {
+    /// Whether it narrows or ends somebody's access, so that a database from before it must not be served from (I9).
+    const fn ends_access(self) -> bool {
+        matches!(
+            self,
+            Self::AuthorityDistrusted
+                | Self::CertificateRefused
+                | Self::CertificateRevoked
+                | Self::ClientSigningChanged
+                | Self::ClientSuspended
+                | Self::KeyRevoked
+        )
     }
 }
 
@@ -104,6 +121,7 @@ pub async fn audit(
     change: Change,
 ) -> Result<EntryId, LedgerError> {
     let mut detail = change.detail;
+    let particulars = detail.to_string();
     // The channel goes into the detail, because the members of a version 1 entry are fixed.
     if let Value::Object(members) = &mut detail {
         members.insert("channel".into(), json!(actor.channel().as_str()));
@@ -120,5 +138,15 @@ pub async fn audit(
     };
     let (entry, opening) = facts.into_entry(&*env.entropy)?;
     append(tx, &entry, Some(&opening)).await?;
+    if let Some(target) = target.filter(|_| action.ends_access()) {
+        tx.end(NewEnd {
+            id: id.to_string(),
+            kind: action.to_string(),
+            target: target.to_owned(),
+            detail: particulars,
+            actor: actor.to_string(),
+            at: env.now(),
+        });
+    }
     Ok(id)
 }

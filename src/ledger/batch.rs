@@ -108,6 +108,8 @@ enum BatchError {
     Constraint(DbError),
     /// The outcome is unknown, or nothing can be written.
     Failed(DbError),
+    /// Nothing was written: the database lacks what this process knows of the ledger.
+    Behind,
 }
 
 impl BatchError {
@@ -168,6 +170,10 @@ impl Batcher {
                     }
                 }
             }
+            Err(BatchError::Behind) => {
+                self.history.overtaken();
+                refuse_behind(batch, &self.history.state());
+            }
             Err(error) => refuse_all(batch, &error),
         }
     }
@@ -220,8 +226,12 @@ impl Batcher {
             self.faults.at(step).await.map_err(BatchError::before_commit)?;
         }
         let BatchVersions { columns, bank_positions } = versions_of(batch);
-        let rows =
-            table::BatchRows { versions: columns, bank_positions: bank_positions.clone(), rows: rows_of(batch.iter()) };
+        let rows = table::BatchRows {
+            known: self.history.known(),
+            versions: columns,
+            bank_positions: bank_positions.clone(),
+            rows: rows_of(batch.iter()),
+        };
         let now = self.clock.now();
         let stale = match self.db.engine() {
             Engine::Postgres => table::record(&self.db, rows, now).await.map(Some),
@@ -230,13 +240,17 @@ impl Batcher {
             }
         };
         let Some(stale) = stale.map_err(BatchError::before_commit)? else { return Ok(None) };
+        if stale.contains(&table::HISTORY_BEHIND) {
+            return Err(BatchError::Behind);
+        }
         // Not retried: the entries are committed, so only the release of their answers is lost.
         self.faults.at(Step::Committed).await.map_err(BatchError::Failed)?;
         Ok(Some(verdicts_of(&bank_positions, &stale)))
     }
 
     async fn commit_stepwise(&self, batch: &[Waiting]) -> Result<Vec<Verdict>, BatchError> {
-        let Written { tx, verdicts } = self.write(batch).await.map_err(BatchError::before_commit)?;
+        let written = self.write(batch).await.map_err(BatchError::before_commit)?;
+        let Some(Written { tx, verdicts }) = written else { return Err(BatchError::Behind) };
         if !verdicts.iter().any(|verdict| verdict.is_recorded()) {
             // Nothing was inserted: dropping the transaction rolls it back, and the refusals remain correct.
             return Ok(verdicts);
@@ -253,8 +267,8 @@ impl Batcher {
         Ok(verdicts)
     }
 
-    /// Everything up to the commit.
-    async fn write(&self, batch: &[Waiting]) -> Result<Written, DbError> {
+    /// Everything up to the commit; `None` when the database lacks what this process knows of the ledger.
+    async fn write(&self, batch: &[Waiting]) -> Result<Option<Written>, DbError> {
         self.faults.at(Step::Begin).await?;
         self.faults.at(Step::Lock).await?;
         // Sorted and without duplicates: batches that take their locks in one order cannot deadlock.
@@ -264,6 +278,9 @@ impl Batcher {
         // With the locks held, no change that narrows these banks' access can commit before this transaction does: the
         // versions compared here are the versions at the commit.
         let BatchVersions { columns, bank_positions } = versions_of(batch);
+        if table::is_behind(&mut tx, self.history.known()).await? {
+            return Ok(None);
+        }
         let stale = table::stale_versions(&mut tx, columns, self.clock.now()).await?;
         let mut verdicts = verdicts_of(&bank_positions, &stale);
         self.faults.at(Step::Budget).await?;
@@ -275,12 +292,16 @@ impl Batcher {
             self.faults.at(Step::Insert).await?;
             table::insert(&mut tx, rows, self.clock.now()).await?;
         }
-        Ok(Written { tx, verdicts })
+        Ok(Some(Written { tx, verdicts }))
     }
 
     /// Called only after the commit was acknowledged, or for verdicts that release nothing.
     fn reply(&self, batch: Vec<Waiting>, verdicts: &[Verdict]) {
         let now = self.clock.now();
+        // Before any answer leaves: from here on the database must have this entry, or nothing more is recorded.
+        if let Some((waiting, _)) = batch.iter().zip(verdicts).rfind(|(_, verdict)| verdict.is_recorded()) {
+            self.history.committed(waiting.draft.entry.id());
+        }
         for (waiting, verdict) in batch.into_iter().zip(verdicts) {
             let Waiting { draft, reply, .. } = waiting;
             let Draft { versions, entry, answer, .. } = *draft;
@@ -307,8 +328,10 @@ impl Batcher {
 
 // Logged once a batch and not once an answer: a failing database would otherwise flood the log under load.
 fn refuse_all(batch: Vec<Waiting>, error: &BatchError) {
-    let (BatchError::Contention(error) | BatchError::Constraint(error) | BatchError::Failed(error)) = error;
-    let why = error_chain(error);
+    let why = match error {
+        BatchError::Contention(error) | BatchError::Constraint(error) | BatchError::Failed(error) => error_chain(error),
+        BatchError::Behind => HistoryState::Overtaken.to_string(),
+    };
     tracing::error!(count = batch.len(), error = %why, "disclosures could not be recorded: they are not released");
     for waiting in batch {
         refuse(waiting, &why);

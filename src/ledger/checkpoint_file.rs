@@ -46,7 +46,8 @@ impl CheckpointFile {
         &self.path
     }
 
-    fn neighbour(&self, extension: &str) -> PathBuf {
+    /// A file beside it.
+    pub(super) fn neighbour(&self, extension: &str) -> PathBuf {
         let mut name = self.path.clone().into_os_string();
         name.push(extension);
         name.into()
@@ -86,6 +87,17 @@ impl CheckpointFile {
         // Held until here, so that nobody else truncates the new file between its writing and its rename.
         drop(lock);
         Ok(true)
+    }
+
+    /// Copies the file to a neighbour that is named after an epoch, as evidence.
+    pub(super) async fn keep_copy(&self, epoch: i64) -> Result<PathBuf, CheckpointFileError> {
+        let (path, copy) = (self.path.clone(), self.neighbour(&format!(".{epoch}")));
+        self.blocking(move || {
+            std::fs::copy(path, &copy)?;
+            File::open(&copy)?.sync_all()?;
+            Ok(copy)
+        })
+        .await
     }
 
     // File operations and the lock may block for long: on a runtime thread they would stall the answers.

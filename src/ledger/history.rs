@@ -1,23 +1,40 @@
 //! Whether the database's ledger is the newest that is known outside the database (I9, docs/RECOVERY.md).
 //!
 //! [`HistoryMonitor`] compares them, at start and at each poll; [`History`] holds the result, and every data request, the
-//! recorder, the sealer and readiness look at it. A database that is behind discloses nothing.
+//! recorder, the sealer and readiness look at it. A database that is behind discloses nothing. Between two polls each append
+//! compares what this process knows, so that a failover is noticed by the first answer after it.
 
+mod accept;
+mod ends;
+mod epoch;
 mod monitor;
 
 use std::{
+    collections::VecDeque,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
 use arc_swap::ArcSwap;
 
-pub use monitor::{AcceptError, Accepted, HistoryMonitor, Sighting};
+pub use accept::{AcceptError, Accepted};
+pub use ends::journal_beside;
+pub use epoch::{current_epoch, establish_epoch, raise_epoch};
+pub use monitor::{HistoryMonitor, Sighting};
+use tokio::sync::Notify;
 
 use crate::{
     domain::Failure,
     merkle::{Hash, TreeHead},
+    store::ledger::append::KnownLedger,
 };
+
+/// How many committed entries a process remembers: as many as the batches that it commits concurrently. With fewer, the one
+/// that a failover lost could be the one not remembered.
+const REMEMBERED: usize = 2;
 
 /// The ledger in the database, compared with the newest checkpoint known outside it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, thiserror::Error)]
@@ -48,6 +65,40 @@ pub enum HistoryState {
         /// Leaves that the checkpoint covers.
         known: u64,
     },
+    /// Its epoch is not the one that this process was started in.
+    #[error(
+        "the ledger in the database is of epoch {store}, and this process was started in epoch {ours}: the history was recovered. \
+         Start the process again"
+    )]
+    EpochMoved {
+        /// The epoch in the database.
+        store: i64,
+        /// The epoch of this process.
+        ours: i64,
+    },
+    /// It lacks ends of access that the journal outside has.
+    #[error(
+        "the database lacks {lacking} end(s) of access that the journal {} has: an older database was put in place. Proceed \
+         as docs/RECOVERY.md describes",
+        journal.display()
+    )]
+    EndsMissing {
+        /// How many ends it lacks.
+        lacking: usize,
+        /// The journal.
+        journal: PathBuf,
+    },
+    /// It lacks an entry that this process saw committed.
+    #[error(
+        "the database lacks the entry {0}, which was committed: an older database was put in place. Proceed as \
+         docs/RECOVERY.md describes"
+    )]
+    EntryMissing(String),
+    /// An append has found that it is of another epoch or lacks a committed entry; the next poll finds out which.
+    #[error(
+        "the ledger in the database is not the one that this process recorded in: see the log, then docs/RECOVERY.md"
+    )]
+    Overtaken,
     /// There is nothing to compare it with.
     #[error(
         "the checkpoint file {} is missing, although the database has checkpoints: entries cut off at the end cannot be detected. \
@@ -66,7 +117,7 @@ pub enum HistoryState {
 impl HistoryState {
     /// Whether there are two checkpoints that could be compared. A gateway does not start otherwise.
     pub const fn is_known(&self) -> bool {
-        matches!(self, Self::Current | Self::Behind { .. } | Self::Forked { .. })
+        !matches!(self, Self::Missing { .. } | Self::Unverifiable(_))
     }
 }
 
@@ -83,6 +134,12 @@ struct Inner {
     state: ArcSwap<HistoryState>,
     /// Not locked by requests.
     seen: Mutex<Option<Seen>>,
+    /// The epoch that this process records in; 0 where nothing compares it.
+    epoch: AtomicI64,
+    /// The last entries that this process saw committed. Locked once for each batch.
+    committed: Mutex<VecDeque<String>>,
+    /// Notified when the epoch has moved.
+    moved: Notify,
 }
 
 /// The present state of the history. Cheap to clone; clones share it. One that no monitor sets is current.
@@ -111,7 +168,59 @@ impl History {
             HistoryState::Current => tracing::info!("the ledger is current again: data requests are answered"),
             other => tracing::error!(reason = %other, "the ledger is not current: data requests are refused"),
         }
+        let moved = matches!(state, HistoryState::EpochMoved { .. });
         self.0.state.store(Arc::new(state));
+        if moved {
+            self.0.moved.notify_waiters();
+        }
+    }
+
+    /// Waits until the epoch has moved: from then on this process can only be started again.
+    pub async fn epoch_moved(&self) -> HistoryState {
+        loop {
+            let moved = self.0.moved.notified();
+            tokio::pin!(moved);
+            // Registered before the state is read: a change in between is not missed.
+            moved.as_mut().enable();
+            let state = self.state();
+            if matches!(*state, HistoryState::EpochMoved { .. }) {
+                return HistoryState::clone(&state);
+            }
+            moved.await;
+        }
+    }
+
+    /// Sets the epoch that this process records in.
+    fn record_in(&self, epoch: Option<i64>) {
+        self.0.epoch.store(epoch.unwrap_or(0), Ordering::Relaxed);
+    }
+
+    /// The epoch that this process records in; none where nothing compares it.
+    pub(super) fn epoch(&self) -> Option<i64> {
+        Some(self.0.epoch.load(Ordering::Relaxed)).filter(|epoch| *epoch > 0)
+    }
+
+    /// Remembers an entry whose commit was acknowledged.
+    pub(super) fn committed(&self, entry: &str) {
+        let mut committed = self.0.committed.lock().unwrap_or_else(PoisonError::into_inner);
+        if committed.len() == REMEMBERED {
+            committed.pop_front();
+        }
+        committed.push_back(entry.to_owned());
+    }
+
+    /// What the database must have for this process to record in it.
+    pub(super) fn known(&self) -> KnownLedger {
+        let committed = self.0.committed.lock().unwrap_or_else(PoisonError::into_inner);
+        KnownLedger { epoch: self.epoch(), entries: committed.iter().cloned().collect() }
+    }
+
+    /// An append was refused because of what [`History::known`] returns.
+    pub(super) fn overtaken(&self) {
+        // What a poll has found says more.
+        if *self.state() == HistoryState::Current {
+            self.set(HistoryState::Overtaken);
+        }
     }
 
     fn seen(&self) -> Option<Seen> {

@@ -95,6 +95,11 @@ pub(super) fn open_checkpoint(note: &str, origin: &str, keys: &[LogKey]) -> Resu
     Checkpoint::open(note, &keys)
 }
 
+/// The epoch at the end of an origin.
+pub(super) fn epoch_of(origin: &str) -> Option<i64> {
+    origin.rsplit_once('/')?.1.parse().ok()
+}
+
 /// Whether `former` is `origin`, or differs from it by a lower epoch only.
 fn same_lineage(former: &str, origin: &str) -> bool {
     let parts = |text: &str| {

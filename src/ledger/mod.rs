@@ -42,7 +42,10 @@ pub use entry::{Entry, EntryFault, EntryType, Opening, ReadEntry, commitment};
 pub use error::LedgerError;
 pub use facts::{ApprovalFacts, ConsentFacts, DeliveryFacts, DisclosureFacts, ErasureFacts, ErasureGround};
 pub use faults::{Faults, Step};
-pub use history::{AcceptError, Accepted, History, HistoryMonitor, HistoryState, Sighting};
+pub use history::{
+    AcceptError, Accepted, History, HistoryMonitor, HistoryState, Sighting, current_epoch, establish_epoch,
+    journal_beside, raise_epoch,
+};
 pub use keys::{FixedKeys, LogKey, LogKeys, log_keys};
 pub use leaf_cache::LeafCache;
 pub use proof::{Proof, ProofFault, ProofStatus, check_proof, checkpoint, consistency, prove};

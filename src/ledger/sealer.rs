@@ -5,6 +5,7 @@
 //! ordinary path: every round begins with the state of the tables and of the checkpoint file.
 
 mod error;
+mod rows;
 
 use std::{
     path::PathBuf,
@@ -15,6 +16,7 @@ use std::{
 use tokio::sync::Mutex;
 
 pub use error::SealError;
+use rows::{Rows, gauge_value, table_number, tile_columns};
 
 use super::{
     checkpoint_file::CheckpointFile,
@@ -27,8 +29,11 @@ use super::{
 };
 use crate::{
     domain::{Timestamp, clock::SharedClock, error_chain},
-    merkle::{self, Checkpoint, Edge, FullTile, Hash, TreeHead},
-    store::{Db, DbError, Engine, ledger::seal as table},
+    merkle::{self, Checkpoint, Edge, Hash, TreeHead},
+    store::{
+        Db, DbError, Engine,
+        ledger::{epochs, seal as table},
+    },
 };
 
 /// How often another process may win the compare-and-swap of the checkpoint file before the next round tries again.
@@ -300,6 +305,12 @@ impl Sealer {
     async fn write(&self, signed: &Signed, rows: &Rows) -> Result<(), DbError> {
         self.options.faults.at(Step::SealInsert).await?;
         let mut tx = self.db.begin("ledger.seal").await?;
+        if let Some(ours) = self.options.history.epoch()
+            && epochs::current_in(&mut tx).await?.is_some_and(|epoch| epoch != ours)
+        {
+            // A recovery has begun another epoch: this process signs no more of its own, and ends with its next poll.
+            return Err(DbError::Contention { operation: "ledger.seal" });
+        }
         let count = u64::try_from(rows.ids.len()).unwrap_or(u64::MAX);
         // First: a second sealer fails on the leaves' primary key before it writes anything else.
         table::insert_leaves(&mut tx, table_number(rows.first), rows.ids.clone()).await?;
@@ -382,31 +393,4 @@ impl Sealer {
         merkle::verify_consistency(held.head(), TreeHead { size: latest.size, root: latest.root }, &path)
             .map_err(|_| SealError::Rewritten { size: held.size })
     }
-}
-
-/// What a sealing transaction writes, beside the checkpoint.
-struct Rows {
-    /// The index of the first new leaf.
-    first: u64,
-    full: Vec<FullTile>,
-    ids: Vec<String>,
-}
-
-fn tile_columns(tiles: &[FullTile]) -> table::TileColumns {
-    table::TileColumns {
-        level: tiles.iter().map(|tile| tile.id.level.into()).collect(),
-        index: tiles.iter().map(|tile| table_number(tile.id.index)).collect(),
-        hashes: tiles.iter().map(|tile| tile.hashes.as_flattened().to_vec()).collect(),
-        root: tiles.iter().map(|tile| tile.root.to_vec()).collect(),
-    }
-}
-
-/// A number in the type of the tables.
-fn table_number(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a tree of 2^53 leaves is not reached")]
-const fn gauge_value(size: u64) -> f64 {
-    size as f64
 }

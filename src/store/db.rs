@@ -12,6 +12,7 @@
 mod checkpoint;
 mod column;
 mod compact;
+mod end_journal;
 mod locks;
 mod open;
 mod query_hook;
@@ -28,6 +29,7 @@ use std::{
 use super::DbError;
 use checkpoint::Checkpointer;
 pub use column::{Column, RowStatement};
+pub use end_journal::{EndJournal, EndRow, NewEnd};
 use query_hook::QueryHook;
 use sqlx::{
     Executor, FromRow, PgPool, SqlitePool,
@@ -190,6 +192,8 @@ enum Pools {
 pub struct Db {
     pools: Arc<Pools>,
     hook: QueryHook,
+    /// Where ends are copied to.
+    journal: Option<EndJournal>,
 }
 
 /// Boxed: waiting for a connection takes four kilobytes, by which every future that may begin a transaction would grow.
@@ -232,9 +236,19 @@ impl Db {
             Pools::Postgres { appends, dedicated, .. } => {
                 // The copy's common pool is the dedicated connection, so that all its statements run there.
                 let (pool, appends, dedicated) = (dedicated.clone(), appends.clone(), dedicated.clone());
-                Self { pools: Arc::new(Pools::Postgres { pool, appends, dedicated }), hook: self.hook.clone() }
+                Self {
+                    pools: Arc::new(Pools::Postgres { pool, appends, dedicated }),
+                    hook: self.hook.clone(),
+                    journal: self.journal.clone(),
+                }
             }
         }
+    }
+
+    /// The same store with a journal outside the database: a commit returns once the ends in it are there, too.
+    #[must_use]
+    pub fn with_end_journal(&self, journal: EndJournal) -> Self {
+        Self { journal: Some(journal), ..self.clone() }
     }
 
     /// Begins a transaction that may change core tables. Errors and metrics name its `operation`.
@@ -263,7 +277,8 @@ impl Db {
     }
 
     fn tx(&self, inner: EngineTx, operation: &'static str) -> Tx {
-        Tx { inner, operation, hook: self.hook.clone() }
+        let (hook, journal) = (self.hook.clone(), self.journal.clone());
+        Tx { inner, operation, hook, journal, ends: Vec::new() }
     }
 
     /// Statements that only read, each on its own, over core and bulk tables.

@@ -29,6 +29,15 @@ pub enum DbError {
         #[source]
         source: sqlx::Error,
     },
+    /// The changes are committed, and the journal of ends outside the database could not be written.
+    #[error("{operation}: the change is made, and the journal of ends {} could not be written", path.display())]
+    Journal {
+        operation: &'static str,
+        /// The journal.
+        path: std::path::PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
     /// Any other error of the database.
     #[error("{operation}")]
     Engine {

@@ -47,6 +47,9 @@ pub const RIGHTS: &[(&str, &str)] = &[
     ("core.ledger_leaves", APPEND),
     ("core.ledger_tiles", APPEND),
     ("core.ledger_checkpoints", APPEND),
+    // Only the role that migrates, and recovers, raises the epoch.
+    ("core.ledger_epochs", "SELECT"),
+    ("core.ends", APPEND),
     ("core.import_reports", BATCH),
     ("core.outbox_events", PASSING),
     ("core.outbox_items", STATE),
@@ -61,7 +64,7 @@ pub const RIGHTS: &[(&str, &str)] = &[
 ];
 
 /// Every function that the serving role calls.
-pub const FUNCTIONS: &[&str] = &["core.record_disclosures"];
+pub const FUNCTIONS: &[&str] = &["core.record_disclosures", "core.record_known_disclosures"];
 
 /// Gives an existing role exactly the rights of [`RIGHTS`] within the caller's transaction, and revokes all others.
 pub async fn grant(tx: &mut Tx, role: &str) -> Result<(), DbError> {

@@ -46,6 +46,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(11, "0011_run_states", bulk: false),
     migration!(12, "0012_personal_parts", bulk: false),
     migration!(13, "0013_ledger_one_turn", bulk: false),
+    migration!(14, "0014_history", bulk: false),
 ];
 
 record! {

@@ -14,6 +14,7 @@ pub mod crypter;
 mod db;
 pub mod dossier;
 pub mod durability;
+pub mod ends;
 mod env;
 mod error;
 pub mod facts;
@@ -34,7 +35,7 @@ pub mod subjects;
 pub mod tokens;
 
 pub use crypter::{Crypter, CrypterError, SealContext};
-pub use db::{Arg, Column, Db, Engine, Read, Record, RowStatement, Tx};
+pub use db::{Arg, Column, Db, EndJournal, EndRow, Engine, NewEnd, Read, Record, RowStatement, Tx};
 pub(crate) use db::{args, record};
 pub use env::Env;
 pub use error::DbError;

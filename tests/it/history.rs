@@ -30,13 +30,14 @@ use crate::{
 both_engines! {
     a_revocation_that_a_restored_database_lost_is_not_lost,
     an_operator_starts_on_a_restored_database,
+    an_operator_recovers_a_database_that_lost_a_revocation,
 }
 
 /// Restores the database as of the first leaves, before a consent was revoked.
 async fn restore(app: &TestApp, leaves: u64, revoked: &Consent) {
     turn_back(&app.store, leaves).await;
     let sql = format!(
-        "DELETE FROM consent_events WHERE consent_id = '{0}' AND event = 'revoked'; \
+        "DELETE FROM consent_events WHERE consent_id = '{0}' AND event = 'revoked'; DELETE FROM ends; \
          UPDATE consents SET state = 'active', ended_at = NULL, status_reason = NULL, version = version - 1 WHERE id = '{0}'",
         revoked.id
     );
@@ -127,7 +128,7 @@ async fn doctor(config: &str) -> String {
 }
 
 /// An operator restores a backup and starts the gateway: it answers no data request and names the reason. Without its
-/// checkpoint file it does not start, until the operator accepts the database.
+/// checkpoint file it does not start, and the journal beside it keeps the operator from accepting the database.
 async fn an_operator_starts_on_a_restored_database(store: TestStore) {
     let app = TestApp::start(store.today()).await;
     let bank = app.bank("Bank A").await;
@@ -163,12 +164,93 @@ async fn an_operator_starts_on_a_restored_database(store: TestStore) {
     assert_eq!(run(&["ledger", "verify", "--config", &config]).status.code(), Some(i32::from(cli::FAILED)));
     assert!(!file.exists());
     let accept = ["ledger", "accept-checkpoint", "--reason", "restored from last night", "--config", &config];
-    assert!(run(&accept).status.success());
-    assert!(doctor(&config).await.starts_with("ok"));
-    serve(&config, &bank, async |bank, token, telemetry| {
-        assert_eq!(bank.get(&token, &path).await.status, 200, "the operator has accepted it");
-        assert!(readyz(&telemetry).contains(r#""history":"ok""#));
+    let refused = run(&accept);
+    assert_eq!(refused.status.code(), Some(i32::from(cli::FAILED)), "the journal of ends knows better");
+    assert!(stderr(&refused).contains("1 end(s) of access") && stderr(&refused).contains("medcredit recover"));
+    assert!(!file.exists());
+}
+
+fn stderr(output: &std::process::Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// The output of a command that is meant to succeed.
+fn done(args: &[&str]) -> String {
+    let output = run(args);
+    assert!(output.status.success(), "{args:?}: {}", stderr(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A bank is suspended and a consent revoked after the back-up that an operator restores. After the recovery both are ended
+/// again, earlier tokens are void, and the other consent is suspended until an operator has compared it.
+async fn an_operator_recovers_a_database_that_lost_a_revocation(store: TestStore) {
+    let app = TestApp::start(store.today()).await;
+    let (bank, closed) = (app.bank("Bank A").await, app.bank("Bank B").await);
+    let (revoked, kept) = (app.consent(&bank, |_| {}).await, app.consent(&bank, |_| {}).await);
+    let (config, file) = (app.config_file("gateway"), app.path("checkpoint-gateway"));
+    let (revoked_id, kept_id, closed_id) = (revoked.id.to_string(), kept.id.to_string(), closed.id.to_string());
+    let mut tokens = Vec::new();
+    serve(&config, &bank, async |bank, token, _| {
+        for consent in [&revoked, &kept] {
+            assert_eq!(bank.get(&token, &Bank::data(consent, "grade")).await.status, 200);
+        }
+        tokens.push(token);
     })
     .await;
-    assert!(run(&["ledger", "verify", "--config", &config]).status.success());
+    let backed_up = leaves(&app).await;
+    let operator = ["--operator", "li", "--config", &config];
+    done(&[&["consent", "revoke", &revoked_id, "--reason", "withdrawn"], &operator[..]].concat());
+    done(&[&["client", "suspend", &closed_id, "--reason", "certificate lost"], &operator[..]].concat());
+    let recover = [&["recover", "--reason", "the disk was lost"], &operator[..]].concat();
+    let refused = run(&recover);
+    assert!(!refused.status.success() && stderr(&refused).contains("nothing to recover"), "{}", stderr(&refused));
+    serve(&config, &bank, async |_, _, _| ()).await;
+    restore(&app, backed_up, &revoked).await;
+    let sql = format!("UPDATE clients SET state = 'active', epoch = epoch - 1 WHERE id = '{closed_id}'");
+    vandalise_store(&app.store, &sql).await;
+    serve(&config, &bank, async |bank, token, _| {
+        for consent in [&revoked, &kept] {
+            assert_eq!(bank.get(&token, &Bank::data(consent, "grade")).await.refusal(), (503, "history_behind"));
+        }
+    })
+    .await;
+    assert_eq!(run(&["recover", "--config", &config]).status.code(), Some(i32::from(cli::WRONG_USAGE)));
+    let said = done(&recover);
+    for line in [
+        format!("replayed   consent_revoked of {revoked_id}, by operator:li (epoch 1)"),
+        format!("replayed   client_suspended of {closed_id}, by operator:li (epoch 1)"),
+        "suspended  1 consents".into(),
+        "continues in epoch 2".into(),
+    ] {
+        assert!(said.contains(&line), "{line} in {said}");
+    }
+    assert_eq!(
+        count(&app, "SELECT CAST(count(*) AS BIGINT) FROM ledger_entries WHERE body LIKE '%history_recovered%'").await,
+        1
+    );
+    let former = std::fs::read_to_string(app.path("checkpoint-gateway.1")).unwrap();
+    assert!(former.lines().next().unwrap().ends_with("/ledger/1"), "{former}");
+    assert!(std::fs::read_to_string(&file).unwrap().lines().next().unwrap().ends_with("/ledger/2"));
+    assert!(doctor(&config).await.starts_with("ok"));
+    assert!(stderr(&run(&recover)).contains("nothing to recover"));
+    done(&["ledger", "verify", "--config", &config]);
+    let listed = done(&["recover", "--list", "--config", &config]);
+    assert!(listed.contains(&kept_id) && !listed.contains(&revoked_id) && listed.lines().count() == 1, "{listed}");
+    serve(&config, &bank, async |bank, token, telemetry| {
+        assert!(readyz(&telemetry).contains(r#""history":"ok""#));
+        assert_eq!(bank.get(&tokens[0], "/v1/whoami").await.status, 401, "a token from before the recovery");
+        for consent in [&revoked, &kept] {
+            assert_eq!(bank.get(&token, &Bank::data(consent, "grade")).await.refusal(), (403, "consent_not_active"));
+        }
+        let credentials = [("grant_type", "client_credentials")];
+        assert_ne!(closed.at(&bank.url("")).form("/oauth2/token", &credentials).await.status, 200);
+        let resume = ["recover", "--resume", &revoked_id, "--reason", "compared", "--config", &config];
+        assert!(stderr(&run(&resume)).contains("recover --list"), "it was revoked and not suspended");
+        let resume = ["recover", "--resume", &kept_id, "--reason", "compared", "--config", &config];
+        assert!(done(&resume).contains(&kept_id));
+        assert_eq!(bank.get(&token, &Bank::data(&kept, "grade")).await.status, 200);
+    })
+    .await;
+    assert!(done(&["recover", "--list", "--config", &config]).is_empty());
+    done(&["ledger", "verify", "--config", &config]);
 }

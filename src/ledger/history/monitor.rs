@@ -3,25 +3,30 @@
 //! A newer checkpoint in the database that continues them goes to the file, whichever gateway signed it: after a failover
 //! every gateway knows as much as the one that sealed.
 
-use std::{cmp::Reverse, path::PathBuf, sync::Arc};
+use std::{cmp::Reverse, sync::Arc};
 
 use serde_json::json;
 
-use super::{History, HistoryState, Seen};
+use super::{
+    History, HistoryState, Seen,
+    ends::{EndsSighting, EndsWatch},
+};
 use crate::{
-    domain::{Actor, error_chain},
+    domain::error_chain,
     ledger::{
-        audit::{Action, Change, audit},
         checkpoint_file::{CheckpointFile, CheckpointFileError},
         error::LedgerError,
         faults::Faults,
-        keys::{LogKey, LogKeys, OriginSigner, log_keys, open_checkpoint},
+        keys::{LogKey, LogKeys, OriginSigner, epoch_of, log_keys, open_checkpoint},
         proof,
     },
     merkle::{self, Checkpoint, NoteError, TreeHead},
     store::{
-        Db, DbError, Env,
-        ledger::seal::{self as table, CheckpointRow},
+        Db, DbError,
+        ledger::{
+            append, epochs,
+            seal::{self as table, CheckpointRow},
+        },
     },
 };
 
@@ -42,41 +47,61 @@ impl FileContent {
     }
 }
 
-/// The memory of this process, the checkpoint file and the database's newest checkpoint, not verified yet.
+/// The memory of this process, what stands outside the database, and what the database has, not verified yet.
 #[derive(Debug)]
 pub struct Sighting {
     seen: Option<Seen>,
     file: FileContent,
-    latest: Option<CheckpointRow>,
+    pub(super) latest: Option<CheckpointRow>,
+    epoch: Option<i64>,
+    /// An entry that this process saw committed and the database lacks.
+    missing_entry: Option<String>,
+    pub(super) ends: EndsSighting,
 }
 
 impl Sighting {
     /// Reads them for a process without any memory.
     pub async fn first(db: &Db, file: &CheckpointFile) -> Result<Self, LedgerError> {
-        Self::read(db, file, None).await
+        Self::read(db, file, &History::default(), &EndsWatch::new(file)).await
     }
 
-    /// The database comes last: each checkpoint is remembered and written to the file after its commit, so neither is ahead
-    /// of a database that is read later, unless that was turned back.
-    async fn read(db: &Db, file: &CheckpointFile, seen: Option<Seen>) -> Result<Self, LedgerError> {
+    /// The database comes last: each checkpoint, entry and end is remembered and written to the files after its commit, so
+    /// none is ahead of a database that is read later, unless that was turned back.
+    async fn read(db: &Db, file: &CheckpointFile, history: &History, ends: &EndsWatch) -> Result<Self, LedgerError> {
+        let (seen, committed) = (history.seen(), history.known().entries);
         let file = match file.read().await {
             Ok(None) => FileContent::Absent,
             Ok(Some(note)) => FileContent::Note(note),
             Err(error) => FileContent::Unreadable(error_chain(&error)),
         };
-        Ok(Self { seen, file, latest: table::latest_checkpoint(db).await? })
+        let ends = ends.compare(db).await?;
+        let missing_entry = missing_of(db, committed).await?;
+        let epoch = epochs::current(db).await?;
+        Ok(Self { seen, file, latest: table::latest_checkpoint(db).await?, epoch, missing_entry, ends })
     }
 }
 
+/// The first of some entries that the database lacks.
+async fn missing_of(db: &Db, entries: Vec<String>) -> Result<Option<String>, DbError> {
+    if entries.is_empty() {
+        return Ok(None);
+    }
+    let rows: Vec<_> = entries.iter().map(|id| json!({ "id": id })).collect();
+    let found = append::find_entries(db, serde_json::Value::from(rows).to_string()).await?;
+    Ok(entries.into_iter().find(|id| !found.contains(id)))
+}
+
 /// A history in order.
-struct Standing {
+pub(super) struct Standing {
     newest: Seen,
-    /// The checkpoint in the file; none when there is no file.
-    file: Option<TreeHead>,
+    /// The checkpoint in the file; none when there is no file, or one of a former epoch.
+    pub(super) file: Option<TreeHead>,
+    /// The former epoch of the checkpoint in the file.
+    pub(super) former: Option<i64>,
 }
 
 /// Why there is no [`Standing`].
-enum Trouble {
+pub(super) enum Trouble {
     State(HistoryState),
     /// The database could not be read: the state remains as it was.
     Ledger(LedgerError),
@@ -88,57 +113,23 @@ impl From<HistoryState> for Trouble {
     }
 }
 
-/// The result of accepting the database's history.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Accepted {
-    /// The checkpoint file exists and the ledger continues its checkpoint, which covers this many leaves.
-    Nothing(u64),
-    /// Nothing has been sealed yet: the file holds the checkpoint of the tree without leaves.
-    Empty,
-    /// The file holds the database's newest checkpoint, which covers this many leaves.
-    Checkpoint(u64),
-}
-
-/// Why the database's history was not accepted.
-#[derive(Debug, thiserror::Error)]
-pub enum AcceptError {
-    /// The checkpoint file contradicts it, or it cannot be verified.
-    #[error(transparent)]
-    Refused(HistoryState),
-    /// The tables failed.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    /// The file could not be written.
-    #[error(transparent)]
-    File(#[from] CheckpointFileError),
-    /// Another process wrote the file meanwhile.
-    #[error("the checkpoint file {0} was written by another process meanwhile: run the command again")]
-    Overtaken(PathBuf),
-    /// The checkpoint of the tree without leaves could not be signed.
-    #[error("the checkpoint of the empty ledger could not be signed")]
-    Sign(#[source] NoteError),
-}
-
-impl From<DbError> for AcceptError {
-    fn from(error: DbError) -> Self {
-        Self::Ledger(error.into())
-    }
-}
-
 /// Compares one log with the checkpoints outside the database.
 #[derive(Debug)]
 pub struct HistoryMonitor {
-    db: Db,
+    pub(super) db: Db,
     keys: Arc<dyn LogKeys>,
     origin: String,
-    file: CheckpointFile,
+    pub(super) file: CheckpointFile,
+    ends: EndsWatch,
     history: History,
 }
 
 impl HistoryMonitor {
-    /// A monitor of the log in `db` that sets `history`.
+    /// A monitor of the log in `db` that sets `history`, whose process records in the epoch of `origin`.
     pub fn new(db: Db, keys: Arc<dyn LogKeys>, origin: String, file: CheckpointFile, history: History) -> Self {
-        Self { db, keys, origin, file, history }
+        history.record_in(epoch_of(&origin));
+        let ends = EndsWatch::new(&file);
+        Self { db, keys, origin, file, ends, history }
     }
 
     /// The state it sets.
@@ -148,7 +139,7 @@ impl HistoryMonitor {
 
     /// Reads what [`HistoryMonitor::judge`] compares.
     pub async fn read(&self) -> Result<Sighting, LedgerError> {
-        Sighting::read(&self.db, &self.file, self.history.seen()).await
+        Sighting::read(&self.db, &self.file, &self.history, &self.ends).await
     }
 
     /// Compares, sets the state, and writes a newer checkpoint of the database to the file. The keys must have been read
@@ -175,38 +166,33 @@ impl HistoryMonitor {
         }
     }
 
-    /// Accepts the database's newest checkpoint as the first one known outside, where the checkpoint file is missing.
-    pub async fn accept(&self, env: &Env, actor: &Actor, reason: &str) -> Result<Accepted, AcceptError> {
-        let sighting = self.read().await?;
-        match (self.assess(&sighting).await, &sighting.latest) {
-            (Ok(Standing { file: Some(file), .. }), _) => Ok(Accepted::Nothing(file.size)),
-            (Ok(_), _) => {
-                let note = self.sign_empty().map_err(AcceptError::Sign)?;
-                self.create(&note).await?;
-                Ok(Accepted::Empty)
-            }
-            (Err(Trouble::State(HistoryState::Missing { .. })), Some(row)) => {
-                let change = Change::of(json!({ "tree_size": row.tree_size })).because(Some(reason));
-                // The entry first: a crash between the two leaves an entry too many, never an acceptance without one.
-                let mut tx = self.db.begin("ledger.accept").await?;
-                audit(&mut tx, env, actor, Action::CheckpointAccepted, None, change).await?;
-                tx.commit().await?;
-                self.create(&row.note).await?;
-                Ok(Accepted::Checkpoint(u64::try_from(row.tree_size).unwrap_or(0)))
-            }
-            (Err(Trouble::State(state)), _) => Err(AcceptError::Refused(state)),
-            (Err(Trouble::Ledger(error)), _) => Err(error.into()),
+    pub(super) async fn assess(&self, sighting: &Sighting) -> Result<Standing, Trouble> {
+        // Before everything else: the checkpoints of another epoch say nothing to this process.
+        if let (Some(store), Some(ours)) = (sighting.epoch, self.history.epoch())
+            && store != ours
+        {
+            return Err(HistoryState::EpochMoved { store, ours }.into());
+        }
+        let standing = self.assess_checkpoints(sighting).await?;
+        // After the checkpoints, which say more about a database that was turned back.
+        if let Some(why) = &sighting.ends.unreadable {
+            return Err(HistoryState::Unverifiable(why.clone()).into());
+        }
+        if sighting.ends.lacking > 0 {
+            return Err(self.ends_missing(sighting).into());
+        }
+        match &sighting.missing_entry {
+            Some(entry) => Err(HistoryState::EntryMissing(entry.clone()).into()),
+            None => Ok(standing),
         }
     }
 
-    async fn create(&self, note: &str) -> Result<(), AcceptError> {
-        if self.file.replace(None, note, &Faults::default()).await? {
-            return Ok(());
-        }
-        Err(AcceptError::Overtaken(self.file.path().to_owned()))
+    pub(super) fn ends_missing(&self, sighting: &Sighting) -> HistoryState {
+        let (lacking, journal) = (sighting.ends.lacking, self.ends.journal().path().to_owned());
+        HistoryState::EndsMissing { lacking, journal }
     }
 
-    async fn assess(&self, sighting: &Sighting) -> Result<Standing, Trouble> {
+    async fn assess_checkpoints(&self, sighting: &Sighting) -> Result<Standing, Trouble> {
         let (seen, keys) = (sighting.seen.as_ref(), log_keys(&self.keys.verification_keys()));
         let newest = self.newest(sighting.latest.as_ref(), seen, &keys)?;
         let file = match &sighting.file {
@@ -214,8 +200,11 @@ impl HistoryMonitor {
             FileContent::Absent => None,
             FileContent::Note(note) => Some(self.file_head(note, [Some(&newest), seen], &keys)?),
         };
+        // A checkpoint of an epoch that a recovery has ended: the log signed the next one only once that was done.
+        let former = sighting.file.note().map(epoch_of_note).filter(|epoch| *epoch < epoch_of_note(&newest.note));
+        let file = file.filter(|_| former.is_none());
         let mut known: Vec<_> = file.into_iter().chain(seen.map(|seen| seen.head)).collect();
-        if known.is_empty() && newest.head.size > 0 {
+        if known.is_empty() && former.is_none() && newest.head.size > 0 {
             return Err(HistoryState::Missing { path: self.file.path().to_owned() }.into());
         }
         // The largest first: it is the one that a refusal names.
@@ -223,7 +212,7 @@ impl HistoryMonitor {
         for known in known {
             self.require_continued(known, newest.head).await?;
         }
-        Ok(Standing { newest, file })
+        Ok(Standing { newest, file, former })
     }
 
     /// The database's newest checkpoint, verified unless it is the one this process has `seen`.
@@ -285,14 +274,20 @@ impl HistoryMonitor {
     /// The file of a new log gets the checkpoint of the tree without leaves before anything is sealed. So a missing file
     /// always means that it was removed, never that a gateway was killed before it wrote its first one.
     async fn follow(&self, sighting: &Sighting, standing: Standing) {
-        let Standing { newest, file } = standing;
+        let Standing { newest, file, former } = standing;
+        if !sighting.ends.unwritten.is_empty()
+            && let Err(error) = self.ends.journal().append(&sighting.ends.unwritten).await
+        {
+            // The next poll tries again. No end waits for this: its own process has written it, or has not acknowledged it.
+            tracing::warn!(error = %error_chain(&error), "the journal of ends could not be written");
+        }
         let note = match file {
             Some(file) if file.size >= newest.head.size => None,
             None if newest.note.is_empty() => self.sign_empty().ok(),
             _ => Some(newest.note.clone()),
         };
         if let Some(note) = note
-            && let Err(error) = self.file.replace(sighting.file.note(), &note, &Faults::default()).await
+            && let Err(error) = self.replace_file(sighting, &note, former).await
         {
             // The checkpoint stays in memory and the next poll tries again; the sealer, which writes the same file, makes
             // the gateway not ready.
@@ -301,11 +296,29 @@ impl HistoryMonitor {
         self.history.saw(newest.head.size, newest.head.root, newest.note);
     }
 
-    fn sign_empty(&self) -> Result<String, NoteError> {
+    async fn replace_file(
+        &self,
+        sighting: &Sighting,
+        note: &str,
+        former: Option<i64>,
+    ) -> Result<bool, CheckpointFileError> {
+        if let Some(epoch) = former {
+            // Evidence of the history that a recovery has ended.
+            self.file.keep_copy(epoch).await?;
+        }
+        self.file.replace(sighting.file.note(), note, &Faults::default()).await
+    }
+
+    pub(super) fn sign_empty(&self) -> Result<String, NoteError> {
         let signer = self.keys.signer().ok_or(NoteError::Key)?;
         let checkpoint = Checkpoint { origin: self.origin.clone(), size: 0, root: merkle::empty_root() };
         checkpoint.sign(&OriginSigner::new(&checkpoint.origin, signer)?)
     }
+}
+
+/// The epoch in a note's origin; 0 for one that names none.
+pub(super) fn epoch_of_note(note: &str) -> i64 {
+    epoch_of(note.lines().next().unwrap_or_default()).unwrap_or(0)
 }
 
 fn is_row(head: TreeHead, row: &CheckpointRow) -> bool {

@@ -110,7 +110,7 @@ impl Db {
             .await
             .map_err(setup)?;
         let pools = Pools::Sqlite { core, checkpointer, bulk, read, directory: directory.to_owned() };
-        Ok(Self { pools: Arc::new(pools), hook: QueryHook::default() })
+        Ok(Self { pools: Arc::new(pools), hook: QueryHook::default(), journal: None })
     }
 
     /// Connects to a PostgreSQL database, with at most so many connections, four at the least.
@@ -150,6 +150,10 @@ impl Db {
         // Opened on first use: a command that appends nothing never opens them.
         let (appends, dedicated) =
             (of(APPENDS).connect_lazy_with(options.clone()), of(DEDICATED).connect_lazy_with(options));
-        Ok(Self { pools: Arc::new(Pools::Postgres { pool, appends, dedicated }), hook: QueryHook::default() })
+        Ok(Self {
+            pools: Arc::new(Pools::Postgres { pool, appends, dedicated }),
+            hook: QueryHook::default(),
+            journal: None,
+        })
     }
 }

@@ -35,6 +35,6 @@ impl Db {
     {
         // Boxed, so that a test's future does not show in the type of the store.
         let hook = QueryHook(Some(Arc::new(move |statement| Box::pin(before(statement)))));
-        Self { pools: self.pools.clone(), hook }
+        Self { hook, ..self.clone() }
     }
 }

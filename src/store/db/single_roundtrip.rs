@@ -74,20 +74,23 @@ impl Script {
 
 /// Whether there are so few rows that few texts do for all transactions: each number of rows has one of its own, which stays
 /// prepared. With more rows the round trips matter less, too.
-fn is_short(unless: &RowStatement, insertions: &[RowStatement]) -> bool {
-    row_count(&unless.columns) <= 2 * CHUNK && insertions.iter().all(|insertion| row_count(&insertion.columns) <= CHUNK)
+fn is_short(unless: &[RowStatement], insertions: &[RowStatement]) -> bool {
+    unless.iter().all(|comparison| row_count(&comparison.columns) <= 2 * CHUNK)
+        && insertions.iter().all(|insertion| row_count(&insertion.columns) <= CHUNK)
 }
 
 /// The transaction: insertions, unless a comparison yields a row.
-fn script(unless: RowStatement, insertions: Vec<RowStatement>) -> Encoded<Script> {
+fn script(unless: impl IntoIterator<Item = RowStatement>, insertions: Vec<RowStatement>) -> Encoded<Script> {
     let mut script = Script::default();
     script.add("BEGIN IMMEDIATE");
     // The table outlives transactions, and may hold what the last comparison found.
     script.add(CLEAR_FOUND);
     // There are more rows to compare than to insert, and not always by the same number: longer padding keeps the texts few.
-    script.add_rows(&format!("{INTO_FOUND}{}", unless.sql), unless.columns, |rows| {
-        if rows <= 8 { 8 } else { rows.next_multiple_of(16) }
-    })?;
+    for RowStatement { sql, columns } in unless {
+        script.add_rows(&format!("{INTO_FOUND}{sql}"), columns, |rows| {
+            if rows <= 8 { 8 } else { rows.next_multiple_of(16) }
+        })?;
+    }
     for RowStatement { sql, columns } in insertions {
         script.add_rows(&format!("{sql}{UNLESS_FOUND}"), columns, padded)?;
     }
@@ -124,19 +127,21 @@ impl Db {
         Ok(rows)
     }
 
-    /// Inserts rows in a transaction of their own, unless the statement `unless` yields a row or there are too many rows
+    /// Inserts rows in a transaction of their own, unless a statement of `unless` yields a row or there are too many rows
     /// for one round trip: then nothing is inserted and the result is `false`. On return of `Ok(true)` the rows are
     /// durable; on [`DbError::CommitUnknown`] they may be. SQLite only.
-    pub async fn insert_unless(
+    pub async fn insert_unless<const N: usize>(
         &self,
         operation: &'static str,
-        unless: RowStatement,
+        unless: [RowStatement; N],
         insertions: Vec<RowStatement>,
     ) -> Result<bool, DbError> {
         if !is_short(&unless, &insertions) {
             return Ok(false);
         }
-        self.hook.before(unless.sql).await;
+        for comparison in &unless {
+            self.hook.before(comparison.sql).await;
+        }
         let Pools::Sqlite { core, .. } = &*self.pools else {
             return Err(DbError::Setup(format!("{operation}: only SQLite runs such a script")));
         };
@@ -174,7 +179,7 @@ mod tests {
     #[test]
     fn a_transaction_is_one_text() {
         let made = script(
-            statement("SELECT number FROM bound_rows", 1),
+            [statement("SELECT number FROM bound_rows", 1)],
             vec![statement("INSERT INTO t SELECT number FROM bound_rows", 65)],
         );
         let Script { text, bound } = made.unwrap();
@@ -201,7 +206,7 @@ mod tests {
 
     #[test]
     fn long_transactions_have_no_text_of_their_own() {
-        let short = |compared, inserted| is_short(&statement("", compared), &[statement("", inserted)]);
+        let short = |compared, inserted| is_short(&[statement("", compared)], &[statement("", inserted)]);
         assert!(short(128, 64));
         assert!(!short(129, 64) && !short(64, 65));
     }

@@ -2,8 +2,24 @@
 
 use sqlx::{AssertSqlSafe, Executor, Postgres, Sqlite};
 
-use super::{Arg, Engine, Pools, Record, pg_args, query_hook::QueryHook, sqlite_args};
+use super::{
+    Arg, EndJournal, EndRow, Engine, NewEnd, Pools, Record, args, pg_args, query_hook::QueryHook, record, sqlite_args,
+};
 use crate::store::DbError;
+
+record! {
+    struct NumberedRow {
+        number: i64,
+        epoch: i64,
+    }
+}
+
+/// Changes nothing and locks the row that every end's transaction raises, so that numbers are in the order of commits.
+const LOCK_ENDS: &str = "/* ends::lock */ UPDATE change_counter SET number = number WHERE id = 1";
+const INSERT_END: &str = "/* ends::insert */
+    INSERT INTO ends (number, id, epoch, kind, target, detail, actor, at)
+    SELECT COALESCE(MAX(number), 0) + 1, $1, (SELECT COALESCE(MAX(epoch), 0) FROM ledger_epochs), $2, $3, $4, $5, $6
+    FROM ends RETURNING number, epoch";
 
 /// For transactions that are idle on purpose: those of imports and runs, and those that only hold a lock.
 const ALLOW_IDLE: &str = "/* db::allow_idle */ SET LOCAL idle_in_transaction_session_timeout = 0";
@@ -114,6 +130,9 @@ pub struct Tx {
     pub(super) inner: EngineTx,
     pub(super) operation: &'static str,
     pub(super) hook: QueryHook,
+    pub(super) journal: Option<EndJournal>,
+    /// What this transaction ends, numbered when it commits.
+    pub(super) ends: Vec<NewEnd>,
 }
 
 impl Tx {
@@ -190,9 +209,30 @@ impl Tx {
         .map_err(|error| DbError::of(self.operation, error))
     }
 
-    /// Makes the changes durable. On return of `Ok` they are synced; on [`DbError::CommitUnknown`] they may be.
-    pub async fn commit(self) -> Result<(), DbError> {
+    /// Adds the end of an access: it is committed with the transaction, and in the journal before the commit returns.
+    pub fn end(&mut self, end: NewEnd) {
+        self.ends.push(end);
+    }
+
+    async fn number_ends(&mut self) -> Result<Vec<EndRow>, DbError> {
+        let mut numbered = Vec::with_capacity(self.ends.len());
+        if !self.ends.is_empty() {
+            // Here and not earlier: everybody takes this lock last, so nobody waits for another under it.
+            self.execute(LOCK_ENDS, args![]).await?;
+        }
+        for end in std::mem::take(&mut self.ends) {
+            let NewEnd { id, kind, target, detail, actor, at } = &end;
+            let row: NumberedRow = self.fetch_one(INSERT_END, args![id, kind, target, detail, actor, *at]).await?;
+            numbered.push(EndRow::numbered(end, row.number, row.epoch));
+        }
+        Ok(numbered)
+    }
+
+    /// Makes the changes durable. On return of `Ok` they are synced; on [`DbError::CommitUnknown`] they may be, and on
+    /// [`DbError::Journal`] they are.
+    pub async fn commit(mut self) -> Result<(), DbError> {
         let operation = self.operation;
+        let ended = self.number_ends().await?;
         self.hook.before("commit").await;
         match self.inner {
             EngineTx::Sqlite(tx) => tx.commit().await,
@@ -201,6 +241,14 @@ impl Tx {
         // An error may come after the server has committed: unless it says that it refused, the outcome is unknown.
         .map_err(|source| DbError::of_commit(operation, source))?;
         metrics::counter!("medcredit_store_commits_total", "operation" => operation).increment(1);
-        Ok(())
+        // A crash here leaves an end that was not acknowledged; a running gateway completes the journal with its next poll.
+        match self.journal.filter(|_| !ended.is_empty()) {
+            Some(journal) => journal.append(&ended).await.map_err(|source| DbError::Journal {
+                operation,
+                path: journal.path().to_owned(),
+                source,
+            }),
+            None => Ok(()),
+        }
     }
 }

@@ -14,6 +14,12 @@ record! {
 }
 
 record! {
+    struct IdRow {
+        id: String,
+    }
+}
+
+record! {
     /// The use of a consent, read under a lock that lasts until the transaction ends.
     pub struct UseRow {
         pub consent_id: String,
@@ -123,6 +129,47 @@ const STALE_VERSIONS: &str = "/* ledger::stale_versions */ \
     OR (bound.subject IS NOT NULL AND bound.subject_version IS DISTINCT FROM \
         (SELECT s.version FROM subjects s WHERE s.code = bound.subject))";
 
+/// What a gateway knows of the ledger from elsewhere: an append compares it with the database, which may have been turned
+/// back by a failover since.
+#[derive(Debug, Clone, Default)]
+pub struct KnownLedger {
+    /// The epoch that the gateway records in.
+    pub epoch: Option<i64>,
+    /// Entries that the gateway saw committed.
+    pub entries: Vec<String>,
+}
+
+impl KnownLedger {
+    /// The columns of [`BEHIND`].
+    fn into_columns(self) -> Vec<Column> {
+        let entries = self.entries.into_iter().map(|entry| (None, Some(entry)));
+        let rows: Vec<_> = entries.chain(self.epoch.map(|epoch| (Some(epoch), None))).collect();
+        let positions = vec![HISTORY_BEHIND; rows.len()];
+        let (epochs, entries) = rows.into_iter().unzip();
+        vec![
+            Column::int("position", positions),
+            Column::int_opt("ledger_epoch", epochs),
+            Column::text_opt("entry", entries),
+        ]
+    }
+}
+
+/// The position that reports that the database lacks what the gateway knows: none of an answer or a bank.
+pub const HISTORY_BEHIND: i64 = -1_000_000_000;
+
+/// `migrations/postgres/0014_history.sql` makes the same comparison.
+const BEHIND: &str = "/* ledger::behind */ \
+    SELECT bound.position AS position FROM bound_rows WHERE \
+    (bound.ledger_epoch IS NOT NULL AND bound.ledger_epoch IS DISTINCT FROM \
+        (SELECT COALESCE(MAX(e.epoch), bound.ledger_epoch) FROM ledger_epochs e)) \
+    OR (bound.entry IS NOT NULL AND NOT EXISTS (SELECT 1 FROM ledger_entries l WHERE l.id = bound.entry))";
+
+/// Whether the database lacks what the gateway knows.
+pub async fn is_behind(tx: &mut Tx, known: KnownLedger) -> Result<bool, DbError> {
+    let lacking: Vec<PositionRow> = tx.fetch_rows(BEHIND, Vec::new(), known.into_columns()).await?;
+    Ok(!lacking.is_empty())
+}
+
 /// The positions of the rows that are no longer as they were when the answers were rendered.
 ///
 /// A statement of its own after the banks' locks: on PostgreSQL its snapshot is then younger than every change that held
@@ -192,6 +239,8 @@ pub struct EntryRows {
 /// The answers of a batch: what they rest on and what is recorded of them.
 #[derive(Debug, Clone, Default)]
 pub struct BatchRows {
+    /// What the database must have, or nothing is recorded.
+    pub known: KnownLedger,
     /// The versions to compare.
     pub versions: VersionColumns,
     /// For each answer the position of its bank's row in `versions`.
@@ -256,30 +305,45 @@ fn insertions(rows: EntryRows, at: Timestamp) -> Vec<RowStatement> {
     ]
 }
 
-/// `migrations/postgres/0013_ledger_one_turn.sql` does what [`STALE_VERSIONS`] and [`insert`] do, under the banks' locks.
-const RECORD: &str = "/* ledger::record */ SELECT UNNEST(record_disclosures(\
-    moment => $1, positions => $2, clients => $3, epochs => $4, consents => $5, consent_versions => $6, \
-    publications => $7, rendered => $8, subjects => $9, subject_versions => $10, banks => $11, ids => $12, types => $13, \
-    bodies => $14, leaves => $15, opening_clients => $16, opening_consents => $17, openings => $18)) AS position";
+/// `migrations/postgres/0014_history.sql` makes the comparison of [`BEHIND`], and calls the function of
+/// `0013_ledger_one_turn.sql`, which does what [`STALE_VERSIONS`] and [`insert`] do, under the banks' locks.
+const RECORD: &str = "/* ledger::record */ SELECT UNNEST(record_known_disclosures(\
+    ledger_epoch => $1, moment => $2, known => $3, positions => $4, clients => $5, epochs => $6, consents => $7, \
+    consent_versions => $8, publications => $9, rendered => $10, subjects => $11, subject_versions => $12, banks => $13, \
+    ids => $14, types => $15, bodies => $16, leaves => $17, opening_clients => $18, opening_consents => $19, \
+    openings => $20)) AS position";
 
 /// Locks the banks, compares what the answers rest on, and adds entries, queue and openings of those that are not stale:
-/// one statement and one transaction, durable on return. PostgreSQL only. Returns the positions of the stale rows.
+/// one statement and one transaction, durable on return. PostgreSQL only. Returns the positions of the stale rows, or only
+/// [`HISTORY_BEHIND`].
 pub async fn record(db: &Db, batch: BatchRows, now: Timestamp) -> Result<Vec<i64>, DbError> {
-    let BatchRows { versions, bank_positions, rows } = batch;
+    let BatchRows { known, versions, bank_positions, rows } = batch;
     // In the order of the function's parameters, which follow `moment`.
-    let mut columns = versions.into_columns();
+    let mut columns = vec![Column::text("known", known.entries)];
+    columns.extend(versions.into_columns());
     columns.push(Column::int("bank", bank_positions));
     columns.extend(rows.entries.into_columns().into_iter().chain(rows.openings.into_columns()));
-    let stale: Vec<PositionRow> = db.change_single_roundtrip("ledger.record", RECORD, args![now], columns).await?;
+    let args = args![known.epoch, now];
+    let stale: Vec<PositionRow> = db.change_single_roundtrip("ledger.record", RECORD, args, columns).await?;
     Ok(stale.into_iter().map(|row| row.position).collect())
 }
 
 /// Compares what the answers rest on and adds entries, queue and openings: one call to the writer's thread and one
-/// transaction, durable on return of `true`. SQLite only. `false` where a row is stale or there are too many answers:
-/// nothing is added then.
+/// transaction, durable on return of `true`. SQLite only. `false` where a row is stale, the database lacks what the gateway
+/// knows, or there are too many answers: nothing is added then.
 pub async fn record_unless_stale(db: &Db, batch: BatchRows, now: Timestamp) -> Result<bool, DbError> {
     let stale = RowStatement { sql: STALE_VERSIONS, columns: batch.versions.into_columns_at(now) };
-    db.insert_unless("ledger.record", stale, insertions(batch.rows, now)).await
+    let behind = RowStatement { sql: BEHIND, columns: batch.known.into_columns() };
+    db.insert_unless("ledger.record", [stale, behind], insertions(batch.rows, now)).await
+}
+
+const FIND: &str = "/* ledger::find_entries */ \
+    SELECT id FROM ledger_entries WHERE id IN (SELECT value->>'id' FROM json_few_rows($1))";
+
+/// Which of some entries the database has; rows `{id}`.
+pub async fn find_entries(db: &Db, rows: String) -> Result<Vec<String>, DbError> {
+    let found: Vec<IdRow> = db.read("ledger.find_entries").fetch_all(FIND, args![rows]).await?;
+    Ok(found.into_iter().map(|row| row.id).collect())
 }
 
 const DELETE_OPENINGS: &str = "/* ledger::delete_openings */ \

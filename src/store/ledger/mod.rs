@@ -2,4 +2,5 @@
 
 pub mod append;
 pub mod audit;
+pub mod epochs;
 pub mod seal;

@@ -61,8 +61,9 @@ const CHANGES: &[&str] = &[
     "subject show",
 ];
 
-/// The commands that change the store and need a sealed ledger: `ledger/command.rs` counts their entries.
-const CHANGES_SEALED: &[&str] = &["ledger accept-checkpoint"];
+/// The commands that change the store and need a sealed ledger, or one that was turned back: `ledger/command.rs` and
+/// `history.rs` count their entries.
+const CHANGES_SEALED: &[&str] = &["ledger accept-checkpoint", "recover"];
 
 /// The commands that leave no entry of their own: they read, write only files, run the gateway, set up a demonstration
 /// with the use-cases above, or act as a bank over the API.

@@ -124,5 +124,5 @@ async fn a_missing_checkpoint_file_is_accepted_by_an_operator(store: TestStore) 
     let refused = ledger(&config, &accept).await;
     assert_eq!(refused.code, cli::FAILED);
     assert!(refused.err.contains("10 leaves") && refused.err.contains("11 leaves"), "{}", refused.err);
-    assert!(refused.err.contains("under another name"), "{}", refused.err);
+    assert!(refused.err.contains("medcredit recover"), "{}", refused.err);
 }

@@ -7,8 +7,8 @@ use medcredit::{
     store::{
         Arg, Db,
         ledger::append::{
-            BatchRows, ConsentVersion, EntryColumns, EntryRows, OpeningColumns, SubjectVersion, VersionColumns,
-            VersionRow, record, record_unless_stale, stale_versions,
+            BatchRows, ConsentVersion, EntryColumns, EntryRows, KnownLedger, OpeningColumns, SubjectVersion,
+            VersionColumns, VersionRow, record, record_unless_stale, stale_versions,
         },
     },
 };
@@ -192,7 +192,7 @@ fn batch(case: &Case, number: u64) -> BatchRows {
         id: ids,
     };
     let rows = EntryRows { entries, openings };
-    BatchRows { versions, bank_positions: case.bank_positions.clone(), rows }
+    BatchRows { known: KnownLedger::default(), versions, bank_positions: case.bank_positions.clone(), rows }
 }
 
 async fn recorded(db: &Db, number: u64) -> BTreeSet<String> {

@@ -1,12 +1,16 @@
 //! The history in the database compared with the checkpoints outside it (I9).
 
-use medcredit::ledger::{
-    CheckpointFile, Faults, HistoryMonitor, HistoryState, RecordError, SealError, Step, checkpoint,
+use medcredit::{
+    ledger::{
+        CheckpointFile, Faults, HistoryMonitor, HistoryState, RecordError, SealError, Step, checkpoint, current_epoch,
+        establish_epoch, journal_beside, raise_epoch,
+    },
+    store::{Db, DbError, EndJournal, NewEnd},
 };
 
 use super::{
     fixture::{LedgerFixture, broken, fail_at},
-    vandal::turn_back,
+    vandal::{turn_back, vandalise},
 };
 use crate::support::{TestStore, both_engines};
 
@@ -19,6 +23,12 @@ both_engines! {
     a_missing_file_is_known_only_to_a_process_that_remembers,
     a_checkpoint_that_cannot_be_verified_is_unknown,
     nothing_is_recorded_or_sealed_while_the_history_is_not_current,
+    an_append_to_a_database_that_lost_an_entry_is_refused,
+    a_process_of_a_former_epoch_records_and_seals_nothing,
+    gateways_agree_on_the_epoch_in_the_database,
+    every_journal_gets_every_end,
+    a_database_that_lost_an_end_is_behind,
+    an_end_is_not_acknowledged_without_its_journal,
 }
 
 /// A poll.
@@ -196,4 +206,164 @@ async fn nothing_is_recorded_or_sealed_while_the_history_is_not_current(store: T
     assert_eq!(fixture.entries().await, 10);
     let sealer = fixture.sealer_of_history(monitor.history(), Faults::default());
     assert!(matches!(sealer.seal_once().await, Err(SealError::History(state)) if state == behind));
+}
+
+/// The database fails over to a standby that lacks the last answers, between two polls: the first answer after it is
+/// refused, with a counted budget or without.
+async fn an_append_to_a_database_that_lost_an_entry_is_refused(store: TestStore) {
+    let fixture = LedgerFixture::new(store).await;
+    seal(&fixture, 10).await;
+    for max_fetches in [None, Some(1000)] {
+        let monitor = fixture.monitor("checkpoint");
+        assert_eq!(judge(&monitor).await, HistoryState::Current);
+        let recorder = fixture.recorder_of_history(monitor.history());
+        let counted = || {
+            let mut draft = fixture.draft();
+            draft.budget.max_fetches = max_fetches;
+            draft
+        };
+        let mut lost = Vec::new();
+        for _ in 0..3 {
+            lost.push(recorder.record(counted()).await.unwrap().id().to_owned());
+        }
+        turn_back(&fixture.store, 10).await;
+        let refused = recorder.record(counted()).await.unwrap_err();
+        assert_eq!(refused, RecordError::HistoryBehind(HistoryState::Overtaken.to_string()), "{max_fetches:?}");
+        assert_eq!(fixture.entries().await, 10);
+        // A process that has seen none of the lost answers does not know better.
+        assert_eq!(judge(&fixture.monitor("checkpoint")).await, HistoryState::Current);
+        let missing = judge(&monitor).await;
+        assert!(matches!(&missing, HistoryState::EntryMissing(id) if lost.contains(id)), "{missing}");
+        assert_eq!(recorder.require_current().unwrap_err().code, "history_behind");
+    }
+}
+
+async fn raise(fixture: &LedgerFixture) -> u32 {
+    let mut tx = fixture.store.db.begin("test").await.unwrap();
+    let epoch = raise_epoch(&mut tx, 0, fixture.now()).await.unwrap();
+    tx.commit().await.unwrap();
+    epoch
+}
+
+/// An operator recovers while a gateway runs: from the commit on it records and seals nothing.
+async fn a_process_of_a_former_epoch_records_and_seals_nothing(store: TestStore) {
+    let fixture = LedgerFixture::new(store).await;
+    assert_eq!(establish_epoch(&fixture.store.env(), 1).await.unwrap(), 1);
+    seal(&fixture, 10).await;
+    let monitor = fixture.monitor("checkpoint");
+    assert_eq!(judge(&monitor).await, HistoryState::Current);
+    let recorder = fixture.recorder_of_history(monitor.history());
+    let sealer = fixture.sealer_of_history(monitor.history(), Faults::default());
+    recorder.record(fixture.draft()).await.unwrap();
+    assert_eq!(raise(&fixture).await, 2);
+    assert!(sealer.seal_once().await.unwrap().is_none());
+    let refused = recorder.record(fixture.draft()).await.unwrap_err();
+    assert!(matches!(refused, RecordError::HistoryBehind(_)), "{refused}");
+    assert_eq!(fixture.entries().await, 11);
+    let moved = HistoryState::EpochMoved { store: 2, ours: 1 };
+    let waiting = monitor.history().clone();
+    let waiting = tokio::spawn(async move { waiting.epoch_moved().await });
+    assert_eq!(judge(&monitor).await, moved);
+    assert_eq!(waiting.await.unwrap(), moved);
+    assert_eq!(monitor.history().epoch_moved().await, moved, "also for a later caller");
+}
+
+/// Two gateways open a new log at the same time, with different settings; a later one has another setting still.
+async fn gateways_agree_on_the_epoch_in_the_database(store: TestStore) {
+    let env = store.env();
+    assert_eq!(current_epoch(&store.db, 7).await.unwrap(), 7);
+    let (one, two) = tokio::join!(establish_epoch(&env, 3), establish_epoch(&env, 3));
+    assert_eq!((one.unwrap(), two.unwrap()), (3, 3));
+    assert_eq!(establish_epoch(&env, 1).await.unwrap(), 3);
+    assert_eq!(current_epoch(&store.db, 9).await.unwrap(), 3);
+    let mut tx = store.db.begin("test").await.unwrap();
+    // Above the epoch outside, too.
+    assert_eq!(raise_epoch(&mut tx, 5, store.env().now()).await.unwrap(), 6);
+    tx.commit().await.unwrap();
+    assert_eq!(establish_epoch(&env, 3).await.unwrap(), 6);
+}
+
+/// Ends the access of a client in a store that has a journal.
+async fn end(fixture: &LedgerFixture, db: &Db, id: &str) -> Result<(), DbError> {
+    let mut tx = db.begin("test").await.unwrap();
+    tx.end(NewEnd {
+        id: id.into(),
+        kind: "client_suspended".into(),
+        target: "cli_1".into(),
+        detail: "{}".into(),
+        actor: "operator:li".into(),
+        at: fixture.now(),
+    });
+    tx.commit().await
+}
+
+async fn journaled(journal: &EndJournal) -> Vec<String> {
+    journal.read().await.unwrap().into_iter().map(|end| end.id).collect()
+}
+
+/// A gateway ends an access, and another of another host learns of it; each has it in its journal.
+async fn every_journal_gets_every_end(store: TestStore) {
+    let fixture = LedgerFixture::new(store).await;
+    let ours = journal_beside(fixture.checkpoint_file().path());
+    let theirs = journal_beside(&fixture.directory.path().join("other"));
+    let db = fixture.store.db.with_end_journal(ours.clone());
+    let other = fixture.monitor("other");
+    end(&fixture, &db, "ent_1").await.unwrap();
+    assert_eq!(journaled(&ours).await, ["ent_1"], "before it is acknowledged");
+    assert_eq!(other.examine().await.unwrap(), HistoryState::Current);
+    assert!(journaled(&theirs).await.is_empty(), "an examination writes nothing");
+    assert_eq!(judge(&other).await, HistoryState::Current);
+    assert_eq!(journaled(&theirs).await, ["ent_1"]);
+    // By a process without a journal.
+    end(&fixture, &fixture.store.db, "ent_2").await.unwrap();
+    end(&fixture, &db, "ent_3").await.unwrap();
+    let mine = fixture.monitor("checkpoint");
+    for (monitor, journal) in [(&mine, &ours), (&other, &theirs), (&mine, &ours)] {
+        assert_eq!(judge(monitor).await, HistoryState::Current);
+        assert_eq!(journaled(journal).await, ["ent_1", "ent_2", "ent_3"]);
+    }
+    std::fs::remove_file(theirs.path()).unwrap();
+    assert_eq!(judge(&other).await, HistoryState::Current);
+    assert_eq!(journaled(&theirs).await, ["ent_1", "ent_2", "ent_3"], "written again from the database");
+}
+
+/// The database lost an end that was never sealed: a gateway that runs knows, one that starts, and one that only has the
+/// journal of another process.
+async fn a_database_that_lost_an_end_is_behind(store: TestStore) {
+    let fixture = LedgerFixture::new(store).await;
+    let journal = journal_beside(fixture.checkpoint_file().path());
+    let db = fixture.store.db.with_end_journal(journal.clone());
+    seal(&fixture, 10).await;
+    end(&fixture, &db, "ent_1").await.unwrap();
+    let running = fixture.monitor("checkpoint");
+    assert_eq!(judge(&running).await, HistoryState::Current);
+    // Since its last poll, by a command for example.
+    end(&fixture, &db, "ent_2").await.unwrap();
+    vandalise(&fixture, "DELETE FROM ends WHERE id = 'ent_2'").await;
+    let lacking = |lacking| HistoryState::EndsMissing { lacking, journal: journal.path().to_owned() };
+    assert_eq!(judge(&running).await, lacking(1));
+    assert_eq!(judge(&fixture.monitor("checkpoint")).await, lacking(1));
+    // Another end takes its number.
+    end(&fixture, &fixture.store.db, "ent_3").await.unwrap();
+    assert_eq!(judge(&running).await, lacking(1));
+    vandalise(&fixture, "DELETE FROM ends").await;
+    assert_eq!(judge(&running).await, lacking(3), "the running gateway has seen the third");
+    assert_eq!(judge(&fixture.monitor("checkpoint")).await, lacking(2));
+}
+
+/// The disk of the journal fails: the end is in force and not acknowledged, and a gateway completes the journal later.
+async fn an_end_is_not_acknowledged_without_its_journal(store: TestStore) {
+    let fixture = LedgerFixture::new(store).await;
+    let journal = journal_beside(fixture.checkpoint_file().path());
+    let db = fixture.store.db.with_end_journal(journal.clone());
+    let monitor = fixture.monitor("checkpoint");
+    std::fs::create_dir(journal.path()).unwrap();
+    let refused = end(&fixture, &db, "ent_1").await.unwrap_err();
+    assert!(matches!(refused, DbError::Journal { .. }), "{refused}");
+    assert_eq!(fixture.count("SELECT CAST(count(*) AS BIGINT) FROM ends").await, 1);
+    let unreadable = judge(&monitor).await;
+    assert!(matches!(&unreadable, HistoryState::Unverifiable(why) if why.contains("journal of ends")), "{unreadable}");
+    std::fs::remove_dir(journal.path()).unwrap();
+    assert_eq!(judge(&monitor).await, HistoryState::Current);
+    assert_eq!(journaled(&journal).await, ["ent_1"]);
 }

@@ -32,9 +32,11 @@ pub async fn vandalise_store(store: &TestStore, sql: &str) {
                 .foreign_keys(false)
                 .busy_timeout(std::time::Duration::from_secs(5));
             let mut connection = options.connect().await.unwrap();
-            for table in ["entries", "leaves", "tiles", "checkpoints"] {
+            for table in
+                ["ledger_entries", "ledger_leaves", "ledger_tiles", "ledger_checkpoints", "ledger_epochs", "ends"]
+            {
                 for what in ["update", "delete"] {
-                    let drop = format!("DROP TRIGGER IF EXISTS ledger_{table}_no_{what}");
+                    let drop = format!("DROP TRIGGER IF EXISTS {table}_no_{what}");
                     connection.execute(AssertSqlSafe(drop)).await.unwrap();
                 }
             }

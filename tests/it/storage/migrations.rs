@@ -134,11 +134,18 @@ async fn the_ledger_refuses_to_be_rewritten(store: TestStore) {
         "INSERT INTO ledger_tiles (level, tile_index, hashes, root) VALUES (0, 0, $1, $1)",
         "INSERT INTO ledger_checkpoints (tree_size, root, note, sealed_at) VALUES (1, $1, 'n', 1)",
     ];
+    let plain = [
+        "INSERT INTO ledger_leaves (leaf_index, entry_id) VALUES (0, 'ent_1')",
+        "INSERT INTO ledger_epochs (epoch, began_at) VALUES (1, 1)",
+        "INSERT INTO ends (number, id, epoch, kind, target, detail, actor, at) VALUES (1, 'ent_1', 1, 'k', 't', '{}', 'a', 1)",
+    ];
     let mut tx = store.db.begin("test").await.unwrap();
     for row in rows {
         tx.execute(row, vec![Arg::from([7u8; 32])]).await.unwrap();
     }
-    tx.execute("INSERT INTO ledger_leaves (leaf_index, entry_id) VALUES (0, 'ent_1')", vec![]).await.unwrap();
+    for row in plain {
+        tx.execute(row, vec![]).await.unwrap();
+    }
     tx.commit().await.unwrap();
     for change in [
         "UPDATE ledger_entries SET body = '[]'",
@@ -149,6 +156,10 @@ async fn the_ledger_refuses_to_be_rewritten(store: TestStore) {
         "DELETE FROM ledger_tiles",
         "UPDATE ledger_checkpoints SET note = 'm'",
         "DELETE FROM ledger_checkpoints",
+        "UPDATE ledger_epochs SET epoch = 2",
+        "DELETE FROM ledger_epochs",
+        "UPDATE ends SET target = 'u'",
+        "DELETE FROM ends",
     ] {
         let mut tx = store.db.begin("test").await.unwrap();
         assert!(tx.execute(change, vec![]).await.is_err(), "{change}");

@@ -290,7 +290,7 @@ fn a_single_roundtrip_transaction_is_atomic() {
             let parents = rows("INSERT INTO kept (a) SELECT bound.number FROM bound_rows", kept.collect());
             let children = rows("INSERT INTO of_kept (a) SELECT bound.number FROM bound_rows", vec![of_kept]);
             let unless = rows("SELECT bound.number FROM bound_rows WHERE bound.number > 99", vec![1, compared]);
-            store.db.insert_unless("test", unless, vec![parents, children]).await
+            store.db.insert_unless("test", [unless], vec![parents, children]).await
         };
         let rows = async || -> (i64, i64) {
             let counts = "SELECT (SELECT count(*) FROM kept), (SELECT count(*) FROM of_kept)";
