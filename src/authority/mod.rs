@@ -18,6 +18,7 @@ pub mod partners;
 pub mod profile;
 mod public;
 mod purpose;
+mod seen_file;
 pub mod server;
 pub mod tls_reload;
 

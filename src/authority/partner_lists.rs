@@ -3,17 +3,31 @@
 use std::path::Path;
 
 use rustls::pki_types::CertificateDer;
+use zeroize::Zeroizing;
 
-use super::files;
+use super::{AuthorityError, files};
 use crate::{
     domain::{Timestamp, error_chain},
     identity::RevocationList,
 };
 
-/// Reads the lists of a file, PEM with one or more or DER with one: the list of the authority itself and those of its
-/// intermediates. One invalid list makes the file invalid, because the file was written as a whole.
+/// Reads a file with lists: PEM with one or more, or DER with one.
+pub(super) fn read_items(path: &Path) -> Result<Vec<Zeroizing<Vec<u8>>>, AuthorityError> {
+    files::read_items(files::REVOCATION_LIST, path)
+}
+
+/// Reads and checks the lists of a file.
 pub(super) fn read(path: &Path, authority: &CertificateDer<'_>, now: Timestamp) -> Result<Vec<RevocationList>, String> {
-    let items = files::read_items(files::REVOCATION_LIST, path).map_err(|error| error_chain(&error))?;
+    check(read_items(path).map_err(|error| error_chain(&error))?, authority, now)
+}
+
+/// Checks the lists of a file: the list of the authority itself and those of its intermediates. One invalid list makes the
+/// file invalid, because the file was written as a whole.
+pub(super) fn check(
+    items: Vec<Zeroizing<Vec<u8>>>,
+    authority: &CertificateDer<'_>,
+    now: Timestamp,
+) -> Result<Vec<RevocationList>, String> {
     let mut lists: Vec<RevocationList> = Vec::new();
     for item in items {
         let list = RevocationList::read(&item)?;

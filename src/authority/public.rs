@@ -9,8 +9,8 @@ use tokio::sync::Mutex;
 use super::{
     AuthorityError, Custody,
     expiry_alerts::{self, ExpiryAlerts},
+    seen_file::{FileStamp, SeenFile, is_passing, stamp},
     server::{self, ServerFiles},
-    tls_reload::{FileStamp, stamp},
 };
 use crate::identity::tls;
 
@@ -28,7 +28,7 @@ pub struct PublicServer {
 
 #[derive(Debug)]
 struct State {
-    stamps: [Option<FileStamp>; 2],
+    seen: [SeenFile; 2],
     certified: Arc<CertifiedKey>,
     alerts: ExpiryAlerts,
 }
@@ -37,10 +37,10 @@ impl PublicServer {
     /// Reads the files for the first time. An invalid certificate is an error, because there is no old one to keep.
     pub async fn start(custody: Custody, files: ServerFiles) -> Result<Self, AuthorityError> {
         // The stamps first: a file that is replaced before it is read then has a new stamp and is read again.
-        let stamps = stamps(&files).await;
+        let seen = stamps(&files).await.map(SeenFile::used);
         let certified = server::load(&files, &custody.crypter, custody.env.clock.now())?;
         let config = build(&custody, &certified)?;
-        let state = Mutex::new(State { stamps, certified, alerts: ExpiryAlerts::default() });
+        let state = Mutex::new(State { seen, certified, alerts: ExpiryAlerts::default() });
         Ok(Self { custody, files, config: ArcSwap::from_pointee(config), state })
     }
 
@@ -55,19 +55,24 @@ impl PublicServer {
         let mut state = self.state.lock().await;
         let (now, current) = (self.custody.env.clock.now(), stamps(&self.files).await);
         let mut loaded_new = false;
-        if current != state.stamps {
-            // Set even if loading fails, so that a broken file is reported once and tried again when it changes.
-            state.stamps = current;
+        if state.seen.iter().zip(&current).any(|(seen, stamp)| seen.is_due(stamp.as_ref(), now)) {
             let loaded = server::load(&self.files, &self.custody.crypter, now)
                 .and_then(|certified| build(&self.custody, &certified).map(|config| (certified, config)));
             match loaded {
                 Ok((certified, config)) => {
+                    state.seen = current.map(SeenFile::used);
                     self.config.store(Arc::new(config));
                     state.certified = certified;
                     expiry_alerts::server_accepted(LISTENER);
                     loaded_new = true;
                 }
-                Err(error) => expiry_alerts::server_rejected(LISTENER, &error),
+                Err(error) => {
+                    // A broken file is reported once, and read again when it changes or after a while.
+                    if state.seen.iter().zip(&current).any(|(seen, stamp)| !seen.was_refused(stamp.as_ref())) {
+                        expiry_alerts::server_rejected(LISTENER, &error);
+                    }
+                    state.seen = current.map(|stamp| SeenFile::unused(stamp, is_passing(&error), now));
+                }
             }
         }
         let certified = Arc::clone(&state.certified);

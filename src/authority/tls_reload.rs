@@ -1,18 +1,19 @@
 //! The live TLS material of the partner listener: server certificate and trust, rebuilt on every change.
 //!
 //! Changes come from the store (detected by the change number) and from files (detected by their stamps). After any
-//! change everything is rebuilt and replaced as a whole; a file that is invalid is reported, and its old contents stay
-//! in use. If the store cannot be read, revocations would go unnoticed: then the material becomes outdated, and
-//! listeners refuse connections (I3).
+//! change everything is rebuilt and replaced as a whole; a file that is invalid is reported once, and its old contents stay
+//! in use. A change counts as seen only once it is in use or was refused for what it is: after a passing error the next poll
+//! tries again. If the store cannot be read, or cannot store which list is the newest, revocations would go unnoticed: then
+//! the material becomes outdated, and listeners refuse connections (I3).
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    path::{Path, PathBuf},
+    collections::{HashMap, HashSet},
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use arc_swap::ArcSwap;
@@ -24,12 +25,13 @@ use super::{
     expiry_alerts::{self, ExpiryAlerts},
     local_ca, partner_lists,
     partners::{self, AuthorityRecord},
+    seen_file::{SeenFile, is_passing, stamp},
     server::{self, ServerFiles},
 };
 use crate::{
     domain::{Timestamp, clock::SharedClock, error_chain, ids::AuthorityId},
     identity::{Anchor, PartnerTrust, RevocationList, tls},
-    store::{authorities, changes},
+    store::{DbError, authorities, changes},
 };
 
 /// The time after which material that was not confirmed as current is no longer used. A security invariant (I3): the
@@ -104,27 +106,18 @@ impl Live {
     }
 }
 
-/// Detects that a file was replaced. A rename changes the inode even within one tick of the file system's clock.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct FileStamp {
-    modified: Option<SystemTime>,
-    length: u64,
-    inode: u64,
-}
-
-pub(super) async fn stamp(path: &Path) -> Option<FileStamp> {
-    use std::os::unix::fs::MetadataExt as _;
-    let metadata = tokio::fs::metadata(path).await.ok()?;
-    Some(FileStamp { modified: metadata.modified().ok(), length: metadata.len(), inode: metadata.ino() })
-}
+/// A file, and the authority whose lists it has; none for the server's files.
+type WatchedFile = (Option<AuthorityId>, PathBuf);
 
 #[derive(Debug)]
 struct State {
     files: ServerFiles,
     change: i64,
     generation: u64,
-    /// The stamp of every file in use, taken before the file was read.
-    stamps: BTreeMap<PathBuf, Option<FileStamp>>,
+    /// How every file in use was last read, and for which authority: several may have their lists in one file.
+    seen: HashMap<WatchedFile, SeenFile>,
+    /// Whether the last build failed: what it was to put into use is not yet.
+    unfinished: bool,
     lists: HashMap<AuthorityId, Vec<RevocationList>>,
     server: Arc<CertifiedKey>,
     alerts: ExpiryAlerts,
@@ -144,13 +137,13 @@ impl Reloader {
         let now = custody.env.clock.now();
         // First of all: after a long stop the list may be stale, and the first material would refuse our own banks.
         local_ca::renew_list(&custody).await?;
-        let mut stamps = BTreeMap::new();
+        let mut seen = HashMap::new();
         for path in [&files.certificate, &files.key] {
-            stamps.insert(path.clone(), stamp(path).await);
+            seen.insert((None, path.clone()), SeenFile::used(stamp(path).await));
         }
         let server = server::load(&files, &custody.crypter, now)?;
         let (lists, alerts) = (HashMap::new(), ExpiryAlerts::default());
-        let mut state = State { files, change: 0, generation: 0, stamps, lists, server, alerts };
+        let mut state = State { files, change: 0, generation: 0, seen, unfinished: false, lists, server, alerts };
         let material = build(&custody, &mut state).await?;
         // Confirmed for the time before the reads, not for the time after them.
         let live = Arc::new(Live::new(material, now));
@@ -169,21 +162,23 @@ impl Reloader {
         // Taken before the reads: the material is only confirmed for the time at which they began.
         let started_at = self.custody.env.clock.now();
         let change = changes::current(&self.custody.env.db).await.map_err(AuthorityError::Store)?;
-        let mut changed = change != state.change;
+        let mut changed = change != state.change || state.unfinished;
         let mut server_changed = false;
-        for (path, seen) in state.stamps.clone() {
-            let current = stamp(&path).await;
-            if current != seen {
+        for ((authority, path), seen) in &state.seen {
+            if seen.is_due(stamp(path).await.as_ref(), started_at) {
                 changed = true;
-                server_changed |= path == state.files.certificate || path == state.files.key;
+                server_changed |= authority.is_none();
             }
         }
         if server_changed {
             self.reload_server(&mut state).await;
         }
         if changed {
+            // Until the build is through: the server's files count as seen by now, and lists that were accepted, too.
+            state.unfinished = true;
             let material = build(&self.custody, &mut state).await?;
             self.live.publish(material);
+            state.unfinished = false;
         }
         // After the new material is in place: confirmed first, the old one would pass as fresh.
         self.live.confirm(started_at);
@@ -194,18 +189,29 @@ impl Reloader {
     }
 
     async fn reload_server(&self, state: &mut State) {
+        let now = self.custody.env.clock.now();
         // Both files, because they are only valid together, and the stamps come before the reads.
-        for path in [state.files.certificate.clone(), state.files.key.clone()] {
-            let now = stamp(&path).await;
-            state.stamps.insert(path, now);
+        let paths = [state.files.certificate.clone(), state.files.key.clone()];
+        let stamps = [stamp(&paths[0]).await, stamp(&paths[1]).await];
+        let loaded = server::load(&state.files, &self.custody.crypter, now);
+        let mut is_reported = true;
+        for (path, stamp) in paths.into_iter().zip(stamps) {
+            let file = (None, path);
+            is_reported &= state.seen.get(&file).is_some_and(|seen| seen.was_refused(stamp.as_ref()));
+            let seen = match &loaded {
+                Ok(_) => SeenFile::used(stamp),
+                Err(error) => SeenFile::unused(stamp, is_passing(error), now),
+            };
+            state.seen.insert(file, seen);
         }
-        match server::load(&state.files, &self.custody.crypter, self.custody.env.clock.now()) {
+        match loaded {
             Ok(server) => {
                 state.server = server;
                 expiry_alerts::server_accepted(LISTENER);
             }
             // This also happens between the replacement of one file and of the other.
-            Err(error) => expiry_alerts::server_rejected(LISTENER, &error),
+            Err(error) if !is_reported => expiry_alerts::server_rejected(LISTENER, &error),
+            Err(_) => {}
         }
     }
 
@@ -246,10 +252,10 @@ async fn build(custody: &Custody, state: &mut State) -> Result<LiveMaterial, Aut
     let change = changes::current(&custody.env.db).await.map_err(AuthorityError::Store)?;
     let mut anchors = Vec::new();
     // Stamps of files that are no longer used are dropped, or these files would look changed for ever.
-    let mut in_use = HashSet::from([state.files.certificate.clone(), state.files.key.clone()]);
+    let mut in_use = HashSet::from([(None, state.files.certificate.clone()), (None, state.files.key.clone())]);
     for authority in partners::list(custody).await?.into_iter().filter(|authority| authority.removed_at.is_none()) {
-        in_use.extend(authority.crl_file.as_ref().map(PathBuf::from));
-        let lists = current_lists(custody, state, &authority).await;
+        in_use.extend(authority.crl_file.as_ref().map(|file| (Some(authority.id), PathBuf::from(file))));
+        let lists = current_lists(custody, state, &authority).await?;
         anchors.push(Anchor {
             id: authority.id,
             name: authority.name,
@@ -259,7 +265,7 @@ async fn build(custody: &Custody, state: &mut State) -> Result<LiveMaterial, Aut
     }
     // An authority that is removed and trusted again starts from the stored time of issue, not from old lists.
     state.lists.retain(|id, _| anchors.iter().any(|anchor| anchor.id == *id));
-    state.stamps.retain(|path, _| in_use.contains(path));
+    state.seen.retain(|file, _| in_use.contains(file));
     let refused = authorities::list_refused(&custody.env.db).await.map_err(AuthorityError::Store)?;
     let refused: HashSet<String> = refused.into_iter().map(|row| row.thumbprint).collect();
     let generation = state.generation + 1;
@@ -274,49 +280,83 @@ async fn build(custody: &Custody, state: &mut State) -> Result<LiveMaterial, Aut
     Ok(material)
 }
 
-/// Returns the lists of an authority: the new ones if they are valid, otherwise those in use.
-async fn current_lists(custody: &Custody, state: &mut State, authority: &AuthorityRecord) -> Vec<RevocationList> {
-    let current = state.lists.get(&authority.id).cloned().unwrap_or_default();
+/// Why the lists of an authority are not used.
+struct UnusedLists {
+    why: String,
+    /// Whether the reason may pass while the file stays the same.
+    is_passing: bool,
+}
+
+impl From<String> for UnusedLists {
+    fn from(why: String) -> Self {
+        Self { why, is_passing: false }
+    }
+}
+
+/// Returns the lists of an authority: the new ones if they are valid, otherwise those in use. An error of the store is the
+/// build's: without the time of issue stored the new lists are not used, and the old ones must not pass as current.
+async fn current_lists(
+    custody: &Custody,
+    state: &mut State,
+    authority: &AuthorityRecord,
+) -> Result<Vec<RevocationList>, AuthorityError> {
+    let (id, now) = (authority.id, custody.env.clock.now());
+    let current = state.lists.get(&id).cloned().unwrap_or_default();
+    let mut file = None;
     let read = match (&authority.crl, &authority.crl_file) {
-        (Some(der), _) => RevocationList::read(der).map(|list| vec![list]),
-        (None, Some(file)) => {
-            let file = PathBuf::from(file);
-            let now = stamp(&file).await;
+        (Some(der), _) => RevocationList::read(der).map(|list| vec![list]).map_err(UnusedLists::from),
+        (None, Some(path)) => {
+            let watched = (Some(id), PathBuf::from(path));
+            let stamp = stamp(&watched.1).await;
             // Without lists in use the file is read at every build, changed or not.
-            if !current.is_empty() && state.stamps.get(&file) == Some(&now) {
-                return current;
+            if !current.is_empty() && state.seen.get(&watched).is_some_and(|seen| !seen.is_due(stamp.as_ref(), now)) {
+                return Ok(current);
             }
-            state.stamps.insert(file.clone(), now);
-            read_file(file, authority.certificate.clone(), custody.env.clock.now()).await
+            let path = watched.1.clone();
+            file = Some((watched, stamp));
+            read_file(path, authority.certificate.clone(), now).await
         }
-        (None, None) => Err("it has neither a list nor a list file".to_owned()),
+        (None, None) => Err("it has neither a list nor a list file".to_owned().into()),
     };
-    let checked = read.and_then(|new| {
-        let (id, name) = (authority.id, authority.name.clone());
-        let certificate = CertificateDer::from(authority.certificate.clone());
-        partner_lists::check_not_older(&current, &new)?;
-        partner_lists::check_not_before(&new, &certificate, authority.newest_list)?;
-        // The TLS library must accept the lists too, or the whole trust could not be built.
-        PartnerTrust::new(0, vec![Anchor { id, name, certificate, lists: new.clone() }], HashSet::new())
-            .map_err(|error| error.to_string())?;
-        Ok(new)
-    });
-    // Stored before the lists are used: afterwards a crash would let another process accept older ones.
-    let stored = match &checked {
-        Ok(new) if authority.crl_file.is_some() => store_issue_time(custody, authority, new).await,
-        _ => Ok(()),
-    };
-    match checked.and_then(|new| stored.map(|()| new)) {
+    let checked = read.and_then(|new| check_lists(authority, &current, &new).map(|()| new).map_err(UnusedLists::from));
+    if let (Ok(new), Some(_)) = (&checked, &file) {
+        // Stored before the lists are used: afterwards a crash would let another process accept older ones. A file whose
+        // lists could not be stored does not count as seen: the next poll reads it again.
+        store_issue_time(custody, authority, new).await.map_err(AuthorityError::Store)?;
+    }
+    let mut is_reported = false;
+    if let Some((watched, stamp)) = file {
+        is_reported = state.seen.get(&watched).is_some_and(|seen| seen.was_refused(stamp.as_ref()));
+        let seen = match &checked {
+            Ok(_) => SeenFile::used(stamp),
+            Err(unused) => SeenFile::unused(stamp, unused.is_passing, now),
+        };
+        state.seen.insert(watched, seen);
+    }
+    Ok(match checked {
         Ok(new) => {
             expiry_alerts::list_accepted(&authority.name);
-            state.lists.insert(authority.id, new.clone());
+            state.lists.insert(id, new.clone());
             new
         }
-        Err(why) => {
-            expiry_alerts::list_rejected(authority.id, &authority.name, &why);
+        Err(_) if is_reported => current,
+        Err(unused) => {
+            expiry_alerts::list_rejected(id, &authority.name, &unused.why);
             current
         }
-    }
+    })
+}
+
+/// Checks that lists may replace those in use, and that the TLS library accepts them: with one that it refuses the whole
+/// trust could not be built.
+fn check_lists(authority: &AuthorityRecord, current: &[RevocationList], new: &[RevocationList]) -> Result<(), String> {
+    let certificate = CertificateDer::from(authority.certificate.clone());
+    partner_lists::check_not_older(current, new)?;
+    partner_lists::check_not_before(new, &certificate, authority.newest_list)?;
+    let (id, name) = (authority.id, authority.name.clone());
+    PartnerTrust::new(0, vec![Anchor { id, name, certificate, lists: new.to_vec() }], HashSet::new())
+        .map(|_| ())
+        .map_err(|error| error.to_string())
 }
 
 /// Stores the time of issue of the newest list, so that no process accepts an older one later.
@@ -324,24 +364,25 @@ async fn store_issue_time(
     custody: &Custody,
     authority: &AuthorityRecord,
     lists: &[RevocationList],
-) -> Result<(), String> {
+) -> Result<(), DbError> {
     let certificate = CertificateDer::from(authority.certificate.as_slice());
     let newest = lists.iter().find(|list| list.is_issued_by(&certificate)).map(|list| list.this_update);
     if newest <= authority.newest_list {
         return Ok(());
     }
     let Some(newest) = newest else { return Ok(()) };
-    let stored = async {
-        let mut tx = custody.env.db.begin("authority::note_list").await?;
-        authorities::note_list(&mut tx, &authority.id.to_string(), newest).await?;
-        tx.commit().await
-    };
-    stored.await.map_err(|error| error_chain(&error))
+    let mut tx = custody.env.db.begin("authority::note_list").await?;
+    authorities::note_list(&mut tx, &authority.id.to_string(), newest).await?;
+    tx.commit().await
 }
 
-async fn read_file(file: PathBuf, authority: Vec<u8>, now: Timestamp) -> Result<Vec<RevocationList>, String> {
+async fn read_file(file: PathBuf, authority: Vec<u8>, now: Timestamp) -> Result<Vec<RevocationList>, UnusedLists> {
     // Large lists take long to read and verify, which would block the runtime.
-    tokio::task::spawn_blocking(move || partner_lists::read(&file, &CertificateDer::from(authority), now))
-        .await
-        .unwrap_or_else(|_| Err("reading it failed".into()))
+    tokio::task::spawn_blocking(move || {
+        let items = partner_lists::read_items(&file)
+            .map_err(|error| UnusedLists { is_passing: is_passing(&error), why: error_chain(&error) })?;
+        partner_lists::check(items, &CertificateDer::from(authority), now).map_err(UnusedLists::from)
+    })
+    .await
+    .unwrap_or_else(|_| Err(UnusedLists { why: "reading it failed".into(), is_passing: true }))
 }

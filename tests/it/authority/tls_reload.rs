@@ -6,12 +6,14 @@ use medcredit::{
     authority::{AuthorityError, Custody, ProfileName, Reloader, certificates as issuing, files, partners, server},
     domain::Clock as _,
     identity::{IdentityError, RevocationList},
+    store::Engine,
 };
 
 use super::{custody, init, issue, shown};
 use crate::support::{
     TestStore, both_engines,
     pki::{DAY, NOW, Refusal, TestCa, identify},
+    raw,
 };
 
 /// A gateway's directory with the server's files and a partner's list.
@@ -75,6 +77,10 @@ both_engines! {
     a_gateway_needs_a_server_certificate_to_start,
     material_that_may_be_outdated_is_not_fresh,
     a_gateway_renews_its_stale_list_when_it_starts,
+    a_list_that_could_not_be_stored_is_used_as_soon_as_it_can_be,
+    a_list_from_the_future_is_used_when_its_time_has_come,
+    two_authorities_may_have_their_lists_in_one_file,
+    a_server_certificate_is_used_although_a_build_failed,
 }
 
 async fn a_revocation_reaches_a_running_gateway(store: TestStore) {
@@ -313,4 +319,105 @@ async fn a_gateway_renews_its_stale_list_when_it_starts(store: TestStore) {
     store.clock.advance(DAY * 7);
     let reloader = files.start(&custody).await;
     identify(reloader.live().material().trust.clone(), &shown(&bank), store.clock.now()).unwrap();
+}
+
+/// Makes every update of a table fail, as on a full disk, and lets them succeed again.
+async fn updates_fail(store: &TestStore, table: &str, fail: bool) {
+    let sql = match (store.db.engine(), fail) {
+        (Engine::Sqlite, true) => {
+            format!("CREATE TRIGGER failing BEFORE UPDATE ON {table} BEGIN SELECT RAISE(ABORT, 'no space'); END")
+        }
+        (Engine::Sqlite, false) => "DROP TRIGGER failing".into(),
+        (Engine::Postgres, true) => format!(
+            "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no space' \
+             USING ERRCODE = '53100'; END $$; \
+             CREATE TRIGGER failing BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION fail()"
+        ),
+        (Engine::Postgres, false) => format!("DROP TRIGGER failing ON {table}; DROP FUNCTION fail()"),
+    };
+    raw::execute(store, &sql).await;
+}
+
+async fn a_list_that_could_not_be_stored_is_used_as_soon_as_it_can_be(store: TestStore) {
+    // A bank whose revocation arrives while the database cannot be written to: as long as the new list is not in use, the
+    // old one must not pass as current (I3).
+    let custody = custody(&store);
+    let files = GatewayFiles::new(&custody).await;
+    let ca = TestCa::root("Partner");
+    partners::trust(&custody, "partner", &ca.certificate, &files.put_list(&ca.list(&[]))).await.unwrap();
+    let reloader = files.start(&custody).await;
+    let live = reloader.live();
+    let identity = identify(live.material().trust.clone(), &ca.bank("bank-a", 7), NOW).unwrap();
+    updates_fail(&store, "authorities", true).await;
+    files.put_list(&ca.list_of(NOW, NOW.plus(DAY * 9), &[7]));
+    for _ in 0..3 {
+        store.clock.advance(Duration::from_millis(600));
+        reloader.refresh().await.unwrap_err();
+    }
+    assert!(live.fresh(store.clock.now()).is_none(), "nobody is answered meanwhile");
+    updates_fail(&store, "authorities", false).await;
+    assert!(reloader.refresh().await.unwrap());
+    assert_eq!(identity.recheck(&live.fresh(store.clock.now()).unwrap().trust, NOW), Err(IdentityError::Revoked));
+    assert!(!reloader.refresh().await.unwrap(), "seen");
+}
+
+async fn a_list_from_the_future_is_used_when_its_time_has_come(store: TestStore) {
+    // A partner whose clock is an hour ahead, and a bank that its new list revokes.
+    let custody = custody(&store);
+    let files = GatewayFiles::new(&custody).await;
+    let ca = TestCa::root("Partner");
+    let ahead = store.clock.now().plus(Duration::from_hours(1));
+    let valid = store.clock.now().minus(DAY);
+    let list = |from, serials: &[u64]| ca.list_of(from, ahead.plus(DAY * 9), serials);
+    partners::trust(&custody, "partner", &ca.certificate, &files.put_list(&list(valid, &[]))).await.unwrap();
+    let reloader = files.start(&custody).await;
+    let now = || store.clock.now();
+    let identity = identify(reloader.live().material().trust.clone(), &ca.bank("bank-a", 7), now()).unwrap();
+    files.put_list(&list(ahead, &[7]));
+    assert!(reloader.refresh().await.unwrap());
+    assert!(!reloader.refresh().await.unwrap(), "a list that was refused is not read at every poll");
+    assert_eq!(identity.recheck(&reloader.live().material().trust, now()), Ok(()));
+    store.clock.advance(Duration::from_hours(1));
+    assert!(reloader.refresh().await.unwrap());
+    assert_eq!(identity.recheck(&reloader.live().material().trust, now()), Err(IdentityError::Revoked));
+}
+
+async fn two_authorities_may_have_their_lists_in_one_file(store: TestStore) {
+    // A partner with two authorities and one file for both lists.
+    let custody = custody(&store);
+    let files = GatewayFiles::new(&custody).await;
+    let (one, two) = (TestCa::root("Partner one"), TestCa::root("Partner two"));
+    let path = files.path("partner.crl");
+    let put = |lists: [RevocationList; 2]| {
+        let pem = lists.map(|list| files::to_pem(files::REVOCATION_LIST, list.der()).to_string());
+        files::write_public(&path, pem.concat().as_bytes()).unwrap();
+    };
+    put([one.list(&[]), two.list(&[])]);
+    partners::trust(&custody, "one", &one.certificate, &path).await.unwrap();
+    partners::trust(&custody, "two", &two.certificate, &path).await.unwrap();
+    let reloader = files.start(&custody).await;
+    let trust = || reloader.live().material().trust.clone();
+    let identities = [&one, &two].map(|ca| identify(trust(), &ca.bank("bank-a", 7), NOW).unwrap());
+    let until = NOW.plus(DAY * 9);
+    put([one.list_of(NOW, until, &[7]), two.list_of(NOW, until, &[7])]);
+    assert!(reloader.refresh().await.unwrap());
+    for identity in identities {
+        assert_eq!(identity.recheck(&trust(), NOW), Err(IdentityError::Revoked));
+    }
+}
+
+async fn a_server_certificate_is_used_although_a_build_failed(store: TestStore) {
+    // An operator who replaces the server's files while the database is in trouble.
+    let custody = custody(&store);
+    let files = GatewayFiles::new(&custody).await;
+    let reloader = files.start(&custody).await;
+    let first = shown_certificate(&reloader);
+    let second = issue(&custody, ProfileName::Server, "gateway").await;
+    reloader.refresh().await.unwrap();
+    files.put_server(&custody, &second);
+    raw::execute(&store, "ALTER TABLE refused_certificates RENAME TO elsewhere").await;
+    reloader.refresh().await.unwrap_err();
+    raw::execute(&store, "ALTER TABLE elsewhere RENAME TO refused_certificates").await;
+    assert!(reloader.refresh().await.unwrap());
+    assert_ne!(shown_certificate(&reloader), first);
 }
