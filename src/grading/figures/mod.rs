@@ -10,6 +10,7 @@ mod movement;
 mod outcomes;
 mod round;
 mod simulate;
+mod solvable;
 mod statistics;
 mod suppression;
 

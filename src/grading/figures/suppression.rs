@@ -4,6 +4,10 @@
 //! withheld in both or in neither. First every count from one up to the threshold is withheld. Then, as long as a withheld
 //! count can be computed from a sum, or the withheld counts of a sum together are below the threshold, one more count of
 //! that sum is withheld: the smallest, because it loses least; a zero only where nothing else is left, and the sum last.
+//! Where no single sum reveals anything, all sums are solved together: if a small count follows from published ones, one of
+//! these is withheld too, in the same order, and the single sums are looked at again. It ends when neither finds anything.
+
+use super::solvable::solved;
 
 /// A count of the system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,15 +53,34 @@ impl Suppression {
     pub(super) fn release(&self, below: Option<u64>) -> Released {
         let Some(below) = below else { return Released(self.values.iter().copied().map(Some).collect()) };
         let mut withheld: Vec<bool> = self.values.iter().map(|value| (1..below).contains(value)).collect();
-        while let Some(more) =
-            self.sums.iter().find_map(|(total, of)| self.next_to_withhold(*total, of, &withheld, below))
-        {
+        // Ends, because each round withholds one more, and nothing follows where all is withheld.
+        // The cheap check first; the elimination over all sums runs only where no single sum reveals anything.
+        while let Some(more) = self.next_of_one_sum(&withheld, below).or_else(|| self.next_of_all(&withheld, below)) {
             if let Some(of) = withheld.get_mut(more) {
                 *of = true;
             }
         }
         let released = self.values.iter().zip(&withheld).map(|(value, withheld)| (!withheld).then_some(*value));
         Released(released.collect())
+    }
+
+    /// A further count to withhold, because a single sum would reveal a withheld one.
+    fn next_of_one_sum(&self, withheld: &[bool], below: u64) -> Option<usize> {
+        self.sums.iter().find_map(|(total, of)| self.next_to_withhold(*total, of, withheld, below))
+    }
+
+    /// A further count to withhold, because all sums together would reveal a small one: the smallest from which it follows.
+    fn next_of_all(&self, withheld: &[bool], below: u64) -> Option<usize> {
+        let solved = solved(&self.sums, |at| withheld.get(at).copied().unwrap_or(false));
+        let small = solved.into_iter().find(|solved| (1..below).contains(&self.value(solved.count)))?;
+        small.from.into_iter().min_by_key(|at| self.cost(*at))
+    }
+
+    /// The order in which further counts are withheld: sums after the counts that they add up, since more depends on them;
+    /// zeros after other counts of the same kind, since they hide little; then the smallest, and of equal ones the first.
+    fn cost(&self, at: usize) -> (bool, bool, u64, usize) {
+        let is_sum = self.sums.iter().any(|(total, _)| *total == at);
+        (is_sum, self.value(at) == 0, self.value(at), at)
     }
 
     /// A further count to withhold, because a sum would reveal a withheld one.
@@ -69,13 +92,14 @@ impl Suppression {
             // One withheld summand cannot be computed from a withheld sum; but with none, the sum itself can be.
             !hidden.is_empty()
         } else {
+            // Several small counts whose sum is small too would still be narrowed to a few persons.
             hidden.is_empty() || (hidden.len() > 1 && together >= below)
         };
         if safe {
             return None;
         }
         let open = of.iter().copied().filter(|at| !is_withheld(at));
-        let smallest = open.min_by_key(|at| (self.value(*at) == 0, self.value(*at), *at));
+        let smallest = open.min_by_key(|at| self.cost(*at));
         smallest.or_else(|| (!is_withheld(&total)).then_some(total))
     }
 }
@@ -138,6 +162,75 @@ mod tests {
         );
     }
 
+    /// A report as `Figures` builds it: the last column is of subjects that were not rated.
+    fn report(rows: &[Vec<u64>]) -> Suppression {
+        let mut system = Suppression::default();
+        let sums = |at: usize| rows.iter().map(|row| row[at]).sum();
+        let columns: Vec<Cell> = (0..rows[0].len()).map(|at| system.cell(sums(at))).collect();
+        let subjects = system.total(&columns);
+        let (grades, unrated) = columns.split_at(columns.len() - 1);
+        let graded = system.total(grades);
+        system.adds_up(subjects, &[&[graded], unrated].concat());
+        let cells: Vec<Vec<Cell>> =
+            rows.iter().map(|row| row.iter().map(|value| system.cell(*value)).collect()).collect();
+        let totals: Vec<Cell> = cells.iter().map(|row| system.total(row)).collect();
+        for (at, column) in columns.iter().enumerate() {
+            system.adds_up(*column, &cells.iter().map(|row| row[at]).collect::<Vec<_>>());
+        }
+        system.adds_up(subjects, &totals);
+        system
+    }
+
+    /// The rank of a matrix, by elimination without fractions: another way than the one that is tested.
+    fn rank(mut matrix: Vec<Vec<i128>>) -> usize {
+        let (mut rank, mut last) = (0, 1);
+        for column in 0..matrix.first().map_or(0, Vec::len) {
+            let Some(pivot) = (rank..matrix.len()).find(|row| matrix[*row][column] != 0) else { continue };
+            matrix.swap(rank, pivot);
+            let leading = matrix[rank].clone();
+            for row in matrix.iter_mut().skip(rank + 1) {
+                let factor = row[column];
+                for (value, lead) in row.iter_mut().zip(&leading) {
+                    *value = (*value * leading[column] - *lead * factor) / last;
+                }
+            }
+            last = leading[column];
+            rank += 1;
+        }
+        rank
+    }
+
+    /// The small counts that follow from the released ones: a row for the count adds nothing to the rank of the sums.
+    fn follow(system: &Suppression, below: u64) -> Vec<usize> {
+        let released = system.release(Some(below)).0;
+        let unknown: Vec<usize> = (0..released.len()).filter(|at| released[*at].is_none()).collect();
+        let equation = |(total, of): &(usize, Vec<usize>)| {
+            let coefficient = |at: &usize| i128::from(of.contains(at)) - i128::from(total == at);
+            unknown.iter().map(coefficient).collect::<Vec<_>>()
+        };
+        let sums: Vec<Vec<i128>> = system.sums.iter().map(equation).collect();
+        let of_sums = rank(sums.clone());
+        let follows = |at: &usize| {
+            let alone = unknown.iter().map(|other| i128::from(other == at)).collect();
+            rank([sums.clone(), vec![alone]].concat()) == of_sums
+        };
+        unknown.iter().copied().filter(|at| (1..below).contains(&system.values[*at]) && follows(at)).collect()
+    }
+
+    #[test]
+    fn a_count_that_follows_from_several_sums_takes_another_with_it() {
+        let system = report(&[vec![8, 1, 5], vec![0, 0, 2], vec![4, 2, 8]]);
+        for below in 2..12 {
+            assert_eq!(follow(&system, below), [0; 0], "below {below}");
+        }
+        // No single sum reveals the 1 of the first row: all of them together did.
+        let mut withheld: Vec<bool> = system.values.iter().map(|value| (1..5).contains(value)).collect();
+        while let Some(more) = system.next_of_one_sum(&withheld, 5) {
+            withheld[more] = true;
+        }
+        assert!(system.next_of_all(&withheld, 5).is_some());
+    }
+
     #[test]
     fn without_a_threshold_everything_is_released() {
         let mut system = Suppression::default();
@@ -145,12 +238,28 @@ mod tests {
         assert_eq!(system.release(None).get(cell), Some(1));
     }
 
+    fn tables() -> impl Strategy<Value = Vec<Vec<u64>>> {
+        (1usize..6).prop_flat_map(|columns| {
+            prop::collection::vec(prop::collection::vec(prop_oneof![0u64..15, 0u64..300], columns), 1..6)
+        })
+    }
+
     proptest! {
         #[test]
+        fn no_small_count_follows_from_all_sums_together(rows in tables(), below in 2u64..15) {
+            let system = report(&rows);
+            prop_assert_eq!(follow(&system, below), [0; 0]);
+            // And what the solving withheld is not alone beside a published sum.
+            let released = system.release(Some(below)).0;
+            for (total, of) in &system.sums {
+                let withheld = of.iter().filter(|at| released[**at].is_none()).count();
+                prop_assert!(withheld != 1 || released[*total].is_none(), "{:?}", (total, of, &released));
+            }
+        }
+
+        #[test]
         fn no_withheld_count_can_be_computed_from_a_sum(
-            rows in (1usize..6).prop_flat_map(|columns| {
-                prop::collection::vec(prop::collection::vec(prop_oneof![0u64..15, 0u64..300], columns), 1..6)
-            }),
+            rows in tables(),
         ) {
             let released = table(&rows, 10);
             let (width, height) = (rows[0].len(), rows.len());
