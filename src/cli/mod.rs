@@ -16,6 +16,7 @@ mod consent;
 mod context;
 mod demo;
 mod doctor;
+mod exposure;
 mod findings;
 mod generate;
 mod import;

@@ -10,7 +10,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{Context, context::Stream};
+use super::{Context, context::Stream, exposure};
 use crate::{
     app::App,
     config::{Config, LogFormat},
@@ -136,7 +136,10 @@ pub(super) async fn run(_: Serve, ctx: &Context) -> anyhow::Result<()> {
     // Dropped last, on success and on failure, so that every line is written.
     let _log = start_log(&config, ctx);
     leave_descriptors(&mut config)?;
+    // Before the secrets are read, so that what others could have read is reported and not used.
+    exposure::check_files(&config)?;
     let db = ctx.store(&config).await?;
+    exposure::check_role(&config, &db).await?;
     let durability = durability::examine(&db).await?;
     anyhow::ensure!(
         durability.refused.is_empty(),

@@ -12,8 +12,10 @@ use super::{ConfigError, Report, Secret, Section};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Secrets {
-    /// The file of key-encryption keys. The first one encrypts, all decrypt.
+    /// The file of key-encryption keys. All decrypt; the first one encrypts once `keys reseal` has run.
     pub key_encryption_key_file: PathBuf,
+    /// Whether the gateway serves although other users can reach its secrets or its store.
+    pub allow_other_users: bool,
 }
 
 /// A key of 32 bytes that encrypts private keys and identities at rest.

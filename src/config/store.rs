@@ -28,6 +28,8 @@ pub struct Store {
     pub url_file: Option<PathBuf>,
     /// The most connections to PostgreSQL.
     pub max_connections: u32,
+    /// Whether the gateway serves as a role that can change the ledger.
+    pub allow_owner: bool,
 }
 
 impl Store {

@@ -4,8 +4,8 @@
 //! taken over: it lacks the right, and triggers refuse it, too.
 
 use super::{
-    DbError,
-    db::{Engine, Tx},
+    DbError, args,
+    db::{Db, Engine, Tx, record},
 };
 
 /// Rows are inserted and never changed.
@@ -85,4 +85,37 @@ pub async fn grant(tx: &mut Tx, role: &str) -> Result<(), DbError> {
     lines.extend(RIGHTS.iter().map(|(table, rights)| format!("GRANT {rights} ON {table} TO \"{role}\";")));
     lines.extend(FUNCTIONS.iter().map(|name| format!("GRANT EXECUTE ON FUNCTION {name} TO \"{role}\";")));
     tx.script(lines.join("\n")).await
+}
+
+record! {
+    struct Excess {
+        is_superuser: i64,
+        is_owner: i64,
+        may_change: i64,
+    }
+}
+
+/// The role may be a member of the one it has its power from, so that the inherited rights are what counts.
+const POSTGRES_EXCESS: &str = "/* grants::excess */ \
+    SELECT CAST(EXISTS (SELECT 1 FROM pg_roles WHERE rolname = current_user AND rolsuper) AS INTEGER)::bigint AS is_superuser, \
+           CAST(EXISTS (SELECT 1 FROM pg_class t JOIN pg_namespace n ON n.oid = t.relnamespace \
+               WHERE n.nspname IN ('core', 'bulk') AND t.relkind IN ('r', 'p') \
+                 AND pg_has_role(current_user, t.relowner, 'MEMBER')) AS INTEGER)::bigint AS is_owner, \
+           CAST(COALESCE(has_table_privilege(to_regclass('core.ledger_entries')::oid, 'UPDATE, DELETE, TRUNCATE'), false) \
+               AS INTEGER)::bigint AS may_change";
+
+/// What the connected role could do to the ledger that a serving role must not be able to, as the end of a sentence; `None`
+/// for a role with no such power, and on SQLite.
+pub async fn excess(db: &Db) -> Result<Option<&'static str>, DbError> {
+    if db.engine() == Engine::Sqlite {
+        return Ok(None);
+    }
+    let found: Excess = db.read("grants::excess").fetch_one(POSTGRES_EXCESS, args![]).await?;
+    // The greatest power first: a superuser is an owner, too.
+    Ok(match found {
+        Excess { is_superuser: 1, .. } => Some("is a superuser"),
+        Excess { is_owner: 1, .. } => Some("owns tables of the gateway, or may act for their owner"),
+        Excess { may_change: 1, .. } => Some("may change or remove entries of the ledger"),
+        _ => None,
+    })
 }

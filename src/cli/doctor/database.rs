@@ -2,7 +2,7 @@
 
 use super::{Examination, Findings};
 use crate::{
-    cli::context::open_store,
+    cli::{context::open_store, exposure},
     config::StoreEngine,
     store::{durability, migrations},
 };
@@ -22,6 +22,14 @@ pub(super) async fn check(exam: &mut Examination, findings: &mut Findings) {
     match migrations::check(&db).await {
         Ok(()) => findings.good(check, "reachable, with this build's schema"),
         Err(error) => return findings.wrong(check, error.to_string()),
+    }
+    match exposure::role_excess(&db).await {
+        Ok(None) => {}
+        Ok(Some(power)) if exam.config.store.allow_owner => {
+            findings.caution("database role", format!("it {power}, as configured"));
+        }
+        Ok(Some(power)) => findings.problem("database role", format!("it {power}"), exposure::SERVE_AS_APP_ROLE),
+        Err(error) => findings.wrong("database role", error.to_string()),
     }
     match durability::examine(&db).await {
         Ok(found) => {

@@ -4,21 +4,26 @@ use std::{
     fs,
     io::{Read, Write},
     net::{TcpListener, TcpStream},
+    os::unix::fs::PermissionsExt as _,
     path::Path,
     sync::Arc,
 };
 
 use medcredit::{
-    authority::{self, Custody},
+    authority::{self, Custody, files},
     config::Config,
     domain::{SystemClock, SystemEntropy},
     store::{Db, migrations},
 };
 
 use crate::support::{
-    app::{KEY, furnish},
+    TestStore,
+    app::{KEY, TestApp, furnish},
     block_on,
+    cluster::cluster,
+    command::medcredit,
     process::Gateway,
+    store::StoreLocation,
 };
 
 fn get(address: &str, path: &str) -> String {
@@ -35,7 +40,7 @@ fn site() -> (tempfile::TempDir, String) {
     let path = directory.path().join("gateway.toml");
     fs::write(&path, "[telemetry]\nlisten = '127.0.0.1:0'\n[partner]\nlisten = '127.0.0.1:0'\n").unwrap();
     fs::create_dir(directory.path().join("secrets")).unwrap();
-    fs::write(directory.path().join("secrets/key-encryption-keys"), KEY).unwrap();
+    files::write_private(&directory.path().join("secrets/key-encryption-keys"), KEY.as_bytes()).unwrap();
     let path = path.to_str().unwrap().to_owned();
     (directory, path)
 }
@@ -130,4 +135,85 @@ fn a_process_that_may_open_too_few_files_does_not_start() {
     let (code, log) = Gateway::start_with_files(&config, 200).end();
     assert_eq!(code, Some(1));
     assert!(log.contains("the process may open 200 files, and needs at least 240"), "{log}");
+}
+
+/// An operator whose files other users of the machine can reach.
+#[test]
+fn a_gateway_whose_secrets_others_can_reach_does_not_start() {
+    let (directory, config) = furnished_site();
+    let at = |name: &str| directory.path().join(name);
+    let chmod = |name: &str, mode| fs::set_permissions(at(name), fs::Permissions::from_mode(mode)).unwrap();
+    for (name, open, closed) in [
+        ("secrets/key-encryption-keys", 0o640, 0o600),
+        ("secrets/key-encryption-keys", 0o604, 0o600),
+        ("certs/server.key", 0o644, 0o600),
+        ("data", 0o755, 0o700),
+        ("data", 0o730, 0o700),
+    ] {
+        chmod(name, open);
+        let (code, log) = Gateway::start(&config).end();
+        assert_eq!(code, Some(1), "{log}");
+        let path = at(name).display().to_string();
+        assert!(log.contains(&format!("{path} has mode {open:03o}: other users can")), "{log}");
+        assert!(log.contains(&format!("run `chmod {closed:03o} {path}`")), "{log}");
+        assert!(log.contains("allow_other_users"), "{log}");
+        chmod(name, closed);
+    }
+    chmod("certs/server.key", 0o644);
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, format!("{text}[secrets]\nallow_other_users = true\n")).unwrap();
+    let mut gateway = Gateway::start(&config);
+    gateway.serving();
+    gateway.signal("-TERM");
+    let (code, log) = gateway.end();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("other users can reach a secret or the store, as configured"), "{log}");
+}
+
+/// I7: an operator who serves as the role that migrates. A process that is taken over could rewrite the ledger.
+#[test]
+fn a_gateway_does_not_serve_as_the_owner_of_the_ledger() {
+    block_on(async {
+        let app = TestApp::start(TestStore::postgres().await.today()).await;
+        let StoreLocation::Postgres { database } = app.store.location() else { unreachable!() };
+        let config = app.config_file("gateway");
+        let text = fs::read_to_string(&config).unwrap().replace("allow_owner = true", "");
+        fs::write(&config, text).unwrap();
+        let url = |role: &str| files::write_private(&app.path("url"), cluster().url_as(role, database).as_bytes());
+        let started = async || {
+            let config = config.clone();
+            tokio::task::spawn_blocking(move || Gateway::start(&config).end()).await.unwrap()
+        };
+        let (code, log) = started().await;
+        assert_eq!(code, Some(1), "{log}");
+        assert!(log.contains("the database role is a superuser") && log.contains("--app-role ROLE"), "{log}");
+        let doctor = medcredit(&["doctor", "--config", &config]).await;
+        assert!(doctor.out.contains("PROBLEM  database role"), "{}", doctor.out);
+        // A role that may act for the owner, and one that was granted too much.
+        for (role, grant, says) in [
+            ("medcredit_member", "GRANT medcredit TO medcredit_member", "owns tables of the gateway"),
+            ("medcredit_wide", "GRANT DELETE ON core.ledger_entries TO medcredit_wide", "may change or remove entries"),
+        ] {
+            cluster().create_role(role).await;
+            medcredit(&["migrate", "--config", &config, "--app-role", role]).await.done();
+            app.sql(grant, vec![]).await;
+            url(role).unwrap();
+            let (code, log) = started().await;
+            assert_eq!(code, Some(1), "{log}");
+            assert!(log.contains(says), "{log}");
+            url("medcredit").unwrap();
+        }
+        cluster().create_role("medcredit_app").await;
+        medcredit(&["migrate", "--config", &config, "--app-role", "medcredit_app"]).await.done();
+        url("medcredit_app").unwrap();
+        tokio::task::spawn_blocking(move || {
+            let mut gateway = Gateway::start(&config);
+            gateway.serving();
+            gateway.signal("-TERM");
+            let (code, log) = gateway.end();
+            assert_eq!(code, Some(0), "{log}");
+        })
+        .await
+        .unwrap();
+    });
 }

@@ -27,7 +27,7 @@ impl SecondGateway {
 /// Writes a file that does not exist yet; another process may be reading one that does.
 fn write_once(path: &std::path::Path, text: &str) {
     if !path.exists() {
-        std::fs::write(path, text).unwrap();
+        medcredit::authority::files::write_private(path, text.as_bytes()).unwrap();
     }
 }
 
@@ -40,7 +40,8 @@ impl TestApp {
             }
             StoreLocation::Postgres { .. } => {
                 write_once(&self.path("url"), self.store.url());
-                "engine = 'postgres'\nurl_file = 'url'".into()
+                // The cluster's only role for most tests; what the serving role may do has tests of its own.
+                "engine = 'postgres'\nurl_file = 'url'\nallow_owner = true".into()
             }
         };
         let gateway = format!("[gateway]\npublic_origin = '{}'\n{}", self.origin, self.settings());

@@ -16,7 +16,8 @@ pub async fn furnish(custody: &Custody, config: &Config) -> local_ca::CreatedAut
     std::fs::create_dir_all(config.partner.certificate_file.parent().unwrap()).unwrap();
     std::fs::write(&config.partner.certificate_file, files::to_pem("CERTIFICATE", &issued).as_bytes()).unwrap();
     let facts = CertificateFacts::read(&issued).unwrap();
-    std::fs::write(&config.partner.key_file, server::seal(&custody.crypter, &facts, &key).unwrap().as_bytes()).unwrap();
+    let sealed = server::seal(&custody.crypter, &facts, &key).unwrap();
+    files::write_private(&config.partner.key_file, sealed.as_bytes()).unwrap();
     ca
 }
 

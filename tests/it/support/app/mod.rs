@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 use medcredit::{
     access::{self, AuthMethod, ClientKind, Delivers, LimitOverrides, NewClient, SignedRequests},
     app::App,
-    authority::{Custody, ProfileName, local_ca},
+    authority::{Custody, ProfileName, files, local_ca},
     config::Config,
     consent::{Consent, Grant, NewConsent, SignedText},
     domain::{
@@ -78,7 +78,7 @@ impl TestApp {
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("https://localhost:{}", socket.local_addr().unwrap().port());
         std::fs::create_dir(directory.path().join("secrets")).unwrap();
-        std::fs::write(directory.path().join("secrets/key-encryption-keys"), KEY).unwrap();
+        files::write_private(&directory.path().join("secrets/key-encryption-keys"), KEY.as_bytes()).unwrap();
         let text = format!("[gateway]\npublic_origin = \"{origin}\"\n{settings}\n");
         let config = Config::parse(&text, &directory.path().join("gateway.toml")).unwrap();
         let crypter = Arc::new(medcredit::authority::crypter(&config.secrets).unwrap());
