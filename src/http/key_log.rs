@@ -29,14 +29,15 @@ struct KeyView {
     /// Purpose of the key: `token_signing`, `answer_signing` or `ledger_signing`.
     #[schema(example = "answer_signing")]
     purpose: String,
-    /// Status of the key. An `active` key signs; a `retired` key signs no more, and its signatures stay valid; a `revoked` key
+    /// Status of the key. A `next` key is published and does not sign yet; an `active` key signs; a `retired` key signs no more, and its signatures stay valid; a `revoked` key
     /// is not trusted any more.
     #[schema(example = "active")]
     status: String,
-    /// Instant from which the key signed.
+    /// Instant at which the key was created and published. It signed from then on, or later.
     #[schema(value_type = String, example = "2026-07-01T01:02:03Z")]
     from: Timestamp,
-    /// Instant until which the key signed.
+    /// Instant until which the key signed alone. For thirty days after it a key of the log also signed checkpoints, beside its
+    /// successor.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     until: Option<Timestamp>,
@@ -84,7 +85,7 @@ impl KeyView {
             // A key that was revoked while it was active signed until then.
             until: key.retired_at.or(record.revoked_at),
             revoked_at: record.revoked_at,
-            jwk: serde_json::to_value(key.public_key.jwk()).map_err(|error| Failure::internal(error.to_string()))?,
+            jwk: serde_json::to_value(key.jwk()).map_err(|error| Failure::internal(error.to_string()))?,
             verifier,
         })
     }

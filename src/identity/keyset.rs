@@ -5,9 +5,10 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::{
-    suite::{PublicKey, SharedSigner},
+    suite::{Jwk, PublicKey, SharedSigner},
     token::VerificationKeys,
 };
+use crate::domain::Timestamp;
 
 /// A public key that others may verify with.
 #[derive(Debug, Clone)]
@@ -15,6 +16,13 @@ pub struct PublishedKey {
     /// The purpose: `token_signing`, `answer_signing` or `ledger_signing`.
     pub purpose: String,
     pub key: PublicKey,
+}
+
+impl PublishedKey {
+    /// The key as a JSON Web Key that says what the key is for.
+    pub fn jwk(&self) -> Jwk {
+        Jwk { purpose: Some(self.purpose.clone()), ..self.key.jwk() }
+    }
 }
 
 /// A snapshot of the keys in force.
@@ -26,7 +34,9 @@ pub struct KeySet {
     pub answer: SharedSigner,
     /// The signer of the ledger's checkpoints.
     pub ledger: SharedSigner,
-    /// The published keys, including retired and without revoked ones.
+    /// Former signers of checkpoints, which sign beside the present one until the given time.
+    pub cosigners: Vec<(Timestamp, SharedSigner)>,
+    /// The published keys, including the next and retired ones and without revoked ones.
     pub published: Vec<PublishedKey>,
     /// Every key that ever signed checkpoints, including revoked ones: the log continues from what they signed.
     pub log: Vec<PublicKey>,
@@ -48,6 +58,6 @@ pub type LiveKeys = Arc<ArcSwap<KeySet>>;
 impl KeySet {
     /// The published keys as a JSON Web Key Set.
     pub fn jwks(&self) -> serde_json::Value {
-        serde_json::json!({ "keys": self.published.iter().map(|published| published.key.jwk()).collect::<Vec<_>>() })
+        serde_json::json!({ "keys": self.published.iter().map(PublishedKey::jwk).collect::<Vec<_>>() })
     }
 }

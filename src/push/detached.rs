@@ -4,7 +4,10 @@ use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 
 use super::PackageFault;
-use crate::identity::{PublicKey, Signer, SuiteError, Verifier as _};
+use crate::{
+    authority::Purpose,
+    identity::{PublicKey, Signer, SuiteError, Verifier as _, keyset::PublishedKey},
+};
 
 /// The type of the signature. The published key set has keys for tokens, answers and checkpoints too: a signature made for
 /// another purpose must not pass as that of a package.
@@ -60,10 +63,20 @@ impl Detached {
         Ok(Self { encoded: (*encoded).to_owned(), header, signature: decode(signature)? })
     }
 
-    /// The key that it names. Refused where the key is not among `keys`, or is not of the algorithm in the header.
-    pub fn key<'k>(&self, keys: &'k [PublicKey]) -> Result<&'k PublicKey, PackageFault> {
-        let named = keys.iter().find(|key| key.key_id() == self.header.kid);
-        let key = named.ok_or_else(|| PackageFault::UnknownKey { kid: self.header.kid.clone(), of: keys.len() })?;
+    /// The key that it names. Refused where the key is not among `keys`, is not for answers, or is not of the algorithm
+    /// in the header.
+    pub fn key<'k>(&self, keys: &'k [PublishedKey]) -> Result<&'k PublicKey, PackageFault> {
+        let kid = || self.header.kid.clone();
+        let named = keys.iter().find(|published| published.key.key_id() == self.header.kid);
+        let named = named.ok_or_else(|| PackageFault::UnknownKey { kid: kid(), of: keys.len() })?;
+        // The `typ` is the signer's own word: only the key set says what the gateway uses a key for.
+        if named.purpose.is_empty() {
+            return Err(PackageFault::NoPurpose { kid: kid() });
+        }
+        if named.purpose != Purpose::AnswerSigning.as_str() {
+            return Err(PackageFault::Purpose { kid: kid(), purpose: named.purpose.clone() });
+        }
+        let key = &named.key;
         // The key decides the algorithm; the header may only agree.
         if self.header.alg != key.suite().as_str() {
             return Err(PackageFault::Algorithm { claimed: self.header.alg.clone(), suite: key.suite() });

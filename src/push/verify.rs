@@ -27,6 +27,25 @@ pub enum PackageFault {
         /// The number of given keys.
         of: usize,
     },
+    /// The key is for something else.
+    #[error(
+        "the key that the signature names, {kid:?}, is the gateway's for {purpose}, and packages are signed by its \
+         answer_signing key: this is a forgery"
+    )]
+    Purpose {
+        /// The key that the signature names.
+        kid: String,
+        /// What the key set says it is for.
+        purpose: String,
+    },
+    /// The key set does not say what the key is for.
+    #[error(
+        "the key set does not say what the key {kid:?} is for (`medcredit_purpose`): fetch /.well-known/jwks.json again"
+    )]
+    NoPurpose {
+        /// The key that the signature names.
+        kid: String,
+    },
     /// The header names another algorithm than that of the key.
     #[error("the signature claims the algorithm {claimed:?}, but its key is for {suite} only")]
     Algorithm {

@@ -34,8 +34,10 @@ def main():
     keys = {
         key["kid"]: ec.EllipticCurvePublicNumbers(number(key["x"]), number(key["y"]), ec.SECP256R1()).public_key()
         for key in jwks
-        if key["kty"] == "EC"
+        # The token key is published too, and an answer signed by it is a forgery.
+        if key["medcredit_purpose"] == "answer_signing"
     }
+    assert len(keys) < len(jwks) and keys, [key["medcredit_purpose"] for key in jwks]
     headers = {"Authorization": f"Bearer {token}"}
     for what in ("grade", "settlements"):
         response = session.get(f"{url}/v1/consents/{book['consents']['active']}/{what}", headers=headers)

@@ -3,15 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{
-    authority::files,
-    domain::Timestamp,
-    identity::{Jwk, PublicKey},
-};
+use super::keys::{GatewayKeys, short};
+use crate::{authority::files, domain::Timestamp, identity::Jwk};
 
 /// The bank's directory.
 #[derive(Debug, Clone)]
@@ -50,24 +47,39 @@ impl Archive {
     }
 
     /// Every key that this gateway has published, as far as this bank has seen.
-    pub(super) fn keys(&self) -> anyhow::Result<Vec<PublicKey>> {
-        Ok(self.read_keys()?.keys.into_iter().filter_map(|known| known.jwk.public_key().ok()).collect())
+    pub(super) fn keys(&self) -> anyhow::Result<GatewayKeys> {
+        Ok(GatewayKeys::of_jwks(self.read_keys()?.keys.into_iter().map(|known| known.jwk)))
     }
 
     /// Saves the published keys, and returns the thumbprints of the new ones.
     pub(super) fn save_keys(&self, jwks: &Value, now: Timestamp) -> anyhow::Result<Vec<String>> {
         let mut known = self.read_keys()?;
         let published = jwks.get("keys").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        let mut new = Vec::new();
+        let (mut new, mut changed) = (Vec::new(), false);
         // Only added to: an old answer is verified with the key that signed it, also when that is published no more.
         for jwk in published.iter().filter_map(|key| serde_json::from_value::<Jwk>(key.clone()).ok()) {
             let thumbprint = jwk.thumbprint();
-            if known.keys.iter().all(|key| key.jwk.thumbprint() != thumbprint) {
-                known.keys.push(KnownKey { first_seen: now, jwk });
-                new.push(thumbprint);
+            match known.keys.iter_mut().find(|key| key.jwk.thumbprint() == thumbprint) {
+                None => {
+                    known.keys.push(KnownKey { first_seen: now, jwk });
+                    new.push(thumbprint);
+                }
+                // Saved before keys had purposes.
+                Some(saved) if saved.jwk.purpose.is_none() && jwk.purpose.is_some() => {
+                    saved.jwk.purpose = jwk.purpose;
+                    changed = true;
+                }
+                Some(saved) => ensure!(
+                    saved.jwk.purpose == jwk.purpose,
+                    "the gateway publishes key {} for {}, and you saved it for {}: a key never changes its purpose. Ask the \
+                     bureau over another channel, and keep your copy",
+                    short(&thumbprint),
+                    jwk.purpose.as_deref().unwrap_or("no purpose"),
+                    saved.jwk.purpose.as_deref().unwrap_or("no purpose")
+                ),
             }
         }
-        if !new.is_empty() {
+        if changed || !new.is_empty() {
             let mut text = serde_json::to_vec_pretty(&known).context("keys.json")?;
             text.push(b'\n');
             files::write_private(&self.0.join("keys.json"), &text)?;

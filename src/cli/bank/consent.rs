@@ -7,7 +7,6 @@ use std::{
 
 use anyhow::{Context as _, bail, ensure};
 use clap::{Args, Subcommand};
-use data_encoding::BASE64URL_NOPAD;
 use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -15,20 +14,19 @@ use serde_json::{Value, json};
 use super::{
     Response,
     client::Call,
+    keys::short,
+    receipt::verify_receipt,
     session::{Session, print_exactly},
     show::{Align, Table, clean},
-    verify::short,
 };
 use crate::{
     authority::files,
     cli::{Context, Usage},
-    consent::RECEIPT_TYPE,
     domain::{
         Month,
         ids::ConsentId,
         permission::{Permission, Purpose},
     },
-    identity::{PublicKey, Suite, Verifier as _},
 };
 
 /// Request, show, list and revoke consents, and fetch their receipts.
@@ -357,24 +355,4 @@ fn plain(value: &Value) -> String {
         Value::Null => "-".to_owned(),
         other => other.to_string(),
     }
-}
-
-/// Verifies a receipt's signature and type, and returns its record and the key that signed it.
-fn verify_receipt<'a>(jws: &[u8], keys: &'a [PublicKey]) -> anyhow::Result<(Value, &'a PublicKey)> {
-    let text = std::str::from_utf8(jws).context("the receipt is not text")?.trim();
-    let (message, signature) = text.rsplit_once('.').context("the receipt is not a compact JWS")?;
-    let (header, claims) = message.split_once('.').context("the receipt is not a compact JWS")?;
-    let part = |text: &str| BASE64URL_NOPAD.decode(text.as_bytes()).context("the receipt is not base64url");
-    let header: Value = serde_json::from_slice(&part(header)?).context("the receipt's header")?;
-    let named = |name: &str| header.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    ensure!(named("typ") == RECEIPT_TYPE, "it is not a consent receipt: its type is {:?}", named("typ"));
-    let key = keys.iter().find(|key| key.key_id() == named("kid"));
-    let key = key.context("the receipt does not verify: its key is not one that the gateway publishes")?;
-    // The receipt's own header must not choose how it is verified (K5).
-    ensure!(
-        key.suite() == Suite::Es256 && named("alg") == "ES256",
-        "the receipt does not verify: its algorithm is not ES256"
-    );
-    key.verify(message.as_bytes(), &part(signature)?).context("the receipt does not verify")?;
-    Ok((serde_json::from_slice(&part(claims)?).context("the receipt's record")?, key))
 }

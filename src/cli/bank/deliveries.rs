@@ -159,7 +159,7 @@ async fn fetch_page(session: &Session, cursor: &Cursor, folder: &Path) -> anyhow
     let client_id = session.client.client_id().await.ok();
     let number = cursor.pages + 1;
     // A crash between the two files leaves the cursor as it was: the page is requested again.
-    SavedAnswer::new(&response, key.jwk(), client_id, session.client.now())?
+    SavedAnswer::new(&response, &key, client_id, session.client.now())?
         .write(&folder.join(format!("page-{number:04}.json")))?;
     files::write_private(&folder.join(format!("page-{number:04}.ndjson")), &response.body)?;
     Ok(end)

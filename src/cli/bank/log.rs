@@ -10,11 +10,11 @@ use super::{
     BankClient,
     archive::Archive,
     client::ConnectionError,
+    keys::GatewayKeys,
     saved_answer::{Consistency, Refusal},
-    verify::{check_consistency, log_keys},
+    verify::check_consistency,
 };
 use crate::{
-    identity::PublicKey,
     ledger::Proof,
     merkle::{Checkpoint, Hash, Note, TileId, TileNodes, consistency_spans},
 };
@@ -44,17 +44,17 @@ pub(in crate::cli) async fn fetch_proof(client: &BankClient, id: &str) -> anyhow
 }
 
 /// Verifies a checkpoint note under the log that its own first line names.
-pub(super) fn open(note: &str, keys: &[PublicKey]) -> anyhow::Result<Checkpoint> {
+pub(super) fn open(note: &str, keys: &GatewayKeys) -> anyhow::Result<Checkpoint> {
     let parsed = Note::parse(note)?;
     // Unverified, but the signature that is verified next covers it.
     let origin = parsed.unverified_text().lines().next().unwrap_or_default();
-    Ok(Checkpoint::open(note, &log_keys(keys, origin))?)
+    Ok(Checkpoint::open(note, &keys.log(origin))?)
 }
 
 /// Fetches and verifies the proof that `newer` continues an older checkpoint; an error when it does not.
 pub(super) async fn check_continuation(
     client: &BankClient,
-    keys: &[PublicKey],
+    keys: &GatewayKeys,
     older_note: &str,
     newer: &Checkpoint,
 ) -> anyhow::Result<(Consistency, String)> {
@@ -116,7 +116,7 @@ pub(super) struct VerifiedCheckpoint<'a> {
 pub(super) async fn update_checkpoint(
     client: &BankClient,
     archive: &Archive,
-    keys: &[PublicKey],
+    keys: &GatewayKeys,
     verified: VerifiedCheckpoint<'_>,
 ) -> anyhow::Result<(Option<Consistency>, String)> {
     let VerifiedCheckpoint { checkpoint: newer, note } = verified;

@@ -13,9 +13,11 @@ mod diagnosis;
 mod doctor;
 mod grade;
 mod history;
+mod keys;
 mod log;
 mod profile;
 mod proof;
+mod receipt;
 mod report;
 mod saved_answer;
 mod scorecard;
@@ -33,10 +35,11 @@ use clap::{Args, Subcommand};
 use super::Context;
 
 pub(super) use client::{BankClient, Call};
+pub(super) use keys::{GatewayKeys, short};
 pub(super) use log::fetch_proof;
 pub(super) use profile::{Profile, ProfileError};
 pub(super) use saved_answer::Response;
-pub(super) use verify::{keys, read_keys, short, verify_answer, verify_proof};
+pub(super) use verify::{verify_answer, verify_proof};
 
 /// Act as a bank: read data under a consent, verify the answers, save them as evidence and prove them later.
 ///

@@ -9,16 +9,16 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 
 use super::{
+    keys::GatewayKeys,
     log::{VerifiedCheckpoint, check_continuation, fetch_proof, is_transport_error, open, update_checkpoint},
     saved_answer::{Consistency, SavedAnswer},
-    session::{Session, log_jwks},
-    verify::{Receipted, check_answer, check_record, log_keys},
+    session::Session,
+    verify::{Receipted, check_answer, check_record},
 };
 use crate::{
-    authority::files,
+    authority::{Purpose, files},
     cli::{Context, Usage, findings::Findings},
     domain::ids::DisclosureId,
-    identity::PublicKey,
     ledger::{Proof, check_proof},
 };
 
@@ -48,7 +48,7 @@ pub(super) async fn run(args: ProofArgs, profile: Option<&Path>, ctx: &Context) 
         (None, Some(saved)) => {
             // With the key in the file, which is enough to find the id; the record is checked with the published
             // keys.
-            let own: Vec<PublicKey> = saved.key.public_key().into_iter().collect();
+            let own = GatewayKeys::claimed([saved.key.clone()], Purpose::AnswerSigning);
             match check_answer(&saved.response()?, &own, &mut findings) {
                 Some(verified) => verified.receipt.id,
                 None => bail!("the saved answer does not verify: {}", findings.first_problem().unwrap_or_default()),
@@ -66,7 +66,7 @@ pub(super) async fn run(args: ProofArgs, profile: Option<&Path>, ctx: &Context) 
     // Only without a problem: a proof that does not hold must not replace one that does.
     if let (Some(saved), true) = (&mut saved, findings.problems().is_empty()) {
         saved.proof = Some(proof);
-        saved.log_keys = log_jwks(&keys);
+        saved.log_keys = keys.jwks(Purpose::LedgerSigning);
         saved.consistency = consistency;
         saved.write(&args.what)?;
     }
@@ -84,7 +84,7 @@ async fn check_log(
     session: &Session,
     args: &ProofArgs,
     proof: &Proof,
-    keys: &[PublicKey],
+    keys: &GatewayKeys,
     findings: &mut Findings,
 ) -> anyhow::Result<Vec<Consistency>> {
     let mut proofs = Vec::new();
@@ -120,7 +120,7 @@ async fn check_log(
 fn check_saved_record(
     saved: &SavedAnswer,
     proof: &Proof,
-    keys: &[PublicKey],
+    keys: &GatewayKeys,
     findings: &mut Findings,
 ) -> anyhow::Result<bool> {
     let response = saved.response()?;
@@ -131,8 +131,8 @@ fn check_saved_record(
 }
 
 /// Checks a proof without its answer: there is no receipt to compare with, and the entry itself shows what was disclosed.
-fn check_lone_record(proof: &Proof, keys: &[PublicKey], findings: &mut Findings) -> bool {
-    match check_proof(proof, &log_keys(keys, &proof.log)) {
+fn check_lone_record(proof: &Proof, keys: &GatewayKeys, findings: &mut Findings) -> bool {
+    match check_proof(proof, &keys.log(&proof.log)) {
         Ok((entry, opened)) => {
             let text = opened.map_or_else(
                 || "its opening was erased".to_owned(),

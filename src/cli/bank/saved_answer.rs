@@ -11,11 +11,11 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::show::clean;
+use super::{keys::GatewayKeys, show::clean};
 use crate::{
-    authority::files,
+    authority::{Purpose, files},
     domain::{Timestamp, ids::ClientId},
-    identity::Jwk,
+    identity::{Jwk, PublicKey},
     ledger::Proof,
 };
 
@@ -170,10 +170,11 @@ impl SavedAnswer {
     /// A response that was just received and verified.
     pub(super) fn new(
         response: &Response,
-        key: Jwk,
+        key: &PublicKey,
         client_id: Option<ClientId>,
         now: Timestamp,
     ) -> anyhow::Result<Self> {
+        let key = Jwk { purpose: Some(Purpose::AnswerSigning.to_string()), ..key.jwk() };
         let body = String::from_utf8(response.body.clone()).context("the answer's body is not UTF-8")?;
         Ok(Self {
             medcredit_answer: 1,
@@ -210,6 +211,11 @@ impl SavedAnswer {
         let mut text = serde_json::to_vec_pretty(self).context("the saved answer")?;
         text.push(b'\n');
         Ok(files::write_private(path, &text)?)
+    }
+
+    /// The log's keys that the file has.
+    pub(super) fn log_keys(&self) -> GatewayKeys {
+        GatewayKeys::claimed(self.log_keys.iter().cloned(), Purpose::LedgerSigning)
     }
 
     /// The response as it arrived.

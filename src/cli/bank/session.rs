@@ -11,15 +11,16 @@ use serde_json::Value;
 use super::{
     BankClient, Profile, Response,
     archive::Archive,
+    keys::{GatewayKeys, short},
     log::fetch_proof,
     saved_answer::{SavePath, SavedAnswer},
     show::clean,
-    verify::{Verified, keys, short, verify_answer},
+    verify::{Verified, verify_answer},
 };
 use crate::{
+    authority::Purpose,
     cli::Context,
-    domain::{ids::ConsentId, permission::Purpose},
-    identity::{PublicKey, Suite},
+    domain::{ids::ConsentId, permission},
 };
 
 /// The arguments of every command that reads data.
@@ -29,7 +30,7 @@ pub(super) struct ReadArgs {
     pub(super) consent: ConsentId,
     /// The purpose of the reading; by default the profile's, or the consent's only one
     #[arg(long)]
-    pub(super) purpose: Option<Purpose>,
+    pub(super) purpose: Option<permission::Purpose>,
     /// Print the exact body and nothing else
     #[arg(long)]
     pub(super) json: bool,
@@ -79,10 +80,10 @@ impl Session {
     }
 
     /// The published keys; new ones are saved in the bank's directory.
-    pub(super) async fn keys(&self) -> anyhow::Result<Vec<PublicKey>> {
+    pub(super) async fn keys(&self) -> anyhow::Result<GatewayKeys> {
         let jwks = self.client.jwks().await?;
         self.archive.save_keys(&jwks, self.client.now())?;
-        keys(&jwks)
+        GatewayKeys::of_set(&jwks)
     }
 
     /// Reads data under a consent, verifies the answer and saves it if `--save` is given. Returns only verified answers.
@@ -116,7 +117,7 @@ impl Session {
         &self,
         response: &Response,
         verified: &Verified,
-        keys: &[PublicKey],
+        keys: &GatewayKeys,
         path: &Path,
         ctx: &Context,
     ) -> anyhow::Result<()> {
@@ -124,13 +125,13 @@ impl Session {
             Some(id) => Some(id),
             None => self.client.client_id().await.ok(),
         };
-        let mut saved = SavedAnswer::new(response, verified.key.jwk(), client_id, self.client.now())?;
+        let mut saved = SavedAnswer::new(response, &verified.key, client_id, self.client.now())?;
         // A crash from here on leaves the answer without its proof, which can be fetched later.
         saved.write(path)?;
         match fetch_proof(&self.client, &verified.receipt.id).await {
             Ok(proof) => {
                 saved.proof = Some(proof);
-                saved.log_keys = log_jwks(keys);
+                saved.log_keys = keys.jwks(Purpose::LedgerSigning);
                 saved.write(path)?;
                 writeln!(ctx.err(), "saved with its proof: {}", path.display())?;
             }
@@ -141,11 +142,6 @@ impl Session {
         }
         Ok(())
     }
-}
-
-/// The keys that sign checkpoints.
-pub(super) fn log_jwks(keys: &[PublicKey]) -> Vec<crate::identity::Jwk> {
-    keys.iter().filter(|key| key.suite() == Suite::Ed25519).map(PublicKey::jwk).collect()
 }
 
 /// Prints exactly the bytes of a body, so that their digest is the signed one.

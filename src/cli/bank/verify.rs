@@ -2,22 +2,21 @@
 //!
 //! Each check reports its result as a sentence, and none needs the gateway.
 
-use std::path::Path;
-
-use anyhow::{Context as _, bail, ensure};
+use anyhow::bail;
 use data_encoding::BASE64;
 use serde_json::Value;
 
 use super::{
     Response,
+    keys::{GatewayKeys, short},
     saved_answer::{Consistency, SavedAnswer},
 };
 use crate::{
-    authority::files,
+    authority::Purpose,
     cli::findings::Findings,
     domain::{Month, Timestamp, ids::DisclosureId},
     identity::{
-        Jwk, PublicKey, Suite,
+        PublicKey,
         signature::{Covered, FieldPair, RequestFacts, SignatureFields, SignatureRefusal, content_digest, verify},
     },
     ledger::{Proof, Receipt, check_proof},
@@ -33,39 +32,8 @@ pub(in crate::cli) struct Verified {
     pub(in crate::cli) receipt: Receipt,
 }
 
-/// The public keys of a JSON Web Key Set.
-pub(in crate::cli) fn keys(jwks: &Value) -> anyhow::Result<Vec<PublicKey>> {
-    let keys = jwks.get("keys").and_then(Value::as_array).context("the key set has no keys")?;
-    // Keys of suites that this program does not know are left out.
-    let read = |key: &Value| serde_json::from_value::<Jwk>(key.clone()).ok()?.public_key().ok();
-    Ok(keys.iter().filter_map(read).collect())
-}
-
-/// The public keys of a file with a JSON Web Key Set.
-pub(in crate::cli) fn read_keys(path: &Path) -> anyhow::Result<Vec<PublicKey>> {
-    let name = || path.display().to_string();
-    let set: Value = serde_json::from_slice(&files::read(path)?).with_context(name)?;
-    let keys = keys(&set).with_context(name)?;
-    ensure!(!keys.is_empty(), "{}: none of its keys is a public signature key (ES256 or Ed25519)", path.display());
-    Ok(keys)
-}
-
-/// The keys of a log: every Ed25519 key, under the log's name.
-pub(in crate::cli) fn log_keys(keys: &[PublicKey], origin: &str) -> Vec<VerifierKey> {
-    keys.iter()
-        .filter(|key| key.suite() == Suite::Ed25519)
-        .filter_map(|key| VerifierKey::new(origin, key.raw().try_into().ok()?).ok())
-        .collect()
-}
-
-/// The beginning of a key's id, short enough to read aloud.
-pub(in crate::cli) fn short(key_id: &str) -> &str {
-    // A shorter id is shown whole.
-    key_id.get(..12).unwrap_or(key_id)
-}
-
 /// Verifies a response with the published keys; the error names the check that failed.
-pub(in crate::cli) fn verify_answer(response: &Response, keys: &[PublicKey]) -> anyhow::Result<Verified> {
+pub(in crate::cli) fn verify_answer(response: &Response, keys: &GatewayKeys) -> anyhow::Result<Verified> {
     let mut findings = Findings::default();
     let verified = check_answer(response, keys, &mut findings);
     match (findings.first_problem(), verified) {
@@ -75,7 +43,7 @@ pub(in crate::cli) fn verify_answer(response: &Response, keys: &[PublicKey]) -> 
 }
 
 /// Runs the checks that need only the response and keys.
-pub(super) fn check_answer(response: &Response, keys: &[PublicKey], findings: &mut Findings) -> Option<Verified> {
+pub(super) fn check_answer(response: &Response, keys: &GatewayKeys, findings: &mut Findings) -> Option<Verified> {
     // Every check runs even if one fails: the findings list all that is wrong.
     findings.judge("body", check_body(response));
     let key = findings.judge("key", find_key(response, keys));
@@ -95,11 +63,10 @@ fn check_body(response: &Response) -> Result<(String, ()), String> {
     Ok((format!("{} bytes, with the SHA-256 of Content-Digest", response.body.len()), ()))
 }
 
-fn find_key(response: &Response, keys: &[PublicKey]) -> Result<(String, PublicKey), String> {
+fn find_key(response: &Response, keys: &GatewayKeys) -> Result<(String, PublicKey), String> {
     let input = header(response, "signature-input")?;
     // With its quotes, so that no id matches as a part of another.
-    let named = |key: &&PublicKey| input.contains(&format!("keyid=\"{}\"", key.key_id()));
-    let key = keys.iter().find(named).ok_or("none of the given keys is the one the signature names")?;
+    let key = keys.find(Purpose::AnswerSigning, |id| input.contains(&format!("keyid=\"{id}\"")))?;
     Ok((format!("{} key {} is the one the signature names", key.suite(), short(key.key_id())), key.clone()))
 }
 
@@ -164,7 +131,7 @@ pub(super) struct Receipted<'a> {
 pub(super) fn check_record(
     answer: Receipted<'_>,
     proof: &Proof,
-    keys: &[PublicKey],
+    keys: &GatewayKeys,
     client: Option<&str>,
     findings: &mut Findings,
 ) -> Option<Checkpoint> {
@@ -182,7 +149,7 @@ pub(super) fn check_record(
         return None;
     }
     findings.good("record", "the ledger's entry has the leaf hash of the signed receipt");
-    let verifiers = log_keys(keys, &receipt.log);
+    let verifiers = keys.log(&receipt.log);
     match check_proof(proof, &verifiers) {
         Ok((entry, opened)) => {
             match opened {
@@ -253,27 +220,29 @@ fn check_contents(
     Ok((format!("the entry records the same values as the answer: {}, and the time", names.join(", ")), ()))
 }
 
-/// Runs every check of a saved answer; with trusted keys, also whether the keys in the file are among them.
+/// Runs every check of a saved answer; with trusted keys, also whether the keys in the file are among them, each for what the
+/// file uses it for.
 pub(super) fn check_saved(
     saved: &SavedAnswer,
-    trusted: Option<&[PublicKey]>,
+    trusted: Option<&GatewayKeys>,
     findings: &mut Findings,
 ) -> anyhow::Result<()> {
     let response = saved.response()?;
     // The file's own key; whether it is the gateway's is judged below.
-    let own: Vec<PublicKey> = saved.key.public_key().into_iter().collect();
+    let own = GatewayKeys::claimed([saved.key.clone()], Purpose::AnswerSigning);
     let Some(verified) = check_answer(&response, &own, findings) else {
         findings.skipped("record", "not checked: the answer itself does not verify");
         return Ok(());
     };
-    let mut needed = vec![verified.key.clone()];
+    let mut log_signers = Vec::new();
     if let Some(proof) = &saved.proof {
-        let logs: Vec<PublicKey> = saved.log_keys.iter().filter_map(|key| key.public_key().ok()).collect();
+        let logs = saved.log_keys();
         let client = saved.client_id.map(|id| id.to_string());
         let answer = Receipted { response: &response, receipt: &verified.receipt };
         let checkpoint = check_record(answer, proof, &logs, client.as_deref(), findings);
         if let Some(checkpoint) = checkpoint {
-            needed.extend(logs.iter().filter(|key| signed(&proof.checkpoint, key, &checkpoint.origin)).cloned());
+            let signers = logs.of(Purpose::LedgerSigning);
+            log_signers.extend(signers.filter(|key| signed(&proof.checkpoint, key, &checkpoint.origin)).cloned());
             for consistency in &saved.consistency {
                 findings.judge("consistency", check_consistency(consistency, &checkpoint, &logs));
             }
@@ -287,30 +256,43 @@ pub(super) fn check_saved(
             format!("the signing key {} is known only from the file itself", short(verified.key.key_id())),
             "give your own copy of the gateway's keys with --keys, or a --profile whose directory has them",
         ),
-        Some(trusted) => match needed.iter().find(|key| !trusted.contains(key)) {
-            None => findings.good("trust", "every key is one of the gateway's keys that you saved"),
-            Some(key) => {
-                findings.wrong(
-                    "trust",
-                    format!("key {} is not one of the gateway's keys that you saved", short(key.key_id())),
-                );
+        Some(trusted) => match check_trust(trusted, &verified.key, &log_signers) {
+            Ok(()) => {
+                findings.good("trust", "every key is one of the gateway's keys that you saved, for what it signed")
             }
+            Err(text) => findings.wrong("trust", text),
         },
     }
     Ok(())
 }
 
+/// Checks that the answer is signed by a trusted key, and its checkpoint, if there is one, by at least one: after a rotation
+/// the former key and the new one sign, and the bank may have saved only one of them.
+fn check_trust(trusted: &GatewayKeys, answer: &PublicKey, log_signers: &[PublicKey]) -> Result<(), String> {
+    trusted.check(answer, Purpose::AnswerSigning)?;
+    let mut refused = Ok(());
+    for key in log_signers {
+        match trusted.check(key, Purpose::LedgerSigning) {
+            Ok(()) => return Ok(()),
+            Err(text) => refused = Err(text),
+        }
+    }
+    refused
+}
+
 fn signed(note: &str, key: &PublicKey, origin: &str) -> bool {
-    Checkpoint::open(note, &log_keys(std::slice::from_ref(key), origin)).is_ok()
+    let raw = key.raw().try_into().ok();
+    let verifier = raw.and_then(|raw| VerifierKey::new(origin, raw).ok());
+    verifier.is_some_and(|verifier| Checkpoint::open(note, &[verifier]).is_ok())
 }
 
 /// Checks that a checkpoint continues an older one (RFC 6962 consistency).
 pub(super) fn check_consistency(
     consistency: &Consistency,
     newer: &Checkpoint,
-    keys: &[PublicKey],
+    keys: &GatewayKeys,
 ) -> Result<(String, ()), String> {
-    let older = Checkpoint::open(&consistency.checkpoint, &log_keys(keys, &newer.origin))
+    let older = Checkpoint::open(&consistency.checkpoint, &keys.log(&newer.origin))
         .map_err(|error| format!("the older checkpoint: {error}"))?;
     // A hash that cannot be decoded makes the whole path unusable.
     let hash = |text: &String| BASE64.decode(text.as_bytes()).ok().and_then(|bytes| Hash::try_from(bytes).ok());
@@ -327,7 +309,7 @@ pub(in crate::cli) fn verify_proof(
     response: &Response,
     receipt: &Receipt,
     proof: &Proof,
-    keys: &[PublicKey],
+    keys: &GatewayKeys,
 ) -> anyhow::Result<()> {
     let mut findings = Findings::default();
     check_record(Receipted { response, receipt }, proof, keys, None, &mut findings);

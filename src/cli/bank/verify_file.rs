@@ -11,14 +11,14 @@ use clap::Args;
 use super::{
     Profile,
     archive::Archive,
+    keys::GatewayKeys,
     log::open,
     saved_answer::SavedAnswer,
-    verify::{check_consistency, check_saved, read_keys},
+    verify::{check_consistency, check_saved},
 };
 use crate::{
     authority::files,
     cli::{Context, findings::Findings},
-    identity::PublicKey,
 };
 
 /// Verify a saved answer offline, check by check.
@@ -38,7 +38,7 @@ pub(super) fn run(args: &VerifyArgs, profile: Option<&Path>, ctx: &Context) -> a
     let saved = SavedAnswer::read(&args.file)?;
     let trusted = trusted(args, profile, ctx)?;
     let mut findings = Findings::default();
-    check_saved(&saved, trusted.as_deref(), &mut findings)?;
+    check_saved(&saved, trusted.as_ref(), &mut findings)?;
     if let Some(path) = &args.checkpoint {
         let note = String::from_utf8(files::read(path)?.to_vec()).with_context(|| path.display().to_string())?;
         compare(&saved, &note, &mut findings);
@@ -57,22 +57,22 @@ pub(super) fn run(args: &VerifyArgs, profile: Option<&Path>, ctx: &Context) -> a
 }
 
 /// The keys to trust: those of --keys, or those in the profile's directory, if there is a profile.
-fn trusted(args: &VerifyArgs, profile: Option<&Path>, ctx: &Context) -> anyhow::Result<Option<Vec<PublicKey>>> {
+fn trusted(args: &VerifyArgs, profile: Option<&Path>, ctx: &Context) -> anyhow::Result<Option<GatewayKeys>> {
     if let Some(path) = &args.keys {
-        return read_keys(path).map(Some);
+        return GatewayKeys::read(path).map(Some);
     }
     if profile.is_none() && ctx.bank_profile.is_none() {
         return Ok(None);
     }
     let known = Archive::at(&Profile::find(profile, ctx)?.directory).keys()?;
     // No saved key counts as no trust given, which is a warning; an empty list would refuse every key.
-    Ok(Some(known).filter(|known| !known.is_empty()))
+    Ok(Some(known).filter(|known| !known.all().is_empty()))
 }
 
 /// Compares the saved proof's checkpoint with one that the bank saved.
 fn compare(saved: &SavedAnswer, note: &str, findings: &mut Findings) {
     let check = "checkpoint";
-    let logs: Vec<PublicKey> = saved.log_keys.iter().filter_map(|key| key.public_key().ok()).collect();
+    let logs = saved.log_keys();
     let Some(proof) = &saved.proof else {
         return findings.skipped(check, "there is no saved proof to compare with");
     };

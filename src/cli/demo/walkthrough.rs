@@ -9,7 +9,7 @@ use super::{Demonstration, banks::DemoBank, city::DemoSubject, consents};
 use crate::{
     cli::{
         Context, OrFail,
-        bank::{BankClient, Call, Profile, Response, fetch_proof, keys, verify_answer, verify_proof},
+        bank::{BankClient, Call, GatewayKeys, Profile, Response, fetch_proof, verify_answer, verify_proof},
     },
     consent::Decision,
 };
@@ -117,7 +117,7 @@ async fn request_consent(
 /// Steps 5 and 6: the evidence that the bank can still verify years later.
 async fn evidence(ctx: &Context, bank: &BankClient, response: &Response) -> anyhow::Result<()> {
     let mut out = ctx.out();
-    let keys = keys(&bank.jwks().await?)?;
+    let keys = GatewayKeys::of_set(&bank.jwks().await?)?;
     let verified = verify_answer(response, &keys)?;
     writeln!(
         out,

@@ -14,10 +14,9 @@ use crate::{
     authority::files,
     cli::{
         Context, Usage,
-        bank::{read_keys, short},
+        bank::{GatewayKeys, short},
         findings::Findings,
     },
-    identity::PublicKey,
     push::{DataFile, Detached, MANIFEST, Manifest, PackageFault, SIGNATURE, sha256},
 };
 
@@ -42,7 +41,7 @@ pub(super) fn run(args: &VerifyPackage, ctx: &Context) -> anyhow::Result<()> {
         ))
         .into());
     }
-    let keys = read_keys(&args.keys)?;
+    let keys = GatewayKeys::read(&args.keys)?;
     let mut findings = Findings::default();
     let manifest = check_manifest(folder, &keys, &mut findings)?;
     match &manifest {
@@ -83,12 +82,12 @@ fn write_header(manifest: &Manifest, out: &mut dyn Write) -> std::io::Result<()>
 }
 
 /// Checks the manifest's signature, and returns the manifest if it is good.
-fn check_manifest(folder: &Path, keys: &[PublicKey], findings: &mut Findings) -> anyhow::Result<Option<Manifest>> {
+fn check_manifest(folder: &Path, keys: &GatewayKeys, findings: &mut Findings) -> anyhow::Result<Option<Manifest>> {
     let manifest = files::read(&folder.join(MANIFEST)).context("the package has no manifest that can be read")?;
     let signature = files::read(&folder.join(SIGNATURE)).context("the package has no signature that can be read")?;
     let text_of = |fault: PackageFault| fault.to_string();
     let key = Detached::parse(&signature).and_then(|signature| {
-        let key = signature.key(keys)?;
+        let key = signature.key(keys.all())?;
         let text = format!("{} key {} is the one the signature names", key.suite(), short(key.key_id()));
         Ok((text, (signature, key)))
     });

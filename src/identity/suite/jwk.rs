@@ -26,6 +26,10 @@ pub struct Jwk {
     /// Use: `sig`.
     #[serde(default, rename = "use", skip_serializing_if = "Option::is_none")]
     pub usage: Option<String>,
+    /// Purpose of a key that the gateway publishes. RFC 7517 section 4 lets readers ignore further members; the name is
+    /// collision-resistant, as it asks for.
+    #[serde(default, rename = "medcredit_purpose", skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
 }
 
 impl Jwk {

@@ -191,6 +191,7 @@ impl PublicKey {
             kid: Some(self.key_id.clone()),
             alg: Some(self.suite.as_str().into()),
             usage: Some("sig".into()),
+            purpose: None,
         }
     }
 }

@@ -1,6 +1,9 @@
 //! `medcredit score ...`: a bureau grades and publishes from the command line.
 
-use medcredit::{cli, identity::PublicKey};
+use medcredit::{
+    cli,
+    identity::{Jwk, PublicKey},
+};
 use serde_json::Value;
 
 use crate::{
@@ -152,8 +155,11 @@ fn a_package_is_exported_and_verified_on_the_command_line() {
         std::fs::write(path("secrets/key-encryption-keys"), key).unwrap();
         medcredit(&["--config", &config, "keys", "init"]).await.done();
         let keys = medcredit::store::keys::list(bureau.db()).await.unwrap();
-        let jwk = |der: &[u8]| PublicKey::from_any_der(der).unwrap().jwk();
-        let set = serde_json::json!({ "keys": keys.iter().map(|key| jwk(&key.public_key)).collect::<Vec<_>>() });
+        let jwk = |key: &medcredit::store::keys::KeyRow| Jwk {
+            purpose: Some(key.purpose.clone()),
+            ..PublicKey::from_any_der(&key.public_key).unwrap().jwk()
+        };
+        let set = serde_json::json!({ "keys": keys.iter().map(jwk).collect::<Vec<_>>() });
         std::fs::write(path("jwks.json"), set.to_string()).unwrap();
         let said = score(&config, &["run", "--model", "wenzhou-institution", "--json"]).await.done();
         let run = serde_json::from_str::<Value>(&said).unwrap()["run"].as_str().unwrap().to_owned();

@@ -7,7 +7,7 @@ use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use medcredit::{
     cli,
     domain::canonical::canonical,
-    identity::{KeyPair, Signer, Suite},
+    identity::{Jwk, KeyPair, Signer, Suite},
     push::{Package, Receiver},
 };
 use serde_json::{Value, json};
@@ -43,7 +43,13 @@ impl Received {
 
     /// Stores the keys of the gateway.
     fn keep(&self, keys: &[&KeyPair]) {
-        let set = json!({ "keys": keys.iter().map(|key| key.public_key().jwk()).collect::<Vec<_>>() });
+        self.keep_for(Some("answer_signing"), keys);
+    }
+
+    fn keep_for(&self, purpose: Option<&str>, keys: &[&KeyPair]) {
+        let purpose = purpose.map(str::to_owned);
+        let jwk = |key: &&KeyPair| Jwk { purpose: purpose.clone(), ..key.public_key().jwk() };
+        let set = json!({ "keys": keys.iter().map(jwk).collect::<Vec<_>>() });
         fs::write(self.place.path().join("keys.json"), set.to_string()).unwrap();
     }
 
@@ -227,6 +233,14 @@ fn a_signature_by_another_key_or_for_another_purpose_is_found() {
             received.refused("key", said).await;
         }
         received.write("manifest.jws", jws(&key, &usual, &package.manifest).as_bytes());
+        // Signed well and by a published key, which is for tokens.
+        received.keep_for(Some("token_signing"), &[&key]);
+        received
+            .refused("key", "is the gateway's for token_signing, and packages are signed by its answer_signing")
+            .await;
+        received.keep_for(None, &[&key]);
+        received.refused("key", "does not say what the key").await;
+        received.keep(&[&key]);
         assert_eq!(received.verified().await.0, cli::DONE, "rightly signed it verifies");
     });
 }

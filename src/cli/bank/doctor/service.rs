@@ -6,15 +6,16 @@ use serde::Deserialize;
 
 use super::Examination;
 use crate::{
+    authority::Purpose,
     cli::bank::{
         BankClient, Response,
+        keys::{GatewayKeys, short},
         log::{VerifiedCheckpoint, is_transport_error, open, update_checkpoint},
         saved_answer::Refusal,
         show::clean,
-        verify::{keys, short},
     },
     domain::Timestamp,
-    identity::{CertificateFacts, PublicKey, Suite},
+    identity::CertificateFacts,
 };
 
 /// A larger difference between the clocks is worth a warning.
@@ -196,14 +197,14 @@ fn in_words(field: &str, number: &str, seconds: &str) -> String {
     items.map_or_else(|| field.to_owned(), |items| items.join(", "))
 }
 
-async fn published(exam: &mut Examination<'_>, client: &BankClient) -> Option<Vec<PublicKey>> {
+async fn published(exam: &mut Examination<'_>, client: &BankClient) -> Option<GatewayKeys> {
     let check = "keys";
     let found = async {
         let jwks = client.jwks().await?;
         // Before saving: at the first contact every key is new, and that is no warning.
-        let first = exam.archive.keys()?.is_empty();
+        let first = exam.archive.keys()?.all().is_empty();
         let new = exam.archive.save_keys(&jwks, exam.ctx.clock.now())?;
-        anyhow::Ok((keys(&jwks)?, new, first))
+        anyhow::Ok((GatewayKeys::of_set(&jwks)?, new, first))
     };
     let (keys, new, first) = match found.await {
         Ok(found) => found,
@@ -216,12 +217,11 @@ async fn published(exam: &mut Examination<'_>, client: &BankClient) -> Option<Ve
             return None;
         }
     };
-    let of = |suite: Suite| keys.iter().filter(|key| key.suite() == suite).count();
-    if of(Suite::Es256) == 0 || of(Suite::Ed25519) == 0 {
+    if [Purpose::AnswerSigning, Purpose::LedgerSigning].into_iter().any(|purpose| keys.of(purpose).next().is_none()) {
         exam.findings.problem(check, "the gateway publishes no key for answers or none for the log", "ask the bureau");
         return None;
     }
-    let text = format!("{} published, all saved in {}", keys.len(), exam.archive.path().display());
+    let text = format!("{} published, all saved in {}", keys.all().len(), exam.archive.path().display());
     if first || new.is_empty() {
         exam.findings.good(check, text);
     } else {
@@ -235,7 +235,7 @@ async fn published(exam: &mut Examination<'_>, client: &BankClient) -> Option<Ve
     Some(keys)
 }
 
-async fn log(exam: &mut Examination<'_>, client: &BankClient, keys: &[PublicKey]) {
+async fn log(exam: &mut Examination<'_>, client: &BankClient, keys: &GatewayKeys) {
     let check = "log";
     let answer = match client.get(None, "/v1/ledger/checkpoint").await {
         Ok(answer) if answer.status == http::StatusCode::NOT_FOUND => {

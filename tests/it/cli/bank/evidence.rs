@@ -7,7 +7,7 @@ use medcredit::{
     authority::files,
     cli,
     identity::{
-        KeyPair, SharedSigner, Signer as _, Suite,
+        KeyPair, SharedSigner, Signer, Suite,
         signature::{Covered, RequestFacts, content_digest, sign},
     },
     merkle::{Checkpoint, NoteError, NoteSigner, VerifierKey},
@@ -153,42 +153,88 @@ fn every_change_is_found_by_name() {
     });
 }
 
-/// Somebody who forges an answer whole, with a key of his own.
+/// Replaces the answer of a saved file by another one, signed with a key.
+fn forge(machine: &BankMachine, key: &dyn Signer) -> String {
+    let mut value = read(machine);
+    let body = value["answer"]["body"].as_str().unwrap().replace("良好", "优秀");
+    let digest = content_digest(body.as_bytes());
+    let text = |pointer: &str| value.pointer(pointer).unwrap().as_str().unwrap().to_owned();
+    let (interaction, receipt) =
+        (text("/answer/headers/x-fapi-interaction-id"), text("/answer/headers/medcredit-disclosure"));
+    let target = text("/request/target_uri");
+    let covered = Covered {
+        status: 200,
+        content_digest: &digest,
+        interaction_id: &interaction,
+        disclosure: &receipt,
+        request: RequestFacts { method: "GET", target_uri: &target, digest: None, signature: None },
+    };
+    let fields = sign(&covered, key, "2026-04-01T01:00:00Z".parse().unwrap()).unwrap();
+    value["key"] = serde_json::to_value(key.public_key().jwk()).unwrap();
+    value["answer"]["body"] = body.into();
+    value["proof"] = Value::Null;
+    for (name, text) in [("content-digest", digest), ("signature-input", fields.input), ("signature", fields.signature)]
+    {
+        value["answer"]["headers"][name] = text.into();
+    }
+    fs::write(machine.path("forged.json"), value.to_string()).unwrap();
+    machine.name("forged.json")
+}
+
+/// Somebody who forges an answer whole: with a key of his own, or with the gateway's token key, which is published too.
 #[test]
 fn a_forgery_that_fits_itself_is_found_by_the_keys_a_bank_keeps() {
     block_on(async {
-        let (_app, machine, _) = saved(TestStore::sqlite().await).await;
-        let key = KeyPair::from_pkcs8(Suite::Es256, &KeyPair::generate(Suite::Es256).unwrap()).unwrap();
-        let mut value = read(&machine);
-        let body = value["answer"]["body"].as_str().unwrap().replace("良好", "优秀");
-        let digest = content_digest(body.as_bytes());
-        let text = |pointer: &str| value.pointer(pointer).unwrap().as_str().unwrap().to_owned();
-        let (interaction, receipt) =
-            (text("/answer/headers/x-fapi-interaction-id"), text("/answer/headers/medcredit-disclosure"));
-        let target = text("/request/target_uri");
-        let covered = Covered {
-            status: 200,
-            content_digest: &digest,
-            interaction_id: &interaction,
-            disclosure: &receipt,
-            request: RequestFacts { method: "GET", target_uri: &target, digest: None, signature: None },
-        };
-        let fields = sign(&covered, &key, "2026-04-01T01:00:00Z".parse().unwrap()).unwrap();
-        value["key"] = serde_json::to_value(key.public_key().jwk()).unwrap();
-        value["answer"]["body"] = body.into();
-        value["proof"] = Value::Null;
-        for (name, text) in
-            [("content-digest", digest), ("signature-input", fields.input), ("signature", fields.signature)]
-        {
-            value["answer"]["headers"][name] = text.into();
+        let (app, machine, _) = saved(TestStore::sqlite().await).await;
+        let own = KeyPair::from_pkcs8(Suite::Es256, &KeyPair::generate(Suite::Es256).unwrap()).unwrap();
+        let token = app.app.keys.load().token.clone();
+        let kept = machine.name("answers/keys.json");
+        for (key, says) in [
+            (&own as &dyn Signer, "is not one of the gateway's keys that you saved"),
+            (&*token, "is the gateway's for token_signing, and not for answer_signing: what it signed is a forgery"),
+        ] {
+            let forged = forge(&machine, key);
+            let alone = medcredit(&["bank", "verify", &forged]).await.done();
+            assert!(line(&alone, "trust").starts_with("warning"), "{alone}");
+            let compared = medcredit(&["bank", "verify", &forged, "--keys", &kept]).await;
+            assert_eq!(compared.code, cli::FAILED, "{}", compared.out);
+            let trust = line(&compared.out, "trust");
+            assert!(trust.starts_with("PROBLEM") && trust.contains(says), "{}", compared.out);
+            // With the profile, whose directory has the same keys.
+            assert!(machine.refused(&["verify", &forged]).await.contains(says));
         }
-        fs::write(machine.path("forged.json"), value.to_string()).unwrap();
-        let (forged, kept) = (machine.name("forged.json"), machine.name("answers/keys.json"));
-        let alone = medcredit(&["bank", "verify", &forged]).await.done();
-        assert!(line(&alone, "trust").starts_with("warning"), "{alone}");
-        let compared = medcredit(&["bank", "verify", &forged, "--keys", &kept]).await;
-        assert_eq!(compared.code, cli::FAILED, "{}", compared.out);
-        assert!(line(&compared.out, "trust").starts_with("PROBLEM"), "{}", compared.out);
+        // A file that says itself that its key is for tokens.
+        let (code, said) = verified(&machine, |value| value["key"]["medcredit_purpose"] = "token_signing".into()).await;
+        assert_eq!(code, cli::FAILED, "{said}");
+        assert!(line(&said, "key").contains("is the gateway's for token_signing"), "{said}");
+    });
+}
+
+/// Somebody who signs a checkpoint with another of the gateway's keys.
+#[test]
+fn a_checkpoint_by_a_key_for_something_else_is_found() {
+    block_on(async {
+        let (_app, machine, _) = saved(TestStore::sqlite().await).await;
+        let relabelled = |value: &mut Value| value["log_keys"][0]["medcredit_purpose"] = "answer_signing".into();
+        let (code, said) = verified(&machine, relabelled).await;
+        assert_eq!(code, cli::FAILED, "{said}");
+        assert!(line(&said, "inclusion").starts_with("PROBLEM"), "{said}");
+        let file = machine.path("answers/keys.json");
+        let before = fs::read_to_string(&file).unwrap();
+        fs::write(&file, before.replace("\"ledger_signing\"", "\"answer_signing\"")).unwrap();
+        let said = machine.refused(&["verify", &machine.name("grade.json")]).await;
+        assert!(line(&said, "trust").contains("and not for ledger_signing"), "{said}");
+        // A gateway that says another purpose than before is not believed.
+        let said = machine.refused(&["doctor"]).await;
+        assert!(line(&said, "keys").contains("a key never changes its purpose"), "{said}");
+        // Keys that were saved before they had purposes get theirs with the next connection.
+        let unlabelled: String = before.lines().filter(|line| !line.contains("medcredit_purpose")).collect();
+        fs::write(&file, unlabelled.replace(",    }", "    }")).unwrap();
+        let said = machine.refused(&["verify", &machine.name("grade.json")]).await;
+        assert!(line(&said, "trust").contains("does not say what key"), "{said}");
+        machine.bank(&["doctor"]).await.done();
+        machine.bank(&["verify", &machine.name("grade.json")]).await.done();
+        assert_eq!(fs::read_to_string(&file).unwrap(), before);
     });
 }
 

@@ -6,7 +6,7 @@ use medcredit::{
     authority::files,
     domain::{ManualClock, Timestamp},
     identity::{
-        KeyPair, Signer as _, Suite,
+        Jwk, KeyPair, Signer as _, Suite,
         signature::{Covered, RequestFacts, content_digest, sign},
         tls,
     },
@@ -30,6 +30,10 @@ pub(super) enum Lie {
     Target,
     Receipt,
     Key,
+    /// Its token key signs the answer.
+    Purpose,
+    /// It does not say what its key is for.
+    NoPurpose,
     Disclosure,
     Unsigned,
     Escapes,
@@ -109,7 +113,12 @@ fn answer(lie: Lie, origin: &str, path: &str, key: &KeyPair) -> String {
         "/.well-known/jwks.json" => {
             let other = KeyPair::from_pkcs8(Suite::Es256, &KeyPair::generate(Suite::Es256).unwrap()).unwrap();
             let shown = if lie == Lie::Key { other.public_key() } else { key.public_key() };
-            json(json!({ "keys": [shown.jwk()] }))
+            let purpose = match lie {
+                Lie::Purpose => Some("token_signing".to_owned()),
+                Lie::NoPurpose => None,
+                _ => Some("answer_signing".to_owned()),
+            };
+            json(json!({ "keys": [Jwk { purpose, ..shown.jwk() }] }))
         }
         "/v1/whoami" => json(json!({
             "client": { "id": "cli_1", "name": "bank", "auth_methods": [], "scopes": [] },

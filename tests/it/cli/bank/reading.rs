@@ -160,6 +160,8 @@ fn what_does_not_verify_is_not_shown() {
             (Lie::Target, "signature: it does not match"),
             (Lie::Receipt, "signature: it does not match"),
             (Lie::Key, "key: none of the given keys is the one the signature names"),
+            (Lie::Purpose, "is the gateway's for token_signing, and not for answer_signing"),
+            (Lie::NoPurpose, "does not say what key"),
             (Lie::Disclosure, "receipt: it belongs to dis_"),
             (Lie::Unsigned, "the answer has no signature"),
         ] {
