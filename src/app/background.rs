@@ -10,7 +10,7 @@ use tokio::{sync::watch, task::JoinSet};
 use super::{App, keys::key_set};
 use crate::{
     authority::Keyring,
-    domain::Failure,
+    domain::{Failure, error_chain},
     store::{changes, tokens},
 };
 
@@ -33,6 +33,8 @@ impl App {
         let sighting = self.history.read().await?;
         // Keys before the client directory: while the keyring cannot be read, the directory is not confirmed either, so a
         // revoked key signs and verifies for no longer than the second that a gateway may be behind.
+        // The key-encryption keys before all: a change may be that the store is sealed under a new one.
+        self.key_file.refresh(&self.custody).await;
         let change = changes::current(&self.env.db).await?;
         // Pairs with the store below: a reader that sees the number also sees the keys stored before it.
         if self.keys_at.load(Ordering::SeqCst) != change {
@@ -73,6 +75,8 @@ impl App {
         let expired = self.consents.record_expiries().await?;
         let removed = removed + self.outbox.purge().await?;
         let removed = removed + self.imports.delete_expired_reports(self.config.imports.reports_kept()).await?;
+        let reported = self.key_file.report(&self.custody).await;
+        reported.map_err(|error| Failure::internal(error_chain(&error)))?;
         if expired > 0 || removed > 0 {
             tracing::info!(count = expired, rows = removed, "housekeeping done");
         }

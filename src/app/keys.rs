@@ -2,6 +2,7 @@
 
 use crate::{
     authority::{AuthorityError, Keyring, Purpose},
+    domain::Timestamp,
     identity::{
         PublicKey, SharedSigner,
         keyset::{KeySet, LiveKeys, PublishedKey},
@@ -18,6 +19,7 @@ pub(super) fn key_set(keyring: &Keyring) -> Result<KeySet, AuthorityError> {
         token: keyring.signer(Purpose::TokenSigning)?,
         answer: keyring.signer(Purpose::AnswerSigning)?,
         ledger: keyring.signer(Purpose::LedgerSigning)?,
+        cosigners: keyring.cosigners().to_vec(),
         published: signing
             .into_iter()
             .flat_map(|purpose| published(purpose).map(move |key| PublishedKey { purpose: purpose.to_string(), key }))
@@ -34,6 +36,11 @@ pub(super) struct CheckpointKeys(pub(super) LiveKeys);
 impl LogKeys for CheckpointKeys {
     fn signer(&self) -> Option<SharedSigner> {
         Some(self.0.load().ledger.clone())
+    }
+
+    fn cosigners(&self, now: Timestamp) -> Vec<SharedSigner> {
+        let keys = self.0.load();
+        keys.cosigners.iter().filter(|(until, _)| now < *until).map(|(_, signer)| signer.clone()).collect()
     }
 
     fn verification_keys(&self) -> Vec<PublicKey> {

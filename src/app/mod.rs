@@ -14,7 +14,7 @@ use arc_swap::ArcSwap;
 
 use crate::{
     access::Access,
-    authority::{AuthorityError, Custody, KeyRecord, Reloader},
+    authority::{AuthorityError, Custody, KeyFile, KeyRecord, Reloader},
     config::Config,
     consent::Consents,
     disclosure::Disclosures,
@@ -93,6 +93,7 @@ pub struct App {
     /// Every key there ever was, as last read.
     pub key_log: ArcSwap<Vec<KeyRecord>>,
     custody: Custody,
+    key_file: KeyFile,
     /// The change number at which the keys were read.
     keys_at: AtomicI64,
 }

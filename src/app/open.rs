@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     access::{Access, TokenPolicy},
-    authority::{self, AuthorityError, Custody, Keyring, Reloader},
+    authority::{AuthorityError, Custody, KeyFile, Keyring, Reloader},
     config::Config,
     consent::Consents,
     disclosure::{Disclosures, Services},
@@ -44,7 +44,7 @@ impl App {
         let checkpoint_file = CheckpointFile::new(config.ledger.checkpoint_file.clone());
         // Before the keys: the key of each checkpoint was stored before it signed.
         let sighting = Sighting::first(&env.db, &checkpoint_file).await.map_err(AppError::Ledger)?;
-        let AuthorityParts { custody, reloader, keyring, portal } =
+        let AuthorityParts { custody, key_file, reloader, keyring, portal } =
             authority(&config, &env).await.map_err(AppError::Authority)?;
         let keys: LiveKeys = Arc::new(ArcSwap::from_pointee(key_set(&keyring).map_err(AppError::Authority)?));
         let access = access(&config, &env, &keys).await?;
@@ -82,6 +82,7 @@ impl App {
             portal,
             key_log: ArcSwap::from_pointee(keyring.records().to_vec()),
             custody,
+            key_file,
             keys,
             // No change has this number: the first poll reads the keys again.
             keys_at: AtomicI64::new(0),
@@ -93,18 +94,22 @@ impl App {
 
 struct AuthorityParts {
     custody: Custody,
+    key_file: KeyFile,
     reloader: Reloader,
     keyring: Keyring,
     portal: Option<Portal>,
 }
 
 async fn authority(config: &Config, env: &Env) -> Result<AuthorityParts, AuthorityError> {
-    let crypter = Arc::new(authority::crypter(&config.secrets)?);
-    let custody = Custody::new(env.clone(), crypter, &config.authority);
+    let servers = [config.partner.tls_files(), config.portal.tls_files(&config.partner)].map(server_files);
+    let (key_file, crypter) = KeyFile::open(&config.secrets, servers.into()).await?;
+    let custody = Custody::new(env.clone(), Arc::new(crypter), &config.authority);
+    // Before the private keys are read: from here on `keys reseal` waits until this gateway has the new key, too.
+    key_file.report(&custody).await?;
     let reloader = Reloader::start(custody.clone(), server_files(config.partner.tls_files())).await?;
     let keyring = Keyring::load(&custody).await?;
     let portal = Portal::open(config, &custody).await?;
-    Ok(AuthorityParts { custody, reloader, keyring, portal })
+    Ok(AuthorityParts { custody, key_file, reloader, keyring, portal })
 }
 
 async fn access(config: &Config, env: &Env, keys: &LiveKeys) -> Result<Access, AppError> {

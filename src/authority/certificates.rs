@@ -45,8 +45,71 @@ pub struct Issued {
     pub private_key: Option<Zeroizing<Vec<u8>>>,
 }
 
-/// Issues a certificate of the local CA.
+/// A new key, to be stored before a certificate is issued for it.
+pub struct NewKey {
+    public: SubjectPublicKeyInfo,
+    /// SubjectPublicKeyInfo, DER.
+    pub public_der: Vec<u8>,
+    /// PKCS#8.
+    pub private: Zeroizing<Vec<u8>>,
+}
+
+impl std::fmt::Debug for NewKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Nothing of the private half (I8).
+        f.write_str("NewKey(withheld)")
+    }
+}
+
+impl NewKey {
+    /// Generates a key.
+    pub fn generate() -> Result<Self, AuthorityError> {
+        let provider = |error: crate::identity::SuiteError| AuthorityError::Invalid(error.to_string());
+        let private = KeyPair::generate(Suite::Es256).map_err(provider)?;
+        let pair = KeyPair::from_pkcs8(Suite::Es256, &private).map_err(provider)?;
+        let public_der = pair.public_key_der().to_vec();
+        let public = SubjectPublicKeyInfo::from_der(&public_der)
+            .map_err(|error| AuthorityError::Create("the new key's certificate", error))?;
+        Ok(Self { public, public_der, private })
+    }
+}
+
+/// Issues a certificate of the local CA: for the key of a signing request, or with a new key.
 pub async fn issue(custody: &Custody, request: &Request<'_>) -> Result<Issued, AuthorityError> {
+    if request.signing_request.is_some() {
+        return certify(custody, request, None).await;
+    }
+    let key = NewKey::generate()?;
+    let issued = certify(custody, request, Some(&key)).await?;
+    Ok(Issued { private_key: Some(key.private), ..issued })
+}
+
+/// Issues a certificate of the local CA for a key that the caller has stored.
+pub async fn issue_for(custody: &Custody, request: &Request<'_>, key: &NewKey) -> Result<Issued, AuthorityError> {
+    certify(custody, request, Some(key)).await
+}
+
+/// The newest certificate of a profile that was issued for a key, by its public key as SubjectPublicKeyInfo, DER. It finds
+/// the certificate again that a command had issued when it was interrupted.
+pub async fn find_issued(
+    custody: &Custody,
+    profile: ProfileName,
+    is_for: impl Fn(&[u8]) -> bool,
+) -> Result<Option<Issued>, AuthorityError> {
+    let rows = certificates::list(&custody.env.db).await.map_err(AuthorityError::Store)?;
+    for row in rows.into_iter().rev().filter(|row| row.profile == profile.as_str()) {
+        let facts = CertificateFacts::read(&row.certificate)
+            .map_err(|error| AuthorityError::Certificate(row.id.clone(), error))?;
+        if is_for(&facts.public_key_der) {
+            let id =
+                row.id.parse().map_err(|error| AuthorityError::Corrupt(format!("certificate {}: {error}", row.id)))?;
+            return Ok(Some(Issued { id, facts, certificate: row.certificate, private_key: None }));
+        }
+    }
+    Ok(None)
+}
+
+async fn certify(custody: &Custody, request: &Request<'_>, new_key: Option<&NewKey>) -> Result<Issued, AuthorityError> {
     if request.profile == ProfileName::Ca {
         return Err(AuthorityError::Invalid("create an authority with `medcredit certs init`".into()));
     }
@@ -66,17 +129,20 @@ pub async fn issue(custody: &Custody, request: &Request<'_>) -> Result<Issued, A
     }
     let parameters = profile.parameters(request.values, now, Some(authority.not_after), &*custody.env.entropy)?;
     // Dropped with this function: the authority's key is in memory only while it signs.
-    let key = local_ca::open_key(&mut tx, custody).await?;
+    let key = local_ca::open_key(&mut tx, custody, &own.certificate).await?;
     let issuer = local_ca::issuer(&own, &key)?;
     let making = |error| AuthorityError::Create("the certificate", error);
-    let (certificate, private_key) = if let Some(der) = request.signing_request {
-        // Parsing verifies the signature, which proves that the requester has the private key.
-        let signing_request = CertificateSigningRequestParams::from_der(&CertificateSigningRequestDer::from(der))
-            .map_err(|error| AuthorityError::Invalid(format!("the certificate request cannot be used: {error}")))?;
-        (parameters.signed_by(&signing_request.public_key, &issuer).map_err(making)?, None)
-    } else {
-        let (public, private) = new_key()?;
-        (parameters.signed_by(&public, &issuer).map_err(making)?, Some(private))
+    let certificate = match (request.signing_request, new_key) {
+        (Some(der), _) => {
+            // Parsing verifies the signature, which proves that the requester has the private key.
+            let signing_request = CertificateSigningRequestParams::from_der(&CertificateSigningRequestDer::from(der))
+                .map_err(|error| {
+                AuthorityError::Invalid(format!("the certificate request cannot be used: {error}"))
+            })?;
+            parameters.signed_by(&signing_request.public_key, &issuer).map_err(making)?
+        }
+        (None, Some(key)) => parameters.signed_by(&key.public, &issuer).map_err(making)?,
+        (None, None) => return Err(AuthorityError::Invalid("there is no key to certify".into())),
     };
     let name = request.profile.as_str();
     let unusable = |error| AuthorityError::Certificate(name.to_owned(), error);
@@ -105,16 +171,7 @@ pub async fn issue(custody: &Custody, request: &Request<'_>) -> Result<Issued, A
     audit(&mut tx, custody, Action::CertificateIssued, &row.id, Change::of(detail)).await?;
     tx.commit().await.map_err(AuthorityError::Store)?;
     tracing::info!(certificate.id = %id, kind = name, "a certificate was issued");
-    Ok(Issued { id, facts, certificate: row.certificate, private_key })
-}
-
-fn new_key() -> Result<(SubjectPublicKeyInfo, Zeroizing<Vec<u8>>), AuthorityError> {
-    let provider = |error: crate::identity::SuiteError| AuthorityError::Invalid(error.to_string());
-    let private = KeyPair::generate(Suite::Es256).map_err(provider)?;
-    let pair = KeyPair::from_pkcs8(Suite::Es256, &private).map_err(provider)?;
-    let public = SubjectPublicKeyInfo::from_der(pair.public_key_der())
-        .map_err(|error| AuthorityError::Create("the new key's certificate", error))?;
-    Ok((public, private))
+    Ok(Issued { id, facts, certificate: row.certificate, private_key: None })
 }
 
 /// A revoked certificate.
@@ -150,11 +207,16 @@ pub async fn revoke(custody: &Custody, name: &str, reason: &str) -> Result<Revok
     if !revoked.map_err(AuthorityError::Store)? {
         return Err(AuthorityError::Conflict(format!("certificate {} is already revoked", row.id)));
     }
-    // After the revocation, which the new list must contain.
-    local_ca::publish_list(&mut tx, custody, &own).await?;
+    // After the revocation, which the new list must contain: of the authority that issued it, which may be a former one. One
+    // that is trusted no more publishes nothing.
+    let issuer = authorities::lock_in(&mut tx, &row.authority_id).await.map_err(AuthorityError::Store)?;
+    if let Some(issuer) = issuer.filter(|issuer| issuer.removed_at.is_none()) {
+        local_ca::publish_list(&mut tx, custody, &issuer).await?;
+    }
     let detail = json!({ "serial": row.serial, "subject": row.subject, "thumbprint": row.thumbprint });
     audit(&mut tx, custody, Action::CertificateRevoked, &row.id, Change::of(detail).because(Some(reason))).await?;
-    let concerned = AffectedClients::Identity(&row.authority_id, &row.subject);
+    // Clients of a former authority are registered under the present one.
+    let concerned = AffectedClients::Identity(&own.id, &row.subject);
     // In this transaction, so that no answer of the client is recorded after the revocation commits (I2).
     let clients = authorities::invalidate_answers_of(&mut tx, concerned).await.map_err(AuthorityError::Store)?;
     // Gateways poll this number: it is what makes the new list effective on them within a second (I3).
@@ -177,9 +239,10 @@ pub async fn refuse(custody: &Custody, thumbprint: &str, reason: &str) -> Result
         return Err(AuthorityError::Conflict(format!("certificate {thumbprint} is already refused")));
     }
     let ours = certificates::find_in(&mut tx, &thumbprint).await.map_err(AuthorityError::Store)?;
-    let concerned = match ours.first() {
-        Some(row) => AffectedClients::Identity(&row.authority_id, &row.subject),
-        None => AffectedClients::All,
+    let own = authorities::find_own_in(&mut tx).await.map_err(AuthorityError::Store)?;
+    let concerned = match (ours.first(), &own) {
+        (Some(row), Some(own)) => AffectedClients::Identity(&own.id, &row.subject),
+        _ => AffectedClients::All,
     };
     // As in `revoke`: no answer over this certificate is recorded after the refusal commits (I2).
     authorities::invalidate_answers_of(&mut tx, concerned).await.map_err(AuthorityError::Store)?;

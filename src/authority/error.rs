@@ -23,6 +23,12 @@ pub enum AuthorityError {
     /// A sealed key could not be opened or sealed.
     #[error("a sealed private key cannot be used")]
     Crypter(#[source] CrypterError),
+    /// The store is sealed under a key-encryption key that the file does not have.
+    #[error(
+        "the file of key-encryption keys does not have the key under which the store seals: insert it again, or copy the \
+         file of a gateway that has it"
+    )]
+    KeyMissing,
     /// The configuration of the key-encryption keys is invalid.
     #[error("the key-encryption keys cannot be read")]
     Config(#[source] ConfigError),
@@ -30,7 +36,7 @@ pub enum AuthorityError {
     #[error("a {0} key cannot be used")]
     Key(Purpose, #[source] SuiteError),
     /// No key signs for the purpose.
-    #[error("there is no active {0} key: create one with `medcredit keys rotate {0}`")]
+    #[error("there is no active {0} key: create it with `medcredit keys init`")]
     NoKey(Purpose),
     /// The purpose has an active key already.
     #[error("there is an active {0} key already")]

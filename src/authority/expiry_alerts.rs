@@ -36,7 +36,8 @@ impl AlertLevel {
 /// The alerts that were logged, so that a poll does not log them again.
 #[derive(Debug, Default)]
 pub(super) struct ExpiryAlerts {
-    of_lists: HashMap<AuthorityId, AlertLevel>,
+    /// By name: an authority of ours and the one that it replaced are one identity with two lists.
+    of_lists: HashMap<String, AlertLevel>,
     /// The server certificate, DER, with its last alert.
     of_server: Option<(Vec<u8>, AlertLevel)>,
 }
@@ -79,7 +80,7 @@ impl ExpiryAlerts {
             metrics::gauge!("medcredit_crl_stale", "authority" => list.name.clone()).set(stale);
             let level = AlertLevel::of(left, ALERT_PERMILLE);
             // Polls come four times a second: only a change of level is worth a line.
-            if self.of_lists.insert(list.authority, level) == Some(level) {
+            if self.of_lists.insert(list.name.clone(), level) == Some(level) {
                 continue;
             }
             match level {

@@ -3,8 +3,8 @@
 use std::{
     fs::{self, OpenOptions},
     io::Write as _,
-    os::unix::fs::OpenOptionsExt as _,
-    path::Path,
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown},
+    path::{Path, PathBuf},
 };
 
 use data_encoding::BASE64;
@@ -26,6 +26,9 @@ pub const CERTIFICATE_REQUEST: &str = "CERTIFICATE REQUEST";
 /// The largest file that is read: a revocation list with some hundred thousand certificates.
 const MAX_FILE_BYTES: u64 = 64 << 20;
 
+/// The mode of a file that only its owner may read.
+const PRIVATE: u32 = 0o600;
+
 /// Reads a file.
 pub fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, AuthorityError> {
     let failed = |source| AuthorityError::File { path: path.to_owned(), verb: "read", source };
@@ -45,12 +48,42 @@ pub fn write_public(path: &Path, bytes: &[u8]) -> Result<(), AuthorityError> {
     replace(path, bytes, 0o644)
 }
 
-/// Writes a file that only its owner may read. An existing file is replaced atomically.
+/// Writes a file that only its owner may read. An existing file is replaced atomically, and keeps its owner.
 pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), AuthorityError> {
-    replace(path, bytes, 0o600)
+    replace(path, bytes, PRIVATE)
+}
+
+/// Writes a file that everybody may read. An existing file is an error and stays as it is.
+pub fn create_public(path: &Path, bytes: &[u8]) -> Result<(), AuthorityError> {
+    create(path, bytes, 0o644)
+}
+
+/// Writes a file that only its owner may read. An existing file is an error and stays as it is.
+pub fn create_private(path: &Path, bytes: &[u8]) -> Result<(), AuthorityError> {
+    create(path, bytes, PRIVATE)
+}
+
+fn create(path: &Path, bytes: &[u8], mode: u32) -> Result<(), AuthorityError> {
+    let failed = |source| AuthorityError::File { path: path.to_owned(), verb: "written", source };
+    let temporary = write_beside(path, bytes, mode)?;
+    // A link and not a rename, which would replace a file that somebody else has put there in the meantime.
+    let linked = fs::hard_link(&temporary, path);
+    // The name beside it is removed in either case; the next writer removes it after a crash.
+    let _ = fs::remove_file(&temporary);
+    linked.map_err(failed)?;
+    sync_directory(path)
 }
 
 fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), AuthorityError> {
+    let failed = |source| AuthorityError::File { path: path.to_owned(), verb: "written", source };
+    let temporary = write_beside(path, bytes, mode)?;
+    // Synced before the rename: a crash leaves the old file or the new one, never a part of one.
+    fs::rename(&temporary, path).map_err(failed)?;
+    sync_directory(path)
+}
+
+/// Writes a synced file beside a path, and returns its path.
+fn write_beside(path: &Path, bytes: &[u8], mode: u32) -> Result<PathBuf, AuthorityError> {
     let failed = |source| AuthorityError::File { path: path.to_owned(), verb: "written", source };
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).map_err(failed)?;
@@ -62,10 +95,20 @@ fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), AuthorityError> {
     // `create_new` follows no link and reuses no file: the mode applies from the first byte, and a private key is never
     // readable by others.
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&temporary).map_err(failed)?;
+    // Written by root, a key must stay the gateway's: its user could not read it after the next start.
+    if let Some(owner) = fs::symlink_metadata(path).ok().map(|old| old.uid())
+        && mode == PRIVATE
+        && file.metadata().map_err(failed)?.uid() != owner
+    {
+        fchown(&file, Some(owner), None).map_err(failed)?;
+    }
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
-    // Synced before the rename: a crash leaves the old file or the new one, never a part of one.
-    fs::rename(&temporary, path).map_err(failed)?;
-    // The rename is durable once the directory is synced.
+    Ok(temporary.into())
+}
+
+/// Syncs the directory of a file: only then is a new name in it durable.
+fn sync_directory(path: &Path) -> Result<(), AuthorityError> {
+    let failed = |source| AuthorityError::File { path: path.to_owned(), verb: "written", source };
     match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         Some(parent) => fs::File::open(parent).and_then(|directory| directory.sync_all()).map_err(failed),
         None => Ok(()),
@@ -174,6 +217,17 @@ mod tests {
         write_private(&path, b"first").unwrap();
         write_private(&path, b"second").unwrap();
         assert_eq!(read(&path).unwrap().as_slice(), b"second");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "no temporary file is left");
+    }
+
+    #[test]
+    fn a_created_file_replaces_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("deep/bank.key");
+        create_private(&path, b"first").unwrap();
+        assert!(create_private(&path, b"second").is_err() && create_public(&path, b"third").is_err());
+        assert_eq!(read(&path).unwrap().as_slice(), b"first");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "no temporary file is left");
     }

@@ -1,7 +1,6 @@
 //! The keys in force: the signer of each purpose, and every published public key.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{AuthorityError, Custody, Purpose, keys};
 use crate::{
@@ -23,11 +22,18 @@ pub struct PublishedKey {
     pub retired_at: Option<Timestamp>,
 }
 
+impl PublishedKey {
+    /// The key as a JSON Web Key that says what the key is for.
+    pub fn jwk(&self) -> Jwk {
+        Jwk { purpose: Some(self.purpose.to_string()), ..self.public_key.jwk() }
+    }
+}
+
 /// A key with its history, as operators see it.
 #[derive(Debug, Clone)]
 pub struct KeyRecord {
     pub key: PublishedKey,
-    /// `active`, `retired` or `revoked`.
+    /// `next`, `active`, `retired` or `revoked`.
     pub state: String,
     /// The time of revocation.
     pub revoked_at: Option<Timestamp>,
@@ -40,15 +46,23 @@ pub struct Keyring {
     signers: BTreeMap<Purpose, SharedSigner>,
     published: Vec<PublishedKey>,
     log: Vec<PublicKey>,
+    cosigners: Vec<(Timestamp, SharedSigner)>,
 }
 
+/// How long a former ledger key signs checkpoints beside its successor, so that verifiers that noted the former one have
+/// time to note the new one.
+pub const COSIGNED_FOR: Duration = Duration::from_hours(30 * 24);
+
 impl Keyring {
-    /// Reads the keys and opens the active ones. The authority's key stays sealed: it is opened only while a
-    /// certificate or a list is signed.
+    /// Reads the keys and opens the active ones, and seals under the key-encryption key that they are sealed under from
+    /// then on. The authority's key stays sealed: it is opened only while a certificate or a list is signed.
     pub async fn load(custody: &Custody) -> Result<Self, AuthorityError> {
         let mut signers: BTreeMap<Purpose, SharedSigner> = BTreeMap::new();
-        let (mut published, mut log, mut records) = (Vec::new(), Vec::new(), Vec::new());
-        for row in rows::list(&custody.env.db).await.map_err(AuthorityError::Store)? {
+        let (mut published, mut log, mut records, mut cosigners) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let now = custody.env.clock.now();
+        let rows = rows::list(&custody.env.db).await.map_err(AuthorityError::Store)?;
+        keys::follow(&custody.crypter, &rows)?;
+        for row in rows {
             let purpose = keys::purpose_of(&row)?;
             let record = read(&row)?;
             // Before revoked keys are left out: old checkpoints must stay verifiable.
@@ -62,9 +76,14 @@ impl Keyring {
             if row.state == "active" {
                 signers.insert(purpose, Arc::new(open(custody, &row, purpose)?));
             }
+            let until = record.key.retired_at.map(|at| at.plus(COSIGNED_FOR));
+            if let Some(until) = until.filter(|until| purpose == Purpose::LedgerSigning && *until > now) {
+                let signer: SharedSigner = Arc::new(open(custody, &row, purpose)?);
+                cosigners.push((until, signer));
+            }
             published.push(record.key);
         }
-        Ok(Self { records, signers, published, log })
+        Ok(Self { records, signers, published, log, cosigners })
     }
 
     /// The signer of a purpose.
@@ -83,6 +102,11 @@ impl Keyring {
         &self.log
     }
 
+    /// The former ledger keys that still sign checkpoints beside the active one, each with the time until which it does.
+    pub fn cosigners(&self) -> &[(Timestamp, SharedSigner)] {
+        &self.cosigners
+    }
+
     /// Every key that ever existed, oldest first.
     pub fn records(&self) -> &[KeyRecord] {
         &self.records
@@ -90,7 +114,7 @@ impl Keyring {
 
     /// The published keys of the given purposes, as members of a JSON Web Key Set.
     pub fn jwks(&self, purposes: &[Purpose]) -> Vec<Jwk> {
-        self.published.iter().filter(|key| purposes.contains(&key.purpose)).map(|key| key.public_key.jwk()).collect()
+        self.published.iter().filter(|key| purposes.contains(&key.purpose)).map(PublishedKey::jwk).collect()
     }
 }
 

@@ -10,6 +10,8 @@ pub mod certificates;
 mod error;
 mod expiry_alerts;
 pub mod files;
+mod key_file;
+mod key_holders;
 pub mod keyring;
 pub mod keys;
 pub mod local_ca;
@@ -31,6 +33,7 @@ use crate::{
 };
 
 pub use error::AuthorityError;
+pub use key_file::KeyFile;
 pub use keyring::{KeyRecord, Keyring, PublishedKey};
 pub use profile::{Profile, ProfileName, ProfileValues};
 pub use public::PublicServer;

@@ -18,6 +18,7 @@ use crate::{
     },
     ledger::{Action, Change},
     store::{
+        Db,
         authorities::{self, AffectedClients, AuthorityRow, RefusedRow},
         changes,
     },
@@ -30,8 +31,10 @@ const LONGEST_NAME: usize = 100;
 #[derive(Debug, Clone)]
 pub struct AuthorityRecord {
     pub id: AuthorityId,
+    /// The authority under which its clients are registered: our present one for a former one, otherwise itself.
+    pub identity: AuthorityId,
     pub name: String,
-    /// `own` or `partner`.
+    /// `own`, `former` or `partner`.
     pub kind: String,
     /// The contents of its certificate.
     pub facts: CertificateFacts,
@@ -50,7 +53,16 @@ pub struct AuthorityRecord {
 /// Lists every authority that was ever trusted, in order of addition.
 pub async fn list(custody: &Custody) -> Result<Vec<AuthorityRecord>, AuthorityError> {
     let rows = authorities::list(&custody.env.db).await.map_err(AuthorityError::Store)?;
-    rows.into_iter().map(authority_record).collect()
+    records(rows)
+}
+
+fn records(rows: Vec<AuthorityRow>) -> Result<Vec<AuthorityRecord>, AuthorityError> {
+    let mut records = rows.into_iter().map(authority_record).collect::<Result<Vec<_>, _>>()?;
+    let own = records.iter().find(|record| record.kind == "own" && record.removed_at.is_none()).map(|own| own.id);
+    for record in records.iter_mut().filter(|record| record.kind == "former") {
+        record.identity = own.unwrap_or(record.id);
+    }
+    Ok(records)
 }
 
 /// A certificate that an operator refuses, as operators see it.
@@ -80,12 +92,43 @@ pub fn read_lists(file: &Path, certificate: &[u8], now: Timestamp) -> Result<Vec
     partner_lists::read(file, &owned(certificate), now)
 }
 
+/// Checks that a client with this chain, leaf first, would be accepted under one authority now: issued by it (or by the one
+/// it replaced), for client authentication, valid, neither revoked nor refused. Returns the contents of the leaf.
+pub async fn prove_client(
+    db: &Db,
+    authority: &AuthorityId,
+    chain: &[CertificateDer<'static>],
+    now: Timestamp,
+) -> Result<CertificateFacts, AuthorityError> {
+    let known = records(authorities::list(db).await.map_err(AuthorityError::Store)?)?;
+    let mut anchors = Vec::new();
+    for record in known.into_iter().filter(|known| known.identity == *authority && known.removed_at.is_none()) {
+        let lists = match (&record.crl, &record.crl_file) {
+            (Some(der), _) => RevocationList::read(der).map(|list| vec![list]),
+            (None, Some(file)) => read_lists(Path::new(file), &record.certificate, now),
+            (None, None) => Ok(Vec::new()),
+        };
+        let lists = lists.map_err(|why| AuthorityError::Invalid(format!("the lists of {}: {why}", record.name)))?;
+        let certificate = owned(&record.certificate);
+        anchors.push(Anchor { id: record.identity, name: record.name, certificate, lists });
+    }
+    let refused = authorities::list_refused(db).await.map_err(AuthorityError::Store)?;
+    let refused = refused.into_iter().map(|row| row.thumbprint).collect();
+    // The same verifier as in a handshake, with one authority: another one may have issued it to somebody else.
+    let trust = PartnerTrust::new(0, anchors, refused).map_err(|error| AuthorityError::Invalid(error.to_string()))?;
+    let unusable = |error| AuthorityError::Certificate("the client".into(), error);
+    trust.check_chain(chain, now).map_err(unusable)?;
+    let leaf = chain.first().ok_or_else(|| AuthorityError::Invalid("the chain is empty".into()))?;
+    CertificateFacts::read(leaf).map_err(unusable)
+}
+
 fn authority_record(row: AuthorityRow) -> Result<AuthorityRecord, AuthorityError> {
     let id = row.id.parse().map_err(|error| AuthorityError::Corrupt(format!("authority {}: {error}", row.id)))?;
     let facts = CertificateFacts::read(&row.certificate)
         .map_err(|error| AuthorityError::Certificate(row.name.clone(), error))?;
     Ok(AuthorityRecord {
         id,
+        identity: id,
         name: row.name,
         kind: row.kind,
         facts,
@@ -128,6 +171,7 @@ pub async fn trust(
             // Trusting again must not bring back a list from before a revocation.
             let newest = row.crl_this_update_at.map(Timestamp::from_micros);
             partner_lists::check_not_before(&lists, &owned(certificate), newest).map_err(AuthorityError::Invalid)?;
+            partner_lists::check_numbers(&mut tx, &row.id, &lists).await.map_err(AuthorityError::Invalid)?;
             authorities::set_file(&mut tx, &row.id, path).await.map_err(AuthorityError::Store)?;
             row.id.parse().map_err(|error| AuthorityError::Corrupt(format!("authority {}: {error}", row.id)))?
         }
@@ -164,13 +208,21 @@ pub async fn distrust(custody: &Custody, name: &str, reason: &str) -> Result<usi
     let row = authorities::find_in(&mut tx, name).await.map_err(AuthorityError::Store)?;
     let row = row.ok_or_else(|| AuthorityError::Unknown(format!("authority {name}")))?;
     if row.kind == "own" {
-        return Err(AuthorityError::Invalid("our own authority cannot be removed while it issues".into()));
+        return Err(AuthorityError::Invalid(
+            "our own authority cannot be removed while it issues: `medcredit certs roll` replaces it".into(),
+        ));
     }
     if !authorities::remove(&mut tx, &row.id, custody.env.clock.now()).await.map_err(AuthorityError::Store)? {
         return Err(AuthorityError::Conflict(format!("authority {name} is already removed")));
     }
-    // Answers in progress of its banks end too, or they could be recorded after the removal (I2).
-    let concerned = AffectedClients::Authority(&row.id);
+    // Answers in progress of its banks end too, or they could be recorded after the removal (I2). Those of a former
+    // authority of ours are registered under the present one.
+    let own = if row.kind == "former" {
+        authorities::find_own_in(&mut tx).await.map_err(AuthorityError::Store)?
+    } else {
+        None
+    };
+    let concerned = AffectedClients::Authority(own.as_ref().map_or(&row.id, |own| &own.id));
     let clients = authorities::invalidate_answers_of(&mut tx, concerned).await.map_err(AuthorityError::Store)?;
     let detail = json!({ "name": name });
     audit(&mut tx, custody, Action::AuthorityDistrusted, &row.id, Change::of(detail).because(Some(reason))).await?;

@@ -31,7 +31,7 @@ use super::{
 use crate::{
     domain::{Timestamp, clock::SharedClock, error_chain, ids::AuthorityId},
     identity::{Anchor, PartnerTrust, RevocationList, tls},
-    store::{DbError, authorities, changes},
+    store::{authorities, changes},
 };
 
 /// The time after which material that was not confirmed as current is no longer used. A security invariant (I3): the
@@ -250,21 +250,23 @@ impl Reloader {
 async fn build(custody: &Custody, state: &mut State) -> Result<LiveMaterial, AuthorityError> {
     // The number first: a change between the reads is then read again by the next poll, and never missed.
     let change = changes::current(&custody.env.db).await.map_err(AuthorityError::Store)?;
-    let mut anchors = Vec::new();
+    let (mut anchors, mut listed) = (Vec::new(), HashSet::new());
     // Stamps of files that are no longer used are dropped, or these files would look changed for ever.
     let mut in_use = HashSet::from([(None, state.files.certificate.clone()), (None, state.files.key.clone())]);
     for authority in partners::list(custody).await?.into_iter().filter(|authority| authority.removed_at.is_none()) {
         in_use.extend(authority.crl_file.as_ref().map(|file| (Some(authority.id), PathBuf::from(file))));
         let lists = current_lists(custody, state, &authority).await?;
+        listed.insert(authority.id);
         anchors.push(Anchor {
-            id: authority.id,
+            // Of a former authority of ours the present one's, so that its clients are the same.
+            id: authority.identity,
             name: authority.name,
             certificate: CertificateDer::from(authority.certificate),
             lists,
         });
     }
     // An authority that is removed and trusted again starts from the stored time of issue, not from old lists.
-    state.lists.retain(|id, _| anchors.iter().any(|anchor| anchor.id == *id));
+    state.lists.retain(|id, _| listed.contains(id));
     state.seen.retain(|file, _| in_use.contains(file));
     let refused = authorities::list_refused(&custody.env.db).await.map_err(AuthorityError::Store)?;
     let refused: HashSet<String> = refused.into_iter().map(|row| row.thumbprint).collect();
@@ -318,11 +320,19 @@ async fn current_lists(
         }
         (None, None) => Err("it has neither a list nor a list file".to_owned().into()),
     };
-    let checked = read.and_then(|new| check_lists(authority, &current, &new).map(|()| new).map_err(UnusedLists::from));
+    let mut checked =
+        read.and_then(|new| check_lists(authority, &current, &new).map(|()| new).map_err(UnusedLists::from));
+    if let (Ok(new), Some(_)) = (&checked, &file) {
+        let stored =
+            authorities::newest_lists(&custody.env.db, &id.to_string()).await.map_err(AuthorityError::Store)?;
+        if let Err(why) = partner_lists::check_against(stored.as_deref(), new) {
+            checked = Err(why.into());
+        }
+    }
     if let (Ok(new), Some(_)) = (&checked, &file) {
         // Stored before the lists are used: afterwards a crash would let another process accept older ones. A file whose
         // lists could not be stored does not count as seen: the next poll reads it again.
-        store_issue_time(custody, authority, new).await.map_err(AuthorityError::Store)?;
+        store_issue_time(custody, authority, new).await?;
     }
     let mut is_reported = false;
     if let Some((watched, stamp)) = file {
@@ -351,7 +361,10 @@ async fn current_lists(
 /// trust could not be built.
 fn check_lists(authority: &AuthorityRecord, current: &[RevocationList], new: &[RevocationList]) -> Result<(), String> {
     let certificate = CertificateDer::from(authority.certificate.clone());
-    partner_lists::check_not_older(current, new)?;
+    // Our own lists are numbered in the store, and after a replacement they are another authority's.
+    if authority.crl_file.is_some() {
+        partner_lists::check_not_older(current, new)?;
+    }
     partner_lists::check_not_before(new, &certificate, authority.newest_list)?;
     let (id, name) = (authority.id, authority.name.clone());
     PartnerTrust::new(0, vec![Anchor { id, name, certificate, lists: new.to_vec() }], HashSet::new())
@@ -359,21 +372,22 @@ fn check_lists(authority: &AuthorityRecord, current: &[RevocationList], new: &[R
         .map_err(|error| error.to_string())
 }
 
-/// Stores the time of issue of the newest list, so that no process accepts an older one later.
+/// Stores the numbers and the time of issue of the newest lists, so that no process accepts an older one later.
 async fn store_issue_time(
     custody: &Custody,
     authority: &AuthorityRecord,
     lists: &[RevocationList],
-) -> Result<(), DbError> {
+) -> Result<(), AuthorityError> {
+    partner_lists::note(&custody.env.db, &authority.id.to_string(), lists).await?;
     let certificate = CertificateDer::from(authority.certificate.as_slice());
     let newest = lists.iter().find(|list| list.is_issued_by(&certificate)).map(|list| list.this_update);
     if newest <= authority.newest_list {
         return Ok(());
     }
     let Some(newest) = newest else { return Ok(()) };
-    let mut tx = custody.env.db.begin("authority::note_list").await?;
-    authorities::note_list(&mut tx, &authority.id.to_string(), newest).await?;
-    tx.commit().await
+    let mut tx = custody.env.db.begin("authority::note_list").await.map_err(AuthorityError::Store)?;
+    authorities::note_list(&mut tx, &authority.id.to_string(), newest).await.map_err(AuthorityError::Store)?;
+    tx.commit().await.map_err(AuthorityError::Store)
 }
 
 async fn read_file(file: PathBuf, authority: Vec<u8>, now: Timestamp) -> Result<Vec<RevocationList>, UnusedLists> {

@@ -8,15 +8,15 @@ use std::{
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
+use rustls::pki_types::CertificateDer;
 
 use super::{Context, OrFail, Usage, operator::Operator};
 use crate::{
     access::{self, AuthMethod, ClientKind, Delivers, LimitOverrides, NewClient, SignedRequests, SigningChange},
-    authority::files,
+    authority::{files, partners},
     domain::{ids::ClientId, permission::Scope},
-    identity::CertificateFacts,
     importing::Template,
-    store::{Db, authorities},
+    store::{Db, Env, authorities},
 };
 
 /// Manage clients: banks, departments and auditors.
@@ -53,10 +53,10 @@ struct Register {
     /// The authority that issues its certificates, as named in `certs list`
     #[arg(long)]
     authority: String,
-    /// A certificate of the client, whose subject is registered
+    /// A certificate of the client, with its intermediates: it is verified under the authority, and its subject is registered
     #[arg(long, value_name = "FILE", required_unless_present = "subject", conflicts_with = "subject")]
     certificate: Option<PathBuf>,
-    /// The subject of the client's certificates, as an RFC 4514 string
+    /// The subject of the client's certificates, as an RFC 4514 string, without any proof
     #[arg(long)]
     subject: Option<String>,
     /// How it may authenticate: tls_client_auth or private_key_jwt; repeatable
@@ -115,7 +115,7 @@ pub(super) async fn run(args: ClientCommand, ctx: &Context) -> anyhow::Result<()
     let env = ctx.env(&db);
     match args.action {
         Action::Register(new) => {
-            let new = new_client(*new, config.consent.max_pending, &db).await?;
+            let new = new_client(*new, config.consent.max_pending, &env, ctx).await?;
             let id = access::register(&env, &args.operator.actor(ctx)?, &new).await.or_fail()?;
             writeln!(ctx.out(), "registered {id}: {} ({})", new.name, new.subject)?;
         }
@@ -148,18 +148,33 @@ pub(super) async fn run(args: ClientCommand, ctx: &Context) -> anyhow::Result<()
 }
 
 /// The client to register, from the arguments.
-async fn new_client(args: Register, max_pending: i64, db: &Db) -> anyhow::Result<NewClient> {
-    let authorities = authorities::list(db).await?;
-    let authority = authorities.iter().find(|row| row.removed_at.is_none() && row.name == args.authority);
+async fn new_client(args: Register, max_pending: i64, env: &Env, ctx: &Context) -> anyhow::Result<NewClient> {
+    let authorities = authorities::list(&env.db).await?;
+    let authority = authorities.iter().find(|row| {
+        // Clients of a former authority of ours are registered under the present one.
+        row.removed_at.is_none() && row.kind != "former" && row.name == args.authority
+    });
     let authority = authority.ok_or_else(|| {
         Usage(format!("no authority is named {:?}; `medcredit certs list` lists them", args.authority))
     })?;
     let subject = match (&args.certificate, args.subject) {
         (Some(file), _) => {
-            let certificate = files::read_item("CERTIFICATE", file)?;
-            CertificateFacts::read(&certificate).with_context(|| file.display().to_string())?.subject
+            let chain = files::read_items(files::CERTIFICATE, file)?;
+            let chain: Vec<_> = chain.iter().map(|der| CertificateDer::from(der.to_vec())).collect();
+            // Registered without this check, a certificate of another authority or for another use would only fail when the
+            // client calls; or the wrong bank's would be taken for the client's.
+            let proved = partners::prove_client(&env.db, &authority.id.parse()?, &chain, env.now()).await;
+            proved.with_context(|| format!("{} is not proved under {}", file.display(), authority.name))?.subject
         }
-        (None, Some(subject)) => subject,
+        (None, Some(subject)) => {
+            writeln!(
+                ctx.err(),
+                "the subject is registered as given, and nothing proves it: with --certificate it is read from a \
+                 certificate that is verified under {}",
+                authority.name
+            )?;
+            subject
+        }
         (None, None) => return Err(Usage("--certificate or --subject is needed".into()).into()),
     };
     Ok(NewClient {

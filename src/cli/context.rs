@@ -12,11 +12,11 @@ use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::{
-    authority::{self, Custody},
+    authority::{self, Custody, server::ServerFiles},
     config::{Config, StoreEngine},
     domain::{Failure, SystemClock, SystemEntropy, clock::SharedClock, rng::SharedEntropy},
     ledger::journal_beside,
-    store::{Db, migrations},
+    store::{Crypter, Db, migrations},
 };
 
 /// A stream that commands write to. Cheap to clone; clones write to the same sink.
@@ -235,10 +235,29 @@ pub(super) async fn open_store(config: &Config) -> anyhow::Result<Db> {
     Ok(db.with_end_journal(journal_beside(&config.ledger.checkpoint_file)))
 }
 
+/// The certificate and key files of the listeners, each pair once.
+pub(super) fn server_files(config: &Config) -> Vec<ServerFiles> {
+    let mut servers = Vec::new();
+    for files in [config.partner.tls_files(), config.portal.tls_files(&config.partner)] {
+        let files = ServerFiles { certificate: files.certificate.to_owned(), key: files.key.to_owned() };
+        if !servers.contains(&files) {
+            servers.push(files);
+        }
+    }
+    servers
+}
+
 /// Opens the configured keys and certificates for an operator.
 pub(super) async fn custody(ctx: &Context) -> anyhow::Result<Custody> {
     let config = ctx.config()?;
     let db = ctx.store(&config).await?;
-    let crypter = Arc::new(authority::crypter(&config.secrets)?);
+    let crypter = crypter(&config, &db).await?;
     Ok(Custody::new(ctx.env(&db), crypter, &config.authority))
+}
+
+/// The configured key-encryption keys, of which the one seals that the store is sealed under.
+pub(super) async fn crypter(config: &Config, db: &Db) -> anyhow::Result<Arc<Crypter>> {
+    let crypter = authority::crypter(&config.secrets)?;
+    authority::keys::follow_store(&crypter, db).await?;
+    Ok(Arc::new(crypter))
 }

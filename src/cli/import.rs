@@ -3,12 +3,11 @@
 use std::{
     io::Write,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
-use super::{Context, Usage, model::library, operator::Operator};
+use super::{Context, Usage, context::crypter, model::library, operator::Operator};
 use crate::{
-    app, authority,
+    app,
     importing::{Encoding, Format, Importer, Options, Outcome, Report, Template},
 };
 
@@ -48,8 +47,8 @@ pub(super) async fn run(args: Import, ctx: &Context) -> anyhow::Result<()> {
     let formats = args.files.iter().map(|file| format_of(&args, file)).collect::<Result<Vec<_>, Usage>>()?;
     let config = ctx.config()?;
     let references = app::reference_tables(&config, &library(ctx)?)?;
-    let crypter = Arc::new(authority::crypter(&config.secrets)?);
     let db = ctx.store(&config).await?;
+    let crypter = crypter(&config, &db).await?;
     let importer = Importer::new(ctx.env(&db), args.operator.actor(ctx)?, crypter, references);
     let importer = importer.looking_back(config.imports.half_years_back);
     let mut options = Options {

@@ -4,10 +4,17 @@ use std::io::Write;
 
 use clap::{Args, Subcommand};
 
-use super::{Context, context::custody, operator::Operator};
+use super::{
+    Context,
+    context::{custody, server_files},
+    operator::Operator,
+};
 use crate::{
-    authority::{Custody, Purpose, keyring, keys},
-    domain::ids::KeyId,
+    authority::{
+        Custody, Purpose, keyring, keys,
+        server::{self, Resealed},
+    },
+    domain::{error_chain, ids::KeyId},
     importing::reseal_subjects,
 };
 
@@ -26,10 +33,18 @@ enum Action {
     Init,
     /// List the keys, oldest first
     List,
-    /// Create a new key; the old one stops signing and stays published
+    /// Publish the next key of a purpose; `keys rotate` lets it sign once everybody can have fetched it
+    Prepare {
+        /// The purpose: token_signing, answer_signing or ledger_signing
+        purpose: Purpose,
+    },
+    /// Let the published next key sign; the old one stops signing and stays published
     Rotate {
         /// The purpose: token_signing, answer_signing or ledger_signing
         purpose: Purpose,
+        /// Create a key that signs immediately: verifiers with a cached key set refuse its signatures for some minutes
+        #[arg(long)]
+        now: bool,
     },
     /// Revoke a key immediately and for ever; an active one is replaced
     Revoke {
@@ -39,7 +54,7 @@ enum Action {
         #[arg(long)]
         reason: String,
     },
-    /// Seal private keys and personal data of subjects again under the first key-encryption key
+    /// Seal private keys, key files and personal data again under the first key-encryption key
     Reseal,
 }
 
@@ -81,9 +96,19 @@ pub(super) async fn run(args: KeysCommand, ctx: &Context) -> anyhow::Result<()> 
                 )?;
             }
         }
-        Action::Rotate { purpose } => {
+        Action::Prepare { purpose } => {
+            let made = keys::prepare(&custody, purpose).await?;
+            writeln!(out, "published {}  {}  {}", made.id, made.purpose, made.kid)?;
+            let minutes = keys::PUBLISHED_AHEAD.as_secs() / 60;
+            writeln!(out, "`medcredit keys rotate {purpose}` lets it sign, {minutes} minutes from now or later")?;
+        }
+        Action::Rotate { purpose, now: true } => {
             let made = keys::rotate(&custody, purpose).await?;
             writeln!(out, "created {}  {}  {}", made.id, made.purpose, made.kid)?;
+        }
+        Action::Rotate { purpose, now: false } => {
+            let made = keys::activate(&custody, purpose).await?;
+            writeln!(out, "signs from now on: {}  {}  {}", made.id, made.purpose, made.kid)?;
         }
         Action::Revoke { key, reason } => {
             let replacement = keys::revoke(&custody, key, &reason).await?;
@@ -92,14 +117,40 @@ pub(super) async fn run(args: KeysCommand, ctx: &Context) -> anyhow::Result<()> 
                 writeln!(out, "created {}  {}  {}", made.id, made.purpose, made.kid)?;
             }
         }
-        Action::Reseal => {
-            writeln!(out, "sealed {} keys again", keys::reseal(&custody).await?)?;
-            let natural = ctx.config()?.reference.kinds()?.natural();
-            let Custody { env, actor, crypter, .. } = &custody;
-            let subjects = reseal_subjects(env, actor, crypter, &natural).await?.subjects;
-            writeln!(out, "sealed the personal parts of {subjects} subjects again")?;
-        }
+        Action::Reseal => reseal(&custody, ctx).await?,
     }
     custody.env.db.close().await;
+    Ok(())
+}
+
+/// Seals everything again that another key than the first one sealed, and fails where something stays.
+async fn reseal(custody: &Custody, ctx: &Context) -> anyhow::Result<()> {
+    let (config, mut out) = (ctx.config()?, ctx.out());
+    // The private keys first: with them every gateway begins to seal under the first key, and nothing new follows.
+    writeln!(out, "sealed {} keys again", keys::reseal(custody).await?)?;
+    let mut left = Vec::new();
+    for server in server_files(&config) {
+        let name = server.key.display();
+        match server::reseal(custody, &server).await {
+            Ok(Resealed::Again) => writeln!(out, "sealed {name} again")?,
+            Ok(Resealed::Current) => writeln!(out, "{name} is under the first key")?,
+            Ok(Resealed::Missing) => writeln!(out, "{name} does not exist on this machine")?,
+            Err(error) => {
+                writeln!(out, "{name} STAYS UNDER ANOTHER KEY: {}", error_chain(&error))?;
+                left.push(name.to_string());
+            }
+        }
+    }
+    let natural = config.reference.kinds()?.natural();
+    let subjects = reseal_subjects(&custody.env, &custody.actor, &custody.crypter, &natural).await?.subjects;
+    writeln!(out, "sealed the personal parts of {subjects} subjects again")?;
+    anyhow::ensure!(
+        left.is_empty(),
+        "keep every line of {}: without the former key {} cannot be opened; issue a new certificate, or put the one that \
+         belongs to the key beside it, and run this again",
+        config.secrets.key_encryption_key_file.display(),
+        left.join(" and ")
+    );
+    writeln!(out, "the database and this machine's files are under the first key")?;
     Ok(())
 }

@@ -4,9 +4,12 @@ use std::io::Write;
 
 use serde_json::json;
 
-use super::{Context, Usage, context::open_store, operator::Operator};
+use super::{
+    Context, Usage,
+    context::{crypter, open_store},
+    operator::Operator,
+};
 use crate::{
-    authority,
     config::Config,
     domain::Actor,
     importing::reseal_subjects,
@@ -97,7 +100,7 @@ async fn seal_names(config: &Config, env: &Env, ctx: &Context, actor: &mut LazyA
         return Ok(());
     }
     // Read only now: without such names a migration needs no key.
-    let crypter = authority::crypter(&config.secrets)?;
+    let crypter = crypter(config, &env.db).await?;
     let done = reseal_subjects(env, &actor.get()?, &crypter, &natural).await?;
     writeln!(ctx.out(), "sealed the personal parts of {} subjects, {} names among them", done.subjects, done.plain)?;
     if done.plain > 0 {

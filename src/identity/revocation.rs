@@ -3,8 +3,10 @@
 //! The TLS library looks certificates up in the lists (see [`super::trust`]). This file checks a list on its own: its
 //! issuer, its signature and its remaining validity.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
+use aws_lc_rs::digest;
+use data_encoding::HEXLOWER;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 use x509_parser::prelude::{CertificateRevocationList, FromDer as _, X509Certificate};
 
@@ -13,11 +15,42 @@ use crate::domain::{Timestamp, ids::AuthorityId};
 /// How far the time of issue of a list may be ahead of the clock.
 const LIST_CLOCK_SKEW: Duration = Duration::from_mins(5);
 
+/// The number of a revocation list (RFC 5280 section 5.2.3), of up to twenty octets: an issuer's lists have rising ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListNumber(Vec<u8>);
+
+impl ListNumber {
+    /// From a number's octets, the most significant first.
+    pub fn new(octets: &[u8]) -> Self {
+        let first = octets.iter().position(|octet| *octet != 0).unwrap_or(octets.len());
+        Self(octets.get(first..).unwrap_or_default().to_vec())
+    }
+
+    /// From its text, as [`fmt::Display`] writes it.
+    pub fn parse(text: &str) -> Option<Self> {
+        HEXLOWER.decode(text.as_bytes()).ok().map(|octets| Self::new(&octets))
+    }
+
+    /// Whether it is lower than another one.
+    pub fn is_lower_than(&self, other: &Self) -> bool {
+        // Without leading zeros the longer number is the higher one.
+        (self.0.len(), &self.0) < (other.0.len(), &other.0)
+    }
+}
+
+impl fmt::Display for ListNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&HEXLOWER.encode(&self.0))
+    }
+}
+
 /// A parsed revocation list. Its signature is checked by [`Self::check`], and again by the TLS library when it is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RevocationList {
     der: CertificateRevocationListDer<'static>,
     issuer: Vec<u8>,
+    /// Its number; RFC 5280 requires one, and some authorities give none.
+    pub number: Option<ListNumber>,
     /// The time of issue.
     pub this_update: Timestamp,
     /// The time at which it becomes stale.
@@ -38,6 +71,7 @@ impl RevocationList {
         Ok(Self {
             der: CertificateRevocationListDer::from(der.to_vec()),
             issuer: list.issuer().as_raw().to_vec(),
+            number: list.crl_number().map(|number| ListNumber::new(&number.to_bytes_be())),
             this_update: Timestamp::from_seconds(list.last_update().timestamp()),
             next_update: Timestamp::from_seconds(next.timestamp()),
             revoked: list.iter_revoked_certificates().count(),
@@ -62,6 +96,11 @@ impl RevocationList {
     /// Whether both lists have the same issuer name.
     pub fn same_issuer(&self, other: &Self) -> bool {
         self.issuer == other.issuer
+    }
+
+    /// The issuer's name as a short text, for records about its lists.
+    pub fn issuer_id(&self) -> String {
+        HEXLOWER.encode(digest::digest(&digest::SHA256, &self.issuer).as_ref())
     }
 
     /// Whether it is past `nextUpdate`.
@@ -110,4 +149,22 @@ pub fn left_permille(from: Timestamp, until: Timestamp, now: Timestamp) -> i64 {
     let left = until.micros().saturating_sub(now.micros()).clamp(0, whole);
     // The product for a period of some centuries does not fit into 64 bits.
     i64::try_from(i128::from(left) * 1000 / i128::from(whole)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ListNumber;
+
+    #[test]
+    fn list_numbers_are_compared_as_numbers() {
+        let of = |octets: &[u8]| ListNumber::new(octets);
+        let rising = [of(&[]), of(&[9]), of(&[0, 10]), of(&[0xff]), of(&[1, 0]), of(&[2; 20])];
+        for (at, lower) in rising.iter().enumerate() {
+            assert!(rising[at + 1..].iter().all(|higher| lower.is_lower_than(higher) && !higher.is_lower_than(lower)));
+            assert_eq!(ListNumber::parse(&lower.to_string()).unwrap(), *lower);
+            assert!(!lower.is_lower_than(lower));
+        }
+        assert_eq!(of(&[0, 0, 7]), of(&[7]));
+        assert_eq!(ListNumber::parse("not hex"), None);
+    }
 }

@@ -131,10 +131,15 @@ impl PartnerTrust {
         let (leaf, intermediates) = chain.split_first().ok_or(IdentityError::NoCertificate)?;
         // Again, because an operator may have refused the certificate since the handshake.
         self.check_rules(leaf, intermediates)?;
-        let authority =
-            self.authorities.iter().find(|authority| authority.id == *id).ok_or(IdentityError::UnknownAuthority)?;
-        authority.verify(leaf, intermediates, now)?;
-        self.proof(authority, chain, now)
+        // More than one where an authority of ours was replaced and is still trusted.
+        self.find_among(|authority| authority.id == *id, leaf, intermediates, now)
+            .and_then(|authority| self.proof(authority, chain, now))
+    }
+
+    /// Checks that a chain, leaf first, would be accepted in a handshake.
+    pub fn check_chain(&self, chain: &[CertificateDer<'static>], now: Timestamp) -> Result<(), IdentityError> {
+        let (leaf, intermediates) = chain.split_first().ok_or(IdentityError::NoCertificate)?;
+        self.accept(leaf, intermediates, now)
     }
 
     /// The cryptographic provider of the verifiers.
@@ -160,8 +165,18 @@ impl PartnerTrust {
     ) -> Result<&TrustedAuthority, IdentityError> {
         // These rules need no signature check and hold under every authority, so they come before the search.
         self.check_rules(leaf, intermediates)?;
+        self.find_among(|_| true, leaf, intermediates, now)
+    }
+
+    fn find_among(
+        &self,
+        included: impl Fn(&TrustedAuthority) -> bool,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: Timestamp,
+    ) -> Result<&TrustedAuthority, IdentityError> {
         let mut refusal = IdentityError::UnknownAuthority;
-        for authority in &self.authorities {
+        for authority in self.authorities.iter().filter(|authority| included(authority)) {
             match authority.verify(leaf, intermediates, now) {
                 Ok(()) => return Ok(authority),
                 // The authority that really issued the certificate refuses it more specifically than the others.

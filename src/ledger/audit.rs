@@ -43,6 +43,8 @@ words! {
         ImportAccepted = "import_accepted",
         /// A key was created.
         KeyMade = "key_made",
+        /// A published key signs from now on, and its predecessor no more.
+        KeyActivated = "key_activated",
         /// A key was revoked.
         KeyRevoked = "key_revoked",
         /// Private keys were sealed again under the first key-encryption key.

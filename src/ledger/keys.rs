@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 
 use crate::{
+    domain::Timestamp,
     identity::{PublicKey, SharedSigner, Suite},
     merkle::{Checkpoint, Note, NoteError, NoteSigner, VerifierKey},
 };
@@ -11,6 +12,12 @@ use crate::{
 pub trait LogKeys: Debug + Send + Sync {
     /// The signer of the next checkpoint; none when no key is active.
     fn signer(&self) -> Option<SharedSigner>;
+
+    /// Former keys that still sign beside the signer.
+    fn cosigners(&self, now: Timestamp) -> Vec<SharedSigner> {
+        let _ = now;
+        Vec::new()
+    }
 
     /// Every key that ever signed checkpoints of this log, including the active one.
     fn verification_keys(&self) -> Vec<PublicKey>;
@@ -80,6 +87,21 @@ impl NoteSigner for OriginSigner {
         let signature = self.signer.sign(text).map_err(|error| NoteError::Signer(error.to_string()))?;
         signature.try_into().map_err(|_| NoteError::Signer("an Ed25519 signature has 64 bytes".into()))
     }
+}
+
+/// Signs a checkpoint with every key that signs at a time; `None` when no key is active.
+pub(super) fn sign_checkpoint(
+    checkpoint: &Checkpoint,
+    keys: &dyn LogKeys,
+    now: Timestamp,
+) -> Result<Option<String>, NoteError> {
+    let Some(signer) = keys.signer() else { return Ok(None) };
+    // The present key first: the lines of former ones disappear again.
+    let mut note = checkpoint.sign(&OriginSigner::new(&checkpoint.origin, signer)?)?;
+    for former in keys.cosigners(now) {
+        note = checkpoint.cosign(note, &OriginSigner::new(&checkpoint.origin, former)?)?;
+    }
+    Ok(Some(note))
 }
 
 /// Verifies and parses a checkpoint of this log: of this epoch, or of an earlier one that a restore ended.

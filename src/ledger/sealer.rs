@@ -23,7 +23,7 @@ use super::{
     error::LedgerError,
     faults::{Faults, Step},
     history::{History, HistoryState},
-    keys::{LogKeys, OriginSigner, log_keys, open_checkpoint},
+    keys::{LogKeys, log_keys, open_checkpoint, sign_checkpoint},
     leaf_cache::{LeafCache, QueuePosition},
     proof, tiles,
 };
@@ -283,9 +283,9 @@ impl Sealer {
             return Ok(None);
         }
         let checkpoint = Checkpoint { origin: self.options.origin.clone(), size: edge.size(), root: edge.root() };
-        let signer = OriginSigner::new(&checkpoint.origin, self.keys.signer().ok_or(SealError::NoKey)?);
         // Signed before it is stored: when the transaction fails, the signature is discarded unpublished.
-        let note = signer.and_then(|signer| checkpoint.sign(&signer)).map_err(SealError::Sign)?;
+        let note = sign_checkpoint(&checkpoint, &*self.keys, self.clock.now()).map_err(SealError::Sign)?;
+        let note = note.ok_or(SealError::NoKey)?;
         let signed = Signed { size: checkpoint.size, root: checkpoint.root, note };
         let rows = Rows { first, full, ids };
         match self.write(&signed, &rows).await {

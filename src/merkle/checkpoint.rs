@@ -40,6 +40,14 @@ impl Checkpoint {
         Note::sign(&self.text(), signer)
     }
 
+    /// Adds the signature of another key of the log to its note.
+    pub fn cosign(&self, note: String, signer: &dyn NoteSigner) -> Result<String, NoteError> {
+        if signer.key().name() != self.origin {
+            return Err(NoteError::KeyName(signer.key().name().into()));
+        }
+        Note::cosign(note, &self.text(), signer)
+    }
+
     /// Parses a checkpoint from a note, which one of the known keys must have signed under the checkpoint's own origin.
     pub fn open(note: &str, known: &[VerifierKey]) -> Result<Self, NoteError> {
         let note = Note::parse(note)?;

@@ -132,12 +132,15 @@ impl Note {
         if !text.ends_with('\n') || text.chars().any(|c| c != '\n' && c.is_control()) {
             return Err(NoteError::Form("the text does not end in a newline, or has a control character"));
         }
-        let key = signer.key();
-        let signature = signer.sign(text.as_bytes())?;
-        // A signer whose private key does not match its public key must not publish anything.
-        key.verify(text, &signature)?;
-        let line = BASE64.encode(&[key.id.as_slice(), signature.as_slice()].concat());
-        Ok(format!("{text}\n\u{2014} {} {line}\n", key.name))
+        Ok(format!("{text}\n{}", new_line(text, signer)?))
+    }
+
+    /// Adds the signature of another key to a note with this text.
+    pub fn cosign(note: String, text: &str, signer: &dyn NoteSigner) -> Result<String, NoteError> {
+        if Self::parse(&note)?.text != text {
+            return Err(NoteError::Form("it has another text than the one to sign"));
+        }
+        Ok(note + &new_line(text, signer)?)
     }
 
     /// Parses a note without verifying it.
@@ -175,6 +178,16 @@ impl Note {
     pub fn unverified_text(&self) -> &str {
         &self.text
     }
+}
+
+/// Signs a text, and returns the line of the signature.
+fn new_line(text: &str, signer: &dyn NoteSigner) -> Result<String, NoteError> {
+    let key = signer.key();
+    let signature = signer.sign(text.as_bytes())?;
+    // A signer whose private key does not match its public key must not publish anything.
+    key.verify(text, &signature)?;
+    let line = BASE64.encode(&[key.id.as_slice(), signature.as_slice()].concat());
+    Ok(format!("\u{2014} {} {line}\n", key.name))
 }
 
 fn signature_line(line: &str) -> Option<(String, [u8; 4], Vec<u8>)> {

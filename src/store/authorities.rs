@@ -10,7 +10,7 @@ record! {
         pub id: String,
         /// Its name among operators.
         pub name: String,
-        /// own | partner.
+        /// own | former | partner. `own` is our present authority, `former` one that it replaced: both issue the identities of `own`.
         pub kind: String,
         /// DER.
         pub certificate: Vec<u8>,
@@ -48,6 +48,12 @@ record! {
     }
 }
 
+record! {
+    struct ValueRow {
+        value: String,
+    }
+}
+
 const LIST: &str = "/* authorities::list */
     SELECT id, name, kind, certificate, crl_file, crl, crl_number, crl_this_update_at, crl_next_update_at, added_at, removed_at
     FROM authorities ORDER BY added_at, id";
@@ -60,6 +66,15 @@ const FIND_OWN: &str = "/* authorities::find_own */
 // Changes nothing: it takes the row's lock, so that the next statement sees everything committed before.
 const LOCK_OWN: &str = "/* authorities::lock_own */
     UPDATE authorities SET kind = kind WHERE kind = 'own' AND removed_at IS NULL";
+const FIND_BY_ID: &str = "/* authorities::find_by_id */
+    SELECT id, name, kind, certificate, crl_file, crl, crl_number, crl_this_update_at, crl_next_update_at, added_at, removed_at
+    FROM authorities WHERE id = $1";
+const LIST_OURS: &str = "/* authorities::list_ours */
+    SELECT id, name, kind, certificate, crl_file, crl, crl_number, crl_this_update_at, crl_next_update_at, added_at, removed_at
+    FROM authorities WHERE kind IN ('own', 'former') AND removed_at IS NULL ORDER BY added_at, id";
+const REPLACE_OWN: &str = "/* authorities::replace_own */
+    UPDATE authorities SET certificate = $2, crl = $3, crl_number = $4, crl_this_update_at = $5, crl_next_update_at = $6
+    WHERE id = $1 AND kind = 'own'";
 const INSERT: &str = "/* authorities::insert */
     INSERT INTO authorities (id, name, kind, certificate, crl_file, crl, crl_number, crl_this_update_at, crl_next_update_at, added_at, removed_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, NULL)";
@@ -74,6 +89,13 @@ const SET_FILE: &str = "/* authorities::set_file */
 const NOTE_LIST: &str = "/* authorities::note_list */
     UPDATE authorities SET crl_this_update_at = $2
     WHERE id = $1 AND (crl_this_update_at IS NULL OR crl_this_update_at < $2)";
+// The newest list of every issuer below an authority is a row of the settings: they have no order of their own in SQL,
+// because numbers of lists have up to twenty octets.
+const NEWEST_LISTS: &str = "/* authorities::newest_lists */ SELECT value FROM settings WHERE name = $1";
+const SET_NEWEST_LISTS: &str = "/* authorities::set_newest_lists */
+    INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+// Changes nothing: it takes the row's lock, so that of two gateways none overwrites what the other notes.
+const LOCK: &str = "/* authorities::lock */ UPDATE authorities SET kind = kind WHERE id = $1";
 const REMOVE: &str = "/* authorities::remove */
     UPDATE authorities SET removed_at = $2 WHERE id = $1 AND removed_at IS NULL";
 // Refused twice, the first reason and time remain.
@@ -120,6 +142,23 @@ pub async fn find_own_in(tx: &mut Tx) -> Result<Option<AuthorityRow>, DbError> {
     tx.fetch_optional(FIND_OWN, args![]).await
 }
 
+/// An authority, locked until the transaction ends.
+pub async fn lock_in(tx: &mut Tx, id: &str) -> Result<Option<AuthorityRow>, DbError> {
+    tx.execute(LOCK, args![id]).await?;
+    tx.fetch_optional(FIND_BY_ID, args![id]).await
+}
+
+/// Our present authority and the former ones that are still trusted.
+pub async fn list_ours(db: &Db) -> Result<Vec<AuthorityRow>, DbError> {
+    db.read("authorities::list_ours").fetch_all(LIST_OURS, args![]).await
+}
+
+/// Replaces certificate and list of our own authority: its clients stay its clients.
+pub async fn replace_own(tx: &mut Tx, id: &str, certificate: &[u8], list: &OwnList) -> Result<bool, DbError> {
+    let args = args![id, certificate.to_vec(), list.der.clone(), list.number, list.this_update, list.next_update];
+    tx.execute(REPLACE_OWN, args).await.map(|changed| changed == 1)
+}
+
 /// Inserts an authority; fails when its name is taken.
 pub async fn insert(tx: &mut Tx, row: &AuthorityRow) -> Result<(), DbError> {
     let args = args![
@@ -163,6 +202,29 @@ pub async fn set_file(tx: &mut Tx, id: &str, file: &str) -> Result<(), DbError> 
 /// Stores when a partner's list in use was issued, so that neither this process nor another accepts an older one later.
 pub async fn note_list(tx: &mut Tx, id: &str, this_update: Timestamp) -> Result<(), DbError> {
     tx.execute(NOTE_LIST, args![id, this_update]).await.map(|_| ())
+}
+
+/// The newest list of every issuer below a partner's authority that was ever in use, as [`set_newest_lists`] stored them.
+pub async fn newest_lists(db: &Db, id: &str) -> Result<Option<String>, DbError> {
+    let row: Option<ValueRow> =
+        db.read("authorities::newest_lists").fetch_optional(NEWEST_LISTS, args![newest_lists_name(id)]).await?;
+    Ok(row.map(|row| row.value))
+}
+
+/// [`newest_lists`] inside a transaction that will store them; the authority is locked until it ends.
+pub async fn lock_newest_lists(tx: &mut Tx, id: &str) -> Result<Option<String>, DbError> {
+    tx.execute(LOCK, args![id]).await?;
+    let row: Option<ValueRow> = tx.fetch_optional(NEWEST_LISTS, args![newest_lists_name(id)]).await?;
+    Ok(row.map(|row| row.value))
+}
+
+/// Stores the newest list of every issuer below a partner's authority.
+pub async fn set_newest_lists(tx: &mut Tx, id: &str, lists: &str) -> Result<(), DbError> {
+    tx.execute(SET_NEWEST_LISTS, args![newest_lists_name(id), lists]).await.map(|_| ())
+}
+
+fn newest_lists_name(id: &str) -> String {
+    format!("revocation_lists/{id}")
 }
 
 /// Ends the trust in an authority. `false` when it had already ended.

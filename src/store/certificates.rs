@@ -51,6 +51,7 @@ const LIST: &str = "/* certificates::list */
 const FIND: &str = "/* certificates::find */
     SELECT id, authority_id, serial, thumbprint, profile, subject, certificate, not_before_at, not_after_at, issued_at, revoked_at, revocation_reason
     FROM certificates WHERE id = $1 OR serial = $1 OR thumbprint = $1";
+const MOVE: &str = "/* certificates::move_to */ UPDATE certificates SET authority_id = $2 WHERE authority_id = $1";
 // The first revocation counts: a later one neither moves its time nor changes its reason.
 const REVOKE: &str = "/* certificates::revoke */
     UPDATE certificates SET revoked_at = $2, revocation_reason = $3 WHERE id = $1 AND revoked_at IS NULL";
@@ -74,6 +75,11 @@ pub async fn insert(tx: &mut Tx, row: &CertificateRow) -> Result<(), DbError> {
         row.issued_at,
     ];
     tx.execute(INSERT, args).await.map(|_| ())
+}
+
+/// Moves the certificates of an authority to another one, whose lists then name those that are revoked.
+pub async fn move_to(tx: &mut Tx, from: &str, to: &str) -> Result<u64, DbError> {
+    tx.execute(MOVE, args![from, to]).await
 }
 
 /// Every certificate we issued, the oldest first.

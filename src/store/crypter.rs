@@ -1,16 +1,17 @@
 //! Secrets at rest, bound to their context: a sealed value moved to another row, column or table does not open.
 //!
-//! AES-256-GCM under a list of keys: the first seals, all open, and each sealed value names its key, so that a key is
-//! replaced by putting a new one first. From each master key two keys are derived (HKDF-SHA-256): one seals, one makes
+//! AES-256-GCM under a list of keys: one seals, all open, and each sealed value names its key, so that a key is replaced
+//! by adding a new one. The first key seals until the crypter is to follow what is sealed already. From each master key two keys are derived (HKDF-SHA-256): one seals, one makes
 //! keyed hashes for values that are only ever compared (account numbers). The master key itself is not used and not stored.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
+use arc_swap::ArcSwap;
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey},
     hkdf, hmac,
 };
-use data_encoding::BASE64;
+use data_encoding::{BASE64, HEXLOWER};
 use zeroize::Zeroizing;
 
 /// The version of the layout of sealed values; it changes with any of the lengths or derivations below.
@@ -144,32 +145,86 @@ impl DerivedKey {
     }
 }
 
-/// Seals and opens secrets, and makes keyed hashes.
+/// The keys at one time.
+#[derive(Clone)]
+struct KeyList {
+    /// Never empty.
+    keys: Vec<Arc<DerivedKey>>,
+    /// The key that seals; one of the list.
+    sealing: Arc<DerivedKey>,
+}
+
+impl KeyList {
+    fn find(&self, sealed: &[u8]) -> Option<&Arc<DerivedKey>> {
+        self.keys.iter().find(|key| sealed.starts_with(&header(key.id)))
+    }
+}
+
+/// Seals and opens secrets, and makes keyed hashes. The keys can be replaced while others use it.
 pub struct Crypter {
-    /// Never empty; the first seals.
-    keys: Vec<DerivedKey>,
+    list: ArcSwap<KeyList>,
 }
 
 impl fmt::Debug for Crypter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Only how many keys there are: a debug line must not reveal one (I8).
-        f.debug_struct("Crypter").field("keys", &self.keys.len()).finish_non_exhaustive()
+        f.debug_struct("Crypter").field("keys", &self.list.load().keys.len()).finish_non_exhaustive()
     }
 }
 
 impl Crypter {
     /// From keys of 32 bytes, the sealing one first.
     pub fn from_bytes<'a>(keys: impl IntoIterator<Item = &'a [u8; 32]>) -> Result<Self, CrypterError> {
-        let mut derived: Vec<DerivedKey> = Vec::new();
+        let mut derived: Vec<Arc<DerivedKey>> = Vec::new();
         for (at, master) in keys.into_iter().enumerate() {
             let key = DerivedKey::from_master(master)?;
             // By id, because opening finds a key by its id alone.
             if derived.iter().any(|other| other.id == key.id) {
                 return Err(CrypterError::DuplicateKey(at + 1));
             }
-            derived.push(key);
+            derived.push(Arc::new(key));
         }
-        if derived.is_empty() { Err(CrypterError::NoKey) } else { Ok(Self { keys: derived }) }
+        let sealing = derived.first().cloned().ok_or(CrypterError::NoKey)?;
+        Ok(Self { list: ArcSwap::from_pointee(KeyList { keys: derived, sealing }) })
+    }
+
+    /// The ids of the keys, in the order of the list. An id is derived from its key and reveals nothing of it.
+    pub fn key_ids(&self) -> Vec<String> {
+        self.list.load().keys.iter().map(|key| HEXLOWER.encode(&key.id)).collect()
+    }
+
+    /// The id of the key that seals.
+    pub fn sealing_key_id(&self) -> String {
+        HEXLOWER.encode(&self.list.load().sealing.id)
+    }
+
+    /// Seals under the first key of the list from now on.
+    pub fn seal_under_first(&self) {
+        self.list.rcu(|list| {
+            let sealing = list.keys.first().unwrap_or(&list.sealing).clone();
+            KeyList { keys: list.keys.clone(), sealing }
+        });
+    }
+
+    /// Seals under the key that sealed a value from now on. `false` when the list does not have that key.
+    pub fn seal_as(&self, sealed: &[u8]) -> bool {
+        let Some(sealing) = self.list.load().find(sealed).cloned() else { return false };
+        self.list.rcu(|list| KeyList { keys: list.keys.clone(), sealing: sealing.clone() });
+        true
+    }
+
+    /// Whether the list has the key that sealed a value.
+    pub fn has_key_of(&self, sealed: &[u8]) -> bool {
+        self.list.load().find(sealed).is_some()
+    }
+
+    /// Takes over the keys of another crypter. The sealing key stays, if the new list has it.
+    pub fn replace(&self, other: &Self) {
+        let new = other.list.load_full();
+        self.list.rcu(|old| {
+            let same = new.keys.iter().find(|key| key.id == old.sealing.id);
+            KeyList { keys: new.keys.clone(), sealing: same.unwrap_or(&new.sealing).clone() }
+        });
     }
 
     /// From base64 keys of 32 bytes, the sealing one first.
@@ -209,8 +264,7 @@ impl Crypter {
     /// The nonce comes from the provider's own generator and not the injected one: a repeated nonce breaks GCM. Random
     /// nonces are safe for 2^32 values under one key, far more than a gateway ever seals.
     pub fn seal(&self, context: SealContext<'_>, plaintext: &[u8]) -> Result<Vec<u8>, CrypterError> {
-        // Always the first, so that after a rotation nothing new depends on the old key.
-        let key = self.keys.first().ok_or(CrypterError::NoKey)?;
+        let key = self.list.load().sealing.clone();
         let named = header(key.id);
         // With room for the tag: growing the vector would leave a copy of the plaintext in freed memory.
         let mut body = Vec::with_capacity(plaintext.len() + TAG_BYTES);
@@ -234,11 +288,8 @@ impl Crypter {
         if named.first() != Some(&FORMAT) || body.len() < TAG_BYTES {
             return Err(malformed());
         }
-        let key = self
-            .keys
-            .iter()
-            .find(|key| header(key.id) == *named)
-            .ok_or(CrypterError::UnknownKey { table: context.table, column: context.column })?;
+        let list = self.list.load();
+        let key = list.find(named).ok_or(CrypterError::UnknownKey { table: context.table, column: context.column })?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| malformed())?;
         // A copy, because GCM decrypts in place; it is wiped when dropped, also when the tag does not match.
         let mut buffer = Zeroizing::new(body.to_vec());
@@ -252,20 +303,22 @@ impl Crypter {
         Ok(buffer)
     }
 
-    /// Whether a value was sealed under a key that is no longer the first: it should be sealed again.
+    /// Whether a value was sealed under another key than the one that seals now: it should be sealed again.
     pub fn is_outdated(&self, sealed: &[u8]) -> bool {
-        self.keys.first().is_some_and(|key| !sealed.starts_with(&header(key.id)))
+        !sealed.starts_with(&header(self.list.load().sealing.id))
     }
 
     /// The keyed hash of a value that is only ever compared. Different purposes give different hashes of the same value, so
     /// that hashes of one table cannot be looked up in another.
     pub fn blind(&self, purpose: &'static str, value: &[u8]) -> Result<[u8; 32], CrypterError> {
-        self.keys.first().ok_or(CrypterError::NoKey)?.blind(purpose, value)
+        self.list.load().sealing.blind(purpose, value)
     }
 
     /// The keyed hashes of a value under every key, the sealing key's first: a search has to try all of them.
     pub fn blinds(&self, purpose: &'static str, value: &[u8]) -> Result<Vec<[u8; 32]>, CrypterError> {
-        self.keys.iter().map(|key| key.blind(purpose, value)).collect()
+        let list = self.list.load();
+        let others = list.keys.iter().filter(|key| key.id != list.sealing.id);
+        std::iter::once(&list.sealing).chain(others).map(|key| key.blind(purpose, value)).collect()
     }
 }
 
@@ -276,91 +329,4 @@ fn header(id: [u8; KEY_ID_BYTES]) -> [u8; 1 + KEY_ID_BYTES] {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const CONTEXT: SealContext<'static> = SealContext { table: "keys", row: "key_1", column: "sealed_private" };
-
-    fn key(fill: u8) -> String {
-        BASE64.encode(&[fill; 32])
-    }
-
-    fn crypter(keys: &[u8]) -> Crypter {
-        Crypter::new(&keys.iter().map(|fill| key(*fill)).collect::<Vec<_>>()).unwrap()
-    }
-
-    #[test]
-    fn what_was_sealed_opens_at_its_place() {
-        let crypter = crypter(&[1]);
-        let sealed = crypter.seal(CONTEXT, b"secret").unwrap();
-        assert_eq!(crypter.open(CONTEXT, &sealed).unwrap().as_slice(), b"secret");
-        assert_ne!(sealed, crypter.seal(CONTEXT, b"secret").unwrap(), "each sealing has a nonce of its own");
-    }
-
-    #[test]
-    fn a_value_moved_to_another_row_column_or_table_does_not_open() {
-        let crypter = crypter(&[1]);
-        let sealed = crypter.seal(CONTEXT, b"secret").unwrap();
-        let elsewhere = [
-            SealContext { row: "key_2", ..CONTEXT },
-            SealContext { column: "other", ..CONTEXT },
-            SealContext { table: "subjects", ..CONTEXT },
-            // The same characters, divided differently.
-            SealContext { table: "key", row: "skey_1", ..CONTEXT },
-            SealContext { row: "key_1s", column: "ealed_private", ..CONTEXT },
-        ];
-        for context in elsewhere {
-            let refused = CrypterError::Refused { table: context.table, column: context.column };
-            assert_eq!(crypter.open(context, &sealed).unwrap_err(), refused, "{context:?}");
-        }
-    }
-
-    #[test]
-    fn the_first_key_seals_and_all_open() {
-        let sealed = crypter(&[1]).seal(CONTEXT, b"secret").unwrap();
-        let rotated = crypter(&[2, 1]);
-        assert_eq!(rotated.open(CONTEXT, &sealed).unwrap().as_slice(), b"secret");
-        assert!(rotated.is_outdated(&sealed));
-        let again = rotated.seal(CONTEXT, b"secret").unwrap();
-        assert!(!rotated.is_outdated(&again));
-        let unknown = CrypterError::UnknownKey { table: "keys", column: "sealed_private" };
-        assert_eq!(crypter(&[1]).open(CONTEXT, &again).unwrap_err(), unknown);
-    }
-
-    #[test]
-    fn a_changed_or_cut_value_does_not_open() {
-        let crypter = crypter(&[1]);
-        let sealed = crypter.seal(CONTEXT, b"secret").unwrap();
-        for length in 0..sealed.len() {
-            assert!(crypter.open(CONTEXT, &sealed[..length]).is_err(), "cut to {length}");
-        }
-        for at in 0..sealed.len() {
-            let mut changed = sealed.clone();
-            changed[at] ^= 1;
-            assert!(crypter.open(CONTEXT, &changed).is_err(), "byte {at} changed");
-        }
-    }
-
-    #[test]
-    fn bad_key_lists_are_refused_without_repeating_them() {
-        assert_eq!(Crypter::new::<&str>(&[]).unwrap_err(), CrypterError::NoKey);
-        assert_eq!(Crypter::from_key_file("# only a comment\n\n").unwrap_err(), CrypterError::NoKey);
-        assert_eq!(Crypter::new(&[key(1), "c2hvcnQ=".into()]).unwrap_err(), CrypterError::BadKey(2));
-        assert_eq!(Crypter::new(&[key(1), key(1)]).unwrap_err(), CrypterError::DuplicateKey(2));
-        let made = Crypter::generate_key().unwrap();
-        let crypter = Crypter::from_key_file(&format!("{} # made today\n{}\n", *made, key(1))).unwrap();
-        assert!(!format!("{crypter:?}").contains(&made[..8]));
-    }
-
-    #[test]
-    fn keyed_hashes_differ_by_value_purpose_and_key() {
-        let old = crypter(&[1]);
-        let hash = old.blind("account number", b"6222").unwrap();
-        assert_eq!(hash, old.blind("account number", b"6222").unwrap());
-        assert_ne!(hash, old.blind("account number", b"6223").unwrap());
-        assert_ne!(hash, old.blind("resident id", b"6222").unwrap());
-        let rotated = crypter(&[2, 1]);
-        assert_ne!(hash, rotated.blind("account number", b"6222").unwrap());
-        assert!(rotated.blinds("account number", b"6222").unwrap().contains(&hash));
-    }
-}
+mod tests;

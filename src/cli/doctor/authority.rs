@@ -5,10 +5,11 @@ use std::{path::Path, sync::Arc};
 use super::{Examination, Findings};
 use crate::{
     authority::{self, Custody, Keyring, Purpose, partners, partners::AuthorityRecord, server},
+    cli::context::server_files,
     config::TlsFiles,
     domain::{SystemEntropy, Timestamp, error_chain},
     identity::{CertificateFacts, RevocationList, revocation::left_permille},
-    store::Env,
+    store::{self, Env},
 };
 
 /// A certificate with less of its lifetime left, in thousandths, is worth a warning.
@@ -22,6 +23,7 @@ pub(super) async fn check(exam: &Examination, findings: &mut Findings) {
     let (clock, settings) = (Arc::clone(&exam.clock), &exam.config.authority);
     let custody = Custody::new(Env::new(db.clone(), clock, Arc::new(SystemEntropy)), Arc::new(crypter), settings);
     keys(&custody, findings).await;
+    sealing(exam, &custody, findings).await;
     let (partner, portal) = (&exam.config.partner, &exam.config.portal);
     server_certificate("server certificate", partner.tls_files(), &custody, findings);
     if portal.enabled && portal.tls_files(partner) != partner.tls_files() {
@@ -43,6 +45,30 @@ async fn keys(custody: &Custody, findings: &mut Findings) {
     for purpose in missing {
         findings.problem(check, format!("no {purpose} key"), "run `medcredit keys init`");
     }
+}
+
+/// Checks whether everything is sealed under the first key of the file, so that the others can be removed.
+async fn sealing(exam: &Examination, custody: &Custody, findings: &mut Findings) {
+    let check = "sealing";
+    let Ok(rows) = store::keys::list(&custody.env.db).await else { return };
+    // On this command's own copy: the gateways seal under the key of the newest private key.
+    custody.crypter.seal_under_first();
+    let keys = rows.iter().filter(|row| custody.crypter.is_outdated(&row.sealed_private)).count();
+    let mut outdated: Vec<String> = (keys > 0).then(|| format!("{keys} private keys")).into_iter().collect();
+    for server in server_files(&exam.config) {
+        // A file that cannot be read is reported with its certificate.
+        if let Ok(Some(true)) = server::is_outdated(&server.key, &custody.crypter) {
+            outdated.push(server.key.display().to_string());
+        }
+    }
+    if outdated.is_empty() {
+        return findings.good(check, "private keys and key files are under the first key-encryption key");
+    }
+    findings.warning(
+        check,
+        format!("not under the first key-encryption key: {}", outdated.join(", ")),
+        "run `medcredit keys reseal` before you remove a line of the file",
+    );
 }
 
 fn server_certificate(check: &'static str, files: TlsFiles<'_>, custody: &Custody, findings: &mut Findings) {

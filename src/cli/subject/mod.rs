@@ -2,13 +2,13 @@
 
 mod show;
 
-use std::{io::Write, sync::Arc};
+use std::io::Write;
 
 use clap::{ArgGroup, Args, Subcommand};
 
-use super::{Context, OrFail, Usage, model::library, operator::Operator};
+use super::{Context, OrFail, Usage, context::crypter, model::library, operator::Operator};
 use crate::{
-    app, authority,
+    app,
     dossier::{Dossiers, Found, PersonalAccess, SearchKey, Tables},
 };
 
@@ -61,8 +61,8 @@ enum Action {
 pub(super) async fn run(args: SubjectCommand, ctx: &Context) -> anyhow::Result<()> {
     let config = ctx.config()?;
     let references = app::reference_tables(&config, &library(ctx)?)?;
-    let crypter = Arc::new(authority::crypter(&config.secrets)?);
     let db = ctx.store(&config).await?;
+    let crypter = crypter(&config, &db).await?;
     let tables = Tables { kinds: references.kinds, regions: references.regions, catalogues: references.catalogues };
     let dossiers = Dossiers::new(ctx.env(&db), crypter, tables);
     let done = execute(args, &dossiers, ctx).await;

@@ -3,7 +3,10 @@
 mod certificates;
 mod command;
 mod keys;
+mod next_keys;
 mod partners;
+mod rollover;
+mod rotation;
 mod tls_reload;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};

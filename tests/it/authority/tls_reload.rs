@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use medcredit::{
     authority::{AuthorityError, Custody, ProfileName, Reloader, certificates as issuing, files, partners, server},
-    domain::Clock as _,
+    domain::{Clock as _, Timestamp},
     identity::{IdentityError, RevocationList},
     store::Engine,
 };
@@ -17,12 +17,12 @@ use crate::support::{
 };
 
 /// A gateway's directory with the server's files and a partner's list.
-struct GatewayFiles {
+pub(super) struct GatewayFiles {
     directory: tempfile::TempDir,
 }
 
 impl GatewayFiles {
-    async fn new(custody: &Custody) -> Self {
+    pub(super) async fn new(custody: &Custody) -> Self {
         let files = Self { directory: tempfile::tempdir().unwrap() };
         init(custody).await;
         files.put_server(custody, &issue(custody, ProfileName::Server, "gateway").await);
@@ -37,7 +37,7 @@ impl GatewayFiles {
         self.directory.path().join(name)
     }
 
-    fn put_server(&self, custody: &Custody, issued: &issuing::Issued) {
+    pub(super) fn put_server(&self, custody: &Custody, issued: &issuing::Issued) {
         self.put_certificate(issued);
         let sealed = server::seal(&custody.crypter, &issued.facts, issued.private_key.as_ref().unwrap()).unwrap();
         files::write_private(&self.files().key, sealed.as_bytes()).unwrap();
@@ -54,7 +54,7 @@ impl GatewayFiles {
         path
     }
 
-    async fn start(&self, custody: &Custody) -> Reloader {
+    pub(super) async fn start(&self, custody: &Custody) -> Reloader {
         Reloader::start(custody.clone(), self.files()).await.unwrap()
     }
 }
@@ -69,6 +69,7 @@ both_engines! {
     a_partners_new_list_is_reloaded_from_its_file,
     a_bad_list_keeps_the_old_one,
     an_older_list_is_refused_after_a_restart_too,
+    a_list_with_a_lower_number_replaces_none_whatever_its_date,
     the_file_of_a_removed_authority_is_no_longer_watched,
     operators_see_the_remaining_validity_of_a_list,
     a_running_gateway_detects_changes_by_polling,
@@ -179,6 +180,53 @@ async fn an_older_list_is_refused_after_a_restart_too(store: TestStore) {
     files.put_list(&ca.list(&[7]));
     assert!(reloader.refresh().await.unwrap());
     identify(reloader.live().material().trust.clone(), &ca.bank("bank-b", 8), NOW).unwrap();
+}
+
+async fn a_list_with_a_lower_number_replaces_none_whatever_its_date(store: TestStore) {
+    // A partner whose clock was set back and forth, or an attacker who can write the list file and got an unpublished
+    // list: by its date it is the newest one, and the revocation is not in it. The same of an intermediate.
+    let custody = custody(&store);
+    let files = GatewayFiles::new(&custody).await;
+    let root = TestCa::root("Partner");
+    let issuing = root.intermediate("Issuing", 9);
+    let path = files.path("partner.crl");
+    let put = |lists: &[RevocationList]| {
+        let pem = lists.iter().map(|list| files::to_pem(files::REVOCATION_LIST, list.der()).to_string());
+        files::write_public(&path, pem.collect::<String>().as_bytes()).unwrap();
+    };
+    let later = NOW.plus(Duration::from_secs(60));
+    let of =
+        |ca: &TestCa, number, at: Timestamp, revoked: &[u64]| ca.numbered_list(number, at, at.plus(DAY * 7), revoked);
+    put(&[of(&root, 10, NOW, &[7]), of(&issuing, 300, NOW, &[7])]);
+    partners::trust(&custody, "partner", &root.certificate, &path).await.unwrap();
+    let reloader = files.start(&custody).await;
+    let revoked = [root.bank("bank-a", 7), issuing.bank("bank-b", 7)];
+    let refused = |reloader: &Reloader| {
+        for bank in &revoked {
+            assert!(identify(reloader.live().material().trust.clone(), bank, NOW).is_err());
+        }
+    };
+    refused(&reloader);
+    for lower in [
+        [of(&root, 9, later, &[]), of(&issuing, 301, later, &[])],
+        [of(&root, 11, later, &[]), of(&issuing, 255, later, &[])],
+    ] {
+        put(&lower);
+        reloader.refresh().await.unwrap();
+        refused(&reloader);
+        // Nor after a restart, nor by an operator who trusts the authority again.
+        refused(&files.start(&custody).await);
+        let again = partners::trust(&custody, "partner", &root.certificate, &path).await;
+        assert!(matches!(&again, Err(AuthorityError::Invalid(text)) if text.contains("is lower than")), "{again:?}");
+    }
+    put(&[of(&root, 11, later, &[]), of(&issuing, 301, later, &[])]);
+    reloader.refresh().await.unwrap();
+    for bank in &revoked {
+        identify(reloader.live().material().trust.clone(), bank, NOW).unwrap();
+    }
+    put(&[of(&root, 10, later, &[7]), of(&issuing, 301, later, &[])]);
+    let restarted = files.start(&custody).await;
+    assert!(identify(restarted.live().material().trust.clone(), &revoked[1], NOW).is_err(), "number 11 was in use");
 }
 
 async fn the_file_of_a_removed_authority_is_no_longer_watched(store: TestStore) {

@@ -34,6 +34,7 @@ const CHANGES: &[&str] = &[
     "certs issue",
     "certs refuse",
     "certs revoke",
+    "certs roll",
     "certs trust",
     "client register",
     "client resume",
@@ -47,6 +48,7 @@ const CHANGES: &[&str] = &[
     "consent suspend",
     "import",
     "keys init",
+    "keys prepare",
     "keys reseal",
     "keys revoke",
     "keys rotate",
@@ -276,7 +278,10 @@ async fn set_up(site: &mut Site) {
     site.leaves(0, "migrate", &[]).await;
     site.leaves(3, "keys init", &[]).await;
     site.leaves(0, "keys init", &[]).await;
+    site.leaves(1, "keys prepare", &["answer_signing"]).await;
+    site.clock.advance(medcredit::authority::keys::PUBLISHED_AHEAD);
     site.leaves(1, "keys rotate", &["answer_signing"]).await;
+    site.leaves(1, "keys rotate", &["token_signing", "--now"]).await;
     let listed = site.leaves(0, "keys list", &[]).await.out;
     let retired = listed.lines().find(|line| line.contains("retired")).unwrap().split(' ').next().unwrap().to_owned();
     site.leaves(1, "keys revoke", &[&retired, "--reason", "lost"]).await;
@@ -300,12 +305,17 @@ async fn set_up(site: &mut Site) {
     let register = ["--name", "bank-a", "--authority", "own", "--subject", &subject];
     site.leaves(1, "client register", &register).await;
     let key = KeyPair::from_pkcs8(Suite::Es256, &KeyPair::generate(Suite::Es256).unwrap()).unwrap();
-    let set = serde_json::json!({ "keys": [key.public_key().jwk()] });
-    std::fs::write(site.path("bank.jwks"), set.to_string()).unwrap();
+    let keys = serde_json::json!({ "keys": [key.public_key().jwk()] });
+    std::fs::write(site.path("bank.jwks"), keys.to_string()).unwrap();
     let jwks = site.name("bank.jwks");
     site.leaves(1, "client signing", &["bank-a", "--signed-requests", "allowed", "--jwks", &jwks]).await;
     site.leaves(1, "client suspend", &["bank-a"]).await;
     site.leaves(1, "client resume", &["bank-a"]).await;
+    // The new authority, and its key; after a leak also the end of the trust in the former one.
+    let out = site.name("ca-2.pem");
+    site.leaves(2, "certs roll", &[&["--certificate-out", &out][..], &set].concat()).await;
+    let (out, leaked) = (site.name("ca-3.pem"), ["--compromised", "--reason", "its key leaked"]);
+    site.leaves(3, "certs roll", &[&["--certificate-out", &out][..], &leaked, &set].concat()).await;
     site.leaves(1, "certs revoke", &[&CertificateFacts::read(&certificate).unwrap().thumbprint]).await;
 }
 

@@ -147,6 +147,11 @@ impl TestCa {
 
     /// Makes a revocation list.
     pub fn list_of(&self, from: Timestamp, until: Timestamp, revoked: &[u64]) -> RevocationList {
+        self.numbered_list(u64::try_from(from.seconds()).unwrap(), from, until, revoked)
+    }
+
+    /// Makes a revocation list with a number; the number of the others is their time of issue.
+    pub fn numbered_list(&self, number: u64, from: Timestamp, until: Timestamp, revoked: &[u64]) -> RevocationList {
         let entry = |serial: &u64| RevokedCertParams {
             serial_number: SerialNumber::from(*serial),
             revocation_time: from.to_utc(),
@@ -156,8 +161,7 @@ impl TestCa {
         let list = CertificateRevocationListParams {
             this_update: from.to_utc(),
             next_update: until.to_utc(),
-            // Later lists have higher numbers.
-            crl_number: SerialNumber::from(u64::try_from(from.seconds()).unwrap()),
+            crl_number: SerialNumber::from(number),
             issuing_distribution_point: None,
             revoked_certs: revoked.iter().map(entry).collect(),
             key_identifier_method: KeyIdMethod::Sha256,
