@@ -1,13 +1,16 @@
 //! The background tasks: polling for changes, housekeeping, sealing.
 
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use tokio::{sync::watch, task::JoinSet};
 
-use super::{App, keys::key_set};
+use super::{App, keys::key_set, policies::requirements};
 use crate::{
     authority::Keyring,
     domain::{Failure, error_chain},
@@ -20,6 +23,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(250);
 const FILES_INTERVAL: Duration = Duration::from_secs(1);
 /// How often SQLite's write-ahead log is moved into the database file.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_millis(250);
+/// How often the database is asked whether it keeps what it commits.
+const DURABILITY_INTERVAL: Duration = Duration::from_secs(2);
 /// How often expired rows and idle limits are removed.
 const TIDY_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -86,12 +91,16 @@ impl App {
     /// Starts the background tasks. They run until `stopping` is true.
     pub fn start_background(self: &Arc<Self>, stopping: &watch::Receiver<bool>) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
-        let app = self.clone();
+        let (app, series) = (self.clone(), Arc::new(FailureSeries::default()));
         tasks.spawn(every(POLL_INTERVAL, stopping.clone(), move || {
-            let app = app.clone();
+            let (app, series) = (app.clone(), series.clone());
             async move {
-                if let Err(failure) = app.catch_up().await {
-                    tracing::warn!(code = failure.code, reason = context(&failure), "changes could not be read");
+                match app.catch_up().await {
+                    Err(failure) if series.begins() => {
+                        tracing::warn!(code = failure.code, reason = context(&failure), "changes could not be read");
+                    }
+                    Ok(()) if series.ends() => tracing::info!("changes are read again"),
+                    _ => {}
                 }
             }
         }));
@@ -104,12 +113,24 @@ impl App {
                 }
             }
         }));
-        let db = self.env.db.clone();
-        tasks.spawn(every(CHECKPOINT_INTERVAL, stopping.clone(), move || {
-            let db = db.clone();
+        let app = self.clone();
+        tasks.spawn(every(DURABILITY_INTERVAL, stopping.clone(), move || {
+            let app = app.clone();
             async move {
-                if let Err(error) = db.checkpoint().await {
-                    tracing::warn!(%error, "the database's log could not be moved into its file");
+                app.durability.check(&app.env.db, requirements(&app.config)).await;
+            }
+        }));
+        let (db, series) = (self.env.db.clone(), Arc::new(FailureSeries::default()));
+        tasks.spawn(every(CHECKPOINT_INTERVAL, stopping.clone(), move || {
+            let (db, series) = (db.clone(), series.clone());
+            async move {
+                match db.checkpoint().await {
+                    Err(error) if series.begins() => {
+                        let error = error_chain(&error);
+                        tracing::warn!(%error, "the database's log could not be moved into its file");
+                    }
+                    Ok(()) if series.ends() => tracing::info!("the database's log is moved into its file again"),
+                    _ => {}
                 }
             }
         }));
@@ -127,6 +148,22 @@ impl App {
         let (sealer, stop) = (self.sealer.clone(), stopped(stopping.clone()));
         tasks.spawn(async move { sealer.run(stop).await });
         tasks
+    }
+}
+
+/// Whether the last run of a task failed. Tasks run four times a second: a disk that is full for a night is worth two lines.
+#[derive(Debug, Default)]
+struct FailureSeries(AtomicBool);
+
+impl FailureSeries {
+    /// Notes a failure. Whether it is the first one.
+    fn begins(&self) -> bool {
+        !self.0.swap(true, Ordering::SeqCst)
+    }
+
+    /// Notes a success. Whether it is the first one after failures.
+    fn ends(&self) -> bool {
+        self.0.swap(false, Ordering::SeqCst)
     }
 }
 

@@ -11,7 +11,8 @@ impl App {
     }
 
     /// Registers the gateway's checks. It is not ready while it may have missed changes, while the ledger is behind
-    /// the newest checkpoint outside the database, or while it cannot seal.
+    /// the newest checkpoint outside the database, while the database may lose what it commits, while answers could not be
+    /// recorded, or while it cannot seal.
     pub fn report_health(&self, health: &Health) {
         let access = self.access.clone();
         health
@@ -25,6 +26,10 @@ impl App {
             HistoryState::Current => Ok(()),
             other => Err(other.to_string()),
         });
+        let durability = self.durability.clone();
+        health.require("durability", move || durability.problem().map_or(Ok(()), Err));
+        let recorder = self.recorder.clone();
+        health.require("recording", move || recorder.problem().map_or(Ok(()), Err));
         let sealer = self.sealer.clone();
         health.require("ledger", move || sealer.problem().map_or(Ok(()), Err));
     }

@@ -25,12 +25,12 @@ use crate::{
     ledger::{Faults, HistoryMonitor, LedgerError, Recorder, Sealer},
     limits::{ByteBudget, Limits},
     outbox::Outbox,
-    store::{DbError, Env},
+    store::{DbError, Env, durability::DurabilityWatch},
 };
 
 pub use log_reader::LogReader;
 pub use open::reference_tables;
-pub use policies::consent_policy;
+pub use policies::{consent_policy, requirements};
 pub use portal::Portal;
 
 /// Why the gateway could not be opened.
@@ -86,6 +86,8 @@ pub struct App {
     pub outbox: Outbox,
     /// Files that departments upload.
     pub imports: Uploads,
+    /// Whether the database keeps what it commits, as last examined.
+    pub durability: DurabilityWatch,
     /// Failures that a test injects into disclosures.
     pub faults: Faults,
     /// The parts of the public listener, if the configuration has one.

@@ -1,6 +1,9 @@
 //! Opens the rooms, one room a function, in the order in which they need each other.
 
-use std::sync::{Arc, atomic::AtomicI64};
+use std::{
+    sync::{Arc, atomic::AtomicI64},
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 
@@ -26,8 +29,12 @@ use crate::{
     limits::Limits,
     outbox::Outbox,
     scoring::Model,
-    store::Env,
+    store::{Env, durability::DurabilityWatch},
 };
+
+/// How long a request, or a background task, waits for a statement of PostgreSQL's. Longer than another gateway that hangs may
+/// hold its locks, which is three seconds, and so short that a bank is answered within five when the database is gone.
+const ANSWER_LIMIT: Duration = Duration::from_millis(4250);
 
 impl App {
     /// Opens the rooms over a store whose schema is that of this build.
@@ -42,6 +49,9 @@ impl App {
         let env = Env { db: env.db.with_end_journal(journal), ..env };
         config.ledger.epoch = establish_epoch(&env, config.ledger.epoch).await.map_err(AppError::Ledger)?;
         let checkpoint_file = CheckpointFile::new(config.ledger.checkpoint_file.clone());
+        // Files that are uploaded are imported by statements that may take minutes.
+        let importing = env.clone();
+        let env = Env { db: env.db.answering_within(ANSWER_LIMIT), ..env };
         // Before the keys: the key of each checkpoint was stored before it signed.
         let sighting = Sighting::first(&env.db, &checkpoint_file).await.map_err(AppError::Ledger)?;
         let AuthorityParts { custody, key_file, reloader, keyring, portal } =
@@ -75,9 +85,10 @@ impl App {
             limits: limits(&config, &env),
             buffered_bytes: byte_budget(&config),
             outbox: Outbox::new(env.clone(), outbox_policy(&config)),
-            imports: imports(&config, &env, &custody, references),
+            imports: imports(&config, &importing, &custody, references),
             log: LogReader::new(env.db.clone()),
             reloader: Arc::new(reloader),
+            durability: DurabilityWatch::default(),
             faults,
             portal,
             key_log: ArcSwap::from_pointee(keyring.records().to_vec()),

@@ -9,6 +9,7 @@ use crate::{
     ledger::{Faults, History, LeafCache, RecorderOptions, SealerOptions},
     limits::{self, ByteBudget},
     outbox,
+    store::durability::Requirements,
 };
 
 /// The most entries sealed in one transaction: usually those of one interval, or a part of a backlog in a few milliseconds.
@@ -24,6 +25,11 @@ pub fn consent_policy(config: &Config) -> ConsentPolicy {
         default_data_months: section.default_data_months,
         max_data_months: section.max_data_months,
     }
+}
+
+/// What the configuration requires of the database's durability.
+pub const fn requirements(config: &Config) -> Requirements {
+    Requirements { synchronous_standby: config.store.require_synchronous_standby }
 }
 
 pub(super) fn server_files(files: TlsFiles<'_>) -> ServerFiles {

@@ -12,7 +12,7 @@ use tokio::{
 
 use super::{Context, context::Stream, exposure};
 use crate::{
-    app::App,
+    app::{App, requirements},
     config::{Config, LogFormat},
     http::server::Running,
     store::durability,
@@ -140,7 +140,7 @@ pub(super) async fn run(_: Serve, ctx: &Context) -> anyhow::Result<()> {
     exposure::check_files(&config)?;
     let db = ctx.store(&config).await?;
     exposure::check_role(&config, &db).await?;
-    let durability = durability::examine(&db).await?;
+    let durability = durability::examine(&db, requirements(&config)).await?;
     anyhow::ensure!(
         durability.refused.is_empty(),
         "the database does not sync its commits ({}): an answer could leave before its record is safe",

@@ -30,6 +30,8 @@ pub struct Store {
     pub max_connections: u32,
     /// Whether the gateway serves as a role that can change the ledger.
     pub allow_owner: bool,
+    /// Whether the gateway serves only while a synchronous standby of PostgreSQL is connected.
+    pub require_synchronous_standby: bool,
 }
 
 impl Store {
@@ -48,6 +50,8 @@ impl Section for Store {
     fn check(&self, report: &mut Report<'_>) {
         let complete = self.engine == StoreEngine::Sqlite || self.url_file.is_some();
         report.require(complete, "url_file", "is required with engine = \"postgres\"");
+        let has_standbys = self.engine == StoreEngine::Postgres || !self.require_synchronous_standby;
+        report.require(has_standbys, "require_synchronous_standby", "needs engine = \"postgres\"");
         // Two connections append and one seals. Of the others an import uses three, and one must be left to answer banks.
         report.require((7..=1000).contains(&self.max_connections), "max_connections", "must be between 7 and 1000");
     }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
+    sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -16,12 +17,50 @@ use super::{
     leaf_cache::LeafCache,
 };
 use crate::{
-    domain::{clock::SharedClock, error_chain},
+    domain::{Timestamp, clock::SharedClock, error_chain},
     store::{Db, DbError, Engine, Tx, ledger::append as table},
 };
 
 /// How often a batch is tried that conflicts with another transaction.
 const ATTEMPTS: u32 = 5;
+
+/// The reason of a refusal when the time is up.
+pub(super) const IN_TIME: &str = "the database did not answer in time";
+
+/// How long a batch that failed makes the gateway not ready. A balancer that sends nothing meanwhile must send something
+/// again: only an answer shows that recording works.
+const PROBLEM_RETENTION: Duration = Duration::from_secs(10);
+
+/// The failure of the newest batch that failed, until one succeeds.
+#[derive(Debug, Clone)]
+pub(super) struct RecordingProblem {
+    clock: SharedClock,
+    last: Arc<RwLock<Option<(Timestamp, String)>>>,
+}
+
+impl RecordingProblem {
+    pub(super) fn new(clock: SharedClock) -> Self {
+        Self { clock, last: Arc::default() }
+    }
+
+    /// The failure, while it is recent.
+    pub(super) fn recent(&self) -> Option<String> {
+        let last = self.last.read().unwrap_or_else(PoisonError::into_inner);
+        last.as_ref().filter(|(at, _)| self.clock.now().since(*at) < PROBLEM_RETENTION).map(|(_, why)| why.clone())
+    }
+
+    fn set(&self, why: &str) {
+        let last = Some((self.clock.now(), format!("answers are not recorded: {why}")));
+        *self.last.write().unwrap_or_else(PoisonError::into_inner) = last;
+    }
+
+    fn clear(&self) {
+        // Read first: almost every batch finds nothing to clear, and readers do not wait for each other.
+        if self.last.read().unwrap_or_else(PoisonError::into_inner).is_some() {
+            *self.last.write().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+    }
+}
 
 /// The channel by which a caller receives the outcome of its answer.
 pub(super) type Reply = oneshot::Sender<Result<Disclosed, RecordError>>;
@@ -136,6 +175,7 @@ pub(super) struct Batcher {
     pub(super) db: Db,
     pub(super) clock: SharedClock,
     pub(super) limit: Duration,
+    pub(super) problem: RecordingProblem,
     pub(super) leaf_cache: LeafCache,
     pub(super) history: History,
     pub(super) faults: Faults,
@@ -144,10 +184,13 @@ pub(super) struct Batcher {
 impl Batcher {
     /// Decides every answer of a batch and replies to each caller.
     pub(super) async fn commit(&self, batch: Vec<Waiting>) {
+        // Callers who left before their batch began get no record either: behind a database that hung, a queue of them would
+        // be recorded, and charged to consents, for nobody.
+        let batch = batch.into_iter().filter(|waiting| !waiting.reply.is_closed());
         // A repeated id would violate the primary key, and every answer of the batch would have to be tried alone.
         let mut seen = HashSet::new();
         let (batch, duplicates): (Vec<_>, Vec<_>) =
-            batch.into_iter().partition(|waiting| seen.insert(waiting.draft.entry.id().to_owned()));
+            batch.partition(|waiting| seen.insert(waiting.draft.entry.id().to_owned()));
         for waiting in duplicates {
             refuse(waiting, "another answer of this batch has the same id");
         }
@@ -166,7 +209,7 @@ impl Batcher {
                 for waiting in batch {
                     match self.attempt(std::slice::from_ref(&waiting)).await {
                         Ok(verdicts) => self.reply(vec![waiting], &verdicts),
-                        Err(error) => refuse_all(vec![waiting], &error),
+                        Err(error) => self.refuse_all(vec![waiting], &error),
                     }
                 }
             }
@@ -174,27 +217,52 @@ impl Batcher {
                 self.history.overtaken();
                 refuse_behind(batch, &self.history.state());
             }
-            Err(error) => refuse_all(batch, &error),
+            Err(error) => self.refuse_all(batch, &error),
+        }
+    }
+
+    // Logged once a batch and not once an answer: a failing database would otherwise flood the log under load.
+    fn refuse_all(&self, batch: Vec<Waiting>, error: &BatchError) {
+        let why = match error {
+            BatchError::Contention(error) | BatchError::Constraint(error) | BatchError::Failed(error) => {
+                error_chain(error)
+            }
+            BatchError::Behind => HistoryState::Overtaken.to_string(),
+        };
+        tracing::error!(count = batch.len(), error = %why, "disclosures could not be recorded: they are not released");
+        if !error.is_constraint() {
+            self.problem.set(&why);
+        }
+        for waiting in batch {
+            refuse(waiting, &why);
         }
     }
 
     async fn attempt(&self, batch: &[Waiting]) -> Result<Vec<Verdict>, BatchError> {
-        let mut attempt = 1;
-        loop {
-            // After a timeout in the middle the outcome is unknown: the answers are not released.
-            let timed_out = |_| Err(BatchError::Failed(DbError::Setup("the database did not answer in time".into())));
-            // The limit is for each attempt: a retry after contention gets the full time again. Only contention is
-            // retried, because then it is certain that nothing was written.
-            match tokio::time::timeout(self.limit, self.transaction(batch)).await.unwrap_or_else(timed_out) {
-                // Bounded: under lasting contention the callers get an error that they may retry, and the batches
-                // behind get their turn.
-                Err(BatchError::Contention(_)) if attempt < ATTEMPTS => {
-                    metrics::counter!("medcredit_ledger_retries_total").increment(1);
-                    attempt += 1;
+        let attempts = async {
+            let mut attempt = 1;
+            loop {
+                // Only contention is retried, because then it is certain that nothing was written.
+                match self.transaction(batch).await {
+                    // Bounded: under lasting contention the callers get an error that they may retry, and the batches
+                    // behind get their turn.
+                    Err(BatchError::Contention(_)) if attempt < ATTEMPTS => {
+                        metrics::counter!("medcredit_ledger_retries_total").increment(1);
+                        attempt += 1;
+                    }
+                    outcome => return outcome,
                 }
-                outcome => return outcome,
             }
+        };
+        // After a timeout in the middle the outcome is unknown: the answers are not released. One limit for all attempts: a
+        // bank must not wait five times as long where each of them takes its time.
+        let timed_out = |_| Err(BatchError::Failed(DbError::Setup(IN_TIME.into())));
+        let outcome = tokio::time::timeout(self.limit, attempts).await.unwrap_or_else(timed_out);
+        // Only a record shows that recording works: answers that were refused wrote nothing.
+        if outcome.as_ref().is_ok_and(|verdicts| verdicts.iter().any(|verdict| verdict.is_recorded())) {
+            self.problem.clear();
         }
+        outcome
     }
 
     /// Commits in one round trip, unless a budget is to be charged or SQLite cannot do this batch in one.
@@ -323,18 +391,6 @@ impl Batcher {
             // The caller may be gone; the record remains.
             let _ = reply.send(outcome);
         }
-    }
-}
-
-// Logged once a batch and not once an answer: a failing database would otherwise flood the log under load.
-fn refuse_all(batch: Vec<Waiting>, error: &BatchError) {
-    let why = match error {
-        BatchError::Contention(error) | BatchError::Constraint(error) | BatchError::Failed(error) => error_chain(error),
-        BatchError::Behind => HistoryState::Overtaken.to_string(),
-    };
-    tracing::error!(count = batch.len(), error = %why, "disclosures could not be recorded: they are not released");
-    for waiting in batch {
-        refuse(waiting, &why);
     }
 }
 

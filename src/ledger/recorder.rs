@@ -8,7 +8,7 @@ use tokio::{
 };
 
 use super::{
-    batch::{Batcher, Waiting},
+    batch::{Batcher, IN_TIME, RecordingProblem, Waiting},
     disclosed::{Disclosed, Draft, RecordError},
     faults::Faults,
     history::History,
@@ -33,7 +33,8 @@ pub struct RecorderOptions {
     pub queue_bytes: usize,
     /// The leaves that the sealer of the same process need not read.
     pub leaf_cache: LeafCache,
-    /// The limit of a transaction's time: behind a database that hangs, every answer would wait without end.
+    /// The limit of a batch's time, all attempts together, and of an answer's wait in the queue: behind a database that hangs,
+    /// every answer would wait without end.
     pub limit: Duration,
     /// Whether the history is current: otherwise nothing is recorded.
     pub history: History,
@@ -49,7 +50,7 @@ impl Default for RecorderOptions {
             queue: 4096,
             queue_bytes: 64 * 1024 * 1024,
             leaf_cache: LeafCache::default(),
-            limit: Duration::from_secs(10),
+            limit: Duration::from_millis(4250),
             history: History::default(),
             faults: Faults::default(),
         }
@@ -57,6 +58,9 @@ impl Default for RecorderOptions {
 }
 
 const KIBIBYTE: usize = 1024;
+
+/// How much longer than a batch an answer waits: a batch that began with it has then failed by itself.
+const GRACE: Duration = Duration::from_millis(250);
 
 /// The memory of a queued answer, in whole kibibytes.
 fn kibibytes(draft: &Draft) -> u32 {
@@ -73,6 +77,8 @@ pub struct Recorder {
     memory: Arc<Semaphore>,
     kibibytes: usize,
     history: History,
+    limit: Duration,
+    problem: RecordingProblem,
     closing: Arc<watch::Sender<bool>>,
     task: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
@@ -85,6 +91,7 @@ impl Recorder {
         // A semaphore with more than its maximum of permits panics.
         let kibibytes = (options.queue_bytes / KIBIBYTE).clamp(1, Semaphore::MAX_PERMITS);
         let (closing, closed) = watch::channel(false);
+        let (limit, problem) = (options.limit, RecordingProblem::new(clock.clone()));
         let history = options.history;
         let committer = Committer {
             queue: waiting,
@@ -94,7 +101,8 @@ impl Recorder {
             batcher: Arc::new(Batcher {
                 db,
                 clock,
-                limit: options.limit,
+                limit,
+                problem: problem.clone(),
                 leaf_cache: options.leaf_cache,
                 history: history.clone(),
                 faults: options.faults,
@@ -102,7 +110,7 @@ impl Recorder {
         };
         let task = Arc::new(Mutex::new(Some(tokio::spawn(committer.run()))));
         let memory = Arc::new(Semaphore::new(kibibytes));
-        Self { queue, memory, kibibytes, history, closing: Arc::new(closing), task }
+        Self { queue, memory, kibibytes, history, limit, problem, closing: Arc::new(closing), task }
     }
 
     /// Refuses with `history_behind` while the history is not current (I9): before an old consent is judged.
@@ -112,7 +120,8 @@ impl Recorder {
 
     /// Waits until the answer's record is durable and returns the answer for release.
     ///
-    /// A caller that stops waiting loses the answer and not the record: over-recording is safe, under-recording is not.
+    /// A caller that stops waiting after its batch began loses the answer and not the record: over-recording is safe,
+    /// under-recording is not.
     pub async fn record(&self, draft: impl Into<Box<Draft>>) -> Result<Disclosed, RecordError> {
         let draft = draft.into();
         let (reply, outcome) = oneshot::channel();
@@ -127,8 +136,18 @@ impl Recorder {
             mpsc::error::TrySendError::Full(_) => refused("too many answers wait to be recorded"),
             mpsc::error::TrySendError::Closed(_) => refused("the recorder is shutting down"),
         })?;
-        // A batch that panicked decided nothing that is known here, so the answer is not released.
-        outcome.await.unwrap_or_else(|_| Err(RecordError::Unavailable("the recorder stopped".into())))
+        // An answer behind others that hang waits no longer than they do. Its batch may still record it.
+        match tokio::time::timeout(self.limit + GRACE, outcome).await {
+            // A batch that panicked decided nothing that is known here, so the answer is not released.
+            Ok(outcome) => outcome.unwrap_or_else(|_| Err(RecordError::Unavailable("the recorder stopped".into()))),
+            Err(_) => Err(RecordError::Unavailable(IN_TIME.into())),
+        }
+    }
+
+    /// Why the last batch was not recorded, for a while after it: the gateway should get no requests, until it may be tried
+    /// again.
+    pub fn problem(&self) -> Option<String> {
+        self.problem.recent()
     }
 
     /// The bytes of queued answers with their entries, each in whole kibibytes.

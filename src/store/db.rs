@@ -4,7 +4,8 @@
 //! PostgreSQL reads committed), how rows are made of one JSON parameter (`json_rows($1)` in a statement becomes
 //! `jsonb_each` or `jsonb_array_elements`; `json_few_rows($1)` where PostgreSQL must plan for a few rows and not for a
 //! hundred), how rows are bound value by value (`rows.rs`) or as one list (`row_list.rs`), how a transaction takes one round
-//! trip (`single_roundtrip.rs`), and the locks per bank that only an engine with several writers needs.
+//! trip (`single_roundtrip.rs`), why a server gives no connection (`reach.rs`), and the locks per bank that only an engine with
+//! several writers needs. A connection returns to its pool only in a known state (`lent.rs`).
 //!
 //! SQLite has two files. Writers of `core.db` do not attach `bulk.db`, because `BEGIN IMMEDIATE` would take the write
 //! lock of every attached file and a long import would stall the answers. Readers attach both.
@@ -13,9 +14,11 @@ mod checkpoint;
 mod column;
 mod compact;
 mod end_journal;
+mod lent;
 mod locks;
 mod open;
 mod query_hook;
+mod reach;
 mod row_list;
 mod rows;
 mod single_roundtrip;
@@ -24,19 +27,24 @@ mod tx;
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use super::DbError;
 use checkpoint::Checkpointer;
 pub use column::{Column, RowStatement};
 pub use end_journal::{EndJournal, EndRow, NewEnd};
+use lent::Limit;
+pub(crate) use locks::syncs;
+use open::BEGIN_POSTGRES;
 use query_hook::QueryHook;
+use reach::Reach;
 use sqlx::{
     Executor, FromRow, PgPool, SqlitePool,
     postgres::{PgArguments, PgRow},
     sqlite::{SqliteArguments, SqliteRow},
 };
-use tx::EngineTx;
+use tx::{EngineTx, acquire_sqlite, begin_on};
 pub use tx::{Read, Tx};
 
 /// Which engine a store runs on.
@@ -184,6 +192,8 @@ enum Pools {
         appends: PgPool,
         /// For [`Db::on_dedicated_connection`].
         dedicated: PgPool,
+        /// Why the server gives no connection.
+        reach: Arc<Reach>,
     },
 }
 
@@ -194,12 +204,12 @@ pub struct Db {
     hook: QueryHook,
     /// Where ends are copied to.
     journal: Option<EndJournal>,
+    limit: Limit,
 }
 
-/// Boxed: waiting for a connection takes four kilobytes, by which every future that may begin a transaction would grow.
-async fn begin_postgres(pool: &PgPool) -> Result<EngineTx, sqlx::Error> {
-    Box::pin(pool.begin()).await.map(EngineTx::Postgres)
-}
+// Locks now: a transaction that reads first and locks later fails as soon as another has written in between, however long it
+// would wait.
+const BEGIN_SQLITE: &str = "BEGIN IMMEDIATE";
 
 impl Db {
     /// Which engine this is.
@@ -233,13 +243,15 @@ impl Db {
     pub fn on_dedicated_connection(&self) -> Self {
         match &*self.pools {
             Pools::Sqlite { .. } => self.clone(),
-            Pools::Postgres { appends, dedicated, .. } => {
+            Pools::Postgres { appends, dedicated, reach, .. } => {
                 // The copy's common pool is the dedicated connection, so that all its statements run there.
                 let (pool, appends, dedicated) = (dedicated.clone(), appends.clone(), dedicated.clone());
+                let pools = Pools::Postgres { pool, appends, dedicated, reach: reach.clone() };
                 Self {
-                    pools: Arc::new(Pools::Postgres { pool, appends, dedicated }),
+                    pools: Arc::new(pools),
                     hook: self.hook.clone(),
                     journal: self.journal.clone(),
+                    limit: self.limit,
                 }
             }
         }
@@ -251,39 +263,57 @@ impl Db {
         Self { journal: Some(journal), ..self.clone() }
     }
 
+    /// The same store for callers who wait no longer than this for a statement, connection included. Transactions of bulk
+    /// tables and those that only hold a lock have no limit. On SQLite nothing is away: there the lock's own limit applies.
+    #[must_use]
+    pub fn answering_within(&self, limit: Duration) -> Self {
+        let limit = if self.engine() == Engine::Postgres { Limit::of(limit) } else { Limit::NONE };
+        Self { limit, ..self.clone() }
+    }
+
     /// Begins a transaction that may change core tables. Errors and metrics name its `operation`.
     pub async fn begin(&self, operation: &'static str) -> Result<Tx, DbError> {
         self.hook.before("begin").await;
         let inner = match &*self.pools {
-            // Locks now: a transaction that reads first and locks later fails as soon as another has written in
-            // between, however long it would wait.
-            Pools::Sqlite { core, .. } => core.begin_with("BEGIN IMMEDIATE").await.map(EngineTx::Sqlite),
-            Pools::Postgres { pool, .. } => begin_postgres(pool).await,
+            Pools::Sqlite { core, .. } => self.begin_sqlite(core, operation).await?,
+            Pools::Postgres { pool, reach, .. } => self.begin_postgres(pool, reach, operation).await?,
         };
-        inner.map(|inner| self.tx(inner, operation)).map_err(|error| DbError::of(operation, error))
+        Ok(self.tx(inner, operation))
     }
 
     /// Begins a transaction that may change bulk tables (named `bulk.…`) and no others.
     pub async fn begin_bulk(&self, operation: &'static str) -> Result<Tx, DbError> {
         self.hook.before("begin").await;
         let inner = match &*self.pools {
-            Pools::Sqlite { bulk, .. } => bulk.begin_with("BEGIN IMMEDIATE").await.map(EngineTx::Sqlite),
-            Pools::Postgres { pool, .. } => begin_postgres(pool).await,
+            Pools::Sqlite { bulk, .. } => self.begin_sqlite(bulk, operation).await?,
+            Pools::Postgres { pool, reach, .. } => self.begin_postgres(pool, reach, operation).await?,
         };
-        let mut tx = inner.map(|inner| self.tx(inner, operation)).map_err(|error| DbError::of(operation, error))?;
+        let mut tx = self.tx(inner, operation);
         // Imports and runs compute for longer between two statements than the limit on idle transactions allows.
         tx.allow_idle().await?;
         Ok(tx)
     }
 
+    async fn begin_sqlite(&self, pool: &SqlitePool, operation: &'static str) -> Result<EngineTx, DbError> {
+        let deadline = self.limit.start();
+        let lent = acquire_sqlite(pool, operation).await?;
+        begin_on(lent, operation, deadline, BEGIN_SQLITE.to_owned()).await.map(EngineTx::Sqlite)
+    }
+
+    async fn begin_postgres(&self, pool: &PgPool, reach: &Reach, operation: &'static str) -> Result<EngineTx, DbError> {
+        let deadline = self.limit.start();
+        let lent = reach.acquire(pool, operation).await?;
+        begin_on(lent, operation, deadline, BEGIN_POSTGRES.to_owned()).await.map(EngineTx::Postgres)
+    }
+
     fn tx(&self, inner: EngineTx, operation: &'static str) -> Tx {
         let (hook, journal) = (self.hook.clone(), self.journal.clone());
-        Tx { inner, operation, hook, journal, ends: Vec::new() }
+        Tx { inner, operation, hook, journal, ends: Vec::new(), limit: self.limit }
     }
 
     /// Statements that only read, each on its own, over core and bulk tables.
     pub fn read(&self, operation: &'static str) -> Read<'_> {
-        Read { pools: &self.pools, operation, hook: &self.hook }
+        Read { pools: &self.pools, operation, hook: &self.hook, limit: self.limit }
     }
 
     /// Runs a script of several statements without arguments: migrations only.
@@ -305,7 +335,7 @@ impl Db {
                 bulk.close().await;
                 core.close().await;
             }
-            Pools::Postgres { pool, appends, dedicated } => {
+            Pools::Postgres { pool, appends, dedicated, .. } => {
                 dedicated.close().await;
                 appends.close().await;
                 pool.close().await;

@@ -15,6 +15,16 @@ pub enum DbError {
     /// A conflict with another transaction; the same transaction may succeed when tried again.
     #[error("{operation}: another transaction was in the way")]
     Contention { operation: &'static str },
+    /// All connections of the pool are in use, and the server accepts more; the same transaction may succeed later.
+    #[error("{operation}: all connections to the database are in use")]
+    Busy { operation: &'static str },
+    /// The server gives no connection.
+    #[error("{operation}: the database cannot be reached: {cause}")]
+    Unreachable {
+        operation: &'static str,
+        /// What happened at the last attempt to connect.
+        cause: String,
+    },
     /// A value read back is not what its column promises.
     #[error("{operation}: {what}")]
     Corrupt {
@@ -53,28 +63,38 @@ pub enum DbError {
 impl DbError {
     pub(super) fn of(operation: &'static str, source: sqlx::Error) -> Self {
         let error = Self::sort(operation, source);
-        let kind = match &error {
-            Self::Contention { .. } => "contention",
+        error.count(operation);
+        error
+    }
+
+    pub(super) fn unreachable(operation: &'static str, cause: String) -> Self {
+        let error = Self::Unreachable { operation, cause };
+        error.count(operation);
+        error
+    }
+
+    fn count(&self, operation: &'static str) {
+        let kind = match self {
+            Self::Contention { .. } | Self::Busy { .. } => "contention",
             Self::Constraint { .. } => "constraint",
+            Self::Unreachable { .. } => "unreachable",
             _ => "engine",
         };
         metrics::counter!("medcredit_store_errors_total", "operation" => operation, "kind" => kind).increment(1);
-        error
     }
 
     /// An error of a commit: unless the server reports that it refused the commit, it may have succeeded.
     pub(super) fn of_commit(operation: &'static str, source: sqlx::Error) -> Self {
         match Self::of(operation, source) {
             // Contention and constraints are the server's own reports, after which nothing was committed.
-            Self::Engine { operation, source } => Self::CommitUnknown { operation, source },
+            Self::Engine { operation, source } if !is_refused(&source) => Self::CommitUnknown { operation, source },
             refused => refused,
         }
     }
 
     fn sort(operation: &'static str, source: sqlx::Error) -> Self {
-        // All connections are in use by transactions.
         if matches!(source, sqlx::Error::PoolTimedOut) {
-            return Self::Contention { operation };
+            return Self::Busy { operation };
         }
         if let sqlx::Error::Database(error) = &source {
             // 40001 serialization, 40P01 deadlock, 55P03 lock timeout; 5 and 517 are SQLITE_BUSY and BUSY_SNAPSHOT.
@@ -92,7 +112,13 @@ impl DbError {
 
     /// Whether the same transaction may succeed when tried again.
     pub const fn is_contention(&self) -> bool {
-        matches!(self, Self::Contention { .. })
+        matches!(self, Self::Contention { .. } | Self::Busy { .. })
+    }
+
+    /// Whether a table or a schema does not exist.
+    pub(super) fn is_missing_table(&self) -> bool {
+        let Self::Engine { source: sqlx::Error::Database(error), .. } = self else { return false };
+        matches!(error.code().as_deref(), Some("42P01" | "3F000")) || error.message().starts_with("no such table")
     }
 
     /// Whether a constraint refused the change.
@@ -104,6 +130,13 @@ impl DbError {
     pub fn corrupt(operation: &'static str, what: impl Into<String>) -> Self {
         Self::Corrupt { operation, what: what.into() }
     }
+}
+
+/// Whether the server reports that it refused a statement, so that nothing of it was committed: it does not sync (22P02, see
+/// `durability.rs`), is read-only (25006), or its disk or memory is full (53100, 53200).
+fn is_refused(source: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(error) = source else { return false };
+    matches!(error.code().as_deref(), Some("22P02" | "25006" | "53100" | "53200"))
 }
 
 impl From<DbError> for Failure {

@@ -56,6 +56,14 @@ record! {
     }
 }
 
+record! {
+    struct CountRow {
+        number: i64,
+    }
+}
+
+const COUNT_BULK_TABLES: &str =
+    "/* migrations::bulk_tables */ SELECT COUNT(*) AS number FROM bulk.sqlite_master WHERE type = 'table'";
 const CREATE_LIST_SQLITE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (number BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL)";
 const CREATE_LIST_POSTGRES: &str = "CREATE SCHEMA IF NOT EXISTS core; CREATE SCHEMA IF NOT EXISTS bulk; CREATE TABLE IF NOT EXISTS core.schema_migrations (number BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL)";
 const LOCK_POSTGRES: &str =
@@ -141,13 +149,20 @@ fn applied_numbers(rows: Vec<AppliedRow>) -> Result<Vec<i64>, DbError> {
 /// Checks that a database has exactly the schema of this build; the error names the command to run.
 pub async fn check(db: &Db) -> Result<(), DbError> {
     let advice = "run `medcredit migrate` first";
+    // Only a list that does not exist: a server that is away, or a role without rights, is not to be migrated.
     let rows = db.read("migrate").fetch_all(LIST_APPLIED, args![]).await.map_err(|error| match error {
-        // The list of migrations cannot be read: most likely there is no such table.
-        DbError::Engine { .. } => DbError::Setup(format!("the database has no schema: {advice}")),
+        error if error.is_missing_table() => DbError::Setup(format!("the database has no schema: {advice}")),
         other => other,
     })?;
-    match missing(&applied_numbers(rows)?).next() {
-        None => Ok(()),
-        Some(missing) => Err(DbError::Setup(format!("the database lacks migration {}: {advice}", missing.name))),
+    if let Some(missing) = missing(&applied_numbers(rows)?).next() {
+        return Err(DbError::Setup(format!("the database lacks migration {}: {advice}", missing.name)));
     }
+    if db.engine() == Engine::Sqlite {
+        let tables: CountRow = db.read("migrate").fetch_one(COUNT_BULK_TABLES, args![]).await?;
+        if tables.number == 0 {
+            let text = "bulk.db is not the one of this core.db: it has no tables. Restore both files from one back-up";
+            return Err(DbError::Setup(text.into()));
+        }
+    }
+    Ok(())
 }

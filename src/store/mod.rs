@@ -36,7 +36,7 @@ pub mod tokens;
 
 pub use crypter::{Crypter, CrypterError, SealContext};
 pub use db::{Arg, Column, Db, EndJournal, EndRow, Engine, NewEnd, Read, Record, RowStatement, Tx};
-pub(crate) use db::{args, record};
+pub(crate) use db::{args, record, syncs};
 pub use env::Env;
 pub use error::DbError;
 pub use job_lock::JobLock;

@@ -2,6 +2,7 @@
 
 use super::{Examination, Findings};
 use crate::{
+    app::requirements,
     cli::{context::open_store, exposure},
     config::StoreEngine,
     store::{durability, migrations},
@@ -31,7 +32,7 @@ pub(super) async fn check(exam: &mut Examination, findings: &mut Findings) {
         Ok(Some(power)) => findings.problem("database role", format!("it {power}"), exposure::SERVE_AS_APP_ROLE),
         Err(error) => findings.wrong("database role", error.to_string()),
     }
-    match durability::examine(&db).await {
+    match durability::examine(&db, requirements(&exam.config)).await {
         Ok(found) => {
             if found.refused.is_empty() {
                 findings.good("durability", "every commit is synced");

@@ -2,10 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::AssertSqlSafe;
-
-use super::{Arg, Db, Engine, EngineTx, Pools, Tx};
+use super::{Arg, Db, Engine, EngineTx, Pools, Tx, open::BEGIN_POSTGRES, tx::begin_on};
 use crate::store::DbError;
+
+/// An SQL term that is true while the server syncs what it commits, and an error with the reason otherwise: for statements
+/// that add answers to the ledger. Settings may be changed under a running gateway, and a check from time to time would be too
+/// late for the answers in between (I1).
+macro_rules! syncs {
+    () => {
+        "CAST(CASE WHEN current_setting('fsync') = 'on' AND current_setting('full_page_writes') = 'on' THEN 'true' \
+         ELSE 'the server does not sync what it commits: fsync is ' || current_setting('fsync') \
+            || ', full_page_writes is ' || current_setting('full_page_writes') END AS BOOLEAN)"
+    };
+}
+pub(crate) use syncs;
 
 impl Db {
     /// Begins a transaction that may change core tables and takes the locks of [`Tx::lock_banks_shared`], in one round trip
@@ -14,20 +24,27 @@ impl Db {
         // Only our own identifiers are written into the statement; anything else, which does not occur, is bound.
         let ours = |bank: &String| bank.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         match &*self.pools {
-            Pools::Postgres { appends: pool, .. } if !banks.is_empty() && banks.iter().all(ours) => {
+            Pools::Postgres { appends: pool, reach, .. } if !banks.is_empty() && banks.iter().all(ours) => {
                 // In the order of the set, which is sorted: two batches take their locks in one order and cannot
                 // deadlock.
                 let names: Vec<_> = banks.iter().map(|bank| format!("('{bank}')")).collect();
                 let sql = format!(
-                    "BEGIN; SELECT pg_advisory_xact_lock_shared(hashtextextended(k, 0)) FROM (VALUES {}) AS s(k)",
+                    "{BEGIN_POSTGRES}; SELECT {}; \
+                     SELECT pg_advisory_xact_lock_shared(hashtextextended(k, 0)) FROM (VALUES {}) AS s(k)",
+                    syncs!(),
                     names.join(",")
                 );
                 self.hook.before("begin").await;
-                let inner = pool.begin_with(AssertSqlSafe(sql)).await.map(EngineTx::Postgres);
-                inner.map(|inner| self.tx(inner, operation)).map_err(|error| DbError::of(operation, error))
+                let deadline = self.limit.start();
+                let lent = reach.acquire(pool, operation).await?;
+                let inner = begin_on(lent, operation, deadline, sql).await.map(EngineTx::Postgres);
+                inner.map(|inner| self.tx(inner, operation))
             }
             _ => {
                 let mut tx = self.begin(operation).await?;
+                if tx.engine() == Engine::Postgres {
+                    tx.execute(concat!("/* db::syncs */ SELECT ", syncs!()), Vec::new()).await?;
+                }
                 tx.lock_banks_shared(&banks.iter().cloned().collect::<Vec<_>>()).await?;
                 Ok(tx)
             }

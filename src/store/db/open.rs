@@ -3,13 +3,20 @@
 use std::{os::unix::fs::DirBuilderExt, path::Path, str::FromStr, sync::Arc, time::Duration};
 
 use sqlx::{
-    AssertSqlSafe, ConnectOptions, Executor,
+    AssertSqlSafe, ConnectOptions, Connection as _, Executor,
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use super::{Db, Pools, checkpoint::Checkpointer, query_hook::QueryHook, single_roundtrip::CREATE_FOUND};
-use crate::store::DbError;
+use super::{
+    Db, Pools,
+    checkpoint::Checkpointer,
+    lent::Limit,
+    query_hook::QueryHook,
+    reach::{POOL_WAIT, Reach},
+    single_roundtrip::CREATE_FOUND,
+};
+use crate::{domain::error_chain, store::DbError};
 
 /// For the writer of bulk tables: an import in the order of months touches pages all over a table. A cache of 64 MiB holds
 /// most of what one transaction touches, and a checkpoint every 32 MiB of WAL writes a page once for several changes.
@@ -26,6 +33,11 @@ const IDLE_TRANSACTION_LIMIT: &str = "3000";
 /// How long an idle connection to PostgreSQL is used again without a ping.
 const PING_AFTER: Duration = Duration::from_secs(1);
 
+/// How every transaction on PostgreSQL begins, in one round trip. Its commit is acknowledged only when it is on disk, whatever
+/// an operator has set since this connection was opened; `remote_apply`, which waits for standbys too, remains (I1).
+pub(super) const BEGIN_POSTGRES: &str = "BEGIN; SELECT set_config('synchronous_commit', 'on', true) \
+    WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply')";
+
 /// How long a writer waits for SQLite's lock, and a statement for a PostgreSQL lock.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
 
@@ -33,6 +45,36 @@ const LOCK_WAIT: Duration = Duration::from_secs(5);
 pub(super) const APPENDS: u32 = 2;
 /// And for [`Db::on_dedicated_connection`].
 const DEDICATED: u32 = 1;
+
+/// Refuses one file without the other. A new one would be empty, and what the other file refers to would be missing
+/// without a trace.
+async fn check_both_files(core: &Path, bulk: &Path) -> Result<(), DbError> {
+    let missing = |missing: &Path, other: &Path| {
+        let (missing, other) = (missing.display(), other.display());
+        let text = format!("{missing} is missing, and {other} belongs to it: restore both files from one back-up");
+        Err(DbError::Setup(text))
+    };
+    match (core.exists(), bulk.exists()) {
+        (false, true) => missing(core, bulk),
+        // The first migration makes the bulk tables before it records anything: killed before that, it starts again.
+        (true, false) if is_migrated(core).await? => missing(bulk, core),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a migration of a core file is recorded.
+async fn is_migrated(core: &Path) -> Result<bool, DbError> {
+    let failed = |error| DbError::of("open", error);
+    let mut connection = options(core).create_if_missing(false).connect().await.map_err(failed)?;
+    let list = "SELECT COUNT(*) FROM sqlite_master WHERE name = 'schema_migrations'";
+    let mut recorded: i64 = sqlx::query_scalar(list).fetch_one(&mut connection).await.map_err(failed)?;
+    if recorded > 0 {
+        let applied = "SELECT COUNT(*) FROM schema_migrations";
+        recorded = sqlx::query_scalar(applied).fetch_one(&mut connection).await.map_err(failed)?;
+    }
+    connection.close().await.map_err(failed)?;
+    Ok(recorded > 0)
+}
 
 /// The options of every connection to a file of SQLite's.
 fn options(path: &Path) -> SqliteConnectOptions {
@@ -62,6 +104,7 @@ impl Db {
             .map_err(|error| DbError::Setup(format!("{}: {error}", directory.display())))?;
         let core_path = directory.join("core.db");
         let bulk_path = directory.join("bulk.db");
+        check_both_files(&core_path, &bulk_path).await?;
         let core = SqlitePoolOptions::new()
             // SQLite has one writer: transactions queue here in order, and do not poll for its lock.
             .max_connections(1)
@@ -110,7 +153,7 @@ impl Db {
             .await
             .map_err(setup)?;
         let pools = Pools::Sqlite { core, checkpointer, bulk, read, directory: directory.to_owned() };
-        Ok(Self { pools: Arc::new(pools), hook: QueryHook::default(), journal: None })
+        Ok(Self { pools: Arc::new(pools), hook: QueryHook::default(), journal: None, limit: Limit::NONE })
     }
 
     /// Connects to a PostgreSQL database, with at most so many connections, four at the least.
@@ -136,7 +179,7 @@ impl Db {
         let of = |connections: u32| {
             PgPoolOptions::new()
                 .max_connections(connections)
-                .acquire_timeout(LOCK_WAIT)
+                .acquire_timeout(POOL_WAIT)
                 // Only connections that were idle are pinged, not every connection before every transaction.
                 .test_before_acquire(false)
                 .before_acquire(|connection, about| {
@@ -144,16 +187,21 @@ impl Db {
                     Box::pin(async move { Ok(recently_used || sqlx::Connection::ping(connection).await.is_ok()) })
                 })
         };
+        let reach = Arc::new(Reach::new(options.clone()));
         // All pools count against the maximum, because the server's limit is on the connections of the whole gateway.
         let pool = of(max_connections.saturating_sub(APPENDS + DEDICATED).max(1)).connect_with(options.clone()).await;
-        let pool = pool.map_err(|error| DbError::Setup(format!("PostgreSQL: {error}")))?;
+        let pool = match pool {
+            Ok(pool) => pool,
+            Err(sqlx::Error::PoolTimedOut) => {
+                let why = reach.problem().await.unwrap_or_else(|| "it accepts connections too slowly".into());
+                return Err(DbError::Setup(format!("PostgreSQL: {why}")));
+            }
+            Err(error) => return Err(DbError::Setup(format!("PostgreSQL: {}", error_chain(&error)))),
+        };
         // Opened on first use: a command that appends nothing never opens them.
         let (appends, dedicated) =
             (of(APPENDS).connect_lazy_with(options.clone()), of(DEDICATED).connect_lazy_with(options));
-        Ok(Self {
-            pools: Arc::new(Pools::Postgres { pool, appends, dedicated }),
-            hook: QueryHook::default(),
-            journal: None,
-        })
+        let pools = Pools::Postgres { pool, appends, dedicated, reach };
+        Ok(Self { pools: Arc::new(pools), hook: QueryHook::default(), journal: None, limit: Limit::NONE })
     }
 }

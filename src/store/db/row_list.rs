@@ -63,22 +63,26 @@ fn as_row_arrays(sql: &str, columns: &[Column]) -> AssertSqlSafe<String> {
 impl Tx {
     /// Runs a statement over a list of rows and returns how many rows it changed.
     pub async fn execute_row_list(&mut self, sql: &'static str, columns: Vec<Column>) -> Result<u64, DbError> {
-        self.hook.before(sql).await;
-        let failed = |error| DbError::of(self.operation, error);
-        match &mut self.inner {
-            EngineTx::Sqlite(tx) => {
-                let (text, rows) = as_json(sql, &columns);
-                let bound = sqlite_args(vec![rows]).map_err(sqlx::Error::Encode).map_err(failed)?;
-                let done = sqlx::query_with::<Sqlite, _>(text, bound).execute(&mut **tx).await;
-                done.map(|done| done.rows_affected()).map_err(failed)
+        let deadline = self.enter(sql).await?;
+        let inner = &mut self.inner;
+        let run = async {
+            match inner {
+                EngineTx::Sqlite(tx) => {
+                    let (text, rows) = as_json(sql, &columns);
+                    let bound = sqlite_args(vec![rows]).map_err(sqlx::Error::Encode)?;
+                    let done = sqlx::query_with::<Sqlite, _>(text, bound).execute(&mut **tx).await;
+                    done.map(|done| done.rows_affected())
+                }
+                EngineTx::Postgres(tx) => {
+                    let text = as_row_arrays(sql, &columns);
+                    let bound = arrays(Vec::new(), columns).map_err(sqlx::Error::Encode)?;
+                    let done = sqlx::query_with::<Postgres, _>(text, bound).execute(&mut **tx).await;
+                    done.map(|done| done.rows_affected())
+                }
             }
-            EngineTx::Postgres(tx) => {
-                let text = as_row_arrays(sql, &columns);
-                let bound = arrays(Vec::new(), columns).map_err(sqlx::Error::Encode).map_err(failed)?;
-                let done = sqlx::query_with::<Postgres, _>(text, bound).execute(&mut **tx).await;
-                done.map(|done| done.rows_affected()).map_err(failed)
-            }
-        }
+        };
+        let done = deadline.wait(run).await;
+        self.settle(done)
     }
 }
 

@@ -10,7 +10,7 @@ use std::fmt::Write;
 use sqlx::{AssertSqlSafe, Postgres, Sqlite, postgres::PgArguments, sqlite::SqliteArguments};
 
 use super::{
-    Arg, EngineTx, Record, Tx, add_sqlite,
+    Arg, Engine, EngineTx, Record, Tx, add_sqlite,
     column::{Column, Encoded, RowStatement, row_count},
     pg_args,
 };
@@ -132,59 +132,65 @@ impl Tx {
         args: Vec<Arg>,
         mut columns: Vec<Column>,
     ) -> Result<u64, DbError> {
-        self.hook.before(sql).await;
-        let failed = |error| DbError::of(self.operation, error);
+        let deadline = self.enter(sql).await?;
         let rows = row_count(&columns);
-        match &mut self.inner {
-            EngineTx::Sqlite(tx) => {
-                let mut changed = 0;
-                for from in (0..rows).step_by(CHUNK) {
-                    let length = padded((rows - from).min(CHUNK));
-                    let text = as_values(sql, args.len(), &columns, length);
-                    let bound =
-                        chunk(&args, &mut columns, from, length).map_err(sqlx::Error::Encode).map_err(failed)?;
-                    let done = sqlx::query_with::<Sqlite, _>(text, bound).execute(&mut **tx).await.map_err(failed)?;
-                    changed += done.rows_affected();
+        let inner = &mut self.inner;
+        let run = async {
+            match inner {
+                EngineTx::Sqlite(tx) => {
+                    let mut changed = 0;
+                    for from in (0..rows).step_by(CHUNK) {
+                        let length = padded((rows - from).min(CHUNK));
+                        let text = as_values(sql, args.len(), &columns, length);
+                        let bound = chunk(&args, &mut columns, from, length).map_err(sqlx::Error::Encode)?;
+                        let done = sqlx::query_with::<Sqlite, _>(text, bound).execute(&mut **tx).await?;
+                        changed += done.rows_affected();
+                    }
+                    Ok(changed)
                 }
-                Ok(changed)
+                EngineTx::Postgres(tx) => {
+                    let text = as_arrays(sql, args.len(), &columns);
+                    let bound = arrays(args, columns).map_err(sqlx::Error::Encode)?;
+                    let done = sqlx::query_with::<Postgres, _>(text, bound).execute(&mut **tx).await;
+                    done.map(|done| done.rows_affected())
+                }
             }
-            EngineTx::Postgres(tx) => {
-                let text = as_arrays(sql, args.len(), &columns);
-                let bound = arrays(args, columns).map_err(sqlx::Error::Encode).map_err(failed)?;
-                let done = sqlx::query_with::<Postgres, _>(text, bound).execute(&mut **tx).await;
-                done.map(|done| done.rows_affected()).map_err(failed)
-            }
-        }
+        };
+        let done = deadline.wait(run).await;
+        self.settle(done)
     }
 
     /// Runs insertions, each over rows of its own: on PostgreSQL as one statement and one round trip, on SQLite as one text
     /// and one call to the thread that owns the connection.
     pub async fn insert_rows(&mut self, statements: Vec<RowStatement>) -> Result<(), DbError> {
         let statements: Vec<_> = statements.into_iter().filter(|statement| row_count(&statement.columns) > 0).collect();
-        let failed = |error| DbError::of(self.operation, error);
         // Nothing to insert needs no round trip.
         let Some(first) = statements.first() else { return Ok(()) };
-        self.hook.before(first.sql).await;
-        match &mut self.inner {
-            // Each number of rows has a text of its own, which stays prepared: long insertions would be too many texts.
-            EngineTx::Sqlite(_) if statements.iter().any(|statement| row_count(&statement.columns) > CHUNK) => {
-                for RowStatement { sql, columns } in statements {
-                    self.execute_rows(sql, Vec::new(), columns).await?;
-                }
-                Ok(())
+        // Each number of rows has a text of its own, which stays prepared: long insertions would be too many texts.
+        let is_long = statements.iter().any(|statement| row_count(&statement.columns) > CHUNK);
+        if is_long && self.engine() == Engine::Sqlite {
+            for RowStatement { sql, columns } in statements {
+                self.execute_rows(sql, Vec::new(), columns).await?;
             }
-            EngineTx::Sqlite(tx) => {
-                let (text, bound) = as_script(statements).map_err(sqlx::Error::Encode).map_err(failed)?;
-                let done = sqlx::query_with::<Sqlite, _>(text, bound).execute(&mut **tx).await;
-                done.map(|_| ()).map_err(failed)
-            }
-            EngineTx::Postgres(tx) => {
-                let (text, columns) = as_ctes(statements);
-                let bound = arrays(Vec::new(), columns).map_err(sqlx::Error::Encode).map_err(failed)?;
-                let done = sqlx::query_with::<Postgres, _>(text, bound).execute(&mut **tx).await;
-                done.map(|_| ()).map_err(failed)
-            }
+            return Ok(());
         }
+        let deadline = self.enter(first.sql).await?;
+        let inner = &mut self.inner;
+        let run = async {
+            match inner {
+                EngineTx::Sqlite(tx) => {
+                    let (text, bound) = as_script(statements).map_err(sqlx::Error::Encode)?;
+                    sqlx::query_with::<Sqlite, _>(text, bound).execute(&mut **tx).await.map(|_| ())
+                }
+                EngineTx::Postgres(tx) => {
+                    let (text, columns) = as_ctes(statements);
+                    let bound = arrays(Vec::new(), columns).map_err(sqlx::Error::Encode)?;
+                    sqlx::query_with::<Postgres, _>(text, bound).execute(&mut **tx).await.map(|_| ())
+                }
+            }
+        };
+        let done = deadline.wait(run).await;
+        self.settle(done)
     }
 
     /// Every row that a statement over bound rows yields. `args` are numbered from `$1`.
@@ -194,28 +200,31 @@ impl Tx {
         args: Vec<Arg>,
         mut columns: Vec<Column>,
     ) -> Result<Vec<R>, DbError> {
-        self.hook.before(sql).await;
-        let failed = |error| DbError::of(self.operation, error);
+        let deadline = self.enter(sql).await?;
         let rows = row_count(&columns);
-        match &mut self.inner {
-            EngineTx::Sqlite(tx) => {
-                let mut found = Vec::new();
-                for from in (0..rows).step_by(CHUNK) {
-                    let length = padded((rows - from).min(CHUNK));
-                    let text = as_values(sql, args.len(), &columns, length);
-                    let bound =
-                        chunk(&args, &mut columns, from, length).map_err(sqlx::Error::Encode).map_err(failed)?;
-                    let query = sqlx::query_as_with::<Sqlite, R, _>(text, bound);
-                    found.extend(query.fetch_all(&mut **tx).await.map_err(failed)?);
+        let inner = &mut self.inner;
+        let run = async {
+            match inner {
+                EngineTx::Sqlite(tx) => {
+                    let mut found = Vec::new();
+                    for from in (0..rows).step_by(CHUNK) {
+                        let length = padded((rows - from).min(CHUNK));
+                        let text = as_values(sql, args.len(), &columns, length);
+                        let bound = chunk(&args, &mut columns, from, length).map_err(sqlx::Error::Encode)?;
+                        let query = sqlx::query_as_with::<Sqlite, R, _>(text, bound);
+                        found.extend(query.fetch_all(&mut **tx).await?);
+                    }
+                    Ok(found)
                 }
-                Ok(found)
+                EngineTx::Postgres(tx) => {
+                    let text = as_arrays(sql, args.len(), &columns);
+                    let bound = arrays(args, columns).map_err(sqlx::Error::Encode)?;
+                    sqlx::query_as_with::<Postgres, R, _>(text, bound).fetch_all(&mut **tx).await
+                }
             }
-            EngineTx::Postgres(tx) => {
-                let text = as_arrays(sql, args.len(), &columns);
-                let bound = arrays(args, columns).map_err(sqlx::Error::Encode).map_err(failed)?;
-                sqlx::query_as_with::<Postgres, R, _>(text, bound).fetch_all(&mut **tx).await.map_err(failed)
-            }
-        }
+        };
+        let done = deadline.wait(run).await;
+        self.settle(done)
     }
 }
 

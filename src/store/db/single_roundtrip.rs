@@ -5,13 +5,14 @@
 //! text of several statements does: the comparison writes what it finds into a temporary table of the connection, and each
 //! insertion inserts only when that table is empty.
 
-use sqlx::{AssertSqlSafe, Database, Postgres, Sqlite, pool::PoolConnection, sqlite::SqliteArguments};
+use sqlx::{AssertSqlSafe, Postgres, Sqlite, sqlite::SqliteArguments};
 
 use super::{
     Arg, Db, Pools, Record,
     column::{Column, Encoded, RowStatement, row_count},
     record,
     rows::{CHUNK, add_rows, arrays, as_values, padded},
+    tx::acquire_sqlite,
 };
 use crate::store::DbError;
 
@@ -28,21 +29,6 @@ const COUNT_FOUND: &str = "SELECT COUNT(*) AS found FROM temp.found";
 record! {
     struct FoundRow {
         found: i64,
-    }
-}
-
-/// A connection lent for one round trip. A caller that is dropped before the answer closes the connection: the next user
-/// would find itself inside the same transaction, or would read the answer to this statement.
-struct LentConnection<D: Database> {
-    connection: PoolConnection<D>,
-    is_clean: bool,
-}
-
-impl<D: Database> Drop for LentConnection<D> {
-    fn drop(&mut self) {
-        if !self.is_clean {
-            self.connection.close_on_drop();
-        }
     }
 }
 
@@ -112,17 +98,19 @@ impl Db {
         columns: Vec<Column>,
     ) -> Result<Vec<R>, DbError> {
         self.hook.before(sql).await;
-        let Pools::Postgres { appends, .. } = &*self.pools else {
+        let Pools::Postgres { appends, reach, .. } = &*self.pools else {
             return Err(DbError::Setup(format!("{operation}: only PostgreSQL has this function")));
         };
         let failed = |error| DbError::of(operation, error);
         let bound = arrays(args, columns).map_err(sqlx::Error::Encode).map_err(failed)?;
-        let mut lent = LentConnection { connection: appends.acquire().await.map_err(failed)?, is_clean: false };
+        // Unclean until the answer is there: a caller that is dropped before closes the connection, or the next one would
+        // read the answer to this statement.
+        let mut lent = reach.acquire(appends, operation).await?;
         // The server sends rows before it commits, and a failed commit after them: everything it sends is read.
-        let rows = sqlx::query_as_with::<Postgres, R, _>(sql, bound).fetch_all(&mut *lent.connection).await;
-        // Also after an error of the server: it has ended the transaction, which is this one statement.
-        lent.is_clean = true;
-        let rows = rows.map_err(|source| DbError::of_commit(operation, source))?;
+        let rows = sqlx::query_as_with::<Postgres, R, _>(sql, bound).fetch_all(&mut *lent).await;
+        let rows = rows.map_err(|source| DbError::of_commit(operation, source));
+        lent.is_clean = rows.as_ref().err().is_none_or(|error| error.is_contention() || error.is_constraint());
+        let rows = rows?;
         metrics::counter!("medcredit_store_commits_total", "operation" => operation).increment(1);
         Ok(rows)
     }
@@ -148,9 +136,9 @@ impl Db {
         let failed = |error| DbError::of(operation, error);
         // Built before the connection is taken: others write meanwhile.
         let Script { text, bound } = script(unless, insertions).map_err(sqlx::Error::Encode).map_err(failed)?;
-        let mut lent = LentConnection { connection: core.acquire().await.map_err(failed)?, is_clean: false };
+        let mut lent = acquire_sqlite(core, operation).await?;
         let query = sqlx::query_as_with::<Sqlite, FoundRow, _>(AssertSqlSafe(text), bound);
-        let found = query.fetch_all(&mut *lent.connection).await;
+        let found = query.fetch_all(&mut *lent).await;
         // A script that fails midway leaves its connection unclean: it is closed, which rolls the transaction back.
         let found = found.map_err(|source| DbError::of_commit(operation, source))?;
         // The count comes after the COMMIT: without it, it is unknown whether that ran.

@@ -1,9 +1,13 @@
 //! Statements, on their own and in transactions, each in the dialect of its engine.
 
-use sqlx::{AssertSqlSafe, Executor, Postgres, Sqlite};
+use sqlx::{AssertSqlSafe, Postgres, Sqlite, SqlitePool};
 
 use super::{
-    Arg, EndJournal, EndRow, Engine, NewEnd, Pools, Record, args, pg_args, query_hook::QueryHook, record, sqlite_args,
+    Arg, EndJournal, EndRow, Engine, NewEnd, Pools, Record, args,
+    lent::{Deadline, LentConnection, Limit, RunsText},
+    pg_args,
+    query_hook::QueryHook,
+    record, sqlite_args,
 };
 use crate::store::DbError;
 
@@ -81,33 +85,56 @@ pub struct Read<'a> {
     pub(super) pools: &'a Pools,
     pub(super) operation: &'static str,
     pub(super) hook: &'a QueryHook,
+    pub(super) limit: Limit,
 }
 
 impl Read<'_> {
     /// Every row.
     pub async fn fetch_all<R: Record>(&self, sql: &'static str, args: Vec<Arg>) -> Result<Vec<R>, DbError> {
         self.hook.before(sql).await;
+        let deadline = self.limit.start();
         match self.pools {
-            Pools::Sqlite { read, .. } => fetch_on!(sql, args, R, Sqlite, read, fetch_all, sqlite_args, Engine::Sqlite),
-            Pools::Postgres { pool, .. } => {
-                fetch_on!(sql, args, R, Postgres, pool, fetch_all, pg_args, Engine::Postgres)
+            Pools::Sqlite { read, .. } => {
+                let mut lent = acquire_sqlite(read, self.operation).await?;
+                let done = deadline
+                    .wait(async { fetch_on!(sql, args, R, Sqlite, &mut *lent, fetch_all, sqlite_args, Engine::Sqlite) })
+                    .await;
+                settled(&mut lent, self.operation, done)
+            }
+            Pools::Postgres { pool, reach, .. } => {
+                let mut lent = reach.acquire(pool, self.operation).await?;
+                let done = deadline
+                    .wait(async { fetch_on!(sql, args, R, Postgres, &mut *lent, fetch_all, pg_args, Engine::Postgres) })
+                    .await;
+                settled(&mut lent, self.operation, done)
             }
         }
-        .map_err(|error| DbError::of(self.operation, error))
     }
 
     /// The first row, if there is one.
     pub async fn fetch_optional<R: Record>(&self, sql: &'static str, args: Vec<Arg>) -> Result<Option<R>, DbError> {
         self.hook.before(sql).await;
+        let deadline = self.limit.start();
         match self.pools {
             Pools::Sqlite { read, .. } => {
-                fetch_on!(sql, args, R, Sqlite, read, fetch_optional, sqlite_args, Engine::Sqlite)
+                let mut lent = acquire_sqlite(read, self.operation).await?;
+                let done = deadline
+                    .wait(async {
+                        fetch_on!(sql, args, R, Sqlite, &mut *lent, fetch_optional, sqlite_args, Engine::Sqlite)
+                    })
+                    .await;
+                settled(&mut lent, self.operation, done)
             }
-            Pools::Postgres { pool, .. } => {
-                fetch_on!(sql, args, R, Postgres, pool, fetch_optional, pg_args, Engine::Postgres)
+            Pools::Postgres { pool, reach, .. } => {
+                let mut lent = reach.acquire(pool, self.operation).await?;
+                let done = deadline
+                    .wait(async {
+                        fetch_on!(sql, args, R, Postgres, &mut *lent, fetch_optional, pg_args, Engine::Postgres)
+                    })
+                    .await;
+                settled(&mut lent, self.operation, done)
             }
         }
-        .map_err(|error| DbError::of(self.operation, error))
     }
 
     /// The first row; an error if there is none.
@@ -118,13 +145,46 @@ impl Read<'_> {
     }
 }
 
-#[derive(Debug)]
-pub(super) enum EngineTx {
-    Sqlite(sqlx::Transaction<'static, Sqlite>),
-    Postgres(sqlx::Transaction<'static, Postgres>),
+/// Takes one of SQLite's connections. Boxed, as in [`super::reach::Reach::acquire`].
+pub(super) async fn acquire_sqlite(
+    pool: &SqlitePool,
+    operation: &'static str,
+) -> Result<LentConnection<Sqlite>, DbError> {
+    Box::pin(pool.acquire()).await.map(LentConnection::new).map_err(|error| DbError::of(operation, error))
 }
 
-/// A named transaction. Dropped without [`Tx::commit`], it is rolled back.
+/// Begins a transaction on a connection.
+pub(super) async fn begin_on<D: RunsText>(
+    mut lent: LentConnection<D>,
+    operation: &'static str,
+    deadline: Deadline,
+    sql: String,
+) -> Result<LentConnection<D>, DbError> {
+    let done = deadline.wait(D::run(&mut lent, AssertSqlSafe(sql))).await;
+    settled(&mut lent, operation, done)?;
+    lent.is_open = true;
+    Ok(lent)
+}
+
+/// Notes how a statement ended: after a conflict or a constraint the connection is as it was before.
+pub(super) fn settled<D: RunsText, T>(
+    lent: &mut LentConnection<D>,
+    operation: &'static str,
+    done: Result<T, sqlx::Error>,
+) -> Result<T, DbError> {
+    let done = done.map_err(|error| DbError::of(operation, error));
+    lent.is_clean = done.as_ref().err().is_none_or(|error| error.is_contention() || error.is_constraint());
+    lent.has_failed |= done.is_err();
+    done
+}
+
+#[derive(Debug)]
+pub(super) enum EngineTx {
+    Sqlite(LentConnection<Sqlite>),
+    Postgres(LentConnection<Postgres>),
+}
+
+/// A named transaction. Dropped without [`Tx::commit`], it is rolled back; a connection on which it failed is closed.
 #[derive(Debug)]
 pub struct Tx {
     pub(super) inner: EngineTx,
@@ -133,6 +193,7 @@ pub struct Tx {
     pub(super) journal: Option<EndJournal>,
     /// What this transaction ends, numbered when it commits.
     pub(super) ends: Vec<NewEnd>,
+    pub(super) limit: Limit,
 }
 
 impl Tx {
@@ -149,40 +210,77 @@ impl Tx {
         }
     }
 
+    /// Before a statement: from here until [`Tx::settle`] the connection's state is unknown.
+    pub(super) async fn enter(&mut self, sql: &'static str) -> Result<Deadline, DbError> {
+        self.hook.before(sql).await;
+        let is_clean = match &mut self.inner {
+            EngineTx::Sqlite(lent) => &mut lent.is_clean,
+            EngineTx::Postgres(lent) => &mut lent.is_clean,
+        };
+        // After a full disk SQLite has ended the transaction: what follows would be committed statement by statement.
+        if !std::mem::replace(is_clean, false) {
+            let source = sqlx::Error::Protocol("an earlier statement of this transaction failed".into());
+            return Err(DbError::Engine { operation: self.operation, source });
+        }
+        Ok(self.limit.start())
+    }
+
+    /// After a statement.
+    pub(super) fn settle<T>(&mut self, done: Result<T, sqlx::Error>) -> Result<T, DbError> {
+        match &mut self.inner {
+            EngineTx::Sqlite(lent) => settled(lent, self.operation, done),
+            EngineTx::Postgres(lent) => settled(lent, self.operation, done),
+        }
+    }
+
     /// Runs a statement and returns how many rows it changed.
     pub async fn execute(&mut self, sql: &'static str, args: Vec<Arg>) -> Result<u64, DbError> {
-        self.hook.before(sql).await;
-        match &mut self.inner {
-            EngineTx::Sqlite(tx) => execute_on!(sql, args, Sqlite, &mut **tx, sqlite_args, Engine::Sqlite),
-            EngineTx::Postgres(tx) => execute_on!(sql, args, Postgres, &mut **tx, pg_args, Engine::Postgres),
-        }
-        .map_err(|error| DbError::of(self.operation, error))
+        let deadline = self.enter(sql).await?;
+        let inner = &mut self.inner;
+        let run = async {
+            match inner {
+                EngineTx::Sqlite(tx) => execute_on!(sql, args, Sqlite, &mut **tx, sqlite_args, Engine::Sqlite),
+                EngineTx::Postgres(tx) => execute_on!(sql, args, Postgres, &mut **tx, pg_args, Engine::Postgres),
+            }
+        };
+        let done = deadline.wait(run).await;
+        self.settle(done)
     }
 
     /// Every row.
     pub async fn fetch_all<R: Record>(&mut self, sql: &'static str, args: Vec<Arg>) -> Result<Vec<R>, DbError> {
-        self.hook.before(sql).await;
-        match &mut self.inner {
-            EngineTx::Sqlite(tx) => fetch_on!(sql, args, R, Sqlite, &mut **tx, fetch_all, sqlite_args, Engine::Sqlite),
-            EngineTx::Postgres(tx) => {
-                fetch_on!(sql, args, R, Postgres, &mut **tx, fetch_all, pg_args, Engine::Postgres)
+        let deadline = self.enter(sql).await?;
+        let inner = &mut self.inner;
+        let run = async {
+            match inner {
+                EngineTx::Sqlite(tx) => {
+                    fetch_on!(sql, args, R, Sqlite, &mut **tx, fetch_all, sqlite_args, Engine::Sqlite)
+                }
+                EngineTx::Postgres(tx) => {
+                    fetch_on!(sql, args, R, Postgres, &mut **tx, fetch_all, pg_args, Engine::Postgres)
+                }
             }
-        }
-        .map_err(|error| DbError::of(self.operation, error))
+        };
+        let done = deadline.wait(run).await;
+        self.settle(done)
     }
 
     /// The first row, if there is one.
     pub async fn fetch_optional<R: Record>(&mut self, sql: &'static str, args: Vec<Arg>) -> Result<Option<R>, DbError> {
-        self.hook.before(sql).await;
-        match &mut self.inner {
-            EngineTx::Sqlite(tx) => {
-                fetch_on!(sql, args, R, Sqlite, &mut **tx, fetch_optional, sqlite_args, Engine::Sqlite)
+        let deadline = self.enter(sql).await?;
+        let inner = &mut self.inner;
+        let run = async {
+            match inner {
+                EngineTx::Sqlite(tx) => {
+                    fetch_on!(sql, args, R, Sqlite, &mut **tx, fetch_optional, sqlite_args, Engine::Sqlite)
+                }
+                EngineTx::Postgres(tx) => {
+                    fetch_on!(sql, args, R, Postgres, &mut **tx, fetch_optional, pg_args, Engine::Postgres)
+                }
             }
-            EngineTx::Postgres(tx) => {
-                fetch_on!(sql, args, R, Postgres, &mut **tx, fetch_optional, pg_args, Engine::Postgres)
-            }
-        }
-        .map_err(|error| DbError::of(self.operation, error))
+        };
+        let done = deadline.wait(run).await;
+        self.settle(done)
     }
 
     /// The first row; an error if there is none.
@@ -191,8 +289,10 @@ impl Tx {
         self.fetch_optional(sql, args).await?.ok_or(DbError::Engine { operation, source: sqlx::Error::RowNotFound })
     }
 
-    /// Lifts the limit on idle time: the process may work, or wait, between the statements of this transaction.
+    /// Lifts the limits on time: the process may work, or wait, between the statements of this transaction, and a statement
+    /// may take as long as it needs.
     pub(in crate::store) async fn allow_idle(&mut self) -> Result<(), DbError> {
+        self.limit = Limit::NONE;
         match self.engine() {
             Engine::Sqlite => Ok(()),
             Engine::Postgres => self.execute(ALLOW_IDLE, Vec::new()).await.map(|_| ()),
@@ -201,12 +301,17 @@ impl Tx {
 
     /// Runs a script of several statements without arguments: migrations and grants only.
     pub(in crate::store) async fn script(&mut self, sql: impl Into<String>) -> Result<(), DbError> {
-        let sql = AssertSqlSafe(sql.into());
+        let deadline = self.enter("script").await?;
+        let done = self.run_text(deadline, sql.into()).await;
+        self.settle(done)
+    }
+
+    async fn run_text(&mut self, deadline: Deadline, sql: String) -> Result<(), sqlx::Error> {
+        let sql = AssertSqlSafe(sql);
         match &mut self.inner {
-            EngineTx::Sqlite(tx) => (&mut **tx).execute(sqlx::raw_sql(sql)).await.map(|_| ()),
-            EngineTx::Postgres(tx) => (&mut **tx).execute(sqlx::raw_sql(sql)).await.map(|_| ()),
+            EngineTx::Sqlite(tx) => deadline.wait(Sqlite::run(tx, sql)).await,
+            EngineTx::Postgres(tx) => deadline.wait(Postgres::run(tx, sql)).await,
         }
-        .map_err(|error| DbError::of(self.operation, error))
     }
 
     /// Adds the end of an access: it is committed with the transaction, and in the journal before the commit returns.
@@ -233,13 +338,21 @@ impl Tx {
     pub async fn commit(mut self) -> Result<(), DbError> {
         let operation = self.operation;
         let ended = self.number_ends().await?;
-        self.hook.before("commit").await;
-        match self.inner {
-            EngineTx::Sqlite(tx) => tx.commit().await,
-            EngineTx::Postgres(tx) => tx.commit().await,
+        if let EngineTx::Postgres(LentConnection { has_failed: true, .. }) = self.inner {
+            // PostgreSQL would answer this commit with a rollback, which looks like success.
+            let source = sqlx::Error::Protocol("a statement of this transaction failed: nothing is committed".into());
+            return Err(DbError::Engine { operation, source });
         }
+        let deadline = self.enter("commit").await?;
+        let done = self.run_text(deadline, "COMMIT".to_owned()).await;
         // An error may come after the server has committed: unless it says that it refused, the outcome is unknown.
-        .map_err(|source| DbError::of_commit(operation, source))?;
+        let done = done.map_err(|source| DbError::of_commit(operation, source));
+        let is_clean = done.as_ref().err().is_none_or(|error| error.is_contention() || error.is_constraint());
+        match &mut self.inner {
+            EngineTx::Sqlite(lent) => (lent.is_clean, lent.is_open) = (is_clean, done.is_err()),
+            EngineTx::Postgres(lent) => (lent.is_clean, lent.is_open) = (is_clean, done.is_err()),
+        }
+        done?;
         metrics::counter!("medcredit_store_commits_total", "operation" => operation).increment(1);
         // A crash here leaves an end that was not acknowledged; a running gateway completes the journal with its next poll.
         match self.journal.filter(|_| !ended.is_empty()) {

@@ -4,7 +4,7 @@
 
 use crate::{
     domain::Timestamp,
-    store::{Column, Db, DbError, RowStatement, Tx, args, record},
+    store::{Column, Db, DbError, RowStatement, Tx, args, record, syncs},
 };
 
 record! {
@@ -306,12 +306,20 @@ fn insertions(rows: EntryRows, at: Timestamp) -> Vec<RowStatement> {
 }
 
 /// `migrations/postgres/0014_history.sql` makes the comparison of [`BEHIND`], and calls the function of
-/// `0013_ledger_one_turn.sql`, which does what [`STALE_VERSIONS`] and [`insert`] do, under the banks' locks.
-const RECORD: &str = "/* ledger::record */ SELECT UNNEST(record_known_disclosures(\
-    ledger_epoch => $1, moment => $2, known => $3, positions => $4, clients => $5, epochs => $6, consents => $7, \
-    consent_versions => $8, publications => $9, rendered => $10, subjects => $11, subject_versions => $12, banks => $13, \
-    ids => $14, types => $15, bodies => $16, leaves => $17, opening_clients => $18, opening_consents => $19, \
-    openings => $20)) AS position";
+/// `0013_ledger_one_turn.sql`, which does what [`STALE_VERSIONS`] and [`insert`] do, under the banks' locks. The statement is
+/// its own transaction: like those that begin with a statement of their own, it is acknowledged only when it is on disk, and
+/// fails while the server does not sync what it commits.
+const RECORD: &str = concat!(
+    "/* ledger::record */ SELECT UNNEST(record_known_disclosures(\
+     ledger_epoch => $1, moment => $2, known => $3, positions => $4, clients => $5, epochs => $6, consents => $7, \
+     consent_versions => $8, publications => $9, rendered => $10, subjects => $11, subject_versions => $12, banks => $13, \
+     ids => $14, types => $15, bodies => $16, leaves => $17, opening_clients => $18, opening_consents => $19, \
+     openings => $20)) AS position \
+     FROM (SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') \
+         WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, true) AS commits WHERE ",
+    syncs!(),
+    ") AS durable"
+);
 
 /// Locks the banks, compares what the answers rest on, and adds entries, queue and openings of those that are not stale:
 /// one statement and one transaction, durable on return. PostgreSQL only. Returns the positions of the stale rows, or only

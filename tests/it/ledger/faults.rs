@@ -135,6 +135,7 @@ fn a_process_that_is_killed() {
 both_engines! {
     a_recording_that_fails_releases_nothing,
     a_hanging_database_delays_answers_only_up_to_the_limit,
+    one_limit_is_for_all_attempts_and_for_the_queue,
     a_process_killed_while_recording_has_released_nothing,
     a_failed_sealing_leaves_a_tree_that_can_be_extended,
     a_process_killed_while_sealing_leaves_a_tree_that_can_be_extended,
@@ -192,6 +193,43 @@ async fn a_hanging_database_delays_answers_only_up_to_the_limit(store: TestStore
     }
     assert_eq!(fixture.entries().await, 10, "two of them were committed before it hung");
     recovers(&fixture, 10, "a database that hung").await;
+}
+
+/// Every attempt meets a conflict and takes its time, and every batch hangs: a bank waits for one limit, whatever was tried
+/// for it and however many batches are before its own.
+async fn one_limit_is_for_all_attempts_and_for_the_queue(store: TestStore) {
+    let fixture = LedgerFixture::new(store).await;
+    let limit = Duration::from_secs(1);
+    let (attempts, seen) = (std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0)), Duration::from_millis(600));
+    let counting = attempts.clone();
+    let slow = Faults::new(move |at| {
+        let counting = counting.clone();
+        async move {
+            if at != Step::Insert {
+                return Ok(());
+            }
+            counting.fetch_add(1, Ordering::SeqCst);
+            tokio::time::sleep(seen).await;
+            Err(contention())
+        }
+    });
+    let options = RecorderOptions { faults: slow, limit, ..RecorderOptions::default() };
+    let recorder = Recorder::start(fixture.store.db.clone(), fixture.store.clock.clone(), options);
+    let refused = recorder.record(fixture.draft()).await.unwrap_err();
+    assert!(matches!(&refused, RecordError::Unavailable(why) if why.contains("in time")), "{refused}");
+    assert_eq!(attempts.load(Ordering::SeqCst), 2);
+    assert!(recorder.problem().is_some_and(|why| why.contains("in time")), "not ready");
+    let hanging = Faults::new(|at| async move { if at == Step::Lock { std::future::pending().await } else { Ok(()) } });
+    let options = RecorderOptions { faults: hanging, limit, max_batch: 1, ..RecorderOptions::default() };
+    let recorder = Recorder::start(fixture.store.db.clone(), fixture.store.clock.clone(), options);
+    // One batch each; at most two are in progress.
+    let waiting = (0..8).map(|_| recorder.record(fixture.draft()));
+    let started_at = tokio::time::Instant::now();
+    for outcome in futures_util::future::join_all(waiting).await {
+        assert!(matches!(outcome, Err(RecordError::Unavailable(_))), "{outcome:?}");
+    }
+    assert!(started_at.elapsed() < limit * 2, "{:?}", started_at.elapsed());
+    assert_eq!(fixture.entries().await, 0);
 }
 
 /// The process is killed at a step while a bank waits: no answer, and a record only when it was committed.

@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use medcredit::store::{Db, durability};
+use medcredit::store::{
+    Db, DbError,
+    durability::{self, Requirements},
+};
 
 use crate::support::{TestStore, block_on, cluster::Cluster, process::run};
 
@@ -22,17 +25,17 @@ impl Drop for Ending {
 }
 
 /// Receives the server's WAL, as an asynchronous standby does; returns when the server reports it.
-async fn follow(cluster: &Cluster, db: &Db) -> Ending {
+async fn follow(cluster: &Cluster, db: &Db, options: &[&str]) -> Ending {
     let place = cluster.directory().join("follower");
     fs::create_dir(&place).unwrap();
     let owner = fs::metadata(cluster.directory()).unwrap();
     chown(&place, Some(owner.uid()), Some(owner.gid())).unwrap();
     let socket = cluster.directory().to_str().unwrap();
-    let args = ["-D", place.to_str().unwrap(), "-h", socket, "-U", "medcredit", "--no-loop"];
+    let args = [&["-D", place.to_str().unwrap(), "-h", socket, "-U", "medcredit", "--no-loop"], options].concat();
     let follower = cluster.program("pg_receivewal", &args).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     let follower = Ending(follower.unwrap());
     let known = async {
-        while durability::examine(db).await.unwrap().warned.is_empty() {
+        while durability::examine(db, Requirements::default()).await.unwrap().warned.is_empty() {
             tokio::task::yield_now().await;
         }
     };
@@ -70,7 +73,7 @@ fn a_server_that_does_not_sync_is_refused() {
     block_on(async {
         let cluster = with_off(&["fsync", "full_page_writes", "synchronous_commit"]);
         let site = Site::of(&cluster).await;
-        let found = durability::examine(&site.store.db).await.unwrap();
+        let found = durability::examine(&site.store.db, Requirements::default()).await.unwrap();
         assert_eq!(found.refused.len(), 3, "{found:?}");
         for command in ["serve", "doctor"] {
             let output = tokio::task::block_in_place(|| run(&["--config", &site.config, command]));
@@ -90,13 +93,55 @@ fn an_asynchronous_standby_is_reported() {
     block_on(async {
         let cluster = with_off(&[]);
         let site = Site::of(&cluster).await;
-        let found = durability::examine(&site.store.db).await.unwrap();
+        let found = durability::examine(&site.store.db, Requirements::default()).await.unwrap();
         assert!(found.refused.is_empty() && found.warned.is_empty(), "{found:?}");
-        let _follower = follow(&cluster, &site.store.db).await;
+        let _follower = follow(&cluster, &site.store.db, &[]).await;
         let output = tokio::task::block_in_place(|| run(&["--config", &site.config, "doctor"]));
         let said = String::from_utf8_lossy(&output.stdout);
         assert!(said.contains("1 standby server(s) follow asynchronously"), "{said}");
-        let found = durability::examine(&site.store.db).await.unwrap();
+        let found = durability::examine(&site.store.db, Requirements::default()).await.unwrap();
         assert!(found.refused.is_empty(), "a warning, and no more: {found:?}");
+    });
+}
+
+#[test]
+fn a_required_synchronous_standby_is_one_that_is_connected() {
+    // An operator who requires a standby that has every commit, whose standby follows, is synchronous, and ends.
+    block_on(async {
+        let cluster = with_off(&[]);
+        let site = Site::of(&cluster).await;
+        let db = &site.store.db;
+        let required = Requirements { synchronous_standby: true };
+        let text = fs::read_to_string(&site.config).unwrap();
+        fs::write(&site.config, format!("{text}require_synchronous_standby = true\n")).unwrap();
+        let missing = "no synchronous standby is connected, and store.require_synchronous_standby is set";
+        let refused = async || durability::examine(db, required).await.unwrap().refused;
+        assert_eq!(refused().await, [missing]);
+        for command in ["serve", "doctor"] {
+            let output = tokio::task::block_in_place(|| run(&["--config", &site.config, command]));
+            assert_eq!(output.status.code(), Some(1), "{command}");
+            let text = [output.stdout, output.stderr].concat();
+            assert!(String::from_utf8_lossy(&text).contains(missing), "{command}");
+        }
+        let follower = follow(&cluster, db, &["--synchronous"]).await;
+        assert_eq!(refused().await, [missing], "it follows, and no commit waits for it");
+        cluster.configure("synchronous_standby_names", "*").await;
+        let until = async |is_refused: bool| {
+            let so = async {
+                while refused().await.is_empty() == is_refused {
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::time::timeout(Duration::from_secs(30), so).await.expect("the server knows its standby");
+        };
+        until(false).await;
+        drop(follower);
+        until(true).await;
+        // A commit waits for a standby that does not come; its caller does not, and cannot rely on it.
+        let mut tx = db.answering_within(Duration::from_millis(300)).begin("test").await.unwrap();
+        tx.execute("INSERT INTO settings (name, value) VALUES ('a', '1')", vec![]).await.unwrap();
+        let unknown = tx.commit().await.unwrap_err();
+        assert!(matches!(unknown, DbError::CommitUnknown { .. }), "{unknown}");
+        assert!(durability::examine(db, Requirements::default()).await.unwrap().refused.is_empty());
     });
 }

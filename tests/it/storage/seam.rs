@@ -336,3 +336,70 @@ fn sqlite_syncs_every_commit_keeps_no_memory_statistics_and_plans_once() {
         assert_eq!(found, (2, "wal".into()));
     });
 }
+
+/// A disk that is full within a transaction: SQLite ends the transaction by itself, and the driver does not notice. The
+/// connection is not used again, whether its caller waited for the error or had left before.
+#[test]
+fn a_connection_on_which_a_transaction_failed_is_replaced() {
+    crate::support::block_on(async {
+        const LARGE: &str = "INSERT INTO settings (name, value) VALUES ($1, hex(zeroblob(4000000)))";
+        let store = TestStore::sqlite().await;
+        for leaves in [false, true] {
+            let mut tx = store.db.begin("test").await.unwrap();
+            let (_,): (i64,) = tx.fetch_one("PRAGMA max_page_count = 1", vec![]).await.unwrap();
+            if leaves {
+                // Dropped while the statement runs.
+                let _ = tokio::time::timeout(std::time::Duration::ZERO, tx.execute(LARGE, texts(&["large"]))).await;
+            } else {
+                let full = tx.execute(LARGE, texts(&["large"])).await.unwrap_err();
+                let chain = medcredit::domain::error_chain(&full);
+                assert!(chain.contains("database or disk is full"), "{chain}");
+                let next = tx.execute(KEEP, texts(&["next", "1"])).await.unwrap_err();
+                assert!(matches!(next, DbError::Engine { .. }), "it would be committed by itself: {next}");
+            }
+            drop(tx);
+            let name = if leaves { "b" } else { "a" };
+            keep(&store.db, name, "1").await.unwrap();
+            assert_eq!(value(&store.db, name).await.as_deref(), Some("1"));
+            for none in ["large", "next"] {
+                assert_eq!(value(&store.db, none).await, None, "{none}");
+            }
+        }
+    });
+}
+
+/// A statement fails and its caller commits nevertheless: the server would answer with a rollback that looks like success.
+#[test]
+fn a_transaction_in_which_a_statement_failed_is_not_committed() {
+    crate::support::block_on(async {
+        let store = TestStore::postgres().await;
+        let mut tx = store.db.begin("test").await.unwrap();
+        tx.execute(KEEP, texts(&["a", "1"])).await.unwrap();
+        assert!(tx.execute(KEEP, texts(&["a", "2"])).await.unwrap_err().is_constraint());
+        tx.commit().await.unwrap_err();
+        assert_eq!(value(&store.db, "a").await, None);
+    });
+}
+
+/// A caller waits for a statement no longer than it said, and its connection is not used again.
+#[test]
+fn a_caller_waits_no_longer_than_its_limit() {
+    crate::support::block_on(async {
+        let store = TestStore::postgres().await;
+        let db = store.db.answering_within(std::time::Duration::from_millis(200));
+        let started_at = tokio::time::Instant::now();
+        let hung: Result<Vec<(String,)>, _> =
+            db.read("test").fetch_all("SELECT 'a' WHERE pg_sleep(60) IS NULL", vec![]).await;
+        let mut tx = db.begin("test").await.unwrap();
+        let inside = tx.execute("SELECT pg_sleep(60)", vec![]).await;
+        drop(tx);
+        assert!(started_at.elapsed() < std::time::Duration::from_secs(30));
+        for error in [hung.unwrap_err(), inside.unwrap_err()] {
+            let chain = medcredit::domain::error_chain(&error);
+            assert!(chain.contains("the database did not answer within 200 ms"), "{chain}");
+        }
+        for nth in 0..20 {
+            keep(&store.db, &nth.to_string(), "1").await.unwrap();
+        }
+    });
+}

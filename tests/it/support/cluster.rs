@@ -146,14 +146,50 @@ impl Cluster {
 
     /// Kills every process of the server, as in a power failure, and starts it again: it recovers from its WAL.
     pub fn crash(&self) {
-        let data = self.directory.join("data");
+        self.stop();
+        self.start_again();
+    }
+
+    /// Kills every process of the server, as in a power failure.
+    pub fn stop(&self) {
+        self.pg_ctl(&["-m", "immediate", "stop"]);
+    }
+
+    /// Starts the server again: it recovers from its WAL.
+    pub fn start_again(&self) {
         let log = self.directory.join("server.log");
-        let (data, log) = (data.to_str().unwrap(), log.to_str().unwrap());
-        for args in [&["-D", data, "-m", "immediate", "stop"][..], &["-D", data, "-w", "-t", "60", "-l", log, "start"]]
-        {
-            let done = self.program("pg_ctl", args).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
-            assert!(done.success(), "pg_ctl {args:?}");
-        }
+        self.pg_ctl(&["-w", "-t", "60", "-l", log.to_str().unwrap(), "start"]);
+    }
+
+    fn pg_ctl(&self, args: &[&str]) {
+        let data = self.directory.join("data");
+        let args = [&["-D", data.to_str().unwrap()], args].concat();
+        let done = self.program("pg_ctl", &args).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
+        assert!(done.success(), "pg_ctl {args:?}");
+    }
+
+    /// Stops (SIGSTOP) or continues (SIGCONT) every process of the server. Returns how many there are.
+    pub fn signal_server(&self, signal: &str) -> usize {
+        let pid_file = std::fs::read_to_string(self.directory.join("data/postmaster.pid")).unwrap();
+        let first = pid_file.lines().next().unwrap().to_owned();
+        // The first process first: stopped, it starts no others.
+        let send = |pid: &str| assert!(Command::new("kill").args([signal, pid]).status().unwrap().success());
+        send(&first);
+        let children = std::fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| {
+            let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
+            // After the name in parentheses: the state, and the parent.
+            let parent = stat.rsplit(')').next()?.split_whitespace().nth(1)?;
+            (parent == first).then(|| entry.file_name().to_str().unwrap().to_owned())
+        });
+        let children: Vec<_> = children.collect();
+        children.iter().for_each(|pid| send(pid));
+        children.len() + 1
+    }
+
+    /// Sets a parameter of the whole server, as an operator does while it runs.
+    pub async fn configure(&self, parameter: &str, value: &str) {
+        self.execute(format!("ALTER SYSTEM SET {parameter} = '{value}'")).await;
+        self.execute("SELECT pg_reload_conf()".to_owned()).await;
     }
 
     /// Kills one of the server's processes for a client (SIGKILL); the server ends all others and recovers.
