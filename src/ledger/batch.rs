@@ -230,7 +230,10 @@ impl Batcher {
             BatchError::Behind => HistoryState::Overtaken.to_string(),
         };
         tracing::error!(count = batch.len(), error = %why, "disclosures could not be recorded: they are not released");
-        if !error.is_constraint() {
+        // A fault of one answer, and a history with a check of its own, do not make the gateway not ready.
+        if let BatchError::Contention(error) | BatchError::Failed(error) = error
+            && !error.is_constraint()
+        {
             self.problem.set(&why);
         }
         for waiting in batch {

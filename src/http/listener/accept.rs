@@ -25,7 +25,7 @@ use super::{
     request::ConnectionState,
     settings::{SITE, Settings},
 };
-use crate::identity::{IdentityError, failure_reason};
+use crate::identity::failure_reason;
 
 /// The reason why a connection ends whose slot was given to another.
 const EVICTED: &str = "evicted";
@@ -112,6 +112,13 @@ async fn run(
     }
 }
 
+/// A handshake that failed.
+struct Failed {
+    reason: &'static str,
+    /// The connection over which an alert was sent.
+    stream: Option<TcpStream>,
+}
+
 /// An accepted TCP connection.
 struct Accepted {
     listener: Arc<Listener>,
@@ -136,10 +143,15 @@ impl Accepted {
         };
         let (stream, peer) = match result {
             Ok(accepted) => accepted,
-            Err(reason) => {
+            Err(Failed { reason, stream }) => {
                 metrics::counter!("medcredit_handshakes_total", "listener" => name, "outcome" => reason).increment(1);
                 tracing::info!(listener = name, address = %self.address, reason, "handshake failed");
-                return;
+                let Some(stream) = stream else { return };
+                return tokio::select! {
+                    () = close_after_alert(stream) => {}
+                    () = slot.evicted() => {}
+                    _ = stopping.wait_for(|stopping| *stopping) => {}
+                };
             }
         };
         metrics::counter!("medcredit_handshakes_total", "listener" => name, "outcome" => "accepted").increment(1);
@@ -174,25 +186,25 @@ impl Accepted {
         }
     }
 
-    async fn handshake(&self, stream: TcpStream) -> Result<(TlsStream<TcpStream>, Peer), &'static str> {
+    async fn handshake(&self, stream: TcpStream) -> Result<(TlsStream<TcpStream>, Peer), Failed> {
+        let failed = |reason| Failed { reason, stream: None };
         // Responses are small and complete: waiting for more data to send would only delay them.
-        stream.set_nodelay(true).map_err(|_| "closed")?;
+        stream.set_nodelay(true).map_err(|_| failed("closed"))?;
         let acceptor = TlsAcceptor::from(self.listener.kind.tls_config());
         let timeout = self.listener.settings.handshake_timeout;
         let stream = match tokio::time::timeout(timeout, acceptor.accept(stream).into_fallible()).await {
             Ok(Ok(stream)) => stream,
             Ok(Err((error, stream))) => {
-                close_after_alert(stream).await;
-                return Err(handshake_failure(&error));
+                return Err(Failed { reason: handshake_failure(&error), stream: Some(stream) });
             }
-            Err(_) => return Err("timeout"),
+            Err(_) => return Err(failed("timeout")),
         };
         let peer = match &self.listener.kind {
             ListenerKind::Partners(live) => {
                 // Not `fresh`: out-of-date trust refuses requests (I3), and connections stay.
                 let (trust, now) = (Arc::clone(&live.material().trust), self.listener.clock.now());
                 let identity = ConnectionIdentity::of(stream.get_ref().1, self.address, &trust, now);
-                Peer::Client(Arc::new(identity.map_err(IdentityError::reason)?))
+                Peer::Client(Arc::new(identity.map_err(|error| failed(error.reason()))?))
             }
             ListenerKind::Public(_) => Peer::Public(PublicPeer(self.address)),
         };
