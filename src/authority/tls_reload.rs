@@ -320,15 +320,14 @@ async fn current_lists(
         }
         (None, None) => Err("it has neither a list nor a list file".to_owned().into()),
     };
-    let mut checked =
-        read.and_then(|new| check_lists(authority, &current, &new).map(|()| new).map_err(UnusedLists::from));
-    if let (Ok(new), Some(_)) = (&checked, &file) {
-        let stored =
-            authorities::newest_lists(&custody.env.db, &id.to_string()).await.map_err(AuthorityError::Store)?;
-        if let Err(why) = partner_lists::check_against(stored.as_deref(), new) {
-            checked = Err(why.into());
-        }
-    }
+    let stored = match &file {
+        Some(_) => authorities::newest_lists(&custody.env.db, &id.to_string()).await.map_err(AuthorityError::Store)?,
+        None => None,
+    };
+    let checked = read.and_then(|new| {
+        partner_lists::check_against(stored.as_deref(), &new)?;
+        check_lists(authority, &current, &new).map(|()| new).map_err(UnusedLists::from)
+    });
     if let (Ok(new), Some(_)) = (&checked, &file) {
         // Stored before the lists are used: afterwards a crash would let another process accept older ones. A file whose
         // lists could not be stored does not count as seen: the next poll reads it again.

@@ -27,6 +27,7 @@ mod leaf_cache;
 mod proof;
 mod receipt;
 mod recorder;
+mod recording_problem;
 mod sealer;
 mod tiles;
 pub mod verify;

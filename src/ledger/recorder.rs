@@ -8,11 +8,12 @@ use tokio::{
 };
 
 use super::{
-    batch::{Batcher, IN_TIME, RecordingProblem, Waiting},
+    batch::{Batcher, IN_TIME, Waiting},
     disclosed::{Disclosed, Draft, RecordError},
     faults::Faults,
     history::History,
     leaf_cache::LeafCache,
+    recording_problem::RecordingProblem,
 };
 use crate::{
     domain::{Failure, clock::SharedClock},
