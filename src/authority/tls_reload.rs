@@ -2,9 +2,9 @@
 //!
 //! Changes come from the store (detected by the change number) and from files (detected by their stamps). After any
 //! change everything is rebuilt and replaced as a whole; a file that is invalid is reported once, and its old contents stay
-//! in use. A change counts as seen only once it is in use or was refused for what it is: after a passing error the next poll
-//! tries again. If the store cannot be read, or cannot store which list is the newest, revocations would go unnoticed: then
-//! the material becomes outdated, and listeners refuse connections (I3).
+//! in use. A change counts as seen once it is in use or was refused; after a passing error the next poll tries again. If
+//! the store cannot be read, or cannot store which list is the newest, revocations would go unnoticed: then the material
+//! becomes outdated, and listeners refuse connections (I3).
 
 use std::{
     collections::{HashMap, HashSet},
@@ -251,7 +251,7 @@ async fn build(custody: &Custody, state: &mut State) -> Result<LiveMaterial, Aut
     // The number first: a change between the reads is then read again by the next poll, and never missed.
     let change = changes::current(&custody.env.db).await.map_err(AuthorityError::Store)?;
     let (mut anchors, mut listed) = (Vec::new(), HashSet::new());
-    // Stamps of files that are no longer used are dropped, or these files would look changed for ever.
+    // Files that are no longer used are dropped, or they would look changed for ever.
     let mut in_use = HashSet::from([(None, state.files.certificate.clone()), (None, state.files.key.clone())]);
     for authority in partners::list(custody).await?.into_iter().filter(|authority| authority.removed_at.is_none()) {
         in_use.extend(authority.crl_file.as_ref().map(|file| (Some(authority.id), PathBuf::from(file))));
@@ -329,8 +329,8 @@ async fn current_lists(
         check_lists(authority, &current, &new).map(|()| new).map_err(UnusedLists::from)
     });
     if let (Ok(new), Some(_)) = (&checked, &file) {
-        // Stored before the lists are used: afterwards a crash would let another process accept older ones. A file whose
-        // lists could not be stored does not count as seen: the next poll reads it again.
+        // Stored before use: afterwards a crash would let another process accept older ones. A file whose lists could not be
+        // stored does not count as seen: the next poll reads it again.
         store_issue_time(custody, authority, new).await?;
     }
     let mut is_reported = false;
@@ -380,10 +380,7 @@ async fn store_issue_time(
     partner_lists::note(&custody.env.db, &authority.id.to_string(), lists).await?;
     let certificate = CertificateDer::from(authority.certificate.as_slice());
     let newest = lists.iter().find(|list| list.is_issued_by(&certificate)).map(|list| list.this_update);
-    if newest <= authority.newest_list {
-        return Ok(());
-    }
-    let Some(newest) = newest else { return Ok(()) };
+    let Some(newest) = newest.filter(|newest| Some(*newest) > authority.newest_list) else { return Ok(()) };
     let mut tx = custody.env.db.begin("authority::note_list").await.map_err(AuthorityError::Store)?;
     authorities::note_list(&mut tx, &authority.id.to_string(), newest).await.map_err(AuthorityError::Store)?;
     tx.commit().await.map_err(AuthorityError::Store)

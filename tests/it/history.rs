@@ -238,7 +238,7 @@ async fn an_operator_recovers_a_database_that_lost_a_revocation(store: TestStore
     assert!(listed.contains(&kept_id) && !listed.contains(&revoked_id) && listed.lines().count() == 1, "{listed}");
     serve(&config, &bank, async |bank, token, telemetry| {
         assert!(readyz(&telemetry).contains(r#""history":"ok""#));
-        assert_eq!(bank.get(&tokens[0], "/v1/whoami").await.status, 401, "a token from before the recovery");
+        assert_eq!(bank.get(&tokens[0], "/v1/whoami").await.status, 401, "a token from before the recovery: {said}");
         for consent in [&revoked, &kept] {
             assert_eq!(bank.get(&token, &Bank::data(consent, "grade")).await.refusal(), (403, "consent_not_active"));
         }

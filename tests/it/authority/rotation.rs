@@ -114,7 +114,7 @@ struct Machine {
 
 impl Machine {
     async fn new(store: &TestStore, keys: &[u8]) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = crate::support::private_directory();
         Self::write(directory.path(), keys);
         let secrets = Secrets { key_encryption_key_file: directory.path().join("keys"), allow_other_users: false };
         let (file, crypter) = KeyFile::open(&secrets, Vec::new()).await.unwrap();

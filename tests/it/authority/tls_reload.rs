@@ -396,8 +396,11 @@ async fn a_list_that_could_not_be_stored_is_used_as_soon_as_it_can_be(store: Tes
     let reloader = files.start(&custody).await;
     let live = reloader.live();
     let identity = identify(live.material().trust.clone(), &ca.bank("bank-a", 7), NOW).unwrap();
+    // A list of the same second would change nothing in the store.
+    store.clock.advance(Duration::from_secs(2));
+    reloader.refresh().await.unwrap();
     updates_fail(&store, "authorities", true).await;
-    files.put_list(&ca.list_of(NOW, NOW.plus(DAY * 9), &[7]));
+    files.put_list(&ca.list_of(NOW.plus(Duration::from_secs(1)), NOW.plus(DAY * 9), &[7]));
     for _ in 0..3 {
         store.clock.advance(Duration::from_millis(600));
         reloader.refresh().await.unwrap_err();

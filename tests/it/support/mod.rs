@@ -21,7 +21,7 @@ use medcredit::{
     domain::{Actor, Channel},
 };
 
-pub use store::TestStore;
+pub use store::{TestStore, private_directory};
 
 /// An operator at the command line.
 pub fn operator(name: &str) -> Actor {

@@ -37,10 +37,17 @@ pub enum StoreLocation {
     },
 }
 
+/// A directory that no other user of the machine can reach: the gateway refuses others for its data and secrets.
+pub fn private_directory() -> tempfile::TempDir {
+    use std::os::unix::fs::PermissionsExt as _;
+    let permissions = std::fs::Permissions::from_mode(0o700);
+    tempfile::Builder::new().permissions(permissions).tempdir().expect("a temporary directory")
+}
+
 impl TestStore {
     /// On SQLite.
     pub async fn sqlite() -> Self {
-        let directory = tempfile::tempdir().expect("a temporary directory");
+        let directory = private_directory();
         let db = Db::open_sqlite(directory.path()).await.expect("the store opens");
         let store = Self::at(db, StoreLocation::Sqlite(directory));
         migrations::migrate(&store.db, &*store.clock).await.expect("the store migrates");

@@ -73,7 +73,7 @@ impl TestApp {
 
     /// Starts it so that the test can make the steps of a disclosure fail.
     pub async fn start_breakable(store: TestStore, settings: &str, faults: Faults) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = crate::support::private_directory();
         // Bound before the configuration is made, because the public origin names the port.
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("https://localhost:{}", socket.local_addr().unwrap().port());
