@@ -53,18 +53,18 @@ fn the_first_key_seals_and_all_open() {
 #[test]
 fn a_new_list_keeps_the_sealing_key_until_it_is_to_change() {
     let live = crypter(&[1]);
-    let old = live.seal(CONTEXT, b"secret").unwrap();
+    let former = live.seal(CONTEXT, b"secret").unwrap();
     live.replace(&crypter(&[2, 1]));
     let still = live.seal(CONTEXT, b"secret").unwrap();
     assert!(crypter(&[1]).open(CONTEXT, &still).is_ok(), "the new key does not seal yet");
     assert_eq!(live.key_ids(), crypter(&[2, 1]).key_ids());
     live.seal_under_first();
     let new = live.seal(CONTEXT, b"secret").unwrap();
-    assert!(crypter(&[2]).open(CONTEXT, &new).is_ok() && live.is_outdated(&old));
-    assert!(live.seal_as(&old) && !live.is_outdated(&old) && live.is_outdated(&new));
+    assert!(crypter(&[2]).open(CONTEXT, &new).is_ok() && live.is_outdated(&former));
+    assert!(live.seal_as(&former) && !live.is_outdated(&former) && live.is_outdated(&new));
     live.replace(&crypter(&[2]));
     assert!(!live.is_outdated(&new), "a key that is gone seals no more");
-    assert!(!live.has_key_of(&old) && !live.seal_as(&old));
+    assert!(!live.has_key_of(&former) && !live.seal_as(&former));
     assert_eq!(live.sealing_key_id(), crypter(&[2]).sealing_key_id());
 }
 
@@ -95,11 +95,11 @@ fn bad_key_lists_are_refused_without_repeating_them() {
 
 #[test]
 fn keyed_hashes_differ_by_value_purpose_and_key() {
-    let old = crypter(&[1]);
-    let hash = old.blind("account number", b"6222").unwrap();
-    assert_eq!(hash, old.blind("account number", b"6222").unwrap());
-    assert_ne!(hash, old.blind("account number", b"6223").unwrap());
-    assert_ne!(hash, old.blind("resident id", b"6222").unwrap());
+    let former = crypter(&[1]);
+    let hash = former.blind("account number", b"6222").unwrap();
+    assert_eq!(hash, former.blind("account number", b"6222").unwrap());
+    assert_ne!(hash, former.blind("account number", b"6223").unwrap());
+    assert_ne!(hash, former.blind("resident id", b"6222").unwrap());
     let rotated = crypter(&[2, 1]);
     assert_ne!(hash, rotated.blind("account number", b"6222").unwrap());
     assert!(rotated.blinds("account number", b"6222").unwrap().contains(&hash));

@@ -22,7 +22,7 @@ fn hanging_at(step: Step) -> (Faults, Arc<Notify>, Arc<Notify>) {
     let (at_step, wait) = (reached.clone(), resume.clone());
     let once = Arc::new(std::sync::atomic::AtomicBool::new(true));
     let faults = Faults::new(move |at| {
-        // Once only: a retry of the step must pass.
+        // The first time only: a retry of the step must pass.
         let still = at == step && once.swap(false, std::sync::atomic::Ordering::SeqCst);
         let (at_step, wait) = (at_step.clone(), wait.clone());
         async move {

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::unix::fs::{MetadataExt, chown},
+    os::unix::fs::{MetadataExt, PermissionsExt, chown},
     process::{Child, Stdio},
     time::Duration,
 };
@@ -12,7 +12,7 @@ use medcredit::store::{
     durability::{self, Requirements},
 };
 
-use crate::support::{TestStore, block_on, cluster::Cluster, process::run};
+use crate::support::{TestStore, block_on, cluster::Cluster, private_directory, process::run};
 
 /// A process that ends with its test.
 struct Ending(Child);
@@ -53,10 +53,12 @@ struct Site {
 impl Site {
     async fn of(cluster: &Cluster) -> Self {
         let store = TestStore::on_cluster(cluster).await;
-        let directory = tempfile::tempdir().unwrap();
+        let directory = private_directory();
         let config = directory.path().join("gateway.toml");
-        fs::write(directory.path().join("url"), store.url()).unwrap();
-        fs::write(&config, "[store]\nengine = 'postgres'\nurl_file = 'url'\n").unwrap();
+        let url = directory.path().join("url");
+        fs::write(&url, store.url()).unwrap();
+        fs::set_permissions(&url, fs::Permissions::from_mode(0o600)).unwrap();
+        fs::write(&config, "[store]\nengine = 'postgres'\nurl_file = 'url'\nallow_owner = true\n").unwrap();
         Self { store, config: config.to_str().unwrap().to_owned(), _directory: directory }
     }
 }
