@@ -182,7 +182,8 @@ pub async fn run(args: impl IntoIterator<Item = OsString>, mut ctx: Context) -> 
     if cli.config.is_some() {
         ctx.config_file = cli.config;
     }
-    match cli.command.run(&ctx).await {
+    // Boxed: the future of the largest command is some sixteen kilobytes.
+    match Box::pin(cli.command.run(&ctx)).await {
         Ok(()) => DONE,
         Err(error) => print_error(&ctx, &error),
     }

@@ -128,7 +128,7 @@ where
         }
         match content_digest::check(request) {
             Ok(request) => Either::Left(self.inner.call(request)),
-            Err(refusal) => Either::Right(ready(Ok(refusal))),
+            Err(refusal) => Either::Right(ready(Ok(*refusal))),
         }
     }
 }

@@ -144,7 +144,7 @@ pub(super) fn needs_check(headers: &HeaderMap) -> bool {
 
 /// Checks what a request's header says of its content, and sets the content aside. A request that no route matches passes
 /// unchecked; a refusal at an OAuth endpoint has RFC 6749's form.
-pub(super) fn check(request: Request) -> Result<Request, Response> {
+pub(super) fn check(request: Request) -> Result<Request, Box<Response>> {
     // It is answered with 404, whatever its content is.
     if request.extensions().get::<MatchedPath>().is_none() {
         return Ok(request);
@@ -152,10 +152,10 @@ pub(super) fn check(request: Request) -> Result<Request, Response> {
     let oauth = request.uri().path().starts_with(OAUTH_PREFIX);
     set_aside(request).map_err(|problem| {
         if !oauth {
-            return problem.into_response();
+            return Box::new(problem.into_response());
         }
         let detail = problem.failure().public.clone();
-        OauthProblem(Failure::invalid("content", "invalid_request", detail)).into_response()
+        Box::new(OauthProblem(Failure::invalid("content", "invalid_request", detail)).into_response())
     })
 }
 

@@ -258,7 +258,7 @@ pub(super) fn check_saved(
         ),
         Some(trusted) => match check_trust(trusted, &verified.key, &log_signers) {
             Ok(()) => {
-                findings.good("trust", "every key is one of the gateway's keys that you saved, for what it signed")
+                findings.good("trust", "every key is one of the gateway's keys that you saved, for what it signed");
             }
             Err(text) => findings.wrong("trust", text),
         },

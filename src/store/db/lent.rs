@@ -59,7 +59,10 @@ impl<D: RunsText> LentConnection<D> {
 
 impl<D: RunsText> fmt::Debug for LentConnection<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LentConnection").field("is_clean", &self.is_clean).field("is_open", &self.is_open).finish()
+        f.debug_struct("LentConnection")
+            .field("is_clean", &self.is_clean)
+            .field("is_open", &self.is_open)
+            .finish_non_exhaustive()
     }
 }
 

@@ -182,7 +182,9 @@ impl Cluster {
             (parent == first).then(|| entry.file_name().to_str().unwrap().to_owned())
         });
         let children: Vec<_> = children.collect();
-        children.iter().for_each(|pid| send(pid));
+        for pid in &children {
+            send(pid);
+        }
         children.len() + 1
     }
 
