@@ -178,27 +178,19 @@ impl Batcher {
                     }
                 }
             }
-            Err(BatchError::Behind) => {
-                self.history.overtaken();
-                refuse_behind(batch, &self.history.state());
-            }
             Err(error) => self.refuse_all(batch, &error),
         }
     }
 
     // Logged once a batch and not once an answer: a failing database would otherwise flood the log under load.
     fn refuse_all(&self, batch: Vec<Waiting>, error: &BatchError) {
-        let why = match error {
-            BatchError::Contention(error) | BatchError::Constraint(error) | BatchError::Failed(error) => {
-                error_chain(error)
-            }
-            BatchError::Behind => HistoryState::Overtaken.to_string(),
+        let (BatchError::Contention(error) | BatchError::Constraint(error) | BatchError::Failed(error)) = error else {
+            self.history.overtaken();
+            return refuse_behind(batch, &self.history.state());
         };
+        let why = error_chain(error);
         tracing::error!(count = batch.len(), error = %why, "disclosures could not be recorded: they are not released");
-        // A fault of one answer, and a history with a check of its own, do not make the gateway not ready.
-        if let BatchError::Contention(error) | BatchError::Failed(error) = error
-            && !error.is_constraint()
-        {
+        if !error.is_constraint() {
             self.problem.set(&why);
         }
         for waiting in batch {
