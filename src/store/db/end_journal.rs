@@ -7,7 +7,7 @@ use std::{
     collections::HashMap,
     fs::{File, OpenOptions},
     io::{self, Read as _, Seek as _, SeekFrom, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -128,6 +128,11 @@ fn append(path: &Path, text: &str) -> io::Result<()> {
     let is_new = !path.exists();
     // It names banks and consents: for the gateway's user alone.
     let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
+    if is_new {
+        // Of an operator's command as root, the gateway could not read it and would refuse data. Others may give nothing away.
+        let owner = std::fs::metadata(directory)?;
+        let _ = fchown(&file, Some(owner.uid()), Some(owner.gid()));
+    }
     // Until the file is closed: nobody else appends between the look at its last byte and the write.
     file.lock()?;
     let mut last = [b'\n'];
@@ -194,6 +199,19 @@ mod tests {
         assert_eq!(journal.read().await.unwrap(), [end(1)]);
         journal.append(&[end(3), end(1)]).await.unwrap();
         assert_eq!(journal.read().await.unwrap(), [end(1), end(3)]);
+    }
+
+    #[tokio::test]
+    async fn a_journal_belongs_to_the_owner_of_its_directory() {
+        use std::os::unix::fs::{MetadataExt as _, chown};
+        // An operator's command that runs as root before the gateway's first end. Another user can only test his own files.
+        let directory = tempfile::tempdir().unwrap();
+        let _ = chown(directory.path(), Some(65534), Some(65534));
+        let owner = std::fs::metadata(directory.path()).unwrap();
+        let journal = EndJournal::new(directory.path().join("journal"));
+        journal.append(&[end(1)]).await.unwrap();
+        let made = std::fs::metadata(journal.path()).unwrap();
+        assert_eq!((made.uid(), made.gid(), made.mode() & 0o777), (owner.uid(), owner.gid(), 0o600));
     }
 
     #[tokio::test]
