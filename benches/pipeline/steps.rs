@@ -196,7 +196,7 @@ impl Bench {
             what: vec![Permission::Grade],
             period: None,
             publication: 0,
-            content_digest: "sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:".into(),
+            content_digest: Some("sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:".into()),
             interaction: "3b1f7c52-6a0e-4c1d-9c57-1f2f6a5d8e90".into(),
         };
         let (entry, opening) = facts.into_entry(entropy)?;

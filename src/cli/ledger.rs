@@ -95,7 +95,8 @@ async fn verify(args: Verify, config: &Config, db: &Db, ctx: &Context) -> anyhow
     let origin = config.ledger.origin(&config.gateway.public_origin);
     let subject = verify::Target { db, origin: &origin, keys: &keys, checkpoint_file: Some(&outside) };
     let bar = ctx.progress(Some(0), "leaves");
-    let report = verify::verify(subject, &|done, of| {
+    let check = verify::StateCheck { now: ctx.clock.now(), sealed_within: config.ledger.sealed_within() };
+    let report = verify::verify_with_state(subject, check, &|done, of| {
         bar.set_length(of);
         bar.set_position(done);
     })
@@ -112,6 +113,11 @@ async fn verify(args: Verify, config: &Config, db: &Db, ctx: &Context) -> anyhow
     }
     writeln!(ctx.out(), "{report}")?;
     anyhow::ensure!(report.problem_count == 0, "the ledger was tampered with: {} mismatches", report.problem_count);
+    anyhow::ensure!(
+        report.overdue_count == 0,
+        "{} entries are not sealed by the time that their receipts promise: start a gateway, or look at its log",
+        report.overdue_count
+    );
     anyhow::ensure!(
         report.sound(),
         "the checkpoint file {} is missing: put it back, or accept the database as it is with `medcredit ledger accept-checkpoint`",

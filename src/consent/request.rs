@@ -7,7 +7,7 @@ use super::{
     idempotency::{Requested, ResponseUnderKey},
     model::ConsentEvent,
     terms::{Judged, OutOfBounds, Terms, days_after},
-    transition::Decision,
+    transition::{Decision, first_terms},
 };
 use crate::{
     domain::{
@@ -143,7 +143,7 @@ impl Consents {
         }
         consents::insert(&mut tx, &row, &codes).await?;
         let consent = Consent::from_row(row, codes)?;
-        let changes = serde_json::json!({ "state": [null, "pending"] });
+        let changes = first_terms(&consent.row);
         self.write_event(&mut tx, &consent, ConsentEvent::Requested, &Decision::by(Actor::bank(client)), &changes)
             .await?;
         Ok((consent, tx))

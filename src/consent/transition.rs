@@ -264,24 +264,14 @@ impl From<Failure> for AttemptError {
     }
 }
 
-/// The values that changed, before and after, for the history.
+/// The terms that changed, before and after, for the history.
 fn differences(before: &consents::ConsentRow, after: &consents::ConsentRow) -> Value {
-    let mut out = serde_json::Map::new();
-    let mut note = |name: &str, old: Value, new: Value| {
-        if old != new {
-            out.insert(name.into(), json!([old, new]));
-        }
-    };
-    note("state", json!(before.state), json!(after.state));
-    note("permissions", json!(before.permissions), json!(after.permissions));
-    note("purposes", json!(before.purposes), json!(after.purposes));
-    note("data_from", json!(before.data_from), json!(after.data_from));
-    note("data_to", json!(before.data_to), json!(after.data_to));
-    note("max_fetches", json!(before.max_fetches), json!(after.max_fetches));
-    note("daily_budget", json!(before.daily_budget), json!(after.daily_budget));
-    note("expires_at", json!(before.expires_at), json!(after.expires_at));
-    note("text_sha256", json!(before.text_sha256), json!(after.text_sha256));
-    note("signer", json!(before.signer), json!(after.signer));
-    note("text_version", json!(before.text_version), json!(after.text_version));
-    Value::Object(out)
+    let both = before.terms().into_iter().zip(after.terms());
+    let changed = both.filter(|((_, old), (_, new))| old != new);
+    changed.map(|((name, old), (_, new))| (name.to_owned(), json!([old, new]))).collect()
+}
+
+/// All terms of a request, so that the ledger explains every later state.
+pub(super) fn first_terms(row: &consents::ConsentRow) -> Value {
+    row.terms().into_iter().map(|(name, value)| (name.to_owned(), json!([null, value]))).collect()
 }

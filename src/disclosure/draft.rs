@@ -8,7 +8,7 @@ use crate::{
         ids::DisclosureId,
         permission::{Permission, Purpose},
     },
-    ledger::{Budget, DisclosureFacts, Entry, Opening, ReadVersions},
+    ledger::{Answer, Budget, DisclosureFacts, Draft, Entry, Opening, ReadVersions},
 };
 
 /// A rendered disclosure that is to be recorded.
@@ -23,11 +23,21 @@ pub(super) struct DisclosureDraft<'a> {
     pub(super) publication: i64,
     pub(super) permissions: Vec<Permission>,
     pub(super) months: Option<(Month, Month)>,
-    pub(super) content_digest: String,
+    /// None for a refusal.
+    pub(super) content_digest: Option<String>,
     pub(super) interaction_id: &'a str,
 }
 
 impl DisclosureDraft<'_> {
+    /// The draft of a refusal that says something of a subject: it is recorded and counted like an answer, and what is
+    /// released after that is the problem document alone.
+    pub(super) fn refusal(self, entropy: &dyn Entropy) -> Result<Draft, Failure> {
+        let (versions, budget) = (self.read_versions(), self.budget());
+        let (entry, opening) = self.entry(entropy)?;
+        let answer = Answer { headers: http::HeaderMap::new(), body: bytes::Bytes::new().into() };
+        Ok(Draft { versions, budget, entry, opening, answer })
+    }
+
     /// The ledger entry and its opening.
     pub(super) fn entry(self, entropy: &dyn Entropy) -> Result<(Entry, Opening), Failure> {
         let facts = DisclosureFacts {

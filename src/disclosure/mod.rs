@@ -45,7 +45,7 @@ use crate::{
 };
 use cache::{CacheKey, ReadingCache};
 use draft::DisclosureDraft;
-use reading::{CachedReading, CurrentGrades};
+use reading::{CachedReading, CurrentGrades, Extent};
 use refusal::{refused, require_entity};
 use render::Rendered;
 
@@ -216,9 +216,17 @@ impl Disclosures {
         // 4. Read: the assessments first, since everything else must be covered by their versions.
         self.0.services.faults.at(Step::Read).await?;
         let current = self.current_grades(&permit).await?;
-        let answer = Arc::new(reading.read(self, &permit, current).await?);
-        // A code that belongs to no subject yet has no version to compare: its answer is not cached.
-        if permit.consent().codes.len() == answer.subjects.len() {
+        let answer = match require_entity(permit.consent(), &current.assessments) {
+            Ok(()) => reading.read(self, &permit, current).await?,
+            Err(refusal) => {
+                let extent = Extent { permissions: permit.permissions().to_vec(), months: permit.months() };
+                CachedReading::refused(&current, refusal, extent)?
+            }
+        };
+        let answer = Arc::new(answer);
+        // A code that belongs to no subject yet has no version to compare: its answer is not cached. Neither is a refusal, which
+        // is rare.
+        if permit.consent().codes.len() == answer.subjects.len() && answer.refusal.is_none() {
             self.0.cache.put(CacheKey::of(&permit, reading), &answer);
         }
         Ok((permit, answer))
@@ -241,7 +249,8 @@ impl Disclosures {
             Ok(disclosed) => {
                 // 8. Release. A crash before this line leaves a record without an answer, which is safe (I1).
                 faults.at(Step::Release).await?;
-                Ok(Attempt::Disclosed(disclosed))
+                // A refusal that says something of a subject leaves after its record too.
+                answer.refusal.clone().map_or_else(|| Ok(Attempt::Disclosed(disclosed)), Err)
             }
             Err(RecordError::Stale) => Ok(Attempt::Stale),
             Err(error) => Err(refused(error, self.0.env.clock.now())),
@@ -251,7 +260,6 @@ impl Disclosures {
     async fn current_grades(&self, permit: &ConsentPermit) -> Result<CurrentGrades, Failure> {
         let consent = permit.consent();
         let (publication, assessments) = self.0.grades.current(&consent.codes, permit.at().day()).await?;
-        require_entity(consent, &assessments)?;
         Ok(CurrentGrades { publication, assessments })
     }
 
@@ -289,9 +297,12 @@ impl Disclosures {
             publication: answer.publication,
             permissions: answer.extent.permissions.clone(),
             months: answer.extent.months,
-            content_digest: rendered.digest.clone(),
+            content_digest: answer.refusal.is_none().then(|| rendered.digest.clone()),
             interaction_id: request.interaction_id,
         };
+        if answer.refusal.is_some() {
+            return draft.refusal(&*env.entropy).map(Box::new);
+        }
         let (versions, budget) = (draft.read_versions(), draft.budget());
         let (entry, opening) = draft.entry(&*env.entropy)?;
         let receipt = self.receipt(&entry, at)?;

@@ -95,12 +95,20 @@ pub struct CachedReading {
     /// Each code with its subject's version.
     pub(super) subjects: Vec<(String, i64)>,
     pub(super) publication: i64,
+    /// The refusal that the caller gets instead of the members, once it is recorded.
+    pub(super) refusal: Option<Failure>,
 }
 
 impl CachedReading {
+    /// A refusal that says something of a subject, such as that none is in good standing. It rests on the same versions as
+    /// an answer, and is recorded before it leaves (I1).
+    pub(super) fn refused(current: &CurrentGrades, refusal: Failure, extent: Extent) -> Result<Self, Failure> {
+        Ok(Self { refusal: Some(refusal), ..Self::of(current, &serde_json::Map::new(), extent)? })
+    }
+
     /// Serialises an answer that was read after `current`.
     pub(super) fn of<T: Serialize>(current: &CurrentGrades, answer: &T, extent: Extent) -> Result<Self, Failure> {
         let subjects = current.assessments.iter().map(|of| (of.subject_code.clone(), of.subject_version)).collect();
-        Ok(Self { members: Members::of(answer)?, extent, subjects, publication: current.publication })
+        Ok(Self { members: Members::of(answer)?, extent, subjects, publication: current.publication, refusal: None })
     }
 }

@@ -108,10 +108,15 @@ impl Reading for Report {
         let permissions = answer.sections.included();
         // An answer without data is neither recorded nor charged to the consent.
         if permissions.is_empty() {
-            return Err(Failure::forbidden(
+            let refusal = Failure::forbidden(
                 "report_not_available",
                 "No section of a report is available under this consent at the moment.",
-            ));
+            );
+            return CachedReading::refused(
+                &current,
+                refusal,
+                Extent { permissions: permit.permissions().to_vec(), months: None },
+            );
         }
         let former = answer.grade_history.as_ref().map(|of| (of.from.first_month(), of.to.last_month()));
         // The settlements' months where there are any: they are the whole period of the consent.

@@ -205,14 +205,15 @@ impl Reading for Settlements {
         permit: &ConsentPermit,
         current: CurrentGrades,
     ) -> Result<CachedReading, Failure> {
-        let answer = room.settlements_of(permit, &current.assessments).await?.ok_or_else(|| {
-            Failure::forbidden(
+        let extent = |months| Extent { permissions: vec![Permission::Settlements], months: Some(months) };
+        let Some(answer) = room.settlements_of(permit, &current.assessments).await? else {
+            let refusal = Failure::forbidden(
                 "settlements_not_available",
                 "Settlement data is not available under this consent at the moment.",
-            )
-        })?;
-        let months = Some((answer.from, answer.to));
-        CachedReading::of(&current, &answer, Extent { permissions: vec![Permission::Settlements], months })
+            );
+            return CachedReading::refused(&current, refusal, extent(requested_months(permit)));
+        };
+        CachedReading::of(&current, &answer, extent((answer.from, answer.to)))
     }
 }
 
@@ -223,8 +224,7 @@ impl Disclosures {
         permit: &ConsentPermit,
         assessments: &[CurrentAssessment],
     ) -> Result<Option<SettlementsAnswer>, Failure> {
-        let consent = permit.consent();
-        let (from, to) = permit.months().unwrap_or((consent.data_from, consent.data_to));
+        let (from, to) = requested_months(permit);
         // Before the months are read: no row of a code that is not in good standing leaves the database.
         let available = self.available(assessments);
         if available.is_empty() {
@@ -273,6 +273,12 @@ impl SettlementsAnswer {
             suppressed_below_persons: small_cells.min_persons,
         }
     }
+}
+
+/// The months of a reading: those requested, or all of the consent.
+fn requested_months(permit: &ConsentPermit) -> (Month, Month) {
+    let consent = permit.consent();
+    permit.months().unwrap_or((consent.data_from, consent.data_to))
 }
 
 fn month(released: &ReleasedMonth<'_>) -> SettlementMonth {

@@ -229,8 +229,8 @@ impl Batcher {
     async fn transaction(&self, batch: &[Waiting]) -> Result<Vec<Verdict>, BatchError> {
         let began = self.clock.now();
         let is_charged = batch.iter().any(|waiting| waiting.draft.budget.is_limited());
-        // Use counters are read, changed and written back under row locks, which takes several statements: not one
-        // round trip.
+        // A limit is compared with a count that is read, changed and written back under row locks, which takes several
+        // statements: not one round trip.
         let decided = if is_charged { None } else { self.commit_single_roundtrip(batch).await? };
         let verdicts = match decided {
             Some(verdicts) => verdicts,

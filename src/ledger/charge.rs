@@ -1,4 +1,4 @@
-//! Verdicts on the answers of a batch, and the charging of their consents' budgets.
+//! Verdicts on the answers of a batch, and the counting of answers against their consents' budgets.
 
 use std::collections::{HashMap, HashSet};
 
@@ -38,7 +38,8 @@ pub(super) fn verdicts_of(bank_positions: &[i64], stale: &[i64]) -> Vec<Verdict>
     (0i64..).zip(bank_positions).map(verdict).collect()
 }
 
-/// Counts the answers under consents that limit their use, in the batch's order, and refuses those beyond the limit.
+/// Counts the answers, in the batch's order, and refuses those beyond their consent's limit. A consent without limits is
+/// counted too: an amendment may add one, and `ledger verify` compares the count with the entries.
 pub(super) async fn charge(
     tx: &mut Tx,
     drafts: impl Iterator<Item = &Draft> + Clone + Send,
@@ -48,7 +49,7 @@ pub(super) async fn charge(
     let days: HashMap<ConsentId, String> = drafts
         .clone()
         .zip(verdicts.iter())
-        .filter(|(draft, verdict)| verdict.is_recorded() && draft.budget.is_limited())
+        .filter(|(_, verdict)| verdict.is_recorded())
         .map(|(draft, _)| (draft.versions.consent_id, draft.budget.day.to_string()))
         .collect();
     if days.is_empty() {
@@ -58,7 +59,7 @@ pub(super) async fn charge(
     // All consents in one statement, which sorts them: row locks taken one by one in batch order could deadlock.
     let rows = table::lock_use(tx, serde_json::Value::from(rows).to_string()).await?;
     let mut used: HashMap<String, table::UseRow> = rows.into_iter().map(|row| (row.consent_id.clone(), row)).collect();
-    for (draft, verdict) in drafts.zip(verdicts).filter(|(draft, _)| draft.budget.is_limited()) {
+    for (draft, verdict) in drafts.zip(verdicts) {
         if verdict.is_recorded()
             && let Some(row) = used.get_mut(&draft.versions.consent_id.to_string())
         {
@@ -94,5 +95,5 @@ fn use_once(row: &mut table::UseRow, budget: Budget) -> Verdict {
     if day > row.day {
         row.day = day;
     }
-    Verdict::Recorded(Some(use_of(row.used, row.used_today)))
+    Verdict::Recorded(budget.is_limited().then(|| use_of(row.used, row.used_today)))
 }

@@ -48,8 +48,8 @@ pub struct DisclosureFacts {
     pub period: Option<(Month, Month)>,
     /// The number of the published grades in force.
     pub publication: i64,
-    /// The answer's `Content-Digest` field value.
-    pub content_digest: String,
+    /// The answer's `Content-Digest` field value; none for a refusal that says something of a subject.
+    pub content_digest: Option<String>,
     pub interaction: String,
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Value, json};
+
 use super::{Db, DbError, Tx, args, record};
 use crate::domain::Timestamp;
 
@@ -46,6 +48,25 @@ record! {
         pub evidence_sha256: Option<String>,
         pub changes: String,
         pub at: i64,
+    }
+}
+
+impl ConsentRow {
+    /// The values that decide what the consent allows, by the names under which its events record them.
+    pub fn terms(&self) -> [(&'static str, Value); 11] {
+        [
+            ("state", json!(self.state)),
+            ("permissions", json!(self.permissions)),
+            ("purposes", json!(self.purposes)),
+            ("data_from", json!(self.data_from)),
+            ("data_to", json!(self.data_to)),
+            ("max_fetches", json!(self.max_fetches)),
+            ("daily_budget", json!(self.daily_budget)),
+            ("expires_at", json!(self.expires_at)),
+            ("text_sha256", json!(self.text_sha256)),
+            ("signer", json!(self.signer)),
+            ("text_version", json!(self.text_version)),
+        ]
     }
 }
 
@@ -210,8 +231,8 @@ pub async fn codes_of(db: &Db, ids: &[String]) -> Result<BTreeMap<String, Vec<St
 }
 
 fn id_rows(ids: &[String]) -> String {
-    let rows: Vec<_> = ids.iter().map(|id| serde_json::json!({ "id": id })).collect();
-    serde_json::Value::from(rows).to_string()
+    let rows: Vec<_> = ids.iter().map(|id| json!({ "id": id })).collect();
+    Value::from(rows).to_string()
 }
 
 /// The codes a consent covers, in order.
@@ -233,8 +254,8 @@ pub async fn standings(db: &Db, ids: &[String]) -> Result<Vec<StandingRow>, DbEr
 
 /// The legal entities of subjects; unknown codes are left out.
 pub async fn owners(db: &Db, codes: &[String]) -> Result<Vec<OwnerRow>, DbError> {
-    let rows: Vec<_> = codes.iter().map(|code| serde_json::json!({ "code": code })).collect();
-    db.read("consents::owners").fetch_all(OWNERS, args![serde_json::Value::from(rows).to_string()]).await
+    let rows: Vec<_> = codes.iter().map(|code| json!({ "code": code })).collect();
+    db.read("consents::owners").fetch_all(OWNERS, args![Value::from(rows).to_string()]).await
 }
 
 /// The number of a client's pending requests.
@@ -276,8 +297,8 @@ pub async fn insert(tx: &mut Tx, row: &ConsentRow, codes: &[String]) -> Result<(
         row.ended_at,
     ];
     tx.execute(INSERT, args).await?;
-    let rows: Vec<_> = codes.iter().map(|code| serde_json::json!({ "consent": row.id, "code": code })).collect();
-    tx.execute(INSERT_CODES, args![serde_json::Value::from(rows).to_string()]).await.map(|_| ())
+    let rows: Vec<_> = codes.iter().map(|code| json!({ "consent": row.id, "code": code })).collect();
+    tx.execute(INSERT_CODES, args![Value::from(rows).to_string()]).await.map(|_| ())
 }
 
 /// Writes a consent's new state if its version is still the one that was read; `false` when another transition came first.
@@ -332,7 +353,7 @@ pub async fn has_evidence(tx: &mut Tx, id: &str, sha256: &str) -> Result<bool, D
     Ok(row.is_some_and(|row| row.number > 0))
 }
 
-/// The fetches used; none when the consent does not limit them or there was none.
+/// The fetches used; none when there was none.
 pub async fn find_use(db: &Db, id: &str) -> Result<Option<UseRow>, DbError> {
     db.read("consents::find_use").fetch_optional(USE, args![id]).await
 }

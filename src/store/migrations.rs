@@ -47,6 +47,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(12, "0012_personal_parts", bulk: false),
     migration!(13, "0013_ledger_one_turn", bulk: false),
     migration!(14, "0014_history", bulk: false),
+    migration!(15, "0015_answers_counted", bulk: false),
 ];
 
 record! {

@@ -56,10 +56,11 @@ pub struct DeliveryLine {
     pub onward_supply: &'static str,
 }
 
-/// A rendered line that is to be recorded.
+/// A rendered line that is to be recorded, or a refusal that says something of a subject.
 pub(super) struct LineDraft {
     pub(super) consent: ConsentId,
-    pub(super) receipt: LineReceipt,
+    /// None for a refusal.
+    pub(super) receipt: Option<LineReceipt>,
     pub(super) draft: Draft,
 }
 
@@ -80,7 +81,8 @@ struct LineParts {
 }
 
 impl Disclosures {
-    /// The lines of some permitted consents. A consent for which no part is available has none.
+    /// The lines of some permitted consents. A consent for which no part is available has none: that says something of its
+    /// subjects, so it is recorded and counted like a line.
     pub(super) async fn lines(
         &self,
         caller: &Caller,
@@ -93,16 +95,17 @@ impl Disclosures {
         for of in permitted {
             let covered = of.consent.codes.iter().filter_map(|code| data.assessments.get(code).cloned());
             let assessments: Vec<CurrentAssessment> = covered.collect();
-            // A refusal of one consent does not fail the page; the missing line is counted.
+            let mut parts = self.parts(delivery, &of, &assessments, &data);
+            // A refusal of one consent does not fail the page.
             if require_entity(&of.consent, &assessments).is_err() {
-                continue;
-            }
-            let parts = self.parts(delivery, &of, &assessments, &data);
-            if parts.grade.is_none() && parts.settlements.is_none() {
-                continue;
+                (parts.grade, parts.settlements) = (None, None);
             }
             // An error here is the gateway's own and fails the page: a count would hide it.
-            lines.push(self.line(caller, request, delivery, &of, parts)?);
+            if parts.grade.is_none() && parts.settlements.is_none() {
+                lines.push(self.refusal(caller, request, delivery, &of, &parts)?);
+            } else {
+                lines.push(self.line(caller, request, delivery, &of, parts)?);
+            }
         }
         Ok(lines)
     }
@@ -147,6 +150,33 @@ impl Disclosures {
         });
         let subjects = assessments.iter().map(|of| (of.subject_code.clone(), of.subject_version)).collect();
         LineParts { subjects, publication: data.publication, grade, settlements }
+    }
+
+    /// The record of a consent without a line.
+    fn refusal(
+        &self,
+        caller: &Caller,
+        request: &DataRequest<'_>,
+        delivery: &Delivery,
+        of: &PermittedConsent,
+        parts: &LineParts,
+    ) -> Result<LineDraft, Failure> {
+        let env = &self.0.env;
+        let with_settlements = of.parts.iter().any(|(part, _)| *part == DeliveryPart::Settlements);
+        let draft = DisclosureDraft {
+            id: DisclosureId::new(&*env.clock, &*env.entropy),
+            at: env.clock.now(),
+            caller,
+            consent: &of.consent,
+            purpose: delivery.purpose,
+            subjects: &parts.subjects,
+            publication: parts.publication,
+            permissions: of.parts.iter().map(|(part, _)| part.permission()).collect(),
+            months: with_settlements.then_some((delivery.month, delivery.month)),
+            content_digest: None,
+            interaction_id: request.interaction_id,
+        };
+        Ok(LineDraft { consent: of.consent.id, receipt: None, draft: draft.refusal(&*env.entropy)? })
     }
 
     /// Step 5: the exact bytes of a line, its digest, entry and receipt. Only the page is signed.
@@ -194,12 +224,12 @@ impl Disclosures {
             publication: parts.publication,
             permissions,
             months,
-            content_digest: content_digest(&body),
+            content_digest: Some(content_digest(&body)),
             interaction_id: request.interaction_id,
         };
         let (versions, budget) = (draft.read_versions(), draft.budget());
         let (entry, opening) = draft.entry(&*self.0.env.entropy)?;
-        let receipt = LineReceipt::new(&entry, self.sealed_by(at));
+        let receipt = Some(LineReceipt::new(&entry, self.sealed_by(at)));
         // The headers belong to the page, not to the line.
         let answer = Answer { headers: http::HeaderMap::new(), body: body.into() };
         Ok(LineDraft { consent: consent.id, receipt, draft: Draft { versions, budget, entry, opening, answer } })

@@ -216,13 +216,14 @@ impl Disclosures {
         for (consent, receipt, outcome) in
             record::record_all(&self.0.services.recorder, drafts, &*self.0.env.clock).await?
         {
-            match outcome {
-                record::Outcome::Recorded(line) => {
+            match (outcome, receipt) {
+                (record::Outcome::Recorded(line), Some(receipt)) => {
                     // Keyed by consent: lines of the second attempt take their place among those of the first.
                     recorded.lines.insert(consent, (receipt, *line));
                 }
-                record::Outcome::Stale => stale.push(consent),
-                record::Outcome::UsedUp => recorded.refused += 1,
+                (record::Outcome::Stale, _) => stale.push(consent),
+                // A refusal has no receipt.
+                (record::Outcome::Recorded(_), None) | (record::Outcome::UsedUp, _) => recorded.refused += 1,
             }
         }
         Ok(stale)

@@ -29,7 +29,7 @@ pub(super) async fn record_all(
     recorder: &Recorder,
     drafts: Vec<LineDraft>,
     clock: &dyn Clock,
-) -> Result<Vec<(ConsentId, LineReceipt, Outcome)>, Failure> {
+) -> Result<Vec<(ConsentId, Option<LineReceipt>, Outcome)>, Failure> {
     let mut recorded = Vec::with_capacity(drafts.len());
     let mut waiting = drafts.into_iter();
     let mut pending = JoinSet::new();

@@ -5,7 +5,11 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use super::{PAGE, report::Report};
+use super::{
+    PAGE,
+    report::Report,
+    state::{State, StateCheck},
+};
 use crate::{
     ledger::{entry::ReadEntry, error::LedgerError},
     merkle::{Hash, leaf_hash},
@@ -22,9 +26,17 @@ pub(super) struct Entries {
     missing: HashSet<String>,
     /// Entries whose openings were erased according to an erasure entry.
     erased: HashSet<String>,
+    /// What the entries say of consents.
+    pub(super) state: State,
+    /// With it, entries are reported that are not sealed by their promised time.
+    check: Option<StateCheck>,
 }
 
 impl Entries {
+    pub(super) fn new(check: Option<StateCheck>) -> Self {
+        Self { check, ..Self::default() }
+    }
+
     /// Checks the entry of a leaf and returns the hash of its text.
     pub(super) fn leaf(&mut self, row: &audit::LeafRow, report: &mut Report) -> Option<Hash> {
         let place = format!("entry {} (leaf {})", row.entry_id, row.leaf_index);
@@ -58,6 +70,7 @@ impl Entries {
     fn opening(&mut self, row: &audit::LeafRow, entry: &ReadEntry, place: &str, report: &mut Report) {
         let Some(opening) = &row.opening else {
             self.missing.insert(row.entry_id.clone());
+            self.state.without_opening(entry.kind);
             return;
         };
         match entry.open(opening) {
@@ -69,13 +82,14 @@ impl Entries {
                     report.wrong(place, "the bank or the consent in its opening's row was changed");
                 } else {
                     report.openings += 1;
+                    self.state.entry(entry, &values);
                 }
             }
         }
     }
 
     /// Checks entries without a leaf, and that an erasure entry accounts for every missing opening.
-    pub(super) async fn finish(mut self, db: &Db, leaves: i64, report: &mut Report) -> Result<(), LedgerError> {
+    pub(super) async fn finish(&mut self, db: &Db, leaves: i64, report: &mut Report) -> Result<(), LedgerError> {
         // After the leaves: an entry sealed meanwhile is then in neither list, which is harmless. Read before, it would
         // be counted as waiting and again as a leaf.
         self.outside_tree(db, report).await?;
@@ -122,9 +136,19 @@ impl Entries {
                     );
                 } else {
                     report.waiting += 1;
+                    self.state.waiting(&row.entry_id);
+                    self.promised(&row, report);
                 }
                 self.entry(&row, &place, report);
             }
+        }
+    }
+
+    /// Reports an entry that waits longer than its receipt promised.
+    fn promised(&self, row: &audit::LeafRow, report: &mut Report) {
+        let (Some(check), Some(body)) = (&self.check, &row.body) else { return };
+        if let Some(entry) = ReadEntry::parse(body).ok().filter(|entry| check.is_overdue(entry)) {
+            report.overdue(format!("entry {}", entry.id), entry.at.plus(check.sealed_within));
         }
     }
 

@@ -1,14 +1,18 @@
 //! Verifies a whole ledger: recomputes it from the entries and reports what does not match, and where (I7).
 //!
 //! Nothing derived is trusted: leaves are hashed from the entries' texts, tiles and roots are computed, every checkpoint's
-//! signature is verified. The report also states a limit: without a checkpoint from outside the database, the removal of
+//! signature is verified. With a [`StateCheck`], consents and counted answers are reconciled with the entries too. The report
+//! also states a limit: without a checkpoint from outside the database, the removal of
 //! the last entries together with their checkpoints leaves no trace.
 
 mod entries;
+mod history;
 mod report;
+mod state;
 mod tree;
 
 pub use report::{CheckpointFileCheck, Problem, Report};
+pub use state::StateCheck;
 
 use super::{
     checkpoint_file::CheckpointFile,
@@ -38,8 +42,27 @@ pub struct Target<'a> {
     pub checkpoint_file: Option<&'a CheckpointFile>,
 }
 
-/// Verifies a ledger, also while gateways write to it. `progress` is called with the number of verified leaves and of all.
+/// Verifies a ledger alone, also while gateways write to it. `progress` is called with the number of verified leaves and of
+/// all.
 pub async fn verify(target: Target<'_>, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<Report, LedgerError> {
+    verify_all(target, None, progress).await
+}
+
+/// Verifies a ledger and the state that it explains: consents, their events, versions and counted answers, and whether
+/// entries are sealed by the time that their receipts promise.
+pub async fn verify_with_state(
+    target: Target<'_>,
+    check: StateCheck,
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> Result<Report, LedgerError> {
+    verify_all(target, Some(check), progress).await
+}
+
+async fn verify_all(
+    target: Target<'_>,
+    check: Option<StateCheck>,
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> Result<Report, LedgerError> {
     let mut report = Report::new();
     // Read before the database: each checkpoint is written to the file after its commit, so the file is never ahead of an
     // untampered ledger that is read later.
@@ -68,7 +91,7 @@ pub async fn verify(target: Target<'_>, progress: &(dyn Fn(u64, u64) + Sync)) ->
         report.wrong("tail", format!("{leaves} leaves, but the last checkpoint covers {}", extent.sealed));
     }
     let mut tree = Tree::new(&target, leaves, file_checkpoint);
-    let mut entries = Entries::default();
+    let mut entries = Entries::new(check);
     let mut from = 0;
     while from < extent.leaves {
         // Bounded by the extent read above: leaves that a gateway adds meanwhile are not part of this verification.
@@ -91,6 +114,10 @@ pub async fn verify(target: Target<'_>, progress: &(dyn Fn(u64, u64) + Sync)) ->
     }
     tree.finish(u64::try_from(extent.tiles).unwrap_or(0), &mut report).await?;
     entries.finish(target.db, extent.leaves, &mut report).await?;
+    if check.is_some() {
+        entries.state.compare(target.db, extent.leaves, &mut report).await?;
+        report.state_was_compared = true;
+    }
     Ok(report)
 }
 

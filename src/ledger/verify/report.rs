@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::domain::Timestamp;
+
 /// How many problems are reported in full; all are counted.
 const REPORTED: usize = 200;
 
@@ -48,7 +50,17 @@ pub struct Report {
     pub erased: u64,
     /// Entries in the sealer's queue.
     pub waiting: u64,
+    /// Consents, each compared with its entries.
+    pub consents: u64,
+    /// Counted answers of all consents.
+    pub answers: u64,
+    /// Whether consents and counted answers were compared.
+    pub state_was_compared: bool,
     pub checkpoint_file: CheckpointFileCheck,
+    /// The first entries that are not sealed although their promised time is over, at most 200.
+    pub overdue: Vec<Problem>,
+    /// The number of all of these.
+    pub overdue_count: u64,
     /// The first mismatches, at most 200.
     pub problems: Vec<Problem>,
     /// The number of all mismatches.
@@ -64,7 +76,12 @@ impl Report {
             openings: 0,
             erased: 0,
             waiting: 0,
+            consents: 0,
+            answers: 0,
+            state_was_compared: false,
             checkpoint_file: CheckpointFileCheck::Absent,
+            overdue: Vec::new(),
+            overdue_count: 0,
             problems: Vec::new(),
             problem_count: 0,
         }
@@ -80,9 +97,19 @@ impl Report {
         }
     }
 
-    /// Whether there is no mismatch, and the end of the ledger was compared if a checkpoint file was given.
+    /// Adds an entry that should have been sealed by a time.
+    pub(super) fn overdue(&mut self, place: String, by: Timestamp) {
+        self.overdue_count += 1;
+        // Bounded like the mismatches: a sealer that stopped long ago leaves many.
+        if self.overdue.len() < REPORTED {
+            self.overdue.push(Problem { place, what: format!("its receipt promised a checkpoint by {by}") });
+        }
+    }
+
+    /// Whether there is no mismatch, no entry is overdue, and the end of the ledger was compared if a checkpoint file was
+    /// given.
     pub fn sound(&self) -> bool {
-        self.problem_count == 0 && self.checkpoint_file != CheckpointFileCheck::Missing
+        self.problem_count == 0 && self.overdue_count == 0 && self.checkpoint_file != CheckpointFileCheck::Missing
     }
 }
 
@@ -93,6 +120,13 @@ impl fmt::Display for Report {
         writeln!(f, "checkpoints  {} roots and signatures verified", self.checkpoints)?;
         writeln!(f, "openings     {} fit their commitments, {} erased by an entry", self.openings, self.erased)?;
         writeln!(f, "waiting      {} committed and not yet sealed", self.waiting)?;
+        if self.state_was_compared {
+            writeln!(
+                f,
+                "consents     {} compared with their entries, {} answers counted",
+                self.consents, self.answers
+            )?;
+        }
         match self.checkpoint_file {
             CheckpointFileCheck::Covers(size) => writeln!(f, "outside      the checkpoint file covers {size} leaves")?,
             CheckpointFileCheck::Unusable => writeln!(f, "outside      the checkpoint file cannot be used")?,
@@ -106,12 +140,20 @@ impl fmt::Display for Report {
         for problem in &self.problems {
             writeln!(f, "TAMPERED     {problem}")?;
         }
+        for entry in &self.overdue {
+            writeln!(f, "OVERDUE      {entry}")?;
+        }
         let reported = u64::try_from(self.problems.len()).unwrap_or(u64::MAX);
         if self.problem_count > reported {
             writeln!(f, "TAMPERED     and {} more", self.problem_count - reported)?;
         }
         match self.problem_count {
-            0 if !self.sound() => f.write_str("the entries match, and the end of the ledger is NOT verified"),
+            0 if self.checkpoint_file == CheckpointFileCheck::Missing => {
+                f.write_str("the entries match, and the end of the ledger is NOT verified")
+            }
+            0 if self.overdue_count > 0 => {
+                write!(f, "the ledger is whole, and {} entries are NOT sealed as promised", self.overdue_count)
+            }
             0 => f.write_str("the ledger is whole"),
             many => write!(f, "the ledger is NOT whole: {many} mismatch(es)"),
         }

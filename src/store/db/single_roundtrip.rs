@@ -24,6 +24,7 @@ pub(super) const CREATE_FOUND: &str = "CREATE TEMP TABLE found (position)";
 const CLEAR_FOUND: &str = "DELETE FROM temp.found";
 const INTO_FOUND: &str = "INSERT INTO temp.found ";
 const UNLESS_FOUND: &str = " WHERE NOT EXISTS (SELECT 1 FROM temp.found)";
+const ON_CONFLICT: &str = " ON CONFLICT ";
 const COUNT_FOUND: &str = "SELECT COUNT(*) AS found FROM temp.found";
 
 record! {
@@ -78,7 +79,9 @@ fn script(unless: impl IntoIterator<Item = RowStatement>, insertions: Vec<RowSta
         })?;
     }
     for RowStatement { sql, columns } in insertions {
-        script.add_rows(&format!("{sql}{UNLESS_FOUND}"), columns, padded)?;
+        // The condition belongs to the rows, before what is done about those that exist.
+        let (rows, conflict) = sql.find(ON_CONFLICT).map_or((sql, ""), |at| sql.split_at(at));
+        script.add_rows(&format!("{rows}{UNLESS_FOUND}{conflict}"), columns, padded)?;
     }
     // Also when something was found: nothing was inserted then, and the connection has to leave its transaction.
     script.add("COMMIT");
@@ -190,6 +193,19 @@ mod tests {
              WHERE NOT EXISTS (SELECT 1 FROM temp.found)"
         );
         assert_eq!(statements[5..], ["COMMIT", "SELECT COUNT(*) AS found FROM temp.found"]);
+    }
+
+    #[test]
+    fn the_condition_comes_before_what_is_done_on_conflict() {
+        let upsert = "INSERT INTO t SELECT number FROM bound_rows ON CONFLICT (number) DO NOTHING";
+        let Script { text, .. } =
+            script([statement("SELECT number FROM bound_rows", 1)], vec![statement(upsert, 1)]).unwrap();
+        assert!(
+            text.contains(
+                "AS bound WHERE NOT EXISTS (SELECT 1 FROM temp.found) ON CONFLICT (number) DO NOTHING; COMMIT"
+            ),
+            "{text}"
+        );
     }
 
     #[test]

@@ -116,7 +116,7 @@ impl VersionColumns {
 
 /// One statement, and one snapshot, for the versions of the whole batch. Each row is looked up by its key in a scalar
 /// subquery: for `EXISTS` PostgreSQL would rather read the whole table of subjects once a batch.
-/// `migrations/postgres/0013_ledger_one_turn.sql` makes the same comparison (a test holds the two together).
+/// `migrations/postgres/0015_answers_counted.sql` makes the same comparison (a test holds the two together).
 const STALE_VERSIONS: &str = "/* ledger::stale_versions */ \
     SELECT bound.position AS position FROM bound_rows WHERE \
     (bound.epoch IS NOT NULL AND bound.epoch IS DISTINCT FROM \
@@ -284,7 +284,16 @@ const INSERT_OPENINGS: &str = "/* ledger::insert_openings */ \
     INSERT INTO ledger_openings (entry_id, client_id, consent_id, body) \
     SELECT bound.id, bound.client, bound.consent, bound.body FROM bound_rows";
 
-/// Adds entries, queues them for the sealer, and adds their openings; on PostgreSQL all of it in one statement.
+// One row for each answer, and so as many as there are openings: an upsert takes them one after the other. Not for
+// PostgreSQL, which refuses to change a row twice in one statement.
+const COUNT_USES: &str = "/* ledger::count_uses */ \
+    INSERT INTO consent_use (consent_id, used, day, used_today) \
+    SELECT bound.consent, 1, bound.day, 1 FROM bound_rows ON CONFLICT (consent_id) DO UPDATE SET \
+    used = consent_use.used + 1, day = MAX(consent_use.day, excluded.day), \
+    used_today = CASE WHEN excluded.day > consent_use.day THEN 1 ELSE consent_use.used_today + 1 END";
+
+/// Adds entries, queues them for the sealer, and adds their openings; on PostgreSQL all of it in one statement. Answers are
+/// counted apart ([`set_use`]).
 pub async fn insert(tx: &mut Tx, rows: EntryRows, at: Timestamp) -> Result<(), DbError> {
     tx.insert_rows(insertions(rows, at)).await
 }
@@ -306,9 +315,9 @@ fn insertions(rows: EntryRows, at: Timestamp) -> Vec<RowStatement> {
 }
 
 /// `migrations/postgres/0014_history.sql` makes the comparison of [`BEHIND`], and calls the function of
-/// `0013_ledger_one_turn.sql`, which does what [`STALE_VERSIONS`] and [`insert`] do, under the banks' locks. The statement is
-/// its own transaction: like those that begin with a statement of their own, it is acknowledged only when it is on disk, and
-/// fails while the server does not sync what it commits.
+/// `0015_answers_counted.sql`, which does what [`STALE_VERSIONS`], [`insert`] and [`COUNT_USES`] do, under the banks' locks. The
+/// statement is its own transaction: like those that begin with a statement of their own, it is acknowledged only when it is
+/// on disk, and fails while the server does not sync what it commits.
 const RECORD: &str = concat!(
     "/* ledger::record */ SELECT UNNEST(record_known_disclosures(\
      ledger_epoch => $1, moment => $2, known => $3, positions => $4, clients => $5, epochs => $6, consents => $7, \
@@ -321,9 +330,9 @@ const RECORD: &str = concat!(
     ") AS durable"
 );
 
-/// Locks the banks, compares what the answers rest on, and adds entries, queue and openings of those that are not stale:
-/// one statement and one transaction, durable on return. PostgreSQL only. Returns the positions of the stale rows, or only
-/// [`HISTORY_BEHIND`].
+/// Locks the banks, compares what the answers rest on, adds entries, queue and openings of those that are not stale, and
+/// counts them: one statement and one transaction, durable on return. PostgreSQL only. Returns the positions of the stale
+/// rows, or only [`HISTORY_BEHIND`].
 pub async fn record(db: &Db, batch: BatchRows, now: Timestamp) -> Result<Vec<i64>, DbError> {
     let BatchRows { known, versions, bank_positions, rows } = batch;
     // In the order of the function's parameters, which follow `moment`.
@@ -336,13 +345,18 @@ pub async fn record(db: &Db, batch: BatchRows, now: Timestamp) -> Result<Vec<i64
     Ok(stale.into_iter().map(|row| row.position).collect())
 }
 
-/// Compares what the answers rest on and adds entries, queue and openings: one call to the writer's thread and one
-/// transaction, durable on return of `true`. SQLite only. `false` where a row is stale, the database lacks what the gateway
-/// knows, or there are too many answers: nothing is added then.
+/// Compares what the answers rest on, adds entries, queue and openings, and counts the answers: one call to the writer's
+/// thread and one transaction, durable on return of `true`. SQLite only. `false` where a row is stale, the database lacks
+/// what the gateway knows, or there are too many answers: nothing is added then.
 pub async fn record_unless_stale(db: &Db, batch: BatchRows, now: Timestamp) -> Result<bool, DbError> {
     let stale = RowStatement { sql: STALE_VERSIONS, columns: batch.versions.into_columns_at(now) };
     let behind = RowStatement { sql: BEHIND, columns: batch.known.into_columns() };
-    db.insert_unless("ledger.record", [stale, behind], insertions(batch.rows, now)).await
+    let consents: Vec<String> = batch.rows.openings.consent.iter().flatten().cloned().collect();
+    let days = vec![now.day().to_string(); consents.len()];
+    let columns = vec![Column::text("consent", consents), Column::text("day", days)];
+    let mut insertions = insertions(batch.rows, now);
+    insertions.push(RowStatement { sql: COUNT_USES, columns });
+    db.insert_unless("ledger.record", [stale, behind], insertions).await
 }
 
 const FIND: &str = "/* ledger::find_entries */ \

@@ -142,7 +142,7 @@ async fn says_that_a_section_is_not_available_and_no_more(store: TestStore) {
     let before = disclosures(&app).await;
     let reply = bank.get(&token, &Bank::data(&neither, "report")).await;
     assert_eq!(reply.refusal(), (403, "report_not_available"));
-    assert_eq!(disclosures(&app).await, before);
+    assert_eq!(disclosures(&app).await, before + 1, "it says something of the subjects: it is recorded");
 }
 
 /// I4: what leaves is what is written here.

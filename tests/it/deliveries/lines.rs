@@ -3,9 +3,15 @@
 use std::collections::BTreeSet;
 
 use medcredit::{
-    domain::permission::{Permission, Purpose},
+    domain::{
+        Clock,
+        permission::{Permission, Purpose},
+    },
     identity::signature::content_digest,
-    ledger::{Proof, check_proof, log_keys},
+    ledger::{
+        Proof, check_proof, log_keys,
+        verify::{StateCheck, Target, verify_with_state},
+    },
     merkle::VerifierKey,
 };
 use serde_json::{Value, json};
@@ -181,9 +187,9 @@ async fn the_page_and_each_of_its_lines_are_evidence(store: TestStore) {
     }
     let keys = log_keys(&app.app.keys.load().log);
     let origin = app.app.config.ledger.origin(&app.app.config.gateway.public_origin);
-    let subject =
-        medcredit::ledger::verify::Target { db: &app.store.db, origin: &origin, keys: &keys, checkpoint_file: None };
-    let report = medcredit::ledger::verify::verify(subject, &|_, _| {}).await.unwrap();
+    let subject = Target { db: &app.store.db, origin: &origin, keys: &keys, checkpoint_file: None };
+    let check = StateCheck { now: app.store.clock.now(), sealed_within: app.app.config.ledger.sealed_within() };
+    let report = verify_with_state(subject, check, &|_, _| {}).await.unwrap();
     assert!(report.sound(), "{report}");
 }
 

@@ -6,7 +6,7 @@ use medcredit::{
     consent::Consent,
     ledger::{
         CheckpointFile, Faults, Step, log_keys,
-        verify::{Report, Target, verify},
+        verify::{Report, StateCheck, Target, verify_with_state},
     },
     store::DbError,
 };
@@ -163,7 +163,8 @@ impl GatewayFixture {
         let keys = log_keys(&app.keys.load().log);
         let subject =
             Target { db: &app.env.db, origin: &origin, keys: &keys, checkpoint_file: Some(&self.checkpoint_file()) };
-        let report = verify(subject, &|_, _| {}).await.unwrap();
+        let check = StateCheck { now: app.env.clock.now(), sealed_within: app.config.ledger.sealed_within() };
+        let report = verify_with_state(subject, check, &|_, _| {}).await.unwrap();
         assert!(report.sound() && report.waiting == 0, "{report}");
         report
     }

@@ -53,13 +53,13 @@ async fn a_budget_is_exact_under_concurrency_on_two_gateways(store: TestStore) {
     assert_eq!(used, (20, tomorrow.to_string(), 10));
 }
 
-/// A refused answer is not counted, and neither is a consent without limits.
+/// A refused answer is not counted. One without a limit is, and the limit of an amendment counts it.
 async fn a_refused_answer_uses_no_budget(store: TestStore) {
     let fixture = LedgerFixture::new(store).await;
     let recorder = fixture.recorder();
     let limited = |change: fn(&mut medcredit::ledger::Draft)| {
         let mut draft = fixture.draft();
-        draft.budget.max_fetches = Some(1);
+        draft.budget.max_fetches = Some(2);
         change(&mut draft);
         draft
     };
@@ -69,7 +69,7 @@ async fn a_refused_answer_uses_no_budget(store: TestStore) {
     );
     assert_eq!(fixture.count("SELECT CAST(count(*) AS BIGINT) FROM consent_use").await, 0);
     recorder.record(fixture.draft()).await.unwrap();
-    assert_eq!(fixture.count("SELECT CAST(count(*) AS BIGINT) FROM consent_use").await, 0);
+    assert_eq!(fixture.count("SELECT CAST(sum(used) AS BIGINT) FROM consent_use").await, 1);
     recorder.record(limited(|_| {})).await.unwrap();
     assert!(matches!(recorder.record(limited(|_| {})).await.unwrap_err(), RecordError::TotalUsedUp(_)));
     assert_eq!(fixture.entries().await, 2);

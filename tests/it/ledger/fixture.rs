@@ -10,18 +10,20 @@ use http::HeaderMap;
 use medcredit::{
     domain::{
         Clock, Day, Entropy, Month, SeededEntropy, Timestamp,
-        ids::{ClientId, ConsentId, DisclosureId},
+        ids::{ClientId, ConsentId, DisclosureId, EntryId},
         permission::{Permission, Purpose},
     },
     identity::{KeyPair, PublicKey, SharedSigner, Suite},
     ledger::{
-        Answer, Budget, CheckpointFile, DisclosureFacts, Draft, Faults, FixedKeys, History, HistoryMonitor, LeafCache,
-        LogKey, ReadVersions, Recorder, RecorderOptions, Sealer, SealerOptions, Step, log_keys,
+        Answer, Budget, CheckpointFile, ConsentFacts, DisclosureFacts, Draft, Faults, FixedKeys, History,
+        HistoryMonitor, LeafCache, LogKey, ReadVersions, Recorder, RecorderOptions, Sealer, SealerOptions, Step,
+        append, log_keys,
         verify::{Report, Target, verify},
     },
     merkle::VerifierKey,
-    store::{Arg, Db, DbError, Tx},
+    store::{Arg, Db, DbError, Tx, consents},
 };
+use serde_json::json;
 
 use crate::support::TestStore;
 
@@ -82,6 +84,47 @@ impl LedgerFixture {
             vec![id.to_string().into(), bank.to_string().into(), expires.into()],
         )
         .await;
+    }
+
+    /// Records the events of the consent, which was only inserted: `ledger verify` then finds what explains it. Adds two
+    /// entries.
+    pub async fn explain_consent(&self) {
+        let id = self.consent.to_string();
+        let row = consents::find(&self.store.db, &id).await.unwrap().unwrap();
+        let requested = row.terms().into_iter().map(|(name, value)| (name.to_owned(), json!([null, value]))).collect();
+        for (version, event, changes) in [(1, "requested", requested), (2, "granted", json!({}))] {
+            let facts = ConsentFacts {
+                id: EntryId::new(&*self.store.clock, &*self.entropy),
+                at: self.now(),
+                event,
+                actor: "system".into(),
+                changes,
+                channel: "system".into(),
+                client_id: self.bank,
+                codes: Vec::new(),
+                consent_id: self.consent,
+                consent_version: version,
+                evidence: None,
+                reason: None,
+                uscc: row.uscc.clone(),
+            };
+            let recorded = consents::EventRow {
+                consent_id: id.clone(),
+                version,
+                event: event.into(),
+                actor: facts.actor.clone(),
+                channel: facts.channel.clone(),
+                reason: None,
+                evidence_sha256: None,
+                changes: facts.changes.to_string(),
+                at: facts.at.micros(),
+            };
+            let (entry, opening) = facts.into_entry(&*self.entropy).unwrap();
+            let mut tx = self.store.db.begin("test").await.unwrap();
+            consents::insert_event(&mut tx, &recorded).await.unwrap();
+            append(&mut tx, &entry, Some(&opening)).await.unwrap();
+            tx.commit().await.unwrap();
+        }
     }
 
     /// Replaces the signing key; the former one still verifies.
@@ -270,7 +313,7 @@ pub fn draft(clock: &dyn Clock, entropy: &dyn Entropy, bank: ClientId, consent: 
         what: vec![Permission::Settlements, Permission::Grade],
         period: Some((Month::new(2026, 1).unwrap(), Month::new(2026, 3).unwrap())),
         publication: 1,
-        content_digest: "sha-256=:ON66ObEKn7BjzZqNrkOxySlAKdjtmQnUGJ58xl1Ehhc=:".into(),
+        content_digest: Some("sha-256=:ON66ObEKn7BjzZqNrkOxySlAKdjtmQnUGJ58xl1Ehhc=:".into()),
         interaction: "3b1f7c52-6a0e-4c1d-9c57-1f2f6a5d8e90".into(),
     };
     let (entry, opening) = facts.into_entry(entropy).unwrap();

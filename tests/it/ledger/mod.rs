@@ -10,6 +10,7 @@ mod proofs;
 mod recording;
 mod revocation;
 mod sealing;
+mod state;
 pub mod vandal;
 mod vectors;
 mod verifying;
