@@ -17,6 +17,7 @@ pub mod outbox;
 // Level 4: use cases of one subject each.
 pub mod access;
 pub mod authority;
+pub mod backup;
 pub mod collection;
 pub mod consent;
 pub mod grading;

@@ -7,6 +7,7 @@
 //! To add a command: its file, a `mod` line, a variant of `Command` and an arm of `Command::run`. One that changes
 //! something takes `--operator` (operator.rs) and leaves one ledger entry for each change; tests/it/cli/audit.rs lists it.
 
+mod backup;
 mod bank;
 mod catalogue;
 mod certs;
@@ -28,6 +29,7 @@ mod model;
 mod openapi;
 mod operator;
 mod recover;
+mod restore;
 mod score;
 mod serve;
 mod subject;
@@ -99,6 +101,10 @@ enum Command {
     Subject(subject::SubjectCommand),
     /// Verify the ledger, prove an entry, or print the newest checkpoint
     Ledger(ledger::LedgerCommand),
+    /// Copy the whole store into one archive, while gateways run
+    Backup(backup::Backup),
+    /// Verify an archive and restore it into an empty store
+    Restore(restore::Restore),
     /// Recover from a database that was turned back by a restore or a failover, and resume consents that were compared
     Recover(recover::Recover),
     /// Act as a bank: read data under a consent, and verify, save and prove the answers
@@ -126,6 +132,8 @@ impl Command {
             Self::Score(args) => score::run(args, ctx).await,
             Self::Subject(args) => subject::run(args, ctx).await,
             Self::Ledger(args) => ledger::run(args, ctx).await,
+            Self::Backup(args) => backup::run(args, ctx).await,
+            Self::Restore(args) => restore::run(args, ctx).await,
             Self::Recover(args) => recover::run(args, ctx).await,
             Self::Bank(args) => bank::run(args, ctx).await,
             Self::Doctor(args) => doctor::run(args, ctx).await,

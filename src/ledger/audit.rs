@@ -11,6 +11,10 @@ use crate::{
 words! {
     /// What was done. Entries hold these words permanently: a word may be added and is never changed.
     Action: "action" {
+        /// The store was restored from an archive.
+        BackupRestored = "backup_restored",
+        /// A copy of the whole store was begun.
+        BackupTaken = "backup_taken",
         /// Our own certification authority was created.
         AuthorityMade = "authority_made",
         /// A partner authority's certificates are accepted from now on.

@@ -22,6 +22,7 @@ mod reach;
 mod row_list;
 mod rows;
 mod single_roundtrip;
+mod snapshot;
 mod tx;
 
 use std::{
@@ -37,8 +38,10 @@ pub use end_journal::{EndJournal, EndRow, NewEnd};
 use lent::Limit;
 pub(crate) use locks::syncs;
 use open::BEGIN_POSTGRES;
+pub use open::RESTORING;
 use query_hook::QueryHook;
 use reach::Reach;
+pub use snapshot::{LastCheckpoint, SQLITE_FILES, Snapshot, SnapshotFacts, TableColumns};
 use sqlx::{
     Executor, FromRow, PgPool, SqlitePool,
     postgres::{PgArguments, PgRow},
@@ -221,7 +224,7 @@ impl Db {
     }
 
     /// Where SQLite's files are; nowhere on PostgreSQL.
-    pub(super) fn directory(&self) -> Option<&Path> {
+    pub fn directory(&self) -> Option<&Path> {
         match &*self.pools {
             Pools::Sqlite { directory, .. } => Some(directory),
             Pools::Postgres { .. } => None,

@@ -105,8 +105,7 @@ pub async fn begin(db: &Db, clock: &dyn Clock) -> Result<Pending, DbError> {
     }
     let mut tx = db.begin("migrate").await?;
     if db.engine() == Engine::Postgres {
-        // Two operators who migrate together would otherwise create the same tables.
-        tx.execute(LOCK_POSTGRES, args![]).await?;
+        lock(&mut tx).await?;
         tx.allow_idle().await?;
         tx.script(CREATE_LIST_POSTGRES).await?;
     }
@@ -124,6 +123,30 @@ pub async fn begin(db: &Db, clock: &dyn Clock) -> Result<Pending, DbError> {
         done.push(step.name);
     }
     Ok(Pending { tx, applied: done })
+}
+
+/// Two operators who migrate or restore together would otherwise create the same tables. PostgreSQL only.
+pub(super) async fn lock(tx: &mut Tx) -> Result<(), DbError> {
+    tx.execute(LOCK_POSTGRES, args![]).await.map(|_| ())
+}
+
+/// Creates the schema as it was after the named migrations, without recording them: a restore brings that table's rows.
+/// PostgreSQL only.
+pub(super) async fn create_at(tx: &mut Tx, names: &[String]) -> Result<(), DbError> {
+    check_known(names)?;
+    tx.script(CREATE_LIST_POSTGRES).await?;
+    for step in MIGRATIONS.iter().filter(|step| names.iter().any(|name| name == step.name)) {
+        tx.script(step.postgres).await?;
+    }
+    Ok(())
+}
+
+/// Checks that this build knows every one of the named migrations.
+pub fn check_known(names: &[String]) -> Result<(), DbError> {
+    match names.iter().find(|name| !MIGRATIONS.iter().any(|step| step.name == name.as_str())) {
+        None => Ok(()),
+        Some(name) => Err(DbError::Setup(format!("this build does not know migration {name}: use a newer one"))),
+    }
 }
 
 /// The migrations that are not applied yet, in order.

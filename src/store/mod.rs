@@ -28,6 +28,7 @@ pub mod ledger;
 pub mod migrations;
 pub mod outbox;
 pub mod personal;
+pub mod restoration;
 pub mod rounds;
 pub mod runs;
 pub mod settlements;
@@ -36,7 +37,10 @@ pub mod subjects;
 pub mod tokens;
 
 pub use crypter::{Crypter, CrypterError, SealContext};
-pub use db::{Arg, Column, Db, EndJournal, EndRow, Engine, NewEnd, Read, Record, RowStatement, Tx};
+pub use db::{
+    Arg, Column, Db, EndJournal, EndRow, Engine, LastCheckpoint, NewEnd, RESTORING, Read, Record, RowStatement,
+    SQLITE_FILES, Snapshot, SnapshotFacts, TableColumns, Tx,
+};
 pub(crate) use db::{args, record, syncs};
 pub use env::Env;
 pub use error::DbError;

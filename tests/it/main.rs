@@ -11,6 +11,7 @@ mod support;
 
 mod architecture;
 mod authority;
+mod backup;
 mod bad_data;
 mod bank;
 mod catalogue;

@@ -38,6 +38,9 @@ const PING_AFTER: Duration = Duration::from_secs(1);
 pub(super) const BEGIN_POSTGRES: &str = "BEGIN; SELECT set_config('synchronous_commit', 'on', true) \
     WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply')";
 
+/// The directory, beside SQLite's files, in which a restore prepares them.
+pub const RESTORING: &str = "restoring";
+
 /// How long a writer waits for SQLite's lock, and a statement for a PostgreSQL lock.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
 
@@ -77,7 +80,7 @@ async fn is_migrated(core: &Path) -> Result<bool, DbError> {
 }
 
 /// The options of every connection to a file of SQLite's.
-fn options(path: &Path) -> SqliteConnectOptions {
+pub(super) fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
@@ -96,6 +99,13 @@ impl Db {
     /// Opens, and where needed creates, the two files in a directory.
     pub async fn open_sqlite(directory: &Path) -> Result<Self, DbError> {
         let setup = |error: sqlx::Error| DbError::Setup(format!("SQLite in {}: {error}", directory.display()));
+        // Between its two renames a restore has returned one file of two: that is no store (`backup/restore.rs`).
+        if directory.join(RESTORING).exists() && !directory.join("core.db").exists() {
+            return Err(DbError::Setup(format!(
+                "a restore into {} was interrupted: run `medcredit restore` again",
+                directory.display()
+            )));
+        }
         // Private from the start: anybody who can write here can replace the database.
         std::fs::DirBuilder::new()
             .recursive(true)

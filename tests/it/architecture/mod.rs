@@ -25,6 +25,7 @@ pub const LEVELS: &[(&str, u8)] = &[
     ("outbox", 3),
     ("access", 4),
     ("authority", 4),
+    ("backup", 4),
     ("collection", 4),
     ("consent", 4),
     ("grading", 4),

@@ -29,6 +29,7 @@ use crate::support::{
 
 /// The commands that change the store.
 const CHANGES: &[&str] = &[
+    "backup",
     "certs distrust",
     "certs init",
     "certs issue",
@@ -63,9 +64,9 @@ const CHANGES: &[&str] = &[
     "subject show",
 ];
 
-/// The commands that change the store and need a sealed ledger, or one that was turned back: `ledger/command.rs` and
-/// `history.rs` count their entries.
-const CHANGES_SEALED: &[&str] = &["ledger accept-checkpoint", "recover"];
+/// The commands that change the store and need a sealed ledger, one that was turned back, or none yet: `ledger/command.rs`,
+/// `history.rs` and `backup.rs` count their entries.
+const CHANGES_SEALED: &[&str] = &["ledger accept-checkpoint", "recover", "restore"];
 
 /// The commands that leave no entry of their own: they read, write only files, run the gateway, set up a demonstration
 /// with the use-cases above, or act as a bank over the API.
@@ -399,6 +400,8 @@ fn every_command_leaves_one_entry_for_each_change() {
         site.write_keys(&[SECOND_KEY, FIRST_KEY]);
         site.leaves(2, "keys reseal", &[]).await;
         site.leaves(0, "keys reseal", &[]).await;
+        let archive = site.name("backup.tar");
+        site.leaves(1, "backup", &[&archive]).await;
         assert_eq!(site.run, CHANGES.iter().copied().collect(), "every listed command was run");
         site.leaves(0, "ledger verify", &[]).await;
     });
