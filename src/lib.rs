@@ -11,9 +11,10 @@ pub mod scoring;
 pub mod config;
 pub mod store;
 pub mod telemetry;
-// Level 3: durable records and outbound queues.
+// Level 3: durable records, outbound queues, and the comparison of clocks.
 pub mod ledger;
 pub mod outbox;
+pub mod timekeeping;
 // Level 4: use cases of one subject each.
 pub mod access;
 pub mod authority;

@@ -149,7 +149,7 @@ impl Access {
     pub async fn authenticate(&self, identity: &ClientIdentity, unverified_token: &str) -> Result<Caller, Refused> {
         let now = self.0.env.clock.now();
         // Fails closed: with a snapshot older than a second, no caller is authenticated (I3).
-        let directory = self.0.directory.fresh(now)?;
+        let directory = self.0.directory.fresh(&*self.0.env.clock)?;
         let client = directory
             .by_identity(identity.authority(), identity.subject())
             .filter(|client| client.is_active())
@@ -180,7 +180,7 @@ impl Access {
         // The change that made the answer stale may not be in this process's snapshot yet.
         self.reload().await?;
         let now = self.0.env.clock.now();
-        let directory = self.0.directory.fresh(now)?;
+        let directory = self.0.directory.fresh(&*self.0.env.clock)?;
         let client = directory
             .client(&caller.client.id)
             .filter(|client| client.is_active())
@@ -202,7 +202,7 @@ impl Access {
 
     /// The active client that a certificate belongs to. Needs no token.
     pub fn client_of(&self, identity: &ClientIdentity) -> Result<Arc<Client>, Failure> {
-        let directory = self.0.directory.fresh(self.0.env.clock.now())?;
+        let directory = self.0.directory.fresh(&*self.0.env.clock)?;
         directory
             .by_identity(identity.authority(), identity.subject())
             .filter(|client| client.is_active())

@@ -4,7 +4,7 @@ use std::{
     collections::{HashMap, HashSet},
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -14,7 +14,7 @@ use arc_swap::ArcSwap;
 use super::client::Client;
 use crate::{
     domain::{
-        Clock, Failure, Timestamp,
+        Clock, Failure,
         ids::{AuthorityId, ClientId, TokenId},
     },
     store::{Db, DbError, changes, clients, tokens},
@@ -50,7 +50,7 @@ impl Directory {
         self.revoked_tokens.contains(token)
     }
 
-    async fn read(db: &Db, clock: &dyn Clock) -> Result<Self, DbError> {
+    async fn read(db: &Db) -> Result<Self, DbError> {
         // The change number is read first: a change between the reads is then read again, never missed.
         let mut directory = Self { change: changes::current(db).await?, ..Self::default() };
         for row in clients::list(db).await? {
@@ -59,7 +59,8 @@ impl Directory {
             directory.by_id.insert(client.id, client.clone());
             directory.by_identity.entry(client.authority).or_default().insert(client.subject.clone(), client);
         }
-        for row in tokens::list_revoked(db, clock.now()).await? {
+        // Expired ones too, until they are deleted: a clock that is ahead for a while must not make one valid again (I10).
+        for row in tokens::list_revoked(db).await? {
             let id = row.token_id.parse().map_err(|error| DbError::corrupt("directory", error))?;
             directory.revoked_tokens.insert(id);
         }
@@ -71,15 +72,16 @@ impl Directory {
 #[derive(Debug)]
 pub(super) struct LiveDirectory {
     snapshot: ArcSwap<Directory>,
-    confirmed_at: AtomicI64,
+    /// Monotonic, in microseconds: a clock that is set makes no snapshot look fresh.
+    confirmed_at: AtomicU64,
 }
 
 impl LiveDirectory {
     pub(super) async fn open(db: &Db, clock: &dyn Clock) -> Result<Self, DbError> {
         // Before the read: the confirmation must not be later than what it confirms.
-        let read_at = clock.now();
-        let directory = Directory::read(db, clock).await?;
-        Ok(Self { snapshot: ArcSwap::from_pointee(directory), confirmed_at: AtomicI64::new(read_at.micros()) })
+        let read_at = clock.monotonic();
+        let directory = Directory::read(db).await?;
+        Ok(Self { snapshot: ArcSwap::from_pointee(directory), confirmed_at: AtomicU64::new(micros(read_at)) })
     }
 
     pub(super) fn snapshot(&self) -> Arc<Directory> {
@@ -87,8 +89,8 @@ impl LiveDirectory {
     }
 
     /// Reads a new snapshot. It does not confirm it: only the watcher does, once keys and trust are up to date too.
-    pub(super) async fn reload(&self, db: &Db, clock: &dyn Clock) -> Result<(), DbError> {
-        let directory = Directory::read(db, clock).await?;
+    pub(super) async fn reload(&self, db: &Db) -> Result<(), DbError> {
+        let directory = Directory::read(db).await?;
         // Two reloads may overlap: an older snapshot must not replace a newer one.
         self.snapshot.rcu(|present| {
             // The closure runs again when another reload came first, so it must not consume the directory.
@@ -99,32 +101,31 @@ impl LiveDirectory {
 
     pub(super) async fn catch_up(&self, db: &Db, clock: &dyn Clock) -> Result<bool, DbError> {
         // Before the query, as in `open`.
-        let read_at = clock.now();
+        let read_at = clock.monotonic();
         if changes::current(db).await? == self.snapshot.load().change {
             self.confirm(read_at);
             return Ok(false);
         }
-        self.reload(db, clock).await?;
+        self.reload(db).await?;
         self.confirm(read_at);
         Ok(true)
     }
 
     /// Reads a new snapshot if the change number has moved. Confirms nothing, as `reload`.
-    pub(super) async fn follow(&self, db: &Db, clock: &dyn Clock) -> Result<(), DbError> {
-        if changes::current(db).await? == self.snapshot.load().change { Ok(()) } else { self.reload(db, clock).await }
+    pub(super) async fn follow(&self, db: &Db) -> Result<(), DbError> {
+        if changes::current(db).await? == self.snapshot.load().change { Ok(()) } else { self.reload(db).await }
     }
 
     /// Records that the snapshot was up to date at this instant.
-    pub(super) fn confirm(&self, read_at: Timestamp) {
-        // Stored even if it is lower: after a clock is set back, an old confirmation must not look fresh.
-        self.confirmed_at.store(read_at.micros(), Ordering::SeqCst);
+    pub(super) fn confirm(&self, read_at: Duration) {
+        // The maximum: a slow poll must not undo what a faster one has confirmed.
+        self.confirmed_at.fetch_max(micros(read_at), Ordering::SeqCst);
     }
 
     /// The snapshot, or an error if it may be out of date.
-    pub(super) fn fresh(&self, now: Timestamp) -> Result<Arc<Directory>, Failure> {
-        let confirmed = Timestamp::from_micros(self.confirmed_at.load(Ordering::SeqCst));
-        // In both directions: a confirmation in the future was made with a wrong clock.
-        let age = now.since(confirmed).max(confirmed.since(now));
+    pub(super) fn fresh(&self, clock: &dyn Clock) -> Result<Arc<Directory>, Failure> {
+        let confirmed = Duration::from_micros(self.confirmed_at.load(Ordering::SeqCst));
+        let age = clock.monotonic().saturating_sub(confirmed);
         if age > MAX_AGE {
             return Err(Failure::unavailable(
                 "state_unknown",
@@ -133,6 +134,10 @@ impl LiveDirectory {
         }
         Ok(self.snapshot())
     }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 impl Directory {

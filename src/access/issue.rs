@@ -121,6 +121,8 @@ struct RequestedDetail {
 impl Access {
     /// Issues a token bound to the connection's certificate (RFC 6749 section 4.4, RFC 8705).
     pub async fn issue(&self, identity: &ClientIdentity, request: &TokenRequest) -> Result<IssuedToken, Failure> {
+        // A token of a clock that is ahead would be valid for as long everywhere else.
+        self.0.env.require_clock()?;
         let now = self.0.env.clock.now();
         match request.grant_type.as_deref() {
             Some("client_credentials") => {}
@@ -216,7 +218,7 @@ impl Access {
         // Whatever is wrong with it: unknown, foreign and expired tokens look the same (K13).
         let Ok(token) = self.verified(client.id, unverified_token, now) else { return Ok(inactive) };
         let claims = token.claims.clone();
-        if self.0.directory.fresh(now)?.is_revoked(&claims.jti) {
+        if self.0.directory.fresh(&*self.0.env.clock)?.is_revoked(&claims.jti) {
             return Ok(inactive);
         }
         if let Some(details) = &claims.authorization_details {

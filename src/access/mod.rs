@@ -69,7 +69,7 @@ impl Access {
 
     /// Reads the directory again. Call it when the change number has moved, and after changes by this process.
     pub async fn reload(&self) -> Result<(), crate::store::DbError> {
-        self.0.directory.reload(&self.0.env.db, &*self.0.env.clock).await
+        self.0.directory.reload(&self.0.env.db).await
     }
 
     /// Reads the directory again if the change number has moved. Returns whether it had.
@@ -82,14 +82,14 @@ impl Access {
     pub async fn follow(&self, identity: &ClientIdentity) -> Result<(), Failure> {
         let Env { db, clock, .. } = &self.0.env;
         // First: a gateway that is cut off from the database refuses immediately.
-        let directory = self.0.directory.fresh(clock.now())?;
+        let directory = self.0.directory.fresh(&**clock)?;
         let client = directory.by_identity(identity.authority(), identity.subject());
         // A stranger is refused by what was read last, and must not cost a query.
         if !client.is_some_and(|client| client.is_active()) {
             return Ok(());
         }
         // Bounded by the age at which the directory counts as out of date: then the answer is the same.
-        let followed = tokio::time::timeout(directory::MAX_AGE, self.0.directory.follow(db, &**clock)).await;
+        let followed = tokio::time::timeout(directory::MAX_AGE, self.0.directory.follow(db)).await;
         let unknown =
             || Failure::unavailable("state_unknown", "the database did not say in time whether anything changed");
         Ok(followed.map_err(|_| unknown())??)
@@ -97,7 +97,7 @@ impl Access {
 
     /// Fails if the directory may be out of date.
     pub fn is_current(&self) -> Result<(), Failure> {
-        self.0.directory.fresh(self.0.env.clock.now()).map(|_| ())
+        self.0.directory.fresh(&*self.0.env.clock).map(|_| ())
     }
 
     /// The current snapshot of the directory.

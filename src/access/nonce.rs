@@ -8,6 +8,7 @@
 use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 use data_encoding::BASE64URL_NOPAD;
@@ -21,22 +22,22 @@ use crate::{
 /// The most nonces in memory: about 5 MB, and more than 1,000 signed requests a second for a minute.
 const MAX_NONCES: usize = 65_536;
 
-/// Nonces by hash, each with the second until which it must be remembered.
+/// Nonces by hash, each with the monotonic time until which it must be remembered: a clock that is set forgets none.
 #[derive(Debug, Default)]
-pub(super) struct Nonces(Mutex<HashMap<[u8; 32], i64>>);
+pub(super) struct Nonces(Mutex<HashMap<[u8; 32], Duration>>);
 
 impl Nonces {
     /// Records a nonce. Returns whether it was new, or `None` if there is no room for it.
-    fn take(&self, hash: [u8; 32], until: Timestamp, now: Timestamp) -> Option<bool> {
+    fn take(&self, hash: [u8; 32], until: Duration, now: Duration) -> Option<bool> {
         let mut nonces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if nonces.len() >= MAX_NONCES {
-            nonces.retain(|_, until| *until >= now.seconds());
+            nonces.retain(|_, until| *until >= now);
             // All of these still count. Forgetting one would allow a replay, so the request is refused.
             if nonces.len() >= MAX_NONCES {
                 return None;
             }
         }
-        Some(nonces.insert(hash, until.seconds()).is_none())
+        Some(nonces.insert(hash, until).is_none())
     }
 }
 
@@ -61,7 +62,8 @@ impl Access {
             tx.commit().await?;
             new
         } else {
-            let taken = self.0.nonces.take(hash, until, self.0.env.clock.now());
+            let (clock, now) = (&self.0.env.clock, self.0.env.clock.monotonic());
+            let taken = self.0.nonces.take(hash, now + until.since(clock.now()), now);
             taken.ok_or_else(|| Failure::unavailable("state_unknown", "there is no room for another nonce"))?
         };
         if new {
@@ -82,7 +84,7 @@ mod tests {
     #[test]
     fn the_number_of_nonces_is_bounded_and_expired_ones_make_room() {
         let nonces = Nonces::default();
-        let at = Timestamp::from_seconds;
+        let at = Duration::from_secs;
         let hash = |number: usize| sha256(&number.to_be_bytes());
         for number in 0..MAX_NONCES {
             assert_eq!(nonces.take(hash(number), at(60), at(0)), Some(true));

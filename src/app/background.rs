@@ -25,6 +25,8 @@ const FILES_INTERVAL: Duration = Duration::from_secs(1);
 const CHECKPOINT_INTERVAL: Duration = Duration::from_millis(250);
 /// How often the database is asked whether it keeps what it commits.
 const DURABILITY_INTERVAL: Duration = Duration::from_secs(2);
+/// How often this gateway's clock is written to the store for the others.
+const CLOCK_INTERVAL: Duration = Duration::from_secs(2);
 /// How often expired rows and idle limits are removed.
 const TIDY_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -34,6 +36,8 @@ const EXPIRED_TOKEN_RETENTION: Duration = Duration::from_mins(5);
 impl App {
     /// Applies changes that other processes made. Once this has failed for a second, all requests are refused (I3).
     pub async fn catch_up(&self) -> Result<(), Failure> {
+        // First, and an error ends the poll: state that is confirmed as current was confirmed by a clock that was compared.
+        self.clock_monitor.compare().await?;
         // The history before the keys: the key of each checkpoint was stored before it signed.
         let sighting = self.history.read().await?;
         // Keys before the client directory: while the keyring cannot be read, the directory is not confirmed either, so a
@@ -58,7 +62,7 @@ impl App {
     }
 
     /// Housekeeping: records expiries, and removes expired rows and limits with a full quota. In the database only while the
-    /// history is current.
+    /// history is current and the clock is to be relied on, since none of it can be undone (I9, I10).
     pub async fn tidy(&self) -> Result<(), Failure> {
         // First, and without the database: it bounds memory even while the database fails.
         self.limits.tidy();
@@ -70,18 +74,25 @@ impl App {
             // What a database that was turned back expires or deletes could be needed to recover (I9).
             return Ok(());
         }
+        let until = match self.clock_monitor.settled().await {
+            Ok(until) => until,
+            // Reported when the comparison found it; nothing failed here.
+            Err(failure) if failure.code == "clock_untrusted" => return Ok(()),
+            Err(failure) => return Err(failure),
+        };
         let mut tx = self.env.db.begin("app::tidy").await?;
         // Not immediately: on a gateway whose clock is behind, the token is still valid.
-        let cutoff = self.env.clock.now().minus(EXPIRED_TOKEN_RETENTION);
+        let cutoff = until.minus(EXPIRED_TOKEN_RETENTION);
         let removed = tokens::delete_expired(&mut tx, cutoff).await?;
         // Committed alone: what follows has transactions of its own, and a failure there loses nothing of this.
         tx.commit().await?;
         let removed = removed + self.consents.delete_expired_responses().await?;
-        let expired = self.consents.record_expiries().await?;
+        let expired = self.consents.record_expiries_until(until).await?;
         let removed = removed + self.outbox.purge().await?;
         let removed = removed + self.imports.delete_expired_reports(self.config.imports.reports_kept()).await?;
         let reported = self.key_file.report(&self.custody).await;
         reported.map_err(|error| Failure::internal(error_chain(&error)))?;
+        self.clock_monitor.delete_old_readings(until).await?;
         if expired > 0 || removed > 0 {
             tracing::info!(count = expired, rows = removed, "housekeeping done");
         }
@@ -113,6 +124,7 @@ impl App {
                 }
             }
         }));
+        self.start_clock(&mut tasks, stopping);
         let app = self.clone();
         tasks.spawn(every(DURABILITY_INTERVAL, stopping.clone(), move || {
             let app = app.clone();
@@ -148,6 +160,26 @@ impl App {
         let (sealer, stop) = (self.sealer.clone(), stopped(stopping.clone()));
         tasks.spawn(async move { sealer.run(stop).await });
         tasks
+    }
+}
+
+impl App {
+    /// Writes the clock's reading for the other gateways.
+    fn start_clock(self: &Arc<Self>, tasks: &mut JoinSet<()>, stopping: &watch::Receiver<bool>) {
+        let (app, series) = (self.clone(), Arc::new(FailureSeries::default()));
+        tasks.spawn(every(CLOCK_INTERVAL, stopping.clone(), move || {
+            let (app, series) = (app.clone(), series.clone());
+            async move {
+                match app.clock_monitor.publish().await {
+                    Err(error) if series.begins() => {
+                        let error = error_chain(&error);
+                        tracing::warn!(%error, "the clock's reading could not be written for the other gateways");
+                    }
+                    Ok(()) if series.ends() => tracing::info!("the clock's reading is written again"),
+                    _ => {}
+                }
+            }
+        }));
     }
 }
 

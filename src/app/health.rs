@@ -10,16 +10,18 @@ impl App {
         if state.is_known() { Ok(()) } else { Err(HistoryState::clone(&state)) }
     }
 
-    /// Registers the gateway's checks. It is not ready while it may have missed changes, while the ledger is behind
-    /// the newest checkpoint outside the database, while the database may lose what it commits, while answers could not be
+    /// Registers the gateway's checks. It is not ready while it may have missed changes, while its clock is not to be relied
+    /// on, while the ledger is behind the newest checkpoint outside the database, while the database may lose what it commits, while answers could not be
     /// recorded, or while it cannot seal.
     pub fn report_health(&self, health: &Health) {
         let access = self.access.clone();
         health
             .require("state", move || access.is_current().map_err(|failure| failure.context.unwrap_or(failure.public)));
+        let (trust, clock) = (self.clock_monitor.trust(), self.env.clock.clone());
+        health.require("clock", move || trust.check(&*clock));
         let (live, clock) = (self.reloader.live(), self.env.clock.clone());
         health.require("trust", move || {
-            live.fresh(clock.now()).map(|_| ()).ok_or_else(|| "certificates may be out of date".into())
+            live.fresh(&*clock).map(|_| ()).ok_or_else(|| "certificates may be out of date".into())
         });
         let history = self.history.history().clone();
         health.require("history", move || match &*history.state() {

@@ -26,11 +26,12 @@ use crate::{
     limits::{ByteBudget, Limits},
     outbox::Outbox,
     store::{DbError, Env, durability::DurabilityWatch},
+    timekeeping::ClockMonitor,
 };
 
 pub use log_reader::LogReader;
 pub use open::reference_tables;
-pub use policies::{consent_policy, requirements};
+pub use policies::{clock_bounds, consent_policy, requirements};
 pub use portal::Portal;
 
 /// Why the gateway could not be opened.
@@ -59,6 +60,8 @@ pub struct App {
     pub config: Config,
     /// Store, clock and entropy.
     pub env: Env,
+    /// Compares the clock with others.
+    pub clock_monitor: ClockMonitor,
     /// The active keys.
     pub keys: LiveKeys,
     /// Clients and their tokens.

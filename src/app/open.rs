@@ -11,8 +11,8 @@ use super::{
     App, AppError, LogReader, Portal,
     keys::{CheckpointKeys, key_set},
     policies::{
-        Shared, byte_budget, consent_policy, disclosure_policy, limit_policy, outbox_policy, recorder_options,
-        sealer_options, server_files,
+        Shared, byte_budget, clock_bounds, consent_policy, disclosure_policy, limit_policy, outbox_policy,
+        recorder_options, sealer_options, server_files,
     },
 };
 use crate::{
@@ -30,6 +30,7 @@ use crate::{
     outbox::Outbox,
     scoring::Model,
     store::{Env, durability::DurabilityWatch},
+    timekeeping::ClockMonitor,
 };
 
 /// How long a request, or a background task, waits for a statement of PostgreSQL's. Longer than another gateway that hangs may
@@ -45,13 +46,14 @@ impl App {
     /// Opens the rooms so that a test can make the steps of a disclosure fail.
     pub async fn open_breakable(mut config: Config, env: Env, faults: Faults) -> Result<Arc<Self>, AppError> {
         // Each end of access is in the journal outside the database before it is acknowledged (I9).
-        let journal = journal_beside(&config.ledger.checkpoint_file);
-        let env = Env { db: env.db.with_end_journal(journal), ..env };
+        let env = Env { db: env.db.with_end_journal(journal_beside(&config.ledger.checkpoint_file)), ..env };
         config.ledger.epoch = establish_epoch(&env, config.ledger.epoch).await.map_err(AppError::Ledger)?;
         let checkpoint_file = CheckpointFile::new(config.ledger.checkpoint_file.clone());
         // Files that are uploaded are imported by statements that may take minutes.
         let importing = env.clone();
         let env = Env { db: env.db.answering_within(ANSWER_LIMIT), ..env };
+        // Before all that depends on time: a clock that disagrees signs no revocation list, and is not served with.
+        let clock_monitor = compared_clock(&config, &env).await?;
         // Before the keys: the key of each checkpoint was stored before it signed.
         let sighting = Sighting::first(&env.db, &checkpoint_file).await.map_err(AppError::Ledger)?;
         let AuthorityParts { custody, key_file, reloader, keyring, portal } =
@@ -75,6 +77,7 @@ impl App {
             disclosure_policy(&config),
         );
         Ok(Arc::new(Self {
+            clock_monitor,
             access,
             consents,
             disclosures,
@@ -101,6 +104,13 @@ impl App {
             config,
         }))
     }
+}
+
+/// The monitor of the environment's clock, after its first comparison.
+async fn compared_clock(config: &Config, env: &Env) -> Result<ClockMonitor, AppError> {
+    let monitor = ClockMonitor::new(env.clone(), clock_bounds(config));
+    monitor.compare().await.map_err(AppError::Store)?;
+    Ok(monitor)
 }
 
 struct AuthorityParts {
@@ -155,7 +165,8 @@ struct LedgerParts {
 }
 
 fn ledger(config: &Config, env: &Env, keys: &LiveKeys, faults: &Faults) -> LedgerParts {
-    let shared = Shared { faults: faults.clone(), ..Shared::default() };
+    let (faults, clock_trust) = (faults.clone(), env.clock_trust.clone());
+    let shared = Shared { clock_trust, faults, ..Shared::default() };
     let recorder = Recorder::start(env.db.clone(), env.clock.clone(), recorder_options(config, &shared));
     let keys = Arc::new(CheckpointKeys(keys.clone()));
     let origin = config.ledger.origin(&config.gateway.public_origin);

@@ -5,11 +5,13 @@ use crate::{
     config::{Config, Quota, TlsFiles},
     consent::ConsentPolicy,
     disclosure::{DisclosurePolicy, SmallCells},
+    domain::ClockTrust,
     grading::GoodStanding,
     ledger::{Faults, History, LeafCache, RecorderOptions, SealerOptions},
     limits::{self, ByteBudget},
     outbox,
     store::durability::Requirements,
+    timekeeping::Bounds,
 };
 
 /// The most entries sealed in one transaction: usually those of one interval, or a part of a backlog in a few milliseconds.
@@ -60,12 +62,18 @@ pub(super) fn outbox_policy(config: &Config) -> outbox::Policy {
     }
 }
 
+/// The configured differences between clocks.
+pub fn clock_bounds(config: &Config) -> Bounds {
+    Bounds { max_offset: config.clock.max_offset(), max_downtime: config.clock.max_downtime() }
+}
+
 /// What recorder and sealer of one process share.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     /// New leaves, so that the sealer need not read them again.
     pub(super) leaves: LeafCache,
     pub(super) history: History,
+    pub(super) clock_trust: ClockTrust,
     pub(super) faults: Faults,
 }
 
@@ -78,6 +86,7 @@ pub(super) fn recorder_options(config: &Config, shared: &Shared) -> RecorderOpti
         queue_bytes: section.queue_bytes(),
         leaf_cache: shared.leaves.clone(),
         history: shared.history.clone(),
+        clock_trust: shared.clock_trust.clone(),
         faults: shared.faults.clone(),
         ..RecorderOptions::default()
     }
@@ -91,6 +100,7 @@ pub(super) fn sealer_options(config: &Config, shared: &Shared) -> SealerOptions 
         round: SEAL_ROUND,
         leaf_cache: shared.leaves.clone(),
         history: shared.history.clone(),
+        clock_trust: shared.clock_trust.clone(),
         faults: shared.faults.clone(),
     }
 }

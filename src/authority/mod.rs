@@ -14,6 +14,7 @@ mod key_file;
 mod key_holders;
 pub mod keyring;
 pub mod keys;
+mod live;
 pub mod local_ca;
 mod partner_lists;
 pub mod partners;
@@ -35,10 +36,11 @@ use crate::{
 pub use error::AuthorityError;
 pub use key_file::KeyFile;
 pub use keyring::{KeyRecord, Keyring, PublishedKey};
+pub use live::{Live, LiveMaterial};
 pub use profile::{Profile, ProfileName, ProfileValues};
 pub use public::PublicServer;
 pub use purpose::Purpose;
-pub use tls_reload::{Live, LiveMaterial, Reloader};
+pub use tls_reload::Reloader;
 
 /// The context of every operation on keys and certificates.
 #[derive(Debug, Clone)]

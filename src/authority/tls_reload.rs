@@ -9,102 +9,33 @@
 use std::{
     collections::{HashMap, HashSet},
     path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 
-use arc_swap::ArcSwap;
-use rustls::{ServerConfig, pki_types::CertificateDer, sign::CertifiedKey};
+use rustls::{pki_types::CertificateDer, sign::CertifiedKey};
 use tokio::sync::Mutex;
 
 use super::{
     AuthorityError, Custody,
     expiry_alerts::{self, ExpiryAlerts},
+    live::{Live, LiveMaterial},
     local_ca, partner_lists,
     partners::{self, AuthorityRecord},
     seen_file::{SeenFile, is_passing, stamp},
     server::{self, ServerFiles},
 };
 use crate::{
-    domain::{Timestamp, clock::SharedClock, error_chain, ids::AuthorityId},
-    identity::{Anchor, PartnerTrust, RevocationList, tls},
+    domain::{Timestamp, error_chain, ids::AuthorityId},
+    identity::{Anchor, PartnerTrust, RevocationList},
     store::{authorities, changes},
 };
 
-/// The time after which material that was not confirmed as current is no longer used. A security invariant (I3): the
-/// reloader polls four times in it.
-pub const MAX_AGE: Duration = Duration::from_secs(1);
 /// The name of the listener in metrics and logs.
 const LISTENER: &str = "partner";
 const POLL: Duration = Duration::from_millis(250);
 /// Polls between two checks of the age of the local CA's list, which is valid for hours.
 const RENEW_EVERY_POLLS: u32 = 120;
-
-/// The material with which a listener accepts connections and rechecks open ones.
-#[derive(Debug)]
-pub struct LiveMaterial {
-    /// The TLS configuration.
-    pub server: Arc<ServerConfig>,
-    /// The server certificate, DER.
-    pub certificate: CertificateDer<'static>,
-    /// The trusted authorities of banks.
-    pub trust: Arc<PartnerTrust>,
-    /// The change number at which it was built: it includes all changes up to that number.
-    pub change: i64,
-}
-
-impl LiveMaterial {
-    /// Builds the material from a trust and a server certificate.
-    pub fn new(
-        trust: Arc<PartnerTrust>,
-        server: Arc<CertifiedKey>,
-        clock: SharedClock,
-    ) -> Result<Self, AuthorityError> {
-        // Taken before the configuration swallows it: alerts need its dates.
-        let certificate = server.end_entity_cert().map_err(AuthorityError::Tls)?.clone().into_owned();
-        let server = tls::server_config(Arc::clone(&trust), server, clock).map_err(AuthorityError::Tls)?;
-        Ok(Self { server: Arc::new(server), certificate, trust, change: 0 })
-    }
-}
-
-/// The material in use, and the time at which it was last confirmed as current.
-#[derive(Debug)]
-pub struct Live {
-    material: ArcSwap<LiveMaterial>,
-    confirmed_at: AtomicI64,
-}
-
-impl Live {
-    /// Creates it with material that was current at an instant.
-    pub fn new(material: LiveMaterial, at: Timestamp) -> Self {
-        Self { material: ArcSwap::from_pointee(material), confirmed_at: AtomicI64::new(at.micros()) }
-    }
-
-    /// Returns the material even if it is outdated. The check after a handshake uses [`Self::fresh`].
-    pub fn material(&self) -> Arc<LiveMaterial> {
-        self.material.load_full()
-    }
-
-    /// Returns the material unless changes may have been missed.
-    pub fn fresh(&self, now: Timestamp) -> Option<Arc<LiveMaterial>> {
-        let confirmed = Timestamp::from_micros(self.confirmed_at.load(Ordering::SeqCst));
-        (now.since(confirmed) <= MAX_AGE).then(|| self.material())
-    }
-
-    /// Replaces the material.
-    pub fn publish(&self, material: LiveMaterial) {
-        self.material.store(Arc::new(material));
-    }
-
-    /// Confirms that the material was current at an instant.
-    pub fn confirm(&self, at: Timestamp) {
-        // The maximum: a slow refresh must not move the time back that a faster one has confirmed.
-        self.confirmed_at.fetch_max(at.micros(), Ordering::SeqCst);
-    }
-}
 
 /// A file, and the authority whose lists it has; none for the server's files.
 type WatchedFile = (Option<AuthorityId>, PathBuf);
@@ -134,9 +65,11 @@ pub struct Reloader {
 impl Reloader {
     /// Builds the first material. An invalid server certificate is an error, because there is no old one to keep.
     pub async fn start(custody: Custody, files: ServerFiles) -> Result<Self, AuthorityError> {
-        let now = custody.env.clock.now();
+        let (now, started_at) = (custody.env.clock.now(), custody.env.clock.monotonic());
         // First of all: after a long stop the list may be stale, and the first material would refuse our own banks.
-        local_ca::renew_list(&custody).await?;
+        if custody.env.require_clock().is_ok() {
+            local_ca::renew_list(&custody).await?;
+        }
         let mut seen = HashMap::new();
         for path in [&files.certificate, &files.key] {
             seen.insert((None, path.clone()), SeenFile::used(stamp(path).await));
@@ -146,7 +79,7 @@ impl Reloader {
         let mut state = State { files, change: 0, generation: 0, seen, unfinished: false, lists, server, alerts };
         let material = build(&custody, &mut state).await?;
         // Confirmed for the time before the reads, not for the time after them.
-        let live = Arc::new(Live::new(material, now));
+        let live = Arc::new(Live::new(material, started_at));
         Ok(Self { custody, live, state: Mutex::new(state) })
     }
 
@@ -160,12 +93,13 @@ impl Reloader {
         // Refreshes run one after the other, so that an older build never replaces a newer one.
         let mut state = self.state.lock().await;
         // Taken before the reads: the material is only confirmed for the time at which they began.
-        let started_at = self.custody.env.clock.now();
+        let started_at = self.custody.env.clock.monotonic();
         let change = changes::current(&self.custody.env.db).await.map_err(AuthorityError::Store)?;
         let mut changed = change != state.change || state.unfinished;
         let mut server_changed = false;
+        let now = self.custody.env.clock.now();
         for ((authority, path), seen) in &state.seen {
-            if seen.is_due(stamp(path).await.as_ref(), started_at) {
+            if seen.is_due(stamp(path).await.as_ref(), now) {
                 changed = true;
                 server_changed |= authority.is_none();
             }
@@ -182,9 +116,9 @@ impl Reloader {
         }
         // After the new material is in place: confirmed first, the old one would pass as fresh.
         self.live.confirm(started_at);
-        let material = self.live.material();
-        state.alerts.check_lists(&material.trust.lists(), started_at);
-        state.alerts.check_server(LISTENER, &material.certificate, started_at);
+        let (material, now) = (self.live.material(), self.custody.env.clock.now());
+        state.alerts.check_lists(&material.trust.lists(), now);
+        state.alerts.check_server(LISTENER, &material.certificate, now);
         Ok(changed)
     }
 
@@ -221,7 +155,7 @@ impl Reloader {
         let mut ticks = tokio::time::interval(POLL);
         // After a slow refresh the missed polls are dropped: a burst would only load the database that was slow.
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut polls = 0_u32;
+        let (mut polls, mut due) = (0_u32, false);
         let mut failing = false;
         tokio::pin!(shutdown);
         loop {
@@ -231,8 +165,12 @@ impl Reloader {
             }
             // An error changes nothing and confirms nothing: the age of the material then stops the listener (I3).
             let mut result = self.refresh().await.map(|_| ());
-            if result.is_ok() && polls.is_multiple_of(RENEW_EVERY_POLLS) {
+            due |= polls.is_multiple_of(RENEW_EVERY_POLLS);
+            // A list of a clock that is ahead would be refused, or would not be renewed in time, by the clocks that are
+            // right; so it waits, and is signed as soon as the clock agrees again (I10).
+            if result.is_ok() && due && self.custody.env.require_clock().is_ok() {
                 result = local_ca::renew_list(&self.custody).await.map(|_| ());
+                due = false;
             }
             polls = polls.wrapping_add(1);
             match (&result, failing) {

@@ -12,6 +12,7 @@ mod bank;
 mod catalogue;
 mod certs;
 mod client;
+mod clock;
 mod config;
 mod consent;
 mod context;
@@ -85,6 +86,8 @@ enum Command {
     Client(client::ClientCommand),
     /// Manage consents: list, show, grant, amend, suspend and revoke
     Consent(consent::ConsentCommand),
+    /// Accept this machine's clock, after a long downtime or after a clock was wrong
+    Clock(clock::ClockCommand),
     /// Print the partner API's OpenAPI document, or compare a file with it
     Openapi(openapi::OpenApi),
     /// Generate a synthetic city as files in the bureau's templates
@@ -116,7 +119,8 @@ enum Command {
 impl Command {
     async fn run(self, ctx: &Context) -> anyhow::Result<()> {
         match self {
-            Self::Demo(args) => demo::run(args, ctx).await,
+            // It holds a whole city and a gateway: boxed, so that other commands do not carry its size.
+            Self::Demo(args) => Box::pin(demo::run(args, ctx)).await,
             Self::Serve(args) => serve::run(args, ctx).await,
             Self::Migrate(args) => migrate::run(args, ctx).await,
             Self::Config(args) => config::run(&args, ctx),
@@ -124,6 +128,7 @@ impl Command {
             Self::Keys(args) => keys::run(args, ctx).await,
             Self::Client(args) => client::run(args, ctx).await,
             Self::Consent(args) => consent::run(args, ctx).await,
+            Self::Clock(args) => clock::run(args, ctx).await,
             Self::Openapi(args) => openapi::run(args, ctx).await,
             Self::Generate(args) => generate::run(&args, ctx),
             Self::Import(args) => import::run(args, ctx).await,

@@ -7,6 +7,7 @@
 //! Secrets are never values of the configuration: sections have paths (`*_file`), and a [`Secret`] is read when it is used.
 
 mod authority;
+mod clock;
 mod consent;
 mod disclosure;
 mod error;
@@ -33,6 +34,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub use authority::Authority;
+pub use clock::Clock;
 pub use consent::Consent;
 pub use disclosure::Disclosure;
 pub use error::{ConfigError, Problem};
@@ -133,6 +135,8 @@ sections! {
     log: Log,
     /// Metrics and health.
     telemetry: Telemetry,
+    /// By how much clocks may differ.
+    clock: Clock,
     /// Access tokens.
     tokens: Tokens,
     /// Rate limits of banks.

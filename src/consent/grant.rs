@@ -43,6 +43,7 @@ pub struct Amendment {
 impl Consents {
     /// Puts a consent in force, with the evidence that it was signed.
     pub async fn grant(&self, id: &str, grant: &Grant, decision: &Decision) -> Result<Consent, Failure> {
+        self.env.require_clock()?;
         grant.text.check()?;
         // Checked here for clear refusals. The transition checks the state again, under the lock.
         let consent = self.get_any(id).await?;
@@ -168,7 +169,13 @@ impl Consents {
     /// Records the consents that have expired. Nothing depends on the time of this (C3): it keeps history and ledger
     /// complete.
     pub async fn record_expiries(&self) -> Result<usize, Failure> {
-        let due = consents::due(&self.env.db, self.env.clock.now()).await?;
+        self.record_expiries_until(self.env.clock.now()).await
+    }
+
+    /// Records the consents that had expired at an instant, which is not in the future.
+    pub async fn record_expiries_until(&self, until: Timestamp) -> Result<usize, Failure> {
+        self.env.require_clock()?;
+        let due = consents::due(&self.env.db, until).await?;
         let (mut written, mut failed) = (0, None);
         for id in &due {
             let decision = Decision::by(Actor::system());

@@ -60,6 +60,15 @@ impl ConsentEvent {
     pub(super) const fn narrows(self) -> bool {
         matches!(self, Self::Suspended | Self::Amended | Self::Revoked | Self::Superseded | Self::Rejected)
     }
+
+    /// Whether it gives access or counts from the time of day, so that it waits for a clock that can be relied on (I10).
+    /// What takes access away never waits.
+    pub(super) const fn needs_clock(self) -> bool {
+        match self {
+            Self::Requested | Self::Granted | Self::Resumed | Self::Amended | Self::Expired => true,
+            Self::Suspended | Self::Revoked | Self::Superseded | Self::Rejected => false,
+        }
+    }
 }
 
 impl ConsentState {

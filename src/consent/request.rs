@@ -66,6 +66,7 @@ impl Consents {
     /// Records a request. Whether the codes exist is not checked, so the answer cannot reveal it: a request for an unknown
     /// code is never granted, and expires like any other.
     pub async fn request(&self, client: ClientId, max_pending: i64, new: &NewConsent) -> Result<Consent, Failure> {
+        self.env.require_clock()?;
         let now = self.env.clock.now();
         let (consent, tx) = self.create(client, max_pending, new, now).await?;
         tx.commit().await?;
@@ -81,6 +82,8 @@ impl Consents {
         new: &NewConsent,
         under_key: ResponseUnderKey<'_>,
     ) -> Result<Requested, Failure> {
+        // A response stored by a clock that is ahead would be replayed for longer, and by one behind be replaced too early.
+        self.env.require_clock()?;
         let now = self.env.clock.now();
         let key = under_key.key;
         // Held until the end, so that an equal request to this process is refused meanwhile.

@@ -145,6 +145,8 @@ impl Disclosures {
         reading: R,
     ) -> Result<Disclosed, Failure> {
         self.0.services.recorder.require_current()?;
+        // Before the consent is judged: whether it has ended is a question of time (I10).
+        self.0.env.require_clock()?;
         if let Some((permit, cached)) = self.find_cached(caller, request, reading) {
             self.0.services.faults.at(Step::Permit).await?;
             self.0.services.faults.at(Step::Read).await?;

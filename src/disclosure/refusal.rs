@@ -36,6 +36,7 @@ pub(super) fn refused(error: RecordError, now: Timestamp) -> Failure {
             of,
         ),
         RecordError::HistoryBehind(error) => Failure::unavailable("history_behind", error),
+        RecordError::ClockUntrusted(reason) => Failure::unavailable("clock_untrusted", reason),
         RecordError::Unavailable(error) => Failure::unavailable("ledger_unavailable", error),
     }
 }

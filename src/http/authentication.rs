@@ -204,12 +204,12 @@ fn challenge(app: &App, failure: Failure, one_of: &[Scope]) -> Problem {
 async fn require_trusted(app: &App, peer: &ConnectionIdentity, caller: &Caller) -> Result<(), Failure> {
     let live = app.reloader.live();
     let unknown = || Failure::unavailable("state_unknown", "the trusted certificates may be out of date");
-    let mut material = live.fresh(app.env.clock.now()).ok_or_else(unknown)?;
+    let mut material = live.fresh(&*app.env.clock).ok_or_else(unknown)?;
     if material.change < caller.seen_at_change() {
         // Boxed: few requests refresh, and the future of every request has room for what this awaits.
         let refresh = Box::pin(app.reloader.refresh()).await;
         refresh.map_err(|error| Failure::unavailable("state_unknown", error.to_string()))?;
-        material = live.fresh(app.env.clock.now()).ok_or_else(unknown)?;
+        material = live.fresh(&*app.env.clock).ok_or_else(unknown)?;
     }
     peer.identity().recheck(&material.trust, app.env.clock.now()).map_err(|error| {
         let refusal = Refusal::Identity(error);
@@ -235,6 +235,12 @@ impl<S: RequiredScope> Authorized<S> {
         let token = bearer(parts).map_err(|failure| challenge(app, failure, &[]))?;
         app.faults.at(Step::Caller).await.map_err(Failure::from)?;
         let caller = app.access.authenticate(peer.identity(), token).await.map_err(|refused| {
+            if refused.failure.kind == FailureKind::Unauthenticated
+                && let Err(untrusted) = app.env.require_clock()
+            {
+                // By a wrong clock a good token is expired, or not valid yet: the client is not at fault.
+                return untrusted.into();
+            }
             // A token of its own that has ended is no guess: a client that renews late must not be paused.
             let failure = if refused.ended {
                 refused.failure
@@ -253,6 +259,9 @@ impl<S: RequiredScope> Authorized<S> {
             let failure = problem.failure();
             if failure.kind != FailureKind::Unauthenticated {
                 return problem;
+            }
+            if let Err(untrusted) = app.env.require_clock() {
+                return untrusted.into();
             }
             let failure = match failure.code {
                 // A signature that is missing, malformed or late is no attempt at another's key.

@@ -145,6 +145,7 @@ fn listener(app: &Arc<App>, settings: Settings, kind: ListenerKind) -> Listener 
         settings,
         kind,
         clock: app.env.clock.clone(),
+        clock_trust: app.env.clock_trust.clone(),
         render: Arc::new(move |headers, refusal| render(&rendering, headers, refusal)),
         find_client: Arc::new(move |identity| {
             // Also by a directory that may be out of date: then requests are refused, and connections stay.
@@ -160,7 +161,7 @@ fn render(app: &App, headers: &HeaderMap, refusal: Refusal) -> Response {
     let id = request_log::interaction_id(app, headers);
     let problem = match refusal {
         Refusal::Identity(_) => Failure::new(FailureKind::Unauthenticated, refusal.code(), refusal.detail()).into(),
-        Refusal::TrustOutOfDate | Refusal::RequestTimeout => {
+        Refusal::TrustOutOfDate | Refusal::ClockUntrusted | Refusal::RequestTimeout => {
             let mut failure = Failure::unavailable(refusal.code(), "the listener refused the request");
             failure.public = refusal.detail().into();
             failure.into()

@@ -37,6 +37,8 @@ words! {
         ClientSuspended = "client_suspended",
         /// A suspended client may call again.
         ClientResumed = "client_resumed",
+        /// The clock was accepted as right, whatever the store had seen before.
+        ClockAccepted = "clock_accepted",
         /// A published assessment was corrected.
         GradeCorrected = "grade_corrected",
         /// A signed package of a round was written for a receiver.

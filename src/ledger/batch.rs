@@ -17,7 +17,7 @@ use super::{
     recording_problem::RecordingProblem,
 };
 use crate::{
-    domain::{clock::SharedClock, error_chain},
+    domain::{ClockTrust, clock::SharedClock, error_chain},
     store::{Db, DbError, Engine, Tx, ledger::append as table},
 };
 
@@ -143,6 +143,7 @@ pub(super) struct Batcher {
     pub(super) problem: RecordingProblem,
     pub(super) leaf_cache: LeafCache,
     pub(super) history: History,
+    pub(super) clock_trust: ClockTrust,
     pub(super) faults: Faults,
 }
 
@@ -162,10 +163,13 @@ impl Batcher {
         if batch.is_empty() {
             return;
         }
-        // Once more here: the state may have changed while the answers waited.
+        // Once more here: the state may have changed while the answers waited, or the clock was set.
         let history = self.history.state();
         if *history != HistoryState::Current {
             return refuse_behind(batch, &history);
+        }
+        if let Err(reason) = self.clock_trust.check(&*self.clock) {
+            return refuse_untimely(batch, &reason);
         }
         match self.attempt(&batch).await {
             Ok(verdicts) => self.reply(batch, &verdicts),
@@ -227,7 +231,7 @@ impl Batcher {
 
     /// Commits in one round trip, unless a budget is to be charged or SQLite cannot do this batch in one.
     async fn transaction(&self, batch: &[Waiting]) -> Result<Vec<Verdict>, BatchError> {
-        let began = self.clock.now();
+        let began = self.clock.monotonic();
         let is_charged = batch.iter().any(|waiting| waiting.draft.budget.is_limited());
         // A limit is compared with a count that is read, changed and written back under row locks, which takes several
         // statements: not one round trip.
@@ -240,7 +244,8 @@ impl Batcher {
         let recorded = verdicts.iter().filter(|verdict| verdict.is_recorded()).count();
         // As u32, which converts to the histogram's f64 without loss.
         metrics::histogram!("medcredit_ledger_batch_entries").record(u32::try_from(recorded).unwrap_or(u32::MAX));
-        metrics::histogram!("medcredit_ledger_commit_seconds").record(self.clock.now().since(began).as_secs_f64());
+        metrics::histogram!("medcredit_ledger_commit_seconds")
+            .record(self.clock.monotonic().saturating_sub(began).as_secs_f64());
         Ok(verdicts)
     }
 
@@ -326,6 +331,8 @@ impl Batcher {
     /// Called only after the commit was acknowledged, or for verdicts that release nothing.
     fn reply(&self, batch: Vec<Waiting>, verdicts: &[Verdict]) {
         let now = self.clock.now();
+        // After the time is read: a clock that was set back before that is found here.
+        let untrusted = self.clock_trust.check(&*self.clock).err();
         // Before any answer leaves: from here on the database must have this entry, or nothing more is recorded.
         if let Some((waiting, _)) = batch.iter().zip(verdicts).rfind(|(_, verdict)| verdict.is_recorded()) {
             self.history.committed(waiting.draft.entry.id());
@@ -338,6 +345,10 @@ impl Batcher {
                 self.leaf_cache.put(entry.id(), entry.leaf());
             }
             let (outcome, refusal) = match verdict {
+                // Whether the consent has expired meanwhile is unknown: recorded, and not released.
+                Verdict::Recorded(_) if untrusted.is_some() => {
+                    (Err(RecordError::ClockUntrusted(untrusted.clone().unwrap_or_default())), Some("clock"))
+                }
                 // The consent expired while the commit waited: recorded, and not released.
                 Verdict::Recorded(_) if versions.expires_at <= now => (Err(RecordError::Stale), Some("stale")),
                 Verdict::Recorded(used) => (Ok(Disclosed::after_commit(entry.into_id(), answer, *used)), None),
@@ -358,6 +369,14 @@ fn refuse_behind(batch: Vec<Waiting>, history: &HistoryState) {
     for waiting in batch {
         metrics::counter!("medcredit_ledger_refused_total", "reason" => "history").increment(1);
         let _ = waiting.reply.send(Err(RecordError::HistoryBehind(history.to_string())));
+    }
+}
+
+fn refuse_untimely(batch: Vec<Waiting>, reason: &str) {
+    for waiting in batch {
+        metrics::counter!("medcredit_ledger_refused_total", "reason" => "clock").increment(1);
+        // The caller may be gone; there is nothing to release to it.
+        let _ = waiting.reply.send(Err(RecordError::ClockUntrusted(reason.to_owned())));
     }
 }
 

@@ -78,8 +78,17 @@ fn use_once(row: &mut table::UseRow, budget: Budget) -> Verdict {
     // ISO days sort as text. An answer rendered before midnight and committed after one of the new day counts on the new
     // day: the budget of a past day is never used again.
     let day = budget.day.to_string();
-    let (today, counted_on) =
-        if day > row.day { (0, budget.day) } else { (row.used_today, row.day.parse().unwrap_or(budget.day)) };
+    let tomorrow = budget.day.plus_days(1).to_string();
+    let (today, counted_on) = if day > row.day {
+        (0, budget.day)
+    } else if row.day > tomorrow {
+        // No two clocks that agree are a day apart: the stored day is of a clock that was wrong. What was used on it counts
+        // as used today, which gives nothing away, and the bank does not wait for that day (I10).
+        row.day.clone_from(&day);
+        (row.used_today, budget.day)
+    } else {
+        (row.used_today, row.day.parse().unwrap_or(budget.day))
+    };
     let budget = Budget { day: counted_on, ..budget };
     let use_of = |used, used_today| BudgetUse { budget, used, used_today };
     // The total is checked first: it does not recover tomorrow, so reporting the day would invite a useless retry.

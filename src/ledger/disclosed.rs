@@ -104,6 +104,9 @@ pub enum RecordError {
     /// The ledger in the database is not the newest that is known outside (I9).
     #[error("{0}")]
     HistoryBehind(String),
+    /// The gateway's clock is not to be relied on (I10).
+    #[error("{0}")]
+    ClockUntrusted(String),
     /// The record failed, or its outcome is unknown: there is no answer (I1).
     #[error("the disclosure could not be recorded: {0}")]
     Unavailable(String),

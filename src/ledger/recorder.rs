@@ -16,7 +16,7 @@ use super::{
     recording_problem::RecordingProblem,
 };
 use crate::{
-    domain::{Failure, clock::SharedClock},
+    domain::{ClockTrust, Failure, clock::SharedClock},
     store::Db,
 };
 
@@ -39,6 +39,8 @@ pub struct RecorderOptions {
     pub limit: Duration,
     /// Whether the history is current: otherwise nothing is recorded.
     pub history: History,
+    /// Whether the clock may be relied on: otherwise nothing is recorded.
+    pub clock_trust: ClockTrust,
     /// Where a test makes it fail.
     pub faults: Faults,
 }
@@ -53,6 +55,7 @@ impl Default for RecorderOptions {
             leaf_cache: LeafCache::default(),
             limit: Duration::from_millis(4250),
             history: History::default(),
+            clock_trust: ClockTrust::default(),
             faults: Faults::default(),
         }
     }
@@ -106,6 +109,7 @@ impl Recorder {
                 problem: problem.clone(),
                 leaf_cache: options.leaf_cache,
                 history: history.clone(),
+                clock_trust: options.clock_trust,
                 faults: options.faults,
             }),
         };

@@ -28,7 +28,7 @@ use super::{
     proof, tiles,
 };
 use crate::{
-    domain::{Timestamp, clock::SharedClock, error_chain},
+    domain::{ClockTrust, Timestamp, clock::SharedClock, error_chain},
     merkle::{self, Checkpoint, Edge, Hash, TreeHead},
     store::{
         Db, DbError, Engine,
@@ -63,6 +63,8 @@ pub struct SealerOptions {
     pub leaf_cache: LeafCache,
     /// Whether the history is current: otherwise nothing is sealed.
     pub history: History,
+    /// Whether the clock may be relied on: otherwise nothing is sealed.
+    pub clock_trust: ClockTrust,
     /// Where a test makes it fail.
     pub faults: Faults,
 }
@@ -207,6 +209,7 @@ impl Sealer {
             // A missing checkpoint file is not written again either: only an operator accepts what is in the database.
             return Err(SealError::History(HistoryState::clone(&history)));
         }
+        self.options.clock_trust.check(&*self.clock).map_err(SealError::Clock)?;
         let latest = self.latest(state.signed.as_ref()).await?;
         // Checked before the checkpoint file is touched: a tree that contradicts its checkpoint must not get into it.
         let edge = self.current_edge(state, latest.as_ref()).await?;

@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use aws_lc_rs::digest;
 use governor::{RateLimiter, middleware::StateInformationMiddleware, state::keyed::DashMapStateStore};
 
-use super::{Policy, SharedLimitClock, fields, too_many};
+use super::{LimitClock, Policy, fields, too_many};
 use crate::domain::{Entropy, Failure, QuotaUse, clock::SharedClock};
 
-type Keyed = RateLimiter<u16, DashMapStateStore<u16>, SharedLimitClock, StateInformationMiddleware>;
+type Keyed = RateLimiter<u16, DashMapStateStore<u16>, LimitClock, StateInformationMiddleware>;
 
 /// Counts requests by address, in 65536 buckets: memory does not grow with the number of addresses. The choice of the bucket is
 /// salted, so that nobody can choose to share a bucket with somebody else.
@@ -17,13 +17,13 @@ pub struct AddressLimit {
     policy: Policy,
     limiter: Keyed,
     salt: [u8; 16],
-    clock: SharedLimitClock,
+    clock: LimitClock,
 }
 
 impl AddressLimit {
     /// Makes a limit with a random salt.
     pub fn new(clock: SharedClock, entropy: &dyn Entropy, policy: Policy) -> Self {
-        let clock = SharedLimitClock::new(clock);
+        let clock = LimitClock(clock);
         let mut salt = [0; 16];
         entropy.fill(&mut salt);
         let limiter: Keyed = RateLimiter::new(policy.quota(), DashMapStateStore::default(), clock.clone());

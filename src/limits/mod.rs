@@ -10,15 +10,7 @@ mod addresses;
 mod bytes;
 mod fields;
 
-use std::{
-    collections::HashMap,
-    num::NonZeroU32,
-    sync::{
-        RwLock,
-        atomic::{AtomicI64, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::HashMap, num::NonZeroU32, sync::RwLock, time::Duration};
 
 use governor::{
     Quota, RateLimiter, clock::Clock as GovernorClock, middleware::StateInformationMiddleware,
@@ -51,39 +43,25 @@ impl Policy {
     }
 }
 
-/// The injected clock for governor. It never goes backwards, so that a corrected clock locks nobody out.
-#[derive(Debug)]
-struct LimitClock {
-    clock: SharedClock,
-    latest: AtomicI64,
-}
-
+/// The injected clock for governor. Monotonic, so that a clock that is set, or was wrong for a while, locks nobody out and
+/// gives nobody more (I10).
 #[derive(Debug, Clone)]
-struct SharedLimitClock(std::sync::Arc<LimitClock>);
+struct LimitClock(SharedClock);
 
-impl SharedLimitClock {
-    fn new(clock: SharedClock) -> Self {
-        Self(std::sync::Arc::new(LimitClock { clock, latest: AtomicI64::new(0) }))
-    }
-}
-
-impl GovernorClock for SharedLimitClock {
+impl GovernorClock for LimitClock {
     type Instant = Duration;
 
     fn now(&self) -> Duration {
-        let now = self.0.clock.now().micros();
-        // `fetch_max` returns the value before it.
-        let latest = self.0.latest.fetch_max(now, Ordering::SeqCst).max(now);
-        Duration::from_micros(u64::try_from(latest).unwrap_or(0))
+        self.0.monotonic()
     }
 }
 
-type Keyed = RateLimiter<String, DashMapStateStore<String>, SharedLimitClock, StateInformationMiddleware>;
+type Keyed = RateLimiter<String, DashMapStateStore<String>, LimitClock, StateInformationMiddleware>;
 
 /// The limits of a process, with their counters.
 #[derive(Debug)]
 pub struct Limits {
-    clock: SharedLimitClock,
+    clock: LimitClock,
     /// Checked on every request, in this order.
     policies: Vec<Policy>,
     /// Checked only by operations that name one of them.
@@ -100,7 +78,7 @@ pub type Overrides = std::collections::BTreeMap<String, u32>;
 impl Limits {
     /// Makes limits with policies for requests and one for authentication failures.
     pub fn new(clock: SharedClock, policies: Vec<Policy>, auth_failures: Policy) -> Self {
-        let clock = SharedLimitClock::new(clock);
+        let clock = LimitClock(clock);
         let heavy = Vec::new();
         Self { clock, policies, heavy, auth_failures, limiters: RwLock::default(), paused: RwLock::default() }
     }
@@ -228,7 +206,7 @@ mod tests {
     use std::{num::NonZeroU32, time::Duration};
 
     use super::{Limits, Overrides, Policy};
-    use crate::domain::{FailureKind, ManualClock, Timestamp};
+    use crate::domain::{Clock as _, FailureKind, ManualClock, Timestamp};
 
     fn policy(name: &str, quota: u32, window: u32) -> Policy {
         Policy {
@@ -269,6 +247,19 @@ mod tests {
         let (clock, limits) = limits();
         assert!(limits.admit("a", &Overrides::new()).1.is_ok());
         clock.set(Timestamp::from_seconds(1_700_000_000));
+        assert!(limits.admit("a", &Overrides::new()).1.is_ok());
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_for_a_while_freezes_no_quota() {
+        let (clock, limits) = limits();
+        let right = clock.now();
+        clock.set(right.plus(Duration::from_hours(2)));
+        assert_eq!((0..100).filter(|_| limits.admit("a", &Overrides::new()).1.is_ok()).count(), 10);
+        limits.tidy();
+        clock.set(right);
+        assert!(limits.admit("a", &Overrides::new()).1.is_err(), "the quota is used up, whatever the clock shows");
+        clock.advance(Duration::from_mins(1));
         assert!(limits.admit("a", &Overrides::new()).1.is_ok());
     }
 

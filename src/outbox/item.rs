@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Outbox;
 use crate::{
-    domain::{Failure, FailureKind, Timestamp, ids::OutboxId},
+    domain::{Clock, Failure, FailureKind, Timestamp, ids::OutboxId},
     store::{
         DbError, Env, Tx,
         outbox::{self, AttemptEnd, ClaimedRow, NewRow},
@@ -43,6 +43,8 @@ pub struct Lease {
     pub attempt: i64,
     /// The end of the lease. Afterwards another worker may claim the item.
     pub until: Timestamp,
+    /// The same end in this process's monotonic time.
+    ends: Duration,
     /// The number of attempts since the item was enqueued or redriven.
     tries: i64,
 }
@@ -121,7 +123,9 @@ impl Outbox {
     /// Leases up to `limit` items to a worker. No other worker gets them until their outcome is reported or the lease
     /// expires, as it does after a crash.
     pub async fn claim(&self, owner: &str, limit: i64) -> Result<Vec<Lease>, Failure> {
-        let now = self.env.clock.now();
+        // A clock that is ahead would end the leases of workers that are still delivering (I10).
+        self.env.require_clock()?;
+        let (now, claimed_at) = (self.env.clock.now(), self.env.clock.monotonic());
         let until = now.plus(self.policy.lease);
         let mut tx = self.env.db.begin("outbox::claim").await?;
         // Expired leases end first, so that their items can be claimed in the same transaction.
@@ -134,7 +138,8 @@ impl Outbox {
         }
         // The statement returns its rows in no order; a worker delivers the oldest first.
         rows.sort_by(|one, other| (one.created_at, &one.id).cmp(&(other.created_at, &other.id)));
-        rows.into_iter().map(Lease::try_from).collect()
+        let ends = claimed_at + self.policy.lease;
+        rows.into_iter().map(|row| Lease::of(row, ends)).collect()
     }
 
     /// Reports that an item reached its target. The receipt is kept even if the lease has expired.
@@ -188,11 +193,16 @@ impl Outbox {
     }
 }
 
-impl TryFrom<ClaimedRow> for Lease {
-    type Error = Failure;
+impl Lease {
+    /// Whether the lease is over, by the time that has passed here: another worker may have the item, whatever the clock
+    /// shows. A worker looks before it delivers.
+    pub fn is_over(&self, clock: &dyn Clock) -> bool {
+        clock.monotonic() >= self.ends
+    }
 
-    fn try_from(row: ClaimedRow) -> Result<Self, Failure> {
+    fn of(row: ClaimedRow, ends: Duration) -> Result<Self, Failure> {
         Ok(Self {
+            ends,
             id: row.id.parse().map_err(Failure::internal)?,
             topic: row.topic,
             target: row.target,

@@ -32,6 +32,7 @@ use std::{
 };
 
 use super::DbError;
+use crate::domain::clock::SharedClock;
 use checkpoint::Checkpointer;
 pub use column::{Column, RowStatement};
 pub use end_journal::{EndJournal, EndRow, NewEnd};
@@ -208,6 +209,8 @@ pub struct Db {
     /// Where ends are copied to.
     journal: Option<EndJournal>,
     limit: Limit,
+    /// What a test uses as the clock of the database server.
+    server_clock: Option<SharedClock>,
 }
 
 // Locks now: a transaction that reads first and locks later fails as soon as another has written in between, however long it
@@ -231,6 +234,17 @@ impl Db {
         }
     }
 
+    /// The same store, whose server has this clock: a test chooses the time of PostgreSQL too. SQLite has no server.
+    #[must_use]
+    pub fn with_server_clock(self, clock: SharedClock) -> Self {
+        Self { server_clock: Some(clock), ..self }
+    }
+
+    /// The clock of [`Db::with_server_clock`].
+    pub(super) const fn server_clock(&self) -> Option<&SharedClock> {
+        self.server_clock.as_ref()
+    }
+
     /// How many batches of answers may be appended concurrently: on PostgreSQL the server works on one while the gateway
     /// builds the next. More batches would be smaller ones, and the server's cost is by the batch.
     pub fn concurrent_appends(&self) -> u32 {
@@ -250,12 +264,7 @@ impl Db {
                 // The copy's common pool is the dedicated connection, so that all its statements run there.
                 let (pool, appends, dedicated) = (dedicated.clone(), appends.clone(), dedicated.clone());
                 let pools = Pools::Postgres { pool, appends, dedicated, reach: reach.clone() };
-                Self {
-                    pools: Arc::new(pools),
-                    hook: self.hook.clone(),
-                    journal: self.journal.clone(),
-                    limit: self.limit,
-                }
+                Self { pools: Arc::new(pools), ..self.clone() }
             }
         }
     }

@@ -54,8 +54,6 @@ const POSTGRES_STANDBYS: &str = "/* durability::examine */ SELECT \
     COUNT(*) FILTER (WHERE sync_state IS NULL) AS unknown FROM pg_stat_replication";
 const POSTGRES_NOW: &str = "/* durability::database_clock */ \
     SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT) AS at";
-const LAST_SEALED: &str =
-    "/* durability::last_sealed */ SELECT sealed_at AS at FROM ledger_checkpoints ORDER BY tree_size DESC LIMIT 1";
 
 /// What an operator requires beyond a synced disk.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -151,14 +149,11 @@ pub async fn database_clock(db: &Db) -> Result<Option<Timestamp>, DbError> {
     match db.engine() {
         Engine::Sqlite => Ok(None),
         Engine::Postgres => {
+            if let Some(clock) = db.server_clock() {
+                return Ok(Some(clock.now()));
+            }
             let now: Instant = db.read("durability").fetch_one(POSTGRES_NOW, args![]).await?;
             Ok(now.at.map(Timestamp::from_micros))
         }
     }
-}
-
-/// When the newest checkpoint of the ledger was sealed. A clock behind it is wrong.
-pub async fn last_sealed(db: &Db) -> Result<Option<Timestamp>, DbError> {
-    let last: Option<Instant> = db.read("durability").fetch_optional(LAST_SEALED, args![]).await?;
-    Ok(last.and_then(|last| last.at).map(Timestamp::from_micros))
 }

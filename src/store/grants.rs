@@ -23,6 +23,7 @@ pub const RIGHTS: &[(&str, &str)] = &[
     ("core.settings", STATE),
     ("core.change_counter", "SELECT, UPDATE"),
     ("core.publication", "SELECT, UPDATE"),
+    ("core.gateway_clocks", PASSING),
     ("core.authorities", STATE),
     ("core.certificates", STATE),
     ("core.refused_certificates", STATE),

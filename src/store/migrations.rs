@@ -48,6 +48,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(13, "0013_ledger_one_turn", bulk: false),
     migration!(14, "0014_history", bulk: false),
     migration!(15, "0015_answers_counted", bulk: false),
+    migration!(16, "0016_gateway_clocks", bulk: false),
 ];
 
 record! {

@@ -9,6 +9,7 @@ pub mod authorities;
 pub mod certificates;
 pub mod changes;
 pub mod clients;
+pub mod clocks;
 pub mod consent_audit;
 pub mod consents;
 pub mod crypter;

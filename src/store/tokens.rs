@@ -12,8 +12,7 @@ record! {
     }
 }
 
-const LIST_REVOKED: &str =
-    "/* tokens::list_revoked */ SELECT token_id, client_id, expires_at FROM revoked_tokens WHERE expires_at > $1";
+const LIST_REVOKED: &str = "/* tokens::list_revoked */ SELECT token_id, client_id, expires_at FROM revoked_tokens";
 const REVOKE: &str = "/* tokens::revoke */
     INSERT INTO revoked_tokens (token_id, client_id, expires_at, revoked_at) VALUES ($1, $2, $3, $4) ON CONFLICT (token_id) DO NOTHING";
 // The insertion decides: of two gateways that get the same assertion, the unique key lets one through (K3).
@@ -22,9 +21,9 @@ const USE_ASSERTION: &str = "/* tokens::use_assertion */
 const DELETE_REVOKED: &str = "/* tokens::delete_revoked */ DELETE FROM revoked_tokens WHERE expires_at <= $1";
 const DELETE_ASSERTIONS: &str = "/* tokens::delete_assertions */ DELETE FROM used_assertions WHERE expires_at <= $1";
 
-/// Revoked tokens that have not expired at `now`.
-pub async fn list_revoked(db: &Db, now: Timestamp) -> Result<Vec<RevokedTokenRow>, DbError> {
-    db.read("tokens::list_revoked").fetch_all(LIST_REVOKED, args![now]).await
+/// The revoked tokens that are not deleted yet.
+pub async fn list_revoked(db: &Db) -> Result<Vec<RevokedTokenRow>, DbError> {
+    db.read("tokens::list_revoked").fetch_all(LIST_REVOKED, args![]).await
 }
 
 /// Revokes a token; `false` when it was already revoked.

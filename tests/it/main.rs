@@ -16,6 +16,7 @@ mod bad_data;
 mod bank;
 mod catalogue;
 mod cli;
+mod clocks;
 mod config;
 mod consent;
 mod crash;

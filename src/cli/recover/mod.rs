@@ -19,7 +19,7 @@ use crate::{
     authority::{Custody, Keyring, Purpose, keys},
     config::Config,
     consent::Consents,
-    domain::{Timestamp, ids::KeyId},
+    domain::{ClockTrust, Timestamp, ids::KeyId},
     ledger::{
         Action, Change, CheckpointFile, Faults, FixedKeys, History, HistoryState, LeafCache, Sealer, SealerOptions,
         audit, checkpoint, current_epoch, journal_beside, raise_epoch,
@@ -207,6 +207,7 @@ impl Recovery<'_> {
             round: ROUND,
             leaf_cache: LeafCache::default(),
             history: History::default(),
+            clock_trust: ClockTrust::default(),
             faults: Faults::default(),
         };
         let sealer = Sealer::new(env.db.clone(), env.clock.clone(), Arc::new(keys.clone()), options);

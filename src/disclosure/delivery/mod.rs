@@ -114,6 +114,7 @@ impl Disclosures {
         request: &DataRequest<'_>,
         page: PageRequest<'_>,
     ) -> Result<Disclosed, Failure> {
+        self.0.env.require_clock()?;
         // Before waiting for a slot: a wrong request takes none.
         let delivery = self.validate(caller, page)?;
         self.0.services.recorder.require_current()?;

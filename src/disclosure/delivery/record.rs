@@ -53,7 +53,9 @@ pub(super) async fn record_all(
             Ok(line) => Outcome::Recorded(Box::new(line)),
             Err(RecordError::Stale) => Outcome::Stale,
             Err(RecordError::TotalUsedUp(_) | RecordError::DayUsedUp(_)) => Outcome::UsedUp,
-            Err(error @ (RecordError::Unavailable(_) | RecordError::HistoryBehind(_))) => {
+            Err(
+                error @ (RecordError::Unavailable(_) | RecordError::HistoryBehind(_) | RecordError::ClockUntrusted(_)),
+            ) => {
                 failed = Some(error);
                 continue;
             }

@@ -10,7 +10,7 @@ use tower::ServiceExt as _;
 use super::{peer::Peer, refusal::Refusal, settings::Settings};
 use crate::{
     authority::{Live, PublicServer},
-    domain::clock::SharedClock,
+    domain::{ClockTrust, clock::SharedClock},
     identity::ClientIdentity,
 };
 
@@ -67,6 +67,8 @@ pub struct Listener {
     pub kind: ListenerKind,
     /// The time, for certificates and revocation lists. Timeouts use the runtime's timers.
     pub clock: SharedClock,
+    /// Whether that time may be relied on.
+    pub clock_trust: ClockTrust,
     pub render: RenderRefusal,
     /// Finds the clients whose connections are not evicted when a listener is full.
     pub find_client: FindClient,

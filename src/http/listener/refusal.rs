@@ -9,6 +9,8 @@ pub enum Refusal {
     Identity(IdentityError),
     /// Revocations may have been missed, so nobody can be authenticated (I3).
     TrustOutOfDate,
+    /// The certificate is refused by a clock that is not to be relied on (I10).
+    ClockUntrusted,
     /// The request does not name one host.
     Host,
     /// The body is larger than allowed.
@@ -25,6 +27,7 @@ impl Refusal {
         match self {
             Self::Identity(_) => "certificate_refused",
             Self::TrustOutOfDate => "state_unknown",
+            Self::ClockUntrusted => "clock_untrusted",
             Self::Host => "host_invalid",
             Self::BodyTooLarge => "body_too_large",
             Self::BodyTooSlow => "body_too_slow",
@@ -46,7 +49,9 @@ impl Refusal {
             Self::Identity(_) => {
                 "The certificate of this connection is not accepted any more. The connection is closed."
             }
-            Self::TrustOutOfDate => "The gateway cannot answer this safely at the moment. Try again shortly.",
+            Self::TrustOutOfDate | Self::ClockUntrusted => {
+                "The gateway cannot answer this safely at the moment. Try again shortly."
+            }
             Self::Host => "Name the gateway in one `Host` header, or in `:authority`, and nowhere differently.",
             Self::BodyTooLarge => "The request body is larger than allowed.",
             Self::BodyTooSlow => "The request body did not arrive in time.",

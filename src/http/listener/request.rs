@@ -33,8 +33,14 @@ impl ConnectionState {
             return Ok(());
         };
         let now = self.listener.clock.now();
-        let material = live.fresh(now).ok_or(Refusal::TrustOutOfDate)?;
-        identity.identity().recheck(&material.trust, now).map_err(Refusal::Identity)
+        let material = live.fresh(&*self.listener.clock).ok_or(Refusal::TrustOutOfDate)?;
+        identity.identity().recheck(&material.trust, now).map_err(|error| {
+            // By a wrong clock a good certificate, or its list, has expired or is not valid yet.
+            match self.listener.clock_trust.check(&*self.listener.clock) {
+                Ok(()) => Refusal::Identity(error),
+                Err(_) => Refusal::ClockUntrusted,
+            }
+        })
     }
 }
 
@@ -56,8 +62,9 @@ pub(super) async fn handle(
     let (mut parts, body) = response.into_parts();
     if let Some(refusal) = refused {
         log_refusal(&connection, refusal);
-        // The rest of the request is not worth reading, or its sender not worth keeping. Out-of-date trust passes.
-        if refusal != Refusal::TrustOutOfDate {
+        // The rest of the request is not worth reading, or its sender not worth keeping. Out-of-date trust and a wrong clock
+        // pass.
+        if !matches!(refusal, Refusal::TrustOutOfDate | Refusal::ClockUntrusted) {
             if version <= Version::HTTP_11 {
                 connection.activity.set_body_unread();
                 parts.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -163,7 +163,13 @@ impl Db {
             .await
             .map_err(setup)?;
         let pools = Pools::Sqlite { core, checkpointer, bulk, read, directory: directory.to_owned() };
-        Ok(Self { pools: Arc::new(pools), hook: QueryHook::default(), journal: None, limit: Limit::NONE })
+        Ok(Self {
+            pools: Arc::new(pools),
+            hook: QueryHook::default(),
+            journal: None,
+            server_clock: None,
+            limit: Limit::NONE,
+        })
     }
 
     /// Connects to a PostgreSQL database, with at most so many connections, four at the least.
@@ -212,6 +218,12 @@ impl Db {
         let (appends, dedicated) =
             (of(APPENDS).connect_lazy_with(options.clone()), of(DEDICATED).connect_lazy_with(options));
         let pools = Pools::Postgres { pool, appends, dedicated, reach };
-        Ok(Self { pools: Arc::new(pools), hook: QueryHook::default(), journal: None, limit: Limit::NONE })
+        Ok(Self {
+            pools: Arc::new(pools),
+            hook: QueryHook::default(),
+            journal: None,
+            server_clock: None,
+            limit: Limit::NONE,
+        })
     }
 }

@@ -23,6 +23,7 @@ pub const LEVELS: &[(&str, u8)] = &[
     ("telemetry", 2),
     ("ledger", 3),
     ("outbox", 3),
+    ("timekeeping", 3),
     ("access", 4),
     ("authority", 4),
     ("backup", 4),

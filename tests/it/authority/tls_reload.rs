@@ -348,15 +348,15 @@ async fn material_that_may_be_outdated_is_not_fresh(store: TestStore) {
     let reloader = files.start(&custody).await;
     let live = reloader.live();
     store.clock.advance(Duration::from_secs(1));
-    assert!(live.fresh(store.clock.now()).is_some());
+    assert!(live.fresh(&*store.clock).is_some());
     store.clock.advance(Duration::from_micros(1));
-    assert!(live.fresh(store.clock.now()).is_none());
+    assert!(live.fresh(&*store.clock).is_none());
     reloader.refresh().await.unwrap();
-    assert!(live.fresh(store.clock.now()).is_some());
+    assert!(live.fresh(&*store.clock).is_some());
     store.db.close().await;
     assert!(reloader.refresh().await.is_err());
     store.clock.advance(Duration::from_secs(2));
-    assert!(live.fresh(store.clock.now()).is_none());
+    assert!(live.fresh(&*store.clock).is_none());
 }
 
 async fn a_gateway_renews_its_stale_list_when_it_starts(store: TestStore) {
@@ -405,10 +405,10 @@ async fn a_list_that_could_not_be_stored_is_used_as_soon_as_it_can_be(store: Tes
         store.clock.advance(Duration::from_millis(600));
         reloader.refresh().await.unwrap_err();
     }
-    assert!(live.fresh(store.clock.now()).is_none(), "nobody is answered meanwhile");
+    assert!(live.fresh(&*store.clock).is_none(), "nobody is answered meanwhile");
     updates_fail(&store, "authorities", false).await;
     assert!(reloader.refresh().await.unwrap());
-    assert_eq!(identity.recheck(&live.fresh(store.clock.now()).unwrap().trust, NOW), Err(IdentityError::Revoked));
+    assert_eq!(identity.recheck(&live.fresh(&*store.clock).unwrap().trust, NOW), Err(IdentityError::Revoked));
     assert!(!reloader.refresh().await.unwrap(), "seen");
 }
 

@@ -41,6 +41,7 @@ const CHANGES: &[&str] = &[
     "client resume",
     "client signing",
     "client suspend",
+    "clock accept",
     "consent amend",
     "consent grant",
     "consent reject",
@@ -396,6 +397,7 @@ fn every_command_leaves_one_entry_for_each_change() {
         let (code, uscc) = import(&mut site).await;
         consents(&mut site, &code, &uscc).await;
         grades(&mut site, &code).await;
+        site.leaves(1, "clock accept", &["--reason", "checked with the time signal"]).await;
         // The private keys, and the personal data of subjects.
         site.write_keys(&[SECOND_KEY, FIRST_KEY]);
         site.leaves(2, "keys reseal", &[]).await;

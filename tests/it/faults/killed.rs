@@ -100,6 +100,7 @@ fn a_gateway_that_ends_at_a_step() {
         };
         let now: i64 = std::env::var("MEDCREDIT_TEST_NOW").unwrap().parse().unwrap();
         let clock = ManualClock::new(Timestamp::from_micros(now));
+        let db = db.with_server_clock(clock.clone());
         // Another seed than the test's, so that ids do not repeat.
         let entropy = SeededEntropy::new(u64::from(std::process::id()));
         let config = Config::load(config.as_ref()).unwrap();

@@ -8,7 +8,7 @@ use std::{
 };
 
 use medcredit::{
-    domain::{ManualClock, SeededEntropy},
+    domain::{ClockTrust, ManualClock, SeededEntropy},
     identity::{KeyPair, SharedSigner, Suite},
     ledger::{
         Faults, FixedKeys, History, LeafCache, RecordError, Recorder, RecorderOptions, Sealer, SealerOptions, Step,
@@ -124,6 +124,7 @@ fn a_process_that_is_killed() {
                 round: 1024,
                 leaf_cache: LeafCache::default(),
                 history: History::default(),
+                clock_trust: ClockTrust::default(),
                 faults,
             };
             let keys = std::sync::Arc::new(FixedKeys::new(signer, Vec::new()));

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use medcredit::{
     domain::{
-        Clock, Day, Entropy, Month, SeededEntropy, Timestamp,
+        Clock, ClockTrust, Day, Entropy, Month, SeededEntropy, Timestamp,
         ids::{ClientId, ConsentId, DisclosureId, EntryId},
         permission::{Permission, Purpose},
     },
@@ -261,6 +261,7 @@ impl LedgerFixture {
             round: 1024,
             leaf_cache: LeafCache::default(),
             history: History::default(),
+            clock_trust: ClockTrust::default(),
             faults: Faults::default(),
         }
     }

@@ -17,7 +17,7 @@ use axum::{
 };
 use medcredit::{
     authority::{Live, LiveMaterial},
-    domain::ManualClock,
+    domain::{ClockTrust, ManualClock},
     http::listener::{
         kind::{Listener, ListenerKind},
         peer::ConnectionIdentity,
@@ -98,7 +98,7 @@ fn render(_: &HeaderMap, refusal: Refusal) -> Response<Body> {
         Refusal::Host => StatusCode::BAD_REQUEST,
         Refusal::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
         Refusal::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        Refusal::TrustOutOfDate | Refusal::RequestTimeout => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::TrustOutOfDate | Refusal::ClockUntrusted | Refusal::RequestTimeout => StatusCode::SERVICE_UNAVAILABLE,
     };
     response
 }
@@ -166,7 +166,7 @@ impl TestListener {
         let clock = ManualClock::new(NOW);
         let material = material(&server_ca, &clock, pki::trust(1, anchors));
         // Never out of date: a test that advances the clock is not about that, unless it uses `open_with`.
-        let live = Arc::new(Live::new(material, medcredit::domain::Timestamp::from_micros(i64::MAX)));
+        let live = Arc::new(Live::new(material, Duration::MAX));
         Self::open_with(settings, live, clock, server_ca).await
     }
 
@@ -179,6 +179,7 @@ impl TestListener {
             settings,
             kind: ListenerKind::Partners(live.clone()),
             clock: clock.clone(),
+            clock_trust: ClockTrust::default(),
             render: Arc::new(render),
             // Every certificate belongs to a client, except those for this name.
             find_client: Arc::new(|identity| {

@@ -65,7 +65,8 @@ impl TestStore {
         let url = cluster.url(&database);
         // Eight of the cluster's 300 connections, because many tests run at a time.
         let db = Db::open_postgres(&url, 8).await.expect("the store opens");
-        Self { url, ..Self::at(db, StoreLocation::Postgres { database }) }
+        let store = Self { url, ..Self::at(db, StoreLocation::Postgres { database }) };
+        store.with_server_clock()
     }
 
     fn at(db: Db, location: StoreLocation) -> Self {
@@ -76,6 +77,12 @@ impl TestStore {
     /// Sets the clock to the current time, for tests with other processes, which use the system clock.
     pub fn today(mut self) -> Self {
         self.clock = ManualClock::new(SystemClock.now());
+        self.with_server_clock()
+    }
+
+    /// Makes the test's clock that of the database server too, where there is one.
+    fn with_server_clock(mut self) -> Self {
+        self.db = self.db.with_server_clock(self.clock.clone());
         self
     }
 
@@ -86,6 +93,7 @@ impl TestStore {
             StoreLocation::Postgres { .. } => Db::open_postgres(&self.url, 8).await,
         }
         .expect("the store opens again")
+        .with_server_clock(self.clock.clone())
     }
 
     /// The environment that rooms take.
