@@ -19,7 +19,7 @@ enum State {
 
 /// The result of the last comparison of this gateway's clock with others. Cheap to clone; clones share it.
 ///
-/// Whoever compares sets it; all that would rely on the time of day look at it first.
+/// The comparison sets it; all that would rely on the time of day look at it first.
 #[derive(Debug, Clone, Default)]
 pub struct ClockTrust(Arc<ArcSwap<State>>);
 

@@ -302,7 +302,7 @@ fn unprivileged() -> (u32, u32) {
     ids("postgres").or_else(|| ids("nobody")).expect("a user `postgres` or `nobody` exists")
 }
 
-/// Sends a signal to a process and reports whether it was there: the server's workers come and go on their own.
+/// Sends a signal to a process and reports whether it was there: the server's workers begin and end by themselves.
 fn signal_process(signal: &str, pid: &str) -> bool {
     let sent = Command::new("kill").args([signal, pid]).stderr(Stdio::null()).status().unwrap().success();
     assert!(sent || !Path::new("/proc").join(pid).exists(), "{signal} could not be sent to {pid}");
