@@ -14,7 +14,7 @@ INSERT INTO core.consent_use (consent_id, used, day, used_today)
 -- The function of `0013_ledger_one_turn`, which counts the answers it records: they are in the same transaction as before.
 CREATE OR REPLACE FUNCTION core.record_disclosures(
     moment BIGINT,
-    -- What the answers rest on, row by row (`HeadColumns` in src/store/ledger/append.rs).
+    -- What the answers rest on, row by row (`VersionColumns` in src/store/ledger/append.rs).
     positions BIGINT[], clients TEXT[], epochs BIGINT[], consents TEXT[], consent_versions BIGINT[],
     publications BIGINT[], rendered BIGINT[], subjects TEXT[], subject_versions BIGINT[],
     -- Of each answer, in the order of their positions from nought: the position of its bank's row, entry and opening.

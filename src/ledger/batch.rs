@@ -132,6 +132,8 @@ impl BatchError {
 struct Written {
     tx: Tx,
     verdicts: Vec<Verdict>,
+    /// Whether there is something to commit.
+    is_changed: bool,
 }
 
 /// Commits batches.
@@ -283,8 +285,8 @@ impl Batcher {
 
     async fn commit_stepwise(&self, batch: &[Waiting]) -> Result<Vec<Verdict>, BatchError> {
         let written = self.write(batch).await.map_err(BatchError::before_commit)?;
-        let Some(Written { tx, verdicts }) = written else { return Err(BatchError::Behind) };
-        if !verdicts.iter().any(|verdict| verdict.is_recorded()) {
+        let Some(Written { tx, verdicts, is_changed }) = written else { return Err(BatchError::Behind) };
+        if !is_changed {
             // Nothing was inserted: dropping the transaction rolls it back, and the refusals remain correct.
             return Ok(verdicts);
         }
@@ -318,14 +320,15 @@ impl Batcher {
         let mut verdicts = verdicts_of(&bank_positions, &stale);
         self.faults.at(Step::Budget).await?;
         // After the comparison: a stale answer must not use up its consent's budget.
-        charge(&mut tx, batch.iter().map(|waiting| &*waiting.draft), &mut verdicts).await?;
+        let is_day_corrected = charge(&mut tx, batch.iter().map(|waiting| &*waiting.draft), &mut verdicts).await?;
         let recorded = batch.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_recorded());
         let rows = rows_of(recorded.map(|(waiting, _)| waiting));
-        if !rows.entries.id.is_empty() {
+        let is_recorded = !rows.entries.id.is_empty();
+        if is_recorded {
             self.faults.at(Step::Insert).await?;
             table::insert(&mut tx, rows, self.clock.now()).await?;
         }
-        Ok(Some(Written { tx, verdicts }))
+        Ok(Some(Written { tx, verdicts, is_changed: is_recorded || is_day_corrected }))
     }
 
     /// Called only after the commit was acknowledged, or for verdicts that release nothing.

@@ -40,11 +40,13 @@ pub(super) fn verdicts_of(bank_positions: &[i64], stale: &[i64]) -> Vec<Verdict>
 
 /// Counts the answers, in the batch's order, and refuses those beyond their consent's limit. A consent without limits is
 /// counted too: an amendment may add one, and `ledger verify` compares the count with the entries.
+///
+/// Returns whether the stored day of a wrong clock was corrected: that is to be committed even where every answer is refused.
 pub(super) async fn charge(
     tx: &mut Tx,
     drafts: impl Iterator<Item = &Draft> + Clone + Send,
     verdicts: &mut [Verdict],
-) -> Result<(), DbError> {
+) -> Result<bool, DbError> {
     // One row for each consent: several answers of a batch may be given under the same one.
     let days: HashMap<ConsentId, String> = drafts
         .clone()
@@ -53,42 +55,46 @@ pub(super) async fn charge(
         .map(|(draft, _)| (draft.versions.consent_id, draft.budget.day.to_string()))
         .collect();
     if days.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     let rows: Vec<_> = days.iter().map(|(consent, day)| json!({ "consent": consent, "day": day })).collect();
     // All consents in one statement, which sorts them: row locks taken one by one in batch order could deadlock.
     let rows = table::lock_use(tx, serde_json::Value::from(rows).to_string()).await?;
     let mut used: HashMap<String, table::UseRow> = rows.into_iter().map(|row| (row.consent_id.clone(), row)).collect();
+    let mut is_day_corrected = false;
     for (draft, verdict) in drafts.zip(verdicts) {
         if verdict.is_recorded()
             && let Some(row) = used.get_mut(&draft.versions.consent_id.to_string())
         {
+            is_day_corrected |= correct_day(row, draft.budget);
             *verdict = use_once(row, draft.budget);
         }
     }
-    // Written for all locked rows, also where every answer was refused: the values are then the ones that were read.
+    // Written for all locked rows, also where every answer was refused: the values are then those read, but for the day.
     let rows: Vec<_> = used
         .values()
         .map(|row| json!({ "consent": row.consent_id, "used": row.used, "day": row.day, "used_today": row.used_today }))
         .collect();
-    table::set_use(tx, serde_json::Value::from(rows).to_string()).await
+    table::set_use(tx, serde_json::Value::from(rows).to_string()).await?;
+    Ok(is_day_corrected)
+}
+
+/// Replaces a stored day later than tomorrow by today: no two clocks that agree are a day apart, so a wrong one wrote it.
+/// What was used on it counts as used today, which gives nothing away, and the bank does not wait for that day (I10).
+fn correct_day(row: &mut table::UseRow, budget: Budget) -> bool {
+    let is_wrong = row.day > budget.day.plus_days(1).to_string();
+    if is_wrong {
+        row.day = budget.day.to_string();
+    }
+    is_wrong
 }
 
 fn use_once(row: &mut table::UseRow, budget: Budget) -> Verdict {
     // ISO days sort as text. An answer rendered before midnight and committed after one of the new day counts on the new
     // day: the budget of a past day is never used again.
     let day = budget.day.to_string();
-    let tomorrow = budget.day.plus_days(1).to_string();
-    let (today, counted_on) = if day > row.day {
-        (0, budget.day)
-    } else if row.day > tomorrow {
-        // No two clocks that agree are a day apart: the stored day is of a clock that was wrong. What was used on it counts
-        // as used today, which gives nothing away, and the bank does not wait for that day (I10).
-        row.day.clone_from(&day);
-        (row.used_today, budget.day)
-    } else {
-        (row.used_today, row.day.parse().unwrap_or(budget.day))
-    };
+    let (today, counted_on) =
+        if day > row.day { (0, budget.day) } else { (row.used_today, row.day.parse().unwrap_or(budget.day)) };
     let budget = Budget { day: counted_on, ..budget };
     let use_of = |used, used_today| BudgetUse { budget, used, used_today };
     // The total is checked first: it does not recover tomorrow, so reporting the day would invite a useless retry.
