@@ -88,9 +88,10 @@ impl ClockMonitor {
             state.anchor = Some(anchor);
         }
         let number = state.number;
-        state.peers.look(&rows, number, now, monotonic);
-        state.dissent = state.peers.dissenter(false, self.bounds.max_offset, monotonic).is_some();
-        let peer = state.peers.dissenter(true, self.bounds.max_offset, monotonic);
+        state.peers.look(&rows, number, monotonic);
+        let reading = (offset, monotonic);
+        state.dissent = state.peers.dissenter(false, self.bounds.max_offset, reading).is_some();
+        let peer = state.peers.dissenter(true, self.bounds.max_offset, reading);
         let found = own.and_then(|_| peer.map_or(Ok(()), Err));
         self.conclude(&seen, found);
         Ok(())

@@ -11,12 +11,19 @@ use crate::{
 /// For how long a reading counts after it changed: five times as long as a gateway takes to write the next.
 const LIVE: Duration = Duration::from_secs(10);
 
+/// When a reading was first seen, in this gateway's monotonic time: its own time of day may be set afterwards.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    at: Duration,
+    /// It was made at most this long before.
+    within: Duration,
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Peer {
     reading: Timestamp,
-    /// How far it was from this gateway's clock when it was first seen, and when that was in monotonic time; none for a
-    /// reading from before this gateway started, whose age is unknown.
-    seen: Option<(Duration, Duration)>,
+    /// When it was first seen; none for a reading from before this gateway started, whose age is unknown.
+    seen: Option<Seen>,
     consistent: bool,
 }
 
@@ -30,7 +37,7 @@ pub(super) struct Peers {
 
 impl Peers {
     /// Notes the present readings. One that has changed was made since they were last looked at.
-    pub(super) fn look(&mut self, rows: &[ClockRow], own: Option<i64>, now: Timestamp, monotonic: Duration) {
+    pub(super) fn look(&mut self, rows: &[ClockRow], own: Option<i64>, monotonic: Duration) {
         let since = self.looked_at.map(|before| monotonic.saturating_sub(before));
         self.looked_at = Some(monotonic);
         let others = rows.iter().filter(|row| row.gateway != ACCEPTED && Some(row.gateway) != own);
@@ -40,7 +47,7 @@ impl Peers {
             let seen = match (self.by_number.get(&row.gateway), since) {
                 (Some(peer), _) if peer.reading == reading => peer.seen,
                 // New or changed since the last look, so made during it.
-                (_, Some(since)) => Some((distance(now, since, reading), monotonic)),
+                (_, Some(since)) => Some(Seen { at: monotonic, within: since }),
                 (_, None) => None,
             };
             by_number.insert(row.gateway, Peer { reading, seen, consistent });
@@ -48,18 +55,21 @@ impl Peers {
         self.by_number = by_number;
     }
 
-    /// A gateway that is running and whose clock differs. With `consistent` only one that finds no fault with its own: a
+    /// A gateway that is running and whose clock differs from one that is `offset` microseconds ahead of monotonic time. With `consistent` only one that finds no fault with its own: a
     /// gateway that disagrees with the database's clock, or with its own past, is no witness against others.
     pub(super) fn dissenter(
         &self,
         consistent: bool,
         max_offset: Duration,
-        monotonic: Duration,
+        (offset, monotonic): (i64, Duration),
     ) -> Option<Disagreement> {
         let differs = |peer: &Peer| {
-            let live =
-                |(distance, at): (Duration, Duration)| distance > max_offset && monotonic.saturating_sub(at) <= LIVE;
-            (peer.consistent || !consistent) && peer.seen.is_some_and(live)
+            let differs = |seen: Seen| {
+                // By the clock as it is now: it may have been set since, and be right again.
+                let now = Timestamp::from_micros(offset).plus(seen.at);
+                monotonic.saturating_sub(seen.at) <= LIVE && distance(now, seen.within, peer.reading) > max_offset
+            };
+            (peer.consistent || !consistent) && peer.seen.is_some_and(differs)
         };
         let mut found: Vec<_> = self.by_number.iter().filter(|(_, peer)| differs(peer)).collect();
         found.sort_by_key(|(number, _)| **number);
@@ -83,9 +93,9 @@ mod tests {
         let (mut peers, mut last) = (Peers::default(), Duration::ZERO);
         for (at, rows) in looks {
             last = Duration::from_secs(*at);
-            peers.look(rows, Some(1), NOON.plus(last), last);
+            peers.look(rows, Some(1), last);
         }
-        peers.dissenter(consistent, BOUND, last).map(|found| match found {
+        peers.dissenter(consistent, BOUND, (NOON.micros(), last)).map(|found| match found {
             Disagreement::Gateway(number, _) => number,
             other => panic!("{other}"),
         })
@@ -110,6 +120,17 @@ mod tests {
         let looks: &[(u64, &[ClockRow])] = &[(0, &[row(2, 0, true)]), (2, &[row(2, 7202, false)])];
         assert_eq!(dissenter(looks, true), None);
         assert_eq!(dissenter(looks, false), Some(2), "and still a reason to delete nothing");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_agrees_immediately() {
+        let mut peers = Peers::default();
+        let at = Duration::from_secs(2);
+        peers.look(&[row(2, 0, true)], Some(1), Duration::ZERO);
+        peers.look(&[row(2, 2, true)], Some(1), at);
+        let ahead = NOON.micros() + 7_200_000_000;
+        assert!(peers.dissenter(true, BOUND, (ahead, at)).is_some(), "seen by a clock that was wrong");
+        assert!(peers.dissenter(true, BOUND, (NOON.micros(), at)).is_none());
     }
 
     #[test]
