@@ -1,19 +1,23 @@
 //! `medcredit ledger verify|prove|checkpoint|accept-checkpoint`.
 
-use std::{io::Write, path::PathBuf, sync::Arc};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::Context as _;
 
 use super::{Context, Usage, context::custody, operator::Operator};
 use crate::{
-    authority::{Keyring, Purpose},
+    authority::{Keyring, Purpose, files},
     config::Config,
     identity::PublicKey,
     ledger::{
-        self, AcceptError, Accepted, CheckpointFile, FixedKeys, History, HistoryMonitor, ProofStatus, current_epoch,
-        verify,
+        self, AcceptError, Accepted, CheckpointFile, FixedKeys, History, HistoryMonitor, LogKey, ProofStatus,
+        current_epoch, verify,
     },
-    merkle::VerifierKey,
+    merkle::{Checkpoint, VerifierKey},
     store::{Db, keys},
 };
 
@@ -58,6 +62,10 @@ struct Verify {
     /// A copy of the checkpoint file that the database's administrators cannot write [default: the configured file]
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
+    /// Continue after the checkpoint in this file, which the last run without a finding wrote, and leave consents and counted
+    /// answers uncompared; while the file does not exist, verify everything
+    #[arg(long, value_name = "FILE")]
+    verified: Option<PathBuf>,
 }
 
 pub(super) async fn run(args: LedgerCommand, ctx: &Context) -> anyhow::Result<()> {
@@ -93,10 +101,11 @@ async fn verify(args: Verify, config: &Config, db: &Db, ctx: &Context) -> anyhow
     };
     let outside = CheckpointFile::new(args.checkpoint.unwrap_or_else(|| config.ledger.checkpoint_file.clone()));
     let origin = config.ledger.origin(&config.gateway.public_origin);
+    let verified = args.verified.as_deref().map(|file| read_verified(file, &origin, &keys)).transpose()?.flatten();
     let subject = verify::Target { db, origin: &origin, keys: &keys, checkpoint_file: Some(&outside) };
     let bar = ctx.progress(Some(0), "leaves");
     let check = verify::StateCheck { now: ctx.clock.now(), sealed_within: config.ledger.sealed_within() };
-    let report = verify::verify_with_state(subject, check, &|done, of| {
+    let report = verify::verify_after(subject, verified.as_ref(), Some(check), &|done, of| {
         bar.set_length(of);
         bar.set_position(done);
     })
@@ -112,6 +121,9 @@ async fn verify(args: Verify, config: &Config, db: &Db, ctx: &Context) -> anyhow
         )?;
     }
     writeln!(ctx.out(), "{report}")?;
+    if let (Some(file), Some(note)) = (&args.verified, report.newest_checkpoint.as_ref().filter(|_| report.sound())) {
+        files::write_public(file, note.as_bytes())?;
+    }
     anyhow::ensure!(report.problem_count == 0, "the ledger was tampered with: {} mismatches", report.problem_count);
     anyhow::ensure!(
         report.overdue_count == 0,
@@ -124,6 +136,19 @@ async fn verify(args: Verify, config: &Config, db: &Db, ctx: &Context) -> anyhow
         outside.path().display()
     );
     Ok(())
+}
+
+/// The checkpoint of the last sound verification; none before the first.
+fn read_verified(file: &Path, origin: &str, keys: &[LogKey]) -> anyhow::Result<Option<Checkpoint>> {
+    let note = match std::fs::read_to_string(file) {
+        Ok(note) => note,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).with_context(|| file.display().to_string()),
+    };
+    let checkpoint = ledger::open_checkpoint(&note, origin, keys).with_context(|| {
+        format!("{} is not a checkpoint of this log: remove it, and everything is verified once more", file.display())
+    })?;
+    Ok(Some(checkpoint))
 }
 
 async fn prove(id: &str, db: &Db, ctx: &Context) -> anyhow::Result<()> {

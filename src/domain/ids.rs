@@ -52,6 +52,22 @@ fn read_base32(text: &str) -> Option<u128> {
     })
 }
 
+/// The part after the prefix of the first id that could have been made so long before `id`: ids sort by time.
+pub fn suffix_before(id: &str, by: std::time::Duration) -> Option<String> {
+    struct Base32(u128);
+
+    impl fmt::Display for Base32 {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write_base32(self.0, f)
+        }
+    }
+
+    let (_, suffix) = id.split_once('_')?;
+    // The milliseconds stand above version, variant and randomness.
+    let millis = (read_base32(suffix)? >> 80).saturating_sub(by.as_millis());
+    Some(Base32(millis << 80).to_string())
+}
+
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident = $prefix:literal;)+) => {$(
         $(#[$doc])*
@@ -128,5 +144,22 @@ ids! {
 impl From<EntryId> for DisclosureId {
     fn from(id: EntryId) -> Self {
         Self(id.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{ManualClock, SeededEntropy};
+
+    #[test]
+    fn a_bound_sorts_before_every_id_made_since() {
+        let at = |text: &str| ManualClock::new(text.parse().unwrap());
+        let entropy = SeededEntropy::new(3);
+        let id = DisclosureId::new(&*at("2026-04-02T00:00:00Z"), &*entropy).to_string();
+        let bound = suffix_before(&id, std::time::Duration::from_hours(24)).unwrap();
+        let made = |text: &str| EntryId::new(&*at(text), &*entropy).to_string()[4..].to_owned();
+        assert!(made("2026-03-31T23:59:59Z") < bound && bound <= made("2026-04-01T00:00:00Z"), "{bound}");
+        assert_eq!(suffix_before("dis_x", std::time::Duration::ZERO), None);
     }
 }

@@ -105,7 +105,7 @@ pub(super) fn sign_checkpoint(
 }
 
 /// Verifies and parses a checkpoint of this log: of this epoch, or of an earlier one that a restore ended.
-pub(super) fn open_checkpoint(note: &str, origin: &str, keys: &[LogKey]) -> Result<Checkpoint, NoteError> {
+pub fn open_checkpoint(note: &str, origin: &str, keys: &[LogKey]) -> Result<Checkpoint, NoteError> {
     // The origin is read before the signature is verified, because it is the name of the key to verify with; a forged
     // one only selects a key name under which no signature verifies.
     let parsed = Note::parse(note)?;

@@ -47,7 +47,7 @@ pub use history::{
     AcceptError, Accepted, History, HistoryMonitor, HistoryState, Sighting, current_epoch, establish_epoch,
     journal_beside, raise_epoch,
 };
-pub use keys::{FixedKeys, LogKey, LogKeys, log_keys};
+pub use keys::{FixedKeys, LogKey, LogKeys, log_keys, open_checkpoint};
 pub use leaf_cache::LeafCache;
 pub use proof::{Proof, ProofFault, ProofStatus, check_proof, checkpoint, consistency, prove};
 pub use receipt::{RECEIPT_HEADER, Receipt};

@@ -1,9 +1,10 @@
-//! Verifies a whole ledger: recomputes it from the entries and reports what does not match, and where (I7).
+//! Verifies a ledger: recomputes it from the entries, all or those after a verified checkpoint, and reports what does not match,
+//! and where (I7).
 //!
 //! Nothing derived is trusted: leaves are hashed from the entries' texts, tiles and roots are computed, every checkpoint's
-//! signature is verified. With a [`StateCheck`], consents and counted answers are reconciled with the entries too. The report
-//! also states a limit: without a checkpoint from outside the database, the removal of
-//! the last entries together with their checkpoints leaves no trace.
+//! signature is verified. With a [`StateCheck`] and all entries, consents and counted answers are reconciled with them too. The
+//! report also states a limit: without a checkpoint from outside the database, the removal of the last entries together with
+//! their checkpoints leaves no trace.
 
 mod entries;
 mod history;
@@ -21,7 +22,7 @@ use super::{
 };
 use crate::{
     merkle::Checkpoint,
-    store::{Db, ledger::audit},
+    store::{Db, DbError, ledger::audit},
 };
 
 use entries::Entries;
@@ -45,7 +46,7 @@ pub struct Target<'a> {
 /// Verifies a ledger alone, also while gateways write to it. `progress` is called with the number of verified leaves and of
 /// all.
 pub async fn verify(target: Target<'_>, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<Report, LedgerError> {
-    verify_all(target, None, progress).await
+    verify_after(target, None, None, progress).await
 }
 
 /// Verifies a ledger and the state that it explains: consents, their events, versions and counted answers, and whether
@@ -55,44 +56,42 @@ pub async fn verify_with_state(
     check: StateCheck,
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<Report, LedgerError> {
-    verify_all(target, Some(check), progress).await
+    verify_after(target, None, Some(check), progress).await
 }
 
-async fn verify_all(
+/// Verifies what was added after a checkpoint that an earlier verification found right. What it covers is not read again: its
+/// root must still be that of the stored tree, and later changes to the texts below it stay unseen until everything is verified.
+///
+/// With a `check`, entries are reported that are overdue. Consents and counted answers are compared only where nothing was
+/// verified before: they follow from all entries, and one that was revoked long ago has none among those added since.
+pub async fn verify_after(
     target: Target<'_>,
+    verified: Option<&Checkpoint>,
     check: Option<StateCheck>,
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<Report, LedgerError> {
     let mut report = Report::new();
-    // Read before the database: each checkpoint is written to the file after its commit, so the file is never ahead of an
-    // untampered ledger that is read later.
-    let mut file_checkpoint = read_checkpoint_file(&target, &mut report).await;
-    let mut extent = audit::extent(target.db).await?;
-    if target.checkpoint_file.is_some() && report.checkpoint_file == CheckpointFileCheck::Absent && extent.sealed > 0 {
-        // Read again, in the same order: the file of a new log is written before its first sealing, and both may have
-        // come between the two reads above.
-        file_checkpoint = read_checkpoint_file(&target, &mut report).await;
-        extent = audit::extent(target.db).await?;
-        if report.checkpoint_file == CheckpointFileCheck::Absent {
-            report.checkpoint_file = CheckpointFileCheck::Missing;
-        }
-    }
+    // The checkpoint of an empty log covers nothing: everything is read.
+    let verified = verified.filter(|verified| verified.size > 0);
+    let (file_checkpoint, extent) = read_ends(&target, verified.is_none(), &mut report).await?;
     let leaves = u64::try_from(extent.leaves).unwrap_or(0);
-    if let Some(outside) = file_checkpoint.as_ref().filter(|outside| outside.size > leaves) {
-        report.wrong(
-            "tail",
-            format!(
-                "the ledger ends after {leaves} leaves, the checkpoint file covers {}: the tail was cut off",
-                outside.size
-            ),
-        );
-    }
-    if extent.sealed != extent.leaves {
-        report.wrong("tail", format!("{leaves} leaves, but the last checkpoint covers {}", extent.sealed));
-    }
-    let mut tree = Tree::new(&target, leaves, file_checkpoint);
+    check_tail(&extent, leaves, file_checkpoint.as_ref(), &mut report);
+    let first = verified.map_or(0, |verified| verified.size);
+    let tree = match verified {
+        None => Some(Tree::new(&target, leaves, file_checkpoint)),
+        Some(verified) if verified.size <= leaves => {
+            Tree::after(&target, leaves, file_checkpoint, verified, &mut report).await?
+        }
+        Some(_) => None,
+    };
+    let Some(mut tree) = tree else {
+        report.wrong("tail", format!("the {first} leaves that were verified before are not in the tree any more"));
+        return Ok(report);
+    };
+    report.verified_before = first;
     let mut entries = Entries::new(check);
-    let mut from = 0;
+    let start = i64::try_from(first).unwrap_or(i64::MAX);
+    let mut from = start;
     while from < extent.leaves {
         // Bounded by the extent read above: leaves that a gateway adds meanwhile are not part of this verification.
         let page = audit::leaves(target.db, from, PAGE.min(extent.leaves - from)).await?;
@@ -113,12 +112,58 @@ async fn verify_all(
         progress(u64::try_from(from).unwrap_or(leaves).min(leaves), leaves);
     }
     tree.finish(u64::try_from(extent.tiles).unwrap_or(0), &mut report).await?;
-    entries.finish(target.db, extent.leaves, &mut report).await?;
-    if check.is_some() {
+    let last_verified = if start > 0 { audit::leaves(target.db, start - 1, 1).await?.pop() } else { None };
+    let last_verified = last_verified.as_ref().map(|row| row.entry_id.as_str());
+    entries.finish(target.db, extent.leaves, last_verified, &mut report).await?;
+    if check.is_some() && verified.is_none() {
         entries.state.compare(target.db, extent.leaves, &mut report).await?;
         report.state_was_compared = true;
     }
     Ok(report)
+}
+
+/// Reads the checkpoint file and the size of the tree, which `counts` counts.
+async fn read_ends(
+    target: &Target<'_>,
+    counts: bool,
+    report: &mut Report,
+) -> Result<(Option<Checkpoint>, audit::ExtentRow), LedgerError> {
+    // The file before the database: each checkpoint is written to the file after its commit, so the file is never ahead of
+    // an untampered ledger that is read later.
+    let file_checkpoint = read_checkpoint_file(target, report).await;
+    let extent = read_extent(target.db, counts).await?;
+    let is_absent = target.checkpoint_file.is_some() && report.checkpoint_file == CheckpointFileCheck::Absent;
+    if !is_absent || extent.sealed == 0 {
+        return Ok((file_checkpoint, extent));
+    }
+    // Read again, in the same order: the file of a new log is written before its first sealing, and both may have come
+    // between the two reads above.
+    let file_checkpoint = read_checkpoint_file(target, report).await;
+    let extent = read_extent(target.db, counts).await?;
+    if report.checkpoint_file == CheckpointFileCheck::Absent {
+        report.checkpoint_file = CheckpointFileCheck::Missing;
+    }
+    Ok((file_checkpoint, extent))
+}
+
+async fn read_extent(db: &Db, counts: bool) -> Result<audit::ExtentRow, DbError> {
+    if counts { audit::extent(db).await } else { audit::ends(db).await }
+}
+
+/// Compares the end of the tree with what covers it.
+fn check_tail(extent: &audit::ExtentRow, leaves: u64, file_checkpoint: Option<&Checkpoint>, report: &mut Report) {
+    if let Some(outside) = file_checkpoint.filter(|outside| outside.size > leaves) {
+        report.wrong(
+            "tail",
+            format!(
+                "the ledger ends after {leaves} leaves, the checkpoint file covers {}: the tail was cut off",
+                outside.size
+            ),
+        );
+    }
+    if extent.sealed != extent.leaves {
+        report.wrong("tail", format!("{leaves} leaves, but the last checkpoint covers {}", extent.sealed));
+    }
 }
 
 async fn read_checkpoint_file(target: &Target<'_>, report: &mut Report) -> Option<Checkpoint> {

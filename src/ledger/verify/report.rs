@@ -38,6 +38,8 @@ pub enum CheckpointFileCheck {
 /// The result of a verification.
 #[derive(Debug, Clone)]
 pub struct Report {
+    /// Leaves that an earlier verification covers, and this one did not read.
+    pub verified_before: u64,
     /// Leaves, each hashed again.
     pub leaves: u64,
     /// Full tiles, each computed again.
@@ -56,6 +58,8 @@ pub struct Report {
     pub answers: u64,
     /// Whether consents and counted answers were compared.
     pub state_was_compared: bool,
+    /// The newest checkpoint that was verified, as a signed note.
+    pub newest_checkpoint: Option<String>,
     pub checkpoint_file: CheckpointFileCheck,
     /// The first entries that are not sealed although their promised time is over, at most 200.
     pub overdue: Vec<Problem>,
@@ -70,6 +74,7 @@ pub struct Report {
 impl Report {
     pub(super) const fn new() -> Self {
         Self {
+            verified_before: 0,
             leaves: 0,
             tiles: 0,
             checkpoints: 0,
@@ -79,6 +84,7 @@ impl Report {
             consents: 0,
             answers: 0,
             state_was_compared: false,
+            newest_checkpoint: None,
             checkpoint_file: CheckpointFileCheck::Absent,
             overdue: Vec::new(),
             overdue_count: 0,
@@ -115,6 +121,9 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.verified_before > 0 {
+            writeln!(f, "before       {} leaves were verified earlier and not read again", self.verified_before)?;
+        }
         writeln!(f, "leaves       {} hashed again", self.leaves)?;
         writeln!(f, "tiles        {} computed again", self.tiles)?;
         writeln!(f, "checkpoints  {} roots and signatures verified", self.checkpoints)?;
@@ -126,6 +135,8 @@ impl fmt::Display for Report {
                 "consents     {} compared with their entries, {} answers counted",
                 self.consents, self.answers
             )?;
+        } else if self.verified_before > 0 {
+            writeln!(f, "consents     NOT compared: that needs every entry, so a verification of everything does it")?;
         }
         match self.checkpoint_file {
             CheckpointFileCheck::Covers(size) => writeln!(f, "outside      the checkpoint file covers {size} leaves")?,
@@ -147,14 +158,18 @@ impl fmt::Display for Report {
         if self.problem_count > reported {
             writeln!(f, "TAMPERED     and {} more", self.problem_count - reported)?;
         }
+        let whole = match self.verified_before {
+            0 => "the ledger is whole",
+            _ => "what was added to the ledger is whole",
+        };
         match self.problem_count {
             0 if self.checkpoint_file == CheckpointFileCheck::Missing => {
                 f.write_str("the entries match, and the end of the ledger is NOT verified")
             }
             0 if self.overdue_count > 0 => {
-                write!(f, "the ledger is whole, and {} entries are NOT sealed as promised", self.overdue_count)
+                write!(f, "{whole}, and {} entries are NOT sealed as promised", self.overdue_count)
             }
-            0 => f.write_str("the ledger is whole"),
+            0 => f.write_str(whole),
             many => write!(f, "the ledger is NOT whole: {many} mismatch(es)"),
         }
     }

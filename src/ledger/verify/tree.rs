@@ -7,6 +7,7 @@ use crate::{
     ledger::{
         error::LedgerError,
         keys::{LogKey, open_checkpoint},
+        tiles,
     },
     merkle::{Checkpoint, Edge, FullTile, Hash, TILE_WIDTH},
     store::{
@@ -33,6 +34,8 @@ pub(super) struct Tree<'a> {
     matched: u64,
     /// A leaf is missing, so no later root can be computed.
     broken: bool,
+    /// Whether all leaves and tiles were counted.
+    counts: bool,
     /// A root did not match. Later ones cannot match either and are not reported in detail.
     mismatch: bool,
 }
@@ -51,8 +54,33 @@ impl<'a> Tree<'a> {
             after: 0,
             matched: 0,
             broken: false,
+            counts: true,
             mismatch: false,
         }
+    }
+
+    /// The tree after a checkpoint that was verified before; none if its leaves are no longer those of the tree.
+    pub(super) async fn after(
+        target: &Target<'a>,
+        leaves: u64,
+        file_checkpoint: Option<Checkpoint>,
+        verified: &Checkpoint,
+        report: &mut Report,
+    ) -> Result<Option<Self>, LedgerError> {
+        // Of the stored hashes only those at the edge are used, and only if they make the verified root.
+        let edge = match tiles::edge(target.db, verified.size).await {
+            Ok(edge) if edge.root() == verified.root => edge,
+            Ok(_) | Err(LedgerError::Tampered(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut tree = Self::new(target, leaves, file_checkpoint);
+        tree.edge = edge;
+        tree.after = i64::try_from(verified.size).unwrap_or(i64::MAX);
+        tree.matched = verified.size;
+        tree.counts = false;
+        tree.tile = tree.stored_leaves(verified.size / 256).await?;
+        tree.compare_outside(report);
+        Ok(Some(tree))
     }
 
     /// Adds a leaf. `computed` is the hash of its entry's text.
@@ -132,8 +160,14 @@ impl<'a> Tree<'a> {
         while let Some(row) = self.checkpoints.pop_front_if(|row| due(row)) {
             self.checkpoint(&row, report);
         }
-        // Only the file's own size can be compared. What it covers beyond the leaves was reported as a cut-off tail
-        // before.
+        self.compare_outside(report);
+        Ok(())
+    }
+
+    /// Compares the root with the checkpoint file's. Only the file's own size can be compared. What it covers beyond the
+    /// leaves was reported as a cut-off tail before.
+    fn compare_outside(&mut self, report: &mut Report) {
+        let size = self.edge.size();
         if let Some(outside) = self.file_checkpoint.take_if(|outside| outside.size == size)
             && outside.root != self.edge.root()
         {
@@ -142,7 +176,6 @@ impl<'a> Tree<'a> {
                 format!("the first {size} leaves are not those of the checkpoint file: history was rewritten"),
             );
         }
-        Ok(())
     }
 
     fn checkpoint(&mut self, row: &CheckpointRow, report: &mut Report) {
@@ -157,6 +190,7 @@ impl<'a> Tree<'a> {
         if checkpoint.root == self.edge.root() {
             self.matched = checkpoint.size;
             report.checkpoints += 1;
+            report.newest_checkpoint = Some(row.note.clone());
         } else if !self.mismatch {
             self.mismatch = true;
             let from = self.matched;
@@ -190,7 +224,8 @@ impl<'a> Tree<'a> {
         }
         let ends = self.edge.size();
         // A checkpoint signed during the verification covers leaves that were not read.
-        let added = u64::try_from(audit::extent(self.db).await?.leaves).unwrap_or(0);
+        let now = if self.counts { audit::extent(self.db).await? } else { audit::ends(self.db).await? };
+        let added = u64::try_from(now.leaves).unwrap_or(0);
         for row in self.checkpoints.iter().filter(|row| u64::try_from(row.tree_size).is_ok_and(|size| size > added)) {
             report.wrong(
                 format!("checkpoint {}", row.tree_size),

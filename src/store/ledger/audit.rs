@@ -61,6 +61,15 @@ pub async fn extent(db: &Db) -> Result<ExtentRow, DbError> {
     db.read("ledger.extent").fetch_one(EXTENT, args![]).await
 }
 
+const ENDS: &str = "/* ledger::ends */ SELECT \
+    (SELECT COALESCE(MAX(leaf_index) + 1, 0) FROM ledger_leaves) AS leaves, CAST(0 AS BIGINT) AS tiles, \
+    (SELECT COALESCE(MAX(tree_size), 0) FROM ledger_checkpoints) AS sealed";
+
+/// The size of the tree by its last leaf, without counting: no tiles, and leaves that are missing are not noticed.
+pub async fn ends(db: &Db) -> Result<ExtentRow, DbError> {
+    db.read("ledger.ends").fetch_one(ENDS, args![]).await
+}
+
 // Left joins: a leaf whose entry or opening was removed has to be listed, because that is what is looked for.
 const LEAVES: &str = "/* ledger::leaves */ \
     SELECT l.leaf_index, l.entry_id, e.type AS kind, e.body, e.leaf_hash, o.body AS opening, o.client_id, o.consent_id \
@@ -77,12 +86,18 @@ const OUTSIDE_TREE: &str = "/* ledger::outside_tree */ \
     SELECT CAST(CASE WHEN u.entry_id IS NULL THEN -1 ELSE 0 END AS BIGINT) AS leaf_index, e.id AS entry_id, e.type AS kind, e.body, \
     e.leaf_hash, o.body AS opening, o.client_id, o.consent_id FROM ledger_entries e \
     LEFT JOIN ledger_leaves l ON l.entry_id = e.id LEFT JOIN ledger_unsealed u ON u.entry_id = e.id \
-    LEFT JOIN ledger_openings o ON o.entry_id = e.id WHERE l.leaf_index IS NULL AND e.id > $1 ORDER BY e.id LIMIT $2";
+    LEFT JOIN ledger_openings o ON o.entry_id = e.id WHERE l.leaf_index IS NULL AND e.id > $1 AND e.id < $2 ORDER BY e.id LIMIT $3";
 
-/// A page of entries without a leaf, after an id; `leaf_index` is 0 for an entry in the sealer's queue and -1 for one that
+/// A page of entries without a leaf, between two ids; `leaf_index` is 0 for an entry in the sealer's queue and -1 for one that
 /// is not, which no gateway leaves behind.
+pub async fn outside_tree_between(db: &Db, after: &str, before: &str, limit: i64) -> Result<Vec<LeafRow>, DbError> {
+    db.read("ledger.outside_tree").fetch_all(OUTSIDE_TREE, args![after, before, limit]).await
+}
+
+/// A page of all entries without a leaf, after an id.
 pub async fn outside_tree(db: &Db, after: &str, limit: i64) -> Result<Vec<LeafRow>, DbError> {
-    db.read("ledger.outside_tree").fetch_all(OUTSIDE_TREE, args![after, limit]).await
+    // Every id begins with a prefix that sorts before it, in every collation.
+    outside_tree_between(db, after, "z", limit).await
 }
 
 // A hundred are enough to show where the tables were changed.

@@ -45,6 +45,7 @@ both_engines! {
     an_auditor_verifies_and_the_exit_code_shows_the_result,
     a_proof_is_printed_in_the_documented_form,
     a_missing_checkpoint_file_is_accepted_by_an_operator,
+    a_daily_verification_continues_after_the_last_one,
 }
 
 /// An auditor verifies with the log's key, and again after somebody has changed the database.
@@ -127,4 +128,39 @@ async fn a_missing_checkpoint_file_is_accepted_by_an_operator(store: TestStore) 
     assert_eq!(refused.code, cli::FAILED);
     assert!(refused.err.contains("10 leaves") && refused.err.contains("11 leaves"), "{}", refused.err);
     assert!(refused.err.contains("medcredit recover"), "{}", refused.err);
+}
+
+/// An operator's timer, which verifies every day with the same file.
+async fn a_daily_verification_continues_after_the_last_one(store: TestStore) {
+    let fixture = LedgerFixture::new(store).await;
+    let config = configured(&fixture).await;
+    let file = fixture.directory.path().join("verified");
+    let args = ["verify", "--verified", file.to_str().unwrap()];
+    fixture.explain_consent().await;
+    fixture.record_many(30).await;
+    fixture.sealer().seal_once().await.unwrap();
+    let said = ledger(&config, &args).await.done();
+    assert!(said.contains("leaves       32 hashed again") && !said.contains("before "), "{said}");
+    assert!(said.contains("consents     1 compared") && said.contains("the ledger is whole"), "{said}");
+    let ids = fixture.record_many(12).await;
+    fixture.sealer().seal_once().await.unwrap();
+    let said = ledger(&config, &args).await.done();
+    assert!(said.contains("before       32 leaves") && said.contains("leaves       12 hashed again"), "{said}");
+    assert!(
+        said.contains("consents     NOT compared") && said.contains("what was added to the ledger is whole"),
+        "{said}"
+    );
+    // A mismatch leaves the file as it is: the next run finds it again.
+    let more = fixture.record_many(5).await;
+    fixture.sealer().seal_once().await.unwrap();
+    vandalise(&fixture, &format!("UPDATE ledger_entries SET type = 'operator' WHERE id = '{}'", more[0])).await;
+    for _ in 0..2 {
+        let outcome = ledger(&config, &args).await;
+        assert_eq!(outcome.code, cli::FAILED);
+        assert!(outcome.out.contains("before       44 leaves") && outcome.out.contains(&more[0]), "{}", outcome.out);
+    }
+    assert!(!ledger(&config, &args).await.out.contains(&ids[0]));
+    std::fs::write(&file, "not a checkpoint").unwrap();
+    let outcome = ledger(&config, &args).await;
+    assert!(outcome.code == cli::FAILED && outcome.err.contains("remove it"), "{}", outcome.err);
 }

@@ -17,8 +17,8 @@ use medcredit::{
     ledger::{
         Answer, Budget, CheckpointFile, ConsentFacts, DisclosureFacts, Draft, Faults, FixedKeys, History,
         HistoryMonitor, LeafCache, LogKey, ReadVersions, Recorder, RecorderOptions, Sealer, SealerOptions, Step,
-        append, log_keys,
-        verify::{Report, Target, verify},
+        append, log_keys, open_checkpoint,
+        verify::{Report, Target, verify, verify_after},
     },
     merkle::VerifierKey,
     store::{Arg, Db, DbError, Tx, consents},
@@ -287,6 +287,14 @@ impl LedgerFixture {
     pub async fn verify_against(&self, checkpoint_file: Option<&CheckpointFile>) -> Report {
         let subject = Target { db: &self.store.db, origin: ORIGIN, keys: &self.keys(), checkpoint_file };
         verify(subject, &|_, _| {}).await.unwrap()
+    }
+
+    /// Verifies what was added after a checkpoint that was verified before.
+    pub async fn verify_after(&self, note: &str) -> Report {
+        let (keys, file) = (self.keys(), self.checkpoint_file());
+        let verified = open_checkpoint(note, ORIGIN, &keys).unwrap();
+        let subject = Target { db: &self.store.db, origin: ORIGIN, keys: &keys, checkpoint_file: Some(&file) };
+        verify_after(subject, Some(&verified), None, &|_, _| {}).await.unwrap()
     }
 
     /// Counts rows.

@@ -6,6 +6,7 @@ mod comparison;
 mod faults;
 pub mod fixture;
 mod history;
+mod incremental;
 mod proofs;
 mod recording;
 mod revocation;

@@ -7,8 +7,8 @@ use medcredit::{
     consent::{Amendment, Consent},
     domain::{Clock, Timestamp, ids::EntryId, permission::Permission},
     ledger::{
-        ErasureFacts, ErasureGround, erase, log_keys,
-        verify::{Report, StateCheck, Target, verify_with_state},
+        ErasureFacts, ErasureGround, erase, log_keys, open_checkpoint,
+        verify::{Report, StateCheck, Target, verify_after},
     },
     store::Arg,
 };
@@ -63,12 +63,18 @@ impl Scene {
     }
 
     async fn verify(&self) -> Report {
+        self.verify_after(None).await
+    }
+
+    /// Verifies what was added after a checkpoint, or everything.
+    async fn verify_after(&self, note: Option<&str>) -> Report {
         let app = &self.app.app;
         let origin = app.config.ledger.origin(&app.config.gateway.public_origin);
         let keys = log_keys(&app.keys.load().log);
         let target = Target { db: &app.env.db, origin: &origin, keys: &keys, checkpoint_file: None };
         let check = StateCheck { now: app.env.clock.now(), sealed_within: app.config.ledger.sealed_within() };
-        verify_with_state(target, check, &|_, _| {}).await.unwrap()
+        let verified = note.map(|note| open_checkpoint(note, &origin, &keys).unwrap());
+        verify_after(target, verified.as_ref(), Some(check), &|_, _| {}).await.unwrap()
     }
 
     /// Makes a change as the database's owner, checks that `verify` reports it, and undoes it.
@@ -210,6 +216,7 @@ both_engines! {
     a_state_that_is_being_changed_verifies,
     what_was_erased_is_not_taken_for_a_manipulation,
     an_entry_that_is_not_sealed_as_promised_is_reported,
+    a_later_verification_leaves_the_state_to_one_of_everything,
     a_refusal_that_says_something_of_a_subject_is_recorded_and_counted,
 }
 
@@ -297,6 +304,27 @@ async fn an_entry_that_is_not_sealed_as_promised_is_reported(store: TestStore) {
         "{by}: {text}"
     );
     assert!(text.contains("1 entries are NOT sealed as promised"), "{text}");
+    scene.seal().await;
+    assert!(scene.verify().await.sound());
+}
+
+/// An auditor who verifies every day: a revoked consent that was made active again has no entry among those added since, so
+/// only a verification of everything compares it, and a later one says that it does not. Overdue entries are found by both.
+async fn a_later_verification_leaves_the_state_to_one_of_everything(store: TestStore) {
+    let scene = Scene::of(store).await;
+    let note = scene.verify().await.newest_checkpoint.unwrap();
+    let set = |terms: &str| format!("UPDATE consents SET {terms} WHERE id = '{}'", scene.revoked.id);
+    vandalise_store(&scene.app.store, &set("state = 'active', ended_at = NULL")).await;
+    assert_eq!(scene.reads(&scene.active).await, 200);
+    let later = scene.verify_after(Some(&note)).await;
+    assert!(later.sound() && !later.state_was_compared && later.waiting == 1, "{later}");
+    assert!(later.to_string().contains("consents     NOT compared"), "{later}");
+    assert!(later.to_string().ends_with("what was added to the ledger is whole"), "{later}");
+    assert!(!scene.verify().await.sound());
+    scene.app.store.clock.advance(scene.app.app.config.ledger.sealed_within() + Duration::from_micros(1));
+    let later = scene.verify_after(Some(&note)).await;
+    assert!(!later.sound() && later.problem_count == 0 && later.overdue_count == 1, "{later}");
+    vandalise_store(&scene.app.store, &set("state = 'revoked', ended_at = 1")).await;
     scene.seal().await;
     assert!(scene.verify().await.sound());
 }

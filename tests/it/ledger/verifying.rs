@@ -33,7 +33,7 @@ async fn erase_one(fixture: &LedgerFixture, id: String) {
 }
 
 /// A ledger of 600 leaves with three checkpoints, two full tiles, an erasure, and one entry in the queue.
-async fn grown(store: TestStore) -> LedgerFixture {
+pub async fn grown(store: TestStore) -> LedgerFixture {
     let fixture = LedgerFixture::new(store).await;
     let sealer = fixture.sealer();
     let first = fixture.record_many(100).await;
