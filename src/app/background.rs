@@ -27,6 +27,8 @@ const CHECKPOINT_INTERVAL: Duration = Duration::from_millis(250);
 const DURABILITY_INTERVAL: Duration = Duration::from_secs(2);
 /// How often this gateway's clock is written to the store for the others.
 const CLOCK_INTERVAL: Duration = Duration::from_secs(2);
+/// How often gauges are set that no request sets.
+const OBSERVE_INTERVAL: Duration = Duration::from_secs(10);
 /// How often expired rows and idle limits are removed.
 const TIDY_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -125,13 +127,6 @@ impl App {
             }
         }));
         self.start_clock(&mut tasks, stopping);
-        let app = self.clone();
-        tasks.spawn(every(DURABILITY_INTERVAL, stopping.clone(), move || {
-            let app = app.clone();
-            async move {
-                app.durability.check(&app.env.db, requirements(&app.config)).await;
-            }
-        }));
         let (db, series) = (self.env.db.clone(), Arc::new(FailureSeries::default()));
         tasks.spawn(every(CHECKPOINT_INTERVAL, stopping.clone(), move || {
             let (db, series) = (db.clone(), series.clone());
@@ -146,6 +141,7 @@ impl App {
                 }
             }
         }));
+        self.start_observation(&mut tasks, stopping);
         if let Some(portal) = &self.portal {
             let server = portal.server.clone();
             tasks.spawn(every(FILES_INTERVAL, stopping.clone(), move || {
@@ -178,6 +174,25 @@ impl App {
                     Ok(()) if series.ends() => tracing::info!("the clock's reading is written again"),
                     _ => {}
                 }
+            }
+        }));
+    }
+
+    /// Checks whether the database keeps what it commits, and sets the gauges that no request sets.
+    fn start_observation(self: &Arc<Self>, tasks: &mut JoinSet<()>, stopping: &watch::Receiver<bool>) {
+        let app = self.clone();
+        tasks.spawn(every(DURABILITY_INTERVAL, stopping.clone(), move || {
+            let app = app.clone();
+            async move {
+                app.durability.check(&app.env.db, requirements(&app.config)).await;
+            }
+        }));
+        let app = self.clone();
+        tasks.spawn(every(OBSERVE_INTERVAL, stopping.clone(), move || {
+            let app = app.clone();
+            async move {
+                // Not logged: a database that does not answer is reported by the polls.
+                let _ = app.observe().await;
             }
         }));
     }

@@ -4,6 +4,7 @@ mod background;
 mod health;
 mod keys;
 mod log_reader;
+mod observe;
 mod open;
 mod policies;
 mod portal;

@@ -52,6 +52,8 @@ impl ExpiryAlerts {
         let Ok(facts) = CertificateFacts::read(certificate) else { return };
         let left = left_permille(facts.not_before, facts.not_after, now);
         metrics::gauge!("medcredit_server_certificate_life_left_ratio", "listener" => listener).set(ratio(left));
+        metrics::gauge!("medcredit_server_certificate_expires_timestamp_seconds", "listener" => listener)
+            .set(unix_seconds(facts.not_after));
         let level = AlertLevel::of(left, SERVER_ALERT_PERMILLE);
         if last != Some(level) {
             match level {
@@ -76,6 +78,10 @@ impl ExpiryAlerts {
         for list in lists {
             let left = list.left_permille(now);
             metrics::gauge!("medcredit_crl_life_left_ratio", "authority" => list.name.clone()).set(ratio(left));
+            if let Some((_, until)) = list.period {
+                metrics::gauge!("medcredit_crl_expires_timestamp_seconds", "authority" => list.name.clone())
+                    .set(unix_seconds(until));
+            }
             let stale = if left == 0 { 1.0 } else { 0.0 };
             metrics::gauge!("medcredit_crl_stale", "authority" => list.name.clone()).set(stale);
             let level = AlertLevel::of(left, ALERT_PERMILLE);
@@ -102,6 +108,22 @@ impl ExpiryAlerts {
 fn ratio(permille: i64) -> f64 {
     // Through 32 bits, which a float holds exactly.
     f64::from(i32::try_from(permille).unwrap_or(0)) / 1000.0
+}
+
+/// A time as metrics have it.
+fn unix_seconds(at: Timestamp) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "seconds beyond 2^53 are not reached")]
+    let seconds = at.seconds() as f64;
+    seconds
+}
+
+/// Reports that an authority is trusted, and until when its certificate is valid.
+pub(super) fn authority_trusted(name: &str, certificate: &[u8]) {
+    // It was parsed before it was trusted, so this does not fail.
+    if let Ok(facts) = CertificateFacts::read(certificate) {
+        metrics::gauge!("medcredit_authority_certificate_expires_timestamp_seconds", "authority" => name.to_owned())
+            .set(unix_seconds(facts.not_after));
+    }
 }
 
 /// Reports that a list is in use.

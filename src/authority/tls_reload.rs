@@ -193,6 +193,7 @@ async fn build(custody: &Custody, state: &mut State) -> Result<LiveMaterial, Aut
     let mut in_use = HashSet::from([(None, state.files.certificate.clone()), (None, state.files.key.clone())]);
     for authority in partners::list(custody).await?.into_iter().filter(|authority| authority.removed_at.is_none()) {
         in_use.extend(authority.crl_file.as_ref().map(|file| (Some(authority.id), PathBuf::from(file))));
+        expiry_alerts::authority_trusted(&authority.name, &authority.certificate);
         let lists = current_lists(custody, state, &authority).await?;
         listed.insert(authority.id);
         anchors.push(Anchor {

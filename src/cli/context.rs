@@ -11,6 +11,7 @@ use std::{
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::service_manager::ServiceEnvironment;
 use crate::{
     authority::{self, Custody, server::ServerFiles},
     config::{Config, StoreEngine},
@@ -75,6 +76,11 @@ impl fmt::Debug for Input {
 #[error("{0}")]
 pub struct Usage(pub String);
 
+/// Marks an error that is in the log already, as its last line: it is not printed a second time.
+#[derive(Debug, thiserror::Error)]
+#[error("the gateway cannot run")]
+pub(super) struct Logged;
+
 /// A use-case's failure, for an operator: here the private half may be shown too.
 #[derive(Debug, thiserror::Error)]
 #[error("{} ({})", .0.context.as_deref().unwrap_or(&.0.public), .0.code)]
@@ -128,6 +134,8 @@ pub struct Context {
     pub entropy: SharedEntropy,
     /// The login name of the user, for the ledger.
     pub login: Option<String>,
+    /// What the environment says about the service manager.
+    pub service: ServiceEnvironment,
     /// Whether standard error is a terminal, so that progress is shown.
     pub terminal: bool,
     /// The source of values that must not appear in the command line.
@@ -147,6 +155,7 @@ impl Context {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             login: super::login::login_name(),
+            service: ServiceEnvironment::system(),
             terminal: io::stderr().is_terminal(),
             input: Input::new(io::BufReader::new(io::stdin())),
             screen: Screen::system(),
@@ -158,7 +167,20 @@ impl Context {
     /// A context with the caller's streams, clock and randomness, and without a terminal.
     pub fn new(clock: SharedClock, entropy: SharedEntropy, out: Stream, err: Stream) -> Self {
         let (terminal, screen, input) = (false, Screen::PLAIN, Input::new(io::empty()));
-        Self { config_file: None, bank_profile: None, clock, entropy, login: None, terminal, input, screen, out, err }
+        let service = ServiceEnvironment::default();
+        Self {
+            config_file: None,
+            bank_profile: None,
+            clock,
+            entropy,
+            login: None,
+            service,
+            terminal,
+            input,
+            screen,
+            out,
+            err,
+        }
     }
 
     /// The stream for results: `writeln!(ctx.out(), "...")?`.

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The permission bits that let other users write.
-const OTHER_USERS_WRITE: u32 = 0o022;
+pub(super) const OTHER_USERS_WRITE: u32 = 0o022;
 
 /// How to serve as a role without power over the ledger.
 pub(super) const SERVE_AS_APP_ROLE: &str =

@@ -33,6 +33,8 @@ mod recover;
 mod restore;
 mod score;
 mod serve;
+mod service_manager;
+mod signals;
 mod subject;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
@@ -44,8 +46,10 @@ use crate::{
     domain::TableError,
     grading::LibraryError,
 };
+use context::Logged;
 
 pub use context::{Context, Input, OrFail, Screen, Stream, Usage};
+pub use service_manager::ServiceEnvironment;
 
 /// The work was done.
 pub const DONE: u8 = 0;
@@ -112,7 +116,7 @@ enum Command {
     Recover(recover::Recover),
     /// Act as a bank: read data under a consent, and verify, save and prove the answers
     Bank(bank::BankCommand),
-    /// Check configuration, files, database, keys, certificates and clock, and say how to fix what is wrong
+    /// Check everything that the configuration names, from files to ports, and say how to fix what is wrong
     Doctor(doctor::Doctor),
 }
 
@@ -233,7 +237,9 @@ fn print_error(ctx: &Context, error: &anyhow::Error) -> u8 {
         previous = cause;
     }
     lines.push(String::new());
-    let _ = std::io::Write::write_all(&mut ctx.err(), lines.join("\n").as_bytes());
+    if !error.is::<Logged>() {
+        let _ = std::io::Write::write_all(&mut ctx.err(), lines.join("\n").as_bytes());
+    }
     let is_configuration = |cause: &(dyn std::error::Error + 'static)| {
         cause.is::<ConfigError>()
             || cause.is::<TableError>()

@@ -60,6 +60,9 @@ use overlay::Document;
 /// The defaults with their documentation: `config/gateway.toml` of the repository.
 pub const DEFAULTS: &str = include_str!("../../config/gateway.toml");
 
+/// File descriptors for everything but the configured connections: files, telemetry, the runtime. What `serve` leaves.
+const OTHER_FILES: u64 = 160;
+
 /// A section of the configuration that checks its values.
 pub trait Section {
     /// Reports every value that cannot be used. Checks values only: files and the network are checked by `doctor`.
@@ -185,6 +188,21 @@ impl Config {
             .map(|(key, message)| Problem { line: document.line_of(&key), key, message })
             .collect();
         if problems.is_empty() { Ok(config) } else { Err(ConfigError { file: path.to_owned(), problems }) }
+    }
+
+    /// The most file descriptors that the configured connections need, with some for files.
+    pub fn open_files(&self) -> u64 {
+        let portal = if self.portal.enabled { self.portal.max_connections } else { 0 };
+        let connections = u64::from(self.partner.max_connections) + u64::from(portal);
+        OTHER_FILES + connections + u64::from(self.store.max_connections)
+    }
+
+    /// The names of the sections whose values differ from another configuration's.
+    pub fn changed_sections(&self, other: &Self) -> Vec<&'static str> {
+        // Infallible: each section is a table of values that TOML has.
+        let tables = |config: &Self| toml::Table::try_from(config).unwrap_or_default();
+        let (ours, theirs) = (tables(self), tables(other));
+        Self::SECTIONS.iter().copied().filter(|section| ours.get(*section) != theirs.get(*section)).collect()
     }
 
     /// Renders the configuration as TOML. It has no secrets, only the paths of their files.

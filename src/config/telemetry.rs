@@ -1,6 +1,6 @@
 //! `[telemetry]`: metrics and health.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,14 @@ pub struct Telemetry {
     pub listen: SocketAddr,
     /// Whether `listen` may be an address that other machines can reach.
     pub beyond_this_host: bool,
+    stop_delay_seconds: u32,
+}
+
+impl Telemetry {
+    /// How long the listeners still accept connections after `/readyz` has begun to fail.
+    pub fn stop_delay(&self) -> Duration {
+        Duration::from_secs(u64::from(self.stop_delay_seconds))
+    }
 }
 
 impl Section for Telemetry {
@@ -25,5 +33,6 @@ impl Section for Telemetry {
             "listen",
             "is not a loopback address: set beyond_this_host = true if other machines shall reach it",
         );
+        report.require(self.stop_delay_seconds <= 300, "stop_delay_seconds", "must be at most 300");
     }
 }

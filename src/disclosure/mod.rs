@@ -8,6 +8,7 @@
 //! A kind of data answer is a [`Reading`], one file each; `delivery` is the cycle for a page of consents.
 
 mod cache;
+mod counted;
 mod delivery;
 mod draft;
 mod grade;
@@ -151,6 +152,7 @@ impl Disclosures {
             self.0.services.faults.at(Step::Permit).await?;
             self.0.services.faults.at(Step::Read).await?;
             if let Attempt::Disclosed(disclosed) = self.record(caller, request, &permit, &cached).await? {
+                counted::released(R::OPERATION, 1);
                 return Ok(disclosed);
             }
             // The cache was out of date. That is no fault of the caller, so it does not count as an attempt.
@@ -176,13 +178,17 @@ impl Disclosures {
     ) -> Result<Disclosed, Failure> {
         let (permit, answer) = self.read(caller, request, reading).await?;
         if let Attempt::Disclosed(disclosed) = self.record(caller, request, &permit, &answer).await? {
+            counted::released(R::OPERATION, 1);
             return Ok(disclosed);
         }
         // The caller is checked again first: one whose access ended is refused here.
         let caller = self.0.services.access.refresh(caller).await?;
         let (permit, answer) = self.read(&caller, request, reading).await?;
         match self.record(&caller, request, &permit, &answer).await? {
-            Attempt::Disclosed(disclosed) => Ok(disclosed),
+            Attempt::Disclosed(disclosed) => {
+                counted::released(R::OPERATION, 1);
+                Ok(disclosed)
+            }
             // Not a third time: the bank's own retry comes later, when the versions have settled.
             Attempt::Stale => Err(refused(RecordError::Stale, self.0.env.clock.now())),
         }

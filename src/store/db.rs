@@ -17,6 +17,7 @@ mod end_journal;
 mod lent;
 mod locks;
 mod open;
+mod pools;
 mod query_hook;
 mod reach;
 mod row_list;
@@ -24,6 +25,7 @@ mod rows;
 mod single_roundtrip;
 mod snapshot;
 mod tx;
+mod url;
 
 use std::{
     path::{Path, PathBuf},
@@ -40,6 +42,7 @@ use lent::Limit;
 pub(crate) use locks::syncs;
 use open::BEGIN_POSTGRES;
 pub use open::RESTORING;
+pub use pools::PoolUse;
 use query_hook::QueryHook;
 use reach::Reach;
 pub use snapshot::{LastCheckpoint, SQLITE_FILES, Snapshot, SnapshotFacts, TableColumns};
@@ -50,6 +53,7 @@ use sqlx::{
 };
 use tx::{EngineTx, acquire_sqlite, begin_on};
 pub use tx::{Read, Tx};
+pub(super) use url::POOLER;
 
 /// Which engine a store runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

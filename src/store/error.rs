@@ -110,6 +110,14 @@ impl DbError {
         Self::Engine { operation, source }
     }
 
+    /// The database's own code of the error, if it is one of the database's.
+    pub(super) fn code(&self) -> Option<std::borrow::Cow<'_, str>> {
+        match self {
+            Self::Engine { source: sqlx::Error::Database(error), .. } => error.code(),
+            _ => None,
+        }
+    }
+
     /// Whether the same transaction may succeed when tried again.
     pub const fn is_contention(&self) -> bool {
         matches!(self, Self::Contention { .. } | Self::Busy { .. })

@@ -3,6 +3,7 @@
 use super::{
     DbError, args,
     db::{Db, Engine, Tx, record},
+    server,
 };
 use crate::domain::Clock;
 
@@ -174,11 +175,11 @@ fn applied_numbers(rows: Vec<AppliedRow>) -> Result<Vec<i64>, DbError> {
 /// Checks that a database has exactly the schema of this build; the error names the command to run.
 pub async fn check(db: &Db) -> Result<(), DbError> {
     let advice = "run `medcredit migrate` first";
-    // Only a list that does not exist: a server that is away, or a role without rights, is not to be migrated.
-    let rows = db.read("migrate").fetch_all(LIST_APPLIED, args![]).await.map_err(|error| match error {
-        error if error.is_missing_table() => DbError::Setup(format!("the database has no schema: {advice}")),
-        other => other,
-    })?;
+    let rows = match db.read("migrate").fetch_all(LIST_APPLIED, args![]).await {
+        Ok(rows) => rows,
+        Err(error @ DbError::Engine { .. }) => return Err(server::why_no_schema(db, error).await),
+        Err(error) => return Err(error),
+    };
     if let Some(missing) = missing(&applied_numbers(rows)?).next() {
         return Err(DbError::Setup(format!("the database lacks migration {}: {advice}", missing.name)));
     }

@@ -32,6 +32,7 @@ pub mod personal;
 pub mod restoration;
 pub mod rounds;
 pub mod runs;
+pub mod server;
 pub mod settlements;
 pub mod staging;
 pub mod subjects;
@@ -39,8 +40,8 @@ pub mod tokens;
 
 pub use crypter::{Crypter, CrypterError, SealContext};
 pub use db::{
-    Arg, Column, Db, EndJournal, EndRow, Engine, LastCheckpoint, NewEnd, RESTORING, Read, Record, RowStatement,
-    SQLITE_FILES, Snapshot, SnapshotFacts, TableColumns, Tx,
+    Arg, Column, Db, EndJournal, EndRow, Engine, LastCheckpoint, NewEnd, PoolUse, RESTORING, Read, Record,
+    RowStatement, SQLITE_FILES, Snapshot, SnapshotFacts, TableColumns, Tx,
 };
 pub(crate) use db::{args, record, syncs};
 pub use env::Env;

@@ -18,6 +18,17 @@ record! {
 }
 
 record! {
+    /// A published round that is past its validity.
+    pub struct OutdatedRow {
+        pub kind: String,
+        pub scheme: String,
+        pub period: String,
+        /// The last day on which its grades were valid.
+        pub valid_until_on: String,
+    }
+}
+
+record! {
     /// The correction that created a later version of an assessment.
     pub struct CorrectionRow {
         pub run_id: String,
@@ -112,6 +123,15 @@ const NEWEST: &str = "/* rounds::newest */
 /// The newest version of an assessment.
 pub async fn newest(tx: &mut Tx, code: &str, run_id: &str) -> Result<Option<AssessmentRow>, DbError> {
     tx.fetch_optional(NEWEST, args![code, run_id]).await
+}
+
+const PUBLISHED_BEFORE: &str = "/* rounds::published_before */
+    SELECT kind, scheme, period, valid_until_on FROM runs
+    WHERE state = 'published' AND valid_until_on < $1 ORDER BY kind, scheme";
+
+/// The published rounds whose validity ended before a day.
+pub async fn published_before(read: &Read<'_>, day: &str) -> Result<Vec<OutdatedRow>, DbError> {
+    read.fetch_all(PUBLISHED_BEFORE, args![day]).await
 }
 
 const PUBLISHED_PAGE: &str = "/* rounds::published_page */

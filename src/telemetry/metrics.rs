@@ -7,6 +7,8 @@ use std::sync::OnceLock;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
+use super::catalogue;
+
 /// Histogram buckets for durations. The target is 95 % of responses within a second (CDR); most take milliseconds.
 const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
@@ -27,6 +29,7 @@ pub fn install() -> Metrics {
         let handle = recorder.handle();
         // Refused only if another recorder is installed: then this one stays empty, and nothing breaks.
         let _ = metrics::set_global_recorder(recorder);
+        catalogue::describe();
         metrics::gauge!("medcredit_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
         handle
     });

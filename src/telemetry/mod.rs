@@ -6,6 +6,7 @@
 //! a label. This room knows nothing of the rooms that it reports on.
 
 mod buffered_writer;
+mod catalogue;
 mod descriptors;
 mod escape;
 mod fields;
@@ -15,8 +16,10 @@ mod listener;
 mod logging;
 mod metrics;
 mod scrub;
+mod system;
 
 pub use buffered_writer::{BufferedWriter, FlushGuard, buffered};
+pub use catalogue::{METRICS, MetricInfo, MetricKind, MetricLabel};
 pub use descriptors::raise_descriptor_limit;
 pub use fields::is_allowed;
 pub use health::Health;
@@ -25,3 +28,4 @@ pub use listener::{MAX_CONNECTIONS, Telemetry, serve};
 pub use logging::{Format, LogLayer, LogSettings, init};
 pub use metrics::{Metrics, install as install_metrics};
 pub use scrub::scrub;
+pub use system::{DiskSpace, OpenFiles, disk_space, open_files};

@@ -60,7 +60,8 @@ fn defined() -> BTreeMap<String, Definition> {
     defined
 }
 
-fn test_file(name: &str) -> PathBuf {
+/// The file that a document names.
+pub fn test_file(name: &str) -> PathBuf {
     let folder = match name.split('/').next() {
         Some("src") => root().to_owned(),
         Some("interop") => root().join("tests"),

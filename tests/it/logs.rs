@@ -54,7 +54,7 @@ fn arguments(call: &str) -> Vec<&str> {
 }
 
 /// The names of the fields that a call records.
-fn field_names(call: &str) -> Vec<String> {
+pub fn field_names(call: &str) -> Vec<String> {
     let mut names = Vec::new();
     for argument in arguments(call) {
         let name = argument.split('=').next().unwrap().trim().trim_start_matches(['%', '?']);
@@ -67,7 +67,7 @@ fn field_names(call: &str) -> Vec<String> {
 }
 
 /// Each macro call of `tracing` in a file, from its name to its closing parenthesis.
-fn calls(text: &str) -> Vec<&str> {
+pub fn calls(text: &str) -> Vec<&str> {
     let names = ["trace!(", "debug!(", "info!(", "warn!(", "error!(", "event!(", "span!("];
     let starts = names.iter().flat_map(|name| text.match_indices(name).map(|(at, _)| at + name.len()));
     starts
@@ -91,7 +91,7 @@ fn rust_files(directory: &Path) -> Vec<std::path::PathBuf> {
 }
 
 /// The sources without their unit tests.
-fn production_code() -> Vec<(std::path::PathBuf, String)> {
+pub fn production_code() -> Vec<(std::path::PathBuf, String)> {
     let files = rust_files(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")));
     files
         .into_iter()

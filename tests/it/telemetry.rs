@@ -5,14 +5,22 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use medcredit::telemetry::{Health, MAX_CONNECTIONS, Telemetry, install_metrics, serve};
+use medcredit::telemetry::{Health, MAX_CONNECTIONS, METRICS, Telemetry, install_metrics, serve};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::oneshot,
 };
 
-use crate::support::block_on;
+use crate::support::{
+    TestStore,
+    app::{Bank, TestApp},
+    block_on, both_engines,
+};
+
+both_engines! {
+    disclosures_pools_disks_and_checkpoints_are_observed,
+}
 
 /// The status and body of an answer.
 async fn get(address: std::net::SocketAddr, request: &str) -> (u16, String) {
@@ -112,4 +120,65 @@ fn connections_are_few_and_a_silent_one_ends() {
         assert_eq!(get(address, "GET /healthz").await.0, 200);
         served.abort();
     });
+}
+
+/// The value of a series; none when it is not there.
+fn series(metrics: &str, name: &str) -> Option<f64> {
+    metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
+}
+
+#[test]
+fn every_metric_has_its_help_and_closed_series_begin_at_zero() {
+    let metrics = install_metrics().render();
+    for line in metrics.lines().filter(|line| line.starts_with("medcredit_")) {
+        let name = line.split(['{', ' ']).next().unwrap();
+        let name = ["_bucket", "_count", "_sum"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
+        if name.starts_with("medcredit_test_") {
+            continue;
+        }
+        let metric = METRICS.iter().find(|metric| metric.name == name).unwrap_or_else(|| panic!("{line}"));
+        assert!(metrics.contains(&format!("# HELP {name} {}\n", metric.help)), "{name}");
+        assert!(metrics.contains(&format!("# TYPE {name} ")), "{name}");
+    }
+    for name in [
+        r#"medcredit_handshakes_total{listener="portal",outcome="weak"}"#,
+        r#"medcredit_connections_ended_total{listener="portal",reason="slow_reader"}"#,
+        r#"medcredit_disclosures_total{operation="report"}"#,
+        r#"medcredit_ledger_refused_total{reason="queue"}"#,
+        r#"medcredit_problems_total{code="signing_unavailable"}"#,
+        "medcredit_ledger_retries_total",
+    ] {
+        assert!(series(&metrics, name).is_some(), "{name}: {metrics}");
+    }
+}
+
+async fn disclosures_pools_disks_and_checkpoints_are_observed(store: TestStore) {
+    let app = TestApp::start(store).await;
+    let bank = app.bank("Bank A").await;
+    let consent = app.consent(&bank, |_| {}).await;
+    let token = bank.token().await;
+    let grades = r#"medcredit_disclosures_total{operation="grade"}"#;
+    let before = series(&install_metrics().render(), grades).unwrap();
+    assert_eq!(bank.get(&token, &Bank::data(&consent, "grade")).await.status, 200);
+    app.app.sealer.seal_once().await.unwrap();
+    app.app.catch_up().await.unwrap();
+    app.app.observe().await.unwrap();
+    let metrics = install_metrics().render();
+    // Other tests of this process disclose too.
+    assert!(series(&metrics, grades).unwrap() > before);
+    let postgres = app.store.db.engine() == medcredit::store::Engine::Postgres;
+    let pool = if postgres { "common" } else { "core" };
+    let most = series(&metrics, &format!(r#"medcredit_store_connections_max{{pool="{pool}"}}"#)).unwrap();
+    let used = series(&metrics, &format!(r#"medcredit_store_connections{{pool="{pool}",state="used"}}"#)).unwrap();
+    assert!(most >= 1.0 && used <= most, "{used} of {most}");
+    assert!(series(&metrics, "medcredit_ledger_checkpoint_timestamp_seconds").unwrap() > 1_700_000_000.0);
+    let place = if postgres { "checkpoint" } else { "store" };
+    assert!(series(&metrics, &format!(r#"medcredit_disk_free_bytes{{place="{place}"}}"#)).unwrap() > 0.0);
+    assert!(series(&metrics, "medcredit_process_open_files").unwrap() > 3.0);
+    assert!(
+        series(&metrics, r#"medcredit_server_certificate_expires_timestamp_seconds{listener="partner"}"#)
+            .is_none_or(|at| at > 1e9)
+    );
+    assert!(series(&metrics, "medcredit_clock_trusted").is_some());
+    assert!(series(&metrics, "medcredit_clock_offset_seconds").is_some() || !postgres);
 }

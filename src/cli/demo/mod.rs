@@ -17,7 +17,7 @@ use std::{io::Write, path::PathBuf, sync::Arc};
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 
-use super::{Context, migrate, serve};
+use super::{Context, migrate, serve, signals::Signals};
 use crate::{
     app::App,
     authority::{self, Custody, keys},
@@ -81,7 +81,7 @@ pub(super) async fn run(args: Demo, ctx: &Context) -> anyhow::Result<()> {
         next_steps::after_once(&demo, &args, ctx)?;
     } else {
         next_steps::while_running(&demo, ctx)?;
-        serve::wait_for_stop().await?;
+        Signals::new()?.stop().await;
         writeln!(out, "\nStopping.")?;
     }
     // Before the database is closed: the last seal needs it.

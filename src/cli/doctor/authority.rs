@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use super::{Examination, Findings};
+use super::{Examination, Findings, origin};
 use crate::{
     authority::{self, Custody, Keyring, Purpose, partners, partners::AuthorityRecord, server},
     cli::context::server_files,
@@ -25,9 +25,10 @@ pub(super) async fn check(exam: &Examination, findings: &mut Findings) {
     keys(&custody, findings).await;
     sealing(exam, &custody, findings).await;
     let (partner, portal) = (&exam.config.partner, &exam.config.portal);
-    server_certificate("server certificate", partner.tls_files(), &custody, findings);
+    let origin = &exam.config.gateway.public_origin;
+    server_certificate("server certificate", partner.tls_files(), origin, &custody, findings);
     if portal.enabled && portal.tls_files(partner) != partner.tls_files() {
-        server_certificate("portal certificate", portal.tls_files(partner), &custody, findings);
+        server_certificate("portal certificate", portal.tls_files(partner), &portal.public_origin, &custody, findings);
     }
     authorities(&custody, findings).await;
 }
@@ -71,13 +72,22 @@ async fn sealing(exam: &Examination, custody: &Custody, findings: &mut Findings)
     );
 }
 
-fn server_certificate(check: &'static str, files: TlsFiles<'_>, custody: &Custody, findings: &mut Findings) {
+fn server_certificate(
+    check: &'static str,
+    files: TlsFiles<'_>,
+    origin: &str,
+    custody: &Custody,
+    findings: &mut Findings,
+) {
     let files = server::ServerFiles { certificate: files.certificate.to_owned(), key: files.key.to_owned() };
     let now = custody.env.now();
     let certified = match server::load(&files, &custody.crypter, now) {
         Ok(certified) => certified,
         Err(error) => return findings.wrong(check, error_chain(&error)),
     };
+    if let Ok(leaf) = certified.end_entity_cert() {
+        origin::certificate(check, origin, leaf, findings);
+    }
     let facts = certified.end_entity_cert().ok().and_then(|leaf| CertificateFacts::read(leaf).ok());
     let Some(facts) = facts else { return findings.wrong(check, "it cannot be read") };
     let text = format!("matches its key, valid until {}", facts.not_after);

@@ -5,7 +5,8 @@ use crate::{
     app::requirements,
     cli::{context::open_store, exposure},
     config::StoreEngine,
-    store::{durability, migrations},
+    domain::error_chain,
+    store::{durability, migrations, server},
 };
 
 pub(super) async fn check(exam: &mut Examination, findings: &mut Findings) {
@@ -22,7 +23,14 @@ pub(super) async fn check(exam: &mut Examination, findings: &mut Findings) {
     };
     match migrations::check(&db).await {
         Ok(()) => findings.good(check, "reachable, with this build's schema"),
-        Err(error) => return findings.wrong(check, error.to_string()),
+        Err(error) => return findings.wrong(check, error_chain(&error)),
+    }
+    match server::examine(&db).await {
+        Ok(problems) if problems.is_empty() => {
+            findings.good("database server", "writable, with every right that serving needs");
+        }
+        Ok(problems) => problems.into_iter().for_each(|problem| findings.wrong("database server", problem)),
+        Err(error) => findings.wrong("database server", error_chain(&error)),
     }
     match exposure::role_excess(&db).await {
         Ok(None) => {}
@@ -44,7 +52,7 @@ pub(super) async fn check(exam: &mut Examination, findings: &mut Findings) {
                 findings.caution("durability", warning);
             }
         }
-        Err(error) => findings.wrong("durability", error.to_string()),
+        Err(error) => findings.wrong("durability", error_chain(&error)),
     }
     // Only with this build's schema: the checks that follow read its tables.
     exam.db = Some(db);

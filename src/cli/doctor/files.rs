@@ -1,10 +1,13 @@
-//! Files with secrets: readable by the gateway's user and by nobody else.
+//! Files with secrets, which only the gateway's user reads, and files that only it changes.
 
-use std::{fs, os::unix::fs::MetadataExt};
+use std::{fs, os::unix::fs::MetadataExt, path::Path};
 
 use super::{Examination, Findings};
 use crate::{
-    cli::exposure::{exposed, secrets},
+    cli::{
+        exposure::{OTHER_USERS_WRITE, exposed, secrets},
+        findings::mode_open_to_others,
+    },
     config::StoreEngine,
 };
 
@@ -36,5 +39,17 @@ pub(super) fn check(exam: &Examination, findings: &mut Findings) {
         if let (Ok(metadata), false) = (fs::metadata(&path), open.iter().any(|exposed| exposed.check == check)) {
             findings.good(check, format!("{} is private to user {}", path.display(), metadata.uid()));
         }
+    }
+    unwritable("configuration file", &exam.config_file, findings);
+    unwritable("checkpoint file", &config.ledger.checkpoint_file, findings);
+}
+
+/// Checks that other users cannot change a file without secrets that the gateway relies on. A missing one is reported by
+/// the check that reads it.
+fn unwritable(check: &'static str, file: &Path, findings: &mut Findings) {
+    if let Some(mode) = mode_open_to_others(file).filter(|mode| mode & OTHER_USERS_WRITE != 0) {
+        let name = file.display();
+        let text = format!("{name} has mode {mode:03o}: other users can write it");
+        findings.problem(check, text, format!("chmod go-w {name}"));
     }
 }

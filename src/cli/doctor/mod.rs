@@ -6,8 +6,13 @@ mod authority;
 mod clock;
 mod database;
 mod files;
+mod grades;
 mod history;
+mod listeners;
+mod origin;
 mod reference;
+
+use std::path::PathBuf;
 
 use super::{Context, findings::Findings};
 use crate::{
@@ -16,7 +21,7 @@ use crate::{
     store::Db,
 };
 
-/// Check configuration, files, database, keys, certificates and clock.
+/// Check configuration, files, database, history, keys, certificates, grades, clock, names and ports
 #[derive(Debug, clap::Args)]
 pub(super) struct Doctor {}
 
@@ -24,6 +29,8 @@ pub(super) struct Doctor {}
 #[derive(Debug)]
 struct Examination {
     config: Config,
+    /// The file that the configuration was read from.
+    config_file: PathBuf,
     /// None when it could not be opened, which the database check has reported by then.
     db: Option<Db>,
     clock: SharedClock,
@@ -44,11 +51,16 @@ async fn examine(exam: &mut Examination, findings: &mut Findings) {
     history::check(exam, findings).await;
     reference::check_subjects(exam, findings).await;
     authority::check(exam, findings).await;
+    grades::check(exam, findings).await;
     clock::check(exam, findings).await;
+    origin::check(exam, findings).await;
+    listeners::check(exam, findings).await;
 }
 
 pub(super) async fn run(_: Doctor, ctx: &Context) -> anyhow::Result<()> {
-    let mut exam = Examination { config: ctx.config()?, db: None, clock: ctx.clock.clone() };
+    // Read from this file, so there is one.
+    let config_file = ctx.config_file.clone().unwrap_or_default();
+    let mut exam = Examination { config: ctx.config()?, config_file, db: None, clock: ctx.clock.clone() };
     let mut findings = Findings::default();
     examine(&mut exam, &mut findings).await;
     if let Some(db) = exam.db {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{Delivery, DeliveryPart, RecordedLines, cursor};
 use crate::{
     access::Caller,
-    disclosure::{DataRequest, Disclosures, NOTICE, refusal::refused, render::signed_headers},
+    disclosure::{DataRequest, Disclosures, NOTICE, counted, refusal::refused, render::signed_headers},
     domain::{
         Failure, Month, Timestamp,
         ids::{ConsentId, DisclosureId},
@@ -141,7 +141,9 @@ impl Disclosures {
         let headers = signed_headers(request, NDJSON, digest, receipt, &*keys.answer, at)?;
         // The epoch under which the lines were recorded: after a revocation since then, the page is refused.
         let (client_id, client_epoch) = (caller.id(), caller.client().epoch);
-        self.commit(caller, DeliveryDraft { client_id, client_epoch, entry, opening, headers, body }).await
+        let draft = DeliveryDraft { client_id, client_epoch, entry, opening, headers, body };
+        let released = u64::try_from(count).unwrap_or(u64::MAX);
+        self.commit(caller, draft).await.inspect(|_| counted::released(counted::DELIVERY_LINE, released))
     }
 
     /// Commits the entry of a page (step 7), and releases the page (step 8).

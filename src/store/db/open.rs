@@ -1,10 +1,10 @@
 //! Opening a store: the two files of SQLite, or the pools of PostgreSQL, each connection as it has to be.
 
-use std::{os::unix::fs::DirBuilderExt, path::Path, str::FromStr, sync::Arc, time::Duration};
+use std::{os::unix::fs::DirBuilderExt, path::Path, sync::Arc, time::Duration};
 
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection as _, Executor,
-    postgres::{PgConnectOptions, PgPoolOptions},
+    postgres::PgPoolOptions,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
@@ -15,6 +15,7 @@ use super::{
     query_hook::QueryHook,
     reach::{POOL_WAIT, Reach},
     single_roundtrip::CREATE_FOUND,
+    url,
 };
 use crate::{domain::error_chain, store::DbError};
 
@@ -174,11 +175,8 @@ impl Db {
 
     /// Connects to a PostgreSQL database, with at most so many connections, four at the least.
     pub async fn open_postgres(url: &str, max_connections: u32) -> Result<Self, DbError> {
-        // The URL may carry a password, so it is not repeated.
-        let options = PgConnectOptions::from_str(url)
-            .map_err(|_| {
-                DbError::Setup("the PostgreSQL URL is not of the form postgres://user@host:port/database".into())
-            })?
+        let options = url::parse(url)
+            .map_err(DbError::Setup)?
             .options([
                 // A statement behind a lock fails as contention, which callers try again, and does not hang.
                 ("lock_timeout", "5s"),
@@ -210,9 +208,9 @@ impl Db {
             Ok(pool) => pool,
             Err(sqlx::Error::PoolTimedOut) => {
                 let why = reach.problem().await.unwrap_or_else(|| "it accepts connections too slowly".into());
-                return Err(DbError::Setup(format!("PostgreSQL: {why}")));
+                return Err(DbError::Setup(url::refusal(&why)));
             }
-            Err(error) => return Err(DbError::Setup(format!("PostgreSQL: {}", error_chain(&error)))),
+            Err(error) => return Err(DbError::Setup(url::refusal(&error_chain(&error)))),
         };
         // Opened on first use: a command that appends nothing never opens them.
         let (appends, dedicated) =

@@ -4,9 +4,9 @@ use std::{
     fs,
     io::{Read, Write},
     net::{TcpListener, TcpStream},
-    os::unix::fs::PermissionsExt as _,
+    os::unix::{fs::PermissionsExt as _, net::UnixDatagram},
     path::Path,
-    sync::Arc,
+    sync::{Arc, mpsc},
 };
 
 use medcredit::{
@@ -216,4 +216,99 @@ fn a_gateway_does_not_serve_as_the_owner_of_the_ledger() {
         .await
         .unwrap();
     });
+}
+
+/// A service manager, which reads what its service reports as it comes: a full socket would lose it.
+fn service_manager(socket: &Path) -> mpsc::Receiver<String> {
+    let (manager, (sender, states)) = (UnixDatagram::bind(socket).unwrap(), mpsc::channel());
+    std::thread::spawn(move || {
+        let mut buffer = [0; 256];
+        while let Ok(length) = manager.recv(&mut buffer) {
+            if sender.send(String::from_utf8(buffer[..length].to_vec()).unwrap()).is_err() {
+                return;
+            }
+        }
+    });
+    states
+}
+
+const ALIVE: &str = "WATCHDOG=1";
+
+/// The next state that is not a sign of life.
+fn next_state(states: &mpsc::Receiver<String>) -> String {
+    states.iter().find(|state| state != ALIVE).unwrap()
+}
+
+/// A service manager and a balancer in front of a gateway that is reloaded, and then stopped.
+#[test]
+fn a_stopping_gateway_is_not_ready_before_it_refuses_connections() {
+    let (directory, config) = furnished_site();
+    let text = "[telemetry]\nlisten = '127.0.0.1:0'\nstop_delay_seconds = 300\n[partner]\nlisten = '127.0.0.1:0'\n";
+    fs::write(&config, text).unwrap();
+    let socket = directory.path().join("notify");
+    let manager = service_manager(&socket);
+    let mut gateway =
+        Gateway::start_in(&config, &[("NOTIFY_SOCKET", socket.to_str().unwrap()), ("WATCHDOG_USEC", "100000")]);
+    let telemetry = gateway.address_of("telemetry");
+    let partner = gateway.address_of("partner");
+    assert_eq!(next_state(&manager), "READY=1\nSTATUS=serving");
+    assert_eq!(manager.recv().unwrap(), ALIVE);
+
+    // A reload names what it cannot apply, and one of a broken file changes nothing.
+    fs::write(&config, format!("{text}[limits]\nburst = {{ quota = 5, window_seconds = 10 }}\n")).unwrap();
+    gateway.signal("-HUP");
+    assert_eq!(next_state(&manager), "RELOADING=1");
+    assert_eq!(next_state(&manager), "READY=1\nSTATUS=serving");
+    fs::write(&config, "[no_such_section]\n").unwrap();
+    gateway.signal("-HUP");
+    assert_eq!(next_state(&manager), "RELOADING=1");
+    assert_eq!(next_state(&manager), "READY=1\nSTATUS=serving");
+    let metrics = get(&telemetry, "/metrics");
+    assert!(metrics.contains(r#"medcredit_reloads_total{outcome="done"} 1"#), "{metrics}");
+    assert!(metrics.contains(r#"medcredit_reloads_total{outcome="failed"} 1"#), "{metrics}");
+
+    gateway.signal("-TERM");
+    assert!(next_state(&manager).starts_with("STOPPING=1\n"));
+    while get(&telemetry, "/readyz").starts_with("HTTP/1.1 200") {}
+    let ready = get(&telemetry, "/readyz");
+    assert!(ready.starts_with("HTTP/1.1 503") && ready.contains("shutting down"), "{ready}");
+    // A bank whose connection the balancer still sends here.
+    let mut bank = TcpStream::connect(&partner).expect("the listener is open for the delay");
+    bank.write_all(b"not TLS, and so counted as such").unwrap();
+    let counted = r#"medcredit_handshakes_total{listener="partner",outcome="not_tls"} 1"#;
+    while !get(&telemetry, "/metrics").contains(counted) {}
+    gateway.signal("-TERM");
+    let (code, log) = gateway.end();
+    assert_eq!(code, Some(0), "the second signal ends the delay: {log}");
+    assert!(log.contains(r#""message":"changed settings take effect at the next start","reason":"limits""#), "{log}");
+    assert!(log.contains("a restart would fail") && log.contains("no_such_section"), "{log}");
+    assert!(TcpStream::connect(&partner).is_err());
+}
+
+/// A collector of logs reads why a gateway ended, as a line like every other.
+#[test]
+fn a_fatal_error_is_a_line_of_the_log() {
+    let (_directory, config) = furnished_site();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let in_use = format!("[telemetry]\nlisten = '127.0.0.1:0'\n[partner]\nlisten = '{address}'\n");
+    let text_format = format!("[log]\nformat = 'text'\n{in_use}");
+    for (text, code, expected) in [
+        (&*in_use, 1, format!("partner.listen: cannot listen on {address}: ")),
+        ("[store]\nengin = 'sqlite'\n", 64, "gateway.toml:2: store.engin: unknown field".to_owned()),
+        ("[store\n", 64, "gateway.toml:1: ".to_owned()),
+    ] {
+        fs::write(&config, text).unwrap();
+        let (ended, log) = Gateway::start(&config).end();
+        assert_eq!(ended, Some(code), "{log}");
+        let lines: Vec<serde_json::Value> =
+            log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {log}"))).collect();
+        let last = lines.last().unwrap();
+        assert_eq!((&last["level"], &last["message"]), (&"ERROR".into(), &"the gateway cannot run".into()), "{log}");
+        assert!(last["error"].as_str().unwrap().contains(&expected), "{log}");
+    }
+    fs::write(&config, text_format).unwrap();
+    let (_, log) = Gateway::start(&config).end();
+    let last = log.lines().last().unwrap();
+    assert!(last.contains(" ERROR medcredit::cli::serve: the gateway cannot run error="), "{log}");
 }

@@ -5,3 +5,4 @@ mod durability;
 mod migrations;
 mod planner;
 mod seam;
+mod server;

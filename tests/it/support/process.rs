@@ -35,7 +35,14 @@ pub struct Gateway {
 impl Gateway {
     /// Starts `medcredit serve`.
     pub fn start(config: &str) -> Self {
-        Self::spawn(program(&["serve", "--config", config]))
+        Self::start_in(config, &[])
+    }
+
+    /// Starts `medcredit serve` with additional environment variables.
+    pub fn start_in(config: &str, environment: &[(&str, &str)]) -> Self {
+        let mut command = program(&["serve", "--config", config]);
+        command.envs(environment.iter().copied());
+        Self::spawn(command)
     }
 
     /// Starts it where a process may open only so many files.
