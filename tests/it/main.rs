@@ -21,6 +21,7 @@ mod config;
 mod consent;
 mod crash;
 mod deliveries;
+mod deploy;
 mod documented;
 mod examples;
 mod faults;
