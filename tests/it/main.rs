@@ -45,4 +45,5 @@ mod storage;
 mod subjects;
 mod synthetic;
 mod telemetry;
+mod threats;
 mod words;
