@@ -35,6 +35,7 @@ mod listener;
 mod logs;
 mod oauth;
 mod openapi;
+mod operations;
 mod outbox;
 mod portal;
 mod problems;
