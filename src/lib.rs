@@ -1,30 +1,12 @@
-//! The medical-insurance credit gateway. ARCHITECTURE.md describes it; the modules below are its rooms, lowest level first.
+//! The medical-insurance credit gateway. ARCHITECTURE.md describes it; the modules below are its rooms. Those of the levels 0
+//! to 4 are compiled apart (`core.rs`).
 
-// Level 0: values and terms of the trade.
-pub mod domain;
-// Level 1: pure rules, without I/O.
-pub mod facts;
-pub mod identity;
-pub mod merkle;
-pub mod scoring;
-// Level 2: settings, storage, logs and metrics.
-pub mod config;
-pub mod store;
-pub mod telemetry;
-// Level 3: durable records, outbound queues, and the comparison of clocks.
-pub mod ledger;
-pub mod outbox;
-pub mod timekeeping;
-// Level 4: use cases of one subject each.
-pub mod access;
-pub mod authority;
-pub mod backup;
-pub mod collection;
-pub mod consent;
-pub mod grading;
-pub mod importing;
-pub mod limits;
-pub mod synthetic;
+#[doc(inline)]
+pub use medcredit_core::{
+    access, authority, backup, collection, config, consent, domain, facts, grading, identity, importing, ledger,
+    limits, merkle, outbox, scoring, store, synthetic, telemetry, timekeeping,
+};
+
 // Level 5: use cases that join several rooms: for banks, for the bureau's staff, for platforms.
 pub mod disclosure;
 pub mod dossier;

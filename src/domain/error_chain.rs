@@ -6,7 +6,7 @@ use std::{error::Error, fmt::Write as _};
 ///
 /// ```
 /// let error = std::io::Error::other("the disk is full");
-/// assert_eq!(medcredit::domain::error_chain(&error), "the disk is full");
+/// assert_eq!(medcredit_core::domain::error_chain(&error), "the disk is full");
 /// ```
 pub fn error_chain(error: &dyn Error) -> String {
     let mut text = error.to_string();

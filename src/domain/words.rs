@@ -2,6 +2,7 @@
 
 /// Declares an enum with one stable text per variant, and its `ALL`, `as_str`, `Display`, `FromStr`, serde and OpenAPI
 /// schema. The string after the name is what an error calls one word of the list.
+#[macro_export]
 macro_rules! words {
     (
         $(#[doc = $doc:literal])*
@@ -54,9 +55,9 @@ macro_rules! words {
         }
     };
 }
-pub(crate) use words;
+pub use words;
 
 /// The error of a text that is none of a list's words.
-pub(crate) fn unknown(text: &str, what: &str, words: &[&str]) -> super::Malformed {
+pub fn unknown(text: &str, what: &str, words: &[&str]) -> super::Malformed {
     super::Malformed(format!("{text:?} is not a valid {what}: use {}", words.join(", ")))
 }

@@ -1,6 +1,7 @@
 //! The log: one line for each event, with its fields and those of the spans around it, each treated as `fields.rs` defines.
 
 use std::{
+    borrow::Cow,
     fmt::{self, Debug},
     io::Write,
     sync::{Mutex, PoisonError},
@@ -48,8 +49,28 @@ pub struct LogSettings {
 pub fn init(settings: &LogSettings, clock: SharedClock, sink: impl Write + Send + 'static) -> bool {
     // The configuration has been checked, so the fallback is never used.
     let filter = settings.filter.parse::<Targets>().unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
-    let layer = LogLayer::new(settings.format, clock, sink).with_filter(filter);
+    let layer = LogLayer::new(settings.format, clock, sink).with_filter(in_both_units(filter));
     tracing::subscriber::set_global_default(tracing_subscriber::registry().with(layer)).is_ok()
+}
+
+/// The crate's name in the targets of rooms that are compiled apart (`core.rs`).
+const CORE: &str = "medcredit_core";
+
+/// The target that is written: a room is named alike in whichever unit it is compiled.
+fn written_target(target: &str) -> Cow<'_, str> {
+    match target.strip_prefix(CORE) {
+        Some(path) if path.is_empty() || path.starts_with("::") => Cow::Owned(format!("medcredit{path}")),
+        _ => Cow::Borrowed(target),
+    }
+}
+
+/// A filter that also finds the rooms that are compiled apart under the names that the log writes.
+fn in_both_units(filter: Targets) -> Targets {
+    let apart: Vec<_> = filter
+        .iter()
+        .filter_map(|(target, level)| Some((format!("{CORE}::{}", target.strip_prefix("medcredit::")?), level)))
+        .collect();
+    filter.with_targets(apart)
 }
 
 /// The layer that writes the log.
@@ -75,13 +96,13 @@ impl<W: Write + Send + 'static> LogLayer<W> {
         let message = fields.iter().find(|(name, _)| *name == "message");
         let message = message.and_then(|(_, value)| value.as_str()).unwrap_or_default();
         let others = fields.iter().filter(|(name, _)| *name != "message");
-        let (at, level, target) = (self.clock.now(), metadata.level(), metadata.target());
+        let (at, level, target) = (self.clock.now(), metadata.level(), written_target(metadata.target()));
         let mut line = Vec::with_capacity(512);
         // Writing to a Vec cannot fail.
         let _ = match self.format {
             Format::Json => {
                 let _ = write!(line, r#"{{"at":"{at}","level":"{level}","target":"#);
-                let _ = write_json_text(&mut line, target);
+                let _ = write_json_text(&mut line, &target);
                 line.extend_from_slice(br#","message":"#);
                 write_json_text(&mut line, message)
             }
@@ -108,7 +129,8 @@ const FIELDS: usize = 12;
 
 /// Whether a line may be written: below `info`, libraries print headers and addresses.
 fn may_log(metadata: &Metadata<'_>) -> bool {
-    let ours = metadata.target() == "medcredit" || metadata.target().starts_with("medcredit::");
+    let target = written_target(metadata.target());
+    let ours = target == "medcredit" || target.starts_with("medcredit::");
     ours || *metadata.level() <= Level::INFO
 }
 
@@ -234,6 +256,22 @@ mod tests {
         let layer = LogLayer::new(format, clock, captured.clone());
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), log);
         String::from_utf8(captured.0.lock().unwrap().clone()).unwrap()
+    }
+
+    #[test]
+    fn a_filter_names_a_room_in_whichever_unit_it_is_compiled() {
+        let filter = in_both_units("info,medcredit::store=debug,sqlx=warn".parse().unwrap());
+        for (target, level, is_logged) in [
+            ("medcredit_core::store::db", Level::DEBUG, true),
+            ("medcredit_core::ledger", Level::DEBUG, false),
+            ("medcredit::http", Level::INFO, true),
+            ("medcredit::http", Level::DEBUG, false),
+            ("sqlx::query", Level::INFO, false),
+        ] {
+            assert_eq!(filter.would_enable(target, &level), is_logged, "{target} {level}");
+        }
+        assert_eq!(written_target("medcredit_core::store::db"), "medcredit::store::db");
+        assert_eq!(written_target("medcredit_cores"), "medcredit_cores");
     }
 
     #[test]

@@ -7,7 +7,7 @@ const REDACTED: &str = "[redacted]";
 /// Removes numbers of persons, institutions and accounts, tokens, PEM blocks, and passwords in URLs.
 ///
 /// ```
-/// use medcredit::telemetry::scrub;
+/// use medcredit_core::telemetry::scrub;
 /// assert_eq!(scrub("no subject 91330302MA2AXXXX1K in H33030200012"), "no subject [redacted] in [redacted]");
 /// assert_eq!(scrub("step 0002_bulk took 15 ms"), "step 0002_bulk took 15 ms");
 /// ```

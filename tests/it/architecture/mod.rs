@@ -48,8 +48,9 @@ fn level(room: &str) -> Option<u8> {
 /// The rooms in `src`: folders, and `app.rs` with the folder beside it.
 fn rooms() -> BTreeSet<String> {
     let entries = fs::read_dir(root()).unwrap().map(|entry| entry.unwrap().path());
-    let names = entries.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned());
-    names.filter(|name| name != "lib" && name != "main").collect()
+    let sources = entries.filter(|path| path.is_dir() || path.extension().is_some_and(|end| end == "rs"));
+    let names = sources.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned());
+    names.filter(|name| !["core", "lib", "main"].contains(&name.as_str())).collect()
 }
 
 #[test]
