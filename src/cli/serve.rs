@@ -1,9 +1,13 @@
 //! `medcredit serve`: runs the gateway until SIGTERM or SIGINT.
 
-use std::{future, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::{JoinHandle, JoinSet},
+};
 
 use super::{
     Context,
@@ -177,7 +181,7 @@ async fn serve(mut config: Config, ctx: &Context) -> anyhow::Result<()> {
     leave_descriptors(&mut config)?;
     // Before anything that takes time: from here on, a SIGHUP does not end the process.
     let mut signals = Signals::new()?;
-    let manager = ServiceManager::new(&ctx.service);
+    let manager = Arc::new(ServiceManager::new(&ctx.service));
     // Before the secrets are read, so that what others could have read is reported and not used.
     exposure::check_files(&config)?;
     let db = ctx.store(&config).await?;
@@ -198,6 +202,8 @@ async fn serve(mut config: Config, ctx: &Context) -> anyhow::Result<()> {
     let history = app.history.history().clone();
     let serving = Serving::start(app.clone(), partner, telemetry, portal)?;
     manager.notify("READY=1\nSTATUS=serving");
+    // To the end: also while requests in progress are finished, which may take longer than the service manager waits for a sign.
+    let _alive = signs_of_life(&manager, ctx.service.watchdog_interval());
     let reloading = Reloading { app, configured, ctx };
     let moved = tokio::select! {
         signal = obey(&mut signals, &manager, &reloading) => {
@@ -252,29 +258,33 @@ struct Reloading<'a> {
     ctx: &'a Context,
 }
 
-/// Reloads on request, and returns the signal to stop. Meanwhile the service manager gets its signs of life: from the runtime
-/// that serves banks, so that one which hangs gives none.
-async fn obey(signals: &mut Signals, manager: &ServiceManager, reloading: &Reloading<'_>) -> &'static str {
-    let mut watchdog = reloading.ctx.service.watchdog_interval().map(tokio::time::interval);
-    loop {
-        let alive = async {
-            match &mut watchdog {
-                Some(ticks) => {
-                    ticks.tick().await;
-                }
-                None => future::pending().await,
+/// Gives the service manager signs of life until the set is dropped: from the runtime that serves banks, so that one which hangs
+/// gives none.
+fn signs_of_life(manager: &Arc<ServiceManager>, interval: Option<Duration>) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    if let Some(interval) = interval {
+        let manager = manager.clone();
+        tasks.spawn(async move {
+            let mut ticks = tokio::time::interval(interval);
+            loop {
+                ticks.tick().await;
+                manager.notify("WATCHDOG=1");
             }
-        };
-        tokio::select! {
-            request = signals.next() => match request {
-                Request::Stop(signal) => return signal,
-                Request::Reload => {
-                    manager.notify("RELOADING=1");
-                    reload(reloading).await;
-                    manager.notify("READY=1\nSTATUS=serving");
-                }
-            },
-            () = alive => manager.notify("WATCHDOG=1"),
+        });
+    }
+    tasks
+}
+
+/// Reloads on request, and returns the signal to stop.
+async fn obey(signals: &mut Signals, manager: &ServiceManager, reloading: &Reloading<'_>) -> &'static str {
+    loop {
+        match signals.next().await {
+            Request::Stop(signal) => return signal,
+            Request::Reload => {
+                manager.notify("RELOADING=1");
+                reload(reloading).await;
+                manager.notify("READY=1\nSTATUS=serving");
+            }
         }
     }
 }

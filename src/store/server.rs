@@ -3,7 +3,7 @@
 
 use super::{
     DbError, args,
-    db::{Db, Engine, POOLER, record},
+    db::{Db, Engine, POOLER, SQLITE_FILES, record},
     grants,
 };
 
@@ -85,11 +85,15 @@ pub async fn examine(db: &Db) -> Result<Vec<String>, DbError> {
 }
 
 fn unwritable_files(db: &Db) -> Vec<String> {
-    let paths =
-        db.directory().into_iter().flat_map(|directory| ["core.db", "bulk.db"].map(|name| directory.join(name)));
-    let opened = paths.map(|path| (std::fs::OpenOptions::new().write(true).open(&path), path));
-    opened
-        .filter_map(|(opened, path)| opened.err().map(|error| format!("{} cannot be written: {error}", path.display())))
+    let paths = db.directory().into_iter().flat_map(|directory| SQLITE_FILES.map(|name| directory.join(name)));
+    // Asked, and not opened: to close any descriptor of a file gives up every lock that this process has on it. Without them
+    // another program that opens the database and closes it removes the log into which this one still writes (I1).
+    let refused = paths.map(|path| (rustix::fs::access(&path, rustix::fs::Access::WRITE_OK), path));
+    refused
+        .filter_map(|(asked, path)| {
+            let error = std::io::Error::from(asked.err()?);
+            Some(format!("{} cannot be written: {error}", path.display()))
+        })
         .collect()
 }
 

@@ -7,6 +7,7 @@ use std::{
     os::unix::{fs::PermissionsExt as _, net::UnixDatagram},
     path::Path,
     sync::{Arc, mpsc},
+    time::Duration,
 };
 
 use medcredit::{
@@ -277,12 +278,31 @@ fn a_stopping_gateway_is_not_ready_before_it_refuses_connections() {
     bank.write_all(b"not TLS, and so counted as such").unwrap();
     let counted = r#"medcredit_handshakes_total{listener="partner",outcome="not_tls"} 1"#;
     while !get(&telemetry, "/metrics").contains(counted) {}
+    // Also while it stops: the delay is longer than the manager waits.
+    assert_eq!(manager.recv_timeout(Duration::from_secs(10)).as_deref(), Ok(ALIVE));
     gateway.signal("-TERM");
     let (code, log) = gateway.end();
     assert_eq!(code, Some(0), "the second signal ends the delay: {log}");
     assert!(log.contains(r#""message":"changed settings take effect at the next start","reason":"limits""#), "{log}");
     assert!(log.contains("a restart would fail") && log.contains("no_such_section"), "{log}");
     assert!(TcpStream::connect(&partner).is_err());
+}
+
+/// Another program opens a running gateway's database and closes it, as an operator's tool does. SQLite asks for the file alone
+/// then, and if it gets it, removes the log into which the gateway writes, and with it what is recorded from then on.
+#[test]
+fn a_running_gateway_does_not_leave_its_database_to_another_program() {
+    let (directory, config) = furnished_site();
+    let mut gateway = Gateway::start(&config);
+    gateway.serving();
+    for name in ["core.db", "bulk.db"] {
+        let file =
+            fs::OpenOptions::new().read(true).write(true).open(directory.path().join("data").join(name)).unwrap();
+        let alone = rustix::fs::fcntl_lock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive);
+        assert!(alone.is_err(), "{name}: the gateway has no lock on it");
+    }
+    gateway.signal("-TERM");
+    assert_eq!(gateway.end().0, Some(0));
 }
 
 /// A collector of logs reads why a gateway ended, as a line like every other.
