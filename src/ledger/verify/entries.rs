@@ -68,6 +68,7 @@ impl Entries {
             report.wrong(place, "its text is of another id or type than the row");
         }
         self.erased.extend(entry.erased().map(str::to_owned));
+        self.state.read(&entry);
         self.opening(row, &entry, place, report);
         Some(leaf)
     }

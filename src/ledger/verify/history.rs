@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::report::Report;
+use super::{order::ReadOrder, report::Report};
 use crate::{
     domain::{Day, Timestamp},
     ledger::entry::ReadEntry,
@@ -71,8 +71,17 @@ pub(super) struct HistoryMark {
     version: i64,
     /// Number of answers.
     answers: i64,
-    /// The day of the last answer, and the number of answers in a row on it.
-    last_day: Option<(Day, i64)>,
+    /// The day of the last answers.
+    last_day: Option<LastDay>,
+}
+
+/// The last answers in a row of one day.
+#[derive(Debug, Clone, Copy)]
+struct LastDay {
+    day: Day,
+    answers: i64,
+    /// The position of the last one in the order of reading.
+    position: u64,
 }
 
 /// Entries without an opening. They may be of any consent.
@@ -90,15 +99,13 @@ impl History {
         self.events.insert(version, Event::read(entry, values));
     }
 
-    /// Adds an entry of type `disclosure`.
-    pub(super) fn answer(&mut self, at: Timestamp) {
+    /// Adds an entry of type `disclosure`, with its position in the order of reading.
+    pub(super) fn answer(&mut self, at: Timestamp, position: u64) {
         let day = at.day();
+        // A new day may also be an earlier one: a clock that was ahead has counted on a day that is given up again.
+        let before = self.known.last_day.filter(|last| last.day == day).map_or(0, |last| last.answers);
         self.known.answers += 1;
-        self.known.last_day = match self.known.last_day {
-            Some((last, answers)) if last == day => Some((last, answers + 1)),
-            // Also an earlier day: a clock that was ahead has counted on a day that is given up again.
-            _ => Some((day, 1)),
-        };
+        self.known.last_day = Some(LastDay { day, answers: before + 1, position });
     }
 
     pub(super) const fn known(&self) -> HistoryMark {
@@ -114,7 +121,13 @@ impl History {
 
     /// Compares the tables with the entries, of which all are known that were committed before the tables were read. `known`
     /// was known before they were read.
-    pub(super) fn compare(&self, stored: &StoredConsent, known: HistoryMark, erased: &mut Erased, report: &mut Report) {
+    pub(super) fn compare(
+        &self,
+        stored: &StoredConsent,
+        known: HistoryMark,
+        (erased, order): (&mut Erased, &ReadOrder),
+        report: &mut Report,
+    ) {
         let place = format!("consent {}", stored.row.id);
         let wrong = |report: &mut Report, what: String| report.wrong(&place, what);
         let is_explained = self.compare_events(stored, erased, &mut |what| wrong(report, what));
@@ -131,7 +144,8 @@ impl History {
         if is_explained {
             self.compare_terms(stored, &mut |what| wrong(report, what));
         }
-        self.compare_count(stored, known, erased, &mut |what| wrong(report, what));
+        let given_up = known.last_day.is_some_and(|last| order.gives_up(last.day, last.position));
+        self.compare_count(stored, (known, given_up), erased, &mut |what| wrong(report, what));
     }
 
     /// Compares the events, one by one. Returns whether entries explain all of them.
@@ -206,7 +220,7 @@ impl History {
     fn compare_count(
         &self,
         stored: &StoredConsent,
-        known: HistoryMark,
+        (known, is_given_up): (HistoryMark, bool),
         erased: &Erased,
         wrong: &mut dyn FnMut(String),
     ) {
@@ -220,9 +234,10 @@ impl History {
             ));
         }
         let day = stored.counted.as_ref().and_then(|row| row.day.parse::<Day>().ok());
-        if let Some((last, answers)) = known.last_day
-            // An answer never counts on an earlier day than that of its entry.
-            && (day.is_none_or(|day| day < last) || (day == Some(last) && today < answers))
+        if let Some(LastDay { day: last, answers, .. }) = known.last_day
+            // An answer never counts on an earlier day than that of its entry, unless that day was a wrong clock's: then it
+            // counts on the day on which that was noticed, and not less.
+            && (day.is_none_or(|day| day < last && !is_given_up) || (day.is_some_and(|day| day <= last) && today < answers))
         {
             wrong(format!("{today} answers are counted for its last day, and the ledger has {answers} on {last}"));
         }

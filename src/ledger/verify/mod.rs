@@ -8,6 +8,7 @@
 
 mod entries;
 mod history;
+mod order;
 mod report;
 mod state;
 mod tree;
@@ -49,21 +50,12 @@ pub async fn verify(target: Target<'_>, progress: &(dyn Fn(u64, u64) + Sync)) ->
     verify_after(target, None, None, progress).await
 }
 
-/// Verifies a ledger and the state that it explains: consents, their events, versions and counted answers, and whether
-/// entries are sealed by the time that their receipts promise.
-pub async fn verify_with_state(
-    target: Target<'_>,
-    check: StateCheck,
-    progress: &(dyn Fn(u64, u64) + Sync),
-) -> Result<Report, LedgerError> {
-    verify_after(target, None, Some(check), progress).await
-}
-
 /// Verifies what was added after a checkpoint that an earlier verification found right. What it covers is not read again: its
 /// root must still be that of the stored tree, and later changes to the texts below it stay unseen until everything is verified.
 ///
-/// With a `check`, entries are reported that are overdue. Consents and counted answers are compared only where nothing was
-/// verified before: they follow from all entries, and one that was revoked long ago has none among those added since.
+/// With a `check`, entries are reported that are not sealed by the time that their receipts promise, and consents and counted
+/// answers are compared; the latter only where nothing was verified before: they follow from all entries, and one that was
+/// revoked long ago has none among those added since.
 pub async fn verify_after(
     target: Target<'_>,
     verified: Option<&Checkpoint>,

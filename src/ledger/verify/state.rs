@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::{
     PAGE,
     history::{Erased, History, HistoryMark},
+    order::ReadOrder,
     report::Report,
 };
 use crate::{
@@ -49,6 +50,7 @@ impl StateCheck {
 #[derive(Debug, Default)]
 pub(super) struct State {
     consents: HashMap<String, History>,
+    order: ReadOrder,
     erased: Erased,
     /// Entries that were read before they were sealed.
     waiting: HashSet<String>,
@@ -61,13 +63,18 @@ struct Ahead {
 }
 
 impl State {
+    /// Notes an entry in the order of reading; before [`State::entry`].
+    pub(super) fn read(&mut self, entry: &ReadEntry) {
+        self.order.add(entry.at);
+    }
+
     /// Adds an entry whose opening fits its commitments.
     pub(super) fn entry(&mut self, entry: &ReadEntry, values: &BTreeMap<String, Value>) {
         let Some(consent) = values.get("consent").and_then(Value::as_str) else { return };
         let history = self.consents.entry(consent.to_owned()).or_default();
         match entry.kind {
             EntryType::Consent => history.event(entry, values),
-            EntryType::Disclosure => history.answer(entry.at),
+            EntryType::Disclosure => history.answer(entry.at, self.order.position),
             EntryType::Delivery | EntryType::Approval | EntryType::Operator | EntryType::Erasure => {}
         }
     }
@@ -104,7 +111,7 @@ impl State {
                 if history.is_behind(&stored, &self.erased) {
                     ahead.push(Ahead { stored, known });
                 } else {
-                    history.compare(&stored, known, &mut self.erased, report);
+                    history.compare(&stored, known, (&mut self.erased, &self.order), report);
                 }
             }
         }
@@ -116,7 +123,7 @@ impl State {
         }
         for Ahead { stored, known } in ahead {
             let history = self.consents.get(&stored.row.id).unwrap_or(&unknown);
-            history.compare(&stored, known, &mut self.erased, report);
+            history.compare(&stored, known, (&mut self.erased, &self.order), report);
         }
         Ok(())
     }
@@ -147,6 +154,7 @@ impl State {
                 continue;
             }
             let Some(Ok(entry)) = row.body.as_deref().map(ReadEntry::parse) else { continue };
+            self.read(&entry);
             match row.opening.as_deref().map(|opening| entry.open(opening)) {
                 Some(Ok(values)) => self.entry(&entry, &values),
                 Some(Err(_)) => {}

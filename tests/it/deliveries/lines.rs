@@ -10,7 +10,7 @@ use medcredit::{
     identity::signature::content_digest,
     ledger::{
         Proof, check_proof, log_keys,
-        verify::{StateCheck, Target, verify_with_state},
+        verify::{StateCheck, Target, verify_after},
     },
     merkle::VerifierKey,
 };
@@ -189,7 +189,7 @@ async fn the_page_and_each_of_its_lines_are_evidence(store: TestStore) {
     let origin = app.app.config.ledger.origin(&app.app.config.gateway.public_origin);
     let subject = Target { db: &app.store.db, origin: &origin, keys: &keys, checkpoint_file: None };
     let check = StateCheck { now: app.store.clock.now(), sealed_within: app.app.config.ledger.sealed_within() };
-    let report = verify_with_state(subject, check, &|_, _| {}).await.unwrap();
+    let report = verify_after(subject, None, Some(check), &|_, _| {}).await.unwrap();
     assert!(report.sound(), "{report}");
 }
 

@@ -6,7 +6,7 @@ use medcredit::{
     consent::Consent,
     ledger::{
         CheckpointFile, Faults, Step, log_keys,
-        verify::{Report, StateCheck, Target, verify_with_state},
+        verify::{Report, StateCheck, Target, verify_after},
     },
     store::DbError,
 };
@@ -164,7 +164,7 @@ impl GatewayFixture {
         let subject =
             Target { db: &app.env.db, origin: &origin, keys: &keys, checkpoint_file: Some(&self.checkpoint_file()) };
         let check = StateCheck { now: app.env.clock.now(), sealed_within: app.config.ledger.sealed_within() };
-        let report = verify_with_state(subject, check, &|_, _| {}).await.unwrap();
+        let report = verify_after(subject, None, Some(check), &|_, _| {}).await.unwrap();
         assert!(report.sound() && report.waiting == 0, "{report}");
         report
     }

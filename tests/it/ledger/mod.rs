@@ -15,3 +15,4 @@ mod state;
 pub mod vandal;
 mod vectors;
 mod verifying;
+mod wrong_days;
