@@ -11,8 +11,8 @@ impl App {
     }
 
     /// Registers the gateway's checks. It is not ready while it may have missed changes, while its clock is not to be relied
-    /// on, while the ledger is behind the newest checkpoint outside the database, while the database may lose what it commits, while answers could not be
-    /// recorded, or while it cannot seal.
+    /// on, while the ledger is behind the newest checkpoint outside the database, while the database may lose what it
+    /// commits, while answers could not be recorded, or while it cannot seal.
     pub fn report_health(&self, health: &Health) {
         let access = self.access.clone();
         health

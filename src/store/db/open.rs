@@ -97,6 +97,11 @@ pub(super) fn options(path: &Path) -> SqliteConnectOptions {
 }
 
 impl Db {
+    fn over(pools: Pools) -> Self {
+        let (hook, limit) = (QueryHook::default(), Limit::NONE);
+        Self { pools: Arc::new(pools), hook, journal: None, server_clock: None, limit }
+    }
+
     /// Opens, and where needed creates, the two files in a directory.
     pub async fn open_sqlite(directory: &Path) -> Result<Self, DbError> {
         let setup = |error: sqlx::Error| DbError::Setup(format!("SQLite in {}: {error}", directory.display()));
@@ -164,13 +169,7 @@ impl Db {
             .await
             .map_err(setup)?;
         let pools = Pools::Sqlite { core, checkpointer, bulk, read, directory: directory.to_owned() };
-        Ok(Self {
-            pools: Arc::new(pools),
-            hook: QueryHook::default(),
-            journal: None,
-            server_clock: None,
-            limit: Limit::NONE,
-        })
+        Ok(Self::over(pools))
     }
 
     /// Connects to a PostgreSQL database, with at most so many connections, four at the least.
@@ -216,12 +215,6 @@ impl Db {
         let (appends, dedicated) =
             (of(APPENDS).connect_lazy_with(options.clone()), of(DEDICATED).connect_lazy_with(options));
         let pools = Pools::Postgres { pool, appends, dedicated, reach };
-        Ok(Self {
-            pools: Arc::new(pools),
-            hook: QueryHook::default(),
-            journal: None,
-            server_clock: None,
-            limit: Limit::NONE,
-        })
+        Ok(Self::over(pools))
     }
 }
