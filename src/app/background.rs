@@ -10,10 +10,15 @@ use std::{
 
 use tokio::{sync::watch, task::JoinSet};
 
-use super::{App, keys::key_set, policies::requirements};
+use super::{
+    App,
+    keys::key_set,
+    policies::{answer_journal, requirements},
+};
 use crate::{
     authority::Keyring,
-    domain::{Failure, error_chain},
+    domain::{Actor, Failure, error_chain},
+    ledger::{LedgerError, report_lost_answers},
     store::{changes, tokens},
 };
 
@@ -29,6 +34,8 @@ const DURABILITY_INTERVAL: Duration = Duration::from_secs(2);
 const CLOCK_INTERVAL: Duration = Duration::from_secs(2);
 /// How often gauges are set that no request sets.
 const OBSERVE_INTERVAL: Duration = Duration::from_secs(10);
+/// How often lost answers are looked for, until it was possible.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 /// How often expired rows and idle limits are removed.
 const TIDY_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -101,6 +108,18 @@ impl App {
         Ok(())
     }
 
+    /// Looks once, as soon as the history is current, for the answers that this host gave in earlier epochs, and records those
+    /// that a recovery has lost.
+    pub(super) async fn report_lost_answers(&self) -> Result<(), LedgerError> {
+        let is_current = self.recorder.require_current().is_ok();
+        if !is_current || self.lost_answers_reported.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        report_lost_answers(&self.env, &answer_journal(&self.config), &Actor::system(), None).await?;
+        self.lost_answers_reported.store(true, Ordering::SeqCst);
+        Ok(())
+    }
+
     /// Starts the background tasks. They run until `stopping` is true.
     pub fn start_background(self: &Arc<Self>, stopping: &watch::Receiver<bool>) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
@@ -108,7 +127,11 @@ impl App {
         tasks.spawn(every(POLL_INTERVAL, stopping.clone(), move || {
             let (app, series) = (app.clone(), series.clone());
             async move {
-                match app.catch_up().await {
+                let outcome = app.catch_up().await;
+                if outcome.is_err() {
+                    app.history.history().missed();
+                }
+                match outcome {
                     Err(failure) if series.begins() => {
                         tracing::warn!(code = failure.code, reason = context(&failure), "changes could not be read");
                     }
@@ -127,6 +150,7 @@ impl App {
             }
         }));
         self.start_clock(&mut tasks, stopping);
+        self.start_report(&mut tasks, stopping);
         let (db, series) = (self.env.db.clone(), Arc::new(FailureSeries::default()));
         tasks.spawn(every(CHECKPOINT_INTERVAL, stopping.clone(), move || {
             let (db, series) = (db.clone(), series.clone());
@@ -160,6 +184,19 @@ impl App {
 }
 
 impl App {
+    /// Reports the answers that were lost, where the history was not current when the gateway started.
+    fn start_report(self: &Arc<Self>, tasks: &mut JoinSet<()>, stopping: &watch::Receiver<bool>) {
+        let app = self.clone();
+        tasks.spawn(every(REPORT_INTERVAL, stopping.clone(), move || {
+            let app = app.clone();
+            async move {
+                if let Err(error) = app.report_lost_answers().await {
+                    tracing::warn!(error = %error_chain(&error), "lost answers could not be reported");
+                }
+            }
+        }));
+    }
+
     /// Writes the clock's reading for the other gateways.
     fn start_clock(self: &Arc<Self>, tasks: &mut JoinSet<()>, stopping: &watch::Receiver<bool>) {
         let (app, series) = (self.clone(), Arc::new(FailureSeries::default()));

@@ -9,7 +9,10 @@ mod open;
 mod policies;
 mod portal;
 
-use std::sync::{Arc, atomic::AtomicI64};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicI64},
+};
 
 use arc_swap::ArcSwap;
 
@@ -102,4 +105,6 @@ pub struct App {
     key_file: KeyFile,
     /// The change number at which the keys were read.
     keys_at: AtomicI64,
+    /// Whether the answers of earlier epochs were looked for.
+    lost_answers_reported: AtomicBool,
 }

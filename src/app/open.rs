@@ -1,7 +1,10 @@
 //! Opens the rooms, one room a function, in the order in which they need each other.
 
 use std::{
-    sync::{Arc, atomic::AtomicI64},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64},
+    },
     time::Duration,
 };
 
@@ -11,8 +14,8 @@ use super::{
     App, AppError, LogReader, Portal,
     keys::{CheckpointKeys, key_set},
     policies::{
-        Shared, byte_budget, clock_bounds, consent_policy, disclosure_policy, limit_policy, outbox_policy,
-        recorder_options, sealer_options, server_files,
+        Shared, answer_journal, byte_budget, clock_bounds, consent_policy, disclosure_policy, limit_policy,
+        outbox_policy, recorder_options, sealer_options, server_files,
     },
 };
 use crate::{
@@ -25,7 +28,10 @@ use crate::{
     grading::Library,
     identity::{keyset::LiveKeys, token::Expected},
     importing::{Importer, References, Uploads},
-    ledger::{CheckpointFile, Faults, HistoryMonitor, Recorder, Sealer, Sighting, establish_epoch, journal_beside},
+    ledger::{
+        CheckpointFile, Faults, GatewayName, HistoryMonitor, Recorder, Sealer, Sighting, establish_epoch,
+        journal_beside,
+    },
     limits::Limits,
     outbox::Outbox,
     scoring::Model,
@@ -55,7 +61,9 @@ impl App {
         // Before all that depends on time: a clock that disagrees signs no revocation list, and is not served with.
         let clock_monitor = compared_clock(&config, &env).await?;
         // Before the keys: the key of each checkpoint was stored before it signed.
-        let sighting = Sighting::first(&env.db, &checkpoint_file).await.map_err(AppError::Ledger)?;
+        let sighting = Sighting::first(&env.db, &checkpoint_file, &answer_journal(&config)).await;
+        let sighting = sighting.map_err(AppError::Ledger)?;
+        let name = GatewayName::take(checkpoint_file.path()).await;
         let AuthorityParts { custody, key_file, reloader, keyring, portal } =
             authority(&config, &env).await.map_err(AppError::Authority)?;
         let keys: LiveKeys = Arc::new(ArcSwap::from_pointee(key_set(&keyring).map_err(AppError::Authority)?));
@@ -63,7 +71,7 @@ impl App {
         let library = library(&config)?;
         let references = reference_tables(&config, &library).map_err(AppError::Data)?;
         let consents = Consents::open(env.clone(), Arc::new(references.kinds.clone()), consent_policy(&config));
-        let LedgerParts { recorder, sealer, history } = ledger(&config, &env, &keys, &faults);
+        let LedgerParts { recorder, sealer, history } = ledger(&config, &env, &keys, &faults, name);
         history.judge(&sighting).await.map_err(AppError::Ledger)?;
         let disclosures = Disclosures::open(
             env.clone(),
@@ -76,7 +84,7 @@ impl App {
             },
             disclosure_policy(&config),
         );
-        Ok(Arc::new(Self {
+        let app = Self {
             clock_monitor,
             access,
             consents,
@@ -100,9 +108,12 @@ impl App {
             keys,
             // No change has this number: the first poll reads the keys again.
             keys_at: AtomicI64::new(0),
+            lost_answers_reported: AtomicBool::new(false),
             env,
             config,
-        }))
+        };
+        app.report_lost_answers().await.map_err(AppError::Ledger)?;
+        Ok(Arc::new(app))
     }
 }
 
@@ -164,14 +175,16 @@ struct LedgerParts {
     history: HistoryMonitor,
 }
 
-fn ledger(config: &Config, env: &Env, keys: &LiveKeys, faults: &Faults) -> LedgerParts {
+fn ledger(config: &Config, env: &Env, keys: &LiveKeys, faults: &Faults, name: GatewayName) -> LedgerParts {
     let (faults, clock_trust) = (faults.clone(), env.clock_trust.clone());
     let shared = Shared { clock_trust, faults, ..Shared::default() };
     let recorder = Recorder::start(env.db.clone(), env.clock.clone(), recorder_options(config, &shared));
     let keys = Arc::new(CheckpointKeys(keys.clone()));
     let origin = config.ledger.origin(&config.gateway.public_origin);
     let file = CheckpointFile::new(config.ledger.checkpoint_file.clone());
-    let history = HistoryMonitor::new(env.db.clone(), keys.clone(), origin, file, shared.history.clone());
+    let history = HistoryMonitor::new(env.db.clone(), keys.clone(), origin, file, shared.history.clone())
+        .with_answers(answer_journal(config))
+        .attesting(name, env.clock.clone());
     // On PostgreSQL over a connection of its own: sealing never waits for one that responses use.
     let sealer =
         Sealer::new(env.db.on_dedicated_connection(), env.clock.clone(), keys, sealer_options(config, &shared));

@@ -7,7 +7,7 @@ use crate::{
     disclosure::{DisclosurePolicy, SmallCells},
     domain::ClockTrust,
     grading::GoodStanding,
-    ledger::{Faults, History, LeafCache, RecorderOptions, SealerOptions},
+    ledger::{AnswerJournal, Faults, History, LeafCache, RecorderOptions, SealerOptions},
     limits::{self, ByteBudget},
     outbox,
     store::durability::Requirements,
@@ -67,6 +67,11 @@ pub fn clock_bounds(config: &Config) -> Bounds {
     Bounds { max_offset: config.clock.max_offset(), max_downtime: config.clock.max_downtime() }
 }
 
+/// The journal of the answers that this host gives in the present epoch.
+pub(super) fn answer_journal(config: &Config) -> AnswerJournal {
+    AnswerJournal::beside(&config.ledger.checkpoint_file, config.ledger.epoch)
+}
+
 /// What recorder and sealer of one process share.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
@@ -86,6 +91,7 @@ pub(super) fn recorder_options(config: &Config, shared: &Shared) -> RecorderOpti
         queue_bytes: section.queue_bytes(),
         leaf_cache: shared.leaves.clone(),
         history: shared.history.clone(),
+        answers: Some(answer_journal(config)),
         clock_trust: shared.clock_trust.clone(),
         faults: shared.faults.clone(),
         ..RecorderOptions::default()

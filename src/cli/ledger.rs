@@ -14,8 +14,8 @@ use crate::{
     config::Config,
     identity::PublicKey,
     ledger::{
-        self, AcceptError, Accepted, CheckpointFile, FixedKeys, History, HistoryMonitor, LogKey, ProofStatus,
-        current_epoch, verify,
+        self, AcceptError, Accepted, AnswerJournal, CheckpointFile, FixedKeys, History, HistoryMonitor, LogKey,
+        ProofStatus, current_epoch, verify,
     },
     merkle::{Checkpoint, VerifierKey},
     store::{Db, keys},
@@ -179,11 +179,18 @@ async fn print_keys(config: &Config, db: &Db, ctx: &Context) -> anyhow::Result<(
     Ok(())
 }
 
+/// The journal of the answers that the configured host gives in the present epoch.
+pub(super) fn answer_journal(config: &Config) -> AnswerJournal {
+    AnswerJournal::beside(&config.ledger.checkpoint_file, config.ledger.epoch)
+}
+
 /// A monitor of the configured log that starts without any memory.
 pub(super) fn monitor(config: &Config, db: &Db, keys: FixedKeys) -> HistoryMonitor {
     let origin = config.ledger.origin(&config.gateway.public_origin);
     let file = CheckpointFile::new(config.ledger.checkpoint_file.clone());
     HistoryMonitor::new(db.clone(), Arc::new(keys), origin, file, History::default())
+        .with_answers(answer_journal(config))
+        .observing()
 }
 
 async fn accept(operator: &Operator, reason: &str, config: &Config, db: &Db, ctx: &Context) -> anyhow::Result<()> {

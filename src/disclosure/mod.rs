@@ -128,7 +128,7 @@ impl Disclosures {
         Self(Arc::new(Inner {
             grades: Grades::new(env.db.clone()),
             archive: Archive::new(env.db.clone()),
-            delivery_recorder: DeliveryRecorder::new(env.db.clone(), services.faults.clone()),
+            delivery_recorder: services.recorder.of_deliveries(env.db.clone(), services.faults.clone()),
             delivery_pages: Semaphore::new(delivery::MAX_PAGES),
             cache: ReadingCache::new(),
             env,

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     app::App,
-    domain::{Failure, FailureKind},
+    domain::{Failure, FailureKind, error_chain},
     telemetry::Health,
 };
 
@@ -110,6 +110,10 @@ impl Running {
         if let Some(Background { stop, mut tasks }) = self.background {
             stop.send_replace(true);
             while tasks.join_next().await.is_some() {}
+        }
+        // After the last seal. A database that is gone keeps nobody from ending: others then wait for what this one knows.
+        if let Err(error) = self.app.history.withdraw().await {
+            tracing::warn!(error = %error_chain(&error), "the gateway could not withdraw from the others");
         }
     }
 }

@@ -11,6 +11,8 @@ use crate::{
 words! {
     /// What was done. Entries hold these words permanently: a word may be added and is never changed.
     Action: "action" {
+        /// Answers that banks have were lost with a part of the history.
+        AnswersLost = "answers_lost",
         /// The store was restored from an archive.
         BackupRestored = "backup_restored",
         /// A copy of the whole store was begun.

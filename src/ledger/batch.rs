@@ -1,20 +1,19 @@
 //! One batch of answers, one transaction. The comments say what a crash at each step leaves.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashSet},
     time::Duration,
 };
 
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
-
 use super::{
-    append::{add_entry, add_opening},
+    answers::AnswerJournal,
     charge::{Verdict, charge, verdicts_of},
     disclosed::{Disclosed, Draft, RecordError},
     faults::{Faults, Step},
     history::{History, HistoryState},
     leaf_cache::LeafCache,
     recording_problem::RecordingProblem,
+    waiting::{BatchVersions, Waiting, rows_of, versions_of},
 };
 use crate::{
     domain::{ClockTrust, clock::SharedClock, error_chain},
@@ -26,83 +25,6 @@ const ATTEMPTS: u32 = 5;
 
 /// The reason of a refusal when the time is up.
 pub(super) const IN_TIME: &str = "the database did not answer in time";
-
-/// The channel by which a caller receives the outcome of its answer.
-pub(super) type Reply = oneshot::Sender<Result<Disclosed, RecordError>>;
-
-/// An answer in the queue.
-#[derive(Debug)]
-pub(super) struct Waiting {
-    /// Boxed: it is moved from queue to batch to caller.
-    draft: Box<Draft>,
-    reply: Reply,
-    /// Its share of the queue's bytes, released when the answer is decided.
-    _memory: OwnedSemaphorePermit,
-    /// The bank's id as text.
-    bank: String,
-}
-
-impl Waiting {
-    /// Prepares everything that needs no transaction, on the caller's own task.
-    pub(super) fn new(draft: Box<Draft>, reply: Reply, memory: OwnedSemaphorePermit) -> Self {
-        // Formatted once, on the caller's task: locks, comparison and rows all need it as text.
-        let bank = draft.versions.client_id.to_string();
-        Self { draft, reply, _memory: memory, bank }
-    }
-}
-
-/// The versions that the answers of a batch rest on.
-struct BatchVersions {
-    columns: table::VersionColumns,
-    /// For each answer the position of its bank's row.
-    bank_positions: Vec<i64>,
-}
-
-/// Collects the versions of a batch. The answers to one bank rest on the same epoch, so it is compared once for all of
-/// them.
-fn versions_of(batch: &[Waiting]) -> BatchVersions {
-    let (mut columns, mut bank_positions) = (table::VersionColumns::default(), Vec::with_capacity(batch.len()));
-    let mut banks: HashMap<(&str, i64), i64> = HashMap::new();
-    for (position, waiting) in (0i64..).zip(batch) {
-        let versions = &waiting.draft.versions;
-        // Banks count downwards from -1, so that one list of stale positions serves answers and banks without
-        // ambiguity.
-        let next = -1 - i64::try_from(banks.len()).unwrap_or(i64::MAX - 1);
-        let bank_position = *banks.entry((&waiting.bank, versions.client_epoch)).or_insert(next);
-        let client = Some(waiting.bank.clone());
-        if bank_position == next {
-            let epoch = Some(versions.client_epoch);
-            let client = client.clone();
-            columns.push(table::VersionRow { position: next, client, epoch, ..table::VersionRow::default() });
-        }
-        bank_positions.push(bank_position);
-        let mut subjects =
-            versions.subjects.iter().cloned().map(|(code, version)| table::SubjectVersion { code, version });
-        let consent = table::ConsentVersion {
-            id: versions.consent_id.to_string(),
-            version: versions.consent_version,
-            publication: versions.publication,
-            rendered_at: versions.now,
-        };
-        // The first subject is compared in its consent's row; only further ones need rows of their own.
-        let (consent, subject) = (Some(consent), subjects.next());
-        columns.push(table::VersionRow { position, client, epoch: None, consent, subject });
-        for subject in subjects {
-            columns.push(table::VersionRow { position, subject: Some(subject), ..table::VersionRow::default() });
-        }
-    }
-    BatchVersions { columns, bank_positions }
-}
-
-/// The entries of answers with their openings, in the answers' order.
-fn rows_of<'a>(answers: impl Iterator<Item = &'a Waiting>) -> table::EntryRows {
-    let mut rows = table::EntryRows::default();
-    for Waiting { draft, .. } in answers {
-        add_entry(&mut rows.entries, &draft.entry);
-        add_opening(&mut rows.openings, draft.entry.id(), &draft.opening);
-    }
-    rows
-}
 
 /// Why a batch decided nothing.
 enum BatchError {
@@ -145,6 +67,7 @@ pub(super) struct Batcher {
     pub(super) problem: RecordingProblem,
     pub(super) leaf_cache: LeafCache,
     pub(super) history: History,
+    pub(super) answers: Option<AnswerJournal>,
     pub(super) clock_trust: ClockTrust,
     pub(super) faults: Faults,
 }
@@ -165,21 +88,22 @@ impl Batcher {
         if batch.is_empty() {
             return;
         }
-        // Once more here: the state may have changed while the answers waited, or the clock was set.
-        let history = self.history.state();
-        if *history != HistoryState::Current {
-            return refuse_behind(batch, &history);
-        }
+        // Once more here: the state may have changed while the answers waited, or the clock was set. Held until each answer is
+        // decided.
+        let _in_progress = match self.history.begin().await {
+            Ok(guard) => guard,
+            Err(history) => return refuse_behind(batch, &history),
+        };
         if let Err(reason) = self.clock_trust.check(&*self.clock) {
             return refuse_untimely(batch, &reason);
         }
         match self.attempt(&batch).await {
-            Ok(verdicts) => self.reply(batch, &verdicts),
+            Ok(verdicts) => self.reply(batch, &verdicts).await,
             // One entry is at fault and the others are not: each is tried alone.
             Err(BatchError::Constraint(_)) if batch.len() > 1 => {
                 for waiting in batch {
                     match self.attempt(std::slice::from_ref(&waiting)).await {
-                        Ok(verdicts) => self.reply(vec![waiting], &verdicts),
+                        Ok(verdicts) => self.reply(vec![waiting], &verdicts).await,
                         Err(error) => self.refuse_all(vec![waiting], &error),
                     }
                 }
@@ -331,8 +255,26 @@ impl Batcher {
         Ok(Some(Written { tx, verdicts, is_changed: is_recorded || is_day_corrected }))
     }
 
+    /// Writes the names of recorded answers to the journal.
+    async fn name(&self, batch: &[Waiting], verdicts: &[Verdict]) -> Result<(), String> {
+        let Some(journal) = &self.answers else { return Ok(()) };
+        let recorded = batch.iter().zip(verdicts).filter(|(_, verdict)| verdict.is_recorded());
+        let answers: Vec<_> = recorded.map(|(waiting, _)| waiting.given()).collect();
+        if answers.is_empty() {
+            return Ok(());
+        }
+        journal.append(&answers).await.map_err(|error| {
+            let why = format!("the journal of answers could not be written: {}", error_chain(&error));
+            tracing::error!(error = %why, "disclosures are recorded and not released");
+            self.problem.set(&why);
+            why
+        })
+    }
+
     /// Called only after the commit was acknowledged, or for verdicts that release nothing.
-    fn reply(&self, batch: Vec<Waiting>, verdicts: &[Verdict]) {
+    async fn reply(&self, batch: Vec<Waiting>, verdicts: &[Verdict]) {
+        // First: the clock is looked at when nothing more is waited for.
+        let unnamed = self.name(&batch, verdicts).await.err();
         let now = self.clock.now();
         // After the time is read: a clock that was set back before that is found here.
         let untrusted = self.clock_trust.check(&*self.clock).err();
@@ -351,6 +293,10 @@ impl Batcher {
                 // Whether the consent has expired meanwhile is unknown: recorded, and not released.
                 Verdict::Recorded(_) if untrusted.is_some() => {
                     (Err(RecordError::ClockUntrusted(untrusted.clone().unwrap_or_default())), Some("clock"))
+                }
+                // It would be an answer that nobody could name if its record were lost: recorded, and not released.
+                Verdict::Recorded(_) if unnamed.is_some() => {
+                    (Err(RecordError::Unavailable(unnamed.clone().unwrap_or_default())), Some("failed"))
                 }
                 // The consent expired while the commit waited: recorded, and not released.
                 Verdict::Recorded(_) if versions.expires_at <= now => (Err(RecordError::Stale), Some("stale")),

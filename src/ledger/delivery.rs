@@ -4,21 +4,24 @@
 //! their commit; a [`DeliveryBody`] is made only from [`DeliveryLines`]; and the delivery's own [`Disclosed`] is made here
 //! from a [`DeliveryBody`], after the commit of an entry with the digest of the whole body.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::HeaderMap;
+use tokio::sync::Semaphore;
 
 use super::{
+    answers::{AnswerJournal, GivenAnswer},
     append::append,
     disclosed::{Answer, Disclosed, RecordError},
     entry::{Entry, Opening},
     error::LedgerError,
     faults::{Faults, Step},
+    history::History,
 };
 use crate::{
-    domain::ids::ClientId,
-    store::{Db, DbError, clients},
+    domain::{error_chain, ids::ClientId},
+    store::{Db, DbError, clients, ledger::append as table},
 };
 
 /// How often the delivery's entry is tried when it conflicts with another transaction.
@@ -26,6 +29,9 @@ const ATTEMPTS: u32 = 5;
 
 /// The limit of its transaction's time: behind a database that hangs, the bank would wait without end.
 const LIMIT: Duration = Duration::from_secs(10);
+
+/// How many deliveries' entries are committed concurrently: the process remembers as many (`REMEMBERED` in history.rs).
+const CONCURRENCY: usize = 2;
 
 /// DeliveryLines whose records are durable, one after the other.
 #[derive(Debug, Default)]
@@ -96,23 +102,32 @@ enum Attempt {
     Committed,
     /// The client's access has changed since the delivery was rendered; nothing was written.
     Stale,
+    /// The database lacks what this process knows, such as the entries of the lines; nothing was written.
+    Behind,
 }
 
 /// Records the delivery entry, after the entries of its lines.
 #[derive(Debug, Clone)]
 pub struct DeliveryRecorder {
     db: Db,
+    history: History,
+    answers: Option<AnswerJournal>,
+    concurrency: Arc<Semaphore>,
     faults: Faults,
 }
 
 impl DeliveryRecorder {
     /// A recorder over a store. Tests inject `faults`.
-    pub const fn new(db: Db, faults: Faults) -> Self {
-        Self { db, faults }
+    pub(super) fn new(db: Db, history: History, answers: Option<AnswerJournal>, faults: Faults) -> Self {
+        Self { db, history, answers, concurrency: Arc::new(Semaphore::new(CONCURRENCY)), faults }
     }
 
     /// Waits until the delivery's entry is durable and returns the delivery for release.
     pub async fn record(&self, draft: DeliveryDraft) -> Result<Disclosed, RecordError> {
+        // The semaphore is never closed.
+        let _permit = self.concurrency.acquire().await;
+        let behind = |history: &dyn std::fmt::Display| RecordError::HistoryBehind(history.to_string());
+        let _in_progress = self.history.begin().await.map_err(|history| behind(&history))?;
         let mut attempt = 1;
         loop {
             // After a timeout in the middle the outcome is unknown: nothing is released.
@@ -121,10 +136,17 @@ impl DeliveryRecorder {
             });
             match outcome {
                 Ok(Attempt::Committed) => {
+                    // Before it leaves: from here on the database must have this entry, or nothing more is recorded.
+                    self.history.committed(draft.entry.id());
+                    self.name(&draft).await?;
                     let DeliveryDraft { entry, headers, body, .. } = draft;
                     return Ok(Disclosed::after_commit(entry.into_id(), Answer { headers, body: body.0.into() }, None));
                 }
                 Ok(Attempt::Stale) => return Err(RecordError::Stale),
+                Ok(Attempt::Behind) => {
+                    self.history.overtaken();
+                    return Err(behind(&self.history.state()));
+                }
                 // Only contention is tried again, because then it is certain that nothing was written; and not without
                 // end, because the bank waits.
                 Err(LedgerError::Store(error)) if error.is_contention() && attempt < ATTEMPTS => attempt += 1,
@@ -136,6 +158,17 @@ impl DeliveryRecorder {
         }
     }
 
+    /// Writes the delivery's name to the journal of answers. Those of its lines are in it.
+    async fn name(&self, draft: &DeliveryDraft) -> Result<(), RecordError> {
+        let Some(journal) = &self.answers else { return Ok(()) };
+        let (id, client) = (draft.entry.id().to_owned(), draft.client_id.to_string());
+        journal.append(&[GivenAnswer { id, client, consent: None }]).await.map_err(|error| {
+            let why = format!("the journal of answers could not be written: {}", error_chain(&error));
+            tracing::error!(error = %why, "a delivery is recorded and not released");
+            RecordError::Unavailable(why)
+        })
+    }
+
     async fn attempt(&self, draft: &DeliveryDraft) -> Result<Attempt, LedgerError> {
         let client = draft.client_id.to_string();
         self.faults.at(Step::Begin).await?;
@@ -144,6 +177,9 @@ impl DeliveryRecorder {
         // As in a batch: until this commit, no change can commit that narrows the bank's access.
         tx.lock_banks_shared(std::slice::from_ref(&client)).await?;
         self.faults.at(Step::ReadVersions).await?;
+        if table::is_behind(&mut tx, self.history.known()).await? {
+            return Ok(Attempt::Behind);
+        }
         // Consents are not compared again: each line's own append did so, and only their release together is recorded
         // here.
         if !clients::is_active(&mut tx, &client, draft.client_epoch).await? {

@@ -14,6 +14,9 @@ pub enum LedgerError {
     Entry(#[source] Malformed),
     #[error("the ledger's tables")]
     Store(#[source] DbError),
+    /// The journal of answers could not be read or renamed.
+    #[error("the journal of answers")]
+    Answers(#[source] std::io::Error),
     /// What is stored contradicts itself: somebody changed it.
     #[error("the ledger has been tampered with: {0}")]
     Tampered(String),

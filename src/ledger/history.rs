@@ -5,17 +5,21 @@
 //! compares what this process knows, so that a failover is noticed by the first answer after it.
 
 mod accept;
+mod agreement;
 mod ends;
 mod epoch;
+mod gateway_name;
 mod monitor;
+mod sighting;
 
 use std::{
     collections::VecDeque,
     path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
+    time::Duration,
 };
 
 use arc_swap::ArcSwap;
@@ -23,8 +27,13 @@ use arc_swap::ArcSwap;
 pub use accept::{AcceptError, Accepted};
 pub use ends::journal_beside;
 pub use epoch::{current_epoch, establish_epoch, raise_epoch};
-pub use monitor::{HistoryMonitor, Sighting};
-use tokio::sync::Notify;
+pub use gateway_name::GatewayName;
+pub use monitor::HistoryMonitor;
+pub use sighting::Sighting;
+use tokio::{
+    sync::{Notify, RwLock, RwLockReadGuard},
+    time::Instant,
+};
 
 use crate::{
     domain::Failure,
@@ -32,9 +41,12 @@ use crate::{
     store::ledger::append::KnownLedger,
 };
 
-/// How many committed entries a process remembers: as many as the batches that it commits concurrently. With fewer, the one
-/// that a failover lost could be the one not remembered.
-const REMEMBERED: usize = 2;
+/// How many committed entries a process remembers: as many as it commits concurrently, which are two batches and as many
+/// deliveries (`delivery.rs`). With fewer, the one that a failover lost could be the one not remembered.
+const REMEMBERED: usize = 4;
+
+/// For how long nothing may have been compared until nothing is sealed any more.
+const COMPARED_WITHIN: Duration = Duration::from_secs(2);
 
 /// The ledger in the database, compared with the newest checkpoint known outside it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, thiserror::Error)]
@@ -94,7 +106,26 @@ pub enum HistoryState {
          docs/RECOVERY.md describes"
     )]
     EntryMissing(String),
-    /// An append has found that it is of another epoch or lacks a committed entry; the next poll finds out which.
+    /// It is on another server, and gateways that may know more than this one have not compared it yet.
+    #[error(
+        "the database is on another server since a failover or a restore, and has not been compared yet by {}. Start the \
+         gateways that do not run; where one is lost with its files, proceed as docs/RECOVERY.md describes",
+        waiting.join(" and ")
+    )]
+    Unagreed {
+        /// The gateways that are waited for.
+        waiting: Vec<String>,
+    },
+    /// Another gateway knows more.
+    #[error("the gateway {gateway} has found: {finding}")]
+    Disputed {
+        /// Its name.
+        gateway: String,
+        /// What it has found.
+        finding: String,
+    },
+    /// An append has found that it is of another epoch, on another server or lacks a committed entry; the next poll finds out
+    /// which.
     #[error(
         "the ledger in the database is not the one that this process recorded in: see the log, then docs/RECOVERY.md"
     )]
@@ -119,6 +150,11 @@ impl HistoryState {
     pub const fn is_known(&self) -> bool {
         !matches!(self, Self::Missing { .. } | Self::Unverifiable(_))
     }
+
+    /// Whether the database lacks something that is known outside it.
+    const fn is_lacking(&self) -> bool {
+        matches!(self, Self::Behind { .. } | Self::Forked { .. } | Self::EndsMissing { .. } | Self::EntryMissing(_))
+    }
 }
 
 /// The newest checkpoint that this process has found in order.
@@ -140,6 +176,12 @@ struct Inner {
     committed: Mutex<VecDeque<String>>,
     /// Notified when the epoch has moved.
     moved: Notify,
+    /// Held for reading while something is recorded or sealed.
+    in_progress: RwLock<()>,
+    /// When the history was last compared.
+    compared: Mutex<Option<Instant>>,
+    /// Whether that is too long ago to seal.
+    outdated: AtomicBool,
 }
 
 /// The present state of the history. Cheap to clone; clones share it. One that no monitor sets is current.
@@ -166,6 +208,8 @@ impl History {
         }
         match &state {
             HistoryState::Current => tracing::info!("the ledger is current again: data requests are answered"),
+            // Every failover begins with it, also one that loses nothing.
+            HistoryState::Unagreed { .. } => tracing::warn!(reason = %state, "data requests are refused for now"),
             other => tracing::error!(reason = %other, "the ledger is not current: data requests are refused"),
         }
         let moved = matches!(state, HistoryState::EpochMoved { .. });
@@ -173,6 +217,44 @@ impl History {
         if moved {
             self.0.moved.notify_waiters();
         }
+    }
+
+    /// Begins to record or to seal. Refused unless the history is current; as long as the guard is held, this process attests
+    /// nothing about another server.
+    pub(super) async fn begin(&self) -> Result<RwLockReadGuard<'_, ()>, HistoryState> {
+        let guard = self.0.in_progress.read().await;
+        // After the guard: who sets another state and then takes the lock for writing has seen all that is in progress.
+        match &**self.0.state.load() {
+            HistoryState::Current => Ok(guard),
+            other => Err(other.clone()),
+        }
+    }
+
+    /// Sets another state than current and waits until nothing is being recorded or sealed. `false` when that takes too long.
+    async fn stop(&self, state: HistoryState, limit: Duration) -> bool {
+        if matches!(*self.state(), HistoryState::Current | HistoryState::Overtaken) {
+            self.set(state);
+        }
+        tokio::time::timeout(limit, self.0.in_progress.write()).await.is_ok()
+    }
+
+    fn compared(&self) {
+        *self.0.compared.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        self.0.outdated.store(false, Ordering::Relaxed);
+    }
+
+    /// A poll failed before the history could be compared. After some time of this nothing is sealed: other gateways count on
+    /// a gateway that seals to compare (docs/RECOVERY.md).
+    pub fn missed(&self) {
+        let compared = *self.0.compared.lock().unwrap_or_else(PoisonError::into_inner);
+        if compared.is_none_or(|at| at.elapsed() > COMPARED_WITHIN) {
+            self.0.outdated.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the history has not been compared for too long to seal.
+    pub(super) fn is_outdated(&self) -> bool {
+        self.0.outdated.load(Ordering::Relaxed)
     }
 
     /// Waits until the epoch has moved: from then on this process can only be started again.

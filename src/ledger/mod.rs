@@ -8,6 +8,7 @@
 //! This room does not know why a consent may be used or what an answer contains: it takes ids, versions and bytes.
 //! Formats: docs/LEDGER.md.
 
+mod answers;
 mod append;
 mod audit;
 mod batch;
@@ -31,7 +32,9 @@ mod recording_problem;
 mod sealer;
 mod tiles;
 pub mod verify;
+mod waiting;
 
+pub use answers::{AnswerJournal, GivenAnswer, report_lost_answers};
 pub use append::{append, erase};
 pub use audit::{Action, Change, audit};
 pub use body::AnswerBody;
@@ -44,8 +47,8 @@ pub use error::LedgerError;
 pub use facts::{ApprovalFacts, ConsentFacts, DeliveryFacts, DisclosureFacts, ErasureFacts, ErasureGround};
 pub use faults::{Faults, Step};
 pub use history::{
-    AcceptError, Accepted, History, HistoryMonitor, HistoryState, Sighting, current_epoch, establish_epoch,
-    journal_beside, raise_epoch,
+    AcceptError, Accepted, GatewayName, History, HistoryMonitor, HistoryState, Sighting, current_epoch,
+    establish_epoch, journal_beside, raise_epoch,
 };
 pub use keys::{FixedKeys, LogKey, LogKeys, log_keys, open_checkpoint};
 pub use leaf_cache::LeafCache;

@@ -8,12 +8,15 @@ use tokio::{
 };
 
 use super::{
-    batch::{Batcher, IN_TIME, Waiting},
+    answers::AnswerJournal,
+    batch::{Batcher, IN_TIME},
+    delivery::DeliveryRecorder,
     disclosed::{Disclosed, Draft, RecordError},
     faults::Faults,
     history::History,
     leaf_cache::LeafCache,
     recording_problem::RecordingProblem,
+    waiting::Waiting,
 };
 use crate::{
     domain::{ClockTrust, Failure, clock::SharedClock},
@@ -39,6 +42,8 @@ pub struct RecorderOptions {
     pub limit: Duration,
     /// Whether the history is current: otherwise nothing is recorded.
     pub history: History,
+    /// Where each answer is named before its release; nowhere in tests of the recorder alone.
+    pub answers: Option<AnswerJournal>,
     /// Whether the clock may be relied on: otherwise nothing is recorded.
     pub clock_trust: ClockTrust,
     /// Where a test makes it fail.
@@ -55,6 +60,7 @@ impl Default for RecorderOptions {
             leaf_cache: LeafCache::default(),
             limit: Duration::from_millis(4250),
             history: History::default(),
+            answers: None,
             clock_trust: ClockTrust::default(),
             faults: Faults::default(),
         }
@@ -81,6 +87,7 @@ pub struct Recorder {
     memory: Arc<Semaphore>,
     kibibytes: usize,
     history: History,
+    answers: Option<AnswerJournal>,
     limit: Duration,
     problem: RecordingProblem,
     closing: Arc<watch::Sender<bool>>,
@@ -109,18 +116,25 @@ impl Recorder {
                 problem: problem.clone(),
                 leaf_cache: options.leaf_cache,
                 history: history.clone(),
+                answers: options.answers.clone(),
                 clock_trust: options.clock_trust,
                 faults: options.faults,
             }),
         };
         let task = Arc::new(Mutex::new(Some(tokio::spawn(committer.run()))));
         let memory = Arc::new(Semaphore::new(kibibytes));
-        Self { queue, memory, kibibytes, history, limit, problem, closing: Arc::new(closing), task }
+        let answers = options.answers;
+        Self { queue, memory, kibibytes, history, answers, limit, problem, closing: Arc::new(closing), task }
     }
 
     /// Refuses with `history_behind` while the history is not current (I9): before an old consent is judged.
     pub fn require_current(&self) -> Result<(), Failure> {
         self.history.require_current()
+    }
+
+    /// A recorder of deliveries, whose lines this one records.
+    pub fn of_deliveries(&self, db: Db, faults: Faults) -> DeliveryRecorder {
+        DeliveryRecorder::new(db, self.history.clone(), self.answers.clone(), faults)
     }
 
     /// Waits until the answer's record is durable and returns the answer for release.

@@ -22,7 +22,7 @@ use super::{
     checkpoint_file::CheckpointFile,
     error::LedgerError,
     faults::{Faults, Step},
-    history::{History, HistoryState},
+    history::History,
     keys::{LogKeys, log_keys, open_checkpoint, sign_checkpoint},
     leaf_cache::{LeafCache, QueuePosition},
     proof, tiles,
@@ -32,7 +32,7 @@ use crate::{
     merkle::{self, Checkpoint, Edge, Hash, TreeHead},
     store::{
         Db, DbError, Engine,
-        ledger::{epochs, seal as table},
+        ledger::{epochs, seal as table, servers},
     },
 };
 
@@ -204,10 +204,10 @@ impl Sealer {
 
     async fn round(&self, state: &mut State) -> Result<Option<Checkpoint>, SealError> {
         self.options.faults.at(Step::SealRead).await?;
-        let history = self.options.history.state();
-        if *history != HistoryState::Current {
-            // A missing checkpoint file is not written again either: only an operator accepts what is in the database.
-            return Err(SealError::History(HistoryState::clone(&history)));
+        // A missing checkpoint file is not written again either: only an operator accepts what is in the database.
+        let _in_progress = self.options.history.begin().await.map_err(SealError::History)?;
+        if self.options.history.is_outdated() {
+            return Err(SealError::Outdated);
         }
         self.options.clock_trust.check(&*self.clock).map_err(SealError::Clock)?;
         let latest = self.latest(state.signed.as_ref()).await?;
@@ -308,10 +308,10 @@ impl Sealer {
     async fn write(&self, signed: &Signed, rows: &Rows) -> Result<(), DbError> {
         self.options.faults.at(Step::SealInsert).await?;
         let mut tx = self.db.begin("ledger.seal").await?;
-        if let Some(ours) = self.options.history.epoch()
-            && epochs::current_in(&mut tx).await?.is_some_and(|epoch| epoch != ours)
-        {
-            // A recovery has begun another epoch: this process signs no more of its own, and ends with its next poll.
+        let ours = self.options.history.epoch();
+        let is_ours = |epoch: i64| ours.is_none_or(|ours| ours == epoch);
+        // A recovery has begun another epoch, or the database is on another server: the next poll finds out.
+        if !epochs::current_in(&mut tx).await?.is_none_or(is_ours) || !servers::is_agreed_in(&mut tx).await? {
             return Err(DbError::Contention { operation: "ledger.seal" });
         }
         let count = u64::try_from(rows.ids.len()).unwrap_or(u64::MAX);

@@ -20,6 +20,7 @@ mod open;
 mod pools;
 mod query_hook;
 mod reach;
+mod renewal;
 mod row_list;
 mod rows;
 mod single_roundtrip;
@@ -45,6 +46,7 @@ pub use open::RESTORING;
 pub use pools::PoolUse;
 use query_hook::QueryHook;
 use reach::Reach;
+use renewal::Renewal;
 pub use snapshot::{LastCheckpoint, SQLITE_FILES, Snapshot, SnapshotFacts, TableColumns};
 use sqlx::{
     Executor, FromRow, PgPool, SqlitePool,
@@ -202,6 +204,8 @@ enum Pools {
         dedicated: PgPool,
         /// Why the server gives no connection.
         reach: Arc<Reach>,
+        /// Which connections are not used any more.
+        renewal: Renewal,
     },
 }
 
@@ -264,10 +268,11 @@ impl Db {
     pub fn on_dedicated_connection(&self) -> Self {
         match &*self.pools {
             Pools::Sqlite { .. } => self.clone(),
-            Pools::Postgres { appends, dedicated, reach, .. } => {
+            Pools::Postgres { appends, dedicated, reach, renewal, .. } => {
                 // The copy's common pool is the dedicated connection, so that all its statements run there.
                 let (pool, appends, dedicated) = (dedicated.clone(), appends.clone(), dedicated.clone());
-                let pools = Pools::Postgres { pool, appends, dedicated, reach: reach.clone() };
+                let (reach, renewal) = (reach.clone(), renewal.clone());
+                let pools = Pools::Postgres { pool, appends, dedicated, reach, renewal };
                 Self { pools: Arc::new(pools), ..self.clone() }
             }
         }
@@ -285,6 +290,14 @@ impl Db {
     pub fn answering_within(&self, limit: Duration) -> Self {
         let limit = if self.engine() == Engine::Postgres { Limit::of(limit) } else { Limit::NONE };
         Self { limit, ..self.clone() }
+    }
+
+    /// From here on only new connections to PostgreSQL are used: those that are open may lead to a server that another one has
+    /// taken the place of. Those in use are closed when they are returned and taken again.
+    pub fn renew_connections(&self) {
+        if let Pools::Postgres { renewal, .. } = &*self.pools {
+            renewal.renew();
+        }
     }
 
     /// Begins a transaction that may change core tables. Errors and metrics name its `operation`.

@@ -50,6 +50,8 @@ pub const RIGHTS: &[(&str, &str)] = &[
     ("core.ledger_checkpoints", APPEND),
     // Only the role that migrates, and recovers, raises the epoch.
     ("core.ledger_epochs", "SELECT"),
+    ("core.ledger_servers", APPEND),
+    ("core.ledger_attestations", PASSING),
     ("core.ends", APPEND),
     ("core.import_reports", BATCH),
     ("core.outbox_events", PASSING),
@@ -65,7 +67,8 @@ pub const RIGHTS: &[(&str, &str)] = &[
 ];
 
 /// Every function that the serving role calls.
-pub const FUNCTIONS: &[&str] = &["core.record_disclosures", "core.record_known_disclosures"];
+pub const FUNCTIONS: &[&str] =
+    &["core.record_disclosures", "core.record_known_disclosures", "core.database_server", "core.is_agreed_server"];
 
 /// Gives an existing role exactly the rights of [`RIGHTS`] within the caller's transaction, and revokes all others.
 pub async fn grant(tx: &mut Tx, role: &str) -> Result<(), DbError> {

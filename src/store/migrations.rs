@@ -50,6 +50,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(14, "0014_history", bulk: false),
     migration!(15, "0015_answers_counted", bulk: false),
     migration!(16, "0016_gateway_clocks", bulk: false),
+    migration!(17, "0017_failover", bulk: false),
 ];
 
 record! {

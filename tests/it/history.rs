@@ -204,9 +204,18 @@ async fn an_operator_recovers_a_database_that_lost_a_revocation(store: TestStore
     let recover = [&["recover", "--reason", "the disk was lost"], &operator[..]].concat();
     let refused = run(&recover);
     assert!(!refused.status.success() && stderr(&refused).contains("nothing to recover"), "{}", stderr(&refused));
-    serve(&config, &bank, async |_, _, _| ()).await;
+    let mut lost = String::new();
+    serve(&config, &bank, async |bank, token, _| {
+        let answer = bank.get(&token, &Bank::data(&kept, "grade")).await;
+        lost = answer.json["disclosure"].as_str().unwrap().to_owned();
+    })
+    .await;
     restore(&app, backed_up, &revoked).await;
     let sql = format!("UPDATE clients SET state = 'active', epoch = epoch - 1 WHERE id = '{closed_id}'");
+    vandalise_store(&app.store, &sql).await;
+    // The count of the answer that was given since is lost with its entry.
+    let sql =
+        format!("UPDATE consent_use SET used = used - 1, used_today = used_today - 1 WHERE consent_id = '{kept_id}'");
     vandalise_store(&app.store, &sql).await;
     serve(&config, &bank, async |bank, token, _| {
         for consent in [&revoked, &kept] {
@@ -220,6 +229,7 @@ async fn an_operator_recovers_a_database_that_lost_a_revocation(store: TestStore
         format!("replayed   consent_revoked of {revoked_id}, by operator:li (epoch 1)"),
         format!("replayed   client_suspended of {closed_id}, by operator:li (epoch 1)"),
         "suspended  1 consents".into(),
+        format!("lost       {lost} to {}, under {kept_id}", bank.id),
         "continues in epoch 2".into(),
     ] {
         assert!(said.contains(&line), "{line} in {said}");

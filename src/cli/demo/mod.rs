@@ -69,7 +69,8 @@ pub(super) async fn run(args: Demo, ctx: &Context) -> anyhow::Result<()> {
     let partner = bind(config.partner.listen, "--port-base").await?;
     let telemetry = bind(config.telemetry.listen, "--port-base").await?;
     let portal = bind(config.portal.listen, "--port-base").await?;
-    let demo = set_up(&args, directory, ctx).await?;
+    // Boxed: it holds a whole gateway while it opens one.
+    let demo = Box::pin(set_up(&args, directory, ctx)).await?;
     let running = serve::Serving::start(demo.app.clone(), partner, telemetry, Some(portal))?;
     summary::write(&demo)?;
     let (mut out, config) = (ctx.out(), &demo.app.config);

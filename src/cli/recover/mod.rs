@@ -21,8 +21,9 @@ use crate::{
     consent::Consents,
     domain::{ClockTrust, Timestamp, ids::KeyId},
     ledger::{
-        Action, Change, CheckpointFile, Faults, FixedKeys, History, HistoryState, LeafCache, Sealer, SealerOptions,
-        audit, checkpoint, current_epoch, journal_beside, raise_epoch,
+        Action, AnswerJournal, Change, CheckpointFile, Faults, FixedKeys, GivenAnswer, History, HistoryState,
+        LeafCache, Sealer, SealerOptions, audit, checkpoint, current_epoch, journal_beside, raise_epoch,
+        report_lost_answers,
     },
     store::{EndRow, NewEnd, ends, keys as key_rows},
 };
@@ -115,6 +116,10 @@ impl Recovery<'_> {
         let revoked = self.void_tokens().await?;
         writeln!(out, "revoked    {revoked} keys that signed tokens: every earlier token is void")?;
         let epoch = self.raise(&Summary { state, lost, suspended }).await?;
+        for lost in self.report_lost_answers(epoch).await? {
+            let consent = lost.consent.as_deref().unwrap_or("several consents");
+            writeln!(out, "lost       {} to {}, under {consent}", lost.id, lost.client)?;
+        }
         let size = self.seal(epoch).await?;
         writeln!(
             out,
@@ -190,6 +195,12 @@ impl Recovery<'_> {
         audit(&mut tx, env, &self.custody.actor, Action::HistoryRecovered, None, change).await?;
         tx.commit().await?;
         Ok(epoch)
+    }
+
+    /// Records the answers that left this host and are lost; a gateway on another host records its own when it starts.
+    async fn report_lost_answers(&self, epoch: u32) -> anyhow::Result<Vec<GivenAnswer>> {
+        let journal = AnswerJournal::beside(&self.config.ledger.checkpoint_file, epoch);
+        Ok(report_lost_answers(&self.custody.env, &journal, &self.custody.actor, Some(self.reason)).await?)
     }
 
     /// Signs the first checkpoint of the new epoch and replaces the checkpoint file.

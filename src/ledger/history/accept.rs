@@ -60,10 +60,13 @@ impl From<DbError> for AcceptError {
 impl HistoryMonitor {
     /// Accepts the database's newest checkpoint as the first one known outside, where the checkpoint file is missing.
     pub async fn accept(&self, env: &Env, actor: &Actor, reason: &str) -> Result<Accepted, AcceptError> {
-        let sighting = self.read().await?;
+        let sighting = self.read_all().await?;
+        // Also where the checkpoint file is missing: the journals show that this database is an older one.
         if sighting.ends.lacking > 0 {
-            // Also where the checkpoint file is missing: the journal shows that this database is an older one.
             return Err(AcceptError::Refused(self.ends_missing(&sighting)));
+        }
+        if let Some(entry) = &sighting.missing_entry {
+            return Err(AcceptError::Refused(HistoryState::EntryMissing(entry.clone())));
         }
         match (self.assess(&sighting).await, &sighting.latest) {
             (Ok(Standing { file: Some(file), .. }), _) => Ok(Accepted::Nothing(file.size)),

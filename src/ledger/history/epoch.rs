@@ -3,7 +3,10 @@
 use crate::{
     domain::Timestamp,
     ledger::error::LedgerError,
-    store::{Db, DbError, Env, Tx, ledger::epochs},
+    store::{
+        Db, DbError, Env, Tx,
+        ledger::{epochs, servers},
+    },
 };
 
 fn number(epoch: i64) -> Result<u32, LedgerError> {
@@ -35,10 +38,12 @@ pub async fn establish_epoch(env: &Env, first: u32) -> Result<u32, LedgerError> 
     current_epoch(&env.db, first).await
 }
 
-/// Raises the epoch above the one in the database and `outside`, in the transaction of a recovery. Returns the new one.
+/// Raises the epoch above the one in the database and `outside`, in the transaction of a recovery. Returns the new one, which
+/// begins on the server that the database is on: what gateways attested before counts no more.
 pub async fn raise_epoch(tx: &mut Tx, outside: u32, at: Timestamp) -> Result<u32, LedgerError> {
     let store = epochs::current_in(tx).await?.map_or(Ok(0), number)?;
     let epoch = store.max(outside).saturating_add(1);
     epochs::insert(tx, epoch.into(), at).await?;
+    servers::begin_epoch(tx, epoch.into(), at).await?;
     Ok(epoch)
 }

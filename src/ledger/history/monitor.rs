@@ -1,19 +1,21 @@
 //! Compares the database's newest checkpoint with those known outside: the checkpoint file, and the memory of this process.
 //!
-//! A newer checkpoint in the database that continues them goes to the file, whichever gateway signed it: after a failover
-//! every gateway knows as much as the one that sealed.
+//! A newer checkpoint in the database that continues them goes to the file, whichever gateway signed it. What none of the
+//! others has seen when a failover loses it, the one that has attests (`agreement.rs`).
 
-use std::{cmp::Reverse, sync::Arc};
-
-use serde_json::json;
+use std::{cmp::Reverse, sync::Arc, time::Duration};
 
 use super::{
     History, HistoryState, Seen,
-    ends::{EndsSighting, EndsWatch},
+    agreement::Agreement,
+    ends::EndsWatch,
+    gateway_name::GatewayName,
+    sighting::{FileContent, Sighting},
 };
 use crate::{
-    domain::error_chain,
+    domain::{clock::SharedClock, error_chain},
     ledger::{
+        answers::AnswerJournal,
         checkpoint_file::{CheckpointFile, CheckpointFileError},
         error::LedgerError,
         faults::Faults,
@@ -21,75 +23,11 @@ use crate::{
         proof,
     },
     merkle::{self, Checkpoint, NoteError, TreeHead},
-    store::{
-        Db, DbError,
-        ledger::{
-            append, epochs,
-            seal::{self as table, CheckpointRow},
-        },
-    },
+    store::{Db, ledger::seal::CheckpointRow},
 };
 
-/// What the checkpoint file holds.
-#[derive(Debug)]
-enum FileContent {
-    Absent,
-    Note(String),
-    Unreadable(String),
-}
-
-impl FileContent {
-    fn note(&self) -> Option<&str> {
-        match self {
-            Self::Note(note) => Some(note),
-            Self::Absent | Self::Unreadable(_) => None,
-        }
-    }
-}
-
-/// The memory of this process, what stands outside the database, and what the database has, not verified yet.
-#[derive(Debug)]
-pub struct Sighting {
-    seen: Option<Seen>,
-    file: FileContent,
-    pub(super) latest: Option<CheckpointRow>,
-    epoch: Option<i64>,
-    /// An entry that this process saw committed and the database lacks.
-    missing_entry: Option<String>,
-    pub(super) ends: EndsSighting,
-}
-
-impl Sighting {
-    /// Reads them for a process without any memory.
-    pub async fn first(db: &Db, file: &CheckpointFile) -> Result<Self, LedgerError> {
-        Self::read(db, file, &History::default(), &EndsWatch::new(file)).await
-    }
-
-    /// The database comes last: each checkpoint, entry and end is remembered and written to the files after its commit, so
-    /// none is ahead of a database that is read later, unless that was turned back.
-    async fn read(db: &Db, file: &CheckpointFile, history: &History, ends: &EndsWatch) -> Result<Self, LedgerError> {
-        let (seen, committed) = (history.seen(), history.known().entries);
-        let file = match file.read().await {
-            Ok(None) => FileContent::Absent,
-            Ok(Some(note)) => FileContent::Note(note),
-            Err(error) => FileContent::Unreadable(error_chain(&error)),
-        };
-        let ends = ends.compare(db).await?;
-        let missing_entry = missing_of(db, committed).await?;
-        let epoch = epochs::current(db).await?;
-        Ok(Self { seen, file, latest: table::latest_checkpoint(db).await?, epoch, missing_entry, ends })
-    }
-}
-
-/// The first of some entries that the database lacks.
-async fn missing_of(db: &Db, entries: Vec<String>) -> Result<Option<String>, DbError> {
-    if entries.is_empty() {
-        return Ok(None);
-    }
-    let rows: Vec<_> = entries.iter().map(|id| json!({ "id": id })).collect();
-    let found = append::find_entries(db, serde_json::Value::from(rows).to_string()).await?;
-    Ok(entries.into_iter().find(|id| !found.contains(id)))
-}
+/// How long a poll waits for what is being recorded and sealed, when the database has moved to another server.
+const STOPS_WITHIN: Duration = Duration::from_millis(500);
 
 /// A history in order.
 pub(super) struct Standing {
@@ -122,6 +60,8 @@ pub struct HistoryMonitor {
     pub(super) file: CheckpointFile,
     ends: EndsWatch,
     history: History,
+    answers: Option<AnswerJournal>,
+    agreement: Option<Agreement>,
 }
 
 impl HistoryMonitor {
@@ -129,7 +69,33 @@ impl HistoryMonitor {
     pub fn new(db: Db, keys: Arc<dyn LogKeys>, origin: String, file: CheckpointFile, history: History) -> Self {
         history.record_in(epoch_of(&origin));
         let ends = EndsWatch::new(&file);
-        Self { db, keys, origin, file, ends, history }
+        Self { db, keys, origin, file, ends, history, answers: None, agreement: None }
+    }
+
+    /// The same, which also compares the last answers that left this host.
+    #[must_use]
+    pub fn with_answers(self, answers: AnswerJournal) -> Self {
+        Self { answers: Some(answers), ..self }
+    }
+
+    /// The same for a gateway, which attests what it has found and waits for the others (`agreement.rs`).
+    #[must_use]
+    pub fn attesting(self, name: GatewayName, clock: SharedClock) -> Self {
+        Self { agreement: Some(Agreement::of_gateway(self.db.clone(), name, clock)), ..self }
+    }
+
+    /// The same for a command, which also looks at what the gateways attest.
+    #[must_use]
+    pub fn observing(self) -> Self {
+        Self { agreement: Some(Agreement::observed(self.db.clone())), ..self }
+    }
+
+    /// A gateway that has ended: the others need not wait for what it knows, which the database has.
+    pub async fn withdraw(&self) -> Result<(), LedgerError> {
+        match &self.agreement {
+            Some(agreement) if *self.history.state() == HistoryState::Current => agreement.withdraw().await,
+            _ => Ok(()),
+        }
     }
 
     /// The state it sets.
@@ -139,12 +105,54 @@ impl HistoryMonitor {
 
     /// Reads what [`HistoryMonitor::judge`] compares.
     pub async fn read(&self) -> Result<Sighting, LedgerError> {
-        Sighting::read(&self.db, &self.file, &self.history, &self.ends).await
+        let is_current = match *self.history.state() {
+            HistoryState::Current => true,
+            HistoryState::Overtaken => {
+                // The append was on a new connection, it seems; the others may lead elsewhere.
+                self.db.renew_connections();
+                false
+            }
+            _ => false,
+        };
+        // While it is current, this process remembers the last answers itself.
+        self.read_with(self.answers.as_ref().filter(|_| !is_current)).await
+    }
+
+    /// Reads it with the last answers of this host.
+    pub(super) async fn read_all(&self) -> Result<Sighting, LedgerError> {
+        self.read_with(self.answers.as_ref()).await
+    }
+
+    async fn read_with(&self, answers: Option<&AnswerJournal>) -> Result<Sighting, LedgerError> {
+        Sighting::read(&self.db, &self.file, &self.history, &self.ends, answers).await
     }
 
     /// Compares, sets the state, and writes a newer checkpoint of the database to the file. The keys must have been read
     /// after the sighting: the key of each checkpoint was stored before it signed.
     pub async fn judge(&self, sighting: &Sighting) -> Result<(), LedgerError> {
+        // A process of a former epoch can only end, on whichever server.
+        let is_ours =
+            |agreement: &&Agreement| sighting.epoch == self.history.epoch() && agreement.has_moved(&sighting.server);
+        let moved = self.agreement.as_ref().filter(is_ours);
+        let state = match moved {
+            None => self.judged(sighting).await?,
+            Some(agreement) => {
+                if !self.history.stop(agreement.unagreed(), STOPS_WITHIN).await {
+                    // The next poll waits again.
+                    return Ok(());
+                }
+                // Read again: what was in progress has ended, and no connection leads to the former server.
+                self.db.renew_connections();
+                let sighting = self.read().await?;
+                self.judged(&sighting).await?
+            }
+        };
+        self.history.set(state);
+        self.history.compared();
+        Ok(())
+    }
+
+    async fn judged(&self, sighting: &Sighting) -> Result<HistoryState, LedgerError> {
         let state = match self.assess(sighting).await {
             Ok(standing) => {
                 self.follow(sighting, standing).await;
@@ -153,16 +161,24 @@ impl HistoryMonitor {
             Err(Trouble::State(state)) => state,
             Err(Trouble::Ledger(error)) => return Err(error),
         };
-        self.history.set(state);
-        Ok(())
+        self.concluded(sighting, state).await
     }
 
     /// Compares and changes nothing.
     pub async fn examine(&self) -> Result<HistoryState, LedgerError> {
-        match self.assess(&self.read().await?).await {
-            Ok(_) => Ok(HistoryState::Current),
+        let sighting = self.read_all().await?;
+        match self.assess(&sighting).await {
+            Ok(_) => self.concluded(&sighting, HistoryState::Current).await,
             Err(Trouble::State(state)) => Ok(state),
             Err(Trouble::Ledger(error)) => Err(error),
+        }
+    }
+
+    /// The state after what the other gateways have found.
+    async fn concluded(&self, sighting: &Sighting, own: HistoryState) -> Result<HistoryState, LedgerError> {
+        match (&self.agreement, self.history.epoch()) {
+            (Some(agreement), Some(epoch)) => agreement.conclude(&sighting.server, epoch, own).await,
+            _ => Ok(own),
         }
     }
 
@@ -175,7 +191,7 @@ impl HistoryMonitor {
         }
         let standing = self.assess_checkpoints(sighting).await?;
         // After the checkpoints, which say more about a database that was turned back.
-        if let Some(why) = &sighting.ends.unreadable {
+        if let Some(why) = sighting.ends.unreadable.as_ref().or(sighting.unreadable.as_ref()) {
             return Err(HistoryState::Unverifiable(why.clone()).into());
         }
         if sighting.ends.lacking > 0 {

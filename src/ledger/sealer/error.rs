@@ -14,6 +14,9 @@ pub enum SealError {
     /// The ledger in the database is not the newest that is known outside, or nothing is known to compare it with (I9).
     #[error(transparent)]
     History(HistoryState),
+    /// The history could not be compared for some time: it may be another one by now (I9).
+    #[error("changes cannot be read: nothing is sealed until they are")]
+    Outdated,
     /// The gateway's clock is not to be relied on (I10): the time of sealing is what other clocks are compared with.
     #[error("{0}")]
     Clock(String),

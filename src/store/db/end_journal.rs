@@ -5,18 +5,18 @@
 
 use std::{
     collections::HashMap,
-    fs::{File, OpenOptions},
-    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown},
+    io,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use serde::Deserialize;
 use serde_json::json;
 
 use super::record;
-use crate::domain::{Timestamp, canonical::canonical};
+use crate::{
+    domain::{Timestamp, canonical::canonical},
+    store::line_file::{LineFile, Syncing},
+};
 
 /// An end about to be committed.
 #[derive(Debug, Clone)]
@@ -76,17 +76,17 @@ pub struct JournalTail {
 
 /// The journal. Cheap to clone; several processes of a machine may share the file.
 #[derive(Debug, Clone)]
-pub struct EndJournal(Arc<Path>);
+pub struct EndJournal(LineFile);
 
 impl EndJournal {
     /// The journal at `path`, which need not exist yet.
     pub fn new(path: PathBuf) -> Self {
-        Self(path.into())
+        Self(LineFile::new(path))
     }
 
     /// Its path.
     pub fn path(&self) -> &Path {
-        &self.0
+        self.0.path()
     }
 
     /// Appends ends and syncs them.
@@ -96,14 +96,14 @@ impl EndJournal {
             text.push_str(&end.line()?);
             text.push('\n');
         }
-        let path = self.0.clone();
-        blocking(move || append(&path, &text)).await
+        self.0.append(text, Syncing::Now).await
     }
 
     /// Reads what was added after a position; everything when the file is shorter than that.
     pub async fn read_from(&self, position: u64) -> io::Result<JournalTail> {
-        let path = self.0.clone();
-        blocking(move || read_from(&path, position)).await
+        let tail = self.0.read_from(position).await?;
+        let ends = tail.lines().filter_map(|line| serde_json::from_slice(line).ok()).collect();
+        Ok(JournalTail { ends, position: tail.position, restarted: tail.restarted })
     }
 
     /// Every end in it, each once, in the order in which they were committed.
@@ -115,60 +115,6 @@ impl EndJournal {
         ends.sort_by_key(|end| (end.epoch, end.number));
         Ok(ends)
     }
-}
-
-// File operations and the lock may block for long: on a runtime thread they would stall the answers.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(io::Error::other(error)))
-}
-
-fn append(path: &Path, text: &str) -> io::Result<()> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-    std::fs::create_dir_all(directory)?;
-    let is_new = !path.exists();
-    // It names banks and consents: for the gateway's user alone.
-    let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
-    if is_new {
-        // Of an operator's command as root, the gateway could not read it and would refuse data. Others may give nothing away.
-        let owner = std::fs::metadata(directory)?;
-        let _ = fchown(&file, Some(owner.uid()), Some(owner.gid()));
-    }
-    // Until the file is closed: nobody else appends between the look at its last byte and the write.
-    file.lock()?;
-    let mut last = [b'\n'];
-    if file.seek(SeekFrom::End(0))? > 0 {
-        file.seek(SeekFrom::End(-1))?;
-        file.read_exact(&mut last)?;
-    }
-    // A crash in the middle of a line has left a part of it, whose end was never acknowledged: it must not swallow this one.
-    let text = if last == [b'\n'] { text.to_owned() } else { format!("\n{text}") };
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    if is_new {
-        // Otherwise a power failure could lose the name of the file with all that is in it.
-        File::open(directory)?.sync_all()?;
-    }
-    Ok(())
-}
-
-fn read_from(path: &Path, position: u64) -> io::Result<JournalTail> {
-    let mut file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Ok(JournalTail { restarted: position > 0, ..JournalTail::default() });
-        }
-        Err(error) => return Err(error),
-    };
-    let restarted = file.metadata()?.len() < position;
-    let position = if restarted { 0 } else { position };
-    file.seek(SeekFrom::Start(position))?;
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)?;
-    // A line without its end is being written, or was cut off by a crash.
-    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    let ends = bytes.get(..whole).unwrap_or_default().split(|byte| *byte == b'\n');
-    let ends = ends.filter_map(|line| serde_json::from_slice(line).ok()).collect();
-    Ok(JournalTail { ends, position: position + u64::try_from(whole).unwrap_or(0), restarted })
 }
 
 #[cfg(test)]
@@ -199,19 +145,6 @@ mod tests {
         assert_eq!(journal.read().await.unwrap(), [end(1)]);
         journal.append(&[end(3), end(1)]).await.unwrap();
         assert_eq!(journal.read().await.unwrap(), [end(1), end(3)]);
-    }
-
-    #[tokio::test]
-    async fn a_journal_belongs_to_the_owner_of_its_directory() {
-        use std::os::unix::fs::{MetadataExt as _, chown};
-        // An operator's command that runs as root before the gateway's first end. Another user can only test his own files.
-        let directory = tempfile::tempdir().unwrap();
-        let _ = chown(directory.path(), Some(65534), Some(65534));
-        let owner = std::fs::metadata(directory.path()).unwrap();
-        let journal = EndJournal::new(directory.path().join("journal"));
-        journal.append(&[end(1)]).await.unwrap();
-        let made = std::fs::metadata(journal.path()).unwrap();
-        assert_eq!((made.uid(), made.gid(), made.mode() & 0o777), (owner.uid(), owner.gid(), 0o600));
     }
 
     #[tokio::test]

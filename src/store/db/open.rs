@@ -14,6 +14,7 @@ use super::{
     lent::Limit,
     query_hook::QueryHook,
     reach::{POOL_WAIT, Reach},
+    renewal::Renewal,
     single_roundtrip::CREATE_FOUND,
     url,
 };
@@ -189,15 +190,19 @@ impl Db {
                 ("jit", "off"),
             ])
             .disable_statement_logging();
+        let renewal = Renewal::default();
         let of = |connections: u32| {
+            let renewal = renewal.clone();
             PgPoolOptions::new()
                 .max_connections(connections)
                 .acquire_timeout(POOL_WAIT)
                 // Only connections that were idle are pinged, not every connection before every transaction.
                 .test_before_acquire(false)
-                .before_acquire(|connection, about| {
-                    let recently_used = about.idle_for < PING_AFTER;
-                    Box::pin(async move { Ok(recently_used || sqlx::Connection::ping(connection).await.is_ok()) })
+                .before_acquire(move |connection, about| {
+                    let (allowed, recently_used) = (renewal.allows(about.age), about.idle_for < PING_AFTER);
+                    Box::pin(async move {
+                        Ok(allowed && (recently_used || sqlx::Connection::ping(connection).await.is_ok()))
+                    })
                 })
         };
         let reach = Arc::new(Reach::new(options.clone()));
@@ -214,7 +219,7 @@ impl Db {
         // Opened on first use: a command that appends nothing never opens them.
         let (appends, dedicated) =
             (of(APPENDS).connect_lazy_with(options.clone()), of(DEDICATED).connect_lazy_with(options));
-        let pools = Pools::Postgres { pool, appends, dedicated, reach };
+        let pools = Pools::Postgres { pool, appends, dedicated, reach, renewal };
         Ok(Self::over(pools))
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Entries and versions are bound value by value: escaping and parsing long texts costs more than writing them.
 
+use super::servers;
 use crate::{
     domain::Timestamp,
     store::{Column, Db, DbError, RowStatement, Tx, args, record, syncs},
@@ -164,8 +165,12 @@ const BEHIND: &str = "/* ledger::behind */ \
         (SELECT COALESCE(MAX(e.epoch), bound.ledger_epoch) FROM ledger_epochs e)) \
     OR (bound.entry IS NOT NULL AND NOT EXISTS (SELECT 1 FROM ledger_entries l WHERE l.id = bound.entry))";
 
-/// Whether the database lacks what the gateway knows.
+/// Whether the database lacks what the gateway knows, or may lack what another one does: the gateways have not agreed on its
+/// server.
 pub async fn is_behind(tx: &mut Tx, known: KnownLedger) -> Result<bool, DbError> {
+    if !servers::is_agreed_in(tx).await? {
+        return Ok(true);
+    }
     let lacking: Vec<PositionRow> = tx.fetch_rows(BEHIND, Vec::new(), known.into_columns()).await?;
     Ok(!lacking.is_empty())
 }
@@ -314,16 +319,17 @@ fn insertions(rows: EntryRows, at: Timestamp) -> Vec<RowStatement> {
     ]
 }
 
-/// `migrations/postgres/0014_history.sql` makes the comparison of [`BEHIND`], and calls the function of
+/// First the server is compared with the one that the gateways agreed on, as in [`is_behind`]; -1000000000 is [`HISTORY_BEHIND`].
+/// Then `migrations/postgres/0014_history.sql` makes the comparison of [`BEHIND`], and calls the function of
 /// `0015_answers_counted.sql`, which does what [`STALE_VERSIONS`], [`insert`] and [`COUNT_USES`] do, under the banks' locks. The
 /// statement is its own transaction: like those that begin with a statement of their own, it is acknowledged only when it is
 /// on disk, and fails while the server does not sync what it commits.
 const RECORD: &str = concat!(
-    "/* ledger::record */ SELECT UNNEST(record_known_disclosures(\
+    "/* ledger::record */ SELECT UNNEST(CASE WHEN core.is_agreed_server() THEN record_known_disclosures(\
      ledger_epoch => $1, moment => $2, known => $3, positions => $4, clients => $5, epochs => $6, consents => $7, \
      consent_versions => $8, publications => $9, rendered => $10, subjects => $11, subject_versions => $12, banks => $13, \
      ids => $14, types => $15, bodies => $16, leaves => $17, opening_clients => $18, opening_consents => $19, \
-     openings => $20)) AS position \
+     openings => $20) ELSE ARRAY[-1000000000::BIGINT] END) AS position \
      FROM (SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') \
          WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, true) AS commits WHERE ",
     syncs!(),

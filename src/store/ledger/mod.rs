@@ -4,3 +4,4 @@ pub mod append;
 pub mod audit;
 pub mod epochs;
 pub mod seal;
+pub mod servers;

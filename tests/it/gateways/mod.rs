@@ -1,6 +1,7 @@
 //! Several processes on one database: two gateways on PostgreSQL, a gateway and a command line on either engine.
 
 mod budgets;
+mod failover;
 mod frozen;
 mod order;
 mod sealing;

@@ -14,7 +14,7 @@ use crate::support::{
 };
 
 /// Both checkpoint files belong to the one tree, and the ledger verifies.
-async fn both_verify(app: &TestApp, names: [&str; 2]) {
+pub(super) async fn both_verify(app: &TestApp, names: [&str; 2]) {
     for name in names {
         let config = app.config_file(name);
         let output =

@@ -137,6 +137,7 @@ async fn the_ledger_refuses_to_be_rewritten(store: TestStore) {
     let plain = [
         "INSERT INTO ledger_leaves (leaf_index, entry_id) VALUES (0, 'ent_1')",
         "INSERT INTO ledger_epochs (epoch, began_at) VALUES (1, 1)",
+        "INSERT INTO ledger_servers (number, server, epoch, agreed_at) VALUES (1, 's', 1, 1)",
         "INSERT INTO ends (number, id, epoch, kind, target, detail, actor, at) VALUES (1, 'ent_1', 1, 'k', 't', '{}', 'a', 1)",
     ];
     let mut tx = store.db.begin("test").await.unwrap();
@@ -158,6 +159,8 @@ async fn the_ledger_refuses_to_be_rewritten(store: TestStore) {
         "DELETE FROM ledger_checkpoints",
         "UPDATE ledger_epochs SET epoch = 2",
         "DELETE FROM ledger_epochs",
+        "UPDATE ledger_servers SET server = 't'",
+        "DELETE FROM ledger_servers",
         "UPDATE ends SET target = 'u'",
         "DELETE FROM ends",
     ] {

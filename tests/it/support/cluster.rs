@@ -25,10 +25,13 @@ use medcredit::{
 
 /// The settings meet the requirements of `serve`: none of them turns syncing off.
 const WATCH: &str = r#"
-bin=$1; dir=$2; settings=$3
+bin=$1; dir=$2; settings=$3; primary=$4
 umask 077
-"$bin/initdb" -D "$dir/data" -U medcredit -A trust -E UTF8 --no-locale --no-sync </dev/null >"$dir/initdb.log" 2>&1 ||
-    { cat "$dir/initdb.log"; rm -rf "$dir"; exit 1; }
+if [ -z "$primary" ]; then
+    "$bin/initdb" -D "$dir/data" -U medcredit -A trust -E UTF8 --no-locale --no-sync
+else
+    "$bin/pg_basebackup" -D "$dir/data" -U medcredit -h "$primary" -R -c fast --no-sync
+fi </dev/null >"$dir/initdb.log" 2>&1 || { cat "$dir/initdb.log"; rm -rf "$dir"; exit 1; }
 cat >>"$dir/data/postgresql.conf" <<SETTINGS
 listen_addresses = ''
 unix_socket_directories = '$dir'
@@ -77,12 +80,27 @@ impl Cluster {
 
     /// Starts a cluster with additional lines of configuration.
     pub fn start_with(settings: &str) -> Self {
+        let cluster = Self::launch(settings, None);
+        cluster.make_template();
+        cluster
+    }
+
+    /// Starts a standby of this cluster, a copy that follows by streaming replication over a socket in `through`. It is
+    /// asynchronous, unless the primary is configured otherwise.
+    pub fn standby(&self, through: &Path) -> Self {
+        let databases = AtomicU32::new(self.databases.load(Ordering::SeqCst));
+        // By default it would try to connect again only every five seconds.
+        Self { databases, ..Self::launch("wal_retrieve_retry_interval = 100ms", Some(through)) }
+    }
+
+    fn launch(settings: &str, primary: Option<&Path>) -> Self {
         let binaries = binaries();
         // Not removed with this value: the watchdog removes it once the server has stopped.
         let directory =
             tempfile::Builder::new().prefix("medcredit-pg-").tempdir().expect("a temporary directory").keep();
         let mut command = Command::new("sh");
-        command.args(["-c", WATCH, "watch"]).arg(&binaries).arg(&directory).arg(settings).current_dir(&directory);
+        command.args(["-c", WATCH, "watch"]).arg(&binaries).arg(&directory).arg(settings);
+        command.arg(primary.unwrap_or_else(|| Path::new(""))).current_dir(&directory);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         // In a process group of its own: an interrupt typed at the terminal must not reach the server before its watchdog.
         command.process_group(0);
@@ -102,9 +120,7 @@ impl Cluster {
             said.read_to_string(&mut rest).expect("the watchdog speaks");
             panic!("the private PostgreSQL cluster did not start:\n{line}{rest}");
         }
-        let cluster = Self { binaries, directory, databases: AtomicU32::new(0), _watchdog: watchdog };
-        cluster.make_template();
-        cluster
+        Self { binaries, directory, databases: AtomicU32::new(0), _watchdog: watchdog }
     }
 
     /// On a thread of its own, because the first caller may already be inside a runtime.
@@ -159,6 +175,11 @@ impl Cluster {
     pub fn start_again(&self) {
         let log = self.directory.join("server.log");
         self.pg_ctl(&["-w", "-t", "60", "-l", log.to_str().unwrap(), "start"]);
+    }
+
+    /// Makes a standby a primary.
+    pub fn promote(&self) {
+        self.pg_ctl(&["-w", "-t", "60", "promote"]);
     }
 
     fn pg_ctl(&self, args: &[&str]) {
@@ -216,6 +237,16 @@ impl Cluster {
         pids.expect("the server lists its processes")
     }
 
+    /// The result of a query, which is one text.
+    pub async fn ask(&self, database: &str, sql: &'static str) -> String {
+        use sqlx::{ConnectOptions, Connection};
+        let options: sqlx::postgres::PgConnectOptions = self.url(database).parse().expect("our own URL");
+        let mut connection = options.connect().await.expect("the cluster answers");
+        let text = sqlx::query_scalar(sql).fetch_one(&mut connection).await.expect("the query runs");
+        connection.close().await.expect("the connection closes");
+        text
+    }
+
     /// Its directory, which exists as long as it runs.
     pub fn directory(&self) -> &Path {
         &self.directory
@@ -228,8 +259,7 @@ impl Cluster {
 
     /// The URL of a database, for a role.
     pub fn url_as(&self, role: &str, database: &str) -> String {
-        let socket = self.directory.display().to_string().replace('/', "%2F");
-        format!("postgres://{role}@localhost/{database}?host={socket}")
+        url_at(&self.directory, role, database)
     }
 
     /// Creates a database with the whole schema and returns its name.
@@ -264,6 +294,12 @@ impl Cluster {
     }
 }
 
+/// The URL of a database of the server, or of a proxy to one, whose socket is in a directory.
+pub fn url_at(directory: &Path, role: &str, database: &str) -> String {
+    let socket = directory.display().to_string().replace('/', "%2F");
+    format!("postgres://{role}@localhost/{database}?host={socket}")
+}
+
 /// PostgreSQL refuses to run as root, so it runs as the owner of its directory.
 fn as_owner(command: &mut Command, directory: &Path) {
     let owner = std::fs::metadata(directory).expect("the directory exists");
@@ -277,7 +313,9 @@ fn binaries() -> PathBuf {
     let complete = |directory: &Path| directory.join("initdb").exists() && directory.join("pg_ctl").exists();
     let path = std::env::var_os("PATH").unwrap_or_default();
     if let Some(found) = std::env::split_paths(&path).find(|directory| complete(directory)) {
-        return found;
+        // Links to some programs: the others are where they lead.
+        let real = std::fs::canonicalize(found.join("initdb")).ok();
+        return real.as_deref().and_then(Path::parent).map_or(found.clone(), Path::to_owned);
     }
     let version = |path: &Path| -> u32 {
         let name = path.parent().and_then(Path::file_name).and_then(std::ffi::OsStr::to_str);

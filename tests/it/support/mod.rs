@@ -10,6 +10,7 @@ pub mod logs;
 pub mod order;
 pub mod pki;
 pub mod process;
+pub mod proxy;
 pub mod raw;
 pub mod second_gateway;
 pub mod store;

@@ -1,13 +1,13 @@
 //! A fresh, migrated store for one test.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use medcredit::{
     domain::{Clock, ManualClock, SeededEntropy, SystemClock, Timestamp},
     store::{Db, Env, migrations},
 };
 
-use super::cluster::{Cluster, cluster};
+use super::cluster::{Cluster, cluster, url_at};
 
 /// When every test begins: the morning of 2026-04-01 in the city.
 pub const START: &str = "2026-04-01T01:00:00Z";
@@ -61,8 +61,13 @@ impl TestStore {
 
     /// On a PostgreSQL cluster of the test's own.
     pub async fn on_cluster(cluster: &Cluster) -> Self {
+        Self::on_cluster_through(cluster, cluster.directory()).await
+    }
+
+    /// The same, with connections through a proxy whose socket is in another directory.
+    pub async fn on_cluster_through(cluster: &Cluster, proxy: &Path) -> Self {
         let database = cluster.migrated_database().await;
-        let url = cluster.url(&database);
+        let url = url_at(proxy, "medcredit", &database);
         // Eight of the cluster's 300 connections, because many tests run at a time.
         let db = Db::open_postgres(&url, 8).await.expect("the store opens");
         let store = Self { url, ..Self::at(db, StoreLocation::Postgres { database }) };
