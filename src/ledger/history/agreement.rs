@@ -162,7 +162,7 @@ impl Agreement {
             Err(error) if error.is_constraint() => {}
             other => other?,
         }
-        tracing::info!(server, "every gateway has compared the database on this server, and found nothing missing");
+        tracing::info!("every gateway has compared the database on its new server, and found nothing missing");
         Ok(HistoryState::Current)
     }
 
