@@ -79,7 +79,7 @@ impl Evidence {
     }
 
     /// Every checkpoint of an epoch is a beginning of that epoch's one tree; each answer is an entry, or was named as lost.
-    pub async fn is_one_history(mut self, app: &TestApp, url: &str, revoked: &[Consent]) {
+    pub async fn must_be_one_history(mut self, app: &TestApp, url: &str, revoked: &[Consent]) {
         let db = Db::open_postgres(url, 4).await.unwrap();
         order::leaves_are_one_tree(&db).await;
         both_verify(app, ["one", "two"]).await;
@@ -165,4 +165,13 @@ async fn lost_in_ledger(db: &Db) -> BTreeSet<String> {
         lost.extend(answers.iter().map(|answer| answer["id"].as_str().unwrap().to_owned()));
     }
     lost
+}
+
+#[test]
+#[should_panic(expected = "were signed")]
+fn a_second_history_of_an_epoch_is_found() {
+    let note = |root: &[u8; 32]| format!("gateway.example/ledger/1\n1\n{}\n", data_encoding::BASE64.encode(root));
+    // The root of a tree of one leaf is the leaf's hash.
+    let (leaf, other) = ([7; 32], [8; 32]);
+    are_beginnings([note(&leaf), note(&other)].iter().map(String::as_str), &vec![leaf]);
 }

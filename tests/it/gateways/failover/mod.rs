@@ -251,6 +251,6 @@ fn ten_failovers_under_load_leave_one_history_and_no_answer_unaccounted_for() {
         for host in hosts {
             host.stop();
         }
-        evidence.is_one_history(&app, &primary.url(&database), &revoked).await;
+        evidence.must_be_one_history(&app, &primary.url(&database), &revoked).await;
     });
 }
