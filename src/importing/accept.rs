@@ -5,7 +5,11 @@ use crate::{
     domain::{Actor, Timestamp},
     ledger::{self, Action, Change, LedgerError},
     outbox::EventBatch,
-    store::{DbError, Tx, changes, clients, imports, runs, subjects},
+    store::{
+        DbError, Tx, changes, clients, imports,
+        pair::{self, PairMark},
+        runs, subjects,
+    },
 };
 
 /// Why an attempt at the last transaction was given up.
@@ -55,9 +59,13 @@ impl Stager<'_> {
             _ => SubjectUpdates::default(),
         };
         let events = self.events(seq, &updates.events).await?;
+        // Its rows are committed. A crash here leaves a mark of an import that is never accepted, which harms nothing.
+        let mark = pair::mark_bulk(&self.run.importer.env.db, seq)
+            .await
+            .map_err(ImportError::store("mark the bulk tables"))?;
         let mut attempts = 1;
         loop {
-            match self.try_accept(seq, &updates.pages, &events).await {
+            match self.try_accept(seq, mark, &updates.pages, &events).await {
                 // Nothing of the attempt was committed, and pages and events are still in memory: all of it is tried
                 // again.
                 Err(Failed::Store(error)) if error.is_contention() && attempts < ATTEMPTS => attempts += 1,
@@ -68,7 +76,7 @@ impl Stager<'_> {
         }
     }
 
-    async fn try_accept(&self, seq: i64, pages: &[String], events: &EventBatch) -> Result<(), Failed> {
+    async fn try_accept(&self, seq: i64, mark: PairMark, pages: &[String], events: &EventBatch) -> Result<(), Failed> {
         let env = &self.run.importer.env;
         let now = env.clock.now();
         let mut tx = env.db.begin("imports::accept").await?;
@@ -83,7 +91,7 @@ impl Stager<'_> {
         for page in pages {
             subjects::upsert(&mut tx, page.clone(), seq, now).await?;
         }
-        imports::accept(&mut tx, seq, self.counts(), now).await?;
+        imports::accept(&mut tx, seq, self.counts(), mark, now).await?;
         let revised = self.report.template == Template::Settlements;
         if revised || !pages.is_empty() {
             // Answers in progress either commit before this, or are rendered again with the new subjects and months.

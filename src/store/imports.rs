@@ -1,6 +1,10 @@
 //! Imported files and their states.
 
-use super::{DbError, Read, Tx, args, record};
+use super::{
+    DbError, Read, Tx, args,
+    pair::{self, PairMark},
+    record,
+};
 use crate::domain::Timestamp;
 
 record! {
@@ -124,8 +128,16 @@ pub async fn begin(tx: &mut Tx, import: NewImport<'_>, now: Timestamp) -> Result
     tx.fetch_one::<SeqRow>(BEGIN, values).await.map(|row| row.seq)
 }
 
-/// Makes all staged rows of an import visible together. An error unless its state is staging.
-pub async fn accept(tx: &mut Tx, seq: i64, counts: ImportCounts, now: Timestamp) -> Result<(), DbError> {
+/// Makes all staged rows of an import visible together, of which those in bulk tables are marked already ([`pair::mark_bulk`]).
+/// An error unless its state is staging.
+pub async fn accept(
+    tx: &mut Tx,
+    seq: i64,
+    counts: ImportCounts,
+    mark: PairMark,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    pair::mark_core(tx, mark).await?;
     let values = args![seq, counts.rows, counts.accepted, counts.rejected, now];
     match tx.execute(ACCEPT, values).await? {
         1 => Ok(()),

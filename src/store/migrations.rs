@@ -3,7 +3,7 @@
 use super::{
     DbError, args,
     db::{Db, Engine, Tx, record},
-    server,
+    pair, server,
 };
 use crate::domain::Clock;
 
@@ -190,6 +190,7 @@ pub async fn check(db: &Db) -> Result<(), DbError> {
             let text = "bulk.db is not the one of this core.db: it has no tables. Restore both files from one back-up";
             return Err(DbError::Setup(text.into()));
         }
+        pair::check(db).await?;
     }
     Ok(())
 }

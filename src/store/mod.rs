@@ -29,6 +29,7 @@ pub mod ledger;
 mod line_file;
 pub mod migrations;
 pub mod outbox;
+pub mod pair;
 pub mod personal;
 pub mod restoration;
 pub mod rounds;

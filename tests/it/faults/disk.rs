@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use medcredit::ledger::{Faults, prove};
+use medcredit::{
+    importing::Template,
+    ledger::{Faults, prove},
+};
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -173,6 +176,46 @@ fn one_file_without_the_other_is_refused() {
         let output = tokio::task::block_in_place(|| run(&["--config", &config, "serve"]));
         let text = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.code() == Some(1) && text.contains("bulk.db is not the one"), "{text}");
+    });
+}
+
+/// An operator who returns one of two files from a back-up: what was imported since would be missing without a trace.
+#[test]
+fn a_bulk_file_that_is_older_or_of_another_store_is_refused() {
+    block_on(async {
+        let (app, other) =
+            (TestApp::start(TestStore::sqlite().await).await, TestApp::start(TestStore::sqlite().await).await);
+        let [bulk, foreign] = [&app, &other].map(|app| {
+            let StoreLocation::Sqlite(directory) = app.store.location() else { panic!("on SQLite") };
+            directory.path().join("bulk.db")
+        });
+        let config = app.config_file("returned");
+        app.store.db.close().await;
+        other.store.db.close().await;
+        let (older, newest) = (app.path("older.db"), app.path("newest.db"));
+        fs::copy(&bulk, &older).unwrap();
+        let month = app.path("month.csv");
+        let columns = Template::Settlements.columns().join(",");
+        let row = format!("{HOSPITAL},2026-03,employee,900,900,200,120,100,100,0,0,0,0,0,100,final,2026-03-31");
+        fs::write(&month, format!("{columns}\n{row}\n")).unwrap();
+        let medcredit = |rest: &[&str]| {
+            let output = tokio::task::block_in_place(|| run(&[&["--config", &config], rest].concat()));
+            let text = [output.stdout, output.stderr].concat();
+            (output.status.code(), String::from_utf8_lossy(&text).into_owned())
+        };
+        let (code, text) = medcredit(&["import", "settlements", month.to_str().unwrap(), "--operator", "tester"]);
+        assert_eq!(code, Some(0), "{text}");
+        fs::copy(&bulk, &newest).unwrap();
+        for (file, named) in [(&older, "bulk.db is older than core.db"), (&foreign, "it belongs to another store")] {
+            fs::copy(file, &bulk).unwrap();
+            for command in ["serve", "doctor"] {
+                let (code, text) = medcredit(&[command]);
+                assert!(code == Some(1) && text.contains(named), "{command}: {text}");
+            }
+        }
+        fs::copy(&newest, &bulk).unwrap();
+        let (code, text) = medcredit(&["catalogue", "status", "--period", "2026-H1"]);
+        assert!(!text.contains("bulk.db"), "{code:?} {text}");
     });
 }
 

@@ -269,7 +269,8 @@ async fn a_full_queue_refuses_and_nothing_is_lost_on_shutdown(store: TestStore) 
             Ok(())
         }
     });
-    let options = RecorderOptions { queue: 3, faults, ..RecorderOptions::default() };
+    // The limit of the time is not what is tested: a loaded machine must not reach it.
+    let options = RecorderOptions { queue: 3, limit: Duration::from_secs(60), faults, ..RecorderOptions::default() };
     let recorder = Recorder::start(fixture.store.db.clone(), fixture.store.clock.clone(), options);
     let mut waiting = Vec::new();
     let mut refused = 0;
@@ -322,7 +323,8 @@ async fn queued_answers_are_limited_by_their_bytes(store: TestStore) {
             Ok(())
         }
     });
-    let options = RecorderOptions { queue_bytes: 256 * 1024, faults, ..RecorderOptions::default() };
+    let limit = Duration::from_secs(60);
+    let options = RecorderOptions { queue_bytes: 256 * 1024, limit, faults, ..RecorderOptions::default() };
     let recorder = Recorder::start(fixture.store.db.clone(), fixture.store.clock.clone(), options);
     let large = |bytes: usize| {
         let mut draft = fixture.draft();
