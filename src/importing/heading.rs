@@ -90,6 +90,11 @@ pub(super) fn recognise(template: Template, cell: &str) -> Option<Heading> {
     fits.then_some(Heading { column, unit, english: found.name == name })
 }
 
+/// Whether a cell of a header names the numbers of rows, which say nothing about their subject.
+pub(super) fn is_row_number(cell: &str) -> bool {
+    cell.chars().filter(|c| !c.is_whitespace()).eq("序号".chars())
+}
+
 /// Divides `金额(万元)` into its name and its unit. `None` if the brackets have anything else.
 fn split_unit(text: &str) -> Option<(&str, Option<Unit>)> {
     let Some(at) = text.find(['(', '（']) else { return Some((text, None)) };

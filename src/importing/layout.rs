@@ -2,7 +2,7 @@
 
 use super::{
     ImportError, Template,
-    heading::{Heading, Unit, is_header, recognise},
+    heading::{Heading, Unit, is_header, is_row_number, recognise},
     template::table::ValueKind,
 };
 
@@ -19,6 +19,8 @@ pub(super) struct Layout {
     units: Vec<Option<Unit>>,
     /// Positions without a name in the header: their fields must be empty.
     unnamed: Vec<usize>,
+    /// Positions of the numbers of rows (序号), which are ignored.
+    numbers: Vec<usize>,
     /// How many columns the file has.
     width: usize,
 }
@@ -56,6 +58,8 @@ impl Layout {
         let unknown = |at: &usize| headings.get(*at).is_some_and(Option::is_none);
         let (unnamed, unknown): (Vec<usize>, Vec<usize>) =
             (0..header.len()).filter(unknown).partition(|at| header.get(*at).is_some_and(|cell| is_empty(cell)));
+        let (numbers, unknown): (Vec<usize>, Vec<usize>) =
+            unknown.into_iter().partition(|at| header.get(*at).is_some_and(|cell| is_row_number(cell)));
         let names_columns = is_header(template, header.iter().map(String::as_str));
         for at in unknown {
             let shown = header.get(at).filter(|name| can_be_shown(name, names_columns));
@@ -68,7 +72,7 @@ impl Layout {
         if !faults.is_empty() {
             return Err(ImportError::Header { template: template.as_str(), faults });
         }
-        Ok(Self { template, positions, units, unnamed, width: header.len() })
+        Ok(Self { template, positions, units, unnamed, numbers, width: header.len() })
     }
 
     /// The template.
@@ -91,14 +95,19 @@ impl Layout {
         &self.unnamed
     }
 
+    /// Whether the numbers of rows are at a position.
+    pub(super) fn has_number_at(&self, position: usize) -> bool {
+        self.numbers.contains(&position)
+    }
+
     /// The unit that the header declares for a column.
     pub(super) fn unit(&self, column: usize) -> Option<Unit> {
         self.units.get(column).copied().flatten()
     }
 
-    /// Whether every row is as the template has it: each column has a name, and none a unit of its own.
+    /// Whether every row is as the template has it: with its columns and no others, and without units of their own.
     pub(super) fn is_plain(&self) -> bool {
-        self.unnamed.is_empty() && self.units.iter().all(Option::is_none)
+        self.unnamed.is_empty() && self.numbers.is_empty() && self.units.iter().all(Option::is_none)
     }
 
     /// How many fields each row must have.
@@ -151,6 +160,8 @@ mod tests {
         assert_eq!(layout.unnamed(), [0, 5]);
         assert_eq!((layout.width(), layout.name_at(4), layout.name_at(5)), (6, "bank_code", ""));
         assert!(!layout.is_plain());
+        let layout = Layout::of(Template::Accounts, &header("序 号,启用日期,银行账号,主体编码,开户行行号")).unwrap();
+        assert!(layout.has_number_at(0) && !layout.has_number_at(1) && layout.unnamed().is_empty());
     }
 
     #[test]

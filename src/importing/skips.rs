@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{heading::recognise, layout::Layout};
+use super::{
+    heading::{is_row_number, recognise},
+    layout::Layout,
+};
 use crate::domain::words::words;
 
 /// Line numbers that a report names for each reason.
@@ -100,9 +103,14 @@ const TOTALS: &[&str] = &["合计", "总计", "小计", "共计", "总合计", "
 
 /// Why a line is no row, if it is none.
 pub(super) fn reason_to_skip(record: &csv::StringRecord, layout: &Layout) -> Option<SkipReason> {
-    let Some((at, first)) = record.iter().enumerate().find(|(_, field)| !field.trim().is_empty()) else {
-        return Some(SkipReason::Blank);
-    };
+    let mut filled = record.iter().enumerate().filter(|(_, field)| !field.trim().is_empty());
+    let Some((at, first)) = filled.next() else { return Some(SkipReason::Blank) };
+    if layout.has_number_at(at) {
+        // Forms have their rows numbered before they are filled in.
+        if filled.next().is_none() {
+            return Some(SkipReason::Blank);
+        }
+    }
     match first.as_bytes().first() {
         Some(0x1a) if record.len() == 1 && first.trim_end() == "\u{1a}" => return Some(SkipReason::EndMark),
         // Words of ASCII are values, unless they name their own column.
@@ -124,7 +132,9 @@ fn is_header_again(record: &csv::StringRecord, layout: &Layout) -> bool {
     let mut fields = record.iter().enumerate().filter(|(_, field)| !field.trim().is_empty());
     record.len() <= layout.width()
         && fields.all(|(at, field)| {
-            recognise(layout.template(), field).is_some_and(|named| layout.position(named.column) == Some(at))
+            let named = recognise(layout.template(), field);
+            named.is_some_and(|named| layout.position(named.column) == Some(at))
+                || (layout.has_number_at(at) && is_row_number(field))
         })
 }
 
@@ -134,7 +144,11 @@ mod tests {
     use crate::importing::Template;
 
     fn reason(text: &str) -> Option<SkipReason> {
-        let header: Vec<String> = ["主体编码", "开户行行号", "银行账号", "启用日期"].map(str::to_owned).into();
+        reason_with(["主体编码", "开户行行号", "银行账号", "启用日期"], text)
+    }
+
+    fn reason_with<const N: usize>(header: [&str; N], text: &str) -> Option<SkipReason> {
+        let header: Vec<String> = header.map(str::to_owned).into();
         let layout = Layout::of(Template::Accounts, &header).unwrap();
         reason_to_skip(&text.split(',').collect(), &layout)
     }
@@ -151,6 +165,15 @@ mod tests {
         for row in ["H33030200090,1,2,2025-01-01", "合计医院,1,2,3", "subject_code,1,2,3", ",,100,", "\u{1a},,,"] {
             assert_eq!(reason(row), None, "{row}");
         }
+    }
+
+    #[test]
+    fn the_numbers_of_rows_make_no_row() {
+        let reason = |text| reason_with(["序号", "主体编码", "开户行行号", "银行账号", "启用日期"], text);
+        assert_eq!(reason("7,,,,"), Some(SkipReason::Blank));
+        assert_eq!(reason("合计,,,100,"), Some(SkipReason::Total));
+        assert_eq!(reason("序号,主体编码,开户行行号,银行账号,启用日期"), Some(SkipReason::Header));
+        assert_eq!(reason("7,H33030200090,1,2,2025-01-01"), None);
     }
 
     #[test]

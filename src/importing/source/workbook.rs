@@ -240,19 +240,15 @@ fn read_xls(input: &Input, sheet: Option<&str>, to: &SyncSender<Sent>) -> Result
         let what = format!("an .xls may have {} MiB", MOST_XLS_BYTES >> 20);
         return Err(ImportError::WorkbookTooLarge { what }.into());
     }
-    let mut file = open(input)?;
-    file.seek(SeekFrom::Start(0)).map_err(|error| ImportError::read(input.name().as_ref(), error))?;
-    let mut workbook = match Xls::new(file) {
-        Ok(workbook) => workbook,
-        Err(XlsError::Password) => return Err(ImportError::WorkbookLocked.into()),
-        // An .xlsx with a password has this format too, and none of an .xls in it.
-        Err(error) => {
-            let locked = matches!(Xlsx::new(open(input)?), Err(XlsxError::Password));
-            return Err(
-                if locked { ImportError::WorkbookLocked } else { ImportError::Workbook(Box::new(error)) }.into()
-            );
-        }
-    };
+    // An .xlsx with a password has the outer format of an .xls.
+    if matches!(Xlsx::new(open(input)?), Err(XlsxError::Password)) {
+        return Err(ImportError::WorkbookLocked.into());
+    }
+    xls_limit::check(open(input)?)?;
+    let mut workbook = Xls::new(open(input)?).map_err(|error| match error {
+        XlsError::Password => ImportError::WorkbookLocked,
+        error => ImportError::Workbook(Box::new(error)),
+    })?;
     let name = choose(workbook.sheets_metadata(), sheet)?;
     let range = workbook.worksheet_range(&name).map_err(|error| ImportError::Workbook(Box::new(error)))?;
     let (first_row, first_column) = range.start().unwrap_or_default();

@@ -186,7 +186,7 @@ impl Template {
         }
     }
 
-    /// What is known about each of its columns, in the order of [`Template::columns`].
+    /// Its columns, in the order of [`Template::columns`].
     pub(in crate::importing) const fn table(self) -> &'static [Column] {
         match self {
             Self::Subjects => SUBJECTS,

@@ -57,7 +57,7 @@ fn cells_of_dates_numbers_and_formulas_have_their_values_and_lines_are_those_of_
         for (row, code) in [(3, "H33030200090"), (5, "H33030200090"), (6, "H33030200099"), (7, "H33030200090")] {
             write_rows(sheet, row, &format!("{code},insurance_commendation,,,医保局,{row}"));
             sheet.write_number(row, 2, 1.0).unwrap();
-            sheet.write_datetime_with_format(row, 3, date, &day).unwrap();
+            sheet.write_datetime_with_format(row, 3, &date, &day).unwrap();
         }
         // 100% is 1; the sum of decimals is not exactly 1; the day is a number that is not formatted as one.
         sheet.write_number_with_format(5, 2, 1.0, &percent).unwrap();

@@ -65,8 +65,13 @@ fn stream(cells: &[(u16, u16, Cell)], claimed: u32) -> Vec<u8> {
     all
 }
 
-/// A compound file with the stream.
-fn workbook(mut stream: Vec<u8>) -> Vec<u8> {
+/// A compound file with the stream of a workbook.
+fn workbook(stream: Vec<u8>) -> Vec<u8> {
+    compound_file("Workbook", stream)
+}
+
+/// A compound file with one stream.
+fn compound_file(name: &str, mut stream: Vec<u8>) -> Vec<u8> {
     const END: u32 = 0xffff_fffe;
     stream.resize(stream.len().max(4096).next_multiple_of(512), 0);
     let sectors = u32::try_from(stream.len() / 512).unwrap();
@@ -96,7 +101,7 @@ fn workbook(mut stream: Vec<u8>) -> Vec<u8> {
         entry
     };
     let mut directory = entry("Root Entry", 5, 1, END, 0);
-    directory.extend(entry("Workbook", 2, u32::MAX, 2, u32::try_from(stream.len()).unwrap()));
+    directory.extend(entry(name, 2, u32::MAX, 2, u32::try_from(stream.len()).unwrap()));
     directory.resize(512, 0);
     [header, table, directory, stream].concat()
 }
@@ -149,6 +154,18 @@ fn a_workbook_that_claims_or_spans_too_many_cells_is_refused_before_room_is_made
             let error = harness.import_file(Template::Subjects, &path).await.unwrap_err();
             assert!(matches!(error, ImportError::WorkbookTooLarge { .. }), "{name}: {error}");
         }
+    });
+}
+
+#[test]
+fn a_workbook_with_a_password_is_refused_with_the_remedy() {
+    block_on(async {
+        let harness = ImportHarness::new(TestStore::sqlite().await);
+        // What Excel makes of an .xlsx with a password.
+        let path = harness.write("subjects.xlsx", compound_file("EncryptedPackage", vec![0x55; 5000]));
+        let error = harness.import_file(Template::Subjects, &path).await.unwrap_err();
+        assert!(matches!(error, ImportError::WorkbookLocked), "{error}");
+        assert!(error.to_string().contains("save it without one"), "{error}");
     });
 }
 

@@ -115,14 +115,22 @@ fn is_stored_form(text: &str, context: Context<'_>) -> bool {
     }
 }
 
-/// Whether a text has neither spaces nor apostrophes around it, and does not stand for none.
+/// Whether a text has neither spaces nor apostrophes around it, and does not stand for none. Cheap enough for every fact:
+/// only bytes that a space or an apostrophe may have, full-width ones included, need a second look.
 pub(in crate::importing) fn is_plain_text(text: &str, optional: bool) -> bool {
-    let bytes = text.as_bytes();
-    let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else { return true };
-    // The bytes that spaces and apostrophes begin and end with, full-width ones included. Few texts have one of them.
-    let suspect = |byte: u8| byte <= b' ' || byte == b'\'' || matches!(byte, 0x80..=0x87 | 0xa0);
-    let begins = *first <= b' ' || *first == b'\'' || matches!(*first, 0xc2 | 0xe1 | 0xe2 | 0xe3 | 0xef);
-    ((!begins && !suspect(*last)) || without_marks(text) == text) && !(optional && is_none(text))
+    let begins_plain = !matches!(
+        text.as_bytes(),
+        [0..=b' ' | b'\'' | 0xc2, ..]
+            | [0xe1, 0x9a, ..]
+            | [0xe2, 0x80 | 0x81, ..]
+            | [0xe3, 0x80, 0x80, ..]
+            | [0xef, 0xbc, 0x87, ..]
+    );
+    let ends_plain = !matches!(
+        text.as_bytes(),
+        [.., 0..=b' ' | b'\''] | [.., 0xc2, _] | [.., 0xe1..=0xe3, _, 0x80..=0x8a | 0x9f | 0xa8 | 0xa9 | 0xaf]
+    );
+    ((begins_plain && ends_plain) || without_marks(text) == text) && !(optional && is_none(text))
 }
 
 /// A text without the spaces around it, and without the apostrophe with which Excel marks texts.

@@ -88,3 +88,16 @@ fn amounts_without_a_unit_are_in_fen_and_never_guessed() {
     assert_eq!(paid("-1,234"), "-1234");
     assert_eq!(paid("1234.50"), "1234.50", "left to the checks, which reject it");
 }
+
+#[test]
+fn every_space_around_a_text_is_found_by_the_quick_look() {
+    let spaces = (1..=0xffff).filter_map(char::from_u32).filter(|c| c.is_whitespace() || matches!(c, '\'' | '＇'));
+    for space in spaces {
+        assert!(!is_plain_text(&format!("{space}医保局"), false), "{space:?}");
+        // An apostrophe at the end alone is part of the text.
+        assert_eq!(is_plain_text(&format!("医保局{space}"), false), !space.is_whitespace(), "{space:?}");
+    }
+    for text in ["医保局", "温医保罚〔2026〕7号", "〔2026〕7号", "“合成”", "a", "", "医保局’"] {
+        assert!(is_plain_text(text, true), "{text}");
+    }
+}
