@@ -27,6 +27,25 @@ fn csv_in_gb18030() {
     });
 }
 
+#[test]
+fn csv_in_any_encoding() {
+    edits_of!(RECORDS.encode_utf16().flat_map(u16::to_le_bytes).collect(), |bytes| {
+        read(bytes, Format::Csv(Encoding::Detected));
+    });
+}
+
+#[test]
+fn workbook() {
+    let mut workbook = rust_xlsxwriter::Workbook::new();
+    let sheet = workbook.add_worksheet();
+    for (row, line) in (0u32..).zip(RECORDS.lines().take(2)) {
+        for (column, cell) in (0u16..).zip(line.split(',')) {
+            sheet.write_string(row, column, cell).unwrap();
+        }
+    }
+    edits_of!(workbook.save_to_buffer().unwrap(), |bytes| read(bytes, Format::Workbook));
+}
+
 #[cfg(feature = "parquet")]
 mod parquet_files {
     use std::sync::Arc;

@@ -4,11 +4,12 @@ use std::ops::Range;
 
 use super::{
     ImportError,
+    file_context::FileContext,
     findings::{Code, Finding, Severity},
-    layout::Layout,
+    normalise::normalise,
     row::{Row, RowText},
+    skips::{Skips, reason_to_skip},
 };
-use crate::domain::Day;
 
 /// The codes of a row that must be subjects: the column of each, and its position in the batch's text.
 pub(super) type Codes = [Option<(usize, Range<usize>)>; 2];
@@ -43,6 +44,8 @@ pub(super) struct Batch {
     pub(super) bytes: u64,
     pub(super) findings: Vec<Finding>,
     pub(super) passed: Passed,
+    /// Lines that are no rows.
+    pub(super) skipped: Skips,
 }
 
 impl Batch {
@@ -54,17 +57,38 @@ impl Batch {
         file: FileContext<'_>,
         check: impl FnOnce(&mut Row<'_>, &mut Passed) -> Result<(), ImportError>,
     ) -> Result<(), ImportError> {
-        let FileContext { layout, today } = file;
+        let FileContext { layout, today, .. } = file;
+        if let Some(reason) = reason_to_skip(record, layout) {
+            self.skipped.add(reason, line);
+            return Ok(());
+        }
         // Before any field is read: with a field too many or too few, every later one may be under a wrong column.
         if record.len() != layout.width() {
             let message = format!("has {} fields, the header has {}", record.len(), layout.width());
             self.reject(line, Code::ColumnCount, message);
             return Ok(());
         }
+        let filled = |at: &&usize| record.get(**at).is_some_and(|field| !field.trim().is_empty());
+        if let Some(at) = layout.unnamed().iter().find(filled) {
+            let message = format!("has a value in column {}, which has no name in the header", at + 1);
+            self.reject(line, Code::ColumnCount, message);
+            return Ok(());
+        }
         // Only now: `reject` counts a row by itself.
         self.read += 1;
-        let mut row = Row { line, record, layout, findings: &mut self.findings, today };
-        check(&mut row, &mut self.passed)
+        let (record, faults) = normalise(record, file);
+        if faults.is_empty() {
+            let mut row = Row { line, record: &record, layout, findings: &mut self.findings, today };
+            return check(&mut row, &mut self.passed);
+        }
+        self.findings.extend(faults.into_iter().map(|fault| Finding {
+            line,
+            column: layout.name(fault.column),
+            code: fault.code,
+            severity: Severity::Reject,
+            message: fault.message,
+        }));
+        Ok(())
     }
 
     /// Counts a row that was rejected as a whole.
@@ -77,14 +101,6 @@ impl Batch {
         self.read += 1;
         self.findings.push(Finding { line, column, code, severity: Severity::Reject, message });
     }
-}
-
-/// What is the same for all rows of a file.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct FileContext<'a> {
-    pub(super) layout: &'a Layout,
-    /// The city's day of the import.
-    pub(super) today: Day,
 }
 
 /// Why reading ends before the file does.

@@ -26,15 +26,51 @@ pub enum ImportError {
     /// The header is not UTF-8.
     #[error("the header is not UTF-8: save the file as UTF-8, or use --encoding gb18030")]
     HeaderNotUtf8,
-    /// The header is not GB 18030 either.
-    #[error("the header has bytes that are no character of GB 18030")]
-    HeaderNotGb18030,
+    /// The header has bytes that are no character of the file's encoding.
+    #[error("the header has bytes that are no character: save the file in Excel as \"CSV UTF-8\" or as .xlsx")]
+    HeaderNotDecodable,
+    /// The rows fit both encodings.
+    #[error(
+        "the file can be read as UTF-8 and as GB 18030 (GBK), with different names: say which it is, with --encoding utf-8 or --encoding gb18030"
+    )]
+    EncodingUnclear,
+    /// The rows fit no encoding that is supported.
+    #[error("the file is neither UTF-8, UTF-16 nor GB 18030 (GBK): save it in Excel as \"CSV UTF-8\" or as .xlsx")]
+    EncodingUnknown,
+    /// The file is not text.
+    #[error("the file is no text, although it is to be read as CSV: save it in Excel as .xlsx or as \"CSV UTF-8\"")]
+    NotText,
+    /// The file is a web page, as some systems export under the name of an Excel file.
+    #[error("the file is a web page, whatever its name says: open it in Excel and save it as .xlsx")]
+    WebPage,
     /// The rows are not UTF-8 and read as GB 18030.
     #[error("the file is not UTF-8; its rows read as GB 18030: use --encoding gb18030, or save it as UTF-8")]
     LooksLikeGb18030,
     /// `--encoding gb18030` was given and every row is UTF-8.
     #[error("the file is UTF-8, not GB 18030: omit --encoding gb18030")]
     LooksLikeUtf8,
+    /// The file is no Excel workbook, or damaged.
+    #[error("the file cannot be read as an Excel workbook: save it in Excel as .xlsx")]
+    Workbook(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The workbook has a password.
+    #[error("the workbook is protected by a password: save it without one")]
+    WorkbookLocked,
+    /// The workbook would need too much memory.
+    #[error("the workbook is too large: {what}; save the sheet as CSV, or divide it")]
+    WorkbookTooLarge {
+        /// What is beyond which limit.
+        what: String,
+    },
+    /// The workbook has no such sheet.
+    #[error("the workbook has no sheet {sheet:?}: use --sheet with one of {}", .sheets.join(", "))]
+    SheetUnknown {
+        sheet: String,
+        /// The names of its sheets.
+        sheets: Vec<String>,
+    },
+    /// The empty workbook of a template cannot be written.
+    #[error("the workbook of the template could not be written")]
+    Template(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The file is not Parquet, or damaged.
     #[error("the file cannot be read as Parquet")]
     Parquet(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -60,6 +96,19 @@ pub enum ImportError {
         /// The line that it begins on.
         line: u64,
     },
+    /// A quote is not closed, and would swallow the rows that follow.
+    #[error(
+        "a quotation mark on line {line} is not closed, or stands before more text, and swallows the lines that follow: close it, or write it twice"
+    )]
+    OpenQuote {
+        /// The line that the row begins on.
+        line: u64,
+    },
+    /// The numbers of lines and rows do not add up.
+    #[error(
+        "of {lines} lines, {rows} were accepted or rejected and {skipped} skipped, besides the header: lines were lost, so none was accepted; report this as a defect"
+    )]
+    LinesLost { lines: u64, rows: u64, skipped: u64 },
     /// The CSV reader failed.
     #[error("the file could not be read to its end")]
     Csv(#[source] csv::Error),

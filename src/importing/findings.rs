@@ -19,6 +19,8 @@ words! {
         AmountTooLarge = "amount_too_large",
         /// The bank's code is not 8 to 14 digits or capital letters.
         BankCodeMalformed = "bank_code_malformed",
+        /// The cell has an error of Excel, such as #N/A, in the place of a value.
+        CellError = "cell_error",
         /// The national code does not have the pattern of its kind.
         CodeMalformed = "code_malformed",
         /// The row has more or fewer fields than the header.
@@ -37,6 +39,8 @@ words! {
         DuplicateRow = "duplicate_row",
         /// A field that must not be empty is empty.
         Empty = "empty",
+        /// Excel held the value as a number or a date, and changed it.
+        ExcelChanged = "excel_changed",
         /// The fact expired before the oldest half-year that can still be graded.
         FactExpired = "fact_expired",
         /// The resident identity number is wrong.
@@ -55,6 +59,8 @@ words! {
         MonthMalformed = "month_malformed",
         /// The row has bytes that are no character of GB 18030.
         NotGb18030 = "not_gb18030",
+        /// The row has bytes that are no character of UTF-16.
+        NotUtf16 = "not_utf16",
         /// The row, or a text of it, is not UTF-8.
         NotUtf8 = "not_utf8",
         /// Warning: the source is not the provider that the catalogue names for the category.

@@ -20,7 +20,7 @@ use super::{
     findings::FindingsReport,
     reader::{Checks, Message, ReadJob, read_file},
     rows::checker,
-    source::{Format, Input},
+    source::Input,
     stager::{Run, Stager},
 };
 use crate::{
@@ -145,7 +145,12 @@ impl Importer {
         let job = ReadJob {
             template,
             input: input.clone(),
-            format: options.format.unwrap_or_else(|| Format::of_name(Path::new(&input.name()))),
+            format: match options.format {
+                Some(format) => format,
+                None => input.format()?,
+            },
+            sheet: options.sheet.clone(),
+            references: Arc::clone(&self.references),
             checks,
             today,
             chunk_rows: options.chunk_rows,

@@ -1,4 +1,4 @@
-//! Imports the bureau's files: CSV or Parquet in, checked rows in the store, and a report of what was rejected.
+//! Imports the bureau's files: Excel, CSV or Parquet in, checked rows in the store, and a report of what was rejected.
 //!
 //! A file is read in bounded memory; a bad row is reported and never stops the file. Rows are staged in bulk tables
 //! under the import's number, where nobody sees them, until one last transaction on the core accepts all of them. The
@@ -14,11 +14,14 @@ mod batch;
 mod error;
 mod events;
 mod facts;
+mod file_context;
 pub mod findings;
+mod heading;
 mod import;
 mod importer;
 mod layout;
 mod leftovers;
+mod normalise;
 mod options;
 mod reader;
 mod references;
@@ -26,6 +29,7 @@ mod report;
 mod reseal;
 mod row;
 mod rows;
+mod skips;
 mod source;
 mod stager;
 mod subject_changes;
@@ -43,6 +47,7 @@ pub use options::{Options, Sender};
 pub use references::{ACCOUNT_NUMBER, References};
 pub use report::{Outcome, Progress, Report, SubjectChanges};
 pub use reseal::{Resealed, reseal_subjects};
+pub use skips::{SkipReason, SkippedLines, Skips};
 pub use source::{Encoding, Format, Input, count_rows};
 pub use template::Template;
 pub use upload_report::{ListedFinding, UploadReport};

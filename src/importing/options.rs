@@ -18,8 +18,10 @@ pub struct Sender {
 /// Options of one import.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The file format; derived from the file's name, when absent.
+    /// The file format; recognised by the file, when absent.
     pub format: Option<Format>,
+    /// The sheet of a workbook; the first one, when absent.
+    pub sheet: Option<String>,
     /// Path of the report of findings; `FILE.rejects.csv` beside the file, when absent.
     pub rejects: Option<PathBuf>,
     /// Accepts subjects whose unified social credit code fails its check digit, with a warning: the operator has
@@ -39,6 +41,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             format: None,
+            sheet: None,
             rejects: None,
             accept_uscc_mismatch: false,
             check_only: false,

@@ -1,18 +1,20 @@
 //! The reading half of an import, on threads of its own: opens the file, checks its rows, and sends them in batches.
 //! The stager sets the pace, because the channel is short.
 
-use std::{num::NonZero, thread::available_parallelism};
+use std::{num::NonZero, sync::Arc, thread::available_parallelism};
 
 use tokio::sync::mpsc;
 
 use super::{
-    ImportError, Template,
-    batch::{Batch, CheckedRow, FileContext, Passed, Stop},
+    ImportError, References, Template,
+    batch::{Batch, CheckedRow, Passed, Stop},
     facts::{FactChecks, PackedPart, PlainCsv, check_csv, pack},
+    file_context::FileContext,
     layout::Layout,
     row::Row,
     rows::Checker,
-    source::{Encoding, Format, Input, Next, RowSource, open},
+    skips::{Lines, reason_to_skip},
+    source::{Format, Input, Next, RowSource, open},
 };
 use crate::domain::Day;
 
@@ -29,7 +31,7 @@ pub(super) enum Message {
     /// Credit facts, sorted and packed.
     Packed(PackedPart),
     /// The end of the file, with the SHA-256 (hex) of everything that was read.
-    End { sha256: String },
+    End { sha256: String, lines: Lines },
     /// The file cannot be imported.
     Failed(ImportError),
 }
@@ -47,6 +49,9 @@ pub(super) struct ReadJob {
     pub(super) template: Template,
     pub(super) input: Input,
     pub(super) format: Format,
+    /// The sheet of a workbook; the first one, when absent.
+    pub(super) sheet: Option<String>,
+    pub(super) references: Arc<References>,
     pub(super) checks: Checks,
     pub(super) today: Day,
     /// Rows of one batch.
@@ -58,7 +63,7 @@ pub(super) struct ReadJob {
 /// Reads a file to its end, or until the import is dropped. Blocks the thread.
 pub(super) fn read_file(mut job: ReadJob, to: &mpsc::Sender<Message>) {
     let last = match job.read(to) {
-        Ok(sha256) => Message::End { sha256 },
+        Ok((sha256, lines)) => Message::End { sha256, lines },
         Err(Stop::Failed(error)) => Message::Failed(error),
         Err(Stop::Dropped) => return,
     };
@@ -71,11 +76,13 @@ fn send(to: &mpsc::Sender<Message>, message: Message) -> Result<(), Stop> {
 }
 
 impl ReadJob {
-    fn read(&mut self, to: &mpsc::Sender<Message>) -> Result<String, Stop> {
-        let mut source = open(&self.input, self.format, self.template)?;
+    fn read(&mut self, to: &mpsc::Sender<Message>) -> Result<(String, Lines), Stop> {
+        let mut source = open(&self.input, self.format, self.sheet.as_deref(), self.template)?;
         let header = source.header()?;
-        let layout = Layout::of(self.template, &header)?;
-        let file = FileContext { layout: &layout, today: self.today };
+        let layout = Layout::of(self.template, &header.names)?;
+        let references = Arc::clone(&self.references);
+        let typed = self.format.is_typed();
+        let file = FileContext { layout: &layout, today: self.today, references: &references, typed };
         let (chunk_rows, most_rows) = (self.chunk_rows, self.most_rows);
         // Once the header fits: only then the import gets its row in the store.
         send(to, Message::Ready)?;
@@ -83,22 +90,23 @@ impl ReadJob {
             Checks::Rows(check) => {
                 let rows = RowReading { source: &mut *source, file, chunk_rows, most_rows, to };
                 rows.read(|row, passed| stage_json(check, row, passed))?;
-                Ok(source.sha256()?)
+                Ok((source.sha256()?, source.lines()))
             }
             Checks::Facts(checks) => {
                 let spill = checks.spill(self.input.size()?)?;
-                let sha256 = if let Some(csv) = plain_csv(&self.input, self.format, most_rows, checks) {
+                let is_plain = most_rows.is_none() && source.is_plain() && layout.is_plain();
+                let read = if let Some(csv) = plain_csv(&self.input, is_plain, checks) {
                     check_csv(checks, file, &csv, &spill, threads(), |batch| send(to, Message::Batch(batch)))?
                 } else {
                     let mut writer = spill.writer();
                     let rows = RowReading { source: &mut *source, file, chunk_rows, most_rows, to };
                     rows.read(|row, passed| checks.check(row, passed, &mut writer))?;
                     writer.finish().map_err(|source| ImportError::Spill { source })?;
-                    source.sha256()?
+                    (source.sha256()?, source.lines())
                 };
                 // Only now: facts of one subject may be anywhere in the file.
                 pack(checks, &spill, threads(), |part| send(to, Message::Packed(part)))?;
-                Ok(sha256)
+                Ok(read)
             }
         }
     }
@@ -106,16 +114,9 @@ impl ReadJob {
 
 /// A file of facts that can be read on several threads. An upload is read row by row, because its number of rows and
 /// its sources are limited.
-fn plain_csv<'i>(
-    input: &'i Input,
-    format: Format,
-    most_rows: Option<u64>,
-    checks: &FactChecks,
-) -> Option<PlainCsv<'i>> {
-    match (input, format) {
-        (Input::File(path), Format::Csv(Encoding::Utf8)) if most_rows.is_none() && checks.any_source() => {
-            PlainCsv::examine(path)
-        }
+fn plain_csv<'i>(input: &'i Input, is_plain: bool, checks: &FactChecks) -> Option<PlainCsv<'i>> {
+    match input {
+        Input::File(path) if is_plain && checks.any_source() => PlainCsv::examine(path),
         _ => None,
     }
 }
@@ -161,6 +162,9 @@ impl RowReading<'_> {
             match next {
                 Next::End => break,
                 Next::Row { line } => batch.add(line, &record, self.file, &mut check)?,
+                Next::Unreadable { line, column: Some(_), .. } if self.is_skipped(&record) => {
+                    batch.add(line, &record, self.file, &mut check)?;
+                }
                 Next::Unreadable { line, column, code, message } => {
                     let column = column.map_or("", |position| self.file.layout.name_at(position));
                     batch.reject_column(line, column, code, message);
@@ -173,6 +177,11 @@ impl RowReading<'_> {
             }
         }
         batch.bytes = self.source.bytes_read();
-        if batch.read > 0 { send(self.to, Message::Batch(batch)) } else { Ok(()) }
+        if batch.read > 0 || batch.skipped.total() > 0 { send(self.to, Message::Batch(batch)) } else { Ok(()) }
+    }
+
+    /// Whether a row of which only one value cannot be read is none: a line of sums may have any value in any column.
+    fn is_skipped(&self, record: &csv::StringRecord) -> bool {
+        reason_to_skip(record, self.file.layout).is_some()
     }
 }

@@ -56,8 +56,13 @@ impl std::ops::Deref for Rules {
 }
 
 impl Rules {
-    /// The measure called `name` in the catalogue of the kind that `code` belongs to.
+    /// The measure called `name`, by its id or in Chinese, in the catalogue of the kind that `code` belongs to.
     pub(super) fn measure(&self, code: &str, name: &str) -> Option<&Measure> {
-        self.catalogues.get(&self.kinds.of_code(code)?.id)?.measure(name)
+        let catalogue = self.catalogues.get(&self.kinds.of_code(code)?.id)?;
+        catalogue.measure(name).or_else(|| {
+            let mut named = catalogue.measures().iter().filter(|measure| measure.name_zh == name);
+            // Two measures of one name cannot be distinguished by it.
+            named.next().filter(|_| named.next().is_none())
+        })
     }
 }

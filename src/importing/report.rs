@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use super::{Finding, Template};
+use super::{Finding, ImportError, Skips, Template};
 use crate::store::imports::ImportRow;
 
 /// Progress of an import.
@@ -46,12 +46,14 @@ pub struct Report {
     pub import_id: Option<String>,
     /// The number of this import, or of the earlier one that accepted the same file.
     pub import_seq: Option<i64>,
-    /// Rows of the file, without the header.
+    /// Rows of the file: lines that are neither its header nor skipped.
     pub rows: u64,
     /// Accepted rows.
     pub accepted: u64,
     /// Rejected rows.
     pub rejected: u64,
+    /// Lines that are no rows, such as empty lines and sums.
+    pub skipped: Skips,
     /// Warnings about accepted rows.
     pub warnings: u64,
     /// Number of findings by code.
@@ -92,6 +94,7 @@ impl Report {
             rows: 0,
             accepted: 0,
             rejected: 0,
+            skipped: Skips::default(),
             warnings: 0,
             findings: BTreeMap::new(),
             subjects: SubjectChanges::default(),
@@ -113,16 +116,44 @@ impl Report {
         self.rejected = count(earlier.rejected);
     }
 
-    /// Counts rows that were read, `accepted` of which passed every check.
-    pub(super) fn count_rows(&mut self, read: u64, accepted: u64) {
-        self.rows += read;
+    /// Counts rows. Both numbers come from what was done with them, and not from each other, so that
+    /// [`Report::check_lines`] finds a row with which nothing was done.
+    pub(super) fn count_rows(&mut self, accepted: u64, rejected: u64) {
         self.accepted += accepted;
-        self.rejected = self.rows - self.accepted;
+        self.rejected += rejected;
+        self.rows = self.accepted + self.rejected;
     }
 
     /// Takes back rows that were counted as accepted.
     pub(super) fn reject_accepted(&mut self, rows: u64) {
         self.accepted = self.accepted.saturating_sub(rows);
-        self.rejected = self.rows - self.accepted;
+        self.rejected += rows;
+    }
+
+    /// Compares the lines that the file has with what became of them: the header, accepted and rejected rows, and skipped
+    /// lines.
+    pub(super) fn check_lines(&self, lines: u64) -> Result<(), ImportError> {
+        let (rows, skipped) = (self.rows, self.skipped.total());
+        if lines == 1 + rows + skipped { Ok(()) } else { Err(ImportError::LinesLost { lines, rows, skipped }) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::importing::SkipReason;
+
+    #[test]
+    fn a_line_with_which_nothing_was_done_fails_the_import() {
+        let mut report = Report::new(Template::Records, "records.csv".into(), String::new());
+        report.count_rows(5, 2);
+        report.skipped.add(SkipReason::Blank, 4);
+        report.reject_accepted(1);
+        assert_eq!((report.rows, report.accepted, report.rejected), (7, 4, 3));
+        assert!(report.check_lines(9).is_ok());
+        for lines in [8, 10] {
+            let error = report.check_lines(lines).unwrap_err();
+            assert!(matches!(error, ImportError::LinesLost { rows: 7, skipped: 1, .. }), "{error}");
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::{fmt::Write, ops::Range, str::FromStr};
 use super::{
     findings::{Code, Finding, Severity},
     layout::Layout,
+    template::vocabulary::Word,
 };
 use crate::domain::{Day, Malformed, Month, printable::first_unprintable};
 
@@ -96,13 +97,12 @@ impl<'a> Row<'a> {
     }
 
     /// One of `words`.
-    pub(super) fn one_of(&mut self, column: usize, words: &[&'static str]) -> Option<&'static str> {
+    pub(super) fn one_of(&mut self, column: usize, words: &[Word]) -> Option<&'static str> {
         let text = self.required(column)?;
-        words
-            .iter()
-            .find(|word| **word == text)
-            .copied()
-            .or_else(|| self.reject(column, Code::WordUnknown, format!("{text:?} is not one of {}", words.join(", "))))
+        words.iter().find(|word| word.id == text).map(|word| word.id).or_else(|| {
+            let known: Vec<_> = words.iter().map(|word| format!("{} ({})", word.id, word.zh)).collect();
+            self.reject(column, Code::WordUnknown, format!("{text:?} is not one of {}", known.join(", ")))
+        })
     }
 
     /// A day.

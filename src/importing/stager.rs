@@ -77,7 +77,11 @@ impl<'a> Stager<'a> {
                     progress(self.progress(bytes));
                 }
                 Some(Message::Packed(part)) => self.stage_packed(part).await?,
-                Some(Message::End { sha256 }) if sha256 == self.report.sha256 => return self.flush().await,
+                Some(Message::End { sha256, lines }) if sha256 == self.report.sha256 => {
+                    self.report.skipped.extend(lines.skipped);
+                    self.report.check_lines(lines.read)?;
+                    return self.flush().await;
+                }
                 Some(Message::End { .. }) => return Err(ImportError::Changed),
                 Some(Message::Failed(error)) => return Err(error),
                 Some(Message::Ready) | None => return Err(ImportError::ReaderGone),
@@ -96,7 +100,7 @@ impl<'a> Stager<'a> {
     }
 
     async fn stage(&mut self, batch: Batch) -> Result<(), ImportError> {
-        let Batch { read, mut findings, passed, .. } = batch;
+        let Batch { mut findings, passed, skipped, .. } = batch;
         let (text, mut rows) = (passed.text, passed.rows);
         self.reject_unknown_subjects(&mut rows, &text, &mut findings).await?;
         if let (Some(seq), Some(writer)) = (self.run.seq, &mut self.rows) {
@@ -119,9 +123,11 @@ impl<'a> Stager<'a> {
                 }
             }
         }
-        self.report.count_rows(read, passed.spilled + u64::try_from(rows.len()).unwrap_or(u64::MAX));
         // Found in several passes, and reported in the order of the file.
         findings.sort_by_key(|finding| (finding.line, finding.column));
+        let accepted = passed.spilled + u64::try_from(rows.len()).unwrap_or(u64::MAX);
+        self.report.count_rows(accepted, rejected_rows(&findings));
+        self.report.skipped.extend(skipped);
         findings.iter().try_for_each(|finding| self.note(finding))
     }
 
@@ -242,6 +248,17 @@ impl<'a> Stager<'a> {
         report.rejects = self.findings.finish().map_err(|source| ImportError::Rejects { path, source })?;
         Ok(report)
     }
+}
+
+/// How many rows are rejected by findings, which are in the order of the file.
+fn rejected_rows(findings: &[Finding]) -> u64 {
+    let rejects = findings.iter().filter(|finding| finding.severity == Severity::Reject);
+    let (mut rows, mut last) = (0, None);
+    for finding in rejects {
+        rows += u64::from(last != Some(finding.line));
+        last = Some(finding.line);
+    }
+    rows
 }
 
 fn duplicate(line: u64) -> Finding {

@@ -64,6 +64,11 @@ pub struct UploadReport {
     /// Rows not taken.
     #[schema(example = 2)]
     rejected: u64,
+    /// Lines that are no rows, such as empty lines and sums. With the header, the accepted and the rejected rows they are
+    /// all lines of the file.
+    #[serde(default)]
+    #[schema(example = 0)]
+    skipped: u64,
     /// How many findings there were, by code.
     #[schema(example = json!({"value_malformed": 2}))]
     findings: BTreeMap<String, u64>,
@@ -85,6 +90,7 @@ impl UploadReport {
             rows: report.rows,
             accepted: report.accepted,
             rejected: report.rejected,
+            skipped: report.skipped.total(),
             findings: report.findings.iter().map(|(code, count)| ((*code).to_owned(), *count)).collect(),
             listed: listed.iter().map(ListedFinding::from).collect(),
             more: report.findings.values().sum::<u64>() > u64::try_from(findings::MOST_LISTED).unwrap_or(u64::MAX),

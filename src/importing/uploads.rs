@@ -130,7 +130,16 @@ fn failure(error: &ImportError) -> Failure {
         ImportError::TooManyRows { .. } => unprocessable("too_many_rows"),
         ImportError::EmptyFile
         | ImportError::HeaderNotUtf8
-        | ImportError::HeaderNotGb18030
+        | ImportError::HeaderNotDecodable
+        | ImportError::EncodingUnclear
+        | ImportError::EncodingUnknown
+        | ImportError::NotText
+        | ImportError::WebPage
+        | ImportError::Workbook(_)
+        | ImportError::WorkbookLocked
+        | ImportError::WorkbookTooLarge { .. }
+        | ImportError::SheetUnknown { .. }
+        | ImportError::OpenQuote { .. }
         | ImportError::LooksLikeGb18030
         | ImportError::LooksLikeUtf8
         | ImportError::RowTooLong { .. }

@@ -8,7 +8,10 @@ use std::{
 
 use aws_lc_rs::digest;
 
-use crate::importing::ImportError;
+use crate::importing::{
+    ImportError,
+    source::lines::{LineTracker, Step},
+};
 
 /// Bytes read at a time.
 const BLOCK_BYTES: usize = 4 << 20;
@@ -21,8 +24,10 @@ const MAX_ROW_BYTES: usize = 1 << 20;
 pub(super) struct Block {
     /// Its number, in the order of the file.
     pub(super) nth: u64,
-    /// The line that it begins with; the first line of a file is 1.
+    /// The line that it begins with, as a spreadsheet shows it; the first line of a file is 1.
     pub(super) line: u64,
+    /// How many lines it has.
+    pub(super) lines: u64,
     /// Its bytes. The last line of a file may have no line end.
     pub(super) bytes: Vec<u8>,
     /// Whether it has a quotation mark, so that a row may span lines.
@@ -63,11 +68,7 @@ impl Blocks {
                 self.fill(&mut bytes).map_err(|error| ImportError::read(&self.path, error))?;
             }
             let quoted = bytes.contains(&b'"');
-            let end = end_of_rows(&bytes, quoted).map_err(|before| ImportError::RowTooLong {
-                line: self.line + newlines(bytes.get(..before).unwrap_or_default()),
-            })?;
-            // The last row of a file may have no line end.
-            let end = if self.ended { bytes.len() } else { end };
+            let Rows { end, lines } = Rows::of(&bytes, quoted, self.ended, self.line)?;
             if end == 0 && !self.ended {
                 // The row is longer than what has been read: reading continues up to the longest row.
                 if bytes.len() > before && bytes.len() <= MAX_ROW_BYTES {
@@ -77,9 +78,9 @@ impl Blocks {
                 return Err(ImportError::RowTooLong { line: self.line });
             }
             self.rest = bytes.split_off(end);
-            let block = Block { nth: self.nth, line: self.line, quoted, offset: self.offset, bytes };
+            let block = Block { nth: self.nth, line: self.line, lines, quoted, offset: self.offset, bytes };
             self.nth += 1;
-            self.line += newlines(&block.bytes);
+            self.line += lines;
             return Ok(Some(block));
         }
     }
@@ -97,6 +98,11 @@ impl Blocks {
         Ok(())
     }
 
+    /// How many lines the blocks so far have.
+    pub(super) const fn lines(&self) -> u64 {
+        self.line - 1
+    }
+
     /// The digest of the whole file, hex.
     pub(super) fn sha256(self) -> String {
         data_encoding::HEXLOWER.encode(self.digest.finish().as_ref())
@@ -108,37 +114,64 @@ fn newlines(bytes: &[u8]) -> u64 {
     bytes.chunks(255).map(|piece| u64::from(piece.iter().map(|byte| u8::from(*byte == b'\n')).sum::<u8>())).sum()
 }
 
-/// The position after the last complete row; as an error, the start of a row that is too long. Blocks begin with a row,
-/// so a line end inside quotes has an odd number of quotes before it (RFC 4180 section 2).
-fn end_of_rows(bytes: &[u8], quoted: bool) -> Result<usize, usize> {
-    if !quoted {
-        return Ok(bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1));
-    }
-    let (mut inside, mut end) = (false, 0);
-    for (at, byte) in bytes.iter().enumerate() {
-        match byte {
-            b'"' => inside = !inside,
-            b'\n' if !inside => end = at + 1,
-            _ if at - end > MAX_ROW_BYTES => return Err(end),
-            _ => {}
-        }
-    }
-    Ok(end)
+/// The complete rows at the beginning of some bytes, which begin with a row.
+struct Rows {
+    /// The position after the last of them.
+    end: usize,
+    lines: u64,
 }
 
-/// The rows of a block with quotes, and the line that each begins on. `Err` is a row that is not UTF-8.
+impl Rows {
+    /// `is_last` if the file has no more bytes; `line` is the number of the first line.
+    fn of(bytes: &[u8], quoted: bool, is_last: bool, line: u64) -> Result<Self, ImportError> {
+        if quoted {
+            return Self::of_quoted(bytes, is_last, line);
+        }
+        let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let lines = newlines(bytes.get(..end).unwrap_or_default());
+        // The last row of a file may have no line end.
+        let rest = u64::from(end < bytes.len());
+        Ok(if is_last { Self { end: bytes.len(), lines: lines + rest } } else { Self { end, lines } })
+    }
+
+    fn of_quoted(bytes: &[u8], is_last: bool, line: u64) -> Result<Self, ImportError> {
+        let mut tracker = LineTracker::new(b',');
+        let (mut end, mut lines) = (0, 0);
+        for (at, byte) in bytes.iter().enumerate() {
+            match tracker.step(*byte) {
+                // The second byte of a pair belongs to its line.
+                Step::LineEnd { .. } => (end, lines) = (at + 1, tracker.total()),
+                Step::OpenQuote => return Err(ImportError::OpenQuote { line: line + lines }),
+                Step::Inside if at - end > MAX_ROW_BYTES => return Err(ImportError::RowTooLong { line: line + lines }),
+                Step::Inside => {}
+            }
+        }
+        if !is_last {
+            return Ok(Self { end, lines });
+        }
+        if tracker.ends_within_quotes() {
+            return Err(ImportError::OpenQuote { line: line + lines });
+        }
+        Ok(Self { end: bytes.len(), lines: tracker.total() })
+    }
+}
+
+/// The rows of a block with quotes, and the line that each is on. `Err` is a row that is not UTF-8.
 pub(super) fn rows_of(block: &Block) -> impl Iterator<Item = (u64, Result<csv::StringRecord, csv::Error>)> + '_ {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(block.bytes.as_slice());
-    let (mut counted, mut line) = (0usize, block.line);
+    // The line behind the row before.
+    let mut next_line = block.line;
     std::iter::from_fn(move || {
         let start = usize::try_from(reader.position().byte()).unwrap_or(usize::MAX);
         let mut row = csv::StringRecord::new();
         let outcome = reader.read_record(&mut row);
         // The reader skips empty lines before a row.
-        let begins = block.bytes.iter().skip(start).position(|byte| !matches!(byte, b'\n' | b'\r'))?;
-        let at = start.saturating_add(begins);
-        line += newlines(block.bytes.get(counted..at).unwrap_or_default());
-        counted = at;
+        let behind = block.bytes.get(start..)?;
+        let begins = behind.iter().position(|byte| !matches!(byte, b'\n' | b'\r'))?;
+        let after_return = start.checked_sub(1).and_then(|at| block.bytes.get(at)) == Some(&b'\r');
+        let rest_of_pair = u64::from(after_return && behind.first() == Some(&b'\n'));
+        let line = next_line + newlines(behind.get(..begins).unwrap_or_default()) - rest_of_pair;
+        next_line = line + 1;
         match outcome {
             Ok(true) => Some((line, Ok(row))),
             Ok(false) => None,
@@ -197,10 +230,28 @@ mod tests {
         let rows: Vec<_> = all.iter().flat_map(rows_of).map(|(line, row)| (line, row.unwrap())).collect();
         assert_eq!(rows[0].0, 1);
         assert_eq!(rows[1].0, 3, "an empty line is no row");
-        assert_eq!(rows[2].0, 5);
+        assert_eq!(rows[2].0, 4, "a line end within quotes begins no line of a spreadsheet");
         let (line, last) = rows.last().unwrap();
         assert_eq!(last.get(0), Some("last"));
-        assert_eq!(*line, newlines(&text));
+        assert_eq!(*line, u64::try_from(rows.len()).unwrap() + 1);
+        assert_eq!(all.iter().map(|block| block.lines).sum::<u64>(), *line);
+    }
+
+    #[test]
+    fn rows_with_quotes_and_windows_line_ends_are_on_their_lines() {
+        let rows: Vec<_> =
+            blocks(b"a\r\n\"b\r\nb\"\r\n\r\nc\r\nd").iter().flat_map(rows_of).map(|(line, _)| line).collect();
+        assert_eq!(rows, [1, 2, 4, 5]);
+    }
+
+    #[test]
+    fn a_quote_that_swallows_rows_is_an_error_with_its_line() {
+        for text in ["a\n1,2,3\n4,\"5,6\n7,\"8,9\n", "a\n1,2,3\n4,5,\"6\n7,8,9\n"] {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+            let mut blocks = Blocks::open(file.path()).unwrap();
+            assert!(matches!(blocks.next(), Err(ImportError::OpenQuote { line: 3 })), "{text}");
+        }
     }
 
     #[test]

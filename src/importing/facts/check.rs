@@ -14,7 +14,7 @@ use crate::{
 
 fn value(row: &mut Row<'_>) -> Option<Decimal> {
     let text = row.required(VALUE)?;
-    // The parser also reads percentages, which catalogues use and files may not.
+    // The parser also reads percentages; those of files have become decimals before, unless they have too many places.
     Decimal::parse(text).filter(|_| !text.ends_with('%')).or_else(|| {
         row.reject(VALUE, Code::ValueMalformed, format!("{text:?} is not a number with up to four decimals"))
     })
@@ -30,9 +30,15 @@ pub(super) fn check<'a>(row: &mut Row<'a>, rules: &Rules, dictionary: &Dictionar
     let reference = row.text(REFERENCE, MAX_REFERENCE);
     // Not earlier: all fields are read first, so that each of their faults is reported.
     let (code, name) = (code?, name?);
-    if rules.measure(code, name).is_none() {
+    let Some(known) = rules.measure(code, name) else {
         let message = format!("{name:?} is not a measure of the catalogue for {code}");
         return row.reject(MEASURE, Code::MeasureUnknown, message);
+    };
+    // The name may have been the Chinese one.
+    let name = known.id.as_str();
+    if row.layout.unit(VALUE).is_some() && known.unit != "元" {
+        let message = format!("is an amount by its header, and {name} is not measured in yuan");
+        return row.reject(VALUE, Code::ValueMalformed, message);
     }
     let Some(subject) = dictionary.subject(code) else {
         let message = format!("{code} has not been imported as a subject");

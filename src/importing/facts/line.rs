@@ -3,6 +3,7 @@
 use super::{CheckedFact, Dictionary, dictionary::MeasureBounds};
 use crate::{
     domain::{Day, Region, printable::first_unprintable},
+    importing::normalise::is_plain_text,
     scoring::Decimal,
 };
 
@@ -64,6 +65,9 @@ impl<'d> LineReader<'d> {
         let measure = self.measure(kind, measure)?;
         // Whatever is unusual is left to the checker, which finds out what it is and words it.
         if value.ends_with('%') || source.is_empty() || !plain(source, MAX_SOURCE) || !plain(reference, MAX_REFERENCE) {
+            return None;
+        }
+        if !is_plain_text(source, false) || !is_plain_text(reference, true) {
             return None;
         }
         let value_e4 = Decimal::parse(value)?.0;

@@ -7,7 +7,8 @@ use crate::{
     facts::{Chunk, FactsOf, Totals},
     importing::{
         References, Template,
-        batch::{Batch, FileContext, Stop},
+        batch::{Batch, Stop},
+        file_context::FileContext,
         findings::Code,
         layout::Layout,
     },
@@ -51,7 +52,7 @@ fn check_file(
     file.write_all(bytes).expect("written");
     let header: Vec<String> = HEADER.trim().split(',').map(str::to_owned).collect();
     let layout = Layout::of(Template::Records, &header).expect("the template's header");
-    let context = FileContext { layout: &layout, today: today() };
+    let context = FileContext { layout: &layout, today: today(), references: &checks.rules.references, typed: false };
     let csv = PlainCsv::examine(file.path()).expect("plain CSV");
     let spill = checks.spill(size)?;
     check_csv(checks, context, &csv, &spill, threads, send)?;

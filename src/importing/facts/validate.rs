@@ -20,8 +20,10 @@ use super::{
 };
 use crate::importing::{
     ImportError,
-    batch::{Batch, FileContext, Stop},
+    batch::{Batch, Stop},
+    file_context::FileContext,
     findings::Code,
+    skips::{Lines, SkipReason},
 };
 
 /// Blocks that wait to be parsed. With those being parsed they bound the memory.
@@ -58,7 +60,7 @@ impl<'a> PlainCsv<'a> {
 type Parsed = (u64, Result<Batch, ImportError>);
 
 /// Checks the rows of a file on `threads` threads, and writes their facts to the spill file. `send` gets the batches in
-/// the order of the file. Returns the file's SHA-256.
+/// the order of the file. Returns the file's SHA-256 and its lines.
 pub(in crate::importing) fn check_csv(
     checks: &FactChecks,
     file: FileContext<'_>,
@@ -66,7 +68,7 @@ pub(in crate::importing) fn check_csv(
     spill: &Spill,
     threads: usize,
     mut send: impl FnMut(Batch) -> Result<(), Stop> + Send,
-) -> Result<String, Stop> {
+) -> Result<(String, Lines), Stop> {
     let mut blocks = Blocks::open(csv.path)?;
     let stopped = AtomicBool::new(false);
     let (to_parsers, unparsed) = sync_channel::<Block>(BLOCKS_WAITING);
@@ -96,7 +98,9 @@ pub(in crate::importing) fn check_csv(
         read?;
         sent
     })?;
-    Ok(blocks.sha256())
+    // The lines that were skipped are in the batches.
+    let lines = Lines { read: blocks.lines(), ..Lines::default() };
+    Ok((blocks.sha256(), lines))
 }
 
 /// Reads the file to its end, or until no parser takes blocks any more.
@@ -159,13 +163,7 @@ impl BlockParser<'_> {
     ) -> Result<Batch, ImportError> {
         let mut batch = Batch { bytes: block.offset, ..Batch::default() };
         if block.quoted {
-            // Line 1 is the header, which was read before.
-            for (line, row) in rows_of(block).filter(|(line, _)| *line != 1) {
-                match row {
-                    Ok(row) => self.check(line, &row, &mut batch, writer)?,
-                    Err(_) => not_utf8(&mut batch, line),
-                }
-            }
+            self.parse_quoted(block, &mut batch, writer)?;
             return Ok(batch);
         }
         let whole = std::str::from_utf8(&block.bytes);
@@ -185,8 +183,12 @@ impl BlockParser<'_> {
             };
             let text = text.strip_suffix('\n').unwrap_or(text);
             let text = text.strip_suffix('\r').unwrap_or(text);
-            // The header was read before, and an empty line is no row.
-            if line == 1 || text.is_empty() {
+            // The header was read before.
+            if line == 1 {
+                continue;
+            }
+            if text.is_empty() {
+                batch.skipped.add(SkipReason::Blank, line);
                 continue;
             }
             if let Some(fact) = lines.read(line, text) {
@@ -200,6 +202,23 @@ impl BlockParser<'_> {
             }
         }
         Ok(batch)
+    }
+
+    fn parse_quoted(&self, block: &Block, batch: &mut Batch, writer: &mut SpillWriter<'_>) -> Result<(), ImportError> {
+        let mut accounted = block.line;
+        for (line, row) in rows_of(block) {
+            batch.skipped.add_all(SkipReason::Blank, accounted, line.saturating_sub(accounted));
+            accounted = line + 1;
+            match row {
+                // The header, which was read before.
+                _ if line == 1 => {}
+                Ok(row) => self.check(line, &row, batch, writer)?,
+                Err(_) => not_utf8(batch, line),
+            }
+        }
+        let behind = block.line + block.lines;
+        batch.skipped.add_all(SkipReason::Blank, accounted, behind.saturating_sub(accounted));
+        Ok(())
     }
 
     /// Checks a row that is not plain, or in which something is wrong.

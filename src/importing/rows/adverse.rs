@@ -5,9 +5,12 @@ use crate::{
     domain::Day,
     importing::{
         findings::Code,
-        template::columns::adverse::{
-            DECIDED_ON, EARLIEST_REPAIR_ON, LATEST_END_ON, PUBLISH_FROM_ON, REFERENCE, SOURCE, STATUS, SUBJECT_CODE,
-            TIER,
+        template::{
+            columns::adverse::{
+                DECIDED_ON, EARLIEST_REPAIR_ON, LATEST_END_ON, PUBLISH_FROM_ON, REFERENCE, SOURCE, STATUS,
+                SUBJECT_CODE, TIER,
+            },
+            vocabulary,
         },
     },
 };
@@ -16,12 +19,12 @@ pub(super) fn check(row: &mut Row<'_>, rules: &Rules, out: &mut RowText) -> Opti
     let subject = subject_code(row, SUBJECT_CODE, rules);
     let reference = row.required_text(REFERENCE, 100);
     let source = source(row, SOURCE, rules);
-    let tier = row.one_of(TIER, &["minor", "general", "serious"]);
+    let tier = row.one_of(TIER, vocabulary::TIER);
     let decided = row.past_day(DECIDED_ON);
     let publish = row.optional_day(PUBLISH_FROM_ON);
     let repair = row.optional_day(EARLIEST_REPAIR_ON);
     let end = row.optional_day(LATEST_END_ON);
-    let status = row.one_of(STATUS, &["effective", "repaired", "withdrawn"]);
+    let status = row.one_of(STATUS, vocabulary::ADVERSE_STATUS);
     let (decided, publish, repair, end) = (decided?, publish?, repair?, end?);
     in_order(row, decided, [(PUBLISH_FROM_ON, publish), (EARLIEST_REPAIR_ON, repair), (LATEST_END_ON, end)])?;
     let (subject, reference, source, tier, status) = (subject?, reference?, source?, tier?, status?);

@@ -5,14 +5,17 @@ use crate::{
     domain::kinds::Person,
     importing::{
         findings::Code,
-        template::columns::affiliations::{FROM_ON, INSTITUTION_CODE, MAIN, PERSON_CODE, TO_ON},
+        template::{
+            columns::affiliations::{FROM_ON, INSTITUTION_CODE, MAIN, PERSON_CODE, TO_ON},
+            vocabulary,
+        },
     },
 };
 
 pub(super) fn check(row: &mut Row<'_>, rules: &Rules, out: &mut RowText) -> Option<Codes> {
     let person = code_of_person(row, PERSON_CODE, rules, Person::Natural);
     let institution = code_of_person(row, INSTITUTION_CODE, rules, Person::Legal);
-    let main = row.one_of(MAIN, &["0", "1"]);
+    let main = row.one_of(MAIN, vocabulary::MAIN);
     let from = row.day(FROM_ON);
     let to = row.optional_day(TO_ON);
     if let (Some(from), Some(Some(to))) = (from, to)

@@ -13,9 +13,12 @@ use crate::{
     },
     importing::{
         findings::Code,
-        template::columns::subjects::{
-            AGREEMENT_SIGNED_ON, AGREEMENT_STATUS, CODE, ID_NUMBER, ID_TYPE, KIND, LEGAL_REPRESENTATIVE, LEVEL,
-            LICENCE_STATUS, NAME, PARENT_CODE, REGION, USCC,
+        template::{
+            columns::subjects::{
+                AGREEMENT_SIGNED_ON, AGREEMENT_STATUS, CODE, ID_NUMBER, ID_TYPE, KIND, LEGAL_REPRESENTATIVE, LEVEL,
+                LICENCE_STATUS, NAME, PARENT_CODE, REGION, USCC,
+            },
+            vocabulary,
         },
     },
     store::personal::{Personal, SealedParts},
@@ -77,8 +80,8 @@ fn describe(row: &mut Row<'_>, rules: &Rules) -> Option<StagedSubject> {
         Some(Some(day)) => row.must_have_come(AGREEMENT_SIGNED_ON, day).map(Some),
         other => other,
     };
-    let agreement = row.one_of(AGREEMENT_STATUS, &["active", "ended_by_subject", "ended_by_bureau", "suspended"]);
-    let licence = row.one_of(LICENCE_STATUS, &["active", "suspended", "revoked"]);
+    let agreement = row.one_of(AGREEMENT_STATUS, vocabulary::AGREEMENT_STATUS);
+    let licence = row.one_of(LICENCE_STATUS, vocabulary::LICENCE_STATUS);
     let kind = kind?;
     let uscc = uscc(row, kind, rules);
     let parent = parent(row, kind, rules);

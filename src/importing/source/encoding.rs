@@ -67,13 +67,13 @@ impl Evidence {
                     return Err(ImportError::LooksLikeUtf8);
                 }
             }
+            Encoding::Detected | Encoding::Utf16 => {}
         }
         Ok(())
     }
 }
 
-/// Decodes GB 18030; `None` if it is not. Commas, quotes and line ends are never part of a longer character in it, so
-/// rows are split into fields before they are decoded.
+/// Decodes GB 18030; `None` if it is not. Commas, quotes and line ends are never part of a longer character in it.
 pub(super) fn decode(bytes: &[u8]) -> Option<Cow<'_, str>> {
     GB18030.decode_without_bom_handling_and_without_replacement(bytes)
 }

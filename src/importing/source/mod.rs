@@ -1,14 +1,21 @@
 //! File formats. Each is a [`RowSource`], which yields fields as a CSV file would have them, so that all later steps
 //! are the same for every format.
 
+mod cells;
 #[cfg(feature = "parquet")]
 mod column;
 mod csv_file;
+mod dialect;
 mod encoding;
+pub(super) mod lines;
 #[cfg(feature = "parquet")]
 mod page_limit;
 #[cfg(feature = "parquet")]
 mod parquet_file;
+mod transcoder;
+mod workbook;
+mod xls_limit;
+mod zip_limit;
 
 use std::{
     fmt,
@@ -21,25 +28,31 @@ use std::{
 use aws_lc_rs::digest;
 use bytes::{Buf, Bytes};
 
-use super::{ImportError, Template, findings::Code};
+use super::{ImportError, Template, findings::Code, skips::Lines};
 use crate::domain::Malformed;
 
 /// The encoding of a CSV file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Encoding {
-    /// UTF-8, as every file should be.
+    /// The one that the bytes of the file show.
     #[default]
+    Detected,
+    /// UTF-8, as every file should be.
     Utf8,
     /// GB 18030, which includes GBK and GB 2312: much of the bureau's software writes it.
     Gb18030,
+    /// UTF-16, which Excel calls Unicode text.
+    Utf16,
 }
 
 impl Encoding {
     /// The stable name.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Detected => "detected",
             Self::Utf8 => "utf-8",
             Self::Gb18030 => "gb18030",
+            Self::Utf16 => "utf-16",
         }
     }
 }
@@ -58,7 +71,8 @@ impl FromStr for Encoding {
             "utf-8" | "utf8" | "us-ascii" => Ok(Self::Utf8),
             // Names that programs give to subsets of GB 18030.
             "gb18030" | "gb-18030" | "gbk" | "gb2312" | "cp936" => Ok(Self::Gb18030),
-            _ => Err(Malformed(format!("{text:?} is not an encoding; use utf-8 or gb18030"))),
+            "utf-16" | "utf16" | "utf-16le" | "utf-16be" => Ok(Self::Utf16),
+            _ => Err(Malformed(format!("{text:?} is not an encoding; use utf-8, gb18030 or utf-16"))),
         }
     }
 }
@@ -70,13 +84,23 @@ pub enum Format {
     Csv(Encoding),
     /// Apache Parquet.
     Parquet,
+    /// An Excel workbook, `.xlsx` or `.xls`.
+    Workbook,
 }
 
 impl Format {
-    /// The format by a file's name: Parquet if it ends in `.parquet`, or else CSV in UTF-8.
-    pub fn of_name(path: &Path) -> Self {
-        let parquet = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("parquet"));
-        if parquet { Self::Parquet } else { Self::Csv(Encoding::Utf8) }
+    /// Whether values have types: it is known which are texts, numbers and days.
+    pub(super) const fn is_typed(self) -> bool {
+        !matches!(self, Self::Csv(_))
+    }
+
+    /// The format of a file by its first bytes; by its name, where they do not show it.
+    fn of(beginning: &[u8], name: &str) -> Self {
+        if beginning.starts_with(b"PK\x03\x04") || beginning.starts_with(workbook::COMPOUND_FILE) {
+            return Self::Workbook;
+        }
+        let parquet = Path::new(name).extension().is_some_and(|end| end.eq_ignore_ascii_case("parquet"));
+        if parquet || beginning.starts_with(b"PAR1") { Self::Parquet } else { Self::Csv(Encoding::Detected) }
     }
 }
 
@@ -102,6 +126,23 @@ impl Input {
             Self::File(path) => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             Self::Memory { name, .. } => name.clone(),
         }
+    }
+
+    /// The format of the file.
+    pub fn format(&self) -> Result<Format, ImportError> {
+        let (beginning, _) = self.beginning(8)?;
+        Ok(Format::of(&beginning, &self.name()))
+    }
+
+    /// The first bytes, and whether they are all of the file.
+    fn beginning(&self, most: usize) -> Result<(Vec<u8>, bool), ImportError> {
+        let mut bytes = Vec::new();
+        let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+        let read = self.open()?.take(limit).read_to_end(&mut bytes);
+        read.map_err(|error| ImportError::read(Path::new(&self.name()), error))?;
+        let is_all = bytes.len() <= most;
+        bytes.truncate(most);
+        Ok((bytes, is_all))
     }
 
     fn open_file(path: &Path) -> Result<File, ImportError> {
@@ -167,35 +208,56 @@ pub(super) enum Next {
     End,
 }
 
+/// The row of a file that names its columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Header {
+    pub(super) names: Vec<String>,
+}
+
+impl Header {
+    fn of(row: &csv::StringRecord) -> Self {
+        Self { names: row.iter().map(str::to_owned).collect() }
+    }
+}
+
 /// Reads the rows of a file, one after the other.
 pub(super) trait RowSource {
-    /// The names of the columns.
-    fn header(&mut self) -> Result<Vec<String>, ImportError>;
+    /// The row that names the columns. Titles above it are skipped.
+    fn header(&mut self) -> Result<Header, ImportError>;
     /// Reads the next row into `row`.
     fn next(&mut self, row: &mut csv::StringRecord) -> Result<Next, ImportError>;
     /// Number of bytes read so far.
     fn bytes_read(&self) -> u64;
     /// The SHA-256, hex, of everything that was read. Call it after the last row.
     fn sha256(&mut self) -> Result<String, ImportError>;
+    /// The lines of the file, counted as a spreadsheet shows them. Call it after the last row.
+    fn lines(&mut self) -> Lines;
+    /// Whether the file is UTF-8 with commas, and names its columns in its first line.
+    fn is_plain(&self) -> bool {
+        false
+    }
 }
 
-/// Opens a file that follows a template.
-pub(super) fn open(input: &Input, format: Format, template: Template) -> Result<Box<dyn RowSource>, ImportError> {
+/// Opens a file that follows a template. Of a workbook, `sheet` is read; the first sheet, when absent.
+pub(super) fn open(
+    input: &Input,
+    format: Format,
+    sheet: Option<&str>,
+    template: Template,
+) -> Result<Box<dyn RowSource>, ImportError> {
     match format {
-        Format::Csv(encoding) => Ok(Box::new(csv_file::CsvSource::open(input, encoding)?)),
+        Format::Csv(encoding) => Ok(Box::new(csv_file::CsvSource::open(input, encoding, template)?)),
+        Format::Workbook => Ok(Box::new(workbook::WorkbookSource::open(input, sheet, template)?)),
         #[cfg(feature = "parquet")]
         Format::Parquet => parquet_file::open(input, template),
         #[cfg(not(feature = "parquet"))]
-        Format::Parquet => {
-            let _ = template;
-            Err(ImportError::NoParquet)
-        }
+        Format::Parquet => Err(ImportError::NoParquet),
     }
 }
 
 /// Reads a file to its end as an import does, without a store, and returns its number of rows, unreadable ones included.
 pub fn count_rows(input: &Input, format: Format, template: Template) -> Result<u64, ImportError> {
-    let mut source = open(input, format, template)?;
+    let mut source = open(input, format, None, template)?;
     source.header()?;
     let (mut row, mut rows) = (csv::StringRecord::new(), 0);
     while source.next(&mut row)? != Next::End {

@@ -22,8 +22,8 @@ use parquet::{
 };
 
 use super::{
-    super::{ImportError, Template},
-    Input, Next, RowSource,
+    super::{ImportError, Template, skips::Lines},
+    Header, Input, Next, RowSource,
     column::{Fault, ValueFormat},
     page_limit::Pages,
 };
@@ -224,8 +224,8 @@ impl ColumnPage<'_> {
 }
 
 impl<R: ChunkReader + 'static> RowSource for ParquetSource<R> {
-    fn header(&mut self) -> std::result::Result<Vec<String>, ImportError> {
-        Ok(self.columns.iter().map(|column| column.name.clone()).collect())
+    fn header(&mut self) -> std::result::Result<Header, ImportError> {
+        Ok(Header { names: self.columns.iter().map(|column| column.name.clone()).collect() })
     }
 
     fn next(&mut self, row: &mut csv::StringRecord) -> std::result::Result<Next, ImportError> {
@@ -252,6 +252,10 @@ impl<R: ChunkReader + 'static> RowSource for ParquetSource<R> {
 
     fn bytes_read(&self) -> u64 {
         self.bytes
+    }
+
+    fn lines(&mut self) -> Lines {
+        Lines { read: self.line, ..Lines::default() }
     }
 
     /// Columns are read from all over the file, so the digest needs a second pass. It must equal the first digest.

@@ -1,6 +1,9 @@
 //! The collection templates (数据采集模板) and their columns.
 
 pub(super) mod columns;
+pub(super) mod table;
+pub(super) mod vocabulary;
+mod workbook;
 
 use crate::{domain::words::words, store::staging::Staging};
 

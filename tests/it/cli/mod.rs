@@ -5,6 +5,7 @@ mod bank;
 mod config;
 mod consent;
 mod doctor;
+mod import;
 mod migrate;
 mod model;
 mod models;

@@ -1,7 +1,7 @@
 //! Byte order marks, line ends and quotes as spreadsheets write them, and malformed files.
 
 use medcredit::{
-    importing::{ImportError, Template},
+    importing::{ImportError, SkipReason, Template},
     store::imports,
 };
 
@@ -41,9 +41,11 @@ fn findings_name_the_line_that_a_row_begins_on() {
         let report = harness.import(Template::Records, format!("{RECORDS}{rows}")).await;
         assert_eq!(
             harness.findings(&report),
-            ["5 source control_character reject", "8 measure measure_unknown reject"]
+            ["5 source control_character reject", "7 measure measure_unknown reject"],
+            "a line end within quotes begins no line of a spreadsheet"
         );
         assert_eq!((report.rows, report.accepted), (4, 2));
+        assert_eq!(report.skipped.count(SkipReason::Blank), 2);
     });
 }
 

@@ -1,5 +1,6 @@
 //! `import`: the bureau's files, from a clerk's directory into the store.
 
+mod as_people_write;
 mod bytes;
 mod encodings;
 mod events;
@@ -7,6 +8,7 @@ mod header;
 mod interrupted;
 mod kinds;
 mod ledger;
+mod lines;
 mod once;
 #[cfg(feature = "parquet")]
 mod parquet_files;
@@ -14,6 +16,8 @@ mod personal;
 mod rejects;
 mod revisions;
 mod subjects;
+mod workbooks;
+mod xls;
 
 use std::{
     path::{Path, PathBuf},

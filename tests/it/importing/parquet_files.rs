@@ -227,6 +227,7 @@ async fn the_same_rows_give_the_same_result_in_every_format(store: TestStore) {
                 Format::Csv(Encoding::Utf8) => csv.clone().into_bytes(),
                 Format::Csv(Encoding::Gb18030) => gb18030(&csv),
                 Format::Parquet => parquet(&csv, typed.unwrap_or(|_| Typed::Text), 5),
+                other => panic!("{other:?} is not compared here"),
             };
             let path = harness.write("file", bytes);
             let report = harness.import_file(template, &path).await.unwrap();

@@ -1,4 +1,6 @@
-//! `medcredit import TEMPLATE FILE...`: imports the bureau's files.
+//! `medcredit import TEMPLATE FILE...`: imports the bureau's files. With `--template` it writes empty ones instead.
+
+mod empty;
 
 use std::{
     io::Write,
@@ -8,24 +10,30 @@ use std::{
 use super::{Context, Usage, context::crypter, model::library, operator::Operator};
 use crate::{
     app,
-    importing::{Encoding, Format, Importer, Options, Outcome, Report, Template},
+    importing::{Encoding, Format, Importer, Input, Options, Outcome, Report, Template},
 };
 
 /// Import the bureau's files that follow a template.
 #[derive(Debug, clap::Args)]
 pub(super) struct Import {
     /// The template: subjects, affiliations, records, adverse, settlements or accounts
-    #[arg(value_name = "TEMPLATE")]
-    template: Template,
-    /// The files, CSV with a header or Parquet, in the order in which to import them
-    #[arg(value_name = "FILE", required = true)]
+    #[arg(value_name = "TEMPLATE", required_unless_present = "empty")]
+    template: Option<Template>,
+    /// The files, Excel, CSV or Parquet, in the order in which to import them
+    #[arg(value_name = "FILE", required_unless_present = "empty")]
     files: Vec<PathBuf>,
-    /// The format: csv or parquet [default: parquet for names ending in .parquet, csv for others]
-    #[arg(long, value_name = "FORMAT", value_parser = ["csv", "parquet"])]
+    /// Write an empty Excel workbook to fill in instead, of the template or of each: to FILE [default: TEMPLATE.xlsx here]
+    #[arg(long = "template")]
+    empty: bool,
+    /// The format: csv, excel or parquet [default: recognised by the file]
+    #[arg(long, value_name = "FORMAT", value_parser = ["csv", "excel", "parquet"])]
     format: Option<String>,
-    /// The encoding of CSV files: utf-8 or gb18030 [default: utf-8]
+    /// The encoding of CSV files: utf-8, gb18030 or utf-16 [default: recognised by the file]
     #[arg(long, value_name = "ENCODING")]
     encoding: Option<Encoding>,
+    /// The sheet of an Excel file [default: the first]
+    #[arg(long, value_name = "NAME")]
+    sheet: Option<String>,
     /// The file for the report of rejected rows [default: FILE.rejects.csv beside the file]
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
@@ -40,11 +48,15 @@ pub(super) struct Import {
 }
 
 pub(super) async fn run(args: Import, ctx: &Context) -> anyhow::Result<()> {
+    if args.empty {
+        return empty::write(&args, ctx);
+    }
+    let template = args.template.ok_or_else(|| Usage("name the template of the files".into()))?;
     if args.rejects.is_some() && args.files.len() > 1 {
         return Err(Usage("--rejects names one report: import one file at a time with it".into()).into());
     }
     // Before anything is imported: a wrong option for the last file must not leave the first ones imported.
-    let formats = args.files.iter().map(|file| format_of(&args, file)).collect::<Result<Vec<_>, Usage>>()?;
+    let formats = args.files.iter().map(|file| format_of(&args, file)).collect::<anyhow::Result<Vec<_>>>()?;
     let config = ctx.config()?;
     let references = app::reference_tables(&config, &library(ctx)?)?;
     let db = ctx.store(&config).await?;
@@ -55,14 +67,15 @@ pub(super) async fn run(args: Import, ctx: &Context) -> anyhow::Result<()> {
         rejects: args.rejects.clone(),
         accept_uscc_mismatch: args.accept_uscc_mismatch,
         check_only: args.check,
+        sheet: args.sheet.clone(),
         ..Options::default()
     };
     let mut failed = 0;
     for (file, format) in args.files.iter().zip(formats) {
         options.format = Some(format);
-        let bar = ctx.progress(Some(0), args.template.as_str());
+        let bar = ctx.progress(Some(0), template.as_str());
         let report = importer
-            .import(args.template, file, &options, &mut |progress| {
+            .import(template, file, &options, &mut |progress| {
                 bar.set_length(progress.total_bytes);
                 bar.set_position(progress.bytes);
             })
@@ -77,19 +90,31 @@ pub(super) async fn run(args: Import, ctx: &Context) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The format of a file, by the options or its name.
-fn format_of(args: &Import, file: &Path) -> Result<Format, Usage> {
+/// The format of a file, by the options or by what is in it.
+fn format_of(args: &Import, file: &Path) -> anyhow::Result<Format> {
+    let found = || {
+        let format = Input::File(file.to_owned()).format();
+        format.map_err(|error| anyhow::Error::new(error).context(file.display().to_string()))
+    };
     let format = match args.format.as_deref() {
         Some("parquet") => Format::Parquet,
-        Some(_) => Format::Csv(Encoding::Utf8),
-        None => Format::of_name(file),
+        Some("excel") => Format::Workbook,
+        Some(_) => Format::Csv(Encoding::default()),
+        None => found()?,
     };
-    match (format, args.encoding) {
-        (Format::Csv(_), encoding) => Ok(Format::Csv(encoding.unwrap_or_default())),
-        (Format::Parquet, None) => Ok(Format::Parquet),
-        (Format::Parquet, Some(_)) => {
-            Err(Usage(format!("--encoding is for CSV, and {} is Parquet, whose texts are UTF-8", file.display())))
+    let name = file.display();
+    match (format, args.encoding, &args.sheet) {
+        (Format::Csv(_), _, Some(_)) | (Format::Parquet, _, Some(_)) => {
+            Err(Usage(format!("--sheet is for Excel files, and {name} is none")).into())
         }
+        (Format::Csv(_), encoding, None) => Ok(Format::Csv(encoding.unwrap_or_default())),
+        (Format::Parquet, Some(_), None) => {
+            Err(Usage(format!("--encoding is for CSV, and {name} is Parquet, whose texts are UTF-8")).into())
+        }
+        (Format::Workbook, Some(_), _) => {
+            Err(Usage(format!("--encoding is for CSV, and {name} is an Excel file")).into())
+        }
+        (format, None, _) => Ok(format),
     }
 }
 
@@ -118,6 +143,11 @@ fn print_report(report: &Report, ctx: &Context) -> anyhow::Result<()> {
     }
     for (code, count) in &report.findings {
         writeln!(out, "  {count} {code}")?;
+    }
+    for (reason, lines) in report.skipped.iter() {
+        let first: Vec<_> = lines.first.iter().map(u64::to_string).collect();
+        let more = if lines.count > u64::try_from(first.len()).unwrap_or(u64::MAX) { ", ..." } else { "" };
+        writeln!(out, "  {} skipped: {reason} (line {}{more})", lines.count, first.join(", "))?;
     }
     if let Some(path) = &report.rejects {
         writeln!(out, "  see {}", path.display())?;
