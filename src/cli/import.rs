@@ -8,7 +8,7 @@ use std::{
 use super::{Context, Usage, context::crypter, model::library, operator::Operator};
 use crate::{
     app,
-    importing::{Encoding, Format, Importer, Options, Outcome, Report, Template},
+    importing::{Encoding, Format, Importer, Options, Outcome, RejectsBy, Report, Template},
 };
 
 /// Import the bureau's files that follow a template.
@@ -26,9 +26,12 @@ pub(super) struct Import {
     /// The encoding of CSV files: utf-8 or gb18030 [default: utf-8]
     #[arg(long, value_name = "ENCODING")]
     encoding: Option<Encoding>,
-    /// The file for the report of rejected rows [default: FILE.rejects.csv beside the file]
+    /// The report of rejected rows: a .csv or .xlsx file [default: FILE.rejects.csv and FILE.rejects.xlsx beside the file]
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
+    /// Write a report for each provider or institution: provider or institution; --rejects names their folder
+    #[arg(long, value_name = "OFFICE", requires = "rejects")]
+    rejects_by: Option<RejectsBy>,
     /// Accept subjects whose unified social credit code fails its check, once the licences were compared
     #[arg(long)]
     accept_uscc_mismatch: bool,
@@ -40,8 +43,10 @@ pub(super) struct Import {
 }
 
 pub(super) async fn run(args: Import, ctx: &Context) -> anyhow::Result<()> {
-    if args.rejects.is_some() && args.files.len() > 1 {
-        return Err(Usage("--rejects names one report: import one file at a time with it".into()).into());
+    if args.rejects.is_some() && args.rejects_by.is_none() && args.files.len() > 1 {
+        let advice =
+            "--rejects names one report: import one file at a time with it, or give a folder with --rejects-by";
+        return Err(Usage(advice.into()).into());
     }
     // Before anything is imported: a wrong option for the last file must not leave the first ones imported.
     let formats = args.files.iter().map(|file| format_of(&args, file)).collect::<Result<Vec<_>, Usage>>()?;
@@ -53,11 +58,12 @@ pub(super) async fn run(args: Import, ctx: &Context) -> anyhow::Result<()> {
     let importer = importer.looking_back(config.imports.half_years_back);
     let mut options = Options {
         rejects: args.rejects.clone(),
+        rejects_by: args.rejects_by,
         accept_uscc_mismatch: args.accept_uscc_mismatch,
         check_only: args.check,
         ..Options::default()
     };
-    let mut failed = 0;
+    let (mut faulty, mut rejected) = (0, 0);
     for (file, format) in args.files.iter().zip(formats) {
         options.format = Some(format);
         let bar = ctx.progress(Some(0), args.template.as_str());
@@ -70,10 +76,14 @@ pub(super) async fn run(args: Import, ctx: &Context) -> anyhow::Result<()> {
         bar.finish_and_clear();
         let report = report.map_err(|error| anyhow::Error::new(error).context(file.display().to_string()))?;
         print_report(&report, ctx)?;
-        failed += u32::from(report.outcome == Outcome::NothingTaken);
+        // What an earlier import rejected was reported then.
+        if report.outcome != Outcome::Recognised && report.rejected > 0 {
+            (faulty, rejected) = (faulty + 1, rejected + report.rejected);
+        }
     }
     db.close().await;
-    anyhow::ensure!(failed == 0, "no row of {failed} of {} files was accepted", args.files.len());
+    let files = args.files.len();
+    anyhow::ensure!(faulty == 0, "{rejected} rows of {faulty} of {files} files were rejected: see the reports of them");
     Ok(())
 }
 
@@ -121,6 +131,12 @@ fn print_report(report: &Report, ctx: &Context) -> anyhow::Result<()> {
     }
     if let Some(path) = &report.rejects {
         writeln!(out, "  see {}", path.display())?;
+    }
+    if let Some(path) = &report.workbook {
+        writeln!(out, "  see {}", path.display())?;
+    }
+    if *rows == 0 && report.outcome != Outcome::Recognised {
+        writeln!(ctx.err(), "warning: {file_name} has a header and no rows")?;
     }
     Ok(())
 }

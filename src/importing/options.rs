@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
-use super::Format;
+use super::{Format, RejectsBy};
 use crate::domain::ids::ClientId;
 
 /// The department client that uploads a file.
@@ -20,8 +20,11 @@ pub struct Sender {
 pub struct Options {
     /// The file format; derived from the file's name, when absent.
     pub format: Option<Format>,
-    /// Path of the report of findings; `FILE.rejects.csv` beside the file, when absent.
+    /// Path of the report of findings: CSV, or a workbook if it ends in `.xlsx`. When absent, both are beside the file,
+    /// as `FILE.rejects.csv` and `FILE.rejects.xlsx`.
     pub rejects: Option<PathBuf>,
+    /// Divides the report into files of a folder, which is the path above.
+    pub rejects_by: Option<RejectsBy>,
     /// Accepts subjects whose unified social credit code fails its check digit, with a warning: the operator has
     /// compared it with the licence.
     pub accept_uscc_mismatch: bool,
@@ -40,6 +43,7 @@ impl Default for Options {
         Self {
             format: None,
             rejects: None,
+            rejects_by: None,
             accept_uscc_mismatch: false,
             check_only: false,
             sender: None,

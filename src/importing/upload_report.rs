@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Finding, Outcome, Report, findings};
+use super::{Finding, Outcome, Report, rejects::MOST_LISTED};
 
 /// One problem found in a row of an upload.
 #[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
@@ -87,7 +87,7 @@ impl UploadReport {
             rejected: report.rejected,
             findings: report.findings.iter().map(|(code, count)| ((*code).to_owned(), *count)).collect(),
             listed: listed.iter().map(ListedFinding::from).collect(),
-            more: report.findings.values().sum::<u64>() > u64::try_from(findings::MOST_LISTED).unwrap_or(u64::MAX),
+            more: report.findings.values().sum::<u64>() > u64::try_from(MOST_LISTED).unwrap_or(u64::MAX),
         }
     }
 }
