@@ -18,6 +18,7 @@ pub mod ids;
 pub mod kinds;
 pub mod malformed;
 pub mod money;
+pub mod names;
 pub mod permission;
 pub mod printable;
 pub mod quota;

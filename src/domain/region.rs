@@ -16,6 +16,12 @@ use super::{
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Region([u8; 6]);
 
+/// The provinces of GB/T 2260, by the first two digits of their divisions.
+const PROVINCES: [&str; 34] = [
+    "11", "12", "13", "14", "15", "21", "22", "23", "31", "32", "33", "34", "35", "36", "37", "41", "42", "43", "44",
+    "45", "46", "50", "51", "52", "53", "54", "61", "62", "63", "64", "65", "71", "81", "82",
+];
+
 impl Region {
     /// The text.
     pub fn as_str(&self) -> &str {
@@ -34,6 +40,12 @@ impl Region {
     /// Whether another region is this one or part of it: of the city `XXYY00`, of the province `XX0000`.
     pub fn covers(self, other: Self) -> bool {
         self == other || self == other.city() || self == other.province()
+    }
+
+    /// Whether GB/T 2260 can have the code: its province exists, and no county is outside of a city.
+    pub fn is_division(self) -> bool {
+        let province = self.as_str().get(..2).is_some_and(|digits| PROVINCES.contains(&digits));
+        province && (self.city() != self.province() || self == self.province())
     }
 
     /// The province of the region, `XX0000`.
@@ -143,6 +155,13 @@ impl RegionTable {
         self.regions.iter().find(|region| region.code == code && region.in_use(on))
     }
 
+    /// Whether the table has the code, on whatever day; `None` if it does not have the code's city, and so has no
+    /// knowledge of it. A city's `XXYY01` (市辖区) is no region of anybody, but offices register under it.
+    pub fn has(&self, code: Region) -> Option<bool> {
+        let listed = |code: Region| self.regions.iter().any(|region| region.code == code);
+        listed(code.city()).then(|| listed(code) || code.as_str().ends_with("01"))
+    }
+
     /// Returns the entries in use on a day, in the order of the table.
     pub fn in_use(&self, on: Day) -> impl Iterator<Item = &NamedRegion> {
         self.regions.iter().filter(move |region| region.in_use(on))
@@ -208,6 +227,20 @@ mod tests {
         assert_eq!((region.city().as_str(), region.province().as_str()), ("330300", "330000"));
         assert!(region.city().covers(region) && region.province().covers(region) && region.covers(region));
         assert!(!region.covers(region.city()) && !"330100".parse::<Region>().unwrap().covers(region));
+    }
+
+    #[test]
+    fn a_division_has_a_province_and_a_county_has_a_city() {
+        for code in ["110000", "330300", "330302", "330322", "429004", "820000"] {
+            assert!(code.parse::<Region>().unwrap().is_division(), "{code}");
+        }
+        for code in ["000000", "100000", "330001", "160101", "990302", "910302"] {
+            assert!(!code.parse::<Region>().unwrap().is_division(), "{code}");
+        }
+        let table = RegionTable::built_in().unwrap();
+        let has = |code: &str| table.has(code.parse().unwrap());
+        assert_eq!([has("330302"), has("330322"), has("330301"), has("330377")], [true, true, true, false].map(Some));
+        assert_eq!(has("350203"), None);
     }
 
     proptest! {

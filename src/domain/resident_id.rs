@@ -79,6 +79,19 @@ impl ResidentId {
         }
     }
 
+    /// Whether a text contains a number: 18 digits, of which the last may be `X`, with a day of birth and a fitting check
+    /// character. Full-width digits count as digits, and spaces between digits are skipped. Digits that are part of a
+    /// longer row of digits, as in an account number, are no number. Numbers of 15 digits have no check character and
+    /// cannot be distinguished from other numbers.
+    pub fn is_in(text: &str) -> bool {
+        // The first byte of a full-width digit is 0xEF. Nearly every text ends here, at the cost of a short loop.
+        if text.bytes().filter(|byte| byte.is_ascii_digit() || *byte == 0xEF).count() < 17 {
+            return false;
+        }
+        let mut row = DigitRow::default();
+        text.chars().any(|c| row.push(c)) || row.has_number()
+    }
+
     fn characters(text: &str, count: usize) -> Result<[u8; 18], ResidentIdError> {
         let mut digits = [0u8; 18];
         for (at, found) in text.chars().enumerate() {
@@ -116,6 +129,58 @@ impl ResidentId {
     pub fn masked(&self) -> String {
         let text = self.reveal();
         format!("{}********{}", text.get(..6).unwrap_or_default(), text.get(14..).unwrap_or_default())
+    }
+}
+
+/// Digits with nothing but spaces between them.
+#[derive(Default)]
+struct DigitRow {
+    digits: Vec<u8>,
+    /// Where a group of digits begins or ends.
+    bounds: Vec<usize>,
+}
+
+impl DigitRow {
+    /// Takes the next character. Returns whether it ended a row with a number in it.
+    fn push(&mut self, c: char) -> bool {
+        match c {
+            '0'..='9' | '\u{FF10}'..='\u{FF19}' => {
+                // Both ranges of digits begin at a multiple of sixteen.
+                self.digits.push(b'0' + u8::try_from(u32::from(c) & 0xF).unwrap_or(0));
+                false
+            }
+            'X' | 'x' | '\u{FF38}' | '\u{FF58}' if !self.digits.is_empty() => {
+                self.digits.push(b'X');
+                self.end()
+            }
+            c if c.is_whitespace() => {
+                self.bounds.push(self.digits.len());
+                false
+            }
+            _ => self.end(),
+        }
+    }
+
+    fn end(&mut self) -> bool {
+        let found = self.has_number();
+        self.digits.clear();
+        self.bounds.clear();
+        found
+    }
+
+    /// Whether whole groups of the row, joined, are a number.
+    fn has_number(&mut self) -> bool {
+        self.bounds.insert(0, 0);
+        self.bounds.push(self.digits.len());
+        let starts = self.bounds.iter();
+        starts.filter(|start| self.bounds.contains(&(*start + 18))).any(|start| {
+            let digits = self.digits.get(*start..start + 18).and_then(|digits| <&[u8; 18]>::try_from(digits).ok());
+            digits.is_some_and(|digits| {
+                let last = digits[17] == check_character(digits);
+                // Long after everybody of today: a text is examined on any day with the same result.
+                last && Day::new(2199, 12, 31).is_ok_and(|day| ResidentId::check_birth(digits, day).is_ok())
+            })
+        })
     }
 }
 
@@ -188,6 +253,36 @@ mod tests {
         assert_eq!(early, Err(ResidentIdError::NotBornYet));
     }
 
+    #[test]
+    fn a_number_is_found_in_any_text_and_other_numbers_are_not() {
+        for text in [
+            "330302198001010019",
+            "合成甲330302198001010019",
+            "身份证:33030319660704005x。",
+            "(33030319660704005X)",
+            "330302 19800101 0019",
+            "330302\u{3000}198001010019",
+            "\u{FF13}30302198001010019",
+            "2026 330302198001010019 2026",
+            "D330302198001010019",
+        ] {
+            assert!(ResidentId::is_in(text), "{text}");
+        }
+        for text in [
+            "",
+            "330302198001010018",
+            "6222330302198001010019",
+            "330302-19800101-0019",
+            "330302199913010019",
+            "温医保罚〔2025〕330302198001号1001",
+            "123303004705234552",
+            "330302198001010019000000000000",
+            "X30302198001010019X",
+        ] {
+            assert!(!ResidentId::is_in(text), "{text}");
+        }
+    }
+
     fn any_id() -> impl Strategy<Value = ResidentId> {
         (0..=999_999u32, 0..36_500i64, 0..=999u32).prop_map(|(address, days, sequence)| {
             let born = Day::new(1900, 1, 1).unwrap().plus_days(days).to_string().replace('-', "");
@@ -201,6 +296,8 @@ mod tests {
     proptest! {
         #[test]
         fn a_number_reads_back_as_itself(id in any_id()) {
+            let text = format!("a {} b", id.reveal());
+            prop_assert!(ResidentId::is_in(&text));
             prop_assert_eq!(parse(id.reveal()), Ok(id));
         }
 
@@ -218,6 +315,7 @@ mod tests {
         fn any_text_is_read_or_refused_without_panic(text in "\\PC{0,24}") {
             let _ = parse(&text);
             let _ = ResidentId::from_fifteen_digits(&text, today());
+            let _ = ResidentId::is_in(&text);
         }
     }
 }

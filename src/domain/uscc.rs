@@ -5,7 +5,11 @@
 
 use std::{fmt, str::FromStr};
 
-use super::malformed::{Malformed, serde_as_text};
+use super::{
+    malformed::{Malformed, serde_as_text},
+    region::Region,
+    resident_id::ResidentId,
+};
 
 /// The 31 characters; a character's value is its index. I, O, S, V and Z are not among them.
 const ALPHABET: &[u8; 31] = b"0123456789ABCDEFGHJKLMNPQRTUWXY";
@@ -52,6 +56,26 @@ pub struct CheckMismatch {
     pub found: char,
 }
 
+/// Why a code of the right form is nobody's, whatever its check characters are. Codes that are stored already are not
+/// examined for it, so that they stay readable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Implausible {
+    /// `000000000000000000` fits both checks.
+    #[error("consists of one repeated character, as forms are filled where the code is not at hand")]
+    Repeated,
+    /// Registers assign no such organisation code.
+    #[error("characters 9 to 16 are zeros: no register assigns such a code")]
+    Zeros,
+    #[error("is a resident identity number, not a unified social credit code")]
+    ResidentId,
+    /// GB 32100: an administrative division of GB/T 2260, or 100000 for a national register.
+    #[error("characters 3 to 8 are not an administrative division, but they name the office that registered it")]
+    Region,
+}
+
+/// The region of national registers, such as that of central institutions.
+const NATIONAL: &str = "100000";
+
 impl Uscc {
     /// Reads a code. ASCII lower case is converted to upper case; nothing else is.
     pub fn parse(text: &str) -> Result<Self, UsccError> {
@@ -95,6 +119,24 @@ impl Uscc {
                 found: char::from(self.0[at]),
             })
             .collect()
+    }
+
+    /// Why it cannot be anybody's code, if so.
+    pub fn implausible(&self) -> Option<Implausible> {
+        // The check characters follow from the others, so they need not be the same character.
+        let [first, ..] = self.0;
+        if self.0.iter().take(LENGTH - 2).all(|byte| *byte == first) {
+            return Some(Implausible::Repeated);
+        }
+        if ResidentId::is_in(self.as_str()) {
+            return Some(Implausible::ResidentId);
+        }
+        if self.0.iter().skip(8).take(INNER_WEIGHTS.len()).all(|byte| *byte == b'0') {
+            return Some(Implausible::Zeros);
+        }
+        let region = self.registration_region();
+        let division = region == NATIONAL || region.parse::<Region>().is_ok_and(Region::is_division);
+        (!division).then_some(Implausible::Region)
     }
 
     /// The text.
@@ -246,6 +288,26 @@ mod tests {
         let sole = code(VALID[3]);
         assert_eq!((sole.category(), sole.registration_region(), sole.is_sole_trader()), ("92", "330381", true));
         assert!(!code(VALID[0]).is_sole_trader());
+    }
+
+    #[test]
+    fn a_code_that_is_nobodys_is_implausible_although_its_checks_fit() {
+        assert!(code("000000000000000000").mismatches().is_empty(), "the checks alone accept it");
+        let of = |first_sixteen: &str| Uscc::complete(first_sixteen).unwrap().implausible();
+        assert_eq!(of("0000000000000000"), Some(Implausible::Repeated));
+        assert_eq!(of("AAAAAAAAAAAAAAAA"), Some(Implausible::Repeated));
+        assert_eq!(of("9133030200000000"), Some(Implausible::Zeros));
+        for region in ["000000", "990302", "33030A", "330001"] {
+            assert_eq!(of(&format!("91{region}MA2AB3C4")), Some(Implausible::Region), "{region}");
+        }
+        assert_eq!(code("330302198001010019").implausible(), Some(Implausible::ResidentId));
+        assert_eq!(code("33030319660704005X").implausible(), Some(Implausible::ResidentId));
+        for text in VALID {
+            assert_eq!(code(text).implausible(), None, "{text}");
+        }
+        for text in ["1210000040000001", "91330301MA2AB3C4", "5342900452304123"] {
+            assert_eq!(of(text), None, "{text}");
+        }
     }
 
     fn any_code() -> impl Strategy<Value = Uscc> {

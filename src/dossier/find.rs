@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{Dossiers, PersonalAccess, reveal::purpose_required, undecryptable};
 use crate::{
-    domain::{Failure, Uscc},
+    domain::{Failure, Uscc, names},
     ledger::Action,
     store::{
         CrypterError,
@@ -109,7 +109,8 @@ impl Dossiers {
                 }
             }
             SearchKey::Name(name) => {
-                let name = name.trim();
+                // As imports clean it.
+                let name = names::trimmed(name);
                 SearchCriteria {
                     names: BlindColumn::Name.hashes(&self.crypter, name)?,
                     representatives: BlindColumn::Representative.hashes(&self.crypter, name)?,
@@ -119,7 +120,8 @@ impl Dossiers {
             }
             SearchKey::Uscc(uscc) => {
                 // What is no code finds nothing, instead of an error: the caller searches, and does not register.
-                let uscc = Uscc::parse(uscc.trim()).map_or_else(|_| uscc.trim().to_owned(), |uscc| uscc.to_string());
+                let uscc = names::trimmed(uscc);
+                let uscc = Uscc::parse(uscc).map_or_else(|_| uscc.to_owned(), |uscc| uscc.to_string());
                 SearchCriteria { uscc: Some(uscc), ..SearchCriteria::default() }
             }
         })

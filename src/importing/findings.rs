@@ -1,12 +1,6 @@
-//! Findings: what is wrong with rows, with stable codes; and the report of them.
+//! Findings: what is wrong with rows, with stable codes.
 
-use std::{
-    fs::File,
-    io::{self, BufWriter},
-    path::PathBuf,
-};
-
-use crate::domain::{printable::without_formula, words::words};
+use crate::domain::words::words;
 
 words! {
     /// The kind of a finding: why a row was rejected, or what is unusual about an accepted one.
@@ -21,6 +15,8 @@ words! {
         BankCodeMalformed = "bank_code_malformed",
         /// The cell has an error of Excel, such as #N/A, in the place of a value.
         CellError = "cell_error",
+        /// A character of a name was lost when the file was written: it has `?`, U+FFFD or a private-use character instead.
+        CharacterLost = "character_lost",
         /// The national code does not have the pattern of its kind.
         CodeMalformed = "code_malformed",
         /// The row has more or fewer fields than the header.
@@ -51,6 +47,8 @@ words! {
         IdentityGap = "identity_gap",
         /// There is no such kind of subject.
         KindUnknown = "kind_unknown",
+        /// The value is masked with stars, as in a report.
+        MaskedValue = "masked_value",
         /// The measure is not in the catalogue of the subject's kind.
         MeasureUnknown = "measure_unknown",
         /// The month is in the future.
@@ -69,8 +67,10 @@ words! {
         RegionMalformed = "region_malformed",
         /// The subject is not in the region that the category is about.
         RegionOutside = "region_outside",
-        /// Warning: the region is not in the local table today.
+        /// Warning: the region, or the one of the unified social credit code, is not in the local table.
         RegionUnknown = "region_unknown",
+        /// A resident identity number is in a column other than `id_number`.
+        ResidentNumber = "resident_number",
         /// The sender is not registered for this source.
         SourceForeign = "source_foreign",
         /// The subject has not been imported.
@@ -81,7 +81,7 @@ words! {
         UsccChanged = "uscc_changed",
         /// A check character of the unified social credit code does not fit. A warning once the operator accepts it.
         UsccCheckMismatch = "uscc_check_mismatch",
-        /// Not a unified social credit code.
+        /// Not a unified social credit code, or one that no register assigns.
         UsccInvalid = "uscc_invalid",
         /// Warning: the unified social credit code was written in lower case.
         UsccLowerCase = "uscc_lower_case",
@@ -119,70 +119,6 @@ pub struct Finding {
     pub message: String,
 }
 
-/// The report of findings. It is written finding by finding to a file that exists only if there are any; without a
-/// file, the first findings are kept in memory.
-#[derive(Debug)]
-pub(super) struct FindingsReport {
-    path: Option<PathBuf>,
-    writer: Option<csv::Writer<BufWriter<File>>>,
-    listed: Vec<Finding>,
-}
-
-/// Most findings in memory.
-pub(super) const MOST_LISTED: usize = 1_000;
-
-impl FindingsReport {
-    /// A report at `path`, or in memory.
-    pub(super) const fn new(path: Option<PathBuf>) -> Self {
-        Self { path, writer: None, listed: Vec::new() }
-    }
-
-    /// Adds a finding.
-    pub(super) fn add(&mut self, finding: &Finding) -> io::Result<()> {
-        let Some(path) = &self.path else {
-            // An upload's findings are in memory and in its stored report: a file of bad rows must not fill either.
-            if self.listed.len() < MOST_LISTED {
-                self.listed.push(finding.clone());
-            }
-            return Ok(());
-        };
-        let writer = match &mut self.writer {
-            Some(writer) => writer,
-            none => {
-                let mut writer = csv::Writer::from_writer(BufWriter::new(File::create(path)?));
-                writer.write_record(["line", "column", "code", "message", "severity"])?;
-                none.insert(writer)
-            }
-        };
-        let severity = finding.severity.as_str();
-        let line = finding.line.to_string();
-        // Messages quote the contents of files from elsewhere.
-        let message = without_formula(&finding.message);
-        Ok(writer.write_record([&line, finding.column, finding.code.as_str(), &message, severity])?)
-    }
-
-    /// Closes the file and returns its path, if there is one.
-    pub(super) fn finish(self) -> io::Result<Option<PathBuf>> {
-        match self.writer {
-            None => Ok(None),
-            Some(mut writer) => {
-                writer.flush()?;
-                Ok(self.path)
-            }
-        }
-    }
-
-    /// The path of its file, if there is or would be one.
-    pub(super) fn path(&self) -> PathBuf {
-        self.path.clone().unwrap_or_default()
-    }
-
-    /// The findings in memory.
-    pub(super) fn listed(&self) -> &[Finding] {
-        &self.listed
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,28 +130,5 @@ mod tests {
         assert!(
             texts.iter().all(|text| text.bytes().all(|b| b == b'_' || b.is_ascii_lowercase() || b.is_ascii_digit()))
         );
-    }
-
-    #[test]
-    fn a_report_without_findings_has_no_file_and_one_with_findings_has_no_formulas() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("rejects.csv");
-        assert_eq!(FindingsReport::new(Some(path.clone())).finish().unwrap(), None);
-        assert!(!path.exists());
-        let mut report = FindingsReport::new(Some(path.clone()));
-        for text in ["=HYPERLINK(\"x\")", "+1", "-1", "@a", "plain, with \"quotes\""] {
-            let finding = Finding {
-                line: 7,
-                column: "name",
-                code: Code::TooLong,
-                severity: Severity::Reject,
-                message: text.to_owned(),
-            };
-            report.add(&finding).unwrap();
-        }
-        assert_eq!(report.finish().unwrap(), Some(path.clone()));
-        let mut reader = csv::Reader::from_path(&path).unwrap();
-        let messages: Vec<_> = reader.records().map(|row| row.unwrap()[3].to_owned()).collect();
-        assert_eq!(messages, ["'=HYPERLINK(\"x\")", "'+1", "'-1", "'@a", "plain, with \"quotes\""]);
     }
 }

@@ -6,21 +6,19 @@
 //! 3. Each row is **checked** (`rows`, and `facts` for credit facts). Faults become findings.
 //! 4. The **stager** looks up the subjects of each batch and writes its rows to bulk tables, where nobody sees them.
 //! 5. The last transaction **accepts** the import (`accept`), and all rows become visible together.
+//! 6. The **report** of what was found is written (`rejects`), with the rows, which are read once more.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::Path, sync::Arc};
 
 use tokio::sync::mpsc;
 
 use super::{
     ImportError, Importer, Options, Progress, Report, Rules, Template,
     facts::FactChecks,
-    findings::FindingsReport,
     reader::{Checks, Message, ReadJob, read_file},
+    rejects::{self, Destination, FindingsCollector, ReportOf},
     rows::checker,
-    source::Input,
+    source::{Format, Input},
     stager::{Run, Stager},
 };
 use crate::{
@@ -89,7 +87,8 @@ impl Importer {
         let mut messages = self.start_reader(template, input, options).await?;
         let id = ImportId::new(&*self.env.clock, &*self.env.entropy);
         let seq = if options.check_only { None } else { Some(self.begin(&report, id, options).await?) };
-        let findings = FindingsReport::new(options.rejects.clone().or_else(|| beside(input)));
+        let destination = Destination::of(input, options.rejects.as_deref(), options.rejects_by);
+        let findings = FindingsCollector::new(destination.as_ref().map(Destination::folder));
         let run = Run { importer: self, id, seq, sender: options.sender.clone(), total_bytes };
         let mut stager = Stager::new(run, report, findings);
         let staged = stager.stage_all(&mut messages, progress).await;
@@ -98,7 +97,10 @@ impl Importer {
             _ => staged,
         };
         match outcome {
-            Ok(()) => stager.finish(),
+            Ok(()) => {
+                let (report, findings) = stager.finish();
+                self.write_rejects(report, findings, input, options, destination.as_ref()).await
+            }
             Err(error) => {
                 // First: its open transaction holds SQLite's only writer of bulk tables, which the removal needs.
                 stager.abandon();
@@ -109,6 +111,28 @@ impl Importer {
                 Err(error)
             }
         }
+    }
+
+    /// Writes the report of findings, after the rows are accepted.
+    async fn write_rejects(
+        &self,
+        mut report: Report,
+        findings: FindingsCollector,
+        input: &Input,
+        options: &Options,
+        destination: Option<&Destination>,
+    ) -> Result<Report, ImportError> {
+        let of = ReportOf {
+            env: &self.env,
+            input: input.clone(),
+            format: format_of(input, options)?,
+            sheet: options.sheet.clone(),
+            template: report.template,
+            references: Arc::clone(&self.references),
+        };
+        let files = rejects::write(of, findings, destination).await?;
+        (report.rejects, report.workbook) = (files.rejects, files.workbook);
+        Ok(report)
     }
 
     /// The import that accepted the same file before.
@@ -145,10 +169,7 @@ impl Importer {
         let job = ReadJob {
             template,
             input: input.clone(),
-            format: match options.format {
-                Some(format) => format,
-                None => input.format()?,
-            },
+            format: format_of(input, options)?,
             sheet: options.sheet.clone(),
             references: Arc::clone(&self.references),
             checks,
@@ -190,9 +211,6 @@ impl Importer {
     }
 }
 
-fn beside(input: &Input) -> Option<PathBuf> {
-    match input {
-        Input::File(path) => Some(path.with_file_name(format!("{}.rejects.csv", input.name()))),
-        Input::Memory { .. } => None,
-    }
+fn format_of(input: &Input, options: &Options) -> Result<Format, ImportError> {
+    options.format.map_or_else(|| input.format(), Ok)
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
-use super::Format;
+use super::{Format, RejectsBy};
 use crate::domain::ids::ClientId;
 
 /// The department client that uploads a file.
@@ -22,8 +22,11 @@ pub struct Options {
     pub format: Option<Format>,
     /// The sheet of a workbook; the first one, when absent.
     pub sheet: Option<String>,
-    /// Path of the report of findings; `FILE.rejects.csv` beside the file, when absent.
+    /// Path of the report of findings: CSV, or a workbook if it ends in `.xlsx`. When absent, both are beside the file,
+    /// as `FILE.rejects.csv` and `FILE.rejects.xlsx`.
     pub rejects: Option<PathBuf>,
+    /// Divides the report into files of a folder, which is the path above.
+    pub rejects_by: Option<RejectsBy>,
     /// Accepts subjects whose unified social credit code fails its check digit, with a warning: the operator has
     /// compared it with the licence.
     pub accept_uscc_mismatch: bool,
@@ -43,6 +46,7 @@ impl Default for Options {
             format: None,
             sheet: None,
             rejects: None,
+            rejects_by: None,
             accept_uscc_mismatch: false,
             check_only: false,
             sender: None,

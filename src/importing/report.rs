@@ -64,8 +64,10 @@ pub struct Report {
     pub chunks: u64,
     /// Killed imports whose leftovers were removed first.
     pub removed: u64,
-    /// The report of findings, if there were any.
+    /// The report of findings, if there were any: the CSV file, the workbook if only that was requested, or the folder.
     pub rejects: Option<PathBuf>,
+    /// The same report as a workbook, beside the CSV file.
+    pub workbook: Option<PathBuf>,
     /// The first findings, for a file that was uploaded.
     pub listed: Vec<Finding>,
 }
@@ -101,6 +103,7 @@ impl Report {
             chunks: 0,
             removed: 0,
             rejects: None,
+            workbook: None,
             listed: Vec::new(),
         }
     }

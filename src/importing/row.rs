@@ -7,7 +7,11 @@ use super::{
     layout::Layout,
     template::vocabulary::Word,
 };
-use crate::domain::{Day, Malformed, Month, printable::first_unprintable};
+use crate::domain::{
+    Day, Malformed, Month, ResidentId,
+    names::{self, NameFault},
+    printable::first_unprintable,
+};
 
 /// Ten trillion yuan. Greater amounts are mistakes, and with smaller ones the sums over a city fit into 64 bits.
 const MAX_FEN: i64 = 1_000_000_000_000_000;
@@ -70,13 +74,61 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// A text of at most `most` characters; it may be empty.
+    /// A text of at most `most` characters; it may be empty. It is stored in the clear, so it must have no resident
+    /// identity number in it.
     pub(super) fn text(&mut self, column: usize, most: usize) -> Option<&'a str> {
+        self.without_resident_number(column)?;
+        self.sealed_text(column, most)
+    }
+
+    /// Rejects a field that has a resident identity number in it.
+    pub(super) fn without_resident_number(&mut self, column: usize) -> Option<()> {
+        if !ResidentId::is_in(self.raw(column)) {
+            return Some(());
+        }
+        let message = "has a resident identity number in it, which only the column id_number of subjects may have";
+        self.reject(column, Code::ResidentNumber, message)
+    }
+
+    /// The name of a person or an institution, at most `most` characters; it may be empty.
+    pub(super) fn name(&mut self, column: usize, most: usize) -> Option<&'a str> {
+        self.without_resident_number(column)?;
+        let name = names::trimmed(self.raw(column));
+        let number = |c: char| format!("U+{:04X}", u32::from(c));
+        match names::fault(name) {
+            None => {}
+            Some(NameFault::Invisible(c)) => {
+                let message = format!("contains {}, which cannot be seen", number(c));
+                return self.reject(column, Code::ControlCharacter, message);
+            }
+            Some(NameFault::Lost(c)) => {
+                let message = format!("contains {}: a character was lost when the file was written", number(c));
+                return self.reject(column, Code::CharacterLost, message);
+            }
+            Some(NameFault::Masked) => return self.reject(column, Code::MaskedValue, "is masked: write it in full"),
+        }
+        self.at_most(column, name, most)
+    }
+
+    /// A name of at most `most` characters that must not be empty.
+    pub(super) fn required_name(&mut self, column: usize, most: usize) -> Option<&'a str> {
+        match self.name(column, most)? {
+            "" => self.reject(column, Code::Empty, "must be filled"),
+            name => Some(name),
+        }
+    }
+
+    /// A text of at most `most` characters that is stored sealed; it may be empty.
+    pub(super) fn sealed_text(&mut self, column: usize, most: usize) -> Option<&'a str> {
         let text = self.raw(column);
         if let Some(found) = first_unprintable(text) {
             let message = format!("contains U+{:04X}, a control, zero-width or direction character", u32::from(found));
             return self.reject(column, Code::ControlCharacter, message);
         }
+        self.at_most(column, text, most)
+    }
+
+    fn at_most<'t>(&mut self, column: usize, text: &'t str, most: usize) -> Option<&'t str> {
         // The length in bytes first, because it is free: only long texts need their characters counted.
         if text.len() > most && text.chars().count() > most {
             return self.reject(column, Code::TooLong, format!("is longer than {most} characters"));

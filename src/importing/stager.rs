@@ -8,8 +8,9 @@ use super::{
     ImportError, Importer, Progress, Report, Sender, Template,
     batch::{Batch, CheckedRow},
     facts::PackedPart,
-    findings::{Code, Finding, FindingsReport, Severity},
+    findings::{Code, Finding, Severity},
     reader::Message,
+    rejects::{FindingsCollector, repeated_row},
     row::RowText,
     write::{ChunkWriter, Writer},
 };
@@ -41,7 +42,7 @@ pub(super) struct Stager<'a> {
     pub(super) report: Report,
     /// The subjects whose settlements the file has: no more than a city has.
     pub(super) settled: BTreeSet<Box<str>>,
-    findings: FindingsReport,
+    findings: FindingsCollector,
     /// Absent for credit facts.
     rows: Option<Writer>,
     chunks: ChunkWriter,
@@ -51,7 +52,7 @@ pub(super) struct Stager<'a> {
 
 impl<'a> Stager<'a> {
     /// A stager that has no rows yet.
-    pub(super) fn new(run: Run<'a>, report: Report, findings: FindingsReport) -> Self {
+    pub(super) fn new(run: Run<'a>, report: Report, findings: FindingsCollector) -> Self {
         Self {
             rows: report.template.staging().map(Writer::new),
             run,
@@ -110,7 +111,7 @@ impl<'a> Stager<'a> {
             rows.retain(|row| {
                 let again = repeated.contains(&row.line);
                 if again {
-                    findings.push(duplicate(row.line));
+                    findings.push(repeated_row(row.line));
                 }
                 !again
             });
@@ -142,9 +143,14 @@ impl<'a> Stager<'a> {
                 }
             }
             PackedPart::Repeated(mut lines) => {
-                self.report.reject_accepted(u64::try_from(lines.len()).unwrap_or(u64::MAX));
+                let count = u64::try_from(lines.len()).unwrap_or(u64::MAX);
+                self.report.reject_accepted(count);
+                *self.report.findings.entry(Code::DuplicateRow.as_str()).or_default() += count;
                 lines.sort_unstable();
-                lines.into_iter().try_for_each(|line| self.note(&duplicate(line)))
+                lines
+                    .into_iter()
+                    .try_for_each(|line| self.findings.add_repeated(line))
+                    .map_err(|error| self.spooled(error))
             }
         }
     }
@@ -205,8 +211,11 @@ impl<'a> Stager<'a> {
                 return Ok(());
             }
         }
-        let path = self.findings.path();
-        self.findings.add(finding).map_err(|source| ImportError::Rejects { path, source })
+        self.findings.add(finding).map_err(|error| self.spooled(error))
+    }
+
+    fn spooled(&self, source: std::io::Error) -> ImportError {
+        ImportError::Rejects { path: self.findings.folder(), source }
     }
 
     /// Commits the rows written so far.
@@ -240,13 +249,11 @@ impl<'a> Stager<'a> {
         self.findings.listed()
     }
 
-    /// Closes the report of findings and returns the report of the import.
-    pub(super) fn finish(self) -> Result<Report, ImportError> {
-        let path = self.findings.path();
+    /// The report of the import, and what was found for its files.
+    pub(super) fn finish(self) -> (Report, FindingsCollector) {
         let mut report = self.report;
         report.listed = self.findings.listed().to_vec();
-        report.rejects = self.findings.finish().map_err(|source| ImportError::Rejects { path, source })?;
-        Ok(report)
+        (report, self.findings)
     }
 }
 
@@ -259,14 +266,4 @@ fn rejected_rows(findings: &[Finding]) -> u64 {
         last = Some(finding.line);
     }
     rows
-}
-
-fn duplicate(line: u64) -> Finding {
-    Finding {
-        line,
-        column: "",
-        code: Code::DuplicateRow,
-        severity: Severity::Reject,
-        message: "the file has a row with the same key already".into(),
-    }
 }

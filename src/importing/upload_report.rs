@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Finding, Outcome, Report, findings};
+use super::{Finding, Outcome, Report, rejects::MOST_LISTED};
 
 /// One problem found in a row of an upload.
 #[derive(Debug, Clone, Serialize, Deserialize, utoipa::ToSchema)]
@@ -93,7 +93,7 @@ impl UploadReport {
             skipped: report.skipped.total(),
             findings: report.findings.iter().map(|(code, count)| ((*code).to_owned(), *count)).collect(),
             listed: listed.iter().map(ListedFinding::from).collect(),
-            more: report.findings.values().sum::<u64>() > u64::try_from(findings::MOST_LISTED).unwrap_or(u64::MAX),
+            more: report.findings.values().sum::<u64>() > u64::try_from(MOST_LISTED).unwrap_or(u64::MAX),
         }
     }
 }

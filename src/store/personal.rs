@@ -8,13 +8,14 @@
 //! After a rotation of the key-encryption key, the new key seals and hashes. The old key still opens, and searches also use
 //! its hashes, until every row is sealed again.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{Crypter, CrypterError, DbError, SealContext};
+use crate::domain::names::comparable;
 
 /// A column by whose keyed hash subjects are found. Each has a key of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,14 +37,27 @@ impl BlindColumn {
         }
     }
 
-    /// The keyed hash under the sealing key.
-    fn hash(self, crypter: &Crypter, value: &str) -> Result<[u8; 32], CrypterError> {
-        crypter.blind(self.purpose(), value.as_bytes())
+    /// A value as it is hashed: names without what people do not write on purpose.
+    fn comparable(self, value: &str) -> Cow<'_, str> {
+        match self {
+            Self::Name | Self::Representative => comparable(value),
+            Self::IdNumber => Cow::Borrowed(value),
+        }
     }
 
-    /// The keyed hashes of a value under every key.
+    /// The keyed hash under the sealing key.
+    fn hash(self, crypter: &Crypter, value: &str) -> Result<[u8; 32], CrypterError> {
+        crypter.blind(self.purpose(), self.comparable(value).as_bytes())
+    }
+
+    /// The keyed hashes of a value under every key. Names were once hashed as they were written: that hash is among them.
     pub fn hashes(self, crypter: &Crypter, value: &str) -> Result<Vec<[u8; 32]>, CrypterError> {
-        crypter.blinds(self.purpose(), value.as_bytes())
+        let compared = self.comparable(value);
+        let mut hashes = crypter.blinds(self.purpose(), compared.as_bytes())?;
+        if compared != value {
+            hashes.extend(crypter.blinds(self.purpose(), value.as_bytes())?);
+        }
+        Ok(hashes)
     }
 }
 
@@ -215,6 +229,23 @@ mod tests {
         assert_eq!(Personal::open(&crypter, "H33030200090", &sealed).unwrap().name, None);
         let sealed = crypter.seal(seal_context("H33030200090"), b"[]").unwrap();
         assert_eq!(Personal::open(&crypter, "H33030200090", &sealed).unwrap_err(), PersonalError::Form);
+    }
+
+    #[test]
+    fn a_name_is_found_however_its_spaces_and_dots_are_written() {
+        let crypter = crypter(&[1]);
+        for written in ["张三", "张\u{3000}三", "张 三", "张三 "] {
+            let mut person = person();
+            person.name = Some(written.into());
+            let parts = person.seal(&crypter, "D330302000123").unwrap();
+            for searched in ["张三", " 张三", "张\u{A0}三"] {
+                let hashes = BlindColumn::Name.hashes(&crypter, searched).unwrap();
+                assert_eq!(hashes[0].as_slice(), bytes(parts.name_index.as_ref()), "{written:?} {searched:?}");
+            }
+        }
+        // As rows were hashed before names were compared so.
+        let former = crypter.blind(BlindColumn::Name.purpose(), "张\u{3000}三".as_bytes()).unwrap();
+        assert!(BlindColumn::Name.hashes(&crypter, "张\u{3000}三").unwrap().contains(&former));
     }
 
     #[test]

@@ -71,6 +71,12 @@ const EXISTING: &str = "/* subjects::existing */
     SELECT s.code FROM json_rows($1) JOIN subjects s ON s.code = value->>'c'";
 const COUNT_BY_KIND: &str = "/* subjects::count_by_kind */
     SELECT kind, COUNT(*) AS subjects FROM subjects GROUP BY kind ORDER BY kind";
+// The last accepted file with an affiliation decides; of several main ones the last to begin.
+const MAIN_INSTITUTIONS: &str = "/* subjects::main_institutions */
+    SELECT a.person_code, a.institution_code FROM json_rows($1)
+    JOIN bulk.affiliations a ON a.person_code = value->>'c' AND a.main = 1
+    JOIN imports i ON i.seq = a.import_seq AND i.state = 'accepted'
+    ORDER BY a.person_code, a.from_on, a.import_seq";
 const LIST_STAGED: &str = "/* subjects::list_staged */
     SELECT line, body FROM bulk.staged_subjects WHERE import_seq = $1 AND line > $2 ORDER BY line LIMIT $3";
 // `under_objection` is not in the bureau's files: an import must not end an objection.
@@ -92,6 +98,13 @@ const UPSERT: &str = "/* subjects::upsert */
         licence_status = excluded.licence_status, version = subjects.version + 1, import_seq = excluded.import_seq,
         updated_at = excluded.updated_at";
 
+record! {
+    /// The main institution of a person.
+    pub struct MainInstitutionRow {
+        pub person_code: String,
+        pub institution_code: String,
+    }
+}
 record! {
     /// The parts of a subject that are sealed or must be.
     pub struct PersonalRow {
@@ -150,6 +163,14 @@ pub async fn find(read: &Read<'_>, code: &str) -> Result<Option<SubjectRow>, DbE
 /// The subjects with some codes, ordered by code. Unknown codes are left out.
 pub async fn list<S: AsRef<str>>(read: &Read<'_>, codes: &[S]) -> Result<Vec<SubjectRow>, DbError> {
     read.fetch_all(LIST, args![batch_of(codes)]).await
+}
+
+/// The main institution of each of some persons, as accepted files have them; the last one of a person decides.
+pub async fn main_institutions<S: AsRef<str>>(
+    read: &Read<'_>,
+    persons: &[S],
+) -> Result<Vec<MainInstitutionRow>, DbError> {
+    read.fetch_all(MAIN_INSTITUTIONS, args![batch_of(persons)]).await
 }
 
 /// Every subject of a legal entity, ordered by code: one USCC owns many codes.

@@ -10,7 +10,7 @@ use std::{
 use super::{Context, Usage, context::crypter, model::library, operator::Operator};
 use crate::{
     app,
-    importing::{Encoding, Format, Importer, Input, Options, Outcome, Report, Template},
+    importing::{Encoding, Format, Importer, Input, Options, Outcome, RejectsBy, Report, Template},
 };
 
 /// Import the bureau's files that follow a template.
@@ -34,9 +34,12 @@ pub(super) struct Import {
     /// The sheet of an Excel file [default: the first]
     #[arg(long, value_name = "NAME")]
     sheet: Option<String>,
-    /// The file for the report of rejected rows [default: FILE.rejects.csv beside the file]
+    /// The report of rejected rows: a .csv or .xlsx file [default: FILE.rejects.csv and FILE.rejects.xlsx beside the file]
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
+    /// Write a report for each provider or institution: provider or institution; --rejects names their folder
+    #[arg(long, value_name = "OFFICE", requires = "rejects")]
+    rejects_by: Option<RejectsBy>,
     /// Accept subjects whose unified social credit code fails its check, once the licences were compared
     #[arg(long)]
     accept_uscc_mismatch: bool,
@@ -52,8 +55,10 @@ pub(super) async fn run(args: Import, ctx: &Context) -> anyhow::Result<()> {
         return empty::write(&args, ctx);
     }
     let template = args.template.ok_or_else(|| Usage("name the template of the files".into()))?;
-    if args.rejects.is_some() && args.files.len() > 1 {
-        return Err(Usage("--rejects names one report: import one file at a time with it".into()).into());
+    if args.rejects.is_some() && args.rejects_by.is_none() && args.files.len() > 1 {
+        let advice =
+            "--rejects names one report: import one file at a time with it, or give a folder with --rejects-by";
+        return Err(Usage(advice.into()).into());
     }
     // Before anything is imported: a wrong option for the last file must not leave the first ones imported.
     let formats = args.files.iter().map(|file| format_of(&args, file)).collect::<anyhow::Result<Vec<_>>>()?;
@@ -65,12 +70,13 @@ pub(super) async fn run(args: Import, ctx: &Context) -> anyhow::Result<()> {
     let importer = importer.looking_back(config.imports.half_years_back);
     let mut options = Options {
         rejects: args.rejects.clone(),
+        rejects_by: args.rejects_by,
         accept_uscc_mismatch: args.accept_uscc_mismatch,
         check_only: args.check,
         sheet: args.sheet.clone(),
         ..Options::default()
     };
-    let mut failed = 0;
+    let (mut faulty, mut rejected) = (0, 0);
     for (file, format) in args.files.iter().zip(formats) {
         options.format = Some(format);
         let bar = ctx.progress(Some(0), template.as_str());
@@ -83,10 +89,14 @@ pub(super) async fn run(args: Import, ctx: &Context) -> anyhow::Result<()> {
         bar.finish_and_clear();
         let report = report.map_err(|error| anyhow::Error::new(error).context(file.display().to_string()))?;
         print_report(&report, ctx)?;
-        failed += u32::from(report.outcome == Outcome::NothingTaken);
+        // What an earlier import rejected was reported then.
+        if report.outcome != Outcome::Recognised && report.rejected > 0 {
+            (faulty, rejected) = (faulty + 1, rejected + report.rejected);
+        }
     }
     db.close().await;
-    anyhow::ensure!(failed == 0, "no row of {failed} of {} files was accepted", args.files.len());
+    let files = args.files.len();
+    anyhow::ensure!(faulty == 0, "{rejected} rows of {faulty} of {files} files were rejected: see the reports of them");
     Ok(())
 }
 
@@ -151,6 +161,12 @@ fn print_report(report: &Report, ctx: &Context) -> anyhow::Result<()> {
     }
     if let Some(path) = &report.rejects {
         writeln!(out, "  see {}", path.display())?;
+    }
+    if let Some(path) = &report.workbook {
+        writeln!(out, "  see {}", path.display())?;
+    }
+    if *rows == 0 && report.outcome != Outcome::Recognised {
+        writeln!(ctx.err(), "warning: {file_name} has a header and no rows")?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::{CheckedFact, Dictionary, dictionary::MeasureBounds};
 use crate::{
-    domain::{Day, Region, printable::first_unprintable},
+    domain::{Day, Region, ResidentId, printable::first_unprintable},
     importing::normalise::is_plain_text,
     scoring::Decimal,
 };
@@ -32,7 +32,7 @@ struct LastLine {
 
 /// Reads plain lines.
 #[derive(Debug)]
-pub(super) struct LineReader<'d> {
+pub(in crate::importing) struct LineReader<'d> {
     dictionary: &'d Dictionary,
     /// The position in the file of each column of the template.
     positions: [usize; COLUMNS],
@@ -58,7 +58,13 @@ impl<'d> LineReader<'d> {
         if parts.next().is_some() {
             return None;
         }
-        let field = |column: usize| self.positions.get(column).and_then(|at| fields.get(*at)).copied();
+        self.fact(line, |at| fields.get(at).copied())
+    }
+
+    /// The fact of a row, if the row is plain and passes every check. `field` has the fields of the row by position.
+    pub(super) fn fact<'l>(&mut self, line: u64, field: impl Fn(usize) -> Option<&'l str>) -> Option<CheckedFact<'l>> {
+        let positions = self.positions;
+        let field = |column: usize| positions.get(column).and_then(|at| field(*at));
         let (code, measure, value) = (field(0)?, field(1)?, field(2)?);
         let (day, source, reference) = (field(3)?, field(4)?, field(5)?);
         let (subject, kind) = self.subject(code)?;
@@ -115,8 +121,12 @@ impl<'d> LineReader<'d> {
     }
 }
 
-/// Whether every character of a text can be seen, and there are at most `most`.
+/// Whether every character of a text can be seen, there are at most `most`, and no resident identity number is among
+/// them.
 fn plain(text: &str, most: usize) -> bool {
     // A cheap bound first: Chinese characters have three bytes, and longer texts are left to the checker.
-    text.len() <= most * 3 && (text.len() <= most || text.chars().count() <= most) && first_unprintable(text).is_none()
+    text.len() <= most * 3
+        && (text.len() <= most || text.chars().count() <= most)
+        && first_unprintable(text).is_none()
+        && !(text.len() >= 18 && ResidentId::is_in(text))
 }

@@ -19,10 +19,11 @@ mod spill;
 mod tests;
 mod validate;
 
-use super::{ImportError, Rules, batch::Passed, row::Row};
+use super::{ImportError, Rules, batch::Passed, layout::Layout, row::Row};
 use crate::{domain::Day, store::facts::SubjectRow};
 
 use dictionary::Dictionary;
+use line::LineReader;
 pub(super) use partition::{PackedPart, pack};
 pub(super) use spill::{Spill, SpillWriter};
 pub(super) use validate::{PlainCsv, check_csv};
@@ -67,6 +68,27 @@ impl FactChecks {
     /// An empty spill file for the facts of a file of some size.
     pub(super) fn spill(&self, file_bytes: u64) -> Result<Spill, ImportError> {
         Spill::for_file(file_bytes, self.dictionary.len()).map_err(|source| ImportError::Spill { source })
+    }
+
+    /// The fast path for rows with nothing unusual in them; none if the file's sender may not report every source.
+    pub(super) fn plain_rows(&self, layout: &Layout) -> Option<LineReader<'_>> {
+        if self.any_source() { LineReader::new(&self.dictionary, layout.positions()) } else { None }
+    }
+
+    /// Checks a row like [`FactChecks::check`], by the fast path if it is plain.
+    pub(super) fn check_plain(
+        &self,
+        plain: Option<&mut LineReader<'_>>,
+        row: &mut Row<'_>,
+        passed: &mut Passed,
+        writer: &mut SpillWriter<'_>,
+    ) -> Result<(), ImportError> {
+        let Some(fact) = plain.and_then(|plain| plain.fact(row.line, |at| row.record.get(at))) else {
+            return self.check(row, passed, writer);
+        };
+        writer.put(&fact).map_err(|source| ImportError::Spill { source })?;
+        passed.spilled += 1;
+        Ok(())
     }
 
     /// Checks a row, and writes its fact to the spill file if it passes.

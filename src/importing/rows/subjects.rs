@@ -72,7 +72,7 @@ pub(super) fn check(
 fn describe(row: &mut Row<'_>, rules: &Rules) -> Option<StagedSubject> {
     let kind = kind(row, rules);
     let code = row.raw(CODE);
-    let name = row.required_text(NAME, 100);
+    let name = row.required_name(NAME, 100);
     let region = region(row, rules);
     let level = row.text(LEVEL, 20);
     let signed = row.optional_day(AGREEMENT_SIGNED_ON);
@@ -107,6 +107,7 @@ fn filled(text: &str) -> Option<String> {
 fn kind<'r>(row: &mut Row<'_>, rules: &'r Rules) -> Option<&'r Kind> {
     let (kind, code) = (row.required(KIND), row.required(CODE));
     let (kind, code) = (kind?, code?);
+    row.without_resident_number(CODE)?;
     match rules.kinds.check(kind, code) {
         Ok(kind) => Some(kind),
         Err(error @ KindError::Pattern { .. }) => row.reject(CODE, Code::CodeMalformed, error.to_string()),
@@ -133,6 +134,7 @@ fn uscc(row: &mut Row<'_>, kind: &Kind, rules: &Rules) -> Option<Option<Uscc>> {
     };
     let uscc = Uscc::parse(text)
         .map_or_else(|error: UsccError| row.reject(USCC, Code::UsccInvalid, error.to_string()), Some)?;
+    plausible(row, uscc, rules)?;
     if kind.uscc_of(row.raw(CODE)).is_some_and(|held| held != uscc.as_str()) {
         return row.reject(
             USCC,
@@ -155,6 +157,23 @@ fn uscc(row: &mut Row<'_>, kind: &Kind, rules: &Rules) -> Option<Option<Uscc>> {
     Some(Some(uscc))
 }
 
+/// Rejects a code that no register assigns. The city's own table knows the regions of the city; of others only the form
+/// is checked.
+fn plausible(row: &mut Row<'_>, uscc: Uscc, rules: &Rules) -> Option<()> {
+    if let Some(fault) = uscc.implausible() {
+        return row.reject(USCC, Code::UsccInvalid, fault.to_string());
+    }
+    let region: Option<Region> = uscc.registration_region().parse().ok();
+    let Some(region) = region.filter(|region| rules.regions.has(*region) == Some(false)) else { return Some(()) };
+    let message = format!("characters 3 to 8 are {region}, which the table of regions does not have");
+    if !rules.accept_uscc_mismatch {
+        let advice = "; an operator who has compared the code with the licence may accept it";
+        return row.reject(USCC, Code::UsccInvalid, message + advice);
+    }
+    row.warn(USCC, Code::RegionUnknown, message + "; accepted by the operator");
+    Some(())
+}
+
 #[expect(clippy::option_option, reason = "wrong, absent and present are three things")]
 fn parent(row: &mut Row<'_>, kind: &Kind, rules: &Rules) -> Option<Option<String>> {
     let text = row.raw(PARENT_CODE);
@@ -169,13 +188,16 @@ fn parent(row: &mut Row<'_>, kind: &Kind, rules: &Rules) -> Option<Option<String
 
 fn identity(row: &mut Row<'_>, rules: &Rules) -> Option<Personal> {
     let id_type = row.raw(ID_TYPE);
-    let number = row.text(ID_NUMBER, 30);
-    let representative = row.text(LEGAL_REPRESENTATIVE, 50);
+    let number = row.sealed_text(ID_NUMBER, 30);
+    let representative = row.name(LEGAL_REPRESENTATIVE, 50);
     let two_digits = id_type.len() == 2 && id_type.bytes().all(|byte| byte.is_ascii_digit());
     if !(two_digits || id_type.is_empty()) {
         return row.reject(ID_TYPE, Code::IdTypeMalformed, "is not two digits of the national table, such as 01");
     }
     let (number, representative) = (number?, representative?);
+    if number.contains('*') {
+        return row.reject(ID_NUMBER, Code::MaskedValue, "is masked: write it in full");
+    }
     match (id_type, number) {
         ("", "") => {
             let kind = rules.kinds.find(row.raw(KIND));

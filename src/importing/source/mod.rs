@@ -11,6 +11,8 @@ pub(super) mod lines;
 #[cfg(feature = "parquet")]
 mod page_limit;
 #[cfg(feature = "parquet")]
+mod parquet_column;
+#[cfg(feature = "parquet")]
 mod parquet_file;
 mod transcoder;
 mod workbook;
@@ -228,6 +230,10 @@ pub(super) trait RowSource {
     fn next(&mut self, row: &mut csv::StringRecord) -> Result<Next, ImportError>;
     /// Number of bytes read so far.
     fn bytes_read(&self) -> u64;
+    /// About how many bytes the rows would have in CSV, where that is far from the size of the file.
+    fn csv_bytes(&self) -> Option<u64> {
+        None
+    }
     /// The SHA-256, hex, of everything that was read. Call it after the last row.
     fn sha256(&mut self) -> Result<String, ImportError>;
     /// The lines of the file, counted as a spreadsheet shows them. Call it after the last row.

@@ -5,31 +5,27 @@
 //! same in either format.
 
 use std::{
-    ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
 
 use parquet::{
-    column::reader::{ColumnReader, ColumnReaderImpl, get_column_reader},
-    data_type::{AsBytes, DataType},
     errors::{ParquetError, Result},
     file::{
         metadata::{ParquetMetaData, ParquetMetaDataReader},
         reader::ChunkReader,
-        serialized_reader::SerializedPageReader,
     },
 };
 
 use super::{
     super::{ImportError, Template, skips::Lines},
     Header, Input, Next, RowSource,
-    column::{Fault, ValueFormat},
     page_limit::Pages,
+    parquet_column::{Cell, Column, ROWS_AT_A_TIME, columns_of},
 };
 
-/// Rows of each column that are read at a time.
-const ROWS_AT_A_TIME: usize = 1024;
+/// About how long a row is in CSV.
+const CSV_BYTES_A_ROW: u64 = 96;
 
 /// Opens a file, or an upload.
 pub(super) fn open(input: &Input, template: Template) -> std::result::Result<Box<dyn RowSource>, ImportError> {
@@ -53,25 +49,6 @@ fn guarded<T>(read: impl FnOnce() -> std::result::Result<T, ImportError>) -> std
         .unwrap_or_else(|_| Err(failed(ParquetError::General("the file contradicts itself".into()))))
 }
 
-/// A field of a row.
-enum Cell {
-    /// Null.
-    Empty,
-    /// The position of its text.
-    Text(Range<usize>),
-    /// A value that has no text.
-    Fault(Fault),
-}
-
-struct Column {
-    name: String,
-    format: ValueFormat,
-    /// The reader of the present row group.
-    reader: Option<ColumnReader>,
-    text: String,
-    cells: Vec<Cell>,
-}
-
 struct ParquetSource<R: ChunkReader> {
     file: Arc<Pages<R>>,
     input: Input,
@@ -92,25 +69,8 @@ struct ParquetSource<R: ChunkReader> {
 impl<R: ChunkReader + 'static> ParquetSource<R> {
     fn open(file: R, input: &Input, template: Template) -> std::result::Result<Self, ImportError> {
         let metadata = ParquetMetaDataReader::new().parse_and_finish(&file).map_err(failed)?;
-        let schema = metadata.file_metadata().schema_descr();
-        let (mut columns, mut faults) = (Vec::new(), Vec::new());
-        for column in schema.columns() {
-            // Of a list or structure the first part is the column's name; the others belong to the format.
-            let name = column.path().parts().first().cloned().unwrap_or_default();
-            // Unknown columns are reported with the missing ones, when the header is compared with the template.
-            let format = match template.column_type(&name) {
-                Some(column_type) => ValueFormat::of(column_type, column),
-                None => Ok(ValueFormat::Text),
-            };
-            match format {
-                Ok(format) => columns.push(Column { name, format, reader: None, text: String::new(), cells: vec![] }),
-                Err(fault) => faults.push(format!("column {name} {fault}")),
-            }
-        }
-        if !faults.is_empty() {
-            return Err(ImportError::Header { template: template.as_str(), faults });
-        }
         let file = Arc::new(Pages(file));
+        let columns = columns_of(&file, &metadata, template)?;
         let input = input.clone();
         Ok(Self { file, input, metadata, columns, group: 0, left: 0, at: 0, filled: 0, line: 1, bytes: 0 })
     }
@@ -125,7 +85,7 @@ impl<R: ChunkReader + 'static> ParquetSource<R> {
         }
         let count = self.left.min(ROWS_AT_A_TIME);
         for column in &mut self.columns {
-            column.fill(count)?;
+            column.fill(count).map_err(|error| column.named(&error))?;
         }
         (self.at, self.filled) = (0, count);
         self.left -= count;
@@ -140,85 +100,12 @@ impl<R: ChunkReader + 'static> ParquetSource<R> {
             return Err(ParquetError::General("a row group has other columns than the file".into()));
         }
         for (column, chunk) in self.columns.iter_mut().zip(group.columns()) {
-            let pages = SerializedPageReader::new(Arc::clone(&self.file), chunk, rows, None)?;
-            column.reader = Some(get_column_reader(chunk.column_descr_ptr(), Box::new(pages)));
+            column.begin(&self.file, chunk, rows).map_err(|error| column.named(&error))?;
         }
         // Only shown as progress: a damaged size must not end the import.
         self.bytes += u64::try_from(group.compressed_size()).unwrap_or(0);
         self.left = rows;
         self.group += 1;
-        Ok(())
-    }
-}
-
-impl Column {
-    fn fill(&mut self, count: usize) -> Result<()> {
-        self.text.clear();
-        self.cells.clear();
-        let Self { format, reader, text, cells, .. } = self;
-        let mut out = ColumnPage { count, text, cells };
-        match reader {
-            None => Err(ParquetError::General("a column has no pages".into())),
-            Some(ColumnReader::BoolColumnReader(reader)) => out.read(reader, |value, text| {
-                ValueFormat::boolean(*value, text);
-                Ok(())
-            }),
-            Some(ColumnReader::Int32ColumnReader(reader)) => out.read(reader, |value, text| {
-                // Parquet stores unsigned numbers in signed types.
-                let unsigned = *format == ValueFormat::Integer { signed: false };
-                let value = if unsigned { i64::from(value.cast_unsigned()) } else { i64::from(*value) };
-                format.number(value, text)
-            }),
-            Some(ColumnReader::Int64ColumnReader(reader)) => {
-                out.read(reader, |value, text| format.number(*value, text))
-            }
-            Some(ColumnReader::ByteArrayColumnReader(reader)) => {
-                out.read(reader, |value, text| format.bytes(value.as_bytes(), text))
-            }
-            Some(ColumnReader::FixedLenByteArrayColumnReader(reader)) => {
-                out.read(reader, |value, text| format.bytes(value.as_bytes(), text))
-            }
-            Some(_) => Err(ParquetError::General("a column has another type than its schema".into())),
-        }
-    }
-}
-
-struct ColumnPage<'a> {
-    count: usize,
-    text: &'a mut String,
-    cells: &'a mut Vec<Cell>,
-}
-
-impl ColumnPage<'_> {
-    fn read<T: DataType>(
-        &mut self,
-        reader: &mut ColumnReaderImpl<T>,
-        write: impl Fn(&T::T, &mut String) -> std::result::Result<(), Fault>,
-    ) -> Result<()> {
-        let short = || ParquetError::EOF("a column has fewer values than the file has rows".into());
-        let (mut levels, mut values, mut read) = (Vec::new(), Vec::new(), 0);
-        while read < self.count {
-            let (rows, ..) = reader.read_records(self.count - read, Some(&mut levels), None, &mut values)?;
-            // Without progress the loop would not end.
-            if rows == 0 {
-                return Err(short());
-            }
-            read += rows;
-        }
-        let mut values = values.iter();
-        for row in 0..self.count {
-            // A required column has no definition levels; an optional flat one has level 1 where it is not null.
-            if levels.get(row).is_some_and(|level| *level == 0) {
-                self.cells.push(Cell::Empty);
-                continue;
-            }
-            let start = self.text.len();
-            let cell = match write(values.next().ok_or_else(short)?, self.text) {
-                Ok(()) => Cell::Text(start..self.text.len()),
-                Err(fault) => Cell::Fault(fault),
-            };
-            self.cells.push(cell);
-        }
         Ok(())
     }
 }
@@ -256,6 +143,11 @@ impl<R: ChunkReader + 'static> RowSource for ParquetSource<R> {
 
     fn lines(&mut self) -> Lines {
         Lines { read: self.line, ..Lines::default() }
+    }
+
+    fn csv_bytes(&self) -> Option<u64> {
+        let rows = u64::try_from(self.metadata.file_metadata().num_rows()).unwrap_or(0);
+        Some(rows.saturating_mul(CSV_BYTES_A_ROW))
     }
 
     /// Columns are read from all over the file, so the digest needs a second pass. It must equal the first digest.
@@ -316,6 +208,14 @@ mod tests {
             }
         }
         assert!(panicked > 0, "the library checks its files now: `guarded` can go");
+    }
+
+    /// Facts are partitioned by it, so that a file of few bytes and many rows is not sorted in memory as a whole.
+    #[test]
+    fn a_file_is_as_large_as_its_rows_are_in_csv() {
+        let input = Input::Memory { name: "records.parquet".into(), bytes: file().into() };
+        let source = open(&input, Template::Records).unwrap();
+        assert_eq!(source.csv_bytes(), Some(4 * CSV_BYTES_A_ROW));
     }
 
     #[test]

@@ -103,12 +103,12 @@ fn a_kind_of_a_citys_own_is_imported_and_one_it_has_not_is_refused() {
     std::fs::write(at("subjects.csv"), format!("{}{rows}", crate::importing::SUBJECTS)).unwrap();
     block_on(async {
         medcredit(&["migrate", "--config", &path]).await.done();
-        let said =
-            medcredit(&["import", "subjects", at("subjects.csv").to_str().unwrap(), "--config", &path]).await.done();
-        assert!(said.contains("2 rows, 1 accepted, 1 rejected"), "{said}");
+        let outcome = medcredit(&["import", "subjects", at("subjects.csv").to_str().unwrap(), "--config", &path]).await;
+        assert_eq!(outcome.code, cli::FAILED, "a row was rejected");
+        assert!(outcome.out.contains("2 rows, 1 accepted, 1 rejected"), "{}", outcome.out);
         let rejects = std::fs::read_to_string(at("subjects.csv.rejects.csv")).unwrap();
         assert!(
-            rejects.contains("3,kind,kind_unknown,\"is not a kind of subject: use medical_institution,"),
+            rejects.contains("3,kind,没有该主体类别,\"is not a kind of subject: use medical_institution,"),
             "{rejects}"
         );
         // The city takes its own table away again: the doctor says what hangs in the air.

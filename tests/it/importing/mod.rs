@@ -9,11 +9,15 @@ mod interrupted;
 mod kinds;
 mod ledger;
 mod lines;
+mod meaning;
 mod once;
 #[cfg(feature = "parquet")]
 mod parquet_files;
+#[cfg(feature = "parquet")]
+mod parquet_written;
 mod personal;
 mod rejects;
+mod report;
 mod revisions;
 mod subjects;
 mod workbooks;
@@ -113,11 +117,16 @@ impl ImportHarness {
         self.rows_of(report).iter().map(|row| format!("{} {} {} {}", &row[0], &row[1], &row[2], &row[4])).collect()
     }
 
+    /// The findings of the report: line, column, code, message and severity.
     pub fn rows_of(&self, report: &Report) -> Vec<csv::StringRecord> {
-        match &report.rejects {
-            None => vec![],
-            Some(path) => csv::Reader::from_path(path).unwrap().records().map(|row| row.unwrap()).collect(),
-        }
+        let rows = report.rejects.as_deref().map(report_rows).unwrap_or_default();
+        let severity = |row: &csv::StringRecord| row[6].rsplit(' ').next().unwrap().to_owned();
+        rows.iter().map(|row| vec![&row[0], &row[1], &row[7], &row[3], &severity(row)].into()).collect()
+    }
+
+    /// What the findings say, in their order.
+    pub fn messages(&self, report: &Report) -> Vec<String> {
+        self.rows_of(report).iter().map(|row| row[3].to_owned()).collect()
     }
 
     pub async fn subject(&self, code: &str) -> Option<SubjectRow> {
@@ -127,6 +136,13 @@ impl ImportHarness {
     pub async fn change_number(&self) -> i64 {
         medcredit::store::changes::current(&self.store.db).await.unwrap()
     }
+}
+
+/// The rows of a report in CSV, behind its header.
+pub fn report_rows(path: &Path) -> Vec<csv::StringRecord> {
+    // A rejected row may have more fields than the header.
+    let reader = csv::ReaderBuilder::new().flexible(true).from_path(path).unwrap();
+    reader.into_records().map(|row| row.unwrap()).collect()
 }
 
 /// A settlement row whose identity holds: settled, paid and retained in fen.

@@ -46,7 +46,13 @@ const CASES: &[(Template, &str, &str, &[&str])] = &[
     (Template::Subjects, "合成诊所", "", &["name empty"]),
     (Template::Subjects, "合成诊所", "\"合成\n诊所\"", &["name control_character"]),
     (Template::Subjects, "合成诊所", "合成\u{200b}诊所", &["name control_character"]),
-    (Template::Subjects, "合成甲", "\u{202e}合成甲", &["legal_representative control_character"]),
+    (Template::Subjects, "合成甲", "合\u{202e}成甲", &["legal_representative control_character"]),
+    (Template::Subjects, "合成诊所", "合成\u{fffd}所", &["name character_lost"]),
+    (Template::Subjects, "合成诊所", "合成**", &["name masked_value"]),
+    (Template::Subjects, "合成甲", "330302198001010019", &["legal_representative resident_number"]),
+    (Template::Subjects, ",一级,,", ",330302198001010019,,", &["level resident_number"]),
+    (Template::Subjects, "91330302MA2AB3C47J", "000000000000000000", &["uscc uscc_invalid"]),
+    (Template::Records, "温医保〔2026〕7号", "330302198001010019", &["reference resident_number"]),
     (Template::Records, "医保局", "医\u{2066}保局", &["source control_character"]),
     (Template::Records, "7号", "7号\u{feff}", &["reference control_character"]),
     (Template::Subjects, ",330302,", ",33030,", &["region region_malformed"]),
@@ -178,7 +184,7 @@ fn the_valid_rows_are_accepted() {
         for template in Template::ALL.iter().copied() {
             let (header, row) = good(template);
             let report = harness.import(template, format!("{header}{row}")).await;
-            assert_eq!((report.accepted, report.rejects), (1, None), "{template}");
+            assert_eq!((report.accepted, report.rejects, report.workbook), (1, None, None), "{template}");
         }
     });
 }

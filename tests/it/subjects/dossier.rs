@@ -73,6 +73,7 @@ both_engines! {
     a_persons_dossier_is_masked_until_a_purpose_is_in_the_ledger,
     a_search_by_number_or_name_is_in_the_ledger_with_its_purpose,
     a_person_is_found_by_exact_values_only,
+    a_person_who_is_imported_with_spaces_and_invisible_characters_is_found,
     an_institutions_dossier_has_its_grades_facts_consents_and_disclosures,
 }
 
@@ -133,6 +134,37 @@ async fn a_search_by_number_or_name_is_in_the_ledger_with_its_purpose(store: Tes
     assert!(entries[1].contains("\"found\":[]"), "{}", entries[1]);
     for sought in [NAME, NUMBER, "合成无此人"] {
         assert!(!entries.concat().contains(sought), "the entry says who looked for whom, and not by what");
+    }
+}
+
+/// A clerk's file has names with characters that nobody sees; an officer types the names.
+async fn a_person_who_is_imported_with_spaces_and_invisible_characters_is_found(store: TestStore) {
+    let bureau = Bureau::new(store).await;
+    let written = [
+        "合成张三",
+        "合成张三 ",
+        " 合成张三",
+        "合成\u{3000}张三",
+        "合成张三\u{a0}",
+        "\u{200b}合成张三\u{202e}",
+        "合成 张三",
+    ];
+    let rows: String = written
+        .iter()
+        .enumerate()
+        .map(|(nth, name)| format!("doctor,D33030299020{nth},,{name},330302,,,,,,,active,active\n"))
+        .collect();
+    let clinic = format!(
+        "medical_institution,H33030295101,12330300470001016F,\u{feff}合成隐形诊所\u{a0},330302,,,,,\u{200b}合成李四\u{3000},,active,active\n"
+    );
+    bureau.import(Template::Subjects, &format!("{SUBJECTS}{rows}{clinic}")).await;
+    for typed in ["合成张三", " 合成张三 ", "合成\u{3000}张三", "\u{200b}合成张三"] {
+        let found = bureau.find("--name", typed).await.done();
+        assert_eq!(found.lines().count(), written.len(), "{typed:?}: {found}");
+    }
+    for typed in ["合成隐形诊所", "合成隐形诊所\u{a0}", "合成李四"] {
+        let found = bureau.find("--name", typed).await.done();
+        assert!(found.starts_with("H33030295101") && found.lines().count() == 1, "{typed:?}: {found}");
     }
 }
 

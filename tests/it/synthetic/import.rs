@@ -86,6 +86,27 @@ fn the_command_reports_rejected_rows_and_where_the_report_is() {
         let outcome = medcredit(&["--config", &config, "import", "settlements", file]).await;
         assert_eq!(outcome.code, cli::FAILED, "no row was accepted");
         assert!(outcome.out.contains("1 subject_unknown") && outcome.out.contains(".rejects.csv"), "{}", outcome.out);
+        // A workbook instead, the row again in a report for its institution, and nothing stored by a check.
+        let (workbook, folder) = (directory.path().join("to fix.xlsx"), directory.path().join("offices"));
+        let to = workbook.to_str().unwrap();
+        let outcome =
+            medcredit(&["--config", &config, "import", "settlements", file, "--check", "--rejects", to]).await;
+        assert_eq!(outcome.code, cli::FAILED, "a check that finds rejects");
+        assert!(outcome.err.contains("1 rows of 1 of 1 files were rejected"), "{}", outcome.err);
+        assert!(std::fs::read(&workbook).unwrap().starts_with(b"PK"));
+        let by = ["--rejects-by", "institution", "--rejects", folder.to_str().unwrap()];
+        let outcome = medcredit(&[&["--config", &config, "import", "settlements", file], &by[..]].concat()).await;
+        assert_eq!(outcome.code, cli::FAILED);
+        assert!(folder.join("settlements.csv.H33030200090.rejects.csv").exists(), "{}", outcome.out);
+        assert!(folder.join("settlements.csv.H33030200090.rejects.xlsx").exists(), "{}", outcome.out);
+        let outcome =
+            medcredit(&["--config", &config, "import", "settlements", file, "--rejects-by", "provider"]).await;
+        assert_eq!(outcome.code, cli::WRONG_USAGE, "it needs a folder");
+        let empty = directory.path().join("empty.csv");
+        std::fs::write(&empty, crate::importing::SETTLEMENTS).unwrap();
+        let outcome = medcredit(&["--config", &config, "import", "settlements", empty.to_str().unwrap()]).await;
+        assert_eq!(outcome.code, cli::DONE);
+        assert!(outcome.err.contains("warning: empty.csv has a header and no rows"), "{}", outcome.err);
         let outcome = medcredit(&["--config", &config, "import", "records", file]).await;
         assert_eq!(outcome.code, cli::FAILED);
         assert!(outcome.err.contains("column measure is missing"), "{}", outcome.err);
