@@ -105,11 +105,9 @@ const TOTALS: &[&str] = &["合计", "总计", "小计", "共计", "总合计", "
 pub(super) fn reason_to_skip(record: &csv::StringRecord, layout: &Layout) -> Option<SkipReason> {
     let mut filled = record.iter().enumerate().filter(|(_, field)| !field.trim().is_empty());
     let Some((at, first)) = filled.next() else { return Some(SkipReason::Blank) };
-    if layout.has_number_at(at) {
-        // Forms have their rows numbered before they are filled in.
-        if filled.next().is_none() {
-            return Some(SkipReason::Blank);
-        }
+    // Forms have their rows numbered before they are filled in.
+    if layout.has_number_at(at) && filled.next().is_none() {
+        return Some(SkipReason::Blank);
     }
     match first.as_bytes().first() {
         Some(0x1a) if record.len() == 1 && first.trim_end() == "\u{1a}" => return Some(SkipReason::EndMark),

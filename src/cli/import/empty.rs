@@ -8,15 +8,15 @@ use std::{
 
 use anyhow::Context as _;
 
-use super::{Context, Import, Usage};
-use crate::{app, cli::model::library, importing::Template};
+use super::super::{Context, Usage, model::library};
+use crate::{app, importing::Template};
 
-/// Writes the workbook of a template, or of each.
-pub(super) fn write(args: &Import, ctx: &Context) -> anyhow::Result<()> {
+/// Writes the workbook of a template to a file, or of each template.
+pub(super) fn write(template: Option<Template>, files: &[PathBuf], ctx: &Context) -> anyhow::Result<()> {
     let config = ctx.config()?;
     let references = app::reference_tables(&config, &library(ctx)?)?;
     let today = ctx.clock.now().day();
-    let files: Vec<(Template, PathBuf)> = match (args.template, args.files.as_slice()) {
+    let files: Vec<(Template, PathBuf)> = match (template, files) {
         (Some(template), []) => vec![(template, usual_name(template))],
         (Some(template), [file]) => vec![(template, file.clone())],
         (None, []) => Template::ALL.iter().map(|template| (*template, usual_name(*template))).collect(),

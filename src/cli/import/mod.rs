@@ -52,7 +52,7 @@ pub(super) struct Import {
 
 pub(super) async fn run(args: Import, ctx: &Context) -> anyhow::Result<()> {
     if args.empty {
-        return empty::write(&args, ctx);
+        return empty::write(args.template, &args.files, ctx);
     }
     let template = args.template.ok_or_else(|| Usage("name the template of the files".into()))?;
     if args.rejects.is_some() && args.rejects_by.is_none() && args.files.len() > 1 {
@@ -114,7 +114,7 @@ fn format_of(args: &Import, file: &Path) -> anyhow::Result<Format> {
     };
     let name = file.display();
     match (format, args.encoding, &args.sheet) {
-        (Format::Csv(_), _, Some(_)) | (Format::Parquet, _, Some(_)) => {
+        (Format::Csv(_) | Format::Parquet, _, Some(_)) => {
             Err(Usage(format!("--sheet is for Excel files, and {name} is none")).into())
         }
         (Format::Csv(_), encoding, None) => Ok(Format::Csv(encoding.unwrap_or_default())),

@@ -139,7 +139,8 @@ impl Rows {
         let (mut end, mut lines) = (0, 0);
         for (at, byte) in bytes.iter().enumerate() {
             match tracker.step(*byte) {
-                // The second byte of a pair belongs to its line.
+                // The second byte of a pair belongs to its line, and may not have been read yet.
+                Step::LineEnd { .. } if *byte == b'\r' && at + 1 == bytes.len() && !is_last => {}
                 Step::LineEnd { .. } => (end, lines) = (at + 1, tracker.total()),
                 Step::OpenQuote => return Err(ImportError::OpenQuote { line: line + lines }),
                 Step::Inside if at - end > MAX_ROW_BYTES => return Err(ImportError::RowTooLong { line: line + lines }),

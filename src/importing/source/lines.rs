@@ -38,11 +38,16 @@ pub(in crate::importing) struct LineTracker {
     ended: u64,
     /// Whether a line has begun and not ended.
     begun: bool,
-    /// Whether the quoted field has line ends.
+    quoted: QuotedField,
+}
+
+/// What is in the present quoted field.
+#[derive(Debug, Clone, Copy, Default)]
+struct QuotedField {
     spans_lines: bool,
-    /// Separators on the present line of the quoted field.
+    /// Separators on its present line.
     separators: u32,
-    /// Whether a line of the quoted field looks like a row.
+    /// Whether one of its lines looks like a row.
     has_row: bool,
 }
 
@@ -55,9 +60,7 @@ impl LineTracker {
             after_return: false,
             ended: 0,
             begun: false,
-            spans_lines: false,
-            separators: 0,
-            has_row: false,
+            quoted: QuotedField { spans_lines: false, separators: 0, has_row: false },
         }
     }
 
@@ -85,7 +88,7 @@ impl LineTracker {
                 return Step::Inside;
             }
             let is_closed = is_end || byte == self.separator;
-            if self.spans_lines && (self.has_row || !is_closed) {
+            if self.quoted.spans_lines && (self.quoted.has_row || !is_closed) {
                 return Step::OpenQuote;
             }
         }
@@ -103,7 +106,7 @@ impl LineTracker {
         self.state = match (self.state, byte) {
             (_, byte) if byte == self.separator => State::Start,
             (State::Start, b'"') => {
-                (self.spans_lines, self.separators, self.has_row) = (false, 0, false);
+                self.quoted = QuotedField::default();
                 State::Quoted
             }
             _ => State::Unquoted,
@@ -115,13 +118,13 @@ impl LineTracker {
         match byte {
             b'"' => self.state = State::Closed,
             b'\n' | b'\r' => {
-                self.spans_lines = true;
-                self.separators = 0;
+                self.quoted.spans_lines = true;
+                self.quoted.separators = 0;
             }
             _ if byte == self.separator => {
-                self.separators += 1;
+                self.quoted.separators += 1;
                 // No text of one line has as many, and every row of a template has more.
-                self.has_row |= self.separators >= 2;
+                self.quoted.has_row |= self.quoted.separators >= 2;
             }
             _ => {}
         }
@@ -131,7 +134,7 @@ impl LineTracker {
     pub(in crate::importing) fn ends_within_quotes(&self) -> bool {
         match self.state {
             State::Quoted => true,
-            State::Closed => self.spans_lines && self.has_row,
+            State::Closed => self.quoted.spans_lines && self.quoted.has_row,
             State::Start | State::Unquoted => false,
         }
     }

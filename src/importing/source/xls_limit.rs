@@ -14,6 +14,9 @@ const MOST_COLUMNS: u32 = 256;
 /// Most cells of all sheets, empty ones between others included.
 const MOST_CELLS: u64 = 8 << 20;
 
+/// Most sectors of the table that chains all others, for the largest file that is read.
+const MOST_TABLE_SECTORS: usize = 2048;
+
 /// The end of a chain of sectors, and other numbers that are no sectors.
 const NO_SECTOR: u32 = 0xffff_fffa;
 
@@ -129,17 +132,18 @@ impl<F: Read + Seek> CompoundFile<F> {
         let mut all: Vec<u32> = (0..109).filter_map(|nth| number_at(&self.header, 76 + nth * 4)).collect();
         let mut list = number_at(&self.header, 68).unwrap_or(NO_SECTOR);
         // As many lists as the header states, so that a circle ends.
-        for _ in 0..number_at(&self.header, 72).unwrap_or(0).min(1 << 16) {
-            if list >= NO_SECTOR {
+        for _ in 0..number_at(&self.header, 72).unwrap_or(0) {
+            if list >= NO_SECTOR || all.len() > MOST_TABLE_SECTORS {
                 break;
             }
             let sector = self.sector(list)?;
-            let entries = sector.len() / 4 - 1;
+            let entries = (sector.len() / 4).saturating_sub(1);
             all.extend((0..entries).filter_map(|nth| number_at(&sector, nth * 4)));
             list = number_at(&sector, entries * 4).unwrap_or(NO_SECTOR);
         }
         all.retain(|sector| *sector < NO_SECTOR);
-        Ok(all)
+        // Each lists 128 sectors or more, and the file has no more than so many of them.
+        if all.len() > MOST_TABLE_SECTORS { Err(damaged()) } else { Ok(all) }
     }
 
     fn sector(&mut self, number: u32) -> io::Result<Vec<u8>> {
