@@ -1,6 +1,7 @@
 //! `import`: the bureau's files, from a clerk's directory into the store.
 
 mod bytes;
+mod documents;
 mod encodings;
 mod events;
 mod header;
@@ -12,8 +13,10 @@ mod once;
 mod parquet_files;
 mod personal;
 mod rejects;
+mod replaced;
 mod revisions;
 mod subjects;
+mod voids;
 
 use std::{
     path::{Path, PathBuf},
