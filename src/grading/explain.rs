@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     domain::HalfYear,
-    scoring::{Assessment, Measures, ModelFile, describe_assessment, evaluate, rate},
+    scoring::{Assessment, ModelFile, describe_assessment, evaluate, rate},
     store::runs::{self, ResultRow, RunRow},
 };
 
@@ -96,13 +96,12 @@ impl Rounds {
     async fn recompute(&self, run: &RunRow, result: &ResultRow) -> Result<Assessment, GradingError> {
         let during = || GradingError::during("reading the result");
         let (model, catalogue) = read_model(&self.env.db, run).await?;
-        let scope = Scope::of_run(&self.env.db, run, &model, catalogue).await?;
+        let scope = Scope::of_run(&self.env.db, run, &model, catalogue, Some(&result.subject_code)).await?;
         // The stored file of the subject and not today's: the run is explained as it was made.
         let standing = Standing::from_json(&result.subject_code, &result.standing).map_err(during())?;
         let facts = scope.facts_of(&self.env.db, &standing.code).await?;
         let signed = standing.agreement_signed_on;
-        let measures = Measures::collect(&scope.catalogue, scope.period, scope.lookback, signed, facts)
-            .map_err(|source| data(&standing.code, source))?;
+        let measures = scope.collect(signed, facts).map_err(|source| data(&standing.code, source))?;
         let measures = standing.complete(&model, measures);
         let outcome = rate(&model, &measures);
         // Compared before it is explained: an explanation of another result than the stored one would be worse than

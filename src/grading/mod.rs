@@ -18,6 +18,7 @@ mod current;
 mod documents;
 mod eligibility;
 mod error;
+mod excluded;
 mod explain;
 mod figures;
 mod in_force;

@@ -41,6 +41,10 @@ words! {
         ClientResumed = "client_resumed",
         /// The clock was accepted as right, whatever the store had seen before.
         ClockAccepted = "clock_accepted",
+        /// The fact of a document was taken back: it does not count from now on.
+        FactVoided = "fact_voided",
+        /// A fact that was taken back counts again.
+        FactRestored = "fact_restored",
         /// A published assessment was corrected.
         GradeCorrected = "grade_corrected",
         /// A signed package of a round was written for a receiver.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     catalogue::{Catalogue, MeasureForm},
+    identity::{FactIdentity, retain_distinct},
     number::{Decimal, Fraction},
 };
 use crate::domain::{Day, HalfYear};
@@ -41,7 +42,7 @@ impl Fact {
             .then(other.value.cmp(&self.value))
     }
 
-    fn identity(&self) -> (usize, Day, &str, &str) {
+    pub(super) fn identity(&self) -> (usize, Day, &str, &str) {
         (self.measure, self.occurred_on, &self.source, &self.reference)
     }
 }
@@ -190,11 +191,22 @@ impl Measures {
         self.branches
     }
 
-    /// Sums up facts, in any order. Facts outside the period and its look-back are left out.
+    /// Sums up facts, in any order; a document counts once. Facts outside the period and its look-back are left out.
     pub fn collect(
         catalogue: &Catalogue,
         period: HalfYear,
         lookback: u8,
+        agreement_signed_on: Option<Day>,
+        facts: Vec<Fact>,
+    ) -> Result<Self, TooLarge> {
+        Self::collect_by(FactIdentity::Document, catalogue, (period, lookback), agreement_signed_on, facts)
+    }
+
+    /// [`Measures::collect`] of facts that are told apart in a given way.
+    pub fn collect_by(
+        identity: FactIdentity,
+        catalogue: &Catalogue,
+        (period, lookback): (HalfYear, u8),
         agreement_signed_on: Option<Day>,
         mut facts: Vec<Fact>,
     ) -> Result<Self, TooLarge> {
@@ -207,8 +219,7 @@ impl Measures {
         // Before the sort, which then orders only the facts that count.
         facts.retain(|fact| back(fact).is_some());
         facts.sort_by(Fact::order);
-        // A reference identifies a fact: of two deliveries the later counts, which the order puts first. Without a reference every line is a fact.
-        facts.dedup_by(|earlier, kept| !kept.reference.is_empty() && earlier.identity() == kept.identity());
+        retain_distinct(catalogue, identity, &mut facts);
         let mut totals = vec![Total::default(); width * (usize::from(lookback) + 1)];
         for (at, fact) in facts.iter().enumerate() {
             // Each fact that is left has its place.

@@ -14,6 +14,7 @@
 //! - Text: `describe`, `explain_text`, `model_text`, `model_page` (with `page`) and `diff`.
 
 mod assessment;
+mod authorities;
 mod catalogue;
 mod check;
 mod computed;
@@ -21,8 +22,10 @@ mod decide;
 mod describe;
 mod diff;
 mod evaluate;
+mod event_rules;
 mod explain_text;
 mod faults;
+mod identity;
 mod improvement;
 mod mapping;
 mod measures;
@@ -36,6 +39,7 @@ mod score;
 pub mod shipped;
 
 pub use assessment::{Assessment, Decision, Finding, Outcome, Parts, SignalFinding};
+pub use authorities::{Authorities, Provider};
 pub use catalogue::{
     Catalogue, Category, DefaultFields, Measure, MeasureForm, Publicity, PublishedFields, UpdateFrequency,
 };
@@ -45,7 +49,9 @@ pub use describe::{
 };
 pub use diff::diff_models;
 pub use evaluate::{evaluate, first_levels, points_of_value, rate, total};
+pub use event_rules::{ReferenceRule, Repetitions};
 pub use explain_text::describe_assessment;
+pub use identity::FactIdentity;
 pub use improvement::{Blocker, Improvement, ImprovementStep};
 pub use mapping::{Mapping, ReceiverGrade, ReceiverScheme, SchemeRef};
 pub use measures::{Branches, Evidence, Fact, MeasureSums, Measures, MissingReason, PeerRank, Sums, TooLarge};

@@ -39,6 +39,7 @@ pub mod settlements;
 pub mod staging;
 pub mod subjects;
 pub mod tokens;
+pub mod voids;
 
 pub use crypter::{Crypter, CrypterError, SealContext};
 pub use db::{

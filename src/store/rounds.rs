@@ -38,8 +38,10 @@ record! {
         /// The reason in the operator's words.
         pub reason: String,
         pub operator: String,
-        /// Number of the last import of facts that was read.
+        /// Number of the last import that was read.
         pub imports_to: i64,
+        /// How facts are counted: 1 as delivered, 2 by document.
+        pub counting: i64,
         /// Findings of the model's parts, JSON.
         pub findings: String,
         /// The parts of the subject's file that the model read, JSON.
@@ -181,8 +183,9 @@ pub async fn version(
 }
 
 const INSERT_CORRECTION: &str = "/* rounds::insert_correction */
-    INSERT INTO corrections (run_id, subject_code, version, reason, operator, imports_to, findings, standing, made_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    INSERT INTO corrections (run_id, subject_code, version, reason, operator, imports_to, counting, findings,
+                             standing, made_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 
 /// Inserts a correction.
 pub async fn insert_correction(tx: &mut Tx, row: &CorrectionRow) -> Result<(), DbError> {
@@ -193,6 +196,7 @@ pub async fn insert_correction(tx: &mut Tx, row: &CorrectionRow) -> Result<(), D
         &row.reason,
         &row.operator,
         row.imports_to,
+        row.counting,
         &row.findings,
         &row.standing,
         row.made_at,
@@ -201,7 +205,7 @@ pub async fn insert_correction(tx: &mut Tx, row: &CorrectionRow) -> Result<(), D
 }
 
 const CORRECTIONS: &str = "/* rounds::corrections */
-    SELECT run_id, subject_code, version, reason, operator, imports_to, findings, standing, made_at
+    SELECT run_id, subject_code, version, reason, operator, imports_to, counting, findings, standing, made_at
     FROM corrections WHERE run_id = $1 ORDER BY made_at, subject_code, version";
 
 /// Every correction of a round, in the order they were made.
@@ -210,7 +214,7 @@ pub async fn corrections(read: &Read<'_>, run_id: &str) -> Result<Vec<Correction
 }
 
 const LATEST_CORRECTION: &str = "/* rounds::latest_correction */
-    SELECT run_id, subject_code, version, reason, operator, imports_to, findings, standing, made_at
+    SELECT run_id, subject_code, version, reason, operator, imports_to, counting, findings, standing, made_at
     FROM corrections WHERE subject_code = $1 AND run_id = $2 ORDER BY version DESC LIMIT 1";
 
 /// The last correction of a subject's assessment.

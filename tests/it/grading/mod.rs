@@ -12,6 +12,7 @@ mod reports;
 mod rounds;
 mod standing;
 mod states;
+mod voids;
 
 use std::collections::BTreeMap;
 
