@@ -51,6 +51,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(15, "0015_answers_counted", bulk: false),
     migration!(16, "0016_gateway_clocks", bulk: false),
     migration!(17, "0017_failover", bulk: false),
+    migration!(22, "0022_objections", bulk: false),
 ];
 
 record! {

@@ -5,9 +5,11 @@ mod bank;
 mod config;
 mod consent;
 mod doctor;
+mod lists;
 mod migrate;
 mod model;
 mod models;
+mod own_scheme;
 mod score;
 mod serve;
 
