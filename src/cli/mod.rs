@@ -28,6 +28,7 @@ mod ledger;
 mod login;
 mod migrate;
 mod model;
+mod objection;
 mod openapi;
 mod operator;
 mod recover;
@@ -109,6 +110,8 @@ enum Command {
     Model(model::ModelCommand),
     /// Grade subjects, and publish, explain and report the grades
     Score(score::Score),
+    /// Record objections of subjects to their results, and decide them
+    Objection(objection::ObjectionCommand),
     /// Show everything stored about a subject, or find subjects by number or name
     Subject(subject::SubjectCommand),
     /// Verify the ledger, prove an entry, or print the newest checkpoint
@@ -145,6 +148,7 @@ impl Command {
             Self::Catalogue(args) => catalogue::run(args, ctx).await,
             Self::Model(args) => model::run(args, ctx),
             Self::Score(args) => score::run(args, ctx).await,
+            Self::Objection(args) => objection::run(args, ctx).await,
             Self::Subject(args) => subject::run(args, ctx).await,
             Self::Ledger(args) => ledger::run(args, ctx).await,
             Self::Backup(args) => backup::run(args, ctx).await,

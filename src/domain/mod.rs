@@ -31,6 +31,7 @@ pub mod table;
 pub mod time;
 pub mod uscc;
 pub mod words;
+pub mod working_days;
 
 pub use actor::{Actor, Channel, Principal};
 pub use bounded_cache::BoundedCache;
@@ -50,3 +51,4 @@ pub use rng::{Entropy, SeededEntropy, SystemEntropy};
 pub use table::TableError;
 pub use time::{Day, HalfYear, Month, Timestamp};
 pub use uscc::Uscc;
+pub use working_days::WorkCalendar;

@@ -63,6 +63,10 @@ words! {
         KeysResealed = "keys_resealed",
         /// Personal parts of subjects were sealed again under the first key-encryption key.
         SubjectsResealed = "subjects_resealed",
+        /// An objection to a result was decided: its subject's grade is read again.
+        ObjectionDecided = "objection_decided",
+        /// A subject objected to its result: its grade is withheld.
+        ObjectionOpened = "objection_opened",
         /// A PostgreSQL role was granted what serving needs.
         RoleGranted = "role_granted",
         /// A trial run was created.

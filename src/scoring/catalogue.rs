@@ -164,6 +164,9 @@ pub struct DefaultFields {
     pub fields: Vec<String>,
     /// The reason of the choice.
     pub reason: String,
+    /// The same reason in Chinese, for the page that is signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason_zh: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

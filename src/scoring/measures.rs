@@ -9,7 +9,10 @@ use super::{
     identity::{FactIdentity, retain_distinct},
     number::{Decimal, Fraction},
 };
-use crate::domain::{Day, HalfYear};
+use crate::{
+    domain::{Day, HalfYear},
+    i18n::{Lang, score as text},
+};
 
 /// Sums must stay below this, so that a ratio of ratios of them fits in 128 bits. As an amount it is 460 trillion yuan.
 const GREATEST_SUM: i64 = 1 << 62;
@@ -111,13 +114,13 @@ pub enum MissingReason {
 
 impl MissingReason {
     /// The reason in words.
-    pub const fn describe(self) -> &'static str {
+    pub const fn describe(self, lang: Lang) -> &'static str {
         match self {
-            Self::NoData => "nothing was reported",
-            Self::NothingToDivideBy => "the denominator is not positive",
-            Self::NoFormerPeriod => "there is no previous half-year to compare with",
-            Self::NoDay => "the date is unknown",
-            Self::FewPeers => "there are too few peers to compare with",
+            Self::NoData => text::no_data(lang),
+            Self::NothingToDivideBy => text::nothing_to_divide_by(lang),
+            Self::NoFormerPeriod => text::no_former_period(lang),
+            Self::NoDay => text::no_day(lang),
+            Self::FewPeers => text::few_peers(lang),
         }
     }
 }

@@ -38,6 +38,7 @@ pub const RIGHTS: &[(&str, &str)] = &[
     ("core.runs", STATE),
     ("core.assessments", APPEND),
     ("core.corrections", APPEND),
+    ("core.objections", STATE),
     ("core.consents", STATE),
     ("core.consent_codes", BATCH),
     ("core.consent_events", APPEND),

@@ -53,6 +53,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(17, "0017_failover", bulk: false),
     migration!(18, "0018_fact_states", bulk: false),
     migration!(19, "0019_voids", bulk: true),
+    migration!(20, "0020_objections", bulk: false),
 ];
 
 record! {

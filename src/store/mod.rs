@@ -28,6 +28,7 @@ pub mod keys;
 pub mod ledger;
 mod line_file;
 pub mod migrations;
+pub mod objections;
 pub mod outbox;
 pub mod pair;
 pub mod personal;

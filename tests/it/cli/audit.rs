@@ -57,6 +57,8 @@ const CHANGES: &[&str] = &[
     "keys revoke",
     "keys rotate",
     "migrate",
+    "objection decide",
+    "objection open",
     "score correct",
     "score discard",
     "score export",
@@ -89,6 +91,7 @@ const WITHOUT_ENTRY: &[&str] = &[
     "bank settlements",
     "bank token",
     "bank verify",
+    "catalogue export",
     "catalogue show",
     "catalogue status",
     "certs list",
@@ -107,15 +110,18 @@ const WITHOUT_ENTRY: &[&str] = &[
     "model check",
     "model diff",
     "model doc",
+    "model export",
     "model map",
     "model show",
     "openapi",
     "score bias",
     "score compare",
+    "objection list",
     "score explain",
     "score list",
     "score replay",
     "score report",
+    "score results",
     "score show",
     "score simulate",
     "score verify-package",
@@ -392,6 +398,9 @@ async fn grades(site: &mut Site, code: &str) {
     let package = site.name("package");
     site.leaves(1, "score export", &[&made, "--to", "city-credit-platform", "--out", &package]).await;
     site.leaves(0, "score correct", &[code, "--reason", "nothing changed"]).await;
+    let objection = site.leaves(1, "objection open", &[code, "--reason", "the fine was revoked"]).await.out;
+    let objection = objection.split(' ').next().unwrap().to_owned();
+    site.leaves(1, "objection decide", &[&objection, "--outcome", "rejected", "--reason", "it was not"]).await;
     // The institution loses its licence, so that it is not rated any more.
     let folder = std::fs::read_dir(site.path("city")).unwrap().map(|file| file.unwrap().path());
     let records =
