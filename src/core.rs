@@ -1,8 +1,9 @@
 //! The rooms that serve no caller, a unit of compilation of their own: a change in the rooms above does not compile them
 //! again. The crate above (`lib.rs`) exports them, so that each has one name.
 
-// Level 0: values and terms of the trade.
+// Level 0: values and terms of the trade, and the words of two languages.
 pub mod domain;
+pub mod i18n;
 // Level 1: pure rules, without I/O.
 pub mod facts;
 pub mod identity;

@@ -3,7 +3,7 @@
 
 #[doc(inline)]
 pub use medcredit_core::{
-    access, authority, backup, collection, config, consent, domain, facts, grading, identity, importing, ledger,
+    access, authority, backup, collection, config, consent, domain, facts, grading, i18n, identity, importing, ledger,
     limits, merkle, outbox, scoring, store, synthetic, telemetry, timekeeping,
 };
 

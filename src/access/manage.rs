@@ -92,9 +92,11 @@ fn check(new: &NewClient) -> Result<(), Failure> {
     let delivers = &new.delivers;
     if new.kind == ClientKind::Department {
         // Facts have a source: without this check a department could deliver facts of another.
-        let facts = delivers.templates.iter().any(|template| template == "records" || template == "adverse");
+        let facts =
+            delivers.templates.iter().any(|template| matches!(template.as_str(), "records" | "adverse" | "voids"));
         if delivers.templates.is_empty() || (facts && delivers.sources.is_empty()) {
-            let public = "A department needs the templates it delivers, and for records and adverse facts its sources.";
+            let public =
+                "A department needs the templates it delivers, and for records, adverse facts and voids its sources.";
             return Err(invalid("delivers", public.into()));
         }
     } else if *delivers != Delivers::default() {

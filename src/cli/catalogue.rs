@@ -1,17 +1,20 @@
-//! `medcredit catalogue show|status`: the data categories of a kind of subject (信息目录), and their deliveries.
+//! `medcredit catalogue show|export|status`: the data categories of a kind of subject (信息目录), and their deliveries.
 //!
 //! `status` ends with 0 if nothing is late and with 1 if something is, for use by a scheduler.
 
-use std::io::Write;
+use std::{io::Write, path::PathBuf};
 
 use clap::{Args, Subcommand};
 
-use super::{Context, Usage, model::library};
+use super::{
+    Context, Usage,
+    model::{export, library},
+};
 use crate::{
     app,
     collection::{CategoryState, CategoryStatus, Collection},
-    domain::HalfYear,
-    scoring::{Catalogue, Publicity, UpdateFrequency},
+    domain::{HalfYear, kinds, region, working_days},
+    scoring::{Catalogue, Publicity, UpdateFrequency, shipped},
 };
 
 /// Show the data categories of a kind of subject, and which deliveries are late.
@@ -30,6 +33,14 @@ enum Action {
         /// Print as JSON
         #[arg(long)]
         json: bool,
+    },
+    /// Write a file that is built in, to begin your own from
+    Export {
+        /// The kind of a catalogue, such as pharmacy; or `kinds`, `regions` or `calendar` for these tables
+        kind: String,
+        /// The file to write to; its folder is created [default: standard output]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
     },
     /// Show which categories of a half-year are late, and their providers; ends with 1 if one is late
     Status {
@@ -65,6 +76,16 @@ pub(super) async fn run(args: CatalogueCommand, ctx: &Context) -> anyhow::Result
             Ok(())
         }
         Action::Show { kind, json: false } => show(of_kind(&kind)?, ctx),
+        Action::Export { kind, out } => {
+            let tables =
+                [("kinds", kinds::BUILT_IN), ("regions", region::BUILT_IN), ("calendar", working_days::BUILT_IN)];
+            let built_in = || shipped::catalogues().chain(tables);
+            let known = || built_in().map(|(name, _)| name).collect::<Vec<_>>().join(", ");
+            let (_, text) = built_in()
+                .find(|(name, _)| *name == kind)
+                .ok_or_else(|| Usage(format!("no file {kind} is built in; there are: {}", known())))?;
+            export(text, out.as_deref(), ctx)
+        }
         Action::Status { period, kind, json } => {
             let config = ctx.config()?;
             let catalogues: Vec<&Catalogue> = if let Some(kind) = &kind {

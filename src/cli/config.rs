@@ -14,7 +14,7 @@ pub(super) struct ConfigCommand {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    /// Check the configuration file, and the kinds, regions, catalogues and models that it names
+    /// Check the configuration file, and the kinds, regions, working days, catalogues and models that it names
     Check,
     /// Print the configuration in effect; without --config, the defaults with their documentation
     Print,
@@ -26,6 +26,8 @@ pub(super) fn run(args: &ConfigCommand, ctx: &Context) -> anyhow::Result<()> {
             let config = ctx.config()?;
             // The city's own tables, catalogues and models are configuration too.
             app::reference_tables(&config, &library(ctx)?)?;
+            // The present year is needed now; a later one is needed when a deadline reaches into it, and `doctor` warns.
+            config.reference.calendar()?.is_provisional(ctx.clock.now().day())?;
             writeln!(ctx.out(), "The configuration can be used. `medcredit doctor` checks everything it points to.")?;
         }
         Verb::Print => {

@@ -81,6 +81,11 @@ pub struct Usage(pub String);
 #[error("the gateway cannot run")]
 pub(super) struct Logged;
 
+/// There was nothing to do, as the output says already: nothing more is printed.
+#[derive(Debug, thiserror::Error)]
+#[error("there was nothing to do")]
+pub(super) struct NothingDone;
+
 /// A use-case's failure, for an operator: here the private half may be shown too.
 #[derive(Debug, thiserror::Error)]
 #[error("{} ({})", .0.context.as_deref().unwrap_or(&.0.public), .0.code)]

@@ -11,7 +11,7 @@ use crate::{
     domain::{Day, HalfYear, Kinds, Month},
     grading::Library,
     scoring::{Decimal, Model},
-    synthetic::{Request, Rules, generate},
+    synthetic::{Request, Rules, generate_kinds},
 };
 
 /// The maximum product of scale and staff, each in ten-thousandths: the staff of twenty cities.
@@ -67,7 +67,7 @@ pub(super) fn run(args: &Generate, ctx: &Context) -> anyhow::Result<()> {
     let rules = rules(&library, &kinds, &args.model)?;
     let request = request(args, args.as_of.unwrap_or_else(|| ctx.clock.now().day()))?;
     let bar = ctx.progress(Some(0), "city");
-    let summary = generate(&request, &rules, &args.out, &mut |what, done, total| {
+    let summary = generate_kinds(&request, &kinds, &rules, &args.out, &mut |what, done, total| {
         bar.set_message(what);
         if total > 0 {
             bar.set_length(total);

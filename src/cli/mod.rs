@@ -1,8 +1,8 @@
 //! The command line: one file for each command, with its arguments (`clap::Args`) and its `run`.
 //!
 //! A command is a thin caller of a use-case: it reads arguments and configuration, calls the use-case, and writes the
-//! result to the [`Context`]'s streams. Scripts rely on the exit codes: 0 done, 1 the work failed, 2 wrong usage, 64 bad
-//! configuration.
+//! result to the [`Context`]'s streams. Scripts rely on the exit codes: 0 done, 1 the work failed, 2 wrong usage, 3 there
+//! was nothing to do, 64 bad configuration.
 //!
 //! To add a command: its file, a `mod` line, a variant of `Command` and an arm of `Command::run`. One that changes
 //! something takes `--operator` (operator.rs) and leaves one ledger entry for each change; tests/it/cli/audit.rs lists it.
@@ -19,6 +19,7 @@ mod context;
 mod demo;
 mod doctor;
 mod exposure;
+mod fact;
 mod findings;
 mod generate;
 mod import;
@@ -27,6 +28,7 @@ mod ledger;
 mod login;
 mod migrate;
 mod model;
+mod objection;
 mod openapi;
 mod operator;
 mod recover;
@@ -46,7 +48,7 @@ use crate::{
     domain::TableError,
     grading::LibraryError,
 };
-use context::Logged;
+use context::{Logged, NothingDone};
 
 pub use context::{Context, Input, OrFail, Screen, Stream, Usage};
 pub use service_manager::ServiceEnvironment;
@@ -55,6 +57,8 @@ pub use service_manager::ServiceEnvironment;
 pub const DONE: u8 = 0;
 /// The work failed.
 pub const FAILED: u8 = 1;
+/// There was nothing to do: each file was imported before, and nothing has changed since.
+pub const NOTHING_DONE: u8 = 3;
 /// The command was called wrongly.
 pub const WRONG_USAGE: u8 = 2;
 /// The configuration cannot be used.
@@ -98,12 +102,16 @@ enum Command {
     Generate(generate::Generate),
     /// Import the bureau's files
     Import(import::Import),
+    /// Take a fact back by its document, after a reconsideration, a judgment or an error
+    Fact(fact::FactCommand),
     /// Show the data categories of a kind of subject, and which deliveries are late
     Catalogue(catalogue::CatalogueCommand),
     /// Check, show, compare and document scoring models
     Model(model::ModelCommand),
     /// Grade subjects, and publish, explain and report the grades
     Score(score::Score),
+    /// Record objections of subjects to their results, and decide them
+    Objection(objection::ObjectionCommand),
     /// Show everything stored about a subject, or find subjects by number or name
     Subject(subject::SubjectCommand),
     /// Verify the ledger, prove an entry, or print the newest checkpoint
@@ -135,10 +143,12 @@ impl Command {
             Self::Clock(args) => clock::run(args, ctx).await,
             Self::Openapi(args) => openapi::run(args, ctx).await,
             Self::Generate(args) => generate::run(&args, ctx),
+            Self::Fact(args) => fact::run(args, ctx).await,
             Self::Import(args) => import::run(args, ctx).await,
             Self::Catalogue(args) => catalogue::run(args, ctx).await,
             Self::Model(args) => model::run(args, ctx),
             Self::Score(args) => score::run(args, ctx).await,
+            Self::Objection(args) => objection::run(args, ctx).await,
             Self::Subject(args) => subject::run(args, ctx).await,
             Self::Ledger(args) => ledger::run(args, ctx).await,
             Self::Backup(args) => backup::run(args, ctx).await,
@@ -222,6 +232,9 @@ fn print_error(ctx: &Context, error: &anyhow::Error) -> u8 {
     let broken_pipe = |cause: &(dyn std::error::Error + 'static)| {
         cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
     };
+    if error.is::<NothingDone>() {
+        return NOTHING_DONE;
+    }
     if error.chain().any(broken_pipe) {
         // The reader of the output, such as `head`, has closed it.
         return DONE;

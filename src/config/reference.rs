@@ -1,4 +1,4 @@
-//! `[reference]`: the tables of kinds of subject and of regions.
+//! `[reference]`: the tables of kinds of subject, of regions and of working days.
 
 use std::{
     io::ErrorKind,
@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{Report, Section};
-use crate::domain::{Kinds, TableError, region::RegionTable};
+use crate::domain::{Kinds, TableError, WorkCalendar, region::RegionTable};
 
 /// The operator's tables, each of which replaces a table that is compiled in.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -18,6 +18,8 @@ pub struct Reference {
     pub kinds_file: PathBuf,
     /// The file of regions.
     pub regions_file: PathBuf,
+    /// The file of working days.
+    pub calendar_file: PathBuf,
 }
 
 impl Reference {
@@ -30,6 +32,12 @@ impl Reference {
     pub fn regions(&self) -> Result<RegionTable, TableError> {
         let text = read(&self.regions_file)?;
         text.map_or_else(RegionTable::built_in, |(file, text)| RegionTable::from_toml(&file, &text))
+    }
+
+    /// Reads the working days from the file, or takes those that are compiled in if there is no file.
+    pub fn calendar(&self) -> Result<WorkCalendar, TableError> {
+        let text = read(&self.calendar_file)?;
+        text.map_or_else(WorkCalendar::built_in, |(file, text)| WorkCalendar::from_toml(&file, &text))
     }
 }
 
@@ -48,5 +56,6 @@ impl Section for Reference {
     fn check(&self, report: &mut Report<'_>) {
         report.require(self.kinds_file.file_name().is_some(), "kinds_file", "must name a file");
         report.require(self.regions_file.file_name().is_some(), "regions_file", "must name a file");
+        report.require(self.calendar_file.file_name().is_some(), "calendar_file", "must name a file");
     }
 }

@@ -109,6 +109,19 @@ impl CodePattern {
         if self.contains_uscc() && self.matches(code) { code.strip_prefix(self.prefix.as_str()) } else { None }
     }
 
+    /// The code with a region and a sequence number, or with a unified social credit code; none where the number does not
+    /// fit, or the pattern needs the other one. For generated data.
+    pub fn code(&self, region: &str, number: usize, uscc: Option<&str>) -> Option<String> {
+        let code = match &self.rest {
+            Rest::Digits(lengths) => {
+                let width = lengths.start().checked_sub(region.len())?;
+                format!("{}{region}{number:0width$}", self.prefix)
+            }
+            Rest::Uscc => format!("{}{}", self.prefix, uscc?),
+        };
+        self.matches(&code).then_some(code)
+    }
+
     /// Whether some code could match both patterns.
     pub(super) fn overlaps(&self, other: &Self) -> bool {
         let (one, two) = (self.lengths(), other.lengths());

@@ -133,6 +133,8 @@ ids! {
     KeyId = "key";
     /// A ledger entry that is not a disclosure.
     EntryId = "ent";
+    /// An objection of a subject to its result.
+    ObjectionId = "obj";
     /// An outbox item, also the idempotency key of every attempt to deliver it.
     OutboxId = "out";
     /// A grading run.

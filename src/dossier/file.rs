@@ -2,9 +2,12 @@
 
 use serde::Serialize;
 
-use super::{CategoryFacts, Dossiers, undecryptable};
+use super::{
+    CategoryFacts, Dossiers, undecryptable,
+    voided::{VoidedFact, ended},
+};
 use crate::{
-    domain::{Failure, Timestamp},
+    domain::{Day, Failure, Timestamp},
     ledger::ReadEntry,
     store::{
         dossier::{self, CoveringRow},
@@ -143,8 +146,10 @@ pub struct Dossier {
     pub facts_of_no_category: u64,
     /// Results of rounds, latest first.
     pub assessments: Vec<RoundResult>,
-    /// AdverseFact facts, latest first.
+    /// Adverse facts, latest first.
     pub adverse: Vec<AdverseFact>,
+    /// Decisions to take facts back, or to restore them, latest first.
+    pub voids: Vec<VoidedFact>,
     /// Consents that cover it, latest first.
     pub consents: Vec<CoveringConsent>,
     /// Disclosures of its data, latest first, at most two hundred.
@@ -167,6 +172,8 @@ pub struct AdverseFact {
     pub latest_end_on: Option<String>,
     /// effective, repaired or withdrawn.
     pub status: String,
+    /// Why it does not count today: `repaired`, `withdrawn`, or `over` after its last day of publication.
+    pub ended: Option<String>,
 }
 
 impl Dossiers {
@@ -178,7 +185,8 @@ impl Dossiers {
     pub(super) async fn file(&self, code: &str, masking: Masking) -> Result<Dossier, Failure> {
         let row = self.subject(code).await?;
         let identity = self.identity(&row, masking)?;
-        let (facts, facts_of_no_category) = self.facts(&row).await?;
+        let voids = self.voids(code).await?;
+        let (facts, facts_of_no_category) = self.facts(&row, &voids).await?;
         let (consents, disclosures) = self.read_by(code).await?;
         let kind = self.tables.kinds.find(&row.kind);
         let today = self.env.clock.now().day();
@@ -194,7 +202,8 @@ impl Dossiers {
             facts,
             facts_of_no_category,
             assessments: dossier::assessed(&read, code).await?.into_iter().map(RoundResult::from).collect(),
-            adverse: dossier::adverse(&read, code).await?.into_iter().map(AdverseFact::from).collect(),
+            adverse: dossier::adverse(&read, code).await?.into_iter().map(|row| adverse_fact(row, today)).collect(),
+            voids: voids.decisions,
             consents,
             disclosures,
             code: row.code,
@@ -297,17 +306,16 @@ impl From<dossier::AssessedRow> for RoundResult {
     }
 }
 
-impl From<dossier::AdverseRow> for AdverseFact {
-    fn from(row: dossier::AdverseRow) -> Self {
-        Self {
-            reference: row.reference,
-            source: row.source,
-            tier: row.tier,
-            decided_on: row.decided_on,
-            publish_from_on: row.publish_from_on,
-            earliest_repair_on: row.earliest_repair_on,
-            latest_end_on: row.latest_end_on,
-            status: row.status,
-        }
+fn adverse_fact(row: dossier::AdverseRow, today: Day) -> AdverseFact {
+    AdverseFact {
+        ended: ended(&row, today).map(str::to_owned),
+        reference: row.reference,
+        source: row.source,
+        tier: row.tier,
+        decided_on: row.decided_on,
+        publish_from_on: row.publish_from_on,
+        earliest_repair_on: row.earliest_repair_on,
+        latest_end_on: row.latest_end_on,
+        status: row.status,
     }
 }

@@ -8,6 +8,7 @@ mod facts;
 mod file;
 mod find;
 mod reveal;
+mod voided;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -21,6 +22,7 @@ pub use facts::{CategoryFacts, MeasureFacts};
 pub use file::{AdverseFact, Affiliation, Branches, CoveringConsent, Disclosure, Dossier, Identity, RoundResult};
 pub use find::{Found, SearchKey};
 pub use reveal::PersonalAccess;
+pub use voided::VoidedFact;
 
 /// The reference tables that a dossier needs besides the store.
 #[derive(Debug, Clone)]

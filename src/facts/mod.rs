@@ -11,12 +11,14 @@
 
 mod build;
 mod bytes;
+mod documents;
 mod read;
 mod totals;
 
 use crate::domain::Day;
 
 pub use build::{Chunk, ChunkBuilder};
+pub use documents::{decode_documents, document_hash, encode_documents};
 pub use read::FactsOf;
 pub use totals::{Group, Totals};
 

@@ -139,6 +139,7 @@ struct Recomputed {
     result: ResultRow,
     new: NewAssessment,
     imports_to: i64,
+    counting: i64,
 }
 
 impl Rounds {
@@ -203,9 +204,9 @@ impl Rounds {
     /// Recomputes one result from the present facts and file, as a run would.
     async fn recompute_now(&self, run: &RunRow, subject: &str) -> Result<Recomputed, GradingError> {
         let (model, catalogue) = read_model(&self.env.db, run).await?;
-        let scope = Scope::of_period(&self.env.db, period_of(run)?, &model, catalogue).await?;
+        let scope = Scope::of_period(&self.env.db, period_of(run)?, &model, catalogue, Some(subject)).await?;
         // Stored with the correction, so that a replay reads the same facts.
-        let imports_to = scope.imports.last().copied().unwrap_or(0);
+        let (imports_to, counting) = (scope.imports_to, scope.counting.number());
         let standing = self.subjects(&run.kind).await?.into_iter().find(|standing| standing.code == subject);
         let standing = standing.ok_or_else(|| GradingError::NotCovered(subject.to_owned()))?;
         // Its ranks and branches are those that the run stored, because the other subjects are not recomputed.
@@ -223,7 +224,7 @@ impl Rounds {
         // From the model that the run stored, as the published assessments were.
         let file = read_model_file(&self.env.db, &run.model_digest, &run.id).await?;
         let new = assessment(run, &file, result.clone())?;
-        Ok(Recomputed { result, new, imports_to })
+        Ok(Recomputed { result, new, imports_to, counting })
     }
 
     async fn apply_correction(
@@ -314,6 +315,7 @@ fn correction_row(done: &Corrected, of: Correction<'_>, recomputed: &Recomputed,
         reason: of.reason.to_owned(),
         operator: of.actor.name(),
         imports_to: recomputed.imports_to,
+        counting: recomputed.counting,
         findings: recomputed.result.findings.clone(),
         standing: recomputed.result.standing.clone(),
         made_at: now.micros(),

@@ -2,7 +2,7 @@
 
 use super::RunState;
 use crate::{
-    domain::{Day, Failure, FailureKind, HalfYear, TableError},
+    domain::{Day, Failure, FailureKind, HalfYear, TableError, working_days::YearMissing},
     ledger::LedgerError,
     scoring::TooLarge,
     store::DbError,
@@ -40,13 +40,33 @@ pub enum GradingError {
     AnotherOpen { open: String },
     /// Subjects could not object to the run.
     #[error(
-        "the run {run} was not open to objections: [grading] objection_days requires {days} days of pre-assessment"
+        "the run {run} was not open to objections: [grading] objection_days requires {days} working days of pre-assessment"
     )]
     NotPreassessed {
         run: String,
         /// The required number of days.
         days: u16,
     },
+    /// There is no such subject.
+    #[error("there is no subject {0}")]
+    NoSuchSubject(String),
+    /// There is no such objection.
+    #[error("there is no objection {0}")]
+    NoSuchObjection(String),
+    /// The subject has another open objection.
+    #[error("{subject} has an open objection, {id}: decide it first")]
+    ObjectionOpen { subject: String, id: String },
+    /// The objection was decided otherwise.
+    #[error("the objection {id} is decided already, with another outcome or reason")]
+    ObjectionDecided { id: String },
+    /// An objection and its decision need a reason.
+    #[error(
+        "an objection and its decision need a reason of 1 to {longest} characters on one line, none of them invisible"
+    )]
+    ObjectionReason { longest: usize },
+    /// The calendar of working days lacks a year.
+    #[error(transparent)]
+    Calendar(#[from] YearMissing),
     /// Subjects may still object to the run.
     #[error("the run {run} is open to objections until the end of {until}")]
     StillOpen { run: String, until: Day },
@@ -156,7 +176,10 @@ impl From<GradingError> for Failure {
         let text = error.to_string();
         match error {
             GradingError::NoSuchRun(_) => Self::not_found("run_not_found", text),
-            GradingError::NotCovered(_) => Self::not_found("subject_not_covered", text),
+            GradingError::NotCovered(_) | GradingError::NoSuchSubject(_) => {
+                Self::not_found("subject_not_covered", text)
+            }
+            GradingError::NoSuchObjection(_) => Self::not_found("objection_not_found", text),
             GradingError::Busy => Self::new(FailureKind::Conflict, "run_in_progress", text),
             GradingError::WrongState { .. }
             | GradingError::Raced { .. }
@@ -168,12 +191,17 @@ impl From<GradingError> for Failure {
             | GradingError::SeveralRounds { .. }
             | GradingError::DifferentKinds { .. }
             | GradingError::NoPoints(_)
+            | GradingError::ObjectionOpen { .. }
+            | GradingError::ObjectionDecided { .. }
+            | GradingError::Calendar(_)
             | GradingError::NotForOthers { .. } => Self::new(FailureKind::Conflict, "run_wrong_state", text),
             GradingError::NotOver { .. } => Self::new(FailureKind::Conflict, "period_not_over", text),
             GradingError::Backwards { .. } => Self::new(FailureKind::Conflict, "round_goes_back", text),
             GradingError::Altered(_) => Self::new(FailureKind::Conflict, "run_altered", text),
             GradingError::Data { .. } => Self::new(FailureKind::Unprocessable, "data_out_of_range", text),
-            GradingError::Reason { .. } => Self::invalid("reason", "invalid_request", text),
+            GradingError::Reason { .. } | GradingError::ObjectionReason { .. } => {
+                Self::invalid("reason", "invalid_request", text)
+            }
             GradingError::Ledger(error) => Self::from(error),
             GradingError::Refused(_) => Self::new(FailureKind::Unprocessable, "model_refused", text),
             GradingError::Model { .. } | GradingError::Stopped => Self::internal(text),

@@ -1,19 +1,28 @@
 //! The inputs of a run: measures of subjects, from the chunks in which facts are stored.
 //!
 //! Subjects are scored from the totals of chunks alone. The facts themselves are decoded only where two imports have facts
-//! of one measure for one subject and half-year: a fact may have been delivered twice, and then the later delivery counts.
+//! of one measure for one subject and half-year: a fact may have been delivered twice, and then the later delivery counts;
+//! and where a fact may have been taken back (`excluded`).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
-use super::{GradingError, period::period_of};
+use super::{
+    GradingError,
+    excluded::{Counting, Excluded},
+    period::period_of,
+};
 use crate::{
-    domain::HalfYear,
+    domain::{Day, HalfYear},
     facts::{Chunk, Damaged, FactsOf, Group, StoredFact, Totals},
-    scoring::{Catalogue, Decimal, Fact, MeasureSums, Measures, Model, TooLarge},
-    store::{Db, DbError, facts as table, runs::RunRow},
+    scoring::{Catalogue, Decimal, Fact, Measure, MeasureSums, Measures, Model, TooLarge},
+    store::{
+        Db, DbError, facts as table,
+        runs::RunRow,
+        voids::{self, Within},
+    },
 };
 
 /// The facts that a run reads: of which kind, from which half-years, and from which imports.
@@ -24,6 +33,21 @@ pub(super) struct Scope {
     pub(super) lookback: u8,
     /// The sequence numbers of the imports that count.
     pub(super) imports: Arc<BTreeSet<i64>>,
+    /// The number of the last import that was read, of facts or of what takes them back.
+    pub(super) imports_to: i64,
+    pub(super) counting: Counting,
+    /// Those of the imports that may have a document more than once.
+    unmerged: Arc<BTreeSet<i64>>,
+    excluded: Arc<Excluded>,
+}
+
+/// Which imports a scope reads, and how their facts are counted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AsOf<'a> {
+    pub(super) imports_to: i64,
+    pub(super) counting: Counting,
+    /// The only subject that will be read, if there is one.
+    pub(super) subject: Option<&'a str>,
 }
 
 /// A cursor over the totals of a chunk.
@@ -60,33 +84,95 @@ impl Scope {
         period: HalfYear,
         model: &Model,
         catalogue: Catalogue,
+        subject: Option<&str>,
     ) -> Result<Self, GradingError> {
         // Read once for the whole run: an import that is accepted meanwhile counts for all subjects or for none.
-        let imports = table::accepted(&db.read("scope")).await.map_err(GradingError::during("listing the imports"))?;
-        Ok(Self {
-            catalogue: Arc::new(catalogue),
-            period,
-            lookback: model.lookback(),
-            imports: Arc::new(imports.into_iter().collect()),
-        })
+        let imports_to = voids::last_import(&db.read("scope")).await;
+        let imports_to = imports_to.map_err(GradingError::during("listing the imports"))?;
+        let at = AsOf { imports_to, counting: Counting::PRESENT, subject };
+        Self::read(db, period, model.lookback(), Arc::new(catalogue), at).await
     }
 
-    /// The scope of a stored run: the imports that were accepted up to then.
+    /// The scope of a stored run: the imports that were accepted up to then, counted as it counted.
     pub(super) async fn of_run(
         db: &Db,
         run: &RunRow,
         model: &Model,
         catalogue: Catalogue,
+        subject: Option<&str>,
     ) -> Result<Self, GradingError> {
-        let now = Self::of_period(db, period_of(run)?, model, catalogue).await?;
-        Ok(now.up_to(run.imports_to))
+        let counting = Counting::of_number(run.counting);
+        let at = AsOf { imports_to: run.imports_to, counting, subject };
+        Self::read(db, period_of(run)?, model.lookback(), Arc::new(catalogue), at).await
     }
 
-    /// The same up to an import.
-    #[must_use]
-    pub(super) fn up_to(self, import_seq: i64) -> Self {
-        let imports = self.imports.range(..=import_seq).copied().collect();
-        Self { imports: Arc::new(imports), ..self }
+    /// The same half-years as of other imports.
+    pub(super) async fn as_of(&self, db: &Db, at: AsOf<'_>) -> Result<Self, GradingError> {
+        Self::read(db, self.period, self.lookback, Arc::clone(&self.catalogue), at).await
+    }
+
+    async fn read(
+        db: &Db,
+        period: HalfYear,
+        lookback: u8,
+        catalogue: Arc<Catalogue>,
+        at: AsOf<'_>,
+    ) -> Result<Self, GradingError> {
+        let AsOf { imports_to, counting, subject } = at;
+        let imports = table::accepted(&db.read("scope")).await.map_err(GradingError::during("listing the imports"))?;
+        let imports: Vec<_> = imports.into_iter().filter(|import| import.counts_up_to(imports_to)).collect();
+        let excluded = match counting {
+            Counting::AsDelivered => Excluded::default(),
+            Counting::ByDocument => {
+                let end = period.last_month().last_day();
+                Excluded::read(db, &catalogue, Within { imports_to, subject }, end).await?
+            }
+        };
+        let unmerged = imports.iter().filter(|import| import.identity < 2).map(|import| import.seq).collect();
+        Ok(Self {
+            catalogue,
+            period,
+            lookback,
+            imports: Arc::new(imports.iter().map(|import| import.seq).collect()),
+            imports_to,
+            counting,
+            unmerged: Arc::new(unmerged),
+            excluded: Arc::new(excluded),
+        })
+    }
+
+    /// The measures that facts of a subject come to.
+    pub(super) fn collect(&self, signed: Option<Day>, facts: Vec<Fact>) -> Result<Measures, TooLarge> {
+        let halves = (self.period, self.lookback);
+        Measures::collect_by(self.counting.identity(), &self.catalogue, halves, signed, facts)
+    }
+
+    /// Whether the facts of a group must be looked at, because its totals may have facts that do not count.
+    fn needs_facts(&self, code: &str, found: &FactGroup, import_seq: i64) -> bool {
+        let Some(measure) = self.catalogue.measures().get(found.place) else { return false };
+        let merged = found.group.count < 2 || self.counting == Counting::AsDelivered || !measure.is_event();
+        (!merged && self.unmerged.contains(&import_seq)) || self.excluded.touches(code, measure)
+    }
+
+    /// A stored fact as one that counts; `None` where it does not.
+    fn fact(&self, code: &str, fact: StoredFact, place: Option<usize>, import_seq: i64) -> Option<Fact> {
+        let place = place?;
+        let measure: &Measure = self.catalogue.measures().get(place)?;
+        if self.excluded.leaves_out(code, measure, &fact.reference, import_seq) {
+            return None;
+        }
+        Some(Fact {
+            measure: place,
+            occurred_on: fact.day,
+            value: Decimal(fact.value_e4),
+            source: match self.counting {
+                Counting::AsDelivered => fact.source,
+                // Facts that were stored before names were compared have the names of their files.
+                Counting::ByDocument => self.catalogue.authority(&fact.source).to_owned(),
+            },
+            reference: fact.reference,
+            import_seq,
+        })
     }
 
     /// The first and the last half-year.
@@ -122,7 +208,7 @@ impl Scope {
         // In the order of imports, because later deliveries replace earlier ones.
         parts.sort_by_key(|part| (part.import_seq, part.nth));
         let mut page = Page { parts, unknown: 0 };
-        for (nth, subjects) in page.overlapping(codes) {
+        for (nth, subjects) in page.to_decode(self, codes) {
             let Some(part) = page.parts.get_mut(nth) else { continue };
             let blob = table::facts(&read, part.import_seq, part.nth).await.map_err(failed())?;
             let wrong = damaged(part.import_seq, part.nth);
@@ -152,21 +238,13 @@ impl Scope {
             let places: Vec<_> = totals.measures().iter().map(|id| self.catalogue.place(id)).collect();
             let stored = FactsOf::new(&totals, &row.facts, period).and_then(|mut facts| facts.of(at));
             let stored = stored.map_err(&wrong).map_err(failed())?;
-            facts.extend(stored.into_iter().filter_map(|fact| as_fact(fact, &places, row.import_seq)));
+            facts.extend(stored.into_iter().filter_map(|fact| {
+                let place = places.get(fact.measure).copied().flatten();
+                self.fact(code, fact, place, row.import_seq)
+            }));
         }
         Ok(facts)
     }
-}
-
-fn as_fact(fact: StoredFact, places: &[Option<usize>], import_seq: i64) -> Option<Fact> {
-    Some(Fact {
-        measure: places.get(fact.measure).copied().flatten()?,
-        occurred_on: fact.day,
-        value: Decimal(fact.value_e4),
-        source: fact.source,
-        reference: fact.reference,
-        import_seq,
-    })
 }
 
 /// A group of facts of a subject: one measure in one half-year of one chunk.
@@ -217,21 +295,19 @@ impl Page {
         self.parts.iter_mut().for_each(|part| part.at = 0);
     }
 
-    /// The chunks that overlap with those of another import, with the positions of the subjects concerned.
-    fn overlapping(&mut self, codes: &[String]) -> BTreeMap<usize, BTreeSet<usize>> {
+    /// The chunks whose facts must be decoded, with the positions of the subjects concerned: where two imports have facts of
+    /// one measure, or a fact may not count.
+    fn to_decode(&mut self, scope: &Scope, codes: &[String]) -> BTreeMap<usize, BTreeSet<usize>> {
         let mut needed: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
-        // Most runs read one import a half-year: then nothing overlaps, and no subject needs to be looked at.
-        let mut halves: Vec<_> = self.parts.iter().map(|part| (part.import_seq, part.back)).collect();
-        halves.sort_unstable();
-        halves.dedup();
-        halves.sort_unstable_by_key(|(_, back)| *back);
-        if halves.windows(2).all(|pair| matches!(pair, [one, other] if one.1 != other.1)) {
+        let unmerged = self.parts.iter().any(|part| scope.unmerged.contains(&part.import_seq));
+        let every = self.imports_overlap() || (unmerged && scope.counting == Counting::ByDocument);
+        if !every && scope.excluded.is_empty() {
             return needed;
         }
-        for code in codes {
+        for code in codes.iter().filter(|code| every || scope.excluded.concerns(code)) {
             let (found, _) = self.groups(code);
             for same in found.chunk_by(|one, other| (one.back, one.place) == (other.back, other.place)) {
-                if same.len() > 1 {
+                if same.len() > 1 || same.iter().any(|found| self.needs_facts(scope, code, found)) {
                     for found in same {
                         let at = self.parts.get(found.part).map_or(0, |part| part.at);
                         needed.entry(found.part).or_default().insert(at);
@@ -243,6 +319,20 @@ impl Page {
         needed
     }
 
+    /// Whether two imports have facts of one half-year. Most runs read one import a half-year, and then no subject needs to
+    /// be looked at.
+    fn imports_overlap(&self) -> bool {
+        let mut halves: Vec<_> = self.parts.iter().map(|part| (part.import_seq, part.back)).collect();
+        halves.sort_unstable();
+        halves.dedup();
+        halves.sort_unstable_by_key(|(_, back)| *back);
+        !halves.windows(2).all(|pair| matches!(pair, [one, other] if one.1 != other.1))
+    }
+
+    fn needs_facts(&self, scope: &Scope, code: &str, found: &FactGroup) -> bool {
+        self.parts.get(found.part).is_some_and(|part| scope.needs_facts(code, found, part.import_seq))
+    }
+
     /// The sums of a subject's measures. Callers must go in byte order of codes.
     pub(super) fn sums(&mut self, scope: &Scope, code: &str) -> Result<Vec<MeasureSums>, GradingError> {
         let (found, unknown) = self.groups(code);
@@ -251,7 +341,7 @@ impl Page {
         let mut decoded = Vec::new();
         for same in found.chunk_by(|one, other| (one.back, one.place) == (other.back, other.place)) {
             match same {
-                [FactGroup { place, back, group, .. }] => {
+                [found @ FactGroup { place, back, group, .. }] if !self.needs_facts(scope, code, found) => {
                     sums.push(MeasureSums {
                         measure: *place,
                         back: *back,
@@ -262,15 +352,14 @@ impl Page {
                 }
                 several => {
                     for found in several {
-                        decoded.extend(self.facts_of_group(found));
+                        decoded.extend(self.facts_of_group(scope, code, found));
                     }
                 }
             }
         }
         if !decoded.is_empty() {
             // Only sums are taken from it, so the day of the agreement plays no part.
-            let merged = Measures::collect(&scope.catalogue, scope.period, scope.lookback, None, decoded);
-            let merged = merged.map_err(|source| data(code, source))?;
+            let merged = scope.collect(None, decoded).map_err(|source| data(code, source))?;
             sums.extend(merged.sums().map(|(back, measure, one)| MeasureSums {
                 measure,
                 back,
@@ -282,14 +371,19 @@ impl Page {
         Ok(sums)
     }
 
-    /// The decoded facts of a group.
-    fn facts_of_group(&self, found: &FactGroup) -> impl Iterator<Item = Fact> {
+    /// The decoded facts of a group that count.
+    fn facts_of_group<'a>(
+        &'a self,
+        scope: &'a Scope,
+        code: &'a str,
+        found: &FactGroup,
+    ) -> impl Iterator<Item = Fact> + use<'a> {
         let part = self.parts.get(found.part);
-        let decoded = part.and_then(|part| Some((part, part.decoded.get(&part.at)?)));
-        let measure = found.group.measure;
-        decoded.into_iter().flat_map(move |(part, facts)| {
+        let decoded = part.and_then(|part| Some((part.import_seq, part.decoded.get(&part.at)?)));
+        let (measure, place) = (found.group.measure, found.place);
+        decoded.into_iter().flat_map(move |(import_seq, facts)| {
             let of = facts.iter().filter(move |fact| fact.measure == measure).cloned();
-            of.filter_map(|fact| as_fact(fact, &part.places, part.import_seq))
+            of.filter_map(move |fact| scope.fact(code, fact, Some(place), import_seq))
         })
     }
 }

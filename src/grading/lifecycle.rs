@@ -8,9 +8,10 @@ use super::{
     transition::{may_follow, must_become, parse_state},
 };
 use crate::{
-    domain::{Actor, Day, Timestamp},
+    domain::{Actor, Day, Malformed, Timestamp},
     ledger::Action,
     store::{
+        DbError,
         rounds::{self, RunHistoryRow},
         runs::{self, RunRow},
     },
@@ -61,10 +62,10 @@ impl Rounds {
             return Err(GradingError::AnotherOpen { open });
         }
         // The update decides: of two operators at the same time one changes no row.
-        if !rounds::preassess(&mut tx, &run.id, now).await.map_err(during())? {
+        let open_until = self.open_until(now)?;
+        if !rounds::preassess(&mut tx, &run.id, now, open_until).await.map_err(during())? {
             return Err(GradingError::raced(&run.id, RunState::Preassessment));
         }
-        let open_until = self.open_until(now);
         let detail = json!({ "open_until": open_until.map(|day| day.to_string()) });
         self.record(&mut tx, actor, Action::RunPreassessed, &run, detail).await?;
         tx.commit().await.map_err(during())?;
@@ -95,21 +96,36 @@ impl Rounds {
         let row = rounds::history(&self.env.db.read("history"), run_id)
             .await
             .map_err(GradingError::during("reading the run"))?;
-        let RunHistoryRow { state, preassessed_at, superseded_by, ended_at } =
-            row.ok_or_else(|| GradingError::NoSuchRun(run_id.to_owned()))?;
-        let preassessed_at = preassessed_at.map(Timestamp::from_micros);
+        let row = row.ok_or_else(|| GradingError::NoSuchRun(run_id.to_owned()))?;
+        let open_until = self.promised_until(&row)?;
+        let RunHistoryRow { state, preassessed_at, superseded_by, ended_at, .. } = row;
         Ok(RunHistory {
             state: parse_state(&state)?,
-            preassessed_at,
-            open_until: preassessed_at.and_then(|at| self.open_until(at)),
+            preassessed_at: preassessed_at.map(Timestamp::from_micros),
+            open_until,
             superseded_by,
             ended_at: ended_at.map(Timestamp::from_micros),
         })
     }
 
-    /// The last day of objections to a run that was opened to them at a time.
-    fn open_until(&self, opened_at: Timestamp) -> Option<Day> {
-        (self.objection_days > 0).then(|| opened_at.day().plus_days(i64::from(self.objection_days)))
+    /// The last day of objections to a run that is opened to them at a time.
+    fn open_until(&self, opened_at: Timestamp) -> Result<Option<Day>, GradingError> {
+        let Some((working_days, calendar)) = &self.objections else { return Ok(None) };
+        Ok(Some(calendar.deadline(opened_at.day(), *working_days)?.day))
+    }
+
+    /// The last day of objections that was promised when a run was opened to them. It does not move if the calendar or the
+    /// configured number of days changes.
+    fn promised_until(&self, history: &RunHistoryRow) -> Result<Option<Day>, GradingError> {
+        match (&history.objections_until_on, history.preassessed_at) {
+            (Some(day), _) => day.parse().map(Some).map_err(|error: Malformed| GradingError::Store {
+                step: "reading the run",
+                source: DbError::corrupt("rounds::history", error.0),
+            }),
+            // Opened without a number of days, or before the last day was stored.
+            (None, Some(at)) => self.open_until(Timestamp::from_micros(at)),
+            (None, None) => Ok(None),
+        }
     }
 
     /// Refuses to publish a run that was not open to objections for the configured days.
@@ -119,12 +135,9 @@ impl Rounds {
         history: &RunHistoryRow,
         now: Timestamp,
     ) -> Result<(), GradingError> {
-        if self.objection_days == 0 {
-            return Ok(());
-        }
-        let opened = history.preassessed_at.map(Timestamp::from_micros);
-        match opened.and_then(|at| self.open_until(at)) {
-            None => Err(GradingError::NotPreassessed { run: run.id.clone(), days: self.objection_days }),
+        let Some((days, _)) = &self.objections else { return Ok(()) };
+        match self.promised_until(history)? {
+            None => Err(GradingError::NotPreassessed { run: run.id.clone(), days: *days }),
             Some(until) if now.day() <= until => Err(GradingError::StillOpen { run: run.id.clone(), until }),
             Some(_) => Ok(()),
         }

@@ -18,12 +18,15 @@ mod current;
 mod documents;
 mod eligibility;
 mod error;
+mod excluded;
 mod explain;
 mod figures;
 mod in_force;
 mod inputs;
 mod library;
 mod lifecycle;
+mod listing;
+mod objections;
 mod page;
 mod peers;
 mod percent;
@@ -38,12 +41,13 @@ mod run;
 mod state;
 mod status;
 mod transition;
+mod words;
 
 pub use archive::{Archive, FormerAssessment, Levels};
 pub use correct::{AssessmentSummary, Corrected, Correction, CorrectionMade};
 pub use current::{CurrentAssessment, GoodStanding, GradeWord, Grades, current, in_good_standing};
 pub use error::GradingError;
-pub use explain::Explained;
+pub use explain::{Explained, ExplainedVersion};
 pub use figures::{
     BiasFlag, BiasReport, Column, Comparison, IndicatorBias, KindLine, MeasureCount, Movement, MovementTable,
     ReportNames, RoundReport, RunHead, Share, Simulation, SubjectDifference, Table, TableRow,
@@ -51,10 +55,12 @@ pub use figures::{
 pub use in_force::{InForceResult, InForceRound};
 pub use library::{CheckedFile, InForce, Library, LibraryError, files as toml_files};
 pub use lifecycle::{Preassessed, RunHistory};
-pub use page::{comparison_rows, report_page, report_rows};
+pub use listing::{Change, ListedMeasure, ListedMove, ListedResult, Listing};
+pub use objections::{NewObjection, Objection, ObjectionDecision, ObjectionDone, ObjectionOutcome};
+pub use page::{comparison_rows, explained_page, report_page, report_rows};
 pub use publish::Published;
 pub use replay::{Difference, Digests, Replayed};
-pub use report::{GradeCount, Report};
+pub use report::{CorrectedResult, GradeCount, Report};
 pub use rounds::Rounds;
 pub use run::RunDone;
 pub use state::RunState;

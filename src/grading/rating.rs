@@ -9,7 +9,7 @@ use super::{
     canonical::{self, BySubject},
     chain::{Chains, Waiting},
     eligibility::Standing,
-    inputs::{Page, Scope, data},
+    inputs::{AsOf, Page, Scope, data},
     peers::PeerTable,
     status::{GRADED, NOT_RATED},
 };
@@ -151,10 +151,10 @@ impl Rating {
         Self { db, model, scope, subjects: Arc::new([standing]), heads: Arc::default(), peers: None }
     }
 
-    /// The same for one subject alone, with other imports.
-    pub(super) fn for_subject(&self, standing: Standing, imports: BTreeSet<i64>) -> Self {
-        let scope = Scope { imports: Arc::new(imports), ..self.scope.clone() };
-        Self::single(self.db.clone(), self.model.clone(), scope, standing)
+    /// The same for one subject alone, as of other imports.
+    pub(super) async fn for_subject(&self, standing: Standing, at: AsOf<'_>) -> Result<Self, GradingError> {
+        let scope = self.scope.as_of(&self.db, at).await?;
+        Ok(Self::single(self.db.clone(), self.model.clone(), scope, standing))
     }
 
     /// Starts to rate every subject.

@@ -13,7 +13,8 @@ use super::{
     canonical::{self, BySubject},
     documents::{read_document, read_model},
     eligibility::Standing,
-    inputs::Scope,
+    excluded::Counting,
+    inputs::{AsOf, Scope},
     rating::{Rating, Tally},
     results::stored_standings,
     transition::parse_state,
@@ -135,7 +136,7 @@ impl Rounds {
         let mut replayed = Replayed::of(&run);
         let kept = self.stored_results(&run.id).await?;
         if let Some((model, catalogue)) = self.replay_documents(&run, &mut replayed).await? {
-            let scope = Scope::of_run(&self.env.db, &run, &model, catalogue).await?;
+            let scope = Scope::of_run(&self.env.db, &run, &model, catalogue, None).await?;
             if self.replay_chunks(&scope, &mut replayed).await? {
                 let subjects = stored_standings(&kept)?;
                 let rating = Rating::new(self.env.db.clone(), Arc::new(model), scope, subjects).await?;
@@ -273,11 +274,11 @@ impl Rounds {
         replayed: &mut Replayed,
     ) -> Result<(), GradingError> {
         let during = || GradingError::during("reading the corrections");
-        let imports = table::accepted(&self.env.db.read("replay")).await.map_err(during())?;
         for row in rounds::corrections(&self.env.db.read("replay"), &run.id).await.map_err(during())? {
-            let upto = imports.iter().copied().filter(|seq| *seq <= row.imports_to);
             let standing = Standing::from_json(&row.subject_code, &row.standing).map_err(during())?;
-            let found = rating.for_subject(standing, upto.collect()).rate_single().await?;
+            let counting = Counting::of_number(row.counting);
+            let at = AsOf { imports_to: row.imports_to, counting, subject: Some(&row.subject_code) };
+            let found = rating.for_subject(standing, at).await?.rate_single().await?;
             let code = row.subject_code.as_str();
             let kept =
                 rounds::version(&self.env.db.read("replay"), code, &run.id, row.version).await.map_err(during())?;

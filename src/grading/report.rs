@@ -1,14 +1,33 @@
 //! The results of a run in numbers.
 
-use std::{collections::BTreeMap, fmt::Write};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+};
 
 use serde::Serialize;
 
-use super::{GradingError, Rounds, documents::read_model_file, percent::percent, period::period_of, status::GRADED};
-use crate::{
-    domain::{HalfYear, Timestamp},
-    store::runs::{self, RunRow},
+use super::{
+    AssessmentSummary, GradingError, Rounds,
+    documents::read_model_file,
+    percent::percent,
+    period::period_of,
+    status::GRADED,
+    transition::parse_state,
+    words::{period_in_words, reason_in_words, result_in_words, state_in_words},
 };
+use crate::{
+    domain::{Day, HalfYear, Timestamp},
+    i18n::{Lang, number, report as text, score::model_version},
+    scoring::Scheme,
+    store::{
+        rounds,
+        runs::{self, RunRow},
+    },
+};
+
+/// The number of corrections that a report on the terminal lists.
+const MOST_LISTED: usize = 20;
 
 /// The number of subjects with a grade.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -22,6 +41,28 @@ pub struct GradeCount {
     pub count: i64,
     /// Their share of all graded subjects, as a percentage with two decimals, rounded half up.
     pub percent: String,
+}
+
+/// An assessment of a round that was corrected: in force, and before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CorrectedResult {
+    pub subject_code: String,
+    /// The version in force.
+    pub version: i64,
+    /// The day on which it was published.
+    pub evaluated_on: Day,
+    /// The version before.
+    pub before: AssessmentSummary,
+    /// The version in force.
+    pub now: AssessmentSummary,
+}
+
+impl CorrectedResult {
+    /// The correction in a line, with the grades of a scheme.
+    pub fn in_words(&self, scheme: &Scheme, lang: Lang) -> String {
+        let (before, now) = (result_in_words(scheme, &self.before, lang), result_in_words(scheme, &self.now, lang));
+        text::corrected_line(lang, &self.subject_code, self.version, before, now, self.evaluated_on)
+    }
 }
 
 /// The results of a run in numbers.
@@ -45,6 +86,12 @@ pub struct Report {
     pub grades: Vec<GradeCount>,
     /// The number of subjects that were not rated, by reason.
     pub not_rated: BTreeMap<String, i64>,
+    /// The assessments that were corrected since publication, by code. The numbers above are those in force.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub corrected: Vec<CorrectedResult>,
+    /// The grades.
+    #[serde(skip)]
+    grade_words: Scheme,
     /// The digest of the model.
     pub model_digest: String,
     /// The digest of the inputs.
@@ -61,30 +108,32 @@ pub struct Report {
 
 impl Report {
     /// The report as text for a terminal.
-    pub fn to_text(&self) -> String {
-        let mut text = String::new();
+    pub fn to_text(&self, lang: Lang) -> String {
+        let (period, state) = (period_in_words(&self.period.to_string(), lang), state_in_words(&self.state, lang));
+        let model = model_version(lang, &self.model, self.model_version);
+        let mut out = text::run_head(lang, &self.run, state, &self.kind, period, model);
+        out.push('\n');
         // Infallible: writing to a String.
-        let _ = writeln!(
-            text,
-            "run {} ({}): {} in {}, model {} version {}",
-            self.run, self.state, self.kind, self.period, self.model, self.model_version
-        );
         if let Some(last) = &self.valid_until {
-            let _ = writeln!(text, "valid until {last}");
+            let _ = writeln!(out, "{}", text::valid_until_line(lang, last));
         }
-        let _ = writeln!(text, "{} subjects, {} graded", self.subjects, self.graded);
+        let _ = writeln!(out, "{}", text::counts(lang, number(self.subjects), number(self.graded)));
         for grade in &self.grades {
-            let _ = writeln!(text, "  {:<10} {} {:>6}  {:>6}%", grade.code, grade.name_zh, grade.count, grade.percent);
+            let (code, name, count) = (&grade.code, &grade.name_zh, number(grade.count));
+            let _ = writeln!(out, "  {code:<10} {name} {count:>6}  {:>6}%", grade.percent);
         }
         for (reason, count) in &self.not_rated {
-            let _ = writeln!(text, "  not rated, {reason}: {count}");
+            let reason = reason_in_words(reason, lang);
+            let _ = writeln!(out, "  {}", text::not_rated_line(lang, reason, number(count)));
         }
-        let _ = writeln!(
-            text,
-            "input   {}\nmodel   {}\noutcome {}",
-            self.input_digest, self.model_digest, self.outcome_digest
-        );
-        text
+        if !self.corrected.is_empty() {
+            let _ = writeln!(out, "{}", text::corrections_line(lang, number(self.corrected.len())));
+        }
+        for one in self.corrected.iter().take(MOST_LISTED) {
+            let _ = writeln!(out, "  {}", one.in_words(&self.grade_words, lang));
+        }
+        let _ = writeln!(out, "{}", text::digests(lang, &self.input_digest, &self.model_digest, &self.outcome_digest));
+        out
     }
 }
 
@@ -92,7 +141,12 @@ impl Rounds {
     /// The results of a run in numbers.
     pub async fn report(&self, run_id: &str) -> Result<Report, GradingError> {
         let run = self.find(run_id).await?;
-        let counts = runs::counts(&self.env.db.read("report"), &run.id).await;
+        let published = parse_state(&run.state)?.was_published();
+        let read = self.env.db.read("report");
+        // Of a round, the versions in force: after a correction the numbers are those that banks read.
+        let counts =
+            if published { rounds::counts_in_force(&read, &run.id).await } else { runs::counts(&read, &run.id).await };
+        let corrected = if published { self.corrected(&run.id).await? } else { Vec::new() };
         let counts = counts.map_err(GradingError::during("counting the results"))?;
         let model = read_model_file(&self.env.db, &run.model_digest, &run.id).await?;
         let graded: i64 = counts.iter().filter(|row| row.status == GRADED).map(|row| row.number).sum();
@@ -125,6 +179,8 @@ impl Rounds {
             graded,
             grades,
             not_rated,
+            corrected,
+            grade_words: model.scheme,
             model_digest,
             input_digest,
             outcome_digest,
@@ -132,5 +188,26 @@ impl Rounds {
             published_at: run.published_at.map(Timestamp::from_micros),
             valid_until: run.valid_until_on,
         })
+    }
+
+    /// The assessments of a round that were corrected, by code: the version in force, and the one before.
+    pub(super) async fn corrected(&self, run_id: &str) -> Result<Vec<CorrectedResult>, GradingError> {
+        let during = || GradingError::during("reading the corrected assessments");
+        let read = self.env.db.read("corrected");
+        let corrections = rounds::corrections(&read, run_id).await.map_err(during())?;
+        let codes: BTreeSet<String> = corrections.into_iter().map(|row| row.subject_code).collect();
+        let mut corrected = Vec::with_capacity(codes.len());
+        for code in codes {
+            let versions = rounds::versions(&read, &code, run_id).await.map_err(during())?;
+            let [.., before, now] = versions.as_slice() else { continue };
+            corrected.push(CorrectedResult {
+                version: now.version,
+                evaluated_on: Timestamp::from_micros(now.made_at).day(),
+                before: AssessmentSummary::from(before),
+                now: AssessmentSummary::from(now),
+                subject_code: code,
+            });
+        }
+        Ok(corrected)
     }
 }

@@ -1,10 +1,12 @@
 //! The entry point of every use-case on runs and rounds.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::GradingError;
 use crate::{
-    domain::Actor,
+    domain::{Actor, WorkCalendar},
     ledger::{self, Action, Change},
     store::{
         Env, Tx,
@@ -16,19 +18,20 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Rounds {
     pub(super) env: Env,
-    pub(super) objection_days: u16,
+    /// The number of working days for objections, by a calendar; none where a run needs no time for them.
+    pub(super) objections: Option<(u16, Arc<WorkCalendar>)>,
 }
 
 impl Rounds {
     /// Rounds of a store, without a period for objections.
     pub const fn new(env: Env) -> Self {
-        Self { env, objection_days: 0 }
+        Self { env, objections: None }
     }
 
-    /// The same, but a run must be open to objections for this many days before it can be published.
+    /// The same, but a run must be open to objections for this many working days before it can be published; none with 0.
     #[must_use]
-    pub const fn with_objections(mut self, days: u16) -> Self {
-        self.objection_days = days;
+    pub fn with_objections(mut self, working_days: u16, calendar: WorkCalendar) -> Self {
+        self.objections = (working_days > 0).then(|| (working_days, Arc::new(calendar)));
         self
     }
 

@@ -75,7 +75,7 @@ impl Rounds {
         id: RunId,
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Result<RunDone, GradingError> {
-        let scope = Scope::of_period(&self.env.db, period, in_force.model, in_force.catalogue.clone()).await?;
+        let scope = Scope::of_period(&self.env.db, period, in_force.model, in_force.catalogue.clone(), None).await?;
         let subjects = self.subjects(in_force.model.kind()).await?;
         let rating = Rating::new(self.env.db.clone(), Arc::new(in_force.model.clone()), scope, subjects).await?;
         let mut tally = Tally::default();
@@ -117,7 +117,8 @@ impl Rounds {
             published_at: None,
             valid_until_on: None,
             catalogue_digest: canonical::document(&catalogue),
-            imports_to: scope.imports.last().copied().unwrap_or(0),
+            imports_to: scope.imports_to,
+            counting: scope.counting.number(),
         };
         let step = "adding the run";
         let mut tx = self.env.db.begin("run").await.map_err(GradingError::during(step))?;

@@ -9,6 +9,7 @@ use crate::{
         DbError, Tx, changes, clients, imports,
         pair::{self, PairMark},
         runs, subjects,
+        voids::{self, NewVoid, VoidRow},
     },
 };
 
@@ -26,6 +27,15 @@ impl From<DbError> for Failed {
     }
 }
 
+impl From<LedgerError> for Failed {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::Store(error) => Self::Store(error),
+            error => Self::Import(ImportError::Ledger(Box::new(error))),
+        }
+    }
+}
+
 /// Attempts at the last transaction.
 const ATTEMPTS: usize = 5;
 
@@ -40,6 +50,15 @@ impl Stager<'_> {
             self.run.importer.remove(self.report.template, seq).await?;
             return self.store_report().await;
         }
+        let accepted = self.report.accepted;
+        match self.run.replaced.same {
+            // An operator who says so may replace it all the same.
+            Some((import, before)) if accepted < before && self.run.replaced.former != Some(import) => {
+                return Err(ImportError::FewerAccepted { import, before, now: accepted });
+            }
+            _ => {}
+        }
+        self.report.replaced = self.delivered.former.map(Into::into);
         self.accept(seq).await?;
         self.report.outcome = Outcome::Accepted;
         self.report.import_seq = Some(seq);
@@ -59,13 +78,17 @@ impl Stager<'_> {
             _ => SubjectUpdates::default(),
         };
         let events = self.events(seq, &updates.events).await?;
+        let voids = match self.report.template {
+            Template::Voids => self.staged_voids(seq).await?,
+            _ => Vec::new(),
+        };
         // Its rows are committed. A crash here leaves a mark of an import that is never accepted, which harms nothing.
         let mark = pair::mark_bulk(&self.run.importer.env.db, seq)
             .await
             .map_err(ImportError::store("mark the bulk tables"))?;
         let mut attempts = 1;
         loop {
-            match self.try_accept(seq, mark, &updates.pages, &events).await {
+            match self.try_accept(mark, &updates.pages, &voids, &events).await {
                 // Nothing of the attempt was committed, and pages and events are still in memory: all of it is tried
                 // again.
                 Err(Failed::Store(error)) if error.is_contention() && attempts < ATTEMPTS => attempts += 1,
@@ -76,7 +99,20 @@ impl Stager<'_> {
         }
     }
 
-    async fn try_accept(&self, seq: i64, mark: PairMark, pages: &[String], events: &EventBatch) -> Result<(), Failed> {
+    /// The facts that the import takes back.
+    async fn staged_voids(&self, seq: i64) -> Result<Vec<VoidRow>, ImportError> {
+        let rows = voids::of_import(&self.run.importer.env.db.read("voids::of_import"), seq).await;
+        rows.map_err(ImportError::store("read the facts to take back"))
+    }
+
+    async fn try_accept(
+        &self,
+        mark: PairMark,
+        pages: &[String],
+        voids: &[VoidRow],
+        events: &EventBatch,
+    ) -> Result<(), Failed> {
+        let seq = mark.import();
         let env = &self.run.importer.env;
         let now = env.clock.now();
         let mut tx = env.db.begin("imports::accept").await?;
@@ -86,12 +122,15 @@ impl Stager<'_> {
             // In this transaction, so that a sender who finds its report knows that the rows are visible.
             self.write_report(&mut tx, sender, Outcome::Accepted, now).await?;
         }
-        self.audit(&mut tx).await?;
+        self.audit(&mut tx, voids).await?;
         events.write(&mut tx, now).await?;
         for page in pages {
             subjects::upsert(&mut tx, page.clone(), seq, now).await?;
         }
         imports::accept(&mut tx, seq, self.counts(), mark, now).await?;
+        for former in self.run.replaced.imports() {
+            imports::replace(&mut tx, former, seq).await?;
+        }
         let revised = self.report.template == Template::Settlements;
         if revised || !pages.is_empty() {
             // Answers in progress either commit before this, or are rendered again with the new subjects and months.
@@ -122,21 +161,26 @@ impl Stager<'_> {
     }
 
     /// Writes the ledger entry that names who imported the file.
-    async fn audit(&self, tx: &mut Tx) -> Result<(), Failed> {
-        let change = Change::of(serde_json::json!({
+    async fn audit(&self, tx: &mut Tx, voids: &[VoidRow]) -> Result<(), Failed> {
+        let mut detail = serde_json::json!({
             "accepted": self.report.accepted,
             "rejected": self.report.rejected,
             "sha256": self.report.sha256,
             "template": self.report.template.as_str(),
-        }));
+        });
+        if let (Some(replaced), Some(detail)) = (&self.report.replaced, detail.as_object_mut()) {
+            detail.insert("replaces".into(), replaced.import_seq.into());
+            detail.insert("voided".into(), replaced.voided.into());
+        }
+        let change = Change::of(detail);
         let (importer, id) = (self.run.importer, self.run.id.to_string());
         let department = self.run.sender.as_ref().map(|sender| Actor::department(sender.client));
         let actor = department.unwrap_or_else(|| importer.actor.clone());
-        let entry = ledger::audit(tx, &importer.env, &actor, Action::ImportAccepted, Some(&id), change).await;
-        entry.map(drop).map_err(|error| match error {
-            LedgerError::Store(error) => Failed::Store(error),
-            error => Failed::Import(ImportError::Ledger(Box::new(error))),
-        })
+        ledger::audit(tx, &importer.env, &actor, Action::ImportAccepted, Some(&id), change).await?;
+        for void in voids {
+            importer.record_decision(tx, &actor, &id, NewVoid::from(void)).await?;
+        }
+        Ok(())
     }
 
     /// Stores the report of an upload for its sender.

@@ -138,6 +138,27 @@ pub enum ImportError {
         #[source]
         source: DbError,
     },
+    /// The import that the file is said to replace cannot be replaced.
+    #[error("{0}: nothing was stored")]
+    Replaces(String),
+    /// Fewer rows of a file are accepted than when it was imported before.
+    #[error(
+        "the same file was imported as {import}, with {before} rows accepted; now only {now} would be: nothing was stored. If that is right, use --replaces {import}"
+    )]
+    FewerAccepted {
+        /// The number of the earlier import.
+        import: i64,
+        before: u64,
+        now: u64,
+    },
+    /// A decision about a fact cannot be applied.
+    #[error("{0}")]
+    Decision(String),
+    /// There is no fact to take back.
+    #[error(
+        "no accepted file has a fact of {measure} with the reference {reference:?} for {subject}: compare the code, the measure and the document's number"
+    )]
+    FactUnknown { subject: String, measure: String, reference: String },
     /// An account number could not be hashed.
     #[error("an account number could not be hashed")]
     Crypter(#[source] CrypterError),

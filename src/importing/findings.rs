@@ -7,6 +7,8 @@ words! {
     Code: "code of a finding" {
         /// The account number is not 8 to 32 digits.
         AccountMalformed = "account_malformed",
+        /// Warning: the fact was taken back already.
+        AlreadyVoid = "already_void",
         /// An amount is not a whole number of fen.
         AmountMalformed = "amount_malformed",
         /// An amount is beyond ten trillion yuan.
@@ -39,6 +41,8 @@ words! {
         ExcelChanged = "excel_changed",
         /// The fact expired before the oldest half-year that can still be graded.
         FactExpired = "fact_expired",
+        /// No accepted file has a fact with this document.
+        FactUnknown = "fact_unknown",
         /// The resident identity number is wrong.
         IdNumberInvalid = "id_number_invalid",
         /// The type of certificate is not two digits, or missing beside its number.
@@ -63,14 +67,20 @@ words! {
         NotUtf8 = "not_utf8",
         /// Warning: the source is not the provider that the catalogue names for the category.
         ProviderUnexpected = "provider_unexpected",
+        /// The measure's facts must name their document.
+        ReferenceMissing = "reference_missing",
         /// Not a region of six digits.
         RegionMalformed = "region_malformed",
         /// The subject is not in the region that the category is about.
         RegionOutside = "region_outside",
         /// Warning: the region, or the one of the unified social credit code, is not in the local table.
         RegionUnknown = "region_unknown",
+        /// Warning: an event of the same day without a document was reported before; it is counted once.
+        Repetition = "repetition",
         /// A resident identity number is in a column other than `id_number`.
         ResidentNumber = "resident_number",
+        /// Warning: the document was reported before, with another day or by another source; it is counted once.
+        SameDocument = "same_document",
         /// The sender is not registered for this source.
         SourceForeign = "source_foreign",
         /// The subject has not been imported.
@@ -89,6 +99,8 @@ words! {
         ValueMalformed = "value_malformed",
         /// The catalogue does not allow this value of the measure.
         ValueOutOfRange = "value_out_of_range",
+        /// Warning: the document was taken back; the row is stored and does not count.
+        VoidedDocument = "voided_document",
         /// Not one of the words that the field allows.
         WordUnknown = "word_unknown",
     }

@@ -14,18 +14,22 @@ use tokio::sync::mpsc;
 
 use super::{
     ImportError, Importer, Options, Progress, Report, Rules, Template,
+    delivered::Delivered,
+    earlier::Earlier,
     facts::FactChecks,
     reader::{Checks, Message, ReadJob, read_file},
     rejects::{self, Destination, FindingsCollector, ReportOf},
     rows::checker,
     source::{Format, Input},
     stager::{Run, Stager},
+    voids,
 };
 use crate::{
     domain::{Day, ids::ImportId},
     store::{
-        JobLock, facts,
-        imports::{self, ImportRow, NewImport},
+        self, JobLock, facts,
+        imports::{self, NewImport},
+        voids::Within,
     },
 };
 
@@ -79,18 +83,25 @@ impl Importer {
         let (sha256, total_bytes) = digest.await.map_err(|_| ImportError::ReaderGone)??;
         let mut report = Report::new(template, input.name(), sha256);
         report.removed = removed;
-        if let Some(earlier) = self.find_earlier(&report, options).await? {
-            report.recognise(&earlier);
-            return Ok(report);
-        }
+        let replaced = match self.earlier(&report, options).await? {
+            Earlier::Known(earlier) => {
+                report.recognise(&earlier);
+                return Ok(report);
+            }
+            Earlier::Import(replaced) => replaced,
+        };
         // The header is checked before the import begins: a wrong file leaves no row in the list of imports.
         let mut messages = self.start_reader(template, input, options).await?;
         let id = ImportId::new(&*self.env.clock, &*self.env.entropy);
         let seq = if options.check_only { None } else { Some(self.begin(&report, id, options).await?) };
         let destination = Destination::of(input, options.rejects.as_deref(), options.rejects_by);
         let findings = FindingsCollector::new(destination.as_ref().map(Destination::folder));
-        let run = Run { importer: self, id, seq, sender: options.sender.clone(), total_bytes };
-        let mut stager = Stager::new(run, report, findings);
+        let delivered = match template {
+            Template::Records => Delivered::read(self, &replaced.imports(), replaced.former).await?,
+            _ => Delivered::default(),
+        };
+        let run = Run { importer: self, id, seq, sender: options.sender.clone(), replaced, total_bytes };
+        let mut stager = Stager::new(run, report, delivered, findings);
         let staged = stager.stage_all(&mut messages, progress).await;
         let outcome = match (&staged, seq) {
             (Ok(()), Some(seq)) => stager.conclude(seq).await,
@@ -135,19 +146,6 @@ impl Importer {
         Ok(report)
     }
 
-    /// The import that accepted the same file before.
-    async fn find_earlier(&self, report: &Report, options: &Options) -> Result<Option<ImportRow>, ImportError> {
-        let read = self.env.db.read("imports::find_accepted");
-        let earlier = imports::find_accepted(&read, report.template.as_str(), &report.sha256).await;
-        let earlier = earlier.map_err(ImportError::store("look for the same file"))?;
-        // A sender learns nothing about the imports of others, except that this file needs no import.
-        let sender = options.sender.as_ref().map(|sender| sender.client.to_string());
-        match &earlier {
-            Some(earlier) if sender.is_some() && sender != earlier.client_id => Err(ImportError::KnownFromOthers),
-            _ => Ok(earlier),
-        }
-    }
-
     /// Starts to read a file, and waits until its header has been checked.
     async fn start_reader(
         &self,
@@ -175,7 +173,10 @@ impl Importer {
             checks,
             today,
             chunk_rows: options.chunk_rows,
-            most_rows: options.most_rows,
+            most_rows: match template {
+                Template::Voids => Some(options.most_rows.unwrap_or(voids::MOST_ROWS).min(voids::MOST_ROWS)),
+                _ => options.most_rows,
+            },
         };
         let (to, mut from) = mpsc::channel(BATCHES_WAITING);
         // Not awaited: it ends when the channel is closed, and reports its result through it.
@@ -190,11 +191,15 @@ impl Importer {
     async fn fact_checks(&self, rules: Rules, today: Day) -> Result<FactChecks, ImportError> {
         let subjects = facts::subjects(&self.env.db.read("facts::subjects")).await;
         let subjects = subjects.map_err(ImportError::store("list the subjects"))?;
-        Ok(FactChecks::new(rules, subjects, today, self.halves_back))
+        let within = Within { imports_to: i64::MAX, subject: None };
+        let voids = store::voids::list(&self.env.db.read("voids::list"), within).await;
+        let voids = voids.map_err(ImportError::store("list the facts that were taken back"))?;
+        Ok(FactChecks::new(rules, subjects, today, self.halves_back).with_voids(voids))
     }
 
     async fn begin(&self, report: &Report, id: ImportId, options: &Options) -> Result<i64, ImportError> {
         let failed = || ImportError::store("begin the import");
+        let options_key = self.options_key(options);
         let (id, client) = (id.to_string(), options.sender.as_ref().map(|sender| sender.client.to_string()));
         let import = NewImport {
             id: &id,
@@ -202,6 +207,7 @@ impl Importer {
             template: report.template.as_str(),
             file_name: &report.file_name,
             sha256: &report.sha256,
+            options: &options_key,
         };
         let mut tx = self.env.db.begin("imports::begin").await.map_err(failed())?;
         let seq = imports::begin(&mut tx, import, self.env.clock.now()).await.map_err(failed())?;

@@ -38,6 +38,11 @@ impl Layout {
                 Some((at, heading))
             });
             match (found.next(), found.next()) {
+                // A column that was left out is behind every field, and so reads as empty.
+                (None, _) if template.may_omit(column.name) => {
+                    positions.push(header.len());
+                    units.push(None);
+                }
                 (None, _) => faults.push(format!("column {} is missing ({})", column.name, column.zh)),
                 (Some(_), Some(_)) => {
                     faults.push(format!("column {} is there more than once ({})", column.name, column.zh));

@@ -11,6 +11,9 @@
 
 mod accept;
 mod batch;
+mod changed;
+mod delivered;
+mod earlier;
 mod error;
 mod events;
 mod facts;
@@ -37,6 +40,7 @@ mod subject_changes;
 mod template;
 mod upload_report;
 mod uploads;
+mod voids;
 mod write;
 
 use references::Rules;
@@ -47,10 +51,11 @@ pub use importer::{HALVES_BACK, Importer};
 pub use options::{Options, Sender};
 pub use references::{ACCOUNT_NUMBER, References};
 pub use rejects::RejectsBy;
-pub use report::{Outcome, Progress, Report, SubjectChanges};
+pub use report::{Outcome, Progress, ReplacedImport, Report, SubjectChanges};
 pub use reseal::{Resealed, reseal_subjects};
 pub use skips::{SkipReason, SkippedLines, Skips};
 pub use source::{Encoding, Format, Input, count_rows};
 pub use template::Template;
 pub use upload_report::{ListedFinding, UploadReport};
 pub use uploads::{Upload, Uploaded, Uploads};
+pub use voids::{Decided, FactDecision, VoidAction};

@@ -32,6 +32,8 @@ pub struct Options {
     pub accept_uscc_mismatch: bool,
     /// Checks and reports only; writes nothing to the store.
     pub check_only: bool,
+    /// The import that the file replaces, by its number or id: facts of it that the file does not have no longer count.
+    pub replaces: Option<String>,
     /// The department that uploads the file; an operator imports it, when absent.
     pub sender: Option<Sender>,
     /// Refuses files with more rows than this.
@@ -49,6 +51,7 @@ impl Default for Options {
             rejects_by: None,
             accept_uscc_mismatch: false,
             check_only: false,
+            replaces: None,
             sender: None,
             most_rows: None,
             chunk_rows: 10_000,

@@ -56,6 +56,14 @@ impl std::ops::Deref for Rules {
 }
 
 impl Rules {
+    /// Whether a source is one of several authorities, by another of its names.
+    pub(super) fn is_among(&self, source: &str, sources: &BTreeSet<String>) -> bool {
+        self.catalogues.values().any(|catalogue| {
+            let name = catalogue.authority(source);
+            sources.iter().any(|one| catalogue.authority(one) == name)
+        })
+    }
+
     /// The measure called `name`, by its id or in Chinese, in the catalogue of the kind that `code` belongs to.
     pub(super) fn measure(&self, code: &str, name: &str) -> Option<&Measure> {
         let catalogue = self.catalogues.get(&self.kinds.of_code(code)?.id)?;

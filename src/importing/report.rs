@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use super::{Finding, ImportError, Skips, Template};
+use super::{Finding, ImportError, Skips, Template, delivered::Former};
 use crate::store::imports::ImportRow;
 
 /// Progress of an import.
@@ -60,6 +60,8 @@ pub struct Report {
     pub findings: BTreeMap<&'static str, u64>,
     /// New, changed and unchanged subjects.
     pub subjects: SubjectChanges,
+    /// The import that it replaces, if it was said to replace one.
+    pub replaced: Option<ReplacedImport>,
     /// Statements that staged its rows.
     pub chunks: u64,
     /// Killed imports whose leftovers were removed first.
@@ -70,6 +72,23 @@ pub struct Report {
     pub workbook: Option<PathBuf>,
     /// The first findings, for a file that was uploaded.
     pub listed: Vec<Finding>,
+}
+
+/// An import that another one replaces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReplacedImport {
+    /// Its number.
+    pub import_seq: i64,
+    /// The number of its facts.
+    pub facts: u64,
+    /// How many of them the new file does not have: they no longer count.
+    pub voided: u64,
+}
+
+impl From<Former> for ReplacedImport {
+    fn from(former: Former) -> Self {
+        Self { import_seq: former.seq, facts: former.facts, voided: former.facts.saturating_sub(former.matched) }
+    }
 }
 
 /// What an import did to subjects.
@@ -100,6 +119,7 @@ impl Report {
             warnings: 0,
             findings: BTreeMap::new(),
             subjects: SubjectChanges::default(),
+            replaced: None,
             chunks: 0,
             removed: 0,
             rejects: None,

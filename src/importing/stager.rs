@@ -7,12 +7,14 @@ use tokio::sync::mpsc;
 use super::{
     ImportError, Importer, Progress, Report, Sender, Template,
     batch::{Batch, CheckedRow},
+    delivered::Delivered,
+    earlier::Replaced,
     facts::PackedPart,
     findings::{Code, Finding, Severity},
     reader::Message,
     rejects::{FindingsCollector, repeated_row},
     row::RowText,
-    write::{ChunkWriter, Writer},
+    write::{ChunkWriter, StagedChunk, Writer},
 };
 use crate::{
     domain::ids::ImportId,
@@ -33,6 +35,8 @@ pub(super) struct Run<'a> {
     pub(super) seq: Option<i64>,
     /// The department that uploads the file, if one does.
     pub(super) sender: Option<Sender>,
+    /// The imports that it replaces.
+    pub(super) replaced: Replaced,
     pub(super) total_bytes: u64,
 }
 
@@ -40,6 +44,8 @@ pub(super) struct Run<'a> {
 pub(super) struct Stager<'a> {
     pub(super) run: Run<'a>,
     pub(super) report: Report,
+    /// What earlier imports delivered, to compare with.
+    pub(super) delivered: Delivered,
     /// The subjects whose settlements the file has: no more than a city has.
     pub(super) settled: BTreeSet<Box<str>>,
     findings: FindingsCollector,
@@ -52,8 +58,9 @@ pub(super) struct Stager<'a> {
 
 impl<'a> Stager<'a> {
     /// A stager that has no rows yet.
-    pub(super) fn new(run: Run<'a>, report: Report, findings: FindingsCollector) -> Self {
+    pub(super) fn new(run: Run<'a>, report: Report, delivered: Delivered, findings: FindingsCollector) -> Self {
         Self {
+            delivered,
             rows: report.template.staging().map(Writer::new),
             run,
             report,
@@ -104,6 +111,10 @@ impl<'a> Stager<'a> {
         let Batch { mut findings, passed, skipped, .. } = batch;
         let (text, mut rows) = (passed.text, passed.rows);
         self.reject_unknown_subjects(&mut rows, &text, &mut findings).await?;
+        let already = match self.report.template {
+            Template::Voids => self.check_voids(&mut rows, &text, &mut findings).await?,
+            _ => 0,
+        };
         if let (Some(seq), Some(writer)) = (self.run.seq, &mut self.rows) {
             let json: Vec<&str> = rows.iter().map(|row| text.slice(row.json.clone())).collect();
             let repeated = writer.write(&self.run.importer.env.db, seq, &json).await?;
@@ -126,7 +137,7 @@ impl<'a> Stager<'a> {
         }
         // Found in several passes, and reported in the order of the file.
         findings.sort_by_key(|finding| (finding.line, finding.column));
-        let accepted = passed.spilled + u64::try_from(rows.len()).unwrap_or(u64::MAX);
+        let accepted = passed.spilled + already + u64::try_from(rows.len()).unwrap_or(u64::MAX);
         self.report.count_rows(accepted, rejected_rows(&findings));
         self.report.skipped.extend(skipped);
         findings.iter().try_for_each(|finding| self.note(finding))
@@ -135,12 +146,20 @@ impl<'a> Stager<'a> {
     /// Stages credit facts that were sorted and packed.
     async fn stage_packed(&mut self, part: PackedPart) -> Result<(), ImportError> {
         match part {
-            PackedPart::Chunk { kind, chunk } => {
+            PackedPart::Chunk { kind, chunk, documents } => {
                 self.report.chunks += 1;
-                match self.run.seq {
-                    Some(seq) => self.chunks.write(&self.run.importer.env.db, seq, &kind, *chunk).await,
-                    None => Ok(()),
-                }
+                let mut compared = self.delivered.compare(self.run.importer, &kind, &chunk, &documents).await?;
+                let mut findings = std::mem::take(&mut compared.findings);
+                findings.sort_by_key(|finding| finding.line);
+                findings.iter().try_for_each(|finding| self.note(finding))?;
+                let Some(seq) = self.run.seq else { return Ok(()) };
+                let documents = documents.into_iter().map(|one| one.hash).collect();
+                let staged = StagedChunk { kind: &kind, chunk: *chunk, documents, compared };
+                self.chunks.write(&self.run.importer.env.db, seq, staged).await
+            }
+            PackedPart::Merged(mut findings) => {
+                findings.sort_by_key(|finding| finding.line);
+                findings.iter().try_for_each(|finding| self.note(finding))
             }
             PackedPart::Repeated(mut lines) => {
                 let count = u64::try_from(lines.len()).unwrap_or(u64::MAX);
@@ -252,6 +271,7 @@ impl<'a> Stager<'a> {
     /// The report of the import, and what was found for its files.
     pub(super) fn finish(self) -> (Report, FindingsCollector) {
         let mut report = self.report;
+        report.replaced = self.delivered.former.map(Into::into);
         report.listed = self.findings.listed().to_vec();
         (report, self.findings)
     }

@@ -69,6 +69,10 @@ pub struct UploadReport {
     #[serde(default)]
     #[schema(example = 0)]
     skipped: u64,
+    /// Facts of the replaced import that this file does not have: they no longer count. Only with `replaces`.
+    #[schema(example = 3)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    voided: Option<u64>,
     /// How many findings there were, by code.
     #[schema(example = json!({"value_malformed": 2}))]
     findings: BTreeMap<String, u64>,
@@ -91,6 +95,7 @@ impl UploadReport {
             accepted: report.accepted,
             rejected: report.rejected,
             skipped: report.skipped.total(),
+            voided: report.replaced.map(|replaced| replaced.voided),
             findings: report.findings.iter().map(|(code, count)| ((*code).to_owned(), *count)).collect(),
             listed: listed.iter().map(ListedFinding::from).collect(),
             more: report.findings.values().sum::<u64>() > u64::try_from(MOST_LISTED).unwrap_or(u64::MAX),

@@ -27,6 +27,8 @@ pub struct Upload {
     pub template: Template,
     /// Its file format.
     pub format: Format,
+    /// The sender's import that it replaces, by its id.
+    pub replaces: Option<String>,
     /// The whole file.
     pub bytes: Bytes,
 }
@@ -64,11 +66,12 @@ impl Uploads {
     }
 
     async fn import_in_turn(&self, upload: Upload) -> Result<Uploaded, Failure> {
-        let Upload { sender, template, format, bytes } = upload;
+        let Upload { sender, template, format, replaces, bytes } = upload;
         let client = sender.client;
         let options = Options {
             format: Some(format),
             sender: Some(sender),
+            replaces,
             most_rows: Some(self.most_rows),
             ..Options::default()
         };
@@ -146,6 +149,8 @@ fn failure(error: &ImportError) -> Failure {
         | ImportError::Csv(_)
         | ImportError::NoParquet
         | ImportError::Parquet(_) => unprocessable("file_unreadable"),
+        ImportError::Replaces(_) => unprocessable("replaces_unknown"),
+        ImportError::FewerAccepted { .. } => unprocessable("fewer_rows"),
         ImportError::KnownFromOthers => Failure::new(
             FailureKind::Conflict,
             "file_known",

@@ -6,12 +6,12 @@
 
 use std::collections::HashSet;
 
-use super::ImportError;
+use super::{ImportError, delivered::Compared};
 use crate::{
-    facts::Chunk,
+    facts::{Chunk, encode_documents},
     store::{
         Db, Tx,
-        facts::{self, NewChunk},
+        facts::{self, ChunkKey, NewChunk},
         staging::Staging,
     },
 };
@@ -102,6 +102,16 @@ impl Writer {
     }
 }
 
+/// A chunk to stage.
+#[derive(Debug)]
+pub(super) struct StagedChunk<'a> {
+    pub(super) kind: &'a str,
+    pub(super) chunk: Chunk,
+    /// The hashes of its documents.
+    pub(super) documents: Vec<u64>,
+    pub(super) compared: Compared,
+}
+
 /// Writes the chunks of one import of credit facts.
 #[derive(Debug, Default)]
 pub(super) struct ChunkWriter {
@@ -113,7 +123,8 @@ pub(super) struct ChunkWriter {
 }
 
 impl ChunkWriter {
-    pub(super) async fn write(&mut self, db: &Db, seq: i64, kind: &str, chunk: Chunk) -> Result<(), ImportError> {
+    pub(super) async fn write(&mut self, db: &Db, seq: i64, chunk: StagedChunk<'_>) -> Result<(), ImportError> {
+        let StagedChunk { kind, chunk, documents, compared } = chunk;
         let mut tx = match self.tx.take() {
             Some(tx) => tx,
             None => begin(db).await?,
@@ -131,6 +142,17 @@ impl ChunkWriter {
             facts: chunk.facts,
         };
         facts::insert(&mut tx, seq, new).await.map_err(failed())?;
+        let key = ChunkKey { import_seq: seq, part: self.written };
+        facts::insert_documents(&mut tx, key, encode_documents(documents)).await.map_err(failed())?;
+        for indexed in compared.indexed {
+            // Of an earlier import: it stays, whatever becomes of this one.
+            let key = ChunkKey { import_seq: indexed.import_seq, part: indexed.part };
+            facts::insert_documents(&mut tx, key, indexed.documents).await.map_err(failed())?;
+        }
+        for moved in &compared.moved {
+            let document = (moved.subject.as_str(), moved.measure.as_str(), moved.document.as_str());
+            facts::insert_revision(&mut tx, seq, document).await.map_err(failed())?;
+        }
         self.written += 1;
         self.open += 1;
         self.tx = Some(tx);

@@ -41,6 +41,10 @@ words! {
         ClientResumed = "client_resumed",
         /// The clock was accepted as right, whatever the store had seen before.
         ClockAccepted = "clock_accepted",
+        /// The fact of a document was taken back: it does not count from now on.
+        FactVoided = "fact_voided",
+        /// A fact that was taken back counts again.
+        FactRestored = "fact_restored",
         /// A published assessment was corrected.
         GradeCorrected = "grade_corrected",
         /// A signed package of a round was written for a receiver.
@@ -59,6 +63,10 @@ words! {
         KeysResealed = "keys_resealed",
         /// Personal parts of subjects were sealed again under the first key-encryption key.
         SubjectsResealed = "subjects_resealed",
+        /// An objection to a result was decided: its subject's grade is read again.
+        ObjectionDecided = "objection_decided",
+        /// A subject objected to its result: its grade is withheld.
+        ObjectionOpened = "objection_opened",
         /// A PostgreSQL role was granted what serving needs.
         RoleGranted = "role_granted",
         /// A trial run was created.

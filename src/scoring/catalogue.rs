@@ -11,6 +11,8 @@ use crate::domain::{
 };
 
 use super::{
+    authorities::{Authorities, Provider, check_providers},
+    event_rules::{ReferenceRule, Repetitions},
     faults::{Faults, Step},
     number::Decimal,
 };
@@ -84,6 +86,11 @@ impl Category {
             || self.provider_zh.split('、').any(|provider| !provider.is_empty() && source.ends_with(provider))
     }
 
+    /// Its providers.
+    pub(super) fn providers(&self) -> impl Iterator<Item = &str> {
+        self.provider_zh.split('、').filter(|name| !name.is_empty())
+    }
+
     /// The earliest day whose facts are still valid on a day.
     pub fn valid_from(&self, on: Day) -> Day {
         let first = on.plus_months(-i32::from(self.validity_months));
@@ -116,9 +123,25 @@ pub struct Measure {
     /// The greatest valid value of a fact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub most: Option<Decimal>,
+    /// Whether a fact must name its document.
+    #[serde(default, skip_serializing_if = "ReferenceRule::is_optional")]
+    pub reference: ReferenceRule,
+    /// Whether events of one day that name no document are counted each.
+    #[serde(default, skip_serializing_if = "Repetitions::are_unusual")]
+    pub repetitions: Repetitions,
 }
 
 impl Measure {
+    /// Whether facts of it are events.
+    pub fn is_event(&self) -> bool {
+        self.form == MeasureForm::Event
+    }
+
+    /// Whether two facts of one day that name no document are two facts.
+    pub fn repeats(&self) -> bool {
+        !self.is_event() || self.repetitions == Repetitions::Usual
+    }
+
     /// Whether a value is valid for a fact.
     pub fn admits(&self, value: Decimal) -> bool {
         self.least.is_none_or(|least| value >= least) && self.most.is_none_or(|most| value <= most)
@@ -141,6 +164,9 @@ pub struct DefaultFields {
     pub fields: Vec<String>,
     /// The reason of the choice.
     pub reason: String,
+    /// The same reason in Chinese, for the page that is signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason_zh: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -152,6 +178,8 @@ struct CatalogueFile {
     published: Option<PublishedFields>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     default: Option<DefaultFields>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    provider: Vec<Provider>,
     category: Vec<Category>,
     measure: Vec<Measure>,
 }
@@ -161,6 +189,7 @@ struct CatalogueFile {
 pub struct Catalogue {
     file: CatalogueFile,
     places: BTreeMap<String, usize>,
+    authorities: Authorities,
 }
 
 impl Catalogue {
@@ -181,7 +210,9 @@ impl Catalogue {
         faults.finish()?;
         // Indexed once: a lookup by id would otherwise search the list each time.
         let places = raw.measure.iter().enumerate().map(|(at, measure)| (measure.id.clone(), at)).collect();
-        Ok(Self { file: raw, places })
+        let named = raw.category.iter().flat_map(|one| one.providers().map(|name| (name, one.region_zh.as_str())));
+        let authorities = Authorities::of(&raw.provider, &named.collect::<Vec<_>>());
+        Ok(Self { file: raw, places, authorities })
     }
 
     /// The canonical form that runs store and digest: JSON without spaces, fields in the order of their types.
@@ -230,6 +261,22 @@ impl Catalogue {
         self.places.get(id).copied()
     }
 
+    /// The names of authorities.
+    pub const fn authorities(&self) -> &Authorities {
+        &self.authorities
+    }
+
+    /// The name of the provider that a source is; the source itself, if it is not one of the catalogue's.
+    pub fn authority<'a>(&'a self, source: &'a str) -> &'a str {
+        self.authorities.name_of(source).unwrap_or(source)
+    }
+
+    /// The other names of a category's providers.
+    pub fn aliases<'a>(&'a self, category: &'a Category) -> impl Iterator<Item = &'a str> {
+        let named = self.file.provider.iter().filter(|one| category.providers().any(|name| name == one.name_zh));
+        named.flat_map(|one| one.aliases.iter().map(String::as_str))
+    }
+
     /// A category by its number.
     pub fn category(&self, no: u16) -> Option<&Category> {
         self.file.category.iter().find(|category| category.no == no)
@@ -254,6 +301,7 @@ fn check(raw: &CatalogueFile, faults: &mut Faults<'_>) {
     if let Some(default) = &raw.default {
         faults.require(!default.reason.trim().is_empty(), &[Key("default")], || "give the reason".into());
     }
+    check_providers(&raw.provider, &raw.category.iter().flat_map(Category::providers).collect(), faults);
     let mut numbers = BTreeSet::new();
     for (at, category) in raw.category.iter().enumerate() {
         let place = [Key("category"), At(at)];
@@ -276,6 +324,11 @@ fn check(raw: &CatalogueFile, faults: &mut Faults<'_>) {
             measure.form != MeasureForm::Event || (measure.least == one && measure.most == one),
             &place,
             || format!("{id} is an event: each line is one, so its value can only be 1 (least = 1, most = 1)"),
+        );
+        faults.require(
+            measure.form == MeasureForm::Event || measure.repetitions == Repetitions::Unusual,
+            &place,
+            || format!("{id} is not an event: `repetitions` is for events, of which each line is one"),
         );
         if let (Some(least), Some(most)) = (measure.least, measure.most) {
             faults.require(least <= most, &place, || format!("the measure {id} has no valid value: {least} to {most}"));

@@ -1,9 +1,13 @@
 //! Differences between two models in words: what was added, removed, moved and changed.
 
 use super::{
-    describe::{describe_chain_rule, describe_own_worse, describe_rule, describe_signal, describe_when},
+    describe::{
+        describe_chain_rule, describe_own_worse, describe_rule, describe_rule_when, describe_signal, describe_when,
+    },
     model::{ModelFile, Origin},
+    terms::Terms,
 };
+use crate::i18n::Lang;
 
 /// A part that both models may have: its name, and its properties in words.
 struct Item {
@@ -117,7 +121,7 @@ fn tree(file: &ModelFile) -> Vec<Section> {
                 ("place", format!("{} / {}", placed.level1.name_zh, placed.level2.name_zh)),
                 ("number", of.no.to_string()),
                 ("weight", of.weight.to_string()),
-                ("rule", describe_rule(of)),
+                ("rule", describe_rule(of, Terms::ENGLISH)),
                 basis(of.origin()),
             ],
         }
@@ -132,25 +136,33 @@ fn tree(file: &ModelFile) -> Vec<Section> {
 fn decisions(file: &ModelFile) -> Vec<Section> {
     let signals = file.signal.iter().map(|of| Item {
         name: of.id.clone(),
-        properties: vec![("name", of.name_zh.clone()), ("value", describe_signal(of)), basis(of.origin())],
+        properties: vec![
+            ("name", of.name_zh.clone()),
+            ("value", describe_signal(of, Terms::ENGLISH)),
+            basis(of.origin()),
+        ],
     });
     let rules = file.rule.iter().map(|of| Item {
         name: of.clause.clone(),
         properties: vec![
             ("grade", of.grade.clone()),
-            ("when", of.when.as_ref().map_or_else(|| "in every other case".to_owned(), describe_when)),
+            ("when", describe_rule_when(of.when.as_ref(), Terms::ENGLISH)),
             basis(of.origin()),
         ],
     });
     let vetoes = file.veto.iter().map(|of| Item {
         name: of.clause.clone(),
-        properties: vec![("grade", of.grade.clone()), ("when", describe_when(&of.when)), basis(of.origin())],
+        properties: vec![
+            ("grade", of.grade.clone()),
+            ("when", describe_when(&of.when, Terms::ENGLISH)),
+            basis(of.origin()),
+        ],
     });
     let caps = file.cap.iter().map(|of| Item {
         name: of.clause.clone(),
         properties: vec![
             ("at", of.at.map_or_else(|| of.grade.clone().unwrap_or_default(), |at| at.to_string())),
-            ("when", describe_when(&of.when)),
+            ("when", describe_when(&of.when, Terms::ENGLISH)),
             basis(of.origin()),
         ],
     });
@@ -175,13 +187,13 @@ fn chain(file: &ModelFile) -> Section {
             name: String::from("of heads"),
             properties: vec![
                 ("counts branches that are", chain.counts.clone()),
-                ("own grade", describe_own_worse(chain.own_worse.outcome).to_owned()),
+                ("own grade", describe_own_worse(chain.own_worse.outcome, Lang::En).to_owned()),
                 basis(chain.origin()),
             ],
         });
         items.extend(chain.rule.iter().map(|rule| Item {
             name: format!("from {}", rule.from),
-            properties: vec![("rule", describe_chain_rule(chain, rule)), basis(rule.origin())],
+            properties: vec![("rule", describe_chain_rule(chain, rule, Terms::ENGLISH)), basis(rule.origin())],
         }));
     }
     Section { word: "chain", ordered: false, items }

@@ -10,8 +10,12 @@ use super::{
     model::{Indicator, Level1, Model, ModelFile, When},
     number::{Decimal, Fraction, Points},
     score::{earn, fired},
+    terms::{Terms, shown_value},
 };
-use crate::domain::money::MilliPoints;
+use crate::{
+    domain::money::MilliPoints,
+    i18n::{Lang, score as text},
+};
 
 /// Computes points and grade without the explanation, for runs over millions of subjects.
 pub fn rate(model: &Model, measures: &Measures) -> Outcome {
@@ -28,6 +32,12 @@ pub fn rate(model: &Model, measures: &Measures) -> Outcome {
 
 /// Applies a model and explains the outcome. The same facts give the same assessment in any order (I5).
 pub fn evaluate(model: &Model, measures: &Measures) -> Assessment {
+    evaluate_in(model, measures, Lang::En)
+}
+
+/// The same, explained in a language.
+pub fn evaluate_in(model: &Model, measures: &Measures, lang: Lang) -> Assessment {
+    let terms = Terms::of(lang, model.file());
     let computed = Computed::of(model, measures);
     let findings = model
         .indicators()
@@ -38,7 +48,7 @@ pub fn evaluate(model: &Model, measures: &Measures) -> Assessment {
             value: value.ok().map(|value| value.to_string()),
             shown: value.ok().map(Fraction::to_decimal_text),
             missing: value.err(),
-            rule: fired(placed.indicator, *value),
+            rule: fired(placed.indicator, *value, lang),
             points: *earned,
             records: resolved.evidence(measures),
         })
@@ -63,18 +73,18 @@ pub fn evaluate(model: &Model, measures: &Measures) -> Assessment {
         findings,
         signals,
         branches: measures.branches(),
-        decisions: decisions(model, measures, &computed),
-        raise: improvement(model, measures, &computed),
+        decisions: decisions(model, measures, &computed, terms),
+        raise: improvement(model, measures, &computed, terms),
     }
 }
 
 /// Every rule, cap, veto and chain rule that applies.
-fn decisions(model: &Model, measures: &Measures, computed: &Computed) -> Vec<Decision> {
+fn decisions(model: &Model, measures: &Measures, computed: &Computed, terms: Terms<'_>) -> Vec<Decision> {
     let file = model.file();
     let mut decisions = Vec::new();
     if model.by_points() {
         for (which, most) in model.decisions().limits(&computed.signal_values) {
-            decisions.push(limit(model, computed, which, most));
+            decisions.push(limit(model, computed, which, most, terms));
         }
     } else {
         let decisive = model.decisions().rule(&computed.signal_values).map(|(rule, _)| rule);
@@ -88,16 +98,16 @@ fn decisions(model: &Model, measures: &Measures, computed: &Computed) -> Vec<Dec
                 clause: rule.clause.clone(),
                 grade: rule.grade.clone(),
                 at_most: None,
-                because: because(file, rule.when.as_ref(), computed),
+                because: because(file, rule.when.as_ref(), computed, terms),
                 decides: decisive == Some(at),
             });
         }
     }
-    decisions.extend(chain(model, measures, computed));
+    decisions.extend(chain(model, measures, computed, terms));
     decisions
 }
 
-fn limit(model: &Model, computed: &Computed, which: LimitOf, most: Points) -> Decision {
+fn limit(model: &Model, computed: &Computed, which: LimitOf, most: Points, terms: Terms<'_>) -> Decision {
     let file = model.file();
     let (part, clause, when) = match which {
         LimitOf::Veto(at) => {
@@ -111,25 +121,26 @@ fn limit(model: &Model, computed: &Computed, which: LimitOf, most: Points) -> De
         clause: clause.cloned().unwrap_or_default(),
         grade: model.grade_of(most.milli()),
         at_most: Some(most.milli()),
-        because: because(file, when, computed),
+        because: because(file, when, computed, terms),
         // A limit that the points did not reach applies without deciding anything.
         decides: computed.points == Some(most.milli()) && computed.sum > most.milli(),
     }
 }
 
-fn chain(model: &Model, measures: &Measures, computed: &Computed) -> Option<Decision> {
+fn chain(model: &Model, measures: &Measures, computed: &Computed, terms: Terms<'_>) -> Option<Decision> {
+    let lang = terms.lang();
     let branches = measures.branches()?;
     let chain = model.file().chain.as_ref()?;
     let decided = model.decisions().chain(model.file(), computed.own, Some(branches), &computed.signal_values)?;
     let rule = chain.rule.get(decided.rule)?;
-    let mut because = vec![format!("{} of {} graded branches are {}", branches.counted, branches.of, chain.counts)];
+    let mut because = vec![text::because_branches(lang, branches.counted, branches.of, terms.grade(&chain.counts))];
     if decided.excepted {
-        because.extend(self::because(model.file(), rule.unless.as_ref(), computed));
-        because.push("the exception of the rule applies".to_owned());
+        because.extend(self::because(model.file(), rule.unless.as_ref(), computed, terms));
+        because.push(text::because_excepted(lang).to_owned());
     }
     Some(Decision {
         part: Part::Chain,
-        clause: describe_chain_rule(chain, rule),
+        clause: describe_chain_rule(chain, rule, terms),
         grade: code_at(model, decided.grade),
         at_most: None,
         because,
@@ -138,15 +149,15 @@ fn chain(model: &Model, measures: &Measures, computed: &Computed) -> Option<Deci
 }
 
 /// The conditions that are met, in words.
-fn because(file: &ModelFile, when: Option<&When>, computed: &Computed) -> Vec<String> {
+fn because(file: &ModelFile, when: Option<&When>, computed: &Computed, terms: Terms<'_>) -> Vec<String> {
     let Some(when) = when else { return Vec::new() };
     let met = when.conditions().iter().filter_map(|condition| {
         let place = file.signal.iter().position(|signal| signal.id == condition.signal)?;
         // With the policy for missing data applied, as the decision saw it.
         let value = computed.signal_values.get(place).copied().flatten()?;
-        let shown = value.to_decimal_text();
+        let bounds = describe_condition(condition, terms.lang());
         holds(condition, Some(value))
-            .then(|| format!("{} is {shown} ({})", condition.signal, describe_condition(condition)))
+            .then(|| text::because(terms.lang(), terms.signal(&condition.signal), shown_value(value), bounds))
     });
     met.collect()
 }

@@ -1,21 +1,32 @@
 //! What would raise a subject's grade. Under a points model: the indicators that could add the missing points, and from
 //! which value on. For rules, caps, vetoes and chains: what must no longer apply, and when it ends by itself.
 
-use std::fmt::Write;
-
 use serde::{Deserialize, Serialize};
 
 use super::{
     computed::Computed,
     decide::{LimitOf, Part, chain_allows, holds},
-    describe::{describe_chain_rule, describe_condition},
+    describe::{describe_chain_rule, describe_condition, joined_by},
     measures::Measures,
     model::{Condition, Model, ModelFile, When},
     number::{Fraction, Points},
     resolved::ResolvedValue,
     score::needed,
+    terms::{Terms, shown_value},
 };
-use crate::domain::{HalfYear, money::MilliPoints};
+use crate::{
+    domain::{HalfYear, money::MilliPoints},
+    i18n::{Lang, score as text},
+};
+
+/// A subject's result under a model, with the language to describe it in.
+#[derive(Clone, Copy)]
+struct Seen<'a> {
+    model: &'a Model,
+    measures: &'a Measures,
+    computed: &'a Computed,
+    terms: Terms<'a>,
+}
 
 /// What would raise a grade to the next better one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,10 +76,16 @@ pub struct Blocker {
 }
 
 /// What would raise the grade; `None` for the best grade.
-pub(super) fn improvement(model: &Model, measures: &Measures, computed: &Computed) -> Option<Improvement> {
+pub(super) fn improvement(
+    model: &Model,
+    measures: &Measures,
+    computed: &Computed,
+    terms: Terms<'_>,
+) -> Option<Improvement> {
     // There is nothing above the first place.
     let target = computed.grade.checked_sub(1)?;
     let to = model.scheme().grade.get(target)?;
+    let seen = Seen { model, measures, computed, terms };
     let mut improvement = Improvement {
         to: to.code.clone(),
         lacking: None,
@@ -79,23 +96,23 @@ pub(super) fn improvement(model: &Model, measures: &Measures, computed: &Compute
     };
     if model.by_points() {
         let from = to.from?;
-        improvement.must_end = blocking_limits(model, measures, computed, from);
+        improvement.must_end = blocking_limits(&seen, from);
         // From the sum before limits: a limit is among what must end, and takes no points to be earned again.
         let lacking = from.0 - computed.sum.0;
         if lacking > 0 {
             improvement.lacking = Some(MilliPoints(lacking));
-            (improvement.alone, improvement.together) = steps(model, computed, lacking);
+            (improvement.alone, improvement.together) = steps(model, computed, lacking, terms.lang());
         }
     } else {
-        improvement.must_end = blocking_rules(model, measures, computed, target);
-        improvement.must_begin = rules_to_reach(model, computed, target);
+        improvement.must_end = blocking_rules(&seen, target);
+        improvement.must_begin = rules_to_reach(model, computed, target, terms);
     }
-    improvement.must_end.extend(blocking_chain(model, measures, computed, target));
+    improvement.must_end.extend(blocking_chain(&seen, target));
     Some(improvement)
 }
 
 /// The indicators that could add the missing points: each alone, or else the fewest together.
-fn steps(model: &Model, computed: &Computed, lacking: i64) -> (Vec<ImprovementStep>, Vec<ImprovementStep>) {
+fn steps(model: &Model, computed: &Computed, lacking: i64, lang: Lang) -> (Vec<ImprovementStep>, Vec<ImprovementStep>) {
     let mut rooms: Vec<_> = model
         .indicators()
         .zip(&computed.earned)
@@ -107,7 +124,7 @@ fn steps(model: &Model, computed: &Computed, lacking: i64) -> (Vec<ImprovementSt
     let step = |(indicator, earned, room): &(&super::model::Indicator, i64, i64), more: i64| ImprovementStep {
         no: indicator.no,
         room: MilliPoints(*room),
-        with: needed(indicator, Points(earned + more)),
+        with: needed(indicator, Points(earned + more), lang),
     };
     let alone: Vec<_> = rooms.iter().filter(|(_, _, room)| *room >= lacking).map(|one| step(one, lacking)).collect();
     if !alone.is_empty() {
@@ -127,7 +144,8 @@ fn steps(model: &Model, computed: &Computed, lacking: i64) -> (Vec<ImprovementSt
 }
 
 /// Caps and vetoes that allow fewer points than the next better grade needs.
-fn blocking_limits(model: &Model, measures: &Measures, computed: &Computed, from: Points) -> Vec<Blocker> {
+fn blocking_limits(seen: &Seen<'_>, from: Points) -> Vec<Blocker> {
+    let Seen { model, computed, .. } = *seen;
     let file = model.file();
     let low = model.decisions().limits(&computed.signal_values).filter(|(_, most)| *most < from);
     low.filter_map(|(which, _)| {
@@ -135,26 +153,27 @@ fn blocking_limits(model: &Model, measures: &Measures, computed: &Computed, from
             LimitOf::Veto(at) => file.veto.get(at).map(|veto| (Part::Veto, &veto.clause, &veto.when))?,
             LimitOf::Cap(at) => file.cap.get(at).map(|cap| (Part::Cap, &cap.clause, &cap.when))?,
         };
-        Some(blocker(model, measures, computed, part, clause, when))
+        Some(blocker(seen, part, clause, when))
     })
     .collect()
 }
 
 /// Rules that apply and give a grade worse than the next better one.
-fn blocking_rules(model: &Model, measures: &Measures, computed: &Computed, target: usize) -> Vec<Blocker> {
+fn blocking_rules(seen: &Seen<'_>, target: usize) -> Vec<Blocker> {
+    let Seen { model, computed, .. } = *seen;
     let (file, scheme) = (model.file(), model.scheme());
     let hold = model.decisions().rules_that_hold(&computed.signal_values);
     hold.into_iter()
         .filter_map(|at| {
             let rule =
                 file.rule.get(at).filter(|rule| scheme.place(&rule.grade).is_some_and(|place| place > target))?;
-            Some(blocker(model, measures, computed, Part::Rule, &rule.clause, rule.when.as_ref()?))
+            Some(blocker(seen, Part::Rule, &rule.clause, rule.when.as_ref()?))
         })
         .collect()
 }
 
 /// The rules of which one must apply, where the last rule, for all other cases, gives too low a grade.
-fn rules_to_reach(model: &Model, computed: &Computed, target: usize) -> Vec<String> {
+fn rules_to_reach(model: &Model, computed: &Computed, target: usize, terms: Terms<'_>) -> Vec<String> {
     let (file, scheme) = (model.file(), model.scheme());
     let rest = file.rule.last().and_then(|rule| scheme.place(&rule.grade));
     // Nothing need begin where the own grade suffices, or where the last rule gives the better grade already.
@@ -164,16 +183,20 @@ fn rules_to_reach(model: &Model, computed: &Computed, target: usize) -> Vec<Stri
     let good = file.rule.iter().filter(|rule| scheme.place(&rule.grade).is_some_and(|place| place <= target));
     good.filter_map(|rule| {
         let when = rule.when.as_ref()?;
-        let conditions: Vec<_> =
-            when.conditions().iter().map(|one| format!("{} {}", one.signal, describe_condition(one))).collect();
-        let word = if matches!(when, When::Any(_)) { " or " } else { " and " };
-        Some(format!("{}: {}", rule.clause, conditions.join(word)))
+        let lang = terms.lang();
+        let conditions: Vec<_> = when
+            .conditions()
+            .iter()
+            .map(|one| text::condition_in_rule(lang, terms.signal(&one.signal), describe_condition(one, lang)))
+            .collect();
+        Some(text::rule_conditions(lang, &rule.clause, conditions.join(joined_by(when, lang))))
     })
     .collect()
 }
 
 /// The chain rule that blocks the next better grade of a head.
-fn blocking_chain(model: &Model, measures: &Measures, computed: &Computed, target: usize) -> Option<Blocker> {
+fn blocking_chain(seen: &Seen<'_>, target: usize) -> Option<Blocker> {
+    let Seen { model, measures, computed, terms } = *seen;
     let branches = measures.branches()?;
     let (file, scheme) = (model.file(), model.scheme());
     let chain = file.chain.as_ref()?;
@@ -188,17 +211,18 @@ fn blocking_chain(model: &Model, measures: &Measures, computed: &Computed, targe
         .find(|fewer| chain_allows(chain, scheme, *fewer).is_some_and(|allowed| allowed <= target))?;
     Some(Blocker {
         part: Part::Chain,
-        clause: describe_chain_rule(chain, chain.rule.get(decided.rule)?),
-        conditions: vec![format!("branches that are {}: {}, at most {most} allowed", chain.counts, branches.counted)],
+        clause: describe_chain_rule(chain, chain.rule.get(decided.rule)?, terms),
+        conditions: vec![text::branches_allowed(terms.lang(), terms.grade(&chain.counts), branches.counted, most)],
         ends_by_itself: None,
     })
 }
 
 /// A rule as a blocker, with the conditions that are met.
-fn blocker(model: &Model, measures: &Measures, computed: &Computed, part: Part, clause: &str, when: &When) -> Blocker {
+fn blocker(seen: &Seen<'_>, part: Part, clause: &str, when: &When) -> Blocker {
+    let Seen { model, measures, computed, .. } = *seen;
     let file = model.file();
     let met = conditions_met(file, computed, when);
-    let conditions = met.iter().map(|(place, condition)| in_words(model, measures, computed, *place, condition));
+    let conditions = met.iter().map(|(place, condition)| in_words(seen, *place, condition));
     let conditions = conditions.collect();
     let ends = met.iter().map(|(place, condition)| {
         let value = model.signal_values().get(*place)?;
@@ -227,21 +251,23 @@ fn conditions_met<'m>(file: &ModelFile, computed: &Computed, when: &'m When) -> 
         .collect()
 }
 
-fn in_words(model: &Model, measures: &Measures, computed: &Computed, place: usize, condition: &Condition) -> String {
+fn in_words(seen: &Seen<'_>, place: usize, condition: &Condition) -> String {
+    let Seen { model, measures, computed, terms } = *seen;
+    let lang = terms.lang();
     let value = computed.signal_values.get(place).copied().flatten();
-    let shown = value.map_or_else(String::new, Fraction::to_decimal_text);
-    let mut text = format!("{} is {shown} and must no longer be {}", condition.signal, describe_condition(condition));
+    let shown = value.map_or_else(String::new, shown_value);
+    let bounds = describe_condition(condition, lang);
+    let mut words = text::must_not_be(lang, terms.signal(&condition.signal), shown, bounds);
     if let Some(resolved) = model.signal_values().get(place) {
         let counted = resolved.by_half_year(measures);
         let farthest = counted.last().map_or(0, |(back, _)| *back);
         for (back, count) in counted.into_iter().filter(|(_, count)| *count > 0) {
             let happened = measures.period().plus(-i32::from(back));
             let last = happened.plus(i32::from(farthest));
-            // Infallible: writing to a String.
-            let _ = write!(text, "; {count} of {happened}, counted until the round of {last}");
+            words.push_str(&text::counted_until(lang, count, happened, last));
         }
     }
-    text
+    words
 }
 
 /// The number of half-years until a condition on a count ends without new events; none where time does not end it.

@@ -6,9 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     catalogue::{Catalogue, MeasureForm},
+    identity::{FactIdentity, retain_distinct},
     number::{Decimal, Fraction},
 };
-use crate::domain::{Day, HalfYear};
+use crate::{
+    domain::{Day, HalfYear},
+    i18n::{Lang, score as text},
+};
 
 /// Sums must stay below this, so that a ratio of ratios of them fits in 128 bits. As an amount it is 460 trillion yuan.
 const GREATEST_SUM: i64 = 1 << 62;
@@ -41,7 +45,7 @@ impl Fact {
             .then(other.value.cmp(&self.value))
     }
 
-    fn identity(&self) -> (usize, Day, &str, &str) {
+    pub(super) fn identity(&self) -> (usize, Day, &str, &str) {
         (self.measure, self.occurred_on, &self.source, &self.reference)
     }
 }
@@ -110,13 +114,13 @@ pub enum MissingReason {
 
 impl MissingReason {
     /// The reason in words.
-    pub const fn describe(self) -> &'static str {
+    pub const fn describe(self, lang: Lang) -> &'static str {
         match self {
-            Self::NoData => "nothing was reported",
-            Self::NothingToDivideBy => "the denominator is not positive",
-            Self::NoFormerPeriod => "there is no previous half-year to compare with",
-            Self::NoDay => "the date is unknown",
-            Self::FewPeers => "there are too few peers to compare with",
+            Self::NoData => text::no_data(lang),
+            Self::NothingToDivideBy => text::nothing_to_divide_by(lang),
+            Self::NoFormerPeriod => text::no_former_period(lang),
+            Self::NoDay => text::no_day(lang),
+            Self::FewPeers => text::few_peers(lang),
         }
     }
 }
@@ -190,11 +194,22 @@ impl Measures {
         self.branches
     }
 
-    /// Sums up facts, in any order. Facts outside the period and its look-back are left out.
+    /// Sums up facts, in any order; a document counts once. Facts outside the period and its look-back are left out.
     pub fn collect(
         catalogue: &Catalogue,
         period: HalfYear,
         lookback: u8,
+        agreement_signed_on: Option<Day>,
+        facts: Vec<Fact>,
+    ) -> Result<Self, TooLarge> {
+        Self::collect_by(FactIdentity::Document, catalogue, (period, lookback), agreement_signed_on, facts)
+    }
+
+    /// [`Measures::collect`] of facts that are told apart in a given way.
+    pub fn collect_by(
+        identity: FactIdentity,
+        catalogue: &Catalogue,
+        (period, lookback): (HalfYear, u8),
         agreement_signed_on: Option<Day>,
         mut facts: Vec<Fact>,
     ) -> Result<Self, TooLarge> {
@@ -207,8 +222,7 @@ impl Measures {
         // Before the sort, which then orders only the facts that count.
         facts.retain(|fact| back(fact).is_some());
         facts.sort_by(Fact::order);
-        // A reference identifies a fact: of two deliveries the later counts, which the order puts first. Without a reference every line is a fact.
-        facts.dedup_by(|earlier, kept| !kept.reference.is_empty() && earlier.identity() == kept.identity());
+        retain_distinct(catalogue, identity, &mut facts);
         let mut totals = vec![Total::default(); width * (usize::from(lookback) + 1)];
         for (at, fact) in facts.iter().enumerate() {
             // Each fact that is left has its place.

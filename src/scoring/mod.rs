@@ -11,9 +11,11 @@
 //! - Scoring: `measures` sums up facts, `resolved` computes values, `score` turns them into points, `decide` applies rules,
 //!   caps, vetoes and chains, `computed` combines them, `evaluate` explains the outcome as an `assessment`, and
 //!   `improvement` finds what would raise the grade.
-//! - Text: `describe`, `explain_text`, `model_text`, `model_page` (with `page`) and `diff`.
+//! - Text: `terms` chooses language and names; `describe`, `explain_text`, `model_text`, `model_page` (with `page`) and
+//!   `diff` write it.
 
 mod assessment;
+mod authorities;
 mod catalogue;
 mod check;
 mod computed;
@@ -21,8 +23,10 @@ mod decide;
 mod describe;
 mod diff;
 mod evaluate;
+mod event_rules;
 mod explain_text;
 mod faults;
+mod identity;
 mod improvement;
 mod mapping;
 mod measures;
@@ -34,18 +38,25 @@ mod page;
 mod resolved;
 mod score;
 pub mod shipped;
+mod terms;
 
 pub use assessment::{Assessment, Decision, Finding, Outcome, Parts, SignalFinding};
+pub use authorities::{Authorities, Provider};
 pub use catalogue::{
     Catalogue, Category, DefaultFields, Measure, MeasureForm, Publicity, PublishedFields, UpdateFrequency,
 };
 pub use decide::Part;
 pub use describe::{
-    describe_chain_rule, describe_condition, describe_own_worse, describe_rule, describe_signal, describe_when,
+    describe_chain_rule, describe_condition, describe_own_worse, describe_rule, describe_signal, describe_value,
+    describe_when,
 };
 pub use diff::diff_models;
-pub use evaluate::{evaluate, first_levels, points_of_value, rate, total};
-pub use explain_text::describe_assessment;
+pub use evaluate::{evaluate, evaluate_in, first_levels, points_of_value, rate, total};
+pub use event_rules::{ReferenceRule, Repetitions};
+pub use explain_text::{
+    describe_assessment, describe_assessment_in, describe_effect, describe_evidence, describe_lacking, part_in_words,
+};
+pub use identity::FactIdentity;
 pub use improvement::{Blocker, Improvement, ImprovementStep};
 pub use mapping::{Mapping, ReceiverGrade, ReceiverScheme, SchemeRef};
 pub use measures::{Branches, Evidence, Fact, MeasureSums, Measures, MissingReason, PeerRank, Sums, TooLarge};
@@ -54,7 +65,8 @@ pub use model::{
     Model, ModelFile, NotRated, Origin, OwnWorse, OwnWorseOutcome, PeerGroup, PlacedIndicator, Scheme, ScoreForm,
     Signal, SignalMissing, SubjectDay, ValueForm, Veto, When,
 };
-pub use model_page::{PageFormat, document_model};
+pub use model_page::{PageFormat, document_model, not_rated_in_words};
 pub use model_text::describe_model;
 pub use number::{Decimal, Fraction, Points};
 pub use resolved::PeerComparison;
+pub use terms::{Terms, value as value_in_words};

@@ -4,11 +4,16 @@
 use super::{
     catalogue::{Catalogue, MeasureForm, Publicity, UpdateFrequency},
     describe::{
-        describe_chain_rule, describe_missing, describe_own_worse, describe_score, describe_signal, describe_value,
-        describe_when,
+        describe_chain_rule, describe_missing, describe_own_worse, describe_rule_when, describe_score, describe_signal,
+        describe_value, describe_when,
     },
     model::{Basis, Level1, Model, ModelFile, Origin, ValueForm},
     page::Page,
+    terms::Terms,
+};
+use crate::{
+    domain::grade::NotRatedReason,
+    i18n::{Lang, number, score as text},
 };
 
 /// The format of a page.
@@ -19,148 +24,191 @@ pub enum PageFormat {
     Html,
 }
 
-/// A model as a page.
-pub fn document_model(model: &Model, catalogue: &Catalogue, format: PageFormat) -> String {
+/// A model as a page in a language. `kind` is the name of the kind of subject that it rates.
+pub fn document_model(model: &Model, catalogue: &Catalogue, kind: &str, format: PageFormat, lang: Lang) -> String {
     let file = model.file();
+    let terms = Terms::of(lang, file).with_measures(catalogue);
     let mut page = Page::default();
-    let title = format!("{} ({} 第{}版)", file.name_zh, file.id, file.version);
+    let title = text::doc_title(lang, &file.name_zh, &file.id, file.version);
     page.heading(1, &title);
-    head(&mut page, file);
+    head(&mut page, file, kind, terms);
     for level1 in &file.level1 {
-        tree(&mut page, level1);
+        tree(&mut page, level1, terms);
     }
-    rules(&mut page, file);
-    limits(&mut page, file);
-    chain(&mut page, file);
-    consequences(&mut page, file);
-    measures(&mut page, file, catalogue);
+    rules(&mut page, file, terms);
+    limits(&mut page, file, terms);
+    chain(&mut page, file, terms);
+    consequences(&mut page, file, terms);
+    measures(&mut page, file, catalogue, terms);
+    // The page is signed on paper.
+    for line in [text::sign_prepared(lang), text::sign_reviewed(lang), text::sign_approved(lang)] {
+        page.paragraph(format!("{line} ____________________　{} ______________", text::sign_date(lang)));
+    }
     match format {
         PageFormat::Markdown => page.markdown(),
-        PageFormat::Html => page.html(&title),
+        PageFormat::Html => page.html(&title, lang),
     }
 }
 
-fn basis(of: Origin<'_>) -> String {
-    let word = match of.basis() {
-        Basis::Published => "公开",
-        Basis::Default => "自定",
-    };
-    format!("{word}: {}", of.words())
+fn basis(of: Origin<'_>, lang: Lang) -> String {
+    match of.basis() {
+        Basis::Published => text::doc_basis_published(lang, of.words_in(lang)),
+        Basis::Default => text::doc_basis_default(lang, of.words_in(lang)),
+    }
 }
 
-fn head(page: &mut Page, file: &ModelFile) {
-    let how = if file.by_points() { format!("总分 {}", file.total) } else { "按规则定级, 不计分".to_owned() };
-    page.paragraph(format!("评价对象: {}。{how}。", file.kind));
+fn head(page: &mut Page, file: &ModelFile, kind: &str, terms: Terms<'_>) {
+    let lang = terms.lang();
+    let how =
+        if file.by_points() { text::doc_total(lang, number(file.total)) } else { text::doc_by_rules(lang).to_owned() };
+    let kind = if lang == Lang::Zh { kind } else { &file.kind };
+    page.paragraph(text::doc_subject(lang, kind, how));
     if let Some(published) = &file.published {
-        page.paragraph(format!("公开内容 ({}): {}", published.fields.join(", "), published.source));
+        page.paragraph(text::doc_published(lang, published.fields.join(text::doc_join(lang)), &published.source));
     }
     if let Some(default) = &file.default {
-        page.paragraph(format!("自定内容 ({}): {}", default.fields.join(", "), default.reason));
+        let reason = default.reason_zh.as_ref().filter(|_| lang == Lang::Zh).unwrap_or(&default.reason);
+        page.paragraph(text::doc_default(lang, default.fields.join(text::doc_join(lang)), reason));
     }
     let scheme = &file.scheme;
-    page.heading(2, format!("等级: {} ({} 第{}版)", scheme.name_zh, scheme.id, scheme.version));
-    page.paragraph(basis(scheme.origin()));
+    page.heading(2, text::doc_scheme(lang, &scheme.name_zh, &scheme.id, scheme.version));
+    page.paragraph(basis(scheme.origin(), lang));
     let grade = |grade: &super::model::Grade| {
         let from = match grade.from {
-            Some(from) => format!("{from} 分起"),
-            None if file.by_points() => "其余".to_owned(),
-            None => "按规则".to_owned(),
+            Some(from) => text::doc_from(lang, number(from)),
+            None if file.by_points() => text::doc_rest(lang).to_owned(),
+            None => text::doc_by_rule(lang).to_owned(),
         };
         vec![grade.ordinal.to_string(), grade.code.clone(), grade.name_zh.clone(), from]
     };
-    page.table(&["次序", "代码", "名称", "条件"], scheme.grade.iter().map(grade).collect());
-    page.heading(2, "不参评");
+    let heads = [text::doc_ordinal(lang), text::doc_code(lang), text::doc_name(lang), text::doc_condition(lang)];
+    page.table(&heads, scheme.grade.iter().map(grade).collect());
+    page.heading(2, text::doc_not_rated(lang));
     let not_rated = &file.not_rated;
-    let mut reasons: Vec<_> = not_rated.reasons.iter().map(|reason| reason.as_str()).collect();
-    reasons.extend(not_rated.other.iter().map(String::as_str));
-    page.paragraph(format!("{} ({})", reasons.join(", "), basis(not_rated.origin())));
+    let mut reasons: Vec<_> = not_rated.reasons.iter().map(|reason| not_rated_in_words(*reason, lang)).collect();
+    reasons.extend(not_rated.other.iter().map(|id| terms.measure(id)));
+    let from = basis(not_rated.origin(), lang);
+    page.paragraph(text::doc_not_rated_for(lang, reasons.join(text::doc_join(lang)), from));
 }
 
-fn tree(page: &mut Page, level1: &Level1) {
-    page.heading(2, format!("{} ({} 分)", level1.name_zh, level1.weight));
+/// A reason of not being rated, in words.
+pub const fn not_rated_in_words(reason: NotRatedReason, lang: Lang) -> &'static str {
+    match reason {
+        NotRatedReason::AgreementUnderOneYear => text::under_one_year(lang),
+        NotRatedReason::AgreementEndedBySubject => text::ended_by_subject(lang),
+        NotRatedReason::AgreementEndedByBureau => text::ended_by_bureau(lang),
+        NotRatedReason::LicenceSuspended => text::licence_suspended(lang),
+        NotRatedReason::Other => text::other_reason(lang),
+    }
+}
+
+fn tree(page: &mut Page, level1: &Level1, terms: Terms<'_>) {
+    let lang = terms.lang();
+    page.heading(2, text::doc_level(lang, &level1.name_zh, number(level1.weight)));
     for level2 in &level1.level2 {
-        page.heading(3, format!("{} ({} 分)", level2.name_zh, level2.weight));
+        page.heading(3, text::doc_level(lang, &level2.name_zh, number(level2.weight)));
         let rows = level2.indicator.iter().map(|of| {
             vec![
                 of.no.to_string(),
                 of.name_zh.clone(),
-                of.weight.to_string(),
-                describe_value(&of.value),
-                describe_score(of),
-                describe_missing(of),
-                basis(of.origin()),
+                number(of.weight),
+                describe_value(&of.value, terms),
+                describe_score(of, lang),
+                describe_missing(of, lang),
+                basis(of.origin(), lang),
             ]
         });
-        page.table(&["序号", "指标", "分值", "取值", "计分", "缺失", "依据"], rows.collect());
+        let heads = [
+            text::page_no(lang),
+            text::page_indicator(lang),
+            text::page_weight(lang),
+            text::page_value(lang),
+            text::doc_score(lang),
+            text::doc_missing(lang),
+            text::doc_basis(lang),
+        ];
+        page.table(&heads, rows.collect());
     }
 }
 
-fn rules(page: &mut Page, file: &ModelFile) {
+fn rules(page: &mut Page, file: &ModelFile, terms: Terms<'_>) {
+    let lang = terms.lang();
     if !file.signal.is_empty() {
-        page.heading(2, "信号");
+        page.heading(2, text::doc_signals(lang));
     }
-    let signals = file.signal.iter().map(|of| {
-        let from = basis(of.origin());
-        vec![of.id.clone(), of.name_zh.clone(), describe_signal(of), from]
-    });
-    page.table(&["代号", "名称", "取值", "依据"], signals.collect());
+    let signals = file
+        .signal
+        .iter()
+        .map(|of| vec![of.id.clone(), of.name_zh.clone(), describe_signal(of, terms), basis(of.origin(), lang)]);
+    let heads = [text::doc_id(lang), text::doc_name(lang), text::page_value(lang), text::doc_basis(lang)];
+    page.table(&heads, signals.collect());
     if !file.rule.is_empty() {
-        page.heading(2, "定级规则");
-        page.paragraph("依次判断, 首个成立的规则定级。");
+        page.heading(2, text::doc_rules(lang));
+        page.paragraph(text::doc_rules_order(lang));
     }
     let rules = file.rule.iter().map(|of| {
-        let when = of.when.as_ref().map_or_else(|| "in every other case".to_owned(), describe_when);
-        vec![of.clause.clone(), of.grade.clone(), when, basis(of.origin())]
+        let when = describe_rule_when(of.when.as_ref(), terms);
+        vec![of.clause.clone(), terms.grade(&of.grade).to_owned(), when, basis(of.origin(), lang)]
     });
-    page.table(&["条款", "等级", "条件", "依据"], rules.collect());
+    let heads = [text::doc_clause(lang), text::page_grade(lang), text::doc_condition(lang), text::doc_basis(lang)];
+    page.table(&heads, rules.collect());
 }
 
-fn limits(page: &mut Page, file: &ModelFile) {
+fn limits(page: &mut Page, file: &ModelFile, terms: Terms<'_>) {
+    let lang = terms.lang();
     if !(file.veto.is_empty() && file.cap.is_empty()) {
-        page.heading(2, "封顶与一票否决");
+        page.heading(2, text::doc_limits(lang));
     }
-    let vetoes = file.veto.iter().map(|of| {
-        let from = basis(of.origin());
-        vec!["一票否决".to_owned(), of.clause.clone(), of.grade.clone(), describe_when(&of.when), from]
-    });
-    let caps = file.cap.iter().map(|of| {
-        let most = of.at.map_or_else(|| of.grade.clone().unwrap_or_default(), |at| format!("{at} 分"));
-        let from = basis(of.origin());
-        vec!["封顶".to_owned(), of.clause.clone(), most, describe_when(&of.when), from]
-    });
-    page.table(&["类别", "条款", "至多", "条件", "依据"], vetoes.chain(caps).collect());
-}
-
-fn chain(page: &mut Page, file: &ModelFile) {
-    let Some(chain) = &file.chain else { return };
-    page.heading(2, "连锁规则");
-    page.paragraph(format!("按同轮评为 {} 的分店数。{}", chain.counts, basis(chain.origin())));
-    let mut rows: Vec<_> = chain
-        .rule
+    let row = |part: &str, clause: &str, most: String, when, origin| {
+        vec![part.to_owned(), clause.to_owned(), most, describe_when(when, terms), basis(origin, lang)]
+    };
+    let vetoes = file
+        .veto
         .iter()
-        .map(|of| {
-            let from = basis(of.origin());
-            vec![describe_chain_rule(chain, of), from]
-        })
-        .collect();
-    let own = &chain.own_worse;
-    rows.push(vec![describe_own_worse(own.outcome).to_owned(), basis(own.origin())]);
-    page.table(&["规则", "依据"], rows);
+        .map(|of| row(text::part_veto(lang), &of.clause, terms.grade(&of.grade).to_owned(), &of.when, of.origin()));
+    let caps = file.cap.iter().map(|of| {
+        let grade = || terms.grade(of.grade.as_deref().unwrap_or_default()).to_owned();
+        let most = of.at.map_or_else(grade, |at| text::doc_points(lang, number(at)));
+        row(text::part_cap(lang), &of.clause, most, &of.when, of.origin())
+    });
+    let heads = [
+        text::doc_sort(lang),
+        text::doc_clause(lang),
+        text::doc_at_most(lang),
+        text::doc_condition(lang),
+        text::doc_basis(lang),
+    ];
+    page.table(&heads, vetoes.chain(caps).collect());
 }
 
-fn consequences(page: &mut Page, file: &ModelFile) {
+fn chain(page: &mut Page, file: &ModelFile, terms: Terms<'_>) {
+    let lang = terms.lang();
+    let Some(chain) = &file.chain else { return };
+    page.heading(2, text::doc_chain(lang));
+    page.paragraph(text::doc_chain_counts(lang, terms.grade(&chain.counts), basis(chain.origin(), lang)));
+    let mut rows: Vec<_> =
+        chain.rule.iter().map(|of| vec![describe_chain_rule(chain, of, terms), basis(of.origin(), lang)]).collect();
+    let own = &chain.own_worse;
+    rows.push(vec![describe_own_worse(own.outcome, lang).to_owned(), basis(own.origin(), lang)]);
+    page.table(&[text::part_rule(lang), text::doc_basis(lang)], rows);
+}
+
+fn consequences(page: &mut Page, file: &ModelFile, terms: Terms<'_>) {
+    let lang = terms.lang();
     if !file.consequence.is_empty() {
-        page.heading(2, "分类监管措施");
+        page.heading(2, text::doc_consequences(lang));
     }
     let rows = file.consequence.iter().map(|of| {
-        let from = basis(of.origin());
-        vec![of.grade.clone(), of.after_consecutive.to_string(), of.text_zh.clone(), from]
+        let times = of.after_consecutive.to_string();
+        vec![terms.grade(&of.grade).to_owned(), times, of.text_zh.clone(), basis(of.origin(), lang)]
     });
-    page.table(&["等级", "连续次数", "措施", "依据"], rows.collect());
+    let heads = [text::page_grade(lang), text::doc_consecutive(lang), text::doc_measure(lang), text::doc_basis(lang)];
+    page.table(&heads, rows.collect());
 }
 
-fn measures(page: &mut Page, file: &ModelFile, catalogue: &Catalogue) {
-    page.heading(2, format!("采集项: {}", catalogue.name_zh()));
+fn measures(page: &mut Page, file: &ModelFile, catalogue: &Catalogue, terms: Terms<'_>) {
+    let lang = terms.lang();
+    page.heading(2, text::doc_collected(lang, catalogue.name_zh()));
     let mut rows = Vec::new();
     for measure in catalogue.measures() {
         let mut readers: Vec<String> = file
@@ -168,9 +216,10 @@ fn measures(page: &mut Page, file: &ModelFile, catalogue: &Catalogue) {
             .filter(|of| reads(&of.indicator.value, &measure.id))
             .map(|of| of.indicator.no.to_string())
             .collect();
-        readers.extend(file.signal.iter().filter(|of| reads(&of.value, &measure.id)).map(|of| of.id.clone()));
+        let signals = file.signal.iter().filter(|of| reads(&of.value, &measure.id));
+        readers.extend(signals.map(|of| terms.signal(&of.id).to_owned()));
         if file.not_rated.other.contains(&measure.id) {
-            readers.push("不参评".to_owned());
+            readers.push(text::doc_not_rated(lang).to_owned());
         }
         if readers.is_empty() {
             continue;
@@ -180,19 +229,28 @@ fn measures(page: &mut Page, file: &ModelFile, catalogue: &Catalogue) {
             measure.id.clone(),
             measure.name_zh.clone(),
             measure.unit.clone(),
-            form(measure.form).to_owned(),
+            form(measure.form, lang).to_owned(),
             category.map(|of| of.name_zh.clone()).unwrap_or_default(),
             category.map(|of| of.provider_zh.clone()).unwrap_or_default(),
-            category.map(|of| frequency(of.update_frequency).to_owned()).unwrap_or_default(),
-            category.map(|of| format!("{} 个月", of.validity_months)).unwrap_or_default(),
-            category.map(|of| publicity(of.publicity).to_owned()).unwrap_or_default(),
-            readers.join(", "),
+            category.map(|of| frequency(of.update_frequency, lang).to_owned()).unwrap_or_default(),
+            category.map(|of| text::doc_months(lang, of.validity_months)).unwrap_or_default(),
+            category.map(|of| publicity(of.publicity, lang).to_owned()).unwrap_or_default(),
+            readers.join(text::doc_join(lang)),
         ]);
     }
-    page.table(
-        &["代号", "名称", "单位", "形式", "信息类别", "提供单位", "更新频率", "有效期", "公开属性", "用于"],
-        rows,
-    );
+    let heads = [
+        text::doc_id(lang),
+        text::doc_name(lang),
+        text::doc_unit(lang),
+        text::doc_form(lang),
+        text::doc_category(lang),
+        text::doc_provider(lang),
+        text::doc_frequency(lang),
+        text::doc_validity(lang),
+        text::doc_publicity(lang),
+        text::doc_used_by(lang),
+    ];
+    page.table(&heads, rows);
 }
 
 fn reads(value: &ValueForm, id: &str) -> bool {
@@ -206,28 +264,28 @@ fn reads(value: &ValueForm, id: &str) -> bool {
     }
 }
 
-const fn form(form: MeasureForm) -> &'static str {
+const fn form(form: MeasureForm, lang: Lang) -> &'static str {
     match form {
-        MeasureForm::Flow => "合计",
-        MeasureForm::Stock => "期末值",
-        MeasureForm::Event => "事件",
+        MeasureForm::Flow => text::form_flow(lang),
+        MeasureForm::Stock => text::form_stock(lang),
+        MeasureForm::Event => text::form_event(lang),
     }
 }
 
-const fn frequency(frequency: UpdateFrequency) -> &'static str {
+const fn frequency(frequency: UpdateFrequency, lang: Lang) -> &'static str {
     match frequency {
-        UpdateFrequency::Month => "每月",
-        UpdateFrequency::Quarter => "每季度",
-        UpdateFrequency::HalfYear => "每半年",
-        UpdateFrequency::Year => "每年",
+        UpdateFrequency::Month => text::every_month(lang),
+        UpdateFrequency::Quarter => text::every_quarter(lang),
+        UpdateFrequency::HalfYear => text::every_half_year(lang),
+        UpdateFrequency::Year => text::every_year(lang),
     }
 }
 
-const fn publicity(publicity: Publicity) -> &'static str {
+const fn publicity(publicity: Publicity, lang: Lang) -> &'static str {
     match publicity {
-        Publicity::Public => "公开",
-        Publicity::Shared => "政务共享",
-        Publicity::Query => "查询",
-        Publicity::Internal => "内部",
+        Publicity::Public => text::publicity_public(lang),
+        Publicity::Shared => text::publicity_shared(lang),
+        Publicity::Query => text::publicity_query(lang),
+        Publicity::Internal => text::publicity_internal(lang),
     }
 }

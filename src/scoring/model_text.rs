@@ -3,9 +3,13 @@
 use std::fmt::Write;
 
 use super::{
-    describe::{describe_chain_rule, describe_own_worse, describe_rule, describe_signal, describe_when},
+    describe::{
+        describe_chain_rule, describe_own_worse, describe_rule, describe_rule_when, describe_signal, describe_when,
+    },
     model::{Model, ModelFile, Origin},
+    terms::Terms,
 };
+use crate::i18n::Lang;
 
 // Infallible: writing to a String. The results of `write!` are ignored throughout.
 
@@ -41,7 +45,7 @@ pub fn describe_model(model: &Model) -> String {
     write_tree(&mut out, model);
     for signal in &file.signal {
         let _ = writeln!(out, "signal {} {}", signal.id, signal.name_zh);
-        let _ = writeln!(out, "       {}", describe_signal(signal));
+        let _ = writeln!(out, "       {}", describe_signal(signal, Terms::ENGLISH));
         write_basis(&mut out, signal.origin());
     }
     write_decisions(&mut out, file);
@@ -62,19 +66,20 @@ fn write_tree(out: &mut String, model: &Model) {
         }
         let indicator = placed.indicator;
         let _ = writeln!(out, "    {:>2} {} {}", indicator.no, indicator.name_zh, indicator.weight);
-        let _ = writeln!(out, "       {}", describe_rule(indicator));
+        let _ = writeln!(out, "       {}", describe_rule(indicator, Terms::ENGLISH));
         write_basis(out, indicator.origin());
     }
 }
 
 fn write_decisions(out: &mut String, file: &ModelFile) {
     for rule in &file.rule {
-        let when = rule.when.as_ref().map_or_else(|| "in every other case".to_owned(), describe_when);
+        let when = describe_rule_when(rule.when.as_ref(), Terms::ENGLISH);
         let _ = writeln!(out, "rule {}: {} when {when}", rule.clause, rule.grade);
         write_basis(out, rule.origin());
     }
     for veto in &file.veto {
-        let _ = writeln!(out, "veto {}: {} when {}", veto.clause, veto.grade, describe_when(&veto.when));
+        let _ =
+            writeln!(out, "veto {}: {} when {}", veto.clause, veto.grade, describe_when(&veto.when, Terms::ENGLISH));
         write_basis(out, veto.origin());
     }
     for cap in &file.cap {
@@ -83,18 +88,18 @@ fn write_decisions(out: &mut String, file: &ModelFile) {
             (Some(grade), None) => format!("{grade} at best"),
             (None, None) => String::new(),
         };
-        let _ = writeln!(out, "cap {}: {most} when {}", cap.clause, describe_when(&cap.when));
+        let _ = writeln!(out, "cap {}: {most} when {}", cap.clause, describe_when(&cap.when, Terms::ENGLISH));
         write_basis(out, cap.origin());
     }
     if let Some(chain) = &file.chain {
         let _ = writeln!(out, "chain: the head of a chain, by its branches that are {}", chain.counts);
         write_basis(out, chain.origin());
         for rule in &chain.rule {
-            let _ = writeln!(out, "  {}", describe_chain_rule(chain, rule));
+            let _ = writeln!(out, "  {}", describe_chain_rule(chain, rule, Terms::ENGLISH));
             write_basis(out, rule.origin());
         }
         let own = &chain.own_worse;
-        let _ = writeln!(out, "  {}", describe_own_worse(own.outcome));
+        let _ = writeln!(out, "  {}", describe_own_worse(own.outcome, Lang::En));
         write_basis(out, own.origin());
     }
     for consequence in &file.consequence {

@@ -218,6 +218,27 @@ impl Fraction {
         self.denominator
     }
 
+    /// The greatest decimal that is not above the value; the nearest bound where none is as large.
+    pub fn rounded_down(self) -> Decimal {
+        let (whole, rest) = (self.numerator.div_euclid(self.denominator), self.numerator.rem_euclid(self.denominator));
+        // The rest is below the denominator: halving both until the product fits loses less than a ten-thousandth.
+        let (mut rest, mut denominator) = (rest, self.denominator);
+        while denominator > 1 << 100 {
+            rest >>= 1;
+            denominator >>= 1;
+        }
+        let one = i128::from(Decimal::ONE);
+        let places = rest.saturating_mul(one).div_euclid(denominator.max(1));
+        let value = whole.saturating_mul(one).saturating_add(places);
+        Decimal(i64::try_from(value).unwrap_or(if value < 0 { i64::MIN } else { i64::MAX }))
+    }
+
+    /// The least decimal that is not below the value.
+    pub fn rounded_up(self) -> Decimal {
+        let down = self.rounded_down();
+        if Self::of(down) == self { down } else { Decimal(down.0.saturating_add(1)) }
+    }
+
     /// The value truncated to four decimals, for display only.
     pub fn to_decimal_text(self) -> String {
         // Halving both sides keeps the long division within range and does not change the first four decimals.
@@ -318,6 +339,18 @@ mod tests {
         assert!(error.contains("decimal as text"), "{error}");
         assert!(toml::from_str::<Holder>("value = \"0.1\"").is_ok());
         assert!(toml::from_str::<Holder>("value = 3").is_ok());
+    }
+
+    #[test]
+    fn values_are_rounded_to_either_side() {
+        let both = |numerator, denominator| {
+            let value = Fraction::new(numerator, denominator).unwrap();
+            (value.rounded_down().to_string(), value.rounded_up().to_string())
+        };
+        assert_eq!(both(2, 3), ("0.6666".into(), "0.6667".into()));
+        assert_eq!(both(-2, 3), ("-0.6667".into(), "-0.6666".into()));
+        assert_eq!(both(25, 2), ("12.5".into(), "12.5".into()));
+        assert_eq!(both(-1, 8), ("-0.125".into(), "-0.125".into()));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::domain::html::escape;
+use crate::{domain::html::escape, i18n::Lang};
 
 /// A page under construction.
 #[derive(Debug, Clone, Default)]
@@ -63,11 +63,12 @@ impl Page {
     }
 
     /// The page as self-contained HTML: no script, no external style sheet, nothing fetched.
-    pub(super) fn html(&self, title: &str) -> String {
+    pub(super) fn html(&self, title: &str, lang: Lang) -> String {
         let mut out = String::new();
         let _ = writeln!(
             out,
-            "<!doctype html>\n<html lang=\"zh-CN\">\n<head>\n<meta charset=\"utf-8\">\n<title>{}</title>\n<style>\n{STYLE}\n</style>\n</head>\n<body>",
+            "<!doctype html>\n<html lang=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n<title>{}</title>\n<style>\n{STYLE}\n</style>\n</head>\n<body>",
+            lang.tag(),
             escape(title)
         );
         for block in &self.blocks {
@@ -105,9 +106,9 @@ mod tests {
         let mut page = Page::default();
         page.heading(1, "<script>");
         page.table(&["a"], vec![vec!["x | \"y\" & <b>".to_owned()]]);
-        assert!(page.html("<t>").contains("<title>&lt;t&gt;</title>"));
-        assert!(page.html("t").contains("<h1>&lt;script&gt;</h1>"));
-        assert!(page.html("t").contains("<td>x | &quot;y&quot; &amp; &lt;b&gt;</td>"));
+        assert!(page.html("<t>", Lang::En).contains("<title>&lt;t&gt;</title>"));
+        assert!(page.html("t", Lang::Zh).contains("<h1>&lt;script&gt;</h1>"));
+        assert!(page.html("t", Lang::Zh).contains("<td>x | &quot;y&quot; &amp; &lt;b&gt;</td>"));
         assert!(page.markdown().contains("| x \\| \"y\" & <b> |"));
     }
 }

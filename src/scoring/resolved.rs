@@ -6,6 +6,7 @@ use super::{
     measures::{Evidence, Measures, MissingReason},
     model::{PeerGroup, SubjectDay, ValueForm},
     number::Fraction,
+    terms::Terms,
 };
 
 /// A value form whose measures are positions in the catalogue.
@@ -95,7 +96,7 @@ fn resolve(value: &ValueForm, catalogue: &Catalogue, peers: &mut Vec<PeerCompari
         }
         ValueForm::Age { since } => Value::Age(*since),
         ValueForm::PeerPercentile { of, among, least } => {
-            let name = describe_peers(of, *among);
+            let name = describe_peers(of, *among, Terms::ENGLISH);
             // Two rules with the same comparison share its ranks: a table of a whole city's values is kept once.
             let nth = if let Some(nth) = peers.iter().position(|peer| peer.name == name) {
                 nth

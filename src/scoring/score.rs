@@ -5,6 +5,7 @@ use super::{
     model::{Band, Indicator, Missing, ScoreForm},
     number::{Decimal, Fraction, Points},
 };
+use crate::i18n::{Lang, number, score as text};
 
 /// The points of an indicator for a value, or for missing data.
 pub(super) fn earn(indicator: &Indicator, value: Result<Fraction, MissingReason>) -> Points {
@@ -37,73 +38,85 @@ fn score(form: &ScoreForm, weight: Points, value: Fraction) -> Points {
 }
 
 /// The part of an indicator's rule that applies to a value or to missing data, in words.
-pub(super) fn fired(indicator: &Indicator, value: Result<Fraction, MissingReason>) -> String {
-    let weight = indicator.weight;
+pub(super) fn fired(indicator: &Indicator, value: Result<Fraction, MissingReason>, lang: Lang) -> String {
+    let weight = number(indicator.weight);
     let value = match value {
         Ok(value) => value,
-        Err(lack) => return format!("{}: {} of {weight}", lack.describe(), earn(indicator, Err(lack))),
+        Err(lack) => {
+            return text::fired_missing(lang, lack.describe(lang), number(earn(indicator, Err(lack))), weight);
+        }
     };
     match &indicator.score {
-        ScoreForm::Linear { worst, best } => format!("in proportion: {worst} earns 0, {best} earns {weight}"),
-        ScoreForm::PassThrough { out_of } => format!("as scored, out of {out_of}"),
-        ScoreForm::PerEvent { start, each } => format!("starts at {start}, {each} for each event"),
-        ScoreForm::Bands(bands) => {
-            let Some((from, band)) = band_of(bands, value) else { return "no band".to_owned() };
-            format!("band {}: {}", limits(from, band.below), band.points)
+        ScoreForm::Linear { worst, best } => text::fired_linear(lang, number(worst), number(best), weight),
+        ScoreForm::PassThrough { out_of } => text::fired_pass_through(lang, number(out_of)),
+        ScoreForm::PerEvent { start, each } if each.0 < 0 => {
+            text::fired_fewer(lang, number(start), number(Points(each.0.saturating_neg())))
         }
+        ScoreForm::PerEvent { start, each } => text::fired_more(lang, number(start), number(each)),
+        ScoreForm::Bands(bands) => match band_of(bands, value) {
+            Some((from, band)) => text::fired_band(lang, limits(from, band.below, lang), number(band.points)),
+            None => text::fired_no_band(lang).to_owned(),
+        },
     }
 }
 
 /// The values for which an indicator gives at least these points, in words.
-pub(super) fn needed(indicator: &Indicator, points: Points) -> String {
+pub(super) fn needed(indicator: &Indicator, points: Points, lang: Lang) -> String {
     let weight = indicator.weight;
     match &indicator.score {
-        ScoreForm::Linear { worst, best } => from_on(*worst, *best, weight, points),
-        ScoreForm::PassThrough { out_of } => from_on(Decimal(0), *out_of, weight, points),
+        ScoreForm::Linear { worst, best } => from_on(*worst, *best, weight, points, lang),
+        ScoreForm::PassThrough { out_of } => from_on(Decimal(0), *out_of, weight, points, lang),
         ScoreForm::PerEvent { start, each } if each.0 > 0 => {
             let events = (points.0 - start.0).max(0);
             // Rounded up: a part of an event does not happen.
-            format!("{} events or more", events.div_euclid(each.0) + i64::from(events.rem_euclid(each.0) > 0))
+            let events = events.div_euclid(each.0) + i64::from(events.rem_euclid(each.0) > 0);
+            text::needed_events_or_more(lang, number(events))
         }
         ScoreForm::PerEvent { start, each } => {
             // Rounded down: one event more would cost too many points.
             let events = (start.0 - points.0).max(0).checked_div_euclid(-each.0).unwrap_or(0);
-            if events == 0 { "no event".to_owned() } else { format!("{events} events at most") }
+            match events {
+                0 => text::needed_no_event(lang).to_owned(),
+                events => text::needed_events_at_most(lang, number(events)),
+            }
         }
         ScoreForm::Bands(bands) => {
             let mut from = None;
             let mut good = Vec::new();
             for band in bands {
                 if band.points >= points {
-                    good.push(format!("{} ({})", limits(from, band.below), band.points));
+                    good.push(text::needed_band(lang, limits(from, band.below, lang), number(band.points)));
                 }
                 // A band begins where the one before it ends.
                 from = band.below;
             }
-            good.join(" or ")
+            good.join(text::or(lang))
         }
     }
 }
 
 /// The value from which a proportional indicator gives these points, in words.
-fn from_on(worst: Decimal, best: Decimal, weight: Points, points: Points) -> String {
+fn from_on(worst: Decimal, best: Decimal, weight: Points, points: Points, lang: Lang) -> String {
     let span = i128::from(best.0) - i128::from(worst.0);
     let above = i128::from(worst.0) * i128::from(weight.0) + i128::from(points.0) * span;
-    let direction = if span > 0 { "or more" } else { "or less" };
-    match Fraction::new(above, i128::from(weight.0) * i128::from(Decimal::ONE)) {
-        Some(value) if value.denominator() == 1 => format!("{value} {direction}"),
-        Some(value) => format!("{value} ({}) {direction}", value.to_decimal_text()),
-        None => String::new(),
+    let Some(value) = Fraction::new(above, i128::from(weight.0) * i128::from(Decimal::ONE)) else {
+        return String::new();
+    };
+    // Rounded to the side on which the points are earned.
+    if span > 0 {
+        text::needed_or_more(lang, number(value.rounded_up()))
+    } else {
+        text::needed_or_less(lang, number(value.rounded_down()))
     }
 }
 
 /// A band's limits in words.
-fn limits(from: Option<Decimal>, below: Option<Decimal>) -> String {
+fn limits(from: Option<Decimal>, below: Option<Decimal>, lang: Lang) -> String {
     match (from, below) {
-        (None, None) => "any value".to_owned(),
-        (None, Some(below)) => format!("below {below}"),
-        (Some(from), None) => format!("{from} and more"),
-        (Some(from), Some(below)) => format!("from {from}, below {below}"),
+        (None, None) => text::limits_any(lang).to_owned(),
+        (None, Some(below)) => text::limits_below(lang, number(below)),
+        (Some(from), None) => text::limits_from(lang, number(from)),
+        (Some(from), Some(below)) => text::limits_between(lang, number(from), number(below)),
     }
 }
 

@@ -13,6 +13,22 @@ pub const CATALOGUES: &[(&str, &str)] = &[
     ("catalogue/insured_person.toml", include_str!("../../config/catalogue/insured_person.toml")),
 ];
 
+/// The stem of a file's name: the kind of a catalogue, the id of a model.
+fn stem(name: &str) -> &str {
+    let file = name.rsplit('/').next().unwrap_or(name);
+    file.strip_suffix(".toml").unwrap_or(file)
+}
+
+/// The catalogues by kind.
+pub fn catalogues() -> impl Iterator<Item = (&'static str, &'static str)> {
+    CATALOGUES.iter().map(|(name, text)| (stem(name), *text))
+}
+
+/// The models by id.
+pub fn models() -> impl Iterator<Item = (&'static str, &'static str)> {
+    MODELS.iter().map(|(name, text)| (stem(name), *text))
+}
+
 /// The names and texts of the models.
 pub const MODELS: &[(&str, &str)] = &[
     ("models/wenzhou-institution.toml", include_str!("../../config/models/wenzhou-institution.toml")),
@@ -35,3 +51,22 @@ pub const MAPPINGS: &[(&str, &str)] = &[
     ("mappings/wenzhou-national-cred-lv.toml", include_str!("../../config/mappings/wenzhou-national-cred-lv.toml")),
     ("mappings/zhenjiang-national-cred-lv.toml", include_str!("../../config/mappings/zhenjiang-national-cred-lv.toml")),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scoring::Catalogue;
+
+    #[test]
+    fn files_are_named_by_what_they_contain() {
+        for (kind, text) in catalogues() {
+            assert_eq!(Catalogue::parse(kind, text).unwrap().kind(), kind);
+        }
+        for (id, text) in models() {
+            assert!(
+                text.contains(&format!("\nid = \"{id}\"\n")) || text.starts_with(&format!("id = \"{id}\"\n")),
+                "{id}"
+            );
+        }
+    }
+}

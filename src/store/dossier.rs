@@ -145,9 +145,10 @@ pub async fn affiliations(read: &Read<'_>, code: &str) -> Result<Vec<Affiliation
 // As for affiliations, the last accepted file with a reference decides.
 const ADVERSE: &str = "/* dossier::adverse */
     SELECT a.reference, a.source, a.tier, a.decided_on, a.publish_from_on, a.earliest_repair_on, a.latest_end_on, a.status
-    FROM bulk.adverse a JOIN imports i ON i.seq = a.import_seq AND i.state = 'accepted'
+    FROM bulk.adverse a JOIN imports i ON i.seq = a.import_seq AND i.state = 'accepted' AND i.replaced_by IS NULL
     WHERE a.subject_code = $1 AND NOT EXISTS (
-        SELECT 1 FROM bulk.adverse b JOIN imports j ON j.seq = b.import_seq AND j.state = 'accepted'
+        SELECT 1 FROM bulk.adverse b
+        JOIN imports j ON j.seq = b.import_seq AND j.state = 'accepted' AND j.replaced_by IS NULL
         WHERE b.subject_code = a.subject_code AND b.reference = a.reference AND b.import_seq > a.import_seq)
     ORDER BY a.decided_on DESC, a.reference";
 

@@ -75,9 +75,38 @@ record! {
     }
 }
 
-record! { struct SeqRow { seq: i64 } }
+record! {
+    /// A chunk with the hashes of its documents.
+    pub struct EarlierChunk {
+        pub import_seq: i64,
+        /// Index among the chunks of its import.
+        pub part: i64,
+        /// None for a chunk that was stored before hashes were.
+        pub documents: Option<Vec<u8>>,
+    }
+}
+
+record! { struct NumberRow { number: i64 } }
 record! { struct CodeRow { code: String } }
 record! { struct AcceptedRow { seq: i64, accepted_at: Option<i64> } }
+
+record! {
+    /// An accepted import of facts.
+    pub struct FactImport {
+        pub seq: i64,
+        /// Number of the import that replaced it.
+        pub replaced_by: Option<i64>,
+        /// 2 where a document is in it once, 1 where facts differ by day and source.
+        pub identity: i64,
+    }
+}
+
+impl FactImport {
+    /// Whether its facts count when the imports up to one are read.
+    pub fn counts_up_to(&self, imports_to: i64) -> bool {
+        self.seq <= imports_to && self.replaced_by.is_none_or(|by| by > imports_to)
+    }
+}
 
 record! {
     /// A subject that facts may refer to.
@@ -99,20 +128,96 @@ pub async fn insert(tx: &mut Tx, import_seq: i64, chunk: NewChunk<'_>) -> Result
     tx.execute(INSERT, args).await.map(|_| ())
 }
 
+const INSERT_DOCUMENTS: &str = "/* facts::insert_documents */
+    INSERT INTO bulk.fact_documents (import_seq, part, documents) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+
+/// Inserts the hashes of the documents of a chunk, unless they are stored already.
+pub async fn insert_documents(tx: &mut Tx, key: ChunkKey, documents: Vec<u8>) -> Result<(), DbError> {
+    tx.execute(INSERT_DOCUMENTS, args![key.import_seq, key.part, documents]).await.map(|_| ())
+}
+
+const INSERT_REVISION: &str = "/* facts::insert_revision */
+    INSERT INTO bulk.fact_revisions (subject_code, measure, document, import_seq) VALUES ($1, $2, $3, $4)
+    ON CONFLICT DO NOTHING";
+
+/// Inserts a document that an import moves to another half-year: a subject, a measure and the document.
+pub async fn insert_revision(
+    tx: &mut Tx,
+    import_seq: i64,
+    (subject, measure, document): (&str, &str, &str),
+) -> Result<(), DbError> {
+    tx.execute(INSERT_REVISION, args![subject, measure, document, import_seq]).await.map(|_| ())
+}
+
 const PURGE: &str = "/* facts::purge */ DELETE FROM bulk.fact_chunks WHERE import_seq = $1";
+const PURGE_DOCUMENTS: &str = "/* facts::purge_documents */ DELETE FROM bulk.fact_documents WHERE import_seq = $1";
+const PURGE_REVISIONS: &str = "/* facts::purge_revisions */ DELETE FROM bulk.fact_revisions WHERE import_seq = $1";
 
 /// Removes the chunks of an import.
 pub async fn purge(tx: &mut Tx, import_seq: i64) -> Result<u64, DbError> {
+    tx.execute(PURGE_DOCUMENTS, args![import_seq]).await?;
+    tx.execute(PURGE_REVISIONS, args![import_seq]).await?;
     tx.execute(PURGE, args![import_seq]).await
 }
 
-const ACCEPTED: &str = "/* facts::accepted */
-    SELECT seq FROM imports WHERE template = 'records' AND state = 'accepted' ORDER BY seq";
+// As in TOTALS: two ranges overlap when each begins before the other ends.
+const EARLIER: &str = "/* facts::earlier */
+    SELECT c.import_seq, c.part, d.documents FROM bulk.fact_chunks c
+    LEFT JOIN bulk.fact_documents d ON d.import_seq = c.import_seq AND d.part = c.part
+    WHERE c.kind = $1 AND c.first_code <= $3 AND c.last_code >= $2";
 
-/// The accepted imports of facts, in the order of acceptance.
-pub async fn accepted(read: &Read<'_>) -> Result<Vec<i64>, DbError> {
-    let rows: Vec<SeqRow> = read.fetch_all(ACCEPTED, args![]).await?;
-    Ok(rows.into_iter().map(|row| row.seq).collect())
+/// The chunks of a kind that may have documents of subjects in a range of codes, bounds included. From all imports.
+pub async fn earlier(read: &Read<'_>, kind: &str, (first, last): (&str, &str)) -> Result<Vec<EarlierChunk>, DbError> {
+    read.fetch_all(EARLIER, args![kind, first, last]).await
+}
+
+const OF_IMPORT: &str = "/* facts::of_import */
+    SELECT import_seq, part, period, totals, facts, digest FROM bulk.fact_chunks
+    WHERE import_seq = $1 AND kind = $2 AND first_code <= $4 AND last_code >= $3";
+
+/// The chunks of an import that may have facts of subjects in a range of codes, bounds included.
+pub async fn of_import(
+    read: &Read<'_>,
+    import_seq: i64,
+    kind: &str,
+    (first, last): (&str, &str),
+) -> Result<Vec<ChunkRow>, DbError> {
+    read.fetch_all(OF_IMPORT, args![import_seq, kind, first, last]).await
+}
+
+record! {
+    /// The range of a chunk.
+    pub struct PartRow {
+        /// Index among the chunks of its import.
+        pub part: i64,
+        pub kind: String,
+        pub first_code: String,
+        pub last_code: String,
+    }
+}
+
+const PARTS: &str = "/* facts::parts */
+    SELECT part, kind, first_code, last_code FROM bulk.fact_chunks WHERE import_seq = $1 ORDER BY part";
+
+/// The ranges of an import's chunks in order.
+pub async fn parts(read: &Read<'_>, import_seq: i64) -> Result<Vec<PartRow>, DbError> {
+    read.fetch_all(PARTS, args![import_seq]).await
+}
+
+const COUNT: &str = "/* facts::count */
+    SELECT CAST(COALESCE(SUM(row_count), 0) AS BIGINT) AS number FROM bulk.fact_chunks WHERE import_seq = $1";
+
+/// The number of facts of an import.
+pub async fn count(read: &Read<'_>, import_seq: i64) -> Result<i64, DbError> {
+    read.fetch_one::<NumberRow>(COUNT, args![import_seq]).await.map(|row| row.number)
+}
+
+const ACCEPTED: &str = "/* facts::accepted */
+    SELECT seq, replaced_by, identity FROM imports WHERE template = 'records' AND state = 'accepted' ORDER BY seq";
+
+/// The accepted imports of facts, in the order of acceptance, with those that others replaced.
+pub async fn accepted(read: &Read<'_>) -> Result<Vec<FactImport>, DbError> {
+    read.fetch_all(ACCEPTED, args![]).await
 }
 
 // Two ranges overlap when each begins before the other ends. The chunk's totals decide about each subject.
@@ -185,9 +290,10 @@ pub async fn codes(read: &Read<'_>, kind: &str) -> Result<Vec<String>, DbError> 
 }
 
 const ACCEPTED_AT: &str = "/* facts::accepted_at */
-    SELECT seq, accepted_at FROM imports WHERE template = 'records' AND state = 'accepted'";
+    SELECT seq, accepted_at FROM imports
+    WHERE template = 'records' AND state = 'accepted' AND replaced_by IS NULL";
 
-/// The accepted imports of facts with the time of acceptance.
+/// The accepted imports of facts that no other replaced, with the time of acceptance.
 pub async fn accepted_at(read: &Read<'_>) -> Result<Vec<(i64, i64)>, DbError> {
     let rows: Vec<AcceptedRow> = read.fetch_all(ACCEPTED_AT, args![]).await?;
     Ok(rows.into_iter().map(|row| (row.seq, row.accepted_at.unwrap_or(0))).collect())

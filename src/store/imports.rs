@@ -30,6 +30,10 @@ record! {
         pub accepted_at: Option<i64>,
         /// The client that uploaded it; none when an operator imported it.
         pub client_id: Option<String>,
+        /// How it was read; none for an import from before this was stored.
+        pub options: Option<String>,
+        /// Number of the import whose rows count instead.
+        pub replaced_by: Option<i64>,
     }
 }
 record! {
@@ -40,6 +44,11 @@ record! {
 record! {
     struct SeqRow {
         seq: i64,
+    }
+}
+record! {
+    struct NumberRow {
+        number: i64,
     }
 }
 
@@ -54,6 +63,8 @@ pub struct NewImport<'a> {
     pub file_name: &'a str,
     /// The file's SHA-256, hex.
     pub sha256: &'a str,
+    /// How it is read: with other options the same file is not recognised.
+    pub options: &'a str,
 }
 
 /// The row counts of an import.
@@ -68,17 +79,27 @@ pub struct ImportCounts {
 }
 
 const FIND_ACCEPTED: &str = "/* imports::find_accepted */
-    SELECT seq, id, template, file_name, sha256, row_count, accepted, rejected, state, started_at, accepted_at, client_id
-    FROM imports WHERE template = $1 AND sha256 = $2 AND state = 'accepted'";
+    SELECT seq, id, template, file_name, sha256, row_count, accepted, rejected, state, started_at, accepted_at, client_id,
+           options, replaced_by
+    FROM imports WHERE template = $1 AND sha256 = $2 AND state = 'accepted' ORDER BY seq DESC LIMIT 1";
+const FIND: &str = "/* imports::find */
+    SELECT seq, id, template, file_name, sha256, row_count, accepted, rejected, state, started_at, accepted_at, client_id,
+           options, replaced_by
+    FROM imports WHERE id = $1 OR CAST(seq AS TEXT) = $1";
+const LATER: &str = "/* imports::later */
+    SELECT COUNT(*) AS number FROM imports WHERE template = $1 AND seq > $2 AND state = 'accepted'";
+const REPLACE: &str = "/* imports::replace */
+    UPDATE imports SET replaced_by = $2 WHERE seq = $1 AND state = 'accepted' AND replaced_by IS NULL";
 const LIST: &str = "/* imports::list */
-    SELECT seq, id, template, file_name, sha256, row_count, accepted, rejected, state, started_at, accepted_at, client_id
+    SELECT seq, id, template, file_name, sha256, row_count, accepted, rejected, state, started_at, accepted_at, client_id,
+           options, replaced_by
     FROM imports WHERE state = $1 ORDER BY seq";
 // Computed under the imports lock, which keeps two imports from the same number.
 const BEGIN: &str = "/* imports::begin */
     INSERT INTO imports (seq, id, template, file_name, sha256, row_count, accepted, rejected, state, started_at,
-                         client_id)
+                         client_id, options, identity)
     SELECT COALESCE(MAX(seq), 0) + 1, CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS TEXT),
-           0, 0, 0, 'staging', CAST($5 AS BIGINT), CAST($6 AS TEXT)
+           0, 0, 0, 'staging', CAST($5 AS BIGINT), CAST($6 AS TEXT), CAST($7 AS TEXT), 2
     FROM imports RETURNING seq";
 // Only from staging: an import whose rows are being removed must not become visible.
 const ACCEPT: &str = "/* imports::accept */
@@ -112,7 +133,25 @@ pub async fn delete_reports(tx: &mut Tx, before: Timestamp) -> Result<u64, DbErr
     tx.execute(DELETE_REPORTS, args![before]).await
 }
 
-/// The accepted import of a file with a digest.
+/// An import by its id or its number.
+pub async fn find(read: &Read<'_>, import: &str) -> Result<Option<ImportRow>, DbError> {
+    read.fetch_optional(FIND, args![import]).await
+}
+
+/// Whether an import of a template was accepted after one.
+pub async fn later(read: &Read<'_>, template: &str, seq: i64) -> Result<bool, DbError> {
+    read.fetch_one::<NumberRow>(LATER, args![template, seq]).await.map(|row| row.number > 0)
+}
+
+/// Marks an import whose rows no longer count, because those of another one do. An error if it is replaced already.
+pub async fn replace(tx: &mut Tx, seq: i64, by: i64) -> Result<(), DbError> {
+    match tx.execute(REPLACE, args![seq, by]).await? {
+        1 => Ok(()),
+        _ => Err(DbError::corrupt(tx.operation(), format!("import {seq} is not one that can be replaced"))),
+    }
+}
+
+/// The last accepted import of a file with a digest.
 pub async fn find_accepted(read: &Read<'_>, template: &str, sha256: &str) -> Result<Option<ImportRow>, DbError> {
     read.fetch_optional(FIND_ACCEPTED, args![template, sha256]).await
 }
@@ -124,7 +163,7 @@ pub async fn list(read: &Read<'_>, state: &str) -> Result<Vec<ImportRow>, DbErro
 
 /// Inserts an import and returns its number. Callers hold the imports lock, so that numbers follow the order of acceptance.
 pub async fn begin(tx: &mut Tx, import: NewImport<'_>, now: Timestamp) -> Result<i64, DbError> {
-    let values = args![import.id, import.template, import.file_name, import.sha256, now, import.client];
+    let values = args![import.id, import.template, import.file_name, import.sha256, now, import.client, import.options];
     tx.fetch_one::<SeqRow>(BEGIN, values).await.map(|row| row.seq)
 }
 

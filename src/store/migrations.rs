@@ -51,6 +51,9 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(15, "0015_answers_counted", bulk: false),
     migration!(16, "0016_gateway_clocks", bulk: false),
     migration!(17, "0017_failover", bulk: false),
+    migration!(18, "0018_fact_states", bulk: false),
+    migration!(19, "0019_voids", bulk: true),
+    migration!(20, "0020_objections", bulk: false),
 ];
 
 record! {

@@ -28,6 +28,7 @@ pub mod keys;
 pub mod ledger;
 mod line_file;
 pub mod migrations;
+pub mod objections;
 pub mod outbox;
 pub mod pair;
 pub mod personal;
@@ -39,6 +40,7 @@ pub mod settlements;
 pub mod staging;
 pub mod subjects;
 pub mod tokens;
+pub mod voids;
 
 pub use crypter::{Crypter, CrypterError, SealContext};
 pub use db::{

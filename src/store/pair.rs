@@ -41,6 +41,13 @@ pub struct PairMark {
     import: i64,
 }
 
+impl PairMark {
+    /// The number of the import.
+    pub const fn import(self) -> i64 {
+        self.import
+    }
+}
+
 /// Marks the bulk file before an import is accepted whose rows are in it.
 pub async fn mark_bulk(db: &Db, import: i64) -> Result<PairMark, DbError> {
     if db.engine() == Engine::Postgres {

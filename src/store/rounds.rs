@@ -1,7 +1,7 @@
 //! The states of runs, and corrections of published assessments.
 
-use super::{DbError, Read, Tx, args, facts::ChunkKey, record};
-use crate::domain::Timestamp;
+use super::{DbError, Read, Tx, args, facts::ChunkKey, record, runs::CountRow};
+use crate::domain::{Day, Timestamp};
 
 record! {
     /// The state of a run with its changes.
@@ -10,6 +10,8 @@ record! {
         pub state: String,
         /// When it was opened to objections.
         pub preassessed_at: Option<i64>,
+        /// The last day of objections, as it was promised then.
+        pub objections_until_on: Option<String>,
         /// The run that replaced it.
         pub superseded_by: Option<String>,
         /// When it was superseded or discarded.
@@ -38,8 +40,10 @@ record! {
         /// The reason in the operator's words.
         pub reason: String,
         pub operator: String,
-        /// Number of the last import of facts that was read.
+        /// Number of the last import that was read.
         pub imports_to: i64,
+        /// How facts are counted: 1 as delivered, 2 by document.
+        pub counting: i64,
         /// Findings of the model's parts, JSON.
         pub findings: String,
         /// The parts of the subject's file that the model read, JSON.
@@ -70,7 +74,7 @@ record! {
 record! { struct IdRow { id: String } }
 
 const HISTORY: &str = "/* rounds::history */
-    SELECT state, preassessed_at, superseded_by, ended_at FROM runs WHERE id = $1";
+    SELECT state, preassessed_at, objections_until_on, superseded_by, ended_at FROM runs WHERE id = $1";
 
 /// The state of a run with its changes.
 pub async fn history(read: &Read<'_>, id: &str) -> Result<Option<RunHistoryRow>, DbError> {
@@ -92,11 +96,12 @@ pub async fn open_preassessment(tx: &mut Tx, kind: &str, scheme: &str) -> Result
 }
 
 const PREASSESS: &str = "/* rounds::preassess */
-    UPDATE runs SET state = 'preassessment', preassessed_at = $2 WHERE id = $1 AND state = 'trial'";
+    UPDATE runs SET state = 'preassessment', preassessed_at = $2, objections_until_on = $3
+    WHERE id = $1 AND state = 'trial'";
 
-/// Opens a trial to objections; `false` when it is no longer a trial.
-pub async fn preassess(tx: &mut Tx, id: &str, now: Timestamp) -> Result<bool, DbError> {
-    Ok(tx.execute(PREASSESS, args![id, now]).await? == 1)
+/// Opens a trial to objections until a day, where one is configured; `false` when it is no longer a trial.
+pub async fn preassess(tx: &mut Tx, id: &str, now: Timestamp, until: Option<Day>) -> Result<bool, DbError> {
+    Ok(tx.execute(PREASSESS, args![id, now, until.map(|day| day.to_string())]).await? == 1)
 }
 
 const DISCARD: &str = "/* rounds::discard */
@@ -180,9 +185,30 @@ pub async fn version(
     read.fetch_optional(VERSION, args![code, run_id, version]).await
 }
 
+const COUNTS_IN_FORCE: &str = "/* rounds::counts_in_force */
+    SELECT status, reason, grade, COUNT(*) AS number FROM assessments a WHERE run_id = $1
+      AND version = (SELECT MAX(b.version) FROM assessments b
+                     WHERE b.run_id = a.run_id AND b.subject_code = a.subject_code)
+    GROUP BY status, reason, grade";
+
+/// The number of subjects of a round by result, of the versions in force.
+pub async fn counts_in_force(read: &Read<'_>, run_id: &str) -> Result<Vec<CountRow>, DbError> {
+    read.fetch_all(COUNTS_IN_FORCE, args![run_id]).await
+}
+
+const VERSIONS: &str = "/* rounds::versions */
+    SELECT subject_code, version, status, reason, grade, points, level_points, made_at FROM assessments
+    WHERE subject_code = $1 AND run_id = $2 ORDER BY version";
+
+/// Every version of an assessment, the first one first.
+pub async fn versions(read: &Read<'_>, code: &str, run_id: &str) -> Result<Vec<AssessmentRow>, DbError> {
+    read.fetch_all(VERSIONS, args![code, run_id]).await
+}
+
 const INSERT_CORRECTION: &str = "/* rounds::insert_correction */
-    INSERT INTO corrections (run_id, subject_code, version, reason, operator, imports_to, findings, standing, made_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    INSERT INTO corrections (run_id, subject_code, version, reason, operator, imports_to, counting, findings,
+                             standing, made_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 
 /// Inserts a correction.
 pub async fn insert_correction(tx: &mut Tx, row: &CorrectionRow) -> Result<(), DbError> {
@@ -193,6 +219,7 @@ pub async fn insert_correction(tx: &mut Tx, row: &CorrectionRow) -> Result<(), D
         &row.reason,
         &row.operator,
         row.imports_to,
+        row.counting,
         &row.findings,
         &row.standing,
         row.made_at,
@@ -201,7 +228,7 @@ pub async fn insert_correction(tx: &mut Tx, row: &CorrectionRow) -> Result<(), D
 }
 
 const CORRECTIONS: &str = "/* rounds::corrections */
-    SELECT run_id, subject_code, version, reason, operator, imports_to, findings, standing, made_at
+    SELECT run_id, subject_code, version, reason, operator, imports_to, counting, findings, standing, made_at
     FROM corrections WHERE run_id = $1 ORDER BY made_at, subject_code, version";
 
 /// Every correction of a round, in the order they were made.
@@ -209,8 +236,17 @@ pub async fn corrections(read: &Read<'_>, run_id: &str) -> Result<Vec<Correction
     read.fetch_all(CORRECTIONS, args![run_id]).await
 }
 
+const CORRECTIONS_OF: &str = "/* rounds::corrections_of */
+    SELECT run_id, subject_code, version, reason, operator, imports_to, counting, findings, standing, made_at
+    FROM corrections WHERE subject_code = $1 AND run_id = $2 ORDER BY version";
+
+/// Every correction of a subject's assessment, the first one first.
+pub async fn corrections_of(read: &Read<'_>, code: &str, run_id: &str) -> Result<Vec<CorrectionRow>, DbError> {
+    read.fetch_all(CORRECTIONS_OF, args![code, run_id]).await
+}
+
 const LATEST_CORRECTION: &str = "/* rounds::latest_correction */
-    SELECT run_id, subject_code, version, reason, operator, imports_to, findings, standing, made_at
+    SELECT run_id, subject_code, version, reason, operator, imports_to, counting, findings, standing, made_at
     FROM corrections WHERE subject_code = $1 AND run_id = $2 ORDER BY version DESC LIMIT 1";
 
 /// The last correction of a subject's assessment.
@@ -249,16 +285,21 @@ record! {
         pub region: Option<String>,
         /// Such as 三级.
         pub level: Option<String>,
+        /// None for a subject that no longer exists; empty for natural persons.
+        pub name: Option<String>,
+        /// The version of the assessment; none in a run that was never published.
+        pub version: Option<i64>,
     }
 }
 
 // Left joins: a subject may no longer exist when its results are read.
 const TRIAL_RESULTS: &str = "/* rounds::trial_results */
-    SELECT b.subject_code, b.status, b.reason, b.grade, b.points, s.region, s.level
+    SELECT b.subject_code, b.status, b.reason, b.grade, b.points, s.region, s.level, s.name,
+           CAST(NULL AS BIGINT) AS version
     FROM bulk.run_results b LEFT JOIN subjects s ON s.code = b.subject_code
     WHERE b.run_id = $1 AND b.subject_code > $2 ORDER BY b.subject_code LIMIT $3";
 const ROUND_RESULTS: &str = "/* rounds::round_results */
-    SELECT a.subject_code, a.status, a.reason, a.grade, a.points, s.region, s.level
+    SELECT a.subject_code, a.status, a.reason, a.grade, a.points, s.region, s.level, s.name, a.version
     FROM assessments a LEFT JOIN subjects s ON s.code = a.subject_code
     WHERE a.run_id = $1 AND a.subject_code > $2
       AND a.version = (SELECT MAX(b.version) FROM assessments b

@@ -3,7 +3,7 @@
 //! A batch is one JSON array of arrays. The first element of each row is its line in the file; the others follow in the
 //! order of the statements below, codes first.
 
-use super::{DbError, Tx, args, record};
+use super::{DbError, Read, Tx, args, record};
 
 record! {
     struct LineRow {
@@ -24,6 +24,8 @@ pub enum Staging {
     Settlements,
     /// `bulk.accounts`. Rows: line, subject, bank, hash, from.
     Accounts,
+    /// `bulk.voids`. Rows: line, subject, measure, document, reference, reason, decided, decision.
+    Voids,
 }
 
 // `WHERE true`: without it SQLite would read ON CONFLICT as the condition of a join.
@@ -55,6 +57,11 @@ const INSERT_ACCOUNTS: &str = "/* staging::insert_accounts */
     SELECT value->>1, value->>2, unhex(value->>3), value->>4, CAST($2 AS BIGINT)
     FROM json_rows($1) WHERE true ON CONFLICT DO NOTHING";
 
+const INSERT_VOIDS: &str = "/* staging::insert_voids */
+    INSERT INTO bulk.voids (subject_code, measure, document, import_seq, reference, reason, decided_on, decision, restored)
+    SELECT value->>1, value->>2, value->>3, CAST($2 AS BIGINT), value->>4, value->>5, value->>6, value->>7, 0
+    FROM json_rows($1) WHERE true ON CONFLICT DO NOTHING";
+
 const EXISTING_SUBJECTS: &str = "/* staging::existing_subjects */
     SELECT CAST(value->>0 AS BIGINT) AS line FROM json_rows($1)
     JOIN bulk.staged_subjects s ON s.import_seq = $2 AND s.line = CAST(value->>0 AS BIGINT)";
@@ -72,6 +79,24 @@ const EXISTING_SETTLEMENTS: &str = "/* staging::existing_settlements */
 const EXISTING_ACCOUNTS: &str = "/* staging::existing_accounts */
     SELECT CAST(value->>0 AS BIGINT) AS line FROM json_rows($1)
     JOIN bulk.accounts a ON a.subject_code = value->>1 AND a.valid_from_on = value->>4 AND a.import_seq = $2";
+const EXISTING_VOIDS: &str = "/* staging::existing_voids */
+    SELECT CAST(value->>0 AS BIGINT) AS line FROM json_rows($1)
+    JOIN bulk.voids v ON v.subject_code = value->>1 AND v.measure = value->>2 AND v.document = value->>3
+        AND v.import_seq = $2";
+
+macro_rules! later {
+    ($name:literal, $table:literal, $($key:literal),+) => {
+        concat!("/* staging::later_", $name, " */ SELECT b.import_seq AS line FROM ", $table, " a JOIN ", $table,
+            " b ON b.import_seq > a.import_seq", $(" AND b.", $key, " = a.", $key,)+
+            " JOIN imports i ON i.seq = b.import_seq AND i.state = 'accepted' WHERE a.import_seq = $1 LIMIT 1")
+    };
+}
+const LATER_AFFILIATIONS: &str =
+    later!("affiliations", "bulk.affiliations", "person_code", "institution_code", "from_on");
+const LATER_ADVERSE: &str = later!("adverse", "bulk.adverse", "subject_code", "reference");
+const LATER_SETTLEMENTS: &str = later!("settlements", "bulk.settlements", "subject_code", "month", "insurance");
+const LATER_ACCOUNTS: &str = later!("accounts", "bulk.accounts", "subject_code", "valid_from_on");
+const LATER_VOIDS: &str = later!("voids", "bulk.voids", "subject_code", "measure", "document");
 
 const PURGE_SUBJECTS: &str = "/* staging::purge_subjects */ DELETE FROM bulk.staged_subjects WHERE import_seq = $1";
 const PURGE_SUBJECTS_TO: &str =
@@ -81,6 +106,7 @@ const PURGE_AFFILIATIONS: &str =
 const PURGE_ADVERSE: &str = "/* staging::purge_adverse */ DELETE FROM bulk.adverse WHERE import_seq = $1";
 const PURGE_SETTLEMENTS: &str = "/* staging::purge_settlements */ DELETE FROM bulk.settlements WHERE import_seq = $1";
 const PURGE_ACCOUNTS: &str = "/* staging::purge_accounts */ DELETE FROM bulk.accounts WHERE import_seq = $1";
+const PURGE_VOIDS: &str = "/* staging::purge_voids */ DELETE FROM bulk.voids WHERE import_seq = $1";
 
 impl Staging {
     const fn insert_statement(self) -> &'static str {
@@ -90,6 +116,7 @@ impl Staging {
             Self::Adverse => INSERT_ADVERSE,
             Self::Settlements => INSERT_SETTLEMENTS,
             Self::Accounts => INSERT_ACCOUNTS,
+            Self::Voids => INSERT_VOIDS,
         }
     }
 
@@ -106,6 +133,7 @@ impl Staging {
             Self::Adverse => EXISTING_ADVERSE,
             Self::Settlements => EXISTING_SETTLEMENTS,
             Self::Accounts => EXISTING_ACCOUNTS,
+            Self::Voids => EXISTING_VOIDS,
         };
         let lines: Vec<LineRow> = tx.fetch_all(statement, args![rows, import_seq]).await?;
         Ok(lines.into_iter().map(|row| row.line).collect())
@@ -118,9 +146,22 @@ impl Staging {
             Self::Subjects => &[],
             Self::Affiliations => &[1, 2, 4],
             Self::Adverse => &[1, 2],
-            Self::Settlements => &[1, 2, 3],
+            Self::Settlements | Self::Voids => &[1, 2, 3],
             Self::Accounts => &[1, 4],
         }
+    }
+
+    /// Whether a later accepted import has a row with the key of one of an import's rows.
+    pub async fn is_overwritten(self, read: &Read<'_>, import_seq: i64) -> Result<bool, DbError> {
+        let statement = match self {
+            Self::Subjects => return Ok(false),
+            Self::Affiliations => LATER_AFFILIATIONS,
+            Self::Adverse => LATER_ADVERSE,
+            Self::Settlements => LATER_SETTLEMENTS,
+            Self::Accounts => LATER_ACCOUNTS,
+            Self::Voids => LATER_VOIDS,
+        };
+        read.fetch_optional::<LineRow>(statement, args![import_seq]).await.map(|row| row.is_some())
     }
 
     /// Deletes staged subjects of every import up to one.
@@ -136,6 +177,7 @@ impl Staging {
             Self::Adverse => PURGE_ADVERSE,
             Self::Settlements => PURGE_SETTLEMENTS,
             Self::Accounts => PURGE_ACCOUNTS,
+            Self::Voids => PURGE_VOIDS,
         };
         tx.execute(statement, args![import_seq]).await
     }

@@ -25,6 +25,9 @@ pub enum Tier {
 }
 
 impl Tier {
+    /// The kinds of subject that the tiers belong to.
+    pub(super) const KINDS: [&str; 2] = ["medical_institution", "pharmacy"];
+
     /// All tiers, in the order of the files.
     pub const ALL: [Self; 5] = [Self::Tertiary, Self::Secondary, Self::Primary, Self::Clinic, Self::Pharmacy];
 

@@ -117,7 +117,7 @@ impl Folder {
         }
         for holder in people {
             file.row(&[
-                holder.kind,
+                &holder.kind,
                 &holder.code,
                 holder.uscc.as_ref().map_or("", |uscc| uscc.as_str()),
                 &holder.name,

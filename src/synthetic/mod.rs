@@ -16,13 +16,14 @@ mod settlements;
 mod stream;
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     io,
     path::{Path, PathBuf},
 };
 
 use crate::{
-    domain::{Day, HalfYear, Malformed, Month},
+    domain::{Day, HalfYear, Kinds, Malformed, Month},
     scoring::{Catalogue, Model},
 };
 
@@ -75,7 +76,7 @@ pub struct Summary {
     /// Number of pharmacies.
     pub pharmacies: u64,
     /// Number of subjects by kind, for other kinds.
-    pub others: BTreeMap<&'static str, u64>,
+    pub others: BTreeMap<String, u64>,
     /// Number of monthly settlements.
     pub settlements: u64,
     /// Number of credit facts.
@@ -107,9 +108,21 @@ pub enum SyntheticError {
 /// Called with the current step, the amount done and the total.
 pub type Progress<'a> = dyn FnMut(&'static str, u64, u64) + 'a;
 
-/// Writes the city's files into a directory, and creates it if it does not exist.
+/// Writes the files of a city with the built-in kinds of subject into a directory, and creates it if it does not exist.
 pub fn generate(
     request: &Request,
+    rules: &[Rules<'_>],
+    out: &Path,
+    progress: &mut Progress<'_>,
+) -> Result<Summary, SyntheticError> {
+    let kinds = Kinds::built_in().map_err(|error| SyntheticError::Table(Malformed(error.to_string())))?;
+    generate_kinds(request, &kinds, rules, out, progress)
+}
+
+/// The same for a city's own kinds: those that its table does not have are left out, and those that only it has are added.
+pub fn generate_kinds(
+    request: &Request,
+    kinds: &Kinds,
     rules: &[Rules<'_>],
     out: &Path,
     progress: &mut Progress<'_>,
@@ -124,8 +137,9 @@ pub fn generate(
         from: first.first_day(),
         today: request.today,
     };
-    let subjects = city::make(plan)?;
-    let people = people::make(plan, &subjects)?;
+    let mut subjects = city::make(plan)?;
+    subjects.retain(|subject| kinds.find(subject.kind()).is_some());
+    let people = people::make(plan, kinds, &subjects)?;
     let mut folder = Folder::open(out)?;
     let mut summary = Summary::default();
     for subject in &subjects {
@@ -135,7 +149,7 @@ pub fn generate(
         }
     }
     for holder in &people {
-        *summary.others.entry(holder.kind).or_default() += 1;
+        *summary.others.entry(holder.kind.to_string()).or_default() += 1;
     }
     folder.subjects(&subjects, &people)?;
     folder.affiliations(&people)?;
@@ -199,7 +213,7 @@ fn seeds(
     request: &Request,
     subjects: &[city::CitySubject],
     people: &[people::Holder],
-) -> Vec<(&'static str, Vec<SubjectSeed>)> {
+) -> Vec<(Cow<'static, str>, Vec<SubjectSeed>)> {
     let from = request.half_years.first().map_or(request.from, |half| half.first_month()).first_day();
     let seed = |subject: &city::CitySubject| SubjectSeed {
         code: subject.code.clone(),
@@ -207,9 +221,9 @@ fn seeds(
         agreement_signed_on: subject.agreement_signed_on,
         rated: subject.rated(from),
     };
-    let mut kinds: Vec<(&'static str, Vec<SubjectSeed>)> = Vec::new();
-    let all = subjects.iter().map(|subject| (subject.kind(), seed(subject)));
-    let others = people.iter().map(|holder| (holder.kind, holder.seed(from)));
+    let mut kinds: Vec<(Cow<'static, str>, Vec<SubjectSeed>)> = Vec::new();
+    let all = subjects.iter().map(|subject| (Cow::Borrowed(subject.kind()), seed(subject)));
+    let others = people.iter().map(|holder| (holder.kind.clone(), holder.seed(from)));
     for (kind, seed) in all.chain(others) {
         match kinds.iter_mut().find(|(known, _)| *known == kind) {
             Some((_, seeds)) => seeds.push(seed),
@@ -223,7 +237,7 @@ fn seeds(
 fn facts(
     request: &Request,
     rules: &[Rules<'_>],
-    kinds: &[(&'static str, Vec<SubjectSeed>)],
+    kinds: &[(Cow<'static, str>, Vec<SubjectSeed>)],
     writer: &mut files::RecordFiles,
     progress: &mut Progress<'_>,
 ) -> Result<u64, SyntheticError> {

@@ -1,6 +1,8 @@
 //! Subjects of other kinds: staff of institutions and pharmacies, agencies, companies, employers, and a sample of
 //! insured persons. Each is computed from its number alone, so that none is in the city twice.
 
+use std::borrow::Cow;
+
 use super::{
     SyntheticError,
     city::{self, CityPlan, CitySubject, NamedRegion, Tier},
@@ -8,13 +10,13 @@ use super::{
     records::{Size, SubjectSeed},
     stream::Stream,
 };
-use crate::domain::{Day, Malformed, Region, ResidentId, Uscc};
+use crate::domain::{Day, Kinds, Malformed, Region, ResidentId, Uscc};
 
 /// A subject that is neither institution nor pharmacy.
 #[derive(Debug, Clone)]
 pub(super) struct Holder {
     /// The name of its kind in files.
-    pub(super) kind: &'static str,
+    pub(super) kind: Cow<'static, str>,
     pub(super) code: String,
     pub(super) uscc: Option<Uscc>,
     pub(super) name: String,
@@ -100,16 +102,34 @@ struct Maker<'a> {
 }
 
 /// Generates the subjects of other kinds for a city with the given institutions and pharmacies.
-pub(super) fn make(plan: CityPlan, subjects: &[CitySubject]) -> Result<Vec<Holder>, SyntheticError> {
+pub(super) fn make(plan: CityPlan, table: &Kinds, subjects: &[CitySubject]) -> Result<Vec<Holder>, SyntheticError> {
     let places = Tier::ALL.map(|tier| subjects.iter().filter(|subject| subject.tier == tier).collect());
     let maker = Maker { plan, regions: city::regions(plan.today)?, places };
     let mut all = Vec::new();
     for (kind, at) in KINDS.iter().zip(0..) {
+        let Some(listed) = table.find(kind.id) else { continue };
         for nth in 0..kind.count_in(plan) {
-            all.push(maker.holder(kind, at, nth).map_err(SyntheticError::Table)?);
+            let mut holder = maker.holder(kind, at, nth).map_err(SyntheticError::Table)?;
+            holder.fit(listed, nth);
+            all.push(holder);
+        }
+    }
+    let known = |id: &str| Tier::KINDS.contains(&id) || KINDS.iter().any(|kind| kind.id == id);
+    for (at, kind) in table.iter().filter(|kind| !known(&kind.id)).enumerate() {
+        for nth in 0..own_count(plan) {
+            all.push(maker.own(kind, at, nth).map_err(SyntheticError::Table)?);
         }
     }
     Ok(all)
+}
+
+/// The number of subjects of each kind that only the city's table has. Below a thousand, because their identity numbers
+/// have that many places.
+fn own_count(plan: CityPlan) -> usize {
+    match plan.staff_e4 {
+        0 => 0,
+        _ => city::scaled(200, plan.scale_e4).clamp(1, 999),
+    }
 }
 
 impl Kind {
@@ -143,7 +163,7 @@ impl Maker<'_> {
         let level = usize::try_from(stream.between(0, 99)).unwrap_or(0);
         let identity = self.identity(at, nth)?;
         let mut holder = Holder {
-            kind: kind.id,
+            kind: Cow::Borrowed(kind.id),
             code: String::new(),
             uscc: None,
             name: format!("合成{}{:05}", names::word(nth * 7), nth + 1),
@@ -176,6 +196,34 @@ impl Maker<'_> {
             "insured_person" => holder.code = format!("{}{region}{:08}", kind.prefix, nth + 1),
             _ => self.employ(kind, nth, &mut holder, &mut stream),
         }
+        self.exclude_some(nth, &mut holder);
+        Ok(holder)
+    }
+
+    /// A subject of a kind that only the city's table has.
+    fn own(&self, kind: &crate::domain::Kind, at: usize, nth: usize) -> Result<Holder, Malformed> {
+        let mut stream = Stream::of(self.plan.seed, &[&kind.id, &nth.to_string()]);
+        let NamedRegion { region, name: place } = city::pick(&self.regions, false, &mut stream)?;
+        let mut holder = Holder {
+            kind: Cow::Owned(kind.id.clone()),
+            code: String::new(),
+            uscc: None,
+            name: format!("合成{}{:05}", names::word(nth * 7), nth + 1),
+            region,
+            level: "",
+            // After the numbers of every other kind.
+            identity: self.identity(0, 2_050_000 + at * 1_000 + nth)?,
+            representative: None,
+            signed_on: self.plan.from.plus_days(-stream.between(550, 5_500)),
+            agreement_status: "active",
+            licence_status: "active",
+            places: Vec::new(),
+        };
+        if !kind.is_natural() {
+            holder.make_legal_entity("91", 8_000_000 + at * 1_000 + nth)?;
+            holder.name = names::name(&place, nth, &kind.name);
+        }
+        holder.fit(kind, nth);
         self.exclude_some(nth, &mut holder);
         Ok(holder)
     }
@@ -242,6 +290,18 @@ impl Maker<'_> {
 }
 
 impl Holder {
+    /// Gives it a code of its kind's patterns, unless it has one.
+    fn fit(&mut self, kind: &crate::domain::Kind, nth: usize) {
+        if kind.matches(&self.code) {
+            return;
+        }
+        let uscc = self.uscc.as_ref().map(ToString::to_string);
+        let region = self.region.to_string();
+        let code = kind.codes.iter().find_map(|pattern| pattern.code(&region, nth + 1, uscc.as_deref()));
+        // Without a pattern that can be filled the code stays, and an import explains why it is refused.
+        self.code = code.unwrap_or_else(|| std::mem::take(&mut self.code));
+    }
+
     /// Makes it a legal entity. The own part of its code begins with Y, which no registry issues.
     fn make_legal_entity(&mut self, sort: &str, entity: usize) -> Result<Uscc, Malformed> {
         let uscc = Uscc::complete(&format!("{sort}{}Y{entity:07}", self.region));

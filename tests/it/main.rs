@@ -28,6 +28,7 @@ mod faults;
 mod gateways;
 mod grading;
 mod history;
+mod i18n;
 mod importing;
 mod invariants;
 mod ledger;

@@ -23,7 +23,7 @@ mod saved_answer;
 mod scorecard;
 mod session;
 mod settlements;
-mod show;
+pub(in crate::cli) mod show;
 mod token;
 mod verify;
 mod verify_file;

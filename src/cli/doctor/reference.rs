@@ -5,6 +5,7 @@ use crate::{app, domain::Kinds, grading::Library, store::subjects};
 
 const KINDS: &str = "kinds of subject";
 const PERSONAL: &str = "personal parts";
+const CALENDAR: &str = "working days";
 
 pub(super) fn check(exam: &Examination, findings: &mut Findings) {
     let grading = &exam.config.grading;
@@ -30,6 +31,7 @@ pub(super) fn check(exam: &Examination, findings: &mut Findings) {
             findings.caution(KINDS, text);
         }
     }
+    working_days(exam, findings);
     let regions = references.regions.in_use(exam.now().day()).count();
     findings.good("regions", format!("{regions} in use, from {}", origin(&exam.config.reference.regions_file)));
     for catalogue in library.catalogues() {
@@ -44,6 +46,32 @@ pub(super) fn check(exam: &Examination, findings: &mut Findings) {
                 findings.caution("regions", text);
             }
         }
+    }
+}
+
+/// Checks that deadlines can be counted: the calendar has this year, and the next one when deadlines reach into it.
+fn working_days(exam: &Examination, findings: &mut Findings) {
+    let calendar = match exam.config.reference.calendar() {
+        Ok(calendar) => calendar,
+        Err(error) => return findings.wrong(CALENDAR, error.to_string()),
+    };
+    let today = exam.now().day();
+    let grading = &exam.config.grading;
+    let longest = grading.objection_days.max(grading.objection_decision_days);
+    if let Err(missing) = calendar.is_provisional(today) {
+        return findings.problem(CALENDAR, missing.to_string(), "objections have no last day until then");
+    }
+    match calendar.deadline(today, longest) {
+        Ok(deadline) if deadline.provisional => {
+            findings.caution(
+                CALENDAR,
+                format!("{} is provisional: its holidays are not listed", deadline.day.date().year()),
+            );
+        }
+        Ok(deadline) => {
+            findings.good(CALENDAR, format!("{longest} working days from today end on {}", deadline.day));
+        }
+        Err(missing) => findings.caution(CALENDAR, missing.to_string()),
     }
 }
 

@@ -7,16 +7,21 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Context, Usage, context::crypter, model::library, operator::Operator};
+use super::{
+    Context, Usage,
+    context::{NothingDone, crypter},
+    model::library,
+    operator::Operator,
+};
 use crate::{
     app,
-    importing::{Encoding, Format, Importer, Input, Options, Outcome, RejectsBy, Report, Template},
+    importing::{Encoding, Format, Importer, Input, Options, Outcome, RejectsBy, ReplacedImport, Report, Template},
 };
 
 /// Import the bureau's files that follow a template.
 #[derive(Debug, clap::Args)]
 pub(super) struct Import {
-    /// The template: subjects, affiliations, records, adverse, settlements or accounts
+    /// The template: subjects, affiliations, records, adverse, settlements, accounts or voids
     #[arg(value_name = "TEMPLATE", required_unless_present = "empty")]
     template: Option<Template>,
     /// The files, Excel, CSV or Parquet, in the order in which to import them
@@ -43,6 +48,10 @@ pub(super) struct Import {
     /// Accept subjects whose unified social credit code fails its check, once the licences were compared
     #[arg(long)]
     accept_uscc_mismatch: bool,
+    /// The number or id of an import of records that this file replaces: facts of it that the file does not have no longer
+    /// count. They are counted before anything is stored; with --check, nothing is
+    #[arg(long, value_name = "IMPORT")]
+    replaces: Option<String>,
     /// Only check the files and report; store nothing
     #[arg(long)]
     check: bool,
@@ -60,6 +69,9 @@ pub(super) async fn run(args: Import, ctx: &Context) -> anyhow::Result<()> {
             "--rejects names one report: import one file at a time with it, or give a folder with --rejects-by";
         return Err(Usage(advice.into()).into());
     }
+    if args.replaces.is_some() && args.files.len() > 1 {
+        return Err(Usage("--replaces is about one file: import one file at a time with it".into()).into());
+    }
     // Before anything is imported: a wrong option for the last file must not leave the first ones imported.
     let formats = args.files.iter().map(|file| format_of(&args, file)).collect::<anyhow::Result<Vec<_>>>()?;
     let config = ctx.config()?;
@@ -74,21 +86,19 @@ pub(super) async fn run(args: Import, ctx: &Context) -> anyhow::Result<()> {
         accept_uscc_mismatch: args.accept_uscc_mismatch,
         check_only: args.check,
         sheet: args.sheet.clone(),
+        replaces: args.replaces.clone(),
         ..Options::default()
     };
-    let (mut faulty, mut rejected) = (0, 0);
+    let (mut faulty, mut rejected, mut known) = (0, 0, 0);
     for (file, format) in args.files.iter().zip(formats) {
         options.format = Some(format);
-        let bar = ctx.progress(Some(0), template.as_str());
-        let report = importer
-            .import(template, file, &options, &mut |progress| {
-                bar.set_length(progress.total_bytes);
-                bar.set_position(progress.bytes);
-            })
-            .await;
-        bar.finish_and_clear();
-        let report = report.map_err(|error| anyhow::Error::new(error).context(file.display().to_string()))?;
+        let job = Job { importer: &importer, template, file };
+        if args.replaces.is_some() && !args.check {
+            job.announce_replaced(&options, ctx).await?;
+        }
+        let report = job.import(&options, ctx).await?;
         print_report(&report, ctx)?;
+        known += usize::from(report.outcome == Outcome::Recognised);
         // What an earlier import rejected was reported then.
         if report.outcome != Outcome::Recognised && report.rejected > 0 {
             (faulty, rejected) = (faulty + 1, rejected + report.rejected);
@@ -97,6 +107,44 @@ pub(super) async fn run(args: Import, ctx: &Context) -> anyhow::Result<()> {
     db.close().await;
     let files = args.files.len();
     anyhow::ensure!(faulty == 0, "{rejected} rows of {faulty} of {files} files were rejected: see the reports of them");
+    // Each file is named above: a script learns from the exit code that none of them did anything.
+    if known == files { Err(NothingDone.into()) } else { Ok(()) }
+}
+
+/// The import of one file.
+struct Job<'a> {
+    importer: &'a Importer,
+    template: Template,
+    file: &'a Path,
+}
+
+impl Job<'_> {
+    async fn import(&self, options: &Options, ctx: &Context) -> anyhow::Result<Report> {
+        let bar = ctx.progress(Some(0), self.template.as_str());
+        let report = self
+            .importer
+            .import(self.template, self.file, options, &mut |progress| {
+                bar.set_length(progress.total_bytes);
+                bar.set_position(progress.bytes);
+            })
+            .await;
+        bar.finish_and_clear();
+        report.map_err(|error| anyhow::Error::new(error).context(self.file.display().to_string()))
+    }
+
+    /// Prints how many facts will no longer count, before anything is stored.
+    async fn announce_replaced(&self, options: &Options, ctx: &Context) -> anyhow::Result<()> {
+        let checked = self.import(&Options { check_only: true, ..options.clone() }, ctx).await?;
+        if let Some(replaced) = checked.replaced {
+            print_replaced(&replaced, "will no longer count", ctx)?;
+        }
+        Ok(())
+    }
+}
+
+fn print_replaced(replaced: &ReplacedImport, outcome: &str, ctx: &Context) -> anyhow::Result<()> {
+    let ReplacedImport { import_seq, facts, voided } = replaced;
+    writeln!(ctx.out(), "  {voided} of the {facts} facts of import {import_seq} are not in this file: they {outcome}")?;
     Ok(())
 }
 
@@ -138,7 +186,10 @@ fn print_report(report: &Report, ctx: &Context) -> anyhow::Result<()> {
     match report.outcome {
         Outcome::Recognised => {
             let seq = report.import_seq.unwrap_or(0);
-            writeln!(out, "{file_name}: the same file was imported as {seq}; nothing was stored")?;
+            writeln!(
+                out,
+                "{file_name}: the same file was imported as {seq}, and nothing has changed its rows since; nothing was stored"
+            )?;
         }
         Outcome::Accepted => {
             let seq = report.import_seq.unwrap_or(0);
@@ -150,6 +201,10 @@ fn print_report(report: &Report, ctx: &Context) -> anyhow::Result<()> {
     if report.template == Template::Subjects && report.outcome == Outcome::Accepted {
         let subjects = report.subjects;
         writeln!(out, "  {} new, {} changed, {} unchanged", subjects.new, subjects.changed, subjects.unchanged)?;
+    }
+    if let Some(replaced) = &report.replaced {
+        let outcome = if report.outcome == Outcome::Accepted { "no longer count" } else { "would no longer count" };
+        print_replaced(replaced, outcome, ctx)?;
     }
     for (code, count) in &report.findings {
         writeln!(out, "  {count} {code}")?;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::scoring::{Model, Points, describe_rule};
+use crate::scoring::{Model, Points, Terms, describe_rule};
 
 /// Integral points as a number, others as text, so that no reader rounds them to a binary fraction.
 fn points(points: Points) -> Value {
@@ -30,7 +30,7 @@ pub(super) fn to_json(model: &Model) -> serde_json::Result<Value> {
             "level2_weight": points(placed.level2.weight),
             "name": indicator.name_zh,
             "weight": points(indicator.weight),
-            "rule": describe_rule(indicator),
+            "rule": describe_rule(indicator, Terms::ENGLISH),
             "value": serde_json::to_value(&indicator.value)?,
             "score": serde_json::to_value(&indicator.score)?,
             "missing": serde_json::to_value(indicator.missing)?,

@@ -1,4 +1,4 @@
-//! `medcredit model check|show|diff|doc|map`: scoring models.
+//! `medcredit model check|show|diff|doc|export|map`: scoring models.
 
 mod check;
 mod json;
@@ -12,8 +12,10 @@ use anyhow::Context as _;
 
 use super::{Context, Usage};
 use crate::{
+    domain::Kinds,
     grading::{CheckedFile, Library, LibraryError},
-    scoring::{ModelFile, PageFormat, describe_model, diff_models, document_model},
+    i18n::Lang,
+    scoring::{ModelFile, PageFormat, describe_model, diff_models, document_model, shipped},
 };
 
 /// Check, show, compare and document scoring models.
@@ -52,7 +54,18 @@ enum Verb {
         /// The format of the document
         #[arg(long, value_enum, default_value_t = Format::Markdown)]
         format: Format,
+        /// The language of the document
+        #[arg(long, value_name = "zh|en", default_value_t = Lang::Zh)]
+        lang: Lang,
         /// The file to write to [default: standard output]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Write the file of a model that is built in, to begin your own from
+    Export {
+        /// The model's id, such as wenzhou-pharmacy
+        id: String,
+        /// The file to write to; its folder is created [default: standard output]
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
@@ -126,13 +139,18 @@ pub(super) fn run(args: ModelCommand, ctx: &Context) -> anyhow::Result<()> {
             }
             Ok(())
         }
-        Verb::Doc { id, format, out } => {
+        Verb::Doc { id, format, lang, out } => {
             let found = library.get(&id).map_err(unknown_as_usage)?;
             let format = match format {
                 Format::Markdown => PageFormat::Markdown,
                 Format::Html => PageFormat::Html,
             };
-            let page = document_model(found.model, found.catalogue, format);
+            let kinds = match &ctx.config_file {
+                Some(_) => ctx.config()?.reference.kinds()?,
+                None => Kinds::built_in()?,
+            };
+            let kind = kinds.find(found.model.kind()).map_or(found.model.kind(), |kind| kind.name.as_str());
+            let page = document_model(found.model, found.catalogue, kind, format, lang);
             match out {
                 None => write!(ctx.out(), "{page}")?,
                 Some(file) => {
@@ -143,12 +161,37 @@ pub(super) fn run(args: ModelCommand, ctx: &Context) -> anyhow::Result<()> {
             }
             Ok(())
         }
+        Verb::Export { id, out } => {
+            let built_in = || shipped::models().map(|(id, _)| id).collect::<Vec<_>>().join(", ");
+            let (_, text) = shipped::models()
+                .find(|(built_in, _)| *built_in == id)
+                .ok_or_else(|| Usage(format!("no model {id} is built in; there are: {}", built_in())))?;
+            export(text, out.as_deref(), ctx)
+        }
         Verb::Map { scheme, grade, to } => {
             let mapped = library.map(&scheme, &grade, &to).map_err(unknown_as_usage)?;
             writeln!(ctx.out(), "{} {}", mapped.code, mapped.name_zh)?;
             Ok(())
         }
     }
+}
+
+/// Writes a built-in file to standard output, or to a new file in a folder that is created where it is missing.
+pub(super) fn export(text: &str, out: Option<&Path>, ctx: &Context) -> anyhow::Result<()> {
+    let Some(path) = out else { return Ok(ctx.out().write_all(text.as_bytes())?) };
+    let name = path.display().to_string();
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be created", folder.display()))?;
+    }
+    // Never over a file of the city's own, which may have been changed since it was exported.
+    let file = std::fs::OpenOptions::new().write(true).create_new(true).open(path);
+    let mut file = file.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => anyhow::Error::new(Usage(format!("{name} exists: name another file"))),
+        _ => anyhow::Error::new(error).context(name.clone()),
+    })?;
+    file.write_all(text.as_bytes()).with_context(|| name.clone())?;
+    writeln!(ctx.out(), "{name}: {} bytes", text.len())?;
+    Ok(())
 }
 
 /// A model in force by its id, or one from a file.

@@ -2,13 +2,15 @@
 
 use std::io::Write;
 
-use super::report::write;
+use super::{report::write, table::aligned};
 use crate::{
     cli::Context,
     grading::{
-        AssessmentSummary, BiasReport, Comparison, IndicatorBias, MovementTable, Rounds, Simulation, SubjectDifference,
-        comparison_rows,
+        AssessmentSummary, BiasFlag, BiasReport, Column, Comparison, IndicatorBias, MovementTable, Rounds, Simulation,
+        SubjectDifference, comparison_rows,
     },
+    i18n::{Lang, number, report as text},
+    scoring::not_rated_in_words,
 };
 
 /// The maximum number of differing subjects that are printed.
@@ -27,6 +29,9 @@ pub(super) struct Compare {
     /// Print all differing subjects as CSV
     #[arg(long)]
     csv: bool,
+    /// The language
+    #[arg(long, value_name = "zh|en", default_value_t)]
+    lang: Lang,
 }
 
 /// Show the distribution of each indicator, with missing, capped and uncorrelated values.
@@ -40,6 +45,9 @@ pub(super) struct Bias {
     /// Only indicators with a flag
     #[arg(long)]
     flagged: bool,
+    /// The language
+    #[arg(long, value_name = "zh|en", default_value_t)]
+    lang: Lang,
 }
 
 /// Compares two runs.
@@ -52,17 +60,17 @@ pub(super) async fn compare(rounds: &Rounds, args: &Compare, ctx: &Context) -> a
         writeln!(ctx.out(), "{}", serde_json::to_string_pretty(&comparison)?)?;
         return Ok(());
     }
-    write!(ctx.out(), "{}", comparison_in_words(&comparison))?;
+    write!(ctx.out(), "{}", comparison_in_words(&comparison, args.lang))?;
     Ok(())
 }
 
 /// Shows the effects of publishing a run.
-pub(super) async fn simulate(rounds: &Rounds, run: &str, json: bool, ctx: &Context) -> anyhow::Result<()> {
+pub(super) async fn simulate(rounds: &Rounds, run: &str, json: bool, lang: Lang, ctx: &Context) -> anyhow::Result<()> {
     let simulation = rounds.simulate(run).await?;
     if json {
         writeln!(ctx.out(), "{}", serde_json::to_string_pretty(&simulation)?)?;
     } else {
-        write!(ctx.out(), "{}", simulation_in_words(&simulation))?;
+        write!(ctx.out(), "{}", simulation_in_words(&simulation, lang))?;
     }
     Ok(())
 }
@@ -76,131 +84,156 @@ pub(super) async fn bias(rounds: &Rounds, args: &Bias, ctx: &Context) -> anyhow:
     if args.json {
         writeln!(ctx.out(), "{}", serde_json::to_string_pretty(&report)?)?;
     } else {
-        write!(ctx.out(), "{}", bias_in_words(&report))?;
+        write!(ctx.out(), "{}", bias_in_words(&report, args.lang))?;
     }
     Ok(())
 }
 
-fn word(says: Option<&AssessmentSummary>) -> String {
-    match says {
-        None => "absent".to_owned(),
-        Some(says) => {
-            let word = says.grade.as_deref().or(says.reason.as_deref()).unwrap_or(&says.status);
-            says.points.map_or_else(|| word.to_owned(), |points| format!("{word} {points}"))
-        }
+/// A grade: its code in English, its word in Chinese.
+fn named<'a>(columns: &'a [Column], code: &'a str, lang: Lang) -> &'a str {
+    let column = columns.iter().find(|column| column.code == code);
+    match (lang, column) {
+        (Lang::Zh, Some(column)) => &column.name_zh,
+        _ => code,
     }
+}
+
+fn word(says: Option<&AssessmentSummary>, columns: &[Column], lang: Lang) -> String {
+    let Some(says) = says else { return text::absent(lang).to_owned() };
+    let word = match (&says.grade, &says.reason) {
+        (Some(grade), _) => named(columns, grade, lang),
+        (None, Some(reason)) => reason.parse().map_or(reason.as_str(), |reason| not_rated_in_words(reason, lang)),
+        (None, None) => &says.status,
+    };
+    says.points.map_or_else(|| word.to_owned(), |points| format!("{word} {}", number(points)))
+}
+
+/// The label of a column or row.
+fn label(of: &Column, lang: Lang) -> String {
+    named(std::slice::from_ref(of), &of.code, lang).to_owned()
 }
 
 /// Formats a movement as a table.
-fn matrix(of: &MovementTable) -> Vec<String> {
-    let mut lines = vec![
-        std::iter::once(format!("  {:<12}", ""))
-            .chain(of.columns.iter().map(|column| format!("{:>11}", column.code)))
-            .collect::<String>(),
-    ];
+fn matrix(of: &MovementTable, lang: Lang) -> Vec<String> {
+    let head = std::iter::once(String::new()).chain(of.columns.iter().map(|column| label(column, lang)));
+    let mut rows = vec![head.collect::<Vec<_>>()];
     for (row, counts) in of.rows.iter().zip(&of.counts) {
-        let counts =
-            counts.iter().map(|count| format!("{:>11}", count.map_or_else(String::new, |count| count.to_string())));
-        lines.push(std::iter::once(format!("  {:<12}", row.code)).chain(counts).collect());
+        let counts = counts.iter().map(|count| count.map_or_else(String::new, number));
+        rows.push(std::iter::once(label(row, lang)).chain(counts).collect());
     }
-    lines
+    aligned(&rows, 1)
 }
 
-fn comparison_in_words(of: &Comparison) -> String {
+fn comparison_in_words(of: &Comparison, lang: Lang) -> String {
+    let (first, second) = (&of.first, &of.second);
     let mut lines = vec![
-        format!("{} ({} {} version {}) in rows", of.first.run, of.first.period, of.first.model, of.first.model_version),
-        format!(
-            "{} ({} {} version {}) in columns",
-            of.second.run, of.second.period, of.second.model, of.second.model_version
-        ),
-        format!("{} of {} subjects agree: {}%", of.agree, of.subjects, of.agree_percent),
+        text::compare_rows(lang, &first.run, &first.period, &first.model, first.model_version),
+        text::compare_columns(lang, &second.run, &second.period, &second.model, second.model_version),
+        text::agree(lang, number(of.agree), number(of.subjects), &of.agree_percent),
     ];
-    lines.extend(matrix(&of.matrix));
+    lines.extend(matrix(&of.matrix, lang));
     for SubjectDifference { subject_code, first, second, .. } in of.differing.iter().take(MOST_LISTED) {
-        lines.push(format!("  {subject_code}: {} and {}", word(first.as_ref()), word(second.as_ref())));
+        let (first, second) =
+            (word(first.as_ref(), &of.matrix.rows, lang), word(second.as_ref(), &of.matrix.columns, lang));
+        lines.push(format!("  {}", text::differs(lang, subject_code, first, second)));
     }
     if of.differing.len() > MOST_LISTED {
-        lines.push(format!("  and {} more: --csv lists all", of.differing.len() - MOST_LISTED));
+        lines.push(format!("  {}", text::more_differ(lang, number(of.differing.len() - MOST_LISTED))));
     }
     lines.push(String::new());
     lines.join("\n")
 }
 
-fn simulation_in_words(simulation: &Simulation) -> String {
+fn simulation_in_words(simulation: &Simulation, lang: Lang) -> String {
+    let run = &simulation.run;
     let mut lines = vec![match &simulation.before {
-        Some(before) => format!(
-            "if {} of {} were published in place of {} of {}:",
-            simulation.run.run, simulation.run.period, before.run, before.period
-        ),
-        None => format!(
-            "if {} of {} were published, as the first of its scheme:",
-            simulation.run.run, simulation.run.period
-        ),
+        Some(before) => text::simulated(lang, &run.run, &run.period, &before.run, &before.period),
+        None => text::simulated_first(lang, &run.run, &run.period),
     }];
-    for grade in &simulation.distribution {
-        lines.push(format!(
-            "  {:<10} {:>7} {:>6}%  ->  {:>7} {:>6}%  {}",
-            grade.column.code, grade.before, grade.before_percent, grade.now, grade.now_percent, grade.column.name_zh
-        ));
-    }
+    let grades = simulation.distribution.iter().map(|grade| {
+        vec![
+            grade.column.code.clone(),
+            grade.column.name_zh.clone(),
+            number(grade.before),
+            format!("{}%", grade.before_percent),
+            "->".to_owned(),
+            number(grade.now),
+            format!("{}%", grade.now_percent),
+        ]
+    });
+    lines.extend(aligned(&grades.collect::<Vec<_>>(), 2));
+    let columns: Vec<Column> = simulation.distribution.iter().map(|grade| grade.column.clone()).collect();
     if let Some(movement) = &simulation.movement {
-        let share = |percent: &Option<String>| percent.as_deref().map_or_else(String::new, |of| format!(" ({of}%)"));
-        let number = |count: Option<u64>| count.map_or_else(String::new, |count| count.to_string());
-        lines.push(format!(
-            "{} rise{}, {} fall{}, {} stay",
-            number(movement.risen),
-            share(&movement.risen_percent),
-            number(movement.fallen),
-            share(&movement.fallen_percent),
-            number(movement.stayed)
+        let share = |count: Option<u64>, percent: &Option<String>| match (count, percent) {
+            (Some(count), Some(percent)) => text::with_percent(lang, number(count), percent),
+            (count, _) => count.map_or_else(String::new, number),
+        };
+        lines.push(text::moves(
+            lang,
+            share(movement.risen, &movement.risen_percent),
+            share(movement.fallen, &movement.fallen_percent),
+            share(movement.stayed, &None),
         ));
-        lines.extend(matrix(movement));
+        lines.extend(matrix(movement, lang));
     }
     for measure in &simulation.measures {
         let times = match measure.after_consecutive {
             0 | 1 => String::new(),
-            times => format!(" {times} times in succession"),
+            times => text::in_succession(lang, times),
         };
-        lines.push(format!(
-            "  for {:>6} subjects, after {}{times}: {}",
-            measure.subjects, measure.grade, measure.text_zh
-        ));
+        let grade = named(&columns, &measure.grade, lang);
+        let line = text::measure_line(lang, number(measure.subjects), grade, times, &measure.text_zh);
+        lines.push(format!("  {line}"));
     }
-    lines.push("none of this is visible outside".to_owned());
+    lines.push(text::nothing_is_visible(lang).to_owned());
     lines.push(String::new());
     lines.join("\n")
 }
 
-fn bias_in_words(report: &BiasReport) -> String {
-    let mut lines = vec![
-        format!("{} of {}: {} subjects graded", report.run.run, report.run.period, report.graded),
-        format!(
-            "  {:>3} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>6}",
-            "no", "least", "lower", "median", "upper", "most", "dev.", "missing", "at cap", "at zero", "corr."
-        ),
+fn bias_in_words(report: &BiasReport, lang: Lang) -> String {
+    let head = [
+        text::bias_no(lang),
+        text::bias_least(lang),
+        text::bias_lower(lang),
+        text::bias_median(lang),
+        text::bias_upper(lang),
+        text::bias_most(lang),
+        text::bias_deviation(lang),
+        text::bias_missing(lang),
+        text::bias_at_cap(lang),
+        text::bias_at_zero(lang),
+        text::bias_correlation(lang),
     ];
+    let mut rows: Vec<Vec<String>> = vec![head.iter().map(|head| (*head).to_owned()).collect()];
     for of in &report.indicators {
         let IndicatorBias { no, least, lower_quartile, median, upper_quartile, most, deviation, .. } = of;
-        let points = [least, lower_quartile, median, upper_quartile, most, deviation];
-        let points: Vec<String> = points.into_iter().map(|points| format!("{:>8}", points.to_string())).collect();
+        let points = [least, lower_quartile, median, upper_quartile, most, deviation].map(number);
+        let shares = [&of.missing_percent, &of.at_cap_percent, &of.at_zero_percent].map(|share| format!("{share}%"));
         let correlation = of.correlation_milli.map_or_else(|| "-".to_owned(), thousandths);
-        let flags: Vec<&str> = of.flags.iter().map(|flag| flag.as_str()).collect();
-        lines.push(
-            format!(
-                "  {no:>3} {} {:>7}% {:>7}% {:>7}% {correlation:>6}  {} {}",
-                points.join(" "),
-                of.missing_percent,
-                of.at_cap_percent,
-                of.at_zero_percent,
-                of.name_zh,
-                flags.join(" ")
-            )
-            .trim_end()
-            .to_owned(),
-        );
+        let numbers = std::iter::once(no.to_string()).chain(points).chain(shares);
+        rows.push(numbers.chain(std::iter::once(correlation)).collect());
+    }
+    let mut lines = vec![text::bias_head(lang, &report.run.run, &report.run.period, number(report.graded))];
+    let mut aligned = aligned(&rows, 0).into_iter();
+    lines.extend(aligned.next());
+    // Names are of any length, so they come last and unaligned.
+    for (line, of) in aligned.zip(&report.indicators) {
+        let flags: Vec<&str> = of.flags.iter().map(|flag| flagged(*flag, lang)).collect();
+        lines.push(format!("{line}  {} {}", of.name_zh, flags.join(" ")).trim_end().to_owned());
     }
     lines.push(String::new());
     lines.join("\n")
+}
+
+const fn flagged(flag: BiasFlag, lang: Lang) -> &'static str {
+    match flag {
+        BiasFlag::OftenMissing => text::flag_often_missing(lang),
+        BiasFlag::AtCap => text::flag_at_cap(lang),
+        BiasFlag::AtZero => text::flag_at_zero(lang),
+        BiasFlag::NoSpread => text::flag_no_spread(lang),
+        BiasFlag::Unrelated => text::flag_unrelated(lang),
+        BiasFlag::Against => text::flag_against(lang),
+    }
 }
 
 /// Formats thousandths with their sign.

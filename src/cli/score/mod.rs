@@ -5,10 +5,13 @@ mod export;
 mod figures;
 mod replay;
 mod report;
+mod results;
 mod state;
+mod table;
 mod verify_package;
+mod workbook;
 
-use std::io::Write;
+use std::{io::Write, path::PathBuf};
 
 use super::{
     Context, Usage,
@@ -17,8 +20,16 @@ use super::{
 };
 use crate::{
     domain::{Actor, HalfYear},
-    grading::{InForce, Library, Rounds},
+    grading::{InForce, Library, Rounds, explained_page},
+    i18n::Lang,
 };
+
+/// The format of an explanation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum PageFormat {
+    /// A self-contained page with charts
+    Html,
+}
 
 /// Grade subjects, and publish, explain and report the grades.
 #[derive(Debug, clap::Args)]
@@ -89,9 +100,20 @@ enum WithStore {
         #[arg(long, value_name = "RUN")]
         run: Option<String>,
         /// Print as JSON
-        #[arg(long)]
+        #[arg(long, conflicts_with = "format")]
         json: bool,
+        /// Write a page to print, for the subject
+        #[arg(long, value_enum, value_name = "FORMAT")]
+        format: Option<PageFormat>,
+        /// The file to write to [default: standard output]
+        #[arg(long, value_name = "FILE", requires = "format")]
+        out: Option<PathBuf>,
+        /// The language [default: zh for a page, en for the terminal]
+        #[arg(long, value_name = "zh|en")]
+        lang: Option<Lang>,
     },
+    /// List the results of a run by name, as a table or for a spreadsheet
+    Results(results::Results),
     /// Show the results of a run in numbers, or write the report of a published round
     Report(report::ReportArgs),
     /// Compare two runs: agreement, and the subjects that differ
@@ -103,6 +125,9 @@ enum WithStore {
         /// Print as JSON
         #[arg(long)]
         json: bool,
+        /// The language
+        #[arg(long, value_name = "zh|en", default_value_t)]
+        lang: Lang,
     },
     /// Show the distribution of each indicator, with missing, capped and uncorrelated values
     Bias(figures::Bias),
@@ -133,7 +158,7 @@ async fn run_with_store(verb: WithStore, ctx: &Context) -> anyhow::Result<()> {
     let config = ctx.config()?;
     let db = ctx.store(&config).await?;
     let rounds = Rounds::new(ctx.env(&db));
-    let rounds = rounds.with_objections(config.grading.objection_days);
+    let rounds = rounds.with_objections(config.grading.objection_days, config.reference.calendar()?);
     match verb {
         WithStore::Run { model, period, operator, json } => {
             let library = library(ctx)?;
@@ -148,17 +173,19 @@ async fn run_with_store(verb: WithStore, ctx: &Context) -> anyhow::Result<()> {
         }
         WithStore::Discard { run, operator } => state::discard(&rounds, &operator.actor(ctx)?, &run, ctx).await?,
         WithStore::Show { run, json } => state::show(&rounds, &run, json, ctx).await?,
-        WithStore::Explain { subject, run, json } => {
-            let explained = rounds.explain(&subject, run.as_deref()).await?;
-            if json {
-                writeln!(ctx.out(), "{}", serde_json::to_string_pretty(&explained)?)?;
-            } else {
-                write!(ctx.out(), "{}", explained.to_text())?;
+        WithStore::Explain { subject, run, json, format, out, lang } => {
+            let lang = lang.unwrap_or(if format.is_some() { Lang::Zh } else { Lang::En });
+            let explained = rounds.explain_in(&subject, run.as_deref(), lang).await?;
+            match format {
+                Some(PageFormat::Html) => report::write(explained_page(&explained).as_bytes(), out.as_ref(), ctx)?,
+                None if json => writeln!(ctx.out(), "{}", serde_json::to_string_pretty(&explained)?)?,
+                None => write!(ctx.out(), "{}", explained.to_text())?,
             }
         }
+        WithStore::Results(args) => results::results(&rounds, &args, &config, ctx).await?,
         WithStore::Report(args) => report::report(&rounds, &args, &config, ctx).await?,
         WithStore::Compare(args) => figures::compare(&rounds, &args, ctx).await?,
-        WithStore::Simulate { run, json } => figures::simulate(&rounds, &run, json, ctx).await?,
+        WithStore::Simulate { run, json, lang } => figures::simulate(&rounds, &run, json, lang, ctx).await?,
         WithStore::Bias(args) => figures::bias(&rounds, &args, ctx).await?,
         WithStore::List => state::list(&rounds, ctx).await?,
         WithStore::Replay { run, json } => replay::replay(&rounds, &run, json, ctx).await?,
@@ -200,7 +227,7 @@ async fn make(
     if done.unknown > 0 {
         writeln!(ctx.err(), "{} records belong to measures that the catalogue does not have", done.unknown)?;
     }
-    report::numbers(rounds, &done.id.to_string(), json, ctx).await?;
+    report::numbers(rounds, &done.id.to_string(), json, Lang::En, ctx).await?;
     if !json {
         writeln!(ctx.out(), "To publish it: medcredit score publish {}", done.id)?;
     }

@@ -8,6 +8,7 @@ use crate::{
     cli::{Context, Usage},
     config::Config,
     grading::{ReportNames, Rounds, report_page, report_rows},
+    i18n::Lang,
 };
 
 /// The format of a report.
@@ -38,11 +39,16 @@ pub(super) struct ReportArgs {
     /// Withhold nothing, and report any run: for the bureau only
     #[arg(long, requires = "format")]
     internal: bool,
+    /// The language [default: zh for a page, en for the terminal; CSV and JSON are the same in both]
+    #[arg(long, value_name = "zh|en")]
+    lang: Option<Lang>,
 }
 
 /// Prints or writes a report.
 pub(super) async fn report(rounds: &Rounds, args: &ReportArgs, config: &Config, ctx: &Context) -> anyhow::Result<()> {
-    let Some(format) = args.format else { return numbers(rounds, &args.run, args.json, ctx).await };
+    let Some(format) = args.format else {
+        return numbers(rounds, &args.run, args.json, args.lang.unwrap_or_default(), ctx).await;
+    };
     let (kinds, regions) = (config.reference.kinds()?, config.reference.regions()?);
     let withheld_below = (!args.internal).then_some(config.grading.withhold_below);
     let names = ReportNames { kinds: &kinds, regions: &regions };
@@ -50,7 +56,7 @@ pub(super) async fn report(rounds: &Rounds, args: &ReportArgs, config: &Config, 
     let bytes = match format {
         Format::Csv => report_rows(&report)?,
         Format::Json => format!("{}\n", serde_json::to_string_pretty(&report)?).into_bytes(),
-        Format::Html => report_page(&report).into_bytes(),
+        Format::Html => report_page(&report, args.lang.unwrap_or(Lang::Zh)).into_bytes(),
     };
     write(&bytes, args.out.as_ref(), ctx)
 }
@@ -72,12 +78,12 @@ pub(super) fn write(bytes: &[u8], out: Option<&PathBuf>, ctx: &Context) -> anyho
 }
 
 /// Prints the results of a run in numbers.
-pub(super) async fn numbers(rounds: &Rounds, run: &str, json: bool, ctx: &Context) -> anyhow::Result<()> {
+pub(super) async fn numbers(rounds: &Rounds, run: &str, json: bool, lang: Lang, ctx: &Context) -> anyhow::Result<()> {
     let report = rounds.report(run).await?;
     if json {
         writeln!(ctx.out(), "{}", serde_json::to_string_pretty(&report)?)?;
     } else {
-        write!(ctx.out(), "{}", report.to_text())?;
+        write!(ctx.out(), "{}", report.to_text(lang))?;
     }
     Ok(())
 }

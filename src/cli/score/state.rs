@@ -4,7 +4,7 @@ use std::io::Write;
 
 use serde_json::json;
 
-use crate::{cli::Context, domain::Actor, grading::Rounds};
+use crate::{cli::Context, domain::Actor, grading::Rounds, i18n::Lang};
 
 /// Opens a trial run to objections.
 pub(super) async fn preassess(rounds: &Rounds, actor: &Actor, run: &str, ctx: &Context) -> anyhow::Result<()> {
@@ -63,7 +63,7 @@ pub(super) async fn show(rounds: &Rounds, run: &str, as_json: bool, ctx: &Contex
         writeln!(out, "{}", serde_json::to_string_pretty(&document)?)?;
         return Ok(());
     }
-    write!(out, "{}", report.to_text())?;
+    write!(out, "{}", report.to_text(Lang::En))?;
     writeln!(out, "made      {}", report.created_at)?;
     let dated = [
         ("opened to objections", history.preassessed_at),

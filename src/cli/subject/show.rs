@@ -48,10 +48,21 @@ pub(super) fn write(dossier: &Dossier, out: &mut impl Write) -> io::Result<()> {
     })?;
     list(out, "adverse facts", &dossier.adverse, |one| {
         let (from, to) = (or_dash(one.publish_from_on.as_ref()), or_dash(one.latest_end_on.as_ref()));
+        let counts = one.ended.as_ref().map_or_else(String::new, |why| format!("  does not count ({why})"));
         format!(
-            "{}  {:8}  {:9}  published {from} to {to}  {}  {}",
+            "{}  {:8}  {:9}  published {from} to {to}  {}  {}{counts}",
             one.decided_on, one.tier, one.status, one.source, one.reference
         )
+    })?;
+    list(out, "facts taken back", &dossier.voids, |one| {
+        let state = match (one.restored, one.replaced) {
+            (false, false) => "taken back",
+            (false, true) => "taken back, restored later",
+            (true, false) => "restored",
+            (true, true) => "restored, taken back again later",
+        };
+        let decision = one.decision.as_ref().map_or_else(String::new, |decision| format!("  by {decision}"));
+        format!("{}  {state}  {}  {}{decision}  {}", one.decided_on, one.measure, one.reference, one.reason)
     })?;
     list(out, "consents", &dossier.consents, |one| {
         let until = one.expires_at.map_or_else(|| "-".to_owned(), |at| at.to_string());
@@ -100,9 +111,10 @@ fn facts(dossier: &Dossier, out: &mut impl Write) -> io::Result<()> {
             (Some(latest), Some(valid)) => format!("latest {latest}, good to {valid}: over"),
             _ => "none".to_owned(),
         };
+        let voided = if category.voided > 0 { format!("  and {} taken back", category.voided) } else { String::new() };
         writeln!(
             out,
-            "  {:>3}  {:>6} facts  {state:45}  {} ({})",
+            "  {:>3}  {:>6} facts  {state:45}  {} ({}){voided}",
             category.no, category.facts, category.name_zh, category.provider_zh
         )?;
     }

@@ -170,7 +170,7 @@ impl Rounds {
         results: &BTreeMap<String, ResultRow>,
     ) -> Result<BTreeMap<String, Vec<bool>>, GradingError> {
         let (model, catalogue) = read_model(&self.env.db, run).await?;
-        let scope = Scope::of_run(&self.env.db, run, &model, catalogue).await?;
+        let scope = Scope::of_run(&self.env.db, run, &model, catalogue, None).await?;
         let graded = results.iter().filter(|(_, row)| row.status == GRADED);
         let graded: BTreeMap<String, ResultRow> = graded.map(|(code, row)| (code.clone(), row.clone())).collect();
         let standings = stored_standings(&graded)?;

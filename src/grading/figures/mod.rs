@@ -18,5 +18,6 @@ pub use bias::{BiasFlag, BiasReport, IndicatorBias};
 pub use compare::{Comparison, SubjectDifference};
 pub use movement::{Movement, MovementTable};
 pub use outcomes::{Column, RunHead};
+pub(super) use outcomes::{Outcomes, ordinal, summary};
 pub use round::{KindLine, ReportNames, RoundReport, Share, Table, TableRow};
 pub use simulate::{MeasureCount, Simulation};

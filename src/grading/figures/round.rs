@@ -14,8 +14,11 @@ use super::{
 use crate::{
     domain::{Kinds, Timestamp, region::RegionTable},
     grading::{
-        GradingError, Rounds, RunState, percent::percent, period::period_of, status::GRADED, transition::parse_state,
+        CorrectedResult, GradingError, Rounds, RunState, percent::percent, period::period_of, status::GRADED,
+        transition::parse_state, words::reason_in_words,
     },
+    i18n::Lang,
+    scoring::Scheme,
     store::{
         rounds::RegionalResultRow,
         runs::{self, RunRow},
@@ -92,8 +95,14 @@ pub struct RoundReport {
     pub published_at: Option<Timestamp>,
     /// The last day on which the grades are valid.
     pub valid_until: Option<String>,
-    /// The number of corrections since publication.
+    /// The number of corrections since publication. All figures are those in force.
     pub corrections: usize,
+    /// The corrected assessments, for the bureau only: in force, and before.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub corrected: Vec<CorrectedResult>,
+    /// The grades of the model.
+    #[serde(skip)]
+    pub(in crate::grading) grade_words: Scheme,
     /// The number of subjects that the run covers.
     pub subjects: Option<u64>,
     /// The number of graded subjects.
@@ -168,6 +177,8 @@ impl Rounds {
         // Counts of measures are outside the suppression system, so they are for the bureau only.
         let measures = if internal { self.measures(&now, before.as_ref()).await? } else { Vec::new() };
         let corrections = self.corrections(run_id).await?.len();
+        // They name subjects.
+        let corrected = if internal { self.corrected(run_id).await? } else { Vec::new() };
         let kinds = self.kind_lines(&now, names.kinds, withheld_below).await?;
         let figures = Figures::of(&now, before.as_ref(), Some(names.regions), withheld_below);
         let name = |kind: &str| names.kinds.find(kind).map_or_else(|| kind.to_owned(), |kind| kind.name.clone());
@@ -183,12 +194,14 @@ impl Rounds {
             model: model.id,
             model_zh: model.name_zh,
             model_version: model.version,
-            scheme: model.scheme.id,
-            scheme_zh: model.scheme.name_zh,
+            scheme: model.scheme.id.clone(),
+            scheme_zh: model.scheme.name_zh.clone(),
             scheme_version: model.scheme.version,
             published_at: row.published_at.map(Timestamp::from_micros),
             valid_until: row.valid_until_on,
             corrections,
+            corrected,
+            grade_words: model.scheme,
             subjects: figures.subjects,
             graded: figures.graded,
             grades: figures.grades,
@@ -359,7 +372,7 @@ fn reasons(now: &Outcomes, system: &mut Suppression, unrated: &[Cell]) -> Vec<(C
     let reasons: Vec<(Column, Cell)> = counts
         .into_iter()
         .map(|(code, count)| {
-            (Column { code: code.to_owned(), name_zh: reason_zh(code).to_owned() }, system.cell(count))
+            (Column { code: code.to_owned(), name_zh: reason_in_words(code, Lang::Zh).to_owned() }, system.cell(count))
         })
         .collect();
     if let [total] = unrated {
@@ -367,17 +380,6 @@ fn reasons(now: &Outcomes, system: &mut Suppression, unrated: &[Cell]) -> Vec<(C
         system.adds_up(*total, &cells);
     }
     reasons
-}
-
-/// The Chinese words of a reason.
-fn reason_zh(code: &str) -> &str {
-    match code {
-        "agreement_under_one_year" => "签订医保服务协议不满一年",
-        "agreement_ended_by_subject" => "主动解除服务协议",
-        "agreement_ended_by_bureau" => "被解除服务协议",
-        "licence_suspended" => "执业许可暂停或吊销",
-        _ => "其他情形",
-    }
 }
 
 fn share(released: &Released, count: Cell, of: Cell) -> Share {

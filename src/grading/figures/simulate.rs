@@ -95,6 +95,16 @@ impl Rounds {
         now: &Outcomes,
         before: Option<&Outcomes>,
     ) -> Result<Vec<MeasureCount>, GradingError> {
+        let all = self.measures_with_subjects(now, before).await?;
+        Ok(all.into_iter().map(|(measure, _)| measure).collect())
+    }
+
+    /// The same, with the codes of the subjects.
+    pub(in crate::grading) async fn measures_with_subjects(
+        &self,
+        now: &Outcomes,
+        before: Option<&Outcomes>,
+    ) -> Result<Vec<(MeasureCount, Vec<String>)>, GradingError> {
         let consequences = &now.model.consequence;
         let rounds = consequences.iter().map(|one| usize::from(one.after_consecutive)).max().unwrap_or(0);
         // The rounds before `before`, latest first, as far back as a measure looks.
@@ -117,12 +127,14 @@ impl Rounds {
             let all_of_them = |subject: &&String| {
                 !in_a_row.is_empty() && in_a_row.iter().all(|round| earned(round, subject, &one.grade))
             };
-            MeasureCount {
+            let subjects: Vec<String> = now.subjects.keys().filter(all_of_them).cloned().collect();
+            let measure = MeasureCount {
                 grade: one.grade.clone(),
                 after_consecutive: one.after_consecutive,
                 text_zh: one.text_zh.clone(),
-                subjects: u64::try_from(now.subjects.keys().filter(all_of_them).count()).unwrap_or(u64::MAX),
-            }
+                subjects: u64::try_from(subjects.len()).unwrap_or(u64::MAX),
+            };
+            (measure, subjects)
         });
         Ok(counts.collect())
     }

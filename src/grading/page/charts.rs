@@ -1,95 +1,62 @@
-//! The charts of a report, as SVG inside the page: integer coordinates, styled by the page, each with a title for screen
-//! readers. A table beside each chart has the same figures.
+//! The charts of a report, as SVG inside the page, each with a title for screen readers. A table beside each chart has the
+//! same figures.
 
-use svg::{
-    Document,
-    node::element::{Group, Rectangle, Text, Title},
+use svg::node::element::Group;
+
+use super::drawing::{Area, WIDTH, chart, fitted, part, shade, text, width};
+use crate::{
+    grading::{Column, MovementTable, Share, Table},
+    i18n::{Lang, number, report as words},
 };
 
-use crate::grading::{Column, MovementTable, Share, Table};
+/// The widest column of labels, as a part of the chart.
+const WIDEST_LABELS: u64 = WIDTH / 3;
 
-/// The width of every chart, in its own units.
-const WIDTH: u64 = 900;
-/// The number of shades that the grades of a scheme share; not rated has one of its own.
-const SHADES: usize = 5;
-
-/// An empty chart with its title.
-fn chart(id: &str, title: &str, height: u64) -> Document {
-    Document::new()
-        .set("viewBox", format!("0 0 {WIDTH} {height}"))
-        .set("role", "img")
-        .set("aria-labelledby", id)
-        .add(Title::new(title).set("id", id))
-}
-
-fn text(x: u64, y: u64, class: &str, content: &str) -> Text {
-    Text::new(content).set("x", x).set("y", y).set("class", class)
-}
-
-/// A rectangle in a chart.
-#[derive(Clone, Copy)]
-struct Area {
-    x: u64,
-    y: u64,
-    width: u64,
-    height: u64,
-}
-
-impl Area {
-    const fn new(x: u64, y: u64, width: u64, height: u64) -> Self {
-        Self { x, y, width, height }
-    }
-
-    /// Draws the rectangle.
-    fn bar(self, class: &str) -> Rectangle {
-        let Self { x, y, width, height } = self;
-        Rectangle::new().set("x", x).set("y", y).set("width", width).set("height", height).set("class", class)
-    }
-}
-
-/// The shade of a grade by its position, best first.
-fn shade(at: usize, of: usize) -> usize {
-    if of > 1 { at * (SHADES - 1) / (of - 1) } else { 0 }
-}
-
-/// The part of a length that is in proportion to one number of another.
-fn part(length: u64, number: u64, of: u64) -> u64 {
-    // Integers, so that the same report is the same file; 128 bits, because the product may not fit into 64.
-    u64::try_from(u128::from(length) * u128::from(number) / u128::from(of.max(1))).unwrap_or(0)
+/// The width of a column that holds the longest of some labels, within bounds.
+fn label_width<'a>(labels: impl Iterator<Item = &'a str>, least: u64) -> u64 {
+    let longest = labels.map(|label| width(label, 14)).max().unwrap_or(0);
+    (longest + 16).clamp(least, WIDEST_LABELS)
 }
 
 /// A bar chart with a bar for each grade.
-pub(super) fn distribution(grades: &[(Column, Share)], title: &str) -> String {
+pub(super) fn distribution(grades: &[(Column, Share)], title: &str, lang: Lang) -> String {
     const ROW: u64 = 42;
-    const LABELS: u64 = 170;
-    const LENGTH: u64 = 560;
+    const NUMBERS: u64 = 160;
+    let names = label_width(grades.iter().map(|(column, _)| column.name_zh.as_str()), 84);
+    let codes = label_width(grades.iter().map(|(column, _)| column.code.as_str()), 84);
+    let labels = (names + codes).min(WIDTH / 2);
+    let length = WIDTH - NUMBERS - labels;
     let most = grades.iter().filter_map(|(_, share)| share.count).max().unwrap_or(0);
     let height = ROW * u64::try_from(grades.len()).unwrap_or(0);
     let mut drawn = chart("chart-distribution", title, height.max(1));
     for (at, (column, share)) in grades.iter().enumerate() {
         let y = ROW * u64::try_from(at).unwrap_or(0);
         let row = Group::new()
-            .add(text(0, y + 26, "strong", &column.name_zh))
-            .add(text(84, y + 26, "small", &column.code))
-            .add(Area::new(LABELS, y + 8, LENGTH, 26).bar("rail"));
-        drawn =
-            drawn.add(match share.count {
-                Some(count) => {
-                    let length = part(LENGTH, count, most);
-                    let label = match &share.percent {
-                        Some(percent) => format!("{count}　{percent}%"),
-                        None => count.to_string(),
-                    };
-                    row.add(Area::new(LABELS, y + 8, length, 26).bar(&format!("g{}", shade(at, grades.len()))))
-                        .add(text(LABELS + LENGTH + 12, y + 26, "", &label))
-                }
-                None => row.add(Area::new(LABELS, y + 8, LENGTH, 26).bar("hidden")).add(text(
-                    LABELS + LENGTH + 12,
+            .add(fitted(0, y + 21, "strong", &column.name_zh, names - 8, 2))
+            .add(fitted(names, y + 21, "small", &column.code, (labels - names).saturating_sub(8), 2))
+            .add(Area::new(labels, y + 8, length, 26).bar("rail"));
+        let end = labels + length + 12;
+        drawn = drawn.add(match share.count {
+            Some(count) => {
+                let bar = part(length, count, most);
+                let label = match &share.percent {
+                    Some(percent) => format!("{}　{percent}%", number(count)),
+                    None => number(count),
+                };
+                row.add(Area::new(labels, y + 8, bar, 26).bar(&format!("g{}", shade(at, grades.len())))).add(text(
+                    end,
                     y + 26,
-                    "small",
-                    "不予公布",
-                )),
-            });
+                    "",
+                    &label,
+                ))
+            }
+            None => row.add(Area::new(labels, y + 8, length, 26).bar("hidden")).add(text(
+                end,
+                y + 26,
+                "small",
+                words::not_published(lang),
+            )),
+        });
     }
     drawn.to_string()
 }
@@ -97,37 +64,39 @@ pub(super) fn distribution(grades: &[(Column, Share)], title: &str) -> String {
 /// A stacked bar for each row of a table, divided by grades; withheld counts are one part without a shade.
 pub(super) fn divided(table: &Table, id: &str, title: &str) -> String {
     const ROW: u64 = 32;
-    const LABELS: u64 = 110;
-    const LENGTH: u64 = 710;
-    const LEGEND: u64 = 34;
-    let height = LEGEND + ROW * u64::try_from(table.rows.len()).unwrap_or(0);
-    let mut drawn = chart(id, title, height).add(legend(&table.columns));
+    const TOTALS: u64 = 80;
+    let labels = label_width(table.rows.iter().map(|row| row.name_zh.as_str()), 110);
+    let length = WIDTH - TOTALS - labels;
+    let (legend, top) = legend(&table.columns);
+    let height = top + ROW * u64::try_from(table.rows.len()).unwrap_or(0);
+    let mut drawn = chart(id, title, height).add(legend);
     for (at, row) in table.rows.iter().enumerate() {
-        let y = LEGEND + ROW * u64::try_from(at).unwrap_or(0);
-        let mut group = Group::new().add(text(0, y + 19, "", &row.name_zh));
+        let y = top + ROW * u64::try_from(at).unwrap_or(0);
+        let mut group = Group::new().add(fitted(0, y + 14, "", &row.name_zh, labels - 8, 1));
         let Some(total) = row.total.filter(|total| *total > 0) else {
-            drawn = drawn.add(group.add(Area::new(LABELS, y + 4, LENGTH, 22).bar("hidden")));
+            drawn = drawn.add(group.add(Area::new(labels, y + 4, length, 22).bar("hidden")));
             continue;
         };
         let (mut before, mut shown) = (0, 0);
         for (place, share) in row.cells.iter().enumerate() {
             let Some(count) = share.count.filter(|count| *count > 0) else { continue };
             shown += count;
-            let (x, end) = (part(LENGTH, before, total), part(LENGTH, before + count, total));
+            let (x, end) = (part(length, before, total), part(length, before + count, total));
             before += count;
             let class = class_of(place, table.columns.len());
-            group = group.add(Area::new(LABELS + x, y + 4, end - x, 22).bar(&class));
-            // Narrower than this the number would run over the next part.
-            if end - x >= 34 {
+            group = group.add(Area::new(labels + x, y + 4, end - x, 22).bar(&class));
+            let label = number(count);
+            // In a narrower part the number would run over the next one.
+            if end - x >= width(&label, 12) + 8 {
                 let tone = if matches!(class.as_str(), "g2" | "g3") { "inside dark mid" } else { "inside mid" };
-                group = group.add(text(LABELS + x.midpoint(end), y + 19, tone, &count.to_string()));
+                group = group.add(text(labels + x.midpoint(end), y + 19, tone, &label));
             }
         }
         if shown < total {
-            let x = part(LENGTH, before, total);
-            group = group.add(Area::new(LABELS + x, y + 4, LENGTH - x, 22).bar("hidden"));
+            let x = part(length, before, total);
+            group = group.add(Area::new(labels + x, y + 4, length - x, 22).bar("hidden"));
         }
-        drawn = drawn.add(group.add(text(WIDTH, y + 19, "small end", &total.to_string())));
+        drawn = drawn.add(group.add(text(WIDTH, y + 19, "small end", &number(total))));
     }
     drawn.to_string()
 }
@@ -137,40 +106,49 @@ fn class_of(place: usize, columns: usize) -> String {
     if place + 1 == columns { "g5".to_owned() } else { format!("g{}", shade(place, columns - 1)) }
 }
 
-fn legend(columns: &[Column]) -> Group {
-    let mut group = Group::new();
-    let step = 110;
+/// The legend of the columns, in as many lines as it needs, and its height.
+fn legend(columns: &[Column]) -> (Group, u64) {
+    const LINE: u64 = 22;
+    const SQUARE: u64 = 20;
+    let (mut group, mut x, mut y) = (Group::new(), 0, 6);
     for (at, column) in columns.iter().enumerate() {
-        let x = 110 + step * u64::try_from(at).unwrap_or(0);
-        group = group.add(Area::new(x, 6, 14, 14).bar(&class_of(at, columns.len()))).add(text(
-            x + 20,
-            18,
+        let name = width(&column.name_zh, 12).min(WIDTH - SQUARE);
+        if x > 0 && x + SQUARE + name > WIDTH {
+            (x, y) = (0, y + LINE);
+        }
+        group = group.add(Area::new(x, y, 14, 14).bar(&class_of(at, columns.len()))).add(fitted(
+            x + SQUARE,
+            y + 7,
             "small",
             &column.name_zh,
+            name,
+            1,
         ));
+        x += SQUARE + name + 24;
     }
-    group
+    (group, y + LINE + 6)
 }
 
 /// A heat map of movement: darker where more subjects moved, blue for rises and red for falls.
-pub(super) fn movement(of: &MovementTable, title: &str) -> String {
-    const LABELS: u64 = 130;
+pub(super) fn movement(of: &MovementTable, title: &str, lang: Lang) -> String {
     const ROW: u64 = 44;
+    let labels = label_width(of.rows.iter().map(|row| row.name_zh.as_str()), 130);
     let columns = u64::try_from(of.columns.len()).unwrap_or(1).max(1);
-    let width = (WIDTH - LABELS) / columns;
+    let cell = (WIDTH - labels) / columns;
     let height = ROW * (u64::try_from(of.rows.len()).unwrap_or(0) + 1) + 8;
     let most = of.counts.iter().flatten().filter_map(|count| *count).max().unwrap_or(0);
-    let mut drawn = chart("chart-movement", title, height).add(text(0, 26, "small", "上期 ↓　本期 →"));
+    let mut drawn =
+        chart("chart-movement", title, height).add(text(0, 26, "small", words::before_down_now_right(lang)));
     for (at, column) in of.columns.iter().enumerate() {
-        let x = LABELS + width * u64::try_from(at).unwrap_or(0) + width / 2;
-        drawn = drawn.add(text(x, 26, "strong mid", &column.name_zh));
+        let x = labels + cell * u64::try_from(at).unwrap_or(0) + cell / 2;
+        drawn = drawn.add(fitted(x, 21, "strong mid", &column.name_zh, cell.saturating_sub(6), 2));
     }
     for (row, (column, counts)) in of.rows.iter().zip(&of.counts).enumerate() {
         let y = ROW * (u64::try_from(row).unwrap_or(0) + 1);
-        drawn = drawn.add(text(0, y + 26, "strong", &column.name_zh));
+        drawn = drawn.add(fitted(0, y + 21, "strong", &column.name_zh, labels - 8, 2));
         for (at, count) in counts.iter().enumerate() {
-            let x = LABELS + width * u64::try_from(at).unwrap_or(0);
-            drawn = drawn.add(square(Area::new(x, y, width, ROW), *count, direction(of, row, at), most));
+            let x = labels + cell * u64::try_from(at).unwrap_or(0);
+            drawn = drawn.add(square(Area::new(x, y, cell, ROW), *count, direction(of, row, at), most));
         }
     }
     drawn.to_string()
@@ -208,5 +186,5 @@ fn square(area: Area, count: Option<u64>, direction: &str, most: u64) -> Group {
         _ => 5,
     };
     let tone = if weight >= 4 { "inside mid" } else { "mid" };
-    Group::new().add(inner.bar(&format!("{direction} w{weight}"))).add(label(tone, &count.to_string()))
+    Group::new().add(inner.bar(&format!("{direction} w{weight}"))).add(label(tone, &number(count)))
 }

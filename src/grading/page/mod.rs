@@ -4,63 +4,32 @@
 //! them. It can be printed and read by screen readers: charts have titles, and tables beside them have the same figures.
 
 mod charts;
+mod document;
+mod drawing;
+mod explain;
+mod losses;
 mod rows;
 
-use std::fmt::{Arguments, Write};
-
-use aws_lc_rs::digest::{SHA256, digest};
-use data_encoding::BASE64;
-
+pub use explain::explained_page;
 pub use rows::{comparison_rows, report_rows};
 
-use super::{Column, MovementTable, RoundReport, Share, Table};
-use crate::domain::html::escape;
+use document::{Page, add};
 
-const STYLE: &str = include_str!("style.css");
+use super::{
+    Column, MovementTable, RoundReport, Share, Table,
+    words::{period_in_words, reason_in_words, state_in_words},
+};
+use crate::{
+    domain::html::escape,
+    i18n::{Lang, number, report as text},
+};
 
 /// The mark in place of a withheld count.
 const WITHHELD: &str = "＊";
 
-/// A page under construction.
-#[derive(Default)]
-struct Page(String);
-
-impl Page {
-    /// Adds a line.
-    fn add(&mut self, line: Arguments<'_>) {
-        // Infallible: writing to a String.
-        let _ = self.0.write_fmt(line);
-        self.0.push('\n');
-    }
-}
-
-macro_rules! add {
-    ($page:expr, $($line:tt)*) => { $page.add(format_args!($($line)*)) };
-}
-
-/// A half-year in Chinese.
-fn period_zh(period: &str) -> String {
-    match period.split_once("-H") {
-        Some((year, "1")) => format!("{year}年上半年"),
-        Some((year, _)) => format!("{year}年下半年"),
-        None => period.to_owned(),
-    }
-}
-
-/// A state in Chinese.
-fn state_zh(state: &str) -> &str {
-    match state {
-        "trial" => "试评",
-        "preassessment" => "预评定",
-        "published" => "已发布",
-        "superseded" => "已被后一期取代",
-        other => other,
-    }
-}
-
 /// A count, or the mark of one that is withheld.
 fn count(of: Option<u64>) -> String {
-    of.map_or_else(|| WITHHELD.to_owned(), |count| count.to_string())
+    of.map_or_else(|| WITHHELD.to_owned(), number)
 }
 
 /// A share, or the mark of one that is withheld.
@@ -68,82 +37,79 @@ fn percent(of: Option<&String>) -> String {
     of.map_or_else(|| WITHHELD.to_owned(), |percent| format!("{percent}%"))
 }
 
-/// The report of a round as an HTML page.
-pub fn report_page(report: &RoundReport) -> String {
-    let mut page = Page::default();
-    head(&mut page, report);
-    figures(&mut page, report);
-    add!(page, "<section><h2>等级分布 <span lang=\"en\">Distribution of grades</span></h2>");
-    let title = format!("{}{}各等级数量", report.kind_zh, period_zh(&report.period));
-    add!(page, "<figure>{}</figure>", charts::distribution(&report.grades, &title));
+/// A text; a Chinese one with the English one below it, for readers abroad.
+fn both(lang: Lang, text: impl Fn(Lang) -> String) -> String {
+    match lang {
+        Lang::En => escape(&text(Lang::En)),
+        Lang::Zh => format!("{} <span lang=\"en\">{}</span>", escape(&text(Lang::Zh)), escape(&text(Lang::En))),
+    }
+}
+
+/// The same for a text without values.
+fn both_plain(lang: Lang, text: fn(Lang) -> &'static str) -> String {
+    both(lang, |lang| text(lang).to_owned())
+}
+
+/// The kind of subject: its code in English, its name in Chinese.
+fn kind_of(report: &RoundReport, lang: Lang) -> &str {
+    if lang == Lang::Zh { &report.kind_zh } else { &report.kind }
+}
+
+/// The report of a round as an HTML page, in Chinese with English headings, or in English.
+pub fn report_page(report: &RoundReport, lang: Lang) -> String {
+    let period = |lang| period_in_words(&report.period, lang);
+    let title = text::title(lang, kind_of(report, lang), period(lang));
+    let mut page = Page::with_head(&title, lang);
+    head(&mut page, report, lang);
+    figures(&mut page, report, lang);
+    add!(page, "<section><h2>{}</h2>", both_plain(lang, text::distribution));
+    let title = text::distribution_chart(lang, kind_of(report, lang), period(lang));
+    add!(page, "<figure>{}</figure>", charts::distribution(&report.grades, &title, lang));
     if !report.not_rated.is_empty() {
-        reasons(&mut page, &report.not_rated);
+        reasons(&mut page, &report.not_rated, lang);
     }
     add!(page, "</section>");
     if let Some(movement) = &report.movement {
-        moved(&mut page, movement);
+        moved(&mut page, movement, lang);
     }
-    table(&mut page, &report.by_region, &BY_REGION);
-    table(&mut page, &report.by_level, &BY_LEVEL);
-    kinds(&mut page, report);
-    measures(&mut page, report);
-    foot(&mut page, report);
-    page.0
+    table(&mut page, &report.by_region, &BY_REGION, lang);
+    table(&mut page, &report.by_level, &BY_LEVEL, lang);
+    kinds(&mut page, report, lang);
+    measures(&mut page, report, lang);
+    corrections(&mut page, report, lang);
+    foot(&mut page, report, lang);
+    page.finish()
 }
 
-fn head(page: &mut Page, report: &RoundReport) {
-    // The policy allows this style sheet by its digest and nothing else: markup in a name could run no script.
-    let style = BASE64.encode(digest(&SHA256, STYLE.as_bytes()).as_ref());
-    let title = format!("{}医保信用评级报告 {}", report.kind_zh, period_zh(&report.period));
-    add!(page, "<!DOCTYPE html>\n<html lang=\"zh-CN\">\n<head>\n<meta charset=\"utf-8\">");
-    add!(
-        page,
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'\">"
-    );
-    add!(page, "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">");
-    add!(page, "<meta name=\"referrer\" content=\"no-referrer\">\n<meta name=\"robots\" content=\"noindex\">");
-    add!(page, "<title>{}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n<header>", escape(&title));
+fn head(page: &mut Page, report: &RoundReport, lang: Lang) {
     if report.internal {
-        add!(page, "<span class=\"mark internal\">内部资料 不得外传</span>");
+        add!(page, "<span class=\"mark internal\">{}</span>", text::internal(lang));
     } else {
-        add!(page, "<span class=\"mark\">可公开</span>");
+        add!(page, "<span class=\"mark\">{}</span>", text::public(lang));
     }
-    add!(
-        page,
-        "<h1>{}医保信用评级报告 <span lang=\"en\">Credit rating of a round: {}</span></h1>",
-        escape(&report.kind_zh),
-        escape(&report.kind)
-    );
-    add!(
-        page,
-        "<p class=\"lead\">{}　{}　{}（第 {} 版）</p>",
-        period_zh(&report.period),
-        escape(state_zh(&report.state)),
-        escape(&report.scheme_zh),
-        report.scheme_version
-    );
+    add!(page, "<h1>{}</h1>", both(lang, |lang| text::heading(lang, kind_of(report, lang))));
+    let (period, state) = (period_in_words(&report.period, lang), state_in_words(&report.state, lang));
+    let lead = text::lead(lang, period, state, &report.scheme_zh, report.scheme_version);
+    add!(page, "<p class=\"lead\">{}</p>", escape(&lead));
     if let Some(until) = &report.valid_until {
-        add!(
-            page,
-            "<p class=\"en\">等级有效期至 {} <span lang=\"en\">· grades are valid until this day</span></p>",
-            escape(until)
-        );
+        add!(page, "<p class=\"en\">{}</p>", both(lang, |lang| text::valid_until(lang, until)));
     }
     add!(page, "</header>");
 }
 
-fn figures(page: &mut Page, report: &RoundReport) {
+fn figures(page: &mut Page, report: &RoundReport, lang: Lang) {
+    let unrated = report.subjects.zip(report.graded).map(|(all, graded)| all - graded);
     let mut cards = vec![
-        ("列入主体", count(report.subjects)),
-        ("评定等级", count(report.graded)),
-        ("不参评", count(report.subjects.zip(report.graded).map(|(all, graded)| all - graded))),
+        (text::subjects(lang), count(report.subjects)),
+        (text::graded(lang), count(report.graded)),
+        (text::not_rated(lang), count(unrated)),
     ];
     if let Some(movement) = &report.movement {
-        cards.push(("等级上升", percent(movement.risen_percent.as_ref())));
-        cards.push(("等级下降", percent(movement.fallen_percent.as_ref())));
+        cards.push((text::risen(lang), percent(movement.risen_percent.as_ref())));
+        cards.push((text::fallen(lang), percent(movement.fallen_percent.as_ref())));
     }
     if report.corrections > 0 && report.internal {
-        cards.push(("发布后更正", report.corrections.to_string()));
+        cards.push((text::corrected(lang), number(report.corrections)));
     }
     add!(page, "<dl class=\"cards\">");
     for (name, value) in cards {
@@ -152,47 +118,39 @@ fn figures(page: &mut Page, report: &RoundReport) {
     add!(page, "</dl>");
 }
 
-fn reasons(page: &mut Page, reasons: &[(Column, Share)]) {
-    add!(
-        page,
-        "<div class=\"scroll\"><table><caption>不参评原因 <span lang=\"en\">Not rated, by reason</span></caption>"
-    );
-    add!(page, "<thead><tr><th scope=\"col\">原因</th><th scope=\"col\">数量</th></tr></thead><tbody>");
+fn reasons(page: &mut Page, reasons: &[(Column, Share)], lang: Lang) {
+    add!(page, "<div class=\"scroll\"><table><caption>{}</caption>", both_plain(lang, text::reasons));
+    let (reason, number) = (text::reason(lang), text::count(lang));
+    add!(page, "<thead><tr><th scope=\"col\">{reason}</th><th scope=\"col\">{number}</th></tr></thead><tbody>");
     for (column, share) in reasons {
-        add!(page, "<tr><th scope=\"row\">{}</th>{}</tr>", escape(&column.name_zh), cell(share));
+        let name = if lang == Lang::Zh { column.name_zh.as_str() } else { reason_in_words(&column.code, lang) };
+        add!(page, "<tr><th scope=\"row\">{}</th>{}</tr>", escape(name), cell(share, lang));
     }
     add!(page, "</tbody></table></div>");
 }
 
-fn moved(page: &mut Page, movement: &MovementTable) {
-    add!(
-        page,
-        "<section><h2>等级变动 <span lang=\"en\">Movement since {}</span></h2>",
-        escape(&movement.before.period)
-    );
-    add!(
-        page,
-        "<p>两期均评定等级的主体 {} 家：上升 {}（{}），下降 {}（{}），不变 {}。</p>",
+fn moved(page: &mut Page, movement: &MovementTable, lang: Lang) {
+    let before = |lang| period_in_words(&movement.before.period, lang);
+    add!(page, "<section><h2>{}</h2>", both(lang, |lang| text::movement(lang, before(lang))));
+    let share = |of, part: Option<&String>| text::share_of(lang, count(of), percent(part));
+    let words = text::movement_words(
+        lang,
         count(movement.graded_in_both),
-        count(movement.risen),
-        percent(movement.risen_percent.as_ref()),
-        count(movement.fallen),
-        percent(movement.fallen_percent.as_ref()),
-        count(movement.stayed)
+        share(movement.risen, movement.risen_percent.as_ref()),
+        share(movement.fallen, movement.fallen_percent.as_ref()),
+        count(movement.stayed),
     );
-    let title = format!("从{}到本期的等级变动", period_zh(&movement.before.period));
-    add!(page, "<figure>{}</figure>", charts::movement(movement, &title));
-    add!(
-        page,
-        "<div class=\"scroll\"><table><caption>上期等级（行）与本期等级（列） <span lang=\"en\">Before in rows, now in columns</span></caption>"
-    );
-    add!(page, "<thead><tr><th scope=\"col\">上期</th>");
+    add!(page, "<p>{words}</p>");
+    let title = text::movement_chart(lang, before(lang));
+    add!(page, "<figure>{}</figure>", charts::movement(movement, &title, lang));
+    add!(page, "<div class=\"scroll\"><table><caption>{}</caption>", both_plain(lang, text::movement_table));
+    add!(page, "<thead><tr><th scope=\"col\">{}</th>", text::before(lang));
     for column in &movement.columns {
         add!(page, "<th scope=\"col\">{}</th>", escape(&column.name_zh));
     }
     add!(page, "</tr></thead><tbody>");
     for (column, counts) in movement.rows.iter().zip(&movement.counts) {
-        let cells: String = counts.iter().map(|count| count_cell(*count)).collect();
+        let cells: String = counts.iter().map(|count| count_cell(*count, lang)).collect();
         add!(page, "<tr><th scope=\"row\">{}</th>{cells}</tr>", escape(&column.name_zh));
     }
     add!(page, "</tbody></table></div></section>");
@@ -202,46 +160,55 @@ fn moved(page: &mut Page, movement: &MovementTable) {
 struct Headings {
     /// The id of the chart.
     id: &'static str,
-    zh: &'static str,
-    en: &'static str,
+    heading: fn(Lang) -> &'static str,
     /// The heading of the first column.
-    first_column: &'static str,
+    first_column: fn(Lang) -> &'static str,
 }
 
-const BY_REGION: Headings = Headings { id: "region", zh: "按地区分布", en: "By region", first_column: "地区" };
-const BY_LEVEL: Headings = Headings { id: "level", zh: "按级别分布", en: "By level", first_column: "级别" };
+const BY_REGION: Headings = Headings { id: "region", heading: text::by_region, first_column: text::region };
+const BY_LEVEL: Headings = Headings { id: "level", heading: text::by_level, first_column: text::level };
 
-fn table(page: &mut Page, table: &Table, headings: &Headings) {
-    let Headings { id, zh, en, first_column } = headings;
+fn table(page: &mut Page, table: &Table, headings: &Headings, lang: Lang) {
+    let Headings { id, heading, first_column } = headings;
     if table.rows.is_empty() {
         return;
     }
-    add!(page, "<section><h2>{zh} <span lang=\"en\">{en}</span></h2>");
-    add!(page, "<figure>{}</figure>", charts::divided(table, &format!("chart-{id}"), zh));
+    add!(page, "<section><h2>{}</h2>", both_plain(lang, *heading));
+    add!(page, "<figure>{}</figure>", charts::divided(table, &format!("chart-{id}"), heading(lang)));
     add!(
         page,
-        "<div class=\"scroll\"><table><caption>{zh}：数量与占本行的比例</caption><thead><tr><th scope=\"col\">{first_column}</th>"
+        "<div class=\"scroll\"><table><caption>{}</caption><thead><tr><th scope=\"col\">{}</th>",
+        text::table_caption(lang, heading(lang)),
+        first_column(lang)
     );
     for column in &table.columns {
         add!(page, "<th scope=\"col\">{}</th>", escape(&column.name_zh));
     }
-    add!(page, "<th scope=\"col\">合计</th></tr></thead><tbody>");
+    add!(page, "<th scope=\"col\">{}</th></tr></thead><tbody>", text::total(lang));
     for row in &table.rows {
-        let cells: String = row.cells.iter().map(cell).collect();
-        add!(page, "<tr><th scope=\"row\">{}</th>{cells}{}</tr>", escape(&row.name_zh), count_cell(row.total));
+        let cells: String = row.cells.iter().map(|share| cell(share, lang)).collect();
+        let total = count_cell(row.total, lang);
+        add!(page, "<tr><th scope=\"row\">{}</th>{cells}{total}</tr>", escape(&row.name_zh));
     }
     add!(page, "</tbody></table></div></section>");
 }
 
-fn kinds(page: &mut Page, report: &RoundReport) {
+/// The beginning of a table with these headings of columns.
+fn table_head(page: &mut Page, heads: &[&str]) {
+    add!(page, "<div class=\"scroll\"><table><thead><tr>");
+    for head in heads {
+        add!(page, "<th scope=\"col\">{head}</th>");
+    }
+    add!(page, "</tr></thead><tbody>");
+}
+
+fn kinds(page: &mut Page, report: &RoundReport, lang: Lang) {
     if report.kinds.len() < 2 {
         return;
     }
-    add!(page, "<section><h2>各类主体 <span lang=\"en\">Kinds of subject in the same half-year</span></h2>");
-    add!(
-        page,
-        "<div class=\"scroll\"><table><thead><tr><th scope=\"col\">主体类别</th><th scope=\"col\">合计</th><th scope=\"col\">各等级</th><th scope=\"col\">上升</th><th scope=\"col\">下降</th></tr></thead><tbody>"
-    );
+    add!(page, "<section><h2>{}</h2>", both_plain(lang, text::kinds));
+    let heads = [text::kind(lang), text::total(lang), text::grades(lang), text::risen(lang), text::fallen(lang)];
+    table_head(page, &heads);
     for line in &report.kinds {
         let grades: Vec<String> = line
             .columns
@@ -254,7 +221,7 @@ fn kinds(page: &mut Page, report: &RoundReport) {
             page,
             "<tr><th scope=\"row\">{}</th>{}<td class=\"text\">{}</td><td>{}</td><td>{}</td></tr>",
             escape(&line.name_zh),
-            count_cell(line.total),
+            count_cell(line.total, lang),
             grades.join("　"),
             dash(line.risen_percent.as_ref()),
             dash(line.fallen_percent.as_ref())
@@ -263,74 +230,76 @@ fn kinds(page: &mut Page, report: &RoundReport) {
     add!(page, "</tbody></table></div></section>");
 }
 
-fn measures(page: &mut Page, report: &RoundReport) {
+fn measures(page: &mut Page, report: &RoundReport, lang: Lang) {
     if report.measures.is_empty() {
         return;
     }
-    add!(page, "<section><h2>分类监管措施 <span lang=\"en\">Supervisory measures by grade</span></h2>");
-    add!(
-        page,
-        "<div class=\"scroll\"><table><thead><tr><th scope=\"col\">等级</th><th scope=\"col\">措施</th><th scope=\"col\">主体数</th></tr></thead><tbody>"
-    );
+    add!(page, "<section><h2>{}</h2>", both_plain(lang, text::measures));
+    table_head(page, &[text::grade(lang), text::measure(lang), text::subjects(lang)]);
     for one in &report.measures {
         let grade = report.grades.iter().find(|(column, _)| column.code == one.grade);
         let grade = grade.map_or(one.grade.as_str(), |(column, _)| column.name_zh.as_str());
-        let times = if one.after_consecutive > 1 {
-            format!("（连续 {} 次）", one.after_consecutive)
-        } else {
-            String::new()
+        let times = match one.after_consecutive {
+            0 | 1 => String::new(),
+            times => text::times_in_a_row(lang, times),
         };
         add!(
             page,
             "<tr><th scope=\"row\">{}{times}</th><td class=\"text\">{}</td><td>{}</td></tr>",
             escape(grade),
             escape(&one.text_zh),
-            one.subjects
+            number(one.subjects)
         );
     }
     add!(page, "</tbody></table></div></section>");
 }
 
-fn foot(page: &mut Page, report: &RoundReport) {
-    add!(page, "<section><h2>说明与可验证信息 <span lang=\"en\">Remarks and verification</span></h2>");
+fn corrections(page: &mut Page, report: &RoundReport, lang: Lang) {
+    if report.corrected.is_empty() {
+        return;
+    }
+    add!(page, "<section><h2>{}</h2><ul>", both_plain(lang, text::corrections));
+    for one in &report.corrected {
+        add!(page, "<li>{}</li>", escape(&one.in_words(&report.grade_words, lang)));
+    }
+    add!(page, "</ul></section>");
+}
+
+fn foot(page: &mut Page, report: &RoundReport, lang: Lang) {
+    add!(page, "<section><h2>{}</h2>", both_plain(lang, text::remarks));
     match report.withheld_below {
-        Some(below) => add!(
-            page,
-            "<p class=\"note\">{WITHHELD} 数量少于 {below} 的单元格不予公布，并隐去可据以推算的其他单元格。<span lang=\"en\">Counts from 1 to {} are withheld, with the counts from which they could be computed.</span></p>",
-            below - 1
-        ),
-        None => add!(
-            page,
-            "<p class=\"note\">本报告未隐去任何单元格，仅供内部使用。<span lang=\"en\">Nothing is withheld. For internal use only.</span></p>"
-        ),
+        Some(below) => {
+            let words = both(lang, |lang| text::withheld(lang, below, below.saturating_sub(1)));
+            add!(page, "<p class=\"note\">{WITHHELD} {words}</p>");
+        }
+        None => add!(page, "<p class=\"note\">{}</p>", both_plain(lang, text::nothing_withheld)),
     }
     add!(page, "<dl class=\"proof\">");
     for (name, value) in [
-        ("评级批次 run", report.run.as_str()),
-        ("模型 model", report.model_zh.as_str()),
-        ("模型摘要", report.model_digest.as_str()),
-        ("输入摘要", report.input_digest.as_str()),
-        ("结果摘要", report.outcome_digest.as_str()),
+        (text::run(lang), report.run.as_str()),
+        (text::model(lang), report.model_zh.as_str()),
+        (text::model_digest(lang), report.model_digest.as_str()),
+        (text::input_digest(lang), report.input_digest.as_str()),
+        (text::outcome_digest(lang), report.outcome_digest.as_str()),
     ] {
         add!(page, "<dt>{name}</dt><dd><code>{}</code></dd>", escape(value));
     }
     add!(page, "</dl></section>");
-    add!(page, "<footer>政务信息，供参考。<span lang=\"en\">Government information, for reference.</span></footer>");
-    add!(page, "</main>\n</body>\n</html>");
+    add!(page, "<footer>{}</footer>", both_plain(lang, crate::i18n::score::page_reference));
 }
 
 /// A table cell with a count and its share.
-fn cell(share: &Share) -> String {
+fn cell(share: &Share, lang: Lang) -> String {
     match (share.count, &share.percent) {
-        (Some(count), Some(percent)) => format!("<td>{count}<small>{percent}%</small></td>"),
-        (count, _) => count_cell(count),
+        (Some(count), Some(percent)) => format!("<td>{}<small>{percent}%</small></td>", number(count)),
+        (count, _) => count_cell(count, lang),
     }
 }
 
 /// A table cell with a count.
-fn count_cell(count: Option<u64>) -> String {
+fn count_cell(count: Option<u64>, lang: Lang) -> String {
     match count {
-        Some(count) => format!("<td>{count}</td>"),
-        None => format!("<td class=\"hidden\"><abbr title=\"不予公布\">{WITHHELD}</abbr></td>"),
+        Some(count) => format!("<td>{}</td>", number(count)),
+        None => format!("<td class=\"hidden\"><abbr title=\"{}\">{WITHHELD}</abbr></td>", text::not_published(lang)),
     }
 }

@@ -48,6 +48,11 @@ pub fn report_rows(report: &RoundReport) -> Result<Vec<u8>, csv::Error> {
             line("moved", kind, (code, name), &Share { count, percent })?;
         }
     }
+    for one in &report.corrected {
+        let (before, now) = (word(Some(&one.before)), word(Some(&one.now)));
+        let version = one.version.to_string();
+        line("corrected", (&one.subject_code, &version), (&before, &now), &none)?;
+    }
     for of in &report.kinds {
         for (column, share) in of.columns.iter().zip(&of.cells) {
             line("kinds", (&of.kind, &of.name_zh), (&column.code, &column.name_zh), share)?;
@@ -61,12 +66,6 @@ pub fn comparison_rows(comparison: &Comparison) -> Result<Vec<u8>, csv::Error> {
     let mut out = csv::Writer::from_writer(Vec::new());
     out.write_record(["subject_code", "first", "first_points", "second", "second_points", "places", "points"])?;
     for of in &comparison.differing {
-        let word = |summary: Option<&AssessmentSummary>| match summary {
-            Some(AssessmentSummary { grade: Some(grade), .. }) => grade.clone(),
-            Some(AssessmentSummary { reason: Some(reason), .. }) => reason.clone(),
-            Some(summary) => summary.status.clone(),
-            None => "absent".to_owned(),
-        };
         let points = |summary: Option<&AssessmentSummary>| {
             summary.and_then(|summary| summary.points).map(|points| points.to_string()).unwrap_or_default()
         };
@@ -81,6 +80,16 @@ pub fn comparison_rows(comparison: &Comparison) -> Result<Vec<u8>, csv::Error> {
         ])?;
     }
     finish(out)
+}
+
+/// A result as one code: of its grade, or the reason of not being rated.
+fn word(summary: Option<&AssessmentSummary>) -> String {
+    match summary {
+        Some(AssessmentSummary { grade: Some(grade), .. }) => grade.clone(),
+        Some(AssessmentSummary { reason: Some(reason), .. }) => reason.clone(),
+        Some(summary) => summary.status.clone(),
+        None => "absent".to_owned(),
+    }
 }
 
 fn cells(table: &Table) -> impl Iterator<Item = ((&str, &str), &Column, &Share)> {

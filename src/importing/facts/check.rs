@@ -68,8 +68,14 @@ pub(super) fn check<'a>(row: &mut Row<'a>, rules: &Rules, dictionary: &Dictionar
         let message = format!("{} is of {}, where {code} is not", category.name_zh, category.region_zh);
         return row.reject(SUBJECT_CODE, Code::RegionOutside, message);
     }
+    if !measure.admits_reference(reference) {
+        let message = format!(
+            "{name} must name its document: without a number one act would be counted as often as it is reported"
+        );
+        return row.reject(REFERENCE, Code::ReferenceMissing, message);
+    }
     // A department's sources were decided when it was registered.
-    if rules.sources.is_none() && !category.is_provided_by(source) {
+    if rules.sources.is_none() && !dictionary.is_provided_by(measure, source) {
         let message = format!(
             "{} is provided by {}, not by this source; the row is accepted",
             category.name_zh, category.provider_zh

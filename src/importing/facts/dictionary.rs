@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use crate::{
     domain::{Day, HalfYear, Region},
     importing::References,
-    scoring::{Catalogue, Category, Decimal, Measure},
+    scoring::{Authorities, Catalogue, Category, Decimal, Measure, ReferenceRule},
     store::facts::SubjectRow,
 };
 
@@ -20,8 +20,17 @@ pub(super) struct MeasureBounds {
     first_day: i32,
     /// The region of its subjects; any region, if the table of regions does not have the category's.
     region: Option<Region>,
+    /// Whether its facts must name their document.
+    needs_reference: bool,
     /// Index of its category in the [`Dictionary`].
     category: u16,
+}
+
+/// How events of a measure are told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct EventRule {
+    /// Whether events of one day without a document are counted each.
+    pub(super) repeats: bool,
 }
 
 impl MeasureBounds {
@@ -36,6 +45,11 @@ impl MeasureBounds {
             (Some(of), Some(there)) => of.covers(there),
             _ => true,
         }
+    }
+
+    /// Whether a fact may have this reference.
+    pub(super) fn admits_reference(self, reference: &str) -> bool {
+        !self.needs_reference || !reference.trim().is_empty()
     }
 
     /// Whether a fact may have this value.
@@ -60,8 +74,12 @@ pub(super) struct Dictionary {
     measures: Vec<String>,
     /// The measures of each kind, by id.
     of_kind: Vec<HashMap<String, MeasureBounds>>,
-    /// The categories of all kinds.
-    categories: Vec<Category>,
+    /// The measures of each kind that are events, by number.
+    events: Vec<Vec<Option<EventRule>>>,
+    /// The categories of all kinds, each with the other names of its providers.
+    categories: Vec<(Category, Vec<String>)>,
+    /// The names of providers.
+    authorities: Authorities,
     today: Day,
 }
 
@@ -94,8 +112,14 @@ impl Dictionary {
             Some(catalogue) => bounds.of_catalogue(catalogue, &mut categories),
             None => HashMap::new(),
         });
+        let of_kind: Vec<HashMap<String, MeasureBounds>> = of_kind.collect();
+        let events = kinds.iter().zip(&of_kind).map(|(kind, measures)| events_of(catalogues.get(kind), measures));
+        let mut authorities = Authorities::default();
+        catalogues.values().for_each(|catalogue| authorities.extend(catalogue.authorities()));
         Self {
-            of_kind: of_kind.collect(),
+            events: events.collect(),
+            of_kind,
+            authorities,
             kinds_of: ordered.iter().map(|(kind, ..)| *kind).collect(),
             subjects: ordered.iter().map(|(_, code, _)| code.clone()).zip(0..).collect(),
             regions: ordered.iter().map(|(.., region)| *region).collect(),
@@ -109,12 +133,29 @@ impl Dictionary {
 
     /// The category of a measure.
     pub(super) fn category(&self, measure: MeasureBounds) -> Option<&Category> {
-        self.categories.get(usize::from(measure.category))
+        self.categories.get(usize::from(measure.category)).map(|(category, _)| category)
     }
 
-    /// Whether a source is the provider that the catalogue names for a measure.
+    /// Whether a source is the provider that the catalogue names for a measure, by one of its names.
     pub(super) fn is_provided_by(&self, measure: MeasureBounds, source: &str) -> bool {
-        self.category(measure).is_some_and(|category| category.is_provided_by(source))
+        self.categories.get(usize::from(measure.category)).is_some_and(|(category, aliases)| {
+            category.is_provided_by(source) || aliases.iter().any(|alias| source.ends_with(alias.as_str()))
+        })
+    }
+
+    /// How events of a measure are told apart; `None` for a measure whose facts are no events.
+    pub(super) fn event(&self, kind: u16, measure: u16) -> Option<EventRule> {
+        self.events.get(usize::from(kind))?.get(usize::from(measure)).copied().flatten()
+    }
+
+    /// The names of providers.
+    pub(super) const fn authorities(&self) -> &Authorities {
+        &self.authorities
+    }
+
+    /// The number of a measure's id.
+    pub(super) fn measure_number(&self, id: &str) -> Option<u16> {
+        self.measures.binary_search_by(|known| known.as_str().cmp(id)).ok().and_then(|at| u16::try_from(at).ok())
     }
 
     /// The region of a subject.
@@ -175,9 +216,14 @@ struct Bounds<'a> {
 
 impl Bounds<'_> {
     /// The measures of a catalogue by id. Its categories are added to `categories`.
-    fn of_catalogue(&self, catalogue: &Catalogue, categories: &mut Vec<Category>) -> HashMap<String, MeasureBounds> {
+    fn of_catalogue(
+        &self,
+        catalogue: &Catalogue,
+        categories: &mut Vec<(Category, Vec<String>)>,
+    ) -> HashMap<String, MeasureBounds> {
         let first = categories.len();
-        categories.extend(catalogue.categories().iter().cloned());
+        let aliases = |category| catalogue.aliases(category).map(str::to_owned).collect();
+        categories.extend(catalogue.categories().iter().map(|one| (one.clone(), aliases(one))));
         let measures = catalogue.measures().iter();
         measures.filter_map(|one| Some((one.id.clone(), self.of_measure(catalogue, one, first)?))).collect()
     }
@@ -192,7 +238,23 @@ impl Bounds<'_> {
             most: bound(measure.most, i64::MAX),
             first_day: category.valid_from(self.oldest).date().to_julian_day(),
             region: self.references.regions.named(&category.region_zh, self.today),
+            needs_reference: measure.reference == ReferenceRule::Required,
             category: u16::try_from(first_category + nth).ok()?,
         })
     }
+}
+
+/// The measures of a catalogue that are events, by number: a list, because every fact is looked up.
+fn events_of(catalogue: Option<&Catalogue>, measures: &HashMap<String, MeasureBounds>) -> Vec<Option<EventRule>> {
+    let mut events = Vec::new();
+    for measure in catalogue.into_iter().flat_map(Catalogue::measures).filter(|measure| measure.is_event()) {
+        let Some(number) = measures.get(&measure.id).map(|bounds| usize::from(bounds.number)) else { continue };
+        if events.len() <= number {
+            events.resize(number + 1, None);
+        }
+        if let Some(event) = events.get_mut(number) {
+            *event = Some(EventRule { repeats: measure.repeats() });
+        }
+    }
+    events
 }

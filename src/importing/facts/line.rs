@@ -82,6 +82,7 @@ impl<'d> LineReader<'d> {
             && day <= self.today
             && measure.admits_day(day)
             && measure.admits_region(self.last.region)
+            && measure.admits_reference(reference)
             && self.dictionary.is_provided_by(measure, source);
         valid.then_some(CheckedFact { subject, measure: measure.number, day, value_e4, source, reference, line })
     }

@@ -12,6 +12,7 @@
 mod blocks;
 mod check;
 mod dictionary;
+mod documents;
 mod line;
 mod partition;
 mod spill;
@@ -20,9 +21,14 @@ mod tests;
 mod validate;
 
 use super::{ImportError, Rules, batch::Passed, layout::Layout, row::Row};
-use crate::{domain::Day, store::facts::SubjectRow};
+use crate::{
+    domain::Day,
+    store::{facts::SubjectRow, voids::VoidRow},
+};
 
 use dictionary::Dictionary;
+use documents::VoidedDocuments;
+pub(super) use documents::{EventDocument, event_key, is_day, reported_before};
 use line::LineReader;
 pub(super) use partition::{PackedPart, pack};
 pub(super) use spill::{Spill, SpillWriter};
@@ -50,6 +56,7 @@ struct CheckedFact<'a> {
 pub(super) struct FactChecks {
     rules: Rules,
     dictionary: Dictionary,
+    voided: VoidedDocuments,
 }
 
 impl FactChecks {
@@ -57,7 +64,13 @@ impl FactChecks {
     /// half-year `halves_back` before the present one.
     pub(super) fn new(rules: Rules, subjects: Vec<SubjectRow>, today: Day, halves_back: u8) -> Self {
         let dictionary = Dictionary::new(subjects, &rules.references, today, halves_back);
-        Self { rules, dictionary }
+        Self { rules, dictionary, voided: VoidedDocuments::default() }
+    }
+
+    /// Reports facts whose documents were taken back, by decisions in the order of acceptance.
+    pub(super) fn with_voids(mut self, rows: Vec<VoidRow>) -> Self {
+        self.voided = VoidedDocuments::of(rows, &self.dictionary);
+        self
     }
 
     /// Whether the file's sender may report the facts of any source.
@@ -67,7 +80,8 @@ impl FactChecks {
 
     /// An empty spill file for the facts of a file of some size.
     pub(super) fn spill(&self, file_bytes: u64) -> Result<Spill, ImportError> {
-        Spill::for_file(file_bytes, self.dictionary.len()).map_err(|source| ImportError::Spill { source })
+        let authorities = self.dictionary.authorities().clone();
+        Spill::for_file(file_bytes, self.dictionary.len(), authorities).map_err(|source| ImportError::Spill { source })
     }
 
     /// The fast path for rows with nothing unusual in them; none if the file's sender may not report every source.
@@ -99,6 +113,7 @@ impl FactChecks {
         writer: &mut SpillWriter<'_>,
     ) -> Result<(), ImportError> {
         if let Some(fact) = check::check(row, &self.rules, &self.dictionary) {
+            row.findings.extend(self.voided.finding(&fact));
             writer.put(&fact).map_err(|source| ImportError::Spill { source })?;
             passed.spilled += 1;
         }

@@ -8,16 +8,15 @@ use std::{
     },
 };
 
-use time::Date;
-
 use super::{
     Dictionary, FactChecks, Spill,
-    spill::{Spilled, facts_of},
+    documents::{EventDocument, Events},
+    spill::{Spilled, day_of, facts_of},
 };
 use crate::{
     domain::{Day, HalfYear},
     facts::{Chunk, ChunkBuilder, Row},
-    importing::{ImportError, batch::Stop},
+    importing::{ImportError, batch::Stop, findings::Finding},
 };
 
 /// A chunk is closed after the first subject that makes it larger than this.
@@ -26,8 +25,10 @@ const CHUNK_BYTES: usize = 1 << 20;
 /// A result of packing a partition.
 #[derive(Debug)]
 pub(in crate::importing) enum PackedPart {
-    /// A chunk of facts of one kind.
-    Chunk { kind: String, chunk: Box<Chunk> },
+    /// A chunk of facts of one kind, with the documents of its events.
+    Chunk { kind: String, chunk: Box<Chunk>, documents: Vec<EventDocument> },
+    /// Findings about rows that were merged with others.
+    Merged(Vec<Finding>),
     /// Lines with the same fact as an earlier line.
     Repeated(Vec<u64>),
 }
@@ -79,9 +80,16 @@ impl<S: Fn(PackedPart) -> Result<(), Stop>> Packer<'_, S> {
         let mut facts = facts_of(&bytes).map_err(failed)?;
         let texts = Texts { sources: &self.sources, partition: &bytes };
         self.sort(&mut facts, texts);
-        let repeated = remove_repeated(&mut facts, texts);
+        let reference = |fact: &Spilled| texts.reference(fact);
+        let source = |fact: &Spilled| texts.source(fact);
+        let events = Events { dictionary: self.dictionary, reference: &reference, source: &source };
+        let repeated = remove_repeated(&mut facts, texts, &events);
         if !repeated.is_empty() {
             (self.send)(PackedPart::Repeated(repeated))?;
+        }
+        let merged = events.merge(&mut facts);
+        if !merged.is_empty() {
+            (self.send)(PackedPart::Merged(merged))?;
         }
         let mut open: Option<OpenChunk> = None;
         for fact in &facts {
@@ -100,6 +108,7 @@ impl<S: Fn(PackedPart) -> Result<(), Stop>> Packer<'_, S> {
             }
             let chunk = open.get_or_insert_with(|| OpenChunk::for_row(kind, &row));
             chunk.builder.push(&row).map_err(io::Error::other).map_err(failed)?;
+            chunk.documents.extend(events.document(fact));
         }
         open.map_or(Ok(()), |open| self.send_chunk(open))
     }
@@ -124,9 +133,10 @@ impl<S: Fn(PackedPart) -> Result<(), Stop>> Packer<'_, S> {
     }
 
     fn send_chunk(&self, open: OpenChunk) -> Result<(), Stop> {
-        let Some(chunk) = open.builder.finish() else { return Ok(()) };
-        let kind = self.dictionary.kind(open.kind).to_owned();
-        (self.send)(PackedPart::Chunk { kind, chunk: Box::new(chunk) })
+        let OpenChunk { kind, builder, documents } = open;
+        let Some(chunk) = builder.finish() else { return Ok(()) };
+        let kind = self.dictionary.kind(kind).to_owned();
+        (self.send)(PackedPart::Chunk { kind, chunk: Box::new(chunk), documents })
     }
 }
 
@@ -157,23 +167,18 @@ impl<'a> Texts<'a> {
 }
 
 /// Removes facts that are the same as the one before and returns their lines: the first line counts.
-fn remove_repeated(facts: &mut Vec<Spilled>, texts: Texts<'_>) -> Vec<u64> {
+fn remove_repeated(facts: &mut Vec<Spilled>, texts: Texts<'_>, events: &Events<'_>) -> Vec<u64> {
     let mut repeated = Vec::new();
     facts.dedup_by(|later, first| {
         let same = (later.subject, later.measure, later.day) == (first.subject, first.measure, first.day)
-            && texts.of(later) == texts.of(first);
+            && texts.of(later) == texts.of(first)
+            && !events.repeats(later);
         if same {
             repeated.push(later.line);
         }
         same
     });
     repeated
-}
-
-/// The day of a Julian day number that was computed from a day.
-fn day_of(julian: i32) -> Day {
-    let date = Date::from_julian_day(julian).unwrap_or(Date::MIN);
-    Day::from(date)
 }
 
 /// The sort key of a fact as one number. The half-year comes before the subject, because a chunk has one half-year.
@@ -210,11 +215,12 @@ impl Halves {
 struct OpenChunk {
     kind: u16,
     builder: ChunkBuilder,
+    documents: Vec<EventDocument>,
 }
 
 impl OpenChunk {
     fn for_row(kind: u16, row: &Row<'_>) -> Self {
-        Self { kind, builder: ChunkBuilder::new(HalfYear::of(row.day.month())) }
+        Self { kind, builder: ChunkBuilder::new(HalfYear::of(row.day.month())), documents: Vec::new() }
     }
 
     /// Whether a row belongs into the next chunk. A subject's facts of a half-year are never split.

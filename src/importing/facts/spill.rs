@@ -9,7 +9,10 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use time::Date;
+
 use super::CheckedFact;
+use crate::{domain::Day, scoring::Authorities};
 
 /// A thread writes a partition out when it has buffered this much of it.
 const PIECE_BYTES: usize = 128 << 10;
@@ -43,11 +46,13 @@ pub(in crate::importing) struct Spill {
     partitions: usize,
     written: Mutex<Written>,
     sources: Mutex<Sources>,
+    /// The names of providers: a source is stored under the name of the authority that it is.
+    authorities: Authorities,
 }
 
 impl Spill {
     /// An empty file for the facts of a file of `file_bytes` about `subjects`.
-    pub(super) fn for_file(file_bytes: u64, subjects: usize) -> io::Result<Self> {
+    pub(super) fn for_file(file_bytes: u64, subjects: usize, authorities: Authorities) -> io::Result<Self> {
         let partitions = usize::try_from(file_bytes.div_ceil(PARTITION_BYTES).clamp(1, MOST_PARTITIONS)).unwrap_or(1);
         // Not more than there are subjects: a partition has whole subjects.
         let partitions = partitions.clamp(1, subjects.max(1));
@@ -58,6 +63,7 @@ impl Spill {
             partitions,
             written: Mutex::new(Written { length: 0, pieces: vec![Vec::new(); partitions] }),
             sources: Mutex::default(),
+            authorities,
         })
     }
 
@@ -76,8 +82,14 @@ impl Spill {
         if let Some(number) = sources.numbers.get(text) {
             return *number;
         }
-        let number = u32::try_from(sources.texts.len()).unwrap_or(u32::MAX);
-        sources.texts.push(text.into());
+        let name = self.authorities.name_of(text).unwrap_or(text);
+        let number = sources.numbers.get(name).copied().unwrap_or_else(|| {
+            let number = u32::try_from(sources.texts.len()).unwrap_or(u32::MAX);
+            sources.texts.push(name.into());
+            sources.numbers.insert(name.into(), number);
+            number
+        });
+        // Under the alias as well, so that the next line with it finds the number.
         sources.numbers.insert(text.into(), number);
         number
     }
@@ -189,6 +201,12 @@ pub(super) struct Spilled {
     pub(super) source: u32,
     pub(super) line: u64,
     pub(super) reference: Range<usize>,
+}
+
+/// The day of a Julian day number that was computed from a day.
+pub(super) fn day_of(julian: i32) -> Day {
+    let date = Date::from_julian_day(julian).unwrap_or(Date::MIN);
+    Day::from(date)
 }
 
 /// The facts of a partition; an error if its bytes are not what was written.

@@ -82,8 +82,9 @@ fn import(checks: &FactChecks, text: &str, threads: usize) -> Imported {
     let (mut chunks, mut repeated) = (Vec::new(), Vec::new());
     for part in from {
         match part {
-            PackedPart::Chunk { kind, chunk } => chunks.push((kind, *chunk)),
+            PackedPart::Chunk { kind, chunk, .. } => chunks.push((kind, *chunk)),
             PackedPart::Repeated(lines) => repeated.extend(lines),
+            PackedPart::Merged(merged) => findings.extend(merged.iter().map(|finding| (finding.line, finding.code))),
         }
     }
     repeated.sort_unstable();

@@ -194,6 +194,7 @@ impl BlockParser<'_> {
             if let Some(fact) = lines.read(line, text) {
                 batch.read += 1;
                 batch.passed.spilled += 1;
+                batch.findings.extend(self.checks.voided.finding(&fact));
                 writer.put(&fact).map_err(|source| ImportError::Spill { source })?;
             } else {
                 record.clear();

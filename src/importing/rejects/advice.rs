@@ -14,6 +14,7 @@ pub(super) struct Advice {
 #[rustfmt::skip]
 const TABLE: &[(Code, &str, &str, &str)] = &[
     (Code::AccountMalformed, "银行账号格式错误", "请填写8至32位数字，不要有空格和横线", "Write 8 to 32 digits without spaces."),
+    (Code::AlreadyVoid, "该信息已经撤销", "该行已接收，不必再报", "The row is accepted. There is nothing to do."),
     (Code::AmountMalformed, "金额格式错误", "金额以分为单位，请填写整数：123.45元写作12345", "Write whole fen: 123.45 yuan is 12345."),
     (Code::AmountTooLarge, "金额过大", "金额超过十万亿元，请核对单位是否为分", "Check the unit: amounts are in fen."),
     (Code::BankCodeMalformed, "银行代码格式错误", "请填写8至14位数字或大写字母的银行代码", "Write the bank's code of 8 to 14 digits or capital letters."),
@@ -30,6 +31,7 @@ const TABLE: &[(Code, &str, &str, &str)] = &[
     (Code::Empty, "必填项为空", "请填写该列", "Fill the field."),
     (Code::ExcelChanged, "Excel改动了该值", "请将该列的单元格格式设为“文本”，再重新填写完整的号码", "Format the column as text, then write the whole number again."),
     (Code::FactExpired, "信息已过有效期", "该信息已过有效期，不再参与评价，请从文件中删除", "Leave the row out: no half-year that can still be graded would use it."),
+    (Code::FactUnknown, "没有该文号的信息", "请核对主体编码、指标和文号，须与当初报送的一致", "Check the subject, the measure and the document: they must be those of the fact."),
     (Code::IdNumberInvalid, "身份证号码错误", "请按身份证原件核对18位号码", "Compare the number with the card: 18 characters."),
     (Code::IdTypeMalformed, "证件类型错误", "请填写两位证件类型代码，身份证为01", "Write the two digits of the type, 01 for a resident identity card."),
     (Code::IdentityGap, "结算金额不平衡", "该行已接收；请核对：实付应等于结算减预留、扣减、抵扣，加预付，减冲抵", "The row is accepted. Check: paid is settled - retained - disallowed - deducted + prepaid - offset."),
@@ -42,10 +44,13 @@ const TABLE: &[(Code, &str, &str, &str)] = &[
     (Code::NotUtf16, "文字编码错误", "该行有UTF-16中没有的字节，请将文件另存为UTF-8编码后重报", "Save the file as UTF-8 and send it again."),
     (Code::NotUtf8, "文字编码错误", "该行不是UTF-8编码，请将文件另存为UTF-8编码后重报", "Save the file as UTF-8 and send it again."),
     (Code::ProviderUnexpected, "来源不是目录规定的提供单位", "该行已接收；请核对来源单位", "The row is accepted. Check the source."),
+    (Code::ReferenceMissing, "缺少文号", "该指标的信息必须填写决定书等文书的文号", "Write the number of the document: facts of this measure must name it."),
     (Code::RegionMalformed, "行政区划代码格式错误", "请填写六位行政区划代码，如330302", "Write the six digits of the region, such as 330302."),
     (Code::RegionOutside, "主体不在该类信息所属的地区", "请核对机构编码和指标，该指标只适用于特定地区", "Check the subject and the measure: the measure is about another region."),
     (Code::RegionUnknown, "行政区划不在本市区划表中", "该行已接收；请核对行政区划代码", "The row is accepted. Check the region."),
+    (Code::Repetition, "同一天的同一事项已报送过", "该行已接收，只计一次；若是另一事项，请填写各自的文号", "The row is accepted and counted once. If it is another act, give each its document."),
     (Code::ResidentNumber, "身份证号码填在了不该填的列", "请移到证件号码列，其他列不得出现身份证号码", "Move the number to the column id_number, and leave it out of every other column."),
+    (Code::SameDocument, "同一文号已报送过", "该行已接收，同一文书只计一次；请核对日期和来源", "The row is accepted and counted once. Check the day and the source."),
     (Code::SourceForeign, "来源不是本单位登记的来源", "请填写本单位登记的来源名称", "Write a source that the sender is registered for."),
     (Code::SubjectUnknown, "主体尚未登记", "请核对机构或人员编码；新主体须先报送主体表", "Check the code; a new subject is imported first."),
     (Code::TooLong, "文字过长", "请缩短到规定的字数以内", "Shorten the text."),
@@ -55,6 +60,7 @@ const TABLE: &[(Code, &str, &str, &str)] = &[
     (Code::UsccLowerCase, "统一社会信用代码为小写", "该行已接收，并已改为大写", "The row is accepted; the code is stored in capital letters."),
     (Code::ValueMalformed, "数值格式错误", "请填写数字，最多四位小数，不带单位和百分号", "Write a number with up to four decimals, without unit or percent sign."),
     (Code::ValueOutOfRange, "数值超出目录规定的范围", "请按信息目录核对数值及其单位", "Check the value and its unit against the catalogue."),
+    (Code::VoidedDocument, "该文书已被撤销", "该行已接收，但不计入评价；若撤销有误，请联系医保局", "The row is accepted and does not count. If the document stands, ask the bureau to restore it."),
     (Code::WordUnknown, "不是规定的用词", "请使用采集模板中规定的用词", "Write one of the words that the template allows."),
 ];
 

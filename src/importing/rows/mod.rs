@@ -14,6 +14,7 @@ pub(super) mod adverse;
 pub(super) mod affiliations;
 pub(super) mod settlements;
 pub(super) mod subjects;
+pub(super) mod voids;
 
 /// Checks a row. Returns the codes to look up among the subjects, or `None` if the row is rejected.
 pub(super) type Checker = Box<dyn FnMut(&mut Row<'_>, &mut RowText) -> Result<Option<Codes>, ImportError> + Send>;
@@ -30,6 +31,7 @@ pub(super) fn checker(template: Template, rules: Rules) -> Option<Checker> {
         Template::Records => return None,
         Template::Adverse => Box::new(move |row, out| Ok(adverse::check(row, &rules, out))),
         Template::Settlements => Box::new(move |row, out| Ok(settlements::check(row, &rules, out))),
+        Template::Voids => Box::new(move |row, out| Ok(voids::check(row, &rules, out))),
         Template::Accounts => Box::new(move |row, out| accounts::check(row, &rules, out)),
     })
 }
@@ -50,7 +52,7 @@ fn code_of_person<'a>(row: &mut Row<'a>, column: usize, rules: &Rules, person: P
 /// The source of a fact. A department may only report facts of the sources it is registered for.
 pub(super) fn source<'a>(row: &mut Row<'a>, column: usize, rules: &Rules) -> Option<&'a str> {
     let text = row.required_text(column, 60)?;
-    if rules.sources.as_ref().is_some_and(|sources| !sources.contains(text)) {
+    if rules.sources.as_ref().is_some_and(|sources| !sources.contains(text) && !rules.is_among(text, sources)) {
         return row.reject(column, Code::SourceForeign, "is not a source this sender is registered for");
     }
     Some(text)

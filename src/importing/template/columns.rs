@@ -79,6 +79,15 @@ columns! { settlements {
     AS_OF = "as_of",
 } }
 
+columns! { voids {
+    SUBJECT_CODE = "subject_code",
+    MEASURE = "measure",
+    REFERENCE = "reference",
+    REASON = "reason",
+    DECIDED_ON = "decided_on",
+    DECISION = "decision",
+} }
+
 columns! { accounts {
     SUBJECT_CODE = "subject_code",
     BANK_CODE = "bank_code",

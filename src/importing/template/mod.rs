@@ -39,6 +39,8 @@ words! {
         Settlements = "settlements",
         /// Settlement accounts.
         Accounts = "accounts",
+        /// Facts that are taken back.
+        Voids = "voids",
     }
 }
 
@@ -52,7 +54,13 @@ impl Template {
             Self::Adverse => columns::adverse::NAMES,
             Self::Settlements => columns::settlements::NAMES,
             Self::Accounts => columns::accounts::NAMES,
+            Self::Voids => columns::voids::NAMES,
         }
+    }
+
+    /// The columns that a file may leave out.
+    pub(super) fn may_omit(self, column: &str) -> bool {
+        self == Self::Voids && column == "decision"
     }
 
     /// The type of a column; `None` if the template has no such column.
@@ -81,6 +89,7 @@ impl Template {
             Self::Adverse => Staging::Adverse,
             Self::Settlements => Staging::Settlements,
             Self::Accounts => Staging::Accounts,
+            Self::Voids => Staging::Voids,
         })
     }
 }

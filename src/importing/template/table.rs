@@ -173,6 +173,15 @@ const ACCOUNTS: &[Column] = &[
     required("valid_from_on", "启用日期", Day, DAY_NOTE).or(&["生效日期"]),
 ];
 
+const VOIDS: &[Column] = &[
+    required("subject_code", "主体编码", Code, SUBJECT_NOTE).or(SUBJECT_ALSO),
+    required("measure", "指标", Measure, "被撤销信息的指标编码或名称，见“取值”表。").or(&["指标编码", "指标名称"]),
+    required("reference", "文号", Text, "被撤销文书的文号，须与报送时一致。").or(&["文书号", "文书文号", "原文号"]),
+    required("reason", "撤销原因", Text, "如 行政复议撤销、法院判决撤销、录入错误。").or(&["原因"]),
+    required("decided_on", "决定日期", Day, DAY_NOTE).or(&["撤销日期"]),
+    optional("decision", "撤销决定文号", Text, "行政复议决定书、判决书等的文号。").or(&["决定文号"]),
+];
+
 impl Template {
     /// The title of its workbook.
     pub(in crate::importing) const fn title(self) -> &'static str {
@@ -183,6 +192,7 @@ impl Template {
             Self::Adverse => "失信信息",
             Self::Settlements => "月度结算",
             Self::Accounts => "结算账户",
+            Self::Voids => "撤销信息",
         }
     }
 
@@ -195,6 +205,7 @@ impl Template {
             Self::Adverse => ADVERSE,
             Self::Settlements => SETTLEMENTS,
             Self::Accounts => ACCOUNTS,
+            Self::Voids => VOIDS,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::{
     domain::words::words,
+    i18n::Lang,
     scoring::faults::{Faults, Step},
 };
 
@@ -17,18 +18,24 @@ words! {
     }
 }
 
-/// The origin of a part of a file: the keys `basis`, `source` and `reason`.
+/// The origin of a part of a file: the keys `basis`, `source`, `reason` and `reason_zh`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Origin<'a> {
     basis: Basis,
     source: Option<&'a str>,
     reason: Option<&'a str>,
+    reason_zh: Option<&'a str>,
 }
 
 impl<'a> Origin<'a> {
     /// The origin that three keys give.
     pub(in crate::scoring) fn of(basis: Basis, source: Option<&'a String>, reason: Option<&'a String>) -> Self {
-        Self { basis, source: source.map(String::as_str), reason: reason.map(String::as_str) }
+        Self { basis, source: source.map(String::as_str), reason: reason.map(String::as_str), reason_zh: None }
+    }
+
+    /// The same, with the reason in Chinese.
+    pub(in crate::scoring) fn with_reason_zh(self, reason: Option<&'a String>) -> Self {
+        Self { reason_zh: reason.map(String::as_str), ..self }
     }
 
     /// The basis.
@@ -39,6 +46,14 @@ impl<'a> Origin<'a> {
     /// The publication, or the reason.
     pub fn words(self) -> &'a str {
         self.source.or(self.reason).unwrap_or_default()
+    }
+
+    /// The publication, or the reason in a language; in English where it has not been given in Chinese.
+    pub fn words_in(self, lang: Lang) -> &'a str {
+        match (lang, self.source, self.reason_zh) {
+            (Lang::Zh, None, Some(reason)) => reason,
+            _ => self.words(),
+        }
     }
 
     /// Adds a fault unless a published part has a source, and a chosen one a reason.
@@ -62,8 +77,8 @@ impl fmt::Display for Origin<'_> {
     }
 }
 
-/// Defines parts of a model file, with the keys `basis`, `source` and `reason` where these words are listed: runs store and
-/// digest the fields in their order.
+/// Defines parts of a model file, with the keys `basis`, `source`, `reason` and `reason_zh` where the first three words
+/// are listed: runs store and digest the fields in their order.
 ///
 /// A flattened serde type would accept unknown keys, and would lose the line of a wrong key or value.
 macro_rules! sourced {
@@ -85,6 +100,9 @@ macro_rules! sourced {
             /// The reason, where `basis` is `default`.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub reason: Option<String>,
+            /// The same reason in Chinese, for the page that is signed.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub reason_zh: Option<String>,
             $($(#[$after_meta])* pub $after: $after_type,)*
         }
 
@@ -92,6 +110,7 @@ macro_rules! sourced {
             /// The origin.
             pub fn origin(&self) -> $crate::scoring::Origin<'_> {
                 $crate::scoring::Origin::of(self.basis, self.source.as_ref(), self.reason.as_ref())
+                    .with_reason_zh(self.reason_zh.as_ref())
             }
         }
     )+};

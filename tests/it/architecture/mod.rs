@@ -14,6 +14,7 @@ mod source;
 /// The rooms and their levels, lowest first.
 pub const LEVELS: &[(&str, u8)] = &[
     ("domain", 0),
+    ("i18n", 0),
     ("identity", 1),
     ("merkle", 1),
     ("facts", 1),

@@ -190,6 +190,7 @@ async fn nothing_is_accepted_from_a_sender_that_is_suspended_meanwhile(store: Te
         },
         template: medcredit::importing::Template::Records,
         format: medcredit::importing::Format::Csv(medcredit::importing::Encoding::Utf8),
+        replaces: None,
         bytes: format!("{HEADER}{}", facts("医保局", references)).into(),
     };
     app.app.imports.import(upload(0..2)).await.unwrap();

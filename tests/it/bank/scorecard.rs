@@ -62,7 +62,8 @@ async fn gives_first_level_totals_that_add_up(store: TestStore) {
     let explained = rounds.explain(HOSPITAL, None).await.unwrap().to_text();
     for level in levels {
         let points = level["milli_points"].as_i64().unwrap();
-        let line = format!("{} {}.{:03} of", level["name"].as_str().unwrap(), points / 1000, points % 1000);
+        let points = medcredit::i18n::number(format!("{}.{:03}", points / 1000, points % 1000));
+        let line = format!("{} {points} of", level["name"].as_str().unwrap());
         assert!(explained.contains(&line), "{line}");
     }
     assert_eq!(recorded(&app, &reply, "what").await, json!(["scorecard"]));

@@ -6,9 +6,11 @@ mod config;
 mod consent;
 mod doctor;
 mod import;
+mod lists;
 mod migrate;
 mod model;
 mod models;
+mod own_scheme;
 mod score;
 mod serve;
 

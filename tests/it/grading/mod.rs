@@ -4,14 +4,17 @@ mod audit;
 mod correct;
 mod digests;
 mod distribution;
+mod explained;
 mod figures;
 mod interrupted;
+mod objections;
 mod refusals;
 mod replay;
 mod reports;
 mod rounds;
 mod standing;
 mod states;
+mod voids;
 
 use std::collections::BTreeMap;
 

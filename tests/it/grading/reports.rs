@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use medcredit::{
     domain::{Kinds, region::RegionTable},
     grading::{GradingError, ReportNames, RoundReport, report_page, report_rows},
+    i18n::Lang,
     store::Arg,
 };
 
@@ -105,11 +106,11 @@ async fn reports_match_their_golden_files(store: TestStore) {
     // As Wenzhou published: 24.4 % of institutions rose.
     assert_eq!(movement.risen_percent.as_deref(), Some("24.40"));
     golden("internal.json", &whole, &serde_json::to_string_pretty(&whole).unwrap());
-    golden("internal.html", &whole, &report_page(&whole));
+    golden("internal.html", &whole, &report_page(&whole, Lang::Zh));
 
     let public = report(&bureau, &after, false).await;
     golden("public.csv", &public, &String::from_utf8(report_rows(&public).unwrap()).unwrap());
-    golden("public.html", &public, &report_page(&public));
+    golden("public.html", &public, &report_page(&public, Lang::Zh));
 }
 
 /// A reader of a public report looks for small counts.
@@ -147,7 +148,7 @@ async fn a_trial_is_reported_to_the_bureau_only(store: TestStore) {
     let names = ReportNames { kinds: &kinds, regions: &regions };
     let refused = bureau.rounds.round_report(&trial, names, Some(10)).await.unwrap_err();
     assert!(matches!(refused, GradingError::NotForOthers { .. }), "{refused}");
-    let page = report_page(&report(&bureau, &trial, true).await);
+    let page = report_page(&report(&bureau, &trial, true).await, Lang::Zh);
     assert!(page.contains("内部资料") && page.contains("试评"), "{page}");
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use medcredit::{
-    domain::grade::GradeStatus,
+    domain::{WorkCalendar, grade::GradeStatus},
     grading::{GradingError, Rounds, RunState},
 };
 
@@ -121,20 +121,21 @@ async fn subjects_object_to_one_run_at_a_time(store: TestStore) {
     bureau.rounds.publish(crate::support::tester(), &other, 1).await.unwrap();
 }
 
-/// A city has fourteen days for objections.
+/// A city has ten working days for objections.
 async fn a_run_is_published_only_after_the_objection_period(store: TestStore) {
     let bureau = bureau_of_one(store).await;
     let run = bureau.run(periods()[1]).await.id.to_string();
-    let rounds = Rounds::new(bureau.store.env()).with_objections(14);
+    let rounds = Rounds::new(bureau.store.env()).with_objections(10, WorkCalendar::built_in().unwrap());
     let refused = rounds.publish(crate::support::tester(), &run, 1).await.unwrap_err();
-    assert!(matches!(refused, GradingError::NotPreassessed { days: 14, .. }), "{refused}");
+    assert!(matches!(refused, GradingError::NotPreassessed { days: 10, .. }), "{refused}");
     let opened = rounds.preassess(crate::support::tester(), &run).await.unwrap();
-    assert_eq!(opened.open_until.unwrap().to_string(), "2026-04-15");
-    // 2026-04-01 09:00 in the city; its 15th is the last day.
-    bureau.store.clock.advance(Duration::from_hours(14 * 24));
+    // 4 to 6 April are off.
+    assert_eq!(opened.open_until.unwrap().to_string(), "2026-04-16");
+    // 2026-04-01 09:00 in the city; its 16th is the last day.
+    bureau.store.clock.advance(Duration::from_hours(15 * 24));
     let refused = rounds.publish(crate::support::tester(), &run, 1).await.unwrap_err();
     assert!(
-        matches!(&refused, GradingError::StillOpen { until, .. } if until.to_string() == "2026-04-15"),
+        matches!(&refused, GradingError::StillOpen { until, .. } if until.to_string() == "2026-04-16"),
         "{refused}"
     );
     bureau.store.clock.advance(Duration::from_hours(15));

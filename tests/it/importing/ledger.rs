@@ -46,7 +46,7 @@ async fn an_import_by_command_is_one_entry_of_its_operator(store: TestStore) {
     import(&app, &text).await.done();
     let new = entries_since(&app, &before).await;
     assert!(new.len() == 1 && new[0].contains("operator:clerk.wang"), "{new:?}");
-    import(&app, &text).await.done();
+    assert_eq!(import(&app, &text).await.code, medcredit::cli::NOTHING_DONE);
     assert_eq!(entries_since(&app, &before).await.len(), 1, "the same file changes nothing");
 }
 

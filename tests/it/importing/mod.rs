@@ -2,6 +2,7 @@
 
 mod as_people_write;
 mod bytes;
+mod documents;
 mod encodings;
 mod events;
 mod header;
@@ -17,9 +18,11 @@ mod parquet_files;
 mod parquet_written;
 mod personal;
 mod rejects;
+mod replaced;
 mod report;
 mod revisions;
 mod subjects;
+mod voids;
 mod workbooks;
 mod xls;
 

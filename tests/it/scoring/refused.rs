@@ -167,6 +167,15 @@ fn a_catalogue_is_refused_by_line_too() {
     let nowhere = text.replacen("form = \"stock\"\ncategory = 1\n", "form = \"stock\"\ncategory = 99\n", 1);
     let said = Catalogue::parse("catalogue.toml", &nowhere).unwrap_err().to_string();
     assert!(said.contains("belongs to category 99, which is not in the catalogue"), "{said}");
+    let flow = text.replacen("form = \"stock\"\n", "form = \"stock\"\nrepetitions = \"usual\"\n", 1);
+    let said = Catalogue::parse("catalogue.toml", &flow).unwrap_err().to_string();
+    assert!(said.contains("is not an event: `repetitions` is for events"), "{said}");
+    let other = text.replacen("aliases = [\"医疗保障局\"]", "aliases = [\"卫健委\"]", 1);
+    let said = Catalogue::parse("catalogue.toml", &other).unwrap_err().to_string();
+    assert!(said.contains("卫健委 is the name of two providers"), "{said}");
+    let nobody = text.replacen("[[provider]]\nname_zh = \"医保局\"", "[[provider]]\nname_zh = \"教育局\"", 1);
+    let said = Catalogue::parse("catalogue.toml", &nobody).unwrap_err().to_string();
+    assert!(said.contains("no category is provided by 教育局"), "{said}");
     let several = text.replacen("least = 1\nmost = 1\n", "least = 0\nmost = 9\n", 1);
     let said = Catalogue::parse("catalogue.toml", &several).unwrap_err().to_string();
     assert!(said.contains("agreement_sanction is an event: each line is one"), "{said}");

@@ -7,7 +7,7 @@ use medcredit::{
 };
 
 use crate::{
-    importing::{AFFILIATIONS, RECORDS, SUBJECTS},
+    importing::{ADVERSE, AFFILIATIONS, RECORDS, SUBJECTS},
     support::{
         TestStore,
         app::{Bank, CLINIC, ENTITY, HOSPITAL, TestApp},
@@ -75,6 +75,7 @@ both_engines! {
     a_person_is_found_by_exact_values_only,
     a_person_who_is_imported_with_spaces_and_invisible_characters_is_found,
     an_institutions_dossier_has_its_grades_facts_consents_and_disclosures,
+    a_dossier_shows_facts_that_count_and_those_that_were_taken_back,
 }
 
 /// An officer opens a doctor's dossier: masked, and in full for a recorded purpose.
@@ -234,4 +235,41 @@ async fn an_institutions_dossier_has_its_grades_facts_consents_and_disclosures(s
     for line in ["assessments (", "consents (1)", "disclosures (1)", "facts by category", "represented by 合****"] {
         assert!(text.contains(line), "{line} in {text}");
     }
+}
+
+/// An officer opens the dossier of a hospital with two penalties, of which one was taken back by command, and with an adverse
+/// fact that was repaired.
+async fn a_dossier_shows_facts_that_count_and_those_that_were_taken_back(store: TestStore) {
+    let bureau = Bureau::new(store).await;
+    let penalty = |day, number| format!("{HOSPITAL},insurance_penalty,1,{day},医保局,温医保罚〔2026〕{number}号\n");
+    let penalties = penalty("2026-01-05", 7) + &penalty("2026-02-05", 8);
+    bureau.import(Template::Records, &format!("{RECORDS}{penalties}")).await;
+    let adverse = format!("{HOSPITAL},温医保罚〔2026〕8号,医保局,general,2026-02-05,,,2027-02-05,repaired\n");
+    bureau.import(Template::Adverse, &format!("{ADVERSE}{adverse}")).await;
+    let void = ["fact", "void", HOSPITAL, "insurance_penalty", "温医保罚[2026]7号", "--reason", "行政复议撤销"];
+    let decided = ["--decided-on", "2026-03-20", "--decision", "温政复〔2026〕3号", "--operator", "lin"];
+    let said = bureau.run(&[&void[..], &decided].concat()).await.done();
+    assert!(said.contains("taken back, as import") && said.contains("score correct"), "{said}");
+    let again = bureau.run(&[&void[..], &decided].concat()).await.done();
+    assert!(again.contains("was taken back already by import"), "{again}");
+    assert_eq!(bureau.entries("\"fact_voided\"").await.len(), 1);
+    let page: serde_json::Value =
+        serde_json::from_str(&bureau.run(&["subject", "show", HOSPITAL, "--json"]).await.done()).unwrap();
+    let measures = page["facts"].as_array().unwrap().iter().flat_map(|one| one["measures"].as_array().unwrap());
+    let measure = measures.into_iter().find(|one| one["id"] == "insurance_penalty").unwrap();
+    assert_eq!(
+        (&measure["facts"], &measure["voided"], &measure["latest_on"]),
+        (&1.into(), &1.into(), &"2026-02-05".into())
+    );
+    assert_eq!(page["voids"][0]["reference"], "温医保罚[2026]7号");
+    assert_eq!((&page["voids"][0]["reason"], &page["voids"][0]["restored"]), (&"行政复议撤销".into(), &false.into()));
+    assert_eq!(page["adverse"][0]["ended"], "repaired");
+    let text = bureau.run(&["subject", "show", HOSPITAL]).await.done();
+    for line in ["and 1 taken back", "facts taken back (1)", "by 温政复〔2026〕3号", "does not count (repaired)"]
+    {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+    let unknown = ["fact", "void", HOSPITAL, "insurance_penalty", "温医保罚[2026]9号", "--reason", "typo"];
+    let refused = bureau.run(&[&unknown[..], &["--operator", "lin"]].concat()).await;
+    assert!(refused.code == cli::FAILED && refused.err.contains("温医保罚[2026]9号"), "{}", refused.err);
 }

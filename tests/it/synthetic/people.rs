@@ -23,7 +23,7 @@ fn peopled(seed: u64) -> Request {
 fn everybody_has_a_code_of_their_kind_and_nobody_exists() {
     let directory = tempfile::tempdir().unwrap();
     let summary = make(&peopled(1), directory.path());
-    let counts: Vec<(&str, u64)> = summary.others.iter().map(|(kind, count)| (*kind, *count)).collect();
+    let counts: Vec<(&str, u64)> = summary.others.iter().map(|(kind, count)| (kind.as_str(), *count)).collect();
     let expected = [
         ("agency", 1),
         ("doctor", 34),

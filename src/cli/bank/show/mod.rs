@@ -4,7 +4,7 @@
 
 mod chart;
 mod table;
-mod width;
+pub(in crate::cli) mod width;
 
 pub(super) use chart::bars;
 pub(super) use table::{Align, Table};

@@ -22,7 +22,7 @@ fn within(ranges: &[(u32, u32)], letter: char) -> bool {
 }
 
 /// The width of a text in columns.
-pub(super) fn width(text: &str) -> usize {
+pub(in crate::cli) fn width(text: &str) -> usize {
     text.chars()
         .map(|letter| match letter {
             _ if within(&NONE, letter) => 0,
@@ -38,7 +38,7 @@ pub(in crate::cli::bank) fn clean(text: &str) -> String {
 }
 
 /// Pads a text with spaces at its right, or at its left.
-pub(super) fn pad(text: &str, columns: usize, left: bool) -> String {
+pub(in crate::cli) fn pad(text: &str, columns: usize, left: bool) -> String {
     let space = " ".repeat(columns.saturating_sub(width(text)));
     if left { format!("{space}{text}") } else { format!("{text}{space}") }
 }

@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, HeaderValue, header};
+use serde::Deserialize;
 
 use crate::{
     app::App,
@@ -14,6 +15,7 @@ use crate::{
     http::{
         authentication::{Authorized, scope},
         bank::{imports::PREFIX, path_value::PathValue},
+        input::Query,
         problem::{Problem, ProblemDocument},
         reply::Reply,
         request_body,
@@ -48,14 +50,25 @@ fn format_of(headers: &HeaderMap) -> Result<Format, String> {
     Ok(Format::Csv(encoding))
 }
 
+/// Query parameters of `imports`.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ImportQuery {
+    /// The sender's import of records that this file replaces. Facts of it that the file does not have no longer count; the
+    /// report's `voided` is their number.
+    #[param(example = "imp_06fzgv9a41wdkxs8q2e7mtb3rc")]
+    replaces: Option<String>,
+}
+
 /// Send a file that follows a template.
 ///
 /// For departments' systems. Bad rows are listed in the report and do not stop the import; the accepted rows become visible
 /// together. The same file sent again gets the report of the first import, so a request whose answer was lost can simply be
-/// repeated.
+/// repeated. It is imported again where later imports may have changed its rows.
 #[utoipa::path(
     post, path = "/v1/imports/{name}", operation_id = "import_file", tag = "imports",
-    params(("name" = String, Path, description = "The template: subjects, affiliations, records, adverse, settlements or accounts", example = "records")),
+    params(("name" = String, Path, description = "The template: subjects, affiliations, records, adverse, settlements, accounts or voids", example = "records"), ImportQuery),
     request_body(description = "A CSV file with a header (charset utf-8 or gb18030), or a Parquet file with the same columns",
         content((String = "text/csv"), (Vec<u8> = "application/vnd.apache.parquet"))),
     security(("access_token" = ["imports:write"])),
@@ -74,6 +87,7 @@ pub async fn handle(
     State(app): State<Arc<App>>,
     authorized: Authorized<scope::ImportsWrite>,
     PathValue(name): PathValue,
+    Query(query): Query<ImportQuery>,
     request: Request,
 ) -> Result<Response, Problem> {
     let client = authorized.caller.client();
@@ -91,7 +105,7 @@ pub async fn handle(
     // Only now, because the body may be large: sender, template and media type are checked.
     let (mut parts, body) = request.into_parts();
     let bytes = request_body::read(&mut parts, body, &app).await?;
-    let uploaded = app.imports.import(Upload { sender, template, format, bytes }).await?;
+    let uploaded = app.imports.import(Upload { sender, template, format, replaces: query.replaces, bytes }).await?;
     let report = uploaded.report;
     // Made before the refusal below, which has it too: the report says which rows were bad.
     let location = HeaderValue::from_str(&format!("{PREFIX}{}", report.id))
