@@ -21,7 +21,7 @@ use crate::{
     store::{
         DbError, JobLock, Tx, changes, facts,
         imports::{self, ImportCounts, NewImport},
-        subjects,
+        pair, subjects,
         voids::{self, NewVoid, VoidRow, Within},
     },
 };
@@ -151,10 +151,11 @@ impl Importer {
         let mut bulk = self.env.db.begin_bulk("voids::insert").await.map_err(failed())?;
         voids::insert(&mut bulk, seq, new).await.map_err(failed())?;
         bulk.commit().await.map_err(failed())?;
+        let mark = pair::mark_bulk(&self.env.db, seq).await.map_err(failed())?;
         let mut tx = self.env.db.begin("voids::accept").await.map_err(failed())?;
         let recorded = self.record_decision(&mut tx, &self.actor, &id, new).await;
         recorded.map_err(|error| ImportError::Ledger(Box::new(error)))?;
-        imports::accept(&mut tx, seq, ImportCounts { rows: 1, accepted: 1, rejected: 0 }, now)
+        imports::accept(&mut tx, seq, ImportCounts { rows: 1, accepted: 1, rejected: 0 }, mark, now)
             .await
             .map_err(failed())?;
         changes::raise(&mut tx).await.map_err(failed())?;
