@@ -102,7 +102,7 @@ impl FindingsCollector {
         let spool = match self.spool.take() {
             None => None,
             Some(spool) => {
-                let mut file = spool.into_inner().map_err(|error| error.into_error())?;
+                let mut file = spool.into_inner().map_err(csv::IntoInnerError::into_error)?;
                 file.flush()?;
                 let mut file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
                 file.rewind()?;
