@@ -12,7 +12,7 @@ use crate::domain::{
 
 use super::{
     authorities::{Authorities, Provider, check_providers},
-    event_rules::{ReferenceRule, Repetitions},
+    event_rules::{ReferenceRule, Repetitions, is_default},
     faults::{Faults, Step},
     number::Decimal,
 };
@@ -124,10 +124,10 @@ pub struct Measure {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub most: Option<Decimal>,
     /// Whether a fact must name its document.
-    #[serde(default, skip_serializing_if = "ReferenceRule::is_optional")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub reference: ReferenceRule,
     /// Whether events of one day that name no document are counted each.
-    #[serde(default, skip_serializing_if = "Repetitions::are_unusual")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub repetitions: Repetitions,
 }
 

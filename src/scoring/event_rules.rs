@@ -13,13 +13,6 @@ pub enum ReferenceRule {
     Required,
 }
 
-impl ReferenceRule {
-    /// For serde: left out of the canonical form, which is older than this rule.
-    pub(super) fn is_optional(&self) -> bool {
-        *self == Self::Optional
-    }
-}
-
 /// What a second event of the same subject, measure, day and value is, if neither names a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -31,9 +24,7 @@ pub enum Repetitions {
     Usual,
 }
 
-impl Repetitions {
-    /// For serde, as above.
-    pub(super) fn are_unusual(&self) -> bool {
-        *self == Self::Unusual
-    }
+/// For serde: what has its default value is left out of the canonical form, which is older than these rules.
+pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }

@@ -19,7 +19,12 @@ fn file(rows: &[String]) -> String {
 }
 
 impl ImportHarness {
-    async fn replace(&self, former: impl ToString, text: &str, check_only: bool) -> Result<Report, ImportError> {
+    async fn replace(
+        &self,
+        former: &dyn std::fmt::Display,
+        text: &str,
+        check_only: bool,
+    ) -> Result<Report, ImportError> {
         let path = self.write("replacing.csv", text);
         let options = Options { replaces: Some(former.to_string()), check_only, ..Options::default() };
         self.importer().import(Template::Records, &path, &options, &mut |_| {}).await
@@ -52,16 +57,16 @@ async fn a_file_that_replaces_another_voids_what_it_no_longer_has(store: TestSto
     let corrected = file(&[penalty(1), moved, penalty(4)]);
     let before = harness.change_number().await;
     let expected = ReplacedImport { import_seq: seq, facts: 3, voided: 1 };
-    let checked = harness.replace(seq, &corrected, true).await.unwrap();
+    let checked = harness.replace(&seq, &corrected, true).await.unwrap();
     assert_eq!((checked.outcome, checked.replaced), (Outcome::Checked, Some(expected)));
     assert_eq!(harness.change_number().await, before, "a check stores nothing");
     assert_eq!(harness.counting().await, [seq]);
-    let done = harness.replace(first.import_id.unwrap(), &corrected, false).await.unwrap();
+    let done = harness.replace(&first.import_id.unwrap(), &corrected, false).await.unwrap();
     assert_eq!((done.outcome, done.replaced), (Outcome::Accepted, Some(expected)));
     assert!(harness.findings(&done).is_empty(), "the replaced file's facts are not compared: {:?}", done.findings);
     assert_eq!(harness.counting().await, [done.import_seq.unwrap()]);
     assert_eq!(stored_facts(&harness.store, CODE).await.len(), 6, "nothing is deleted");
-    let again = harness.replace(seq, &corrected, false).await.unwrap();
+    let again = harness.replace(&seq, &corrected, false).await.unwrap();
     assert_eq!((again.outcome, again.import_seq), (Outcome::Recognised, done.import_seq));
 }
 
@@ -69,9 +74,9 @@ async fn a_file_that_replaces_another_voids_what_it_no_longer_has(store: TestSto
 async fn only_an_accepted_import_of_records_is_replaced_and_only_once(store: TestStore) {
     let harness = ImportHarness::with_subjects(store).await;
     let first = harness.import(Template::Records, file(&[penalty(1)])).await.import_seq.unwrap();
-    harness.replace(first, &file(&[penalty(2)]), false).await.unwrap();
+    harness.replace(&first, &file(&[penalty(2)]), false).await.unwrap();
     for (former, text) in [(first, "replaced by import"), (1, "no accepted import"), (99, "no accepted import")] {
-        let refused = harness.replace(former, &file(&[penalty(3)]), false).await.unwrap_err();
+        let refused = harness.replace(&former, &file(&[penalty(3)]), false).await.unwrap_err();
         assert!(matches!(refused, ImportError::Replaces(_)) && refused.to_string().contains(text), "{refused}");
     }
     let path = harness.write("subjects.csv", format!("{SUBJECTS}{THREE}"));
@@ -85,8 +90,8 @@ async fn a_file_that_was_replaced_is_imported_again_and_restores_its_facts(store
     let harness = ImportHarness::with_subjects(store).await;
     let (a, b) = (file(&[penalty(1), penalty(2)]), file(&[penalty(1)]));
     let first = harness.import(Template::Records, &a).await.import_seq.unwrap();
-    let second = harness.replace(first, &b, false).await.unwrap().import_seq.unwrap();
-    let third = harness.replace(second, &a, false).await.unwrap();
+    let second = harness.replace(&first, &b, false).await.unwrap().import_seq.unwrap();
+    let third = harness.replace(&second, &a, false).await.unwrap();
     assert_eq!((third.outcome, third.accepted), (Outcome::Accepted, 2));
     assert_eq!(third.replaced.unwrap().voided, 0);
     assert_eq!(harness.counting().await, [third.import_seq.unwrap()]);
@@ -147,6 +152,6 @@ async fn fewer_rows_of_the_same_file_are_not_taken_silently(store: TestStore) {
     harness.store.clock.advance(std::time::Duration::from_secs(4 * 366 * 86_400));
     let refused = harness.try_import(Template::Records, &a).await.unwrap_err();
     assert!(matches!(refused, ImportError::FewerAccepted { before: 2, now: 1, .. }), "{refused}");
-    let replaced = harness.replace(first.import_seq.unwrap(), &a, false).await.unwrap();
+    let replaced = harness.replace(&first.import_seq.unwrap(), &a, false).await.unwrap();
     assert_eq!((replaced.outcome, replaced.accepted), (Outcome::Accepted, 1));
 }
