@@ -164,7 +164,7 @@ fn every_fault_is_reported_with_its_line_and_other_rows_are_stored() {
         + "H33030200001,visits,10,2026-03-01\n"
         + "H33030200001,visits,11,2026-03-01,医保局,A\n"
         + "h33030200001,visits,11,2026-03-01,医保局,I\n"
-        + "H33030200002,visits,5%,2026-03-01,医保局,J\n"
+        + "H33030200002,visits,5.001%,2026-03-01,医保局,J\n"
         + "H33030200002,visits,7,2026-03-01,医保局,K";
     for text in [text.clone(), text.replace(",K", ",\"K\"")] {
         let imported = import(&checks, &text, 2);

@@ -304,7 +304,9 @@ impl RowSource for CsvSource {
                 Next::Unreadable { .. } => return Err(ImportError::HeaderNotDecodable),
             };
             if is_header(self.template, row.iter()) {
-                titles.into_iter().for_each(|(line, reason)| self.skipped.add(reason, line));
+                for (line, reason) in titles {
+                    self.skipped.add(reason, line);
+                }
                 // Only rows count as evidence.
                 self.evidence = Evidence::default();
                 self.header_line = line;

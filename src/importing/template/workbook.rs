@@ -13,6 +13,7 @@ use super::{
 use crate::{
     domain::Day,
     importing::{ImportError, References},
+    scoring::Catalogue,
 };
 
 /// Rows that are prepared for values.
@@ -183,7 +184,7 @@ fn write_measures(sheet: &mut Worksheet, references: &References) -> Result<(), 
     }
     let mut row = 1;
     for kind in references.kinds.iter() {
-        let measures = references.catalogues.get(&kind.id).map(|catalogue| catalogue.measures()).unwrap_or_default();
+        let measures = references.catalogues.get(&kind.id).map(Catalogue::measures).unwrap_or_default();
         for measure in measures {
             let cells = [&kind.name, &measure.name_zh, &measure.id, &measure.unit];
             for (at, cell) in (0u16..).zip(cells) {
@@ -202,7 +203,7 @@ mod tests {
     use calamine::{Reader, Xlsx};
 
     use super::*;
-    use crate::{importing::layout::Layout, scoring::Catalogue};
+    use crate::importing::layout::Layout;
 
     #[test]
     fn the_header_of_each_workbook_fits_its_template_and_says_its_units() {

@@ -169,14 +169,15 @@ fn detect(beginning: &[u8], is_all: bool) -> Result<TextEncoding, ImportError> {
             (Err(_), false) => neither += 1,
         }
     }
-    if utf8 == 0 && gb18030 > 0 {
+    let chinese_in_utf8 = both > 0 && readings.are_utf8();
+    if utf8 == 0 && gb18030 > 0 && !chinese_in_utf8 {
         return Ok(TextEncoding::Gb18030);
     }
     if utf8 == 0 && both == 0 && neither > 0 {
         return Err(ImportError::EncodingUnknown);
     }
-    // Rows that are not UTF-8 are damaged where others can only be UTF-8: each is rejected.
-    if utf8 > 0 || both == 0 || readings.are_utf8() {
+    // Rows that are not UTF-8 are damaged where others are UTF-8: each is rejected.
+    if utf8 > 0 || both == 0 || chinese_in_utf8 {
         return Ok(TextEncoding::Utf8);
     }
     Err(ImportError::EncodingUnclear)
