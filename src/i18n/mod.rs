@@ -74,7 +74,7 @@ impl FromStr for Lang {
 macro_rules! texts {
     () => {};
     ($name:ident: $en:literal, $zh:literal; $($rest:tt)*) => {
-        #[doc = concat!("“", $en, "”")]
+        /// The text in a language.
         pub const fn $name(lang: $crate::i18n::Lang) -> &'static str {
             match lang {
                 $crate::i18n::Lang::En => $en,
@@ -84,7 +84,7 @@ macro_rules! texts {
         texts! { $($rest)* }
     };
     ($name:ident($($value:ident),+): $en:literal, $zh:literal; $($rest:tt)*) => {
-        #[doc = concat!("“", $en, "”")]
+        /// The text in a language.
         pub fn $name(lang: $crate::i18n::Lang, $($value: impl ::std::fmt::Display),+) -> String {
             match lang {
                 $crate::i18n::Lang::En => format!($en),

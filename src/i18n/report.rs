@@ -15,7 +15,6 @@ texts! {
     not_rated: "Not rated", "不参评";
     risen: "Risen", "等级上升";
     fallen: "Fallen", "等级下降";
-    stayed: "Unchanged", "等级不变";
     corrected: "Corrected since", "发布后更正";
     distribution: "Distribution of grades", "等级分布";
     distribution_chart(kind, period): "Number of subjects by grade: {kind}, {period}", "{kind}{period}各等级数量";
@@ -74,7 +73,7 @@ texts! {
     differs(code, first, second): "{code}: {first} and {second}", "{code}：{first} 与 {second}";
     more_differ(count): "and {count} more: --csv lists all", "另有 {count} 家：用 --csv 列出全部";
     absent: "absent", "未列入";
-    simulated(run, period, before, before_period): "if {run} of {period} were published in place of {before} of {before_period}:", "如以 {run}（{period}）取代 {before}（{before_period}）发布：";
+    simulated(run, period, former, former_period): "if {run} of {period} were published in place of {former} of {former_period}:", "如以 {run}（{period}）取代 {former}（{former_period}）发布：";
     simulated_first(run, period): "if {run} of {period} were published, as the first of its scheme:", "如发布 {run}（{period}），为该等级制度首次发布：";
     moves(risen, fallen, stayed): "{risen} rise, {fallen} fall, {stayed} stay", "{risen} 家上升，{fallen} 家下降，{stayed} 家不变";
     with_percent(count, percent): "{count} ({percent}%)", "{count}（{percent}%）";
@@ -126,9 +125,6 @@ texts! {
     change_down(places): "down {places}", "下降 {places} 级";
     change_none: "same", "不变";
     change_new: "new", "新列入";
-    change_left: "no longer listed", "本期未列入";
     change_to_graded: "now graded", "本期参评";
     change_to_unrated: "no longer graded", "本期不参评";
-    natural_person: "(natural person)", "（自然人）";
-    rows_listed(count): "{count} subjects", "共 {count} 家";
 }

@@ -6,6 +6,7 @@ mod figures;
 mod replay;
 mod report;
 mod results;
+mod sheet;
 mod state;
 mod table;
 mod verify_package;

@@ -2,7 +2,12 @@
 
 use std::{collections::BTreeMap, io::Write, path::PathBuf};
 
-use super::{report::write, table::aligned, workbook::workbook};
+use super::{
+    report::write,
+    sheet::{Cell, Sheet},
+    table::aligned,
+    workbook::workbook,
+};
 use crate::{
     cli::{Context, Usage},
     config::Config,
@@ -54,22 +59,6 @@ pub(super) struct Results {
     /// The language [default: zh in a file for spreadsheets, en on the terminal]
     #[arg(long, value_name = "zh|en")]
     lang: Option<Lang>,
-}
-
-/// A cell of a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Cell {
-    Text(String),
-    /// A number, written with a dot for its decimals.
-    Number(String),
-}
-
-/// A list with its headings.
-#[derive(Debug, Clone)]
-pub(super) struct Sheet {
-    pub(super) name: &'static str,
-    pub(super) heads: Vec<&'static str>,
-    pub(super) rows: Vec<Vec<Cell>>,
 }
 
 /// Lists the results of a run.
@@ -144,19 +133,19 @@ fn points(of: Option<MilliPoints>) -> Cell {
 fn results_sheet(listing: &Listing, lang: Lang) -> Sheet {
     let scheme = &listing.scheme;
     let maybe = |of: Option<&AssessmentSummary>| of.map(|of| words(of, scheme, lang)).unwrap_or_default();
-    let rows = listing.results.iter().map(|of| {
+    let rows = listing.results.iter().map(|row| {
         vec![
-            Cell::Text(of.code.clone()),
-            Cell::Text(of.name.clone()),
-            Cell::Text(of.region.clone()),
-            Cell::Text(of.level.clone()),
-            Cell::Text(words(&of.result, scheme, lang)),
-            points(of.result.points),
-            Cell::Number(of.version.map(|version| version.to_string()).unwrap_or_default()),
-            Cell::Text(maybe(of.corrected_from.as_ref())),
-            Cell::Text(maybe(of.before.as_ref())),
-            Cell::Text(of.change.map(|change| changed(change, lang)).unwrap_or_default()),
-            points(of.points_change),
+            Cell::Text(row.code.clone()),
+            Cell::Text(row.name.clone()),
+            Cell::Text(row.region.clone()),
+            Cell::Text(row.level.clone()),
+            Cell::Text(words(&row.result, scheme, lang)),
+            points(row.result.points),
+            Cell::Number(row.version.map(|version| version.to_string()).unwrap_or_default()),
+            Cell::Text(maybe(row.corrected_from.as_ref())),
+            Cell::Text(maybe(row.before.as_ref())),
+            Cell::Text(row.change.map(|change| changed(change, lang)).unwrap_or_default()),
+            points(row.points_change),
         ]
     });
     Sheet {
@@ -206,10 +195,9 @@ fn measures_sheet(listing: &Listing, lang: Lang) -> Sheet {
 
 fn movement_sheet(listing: &Listing, lang: Lang) -> Sheet {
     let column = |of: &Column| Cell::Text(if lang == Lang::Zh { of.name_zh.clone() } else { of.code.clone() });
-    let rows = listing
-        .movement
-        .iter()
-        .map(|of| vec![column(&of.before), column(&of.now), Cell::Text(of.code.clone()), Cell::Text(of.name.clone())]);
+    let rows = listing.movement.iter().map(|moved| {
+        vec![column(&moved.before), column(&moved.now), Cell::Text(moved.code.clone()), Cell::Text(moved.name.clone())]
+    });
     Sheet {
         name: text::sheet_movement(lang),
         heads: vec![text::before(lang), text::now(lang), text::list_code(lang), text::list_name(lang)],

@@ -2,7 +2,7 @@
 
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook};
 
-use super::results::{Cell, Sheet};
+use super::sheet::{Cell, Sheet};
 use crate::domain::Timestamp;
 
 /// A workbook with a sheet for each list: headings stay in view and have filters. Codes are texts, so that Excel changes no

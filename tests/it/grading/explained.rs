@@ -137,7 +137,7 @@ async fn lists_have_the_names_behind_every_figure(store: TestStore) {
     let table = report.movement.unwrap();
     for (row, counts) in table.rows.iter().zip(&table.counts) {
         for (column, count) in table.columns.iter().zip(counts) {
-            let behind = listing.movement.iter().filter(|of| of.before == *row && of.now == *column).count();
+            let behind = listing.movement.iter().filter(|moved| moved.before == *row && moved.now == *column).count();
             assert_eq!(u64::try_from(behind).unwrap(), count.unwrap(), "{} to {}", row.code, column.code);
         }
     }

@@ -3,7 +3,6 @@
 mod bad_data;
 mod city;
 mod import;
-mod own_scheme;
 mod people;
 
 use std::{collections::BTreeMap, path::Path};
