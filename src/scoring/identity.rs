@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     catalogue::{Catalogue, MeasureForm},
-    measures::Fact,
+    fact::Fact,
 };
 use crate::domain::{Day, document_of};
 

@@ -1,11 +1,12 @@
 //! The measures of one subject in a run: its facts of the period and of the half-years before, summed up by measure.
 
-use std::{cmp::Ordering, ops::Range};
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     catalogue::{Catalogue, MeasureForm},
+    fact::Fact,
     identity::{FactIdentity, retain_distinct},
     number::{Decimal, Fraction},
 };
@@ -19,36 +20,6 @@ const GREATEST_SUM: i64 = 1 << 62;
 
 /// The number of references that an explanation lists for each measure; the number of facts is always given.
 const REFERENCES_LISTED: usize = 5;
-
-/// One fact: a line of `records.csv`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fact {
-    /// The position of its measure in the catalogue.
-    pub measure: usize,
-    /// The day of the event, or the reporting date.
-    pub occurred_on: Day,
-    pub value: Decimal,
-    /// The reporting authority.
-    pub source: String,
-    /// The identifier of the record at its source.
-    pub reference: String,
-    /// The import that delivered it: a fact delivered again replaces the former one.
-    pub import_seq: i64,
-}
-
-impl Fact {
-    /// The order of facts: by content alone, so that neither the order of lines nor that of files matters.
-    fn order(&self, other: &Self) -> Ordering {
-        self.identity()
-            .cmp(&other.identity())
-            .then(other.import_seq.cmp(&self.import_seq))
-            .then(other.value.cmp(&self.value))
-    }
-
-    pub(super) fn identity(&self) -> (usize, Day, &str, &str) {
-        (self.measure, self.occurred_on, &self.source, &self.reference)
-    }
-}
 
 /// A measure whose sum is too large to compute with: certainly an error in the data.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -25,6 +25,7 @@ mod diff;
 mod evaluate;
 mod event_rules;
 mod explain_text;
+mod fact;
 mod faults;
 mod identity;
 mod improvement;
@@ -56,10 +57,11 @@ pub use event_rules::{ReferenceRule, Repetitions};
 pub use explain_text::{
     describe_assessment, describe_assessment_in, describe_effect, describe_evidence, describe_lacking, part_in_words,
 };
+pub use fact::Fact;
 pub use identity::FactIdentity;
 pub use improvement::{Blocker, Improvement, ImprovementStep};
 pub use mapping::{Mapping, ReceiverGrade, ReceiverScheme, SchemeRef};
-pub use measures::{Branches, Evidence, Fact, MeasureSums, Measures, MissingReason, PeerRank, Sums, TooLarge};
+pub use measures::{Branches, Evidence, MeasureSums, Measures, MissingReason, PeerRank, Sums, TooLarge};
 pub use model::{
     Band, Basis, Cap, Chain, ChainRule, Condition, Consequence, Grade, GradeRule, Indicator, Level1, Level2, Missing,
     Model, ModelFile, NotRated, Origin, OwnWorse, OwnWorseOutcome, PeerGroup, PlacedIndicator, Scheme, ScoreForm,

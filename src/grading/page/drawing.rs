@@ -76,8 +76,8 @@ pub(super) fn fit(text: &str, size: u64, most: u64, lines: usize) -> Vec<String>
         if width(line, size) + width_of(c, size) <= most || line.is_empty() {
             line.push(c);
         } else if count < lines {
-            // A line is broken at its last space, unless that leaves most of it empty.
-            let at = line.rfind(' ').filter(|at| at * 2 > line.len() && c != ' ');
+            // A line is broken at its last space, unless that leaves two thirds of it empty.
+            let at = line.rfind(' ').filter(|at| at * 3 > line.len() && c != ' ');
             let rest = at.map(|at| line.split_off(at).trim_start().to_owned()).unwrap_or_default();
             fitted.push(format!("{rest}{c}").trim_start().to_owned());
         } else {

@@ -115,7 +115,9 @@ impl Dictionary {
         let of_kind: Vec<HashMap<String, MeasureBounds>> = of_kind.collect();
         let events = kinds.iter().zip(&of_kind).map(|(kind, measures)| events_of(catalogues.get(kind), measures));
         let mut authorities = Authorities::default();
-        catalogues.values().for_each(|catalogue| authorities.extend(catalogue.authorities()));
+        for catalogue in catalogues.values() {
+            authorities.extend(catalogue.authorities());
+        }
         Self {
             events: events.collect(),
             of_kind,
