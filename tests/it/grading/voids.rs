@@ -103,9 +103,10 @@ async fn a_penalty_that_is_withdrawn_after_the_round_is_corrected(store: TestSto
     assert_eq!(points(done.now.points) - points(done.before.points), 30_000);
     let replayed = bureau.rounds.replay(&done.run, &|_, _| ()).await.unwrap();
     assert!(replayed.is_proven() && replayed.corrections == 1, "{replayed:?}");
-    // The run itself is explained as it was made.
+    // The version in force is explained, which does not count the penalty, and what it was before.
     let explained = bureau.rounds.explain(CODE, Some(&done.run)).await.unwrap().to_text();
-    assert!(explained.contains(NOTICE), "{explained}");
+    assert!(explained.contains("version 1 of") && explained.contains("version 2 of"), "{explained}");
+    assert!(explained.contains("温政复〔2026〕3号") && !explained.contains(NOTICE), "{explained}");
     let run = bureau.run(periods()[1]).await.id.to_string();
     let explained = bureau.rounds.explain(CODE, Some(&run)).await.unwrap().to_text();
     assert!(!explained.contains(NOTICE), "{explained}");
