@@ -20,7 +20,7 @@ mod spill;
 mod tests;
 mod validate;
 
-use super::{ImportError, Rules, batch::Passed, layout::Layout, row::Row};
+use super::{ImportError, Rules, batch::Passed, layout::Layout, row::Row, template::columns::records::VALUE};
 use crate::{
     domain::Day,
     store::{facts::SubjectRow, voids::VoidRow},
@@ -84,9 +84,14 @@ impl FactChecks {
         Spill::for_file(file_bytes, self.dictionary.len(), authorities).map_err(|source| ImportError::Spill { source })
     }
 
-    /// The fast path for rows with nothing unusual in them; none if the file's sender may not report every source.
+    /// The fast path for rows with nothing unusual in them; none if the file's sender may not report every source, or if its
+    /// header declares a unit, which the measure of each row must have.
     pub(super) fn plain_rows(&self, layout: &Layout) -> Option<LineReader<'_>> {
-        if self.any_source() { LineReader::new(&self.dictionary, layout.positions()) } else { None }
+        if self.any_source() && layout.unit(VALUE).is_none() {
+            LineReader::new(&self.dictionary, layout.positions())
+        } else {
+            None
+        }
     }
 
     /// Checks a row like [`FactChecks::check`], by the fast path if it is plain.
