@@ -64,14 +64,20 @@ fn an_operator_generates_a_city_and_imports_it() {
             "{said}"
         );
         assert!(said.contains("24 new, 0 changed, 0 unchanged"), "{said}");
-        let said = import(&["subjects", &subjects]).await.done();
-        assert!(said.contains("the same file was imported as 1; nothing was stored"), "{said}");
+        let again = import(&["subjects", &subjects]).await;
+        assert_eq!(again.code, medcredit::cli::NOTHING_DONE, "{}", again.err);
+        assert!(
+            again.out.contains("the same file was imported as 1, and nothing has changed its rows"),
+            "{}",
+            again.out
+        );
         // At the tests' clock, the morning of 2026-04-01, March is the last month that is over.
         let files = ["2026-H1"].map(|half| format!("{city}/settlements-{half}.csv"));
         let said = import(&["settlements", &files[0]]).await.done();
         assert!(said.contains("import 2 accepted"), "{said}");
-        let said = import(&["settlements", "--check", &files[0]]).await.done();
-        assert!(said.contains("the same file was imported as 2"), "{said}");
+        let again = import(&["settlements", "--check", &files[0]]).await;
+        assert_eq!(again.code, medcredit::cli::NOTHING_DONE, "{}", again.err);
+        assert!(again.out.contains("the same file was imported as 2"), "{}", again.out);
     });
 }
 

@@ -60,7 +60,9 @@ impl City {
     }
 
     pub fn event(&mut self, code: &str, measure: &str) {
-        writeln!(self.records, "{code},{measure},1,2025-09-01,医保局,").unwrap();
+        // Each act has a document of its own.
+        let nth = self.records.lines().count();
+        writeln!(self.records, "{code},{measure},1,2025-09-01,医保局,镇医保〔2025〕{nth}号").unwrap();
     }
 
     /// Gives some branches one star of their own.
