@@ -15,7 +15,7 @@ const FIRST: [&str; 16] = [
     "3",
     "occurred_on",
     "日期格式错误",
-    "\"2026-1-36\" is not a date like 2026-03-31",
+    "\"2026-01-36\" is not a date like 2026-03-31",
     "请按2026-03-31的格式填写",
     "Write a day like 2026-03-31.",
     "退回 reject",
@@ -27,7 +27,7 @@ const FIRST: [&str; 16] = [
     "insurance_commendation",
     // Not a code, a day or a number: it could be anything where fields are shifted.
     "一*",
-    "2026-1-36",
+    "2026-01-36",
     "医保局",
 ];
 
@@ -58,7 +58,7 @@ async fn a_report_says_what_is_wrong_and_how_to_fix_it_and_its_fixed_rows_are_ac
     };
     let rows = [
         row("1号", "H33030200090", "1", "2026-01-05"),
-        row("2号", "H33030200090", "一次", "2026-1-36"),
+        row("2号", "H33030200090", "一次", "2026-01-36"),
         row("\"=3号, 附件\"", "H33030200090", "-1", "2026-01-07"),
         row("1号", "H33030200090", "1", "2026-01-05"),
         row("5号", "H33030200090", "1", "2026-01-08"),
@@ -87,7 +87,7 @@ async fn a_report_says_what_is_wrong_and_how_to_fix_it_and_its_fixed_rows_are_ac
     );
     assert_eq!(&found[2][BEFORE + 3], "-1", "a negative number is sent back as it was");
     let again = csv_of(header, &to_send_again(&path));
-    let fixed = again.replace("一*,2026-1-36", "1,2026-01-06").replace(",-1,", ",1,").replace("\"'=3", "\"3");
+    let fixed = again.replace("一*,2026-01-36", "1,2026-01-06").replace(",-1,", ",1,").replace("\"'=3", "\"3");
     let fixed: String = fixed
         .lines()
         .filter(|line| !line.contains("H33030299999") && !line.starts_with("1号"))

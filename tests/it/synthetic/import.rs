@@ -65,7 +65,7 @@ fn an_operator_generates_a_city_and_imports_it() {
         );
         assert!(said.contains("24 new, 0 changed, 0 unchanged"), "{said}");
         let again = import(&["subjects", &subjects]).await;
-        assert_eq!(again.code, medcredit::cli::NOTHING_DONE, "{}", again.err);
+        assert_eq!(again.code, cli::NOTHING_DONE, "{}", again.err);
         assert!(
             again.out.contains("the same file was imported as 1, and nothing has changed its rows"),
             "{}",
@@ -76,7 +76,7 @@ fn an_operator_generates_a_city_and_imports_it() {
         let said = import(&["settlements", &files[0]]).await.done();
         assert!(said.contains("import 2 accepted"), "{said}");
         let again = import(&["settlements", "--check", &files[0]]).await;
-        assert_eq!(again.code, medcredit::cli::NOTHING_DONE, "{}", again.err);
+        assert_eq!(again.code, cli::NOTHING_DONE, "{}", again.err);
         assert!(again.out.contains("the same file was imported as 2"), "{}", again.out);
     });
 }
