@@ -57,7 +57,7 @@ struct Counted {
     latest_on: Option<Day>,
 }
 
-/// What tells facts of a subject apart.
+/// What distinguishes facts of a subject.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum FactKey {
     /// An event of a document: its measure and the document.

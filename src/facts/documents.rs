@@ -1,5 +1,5 @@
 //! Which documents a chunk has: a sorted list of hashes, so that an import finds what was delivered before without decoding
-//! the facts of others. A hash only points at facts to compare: two documents with one hash are told apart there.
+//! the facts of others. A hash only points at facts to compare: two documents with one hash are distinguished there.
 
 /// The hash of a document of a subject's measure. It is stored, so it never changes.
 pub fn document_hash(code: &str, measure: &str, document: &str) -> u64 {

@@ -44,7 +44,7 @@ impl Counting {
         }
     }
 
-    /// How facts are told apart.
+    /// How facts are distinguished.
     pub(super) const fn identity(self) -> FactIdentity {
         match self {
             Self::AsDelivered => FactIdentity::Delivery,

@@ -91,7 +91,7 @@ pub(super) fn facts_of(chunk: &ChunkRow, is_requested: impl Fn(&str) -> bool) ->
     Ok(facts)
 }
 
-/// An event with the text that tells it apart.
+/// An event with the text that distinguishes it.
 fn key_of(catalogue: &Catalogue, measure: &str, fact: &StoredFact) -> Option<String> {
     let measure: &Measure = catalogue.measure(measure).filter(|measure| measure.is_event())?;
     event_key(&fact.reference, fact.day, measure.repeats())
@@ -101,7 +101,7 @@ fn key_of(catalogue: &Catalogue, measure: &str, fact: &StoredFact) -> Option<Str
 struct StoredEvent<'f> {
     code: &'f str,
     measure: &'f str,
-    /// What tells it apart from others of its subject and measure.
+    /// What distinguishes it from others of its subject and measure.
     key: String,
     fact: &'f StoredFact,
 }

@@ -11,7 +11,7 @@ use crate::store::imports::{self, ImportRow};
 #[derive(Debug)]
 pub(super) enum Earlier {
     /// The file is known, and there is nothing to do.
-    Known(Box<ImportRow>),
+    Accepted(Box<ImportRow>),
     /// It is to be imported.
     Import(Replaced),
 }
@@ -54,7 +54,7 @@ impl Importer {
             let replaces =
                 former.as_ref().is_none_or(|former| former.replaced_by == Some(same.seq) || former.seq == same.seq);
             if replaces && self.is_unchanged(template, same, options).await? {
-                return Ok(Earlier::Known(Box::new(same.clone())));
+                return Ok(Earlier::Accepted(Box::new(same.clone())));
             }
         }
         if let Some(former) = &former

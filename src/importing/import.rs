@@ -84,7 +84,7 @@ impl Importer {
         let mut report = Report::new(template, input.name(), sha256);
         report.removed = removed;
         let replaced = match self.earlier(&report, options).await? {
-            Earlier::Known(earlier) => {
+            Earlier::Accepted(earlier) => {
                 report.recognise(&earlier);
                 return Ok(report);
             }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::domain::{Day, document_of};
 
-/// How facts are told apart.
+/// How facts are distinguished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FactIdentity {
     /// By measure, day, source and reference; lines without a reference are facts of their own. So were facts counted until

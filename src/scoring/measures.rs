@@ -176,7 +176,7 @@ impl Measures {
         Self::collect_by(FactIdentity::Document, catalogue, (period, lookback), agreement_signed_on, facts)
     }
 
-    /// [`Measures::collect`] of facts that are told apart in a given way.
+    /// [`Measures::collect`] of facts that are distinguished in a given way.
     pub fn collect_by(
         identity: FactIdentity,
         catalogue: &Catalogue,

@@ -26,7 +26,7 @@ pub(super) struct MeasureBounds {
     category: u16,
 }
 
-/// How events of a measure are told apart.
+/// How events of a measure are distinguished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct EventRule {
     /// Whether events of one day without a document are counted each.
@@ -145,7 +145,7 @@ impl Dictionary {
         })
     }
 
-    /// How events of a measure are told apart; `None` for a measure whose facts are no events.
+    /// How events of a measure are distinguished; `None` for a measure whose facts are no events.
     pub(super) fn event(&self, kind: u16, measure: u16) -> Option<EventRule> {
         self.events.get(usize::from(kind))?.get(usize::from(measure)).copied().flatten()
     }

@@ -21,7 +21,7 @@ pub(in crate::importing) struct EventDocument {
     pub(in crate::importing) line: u64,
 }
 
-/// The text that tells an event apart from others of its subject and measure: its document, or its day, if a second one of
+/// The text that distinguishes an event from others of its subject and measure: its document, or its day, if a second one of
 /// the day counts as the same; `None` for facts that are no events, and for events that each count.
 pub(in crate::importing) fn event_key(reference: &str, day: Day, repeats: bool) -> Option<String> {
     let document = document_of(reference);
@@ -38,11 +38,11 @@ pub(in crate::importing) fn is_day(key: &str) -> bool {
 }
 
 /// A finding about a row whose event is one that was reported before.
-pub(in crate::importing) fn reported_before(line: u64, key: &str, before: &str) -> Finding {
+pub(in crate::importing) fn reported_before(line: u64, key: &str, former: &str) -> Finding {
     let (code, message) = if is_day(key) {
-        (Code::Repetition, format!("looks like a repetition of {before}, which names no document either; counted once"))
+        (Code::Repetition, format!("looks like a repetition of {former}, which names no document either; counted once"))
     } else {
-        (Code::SameDocument, format!("is the document of {before}: one act is counted once"))
+        (Code::SameDocument, format!("is the document of {former}: one act is counted once"))
     };
     Finding { line, column: "reference", code, severity: Severity::Warning, message }
 }
@@ -86,7 +86,7 @@ impl VoidedDocuments {
     }
 }
 
-/// The events of a partition with the hashes of what tells them apart.
+/// The events of a partition with the hashes of what distinguishes them.
 pub(super) struct Events<'a> {
     pub(super) dictionary: &'a Dictionary,
     /// The reference of a fact.
@@ -155,8 +155,8 @@ impl Events<'_> {
             let Some(key) = self.key(fact) else { continue };
             let first = *kept.entry((fact.subject, fact.measure, key.clone())).or_insert(at);
             let Some(first) = facts.get(first).filter(|_| first != at) else { continue };
-            let before = format!("line {} ({})", first.line, day_of(first.day));
-            findings.push(reported_before(fact.line, &key, &before));
+            let former = format!("line {} ({})", first.line, day_of(first.day));
+            findings.push(reported_before(fact.line, &key, &former));
             removed.insert(at);
         }
     }

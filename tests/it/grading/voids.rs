@@ -147,7 +147,7 @@ async fn adverse_facts_count_until_they_are_withdrawn_repaired_or_over(store: Te
 /// One notice is reported by two sources, or with `[2025]` for `〔2025〕`: 2(1) 不超过一次.
 async fn one_notice_of_two_sources_counts_once(store: TestStore) {
     let one = penalty("2025-08-01", "医保局", NOTICE);
-    // In one file of a version that told facts apart by day and source, and in a file of its own.
+    // In one file of a version that distinguished facts by day and source, and in a file of its own.
     let twice = [one, penalty("2025-08-05", "市监局", "温医保罚[2025]7号")];
     let bureau = bureau(store, &twice).await;
     let merged = bureau.points().await;

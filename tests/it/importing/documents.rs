@@ -1,4 +1,4 @@
-//! One document is one act: in a file, over files, however its number is written and whoever reports it.
+//! One document is one act: in a file, over files, however its number is written and by any source.
 
 use medcredit::{importing::Template, store::facts};
 
