@@ -5,7 +5,10 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::{Mutex, OnceLock},
+    sync::{
+        Mutex, OnceLock,
+        atomic::{AtomicU16, Ordering},
+    },
 };
 
 use medcredit::{
@@ -22,6 +25,7 @@ struct Demonstration {
 }
 
 impl Demonstration {
+    #[expect(clippy::zombie_processes, reason = "it stays up until this process has ended, which closes its input")]
     fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
         // The shell waits for its standard input to close, which it does however this process ends, and then stops it.
@@ -52,12 +56,15 @@ impl Demonstration {
     }
 }
 
-/// Three ports in a row that nobody has.
+/// Three ports in a row that nobody has. Below those that the system gives to connections: other tests, which run beside these,
+/// would take one of them before the demonstration does.
 pub(crate) fn free_ports() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = u16::try_from(std::process::id() % 7_000).unwrap();
     loop {
-        let first = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = first.local_addr().unwrap().port();
-        if port < u16::MAX - 1 && (1..=2).all(|next| TcpListener::bind(("127.0.0.1", port + next)).is_ok()) {
+        let nth = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 7_000;
+        let port = 10_000 + 3 * nth;
+        if (0..=2).all(|next| TcpListener::bind(("127.0.0.1", port + next)).is_ok()) {
             return port;
         }
     }
