@@ -46,8 +46,9 @@ struct Terms {
     word: &'static str,
     /// Days of publication until repair is possible.
     repair_days: i64,
-    /// Days until publication ends at the latest.
-    publication_days: i64,
+    /// Days until publication ends at the latest. `None` where the term would be shorter than a model looks back: the
+    /// totals are drawn with every fact counting, and a fact counts no more once its publication has ended.
+    publication_days: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,9 +62,9 @@ impl AdverseTier {
     /// The tier's terms.
     const fn terms(self) -> Terms {
         match self {
-            Self::Minor => Terms { word: "minor", repair_days: 0, publication_days: 90 },
-            Self::General => Terms { word: "general", repair_days: 90, publication_days: 365 },
-            Self::Serious => Terms { word: "serious", repair_days: 365, publication_days: 1_095 },
+            Self::Minor => Terms { word: "minor", repair_days: 0, publication_days: None },
+            Self::General => Terms { word: "general", repair_days: 90, publication_days: None },
+            Self::Serious => Terms { word: "serious", repair_days: 365, publication_days: Some(1_095) },
         }
     }
 }
@@ -315,6 +316,7 @@ impl Rendered {
         let terms = tier.terms();
         self.adverse_count += 1;
         let published = decided.plus_days(7);
+        let latest_end = terms.publication_days.map(|days| published.plus_days(days).to_string());
         let fields = [
             row.subject_code,
             &format!("{}/{}", row.measure, row.reference),
@@ -323,7 +325,7 @@ impl Rendered {
             &decided.to_string(),
             &published.to_string(),
             &published.plus_days(terms.repair_days).to_string(),
-            &published.plus_days(terms.publication_days).to_string(),
+            latest_end.as_deref().unwrap_or_default(),
             "effective",
         ];
         line(&mut self.adverse, &fields);
