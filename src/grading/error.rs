@@ -72,6 +72,9 @@ pub enum GradingError {
     /// Rounds of several schemes are in force for the subject's kind.
     #[error("several rounds of {kind} are in force: name one with --run")]
     SeveralRounds { kind: String },
+    /// Other corrections of the chain were made at the same time.
+    #[error("the chain of {0} is being corrected by another process: try again")]
+    ChainMoved(String),
     /// A correction needs a reason.
     #[error("a correction needs a reason of 1 to {longest} characters on one line, none of them invisible")]
     Reason { longest: usize },
@@ -157,6 +160,7 @@ impl From<GradingError> for Failure {
         match error {
             GradingError::NoSuchRun(_) => Self::not_found("run_not_found", text),
             GradingError::NotCovered(_) => Self::not_found("subject_not_covered", text),
+            GradingError::ChainMoved(_) => Self::new(FailureKind::Conflict, "correction_in_progress", text),
             GradingError::Busy => Self::new(FailureKind::Conflict, "run_in_progress", text),
             GradingError::WrongState { .. }
             | GradingError::Raced { .. }

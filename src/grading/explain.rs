@@ -101,7 +101,8 @@ impl Rounds {
         let standing = Standing::from_json(&result.subject_code, &result.standing).map_err(during())?;
         let facts = scope.facts_of(&self.env.db, &standing.code).await?;
         let signed = standing.agreement_signed_on;
-        let measures = Measures::collect(&scope.catalogue, scope.period, scope.lookback, signed, facts)
+        let halves = (scope.period, scope.lookback);
+        let measures = Measures::collect_by(scope.method, &scope.catalogue, halves, signed, facts)
             .map_err(|source| data(&standing.code, source))?;
         let measures = standing.complete(&model, measures);
         let outcome = rate(&model, &measures);

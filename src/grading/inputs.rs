@@ -8,11 +8,14 @@ use std::{
     sync::Arc,
 };
 
-use super::{GradingError, period::period_of};
+use super::{
+    GradingError,
+    period::{method_of, period_of},
+};
 use crate::{
-    domain::HalfYear,
+    domain::{Day, HalfYear},
     facts::{Chunk, Damaged, FactsOf, Group, StoredFact, Totals},
-    scoring::{Catalogue, Decimal, Fact, MeasureSums, Measures, Model, TooLarge},
+    scoring::{Catalogue, Decimal, Fact, MeasureSums, Measures, Method, Model, TooLarge, Validity},
     store::{Db, DbError, facts as table, runs::RunRow},
 };
 
@@ -22,6 +25,7 @@ pub(super) struct Scope {
     pub(super) catalogue: Arc<Catalogue>,
     pub(super) period: HalfYear,
     pub(super) lookback: u8,
+    pub(super) method: Method,
     /// The sequence numbers of the imports that count.
     pub(super) imports: Arc<BTreeSet<i64>>,
 }
@@ -45,8 +49,23 @@ struct ChunkCursor {
 /// The facts of a page of subjects.
 pub(super) struct Page {
     parts: Vec<ChunkCursor>,
+    /// Whether [`Scope::needs_day`] is true of any measure; asked once, because a page has many groups.
+    by_day: bool,
     /// The number of facts of measures that the catalogue does not have.
     pub(super) unknown: u64,
+    /// The stocks for which two sources reported different latest values.
+    pub(super) conflicts: Vec<SourceConflict>,
+}
+
+/// Two sources reported different values of a stock for one day; the later delivery counts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SourceConflict {
+    pub subject_code: String,
+    /// The id of the measure.
+    pub measure: String,
+    pub on: Day,
+    /// The sources, the one whose value counts first.
+    pub sources: Vec<String>,
 }
 
 fn damaged(import_seq: i64, part: i64) -> impl Fn(Damaged) -> DbError {
@@ -54,19 +73,21 @@ fn damaged(import_seq: i64, part: i64) -> impl Fn(Damaged) -> DbError {
 }
 
 impl Scope {
-    /// The scope of a new run of a half-year: every accepted import.
+    /// The scope of a half-year by a method: every accepted import.
     pub(super) async fn of_period(
         db: &Db,
         period: HalfYear,
         model: &Model,
         catalogue: Catalogue,
+        method: Method,
     ) -> Result<Self, GradingError> {
         // Read once for the whole run: an import that is accepted meanwhile counts for all subjects or for none.
         let imports = table::accepted(&db.read("scope")).await.map_err(GradingError::during("listing the imports"))?;
         Ok(Self {
             catalogue: Arc::new(catalogue),
             period,
-            lookback: model.lookback(),
+            lookback: model.lookback_by(method),
+            method,
             imports: Arc::new(imports.into_iter().collect()),
         })
     }
@@ -78,7 +99,7 @@ impl Scope {
         model: &Model,
         catalogue: Catalogue,
     ) -> Result<Self, GradingError> {
-        let now = Self::of_period(db, period_of(run)?, model, catalogue).await?;
+        let now = Self::of_period(db, period_of(run)?, model, catalogue, method_of(run)?).await?;
         Ok(now.up_to(run.imports_to))
     }
 
@@ -99,11 +120,27 @@ impl Scope {
         u8::try_from(months.div_euclid(6)).ok().filter(|back| *back <= self.lookback)
     }
 
+    /// Whether the totals of a measure in a half-year do not suffice: its value is valid or not by its day.
+    fn needs_day(&self, place: usize, back: u8) -> bool {
+        // What was reported for the half-year itself counts, and by the first method nothing else does.
+        if back == 0 || self.method == Method::First {
+            return false;
+        }
+        let of = self.period.plus(-i32::from(back));
+        self.catalogue.reading(place).is_some_and(|reading| reading.validity(of, self.period) == Validity::ByDay)
+    }
+
+    /// Whether [`Scope::needs_day`] is true of any measure.
+    fn needs_days(&self) -> bool {
+        let measures = self.catalogue.measures().len();
+        (1..=self.lookback).any(|back| (0..measures).any(|place| self.needs_day(place, back)))
+    }
+
     /// Reads the facts of subjects, which must be in byte order of codes.
     pub(super) async fn page(&self, db: &Db, codes: &[String]) -> Result<Page, GradingError> {
         let failed = || GradingError::during("reading the facts");
         let (Some(first), Some(last)) = (codes.first(), codes.last()) else {
-            return Ok(Page { parts: Vec::new(), unknown: 0 });
+            return Ok(Page { parts: Vec::new(), by_day: false, unknown: 0, conflicts: Vec::new() });
         };
         let (from, to) = self.halves();
         let read = db.read("facts::totals");
@@ -121,8 +158,8 @@ impl Scope {
         }
         // In the order of imports, because later deliveries replace earlier ones.
         parts.sort_by_key(|part| (part.import_seq, part.nth));
-        let mut page = Page { parts, unknown: 0 };
-        for (nth, subjects) in page.overlapping(codes) {
+        let mut page = Page { parts, by_day: self.needs_days(), unknown: 0, conflicts: Vec::new() };
+        for (nth, subjects) in page.to_decode(self, codes) {
             let Some(part) = page.parts.get_mut(nth) else { continue };
             let blob = table::facts(&read, part.import_seq, part.nth).await.map_err(failed())?;
             let wrong = damaged(part.import_seq, part.nth);
@@ -217,21 +254,23 @@ impl Page {
         self.parts.iter_mut().for_each(|part| part.at = 0);
     }
 
-    /// The chunks that overlap with those of another import, with the positions of the subjects concerned.
-    fn overlapping(&mut self, codes: &[String]) -> BTreeMap<usize, BTreeSet<usize>> {
+    /// The chunks of which facts must be decoded, because they overlap with those of another import or because days decide,
+    /// with the positions of the subjects concerned.
+    fn to_decode(&mut self, scope: &Scope, codes: &[String]) -> BTreeMap<usize, BTreeSet<usize>> {
         let mut needed: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
         // Most runs read one import a half-year: then nothing overlaps, and no subject needs to be looked at.
         let mut halves: Vec<_> = self.parts.iter().map(|part| (part.import_seq, part.back)).collect();
         halves.sort_unstable();
         halves.dedup();
         halves.sort_unstable_by_key(|(_, back)| *back);
-        if halves.windows(2).all(|pair| matches!(pair, [one, other] if one.1 != other.1)) {
+        if !self.by_day && halves.windows(2).all(|pair| matches!(pair, [one, other] if one.1 != other.1)) {
             return needed;
         }
         for code in codes {
             let (found, _) = self.groups(code);
             for same in found.chunk_by(|one, other| (one.back, one.place) == (other.back, other.place)) {
-                if same.len() > 1 {
+                let by_day = self.by_day && same.iter().any(|found| scope.needs_day(found.place, found.back));
+                if same.len() > 1 || by_day {
                     for found in same {
                         let at = self.parts.get(found.part).map_or(0, |part| part.at);
                         needed.entry(found.part).or_default().insert(at);
@@ -251,13 +290,14 @@ impl Page {
         let mut decoded = Vec::new();
         for same in found.chunk_by(|one, other| (one.back, one.place) == (other.back, other.place)) {
             match same {
-                [FactGroup { place, back, group, .. }] => {
+                [FactGroup { place, back, group, .. }] if !(self.by_day && scope.needs_day(*place, *back)) => {
                     sums.push(MeasureSums {
                         measure: *place,
                         back: *back,
                         count: group.count,
                         sum: group.sum,
                         latest: group.latest,
+                        latest_on: None,
                     });
                 }
                 several => {
@@ -269,7 +309,8 @@ impl Page {
         }
         if !decoded.is_empty() {
             // Only sums are taken from it, so the day of the agreement plays no part.
-            let merged = Measures::collect(&scope.catalogue, scope.period, scope.lookback, None, decoded);
+            let halves = (scope.period, scope.lookback);
+            let merged = Measures::collect_by(scope.method, &scope.catalogue, halves, None, decoded);
             let merged = merged.map_err(|source| data(code, source))?;
             sums.extend(merged.sums().map(|(back, measure, one)| MeasureSums {
                 measure,
@@ -277,6 +318,13 @@ impl Page {
                 count: one.count,
                 sum: one.sum.into(),
                 latest: one.latest,
+                latest_on: merged.latest_on(measure, back),
+            }));
+            self.conflicts.extend(merged.conflicts().map(|(measure, on, sources)| SourceConflict {
+                subject_code: code.to_owned(),
+                measure: scope.catalogue.measures().get(measure).map(|one| one.id.clone()).unwrap_or_default(),
+                on,
+                sources,
             }));
         }
         Ok(sums)

@@ -30,6 +30,7 @@ mod percent;
 mod period;
 mod publish;
 mod rating;
+mod recompute;
 mod replay;
 mod report;
 mod results;
@@ -37,6 +38,7 @@ mod rounds;
 mod run;
 mod state;
 mod status;
+mod status_history;
 mod transition;
 
 pub use archive::{Archive, FormerAssessment, Levels};
@@ -49,6 +51,7 @@ pub use figures::{
     ReportNames, RoundReport, RunHead, Share, Simulation, SubjectDifference, Table, TableRow,
 };
 pub use in_force::{InForceResult, InForceRound};
+pub use inputs::SourceConflict;
 pub use library::{CheckedFile, InForce, Library, LibraryError, files as toml_files};
 pub use lifecycle::{Preassessed, RunHistory};
 pub use page::{comparison_rows, report_page, report_rows};

@@ -5,7 +5,7 @@ use crate::{
     domain::{Actor, Timestamp},
     ledger::{self, Action, Change, LedgerError},
     outbox::EventBatch,
-    store::{DbError, Tx, changes, clients, imports, runs, subjects},
+    store::{DbError, Tx, changes, clients, imports, runs, statuses, subjects},
 };
 
 /// Why an attempt at the last transaction was given up.
@@ -57,7 +57,7 @@ impl Stager<'_> {
         let events = self.events(seq, &updates.events).await?;
         let mut attempts = 1;
         loop {
-            match self.try_accept(seq, &updates.pages, &events).await {
+            match self.try_accept(seq, &updates, &events).await {
                 // Nothing of the attempt was committed, and pages and events are still in memory: all of it is tried
                 // again.
                 Err(Failed::Store(error)) if error.is_contention() && attempts < ATTEMPTS => attempts += 1,
@@ -68,7 +68,7 @@ impl Stager<'_> {
         }
     }
 
-    async fn try_accept(&self, seq: i64, pages: &[String], events: &EventBatch) -> Result<(), Failed> {
+    async fn try_accept(&self, seq: i64, updates: &SubjectUpdates, events: &EventBatch) -> Result<(), Failed> {
         let env = &self.run.importer.env;
         let now = env.clock.now();
         let mut tx = env.db.begin("imports::accept").await?;
@@ -80,12 +80,16 @@ impl Stager<'_> {
         }
         self.audit(&mut tx).await?;
         events.write(&mut tx, now).await?;
-        for page in pages {
+        for page in &updates.pages {
             subjects::upsert(&mut tx, page.clone(), seq, now).await?;
+        }
+        if !updates.statuses.is_empty() {
+            let changes = serde_json::Value::Array(updates.statuses.clone()).to_string();
+            statuses::insert(&mut tx, &changes, seq).await?;
         }
         imports::accept(&mut tx, seq, self.counts(), now).await?;
         let revised = self.report.template == Template::Settlements;
-        if revised || !pages.is_empty() {
+        if revised || !updates.pages.is_empty() {
             // Answers in progress either commit before this, or are rendered again with the new subjects and months.
             // The lock comes late so that answers wait for little more than the commit; and it comes before the numbers
             // below, in the same order as everywhere else, so that nobody deadlocks.

@@ -16,10 +16,11 @@ pub(super) struct Layout {
 impl Layout {
     /// Compares a header with the template. The error names every column that is missing, unknown or repeated.
     pub(super) fn of(template: Template, header: &[String]) -> Result<Self, ImportError> {
-        let columns = template.columns();
+        let columns = template.all_columns();
         let mut faults = Vec::new();
         for name in columns {
             match header.iter().filter(|there| there == name).count() {
+                0 if template.may_omit(name) => {}
                 0 => faults.push(format!("column {name} is missing")),
                 1 => {}
                 _ => faults.push(format!("column {name} is there more than once")),
@@ -36,7 +37,9 @@ impl Layout {
         if !faults.is_empty() {
             return Err(ImportError::Header { template: template.as_str(), faults });
         }
-        let positions = columns.iter().filter_map(|name| header.iter().position(|there| there == name)).collect();
+        // A column that was left out is behind every field, and so reads as empty.
+        let position = |name: &&str| header.iter().position(|there| there == name).unwrap_or(header.len());
+        let positions = columns.iter().map(position).collect();
         Ok(Self { columns, positions, width: header.len() })
     }
 

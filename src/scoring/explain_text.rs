@@ -5,8 +5,8 @@ use std::fmt::Write;
 use super::{
     assessment::{Assessment, Decision, Finding, SignalFinding},
     describe::{describe_chain_rule, describe_value},
+    evidence::Evidence,
     improvement::{Improvement, ImprovementStep},
-    measures::Evidence,
     model::{Indicator, ModelFile},
 };
 use crate::domain::money::MilliPoints;
@@ -92,6 +92,10 @@ fn write_records(out: &mut String, records: &[Evidence]) {
             record.measure,
             record.references.join(", ")
         );
+        if !record.other_sources.is_empty() {
+            let others = record.other_sources.join(", ");
+            let _ = writeln!(out, "       another value for the same day does not count: {others}");
+        }
     }
 }
 

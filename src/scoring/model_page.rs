@@ -51,6 +51,9 @@ fn basis(of: Origin<'_>) -> String {
 fn head(page: &mut Page, file: &ModelFile) {
     let how = if file.by_points() { format!("总分 {}", file.total) } else { "按规则定级, 不计分".to_owned() };
     page.paragraph(format!("评价对象: {}。{how}。", file.kind));
+    if let (Some(provider), Some(region)) = (&file.provider_zh, &file.region_zh) {
+        page.paragraph(format!("发布单位: {provider}。适用地区: {region}。"));
+    }
     if let Some(published) = &file.published {
         page.paragraph(format!("公开内容 ({}): {}", published.fields.join(", "), published.source));
     }
@@ -74,6 +77,10 @@ fn head(page: &mut Page, file: &ModelFile) {
     let mut reasons: Vec<_> = not_rated.reasons.iter().map(|reason| reason.as_str()).collect();
     reasons.extend(not_rated.other.iter().map(String::as_str));
     page.paragraph(format!("{} ({})", reasons.join(", "), basis(not_rated.origin())));
+    for exception in &not_rated.except {
+        let (case, when) = (exception.case.as_str(), describe_when(&exception.when));
+        page.paragraph(format!("例外, 仍参评: {case}, {when} ({})", basis(exception.origin())));
+    }
 }
 
 fn tree(page: &mut Page, level1: &Level1) {

@@ -51,6 +51,8 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(15, "0015_answers_counted", bulk: false),
     migration!(16, "0016_gateway_clocks", bulk: false),
     migration!(17, "0017_failover", bulk: false),
+    migration!(20, "0020_run_method", bulk: false),
+    migration!(21, "0021_subject_statuses", bulk: false),
 ];
 
 record! {

@@ -28,6 +28,8 @@ record! {
         pub catalogue_digest: String,
         /// Number of the last import of facts that was read.
         pub imports_to: i64,
+        /// Version of the method by which it was computed.
+        pub method: i64,
     }
 }
 
@@ -138,8 +140,8 @@ pub async fn model_body(read: &Read<'_>, digest: &str) -> Result<Option<String>,
 
 const INSERT: &str = "/* runs::insert */
     INSERT INTO runs (id, model_id, model_digest, scheme, kind, period, state, input_digest, outcome_digest,
-                      subject_count, created_at, published_at, valid_until_on, catalogue_digest, imports_to)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+                      subject_count, created_at, published_at, valid_until_on, catalogue_digest, imports_to, method)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
 
 /// Inserts a run, which makes its results visible.
 pub async fn insert(tx: &mut Tx, run: &RunRow) -> Result<(), DbError> {
@@ -159,13 +161,14 @@ pub async fn insert(tx: &mut Tx, run: &RunRow) -> Result<(), DbError> {
         run.valid_until_on.as_deref(),
         &run.catalogue_digest,
         run.imports_to,
+        run.method,
     ];
     tx.execute(INSERT, args).await.map(|_| ())
 }
 
 const FIND: &str = "/* runs::find */
     SELECT id, model_id, model_digest, scheme, kind, period, state, input_digest, outcome_digest, subject_count,
-           created_at, published_at, valid_until_on, catalogue_digest, imports_to
+           created_at, published_at, valid_until_on, catalogue_digest, imports_to, method
     FROM runs WHERE id = $1";
 
 /// A run by its id.
@@ -180,7 +183,7 @@ pub async fn find_in(tx: &mut Tx, id: &str) -> Result<Option<RunRow>, DbError> {
 
 const LIST: &str = "/* runs::list */
     SELECT id, model_id, model_digest, scheme, kind, period, state, input_digest, outcome_digest, subject_count,
-           created_at, published_at, valid_until_on, catalogue_digest, imports_to
+           created_at, published_at, valid_until_on, catalogue_digest, imports_to, method
     FROM runs ORDER BY created_at DESC, id DESC";
 
 /// Every run, latest first.
@@ -190,7 +193,7 @@ pub async fn list(read: &Read<'_>) -> Result<Vec<RunRow>, DbError> {
 
 const PUBLISHED: &str = "/* runs::published */
     SELECT id, model_id, model_digest, scheme, kind, period, state, input_digest, outcome_digest, subject_count,
-           created_at, published_at, valid_until_on, catalogue_digest, imports_to
+           created_at, published_at, valid_until_on, catalogue_digest, imports_to, method
     FROM runs WHERE kind = $1 AND scheme = $2 AND state = 'published'";
 
 /// The round of a kind and scheme that is in force.

@@ -376,6 +376,7 @@ fn reason_zh(code: &str) -> &str {
         "agreement_ended_by_subject" => "主动解除服务协议",
         "agreement_ended_by_bureau" => "被解除服务协议",
         "licence_suspended" => "执业许可暂停或吊销",
+        "insufficient_data" => "数据不足",
         _ => "其他情形",
     }
 }

@@ -114,6 +114,7 @@ const CORRECTION: &[&str] = &[
     "runs::model_body",
     "facts::accepted",
     "runs::subjects",
+    "statuses::of_kind",
     "runs::result",
     "facts::totals",
     "facts::facts",

@@ -66,7 +66,7 @@ fn the_commands_of_the_readme_lead_from_a_copied_file_to_published_grades() {
             said = format!("{said}$ {command}\n{output}");
         }
         assert_eq!(runs.len(), 2);
-        assert!(said.contains("our-pharmacy version 1 can be used: 31 indicators"), "{said}");
+        assert!(said.contains("our-pharmacy version 2 can be used: 31 indicators"), "{said}");
         assert!(said.contains(&format!("{} of 2025-H2 is in force: 72 subjects", runs[1])), "{said}");
         assert!(said.contains("药师在岗率"), "{said}");
     });
