@@ -84,8 +84,8 @@ fn identity(dossier: &Dossier, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "level          {level}")?;
     }
     let signed = or_dash(dossier.agreement_signed_on.as_ref());
-    let since = |day: &Option<String>| day.as_ref().map(|day| format!(" since {day}")).unwrap_or_default();
-    let (agreement, licence) = (since(&dossier.agreement_status_on), since(&dossier.licence_status_on));
+    let since = |day: Option<&String>| day.map(|day| format!(" since {day}")).unwrap_or_default();
+    let (agreement, licence) = (since(dossier.agreement_status_on.as_ref()), since(dossier.licence_status_on.as_ref()));
     writeln!(out, "agreement      {}{agreement}, signed {signed}", dossier.agreement_status)?;
     writeln!(out, "licence        {}{licence}", dossier.licence_status)?;
     if dossier.under_objection {
