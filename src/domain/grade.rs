@@ -13,6 +13,8 @@ words! {
         AgreementEndedByBureau = "agreement_ended_by_bureau",
         /// 暂停或吊销执业许可: the licence is suspended or revoked.
         LicenceSuspended = "licence_suspended",
+        /// 数据不足: no data was reported that could be rated, which is not the same as bad data.
+        InsufficientData = "insufficient_data",
         /// 其他不参与评测的情形: another case that law or regulation names.
         Other = "other",
     }

@@ -133,6 +133,12 @@ pub struct Dossier {
     pub agreement_status: String,
     /// `active`, `suspended` or `revoked`.
     pub licence_status: String,
+    /// The first day of the agreement's status; none from the beginning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agreement_status_on: Option<String>,
+    /// The first day of the licence's status; none from the beginning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub licence_status_on: Option<String>,
     /// Whether an objection is open.
     pub under_objection: bool,
     /// The version of its row.
@@ -214,6 +220,8 @@ impl Dossiers {
             agreement_signed_on: row.agreement_signed_on,
             agreement_status: row.agreement_status,
             licence_status: row.licence_status,
+            agreement_status_on: row.agreement_status_on,
+            licence_status_on: row.licence_status_on,
             under_objection: row.under_objection != 0,
             version: row.version,
         })

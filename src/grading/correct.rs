@@ -4,21 +4,13 @@
 //! subject's file. Then the result is recomputed from the present facts, by the model and the catalogue of the round. One
 //! transaction adds the version, its reason, the event and the ledger entry, and raises the versions that appends of
 //! answers compare. After a crash there is all of it or nothing, and repeating a correction changes nothing.
-
-use std::sync::Arc;
+//!
+//! Where the subject is a branch of a chain and its grade changes, the head is recomputed and corrected in the same
+//! transaction, and the head above that.
 
 use serde::Serialize;
 
-use super::{
-    GradingError, Rounds, RunState,
-    documents::{read_model, read_model_file},
-    eligibility::Standing,
-    inputs::Scope,
-    period::period_of,
-    rating::Rating,
-    results::assessment,
-    transition::parse_state,
-};
+use super::{GradingError, Rounds, RunState, recompute::Recomputed, transition::parse_state};
 use crate::{
     domain::{
         Actor, Timestamp,
@@ -31,7 +23,7 @@ use crate::{
         DbError, Tx,
         assessments::{self, NewAssessment},
         rounds::{self, AssessmentRow, CorrectionRow},
-        runs::{self, ResultRow, RunRow},
+        runs::{self, RunRow},
         subjects,
     },
 };
@@ -78,6 +70,9 @@ pub struct Corrected {
     pub now: AssessmentSummary,
     /// Whether anything changed. Nothing does, and nobody is notified, where the facts give what was published.
     pub changed: bool,
+    /// The heads of its chain whose grades followed, from the nearest up.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub heads: Vec<Corrected>,
 }
 
 /// A correction of a round.
@@ -134,14 +129,6 @@ impl From<&NewAssessment> for AssessmentSummary {
     }
 }
 
-/// A recomputed result, and the last import that it was computed from.
-struct Recomputed {
-    result: ResultRow,
-    new: NewAssessment,
-    imports_to: i64,
-    counting: i64,
-}
-
 impl Rounds {
     /// Corrects a published assessment: recomputes it from the present facts.
     pub async fn correct(&self, of: Correction<'_>) -> Result<Corrected, GradingError> {
@@ -150,14 +137,18 @@ impl Rounds {
         }
         let run = self.round_of(&of).await?;
         // Outside the transaction, because it reads many facts and the banks' locks would be held for as long.
-        let recomputed = self.recompute_now(&run, of.subject).await?;
+        let mut recomputed = self.recompute_chain(&run, of.subject).await?;
         let mut attempt = 0;
         loop {
             attempt += 1;
             match self.apply_correction(&run, of, &recomputed).await {
                 // Appends of answers take the banks' locks too: the engine may end one of the two. Nothing was changed.
                 Err(error) if error.is_contention() && attempt < ATTEMPTS => {}
-                done => return done,
+                // Another branch was corrected meanwhile, so the heads are counted again.
+                Ok(None) if attempt < ATTEMPTS => recomputed = self.recompute_chain(&run, of.subject).await?,
+                Ok(None) => return Err(GradingError::ChainMoved(of.subject.to_owned())),
+                Ok(Some(done)) => return Ok(done),
+                Err(error) => return Err(error),
             }
         }
     }
@@ -201,72 +192,77 @@ impl Rounds {
         if state.was_published() { Ok(run) } else { Err(GradingError::NeverPublished { run: run.id, state }) }
     }
 
-    /// Recomputes one result from the present facts and file, as a run would.
-    async fn recompute_now(&self, run: &RunRow, subject: &str) -> Result<Recomputed, GradingError> {
-        let (model, catalogue) = read_model(&self.env.db, run).await?;
-        let scope = Scope::of_period(&self.env.db, period_of(run)?, &model, catalogue, Some(subject)).await?;
-        // Stored with the correction, so that a replay reads the same facts.
-        let (imports_to, counting) = (scope.imports_to, scope.counting.number());
-        let standing = self.subjects(&run.kind).await?.into_iter().find(|standing| standing.code == subject);
-        let standing = standing.ok_or_else(|| GradingError::NotCovered(subject.to_owned()))?;
-        // Its ranks and branches are those that the run stored, because the other subjects are not recomputed.
-        let found = runs::result(&self.env.db.read("correct"), &run.id, subject).await;
-        let during = || GradingError::during("reading the result");
-        let found = found.map_err(during())?;
-        let standing = match found {
-            Some(found) => {
-                standing.with_relations_of(&Standing::from_json(subject, &found.standing).map_err(during())?)
-            }
-            None => standing,
-        };
-        let rating = Rating::single(self.env.db.clone(), Arc::new(model), scope, standing);
-        let result = rating.rate_single().await?;
-        // From the model that the run stored, as the published assessments were.
-        let file = read_model_file(&self.env.db, &run.model_digest, &run.id).await?;
-        let new = assessment(run, &file, result.clone())?;
-        Ok(Recomputed { result, new, imports_to, counting })
-    }
-
+    /// Applies a correction; `None` where another correction has changed the chain since it was recomputed.
     async fn apply_correction(
         &self,
         run: &RunRow,
         of: Correction<'_>,
-        recomputed: &Recomputed,
-    ) -> Result<Corrected, GradingError> {
+        all: &[Recomputed],
+    ) -> Result<Option<Corrected>, GradingError> {
         let during = || GradingError::during("correcting the result");
-        let now = self.env.clock.now();
         let mut tx = self.env.db.begin("correct").await.map_err(during())?;
         // Appends that hold these locks commit first, and later ones see the new version: a grade that falls ends access (I2).
         let banks = runs::client_ids(&mut tx).await.map_err(during())?;
         tx.lock_banks_exclusive(&banks).await.map_err(during())?;
-        // The update also locks the row of the subject, so that two corrections of one subject run one after the other.
-        rounds::raise_subject(&mut tx, of.subject).await.map_err(during())?;
-        let newest = rounds::newest(&mut tx, of.subject, &run.id).await.map_err(during())?;
-        let newest = newest.ok_or_else(|| GradingError::NotCovered(of.subject.to_owned()))?;
+        let mut done: Option<Corrected> = None;
+        // The subject itself, then the heads above it, each of which follows from the one before.
+        for recomputed in all {
+            // The update also locks the row of the subject, so that two corrections of one subject run one after the other.
+            let code = recomputed.new.subject_code.as_str();
+            rounds::raise_subject(&mut tx, code).await.map_err(during())?;
+            if done.is_some() && !self.still_has(&mut tx, run, recomputed).await? {
+                return Ok(None);
+            }
+            let made = self.correct_one(&mut tx, run, of, recomputed, done.is_some()).await?;
+            match &mut done {
+                // The transaction is dropped and rolls back, so the raised version of the subject is not stored.
+                None if !made.changed => return Ok(Some(made)),
+                None => done = Some(made),
+                Some(first) if made.changed => first.heads.push(made),
+                Some(_) => {}
+            }
+        }
+        // Last, because appends compare this row: it is locked only until the commit below.
+        runs::raise_publication(&mut tx).await.map_err(during())?;
+        tx.commit().await.map_err(during())?;
+        Ok(done)
+    }
+
+    /// Adds the next version of one assessment, with its event and its ledger entry, unless nothing changed.
+    async fn correct_one(
+        &self,
+        tx: &mut Tx,
+        run: &RunRow,
+        of: Correction<'_>,
+        recomputed: &Recomputed,
+        is_head: bool,
+    ) -> Result<Corrected, GradingError> {
+        let during = || GradingError::during("correcting the result");
+        let now = self.env.clock.now();
+        let code = recomputed.new.subject_code.as_str();
+        let newest = rounds::newest(tx, code, &run.id).await.map_err(during())?;
+        let newest = newest.ok_or_else(|| GradingError::NotCovered(code.to_owned()))?;
         let (before, after) = (AssessmentSummary::from(&newest), AssessmentSummary::from(&recomputed.new));
         let mut done = Corrected {
             run: run.id.clone(),
-            subject_code: of.subject.to_owned(),
+            subject_code: code.to_owned(),
             version: newest.version,
             changed: before != after || !same_levels(&newest, &recomputed.new),
             before,
             now: after,
+            heads: Vec::new(),
         };
         if !done.changed {
-            // The transaction is dropped and rolls back, so the raised version of the subject is not stored.
             return Ok(done);
         }
         done.version += 1;
         let new = std::slice::from_ref(&recomputed.new);
-        assessments::insert(&mut tx, &run.id, done.version, new, now).await.map_err(during())?;
+        assessments::insert(tx, &run.id, done.version, new, now).await.map_err(during())?;
         let row = correction_row(&done, of, recomputed, now);
-        rounds::insert_correction(&mut tx, &row).await.map_err(during())?;
+        rounds::insert_correction(tx, &row).await.map_err(during())?;
         // In the same transaction (I6): a correction that is committed is always announced.
-        self.enqueue_event(&mut tx, run, &done, now).await?;
-        self.record_correction(&mut tx, &done, of).await?;
-        // Last, because appends compare this row: it is locked only until the commit below.
-        runs::raise_publication(&mut tx).await.map_err(during())?;
-        tx.commit().await.map_err(during())?;
+        self.enqueue_event(tx, run, &done, now).await?;
+        self.record_correction(tx, &done, of, is_head).await?;
         Ok(done)
     }
 
@@ -296,10 +292,19 @@ impl Rounds {
     }
 
     /// Appends the ledger entry of a correction.
-    async fn record_correction(&self, tx: &mut Tx, done: &Corrected, of: Correction<'_>) -> Result<(), GradingError> {
-        let change = Change::of(
-            serde_json::json!({ "run": done.run, "version": done.version, "before": done.before, "now": done.now }),
-        );
+    async fn record_correction(
+        &self,
+        tx: &mut Tx,
+        done: &Corrected,
+        of: Correction<'_>,
+        is_head: bool,
+    ) -> Result<(), GradingError> {
+        let mut detail =
+            serde_json::json!({ "run": done.run, "version": done.version, "before": done.before, "now": done.now });
+        if let (true, Some(members)) = (is_head, detail.as_object_mut()) {
+            members.insert("branch".to_owned(), of.subject.into());
+        }
+        let change = Change::of(detail);
         let change = change.because(Some(of.reason));
         let target = Some(done.subject_code.as_str());
         let recorded = ledger::audit(tx, &self.env, of.actor, Action::GradeCorrected, target, change).await;

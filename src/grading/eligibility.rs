@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::status_history::{StatusHistory, StatusOf};
 use crate::{
     domain::{Day, HalfYear, grade::NotRatedReason},
     scoring::{Branches, Measures, Model, PeerGroup, PeerRank},
@@ -79,8 +80,20 @@ fn day(code: &str, text: Option<String>) -> Result<Option<Day>, DbError> {
 }
 
 impl Standing {
-    /// Why the subject takes no part in a round of the model, going by its file: the gravest reason that applies.
-    pub(super) fn not_rated(&self, model: &Model, period: HalfYear) -> Option<NotRatedReason> {
+    /// Takes the statuses that held at the end of a half-year, where they differ from the present ones.
+    pub(super) fn take_statuses(&mut self, history: &StatusHistory, period: HalfYear) {
+        let end = period.last_month().last_day();
+        for (of, status) in
+            [(StatusOf::Agreement, &mut self.agreement_status), (StatusOf::Licence, &mut self.licence_status)]
+        {
+            if let Some(held) = history.on(&self.code, of, end) {
+                held.clone_into(status);
+            }
+        }
+    }
+
+    /// The reasons that the subject takes no part in a round of the model, going by its file, the gravest first.
+    pub(super) fn not_rated(&self, model: &Model, period: HalfYear) -> Vec<NotRatedReason> {
         let end = period.last_month().last_day();
         let applies = |reason: NotRatedReason| match reason {
             NotRatedReason::LicenceSuspended => self.licence_status != "active",
@@ -90,8 +103,8 @@ impl Standing {
             NotRatedReason::AgreementUnderOneYear => {
                 self.agreement_signed_on.is_none_or(|signed| a_year_after(signed) > end)
             }
-            // Decided by facts, see `Model::exempted`.
-            NotRatedReason::Other => false,
+            // Decided by facts, see `Model::exempted` and `Measures::is_empty`.
+            NotRatedReason::Other | NotRatedReason::InsufficientData => false,
         };
         let gravest_first = [
             NotRatedReason::LicenceSuspended,
@@ -100,7 +113,7 @@ impl Standing {
             NotRatedReason::AgreementUnderOneYear,
         ];
         let named = &model.file().not_rated.reasons;
-        gravest_first.into_iter().find(|reason| named.contains(reason) && applies(*reason))
+        gravest_first.into_iter().filter(|reason| named.contains(reason) && applies(*reason)).collect()
     }
 
     /// Removes what the model does not use, so that it is neither stored nor digested.
@@ -117,10 +130,11 @@ impl Standing {
         }
     }
 
-    /// Takes the ranks and branches that a run stored: for a result that is recomputed alone, without its peers.
+    /// Takes the ranks and the chain that a run stored: for a result that is recomputed alone, without its peers.
     #[must_use]
     pub(super) fn with_relations_of(mut self, stored: &Self) -> Self {
         self.peers.clone_from(&stored.peers);
+        self.parent.clone_from(&stored.parent);
         self.branches = stored.branches;
         self
     }

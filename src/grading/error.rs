@@ -92,6 +92,9 @@ pub enum GradingError {
     /// Rounds of several schemes are in force for the subject's kind.
     #[error("several rounds of {kind} are in force: name one with --run")]
     SeveralRounds { kind: String },
+    /// Other corrections of the chain were made at the same time.
+    #[error("the chain of {0} is being corrected by another process: try again")]
+    ChainMoved(String),
     /// A correction needs a reason.
     #[error("a correction needs a reason of 1 to {longest} characters on one line, none of them invisible")]
     Reason { longest: usize },
@@ -180,6 +183,7 @@ impl From<GradingError> for Failure {
                 Self::not_found("subject_not_covered", text)
             }
             GradingError::NoSuchObjection(_) => Self::not_found("objection_not_found", text),
+            GradingError::ChainMoved(_) => Self::new(FailureKind::Conflict, "correction_in_progress", text),
             GradingError::Busy => Self::new(FailureKind::Conflict, "run_in_progress", text),
             GradingError::WrongState { .. }
             | GradingError::Raced { .. }

@@ -12,12 +12,12 @@ use std::{
 use super::{
     GradingError,
     excluded::{Counting, Excluded},
-    period::period_of,
+    period::{method_of, period_of},
 };
 use crate::{
     domain::{Day, HalfYear},
     facts::{Chunk, Damaged, FactsOf, Group, StoredFact, Totals},
-    scoring::{Catalogue, Decimal, Fact, Measure, MeasureSums, Measures, Model, TooLarge},
+    scoring::{Catalogue, Decimal, Fact, Measure, MeasureSums, Measures, Method, Model, TooLarge, Validity},
     store::{
         Db, DbError, facts as table,
         runs::RunRow,
@@ -31,6 +31,7 @@ pub(super) struct Scope {
     pub(super) catalogue: Arc<Catalogue>,
     pub(super) period: HalfYear,
     pub(super) lookback: u8,
+    pub(super) method: Method,
     /// The sequence numbers of the imports that count.
     pub(super) imports: Arc<BTreeSet<i64>>,
     /// The number of the last import that was read, of facts or of what takes them back.
@@ -38,6 +39,8 @@ pub(super) struct Scope {
     pub(super) counting: Counting,
     /// Those of the imports that may have a document more than once.
     unmerged: Arc<BTreeSet<i64>>,
+    /// Whether [`Scope::needs_day`] is true of any measure; asked once, because a page has many groups.
+    by_day: bool,
     excluded: Arc<Excluded>,
 }
 
@@ -71,6 +74,33 @@ pub(super) struct Page {
     parts: Vec<ChunkCursor>,
     /// The number of facts of measures that the catalogue does not have.
     pub(super) unknown: u64,
+    /// The stocks for which two sources reported different latest values.
+    pub(super) conflicts: Vec<SourceConflict>,
+}
+
+/// Two sources reported different values of a stock for one day; the later delivery counts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SourceConflict {
+    pub subject_code: String,
+    /// The id of the measure.
+    pub measure: String,
+    pub on: Day,
+    /// The sources, the one whose value counts first.
+    pub sources: Vec<String>,
+}
+
+/// Whether a measure's value of an earlier half-year is valid or not by its day. What was reported for the half-year itself
+/// counts.
+fn needs_day(catalogue: &Catalogue, period: HalfYear, place: usize, back: u8) -> bool {
+    let of = period.plus(-i32::from(back));
+    back > 0 && catalogue.reading(place).is_some_and(|reading| reading.validity(of, period) == Validity::ByDay)
+}
+
+/// Whether [`needs_day`] is true of any measure. By the first method, values of earlier half-years do not count.
+fn needs_days(catalogue: &Catalogue, period: HalfYear, lookback: u8, method: Method) -> bool {
+    let measures = catalogue.measures().len();
+    method != Method::First
+        && (1..=lookback).any(|back| (0..measures).any(|place| needs_day(catalogue, period, place, back)))
 }
 
 fn damaged(import_seq: i64, part: i64) -> impl Fn(Damaged) -> DbError {
@@ -78,19 +108,20 @@ fn damaged(import_seq: i64, part: i64) -> impl Fn(Damaged) -> DbError {
 }
 
 impl Scope {
-    /// The scope of a new run of a half-year: every accepted import.
+    /// The scope of a half-year by a method: every accepted import.
     pub(super) async fn of_period(
         db: &Db,
         period: HalfYear,
         model: &Model,
         catalogue: Catalogue,
+        method: Method,
         subject: Option<&str>,
     ) -> Result<Self, GradingError> {
         // Read once for the whole run: an import that is accepted meanwhile counts for all subjects or for none.
         let imports_to = voids::last_import(&db.read("scope")).await;
         let imports_to = imports_to.map_err(GradingError::during("listing the imports"))?;
         let at = AsOf { imports_to, counting: Counting::PRESENT, subject };
-        Self::read(db, period, model.lookback(), Arc::new(catalogue), at).await
+        Self::read(db, (period, model.lookback_by(method)), method, Arc::new(catalogue), at).await
     }
 
     /// The scope of a stored run: the imports that were accepted up to then, counted as it counted.
@@ -103,18 +134,19 @@ impl Scope {
     ) -> Result<Self, GradingError> {
         let counting = Counting::of_number(run.counting);
         let at = AsOf { imports_to: run.imports_to, counting, subject };
-        Self::read(db, period_of(run)?, model.lookback(), Arc::new(catalogue), at).await
+        let method = method_of(run)?;
+        Self::read(db, (period_of(run)?, model.lookback_by(method)), method, Arc::new(catalogue), at).await
     }
 
     /// The same half-years as of other imports.
     pub(super) async fn as_of(&self, db: &Db, at: AsOf<'_>) -> Result<Self, GradingError> {
-        Self::read(db, self.period, self.lookback, Arc::clone(&self.catalogue), at).await
+        Self::read(db, (self.period, self.lookback), self.method, Arc::clone(&self.catalogue), at).await
     }
 
     async fn read(
         db: &Db,
-        period: HalfYear,
-        lookback: u8,
+        (period, lookback): (HalfYear, u8),
+        method: Method,
         catalogue: Arc<Catalogue>,
         at: AsOf<'_>,
     ) -> Result<Self, GradingError> {
@@ -129,14 +161,17 @@ impl Scope {
             }
         };
         let unmerged = imports.iter().filter(|import| import.identity < 2).map(|import| import.seq).collect();
+        let by_day = needs_days(&catalogue, period, lookback, method);
         Ok(Self {
             catalogue,
             period,
             lookback,
+            method,
             imports: Arc::new(imports.iter().map(|import| import.seq).collect()),
             imports_to,
             counting,
             unmerged: Arc::new(unmerged),
+            by_day,
             excluded: Arc::new(excluded),
         })
     }
@@ -144,12 +179,15 @@ impl Scope {
     /// The measures that facts of a subject come to.
     pub(super) fn collect(&self, signed: Option<Day>, facts: Vec<Fact>) -> Result<Measures, TooLarge> {
         let halves = (self.period, self.lookback);
-        Measures::collect_by(self.counting.identity(), &self.catalogue, halves, signed, facts)
+        Measures::collect_by(self.method, self.counting.identity(), &self.catalogue, halves, signed, facts)
     }
 
     /// Whether the facts of a group must be looked at, because its totals may have facts that do not count.
     fn needs_facts(&self, code: &str, found: &FactGroup, import_seq: i64) -> bool {
         let Some(measure) = self.catalogue.measures().get(found.place) else { return false };
+        if self.needs_day(found.place, found.back) {
+            return true;
+        }
         let merged = found.group.count < 2 || self.counting == Counting::AsDelivered || !measure.is_event();
         (!merged && self.unmerged.contains(&import_seq)) || self.excluded.touches(code, measure)
     }
@@ -185,11 +223,16 @@ impl Scope {
         u8::try_from(months.div_euclid(6)).ok().filter(|back| *back <= self.lookback)
     }
 
+    /// Whether the totals of a measure in a half-year do not suffice: its value is valid or not by its day.
+    fn needs_day(&self, place: usize, back: u8) -> bool {
+        self.by_day && needs_day(&self.catalogue, self.period, place, back)
+    }
+
     /// Reads the facts of subjects, which must be in byte order of codes.
     pub(super) async fn page(&self, db: &Db, codes: &[String]) -> Result<Page, GradingError> {
         let failed = || GradingError::during("reading the facts");
         let (Some(first), Some(last)) = (codes.first(), codes.last()) else {
-            return Ok(Page { parts: Vec::new(), unknown: 0 });
+            return Ok(Page { parts: Vec::new(), unknown: 0, conflicts: Vec::new() });
         };
         let (from, to) = self.halves();
         let read = db.read("facts::totals");
@@ -207,8 +250,8 @@ impl Scope {
         }
         // In the order of imports, because later deliveries replace earlier ones.
         parts.sort_by_key(|part| (part.import_seq, part.nth));
-        let mut page = Page { parts, unknown: 0 };
-        for (nth, subjects) in page.take_overlaps(self, codes) {
+        let mut page = Page { parts, unknown: 0, conflicts: Vec::new() };
+        for (nth, subjects) in page.to_decode(self, codes) {
             let Some(part) = page.parts.get_mut(nth) else { continue };
             let blob = table::facts(&read, part.import_seq, part.nth).await.map_err(failed())?;
             let wrong = damaged(part.import_seq, part.nth);
@@ -295,12 +338,12 @@ impl Page {
         self.parts.iter_mut().for_each(|part| part.at = 0);
     }
 
-    /// The chunks whose facts must be decoded, with the positions of the subjects concerned: where two imports have facts of
-    /// one measure, or a fact may not count.
-    fn take_overlaps(&mut self, scope: &Scope, codes: &[String]) -> BTreeMap<usize, BTreeSet<usize>> {
+    /// The chunks of which facts must be decoded, with the positions of the subjects concerned: where two imports have facts of
+    /// one measure, a fact may not count, or days decide.
+    fn to_decode(&mut self, scope: &Scope, codes: &[String]) -> BTreeMap<usize, BTreeSet<usize>> {
         let mut needed: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
         let unmerged = self.parts.iter().any(|part| scope.unmerged.contains(&part.import_seq));
-        let every = self.imports_overlap() || (unmerged && scope.counting == Counting::ByDocument);
+        let every = scope.by_day || self.imports_overlap() || (unmerged && scope.counting == Counting::ByDocument);
         if !every && scope.excluded.is_empty() {
             return needed;
         }
@@ -348,6 +391,7 @@ impl Page {
                         count: group.count,
                         sum: group.sum,
                         latest: group.latest,
+                        latest_on: None,
                     });
                 }
                 several => {
@@ -366,6 +410,13 @@ impl Page {
                 count: one.count,
                 sum: one.sum.into(),
                 latest: one.latest,
+                latest_on: merged.latest_on(measure, back),
+            }));
+            self.conflicts.extend(merged.conflicts().map(|(measure, on, sources)| SourceConflict {
+                subject_code: code.to_owned(),
+                measure: scope.catalogue.measures().get(measure).map(|one| one.id.clone()).unwrap_or_default(),
+                on,
+                sources,
             }));
         }
         Ok(sums)

@@ -33,6 +33,7 @@ mod percent;
 mod period;
 mod publish;
 mod rating;
+mod recompute;
 mod replay;
 mod report;
 mod results;
@@ -40,6 +41,7 @@ mod rounds;
 mod run;
 mod state;
 mod status;
+mod status_history;
 mod transition;
 mod words;
 
@@ -53,6 +55,7 @@ pub use figures::{
     ReportNames, RoundReport, RunHead, Share, Simulation, SubjectDifference, Table, TableRow,
 };
 pub use in_force::{InForceResult, InForceRound};
+pub use inputs::SourceConflict;
 pub use library::{CheckedFile, InForce, Library, LibraryError, files as toml_files};
 pub use lifecycle::{Preassessed, RunHistory};
 pub use listing::{Change, ListedMeasure, ListedMove, ListedResult, Listing};

@@ -3,6 +3,7 @@
 use super::GradingError;
 use crate::{
     domain::{Day, HalfYear, Malformed},
+    scoring::Method,
     store::{DbError, runs::RunRow},
 };
 
@@ -11,6 +12,14 @@ pub(super) fn period_of(run: &RunRow) -> Result<HalfYear, GradingError> {
     run.period.parse().map_err(|error: Malformed| GradingError::Store {
         step: "reading the run",
         source: DbError::corrupt("runs::find", error),
+    })
+}
+
+/// The method of a run.
+pub(super) fn method_of(run: &RunRow) -> Result<Method, GradingError> {
+    Method::of_number(run.method).ok_or_else(|| GradingError::Model {
+        run: run.id.clone(),
+        message: format!("it was computed by method {}, which only a newer version of the program has", run.method),
     })
 }
 

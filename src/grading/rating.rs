@@ -9,7 +9,7 @@ use super::{
     canonical::{self, BySubject},
     chain::{Chains, Waiting},
     eligibility::Standing,
-    inputs::{AsOf, Page, Scope, data},
+    inputs::{AsOf, Page, Scope, SourceConflict, data},
     peers::PeerTable,
     status::{GRADED, NOT_RATED},
 };
@@ -62,6 +62,7 @@ impl Pages {
             self.chains.count(&self.rating.model, parent.as_deref(), result);
         }
         rated.waiting.drain(..).for_each(|head| self.chains.wait(head));
+        rated.passing.drain(..).for_each(|(head, above)| self.chains.pass(head, above));
         Ok(Some(rated))
     }
 }
@@ -76,6 +77,10 @@ pub(super) struct Rated {
     parents: Vec<Option<String>>,
     /// Heads that wait for their branches.
     waiting: Vec<Waiting>,
+    /// Heads that are not rated, whose branches count for the head above.
+    passing: Vec<(String, String)>,
+    /// The stocks for which two sources reported different values on one day.
+    conflicts: Vec<SourceConflict>,
     /// The number of facts of measures that the catalogue does not have.
     pub(super) unknown: u64,
 }
@@ -86,12 +91,15 @@ pub(super) struct Tally {
     input: BySubject,
     outcome: BySubject,
     pub(super) unknown: u64,
+    /// Sorted, because pages come in no particular order.
+    pub(super) conflicts: BTreeSet<SourceConflict>,
 }
 
 impl Tally {
     /// Adds a page.
     pub(super) fn add(&mut self, rated: &Rated) {
         self.unknown += rated.unknown;
+        self.conflicts.extend(rated.conflicts.iter().cloned());
         for (result, input) in rated.results.iter().zip(&rated.inputs) {
             self.input.add(&result.subject_code, input.clone());
             self.outcome.add(&result.subject_code, canonical::outcome(result));
@@ -235,6 +243,9 @@ impl Rating {
                 Eligibility::NotRated(reason, input) => {
                     let mut result = self.not_graded(&standing);
                     result.reason = Some(reason.as_str().to_owned());
+                    if let Some(above) = self.passes_up(&standing) {
+                        rated.passing.push((standing.code, above));
+                    }
                     rated.push(result, input, standing.parent);
                 }
                 Eligibility::Rated(measures) => {
@@ -253,7 +264,14 @@ impl Rating {
             }
         }
         rated.unknown = page.unknown;
+        rated.conflicts = page.conflicts;
         Ok(rated)
+    }
+
+    /// The head above a head that is not rated: the branches below count for it (三(一)4 其下属零售药店).
+    fn passes_up(&self, standing: &Standing) -> Option<String> {
+        let is_head = self.scope.method.passes_branches_up() && self.heads.contains(&standing.code);
+        standing.parent.clone().filter(|_| is_head)
     }
 
     /// Rates up to `limit` waiting heads; `None` where none waits.
@@ -274,15 +292,20 @@ impl Rating {
     /// The measures of a subject, or why it takes no part.
     fn eligibility(&self, standing: &Standing, sums: Vec<MeasureSums>) -> Result<Eligibility, GradingError> {
         let Self { model, scope, .. } = self;
-        if let Some(reason) = standing.not_rated(model, scope.period) {
-            return Ok(Eligibility::NotRated(reason, canonical::input(standing, None, &scope.catalogue)));
+        let reasons = standing.not_rated(model, scope.period);
+        if let Some(reason) = reasons.first().filter(|reason| !model.may_except(**reason)) {
+            return Ok(Eligibility::NotRated(*reason, canonical::input(standing, None, &scope.catalogue)));
         }
         let signed = standing.agreement_signed_on;
         let measures = Measures::of_sums(&scope.catalogue, scope.period, scope.lookback, signed, sums)
-            .map_err(|source| data(&standing.code, source))?;
-        if model.exempted(&measures) {
+            .map_err(|source| data(&standing.code, source))?
+            .with_method(scope.method);
+        let by_file = reasons.into_iter().find(|reason| !model.excepts(*reason, &measures));
+        let exempted = || model.exempted(&measures).then_some(NotRatedReason::Other);
+        let without_data = || (model.needs_data() && measures.is_empty()).then_some(NotRatedReason::InsufficientData);
+        if let Some(reason) = by_file.or_else(exempted).or_else(without_data) {
             let input = canonical::input(standing, Some(&measures), &scope.catalogue);
-            return Ok(Eligibility::NotRated(NotRatedReason::Other, input));
+            return Ok(Eligibility::NotRated(reason, input));
         }
         Ok(Eligibility::Rated(measures))
     }

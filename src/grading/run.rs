@@ -11,16 +11,19 @@ use serde_json::json;
 use super::{
     GradingError, Rounds, RunState, canonical,
     eligibility::Standing,
-    inputs::Scope,
+    inputs::{Scope, SourceConflict},
     library::InForce,
     rating::{Rating, Tally},
+    status_history::StatusHistory,
 };
 use crate::{
     domain::{Actor, HalfYear, ids::RunId},
     ledger::Action,
+    scoring::Method,
     store::{
         DbError, JobLock,
         runs::{self, ResultRow, RunRow},
+        statuses,
     },
 };
 
@@ -34,6 +37,8 @@ pub struct RunDone {
     /// The number of facts of measures that the catalogue does not have. Import refuses such facts, so they were accepted
     /// before the catalogue was changed.
     pub unknown: u64,
+    /// The stocks for which two sources reported different values on one day: the later delivery counts.
+    pub conflicts: Vec<SourceConflict>,
     /// The digest of the inputs.
     pub input_digest: String,
     /// The digest of the results.
@@ -75,8 +80,9 @@ impl Rounds {
         id: RunId,
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Result<RunDone, GradingError> {
-        let scope = Scope::of_period(&self.env.db, period, in_force.model, in_force.catalogue.clone(), None).await?;
-        let subjects = self.subjects(in_force.model.kind()).await?;
+        let (model, catalogue) = (in_force.model, in_force.catalogue.clone());
+        let scope = Scope::of_period(&self.env.db, period, model, catalogue, Method::CURRENT, None).await?;
+        let subjects = self.subjects(in_force.model.kind(), period).await?;
         let rating = Rating::new(self.env.db.clone(), Arc::new(in_force.model.clone()), scope, subjects).await?;
         let mut tally = Tally::default();
         let all = rating.subjects();
@@ -119,6 +125,7 @@ impl Rounds {
             catalogue_digest: canonical::document(&catalogue),
             imports_to: scope.imports_to,
             counting: scope.counting.number(),
+            method: scope.method.number(),
         };
         let step = "adding the run";
         let mut tx = self.env.db.begin("run").await.map_err(GradingError::during(step))?;
@@ -138,17 +145,26 @@ impl Rounds {
             id,
             subjects: tally.len(),
             unknown: tally.unknown,
+            conflicts: tally.conflicts.into_iter().collect(),
             input_digest: run.input_digest,
             outcome_digest: run.outcome_digest,
         })
     }
 
-    /// The subjects of a kind, in byte order of codes: engines differ in how they order text.
-    pub(super) async fn subjects(&self, kind: &str) -> Result<Vec<Standing>, GradingError> {
+    /// The subjects of a kind with the statuses that held at the end of a half-year, in byte order of codes: engines differ
+    /// in how they order text.
+    pub(super) async fn subjects(&self, kind: &str, period: HalfYear) -> Result<Vec<Standing>, GradingError> {
         let step = "listing the subjects";
         let rows = runs::subjects(&self.env.db.read("run"), kind).await.map_err(GradingError::during(step))?;
+        // After the subjects: a change that is accepted between the two statements is then in the history, with what held
+        // before it.
+        let history = statuses::of_kind(&self.env.db.read("run"), kind).await.map_err(GradingError::during(step))?;
+        let history = StatusHistory::of(history).map_err(GradingError::during(step))?;
         let subjects: Result<Vec<Standing>, DbError> = rows.into_iter().map(Standing::try_from).collect();
         let mut subjects = subjects.map_err(GradingError::during(step))?;
+        for subject in &mut subjects {
+            subject.take_statuses(&history, period);
+        }
         subjects.sort_by(|one, other| one.code.cmp(&other.code));
         Ok(subjects)
     }

@@ -55,6 +55,7 @@ texts! {
     no_former_period: "there is no previous half-year to compare with", "上一半年无可比数据";
     no_day: "the date is unknown", "日期不详";
     few_peers: "there are too few peers to compare with", "可比主体过少";
+    other_sources(sources): "another value for the same day does not count: {sources}", "同日的另一数值不计：{sources}";
 }
 
 // Conditions and rules.
@@ -166,7 +167,8 @@ texts! {
 texts! {
     under_one_year: "agreement_under_one_year", "签订医保服务协议不满一年";
     ended_by_subject: "agreement_ended_by_subject", "主动解除服务协议";
-    ended_by_bureau: "agreement_ended_by_bureau", "未达到续签条件被解除服务协议";
+    ended_by_bureau: "agreement_ended_by_bureau", "被解除服务协议";
+    insufficient_data: "insufficient_data", "数据不足";
     licence_suspended: "licence_suspended", "执业许可暂停或吊销";
     other_reason: "other", "其他情形";
     state_trial: "trial", "试评";
@@ -199,6 +201,8 @@ texts! {
     doc_condition: "Condition", "条件";
     doc_not_rated: "Not rated", "不参评";
     doc_not_rated_for(reasons, basis): "{reasons} ({basis})", "{reasons}（{basis}）";
+    doc_scope(provider, region): "Provider: {provider}. Region: {region}.", "发布单位：{provider}。适用地区：{region}。";
+    doc_rated_all_the_same(case, when, basis): "Rated all the same: {case}, {when} ({basis})", "例外，仍参评：{case}，{when}（{basis}）";
     doc_level(name, points): "{name} ({points} points)", "{name}（{points} 分）";
     doc_score: "Points", "计分";
     doc_missing: "Without data", "缺失";

@@ -8,7 +8,7 @@ use crate::{
     store::{
         DbError, Tx, changes, clients, imports,
         pair::{self, PairMark},
-        runs, subjects,
+        runs, statuses, subjects,
         voids::{self, NewVoid, VoidRow},
     },
 };
@@ -88,7 +88,7 @@ impl Stager<'_> {
             .map_err(ImportError::store("mark the bulk tables"))?;
         let mut attempts = 1;
         loop {
-            match self.try_accept(mark, &updates.pages, &voids, &events).await {
+            match self.try_accept(mark, &updates, &voids, &events).await {
                 // Nothing of the attempt was committed, and pages and events are still in memory: all of it is tried
                 // again.
                 Err(Failed::Store(error)) if error.is_contention() && attempts < ATTEMPTS => attempts += 1,
@@ -108,7 +108,7 @@ impl Stager<'_> {
     async fn try_accept(
         &self,
         mark: PairMark,
-        pages: &[String],
+        updates: &SubjectUpdates,
         voids: &[VoidRow],
         events: &EventBatch,
     ) -> Result<(), Failed> {
@@ -124,15 +124,19 @@ impl Stager<'_> {
         }
         self.audit(&mut tx, voids).await?;
         events.write(&mut tx, now).await?;
-        for page in pages {
+        for page in &updates.pages {
             subjects::upsert(&mut tx, page.clone(), seq, now).await?;
+        }
+        if !updates.statuses.is_empty() {
+            let changes = serde_json::Value::Array(updates.statuses.clone()).to_string();
+            statuses::insert(&mut tx, &changes, seq).await?;
         }
         imports::accept(&mut tx, seq, self.counts(), mark, now).await?;
         for former in self.run.replaced.imports() {
             imports::replace(&mut tx, former, seq).await?;
         }
         let revised = self.report.template == Template::Settlements;
-        if revised || !pages.is_empty() {
+        if revised || !updates.pages.is_empty() {
             // Answers in progress either commit before this, or are rendered again with the new subjects and months.
             // The lock comes late so that answers wait for little more than the commit; and it comes before the numbers
             // below, in the same order as everywhere else, so that nobody deadlocks.

@@ -83,6 +83,8 @@ words! {
         SameDocument = "same_document",
         /// The sender is not registered for this source.
         SourceForeign = "source_foreign",
+        /// Warning: a status changes without its first day, and so holds from the day of the import on.
+        StatusUndated = "status_undated",
         /// The subject has not been imported.
         SubjectUnknown = "subject_unknown",
         /// The text is longer than the field allows.

@@ -182,7 +182,7 @@ impl<'a> Stager<'a> {
         findings: &mut Vec<Finding>,
     ) -> Result<(), ImportError> {
         self.look_up_subjects(rows, text).await?;
-        let columns = self.report.template.columns();
+        let columns = self.report.template.all_columns();
         rows.retain(|row| {
             let mut codes = row.codes.iter().flatten();
             let unknown = codes.find(|(_, code)| self.is_subject.get(text.slice(code.clone())) == Some(&false));

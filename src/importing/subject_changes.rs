@@ -25,6 +25,8 @@ const PAGE: i64 = 2_000;
 pub(super) struct SubjectUpdates {
     /// New and changed subjects as JSON, one page for each upsert.
     pub(super) pages: Vec<String>,
+    /// The changed statuses as JSON, see [`statuses::insert`].
+    pub(super) statuses: Vec<serde_json::Value>,
     /// Events about subjects that existed before.
     pub(super) events: Vec<SubjectChanged>,
 }
@@ -45,16 +47,17 @@ impl Stager<'_> {
                 let subject: StagedSubject = serde_json::from_str(&row.body).map_err(ImportError::Json)?;
                 subjects.push((row.line, subject));
             }
-            let codes: Vec<&str> = subjects.iter().map(|(_, subject)| subject.code.as_str()).collect();
+            let codes: Vec<String> = subjects.iter().map(|(_, subject)| subject.code.clone()).collect();
             let stored = subjects::list(&db.read("subjects::list"), &codes).await.map_err(failed())?;
             let stored: HashMap<&str, &SubjectRow> = stored.iter().map(|row| (row.code.as_str(), row)).collect();
             let mut changed = Vec::new();
-            for (line, subject) in &subjects {
+            for (line, subject) in &mut subjects {
                 let before = stored.get(subject.code.as_str()).copied();
+                self.date_statuses(*line, subject, before, &mut updates.statuses)?;
                 let differences = self.compare(*line, subject, before)?;
                 // An unchanged row is not written: its new version would make answers in progress stale for nothing.
                 if before.is_none() || !differences.is_empty() {
-                    changed.push(subject);
+                    changed.push(&*subject);
                 }
                 if !differences.is_empty() {
                     let (code, import) = (subject.code.clone(), self.run.id);
@@ -65,6 +68,53 @@ impl Stager<'_> {
                 updates.pages.push(serde_json::to_string(&changed).map_err(ImportError::Json)?);
             }
         }
+    }
+
+    /// Completes the first days of a subject's statuses, and collects those that are new. A status that changes without a day
+    /// holds from today on: until then, the one before it was on record.
+    fn date_statuses(
+        &mut self,
+        line: i64,
+        subject: &mut StagedSubject,
+        before: Option<&SubjectRow>,
+        changes: &mut Vec<serde_json::Value>,
+    ) -> Result<(), ImportError> {
+        let today = self.run.importer.env.clock.now().day().to_string();
+        let code = subject.code.clone();
+        let agreement = before.map(|row| (row.agreement_status.as_str(), row.agreement_status_on.as_deref()));
+        let licence = before.map(|row| (row.licence_status.as_str(), row.licence_status_on.as_deref()));
+        let parts = [
+            ("agreement", &subject.agreement_status, &mut subject.agreement_status_on, agreement),
+            ("licence", &subject.licence_status, &mut subject.licence_status_on, licence),
+        ];
+        let mut undated = Vec::new();
+        for (of, status, on, former) in parts {
+            match former {
+                Some((was, was_on)) if on.is_none() && was == status.as_str() => *on = was_on.map(str::to_owned),
+                Some((was, _)) if on.is_none() => {
+                    undated.push((
+                        of,
+                        format!("changes from {was} to {status} without a first day: it holds from {today} on"),
+                    ));
+                    *on = Some(today.clone());
+                }
+                _ => {}
+            }
+            let now = (status.as_str(), on.as_deref());
+            // A new subject without a day has had its status from the beginning, as have those of older imports.
+            if former.map_or(now.1.is_some(), |former| former != now) {
+                changes.push(serde_json::json!({
+                    "code": code, "of": of, "status": now.0, "on": now.1, "former": former.map(|(was, _)| was),
+                    "former_on": former.and_then(|(_, on)| on), "former_seq": before.map(|row| row.import_seq),
+                }));
+            }
+        }
+        for (of, message) in undated {
+            let column = if of == "agreement" { "agreement_status_on" } else { "licence_status_on" };
+            let line = u64::try_from(line).unwrap_or(0);
+            self.note(&Finding { line, column, code: Code::StatusUndated, severity: Severity::Warning, message })?;
+        }
+        Ok(())
     }
 
     /// Counts a subject as new, changed or unchanged, and returns the columns that differ from the stored row.
@@ -122,6 +172,15 @@ fn differences(staged: &StagedSubject, row: &SubjectRow, crypter: &Crypter) -> R
         ("agreement_signed_on", staged.agreement_signed_on == row.agreement_signed_on),
         ("agreement_status", staged.agreement_status == row.agreement_status),
         ("licence_status", staged.licence_status == row.licence_status),
+        // The day of a status that changes is part of that change.
+        (
+            "agreement_status_on",
+            staged.agreement_status_on == row.agreement_status_on || staged.agreement_status != row.agreement_status,
+        ),
+        (
+            "licence_status_on",
+            staged.licence_status_on == row.licence_status_on || staged.licence_status != row.licence_status,
+        ),
         ("identity", same_identity && !outdated),
     ];
     Ok(columns.into_iter().filter(|(_, same)| !same).map(|(name, _)| name).collect())

@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     decide::Part,
+    evidence::{Evidence, MissingReason},
     improvement::Improvement,
-    measures::{Branches, Evidence, MissingReason},
+    relations::Branches,
 };
 use crate::domain::money::MilliPoints;
 

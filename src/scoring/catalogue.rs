@@ -1,7 +1,10 @@
 //! The information catalogue of a kind of subject (信息目录): its categories with provider, frequency, validity and
 //! publicity, and the measures of each category.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +17,7 @@ use super::{
     authorities::{Authorities, Provider, check_providers},
     event_rules::{ReferenceRule, Repetitions, is_default},
     faults::{Faults, Step},
+    method::Reading,
     number::Decimal,
 };
 
@@ -104,6 +108,14 @@ impl Category {
     }
 }
 
+/// What no fact of a measure means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Absent {
+    /// Zero, where the denominator of the ratio was reported: the source reports only what it found.
+    Zero,
+}
+
 /// A measure that a line of `records.csv` reports.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -129,6 +141,12 @@ pub struct Measure {
     /// Whether events of one day that name no document are counted each.
     #[serde(default, skip_serializing_if = "is_default")]
     pub repetitions: Repetitions,
+    /// What no fact means; without it, data is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub absent: Option<Absent>,
+    /// How long the value of a stock stays valid, in months from its day; without it, as long as facts of the category.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validity_months: Option<u16>,
 }
 
 impl Measure {
@@ -190,6 +208,8 @@ pub struct Catalogue {
     file: CatalogueFile,
     places: BTreeMap<String, usize>,
     authorities: Authorities,
+    /// In the order of the measures. Shared, because every subject of a run reads by it.
+    readings: Arc<[Reading]>,
 }
 
 impl Catalogue {
@@ -212,7 +232,8 @@ impl Catalogue {
         let places = raw.measure.iter().enumerate().map(|(at, measure)| (measure.id.clone(), at)).collect();
         let named = raw.category.iter().flat_map(|one| one.providers().map(|name| (name, one.region_zh.as_str())));
         let authorities = Authorities::of(&raw.provider, &named.collect::<Vec<_>>());
-        Ok(Self { file: raw, places, authorities })
+        let readings = raw.measure.iter().map(|measure| reading(&raw, measure)).collect();
+        Ok(Self { file: raw, places, authorities, readings })
     }
 
     /// The canonical form that runs store and digest: JSON without spaces, fields in the order of their types.
@@ -277,9 +298,30 @@ impl Catalogue {
         named.flat_map(|one| one.aliases.iter().map(String::as_str))
     }
 
+    /// How the facts of each measure are read, in the order of [`Catalogue::measures`].
+    pub(super) fn readings(&self) -> Arc<[Reading]> {
+        Arc::clone(&self.readings)
+    }
+
+    /// How the facts of one measure are read.
+    pub fn reading(&self, place: usize) -> Option<Reading> {
+        self.readings.get(place).copied()
+    }
+
     /// A category by its number.
     pub fn category(&self, no: u16) -> Option<&Category> {
         self.file.category.iter().find(|category| category.no == no)
+    }
+}
+
+fn reading(raw: &CatalogueFile, measure: &Measure) -> Reading {
+    let category = raw.category.iter().find(|category| category.no == measure.category);
+    let valid_months = measure.validity_months.or(category.map(|category| category.validity_months));
+    Reading {
+        is_stock: measure.form == MeasureForm::Stock,
+        // Infallible: the check refuses a measure without a category.
+        valid_months: valid_months.unwrap_or_default(),
+        absent_is_zero: measure.absent == Some(Absent::Zero),
     }
 }
 
@@ -330,6 +372,12 @@ fn check(raw: &CatalogueFile, faults: &mut Faults<'_>) {
             &place,
             || format!("{id} is not an event: `repetitions` is for events, of which each line is one"),
         );
+        faults.require(measure.absent.is_none() || measure.form != MeasureForm::Event, &place, || {
+            format!("{id} is an event: no record means none already, leave `absent` out")
+        });
+        faults.require(measure.validity_months.is_none() || measure.form == MeasureForm::Stock, &place, || {
+            format!("{id} is no stock: only the value of a stock has a validity of its own")
+        });
         if let (Some(least), Some(most)) = (measure.least, measure.most) {
             faults.require(least <= most, &place, || format!("the measure {id} has no valid value: {least} to {most}"));
         }

@@ -2,7 +2,8 @@
 
 use super::{
     decide::{SignalValue, signal_value},
-    measures::{Measures, MissingReason},
+    evidence::MissingReason,
+    measures::Measures,
     model::Model,
     number::Fraction,
     resolved::ResolvedValue,

@@ -2,11 +2,12 @@
 //! their chain. Signals are resolved to positions once; grades are positions in the scheme, 0 being the best.
 
 use super::{
-    measures::{Branches, MissingReason},
+    evidence::MissingReason,
     model::{Chain, ChainRule, Condition, GradeRule, ModelFile, OwnWorseOutcome, Scheme, Signal, SignalMissing, When},
     number::{Fraction, Points},
+    relations::Branches,
 };
-use crate::domain::words::words;
+use crate::domain::{grade::NotRatedReason, words::words};
 
 words! {
     /// A sort of rule in a model.
@@ -88,6 +89,7 @@ pub(super) struct Decisions {
     rules: Vec<(Option<Tests>, usize)>,
     limits: Vec<Limit>,
     chain: Vec<ChainTests>,
+    exceptions: Vec<(NotRatedReason, Tests)>,
 }
 
 #[derive(Debug, Clone)]
@@ -126,10 +128,12 @@ impl Decisions {
             Some((tests, scheme.place(&rule.grade)?))
         };
         let chain = file.chain.iter().flat_map(|chain| &chain.rule).map(|rule| ChainTests::of(rule, file));
+        let exceptions = file.not_rated.except.iter().map(|of| Some((of.case, Tests::of(&of.when, file)?)));
         Some(Self {
             rules: file.rule.iter().map(rule).collect::<Option<_>>()?,
             limits: limits(file)?,
             chain: chain.collect::<Option<_>>()?,
+            exceptions: exceptions.collect::<Option<_>>()?,
         })
     }
 
@@ -150,6 +154,17 @@ impl Decisions {
     /// Every cap and veto that applies, with the most points it allows; vetoes first.
     pub(super) fn limits(&self, signals: &[SignalValue]) -> impl Iterator<Item = (LimitOf, Points)> {
         self.limits.iter().filter(|limit| limit.tests.hold(signals)).map(|limit| (limit.which, limit.most))
+    }
+
+    /// Whether a reason of not being rated does not apply.
+    pub(super) fn excepts(&self, reason: NotRatedReason, signals: &[SignalValue]) -> bool {
+        self.exceptions.iter().any(|(case, tests)| *case == reason && tests.hold(signals))
+    }
+
+    /// The fewest points that a cap or veto allows among those with a condition on a signal.
+    pub(super) fn most_where(&self, concerns: impl Fn(usize) -> bool) -> Option<Points> {
+        let concerned = |limit: &&Limit| limit.tests.tests.iter().any(|(place, _)| concerns(*place));
+        self.limits.iter().filter(concerned).map(|limit| limit.most).min()
     }
 
     /// The effect of branches on a head with this own grade; none for a head without a counted branch.

@@ -78,6 +78,9 @@ fn sections(file: &ModelFile) -> Vec<Section> {
 
 fn head(file: &ModelFile) -> Section {
     let reasons: Vec<_> = file.not_rated.reasons.iter().map(|reason| reason.as_str()).collect();
+    let exceptions = file.not_rated.except.iter();
+    let exceptions: Vec<_> =
+        exceptions.map(|of| format!("{} {}", of.case.as_str(), describe_when(&of.when, Terms::ENGLISH))).collect();
     let properties = vec![
         ("id", file.id.clone()),
         ("version", file.version.to_string()),
@@ -87,6 +90,9 @@ fn head(file: &ModelFile) -> Section {
         ("scheme", format!("{} version {}", file.scheme.id, file.scheme.version)),
         ("not rated", reasons.join(", ")),
         ("not rated upon", file.not_rated.other.join(", ")),
+        ("rated all the same", exceptions.join("; ")),
+        ("provider", file.provider_zh.clone().unwrap_or_default()),
+        ("region", file.region_zh.clone().unwrap_or_default()),
     ];
     Section { word: "model", ordered: false, items: vec![Item { name: String::from("itself"), properties }] }
 }

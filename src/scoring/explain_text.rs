@@ -6,8 +6,8 @@ use super::{
     assessment::{Assessment, Decision, Finding, SignalFinding},
     decide::Part,
     describe::{describe_chain_rule, describe_value},
+    evidence::Evidence,
     improvement::{Improvement, ImprovementStep},
-    measures::Evidence,
     model::{Indicator, ModelFile},
     terms::{Terms, grade_with_word, points, value},
 };
@@ -117,6 +117,13 @@ pub fn describe_evidence(record: &Evidence, terms: Terms<'_>) -> String {
 fn write_records(out: &mut String, records: &[Evidence], terms: Terms<'_>) {
     for record in records {
         let _ = writeln!(out, "       {}", describe_evidence(record, terms));
+        if !record.other_sources.is_empty() {
+            let _ = writeln!(
+                out,
+                "       {}",
+                text::other_sources(terms.lang(), record.other_sources.join(text::doc_join(terms.lang())))
+            );
+        }
     }
 }
 

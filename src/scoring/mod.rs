@@ -7,8 +7,9 @@
 //! Catalogues and models are data; a city's own scheme is a file.
 //!
 //! - Files: `number` parses numbers, `catalogue` lists the measures, `model` weighs them, `mapping` maps grades to those of
-//!   receivers, `check` and `faults` refuse invalid files with their lines.
-//! - Scoring: `measures` sums up facts, `resolved` computes values, `score` turns them into points, `decide` applies rules,
+//!   receivers, `check` and `faults` refuse invalid files with their lines,
+//!   `fit` reports models of another city.
+//! - Scoring: `method` versions the computation, `measures` sums up facts, `resolved` computes values, `score` turns them into points, `decide` applies rules,
 //!   caps, vetoes and chains, `computed` combines them, `evaluate` explains the outcome as an `assessment`, and
 //!   `improvement` finds what would raise the grade.
 //! - Text: `terms` chooses language and names; `describe`, `explain_text`, `model_text`, `model_page` (with `page`) and
@@ -24,18 +25,22 @@ mod describe;
 mod diff;
 mod evaluate;
 mod event_rules;
+mod evidence;
 mod explain_text;
 mod fact;
 mod faults;
+mod fit;
 mod identity;
 mod improvement;
 mod mapping;
 mod measures;
+mod method;
 mod model;
 mod model_page;
 mod model_text;
 mod number;
 mod page;
+mod relations;
 mod resolved;
 mod score;
 pub mod shipped;
@@ -44,7 +49,7 @@ mod terms;
 pub use assessment::{Assessment, Decision, Finding, Outcome, Parts, SignalFinding};
 pub use authorities::{Authorities, Provider};
 pub use catalogue::{
-    Catalogue, Category, DefaultFields, Measure, MeasureForm, Publicity, PublishedFields, UpdateFrequency,
+    Absent, Catalogue, Category, DefaultFields, Measure, MeasureForm, Publicity, PublishedFields, UpdateFrequency,
 };
 pub use decide::Part;
 pub use describe::{
@@ -54,6 +59,7 @@ pub use describe::{
 pub use diff::diff_models;
 pub use evaluate::{evaluate, evaluate_in, first_levels, points_of_value, rate, total};
 pub use event_rules::{ReferenceRule, Repetitions};
+pub use evidence::{Evidence, MissingReason};
 pub use explain_text::{
     describe_assessment, describe_assessment_in, describe_effect, describe_evidence, describe_lacking, part_in_words,
 };
@@ -61,14 +67,16 @@ pub use fact::Fact;
 pub use identity::FactIdentity;
 pub use improvement::{Blocker, Improvement, ImprovementStep};
 pub use mapping::{Mapping, ReceiverGrade, ReceiverScheme, SchemeRef};
-pub use measures::{Branches, Evidence, MeasureSums, Measures, MissingReason, PeerRank, Sums, TooLarge};
+pub use measures::{MeasureSums, Measures, Sums, TooLarge};
+pub use method::{Method, Reading, Validity};
 pub use model::{
     Band, Basis, Cap, Chain, ChainRule, Condition, Consequence, Grade, GradeRule, Indicator, Level1, Level2, Missing,
-    Model, ModelFile, NotRated, Origin, OwnWorse, OwnWorseOutcome, PeerGroup, PlacedIndicator, Scheme, ScoreForm,
-    Signal, SignalMissing, SubjectDay, ValueForm, Veto, When,
+    Model, ModelFile, NotRated, NotRatedException, Origin, OwnWorse, OwnWorseOutcome, PeerGroup, PlacedIndicator,
+    Scheme, ScoreForm, Signal, SignalMissing, SubjectDay, ValueForm, Veto, When,
 };
 pub use model_page::{PageFormat, document_model, not_rated_in_words};
 pub use model_text::describe_model;
 pub use number::{Decimal, Fraction, Points};
+pub use relations::{Branches, PeerRank};
 pub use resolved::PeerComparison;
 pub use terms::{Terms, value as value_in_words};

@@ -63,6 +63,9 @@ fn head(page: &mut Page, file: &ModelFile, kind: &str, terms: Terms<'_>) {
         if file.by_points() { text::doc_total(lang, number(file.total)) } else { text::doc_by_rules(lang).to_owned() };
     let kind = if lang == Lang::Zh { kind } else { &file.kind };
     page.paragraph(text::doc_subject(lang, kind, how));
+    if let (Some(provider), Some(region)) = (&file.provider_zh, &file.region_zh) {
+        page.paragraph(text::doc_scope(lang, provider, region));
+    }
     if let Some(published) = &file.published {
         page.paragraph(text::doc_published(lang, published.fields.join(text::doc_join(lang)), &published.source));
     }
@@ -89,6 +92,11 @@ fn head(page: &mut Page, file: &ModelFile, kind: &str, terms: Terms<'_>) {
     reasons.extend(not_rated.other.iter().map(|id| terms.measure(id)));
     let from = basis(not_rated.origin(), lang);
     page.paragraph(text::doc_not_rated_for(lang, reasons.join(text::doc_join(lang)), from));
+    for exception in &not_rated.except {
+        let case = not_rated_in_words(exception.case, lang);
+        let when = describe_when(&exception.when, terms);
+        page.paragraph(text::doc_rated_all_the_same(lang, case, when, basis(exception.origin(), lang)));
+    }
 }
 
 /// A reason of not being rated, in words.
@@ -98,6 +106,7 @@ pub const fn not_rated_in_words(reason: NotRatedReason, lang: Lang) -> &'static 
         NotRatedReason::AgreementEndedBySubject => text::ended_by_subject(lang),
         NotRatedReason::AgreementEndedByBureau => text::ended_by_bureau(lang),
         NotRatedReason::LicenceSuspended => text::licence_suspended(lang),
+        NotRatedReason::InsufficientData => text::insufficient_data(lang),
         NotRatedReason::Other => text::other_reason(lang),
     }
 }

@@ -19,6 +19,9 @@ pub fn describe_model(model: &Model) -> String {
     let mut out = String::new();
     let size = if file.by_points() { format!("{} points", file.total) } else { "by rules".to_owned() };
     let _ = writeln!(out, "{} version {}: {} ({}, {size})", file.id, file.version, file.name_zh, file.kind);
+    if let (Some(provider), Some(region)) = (&file.provider_zh, &file.region_zh) {
+        let _ = writeln!(out, "of {provider}, for {region}");
+    }
     if let Some(published) = &file.published {
         let _ = writeln!(out, "published: {}; {}", published.fields.join(", "), published.source);
     }

@@ -3,7 +3,9 @@
 use super::{
     catalogue::Catalogue,
     describe::describe_peers,
-    measures::{Evidence, Measures, MissingReason},
+    evidence::{Evidence, MissingReason},
+    measures::Measures,
+    method::Reading,
     model::{PeerGroup, SubjectDay, ValueForm},
     number::Fraction,
     terms::Terms,
@@ -35,8 +37,19 @@ enum Value {
 #[derive(Debug, Clone)]
 pub(super) struct ResolvedValue {
     value: Value,
-    /// The ids and positions of the measures that it reads, and the half-years back, for the explanation.
-    reads: Vec<(String, usize, u8)>,
+    /// The measures that it reads, for the explanation.
+    reads: Vec<Read>,
+}
+
+/// A measure that a value reads.
+#[derive(Debug, Clone)]
+struct Read {
+    id: String,
+    /// The position of the measure in the catalogue.
+    place: usize,
+    back: u8,
+    /// Whether only what was reported in the half-year counts, and no stock of an earlier one.
+    own: bool,
 }
 
 impl ResolvedValue {
@@ -45,18 +58,32 @@ impl ResolvedValue {
     pub(super) fn of(form: &ValueForm, catalogue: &Catalogue, peers: &mut Vec<PeerComparison>) -> Option<Self> {
         let value = resolve(form, catalogue, peers)?;
         let mut reads = Vec::new();
-        list_reads(&value, 0, peers, catalogue, &mut reads);
+        list_reads(&value, (0, false), peers, catalogue, &mut reads);
         Some(Self { value, reads })
     }
 
     /// The number of half-years that it looks back.
     pub(super) fn lookback(&self) -> u8 {
-        self.reads.iter().map(|(_, _, back)| *back).max().unwrap_or(0)
+        self.reads.iter().map(|read| read.back).max().unwrap_or(0)
+    }
+
+    /// The same with the half-years before these whose stocks may still be valid.
+    pub(super) fn reach(&self, catalogue: &Catalogue) -> u8 {
+        let reach = |read: &Read| {
+            let carried = catalogue.reading(read.place).filter(|_| !read.own).map_or(0, Reading::reach);
+            read.back.saturating_add(u8::try_from(carried).unwrap_or(u8::MAX))
+        };
+        self.reads.iter().map(reach).max().unwrap_or(0)
+    }
+
+    /// The positions of the measures that it reads.
+    pub(super) fn places(&self) -> impl Iterator<Item = usize> {
+        self.reads.iter().map(|read| read.place)
     }
 
     /// The value for a subject.
     pub(super) fn measure(&self, measures: &Measures) -> Result<Fraction, MissingReason> {
-        evaluate(&self.value, measures, 0)
+        evaluate(&self.value, measures, 0, false)
     }
 
     /// The number of events in each half-year of a count, nearest first; empty for other forms.
@@ -77,7 +104,7 @@ impl ResolvedValue {
 
     /// The records behind the value.
     pub(super) fn evidence(&self, measures: &Measures) -> Vec<Evidence> {
-        let read = |(id, place, back): &(String, usize, u8)| measures.evidence(id, *place, *back);
+        let read = |read: &Read| measures.evidence(&read.id, read.place, read.back, read.own);
         // A half-year without facts has no record to cite.
         self.reads.iter().map(read).filter(|evidence| evidence.facts > 0).collect()
     }
@@ -112,16 +139,16 @@ fn resolve(value: &ValueForm, catalogue: &Catalogue, peers: &mut Vec<PeerCompari
 
 fn list_reads(
     value: &Value,
-    back: u8,
+    (back, own): (u8, bool),
     peers: &[PeerComparison],
     catalogue: &Catalogue,
-    reads: &mut Vec<(String, usize, u8)>,
+    reads: &mut Vec<Read>,
 ) {
     let mut read = |place: usize, back: u8| {
         // A measure on both sides of a ratio is listed once.
-        let listed = reads.iter().any(|(_, listed, when)| (*listed, *when) == (place, back));
+        let listed = reads.iter().any(|listed| (listed.place, listed.back) == (place, back));
         if let Some(measure) = catalogue.measures().get(place).filter(|_| !listed) {
-            reads.push((measure.id.clone(), place, back));
+            reads.push(Read { id: measure.id.clone(), place, back, own });
         }
     };
     match value {
@@ -132,8 +159,8 @@ fn list_reads(
             }
         }
         Value::Growth(of) => {
-            list_reads(of, back, peers, catalogue, reads);
-            list_reads(of, back + 1, peers, catalogue, reads);
+            list_reads(of, (back, true), peers, catalogue, reads);
+            list_reads(of, (back + 1, true), peers, catalogue, reads);
         }
         Value::Count { measures, nearest, farthest } => {
             for back in *nearest..=*farthest {
@@ -144,27 +171,31 @@ fn list_reads(
         }
         Value::Peer { nth, .. } => {
             if let Some(form) = peers.get(*nth) {
-                list_reads(&form.of, back, peers, catalogue, reads);
+                list_reads(&form.of, (back, own), peers, catalogue, reads);
             }
         }
         Value::Age(_) => {}
     }
 }
 
-fn evaluate(value: &Value, measures: &Measures, back: u8) -> Result<Fraction, MissingReason> {
+/// The value in a half-year. With `own`, only what was reported in it counts, and no stock of an earlier one.
+fn evaluate(value: &Value, measures: &Measures, back: u8, own: bool) -> Result<Fraction, MissingReason> {
     match value {
-        Value::Measure(place) => measures.sum(&[*place], back).ok_or(MissingReason::NoData),
+        Value::Measure(place) => measures.sum(&[*place], back, own).ok_or(MissingReason::NoData),
         Value::Ratio { numerator, denominator } => {
-            let above = measures.sum(numerator, back).ok_or(MissingReason::NoData)?;
-            let below = measures.sum(denominator, back).ok_or(MissingReason::NoData)?;
+            // The denominator first: that it was reported is what makes an unreported numerator zero.
+            let below = measures.sum(denominator, back, own).ok_or(MissingReason::NoData)?;
+            let zero = || measures.absent_is_zero(numerator).then(|| Fraction::whole(0));
+            let above = measures.sum(numerator, back, own).or_else(zero).ok_or(MissingReason::NoData)?;
             // By a negative sum the ratio would have the wrong sign.
             let ratio = below.is_positive().then(|| above.over(below)).flatten();
             ratio.ok_or(MissingReason::NothingToDivideBy)
         }
         Value::Growth(of) => {
-            let now = evaluate(of, measures, back)?;
+            // A stock that is carried over would have grown by nothing.
+            let now = evaluate(of, measures, back, true)?;
             // Whatever is missing there, the reader learns that there is nothing to compare with.
-            let before = evaluate(of, measures, back + 1).map_err(|_| MissingReason::NoFormerPeriod)?;
+            let before = evaluate(of, measures, back + 1, true).map_err(|_| MissingReason::NoFormerPeriod)?;
             let growth = before.is_positive().then(|| now.growth_from(before)).flatten();
             growth.ok_or(MissingReason::NoFormerPeriod)
         }
@@ -214,6 +245,6 @@ impl PeerComparison {
     /// The compared value of one subject; `None` where data is missing.
     pub fn value(&self, measures: &Measures) -> Option<Fraction> {
         // Without a value the subject has no rank, whatever the reason is.
-        evaluate(&self.of, measures, 0).ok()
+        evaluate(&self.of, measures, 0, false).ok()
     }
 }

@@ -1,7 +1,7 @@
 //! The points of an indicator for a value, and the part of its rule that applied.
 
 use super::{
-    measures::MissingReason,
+    evidence::MissingReason,
     model::{Band, Indicator, Missing, ScoreForm},
     number::{Decimal, Fraction, Points},
 };

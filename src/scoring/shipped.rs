@@ -41,6 +41,9 @@ pub const MODELS: &[(&str, &str)] = &[
     ("models/wenzhou-employer.toml", include_str!("../../config/models/wenzhou-employer.toml")),
     ("models/wenzhou-insured-person.toml", include_str!("../../config/models/wenzhou-insured-person.toml")),
     ("models/hengyang-institution.toml", include_str!("../../config/models/hengyang-institution.toml")),
+    ("models/hengyang-pharmacy.toml", include_str!("../../config/models/hengyang-pharmacy.toml")),
+    ("models/hengyang-doctor.toml", include_str!("../../config/models/hengyang-doctor.toml")),
+    ("models/hengyang-pharmacist.toml", include_str!("../../config/models/hengyang-pharmacist.toml")),
     ("models/zhenjiang-institution.toml", include_str!("../../config/models/zhenjiang-institution.toml")),
     ("models/zhenjiang-pharmacy.toml", include_str!("../../config/models/zhenjiang-pharmacy.toml")),
 ];

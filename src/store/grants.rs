@@ -34,6 +34,7 @@ pub const RIGHTS: &[(&str, &str)] = &[
     ("core.idempotency_keys", BATCH),
     ("core.imports", STATE),
     ("core.subjects", STATE),
+    ("core.subject_statuses", APPEND),
     ("core.models", APPEND),
     ("core.runs", STATE),
     ("core.assessments", APPEND),

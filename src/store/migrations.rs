@@ -54,6 +54,8 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(18, "0018_fact_states", bulk: false),
     migration!(19, "0019_voids", bulk: true),
     migration!(20, "0020_objections", bulk: false),
+    migration!(21, "0021_run_method", bulk: false),
+    migration!(22, "0022_subject_statuses", bulk: false),
 ];
 
 record! {

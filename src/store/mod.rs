@@ -38,6 +38,7 @@ pub mod runs;
 pub mod server;
 pub mod settlements;
 pub mod staging;
+pub mod statuses;
 pub mod subjects;
 pub mod tokens;
 pub mod voids;

@@ -130,6 +130,49 @@ pub async fn newest(tx: &mut Tx, code: &str, run_id: &str) -> Result<Option<Asse
     tx.fetch_optional(NEWEST, args![code, run_id]).await
 }
 
+/// [`newest`] outside a transaction.
+pub async fn newest_of(read: &Read<'_>, code: &str, run_id: &str) -> Result<Option<AssessmentRow>, DbError> {
+    read.fetch_optional(NEWEST, args![code, run_id]).await
+}
+
+record! {
+    /// The newest assessment of a branch.
+    pub struct BranchRow {
+        pub subject_code: String,
+        /// graded or not_rated.
+        pub status: String,
+        pub grade: Option<String>,
+    }
+}
+
+// The run stored the head of each branch in its standing, JSON; a later change of the subject's file is of no effect here.
+const BRANCHES: &str = "/* rounds::branches */
+    SELECT a.subject_code, a.status, a.grade FROM bulk.run_results b
+    JOIN assessments a ON a.run_id = b.run_id AND a.subject_code = b.subject_code
+    WHERE b.run_id = $1 AND b.standing LIKE $2
+      AND a.version = (SELECT MAX(c.version) FROM assessments c
+                       WHERE c.run_id = a.run_id AND c.subject_code = a.subject_code)
+    ORDER BY a.subject_code";
+
+/// The newest assessments of the subjects of a round whose standing has a pattern.
+pub async fn branches(read: &Read<'_>, run_id: &str, pattern: &str) -> Result<Vec<BranchRow>, DbError> {
+    read.fetch_all(BRANCHES, args![run_id, pattern]).await
+}
+
+// Without the results: a transaction of the core does not see bulk tables on SQLite.
+const GRADES_OF: &str = "/* rounds::grades_of */
+    SELECT a.subject_code, a.status, a.grade FROM json_rows($1) JOIN assessments a ON a.subject_code = value->>'c'
+    WHERE a.run_id = CAST($2 AS TEXT)
+      AND a.version = (SELECT MAX(c.version) FROM assessments c
+                       WHERE c.run_id = a.run_id AND c.subject_code = a.subject_code)
+    ORDER BY a.subject_code";
+
+/// The newest assessments of some subjects of a round, in the transaction of a correction.
+pub async fn grades_of(tx: &mut Tx, run_id: &str, codes: &[String]) -> Result<Vec<BranchRow>, DbError> {
+    let rows: Vec<_> = codes.iter().map(|code| serde_json::json!({ "c": code })).collect();
+    tx.fetch_all(GRADES_OF, args![serde_json::Value::Array(rows).to_string(), run_id]).await
+}
+
 const PUBLISHED_BEFORE: &str = "/* rounds::published_before */
     SELECT kind, scheme, period, valid_until_on FROM runs
     WHERE state = 'published' AND valid_until_on < $1 ORDER BY kind, scheme";

@@ -30,6 +30,8 @@ record! {
         pub imports_to: i64,
         /// How facts are counted: 1 as delivered, 2 by document.
         pub counting: i64,
+        /// Version of the method by which it was computed.
+        pub method: i64,
     }
 }
 
@@ -141,8 +143,8 @@ pub async fn model_body(read: &Read<'_>, digest: &str) -> Result<Option<String>,
 const INSERT: &str = "/* runs::insert */
     INSERT INTO runs (id, model_id, model_digest, scheme, kind, period, state, input_digest, outcome_digest,
                       subject_count, created_at, published_at, valid_until_on, catalogue_digest, imports_to,
-                      counting)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+                      counting, method)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
 
 /// Inserts a run, which makes its results visible.
 pub async fn insert(tx: &mut Tx, run: &RunRow) -> Result<(), DbError> {
@@ -163,13 +165,15 @@ pub async fn insert(tx: &mut Tx, run: &RunRow) -> Result<(), DbError> {
         &run.catalogue_digest,
         run.imports_to,
         run.counting,
+        run.method,
     ];
     tx.execute(INSERT, args).await.map(|_| ())
 }
 
 const FIND: &str = "/* runs::find */
     SELECT id, model_id, model_digest, scheme, kind, period, state, input_digest, outcome_digest, subject_count,
-           created_at, published_at, valid_until_on, catalogue_digest, imports_to, counting
+           created_at, published_at, valid_until_on, catalogue_digest, imports_to, counting,
+           method
     FROM runs WHERE id = $1";
 
 /// A run by its id.
@@ -184,7 +188,8 @@ pub async fn find_in(tx: &mut Tx, id: &str) -> Result<Option<RunRow>, DbError> {
 
 const LIST: &str = "/* runs::list */
     SELECT id, model_id, model_digest, scheme, kind, period, state, input_digest, outcome_digest, subject_count,
-           created_at, published_at, valid_until_on, catalogue_digest, imports_to, counting
+           created_at, published_at, valid_until_on, catalogue_digest, imports_to, counting,
+           method
     FROM runs ORDER BY created_at DESC, id DESC";
 
 /// Every run, latest first.
@@ -194,7 +199,8 @@ pub async fn list(read: &Read<'_>) -> Result<Vec<RunRow>, DbError> {
 
 const PUBLISHED: &str = "/* runs::published */
     SELECT id, model_id, model_digest, scheme, kind, period, state, input_digest, outcome_digest, subject_count,
-           created_at, published_at, valid_until_on, catalogue_digest, imports_to, counting
+           created_at, published_at, valid_until_on, catalogue_digest, imports_to, counting,
+           method
     FROM runs WHERE kind = $1 AND scheme = $2 AND state = 'published'";
 
 /// The round of a kind and scheme that is in force.

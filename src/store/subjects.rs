@@ -24,6 +24,10 @@ record! {
         pub agreement_status: String,
         /// active, suspended or revoked.
         pub licence_status: String,
+        /// The first day of the agreement's status; none from the beginning.
+        pub agreement_status_on: Option<String>,
+        /// The first day of the licence's status; none from the beginning.
+        pub licence_status_on: Option<String>,
         /// 1 while an objection is open, otherwise 0.
         pub under_objection: i64,
         /// Incremented by every change of the row.
@@ -58,7 +62,8 @@ macro_rules! select {
             "/* subjects::",
             $name,
             " */ SELECT s.code, s.kind, s.uscc, s.name, s.region, s.level, s.parent_code, s.sealed_identity,
-             s.agreement_signed_on, s.agreement_status, s.licence_status, s.under_objection, s.version, s.import_seq ",
+             s.agreement_signed_on, s.agreement_status, s.licence_status, s.agreement_status_on, s.licence_status_on,
+             s.under_objection, s.version, s.import_seq ",
             $rest
         )
     };
@@ -83,11 +88,12 @@ const LIST_STAGED: &str = "/* subjects::list_staged */
 const UPSERT: &str = "/* subjects::upsert */
     INSERT INTO subjects (code, kind, uscc, name, region, level, parent_code, sealed_identity, name_index,
                           id_number_index, representative_index, agreement_signed_on, agreement_status, licence_status,
-                          under_objection, version, import_seq, updated_at)
+                          agreement_status_on, licence_status_on, under_objection, version, import_seq, updated_at)
     SELECT value->>'code', value->>'kind', value->>'uscc', value->>'name', value->>'region', value->>'level',
            value->>'parent_code', unhex(value->>'identity'), unhex(value->>'name_index'),
            unhex(value->>'id_number_index'), unhex(value->>'representative_index'), value->>'agreement_signed_on',
-           value->>'agreement_status', value->>'licence_status', 0, 1, CAST($2 AS BIGINT), CAST($3 AS BIGINT)
+           value->>'agreement_status', value->>'licence_status', value->>'agreement_status_on',
+           value->>'licence_status_on', 0, 1, CAST($2 AS BIGINT), CAST($3 AS BIGINT)
     FROM json_rows($1) WHERE true
     ON CONFLICT (code) DO UPDATE SET
         kind = excluded.kind, uscc = excluded.uscc, name = excluded.name, region = excluded.region,
@@ -95,7 +101,8 @@ const UPSERT: &str = "/* subjects::upsert */
         name_index = excluded.name_index, id_number_index = excluded.id_number_index,
         representative_index = excluded.representative_index,
         agreement_signed_on = excluded.agreement_signed_on, agreement_status = excluded.agreement_status,
-        licence_status = excluded.licence_status, version = subjects.version + 1, import_seq = excluded.import_seq,
+        licence_status = excluded.licence_status, agreement_status_on = excluded.agreement_status_on,
+        licence_status_on = excluded.licence_status_on, version = subjects.version + 1, import_seq = excluded.import_seq,
         updated_at = excluded.updated_at";
 
 record! {

@@ -1,9 +1,10 @@
 //! The city's own tables: whether kinds, regions, catalogues and models fit each other and the store.
 
 use super::{Examination, Findings};
-use crate::{app, domain::Kinds, grading::Library, store::subjects};
+use crate::{app, domain::Kinds, grading::Library, importing::References, store::subjects};
 
 const KINDS: &str = "kinds of subject";
+const MODELS: &str = "models";
 const PERSONAL: &str = "personal parts";
 const CALENDAR: &str = "working days";
 
@@ -32,6 +33,7 @@ pub(super) fn check(exam: &Examination, findings: &mut Findings) {
         }
     }
     working_days(exam, findings);
+    misfits(exam, &library, &references, findings);
     let regions = references.regions.in_use(exam.now().day()).count();
     findings.good("regions", format!("{regions} in use, from {}", origin(&exam.config.reference.regions_file)));
     for catalogue in library.catalogues() {
@@ -72,6 +74,23 @@ fn working_days(exam: &Examination, findings: &mut Findings) {
             findings.good(CALENDAR, format!("{longest} working days from today end on {}", deadline.day));
         }
         Err(missing) => findings.caution(CALENDAR, missing.to_string()),
+    }
+}
+
+/// Checks that the model by which each kind is graded, the first in the table of kinds, is of this city.
+fn misfits(exam: &Examination, library: &Library, references: &References, findings: &mut Findings) {
+    let today = exam.now().day();
+    let mut fit = true;
+    for model in references.kinds.iter().filter_map(|kind| kind.models.first()) {
+        let Ok(in_force) = library.get(model) else { continue };
+        let has_region = |name: &str| references.regions.named(name, today).is_some();
+        for misfit in in_force.model.misfits(in_force.catalogue, has_region) {
+            fit = false;
+            findings.caution(MODELS, misfit);
+        }
+    }
+    if fit {
+        findings.good(MODELS, "the first model of each kind, its catalogue and the regions are of one city");
     }
 }
 

@@ -9,6 +9,7 @@ use anyhow::Context as _;
 
 use super::super::Context;
 use crate::{
+    domain::region::RegionTable,
     grading::{CheckedFile, Library, toml_files},
     push::mapping_digest,
     scoring::{Catalogue, Mapping, Model},
@@ -18,6 +19,9 @@ use crate::{
 pub(super) fn in_force(library: &Library, ctx: &Context) -> anyhow::Result<()> {
     for model in library.models() {
         writeln!(ctx.out(), "{}", summary(model))?;
+    }
+    for model in library.models() {
+        report_misfits(library, model, ctx)?;
     }
     for (id, refused) in library.left_out() {
         writeln!(
@@ -43,7 +47,10 @@ pub(super) fn files(library: &Library, paths: &[PathBuf], ctx: &Context) -> anyh
     for (path, text) in &all {
         let name = path.display().to_string();
         match library.check_file(&name, text) {
-            Ok(CheckedFile::Model(model)) => writeln!(ctx.out(), "{name}: {}", summary(&model))?,
+            Ok(CheckedFile::Model(model)) => {
+                writeln!(ctx.out(), "{name}: {}", summary(&model))?;
+                report_misfits(library, &model, ctx)?;
+            }
             Ok(CheckedFile::Catalogue(of)) => writeln!(ctx.out(), "{name}: {}", of_catalogue(&of))?,
             Ok(CheckedFile::Mapping(of)) => writeln!(ctx.out(), "{name}: {}", of_mapping(&of))?,
             Err(error) => {
@@ -53,6 +60,20 @@ pub(super) fn files(library: &Library, paths: &[PathBuf], ctx: &Context) -> anyh
         }
     }
     anyhow::ensure!(refused == 0, "{refused} of {} files cannot be used", all.len());
+    Ok(())
+}
+
+/// Reports that a model is not of the city whose catalogue and regions are in force. It can be used all the same.
+pub(in crate::cli) fn report_misfits(library: &Library, model: &Model, ctx: &Context) -> anyhow::Result<()> {
+    let regions = match &ctx.config_file {
+        Some(_) => ctx.config()?.reference.regions()?,
+        None => RegionTable::built_in()?,
+    };
+    let today = ctx.clock.now().day();
+    let Some(catalogue) = library.catalogue(model.kind()) else { return Ok(()) };
+    for misfit in model.misfits(catalogue, |name| regions.named(name, today).is_some()) {
+        writeln!(ctx.err(), "warning: {misfit}")?;
+    }
     Ok(())
 }
 

@@ -44,6 +44,8 @@ pub(super) fn to_json(model: &Model) -> serde_json::Result<Value> {
         "version": file.version,
         "name": file.name_zh,
         "kind": file.kind,
+        "provider": file.provider_zh,
+        "region": file.region_zh,
         "total": model.by_points().then(|| points(file.total)),
         "published": file.published,
         "default": file.default,

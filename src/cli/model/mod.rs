@@ -1,6 +1,6 @@
 //! `medcredit model check|show|diff|doc|export|map`: scoring models.
 
-mod check;
+pub(in crate::cli) mod check;
 mod json;
 
 use std::{

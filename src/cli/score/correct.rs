@@ -41,6 +41,14 @@ pub(super) async fn correct(rounds: &Rounds, args: &Correct, ctx: &Context) -> a
     } else if done.changed {
         let (before, now) = (in_words(&done.before), in_words(&done.now));
         writeln!(out, "{} in {}: version {} is {now}; it was {before}", done.subject_code, done.run, done.version)?;
+        for head in &done.heads {
+            let (before, now) = (in_words(&head.before), in_words(&head.now));
+            writeln!(
+                out,
+                "{}, head of its chain: version {} is {now}; it was {before}",
+                head.subject_code, head.version
+            )?;
+        }
         writeln!(out, "banks read it from now on, and are notified to read again")?;
     } else {
         let now = in_words(&done.now);

@@ -3,6 +3,7 @@
 mod correct;
 mod export;
 mod figures;
+mod late;
 mod replay;
 mod report;
 mod results;
@@ -16,7 +17,7 @@ use std::{io::Write, path::PathBuf};
 
 use super::{
     Context, Usage,
-    model::{library, unknown_as_usage},
+    model::{check::report_misfits, library, unknown_as_usage},
     operator::Operator,
 };
 use crate::{
@@ -24,6 +25,9 @@ use crate::{
     grading::{InForce, Library, Rounds, explained_page},
     i18n::Lang,
 };
+
+/// The number of conflicts between sources that are listed; further ones are only counted.
+const CONFLICTS_LISTED: usize = 20;
 
 /// The format of an explanation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -166,6 +170,8 @@ async fn run_with_store(verb: WithStore, ctx: &Context) -> anyhow::Result<()> {
             let model = model.map_or_else(|| only(&library), Ok)?;
             let period = period.unwrap_or_else(|| HalfYear::of(ctx.clock.now().day().month()).plus(-1));
             let in_force = library.get(&model).map_err(unknown_as_usage)?;
+            report_misfits(&library, in_force.model, ctx)?;
+            late::report(&db, &config, in_force.catalogue, period, ctx).await?;
             make(&rounds, &operator.actor(ctx)?, in_force, period, json, ctx).await?;
         }
         WithStore::Preassess { run, operator } => state::preassess(&rounds, &operator.actor(ctx)?, &run, ctx).await?,
@@ -227,6 +233,21 @@ async fn make(
     let done = done?;
     if done.unknown > 0 {
         writeln!(ctx.err(), "{} records belong to measures that the catalogue does not have", done.unknown)?;
+    }
+    for conflict in done.conflicts.iter().take(CONFLICTS_LISTED) {
+        let (counts, others) = conflict.sources.split_first().map_or((None, &[][..]), |(one, rest)| (Some(one), rest));
+        writeln!(
+            ctx.err(),
+            "warning: {} of {} on {}: {} counts, because it was delivered later than {}",
+            conflict.measure,
+            conflict.subject_code,
+            conflict.on,
+            counts.map_or("", String::as_str),
+            others.join(", ")
+        )?;
+    }
+    if done.conflicts.len() > CONFLICTS_LISTED {
+        writeln!(ctx.err(), "warning: {} stocks have two sources for one day in all", done.conflicts.len())?;
     }
     report::numbers(rounds, &done.id.to_string(), json, Lang::En, ctx).await?;
     if !json {

@@ -95,8 +95,10 @@ fn identity(dossier: &Dossier, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "level          {level}")?;
     }
     let signed = or_dash(dossier.agreement_signed_on.as_ref());
-    writeln!(out, "agreement      {}, signed {signed}", dossier.agreement_status)?;
-    writeln!(out, "licence        {}", dossier.licence_status)?;
+    let since = |day: Option<&String>| day.map(|day| format!(" since {day}")).unwrap_or_default();
+    let (agreement, licence) = (since(dossier.agreement_status_on.as_ref()), since(dossier.licence_status_on.as_ref()));
+    writeln!(out, "agreement      {}{agreement}, signed {signed}", dossier.agreement_status)?;
+    writeln!(out, "licence        {}{licence}", dossier.licence_status)?;
     if dossier.under_objection {
         writeln!(out, "objection      open")?;
     }

@@ -187,7 +187,7 @@ impl Rounds {
                     standing.agreement_signed_on,
                     sums,
                 );
-                let measures = measures.map_err(|source| data(&standing.code, source))?;
+                let measures = measures.map_err(|source| data(&standing.code, source))?.with_method(scope.method);
                 let measures = standing.complete(&model, measures);
                 let findings = evaluate(&model, &measures).findings;
                 missing.insert(

@@ -52,6 +52,7 @@ const TABLE: &[(Code, &str, &str, &str)] = &[
     (Code::ResidentNumber, "身份证号码填在了不该填的列", "请移到证件号码列，其他列不得出现身份证号码", "Move the number to the column id_number, and leave it out of every other column."),
     (Code::SameDocument, "同一文号已报送过", "该行已接收，同一文书只计一次；请核对日期和来源", "The row is accepted and counted once. Check the day and the source."),
     (Code::SourceForeign, "来源不是本单位登记的来源", "请填写本单位登记的来源名称", "Write a source that the sender is registered for."),
+    (Code::StatusUndated, "状态变更没有日期", "该行已接收，状态自导入之日起算；请填写状态自何日起", "The row is accepted, and the status holds from the day of the import. Write its first day."),
     (Code::SubjectUnknown, "主体尚未登记", "请核对机构或人员编码；新主体须先报送主体表", "Check the code; a new subject is imported first."),
     (Code::TooLong, "文字过长", "请缩短到规定的字数以内", "Shorten the text."),
     (Code::UsccChanged, "统一社会信用代码变更", "该行已接收；请核对是否因合并或转为企业而更换主体", "The row is accepted. Check that the code really passed to another entity."),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Codes, ImportError, Row, RowText, Rules};
 use crate::{
     domain::{
-        Malformed, Region, ResidentId, Uscc,
+        Day, Malformed, Region, ResidentId, Uscc,
         kinds::{Certificate, Kind, KindError, Person},
         uscc::UsccError,
     },
@@ -15,8 +15,8 @@ use crate::{
         findings::Code,
         template::{
             columns::subjects::{
-                AGREEMENT_SIGNED_ON, AGREEMENT_STATUS, CODE, ID_NUMBER, ID_TYPE, KIND, LEGAL_REPRESENTATIVE, LEVEL,
-                LICENCE_STATUS, NAME, PARENT_CODE, REGION, USCC,
+                AGREEMENT_SIGNED_ON, AGREEMENT_STATUS, AGREEMENT_STATUS_ON, CODE, ID_NUMBER, ID_TYPE, KIND,
+                LEGAL_REPRESENTATIVE, LEVEL, LICENCE_STATUS, LICENCE_STATUS_ON, NAME, PARENT_CODE, REGION, USCC,
             },
             vocabulary,
         },
@@ -43,6 +43,12 @@ pub(in crate::importing) struct StagedSubject {
     pub(in crate::importing) agreement_signed_on: Option<String>,
     pub(in crate::importing) agreement_status: String,
     pub(in crate::importing) licence_status: String,
+    /// The first day of the agreement's status; none where the file does not say.
+    #[serde(default)]
+    pub(in crate::importing) agreement_status_on: Option<String>,
+    /// The first day of the licence's status; none where the file does not say.
+    #[serde(default)]
+    pub(in crate::importing) licence_status_on: Option<String>,
 }
 
 /// Checks a row. `seen` has the codes of the rows before.
@@ -75,11 +81,9 @@ fn describe(row: &mut Row<'_>, rules: &Rules) -> Option<StagedSubject> {
     let name = row.required_name(NAME, 100);
     let region = region(row, rules);
     let level = row.text(LEVEL, 20);
-    let signed = row.optional_day(AGREEMENT_SIGNED_ON);
-    let signed = match signed {
-        Some(Some(day)) => row.must_have_come(AGREEMENT_SIGNED_ON, day).map(Some),
-        other => other,
-    };
+    let signed = optional_past_day(row, AGREEMENT_SIGNED_ON);
+    let agreement_on = optional_past_day(row, AGREEMENT_STATUS_ON);
+    let licence_on = optional_past_day(row, LICENCE_STATUS_ON);
     let agreement = row.one_of(AGREEMENT_STATUS, vocabulary::AGREEMENT_STATUS);
     let licence = row.one_of(LICENCE_STATUS, vocabulary::LICENCE_STATUS);
     let kind = kind?;
@@ -97,7 +101,17 @@ fn describe(row: &mut Row<'_>, rules: &Rules) -> Option<StagedSubject> {
         agreement_signed_on: signed?.map(|day| day.to_string()),
         agreement_status: agreement?.to_owned(),
         licence_status: licence?.to_owned(),
+        agreement_status_on: agreement_on?.map(|day| day.to_string()),
+        licence_status_on: licence_on?.map(|day| day.to_string()),
     })
+}
+
+#[expect(clippy::option_option, reason = "wrong, absent and present are three things")]
+fn optional_past_day(row: &mut Row<'_>, column: usize) -> Option<Option<Day>> {
+    match row.optional_day(column)? {
+        Some(day) => row.must_have_come(column, day).map(Some),
+        None => Some(None),
+    }
 }
 
 fn filled(text: &str) -> Option<String> {

@@ -28,6 +28,8 @@ columns! { subjects {
     AGREEMENT_SIGNED_ON = "agreement_signed_on",
     AGREEMENT_STATUS = "agreement_status",
     LICENCE_STATUS = "licence_status",
+    AGREEMENT_STATUS_ON = "agreement_status_on",
+    LICENCE_STATUS_ON = "licence_status_on",
 } }
 
 columns! { affiliations {

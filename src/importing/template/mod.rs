@@ -45,8 +45,18 @@ words! {
 }
 
 impl Template {
-    /// The columns of a file: all of them, in any order, and no others.
+    /// The columns that a file must have, in any order.
     pub const fn columns(self) -> &'static [&'static str] {
+        match self {
+            // The optional ones come last.
+            Self::Subjects => columns::subjects::NAMES.split_at(columns::subjects::AGREEMENT_STATUS_ON).0,
+            Self::Voids => columns::voids::NAMES.split_at(columns::voids::DECISION).0,
+            other => other.all_columns(),
+        }
+    }
+
+    /// Every column that a file may have, the optional ones last; it has no others.
+    pub(super) const fn all_columns(self) -> &'static [&'static str] {
         match self {
             Self::Subjects => columns::subjects::NAMES,
             Self::Affiliations => columns::affiliations::NAMES,
@@ -60,13 +70,13 @@ impl Template {
 
     /// The columns that a file may leave out.
     pub(super) fn may_omit(self, column: &str) -> bool {
-        self == Self::Voids && column == "decision"
+        !self.columns().contains(&column)
     }
 
     /// The type of a column; `None` if the template has no such column.
     #[cfg(feature = "parquet")]
     pub(super) fn column_type(self, column: &str) -> Option<ColumnType> {
-        if !self.columns().contains(&column) {
+        if !self.all_columns().contains(&column) {
             return None;
         }
         Some(match column {

@@ -107,6 +107,10 @@ const SUBJECTS: &[Column] = &[
         "执业许可状态",
         "执业状态",
     ]),
+    optional("agreement_status_on", "协议状态日期", Day, "协议状态自何日起，可不设此列；不填以导入之日计。")
+        .or(&["协议状态起始日期", "协议状态变更日期"]),
+    optional("licence_status_on", "许可状态日期", Day, "许可状态自何日起，可不设此列；不填以导入之日计。")
+        .or(&["许可状态起始日期", "许可状态变更日期"]),
 ];
 
 const AFFILIATIONS: &[Column] = &[

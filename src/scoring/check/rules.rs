@@ -3,13 +3,16 @@
 use std::collections::BTreeSet;
 
 use super::check_value;
-use crate::scoring::{
-    catalogue::{Catalogue, MeasureForm, is_snake_case},
-    faults::{
-        Faults,
-        Step::{self, At, Key},
+use crate::{
+    domain::grade::NotRatedReason,
+    scoring::{
+        catalogue::{Catalogue, MeasureForm, is_snake_case},
+        faults::{
+            Faults,
+            Step::{self, At, Key},
+        },
+        model::{Chain, ChainRule, ModelFile, Signal, SignalMissing, ValueForm, When},
     },
-    model::{Chain, ChainRule, ModelFile, Signal, SignalMissing, ValueForm, When},
 };
 
 /// Checks the rules of a model and adds their faults.
@@ -43,6 +46,7 @@ pub(super) fn check_rules(model: &ModelFile, catalogue: &Catalogue, faults: &mut
     }
     check_consequences(model, faults);
     check_other(model, catalogue, faults);
+    check_exceptions(model, faults);
 }
 
 fn check_signal(signal: &Signal, place: &[Step], catalogue: &Catalogue, faults: &mut Faults<'_>) {
@@ -69,7 +73,8 @@ fn is_used(model: &ModelFile, id: &str) -> bool {
     let rules = model.rule.iter().filter_map(|rule| rule.when.as_ref());
     let limits = model.cap.iter().map(|cap| &cap.when).chain(model.veto.iter().map(|veto| &veto.when));
     let chain = model.chain.iter().flat_map(|chain| chain.rule.iter().filter_map(|rule| rule.unless.as_ref()));
-    rules.chain(limits).chain(chain).flat_map(When::conditions).any(|condition| condition.signal == id)
+    let except = model.not_rated.except.iter().map(|exception| &exception.when);
+    rules.chain(limits).chain(chain).chain(except).flat_map(When::conditions).any(|condition| condition.signal == id)
 }
 
 fn check_grade_rules(model: &ModelFile, faults: &mut Faults<'_>) {
@@ -181,15 +186,30 @@ fn check_consequences(model: &ModelFile, faults: &mut Faults<'_>) {
 }
 
 fn check_other(model: &ModelFile, catalogue: &Catalogue, faults: &mut Faults<'_>) {
-    use crate::domain::grade::NotRatedReason::Other;
     let place = [Key("not_rated")];
-    let named = model.not_rated.reasons.contains(&Other);
+    let named = model.not_rated.reasons.contains(&NotRatedReason::Other);
     faults.require(named != model.not_rated.other.is_empty(), &place, || {
         "the reason \"other\" and the events that lead to it (`other`) go together".into()
     });
     for id in &model.not_rated.other {
         let event = catalogue.measure(id).is_some_and(|measure| measure.form == MeasureForm::Event);
         faults.require(event, &place, || format!("{id:?} is not an event of the catalogue of {}", catalogue.kind()));
+    }
+}
+
+fn check_exceptions(model: &ModelFile, faults: &mut Faults<'_>) {
+    for (at, exception) in model.not_rated.except.iter().enumerate() {
+        let place = [Key("not_rated"), Key("except"), At(at)];
+        let what = format!("the exception from {}", exception.case.as_str());
+        exception.origin().check(&place, &what, faults);
+        check_when(model, &exception.when, &place, &what, faults);
+        faults.require(model.not_rated.reasons.contains(&exception.case), &place, || {
+            format!("{what} needs the reason itself among `reasons`")
+        });
+        // The reason `other` is an event already: an exception from it would be a second decision about the same fact.
+        faults.require(exception.case != NotRatedReason::Other, &place, || {
+            "the reason \"other\" has no exception: its event is not reported then".into()
+        });
     }
 }
 

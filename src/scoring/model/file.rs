@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cap, Chain, Consequence, GradeRule, Missing, ScoreForm, Signal, ValueForm, Veto, origin::sourced};
+use super::{Cap, Chain, Consequence, GradeRule, Missing, ScoreForm, Signal, ValueForm, Veto, When, origin::sourced};
 use crate::{
     domain::grade::NotRatedReason,
     scoring::{
@@ -71,6 +71,20 @@ sourced! {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         pub other: Vec<String>,
         basis, source, reason,
+        /// Cases in which a reason does not apply, so that the subject is rated.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub except: Vec<NotRatedException>,
+    }
+}
+
+sourced! {
+    /// A case in which a reason of not being rated does not apply.
+    pub struct NotRatedException {
+        /// The reason that does not apply, one of those that the model recognizes.
+        pub case: NotRatedReason,
+        /// When it does not apply.
+        pub when: When,
+        basis, source, reason,
     }
 }
 
@@ -123,6 +137,12 @@ pub struct ModelFile {
     pub name_zh: String,
     /// The kind of subject that the model rates.
     pub kind: String,
+    /// The authority whose scheme it is (医疗保障局).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider_zh: Option<String>,
+    /// The region whose subjects it rates, by the name that the table of regions and the catalogues use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region_zh: Option<String>,
     /// The greatest possible total; zero in a rule model.
     #[serde(default, skip_serializing_if = "Points::is_zero")]
     pub total: Points,

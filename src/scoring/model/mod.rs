@@ -8,7 +8,7 @@ mod forms;
 mod origin;
 mod rules;
 
-pub use file::{Grade, Indicator, Level1, Level2, ModelFile, NotRated, PlacedIndicator, Scheme};
+pub use file::{Grade, Indicator, Level1, Level2, ModelFile, NotRated, NotRatedException, PlacedIndicator, Scheme};
 pub use forms::{Band, Missing, PeerGroup, ScoreForm, SubjectDay, ValueForm};
 pub use origin::{Basis, Origin};
 pub use rules::{
@@ -19,13 +19,15 @@ pub use rules::{
 use super::{
     catalogue::Catalogue,
     check::check,
-    decide::Decisions,
+    decide::{Decisions, signal_value},
     faults::Faults,
     measures::Measures,
+    method::Method,
     number::Points,
     resolved::{PeerComparison, ResolvedValue},
 };
 use crate::domain::{
+    grade::NotRatedReason,
     money::MilliPoints,
     table::{TableError, read},
 };
@@ -39,6 +41,8 @@ pub struct Model {
     signals: Vec<ResolvedValue>,
     decisions: Decisions,
     peers: Vec<PeerComparison>,
+    /// The number of earlier half-years whose stocks may still be valid.
+    reach: u8,
     /// The positions of the events of which any one means that a subject is not rated for another reason.
     other: Vec<usize>,
 }
@@ -82,7 +86,8 @@ impl Model {
         }
         let other = file.not_rated.other.iter().map(|id| catalogue.place(id)).collect::<Option<_>>()?;
         let decisions = Decisions::of(&file)?;
-        Some(Self { file, indicators, signals, decisions, peers, other })
+        let reach = indicators.iter().chain(&signals).map(|value| value.reach(catalogue)).max().unwrap_or(0);
+        Some(Self { file, indicators, signals, decisions, peers, reach, other })
     }
 
     /// The model's id.
@@ -130,6 +135,11 @@ impl Model {
         &self.decisions
     }
 
+    /// The positions of the measures that it reads.
+    pub(super) fn reads(&self) -> impl Iterator<Item = usize> {
+        self.indicators.iter().chain(&self.signals).flat_map(ResolvedValue::places).chain(self.other.iter().copied())
+    }
+
     /// The comparisons with peers: [`Measures::with_peers`] takes a rank for each, in this order.
     pub fn peers(&self) -> &[PeerComparison] {
         &self.peers
@@ -138,6 +148,25 @@ impl Model {
     /// Whether an event happened that means that the subject is not rated for another reason.
     pub fn exempted(&self, measures: &Measures) -> bool {
         self.other.iter().any(|place| measures.count(*place, 0) > 0)
+    }
+
+    /// Whether the model leaves subjects without any data unrated.
+    pub fn needs_data(&self) -> bool {
+        self.file.not_rated.reasons.contains(&NotRatedReason::InsufficientData)
+    }
+
+    /// Whether facts can decide that a reason of not being rated does not apply.
+    pub fn may_except(&self, reason: NotRatedReason) -> bool {
+        self.file.not_rated.except.iter().any(|exception| exception.case == reason)
+    }
+
+    /// Whether a reason of not being rated does not apply to a subject with these measures.
+    pub fn excepts(&self, reason: NotRatedReason, measures: &Measures) -> bool {
+        let signals = || {
+            let values = self.file.signal.iter().zip(&self.signals);
+            values.map(|(signal, value)| signal_value(signal, value.measure(measures))).collect::<Vec<_>>()
+        };
+        self.may_except(reason) && self.decisions.excepts(reason, &signals())
     }
 
     /// Whether facts can decide that a subject is not rated.
@@ -150,9 +179,23 @@ impl Model {
         self.file.scheme.grade_of(Points(total.0)).map(|grade| grade.code.clone()).unwrap_or_default()
     }
 
+    /// The most points that the caps and vetoes allow to which a single event of a measure leads; `None` where none does.
+    pub fn most_with(&self, measure: &str) -> Option<Points> {
+        self.decisions.most_where(|place| {
+            let signal = self.file.signal.get(place);
+            signal.is_some_and(|signal| matches!(&signal.value, ValueForm::Count { measures, .. } if measures.iter().any(|id| id == measure)))
+        })
+    }
+
     /// The number of earlier half-years that a run of this model reads.
     pub fn lookback(&self) -> u8 {
-        self.indicators.iter().chain(&self.signals).map(ResolvedValue::lookback).max().unwrap_or(0)
+        self.lookback_by(Method::CURRENT)
+    }
+
+    /// The number of earlier half-years that a run of this model reads by a method.
+    pub fn lookback_by(&self, method: Method) -> u8 {
+        let read = self.indicators.iter().chain(&self.signals).map(ResolvedValue::lookback).max().unwrap_or(0);
+        if method.carries_stocks() { read.max(self.reach) } else { read }
     }
 
     /// The canonical form that runs store and digest: JSON without spaces, fields in the order of their types.

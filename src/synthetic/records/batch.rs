@@ -79,9 +79,15 @@ impl<'a> Shared<'a> {
         // By period first: what a subject gets rests on its history of the periods before.
         for (nth, period) in plan.periods.iter().enumerate() {
             for ((subject, traits), history) in subjects.iter().zip(&traits).zip(&mut histories) {
+                // A subject that is not rated has no data: nothing about it could be wrong or right.
+                if !subject.rated {
+                    batch.facts.push(Vec::new());
+                    continue;
+                }
                 let target = self.targets.of_subject(&subject.code, nth);
                 let prepared = &self.prepared;
-                let context = Context { plan, subject, period: *period, first: nth == 0, target };
+                let best = self.targets.best_of(&subject.code);
+                let context = Context { plan, subject, period: *period, first: nth == 0, target, best };
                 let draw = Draw { context, prepared, traits };
                 let drawn = calibrate::find(&draw, history).ok_or_else(|| OutOfReach {
                     subject_code: subject.code.clone(),

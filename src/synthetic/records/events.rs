@@ -86,7 +86,12 @@ pub(super) fn happen(sheet: &mut FactSheet<'_>, table: &[Chance<'_>], repeats: b
             let on = period.first_month().first_day().plus_days(stream.between(0, days));
             // Fewer events before the plan: they only give subjects a past.
             let chances = chance.chances(lost) / if back > 0 { 3 } else { 1 };
-            if stream.happens(chances) && (repeats || chance.honour || !sheet.happened_before(chance.measure, period)) {
+            // An event that caps the grade stays in the window of later half-years, which may have a better one.
+            let limits = context.plan.model.most_with(chance.measure).is_some_and(|most| most < context.best);
+            if stream.happens(chances)
+                && !limits
+                && (repeats || chance.honour || !sheet.happened_before(chance.measure, period))
+            {
                 sheet.write(chance.measure, Decimal(Decimal::ONE), on);
             }
         }

@@ -3,7 +3,7 @@
 use super::{Plan, SubjectSeed, targets::Target};
 use crate::{
     domain::{Day, HalfYear},
-    scoring::{Decimal, Fact},
+    scoring::{Decimal, Fact, Points},
 };
 
 /// The whole of a share in ten-thousandths.
@@ -18,6 +18,8 @@ pub(super) struct Context<'a> {
     /// Whether it is the first half-year of the plan, which also gets the events of earlier ones.
     pub(super) first: bool,
     pub(super) target: Target,
+    /// The most points of the subject's grades in all half-years of the plan.
+    pub(super) best: Points,
 }
 
 impl Context<'_> {

@@ -49,7 +49,7 @@ pub struct SubjectSeed {
     pub size: Size,
     /// When the agreement was signed, which counts towards the points.
     pub agreement_signed_on: Day,
-    /// Whether it is graded, and so counts in the distribution. Other subjects get records too.
+    /// Whether it is graded, and so counts in the distribution. Other subjects have no records.
     pub rated: bool,
 }
 

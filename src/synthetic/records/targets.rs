@@ -63,6 +63,12 @@ impl Targets {
         Some(Self(targets))
     }
 
+    /// The most points of a subject's grades in all half-years of the plan.
+    pub(super) fn best_of(&self, code: &str) -> Points {
+        let targets = self.0.get(code).into_iter().flatten();
+        targets.map(|target| target.most).max().unwrap_or_default()
+    }
+
     /// The target of a subject in the `nth` half-year of the plan.
     pub(super) fn of_subject(&self, code: &str, nth: usize) -> Target {
         let nothing = Target { points: Points(0), exact: false, least: Points(0), most: Points(0) };

@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 
 use medcredit::{
     domain::HalfYear,
-    grading::{Library, Rounds},
+    grading::Rounds,
     identity::signature::{Covered, RequestFacts, SignatureFields, content_digest, verify},
     ledger::Receipt,
 };
@@ -103,7 +103,7 @@ async fn disclosures(app: &TestApp) -> i64 {
 /// Makes a round of a half-year and publishes it, or leaves it a trial.
 async fn round(app: &TestApp, period: &str, published: bool) -> String {
     let store = &app.store;
-    let library = Library::shipped().unwrap();
+    let library = crate::support::library();
     let rounds = Rounds::new(store.env());
     let period: HalfYear = period.parse().unwrap();
     let run = rounds

@@ -41,7 +41,7 @@ async fn gives_first_level_totals_that_add_up(store: TestStore) {
         (&hospital["code"], &hospital["status"], &hospital["period"]),
         (&json!(HOSPITAL), &json!("graded"), &json!("2025-H2"))
     );
-    assert_eq!(hospital["model"], json!({ "id": "wenzhou-institution", "version": 1 }));
+    assert_eq!(hospital["model"], json!({ "id": "wenzhou-institution", "version": 2 }));
     assert_eq!(hospital["max_milli_points"], 1_000_000);
     let levels = hospital["levels"].as_array().unwrap();
     let sum = |member: &str| levels.iter().map(|level| level[member].as_i64().unwrap()).sum::<i64>();

@@ -401,7 +401,6 @@ async fn grades(site: &mut Site, code: &str) {
     let objection = site.leaves(1, "objection open", &[code, "--reason", "the fine was revoked"]).await.out;
     let objection = objection.split(' ').next().unwrap().to_owned();
     site.leaves(1, "objection decide", &[&objection, "--outcome", "rejected", "--reason", "it was not"]).await;
-    // The institution loses its licence, so that it is not rated any more.
     let folder = std::fs::read_dir(site.path("city")).unwrap().map(|file| file.unwrap().path());
     let records =
         folder.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with("records")).min().unwrap();
@@ -411,14 +410,14 @@ async fn grades(site: &mut Site, code: &str) {
     site.leaves(1, "fact void", &document).await;
     site.leaves(0, "fact void", &document).await;
     site.leaves(1, "fact restore", &document).await;
-    let subjects = std::fs::read_to_string(site.path("city/subjects.csv")).unwrap();
-    let row = subjects.lines().find(|line| line.split(',').nth(1) == Some(code)).unwrap();
-    let (rest, _) = row.rsplit_once(',').unwrap();
-    let text = format!("{}\n{rest},revoked\n", subjects.lines().next().unwrap());
-    std::fs::write(site.path("revoked.csv"), text).unwrap();
-    let file = site.name("revoked.csv");
-    site.leaves(1, "import", &["subjects", &file]).await;
-    site.leaves(1, "score correct", &[code, "--reason", "the licence was revoked"]).await;
+    // A penalty of the half-year comes late.
+    let records = format!(
+        "subject_code,measure,value,occurred_on,source,reference\n{code},insurance_penalty,1,2025-12-01,医保局,late\n"
+    );
+    std::fs::write(site.path("late.csv"), records).unwrap();
+    let file = site.name("late.csv");
+    site.leaves(1, "import", &["records", &file]).await;
+    site.leaves(1, "score correct", &[code, "--reason", "a penalty came late"]).await;
 }
 
 #[test]

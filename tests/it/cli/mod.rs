@@ -2,6 +2,7 @@
 
 mod audit;
 mod bank;
+mod clerks_day;
 mod config;
 mod consent;
 mod doctor;

@@ -22,7 +22,7 @@ fn bureau(models: &[(&str, &str)]) -> (tempfile::TempDir, String) {
 fn the_models_of_the_program_can_be_used() {
     let said = block_on(medcredit(&["model", "check"])).done();
     let institution =
-        "wenzhou-institution version 1 can be used: 36 indicators, 1000 points, 5 grades, for medical_institution";
+        "wenzhou-institution version 2 can be used: 36 indicators, 1000 points, 5 grades, for medical_institution";
     assert!(said.lines().any(|line| line == institution), "{said}");
     assert_eq!(said.lines().count(), shipped::MODELS.len(), "each model a line: {said}");
 }
@@ -86,7 +86,7 @@ fn errors_in_a_file_are_reported_by_line() {
     let line = 1 + bad.split_once("[[level1]]\nname_zh = \"协议评价\"").unwrap().0.matches('\n').count();
     assert!(outcome.err.contains(&format!("bad.toml:{line}: 协议评价 weighs 581")), "{}", outcome.err);
     assert!(outcome.err.contains("1 of 2 files cannot be used"), "{}", outcome.err);
-    assert!(outcome.out.contains("good.toml: wenzhou-institution version 1 can be used"), "{}", outcome.out);
+    assert!(outcome.out.contains("good.toml: wenzhou-institution version 2 can be used"), "{}", outcome.out);
 }
 
 #[test]
@@ -95,12 +95,12 @@ fn a_citys_own_model_stands_beside_those_of_the_program() {
     let (_directory, config) = bureau(&[("ours.toml", &own)]);
     let said = block_on(medcredit(&["model", "check", "--config", &config])).done();
     assert_eq!(said.lines().count(), shipped::MODELS.len() + 1, "{said}");
-    assert!(said.lines().any(|line| line.starts_with("our-institution version 1")), "{said}");
+    assert!(said.lines().any(|line| line.starts_with("our-institution version 2")), "{said}");
 }
 
 #[test]
 fn a_citys_own_version_replaces_the_one_of_the_program() {
-    let own = shipped::MODELS[0].1.replacen("version = 1", "version = 7", 1);
+    let own = shipped::MODELS[0].1.replacen("version = 2", "version = 7", 1);
     let (_directory, config) = bureau(&[("ours.toml", &own)]);
     let said = block_on(medcredit(&["model", "check", "--config", &config])).done();
     assert!(said.lines().any(|line| line.starts_with("wenzhou-institution version 7")), "{said}");
@@ -118,4 +118,18 @@ fn a_folder_with_a_bad_model_is_bad_configuration() {
         "{}",
         outcome.err
     );
+}
+
+#[test]
+fn a_model_of_another_city_does_not_fit_the_catalogues_in_force() {
+    let said = block_on(medcredit(&["model", "check"]));
+    assert!(
+        said.err.contains("warning: the model zhenjiang-pharmacy is for 镇江市, but the catalogue of pharmacy"),
+        "{}",
+        said.err
+    );
+    assert!(!said.err.contains("wenzhou-"), "{}", said.err);
+    let (_directory, config) = bureau(&[]);
+    let said = block_on(medcredit(&["model", "check", "--config", &config]));
+    assert!(said.err.contains("warning: the model hengyang-doctor is for 衡阳市"), "{}", said.err);
 }

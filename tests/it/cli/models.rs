@@ -53,7 +53,7 @@ fn every_model_of_the_program_can_be_written_as_a_page() {
 fn two_models_are_compared_in_words() {
     let directory = tempfile::tempdir().unwrap();
     let changed = shipped_model("wenzhou-institution")
-        .replacen("version = 1", "version = 2", 1)
+        .replacen("version = 2", "version = 3", 1)
         .replacen(
             "code = \"excellent\", name_zh = \"优秀\", ordinal = 1, from = 850",
             "code = \"excellent\", name_zh = \"优秀\", ordinal = 1, from = 860",
@@ -104,7 +104,7 @@ fn every_file_of_a_folder_is_checked_and_every_fault_reported() {
     assert_eq!(outcome.err.matches("\"no_star\" is no grade of the scheme").count(), 2, "{}", outcome.err);
     assert!(outcome.err.contains("bad.toml:") && outcome.err.contains("none.toml:1:"), "{}", outcome.err);
     assert!(outcome.err.contains("2 of 5 files cannot be used"), "{}", outcome.err);
-    for usable in ["the catalogue of medical_institution", "the table from", "zhenjiang-institution version 1"] {
+    for usable in ["the catalogue of medical_institution", "the table from", "zhenjiang-institution version 2"] {
         assert!(outcome.out.contains(usable), "{usable}: {}", outcome.out);
     }
 }

@@ -75,7 +75,7 @@ fn a_result_is_explained_on_the_command_line() {
         assert!(run.starts_with("run_"), "{said}");
         let said = score(&config, &["explain", "H33030200042"]).await.done();
         assert!(
-            said.contains(&format!("H33030200042 in 2025-H2: wenzhou-institution version 1, run {run} (trial)")),
+            said.contains(&format!("H33030200042 in 2025-H2: wenzhou-institution version 2, run {run} (trial)")),
             "{said}"
         );
         assert!(said.contains("36 省社会信用评分"), "{said}");
@@ -194,5 +194,29 @@ fn a_table_of_receivers_that_cannot_be_used_is_a_bad_configuration() {
         assert_eq!(refused.code, cli::BAD_CONFIGURATION, "{}", refused.err);
         assert!(refused.err.contains("receivers.toml:") && refused.err.contains("national-words"), "{}", refused.err);
         assert!(!std::path::Path::new(&path("package")).exists());
+    });
+}
+
+/// A bureau rates a half-year whose assessments by the health commission did not arrive, by the model of another city.
+#[test]
+fn a_run_reports_first_what_is_late_and_what_does_not_fit() {
+    block_on(async {
+        let bureau = Bureau::with(TestStore::sqlite().await);
+        let (files, mut lines) = city(20, 11);
+        lines.retain(|line| line.measure != "health_assessment_score");
+        bureau.accept_files(&files).await;
+        bureau.import(1, &lines, true).await;
+        let config = path(&bureau, "gateway.toml");
+        std::fs::write(&config, "[store]\ndirectory = '.'\n").unwrap();
+        let run = async |model: &'static str| score(&config, &["run", "--model", model, "--period", "2025-H2"]).await;
+        let said = run("wenzhou-institution").await;
+        assert_eq!(said.code, cli::DONE, "{}", said.err);
+        let late = "warning: 11 卫健考核信息 is late, to be delivered by 卫健委: 20 of its subjects have no data for 2025-H2\n";
+        assert!(said.err.contains(late), "{}", said.err);
+        assert!(!said.err.contains("is for"), "Wenzhou's model over Wenzhou's catalogue: {}", said.err);
+        let said = run("zhenjiang-institution").await;
+        let misfit = "warning: the model zhenjiang-institution is for 镇江市, but the catalogue of medical_institution collects its facts about 温州市";
+        assert!(said.err.contains(misfit), "{}", said.err);
+        assert!(said.err.contains("is for 镇江市, which the table of regions does not have"), "{}", said.err);
     });
 }

@@ -118,6 +118,7 @@ const CORRECTION: &[&str] = &[
     "voids::ended_of",
     "voids::revisions_of",
     "runs::subjects",
+    "statuses::of_kind",
     "runs::result",
     "facts::totals",
     "facts::facts",

@@ -14,7 +14,10 @@ mod reports;
 mod rounds;
 mod standing;
 mod states;
+mod statuses;
+mod stocks;
 mod voids;
+mod wenzhou;
 
 use std::collections::BTreeMap;
 
@@ -114,7 +117,7 @@ fn chunks(lines: &[Line]) -> Vec<(HalfYear, Chunk)> {
 impl Bureau {
     pub fn with(store: TestStore) -> Self {
         let rounds = Rounds::new(store.env());
-        Self { store, library: Library::shipped().unwrap(), rounds }
+        Self { store, library: crate::support::library(), rounds }
     }
 
     pub fn db(&self) -> &Db {

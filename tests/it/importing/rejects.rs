@@ -187,6 +187,7 @@ fn every_fault_is_reported_with_line_column_and_code() {
             "repetition",
             "same_document",
             "source_foreign",
+            "status_undated",
             "uscc_changed",
             "voided_document",
         ];

@@ -1,6 +1,7 @@
 //! Scoring: the shipped model is the published one, invalid files are refused with their line, and the same facts always
 //! give the same grade.
 
+mod absent;
 mod chinese;
 mod golden;
 mod hengyang;

@@ -72,7 +72,7 @@ fn a_part_with_an_origin_has_no_unknown_key() {
             }
         }
     }
-    assert_eq!(parts.len(), 11, "the parts with an origin: {parts:?}");
+    assert_eq!(parts.len(), 12, "the parts with an origin: {parts:?}");
 }
 
 #[test]
@@ -133,10 +133,10 @@ fn missing_data_must_have_a_policy() {
 
 #[test]
 fn every_rule_needs_a_source_or_a_reason() {
-    let reason = refused("reason = \"Each penalty by the market regulator takes half.\"", "");
+    let reason = refused("reason = \"Each penalty by the market regulator takes 15 of 30 points.\"", "");
     assert!(reason.contains("the rule of indicator 32 has basis = \"default\": give the reason"), "{reason}");
     let source = refused(
-        "basis = \"default\"\nreason = \"Each penalty by the market regulator takes half.\"",
+        "basis = \"default\"\nreason = \"Each penalty by the market regulator takes 15 of 30 points.\"",
         "basis = \"published\"",
     );
     assert!(source.contains("the rule of indicator 32 has basis = \"published\": name the source"), "{source}");

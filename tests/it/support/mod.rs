@@ -20,6 +20,8 @@ use std::sync::LazyLock;
 use medcredit::{
     consent::Decision,
     domain::{Actor, Channel},
+    grading::Library,
+    scoring::shipped,
 };
 
 pub use store::{TestStore, private_directory};
@@ -33,6 +35,20 @@ pub fn operator(name: &str) -> Actor {
 pub fn tester() -> &'static Actor {
     static TESTER: LazyLock<Actor> = LazyLock::new(|| operator("tester"));
     &TESTER
+}
+
+/// The library of a city that has decided itself whom its model of institutions leaves out: subjects by their statuses, and
+/// not those without data.
+pub fn library() -> Library {
+    let directory = tempfile::tempdir().unwrap();
+    let (_, text) = shipped::MODELS[0];
+    let own = text.replace(
+        r#"reasons = ["insufficient_data"]"#,
+        r#"reasons = ["agreement_under_one_year", "agreement_ended_by_subject", "agreement_ended_by_bureau", "licence_suspended"]"#,
+    );
+    assert_ne!(own, text);
+    std::fs::write(directory.path().join("institution.toml"), own).unwrap();
+    Library::load(&directory.path().join("none"), directory.path()).unwrap()
 }
 
 /// A decision of an operator at the command line, without a reason.

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write};
 
 use medcredit::{
-    grading::{Explained, Library, Rounds},
+    grading::{Correction, Explained, Library, Rounds},
     importing::Template,
     scoring::{Basis, OwnWorseOutcome, Part},
     store::runs,
@@ -111,6 +111,7 @@ both_engines! {
     有一家_not_three_stars,
     有三家_two_stars_directly,
     有四家以上_one_star_directly,
+    a_head_is_corrected_with_its_branch,
 }
 
 /// No branch has one star: the head keeps the grade of its own.
@@ -227,13 +228,109 @@ fn 直接评定为二星级_where_the_head_itself_is_worse_is_open_so_configurat
 fn only_branches_that_are_rated_count() {
     block_on(async {
         let mut city = City::chain(TestStore::sqlite().await);
-        // Its agreement has ended: it is not rated, whatever its facts.
-        city.pharmacy("P33030200090", HEAD, "2016-05-04", "ended_by_bureau", "active");
+        // Its agreement is too young: it is not rated, whatever its facts.
+        city.pharmacy("P33030200090", HEAD, "2025-05-04", "active", "active");
         city.event("P33030200090", "fraud_finding");
         let run = city.run().await;
         assert_eq!(city.result(&run, HEAD).await, "three_stars");
         let row = runs::result(&city.harness.store.db.read("test"), &run, HEAD).await.unwrap().unwrap();
         assert!(row.standing.contains(r#""branches":{"of":14,"one_star":0}"#), "{}", row.standing);
+    });
+}
+
+/// 其下属零售药店: the shops below a company that is not rated are shops of the head above it.
+#[test]
+fn 下属零售药店_under_a_company_that_is_not_rated_count_for_the_top() {
+    block_on(async {
+        for (shops, grade) in [(1, "two_stars"), (3, "two_stars"), (4, "one_star")] {
+            let mut city = City::new(TestStore::sqlite().await);
+            // The codes of the companies come before and after those of their shops: the order must not matter.
+            for (top, middle) in [("P33030200099", "P33030200001"), ("P33030200000", "P33030200098")] {
+                city.pharmacy(top, "", "2016-05-04", "active", "active");
+                city.pharmacy(middle, top, "2025-10-01", "active", "active");
+                for nth in 0..shops {
+                    let code = format!("P3303021{}{nth:02}", &middle[10..]);
+                    city.pharmacy(&code, middle, "2016-05-04", "active", "active");
+                    city.event(&code, "fraud_finding");
+                }
+            }
+            let run = city.run().await;
+            for (top, middle) in [("P33030200099", "P33030200001"), ("P33030200000", "P33030200098")] {
+                assert_eq!(city.result(&run, middle).await, "agreement_under_one_year");
+                assert_eq!(city.result(&run, top).await, grade, "{shops} shops");
+            }
+        }
+    });
+}
+
+/// A branch is corrected after its round was published: its head follows in the same correction, and the head above it.
+async fn a_head_is_corrected_with_its_branch(store: TestStore) {
+    let mut city = City::new(store);
+    let (group, region) = ("P33030200099", "P33030200001");
+    city.pharmacy(group, "", "2016-05-04", "active", "active");
+    city.pharmacy(region, group, "2016-05-04", "active", "active");
+    for nth in 2..6 {
+        let code = format!("P330302{nth:05}");
+        city.pharmacy(&code, region, "2016-05-04", "active", "active");
+        if nth > 2 {
+            city.event(&code, "fraud_finding");
+        }
+    }
+    let run = city.run().await;
+    assert_eq!(
+        (city.result(&run, region).await.as_str(), city.result(&run, group).await.as_str()),
+        ("two_stars", "three_stars")
+    );
+    city.rounds.publish(crate::support::tester(), &run, 1).await.unwrap();
+    let branch = "P33030200002";
+    let correct = async || {
+        let of =
+            Correction { subject: branch, run: None, reason: "a finding came late", actor: crate::support::tester() };
+        city.rounds.correct(of).await.unwrap()
+    };
+    let late = format!(
+        "subject_code,measure,value,occurred_on,source,reference\n{branch},fraud_finding,1,2025-12-01,医保局,L1\n"
+    );
+    assert_eq!(city.harness.import(Template::Records, &late).await.rejected, 0);
+    let done = correct().await;
+    assert_eq!(done.now.grade.as_deref(), Some("one_star"));
+    let followed: Vec<_> = done
+        .heads
+        .iter()
+        .map(|head| (head.subject_code.as_str(), head.version, head.before.grade.as_deref(), head.now.grade.as_deref()))
+        .collect();
+    assert_eq!(
+        followed,
+        [(region, 2, Some("two_stars"), Some("one_star")), (group, 2, Some("three_stars"), Some("two_stars"))]
+    );
+    assert!(!correct().await.changed, "repeated, it changes nothing");
+    // All three corrections are replayed from what they stored, and each was announced.
+    let replayed = city.rounds.replay(&run, &|_, _| ()).await.unwrap();
+    assert!(replayed.is_proven() && replayed.corrections == 3, "{replayed:?}");
+    let sql = "SELECT COUNT(*) FROM outbox_events WHERE topic = 'grade.corrected'";
+    let (events,): (i64,) = city.harness.store.db.read("test").fetch_one(sql, vec![]).await.unwrap();
+    assert_eq!(events, 3);
+}
+
+#[test]
+fn a_head_that_is_not_rated_is_passed_over_by_a_correction_of_its_branch() {
+    block_on(async {
+        let mut city = City::new(TestStore::sqlite().await);
+        let (top, middle, branch) = ("P33030200099", "P33030200001", "P33030200002");
+        city.pharmacy(top, "", "2016-05-04", "active", "active");
+        city.pharmacy(middle, top, "2025-10-01", "active", "active");
+        city.pharmacy(branch, middle, "2016-05-04", "active", "active");
+        let run = city.run().await;
+        city.rounds.publish(crate::support::tester(), &run, 1).await.unwrap();
+        let late = format!(
+            "subject_code,measure,value,occurred_on,source,reference\n{branch},fraud_finding,1,2025-12-01,医保局,L1\n"
+        );
+        assert_eq!(city.harness.import(Template::Records, &late).await.rejected, 0);
+        let of = Correction { subject: branch, run: None, reason: "late", actor: crate::support::tester() };
+        let done = city.rounds.correct(of).await.unwrap();
+        let heads: Vec<_> =
+            done.heads.iter().map(|head| (head.subject_code.as_str(), head.now.grade.as_deref())).collect();
+        assert_eq!(heads, [(top, Some("two_stars"))]);
     });
 }
 

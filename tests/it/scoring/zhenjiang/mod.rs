@@ -8,7 +8,10 @@ mod not_rated;
 use medcredit::{
     domain::{Day, HalfYear},
     grading::Library,
-    scoring::{Assessment, Decimal, Fact, Measures, Model, Part, describe_assessment, evaluate},
+    i18n::Lang,
+    scoring::{
+        Assessment, Decimal, Fact, Measures, Model, PageFormat, Part, describe_assessment, document_model, evaluate,
+    },
 };
 
 pub const INSTITUTION: &str = "zhenjiang-institution";
@@ -125,6 +128,28 @@ fn 三_一_3_1_违法违规记录二次及以上() {
     is(&[("violation", "2024-12-31"), ("violation", DECEMBER)], "two_stars", "三(一)2(1)");
 }
 
+/// 1年之内,有违法违规记录二次及以上的: an administrative penalty is such a record, whatever authority imposed it.
+#[test]
+fn 三_一_3_1_penalties_of_any_kind_are_违法违规记录() {
+    for penalty in ["insurance_penalty", "market_penalty"] {
+        is(&[(penalty, JUNE)], "two_stars", "三(一)2(1)");
+        is(&[(penalty, JANUARY), (penalty, DECEMBER)], "one_star", "三(一)3(1)");
+        is(&[(penalty, "2024-12-31"), (penalty, DECEMBER)], "two_stars", "三(一)2(1)");
+    }
+    is(&[("insurance_penalty", JUNE), ("market_penalty", DECEMBER)], "one_star", "三(一)3(1)");
+    is(&[("insurance_penalty", JUNE), ("violation", DECEMBER)], "one_star", "三(一)3(1)");
+    let health = assessed(INSTITUTION, &[("health_penalty", JUNE), ("insurance_penalty", JUNE)]);
+    assert_eq!(health.grade, "one_star", "only institutions have penalties of the health commission");
+}
+
+/// 1年之内,不存在任何协议违约情形的: a sanction under the agreement follows from a breach of it.
+#[test]
+fn 三_一_1_3_a_sanction_under_the_agreement_is_协议违约() {
+    is(&[("agreement_sanction", JUNE)], "two_stars", "三(一)1(3), not met");
+    is(&[("agreement_sanction", JUNE), ("agreement_breach", JUNE)], "two_stars", "三(一)1(3), not met");
+    is(&[("agreement_sanction", "2024-12-31")], "three_stars", "三(一)1");
+}
+
 #[test]
 fn 三_一_3_2_被投诉举报并查实二次及以上() {
     is(&[("complaint_substantiated", JANUARY), ("complaint_substantiated", DECEMBER)], "one_star", "三(一)3(2)");
@@ -161,7 +186,8 @@ fn 三_一_3_names_no_time_in_4_to_6_so_their_year_is_our_reading_and_says_so() 
         let file = library.get(id).unwrap().model.file();
         for open in ["fraud", "agreement_nonperformance", "serious_violations"] {
             let signal = file.signal(open).unwrap();
-            assert!(signal.reason.as_deref().unwrap().contains("names no time"), "{open}");
+            let reason = signal.reason.as_deref().unwrap();
+            assert!(reason.contains("names no time") && reason.contains("periods_back"), "{open}");
         }
     }
     is(&[("fraud_finding", "2024-12-31")], "three_stars", "三(一)1");
@@ -177,6 +203,20 @@ fn every_rule_that_applies_is_listed_not_only_the_deciding_one() {
     let text = describe_assessment(library.get(PHARMACY).unwrap().model.file(), &assessment);
     for said in ["one_star ★级(失信)", "price_interviews is 2 (at least 2)", "R3, R2"] {
         assert!(said == "R3, R2" || text.contains(said), "{said}\n{text}");
+    }
+}
+
+/// The window is on the page that is signed, with the reason that it is ours.
+#[test]
+fn 三_一_3_4_the_window_of_fraud_is_on_the_models_page() {
+    let library = Library::shipped().unwrap();
+    for id in [INSTITUTION, PHARMACY] {
+        let found = library.get(id).unwrap();
+        let page = document_model(found.model, found.catalogue, found.model.kind(), PageFormat::Markdown, Lang::Zh);
+        let fraud = page.lines().find(|line| line.contains("恶意欺诈骗保 |")).unwrap();
+        assert!(fraud.contains("自定") && fraud.contains("可修改 periods_back"), "{fraud}");
+        assert!(page.contains("发布单位：镇江市医疗保障局。适用地区：镇江市。"), "{page}");
+        assert!(page.contains("例外，仍参评：被解除服务协议"), "{page}");
     }
 }
 

@@ -43,6 +43,31 @@ fn 三_一_5_3_未达到续签服务协议条件被解除服务协议() {
     });
 }
 
+/// 未达到续签服务协议条件被解除服务协议的 is the only case of 5(3): an agreement that the bureau ended for a cause of 3(4) to 3(6)
+/// is rated by that cause.
+#[test]
+fn 三_一_5_3_an_agreement_that_was_ended_for_cause_is_one_star_by_3_4_to_3_6() {
+    block_on(async {
+        for cause in ["fraud_finding", "court_fraud_judgment", "agreement_nonperformance", "serious_violation"] {
+            let store = TestStore::sqlite().await;
+            assert_eq!(
+                rated(store, "2016-05-04", "ended_by_bureau", "active", Some(cause)).await,
+                "one_star",
+                "{cause}"
+            );
+        }
+        // A violation alone is no cause of these, and the other cases of 5 stay what they are.
+        for (agreement, licence, event, result) in [
+            ("ended_by_bureau", "active", "violation", "agreement_ended_by_bureau"),
+            ("ended_by_bureau", "suspended", "fraud_finding", "licence_suspended"),
+            ("ended_by_subject", "active", "fraud_finding", "agreement_ended_by_subject"),
+        ] {
+            let store = TestStore::sqlite().await;
+            assert_eq!(rated(store, "2016-05-04", agreement, licence, Some(event)).await, result);
+        }
+    });
+}
+
 #[test]
 fn 三_一_5_4_暂停或吊销执业许可() {
     block_on(async {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use medcredit::{
     domain::Month,
-    grading::{Library, Rounds},
+    grading::Rounds,
     importing::{Importer, Options, References, Template},
     store::{Arg, Crypter},
 };
@@ -62,7 +62,7 @@ pub(super) async fn import(store: &TestStore, directory: &tempfile::TempDir, cry
             never_logged(cells[personal]);
         }
     }
-    let library = Library::shipped().unwrap();
+    let library = crate::support::library();
     let references = References::built_in(library.catalogues().cloned()).unwrap();
     let importer = Importer::new(store.env(), crate::support::operator("tester"), crypter, references);
     for (template, name, text) in [

@@ -1,0 +1,218 @@
+//! docs/IMPORT.md, "A clerk's day": a workbook as clerks send it, its rejects, a penalty that is taken back, and the corrected
+//! grades of a chain. Each command is one of the document, in both languages.
+
+use std::path::{Path, PathBuf};
+
+use calamine::{DataType, Reader, Xlsx, open_workbook};
+use medcredit::cli;
+use rust_xlsxwriter::{ExcelDateTime, Format, Workbook};
+use serde_json::Value;
+
+use crate::support::{
+    TestStore, block_on,
+    command::{Outcome, medcredit},
+    store::StoreLocation,
+};
+
+const HEAD: &str = "P33030200000";
+const BRANCH: &str = "P33030200001";
+const NOTICE: &str = "温医保罚〔2025〕7号";
+
+const SUBJECTS: [&str; 10] = [
+    "主体类型",
+    "主体编码",
+    "统一社会信用代码",
+    "名称",
+    "行政区划",
+    "上级主体编码",
+    "协议签订日期",
+    "协议状态",
+    "许可状态",
+    "法定代表人",
+];
+const FACTS: [&str; 6] = ["主体编码", "指标", "数值", "发生日期", "信息来源", "文号"];
+
+/// A clerk's folder, with a gateway over it.
+struct Desk {
+    _store: TestStore,
+    directory: PathBuf,
+}
+
+impl Desk {
+    async fn new() -> Self {
+        let store = TestStore::sqlite().await;
+        let StoreLocation::Sqlite(directory) = store.location() else { panic!("it is on SQLite") };
+        let directory = directory.path().to_owned();
+        std::fs::write(directory.join("gateway.toml"), "[store]\ndirectory = '.'\n").unwrap();
+        Self { _store: store, directory }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    /// Runs a command of the document. `RUN` stands for the number of a run.
+    async fn run(&self, command: &str, run: &str) -> Outcome {
+        let document = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/IMPORT.md")).unwrap();
+        for title in ["\n## A clerk's day\n", "\n## 经办人员的一天\n"] {
+            let section = document.split(title).nth(1).unwrap().split("\n## ").next().unwrap();
+            let line = format!("\n    medcredit {command}\n");
+            assert!(section.contains(&line), "{} lacks {command}", title.trim());
+        }
+        let here = |word: &str| match word {
+            "RUN" => run.to_owned(),
+            file if file.ends_with(".xlsx") || file.ends_with(".html") => self.path(file).display().to_string(),
+            other => other.trim_matches('\'').to_owned(),
+        };
+        let words: Vec<String> = command.split(' ').map(here).collect();
+        let config = self.path("gateway.toml").display().to_string();
+        let mut args: Vec<&str> = words.iter().map(String::as_str).collect();
+        args.extend(["--config", &config]);
+        medcredit(&args).await
+    }
+
+    /// A workbook with a title, the header, rows of texts, and what Excel adds of itself.
+    fn save(&self, name: &str, header: &[&str], rows: &[Vec<&str>]) {
+        let mut workbook = Workbook::new();
+        let sheet = workbook.add_worksheet();
+        sheet.write_string(0, 0, "鹿城区2025年下半年报送表（合成数据）").unwrap();
+        let all = std::iter::once(header.to_vec()).chain(rows.iter().cloned());
+        for (at, row) in (1..).zip(all) {
+            for (column, cell) in (0..).zip(row) {
+                sheet.write_string(at, column, cell).unwrap();
+            }
+        }
+        let last = u32::try_from(rows.len()).unwrap() + 3;
+        sheet.write_string(last, 0, "合计").unwrap();
+        // A day as Excel stores days, in place of the text.
+        let day = Format::new().set_num_format("yyyy/m/d");
+        if let Some(column) = (0..).zip(header).find_map(|(at, name)| (*name == "协议签订日期").then_some(at)) {
+            let date = ExcelDateTime::from_ymd(2016, 5, 4).unwrap();
+            sheet.write_datetime_with_format(2, column, &date, &day).unwrap();
+        }
+        workbook.save(self.path(name)).unwrap();
+    }
+
+    /// The sheet of a report with the rows to fix, as texts: the header and each row.
+    fn rows_to_fix(&self, report: &str) -> Vec<Vec<String>> {
+        let mut workbook: Xlsx<_> = open_workbook(self.path(report)).unwrap();
+        let sheet = workbook.worksheet_range("待改正行").unwrap();
+        sheet.rows().map(|row| row.iter().map(|cell| cell.as_string().unwrap_or_default()).collect()).collect()
+    }
+
+    async fn json(&self, args: &[&str]) -> Value {
+        let config = self.path("gateway.toml").display().to_string();
+        let said = medcredit(&[args, &["--json", "--config", &config]].concat()).await.done();
+        serde_json::from_str(&said).unwrap()
+    }
+
+    /// Grade and version in force of a pharmacy.
+    async fn grade(&self, run: &str, code: &str) -> (String, i64) {
+        let all = self.json(&["score", "results", run]).await;
+        let row = all["results"].as_array().unwrap().iter().find(|row| row["code"] == code).unwrap();
+        (row["grade"].as_str().unwrap().to_owned(), row["version"].as_i64().unwrap())
+    }
+}
+
+/// The pharmacies of a chain as a clerk types them: eight rows with the faults of a usual file.
+fn pharmacies() -> Vec<Vec<&'static str>> {
+    let row = |code, uscc, name, region, parent, signed, state| {
+        vec!["定点零售药店", code, uscc, name, region, parent, signed, state, "正常", "无"]
+    };
+    vec![
+        row(HEAD, "91330302MA2AB3C47J", "合成连锁总店", "鹿城区", "", "", "正常"),
+        // Full-width letters, an apostrophe, spaces around the name, and a day as people write it.
+        row(
+            "Ｐ３３０３０２００００１",
+            "'91330302MA2AB3C47J",
+            " 合成一店\u{a0}",
+            "330302",
+            HEAD,
+            "2016年5月4日",
+            "履行中",
+        ),
+        row("P33030200002", "91330302MA2AB3C47J", "合成二店", "鹿城区", HEAD, "2016/5/4", "正常"),
+        // Excel made a number of the code.
+        row("P33030200003", "9.13303E+17", "合成三店", "鹿城区", HEAD, "2016-5-4", "正常"),
+        // No such day, and a word that nobody knows.
+        row("P33030200004", "91330302MA2AB3C47J", "合成四店", "鹿城区", HEAD, "2016-2-30", "还行"),
+        // A zero-width space within the name.
+        row("P33030200005", "91330302MA2AB3C47J", "合成\u{200b}五店", "鹿城区", HEAD, "20160504", "正常"),
+        vec!["", "", "", "", "", "", "", "", "", ""],
+        row("P33030200006", "91330302MA2AB3C47J", "合成六店", "鹿城区", HEAD, "2016.5.4", "正常"),
+    ]
+}
+
+#[test]
+fn a_clerks_day() {
+    block_on(async {
+        let desk = Desk::new().await;
+
+        // The template, and a workbook with the usual faults.
+        desk.run("import --template subjects 主体模板.xlsx", "").await.done();
+        desk.save("药店.xlsx", &SUBJECTS.map(|name| name), &pharmacies());
+        let checked = desk.run("import subjects 药店.xlsx --check", "").await;
+        assert_eq!(checked.code, cli::FAILED, "{}", checked.out);
+        let imported = desk.run("import subjects 药店.xlsx", "").await;
+        assert_eq!(imported.code, cli::FAILED, "rows were rejected: {}", imported.out);
+        assert!(imported.out.contains("4 accepted") && imported.out.contains("3 rejected"), "{}", imported.out);
+        assert!(imported.out.contains("合计"), "{}", imported.out);
+
+        // The report goes back; its rows are fixed and sent again.
+        let mut rows = desk.rows_to_fix("药店.xlsx.rejects.xlsx");
+        assert_eq!(rows.len(), 4, "{rows:?}");
+        let header = rows.remove(0);
+        for row in &mut rows {
+            row[2] = "91330302MA2AB3C47J".to_owned();
+            row[3] = row[3].replace('\u{200b}', "");
+            row[6] = "2016-05-04".to_owned();
+            row[7] = "正常".to_owned();
+        }
+        let fixed: Vec<Vec<&str>> = rows.iter().map(|row| row.iter().map(String::as_str).collect()).collect();
+        desk.save("药店改正.xlsx", &header.iter().map(String::as_str).collect::<Vec<_>>(), &fixed);
+        let again = desk.run("import subjects 药店改正.xlsx", "").await;
+        assert_eq!(again.code, cli::DONE, "{}{}", again.out, again.err);
+        assert!(again.out.contains("3 accepted"), "{}", again.out);
+
+        // A finding of fraud, once without its document and once with it.
+        let fact = |reference| vec![BRANCH, "fraud_finding", "1", "2025年9月1日", "温州市医疗保障局", reference];
+        desk.save("处罚.xlsx", &FACTS, &[fact("")]);
+        let refused = desk.run("import records 处罚.xlsx", "").await;
+        assert_eq!(refused.code, cli::FAILED, "{}", refused.out);
+        desk.save("处罚改正.xlsx", &FACTS, &[fact("温医保罚[2025] 7号")]);
+        desk.run("import records 处罚改正.xlsx", "").await.done();
+
+        // The round: the branch has one star, and so the head may not have three.
+        let said = desk.run("score run --model zhenjiang-pharmacy --period 2025-H2", "").await.done();
+        let run = said.split_whitespace().find(|word| word.starts_with("run_")).unwrap();
+        let run = run.trim_matches(|sign: char| !sign.is_ascii_alphanumeric() && sign != '_').to_owned();
+        desk.run("score publish RUN", &run).await.done();
+        assert_eq!(desk.grade(&run, BRANCH).await, ("one_star".to_owned(), 1));
+        assert_eq!(desk.grade(&run, HEAD).await, ("two_stars".to_owned(), 1));
+
+        // The finding is taken back after a reconsideration, and the grades follow.
+        let void = vec![BRANCH, "fraud_finding", NOTICE, "行政复议撤销", "2026/3/20", "温政复〔2026〕3号"];
+        desk.save("撤销.xlsx", &["主体编码", "指标", "文号", "撤销原因", "决定日期", "撤销决定文号"], &[void]);
+        desk.run("import voids 撤销.xlsx", "").await.done();
+        assert_eq!(desk.grade(&run, BRANCH).await.0, "one_star", "nothing changes by itself");
+        let corrected = desk.run("score correct P33030200001 --reason 温政复〔2026〕3号", "").await.done();
+        assert!(corrected.contains(BRANCH) && corrected.contains(HEAD), "{corrected}");
+        assert_eq!(desk.grade(&run, BRANCH).await, ("three_stars".to_owned(), 2));
+        assert_eq!(desk.grade(&run, HEAD).await, ("three_stars".to_owned(), 2));
+
+        // What people read agrees: the explanation, the page, the report and the file of the subject.
+        let explained = desk.run("score explain P33030200001 --lang zh", "").await.done();
+        assert!(explained.contains("★★★级") && explained.contains("温政复〔2026〕3号"), "{explained}");
+        assert!(!explained.contains(NOTICE) && !explained.contains("温医保罚[2025]"), "{explained}");
+        desk.run("score explain P33030200001 --lang zh --format html --out 合成一店.html", "").await.done();
+        let page = std::fs::read_to_string(desk.path("合成一店.html")).unwrap();
+        assert!(page.contains("★★★级") && !page.contains("温医保罚"), "{page}");
+        let report = desk.run("score report RUN --lang zh", &run).await.done();
+        assert!(report.contains("更正"), "{report}");
+        let numbers = desk.json(&["score", "report", &run]).await;
+        assert_eq!(numbers["grades"][0]["count"], 7, "{numbers}");
+        let shown = desk.run("subject show P33030200001", "").await.done();
+        assert!(shown.contains("7号") && shown.contains("行政复议撤销"), "the fact and its end: {shown}");
+        desk.run("score results RUN --format xlsx --out 结果.xlsx", &run).await.done();
+    });
+}
