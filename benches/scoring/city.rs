@@ -1,100 +1,65 @@
-//! Files of subjects and their facts in the bureau's templates, generated once and reused by later measurements.
+//! The files of a generated city, made once and used again by later measurements.
 
-use std::{
-    fs::File,
-    io::{BufWriter, Write},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use medcredit::{
     domain::{HalfYear, Month},
-    grading::InForce,
+    grading::Library,
     importing::Template,
-    synthetic::records::{Plan, Size, SubjectSeed, records},
+    synthetic::{Request, Rules, generate},
 };
 
-/// The number of subjects for Wenzhou's number of facts.
-const SUBJECTS: u64 = 200_000;
-const REGIONS: [&str; 12] = [
-    "330302", "330303", "330304", "330305", "330324", "330326", "330327", "330328", "330329", "330381", "330382",
-    "330383",
-];
+/// The size of the city for Wenzhou's number of facts, in ten-thousandths of Wenzhou.
+const SCALE: u64 = 10_000;
+/// The half-years of the facts; the last one is rated.
+const HALF_YEARS: [&str; 4] = ["2024-H1", "2024-H2", "2025-H1", "2025-H2"];
 
 /// The generated files.
 pub(crate) struct City {
-    pub(crate) subjects: PathBuf,
-    pub(crate) records: PathBuf,
+    files: Vec<PathBuf>,
     pub(crate) period: HalfYear,
-    seeds: Vec<SubjectSeed>,
 }
 
 impl City {
-    /// The code of a subject.
-    pub(crate) fn code(&self, nth: usize) -> String {
-        self.seeds.get(nth % self.seeds.len().max(1)).map(|seed| seed.code.clone()).unwrap_or_default()
+    /// The files of a template, in the order of import.
+    pub(crate) fn files(&self, template: Template) -> Vec<PathBuf> {
+        let of = |path: &&PathBuf| {
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            name.split(['.', '-']).next() == Some(template.as_str())
+        };
+        self.files.iter().filter(of).cloned().collect()
     }
 }
 
-/// Generates the files, unless they exist.
-pub(crate) fn make(directory: &Path, facts: u64, in_force: InForce<'_>, progress: &mut dyn FnMut(u64)) -> Result<City> {
-    let count = usize::try_from((SUBJECTS * facts).div_ceil(crate::FACTS))?;
-    let period = HalfYear::of(Month::new(2025, 7)?);
-    let signed = "2015-05-01".parse()?;
-    let per_region = count.div_ceil(REGIONS.len()).max(1);
-    let seeds: Vec<SubjectSeed> = (0..count)
-        .map(|nth| SubjectSeed {
-            code: format!("H{}{:05}", REGIONS[nth / per_region], nth % per_region),
-            size: if nth % 40 == 0 { Size::Secondary } else { Size::Clinic },
-            agreement_signed_on: signed,
-            rated: true,
-        })
-        .collect();
-    let city = City {
-        subjects: directory.join(format!("subjects-{facts}.csv")),
-        records: directory.join(format!("records-{facts}.csv")),
-        period,
-        seeds,
-    };
-    if city.records.exists() {
-        return Ok(city);
+/// Generates what `medcredit generate --records FACTS` does, unless it is there already: every kind of subject, each with
+/// facts for the model that grades it.
+pub(crate) fn make(directory: &Path, facts: u64, library: &Library, progress: &mut dyn FnMut(u64)) -> Result<City> {
+    let half_years = HALF_YEARS.iter().map(|half| half.parse::<HalfYear>());
+    let half_years = half_years.collect::<Result<Vec<_>, _>>().map_err(anyhow::Error::msg)?;
+    let period = *half_years.last().context("no half-year")?;
+    let folder = directory.join(format!("city-{facts}"));
+    if !folder.exists() {
+        // Only a folder that is complete has its name: generation may be interrupted.
+        let unfinished = folder.with_extension("part");
+        let request = Request {
+            seed: 951,
+            scale_e4: i64::try_from((SCALE * facts).div_ceil(crate::FACTS).max(1))?,
+            from: Month::new(2024, 1)?,
+            to: Month::new(2025, 12)?,
+            half_years,
+            records: Some(facts),
+            unrated: 0,
+            staff_e4: 10_000,
+            bad_data: false,
+            today: "2026-03-31".parse()?,
+        };
+        let models = crate::models(library)?.into_iter();
+        let rules: Vec<_> = models.map(|found| Rules { model: found.model, catalogue: found.catalogue }).collect();
+        generate(&request, &rules, &unfinished, &mut |_, done, _| progress(done))?;
+        std::fs::rename(unfinished, &folder)?;
     }
-    let mut file = BufWriter::new(File::create(&city.subjects)?);
-    writeln!(file, "{}", Template::Subjects.columns().join(","))?;
-    for seed in &city.seeds {
-        let (code, region) = (&seed.code, seed.code.get(1..7).unwrap_or_default());
-        writeln!(file, "medical_institution,{code},91330302MA2AB3C47J,合成机构,{region},,,,,,{signed},active,active")?;
-    }
-    file.flush()?;
-    let unfinished = city.records.with_extension("part");
-    let mut file = BufWriter::with_capacity(1 << 20, File::create(&unfinished)?);
-    writeln!(file, "{}", Template::Records.columns().join(","))?;
-    let plan = Plan {
-        model: in_force.model,
-        catalogue: in_force.catalogue,
-        subjects: &city.seeds,
-        periods: &[period],
-        seed: 951,
-        rows: Some(facts),
-    };
-    let mut done = 0u64;
-    records(&plan, |row| {
-        done += 1;
-        if done.is_multiple_of(100_000) {
-            progress(done);
-        }
-        let medcredit::synthetic::records::RecordRow {
-            subject_code,
-            measure,
-            value,
-            occurred_on,
-            source,
-            reference,
-            ..
-        } = row;
-        writeln!(file, "{subject_code},{measure},{value},{occurred_on},{source},{reference}")
-    })?;
-    file.flush()?;
-    std::fs::rename(unfinished, &city.records)?;
-    Ok(city)
+    let mut files = std::fs::read_dir(&folder)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    files.sort();
+    Ok(City { files, period })
 }

@@ -1,12 +1,12 @@
-//! The lower bound: reads the file once, in parallel, and adds its values up by subject and measure in memory. Nothing
-//! is checked, stored or scored.
+//! The lower bound: reads each file once, in parallel, and adds the values up by subject and measure in memory. Nothing is
+//! checked, stored or scored.
 
 use std::{
     collections::HashMap,
     fs::File,
     io::{BufRead, BufReader, Seek, SeekFrom, Write},
     num::NonZero,
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
     time::Duration,
 };
@@ -24,14 +24,14 @@ pub(crate) struct Floor {
 }
 
 /// Measures in a separate process, so that its peak memory is its own.
-pub(crate) fn measure(path: &Path) -> Result<Floor> {
-    // The first run reads the file into the page cache; the second is measured.
-    run_in_process(path)?;
-    run_in_process(path)
+pub(crate) fn measure(paths: &[PathBuf]) -> Result<Floor> {
+    // The first run reads the files into the page cache; the second is measured.
+    run_in_process(paths)?;
+    run_in_process(paths)
 }
 
-fn run_in_process(path: &Path) -> Result<Floor> {
-    let output = Command::new(std::env::current_exe()?).arg("floor").arg(path).output()?;
+fn run_in_process(paths: &[PathBuf]) -> Result<Floor> {
+    let output = Command::new(std::env::current_exe()?).arg("floor").args(paths).output()?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout)?;
     let mut numbers = text.split_whitespace().map(str::parse::<u64>);
@@ -40,41 +40,13 @@ fn run_in_process(path: &Path) -> Result<Floor> {
 }
 
 /// Adds up and prints microseconds, groups and megabytes.
-pub(crate) fn run(path: &Path) -> Result<()> {
+pub(crate) fn run(paths: &[&str]) -> Result<()> {
     let clock = SystemClock;
     let began = clock.now();
-    let size = std::fs::metadata(path)?.len();
-    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let share = size.div_ceil(u64::try_from(threads)?);
-    let parts: Vec<Result<Groups>> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads)
-            .map(|nth| {
-                let from = share * u64::try_from(nth).unwrap_or(0);
-                scope.spawn(move || add_up(path, from, (from + share).min(size)))
-            })
-            .collect();
-        workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| anyhow::bail!("a thread stopped"))).collect()
-    });
     let mut all = Groups::default();
-    for part in parts {
-        let part = part?;
-        if all.sums.is_empty() {
-            all = part;
-            continue;
-        }
-        let mut subjects = vec![0u32; part.subjects.len()];
-        for (text, place) in &part.subjects {
-            subjects[usize::try_from(*place)?] = intern(&mut all.subjects, text);
-        }
-        let mut measures = vec![0u32; part.measures.len()];
-        for (text, place) in &part.measures {
-            measures[usize::try_from(*place)?] = intern(&mut all.measures, text);
-        }
-        for ((subject, measure), (count, sum)) in part.sums {
-            let key = (subjects[usize::try_from(subject)?], measures[usize::try_from(measure)?]);
-            let group = all.sums.entry(key).or_default();
-            group.0 += count;
-            group.1 += sum;
+    for path in paths {
+        for part in shares(Path::new(path))? {
+            all.add(part?)?;
         }
     }
     let took = clock.now().since(began);
@@ -82,11 +54,51 @@ pub(crate) fn run(path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The groups of each share of a file, a thread for each.
+fn shares(path: &Path) -> Result<Vec<Result<Groups>>> {
+    let size = std::fs::metadata(path)?.len();
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let share = size.div_ceil(u64::try_from(threads)?);
+    Ok(std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads)
+            .map(|nth| {
+                let from = share * u64::try_from(nth).unwrap_or(0);
+                scope.spawn(move || add_up(path, from, (from + share).min(size)))
+            })
+            .collect();
+        workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| anyhow::bail!("a thread stopped"))).collect()
+    }))
+}
+
 #[derive(Default)]
 struct Groups {
     subjects: HashMap<Box<str>, u32>,
     measures: HashMap<Box<str>, u32>,
     sums: HashMap<(u32, u32), (u64, i64)>,
+}
+
+impl Groups {
+    fn add(&mut self, part: Self) -> Result<()> {
+        if self.sums.is_empty() {
+            *self = part;
+            return Ok(());
+        }
+        let mut subjects = vec![0u32; part.subjects.len()];
+        for (text, place) in &part.subjects {
+            subjects[usize::try_from(*place)?] = intern(&mut self.subjects, text);
+        }
+        let mut measures = vec![0u32; part.measures.len()];
+        for (text, place) in &part.measures {
+            measures[usize::try_from(*place)?] = intern(&mut self.measures, text);
+        }
+        for ((subject, measure), (count, sum)) in part.sums {
+            let key = (subjects[usize::try_from(subject)?], measures[usize::try_from(measure)?]);
+            let group = self.sums.entry(key).or_default();
+            group.0 += count;
+            group.1 += sum;
+        }
+        Ok(())
+    }
 }
 
 fn intern(places: &mut HashMap<Box<str>, u32>, text: &str) -> u32 {

@@ -52,6 +52,8 @@ enum Action {
     /// Revoke a certificate of our own authority
     Revoke {
         /// The certificate, by id, serial number or thumbprint
+        // Thumbprints are base64url, and one in 64 begins with a hyphen.
+        #[arg(allow_hyphen_values = true)]
         certificate: String,
         /// The reason: unspecified, keyCompromise, affiliationChanged, superseded, cessationOfOperation or privilegeWithdrawn
         #[arg(long, default_value = "unspecified")]
@@ -60,6 +62,7 @@ enum Action {
     /// Refuse a certificate, leaf or intermediate, even if its authority considers it valid
     Refuse {
         /// The certificate's SHA-256 thumbprint, hex or base64url
+        #[arg(allow_hyphen_values = true)]
         thumbprint: String,
         /// The reason, for the ledger
         #[arg(long)]

@@ -251,7 +251,7 @@ impl Scope {
         // In the order of imports, because later deliveries replace earlier ones.
         parts.sort_by_key(|part| (part.import_seq, part.nth));
         let mut page = Page { parts, unknown: 0, conflicts: Vec::new() };
-        for (nth, subjects) in page.to_decode(self, codes) {
+        for (nth, subjects) in page.take_to_decode(self, codes) {
             let Some(part) = page.parts.get_mut(nth) else { continue };
             let blob = table::facts(&read, part.import_seq, part.nth).await.map_err(failed())?;
             let wrong = damaged(part.import_seq, part.nth);
@@ -340,7 +340,7 @@ impl Page {
 
     /// The chunks of which facts must be decoded, with the positions of the subjects concerned: where two imports have facts of
     /// one measure, a fact may not count, or days decide.
-    fn to_decode(&mut self, scope: &Scope, codes: &[String]) -> BTreeMap<usize, BTreeSet<usize>> {
+    fn take_to_decode(&mut self, scope: &Scope, codes: &[String]) -> BTreeMap<usize, BTreeSet<usize>> {
         let mut needed: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
         let unmerged = self.parts.iter().any(|part| scope.unmerged.contains(&part.import_seq));
         let every = scope.by_day || self.imports_overlap() || (unmerged && scope.counting == Counting::ByDocument);

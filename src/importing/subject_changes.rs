@@ -110,7 +110,8 @@ impl Stager<'_> {
             }
         }
         for (of, message) in undated {
-            let column = if of == "agreement" { "agreement_status_on" } else { "licence_status_on" };
+            // The cell that changed: a file need not have the column of the day.
+            let column = if of == "agreement" { "agreement_status" } else { "licence_status" };
             let line = u64::try_from(line).unwrap_or(0);
             self.note(&Finding { line, column, code: Code::StatusUndated, severity: Severity::Warning, message })?;
         }

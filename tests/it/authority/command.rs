@@ -73,6 +73,18 @@ fn facts(path: &Path) -> CertificateFacts {
 }
 
 #[test]
+fn a_thumbprint_may_begin_with_a_hyphen() {
+    block_on(async {
+        let harness = CommandHarness::new().await;
+        // As one of 64 does, in base64url.
+        let thumbprint = format!("-{}", "A".repeat(42));
+        harness.run(&format!("certs refuse {thumbprint} --reason reported-by-telephone")).await.done();
+        let revoked = harness.run(&format!("certs revoke {thumbprint}")).await;
+        assert!(revoked.code != cli::WRONG_USAGE && revoked.err.contains(&thumbprint), "{revoked:?}");
+    });
+}
+
+#[test]
 fn an_operator_creates_rotates_and_revokes_keys() {
     block_on(async {
         let harness = CommandHarness::new().await;

@@ -1,7 +1,10 @@
 //! docs/IMPORT.md, "A clerk's day": a workbook as clerks send it, its rejects, a penalty that is taken back, and the corrected
 //! grades of a chain. Each command is one of the document, in both languages.
 
-use std::path::{Path, PathBuf};
+use std::{
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
 
 use calamine::{DataType, Reader, Xlsx, open_workbook};
 use medcredit::cli;
@@ -14,6 +17,8 @@ use crate::support::{
     store::StoreLocation,
 };
 
+/// A key of the test alone.
+const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n";
 const HEAD: &str = "P33030200000";
 const BRANCH: &str = "P33030200001";
 const NOTICE: &str = "温医保罚〔2025〕7号";
@@ -33,17 +38,21 @@ const SUBJECTS: [&str; 10] = [
 const FACTS: [&str; 6] = ["主体编码", "指标", "数值", "发生日期", "信息来源", "文号"];
 
 /// A clerk's folder, with a gateway over it.
-struct Desk {
+struct Office {
     _store: TestStore,
     directory: PathBuf,
 }
 
-impl Desk {
+impl Office {
     async fn new() -> Self {
         let store = TestStore::sqlite().await;
         let StoreLocation::Sqlite(directory) = store.location() else { panic!("it is on SQLite") };
         let directory = directory.path().to_owned();
         std::fs::write(directory.join("gateway.toml"), "[store]\ndirectory = '.'\n").unwrap();
+        std::fs::create_dir(directory.join("secrets")).unwrap();
+        let key = directory.join("secrets/key-encryption-keys");
+        std::fs::write(&key, KEY).unwrap();
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
         Self { _store: store, directory }
     }
 
@@ -146,20 +155,20 @@ fn pharmacies() -> Vec<Vec<&'static str>> {
 #[test]
 fn a_clerks_day() {
     block_on(async {
-        let desk = Desk::new().await;
+        let office = Office::new().await;
 
         // The template, and a workbook with the usual faults.
-        desk.run("import --template subjects 主体模板.xlsx", "").await.done();
-        desk.save("药店.xlsx", &SUBJECTS.map(|name| name), &pharmacies());
-        let checked = desk.run("import subjects 药店.xlsx --check", "").await;
-        assert_eq!(checked.code, cli::FAILED, "{}", checked.out);
-        let imported = desk.run("import subjects 药店.xlsx", "").await;
+        office.run("import --template subjects 主体模板.xlsx", "").await.done();
+        office.save("药店.xlsx", &SUBJECTS.map(|name| name), &pharmacies());
+        let checked = office.run("import subjects 药店.xlsx --check", "").await;
+        assert_eq!(checked.code, cli::FAILED, "{}", checked.err);
+        let imported = office.run("import subjects 药店.xlsx", "").await;
         assert_eq!(imported.code, cli::FAILED, "rows were rejected: {}", imported.out);
         assert!(imported.out.contains("4 accepted") && imported.out.contains("3 rejected"), "{}", imported.out);
         assert!(imported.out.contains("合计"), "{}", imported.out);
 
         // The report goes back; its rows are fixed and sent again.
-        let mut rows = desk.rows_to_fix("药店.xlsx.rejects.xlsx");
+        let mut rows = office.rows_to_fix("药店.xlsx.rejects.xlsx");
         assert_eq!(rows.len(), 4, "{rows:?}");
         let header = rows.remove(0);
         for row in &mut rows {
@@ -169,50 +178,50 @@ fn a_clerks_day() {
             row[7] = "正常".to_owned();
         }
         let fixed: Vec<Vec<&str>> = rows.iter().map(|row| row.iter().map(String::as_str).collect()).collect();
-        desk.save("药店改正.xlsx", &header.iter().map(String::as_str).collect::<Vec<_>>(), &fixed);
-        let again = desk.run("import subjects 药店改正.xlsx", "").await;
+        office.save("药店改正.xlsx", &header.iter().map(String::as_str).collect::<Vec<_>>(), &fixed);
+        let again = office.run("import subjects 药店改正.xlsx", "").await;
         assert_eq!(again.code, cli::DONE, "{}{}", again.out, again.err);
         assert!(again.out.contains("3 accepted"), "{}", again.out);
 
         // A finding of fraud, once without its document and once with it.
         let fact = |reference| vec![BRANCH, "fraud_finding", "1", "2025年9月1日", "温州市医疗保障局", reference];
-        desk.save("处罚.xlsx", &FACTS, &[fact("")]);
-        let refused = desk.run("import records 处罚.xlsx", "").await;
+        office.save("处罚.xlsx", &FACTS, &[fact("")]);
+        let refused = office.run("import records 处罚.xlsx", "").await;
         assert_eq!(refused.code, cli::FAILED, "{}", refused.out);
-        desk.save("处罚改正.xlsx", &FACTS, &[fact("温医保罚[2025] 7号")]);
-        desk.run("import records 处罚改正.xlsx", "").await.done();
+        office.save("处罚改正.xlsx", &FACTS, &[fact("温医保罚[2025] 7号")]);
+        office.run("import records 处罚改正.xlsx", "").await.done();
 
         // The round: the branch has one star, and so the head may not have three.
-        let said = desk.run("score run --model zhenjiang-pharmacy --period 2025-H2", "").await.done();
+        let said = office.run("score run --model zhenjiang-pharmacy --period 2025-H2", "").await.done();
         let run = said.split_whitespace().find(|word| word.starts_with("run_")).unwrap();
         let run = run.trim_matches(|sign: char| !sign.is_ascii_alphanumeric() && sign != '_').to_owned();
-        desk.run("score publish RUN", &run).await.done();
-        assert_eq!(desk.grade(&run, BRANCH).await, ("one_star".to_owned(), 1));
-        assert_eq!(desk.grade(&run, HEAD).await, ("two_stars".to_owned(), 1));
+        office.run("score publish RUN", &run).await.done();
+        assert_eq!(office.grade(&run, BRANCH).await, ("one_star".to_owned(), 1));
+        assert_eq!(office.grade(&run, HEAD).await, ("two_stars".to_owned(), 1));
 
         // The finding is taken back after a reconsideration, and the grades follow.
         let void = vec![BRANCH, "fraud_finding", NOTICE, "行政复议撤销", "2026/3/20", "温政复〔2026〕3号"];
-        desk.save("撤销.xlsx", &["主体编码", "指标", "文号", "撤销原因", "决定日期", "撤销决定文号"], &[void]);
-        desk.run("import voids 撤销.xlsx", "").await.done();
-        assert_eq!(desk.grade(&run, BRANCH).await.0, "one_star", "nothing changes by itself");
-        let corrected = desk.run("score correct P33030200001 --reason 温政复〔2026〕3号", "").await.done();
+        office.save("撤销.xlsx", &["主体编码", "指标", "文号", "撤销原因", "决定日期", "撤销决定文号"], &[void]);
+        office.run("import voids 撤销.xlsx", "").await.done();
+        assert_eq!(office.grade(&run, BRANCH).await.0, "one_star", "nothing changes by itself");
+        let corrected = office.run("score correct P33030200001 --reason 温政复〔2026〕3号", "").await.done();
         assert!(corrected.contains(BRANCH) && corrected.contains(HEAD), "{corrected}");
-        assert_eq!(desk.grade(&run, BRANCH).await, ("three_stars".to_owned(), 2));
-        assert_eq!(desk.grade(&run, HEAD).await, ("three_stars".to_owned(), 2));
+        assert_eq!(office.grade(&run, BRANCH).await, ("three_stars".to_owned(), 2));
+        assert_eq!(office.grade(&run, HEAD).await, ("three_stars".to_owned(), 2));
 
         // What people read agrees: the explanation, the page, the report and the file of the subject.
-        let explained = desk.run("score explain P33030200001 --lang zh", "").await.done();
+        let explained = office.run("score explain P33030200001 --lang zh", "").await.done();
         assert!(explained.contains("★★★级") && explained.contains("温政复〔2026〕3号"), "{explained}");
         assert!(!explained.contains(NOTICE) && !explained.contains("温医保罚[2025]"), "{explained}");
-        desk.run("score explain P33030200001 --lang zh --format html --out 合成一店.html", "").await.done();
-        let page = std::fs::read_to_string(desk.path("合成一店.html")).unwrap();
+        office.run("score explain P33030200001 --lang zh --format html --out 合成一店.html", "").await.done();
+        let page = std::fs::read_to_string(office.path("合成一店.html")).unwrap();
         assert!(page.contains("★★★级") && !page.contains("温医保罚"), "{page}");
-        let report = desk.run("score report RUN --lang zh", &run).await.done();
+        let report = office.run("score report RUN --lang zh", &run).await.done();
         assert!(report.contains("更正"), "{report}");
-        let numbers = desk.json(&["score", "report", &run]).await;
+        let numbers = office.json(&["score", "report", &run]).await;
         assert_eq!(numbers["grades"][0]["count"], 7, "{numbers}");
-        let shown = desk.run("subject show P33030200001", "").await.done();
+        let shown = office.run("subject show P33030200001", "").await.done();
         assert!(shown.contains("7号") && shown.contains("行政复议撤销"), "the fact and its end: {shown}");
-        desk.run("score results RUN --format xlsx --out 结果.xlsx", &run).await.done();
+        office.run("score results RUN --format xlsx --out 结果.xlsx", &run).await.done();
     });
 }

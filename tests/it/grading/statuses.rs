@@ -108,7 +108,7 @@ async fn a_published_result_is_not_corrected_by_a_status_of_today(store: TestSto
 async fn a_status_without_a_day_holds_from_the_day_of_its_import(store: TestStore) {
     let fixture = Fixture::new(store);
     fixture.file("active,active", None).await;
-    assert_eq!(fixture.file("active,suspended", None).await, ["2 licence_status_on status_undated warning"]);
+    assert_eq!(fixture.file("active,suspended", None).await, ["2 licence_status status_undated warning"]);
     // The test's day is 2026-04-01.
     assert_eq!(fixture.rated("2025-H2").await, "three_stars");
     assert_eq!(fixture.rated("2026-H1").await, "licence_suspended");

@@ -61,7 +61,7 @@ async fn one_document_in_a_file_is_one_fact(store: TestStore) {
 async fn one_document_of_two_files_is_reported(store: TestStore) {
     let harness = ImportHarness::with_subjects(store).await;
     let first = row("insurance_penalty", "2026-02-01", "医保局", "温医保罚〔2026〕7号");
-    assert!(import(&harness, &[first.clone()]).await.is_empty());
+    assert!(import(&harness, std::slice::from_ref(&first)).await.is_empty());
     let second = row("insurance_penalty", "2026-02-09", "医保局", "温医保罚(2026)7号");
     assert_eq!(import(&harness, &[second]).await, ["2 reference same_document warning"]);
     let unchanged = row("insurance_penalty", "2026-02-09", "温州市医疗保障局", "温医保罚(2026)7号");

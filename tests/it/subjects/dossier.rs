@@ -155,9 +155,7 @@ async fn a_person_who_is_imported_with_spaces_and_invisible_characters_is_found(
         .enumerate()
         .map(|(nth, name)| format!("doctor,D33030299020{nth},,{name},330302,,,,,,,active,active\n"))
         .collect();
-    let clinic = format!(
-        "medical_institution,H33030295101,12330300470001016F,\u{feff}合成隐形诊所\u{a0},330302,,,,,\u{200b}合成李四\u{3000},,active,active\n"
-    );
+    let clinic = "medical_institution,H33030295101,12330300470001016F,\u{feff}合成隐形诊所\u{a0},330302,,,,,\u{200b}合成李四\u{3000},,active,active\n";
     bureau.import(Template::Subjects, &format!("{SUBJECTS}{rows}{clinic}")).await;
     for typed in ["合成张三", " 合成张三 ", "合成\u{3000}张三", "\u{200b}合成张三"] {
         let found = bureau.find("--name", typed).await.done();
