@@ -35,6 +35,16 @@ impl References {
         let catalogues = catalogues.into_iter().map(|one| (one.kind().to_owned(), one)).collect();
         Self { kinds, regions, catalogues }
     }
+
+    /// The measure called `name`, by its id or in Chinese, in the catalogue of the kind that `code` belongs to.
+    pub(super) fn measure(&self, code: &str, name: &str) -> Option<&Measure> {
+        let catalogue = self.catalogues.get(&self.kinds.of_code(code)?.id)?;
+        catalogue.measure(name).or_else(|| {
+            let mut named = catalogue.measures().iter().filter(|measure| measure.name_zh == name);
+            // Two measures of one name cannot be distinguished by it.
+            named.next().filter(|_| named.next().is_none())
+        })
+    }
 }
 
 /// The rules for the rows of one file.
@@ -61,16 +71,6 @@ impl Rules {
         self.catalogues.values().any(|catalogue| {
             let name = catalogue.authority(source);
             sources.iter().any(|one| catalogue.authority(one) == name)
-        })
-    }
-
-    /// The measure called `name`, by its id or in Chinese, in the catalogue of the kind that `code` belongs to.
-    pub(super) fn measure(&self, code: &str, name: &str) -> Option<&Measure> {
-        let catalogue = self.catalogues.get(&self.kinds.of_code(code)?.id)?;
-        catalogue.measure(name).or_else(|| {
-            let mut named = catalogue.measures().iter().filter(|measure| measure.name_zh == name);
-            // Two measures of one name cannot be distinguished by it.
-            named.next().filter(|_| named.next().is_none())
         })
     }
 }

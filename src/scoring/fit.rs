@@ -29,11 +29,16 @@ impl Model {
         misfits
     }
 
+    /// The numbers of the categories that the model reads.
+    pub fn categories(&self, catalogue: &Catalogue) -> BTreeSet<u16> {
+        let measures = self.reads().filter_map(|place| catalogue.measures().get(place));
+        measures.map(|measure| measure.category).collect()
+    }
+
     /// The categories that the model reads and that are about another region, by that region.
     fn categories_elsewhere<'c>(&self, catalogue: &'c Catalogue, region: &str) -> BTreeMap<&'c str, BTreeSet<u16>> {
         let mut found: BTreeMap<&str, BTreeSet<u16>> = BTreeMap::new();
-        let categories = self.reads().filter_map(|place| catalogue.measures().get(place));
-        for category in categories.filter_map(|measure| catalogue.category(measure.category)) {
+        for category in self.categories(catalogue).into_iter().filter_map(|no| catalogue.category(no)) {
             if category.region_zh != region {
                 found.entry(&category.region_zh).or_default().insert(category.no);
             }

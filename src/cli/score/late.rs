@@ -7,21 +7,22 @@ use crate::{
     collection::{CategoryState, Collection},
     config::Config,
     domain::HalfYear,
-    scoring::Catalogue,
+    scoring::{Catalogue, Model},
     store::Db,
 };
 
-/// Reports the categories of a half-year that are late: their data is missing from the grades.
+/// Reports the categories of a half-year that the model reads and that are late: their data is missing from the grades.
 pub(super) async fn report(
     db: &Db,
     config: &Config,
-    catalogue: &Catalogue,
+    (model, catalogue): (&Model, &Catalogue),
     period: HalfYear,
     ctx: &Context,
 ) -> anyhow::Result<()> {
     let collection = Collection::new(db.clone(), ctx.clock.clone(), i64::from(config.imports.grace_days));
     let all = collection.status(catalogue, period).await?;
-    let late: Vec<_> = all.iter().filter(|one| one.state == CategoryState::Late).collect();
+    let read = model.categories(catalogue);
+    let late: Vec<_> = all.iter().filter(|one| one.state == CategoryState::Late && read.contains(&one.no)).collect();
     for one in &late {
         writeln!(
             ctx.err(),
@@ -33,7 +34,7 @@ pub(super) async fn report(
         )?;
     }
     if !late.is_empty() {
-        writeln!(ctx.err(), "warning: {} of {} categories are late", late.len(), all.len())?;
+        writeln!(ctx.err(), "warning: {} of the {} categories that the model reads are late", late.len(), read.len())?;
     }
     Ok(())
 }

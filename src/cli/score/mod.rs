@@ -171,7 +171,7 @@ async fn run_with_store(verb: WithStore, ctx: &Context) -> anyhow::Result<()> {
             let period = period.unwrap_or_else(|| HalfYear::of(ctx.clock.now().day().month()).plus(-1));
             let in_force = library.get(&model).map_err(unknown_as_usage)?;
             report_misfits(&library, in_force.model, ctx)?;
-            late::report(&db, &config, in_force.catalogue, period, ctx).await?;
+            late::report(&db, &config, (in_force.model, in_force.catalogue), period, ctx).await?;
             make(&rounds, &operator.actor(ctx)?, in_force, period, json, ctx).await?;
         }
         WithStore::Preassess { run, operator } => state::preassess(&rounds, &operator.actor(ctx)?, &run, ctx).await?,

@@ -48,6 +48,8 @@ pub(super) async fn write(
     let failed = |source| ImportError::Rejects { path: destination.path().to_owned(), source };
     let ReportOf { env, input, format, sheet, template, references } = of;
     let findings = findings.in_order(template).map_err(failed)?;
-    let pass = second_pass::SecondPass { input, format, sheet, template, references, findings };
-    write::write_report(&env.db, destination, pass, env.clock.now()).await
+    let now = env.clock.now();
+    let today = now.day();
+    let pass = second_pass::SecondPass { input, format, sheet, template, references, today, findings };
+    write::write_report(&env.db, destination, pass, now).await
 }

@@ -8,11 +8,15 @@ use super::{
     collect::OrderedFindings,
     shown::{RowMask, ShownRow},
 };
-use crate::importing::{
-    ImportError, References, Template,
-    findings::Finding,
-    layout::Layout,
-    source::{Format, Input, Next, RowSource, open},
+use crate::{
+    domain::Day,
+    importing::{
+        ImportError, References, Template,
+        file_context::FileContext,
+        findings::Finding,
+        layout::Layout,
+        source::{Format, Input, Next, RowSource, open},
+    },
 };
 
 /// Lines with findings that are sent together.
@@ -42,6 +46,8 @@ pub(super) struct SecondPass {
     pub(super) sheet: Option<String>,
     pub(super) template: Template,
     pub(super) references: Arc<References>,
+    /// The city's day of the report.
+    pub(super) today: Day,
     pub(super) findings: OrderedFindings,
 }
 
@@ -66,7 +72,9 @@ impl SecondPass {
             // The rows are accepted already: a file that cannot be read again must not hide what was found in it.
             let record = file.as_mut().and_then(|file| file.row(line).ok().flatten());
             let row = record.map(|(record, layout)| {
-                RowMask { template: self.template, layout, kinds: &self.references.kinds }.show(record)
+                // Only what a row is refused for depends on the format, and here it is refused already.
+                let (references, today) = (&*self.references, self.today);
+                RowMask { file: FileContext { layout, today, references, typed: false } }.show(record)
             });
             lines.push(FoundLine { findings, row });
             if lines.len() == LINES_TOGETHER && to.blocking_send(Pass::Lines(std::mem::take(&mut lines))).is_err() {

@@ -1,8 +1,8 @@
 //! A row as the report shows it: in the order of the file's columns, with personal values masked.
 
 use crate::{
-    domain::{Kinds, ResidentId, Uscc, printable::visible},
-    importing::{Template, layout::Layout},
+    domain::{ResidentId, Uscc, printable::visible},
+    importing::{file_context::FileContext, normalise::normalise},
     store::personal::{masked_name, masked_number},
 };
 
@@ -56,34 +56,40 @@ pub(super) struct ShownRow {
 /// Shows the rows of a file.
 #[derive(Debug)]
 pub(super) struct RowMask<'a> {
-    pub(super) template: Template,
-    pub(super) layout: &'a Layout,
-    pub(super) kinds: &'a Kinds,
+    pub(super) file: FileContext<'a>,
 }
 
 impl RowMask<'_> {
     pub(super) fn show(&self, record: &csv::StringRecord) -> ShownRow {
-        let columns = self.template.columns();
+        let FileContext { layout, references, .. } = self.file;
+        // What the cells mean: 正常, 2026年3月31日 and full-width letters are a word, a day and a code.
+        let (understood, _) = normalise(record, self.file);
+        let columns = layout.template().all_columns();
         let at = |name: &str| {
             let column = columns.iter().position(|column| *column == name)?;
-            self.layout.position(column).and_then(|at| record.get(at))
+            layout.position(column).and_then(|at| understood.get(at))
         };
         // In an affiliation the institution; in every other template there is one subject.
         let subject = ["institution_code", "code", "subject_code"].iter().find_map(|name| at(name)).unwrap_or_default();
         // Where the fields of a row are shifted, names and numbers of persons may be in any column.
-        let aligned = record.len() == self.layout.width() && self.is_code(subject);
-        let kind = at("kind").map_or_else(|| self.kinds.of_code(subject), |kind| self.kinds.find(kind));
+        let aligned = record.len() == layout.width() && self.is_code(subject);
+        let kind = at("kind").map_or_else(|| references.kinds.of_code(subject), |kind| references.kinds.find(kind));
         let legal = aligned && kind.is_some_and(|kind| !kind.is_natural());
         let show = |(position, cell): (usize, &str)| {
-            let content = content(self.layout.name_at(position));
-            let shown = match content {
+            let meaning = understood.get(position).unwrap_or_default();
+            let column = layout.name_at(position);
+            let shown = match content(column) {
                 _ if !aligned => is_plain(cell),
-                Content::Personal => cell.is_empty(),
+                _ if meaning.is_empty() => true,
+                Content::Plain if column == "measure" => {
+                    is_plain(meaning) || references.measure(subject, meaning).is_some()
+                }
+                Content::Personal => false,
                 Content::Name => legal && !ResidentId::is_in(cell),
-                Content::Level => is_plain(cell) || cell.contains(['级', '等']) && !ResidentId::is_in(cell),
+                Content::Level => is_plain(meaning) || cell.contains(['级', '等']) && !ResidentId::is_in(cell),
                 Content::Free => !ResidentId::is_in(cell),
-                Content::Uscc => is_plain(cell) || is_uscc(cell),
-                Content::Plain => is_plain(cell),
+                Content::Uscc => is_plain(meaning) || is_uscc(meaning),
+                Content::Plain => is_plain(meaning),
             };
             if shown { text(cell) } else { masked(cell) }
         };
@@ -100,7 +106,7 @@ impl RowMask<'_> {
     fn is_code(&self, text: &str) -> bool {
         let digits = text.trim_start_matches(|c: char| c.is_ascii_uppercase());
         let formed = digits.len() < text.len() && digits.bytes().all(|byte| byte.is_ascii_digit());
-        (self.kinds.of_code(text).is_some() || formed) && is_plain(text)
+        (self.file.references.kinds.of_code(text).is_some() || formed) && is_plain(text)
     }
 }
 
@@ -135,12 +141,17 @@ fn masked(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::importing::{References, Template, layout::Layout};
+    use crate::scoring::{Catalogue, shipped};
 
     fn shown(template: Template, row: &[&str]) -> ShownRow {
         let header: Vec<String> = template.columns().iter().map(|name| (*name).to_owned()).collect();
         let layout = Layout::of(template, &header).unwrap();
-        let kinds = Kinds::built_in().unwrap();
-        RowMask { template, layout: &layout, kinds: &kinds }.show(&csv::StringRecord::from(row.to_vec()))
+        let catalogues = shipped::CATALOGUES.iter().map(|(name, text)| Catalogue::parse(name, text).unwrap());
+        let references = References::built_in(catalogues).unwrap();
+        let today = "2026-04-01".parse().unwrap();
+        let file = FileContext { layout: &layout, today, references: &references, typed: false };
+        RowMask { file }.show(&csv::StringRecord::from(row.to_vec()))
     }
 
     #[test]
@@ -172,6 +183,34 @@ mod tests {
         );
         assert_eq!(row.cells[2..], ["-1.5", "2026-01-05", "医保局", "=温医保〔2026〕7号<U+202E>"]);
         assert_eq!(row.source, "医保局");
+    }
+
+    #[test]
+    fn words_codes_and_days_are_shown_as_people_write_them() {
+        let cells = [
+            "定点零售药店",
+            "Ｐ３３０３０２０００１７",
+            "'91330302MA2AB3C47J",
+            "合成药店",
+            "鹿城区",
+            "-",
+            "P33030200000",
+            "居民身份证",
+            "无",
+            "合成甲",
+            "2016年5月4日",
+            "履行中",
+            "还行",
+        ];
+        let row = shown(Template::Subjects, &cells);
+        assert_eq!(row.cells[..9], cells[..9]);
+        // A name, and a word that is none of the column's.
+        assert_eq!(row.cells[9..], ["合**", "2016年5月4日", "履行中", "还*"]);
+        assert_eq!((row.subject.as_str(), row.name.as_str()), ("P33030200017", "合成药店"));
+        let row = shown(Template::Records, &["H33030200090", "医保行政处罚", "1次", "2026/1/5", "医保局", "7号"]);
+        assert_eq!(row.cells, ["H33030200090", "医保行政处罚", "1*", "2026/1/5", "医保局", "7号"]);
+        let row = shown(Template::Records, &["H33030200090", "合成欧阳秘密", "1", "2026/1/5", "医保局", "7号"]);
+        assert_eq!(row.cells[1], "合*****");
     }
 
     #[test]

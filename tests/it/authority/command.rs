@@ -75,7 +75,7 @@ fn facts(path: &Path) -> CertificateFacts {
 #[test]
 fn a_thumbprint_may_begin_with_a_hyphen() {
     block_on(async {
-        let harness = CommandHarness::new().await;
+        let harness = CommandHarness::with_authority().await;
         // As one of 64 does, in base64url.
         let thumbprint = format!("-{}", "A".repeat(42));
         harness.run(&format!("certs refuse {thumbprint} --reason reported-by-telephone")).await.done();
