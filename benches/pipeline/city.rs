@@ -66,16 +66,25 @@ pub(super) async fn build(db: &Db, directory: &Path, crypter: Arc<Crypter>) -> R
     }
     file.flush()?;
     importer.import(Template::Subjects, &path, &Options::default(), &mut |_| {}).await?;
+    let period = HalfYear::of(clock.now().day().month()).plus(-1);
+    // A fact of each, because nobody is graded of whom nothing is known.
+    let path = directory.join("records.csv");
+    let mut file = std::io::BufWriter::new(std::fs::File::create(&path)?);
+    writeln!(file, "{}", Template::Records.columns().join(","))?;
+    for nth in 0..INSTITUTIONS {
+        writeln!(file, "{},public_credit_score,900,{},发改委,", code(nth), period.last_month().last_day())?;
+    }
+    file.flush()?;
+    importer.import(Template::Records, &path, &Options::default(), &mut |_| {}).await?;
     let path = directory.join("settlements.csv");
     settlements(&path, READ, MONTHS, last_month())?;
     importer.import(Template::Settlements, &path, &Options::default(), &mut |_| {}).await?;
     let actor = medcredit::domain::Actor::system();
     let rounds = Rounds::new(medcredit::store::Env::new(db.clone(), clock.clone(), entropy));
     let model = library.get("wenzhou-institution")?;
-    let period = HalfYear::of(clock.now().day().month()).plus(-1);
     let run = rounds.run(&actor, model, period, &|_, _| {}).await?;
     rounds.publish(&actor, &run.id.to_string(), 1).await?;
-    // Without records no institution is graded good, and settlements are disclosed only for those that are.
+    // One fact makes nobody good, and settlements are disclosed only for institutions that are.
     let mut tx = db.begin("bench").await?;
     tx.execute("UPDATE assessments SET grade = 'good' WHERE status = 'graded'", vec![]).await?;
     Ok(tx.commit().await?)

@@ -1,6 +1,9 @@
 //! A configured site with banks that have consents, set up through the library.
 
 use std::{
+    fs::OpenOptions,
+    io::Write as _,
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -98,12 +101,18 @@ async fn issue(custody: &Custody, profile: ProfileName, profile_values: &Profile
     Ok((issued.certificate, issued.private_key.context("a key")?.to_vec()))
 }
 
+/// Writes a file that only its owner can read: the gateway refuses others.
+fn private(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    Ok(file.write_all(bytes)?)
+}
+
 impl Site {
     /// Sets up a site.
     pub(super) async fn make(on: On) -> Result<Self> {
         let directory = tempfile::tempdir()?;
         std::fs::create_dir(directory.path().join("secrets"))?;
-        std::fs::write(directory.path().join("secrets/key-encryption-keys"), KEY)?;
+        private(&directory.path().join("secrets/key-encryption-keys"), KEY.as_bytes())?;
         let mut own = None;
         let store = match on {
             On::Sqlite => "engine = 'sqlite'".to_owned(),
@@ -113,8 +122,8 @@ impl Site {
                 let cluster = std::thread::spawn(start).join().map_err(|_| anyhow::anyhow!("the cluster"))?;
                 let url = cluster.url(&cluster.migrated_database().await);
                 own = Some(cluster);
-                std::fs::write(directory.path().join("database-url"), url)?;
-                "engine = 'postgres'\nurl_file = 'database-url'".to_owned()
+                private(&directory.path().join("database-url"), url.as_bytes())?;
+                "engine = 'postgres'\nurl_file = 'database-url'\nallow_owner = true".to_owned()
             }
         };
         // Rate limits for a load test; everything else has its default.
@@ -157,7 +166,7 @@ impl Site {
         std::fs::create_dir_all(self.path().join("certs"))?;
         std::fs::write(&config.partner.certificate_file, files::to_pem("CERTIFICATE", &issued).as_bytes())?;
         let sealed = server::seal(&custody.crypter, &CertificateFacts::read(&issued)?, &key)?;
-        std::fs::write(&config.partner.key_file, sealed.as_bytes())?;
+        private(&config.partner.key_file, sealed.as_bytes())?;
         city::build(&db, self.path(), crypter).await?;
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from(ca.certificate))?;

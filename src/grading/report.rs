@@ -107,11 +107,11 @@ pub struct Report {
 }
 
 impl Report {
-    /// The report as text for a terminal.
-    pub fn to_text(&self, lang: Lang) -> String {
+    /// The report as text for a terminal; `kind` is the kind of subject in words.
+    pub fn to_text(&self, kind: &str, lang: Lang) -> String {
         let (period, state) = (period_in_words(&self.period.to_string(), lang), state_in_words(&self.state, lang));
         let model = model_version(lang, &self.model, self.model_version);
-        let mut out = text::run_head(lang, &self.run, state, &self.kind, period, model);
+        let mut out = text::run_head(lang, &self.run, state, kind, period, model);
         out.push('\n');
         // Infallible: writing to a String.
         if let Some(last) = &self.valid_until {

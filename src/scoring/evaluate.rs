@@ -178,6 +178,11 @@ pub fn total(model: &Model, measures: &Measures) -> MilliPoints {
     Computed::of(model, measures).points.unwrap_or_default()
 }
 
+/// The points of all indicators together, before caps and vetoes limit them.
+pub fn unlimited_total(model: &Model, measures: &Measures) -> MilliPoints {
+    Computed::of(model, measures).sum
+}
+
 /// The points that one indicator gives for a value, whatever it measures.
 pub fn points_of_value(indicator: &Indicator, value: Decimal) -> MilliPoints {
     earn(indicator, Ok(Fraction::of(value))).milli()

@@ -57,7 +57,7 @@ pub use describe::{
     describe_when,
 };
 pub use diff::diff_models;
-pub use evaluate::{evaluate, evaluate_in, first_levels, points_of_value, rate, total};
+pub use evaluate::{evaluate, evaluate_in, first_levels, points_of_value, rate, total, unlimited_total};
 pub use event_rules::{ReferenceRule, Repetitions};
 pub use evidence::{Evidence, MissingReason};
 pub use explain_text::{

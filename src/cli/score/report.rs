@@ -83,7 +83,9 @@ pub(super) async fn numbers(rounds: &Rounds, run: &str, json: bool, lang: Lang, 
     if json {
         writeln!(ctx.out(), "{}", serde_json::to_string_pretty(&report)?)?;
     } else {
-        write!(ctx.out(), "{}", report.to_text(lang))?;
+        let kinds = ctx.config()?.reference.kinds()?;
+        let named = kinds.find(&report.kind).filter(|_| lang == Lang::Zh).map(|kind| kind.name.as_str());
+        write!(ctx.out(), "{}", report.to_text(named.unwrap_or(&report.kind), lang))?;
     }
     Ok(())
 }

@@ -63,7 +63,7 @@ pub(super) async fn show(rounds: &Rounds, run: &str, as_json: bool, ctx: &Contex
         writeln!(out, "{}", serde_json::to_string_pretty(&document)?)?;
         return Ok(());
     }
-    write!(out, "{}", report.to_text(Lang::En))?;
+    write!(out, "{}", report.to_text(&report.kind, Lang::En))?;
     writeln!(out, "made      {}", report.created_at)?;
     let dated = [
         ("opened to objections", history.preassessed_at),

@@ -8,7 +8,7 @@ use super::{
     targets::Target,
 };
 use crate::{
-    scoring::{Decimal, Fact, Indicator, Points, points_of_value, total},
+    scoring::{Decimal, Fact, Indicator, Points, points_of_value, total, unlimited_total},
     synthetic::stream::Stream,
 };
 
@@ -29,15 +29,19 @@ pub(super) fn find(draw: &Draw<'_>, history: &History) -> Option<Drawn> {
     let model = plan.model;
     let all = model.file().total.0.max(1);
     let mut loss = (all - target.points.0) * 10_000 / all;
+    // How many times the usual chances faults have: figures alone may not lose enough points.
+    let mut faults = 1;
     for attempt in 0..ATTEMPTS {
         let words = ["figures", &subject.code, &period.to_string(), &attempt.to_string()];
         let mut stream = Stream::of(plan.seed, &words);
         let least = if attempt < ATTEMPTS / 2 { LEAST_SCORE } else { 0 };
-        let mut drawn = draw.figures(history, loss, &mut stream);
+        let mut drawn = draw.figures(history, loss, faults, &mut stream);
         let figures = drawn.all.len();
         let mut knobs = knobs(draw.context, 1000 - loss / 10, least, &mut stream);
         write_scores(draw.context, &knobs, None, &mut drawn.all);
-        let others = total(model, &measures_of(draw.context, history.facts(), &drawn.all)?).0 - sum(&knobs);
+        // Before limits: a total that a cap holds down says nothing about what the scores add to it.
+        let all_points = unlimited_total(model, &measures_of(draw.context, history.facts(), &drawn.all)?);
+        let others = all_points.0 - sum(&knobs);
         if attempt >= ANY_TOTAL_FROM {
             let (lowest, highest) = range(least, &knobs);
             let reachable = wanted.points.0.clamp(others + lowest, others + highest);
@@ -55,7 +59,12 @@ pub(super) fn find(draw: &Draw<'_>, history: &History) -> Option<Drawn> {
                 }
             }
             // Too many points even with the least scores: lose more elsewhere; or the reverse.
-            Err(over) => loss = (loss + over * 10_000 / all).clamp(0, 10_000),
+            Err(over) => {
+                if over > 0 && loss == 10_000 {
+                    faults += 1;
+                }
+                loss = (loss + over * 10_000 / all).clamp(0, 10_000);
+            }
         }
     }
     None

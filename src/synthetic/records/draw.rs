@@ -125,12 +125,12 @@ pub(super) struct Draw<'a> {
 
 impl Draw<'_> {
     /// Draws everything except the bureau's scores, which calibration sets. `loss` is the share of points that
-    /// indicators should lose on average, in ten-thousandths.
-    pub(super) fn figures(&self, history: &History, loss: i64, stream: &mut Stream) -> Drawn {
+    /// indicators should lose on average, in ten-thousandths, and `faults` how many times the usual chances faults have.
+    pub(super) fn figures(&self, history: &History, loss: i64, faults: i64, stream: &mut Stream) -> Drawn {
         let Context { plan, subject, period, .. } = self.context;
         let mut sheet = FactSheet::new(self.context, history.facts());
         let repeats = matches!(self.traits, Traits::Institution(_));
-        events::happen(&mut sheet, &self.prepared.events, repeats, stream);
+        events::happen(&mut sheet, &self.prepared.events, repeats, faults, stream);
         let figures = match (self.traits, &history.last) {
             (Traits::Institution(traits), last) => {
                 let last = last.as_ref().and_then(Figures::institution);
@@ -146,7 +146,7 @@ impl Draw<'_> {
         };
         // A stream of its own, so that a city that adds to its catalogue gets the same other figures as before.
         let mut beyond = Stream::of(plan.seed, &["beyond", &subject.code, &period.to_string()]);
-        events::happen(&mut sheet, &self.prepared.events_beyond, false, &mut beyond);
+        events::happen(&mut sheet, &self.prepared.events_beyond, false, faults, &mut beyond);
         self.measures_beyond(&mut sheet, loss, &mut beyond);
         Drawn { all: sheet.into_facts(), figures }
     }

@@ -28,8 +28,9 @@ impl<'a> Chance<'a> {
         Self { measure, bound: under, per_point, honour: true }
     }
 
-    fn chances(self, lost: i64) -> i64 {
-        let beyond = if self.honour { self.bound - lost } else { lost - self.bound };
+    /// The chances of ten thousand; those of faults are `faults` times the usual ones.
+    fn chances(self, lost: i64, faults: i64) -> i64 {
+        let beyond = if self.honour { self.bound - lost } else { (lost - self.bound) * faults };
         beyond.max(0) * self.per_point
     }
 }
@@ -74,7 +75,7 @@ const USUAL: [Chance<'_>; 34] = [
 
 /// Draws events from a table of chances. The first half-year of a plan also gets the events of earlier ones. Without
 /// `repeats`, a fault happens in one half-year only, so that a person's grade can rise.
-pub(super) fn happen(sheet: &mut FactSheet<'_>, table: &[Chance<'_>], repeats: bool, stream: &mut Stream) {
+pub(super) fn happen(sheet: &mut FactSheet<'_>, table: &[Chance<'_>], repeats: bool, faults: i64, stream: &mut Stream) {
     let context = sheet.context;
     let lost = (context.plan.model.file().total.0 - context.target.points.0) / 1000;
     let periods = if context.first { i32::from(context.plan.model.lookback()) } else { 0 };
@@ -85,7 +86,7 @@ pub(super) fn happen(sheet: &mut FactSheet<'_>, table: &[Chance<'_>], repeats: b
             // Drawn even if nothing happens, so that one outcome does not shift the draws that follow it.
             let on = period.first_month().first_day().plus_days(stream.between(0, days));
             // Fewer events before the plan: they only give subjects a past.
-            let chances = chance.chances(lost) / if back > 0 { 3 } else { 1 };
+            let chances = chance.chances(lost, faults) / if back > 0 { 3 } else { 1 };
             // An event that caps the grade stays in the window of later half-years, which may have a better one.
             let limits = context.plan.model.most_with(chance.measure).is_some_and(|most| most < context.best);
             if stream.happens(chances)

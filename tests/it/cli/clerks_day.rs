@@ -225,7 +225,7 @@ fn a_clerks_day() {
         let page = std::fs::read_to_string(office.path("合成一店.html")).unwrap();
         assert!(page.contains("★★★级") && !page.contains("温医保罚"), "{page}");
         let report = office.run("score report RUN --lang zh", &run).await.done();
-        assert!(report.contains("更正"), "{report}");
+        assert!(report.contains("定点零售药店，2025年下半年") && report.contains("发布后更正 2 家"), "{report}");
         let numbers = office.json(&["score", "report", &run]).await;
         assert_eq!(numbers["grades"][0]["count"], 7, "{numbers}");
         let shown = office.run("subject show P33030200001", "").await.done();

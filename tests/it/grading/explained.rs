@@ -56,9 +56,9 @@ async fn every_report_shows_the_version_in_force_and_the_one_before(store: TestS
     let counts: Vec<_> =
         report.grades.iter().filter(|grade| grade.count > 0).map(|grade| (grade.code.as_str(), grade.count)).collect();
     assert_eq!(counts, [("medium", 1), ("poor", 1)]);
-    let text = report.to_text(Lang::En);
+    let text = report.to_text(&report.kind, Lang::En);
     assert!(text.contains(&format!("{CODE} version 2 of 2026-04-01: poor, ")), "{text}");
-    assert!(report.to_text(Lang::Zh).contains("发布后更正 1 家"), "{}", report.to_text(Lang::Zh));
+    assert!(report.to_text("定点医疗机构", Lang::Zh).contains("发布后更正 1 家"));
 
     let (kinds, regions) = (Kinds::built_in().unwrap(), RegionTable::built_in().unwrap());
     let names = ReportNames { kinds: &kinds, regions: &regions };
