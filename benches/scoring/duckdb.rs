@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 /// cache.
 const PROGRAM: &str = r#"
 import sys, time, duckdb
+duckdb.execute("SET enable_progress_bar = false")
 files = sys.argv[1:]
 query = """SELECT count(*) FROM (SELECT subject_code, measure, count(*), sum(value) FROM
            read_csv($files, header = true, types = {'value': 'DECIMAL(18,4)'}) GROUP BY ALL)"""
@@ -28,6 +29,8 @@ pub(crate) fn measure(files: &[PathBuf]) -> Result<Option<(Duration, u64)>> {
     let output = Command::new(python).args(["-c", PROGRAM]).args(files).output()?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout)?;
-    let (took, groups) = text.trim().split_once(' ').context("DuckDB gave no figures")?;
+    // Before it, a progress bar may have been drawn.
+    let last = text.trim().rsplit(['\r', '\n']).next().unwrap_or_default();
+    let (took, groups) = last.trim().split_once(' ').context("DuckDB gave no figures")?;
     Ok(Some((Duration::from_micros(took.parse()?), groups.parse()?)))
 }
