@@ -25,7 +25,7 @@ const PAGE: i64 = 2_000;
 pub(super) struct SubjectUpdates {
     /// New and changed subjects as JSON, one page for each upsert.
     pub(super) pages: Vec<String>,
-    /// The changed statuses as JSON, see [`statuses::insert`].
+    /// The changed statuses as JSON, see [`crate::store::statuses::insert`].
     pub(super) statuses: Vec<serde_json::Value>,
     /// Events about subjects that existed before.
     pub(super) events: Vec<SubjectChanged>,
