@@ -222,7 +222,7 @@ mod tests {
     fn the_table_has_every_column_in_order_and_no_header_means_two_columns() {
         for template in Template::ALL.iter().copied() {
             let names: Vec<_> = template.table().iter().map(|column| column.name).collect();
-            assert_eq!(names, template.columns(), "{template}");
+            assert_eq!(names, template.all_columns(), "{template}");
             let mut headers: Vec<&str> =
                 template.table().iter().flat_map(|one| one.also.iter().chain([&one.name, &one.zh])).copied().collect();
             let count = headers.len();
