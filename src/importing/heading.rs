@@ -123,7 +123,7 @@ mod tests {
 
     fn named(template: Template, cell: &str) -> Option<(&'static str, Option<Unit>)> {
         let heading = recognise(template, cell)?;
-        Some((template.columns()[heading.column], heading.unit))
+        Some((template.all_columns()[heading.column], heading.unit))
     }
 
     #[test]

@@ -122,7 +122,7 @@ impl Layout {
 
     /// The name of a column of the template.
     pub(super) fn name(&self, column: usize) -> &'static str {
-        self.template.columns().get(column).copied().unwrap_or_default()
+        self.template.all_columns().get(column).copied().unwrap_or_default()
     }
 
     /// The number of the column at a position in the file.

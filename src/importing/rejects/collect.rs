@@ -145,7 +145,7 @@ impl OrderedFindings {
         let Some(record) = self.spool.as_mut().and_then(Iterator::next).transpose()? else { return Ok(None) };
         let field = |at: usize| record.get(at).unwrap_or_default();
         let damaged = |error: Malformed| io::Error::new(io::ErrorKind::InvalidData, error.0);
-        let column = self.template.columns().iter().find(|column| **column == field(1)).copied();
+        let column = self.template.all_columns().iter().find(|column| **column == field(1)).copied();
         Ok(Some(Finding {
             line: field(0).parse().map_err(io::Error::other)?,
             column: column.unwrap_or_default(),

@@ -112,6 +112,13 @@ async fn a_status_without_a_day_holds_from_the_day_of_its_import(store: TestStor
     // The test's day is 2026-04-01.
     assert_eq!(fixture.rated("2025-H2").await, "three_stars");
     assert_eq!(fixture.rated("2026-H1").await, "licence_suspended");
+    // A day that is none is named by its column, though files may leave that out.
+    let wrong = format!(
+        "{},{DATED}pharmacy,{CODE},91330302MA2AB3C47J,合成药店,330302,,,,,,2016-05-04,active,suspended,,2025-02-30\n",
+        SUBJECTS.trim_end()
+    );
+    let report = fixture.harness.import(Template::Subjects, wrong).await;
+    assert_eq!(fixture.harness.findings(&report), ["2 licence_status_on date_malformed reject"]);
     // The same file again, and a file with the day, which says more.
     assert!(fixture.file("active,suspended", None).await.is_empty());
     assert!(fixture.file("active,suspended", Some(",2025-12-31")).await.is_empty());
