@@ -91,13 +91,29 @@ impl Batch {
         Ok(())
     }
 
+    /// Counts a row that cannot be read, for the reason of a kind of finding; a column is at a position. A line of sums may have
+    /// any value in any column, and is no row all the same: `record` has the fields before the faulty one.
+    pub(super) fn add_unreadable(
+        &mut self,
+        line: u64,
+        record: &csv::StringRecord,
+        file: FileContext<'_>,
+        (column, code, message): (Option<usize>, Code, String),
+    ) {
+        match (column, reason_to_skip(record, file.layout)) {
+            (Some(_), Some(reason)) => self.skipped.add(reason, line),
+            (Some(at), None) => self.reject_column(line, file.layout.name_at(at), code, message),
+            (None, _) => self.reject_column(line, "", code, message),
+        }
+    }
+
     /// Counts a row that was rejected as a whole.
     pub(super) fn reject(&mut self, line: u64, code: Code, message: String) {
         self.reject_column(line, "", code, message);
     }
 
     /// Counts a row that was rejected because one of its columns cannot be read.
-    pub(super) fn reject_column(&mut self, line: u64, column: &'static str, code: Code, message: String) {
+    fn reject_column(&mut self, line: u64, column: &'static str, code: Code, message: String) {
         self.read += 1;
         self.findings.push(Finding { line, column, code, severity: Severity::Reject, message });
     }

@@ -8,12 +8,12 @@ use tokio::sync::mpsc;
 use super::{
     ImportError, References, Template,
     batch::{Batch, CheckedRow, Passed, Stop},
-    facts::{FactChecks, PackedPart, PlainCsv, check_csv, pack},
+    facts::{FactChecks, FactRows, PackedPart, Parallel, PlainCsv, check_blocks, check_csv, pack},
     file_context::FileContext,
     layout::Layout,
     row::Row,
     rows::Checker,
-    skips::{Lines, reason_to_skip},
+    skips::Lines,
     source::{Format, Input, Next, RowSource, open},
 };
 use crate::domain::Day;
@@ -89,22 +89,29 @@ impl ReadJob {
         match &mut self.checks {
             Checks::Rows(check) => {
                 let rows = RowReading { source: &mut *source, file, chunk_rows, most_rows, to };
-                rows.read(|row, passed| stage_json(check, row, passed))?;
+                rows.read(|batch, line, record| {
+                    batch.add(line, record, file, |row, passed| stage_json(check, row, passed))
+                })?;
                 Ok((source.sha256()?, source.lines()))
             }
             Checks::Facts(checks) => {
                 // By the size of the facts and not of the file: a compressed file has ten times as many in a byte.
                 let bytes = source.csv_bytes().map_or_else(|| self.input.size(), Ok)?;
                 let spill = checks.spill(bytes)?;
-                let is_plain = most_rows.is_none() && source.is_plain() && layout.is_plain();
-                let read = if let Some(csv) = plain_csv(&self.input, is_plain, checks) {
-                    check_csv(checks, file, &csv, &spill, threads(), |batch| send(to, Message::Batch(batch)))?
+                // Files whose rows are limited, or units declared, are read row by row.
+                let is_plain = most_rows.is_none() && layout.is_plain() && checks.any_source();
+                let parallel = Parallel { checks, file, spill: &spill, threads: threads() };
+                let read = if let Some(csv) = plain_csv(&self.input, is_plain && source.is_plain()) {
+                    check_csv(parallel, &csv, |batch| send(to, Message::Batch(batch)))?
                 } else {
-                    let mut writer = spill.writer();
-                    let rows = RowReading { source: &mut *source, file, chunk_rows, most_rows, to };
-                    let mut plain = checks.plain_rows(&layout);
-                    rows.read(|row, passed| checks.check_plain(plain.as_mut(), row, passed, &mut writer))?;
-                    writer.finish().map_err(|source| ImportError::Spill { source })?;
+                    if let Some(blocks) = source.blocks().filter(|_| is_plain) {
+                        check_blocks(parallel, blocks, |batch| send(to, Message::Batch(batch)))?;
+                    } else {
+                        let rows = RowReading { source: &mut *source, file, chunk_rows, most_rows, to };
+                        let mut facts = FactRows::new(checks, file, &spill);
+                        rows.read(|batch, line, record| facts.add(batch, line, record))?;
+                        facts.finish()?;
+                    }
                     (source.sha256()?, source.lines())
                 };
                 // Only now: facts of one subject may be anywhere in the file.
@@ -115,11 +122,10 @@ impl ReadJob {
     }
 }
 
-/// A file of facts that can be read on several threads. An upload is read row by row, because its number of rows and
-/// its sources are limited.
-fn plain_csv<'i>(input: &'i Input, is_plain: bool, checks: &FactChecks) -> Option<PlainCsv<'i>> {
+/// A file that can be read in blocks of lines. An upload is read row by row, because its number of rows is limited.
+fn plain_csv(input: &Input, is_plain: bool) -> Option<PlainCsv<'_>> {
     match input {
-        Input::File(path) if is_plain && checks.any_source() => PlainCsv::examine(path),
+        Input::File(path) if is_plain => PlainCsv::examine(path),
         _ => None,
     }
 }
@@ -148,8 +154,11 @@ struct RowReading<'a> {
 }
 
 impl RowReading<'_> {
-    /// Checks every row and sends batches.
-    fn read(self, mut check: impl FnMut(&mut Row<'_>, &mut Passed) -> Result<(), ImportError>) -> Result<(), Stop> {
+    /// Reads every row, and sends batches. `add` checks a row and adds it to the batch.
+    fn read(
+        self,
+        mut add: impl FnMut(&mut Batch, u64, &csv::StringRecord) -> Result<(), ImportError>,
+    ) -> Result<(), Stop> {
         let chunk_rows = u64::try_from(self.chunk_rows.max(1)).unwrap_or(u64::MAX);
         let mut record = csv::StringRecord::new();
         let (mut batch, mut sent) = (Batch::default(), 0);
@@ -164,13 +173,9 @@ impl RowReading<'_> {
             }
             match next {
                 Next::End => break,
-                Next::Row { line } => batch.add(line, &record, self.file, &mut check)?,
-                Next::Unreadable { line, column: Some(_), .. } if self.is_skipped(&record) => {
-                    batch.add(line, &record, self.file, &mut check)?;
-                }
+                Next::Row { line } => add(&mut batch, line, &record)?,
                 Next::Unreadable { line, column, code, message } => {
-                    let column = column.map_or("", |position| self.file.layout.name_at(position));
-                    batch.reject_column(line, column, code, message);
+                    batch.add_unreadable(line, &record, self.file, (column, code, message));
                 }
             }
             if batch.read >= chunk_rows {
@@ -181,10 +186,5 @@ impl RowReading<'_> {
         }
         batch.bytes = self.source.bytes_read();
         if batch.read > 0 || batch.skipped.total() > 0 { send(self.to, Message::Batch(batch)) } else { Ok(()) }
-    }
-
-    /// Whether a row of which only one value cannot be read is none: a line of sums may have any value in any column.
-    fn is_skipped(&self, record: &csv::StringRecord) -> bool {
-        reason_to_skip(record, self.file.layout).is_some()
     }
 }

@@ -22,8 +22,6 @@ const MAX_ROW_BYTES: usize = 1 << 20;
 /// Complete rows of a file.
 #[derive(Debug)]
 pub(super) struct Block {
-    /// Its number, in the order of the file.
-    pub(super) nth: u64,
     /// The line that it begins with, as a spreadsheet shows it; the first line of a file is 1.
     pub(super) line: u64,
     /// How many lines it has.
@@ -43,7 +41,6 @@ pub(super) struct Blocks {
     digest: digest::Context,
     /// The beginning of a row whose end has not been read yet.
     rest: Vec<u8>,
-    nth: u64,
     line: u64,
     offset: u64,
     ended: bool,
@@ -53,7 +50,7 @@ impl Blocks {
     pub(super) fn open(path: &Path) -> Result<Self, ImportError> {
         let file = File::open(path).map_err(|error| ImportError::read(path, error))?;
         let digest = digest::Context::new(&digest::SHA256);
-        Ok(Self { path: path.to_owned(), file, digest, rest: Vec::new(), nth: 0, line: 1, offset: 0, ended: false })
+        Ok(Self { path: path.to_owned(), file, digest, rest: Vec::new(), line: 1, offset: 0, ended: false })
     }
 
     /// The next block; `None` at the end.
@@ -78,8 +75,7 @@ impl Blocks {
                 return Err(ImportError::RowTooLong { line: self.line });
             }
             self.rest = bytes.split_off(end);
-            let block = Block { nth: self.nth, line: self.line, lines, quoted, offset: self.offset, bytes };
-            self.nth += 1;
+            let block = Block { line: self.line, lines, quoted, offset: self.offset, bytes };
             self.line += lines;
             return Ok(Some(block));
         }

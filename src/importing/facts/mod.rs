@@ -5,22 +5,24 @@
 //! partition for each core: some 24 MB of the file, more only where it has more than 6 GB or few subjects have most of
 //! it. The result does not depend on the order of the file's lines.
 //!
-//! Plain CSV files are read on several threads (`validate`), and lines with nothing unusual in them take a fast path
-//! (`line`). Every other line goes through the same checker (`check`) as facts from any other source, so that findings
-//! are worded in one place.
+//! Plain CSV files and Parquet are checked on several threads (`parallel`, `validate`, `blocks`), and rows with nothing unusual
+//! in them take a fast path (`line`). Every other row goes through one checker (`check`), so that findings are worded in one
+//! place.
 
 mod blocks;
 mod check;
 mod dictionary;
 mod documents;
 mod line;
+mod parallel;
 mod partition;
+mod rows;
 mod spill;
 #[cfg(test)]
 mod tests;
 mod validate;
 
-use super::{ImportError, Rules, batch::Passed, layout::Layout, row::Row, template::columns::records::VALUE};
+use super::{ImportError, Rules, batch::Passed, row::Row};
 use crate::{
     domain::Day,
     store::{facts::SubjectRow, voids::VoidRow},
@@ -29,8 +31,9 @@ use crate::{
 use dictionary::Dictionary;
 use documents::VoidedDocuments;
 pub(super) use documents::{EventDocument, event_key, is_day, reported_before};
-use line::LineReader;
+pub(super) use parallel::{Parallel, check_blocks};
 pub(super) use partition::{PackedPart, pack};
+pub(super) use rows::FactRows;
 pub(super) use spill::{Spill, SpillWriter};
 pub(super) use validate::{PlainCsv, check_csv};
 
@@ -84,39 +87,8 @@ impl FactChecks {
         Spill::for_file(file_bytes, self.dictionary.len(), authorities).map_err(|source| ImportError::Spill { source })
     }
 
-    /// The fast path for rows with nothing unusual in them; none if the file's sender may not report every source, or if its
-    /// header declares a unit, which the measure of each row must have.
-    pub(super) fn plain_rows(&self, layout: &Layout) -> Option<LineReader<'_>> {
-        if self.any_source() && layout.unit(VALUE).is_none() {
-            LineReader::new(&self.dictionary, layout.positions())
-        } else {
-            None
-        }
-    }
-
-    /// Checks a row like [`FactChecks::check`], by the fast path if it is plain.
-    pub(super) fn check_plain(
-        &self,
-        plain: Option<&mut LineReader<'_>>,
-        row: &mut Row<'_>,
-        passed: &mut Passed,
-        writer: &mut SpillWriter<'_>,
-    ) -> Result<(), ImportError> {
-        let Some(fact) = plain.and_then(|plain| plain.fact(row.line, |at| row.record.get(at))) else {
-            return self.check(row, passed, writer);
-        };
-        writer.put(&fact).map_err(|source| ImportError::Spill { source })?;
-        passed.spilled += 1;
-        Ok(())
-    }
-
     /// Checks a row, and writes its fact to the spill file if it passes.
-    pub(super) fn check(
-        &self,
-        row: &mut Row<'_>,
-        passed: &mut Passed,
-        writer: &mut SpillWriter<'_>,
-    ) -> Result<(), ImportError> {
+    fn check(&self, row: &mut Row<'_>, passed: &mut Passed, writer: &mut SpillWriter<'_>) -> Result<(), ImportError> {
         if let Some(fact) = check::check(row, &self.rules, &self.dictionary) {
             row.findings.extend(self.voided.finding(&fact));
             writer.put(&fact).map_err(|source| ImportError::Spill { source })?;

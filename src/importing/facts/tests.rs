@@ -55,7 +55,7 @@ fn check_file(
     let context = FileContext { layout: &layout, today: today(), references: &checks.rules.references, typed: false };
     let csv = PlainCsv::examine(file.path()).expect("plain CSV");
     let spill = checks.spill(size)?;
-    check_csv(checks, context, &csv, &spill, threads, send)?;
+    check_csv(Parallel { checks, file: context, spill: &spill, threads }, &csv, send)?;
     Ok(spill)
 }
 

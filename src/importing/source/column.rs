@@ -8,11 +8,14 @@ use parquet::{
     schema::types::ColumnDescriptor,
 };
 
-use super::super::{findings::Code, template::ColumnType};
+use super::{
+    super::{findings::Code, template::ColumnType},
+    Fault,
+};
 use crate::domain::Day;
 
 /// Longest text that is copied. No field is as long.
-const MAX_TEXT_BYTES: usize = 4096;
+pub(super) const MAX_TEXT_BYTES: usize = 4096;
 
 /// Most decimals of a value.
 const MAX_SCALE: u32 = 4;
@@ -24,9 +27,6 @@ const JULIAN_EPOCH: i64 = 2_440_588;
 /// The faults of a value.
 const NOT_NULL: Fault = (Code::ValueMalformed, "is a value in a column of nulls");
 const NOT_MIDNIGHT: &str = "is a time and not a day: write a date, or midnight of UTC+8";
-
-/// Why a value has no text.
-pub(super) type Fault = (Code, &'static str);
 
 /// How the values of a column are converted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,11 +135,10 @@ impl ValueFormat {
     /// Writes a value that Parquet stores as a number.
     pub(super) fn number(self, value: i64, out: &mut String) -> Result<(), Fault> {
         match self {
-            Self::Integer { signed: false } => {
-                let _ = write!(out, "{}", value.cast_unsigned());
-            }
+            Self::Integer { signed: false } => digits(value.cast_unsigned(), 1, out),
             Self::Integer { signed: true } => {
-                let _ = write!(out, "{value}");
+                out.push_str(if value < 0 { "-" } else { "" });
+                digits(value.unsigned_abs(), 1, out);
             }
             Self::Decimal { scale } => decimal(i128::from(value), scale, out)?,
             Self::Date => day(value, out)?,
@@ -269,8 +268,31 @@ fn day(days: i64, out: &mut String) -> Result<(), Fault> {
     if !(-719_162..=2_932_896).contains(&days) {
         return Err((Code::DateMalformed, "is not a day of the years 1 to 9999"));
     }
-    let _ = write!(out, "{}", epoch.plus_days(days));
+    let date = epoch.plus_days(days).date();
+    digits(date.year().unsigned_abs().into(), 4, out);
+    out.push('-');
+    digits(u8::from(date.month()).into(), 2, out);
+    out.push('-');
+    digits(date.day().into(), 2, out);
     Ok(())
+}
+
+/// Writes a number with so many digits at least. Every row has some, so the formatter of the standard library, which takes ten
+/// times as long, is not used.
+fn digits(mut value: u64, least: usize, out: &mut String) {
+    let mut text = [b'0'; 20];
+    let mut start = text.len();
+    for place in text.iter_mut().rev() {
+        if value == 0 {
+            break;
+        }
+        // A digit is less than ten.
+        *place += u8::try_from(value % 10).unwrap_or(0);
+        value /= 10;
+        start -= 1;
+    }
+    let start = start.min(text.len().saturating_sub(least));
+    out.extend(text.iter().skip(start).copied().map(char::from));
 }
 
 /// A big-endian integer in two's complement; `None` if it needs more than sixteen bytes.
@@ -288,10 +310,20 @@ fn big_endian(bytes: &[u8]) -> Option<i128> {
 fn decimal(value: i128, scale: u32, out: &mut String) -> Result<(), Fault> {
     // A file may state any scale.
     let unit = 10u128.checked_pow(scale).ok_or((Code::ValueMalformed, "has too many decimals"))?;
-    let (whole, part) = (value.unsigned_abs() / unit, value.unsigned_abs() % unit);
-    let sign = if value < 0 { "-" } else { "" };
     let width = usize::try_from(scale).unwrap_or(0);
-    let _ = if scale == 0 { write!(out, "{sign}{whole}") } else { write!(out, "{sign}{whole}.{part:0width$}") };
+    let magnitude = value.unsigned_abs();
+    out.push_str(if value < 0 { "-" } else { "" });
+    // Numbers of 128 bits are divided and formatted slowly, and hardly any value needs more than 64.
+    if let (Ok(magnitude), Ok(unit)) = (u64::try_from(magnitude), u64::try_from(unit)) {
+        digits(magnitude / unit, 1, out);
+        if scale > 0 {
+            out.push('.');
+            digits(magnitude % unit, width, out);
+        }
+        return Ok(());
+    }
+    let (whole, part) = (magnitude / unit, magnitude % unit);
+    let _ = if scale == 0 { write!(out, "{whole}") } else { write!(out, "{whole}.{part:0width$}") };
     Ok(())
 }
 

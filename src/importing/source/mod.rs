@@ -13,7 +13,10 @@ mod page_limit;
 #[cfg(feature = "parquet")]
 mod parquet_column;
 #[cfg(feature = "parquet")]
+mod parquet_decoder;
+#[cfg(feature = "parquet")]
 mod parquet_file;
+mod row_block;
 mod transcoder;
 mod workbook;
 mod xls_limit;
@@ -32,6 +35,8 @@ use bytes::{Buf, Bytes};
 
 use super::{ImportError, Template, findings::Code, skips::Lines};
 use crate::domain::Malformed;
+
+pub(super) use row_block::{BlockSource, RowBlocks, Unreadable};
 
 /// The encoding of a CSV file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -188,6 +193,9 @@ fn digest_of(mut file: impl Read) -> io::Result<(String, u64)> {
     }
 }
 
+/// Why a value has no text: the kind of finding, and the finding in words.
+type Fault = (Code, &'static str);
+
 /// The next row of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Next {
@@ -238,6 +246,10 @@ pub(super) trait RowSource {
     fn sha256(&mut self) -> Result<String, ImportError>;
     /// The lines of the file, counted as a spreadsheet shows them. Call it after the last row.
     fn lines(&mut self) -> Lines;
+    /// The file in blocks of rows, if it has them: then several threads can check its rows.
+    fn blocks(&mut self) -> Option<&mut dyn BlockSource> {
+        None
+    }
     /// Whether the file is UTF-8 with commas, and names its columns in its first line.
     fn is_plain(&self) -> bool {
         false

@@ -4,7 +4,7 @@ use std::{ops::Range, sync::Arc};
 
 use parquet::{
     column::reader::{ColumnReader, ColumnReaderImpl, get_column_reader},
-    data_type::{AsBytes, DataType},
+    data_type::{AsBytes, ByteArray, ByteArrayType, DataType},
     errors::{ParquetError, Result},
     file::{
         metadata::{ColumnChunkMetaData, ParquetMetaData},
@@ -16,31 +16,21 @@ use parquet::{
 
 use super::{
     super::{ImportError, Template},
-    column::{Fault, ValueFormat},
+    Fault,
+    column::{MAX_TEXT_BYTES, ValueFormat},
     page_limit::Pages,
+    row_block::{Cell, Cells},
 };
 use crate::store::personal::masked_name;
 
 /// Rows of each column that are read at a time.
 pub(super) const ROWS_AT_A_TIME: usize = 1024;
 
-/// A field of a row.
-pub(super) enum Cell {
-    /// Null.
-    Empty,
-    /// The position of its text.
-    Text(Range<usize>),
-    /// A value that has no text.
-    Fault(Fault),
-}
-
 pub(super) struct Column {
     pub(super) name: String,
     format: ValueFormat,
     /// The reader of the present row group.
     reader: Option<ColumnReader>,
-    pub(super) text: String,
-    pub(super) cells: Vec<Cell>,
 }
 
 /// The columns of a file. The error names every one that is missing, unknown or of a wrong type.
@@ -65,7 +55,7 @@ pub(super) fn columns_of<R: ChunkReader + 'static>(
             }
             format => format.unwrap_or(ValueFormat::Null),
         };
-        columns.push(Column { name, format, reader: None, text: String::new(), cells: vec![] });
+        columns.push(Column { name, format, reader: None });
     }
     if faults.is_empty() {
         return Ok(columns);
@@ -108,12 +98,12 @@ fn is_null<R: ChunkReader + 'static>(file: &Arc<Pages<R>>, metadata: &ParquetMet
         }
         let rows = usize::try_from(group.num_rows()).map_err(|_| ParquetError::General("a negative count".into()))?;
         let (format, name) = (ValueFormat::Null, String::new());
-        let mut column = Column { name, format, reader: None, text: String::new(), cells: vec![] };
+        let mut column = Column { name, format, reader: None };
         column.begin(file, chunk, rows)?;
         let mut left = rows;
         while left > 0 {
-            column.fill(left.min(ROWS_AT_A_TIME))?;
-            if column.cells.iter().any(|cell| !matches!(cell, Cell::Empty)) {
+            let cells = column.read(left.min(ROWS_AT_A_TIME))?.cells;
+            if cells.iter().any(|cell| !matches!(cell, Cell::Empty)) {
                 return Ok(false);
             }
             left -= left.min(ROWS_AT_A_TIME);
@@ -141,80 +131,139 @@ impl Column {
     }
 
     /// Reads the next rows.
-    pub(super) fn fill(&mut self, count: usize) -> Result<()> {
-        self.text.clear();
-        self.cells.clear();
-        let Self { format, reader, text, cells, .. } = self;
-        let mut out = ColumnPage { count, text, cells };
-        match reader {
+    pub(super) fn read(&mut self, count: usize) -> Result<Cells> {
+        let format = self.format;
+        match &mut self.reader {
             None => Err(ParquetError::General("a column has no pages".into())),
             Some(ColumnReader::BoolColumnReader(reader)) => {
-                out.read(reader, |value, text| format.boolean(*value, text))
+                Values::read(reader, count)?.written(|value, text| format.boolean(*value, text))
             }
-            Some(ColumnReader::Int32ColumnReader(reader)) => out.read(reader, |value, text| {
+            Some(ColumnReader::Int32ColumnReader(reader)) => Values::read(reader, count)?.written(|value, text| {
                 // Parquet stores unsigned numbers in signed types.
-                let unsigned = *format == ValueFormat::Integer { signed: false };
+                let unsigned = format == ValueFormat::Integer { signed: false };
                 let value = if unsigned { i64::from(value.cast_unsigned()) } else { i64::from(*value) };
                 format.number(value, text)
             }),
             Some(ColumnReader::Int64ColumnReader(reader)) => {
-                out.read(reader, |value, text| format.number(*value, text))
+                Values::read(reader, count)?.written(|value, text| format.number(*value, text))
             }
             Some(ColumnReader::FloatColumnReader(reader)) => {
-                out.read(reader, |value, text| format.single(*value, text))
+                Values::read(reader, count)?.written(|value, text| format.single(*value, text))
             }
             Some(ColumnReader::DoubleColumnReader(reader)) => {
-                out.read(reader, |value, text| format.double(*value, text))
+                Values::read(reader, count)?.written(|value, text| format.double(*value, text))
             }
             Some(ColumnReader::Int96ColumnReader(reader)) => {
-                out.read(reader, |value, text| format.julian(value.data(), text))
+                Values::read(reader, count)?.written(|value, text| format.julian(value.data(), text))
             }
             Some(ColumnReader::ByteArrayColumnReader(reader)) => {
-                out.read(reader, |value, text| format.bytes(value.as_bytes(), text))
+                let values = Values::read(reader, count)?;
+                if format == ValueFormat::Text
+                    && let Some(cells) = values.texts()?
+                {
+                    return Ok(cells);
+                }
+                values.written(|value, text| format.bytes(value.as_bytes(), text))
             }
             Some(ColumnReader::FixedLenByteArrayColumnReader(reader)) => {
-                out.read(reader, |value, text| format.bytes(value.as_bytes(), text))
+                Values::read(reader, count)?.written(|value, text| format.bytes(value.as_bytes(), text))
             }
         }
     }
 }
 
-struct ColumnPage<'a> {
-    count: usize,
-    text: &'a mut String,
-    cells: &'a mut Vec<Cell>,
+fn short() -> ParquetError {
+    ParquetError::EOF("a column has fewer values than the file has rows".into())
 }
 
-impl ColumnPage<'_> {
-    fn read<T: DataType>(
-        &mut self,
-        reader: &mut ColumnReaderImpl<T>,
-        write: impl Fn(&T::T, &mut String) -> std::result::Result<(), Fault>,
-    ) -> Result<()> {
-        let short = || ParquetError::EOF("a column has fewer values than the file has rows".into());
-        let (mut levels, mut values, mut read) = (Vec::new(), Vec::new(), 0);
-        while read < self.count {
-            let (rows, ..) = reader.read_records(self.count - read, Some(&mut levels), None, &mut values)?;
+/// The values of a column in consecutive rows.
+struct Values<T: DataType> {
+    rows: usize,
+    /// Of each row whether it has a value; empty if every row has one.
+    levels: Vec<i16>,
+    /// Those of the rows that have one.
+    present: Vec<T::T>,
+}
+
+impl<T: DataType> Values<T> {
+    fn read(reader: &mut ColumnReaderImpl<T>, rows: usize) -> Result<Self> {
+        let (mut levels, mut values, mut read) = (Vec::with_capacity(rows), Vec::with_capacity(rows), 0);
+        while read < rows {
+            let (more, ..) = reader.read_records(rows - read, Some(&mut levels), None, &mut values)?;
             // Without progress the loop would not end.
-            if rows == 0 {
+            if more == 0 {
                 return Err(short());
             }
-            read += rows;
+            read += more;
         }
-        let mut values = values.iter();
-        for row in 0..self.count {
+        Ok(Self { rows, levels, present: values })
+    }
+
+    /// The rows, each with its value.
+    fn rows(&self) -> impl Iterator<Item = Result<Option<&T::T>>> {
+        let mut values = self.present.iter();
+        (0..self.rows).map(move |row| {
             // A required column has no definition levels; an optional flat one has level 1 where it is not null.
-            if levels.get(row).is_some_and(|level| *level == 0) {
-                self.cells.push(Cell::Empty);
-                continue;
+            if self.levels.get(row).is_some_and(|level| *level == 0) {
+                return Ok(None);
             }
-            let start = self.text.len();
-            let cell = match write(values.next().ok_or_else(short)?, self.text) {
-                Ok(()) => Cell::Text(start..self.text.len()),
-                Err(fault) => Cell::Fault(fault),
+            values.next().map(Some).ok_or_else(short)
+        })
+    }
+
+    /// The values as text.
+    fn written(&self, write: impl Fn(&T::T, &mut String) -> std::result::Result<(), Fault>) -> Result<Cells> {
+        let mut out = Cells { text: String::new(), cells: Vec::with_capacity(self.rows) };
+        let mut last: Option<(&T::T, Cell)> = None;
+        for value in self.rows() {
+            let cell = match (value?, &last) {
+                (None, _) => Cell::Empty,
+                // Many rows repeat the one before: a day, a code.
+                (Some(value), Some((same, cell))) if value == *same => cell.clone(),
+                (Some(value), _) => {
+                    let start = out.text.len();
+                    let cell = match write(value, &mut out.text) {
+                        Ok(()) => Cell::Text(start..out.text.len()),
+                        Err(fault) => Cell::Fault(fault),
+                    };
+                    last = Some((value, cell.clone()));
+                    cell
+                }
             };
-            self.cells.push(cell);
+            out.cells.push(cell);
         }
-        Ok(())
+        Ok(out)
+    }
+}
+
+impl Values<ByteArrayType> {
+    /// The values as they are, if they are texts that may be copied: it is cheaper to check them together than one by one.
+    fn texts(&self) -> Result<Option<Cells>> {
+        let (mut bytes, mut cells) = (Vec::new(), Vec::with_capacity(self.rows));
+        let mut last: Option<(&ByteArray, Range<usize>)> = None;
+        for value in self.rows() {
+            let Some(value) = value? else {
+                cells.push(Cell::Empty);
+                continue;
+            };
+            let range = match &last {
+                Some((same, range)) if value == *same => range.clone(),
+                _ if value.len() > MAX_TEXT_BYTES => return Ok(None),
+                _ => {
+                    let start = bytes.len();
+                    bytes.extend_from_slice(value.data());
+                    start..bytes.len()
+                }
+            };
+            last = Some((value, range.clone()));
+            cells.push(Cell::Text(range));
+        }
+        let Ok(text) = String::from_utf8(bytes) else { return Ok(None) };
+        // Two values that are no texts may be one together, when the end of one cuts a character in two.
+        let whole = |cell: &Cell| match cell {
+            Cell::Text(range) => text.is_char_boundary(range.start) && text.is_char_boundary(range.end),
+            _ => true,
+        };
+        Ok(cells.iter().all(whole).then_some(Cells { text, cells }))
     }
 }

@@ -2,7 +2,9 @@
 
 use medcredit::importing::{Decided, FactDecision, ImportError, Options, Outcome, Template, VoidAction};
 
-use super::{ImportHarness, RECORDS, stored_facts};
+#[cfg(feature = "parquet")]
+use super::parquet_files::{Typed, parquet};
+use super::{ImportHarness, RECORDS, encodings::gb18030, stored_facts};
 use crate::support::{TestStore, both_engines};
 
 pub const VOIDS: &str = "subject_code,measure,reference,reason,decided_on\n";
@@ -108,9 +110,17 @@ async fn a_later_delivery_of_a_document_that_was_taken_back_is_reported(store: T
     let harness = with_penalty(store).await;
     harness.import(Template::Voids, format!("{VOIDS}{}", void("温医保罚〔2026〕7号"))).await;
     let again = penalty("温医保罚(2026)7号", "2026-02-01") + &penalty("温医保罚〔2026〕9号", "2026-02-01");
-    let report = harness.import(Template::Records, format!("{RECORDS}{again}")).await;
-    assert_eq!((report.accepted, report.rejected), (2, 0));
-    assert_eq!(harness.findings(&report), ["2 reference voided_document warning"]);
+    let again = format!("{RECORDS}{again}");
+    // In whichever format: plain CSV is checked by blocks of lines, any other row by row.
+    let files = [again.clone().into_bytes(), gb18030(&again)].into_iter();
+    #[cfg(feature = "parquet")]
+    let files = files.chain([parquet(&again, |_| Typed::Text, 9)]);
+    for file in files {
+        let path = harness.write("again", file);
+        let report = harness.import_file(Template::Records, &path).await.unwrap();
+        assert_eq!((report.accepted, report.rejected), (2, 0));
+        assert_eq!(harness.findings(&report), ["2 reference voided_document warning"]);
+    }
 }
 
 /// An operator takes a fact back by command, repeats it, and restores the fact.
