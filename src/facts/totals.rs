@@ -133,9 +133,11 @@ fn read_codes(mut reader: Reader<'_>, subjects: usize) -> Result<(String, Vec<us
         let shared = reader.usize()?;
         let suffix = reader.text()?;
         let prefix_end = before.start.checked_add(shared).filter(|end| *end <= before.end);
-        let prefix = prefix_end.and_then(|end| codes.get(before.start..end)).map(str::to_owned);
+        // Of a damaged chunk it may be within a character.
+        let prefix_end = prefix_end.filter(|end| codes.is_char_boundary(*end));
+        let prefix_end = prefix_end.ok_or(Damaged("a code shares more than the one before has"))?;
         let start = codes.len();
-        codes.push_str(&prefix.ok_or(Damaged("a code shares more than the one before has"))?);
+        codes.extend_from_within(before.start..prefix_end);
         codes.push_str(suffix);
         // `find` searches by halves, and would miss subjects among codes that are not in order.
         if codes.get(before.clone()) >= codes.get(start..) && !ends.is_empty() {

@@ -149,6 +149,11 @@ const fn requirement(next: RunState) -> &'static str {
 }
 
 impl GradingError {
+    /// The error of a subject whose data is out of range.
+    pub(super) fn data(subject: &str, source: TooLarge) -> Self {
+        Self::Data { subject: subject.to_owned(), source }
+    }
+
     /// Names the step during which the store failed.
     pub(super) fn during(step: &'static str) -> impl FnOnce(DbError) -> Self {
         move |source| Self::Store { step, source }

@@ -8,8 +8,8 @@ use super::{
     AssessmentSummary, GradingError, Rounds, RunState,
     documents::{read_model, read_model_file},
     eligibility::Standing,
-    inputs::{Scope, data},
     period::period_of,
+    scope::Scope,
     status::GRADED,
     transition::parse_state,
     words::{period_in_words, reason_in_words, result_in_words, state_in_words},
@@ -227,7 +227,7 @@ impl Rounds {
         let standing = Standing::from_json(&result.subject_code, &result.standing).map_err(during())?;
         let facts = scope.facts_of(&self.env.db, &standing.code).await?;
         let signed = standing.agreement_signed_on;
-        let measures = scope.collect(signed, facts).map_err(|source| data(&standing.code, source))?;
+        let measures = scope.collect(signed, facts).map_err(|source| GradingError::data(&standing.code, source))?;
         let measures = standing.complete(model, measures);
         let outcome = rate(model, &measures);
         // Compared before it is explained: an explanation of another result than the stored one would be worse than

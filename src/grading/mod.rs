@@ -20,9 +20,9 @@ mod eligibility;
 mod error;
 mod excluded;
 mod explain;
+mod fact_page;
 mod figures;
 mod in_force;
-mod inputs;
 mod library;
 mod lifecycle;
 mod listing;
@@ -39,6 +39,7 @@ mod report;
 mod results;
 mod rounds;
 mod run;
+mod scope;
 mod state;
 mod status;
 mod status_history;
@@ -50,12 +51,12 @@ pub use correct::{AssessmentSummary, Corrected, Correction, CorrectionMade};
 pub use current::{CurrentAssessment, GoodStanding, GradeWord, Grades, current, in_good_standing};
 pub use error::GradingError;
 pub use explain::{Explained, ExplainedVersion};
+pub use fact_page::SourceConflict;
 pub use figures::{
     BiasFlag, BiasReport, Column, Comparison, IndicatorBias, KindLine, MeasureCount, Movement, MovementTable,
     ReportNames, RoundReport, RunHead, Share, Simulation, SubjectDifference, Table, TableRow,
 };
 pub use in_force::{InForceResult, InForceRound};
-pub use inputs::SourceConflict;
 pub use library::{CheckedFile, InForce, Library, LibraryError, files as toml_files};
 pub use lifecycle::{Preassessed, RunHistory};
 pub use listing::{Change, ListedMeasure, ListedMove, ListedResult, Listing};

@@ -9,8 +9,9 @@ use super::{
     canonical::{self, BySubject},
     chain::{Chains, Waiting},
     eligibility::Standing,
-    inputs::{AsOf, Page, Scope, SourceConflict, data},
+    fact_page::{FactPage, SourceConflict},
     peers::PeerTable,
+    scope::{AsOf, Scope},
     status::{GRADED, NOT_RATED},
 };
 use crate::{
@@ -205,7 +206,7 @@ impl Rating {
         Ok(table)
     }
 
-    fn peers_of_page(&self, start: usize, mut page: Page) -> Result<PeerTable, GradingError> {
+    fn peers_of_page(&self, start: usize, mut page: FactPage) -> Result<PeerTable, GradingError> {
         let mut table = PeerTable::default();
         for standing in self.page_of(start) {
             let sums = page.sums(&self.scope, &standing.code)?;
@@ -221,9 +222,9 @@ impl Rating {
         rest.get(..PAGE).unwrap_or(rest)
     }
 
-    async fn read(&self, start: usize) -> Result<Page, GradingError> {
+    async fn read(&self, start: usize) -> Result<FactPage, GradingError> {
         let codes: Vec<String> = self.page_of(start).iter().map(|standing| standing.code.clone()).collect();
-        self.scope.page(&self.db, &codes).await
+        FactPage::read(&self.scope, &self.db, &codes).await
     }
 
     /// Rates the subjects from one on.
@@ -234,7 +235,7 @@ impl Rating {
         rated.await.unwrap_or(Err(GradingError::Stopped))
     }
 
-    fn rate_page(&self, start: usize, mut page: Page) -> Result<Rated, GradingError> {
+    fn rate_page(&self, start: usize, mut page: FactPage) -> Result<Rated, GradingError> {
         let mut rated = Rated::default();
         for standing in self.page_of(start) {
             let sums = page.sums(&self.scope, &standing.code)?;
@@ -298,7 +299,7 @@ impl Rating {
         }
         let signed = standing.agreement_signed_on;
         let measures = Measures::of_sums(&scope.catalogue, scope.period, scope.lookback, signed, sums)
-            .map_err(|source| data(&standing.code, source))?
+            .map_err(|source| GradingError::data(&standing.code, source))?
             .with_method(scope.method);
         let by_file = reasons.into_iter().find(|reason| !model.excepts(*reason, &measures));
         let exempted = || model.exempted(&measures).then_some(NotRatedReason::Other);

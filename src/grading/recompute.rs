@@ -10,10 +10,10 @@ use super::{
     GradingError, Rounds,
     documents::{read_model, read_model_file},
     eligibility::Standing,
-    inputs::Scope,
     period::{method_of, period_of},
     rating::Rating,
     results::assessment,
+    scope::Scope,
     status::GRADED,
 };
 use crate::{

@@ -14,9 +14,9 @@ use super::{
     documents::{read_document, read_model},
     eligibility::Standing,
     excluded::Counting,
-    inputs::{AsOf, Scope},
     rating::{Rating, Tally},
     results::stored_standings,
+    scope::{AsOf, Scope},
     transition::parse_state,
 };
 use crate::{

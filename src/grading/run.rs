@@ -11,9 +11,10 @@ use serde_json::json;
 use super::{
     GradingError, Rounds, RunState, canonical,
     eligibility::Standing,
-    inputs::{Scope, SourceConflict},
+    fact_page::SourceConflict,
     library::InForce,
     rating::{Rating, Tally},
+    scope::Scope,
     status_history::StatusHistory,
 };
 use crate::{

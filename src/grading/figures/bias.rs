@@ -12,13 +12,8 @@ use super::{
 use crate::{
     domain::{money::MilliPoints, words::words},
     grading::{
-        GradingError, Rounds, RunState,
-        documents::read_model,
-        inputs::{Scope, data},
-        percent::percent,
-        results::stored_standings,
-        status::GRADED,
-        transition::parse_state,
+        GradingError, Rounds, RunState, documents::read_model, fact_page::FactPage, percent::percent,
+        results::stored_standings, scope::Scope, status::GRADED, transition::parse_state,
     },
     scoring::{Indicator, Measures, evaluate},
     store::runs::{ResultRow, RunRow},
@@ -177,7 +172,7 @@ impl Rounds {
         let mut missing = BTreeMap::new();
         for some in standings.chunks(PAGE) {
             let codes: Vec<String> = some.iter().map(|standing| standing.code.clone()).collect();
-            let mut page = scope.page(&self.env.db, &codes).await?;
+            let mut page = FactPage::read(&scope, &self.env.db, &codes).await?;
             for standing in some {
                 let sums = page.sums(&scope, &standing.code)?;
                 let measures = Measures::of_sums(
@@ -187,7 +182,8 @@ impl Rounds {
                     standing.agreement_signed_on,
                     sums,
                 );
-                let measures = measures.map_err(|source| data(&standing.code, source))?.with_method(scope.method);
+                let measures =
+                    measures.map_err(|source| GradingError::data(&standing.code, source))?.with_method(scope.method);
                 let measures = standing.complete(&model, measures);
                 let findings = evaluate(&model, &measures).findings;
                 missing.insert(
