@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
 use crate::{
@@ -99,6 +100,16 @@ pub enum LibraryError {
 impl Library {
     /// The shipped models, catalogues and mapping tables.
     pub fn shipped() -> Result<Self, LibraryError> {
+        // They are constants: a process reads them once, however often it asks.
+        static SHIPPED: OnceLock<Library> = OnceLock::new();
+        if let Some(library) = SHIPPED.get() {
+            return Ok(library.clone());
+        }
+        let library = Self::read_shipped()?;
+        Ok(SHIPPED.get_or_init(|| library).clone())
+    }
+
+    fn read_shipped() -> Result<Self, LibraryError> {
         let mut library = Self {
             catalogues: BTreeMap::new(),
             models: BTreeMap::new(),
