@@ -28,7 +28,7 @@ mod xls;
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, LazyLock},
 };
 
 use medcredit::{
@@ -86,13 +86,16 @@ impl ImportHarness {
     }
 
     pub fn importer_into(&self, db: Db) -> Importer {
-        let catalogues = shipped::CATALOGUES.iter().map(|(name, text)| Catalogue::parse(name, text).unwrap());
-        let references = References::built_in(catalogues).unwrap();
+        // Read once: a test of damaged files imports hundreds.
+        static REFERENCES: LazyLock<References> = LazyLock::new(|| {
+            let catalogues = shipped::CATALOGUES.iter().map(|(name, text)| Catalogue::parse(name, text).unwrap());
+            References::built_in(catalogues).unwrap()
+        });
         Importer::new(
             medcredit::store::Env::new(db, self.store.clock.clone(), self.store.entropy.clone()),
             crate::support::operator("tester"),
             self.crypter.clone(),
-            references,
+            REFERENCES.clone(),
         )
     }
 

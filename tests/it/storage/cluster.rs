@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Read},
+    net::Shutdown,
     os::unix::net::UnixStream,
     process::{Command, Stdio},
     time::Duration,
@@ -32,12 +33,16 @@ fn a_killed_process_ends_its_cluster() {
     let mut connection = connect().unwrap();
     holder.kill().unwrap();
     holder.wait().unwrap();
-    // An idle connection ends with its server. A server that is shutting down may still accept a few.
+    // An idle connection ends with its server. A server that is shutting down may still accept a few, and waits for what they
+    // have to say: they say immediately that it is nothing.
     for _ in 0..1000 {
         connection.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         let _ = connection.read_to_end(&mut Vec::new());
         match connect() {
-            Ok(next) => connection = next,
+            Ok(next) => {
+                let _ = next.shutdown(Shutdown::Write);
+                connection = next;
+            }
             Err(_) => return,
         }
     }

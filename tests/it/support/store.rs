@@ -1,6 +1,10 @@
 //! A fresh, migrated store for one test.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    ffi::OsString,
+    path::Path,
+    sync::{Arc, OnceLock},
+};
 
 use medcredit::{
     domain::{Clock, ManualClock, SeededEntropy, SystemClock, Timestamp},
@@ -44,14 +48,44 @@ pub fn private_directory() -> tempfile::TempDir {
     tempfile::Builder::new().permissions(permissions).tempdir().expect("a temporary directory")
 }
 
+/// The files of an empty, migrated store on SQLite, made once: every migration is a transaction that is synced.
+fn migrated_files() -> &'static [(OsString, Vec<u8>)] {
+    static FILES: OnceLock<Vec<(OsString, Vec<u8>)>> = OnceLock::new();
+    FILES.get_or_init(|| {
+        let directory = private_directory();
+        let start: Timestamp = START.parse().expect("a time");
+        // On a thread of its own, because the first caller is already inside a runtime.
+        std::thread::scope(|scope| {
+            let made = scope.spawn(|| {
+                super::block_on(async {
+                    let db = Db::open_sqlite(directory.path()).await.expect("the store opens");
+                    migrations::migrate(&db, &*ManualClock::new(start)).await.expect("the store migrates");
+                    // The last connection brings everything into the files themselves.
+                    db.close().await;
+                });
+            });
+            made.join().expect("the files are made");
+        });
+        let files = std::fs::read_dir(directory.path()).expect("the directory is listed");
+        let files: Vec<_> = files.map(|entry| entry.expect("an entry").file_name()).collect();
+        assert_eq!(files.len(), 2, "nothing beside the two files: {files:?}");
+        let read = |name: OsString| {
+            let bytes = std::fs::read(directory.path().join(&name)).expect("the file is read");
+            (name, bytes)
+        };
+        files.into_iter().map(read).collect()
+    })
+}
+
 impl TestStore {
     /// On SQLite.
     pub async fn sqlite() -> Self {
         let directory = private_directory();
+        for (name, bytes) in migrated_files() {
+            std::fs::write(directory.path().join(name), bytes).expect("the file is written");
+        }
         let db = Db::open_sqlite(directory.path()).await.expect("the store opens");
-        let store = Self::at(db, StoreLocation::Sqlite(directory));
-        migrations::migrate(&store.db, &*store.clock).await.expect("the store migrates");
-        store
+        Self::at(db, StoreLocation::Sqlite(directory))
     }
 
     /// On PostgreSQL.
