@@ -30,6 +30,10 @@ pub struct InForceResult {
 #[derive(Debug, Clone)]
 pub struct InForceRound {
     pub head: RunHead,
+    /// The model's name to people.
+    pub model_name: String,
+    /// The day the round was published; none if it never was.
+    pub published_on: Option<Day>,
     /// The scheme, as the run stored it.
     pub scheme: Scheme,
     /// The last day on which the grades are valid.
@@ -70,6 +74,8 @@ impl Rounds {
             }));
         }
         Ok(InForceRound {
+            model_name: model.name_zh,
+            published_on: run.published_at.map(|at| Timestamp::from_micros(at).day()),
             head: RunHead {
                 run: run.id,
                 state: run.state,
